@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sciencegen.batch import Batch
 from sciencegen.diffusion.latent_prior import DiffusionPrior
 from sciencegen.diffusion.vectors import VectorDiffusionSettings
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
@@ -18,9 +20,11 @@ from sciencegen.domains.molecules import (
     representations,
     smiles_representation,
 )
+from sciencegen.domains.molecules.properties import PROPERTIES, measure
 from sciencegen.domains.molecules.representations import SelfiesRepresentation
 from sciencegen.domains.molecules.smiles_representation import SmilesRepresentation
 from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe, Remember, Representation
+from sciencegen.items import Refusal
 from sciencegen.scoring.oracles import Oracle
 from sciencegen.vae.sequences.latent_prior_settings import LatentPriorVAESettings
 from sciencegen.vae.sequences.latent_prior_vae import LatentPriorVAE
@@ -42,7 +46,21 @@ def smiles_vae(representation: SmilesRepresentation, settings: LatentPriorVAESet
     if settings.latent_prior == "diffusion":
         network = VectorDiffusionSettings(settings.prior_width, settings.prior_layers)
         prior = DiffusionPrior(settings.code, count, network)
-    return LatentPriorVAE(len(representation.vocabulary), count, settings, prior)
+
+    def measured(batch: Batch, columns: Sequence[int]) -> Tensor:
+        """[row property], standardized; NaN where not measured, infinite where a row is no molecule."""
+        items = representation.decode(batch)
+        names = {representation.properties[column]: column for column in columns}
+        known = [name for name in names if name in PROPERTIES]
+        values = np.full((len(items), count), np.nan)
+        molecules = {row: item for row, item in enumerate(items) if not isinstance(item, Refusal)}
+        values[[row for row in range(len(items)) if row not in molecules]] = np.inf
+        if known and molecules:
+            places = np.ix_(list(molecules), [names[name] for name in known])
+            values[places] = measure(list(molecules.values()), known)
+        return torch.from_numpy(representation.standardization.rows(values)).to(batch["tokens"].device)
+
+    return LatentPriorVAE(len(representation.vocabulary), count, settings, prior, measured)
 
 
 def sequence_oracles(

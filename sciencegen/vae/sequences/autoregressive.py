@@ -60,7 +60,7 @@ def filled(rows: Tensor) -> Tensor:
     return rows if lacking <= 0 or not len(rows) else torch.cat([rows, rows[-1:].expand(lacking, *rows.shape[1:])])
 
 
-def _advance(step: Step, previous: Tensor, state: State) -> tuple[Tensor, State]:
+def advance(step: Step, previous: Tensor, state: State) -> tuple[Tensor, State]:
     """One step; no row's result depends on the number of rows."""
     logits, after = step(filled(previous), tuple(filled(part) for part in state))
     return logits[: len(previous)], tuple(part[: len(previous)] for part in after)
@@ -76,7 +76,7 @@ def encode(
     for position in range(tokens.shape[1]):
         if not len(rows):
             break
-        logits, state = _advance(step, previous, state)
+        logits, state = advance(step, previous, state)
         cumulative = distribution(logits[:, 0])
         previous = tokens[rows, position, None]
         upper = cumulative.gather(1, previous)
@@ -100,7 +100,7 @@ def decode(
     rows = torch.arange(len(noise), device=noise.device)
     previous = torch.full((len(noise), 1), start, dtype=torch.long, device=noise.device)
     for position in range(noise.shape[1]):
-        logits, state = _advance(step, previous, state)
+        logits, state = advance(step, previous, state)
         cumulative = distribution(logits[:, 0])
         chosen = torch.searchsorted(cumulative, quantile[rows, position, None], right=True)
         chosen = chosen.clamp_max(cumulative.shape[1] - 1)
@@ -109,56 +109,6 @@ def decode(
         if not len(going):
             break
         rows, previous, state = rows[going], chosen[going], tuple(part[going] for part in state)
-    return tokens, mask
-
-
-def most_likely(
-    start: int, end: int, step: Step, state: State, length: int
-) -> tuple[Int[Tensor, "batch position"], Bool[Tensor, "batch position"]]:
-    """Greedy decoding: the most likely token at each step, up to `length`. Tokens and mask as of `decode`."""
-    rows = torch.arange(len(state[0]), device=state[0].device)
-    tokens = torch.full((len(rows), length), end, dtype=torch.long, device=rows.device)
-    mask = torch.zeros(tokens.shape, dtype=torch.bool, device=rows.device)
-    previous = torch.full((len(rows), 1), start, dtype=torch.long, device=rows.device)
-    for position in range(length):
-        if not len(rows):
-            break
-        logits, state = _advance(step, previous, state)
-        chosen = logits[:, 0].argmax(1, keepdim=True)
-        tokens[rows, position], mask[rows, position] = chosen[:, 0], True
-        going = (chosen[:, 0] != end).nonzero()[:, 0]
-        rows, previous, state = rows[going], chosen[going], tuple(part[going] for part in state)
-    return tokens, mask
-
-
-def beam_search(
-    start: int, end: int, step: Step, state: State, length: int, width: int
-) -> tuple[Int[Tensor, "batch beam position"], Bool[Tensor, "batch beam position"]]:
-    """The likeliest sequences that a search of this width finds for each row, best first: tokens and masks as of
-    `decode`. At each step the `width` likeliest continuations are kept; a sequence that has ended is not continued."""
-    count = len(state[0])
-    tokens = torch.full((count, width, length), end, dtype=torch.long, device=state[0].device)
-    mask = torch.zeros(tokens.shape, dtype=torch.bool, device=tokens.device)
-    state = tuple(part.repeat_interleave(width, 0) for part in state)
-    previous = torch.full((count * width, 1), start, dtype=torch.long, device=tokens.device)
-    score = torch.full((count, width), -torch.inf, dtype=torch.float64, device=tokens.device)
-    score[:, 0] = 0.0  # the beams are equal at first
-    for position in range(length):
-        going = ~(mask & (tokens == end)).any(2)
-        if not going.any():
-            break
-        logits, state = _advance(step, previous, state)
-        log_p = torch.log_softmax(logits[:, 0].double(), -1).unflatten(0, (count, width))
-        stay = torch.full_like(log_p, -torch.inf)
-        stay[..., end] = 0.0
-        total = (score[..., None] + torch.where(going[..., None], log_p, stay)).flatten(1)
-        score, best = total.topk(width, 1)
-        parent, chosen = best // log_p.shape[-1], best % log_p.shape[-1]
-        row = torch.arange(count, device=tokens.device)[:, None]
-        tokens, mask, going = tokens[row, parent], mask[row, parent], going[row, parent]
-        tokens[..., position], mask[..., position] = chosen, going
-        flat = (row * width + parent).flatten()
-        previous, state = chosen.flatten()[:, None], tuple(part[flat] for part in state)
     return tokens, mask
 
 

@@ -42,8 +42,9 @@ class LatentPriorVAESettings:
         Weight of predicting the properties from z.
     dropout : ConditionDropout
         Of conditions in the training of the prior, so that it takes any subset of the properties.
-    candidates : int
-        Number of latents drawn for each sequence under a condition.
+    candidates, measured : int
+        Under a condition: number of latents drawn for each sequence, and how many of them, the best by their estimated
+        properties, are decoded and measured.
     beams : int
         Width of the search for another sequence where the most likely one is not well formed; 0: none.
     share, spread : float
@@ -64,7 +65,8 @@ class LatentPriorVAESettings:
     bag_weight: float = 1.0
     property_weight: float = 1.0
     dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.3, few=0.5))
-    candidates: int = 16
+    candidates: int = 32
+    measured: int = 4
     beams: int = 8
     share: float = 0.8
     spread: float = 0.4
@@ -77,8 +79,8 @@ class LatentPriorVAESettings:
                 raise ConfigError(f"Expected {name} between 0 and 1, got {getattr(self, name)}.")
         if not self.share:
             raise ConfigError("Expected a share above 0, got 0: the model would draw as before fine-tuning.")
-        if min(self.code, self.candidates) < 1 or self.length < 2:
+        if min(self.code, self.candidates, self.measured) < 1 or self.length < 2 or self.beams < 0:
             raise ConfigError(
-                "Expected a code and candidates of 1 or more and a length of 2 or more, got "
-                f"{self.code}, {self.candidates} and {self.length}."
+                "Expected a code, candidates and measured of 1 or more, a length of 2 or more and beams of 0 or more, "
+                f"got {self.code}, {self.candidates}, {self.measured}, {self.length} and {self.beams}."
             )

@@ -13,14 +13,14 @@ So two sequences differ only by their latents, and what `generate` draws is deci
 A latent of this model is e, the prior's noise: z = prior(e). It is standard normal, so that distances, steps and
 interpolations have a natural scale, and a point of the bulk of N(0, I) is one of the bulk of p(z).
 
-Under a condition, `candidates` latents are drawn for each sequence, and the one is decoded whose estimated properties
-are nearest to the condition. The estimates are a head on z, which also arranges the latents by property
-(Gómez-Bombarelli et al. 2018).
+Under a condition, several latents are drawn for each sequence. Those whose estimated properties are nearest to the
+condition are decoded, and of these the one is kept whose measured properties are. The estimates are a head on z, which
+also arranges the latents by property (Gómez-Bombarelli et al. 2018).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -42,7 +42,8 @@ from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_kl
 from sciencegen.vae.posteriors import GaussianPosterior
 from sciencegen.vae.sequences import property_head
-from sciencegen.vae.sequences.autoregressive import AutoregressiveCategorical, beam_search, filled, most_likely, shift
+from sciencegen.vae.sequences.autoregressive import AutoregressiveCategorical, filled, shift
+from sciencegen.vae.sequences.decoding import Accept, accepted
 from sciencegen.vae.sequences.latent_prior_settings import LatentPriorVAESettings
 from sciencegen.vae.sequences.replay import replayed
 from sciencegen.vae.warmup import Warmup
@@ -54,7 +55,9 @@ EVALUATION_SEED = 1509_0519
 
 Condition = Float[Tensor, "batch property"] | None
 Latent = Float[Tensor, "batch latent"]
-Accept = Callable[[Batch], Tensor]
+Measure = Callable[[Batch, Sequence[int]], Float[Tensor, "batch property"]]
+"""(batch, columns) -> these columns of the condition, measured; NaN in other columns and where a property can't be
+measured, infinite in rows that are no items."""
 
 
 class LatentPriorVAE(nn.Module):
@@ -69,6 +72,8 @@ class LatentPriorVAE(nn.Module):
     settings : LatentPriorVAESettings, optional
     prior : nn.Module, optional
         p(z | c) where the settings name a diffusion (`diffusion.latent_prior.DiffusionPrior`).
+    measure : Measure, optional
+        Measures properties of decoded sequences. None: they are estimated from latents.
 
     Examples
     --------
@@ -84,6 +89,7 @@ class LatentPriorVAE(nn.Module):
     """
 
     prior: Any  # a FlowPrior, or an nn.Module with its methods
+    measure: Measure | None
 
     def __init__(
         self,
@@ -91,6 +97,7 @@ class LatentPriorVAE(nn.Module):
         property_count: int,
         settings: LatentPriorVAESettings | None = None,
         prior: nn.Module | None = None,
+        measure: Measure | None = None,
     ) -> None:
         super().__init__()
         s = self.settings = settings or LatentPriorVAESettings()
@@ -105,6 +112,7 @@ class LatentPriorVAE(nn.Module):
         flow = FlowSettings(s.prior_layers, s.prior_width, transform=s.transform)
         self.prior = prior or FlowPrior(s.code, property_count, flow)
         self.semantic_size = self.latent_size = s.code
+        self.measure = measure
         self._start: tuple[LatentPriorVAE, ...] = ()
 
     def starting_from(self, start: LatentPriorVAE) -> LatentPriorVAE:
@@ -223,21 +231,8 @@ class LatentPriorVAE(nn.Module):
         return self._decoded(self.prior(filled(latent))[: len(latent)], accept)
 
     def _decoded(self, code: Latent, accept: Accept | None = None) -> Batch:
-        """The most likely tokens; where they aren't accepted, the best of a beam search that are (else the former)."""
-        length, state = self.settings.length, self.decoder.start(filled(code))
-        state = tuple(part[: len(code)] for part in state)
-        tokens, mask = most_likely(START, END, self.decoder, state, length)
-        if accept is None or not self.settings.beams:
-            return Batch({"tokens": tokens}, mask)
-        wrong = (~accept(Batch({"tokens": tokens}, mask))).nonzero()[:, 0]
-        if len(wrong):
-            width, failed = self.settings.beams, tuple(part[wrong] for part in state)
-            others, masks = beam_search(START, END, self.decoder, failed, length, width)
-            good = accept(Batch({"tokens": others.flatten(0, 1)}, masks.flatten(0, 1))).view(-1, width)
-            found, place = good.any(1), good.int().argmax(1)  # the first accepted one
-            row = torch.arange(len(wrong), device=wrong.device)
-            tokens[wrong[found]], mask[wrong[found]] = others[row, place][found], masks[row, place][found]
-        return Batch({"tokens": tokens}, mask)
+        s, state = self.settings, tuple(part[: len(code)] for part in self.decoder.start(filled(code)))
+        return accepted(START, END, self.decoder, state, s.length, s.beams, accept)
 
     @torch.no_grad()
     def sample(self, noise: Latent, condition: Condition = None, accept: Accept | None = None) -> Latent:
@@ -245,24 +240,42 @@ class LatentPriorVAE(nn.Module):
         check_latents(noise, self.latent_size)
         if condition is None or condition.isnan().all():
             return noise
-        return self.prior.inverse(self._drawn(noise, condition))
+        return self.prior.inverse(self._drawn(noise, condition, accept)[0])
 
     @torch.no_grad()
     def generate(self, noise: Latent, condition: Condition = None, accept: Accept | None = None) -> Batch:
         """Decoded draws of z ~ p(z | c)."""
         check_latents(noise, self.latent_size)
-        return self._decoded(self._drawn(noise, condition), accept)
+        return self._drawn(noise, condition, accept)[1]
 
-    def _drawn(self, noise: Latent, condition: Condition) -> Latent:
-        """Draws of p(z | c); under a condition, the best of several by their estimated properties."""
+    def _drawn(self, noise: Latent, condition: Condition, accept: Accept | None) -> tuple[Latent, Batch]:
+        """Draws of p(z | c) and their decodings; under a condition, the best of several for each row."""
         rows, noise = len(noise), filled(noise)
         if condition is None or condition.isnan().all():
-            return self.prior.draw(noise)[:rows]
-        condition, count = filled(condition), self.settings.candidates
-        drawn = torch.stack([self.prior.draw(shift(noise, k), condition) for k in range(count)], 1)
-        miss = (self.properties(drawn) - condition[:, None]).nan_to_num(0.0).square().sum(-1)
-        best: Int[Tensor, " batch"] = miss.argmin(1)
-        return drawn[torch.arange(len(drawn), device=drawn.device), best][:rows]
+            code = self.prior.draw(noise)[:rows]
+            return code, self._decoded(code, accept)
+        s, known = self.settings, filled(condition)
+        drawn = torch.stack([self.prior.draw(shift(noise, k), known) for k in range(s.candidates)], 1)
+        miss = (self.properties(drawn) - known[:, None]).nan_to_num(0.0).square().sum(-1)
+        order = miss.sort(dim=1, stable=True).indices  # stable, so that rows without a condition keep their first draw
+        best = order[:rows, : s.measured]
+        codes = drawn[torch.arange(rows, device=best.device)[:, None], best]
+        decoded = self._decoded(codes.flatten(0, 1), accept)
+        place = self._nearest(codes, decoded, condition)
+        index = torch.arange(rows, device=place.device) * codes.shape[1] + place
+        return codes.flatten(0, 1)[index], decoded.select(index)
+
+    def _nearest(
+        self, codes: Float[Tensor, "batch candidate latent"], decoded: Batch, condition: Float[Tensor, "batch property"]
+    ) -> Int[Tensor, " batch"]:
+        """The candidate of each row whose properties are nearest to the condition: as measured, else as estimated."""
+        shape, given = codes.shape[:2], ~condition.isnan()
+        if shape[1] == 1 or self.measure is None:
+            return torch.zeros(shape[0], dtype=torch.long, device=codes.device)
+        columns = given.any(0).nonzero()[:, 0].tolist()
+        measured = self.measure(decoded, columns).unflatten(0, shape)
+        found = torch.where(measured.isnan(), self.properties(codes).to(measured), measured)
+        return (found - condition[:, None]).nan_to_num(0.0, posinf=torch.inf).square().sum(-1).argmin(1)
 
 
 def _spread(code: Latent, radius: Float[Tensor, "batch 1"], generator: Generator) -> Latent:

@@ -8,6 +8,7 @@ import torch
 
 from sciencegen.domains.molecules import items
 from sciencegen.domains.molecules.models import RECIPES
+from sciencegen.domains.molecules.properties import measure
 from sciencegen.networks.latent_sequence import SequenceSizes
 from sciencegen.vae.sequences.latent_prior_settings import LatentPriorVAESettings
 from sciencegen.vae.sequences.sequence_vae import SequenceVAESettings
@@ -74,6 +75,22 @@ def test_adapting_the_model_of_smiles_starts_from_the_same_model():
         model.prior(noise, condition.expand(8, -1)), adapted.prior(noise, same.expand(8, -1)), atol=1e-4
     )
     assert torch.allclose(model.read(noise)[:, [2, 0]], adapted.read(noise)[:, [0, 2]], atol=1e-5)
+
+
+def test_a_model_of_smiles_measures_the_properties_that_are_known():
+    recipe = RECIPES["smiles-vae"]
+    values = np.array([[0.0, 40.0, 1.0], [2.0, 60.0, 3.0], [1.0, 50.0, 2.0]])
+    representation = recipe.fit(SMILES[:3], values, ("logp", "tpsa", "activity"))
+    sizes = SequenceSizes(token=8, encoder=8, decoder=8, slots=2, slot=8, heads=2, dense=16)
+    model = recipe.build(representation, LatentPriorVAESettings(code=4, networks=sizes, prior_layers=2, prior_width=8))
+    molecules = [items.parse(smiles) for smiles in ("CCO", "c1ccccc1O")]
+    broken = [np.array([*representation.vocabulary.read(["C", "("]), 0])]
+    batch = representation.batch([*representation.encode(molecules), *broken])
+    found = model.measure(batch, [1, 2]).numpy()
+    expected = (measure(molecules, ["tpsa"])[:, 0] - 50) / values[:, 1].std()
+    assert found[:2, 1] == pytest.approx(expected, abs=1e-5)
+    assert np.isnan(found[:2, [0, 2]]).all()
+    assert np.isposinf(found[2]).all()
 
 
 def test_settings_are_a_plain_record():

@@ -1,7 +1,6 @@
 """Sampling as a map from noise: it inverts, it has the right distribution, and its bound loses nothing."""
 
 import math
-from itertools import product
 
 import pytest
 import torch
@@ -9,7 +8,6 @@ import torch
 from sciencegen.vae.sequences import autoregressive
 from sciencegen.vae.sequences.autoregressive import (
     AutoregressiveCategorical,
-    beam_search,
     decode,
     distribution,
     encode,
@@ -121,34 +119,3 @@ def test_the_distribution_ends_at_one_and_its_steps_keep_the_floor():
     cumulative = distribution(torch.tensor([[0.0, -200.0, 5.0]]))
     assert float(cumulative[0, -1]) == 1.0
     assert cumulative.diff().min() >= 0.9 * autoregressive.FLOOR / 3
-
-
-def test_beam_search_finds_the_likeliest_sequences():
-    """All sequences of at most three tokens of a random model, by a beam as wide as their number."""
-    logits = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)).double()
-
-    def step(previous, state):
-        return logits[previous[:, 0] + state[0].long()][:, None], (1 - state[0],)
-
-    def log_prob(sequence):
-        total, previous, odd = 0.0, 1, 0
-        for token in sequence:
-            total += float(torch.log_softmax(logits[previous + odd], -1)[token])
-            previous, odd = token, 1 - odd
-        return total
-
-    ended = [[*head, 0] for size in range(3) for head in product((1, 2), repeat=size)]
-    every = ended + [list(head) for head in product((1, 2), repeat=3)]
-    expected = sorted(every, key=log_prob, reverse=True)
-    tokens, mask = beam_search(1, 0, step, (torch.zeros(2),), 3, len(every))
-    for row in range(2):
-        assert [t[m].tolist() for t, m in zip(tokens[row], mask[row], strict=True)] == expected
-
-
-def test_a_narrow_beam_begins_with_the_greedy_sequence_of_a_certain_model():
-    logits = 9.0 * torch.eye(4)[[2, 2, 3, 0]]  # 2, 3, end
-    tokens, mask = beam_search(
-        1, 0, lambda previous, state: (logits[previous[:, 0]][:, None], state), (torch.zeros(1),), 6, 2
-    )
-    assert tokens[0, 0][mask[0, 0]].tolist() == [2, 3, 0]
-    assert len({tuple(row.tolist()) for row in tokens[0]}) == 2

@@ -11,9 +11,8 @@ from sciencegen.diffusion.latent_prior import DiffusionPrior
 from sciencegen.diffusion.vectors import VectorDiffusionSettings
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.latent_sequence import SequenceSizes
-from sciencegen.vae.sequences.autoregressive import most_likely
 from sciencegen.vae.sequences.latent_prior_settings import LatentPriorVAESettings
-from sciencegen.vae.sequences.latent_prior_vae import END, START, LatentPriorVAE
+from sciencegen.vae.sequences.latent_prior_vae import END, LatentPriorVAE
 from sciencegen.vae.warmup import Warmup
 
 SIZES = SequenceSizes(token=16, encoder=16, decoder=32, slots=2, slot=16, heads=2, dense=32)
@@ -109,6 +108,32 @@ def test_draws_obey_the_condition_better_with_more_candidates(trained):
         assert same(trained.decode(latent), trained.generate(noise, asked)).float().mean() > 0.98
     finally:
         trained.settings = SMALL
+
+
+def test_measured_properties_decide_among_the_decoded_candidates(trained):
+    """The measure says that the request is met by the last symbol only."""
+    noise, nan = noise_of(trained, 100), float("nan")
+    asked = torch.tensor([[0.0, nan]]).expand(100, -1)
+
+    def measure(batch, columns):
+        assert list(columns) == [0]
+        values = torch.full((len(batch), 2), nan)
+        values[:, 0] = torch.where(batch["tokens"][:, 0] == 4, 0.0, 5.0)
+        values[batch["tokens"][:, 0] == 2] = torch.inf
+        return values
+
+    def share(measured):
+        trained.settings = replace(SMALL, candidates=16, measured=measured)
+        return (trained.generate(noise, asked)["tokens"][:, 0] == 4).float().mean()
+
+    few = share(8)
+    try:
+        trained.measure = measure
+        assert share(16) > few + 0.05
+        first, found = trained.decode(trained.sample(noise, asked)), trained.generate(noise, asked)
+        assert same(first, found).float().mean() > 0.95
+    finally:
+        trained.measure, trained.settings = None, SMALL
 
 
 def test_rows_without_a_condition_are_not_changed_by_others(trained):
@@ -226,17 +251,3 @@ def test_decoding_gives_an_accepted_sequence_where_there_is_one(trained):
     assert same(trained.decode_accepted(noise, lambda batch: torch.zeros(len(batch)).bool()), plain).all()
     assert same(trained.generate(noise, accept=accept), found).all()
     assert same(trained.decode_accepted(noise[:1], accept), found.select(slice(1))).all()
-
-
-def test_the_most_likely_tokens_end_each_row_separately():
-    """A step that counts down: the state of a row is the number of tokens before its end."""
-
-    def step(previous, state):
-        logits = torch.zeros(len(previous), 1, 4)
-        logits[:, 0, 3] = 1.0
-        logits[state[0] == 0, 0, END] = 2.0
-        return logits, (state[0] - 1,)
-
-    tokens, mask = most_likely(START, END, step, (torch.tensor([1, 3, 9]),), 5)
-    assert tokens.tolist() == [[3, END, 0, 0, 0], [3, 3, 3, END, 0], [3, 3, 3, 3, 3]]
-    assert mask.sum(1).tolist() == [2, 4, 5]

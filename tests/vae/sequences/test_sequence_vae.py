@@ -62,12 +62,12 @@ def test_a_row_has_the_same_steps_alone_and_among_many(trained):
     many = torch.randn(64, SMALL.code, generator=torch.Generator().manual_seed(6))
     previous = torch.full((64, 1), 3)
     with torch.no_grad():
-        expected, _ = autoregressive._advance(
+        expected, _ = autoregressive.advance(
             trained._steps_of(many, None)[0], previous, trained._steps_of(many, None)[1]
         )
         for count in (1, 2, 3, 5, 9, 15, 16, 31, 33):
             step, state = trained._steps_of(many[:count], None)
-            assert torch.equal(autoregressive._advance(step, previous[:count], state)[0], expected[:count])
+            assert torch.equal(autoregressive.advance(step, previous[:count], state)[0], expected[:count])
 
 
 def test_noise_decodes_to_data_and_obeys_the_condition(trained):
