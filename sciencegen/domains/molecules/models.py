@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -88,7 +88,7 @@ def adapt_selfies_vae(
     """
     torch.manual_seed(seed)
     adapted = selfies_vae(new, settings)
-    _carry(model, adapted, old, new)
+    _carry(model, adapted, old, new, LANGUAGE_MODEL)
     return adapted
 
 
@@ -105,50 +105,72 @@ def adapt_smiles_vae(
     """
     torch.manual_seed(seed)
     adapted = smiles_vae(new, replace(settings, beta=Warmup(end=settings.beta.end)))
-    _carry(model, adapted, old, new)
+    _carry(model, adapted, old, new, LATENT_PRIOR)
     return adapted.starting_from(model)
 
 
-def _carry(model: nn.Module, adapted: nn.Module, old: Representation, new: Representation) -> None:
+@dataclass(frozen=True)
+class Roles:
+    """Names of a model's weights. reads: those whose last columns are [property, property given or missing]. writes:
+    those with a row for each property. scores: those with a row for each token's logit."""
+
+    reads: frozenset[str]
+    writes: frozenset[str]
+    scores: frozenset[str]
+
+
+LANGUAGE_MODEL = Roles(
+    frozenset(
+        {
+            "condition.hidden.0.weight",
+            "prior.context.hidden.0.weight",
+            "decoder.recurrent.weight_ih_l0",
+            "decoder.output.0.weight",
+        }
+    ),
+    frozenset(
+        {
+            "properties.output.weight",
+            "properties.output.bias",
+            "reader.output.output.weight",
+            "reader.output.output.bias",
+        }
+    ),
+    frozenset({"decoder.output.2.weight", "decoder.output.2.bias"}),
+)
+LATENT_PRIOR = Roles(
+    frozenset({"prior.context.hidden.0.weight", "prior.model.network.known.weight"}),
+    frozenset({"properties.output.weight", "properties.output.bias"}),
+    frozenset(),
+)
+
+
+def _carry(model: nn.Module, adapted: nn.Module, old: Representation, new: Representation, roles: Roles) -> None:
+    """Copy the weights of a trained model to one with other properties and, at its end, a bigger vocabulary."""
     columns = [old.properties.index(name) if name in old.properties else None for name in new.properties]
     trained, state = model.state_dict(), adapted.state_dict()
     for name, value in state.items():
-        value.copy_(_carried(name, trained[name], value, columns, len(old.properties)))
+        value.copy_(_carried(name, trained[name], value, columns, len(old.properties), roles))
     adapted.load_state_dict(state)
 
 
-def _carried(name: str, trained: Tensor, fresh: Tensor, columns: list[int | None], old_count: int) -> Tensor:
-    if name in READS_CONDITION:
+def _carried(
+    name: str, trained: Tensor, fresh: Tensor, columns: list[int | None], old_count: int, roles: Roles
+) -> Tensor:
+    if name in roles.reads:
         both = [*columns, *(None if column is None else column + old_count for column in columns)]
         other = trained.shape[1] - 2 * old_count  # other inputs come before the columns of the condition
         read = [torch.zeros_like(fresh[:, 0]) if c is None else trained[:, other + c] for c in both]
         return torch.cat([trained[:, :other], torch.stack(read, 1)], 1)
-    if name in WRITES_PROPERTIES:
+    if name in roles.writes:
         return torch.stack([fresh[i] if c is None else trained[c] for i, c in enumerate(columns)])
     if trained.shape == fresh.shape:
         return trained
     added = fresh[len(trained) :]  # a bigger vocabulary
-    if name in SCORES_TOKENS:  # logits have no zero point: random rows would make new tokens the likeliest of all
+    if name in roles.scores:  # logits have no zero point: random rows would make new tokens the likeliest of all
         added = trained.mean(0).expand_as(added)
     return torch.cat([trained, added])
 
-
-READS_CONDITION = (
-    "condition.hidden.0.weight",
-    "prior.context.hidden.0.weight",
-    "prior.model.network.known.weight",
-    "decoder.recurrent.weight_ih_l0",
-    "decoder.output.0.weight",
-)
-"""Weights whose last columns are [property, property given or missing]."""
-SCORES_TOKENS = ("decoder.output.2.weight", "decoder.output.2.bias")
-"""The layer of the logits; a new token starts with the mean of all logits, far below that of a likely token."""
-WRITES_PROPERTIES = (
-    "properties.output.weight",
-    "properties.output.bias",
-    "reader.output.output.weight",
-    "reader.output.output.bias",
-)
 
 RECIPES = {
     "selfies-vae": Recipe(

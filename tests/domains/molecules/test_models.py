@@ -63,14 +63,14 @@ def test_adapting_the_model_of_smiles_starts_from_the_same_model():
     small = LatentPriorVAESettings(code=4, networks=sizes, prior_layers=2, prior_width=8)
     old = recipe.fit(SMILES, np.random.default_rng(0).normal(size=(6, 3)), ("a", "b", "c"))
     model = recipe.build(old, small).eval()
-    new = recipe.adaptation.adapt_representation(old, SMILES, np.ones((6, 3)), ("c", "potency", "a"))
+    new = recipe.adaptation.adapt_representation(old, SMILES, np.ones((6, 4)), ("c", "potency", "a", "b"))
     chosen = dataclasses.replace(small, share=0.5)
     adapted = recipe.adaptation.adapt(model, old, new, chosen, 0).eval()
     assert adapted.settings.share == 0.5
     batch, nan = old.batch(old.encode([items.parse(smiles) for smiles in SMILES])), float("nan")
     assert torch.allclose(model.encode(batch), adapted.encode(batch), atol=1e-5)
     noise = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
-    condition, same = torch.tensor([[0.3, nan, 0.7]]), torch.tensor([[0.7, nan, 0.3]])
+    condition, same = torch.tensor([[0.3, nan, 0.7]]), torch.tensor([[0.7, nan, 0.3, nan]])
     assert torch.allclose(
         model.prior(noise, condition.expand(8, -1)), adapted.prior(noise, same.expand(8, -1)), atol=1e-4
     )
