@@ -56,9 +56,9 @@ def parse(text: str) -> Chem.Mol | Refusal:
             refusal = _refuse_molecule(molecule)
             if refusal is not None:
                 return refusal
-            if "." in text or ("[" in text and _CHARGED.search(text)):
-                molecule = standardize(molecule)
-            return _without_open_geometry(molecule) if _GEOMETRY.search(text) else molecule
+            changes = "." in text or ("[" in text and _CHARGED.search(text))
+            found = standardize(molecule) if changes else molecule
+            return _without_open_geometry(found) if _GEOMETRY.search(text) else found
         except (ValueError, RuntimeError) as error:
             return Refusal(f"RDKit refuses it: {_first_line(error)}")
 
