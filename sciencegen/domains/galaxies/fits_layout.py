@@ -166,7 +166,9 @@ def _integers(cards: list[bytes]) -> Mapping[str, int]:
 def _data_size(header: Mapping[str, int]) -> int | None:
     """Bytes of the data without padding, None if the header has no valid sizes (FITS standard 4.0, section 4.4)."""
     axes = header.get("NAXIS", -1)
-    sides = [header.get(f"NAXIS{axis}", -1) for axis in range(1, axes + 1)] if axes < 1000 else [-1]
+    if any(not 0 <= header.get(name, 0) < 1000 for name in ("NAXIS", "ZNAXIS", "TFIELDS")):  # by the standard
+        return None
+    sides = [header.get(f"NAXIS{axis}", -1) for axis in range(1, axes + 1)]
     groups, parameters = header.get("GCOUNT", 1), header.get("PCOUNT", 0)
     if axes < 0 or header.get("BITPIX") not in _BITS or min([*sides, groups, parameters]) < 0:
         return None

@@ -160,6 +160,15 @@ def test_a_header_that_claims_more_than_the_file_holds(tmp_path, axis, number):
         list(files.read(tmp_path / "a.fits"))
 
 
+@pytest.mark.parametrize("keyword", ["ZNAXIS", "TFIELDS", "NAXIS"])
+def test_a_header_with_more_axes_or_columns_than_the_standard_allows(tmp_path, keyword):
+    content = PLAIN["packed.fits.fz"]
+    place = content.index(f"{keyword:<8}=".encode(), 2880) + 10
+    (tmp_path / "a.fits").write_bytes(content[:place] + b"99999999".rjust(20) + content[place + 20 :])
+    with pytest.raises(DataError, match="doesn't say the size of its data"):
+        list(files.read(tmp_path / "a.fits"))
+
+
 def test_claims_of_packed_arrays(tmp_path):
     compressed = fits.CompImageHDU(IMAGES, header(), tile_shape=(1, 16, 16))
     content = as_bytes([fits.PrimaryHDU(), compressed])
