@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sciencegen.data.workers import Failure, map_killable
 from sciencegen.domains.galaxies.array_files import HDF5, open_arrays
 from sciencegen.domains.galaxies.fits_files import band_names, psf_of
 from sciencegen.domains.galaxies.headers import About, about, frame_variance, saturated, told_beside
@@ -30,6 +32,7 @@ IMAGES = ("images", "image", "stamps", "cutouts", "data")
 SCALES = ("pixel_scale", "pxscale", "pixscale")
 NOT_COLUMNS = frozenset({"psf", "variance", *SCALES})
 NAMES = ("id", "name", "object_id")
+OPENING_TIMEOUT_S = 5.0
 
 
 class Cube:
@@ -103,8 +106,27 @@ def opened(path: Path) -> Cube:
     return _opened(path, path.stat().st_mtime_ns)
 
 
+def check_returns(path: Path) -> None:
+    """Raise a DataError if the library of HDF5 crashes or never returns on a file, which no `try` can catch."""
+    if path.suffix.lower() not in HDF5:
+        return
+    for _, failed in map_killable(_try, [path], processes=1, timeout_s=OPENING_TIMEOUT_S):
+        if isinstance(failed, Failure):
+            raise DataError(
+                f"Expected a file of arrays in {path}, found a damaged one, on which the library of HDF5 fails: "
+                f"{failed.reason}."
+            )
+
+
+def _try(path: Path) -> None:
+    with suppress(Exception):  # they are raised in the parent process, too
+        cube = opened(path)
+        _ = cube.columns(), cube.names
+
+
 def rows(path: Path) -> Iterator[Row]:
     """Each stamp of a file as a reference, with its values."""
+    check_returns(path)
     cube = opened(path)
     columns, names = cube.columns(), cube.names
     for index in range(len(cube)):

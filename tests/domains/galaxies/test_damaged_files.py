@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from sciencegen.domains.galaxies import files
+from sciencegen.domains.galaxies import cubes, files
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
@@ -88,6 +88,18 @@ def test_what_is_cut_loses_nothing_in_silence(whole):
         path.write_bytes(content[:place])
         found = read_all(files.read, files.parse, path)
         assert found is None or len(found) == 6 or any(isinstance(one, Refusal) for one in found), place
+
+
+def test_a_file_on_which_the_library_never_returns_is_an_error(tmp_path, monkeypatch):
+    """A damaged heap of texts of variable length: HDF5 reads it forever."""
+    content = bytearray(hdf5(tmp_path / "whole.h5"))
+    free = content.index(b"GCOL") + 48  # after the heap's header, a text, and 8 bytes of the free space: its size
+    assert int.from_bytes(content[free : free + 8], "little") == 4096 - 40
+    content[free : free + 8] = bytes(8)
+    (tmp_path / "a.h5").write_bytes(content)
+    monkeypatch.setattr(cubes, "OPENING_TIMEOUT_S", 1.0)
+    with pytest.raises(DataError, match=r"a\.h5, .* the library of HDF5 fails"):
+        list(files.read(tmp_path / "a.h5"))
 
 
 def test_a_damaged_file_does_not_end_its_folder(whole, tmp_path):
