@@ -18,6 +18,7 @@ from sciencegen.api.writing.provenance import Criteria, origin_of, plain_path
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import OutputOptions, open_output, write_latents, write_lines, write_rejected
 from sciencegen.config import DecodeSettings, EncodeSettings, InterpolateSettings, build_settings
+from sciencegen.data.damage import reading
 from sciencegen.data.writers import Refused
 from sciencegen.errors import ConfigError, DataError, IncompatibleError
 from sciencegen.items import Cell, Item, Origin, Refusal, Row
@@ -188,13 +189,9 @@ def decode_latents(
 
 def read_latents(path: Path, size: int) -> np.ndarray:
     """Read an .npy file, or the array `latent` of an .npz, and check it."""
-    try:
+    with reading("an .npz with an array `latent`, as encode makes it,", path):
         content = np.load(path, allow_pickle=False)
         latents = content if isinstance(content, np.ndarray) else content["latent"]
-    except (ValueError, OSError, KeyError):
-        raise DataError(
-            f"Expected an .npz with an array `latent` in {path}, found something else. Make one with encode."
-        ) from None
     return check_latents(latents, size, str(path))
 
 

@@ -7,13 +7,13 @@ import hashlib
 import io
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 from sciencegen.data.cards import SourceFile
+from sciencegen.data.damage import GZIP_START, reading
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_write
 
@@ -34,7 +34,7 @@ def extract(archive: Path, files: Mapping[Path, SourceFile]) -> None:
         for target, file in files.items():
             if file.path not in members.names:
                 raise DataError(f"Expected {file.path} in {archive.name}, found {_some(members.names)}.")
-            with members.open(file.path) as stream:
+            with reading(f"a readable {file.path}", archive.name), members.open(file.path) as stream:
                 write_checked(stream, target, file, f"{archive.name}:{file.path}")
 
 
@@ -42,15 +42,15 @@ def write_checked(stream: IO[bytes], target: Path, file: SourceFile, source: str
     """Copy a stream (gunzipped, if it is gzip) to `target`, which appears only if size and checksum agree."""
     digest, size = hashlib.sha256(), 0
     with atomic_write(target, "wb") as handle:
-        try:
-            for block in _blocks(stream):
-                size += len(block)
-                if size > file.bytes:  # before it fills the disk
-                    break
-                digest.update(block)
-                handle.write(block)
-        except (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, tarfile.TarError) as error:
-            raise DataError(f"Expected a whole file in {source}, found a truncated or damaged one: {error}.") from error
+        blocks = _blocks(stream)
+        while size <= file.bytes:  # a longer one would fill the disk
+            with reading("a whole file", source):
+                block = next(blocks, b"")
+            if not block:
+                break
+            size += len(block)
+            digest.update(block)
+            handle.write(block)
         if size != file.bytes:
             found = f"more than {file.bytes}" if size > file.bytes else str(size)
             raise DataError(f"Expected {file.bytes} bytes in {source}, found {found}: truncated, or another version.")
@@ -60,7 +60,7 @@ def write_checked(stream: IO[bytes], target: Path, file: SourceFile, source: str
 
 def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
     head = stream.read(BLOCK)
-    if head[:2] == b"\x1f\x8b":
+    if head[:2] == GZIP_START:
         unpacked = gzip.GzipFile(fileobj=io.BufferedReader(_Rejoined(head, stream), BLOCK))
         while block := unpacked.read(BLOCK):
             yield block
@@ -126,11 +126,9 @@ class _Members:
 
 @contextmanager
 def _open_archive(path: Path) -> Iterator[_Members]:
-    try:
+    with reading("a .zip, .whl or .tar archive", path.name):
         archive = zipfile.ZipFile(path) if zipfile.is_zipfile(path) else tarfile.open(path)  # noqa: SIM115
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise DataError(
-            f"Expected a .zip, .whl or .tar archive in {path.name}, found something else: {error}."
-        ) from error
     with archive:
-        yield _Members(archive)
+        with reading("a .zip, .whl or .tar archive", path.name):
+            members = _Members(archive)
+        yield members

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import zlib
 from collections import deque
 from collections.abc import Iterator
-from types import TracebackType
 
-from sciencegen.errors import DataError
+from sciencegen.data.damage import reading
 
 LONGEST_RECORD = 1000
 """Most lines of one quoted record; with more, the quotation mark counts as unclosed and as an ordinary character."""
@@ -23,7 +20,7 @@ def csv_records(text: Iterator[str], separator: str, source: str) -> Iterator[tu
     """
     lines, number = _RecordLines(text), 1
     reader = csv.reader(lines, delimiter=separator, strict=True)
-    with reporting_damage(source):
+    with reading("CSV", source):
         while True:
             lines.begin()
             try:
@@ -62,22 +59,3 @@ class _RecordLines:
         self._returned.extendleft(reversed(self.lines_of_record[1:]))
         del self.lines_of_record[1:]
         return self.lines_of_record[0]
-
-
-class reporting_damage:
-    """Converts errors from a damaged gzip file or from the CSV reader to a DataError that names the file."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, (EOFError, gzip.BadGzipFile, zlib.error)):
-            raise DataError(
-                f"Expected a whole gzip file in {self.source}, found a damaged one ({error}). Get it again."
-            ) from error
-        if isinstance(error, csv.Error):
-            raise DataError(f"Expected CSV in {self.source}, but it can't be read as such: {error}.") from error

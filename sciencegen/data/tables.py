@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import math
 import sys
@@ -12,7 +11,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from sciencegen.data.records import csv_records, reporting_damage
+from sciencegen.data.damage import open_binary, reading
+from sciencegen.data.records import csv_records
 from sciencegen.data.rows import Columns, NoItemColumn, TableReading, find_column
 from sciencegen.data.writers import WRITTEN_TABLES, RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
 from sciencegen.errors import DataError, unknown_name
@@ -34,7 +34,6 @@ __all__ = [
     "lines_matching",
     "no_numbers",
     "number_columns",
-    "open_binary",
     "read_lines",
     "read_table",
     "rejects_path",
@@ -44,7 +43,6 @@ __all__ = [
 
 READ_TABLES = (*WRITTEN_TABLES, ".tsv", ".tsv.gz")
 """Endings of files for `read_table`; their format is recognized by the first bytes."""
-Binary = io.BufferedReader | gzip.GzipFile
 Records = Iterator[tuple[int, list[str]]]
 """First line and cells of each record."""
 PEEK_ROWS = 200
@@ -157,24 +155,16 @@ def _is_parquet(path: Path) -> bool:
     return start == b"PAR1"
 
 
-def open_binary(path: Path) -> Binary:
-    """Open a file, unzipped if its first two bytes are those of gzip."""
-    handle = open(path, "rb")  # noqa: SIM115 - the caller closes it
-    is_gzip = handle.read(2) == b"\x1f\x8b"
-    handle.seek(0)
-    return gzip.GzipFile(fileobj=handle) if is_gzip else handle
-
-
 def lines_matching(path: Path, values: Mapping[str, str]) -> set[int]:
     """The lines of a comma-separated file on which every named column has the given text."""
-    with io.TextIOWrapper(io.BufferedReader(open_binary(path)), encoding="utf-8-sig", newline="") as text:
+    with io.TextIOWrapper(open_binary(path), encoding="utf-8-sig", newline="") as text:
         records = csv_records(text, ",", str(path))
         _, names = next(records, (1, []))
         places = {find_column(names, (), name, str(path)): value for name, value in values.items()}
         return {line for line, cells in records if all(cells[at : at + 1] == [value] for at, value in places.items())}
 
 
-def _read_csv(binary: Binary, reading: TableReading) -> Iterator[Row]:
+def _read_csv(binary: io.BufferedReader, reading: TableReading) -> Iterator[Row]:
     names, separator, records = _open_csv(binary, reading.source)
     peeked, decimal, numbers, empty = _peek(names, separator, records)
     columns = reading.columns(names, numbers | empty, empty)  # empty columns may contain numbers or items later
@@ -193,14 +183,12 @@ def _peek(
     return peeked, decimal, numbers, empty
 
 
-def _open_csv(binary: Binary, source: str) -> tuple[list[str], str, Records]:
+def _open_csv(binary: io.BufferedReader, source: str) -> tuple[list[str], str, Records]:
     """The header's names, the separator, and the records after the header."""
-    buffered = io.BufferedReader(binary) if isinstance(binary, gzip.GzipFile) else binary
-    with reporting_damage(source):
-        head = buffered.peek(1 << 16)[: 1 << 16]
+    head = binary.peek(1 << 16)[: 1 << 16]
     _check_is_text(head, source)
     csv.field_size_limit(1 << 30)  # a molecule of 1 MB is refused by the domain, not by the CSV reader
-    text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="replace", newline="")
+    text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline="")
     separator = _separator(head.decode("utf-8", "replace"))
     records = csv_records(text, separator, source)
     header = next(records, None)
@@ -242,7 +230,7 @@ def _check_is_text(head: bytes, source: str) -> None:
 
 def _separator(head: str) -> str:
     """The most frequent of the characters , ; tab | in the header line; a comma if there is none."""
-    line = head.lstrip("\ufeff\r\n").splitlines()[0]
+    line = next(iter(head.lstrip("\ufeff\r\n").splitlines()), "")
     counts = {mark: line.count(mark) for mark in ",;\t|"}
     return max(counts, key=lambda mark: counts[mark]) if any(counts.values()) else ","
 
@@ -263,13 +251,12 @@ def _read_parquet(path: Path, reading: TableReading) -> Iterator[Row]:
 
 
 def _open_parquet(path: Path) -> pq.ParquetFile:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"Expected a Parquet table in {path}, found a damaged one: {error}. Get it again.") from error
+    with reading("a Parquet table", path):
+        file = pq.ParquetFile(path)
+        _ = file.schema_arrow.names  # may be unreadable too
+        return file
 
 
 def _number_fields(schema: pa.Schema) -> set[int]:
@@ -280,12 +267,10 @@ def _number_fields(schema: pa.Schema) -> set[int]:
 
 
 def _parquet_rows(file: pq.ParquetFile, path: Path, names: Sequence[str], columns: Columns) -> Iterator[Row]:
-    import pyarrow as pa
-
     named = [] if columns.name_column is None else [columns.name_column]
     needed = sorted({*columns.items, *named, *columns.numbers.values(), *columns.cells.values()})
     numeric, line = set(columns.numbers.values()), 0
-    try:
+    with reading("a whole Parquet table", path):
         for batch in file.iter_batches(4096, columns=[names[index] for index in needed]):
             cells_of = {at: _cells(batch.column(names[at]), at in numeric) for at in needed}
             for row in range(batch.num_rows):
@@ -301,8 +286,6 @@ def _parquet_rows(file: pq.ParquetFile, path: Path, names: Sequence[str], column
                     {name: str(number) for name, number in parsed.items() if math.isinf(number)},
                     {name: cells_of[at][row] for name, at in columns.cells.items()},
                 )
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"Expected a whole Parquet table in {path}, found a damaged one: {error}.") from error
 
 
 def _cells(column: pa.ChunkedArray, numeric: bool) -> list:

@@ -1,11 +1,14 @@
 """Archives that lie, or are damaged, leave nothing."""
 
 import gzip
+from contextlib import suppress
 
 import pytest
 
+from sciencegen.data.archives import extract
 from sciencegen.data.fetch import fetch
-from sciencegen.errors import DataError
+from sciencegen.errors import DataError, SciencegenError
+from tests.damage import damaged
 from tests.data.word_sources import (
     MEMBERS,
     TEST,
@@ -55,3 +58,47 @@ def test_bad_archives_leave_nothing(server, tmp_path, content, message):
         fetch(card, tmp_path / "cache")
     assert nothing_in(tmp_path / "cache")
     assert not (tmp_path / "evil.csv").exists()
+
+
+def damaged_zip(change) -> bytes:
+    content = zipped({MEMBERS["train"]: BAD, MEMBERS["test"]: TEST})
+    return bytes(change(bytearray(content)))
+
+
+def with_field(offset: int, value: int):
+    """Sets a field of two bytes in each local header and in each entry of the directory (offset from its flags)."""
+
+    def change(content: bytearray) -> bytearray:
+        for start, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+            place = content.find(start)
+            while place >= 0:
+                content[place + flags + offset : place + flags + offset + 2] = value.to_bytes(2, "little")
+                place = content.find(start, place + 1)
+        return content
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [(with_field(0, 1), "encrypted"), (with_field(2, 99), "compression method"), (with_field(2, 14), "whole|readable")],
+)
+def test_encrypted_and_odd_members_are_refused(server, tmp_path, change, message):
+    content = damaged_zip(change)
+    server.pages = {"/words.zip": content}
+    card = card_with(tmp_path, archive_source(f"{server.url}/words.zip", content))
+    with pytest.raises(DataError, match=message):
+        fetch(card, tmp_path / "cache")
+    assert nothing_in(tmp_path / "cache")
+
+
+@pytest.mark.parametrize("kind", ["zip", "w", "w:gz", "w:xz"])
+def test_damaged_archives_raise_nothing_else(tmp_path, kind):
+    members = {MEMBERS["train"]: BAD, MEMBERS["test"]: TEST}
+    whole = zipped(members) if kind == "zip" else tarred(members, kind)
+    card = card_with(tmp_path, archive_source("https://example.org/words", whole))
+    files = {tmp_path / f"{split}.csv": one for split, one in card.sources[0].files.items()}
+    for spoilt in damaged(whole, 150, seed=7):
+        (tmp_path / "words").write_bytes(spoilt)
+        with suppress(SciencegenError):
+            extract(tmp_path / "words", files)

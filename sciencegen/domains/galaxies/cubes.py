@@ -9,27 +9,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sciencegen.domains.galaxies import zarr_stores
+from sciencegen.data.workers import Failure, map_killable
+from sciencegen.domains.galaxies.array_files import HDF5, open_arrays
 from sciencegen.domains.galaxies.fits_files import band_names, psf_of
 from sciencegen.domains.galaxies.headers import About, about, frame_variance, saturated, told_beside
-from sciencegen.domains.galaxies.items import Stamp
+from sciencegen.domains.galaxies.items import Stamp, shape_problem
 from sciencegen.domains.galaxies.provenance import history, provenance
+from sciencegen.domains.galaxies.zarr_stores import ENDINGS as STORES
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_write
 from sciencegen.items import Cell, Origin, Refusal, Row
 
-HDF5 = (".h5", ".hdf5")
-ENDINGS = (*HDF5, ".npz", ".npy", *zarr_stores.ENDINGS)
+ENDINGS = (*HDF5, ".npz", ".npy", *STORES)
 IMAGES = ("images", "image", "stamps", "cutouts", "data")
 SCALES = ("pixel_scale", "pxscale", "pixscale")
 NOT_COLUMNS = frozenset({"psf", "variance", *SCALES})
 NAMES = ("id", "name", "object_id")
+OPENING_TIMEOUT_S = 5.0
 
 
 class Cube:
@@ -37,11 +40,11 @@ class Cube:
 
     def __init__(self, path: Path) -> None:
         self.path, overrides = path, told_beside(path)
-        self.arrays, self.header = _arrays(path)
+        self.arrays, self.header = open_arrays(path)
         name = overrides.get("images") or next((one for one in IMAGES if one in self.arrays), None)
         if name is None and len(self.arrays) == 1:
             name = next(iter(self.arrays))
-        if name not in self.arrays or len(self.arrays[name].shape) not in (3, 4):
+        if name not in self.arrays or not _is_stack(self.arrays[name]):
             found = ", ".join(f"{one} {list(array.shape)}" for one, array in list(self.arrays.items())[:12])
             raise DataError(
                 f"Expected images [n y x], [n band y x] or [n y x band] in {path}, found {found or 'nothing'}. "
@@ -70,6 +73,13 @@ class Cube:
         name = next((one for one in NAMES if self._is_column(one)), None)
         return None if name is None else [_text(cell) for cell in self.arrays[name][:]]
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[band y x] of each image."""
+        sides = tuple(map(int, self.images.shape[1:]))
+        sides = (1, *sides) if len(sides) == 2 else sides
+        return (sides[2], *sides[:2]) if sides[0] == sides[1] != sides[2] else sides
+
     def image(self, index: int) -> np.ndarray:
         """The image [band y x] at `index`."""
         plane = np.asarray(self.images[index], np.float64)
@@ -78,22 +88,8 @@ class Cube:
         return np.moveaxis(plane, 2, 0) if plane.shape[0] == plane.shape[1] != plane.shape[2] else plane
 
 
-def _arrays(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    if zarr_stores.is_store(path):
-        return zarr_stores.arrays(path)
-    try:
-        if path.suffix.lower() in HDF5:
-            import h5py
-
-            file = h5py.File(path, "r")
-            return {name: one for name, one in file.items() if isinstance(one, h5py.Dataset)}, dict(file.attrs)
-        loaded = np.load(path, allow_pickle=False, mmap_mode="r" if path.suffix.lower() == ".npy" else None)
-        if isinstance(loaded, np.ndarray):
-            return {"images": loaded}, {}
-        arrays = {name: loaded[name] for name in loaded.files}
-    except (OSError, ValueError, EOFError, KeyError) as error:
-        raise DataError(f"Expected a file of arrays at {path}, found another or a damaged one: {error}.") from error
-    return arrays, {name: array.item() for name, array in arrays.items() if array.ndim == 0}
+def _is_stack(array: Any) -> bool:
+    return len(array.shape) in (3, 4) and min(array.shape[1:]) > 0 and array.dtype.kind in "iufb"
 
 
 def _text(cell: bytes | str | np.generic) -> str:
@@ -110,8 +106,27 @@ def opened(path: Path) -> Cube:
     return _opened(path, path.stat().st_mtime_ns)
 
 
+def check_returns(path: Path) -> None:
+    """Raise a DataError if the library of HDF5 crashes or never returns on a file, which no `try` can catch."""
+    if path.suffix.lower() not in HDF5:
+        return
+    for _, failed in map_killable(_try, [path], processes=1, timeout_s=OPENING_TIMEOUT_S):
+        if isinstance(failed, Failure):
+            raise DataError(
+                f"Expected a file of arrays in {path}, found a damaged one, on which the library of HDF5 fails: "
+                f"{failed.reason}."
+            )
+
+
+def _try(path: Path) -> None:
+    with suppress(Exception):  # they are raised in the parent process, too
+        cube = opened(path)
+        _ = cube.columns(), cube.names
+
+
 def rows(path: Path) -> Iterator[Row]:
     """Each stamp of a file as a reference, with its values."""
+    check_returns(path)
     cube = opened(path)
     columns, names = cube.columns(), cube.names
     for index in range(len(cube)):
@@ -125,6 +140,8 @@ def stamp_at(path: Path, index: int) -> Stamp | Refusal:
     said = cube.about
     if isinstance(said, Refusal):
         return said
+    if reason := shape_problem(cube.shape):
+        return Refusal(reason)
     image = cube.image(index)
     if reason := saturated(image, said):
         return Refusal(reason)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from sciencegen.data.tables import open_binary, read_table
+from sciencegen.data.damage import open_binary, reading
+from sciencegen.data.tables import read_table
 from sciencegen.domains.galaxies import cubes, fits_files, fits_writing, zarr_stores
 from sciencegen.domains.galaxies.items import PREFIX, Stamp, parse_text, standardize
 from sciencegen.errors import ConfigError, DataError, SciencegenError
@@ -21,9 +23,10 @@ from sciencegen.items import Cell, Origin, Refusal, Row
 ITEM_COLUMNS = ("item", "stamp", "image", "file", "path")
 TABLES = (".csv", ".csv.gz", ".parquet")
 LISTS = (".txt",)
-FORMATS = (*fits_files.ENDINGS, *cubes.ENDINGS, *TABLES, *LISTS)
 STDIN = "stdin."
 """Prefix of the temporary file for standard input; since it is deleted, its stamps get no `source`."""
+STACKS = (*fits_files.ENDINGS, *cubes.ENDINGS)
+FORMATS = (*STACKS, *TABLES, *LISTS)
 WRITTEN = (".fits", ".fit", ".fits.gz", *cubes.HDF5)
 _REFERENCE = re.compile(r"(?P<path>.+?)(\[(?P<number>\d{1,9})\])?")
 
@@ -38,7 +41,7 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
     """Stream the rows of a file or a folder of files, stamps as references; unreadable ones give rows too."""
     path = Path(path)
     if path.is_dir() and not zarr_stores.is_store(path):
-        files = [one for one in sorted(path.iterdir()) if ending(one) in (*fits_files.ENDINGS, *cubes.ENDINGS)]
+        files = [one for one in sorted(path.iterdir()) if ending(one) in STACKS]
         if not files:
             raise DataError(f"Expected FITS or HDF5 files or Zarr stores in the folder {path}, found none.")
         return _numbered(_expanded(map(str, files), path))
@@ -51,14 +54,20 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
         raise DataError(f"Expected a file of galaxies at {path}, found nothing.")
     if path.stat().st_size == 0:
         raise DataError(f"Expected galaxies in {path}, found an empty file.")
-    if kind in LISTS:
-        return _expanded(_lines(path), path.parent)
-    return fits_files.rows(path) if kind in fits_files.ENDINGS else cubes.rows(path)
+    return _expanded(_lines(path), path.parent) if kind in LISTS else _stamps_in(path)
 
 
 def _is_there(path: Path) -> bool:
-    """Whether a file exists, or a store, which may be a folder."""
-    return path.is_file() or zarr_stores.is_store(path)
+    """Whether a file exists, or a store, which may be a folder; False for what can't be a path."""
+    with suppress(OSError, ValueError):  # a name that is too long, or that has a NUL
+        return path.is_file() or zarr_stores.is_store(path)
+    return False
+
+
+def _exists(path: Path) -> bool:
+    with suppress(OSError, ValueError):
+        return path.exists()
+    return False
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -71,17 +80,19 @@ def _expanded(texts: Iterator[str], folder: Path) -> Iterator[Row]:
     """Replace each file's name in a list by its stamps; an unreadable file is kept, and `parse` refuses it."""
     for line, text in enumerate(texts, start=1):
         place = _found(text, folder)
-        if not text or text.startswith(PREFIX) or place.endswith("]"):
+        is_file = ending(place) in STACKS and _is_there(Path(place))
+        if not text or text.startswith(PREFIX) or place.endswith("]") or not is_file:
             yield Row(line, place)
             continue
         try:
             yield from (replace(row, line=line) for row in _stamps_in(Path(place)))
-        except (SciencegenError, OSError):
+        except SciencegenError:
             yield Row(line, place)
 
 
 def _stamps_in(path: Path) -> Iterator[Row]:
-    return fits_files.rows(path) if ending(path) in fits_files.ENDINGS else cubes.rows(path)
+    with reading("a file of galaxies", path):
+        yield from fits_files.rows(path) if ending(path) in fits_files.ENDINGS else cubes.rows(path)
 
 
 def _numbered(rows: Iterator[Row]) -> Iterator[Row]:
@@ -94,7 +105,7 @@ def _found(text: str, folder: Path) -> str:
         return text
     path = Path(match["path"])
     for place in (folder / path, folder / path.name):
-        if not path.exists() and _is_there(place):
+        if not _exists(path) and _is_there(place):
             return f"{place}{text[len(match['path']) :]}"
     return text
 
@@ -107,17 +118,18 @@ def parse(text: str) -> Stamp | Refusal:
     if text.startswith(PREFIX):
         return parse_text(text)
     match = _REFERENCE.fullmatch(text) if len(text) < 4096 and "\n" not in text else None
-    if match is None or ending(match["path"]) not in (*fits_files.ENDINGS, *cubes.ENDINGS):
+    if match is None or ending(match["path"]) not in STACKS:
         return Refusal("neither a stamp's text nor a reference such as stamps.fits[3]")
     path = Path(match["path"])
     if not _is_there(path):
         return Refusal(f"there is no file {path}")
-    try:
-        stamp = _stamp_at(path, None if match["number"] is None else int(match["number"]))
-    except (SciencegenError, OSError, ValueError, TypeError, KeyError, IndexError, EOFError) as error:
-        return Refusal(f"{path} can't be read: {error}")
     source = "" if path.name.startswith(STDIN) else text
-    return standardize(replace(stamp, source=source)) if isinstance(stamp, Stamp) else stamp
+    try:
+        with reading("a file of galaxies", path):
+            stamp = _stamp_at(path, None if match["number"] is None else int(match["number"]))
+            return standardize(replace(stamp, source=source)) if isinstance(stamp, Stamp) else stamp
+    except SciencegenError as error:
+        return Refusal(f"{path} can't be read: {error}")
 
 
 def _stamp_at(path: Path, number: int | None) -> Stamp | Refusal:

@@ -8,17 +8,22 @@ read."""
 
 from __future__ import annotations
 
+import io
 import math
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sciencegen.data.damage import check_claim, reading
+from sciencegen.domains.galaxies.fits_layout import Extent, first_bytes, read_layout
 from sciencegen.domains.galaxies.headers import About, about, frame_variance, gaussian_psf, saturated, told_beside
-from sciencegen.domains.galaxies.items import Stamp
+from sciencegen.domains.galaxies.items import Stamp, shape_problem
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal, Row
 
@@ -43,14 +48,19 @@ class FitsFile:
     def __init__(self, path: Path) -> None:
         from astropy.io import fits
 
-        self.path = path
-        try:
+        self.path, layout = path, read_layout(path)
+        if layout.problem:
+            whole = _count_whole(path, layout.extents) if layout.extents else 0
+            raise DataError(
+                f"Expected a FITS file at {path}, found {layout.problem}; {whole} of its stamps are whole. "
+                "Get it again."
+            )
+        with reading("a FITS file", path):
             self.hdus = fits.open(path, memmap=False, lazy_load_hdus=False, ignore_missing_simple=False)
-        except (OSError, TypeError, ValueError) as error:
-            raise DataError(f"Expected a FITS file at {path}, found another or a damaged one: {error}.") from error
-        images = {number: hdu for number, hdu in enumerate(self.hdus) if _is_image(hdu)}
-        science = {number: hdu for number, hdu in images.items() if hdu.name.upper() == SCIENCE}
-        self.images = {number: _stack_size(hdu) for number, hdu in (science or images).items()}
+            if len(self.hdus) != len(layout.extents):
+                raise ValueError(f"{len(self.hdus)} of its {len(layout.extents)} HDUs can be read")
+            _check_claims(self.hdus, path)
+            self.images = _images(self.hdus)
         """Number of the HDU -> number of stamps in its stack, None for a single stamp."""
         self._about: dict[int, About | Refusal] = {}
 
@@ -117,8 +127,40 @@ def rows(path: Path) -> Iterator[Row]:
         yield Row(row + 1, f"{path}[{row}]", values, name)
 
 
+def _images(hdus: Any) -> dict[int, int | None]:
+    """Number of each HDU with stamps -> number of stamps in its stack, None for a single stamp."""
+    images = {number: hdu for number, hdu in enumerate(hdus) if _is_image(hdu)}
+    science = {number: hdu for number, hdu in images.items() if hdu.name.upper() == SCIENCE}
+    return {number: _stack_size(hdu) for number, hdu in (science or images).items()}
+
+
+def _check_claims(hdus: Any, path: Path) -> None:
+    """Raise a DataError if an image claims more pixels than its bytes in the file, compressed or not, can hold."""
+    for hdu in hdus:
+        if getattr(hdu, "is_image", False) and hdu.shape:
+            size = math.prod(hdu.shape) * abs(int(hdu.header["BITPIX"])) // 8
+            check_claim(path, hdu.shape[0], size, hdu.fileinfo()["datSpan"])
+
+
+def _count_whole(path: Path, extents: Sequence[Extent]) -> int:
+    """Number of stamps before the damage of a file, 0 if these can't be read either."""
+    from astropy.io import fits
+
+    content = io.BytesIO(first_bytes(path, extents[-1].start + extents[-1].present))
+    with suppress(Exception), warnings.catch_warnings():  # the error is raised anyway
+        warnings.simplefilter("ignore")
+        with fits.open(content, lazy_load_hdus=False) as hdus:
+            return sum(_whole_of(extents[number], size or 1) for number, size in _images(hdus).items())
+    return 0
+
+
+def _whole_of(extent: Extent, count: int) -> int:
+    """How many of the stamps of an HDU are present."""
+    return count * extent.present // max(extent.announced, 1)
+
+
 def _is_image(hdu: Any) -> bool:
-    two = getattr(hdu, "is_image", False) and len(hdu.shape) in (2, 3, 4)
+    two = getattr(hdu, "is_image", False) and len(hdu.shape) in (2, 3, 4) and min(hdu.shape) > 0
     return bool(two and hdu.name.upper() not in ANNOTATIONS and hdu.name.upper() not in PASSED_OVER)
 
 
@@ -137,6 +179,9 @@ def stamp_at(path: Path, row: int) -> Stamp | Refusal:
     said = file.about(number)
     if isinstance(said, Refusal):
         return said
+    shape = file.hdus[number].shape[plane is not None :]
+    if reason := shape_problem((1, *shape) if len(shape) == 2 else shape):
+        return Refusal(reason)
     image = _plane(file.hdus[number], plane)
     image = image[None] if image.ndim == 2 else image
     if reason := saturated(image, said):

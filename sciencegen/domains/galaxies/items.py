@@ -122,12 +122,19 @@ def standardize(stamp: Stamp) -> Stamp | Refusal:
     return replace(stamp, image=image, variance=variance, psf=psf, pixel_scale=float(stamp.pixel_scale))
 
 
+def shape_problem(shape: Sequence[int]) -> str:
+    """A problem with the shape of an image, found before its pixels are read."""
+    if len(shape) != 3 or shape[1] != shape[2]:
+        return f"expected a square image in one or more bands [band y x], got shape {list(shape)}"
+    if not SMALLEST_SIDE <= shape[1] <= LARGEST_SIDE:
+        return f"expected {SMALLEST_SIDE} to {LARGEST_SIDE} pixels on a side, got {shape[1]}; cut or bin it"
+    return ""
+
+
 def _image_problem(stamp: Stamp) -> str:
     image = stamp.image
-    if image.ndim != 3 or image.shape[1] != image.shape[2]:
-        return f"expected a square image in one or more bands [band y x], got shape {list(image.shape)}"
-    if not SMALLEST_SIDE <= image.shape[1] <= LARGEST_SIDE:
-        return f"expected {SMALLEST_SIDE} to {LARGEST_SIDE} pixels on a side, got {image.shape[1]}; cut or bin it"
+    if problem := shape_problem(image.shape):
+        return problem
     if not 0 < len(stamp.bands) == len(image) <= MOST_BANDS:
         return f"expected 1 to {MOST_BANDS} bands, got {len(image)} planes with the names {list(stamp.bands)}"
     if not math.isfinite(stamp.pixel_scale) or stamp.pixel_scale <= 0:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from sciencegen.data.damage import check_part, reading
 from sciencegen.errors import ConfigError, DataError
 
 ENDINGS = (".zarr", ".zarr.zip")
@@ -25,9 +26,6 @@ CODECS = frozenset({
 })  # fmt: skip
 ARRAY, GROUP = ("zarr.json", ".zarray"), ("zarr.json", ".zgroup")
 """Metadata files of a node, in formats 3 and 2."""
-LARGEST_BLOCK = 1 << 30
-"""Maximum bytes of the stamps in one chunk, since whole chunks are read."""
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, EOFError, zipfile.BadZipFile)
 
 
 class Blocks:
@@ -38,11 +36,7 @@ class Blocks:
         self._array, self._place, self._number, self._block = array, place, -1, np.empty(0)
         self._rows = array.chunks[0] if array.chunks else 1
         size = self._rows * math.prod(self.shape[1:]) * array.dtype.itemsize
-        if size > LARGEST_BLOCK:
-            raise DataError(
-                f"Expected chunks that hold {LARGEST_BLOCK >> 30} GiB of stamps at most in {place}, found {size >> 20} "
-                "MiB in one. Write it anew with smaller chunks."
-            )
+        check_part(place, size)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
@@ -57,10 +51,8 @@ class Blocks:
         return np.asarray(self._read(...), dtype)
 
     def _read(self, rows: Any) -> Any:
-        try:
+        with reading("whole chunks", self._place):
             return self._array[rows]
-        except _UNREADABLE as error:
-            raise DataError(f"Expected whole chunks in {self._place}, found a damaged one: {error}.") from error
 
 
 def is_store(path: Path) -> bool:
@@ -71,7 +63,7 @@ def is_store(path: Path) -> bool:
 def arrays(path: Path) -> tuple[dict[str, Blocks], dict[str, Any]]:
     """The arrays of a group by name, or a single array as `images`; and the group's attributes."""
     library = _library(path)
-    try:
+    with reading("a Zarr store", path):
         root = _root(path)
         alone = _said(root, *ARRAY)
         inside = [] if alone else sorted(root.iterdir(), key=lambda one: one.name)  # the order of a folder is undefined
@@ -82,8 +74,6 @@ def arrays(path: Path) -> tuple[dict[str, Blocks], dict[str, Any]]:
         found = {name: library.open_array(store, path=_within(path, node), mode="r") for name, node in nodes.items()}
         opened = {name: Blocks(array, f"array {name} of {path}") for name, array in found.items()}
         return opened, {} if alone else _said(root, *GROUP).get("attributes") or _said(root, ".zattrs")
-    except _UNREADABLE as error:
-        raise DataError(f"Expected a Zarr store at {path}, found another thing or a damaged one: {error}.") from error
 
 
 def _library(path: Path) -> Any:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import sys
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +10,8 @@ from pathlib import Path
 from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
-from sciencegen.data.tables import READ_TABLES, open_binary, read_table
+from sciencegen.data.damage import open_binary
+from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.data.writers import is_missing, line_of, number_text, write_text
 from sciencegen.domains.molecules.geometry import MAX_ATOMS, with_implicit_hydrogens
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, RECORD_ERROR, text
@@ -53,14 +52,11 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
 def lines(path: Path) -> Iterator[str]:
     """Decoded lines without line breaks. Longer lines than `MAX_LINE_BYTES` are cut (`parse` refuses them anyway)."""
     with sys.stdin.buffer if str(path) == "-" else open_binary(path) as stream:
-        try:
-            while line := stream.readline(MAX_LINE_BYTES):
-                rest = line
-                while rest and not rest.endswith(b"\n"):
-                    rest = stream.readline(MAX_LINE_BYTES)
-                yield line.decode("utf-8", errors="replace").rstrip("\r\n")
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise DataError(f"Expected a whole gzip file in {path}, found a damaged one ({error}).") from error
+        while line := stream.readline(MAX_LINE_BYTES):
+            rest = line
+            while rest and not rest.endswith(b"\n"):
+                rest = stream.readline(MAX_LINE_BYTES)
+            yield line.decode("utf-8", errors="replace").rstrip("\r\n")
 
 
 def check_exists(path: Path) -> None:

@@ -23,6 +23,13 @@ RECORD_ERROR = "$$$$ "
 
 _ATOM = re.compile(r"\[[^\]]*\]|Cl|Br|[BCNOPSFIbcnops]")
 _CHARGED = re.compile(r"\[[^\]]*[+-]")
+_GEOMETRY = re.compile("@(SP|TB|OH)")
+_POSITIONS = {
+    Chem.ChiralType.CHI_SQUAREPLANAR: 4,
+    Chem.ChiralType.CHI_TRIGONALBIPYRAMIDAL: 5,
+    Chem.ChiralType.CHI_OCTAHEDRAL: 6,
+}
+"""Geometry of an atom -> number of its ligands."""
 _UNCHARGER = rdMolStandardize.Uncharger()
 _CANONICAL = "_canonicalSmiles"
 
@@ -47,9 +54,11 @@ def parse(text: str) -> Chem.Mol | Refusal:
             if molecule is None:
                 return Refusal(_why_unreadable(text))
             refusal = _refuse_molecule(molecule)
-            if refusal is None and ("." in text or ("[" in text and _CHARGED.search(text))):
-                return standardize(molecule)
-            return refusal or molecule
+            if refusal is not None:
+                return refusal
+            changes = "." in text or ("[" in text and _CHARGED.search(text))
+            found = standardize(molecule) if changes else molecule
+            return _without_open_geometry(found) if _GEOMETRY.search(text) else found
         except (ValueError, RuntimeError) as error:
             return Refusal(f"RDKit refuses it: {_first_line(error)}")
 
@@ -103,6 +112,21 @@ def standardize(molecule: Chem.Mol) -> Chem.Mol | Refusal:
     if molecule is None:
         return Refusal("its neutral form is not a valid molecule")
     return _refuse_molecule(molecule) or molecule
+
+
+def _without_open_geometry(molecule: Chem.Mol | Refusal) -> Chem.Mol | Refusal:
+    """The molecule without marks of geometry (@SP1, @TB1, @OH1) on atoms with fewer ligands than the geometry has
+    positions, where hydrogens without an own atom are one ligand. RDKit writes such a mark with another number each
+    time, so that the SMILES would not be canonical."""
+    if isinstance(molecule, Refusal):
+        return molecule
+    ligands = {atom: atom.GetDegree() + min(atom.GetTotalNumHs(), 1) for atom in molecule.GetAtoms()}
+    open_ones = [atom for atom, count in ligands.items() if count < _POSITIONS.get(atom.GetChiralTag(), 0)]
+    if not open_ones:
+        return molecule
+    for atom in open_ones:
+        atom.SetChiralTag(Chem.ChiralType.CHI_UNSPECIFIED)
+    return Chem.MolFromSmiles(Chem.MolToSmiles(molecule), _PARSER) or Refusal("not a valid molecule without geometry")
 
 
 def _charges(molecule: Chem.Mol) -> list[int]:

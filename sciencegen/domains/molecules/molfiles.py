@@ -42,7 +42,7 @@ def _atom_lines(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
     """Symbol and coordinates of each atom line as text; nothing for a text without such lines."""
     if any(line.startswith("M  V30 BEGIN ATOM") for line in lines):
         rows = [line.split()[2:] for line in lines if line.startswith("M  V30 ")]  # M V30 number symbol x y z
-        first = next(index for index, row in enumerate(rows) if row[:2] == ["BEGIN", "ATOM"])
+        first = next((index for index, row in enumerate(rows) if row[:2] == ["BEGIN", "ATOM"]), len(rows))
         last = next((index for index, row in enumerate(rows) if row[:2] == ["END", "ATOM"]), len(rows))
         yield from ((row[1], row[2:5]) for row in rows[first + 1 : last] if len(row) > 4)
     elif len(lines) > 3 and lines[3][:3].strip().isdecimal():

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from rdkit import Chem, rdBase
 
+from sciencegen.data.damage import open_binary
 from sciencegen.data.records import csv_records
-from sciencegen.data.tables import find_column, open_binary
+from sciencegen.data.tables import find_column
 from sciencegen.data.writers import write_text
 from sciencegen.domains.molecules.files import ITEM_COLUMNS, check_exists, ending, lines, sdf_values, split_records
 from sciencegen.domains.molecules.geometry import (
@@ -100,8 +101,7 @@ def _xyz_row(number: int, count: int, stream: Iterator[tuple[int, str]]) -> Row:
 
 def _read_table(path: Path, column: str | None) -> Iterator[Row]:
     """Elements as ['C','H'] and positions as [[0.0,1.0,2.0],...]; `values` holds the other numeric columns."""
-    binary = io.BufferedReader(open_binary(path))  # type: ignore[type-var]
-    text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline="")
+    text = io.TextIOWrapper(open_binary(path), encoding="utf-8-sig", errors="replace", newline="")
     records = csv_records(text, ",", str(path))
     names = next(records, (0, [""]))[1]
     smiles = find_column(names, ITEM_COLUMNS, column, str(path))

@@ -3,15 +3,12 @@ with a few calls, without a loop over letters."""
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sciencegen.data.tables import open_binary
+from sciencegen.data.damage import open_binary
 from sciencegen.errors import DataError
 
 STOCKHOLM_ENDINGS = (".sto", ".stockholm")
@@ -40,7 +37,7 @@ def is_a3m(path: Path) -> bool:
 
 def read_records(path: Path) -> Iterator[Records]:
     """Blocks of the records of an alignment, none of them empty."""
-    with _opened(path) as stream, _damage_named(path):
+    with _opened(path) as stream:
         head = stream.peek(BLOCK_BYTES)[:BLOCK_BYTES].removeprefix(BYTE_ORDER_MARK).lstrip(BLANKS)
         if head.startswith(b"# STOCKHOLM"):
             yield from _stockholm(stream, path)
@@ -49,22 +46,10 @@ def read_records(path: Path) -> Iterator[Records]:
             yield from _fasta(stream, path)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[io.BufferedReader]:
+def _opened(path: Path) -> io.BufferedReader:
     if not path.is_file():
         raise DataError(f"Expected an alignment at {path}, found {'a folder' if path.is_dir() else 'nothing'}.")
-    with open_binary(path) as stream:
-        yield stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[arg-type]
-
-
-@contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(
-            f"Expected a whole gzip file in {path}, found a damaged one ({error}). Get it again."
-        ) from error
+    return open_binary(path)
 
 
 def _check_is_fasta(head: bytes, path: Path) -> None:

@@ -5,14 +5,13 @@ Values of a record are read from and written to the FASTA header as `key=number`
 
 from __future__ import annotations
 
-import gzip
 import math
 import sys
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sciencegen.data.tables import READ_TABLES, NoItemColumn, open_binary, read_table
+from sciencegen.data.damage import open_binary
+from sciencegen.data.tables import READ_TABLES, NoItemColumn, read_table
 from sciencegen.data.writers import is_missing, line_of, number_text, write_text
 from sciencegen.domains.base import ItemIO, ItemTable
 from sciencegen.domains.proteins.items import MAX_RESIDUES, key, parse, text
@@ -95,17 +94,14 @@ def _check_is_fasta(path: Path) -> None:
 def lines(path: Path) -> Iterator[str]:
     """Decoded lines without line breaks. Longer lines than `MAX_LINE_BYTES` are cut (`parse` refuses them anyway)."""
     with sys.stdin.buffer if str(path) == "-" else open_binary(path) as stream:
-        try:
-            first = True
-            while line := stream.readline(MAX_LINE_BYTES):
-                rest = line
-                while rest and not rest.endswith(b"\n"):
-                    rest = stream.readline(MAX_LINE_BYTES)
-                decoded = line.decode("utf-8-sig" if first else "utf-8", errors="replace")
-                first = False
-                yield decoded.rstrip("\r\n")
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise DataError(f"Expected a whole gzip file in {path}, found a damaged one ({error}).") from error
+        first = True
+        while line := stream.readline(MAX_LINE_BYTES):
+            rest = line
+            while rest and not rest.endswith(b"\n"):
+                rest = stream.readline(MAX_LINE_BYTES)
+            decoded = line.decode("utf-8-sig" if first else "utf-8", errors="replace")
+            first = False
+            yield decoded.rstrip("\r\n")
 
 
 def _read_lines(path: Path) -> Iterator[Row]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -111,7 +110,7 @@ def _residue(entity: Any) -> tuple[Residue, int]:
     atoms: dict[str, Any] = {}
     elements, hydrogens, alternates = [], 0, 0
     for atom in entity:
-        several = atom.is_disordered() == 2 and len(atom.disordered_get_list()) > 1
+        several = len(_locations(atom)) > 1
         one = _place(atom, chosen) if atom.is_disordered() == 2 else atom
         if one.element in HYDROGENS:
             hydrogens += 1
@@ -131,7 +130,7 @@ def _alternate(entity: Any) -> str | None:
     totals: dict[str, float] = {}
     for atom in entity:
         if atom.is_disordered() == 2:
-            for one in atom.disordered_get_list():
+            for one in _locations(atom):
                 totals[one.get_altloc()] = totals.get(one.get_altloc(), 0.0) + (one.get_occupancy() or 0.0)
     return min(totals, key=lambda label: (-round(totals[label], 6), label)) if totals else None
 
@@ -140,10 +139,17 @@ def _place(atom: Any, chosen: str | None) -> Any:
     """An atom at the chosen location or, if that lacks it, at the atom's location of highest occupancy."""
     if chosen is not None and atom.disordered_has_id(chosen):
         return atom.disordered_get(chosen)
-    return min(atom.disordered_get_list(), key=lambda one: (-(one.get_occupancy() or 0.0), one.get_altloc()))
+    return min(_locations(atom), key=lambda one: (-(one.get_occupancy() or 0.0), one.get_altloc()))
 
 
 def _occupancy(entity: Any) -> float:
     """Mean occupancy of the atoms of a residue, used if there are several at one number."""
-    values: Iterable[float] = [atom.get_occupancy() or 0.0 for atom in entity.get_unpacked_list()]
-    return float(np.mean(list(values) or [0.0]))
+    values = [one.get_occupancy() or 0.0 for atom in entity for one in _locations(atom)]
+    return float(np.mean(values or [0.0]))
+
+
+def _locations(atom: Any) -> list[Any]:
+    """The alternate locations of an atom by label, which may have several letters in mmCIF; else the atom itself."""
+    if atom.is_disordered() != 2:
+        return [atom]
+    return sorted(atom.child_dict.values(), key=lambda one: str(one.get_altloc()))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import re
 import warnings
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sciencegen.data.tables import open_binary
+from sciencegen.data.damage import open_binary, reading
 from sciencegen.errors import DataError
 
 STRUCTURE_ENDINGS = (".pdb", ".ent", ".cif", ".mmcif")
@@ -19,6 +17,9 @@ MOST_BYTES = 1 << 28
 """Maximum size of an unpacked file; the largest entries of the Protein Data Bank are close to it."""
 END_OF_COORDINATES = 54
 """Last column of the coordinates in a line of a PDB file."""
+END_OF_OCCUPANCY = 60
+LOCATION = 16
+"""Column, from 0, of the letter of an alternate location."""
 ATOM_RECORDS = ("ATOM  ", "HETATM")
 _PDB_START = re.compile(
     r"(HEADER|OBSLTE|TITLE|COMPND|SOURCE|KEYWDS|EXPDTA|NUMMDL|MDLTYP|AUTHOR|REVDAT|REMARK|DBREF|SEQADV|SEQRES|MODRES|"
@@ -57,12 +58,8 @@ def read_structure_file(path: str | Path) -> Parsed:
 def _text(path: Path) -> str:
     if not path.is_file():
         raise DataError(f"Expected a structure at {path}, found {'a folder' if path.is_dir() else 'nothing'}.")
-    try:
-        with open_binary(path) as stream:
-            data = stream.read(MOST_BYTES + 1)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        damage = f"found a damaged one ({error}). Get it again."
-        raise DataError(f"Expected a whole gzip file in {path}, {damage}") from error
+    with open_binary(path) as stream:
+        data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise DataError(f"Expected at most {MOST_BYTES >> 20} MiB in {path}, found more. Cut it to the chain you need.")
     if b"\0" in data:
@@ -101,33 +98,34 @@ def _check_lines(text: str, path: Path) -> None:
 
 
 def _parse_pdb(text: str, path: Path) -> Any:
-    from Bio.PDB.PDBExceptions import PDBConstructionException
     from Bio.PDB.PDBParser import PDBParser
 
-    try:
-        return PDBParser(PERMISSIVE=True, QUIET=False).get_structure(path.name, io.StringIO(text))
-    except (PDBConstructionException, ValueError, IndexError) as error:
-        raise DataError(f"Expected a PDB file in {path}, found one that can't be read: {error}.") from error
+    with reading("a PDB file", path):
+        whole = "".join(map(_with_occupancy, text.splitlines(keepends=True)))
+        return PDBParser(PERMISSIVE=True, QUIET=False).get_structure(path.name, io.StringIO(whole))
+
+
+def _with_occupancy(line: str) -> str:
+    """An atom's line with occupancy 0 if it has an alternate location without one, which Biopython can't compare."""
+    alone = line[LOCATION : LOCATION + 1].isspace() or not line.startswith(ATOM_RECORDS)
+    if alone or line[END_OF_COORDINATES:END_OF_OCCUPANCY].strip():
+        return line
+    return f"{line[:END_OF_COORDINATES]}  0.00{line[END_OF_OCCUPANCY:].rstrip()}\n"
 
 
 def _parse_cif(text: str, path: Path) -> Any:
     from Bio.PDB.MMCIFParser import MMCIFParser
-    from Bio.PDB.PDBExceptions import PDBConstructionException
 
     parser = MMCIFParser(QUIET=False)
-    try:
-        structure = parser.get_structure(path.name, io.StringIO(text))
-    except KeyError as error:
-        raise DataError(
-            f"Expected atoms (_atom_site) in {path}, found no {error.args[0]}: the file is cut short, or it holds no "
-            "coordinates. Get it again."
-        ) from error
-    except (PDBConstructionException, ValueError, IndexError, StopIteration, RuntimeError) as error:
-        raise DataError(
-            f"Expected an mmCIF file in {path}, found one that can't be read: {error or 'it ends too early'}. "
-            "Get it again."
-        ) from error
-    _check_columns(parser._mmcif_dict, path)
+    with reading("an mmCIF file", path):
+        try:
+            structure = parser.get_structure(path.name, io.StringIO(text))
+        except KeyError as error:
+            raise DataError(
+                f"Expected atoms (_atom_site) in {path}, found no {error.args[0]}: the file is cut short, or it holds "
+                "no coordinates. Get it again."
+            ) from error
+        _check_columns(parser._mmcif_dict, path)
     return structure
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from sciencegen.data.damage import reading
 from sciencegen.domains.proteins.residue_atoms import BACKBONE, UNKNOWN
 from sciencegen.domains.proteins.residues import Residue, Selected, bond_length, select_residues
 from sciencegen.domains.proteins.structure_files import Parsed, read_structure_file
@@ -146,7 +147,8 @@ def read_chains(path: str | Path) -> list[ProteinChain]:
 
 def _read(path: Path) -> tuple[Parsed, dict[str, Selected]]:
     parsed = read_structure_file(path)
-    return parsed, {one.id.strip() or "_": select_residues(one) for one in next(iter(parsed.structure))}
+    with reading("a structure of proteins", path):
+        return parsed, {one.id.strip() or "_": select_residues(one) for one in next(iter(parsed.structure))}
 
 
 def _chain(name: str, chosen: bool, parsed: Parsed, selected: dict[str, Selected], path: Path) -> ProteinChain:

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
+from sciencegen.data import damage
 from sciencegen.domains.galaxies import files, zarr_stores
 from sciencegen.domains.galaxies.items import Stamp, key
 from sciencegen.errors import ConfigError, DataError
@@ -164,7 +165,7 @@ def test_a_codec_within_a_shard_is_looked_at_too(zarr, tmp_path):
 
 
 def test_a_chunk_without_end_is_refused(zarr, tmp_path, monkeypatch):
-    monkeypatch.setattr(zarr_stores, "LARGEST_BLOCK", 1 << 10)
+    monkeypatch.setattr(damage, "LARGEST_PART", 1 << 10)
     with pytest.raises(DataError, match="Write it anew with smaller chunks"):
         list(files.read(group(zarr, tmp_path / "cube.zarr", 3)))
 

@@ -171,3 +171,39 @@ def test_5000_exotic_texts_give_a_molecule_or_a_reason():
         assert len(Chem.GetMolFrags(result)) == 1
         assert DOMAIN.items.parse(DOMAIN.items.text(result)) is not None
     assert accepted > 200
+
+
+def marked_texts(count=4000, seed=12):
+    """Centres with a geometry (@SP1, @TB5, @OH12) and any number of ligands, in chains, rings, salts and mixtures."""
+    chooser = random.Random(seed)
+    numbers, ligands = (
+        {"SP": 3, "TB": 20, "OH": 30, "AL": 2, "TH": 2},
+        ["F", "Cl", "Br", "N", "O", "C", "CC", "S", "[NH3+]"],
+    )
+    for _ in range(count):
+        geometry = chooser.choice(list(numbers))
+        hydrogens, charge = chooser.choice(["", "", "H", "H2"]), chooser.choice(["", "", "+", "-"])
+        mark = f"@{geometry}{chooser.randint(1, numbers[geometry])}"
+        centre = f"[{chooser.choice(['C', 'C', 'N', 'P', 'S', 'Pt', 'Fe'])}{mark}{hydrogens}{charge}]"
+        first, *others, last = chooser.choices(ligands, k=chooser.randint(2, 6))
+        branches = "".join(f"({one})" for one in others)
+        yield chooser.choice(["{}{}{}{}", "{}{}1{}{}CC1", "{}{}{}{}.[Cl-]", "C{}{}{}{}"]).format(
+            first, centre, branches, last
+        )
+
+
+def test_marks_of_a_geometry_survive_the_round_trip():
+    accepted = 0
+    for text in marked_texts():
+        molecule = DOMAIN.items.parse(text)
+        if not isinstance(molecule, Refusal):
+            accepted += 1
+            again = DOMAIN.items.parse(DOMAIN.items.text(molecule))
+            assert DOMAIN.items.text(again) == DOMAIN.items.text(molecule), text
+    assert accepted > 1000
+
+
+def test_a_geometry_with_all_its_ligands_is_kept():
+    cis, trans = (DOMAIN.items.parse(f"[NH3][Pt@SP{number}]([NH3])(Cl)Cl") for number in (1, 2))
+    assert DOMAIN.items.key(cis) != DOMAIN.items.key(trans)
+    assert DOMAIN.items.key(DOMAIN.items.parse("F[C@OH30](CC)C")) == DOMAIN.items.key(DOMAIN.items.parse("CC[C](C)F"))

@@ -1,0 +1,114 @@
+"""Reads files that may be damaged or hostile: any error of a library becomes one that names the file, and sizes that a
+header claims are checked before anything of that size is allocated."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sciencegen.errors import DataError, SciencegenError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
+
+GZIP_START = b"\x1f\x8b"
+GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
+BLOCK = 1 << 17
+MOST_UNPACKED = 1100
+"""Bytes that one byte of a packed file may stand for; deflate reaches 1032 at most."""
+SMALL = 1 << 24
+"""Arrays of at most this many bytes may be packed more densely."""
+LARGEST_PART = 1 << 30
+"""Maximum bytes of a part of an array that is read as a whole, such as a chunk."""
+
+
+@contextmanager
+def reading(expected: str, source: str | Path) -> Iterator[None]:
+    """Converts every exception in the block to a DataError that names the file; errors of this package are unchanged.
+
+    The libraries that read binary formats raise almost anything on damaged files (`MemoryError`, `OverflowError`,
+    `BadZipFile`, `TokenError`), so that no list of types would be complete.
+    """
+    try:
+        yield
+    except SciencegenError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"Expected {expected} in {source}, found another file or a damaged one, which can't be read: "
+            f"{reason_of(error)}."
+        ) from error
+
+
+def reason_of(error: BaseException) -> str:
+    """An error's message in one line, else its type."""
+    return " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
+
+
+def open_binary(path: Path) -> io.BufferedReader:
+    """Open a file, unzipped if its first two bytes are those of gzip. Damage is a DataError."""
+    handle = open(path, "rb")  # noqa: SIM115 - the caller closes it
+    is_gzip = handle.read(2) == GZIP_START
+    handle.seek(0)
+    return io.BufferedReader(_Unzipped(handle, path), BLOCK) if is_gzip else handle
+
+
+class _Unzipped(io.RawIOBase):
+    """The content of a gzip file; an error of gzip says how many lines are whole."""
+
+    def __init__(self, packed: io.BufferedReader, path: Path) -> None:
+        self._packed, self._path, self._lines = packed, path, 0
+        self._file = gzip.GzipFile(fileobj=packed)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer).cast("B")
+        try:
+            block = self._file.read1(len(view))
+        except GZIP_ERRORS as error:
+            raise DataError(
+                f"Expected a whole gzip file in {self._path}, found a damaged one ({reason_of(error)}), of which "
+                f"{self._lines} lines are whole. Get it again."
+            ) from error
+        view[: len(block)] = block
+        self._lines += block.count(b"\n")
+        return len(block)
+
+    def close(self) -> None:
+        self._packed.close()
+        super().close()
+
+
+def check_claim(source: str | Path, items: int, size: int, held: int) -> None:
+    """Raise a DataError if a header claims more than the file can hold.
+
+    Parameters
+    ----------
+    source : str or Path
+        Named in the message.
+    items, size : int
+        The number of items, and their unpacked bytes.
+    held : int
+        Bytes of the file.
+    """
+    if items > max(held, 1) or size > max(SMALL, MOST_UNPACKED * held):
+        raise DataError(
+            f"Expected headers that agree with the size of {source}, found some that claim {items} items in {size} "
+            f"bytes, while the file has {held} bytes: it is damaged or cut short. Get it again."
+        )
+
+
+def check_part(source: str | Path, size: int) -> None:
+    """Raise a DataError if a part that must be read as a whole has more than `LARGEST_PART` bytes."""
+    if size > LARGEST_PART:
+        raise DataError(
+            f"Expected chunks that hold {LARGEST_PART >> 30} GiB of stamps at most in {source}, found {size >> 20} "
+            "MiB in one. Write it anew with smaller chunks."
+        )

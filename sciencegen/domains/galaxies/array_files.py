@@ -1,0 +1,93 @@
+"""Opens files of named arrays: HDF5, .npz, .npy and Zarr. Sizes that their headers claim are checked first."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciencegen.data.damage import check_claim, check_part, reading
+from sciencegen.domains.galaxies import zarr_stores
+
+HDF5 = (".h5", ".hdf5")
+
+
+def open_arrays(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arrays of a file by name, and its attributes. Arrays of HDF5 and Zarr are read when they are indexed."""
+    if zarr_stores.is_store(path):
+        blocks, header = zarr_stores.arrays(path)
+        for array in blocks.values():
+            check_claim(path, math.prod(array.shape[:1]), _size(array), _held(path, _size(array)))
+        return dict(blocks), header
+    with reading("a file of arrays", path):
+        if path.suffix.lower() in HDF5:
+            return _hdf5(path)
+        if path.suffix.lower() == ".npz":
+            arrays = _npz(path)
+            return arrays, {name: array.item() for name, array in arrays.items() if array.ndim == 0}
+        return {"images": np.load(path, allow_pickle=False, mmap_mode="r")}, {}
+
+
+def _hdf5(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    import h5py
+
+    file = h5py.File(path, "r")
+    found = {name: one for name, one in file.items() if isinstance(one, h5py.Dataset) and one.shape is not None}
+    for name, one in found.items():
+        held = path.stat().st_size + sum(map(_size_of_file, _elsewhere(one, path)))
+        check_claim(path, math.prod(one.shape[:1]), _size(one), held)
+        check_part(f"data set {name} of {path}", math.prod(one.chunks or one.shape[1:]) * one.dtype.itemsize)
+    return found, dict(file.attrs)
+
+
+def _elsewhere(dataset: Any, path: Path) -> Iterable[Path]:
+    """Files besides its own that hold the data of a data set."""
+    if dataset.is_virtual:
+        return {path.parent / source.file_name for source in dataset.virtual_sources() if source.file_name != "."}
+    return {path.parent / name for name, *_ in dataset.external or ()}
+
+
+def _size_of_file(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _npz(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an .npz file, each if its member is as long as its header says."""
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            packed = min(member.compress_size, path.stat().st_size)
+            check_claim(f"{member.filename} of {path}", 0, member.file_size, packed)
+            if member.filename.endswith(".npy"):
+                with archive.open(member) as stream:
+                    _check_header(stream, member.file_size)
+    with np.load(path, allow_pickle=False) as loaded:
+        arrays = {name: loaded[name] for name in loaded.files}
+    return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
+
+
+def _check_header(stream: Any, size: int) -> None:
+    """Raise a ValueError if an array's header claims more bytes than there are."""
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    shape, _, kind = read[np.lib.format.read_magic(stream)](stream)
+    if math.prod(shape) * kind.itemsize > size:
+        raise ValueError(f"an array {list(shape)} of {kind} in {size} bytes")
+
+
+def _size(array: Any) -> int:
+    return math.prod(array.shape) * array.dtype.itemsize
+
+
+def _held(store: Path, enough: int) -> int:
+    """Bytes of a store; for a folder, the walk ends when there are more than `enough`."""
+    if store.is_file():
+        return store.stat().st_size
+    held = 0
+    for place in store.rglob("*"):
+        held += _size_of_file(place)
+        if held > enough:
+            break
+    return held
