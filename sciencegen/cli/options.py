@@ -144,9 +144,10 @@ def folders(texts: list[str] | None) -> dict[str, str]:
     from sciencegen.errors import ConfigError
 
     for text in texts or []:
-        if "=" not in text:
+        name, equals, _ = text.partition("=")
+        if not equals or not name.strip():
             raise ConfigError(f"Expected --predictor NAME=FOLDER, a name for its values first, got '{text}'.")
-    return {name: str(folder) for name, folder in pairs(texts, "--predictor").items()}
+    return {name.strip(): folder.strip() for name, _, folder in (text.partition("=") for text in texts or [])}
 
 
 def names(texts: list[str] | None) -> list[str]:

@@ -204,3 +204,35 @@ def test_two_models_that_complete_are_told(tmp_path, monkeypatch):
     config["optimize"]["complete"] = "qm9-conformers"
     with pytest.raises(ConfigError, match="optimize: Expected no complete here"):
         read(tmp_path, config)
+
+
+def named(name="x", predictor="y", **others):
+    predict = {predictor: {"table": "own.csv", "target": "activity"}}
+    return {**changed("molecules", "name", name), "predict": predict, **others}
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (named("x'$(touch PWNED)'y"), "name: Expected a name of letters"),
+        (named("../other"), "name: Expected a name of letters"),
+        (named("{word}"), "name: Expected a name of letters"),
+        (named(""), "name: Expected a name of letters"),
+        (named(predictor="a'; touch PWNED; '"), "predict: Expected a name of letters"),
+        (named(predictor="a=b"), "predict: Expected a name of letters"),
+        (named(structures="'; touch PWNED; '.sdf"), "structures: Expected a file ending"),
+        (named(results="{word}"), "files: Expected a path without braces"),
+        (changed("molecules", "predict.y", {"table": "a{word}.csv", "target": "activity"}), "files: .*without braces"),
+    ],
+)
+def test_names_that_cannot_be_folders_are_told(tmp_path, monkeypatch, config, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a{word}.csv").write_text("item,activity\nCCO,1\n")
+    with pytest.raises(ConfigError, match=f"run.yaml, {message}"):
+        read(tmp_path, config)
+
+
+@pytest.mark.parametrize("name", ["Anna's run", "run 2 (new)", "ü", "a.b-c_d", "7"])
+def test_honest_names_pass(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    read(tmp_path, named(name, predictor=name))
