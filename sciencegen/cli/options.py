@@ -123,9 +123,8 @@ def settings_from(record: type[Record], text: str | None, **flags: Any) -> Recor
 
 def pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:
     """`name=value` flags as a mapping; values read as YAML, so that 3 is a number."""
-    import yaml
-
     from sciencegen.errors import ConfigError
+    from sciencegen.yaml_text import parse_yaml
 
     mapping = {}
     for text in texts or []:
@@ -133,8 +132,8 @@ def pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:
         if not equals or not name:
             raise ConfigError(f"Expected {flag} name=value, got '{text}'.")
         try:
-            mapping[name.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
+            mapping[name.strip()] = parse_yaml(value)
+        except ValueError:
             raise ConfigError(f"Expected {flag} name=value with a number, a text or YAML, got '{text}'.") from None
     return mapping
 

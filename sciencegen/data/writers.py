@@ -100,8 +100,6 @@ class TableWriter:
     ) -> None:
         if self._columns is None and kind is None:
             self.write({})
-        if self._parquet and self._writer is not None:
-            self._writer.close()
         self._stack.__exit__(kind, error, trace)
 
     def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -136,6 +134,7 @@ class TableWriter:
                 [(name, pa.float64() if pa.types.is_null(a.type) else a.type) for name, a in arrays.items()]
             )
             self._writer = pq.ParquetWriter(self._sink, schema, compression="zstd")
+            self._stack.callback(self._writer.close)
         self._writer.write_table(pa.table(arrays).cast(self._writer.schema))
 
 
