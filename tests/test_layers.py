@@ -26,7 +26,7 @@ ALLOWED = {
     **{name: FLOOR | DATA | MATHEMATICS for name in JOINERS},
     "domains": FLOOR | DATA | MATHEMATICS | JOINERS,
     "api": FLOOR | DATA | MATHEMATICS | JOINERS | {"domains", "__init__"},
-    "cli": {"api", "config", "errors", "files", "notes", "yaml_text", "__init__"},
+    "cli": {"api", "config", "errors", "files", "notes", "plugins", "yaml_text", "__init__"},
 }
 """Room -> the rooms that it may import beside itself."""
 

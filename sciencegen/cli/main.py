@@ -8,6 +8,7 @@ output ended early. Heavy libraries are imported by a verb when it runs, not her
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Callable
 
@@ -33,6 +34,7 @@ from sciencegen.cli import (
 from sciencegen.cli.console import say
 from sciencegen.cli.streams import READER_GONE, drop_unwritten, open_closed_streams, watched_readers
 from sciencegen.errors import ConfigError, SciencegenError, Stopped
+from sciencegen.plugins import NO_PLUGINS
 
 app = typer.Typer(
     name="sciencegen",
@@ -83,8 +85,15 @@ def _version(value: bool) -> None:
 @app.callback()
 def callback(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    no_plugins: bool = typer.Option(
+        False,
+        "--no-plugins",
+        help="Refuse code of others: installed plugins, programs as oracles, module:function.",
+    ),
 ) -> None:
     """Generative design: learn from data, search the latent space for requested properties, rank what is found."""
+    if no_plugins:
+        os.environ[NO_PLUGINS] = "1"  # also of the steps of a workflow
 
 
 def main() -> None:

@@ -235,7 +235,7 @@ def _check_names(book: OracleBook, names: Iterable[str], model: PlannedModel, ma
         if name in made:
             continue
         try:
-            book.resolve(name)
+            book.check(name)
         except ConfigError:
             if model.knows is not None or name in book.predictors:
                 raise
