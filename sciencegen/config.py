@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from sciencegen.errors import ConfigError
+from sciencegen.yaml_text import parse_yaml
 
 COMPUTE_CHUNK = 512
 """Items in one matrix product. It is fixed, because products of other sizes round differently."""
@@ -431,7 +431,7 @@ Record = TypeVar("Record", bound=BaseModel)
 def build_settings(record: type[Record], values: Mapping[str, Any], place: str = "") -> Record:
     """`record(**values)`, with a readable error."""
     try:
-        return record(**values)
+        return record.model_validate(dict(values))
     except ValidationError as error:
         lines = [_explain(record, problem) for problem in error.errors()]
         raise ConfigError(f"{place or 'Settings'}: " + "; ".join(lines)) from None
@@ -464,10 +464,10 @@ def read_settings(text: str) -> dict[str, Any]:
     """A mapping from YAML or JSON text, or from a file given as `@path`."""
     place = text[1:] if text.startswith("@") else "`settings`"
     try:
-        values = yaml.safe_load(Path(place).read_text() if text.startswith("@") else text)
+        values = parse_yaml(Path(place).read_text() if text.startswith("@") else text)
     except FileNotFoundError:
         raise ConfigError(f"Expected a config file at {place}, found none.") from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, OSError) as error:
         raise ConfigError(f"Expected YAML in {place}: {error}") from None
     if values is None:
         return {}

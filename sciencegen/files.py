@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import os
 import secrets
 import shutil
@@ -13,6 +15,9 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from sciencegen.errors import ConfigError
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Errors of a write: a full disk, a quota, a limit of the size of files."""
 
 
 def temporary_sibling(path: Path) -> Path:
@@ -44,16 +49,16 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     path = Path(path)
     made = make_folder(path.parent)
     temporary = temporary_sibling(path)
-    text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": "", "errors": "backslashreplace"}
     try:
-        with open(temporary, mode, **text) as handle:
+        with _opened(temporary, path, "b" in mode) as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
         drop_empty(made)
+        _name_file(error, path)
         raise
 
 
@@ -68,10 +73,37 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         replace_folder(temporary, path)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
         drop_empty(made)
+        _name_file(error, path)
         raise
+
+
+class _TargetFile(io.FileIO):
+    """A temporary file whose errors name the file that it becomes."""
+
+    def __init__(self, temporary: Path, target: Path) -> None:
+        super().__init__(temporary, "w")
+        self._target = target
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            _name_file(error, self._target)
+            raise
+
+
+def _opened(temporary: Path, target: Path, binary: bool) -> IO[Any]:
+    packed = io.BufferedWriter(_TargetFile(temporary, target))
+    return packed if binary else io.TextIOWrapper(packed, encoding="utf-8", newline="", errors="backslashreplace")
+
+
+def _name_file(error: BaseException, path: Path) -> None:
+    """Give the path to an error of a full disk and the like: the system's error of a write doesn't name the file."""
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        error.filename = str(path)
 
 
 def replace_folder(new: Path, path: Path) -> None:

@@ -1,12 +1,38 @@
-"""Parts that installed packages add to built-in ones: entry points of a group, loaded by name on use."""
+"""Parts that installed packages add to built-in ones: entry points of a group, loaded by name on use.
+
+They are code. With `SCIENCEGEN_NO_PLUGINS=1` they are refused, and with them programs and `module:function`.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from sciencegen.errors import ConfigError, unknown_name
+
+NO_PLUGINS = "SCIENCEGEN_NO_PLUGINS"
+"""The environment variable by which plugins are refused; `sciencegen --no-plugins` sets it."""
+
+
+def plugins_refused() -> bool:
+    """Whether code of others is refused."""
+    return os.environ.get(NO_PLUGINS, "") not in ("", "0")
+
+
+def check_allowed(what: str) -> None:
+    """Raise an error if code of others is refused; what: such as "the sampler 'mine'"."""
+    if plugins_refused():
+        raise ConfigError(
+            f"Expected no code of others, since plugins are refused (--no-plugins or {NO_PLUGINS}), got {what}. "
+            "Allow plugins if you trust it."
+        )
+
+
+def active_entries(group: str) -> list[EntryPoint]:
+    """The entry points of a group; none if plugins are refused."""
+    return [] if plugins_refused() else list(entry_points(group=group))
 
 
 def part_names(group: str, built_in: Iterable[str]) -> list[str]:
@@ -17,7 +43,7 @@ def part_names(group: str, built_in: Iterable[str]) -> list[str]:
     >>> part_names("sciencegen.nothing", ["heun", "ddim"])
     ['heun', 'ddim']
     """
-    return list(dict.fromkeys([*built_in, *sorted(entry.name for entry in entry_points(group=group))]))
+    return list(dict.fromkeys([*built_in, *sorted(entry.name for entry in active_entries(group))]))
 
 
 def installed_part(kind: str, group: str, name: str, built_in: Iterable[str]) -> Callable[..., Any]:
@@ -48,6 +74,7 @@ def installed_part(kind: str, group: str, name: str, built_in: Iterable[str]) ->
     """
     for entry in entry_points(group=group):
         if entry.name == name:
+            check_allowed(f"the {kind} '{name}' of {package_of(entry)}")
             return _loaded(kind, entry)
     raise unknown_name(kind, name, part_names(group, built_in))
 

@@ -26,6 +26,7 @@ from sciencegen.optimization.posterior import fit_posterior
 from sciencegen.optimization.search import load_method, search
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 from sciencegen.scoring.oracles import FunctionOracle
+from sciencegen.scoring.plugins import load_plugged
 from tests.diffusion.known_data import VECTOR, GaussianData
 from tests.toy import command, write_broken_package, write_clouds
 
@@ -131,3 +132,32 @@ def test_an_installed_recipe_is_trained_and_drawn_from_by_name(tmp_path, toy_fol
     assert done.returncode == 0, done.stderr.decode()
     drawn = command(toy_folder, "generate", "pointclouds", "--model", "runs/wide", "-n", "3", "--raw", cwd=tmp_path)
     assert (drawn.returncode, len(drawn.stdout.splitlines())) == (0, 4), drawn.stderr.decode()
+
+
+REFUSED = "plugins are refused"
+
+
+def test_plugins_can_be_refused(monkeypatch):
+    monkeypatch.setenv(plugins.NO_PLUGINS, "1")
+    assert plugins.part_names(GROUP, SAMPLERS) == list(SAMPLERS)
+    assert load_domain("molecules").name == "molecules"
+    for load, name in (
+        (sampler, "midpoint"), (load_method, "draws"), (load_acquisition, "explore"), (load_domain, "pointclouds"),
+        (load_plugged, "math:sqrt"),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError, match=f"{REFUSED}.*'{name}'"):
+            load(name)
+    monkeypatch.setenv(plugins.NO_PLUGINS, "0")
+    assert load_domain("pointclouds").name == "pointclouds"
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [
+        ("--goal", "minimize math:sqrt"),
+        ("--settings", "{goals: minimize x, oracles: {x: {command: 'cp {input} {output}'}}}"),
+    ],
+)
+def test_the_command_refuses_code_in_goals_and_settings(goal, tmp_path, toy_folder):
+    done = command(toy_folder, "--no-plugins", "optimize", "molecules", *goal, "--budget", "3", cwd=tmp_path)
+    assert (done.returncode, REFUSED in done.stderr.decode()) == (2, True), done.stderr.decode()

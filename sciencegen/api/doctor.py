@@ -15,7 +15,7 @@ from sciencegen.data.fetch import cache_root, is_offline
 from sciencegen.data.threads import worker_count
 from sciencegen.domains import DOMAINS, domain_names, load_domain
 from sciencegen.errors import SciencegenError
-from sciencegen.plugins import broken_part, package_of
+from sciencegen.plugins import broken_part, package_of, plugins_refused
 from sciencegen.runs import RunFolder
 from sciencegen.scoring.plugins import load_plugged
 
@@ -65,9 +65,15 @@ def _domain(name: str) -> str:
 
 
 def _plugins() -> dict[str, str]:
-    """Parts that installed packages add: the package, and why a part can't be loaded."""
+    """Parts that installed packages add: whether they are active, the package and the place in it; or why not."""
     found = [(kind, entry) for kind, group in GROUPS.items() for entry in sorted(entry_points(group=group))]
-    return {f"{kind} {entry.name}": _fault(kind, entry) or package_of(entry) for kind, entry in found}
+    return {f"{kind} {entry.name}": _state(kind, entry) for kind, entry in found}
+
+
+def _state(kind: str, entry: EntryPoint) -> str:
+    if plugins_refused():
+        return f"not active, since plugins are refused: {package_of(entry)}, {entry.value}"
+    return _fault(kind, entry) or f"active: {package_of(entry)}, {entry.value}"
 
 
 def _fault(kind: str, entry: EntryPoint) -> str:

@@ -1,8 +1,8 @@
 """The `sciencegen` command: its verbs, and the exit code of each kind of error.
 
 Exit codes: 0 done (refused rows included), 2 wrong usage or settings, 3 no usable row or no score at all,
-4 incompatible weights, 5 fewer results than requested, 130 stopped by Ctrl-C, 143 by SIGTERM. Heavy libraries are
-imported by a verb when it runs, not here.
+4 incompatible weights, 5 fewer results than requested, 130 stopped by Ctrl-C, 143 by SIGTERM, 141 the reader of the
+output ended early. Heavy libraries are imported by a verb when it runs, not here.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ from sciencegen.cli import (
     train,
 )
 from sciencegen.cli.console import say
+from sciencegen.cli.streams import READER_GONE, drop_unwritten, open_closed_streams, watched_readers
 from sciencegen.errors import ConfigError, SciencegenError, Stopped
+from sciencegen.plugins import NO_PLUGINS
 
 app = typer.Typer(
     name="sciencegen",
@@ -61,8 +63,11 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 for _name, _function in COMMANDS.items():
     app.command(_name)(_function)
-SYSTEM_SAYS_NO = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}
-"""Errors of files that only the user can fix: a full or read-only disk, missing permissions, a too long name."""
+SYSTEM_SAYS_NO = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG,
+    errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.EBADF,
+}  # fmt: skip
+"""Errors of files that only the user can fix: a full or read-only disk, limits, missing permissions, closed streams."""
 
 app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run.run)
 app.add_typer(train.app, name="train")
@@ -80,38 +85,65 @@ def _version(value: bool) -> None:
 @app.callback()
 def callback(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    no_plugins: bool = typer.Option(
+        False,
+        "--no-plugins",
+        help="Refuse code of others: installed plugins, programs as oracles, module:function.",
+    ),
 ) -> None:
     """Generative design: learn from data, search the latent space for requested properties, rank what is found."""
+    if no_plugins:
+        os.environ[NO_PLUGINS] = "1"  # also of the steps of a workflow
 
 
 def main() -> None:
     """Run the command. A `SciencegenError` is printed as one message on stderr and sets the exit code."""
+    open_closed_streams()
+    with watched_readers() as reader_is_gone:
+        try:
+            code = _exit_code()
+            notes.leave(sys.argv[1:])
+        except SystemExit as ended:  # rich and typer end by themselves, with 1, when a reader has gone
+            code = _number(ended)
+        if code == 1 and reader_is_gone():
+            drop_unwritten()
+            code = READER_GONE
+    sys.exit(code)
+
+
+def _exit_code() -> int:
+    """Run the command, write what is left on stdout, and return the exit code."""
     try:
-        app()
+        try:
+            app()
+            code = 0
+        except SystemExit as ended:
+            code = _number(ended)
+        sys.stdout.flush()
     except SciencegenError as error:
         say(f"error: {error}", style="red", names_keys=error.names_keys)
-        code = error.exit_code
+        return error.exit_code
     except Stopped as stop:
         say(f"stopped {stop}".rstrip(), style="yellow")
-        code = stop.exit_code
+        return stop.exit_code
     except KeyboardInterrupt:
         say("stopped", style="yellow")
-        code = 130
-    except BrokenPipeError:  # the reader of stdout has closed it, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        return 130
+    except BrokenPipeError:
+        drop_unwritten()
+        return READER_GONE
     except OSError as error:
         if error.errno not in SYSTEM_SAYS_NO:
             raise
-        say(
-            f"error: {error.filename or 'a file'}: {error.strerror}. Choose another place, or free some space.",
-            style="red",
-        )
-        code = ConfigError.exit_code
-    else:
-        code = 0
-    notes.leave(sys.argv[1:])
-    sys.exit(code)
+        drop_unwritten()
+        place = error.filename or "standard output, or a temporary file"
+        say(f"error: {place}: {error.strerror}. Choose another place, or free some space.", style="red")
+        return ConfigError.exit_code
+    return code
+
+
+def _number(ended: SystemExit) -> int:
+    return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
 
 
 if __name__ == "__main__":

@@ -123,9 +123,8 @@ def settings_from(record: type[Record], text: str | None, **flags: Any) -> Recor
 
 def pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:
     """`name=value` flags as a mapping; values read as YAML, so that 3 is a number."""
-    import yaml
-
     from sciencegen.errors import ConfigError
+    from sciencegen.yaml_text import parse_yaml
 
     mapping = {}
     for text in texts or []:
@@ -133,8 +132,8 @@ def pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:
         if not equals or not name:
             raise ConfigError(f"Expected {flag} name=value, got '{text}'.")
         try:
-            mapping[name.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
+            mapping[name.strip()] = parse_yaml(value)
+        except ValueError:
             raise ConfigError(f"Expected {flag} name=value with a number, a text or YAML, got '{text}'.") from None
     return mapping
 
@@ -144,9 +143,10 @@ def folders(texts: list[str] | None) -> dict[str, str]:
     from sciencegen.errors import ConfigError
 
     for text in texts or []:
-        if "=" not in text:
+        name, equals, _ = text.partition("=")
+        if not equals or not name.strip():
             raise ConfigError(f"Expected --predictor NAME=FOLDER, a name for its values first, got '{text}'.")
-    return {name: str(folder) for name, folder in pairs(texts, "--predictor").items()}
+    return {name.strip(): folder.strip() for name, _, folder in (text.partition("=") for text in texts or [])}
 
 
 def names(texts: list[str] | None) -> list[str]:

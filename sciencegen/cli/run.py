@@ -10,7 +10,7 @@ import typer
 from sciencegen.cli import options
 from sciencegen.cli.console import say
 from sciencegen.cli.output import FewerResults
-from sciencegen.errors import Stopped
+from sciencegen.errors import ConfigError, Stopped
 
 DRY_FLAGS = {"-n", "--dry-run", "--dryrun", "--lint", "--unlock", "--touch", "--dag", "--rulegraph", "--summary"}
 """Flags of Snakemake with which nothing is computed."""
@@ -31,6 +31,9 @@ def run(
     The same command resumes a run that was stopped. The config is checked before anything runs. If fewer candidates are
     found than requested, the report is still written and the exit code is 5; fewer samples only give a note.
     """
+    if "--no-plugins" in ctx.args:
+        raise ConfigError("Expected --no-plugins before the verb: sciencegen --no-plugins run ...")
+
     from sciencegen.api.run import run as run_workflow
 
     try:

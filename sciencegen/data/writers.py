@@ -29,6 +29,8 @@ LARGEST_WHOLE = 1e15
 REJECT_COLUMNS = ("line", "item", "reason")
 Refused = tuple[int, str, str]
 """A row of the rejects table."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""How cells begin that a spreadsheet runs."""
 LONGEST_REJECTED_ITEM = 200
 LONGEST_REASON = 500
 """Most characters of an item and of a reason in the rejects table; a cell that was cut says so."""
@@ -100,8 +102,6 @@ class TableWriter:
     ) -> None:
         if self._columns is None and kind is None:
             self.write({})
-        if self._parquet and self._writer is not None:
-            self._writer.close()
         self._stack.__exit__(kind, error, trace)
 
     def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -136,6 +136,7 @@ class TableWriter:
                 [(name, pa.float64() if pa.types.is_null(a.type) else a.type) for name, a in arrays.items()]
             )
             self._writer = pq.ParquetWriter(self._sink, schema, compression="zstd")
+            self._stack.callback(self._writer.close)
         self._writer.write_table(pa.table(arrays).cast(self._writer.schema))
 
 
@@ -207,7 +208,7 @@ class RejectsWriter:
         self.count += 1
         if len(self.first) < 3:
             self.first.append((line, escape(reason)))
-        self._table.write({"line": [line], "item": [escape(item)], "reason": [escape(reason, LONGEST_REASON)]})
+        self._table.write({"line": [line], "item": [_told(item)], "reason": [_told(reason, LONGEST_REASON)]})
 
 
 def write_rejects(path: str | Path, rows: Iterable[tuple[int, str, str]]) -> int:
@@ -229,12 +230,39 @@ def replace_rejects(path: Path, source: str, rows: Iterable[tuple[int, str, str]
                 for row in csv.DictReader(handle):
                     cells = tuple(row.get(name) or "" for name in columns)
                     by_source.setdefault(cells[0], []).append(cells)
-        by_source[source] = [(source, str(line), escape(item), escape(why, LONGEST_REASON)) for line, item, why in rows]
+        source = no_formula(source)
+        by_source[source] = [(source, str(line), _told(item), _told(why, LONGEST_REASON)) for line, item, why in rows]
         kept = list(chain.from_iterable(by_source.values()))
         if kept:
             write_table(path, dict(zip(columns, map(list, zip(*kept, strict=True)), strict=True)))
         else:
             path.unlink(missing_ok=True)
+
+
+def no_formula(text: str) -> str:
+    """A cell for people, that no spreadsheet runs: an apostrophe goes before what could be a formula.
+
+    Examples
+    --------
+    >>> [no_formula(text) for text in ("=HYPERLINK(1)", "@SUM(1)", "-1.5", "CCO")]
+    ["'=HYPERLINK(1)", "'@SUM(1)", '-1.5', 'CCO']
+    """
+    if not text.startswith(FORMULA):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
+
+
+def without_mark(text: str) -> str:
+    """The text that `no_formula` has made a cell of."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
+
+
+def _told(text: str, longest: int = LONGEST_REJECTED_ITEM) -> str:
+    return no_formula(escape(text, longest))
 
 
 def escape(item: str, longest: int = LONGEST_REJECTED_ITEM) -> str:

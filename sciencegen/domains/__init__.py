@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sciencegen.domains.lazy import imported
 from sciencegen.errors import ConfigError, SciencegenError, unknown_name
-from sciencegen.plugins import broken_part
+from sciencegen.plugins import active_entries, broken_part, check_allowed, package_of
 
 if TYPE_CHECKING:
     from sciencegen.domains.base import Domain
@@ -34,7 +34,7 @@ RECIPES = "sciencegen.recipes"
 
 def domain_names() -> list[str]:
     """Names of all domains: built-in ones and those of installed packages."""
-    return sorted({*DOMAINS, *(entry.name for entry in entry_points(group=GROUP))})
+    return sorted({*DOMAINS, *(entry.name for entry in active_entries(GROUP))})
 
 
 def load_domain(name: str) -> Domain:
@@ -57,6 +57,7 @@ def load_domain(name: str) -> Domain:
 def _installed(name: str) -> Domain:
     for entry in entry_points(group=GROUP):
         if entry.name == name:
+            check_allowed(f"the domain '{name}' of {package_of(entry)}")
             try:
                 return _imported(entry.value)
             except SciencegenError:
@@ -80,6 +81,6 @@ def _imported(target: str) -> Domain:
 def _with_installed_recipes(domain: Domain) -> Domain:
     from sciencegen.domains.lazy import WithInstalled
 
-    named = ((*entry.name.rpartition("/"), entry) for entry in entry_points(group=RECIPES))
+    named = ((*entry.name.rpartition("/"), entry) for entry in active_entries(RECIPES))
     installed = {recipe: entry for name, _, recipe, entry in named if name == domain.name}
     return replace(domain, recipes=WithInstalled(domain.recipes, installed)) if installed else domain

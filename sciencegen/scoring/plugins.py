@@ -8,24 +8,42 @@ import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.machinery import PathFinder
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.plugins import check_allowed, plugins_refused
 from sciencegen.scoring.oracles import FunctionOracle, Oracle
 
 GROUP = "sciencegen.oracles"
+_MAKES_NAMES = re.compile(r"globals\(|vars\(|setattr|__getattr__|__dict__|import \*")
+"""Marks of a module whose names may not stand in its text."""
 _PATH = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
 
 
 def plugged_names() -> list[str]:
     """Names of the installed oracle entry points."""
-    return sorted({entry.name for entry in entry_points(group=GROUP)})
+    return [] if plugins_refused() else sorted({entry.name for entry in entry_points(group=GROUP)})
 
 
 def is_plugged(name: str) -> bool:
     """Whether `load_plugged(name)` would find something to import: an entry point or the form `module:function`."""
-    return name in plugged_names() or bool(_PATH.match(name))
+    return _entry(name) is not None or bool(_PATH.match(name))
+
+
+def check_plugged(name: str) -> None:
+    """Raise an error if `load_plugged` would find nothing. Nothing is imported, since that runs code."""
+    check_allowed(f"the oracle '{name}'")
+    if _entry(name) is not None:
+        return
+    module, _, attribute = name.partition(":")
+    source = _source(module)
+    if source is None:
+        raise _absent(name, name, f"ModuleNotFoundError: No module named '{module}'")
+    if not re.search(rf"\b{attribute}\b", source) and not _MAKES_NAMES.search(source):
+        raise _absent(name, name, f"AttributeError: module '{module}' has no attribute '{attribute}'")
 
 
 def load_plugged(name: str) -> Oracle:
@@ -34,9 +52,9 @@ def load_plugged(name: str) -> Oracle:
     Either refers to an oracle, a class or function without arguments that makes one, or a function item -> float.
     Modules of the current folder are found too, after the installed ones.
     """
-    for entry in entry_points(group=GROUP):
-        if entry.name == name:
-            return as_oracle(entry.name, _loaded(name, entry.value))
+    check_allowed(f"the oracle '{name}'")
+    if (entry := _entry(name)) is not None:
+        return as_oracle(entry.name, _loaded(name, entry.value))
     if not _PATH.match(name):
         raise unknown_name("oracle", name, plugged_names() or ["module:function"])
     return as_oracle(name, _loaded(name, name))
@@ -69,6 +87,32 @@ def _call_factory(function: Callable[..., object]) -> Oracle | None:
     return made
 
 
+def _entry(name: str) -> EntryPoint | None:
+    return next((entry for entry in entry_points(group=GROUP) if entry.name == name), None)
+
+
+def _absent(name: str, target: str, cause: str) -> ConfigError:
+    return ConfigError(f"Expected an oracle at '{target}' for '{name}', got {cause}.")
+
+
+def _source(module: str) -> str | None:
+    """The text of a module, "globals(" if it has none in Python, None if there is no such module. Its packages aren't
+    imported either."""
+    path, spec = None, None
+    for end in range(1, module.count(".") + 2):
+        name = ".".join(module.split(".")[:end])
+        found = (finder.find_spec(name, path) for finder in sys.meta_path)
+        spec = next((one for one in found if one is not None), None)
+        if spec is None and path is None:
+            spec = PathFinder.find_spec(name, [os.getcwd()])
+        if spec is None:
+            return None
+        path = spec.submodule_search_locations or []
+    if spec is None or not str(spec.origin).endswith(".py"):
+        return "globals("
+    return Path(str(spec.origin)).read_text(encoding="utf-8", errors="replace")
+
+
 def _loaded(name: str, target: str) -> Any:
     module, _, attribute = target.partition(":")
     here = os.getcwd()
@@ -80,9 +124,7 @@ def _loaded(name: str, target: str) -> Any:
         for part in attribute.split("."):
             value = getattr(value, part)
     except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            f"Expected an oracle at '{target}' for '{name}', got {type(error).__name__}: {error}."
-        ) from error
+        raise _absent(name, target, f"{type(error).__name__}: {error}") from error
     finally:
         if added:
             sys.path.remove(here)

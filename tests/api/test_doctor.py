@@ -23,11 +23,19 @@ def test_plugins_have_a_package_and_a_broken_one_says_why(tmp_path, monkeypatch)
     parts = "[sciencegen.domains]\nbrokendom = nothere\n[sciencegen.oracles]\nsize = builtins:len\nnone = nothere:f\n"
     monkeypatch.syspath_prepend(write_broken_package(tmp_path, parts))
     found = _plugins()
-    assert found["domain pointclouds"] == "pointclouds 1.0"
-    assert found["sampler midpoint"] == "parts 1.0"
-    assert found["oracle size"] == "broken 1.2"
+    assert found["domain pointclouds"] == "active: pointclouds 1.0, pointclouds"
+    assert found["sampler midpoint"] == "active: parts 1.0, parts:sample_midpoint"
+    assert found["oracle size"] == "active: broken 1.2, builtins:len"
     assert found["domain brokendom"].startswith(
         "can't be loaded: Expected the domain 'brokendom' at 'nothere' of broken 1.2, got ModuleNotFoundError"
     )
     assert "can't be loaded" in found["oracle none"]
     assert {"brokendom (can't be loaded)", "pointclouds"} <= set(_system()["domains"].split(", "))
+
+
+def test_refused_plugins_are_not_active(monkeypatch):
+    monkeypatch.setenv("SCIENCEGEN_NO_PLUGINS", "1")
+    found = _plugins()
+    assert found["sampler midpoint"].startswith("not active, since plugins are refused: parts 1.0")
+    assert all(state.startswith("not active") for state in found.values())
+    assert "pointclouds" not in _system()["domains"].split(", ")

@@ -47,3 +47,15 @@ def test_a_journal_that_can_t_be_written_is_an_error_before_any_work():
     Path("file").write_text("")
     with pytest.raises(sg.ConfigError, match="`journal`"):
         sg.propose("proteins", "none.csv", journal="file/j.csv")
+
+
+def test_no_cell_of_a_plate_is_a_formula():
+    """The names of a pool's file and of its items are texts of others."""
+    plate = sg.propose("proteins", journal="j.csv", **FIRST_PLATE)
+    items = plate.proposed.table["item"]
+    plate.proposed.table["source"] = ["=HYPERLINK(1)", "@x", "-1.5"]
+    plate.write("plate.csv")
+    assert [line.rsplit(",", 1)[1] for line in Path("plate.csv").read_text().splitlines()[1:]] == [
+        "'=HYPERLINK(1)", "'@x", "-1.5",
+    ]  # fmt: skip
+    assert [one.item for one in read_journal("j.csv").proposed] == items

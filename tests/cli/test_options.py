@@ -17,6 +17,7 @@ def test_flags_win_over_settings_and_those_not_given_leave_defaults():
 def test_values_are_read_as_yaml():
     assert pairs(["steps=3", "sizes=[1, 2]", "name=a=b"], "--set") == {"steps": 3, "sizes": [1, 2], "name": "a=b"}
     assert folders(["gap=7"]) == {"gap": "7"}
+    assert folders(["gap = my runs #1: a"]) == {"gap": "my runs #1: a"}
     assert names(["a, b", "c,"]) == ["a", "b", "c"]
 
 

@@ -1,6 +1,8 @@
 """Tables are written whole or not at all, the same bytes for the same content."""
 
+import csv
 import math
+import random
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from sciencegen.data.tables import (
     write_rejects,
     write_table,
 )
-from sciencegen.data.writers import is_missing, replace_rejects
+from sciencegen.data.writers import is_missing, no_formula, replace_rejects, without_mark
 from sciencegen.errors import ConfigError, ShapeError
 from tests.data.written_tables import NAMES, rows
 
@@ -104,3 +106,46 @@ def test_refusals_of_a_file_that_was_mended_go_and_those_of_others_stay(tmp_path
 def test_a_cell_is_missing_if_it_says_nothing():
     assert all(map(is_missing, (None, float("nan"), "", " \n")))
     assert not any(map(is_missing, (0, 0.0, False, "nan", "-")))
+
+
+def formulas(count, seed=0):
+    """Texts that begin as formulas, or do not."""
+    draw = random.Random(seed)
+    pieces = (*"=+-@\t\r1.,;'\" ", "HYPERLINK(1)", "cmd|' /C calc'!A0", "SUM(A1)", "CCO", "-1.5", "1e5", "＝", "\n=1")
+    return ["".join(draw.choices(pieces, k=draw.randint(1, 5))) for _ in range(count)]
+
+
+def runs_as_formula(cell):
+    try:
+        float(cell)
+    except ValueError:
+        return cell[:1] in tuple("=+-@\t\r\n＝＋－＠")
+    return False
+
+
+def test_no_refused_row_is_a_formula(tmp_path):
+    texts = formulas(500)
+    rows = [(line, text, text) for line, text in enumerate(texts)]
+    write_rejects(tmp_path / "a.rejects.csv", rows)
+    for source in ("=one.csv", "two.csv", "=one.csv"):
+        replace_rejects(tmp_path / "b.rejects.csv", source, rows)
+    for name, copies in (("a", 1), ("b", 2)):
+        with open(tmp_path / f"{name}.rejects.csv", newline="") as file:
+            cells = list(csv.DictReader(file))
+        assert len(cells) == copies * len(rows)
+        assert not any(runs_as_formula(cell) for row in cells for cell in row.values())
+        assert any(row["item"].startswith("'=") for row in cells)
+
+
+def test_the_mark_of_a_cell_for_people_can_be_taken_off():
+    for text in formulas(500, seed=1):
+        told = no_formula(text)
+        assert told == (f"'{text}" if runs_as_formula(text) else text)
+        if told != text:
+            assert without_mark(told) == text
+            assert no_formula(told) == told
+
+
+def test_data_keep_their_cells(tmp_path):
+    write_table(tmp_path / "x.csv", {"item": ["=1", "@a"]})
+    assert (tmp_path / "x.csv").read_text() == "item\n=1\n@a\n"

@@ -60,3 +60,39 @@ def test_unknown_modules_say_what_failed():
     with pytest.raises(ConfigError, match="ModuleNotFoundError"):
         plugins.load_plugged("no_such_module_here:f")
     assert not plugins.is_plugged("no such form")
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("toy_oracles_in_cwd:lenght", "no attribute 'lenght'"),
+        ("no_such_module_here:f", "No module named 'no_such_module_here'"),
+        ("toy_package_in_cwd.inner:g", "no attribute 'g'"),
+        ("toy_package_in_cwd.outer:f", "No module named 'toy_package_in_cwd.outer'"),
+        ("toy_oracles_in_cwd.inner:f", "No module named"),
+    ],
+)
+def test_a_wrong_path_is_told_without_an_import(package, name, cause):
+    with pytest.raises(ConfigError, match=cause):
+        plugins.check_plugged(name)
+    assert not package.exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["toy_oracles_in_cwd:length", "toy_package_in_cwd.inner:f", "toy_package_in_cwd:made", "math:sqrt", "os.path:join"],
+)
+def test_a_right_path_passes_without_an_import(package, name):
+    plugins.check_plugged(name)
+    assert not package.exists()
+
+
+@pytest.fixture
+def package(module, tmp_path):
+    """A package whose import would leave a file, whose path is returned."""
+    leave = "import pathlib\npathlib.Path('imported').touch()\n"
+    folder = tmp_path / "toy_package_in_cwd"
+    folder.mkdir()
+    (folder / "__init__.py").write_text(f"{leave}globals()['ma' + 'de'] = len\n")
+    (folder / "inner.py").write_text(f"{leave}def f(item): return 1.0\n")
+    return tmp_path / "imported"

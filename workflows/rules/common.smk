@@ -34,6 +34,11 @@ wildcard_constraints:
     predictor=r"[^/]+",
 
 
+def verbatim(value):
+    """A text or list as a param: Snakemake takes braces in a plain one for wildcards."""
+    return lambda wildcards: value
+
+
 def as_settings(own, **wired):
     """A section with the run's seed and outputs of other rules, as the JSON that `--settings` reads."""
     return json.dumps(
@@ -42,7 +47,7 @@ def as_settings(own, **wired):
 
 
 def settings(section, **wired):
-    return as_settings(config.get(section), **wired)
+    return verbatim(as_settings(config.get(section), **wired))
 
 
 def reading(*names):
@@ -54,7 +59,7 @@ def reading(*names):
 
 def item_column():
     """The flag for the item column of the source, if the config names one."""
-    return f"--item-column '{PREPARE['column']}'" if PREPARE.get("column") else ""
+    return ["--item-column", PREPARE["column"]] if PREPARE.get("column") else ""
 
 
 def folder_of():

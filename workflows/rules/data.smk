@@ -20,5 +20,5 @@ rule prepare:
         domain=DOMAIN,
         folder=folder_of(),
     shell:
-        "sciencegen datasets prepare {params.domain} --settings {params.settings:q} --threads {threads}"
+        "sciencegen datasets prepare {params.domain:q} --settings {params.settings:q} --threads {threads}"
         " --force -o {params.folder:q} 2>&1 | tee {log:q}"

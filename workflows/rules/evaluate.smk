@@ -23,5 +23,5 @@ rule evaluate:
         settings=settings("evaluate", model=f"{RUN}/model", **judging()),
         domain=DOMAIN,
     shell:
-        "sciencegen evaluate {params.domain} {input.samples:q} --settings {params.settings:q} --threads {threads}"
+        "sciencegen evaluate {params.domain:q} {input.samples:q} --settings {params.settings:q} --threads {threads}"
         " --force -o {output:q} 2>&1 | tee {log:q}"

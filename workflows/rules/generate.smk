@@ -20,5 +20,5 @@ rule generate:
         settings=settings("generate", model=f"{RUN}/model"),
         domain=DOMAIN,
     shell:
-        "sciencegen generate {params.domain} --settings {params.settings:q} --device {resources.device}"
+        "sciencegen generate {params.domain:q} --settings {params.settings:q} --device {resources.device:q}"
         " --threads {threads} --force -o {output:q} 2>&1 | tee {log:q} || {{ test $? -eq 5 && test -e {output:q}; }}"

@@ -36,10 +36,10 @@ rule optimize:
         ),
         domain=DOMAIN,
         details=lambda wildcards, output: os.path.dirname(output.trace),
-        structures=lambda wildcards, output: " ".join(
-            f"--structures '{path}'" for path in output.structures
-        ),
+        structures=lambda wildcards, output: [
+            word for path in output.structures for word in ("--structures", path)
+        ],
     shell:
-        "sciencegen optimize {params.domain} --settings {params.settings:q} --device {resources.device}"
-        " --threads {threads} --force {params.structures} --details {params.details:q} -o {output.candidates:q}"
+        "sciencegen optimize {params.domain:q} --settings {params.settings:q} --device {resources.device:q}"
+        " --threads {threads} --force {params.structures:q} --details {params.details:q} -o {output.candidates:q}"
         " 2>&1 | tee {log:q} || test $? -eq 5"

@@ -27,6 +27,6 @@ rule predict:
         target=lambda wildcards: PREDICTORS[wildcards.predictor]["target"],
         folder=folder_of(),
     shell:
-        "sciencegen train predictor {params.domain} {params.table:q} --target {params.target:q}"
-        " --settings {params.settings:q} --device {resources.device} --threads {threads} --force -o {params.folder:q}"
+        "sciencegen train predictor {params.domain:q} {params.table:q} --target {params.target:q}"
+        " --settings {params.settings:q} --device {resources.device:q} --threads {threads} --force -o {params.folder:q}"
         " 2>&1 | tee {log:q}"

@@ -22,13 +22,15 @@ rule propose:
         gpu=GPUS,
         device=DEVICE,
     params:
-        settings=as_settings(
-            {**read_like_prepare(plate_tables("measured")), **PROPOSE},
-            model=f"{RUN}/model",
-            **offering(),
-            **foretelling(),
+        settings=verbatim(
+            as_settings(
+                {**read_like_prepare(plate_tables("measured")), **PROPOSE},
+                model=f"{RUN}/model",
+                **offering(),
+                **foretelling(),
+            )
         ),
         domain=DOMAIN,
     shell:
-        "sciencegen propose {params.domain} --settings {params.settings:q} --device {resources.device}"
+        "sciencegen propose {params.domain:q} --settings {params.settings:q} --device {resources.device:q}"
         " --threads {threads} --force -o {output:q} 2>&1 | tee {log:q} || test $? -eq 5"

@@ -22,7 +22,7 @@ rule report:
     resources:
         mem_mb=4000,
     params:
-        settings=json.dumps(config, sort_keys=True),
+        settings=verbatim(json.dumps(config, sort_keys=True)),
         folder=folder_of(),
     shell:
         "sciencegen report {params.folder:q} --settings {params.settings:q} --force -o {output.page:q}"

@@ -21,8 +21,8 @@ rule train:
         data=lambda wildcards, input: os.path.dirname(input.data),
         folder=folder_of(),
     shell:
-        "sciencegen train {params.domain} --data {params.data:q} --settings {params.settings:q}"
-        " --device {resources.device} --threads {threads} --force -o {params.folder:q} 2>&1 | tee {log:q}"
+        "sciencegen train {params.domain:q} --data {params.data:q} --settings {params.settings:q}"
+        " --device {resources.device:q} --threads {threads} --force -o {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule complete:
@@ -43,14 +43,19 @@ rule complete:
         gpu=GPUS,
         device=DEVICE,
     params:
-        settings=as_settings(
-            {**reading("sample", "limit", "offline"), **(config.get("complete") or {})}
+        settings=verbatim(
+            as_settings(
+                {
+                    **reading("sample", "limit", "offline"),
+                    **(config.get("complete") or {}),
+                }
+            )
         ),
         domain=DOMAIN,
-        data=PREPARE.get("source") or "",
-        column=item_column(),
+        data=verbatim(PREPARE.get("source") or ""),
+        column=verbatim(item_column()),
         folder=folder_of(),
     shell:
-        "sciencegen train {params.domain} --data {params.data:q} --settings {params.settings:q}"
-        " {params.column} --device {resources.device} --threads {threads} --force -o {params.folder:q}"
+        "sciencegen train {params.domain:q} --data {params.data:q} --settings {params.settings:q}"
+        " {params.column:q} --device {resources.device:q} --threads {threads} --force -o {params.folder:q}"
         " 2>&1 | tee {log:q}"

@@ -21,14 +21,18 @@ rule variants:
         device=DEVICE,
     params:
         domain=DOMAIN,
-        variants=VARIANTS.get("variants", "all-singles"),
+        variants=verbatim(VARIANTS.get("variants", "all-singles")),
         model=lambda wildcards, input: os.path.dirname(input.model[0]),
         classify="--classify" if VARIANTS.get("classify") else "",
-        predictors=" ".join(
-            f"--predictor '{name}={RUN}/predictors/{name}'"
-            for name in sorted(PREDICTORS)
+        predictors=verbatim(
+            [
+                word
+                for name in sorted(PREDICTORS)
+                for word in ("--predictor", f"{name}={RUN}/predictors/{name}")
+            ]
+            or ""
         ),
     shell:
-        "sciencegen score {params.domain} --variants {params.variants:q} --model {params.model:q} {params.classify}"
-        " {params.predictors} --device {resources.device} --threads {threads} --force -o {output:q}"
+        "sciencegen score {params.domain:q} --variants {params.variants:q} --model {params.model:q} {params.classify:q}"
+        " {params.predictors:q} --device {resources.device:q} --threads {threads} --force -o {output:q}"
         " 2>&1 | tee {log:q}"

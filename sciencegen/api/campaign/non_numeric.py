@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sciencegen.api.science.naming import parse_texts
-from sciencegen.data.writers import REJECT_COLUMNS, Refused, escape, rejects_path
+from sciencegen.data.writers import REJECT_COLUMNS, Refused, escape, rejects_path, without_mark
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.items import Refusal
@@ -24,7 +24,7 @@ def rejected(journal: str | Path) -> Iterator[Refused]:
     with path.open(encoding="utf-8", errors="replace", newline="") as handle:
         for row in csv.DictReader(handle):
             _, item, reason = (row.get(name) or "" for name in REJECT_COLUMNS)
-            yield 0, item, reason
+            yield 0, without_mark(item), reason
 
 
 def count_unread(

@@ -12,7 +12,7 @@ from sciencegen.api.campaign.request import ProposeRequest
 from sciencegen.api.science.naming import name_column, variants_of
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import write_candidates, write_rejected
-from sciencegen.data.writers import Refused
+from sciencegen.data.writers import Refused, no_formula
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
 from sciencegen.items import Cell, Origin
@@ -52,7 +52,8 @@ class Proposed:
 
     def write(self, path: str | Path, overwrite: bool = False) -> None:
         """Write the plate as a table, and `<path>.rejects.csv` if a row was refused."""
-        refused = write_candidates(self.domain, str(path), self.table, overwrite=overwrite, origin=self.origin)
+        table = {name: cells if name == "item" else list(map(_for_people, cells)) for name, cells in self.table.items()}
+        refused = write_candidates(self.domain, str(path), table, overwrite=overwrite, origin=self.origin)
         write_rejected(str(path), [*self.refused, *refused])
 
     def enter(self, journal: str | None) -> None:
@@ -120,6 +121,10 @@ def check_other_file(output: str | Path, journal: str | None) -> None:
     """Raise an error if a plate would overwrite its journal."""
     if journal is not None and Path(journal).resolve() == Path(output).resolve():
         raise ConfigError(f"Expected another file for `output` than the journal, got {output} for both.")
+
+
+def _for_people(cell: Cell) -> Cell:
+    return no_formula(cell) if isinstance(cell, str) else cell
 
 
 def plate_table(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from sciencegen.api.science.forms import adapted, domain_of
 from sciencegen.config import OracleSettings
 from sciencegen.errors import ConfigError, UnknownNameError, nearest_names
 from sciencegen.files import sha256_of
+from sciencegen.plugins import check_allowed
 from sciencegen.scoring.external import CommandOracle, Write
 from sciencegen.scoring.oracles import Oracle, ProbabilityOracle, measured_range
-from sciencegen.scoring.plugins import is_plugged, load_plugged, plugged_names
+from sciencegen.scoring.plugins import check_plugged, is_plugged, load_plugged, plugged_names
+
+Plugged = TypeVar("Plugged", Oracle, None)
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,14 @@ class OracleBook:
             raise ConfigError(f"Expected one meaning of {', '.join(both)}, got a predictor and a command. Rename one.")
 
     def resolve(self, name: str) -> Oracle:
+        """The oracle of a name; a plugin's is imported, which runs its code."""
+        return self._resolve(name, lambda name: adapted(self.domain, load_plugged(name)))
+
+    def check(self, name: str) -> None:
+        """Raise the error of `resolve` for an unknown name. No plugin is imported."""
+        self._resolve(name, check_plugged)
+
+    def _resolve(self, name: str, plugged: Callable[[str], Plugged]) -> Oracle | Plugged:
         if name in self.predictors:
             return predictor_oracle(self.domain, name, self.predictors[name])
         if name in self.commands:
@@ -45,15 +57,15 @@ class OracleBook:
             return domain_of(self.domain).oracles.find(name)
         except ConfigError as error:
             if is_plugged(name):
-                return self._plugged(name, error)
+                return self._plugged(name, error, plugged)
             if not isinstance(error, UnknownNameError):  # the name is known, but an item in it is wrong
                 raise
             raise ConfigError(f"{error}{self._others(name)}") from None
 
-    def _plugged(self, name: str, error: ConfigError) -> Oracle:
+    def _plugged(self, name: str, error: ConfigError, plugged: Callable[[str], Plugged]) -> Plugged:
         """A plugin's oracle. If there is none and the domain has the prefix (`pmo:zalepon`), raise its error."""
         try:
-            return adapted(self.domain, load_plugged(name))
+            return plugged(name)
         except ConfigError:
             family = name.partition(":")[0]
             if any(own.partition(":")[0] == family for own in domain_of(self.domain).oracles.names()):
@@ -122,6 +134,7 @@ def _loaded_predictor(domain: str, name: str, folder: str, as_written: str) -> O
 
 def command_oracle(domain: str, name: str, settings: OracleSettings) -> CommandOracle:
     """An external command as an oracle. Items are passed in `input_format`, by default the domain's first format."""
+    check_allowed(f"the program '{settings.command}' of oracle '{name}'")
     science = domain_of(domain)
     write: Write = lambda path, items, names: science.items.write(path, items, names, {})  # noqa: E731
     return CommandOracle(

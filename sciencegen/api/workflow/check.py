@@ -28,6 +28,7 @@ from sciencegen.api.sources.datasets import check_source, find_card, prepared_at
 from sciencegen.api.sources.family import check_measured_table
 from sciencegen.api.sources.preparation import property_names, reference_of_source
 from sciencegen.api.train_predictor import check_predictor
+from sciencegen.api.workflow.names import check_braces, check_ending_of, check_name
 from sciencegen.api.workflow.planned_model import (
     PlannedModel,
     planned_conditions,
@@ -46,8 +47,16 @@ from sciencegen.errors import ConfigError, IncompatibleError, SciencegenError
 def check_run(settings: RunSettings, config: str) -> None:
     """Raise an error, with config and section, for settings that a step would refuse before reading data."""
     at = partial(_placed, config)
+    with at("name"):
+        check_name(settings.name)
+    for name in settings.predict:
+        with at("predict"):
+            check_name(name)
+    with at("files"):
+        check_braces(settings)
     with at("structures"):
         if settings.structures:
+            check_ending_of(settings.structures)
             check_ending(settings.domain, "structures", f"candidates{settings.structures}")
     with at("prepare"):
         check_prepare(settings)
@@ -226,7 +235,7 @@ def _check_names(book: OracleBook, names: Iterable[str], model: PlannedModel, ma
         if name in made:
             continue
         try:
-            book.resolve(name)
+            book.check(name)
         except ConfigError:
             if model.knows is not None or name in book.predictors:
                 raise

@@ -24,3 +24,5 @@ def test_refusals_beside_a_journal_are_read_back(tmp_path):
     assert list(rejected(tmp_path / "j.csv")) == []
     write_rejects(tmp_path / "j.csv.rejects.csv", [(2, "MKV", "why, so")])
     assert list(rejected(tmp_path / "j.csv")) == [(0, "MKV", "why, so")]
+    write_rejects(tmp_path / "j.csv.rejects.csv", [(2, "-1;=2", "why, so")])
+    assert list(rejected(tmp_path / "j.csv")) == [(0, "-1;=2", "why, so")]

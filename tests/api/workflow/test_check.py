@@ -1,5 +1,6 @@
 """A workflow's whole config is checked before a step runs: a wrong name in any section is an error that names it."""
 
+import contextlib
 import copy
 
 import pytest
@@ -204,3 +205,74 @@ def test_two_models_that_complete_are_told(tmp_path, monkeypatch):
     config["optimize"]["complete"] = "qm9-conformers"
     with pytest.raises(ConfigError, match="optimize: Expected no complete here"):
         read(tmp_path, config)
+
+
+def named(name="x", predictor="y", **others):
+    predict = {predictor: {"table": "own.csv", "target": "activity"}}
+    return {**changed("molecules", "name", name), "predict": predict, **others}
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (named("x'$(touch PWNED)'y"), "name: Expected a name of letters"),
+        (named("../other"), "name: Expected a name of letters"),
+        (named("{word}"), "name: Expected a name of letters"),
+        (named(""), "name: Expected a name of letters"),
+        (named(predictor="a'; touch PWNED; '"), "predict: Expected a name of letters"),
+        (named(predictor="a=b"), "predict: Expected a name of letters"),
+        (named(structures="'; touch PWNED; '.sdf"), "structures: Expected a file ending"),
+        (named(results="{word}"), "files: Expected a path without braces"),
+        (changed("molecules", "predict.y", {"table": "a{word}.csv", "target": "activity"}), "files: .*without braces"),
+    ],
+)
+def test_names_that_cannot_be_folders_are_told(tmp_path, monkeypatch, config, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a{word}.csv").write_text("item,activity\nCCO,1\n")
+    with pytest.raises(ConfigError, match=f"run.yaml, {message}"):
+        read(tmp_path, config)
+
+
+@pytest.mark.parametrize("name", ["Anna's run", "run 2 (new)", "ü", "a.b-c_d", "7"])
+def test_honest_names_pass(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    read(tmp_path, named(name, predictor=name))
+
+
+CODE = "import pathlib\npathlib.Path('imported').touch()\ndef heavy(item): return 1.0\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("optimize.goals", ["maximize own_code:heavy", "sa <= 3"]),
+        ("optimize.include", ["own_code:heavy"]),
+        ("generate.include", ["own_code:heavy"]),
+        ("generate.where", ["own_code:heavy <= 3"]),
+        ("propose", {"measured": "own.csv", "target": "activity", "where": ["own_code:heavy <= 3"]}),
+        ("evaluate.calibrate", {"own_code:heavy": [1]}),
+    ],
+)
+def test_a_check_imports_no_code_of_the_config(tmp_path, monkeypatch, key, value):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_code.py").write_text(CODE)
+    with contextlib.suppress(ConfigError):
+        read(tmp_path, changed("molecules", key, value))
+    assert not (tmp_path / "imported").exists()
+
+
+def test_code_of_a_config_is_found_or_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_code.py").write_text(CODE)
+    goals = changed("molecules", "optimize.goals", ["maximize own_code:heavy"])
+    read(tmp_path, goals)
+    with pytest.raises(ConfigError, match=r"optimize: .* has no attribute 'haevy'"):
+        read(tmp_path, changed("molecules", "optimize.goals", ["maximize own_code:haevy"]))
+    program = {"x": {"command": "cp {input} {output}"}}
+    commands = changed("molecules", "optimize.oracles", program)
+    commands["optimize"]["goals"] = ["maximize x"]
+    read(tmp_path, commands)
+    monkeypatch.setenv("SCIENCEGEN_NO_PLUGINS", "1")
+    for config in (goals, commands):
+        with pytest.raises(ConfigError, match=r"optimize: .*plugins are refused"):
+            read(tmp_path, config)

@@ -1,0 +1,65 @@
+"""YAML that users write: plain values, or a reason why it can't be read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+MOST_VALUES = 1_000_000
+"""Values in a text, with those of aliases each time: a few lines of aliases can stand for billions."""
+DEEPEST = 100
+"""Levels of brackets within brackets."""
+
+_UNREADABLE = (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, OverflowError)
+"""Errors of PyYAML, which doesn't catch all those of its constructors (`!!timestamp x`)."""
+
+
+def parse_yaml(text: str) -> Any:
+    """The value of YAML or JSON text.
+
+    Raises
+    ------
+    ValueError
+        With a reason, whatever the text is.
+
+    Examples
+    --------
+    >>> parse_yaml("{steps: 3, sizes: [1, 2]}")
+    {'steps': 3, 'sizes': [1, 2]}
+    >>> parse_yaml("[" * 3000)
+    Traceback (most recent call last):
+    ValueError: it has more than 100 levels of brackets
+    """
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _measure(node, {})
+        return loader.construct_document(node)
+    except RecursionError:
+        raise ValueError(f"it has more than {DEEPEST} levels of brackets") from None
+    except _UNREADABLE as error:
+        raise ValueError(str(error) or type(error).__name__) from None
+
+
+def _measure(node: yaml.Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """Number of values and of levels in a node; an error if these are too many, or if the node contains itself."""
+    if id(node) in known:
+        count, depth = known[id(node)]
+        if not count:
+            raise ValueError("it contains itself")
+        return count, depth
+    known[id(node)] = 0, 0
+    parts = node.value if isinstance(node, yaml.SequenceNode) else []
+    if isinstance(node, yaml.MappingNode):
+        parts = [part for pair in node.value for part in pair]
+    inside = [_measure(part, known) for part in parts]
+    count, depth = 1 + sum(one for one, _ in inside), 1 + max((level for _, level in inside), default=0)
+    if count > MOST_VALUES:
+        raise ValueError(f"it stands for more than {MOST_VALUES:,} values")
+    if depth > DEEPEST:
+        raise ValueError(f"it has more than {DEEPEST} levels of brackets")
+    known[id(node)] = count, depth
+    return count, depth

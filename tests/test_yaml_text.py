@@ -1,0 +1,70 @@
+"""Whatever a text of settings holds, it is read as plain values or refused with a reason."""
+
+import contextlib
+import random
+
+import pytest
+
+from sciencegen.config import GenerateSettings, RunSettings, build_settings, read_settings
+from sciencegen.errors import ConfigError
+from sciencegen.yaml_text import parse_yaml
+
+PIECES = (
+    *"[]{}:,-?!&*|>'\"%@`#\n\t 019aé\0\x07\ud800", "- ", ": ", "? ", "&a ", "*a", "<<: *a", "!!timestamp ", "!!int ",
+    "!!bool ", "!!float ", "!!binary ", "!!set ", "!!omap ", "!!python/object:os.system ", "2024-13-99", "0x",
+    ".inf", ".nan", "~", "n", "where", "generate", "domain", "settings", "true", "---\n", "...\n", "\n  ", "1_",
+    "1:99:99", "1e999", "9999-12-31T23:59:59-99:99",
+)  # fmt: skip
+
+
+def odd_texts(count, seed):
+    draw = random.Random(seed)
+    return ["".join(draw.choices(PIECES, k=draw.randint(1, 30))) for _ in range(count)]
+
+
+def test_odd_texts_are_values_or_refused():
+    refused = 0
+    for text in odd_texts(3000, 0):
+        try:
+            parse_yaml(text)
+        except ValueError:
+            refused += 1
+    assert 100 < refused < 3000
+
+
+@pytest.mark.parametrize("record", [GenerateSettings, RunSettings])
+def test_odd_texts_are_settings_or_an_error_of_settings(record):
+    for text in odd_texts(1000, 1):
+        with contextlib.suppress(ConfigError):
+            build_settings(record, read_settings(text.lstrip("@")))
+
+
+def lines_of_aliases(levels):
+    """Text that stands for 9 ** levels values."""
+    rows = ["a0: &a0 [x]"]
+    rows += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, levels)]
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[" * 3000, "levels of brackets"),
+        ("{a: " * 200 + "1" + "}" * 200, "levels of brackets"),
+        (lines_of_aliases(12), "more than 1,000,000 values"),
+        ("&a [*a]", "contains itself"),
+        ("!!timestamp x", "."),
+        ("!!bool x", "."),
+        ("2024-13-99", "."),
+    ],
+)
+def test_what_would_end_a_parser_is_refused(text, reason):
+    with pytest.raises(ValueError, match=reason):
+        parse_yaml(text)
+    with pytest.raises(ConfigError, match="Expected YAML"):
+        read_settings(f"a: {text}" if "\n" not in text else text)
+
+
+def test_keys_are_texts():
+    with pytest.raises(ConfigError, match="Keys should be strings, got 1"):
+        build_settings(GenerateSettings, read_settings("1: 2"))
