@@ -66,7 +66,7 @@ def fetch(
     if is_fetched(card, cache_dir):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with turn_at(folder.parent):  # several processes may need the same set at once
+    with turn_at(folder):  # several processes may need the same set at once
         return folder if is_fetched(card, cache_dir) else _fetched(card, folder, cache_dir, offline, progress, make)
 
 
