@@ -32,6 +32,7 @@ from sciencegen.cli import (
     train,
 )
 from sciencegen.cli.console import say
+from sciencegen.cli.signals import stops_raise
 from sciencegen.errors import ConfigError, SciencegenError, Stopped
 
 app = typer.Typer(
@@ -87,7 +88,8 @@ def callback(
 def main() -> None:
     """Run the command. A `SciencegenError` is printed as one message on stderr and sets the exit code."""
     try:
-        app()
+        with stops_raise():
+            app()
     except SciencegenError as error:
         say(f"error: {error}", style="red", names_keys=error.names_keys)
         code = error.exit_code
