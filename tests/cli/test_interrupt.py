@@ -11,6 +11,7 @@ import time
 import pytest
 
 from sciencegen.files import process_is_alive
+from tests.signals import hear
 from tests.toy import environment
 
 
@@ -19,7 +20,7 @@ def test_ctrl_c_keeps_what_is_finished(workspace, toy_folder, tmp_path):
     ours = environment(toy_folder)
     process = subprocess.Popen(
         [*words, "-n", "10000000", "-o", "big.csv"], cwd=tmp_path, env=ours, stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+        preexec_fn=hear,
     )  # fmt: skip
     try:
         deadline = time.monotonic() + 120
@@ -54,7 +55,7 @@ def test_a_stopped_search_ends_its_oracle_and_leaves_no_file(workspace, toy_fold
     process = subprocess.Popen(
         [*words, *more, "-o", "x.csv"], cwd=tmp_path, stderr=subprocess.DEVNULL,
         env=environment(toy_folder) | {"TMPDIR": str(tmp_path / "tmp")},
-        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+        preexec_fn=hear,
     )  # fmt: skip
     try:
         note, deadline = tmp_path / "note", time.monotonic() + 120

@@ -14,6 +14,7 @@ import pytest
 from sciencegen.files import owner_tag
 from sciencegen.scoring.guard import MARK
 from sciencegen.scoring.programs import PREFIX, Programs, sweep
+from tests.signals import hear
 
 PROGRAM = """
 import pathlib, subprocess, sys, time
@@ -23,10 +24,8 @@ pathlib.Path(sys.argv[1]).write_text(" ".join(str(one.pid) for one in started) +
 time.sleep(120)
 """
 CALLER = """
-import os, signal, sys
+import os, sys
 from sciencegen.scoring.programs import Programs
-for number in (signal.SIGTERM, signal.SIGINT):
-    signal.signal(number, signal.SIG_DFL)
 with Programs() as programs, programs.folder() as folder:
     programs.wait([sys.executable, "-c", sys.argv[1], sys.argv[2]], folder / "log.txt", 120, os.environ)
 """
@@ -64,7 +63,7 @@ def _soon(condition):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_caller_leaves_neither_programs_nor_folders(tmp_path, number):
     note = tmp_path / "note"
-    caller = subprocess.Popen([sys.executable, "-c", CALLER, PROGRAM, str(note)])
+    caller = subprocess.Popen([sys.executable, "-c", CALLER, PROGRAM, str(note)], preexec_fn=hear)
     pids = started(note)
     assert not any(map(has_ended, pids))
     assert [one.name.startswith(PREFIX) for one in (tmp_path / "tmp").iterdir()] == [True]
