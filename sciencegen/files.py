@@ -6,8 +6,11 @@ import errno
 import hashlib
 import io
 import os
+import re
 import secrets
 import shutil
+import socket
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,7 +25,22 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 def temporary_sibling(path: Path) -> Path:
     """A new hidden name in the folder of `path`: on the same file system, so that a rename to `path` is atomic."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    return path.with_name(f".{path.name}.{owner_tag()}.tmp")
+
+
+def owner_tag() -> str:
+    """A new name that tells `is_abandoned` the process and the host that it belongs to: `<pid>-<host><random>`."""
+    return f"{os.getpid()}-{_host_tag()}{secrets.token_hex(4)}"
+
+
+def is_abandoned(tag: str) -> bool:
+    """Whether the process that an `owner_tag` names has ended. False for other hosts, which may share the disk."""
+    found = re.fullmatch(r"(\d+)-([0-9a-f]{4})?[0-9a-f]{8}", tag)  # earlier versions didn't name the host
+    return found is not None and found[2] in (None, _host_tag()) and not process_is_alive(int(found[1]))
+
+
+def _host_tag() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:4]
 
 
 def make_folder(folder: Path) -> list[Path]:
@@ -43,11 +61,14 @@ def drop_empty(folders: Iterable[Path]) -> None:
 def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file next to `path`; it becomes `path` when the block ends, and is removed if the block fails.
 
-    If the process is killed, there is the old file or the new one, never an incomplete one. mode: "w" (UTF-8,
-    line feeds) or "wb".
+    If the process is killed, there is the old file or the new one, never an incomplete one; what it leaves of the new
+    one is removed when `path` is written next. mode: "w" (UTF-8, line feeds) or "wb".
     """
     path = Path(path)
     made = make_folder(path.parent)
+    for left in _abandoned(path):
+        with suppress(OSError):
+            left.unlink()
     temporary = temporary_sibling(path)
     try:
         with _opened(temporary, path, "b" in mode) as handle:
@@ -122,16 +143,44 @@ def replace_folder(new: Path, path: Path) -> None:
 
 
 @contextmanager
-def turn_at(folder: Path) -> Iterator[None]:
-    """A lock for one process and one thread at a time; the others wait. The system releases it if a process dies."""
+def turn_at(path: Path) -> Iterator[None]:
+    """A lock for one process and one thread at a time; the others wait. The system releases it if a process dies.
+
+    The file `.<name>.lock` beside `path` is locked by `lockf`, which holds between the nodes of a network file system:
+    `flock`, or a lock on a folder, may hold on one node only. It is removed by the last owner.
+    """
+    place = path.with_name(f".{path.name}.lock")
+    with _THREADS.setdefault(place.absolute(), threading.Lock()):  # `lockf` doesn't stop threads of this process
+        handle = _locked_handle(place)
+        try:
+            yield
+        finally:
+            place.unlink(missing_ok=True)  # while it is locked: those who wait for this file will make a new one
+            os.close(handle)
+
+
+_THREADS: dict[Path, threading.Lock] = {}
+
+
+def _locked_handle(place: Path) -> int:
     import fcntl
 
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
+    while True:
+        handle = os.open(place, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.lockf(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                os.close(handle)
+                raise
+        with suppress(FileNotFoundError):  # the last owner may have removed it between our open and our lock
+            if os.path.samestat(os.fstat(handle), place.stat()):
+                return handle
         os.close(handle)
+
+
+NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}
+"""Errors of file systems without locks."""
 
 
 def process_is_alive(pid: int) -> bool:
@@ -145,12 +194,18 @@ def process_is_alive(pid: int) -> bool:
     return True
 
 
+def _abandoned(path: Path) -> list[Path]:
+    """What killed processes left of files or folders that should have become `path`."""
+    start, end = f".{path.name}.", ".tmp"
+    with suppress(OSError), os.scandir(path.parent) as entries:
+        names = [one.name for one in entries if one.name.startswith(start) and one.name.endswith(end)]
+        return [path.with_name(name) for name in sorted(names) if is_abandoned(name[len(start) : -len(end)])]
+    return []
+
+
 def _sweep_abandoned(path: Path) -> None:
     """Restore a folder that a killed replacement had moved aside, and remove incomplete folders of dead processes."""
-    for left in sorted(path.parent.glob(f".{path.name}.*.tmp")):
-        owner = left.name.removeprefix(f".{path.name}.").split("-")[0]
-        if not owner.isdigit() or process_is_alive(int(owner)):
-            continue
+    for left in _abandoned(path):
         if not path.exists() and (left / COMPLETE).exists():
             left.rename(path)
         else:

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from sciencegen.errors import ConfigError
-from sciencegen.files import atomic_folder, atomic_write, check_writable, claim_output, sha256_of
+from sciencegen.files import (
+    atomic_folder,
+    atomic_write,
+    check_writable,
+    claim_output,
+    sha256_of,
+    temporary_sibling,
+    turn_at,
+)
 
 
 def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path):
@@ -51,3 +64,66 @@ def test_an_output_of_another_kind_is_refused_even_with_force(tmp_path):
         claim_output(str(tmp_path), True)
     with pytest.raises(ConfigError, match="Pass `force` to overwrite"):
         claim_output(str(tmp_path / "file"), False)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from sciencegen.files import atomic_folder, atomic_write
+with (atomic_folder if sys.argv[2] == "folder" else atomic_write)(Path(sys.argv[1])):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_a_killed_process_left_is_swept_by_the_next_one_that_writes_the_same(tmp_path, kind, monkeypatch):
+    path = tmp_path / "x.csv"
+    subprocess.run([sys.executable, "-c", KILLED, str(path), kind], check=False)
+    (left,) = tmp_path.iterdir()
+    alive, unknown = temporary_sibling(path), tmp_path / ".x.csv.notes.tmp"
+    monkeypatch.setattr(socket, "gethostname", lambda: "another node")
+    elsewhere = path.with_name(temporary_sibling(path).name.replace(str(os.getpid()), left.name.split(".")[3][:-13]))
+    monkeypatch.undo()
+    for other in (alive, unknown, elsewhere):
+        other.touch()
+    old = path.with_name(left.name[: -len("abcd01234567.tmp")] + "01234567.tmp")  # as version 0.1.0 named them
+    old.touch() if kind == "file" else old.mkdir()
+    with atomic_folder(path) if kind == "folder" else atomic_write(path):
+        pass
+    assert {one.name for one in tmp_path.iterdir()} == {"x.csv", alive.name, unknown.name, elsewhere.name}
+
+
+TURNS = """
+import fcntl, sys
+from pathlib import Path
+from sciencegen.files import turn_at
+fcntl.flock = lambda *_: None
+place = Path(sys.argv[1])
+for _ in range(200):
+    with turn_at(place):
+        place.write_text(str(int(place.read_text()) + 1))
+"""
+
+
+def test_turns_hold_between_processes_where_flock_does_nothing(tmp_path):
+    counter = tmp_path / "counter"
+    counter.write_text("0")
+    words = [sys.executable, "-c", TURNS, str(counter)]
+    for process in [subprocess.Popen(words) for _ in range(2)]:
+        assert process.wait(60) == 0
+    assert counter.read_text() == "400"
+    assert [one.name for one in tmp_path.iterdir()] == ["counter"]
+
+
+def test_turns_hold_between_threads(tmp_path):
+    counter = [0]
+
+    def count(_):
+        with turn_at(tmp_path / "counter"):
+            before = counter[0]
+            os.sched_yield()
+            counter[0] = before + 1
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(count, range(200)))
+    assert counter == [200]

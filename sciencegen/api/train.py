@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
@@ -35,6 +36,7 @@ from sciencegen.latent.space import LatentModel, WeightedModel
 from sciencegen.options import TrainOptions, takes
 from sciencegen.records import to_plain
 from sciencegen.runs import RunFolder, run_name
+from sciencegen.training.processes import check_follows, silent
 from sciencegen.training.progress import Steps
 
 if TYPE_CHECKING:
@@ -159,9 +161,12 @@ def train_model(
     plan = make_plan(domain, data, column, chosen)
     training_folder.refuse_inputs(path, data, plan.start.folder if plan.start else None)
     run = RunFolder(path)
-    with run.lock():
+    with nullcontext() if plan.follows else run.lock():
         going_on = is_same(run, identity) and not run.has(models.WEIGHTS)
-        if not going_on:
+        if plan.follows:
+            check_follows(going_on, path)
+            log = silent
+        elif not going_on:
             training_folder.refuse_taken(run, force)
         return _train(plan, run, identity, going_on, log)
 
@@ -207,13 +212,15 @@ def _train(plan: Plan, run: RunFolder, identity: Mapping[str, Any], going_on: bo
     try:
         return _fit(plan, run, model, representation, log)
     except SciencegenError:
-        if not training_folder.has_begun(run):  # nothing to resume: leave no trace of a refused training
+        if not plan.follows and not training_folder.has_begun(
+            run
+        ):  # nothing to resume: leave no trace of a refused training
             clear(run, plan.data, kept=before)
         raise
 
 
 def _fit(plan: Plan, run: RunFolder, model: LatentModel, representation: Representation, log: Log) -> Trained:
-    if not plan.halvings:
+    if not plan.halvings and not plan.follows:
         _describe(run, plan, representation, plan.network)
     prepared = read_prepared(plan.data, run, plan.preparing.limit)
     held = read_training_data(prepared, plan.formed, plan.recipe, representation, plan.settings.threads, log)
@@ -243,7 +250,8 @@ def _distill(plan: Plan, run: RunFolder, model: LatentModel, held: TrainingData,
         log(f"from {2 * steps} steps to {steps}")
         halving = Distillation(cast("nn.Module", model), steps)
         model = cast(LatentModel, halving.student)
-        _describe(place, plan, held.representation, drawing_as(model, plan.network))
+        if not plan.follows:
+            _describe(place, plan, held.representation, drawing_as(model, plan.network))
         _descend(plan, place, halving, held, log)
         _save(place, model, held, plan, log)
     return Trained(run.path, run.read_json(models.METRICS))

@@ -32,6 +32,7 @@ from sciencegen.cli import (
     train,
 )
 from sciencegen.cli.console import say
+from sciencegen.cli.signals import stops_raise
 from sciencegen.cli.streams import READER_GONE, drop_unwritten, open_closed_streams, watched_readers
 from sciencegen.errors import ConfigError, SciencegenError, Stopped
 from sciencegen.plugins import NO_PLUGINS
@@ -115,7 +116,8 @@ def _exit_code() -> int:
     """Run the command, write what is left on stdout, and return the exit code."""
     try:
         try:
-            app()
+            with stops_raise():
+                app()
             code = 0
         except SystemExit as ended:
             code = _number(ended)

@@ -26,6 +26,8 @@ PYPI = "https://pypi.org/simple"
 TIMEOUT_S = 60
 ATTEMPTS = 3
 BLOCK = 1 << 18
+LARGEST_PAGE = 1 << 26
+"""Bytes of an index's list of files; the longest of PyPI have a fifth of it."""
 SIMPLE = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
 NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, OSError)
 Progress = Callable[[int, int], None]
@@ -42,7 +44,9 @@ def find_distribution(project: str, filename: str) -> str:
     """The URL of one file of a project on the package index."""
     page = f"{package_index()}/{project}/"
     with closing(open_url(page, SIMPLE)) as answer:
-        base, kind, body = answer.geturl(), answer.headers.get_content_type(), answer.read()
+        base, kind, body = answer.geturl(), answer.headers.get_content_type(), answer.read(LARGEST_PAGE + 1)
+    if len(body) > LARGEST_PAGE:
+        raise _too_long(page, LARGEST_PAGE)
     links = _json_links(body) if kind.endswith("json") else _html_links(body)
     if filename not in links:
         raise DataError(f"Expected {filename} on {without_credentials(page)}, found {len(links)} other files.")
@@ -69,11 +73,16 @@ def _html_links(body: bytes) -> dict[str, str]:
     return links
 
 
-def download(url: str, target: Path, sha256: str | None = None, progress: Progress | None = None) -> None:
-    """Download `url` to `target`, which is created only if the download is complete (and has this checksum)."""
+def download(
+    url: str, target: Path, sha256: str | None = None, progress: Progress | None = None, largest: int | None = None
+) -> None:
+    """Download `url` to `target`, which is created only if the download is complete (and has this checksum).
+
+    largest: number of bytes after which the download is refused, before it fills the disk.
+    """
     for attempt in range(ATTEMPTS):
         try:
-            return _download_once(url, target, sha256, progress)
+            return _download_once(url, target, sha256, progress, largest)
         except urllib.error.HTTPError as error:
             problem = f"HTTP {error.code} {error.reason}"
             if error.code < 500 and error.code != 429:
@@ -91,17 +100,30 @@ def download(url: str, target: Path, sha256: str | None = None, progress: Progre
 RETRY_WAIT_S = 1.0
 
 
-def _download_once(url: str, target: Path, sha256: str | None, progress: Progress | None) -> None:
+def _download_once(url: str, target: Path, sha256: str | None, progress: Progress | None, largest: int | None) -> None:
     with closing(open_url(url)) as answer, atomic_write(target, "wb") as handle:
         expected = int(answer.headers.get("Content-Length") or -1)
-        size, found = _copy(answer, handle, expected, progress)
+        if largest is not None and expected > largest:
+            raise _too_long(url, largest)
+        size, found = _copy(answer, handle, expected, progress, largest)
+        if largest is not None and size > largest:
+            raise _too_long(url, largest)
         if expected >= 0 and size != expected:
             raise http.client.IncompleteRead(b"", expected - size)
         if sha256 is not None and found != sha256:
             raise DataError(f"Expected sha256 {sha256} of {without_credentials(url)}, found {found}.")
 
 
-def _copy(source: Response, sink: IO[bytes], expected: int, progress: Progress | None) -> tuple[int, str]:
+def _too_long(url: str, largest: int) -> DataError:
+    return DataError(
+        f"Expected at most {largest} bytes at {without_credentials(url)}, found more: it is another file or version."
+    )
+
+
+def _copy(
+    source: Response, sink: IO[bytes], expected: int, progress: Progress | None, largest: int | None
+) -> tuple[int, str]:
+    """Copy the blocks and return their size and checksum; it ends with the block that is beyond `largest`."""
     digest, size = hashlib.sha256(), 0
     while block := source.read(BLOCK):
         digest.update(block)
@@ -109,11 +131,16 @@ def _copy(source: Response, sink: IO[bytes], expected: int, progress: Progress |
         size += len(block)
         if progress is not None:
             progress(size, expected)
+        if largest is not None and size > largest:
+            break
     return size, digest.hexdigest()
 
 
 def open_url(url: str, accept: str = "*/*") -> Response:
-    """Open a URL, with proxies and certificates of the environment; a user and password in it are sent as a header."""
+    """Open a URL, with proxies and certificates of the environment.
+
+    A user and password in it are sent as a header, which follows no redirect to another host, port or scheme.
+    """
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("http", "https", "file"):
         raise DataError(f"Expected an https:, http: or file: address, got {without_credentials(url)}.")
@@ -122,8 +149,31 @@ def open_url(url: str, accept: str = "*/*") -> Response:
         secret = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
         headers["Authorization"] = "Basic " + base64.b64encode(secret.encode()).decode()
         url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    context = _certificates() if parts.scheme == "https" else None
-    return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S, context=context)
+    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=_certificates()), _Redirects)
+    return opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S)
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:  # fmt: skip
+        if urllib.parse.urlsplit(newurl).scheme not in ("http", "https"):
+            raise DataError(f"Expected a redirect to http: or https:, got {without_credentials(newurl)}.")
+        request = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if request is not None and _origin(newurl) != _origin(req.full_url):
+            for name in SECRETS:
+                request.remove_header(name)
+        return request
+
+
+SECRETS = ("Authorization", "Proxy-authorization")
+"""Headers for one host only. That of a proxy is added again where the new address needs it."""
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def _certificates() -> ssl.SSLContext:

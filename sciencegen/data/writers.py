@@ -224,7 +224,7 @@ def replace_rejects(path: Path, source: str, rows: Iterable[tuple[int, str, str]
     rows. A table without rows is deleted."""
     columns = ("source", *REJECT_COLUMNS)
     by_source: dict[str, list[tuple[str, ...]]] = {}
-    with turn_at(path.absolute().parent):
+    with turn_at(path.absolute()):
         if path.is_file():
             with path.open(encoding="utf-8", newline="") as handle:
                 for row in csv.DictReader(handle):

@@ -148,6 +148,8 @@ def read_journal(path: str | Path) -> Journal:
 def append(path: str | Path, entries: Iterable[Entry], names: str = "") -> Appended:
     """Add lines, all or none: the file is written under a temporary name and renamed, by one process at a time.
 
+    The journal is read again before the rename: where a disk has no locks, lines that another node added are kept.
+
     Entries that are present are not added again. A proposal is identified by its round and item, a measurement by item,
     value, error and source. Measurements are counted, so that two equal replicates in one file are both kept.
 
@@ -176,18 +178,40 @@ def append(path: str | Path, entries: Iterable[Entry], names: str = "") -> Appen
     path = Path(path).absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
     wanted = list(entries)
-    with turn_at(path.parent):
-        journal = read_journal(path)
-        fresh = missing_entries(journal.entries, wanted)
-        if journal.incomplete_line:
-            with open(f"{path}.torn", "a", encoding="utf-8") as file:
-                file.write(f"{journal.incomplete_line}\n")
-        if fresh or journal.incomplete_line or not path.exists():
-            header = journal.header if journal.text else _new_header(names)
+    with turn_at(path):
+        while (appended := _append_once(path, wanted, names)) is None:
+            pass
+    return appended
+
+
+def _append_once(path: Path, wanted: Sequence[Entry], names: str) -> Appended | None:
+    """Append once; None if the file changed before the rename."""
+    before = _content(path)
+    journal = read_journal(path)
+    fresh = missing_entries(journal.entries, wanted)
+    if fresh or journal.incomplete_line or not path.exists():
+        header = journal.header if journal.text else _new_header(names)
+        try:
             with atomic_write(path) as file:
                 file.write(journal.text or ",".join(header) + "\n")
                 file.writelines(_line(entry, header, names) for entry in fresh)
+                file.flush()
+                if _content(path) != before:
+                    raise _ChangedError
+                if journal.incomplete_line:
+                    with open(f"{path}.torn", "a", encoding="utf-8") as torn:
+                        torn.write(f"{journal.incomplete_line}\n")
+        except _ChangedError:
+            return None
     return Appended(len(fresh), len(wanted) - len(fresh), journal.incomplete_line)
+
+
+class _ChangedError(Exception):
+    """Another process wrote the journal at the same time."""
+
+
+def _content(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
 
 
 def missing_entries(already_present: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import math
 import os
 import shlex
 import shutil
-import signal
 import subprocess
-import tempfile
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,6 +17,7 @@ from typing import Any
 from sciencegen.errors import ConfigError
 from sciencegen.items import Direction
 from sciencegen.scoring.oracles import Score
+from sciencegen.scoring.programs import Programs
 
 Write = Callable[[Path, Sequence[Any], Sequence[str]], None]
 _SHELL_WORDS = {"|", "||", "&&", "&", ";", ">", ">>", "<", "2>", "2>&1"}
@@ -70,31 +67,31 @@ class CommandOracle:
 
     def score(self, items: Sequence[Any]) -> list[Score]:
         batches = [items[first : first + self.batch_size] for first in range(0, len(items), self.batch_size)]
-        running = _Running()
-        pool = ThreadPoolExecutor(self.parallel)
-        try:
-            results = list(pool.map(lambda batch: self._score_batch(batch, running), batches))
-        except BaseException:  # Ctrl-C included: no program keeps running after the call
-            running.kill_all()
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-        pool.shutdown()
+        with Programs() as programs:
+            pool = ThreadPoolExecutor(self.parallel)
+            try:
+                results = list(pool.map(lambda batch: self._score_batch(batch, programs), batches))
+            except BaseException:  # Ctrl-C included: no program keeps running after the call
+                programs.kill_all()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+            pool.shutdown()
         return [score for batch in results for score in batch]
 
-    def _score_batch(self, items: Sequence[Any], running: _Running) -> list[Score]:
+    def _score_batch(self, items: Sequence[Any], programs: Programs) -> list[Score]:
         failure = ""
         for _ in range(self.retries + 1):
-            with tempfile.TemporaryDirectory(prefix="sciencegen-oracle-") as folder:
-                source, target = Path(folder, f"input{self.input_ending}"), Path(folder, "output.csv")
+            with programs.folder() as folder:
+                source, target = folder / f"input{self.input_ending}", folder / "output.csv"
                 self.write(source, items, [str(row) for row in range(len(items))])
-                failure = self._run(source, target, running)
+                failure = self._run(source, target, programs)
                 if not failure:
                     return self._read(target, items)
-            if running.stopped:
+            if programs.stopped:
                 break
         return [Score(None, failure=failure)] * len(items)
 
-    def _run(self, source: Path, target: Path, running: _Running) -> str:
+    def _run(self, source: Path, target: Path, programs: Programs) -> str:
         """Run the program and return why it failed, or ""."""
         words = [
             word.replace("{input}", str(source)).replace("{output}", str(target))
@@ -102,7 +99,7 @@ class CommandOracle:
         ]
         log = source.with_name("log.txt")
         try:
-            code = running.wait(words, log, self.timeout_s, {**os.environ, **self.environment})
+            code = programs.wait(words, log, self.timeout_s, {**os.environ, **self.environment})
         except subprocess.TimeoutExpired:
             return f"time-out after {self.timeout_s:g} s"
         except OSError as error:
@@ -181,40 +178,3 @@ def _number(text: str | None) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
-
-
-class _Running:
-    """The running programs, so that one call can kill them all, with their child processes."""
-
-    def __init__(self) -> None:
-        self.stopped = False
-        self._lock = threading.Lock()
-        self._processes: set[subprocess.Popen] = set()
-
-    def wait(self, words: Sequence[str], log: Path, timeout_s: float, environment: Mapping[str, str]) -> int:
-        """Run a program and return its exit code. Its process group is killed at the end and after a time-out."""
-        with open(log, "wb") as file, self._lock:
-            if self.stopped:
-                return 130
-            process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=dict(environment), start_new_session=True
-            )
-            self._processes.add(process)
-        try:
-            return process.wait(timeout_s)
-        finally:
-            _kill_group(process)
-            process.wait()
-            with self._lock:
-                self._processes.discard(process)
-
-    def kill_all(self) -> None:
-        with self._lock:
-            self.stopped = True
-            for process in self._processes:
-                _kill_group(process)
-
-
-def _kill_group(process: subprocess.Popen) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)

@@ -78,7 +78,7 @@ class Checkpoints(lightning.Callback):
             raise Stopped(self.stop_request.signal or signal.SIGTERM, done)
 
     def on_train_end(self, trainer: lightning.Trainer, module: TrainedModule) -> None:
-        if self.stop_request.signal:
+        if self._stops(trainer):
             self._save(trainer, module)
 
     def _stops(self, trainer: lightning.Trainer) -> bool:
@@ -98,6 +98,8 @@ class Log(lightning.Callback):
         self.reported_at = -math.inf
 
     def on_train_start(self, trainer: lightning.Trainer, module: TrainedModule) -> None:
+        if not trainer.is_global_zero:
+            return
         if module.start == 0:
             self.path.unlink(missing_ok=True)
         elif self.path.exists():

@@ -24,6 +24,7 @@ class TrainingSettings:
     a half cosine down to `final_rate` times the peak. ema_decay: decay of the moving average of the weights, which the
     model has at the end (0: no averaging). checkpoint_every, log_every: in steps; checkpoints are also saved once a
     minute. A killed run resumes from its last checkpoint and ends with the same weights.
+    devices: number of GPUs, or of processes on a CPU; each takes its share of every batch.
     compile: compile each network by torch.compile, which needs a C++ compiler and up to minutes, for long runs.
     """
 
@@ -43,7 +44,7 @@ class TrainingSettings:
     compile: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "checkpoint_every", "log_every"):
+        for name in ("steps", "batch_size", "checkpoint_every", "log_every", "devices"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"Expected 1 or more for {name}, got {getattr(self, name)}.")
         if self.precision not in PRECISIONS:

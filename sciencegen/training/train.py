@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from sciencegen.batch import Batch
 from sciencegen.training.callbacks import Averaging, Checkpoints, Log, Progress
 from sciencegen.training.module import StepBatches, TrainedModule
+from sciencegen.training.processes import in_processes
 from sciencegen.training.settings import CHECKPOINT, PRECISIONS, TrainingSettings
 from sciencegen.training.stopping import stop_on_signals
 
@@ -31,6 +32,7 @@ def train(
 
     batches(step): an iterator over the batches from that step on, the same ones at every call.
     folder: where log.csv and checkpoints/ are written; training resumes from a checkpoint found there.
+    With several devices the script is started again for each after the first; those end here (processes.py).
     Raises Stopped after the step in which a signal was received, once that step is saved.
     """
     checkpoint = Path(folder) / CHECKPOINT
@@ -47,7 +49,7 @@ def train(
         for network in model.children():
             network.compile(dynamic=True)
     if start < settings.steps:
-        with stop_on_signals() as stop_request:
+        with in_processes(settings.devices), stop_on_signals() as stop_request:
             callbacks = [
                 Averaging(),
                 Log(Path(folder) / "log.csv", settings.log_every, settings.steps, progress),
@@ -72,6 +74,7 @@ def _fit(
         max_steps=settings.steps - module.start,
         accelerator={"cuda": "gpu"}.get(device, device),
         devices=settings.devices,
+        strategy="auto" if settings.devices == 1 else "ddp_find_unused_parameters_true",  # priors are fitted later
         precision=PRECISIONS[settings.precision],
         gradient_clip_val=settings.largest_gradient,
         callbacks=callbacks,

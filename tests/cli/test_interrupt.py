@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import time
 
 import pytest
 
+from sciencegen.files import process_is_alive
+from tests.signals import hear
 from tests.toy import environment
 
 
@@ -17,7 +20,7 @@ def test_ctrl_c_keeps_what_is_finished(workspace, toy_folder, tmp_path):
     ours = environment(toy_folder)
     process = subprocess.Popen(
         [*words, "-n", "10000000", "-o", "big.csv"], cwd=tmp_path, env=ours, stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+        preexec_fn=hear,
     )  # fmt: skip
     try:
         deadline = time.monotonic() + 120
@@ -32,6 +35,40 @@ def test_ctrl_c_keeps_what_is_finished(workspace, toy_folder, tmp_path):
     assert all(line.count(";") == 4 for line in lines[1:])
     assert len(lines) > 1
     assert not list(tmp_path.glob(".big.csv.*"))
+
+
+PROGRAM = """
+import os, sys, time
+open(sys.argv[3], "w").write(f"{os.getpid()} done")
+time.sleep(120)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
+def test_a_stopped_search_ends_its_oracle_and_leaves_no_file(workspace, toy_folder, tmp_path, number):
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "dock.py").write_text(PROGRAM)
+    command = f"'{sys.executable}' '{tmp_path}/dock.py' {{input}} {{output}} '{tmp_path}/note'"
+    settings = json.dumps({"oracles": {"dock": {"command": command, "input_format": ".csv"}}})
+    words = [sys.executable, "-m", "sciencegen.cli.main", "optimize", "pointclouds", "--model", str(workspace.model)]
+    more = ["--settings", settings, "--goal", "maximize dock", "--training", str(workspace.folder / "data")]
+    process = subprocess.Popen(
+        [*words, *more, "-o", "x.csv"], cwd=tmp_path, stderr=subprocess.DEVNULL,
+        env=environment(toy_folder) | {"TMPDIR": str(tmp_path / "tmp")},
+        preexec_fn=hear,
+    )  # fmt: skip
+    try:
+        note, deadline = tmp_path / "note", time.monotonic() + 120
+        while not (note.exists() and note.read_text().endswith("done")) and time.monotonic() < deadline:
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(number)
+        assert process.wait(60) == 128 + number
+    finally:
+        process.kill()
+    assert not process_is_alive(int(note.read_text().split()[0]))
+    assert {one.name for one in tmp_path.iterdir()} == {"tmp", "note", "dock.py"}
+    assert not list((tmp_path / "tmp").iterdir())
 
 
 MEASURED = """

@@ -54,17 +54,22 @@ def tarred(members, mode="w:gz", link=None):
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """A static server that counts, answers the package index as JSON or HTML, and can break off."""
+    """A static server that counts, redirects, answers the package index as JSON or HTML, and can break off."""
 
     def do_GET(self):
         self.server.asked.append((self.path, self.headers.get("Authorization")))
+        if target := self.server.redirects.get(self.path):
+            self.send_response(302)
+            self.send_header("Location", target)
+            return self.end_headers()
         content = self.server.pages.get(self.path)
         if content is None:
             return self.send_error(404)
         kind = "application/vnd.pypi.simple.v1+json" if content[:1] == b"{" else "text/html"
         self.send_response(200)
         self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(content) + self.server.missing))
+        if self.server.tells_length:
+            self.send_header("Content-Length", str(len(content) + self.server.missing))
         self.end_headers()
         self.wfile.write(content)
 

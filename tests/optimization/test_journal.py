@@ -1,10 +1,14 @@
 """The journal only grows, holds each thing once, and survives whatever cut its last line."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pytest
 
 from sciencegen.errors import DataError
+from sciencegen.optimization import journal as journals
 from sciencegen.optimization.journal import COLUMNS, Entry, append, read_journal
 
 PROPOSED = Entry(2, "CCN", "proposed", predicted=0.4, lower=0.1, upper=0.7, source="mutation")
@@ -132,3 +136,35 @@ def test_those_who_write_at_once_wait_for_each_other(tmp_path):
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda entry: append(path, [entry]), entries))
     assert sorted(entry.item for entry in read_journal(path).entries) == sorted(entry.item for entry in entries)
+
+
+RECORDS = """
+import fcntl, sys
+from sciencegen.optimization.journal import Entry, append
+fcntl.flock = lambda *_: None
+for number in range(40):
+    append(sys.argv[1], [Entry(1, f"{sys.argv[2]}{number}", "measured", value=float(number))])
+"""
+
+
+def test_two_processes_lose_no_line_where_flock_does_nothing(tmp_path):
+    path = tmp_path / "campaign.csv"
+    processes = [subprocess.Popen([sys.executable, "-c", RECORDS, str(path), name]) for name in "ab"]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    assert {entry.item for entry in read_journal(path).entries} == {f"{n}{i}" for n in "ab" for i in range(40)}
+
+
+def test_a_line_added_before_the_rename_is_kept_where_no_lock_holds(tmp_path, monkeypatch):
+    path = tmp_path / "campaign.csv"
+    append(path, [MEASURED])
+    other, write = Entry(1, "CCC", "measured", value=2.0), journals.atomic_write
+
+    def beside(place):  # another node writes between our reading and our rename
+        monkeypatch.setattr(journals, "atomic_write", write)
+        append(path, [other])
+        return write(place)
+
+    monkeypatch.setattr(journals, "turn_at", nullcontext)
+    monkeypatch.setattr(journals, "atomic_write", beside)
+    assert append(path, [PROPOSED]).added == 1
+    assert read_journal(path).entries == (MEASURED, other, PROPOSED)

@@ -16,6 +16,7 @@ from sciencegen.api.workflow import supervision
 from sciencegen.cli.main import main
 from sciencegen.errors import ConfigError
 from sciencegen.runs import RunFolder
+from tests.signals import hear
 from tests.workflows.conftest import edited, settings_in
 from tests.workflows.snakemake_process import WORKFLOWS
 
@@ -53,7 +54,7 @@ def start(place, *flags, config=RUNNABLE, **options):
     place.write(config)
     words = [sys.executable, "-c", DRIVER, "run", "molecules", "--config", "config.yaml", *flags]
     return subprocess.Popen(
-        words, cwd=place.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+        words, cwd=place.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear, **options
     )
 
 

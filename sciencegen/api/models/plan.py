@@ -17,6 +17,7 @@ from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError
 from sciencegen.latent.space import FitsPriors, LatentModel
 from sciencegen.records import to_record
+from sciencegen.training.processes import is_follower
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a plan of a workflow may need none
     from _typeshed import DataclassInstance
@@ -56,6 +57,11 @@ class Plan:
         names = ("threads", *Reading.__annotations__, *FamilyMeasurements.__annotations__)
         chosen = {name: getattr(self.settings, name) for name in names}
         return PrepareSettings(source=str(self.data), column=self.column, form=self.recipe.form, **chosen)
+
+    @property
+    def follows(self) -> bool:
+        """Whether this process only takes part in a training on several devices; the first one writes."""
+        return is_follower(self.training.devices)
 
     @property
     def formed(self) -> str:

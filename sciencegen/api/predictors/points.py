@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from sciencegen.prediction.predictor import Prediction
 from sciencegen.prediction.storage import ARRAYS, NUMBERS
 from sciencegen.records import to_record
 from sciencegen.runs import FORMAT_VERSION, RunFolder, provenance
+from sciencegen.training.processes import check_follows, is_follower, silent
 from sciencegen.training.progress import Steps
 
 if TYPE_CHECKING:  # torch takes seconds to import
@@ -53,7 +55,9 @@ def train_point_predictor(
     options = to_record(PointPredictorSettings, chosen.settings, "predictor settings")
     resolve_device(chosen.device)
     run = RunFolder(folder)
-    with run.lock():
+    devices = options.training.get("devices")
+    follows = isinstance(devices, int) and is_follower(devices)
+    with nullcontext() if follows else run.lock():
         whole = Path(table).parent  # the table may be a split of a prepared dataset
         source = whole if is_prepared(whole) and not Path(table).exists() else table
         identity = identity_of(form, source, chosen.column, chosen)
@@ -64,7 +68,10 @@ def train_point_predictor(
         if going_on and finished:
             log(f"{run.path} is finished already; `force` trains it again")
             return load_point_predictor(domain, run)
-        if not going_on:
+        if follows:
+            check_follows(going_on, run.path)
+            log = silent
+        elif not going_on:
             _refuse_taken(run, force)
         use_threads(chosen.threads)
         data = read_located(form, table, chosen, options)

@@ -1,0 +1,108 @@
+"""Training on several devices: two processes on a CPU train, stop and go on together."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from sciencegen.errors import ConfigError, Stopped
+from sciencegen.files import process_is_alive
+from sciencegen.training.processes import RANK, VARIABLES, check_follows, in_processes, is_follower
+from sciencegen.training.settings import CHECKPOINT, TrainingSettings
+from tests.signals import hear
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = """
+import os, sys, time
+import torch
+from tests.training.line import Line, batches, settings
+from sciencegen.errors import Stopped
+from sciencegen.training.train import train
+
+def slow(step):
+    for batch in batches(step):
+        with open(sys.argv[1] + "/pids", "a") as file:
+            file.write(f"{os.getpid()}\\n")
+        time.sleep(float(sys.argv[2]))
+        yield batch
+
+torch.set_num_threads(1)
+for name in ("first", "second"):  # the second training of a process works too
+    model = Line()
+    train(model, slow, settings(steps=40, devices=2, checkpoint_every=5), sys.argv[1] + "/" + name)
+    torch.save(model.state_dict(), sys.argv[1] + f"/{name}.pt")
+"""
+
+
+def start(folder, pause):
+    folder.mkdir(exist_ok=True)
+    script = folder.parent / "script.py"
+    script.write_text(SCRIPT)
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [environment.get("PYTHONPATH")])])
+    log = (folder / "log").open("a")
+    return subprocess.Popen(
+        [sys.executable, script, folder, str(pause)], env=environment, stderr=log, preexec_fn=hear, cwd=folder
+    )
+
+
+@pytest.mark.slow
+def test_two_processes_are_killed_resume_and_end_as_unbroken_ones(tmp_path):
+    assert start(tmp_path / "whole", 0).wait(240) == 0, (tmp_path / "whole/log").read_text()
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        (tmp_path / "broken/pids").unlink(missing_ok=True)
+        process = start(tmp_path / "broken", 0.3)
+        checkpoint, deadline = tmp_path / "broken/first" / CHECKPOINT, time.monotonic() + 120
+        before = checkpoint.stat().st_mtime if checkpoint.exists() else 0
+        while not checkpoint.exists() or checkpoint.stat().st_mtime == before:
+            assert process.poll() is None, (tmp_path / "broken/log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(number)
+        assert process.wait(60) != 0
+        pids = set(map(int, (tmp_path / "broken/pids").read_text().split()))
+        assert len(pids) == 2
+        while any(map(process_is_alive, pids)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not any(map(process_is_alive, pids)), "the other process ends too"
+        assert torch.load(checkpoint, weights_only=True)["step"] < 40
+    assert start(tmp_path / "broken", 0).wait(240) == 0, (tmp_path / "broken/log").read_text()
+    for name in ("first", "second"):
+        whole, broken = (torch.load(tmp_path / f"{one}/{name}.pt", weights_only=True) for one in ("whole", "broken"))
+        assert all(torch.equal(value, broken[key]) for key, value in whole.items())
+        rows = [(tmp_path / f"{one}/{name}/log.csv").read_text().splitlines() for one in ("whole", "broken")]
+        assert [row.split(",")[0] for row in rows[0]] == [row.split(",")[0] for row in rows[1]]
+
+
+def test_a_follower_ends_with_the_block_also_if_it_is_stopped(monkeypatch):
+    monkeypatch.setattr("sciencegen.training.processes._end_with_parent", lambda: None)
+    monkeypatch.setenv(RANK, "1")
+    assert is_follower(2)
+    assert not is_follower(1)
+    with pytest.raises(SystemExit, match="0"), in_processes(2):
+        pass
+    with pytest.raises(SystemExit, match="0"), in_processes(2):
+        raise Stopped(signal.SIGTERM)
+
+
+def test_a_session_that_cannot_be_started_again_is_refused(monkeypatch):
+    monkeypatch.delenv(RANK, raising=False)
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    monkeypatch.setattr(sys, "argv", ["-c"])
+    with pytest.raises(ConfigError, match="interactive session"), in_processes(2):
+        pass
+
+
+def test_a_follower_without_a_first_process_is_told(tmp_path):
+    with pytest.raises(ConfigError, match="Start the command once"):
+        check_follows(False, tmp_path)
+
+
+def test_no_devices_are_refused():
+    with pytest.raises(ConfigError, match="1 or more for devices"):
+        TrainingSettings(devices=0)
