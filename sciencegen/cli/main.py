@@ -10,7 +10,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -62,6 +65,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 for _name, _function in COMMANDS.items():
     app.command(_name)(_function)
+PACKAGE = Path(__file__).parents[1]
 SYSTEM_SAYS_NO = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}
 """Errors of files that only the user can fix: a full or read-only disk, missing permissions, a too long name."""
 
@@ -85,10 +89,21 @@ def callback(
     """Generative design: learn from data, search the latent space for requested properties, rank what is found."""
 
 
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+) -> None:
+    """Our own warnings are notes; those of libraries stay as Python shows them."""
+    if category is UserWarning and Path(filename).is_relative_to(PACKAGE):
+        say(f"note: {message}")
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=sys.stderr)
+
+
 def main() -> None:
     """Run the command. A `SciencegenError` is printed as one message on stderr and sets the exit code."""
     try:
-        with stops_raise():
+        with stops_raise(), warnings.catch_warnings():
+            warnings.showwarning = _show_warning
             app()
     except SciencegenError as error:
         say(f"error: {error}", style="red", names_keys=error.names_keys)
