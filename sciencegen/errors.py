@@ -103,11 +103,11 @@ class UnknownNameError(ConfigError):
     """A name that isn't in a table (`unknown_name`)."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """The error for a name that isn't in a table: it lists the most similar names or, without any, all names, where
     those of one family (`pmo:qed`) are shown as their number."""
     known = sorted(known)
-    near = nearest_names(name, known)
+    near = nearest_names(str(name), known)
     remedy = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known: {', '.join(_by_family(known))}."
     return UnknownNameError(f"Unknown {kind} '{name}'. {remedy}")
 

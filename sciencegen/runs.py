@@ -137,7 +137,7 @@ class RunFolder:
     def read_json(self, name: str) -> Any:
         try:
             return json.loads(self._read(name))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise IncompatibleError(f"Expected JSON in {self.path / name}, found something else: {error}.") from error
 
     def read_yaml(self, name: str) -> Any:
@@ -145,7 +145,7 @@ class RunFolder:
 
         try:
             return yaml.safe_load(self._read(name))
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise IncompatibleError(f"Expected YAML in {self.path / name}, found something else: {error}.") from error
 
     def _read(self, name: str) -> str:
@@ -155,6 +155,13 @@ class RunFolder:
             raise IncompatibleError(
                 f"Expected the file {name} in {self.path}, found none: the run isn't finished, or it is no run."
             ) from None
+        except UnicodeDecodeError as error:
+            raise IncompatibleError(
+                f"Expected text in UTF-8 in {self.path / name}, found other bytes ({error.reason} at {error.start}): "
+                "it is damaged. Copy it again, or repeat the step that wrote it."
+            ) from None
+        except IsADirectoryError:
+            raise IncompatibleError(f"Expected a file at {self.path / name}, found a folder. Remove it.") from None
 
     @contextmanager
     def lock(self) -> Iterator[None]:

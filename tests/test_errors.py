@@ -17,3 +17,7 @@ def test_a_family_of_names_is_told_by_its_number():
     error = unknown_name("property", "toxicity", KNOWN)
     assert isinstance(error, UnknownNameError)
     assert str(error) == "Unknown property 'toxicity'. Known: alone:x, logp, qed, rotatable_bonds, pmo:... (3)."
+
+
+def test_a_name_of_another_type_is_unknown_too():
+    assert str(unknown_name("recipe", 3, ["joint"])) == "Unknown recipe '3'. Known: joint."

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sciencegen import __version__
 from sciencegen.api.models.folder import CONFIG, METRICS, WEIGHTS
@@ -15,10 +17,12 @@ from sciencegen.api.reports.contents import CANDIDATES, SAMPLES, RunContents
 from sciencegen.api.reports.latent_map import latent_map
 from sciencegen.config import RunSettings, build_settings
 from sciencegen.data.prepared import ITEMS
+from sciencegen.errors import DataError, SciencegenError
 from sciencegen.report.content import Provenance, ReportContent
 from sciencegen.report.page import write_report
 from sciencegen.runs import RunFolder, provenance, sha256_of
 
+Made = TypeVar("Made")
 HASHED = (CANDIDATES, SAMPLES, METRICS, f"model/{WEIGHTS}", f"data/{ITEMS}")
 
 
@@ -29,41 +33,73 @@ def report(
     """Write the page and return its counts. settings: by default those in the folder's config.yaml. colour_by: for this
     page only."""
     run = RunFolder(folder, create=False)
-    chosen = settings or build_settings(RunSettings, run.read_yaml(CONFIG), str(run / CONFIG))
+    chosen = settings or build_settings(RunSettings, _read_config(run), str(run / CONFIG))
     if settings is not None:
         run.write_yaml(CONFIG, settings.model_dump(mode="json", by_alias=True))
     if colour_by is not None:
         shown = chosen.report.model_copy(update={"colour_by": colour_by})
         chosen = chosen.model_copy(update={"report": shown})
     contents = RunContents(run.path, chosen)
-    write_report(content_of(contents), Path(page or run / "report.html"))
+    content = content_of(contents)
+    try:
+        write_report(content, Path(page or run / "report.html"))
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        raise _damaged(contents, "the page", error) from error
     return {"candidates": len(contents.candidates["item"]), "shown": len(contents.items)}
+
+
+def _read_config(run: RunFolder) -> dict[str, Any]:
+    config = run.read_yaml(CONFIG)
+    if not isinstance(config, dict):
+        raise DataError(
+            f"Expected the settings of a run in {run / CONFIG}, found something else: it is damaged, or of another "
+            "program. Repeat `sciencegen run`, which writes it."
+        )
+    return config
 
 
 def content_of(contents: RunContents) -> ReportContent:
     """The complete content of the page."""
-    settings = contents.settings
+    settings, part = contents.settings, partial(_part, contents)
     return ReportContent(
         title=settings.report.title or f"{settings.domain}: {settings.name}",
-        summary=sections.summary_sentence(contents),
+        summary=part(sections.summary_sentence),
         goals=list(settings.optimize.goals),
-        facts=sections.facts(contents),
-        warnings=report_notes.warnings(contents),
-        candidates=sections.candidates(contents),
-        plate=report_sites.plate(contents),
-        structures=sections.structures(contents),
-        heat_maps=report_sites.heat_maps(contents),
-        logo=report_sites.logo(contents),
-        distributions=sections.distributions(contents),
-        gallery=report_pictures.gallery(contents),
-        latent_map=latent_map(contents),
-        traversals=report_pictures.traversals(contents),
-        pareto=sections.pareto(contents),
-        traces=sections.traces(contents),
-        metrics=sections.metrics(contents),
-        calibrations=sections.calibrations(contents),
+        facts=part(sections.facts),
+        warnings=part(report_notes.warnings),
+        candidates=part(sections.candidates),
+        plate=part(report_sites.plate),
+        structures=part(sections.structures),
+        heat_maps=part(report_sites.heat_maps),
+        logo=part(report_sites.logo),
+        distributions=part(sections.distributions),
+        gallery=part(report_pictures.gallery),
+        latent_map=part(latent_map),
+        traversals=part(report_pictures.traversals),
+        pareto=part(sections.pareto),
+        traces=part(sections.traces),
+        metrics=part(sections.metrics),
+        calibrations=part(sections.calibrations),
         settings=settings.model_dump(mode="json", by_alias=True),
-        provenance=_provenance(contents),
+        provenance=part(_provenance),
+    )
+
+
+def _part(contents: RunContents, make: Callable[[RunContents], Made]) -> Made:
+    """A part of the page. Whatever its code raises for damaged files of a run is a DataError."""
+    try:
+        return make(contents)
+    except SciencegenError:
+        raise
+    except Exception as error:
+        raise _damaged(contents, f"the part '{make.__name__.strip('_')}'", error) from error
+
+
+def _damaged(contents: RunContents, what: str, error: Exception) -> DataError:
+    return DataError(
+        f"Expected the files of {contents.folder} as the steps of a run wrote them, but some are changed or damaged: "
+        f"{what} can't be made of them ({type(error).__name__}: {str(error)[:300]}). Repeat the steps by "
+        "`sciencegen run`."
     )
 
 

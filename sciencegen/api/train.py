@@ -284,7 +284,8 @@ def _build(plan: Plan, representation: Representation) -> LatentModel:
 def _describe(run: RunFolder, plan: Plan, representation: Representation, network: Any) -> None:
     config = models.model_config(plan.domain, plan.recipe.name, network)
     config |= {"training": to_plain(plan.training), "from": plan.settings.from_model, "seed": plan.settings.seed}
-    run.write_yaml(models.CONFIG, config | ({"halvings": list(plan.halvings)} if plan.halvings else {}))
+    config |= {"halvings": list(plan.halvings)} if plan.halvings else {}
+    run.write_yaml(models.CONFIG, config | models.kept_checksums(run))
     run.write_json(models.REPRESENTATION, representation.to_json())
 
 

@@ -10,7 +10,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -64,6 +67,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 for _name, _function in COMMANDS.items():
     app.command(_name)(_function)
+PACKAGE = Path(__file__).parents[1]
 SYSTEM_SAYS_NO = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG,
     errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.EBADF,
@@ -97,6 +101,16 @@ def callback(
         os.environ[NO_PLUGINS] = "1"  # also of the steps of a workflow
 
 
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+) -> None:
+    """Our own warnings are notes; those of libraries stay as Python shows them."""
+    if category is UserWarning and Path(filename).is_relative_to(PACKAGE):
+        say(f"note: {message}")
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=sys.stderr)
+
+
 def main() -> None:
     """Run the command. A `SciencegenError` is printed as one message on stderr and sets the exit code."""
     open_closed_streams()
@@ -116,7 +130,8 @@ def _exit_code() -> int:
     """Run the command, write what is left on stdout, and return the exit code."""
     try:
         try:
-            with stops_raise():
+            with stops_raise(), warnings.catch_warnings():
+                warnings.showwarning = _show_warning
                 app()
             code = 0
         except SystemExit as ended:

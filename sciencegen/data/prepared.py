@@ -70,8 +70,10 @@ class PreparedDataset:
         try:
             summary = json.loads((path / SUMMARY).read_text(encoding="utf-8"))
             version = summary["format_version"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise IncompatibleError(f"Expected a dataset summary in {path / SUMMARY}, found something else.") from error
+        if not isinstance(version, int):
+            raise IncompatibleError(f"Expected a format version in {path / SUMMARY}, found {version!r}.")
         if version > DATASET_FORMAT:
             raise IncompatibleError(
                 f"Expected dataset format {DATASET_FORMAT} or older in {path}, found {version}: upgrade sciencegen."

@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.errors import IncompatibleError
 from sciencegen.files import atomic_write
 from sciencegen.networks.equivariant.harmonics import HarmonicSettings
 from sciencegen.networks.equivariant.properties import PropertyNetwork
 from sciencegen.prediction.baselines import Baseline
 from sciencegen.prediction.points import Conformal, PointPredictor
-from sciencegen.prediction.storage import ARRAYS, NUMBERS, read_numbers
+from sciencegen.prediction.storage import ARRAYS, NUMBERS, of_a_predictor, read_numbers
 from sciencegen.runs import FORMAT_VERSION, RunFolder
 
 KIND = "points"
@@ -57,12 +56,8 @@ def load_points(folder: str | Path) -> PointPredictor:
 
     run = RunFolder(folder, create=False)
     numbers = read_numbers(run, KIND)
-    try:
+    with of_a_predictor(run):
         return _assembled(numbers, load_file(run / ARRAYS))
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise IncompatibleError(
-            f"Expected a complete predictor in {run.path}, found a part missing ({error}). Train it again."
-        ) from error
 
 
 def _assembled(numbers: Mapping[str, Any], arrays: Mapping[str, Any]) -> PointPredictor:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -76,11 +77,21 @@ def load(folder: str | Path) -> Predictor:
 
     run = RunFolder(folder, create=False)
     numbers = read_numbers(run)
-    try:
+    with of_a_predictor(run):
         return _assembled(numbers, load_file(run / ARRAYS))
-    except (KeyError, TypeError) as error:
+
+
+@contextmanager
+def of_a_predictor(run: RunFolder) -> Iterator[None]:
+    """Any error of code that assembles a damaged predictor is an IncompatibleError."""
+    try:
+        yield
+    except IncompatibleError:
+        raise
+    except Exception as error:
         raise IncompatibleError(
-            f"Expected a complete predictor in {run.path}, found a part missing ({error}). Train it again."
+            f"Expected a complete predictor in {run.path}, found a part missing or changed "
+            f"({type(error).__name__}: {str(error)[:300]}). Copy the folder again, or train it again."
         ) from error
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sciencegen.api.models.checksums import KEY, SETTINGS, UNCHECKED, check_file, with_checksums
 from sciencegen.api.science.forms import domain_of, in_form
 from sciencegen.api.science.naming import NameSuffixes
 from sciencegen.config import Resources
@@ -17,7 +21,7 @@ from sciencegen.data.threads import inference_threads
 from sciencegen.domains.base import Domain
 from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError, IncompatibleError, unknown_name
-from sciencegen.files import atomic_write
+from sciencegen.files import atomic_write, sha256_of
 from sciencegen.items import Item, Json, Reference
 from sciencegen.latent.explorer import LatentSpace
 from sciencegen.latent.space import LatentModel
@@ -32,9 +36,6 @@ if TYPE_CHECKING:
 CONFIG, REPRESENTATION, WEIGHTS, METRICS, CARD = (
     "config.yaml", "representation.json", "weights.safetensors", "metrics.json", "card.md",
 )  # fmt: skip
-
-UNREADABLE = (RuntimeError, KeyError, TypeError, ValueError, ConfigError)
-"""Errors that reading a damaged or foreign model folder may raise."""
 
 
 @dataclass(frozen=True)
@@ -194,18 +195,18 @@ def load_model(domain: str, model: str | Path | None = None, device: str = "auto
 
     threads: compute chunks that run in parallel (`inference_threads`); always 1 on devices other than a CPU.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     found = describe_model(domain, model)
     run, config, recipe, representation = found.run, found.config, found.recipe, found.representation
-    try:
+    if not run.has(WEIGHTS):
+        raise IncompatibleError(f"Expected {WEIGHTS} in {run.path}, found none: its training isn't finished.")
+    check_file(run, config, WEIGHTS)
+    with _of_a_model(run):
         network = recipe.build(representation, recipe_settings(recipe, config.get("settings") or {}))
-        if not run.has(WEIGHTS):
-            raise IncompatibleError(f"Expected {WEIGHTS} in {run.path}, found none: its training isn't finished.")
         network.load_state_dict(load_file(run / WEIGHTS))
-    except (SafetensorError, *UNREADABLE) as error:
-        raise IncompatibleError(f"The model in {run.path} can't be loaded here: {_first_line(error)}") from error
+    if KEY not in config and pretrained_root() not in run.path.resolve().parents:
+        warnings.warn(UNCHECKED.format(folder=run.path), stacklevel=1)
     place = resolve_device(device)
     threads = threads if place == "cpu" else 1
     formed = domain_of(in_form(domain, recipe.form))
@@ -237,10 +238,25 @@ def describe_model(domain: str, model: str | Path | None) -> ModelDescription:
     if config.get("domain") != domain:
         raise IncompatibleError(f"Expected weights for {domain}, {run.path} holds weights for {config.get('domain')}.")
     recipe = find_recipe(domain_of(domain), config.get("recipe"), IncompatibleError)
+    content = run.read_json(REPRESENTATION)
+    for name in (SETTINGS, REPRESENTATION):
+        check_file(run, config, name)
+    with _of_a_model(run):
+        return ModelDescription(run, config, recipe, recipe.load_representation(content))
+
+
+@contextmanager
+def _of_a_model(run: RunFolder) -> Iterator[None]:
+    """Any error of code that reads a damaged or foreign model is an IncompatibleError."""
     try:
-        return ModelDescription(run, config, recipe, recipe.load_representation(run.read_json(REPRESENTATION)))
-    except UNREADABLE as error:
-        raise IncompatibleError(f"The model in {run.path} can't be loaded here: {_first_line(error)}") from error
+        yield
+    except IncompatibleError:
+        raise
+    except Exception as error:
+        raise IncompatibleError(
+            f"The model in {run.path} can't be loaded here: {_first_line(error)}. "
+            f"{CONFIG}, {REPRESENTATION} and {WEIGHTS} must be as `sciencegen train` wrote them: copy the folder again."
+        ) from error
 
 
 def open_model(domain: str, model: str | Path | None, resources: Resources) -> LoadedModel:
@@ -256,15 +272,33 @@ def save_model(run: RunFolder, model: LatentModel, metrics: Mapping[str, Any], s
     run.write_json(METRICS, metrics)
     rows = "\n".join(f"- {name}: {value}" for name, value in metrics.items())
     run.write_text(CARD, f"# A model of {science}\n\nSettings in `{CONFIG}`. Measured:\n\n{rows}\n")
-    write_weights(run / WEIGHTS, model.state_dict())
+    content = weights_content(model.state_dict())
+    files = {REPRESENTATION: sha256_of(run / REPRESENTATION), WEIGHTS: hashlib.sha256(content).hexdigest()}
+    run.write_yaml(CONFIG, with_checksums(run.read_yaml(CONFIG), files))
+    with atomic_write(run / WEIGHTS, "wb") as file:
+        file.write(content)
 
 
 def write_weights(path: Path, state: Mapping[str, Tensor]) -> None:
     """Write a network's weights atomically. state: its `state_dict`."""
+    with atomic_write(path, "wb") as file:
+        file.write(weights_content(state))
+
+
+def weights_content(state: Mapping[str, Tensor]) -> bytes:
+    """The bytes of a file of weights."""
     from safetensors.torch import save as to_bytes
 
-    with atomic_write(path, "wb") as file:
-        file.write(to_bytes({name: value.detach().cpu().contiguous() for name, value in state.items()}))
+    return to_bytes({name: value.detach().cpu().contiguous() for name, value in state.items()})
+
+
+def kept_checksums(run: RunFolder) -> Json:
+    """The checksums in a config that is written again; `save_model` replaces them."""
+    try:
+        config = run.read_yaml(CONFIG)
+    except IncompatibleError:  # there is none, or it is damaged
+        return {}
+    return {KEY: config[KEY]} if isinstance(config, dict) and KEY in config else {}
 
 
 def model_config(domain: str, recipe: str, settings: DataclassInstance) -> Json:

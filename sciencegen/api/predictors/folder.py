@@ -119,9 +119,18 @@ def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
 
     run = RunFolder(find_predictor(folder), create=False)
     config = run.read_yaml(CONFIG)
+    if not isinstance(config, dict):
+        raise IncompatibleError(
+            f"Expected a predictor's settings in {run / CONFIG}, found something else. Copy the folder again."
+        )
     check_format(config.get("format_version"), str(run / CONFIG))
     if config.get("domain") != plain_name(domain) or "target" not in config:
         raise IncompatibleError(f"Expected a predictor for {domain} in {folder}, found one for {config.get('domain')}.")
+    for name in ("target", "form", "model"):
+        if config.get(name) is not None and not isinstance(config[name], str):
+            raise IncompatibleError(
+                f"Expected text for {name} in {run / CONFIG}, found {config[name]!r}. Copy the folder again."
+            )
     if config.get("form"):
         return load_point_predictor(domain, run)
     metrics, observing = run.read_json(METRICS), read_observing(domain, run)

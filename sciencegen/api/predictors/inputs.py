@@ -128,7 +128,14 @@ def read_observing(domain: str, run: RunFolder) -> Instrument | None:
     observation = plain_of(domain).observation
     if observation is None:
         raise IncompatibleError(f"Expected a predictor of {domain} without an instrument, found {run / OBSERVING}.")
-    return observation.load(run.read_json(OBSERVING))
+    content = run.read_json(OBSERVING)
+    try:
+        return observation.load(content)
+    except Exception as error:  # whatever code that reads a damaged file raises
+        raise IncompatibleError(
+            f"Expected an instrument in {run / OBSERVING}, found something else ({type(error).__name__}: {error}). "
+            "Copy the folder again, or train it again."
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,8 @@ class RunContents:
     def _table(self, path: Path) -> dict[str, list[Any]]:
         """Read a table. File references in it may be relative to the table, not only to the working folder."""
         table = _read_parquet(path)
+        if "item" not in table:
+            raise _unusable(path, f"no column item among {', '.join(table) or 'none'}")
         if self.domain.sidecar is not None:
             table["item"] = [row.text for row in self.domain.items.read(path, None)]
         return table
@@ -143,17 +145,42 @@ class RunContents:
         import pandas as pd
 
         path = self.folder / name
-        return pd.read_csv(path).to_dict("list") if path.is_file() else {}  # type: ignore[return-value]
+        if not path.is_file():
+            return {}
+        try:
+            return pd.read_csv(path).to_dict("list")  # type: ignore[return-value]
+        except (ValueError, OverflowError, pd.errors.ParserError) as error:
+            raise _unusable(path, error) from error
 
     def _json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if not path.is_file():
+            return {}
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise _unusable(path, error) from error
+        if not isinstance(found, dict):
+            raise _unusable(path, f"{type(found).__name__} in the place of a mapping")
+        return found
 
 
 def _read_parquet(path: Path) -> dict[str, list[Any]]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.read_table(path).to_pydict()
+    try:
+        return pq.read_table(path).to_pydict()
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, problem: object) -> DataError:
+    found = str(problem).strip().partition("\n")[0][:300]
+    return DataError(
+        f"Expected {path} as a step of the run wrote it, found it changed or damaged: {found}. Delete it, and repeat "
+        "the step by `sciencegen run`."
+    )
 
 
 def latents_of(run: RunContents, texts: list[str]) -> np.ndarray:

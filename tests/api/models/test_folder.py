@@ -7,9 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from sciencegen.api.models.folder import RENAMED, find_model, find_recipe, referred_to, shipped_names
+from sciencegen.api.models.checksums import KEY, SETTINGS, check_file
+from sciencegen.api.models.folder import (
+    CONFIG,
+    RENAMED,
+    REPRESENTATION,
+    WEIGHTS,
+    find_model,
+    find_recipe,
+    pretrained_root,
+    referred_to,
+    shipped_names,
+)
 from sciencegen.domains import load_domain
 from sciencegen.errors import ConfigError
+from sciencegen.runs import RunFolder
 
 
 def test_a_predictors_model_is_the_one_beside_it_whatever_lies_where_the_command_runs(tmp_path, monkeypatch):
@@ -28,6 +40,15 @@ def test_a_domain_without_recipes_says_so():
     bare = replace(load_domain("pointclouds"), recipes={})
     with pytest.raises(ConfigError, match=r"pointclouds has none\. Add a `Recipe`"):
         find_recipe(bare, None)
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_shipped_weights_are_those_that_their_checksums_name(name):
+    run = RunFolder(pretrained_root() / name, create=False)
+    config = run.read_yaml(CONFIG)
+    assert set(config[KEY]) == {SETTINGS, REPRESENTATION, WEIGHTS}
+    for file in config[KEY]:
+        check_file(run, config, file)
 
 
 @pytest.mark.parametrize("old", RENAMED)
