@@ -35,6 +35,12 @@ def test_an_existing_output_is_kept_without_force(cli, workspace, tmp_path):
 def test_incompatible_weights_are_4(cli, workspace, tmp_path, change, said):
     shutil.copytree(workspace.model, tmp_path / "other")
     config = yaml.safe_load((tmp_path / "other/config.yaml").read_text())
+    if "settings" in change:
+        (tmp_path / "other/config.yaml").write_text(yaml.safe_dump(config | change))
+        changed = cli("generate", "pointclouds", "-n", 2, "--model", "other")
+        assert changed.code == 4
+        assert "changed or damaged" in changed.err
+        del config["sha256"]  # a folder without checksums, as version 0.1.0 wrote them
     (tmp_path / "other/config.yaml").write_text(yaml.safe_dump(config | change))
     result = cli("generate", "pointclouds", "-n", 2, "--model", "other")
     assert result.code == 4
