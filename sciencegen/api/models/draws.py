@@ -66,6 +66,6 @@ def draws_near(model: LatentModel, data: TrainingData, science: Domain, seed: in
         return Draws(0.0, np.nan, np.nan, np.nan)
     parsed = [science.items.parse(data.texts[row]) for row in evenly_spaced(len(data.texts), LARGEST)]
     known = [item for item in parsed if not isinstance(item, Refusal)]
-    nearest, keys = science.similarity.nearest(drawn, known), {science.items.key(item) for item in known}
-    new = np.mean([science.items.key(item) not in keys for item in drawn])
+    nearest, texts = science.similarity.nearest(drawn, known), set(data.texts)
+    new = np.mean([science.items.text(item) not in texts for item in drawn])
     return Draws(float(well_formed.mean()), float(np.mean(nearest >= NEAR)), float(new), float(np.median(nearest)))

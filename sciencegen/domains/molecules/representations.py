@@ -8,44 +8,27 @@ from typing import Any
 
 import numpy as np
 import selfies
-import torch
 from rdkit import Chem
 
 from sciencegen.batch import Batch
 from sciencegen.domains.molecules import standardization
 from sciencegen.domains.molecules.items import parse, text
-from sciencegen.domains.molecules.standardization import Standardization
+from sciencegen.domains.molecules.tokens import FIRST_TOKEN, MERGES, TokenRepresentation
 from sciencegen.domains.molecules.vocabulary import Vocabulary, learn_groups
-from sciencegen.domains.recipes import Representation
 from sciencegen.errors import DataError
 from sciencegen.items import Json, Refusal
 from sciencegen.runs import check_format
-from sciencegen.vae.sequences.sequence_vae import END
 
-FIRST_TOKEN = 2
-"""END and START come before."""
-
-MERGES = 256
 LENGTH = 64
 
 
 @dataclass(frozen=True, eq=False)
-class SelfiesRepresentation(Representation):
+class SelfiesRepresentation(TokenRepresentation):
     """Groups of SELFIES symbols as tokens. length: maximum sequence length in tokens."""
 
-    vocabulary: Vocabulary
-    standardization: Standardization
     length: int = LENGTH
     name = "selfies"
     canonical = True
-
-    @property
-    def properties(self) -> tuple[str, ...]:
-        return self.standardization.names
-
-    @property
-    def scales(self) -> Mapping[str, float]:
-        return self.standardization.scales
 
     def encode(self, items: Sequence[Chem.Mol]) -> list[np.ndarray | Refusal]:
         """Tokens (int16, with the end token), or a Refusal, also if the tokens don't decode to the same molecule."""
@@ -63,23 +46,10 @@ class SelfiesRepresentation(Representation):
         unknown = self.vocabulary.unknown(symbols)
         if unknown:
             return Refusal(f"holds {', '.join(unknown)}, absent from the training set")
-        tokens = [*self.vocabulary.read(symbols), END]
-        if len(tokens) > self.length:
-            return Refusal(f"{len(tokens)} tokens; the model reads at most {self.length}")
-        return tokens
-
-    def batch(self, encoded: Sequence[np.ndarray], values: np.ndarray | None = None) -> Batch:
-        lengths = np.array([len(tokens) for tokens in encoded])
-        mask = np.arange(lengths.max(initial=1)) < lengths[:, None]
-        tokens = np.full(mask.shape, END, np.int64)
-        tokens[mask] = np.concatenate(encoded) if len(encoded) else []
-        condition = None if values is None else torch.from_numpy(self.standardization.rows(values))
-        return Batch({"tokens": torch.from_numpy(tokens)}, torch.from_numpy(mask), condition)
+        return self.read(symbols)
 
     def decode(self, batch: Batch) -> list[Chem.Mol | Refusal]:
-        assert batch.mask is not None  # sequences differ in length
-        tokens, mask = batch["tokens"].cpu().numpy(), batch.mask.cpu().numpy()
-        return read_selfies([self._write(row[real]) for row, real in zip(tokens, mask, strict=True)])
+        return read_selfies(self.strings(batch))
 
     def well_formed(self, batch: Batch, items: Sequence[Chem.Mol | Refusal]) -> np.ndarray:
         """[item] bool: whether each row is the encoding of its molecule; `items` are the decoded rows.
@@ -93,22 +63,8 @@ class SelfiesRepresentation(Representation):
             [not isinstance(item, Refusal) and self._tokens(item) == row[:length] for row, length, item in rows], bool
         )
 
-    def _write(self, tokens: np.ndarray) -> str | Refusal:
-        if not len(tokens) or tokens[-1] != END:
-            return Refusal(f"no end within {self.length} tokens")
-        return self.vocabulary.write(tokens.tolist())
-
-    def condition(self, values: Mapping[str, float]) -> np.ndarray:
-        return self.standardization.row(values)
-
     def to_json(self) -> Json:
-        return {
-            "format": 1,
-            "name": self.name,
-            "groups": ["".join(group) for group in self.vocabulary.groups],
-            "length": self.length,
-            "properties": self.standardization.to_json(),
-        }
+        return self._json(["".join(group) for group in self.vocabulary.groups])
 
 
 def _checked(item: Chem.Mol, tokens: Sequence[int], back: Chem.Mol | Refusal) -> np.ndarray | Refusal:

@@ -13,69 +13,38 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from rdkit import Chem
 
 from sciencegen.batch import Batch
 from sciencegen.domains.molecules import standardization
 from sciencegen.domains.molecules.items import parse, text
-from sciencegen.domains.molecules.standardization import Standardization
+from sciencegen.domains.molecules.tokens import FIRST_TOKEN, MERGES, TokenRepresentation
 from sciencegen.domains.molecules.vocabulary import Vocabulary, learn_groups
-from sciencegen.domains.recipes import Representation
 from sciencegen.errors import DataError
 from sciencegen.items import Json, Refusal
 from sciencegen.runs import check_format
-from sciencegen.vae.sequences.latent_prior_vae import END
 
-FIRST_TOKEN = 2
-"""END and START come before."""
 CHARACTERS = ("Cl", "Br", "@@", *string.ascii_letters, *string.digits, *"()[]=#$:+-/\\.%@*")
-MERGES = 256
 LENGTH = 128
 
 _CHARACTER = re.compile("Cl|Br|@@|.")
 
 
 @dataclass(frozen=True, eq=False)
-class SmilesRepresentation(Representation):
+class SmilesRepresentation(TokenRepresentation):
     """Groups of SMILES characters as tokens. length: maximum sequence length in tokens."""
 
-    vocabulary: Vocabulary
-    standardization: Standardization
     length: int = LENGTH
     name = "smiles"
     canonical = True
 
-    @property
-    def properties(self) -> tuple[str, ...]:
-        return self.standardization.names
-
-    @property
-    def scales(self) -> Mapping[str, float]:
-        return self.standardization.scales
-
     def encode(self, items: Sequence[Chem.Mol]) -> list[np.ndarray | Refusal]:
         """Tokens of the canonical SMILES (int16, with the end token), or a Refusal."""
-        return [self._tokens(text(item)) for item in items]
-
-    def _tokens(self, smiles: str) -> np.ndarray | Refusal:
-        tokens = [*self.vocabulary.read(characters(smiles)), END]
-        if len(tokens) > self.length:
-            return Refusal(f"{len(tokens)} tokens; the model reads at most {self.length}")
-        return np.array(tokens, np.int16)
-
-    def batch(self, encoded: Sequence[np.ndarray], values: np.ndarray | None = None) -> Batch:
-        lengths = np.array([len(tokens) for tokens in encoded])
-        mask = np.arange(lengths.max(initial=1)) < lengths[:, None]
-        tokens = np.full(mask.shape, END, np.int64)
-        tokens[mask] = np.concatenate(encoded) if len(encoded) else []
-        condition = None if values is None else torch.from_numpy(self.standardization.rows(values))
-        return Batch({"tokens": torch.from_numpy(tokens)}, torch.from_numpy(mask), condition)
+        read = [self.read(characters(text(item))) for item in items]
+        return [tokens if isinstance(tokens, Refusal) else np.array(tokens, np.int16) for tokens in read]
 
     def decode(self, batch: Batch) -> list[Chem.Mol | Refusal]:
-        assert batch.mask is not None  # sequences differ in length
-        tokens, mask = batch["tokens"].cpu().numpy(), batch.mask.cpu().numpy()
-        strings = [self._write(row[real]) for row, real in zip(tokens, mask, strict=True)]
+        strings = self.strings(batch)
         read = {smiles: parse(smiles) for smiles in dict.fromkeys(strings) if not isinstance(smiles, Refusal)}
         return [smiles if isinstance(smiles, Refusal) else read[smiles] for smiles in strings]
 
@@ -84,28 +53,11 @@ class SmilesRepresentation(Representation):
 
         All training rows do. A model that writes a molecule in another way is outside of what it has learned.
         """
-        assert batch.mask is not None  # sequences differ in length
-        rows = zip(batch["tokens"].cpu().numpy(), batch.mask.cpu().numpy(), items, strict=True)
-        return np.array(
-            [not isinstance(item, Refusal) and self._write(row[real]) == text(item) for row, real, item in rows], bool
-        )
-
-    def _write(self, tokens: np.ndarray) -> str | Refusal:
-        if not len(tokens) or tokens[-1] != END:
-            return Refusal(f"no end within {self.length} tokens")
-        return self.vocabulary.write(tokens.tolist())
-
-    def condition(self, values: Mapping[str, float]) -> np.ndarray:
-        return self.standardization.row(values)
+        written = zip(self.strings(batch), items, strict=True)
+        return np.array([not isinstance(item, Refusal) and smiles == text(item) for smiles, item in written], bool)
 
     def to_json(self) -> Json:
-        return {
-            "format": 1,
-            "name": self.name,
-            "groups": [list(group) for group in self.vocabulary.groups],
-            "length": self.length,
-            "properties": self.standardization.to_json(),
-        }
+        return self._json([list(group) for group in self.vocabulary.groups])
 
 
 def load(data: Mapping[str, Any]) -> SmilesRepresentation:

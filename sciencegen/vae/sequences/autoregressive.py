@@ -21,10 +21,16 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+END, START = 0, 1
+"""Special tokens; END also fills the masked positions."""
+
 State = tuple[Tensor, ...]
 """All that the next step depends on, apart from the previous token; each part [batch ...]."""
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
 """(previous tokens [batch 1], state) -> (logits [batch 1 vocabulary], state)."""
+
+Choose = Callable[[Tensor, Tensor, int], Tensor]
+"""(logits [row vocabulary], rows, position) -> tokens [row 1]."""
 
 LEAST_ROWS = 32
 """Matrix products of few rows (less than 4 on some processors, less than 16 on others) are summed in another order: a
@@ -94,16 +100,26 @@ def decode(
 
     Rows that have ended are not computed further.
     """
-    tokens = torch.full(noise.shape, end, dtype=torch.long, device=noise.device)
-    mask = torch.zeros(noise.shape, dtype=torch.bool, device=noise.device)
     quantile = torch.special.ndtr(noise.double())
-    rows = torch.arange(len(noise), device=noise.device)
-    previous = torch.full((len(noise), 1), start, dtype=torch.long, device=noise.device)
-    for position in range(noise.shape[1]):
-        logits, state = advance(step, previous, state)
-        cumulative = distribution(logits[:, 0])
+
+    def choose(logits: Tensor, rows: Tensor, position: int) -> Tensor:
+        cumulative = distribution(logits)
         chosen = torch.searchsorted(cumulative, quantile[rows, position, None], right=True)
-        chosen = chosen.clamp_max(cumulative.shape[1] - 1)
+        return chosen.clamp_max(cumulative.shape[1] - 1)
+
+    return unroll(start, end, step, state, noise.shape[1], torch.arange(len(noise), device=noise.device), choose)
+
+
+def unroll(
+    start: int, end: int, step: Step, state: State, length: int, rows: Int[Tensor, " batch"], choose: Choose
+) -> tuple[Int[Tensor, "batch position"], Bool[Tensor, "batch position"]]:
+    """Tokens and mask of `decode`, each token chosen from the logits of its step. rows: 0 to batch - 1."""
+    tokens = torch.full((len(rows), length), end, dtype=torch.long, device=rows.device)
+    mask = torch.zeros(tokens.shape, dtype=torch.bool, device=rows.device)
+    previous = torch.full((len(rows), 1), start, dtype=torch.long, device=rows.device)
+    for position in range(length):
+        logits, state = advance(step, previous, state)
+        chosen = choose(logits[:, 0], rows, position)
         tokens[rows, position], mask[rows, position] = chosen[:, 0], True
         going = (chosen[:, 0] != end).nonzero()[:, 0]
         if not len(going):

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
 from sciencegen.batch import Batch
-from sciencegen.vae.sequences.autoregressive import State, Step, advance
-
-Accept = Callable[[Batch], Tensor]
-"""(batch) -> [row] whether each row is well formed."""
+from sciencegen.vae.sequences.autoregressive import State, Step, advance, unroll
+from sciencegen.vae.sequences.resampling import Accept, placed
 
 
 def most_likely(
@@ -20,18 +16,7 @@ def most_likely(
 ) -> tuple[Int[Tensor, "batch position"], Bool[Tensor, "batch position"]]:
     """Greedy decoding: the most likely token at each step, up to `length`. Tokens and mask as of `decode`."""
     rows = torch.arange(len(state[0]), device=state[0].device)
-    tokens = torch.full((len(rows), length), end, dtype=torch.long, device=rows.device)
-    mask = torch.zeros(tokens.shape, dtype=torch.bool, device=rows.device)
-    previous = torch.full((len(rows), 1), start, dtype=torch.long, device=rows.device)
-    for position in range(length):
-        if not len(rows):
-            break
-        logits, state = advance(step, previous, state)
-        chosen = logits[:, 0].argmax(1, keepdim=True)
-        tokens[rows, position], mask[rows, position] = chosen[:, 0], True
-        going = (chosen[:, 0] != end).nonzero()[:, 0]
-        rows, previous, state = rows[going], chosen[going], tuple(part[going] for part in state)
-    return tokens, mask
+    return unroll(start, end, step, state, length, rows, lambda logits, rows, position: logits.argmax(1, keepdim=True))
 
 
 def beam_search(
@@ -82,12 +67,14 @@ def accepted(start: int, end: int, step: Step, state: State, length: int, width:
         None: every sequence is accepted.
     """
     tokens, mask = most_likely(start, end, step, state, length)
+    greedy = Batch({"tokens": tokens}, mask)
     if accept is None or not width:
-        return Batch({"tokens": tokens}, mask)
-    wrong = (~accept(Batch({"tokens": tokens}, mask))).nonzero()[:, 0]
-    if len(wrong):
-        others, masks = beam_search(start, end, step, tuple(part[wrong] for part in state), length, width)
-        good = accept(Batch({"tokens": others.flatten(0, 1)}, masks.flatten(0, 1))).view(-1, width)
-        found, first, row = good.any(1), good.int().argmax(1), torch.arange(len(wrong), device=wrong.device)
-        tokens[wrong[found]], mask[wrong[found]] = others[row, first][found], masks[row, first][found]
-    return Batch({"tokens": tokens}, mask)
+        return greedy
+    wrong = (~accept(greedy)).nonzero()[:, 0]
+    if not len(wrong):
+        return greedy
+    tokens, mask = beam_search(start, end, step, tuple(part[wrong] for part in state), length, width)
+    others = Batch({"tokens": tokens.flatten(0, 1)}, mask.flatten(0, 1))
+    good = accept(others).view(-1, width)
+    found = good.any(1).nonzero()[:, 0]
+    return placed(greedy, wrong[found], others.select(found * width + good[found].int().argmax(1)))

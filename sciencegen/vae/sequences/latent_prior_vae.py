@@ -42,14 +42,13 @@ from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_kl
 from sciencegen.vae.posteriors import GaussianPosterior
 from sciencegen.vae.sequences import property_head
-from sciencegen.vae.sequences.autoregressive import AutoregressiveCategorical, filled, shift
-from sciencegen.vae.sequences.decoding import Accept, accepted
+from sciencegen.vae.sequences.autoregressive import END, START, AutoregressiveCategorical, filled, shift
+from sciencegen.vae.sequences.decoding import accepted
 from sciencegen.vae.sequences.latent_prior_settings import LatentPriorVAESettings
 from sciencegen.vae.sequences.replay import replayed
+from sciencegen.vae.sequences.resampling import Accept
 from sciencegen.vae.warmup import Warmup
 
-END, START = 0, 1
-"""Special tokens; END also fills the masked positions."""
 EVALUATION_SEED = 1509_0519
 """Not 0: data drawn with seed 0 must not be evaluated with the same noise."""
 
@@ -128,13 +127,13 @@ class LatentPriorVAE(nn.Module):
         batch = replayed(batch, self._start[0], generator) if self._start else batch
         posterior = self._posterior(batch)
         code, _ = posterior.sample(generator)
-        read, noised = self._noised(code, generator)
-        log_prob = self.likelihood(read, batch).log_prob(batch["tokens"])
+        noisy, noised = self._noised(code, generator)
+        log_prob = self.likelihood(noisy, batch).log_prob(batch["tokens"])
         kl = standard_normal_kl(posterior)
         error = property_head.property_error(self.properties(code), batch.condition)
         with torch.autocast(code.device.type, enabled=False):  # a flow's determinants need all digits
             prior = self._prior_loss(code.detach().float(), batch.condition, count, step, generator)
-        bag = -self._bag_log_prob(read, batch).mean()
+        bag = -self._bag_log_prob(noisy, batch).mean()
         loss = negative_elbo(log_prob, kl, s.beta(step)) + s.bag_weight * bag + s.property_weight * error + prior
         shown = {"reconstruction": -log_prob[~noised].mean(), "kl": kl.mean(), "prior": prior, "bag": bag}
         shown["property_error"] = error
@@ -221,11 +220,10 @@ class LatentPriorVAE(nn.Module):
     @torch.no_grad()
     def decode(self, latent: Latent, condition: Condition = None) -> Batch:
         """The most likely tokens. The condition is not used: the latent holds everything."""
-        check_latents(latent, self.latent_size)
-        return self._decoded(self.prior(filled(latent))[: len(latent)])
+        return self.decode_accepted(latent)
 
     @torch.no_grad()
-    def decode_accepted(self, latent: Latent, accept: Accept) -> Batch:
+    def decode_accepted(self, latent: Latent, accept: Accept | None = None) -> Batch:
         """As `decode`, but where the most likely tokens aren't accepted, the next likely ones that are."""
         check_latents(latent, self.latent_size)
         return self._decoded(self.prior(filled(latent))[: len(latent)], accept)
@@ -258,7 +256,7 @@ class LatentPriorVAE(nn.Module):
         drawn = torch.stack([self.prior.draw(shift(noise, k), known) for k in range(s.candidates)], 1)
         miss = (self.properties(drawn) - known[:, None]).nan_to_num(0.0).square().sum(-1)
         order = miss.sort(dim=1, stable=True).indices  # stable, so that rows without a condition keep their first draw
-        best = order[:rows, : s.measured]
+        best = order[:rows, : s.measured if self.measure else 1]
         codes = drawn[torch.arange(rows, device=best.device)[:, None], best]
         decoded = self._decoded(codes.flatten(0, 1), accept)
         place = self._nearest(codes, decoded, condition)
@@ -270,7 +268,7 @@ class LatentPriorVAE(nn.Module):
     ) -> Int[Tensor, " batch"]:
         """The candidate of each row whose properties are nearest to the condition: as measured, else as estimated."""
         shape, given = codes.shape[:2], ~condition.isnan()
-        if shape[1] == 1 or self.measure is None:
+        if self.measure is None:
             return torch.zeros(shape[0], dtype=torch.long, device=codes.device)
         columns = given.any(0).nonzero()[:, 0].tolist()
         measured = self.measure(decoded, columns).unflatten(0, shape)

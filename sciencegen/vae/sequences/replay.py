@@ -15,9 +15,7 @@ from torch.nn import functional
 
 from sciencegen.batch import Batch
 from sciencegen.networks.normal import standard_normal
-
-END = 0
-"""The token that ends a sequence; it also fills the masked positions."""
+from sciencegen.vae.sequences.autoregressive import END
 
 
 @runtime_checkable

@@ -39,12 +39,9 @@ from sciencegen.vae.gaussian import standard_normal_kl
 from sciencegen.vae.posteriors import GaussianPosterior
 from sciencegen.vae.prior_fitting import PriorFit, PriorFitSettings, fit_prior
 from sciencegen.vae.sequences import autoregressive, property_head
-from sciencegen.vae.sequences.autoregressive import AutoregressiveCategorical, State, Step, filled
+from sciencegen.vae.sequences.autoregressive import END, START, AutoregressiveCategorical, State, Step, filled
 from sciencegen.vae.sequences.resampling import Accept, Resampling, placed, resample
 from sciencegen.vae.warmup import Warmup
-
-END, START = 0, 1
-"""Special tokens; END also fills the masked positions."""
 
 Condition = Float[Tensor, "batch property"] | None
 

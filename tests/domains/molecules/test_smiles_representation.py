@@ -8,6 +8,7 @@ import pytest
 from sciencegen.domains.molecules import items, smiles_representation
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
+from sciencegen.vae.sequences.autoregressive import END
 
 SMILES = ["CCO", "c1ccccc1O", "CC(=O)Nc1ccc(O)cc1", "O=C(O)c1ccccc1", "CCN(CC)CC", "Cc1ccncc1", "CC(C)Cc1ccc(C)cc1"]
 WHOLE_CHEMISTRY = {
@@ -49,7 +50,7 @@ def test_a_batch_masks_what_follows_the_end(fitted):
     encoded = fitted.encode([items.parse(smiles) for smiles in ("C", "CC(=O)Nc1ccc(O)cc1")])
     batch = fitted.batch(encoded)
     assert batch.mask.sum(1).tolist() == [len(tokens) for tokens in encoded]
-    assert batch["tokens"][0, int(batch.mask[0].sum()) - 1] == smiles_representation.END
+    assert batch["tokens"][0, int(batch.mask[0].sum()) - 1] == END
 
 
 def test_refusals_say_why(fitted):

@@ -3,7 +3,8 @@
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.vae.sequences.replay import END, replayed
+from sciencegen.vae.sequences.autoregressive import END
+from sciencegen.vae.sequences.replay import replayed
 
 
 class Counting:
