@@ -141,11 +141,11 @@ class RunFolder:
             raise IncompatibleError(f"Expected JSON in {self.path / name}, found something else: {error}.") from error
 
     def read_yaml(self, name: str) -> Any:
-        import yaml
+        from sciencegen.yaml_text import parse_yaml  # on use: it imports yaml
 
         try:
-            return yaml.safe_load(self._read(name))
-        except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            return parse_yaml(self._read(name))
+        except ValueError as error:
             raise IncompatibleError(f"Expected YAML in {self.path / name}, found something else: {error}.") from error
 
     def _read(self, name: str) -> str:

@@ -10,6 +10,7 @@ from tests.signals import ignore
 
 ROOT = Path(__file__).parents[1]
 SENDING = {
+    "tests/cli/test_signals.py": "",
     "tests/training/test_processes.py": "",
     "tests/training/test_stopping.py": "",
     "tests/cli/test_interrupt.py": "ctrl_c or stopped_search",

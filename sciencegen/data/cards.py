@@ -319,13 +319,13 @@ def load_card(name: str | Path) -> Card:
 
 def read_card(path: Path) -> Card:
     """Read and check one card.yaml."""
-    import yaml
+    from sciencegen.yaml_text import parse_yaml  # on use: it imports yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"Expected a dataset card at {path}, found nothing.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"Expected YAML in {path}, found something else: {error}.") from error
     if not isinstance(content, dict) or "folder" in content:
         raise ConfigError(f"Expected the keys of a dataset card in {path}, found {str(content)[:80]}.")

@@ -12,7 +12,7 @@ from sciencegen.cli import optimize
 from sciencegen.cli.main import app
 from sciencegen.domains import DOMAINS
 from sciencegen.optimization.search import METHODS
-from tests.toy import REPOSITORY
+from tests.toy import REPOSITORY, write_clouds
 
 
 def commands(group, path=()):
@@ -98,3 +98,11 @@ def test_unknown_names_are_2(cli):
 
 def test_the_app_is_named():
     assert app.info.name == "sciencegen"
+
+
+def test_a_step_of_a_run_leaves_its_notes(cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("SCIENCEGEN_RUN", str(tmp_path))
+    write_clouds(tmp_path / "clouds.csv", 3)
+    found = cli("score", "pointclouds", tmp_path / "clouds.csv", "-o", tmp_path / "scores.csv")
+    assert found.code == 0
+    assert (tmp_path / "notes" / "scores.csv.json").is_file()

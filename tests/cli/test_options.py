@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from sciencegen.cli.options import folders, names, pairs, settings_from
@@ -35,3 +37,18 @@ def test_a_predictor_needs_a_name():
 def test_a_verb_with_set_says_so_where_settings_are_taken_for_it():
     with pytest.raises(ConfigError, match=r"--set NAME=VALUE\. Pass settings of the training with --training"):
         settings_from(TrainSettings, "{members: 1}", settings={}, training={})
+
+
+@pytest.mark.parametrize("text", ["1: 2", "[" * 3000, "{a: !!timestamp x}", "&a [*a]"])
+@pytest.mark.parametrize(
+    "words", [("generate", "pointclouds"), ("optimize", "pointclouds"), ("evaluate", "pointclouds", "x.csv")]
+)
+def test_odd_settings_are_told(cli, words, text):
+    found = cli(*words, "--settings", text)
+    assert (found.code, found.err.startswith("error: ")) == (2, True)
+
+
+def test_odd_values_of_settings_are_told(cli, tmp_path):
+    odd = partial(cli, "train", "pointclouds", "--data", "clouds.csv", "-o", "out", "--training")
+    for value in ("[" * 3000, "!!timestamp x", "2024-13-99"):
+        assert odd(f"steps={value}").code == 2

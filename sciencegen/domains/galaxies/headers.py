@@ -180,15 +180,15 @@ def _bands(said: Any) -> tuple[str, ...]:
 @lru_cache(maxsize=64)
 def told_beside(path: Path) -> Mapping[str, Any]:
     """Content of `<file>.yaml` or of the folder's `stamps.yaml`, {} if there is neither."""
-    import yaml
+    from sciencegen.yaml_text import parse_yaml  # on use: it imports yaml
 
     names = (f"{path.name}.yaml", "stamps.yaml")
     beside = next((place for name in names if (place := path.with_name(name)).is_file()), None)
     if beside is None:
         return {}
     try:
-        content = yaml.safe_load(beside.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = parse_yaml(beside.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise ConfigError(f"Expected YAML in {beside}, found something else: {error}.") from error
     if not isinstance(content, dict):
         raise ConfigError(f"Expected keys such as pixel_scale in {beside}, found {str(content)[:60]}.")

@@ -6,7 +6,6 @@ import os
 import resource
 import subprocess
 import sys
-from functools import partial
 
 import pytest
 
@@ -103,26 +102,3 @@ def test_a_full_stdout_is_named(start):
         process = start(*SCORE, stdout=full)
     _, told = process.communicate(timeout=120)
     assert (process.returncode, b"error: standard output" in told) == (2, True), told
-
-
-@pytest.mark.parametrize("text", ["1: 2", "[" * 3000, "{a: !!timestamp x}", "&a [*a]"])
-@pytest.mark.parametrize(
-    "words", [("generate", "pointclouds"), ("optimize", "pointclouds"), ("evaluate", "pointclouds", "x.csv")]
-)
-def test_odd_settings_are_told(cli, words, text):
-    found = cli(*words, "--settings", text)
-    assert (found.code, found.err.startswith("error: ")) == (2, True)
-
-
-def test_odd_values_of_settings_are_told(cli, tmp_path):
-    odd = partial(cli, "train", "pointclouds", "--data", "clouds.csv", "-o", "out", "--training")
-    for value in ("[" * 3000, "!!timestamp x", "2024-13-99"):
-        assert odd(f"steps={value}").code == 2
-
-
-def test_a_step_of_a_run_leaves_its_notes(cli, tmp_path, monkeypatch):
-    monkeypatch.setenv("SCIENCEGEN_RUN", str(tmp_path))
-    write_clouds(tmp_path / "clouds.csv", 3)
-    found = cli("score", "pointclouds", tmp_path / "clouds.csv", "-o", tmp_path / "scores.csv")
-    assert found.code == 0
-    assert (tmp_path / "notes" / "scores.csv.json").is_file()

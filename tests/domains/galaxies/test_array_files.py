@@ -1,0 +1,39 @@
+"""Files of named arrays, and sizes that their headers claim."""
+
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+
+from sciencegen.domains.galaxies.array_files import open_arrays
+from sciencegen.errors import DataError
+
+IMAGES = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+
+
+def test_arrays_and_attributes_are_found_by_name(tmp_path):
+    np.savez(tmp_path / "a.npz", images=IMAGES, pixel_scale=0.2)
+    np.save(tmp_path / "a.npy", IMAGES)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["images"], file.attrs["pixel_scale"] = IMAGES, 0.2
+    for name, scale in (("a.npz", 0.2), ("a.npy", None), ("a.h5", 0.2)):
+        arrays, header = open_arrays(tmp_path / name)
+        assert np.array_equal(arrays["images"][:], IMAGES)
+        assert header.get("pixel_scale") == scale
+
+
+def test_a_member_that_claims_more_than_it_has_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", IMAGES)
+    content = (tmp_path / "a.npy").read_bytes().replace(b"(2, 3, 4)", b"(9, 9, 9)")
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("images.npy", content)
+    with pytest.raises(DataError, match=r"a\.npz.*\[9, 9, 9\]"):
+        open_arrays(tmp_path / "a.npz")
+
+
+def test_a_data_set_without_its_bytes_is_refused(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("images", (4000, 4000, 4000), np.float32)
+    with pytest.raises(DataError, match="headers that agree with the size"):
+        open_arrays(tmp_path / "a.h5")
