@@ -27,14 +27,10 @@ def test_a_whole_file_has_the_extents_of_its_headers(tmp_path, content):
 @pytest.mark.parametrize("packed", [False, True])
 def test_every_cut_inside_an_hdu_is_found(tmp_path, content, packed):
     path = tmp_path / "cut.fits"
-    for size in range(RECORD + 100, len(content) - RECORD, 1013):
-        inside = any(
-            one.start < size < one.start + one.announced for one in read_layout(tmp_path / "whole.fits").extents
-        )
-        cut = content[:size]
-        path.write_bytes(gzip.compress(cut, mtime=0) if packed else cut)
-        problem = read_layout(path).problem
-        assert not inside or "cut short" in problem
+    for extent in read_layout(tmp_path / "whole.fits").extents[1:]:
+        for size in range(extent.start, extent.start + extent.announced, 397):
+            path.write_bytes(gzip.compress(content[:size], mtime=0) if packed else content[:size])
+            assert "cut short" in read_layout(path).problem
 
 
 def test_a_gzip_without_its_trailer_is_damaged(tmp_path, content):
