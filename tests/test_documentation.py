@@ -41,6 +41,7 @@ STAMPS = (
 )
 HARMONICS = "{scalars: 8, vectors: 4, tensors: 2, layers: 1}"
 REGRESSOR = "evaluation_folds: 2, evaluation_repeats: 1, settings: {families: [ridge], folds: 2}"
+LATENTS = "{token: 8, encoder: 8, decoder: 8, slots: 2, slot: 8, heads: 2, dense: 16}"
 EXTRA: list[tuple[str, list[str]]] = [
     (
         "train predictor .*--form",
@@ -49,7 +50,9 @@ EXTRA: list[tuple[str, list[str]]] = [
     ("train predictor proteins", ["--settings", f"{{limit: 600, {REGRESSOR}}}"]),
     ("train predictor", ["--settings", f"{{limit: 60, {REGRESSOR}}}"]),
     ("train molecules .*--distill", ["--settings", "{teacher_steps: 32}"]),
+    ("train molecules --from runs/smiles", []),
     ("train molecules .*--from", ["--settings", "{finish: {steps: 2}}"]),
+    ("train molecules .*smiles-vae", ["--settings", f"{{settings: {{networks: {LATENTS}, code: 4}}}}"]),
     ("train molecules .*conformers", ["--settings", f"{{settings: {{network: {NETWORK}}}}}"]),
     ("train molecules", ["--settings", f"{{settings: {SEQUENCES}, finish: {{steps: 2}}}}"]),
     ("train galaxies .*--from", ["--settings", "{finish: {steps: 2}}"]),

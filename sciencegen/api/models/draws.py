@@ -45,7 +45,7 @@ class Draws:
                 f"median {self.similarity:.2f}) and {self.new:.0%} are new"
             )
         if self.well_formed < FEW:
-            told.append("note: most draws are malformed. Train fewer steps, or start from a model that was trained longer.")
+            told.append("note: most draws are malformed. Train fewer steps, or start from a better trained model.")
         return told
 
 
