@@ -90,8 +90,8 @@ class BottleneckEncoder(nn.Module):
     ) -> Float[Tensor, "batch feature"]:
         states, _ = self.recurrent(self.token(tokens))
         query = self.query[None].expand(len(tokens), -1, -1)
-        seen = attention(query, self.key(states), self.value(states), self.sizes.heads, mask).flatten(1)
-        return torch.cat([seen, self.mix(seen)], 1)
+        attended = attention(query, self.key(states), self.value(states), self.sizes.heads, mask).flatten(1)
+        return torch.cat([attended, self.mix(attended)], 1)
 
 
 class AttentiveDecoder(nn.Module):
@@ -151,9 +151,9 @@ class AttentiveDecoder(nn.Module):
         lower, upper, context, keys, values = state
         every = context[:, None].expand(-1, previous.shape[1], -1)
         hidden, lower_last = self.lower(torch.cat([self.token(previous), every], -1), lower[None].contiguous())
-        seen = attention(self.query(hidden), keys, values, self.sizes.heads)
-        hidden, upper_last = self.upper(torch.cat([hidden, seen], -1), upper[None].contiguous())
-        logits = self.output(torch.cat([hidden, seen], -1))
+        attended = attention(self.query(hidden), keys, values, self.sizes.heads)
+        hidden, upper_last = self.upper(torch.cat([hidden, attended], -1), upper[None].contiguous())
+        logits = self.output(torch.cat([hidden, attended], -1))
         return logits, (lower_last[0], upper_last[0], context, keys, values)
 
 
@@ -164,5 +164,5 @@ def attention(
     """Softmax attention with several heads, to the positions inside the mask. Vaswani et al. 2017, eq. 1."""
     q, k, v = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (query, key, value))
     inside = None if mask is None else mask[:, None, None]
-    seen = functional.scaled_dot_product_attention(q, k, v, attn_mask=inside)
-    return seen.transpose(1, 2).flatten(2)
+    attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=inside)
+    return attended.transpose(1, 2).flatten(2)

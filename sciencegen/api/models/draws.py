@@ -38,23 +38,21 @@ class Draws:
 
     def sentences(self) -> list[str]:
         """For the log."""
-        told = [f"of {DRAWS} draws without a condition {self.well_formed:.0%} are well formed"]
+        sentences = [f"of {DRAWS} draws without a condition {self.well_formed:.0%} are well formed"]
         if self.well_formed:
-            told[0] += (
+            sentences[0] += (
                 f"; of these {self.near:.0%} are near your items (a similarity of {NEAR} or more to one of them; "
                 f"median {self.similarity:.2f}) and {self.new:.0%} are new"
             )
         if self.well_formed < FEW:
-            told.append("note: most draws are malformed. Train fewer steps, or start from a better trained model.")
-        return told
+            sentences.append("note: most draws are malformed. Train fewer steps, or start from a better trained model.")
+        return sentences
 
 
 def draws_near(model: LatentModel, data: TrainingData, science: Domain, seed: int) -> Draws:
     """Draw from a fine-tuned model and compare with the items that it was tuned on."""
-    space, representation = (
-        LatentSpace(model, data.representation, science.items.parse, science.items.text),
-        data.representation,
-    )
+    representation = data.representation
+    space = LatentSpace(model, representation, science.items.parse, science.items.text)
     noise = latent_noise(seed, 0, space.size)[:DRAWS]
     batch = space.generate_batch(noise)
     items = representation.decode(batch)
@@ -64,8 +62,8 @@ def draws_near(model: LatentModel, data: TrainingData, science: Domain, seed: in
     drawn = [item for item, good in zip(items, well_formed, strict=True) if good]
     if not drawn:
         return Draws(0.0, np.nan, np.nan, np.nan)
-    parsed = [science.items.parse(data.texts[row]) for row in evenly_spaced(len(data.texts), LARGEST)]
-    known = [item for item in parsed if not isinstance(item, Refusal)]
-    nearest, texts = science.similarity.nearest(drawn, known), set(data.texts)
+    items_or_refusals = [science.items.parse(data.texts[row]) for row in evenly_spaced(len(data.texts), LARGEST)]
+    training_items = [item for item in items_or_refusals if not isinstance(item, Refusal)]
+    nearest, texts = science.similarity.nearest(drawn, training_items), set(data.texts)
     new = np.mean([science.items.text(item) not in texts for item in drawn])
     return Draws(float(well_formed.mean()), float(np.mean(nearest >= NEAR)), float(new), float(np.median(nearest)))

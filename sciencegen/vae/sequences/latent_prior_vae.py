@@ -135,11 +135,11 @@ class LatentPriorVAE(nn.Module):
             prior = self._prior_loss(code.detach().float(), batch.condition, count, step, generator)
         bag = -self._bag_log_prob(noisy, batch).mean()
         loss = negative_elbo(log_prob, kl, s.beta(step)) + s.bag_weight * bag + s.property_weight * error + prior
-        shown = {"reconstruction": -log_prob[~noised].mean(), "kl": kl.mean(), "prior": prior, "bag": bag}
-        shown["property_error"] = error
+        terms = {"reconstruction": -log_prob[~noised].mean(), "kl": kl.mean(), "prior": prior, "bag": bag}
+        terms["property_error"] = error
         if noised.any():
-            shown["denoising"] = -log_prob[noised].mean()
-        return {"loss": loss, **{name: value.detach() for name, value in shown.items()}}
+            terms["denoising"] = -log_prob[noised].mean()
+        return {"loss": loss, **{name: value.detach() for name, value in terms.items()}}
 
     def _prior_loss(self, code: Latent, condition: Condition, count: int, step: int, generator: Generator) -> Tensor:
         """-log p(z | c); the rows from `count` on are replayed ones, whose conditions are unknown.
@@ -252,9 +252,9 @@ class LatentPriorVAE(nn.Module):
         if condition is None or condition.isnan().all():
             code = self.prior.draw(noise)[:rows]
             return code, self._decoded(code, accept)
-        s, known = self.settings, filled(condition)
-        drawn = torch.stack([self.prior.draw(shift(noise, k), known) for k in range(s.candidates)], 1)
-        miss = (self.properties(drawn) - known[:, None]).nan_to_num(0.0).square().sum(-1)
+        s, requested = self.settings, filled(condition)
+        drawn = torch.stack([self.prior.draw(shift(noise, k), requested) for k in range(s.candidates)], 1)
+        miss = (self.properties(drawn) - requested[:, None]).nan_to_num(0.0).square().sum(-1)
         order = miss.sort(dim=1, stable=True).indices  # stable, so that rows without a condition keep their first draw
         best = order[:rows, : s.measured if self.measure else 1]
         codes = drawn[torch.arange(rows, device=best.device)[:, None], best]
@@ -267,13 +267,13 @@ class LatentPriorVAE(nn.Module):
         self, codes: Float[Tensor, "batch candidate latent"], decoded: Batch, condition: Float[Tensor, "batch property"]
     ) -> Int[Tensor, " batch"]:
         """The candidate of each row whose properties are nearest to the condition: as measured, else as estimated."""
-        shape, given = codes.shape[:2], ~condition.isnan()
+        shape = codes.shape[:2]
         if self.measure is None:
             return torch.zeros(shape[0], dtype=torch.long, device=codes.device)
-        columns = given.any(0).nonzero()[:, 0].tolist()
+        columns = (~condition.isnan()).any(0).nonzero()[:, 0].tolist()
         measured = self.measure(decoded, columns).unflatten(0, shape)
-        found = torch.where(measured.isnan(), self.properties(codes).to(measured), measured)
-        return (found - condition[:, None]).nan_to_num(0.0, posinf=torch.inf).square().sum(-1).argmin(1)
+        values = torch.where(measured.isnan(), self.properties(codes).to(measured), measured)
+        return (values - condition[:, None]).nan_to_num(0.0, posinf=torch.inf).square().sum(-1).argmin(1)
 
 
 def _spread(code: Latent, radius: Float[Tensor, "batch 1"], generator: Generator) -> Latent:
