@@ -43,8 +43,10 @@ class LatentPriorVAESettings:
     dropout : ConditionDropout
         Of conditions in the training of the prior, so that it takes any subset of the properties.
     candidates, measured : int
-        Under a condition: number of latents drawn for each sequence, and how many of them, the best by their estimated
-        properties, are decoded and measured.
+        Under a condition: number of latents drawn for each sequence, and how many of them at most, the best by their
+        estimated properties, are decoded and measured.
+    near : float
+        The distance of the measured properties from the condition that is near enough, in standard deviations.
     beams : int
         Width of the search for another sequence where the most likely one is not well formed; 0: none.
     share, spread : float
@@ -66,7 +68,8 @@ class LatentPriorVAESettings:
     property_weight: float = 1.0
     dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.3, few=0.5))
     candidates: int = 32
-    measured: int = 4
+    measured: int = 8
+    near: float = 0.1
     beams: int = 8
     share: float = 0.8
     spread: float = 0.4
@@ -79,6 +82,8 @@ class LatentPriorVAESettings:
                 raise ConfigError(f"Expected {name} between 0 and 1, got {getattr(self, name)}.")
         if not self.share:
             raise ConfigError("Expected a share above 0, got 0: the model would draw as before fine-tuning.")
+        if self.near < 0:
+            raise ConfigError(f"Expected near of 0 or more, got {self.near}.")
         if min(self.code, self.candidates, self.measured) < 1 or self.length < 2 or self.beams < 0:
             raise ConfigError(
                 "Expected a code, candidates and measured of 1 or more, a length of 2 or more and beams of 0 or more, "

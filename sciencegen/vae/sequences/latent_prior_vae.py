@@ -13,9 +13,9 @@ So two sequences differ only by their latents, and what `generate` draws is deci
 A latent of this model is e, the prior's noise: z = prior(e). It is standard normal, so that distances, steps and
 interpolations have a natural scale, and a point of the bulk of N(0, I) is one of the bulk of p(z).
 
-Under a condition, several latents are drawn for each sequence. Those whose estimated properties are nearest to the
-condition are decoded, and of these the one is kept whose measured properties are. The estimates are a head on z, which
-also arranges the latents by property (Gómez-Bombarelli et al. 2018).
+Under a condition, several latents are drawn for each sequence. They are decoded in the order of how near their
+estimated properties are to the condition, until one has measured properties that are near enough. The estimates are a
+head on z, which also arranges the latents by property (Gómez-Bombarelli et al. 2018).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
@@ -46,7 +46,7 @@ from sciencegen.vae.sequences.autoregressive import END, START, AutoregressiveCa
 from sciencegen.vae.sequences.decoding import accepted
 from sciencegen.vae.sequences.latent_prior_settings import LatentPriorVAESettings
 from sciencegen.vae.sequences.replay import replayed
-from sciencegen.vae.sequences.resampling import Accept
+from sciencegen.vae.sequences.resampling import Accept, best_of, placed
 from sciencegen.vae.warmup import Warmup
 
 EVALUATION_SEED = 1509_0519
@@ -248,32 +248,51 @@ class LatentPriorVAE(nn.Module):
 
     def _drawn(self, noise: Latent, condition: Condition, accept: Accept | None) -> tuple[Latent, Batch]:
         """Draws of p(z | c) and their decodings; under a condition, the best of several for each row."""
-        rows, noise = len(noise), filled(noise)
+        code = self.prior.draw(filled(noise))[: len(noise)]
         if condition is None or condition.isnan().all():
-            code = self.prior.draw(noise)[:rows]
             return code, self._decoded(code, accept)
-        s, requested = self.settings, filled(condition)
-        drawn = torch.stack([self.prior.draw(shift(noise, k), requested) for k in range(s.candidates)], 1)
-        miss = (self.properties(drawn) - requested[:, None]).nan_to_num(0.0).square().sum(-1)
-        order = miss.sort(dim=1, stable=True).indices  # stable, so that rows without a condition keep their first draw
-        best = order[:rows, : s.measured if self.measure else 1]
-        codes = drawn[torch.arange(rows, device=best.device)[:, None], best]
-        decoded = self._decoded(codes.flatten(0, 1), accept)
-        place = self._nearest(codes, decoded, condition)
-        index = torch.arange(rows, device=place.device) * codes.shape[1] + place
-        return codes.flatten(0, 1)[index], decoded.select(index)
+        given = ~condition.isnan().all(1)
+        best, good = self._best(noise[given], condition[given], accept)
+        code[given] = best["code"]
+        rest = torch.ones_like(given)  # rows without a condition, and those of which no candidate is well formed
+        rest[given] = ~good
+        chosen = Batch({"tokens": best["tokens"]}, best.mask).select((given.cumsum(0) - 1).clamp_min(0))
+        return code, placed(chosen, rest, self._decoded(code[rest], accept)) if rest.any() else chosen
 
-    def _nearest(
-        self, codes: Float[Tensor, "batch candidate latent"], decoded: Batch, condition: Float[Tensor, "batch property"]
-    ) -> Int[Tensor, " batch"]:
-        """The candidate of each row whose properties are nearest to the condition: as measured, else as estimated."""
-        shape = codes.shape[:2]
+    def _best(
+        self, noise: Latent, condition: Float[Tensor, "batch property"], accept: Accept | None
+    ) -> tuple[Batch, Bool[Tensor, " batch"]]:
+        """Several draws for each row, decoded from the one with the best estimates on, until one is near enough. The
+        Batch has their "code", too; and which rows are well formed."""
+        s, count, asked = self.settings, len(noise), filled(condition)
+        drawn = torch.stack([self.prior.draw(shift(filled(noise), k), asked) for k in range(s.candidates)], 1)
+        order = _distance(self.properties(drawn), asked[:, None]).argsort(dim=1, stable=True)[:count]
+        rows = torch.arange(count, device=order.device)
+        codes = drawn[rows[:, None], order]
+
+        def attempt(rows: Tensor, number: int) -> tuple[Batch, Tensor]:
+            code, own = codes[rows, number], condition[rows]
+            decoded = self._decoded(code)
+            drawn = Batch({**decoded.fields, "code": code}, decoded.mask)
+            return drawn, _distance(self._measured(code, decoded, own), own)
+
+        tries = min(s.measured, s.candidates) if self.measure else 1
+        return best_of(attempt, accept, rows, tries, s.near)
+
+    def _measured(
+        self, code: Latent, decoded: Batch, condition: Float[Tensor, "batch property"]
+    ) -> Float[Tensor, "batch property"]:
+        """The properties that the condition is about: as measured, else as estimated."""
+        estimated = self.properties(code)
         if self.measure is None:
-            return torch.zeros(shape[0], dtype=torch.long, device=codes.device)
-        columns = (~condition.isnan()).any(0).nonzero()[:, 0].tolist()
-        measured = self.measure(decoded, columns).unflatten(0, shape)
-        values = torch.where(measured.isnan(), self.properties(codes).to(measured), measured)
-        return (values - condition[:, None]).nan_to_num(0.0, posinf=torch.inf).square().sum(-1).argmin(1)
+            return estimated
+        measured = self.measure(decoded, (~condition.isnan()).any(0).nonzero()[:, 0].tolist())
+        return torch.where(measured.isnan(), estimated.to(measured), measured)
+
+
+def _distance(values: Float[Tensor, "*#batch property"], condition: Float[Tensor, "*#batch property"]) -> Tensor:
+    """Of the properties that the condition has."""
+    return (values - condition).nan_to_num(0.0, posinf=torch.inf).norm(dim=-1)
 
 
 def _spread(code: Latent, radius: Float[Tensor, "batch 1"], generator: Generator) -> Latent:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sciencegen.batch import Batch
@@ -26,6 +26,8 @@ from sciencegen.vae.sequences.autoregressive import shift
 Draw = Callable[[Float[Tensor, "batch position"], Float[Tensor, "batch property"]], Batch]
 Miss = Callable[[Batch, Float[Tensor, "batch property"]], Float[Tensor, " batch"]]
 Accept = Callable[[Batch], Bool[Tensor, " batch"]]
+Try = Callable[[Int[Tensor, " row"], int], tuple[Batch, Float[Tensor, " row"]]]
+"""(rows, number of the try) -> their draws, and how far each is from what was requested."""
 
 MALFORMED = 1e6
 """Added to the miss of a malformed draw, which is kept only if no draw is well formed. Doubles hold both numbers."""
@@ -45,26 +47,38 @@ def resample(
     draw: Draw, miss: Miss, accept: Accept | None, noise: Float[Tensor, "batch position"],
     condition: Float[Tensor, "batch property"], settings: Resampling,
 ) -> Batch:  # fmt: skip
-    """The best draw of each row. miss: distance of a draw's estimate from a condition; infinite without an end.
+    """The best draw of each row. miss: distance of a draw's estimate from a condition; infinite without an end."""
 
-    `accept` (None: all are well formed) is called only with draws that would be the best of their row. No row's result
-    depends on the others.
-    """
-    rows = torch.arange(len(noise), device=noise.device)
-    least = torch.full((len(noise),), torch.inf, dtype=torch.float64, device=noise.device)
-    best: Batch | None = None
-    for number in range(settings.tries):
+    def attempt(rows: Tensor, number: int) -> tuple[Batch, Tensor]:
         asked = condition[rows] * (1 + settings.lean * number / max(settings.tries - 1, 1))
         drawn = draw(shift(noise[rows], number), asked)
-        found = _judged(drawn, miss(drawn, condition[rows]).double(), least[rows], accept)
+        return drawn, miss(drawn, condition[rows])
+
+    rows = torch.arange(len(noise), device=noise.device)
+    return best_of(attempt, accept, rows, settings.tries, settings.near)[0]
+
+
+def best_of(
+    attempt: Try, accept: Accept | None, rows: Int[Tensor, " batch"], tries: int, near: float
+) -> tuple[Batch, Bool[Tensor, " batch"]]:
+    """The best draw of each row, and which of them are well formed and have an end.
+
+    `accept` (None: all are well formed) is called only with draws that would be the best of their row. No row's result
+    depends on the others. rows: 0 to batch - 1.
+    """
+    least = torch.full((len(rows),), torch.inf, dtype=torch.float64, device=rows.device)
+    best: Batch | None = None
+    for number in range(tries):
+        drawn, miss = attempt(rows, number)
+        found = _judged(drawn, miss.double(), least[rows], accept)
         better = found < least[rows]
         best = drawn if best is None else placed(best, rows[better], drawn.select(better))
         least[rows[better]] = found[better]
-        rows = rows[least[rows] > settings.near]
+        rows = rows[least[rows] > near]
         if not len(rows):
             break
     assert best is not None  # there is at least one try
-    return best
+    return best, least < MALFORMED
 
 
 def _judged(
