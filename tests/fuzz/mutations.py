@@ -40,7 +40,7 @@ STRANGE = (
     b"$$$$\n", b">", b"//", b"#", b"=", b"{", b"}", b"%", b"../", b"\xef\xbb\xbf", "é".encode("latin-1"),
 )  # fmt: skip
 DEEP = (b"[", b"{", b"(", b"{a: ", b'[{"a":', b"- ", b"!!", b"&a *a ")
-BOMB_BYTES = 1 << 21
+BOMB_BYTES = 1 << 20
 
 
 def inserted(content: bytes, chooser: Random) -> bytes:

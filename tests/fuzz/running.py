@@ -19,7 +19,7 @@ from tests.fuzz.cases import Border, Case, Found, whole
 
 LONGEST_S = 10.0
 """Seconds of a process that a case may take."""
-WAITS = 6
+WAITS = 12
 """How much longer it may wait, for workers and on a busy machine."""
 
 

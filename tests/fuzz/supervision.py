@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import re
 import resource
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from tests.fuzz.running import LONGEST_S, WAITS, Outcome, bench_of, workers_left
 
 START_S = 120.0
 """Longest time for the imports and the sources of a border."""
+TELL_EVERY = 1000
 CHECK_EVERY = 100
 """Cases between two looks for processes that are left."""
 COMMAND = "python -m tests.fuzz {border} --seed {seed} --case {number}"
@@ -80,6 +82,8 @@ def _run_some(name: str, seed: int, numbers: range, failures: Path, result: Resu
             if isinstance(outcome, Outcome):
                 result.add(number, outcome)
                 following = number + 1
+                if following % TELL_EVERY == 0:
+                    print(f"{name}: {following} of {numbers.stop}", file=sys.stderr, flush=True)
             elif number is None:
                 result.peak_mib = max(result.peak_mib, outcome)
                 return None, ""

@@ -17,17 +17,20 @@ from tests.fuzz.running import bench_of, wrong_of
 
 PATIENCE_S = 30.0
 """A test doesn't fail because the machine is busy."""
-FEW, SLOW = 12, {"runs": 1, "predictors": 2, "galaxies": 30, "molecules": 30, "proteins": 30}
+LONG = ("runs",)
+FEW, COUNTS = 12, {"runs": 1, "predictors": 2, "galaxies": 30, "molecules": 30, "proteins": 30}
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-@pytest.mark.parametrize("name", BORDERS)
+@pytest.mark.parametrize("name", [pytest.param(one, marks=pytest.mark.slow) if one in LONG else one for one in BORDERS])
 def test_a_border_takes_what_it_is_given(name):
     border = BORDERS[name]
-    cases = [] if name in ("runs", "predictors") else [whole(key, source) for key, source in border.sources.items()]
+    cases = (
+        [] if name in COUNTS and COUNTS[name] < FEW else [whole(key, source) for key, source in border.sources.items()]
+    )
     with bench_of(border) as bench:
         bench.warm_up()
-        for case in [*cases, *(draw(border, 0, number) for number in range(SLOW.get(name, FEW)))]:
+        for case in [*cases, *(draw(border, 0, number) for number in range(COUNTS.get(name, FEW)))]:
             outcome = bench.run(case, PATIENCE_S)
             assert not outcome.wrong, f"{case.source}: {outcome.wrong}"
 
