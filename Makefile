@@ -1,4 +1,5 @@
 # `make design`: from nothing to a ranked shortlist of molecules with its report. `make test`: every check.
+# `make fuzz`: damaged inputs at every border (CASES=10000 for the full count, SEED=1, BORDERS="molecules goals").
 # Both set up .venv first. Without a GPU, run `make cpu` before: it installs torch's CPU build, a tenth of the size.
 #
 # `make constraints`: the newest versions of all libraries, written to constraints.txt. `make constrained`: the tests with
@@ -13,13 +14,19 @@ TESTS ?= -n 2 --dist loadfile --no-loadscope-reorder
 FRESH = set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT INT TERM; $(PYTHON) -m venv "$$folder"; \
 	install() { "$$folder/bin/python" -m pip install --quiet "$$@"; }; install --upgrade pip
 
-.PHONY: design test lint types cpu constraints constrained oldest licences clean
+CASES ?= 1000
+SEED ?= 0
+
+.PHONY: design test lint types cpu constraints constrained oldest licences clean fuzz
 
 design: $(INSTALLED)
 	$(BIN)/sciencegen run molecules
 
 test: lint types
 	$(BIN)/pytest $(TESTS)
+
+fuzz: $(INSTALLED)
+	$(BIN)/python -W ignore -m tests.fuzz --cases $(CASES) --seed $(SEED) $(BORDERS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
