@@ -1,12 +1,13 @@
 # `make design`: from nothing to a ranked shortlist of molecules with its report. `make test`: every check.
-# Both set up .venv first. Without a GPU, run `make cpu` before: it installs torch's CPU build, a tenth of the size.
+# `make kills`: commands killed at random moments. `make artefacts`: files of this version for the tests of later ones.
+# All set up .venv first. Without a GPU, run `make cpu` before: it installs torch's CPU build, a tenth of the size.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: design test lint types cpu clean
+.PHONY: design test lint types kills artefacts cpu clean
 
 design: $(INSTALLED)
 	$(BIN)/sciencegen run molecules
@@ -20,6 +21,12 @@ lint: $(INSTALLED)
 
 types: $(INSTALLED)
 	$(BIN)/mypy
+
+kills: $(INSTALLED)
+	$(BIN)/python -m tests.kills
+
+artefacts: $(INSTALLED)
+	$(BIN)/python tests/golden.py artefacts
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, found " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
