@@ -1,6 +1,7 @@
 # `make design`: from nothing to a ranked shortlist of molecules with its report. `make test`: every check.
 # `make fuzz`: damaged inputs at every border (CASES=10000 for the full count, SEED=1, BORDERS="molecules goals").
-# Both set up .venv first. Without a GPU, run `make cpu` before: it installs torch's CPU build, a tenth of the size.
+# `make kills`: commands killed at random moments. `make artefacts`: files of this version for the tests of later ones.
+# All set up .venv first. Without a GPU, run `make cpu` before: it installs torch's CPU build, a tenth of the size.
 #
 # `make constraints`: the newest versions of all libraries, written to constraints.txt. `make constrained`: the tests with
 # these versions. `make oldest`: the tests with the oldest versions that pyproject.toml allows. Each of these three installs
@@ -17,7 +18,7 @@ FRESH = set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT INT TERM; $(
 CASES ?= 1000
 SEED ?= 0
 
-.PHONY: design test lint types cpu constraints constrained oldest licences clean fuzz
+.PHONY: design test fuzz kills lint types cpu constraints constrained oldest licences artefacts clean
 
 design: $(INSTALLED)
 	$(BIN)/sciencegen run molecules
@@ -34,6 +35,12 @@ lint: $(INSTALLED)
 
 types: $(INSTALLED)
 	$(BIN)/mypy
+
+kills: $(INSTALLED)
+	$(BIN)/python -m tests.kills
+
+artefacts: $(INSTALLED)
+	$(BIN)/python tests/golden.py artefacts
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, found " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
