@@ -131,8 +131,8 @@ def _images(hdus: Any) -> dict[int, int | None]:
 
 
 def _open(source: Path | io.BytesIO, count: int) -> Any:
-    """Open a file of so many HDUs. Each is looked at before the next, since astropy may read a damaged one again, without
-    end."""
+    """Open a file of so many HDUs. Each is looked at before the next, since astropy may read a damaged one again
+    and again."""
     from astropy.io import fits
 
     hdus = fits.open(source, memmap=False, lazy_load_hdus=True, ignore_missing_simple=False)
