@@ -312,7 +312,7 @@ def find_recipe(domain: Domain, name: str | None, error: type[Exception] = Confi
     chosen = name or domain.default_recipe
     if not domain.recipes:
         raise error(f"Expected a domain with recipes, {domain.name} has none. Add a `Recipe` to its `recipes`.")
-    if chosen not in domain.recipes:
+    if not isinstance(chosen, str) or chosen not in domain.recipes:
         raise error(str(unknown_name(f"recipe of {domain.name}", chosen, domain.recipes)))
     return domain.recipes[chosen]
 

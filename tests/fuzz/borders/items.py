@@ -16,9 +16,9 @@ from tests.fuzz.mutations import damaged_bytes
 
 Piece = tuple[bytes, bytes, bytes]
 """The text of an item: what is never damaged, what is, and what is not."""
-MOST_CONTROLS = 20
+MOST_CONTROLS = 5
 """Control characters of a spoilt item; with many of them a table is taken for a binary file."""
-MOST_ROWS = 300_000
+MOST_ROWS = 1_100_000
 """More rows than a damaged file can hold, except one that is inflated."""
 
 
