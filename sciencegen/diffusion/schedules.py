@@ -43,7 +43,10 @@ def log_snr_and_slope(
     schedule: Schedule, time: Float[Tensor, " time"]
 ) -> tuple[Float[Tensor, " time"], Float[Tensor, " time"]]:
     """Log-SNR and its time derivative, by forward-mode differentiation; gradients reach a learned schedule by both."""
-    log_snr, slope = torch.func.jvp(schedule, (time,), (torch.ones_like(time),))[:2]
+    recorded = torch.is_grad_enabled()
+    with torch.inference_mode(False), torch.set_grad_enabled(recorded):  # in inference mode torch 2.4 has slopes of 0
+        time = time.clone() if time.is_inference() else time
+        log_snr, slope = torch.func.jvp(schedule, (time,), (torch.ones_like(time),))[:2]
     return log_snr, slope
 
 

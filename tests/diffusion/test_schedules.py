@@ -47,6 +47,15 @@ def test_the_slope_is_the_derivative(schedule, grad):
     torch.testing.assert_close(slope, difference, rtol=1e-6, atol=1e-6)
 
 
+def test_inference_mode_changes_neither_value_nor_slope(schedule):
+    time = torch.tensor([0.013, 0.3, 0.61, 0.93])
+    with torch.no_grad():
+        expected = log_snr_and_slope(schedule, time)
+    with torch.inference_mode():
+        found = [log_snr_and_slope(schedule, one) for one in (time, time.clone())]
+    assert all(torch.equal(a, b) and not a.requires_grad for pair in found for a, b in zip(pair, expected, strict=True))
+
+
 def test_the_named_shapes_are_the_papers():
     time = torch.linspace(0.2, 0.8, 5)
     unlimited = Cosine(60.0, -60.0)

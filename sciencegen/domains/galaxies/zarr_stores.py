@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,6 +27,8 @@ CODECS = frozenset({
 })  # fmt: skip
 ARRAY, GROUP = ("zarr.json", ".zarray"), ("zarr.json", ".zgroup")
 """Metadata files of a node, in formats 3 and 2."""
+OLDEST = (3, 1, 3)
+"""Versions of zarr before it read parts of shards as zeros."""
 
 
 class Blocks:
@@ -80,11 +83,12 @@ def _library(path: Path) -> Any:
     try:
         import zarr
 
-        if int(zarr.__version__.partition(".")[0]) >= 3:
+        if tuple(map(int, re.findall(r"\d+", zarr.__version__)[:3])) >= OLDEST:
             return zarr
     except ImportError:
         pass
-    raise ConfigError(f"Expected the package zarr, 3 or newer, to read {path}. Install it: pip install 'zarr>=3'.")
+    oldest = ".".join(map(str, OLDEST))
+    raise ConfigError(f"Expected zarr {oldest} or newer to read {path}. Install it: pip install 'zarr>={oldest}'.")
 
 
 def _root(path: Path) -> Any:

@@ -184,7 +184,7 @@ def perceive_bonds(
             rdDetermineBonds.DetermineBonds(
                 molecule, charge=charge, covFactor=factor, useVdw=True, maxIterations=BOND_ORDER_ATTEMPTS
             )
-        except (ValueError, RuntimeError):
+        except (ValueError, RuntimeError, IndexError):  # IndexError: elements that older versions have no valence of
             return Refusal(f"no bond orders fit the distances between its atoms and a total charge of {charge:+d}")
     return _finished(molecule)
 
