@@ -22,7 +22,6 @@ class Source:
     name: its path in the folder of the case; the ending says how it is read. content: its bytes, unpacked if it is a
     gzip file. items: how many it holds. spoil: the content with one item spoilt, which leaves the others and their
     number as they are. refusable: whether one such item may refuse the file. more: of the border, such as the domain.
-    blurred: how many items a spoilt one may join, so that the file holds fewer.
     """
 
     name: str
@@ -32,7 +31,6 @@ class Source:
     refusable: bool = False
     mutate: Callable[[bytes, str, Random], bytes] = mutate
     more: str = ""
-    blurred: int = 0
 
     def as_file(self, content: bytes) -> bytes:
         return (
@@ -86,8 +84,8 @@ def draw(border: Border, seed: int, number: int) -> Case:
     name = chooser.choice(sorted(border.sources))
     source = border.sources[name]
     if source.spoil is not None and chooser.random() < 0.4:
-        content, items = source.as_file(source.spoil(chooser)), source.items
-        return Case(name, content, items - source.blurred, items - 1, source.refusable)
+        content = source.as_file(source.spoil(chooser))
+        return Case(name, content, source.items, source.items - 1, source.refusable)
     return Case(name, source.mutate(source.content, source.name, chooser))
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from sciencegen.data.workers import Failure, map_killable
 from sciencegen.domains.galaxies.array_files import HDF5, open_arrays
 from sciencegen.domains.galaxies.fits_files import band_names, psf_of
-from sciencegen.domains.galaxies.headers import About, about, frame_variance, saturated, told_beside
+from sciencegen.domains.galaxies.headers import About, about, changed_at, frame_variance, saturated, told_beside
 from sciencegen.domains.galaxies.items import Stamp, shape_problem
 from sciencegen.domains.galaxies.provenance import history, provenance
 from sciencegen.domains.galaxies.zarr_stores import ENDINGS as STORES
@@ -97,13 +97,13 @@ def _text(cell: bytes | str | np.generic) -> str:
 
 
 @lru_cache(maxsize=4)
-def _opened(path: Path, changed: int) -> Cube:
+def _opened(path: Path, changed: tuple[int, ...]) -> Cube:
     return Cube(path)
 
 
 def opened(path: Path) -> Cube:
     """Open a file; it is cached for the next stamp."""
-    return _opened(path, path.stat().st_mtime_ns)
+    return _opened(path, changed_at(path))
 
 
 def check_returns(path: Path) -> None:

@@ -22,7 +22,15 @@ import numpy as np
 
 from sciencegen.data.damage import check_claim, reading
 from sciencegen.domains.galaxies.fits_layout import Extent, first_bytes, read_layout
-from sciencegen.domains.galaxies.headers import About, about, frame_variance, gaussian_psf, saturated, told_beside
+from sciencegen.domains.galaxies.headers import (
+    About,
+    about,
+    changed_at,
+    frame_variance,
+    gaussian_psf,
+    saturated,
+    told_beside,
+)
 from sciencegen.domains.galaxies.items import Stamp, shape_problem
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal, Row
@@ -100,13 +108,13 @@ class FitsFile:
 
 
 @lru_cache(maxsize=4)
-def _opened(path: Path, changed: int) -> FitsFile:
+def _opened(path: Path, changed: tuple[int, ...]) -> FitsFile:
     return FitsFile(path)
 
 
 def opened(path: Path) -> FitsFile:
     """Open a file; it is cached for the next stamp."""
-    return _opened(path, path.stat().st_mtime_ns)
+    return _opened(path, changed_at(path))
 
 
 def rows(path: Path) -> Iterator[Row]:

@@ -177,15 +177,27 @@ def _bands(said: Any) -> tuple[str, ...]:
     return tuple(part.decode() if isinstance(part, bytes) else str(part).strip() for part in parts)
 
 
-@lru_cache(maxsize=64)
+def changed_at(path: Path) -> tuple[int, ...]:
+    """When a file was changed, and what is told beside it: a cache of what was read needs both."""
+    beside = _place_beside(path)
+    return tuple(place.stat().st_mtime_ns for place in (path, beside) if place is not None)
+
+
+def _place_beside(path: Path) -> Path | None:
+    names = (f"{path.name}.yaml", "stamps.yaml")
+    return next((place for name in names if (place := path.with_name(name)).is_file()), None)
+
+
 def told_beside(path: Path) -> Mapping[str, Any]:
     """Content of `<file>.yaml` or of the folder's `stamps.yaml`, {} if there is neither."""
+    beside = _place_beside(path)
+    return {} if beside is None else _told_in(beside, beside.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _told_in(beside: Path, changed: int) -> Mapping[str, Any]:
     from sciencegen.yaml_text import parse_yaml  # on use: it imports yaml
 
-    names = (f"{path.name}.yaml", "stamps.yaml")
-    beside = next((place for name in names if (place := path.with_name(name)).is_file()), None)
-    if beside is None:
-        return {}
     try:
         content = parse_yaml(beside.read_text(encoding="utf-8"))
     except ValueError as error:

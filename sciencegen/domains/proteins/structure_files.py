@@ -126,7 +126,18 @@ def _parse_cif(text: str, path: Path) -> Any:
                 "no coordinates. Get it again."
             ) from error
         _check_columns(parser._mmcif_dict, path)
+        _check_models([model.serial_num for model in structure], path)
     return structure
+
+
+def _check_models(numbers: list[int], path: Path) -> None:
+    """Raise a DataError if atoms of a model follow those of another one: the first model would lack them."""
+    again = next((number for number in numbers if numbers.count(number) > 1), None)
+    if again is not None:
+        raise DataError(
+            f"Expected the atoms of each model together in {path}, found those of model {again} at several places: the "
+            "file is damaged. Get it again."
+        )
 
 
 def _check_columns(columns: dict[str, Any], path: Path) -> None:

@@ -1,6 +1,7 @@
 """Files in and out: what FITS and HDF5 in the wild look like, and every reason to refuse a stamp."""
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import yaml
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from sciencegen.domains.galaxies import files, fits_files, headers
+from sciencegen.domains.galaxies import files
 from sciencegen.domains.galaxies.fits_writing import psf_fwhm
 from sciencegen.domains.galaxies.items import Stamp, key, text
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
@@ -323,8 +324,6 @@ def test_no_header_at_all_is_refused_with_the_remedy(tmp_path):
     assert "there is no unit" in refused.reason
     assert "no pixel scale is given" in refused.reason  # both at once
     (tmp_path / "stamps.yaml").write_text("unit: nJy\npixel_scale: 0.1\n")  # the remedies, to the letter
-    headers.told_beside.cache_clear()
-    fits_files._opened.cache_clear()
     assert only(tmp_path / "a.fits").pixel_scale == 0.1
 
 
@@ -454,11 +453,21 @@ def test_a_zero_point_that_is_told_beside_a_file_overrides_its_unit(tmp_path):
     path = written(tmp_path / "a.fits", BUNIT="MJy/sr")
     before = only(path).image.sum()
     (tmp_path / "a.fits.yaml").write_text("zero_point: 31.4")
-    headers.told_beside.cache_clear()
-    fits_files._opened.cache_clear()
     after = only(path).image.sum()
     assert before == pytest.approx(940.2 * after, rel=1e-2)
     assert after == pytest.approx(IMAGE.sum(dtype=float), rel=5e-3)
+
+
+@pytest.mark.parametrize("name", ["a.fits", "a.npy"])
+def test_what_is_told_beside_a_file_may_change(tmp_path, name):
+    fits.writeto(tmp_path / "a.fits", IMAGE)
+    np.save(tmp_path / "a.npy", IMAGE[None])
+    for seconds, scale in ((1, 0.1), (2, 0.2), (3, None), (4, 0.3)):
+        told = "unit: nJy\nsigma: 0\n" + ("" if scale is None else f"pixel_scale: {scale}\n")
+        (tmp_path / "stamps.yaml").write_text(told)
+        os.utime(tmp_path / "stamps.yaml", (seconds, seconds))
+        (stamp,) = stamps_of(tmp_path / name)
+        assert isinstance(stamp, Refusal) if scale is None else stamp.pixel_scale == scale
 
 
 def test_surface_brightness_counts_on_each_stamps_own_pixels(tmp_path):

@@ -82,6 +82,17 @@ def test_labels_of_alternate_locations_may_have_several_letters(tmp_path, labels
     assert chain.residues[0].atoms["CB"][0] == pytest.approx(place[0] + shift, abs=1e-3)
 
 
+@pytest.mark.parametrize("at", [0, 40, 80])
+def test_an_mmcif_whose_models_are_mixed_is_refused(tmp_path, at):
+    """One wrong number of a model: the first one would lack the atoms of its residue, or all that follow."""
+    lines = cif(LINES).splitlines()
+    atoms = [number for number, line in enumerate(lines) if line.startswith("ATOM")]
+    one = atoms[at + 1]
+    lines[one] = lines[one].removesuffix("1") + "77"
+    with pytest.raises(DataError, match="the atoms of each model together"):
+        read_chains(written(tmp_path / "a.cif", "\n".join(lines)))
+
+
 @pytest.mark.parametrize("start", ["loop_ 1 2\n", "loop_\n1 2\n", "loop_\nloop_\n"])
 def test_an_mmcif_that_starts_with_something_else_is_refused(tmp_path, start):
     with pytest.raises(DataError, match=r"a\.cif"):

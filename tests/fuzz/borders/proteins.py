@@ -40,8 +40,7 @@ def chains(write: str) -> list[str]:
 
 
 def structure(name: str, write: str) -> Source:
-    """A structure file. One spoilt atom leaves the other chains; its own may be another
-    one then, or one of another model."""
+    """A structure file. One spoilt atom leaves the other chains."""
     found = chains(write)
     atoms = [at for at, line in enumerate(found) if line.startswith("ATOM")]
 
@@ -50,7 +49,7 @@ def structure(name: str, write: str) -> Source:
         line = damaged_bytes(found[at].rstrip("\n").encode(), chooser).replace(b"\n", b"").replace(b"\r", b"")
         return "".join(found[:at]).encode() + line + b"\n" + "".join(found[at + 1 :]).encode()
 
-    return Source(name, "".join(found).encode(), 3, spoil, refusable=True, more="structure", blurred=1)
+    return Source(name, "".join(found).encode(), 3, spoil, refusable=True, more="structure")
 
 
 def make() -> Mapping[str, Source]:
