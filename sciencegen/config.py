@@ -460,11 +460,23 @@ def _known_keys(record: type[BaseModel], path: list[str]) -> list[str]:
     return sorted(field.alias or name for name, field in record.model_fields.items())
 
 
+LARGEST_CONFIG = 1 << 24
+"""Bytes of a config file; a device has no end."""
+
+
+def _content(place: str) -> str:
+    with open(place, "rb") as file:
+        content = file.read(LARGEST_CONFIG + 1)
+    if len(content) > LARGEST_CONFIG:
+        raise ConfigError(f"Expected a config file of at most {LARGEST_CONFIG >> 20} MiB, {place} is larger.")
+    return content.decode("utf-8-sig")
+
+
 def read_settings(text: str) -> dict[str, Any]:
     """A mapping from YAML or JSON text, or from a file given as `@path`."""
     place = text[1:] if text.startswith("@") else "`settings`"
     try:
-        values = parse_yaml(Path(place).read_text() if text.startswith("@") else text)
+        values = parse_yaml(_content(place) if text.startswith("@") else text)
     except FileNotFoundError:
         raise ConfigError(f"Expected a config file at {place}, found none.") from None
     except (ValueError, OSError) as error:

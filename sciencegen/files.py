@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 import socket
+import stat
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -61,9 +62,11 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file next to `path`; it becomes `path` when the block ends, and is removed if the block fails.
 
     If the process is killed, there is the old file or the new one, never an incomplete one; what it leaves of the new
-    one is removed when `path` is written next. mode: "w" (UTF-8, line feeds) or "wb".
+    one is removed when `path` is written next. mode: "w" (UTF-8, line feeds) or "wb". A link stays one: its target is
+    written. An earlier file's permissions are kept.
     """
-    path = Path(path)
+    path = linked(path)
+    check_regular(path)
     made = make_folder(path.parent)
     for left in abandoned(path):
         with suppress(OSError):
@@ -71,6 +74,7 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     temporary = temporary_sibling(path)
     try:
         with _opened(temporary, path, "b" in mode) as handle:
+            _keep_permissions(handle, path)
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
@@ -85,7 +89,7 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
 @contextmanager
 def atomic_folder(path: str | Path) -> Iterator[Path]:
     """A temporary folder next to `path`; it becomes `path` when the block ends, and is removed if the block fails."""
-    path = Path(path).absolute()
+    path = linked(path).absolute()
     made = make_folder(path.parent)
     _sweep_abandoned(path)
     temporary = temporary_sibling(path)
@@ -98,6 +102,22 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         drop_empty(made)
         _name_file(error, path)
         raise
+
+
+def linked(path: str | Path) -> Path:
+    """The path that a symbolic link stands for; other paths unchanged. A rename to a link would replace the link."""
+    return Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)
+
+
+def check_regular(path: str | Path, purpose: str = "the output") -> None:
+    """Raise an error for a device or a pipe: a rename would replace it, and reading it may never end."""
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        raise ConfigError(f"Expected a file for {purpose}, {path} is a device or a pipe. Name a file.")
+
+
+def _keep_permissions(handle: IO[Any], path: Path) -> None:
+    with suppress(OSError):  # no earlier file, or a file system without permissions
+        os.fchmod(handle.fileno(), stat.S_IMODE(path.stat().st_mode) & 0o777)
 
 
 class _TargetFile(io.FileIO):
@@ -148,6 +168,7 @@ def turn_at(path: Path) -> Iterator[None]:
     The file `.<name>.lock` beside `path` is locked by `lockf`, which holds between the nodes of a network file system:
     `flock`, or a lock on a folder, may hold on one node only. It is removed by the last owner.
     """
+    path = linked(path)  # of several links to one file, all take the same lock
     place = path.with_name(f".{path.name}.lock")
     with _THREADS.setdefault(place.absolute(), threading.Lock()):  # `lockf` doesn't stop threads of this process
         handle = _locked_handle(place)
@@ -236,7 +257,8 @@ def check_writable(path: str | Path, setting: str) -> None:
     place of a folder): in a temporary folder, with the longest name of the files next to an output. Those that killed
     processes left are removed.
     """
-    place = Path(path).absolute()
+    check_regular(path, setting)
+    place = linked(path).absolute()
     if not place.name:
         raise ConfigError(f"Expected a name for {setting}, got {path}.")
     try:
@@ -259,9 +281,9 @@ def check_writable(path: str | Path, setting: str) -> None:
         ) from None
 
 
-def claim_output(output: str, force: bool, *, folder: bool = False) -> None:
+def claim_output(output: str, force: bool, *, folder: bool = False, inputs: Iterable[str | None] = ()) -> None:
     """Raise an error for an output that exists or can't be written, before anything is computed. Folders are made only
-    when something is written to them, so that a failed command leaves none."""
+    when something is written to them, so that a failed command leaves none. inputs: files that must not be removed."""
     if output == "-":
         return
     check_writable(output, "`output`")
@@ -272,9 +294,27 @@ def claim_output(output: str, force: bool, *, folder: bool = False) -> None:
         raise ConfigError(f"Expected a folder for `output`, {output} is a file. Pass another `output`.")
     if path.is_dir() and not folder:
         raise ConfigError(f"Expected a file for `output`, {output} is a folder.")
-    if path.exists() and not path.is_file() and not path.is_dir():  # a file would replace it
-        raise ConfigError(
-            f"Expected a file for `output`, {output} is a device or a pipe. Pass `output` - and redirect it."
-        )
     if not folder:  # refused rows of an earlier run would look like this run's
+        check_rejects(output, inputs)
         Path(f"{output}.rejects.csv").unlink(missing_ok=True)
+
+
+REJECTS_HEADERS = ("line,item,reason", "source,line,item,reason")
+"""How tables of refused rows begin."""
+
+
+def check_rejects(output: str | Path, inputs: Iterable[str | None] = ()) -> None:
+    """Raise an error if the table of refused rows of `output` would replace an input, or another file of the user's."""
+    place = Path(f"{output}.rejects.csv")
+    if not place.is_file():
+        return
+    if any(source and os.path.exists(source) and os.path.samefile(source, place) for source in inputs):
+        raise ConfigError(
+            f"Expected other files to read than {place}, where refused rows of {output} are listed. Rename it."
+        )
+    with open(place, encoding="utf-8-sig", errors="replace") as handle:
+        header = handle.readline(100).strip()
+    if header and header not in REJECTS_HEADERS:
+        raise ConfigError(
+            f"Expected nothing or a table of refused rows at {place}, found another file ({header!r}). Rename it."
+        )

@@ -1,8 +1,13 @@
 """Where several texts may stand, one may stand alone."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
-from sciencegen.config import GenerateSettings, PrepareSettings, TrainSettings, as_texts, build_settings
+from sciencegen.config import GenerateSettings, PrepareSettings, TrainSettings, as_texts, build_settings, read_settings
+from sciencegen.errors import ConfigError
 from sciencegen.prediction import PredictorSettings
 from sciencegen.records import to_record
 
@@ -18,3 +23,16 @@ def test_one_text_is_a_list_of_settings(record, name):
 def test_one_text_is_a_list_of_a_room_s_own_settings_and_of_arguments():
     assert to_record(PredictorSettings, {"families": "ridge"}, "settings").families == ("ridge",)
     assert as_texts("CCO") == as_texts(["CCO"]) == ["CCO"]
+
+
+def test_a_config_without_an_end_is_refused():
+    with pytest.raises(ConfigError, match="at most 16 MiB"):
+        read_settings("@/dev/zero")
+
+
+def test_a_config_is_read_as_utf8_in_any_locale(tmp_path):
+    (tmp_path / "x.yaml").write_bytes("name: Ångström".encode())
+    code = f"from sciencegen.config import read_settings; print(ascii(read_settings('@{tmp_path}/x.yaml')['name']))"
+    there = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, "-c", code], env=there, capture_output=True, text=True)
+    assert done.stdout.strip() == ascii("Ångström"), done.stderr

@@ -15,6 +15,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.files import (
     atomic_folder,
     atomic_write,
+    check_rejects,
     check_writable,
     claim_output,
     sha256_of,
@@ -144,3 +145,57 @@ def test_turns_hold_between_threads(tmp_path):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(count, range(200)))
     assert counter == [200]
+
+
+def test_a_link_stays_one_and_its_target_is_written_with_its_permissions(tmp_path):
+    target, link = tmp_path / "disk/x.csv", tmp_path / "x.csv"
+    target.parent.mkdir()
+    target.write_text("old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    with turn_at(link), atomic_write(link) as file:
+        assert [one.name for one in target.parent.iterdir() if one.suffix == ".lock"] == [".x.csv.lock"]
+        file.write("new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert sorted(one.name for one in tmp_path.rglob("*")) == ["disk", "x.csv", "x.csv"]
+
+
+def test_a_link_to_a_folder_stays_one(tmp_path):
+    target, link = tmp_path / "disk", tmp_path / "data"
+    target.mkdir()
+    link.symlink_to(target)
+    with atomic_folder(link) as folder:
+        (folder / "x").touch()
+    assert link.is_symlink()
+    assert sorted(one.name for one in tmp_path.rglob("*")) == ["data", "disk", "x"]
+
+
+def test_a_pipe_is_never_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for refuse in (lambda path: atomic_write(path).__enter__(), lambda path: check_writable(path, "`journal`")):
+        with pytest.raises(ConfigError, match="device or a pipe"):
+            refuse(tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize("content", ["smiles,value\nCCO,1\n", "line,item,reason\n2,CCO,mended\n"])
+def test_an_input_is_not_removed_as_a_table_of_refused_rows(tmp_path, content):
+    output = str(tmp_path / "x.csv")
+    source = tmp_path / "x.csv.rejects.csv"
+    source.write_text(content)
+    with pytest.raises(ConfigError, match="Rename it"):
+        claim_output(output, True, inputs=[None, "-", str(source)])
+    assert source.read_text() == content
+
+
+def test_only_tables_of_refused_rows_are_removed(tmp_path):
+    output = str(tmp_path / "x.csv")
+    source = tmp_path / "x.csv.rejects.csv"
+    source.write_text("smiles,value\nCCO,1\n")
+    with pytest.raises(ConfigError, match="found another file"):
+        check_rejects(output)
+    source.write_text("line,item,reason\n2,C(,not valid\n")
+    claim_output(output, False)
+    assert not source.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
@@ -19,7 +20,7 @@ from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import name_column, reference_of
 from sciencegen.config import RecordSettings, build_settings
 from sciencegen.data.writers import Refused
-from sciencegen.errors import DataError
+from sciencegen.errors import ConfigError, DataError
 from sciencegen.optimization.journal import Appended, append, read_journal
 from sciencegen.options import RecordOptions, takes
 
@@ -78,6 +79,8 @@ def record_from(domain: str, journal: str | Path, results: str | Path, settings:
     science = domain_of(domain)
     check_target(science, settings.target)
     reference = reference_of(science, settings.wild_type)
+    if os.path.exists(results) and os.path.exists(journal) and os.path.samefile(results, journal):
+        raise ConfigError(f"Expected a table of measurements besides the journal, got {results} for both.")
     before = read_journal(journal)
     table = read_measured(science, results, MeasurementReading.of(settings), reference)
     keys = keys_of(domain, [entry.item for entry in before.entries], settings.threads, str(journal))

@@ -51,7 +51,7 @@ def evaluate(
     record = options.settings_from(EvaluateSettings, settings, calibrate=values, form=form, **flags)
     if not record.calibrate and (model, draws) != (None, None):
         raise ConfigError("Expected --model and --draws with --calibrate only: no other metric draws from a model.")
-    claim_output(output, force)
+    claim_output(output, force, inputs=[samples, record.against, record.training])
 
     from sciencegen.api.evaluate import compare, explained, resolve_evaluate
     from sciencegen.api.science.forms import reads_folders

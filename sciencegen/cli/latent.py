@@ -37,7 +37,7 @@ def encode(
     record = options.settings_from(EncodeSettings, None, **flags)
     if not output.endswith(".npz"):
         raise ConfigError(f"Expected a name that ends in .npz for -o, got {output}.")
-    claim_output(output, force)
+    claim_output(output, force, inputs=[source])
 
     from sciencegen.api.encode import encode_items, summary_of, write_encoded
     from sciencegen.api.science.forms import reads_folders

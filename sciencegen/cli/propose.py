@@ -12,7 +12,7 @@ from sciencegen.cli import options
 from sciencegen.cli.console import say, summarize
 from sciencegen.cli.output import FewerResults
 from sciencegen.errors import ConfigError
-from sciencegen.files import check_writable, claim_output
+from sciencegen.files import check_rejects, check_writable, claim_output
 
 Journal = Annotated[str | None, typer.Option(help="The campaign's table of all proposals and measurements (CSV).")]
 Target = Annotated[str | None, typer.Option(help="The column of measured values. [default: value]")]
@@ -125,7 +125,7 @@ def propose(
     flags |= dict(wild_type=wild_type, also=also, controls=control, where=where, maximum_share=maximum_share)
     flags |= dict(predictors=options.folders(predictor))
     record = options.settings_from(ProposeSettings, settings, **flags)
-    claim_output(output, force)
+    claim_output(output, force, inputs=[*record.measured, record.pool, *record.also, *record.controls])
     if record.journal is not None:
         check_writable(record.journal, "`journal`")
         if Path(record.journal).resolve() == Path(output).resolve():
@@ -168,6 +168,7 @@ def record(
     from sciencegen.config import RecordSettings
 
     check_writable(journal, "`journal`")
+    check_rejects(journal, [results])
     flags = dict(target=target, round=round_, wild_type=wild_type, column=column, threads=threads)
     chosen = options.settings_from(RecordSettings, None, **flags)
 

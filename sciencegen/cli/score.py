@@ -105,7 +105,7 @@ def score_items(
     from sciencegen.config import ScoreSettings
 
     record = options.settings_from(ScoreSettings, None, **flags)
-    claim_output(place.output, place.force)
+    claim_output(place.output, place.force, inputs=[source])
 
     from sciencegen.api.science.forms import reads_folders
     from sciencegen.api.score import resolve_score
@@ -144,7 +144,7 @@ def _score_variants(
     from sciencegen.api.writing.formats import check_table
 
     check_table(place.output, "scores of variants")
-    claim_output(place.output, place.force)
+    claim_output(place.output, place.force, inputs=[variants])
 
     from sciencegen.api.score_variants import resolve_score_variants
     from sciencegen.api.writing.results import write_chunks

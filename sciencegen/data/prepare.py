@@ -21,7 +21,15 @@ from sciencegen.data.chunks import PrepareChunk, PreparedChunk
 from sciencegen.data.deduplication import FirstOccurrences
 from sciencegen.data.itemtable import ItemsWriter, PendingRow, Plan
 from sciencegen.data.preparation import ItemFunctions, PreparationOptions, SourceDescription, WorkerSettings
-from sciencegen.data.prepared import DATASET_FORMAT, FIXED_COLUMNS, ITEMS, REJECTS, SUMMARY, PreparedDataset
+from sciencegen.data.prepared import (
+    DATASET_FORMAT,
+    FIXED_COLUMNS,
+    ITEMS,
+    REJECTS,
+    SUMMARY,
+    PreparedDataset,
+    check_replaceable,
+)
 from sciencegen.data.tables import no_numbers
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import RejectsWriter
@@ -90,6 +98,7 @@ def prepare(
     output, options, source = Path(output), options or PreparationOptions(), source or SourceDescription()
     if output.exists() and not overwrite:
         raise ConfigError(f"Expected a new folder, but {output} exists. Pass `force` to replace it, or another name.")
+    check_replaceable(output)
     stream, splits, edges = _streams(rows, options.split)
     peeked = list(islice(stream, PEEK_ROWS))
     properties = tuple(functions.property_names)

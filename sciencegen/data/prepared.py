@@ -13,7 +13,7 @@ from jaxtyping import Int
 
 from sciencegen.data.damage import reading
 from sciencegen.data.itemtable import NAME
-from sciencegen.errors import DataError, IncompatibleError, unknown_name
+from sciencegen.errors import ConfigError, DataError, IncompatibleError, unknown_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,6 +50,21 @@ class ItemColumn(Sequence[str]):
     def take(self, indices: Sequence[int] | Int[np.ndarray, " index"]) -> list[str]:
         """The texts at these indices, fast."""
         return self._column.take(np.asarray(indices)).to_pylist()
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise an error for a folder that holds anything but prepared data: it would be deleted with the folder."""
+    if not path.is_dir():
+        return
+    if Path.cwd().is_relative_to(path.resolve()):
+        raise ConfigError(f"Expected another folder than the current one or one above it, got {path}. Name a new one.")
+    own = {ITEMS, REJECTS, SUMMARY, ".DS_Store", ".snakemake_timestamp"}
+    foreign = sorted(one.name for one in path.iterdir() if one.name not in own and not one.name.endswith(".tmp"))
+    if foreign:
+        raise ConfigError(
+            f"Expected a new folder, or one of prepared data to replace, {path} holds something else: "
+            f"{', '.join(foreign[:3])}. Pass another `output`."
+        )
 
 
 class PreparedDataset:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import DataError
-from sciencegen.files import atomic_write, turn_at
+from sciencegen.files import atomic_write, check_regular, turn_at
 
 KINDS = ("proposed", "measured")
 LONGEST_SHOWN = 80
@@ -123,6 +124,7 @@ def read_journal(path: str | Path) -> Journal:
         If another line is damaged, or the file is not a journal.
     """
     path = Path(path)
+    check_regular(path, "the journal")
     if path.is_dir():
         raise DataError(f"Expected a journal (a CSV file) at {path}, found a folder. Name a file in it.")
     if not path.exists():
@@ -278,8 +280,8 @@ def _entry(line: str, header: Sequence[str], place: str) -> Entry:
         raise DataError(
             f"Expected 'proposed', or 'measured' and a value, in {place}, found '{row['kind']}' and '{row['value']}'."
         )
-    if not row["round"].strip().isdigit():
-        raise DataError(f"Expected a round of 0 or more in {place}, found '{row['round']}'.")
+    if not re.fullmatch(r"\d{1,18}", row["round"].strip()):
+        raise DataError(f"Expected a round of 0 or more in {place}, found '{row['round'][:LONGEST_SHOWN]}'.")
     return Entry(int(row["round"]), row["item"], row["kind"], source=row["source"], **numbers)
 
 

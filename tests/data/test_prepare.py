@@ -186,3 +186,18 @@ def test_from_a_file_with_its_checksum(tmp_path):
     assert (len(dataset), dataset.encoded) == (2, False)
     with pytest.raises(DataError, match="encoding"):
         dataset.tokens()
+
+
+def test_a_folder_of_other_files_is_not_replaced(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(ConfigError, match=r"holds something else: thesis\.tex"):
+        prepare(as_rows(["new"]), output=tmp_path, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("output", [".", ".."])
+def test_the_current_folder_is_not_replaced(tmp_path, monkeypatch, output):
+    (tmp_path / "inside").mkdir()
+    monkeypatch.chdir(tmp_path / "inside")
+    with pytest.raises(ConfigError, match="another folder than the current one"):
+        prepare(as_rows(["new"]), output=output, overwrite=True)

@@ -1,5 +1,6 @@
 """The journal only grows, holds each thing once, and survives whatever cut its last line."""
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from sciencegen.errors import DataError
+from sciencegen.errors import ConfigError, DataError
 from sciencegen.optimization import journal as journals
 from sciencegen.optimization.journal import COLUMNS, Entry, append, read_journal
 
@@ -104,6 +105,8 @@ def test_a_spreadsheets_line_ends_and_columns_of_the_users_own_do_no_harm(tmp_pa
         ("1,CCO,measured,high,,,,,x", "Expected a finite number or nothing as value in line 2"),
         ("1,CCO,measured,inf,,,,,x", "finite"),
         ("one,CCO,measured,1,,,,,x", "Expected a round"),
+        ("²,CCO,measured,1,,,,,x", "Expected a round"),
+        ("9" * 5000 + ",CCO,measured,1,,,,,x", "Expected a round"),
         ("1,CCO,measured,1,,,,x", "Expected 9 cells in line 2"),
     ],
 )
@@ -168,3 +171,9 @@ def test_a_line_added_before_the_rename_is_kept_where_no_lock_holds(tmp_path, mo
     monkeypatch.setattr(journals, "atomic_write", beside)
     assert append(path, [PROPOSED]).added == 1
     assert read_journal(path).entries == (MEASURED, other, PROPOSED)
+
+
+def test_a_pipe_is_no_journal(tmp_path):
+    os.mkfifo(tmp_path / "journal.csv")
+    with pytest.raises(ConfigError, match="device or a pipe"):
+        read_journal(tmp_path / "journal.csv")

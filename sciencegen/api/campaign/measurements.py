@@ -84,7 +84,7 @@ def read_measured(
         MeasuredRow(text, key, name, row.values.get(target), _error(row, target), _round(row))
         for row, (text, key, name) in pairs
     ]
-    source = "stdin" if str(path) == "-" else file.name if file.is_file() else str(path)
+    source = "stdin" if str(path) == "-" else _one_line(file.name) if file.is_file() else str(path)
     unmeasured = sum(target not in row.values and target not in row.unread for row, _ in pairs)
     return MeasuredTable(source, found, sorted(refused), unmeasured, [*numbering.notes, *twice.notes])
 
@@ -138,6 +138,11 @@ def _error(row: Row, target: str) -> float | None:
 def _round(row: Row) -> int | None:
     number = row.values.get(ROUND)
     return int(number) if number is not None and number >= 0 and number == int(number) else None
+
+
+def _one_line(name: str) -> str:
+    """A file's name as the journal holds it: on one line, and in UTF-8."""
+    return name.encode("utf-8", "backslashreplace").decode().replace("\n", "\\n").replace("\r", "\\r")
 
 
 def measured_entries(table: MeasuredTable, proposed: Mapping[str, int], default: int) -> list[Entry]:
