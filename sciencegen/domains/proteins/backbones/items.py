@@ -12,11 +12,11 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Int
 
-from sciencegen.domains.proteins.items import ALPHABET
+from sciencegen.domains.proteins.items import ALPHABET, COORDINATES
 from sciencegen.domains.proteins.residue_atoms import BACKBONE, UNKNOWN
 from sciencegen.items import Refusal
 
-PREFIX = "backbone:"
+PREFIX = COORDINATES
 """Start of the text of a backbone."""
 UNREADABLE = "unreadable:"
 """Start of the text of a row that could not be read; the reason follows."""
