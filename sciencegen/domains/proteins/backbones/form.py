@@ -20,7 +20,7 @@ from sciencegen.domains.proteins.backbones.properties import PROPERTIES, measure
 from sciencegen.domains.proteins.backbones.render import PICTURES, render
 from sciencegen.domains.proteins.backbones.similarity import SIMILARITY
 from sciencegen.domains.proteins.backbones.writing import pdb_lines
-from sciencegen.domains.proteins.oracles import NOT_GOALS
+from sciencegen.domains.proteins.oracles import NOT_GOALS, ORACLES
 from sciencegen.domains.proteins.residue_atoms import UNKNOWN
 from sciencegen.domains.proteins.structure_sequences import STRUCTURE_FORMATS
 from sciencegen.items import Refusal
@@ -64,6 +64,8 @@ def holds_backbones(path: Path) -> bool:
     return path.name.lower().endswith(STRUCTURE_FORMATS)
 
 
+OF_SEQUENCES = {name: SequenceOracle(ORACLES.find(name)) for name in PROTEINS.properties if name not in PROPERTIES}
+
 DOMAIN = replace(
     PROTEINS,
     name="proteins/structures",
@@ -71,7 +73,7 @@ DOMAIN = replace(
     properties=PROPERTIES,
     measure=measure,
     similarity=SIMILARITY,
-    oracles=property_oracles(ITEMS, PROPERTIES, measure, SIMILARITY, noun="backbone", not_goals=NOT_GOALS),
+    oracles=property_oracles(ITEMS, PROPERTIES, measure, SIMILARITY, OF_SEQUENCES, "backbone", NOT_GOALS),
     regression=Regression(features=features),
     evaluate=property_metrics(ITEMS, measure, COMPARED, SIMILARITY),
     render=render,

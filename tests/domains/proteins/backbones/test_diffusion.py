@@ -103,6 +103,12 @@ def test_the_whole_way_on_the_command_line(tmp_path, monkeypatch):
     assert (tmp_path / "designs.pdb").read_text().count("ENDMDL") == 2
     assert run(*draw, "-o", "table.csv").code == 0
     assert pd.read_csv("table.csv")["item"].tolist() == ["table.pdb[0]", "table.pdb[1]"]
+    scored = run("score", "proteins", "designs.pdb", "--with", "helix,length,gravy", "-o", "scores.csv")
+    assert scored.code == 0, scored.err
+    table = pd.read_csv("scores.csv")
+    assert table["item"].tolist() == ["scores.pdb[0]", "scores.pdb[1]"]
+    assert table["length"].tolist() == [25, 25]
+    assert table["gravy"].isna().all()
     judged = run("evaluate", "proteins", "designs.pdb", "--form", "structures", "--against", "mine/chain0.cif.gz")
     assert judged.code == 0, judged.err
     assert "wasserstein_helix" in judged.out

@@ -6,6 +6,7 @@ import zlib
 import numpy as np
 import pytest
 
+from sciencegen.domains import load_domain
 from sciencegen.domains.proteins.backbones.files import parse, read
 from sciencegen.domains.proteins.backbones.items import Backbone, key, text
 from sciencegen.domains.proteins.backbones.writing import write
@@ -154,6 +155,12 @@ def test_references_name_chains_and_pieces(tmp_path):
     assert found[2].reason == "there is no file gone.pdb"
     for wrong in ("", "MKV", "x.smi:A", "a\0b.pdb", "x" * 5000 + ".pdb"):
         assert isinstance(parse(wrong), Refusal)
+
+
+def test_sequences_of_a_file_of_designs_are_read_too(tmp_path):
+    write(tmp_path / "a.pdb", chains()[:3], list("abc"), {})
+    rows = list(load_domain("proteins").items.read(tmp_path / "a.pdb", None))
+    assert [(row.id, row.text) for row in rows] == [*zip("abc", [one.sequence for one in chains()[:3]], strict=True)]
 
 
 @needs_structures
