@@ -32,7 +32,8 @@ FURTHEST_CA = 9.0
 def secondary_structure(coordinates: Float[np.ndarray, "residue 4 3"]) -> str:
     """Secondary structure of a backbone, one letter for each residue.
 
-    Helices come before strands where a residue has both. Without a sequence, prolines count as donors of hydrogen bonds.
+    Helices come before strands where a residue has both. Prolines count as donors of hydrogen bonds, since no sequence
+    is given. Of DSSP's rules, that of β bulges is left out, so that 2% of native residues are "-" instead of "E".
 
     Parameters
     ----------

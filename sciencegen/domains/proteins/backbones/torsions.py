@@ -19,8 +19,11 @@ N_CA_C, CA_C_N, C_N_CA, CA_C_O = 111.2, 116.2, 121.7, 120.8
 
 
 class Torsions(NamedTuple):
-    """Torsion angles in degrees, -180 to 180. phi: C of the residue before, N, CA, C; NaN of the first residue. psi: N,
-    CA, C, N of the residue after. omega: CA, C, N and CA of the residue after. psi and omega are NaN of the last one."""
+    """Torsion angles in degrees, -180 to 180; NaN at the ends of the chain, where an atom is missing.
+
+    phi: C of the residue before, N, CA, C. psi: N, CA, C, N of the residue after. omega: CA, C, N and CA of the residue
+    after.
+    """
 
     phi: Float[np.ndarray, " residue"]
     psi: Float[np.ndarray, " residue"]
