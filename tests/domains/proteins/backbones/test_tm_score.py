@@ -38,7 +38,7 @@ def test_a_mirror_image_is_another_fold(traces) -> None:
     assert gapless_tm(trace * MIRROR, [trace])[0] < 0.5
 
 
-def test_the_gapless_score_is_a_lower_bound() -> None:
+def test_the_gapless_score_is_at_most_that_with_gaps() -> None:
     tmtools = pytest.importorskip("tmtools")
     traces = [backbone[:, 1].copy() for backbone, _ in natives(5)]
     bounds = gapless_tm(traces[0], traces)
