@@ -50,7 +50,8 @@ def helix_handedness(coordinates: Coordinates, states: str | None = None) -> Han
 
 def _turns(states: str) -> list[int]:
     """First residues of the turns that lie inside a helix."""
-    found, start = [], 0
+    found: list[int] = []
+    start = 0
     for state, run in groupby(states):
         end = start + len(list(run))
         found += range(start, end - TURN + 1) if state == "H" else []

@@ -5,7 +5,8 @@ Names of parameters are those of the published weights (github.com/dauparas/Prot
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -73,14 +74,15 @@ class InverseFolding(nn.Module):
         residue and changed when it is decoded, and W3 is applied after the sum over neighbours.
         """
         rows, last = torch.arange(len(order)), graph.nodes
+        layers = cast(Sequence[_Layer], self.decoder_layers)
         of_edges, of_neighbours = [], []
-        for layer in self.decoder_layers:
+        for layer in layers:
             of_edges.append(layer.part(1, graph.edges) + layer.W1.bias)
             of_neighbours.append(layer.part(3, last).repeat(len(order), 1, 1))
         letters, chances = given.clone(), torch.zeros(order.shape, dtype=last.dtype)
         for place in order.T:
             near, state, states = graph.neighbours[place], last[place], []
-            for layer, edges, others in zip(self.decoder_layers, of_edges, of_neighbours, strict=True):
+            for layer, edges, others in zip(layers, of_edges, of_neighbours, strict=True):
                 states.append(state)
                 hidden = layer.part(0, state)[:, None] + edges[place] + others[rows[:, None], near]
                 state = layer.update(state, hidden)
@@ -88,7 +90,7 @@ class InverseFolding(nn.Module):
             letter = torch.where(given[rows, place] < 0, _drawn(logits, temperature, generator), given[rows, place])
             letters[rows, place] = letter
             chances[rows, place] = log_softmax(logits, -1)[rows, letter]
-            for layer, others, before in zip(self.decoder_layers, of_neighbours, states, strict=True):
+            for layer, others, before in zip(layers, of_neighbours, states, strict=True):
                 others[rows, place] = layer.part(2, self.W_s(letter)) + layer.part(3, before)
         return letters, chances
 
@@ -155,7 +157,7 @@ class _Features(nn.Module):
     def __init__(self, neighbours: int) -> None:
         super().__init__()
         self.neighbours = neighbours
-        self.embeddings = nn.ModuleDict({"linear": nn.Linear(2 * FURTHEST_OFFSET + 2, RADIAL_FUNCTIONS)})
+        self.embeddings = _Offsets()
         self.edge_embedding = nn.Linear(RADIAL_FUNCTIONS * (1 + len(ATOM_PAIRS)), HIDDEN, bias=False)
         self.norm_edges = nn.LayerNorm(HIDDEN)
 
@@ -164,13 +166,23 @@ class _Features(nn.Module):
         size, ca = len(atoms), coordinates[:, 1]
         between = torch.sqrt(torch.square(ca[:, None] - ca).sum(-1) + 1e-6)
         near = torch.topk(between, min(self.neighbours, size), largest=False).indices
-        offset = (torch.arange(size)[:, None] - near).clamp(-FURTHEST_OFFSET, FURTHEST_OFFSET) + FURTHEST_OFFSET
-        linear = self.embeddings["linear"]
-        embedded = linear.weight.T[offset] + linear.bias
+        embedded = self.embeddings(torch.arange(size)[:, None] - near)
         distances = torch.sqrt(torch.square(atoms[:, None, :, None] - atoms[near][:, :, None]).sum(-1) + 1e-6)
         chosen = torch.tensor([[_ATOMS.index(atom) for atom in pair.split("-")] for pair in ATOM_PAIRS]).T
         radial = _radial(distances[:, :, chosen[0], chosen[1]]).flatten(2)
         return near, self.norm_edges(self.edge_embedding(torch.cat([embedded, radial], -1)))
+
+
+class _Offsets(nn.Module):
+    """Embedding of offsets along the chain; the last of the weights is of another chain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2 * FURTHEST_OFFSET + 2, RADIAL_FUNCTIONS)
+
+    def forward(self, offset: Int[Tensor, "residue neighbour"]) -> Tensor:
+        index = offset.clamp(-FURTHEST_OFFSET, FURTHEST_OFFSET) + FURTHEST_OFFSET
+        return self.linear.weight.T[index] + self.linear.bias
 
 
 def _beta(coordinates: Float[Tensor, "residue 4 3"]) -> Float[Tensor, "residue 3"]:

@@ -143,10 +143,10 @@ def _geometry(found: Sequence[Coordinates], known: Sequence[Coordinates], given:
     omega = np.concatenate([torsions_of(one).omega[:-1] for one in found])
     shortest, longest = geometry.TRANS_DISTANCE
     return {
-        "ca_distances": np.mean((neighbours >= shortest) & (neighbours <= longest)),
+        "ca_distances": float(np.mean((neighbours >= shortest) & (neighbours <= longest))),
         "no_clash": sum(not geometry.ca_clashes(one) for one in found) / given,
         "unbroken": sum(not geometry.chain_breaks(one) for one in found) / given,
-        "trans": np.mean(abs(omega) > geometry.TRANS_ANGLE),
+        "trans": float(np.mean(abs(omega) > geometry.TRANS_ANGLE)),
         "lengths": _distance([geometry.bond_lengths(one) for one in found], [geometry.bond_lengths(o) for o in known]),
         "angles": _distance([geometry.bond_angles(one) for one in found], [geometry.bond_angles(o) for o in known]),
     }  # fmt: skip

@@ -76,7 +76,7 @@ def gapless_tm(trace: Trace, others: Sequence[Trace]) -> Float[np.ndarray, " oth
     best, scale = np.zeros(len(others)), _distance_scale(len(trace))
     for rows, piece, pieces in _pieces(trace.astype(np.float32), others):
         own, theirs = piece[:, ::THINNING], pieces[:, ::THINNING]
-        weights = np.ones(theirs.shape[:2], np.float32)
+        weights: np.ndarray = np.ones(theirs.shape[:2], np.float32)
         for widening in (2, 1):
             squared = _superposed(own, theirs, weights)
             weights = 1 / (1 + squared / (widening * scale) ** 2)
@@ -90,7 +90,7 @@ def _pieces(trace: Trace, others: Sequence[Trace]) -> Iterator[tuple[np.ndarray,
     for length in np.unique(np.minimum(lengths, size)):
         rows = np.flatnonzero(lengths == length if length < size else lengths >= size)
         own = trace[_starts(size, length)[:, None] + np.arange(length)]
-        cut = [others[row][_starts(lengths[row], length)[:, None] + np.arange(length)] for row in rows]
+        cut = [others[row][_starts(lengths[row], length)[:, None] + np.arange(length)] for row in rows.tolist()]
         theirs, owners = np.concatenate(cut).astype(np.float32), np.repeat(rows, list(map(len, cut)))
         for piece in own:
             for start in range(0, len(theirs), BATCH):
