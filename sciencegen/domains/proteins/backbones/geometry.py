@@ -1,4 +1,4 @@
-"""Positions of atoms that follow from the backbone, breaks of a chain, and the handedness of residues.
+"""Dihedral angles, positions of atoms that follow from others, breaks of a chain, and the handedness of residues.
 
 Ideal bond lengths and angles: Engh & Huber 1991, Acta Cryst. A47, 392.
 """
@@ -8,25 +8,55 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float
 
-CARBONYL = 1.231
-"""Ångström: length of the bond of C and O."""
-AMIDE = 1.01
-"""Ångström: length of the bond of N and H."""
-CARBONYL_ANGLE = np.radians(120.1)
-"""Angle of CA, C and O."""
-PEPTIDE_BOND = 2.0
-"""Maximum distance of bonded C and N in ångström; the bond length is 1.33."""
-END_PSI = np.radians(140.0)
-"""Torsion psi of a last residue without a neighbour before it."""
+from sciencegen.domains.proteins.residues import PEPTIDE_BOND
+
+N_CA, CA_C, C_N, C_O = 1.458, 1.525, 1.329, 1.231
+"""Bond lengths in ångström."""
+N_CA_C, CA_C_N, C_N_CA, CA_C_O = 111.2, 116.2, 121.7, 120.8
+"""Bond angles in degrees."""
+N_H = 1.0
+"""Length of the bond of N and H in DSSP, ångström."""
+END_PSI = 140.0
+"""Torsion psi of a last residue without a neighbour before it, degrees."""
 CERTAIN = 0.3
 """Ångström by which a CB must lie on the wrong side of the plane of N, CA and C."""
 
+Coordinates = Float[np.ndarray, "residue 4 3"]
+"""Positions of N, CA, C and O, in ångström."""
 Points = Float[np.ndarray, "residue 3"]
 
 
-def unit(vectors: Float[np.ndarray, "... 3"]) -> Float[np.ndarray, "... 3"]:
+def unit(vectors: Float[np.ndarray, "*point 3"]) -> Float[np.ndarray, "*point 3"]:
     """Vectors of length 1; those of length 0 are unchanged."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
+
+
+def dihedrals(points: Float[np.ndarray, "*angle 4 3"]) -> Float[np.ndarray, "*angle"]:
+    """Dihedral angles of chains of four points, in degrees: atan2(|b| a · (b × c), (a × b) · (b × c)).
+
+    a, b, c are the vectors from each point to the next. The sign is that of IUPAC.
+    """
+    a, b, c = np.moveaxis(np.diff(np.asarray(points, np.float64), axis=-2), -2, 0)
+    normal = np.cross(b, c)
+    sine = np.linalg.norm(b, axis=-1) * (a * normal).sum(-1)
+    return np.degrees(np.arctan2(sine, (np.cross(a, b) * normal).sum(-1)))
+
+
+def place_atoms(
+    a: Float[np.ndarray, "*atom 3"],
+    b: Float[np.ndarray, "*atom 3"],
+    c: Float[np.ndarray, "*atom 3"],
+    length: float,
+    angle: float,
+    dihedral: Float[np.ndarray, "*atom"] | float,
+) -> Float[np.ndarray, "*atom 3"]:
+    """Atoms bonded to c, from internal coordinates: bond length, bond angle with b and c, and dihedral with a, b and c
+    in degrees. Parsons et al. 2005, J. Comput. Chem. 26, 1063 (NeRF)."""
+    along = unit(c - b)
+    normal = unit(np.cross(b - a, along))
+    bend, turn = np.radians(angle), np.radians(dihedral)[..., None]
+    sideways = np.cos(turn) * np.cross(normal, along) + np.sin(turn) * normal
+    return c + length * (np.sin(bend) * sideways - np.cos(bend) * along)
 
 
 def bonded(n: Points, c: Points) -> Bool[np.ndarray, " bond"]:
@@ -37,47 +67,24 @@ def bonded(n: Points, c: Points) -> Bool[np.ndarray, " bond"]:
 def place_oxygens(n: Points, ca: Points, c: Points) -> Points:
     """Carbonyl oxygens: in the plane of CA, C and the next N, opposite to both. A residue that isn't bonded
     to a next one gets the torsion psi of the residue before it."""
-    oxygens = _at_torsion(n, ca, c, _last_psi(n, ca, c) + np.pi)
+    oxygens = place_atoms(n, ca, c, C_O, CA_C_O, _last_psi(n, ca, c) + 180.0)
     joined = np.flatnonzero(bonded(n, c))
     away = unit(c[joined] - ca[joined]) + unit(c[joined] - n[joined + 1])
-    oxygens[joined] = c[joined] + CARBONYL * unit(away)
+    oxygens[joined] = c[joined] + C_O * unit(away)
     return oxygens
 
 
 def _last_psi(n: Points, ca: Points, c: Points) -> Float[np.ndarray, " residue"]:
     """[residue] psi of the residue before, if it is bonded to this one, else `END_PSI`."""
-    before = torsion(n[:-1], ca[:-1], c[:-1], n[1:])
+    before = dihedrals(np.stack([n[:-1], ca[:-1], c[:-1], n[1:]], -2))
     return np.concatenate([[END_PSI], np.where(bonded(n, c), before, END_PSI)])
 
 
-def _at_torsion(n: Points, ca: Points, c: Points, angle: Float[np.ndarray, " residue"]) -> Points:
-    """Oxygens at these torsions N-CA-C-O. Parsons et al. 2005, J. Comput. Chem. 26, 1063 (NeRF)."""
-    along = unit(c - ca)
-    normal = unit(np.cross(ca - n, along))
-    across = np.cross(normal, along)
-    bend = np.sin(CARBONYL_ANGLE)
-    direction = (
-        -np.cos(CARBONYL_ANGLE) * along
-        + bend * np.cos(angle)[:, None] * across
-        + bend * np.sin(angle)[:, None] * normal
-    )
-    return c + CARBONYL * direction
-
-
-def torsion(a: Points, b: Points, c: Points, d: Points) -> Float[np.ndarray, " residue"]:
-    """Torsion angles of four points in radians, by the sign of IUPAC."""
-    middle = unit(c - b)
-    first = (a - b) - np.einsum("ix,ix->i", a - b, middle)[:, None] * middle
-    second = (d - c) - np.einsum("ix,ix->i", d - c, middle)[:, None] * middle
-    return np.arctan2(np.einsum("ix,ix->i", np.cross(middle, first), second), np.einsum("ix,ix->i", first, second))
-
-
-def place_hydrogens(n: Points, ca: Points, c: Points) -> Points:
-    """Hydrogens of the amide groups, opposite to the C before and to CA; NaN where no C is bonded before."""
+def place_hydrogens(n: Points, c: Points, o: Points) -> Points:
+    """Hydrogens of the amide groups, opposite to the C=O before, as in DSSP; NaN where no C is bonded before."""
     hydrogens = np.full_like(n, np.nan)
     joined = np.flatnonzero(bonded(n, c)) + 1
-    away = unit(unit(n[joined] - c[joined - 1]) + unit(n[joined] - ca[joined]))
-    hydrogens[joined] = n[joined] + AMIDE * away
+    hydrogens[joined] = n[joined] + N_H * unit(c[joined - 1] - o[joined - 1])
     return hydrogens
 
 
@@ -92,9 +99,3 @@ def is_dextro(n: Points, ca: Points, c: Points, beta: Points) -> Bool[np.ndarray
     normal = unit(np.cross(ca - n, c - ca))
     with np.errstate(invalid="ignore"):
         return np.einsum("ix,ix->i", beta - ca, normal) > CERTAIN
-
-
-def radius_of_gyration(trace: Points) -> float:
-    """Root mean square distance of the alpha carbons from their centre, in ångström."""
-    centred = trace.astype(np.float64) - trace.mean(0, dtype=np.float64)
-    return float(np.sqrt(np.square(centred).sum(1).mean()))

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from sciencegen.domains.proteins.backbones.geometry import radius_of_gyration
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.backbones.secondary_structure import COIL, HELIX, STRAND, secondary_structure
+from sciencegen.domains.proteins.backbones.shape import expected_radius, radius_of_gyration
 from sciencegen.errors import unknown_name
 from sciencegen.items import Property
 
@@ -29,11 +29,6 @@ PROPERTIES: dict[str, Property] = {
 SHARES = {"helix": HELIX, "strand": STRAND, "coil": COIL}
 
 
-def globule_radius(count: int) -> float:
-    """Radius of gyration of a globular chain in ångström. Skolnick et al. 1997, J. Mol. Biol. 265, 217."""
-    return 2.2 * count**0.38
-
-
 def measure(items: Sequence[Backbone], names: Sequence[str]) -> Float[np.ndarray, "item property"]:
     """[item property] of computed properties."""
     for name in names:
@@ -44,7 +39,7 @@ def measure(items: Sequence[Backbone], names: Sequence[str]) -> Float[np.ndarray
 
 def _row(item: Backbone, names: Sequence[str]) -> list[float]:
     structure = secondary_structure(item.coordinates) if set(SHARES) & set(names) else ""
-    radius = radius_of_gyration(item.trace)
+    radius = radius_of_gyration(item.coordinates)
     found = {name: structure.count(letter) / len(item) for name, letter in SHARES.items()}
-    found |= {"length": len(item), "rg": radius, "rg_ratio": radius / globule_radius(len(item))}
+    found |= {"length": len(item), "rg": radius, "rg_ratio": radius / expected_radius(len(item))}
     return [found[name] for name in names]

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 
 from sciencegen.batch import Batch
+from sciencegen.domains.proteins.backbones.bond_geometry import ca_clashes
 from sciencegen.domains.proteins.backbones.geometry import bonded, place_oxygens
 from sciencegen.domains.proteins.backbones.items import Backbone, backbone, parse_text
 from sciencegen.domains.recipes import Representation
@@ -23,8 +24,6 @@ from sciencegen.runs import check_format
 LENGTH = "length"
 LONGEST = 256
 """Maximum number of residues: the cost of a step grows with the square."""
-CLASH = 3.4
-"""Ångström: alpha carbons that aren't neighbours lie farther apart."""
 BANDWIDTH = 8.0
 """Residues: standard deviation of the kernel that smooths the distribution of lengths."""
 PRIOR_CHAINS = 10.0
@@ -192,9 +191,7 @@ def why_broken(item: Backbone) -> Refusal | None:
 
 def clashes(item: Backbone) -> bool:
     """Whether two alpha carbons that aren't neighbours are too close."""
-    trace = item.trace.astype(np.float64)
-    apart = np.linalg.norm(trace[:, None] - trace, axis=-1)
-    return bool((apart[np.triu_indices(len(trace), 2)] < CLASH).any())
+    return ca_clashes(item.coordinates) > 0
 
 
 def _built(places: Float[np.ndarray, "residue 3 3"]) -> Backbone | Refusal:

@@ -1,15 +1,16 @@
-"""Backbones with ideal geometry: helices, hairpins and random coils, built from torsions; and the hold-out's files."""
+"""Backbones for tests: ideal ones, built from torsions, random ones, and moved ones, as arrays and as items."""
 
 from __future__ import annotations
 
 from functools import cache
-from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
-from sciencegen.domains.proteins.backbones.geometry import place_oxygens, unit
+from sciencegen.domains.proteins.backbones.geometry import place_oxygens
 from sciencegen.domains.proteins.backbones.items import Backbone, backbone
+from sciencegen.domains.proteins.backbones.torsions import backbone_of
 from sciencegen.items import Refusal
 from tests.domains.proteins.conftest import SHARED
 
@@ -18,28 +19,29 @@ DATA = SHARED / "proteins"
 needs_structures = pytest.mark.skipif(not (DATA / "structures").is_dir(), reason="needs the hold-out structures")
 needs_backbones = pytest.mark.skipif(not (DATA / "backbones.npz").is_file(), reason="needs the table of backbones")
 HELIX, STRAND = (-57.0, -47.0), (-120.0, 130.0)
+MIRROR = np.array([1.0, 1.0, -1.0])
 
 
-def built(torsions, sequence="", name="built", mirrored=False) -> Backbone:
+def helix(size: int = 20) -> np.ndarray:
+    return backbone_of(np.full(size, HELIX[0]), np.full(size, HELIX[1]))
+
+
+def random_backbone(size: int, seed: int = 0) -> np.ndarray:
+    return backbone_of(*np.random.default_rng(seed).uniform(-180, 180, (2, size)))
+
+
+def moved(places: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Rotated at random and translated by (10, -20, 30) Å."""
+    return places @ Rotation.random(rng=seed).as_matrix().T + np.array([10.0, -20.0, 30.0])
+
+
+def built(torsions, sequence="", name="built") -> Backbone:
     """A chain with these torsions (phi, psi) in degrees and ideal bonds; omega is 180."""
-    places = [np.array(one, float) for one in ((0, 0, 0), (1.458, 0, 0), (2.009, 1.420, 0))]
-    for (_, psi), (phi, _) in pairwise(torsions):
-        for length, angle, torsion in ((1.329, 116.6, psi), (1.458, 121.7, 180.0), (1.525, 111.0, phi)):
-            places.append(_next(places[-3:], length, np.radians(angle), np.radians(torsion)))
-    atoms = np.stack(places).reshape(-1, 3, 3)
-    atoms = atoms * (1, 1, -1) if mirrored else atoms
-    oxygens = place_oxygens(*atoms.swapaxes(0, 1))
-    item = backbone(np.concatenate([atoms, oxygens[:, None]], 1), sequence, name=name)
+    places = backbone_of(*np.array(torsions).T)
+    places[:, 3] = place_oxygens(*places[:, :3].swapaxes(0, 1))
+    item = backbone(places, sequence, name=name)
     assert not isinstance(item, Refusal)
     return item
-
-
-def _next(last, length, angle, torsion):
-    a, b, c = last
-    along = unit(c - b)
-    normal = unit(np.cross(b - a, along))
-    across = np.cross(normal, along)
-    return c + length * (-np.cos(angle) * along + np.sin(angle) * (np.cos(torsion) * across + np.sin(torsion) * normal))
 
 
 def random_chain(seed: int, count: int) -> Backbone:

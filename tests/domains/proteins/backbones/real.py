@@ -3,6 +3,7 @@
 from functools import cache
 
 import numpy as np
+import pytest
 
 from sciencegen.domains.proteins.backbones.reading import read_backbones
 from tests.domains.proteins.backbones.examples import DATA
@@ -31,8 +32,26 @@ def known_structure(count):
     return list(_rows(count))
 
 
+@cache
+def native_file():
+    """The table of backbones; without it the test is skipped."""
+    path = DATA / "backbones.npz"
+    if not path.exists():
+        pytest.skip(f"native chains are absent: {path}")
+    with np.load(path, allow_pickle=False) as stored:
+        return dict(stored)
+
+
+def natives(count):
+    """Evenly spaced native chains, with the secondary structure that DSSP assigned, in its own letters."""
+    stored = native_file()
+    rows = np.linspace(0, len(stored["length"]) - 1, count).astype(int)
+    offset = stored["offset"]
+    return [(stored["xyz"][offset[row] : offset[row + 1]] / 100.0, str(stored["dssp"][row])) for row in rows]
+
+
 def _rows(count):
-    table = np.load(DATA / "backbones.npz")
+    table = native_file()
     rows = np.flatnonzero(table["globular"] & table["rep30"])
     xyz, offset, letters = table["xyz"], table["offset"], table["dssp"]
     for row in rows[:: len(rows) // count][:count]:
