@@ -12,8 +12,8 @@ from jaxtyping import Float
 from sciencegen.domains.base import Regression
 from sciencegen.domains.capabilities import Form, Structures
 from sciencegen.domains.oracles import property_oracles
-from sciencegen.domains.properties import property_metrics
 from sciencegen.domains.proteins import DOMAIN as PROTEINS
+from sciencegen.domains.proteins.backbones.evaluation import REFERENCE_SETS, evaluate
 from sciencegen.domains.proteins.backbones.files import ITEMS, SIDECAR, read
 from sciencegen.domains.proteins.backbones.items import Backbone, parse_text
 from sciencegen.domains.proteins.backbones.properties import PROPERTIES, measure
@@ -25,9 +25,6 @@ from sciencegen.domains.proteins.residue_atoms import UNKNOWN
 from sciencegen.domains.proteins.structure_sequences import STRUCTURE_FORMATS
 from sciencegen.items import Refusal
 from sciencegen.scoring.oracles import Oracle, OracleAround, Score
-
-COMPARED = ("length", "helix", "strand", "coil", "rg_ratio")
-"""Properties whose distributions `evaluate` compares."""
 
 
 def sequence_of(item: Backbone) -> str:
@@ -75,7 +72,7 @@ DOMAIN = replace(
     similarity=SIMILARITY,
     oracles=property_oracles(ITEMS, PROPERTIES, measure, SIMILARITY, OF_SEQUENCES, "backbone", NOT_GOALS),
     regression=Regression(features=features),
-    evaluate=property_metrics(ITEMS, measure, COMPARED, SIMILARITY),
+    evaluate=evaluate,
     render=render,
     moves=None,
     variants=None,
@@ -83,7 +80,7 @@ DOMAIN = replace(
     sidecar=SIDECAR,
     structures=Structures(records=records),
     pictures=PICTURES,
-    reference_sets=None,
+    reference_sets=REFERENCE_SETS,
     form=Form(plain=sequence_of, adapt_oracle=SequenceOracle, holds=holds_backbones, own_key=True),
     forms={},
 )
