@@ -1,18 +1,33 @@
 # `make design`: from nothing to a ranked shortlist of molecules with its report. `make test`: every check.
-# Both set up .venv first. Without a GPU, run `make cpu` before: it installs torch's CPU build, a tenth of the size.
+# `make fuzz`: damaged inputs at every border (CASES=10000 for the full count, SEED=1, BORDERS="molecules goals").
+# `make kills`: commands killed at random moments. `make artefacts`: files of this version for the tests of later ones.
+# All set up .venv first. Without a GPU, run `make cpu` before: it installs torch's CPU build, a tenth of the size.
+#
+# `make constraints`: the newest versions of all libraries, written to constraints.txt. `make constrained`: the tests with
+# these versions. `make oldest`: the tests with the oldest versions that pyproject.toml allows. Each of these three installs
+# into a fresh environment in a temporary folder, several gigabytes in size. `make licences`: docs/licences.md.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+TESTS ?= -n 2 --dist loadfile --no-loadscope-reorder
+FRESH = set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT INT TERM; $(PYTHON) -m venv "$$folder"; \
+	install() { "$$folder/bin/python" -m pip install --quiet "$$@"; }; install --upgrade pip
 
-.PHONY: design test lint types cpu clean
+CASES ?= 1000
+SEED ?= 0
+
+.PHONY: design test fuzz kills lint types cpu constraints constrained oldest licences artefacts clean
 
 design: $(INSTALLED)
 	$(BIN)/sciencegen run molecules
 
 test: lint types
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest $(TESTS)
+
+fuzz: $(INSTALLED)
+	$(BIN)/python -W ignore -m tests.fuzz --cases $(CASES) --seed $(SEED) $(BORDERS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -20,6 +35,12 @@ lint: $(INSTALLED)
 
 types: $(INSTALLED)
 	$(BIN)/mypy
+
+kills: $(INSTALLED)
+	$(BIN)/python -m tests.kills
+
+artefacts: $(INSTALLED)
+	$(BIN)/python tests/golden.py artefacts
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, found " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -32,6 +53,21 @@ $(INSTALLED): pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
 	touch $@
+
+constraints:
+	$(FRESH); install '.[dev]'; "$$folder/bin/python" -m tests.versions installed > "$$folder/constraints.txt"; \
+	cp "$$folder/constraints.txt" constraints.txt
+
+constrained:
+	$(FRESH); install -c constraints.txt -e '.[dev]'; "$$folder/bin/python" -m pytest $(TESTS)
+
+oldest:
+	$(FRESH); $(PYTHON) -m tests.versions oldest > "$$folder/oldest.txt"; \
+	install -c "$$folder/oldest.txt" -e '.[dev]'; "$$folder/bin/python" -m pytest $(TESTS)
+
+licences: $(INSTALLED)
+	$(BIN)/python -m tests.licences > $(VENV)/licences.md
+	cp $(VENV)/licences.md docs/licences.md
 
 clean:
 	rm -rf $(VENV) build dist .snakemake

@@ -14,7 +14,6 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from sciencegen.errors import ConfigError
@@ -66,7 +65,7 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """
     path = Path(path)
     made = make_folder(path.parent)
-    for left in _abandoned(path):
+    for left in abandoned(path):
         with suppress(OSError):
             left.unlink()
     temporary = temporary_sibling(path)
@@ -194,7 +193,7 @@ def process_is_alive(pid: int) -> bool:
     return True
 
 
-def _abandoned(path: Path) -> list[Path]:
+def abandoned(path: Path) -> list[Path]:
     """What killed processes left of files or folders that should have become `path`."""
     start, end = f".{path.name}.", ".tmp"
     with suppress(OSError), os.scandir(path.parent) as entries:
@@ -205,7 +204,7 @@ def _abandoned(path: Path) -> list[Path]:
 
 def _sweep_abandoned(path: Path) -> None:
     """Restore a folder that a killed replacement had moved aside, and remove incomplete folders of dead processes."""
-    for left in _abandoned(path):
+    for left in abandoned(path):
         if not path.exists() and (left / COMPLETE).exists():
             left.rename(path)
         else:
@@ -226,11 +225,16 @@ def sha256_of(path: str | Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+TRIAL = "trial"
+"""The name of the temporary folder of `check_writable`, without its owner."""
+
+
 def check_writable(path: str | Path, setting: str) -> None:
     """Raise an error if no file or folder can be made at `path`, before minutes of work for it.
 
     It is tested by writing, since nothing else detects all problems (the length of names, a read-only disk, a file in
-    place of a folder): in a temporary folder, with the longest name of the files next to an output.
+    place of a folder): in a temporary folder, with the longest name of the files next to an output. Those that killed
+    processes left are removed.
     """
     place = Path(path).absolute()
     if not place.name:
@@ -239,10 +243,15 @@ def check_writable(path: str | Path, setting: str) -> None:
         there = next(folder for folder in place.parents if folder.exists())
         if not there.is_dir():
             raise ConfigError(f"Expected a folder at {there}, found a file. Pass another {setting}.")
-        with TemporaryDirectory(prefix=".", dir=there) as trial:
-            tried = Path(trial) / temporary_sibling(place.with_name(f"{place.name}.rejects.csv")).relative_to(there)
-            tried.parent.mkdir(parents=True, exist_ok=True)
+        for left in abandoned(there / TRIAL):
+            shutil.rmtree(left, ignore_errors=True)
+        trial = temporary_sibling(there / TRIAL)
+        try:
+            tried = trial / temporary_sibling(place.with_name(f"{place.name}.rejects.csv")).relative_to(there)
+            tried.parent.mkdir(parents=True)
             tried.touch()
+        finally:
+            shutil.rmtree(trial, ignore_errors=True)
     except OSError as error:
         raise ConfigError(
             f"Expected a place for {setting} that can be written to, got {path}: {error.strerror}. "

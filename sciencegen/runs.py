@@ -32,6 +32,9 @@ __all__ = [
 FORMAT_VERSION = 1
 """Of run folders, shipped weights and prepared datasets. A reader accepts this version and every older one."""
 
+LOCK = ".lock"
+"""The file in a run folder that is locked while a call works there."""
+
 LIBRARIES = ("numpy", "torch", "lightning", "rdkit", "selfies", "scikit-learn", "pyarrow", "botorch", "cma")
 
 
@@ -170,7 +173,7 @@ class RunFolder:
         The operating system releases the lock of any process that ends, so a killed run never blocks the next one. The
         file's text is used only in the error message.
         """
-        path = self.path / ".lock"
+        path = self.path / LOCK
         handle = _acquire(path)
         try:
             handle.truncate(0)

@@ -17,7 +17,7 @@ MOST_ROWS = 2000
 
 
 def cut(content: bytes, chooser: Random) -> bytes:
-    return content[: chooser.randrange(1, len(content))]
+    return content[: chooser.randrange(1, max(2, len(content)))]
 
 
 def flipped(content: bytes, chooser: Random) -> bytes:

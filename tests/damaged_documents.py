@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -19,16 +20,16 @@ def damages(content: bytes, name: str, seed: int, count: int) -> Iterator[bytes]
     """Damaged contents of a file: whole kinds first, then `count` random ones."""
     rng = np.random.default_rng(seed)
     yield from (b"", b"\xff\xfe\x00", content[: len(content) // 2], b"[" * 3000, b"[]", b"3")
-    parsed = _parsed(content, name)
+    document, chooser = parsed(content, name), Random(seed)
     for _ in range(count):
-        if parsed is None or rng.random() < 0.4:
+        if document is None or rng.random() < 0.4:
             yield _bytes_changed(content, rng)
         else:
-            changed = _value_changed(copy.deepcopy(parsed), rng)
+            changed = value_changed(copy.deepcopy(document), chooser)
             yield (json.dumps(changed) if name.endswith(".json") else yaml.safe_dump(changed)).encode()
 
 
-def _parsed(content: bytes, name: str) -> Any:
+def parsed(content: bytes, name: str) -> Any:
     if name.endswith(".json"):
         return json.loads(content)
     return yaml.safe_load(content) if name.endswith(".yaml") else None
@@ -41,17 +42,20 @@ def _bytes_changed(content: bytes, rng: np.random.Generator) -> bytes:
     return bytes(changed[: rng.integers(len(changed))] if rng.random() < 0.3 else changed)
 
 
-def _value_changed(parsed: Any, rng: np.random.Generator) -> Any:
-    """With one value, at any depth, deleted or replaced."""
-    holders = list(_holders(parsed))
+def value_changed(document: Any, chooser: Random, others: Sequence[Any] = OTHERS) -> Any:
+    """With one value, at any depth, deleted or replaced, or with a new key."""
+    holders = list(_holders(document))
     if not holders:
-        return OTHERS[rng.integers(len(OTHERS))]
-    holder, key = holders[rng.integers(len(holders))]
-    if rng.random() < 0.2:
+        return chooser.choice(others)
+    holder, key = chooser.choice(holders)
+    kind = chooser.random()
+    if kind < 0.2:
         del holder[key]
+    elif kind < 0.3 and isinstance(holder, dict):
+        holder[f"{key}x"] = holder.pop(key) if kind < 0.25 else copy.deepcopy(chooser.choice(others))
     else:
-        holder[key] = OTHERS[rng.integers(len(OTHERS))]
-    return parsed
+        holder[key] = copy.deepcopy(chooser.choice(others))
+    return document
 
 
 def _holders(value: Any) -> Iterator[tuple[Any, Any]]:

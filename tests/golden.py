@@ -4,7 +4,8 @@
     python tests/golden.py compare golden.json           # run again; list what changed; exit code 1 if anything did
     python tests/golden.py compare golden.json --only propose --keep /tmp/new    # some entries; keep their files
     python tests/golden.py list                          # the entries, their commands and Python calls
-    python tests/golden.py artefacts FOLDER              # write config, models, journal and data of today's code
+    python tests/golden.py artefacts                     # write config, models, journal and data of the version in work
+    python tests/golden.py artefacts FOLDER              # the same into another folder
     python tests/golden.py load FOLDER                   # check that today's code still uses such a folder
 
 `PYTHONPATH=OTHER_CHECKOUT` runs another version of the package. Digests hold on one machine with one set of libraries,
@@ -24,6 +25,9 @@ from golden_record import artefacts
 from golden_record.digests import Digests
 from golden_record.entries import ENTRIES
 from golden_record.record import compare, machine, needed, record_entries
+
+OLD = Path(__file__).parent / "old_artefacts"
+"""A folder for each version."""
 
 
 def _record(names: Sequence[str], keep: str | None) -> dict[str, Digests]:
@@ -51,13 +55,14 @@ def main() -> int:
         for name in names:
             print(f"{name}\n    " + ENTRIES[name].replace("\n", "\n    "))
         return 0
-    if chosen.path is None:
-        parser.error("expected a path")
     if chosen.mode == "artefacts":
         left_out = () if chosen.large else artefacts.LARGE
-        return artefacts.write(
-            Path(chosen.path), [name for name in artefacts.MADE if name not in left_out and asked(name)]
+        place = (
+            Path(chosen.path) if chosen.path else artefacts.place_of_version(Path(__file__).parent / "old_artefacts")
         )
+        return artefacts.write(place, [name for name in artefacts.MADE if name not in left_out and asked(name)])
+    if chosen.path is None:
+        parser.error("expected a path")
     if chosen.mode == "load":
         return artefacts.load(Path(chosen.path))
     wanted = needed(names)

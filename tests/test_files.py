@@ -93,6 +93,23 @@ def test_what_a_killed_process_left_is_swept_by_the_next_one_that_writes_the_sam
     assert {one.name for one in tmp_path.iterdir()} == {"x.csv", alive.name, unknown.name, elsewhere.name}
 
 
+TRYING = """
+import os, signal, sys
+from pathlib import Path
+from sciencegen.files import check_writable
+Path.touch = lambda self: os.kill(os.getpid(), signal.SIGKILL)
+check_writable(sys.argv[1], "`output`")
+"""
+
+
+def test_what_a_killed_check_left_is_swept_by_the_next_one(tmp_path):
+    path = tmp_path / "x.csv"
+    subprocess.run([sys.executable, "-c", TRYING, str(path)], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    check_writable(path, "`output`")
+    assert list(tmp_path.iterdir()) == []
+
+
 TURNS = """
 import fcntl, sys
 from pathlib import Path

@@ -192,6 +192,8 @@ def read_latents(path: Path, size: int) -> np.ndarray:
     with reading("an .npz with an array `latent`, as encode makes it,", path):
         content = np.load(path, allow_pickle=False)
         latents = content if isinstance(content, np.ndarray) else content["latent"]
+        if not isinstance(latents, np.ndarray):  # a member of an .npz that is no array is read as bytes
+            raise TypeError("'latent' is no array")
     return check_latents(latents, size, str(path))
 
 

@@ -155,6 +155,7 @@ def train_model(
     identity = identity_of(domain, data, column, chosen) | defaults_of(domain, chosen)
     path = Path(folder or Path("runs") / run_name(identity, domain))
     if os.path.isdir(path) and not force and _is_finished(run := RunFolder(path), identity):
+        training_folder.sweep(run)
         log(f"{path} is finished already; `force` trains it again")
         return Trained(path, run.read_json(models.METRICS))
     check_writable(path / IDENTITY, "`output`")
@@ -246,6 +247,7 @@ def _distill(plan: Plan, run: RunFolder, model: LatentModel, held: TrainingData,
         place = run if last else RunFolder(training_folder.halving_folder(run.path, steps))
         if place.has(models.WEIGHTS):
             model = models.load_model(plan.domain, place.path, "cpu").model
+            training_folder.drop_checkpoints(place)  # of a call that was killed before it did so
             continue
         log(f"from {2 * steps} steps to {steps}")
         halving = Distillation(cast("nn.Module", model), steps)

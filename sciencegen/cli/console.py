@@ -22,12 +22,18 @@ FIRST_S, SILENCE_S = 2.0, 20.0
 
 
 def say(message: str, style: str = "", names_keys: bool = False) -> None:
-    """Print a line to stderr. Settings in it are shown as flags, unless it names keys of a config (`names_keys`)."""
+    """Print a line to stderr. Settings in it are shown as flags, unless it names keys of a config (`names_keys`).
+    Control characters are escaped, since a message may quote a file."""
     from rich.console import Console
 
     notes.record(message)
     shown = message if names_keys or "`" not in message else in_flags(message)
-    Console(stderr=True, highlight=False).print(shown, style=style, markup=False, soft_wrap=True)
+    Console(stderr=True, highlight=False).print(_visible(shown), style=style, markup=False, soft_wrap=True)
+
+
+def _visible(text: str) -> str:
+    shown = (mark if mark.isprintable() or mark in "\n\t" else mark.encode("unicode_escape").decode() for mark in text)
+    return "".join(shown)
 
 
 def summarize(summary: Mapping[str, Any], output: str, as_json: bool) -> None:

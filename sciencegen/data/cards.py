@@ -348,7 +348,7 @@ def read_card(path: Path) -> Card:
     if not isinstance(content, dict) or "folder" in content:
         raise ConfigError(f"Expected the keys of a dataset card in {path}, found {str(content)[:80]}.")
     try:
-        return Card(**content, folder=path.parent)
+        return Card.model_validate({**content, "folder": path.parent})
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise ConfigError(f"Expected a valid dataset card in {path}, found {problems}.") from error

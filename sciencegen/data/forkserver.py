@@ -43,6 +43,7 @@ class Forkserver:
             stdin=subprocess.DEVNULL,
             stdout=sys.__stderr__ if _has_descriptor(sys.__stderr__) else subprocess.DEVNULL,
             env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(_search_path())},
+            cwd="/",  # the calling process may leave its folder and remove it, and libraries don't load without one
             start_new_session=True,
         )
         theirs.close()
@@ -98,7 +99,7 @@ def _has_descriptor(stream: IO[str] | None) -> bool:
 
 
 def _search_path() -> list[str]:
-    return [entry or os.getcwd() for entry in sys.path]
+    return list(map(os.path.abspath, sys.path))
 
 
 def serve(descriptor: int) -> None:

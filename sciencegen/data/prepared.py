@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from jaxtyping import Int
 
+from sciencegen.data.damage import reading
 from sciencegen.data.itemtable import NAME
 from sciencegen.errors import DataError, IncompatibleError, unknown_name
 
@@ -70,7 +72,7 @@ class PreparedDataset:
         try:
             summary = json.loads((path / SUMMARY).read_text(encoding="utf-8"))
             version = summary["format_version"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
             raise IncompatibleError(f"Expected a dataset summary in {path / SUMMARY}, found something else.") from error
         if not isinstance(version, int):
             raise IncompatibleError(f"Expected a format version in {path / SUMMARY}, found {version!r}.")
@@ -78,6 +80,8 @@ class PreparedDataset:
             raise IncompatibleError(
                 f"Expected dataset format {DATASET_FORMAT} or older in {path}, found {version}: upgrade sciencegen."
             )
+        with reading("a dataset summary, as `sciencegen datasets prepare` writes it,", path / SUMMARY):
+            _check_summary(summary)
         return cls(path, summary, limit)
 
     def __len__(self) -> int:
@@ -111,7 +115,7 @@ class PreparedDataset:
 
     def items(self, split: str | None = None) -> ItemColumn:
         """The texts of a split (all of them for None), in the order of the source."""
-        return ItemColumn(self._columns(["item"], split)["item"])
+        return self._texts("item", split)
 
     def names(self, split: str | None = None) -> ItemColumn:
         """The names of a split's items in the source, "" for items without a name. All are "" in data prepared by
@@ -119,9 +123,16 @@ class PreparedDataset:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        if NAME not in pq.read_schema(self.items_path).names:
-            return ItemColumn(pa.array([""] * self.count(split), pa.string()))
-        return ItemColumn(self._columns([NAME], split)[NAME])
+        with self._reading():
+            named = NAME in pq.read_schema(self.items_path).names
+        return self._texts(NAME, split) if named else ItemColumn(pa.array([""] * self.count(split), pa.string()))
+
+    def _texts(self, name: str, split: str | None) -> ItemColumn:
+        column = self._columns([name], split)[name]
+        with self._reading():
+            if str(column.type) != "string" or column.null_count:
+                raise TypeError(f"the column '{name}' is {column.type} with {column.null_count} empty cells, not texts")
+            return ItemColumn(column)
 
     def values(self, split: str | None = None, names: Sequence[str] | None = None) -> np.ndarray:
         """[item property] float32, NaN = missing; `names` picks and orders the columns (default `property_names`)."""
@@ -131,23 +142,21 @@ class PreparedDataset:
                 raise unknown_name("property", name, self.property_names)
         values = np.empty((self.count(split), len(names)), np.float32)
         for index, name in enumerate(names):  # one column at a time: half the memory of a whole table
-            values[:, index] = self._columns([name], split)[name].to_numpy()
+            column = self._columns([name], split)[name]
+            with self._reading():
+                values[:, index] = column.to_numpy()
         return values
 
     def tokens(self, split: str | None = None) -> tuple[np.ndarray, np.ndarray]:
         """(flat int16, offsets int64): item i is flat[offsets[i] : offsets[i + 1]]."""
         if not self.encoded:
             raise DataError(f"Expected encoded items in {self.path}, found none: prepare it with an encoding.")
-        chunks = self._columns(["tokens"], split)["tokens"].chunks
-        flat = [chunk.flatten().to_numpy() for chunk in chunks]
-        lengths = [np.diff(chunk.offsets.to_numpy()) for chunk in chunks]
-        offsets = np.concatenate([[0], *[np.cumsum(one, dtype=np.int64) for one in lengths]])
-        starts = np.cumsum([0, *map(len, flat)])
-        position = 1
-        for start, one in zip(starts, lengths, strict=False):
-            offsets[position : position + len(one)] += start
-            position += len(one)
-        return (np.concatenate(flat) if flat else np.empty(0, np.int16)), offsets.astype(np.int64)
+        column = self._columns(["tokens"], split)["tokens"]
+        with self._reading():
+            return _joined(column.chunks)
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return reading("the items of a prepared dataset", self.items_path)
 
     def _columns(self, names: list[str], split: str | None) -> pa.Table:
         import pyarrow.parquet as pq
@@ -155,8 +164,42 @@ class PreparedDataset:
         if split is not None and split not in self.splits:
             raise unknown_name("split", split, self.splits)
         filters = None if split is None else [("split", "==", split)]
-        if self.limit is None:
-            return pq.read_table(self.items_path, columns=names, filters=filters)
-        limited = pq.read_table(self.items_path, columns=[*names, "split"], filters=filters)
-        splits = limited["split"].to_pandas()
-        return limited.filter((splits.groupby(splits).cumcount() < self.limit).to_numpy()).select(names)
+        with self._reading():
+            if self.limit is None:
+                table = pq.read_table(self.items_path, columns=names, filters=filters)
+            else:
+                limited = pq.read_table(self.items_path, columns=[*names, "split"], filters=filters)
+                splits = limited["split"].to_pandas()
+                table = limited.filter((splits.groupby(splits).cumcount() < self.limit).to_numpy()).select(names)
+            if table.num_rows != self.count(split):
+                raise ValueError(f"{table.num_rows} rows, where {SUMMARY} counts {self.count(split)}")
+            return table
+
+
+def _joined(chunks: Sequence[pa.ListArray]) -> tuple[np.ndarray, np.ndarray]:
+    """The values of lists, and the offset of each list in them."""
+    flat = [chunk.flatten().to_numpy() for chunk in chunks]
+    lengths = [np.diff(chunk.offsets.to_numpy()) for chunk in chunks]
+    offsets = np.concatenate([[0], *[np.cumsum(one, dtype=np.int64) for one in lengths]])
+    starts = np.cumsum([0, *map(len, flat)])
+    position = 1
+    for start, one in zip(starts, lengths, strict=False):
+        offsets[position : position + len(one)] += start
+        position += len(one)
+    return (np.concatenate(flat) if flat else np.empty(0, np.int16)), offsets.astype(np.int64)
+
+
+def _check_summary(summary: Mapping[str, Any]) -> None:
+    """Raise a ValueError for a summary whose counts or columns are of another kind."""
+    counts = summary["counts"]
+    numbers = {**counts["splits"], **{name: counts[name] for name in ("rows", "usable", "refused", "duplicates")}}
+    for name, count in numbers.items():
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise ValueError(f"the count '{name}' is {count!r}")
+    for part in ("properties", "columns"):
+        if not isinstance(summary[part], dict) or not all(isinstance(one, dict) for one in summary[part].values()):
+            raise ValueError(f"'{part}' is no mapping of statistics by name")
+    if not isinstance(summary["encoded"], bool):
+        raise ValueError(f"'encoded' is {summary['encoded']!r}")
+    if not isinstance(summary.get("context") or {}, dict):
+        raise ValueError("'context' is no mapping")

@@ -66,6 +66,6 @@ def find_column(names: Sequence[str], accepted: Sequence[str], column: str | Non
     found = ", ".join(repr(name[:60]) for name in names[:30]) + (", ..." if len(names) > 30 else "")
     raise NoItemColumn(
         f"Expected column {expected} in {source}, found {found}. "
-        f"Pass `column` {guess or names[0][:60]} (the column that holds the items), or add a header line.",
+        f"Pass `column` {(guess or names[0])[:60]} (the column that holds the items), or add a header line.",
         names,
     )

@@ -282,10 +282,15 @@ def _parquet_rows(file: pq.ParquetFile, path: Path, names: Sequence[str], column
                     line,
                     next((text for text in texts if text), ""),
                     {name: float(number) for name, number in parsed.items() if math.isfinite(number)},
-                    cells_of[named[0]][row] if named else "",
+                    _name(cells_of[named[0]][row]) if named else "",
                     {name: str(number) for name, number in parsed.items() if math.isinf(number)},
                     {name: cells_of[at][row] for name, at in columns.cells.items()},
                 )
+
+
+def _name(cell: str | float | None) -> str:
+    """The name of an item as text, also from a column of numbers."""
+    return "" if cell is None or cell != cell else str(cell)
 
 
 def _cells(column: pa.ChunkedArray, numeric: bool) -> list:

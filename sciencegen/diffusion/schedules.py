@@ -202,7 +202,7 @@ class Learned(nn.Module):
         self.height = nn.Parameter(torch.full((width,), -4.0 - math.log(width)))
 
     def forward(self, time: Float[Tensor, " time"]) -> Float[Tensor, " time"]:
-        ends = self._raw(time.new_tensor([0.0, 1.0]))
+        ends = self._raw(torch.tensor([0.0, 1.0], dtype=time.dtype, device=time.device))
         done = (self._raw(time) - ends[0]) / (ends[1] - ends[0])
         return self.log_snr_max + (self.log_snr_min - self.log_snr_max) * done
 

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from sciencegen.errors import ConfigError
 from sciencegen.networks.mlp import MLP
@@ -88,7 +89,9 @@ class BottleneckEncoder(nn.Module):
     def forward(
         self, tokens: Int[Tensor, "batch position"], mask: Bool[Tensor, "batch position"]
     ) -> Float[Tensor, "batch feature"]:
-        states, _ = self.recurrent(self.token(tokens))
+        # packed, so that the direction that begins at the end doesn't begin in the padding
+        packed = pack_padded_sequence(self.token(tokens), mask.sum(1).cpu(), batch_first=True, enforce_sorted=False)
+        states, _ = pad_packed_sequence(self.recurrent(packed)[0], batch_first=True, total_length=tokens.shape[1])
         query = self.query[None].expand(len(tokens), -1, -1)
         attended = attention(query, self.key(states), self.value(states), self.sizes.heads, mask).flatten(1)
         return torch.cat([attended, self.mix(attended)], 1)

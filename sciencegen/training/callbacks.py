@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypedDict
 
 import lightning
 import torch
@@ -29,8 +30,9 @@ Progress = Callable[[int, int, dict[str, float]], None]
 """(steps done, total steps, latest terms)."""
 
 
-def save_checkpoint(module: TrainedModule, path: Path) -> None:
-    """Save everything that the next step depends on: tensors and numbers, which can be loaded with weights_only."""
+def save_checkpoint(module: TrainedModule, path: Path, log: LogState) -> None:
+    """Save everything that the next step and the next row of the log depend on: tensors and numbers, which can be
+    loaded with weights_only."""
     optimizer = module.optimizers()
     assert not isinstance(optimizer, list)  # `configure_optimizers` makes one
     state = {
@@ -38,9 +40,17 @@ def save_checkpoint(module: TrainedModule, path: Path) -> None:
         "model": module.model.state_dict(),
         "average": module.average,
         "optimizer": optimizer.optimizer.state_dict(),
+        "log": log,
     }
     with atomic_write(path, "wb") as handle:
         torch.save(state, handle)
+
+
+class LogState(TypedDict):
+    """Sums of the loss terms of the steps since the last row of the log, and the number of these steps."""
+
+    sums: dict[str, float]
+    count: int
 
 
 class Averaging(lightning.Callback):
@@ -55,8 +65,8 @@ class Averaging(lightning.Callback):
 class Checkpoints(lightning.Callback):
     """Saves after every `checkpoint_every` steps, once a minute, and before it ends a training that a signal stops."""
 
-    def __init__(self, path: Path, settings: TrainingSettings, stop_request: StopRequest) -> None:
-        self.path, self.settings, self.stop_request = path, settings, stop_request
+    def __init__(self, path: Path, settings: TrainingSettings, stop_request: StopRequest, log: Log) -> None:
+        self.path, self.settings, self.stop_request, self.rows = path, settings, stop_request, log
         self.saved = time.monotonic()
 
     def on_train_start(self, trainer: lightning.Trainer, module: TrainedModule) -> None:
@@ -71,7 +81,7 @@ class Checkpoints(lightning.Callback):
         late = time.monotonic() - self.saved > CHECKPOINT_S
         stops = self._stops(trainer)
         if trainer.is_global_zero and (late or stops or module.step % self.settings.checkpoint_every == 0):
-            save_checkpoint(module, self.path)
+            save_checkpoint(module, self.path, self.rows.state())
             self.saved = time.monotonic()
         if stops:
             done = f"after {module.step:,} of {self.settings.steps:,} steps. The same call goes on from there"
@@ -89,13 +99,21 @@ class Checkpoints(lightning.Callback):
 
 class Log(lightning.Callback):
     """Appends running means of the loss terms to log.csv and reports them; rows after the resumed step are dropped
-    first."""
+    first.
 
-    def __init__(self, path: Path, every: int, total: int, progress: Progress | None) -> None:
+    before: the state at the resumed step.
+    """
+
+    def __init__(
+        self, path: Path, every: int, total: int, progress: Progress | None, before: LogState | None = None
+    ) -> None:
         self.path, self.every, self.total, self.progress = path, every, total, progress
-        self.sums: dict[str, float] = {}
-        self.count, self.items, self.began = 0, 0, time.monotonic()
+        self.sums: dict[str, float] = dict(before["sums"]) if before else {}
+        self.count, self.items, self.began = before["count"] if before else 0, 0, time.monotonic()
         self.reported_at = -math.inf
+
+    def state(self) -> LogState:
+        return {"sums": self.sums, "count": self.count}
 
     def on_train_start(self, trainer: lightning.Trainer, module: TrainedModule) -> None:
         if not trainer.is_global_zero:

@@ -37,11 +37,12 @@ def train(
     """
     checkpoint = Path(folder) / CHECKPOINT
     Path(folder).mkdir(parents=True, exist_ok=True)
-    start, average, optimizer = 0, None, None
+    start, average, optimizer, logged = 0, None, None, None
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
         model.load_state_dict(state["model"])
         start, average, optimizer = state["step"], state["average"], state["optimizer"]
+        logged = state.get("log")  # version 0.1.0 didn't save it
     module = TrainedModule(model, settings, start, optimizer)
     if average is not None:
         module.average = average
@@ -50,11 +51,8 @@ def train(
             network.compile(dynamic=True)
     if start < settings.steps:
         with in_processes(settings.devices), stop_on_signals() as stop_request:
-            callbacks = [
-                Averaging(),
-                Log(Path(folder) / "log.csv", settings.log_every, settings.steps, progress),
-                Checkpoints(checkpoint, settings, stop_request),
-            ]
+            log = Log(Path(folder) / "log.csv", settings.log_every, settings.steps, progress, logged)
+            callbacks = [Averaging(), log, Checkpoints(checkpoint, settings, stop_request, log)]
             _fit(module, batches, settings, folder, device, callbacks)
     model.load_state_dict(module.average)
     model.eval()

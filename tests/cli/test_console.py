@@ -43,3 +43,9 @@ def test_where_the_reasons_of_what_is_refused_stand_is_told_with_its_number(cli,
     assert "rejects fitted/rejects.csv" in trained.err
     clean = cli("score", "pointclouds", workspace.folder / "clouds.csv", "-o", "clean.csv")
     assert "rejects" not in clean.err
+
+
+def test_control_characters_of_a_file_do_not_reach_the_terminal(capsys):
+    console.say("error: found '\x1b[31mred\x07\u202e\udcff' in ä.csv; and `column`")
+    told = capsys.readouterr().err
+    assert told == "error: found '\\x1b[31mred\\x07\\u202e\\udcff' in ä.csv; and --item-column\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -147,6 +148,22 @@ def test_a_killed_training_goes_on_to_the_same_bytes(cli, trained, tmp_path):
     assert not any("step 20/" in text for text in seen)
     for name in ("predictor.safetensors", "predictor.json", "metrics.json"):
         assert (tmp_path / "p" / name).read_bytes() == (trained / name).read_bytes()
+
+
+def test_what_a_call_left_that_was_killed_at_its_end_or_its_start_is_no_obstacle(cli, trained, tmp_path):
+    call = ["train", "predictor", "molecules", "qm9/train_second", "--target", "gap,u0", *SMALL]
+    ended = shutil.copytree(trained, tmp_path / "ended")
+    (ended / "members/0/checkpoints").mkdir()
+    for name in ("checkpoints/last.pt", "weights.safetensors"):
+        (ended / "members/0" / name).touch()
+    assert "finished already" in cli(*call, "-o", ended).err
+    assert {path.name for path in (ended / "members").rglob("*") if path.is_file()} == {"log.csv"}
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    (begun / ".train.json.1-abcd01234567.tmp").touch()
+    few = ["--set", "training={steps: 2, batch_size: 32}", "--set", "level=0.5"]
+    result = cli(*call, *few, "-o", begun)
+    assert result.code == 0, result.err
 
 
 def test_it_learns_from_a_prepared_dataset_and_its_splits(cli, tmp_path):

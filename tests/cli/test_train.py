@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -236,6 +238,39 @@ def test_a_killed_training_goes_on_with_the_same_command(tmp_path, clouds, place
     broken, unbroken = fit(clouds, tmp_path / "run", force=over_another), fit(clouds, tmp_path / "unbroken")
     for name in (models.WEIGHTS, models.REPRESENTATION, models.CONFIG, models.METRICS):
         assert (broken.folder / name).read_bytes() == (unbroken.folder / name).read_bytes()
+    assert set(contents(broken.folder)) == set(contents(unbroken.folder))
+
+
+def test_what_a_call_left_that_was_killed_at_its_end_is_removed(tmp_path, clouds):
+    ended, unbroken = fit(clouds, tmp_path / "ended").folder, fit(clouds, tmp_path / "unbroken").folder
+    (ended / "checkpoints").mkdir()
+    for name in ("checkpoints/last.pt", ".lock"):
+        (ended / name).touch()
+    with RunFolder(ended).lock():
+        fit(clouds, ended)
+    assert (ended / "checkpoints/last.pt").exists(), "another call works here"
+    fit(clouds, ended)
+    assert set(contents(ended)) == set(contents(unbroken))
+
+
+def test_data_of_another_training_that_a_killed_call_was_removing_are_removed(tmp_path, clouds, monkeypatch):
+    fit(write_clouds(tmp_path / "other.csv", 40, seed=1), tmp_path / "run")
+
+    def kill(path, **named):
+        if Path(path).name.startswith(".data."):
+            raise Killed
+        real(path, **named)
+
+    real = shutil.rmtree
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", kill)
+        with pytest.raises(Killed):
+            fit(clouds, tmp_path / "run", force=True)
+    (left,) = (tmp_path / "run").glob(".data.*")
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left.rename(left.with_name(left.name.replace(str(os.getpid()), str(ended.pid))))
+    broken, unbroken = fit(clouds, tmp_path / "run", force=True), fit(clouds, tmp_path / "unbroken")
     assert set(contents(broken.folder)) == set(contents(unbroken.folder))
 
 

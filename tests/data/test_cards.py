@@ -178,3 +178,6 @@ def test_no_card_or_no_yaml(tmp_path):
     (tmp_path / "card.yaml").write_text("just text")
     with pytest.raises(ConfigError, match="just text"):
         load_card(tmp_path)
+    (tmp_path / "card.yaml").write_text("1: x")
+    with pytest.raises(ConfigError, match="1: Keys should be strings"):
+        load_card(tmp_path)

@@ -9,6 +9,8 @@ import time
 from multiprocessing.reduction import send_handle
 from pathlib import Path
 
+import pytest
+
 from sciencegen.data.forkserver import Forkserver, forkserver
 from sciencegen.data.workers import map_killable
 from sciencegen.files import process_is_alive
@@ -32,6 +34,20 @@ def test_workers_see_the_present_folder_and_environment(tmp_path, monkeypatch):
     ((_, (pid, folder, word)),) = map_killable(words.where, [0], processes=1)
     assert (Path(folder), word) == (tmp_path, "now")
     assert pid != os.getpid()
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="the system doesn't tell a process's folder")
+def test_a_server_needs_no_folder_of_the_caller(tmp_path, monkeypatch):
+    """MKL ends a process whose folder was removed, as soon as a worker's task imports it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("modules")  # another path needs another server
+    ((_, (_, folder, _)),) = map_killable(words.where, [0], processes=1)
+    assert Path(folder) == tmp_path
+    server = forkserver()
+    try:
+        assert Path(f"/proc/{server.process.pid}/cwd").resolve() == Path("/")
+    finally:
+        server.close()
 
 
 def test_a_killed_script_leaves_no_worker_and_is_not_run_twice(tmp_path):

@@ -4,6 +4,8 @@ import json
 from itertools import pairwise
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sciencegen.data.prepared import PreparedDataset
@@ -61,3 +63,48 @@ def test_a_limit_leaves_the_first_of_each_split(tmp_path, monkeypatch, limit):
         flat, offsets = cut.tokens(split)
         assert [bytes(flat[a:b].astype(np.uint8)).decode() for a, b in pairwise(offsets)] == expected
     assert len(cut) == len(together)
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    prepare(as_rows([letters(number) for number in range(30)]), output=tmp_path / "words", encode=words.encode)
+    return tmp_path / "words"
+
+
+def read_whole(folder):
+    data = PreparedDataset.load(folder)
+    return [(*data.items(split), *data.names(split), data.values(split), data.tokens(split)) for split in data.splits]
+
+
+def test_a_damaged_table_is_an_error_with_its_name(prepared):
+    content = (prepared / "items.parquet").read_bytes()
+    spoilt = [content[:place] for place in range(0, len(content), 97)] + [b"PAR1", b"x" * 100]
+    for one in spoilt:
+        (prepared / "items.parquet").write_bytes(one)
+        with pytest.raises(DataError, match=r"items\.parquet"):
+            read_whole(prepared)
+
+
+@pytest.mark.parametrize("name", ["item", "name"])
+@pytest.mark.parametrize("cells", [[None] * 30, list(range(30)), ["a"] * 29])
+def test_a_table_that_was_replaced_is_an_error(prepared, name, cells):
+    table = pq.read_table(prepared / "items.parquet").slice(0, len(cells))
+    table = table.set_column(table.schema.get_field_index(name), name, pa.array(cells))
+    pq.write_table(table, prepared / "items.parquet")
+    with pytest.raises(DataError, match=r"items\.parquet"):
+        read_whole(prepared)
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("counts", {"splits": {"train": "30"}}), ("counts", {"splits": {"train": -1}}), ("counts", 3), ("counts", None),
+        ("properties", ["x"]), ("columns", {"x": 3}), ("columns", "x"), ("encoded", []), ("context", ["x"]),
+    ],
+)  # fmt: skip
+def test_a_summary_of_another_kind_is_an_error(prepared, part, value):
+    summary = json.loads((prepared / "dataset.json").read_text())
+    changed = {**summary[part], **value} if isinstance(value, dict) else value
+    (prepared / "dataset.json").write_text(json.dumps(summary | {part: changed}))
+    with pytest.raises(DataError, match=r"dataset\.json"):
+        PreparedDataset.load(prepared)

@@ -1,4 +1,5 @@
 import gzip
+import math
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,6 +31,19 @@ def test_names_of_items_are_read(tmp_path, ending):
     )
     write_table(tmp_path / f"u.{ending}", {"item": list("abc")})
     assert [row.id for row in read_table(tmp_path / f"u.{ending}", NAMES)] == ["", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("cells", "names"),
+    [
+        (pa.array([7, None, 0]), ["7", "", "0"]),
+        (pa.array([7.0, math.nan, 0.1], pa.float32()), ["7.0", "", "0.1"]),
+        (pa.array([True, None, False]), ["True", "", "False"]),
+    ],
+)
+def test_numbers_of_parquet_are_names_too(tmp_path, cells, names):
+    pq.write_table(pa.table({"id": cells, "item": list("abc")}), tmp_path / "t.parquet")
+    assert [row.id for row in read_table(tmp_path / "t.parquet", NAMES)] == names
 
 
 @pytest.mark.parametrize(

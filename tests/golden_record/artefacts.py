@@ -1,119 +1,54 @@
-"""Artefacts of an older version: configs, models, journals and prepared data that today's code must still use.
+"""Artefacts of a version: configs, models, journals and prepared data that the code of later ones must still use.
 
 `write` makes them, uses them, and keeps what the uses wrote in `expected/`; `load` uses them again in a copy."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from . import inputs
+from .artefact_commands import EXPECTED, MADE, STOPPED, USES
 from .digests import read
-from .entries import OUT
-from .record import in_a_process, set_environment
+from .record import in_a_process, machine, set_environment
 
-FAMILY = "{settings: {members: 2, hidden: 2, latent: 2}, training: {steps: 20, batch_size: 16, warmup_steps: 5}}"
-SLOW = "{settings: {members: 1, hidden: 2, latent: 1}, training: {steps: 600, batch_size: 16, checkpoint_every: 20}}"
-PAIRS = "{limit: 20, settings: {network: {width: 8, pair_width: 4, layers: 1, heads: 2, vectors: 1, radial: 4, " \
-        "context: 8}}, training: {steps: 3, batch_size: 8, warmup_steps: 1, log_every: 1}}"  # fmt: skip
-PIXELS = "{limit: 8, settings: {unet: {symmetry: d4, width: 2, multipliers: [1, 2], known: 4}, " \
-         "diffusion: {steps: 2, flow_steps: 2}}, " \
-         "training: {steps: 3, batch_size: 4, log_every: 1, warmup_steps: 1}}"  # fmt: skip
-STAMPS = "{limit: 8, settings: {code: 2, pyramid: {width: 2, multipliers: [1, 2], known: 4}, flow_layers: 2, " \
-         "flow_width: 4, wish_layers: 2, wish_width: 4, corrections: 0}, " \
-         "training: {steps: 4, batch_size: 4, log_every: 1, warmup_steps: 1}, finish: {steps: 4}}"  # fmt: skip
-SELFIES = "{limit: 100, settings: {width: 16, heads: 2, layers: 1, hidden: 16, code: 4, flow_layers: 2, " \
-          "flow_width: 8}, " \
-          "training: {steps: 4, batch_size: 32, warmup_steps: 2, log_every: 2}, finish: {steps: 2}}"  # fmt: skip
-
-MADE: dict[str, str] = {
-    "prepared": "sciencegen datasets prepare molecules moses/train --sample --limit 40 -o OUT/data",
-    "family": "sciencegen train proteins --alignment short.a2m --measured short.csv --target value"
-    f" --settings '{FAMILY}' -o OUT/model",
-    "variants": "sciencegen train proteins --data short.csv --wild-type short.fasta --conditions value,mutations"
-    f" --settings '{FAMILY}' -o OUT/model",
-    "stopped": f"sciencegen train proteins --data family/model/data --settings '{SLOW}' -o OUT/model",
-    "conformers": f"sciencegen train molecules --recipe conformers --data qm9 --settings '{PAIRS}' -o OUT/model",
-    "joint": "sciencegen train molecules --recipe joint --data conformers/model/data --condition gap"
-    f" --settings '{PAIRS}' -o OUT/model",
-    "stamps": "sciencegen train galaxies --recipe stamp-diffusion --data simulated/train"
-    f" --settings '{PIXELS}' -o OUT/model",
-    "images": f"sciencegen train galaxies --data stamps/model/data --settings '{STAMPS}' -o OUT/model",
-    "selfies": f"sciencegen train molecules --data moses/train --settings '{SELFIES}' -o OUT/model",
-    "stamp-predictor": "sciencegen train predictor galaxies simulated/train --target half_light_radius"
-    " --set families=[ridge] --set folds=2 --settings '{limit: 24, evaluation_folds: 2, evaluation_repeats: 1}'"
-    " -o OUT/predictor",
-    "structure-predictor": "sciencegen train predictor molecules qm9/train_second --target gap --form structures"
-    " --set members=1 --set level=0.5 --set 'network={scalars: 4, vectors: 2, tensors: 2, layers: 1, narrowing: 1}'"
-    " --set 'training={steps: 4, batch_size: 8, log_every: 2, checkpoint_every: 2}' --settings '{limit: 80}'"
-    " -o OUT/predictor",
-    "journal": "sciencegen record molecules measured.csv --journal OUT/campaign.csv",
-    "variant-journal": "sciencegen propose proteins --measured short.csv --wild-type short.fasta --batch 4"
-    " --settings '{surrogate: gp, scale: linear}' --journal OUT/campaign.csv -o OUT/plate.csv",
-    "run": "sciencegen run proteins --config short.yaml --results OUT",
-}
-"""What is written, by its folder."""
 LARGE = ("images", "selfies")
-"""Left out of what is committed."""
-EXPECTED = "expected"
+"""Left out of what is committed. The shipped weights are of these recipes."""
+MACHINE = "machine.json"
+README = """These files were made by `make artefacts` with the code of sciencegen {version}: `MADE` in
+`tests/golden_record/artefact_commands.py` has the command of each folder, and `expected/` has what the commands `USES`
+wrote with them. They are made again only until {version} is released.
+"""
+PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 CHECKPOINTS = "model/checkpoints/*"
 NUMBER = re.compile(r"-?\d+\.?\d*(?:[eE][-+]?\d+)?")
-STOPPED = ("stopped",)
-"""Killed at their first checkpoint."""
 DROPPED = (
-    "*.log", ".snakemake", "runs", "cache", "run/**/*.html", "run/**/benchmarks",
-    *(f"{name}/model/data" for name in ("variants", "conformers", "stamps", "images", "selfies")),
+    "*.log", ".snakemake", "runs", "cache", "run/**/*.html", "run/**/benchmarks", "run/**/logs",
+    *(f"{name}/model/data" for name in ("variants", "conformers", "stamps", "images", "selfies", "smiles",
+                                         "latent-diffusion")),
     "oracles.yaml", "length.py", "gb1.fasta", "family.a2m", "variants.csv", "part.sdf", "workflow.yaml",
 )  # fmt: skip
 """Not kept: caches, pages, and what no use reads."""
-
-USES: dict[str, str] = {
-    "train-prepared": "sciencegen train molecules --data prepared/data -o made/model --settings"
-    " '{training: {steps: 1, batch_size: 8}, finish: {steps: 1}, settings: {width: 16, heads: 2, layers: 1, code: 4}}'",
-    "evaluate-prepared": "sciencegen evaluate molecules molecules.smi --against measured.csv --training prepared/data"
-    " -o OUT/metrics.json",
-    "score-family": "sciencegen score proteins --model family/model --variants all-singles -o OUT/scores.csv",
-    "encode-family": "sciencegen encode proteins short.a2m --model family/model -o OUT/latents.npz",
-    "draw-family": "sciencegen generate proteins --model family/model -n 4 --where 'value=0' -o OUT/a.csv",
-    "train-finished": "sciencegen train proteins --alignment short.a2m --measured short.csv --target value"
-    f" --settings '{FAMILY}' -o family/model",
-    "train-from": "sciencegen train molecules --from selfies/model --data prepared/data --settings"
-    " '{training: {steps: 1, batch_size: 8}, finish: {steps: 1}}' -o made/from",
-    "draw-variants": "sciencegen generate proteins --model variants/model -n 4 --where 'mutations <= 4' -o OUT/a.csv",
-    "train-stopped": MADE["stopped"].replace(OUT, "stopped")
-    + "\nsciencegen score proteins --model stopped/model --variants all-singles -o OUT/scores.csv",
-    "draw-conformers": "sciencegen generate molecules --model qm9-molecules --complete conformers/model --raw -n 2"
-    " -o OUT/a.sdf",
-    "draw-joint": "sciencegen generate molecules --model joint/model --raw -n 2 -o OUT/a.csv",
-    "draw-stamps": "sciencegen generate galaxies --model stamps/model --raw -n 2 -o OUT/a.fits",
-    "draw-images": "sciencegen generate galaxies --model images/model --noise-free -n 2 -o OUT/a.fits",
-    "encode-selfies": "sciencegen encode molecules molecules.smi --model selfies/model -o OUT/latents.npz",
-    "predict-variants": "sciencegen predict proteins short.csv --wild-type short.fasta"
-    " --predictor fit=run/proteins/short/predictors/value -o OUT/p.csv",
-    "predict-structures": "sciencegen predict molecules molecules.smi --predictor gap=structure-predictor/predictor"
-    " -o OUT/p.csv",
-    "generate-predicted": "sciencegen generate galaxies --model stamps/model --raw -n 2"
-    " --predictor r=stamp-predictor/predictor --with r -o OUT/a.csv",
-    "record-journal": "sciencegen record molecules measured.csv --journal journal/campaign.csv",
-    "propose-journal": "sciencegen propose molecules --journal journal/campaign.csv --batch 2 --pool molecules.smi"
-    " --settings '{surrogate: gp, scale: linear}' -o OUT/plate.csv",
-    "report-journal": "sciencegen report variant-journal/campaign.csv --domain proteins --wild-type short.fasta"
-    " -o OUT/page.html",
-    "report-run": "sciencegen report run/proteins/short -o OUT/page.html",
-    "dry-run": "sciencegen run proteins --config short.yaml --results OUT -- --dry-run",
-}
-"""What today's code must be able to do with them, a command in each line."""
-LOOSE = ("draw-", "report-", "generate-")
-"""Uses whose bytes aren't kept, but that must succeed: drawn items differ on another machine, and pages are long."""
+LOOSE = ("report-",)
+"""Uses whose bytes aren't kept, since pages are long, but that must succeed."""
+PIXELS = "*.fits"
+"""Not kept of what a use writes: stamps, of which the table beside them has measurements."""
+DRAWN = ("draw-", "generate-")
+"""Uses whose results are compared on the same machine with the same libraries only, since draws differ on others.
+Those of version 0.1.0 aren't kept."""
 
 
 def write(folder: Path, names: Sequence[str]) -> int:
     """Make the artefacts with the code that is imported here, and keep what the uses write."""
     folder.mkdir(parents=True)
+    (folder / "README.md").write_text(README.format(version=folder.name))
+    (folder / MACHINE).write_text(json.dumps(machine(), indent=1) + "\n")
     inputs.write_inputs(folder)
     inputs.write_short(folder)
     set_environment(folder)
@@ -133,9 +68,26 @@ def write(folder: Path, names: Sequence[str]) -> int:
             failed += code != 0
             tell(name, code, copy / EXPECTED / f"{name}.log")
         shutil.copytree(
-            copy / EXPECTED, folder / EXPECTED, ignore=shutil.ignore_patterns("*.log", *(f"{one}*" for one in LOOSE))
+            copy / EXPECTED,
+            folder / EXPECTED,
+            ignore=shutil.ignore_patterns("*.log", PIXELS, *(f"{one}*" for one in LOOSE)),
         )
     return int(failed > 0)
+
+
+def version_of_code() -> str:
+    """The version in work, as it will be released, or the released one."""
+    return str(tomllib.loads(PYPROJECT.read_text())["project"]["version"])
+
+
+def place_of_version(root: Path) -> Path:
+    """The folder in `root` of the version in work, whose earlier artefacts are removed; an error if it is released."""
+    version = version_of_code()
+    place = root / version.partition(".dev")[0]
+    if place.exists() and ".dev" not in version:
+        raise SystemExit(f"Expected a version in work, found {version}, whose artefacts are in {place}.")
+    shutil.rmtree(place, ignore_errors=True)
+    return place
 
 
 def tell(name: str, code: int, log: Path, more: str = "") -> None:
@@ -167,16 +119,25 @@ def load(folder: Path) -> int:
         for name in uses_of(folder):
             code = use(name, copy)
             told = "works"
-            if not code and not name.startswith(LOOSE):
+            if not code and is_compared(name, folder):
                 told = difference(folder / EXPECTED / name, copy / EXPECTED / name) or "the same"
             failed += bool(code) or told.startswith("differs")
             tell(name, code, copy / EXPECTED / f"{name}.log", told)
     return int(failed > 0)
 
 
+def is_compared(name: str, folder: Path) -> bool:
+    """Whether what a use writes must be what it was."""
+    kept = (folder / EXPECTED / name).is_dir()
+    return kept and (not name.startswith(DRAWN) or json.loads((folder / MACHINE).read_text()) == machine())
+
+
 def difference(before: Path, now: Path) -> str:
     """How the files of two folders differ: "", close (numbers by rounding) or differs, and where."""
-    names = [{str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()} for place in (before, now)]
+    names = [
+        {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file() and not path.match(PIXELS)}
+        for place in (before, now)
+    ]
     if names[0] != names[1]:
         return f"differs: {', '.join(sorted(names[0] ^ names[1]))}"
     told = ""
@@ -196,7 +157,7 @@ def are_close(before: Path, now: Path) -> bool:
     if before.suffix == ".npz":
         with np.load(before) as first, np.load(now) as second:
             return first.files == second.files and all(_alike(first[key], second[key]) for key in first.files)
-    if before.suffix not in (".csv", ".json"):
+    if before.suffix not in (".csv", ".json", ".sdf"):
         return False
     texts = [(read(path, path.parent)[0] or b"").decode() for path in (before, now)]
     words = [NUMBER.sub("#", text) for text in texts]
@@ -209,4 +170,4 @@ def _alike(first: Any, second: Any) -> bool:
 
     if first.dtype.kind != "f":
         return bool((first == second).all())
-    return bool(np.allclose(first, second, rtol=1e-3, atol=1e-3))
+    return first.shape == second.shape and bool(np.allclose(first, second, rtol=1e-3, atol=1e-3))

@@ -58,7 +58,7 @@ def read(path: Path, folder: Path) -> tuple[bytes | None, bytes | None]:
     content = path.read_bytes().replace(str(folder).encode(), b"<folder>").replace(str(package).encode(), b"<package>")
     content = VERSION.sub(rb"\1<version>", content)
     if path.suffix == ".csv":
-        content = _without_columns(content, TIMED_COLUMNS)
+        content = without_columns(content, TIMED_COLUMNS)
     if path.name in WHOLLY_PROSE:
         return None, content
     if path.suffix not in READERS:
@@ -87,10 +87,10 @@ def _keys(value: Any) -> Any:
 
 
 def _csv(content: bytes, path: Path) -> bytes:
-    return _without_columns(content, PROSE_COLUMNS)
+    return without_columns(content, PROSE_COLUMNS)
 
 
-def _without_columns(content: bytes, dropped: Sequence[str]) -> bytes:
+def without_columns(content: bytes, dropped: Sequence[str]) -> bytes:
     """The table's cells in the other columns; the same bytes where it has none of these."""
     rows = list(csv.reader(io.StringIO(content.decode(), newline="")))
     kept = [at for at, name in enumerate(rows[0] if rows else []) if name not in dropped]

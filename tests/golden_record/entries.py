@@ -146,7 +146,7 @@ ENTRIES: dict[str, str] = {
     # Plates and journals
     "propose-molecules": "sciencegen propose molecules --measured measured.csv --batch 6 --where 'sa <= 4'"
     f" --maximum-share 0.5 --settings '{PLATE}' --journal OUT/campaign.csv -o OUT/plate.csv",
-    "propose-pool": "sciencegen propose molecules --measured measured.csv --batch 4 --pool freesolv"
+    "propose-pool": "sciencegen propose molecules --measured measured.csv --batch 4 --pool solubility"
     " --acquisition noisy-ei --minimize --settings '{surrogate: ensemble, limit: 60}' -o OUT/plate.csv",
     "propose-latent": "sciencegen propose molecules --measured measured.csv --batch 4 --acquisition ucb"
     f" --model train-molecules/model --settings '{PLATE}' -o OUT/plate.csv",

@@ -67,3 +67,13 @@ def test_features_depend_on_order():
 def test_a_slot_is_divided_among_the_heads():
     with pytest.raises(ConfigError, match="divisible by 3 heads, got 8"):
         SequenceSizes(slot=8, heads=3)
+
+
+def test_features_do_not_depend_on_the_padding():
+    """Neither direction of the recurrent layer begins in it."""
+    torch.manual_seed(0)
+    encoder, tokens = BottleneckEncoder(10, SIZES).double(), torch.randint(2, 10, (3, 9))
+    mask = torch.arange(9) < torch.tensor([[4], [6], [2]])
+    short = encoder(tokens[:, :6], mask[:, :6])
+    assert torch.allclose(encoder(tokens, mask), short, atol=1e-12)
+    assert torch.allclose(encoder(tokens[:1, :4], mask[:1, :4]), short[:1], atol=1e-12)

@@ -32,3 +32,16 @@ def test_a_resumed_run_is_the_unbroken_run(tmp_path, kill):
         assert torch.equal(value, resumed.state_dict()[name]), name
     steps = [[row.split(",")[0] for row in (tmp_path / f / "log.csv").read_text().split()] for f in ("whole", "broken")]
     assert steps[0] == steps[1]
+
+
+@pytest.mark.parametrize("kill", [15, 40])
+def test_a_row_of_the_log_has_the_means_of_its_steps_also_if_it_was_killed_between(tmp_path, kill):
+    often = settings(log_every=7)
+    train(Line(), batches, often, tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(Line(), killed_at(kill), often, tmp_path / "broken")
+    train(Line(), batches, often, tmp_path / "broken")
+    rows = [
+        [row.rpartition(",")[0] for row in (tmp_path / f / "log.csv").read_text().split()] for f in ("whole", "broken")
+    ]
+    assert rows[0] == rows[1]

@@ -37,7 +37,7 @@ def test_each_step_runs_once_and_is_heard(finished):
         (("optimize", "budget"), 10, {"optimize", "report"}),
         (("generate", "n"), 8, {"generate", "evaluate", "report"}),
         (("predict", "stain", "settings"), {"members": 3}, AFTER_PREDICTING),
-        (("predict", "stain", "table"), "freesolv", AFTER_PREDICTING),
+        (("predict", "stain", "table"), "solubility", AFTER_PREDICTING),
         (("variants", "classify"), True, {"variants", "report"}),
         (("propose", "batch"), 8, {"propose", "report"}),
         (("train", "training"), {"steps": 4}, AFTER_TRAINING),

@@ -16,6 +16,7 @@ from sciencegen.api.models.checksums import KEY, SETTINGS, UNCHECKED, check_file
 from sciencegen.api.science.forms import domain_of, in_form
 from sciencegen.api.science.naming import NameSuffixes
 from sciencegen.config import Resources
+from sciencegen.data.damage import reason_of
 from sciencegen.data.model_cache import remembered
 from sciencegen.data.threads import inference_threads
 from sciencegen.domains.base import Domain
@@ -254,7 +255,7 @@ def _of_a_model(run: RunFolder) -> Iterator[None]:
         raise
     except Exception as error:
         raise IncompatibleError(
-            f"The model in {run.path} can't be loaded here: {_first_line(error)}. "
+            f"The model in {run.path} can't be loaded here: {reason_of(error)}. "
             f"{CONFIG}, {REPRESENTATION} and {WEIGHTS} must be as `sciencegen train` wrote them: copy the folder again."
         ) from error
 
@@ -311,7 +312,7 @@ def find_recipe(domain: Domain, name: str | None, error: type[Exception] = Confi
     chosen = name or domain.default_recipe
     if not domain.recipes:
         raise error(f"Expected a domain with recipes, {domain.name} has none. Add a `Recipe` to its `recipes`.")
-    if chosen not in domain.recipes:
+    if not isinstance(chosen, str) or chosen not in domain.recipes:
         raise error(str(unknown_name(f"recipe of {domain.name}", chosen, domain.recipes)))
     return domain.recipes[chosen]
 
@@ -330,7 +331,3 @@ def name_columns(representation: Representation) -> Callable[[Sequence[Item]], d
 def name_suffixes(representation: Representation) -> NameSuffixes | None:
     """A function from items to suffixes of their names in the domain's files; None if items have no numbering."""
     return None if representation.naming is None else representation.naming.suffixes
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

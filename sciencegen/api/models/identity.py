@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from sciencegen.api.models.folder import CARD, CONFIG, METRICS, REPRESENTATION, WEIGHTS, find_model, find_recipe
@@ -13,10 +14,10 @@ from sciencegen.api.sources.datasets import find_card, is_folder_of, uses_sample
 from sciencegen.config import FamilyMeasurements, PredictorSettings, Reading, TrainSettings
 from sciencegen.data.prepared import SUMMARY
 from sciencegen.errors import ConfigError, IncompatibleError
-from sciencegen.files import sha256_of, temporary_sibling
+from sciencegen.files import abandoned, sha256_of, temporary_sibling
 from sciencegen.items import Json
 from sciencegen.records import to_plain
-from sciencegen.runs import RunFolder
+from sciencegen.runs import LOCK, RunFolder
 from sciencegen.training.settings import CHECKPOINT
 
 IDENTITY, LOG, DATA = "train.json", "log.csv", "data"
@@ -166,6 +167,8 @@ def clear(run: RunFolder, data: str | Path | None = None, kept: Collection[str] 
             clear(RunFolder(folder))
             if not any(folder.iterdir()):
                 folder.rmdir()
+    for left in abandoned(run / DATA):  # by a call that was killed below
+        shutil.rmtree(left, ignore_errors=True)
     if DATA not in kept and not is_input and has_own_data(run):
         left = (run / DATA).rename(
             temporary_sibling(run / DATA)
@@ -182,6 +185,13 @@ def drop_checkpoints(run: RunFolder) -> None:
         path.unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
+
+
+def sweep(run: RunFolder) -> None:
+    """Remove what is left by a call that was killed after it wrote the weights, unless another call works here."""
+    if run.has(LOCK) or run.has(CHECKPOINT):
+        with suppress(ConfigError, OSError), run.lock():  # a finished folder may be read-only
+            drop_checkpoints(run)
 
 
 def present(run: RunFolder) -> frozenset[str]:

@@ -66,6 +66,7 @@ def train_point_predictor(
             force and finished
         )  # a killed one is resumed, with or without `force`
         if going_on and finished:
+            _drop_members(run)  # left by a call that was killed before it did so
             log(f"{run.path} is finished already; `force` trains it again")
             return load_point_predictor(domain, run)
         if follows:
@@ -93,7 +94,7 @@ def check_point_predictor(domain: str, chosen: PredictorSettings) -> None:
 
 def _refuse_taken(run: RunFolder, force: bool) -> None:
     """Raise an error if the folder isn't empty; with `force`, only if foreign files would be overwritten."""
-    if not force and any(path.name != ".lock" for path in run.path.iterdir()):
+    if not force and any(not path.name.startswith(".") for path in run.path.iterdir()):
         raise ConfigError(f"{run.path} holds something else. Pass `force` to overwrite it, or another `output`.")
     ours = _made_here(run)
     if foreign := [name for name in MADE if name not in ours and run.has(name)]:
@@ -209,7 +210,12 @@ def _write(run: RunFolder, domain: str, data: Located, chosen: PredictorSettings
     config = {"format_version": FORMAT_VERSION, "domain": domain, "form": chosen.form, "target": chosen.target}
     run.write_yaml(CONFIG, {**config, "table": chosen.table, "settings": chosen.settings, "provenance": made})
     save_points(fitted, run.path)
-    for folder in (run / MEMBERS).iterdir():
+    _drop_members(run)
+
+
+def _drop_members(run: RunFolder) -> None:
+    """Remove weights and checkpoints of the networks, which the predictor's arrays hold."""
+    for folder in (run / MEMBERS).glob("*"):
         (folder / WEIGHTS).unlink(missing_ok=True)
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 

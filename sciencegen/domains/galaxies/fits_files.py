@@ -46,8 +46,6 @@ class FitsFile:
     plane, without memory maps, which don't work for scaled integers."""
 
     def __init__(self, path: Path) -> None:
-        from astropy.io import fits
-
         self.path, layout = path, read_layout(path)
         if layout.problem:
             whole = _count_whole(path, layout.extents) if layout.extents else 0
@@ -56,9 +54,7 @@ class FitsFile:
                 "Get it again."
             )
         with reading("a FITS file", path):
-            self.hdus = fits.open(path, memmap=False, lazy_load_hdus=False, ignore_missing_simple=False)
-            if len(self.hdus) != len(layout.extents):
-                raise ValueError(f"{len(self.hdus)} of its {len(layout.extents)} HDUs can be read")
+            self.hdus = _open(path, len(layout.extents))
             _check_claims(self.hdus, path)
             self.images = _images(self.hdus)
         """Number of the HDU -> number of stamps in its stack, None for a single stamp."""
@@ -134,6 +130,22 @@ def _images(hdus: Any) -> dict[int, int | None]:
     return {number: _stack_size(hdu) for number, hdu in (science or images).items()}
 
 
+def _open(source: Path | io.BytesIO, count: int) -> Any:
+    """Open a file of so many HDUs. Each is looked at before the next, since astropy may read a damaged one again
+    and again."""
+    from astropy.io import fits
+
+    hdus = fits.open(source, memmap=False, lazy_load_hdus=True, ignore_missing_simple=False)
+    for number in range(count):
+        with suppress(IndexError):
+            if hdus[number].__class__.__name__ != "_CorruptedHDU":
+                continue
+        raise ValueError(f"{number} of its {count} HDUs can be read")
+    if len(hdus) != count:
+        raise ValueError(f"{len(hdus)} HDUs, where its headers announce {count}")
+    return hdus
+
+
 def _check_claims(hdus: Any, path: Path) -> None:
     """Raise a DataError if an image claims more pixels than its bytes in the file, compressed or not, can hold."""
     for hdu in hdus:
@@ -144,12 +156,10 @@ def _check_claims(hdus: Any, path: Path) -> None:
 
 def _count_whole(path: Path, extents: Sequence[Extent]) -> int:
     """Number of stamps before the damage of a file, 0 if these can't be read either."""
-    from astropy.io import fits
-
     content = io.BytesIO(first_bytes(path, extents[-1].start + extents[-1].present))
     with suppress(Exception), warnings.catch_warnings():  # the error is raised anyway
         warnings.simplefilter("ignore")
-        with fits.open(content, lazy_load_hdus=False) as hdus:
+        with _open(content, len(extents)) as hdus:
             return sum(_whole_of(extents[number], size or 1) for number, size in _images(hdus).items())
     return 0
 

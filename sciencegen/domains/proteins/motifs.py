@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError
 
+LONGEST_MOTIF = 10_000
+LONGEST = 200
+"""Maximum number of characters of an invalid motif that an error shows."""
 SHOWN = 3
 """Maximum number of occurrences in a wild type that a note lists."""
 _FLAGS = re.compile(r"\(\?[aimsux]+\)")
@@ -89,11 +92,13 @@ def compile_motif(motif: str, purpose: str) -> re.Pattern[str]:
     remedy = "Write a regular expression over residues, such as N[^P][ST] or C.{2,4}C."
     if not isinstance(motif, str) or not motif.strip():
         raise ConfigError(f"Expected a motif in '{purpose}', got {motif!r}. {remedy}")
+    if len(motif) > LONGEST_MOTIF:
+        raise ConfigError(f"Expected a motif of at most {LONGEST_MOTIF} characters in '{purpose}', got {len(motif)}.")
     try:
         flags = re.compile(motif.strip(), re.IGNORECASE).flags
         pattern = re.compile(f"(?:{_FLAGS.sub('', motif.strip(), count=1)})", flags)
-    except re.error as error:
-        raise ConfigError(f"Expected a motif in '{purpose}', got {motif!r}: {error}. {remedy}") from None
+    except (re.error, OverflowError, RecursionError) as error:  # of counts and of brackets beyond those of `re`
+        raise ConfigError(f"Expected a motif in '{purpose}', got {motif[:LONGEST]!r}: {error}. {remedy}") from None
     if pattern.search(""):
         raise ConfigError(f"Expected a motif in '{purpose}', got {motif!r}, which every sequence holds. {remedy}")
     return pattern

@@ -1,14 +1,14 @@
-"""The likeliest sequences of an autoregressive decoder: greedy, by beam search, and the likeliest that are accepted."""
+"""The likeliest sequences of an autoregressive decoder, greedily or by beam search; the first one that is accepted."""
 
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.vae.sequences.autoregressive import State, Step, advance, unroll
-from sciencegen.vae.sequences.resampling import Accept, placed
+from sciencegen.vae.sequences.resampling import Accept, best_of
 
 
 def most_likely(
@@ -21,9 +21,10 @@ def most_likely(
 
 def beam_search(
     start: int, end: int, step: Step, state: State, length: int, width: int
-) -> tuple[Int[Tensor, "batch beam position"], Bool[Tensor, "batch beam position"]]:
+) -> tuple[Int[Tensor, "batch beam position"], Bool[Tensor, "batch beam position"], Float[Tensor, "batch beam"]]:
     """The likeliest sequences that a search of this width finds for each row, best first: tokens and masks as of
-    `decode`. At each step the `width` likeliest continuations are kept; a sequence that has ended is not continued."""
+    `decode`, and log p. At each step the `width` likeliest continuations are kept; a sequence that has ended is not
+    continued."""
     count = len(state[0])
     tokens = torch.full((count, width, length), end, dtype=torch.long, device=state[0].device)
     mask = torch.zeros(tokens.shape, dtype=torch.bool, device=tokens.device)
@@ -47,34 +48,23 @@ def beam_search(
         tokens[..., position], mask[..., position] = chosen, going
         flat = (row * width + parent).flatten()
         previous, state = chosen.flatten()[:, None], tuple(part[flat] for part in state)
-    return tokens, mask
+    return tokens, mask, score
 
 
-def accepted(start: int, end: int, step: Step, state: State, length: int, width: int, accept: Accept | None) -> Batch:
-    """Greedy decoding; where it isn't accepted, the likeliest sequence of a beam search that is, if there is one.
+def first_accepted(ranked: Batch, accept: Accept | None) -> tuple[Batch, Bool[Tensor, " batch"]]:
+    """The first of each row's sequences that is accepted, else the first one, and which rows have one.
 
     Parameters
     ----------
-    start, end : int
-        Special tokens.
-    step, state
-        As of `autoregressive.decode`.
-    length : int
-        Most tokens of a sequence.
-    width : int
-        Of the beam search; 0: none.
+    ranked : Batch
+        Its tokens and mask are [batch rank position].
     accept : Accept, optional
-        None: every sequence is accepted.
+        None: every sequence is accepted. It sees as few sequences as possible.
     """
-    tokens, mask = most_likely(start, end, step, state, length)
-    greedy = Batch({"tokens": tokens}, mask)
-    if accept is None or not width:
-        return greedy
-    wrong = (~accept(greedy)).nonzero()[:, 0]
-    if not len(wrong):
-        return greedy
-    tokens, mask = beam_search(start, end, step, tuple(part[wrong] for part in state), length, width)
-    others = Batch({"tokens": tokens.flatten(0, 1)}, mask.flatten(0, 1))
-    good = accept(others).view(-1, width)
-    found = good.any(1).nonzero()[:, 0]
-    return placed(greedy, wrong[found], others.select(found * width + good[found].int().argmax(1)))
+    assert ranked.mask is not None  # sequences differ in length
+    count, width = ranked.mask.shape[:2]
+
+    def attempt(rows: Tensor, number: int) -> tuple[Batch, Tensor]:
+        return ranked.map(lambda part: part[rows, number]), torch.zeros(len(rows), device=rows.device)
+
+    return best_of(attempt, accept, torch.arange(count, device=ranked.mask.device), width, 0.0)

@@ -48,20 +48,20 @@ class LatentPriorVAESettings:
     near : float
         The distance of the measured properties from the condition that is near enough, in standard deviations.
     beams : int
-        Width of the search for another sequence where the most likely one is not well formed; 0: none.
+        Number of sequences that a beam search finds for each latent; the one whose own code is nearest is taken.
     share, spread : float
         Of fine-tuning: the share of draws near the new items, the others being those of the model before; and how far
         these draws are from the items, as a share of the latents' standard deviation.
     """
 
-    code: int = 20
+    code: int = 32
     length: int = 128
     networks: SequenceSizes = field(default_factory=SequenceSizes)
     latent_prior: str = "flow"
     prior_layers: int = 6
     prior_width: int = 128
     transform: str = "spline"
-    beta: Warmup = field(default_factory=lambda: Warmup("linear", 20_000, 0.01, 0.2))
+    beta: Warmup = field(default_factory=lambda: Warmup("linear", 2_000, 0.01, 0.3))
     noised: float = 0.5
     radius: float = 0.8
     bag_weight: float = 1.0
@@ -84,8 +84,8 @@ class LatentPriorVAESettings:
             raise ConfigError("Expected a share above 0, got 0: the model would draw as before fine-tuning.")
         if self.near < 0:
             raise ConfigError(f"Expected near of 0 or more, got {self.near}.")
-        if min(self.code, self.candidates, self.measured) < 1 or self.length < 2 or self.beams < 0:
+        if min(self.code, self.candidates, self.measured, self.beams) < 1 or self.length < 2:
             raise ConfigError(
-                "Expected a code, candidates and measured of 1 or more, a length of 2 or more and beams of 0 or more, "
-                f"got {self.code}, {self.candidates}, {self.measured}, {self.length} and {self.beams}."
+                "Expected a code, candidates, measured and beams of 1 or more and a length of 2 or more, "
+                f"got {self.code}, {self.candidates}, {self.measured}, {self.beams} and {self.length}."
             )

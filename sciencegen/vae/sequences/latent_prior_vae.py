@@ -6,9 +6,10 @@
 Two terms more give near latents similar sequences: z gets further noise before it is decoded, for a share of the rows,
 and a head on it predicts which tokens the sequence has, in any order (Zhao, Zhao & Eskénazi 2017, eq. 5).
 
-The decoder reads z and nothing else: no condition and no noise, and `decode` takes its most likely token at each step.
-So two sequences differ only by their latents, and what `generate` draws is decided by z ~ p(z | c) (Rombach et al.
-2022; Tomczak & Welling 2018, eq. 6: the best prior is the aggregate posterior, which p(z | c) is fitted to here).
+The decoder reads z and nothing else: no condition and no noise. `generate` takes its likeliest sequence, `decode` of
+several likely ones the one that the encoder maps nearest to z. So two sequences differ only by their latents, and what
+is drawn is decided by z ~ p(z | c) (Rombach et al. 2022; Tomczak & Welling 2018, eq. 6: the best prior is the aggregate
+posterior, which p(z | c) is fitted to here).
 
 A latent of this model is e, the prior's noise: z = prior(e). It is standard normal, so that distances, steps and
 interpolations have a natural scale, and a point of the bulk of N(0, I) is one of the bulk of p(z).
@@ -42,8 +43,8 @@ from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_kl
 from sciencegen.vae.posteriors import GaussianPosterior
 from sciencegen.vae.sequences import property_head
-from sciencegen.vae.sequences.autoregressive import END, START, AutoregressiveCategorical, filled, shift
-from sciencegen.vae.sequences.decoding import accepted
+from sciencegen.vae.sequences.autoregressive import END, START, AutoregressiveCategorical, State, filled, shift
+from sciencegen.vae.sequences.decoding import beam_search, first_accepted, most_likely
 from sciencegen.vae.sequences.latent_prior_settings import LatentPriorVAESettings
 from sciencegen.vae.sequences.replay import replayed
 from sciencegen.vae.sequences.resampling import Accept, best_of, placed
@@ -51,6 +52,9 @@ from sciencegen.vae.warmup import Warmup
 
 EVALUATION_SEED = 1509_0519
 """Not 0: data drawn with seed 0 must not be evaluated with the same noise."""
+
+NEAR = 0.3
+"""A distance between latents, in standard deviations of the prior, at which sequences are alike."""
 
 Condition = Float[Tensor, "batch property"] | None
 Latent = Float[Tensor, "batch latent"]
@@ -219,45 +223,59 @@ class LatentPriorVAE(nn.Module):
 
     @torch.no_grad()
     def decode(self, latent: Latent, condition: Condition = None) -> Batch:
-        """The most likely tokens. The condition is not used: the latent holds everything."""
+        """The sequence of each latent. The condition is not used: the latent holds everything."""
         return self.decode_accepted(latent)
 
     @torch.no_grad()
     def decode_accepted(self, latent: Latent, accept: Accept | None = None) -> Batch:
-        """As `decode`, but where the most likely tokens aren't accepted, the next likely ones that are."""
+        """As `decode`, but of sequences that are accepted, where a beam search finds some."""
         check_latents(latent, self.latent_size)
         return self._decoded(self.prior(filled(latent))[: len(latent)], accept)
 
-    def _decoded(self, code: Latent, accept: Accept | None = None) -> Batch:
-        s, state = self.settings, tuple(part[: len(code)] for part in self.decoder.start(filled(code)))
-        return accepted(START, END, self.decoder, state, s.length, s.beams, accept)
+    def _decoded(self, code: Latent, accept: Accept | None) -> Batch:
+        """Of the sequences x that a beam search finds, the accepted one with the largest score.
+
+            log p(x | z) - |z - mu(x)|^2 / (2 NEAR^2)
+
+        mu(x) is the encoder's mean: a sequence whose own latent is z is decoded even if others are likelier.
+        """
+        s = self.settings
+        tokens, mask, log_p = beam_search(START, END, self.decoder, self._first_state(code), s.length, s.beams)
+        used = tokens.flatten(0, 1)[:, : int(mask.sum(2).max())]
+        own = self._posterior(Batch({"tokens": used}, mask.flatten(0, 1)[:, : used.shape[1]])).mean
+        apart = (own.unflatten(0, mask.shape[:2]) - code[:, None]).square().sum(-1)
+        order = (log_p - apart / (2 * NEAR**2)).argsort(dim=1, descending=True, stable=True)
+        row = torch.arange(len(code), device=order.device)[:, None]
+        return first_accepted(Batch({"tokens": tokens[row, order]}, mask[row, order]), accept)[0]
+
+    def _first_state(self, code: Latent) -> State:
+        return tuple(part[: len(code)] for part in self.decoder.start(filled(code)))
 
     @torch.no_grad()
     def sample(self, noise: Latent, condition: Condition = None, accept: Accept | None = None) -> Latent:
-        """The noise itself without a condition; under one, the latents that the draws of p(z | c) have without it."""
-        check_latents(noise, self.latent_size)
-        if condition is None or condition.isnan().all():
-            return noise
-        return self.prior.inverse(self._drawn(noise, condition, accept)[0])
+        """The latents of the sequences that `generate` draws."""
+        return self.encode(self.generate(noise, condition, accept))
 
     @torch.no_grad()
     def generate(self, noise: Latent, condition: Condition = None, accept: Accept | None = None) -> Batch:
-        """Decoded draws of z ~ p(z | c)."""
+        """The likeliest sequences of draws z ~ p(z | c); under a condition, the best of several for each row."""
         check_latents(noise, self.latent_size)
-        return self._drawn(noise, condition, accept)[1]
-
-    def _drawn(self, noise: Latent, condition: Condition, accept: Accept | None) -> tuple[Latent, Batch]:
-        """Draws of p(z | c) and their decodings; under a condition, the best of several for each row."""
         code = self.prior.draw(filled(noise))[: len(noise)]
-        if condition is None or condition.isnan().all():
-            return code, self._decoded(code, accept)
-        given = ~condition.isnan().all(1)
-        best, good = self._best(noise[given], condition[given], accept)
-        code[given] = best["code"]
-        rest = torch.ones_like(given)  # rows without a condition, and those of which no candidate is well formed
-        rest[given] = ~good
-        chosen = Batch({"tokens": best["tokens"]}, best.mask).select((given.cumsum(0) - 1).clamp_min(0))
-        return code, placed(chosen, rest, self._decoded(code[rest], accept)) if rest.any() else chosen
+        drawn = self._likeliest(code)
+        good = torch.ones(len(code), dtype=torch.bool, device=code.device)
+        given = good & False if condition is None else ~condition.isnan().all(1)
+        if condition is not None and given.any():
+            best, good[given] = self._best(noise[given], condition[given], accept)
+            code[given] = best["code"]
+            drawn = placed(drawn, given, Batch({"tokens": best["tokens"]}, best.mask))
+        if accept is not None and not given.all():
+            good[~given] = accept(drawn.select(~given)).to(good.device)
+        return drawn if good.all() else placed(drawn, ~good, self._decoded(code[~good], accept))
+
+    def _likeliest(self, code: Latent) -> Batch:
+        """Greedy decoding."""
+        tokens, mask = most_likely(START, END, self.decoder, self._first_state(code), self.settings.length)
+        return Batch({"tokens": tokens}, mask)
 
     def _best(
         self, noise: Latent, condition: Float[Tensor, "batch property"], accept: Accept | None
@@ -272,9 +290,9 @@ class LatentPriorVAE(nn.Module):
 
         def attempt(rows: Tensor, number: int) -> tuple[Batch, Tensor]:
             code, own = codes[rows, number], condition[rows]
-            decoded = self._decoded(code)
-            drawn = Batch({**decoded.fields, "code": code}, decoded.mask)
-            return drawn, _distance(self._measured(code, decoded, own), own)
+            drawn = self._likeliest(code)
+            drawn = Batch({**drawn.fields, "code": code}, drawn.mask)
+            return drawn, _distance(self._measured(code, drawn, own), own)
 
         tries = min(s.measured, s.candidates) if self.measure else 1
         return best_of(attempt, accept, rows, tries, s.near)

@@ -20,7 +20,7 @@ from sciencegen.api.models.folder import (
     shipped_names,
 )
 from sciencegen.domains import load_domain
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, IncompatibleError
 from sciencegen.runs import RunFolder
 
 
@@ -34,6 +34,12 @@ def test_a_predictors_model_is_the_one_beside_it_whatever_lies_where_the_command
     assert Path(referred_to("../model", predictor)).resolve() == tmp_path / "a" / "model"
     assert referred_to("old", predictor) == "old", "an earlier reference, from where its command ran"
     assert referred_to("../none", predictor) == str(predictor / "../none"), "the error names the place beside it"
+
+
+@pytest.mark.parametrize("name", ["nonsense", 3, ["x"], {"x": 1}])
+def test_an_unknown_recipe_is_named(name):
+    with pytest.raises(IncompatibleError, match="Unknown recipe of molecules"):
+        find_recipe(load_domain("molecules"), name, IncompatibleError)
 
 
 def test_a_domain_without_recipes_says_so():

@@ -17,6 +17,7 @@ from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 from tests.damage import damaged, read_all
 from tests.domains.galaxies.test_files import IMAGE, header
+from tests.fuzz.running import in_time
 
 IMAGES = np.stack([IMAGE[:16, :16] + np.float32(number) for number in range(6)])
 CASES = 60
@@ -150,6 +151,19 @@ def test_a_file_cut_between_two_extensions_is_an_error(tmp_path):
 def extensions_end(content: bytes, number: int) -> int:
     found = fits.open(BytesIO(content))[number].fileinfo()
     return found["datLoc"] + found["datSpan"]
+
+
+@pytest.mark.parametrize("name", ["stack.fits", "several.fits", "stack.fits.gz", "several.fits.gz"])
+def test_a_header_that_astropy_reads_without_end_is_refused(tmp_path, name):
+    """One wrong character before the T of SIMPLE."""
+    content = bytearray(PLAIN[name.removesuffix(".gz")])
+    content[25] = ord("`")
+    (tmp_path / name).write_bytes(gzip.compress(content, mtime=0) if name.endswith(".gz") else content)
+    with (
+        pytest.raises(DataError, match=rf"{name}, found .* (0 of its \d HDUs can be read|No SIMPLE card)"),
+        in_time(10),
+    ):
+        list(files.read(tmp_path / name))
 
 
 def test_padding_may_lack_and_blanks_may_follow(tmp_path):

@@ -27,6 +27,9 @@ def test_motifs_are_regular_expressions_over_residues():
         ("  ", "Expected a motif"),
         ("K*", "which every sequence holds"),
         (7, "got 7"),
+        ("(" * 3000 + "K" + ")" * 3000, r"got '\({200}': maximum recursion"),
+        ("K{99999999999}", "too large"),
+        ("K" * 10_001, "at most 10000 characters in 'forbid', got 10001"),
     ],
 )
 def test_a_bad_motif_is_named(motif, message):

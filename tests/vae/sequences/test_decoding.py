@@ -1,10 +1,11 @@
-"""Greedy decoding, beam search, and the likeliest sequence that is accepted."""
+"""Greedy decoding, beam search, and the first sequence that is accepted."""
 
 from itertools import product
 
 import torch
 
-from sciencegen.vae.sequences.decoding import accepted, beam_search, most_likely
+from sciencegen.batch import Batch
+from sciencegen.vae.sequences.decoding import beam_search, first_accepted, most_likely
 
 END, START = 0, 1
 
@@ -40,32 +41,33 @@ def test_beam_search_finds_the_likeliest_sequences():
     ended = [[*head, 0] for size in range(3) for head in product((1, 2), repeat=size)]
     every = ended + [list(head) for head in product((1, 2), repeat=3)]
     expected = sorted(every, key=log_prob, reverse=True)
-    tokens, mask = beam_search(1, 0, step, (torch.zeros(2),), 3, len(every))
+    tokens, mask, score = beam_search(1, 0, step, (torch.zeros(2),), 3, len(every))
     for row in range(2):
         assert [t[m].tolist() for t, m in zip(tokens[row], mask[row], strict=True)] == expected
+        assert torch.allclose(score[row], torch.tensor(list(map(log_prob, expected))).double())
 
 
 def test_a_narrow_beam_begins_with_the_greedy_sequence_of_a_certain_model():
     logits = 9.0 * torch.eye(4)[[2, 2, 3, 0]]  # 2, 3, end
-    tokens, mask = beam_search(
+    tokens, mask, _ = beam_search(
         1, 0, lambda previous, state: (logits[previous[:, 0]][:, None], state), (torch.zeros(1),), 6, 2
     )
     assert tokens[0, 0][mask[0, 0]].tolist() == [2, 3, 0]
     assert len({tuple(row.tolist()) for row in tokens[0]}) == 2
 
 
-def test_the_likeliest_accepted_sequence_is_taken_and_the_greedy_one_where_none_is():
-    logits = torch.log(torch.tensor([[1.0, 1, 1], [0.2, 1e-9, 0.8], [0.6, 1e-9, 0.4]]))  # 2 and end is the likeliest
+def test_the_first_accepted_sequence_is_taken_and_the_first_of_all_where_none_is():
+    tokens = torch.tensor([[[2, END, 0], [2, 2, END]], [[2, 2, END], [3, END, 0]], [[3, END, 0], [2, END, 0]]])
+    ranked, shown = Batch({"tokens": tokens}, torch.tensor([1, 1, 0]).bool() | (tokens > 0)), []
 
-    def step(previous, state):
-        return logits[previous[:, 0]][:, None], state
+    def short(batch):
+        shown.append(len(batch))
+        return (batch["tokens"][:, 0] == 2) & (batch["tokens"][:, 1] == END)
 
-    def drawn(accept, width=6):
-        batch = accepted(START, END, step, (torch.zeros(3),), 4, width, accept)
-        return [tokens[mask].tolist() for tokens, mask in zip(batch["tokens"], batch.mask, strict=True)]
-
-    greedy, other = [2, END], [2, 2, END]
-    assert drawn(None) == [greedy] * 3
-    assert drawn(lambda batch: batch.mask.sum(1) == 3) == [other] * 3
-    assert drawn(lambda batch: torch.zeros(len(batch)).bool()) == [greedy] * 3
-    assert drawn(lambda batch: batch.mask.sum(1) == 3, width=0) == [greedy] * 3
+    found, good = first_accepted(ranked, short)
+    assert found["tokens"].tolist() == [[2, END, 0], [2, 2, END], [2, END, 0]]
+    assert good.tolist() == [True, False, True]
+    assert shown == [3, 2]
+    found, good = first_accepted(ranked, None)
+    assert torch.equal(found["tokens"], tokens[:, 0])
+    assert good.all()

@@ -14,8 +14,8 @@ from sciencegen.vae.sequences.latent_prior_settings import LatentPriorVAESetting
         ({"noised": -0.1}, "noised between 0 and 1, got -0.1"),
         ({"share": 0.0}, "share above 0"),
         ({"length": 1}, "length of 2 or more"),
-        ({"beams": -1}, "beams of 0 or more, got 20, 32, 8, 128 and -1"),
-        ({"candidates": 0}, "candidates and measured of 1 or more"),
+        ({"beams": 0}, "beams of 1 or more and a length of 2 or more, got 32, 32, 8, 0 and 128"),
+        ({"candidates": 0}, "candidates, measured and beams of 1 or more"),
         ({"near": -0.1}, "near of 0 or more, got -0.1"),
     ],
 )

@@ -1,0 +1,13 @@
+"""Every border by name."""
+
+from __future__ import annotations
+
+from tests.fuzz.borders import documents, folders, galaxies, molecules, proteins, tables
+from tests.fuzz.cases import Border
+
+BORDERS: dict[str, Border] = {
+    one.name: one
+    for one in (
+        molecules.BORDER, proteins.BORDER, galaxies.BORDER, *documents.BORDERS, *folders.BORDERS, *tables.BORDERS,
+    )
+}  # fmt: skip
