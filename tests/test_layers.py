@@ -43,7 +43,7 @@ LIGHT = ["__init__.py", "config.py", *(f"cli/{path.name}" for path in (PACKAGE /
 
 ROOM_OF_LIBRARY = {
     "rdkit": ["domains/molecules"], "selfies": ["domains/molecules"], "fcd": ["domains/molecules"],
-    "posebusters": ["domains/molecules"], "Bio": ["domains/proteins"],
+    "posebusters": ["domains/molecules"], "Bio": ["domains/proteins"], "tmtools": ["domains/proteins"],
     "galsim": ["domains/galaxies"], "astropy": ["domains/galaxies"], "photutils": ["domains/galaxies"],
     "h5py": ["domains/galaxies"], "zarr": ["domains/galaxies"],
     "lightning": ["training"], "botorch": ["optimization"], "cma": ["optimization"],

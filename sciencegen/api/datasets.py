@@ -8,7 +8,7 @@ from typing import Any
 
 from sciencegen.api.sources.simulated import obtain
 from sciencegen.data import cards
-from sciencegen.data.fetch import Progress, cached_folder, is_fetched
+from sciencegen.data.fetch import MANIFEST, Progress, cached_folder, is_fetched
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write, sha256_of
 
@@ -59,6 +59,7 @@ def fetch(
     card = cards.load_card(name)
     folder = obtain(card, offline, progress)
     paths = [folder / file.name for file in card.files.values()]
+    paths += sorted({*folder.iterdir()} - {*paths, folder / MANIFEST})  # files that a list names
     return paths if output is None else [_copied(path, Path(output)) for path in paths]
 
 

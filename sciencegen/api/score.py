@@ -116,8 +116,9 @@ def resolve_score(
 ) -> ScoreRequest:
     """Check the settings and resolve names to oracles; a wrong name is an error before a row is read.
 
-    A file is read in the form that a predictor needs, if the file has that form, or in the only form that can read
-    it. whole: write the texts of that form. called: the name of the source in the origin.
+    A file is read in the form that a predictor needs, or that has a requested score which the domain lacks, if the file
+    has that form; or in the only form that can read it. whole: write the texts of that form. called: the name of the
+    source in the origin.
     """
     further = own_oracles(domain, settings)
     path = items if isinstance(items, Path) else None
@@ -152,6 +153,8 @@ def _form_of(domain: str, path: Path, settings: ScoreSettings) -> str:
     science = domain_of(domain)
     forms = {name: domain_of(in_form(domain, name)).form for name in science.forms}
     wanted = [load_predictor(domain, folder).form for folder in settings.predictors.values()]
+    missing = set(settings.names or ()) - set(science.oracles.names())
+    wanted += [form for form in forms if missing.intersection(domain_of(in_form(domain, form)).oracles.names())]
     if not path.name.lower().endswith(tuple(science.items.formats)):
         wanted += list(forms)
     return next((form for form in wanted if (known := forms.get(form)) is not None and known.holds(path)), "")

@@ -54,10 +54,11 @@ def evaluate(
     claim_output(output, force, inputs=[samples, record.against, record.training])
 
     from sciencegen.api.evaluate import compare, explained, resolve_evaluate
-    from sciencegen.api.science.forms import reads_folders
+    from sciencegen.api.science.forms import in_form, reads_folders
     from sciencegen.api.writing.writer import input_ending, write_json
 
-    with input_path(samples, partial(input_ending, domain, format, column=column), reads_folders(domain)) as path:
+    folders = reads_folders(in_form(domain, record.form))
+    with input_path(samples, partial(input_ending, domain, format, column=column), folders) as path:
         request = resolve_evaluate(domain, path, record, column)
         metrics = compare(request)
     write_json(output, metrics)

@@ -95,7 +95,25 @@ class SimulationSource(_Strict):
     files: dict[str, Annotated[int, Field(ge=0)]]
 
 
-Source = Annotated[PypiSource | ArchiveSource | FilesSource | SimulationSource, Field(discriminator="kind")]
+class ListFile(_Strict):
+    """A committed .csv (perhaps gzipped) next to the card: the set's table. Its column `file` names further files."""
+
+    path: str
+    sha256: Sha256
+
+
+class ListedSource(_Strict):
+    """Many small files of a public archive, named in a committed table. url: of each, with `{file}` for its name. They
+    change when the archive revises them, so they have no checksum; what is read from them is checked by the domain."""
+
+    kind: Literal["listed"]
+    url: str
+    files: dict[str, ListFile]
+
+
+Source = Annotated[
+    PypiSource | ArchiveSource | FilesSource | ListedSource | SimulationSource, Field(discriminator="kind")
+]
 
 
 class CardFile(_Strict):

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sciencegen.data.archives import extract, write_checked
-from sciencegen.data.cards import ArchiveSource, Card, FilesSource, PypiSource, SimulationSource
+from sciencegen.data.cards import ArchiveSource, Card, FilesSource, ListedSource, PypiSource, SimulationSource
 from sciencegen.data.downloads import NETWORK_ERRORS, download, find_distribution, without_credentials
+from sciencegen.data.listed_files import fetch_listed
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_folder, atomic_write, sha256_of, turn_at
 
@@ -81,6 +82,9 @@ def _fetched(
             with atomic_folder(folder) as work:
                 if isinstance(source, SimulationSource):
                     _simulate(source, card, work, progress, make)
+                elif isinstance(source, ListedSource):
+                    downloads = cache_root(cache_dir) / "downloads" / card.name
+                    fetch_listed(source, card, work, downloads, is_offline(offline), progress)
                 else:
                     _fetch_from(source, card, work, cache_root(cache_dir) / "downloads", is_offline(offline), progress)
                 _write_manifest(card, work, source)
@@ -154,17 +158,17 @@ def _obtain(
     return target
 
 
-def _write_manifest(card: Card, work: Path, source: RemoteSource | SimulationSource) -> None:
+def _write_manifest(card: Card, work: Path, source: RemoteSource | ListedSource | SimulationSource) -> None:
     sizes = {file.name: (work / file.name).stat().st_size for file in card.files.values()}
     with atomic_write(work / MANIFEST) as handle:
         json.dump({"dataset": card.full_name, "source": _name(source), "files": sizes}, handle, indent=2)
 
 
-def _name(source: RemoteSource | SimulationSource) -> str:
+def _name(source: RemoteSource | ListedSource | SimulationSource) -> str:
     if isinstance(source, SimulationSource):
         return f"a simulation with the seed {source.seed}"
     if isinstance(source, PypiSource):
         return f"{source.filename} from the package index"
     return without_credentials(
-        source.url if isinstance(source, ArchiveSource) else next(iter(source.files.values())).path
+        next(iter(source.files.values())).path if isinstance(source, FilesSource) else source.url
     )

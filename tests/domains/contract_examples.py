@@ -48,11 +48,18 @@ def _galaxies() -> list[str]:
     return [text for text, _ in simulate({}, 0, 0, 6)]
 
 
+def _backbones() -> list[str]:
+    from tests.domains.proteins.backbones.examples import chains
+
+    return [load_domain("proteins/structures").items.text(one) for one in chains()]
+
+
 _EXAMPLES = {
     "pointclouds": _clouds,
     "molecules": _molecules,
     "molecules/structures": _structures,
     "proteins": lambda: [GB1, GB1[:-1] + "A", "W" + GB1[1:], "WK" + GB1[2:]],
     "proteins/aligned": _aligned,
+    "proteins/structures": _backbones,
     "galaxies": _galaxies,
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from sciencegen.api.criteria.oracles import OracleBook
-from sciencegen.api.science.forms import domain_of, plain_of
+from sciencegen.api.science.forms import domain_of, key_of
 from sciencegen.api.science.naming import constraint_of
 from sciencegen.api.science.workers import InDomain, representation_of
 from sciencegen.domains.base import Domain
@@ -36,7 +36,7 @@ class Judged(NamedTuple):
 
 @dataclass(frozen=True)
 class Judge(InDomain):
-    """Decoded rows to `Judged`, or to refusals. The key of an item is that of the plain domain.
+    """Decoded rows to `Judged`, or to refusals. The key of an item is that of `key_of`.
 
     Rows hold arrays instead of tensors, since tensors would be passed between processes as shared memory.
     """
@@ -53,7 +53,7 @@ class Judge(InDomain):
     """The seed for observing items with the instrument after their evaluation; None: items are not observed."""
 
     def __call__(self, rows: Sequence[Mapping[str, np.ndarray]]) -> list[Judged | Refusal]:
-        domain, plain = domain_of(self.domain), plain_of(self.domain)
+        domain = domain_of(self.domain)
         book = OracleBook(self.domain, dict(self.predictors))
         batch, representation = join_rows(rows), representation_of(self.domain, self.recipe, self.representation)
         decoded = representation.decode(batch)
@@ -68,7 +68,7 @@ class Judge(InDomain):
         return [
             item
             if isinstance(item, Refusal)
-            else Judged(domain.items.text(next(written)), plain.items.key(item), next(values), good, accept(item))
+            else Judged(domain.items.text(next(written)), key_of(self.domain, item), next(values), good, accept(item))
             for item, good in zip(decoded, well_formed, strict=True)
         ]
 

@@ -32,8 +32,15 @@ def plain_name(domain: str) -> str:
 
 
 def plain_of(domain: str) -> Domain:
-    """The plain domain of a form. It defines the keys of items; forms only add information."""
+    """The plain domain of a form. It defines the keys of items (but see `key_of`); forms only add information."""
     return domain_of(plain_name(domain))
+
+
+def key_of(domain: str, item: Item) -> str:
+    """Identity of an item: the key of its plain item, unless the form has keys of its own."""
+    science = domain_of(domain)
+    own = science.form is not None and science.form.own_key
+    return (science if own else plain_of(domain)).items.key(item)
 
 
 def family_of(science: Domain) -> Family | None:

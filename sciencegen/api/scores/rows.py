@@ -106,6 +106,8 @@ def scoring_task(
     for name in names:
         book.resolve(name)
     here = {name: further[name] for name in names if name in further and name not in predictors}
+    form = domain_of(domain).form
+    whole = whole or (form is not None and form.own_key)  # a plain item may be empty
     wild_type = settings.wild_type or ""
     return ScoringTask(domain, names, predictors, here, wild_type, whole, settings.threads, settings.timeout_s)
 

@@ -49,12 +49,16 @@ class Form:
     holds : (path) -> bool
         Whether the items of a file have this form.
     family : Family, optional
+    own_key : bool
+        Whether items are the same if their keys in the form are equal, and not if their plain items are. Set it if an
+        item may lack what its plain item consists of (proteins: a backbone without a sequence).
     """
 
     plain: Callable[[Item], Item]
     adapt_oracle: Callable[[Oracle], Oracle]
     holds: Callable[[Path], bool]
     family: Family | None = None
+    own_key: bool = False
 
     def plain_items(self, items: Sequence[Item]) -> list[Item]:
         """Apply `plain` to each item."""

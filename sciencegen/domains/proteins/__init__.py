@@ -31,5 +31,8 @@ DOMAIN = Domain(
     design=DESIGN,
     pictures=PICTURES,
     reference_sets=REFERENCE_SETS,
-    forms={"aligned": "sciencegen.domains.proteins.aligned:DOMAIN"},
+    forms={
+        "aligned": "sciencegen.domains.proteins.aligned:DOMAIN",
+        "structures": "sciencegen.domains.proteins.backbones.form:DOMAIN",
+    },
 )

@@ -19,6 +19,9 @@ MAX_RESIDUES = 10_000
 SHORTEST_DNA = 20
 """Minimum length of a text of nucleotides alone that is taken for DNA: such a protein is improbable."""
 
+COORDINATES = "backbone:"
+"""Start of the text of a chain with coordinates."""
+
 NUCLEOTIDES = frozenset("ACGTUN")
 _RESIDUES = frozenset(ALPHABET)
 _NAMED = {
@@ -46,6 +49,8 @@ def parse(text: str) -> str | Refusal:
     sequence = text.strip().removesuffix("*")
     if not sequence:
         return Refusal("empty")
+    if sequence.startswith(COORDINATES):
+        return Refusal("holds the coordinates of a chain; read it with `form` structures")
     if len(sequence) > MAX_RESIDUES:
         return Refusal(f"{len(sequence)} letters; at most {MAX_RESIDUES} residues are accepted")
     if not sequence.isascii():

@@ -12,6 +12,8 @@ from sciencegen.batch import Batch
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
 from sciencegen.domains.proteins import alignment_representation
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
+from sciencegen.domains.proteins.backbones import diffusion as backbone_models
+from sciencegen.domains.proteins.backbones import representation as backbone_representation
 from sciencegen.domains.proteins.items import ALPHABET, GAP, encode_rows
 from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT
 from sciencegen.domains.proteins.variant_scores import family_oracles, variant_scorer
@@ -90,5 +92,17 @@ RECIPES = {
             inform_predictors=True,
         ),
         training=TRAINING,
+    ),
+    "backbone-diffusion": Recipe(
+        name="backbone-diffusion",
+        fit=backbone_representation.fit,
+        load_representation=backbone_representation.load,
+        build=backbone_models.backbone_diffusion,
+        settings=backbone_models.BackboneDiffusionSettings,
+        conditions=backbone_models.CONDITIONS,
+        description="Diffusion of backbones; noise like a folded polymer, SE(3)-equivariant network of residues.",
+        form="structures",
+        check=backbone_models.check,
+        training=backbone_models.TRAINING,
     ),
 }

@@ -16,6 +16,8 @@ PEPTIDE_BOND = 2.0
 ALPHA_DISTANCE = 4.5
 """Maximum distance of neighbours' CA in ångström (3.8, or 2.9 for a cis bond), used if C or N is missing."""
 HYDROGENS = frozenset("HD")
+UNKNOWN_NAME = "UNK"
+"""Name of a residue of a polymer whose kind is unknown."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def select_residues(chain: Any) -> Selected:
             continue
         residue, hydrogens = _residue(entity)
         if "CA" in residue.atoms and (residue.letter != UNKNOWN or {"N", "C"} <= set(residue.atoms)):
-            read.append((residue, hetero == " " and not residue.modified))
+            read.append((residue, hetero == " " and (not residue.modified or residue.name == UNKNOWN_NAME)))
             selected.hydrogens += hydrogens
         else:
             _count(selected.left_out, residue.name if residue.modified else f"{residue.name} without CA")

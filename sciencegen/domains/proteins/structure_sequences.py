@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from sciencegen.domains.proteins.backbones.items import Backbone
+from sciencegen.domains.proteins.backbones.reading import item_marks, read_backbones
 from sciencegen.domains.proteins.residue_atoms import UNKNOWN
 from sciencegen.domains.proteins.structure_files import STRUCTURE_ENDINGS
 from sciencegen.domains.proteins.structures import ProteinChain, read_chains, read_structure
@@ -18,7 +20,11 @@ REMEDY = "Pass the sequence itself, or its FASTA file."
 
 def chain_rows(path: Path) -> Iterator[Row]:
     """A row for each protein chain, such as `1abc_A` of `1abc.pdb`. Residues without coordinates are 'X', which `parse`
-    refuses: a sequence without them would be another protein's."""
+    refuses: a sequence without them would be another protein's. A file of designs has a row for each."""
+    if item_marks(path):
+        designs = enumerate(read_backbones(path), start=1)
+        found = ((at, one.name, one.item) for at, one in designs)
+        return (Row(at, item.sequence if isinstance(item, Backbone) else "", id=name) for at, name, item in found)
     stem, chains = path.name.split(".")[0], read_chains(path)
     return (Row(at, one.whole_sequence, id=f"{stem}_{one.report.chain}") for at, one in enumerate(chains, start=1))
 

@@ -1,0 +1,60 @@
+"""Geometry of backbones: bond lengths and angles, distances of neighbours, clashes and chain breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial import cKDTree
+
+from sciencegen.domains.proteins.backbones.geometry import Coordinates, bonded
+
+TRANS_DISTANCE = (3.6, 4.0)
+"""Distance in ångström of neighbours' CA across a trans peptide bond, 3.80; across a cis bond it is 2.9."""
+CLASH_DISTANCE = 3.4
+"""Distance in ångström below which two CA clash that aren't neighbours."""
+TRANS_ANGLE = 150.0
+"""Minimum |omega| of a trans peptide bond, degrees."""
+
+
+def bond_lengths(coordinates: Coordinates) -> Mapping[str, Float[np.ndarray, " bond"]]:
+    """Bond lengths by kind, ångström; "C-N" is the peptide bond, also across chain breaks."""
+    n, ca, c, o = np.moveaxis(np.asarray(coordinates, np.float64), 1, 0)
+    ends = {"N-CA": (n, ca), "CA-C": (ca, c), "C=O": (c, o), "C-N": (c[:-1], n[1:])}
+    return {kind: np.linalg.norm(second - first, axis=-1) for kind, (first, second) in ends.items()}
+
+
+def bond_angles(coordinates: Coordinates) -> Mapping[str, Float[np.ndarray, " angle"]]:
+    """Bond angles by kind, degrees; those with "C-N" are at peptide bonds."""
+    n, ca, c, o = np.moveaxis(np.asarray(coordinates, np.float64), 1, 0)
+    points = {
+        "N-CA-C": (n, ca, c), "CA-C=O": (ca, c, o), "CA-C-N": (ca[:-1], c[:-1], n[1:]),
+        "O=C-N": (o[:-1], c[:-1], n[1:]), "C-N-CA": (c[:-1], n[1:], ca[1:]),
+    }  # fmt: skip
+    return {kind: _angles(*three) for kind, three in points.items()}
+
+
+def _angles(first: np.ndarray, middle: np.ndarray, last: np.ndarray) -> Float[np.ndarray, " angle"]:
+    """Angle at the middle point, degrees: atan2(|u × v|, u · v), which is accurate near 0 and 180."""
+    u, v = first - middle, last - middle
+    return np.degrees(np.arctan2(np.linalg.norm(np.cross(u, v), axis=-1), (u * v).sum(-1)))
+
+
+def ca_distances(coordinates: Coordinates) -> Float[np.ndarray, " bond"]:
+    """Distances of neighbours' CA, ångström."""
+    return np.linalg.norm(np.diff(np.asarray(coordinates, np.float64)[:, 1], axis=0), axis=-1)
+
+
+def ca_clashes(coordinates: Coordinates) -> int:
+    """Number of pairs of CA closer than `CLASH_DISTANCE` that aren't neighbours in the chain."""
+    if len(coordinates) < 3:
+        return 0
+    pairs = cKDTree(np.asarray(coordinates)[:, 1]).query_pairs(CLASH_DISTANCE, output_type="ndarray")
+    return int((abs(pairs[:, 0] - pairs[:, 1]) > 1).sum())
+
+
+def chain_breaks(coordinates: Coordinates) -> int:
+    """Number of peptide bonds that are longer than a bond can be."""
+    n, _, c, _ = np.moveaxis(np.asarray(coordinates, np.float64), 1, 0)
+    return int((~bonded(n, c)).sum())

@@ -1,0 +1,95 @@
+"""The diffusion model of backbones: noise that looks like a folded polymer, an SE(3)-equivariant network of residues.
+
+Each chain is the whitened trace of its alpha carbons and the positions of N and C relative to them. Lengths follow the
+training chains, or the requested condition `length`, which the network doesn't see: it knows the number of residues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
+from sciencegen.diffusion.schedules import Cosine
+from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
+from sciencegen.diffusion.spaces import Euclidean
+from sciencegen.diffusion.state import Field, State
+from sciencegen.domains.proteins.backbones.properties import measure
+from sciencegen.domains.proteins.backbones.representation import LENGTH, BackboneRepresentation
+from sciencegen.items import Refusal
+from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.equivariant.residues import ATOMS, TRACE, ResidueDenoiser, ResidueNetworkSettings
+
+CONDITIONS = (LENGTH, "helix", "strand", "rg_ratio")
+TRAINING = {"batch_size": 12, "learning_rate": 1e-3}
+CHECKED_DRAWS = 8
+LOG_SNR_ENDS = (9.0, -9.0)
+
+
+@dataclass(frozen=True)
+class BackboneDiffusionSettings:
+    """network, diffusion: nested settings."""
+
+    network: ResidueNetworkSettings = field(default_factory=ResidueNetworkSettings)
+    diffusion: DiffusionSettings = field(
+        default_factory=lambda: DiffusionSettings(
+            prediction="v",
+            weighting="edm",
+            dropout=ConditionDropout(some=0.5, everything=0.5),
+            sampler="ddim",
+            steps=50,
+        )
+    )
+
+
+class BackboneDenoiser(ResidueDenoiser):
+    """`ResidueDenoiser` that gets some of a condition's columns."""
+
+    def __init__(self, columns: Sequence[int], settings: ResidueNetworkSettings) -> None:
+        super().__init__(len(columns), settings)
+        self.columns = list(columns)
+
+    def forward(
+        self,
+        z: Mapping[str, Tensor],
+        log_snr: Float[Tensor, " batch"],
+        condition: Float[Tensor, "batch property"] | None = None,
+        mask: Bool[Tensor, "batch residue"] | None = None,
+    ) -> dict[str, Tensor]:
+        return super().forward(z, log_snr, None if condition is None else condition[:, self.columns], mask)
+
+
+def backbone_diffusion(representation: BackboneRepresentation, settings: BackboneDiffusionSettings) -> SizedDiffusion:
+    """Build the model of chains up to the longest training chain."""
+    columns = [column for column, name in enumerate(representation.properties) if name != LENGTH]
+    state = State({TRACE: Field(Euclidean()), ATOMS: Field(Euclidean())})
+    longest = int(representation.sizes[-1])
+    shapes = {TRACE: (longest, 3), ATOMS: (longest, 6)}
+    network = BackboneDenoiser(columns, settings.network)
+    diffusion = DiffusionModel(network, state, Cosine(*LOG_SNR_ENDS), shapes, settings.diffusion)
+    return SizedDiffusion(diffusion, size_table(representation))
+
+
+def size_table(representation: BackboneRepresentation) -> SizeTable:
+    """Distribution of the number of residues, with the properties' moments at each number."""
+    parts = (representation.sizes, representation.counts, representation.size_mean, representation.size_std)
+    return SizeTable(*map(torch.from_numpy, parts))
+
+
+def check(
+    model: SizedDiffusion, representation: BackboneRepresentation, known: Sequence[np.ndarray]
+) -> Mapping[str, float]:
+    """Of unconditional draws: shares that are well formed, and mean shares of helix and strand."""
+    noise = torch.randn(CHECKED_DRAWS, model.latent_size, generator=torch.Generator().manual_seed(0))
+    batch = model.generate(noise)
+    decoded = representation.decode(batch)
+    items = [item for item in decoded if not isinstance(item, Refusal)]
+    figures = {"well_formed": float(representation.well_formed(batch, decoded).mean())}
+    if items:
+        figures |= dict(zip(("helix", "strand"), measure(items, ("helix", "strand")).mean(0).tolist(), strict=True))
+    return figures

@@ -1,0 +1,87 @@
+"""Backbones of proteins: the form of the domain in which an item is a chain with coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.domains.base import Regression
+from sciencegen.domains.capabilities import Form, Structures
+from sciencegen.domains.oracles import property_oracles
+from sciencegen.domains.proteins import DOMAIN as PROTEINS
+from sciencegen.domains.proteins.backbones.evaluation import REFERENCE_SETS, evaluate
+from sciencegen.domains.proteins.backbones.files import ITEMS, SIDECAR, read
+from sciencegen.domains.proteins.backbones.items import Backbone, parse_text
+from sciencegen.domains.proteins.backbones.properties import PROPERTIES, measure
+from sciencegen.domains.proteins.backbones.render import PICTURES, render
+from sciencegen.domains.proteins.backbones.similarity import SIMILARITY
+from sciencegen.domains.proteins.backbones.writing import pdb_lines
+from sciencegen.domains.proteins.oracles import NOT_GOALS, ORACLES
+from sciencegen.domains.proteins.residue_atoms import UNKNOWN
+from sciencegen.domains.proteins.structure_sequences import STRUCTURE_FORMATS
+from sciencegen.items import Refusal
+from sciencegen.scoring.oracles import Oracle, OracleAround, Score
+
+
+def sequence_of(item: Backbone) -> str:
+    """The sequence of a backbone, 'X' for unknown residues."""
+    return item.sequence
+
+
+@dataclass(frozen=True)
+class SequenceOracle(OracleAround):
+    """An oracle of proteins that scores the sequences of backbones; without a whole sequence there is no score."""
+
+    oracle: Oracle
+
+    def score(self, items: Sequence[Backbone]) -> list[Score]:
+        known = [item.sequence for item in items if UNKNOWN not in item.sequence]
+        scores = iter(self.oracle.score(known) if known else [])
+        missing = Score(None, failure="residues without a known amino acid")
+        return [missing if UNKNOWN in item.sequence else next(scores) for item in items]
+
+
+def features(items: Sequence[Backbone]) -> Float[np.ndarray, "item feature"]:
+    """The properties as features of regressors."""
+    return measure(items, list(PROPERTIES)).astype(np.float32)
+
+
+def records(path: Path) -> tuple[str, Iterator[str]]:
+    """The name of the format, and each item of a file as a PDB record; "" for one that can't be read."""
+    items = (parse_text(row.text) for row in read(path))
+    return "pdb", ("" if isinstance(item, Refusal) else "".join(pdb_lines([item], [item.name])) for item in items)
+
+
+def holds_backbones(path: Path) -> bool:
+    """Whether a file has an ending of structures."""
+    return path.name.lower().endswith(STRUCTURE_FORMATS)
+
+
+OF_SEQUENCES = {name: SequenceOracle(ORACLES.find(name)) for name in PROTEINS.properties if name not in PROPERTIES}
+
+DOMAIN = replace(
+    PROTEINS,
+    name="proteins/structures",
+    items=ITEMS,
+    properties=PROPERTIES,
+    measure=measure,
+    similarity=SIMILARITY,
+    oracles=property_oracles(ITEMS, PROPERTIES, measure, SIMILARITY, OF_SEQUENCES, "backbone", NOT_GOALS),
+    regression=Regression(features=features),
+    evaluate=evaluate,
+    render=render,
+    moves=None,
+    variants=None,
+    design=None,
+    sidecar=SIDECAR,
+    structures=Structures(records=records),
+    pictures=PICTURES,
+    reference_sets=REFERENCE_SETS,
+    form=Form(plain=sequence_of, adapt_oracle=SequenceOracle, holds=holds_backbones, own_key=True),
+    forms={},
+)
+"""The form of proteins with coordinates."""

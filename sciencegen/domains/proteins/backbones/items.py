@@ -1,0 +1,186 @@
+"""Backbones as items: one chain with the atoms N, CA, C and O of every residue, and its text in one line."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import zlib
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from sciencegen.domains.proteins.items import ALPHABET, COORDINATES
+from sciencegen.domains.proteins.residue_atoms import BACKBONE, UNKNOWN
+from sciencegen.items import Refusal
+
+PREFIX = COORDINATES
+"""Start of the text of a backbone."""
+UNREADABLE = "unreadable:"
+"""Start of the text of a row that could not be read; the reason follows."""
+SHORTEST = 10
+"""Minimum number of residues."""
+LONGEST = 2048
+"""Maximum number of residues."""
+FARTHEST = 9999.0
+"""Limit of coordinates in ångström: the columns of PDB files hold no larger ones."""
+CLOSEST = 0.01
+"""Minimum distance in ångström of bonded atoms; two in one place have no direction. Bad geometry is for judges."""
+DECIMALS = 3
+LETTERS = frozenset(ALPHABET + UNKNOWN)
+
+_WORD = re.compile(r"[^\s:]+")
+_LABEL = re.compile(r"(-?\d{1,6})([A-Za-z]?)")
+_RANGE = re.compile(r"(-?\d{1,6})\.\.(-?\d{1,6})")
+
+
+@dataclass(frozen=True, eq=False)
+class Backbone:
+    """One chain.
+
+    Parameters
+    ----------
+    coordinates : float32 [residue 4 3]
+        Atoms N, CA, C and O of each residue in ångström, with three decimals.
+    sequence : str
+        A letter for each residue, 'X' for an unknown one.
+    numbers : tuple of str
+        The number of each residue, with its insertion code ("52", "52A").
+    name, chain : str
+    """
+
+    coordinates: Float[np.ndarray, "residue 4 3"]
+    sequence: str
+    numbers: tuple[str, ...]
+    name: str = ""
+    chain: str = "A"
+
+    def __len__(self) -> int:
+        return len(self.sequence)
+
+    @property
+    def trace(self) -> Float[np.ndarray, "residue 3"]:
+        """Positions of the alpha carbons."""
+        return self.coordinates[:, 1]
+
+
+def backbone(
+    coordinates: Float[np.ndarray, "residue 4 3"], sequence: str = "", numbers: tuple[str, ...] = (), name: str = "",
+    chain: str = "A",
+) -> Backbone | Refusal:  # fmt: skip
+    """A checked item with rounded coordinates. By default the sequence is unknown, and numbers start at 1."""
+    places = np.asarray(coordinates, np.float64)
+    if refusal := why_unusable(places):
+        return refusal
+    count = len(places)
+    sequence, numbers = sequence or UNKNOWN * count, numbers or tuple(map(str, range(1, count + 1)))
+    if len(sequence) != count or len(numbers) != count:
+        return Refusal(f"{count} residues with {len(sequence)} letters and {len(numbers)} numbers")
+    if not LETTERS.issuperset(sequence):
+        return Refusal(f"letter '{next(iter(set(sequence) - LETTERS))}', which is no amino acid")
+    return Backbone(places.round(DECIMALS).astype(np.float32), sequence, numbers, _word(name), _word(chain) or "A")
+
+
+def why_unusable(places: Float[np.ndarray, "residue 4 3"]) -> Refusal | None:
+    """A Refusal for coordinates that are no chain: too short or long, not finite, too large, atoms in one place."""
+    if not SHORTEST <= len(places) <= LONGEST:
+        return Refusal(f"{len(places)} residues; {SHORTEST} to {LONGEST} are accepted")
+    if not np.isfinite(places).all():
+        index, atom, _ = np.argwhere(~np.isfinite(places))[0]
+        return Refusal(f"residue {index + 1} has no coordinates of {BACKBONE[atom]}")
+    if np.abs(places).max() >= FARTHEST:
+        return Refusal(
+            f"an atom lies {np.abs(places).max():.0f} Å from the origin; less than {FARTHEST:.0f} Å expected"
+        )
+    apart = np.linalg.norm(places[:, [0, 0, 1, 2]] - places[:, [1, 2, 2, 3]], axis=-1)
+    if (apart < CLOSEST).any():
+        index = int(np.argwhere(apart < CLOSEST)[0, 0])
+        return Refusal(f"residue {index + 1} has two atoms in one place")
+    return None
+
+
+def _word(text: str) -> str:
+    return "_".join(text.replace(":", " ").split())
+
+
+def text(item: Backbone) -> str:
+    """One line: name, chain, numbers, sequence and coordinates (differences of 0.001 Å, deflated, in base 64)."""
+    packed = base64.b64encode(_packed(item.coordinates)).decode("ascii")
+    return f"{PREFIX}{item.name}:{item.chain}:{_ranges(item.numbers)}:{item.sequence}:{packed}"
+
+
+def parse_text(line: str) -> Backbone | Refusal:
+    """The item of a `text`."""
+    parts = line.removeprefix(PREFIX).split(":")
+    if len(parts) != 5:
+        return Refusal("not the text of a backbone: five parts expected")
+    name, chain, ranges, sequence, packed = parts
+    numbers = _labels(ranges)
+    if numbers is None or len(numbers) != len(sequence):
+        return Refusal("not the text of a backbone: a number for each letter expected")
+    coordinates = _unpacked(packed, len(sequence))
+    if coordinates is None:
+        return Refusal(f"not the text of a backbone: coordinates of {len(sequence)} residues expected")
+    return backbone(coordinates, sequence, numbers, name, chain)
+
+
+def key(item: Backbone) -> str:
+    """Identity of a backbone: its sequence and, to 0.01 Å, the spread of its CA atoms along their principal axes, with
+    a sign for the handedness. Invariant to translation and rotation."""
+    centred = item.trace.astype(np.float64) - item.trace.mean(0, dtype=np.float64)
+    spread = np.linalg.svd(centred, compute_uv=False) / np.sqrt(len(item))
+    steps = np.diff(centred, axis=0)
+    volume = np.einsum("ix,ix->i", np.cross(steps[:-2], steps[1:-1]), steps[2:]).mean()
+    return f"{item.sequence} {np.round(spread, 2).tolist()} {'right' if volume > 0 else 'left'}"
+
+
+def _millis(coordinates: Float[np.ndarray, "residue 4 3"]) -> Int[np.ndarray, "atom 3"]:
+    return np.rint(coordinates.astype(np.float64).reshape(-1, 3) * 10**DECIMALS).astype(np.int64)
+
+
+def _packed(coordinates: Float[np.ndarray, "residue 4 3"]) -> bytes:
+    """Differences of successive atoms as 32-bit numbers, the first bytes of all numbers first; deflated."""
+    differences = np.diff(_millis(coordinates), axis=0, prepend=0).astype("<i4")
+    return zlib.compress(differences.reshape(-1).view(np.uint8).reshape(-1, 4).T.tobytes(), 9)
+
+
+def _unpacked(packed: str, count: int) -> Float[np.ndarray, "residue 4 3"] | None:
+    size = 4 * 3 * 4 * count
+    try:
+        inflater = zlib.decompressobj()
+        raw = inflater.decompress(base64.b64decode(packed, validate=True), size + 1)
+    except (zlib.error, binascii.Error, ValueError):
+        return None
+    if len(raw) != size or not inflater.eof or not 0 < count <= LONGEST:
+        return None
+    planes = np.frombuffer(raw, np.uint8).reshape(4, -1)
+    differences = np.ascontiguousarray(planes.T).view("<i4").reshape(-1, 3)
+    return differences.astype(np.int64).cumsum(0).reshape(count, 4, 3) / 10.0**DECIMALS
+
+
+def _ranges(numbers: tuple[str, ...]) -> str:
+    """Successive numbers as `1..80`, others one by one, parted by commas."""
+    starts = [0] + [at + 1 for at, (one, two) in enumerate(pairwise(numbers)) if not _follows(one, two)]
+    runs = [numbers[start:stop] for start, stop in pairwise([*starts, len(numbers)])]
+    return ",".join(run[0] if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs)
+
+
+def _follows(one: str, two: str) -> bool:
+    return one.lstrip("-").isdecimal() and two.lstrip("-").isdecimal() and int(two) == int(one) + 1
+
+
+def _labels(ranges: str) -> tuple[str, ...] | None:
+    labels: list[str] = []
+    for part in ranges.split(","):
+        if found := _RANGE.fullmatch(part):
+            first, last = int(found[1]), int(found[2])
+            if not 0 < last - first < LONGEST:
+                return None
+            labels += map(str, range(first, last + 1))
+        elif _LABEL.fullmatch(part):
+            labels.append(part)
+        else:
+            return None
+    return tuple(labels)

@@ -1,0 +1,148 @@
+"""Backbones from structure files: unbroken pieces of every protein chain, or the items of a file of designs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from sciencegen.data.damage import open_binary, reading
+from sciencegen.domains.proteins.backbones.geometry import is_dextro, place_oxygens
+from sciencegen.domains.proteins.backbones.items import SHORTEST, Backbone, backbone
+from sciencegen.domains.proteins.residue_atoms import BACKBONE
+from sciencegen.domains.proteins.residues import Residue, Selected, select_residues
+from sciencegen.domains.proteins.structure_files import read_structure_file
+from sciencegen.domains.proteins.structures import find_gaps
+from sciencegen.errors import DataError
+from sciencegen.items import Refusal
+
+ITEM_MARK = "REMARK 999 ITEM "
+"""Start of a line of a PDB file that names a model which is an item of its own."""
+CIF_MARK = "ITEM "
+"""Start of the same in the category `_sciencegen_item` of an mmCIF file."""
+HEADER_LINES = 100_000
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A row of a file: the item, or why there is none. name: the item's, or that of the file with the chain.
+    values: numbers that the file holds for it."""
+
+    item: Backbone | Refusal
+    name: str
+    values: dict[str, float] = field(default_factory=dict)
+
+
+def read_backbones(path: Path, chain: str | None = None) -> list[Piece]:
+    """The pieces of a file's protein chains, in order.
+
+    A file of designs, which `writing` wrote, holds an item in each model. Of other files the first model is read, and
+    a chain is cut where residues are missing. Pieces shorter than `SHORTEST` are left out, unless a chain has no other.
+
+    chain: only this one.
+    """
+    marks = item_marks(path)
+    parsed = read_structure_file(path)
+    with reading("a structure of proteins", path):
+        models = list(parsed.structure) if marks else [next(iter(parsed.structure))]
+        chains = [{one.id.strip() or "_": select_residues(one) for one in model} for model in models]
+    if marks:
+        return [_design(found, mark) for found, mark in zip(chains, marks, strict=False)]
+    return list(_pieces(chains[0], path, chain))
+
+
+def item_marks(path: Path) -> list[str]:
+    """The name and numbers of each model of a file of designs, as written; none in other files."""
+    marks = []
+    with open_binary(path) as stream:
+        for raw in islice(stream, HEADER_LINES):
+            line = raw.decode("utf-8", "replace").strip()
+            if line.startswith(("ATOM", "HETATM")):
+                break
+            if line.startswith(ITEM_MARK):
+                marks.append(line.removeprefix(ITEM_MARK))
+            elif line.startswith(f"'{CIF_MARK}") and line.endswith("'"):
+                marks.append(line[1:-1].removeprefix(CIF_MARK))
+    return marks
+
+
+def _design(chains: dict[str, Selected], mark: str) -> Piece:
+    """The item of a model, which has one chain; breaks between residues with successive numbers stay."""
+    name, *words = mark.split()
+    numbers = {key: float(value) for key, _, value in (word.partition("=") for word in words) if _is_number(value)}
+    chain, selected = next(iter(chains.items()), ("A", Selected()))
+    return Piece(_item(selected.residues, name, chain), name, numbers)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
+
+
+def _pieces(chains: dict[str, Selected], path: Path, chain: str | None) -> Iterator[Piece]:
+    names = [name for name, one in chains.items() if one.residues and chain in (None, name)]
+    if not names:
+        others = ", ".join(name for name, one in chains.items() if one.residues) or "none"
+        held = ", ".join({kind for one in chains.values() for kind in one.left_out}) or "water"
+        wanted = "a protein chain" if chain is None else f"a protein chain '{chain}'"
+        found = f"protein chains: {others}" if others != "none" else f"none: it holds {held}"
+        raise DataError(f"Expected {wanted} in {path}, found {found[:300]}.")
+    stem = path.name.split(".")[0]
+    for name in names:
+        yield from _chain_pieces(chains[name].residues, f"{stem}_{name}", name)
+
+
+def _chain_pieces(residues: Sequence[Residue], called: str, chain: str) -> Iterator[Piece]:
+    whole = [residue for residue in residues if residue.atoms.keys() >= set(BACKBONE[:3])]
+    if not whole:
+        yield Piece(Refusal(f"{called}: {len(residues)} residues with CA only; N and C are needed"), called)
+        return
+    cut = cut_chain(residues)
+    long = [part for part in cut if len(part) >= SHORTEST] or [max(cut, key=len)]
+    for part in long:
+        name = called if len(cut) == 1 else f"{called}_{part[0].label}-{part[-1].label}"
+        yield Piece(_item(part, name, chain), name)
+
+
+def cut_chain(residues: Sequence[Residue]) -> list[list[Residue]]:
+    """Unbroken pieces. A chain is cut at residues without N, CA or C, and where it breaks and the numbers jump;
+    a break between successive numbers is an error of the geometry, and stays for those who judge it."""
+    gaps = {gap.index for gap in find_gaps(residues)[0] if gap.missing != 0}
+    pieces: list[list[Residue]] = [[]]
+    for index, residue in enumerate(residues):
+        if residue.atoms.keys() >= set(BACKBONE[:3]):
+            pieces[-1].append(residue)
+        elif pieces[-1]:
+            pieces.append([])
+        if index in gaps and pieces[-1]:
+            pieces.append([])
+    return [piece for piece in pieces if piece]
+
+
+def _item(residues: Sequence[Residue], name: str, chain: str) -> Backbone | Refusal:
+    """The item of these residues; missing oxygens are placed. D-amino acids are refused."""
+    if not residues:
+        return Refusal("no amino acids")
+    places = np.stack([_atoms(residue, BACKBONE) for residue in residues])
+    n, ca, c = places[:, 0], places[:, 1], places[:, 2]
+    beta = np.concatenate([_atoms(residue, ("CB",)) for residue in residues])
+    wrong = [residues[index].label for index in np.flatnonzero(is_dextro(n, ca, c, beta)).tolist()]
+    if wrong:
+        shown = ", ".join(wrong[:SHOWN]) + (f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else "")
+        return Refusal(f"D-amino acids, which are mirror images: residues {shown}")
+    without = np.isnan(places[:, 3]).any(1)
+    if without.any():
+        places[without, 3] = place_oxygens(n, ca, c)[without]
+    sequence = "".join(residue.letter for residue in residues)
+    return backbone(places, sequence, tuple(residue.label for residue in residues), name, chain)
+
+
+def _atoms(residue: Residue, names: Sequence[str]) -> np.ndarray:
+    nowhere = np.full(3, np.nan)
+    return np.stack([residue.atoms.get(name, nowhere) for name in names])

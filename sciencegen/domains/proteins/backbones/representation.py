@@ -1,0 +1,199 @@
+"""Backbones as tensors: the trace of alpha carbons in whitened coordinates, and N and C relative to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from sciencegen.batch import Batch
+from sciencegen.domains.proteins.backbones.bond_geometry import ca_clashes
+from sciencegen.domains.proteins.backbones.geometry import bonded, place_oxygens
+from sciencegen.domains.proteins.backbones.items import Backbone, backbone, parse_text
+from sciencegen.domains.recipes import Representation
+from sciencegen.errors import DataError, unknown_name
+from sciencegen.items import Json, Refusal
+from sciencegen.networks.equivariant.chain import colour, whiten
+from sciencegen.networks.equivariant.residues import ATOMS, BOND, TRACE
+from sciencegen.runs import check_format
+
+LENGTH = "length"
+LONGEST = 256
+"""Maximum number of residues: the cost of a step grows with the square."""
+BANDWIDTH = 8.0
+"""Residues: standard deviation of the kernel that smooths the distribution of lengths."""
+PRIOR_CHAINS = 10.0
+LENGTH_DEVIATION = 0.1
+"""Residues: tolerance of a requested length."""
+FEWEST = 1e-6
+"""Minimum count of a length between the shortest and the longest."""
+
+
+@dataclass(frozen=True, eq=False)
+class BackboneRepresentation(Representation):
+    """Distribution of lengths, and the standardization of conditions.
+
+    counts: smoothed number of training chains of each length from `shortest` on. size_mean, size_std: moments of the
+    standardized properties at each length. mean, std: of the properties.
+    """
+
+    properties: tuple[str, ...]
+    mean: Float[np.ndarray, " property"]
+    std: Float[np.ndarray, " property"]
+    shortest: int
+    counts: Float[np.ndarray, " size"]
+    size_mean: Float[np.ndarray, "size property"]
+    size_std: Float[np.ndarray, "size property"]
+    name = "backbone"
+    canonical = True
+
+    @property
+    def scales(self) -> Mapping[str, float]:
+        return dict(zip(self.properties, self.std.tolist(), strict=True))
+
+    @property
+    def sizes(self) -> Int[np.ndarray, " size"]:
+        return self.shortest + np.arange(len(self.counts))
+
+    def encode(self, items: Sequence[Backbone]) -> list[np.ndarray | Refusal]:
+        """[residue 3 3] float32: N, CA and C in ångström; or a Refusal for a broken or too long chain."""
+        return [self._encode(item) for item in items]
+
+    def _encode(self, item: Backbone) -> np.ndarray | Refusal:
+        if refusal := why_broken(item):
+            return refusal
+        longest = int(self.sizes[-1])
+        if len(item) > longest:
+            return Refusal(f"{len(item)} residues; the model has seen at most {longest}. Pass a part of the chain")
+        return item.coordinates[:, :3]
+
+    def batch(self, encoded: Sequence[np.ndarray], values: np.ndarray | None = None) -> Batch:
+        """Fields `trace` [batch residue 3] (whitened) and `atoms` [batch residue 6], centred, zero where the mask
+        [batch residue] is False. The condition is standardized."""
+        longest = max((len(one) for one in encoded), default=1)
+        places = np.zeros((len(encoded), longest, 3, 3), np.float32)
+        mask = torch.from_numpy(np.arange(longest) < np.array([len(one) for one in encoded])[:, None])
+        for row, one in enumerate(encoded):
+            places[row, : len(one)] = one - one[:, 1].mean(0)
+        atoms, real = torch.from_numpy(places), mask[..., None].to(torch.float32)
+        trace = whiten(atoms[:, :, 1], mask.sum(1)) * real
+        others = ((atoms[:, :, [0, 2]] - atoms[:, :, 1:2]) / BOND).flatten(2) * real
+        known = values is not None and bool(self.properties)
+        return Batch({TRACE: trace, ATOMS: others}, mask, self._standardized(values) if known else None)
+
+    def _standardized(self, values: np.ndarray | None) -> torch.Tensor:
+        return torch.from_numpy(((np.asarray(values, float) - self.mean) / self.std).astype(np.float32))
+
+    def decode(self, batch: Batch) -> list[Backbone | Refusal]:
+        """Chains of unknown sequence, numbered from 1; oxygens are placed."""
+        assert batch.mask is not None  # chains differ in length
+        mask = batch.mask.cpu()
+        trace = colour(batch[TRACE].detach().cpu().double(), mask.sum(1))
+        others = trace[:, :, None] + BOND * batch[ATOMS].detach().cpu().double().unflatten(2, (2, 3))
+        places = torch.stack([others[:, :, 0], trace, others[:, :, 1]], 2).numpy()
+        return [_built(row[real]) for row, real in zip(places, mask.numpy(), strict=True)]
+
+    def well_formed(self, batch: Batch, items: Sequence[Backbone | Refusal]) -> np.ndarray:
+        """[item] whether each chain is unbroken, and its alpha carbons don't clash."""
+        return np.array([not isinstance(item, Refusal) and why_broken(item) is None and not clashes(item)
+                         for item in items], bool)  # fmt: skip
+
+    def condition(self, values: Mapping[str, float]) -> np.ndarray:
+        for name in values:
+            if name not in self.properties:
+                raise unknown_name("condition of the model", name, self.properties or ["none"])
+        row = np.array([values.get(name, np.nan) for name in self.properties], float)
+        return ((row - self.mean) / self.std).astype(np.float32)
+
+    def to_json(self) -> Json:
+        return {
+            "format": 1,
+            "name": self.name,
+            "shortest": self.shortest,
+            "counts": self.counts.tolist(),
+            "size_mean": self.size_mean.tolist(),
+            "size_std": self.size_std.tolist(),
+            "properties": {
+                name: {"mean": mean, "std": std}
+                for name, mean, std in zip(self.properties, self.mean.tolist(), self.std.tolist(), strict=True)
+            },
+        }
+
+
+def load(data: Mapping[str, Any]) -> BackboneRepresentation:
+    """The inverse of `to_json`."""
+    check_format(data.get("format"), "representation.json")
+    moments, counts = data["properties"], np.array(data["counts"], np.float64)
+    shape = (len(counts), len(moments))
+    return BackboneRepresentation(
+        tuple(moments),
+        np.array([one["mean"] for one in moments.values()], np.float64),
+        np.array([one["std"] for one in moments.values()], np.float64),
+        int(data["shortest"]),
+        counts,
+        np.array(data["size_mean"], np.float64).reshape(shape),
+        np.array(data["size_std"], np.float64).reshape(shape),
+    )
+
+
+def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> BackboneRepresentation:
+    """Fit the distribution of lengths, and moments of the properties, to the chains that can be learned from."""
+    read = [parse_text(text) for text in texts]
+    lengths = np.array([len(one) if isinstance(one, Backbone) and _usable(one) else 0 for one in read])
+    good = lengths > 0
+    if not good.any():
+        raise DataError(f"Expected unbroken chains of at most {LONGEST} residues to learn from, found none.")
+    known = np.asarray(values, float)[good].reshape(int(good.sum()), len(properties))
+    filled = np.ma.masked_invalid(known)
+    mean, std = (np.ma.filled(part, fill) for part, fill in ((filled.mean(0), 0.0), (filled.std(0), 1.0)))
+    std = np.where(std > 0, std, 1.0)
+    shortest, longest = int(lengths[good].min()), int(lengths[good].max())
+    sizes = shortest + np.arange(longest - shortest + 1)
+    counts, size_mean, size_std = smoothed(lengths[good], (known - mean) / std, sizes)
+    if LENGTH in properties:  # known exactly where the size is known
+        column = list(properties).index(LENGTH)
+        size_mean[:, column] = (sizes - mean[column]) / std[column]
+        size_std[:, column] = LENGTH_DEVIATION / std[column]
+    return BackboneRepresentation(tuple(properties), mean, std, shortest, counts, size_mean, size_std)
+
+
+def _usable(item: Backbone) -> bool:
+    return len(item) <= LONGEST and why_broken(item) is None
+
+
+def smoothed(
+    lengths: Int[np.ndarray, " chain"], values: Float[np.ndarray, "chain property"], sizes: Int[np.ndarray, " size"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Counts, means and standard deviations at each size, by a Gaussian kernel over lengths. The variance is shrunk
+    toward that of all chains, which has the weight of `PRIOR_CHAINS`."""
+    kernel = np.exp(-0.5 * ((sizes[:, None] - lengths) / BANDWIDTH) ** 2)
+    given = ~np.isnan(values)
+    filled = np.where(given, values, 0.0)
+    weight = np.maximum(kernel @ given, 1e-300)
+    mean = np.where(weight > FEWEST, kernel @ filled / weight, 0.0)
+    squares = np.maximum(kernel @ filled**2 - weight * mean**2, 0.0)
+    std = np.sqrt((squares + PRIOR_CHAINS) / (weight + PRIOR_CHAINS))  # standardized: the variance of all is 1
+    return np.maximum(kernel.sum(1), FEWEST), mean, std
+
+
+def why_broken(item: Backbone) -> Refusal | None:
+    """A Refusal for a chain with two neighbours that aren't bonded."""
+    places = item.coordinates.astype(np.float64)
+    breaks = np.flatnonzero(~bonded(places[:, 0], places[:, 2]))
+    if not len(breaks):
+        return None
+    return Refusal(f"the chain breaks after residue {item.numbers[breaks[0]]}, and {len(breaks)} times in all")
+
+
+def clashes(item: Backbone) -> bool:
+    """Whether two alpha carbons that aren't neighbours are too close."""
+    return ca_clashes(item.coordinates) > 0
+
+
+def _built(places: Float[np.ndarray, "residue 3 3"]) -> Backbone | Refusal:
+    n, ca, c = places.swapaxes(0, 1)
+    return backbone(np.concatenate([places, place_oxygens(n, ca, c)[:, None]], 1))

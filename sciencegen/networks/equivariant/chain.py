@@ -1,0 +1,50 @@
+"""Coordinates along a chain as a linear map of standard normal numbers, so that noise looks like a folded polymer.
+
+White noise tears a chain apart: its neighbours lie as far from each other as any two residues. Here positions are a
+mean-reverting walk (Ingraham et al. 2023, Chroma, supplementary section on globular covariance),
+
+    c_1 = s w_1,     c_i = b c_{i-1} + a w_i,     a = 3.8 / sqrt 3,     b^2 = 1 - a^2 / s^2,     s = R(N) / sqrt 3
+
+of steps with the length between two alpha carbons and of the spread of a globule, R(N) = 2.2 N^0.38 angstrom (Skolnick
+et al. 1997). A diffusion of w with white noise is one of c with this covariance, and a rotation of c is one of w.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+STEP = 3.8
+"""Ångström between the alpha carbons of neighbouring residues."""
+
+
+def globule_radius(count: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+    """Radius of gyration of a folded chain of `count` residues, in ångström."""
+    return 2.2 * count.to(torch.get_default_dtype()) ** 0.38
+
+
+def _walk(count: Int[Tensor, " batch"]) -> tuple[Float[Tensor, "batch 1 1"], Float[Tensor, "batch 1 1"], float]:
+    """Factors s, b and a, for each item."""
+    radius = globule_radius(count).clamp(min=1.01 * STEP)
+    spread, keep = radius / 3**0.5, (1 - (STEP / radius).square()).sqrt()
+    return spread[:, None, None], keep[:, None, None], STEP / 3**0.5
+
+
+def whiten(
+    positions: Float[Tensor, "batch residue 3"], count: Int[Tensor, " batch"]
+) -> Float[Tensor, "batch residue 3"]:
+    """The numbers w of positions c in ångström."""
+    spread, keep, step = (part if isinstance(part, float) else part.to(positions) for part in _walk(count))
+    following = (positions[:, 1:] - keep * positions[:, :-1]) / step
+    return torch.cat([positions[:, :1] / spread, following], 1)
+
+
+def colour(numbers: Float[Tensor, "batch residue 3"], count: Int[Tensor, " batch"]) -> Float[Tensor, "batch residue 3"]:
+    """The positions c of numbers w, the inverse of `whiten`: c_i = s b^(i-1) w_1 + sum_k a b^(i-k) w_k."""
+    spread, keep, step = (part if isinstance(part, float) else part.to(numbers) for part in _walk(count))
+    scaled = torch.cat([numbers[:, :1] * spread, numbers[:, 1:] * step], 1)
+    index = torch.arange(numbers.shape[1], device=numbers.device)
+    lag = (index[:, None] - index).clamp(min=0)
+    decay = (keep ** lag.to(numbers)).tril()
+    return decay @ scaled

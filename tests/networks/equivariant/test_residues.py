@@ -1,0 +1,87 @@
+"""The denoiser of backbones: rotations and translations are symmetries, reflections are not."""
+
+import pytest
+import torch
+
+from sciencegen.networks.equivariant.residues import ATOMS, TRACE, ResidueDenoiser, ResidueNetworkSettings, frames
+
+SMALL = ResidueNetworkSettings(width=16, pair_width=8, layers=1, heads=2, radial=4, context=8)
+LOG_SNR = torch.tensor([0.3, -2.0], dtype=torch.float64)
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    network = ResidueDenoiser(1, SMALL).double()
+    for parameter in network.parameters():
+        if not parameter.abs().sum():  # layers that start at zero
+            torch.nn.init.normal_(parameter, std=0.1)
+    return network
+
+
+@pytest.fixture
+def noisy():
+    generator = torch.Generator().manual_seed(1)
+    mask = torch.ones(2, 13, dtype=torch.bool)
+    mask[1, 9:] = False
+    draw = lambda width: torch.randn(2, 13, width, generator=generator, dtype=torch.float64) * mask[..., None]  # noqa: E731
+    return {TRACE: draw(3), ATOMS: draw(6)}, mask
+
+
+def turned(fields, rotation):
+    atoms = (fields[ATOMS].unflatten(2, (2, 3)) @ rotation.T).flatten(2)
+    return {TRACE: fields[TRACE] @ rotation.T, ATOMS: atoms}
+
+
+def far(one, other):
+    return max(float((one[name] - other[name]).abs().max()) for name in one)
+
+
+def random_rotation():
+    rotation = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64))[0]
+    return rotation * torch.linalg.det(rotation)
+
+
+def test_rotations_are_a_symmetry(network, noisy):
+    z, mask = noisy
+    rotation = random_rotation()
+    expected = turned(network(z, LOG_SNR, None, mask), rotation)
+    assert far(network(turned(z, rotation), LOG_SNR, None, mask), expected) < 1e-10
+
+
+def test_translations_are_a_symmetry(network, noisy):
+    """Only the first whitened number of a chain has to do with where it lies."""
+    z, mask = noisy
+    moved = {**z, TRACE: z[TRACE].clone()}
+    from sciencegen.networks.equivariant.chain import colour, whiten
+
+    count = mask.sum(1)
+    moved[TRACE] = whiten(colour(z[TRACE], count) + torch.tensor([5.0, -2.0, 9.0]), count) * mask[..., None]
+    assert far(network(moved, LOG_SNR, None, mask), network(z, LOG_SNR, None, mask)) < 1e-10
+
+
+def test_reflections_are_not_a_symmetry(network, noisy):
+    z, mask = noisy
+    mirror = torch.diag(torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64))
+    reflected = network(turned(z, mirror), LOG_SNR, None, mask)
+    assert far(reflected, turned(network(z, LOG_SNR, None, mask), mirror)) > 0.1
+
+
+def test_padding_changes_nothing(network, noisy):
+    z, mask = noisy
+    alone = {name: value[1:, :9] for name, value in z.items()}
+    together = {name: value[1:, :9] for name, value in network(z, LOG_SNR, None, mask).items()}
+    assert far(network(alone, LOG_SNR[1:]), together) < 1e-10
+
+
+def test_frames_are_right_handed_rotations():
+    atoms = torch.randn(2, 5, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    rotations = frames(torch.zeros(2, 5, 3, dtype=torch.float64), atoms).rotations
+    assert torch.allclose(rotations.transpose(-1, -2) @ rotations, torch.eye(3, dtype=torch.float64), atol=1e-10)
+    assert torch.allclose(torch.linalg.det(rotations), torch.ones(2, 5, dtype=torch.float64))
+
+
+def test_the_condition_reaches_the_estimate(network, noisy):
+    z, mask = noisy
+    one, other = (network(z, LOG_SNR, torch.full((2, 1), value).double(), mask) for value in (0.0, 1.0))
+    assert far(one, other) > 1e-4
