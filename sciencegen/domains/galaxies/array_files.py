@@ -36,12 +36,17 @@ def _hdf5(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     import h5py
 
     file = h5py.File(path, "r")
-    found = {name: one for name, one in file.items() if isinstance(one, h5py.Dataset) and one.shape is not None}
+    found = {_text(name): one for name, one in file.items() if isinstance(one, h5py.Dataset) and one.shape is not None}
     for name, one in found.items():
         held = path.stat().st_size + sum(map(_size_of_file, _elsewhere(one, path)))
         check_claim(path, math.prod(one.shape[:1]), _size(one), held)
         check_part(f"data set {name} of {path}", math.prod(one.chunks or one.shape[1:]) * one.dtype.itemsize)
     return found, dict(file.attrs)
+
+
+def _text(name: str | bytes) -> str:
+    """A name; h5py gives one that isn't UTF-8 as bytes."""
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else name
 
 
 def _elsewhere(dataset: Any, path: Path) -> Iterable[Path]:

@@ -37,3 +37,11 @@ def test_a_data_set_without_its_bytes_is_refused(tmp_path):
         file.create_dataset("images", (4000, 4000, 4000), np.float32)
     with pytest.raises(DataError, match="headers that agree with the size"):
         open_arrays(tmp_path / "a.h5")
+
+
+def test_a_name_that_is_not_utf8_is_text(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["images"] = IMAGES
+        file[b"z\xff"] = np.arange(2)
+    arrays, _ = open_arrays(tmp_path / "a.h5")
+    assert list(arrays) == ["images", "z\ufffd"]
