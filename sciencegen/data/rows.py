@@ -78,7 +78,8 @@ def find_column(names: Sequence[str], accepted: Sequence[str], column: str | Non
     expected = repr(column) if column is not None else " or ".join(map(repr, accepted))
     found = ", ".join(repr(name[:60]) for name in names[:30]) + (", ..." if len(names) > 30 else "")
     raise NoItemColumn(
-        f"Expected column {expected} in {source}, found {found}. "
-        f"Pass `column` {(guess or next(iter(names), 'NAME'))[:60]} (the column that holds the items), or add a header line.",
+        f"Expected column {expected} in {source}, found {found or 'none'}. "
+        f"Pass `column` {(guess or next(iter(names), 'NAME'))[:60]} (the column that holds the items), "
+        "or add a header line.",
         names,
     )
