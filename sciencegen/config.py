@@ -430,6 +430,8 @@ Record = TypeVar("Record", bound=BaseModel)
 
 def build_settings(record: type[Record], values: Mapping[str, Any], place: str = "") -> Record:
     """`record(**values)`, with a readable error."""
+    if huge := next((name for name, value in values.items() if isinstance(value, int) and abs(value) >> 63), None):
+        raise ConfigError(f"{place or 'Settings'}: '{huge}': Expected a whole number below 2^63, got more digits.")
     try:
         return record.model_validate(dict(values))
     except ValidationError as error:

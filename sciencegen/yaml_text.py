@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import yaml
@@ -54,6 +55,9 @@ def _measure(node: yaml.Node, known: dict[int, tuple[int, int]]) -> tuple[int, i
     known[id(node)] = 0, 0
     parts = node.value if isinstance(node, yaml.SequenceNode) else []
     if isinstance(node, yaml.MappingNode):
+        keys = Counter((key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        if twice := next((key for (_, key), count in keys.items() if count > 1 and key != "<<"), None):
+            raise ValueError(f"it has the key '{twice[:60]}' twice in one mapping")
         parts = [part for pair in node.value for part in pair]
     inside = [_measure(part, known) for part in parts]
     count, depth = 1 + sum(one for one, _ in inside), 1 + max((level for _, level in inside), default=0)

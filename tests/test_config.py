@@ -25,6 +25,16 @@ def test_one_text_is_a_list_of_a_room_s_own_settings_and_of_arguments():
     assert as_texts("CCO") == as_texts(["CCO"]) == ["CCO"]
 
 
+def test_a_number_beyond_64_bits_is_refused():
+    with pytest.raises(ConfigError, match="'limit': Expected a whole number below"):
+        build_settings(PrepareSettings, {"limit": 10**23})
+
+
+def test_a_key_that_stands_twice_is_refused():
+    with pytest.raises(ConfigError, match="the key 'limit' twice"):
+        read_settings("{limit: 1, limit: 2}")
+
+
 def test_a_config_without_an_end_is_refused():
     with pytest.raises(ConfigError, match="at most 16 MiB"):
         read_settings("@/dev/zero")

@@ -36,7 +36,13 @@ from sciencegen.cli import (
 )
 from sciencegen.cli.console import say
 from sciencegen.cli.signals import stops_raise
-from sciencegen.cli.streams import READER_GONE, drop_unwritten, open_closed_streams, watched_readers
+from sciencegen.cli.streams import (
+    READER_GONE,
+    drop_unwritten,
+    open_closed_streams,
+    watched_readers,
+    write_any_character,
+)
 from sciencegen.errors import ConfigError, SciencegenError, Stopped
 from sciencegen.plugins import NO_PLUGINS
 
@@ -114,6 +120,7 @@ def _show_warning(
 def main() -> None:
     """Run the command. A `SciencegenError` is printed as one message on stderr and sets the exit code."""
     open_closed_streams()
+    write_any_character()
     with watched_readers() as reader_is_gone:
         try:
             code = _exit_code()

@@ -31,7 +31,7 @@ def cache_root(cache_dir: str | Path | None = None) -> Path:
     if cache_dir is not None:
         return Path(cache_dir)
     if configured := os.environ.get("SCIENCEGEN_CACHE"):
-        return Path(configured).expanduser()
+        return Path(os.path.expanduser(configured))  # unlike that of Path, it never raises
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sciencegen"
 
 

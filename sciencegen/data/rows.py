@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -43,6 +44,8 @@ class TableReading:
         """numeric: columns that may contain numbers; empty: those of them that were empty in all rows so far."""
         guess = next((name for index, name in enumerate(names) if index not in numeric), "")
         item = find_column(names, self.item_columns, self.column, self.source, guess)
+        used = [item, *numeric] if not self.with_cells else range(len(names))
+        _check_distinct(names, {names[index].strip() for index in used}, self.source)
         lower = [name.strip().lower() for name in names]
         alternatives = [lower.index(name) for name in self.item_columns if self.column is None and name in lower]
         name_column = (lower.index(name) for name in ID_COLUMNS if name in lower and lower.index(name) != item)
@@ -51,6 +54,16 @@ class TableReading:
             next(name_column, None),
             {names[index].strip(): index for index in sorted(numeric) if index != item},
             {name.strip(): index for index, name in enumerate(names) if self.with_cells and name.strip()},
+        )
+
+
+def _check_distinct(names: Sequence[str], used: Collection[str], source: str) -> None:
+    """Raise an error if two columns have one of the names that are used: the values of one would be lost."""
+    counts = Counter(name.strip() for name in names)
+    if twice := next((name for name in counts if name and counts[name] > 1 and name in used), None):
+        raise DataError(
+            f"Expected columns of different names in {source}, found {counts[twice]} of the name {twice[:60]!r}. "
+            "Rename or delete all but one."
         )
 
 
@@ -65,7 +78,8 @@ def find_column(names: Sequence[str], accepted: Sequence[str], column: str | Non
     expected = repr(column) if column is not None else " or ".join(map(repr, accepted))
     found = ", ".join(repr(name[:60]) for name in names[:30]) + (", ..." if len(names) > 30 else "")
     raise NoItemColumn(
-        f"Expected column {expected} in {source}, found {found}. "
-        f"Pass `column` {(guess or names[0])[:60]} (the column that holds the items), or add a header line.",
+        f"Expected column {expected} in {source}, found {found or 'none'}. "
+        f"Pass `column` {(guess or next(iter(names), 'NAME'))[:60]} (the column that holds the items), "
+        "or add a header line.",
         names,
     )

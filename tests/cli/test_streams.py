@@ -102,3 +102,21 @@ def test_a_full_stdout_is_named(start):
         process = start(*SCORE, stdout=full)
     _, told = process.communicate(timeout=120)
     assert (process.returncode, b"error: standard output" in told) == (2, True), told
+
+
+def test_results_are_utf8_whatever_the_encoding_of_stdout(start, tmp_path, toy_folder):
+    head, first, *_ = (tmp_path / "clouds.csv").read_text().splitlines()
+    (tmp_path / "named.csv").write_text(f"{head},né😀\n{first},Å\n", encoding="utf-8")
+    words = ("score", "pointclouds", "named.csv", "--with", "radius", "--threads", "1")
+    ascii_only = {**environment(toy_folder), "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "sciencegen.cli.main", *words]
+    done = subprocess.run(command, cwd=tmp_path, env=ascii_only, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert "né😀" in done.stdout.decode("utf-8")
+
+
+def test_a_table_without_rows_names_no_file_of_reasons(start, tmp_path):
+    (tmp_path / "none.csv").write_text("item,note\n")
+    words = ("score", "pointclouds", "none.csv", "--item-column", "item", "--with", "radius", "-o", "x.csv")
+    _, said = start(*words).communicate()
+    assert b"it has none" in said

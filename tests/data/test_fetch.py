@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sciencegen.api import datasets
-from sciencegen.data.fetch import cached_folder, fetch, is_fetched
+from sciencegen.data.fetch import cache_root, cached_folder, fetch, is_fetched
 from sciencegen.errors import ConfigError, DataError
 from tests.data.word_sources import (
     ADDRESSES,
@@ -150,3 +150,8 @@ def test_a_simulation_that_fails_or_that_nobody_makes_leaves_nothing(tmp_path):
             fetch(card, tmp_path / "cache", make=make)
         assert not is_fetched(card, tmp_path / "cache")
         assert not list((tmp_path / "cache").rglob("*.csv"))
+
+
+def test_a_cache_of_an_unknown_user_is_a_folder(monkeypatch):
+    monkeypatch.setenv("SCIENCEGEN_CACHE", "~nobody-of-this-name/x")
+    assert str(cache_root()) == "~nobody-of-this-name/x"

@@ -120,3 +120,23 @@ def test_reading_streams(tmp_path):
     stream = read_table(tmp_path / "t.csv", NAMES)
     assert next(stream).text == "word0"
     assert sum(1 for _ in stream) == 1999
+
+
+@pytest.mark.parametrize("head", ["smiles,value,value", "smiles,smiles,value", "smiles,value, value"])
+def test_a_name_of_two_columns_that_are_used_is_refused(tmp_path, head):
+    (tmp_path / "x.csv").write_text(f"{head}\nCCO,1,2\n")
+    with pytest.raises(DataError, match="columns of different names"):
+        read_table(tmp_path / "x.csv", ["smiles"])
+
+
+def test_columns_without_a_name_and_unused_ones_may_repeat(tmp_path):
+    (tmp_path / "x.csv").write_text("smiles,note,note,,\nCCO,a,b,,\n")
+    assert [row.text for row in read_table(tmp_path / "x.csv", ["smiles"])] == ["CCO"]
+    with pytest.raises(DataError, match="2 of the name 'note'"):
+        read_table(tmp_path / "x.csv", ["smiles"], with_cells=True)
+
+
+def test_parquet_without_a_column_has_no_items(tmp_path):
+    pq.write_table(pa.table({}), tmp_path / "x.parquet")
+    with pytest.raises(DataError, match="Expected column 'smiles'"):
+        read_table(tmp_path / "x.parquet", ["smiles"])
