@@ -13,7 +13,7 @@ from sciencegen.data.archives import extract, write_checked
 from sciencegen.data.cards import ArchiveSource, Card, FilesSource, ListedSource, PypiSource, SimulationSource
 from sciencegen.data.downloads import NETWORK_ERRORS, download, find_distribution, without_credentials
 from sciencegen.data.listed_files import fetch_listed
-from sciencegen.errors import DataError
+from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_folder, atomic_write, sha256_of, turn_at
 
 MANIFEST = "fetched.json"
@@ -31,7 +31,12 @@ def cache_root(cache_dir: str | Path | None = None) -> Path:
     if cache_dir is not None:
         return Path(cache_dir)
     if configured := os.environ.get("SCIENCEGEN_CACHE"):
-        return Path(os.path.expanduser(configured))  # unlike that of Path, it never raises
+        try:
+            return Path(configured).expanduser()
+        except RuntimeError as error:
+            raise ConfigError(
+                f"Expected a folder in SCIENCEGEN_CACHE, got '{configured}', the home of an unknown user."
+            ) from error
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sciencegen"
 
 

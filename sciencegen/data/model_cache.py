@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.data.fetch import cache_root
+from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write, sha256_of
 
 FOLDER = "models"
@@ -19,7 +20,7 @@ FOLDER = "models"
 
 LIBRARIES = ("numpy", "scipy", "torch")
 
-_UNUSABLE = (OSError, ValueError, RuntimeError)
+_UNUSABLE = (OSError, ValueError, RuntimeError, ConfigError)
 """Errors of a cache that can't be written, is damaged, or has no home folder."""
 
 

@@ -20,7 +20,7 @@ from sciencegen.files import sha256_of
 from sciencegen.runs import RunFolder
 from tests.damaged_documents import damages, files_of
 
-OLD = Path(__file__).parents[1] / "old_artefacts"
+OLD = Path(__file__).parents[1] / "old_artefacts" / "0.1.0"
 LONGEST_S = 10
 USED = ("representation.json", "weights.safetensors")
 CASES = {

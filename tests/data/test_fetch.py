@@ -152,6 +152,7 @@ def test_a_simulation_that_fails_or_that_nobody_makes_leaves_nothing(tmp_path):
         assert not list((tmp_path / "cache").rglob("*.csv"))
 
 
-def test_a_cache_of_an_unknown_user_is_a_folder(monkeypatch):
+def test_a_cache_of_an_unknown_user_is_an_error_in_words(monkeypatch):
     monkeypatch.setenv("SCIENCEGEN_CACHE", "~nobody-of-this-name/x")
-    assert str(cache_root()) == "~nobody-of-this-name/x"
+    with pytest.raises(ConfigError, match="SCIENCEGEN_CACHE, got '~nobody-of-this-name/x'"):
+        cache_root()

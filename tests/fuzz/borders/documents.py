@@ -26,7 +26,7 @@ from sciencegen.training.settings import TrainingSettings
 from tests.fuzz.cases import Border, Found, Source
 from tests.fuzz.mutations import STRANGE, damaged_bytes
 
-OLD = Path(__file__).parents[2] / "old_artefacts"
+OLD = Path(__file__).parents[2] / "old_artefacts" / "0.1.0"
 RECORDS = {
     name: one for name, one in inspect.getmembers(config, inspect.isclass)
     if issubclass(one, config.Settings) and one is not config.Settings

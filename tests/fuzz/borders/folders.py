@@ -22,7 +22,7 @@ from sciencegen.runs import RunFolder
 from tests.damaged_documents import files_of
 from tests.fuzz.cases import Border, Found, Source
 
-OLD = Path(__file__).parents[2] / "old_artefacts"
+OLD = Path(__file__).parents[2] / "old_artefacts" / "0.1.0"
 MODELS = {
     "joint/model": "molecules",
     "variants/model": "proteins",

@@ -23,7 +23,7 @@ from tests.fuzz.borders.molecules import MARKS, SMILES
 from tests.fuzz.cases import Border, Found, Source
 from tests.fuzz.mutations import damaged_bytes, damaged_gzip, damaged_zip
 
-OLD = Path(__file__).parents[2] / "old_artefacts"
+OLD = Path(__file__).parents[2] / "old_artefacts" / "0.1.0"
 JOURNAL, PLATE = "campaign.csv", "plate.csv"
 ROWS = [(smiles.encode(), b"", f",{at}.5\n".encode()) for at, smiles in enumerate(SMILES[:6])]
 
