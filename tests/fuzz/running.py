@@ -33,6 +33,10 @@ class Outcome:
     seconds: float
 
 
+PREFIX = "sciencegen-fuzz-"
+"""Of temporary folders."""
+
+
 class TooLate(BaseException):
     """A case took longer than `LONGEST_S`; no code that catches exceptions catches this one."""
 
@@ -146,10 +150,10 @@ def told_badly(reason: str) -> str:
 
 
 @contextmanager
-def bench_of(border: Border) -> Iterator[Bench]:
+def bench_of(border: Border, within: Path | None = None) -> Iterator[Bench]:
     """A bench in a new folder, which is the current one and the one of temporary files meanwhile."""
     here, before = Path.cwd(), tempfile.tempdir
-    with tempfile.TemporaryDirectory(prefix="sciencegen-fuzz-") as root:
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=within) as root:
         bench = Bench(border, Path(root))
         os.chdir(bench.folder)
         tempfile.tempdir = str(bench.temporary)

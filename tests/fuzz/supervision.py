@@ -7,6 +7,7 @@ import multiprocessing
 import re
 import resource
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from tests.fuzz.borders import BORDERS
 from tests.fuzz.cases import Case, draw
-from tests.fuzz.running import LONGEST_S, WAITS, Outcome, bench_of, workers_left
+from tests.fuzz.running import LONGEST_S, PREFIX, WAITS, Outcome, bench_of, workers_left
 
 START_S = 120.0
 """Longest time for the imports and the sources of a border."""
@@ -25,6 +26,14 @@ TELL_EVERY = 1000
 CHECK_EVERY = 100
 """Cases between two looks for processes that are left."""
 COMMAND = "python -m tests.fuzz {border} --seed {seed} --case {number}"
+
+
+@dataclass(frozen=True)
+class Places:
+    """failures: where these are written. root: where the folder of the bench is."""
+
+    failures: Path
+    root: Path
 
 
 @dataclass
@@ -57,7 +66,8 @@ def run_border(name: str, seed: int, numbers: range, failures: Path) -> Result:
     """All cases with these numbers. After a crash or a hang a new process goes on behind the case."""
     result, left, started = Result(name, seed), numbers, time.monotonic()
     while left:
-        number, reason = _run_some(name, seed, left, failures, result)
+        with tempfile.TemporaryDirectory(prefix=PREFIX) as root:  # of a process that may not remove it itself
+            number, reason = _run_some(name, seed, left, Places(failures.absolute(), Path(root)), result)
         if number is None:
             break
         result.cases += 1
@@ -68,10 +78,10 @@ def run_border(name: str, seed: int, numbers: range, failures: Path) -> Result:
     return result
 
 
-def _run_some(name: str, seed: int, numbers: range, failures: Path, result: Result) -> tuple[int | None, str]:
+def _run_some(name: str, seed: int, numbers: range, places: Places, result: Result) -> tuple[int | None, str]:
     """The number of the case at which the process ended or hung, and how; None if it did all."""
     here, there = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("fork").Process(target=_cases, args=(name, seed, numbers, failures, there))
+    process = multiprocessing.get_context("fork").Process(target=_cases, args=(name, seed, numbers, places, there))
     process.start()
     there.close()
     following, patience = numbers.start, START_S
@@ -99,15 +109,15 @@ def _run_some(name: str, seed: int, numbers: range, failures: Path, result: Resu
         process.kill()
 
 
-def _cases(name: str, seed: int, numbers: range, failures: Path, told: Connection) -> None:
-    border, failures = BORDERS[name], failures.absolute()
-    with bench_of(border) as bench:
+def _cases(name: str, seed: int, numbers: range, places: Places, told: Connection) -> None:
+    border = BORDERS[name]
+    with bench_of(border, places.root) as bench:
         bench.warm_up()
         for number in numbers:
             case = draw(border, seed, number)
             outcome = bench.run(case)
             if outcome.wrong:
-                keep(failures, name, case, outcome.wrong, _command(name, seed, number))
+                keep(places.failures, name, case, outcome.wrong, _command(name, seed, number))
             told.send((number, outcome))
             if (number + 1) % CHECK_EVERY == 0 or number + 1 == numbers.stop:
                 count = workers_left()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import time
 
 import pytest
@@ -73,6 +74,9 @@ def test_every_kind_of_failure_is_found_and_can_be_repeated(tmp_path, monkeypatc
     monkeypatch.setattr(supervision, "draw", lambda border, seed, number: Case("x", CONTENTS[number]))
     monkeypatch.setattr("tests.fuzz.running.LONGEST_S", 0.5)
     monkeypatch.setattr("tests.fuzz.running.Bench.run.__defaults__", (0.5,))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     result = supervision.run_border("toy", 0, range(len(CONTENTS)), tmp_path)
     assert (result.cases, result.files_refused) == (7, 1)
     assert [number for number, _ in result.wrong] == [1, 3, 4, 5]
@@ -80,5 +84,6 @@ def test_every_kind_of_failure_is_found_and_can_be_repeated(tmp_path, monkeypatc
         result.wrong, ("KeyError", "files left", "longer than", "ends the process"), strict=True
     ):
         assert words in reason
+    assert not list(temporary.iterdir()), "the folder of a process that died"
     assert main(["--replay", str(tmp_path / "toy-0.json")]) == 1
     assert "KeyError" in capsys.readouterr().out
