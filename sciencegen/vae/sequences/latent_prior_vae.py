@@ -53,7 +53,7 @@ from sciencegen.vae.warmup import Warmup
 EVALUATION_SEED = 1509_0519
 """Not 0: data drawn with seed 0 must not be evaluated with the same noise."""
 
-NEAR = 0.3
+CODE_DISTANCE = 0.3
 """A distance between latents, in standard deviations of the prior, at which sequences are alike."""
 
 Condition = Float[Tensor, "batch property"] | None
@@ -235,7 +235,7 @@ class LatentPriorVAE(nn.Module):
     def _decoded(self, code: Latent, accept: Accept | None) -> Batch:
         """Of the sequences x that a beam search finds, the accepted one with the largest score.
 
-            log p(x | z) - |z - mu(x)|^2 / (2 NEAR^2)
+            log p(x | z) - |z - mu(x)|^2 / (2 CODE_DISTANCE^2)
 
         mu(x) is the encoder's mean: a sequence whose own latent is z is decoded even if others are likelier.
         """
@@ -244,7 +244,7 @@ class LatentPriorVAE(nn.Module):
         used = tokens.flatten(0, 1)[:, : int(mask.sum(2).max())]
         own = self._posterior(Batch({"tokens": used}, mask.flatten(0, 1)[:, : used.shape[1]])).mean
         apart = (own.unflatten(0, mask.shape[:2]) - code[:, None]).square().sum(-1)
-        order = (log_p - apart / (2 * NEAR**2)).argsort(dim=1, descending=True, stable=True)
+        order = (log_p - apart / (2 * CODE_DISTANCE**2)).argsort(dim=1, descending=True, stable=True)
         row = torch.arange(len(code), device=order.device)[:, None]
         return first_accepted(Batch({"tokens": tokens[row, order]}, mask[row, order]), accept)[0]
 
@@ -260,28 +260,33 @@ class LatentPriorVAE(nn.Module):
     def generate(self, noise: Latent, condition: Condition = None, accept: Accept | None = None) -> Batch:
         """The likeliest sequences of draws z ~ p(z | c); under a condition, the best of several for each row."""
         check_latents(noise, self.latent_size)
+        if condition is None or condition.isnan().all():
+            return self._drawn(noise, accept)
+        given = ~condition.isnan().all(1)
+        best = self._best(noise[given], condition[given], accept)
+        if given.all():
+            return best
+        drawn = self._drawn(noise[~given], accept).select((~given).cumsum(0).sub(1).clamp_min(0))
+        return placed(drawn, given, best)
+
+    def _drawn(self, noise: Latent, accept: Accept | None) -> Batch:
+        """Draws of p(z), decoded."""
         code = self.prior.draw(filled(noise))[: len(noise)]
         drawn = self._likeliest(code)
-        good = torch.ones(len(code), dtype=torch.bool, device=code.device)
-        given = good & False if condition is None else ~condition.isnan().all(1)
-        if condition is not None and given.any():
-            best, good[given] = self._best(noise[given], condition[given], accept)
-            code[given] = best["code"]
-            drawn = placed(drawn, given, Batch({"tokens": best["tokens"]}, best.mask))
-        if accept is not None and not given.all():
-            good[~given] = accept(drawn.select(~given)).to(good.device)
-        return drawn if good.all() else placed(drawn, ~good, self._decoded(code[~good], accept))
+        return drawn if accept is None else self._repaired(drawn, code, accept(drawn), accept)
+
+    def _repaired(self, drawn: Batch, code: Latent, good: Bool[Tensor, " batch"], accept: Accept | None) -> Batch:
+        """The draws, with those that aren't good decoded again, by beam search."""
+        wrong = ~good.to(code.device)
+        return placed(drawn, wrong, self._decoded(code[wrong], accept)) if wrong.any() else drawn
 
     def _likeliest(self, code: Latent) -> Batch:
         """Greedy decoding."""
         tokens, mask = most_likely(START, END, self.decoder, self._first_state(code), self.settings.length)
         return Batch({"tokens": tokens}, mask)
 
-    def _best(
-        self, noise: Latent, condition: Float[Tensor, "batch property"], accept: Accept | None
-    ) -> tuple[Batch, Bool[Tensor, " batch"]]:
-        """Several draws for each row, decoded from the one with the best estimates on, until one is near enough. The
-        Batch has their "code", too; and which rows are well formed."""
+    def _best(self, noise: Latent, condition: Float[Tensor, "batch property"], accept: Accept | None) -> Batch:
+        """Several draws for each row, decoded from the one with the best estimates on, until one is near enough."""
         s, count, asked = self.settings, len(noise), filled(condition)
         drawn = torch.stack([self.prior.draw(shift(filled(noise), k), asked) for k in range(s.candidates)], 1)
         order = _distance(self.properties(drawn), asked[:, None]).argsort(dim=1, stable=True)[:count]
@@ -290,12 +295,13 @@ class LatentPriorVAE(nn.Module):
 
         def attempt(rows: Tensor, number: int) -> tuple[Batch, Tensor]:
             code, own = codes[rows, number], condition[rows]
-            drawn = self._likeliest(code)
-            drawn = Batch({**drawn.fields, "code": code}, drawn.mask)
-            return drawn, _distance(self._measured(code, drawn, own), own)
+            decoded = self._likeliest(code)
+            miss = _distance(self._measured(code, decoded, own), own)
+            return Batch({**decoded.fields, "code": code}, decoded.mask), miss
 
         tries = min(s.measured, s.candidates) if self.measure else 1
-        return best_of(attempt, accept, rows, tries, s.near)
+        best, good = best_of(attempt, accept, rows, tries, s.near)
+        return self._repaired(Batch({"tokens": best["tokens"]}, best.mask), best["code"], good, accept)
 
     def _measured(
         self, code: Latent, decoded: Batch, condition: Float[Tensor, "batch property"]
