@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 
 class SciencegenError(Exception):
@@ -127,3 +128,20 @@ def _by_family(names: Sequence[str]) -> list[str]:
     families = Counter(name.partition(":")[0] for name in names if ":" in name)
     alone = [name for name in names if families[name.partition(":")[0]] < 2]
     return [*alone, *(f"{family}:... ({count})" for family, count in families.items() if count > 1)]
+
+
+@contextmanager
+def converted(
+    to: Callable[[Exception], SciencegenError], unchanged: type[SciencegenError] | tuple[()] = SciencegenError
+) -> Iterator[None]:
+    """Raise `to(error)` for every exception in the block that isn't one of `unchanged` (by default: this package's).
+
+    For code that reads damaged or foreign files: libraries raise almost anything there (`MemoryError`, `OverflowError`,
+    `BadZipFile`), so that no list of types would be complete.
+    """
+    try:
+        yield
+    except unchanged:
+        raise
+    except Exception as error:
+        raise to(error) from error

@@ -17,7 +17,7 @@ from sciencegen.api.reports.contents import CANDIDATES, SAMPLES, RunContents
 from sciencegen.api.reports.latent_map import latent_map
 from sciencegen.config import RunSettings, build_settings
 from sciencegen.data.prepared import ITEMS
-from sciencegen.errors import DataError, SciencegenError
+from sciencegen.errors import DataError, converted
 from sciencegen.report.content import Provenance, ReportContent
 from sciencegen.report.page import write_report
 from sciencegen.runs import RunFolder, provenance, sha256_of
@@ -87,12 +87,8 @@ def content_of(contents: RunContents) -> ReportContent:
 
 def _part(contents: RunContents, make: Callable[[RunContents], Made]) -> Made:
     """A part of the page. Whatever its code raises for damaged files of a run is a DataError."""
-    try:
+    with converted(lambda error: _damaged(contents, f"the part '{make.__name__.strip('_')}'", error)):
         return make(contents)
-    except SciencegenError:
-        raise
-    except Exception as error:
-        raise _damaged(contents, f"the part '{make.__name__.strip('_')}'", error) from error
 
 
 def _damaged(contents: RunContents, what: str, error: Exception) -> DataError:

@@ -6,12 +6,11 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sciencegen.errors import DataError, SciencegenError
+from sciencegen.errors import DataError, converted
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
@@ -27,22 +26,14 @@ LARGEST_PART = 1 << 30
 """Maximum bytes of a part of an array that is read as a whole, such as a chunk."""
 
 
-@contextmanager
-def reading(expected: str, source: str | Path) -> Iterator[None]:
-    """Converts every exception in the block to a DataError that names the file; errors of this package are unchanged.
-
-    The libraries that read binary formats raise almost anything on damaged files (`MemoryError`, `OverflowError`,
-    `BadZipFile`, `TokenError`), so that no list of types would be complete.
-    """
-    try:
-        yield
-    except SciencegenError:
-        raise
-    except Exception as error:
-        raise DataError(
+def reading(expected: str, source: str | Path) -> AbstractContextManager[None]:
+    """Converts every exception in the block to a DataError that names the file, but not errors of this package."""
+    return converted(
+        lambda error: DataError(
             f"Expected {expected} in {source}, found another file or a damaged one, which can't be read: "
             f"{reason_of(error)}."
-        ) from error
+        )
+    )
 
 
 def reason_of(error: BaseException) -> str:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sciencegen.errors import IncompatibleError
+from sciencegen.errors import IncompatibleError, converted
 from sciencegen.files import atomic_write, sha256_of
 from sciencegen.metrics.warps import Warp
 from sciencegen.prediction.columns import Columns
@@ -81,18 +81,15 @@ def load(folder: str | Path) -> Predictor:
         return _assembled(numbers, load_file(run / ARRAYS))
 
 
-@contextmanager
-def of_a_predictor(run: RunFolder) -> Iterator[None]:
+def of_a_predictor(run: RunFolder) -> AbstractContextManager[None]:
     """Any error of code that assembles a damaged predictor is an IncompatibleError."""
-    try:
-        yield
-    except IncompatibleError:
-        raise
-    except Exception as error:
-        raise IncompatibleError(
+    return converted(
+        lambda error: IncompatibleError(
             f"Expected a complete predictor in {run.path}, found a part missing or changed "
             f"({type(error).__name__}: {str(error)[:300]}). Copy the folder again, or train it again."
-        ) from error
+        ),
+        unchanged=IncompatibleError,
+    )
 
 
 def _numbers(predictor: Predictor) -> dict[str, Any]:

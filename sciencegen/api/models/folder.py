@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from sciencegen.data.model_cache import remembered
 from sciencegen.data.threads import inference_threads
 from sciencegen.domains.base import Domain
 from sciencegen.domains.recipes import Recipe, Representation
-from sciencegen.errors import ConfigError, IncompatibleError, unknown_name
+from sciencegen.errors import ConfigError, IncompatibleError, converted, unknown_name
 from sciencegen.files import atomic_write, sha256_of
 from sciencegen.items import Item, Json, Reference
 from sciencegen.latent.explorer import LatentSpace
@@ -246,18 +246,15 @@ def describe_model(domain: str, model: str | Path | None) -> ModelDescription:
         return ModelDescription(run, config, recipe, recipe.load_representation(content))
 
 
-@contextmanager
-def _of_a_model(run: RunFolder) -> Iterator[None]:
+def _of_a_model(run: RunFolder) -> AbstractContextManager[None]:
     """Any error of code that reads a damaged or foreign model is an IncompatibleError."""
-    try:
-        yield
-    except IncompatibleError:
-        raise
-    except Exception as error:
-        raise IncompatibleError(
+    return converted(
+        lambda error: IncompatibleError(
             f"The model in {run.path} can't be loaded here: {reason_of(error)}. "
             f"{CONFIG}, {REPRESENTATION} and {WEIGHTS} must be as `sciencegen train` wrote them: copy the folder again."
-        ) from error
+        ),
+        unchanged=IncompatibleError,
+    )
 
 
 def open_model(domain: str, model: str | Path | None, resources: Resources) -> LoadedModel:

@@ -18,7 +18,7 @@ from sciencegen.data.threads import inference_threads
 from sciencegen.data.writers import Refused
 from sciencegen.domains.capabilities import Instrument
 from sciencegen.domains.regression import FittedFeatures, MakeSplit
-from sciencegen.errors import ConfigError, DataError, IncompatibleError, unknown_name
+from sciencegen.errors import ConfigError, DataError, IncompatibleError, converted, unknown_name
 from sciencegen.items import Item, Refusal, Row
 from sciencegen.runs import RunFolder
 from sciencegen.scoring.oracles import Oracle
@@ -129,13 +129,14 @@ def read_observing(domain: str, run: RunFolder) -> Instrument | None:
     if observation is None:
         raise IncompatibleError(f"Expected a predictor of {domain} without an instrument, found {run / OBSERVING}.")
     content = run.read_json(OBSERVING)
-    try:
-        return observation.load(content)
-    except Exception as error:  # whatever code that reads a damaged file raises
-        raise IncompatibleError(
+    with converted(
+        lambda error: IncompatibleError(
             f"Expected an instrument in {run / OBSERVING}, found something else ({type(error).__name__}: {error}). "
             "Copy the folder again, or train it again."
-        ) from error
+        ),
+        unchanged=(),
+    ):
+        return observation.load(content)
 
 
 @dataclass(frozen=True)
