@@ -428,9 +428,16 @@ class RunSettings(Settings):
 Record = TypeVar("Record", bound=BaseModel)
 
 
+def _has_huge(value: Any) -> bool:
+    """Whether a setting is, or holds, a whole number beyond 64 bits, which libraries cannot hold."""
+    if isinstance(value, Mapping | list | tuple):
+        return any(map(_has_huge, value.values() if isinstance(value, Mapping) else value))
+    return isinstance(value, int) and bool(abs(value) >> 63)
+
+
 def build_settings(record: type[Record], values: Mapping[str, Any], place: str = "") -> Record:
     """`record(**values)`, with a readable error."""
-    if huge := next((name for name, value in values.items() if isinstance(value, int) and abs(value) >> 63), None):
+    if huge := next((name for name, value in values.items() if _has_huge(value)), None):
         raise ConfigError(f"{place or 'Settings'}: '{huge}': Expected a whole number below 2^63, got more digits.")
     try:
         return record.model_validate(dict(values))

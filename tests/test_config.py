@@ -6,7 +6,15 @@ import sys
 
 import pytest
 
-from sciencegen.config import GenerateSettings, PrepareSettings, TrainSettings, as_texts, build_settings, read_settings
+from sciencegen.config import (
+    GenerateSettings,
+    PrepareSettings,
+    RunSettings,
+    TrainSettings,
+    as_texts,
+    build_settings,
+    read_settings,
+)
 from sciencegen.errors import ConfigError
 from sciencegen.prediction import PredictorSettings
 from sciencegen.records import to_record
@@ -28,6 +36,12 @@ def test_one_text_is_a_list_of_a_room_s_own_settings_and_of_arguments():
 def test_a_number_beyond_64_bits_is_refused():
     with pytest.raises(ConfigError, match="'limit': Expected a whole number below"):
         build_settings(PrepareSettings, {"limit": 10**23})
+
+
+@pytest.mark.parametrize("nested", [{"limit": 10**23}, {"columns": [1, -(10**23)]}])
+def test_so_is_one_inside_of_another_setting(nested):
+    with pytest.raises(ConfigError, match="'prepare': Expected a whole number below"):
+        build_settings(RunSettings, {"prepare": nested})
 
 
 def test_a_key_that_stands_twice_is_refused():
