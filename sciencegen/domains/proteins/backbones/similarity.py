@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from sciencegen.domains.base import Similarity
 from sciencegen.domains.proteins.backbones.items import Backbone
+from sciencegen.domains.proteins.backbones.tm_score import distance_scale
 
 POINTS = 32
 AT_ONCE = 64
@@ -28,11 +29,6 @@ def reduced(items: Sequence[Backbone]) -> Float[np.ndarray, "item point 3"]:
     return found - found.mean(1, keepdims=True) if len(items) else found
 
 
-def scale(length: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """d0 of the TM-score in ångström."""
-    return np.maximum(1.24 * np.cbrt(np.maximum(length - 15.0, 1.0)) - 1.8, 0.5)
-
-
 def similarity(items: Sequence[Backbone], references: Sequence[Backbone]) -> Float[np.ndarray, "item reference"]:
     """[item reference] mean of 1 / (1 + (d / d0)^2) over the points, with d0 of the longer chain."""
     first, second = reduced(items), reduced(references)
@@ -40,7 +36,7 @@ def similarity(items: Sequence[Backbone], references: Sequence[Backbone]) -> Flo
     table = np.empty((len(items), len(references)))
     for start in range(0, len(items), AT_ONCE):
         part = slice(start, start + AT_ONCE)
-        d0 = scale(np.maximum(lengths[0][part, None], lengths[1]))
+        d0 = distance_scale(np.maximum(lengths[0][part, None], lengths[1]))
         table[part] = (1 / (1 + _squares(first[part], second) / d0[..., None] ** 2)).mean(-1)
     return table
 

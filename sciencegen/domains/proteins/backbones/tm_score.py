@@ -79,7 +79,7 @@ def nearest_chains(
 
 def gapless_tm(trace: Trace, others: Sequence[Trace]) -> Float[np.ndarray, " other"]:
     """TM-score of a trace with each of the others, without gaps and over few superpositions: nearly a lower bound."""
-    best, scale = np.zeros(len(others)), _distance_scale(len(trace))
+    best, scale = np.zeros(len(others)), distance_scale(len(trace))
     for rows, piece, pieces in _pieces(trace.astype(np.float32), others):
         own, theirs = piece[:, ::THINNING], pieces[:, ::THINNING]
         weights: np.ndarray = np.ones(theirs.shape[:2], np.float32)
@@ -118,9 +118,9 @@ def _superposed(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> F
     return np.square(a @ (u @ v) - b).sum(-1)
 
 
-def _distance_scale(residues: int) -> float:
+def distance_scale(residues: Float[np.ndarray, "..."] | int) -> Float[np.ndarray, "..."]:
     """d0 of the TM-score, at least 0.5 Å."""
-    return max(1.24 * np.cbrt(residues - 15) - 1.8, 0.5)
+    return np.maximum(1.24 * np.cbrt(np.asarray(residues) - 15) - 1.8, 0.5)
 
 
 def _trace(coordinates: Coordinates) -> Trace:
