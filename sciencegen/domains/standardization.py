@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from sciencegen.domains.recipes import Representation
 from sciencegen.errors import ConfigError, DataError, unknown_name
 
 
@@ -39,6 +40,23 @@ class Standardization:
     def to_json(self) -> dict[str, dict[str, float]]:
         columns = zip(self.names, self.mean.tolist(), self.std.tolist(), strict=True)
         return {name: {"mean": mean, "std": std} for name, mean, std in columns}
+
+
+class StandardizedRepresentation(Representation):
+    """A representation whose conditions are standardized by their moments in the training data."""
+
+    standardization: Standardization
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        return self.standardization.names
+
+    @property
+    def scales(self) -> Mapping[str, float]:
+        return self.standardization.scales
+
+    def condition(self, values: Mapping[str, float]) -> Float[np.ndarray, " property"]:
+        return self.standardization.row(values)
 
 
 def load(data: Mapping[str, Mapping[str, float]]) -> Standardization:

@@ -12,7 +12,8 @@ from jaxtyping import Float, Int
 from rdkit import Chem
 
 from sciencegen.batch import Batch
-from sciencegen.domains.molecules import known_distances, standardization
+from sciencegen.domains import standardization
+from sciencegen.domains.molecules import known_distances
 from sciencegen.domains.molecules.confirmation import confirmed, speaks
 from sciencegen.domains.molecules.geometry import (
     BOND_TYPES,
@@ -24,9 +25,9 @@ from sciencegen.domains.molecules.geometry import (
     symbols,
 )
 from sciencegen.domains.molecules.known_distances import KnownDistances
-from sciencegen.domains.molecules.standardization import Standardization
 from sciencegen.domains.molecules.structure_files import parse_structure
 from sciencegen.domains.recipes import Completing
+from sciencegen.domains.standardization import Standardization, StandardizedRepresentation
 from sciencegen.errors import DataError
 from sciencegen.items import Json, Refusal
 from sciencegen.runs import check_format
@@ -35,7 +36,7 @@ PRIOR_ITEMS = 10
 
 
 @dataclass(frozen=True, eq=False)
-class GeometryRepresentation(Completing):
+class GeometryRepresentation(StandardizedRepresentation, Completing):
     """Elements and sizes of the training molecules, and the standardization of conditions.
 
     elements: atomic numbers, ascending; the order of the columns of `types`. sizes: number of atoms -> number of
@@ -52,14 +53,6 @@ class GeometryRepresentation(Completing):
     distances: KnownDistances | None = None
     name = "geometry"
     canonical = True
-
-    @property
-    def properties(self) -> tuple[str, ...]:
-        return self.standardization.names
-
-    @property
-    def scales(self) -> Mapping[str, float]:
-        return self.standardization.scales
 
     def encode(self, items: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:
         """Each molecule's arrays, or a Refusal with the reason if the model can't encode it."""
@@ -127,9 +120,6 @@ class GeometryRepresentation(Completing):
         such distances."""
         sound = [not isinstance(item, Refusal) and speaks(item, self.distances) for item in items]
         return np.array(sound, bool)
-
-    def condition(self, values: Mapping[str, float]) -> np.ndarray:
-        return self.standardization.row(values)
 
     def to_json(self) -> Json:
         return {

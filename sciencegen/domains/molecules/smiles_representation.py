@@ -16,7 +16,7 @@ import numpy as np
 from rdkit import Chem
 
 from sciencegen.batch import Batch
-from sciencegen.domains.molecules import standardization
+from sciencegen.domains import standardization
 from sciencegen.domains.molecules.items import parse, text
 from sciencegen.domains.molecules.tokens import FIRST_TOKEN, MERGES, TokenRepresentation
 from sciencegen.domains.molecules.vocabulary import Vocabulary, learn_groups

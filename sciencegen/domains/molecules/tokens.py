@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.domains.molecules.standardization import Standardization
 from sciencegen.domains.molecules.vocabulary import Vocabulary
-from sciencegen.domains.recipes import Representation
+from sciencegen.domains.standardization import Standardization, StandardizedRepresentation
 from sciencegen.items import Json, Refusal
 from sciencegen.vae.sequences.autoregressive import END
 
@@ -21,23 +20,12 @@ MERGES = 256
 
 
 @dataclass(frozen=True, eq=False)
-class TokenRepresentation(Representation):
+class TokenRepresentation(StandardizedRepresentation):
     """Groups of symbols as tokens. length: maximum sequence length in tokens."""
 
     vocabulary: Vocabulary
     standardization: Standardization
     length: int
-
-    @property
-    def properties(self) -> tuple[str, ...]:
-        return self.standardization.names
-
-    @property
-    def scales(self) -> Mapping[str, float]:
-        return self.standardization.scales
-
-    def condition(self, values: Mapping[str, float]) -> np.ndarray:
-        return self.standardization.row(values)
 
     def read(self, symbols: Sequence[str]) -> list[int] | Refusal:
         """Tokens of known symbols with the end token, or a Refusal of too many."""

@@ -11,11 +11,12 @@ import torch
 from jaxtyping import Float, Int
 
 from sciencegen.batch import Batch
+from sciencegen.domains import standardization
 from sciencegen.domains.proteins.backbones.bond_geometry import ca_clashes
 from sciencegen.domains.proteins.backbones.geometry import bonded, place_oxygens
 from sciencegen.domains.proteins.backbones.items import Backbone, backbone, parse_text
-from sciencegen.domains.recipes import Representation
-from sciencegen.errors import DataError, unknown_name
+from sciencegen.domains.standardization import Standardization, StandardizedRepresentation
+from sciencegen.errors import DataError
 from sciencegen.items import Json, Refusal
 from sciencegen.networks.equivariant.chain import colour, whiten
 from sciencegen.networks.equivariant.residues import ATOMS, BOND, TRACE
@@ -34,26 +35,20 @@ FEWEST = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class BackboneRepresentation(Representation):
+class BackboneRepresentation(StandardizedRepresentation):
     """Distribution of lengths, and the standardization of conditions.
 
     counts: smoothed number of training chains of each length from `shortest` on. size_mean, size_std: moments of the
-    standardized properties at each length. mean, std: of the properties.
+    standardized properties at each length.
     """
 
-    properties: tuple[str, ...]
-    mean: Float[np.ndarray, " property"]
-    std: Float[np.ndarray, " property"]
+    standardization: Standardization
     shortest: int
     counts: Float[np.ndarray, " size"]
     size_mean: Float[np.ndarray, "size property"]
     size_std: Float[np.ndarray, "size property"]
     name = "backbone"
     canonical = True
-
-    @property
-    def scales(self) -> Mapping[str, float]:
-        return dict(zip(self.properties, self.std.tolist(), strict=True))
 
     @property
     def sizes(self) -> Int[np.ndarray, " size"]:
@@ -82,11 +77,10 @@ class BackboneRepresentation(Representation):
         atoms, real = torch.from_numpy(places), mask[..., None].to(torch.float32)
         trace = whiten(atoms[:, :, 1], mask.sum(1)) * real
         others = ((atoms[:, :, [0, 2]] - atoms[:, :, 1:2]) / BOND).flatten(2) * real
-        known = values is not None and bool(self.properties)
-        return Batch({TRACE: trace, ATOMS: others}, mask, self._standardized(values) if known else None)
-
-    def _standardized(self, values: np.ndarray | None) -> torch.Tensor:
-        return torch.from_numpy(((np.asarray(values, float) - self.mean) / self.std).astype(np.float32))
+        condition = (
+            None if values is None or not self.properties else torch.from_numpy(self.standardization.rows(values))
+        )
+        return Batch({TRACE: trace, ATOMS: others}, mask, condition)
 
     def decode(self, batch: Batch) -> list[Backbone | Refusal]:
         """Chains of unknown sequence, numbered from 1; oxygens are placed."""
@@ -102,13 +96,6 @@ class BackboneRepresentation(Representation):
         return np.array([not isinstance(item, Refusal) and why_broken(item) is None and not clashes(item)
                          for item in items], bool)  # fmt: skip
 
-    def condition(self, values: Mapping[str, float]) -> np.ndarray:
-        for name in values:
-            if name not in self.properties:
-                raise unknown_name("condition of the model", name, self.properties or ["none"])
-        row = np.array([values.get(name, np.nan) for name in self.properties], float)
-        return ((row - self.mean) / self.std).astype(np.float32)
-
     def to_json(self) -> Json:
         return {
             "format": 1,
@@ -117,22 +104,17 @@ class BackboneRepresentation(Representation):
             "counts": self.counts.tolist(),
             "size_mean": self.size_mean.tolist(),
             "size_std": self.size_std.tolist(),
-            "properties": {
-                name: {"mean": mean, "std": std}
-                for name, mean, std in zip(self.properties, self.mean.tolist(), self.std.tolist(), strict=True)
-            },
+            "properties": self.standardization.to_json(),
         }
 
 
 def load(data: Mapping[str, Any]) -> BackboneRepresentation:
     """The inverse of `to_json`."""
     check_format(data.get("format"), "representation.json")
-    moments, counts = data["properties"], np.array(data["counts"], np.float64)
-    shape = (len(counts), len(moments))
+    counts = np.array(data["counts"], np.float64)
+    shape = (len(counts), len(data["properties"]))
     return BackboneRepresentation(
-        tuple(moments),
-        np.array([one["mean"] for one in moments.values()], np.float64),
-        np.array([one["std"] for one in moments.values()], np.float64),
+        standardization.load(data["properties"]),
         int(data["shortest"]),
         counts,
         np.array(data["size_mean"], np.float64).reshape(shape),
@@ -158,7 +140,7 @@ def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> 
         column = list(properties).index(LENGTH)
         size_mean[:, column] = (sizes - mean[column]) / std[column]
         size_std[:, column] = LENGTH_DEVIATION / std[column]
-    return BackboneRepresentation(tuple(properties), mean, std, shortest, counts, size_mean, size_std)
+    return BackboneRepresentation(Standardization(tuple(properties), mean, std), shortest, counts, size_mean, size_std)
 
 
 def _usable(item: Backbone) -> bool:

@@ -50,7 +50,8 @@ def test_it_is_saved_as_json():
     assert back.to_json() == representation.to_json()
     assert np.array_equal(back.counts, representation.counts)
     assert np.isnan(back.condition({})).all()
-    assert back.condition({"length": 20})[0] == pytest.approx((20 - back.mean[0]) / back.std[0])
+    moments = back.standardization
+    assert back.condition({"length": 20})[0] == pytest.approx((20 - moments.mean[0]) / moments.std[0])
     with pytest.raises(UnknownNameError):
         back.condition({"weight": 1})
 
