@@ -130,6 +130,7 @@ def main() -> None:
         if code == 1 and reader_is_gone():
             drop_unwritten()
             code = READER_GONE
+    exec("")  # else `python -m` ends by SIGINT after a Ctrl-C within the last `exec`, such as that of a dataclass
     sys.exit(code)
 
 

@@ -106,3 +106,21 @@ def test_a_step_of_a_run_leaves_its_notes(cli, tmp_path, monkeypatch):
     found = cli("score", "pointclouds", tmp_path / "clouds.csv", "-o", tmp_path / "scores.csv")
     assert found.code == 0
     assert (tmp_path / "notes" / "scores.csv.json").is_file()
+
+
+INTERRUPTED_IMPORT = """
+from sciencegen.cli import main
+
+def app():
+    main.say("started")  # imports all that writing needs
+    exec("raise KeyboardInterrupt")  # as Ctrl-C does while a library makes a dataclass
+
+main.app = app
+main.main()
+"""
+
+
+def test_ctrl_c_within_an_exec_has_the_usual_exit_code(tmp_path):
+    (tmp_path / "interrupted.py").write_text(INTERRUPTED_IMPORT)
+    done = subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "started\nstopped\n")
