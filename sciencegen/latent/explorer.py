@@ -18,7 +18,7 @@ from sciencegen.errors import DataError, ShapeError, unknown_name
 from sciencegen.items import Item, Refusal
 from sciencegen.latent.geometry import arc, principal_axes
 from sciencegen.latent.noise import STEP, chunk_generator, latent_noise
-from sciencegen.latent.space import Accept, DecodesAccepted, ItemCodec, LatentModel
+from sciencegen.latent.space import Accept, DecodesAccepted, Drafts, ItemCodec, LatentModel
 from sciencegen.memory import halved_to_fit
 
 Latents = Float[np.ndarray, "item latent"]
@@ -127,6 +127,14 @@ class LatentSpace:
         if latents.ndim != 2 or latents.shape[1] != self.size:
             raise ShapeError(f"Expected latents [item {self.size}], got {list(latents.shape)}.")
         return self._items(self.decode_batch, latents, condition)
+
+    def draft_items(self, latents: Latents) -> list[Item | Refusal]:
+        """As `decode_items`, but several times faster where the model can: more are refused, and fewer are the items
+        whose latents these are. For searches, which judge each item and not its latent."""
+        model = self.model
+        if not isinstance(model, Drafts):
+            return self.decode_items(latents)
+        return self._items(lambda rows, _: self._batch(lambda part, _: model.draft(part), rows, None), latents, None)
 
     def generate_items(self, noise: Latents, condition: np.ndarray | None = None) -> list[Item | Refusal]:
         """Standard normal noise to items or refusals; as `decode_items(from_noise(noise))`, but faster."""

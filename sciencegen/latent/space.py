@@ -62,7 +62,15 @@ class DecodesAccepted(Protocol):
     """A model that can choose among several decodings of a latent."""
 
     def decode_accepted(self, latent: Tensor, accept: Accept) -> Batch:
-        """As `LatentModel.decode`, with the likeliest decoding that is accepted where there is one."""
+        """As `LatentModel.decode`, but with the best decoding that is accepted where there is one."""
+
+
+@runtime_checkable
+class Drafts(Protocol):
+    """A model with a decoding that is several times faster than `LatentModel.decode`, and less faithful."""
+
+    def draft(self, latent: Tensor) -> Batch:
+        """As `LatentModel.decode`; fewer items are the ones whose latent was given."""
 
 
 class LatentModel(FitsPriors, Protocol):

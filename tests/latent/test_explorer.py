@@ -52,6 +52,16 @@ def test_what_can_not_be_encoded_is_an_error(space):
         space.decode(np.zeros((2, 3)))
 
 
+def test_drafts_are_the_fast_decoding_of_models_that_have_one(space, monkeypatch):
+    latents = space.sample(20)
+    texts = lambda items: [space.text(item) for item in items]  # noqa: E731
+    assert texts(space.draft_items(latents)) == space.decode(latents)
+    monkeypatch.setattr(
+        type(space.model), "draft", lambda self, z: self.decode(z[:1]).select([0] * len(z)), raising=False
+    )
+    assert texts(space.draft_items(latents)) == space.decode(latents[:1]) * 20
+
+
 def test_one_item_may_stand_without_a_list(space):
     (item,) = space.decode(space.sample(1))
     assert (space.encode(item) == space.encode([item])).all()

@@ -39,7 +39,7 @@ def search_space(
         semantic_size=model.model.semantic_size,
         sample=lambda n, generator: space.from_noise(noise(n, generator)),
         draw=lambda n, generator: [unrefused(item) for item in space.generate_items(noise(n, generator))],
-        decode=lambda latents: [unrefused(item) for item in space.decode_items(latents)],
+        decode=lambda latents: [unrefused(item) for item in space.draft_items(latents)],
         encode=lambda items: latents_of(model, items),
         mutate=lambda item, generator: unrefused(mutate(item, generator)),
         edit=edit and (lambda item, generator: unrefused(edit(item, generator))),

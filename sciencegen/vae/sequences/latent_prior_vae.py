@@ -227,6 +227,12 @@ class LatentPriorVAE(nn.Module):
         return self.decode_accepted(latent)
 
     @torch.no_grad()
+    def draft(self, latent: Latent) -> Batch:
+        """The likeliest sequence of each latent, by greedy decoding."""
+        check_latents(latent, self.latent_size)
+        return self._likeliest(self.prior(filled(latent))[: len(latent)])
+
+    @torch.no_grad()
     def decode_accepted(self, latent: Latent, accept: Accept | None = None) -> Batch:
         """As `decode`, but of sequences that are accepted, where a beam search finds some."""
         check_latents(latent, self.latent_size)

@@ -1,13 +1,16 @@
-"""Start items of a search."""
+"""Search spaces and start items."""
 
+import numpy as np
 import pytest
 from pointclouds import DOMAIN as CLOUDS
 
-from sciencegen.api.search.space import start_items
+from sciencegen.api.models.folder import load_model
+from sciencegen.api.search.space import search_space, start_items
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
+from sciencegen.latent.explorer import LatentSpace
 
 WILD = Reference("MKVLAW", 2)
 
@@ -16,6 +19,12 @@ def test_names_and_sequences_are_read_against_the_reference():
     assert [DOMAIN.items.text(item) for item in start_items(DOMAIN, ["K3A", "MKVLAC"], WILD)] == ["MAVLAW", "MKVLAC"]
     with pytest.raises(ConfigError, match="for `controls`, got 'MK'"):
         start_items(DOMAIN, ["MK"], WILD, flag="`controls`")
+
+
+def test_searches_decode_drafts(monkeypatch):
+    model = load_model("molecules", None, "cpu")
+    monkeypatch.setattr(LatentSpace, "draft_items", lambda self, latents: [Refusal("odd"), "C"])
+    assert search_space(model).decode(np.zeros((2, model.model.latent_size))) == [None, "C"]
 
 
 def test_an_item_that_the_model_cannot_take_is_an_error():

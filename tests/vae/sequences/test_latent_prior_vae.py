@@ -70,8 +70,8 @@ def test_items_come_back_from_the_latent_alone(trained):
     assert latent.shape == (200, 3)
     copies = same(batch, trained.decode(latent)).float().mean()
     assert copies > 0.97
-    greedy = trained._likeliest(trained.prior(latent).detach())
-    assert copies > same(batch, greedy).float().mean(), "the encoder tells which of the likely sequences it is"
+    drafts = same(batch, trained.draft(latent)).float().mean()
+    assert 0.5 < drafts < copies, "the encoder tells which of the likely sequences it is"
 
 
 def test_latents_are_standard_normal(trained):
