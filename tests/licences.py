@@ -18,12 +18,13 @@ from sciencegen.data.cards import Card, list_cards
 from tests.versions import OF_TORCH, PYPROJECT, normalized, requirements
 
 WEIGHTS = {
-    "galaxies": "galaxies/simulated-deep",
-    "molecules": "molecules/moses",
-    "predictors/qm9-properties": "molecules/qm9",
-    "qm9-conformers": "molecules/qm9",
-    "qm9-joint": "molecules/qm9",
-    "qm9-molecules": "molecules/qm9",
+    "galaxies": ("galaxies/simulated-deep",),
+    "molecules": ("molecules/moses", "molecules/zinc250k"),
+    "molecules-language-model": ("molecules/moses",),
+    "predictors/qm9-properties": ("molecules/qm9",),
+    "qm9-conformers": ("molecules/qm9",),
+    "qm9-joint": ("molecules/qm9",),
+    "qm9-molecules": ("molecules/qm9",),
 }
 """Folders of `sciencegen/pretrained`, and the datasets that they were trained on."""
 FILES = {
@@ -146,7 +147,10 @@ def page() -> str:
     """The text of docs/licences.md."""
     direct, transitive = rows_of_libraries()
     cards = {card.full_name: card for card in list_cards()}
-    weights = [(f"`{name}`", data, cards[data].licence.strip().rstrip(".")) for name, data in WEIGHTS.items()]
+    weights = [
+        (f"`{name}`", ", ".join(sets), "; ".join(cards[one].licence.strip().rstrip(".") for one in sets))
+        for name, sets in WEIGHTS.items()
+    ]
     return PAGE.format(
         direct=table(("package", "licence"), direct),
         transitive=table(("package", "licence"), transitive),

@@ -49,9 +49,9 @@ class LatentSpace:
     >>> space = sg.load("molecules", device="cpu")
     >>> latents = space.encode(["CCO", "CCN"])
     >>> latents.shape, space.decode(latents)
-    ((2, 128), ['CCO', 'CCN'])
+    ((2, 32), ['CCO', 'CCN'])
     >>> space.sample(3, seed=0).shape
-    (3, 128)
+    (3, 32)
     """
 
     model: LatentModel

@@ -1,6 +1,6 @@
 """The training set of the shipped model of molecules: MOSES, ZINC250k, and variants of them for what both lack.
 
-    python tests/benchmarks/drug_like_set.py zinc250k.csv.gz drug-like/
+    python tests/benchmarks/drug_like_set.py zinc250k drug-like/
 
 Writes train.smi and zinc-held-out.smi (5,000 molecules of ZINC250k). Neither has a molecule of MOSES' test sets. The
 variants are 4% of the training set: molecules of 28 to 60 heavy atoms (two pieces joined), pieces of up to 14 heavy
@@ -135,13 +135,13 @@ def write(path: Path, molecules: Iterable[str]) -> None:
 def main() -> None:
     RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("zinc", type=Path, help="ZINC250k, a table with the column smiles")
+    parser.add_argument("zinc", help="the dataset zinc250k, or a table with the column smiles")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--processes", type=int, default=1)
     chosen = parser.parse_args()
     files = {name: dataset_file("moses", number) for number, name in enumerate(("train", "test", "test_scaffolds"))}
     moses = {name: pd.read_csv(path)["SMILES"].tolist() for name, path in files.items()}
-    table = pd.read_csv(chosen.zinc)
+    table = pd.read_csv(dataset_file(chosen.zinc))
     rows = (
         table["smiles" if "smiles" in table else table.columns[0]]
         .str.strip()

@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--held", type=int, default=5_000)
     chosen = parser.parse_args()
-    model = load_model("molecules", None, "cpu")
+    model = load_model("molecules", "molecules-language-model", "cpu")
     network, representation = model.model, model.representation
     prepared = PreparedDataset.load(chosen.data)
     texts, values = prepared.items("train"), prepared.values("train", representation.properties)

@@ -35,7 +35,7 @@ def test_each_item_is_read_by_itself_and_failures_say_why():
 
 @pytest.fixture(scope="module")
 def molecules():
-    return load_model("molecules", None, "cpu")
+    return load_model("molecules", "molecules-language-model", "cpu")
 
 
 def test_a_sequence_model_gives_the_exact_likelihood_of_its_tokens(molecules):

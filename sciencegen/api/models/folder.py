@@ -119,7 +119,7 @@ def load(domain: str, model: str | Path | None = None, device: str = "auto") -> 
     --------
     >>> import sciencegen as sg
     >>> sg.load("molecules", device="cpu").size
-    128
+    32
     """
     return load_model(domain, model, device).space
 

@@ -173,18 +173,6 @@ def _carried(
 
 
 RECIPES = {
-    "selfies-vae": Recipe(
-        name="selfies-vae",
-        fit=representations.fit,
-        load_representation=representations.load,
-        build=selfies_vae,
-        settings=SequenceVAESettings,
-        conditions=CONDITIONS,
-        language_model=True,
-        adaptation=Adaptation(adapt_representation=representations.adapt, adapt=adapt_selfies_vae),
-        description="Conditional VAE over SELFIES groups: lossless codes, flow prior, autoregressive decoder.",
-        oracles=ModelOracles(make=sequence_oracles, names=(LOG_LIKELIHOOD,), on_request=(LOG_LIKELIHOOD,)),
-    ),
     "smiles-vae": Recipe(
         name="smiles-vae",
         fit=smiles_representation.fit,
@@ -199,6 +187,18 @@ RECIPES = {
         ),
         description="VAE over SMILES whose latent carries the whole molecule; a flow or diffusion prior of latents.",
         oracles=ModelOracles(make=latent_oracles, names=(LOG_LIKELIHOOD,), on_request=(LOG_LIKELIHOOD,)),
+    ),
+    "selfies-vae": Recipe(
+        name="selfies-vae",
+        fit=representations.fit,
+        load_representation=representations.load,
+        build=selfies_vae,
+        settings=SequenceVAESettings,
+        conditions=CONDITIONS,
+        language_model=True,
+        adaptation=Adaptation(adapt_representation=representations.adapt, adapt=adapt_selfies_vae),
+        description="Conditional VAE over SELFIES groups: lossless codes, flow prior, autoregressive decoder.",
+        oracles=ModelOracles(make=sequence_oracles, names=(LOG_LIKELIHOOD,), on_request=(LOG_LIKELIHOOD,)),
     ),
     "conformers": Recipe(
         name="conformers",

@@ -49,6 +49,8 @@ class LatentPriorVAESettings:
         The distance of the measured properties from the condition that is near enough, in standard deviations.
     beams : int
         Number of sequences that a beam search finds for each latent; the one whose own code is nearest is taken.
+    refinements : int
+        Gradient steps by which `encode` improves a latent, so that the decoder makes the sequence from it.
     share, spread : float
         Of fine-tuning: the share of draws near the new items, the others being those of the model before; and how far
         these draws are from the items, as a share of the latents' standard deviation.
@@ -71,6 +73,7 @@ class LatentPriorVAESettings:
     measured: int = 8
     near: float = 0.1
     beams: int = 8
+    refinements: int = 8
     share: float = 0.8
     spread: float = 0.4
 
@@ -82,8 +85,9 @@ class LatentPriorVAESettings:
                 raise ConfigError(f"Expected {name} between 0 and 1, got {getattr(self, name)}.")
         if not self.share:
             raise ConfigError("Expected a share above 0, got 0: the model would draw as before fine-tuning.")
-        if self.near < 0:
-            raise ConfigError(f"Expected near of 0 or more, got {self.near}.")
+        for name in ("near", "refinements"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"Expected {name} of 0 or more, got {getattr(self, name)}.")
         if min(self.code, self.candidates, self.measured, self.beams) < 1 or self.length < 2:
             raise ConfigError(
                 "Expected a code, candidates, measured and beams of 1 or more and a length of 2 or more, "

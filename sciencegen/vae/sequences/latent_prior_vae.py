@@ -46,6 +46,7 @@ from sciencegen.vae.sequences import property_head
 from sciencegen.vae.sequences.autoregressive import END, START, AutoregressiveCategorical, State, filled, shift
 from sciencegen.vae.sequences.decoding import beam_search, first_accepted, most_likely
 from sciencegen.vae.sequences.latent_prior_settings import LatentPriorVAESettings
+from sciencegen.vae.sequences.refinement import refined
 from sciencegen.vae.sequences.replay import replayed
 from sciencegen.vae.sequences.resampling import Accept, best_of, placed
 from sciencegen.vae.warmup import Warmup
@@ -218,8 +219,12 @@ class LatentPriorVAE(nn.Module):
 
     @torch.no_grad()
     def encode(self, batch: Batch) -> Latent:
-        """The prior's noise e of the posterior's mean."""
-        return self.prior.inverse(self._posterior(batch).mean)
+        """The prior's noise e of the posterior's mean, refined toward a z from which the decoder makes the sequence."""
+        posterior = self._posterior(batch)
+        with torch.inference_mode(False):
+            own = batch.map(torch.clone)  # tensors of inference mode have no gradients
+        log_prob = lambda z: self.likelihood(z, own).log_prob(own["tokens"])  # noqa: E731
+        return self.prior.inverse(refined(posterior, log_prob, self.settings.refinements))
 
     @torch.no_grad()
     def decode(self, latent: Latent, condition: Condition = None) -> Batch:

@@ -1,4 +1,4 @@
-"""Draws of the shipped model that `generate` keeps: without `raw`, only canonically written molecules."""
+"""Draws of a shipped model that `generate` keeps: without `raw`, only canonically written molecules."""
 
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.sampling import generation, known
@@ -9,7 +9,7 @@ from sciencegen.items import Refusal
 
 
 def draws(raw, n):
-    model = load_model("molecules", None, "cpu")
+    model = load_model("molecules", "molecules-language-model", "cpu")
     generation = Generation(resolve_draws(model, GenerateSettings(n=n, raw=raw, seed=3, threads=1)))
     return [item for chunk in generation for item in chunk["item"]], generation.summary(), model
 
