@@ -15,6 +15,7 @@ from sciencegen.domains import standardization
 from sciencegen.domains.proteins.backbones.bond_geometry import ca_clashes
 from sciencegen.domains.proteins.backbones.geometry import bonded, place_oxygens
 from sciencegen.domains.proteins.backbones.items import Backbone, backbone, parse_text
+from sciencegen.domains.proteins.backbones.relaxation import relaxed
 from sciencegen.domains.standardization import Standardization, StandardizedRepresentation
 from sciencegen.errors import DataError
 from sciencegen.items import Json, Refusal
@@ -83,7 +84,7 @@ class BackboneRepresentation(StandardizedRepresentation):
         return Batch({TRACE: trace, ATOMS: others}, mask, condition)
 
     def decode(self, batch: Batch) -> list[Backbone | Refusal]:
-        """Chains of unknown sequence, numbered from 1; oxygens are placed."""
+        """Chains of unknown sequence, numbered from 1, with relaxed bonds; oxygens are placed."""
         assert batch.mask is not None  # chains differ in length
         mask = batch.mask.cpu()
         trace = colour(batch[TRACE].detach().cpu().double(), mask.sum(1))
@@ -177,5 +178,6 @@ def clashes(item: Backbone) -> bool:
 
 
 def _built(places: Float[np.ndarray, "residue 3 3"]) -> Backbone | Refusal:
+    places = relaxed(places)
     n, ca, c = places.swapaxes(0, 1)
     return backbone(np.concatenate([places, place_oxygens(n, ca, c)[:, None]], 1))
