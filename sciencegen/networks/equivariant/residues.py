@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -29,6 +29,9 @@ from sciencegen.networks.mlp import MLP
 
 TRACE, ATOMS = "trace", "atoms"
 """Fields: alpha carbons in whitened coordinates [batch residue 3]; N and C relative to CA [batch residue 6]."""
+CHAIN = "chain"
+"""Optional given field [batch residue]: the number of each residue's chain, ascending. Without it there is one chain.
+Residues of different chains have the largest separation."""
 BOND = 0.86
 """Ångström: standard deviation of a coordinate of N or C relative to CA."""
 LARGEST_SEPARATION = 32
@@ -97,25 +100,26 @@ class ResidueDenoiser(nn.Module):
         condition: Float[Tensor, "batch property"] | None = None,
         mask: Bool[Tensor, "batch residue"] | None = None,
     ) -> dict[str, Tensor]:
-        trace, atoms = z[TRACE], z[ATOMS]
+        trace, atoms, chain = z[TRACE], z[ATOMS], z.get(CHAIN)
         if mask is None:
             mask = torch.ones(trace.shape[:2], dtype=torch.bool, device=trace.device)
         count, real = mask.sum(1), mask[..., None].to(trace)
         alpha, sigma = (torch.sigmoid(sign * log_snr).sqrt().to(trace)[:, None, None] for sign in (1, -1))
         context = self._context(log_snr, condition, count, trace)
         v_trace, v_atoms = torch.zeros_like(trace), torch.zeros_like(atoms)
-        geometry = self._geometry(trace, atoms, count, real)
-        hidden = self.inward(local_features(geometry, real))
+        index = place_along_chain(trace, chain)
+        geometry = self._geometry(colour(trace, count, chain), atoms, count, real)
+        hidden = self.inward(local_features(geometry, real, index))
         for number, stage in enumerate(self.stages):
             if number:  # the geometry of the estimate so far, x^ = alpha z - sigma v
-                geometry = self._geometry(alpha * trace - sigma * v_trace, alpha * atoms - sigma * v_atoms, count, real)
-            hidden, moved, turned = stage(hidden, geometry, context, mask)
-            v_trace = v_trace + (moved.whitened + whiten(moved.pulled, count)) * real
+                positions = colour(alpha * trace - sigma * v_trace, count, chain)
+                geometry = self._geometry(positions, alpha * atoms - sigma * v_atoms, count, real)
+            hidden, moved, turned = stage(hidden, geometry, index, context, mask)
+            v_trace = v_trace + (moved.whitened + whiten(moved.pulled, count, chain)) * real
             v_atoms = v_atoms + turned.flatten(2) * real
         return {TRACE: v_trace, ATOMS: v_atoms}
 
-    def _geometry(self, trace: Tensor, atoms: Tensor, count: Tensor, real: Tensor) -> Frames:
-        positions = colour(trace, count)
+    def _geometry(self, positions: Tensor, atoms: Tensor, count: Tensor, real: Tensor) -> Frames:
         centre = (positions * real).sum(1, keepdim=True) / count[:, None, None].to(positions)
         return frames((positions - centre) * real, BOND * atoms.unflatten(2, (2, 3)))
 
@@ -155,12 +159,12 @@ class Stage(nn.Module):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(
-        self, hidden: Tensor, geometry: Frames, context: Tensor, mask: Bool[Tensor, "batch residue"]
+        self, hidden: Tensor, geometry: Frames, index: Tensor, context: Tensor, mask: Bool[Tensor, "batch residue"]
     ) -> tuple[Tensor, Moved, Float[Tensor, "batch residue 2 3"]]:
         real = mask[..., None].to(hidden)
-        pairs = self._pairs(geometry, context)
+        pairs = self._pairs(geometry, index, context)
         biases = self.biases(pairs).movedim(-1, 1).masked_fill(~mask[:, None, None], -1e4)
-        hidden = hidden + self.local(local_features(geometry, real))
+        hidden = hidden + self.local(local_features(geometry, real, index))
         for layer, bias in zip(self.layers, biases.chunk(len(self.layers), 1), strict=True):
             hidden = layer(hidden, pairs, bias, context)
         local = self.vectors(hidden).unflatten(-1, (3, 3)).to(geometry.rotations)
@@ -171,7 +175,7 @@ class Stage(nn.Module):
         pulled = pull @ geometry.positions - pull.sum(2, keepdim=True) * geometry.positions
         return hidden, Moved(turned[:, :, 0], pulled), turned[:, :, 1:]
 
-    def _pairs(self, geometry: Frames, context: Tensor) -> Float[Tensor, "batch residue residue pair"]:
+    def _pairs(self, geometry: Frames, index: Tensor, context: Tensor) -> Float[Tensor, "batch residue residue pair"]:
         """What each residue sees of each other one, from its own frame."""
         s, (positions, rotations, _) = self.settings, geometry
         differences = positions[:, None] - positions[:, :, None]  # from i to j
@@ -181,8 +185,8 @@ class Stage(nn.Module):
         turned = torch.einsum("bixy,bjxz->bijyz", rotations, rotations).flatten(3)
         centres = torch.linspace(0, s.reach, s.radial, device=positions.device, dtype=positions.dtype)
         radial = torch.exp(-((distances - centres) / (s.reach / s.radial)).square())
-        index = torch.arange(positions.shape[1], device=positions.device)
-        apart = (index[None] - index[:, None]).clamp(-LARGEST_SEPARATION, LARGEST_SEPARATION) + LARGEST_SEPARATION
+        apart = index[:, None] - index[:, :, None]
+        apart = apart.clamp(-LARGEST_SEPARATION, LARGEST_SEPARATION) + LARGEST_SEPARATION
         seen = self.pair(torch.cat([radial, towards, back, turned], -1).to(context.dtype))
         inner = functional.silu(seen + self.separation(apart) + self.pair_context(context)[:, None, None])
         return functional.silu(self.pair_hidden(inner))
@@ -217,19 +221,35 @@ class ResidueLayer(nn.Module):
         return hidden + (1 + gate2) * self.hidden_out(functional.silu(self.hidden(normal)))
 
 
+def place_along_chain(
+    like: Float[Tensor, "batch residue 3"], chain: Int[Tensor, "batch residue"] | None
+) -> Int[Tensor, "_ residue"]:
+    """The number of each residue, with a jump of more than `LARGEST_SEPARATION` from each chain to the next."""
+    index = torch.arange(like.shape[1], device=like.device)[None]
+    return index if chain is None else index + 2 * LARGEST_SEPARATION * chain
+
+
 NEAR = (-2, -1, 1, 2)
 LOCAL_FEATURES = 6 + 3 * len(NEAR) + 2
 
 
-def local_features(geometry: Frames, real: Float[Tensor, "batch residue 1"]) -> Float[Tensor, "batch residue feature"]:
+def local_features(
+    geometry: Frames, real: Float[Tensor, "batch residue 1"], index: Int[Tensor, "_ residue"]
+) -> Float[Tensor, "batch residue feature"]:
     """N and C, and the alpha carbons of the next residues along the chain, in each residue's frame; and which of the
     chain's ends is at the residue."""
     positions, rotations, atoms = geometry
     seen = [torch.einsum("brxy,brvx->brvy", rotations, atoms).flatten(2)]
-    padded = functional.pad(real, (0, 0, 2, 2))
-    for offset in NEAR:
-        there = padded[:, 2 + offset : padded.shape[1] - 2 + offset]
+    near = {offset: _joined(real, index, offset) for offset in NEAR}
+    for offset, there in near.items():
         shifted = torch.roll(positions, -offset, 1)
         seen.append(torch.einsum("brxy,brx->bry", rotations, (shifted - positions) / LENGTH_UNIT) * there)
-    ends = [1 - padded[:, 2 + side : padded.shape[1] - 2 + side] for side in (-1, 1)]
-    return torch.cat([*seen, *ends], -1)
+    return torch.cat([*seen, 1 - near[-1], 1 - near[1]], -1)
+
+
+def _joined(real: Tensor, index: Tensor, offset: int) -> Float[Tensor, "batch residue 1"]:
+    """1 where the residue at this offset exists and is of the same chain, else 0."""
+    count, far = index.shape[1], 4 * LARGEST_SEPARATION
+    there = functional.pad(real, (0, 0, 2, 2))[:, 2 + offset : 2 + count + offset]
+    number = functional.pad(index, (2, 2), value=-far)[:, 2 + offset : 2 + count + offset]
+    return there * (number - index == offset)[..., None]
