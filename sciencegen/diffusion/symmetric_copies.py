@@ -1,8 +1,8 @@
 """Items made of symmetric copies of one unit, drawn by symmetrized noise and estimates.
 
 The unit's noise is turned by each operation of a group of rotations, the denoiser sees all copies together, and its
-estimates, turned back, are averaged. For an equivariant denoiser the average is its estimate of one copy; for others
-it is the nearest function that is equivariant to the group (Reynolds operator). Watson et al. 2023, symmetric noise.
+estimates, turned back, are averaged: the symmetric whole that is nearest to the estimate. Every sampler keeps the
+symmetry exactly, because it draws the unit alone. Watson et al. 2023 (RFdiffusion, symmetric noise).
 """
 
 from __future__ import annotations
