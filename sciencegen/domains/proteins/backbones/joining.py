@@ -9,6 +9,7 @@ where angles and trans peptide planes are distances of atoms two or three bonds 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -31,13 +32,14 @@ from sciencegen.domains.superposition import superposed
 
 NEIGHBOURS = 5
 """Number of residues next to a fixed one that the fit may move."""
-TOLERANCE, LOOSENESS = 0.02, 1.0
-"""s and t in ångström."""
+TOLERANCES, LOOSENESS = (0.3, 0.08, 0.02), 1.0
+"""s, which falls from fit to fit so that far atoms find their places, and t, in ångström."""
 TRANS = 3.80
 """Distance of neighbours' CA across a trans peptide bond, ångström."""
 O_C_N = 123.0
 """Bond angle in degrees."""
-STEPS = 400
+STEPS = 150
+"""Of each fit."""
 Atoms = Float[np.ndarray, "residue 3 3"]
 """Positions of N, CA and C."""
 
@@ -74,7 +76,7 @@ def join(drawn: Atoms, fixed: Bool[np.ndarray, " residue"], motif: Coordinates) 
     fixed : array [residue]
         True at the residues of the motif.
     motif : array [fixed 4 3]
-        Their N, CA, C and O.
+        Their N, CA, C and O; an O that is NaN is placed.
     """
     wanted = motif[:, :3].reshape(-1, 3)
     places = superposed(drawn.reshape(-1, 3), drawn[fixed].reshape(-1, 3), wanted).reshape(drawn.shape)
@@ -82,7 +84,7 @@ def join(drawn: Atoms, fixed: Bool[np.ndarray, " residue"], motif: Coordinates) 
     places = _fitted(places, fixed, motif[:, 3])
     n, ca, c = places.swapaxes(0, 1)
     oxygens = place_oxygens(n, ca, c)
-    oxygens[fixed] = motif[:, 3]
+    oxygens[fixed] = np.where(np.isnan(motif[:, 3]), oxygens[fixed], motif[:, 3])
     return np.concatenate([places, oxygens[:, None]], 1)
 
 
@@ -93,34 +95,45 @@ def _fitted(places: Atoms, fixed: Bool[np.ndarray, " residue"], oxygens: Float[n
     if not free.any():
         return places
     points = np.concatenate([places.reshape(-1, 3), oxygens])
-    pairs, moving = _distances(near, fixed), np.flatnonzero(free)
+    pairs, moving = _distances(near, fixed, np.isfinite(oxygens).all(1)), np.flatnonzero(free)
 
-    def cost(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        moved = points.copy()
-        moved[moving] = flat.reshape(-1, 3)
-        apart = moved[pairs.second] - moved[pairs.first]
-        lengths = np.maximum(np.linalg.norm(apart, axis=1), 1e-9)
-        excess, away = (lengths - pairs.ideal) / TOLERANCE, (moved - points)[moving] / LOOSENESS
-        slope = (2 * excess / TOLERANCE / lengths)[:, None] * apart
-        gradient = np.zeros_like(moved)
-        np.add.at(gradient, pairs.second, slope)
-        np.add.at(gradient, pairs.first, -slope)
-        return float((excess**2).sum() + (away**2).sum()), (gradient[moving] + 2 * away / LOOSENESS).ravel()
-
-    found = minimize(cost, points[moving].ravel(), jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
-    points[moving] = found.x.reshape(-1, 3)
+    moved = points[moving].ravel()
+    for tolerance in TOLERANCES:
+        cost = partial(_cost, points=points, moving=moving, pairs=pairs, tolerance=tolerance)
+        moved = minimize(cost, moved, jac=True, method="L-BFGS-B", options={"maxiter": STEPS}).x
+    points[moving] = moved.reshape(-1, 3)
     return points[: 3 * len(places)].reshape(places.shape)
 
 
-def _distances(near: Bool[np.ndarray, " residue"], fixed: Bool[np.ndarray, " residue"]) -> Distances:
-    """The distances in and between the residues that move or are fixed, one of which moves."""
+def _cost(
+    flat: np.ndarray, points: Float[np.ndarray, "atom 3"], moving: Int[np.ndarray, " moving"], pairs: Distances,
+    tolerance: float,
+) -> tuple[float, np.ndarray]:  # fmt: skip
+    """The sum above with the moving atoms at `flat`, and its gradient."""
+    moved = points.copy()
+    moved[moving] = flat.reshape(-1, 3)
+    apart = moved[pairs.second] - moved[pairs.first]
+    lengths = np.maximum(np.linalg.norm(apart, axis=1), 1e-9)
+    excess, away = (lengths - pairs.ideal) / tolerance, (moved - points)[moving] / LOOSENESS
+    slope = (2 * excess / tolerance / lengths)[:, None] * apart
+    gradient = np.zeros_like(moved)
+    np.add.at(gradient, pairs.second, slope)
+    np.add.at(gradient, pairs.first, -slope)
+    return float((excess**2).sum() + (away**2).sum()), (gradient[moving] + 2 * away / LOOSENESS).ravel()
+
+
+def _distances(
+    near: Bool[np.ndarray, " residue"], fixed: Bool[np.ndarray, " residue"], directed: Bool[np.ndarray, " fixed"]
+) -> Distances:
+    """The distances in and between the residues that move or are fixed, one of which moves. directed: fixed residues
+    whose O is known."""
     count, moves = len(fixed), near & ~fixed
     rows = [(3 * i + a, 3 * i + b, d) for i in np.flatnonzero(moves).tolist() for a, b, d in WITHIN]
     for i in range(count - 1):
         if moves[i] or moves[i + 1]:
             rows += [(3 * i + a, 3 * i + 3 + b, d) for a, b, d in BETWEEN]
     for number, i in enumerate(np.flatnonzero(fixed).tolist()):
-        if i + 1 < count and moves[i + 1]:
+        if directed[number] and i + 1 < count and moves[i + 1]:
             rows.append((3 * count + number, 3 * i + 3, O_N))
     first, second, ideal = (np.array(part) for part in zip(*rows, strict=True))
     return Distances(first.astype(int), second.astype(int), ideal)

@@ -38,7 +38,7 @@ class Motif:
     Parameters
     ----------
     coordinates : float64 [residue 4 3]
-        N, CA, C and O of all pieces after each other, ångström.
+        N, CA, C and O of all pieces after each other, ångström. O may be NaN at the end of a piece.
     sequence : str
         A letter for each residue, 'X' for an unknown one.
     sizes : tuple of int
@@ -91,9 +91,9 @@ def read_motif(path: Path, contigs: str | None = None, longest: int | None = Non
 
 def _chains(path: Path) -> dict[str, list[Residue]]:
     """The protein residues of each chain of the first model."""
+    parsed = read_structure_file(path)
     if len(item_marks(path)) > 1:
         raise DataError(f"Expected one structure with a motif in {path}, found several designs. Write one of them.")
-    parsed = read_structure_file(path)
     with reading("a structure of proteins", path):
         model = next(iter(parsed.structure))
         chains = {one.id.strip() or "_": select_residues(one).residues for one in model}
@@ -138,7 +138,7 @@ def _named(chain: str, piece: Sequence[Residue]) -> str:
 
 
 def _places(piece: Sequence[Residue], path: Path) -> Float[np.ndarray, "residue 4 3"]:
-    """Coordinates of a piece; missing oxygens are placed."""
+    """Coordinates of a piece. Missing oxygens are placed; the last one is NaN, as it depends on the next residue."""
     for residue in piece:
         if lacking := [atom for atom in BACKBONE[:3] if atom not in residue.atoms]:
             raise DataError(
@@ -158,9 +158,8 @@ def _places(piece: Sequence[Residue], path: Path) -> Float[np.ndarray, "residue 
     beta = np.array([one.atoms.get("CB", nowhere) for one in piece])
     if is_dextro(n, ca, c, beta).any():
         raise DataError(f"Expected a motif of L-amino acids, found D-amino acids, which are mirror images, in {path}.")
-    without = np.isnan(places[:, 3]).any(1)
-    if without.any():
-        places[without, 3] = place_oxygens(n, ca, c)[without]
+    without = np.flatnonzero(np.isnan(places[:-1, 3]).any(1))
+    places[without, 3] = place_oxygens(n, ca, c)[without]
     return places
 
 
