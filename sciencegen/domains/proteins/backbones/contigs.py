@@ -138,13 +138,18 @@ class Lengths:
         low, high = self.possible
         return max(low, self.shortest) > min(high, self.longest)
 
+    @property
+    def _within(self) -> list[Free]:
+        """The free lengths without those that no accepted total has."""
+        return [Free(one.shortest, max(one.shortest, min(one.longest, self.longest))) for one in self.free]
+
     def draw(self, generator: np.random.Generator) -> list[int]:
         """One combination: the total by its number of combinations, then each length by that of the following ones."""
         following = self._combinations()
         totals = np.arange(len(following[0])) + self.kept
         allowed = following[0] * ((totals >= self.shortest) & (totals <= self.longest))
         left, found = _drawn(allowed, generator), []
-        for one, after in zip(self.free, following[1:], strict=True):
+        for one, after in zip(self._within, following[1:], strict=True):
             rest = left - np.arange(one.shortest, min(one.longest, left) + 1)
             shares = np.where(rest < len(after), after[np.minimum(rest, len(after) - 1)], 0.0)
             found.append(one.shortest + _drawn(shares, generator))
@@ -154,7 +159,7 @@ class Lengths:
     def _combinations(self) -> list[Float[np.ndarray, " total"]]:
         """For each k, the number of combinations of the lengths from k on, by their sum."""
         following = [np.ones(1)]
-        for one in reversed(self.free):
+        for one in reversed(self._within):
             counts = np.concatenate([np.zeros(one.shortest), np.ones(one.longest - one.shortest + 1)])
             following.append(np.convolve(counts, following[-1]))
         return following[::-1]

@@ -71,7 +71,7 @@ def symmetric(model: SizedDiffusion, copies: int) -> Bend:
 def rewhitened(x: Batch, before: int, after: int) -> Batch:
     """Chains of one size whose trace is whitened as part of an assembly of `after` chains, instead of `before`."""
     count = torch.full((len(x),), x[TRACE].shape[1], device=x[TRACE].device)
-    return with_fields(x, {TRACE: whiten(colour(x[TRACE].double(), before * count), after * count).to(x[TRACE])})
+    return with_fields(x, {TRACE: whiten(colour(x[TRACE], before * count), after * count)})
 
 
 def with_copies(x: Batch, copies: int) -> Batch:

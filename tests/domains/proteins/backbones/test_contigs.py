@@ -56,4 +56,6 @@ def test_possible_totals():
     assert Lengths(lengths.free, 19, 100, 120).empty
     assert Lengths(lengths.free, 19, 10, 38).empty
     assert all(50 <= 19 + sum(lengths.draw(np.random.default_rng(seed))) <= 60 for seed in range(50))
+    many = Lengths((Free(0, 99_999), Free(0, 99_999), Free(0, 99_999)), 19, 10, 60)
+    assert 19 <= 19 + sum(many.draw(np.random.default_rng(0))) <= 60, "in no time"
     assert Lengths((Free(), Free()), 19, 10, 60).draw(np.random.default_rng(0)) == [0, 0]
