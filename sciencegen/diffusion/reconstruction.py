@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from sciencegen.batch import Batch
 from sciencegen.diffusion.process import Denoiser, Levels, coefficients
 from sciencegen.diffusion.state import Fields, State, differentiable
 
@@ -32,33 +33,35 @@ def reconstructing(denoise: Denoiser, state: State, correction: Correction, stre
     """
 
     def guided(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
-        if strength:
-            estimate = _moved(denoise, state, correction, strength, z, log_snr, condition, mask)
-        else:
-            estimate = dict(denoise(z, log_snr, condition, mask))
-        change = correction(estimate)
-        return {name: estimate[name] + change[name] for name in state.fields}
+        if not strength:
+            return _replaced(denoise(z, log_snr, condition, mask), correction)
+        estimate, gradients = _gradients(denoise, state, correction, Batch(z, mask, condition), log_snr)
+        scale = {name: strength / coefficients(state, name, log_snr, z[name]).alpha for name in state.fields}
+        moved = {name: estimate[name] + scale[name] * gradients[name] for name in state.fields}
+        return _replaced(moved, correction)
 
     return guided
 
 
-def _moved(
-    denoise: Denoiser, state: State, correction: Correction, strength: float,
-    z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None,
-) -> dict[str, Tensor]:  # fmt: skip
-    """x1 above: the estimate plus the product of its Jacobian with the correction."""
+def _replaced(estimate: Fields, correction: Correction) -> Fields:
+    """x2 above."""
+    change = correction(estimate)
+    return {name: value + change[name] for name, value in estimate.items()}
+
+
+def _gradients(
+    denoise: Denoiser, state: State, correction: Correction, z: Batch, log_snr: Levels
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The estimate, and the product of its transposed Jacobian with the correction."""
     with torch.inference_mode(False), torch.enable_grad():
-        seen = {name: differentiable(value) for name, value in z.items()}
+        seen = z.map(differentiable)
         leaves = {name: seen[name].detach().requires_grad_() for name in state.fields}
-        known = [None if value is None else differentiable(value) for value in (condition, mask)]
-        found = denoise({**seen, **leaves}, differentiable(log_snr), *known)
+        found = denoise({**seen.fields, **leaves}, differentiable(log_snr), seen.condition, seen.mask)
         estimate = {name: found[name].detach() for name in state.fields}
         change = correction(estimate)
-        gradients = torch.autograd.grad(
-            [found[name] for name in state.fields], list(leaves.values()), [change[name] for name in state.fields]
-        )
-    scale = {name: strength / coefficients(state, name, log_snr, z[name]).alpha for name in state.fields}
-    return {name: estimate[name] + scale[name] * one for name, one in zip(leaves, gradients, strict=True)}
+        outputs, directions = ([values[name] for name in state.fields] for values in (found, change))
+        gradients = torch.autograd.grad(outputs, list(leaves.values()), directions)
+    return estimate, dict(zip(leaves, gradients, strict=True))
 
 
 def least_change(
