@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import ceil
 from pathlib import Path
 
@@ -100,6 +100,9 @@ def _chains(path: Path) -> dict[str, list[Residue]]:
     found = {name: residues for name, residues in chains.items() if residues}
     if not found:
         raise DataError(f"Expected a protein chain with a motif in {path}, found none.")
+    for residue in chain.from_iterable(found.values()):
+        if not all(np.isfinite(place).all() for place in residue.atoms.values()):
+            raise DataError(f"Expected finite coordinates in {path}, found others in residue {residue.label}.")
     return found
 
 

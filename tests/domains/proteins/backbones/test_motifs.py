@@ -101,6 +101,10 @@ def test_other_files_are_refused(tmp_path):
         read_motif(tmp_path / "two.pdb")
     with pytest.raises(DataError, match="nothing"):
         read_motif(tmp_path / "none.pdb")
+    text = pdb(tmp_path / "a.pdb", ITEM).read_text()
+    (tmp_path / "nan.pdb").write_text(text.replace(f"{ITEM.coordinates[4, 1, 0]:8.3f}", "     nan", 1))
+    with pytest.raises(DataError, match=r"finite coordinates .* in residue 5"):
+        read_motif(tmp_path / "nan.pdb")
 
 
 def test_a_motif_of_d_amino_acids_is_refused(tmp_path):
