@@ -128,7 +128,10 @@ class GenerateSettings(Resources):
     close to it, and noise_scale affects only the first draw. raw: keep malformed items too (with a condition, the model
     skips them anyway). include: further properties to write. complete: a model that generates the structures of the
     items; by default the one named in the model's config, if any. scaffold: a file with a part that every item
-    contains, with unchanged coordinates in structures. predictors: name -> folder, for conditions and further
+    contains, with unchanged coordinates in structures. contigs: of protein backbones, which residues of the scaffold,
+    and how many free ones around them (10-40,A163-181,10-40). vary: a file of items, of which each draw varies one, by
+    partial diffusion from noise_level: above 0 (no change) to 1 (nothing is left); None means 0.3. symmetry: of
+    assemblies of equal chains, such as C3. predictors: name -> folder, for conditions and further
     properties that the domain can't compute. noise_free: write items without the effects of the training data's
     instrument (galaxies: without PSF and noise). Conditions are always checked without noise.
     sampler, steps, guidance: sampling of a diffusion model, if not by its defaults; also for the model of `complete`.
@@ -149,6 +152,10 @@ class GenerateSettings(Resources):
     noise_scale: float = Field(1.0, gt=0)
     complete: str | None = None
     scaffold: str | None = None
+    contigs: str | None = None
+    vary: str | None = None
+    noise_level: float | None = Field(None, gt=0, le=1)
+    symmetry: str | None = None
     noise_free: bool = False
     predictors: dict[str, str] = {}
     sampler: str | None = None

@@ -54,6 +54,10 @@ class GenerateOptions(ResourceOptions, total=False):
     noise_scale: float
     complete: str | None
     scaffold: str | None
+    contigs: str | None
+    vary: str | None
+    noise_level: float | None
+    symmetry: str | None
     noise_free: bool
     predictors: Mapping[str, str]
     sampler: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sciencegen.domains.capabilities.design import Design, DesignSpace
+from sciencegen.domains.capabilities.draw_tasks import DrawTask, DrawTasks, TaskSettings
 from sciencegen.domains.capabilities.forms import Family, Form
 from sciencegen.domains.capabilities.moves import Moves
 from sciencegen.domains.capabilities.observation import Instrument, Observation
@@ -15,7 +16,7 @@ from sciencegen.items import Reference
 from sciencegen.report.letters import Letters
 
 __all__ = [
-    "Design", "DesignSpace", "Family", "Form", "Instrument", "Letters", "MetricNote", "Moves", "Observation",
-    "Pictures", "Points", "Reference", "ReferenceSets", "Scaffold", "Sidecar", "Structures",
-    "VariantClasses", "VariantNames", "Variants",
+    "Design", "DesignSpace", "DrawTask", "DrawTasks", "Family", "Form", "Instrument", "Letters", "MetricNote",
+    "Moves", "Observation", "Pictures", "Points", "Reference", "ReferenceSets", "Scaffold", "Sidecar", "Structures",
+    "TaskSettings", "VariantClasses", "VariantNames", "Variants",
 ]  # fmt: skip

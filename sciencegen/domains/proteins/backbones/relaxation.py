@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 
@@ -46,13 +46,15 @@ class Limits(NamedTuple):
     high: Float[np.ndarray, " pair"]
 
 
-def relaxed(atoms: Atoms) -> Atoms:
+def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> Atoms:
     """The chain with distances within their limits, where that can be reached; the same array if they nearly are.
 
     Parameters
     ----------
     atoms : array [residue, 3, 3]
         N, CA and C of one chain, in ångström.
+    fixed : array [residue], optional
+        Residues that stay where they are.
 
     Returns
     -------
@@ -62,10 +64,23 @@ def relaxed(atoms: Atoms) -> Atoms:
     if not np.isfinite(start).all():
         return atoms
     limits = limits_of(start)
-    if _energy(start.ravel(), limits)[0] <= TOLERANCE:
+    free = np.full(start.size, True) if fixed is None else np.repeat(~fixed, 9)
+    if _energy(start.ravel(), limits)[0] <= TOLERANCE or not free.any():
         return atoms
-    found = minimize(_energy, start.ravel(), (limits,), "L-BFGS-B", jac=True, options={"maxiter": ROUNDS})
-    return found.x.reshape(start.shape)
+
+    def energy(moving: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = _energy(_with(start, free, moving), limits)
+        return value, gradient[free]
+
+    found = minimize(energy, start.ravel()[free], method="L-BFGS-B", jac=True, options={"maxiter": ROUNDS})
+    return _with(start, free, found.x).reshape(start.shape)
+
+
+def _with(start: Atoms, free: Bool[np.ndarray, " coordinate"], moving: np.ndarray) -> Float[np.ndarray, " coordinate"]:
+    """The coordinates with the free ones replaced."""
+    flat = start.ravel().copy()
+    flat[free] = moving
+    return flat
 
 
 def limits_of(atoms: Atoms) -> Limits:

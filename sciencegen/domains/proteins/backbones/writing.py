@@ -1,4 +1,4 @@
-"""Backbones as PDB and mmCIF. Each item is a model of one file, and a line in the header names it.
+"""Backbones as PDB and mmCIF. Each item is a model of one file, with all its chains, and a line in the header names it.
 
 A file of one item has no MODEL records. Programs for viewing show models one after another (PyMOL: as states).
 """
@@ -6,6 +6,7 @@ A file of one item has no MODEL records. Programs for viewing show models one af
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import numpy as np
 
 from sciencegen.data.writers import is_missing, number_text, write_text
 from sciencegen.domains.base import ItemTable
+from sciencegen.domains.proteins.backbones.assemblies import chain_names
 from sciencegen.domains.proteins.backbones.items import Backbone
-from sciencegen.domains.proteins.backbones.reading import CIF_MARK, ITEM_MARK
+from sciencegen.domains.proteins.backbones.reading import CIF_MARK, ITEM_MARK, SYMMETRY
 from sciencegen.domains.proteins.residue_atoms import BACKBONE, UNKNOWN
 from sciencegen.errors import ConfigError
 from sciencegen.items import Cell, Origin
@@ -37,7 +39,7 @@ def write(
     kind = suffixes[-1] if suffixes else ""
     if kind not in (*PDB, *CIF):
         raise ConfigError(f"Expected a file ending in {', '.join((*PDB, *CIF))}, got '{path}'. Choose one of them.")
-    marks = [_mark(name, values, row) for row, name in enumerate(names)]
+    marks = [_mark(name, values, row, item.symmetry) for row, (name, item) in enumerate(zip(names, items, strict=True))]
     title = _title(origin)
     write_text(Path(path), pdb_lines(items, marks, title) if kind in PDB else cif_lines(items, marks, title))
 
@@ -49,9 +51,10 @@ def _title(origin: Origin | None) -> str:
     return f"sciencegen {origin.verb}{by}" + ("" if origin.seed is None else f", seed {origin.seed}")
 
 
-def _mark(name: str, values: ItemTable, row: int) -> str:
-    """The name of an item and its numbers, as words of one line."""
+def _mark(name: str, values: ItemTable, row: int, symmetry: str) -> str:
+    """The name of an item, its symmetry and its numbers, as words of one line."""
     present = {column: cells[row] for column, cells in values.items() if not is_missing(cells[row])}
+    present |= {SYMMETRY: symmetry} if symmetry else {}
     return " ".join([_word(name) or "item", *(f"{_word(column)}={_word(cell)}" for column, cell in present.items())])
 
 
@@ -66,9 +69,15 @@ def pdb_lines(items: Sequence[Backbone], marks: Sequence[str], title: str = "") 
     yield f"TITLE     {title}\n" if title else ""
     yield from (f"{ITEM_MARK}{mark}\n" for mark in marks)
     for number, item in enumerate(items, 1):
-        body = "".join(_pdb_atoms(item))
+        body = "".join(line for one in chains_of(item) for line in _pdb_atoms(one))
         yield body if len(items) == 1 else f"MODEL     {number:>4}\n{body}ENDMDL\n"
     yield "END\n"
+
+
+def chains_of(item: Backbone) -> list[Backbone]:
+    """Each chain of an assembly as an item of its own; the item itself if it has no symmetry."""
+    names = chain_names(item.chain, len(item.copies))
+    return [replace(item, coordinates=one, chain=name) for one, name in zip(item.copies, names, strict=True)]
 
 
 def _pdb_atoms(item: Backbone) -> Iterator[str]:
@@ -101,8 +110,9 @@ def cif_lines(items: Sequence[Backbone], marks: Sequence[str], title: str = "") 
     yield "#\nloop_\n" + "".join(f"_atom_site.{name}\n" for name in ATOM_SITE) if items else ""
     serial = 0
     for model, item in enumerate(items, 1):
-        yield "".join(_cif_atoms(item, model, serial))
-        serial += len(BACKBONE) * len(item)
+        for one in chains_of(item):
+            yield "".join(_cif_atoms(one, model, serial))
+            serial += len(BACKBONE) * len(one)
     yield "#\n"
 
 

@@ -48,6 +48,14 @@ def test_chains_that_pass_through_themselves_move_apart() -> None:
     assert ca_clashes(whole(relaxed(both))) < ca_clashes(whole(both))
 
 
+def test_fixed_residues_stay() -> None:
+    atoms, fixed = noised(helix(40)[:, :3], 0.3), np.arange(40) < 10
+    repaired = relaxed(atoms, fixed)
+    np.testing.assert_array_equal(repaired[fixed], atoms[fixed])
+    assert np.abs(ca_distances(whole(repaired[12:])) - 3.8).max() < 0.16
+    assert relaxed(atoms, fixed | True) is atoms
+
+
 def test_rotations_are_a_symmetry() -> None:
     atoms = noised(helix(20)[:, :3], 0.2)
     np.testing.assert_allclose(relaxed(moved(atoms)), moved(relaxed(atoms)), atol=1e-3)
