@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sciencegen.api.writing.sinks import TableSink
@@ -36,6 +36,16 @@ class SidecarFile:
         self._names: list[str] = []
         self._values: dict[str, list[Cell]] = {}
 
+    def claim(self, inputs: Iterable[Path]) -> None:
+        """Raise an error, before anything is computed, if the file can't be written or is one of the inputs."""
+        if any(self.path.exists() and one.exists() and one.samefile(self.path) for one in inputs):
+            raise ConfigError(
+                f"Expected another file to read than {self.path}, where the items of {self.output} go. "
+                "Pass another `output`."
+            )
+        if self.output != "-":
+            self._check_allowed()
+
     def cells(self, columns: Mapping[str, Sequence[Cell]]) -> list[str]:
         """The cells of the table's column `item`; texts that are no item are unchanged."""
         return [self._cell(text, row, columns) for row, text in enumerate(columns["item"])]
@@ -48,12 +58,15 @@ class SidecarFile:
             return known
         return text if self.output == "-" else self._keep(item, row, columns)
 
-    def _keep(self, item: Item, row: int, columns: Mapping[str, Sequence[Cell]]) -> str:
+    def _check_allowed(self) -> None:
         if not self._allowed:
             raise ConfigError(
                 f"Expected no file at {self.path}, where the items of {self.output} go, but it exists. "
                 "Pass `force` to overwrite it, or another `output`."
             )
+
+    def _keep(self, item: Item, row: int, columns: Mapping[str, Sequence[Cell]]) -> str:
+        self._check_allowed()
         number = len(self._items)
         self._items.append(item)
         self._names.append(str(columns["id"][row]) if "id" in columns else str(number + 1))
