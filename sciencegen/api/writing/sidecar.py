@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sciencegen.api.writing.sinks import TableSink
+from sciencegen.api.writing.stored_items import StoredItems
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Sidecar
 from sciencegen.errors import ConfigError
-from sciencegen.items import Cell, Item, Origin, Refusal
+from sciencegen.items import Cell, Origin, Refusal
 
 ENDINGS = (".csv.gz", ".csv", ".parquet", ".pq")
 
@@ -32,7 +33,7 @@ class SidecarFile:
         self.path = Path(f"{stem}{sidecar.ending}")
         ours = Path(self.output).exists() or not self.path.exists()  # else it is a file of the user
         self._allowed = ours or overwrite
-        self._items: list[Item] = []
+        self._items = StoredItems(science.items.parse)
         self._names: list[str] = []
         self._values: dict[str, list[Cell]] = {}
 
@@ -56,7 +57,7 @@ class SidecarFile:
             return text
         if known := self.sidecar.cell(item):
             return known
-        return text if self.output == "-" else self._keep(item, row, columns)
+        return text if self.output == "-" else self._keep(text, row, columns)
 
     def _check_allowed(self) -> None:
         if not self._allowed:
@@ -65,10 +66,10 @@ class SidecarFile:
                 "Pass `force` to overwrite it, or another `output`."
             )
 
-    def _keep(self, item: Item, row: int, columns: Mapping[str, Sequence[Cell]]) -> str:
+    def _keep(self, text: str, row: int, columns: Mapping[str, Sequence[Cell]]) -> str:
         self._check_allowed()
         number = len(self._items)
-        self._items.append(item)
+        self._items.append(text)
         self._names.append(str(columns["id"][row]) if "id" in columns else str(number + 1))
         for name, cells in columns.items():
             if name not in ("item", "id"):
