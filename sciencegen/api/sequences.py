@@ -17,7 +17,8 @@ from sciencegen.api.scores.sequences import SequenceScoring, SequenceTask
 from sciencegen.api.sources.tables import given_rows
 from sciencegen.api.writing.provenance import origin_of_given, plain_path
 from sciencegen.api.writing.results import Scored, scored
-from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_sequences
+from sciencegen.api.writing.sequences import claim_sequences, open_sequences
+from sciencegen.api.writing.writer import OutputOptions, OutputWriter
 from sciencegen.config import ProgramSettings, SequencesSettings, build_settings
 from sciencegen.domains.capabilities import SequenceDraws
 from sciencegen.errors import ConfigError
@@ -47,9 +48,9 @@ class SequencesRequest:
 
     def open(self, scoring: SequenceScoring, output: str, overwrite: bool = False) -> OutputWriter:
         """The writer of these sequences."""
-        inputs = [self.source] if isinstance(self.source, Path) else []
+        claim_sequences(self.domain, output, overwrite, [self.source] if isinstance(self.source, Path) else [])
         options = OutputOptions(origin=self.origin, overwrite=overwrite)
-        return open_sequences(self.domain, output, scoring.columns, options, inputs)
+        return open_sequences(self.domain, output, scoring.columns, options)
 
     def _rows(self) -> Iterator[Row]:
         if isinstance(self.source, Path):

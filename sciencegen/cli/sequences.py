@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -48,7 +49,9 @@ def sequences(
     column: options.Column = None,
     format: options.Format = None,
     seed: options.Seed = None,
-    device: options.Device = None,
+    device: Annotated[
+        str | None, typer.Option(help="Of the family's model: auto, cpu, cuda or mps. [default: auto]")
+    ] = None,
     threads: options.Threads = None,
     timeout: Annotated[
         float | None, typer.Option(help="Seconds that the draws of one backbone may take. [default: 600]")
@@ -74,9 +77,11 @@ def sequences(
     from sciencegen.api.science.forms import reads_folders
     from sciencegen.api.sequences import form_with_sequences, resolve_sequences
     from sciencegen.api.writing.results import write_chunks
+    from sciencegen.api.writing.sequences import claim_sequences
     from sciencegen.api.writing.writer import input_ending
 
     form, called = form_with_sequences(domain), "standard input" if source == "-" else ""
+    claim_sequences(form, output, force, [Path(source)])  # before a family's model is trained
     ending = partial(input_ending, form, format, column=record.column)
     with input_path(source, ending, reads_folders(form)) as path:
         request = resolve_sequences(domain, path, record, say, called)

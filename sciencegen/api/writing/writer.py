@@ -16,7 +16,7 @@ import numpy as np
 
 from sciencegen.api.models.completion import Completer
 from sciencegen.api.models.encoding import Encoded
-from sciencegen.api.science.forms import domain_of, plain_name, plain_text
+from sciencegen.api.science.forms import domain_of, plain_text
 from sciencegen.api.science.naming import NameSuffixes, columns_of
 from sciencegen.api.writing.formats import LINES, check_ending
 from sciencegen.api.writing.sidecar import SidecarFile, SidecarSink
@@ -35,9 +35,6 @@ from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
 from sciencegen.items import Origin, Refusal
-
-SEQUENCE = "sequence"
-"""The column of sequences that were drawn for items."""
 
 
 def input_ending(domain: str, ending: str | None, first_line: str = "", column: str | None = None) -> str:
@@ -82,24 +79,6 @@ def open_output(domain: str, output: str, columns: Sequence[str], options: Outpu
         return OutputWriter(output, LineSink(output))
     check_ending(domain, "`output`", output, WRITTEN_TABLES[:3])
     return OutputWriter(output, StructureSink(domain, output, columns, options.complete, origin, options.name_suffixes))
-
-
-def open_sequences(
-    domain: str, output: str, columns: Sequence[str], options: OutputOptions, inputs: Iterable[Path] = ()
-) -> OutputWriter:
-    """The writer of items of a form in tables and files of the form, or of their column `sequence` in files of the
-    plain domain. inputs: files that must not be replaced."""
-    science, plain = domain_of(domain), plain_name(domain)
-    formats, name = domain_of(plain).items.formats, output.lower()
-    if output == "-" or name.endswith(WRITTEN_TABLES):
-        if science.sidecar is not None:
-            SidecarFile(science, science.sidecar, output, options.overwrite).claim(inputs)
-        return open_output(domain, output, columns, options)
-    if name.endswith(formats) and not name.endswith(science.items.formats):
-        others = [one for one in columns if one != SEQUENCE]
-        return open_output(plain, output, others, options).with_items_of(SEQUENCE)
-    check_ending(domain, "`output`", output, (*WRITTEN_TABLES[:3], formats[0]))
-    return open_output(domain, output, columns, options)
 
 
 class OutputWriter:

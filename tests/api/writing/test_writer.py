@@ -9,15 +9,11 @@ from rdkit import Chem
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import read_rows_of
 from sciencegen.api.writing.search_files import SearchFiles, SearchRecord
-from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output, open_sequences
+from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
 from sciencegen.data.tables import READ_TABLES, WRITTEN_TABLES
 from sciencegen.domains import load_domain
 from sciencegen.domains.molecules import DOMAIN
-from sciencegen.errors import ConfigError
 from sciencegen.items import Origin
-from tests.domains.proteins.backbones.examples import chains
-
-BACKBONES = load_domain("proteins/structures")
 
 
 class Unchanged:
@@ -93,22 +89,3 @@ def test_candidates_of_a_form_are_plain_in_tables_and_whole_in_structures(tmp_pa
     (row,) = DOMAIN.items.read(path)
     assert row.text == "CCO"
     assert ending == ".csv" or "by my-model" in path.read_text()
-
-
-@pytest.mark.parametrize("name", ["out.fasta", "out.txt", "out.fa.gz", "out.cif", "out.csv", "out.parquet"])
-def test_sequences_of_items_go_to_files_of_either(tmp_path, name):
-    """The plain domain's files hold the column of sequences, others the items with them."""
-    item = chains()[0]
-    rows = {"id": ["a-1"], "item": [BACKBONES.items.text(item)], "sequence": [item.sequence], "rank": [1]}
-    with open_sequences("proteins/structures", str(tmp_path / name), list(rows), OutputOptions()) as writer:
-        writer.write(rows)
-    whole = not name.startswith(("out.f", "out.t"))
-    domain = BACKBONES if whole else load_domain("proteins")
-    (row,) = domain.items.read(tmp_path / name, None)
-    assert row.id == "a-1"
-    assert domain.items.key(domain.items.parse(row.text)) == (BACKBONES.items.key(item) if whole else item.sequence)
-
-
-def test_an_unknown_ending_of_sequences_names_those_of_both(tmp_path):
-    with pytest.raises(ConfigError, match=r"\.parquet, \.fasta, \.pdb, \.ent, \.cif"):
-        open_sequences("proteins/structures", str(tmp_path / "out.xyz"), ["item"], OutputOptions())
