@@ -11,6 +11,7 @@ import typer
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.output import input_path, reasons
+from sciencegen.cli.score import Destination
 from sciencegen.errors import DataError
 from sciencegen.files import claim_output
 
@@ -25,7 +26,7 @@ def sequences(
     temperature: Annotated[float | None, typer.Option(help="Temperature of the draws. [default: 0.1]")] = None,
     keep_positions: Annotated[
         str | None,
-        typer.Option(help="Numbers of residues whose letters in the file stay, such as 10-20,35. [default: none]"),
+        typer.Option(help="Numbers of residues whose letters in the file stay, such as 10-20,35."),
     ] = None,
     command: Annotated[
         str | None,
@@ -71,8 +72,13 @@ def sequences(
     flags: dict[str, Any] = dict(n=n, temperature=temperature, keep_positions=keep_positions, timeout_s=timeout)
     flags |= dict(alignment=alignment, model=model, column=column, seed=seed, device=device, threads=threads)
     record = options.settings_from(SequencesSettings, settings, **flags)
-    record = _with_programs(record, command, fold)
-    claim_output(output, force, inputs=[source])
+    place = Destination(output, force, as_json)
+    _draw(domain, source, format, place, _with_programs(record, command, fold))
+
+
+def _draw(domain: str, source: str, format: str | None, place: Destination, record: SequencesSettings) -> None:
+    """Draw the sequences and write them; the output is checked before a family's model is trained."""
+    claim_output(place.output, place.force, inputs=[source])
 
     from sciencegen.api.science.forms import reads_folders
     from sciencegen.api.sequences import form_with_sequences, resolve_sequences
@@ -81,23 +87,23 @@ def sequences(
     from sciencegen.api.writing.writer import input_ending
 
     form, called = form_with_sequences(domain), "standard input" if source == "-" else ""
-    claim_sequences(form, output, force, [Path(source)])  # before a family's model is trained
+    claim_sequences(form, place.output, place.force, [Path(source)])
     ending = partial(input_ending, form, format, column=record.column)
     with input_path(source, ending, reads_folders(form)) as path:
         request = resolve_sequences(domain, path, record, say, called)
         scoring = request.scoring()
-        writer = request.open(scoring, output, force)
+        writer = request.open(scoring, place.output, place.force)
         with progress("sequences") as advance:
             write_chunks(writer, scoring, advance)
     for note in scoring.notes:
         say(f"note: {note}")
     summary = scoring.summary()
     if not summary["sequences"]:
-        raise DataError(f"No row of {source} got a sequence; {reasons(output, scoring.first_refused)}.")
-    summarize(summary, output, as_json)
-    if summary.get("folded") == 0 and scoring.first_failure is not None:
-        _, _, reason = scoring.first_failure
-        raise DataError(f"No sequence has a predicted structure, the first: {reason}; {reasons(output)}.")
+        raise DataError(f"No row of {source} got a sequence; {reasons(place.output, scoring.first_refused)}.")
+    summarize(summary, place.output, place.as_json)
+    if summary.get("folded") == 0:
+        why = f", the first: {scoring.first_failure}; {reasons(place.output)}"
+        raise DataError(f"No sequence has a predicted structure{why}.")
 
 
 def _with_programs(record: SequencesSettings, design: str | None, fold: str | None) -> SequencesSettings:

@@ -121,7 +121,7 @@ def test_a_failing_program_is_a_failure_of_each_row(call, designs, tmp_path):
     assert {row["reason"] for row in read(Path("out.csv.rejects.csv"))} == {"exit code 1"}
     fold = "false {input} {output}"
     _, err = call("-n", 1, "--command", design_program(tmp_path), "--fold", fold, "-o", "other.csv", code=3)
-    assert "No sequence has a predicted structure, the first: fold: exit code 1" in err
+    assert "No sequence has a predicted structure, the first: exit code 1; other.csv.rejects.csv says why" in err
     assert [row["sc_rmsd"] for row in read(Path("other.csv"))] == [""] * 3
 
 

@@ -48,6 +48,7 @@ class SequenceRow:
 
     @property
     def sequence(self) -> str:
+        """The sequence alone."""
         return str(self.cells["sequence"])
 
 
@@ -66,10 +67,11 @@ class SequenceScoring:
         self.counts: Counter[str] = Counter()
         self.unscored: dict[str, tuple[int, str]] = {}
         self.first_refused: Refused | None = None
-        self.first_failure: Refused | None = None
+        self.first_failure = ""
 
     @property
     def columns(self) -> list[str]:
+        """The names of the columns, in order."""
         folding = self.task.folding
         predicted = () if folding is None else (*folding.predictions.columns(), BEST)
         return ["id", "name", "item", "sequence", "rank", *self._score_column, *self.task.oracles, *predicted]
@@ -89,6 +91,7 @@ class SequenceScoring:
         return (self.sequences.column,) if self.task.drawing.program is None or self.sequences.scores() else ()
 
     def summary(self) -> dict[str, Any]:
+        """Counts of items, sequences, refused rows, and failures; with a program those of predicted structures."""
         folding = self.task.folding
         predicted = () if folding is None else ("folded", folding.predictions.good[0])
         return {name: self.counts[name] for name in ("items", "sequences", "refused", "failed_scores", *predicted)}
@@ -107,7 +110,6 @@ class SequenceScoring:
         failed += self._compare_structures(rows)
         self.counts.update(items=len(made), sequences=len(rows), refused=len(refused), failed_scores=len(failed))
         self.first_refused = self.first_refused or next(iter(refused), None)
-        self.first_failure = self.first_failure or next(iter(failed), None)
         return ScoredChunk({name: [row.cells.get(name) for row in rows] for name in self.columns}, [*refused, *failed])
 
     def _rows(self, row: Row, drawn: Drawn) -> Iterator[SequenceRow]:
@@ -140,6 +142,7 @@ class SequenceScoring:
         for row, found in zip(rows, folding.compare([(row.item, row.sequence) for row in rows]), strict=True):
             if isinstance(found, Refusal):
                 failed.append((row.line, row.sequence, f"fold: {found.reason}"))
+                self.first_failure = self.first_failure or found.reason
             row.cells.update(dict.fromkeys(folding.predictions.columns(), math.nan))
             row.cells.update({} if isinstance(found, Refusal) else found)
         self.counts["folded"] += len(rows) - len(failed)

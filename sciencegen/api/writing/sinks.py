@@ -88,13 +88,16 @@ class ColumnAsItems:
         self._sink, self._column = sink, column
 
     def open(self) -> None:
+        """Open the other output."""
         self._sink.open()
 
     def write(self, columns: Mapping[str, Sequence[Cell]]) -> None:
+        """Write rows."""
         others = {name: cells for name, cells in columns.items() if name != self._column}
         self._sink.write({**others, "item": columns[self._column]})
 
     def close(self, kept: bool) -> list[Refused]:
+        """Close the other output."""
         return self._sink.close(kept)
 
 
