@@ -133,7 +133,7 @@ ENTRIES: dict[str, str] = {
     # Sequences
     "prepare-backbones": "sciencegen datasets prepare proteins backbones --form structures --sample --limit 4"
     " -o OUT/data",
-    "sequences-table": "sciencegen sequences proteins prepare-backbones/data/items.parquet -n 2 --keep-positions 1-5"
+    "sequences-table": "sciencegen sequences proteins prepare-backbones/data/items.parquet -n 2"
     " --command 'python design.py {input} {output} {n}' --model train-family/model -o OUT/s.csv",
     "sequences-fasta": "sciencegen sequences proteins prepare-backbones/data/items.parquet -n 2"
     " --command 'python design.py {input} {output} {n}' -o OUT/s.fasta",

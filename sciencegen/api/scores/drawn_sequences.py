@@ -25,8 +25,8 @@ READ_AT_ONCE = 16
 
 @dataclass(frozen=True)
 class Drawn:
-    """The sequences of one item. sequences: with scores, None where there is none. refused: sequences that a program
-    gave and that don't fit, with the reasons."""
+    """The sequences of one item. sequences: with scores, None where there is none. refused: sequences that don't fit or
+    whose score failed, with the reasons."""
 
     item: str
     sequences: Sequence[tuple[str, float | None]] = ()
@@ -78,18 +78,15 @@ class Drawing:
         task, workers = ScoreSequences(self.domain, self.draws), worker_count(self.threads)
         for _, scored in map_killable(task, drawn(), processes=workers, chunk=1, timeout_s=self.timeout_s):
             row, one = waiting.popleft()
-            yield row, self._unscored(one, scored.reason) if isinstance(scored, Failure) else _later(one, scored)
+            if isinstance(one, Refusal):
+                yield row, one
+            else:
+                yield row, self._unscored(one, scored.reason) if isinstance(scored, Failure) else scored
 
-    def _unscored(self, one: Drawn | Refusal, reason: str) -> Drawn | Refusal:
+    def _unscored(self, one: Drawn, reason: str) -> Drawn:
         """Sequences whose scores failed, with the reason."""
-        if isinstance(one, Refusal):
-            return one
         column = sequences_of(domain_of(self.domain)).column
         return replace(one, refused=[*one.refused, *((text, f"{column}: {reason}") for text, _ in one.sequences)])
-
-
-def _later(one: Drawn | Refusal, scored: Drawn) -> Drawn | Refusal:
-    return one if isinstance(one, Refusal) else scored
 
 
 def sequences_of(science: Domain) -> Sequences:

@@ -16,6 +16,7 @@ from sciencegen.domains.proteins.backbones.self_consistency import (
     mean_plddt,
     read_predicted,
 )
+from sciencegen.domains.proteins.backbones.writing import pdb_lines
 from sciencegen.items import Refusal
 from tests.domains.proteins.backbones.examples import MIRROR, chains, moved, random_backbone
 
@@ -24,14 +25,7 @@ ITEM, OTHER, THIRD = chains()[:3]
 
 def predicted(item, factor="80.00"):
     """The text of a PDB file of an item with this B-factor, as folding programs write it."""
-    lines = "".join(self_consistency_lines(item))
-    return lines.replace("  1.00  0.00  ", f"  1.00{factor:>6}  ")
-
-
-def self_consistency_lines(item):
-    from sciencegen.domains.proteins.backbones.writing import pdb_lines
-
-    return pdb_lines([item], [])
+    return "".join(pdb_lines([item], [])).replace("  1.00  0.00  ", f"  1.00{factor:>6}  ")
 
 
 def test_motions_cost_nothing_and_mirrors_do():
