@@ -167,18 +167,24 @@ class GenerateSettings(Resources):
     strength: float = Field(10.0, gt=0)
 
 
-class OracleSettings(Settings):
-    """An external program, `command` with {input} and {output}, which reads items and writes a table with `column`."""
+class ProgramSettings(Settings):
+    """An external program, `command` with {input} and {output}. batch_size: items of a call. parallel: calls at the
+    same time. timeout_s: longest time for a call, in seconds. retries: further calls after a failure."""
 
     command: str
-    column: str = "score"
-    input_format: str | None = None
-    unit: str = ""
-    direction: Literal["maximize", "minimize"] | None = None
     parallel: int = Field(1, ge=1)
     batch_size: int = Field(64, ge=1)
     timeout_s: float = Field(3600.0, gt=0)
     retries: int = Field(1, ge=0)
+
+
+class OracleSettings(ProgramSettings):
+    """An external program that reads items and writes a table with `column`."""
+
+    column: str = "score"
+    input_format: str | None = None
+    unit: str = ""
+    direction: Literal["maximize", "minimize"] | None = None
 
 
 class PredictorSettings(Reading):
@@ -348,6 +354,25 @@ class ScoreSettings(PredictSettings):
     names: tuple[str, ...] = ()
     predictors: dict[str, str] = {}
     model: str | None = None
+
+
+class SequencesSettings(Resources):
+    """n: sequences of each item. temperature: of their draws. keep_positions: numbers of residues whose letters in the
+    file stay, such as "10-20,35".
+    oracles: programs. `design` draws the sequences, in place of the domain's own network: it reads one item and writes
+    plain items. `fold` predicts structures: it reads plain items and writes a file or a folder of structures.
+    alignment, model: of a family, whose scores are added; a model of the alignment is trained first. column: the item's
+    column of a table. timeout_s: longest time for the draws of one item, in seconds, unless a program draws.
+    """
+
+    n: int = Field(8, ge=1)
+    temperature: float = Field(0.1, gt=0)
+    keep_positions: str = ""
+    oracles: dict[Literal["design", "fold"], ProgramSettings] = {}
+    alignment: str | None = None
+    model: str | None = None
+    column: str | None = None
+    timeout_s: float = Field(600.0, gt=0)
 
 
 class VariantScoringSettings(Resources):

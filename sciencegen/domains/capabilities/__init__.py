@@ -9,6 +9,7 @@ from sciencegen.domains.capabilities.moves import Moves
 from sciencegen.domains.capabilities.observation import Instrument, Observation
 from sciencegen.domains.capabilities.pictures import Pictures
 from sciencegen.domains.capabilities.reference_sets import MetricNote, ReferenceSets
+from sciencegen.domains.capabilities.sequences import Predictions, SequenceDraws, Sequences
 from sciencegen.domains.capabilities.sidecar import Sidecar
 from sciencegen.domains.capabilities.structures import Points, Scaffold, Structures
 from sciencegen.domains.capabilities.variants import VariantClasses, VariantNames, Variants
@@ -16,7 +17,7 @@ from sciencegen.items import Reference
 from sciencegen.report.letters import Letters
 
 __all__ = [
-    "Design", "DesignSpace", "DrawTask", "DrawTasks", "Family", "Form", "Instrument", "Letters", "MetricNote",
-    "Moves", "Observation", "Pictures", "Points", "Reference", "ReferenceSets", "Scaffold", "Sidecar", "Structures",
-    "TaskSettings", "VariantClasses", "VariantNames", "Variants",
+    "Design", "DesignSpace", "DrawTask", "DrawTasks", "Family", "Form", "Instrument", "Letters", "MetricNote", "Moves",
+    "Observation", "Pictures", "Points", "Predictions", "Reference", "ReferenceSets", "Scaffold", "SequenceDraws",
+    "Sequences", "Sidecar", "Structures", "TaskSettings", "VariantClasses", "VariantNames", "Variants",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,8 +16,10 @@ from sciencegen.domains.proteins import DOMAIN as PROTEINS
 from sciencegen.domains.proteins.backbones.evaluation import REFERENCE_SETS, evaluate
 from sciencegen.domains.proteins.backbones.files import ITEMS, SIDECAR, read
 from sciencegen.domains.proteins.backbones.items import Backbone, parse_text
+from sciencegen.domains.proteins.backbones.perplexity import PERPLEXITIES, with_weights_checked
 from sciencegen.domains.proteins.backbones.properties import PROPERTIES, measure
 from sciencegen.domains.proteins.backbones.render import PICTURES, render
+from sciencegen.domains.proteins.backbones.sequences import SEQUENCES
 from sciencegen.domains.proteins.backbones.similarity import SIMILARITY
 from sciencegen.domains.proteins.backbones.writing import pdb_lines
 from sciencegen.domains.proteins.oracles import NOT_GOALS, ORACLES
@@ -62,6 +64,7 @@ def holds_backbones(path: Path) -> bool:
 
 
 OF_SEQUENCES = {name: SequenceOracle(ORACLES.find(name)) for name in PROTEINS.properties if name not in PROPERTIES}
+OTHERS: Mapping[str, Oracle] = {**OF_SEQUENCES, **PERPLEXITIES}
 
 DOMAIN = replace(
     PROTEINS,
@@ -70,7 +73,9 @@ DOMAIN = replace(
     properties=PROPERTIES,
     measure=measure,
     similarity=SIMILARITY,
-    oracles=property_oracles(ITEMS, PROPERTIES, measure, SIMILARITY, OF_SEQUENCES, "backbone", NOT_GOALS),
+    oracles=with_weights_checked(
+        property_oracles(ITEMS, PROPERTIES, measure, SIMILARITY, OTHERS, "backbone", NOT_GOALS)
+    ),
     regression=Regression(features=features),
     evaluate=evaluate,
     render=render,
@@ -79,6 +84,7 @@ DOMAIN = replace(
     design=None,
     sidecar=SIDECAR,
     structures=Structures(records=records),
+    sequences=SEQUENCES,
     pictures=PICTURES,
     reference_sets=REFERENCE_SETS,
     form=Form(plain=sequence_of, adapt_oracle=SequenceOracle, holds=holds_backbones, own_key=True),

@@ -22,6 +22,8 @@ from sciencegen.errors import ConfigError
 from sciencegen.items import Cell, Origin
 
 PDB, CIF = (".pdb", ".ent"), (".cif", ".mmcif")
+NOT_IN_HEADER = "sequence"
+"""A column that the residues hold."""
 NUMBER_COLUMNS = 9999
 """Greatest residue number that fits into a PDB file."""
 ATOM_SITE = (
@@ -53,7 +55,8 @@ def _title(origin: Origin | None) -> str:
 
 def _mark(name: str, values: ItemTable, row: int, symmetry: str) -> str:
     """The name of an item, its symmetry and its numbers, as words of one line."""
-    present = {column: cells[row] for column, cells in values.items() if not is_missing(cells[row])}
+    told = ((column, cells[row]) for column, cells in values.items() if column != NOT_IN_HEADER)
+    present = {column: cell for column, cell in told if not is_missing(cell)}
     present |= {SYMMETRY: symmetry} if symmetry else {}
     return " ".join([_word(name) or "item", *(f"{_word(column)}={_word(cell)}" for column, cell in present.items())])
 
