@@ -40,10 +40,12 @@ def encode(
     claim_output(output, force, inputs=[source])
 
     from sciencegen.api.encode import encode_items, summary_of, write_encoded
+    from sciencegen.api.models.folder import results_of_model
     from sciencegen.api.science.forms import reads_folders
     from sciencegen.api.writing.writer import input_ending
 
-    with input_path(source, partial(input_ending, domain, format, column=column), reads_folders(domain)) as path:
+    named = results_of_model(domain, record.model)
+    with input_path(source, partial(input_ending, named, format, column=column), reads_folders(named)) as path:
         encoded = encode_items(domain, path, record)
     write_encoded(domain, output, encoded)
     if not len(encoded.index):

@@ -162,7 +162,8 @@ def metrics(run: RunContents) -> list[Metric]:
     sets = run.domain.reference_sets
     notes = {} if sets is None else sets.notes
     against = run.metrics.get("against", "")
-    command = f"sciencegen evaluate {run.settings.domain} samples.parquet --against {against}" if against else ""
+    form = f" --form {run.settings.evaluate.form}" if run.settings.evaluate.form else ""
+    command = f"sciencegen evaluate {run.settings.domain} samples.parquet{form} --against {against}" if against else ""
     made, samples = [], run.metrics.get("count")
     for name, value in _numbers(run.metrics).items():
         meaning, direction, references = notes.get(name, MetricNote(""))
