@@ -161,11 +161,15 @@
     const spin = document.getElementById("spin");
     const records = [...document.querySelectorAll("pre[data-structure]")];
     const viewer = $3Dmol.createViewer(place, { backgroundColor: "white", backgroundAlpha: 0 });
+    const styles = {
+      sticks: { stick: { radius: 0.12 }, sphere: { scale: 0.25 } },
+      cartoon: { cartoon: { color: "spectrum", arrows: true } },
+    };
     const turn = () => viewer.spin(spin.checked ? "y" : false, 0.5);
     function show() {
       viewer.removeAllModels();
       viewer.addModel(records[Number(chooser.value)].textContent, place.dataset.format);
-      viewer.setStyle({}, { stick: { radius: 0.12 }, sphere: { scale: 0.25 } });
+      viewer.setStyle({}, styles[place.dataset.style]);
       viewer.zoomTo();
       viewer.render();
       turn();

@@ -80,13 +80,12 @@ def candidates(run: RunContents) -> Candidates:
 def structures(run: RunContents) -> Structures | None:
     """The shown candidates in three dimensions, read from the structure file if the domain supports it."""
     ending, parts = run.settings.structures, run.domain.structures
-    records_of = None if parts is None else parts.records
     path = run.folder / f"candidates{ending}"
-    if ending is None or not path.is_file() or records_of is None:
+    if ending is None or not path.is_file() or parts is None or parts.records is None:
         return None
-    kind, records = records_of(path)
+    kind, records = parts.records(path)
     shown = list(records)[: len(run.items)]
-    return Structures(labels(run)[: len(shown)], shown, kind)
+    return Structures(labels(run)[: len(shown)], shown, kind, parts.style)
 
 
 def distributions(run: RunContents) -> list[Distribution]:

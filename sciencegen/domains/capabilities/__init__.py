@@ -6,7 +6,7 @@ from sciencegen.domains.capabilities.design import Design, DesignSpace
 from sciencegen.domains.capabilities.forms import Family, Form
 from sciencegen.domains.capabilities.moves import Moves
 from sciencegen.domains.capabilities.observation import Instrument, Observation
-from sciencegen.domains.capabilities.pictures import Pictures
+from sciencegen.domains.capabilities.pictures import Compared, Pictures
 from sciencegen.domains.capabilities.reference_sets import MetricNote, ReferenceSets
 from sciencegen.domains.capabilities.sidecar import Sidecar
 from sciencegen.domains.capabilities.structures import Points, Scaffold, Structures
@@ -15,7 +15,7 @@ from sciencegen.items import Reference
 from sciencegen.report.letters import Letters
 
 __all__ = [
-    "Design", "DesignSpace", "Family", "Form", "Instrument", "Letters", "MetricNote", "Moves", "Observation",
-    "Pictures", "Points", "Reference", "ReferenceSets", "Scaffold", "Sidecar", "Structures",
+    "Compared", "Design", "DesignSpace", "Family", "Form", "Instrument", "Letters", "MetricNote", "Moves",
+    "Observation", "Pictures", "Points", "Reference", "ReferenceSets", "Scaffold", "Sidecar", "Structures",
     "VariantClasses", "VariantNames", "Variants",
 ]  # fmt: skip
