@@ -11,13 +11,16 @@ from sciencegen.domains.proteins.backbones.writing import name_of, pdb_lines, pd
 
 RIGHT_HANDED_ALPHA = 1
 """Class of helices in PDB files."""
+END = "END\n"
+"""3Dmol 2.5.5 discards HELIX and SHEET at a line that is nothing but END, and assigns others."""
 MOST_NUMBERED = 999
 """Greatest serial number that the columns hold."""
 
 
 def viewer_record(item: Backbone) -> str:
     """One item as PDB text, with HELIX and SHEET records."""
-    return "".join([*secondary_records(item), *pdb_lines([item], [item.name])])
+    atoms = "".join(pdb_lines([item], [item.name])).removesuffix(END)
+    return "".join(secondary_records(item)) + atoms
 
 
 def secondary_records(item: Backbone) -> Iterator[str]:
