@@ -11,6 +11,7 @@ from sciencegen.domains.capabilities import Compared, Pictures
 from sciencegen.domains.proteins.backbones.geometry import bonded
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.backbones.properties import measure
+from sciencegen.domains.proteins.backbones.render import render_alike
 from sciencegen.domains.proteins.backbones.shape import expected_radius
 from sciencegen.domains.proteins.backbones.torsions import torsions_of
 from sciencegen.report.chart_content import Axis, Chart, Line
@@ -77,4 +78,4 @@ def _groups(compared: Compared) -> tuple[Sequence[Backbone], ...]:
     return compared.training, compared.draws, compared.candidates
 
 
-PICTURES = Pictures(gallery=GALLERY, charts=charts)
+PICTURES = Pictures(gallery=GALLERY, render_alike=render_alike, charts=charts)

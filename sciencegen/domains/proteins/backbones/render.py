@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -23,26 +24,55 @@ LETTER = 9
 Points = Float[np.ndarray, "point 3"]
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """A backbone seen from the viewer. pieces: of its ribbon, in ångström. edges: of each piece. low, high: corners."""
+
+    pieces: Sequence[Piece]
+    edges: Sequence[tuple[Points, Points]]
+    low: Float[np.ndarray, " 3"]
+    high: Float[np.ndarray, " 3"]
+
+    def scale(self, width: int, height: int) -> float:
+        """Pixels for an ångström, so that the drawing fills the picture."""
+        across, up, _ = np.maximum(self.high - self.low, 1.0)
+        return float(min((width - 2 * MARGIN) / across, (height - 2 * MARGIN) / up))
+
+
 def render(item: Backbone, width: int = 220, height: int = 160) -> str:
-    """One `<svg>` element; pieces behind are drawn first and paler."""
+    """One `<svg>` element that the backbone fills; pieces behind are drawn first and paler."""
+    drawing = _drawing(item)
+    return _svg(drawing, drawing.scale(width, height), width, height)
+
+
+def render_alike(items: Sequence[Backbone], width: int = 220, height: int = 160) -> list[str]:
+    """`render` of each item, with the scale at which the largest one fills its picture."""
+    drawings = [_drawing(item) for item in items]
+    scale = min((one.scale(width, height) for one in drawings), default=1.0)
+    return [_svg(one, scale, width, height) for one in drawings]
+
+
+def _drawing(item: Backbone) -> Drawing:
     view = _view(item.trace.astype(np.float64))
     pieces = list(ribbon((item.coordinates - item.trace.mean(0, dtype=np.float64)) @ view))
     edges = [_edges(piece) for piece in pieces]
-    outline = np.concatenate([*(side for both in edges for side in both)])
-    low, high = outline.min(0), outline.max(0)
-    scale = min((width - 2 * MARGIN) / max(high[0] - low[0], 1.0), (height - 2 * MARGIN) / max(high[1] - low[1], 1.0))
-    middle = (low + high) / 2
+    outline = np.concatenate([side for both in edges for side in both])
+    return Drawing(pieces, edges, outline.min(0), outline.max(0))
+
+
+def _svg(drawing: Drawing, scale: float, width: int, height: int) -> str:
+    middle = (drawing.low + drawing.high) / 2
 
     def placed(points: Points) -> Float[np.ndarray, "point 2"]:
         return np.array([width / 2, height / 2]) + (points - middle)[:, :2] * np.array([scale, -scale])
 
-    depth = [piece.centre[:, 2].mean() for piece in pieces]
-    nearness = (np.array(depth) - low[2]) / max(high[2] - low[2], 1.0)
+    depth = np.array([piece.centre[:, 2].mean() for piece in drawing.pieces])
+    nearness = (depth - drawing.low[2]) / max(drawing.high[2] - drawing.low[2], 1.0)
     drawn = [
-        _drawn(placed(edges[at][0]), placed(edges[at][1]), _colour(pieces[at], nearness[at]))
+        _drawn(placed(drawing.edges[at][0]), placed(drawing.edges[at][1]), _colour(drawing.pieces[at], nearness[at]))
         for at in np.argsort(depth, kind="stable").tolist()
     ]
-    ends = [placed(edges[at][0])[at] for at in (0, -1)]
+    ends = [placed(drawing.edges[at][0])[at] for at in (0, -1)]
     frame = f'width="{width}px" height="{height}px" viewBox="0 0 {width} {height}"'
     body = f'<g fill="none" stroke-width=".6" stroke-linejoin="round">{"".join(drawn)}</g>'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {frame}>{body}{_letters(ends, width, height)}</svg>'

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.proteins.backbones.items import backbone
-from sciencegen.domains.proteins.backbones.render import RAINBOW, _view, render
+from sciencegen.domains.proteins.backbones.render import RAINBOW, _view, render, render_alike
 from tests.domains.proteins.backbones.examples import MIRROR, chains, helix, moved, random_backbone, random_chain
 
 NUMBERS = re.compile(r"-?\d+\.\d+")
@@ -72,3 +72,11 @@ def test_the_chain_is_coloured_from_blue_to_red():
 def test_what_is_near_is_drawn_last_and_less_pale():
     found = colours(render(backbone(helix(30)))).min(1)
     assert found[-6:].mean() < found[:6].mean()
+
+
+def test_pictures_of_many_have_one_scale():
+    small, large = backbone(helix(12)), backbone(helix(48))
+    first, second = (outline(one).reshape(-1, 2) for one in render_alike([small, large]))
+    assert np.ptp(second[:, 0]) / np.ptp(first[:, 0]) == pytest.approx(4, rel=0.1)
+    assert render_alike([large, small])[0] == render(large)
+    assert render_alike([]) == []
