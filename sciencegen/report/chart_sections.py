@@ -30,6 +30,5 @@ def _caption(record: Chart) -> str:
 
 def _within(record: Chart) -> list[str]:
     """A sentence on the points inside the widest contour."""
-    found = [f"{number(100 * share, 1)} % of those of {name}" for name, share in charts.shares_within(record)]
-    widest = f"{100 * max(charts.SHARES):.0f}"
-    return [f"Inside the contour of {widest} % lie {' and '.join(found)}."] if found else []
+    found = [f"{name} {number(100 * share, 1)} %" for name, share in charts.shares_within(record)]
+    return [f"Points inside the contour of {100 * max(charts.SHARES):.0f} %: {', '.join(found)}."] if found else []

@@ -65,7 +65,7 @@ def shares_within(record: Chart) -> list[tuple[str, float]]:
     if not has_contours(record):
         return []
     found, (widest, *_) = _density(record)
-    groups = {"the draws": record.generated, "the candidates": record.candidates}
+    groups = {"draws": record.generated, "candidates": record.candidates}
     points = {name: finite_points(own) for name, own in groups.items()}
     return [(name, float((found.at(own) >= widest).mean())) for name, own in points.items() if len(own)]
 

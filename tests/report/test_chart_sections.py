@@ -16,8 +16,8 @@ def test_without_charts_there_is_no_section():
 def test_contours_are_explained_with_the_shares_inside():
     page = charts_section(ReportContent("t", charts=[chart()]))
     assert "training set: contours hold 50, 90, 98 %" in page
-    assert "Inside the contour of 98 % lie " in page
-    assert "% of those of the draws and " in page
+    assert "Points inside the contour of 98 %: draws " in page
+    assert " %, candidates " in page
     assert "Of all parts." in page
 
 

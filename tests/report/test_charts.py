@@ -60,6 +60,6 @@ def test_points_over_contours_are_thinned_but_all_are_counted():
     record = Chart("t", example().x, example().y, far, rng.normal(0, 20, (4000, 2)), near, contours=True)
     assert chart(record).count("h0") == 2 * OVER_CONTOURS
     (draws, inside), (candidates, outside) = shares_within(record)
-    assert (draws, candidates) == ("the draws", "the candidates")
+    assert (draws, candidates) == ("draws", "candidates")
     assert inside == pytest.approx(SHARES[0], abs=0.02)
     assert outside == 0
