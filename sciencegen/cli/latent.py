@@ -13,7 +13,9 @@ from sciencegen.cli.output import input_path, reasons
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import claim_output
 
-Input = Annotated[str, typer.Argument(help="The file of items; - is stdin.", show_default=False)]
+Input = Annotated[
+    str, typer.Argument(help="The file of items, or a folder of structure files; - is stdin.", show_default=False)
+]
 Latents = Annotated[str, typer.Argument(help="A .npz file with an array `latent`.", show_default=False)]
 
 
