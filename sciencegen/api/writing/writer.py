@@ -213,7 +213,8 @@ def write_candidates(
             sidecar = SidecarFile(domain, domain.sidecar, output, overwrite, origin)
             table = {**table, "item": sidecar.cells(table)}
             sidecar.write()
-        table = {**table, "item": [_cell(domain.name, text) for text in table["item"]]}
+        else:
+            table = {**table, "item": [_cell(domain.name, text) for text in table["item"]]}
         write_table(output, table)
         for beside in csv_beside(output):
             write_table(beside, table)

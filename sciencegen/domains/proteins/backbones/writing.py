@@ -85,7 +85,7 @@ def chains_of(item: Backbone) -> list[Backbone]:
 
 def _pdb_atoms(item: Backbone) -> Iterator[str]:
     chain, serial = item.chain[:1], 0
-    for label, letter, places in zip(_pdb_numbers(item), item.sequence, item.coordinates.astype(float), strict=True):
+    for label, letter, places in zip(pdb_numbers(item), item.sequence, item.coordinates.astype(float), strict=True):
         number, insertion = split_label(label)
         for atom, (x, y, z) in zip(BACKBONE, places.tolist(), strict=True):
             serial += 1
@@ -93,12 +93,12 @@ def _pdb_atoms(item: Backbone) -> Iterator[str]:
                 f"ATOM  {serial:>5}  {atom:<3} {name_of(letter)} {chain}{number:>4}{insertion:1}   "
                 f"{x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00           {atom[0]}\n"
             )
-    last = _pdb_numbers(item)[-1]
+    last = pdb_numbers(item)[-1]
     number, insertion = split_label(last)
     yield f"TER   {serial + 1:>5}      {name_of(item.sequence[-1])} {chain}{number:>4}{insertion:1}\n"
 
 
-def _pdb_numbers(item: Backbone) -> Sequence[str]:
+def pdb_numbers(item: Backbone) -> Sequence[str]:
     """The item's numbers, or 1 to N where these don't fit into the columns."""
     fit = all(-999 <= split_label(label)[0] <= NUMBER_COLUMNS for label in item.numbers)
     return item.numbers if fit else [str(number) for number in range(1, len(item) + 1)]
