@@ -28,6 +28,7 @@ def fitted() -> representation.BackboneRepresentation:
 
 
 @cache
+@torch.inference_mode(False)  # weights made in inference mode have no gradients
 def tiny_model() -> SizedDiffusion:
     torch.manual_seed(0)
     made = diffusion.backbone_diffusion(fitted(), SMALL)
