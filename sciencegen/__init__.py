@@ -25,6 +25,7 @@ PUBLIC_NAMES = {
     "interpolate": "sciencegen.api.encode",
     "score": "sciencegen.api.score",
     "score_variants": "sciencegen.api.score_variants",
+    "sequences": "sciencegen.api.sequences",
     "optimize": "sciencegen.api.optimize",
     "propose": "sciencegen.api.propose",
     "record": "sciencegen.api.record",

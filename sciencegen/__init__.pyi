@@ -16,6 +16,7 @@ from sciencegen.api.record import record as record
 from sciencegen.api.run import run as run
 from sciencegen.api.score import score as score
 from sciencegen.api.score_variants import score_variants as score_variants
+from sciencegen.api.sequences import sequences as sequences
 from sciencegen.api.train import train as train
 from sciencegen.api.train_predictor import train_predictor as train_predictor
 from sciencegen.api.writing.results import Result as Result

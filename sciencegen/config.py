@@ -128,7 +128,10 @@ class GenerateSettings(Resources):
     close to it, and noise_scale affects only the first draw. raw: keep malformed items too (with a condition, the model
     skips them anyway). include: further properties to write. complete: a model that generates the structures of the
     items; by default the one named in the model's config, if any. scaffold: a file with a part that every item
-    contains, with unchanged coordinates in structures. predictors: name -> folder, for conditions and further
+    contains, with unchanged coordinates in structures. contigs: of protein backbones, which residues of the scaffold,
+    and how many free ones around them (10-40,A163-181,10-40). vary: a file of items, of which each draw varies one, by
+    partial diffusion from noise_level: above 0 (no change) to 1 (nothing is left); None means 0.3. symmetry: of
+    assemblies of equal chains, such as C3. predictors: name -> folder, for conditions and further
     properties that the domain can't compute. noise_free: write items without the effects of the training data's
     instrument (galaxies: without PSF and noise). Conditions are always checked without noise.
     sampler, steps, guidance: sampling of a diffusion model, if not by its defaults; also for the model of `complete`.
@@ -149,6 +152,10 @@ class GenerateSettings(Resources):
     noise_scale: float = Field(1.0, gt=0)
     complete: str | None = None
     scaffold: str | None = None
+    contigs: str | None = None
+    vary: str | None = None
+    noise_level: float | None = Field(None, gt=0, le=1)
+    symmetry: str | None = None
     noise_free: bool = False
     predictors: dict[str, str] = {}
     sampler: str | None = None
@@ -160,18 +167,24 @@ class GenerateSettings(Resources):
     strength: float = Field(10.0, gt=0)
 
 
-class OracleSettings(Settings):
-    """An external program, `command` with {input} and {output}, which reads items and writes a table with `column`."""
+class ProgramSettings(Settings):
+    """An external program, `command` with {input} and {output}. batch_size: items of a call. parallel: calls at the
+    same time. timeout_s: longest time for a call, in seconds. retries: further calls after a failure."""
 
     command: str
-    column: str = "score"
-    input_format: str | None = None
-    unit: str = ""
-    direction: Literal["maximize", "minimize"] | None = None
     parallel: int = Field(1, ge=1)
     batch_size: int = Field(64, ge=1)
     timeout_s: float = Field(3600.0, gt=0)
     retries: int = Field(1, ge=0)
+
+
+class OracleSettings(ProgramSettings):
+    """An external program that reads items and writes a table with `column`."""
+
+    column: str = "score"
+    input_format: str | None = None
+    unit: str = ""
+    direction: Literal["maximize", "minimize"] | None = None
 
 
 class PredictorSettings(Reading):
@@ -341,6 +354,25 @@ class ScoreSettings(PredictSettings):
     names: tuple[str, ...] = ()
     predictors: dict[str, str] = {}
     model: str | None = None
+
+
+class SequencesSettings(Resources):
+    """n: sequences of each item. temperature: of their draws. keep_positions: numbers of residues whose letters in the
+    file stay, such as "10-20,35".
+    oracles: programs. `design` draws the sequences, in place of the domain's own network: it reads one item and writes
+    plain items. `fold` predicts structures: it reads plain items and writes a file or a folder of structures.
+    alignment, model: of a family, whose scores are added; a model of the alignment is trained first. column: the item's
+    column of a table. timeout_s: longest time for the draws of one item, in seconds, unless a program draws.
+    """
+
+    n: int = Field(8, ge=1)
+    temperature: float = Field(0.1, gt=0)
+    keep_positions: str = ""
+    oracles: dict[Literal["design", "fold"], ProgramSettings] = {}
+    alignment: str | None = None
+    model: str | None = None
+    column: str | None = None
+    timeout_s: float = Field(600.0, gt=0)
 
 
 class VariantScoringSettings(Resources):

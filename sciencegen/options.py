@@ -11,12 +11,12 @@ import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any, Required, TypedDict, TypeVar
+from typing import Any, Literal, Required, TypedDict, TypeVar
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from sciencegen.config import Device, OracleSettings
+from sciencegen.config import Device, OracleSettings, ProgramSettings
 
 Texts = str | Sequence[str]
 """One text or several."""
@@ -54,6 +54,10 @@ class GenerateOptions(ResourceOptions, total=False):
     noise_scale: float
     complete: str | None
     scaffold: str | None
+    contigs: str | None
+    vary: str | None
+    noise_level: float | None
+    symmetry: str | None
     noise_free: bool
     predictors: Mapping[str, str]
     sampler: str | None
@@ -219,6 +223,18 @@ class ScoreOptions(PredictOptions, total=False):
 
     predictors: Mapping[str, str]
     model: str | None
+
+
+class SequencesOptions(ResourceOptions, total=False):
+    """`config.SequencesSettings` without its number."""
+
+    temperature: float
+    keep_positions: str
+    oracles: Mapping[Literal["design", "fold"], ProgramSettings | Mapping[str, Any]]
+    alignment: str | None
+    model: str | None
+    column: str | None
+    timeout_s: float
 
 
 class VariantOptions(ResourceOptions, total=False):

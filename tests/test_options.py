@@ -30,6 +30,7 @@ VERBS = {
     "predict": (options.PredictOptions, config.PredictSettings),
     "score": (options.ScoreOptions, config.ScoreSettings),
     "score_variants": (options.VariantOptions, config.VariantScoringSettings),
+    "sequences": (options.SequencesOptions, config.SequencesSettings),
     "train": (options.TrainOptions, config.TrainSettings),
     "train_predictor": (options.PredictorOptions, config.PredictorSettings),
 }

@@ -11,8 +11,9 @@ import numpy as np
 
 from sciencegen.api.criteria.conditions import parse_conditions
 from sciencegen.api.models.encoding import Encoded, encode_rows
-from sciencegen.api.models.folder import open_model
+from sciencegen.api.models.folder import LoadedModel, open_model
 from sciencegen.api.sampling.judge import measure_all
+from sciencegen.api.science.forms import name_of_results
 from sciencegen.api.sources.tables import given_rows
 from sciencegen.api.writing.provenance import Criteria, origin_of, plain_path
 from sciencegen.api.writing.results import Result
@@ -106,7 +107,8 @@ def write_encoded(domain: str, output: str, encoded: Encoded) -> None:
 
 @dataclass(frozen=True)
 class Decoded:
-    """One text for each latent, "" if it can't be decoded. refused: numbers of such latents, from 1, with reasons."""
+    """One text for each latent, "" if it can't be decoded. domain: name of the domain or form of the items. refused:
+    numbers of such latents, from 1, with reasons."""
 
     domain: str
     item: list[str]
@@ -184,7 +186,7 @@ def decode_latents(
     decoded = list(loaded.space.decode_items(values, rows))
     refused = [(number, "", item.reason) for number, item in enumerate(decoded, 1) if isinstance(item, Refusal)]
     items = ["" if is_refusal(item) else loaded.domain.items.text(item) for item in decoded]
-    return Decoded(domain, items, refused, origin)
+    return Decoded(_name_of_results(loaded), items, refused, origin)
 
 
 def read_latents(path: Path, size: int) -> np.ndarray:
@@ -211,7 +213,8 @@ def check_latents(latents: np.ndarray, size: int, place: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Interpolated:
-    """Items along the arc between two latents. table: columns `step`, `item` and properties."""
+    """Items along the arc between two latents. domain: name of their domain or form. table: columns `step`, `item` and
+    properties."""
 
     domain: str
     table: dict[str, list[Cell]]
@@ -295,4 +298,8 @@ def interpolate_items(domain: str, start: str, end: str, steps: int, settings: I
         row = [None] * len(names) if is_refusal(one) else next(values)
         for name, value in zip(names, row, strict=True):
             table[name].append(value)
-    return Interpolated(domain, table, origin)
+    return Interpolated(_name_of_results(loaded), table, origin)
+
+
+def _name_of_results(loaded: LoadedModel) -> str:
+    return name_of_results(loaded.domain.name, loaded.recipe.form)

@@ -132,7 +132,7 @@ def resolve_evaluate(
     domain, path = in_form(domain, settings.form), Path(samples)
     science, against = domain_of(domain), check_against(settings)
     if settings.calibrate:
-        known = describe_model(domain, settings.model).representation.properties
+        known = describe_model(plain_name(domain), settings.model).representation.properties
         check_calibration(science, settings.calibrate, known)
     texts = [row.text for row in islice(science.items.read(path, column), settings.limit)]
     if not any(texts):
@@ -158,7 +158,7 @@ def compare(request: EvaluateRequest) -> dict[str, Any]:
         domain_of(request.domain).evaluate(request.texts, request.reference, request.training)
     )
     if settings.calibrate:
-        metrics = {**metrics, "conditions": calibrate(request.domain, settings)}
+        metrics = {**metrics, "conditions": calibrate(plain_name(request.domain), settings)}
     about = {
         "against": settings.against,
         "samples": request.samples.name,

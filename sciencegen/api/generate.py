@@ -12,6 +12,7 @@ from sciencegen.api.models.folder import LoadedModel, name_suffixes, open_model
 from sciencegen.api.sampling.drawing import drawing_words, set_drawing
 from sciencegen.api.sampling.generation import Generation
 from sciencegen.api.sampling.request import DrawRequest, resolve_draws
+from sciencegen.api.sampling.tasks import task_words
 from sciencegen.api.writing.provenance import Criteria, origin_of
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
@@ -91,6 +92,14 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
         A model that computes the structures of items for files.
     scaffold : str, optional
         A file with a substructure that every item contains.
+    contigs : str, optional
+        Of protein backbones: residues of the scaffold and numbers of free ones, such as "10-40,A163-181,10-40".
+    vary : str, optional
+        A file of items (protein backbones), of which each draw varies one by partial diffusion.
+    noise_level : float, optional
+        Of `vary`: above 0 (no change) to 1 (nothing is left of the item).
+    symmetry : str, optional
+        Of assemblies of equal chains, such as "C3" (protein backbones).
     noise_free : bool
         Leave out the instrument's point-spread function and noise (galaxies).
     predictors : mapping of str to str
@@ -165,7 +174,7 @@ def resolve_generate(domain: str, settings: GenerateSettings) -> GenerateRequest
 
 def _origin(domain: str, model: LoadedModel, draws: DrawRequest) -> Origin:
     settings, observation = draws.settings, model.representation.observation
-    texts = [*settings.where, *["noise-free"] * settings.noise_free, *drawing_words(settings)]
+    texts = [*settings.where, *["noise-free"] * settings.noise_free, *drawing_words(settings), *task_words(settings)]
     origin = origin_of("generate", domain, model.folder, Criteria(texts, settings.keep, settings.forbid), settings.seed)
     notes = observation.notes if draws.observes and observation is not None else ()
     return replace(origin, notes=notes)

@@ -12,7 +12,7 @@ import numpy as np
 from sciencegen.api.criteria.goals import check_domains, read_goals
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.models.completion import Completer, completer
-from sciencegen.api.models.folder import LoadedModel, name_columns, name_suffixes, open_model
+from sciencegen.api.models.folder import LoadedModel, name_columns, name_suffixes, open_model, results_of_model
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of, exempt_motifs
@@ -197,8 +197,9 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
 
 def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda text: None) -> OptimizeRequest:
     """Load and check everything that a search needs; errors are raised before any item is scored."""
-    science = domain_of(domain)
-    goals, options = check_search(domain, settings)
+    named = results_of_model(domain, settings.model)
+    science = domain_of(named)
+    goals, options = check_search(named, settings)
     criteria = Criteria(
         [*settings.goals, f"method {settings.method}, budget {settings.budget}"],
         settings.keep,
@@ -207,13 +208,13 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     )
     origin = origin_of("optimize", domain, settings.model, criteria, settings.seed)
     model = open_model(domain, settings.model, settings)
-    book = OracleBook(domain, settings.predictors, settings.oracles, model.oracles)
+    book = OracleBook(named, settings.predictors, settings.oracles, model.oracles)
     further = {name: book.resolve(name) for name in (*settings.include, *settings.predictors)}
     key = science.items.key
     oracles = {name: CachedOracle(oracle, key) for name, oracle in resolve_oracles(goals, book.resolve).items()}
     space = search_space(model, settings.start, settings.keep, settings.forbid)
     complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
-    known, notes = _known(domain, settings, model, log)
+    known, notes = _known(named, settings, model, log)
     known = replace(known, start=frozenset(map(key, space.start)))
     notes = (*exempt_motifs(science, model.reference, settings.forbid), *notes)
     return OptimizeRequest(settings, goals, options, model, oracles, further, space, known, complete, origin, notes)

@@ -73,6 +73,7 @@ def content_of(contents: RunContents) -> ReportContent:
         heat_maps=part(report_sites.heat_maps),
         logo=part(report_sites.logo),
         distributions=part(sections.distributions),
+        charts=part(report_pictures.charts),
         gallery=part(report_pictures.gallery),
         latent_map=part(latent_map),
         traversals=part(report_pictures.traversals),

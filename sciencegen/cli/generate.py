@@ -57,8 +57,27 @@ def generate(
     scaffold: Annotated[
         str | None,
         typer.Option(
-            help="A file with one structure: results contain its heavy atoms, at the same coordinates in structures."
+            help="A file with one structure. Molecules: results contain its heavy atoms, at the same coordinates in "
+            "structures. Protein backbones: a motif that all draws contain, atom by atom."
         ),
+    ] = None,
+    contigs: Annotated[
+        str | None,
+        typer.Option(
+            help="Protein backbones: residues of the --scaffold, and numbers of free ones around them, such as "
+            "10-40,A163-181,10-40 (as in RFdiffusion). [default: the whole file, with free ends]"
+        ),
+    ] = None,
+    vary: Annotated[
+        str | None,
+        typer.Option(help="Protein backbones: a file of chains, or designs.pdb[3], to vary by partial diffusion."),
+    ] = None,
+    noise_level: Annotated[
+        float | None,
+        typer.Option(help="Noise of --vary, above 0 (no change) to 1 (nothing is left of the chain). [default: 0.3]"),
+    ] = None,
+    symmetry: Annotated[
+        str | None, typer.Option(help="Protein backbones: assemblies of equal chains, C2, C3 and so on.")
     ] = None,
     sampler: Annotated[
         str | None,
@@ -110,6 +129,7 @@ def generate(
     )
     flags |= dict(predictors=options.folders(predictor), sampler=sampler, steps=steps, guidance=guidance)
     flags |= dict(best_of=best_of, steer=steer, particles=particles)
+    flags |= dict(contigs=contigs, vary=vary, noise_level=noise_level, symmetry=symmetry)
     flags |= dict(
         noise_scale=noise_scale, model=model, complete=complete_by, scaffold=scaffold, seed=seed, device=device
     )
@@ -137,7 +157,7 @@ def generate(
         say(f"note: {note}")
     summarize(summary, output, as_json)
     if summary["written"] < record.n:
-        unplaced = writer.left_out if record.scaffold else 0
+        unplaced = writer.left_out if request.draws.scaffold else 0
         hint = f" {reasons(output)}." if unplaced else ""
         raise FewerResults(_shortfall(summary, record.n, unplaced) + hint)
 

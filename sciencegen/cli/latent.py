@@ -13,7 +13,9 @@ from sciencegen.cli.output import input_path, reasons
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import claim_output
 
-Input = Annotated[str, typer.Argument(help="The file of items; - is stdin.", show_default=False)]
+Input = Annotated[
+    str, typer.Argument(help="The file of items, or a folder of structure files; - is stdin.", show_default=False)
+]
 Latents = Annotated[str, typer.Argument(help="A .npz file with an array `latent`.", show_default=False)]
 
 
@@ -40,10 +42,12 @@ def encode(
     claim_output(output, force, inputs=[source])
 
     from sciencegen.api.encode import encode_items, summary_of, write_encoded
+    from sciencegen.api.models.folder import results_of_model
     from sciencegen.api.science.forms import reads_folders
     from sciencegen.api.writing.writer import input_ending
 
-    with input_path(source, partial(input_ending, domain, format, column=column), reads_folders(domain)) as path:
+    named = results_of_model(domain, record.model)
+    with input_path(source, partial(input_ending, named, format, column=column), reads_folders(named)) as path:
         encoded = encode_items(domain, path, record)
     write_encoded(domain, output, encoded)
     if not len(encoded.index):

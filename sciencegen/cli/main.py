@@ -32,6 +32,7 @@ from sciencegen.cli import (
     report,
     run,
     score,
+    sequences,
     train,
 )
 from sciencegen.cli.console import say
@@ -62,6 +63,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "interpolate": latent.interpolate,
     "score": score.score,
     "predict": predict.predict,
+    "sequences": sequences.sequences,
     "optimize": optimize.optimize,
     "propose": propose.propose,
     "record": propose.record,

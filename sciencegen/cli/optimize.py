@@ -82,10 +82,11 @@ def optimize(
     flags |= dict(complete=complete_by, device=device, threads=threads, batch_size=batch_size)
     record = options.settings_from(OptimizeSettings, settings, **flags)
 
+    from sciencegen.api.models.folder import results_of_model
     from sciencegen.api.writing.search_files import SearchFiles, write_failures
 
-    files = SearchFiles(output, structures, details)
-    files.claim(domain, force, complete_by)
+    files, written = SearchFiles(output, structures, details), results_of_model(domain, record.model)
+    files.claim(written, force, complete_by)
 
     from sciencegen.api.optimize import AllFailed, check_search, resolve_optimize, search
     from sciencegen.api.search.tables import shortfall
@@ -100,7 +101,7 @@ def optimize(
         with progress("scoring", record.budget * (1 + len(record.controls))) as advance:
             found = search(request, log=say, advance=advance)
     except AllFailed as error:
-        write_failures(domain, output, error.trace)
+        write_failures(written, output, error.trace)
         raise
     for note in found.summary["notes"]:
         say(f"note: {note}")

@@ -102,14 +102,18 @@ def inpainting(
 
 def fitted(
     points: Float[Tensor, "batch position axis"], where: Bool[Tensor, "#batch position 1"],
-    places: Float[Tensor, "batch position axis"],
+    places: Float[Tensor, "batch position axis"], reflect: bool = True,
 ) -> Float[Tensor, "batch position axis"]:  # fmt: skip
     """Points rotated or reflected, and translated, so that those at `where` fit `places` best (least squares).
 
     With centred points P, Q and P^T Q = U S V^T, it is U V^T. Schönemann 1966 (orthogonal Procrustes problem).
+    reflect: whether reflections are allowed; else it is U diag(1, .., det U V^T) V^T. Kabsch 1978.
     """
     weight = where.to(points)
     count = weight.sum(1, keepdim=True).clamp(min=1)
     centre, target = ((weight * one).sum(1, keepdim=True) / count for one in (points, places))
     left, _, right = torch.linalg.svd((weight * (points - centre)).mT @ (places - target))
+    if not reflect:
+        handed = torch.linalg.det(left @ right).sign()
+        left = torch.cat([left[..., :-1], left[..., -1:] * handed[:, None, None]], -1)
     return (points - centre) @ left @ right + target

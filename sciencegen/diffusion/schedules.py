@@ -57,19 +57,26 @@ def check_times(last_time: float, crowding: float) -> None:
 
 
 def log_snr_grid(
-    schedule: Schedule, steps: int, like: Tensor, last_time: float = 0.0, crowding: float = 1.0
+    schedule: Schedule,
+    steps: int,
+    like: Tensor,
+    last_time: float = 0.0,
+    crowding: float = 1.0,
+    first_time: float = 1.0,
 ) -> Float[Tensor, " point"]:
     """The steps + 1 log-SNR values of a sampler's path from noise to data.
 
-    The times are last + (1 - last) u^crowding, with u falling evenly from 1 to 0. With crowding above 1, steps are
+    The times are last + (first - last) u^crowding, with u falling evenly from 1 to 0. With crowding above 1, steps are
     denser near the data (like rho in Karras et al. 2022, eq. 5). A path that ends at a last_time above 0 leaves the
     remaining noise to the last estimate, which is more accurate than a long step to almost no noise.
     """
     if steps < 1:
         raise ConfigError(f"Expected 1 or more steps, got {steps}.")
     check_times(last_time, crowding)
+    if not last_time < first_time <= 1:
+        raise ConfigError(f"Expected a first time above the last, {last_time}, and at most 1, got {first_time}.")
     even = torch.linspace(1, 0, steps + 1, dtype=like.dtype, device=like.device)
-    return schedule(last_time + (1 - last_time) * even**crowding)
+    return schedule(last_time + (first_time - last_time) * even**crowding)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ from sciencegen.diffusion.steering import Steering, best_particles
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.normal import check_latents
 
+Work = Callable[[Batch, Int[Tensor, " row"]], Batch]
+"""(items of one size without padding, the numbers of their rows) -> items of this size."""
+
 
 @dataclass(frozen=True)
 class SizeTable:
@@ -85,7 +88,7 @@ class SizedDiffusion(nn.Module):
         if batch.mask is None:
             raise ShapeError("Expected a mask [batch position] that says how many positions each item has, got none.")
 
-        def noise(x: Batch) -> Batch:
+        def noise(x: Batch, rows: Tensor) -> Batch:
             x = self.state.embed(x)
             return encode(self.diffusion, self.state, x, self.diffusion.flow_path(x))
 
@@ -128,6 +131,17 @@ class SizedDiffusion(nn.Module):
         return self._by_size(self._noise(noise, condition), counts, self._projected(items))
 
     @torch.no_grad()
+    def each_size(
+        self,
+        noise: Float[Tensor, "batch latent"],
+        counts: Int[Tensor, " batch"],
+        work: Work,
+        condition: Condition = None,
+    ) -> Batch:
+        """Items made by `work` of noise, of these sizes; the size that the noise encodes is ignored."""
+        return self._by_size(self._noise(noise, condition), counts, work)
+
+    @torch.no_grad()
     def steered(
         self, noise: Float[Tensor, "particle latent"], steering: Steering, condition: Condition = None
     ) -> Batch:
@@ -159,11 +173,11 @@ class SizedDiffusion(nn.Module):
         row = self.diffusion.row_of(z)
         return torch.cat([self.quantiles(z.mask.sum(1))[:, None].to(row), row], 1)
 
-    def _projected(self, work: Callable[[Batch], Batch]) -> Callable[[Batch], Batch]:
+    def _projected(self, work: Callable[[Batch], Batch]) -> Work:
         """`work`, applied to noise of one size after projection to the state's spaces."""
-        return lambda z: work(Batch(self.state.project(z.fields, None), None, z.condition))
+        return lambda z, rows: work(Batch(self.state.project(z.fields, None), None, z.condition))
 
-    def _by_size(self, batch: Batch, counts: Int[Tensor, " batch"], work: Callable[[Batch], Batch]) -> Batch:
+    def _by_size(self, batch: Batch, counts: Int[Tensor, " batch"], work: Work) -> Batch:
         """Apply `work` to the items of each size, without padding. Results are padded, masked and in batch order."""
         if not len(counts) or not 1 <= int(counts.min()) <= int(counts.max()) <= self.largest:
             raise ConfigError(
@@ -173,7 +187,7 @@ class SizedDiffusion(nn.Module):
         device = batch[next(iter(self.state.fields))].device
         done, order = [], []
         for count, rows in _alike(counts):
-            done.append(self._padded(work(self._cut(batch.select(rows.to(device)), count)), count))
+            done.append(self._padded(work(self._cut(batch.select(rows.to(device)), count), rows), count))
             order.append(rows)
         found = concatenate(done).select(torch.cat(order).argsort().to(device))
         return Batch(found.fields, (torch.arange(self.largest) < counts[:, None]).to(device), batch.condition)

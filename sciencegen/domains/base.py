@@ -23,6 +23,7 @@ from sciencegen.domains.capabilities import (
     Observation,
     Pictures,
     ReferenceSets,
+    Sequences,
     Sidecar,
     Structures,
     Variants,
@@ -165,12 +166,16 @@ class Oracles:
     classifiers : frozenset of str
         Names of oracles that are the probability of a label by a classifier that the user trains, a predictor with this
         name. For them `find` raises a ConfigError that says how.
+    slow : frozenset of str
+        Names of oracles that may take seconds for an item. They get one item at a time, so that the limit of time is
+        that of an item.
     """
 
     find: Callable[[str], Oracle]
     names: Callable[[], Sequence[str]]
     not_goals: Mapping[str, str] = field(default_factory=dict)
     classifiers: frozenset[str] = frozenset()
+    slow: frozenset[str] = frozenset()
 
 
 Evaluate = Callable[[Sequence[str] | str, Sequence[str] | str, Sequence[str] | str | None], dict[str, float]]
@@ -200,7 +205,8 @@ class Domain:
         in `reference_sets`.
     render : (item, width, height) -> str
         The item as a picture for a page: an SVG element or an <img> with a data: URI.
-    moves, variants, design, observation, sidecar, structures, pictures, reference_sets, form : optional parts
+    moves, variants, design, observation, sidecar, structures, sequences, pictures, reference_sets, form
+        Optional parts.
     forms : mapping
         Name of a form -> import string `module:attribute` of its `Domain`.
     """
@@ -221,6 +227,7 @@ class Domain:
     observation: Observation | None = None
     sidecar: Sidecar | None = None
     structures: Structures | None = None
+    sequences: Sequences | None = None
     pictures: Pictures | None = None
     reference_sets: ReferenceSets | None = None
     form: Form | None = None

@@ -10,10 +10,11 @@ from sciencegen.domains.item_laws import ITEM_LAWS
 from sciencegen.domains.laws import ContractError, Law, Subject
 from sciencegen.domains.model_laws import MODEL_LAWS
 from sciencegen.domains.part_laws import PART_LAWS
+from sciencegen.domains.sequence_laws import SEQUENCE_LAWS
 
 __all__ = ["LAWS", "ContractError", "check_domain"]
 
-LAWS: tuple[Law, ...] = (*ITEM_LAWS, *CORE_LAWS, *PART_LAWS, *MODEL_LAWS)
+LAWS: tuple[Law, ...] = (*ITEM_LAWS, *CORE_LAWS, *PART_LAWS, *SEQUENCE_LAWS, *MODEL_LAWS)
 
 
 def check_domain(domain: Domain, examples: Sequence[str], models: bool = True) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from sciencegen.domains.capabilities.draw_tasks import DrawTasks
 from sciencegen.domains.capabilities.observation import Instrument
 from sciencegen.domains.capabilities.variants import VariantNames
 from sciencegen.items import Item, Json, Reference, Refusal
@@ -273,6 +274,7 @@ class Recipe:
     adaptation : Adaptation, optional
     oracles : ModelOracles, optional
     family : FamilyTraining, optional
+    tasks : DrawTasks, optional
     """
 
     name: str
@@ -290,3 +292,4 @@ class Recipe:
     adaptation: Adaptation | None = None
     oracles: ModelOracles | None = None
     family: FamilyTraining | None = None
+    tasks: DrawTasks | None = None

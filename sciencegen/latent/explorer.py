@@ -152,16 +152,18 @@ class LatentSpace:
         """Decoded latents as a Batch on the CPU, for the representation to make items of."""
         accept, model = self._accept, self.model
         if accept is not None and isinstance(model, DecodesAccepted):
-            return self._batch(lambda rows, _: model.decode_accepted(rows, accept), latents, condition)
-        return self._batch(model.decode, latents, condition)
+            return self.compute_batch(lambda rows, _: model.decode_accepted(rows, accept), latents, condition)
+        return self.compute_batch(model.decode, latents, condition)
 
     def generate_batch(self, noise: Latents, condition: np.ndarray | None = None) -> Batch:
         """Standard normal noise to a Batch on the CPU, for the representation to make items of."""
-        return self._batch(self.model.generate, noise, condition, self._accept)
+        return self.compute_batch(self.model.generate, noise, condition, self._accept)
 
-    def _batch(
+    def compute_batch(
         self, make: Callable[..., Batch], rows: Latents, condition: np.ndarray | None, *others: Accept | None
     ) -> Batch:
+        """`make(rows, condition, *others)` on the device, in parts if memory is short; the Batch is on the CPU."""
+
         def compute(part: slice) -> Batch:
             asked = None if condition is None else condition[part]
             return make(self._tensor(rows[part]), self._condition(asked), *others).to("cpu")

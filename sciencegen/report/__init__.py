@@ -1,6 +1,7 @@
 """One self-contained HTML page from plain records, independent of the domain."""
 
 from sciencegen.report.candidate_content import Candidates, Column, ColumnDescription
+from sciencegen.report.chart_content import Axis, Chart, Line
 from sciencegen.report.content import (
     Calibration,
     Curve,
@@ -22,8 +23,10 @@ from sciencegen.report.site_content import HeatMap, Logo
 
 __all__ = [
     "Agreement",
+    "Axis",
     "Calibration",
     "Candidates",
+    "Chart",
     "Column",
     "ColumnDescription",
     "Curve",
@@ -32,6 +35,7 @@ __all__ = [
     "Gallery",
     "HeatMap",
     "LatentMap",
+    "Line",
     "Logo",
     "Metric",
     "Objective",

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from sciencegen.report.candidate_content import Bounds, Candidates, Direction
+from sciencegen.report.chart_content import Chart
 from sciencegen.report.lengths import require_length
 from sciencegen.report.picture_content import Gallery, Traversal
 from sciencegen.report.round_content import Agreement, Rounds
 from sciencegen.report.site_content import HeatMap, Logo
+
+StructureStyle = Literal["sticks", "cartoon"]
+"""Atoms and bonds; or the ribbon of a chain, coloured from its start to its end."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,12 @@ class Fact:
 @dataclass(frozen=True)
 class Structures:
     """Candidates in three dimensions, in an interactive viewer. texts: records in `format`, one that 3Dmol.js reads
-    (sdf, xyz, pdb); "" for a candidate without structure."""
+    (sdf, xyz, pdb); "" for a candidate without structure. style: how they are drawn."""
 
     names: Sequence[str]
     texts: Sequence[str]
     format: str = "sdf"
+    style: StructureStyle = "sticks"
 
     def __post_init__(self) -> None:
         require_length("Structures", len(self.names), texts=self.texts)
@@ -191,6 +196,7 @@ class ReportContent:
     heat_maps: Sequence[HeatMap] = ()
     logo: Logo | None = None
     distributions: Sequence[Distribution] = ()
+    charts: Sequence[Chart] = ()
     gallery: Gallery | None = None
     latent_map: LatentMap | None = None
     traversals: Sequence[Traversal] = ()

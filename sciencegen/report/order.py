@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sciencegen.report import picture_sections, round_sections, sections, site_sections
+from sciencegen.report import chart_sections, picture_sections, round_sections, sections, site_sections
 from sciencegen.report.content import ReportContent
 
 
@@ -94,6 +94,13 @@ SECTIONS = (
         "Properties against the training set",
         "Each histogram is scaled to its own highest bar, so groups of different sizes compare.",
         sections.distributions,
+    ),
+    Section(
+        "charts",
+        "Charts",
+        "Two quantities at a time",
+        "Candidates and draws of the model against the training set.",
+        chart_sections.charts_section,
     ),
     Section(
         "map",

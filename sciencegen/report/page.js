@@ -161,11 +161,24 @@
     const spin = document.getElementById("spin");
     const records = [...document.querySelectorAll("pre[data-structure]")];
     const viewer = $3Dmol.createViewer(place, { backgroundColor: "white", backgroundAlpha: 0 });
+    const rainbow = [[40, 80, 200], [0, 160, 210], [40, 170, 80], [235, 190, 30], [240, 120, 30], [205, 40, 45]];
+    // from blue at the start of a chain to red at its end
+    const alongChain = (count) => (atom) => {
+      const at = Math.min(Math.max((atom.serial - 1) / Math.max(count - 1, 1), 0), 1) * (rainbow.length - 1);
+      const low = Math.min(Math.floor(at), rainbow.length - 2);
+      return rainbow[low].reduce((sum, value, i) => 256 * sum + Math.round(value + (at - low) * (rainbow[low + 1][i] - value)), 0);
+    };
+    const styles = {
+      sticks: () => ({ stick: { radius: 0.12 }, sphere: { scale: 0.25 } }),
+      cartoon: (count) => ({ cartoon: { colorfunc: alongChain(count), arrows: true } }),
+    };
     const turn = () => viewer.spin(spin.checked ? "y" : false, 0.5);
     function show() {
       viewer.removeAllModels();
-      viewer.addModel(records[Number(chooser.value)].textContent, place.dataset.format);
-      viewer.setStyle({}, { stick: { radius: 0.12 }, sphere: { scale: 0.25 } });
+      const text = records[Number(chooser.value)].textContent;
+      // helices and strands are those of the record
+      const model = viewer.addModel(text, place.dataset.format, { noComputeSecondaryStructure: true });
+      viewer.setStyle({}, styles[place.dataset.style](model.selectedAtoms({}).length));
       viewer.zoomTo();
       viewer.render();
       turn();

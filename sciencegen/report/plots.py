@@ -60,8 +60,8 @@ def _grouped(record: LatentMap) -> list[Cloud]:
     """Clouds of the groups: those without colour below, the smallest coloured one on top."""
     points, groups = np.asarray(record.training, dtype=float).reshape(-1, 2), np.asarray(record.groups)
     names = [name for name, _ in largest_groups(record)]
-    coloured = [_cloud(points[groups == name].tolist(), f"series-{number}") for number, name in enumerate(names, 1)]
-    return [_cloud(points[~np.isin(groups, names)].tolist(), "training"), *coloured]
+    coloured = [cloud(points[groups == name].tolist(), f"series-{number}") for number, name in enumerate(names, 1)]
+    return [cloud(points[~np.isin(groups, names)].tolist(), "training"), *coloured]
 
 
 def _training(record: LatentMap) -> list[Cloud]:
@@ -70,24 +70,25 @@ def _training(record: LatentMap) -> list[Cloud]:
         return _grouped(record)
     bounds, values = value_range(record), np.asarray(record.values, dtype=float)
     if bounds is None:
-        return [_cloud(record.training, "training")]
+        return [cloud(record.training, "training")]
     points, chosen = np.asarray(record.training, dtype=float), slice(None, None, math.ceil(len(values) / MAX_CLOUD))
     points, values = points[chosen], values[chosen]
     shades = np.round(SHADES * np.clip((values - bounds[0]) / (bounds[1] - bounds[0]), 0, 1))
     groups = [(shade, points[shades == shade]) for shade in range(SHADES + 1)]
     mixed = "color-mix(in oklab,var(--scale-high) {:.0f}%,var(--scale-low))"
-    clouds = [Cloud(_finite_points(own).tolist(), mixed.format(100 * k / SHADES), "cloud valued") for k, own in groups]
-    return [_cloud(points[np.isnan(values)], "training"), *(cloud for cloud in clouds if len(cloud.points))]
+    clouds = [Cloud(finite_points(own).tolist(), mixed.format(100 * k / SHADES), "cloud valued") for k, own in groups]
+    return [cloud(points[np.isnan(values)], "training"), *(one for one in clouds if len(one.points))]
 
 
-def _finite_points(points: Sequence[Sequence[float]]) -> np.ndarray:
+def finite_points(points: Sequence[Sequence[float]]) -> np.ndarray:
     """[point 2], only those with two finite coordinates."""
     array = np.asarray(points, dtype=float).reshape(-1, 2)
     return array[np.isfinite(array).all(axis=1)]
 
 
-def _cloud(points: Sequence[Sequence[float]], role: str) -> Cloud:
-    array = _finite_points(points)
+def cloud(points: Sequence[Sequence[float]], role: str) -> Cloud:
+    """At most about `MAX_CLOUD` of the finite points, in the colour of a role."""
+    array = finite_points(points)
     step = max(1, math.ceil(len(array) / MAX_CLOUD))
     return Cloud(array[::step].tolist(), f"var(--{role})")
 
@@ -121,7 +122,7 @@ def pareto(record: Pareto) -> str:
         axes.set_ylabel(_objective_label(record.y))
         axes.margins(0.05)
         rest = marks(record.points, record.labels, "candidate", ~front)
-        return [_cloud(record.scored, "training"), rest, marks(record.points, record.labels, "front", front)]
+        return [cloud(record.scored, "training"), rest, marks(record.points, record.labels, "front", front)]
 
     best = f"{int(front.sum())} of {len(front)} candidates are on the front"
     description = f"Pareto plot of {record.y.name} against {record.x.name}: {best}."
@@ -131,7 +132,7 @@ def pareto(record: Pareto) -> str:
 def _staircase(record: Pareto) -> np.ndarray:
     """[corner 2] of the front by increasing x: its points that are not dominated in these two of all objectives."""
     signs = np.array([1.0 if axis.direction == "maximize" else -1.0 for axis in (record.x, record.y)])
-    points = _finite_points(np.asarray(record.points, dtype=float).reshape(-1, 2)[np.asarray(record.front, dtype=bool)])
+    points = finite_points(np.asarray(record.points, dtype=float).reshape(-1, 2)[np.asarray(record.front, dtype=bool)])
     points = points[np.lexsort((points * signs)[:, ::-1].T)[::-1]]  # best x first, best y first among equals
     gain = points[:, 1] * signs[1]
     corners = points[np.r_[True, gain[1:] > np.maximum.accumulate(gain)[:-1]]] if len(points) else points

@@ -14,13 +14,14 @@ from sciencegen.report.metrics_table import metrics_table
 from sciencegen.report.table import candidates_table
 
 
-def _figure(picture: str, caption: str = "", wide: bool = False) -> str:
+def figure(picture: str, caption: str = "", wide: bool = False) -> str:
+    """A panel with its caption, which is markup."""
     return element(
         "figure", picture + (element("figcaption", caption) if caption else ""), class_="wide" if wide else "panel"
     )
 
 
-def _legend(entries: Iterable[tuple[str, str]]) -> str:
+def legend(entries: Iterable[tuple[str, str]]) -> str:
     """Colour keys. Each entry is a CSS class (or `line role`) of the key and its text."""
     keys = "".join(f'<li><i class="key {kind}"></i>{escape(text)}</li>' for kind, text in entries)
     return element("ul", keys, class_="legend")
@@ -43,7 +44,8 @@ def structures(content: ReportContent) -> str:
     chooser = f'<label>Candidate <select id="structure">{options}</select></label>'
     spin = '<label><input type="checkbox" id="spin" checked> turn</label>'
     records = "".join(f"<pre hidden data-structure>{escape(text)}</pre>" for _, text in shown)
-    viewer = f'<div id="viewer" data-format="{escape(record.format)}" role="img" aria-label="The structure"></div>'
+    how = f'data-format="{escape(record.format)}" data-style="{record.style}"'
+    viewer = f'<div id="viewer" {how} role="img" aria-label="The structure"></div>'
     return element("div", chooser + spin, class_="controls") + viewer + records
 
 
@@ -60,8 +62,8 @@ def distributions(content: ReportContent) -> str:
     for record in records:
         want = goal_text(record.goal_range, record.direction)
         caption = f"<b>{escape(readable(record.name))}</b>" + (f" requested: {escape(want)}" if want else "")
-        panels.append(_figure(histogram(record), caption))
-    return _legend(entries) + element("div", "".join(panels), class_="panels")
+        panels.append(figure(histogram(record), caption))
+    return legend(entries) + element("div", "".join(panels), class_="panels")
 
 
 def latent_map(content: ReportContent) -> str:
@@ -69,20 +71,20 @@ def latent_map(content: ReportContent) -> str:
     record = content.latent_map
     if record is None:
         return ""
-    legend = _legend([("dot training", "training set"), ("dot candidate", "candidates")])
+    keys = legend([("dot training", "training set"), ("dot candidate", "candidates")])
     bounds = plots.value_range(record)
     if bounds is not None:
         low, high = map(number, bounds)
         name = escape(with_unit(readable(record.value_name), record.unit))
         ramp = f'<li>training set by {name}: <span>≤ {low}</span><i class="ramp"></i><span>≥ {high}</span></li>'
-        legend = element("ul", f'{ramp}<li><i class="key dot candidate"></i>candidates</li>', class_="legend")
+        keys = element("ul", f'{ramp}<li><i class="key dot candidate"></i>candidates</li>', class_="legend")
     if len(record.groups):
         groups = plots.largest_groups(record)
         rest = len(record.training) - sum(count for _, count in groups)
         entries = [(f"dot series-{place}", f"{name} ({count})") for place, (name, count) in enumerate(groups, 1)]
         entries += [("dot training", f"other or without a name ({rest})"), ("dot candidate", "candidates")]
-        legend = _legend(entries)
-    return legend + _figure(plots.latent_map(record), escape(record.note), wide=True)
+        keys = legend(entries)
+    return keys + figure(plots.latent_map(record), escape(record.note), wide=True)
 
 
 def pareto(content: ReportContent) -> str:
@@ -92,16 +94,16 @@ def pareto(content: ReportContent) -> str:
     entries = [("dot training", "everything scored")] if any(len(r.scored) for r in content.pareto) else []
     entries += [("dot candidate", "candidates"), ("dot front", "on the Pareto front")]
     panels = [
-        _figure(plots.pareto(record), f"<b>{escape(record.y.name)}</b> against <b>{escape(record.x.name)}</b>")
+        figure(plots.pareto(record), f"<b>{escape(record.y.name)}</b> against <b>{escape(record.x.name)}</b>")
         for record in content.pareto
     ]
-    return _legend(entries) + element("div", "".join(panels), class_="panels large")
+    return legend(entries) + element("div", "".join(panels), class_="panels large")
 
 
 def traces(content: ReportContent) -> str:
     """A panel for each statistic of the search, with a legend of its methods."""
     panels = [
-        _figure(plots.trace(record), f"<b>{escape(record.statistic)}</b>{_trace_legend(record)}")
+        figure(plots.trace(record), f"<b>{escape(record.statistic)}</b>{_trace_legend(record)}")
         for record in content.traces
     ]
     return element("div", "".join(panels), class_="panels large") if panels else ""
@@ -113,7 +115,7 @@ def _trace_legend(record: Trace) -> str:
     for curve, role in zip(record.curves, plots.curve_roles(record), strict=True):
         last = number(curve.values[-1]) if len(curve.values) else MISSING
         entries.append((f"line {role}", f"{curve.name}{' (control)' if curve.control else ''}: {last}"))
-    return _legend(entries)
+    return legend(entries)
 
 
 def metrics(content: ReportContent) -> str:
@@ -128,8 +130,8 @@ def calibrations(content: ReportContent) -> str:
         return ""
     entries = [("dot candidate", f"centre, with the {records[0].spread}")]
     entries += [("requested", "tolerance")] if any(r.tolerance is not None for r in records) else []
-    panels = [_figure(plots.calibration(record) + _calibration_table(record)) for record in records]
-    return _legend(entries) + element("div", "".join(panels), class_="panels")
+    panels = [figure(plots.calibration(record) + _calibration_table(record)) for record in records]
+    return legend(entries) + element("div", "".join(panels), class_="panels")
 
 
 def _calibration_table(record: Calibration) -> str:

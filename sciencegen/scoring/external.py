@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import csv
 import math
-import os
-import shlex
-import shutil
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import ConfigError
 from sciencegen.items import Direction
+from sciencegen.scoring.commands import BatchProgram, Exchange, split_command
 from sciencegen.scoring.oracles import Score
-from sciencegen.scoring.programs import Programs
 
 Write = Callable[[Path, Sequence[Any], Sequence[str]], None]
-_SHELL_WORDS = {"|", "||", "&&", "&", ";", ">", ">>", "<", "2>", "2>&1"}
 
 
 @dataclass(frozen=True)
@@ -67,47 +61,16 @@ class CommandOracle:
 
     def score(self, items: Sequence[Any]) -> list[Score]:
         batches = [items[first : first + self.batch_size] for first in range(0, len(items), self.batch_size)]
-        with Programs() as programs:
-            pool = ThreadPoolExecutor(self.parallel)
-            try:
-                results = list(pool.map(lambda batch: self._score_batch(batch, programs), batches))
-            except BaseException:  # Ctrl-C included: no program keeps running after the call
-                programs.kill_all()
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
-            pool.shutdown()
-        return [score for batch in results for score in batch]
+        exchange = Exchange(self._write, self._read, lambda batch, why: [Score(None, failure=why)] * len(batch))
+        return [score for scores in self._program.run(batches, exchange) for score in scores]
 
-    def _score_batch(self, items: Sequence[Any], programs: Programs) -> list[Score]:
-        failure = ""
-        for _ in range(self.retries + 1):
-            with programs.folder() as folder:
-                source, target = folder / f"input{self.input_ending}", folder / "output.csv"
-                self.write(source, items, [str(row) for row in range(len(items))])
-                failure = self._run(source, target, programs)
-                if not failure:
-                    return self._read(target, items)
-            if programs.stopped:
-                break
-        return [Score(None, failure=failure)] * len(items)
+    @property
+    def _program(self) -> BatchProgram:
+        names = (f"input{self.input_ending}", "output.csv")
+        return BatchProgram(self.command, *names, self.parallel, self.timeout_s, self.retries, self.environment)
 
-    def _run(self, source: Path, target: Path, programs: Programs) -> str:
-        """Run the program and return why it failed, or ""."""
-        words = [
-            word.replace("{input}", str(source)).replace("{output}", str(target))
-            for word in split_command(self.command)
-        ]
-        log = source.with_name("log.txt")
-        try:
-            code = programs.wait(words, log, self.timeout_s, {**os.environ, **self.environment})
-        except subprocess.TimeoutExpired:
-            return f"time-out after {self.timeout_s:g} s"
-        except OSError as error:
-            return f"can't be started: {error}"
-        if code:
-            lines = log.read_text(errors="replace").strip().splitlines()
-            return f"exit code {code}" + (f": {lines[-1][:300]}" if lines else "")
-        return "" if target.exists() else "exit code 0, but no output file"
+    def _write(self, source: Path, items: Sequence[Any]) -> None:
+        self.write(source, items, [str(row) for row in range(len(items))])
 
     def _read(self, target: Path, items: Sequence[Any]) -> list[Score]:
         with open(target, newline="", encoding="utf-8-sig", errors="replace") as file:
@@ -145,31 +108,6 @@ class CommandOracle:
             return Score(None, failure=f"{self.value_column} is no number: '{(row.get(self.value_column) or '')[:80]}'")
         lower, upper = (_number(row.get(name)) if name else None for name in (self.lower_column, self.upper_column))
         return Score(value, lower, upper)
-
-
-def split_command(command: str) -> list[str]:
-    """The words of a command template, checked: both placeholders, a program that exists, no shell syntax."""
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise ConfigError(
-            f"Expected a command such as 'dock.sh {{input}} {{output}}', got '{command}': {error}."
-        ) from error
-    missing = [mark for mark in ("{input}", "{output}") if not any(mark in word for word in words)]
-    if missing:
-        raise ConfigError(
-            f"Expected {' and '.join(missing)} in the command, got '{command}'. They become the names of files."
-        )
-    if shell := _SHELL_WORDS.intersection(words):
-        raise ConfigError(
-            f"Expected one program (no shell runs it), got {', '.join(sorted(shell))} in '{command}'. "
-            "Put it in a script."
-        )
-    found = shutil.which(words[0]) or (str(Path(words[0]).resolve()) if Path(words[0]).is_file() else None)
-    if found is None or not os.access(found, os.X_OK):
-        remedy = f"Run 'chmod +x {words[0]}'." if found else "Give its path, or put its folder on PATH."
-        raise ConfigError(f"Expected an executable program, got '{words[0]}'. {remedy}")
-    return [found, *words[1:]]
 
 
 def _number(text: str | None) -> float | None:

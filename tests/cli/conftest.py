@@ -18,6 +18,7 @@ from sciencegen.cli.main import main
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.domains.proteins.items import decode_rows
+from tests.domains.proteins.backbones.random_weights import no_weights, random_weights  # noqa: F401
 from tests.domains.proteins.examples import family
 from tests.shared import made_once
 from tests.toy import write_clouds

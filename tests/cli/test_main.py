@@ -58,6 +58,7 @@ RECORDS = {
     "interpolate": config.InterpolateSettings, "score": config.ScoreSettings, "predict": config.PredictSettings,
     "optimize": config.OptimizeSettings, "propose": config.ProposeSettings, "record": config.RecordSettings,
     "evaluate": config.EvaluateSettings, "benchmark": config.BenchmarkSettings,
+    "sequences": config.SequencesSettings,
 }  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def test_defaults_in_help_are_those_of_the_settings(verb):
 VERBS = ("generate", "encode", "decode", "interpolate", "score", "predict", "optimize", "evaluate", "benchmark", "run")
 
 
-@pytest.mark.parametrize("verb", [*VERBS, "report", "doctor", "train", "datasets"])
+@pytest.mark.parametrize("verb", [*VERBS, "sequences", "report", "doctor", "train", "datasets"])
 def test_every_verb_has_help(cli, verb):
     result = cli(verb, "--help")
     assert result.code == 0

@@ -11,6 +11,7 @@ VERBS = {
     "interpolate": ("pointclouds", "a", "b"),
     "score": ("pointclouds", "none.csv"),
     "predict": ("pointclouds", "none.csv", "--predictor", "x=none"),
+    "sequences": ("pointclouds", "none.csv"),
     "optimize": ("pointclouds", "--goal", "maximize nonesuch"),
     "propose": ("pointclouds", "--measured", "none.csv"),
     "evaluate": ("pointclouds", "none.csv"),

@@ -124,3 +124,17 @@ def test_rigid_parts_keep_their_distances_and_go_where_the_estimate_has_them(gen
     torch.testing.assert_close(torch.cdist(estimate[:, :4], estimate[:, :4]), distances)
     torch.testing.assert_close(estimate[:, 4], rough[:, 4])
     assert (estimate - rough)[:, :4].square().sum() < (places - rough)[:, :4].square().sum()
+
+
+def test_without_reflections_the_fit_is_a_proper_rigid_motion(generator):
+    points = torch.randn(4, 7, 3, generator=generator)
+    turn = torch.linalg.qr(torch.randn(4, 3, 3, generator=generator))[0]
+    handed = turn * torch.linalg.det(turn)[:, None, None]
+    everywhere = torch.ones(1, 7, 1, dtype=torch.bool)
+    moved = points @ handed + 3
+    torch.testing.assert_close(fitted(points, everywhere, moved, reflect=False), moved)
+    image = points @ -handed
+    torch.testing.assert_close(fitted(points, everywhere, image), image)
+    found = fitted(points, everywhere, image, reflect=False)
+    assert float((found - image).abs().amax((1, 2)).min()) > 0.1
+    torch.testing.assert_close(torch.cdist(found, found), torch.cdist(points, points))

@@ -89,6 +89,8 @@ def test_a_grid_goes_from_noise_to_data():
     assert grid.tolist() == pytest.approx([-6, -4, -2, 0, 2, 4])
     crowded = log_snr_grid(Linear(4.0, -6.0), 2, torch.zeros(()), last_time=0.2, crowding=2.0)
     assert crowded.tolist() == pytest.approx([-6, 4 - 10 * (0.2 + 0.8 * 0.25), 2])
+    later = log_snr_grid(Linear(4.0, -6.0), 2, torch.zeros(()), last_time=0.2, first_time=0.6)
+    assert later.tolist() == pytest.approx([-2, 0, 2])
 
 
 @pytest.mark.parametrize(
@@ -103,6 +105,8 @@ def test_a_grid_goes_from_noise_to_data():
         (lambda: log_snr_grid(Linear(), 0, torch.zeros(())), ConfigError, "1 or more steps, got 0"),
         (lambda: log_snr_grid(Linear(), 4, torch.zeros(()), last_time=1.0), ConfigError, "last_time of 0 to below 1"),
         (lambda: log_snr_grid(Linear(), 4, torch.zeros(()), crowding=0.0), ConfigError, "crowding in 0..4"),
+        (lambda: log_snr_grid(Linear(), 4, torch.zeros(()), 0.5, first_time=0.5), ConfigError, "above the last, 0.5"),
+        (lambda: log_snr_grid(Linear(), 4, torch.zeros(()), first_time=1.5), ConfigError, "at most 1, got 1.5"),
     ],
 )
 def test_impossible_schedules_are_refused(make, error, message):

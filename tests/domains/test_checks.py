@@ -29,7 +29,9 @@ from sciencegen.scoring.oracles import FunctionOracle
 from sciencegen.vae.arrays.array_vae import ArrayVAE, ArrayVAESettings
 from tests.domains.contract_examples import examples
 
-TOY, PROTEINS, ALIGNED = (load_domain(name) for name in ("pointclouds", "proteins", "proteins/aligned"))
+TOY, PROTEINS, ALIGNED, BACKBONES = (
+    load_domain(name) for name in ("pointclouds", "proteins", "proteins/aligned", "proteins/structures")
+)
 RECIPE = TOY.recipes["autoencoder"]
 ORIGIN = TOY.items.parse("0 0;0 0;0 0;0 0;0 0")
 
@@ -138,6 +140,7 @@ BREACHES = [
     ("sidecar.text_at", "the text of each item", TOY, "sidecar",
      Sidecar(ending=".csv", cell=lambda item: "", text_at=lambda path, number: TOY.items.text(ORIGIN))),
     ("structures.points", "numbers [point]", TOY, "structures", Structures(points=lambda items: [])),
+    ("sequences.assign", "its own sequence", BACKBONES, "sequences.assign", lambda item, sequence, keep: Refusal("no")),
     ("pictures.render_alike", "for each item", TOY, "pictures", Pictures(render_alike=lambda items, width, height: [])),
     ("pictures.letters", "one class", PROTEINS, "pictures", Pictures(letters=replace(LETTERS, classes={"any": "AA"}))),
     ("reference_sets", "MetricNote", TOY, "reference_sets", ReferenceSets(notes={"valid": MetricNote("", "up")})),

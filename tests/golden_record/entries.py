@@ -130,6 +130,13 @@ ENTRIES: dict[str, str] = {
     "score-galaxies": "sciencegen score galaxies generate-galaxies/a.fits -o OUT/s.csv",
     "score-likelihood": "sciencegen score galaxies generate-galaxies/a.fits --model train-galaxies/model"
     " --with anomaly,log_likelihood -o OUT/s.csv",
+    # Sequences
+    "prepare-backbones": "sciencegen datasets prepare proteins backbones --form structures --sample --limit 4"
+    " -o OUT/data",
+    "sequences-table": "sciencegen sequences proteins prepare-backbones/data/items.parquet -n 2"
+    " --command 'python design.py {input} {output} {n}' --model train-family/model -o OUT/s.csv",
+    "sequences-fasta": "sciencegen sequences proteins prepare-backbones/data/items.parquet -n 2"
+    " --command 'python design.py {input} {output} {n}' -o OUT/s.fasta",
     # Searches
     "optimize-evolution": "sciencegen optimize molecules --model train-molecules/model --goal 'maximize qed'"
     " --goal 'sa <= 5' --goal 'similarity to CCO >= 0.01' --start CCOc1ccccc1 --budget 60 -n 5"
@@ -217,6 +224,10 @@ sg.train_predictor("molecules", "solubility/test", folder="OUT/predictor", targe
 table = sg.score("molecules", ["CCO", "c1ccccc1O", "bad"], ["qed", "sa", "alerts"],
                  predictors={"sol": "predictor-molecules/predictor"})
 stamps = sg.score("galaxies", ["generate-galaxies/a.fits[0]"], ["flux", "gini"])
+""",
+    "py-sequences": """
+table = sg.sequences("proteins", ["sequences-table/s.pdb[1]"], 3, threads=1,
+                     oracles={"design": {"command": "python design.py {input} {output} {n}"}})
 """,
     "py-optimize": """
 table = sg.optimize("molecules", ["maximize qed", "sa <= 5", "similarity to CCO >= 0.01"], start=["CCOc1ccccc1"],

@@ -52,6 +52,15 @@ with open(sys.argv[2], "w") as out:
     for number, line in enumerate(lines):
         out.write(f"{number},{len(line.split()[0])}\\n")
 """
+DESIGN = """import random
+import sys
+atoms = [line for line in open(sys.argv[1]) if line.startswith("ATOM") and line[12:16] == " CA "]
+with open(sys.argv[2], "w") as out:
+    for number in range(int(sys.argv[3])):
+        letters = random.Random(number).choices("ACDEFGHIKLMNPQRSTVWY", k=len(atoms))
+        out.write(f">{number}\\n{''.join(letters)}\\n")
+"""
+"""Draws letters at random for the residues of a PDB file."""
 
 
 OXIRANE = """oxirane
@@ -118,6 +127,7 @@ def write_inputs(folder: Path) -> None:
     (folder / "measured.csv").write_text(MEASURED)
     (folder / "oracles.yaml").write_text(ORACLES)
     (folder / "length.py").write_text(LENGTH)
+    (folder / "design.py").write_text(DESIGN)
     (folder / "gb1.fasta").write_text(f">GB1/2-56\n{GB1}\n")
     generator = random.Random(0)
     write_family(folder / "family.a2m", generator)

@@ -131,6 +131,14 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
             before=f"{FAMILY_DATA} --settings '{FAMILY}' --threads 1 -o model",
         ),
     ),
+    "sequences": (
+        Command(
+            "sciencegen sequences proteins data/items.parquet -n 2 --command 'python design.py {input} {output} {n}'"
+            " --threads 1 --force -o a.csv",
+            before="sciencegen datasets prepare proteins backbones --form structures --sample --limit 4 --threads 1"
+            " -o data",
+        ),
+    ),
     "generate": (
         Command(
             "sciencegen generate galaxies --model stamps --raw -n 3 --threads 1 --force -o a.csv",

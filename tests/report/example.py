@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from sciencegen.report import (
+    Axis,
     Calibration,
     Candidates,
+    Chart,
     ColumnDescription,
     Curve,
     Distribution,
@@ -44,6 +46,13 @@ def candidates(count: int = 12) -> Candidates:
     return Candidates.from_table(table, [PICTURE] * count, description)
 
 
+def chart() -> Chart:
+    """Angles of many points for each item."""
+    angle = Axis("angle", "°", -180, 180, 60, periodic=True)
+    candidates, training, generated = np.random.default_rng(1).normal(0, 60, (3, 200, 2))
+    return Chart("Angles.", angle, angle, candidates, training, generated, contours=True, note="Of all parts.")
+
+
 def full_report(count: int = 12) -> ReportContent:
     generator = np.random.default_rng(0)
     points, cloud = generator.normal(size=(count, 2)), generator.normal(size=(300, 2))
@@ -59,6 +68,7 @@ def full_report(count: int = 12) -> ReportContent:
         candidates=candidates(count),
         structures=Structures(["a", "b"], ["2\n\nH 0 0 0\nH 0 0 0.7", ""], "xyz"),
         distributions=[Distribution("mass", points[:, 0], cloud[:, 0], cloud[:50, 1], "kg", (None, 0.5))],
+        charts=[chart()],
         plate=plate(),
         rounds=rounds(),
         agreement=agreement(),

@@ -29,6 +29,7 @@ PARTS = {
     "pareto": "pareto",
     "gallery": "gallery",
     "distributions": "properties",
+    "charts": "charts",
     "latent_map": "map",
     "traversals": "traversals",
     "calibrations": "calibration",

@@ -1,12 +1,14 @@
 """Sections."""
 
 import re
+from typing import get_args
 
 from sciencegen.report import (
     ReportContent,
     Structures,
     render_page,
 )
+from sciencegen.report.content import StructureStyle
 from sciencegen.report.page import VIEWER, _asset
 
 
@@ -18,3 +20,11 @@ def test_structures_can_be_turned_and_cost_nothing_where_there_are_none():
     assert _asset(VIEWER) in shown
     assert re.findall(r"<pre hidden data-structure>(.*?)</pre>", shown, re.DOTALL) == ["x\n1 &lt; 2", "y"]
     assert "&lt;b&gt;" in shown
+
+
+def test_each_style_of_structures_is_one_that_the_viewer_has():
+    script = _asset("page.js")
+    for style in get_args(StructureStyle):
+        page = render_page(ReportContent("t", structures=Structures(["a"], ["x"], "pdb", style)))
+        assert f'data-format="pdb" data-style="{style}"' in page
+        assert f"      {style}: (" in script

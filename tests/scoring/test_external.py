@@ -7,7 +7,7 @@ import time
 import pytest
 
 from sciencegen.errors import ConfigError
-from sciencegen.scoring.external import CommandOracle, split_command
+from sciencegen.scoring.external import CommandOracle
 from sciencegen.scoring.oracles import Oracle
 
 HEAD = "import csv, os, sys, time\nrows = [line.split() for line in open(sys.argv[1])]\nout = open(sys.argv[2], 'w')\n"
@@ -116,26 +116,9 @@ def test_a_wrong_column_is_a_config_error_that_names_both(oracle):
         oracle("out.write('value\\n1\\n')").score(["a"])
 
 
-@pytest.mark.parametrize(
-    ("command", "message"),
-    [
-        ("true {input}", r"\{output\}"),
-        ("true", r"\{input\} and \{output\}"),
-        ("true {input} > {output}", "no shell"),
-        ("no-such-program-here {input} {output}", "no-such-program-here"),
-        ("true '{input} {output}", "No closing quotation"),
-    ],
-)
-def test_wrong_commands_are_refused_when_stated(command, message):
-    with pytest.raises(ConfigError, match=message):
-        CommandOracle("x", command, write_words)
-
-
-def test_a_program_that_is_not_executable_gets_the_remedy(tmp_path):
-    path = tmp_path / "dock.sh"
-    path.write_text("#!/bin/sh\n")
-    with pytest.raises(ConfigError, match=r"chmod \+x"):
-        split_command(f"{path} {{input}} {{output}}")
+def test_a_wrong_command_is_refused_when_stated():
+    with pytest.raises(ConfigError, match="no shell"):
+        CommandOracle("x", "true {input} > {output}", write_words)
 
 
 def test_no_items_run_nothing(oracle):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sciencegen.api.models.checksums import KEY, SETTINGS, UNCHECKED, check_file, with_checksums
-from sciencegen.api.science.forms import domain_of, in_form
+from sciencegen.api.science.forms import domain_of, in_form, name_of_results
 from sciencegen.api.science.naming import NameSuffixes
 from sciencegen.config import Resources
 from sciencegen.data.damage import reason_of
@@ -244,6 +244,14 @@ def describe_model(domain: str, model: str | Path | None) -> ModelDescription:
         check_file(run, config, name)
     with _of_a_model(run):
         return ModelDescription(run, config, recipe, recipe.load_representation(content))
+
+
+def results_of_model(domain: str, model: str | Path | None) -> str:
+    """`name_of_results` for items of a model; the plain domain if there is no such model, which loading it reports."""
+    try:
+        return name_of_results(domain, describe_model(domain, model).recipe.form)
+    except (ConfigError, IncompatibleError):
+        return domain
 
 
 def _of_a_model(run: RunFolder) -> AbstractContextManager[None]:

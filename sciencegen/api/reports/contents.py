@@ -13,7 +13,7 @@ import numpy as np
 from sciencegen.api.criteria.goals import read_goals
 from sciencegen.api.models.encoding import encode_rows
 from sciencegen.api.models.folder import CONFIG, METRICS, LoadedModel, load_model
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science.forms import domain_of, name_of_results
 from sciencegen.api.science.letters import letters_of
 from sciencegen.config import Resources, RunSettings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
@@ -38,7 +38,8 @@ class RunContents:
 
     @property
     def domain(self) -> Domain:
-        return domain_of(self.settings.domain)
+        """The domain of the items in the tables, or their form."""
+        return domain_of(name_of_results(self.settings.domain, self.settings.prepare.form))
 
     @cached_property
     def candidates(self) -> dict[str, list[Any]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.reports.contents import latents_of
 from sciencegen.api.reports.sections import labels
 from sciencegen.data.labels import grouped
@@ -22,8 +23,9 @@ Below it the axis holds less than a hundredth of a nat about items: -log(1 - 0.0
 
 
 def latent_map(run: RunContents) -> LatentMap | None:
-    """Project candidates onto the plane in which the latents of training items vary most."""
-    if run.model is None or run.training is None or not run.items:
+    """Project candidates onto the plane in which the latents of training items vary most; None for a diffusion model,
+    whose latent is noise of the item's own size, and takes hundreds of network evaluations for each item."""
+    if run.model is None or run.training is None or not run.items or _is_diffusion(run.model):
         return None
     split = run.training.splits[0]
     known, found = run.training_latents, latents_of(run, run.candidates["item"][: len(run.items)])
@@ -49,6 +51,13 @@ def latent_map(run: RunContents) -> LatentMap | None:
     values = run.training.values(split, [name])[run.latent_rows, 0][encoded].tolist() if name else ()
     unit = run.domain.properties[name].unit if name in run.domain.properties else ""
     return replace(record, values=values, value_name=name, unit=unit)
+
+
+def _is_diffusion(loaded: LoadedModel) -> bool:
+    from sciencegen.diffusion.model import DiffusionModel  # on use: needs torch
+    from sciencegen.diffusion.sizes import SizedDiffusion
+
+    return isinstance(loaded.model, DiffusionModel | SizedDiffusion)
 
 
 def says_nothing(latents: np.ndarray) -> str:

@@ -12,15 +12,20 @@ from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.science.letters import HEIGHT, WIDTH, picture
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import Compared
 from sciencegen.items import Item, Refusal
 from sciencegen.latent.explorer import is_refusal
 from sciencegen.latent.geometry import principal_axes
 from sciencegen.latent.noise import latent_noise
+from sciencegen.report.chart_content import Chart
 from sciencegen.report.markup import decimals, number
 from sciencegen.report.picture_content import Gallery, Traversal
 
 if TYPE_CHECKING:
     from sciencegen.api.reports.contents import RunContents
+
+CHARTED = 300
+"""Maximum number of items of each group in charts."""
 
 DIRECTIONS, CONDITIONS = 3, 4
 """Number of rows of traversals along directions, and under conditions."""
@@ -42,6 +47,17 @@ def gallery(run: RunContents) -> Gallery | None:
         return None
     drawn = iter(pictures_of(run.domain, [item for items in groups.values() for item in items]))
     return Gallery({name: [next(drawn) for _ in items] for name, items in groups.items()})
+
+
+def charts(run: RunContents) -> Sequence[Chart]:
+    """The domain's charts of candidates, draws and training items; [] in domains without."""
+    make = None if run.domain.pictures is None else run.domain.pictures.charts
+    if make is None:
+        return []
+    known = run.training.items(run.training.splits[0]).take(run.training_sample(CHARTED)) if run.training else []
+    drawn = run.samples.get("item", [])
+    draws = [drawn[row] for row in evenly_spaced(len(drawn), CHARTED)]
+    return make(Compared(_parsed(run, known), _parsed(run, draws), run.items))
 
 
 def _parsed(run: RunContents, texts: Sequence[str]) -> list[Any]:

@@ -80,13 +80,12 @@ def candidates(run: RunContents) -> Candidates:
 def structures(run: RunContents) -> Structures | None:
     """The shown candidates in three dimensions, read from the structure file if the domain supports it."""
     ending, parts = run.settings.structures, run.domain.structures
-    records_of = None if parts is None else parts.records
     path = run.folder / f"candidates{ending}"
-    if ending is None or not path.is_file() or records_of is None:
+    if ending is None or not path.is_file() or parts is None or parts.records is None:
         return None
-    kind, records = records_of(path)
+    kind, records = parts.records(path)
     shown = list(records)[: len(run.items)]
-    return Structures(labels(run)[: len(shown)], shown, kind)
+    return Structures(labels(run)[: len(shown)], shown, kind, parts.style)
 
 
 def distributions(run: RunContents) -> list[Distribution]:
@@ -162,7 +161,8 @@ def metrics(run: RunContents) -> list[Metric]:
     sets = run.domain.reference_sets
     notes = {} if sets is None else sets.notes
     against = run.metrics.get("against", "")
-    command = f"sciencegen evaluate {run.settings.domain} samples.parquet --against {against}" if against else ""
+    form = f" --form {run.settings.evaluate.form}" if run.settings.evaluate.form else ""
+    command = f"sciencegen evaluate {run.settings.domain} samples.parquet{form} --against {against}" if against else ""
     made, samples = [], run.metrics.get("count")
     for name, value in _numbers(run.metrics).items():
         meaning, direction, references = notes.get(name, MetricNote(""))

@@ -48,9 +48,12 @@ def read_scaffold(science: Domain, settings: GenerateSettings) -> Scaffold | Non
     return science.structures.read_scaffold(Path(settings.scaffold))
 
 
-def check_patterns(science: Domain, settings: GenerateSettings) -> tuple[Scaffold | None, tuple[str, ...]]:
-    """The scaffold, and the patterns to keep with that of the scaffold; wrong patterns are an error."""
-    scaffold = read_scaffold(science, settings)
+def check_patterns(
+    science: Domain, settings: GenerateSettings, own_scaffold: bool = False
+) -> tuple[Scaffold | None, tuple[str, ...]]:
+    """The scaffold, and the patterns to keep with that of the scaffold; wrong patterns are an error. own_scaffold:
+    whether the model's recipe reads the scaffold itself."""
+    scaffold = None if own_scaffold else read_scaffold(science, settings)
     keep = (*settings.keep, *([scaffold.pattern] if scaffold is not None else []))
     constraint_of(science, keep, settings.forbid, None)
     return scaffold, keep

@@ -16,6 +16,7 @@ from sciencegen.api.sampling.drawing import no_diffusion
 from sciencegen.api.sampling.judge import split_rows
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings
 from sciencegen.data.threads import map_threaded
+from sciencegen.domains.capabilities import DrawTask
 from sciencegen.errors import ConfigError
 from sciencegen.items import Item, Refusal
 from sciencegen.latent.explorer import CPU_CHUNK
@@ -26,6 +27,9 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
     from sciencegen.batch import Batch
     from sciencegen.diffusion.steering import SteeredModel
+
+TASK_CHUNK = 8
+"""Draws of a task that are computed together: they are slow, and few are requested."""
 
 Merit = Callable[[Sequence[Item]], Sequence[float]]
 """Items to their rewards in nats, NaN if unknown."""
@@ -47,6 +51,8 @@ class Draws:
         Particles of each draw; more than 1 if the model is steered.
     merit : Merit, optional
         The reward for steering.
+    task : DrawTask, optional
+        Draws instead of the model.
     """
 
     model: LoadedModel
@@ -55,6 +61,7 @@ class Draws:
     few: bool = False
     particles: int = 1
     merit: Merit | None = None
+    task: DrawTask | None = None
 
     @property
     def wanted(self) -> int:
@@ -70,9 +77,10 @@ class Draws:
     def _parts(self) -> Iterator[tuple[int, slice]]:
         """(compute chunk, rows in it) for each batch."""
         together = self.settings.best_of * self.particles
-        if not self.few and together == 1:
+        if not self.few and together == 1 and self.task is None:
             return self.model.space.parts(self.wanted)
-        size = COMPUTE_CHUNK if together == 1 else max(1, CPU_CHUNK // together)
+        most = TASK_CHUNK if self.task is not None else COMPUTE_CHUNK if together == 1 else CPU_CHUNK
+        size = max(1, most // together)
         return (
             (chunk, slice(start, min(start + size, self.wanted - chunk * COMPUTE_CHUNK, COMPUTE_CHUNK)))
             for chunk in range(-(-self.wanted // COMPUTE_CHUNK))
@@ -91,6 +99,8 @@ class Draws:
             ],
             1,
         )
+        if self.task is not None:
+            return space.compute_batch(self.task.draw, noise.reshape(-1, space.size), asked)
         if self.merit is None:
             return space.generate_batch(noise.reshape(-1, space.size), asked)
         return steer(self.model, noise.reshape(-1, self.particles, space.size), asked, self.merit)

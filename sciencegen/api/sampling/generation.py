@@ -52,7 +52,7 @@ class Generation:
         """The decoded rows; a steered model gets the merit of intermediate estimates by the goals."""
         request, particles = self.request, particles_of(self.settings)
         if particles == 1:
-            return Draws(self.model, self.settings, request.conditions, few)
+            return Draws(self.model, self.settings, request.conditions, few, task=request.task)
         steerable(self.model)
         oracles = {name: request.oracle(name) for name in request.ranking.names}
 

@@ -12,9 +12,10 @@ from sciencegen.api.predictors.folder import shipped_for
 from sciencegen.api.sampling.checks import check_noise_free, check_patterns, check_unobserved
 from sciencegen.api.sampling.drawing import check_guidance
 from sciencegen.api.sampling.ranking import Ranking, read_ranking
+from sciencegen.api.sampling.tasks import resolve_task
 from sciencegen.api.science.naming import exempt_motifs
 from sciencegen.config import GenerateSettings
-from sciencegen.domains.capabilities import Scaffold
+from sciencegen.domains.capabilities import DrawTask, Scaffold
 from sciencegen.scoring.oracles import ArrayOracle, Oracle, with_annotations
 
 UNCHECKED = "the model is told '{}', but nothing here can check it"
@@ -26,7 +27,7 @@ class DrawRequest:
 
     conditions: of `where`; checked: those that can be measured. ranking: compares several draws of an item. book:
     finds oracles. names: properties to measure of every draw. scaffold: a part that every item contains; keep:
-    patterns, with that of the scaffold.
+    patterns, with that of the scaffold. task: draws by the model's recipe around or from something given.
     """
 
     model: LoadedModel
@@ -38,6 +39,7 @@ class DrawRequest:
     names: tuple[str, ...]
     scaffold: Scaffold | None
     keep: tuple[str, ...]
+    task: DrawTask | None = None
 
     @property
     def values(self) -> list[str]:
@@ -114,9 +116,10 @@ def resolve_draws(model: LoadedModel, settings: GenerateSettings) -> DrawRequest
     if settings.noise_free:
         check_noise_free(model.domain, model.representation)
         check_unobserved(model.domain, names)
-    scaffold, keep = check_patterns(model.domain, settings)
+    task = resolve_task(model, settings, conditions)
+    scaffold, keep = check_patterns(model.domain, settings, own_scaffold=task is not None)
     check_guidance(settings, conditions, known)
-    return DrawRequest(model, settings, conditions, checked, ranking, book, names, scaffold, keep)
+    return DrawRequest(model, settings, conditions, checked, ranking, book, names, scaffold, keep, task)
 
 
 def measures_of(model: LoadedModel) -> tuple[str, ...]:

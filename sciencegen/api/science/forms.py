@@ -43,6 +43,14 @@ def key_of(domain: str, item: Item) -> str:
     return (science if own else plain_of(domain)).items.key(item)
 
 
+def name_of_results(domain: str, form: str) -> str:
+    """The name under which results of a form are scored, compared and written: that of the form, if its items may lack
+    what plain items consist of (`Form.own_key`), else that of the plain domain."""
+    formed = in_form(plain_name(domain), form)
+    found = domain_of(formed).form
+    return formed if found is not None and found.own_key else plain_name(domain)
+
+
 def family_of(science: Domain) -> Family | None:
     """The family of a form whose items are aligned; None for other forms and domains."""
     return None if science.form is None else science.form.family

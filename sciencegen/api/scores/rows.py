@@ -150,7 +150,8 @@ class Scoring:
         predictors = tuple(sorted(asked.predictors.items()))
         task = ScoreTexts(asked.domain, elsewhere, predictors, asked.whole, asked.wild_type)
         workers = worker_count(asked.threads)
-        chunks = map_chunks_killable(task, texts(), processes=workers, chunk=ROWS_PER_TASK, timeout_s=asked.timeout_s)
+        size = 1 if domain_of(asked.domain).oracles.slow.intersection(elsewhere) else ROWS_PER_TASK
+        chunks = map_chunks_killable(task, texts(), processes=workers, chunk=size, timeout_s=asked.timeout_s)
         for _, members, results in chunks:
             rows = [waiting.popleft() for _ in members]
             yield self._chunk(rows, self._with_own([results] * len(rows) if isinstance(results, Failure) else results))

@@ -21,6 +21,7 @@ from sciencegen.api.predictors.folder import check_goes_by, split_targets
 from sciencegen.api.sampling.calibration import check_measured
 from sciencegen.api.sampling.checks import check_noise_free, check_patterns
 from sciencegen.api.sampling.drawing import check_drawing
+from sciencegen.api.sampling.tasks import check_task
 from sciencegen.api.science.forms import domain_of, in_form
 from sciencegen.api.score_variants import check_family, check_variants
 from sciencegen.api.search.space import start_items
@@ -54,14 +55,14 @@ def check_run(settings: RunSettings, config: str) -> None:
             check_name(name)
     with at("files"):
         check_braces(settings)
-    with at("structures"):
-        if settings.structures:
-            check_ending_of(settings.structures)
-            check_ending(settings.domain, "structures", f"candidates{settings.structures}")
     with at("prepare"):
         check_prepare(settings)
     with at("train"):
         model = planned_model(settings)
+    with at("structures"):
+        if settings.structures:
+            check_ending_of(settings.structures)
+            check_ending(model.results, "structures", f"candidates{settings.structures}")
     if settings.complete is not None:
         with at("complete"):
             check_complete(settings)
@@ -118,7 +119,7 @@ def check_prepare(settings: RunSettings) -> None:
     if chosen.fractions:
         check_fractions(chosen.fractions)
     reference_of_source(science, chosen, _files(chosen.source))
-    _check_columns_of(settings.domain, chosen.source, chosen.columns, chosen.column)
+    _check_columns_of(form, chosen.source, chosen.columns, chosen.column)
 
 
 def check_complete(settings: RunSettings) -> None:
@@ -158,7 +159,8 @@ def check_generate(settings: RunSettings, model: PlannedModel) -> None:
     _check_names(book, names, model)
     if chosen.noise_free and model.representation is not None:
         check_noise_free(model.science, model.representation)
-    check_patterns(model.science, chosen)
+    own = check_task(model.recipe.tasks, chosen, f"recipe '{model.recipe.name}'")
+    check_patterns(model.science, chosen, own)
     check_drawing(chosen)
     if chosen.complete is not None:
         check_completes(describe_model(settings.domain, chosen.complete).recipe, chosen.complete)
@@ -167,20 +169,20 @@ def check_generate(settings: RunSettings, model: PlannedModel) -> None:
 def check_optimize(settings: RunSettings, model: PlannedModel) -> None:
     """Raise an error for wrong goals, oracles, start items, training set or completing model of `optimize`."""
     chosen = settings.optimize
-    goals, _ = check_search(settings.domain, chosen, settings.predict)
+    goals, _ = check_search(model.results, chosen, settings.predict)
     folders = {**chosen.predictors, **dict.fromkeys(settings.predict, "")}
-    book = OracleBook(settings.domain, folders, chosen.oracles, model.own)
+    book = OracleBook(model.results, folders, chosen.oracles, model.own)
     names = (*(goal.name for goal in goals), *chosen.include, *chosen.predictors)
     _check_names(book, names, model, made=settings.predict)
     if (known := model.fitted) is not None:
         naming = known.naming
         start_items(model.science, chosen.start, naming and naming.reference, known.encode if naming else None)
-    elif domain_of(settings.domain).variants is None:  # else their names may refer to a reference known after training
-        start_items(domain_of(settings.domain), chosen.start)
+    elif domain_of(model.results).variants is None:  # else their names may refer to a reference known after training
+        start_items(domain_of(model.results), chosen.start)
     if chosen.complete is not None:
         check_completes(describe_model(settings.domain, chosen.complete).recipe, chosen.complete)
     if chosen.training is not None:
-        _check_texts(settings, chosen.training)
+        _check_texts(settings, model.results, chosen.training)
 
 
 def check_variants_of(settings: RunSettings, model: PlannedModel) -> None:
@@ -202,7 +204,7 @@ def check_propose(settings: RunSettings, model: PlannedModel) -> None:
     names = [goal.name for goal in request.goals]
     _check_names(OracleBook(settings.domain, folders, own=model.own), names, model, made=settings.predict)
     for source in chosen.also:
-        _check_texts(settings, source)
+        _check_texts(settings, settings.domain, source)
     for source in chosen.measured:
         check_source(settings.domain, source)
         _check_columns_of(settings.domain, source, [chosen.target], chosen.column)
@@ -218,7 +220,7 @@ def check_evaluate(settings: RunSettings, model: PlannedModel) -> None:
     sets: dict[SetKind, str | None] = {"held_out": check_against(chosen), "training": chosen.training}
     for kind, source in sets.items():
         if source is not None and not shipped_set(domain, source, kind):
-            _check_texts(settings, source)
+            _check_texts(settings, domain, source)
     if model.conditions is not None:
         check_calibration(model.science, chosen.calibrate, model.conditions)
     made = set(settings.predict) & set(chosen.calibrate)  # only these replace the folders in the section
@@ -241,11 +243,12 @@ def _check_names(book: OracleBook, names: Iterable[str], model: PlannedModel, ma
                 raise
 
 
-def _check_texts(settings: RunSettings, source: str) -> None:
-    """Raise an error for a source of items that can't be read, unless another step writes it."""
+def _check_texts(settings: RunSettings, domain: str, source: str) -> None:
+    """Raise an error for a source of items that can't be read, unless another step writes it. domain: of the items,
+    perhaps in a form."""
     path = Path(source)
     if not path.is_relative_to(settings.folder) and prepared_at(source) is None:
-        check_source(settings.domain, source)
+        check_source(domain, source)
 
 
 def _check_columns_of(domain: str, source: str, names: Iterable[str], item_column: str | None) -> None:

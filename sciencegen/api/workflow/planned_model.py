@@ -9,7 +9,7 @@ from typing import Any
 from sciencegen.api.models.data import check_conditions
 from sciencegen.api.models.folder import describe_model
 from sciencegen.api.models.plan import Plan, check_taken, class_made_by, make_plan
-from sciencegen.api.science.forms import domain_of, in_form
+from sciencegen.api.science.forms import domain_of, in_form, name_of_results
 from sciencegen.api.sources.datasets import find_card, is_folder_of, prepared_at
 from sciencegen.config import RunSettings, TrainSettings
 from sciencegen.data.tables import READ_TABLES, number_columns
@@ -27,6 +27,11 @@ class PlannedModel:
     representation: Representation | type[Representation] | None
     conditions: frozenset[str] | None
     knows: tuple[str, ...] | None
+
+    @property
+    def results(self) -> str:
+        """Name of the domain or form in which the model's items are scored and written."""
+        return name_of_results(self.science.name, self.recipe.form)
 
     @property
     def own(self) -> dict[str, Any]:
@@ -85,8 +90,8 @@ def planned_conditions(settings: RunSettings, section: TrainSettings, plan: Plan
 def data_names(settings: RunSettings, recipe: Recipe) -> frozenset[str] | None:
     """Names of all numeric columns that the prepared data may have, None if unknown."""
     source, chosen = settings.prepare.source, settings.prepare
-    columns = frozenset(chosen.columns) or source_columns(settings.domain, str(source))
-    properties = domain_of(in_form(settings.domain, chosen.form)).properties
+    form = in_form(settings.domain, chosen.form)
+    columns, properties = frozenset(chosen.columns) or source_columns(form, str(source)), domain_of(form).properties
     computed = properties if chosen.properties is None else chosen.properties
     return (
         None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sciencegen.api.writing.sinks import TableSink
+from sciencegen.api.writing.stored_items import StoredItems
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Sidecar
 from sciencegen.errors import ConfigError
-from sciencegen.items import Cell, Item, Origin, Refusal
+from sciencegen.items import Cell, Origin, Refusal
 
 ENDINGS = (".csv.gz", ".csv", ".parquet", ".pq")
 
@@ -32,9 +33,19 @@ class SidecarFile:
         self.path = Path(f"{stem}{sidecar.ending}")
         ours = Path(self.output).exists() or not self.path.exists()  # else it is a file of the user
         self._allowed = ours or overwrite
-        self._items: list[Item] = []
+        self._items = StoredItems(science.items.parse)
         self._names: list[str] = []
         self._values: dict[str, list[Cell]] = {}
+
+    def claim(self, inputs: Iterable[Path]) -> None:
+        """Raise an error, before anything is computed, if the file can't be written or is one of the inputs."""
+        if any(self.path.exists() and one.exists() and one.samefile(self.path) for one in inputs):
+            raise ConfigError(
+                f"Expected another file to read than {self.path}, where the items of {self.output} go. "
+                "Pass another `output`."
+            )
+        if self.output != "-":
+            self._check_allowed()
 
     def cells(self, columns: Mapping[str, Sequence[Cell]]) -> list[str]:
         """The cells of the table's column `item`; texts that are no item are unchanged."""
@@ -46,16 +57,19 @@ class SidecarFile:
             return text
         if known := self.sidecar.cell(item):
             return known
-        return text if self.output == "-" else self._keep(item, row, columns)
+        return text if self.output == "-" else self._keep(text, row, columns)
 
-    def _keep(self, item: Item, row: int, columns: Mapping[str, Sequence[Cell]]) -> str:
+    def _check_allowed(self) -> None:
         if not self._allowed:
             raise ConfigError(
                 f"Expected no file at {self.path}, where the items of {self.output} go, but it exists. "
                 "Pass `force` to overwrite it, or another `output`."
             )
+
+    def _keep(self, text: str, row: int, columns: Mapping[str, Sequence[Cell]]) -> str:
+        self._check_allowed()
         number = len(self._items)
-        self._items.append(item)
+        self._items.append(text)
         self._names.append(str(columns["id"][row]) if "id" in columns else str(number + 1))
         for name, cells in columns.items():
             if name not in ("item", "id"):

@@ -81,6 +81,26 @@ class LineSink:
         return []
 
 
+class ColumnAsItems:
+    """Hands rows to another output with the texts of a column as its items. The column itself is left out."""
+
+    def __init__(self, sink: Sink, column: str) -> None:
+        self._sink, self._column = sink, column
+
+    def open(self) -> None:
+        """Open the other output."""
+        self._sink.open()
+
+    def write(self, columns: Mapping[str, Sequence[Cell]]) -> None:
+        """Write rows."""
+        others = {name: cells for name, cells in columns.items() if name != self._column}
+        self._sink.write({**others, "item": columns[self._column]})
+
+    def close(self, kept: bool) -> list[Refused]:
+        """Close the other output."""
+        return self._sink.close(kept)
+
+
 class StructureSink:
     """Writes the domain's own format when it is closed; until then all items are in memory."""
 

@@ -20,7 +20,7 @@ from sciencegen.api.science.forms import domain_of, plain_text
 from sciencegen.api.science.naming import NameSuffixes, columns_of
 from sciencegen.api.writing.formats import LINES, check_ending
 from sciencegen.api.writing.sidecar import SidecarFile, SidecarSink
-from sciencegen.api.writing.sinks import LineSink, Sink, StructureSink, TableSink, write_structures
+from sciencegen.api.writing.sinks import ColumnAsItems, LineSink, Sink, StructureSink, TableSink, write_structures
 from sciencegen.data.writers import (
     WRITTEN_TABLES,
     Refused,
@@ -93,6 +93,10 @@ class OutputWriter:
         self._rejects: RejectsWriter | None = None
         self._stack = ExitStack()
         self._wanted = True
+
+    def with_items_of(self, column: str) -> OutputWriter:
+        """The same output, whose items are the texts of a column."""
+        return OutputWriter(self.output, ColumnAsItems(self._sink, column))
 
     def __enter__(self) -> OutputWriter:
         self._sink.open()
@@ -209,7 +213,8 @@ def write_candidates(
             sidecar = SidecarFile(domain, domain.sidecar, output, overwrite, origin)
             table = {**table, "item": sidecar.cells(table)}
             sidecar.write()
-        table = {**table, "item": [_cell(domain.name, text) for text in table["item"]]}
+        else:
+            table = {**table, "item": [_cell(domain.name, text) for text in table["item"]]}
         write_table(output, table)
         for beside in csv_beside(output):
             write_table(beside, table)

@@ -51,7 +51,8 @@ class Form:
     family : Family, optional
     own_key : bool
         Whether items are the same if their keys in the form are equal, and not if their plain items are. Set it if an
-        item may lack what its plain item consists of (proteins: a backbone without a sequence).
+        item may lack what its plain item consists of (proteins: a backbone without a sequence). Searches then score
+        items of the form, and tables of results contain them.
     """
 
     plain: Callable[[Item], Item]

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from sciencegen.items import Item, Refusal
+from sciencegen.report.content import StructureStyle
 
 Placement = Mapping[str, tuple[Sequence[int], np.ndarray]]
 """Field of a representation -> (positions of `given(item)`, their values)."""
@@ -54,6 +55,8 @@ class Structures:
     read_scaffold : (path) -> Scaffold, optional
     points : (items) -> list of Points or Refusal, optional
         Accepts items of the form and also plain items of the domain, for which coordinates are generated.
+    style : "sticks" or "cartoon"
+        How the viewer draws the records.
     readouts : mapping
         Property -> name in `networks.equivariant.properties.READOUTS`, if there is one.
     """
@@ -61,4 +64,5 @@ class Structures:
     records: Callable[[Path], tuple[str, Iterator[str]]] | None = None
     read_scaffold: Callable[[Path], Scaffold] | None = None
     points: Callable[[Sequence[Item]], Sequence[Points | Refusal]] | None = None
+    style: StructureStyle = "sticks"
     readouts: Mapping[str, str] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from sciencegen.domains.molecules.geometry import why_unusable, with_implicit_hy
 from sciencegen.domains.molecules.molfiles import read_molfile
 from sciencegen.domains.molecules.structure_files import parse_structure, read_structures
 from sciencegen.domains.molecules.structures import METHOD
+from sciencegen.domains.superposition import superposed
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 
@@ -67,16 +68,6 @@ class Scaffold:
                 return fitted
             least = min(least, rmsd)
         return Refusal(f"the scaffold's atoms are {least:.2f} Å from their places, or the rest is mirrored")
-
-
-def superposed(
-    points: Float[np.ndarray, "point 3"], some: Float[np.ndarray, "atom 3"], places: Float[np.ndarray, "atom 3"]
-) -> Float[np.ndarray, "point 3"]:
-    """Move all points by the rigid motion that best aligns `some` with `places`, without reflection. Kabsch 1978."""
-    centre, target = some.mean(0), places.mean(0)
-    left, _, right = np.linalg.svd((some - centre).T @ (places - target))
-    handed = np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
-    return (points - centre) @ left @ handed @ right + target
 
 
 def read_scaffold(path: Path) -> Scaffold:

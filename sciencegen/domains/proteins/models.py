@@ -14,6 +14,7 @@ from sciencegen.domains.proteins import alignment_representation
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.backbones import diffusion as backbone_models
 from sciencegen.domains.proteins.backbones import representation as backbone_representation
+from sciencegen.domains.proteins.backbones.tasks import TASKS
 from sciencegen.domains.proteins.items import ALPHABET, GAP, encode_rows
 from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT
 from sciencegen.domains.proteins.variant_scores import family_oracles, variant_scorer
@@ -104,5 +105,6 @@ RECIPES = {
         form="structures",
         check=backbone_models.check,
         training=backbone_models.TRAINING,
+        tasks=TASKS,
     ),
 }

@@ -7,12 +7,14 @@ mean-reverting walk (Ingraham et al. 2023, Chroma, supplementary section on glob
 
 of steps with the length between two alpha carbons and of the spread of a globule, R(N) = 2.2 N^0.38 angstrom (Skolnick
 et al. 1997). A diffusion of w with white noise is one of c with this covariance, and a rotation of c is one of w.
+
+Where several chains make an assembly, each chain starts anew as the first one, with the spread of the whole.
 """
 
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 STEP = 3.8
@@ -31,20 +33,44 @@ def _walk(count: Int[Tensor, " batch"]) -> tuple[Float[Tensor, "batch 1 1"], Flo
     return spread[:, None, None], keep[:, None, None], STEP / 3**0.5
 
 
+def _starts(chain: Int[Tensor, "batch residue"]) -> Bool[Tensor, "batch residue 1"]:
+    """Which residues are the first of a chain."""
+    changes = chain[:, 1:] != chain[:, :-1]
+    return torch.cat([torch.ones_like(changes[:, :1]), changes], 1)[..., None]
+
+
 def whiten(
-    positions: Float[Tensor, "batch residue 3"], count: Int[Tensor, " batch"]
+    positions: Float[Tensor, "batch residue 3"],
+    count: Int[Tensor, " batch"],
+    chain: Int[Tensor, "batch residue"] | None = None,
 ) -> Float[Tensor, "batch residue 3"]:
-    """The numbers w of positions c in ångström."""
+    """The numbers w of positions c in ångström. chain: number of each residue's chain; None: there is one chain."""
     spread, keep, step = (part if isinstance(part, float) else part.to(positions) for part in _walk(count))
     following = (positions[:, 1:] - keep * positions[:, :-1]) / step
-    return torch.cat([positions[:, :1] / spread, following], 1)
+    numbers = torch.cat([positions[:, :1] / spread, following], 1)
+    return numbers if chain is None else torch.where(_starts(chain), positions / spread, numbers)
 
 
-def colour(numbers: Float[Tensor, "batch residue 3"], count: Int[Tensor, " batch"]) -> Float[Tensor, "batch residue 3"]:
+def colour(
+    numbers: Float[Tensor, "batch residue 3"],
+    count: Int[Tensor, " batch"],
+    chain: Int[Tensor, "batch residue"] | None = None,
+) -> Float[Tensor, "batch residue 3"]:
     """The positions c of numbers w, the inverse of `whiten`: c_i = s b^(i-1) w_1 + sum_k a b^(i-k) w_k."""
     spread, keep, step = (part if isinstance(part, float) else part.to(numbers) for part in _walk(count))
     scaled = torch.cat([numbers[:, :1] * spread, numbers[:, 1:] * step], 1)
     index = torch.arange(numbers.shape[1], device=numbers.device)
     lag = (index[:, None] - index).clamp(min=0)
     decay = (keep ** lag.to(numbers)).tril()
+    if chain is not None:
+        scaled = torch.where(_starts(chain), numbers * spread, scaled)
+        decay = decay * (chain[:, :, None] == chain[:, None, :])
     return decay @ scaled
+
+
+def walk_matrix(count: Int[Tensor, " batch"], residues: int) -> Float[Tensor, "batch residue residue"]:
+    """The matrix of `colour`: positions of one chain are its product with the numbers."""
+    spread, keep, step = _walk(count)
+    index = torch.arange(residues, device=count.device)
+    decay = (keep ** (index[:, None] - index).clamp(min=0)).tril()
+    return torch.cat([decay[:, :, :1] * spread, decay[:, :, 1:] * step], 2)

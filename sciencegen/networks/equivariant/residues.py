@@ -25,15 +25,23 @@ from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.equivariant.chain import colour, whiten
 from sciencegen.networks.equivariant.denoiser import NOISE_FREQUENCIES, noise_features
+from sciencegen.networks.equivariant.residue_frames import (
+    LARGEST_SEPARATION,
+    LOCAL_FEATURES,
+    Frames,
+    frames,
+    local_features,
+    place_along_chain,
+)
 from sciencegen.networks.mlp import MLP
 
 TRACE, ATOMS = "trace", "atoms"
 """Fields: alpha carbons in whitened coordinates [batch residue 3]; N and C relative to CA [batch residue 6]."""
+CHAIN = "chain"
+"""Optional given field [batch residue]: the number of each residue's chain, ascending. Without it there is one chain.
+Residues of different chains have the largest separation."""
 BOND = 0.86
 """Ångström: standard deviation of a coordinate of N or C relative to CA."""
-LARGEST_SEPARATION = 32
-LENGTH_UNIT = 10.0
-"""Ångström: the unit in which the network sees coordinates."""
 
 
 @dataclass(frozen=True)
@@ -52,24 +60,6 @@ class ResidueNetworkSettings:
     def __post_init__(self) -> None:
         if self.width % self.heads:
             raise ConfigError(f"Expected a width that {self.heads} heads divide, got {self.width}.")
-
-
-class Frames(NamedTuple):
-    """Positions of the alpha carbons in ångström, rotations from each residue's frame (columns are its axes), and the
-    positions of N and C relative to CA."""
-
-    positions: Float[Tensor, "batch residue 3"]
-    rotations: Float[Tensor, "batch residue 3 3"]
-    atoms: Float[Tensor, "batch residue 2 3"]
-
-
-def frames(positions: Float[Tensor, "batch residue 3"], atoms: Float[Tensor, "batch residue 2 3"]) -> Frames:
-    """Right-handed frames by orthogonalization: the first axis to C, the second toward N."""
-    nitrogen, carbon = atoms.unbind(2)
-    first = functional.normalize(carbon, dim=-1, eps=1e-6)
-    second = functional.normalize(nitrogen - (nitrogen * first).sum(-1, keepdim=True) * first, dim=-1, eps=1e-6)
-    rotations = torch.stack([first, second, torch.linalg.cross(first, second)], -1)
-    return Frames(positions, rotations, atoms)
 
 
 class ResidueDenoiser(nn.Module):
@@ -97,25 +87,26 @@ class ResidueDenoiser(nn.Module):
         condition: Float[Tensor, "batch property"] | None = None,
         mask: Bool[Tensor, "batch residue"] | None = None,
     ) -> dict[str, Tensor]:
-        trace, atoms = z[TRACE], z[ATOMS]
+        trace, atoms, chain = z[TRACE], z[ATOMS], z.get(CHAIN)
         if mask is None:
             mask = torch.ones(trace.shape[:2], dtype=torch.bool, device=trace.device)
         count, real = mask.sum(1), mask[..., None].to(trace)
         alpha, sigma = (torch.sigmoid(sign * log_snr).sqrt().to(trace)[:, None, None] for sign in (1, -1))
         context = self._context(log_snr, condition, count, trace)
         v_trace, v_atoms = torch.zeros_like(trace), torch.zeros_like(atoms)
-        geometry = self._geometry(trace, atoms, count, real)
-        hidden = self.inward(local_features(geometry, real))
+        index = place_along_chain(trace, chain)
+        geometry = self._geometry(colour(trace, count, chain), atoms, count, real)
+        hidden = self.inward(local_features(geometry, real, index))
         for number, stage in enumerate(self.stages):
             if number:  # the geometry of the estimate so far, x^ = alpha z - sigma v
-                geometry = self._geometry(alpha * trace - sigma * v_trace, alpha * atoms - sigma * v_atoms, count, real)
-            hidden, moved, turned = stage(hidden, geometry, context, mask)
-            v_trace = v_trace + (moved.whitened + whiten(moved.pulled, count)) * real
+                positions = colour(alpha * trace - sigma * v_trace, count, chain)
+                geometry = self._geometry(positions, alpha * atoms - sigma * v_atoms, count, real)
+            hidden, moved, turned = stage(hidden, geometry, index, context, mask)
+            v_trace = v_trace + (moved.whitened + whiten(moved.pulled, count, chain)) * real
             v_atoms = v_atoms + turned.flatten(2) * real
         return {TRACE: v_trace, ATOMS: v_atoms}
 
-    def _geometry(self, trace: Tensor, atoms: Tensor, count: Tensor, real: Tensor) -> Frames:
-        positions = colour(trace, count)
+    def _geometry(self, positions: Tensor, atoms: Tensor, count: Tensor, real: Tensor) -> Frames:
         centre = (positions * real).sum(1, keepdim=True) / count[:, None, None].to(positions)
         return frames((positions - centre) * real, BOND * atoms.unflatten(2, (2, 3)))
 
@@ -155,12 +146,12 @@ class Stage(nn.Module):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(
-        self, hidden: Tensor, geometry: Frames, context: Tensor, mask: Bool[Tensor, "batch residue"]
+        self, hidden: Tensor, geometry: Frames, index: Tensor, context: Tensor, mask: Bool[Tensor, "batch residue"]
     ) -> tuple[Tensor, Moved, Float[Tensor, "batch residue 2 3"]]:
         real = mask[..., None].to(hidden)
-        pairs = self._pairs(geometry, context)
+        pairs = self._pairs(geometry, index, context)
         biases = self.biases(pairs).movedim(-1, 1).masked_fill(~mask[:, None, None], -1e4)
-        hidden = hidden + self.local(local_features(geometry, real))
+        hidden = hidden + self.local(local_features(geometry, real, index))
         for layer, bias in zip(self.layers, biases.chunk(len(self.layers), 1), strict=True):
             hidden = layer(hidden, pairs, bias, context)
         local = self.vectors(hidden).unflatten(-1, (3, 3)).to(geometry.rotations)
@@ -171,7 +162,7 @@ class Stage(nn.Module):
         pulled = pull @ geometry.positions - pull.sum(2, keepdim=True) * geometry.positions
         return hidden, Moved(turned[:, :, 0], pulled), turned[:, :, 1:]
 
-    def _pairs(self, geometry: Frames, context: Tensor) -> Float[Tensor, "batch residue residue pair"]:
+    def _pairs(self, geometry: Frames, index: Tensor, context: Tensor) -> Float[Tensor, "batch residue residue pair"]:
         """What each residue sees of each other one, from its own frame."""
         s, (positions, rotations, _) = self.settings, geometry
         differences = positions[:, None] - positions[:, :, None]  # from i to j
@@ -181,8 +172,8 @@ class Stage(nn.Module):
         turned = torch.einsum("bixy,bjxz->bijyz", rotations, rotations).flatten(3)
         centres = torch.linspace(0, s.reach, s.radial, device=positions.device, dtype=positions.dtype)
         radial = torch.exp(-((distances - centres) / (s.reach / s.radial)).square())
-        index = torch.arange(positions.shape[1], device=positions.device)
-        apart = (index[None] - index[:, None]).clamp(-LARGEST_SEPARATION, LARGEST_SEPARATION) + LARGEST_SEPARATION
+        apart = index[:, None] - index[:, :, None]
+        apart = apart.clamp(-LARGEST_SEPARATION, LARGEST_SEPARATION) + LARGEST_SEPARATION
         seen = self.pair(torch.cat([radial, towards, back, turned], -1).to(context.dtype))
         inner = functional.silu(seen + self.separation(apart) + self.pair_context(context)[:, None, None])
         return functional.silu(self.pair_hidden(inner))
@@ -215,21 +206,3 @@ class ResidueLayer(nn.Module):
         hidden = hidden + (1 + gate) * self.out(torch.cat([attended, summed], -1))
         normal = functional.layer_norm(hidden, hidden.shape[-1:]) * (1 + scale2) + shift2
         return hidden + (1 + gate2) * self.hidden_out(functional.silu(self.hidden(normal)))
-
-
-NEAR = (-2, -1, 1, 2)
-LOCAL_FEATURES = 6 + 3 * len(NEAR) + 2
-
-
-def local_features(geometry: Frames, real: Float[Tensor, "batch residue 1"]) -> Float[Tensor, "batch residue feature"]:
-    """N and C, and the alpha carbons of the next residues along the chain, in each residue's frame; and which of the
-    chain's ends is at the residue."""
-    positions, rotations, atoms = geometry
-    seen = [torch.einsum("brxy,brvx->brvy", rotations, atoms).flatten(2)]
-    padded = functional.pad(real, (0, 0, 2, 2))
-    for offset in NEAR:
-        there = padded[:, 2 + offset : padded.shape[1] - 2 + offset]
-        shifted = torch.roll(positions, -offset, 1)
-        seen.append(torch.einsum("brxy,brx->bry", rotations, (shifted - positions) / LENGTH_UNIT) * there)
-    ends = [1 - padded[:, 2 + side : padded.shape[1] - 2 + side] for side in (-1, 1)]
-    return torch.cat([*seen, *ends], -1)

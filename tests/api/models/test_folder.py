@@ -17,6 +17,7 @@ from sciencegen.api.models.folder import (
     find_recipe,
     pretrained_root,
     referred_to,
+    results_of_model,
     shipped_names,
 )
 from sciencegen.domains import load_domain
@@ -62,3 +63,10 @@ def test_an_old_name_of_shipped_weights_is_accepted(old, tmp_path):
     assert find_model("molecules", old).name == RENAMED[old]
     assert old not in shipped_names()
     assert referred_to(old, tmp_path) == old
+
+
+@pytest.mark.parametrize("model", [None, "nowhere", "molecules"])
+def test_results_without_a_usable_model_are_plain(model, tmp_path):
+    assert results_of_model("proteins", model) == "proteins"
+    (tmp_path / "config.yaml").write_text("domain: proteins\nrecipe: unknown\nformat_version: 1\n")
+    assert results_of_model("proteins", tmp_path) == "proteins"

@@ -1,13 +1,15 @@
 """Pictures of a run: training data and draws on one scale, and latent traversals."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from sciencegen.api.reports import pictures as report_pictures
-from sciencegen.api.reports.pictures import gallery, pictures_of, traversals
+from sciencegen.api.reports.pictures import charts, gallery, pictures_of, traversals
 from sciencegen.data.spacing import evenly_spaced
+from sciencegen.domains.capabilities import Compared
 from sciencegen.domains.galaxies import DOMAIN as GALAXIES
 from sciencegen.domains.galaxies.image_representation import fit
 from sciencegen.domains.galaxies.models import RECIPES, stamp_vae
@@ -69,6 +71,15 @@ def test_training_data_stands_beside_draws_and_what_the_instrument_sees_of_them(
 )
 def test_there_is_none_without_both_or_where_the_domain_has_none(loaded, missing):
     assert gallery(run_of(loaded, **missing)) is None
+
+
+def test_charts_are_made_of_training_items_draws_and_candidates(loaded):
+    pictures = replace(GALAXIES.pictures, charts=lambda compared: [compared])
+    found = charts(run_of(loaded, domain=replace(GALAXIES, pictures=pictures), items=["one", "two"]))[0]
+    assert [len(group) for group in (found.training, found.draws, found.candidates)] == [24, 6, 2]
+    without = charts(run_of(loaded, domain=replace(GALAXIES, pictures=pictures), items=[], training=None, samples={}))
+    assert without == [Compared([], [], [])]
+    assert charts(run_of(loaded, items=[])) == [], "galaxies have no charts"
 
 
 def test_what_is_no_item_has_no_picture():

@@ -6,6 +6,7 @@ from sciencegen.api.benchmark import resolve_benchmark
 from sciencegen.api.score import resolve_score, score
 from sciencegen.api.scores.rows import Scoring, ScoringTask
 from sciencegen.config import BenchmarkSettings, ScoreSettings
+from sciencegen.data.workers import Failure
 from sciencegen.errors import ConfigError
 from sciencegen.items import Row
 
@@ -38,3 +39,19 @@ def test_names_come_along_where_the_first_row_has_none():
     rows = [Row(1, CLOUD), Row(2, CLOUD, id="b")]
     (chunk,) = Scoring(ScoringTask("pointclouds", ("height",), threads=1), rows)
     assert chunk.values["id"] == ["", "b"]
+
+
+@pytest.mark.parametrize(("name", "sizes"), [("length", [3]), ("perplexity", [1, 1, 1])])
+def test_slow_scores_have_the_limit_of_time_for_each_item(monkeypatch, name, sizes):
+    """The limit is that of a chunk."""
+    found = []
+
+    def chunks(task, texts, *, processes, chunk, timeout_s):
+        members = list(texts)
+        for start in range(0, len(members), chunk):
+            found.append(len(members[start : start + chunk]))
+            yield start, members[start : start + chunk], Failure("not run")
+
+    monkeypatch.setattr("sciencegen.api.scores.rows.map_chunks_killable", chunks)
+    list(Scoring(ScoringTask("proteins/structures", (name,), threads=1), [Row(1, "a"), Row(2, "b"), Row(3, "c")]))
+    assert found == sizes

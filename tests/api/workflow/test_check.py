@@ -114,6 +114,8 @@ TYPOS = {
         ("train.conditions", ["fitnes", "mutations"], "train: .*Did you mean 'fitness'"),
         ("train.finish", {"steps": 8}, "train: Expected no `finish`"),
         ("generate.where", ["fitnes >= 0.5"], "generate: .*'fitnes'"),
+        ("generate.symmetry", "C3", "generate: Expected a model that takes `symmetry`"),
+        ("generate.contigs", "A1-9", "generate: Expected `scaffold` with `contigs`"),
         ("predict.fitness.target", "fitnes", "predict.fitness: .*Did you mean 'fitness'"),
         ("predict.fitness.split", "position", "predict.fitness: .*Did you mean 'positions'"),
         ("variants", {"variants": "all-single"}, "variants: Expected all-singles or a file"),

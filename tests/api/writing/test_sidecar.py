@@ -51,6 +51,19 @@ def test_nobodys_file_is_overwritten(tmp_path, monkeypatch):
     assert (tmp_path / "out.fits").read_text() == "mine"
 
 
+def test_a_file_is_claimed_before_anything_is_computed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "out.fits"
+    SidecarFile(DOMAIN, DOMAIN.sidecar, "out.csv").claim([place])
+    place.write_text("mine")
+    with pytest.raises(ConfigError, match="Pass `force` to overwrite it"):
+        SidecarFile(DOMAIN, DOMAIN.sidecar, "out.csv").claim([])
+    SidecarFile(DOMAIN, DOMAIN.sidecar, "out.csv", overwrite=True).claim([tmp_path / "other.fits"])
+    with pytest.raises(ConfigError, match=r"Expected another file to read than out\.fits"):
+        SidecarFile(DOMAIN, DOMAIN.sidecar, "out.csv", overwrite=True).claim([place])
+    SidecarFile(DOMAIN, DOMAIN.sidecar, "-").claim([place])
+
+
 def test_with_leave_the_file_beside_a_lost_table_is_written_anew(tmp_path):
     table = tmp_path / "samples.parquet"
     for items in (MADE, MADE[:2]):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.domains.proteins.backbones.random_weights import no_weights, random_weights  # noqa: F401
 from tests.domains.proteins.examples import GB1, random_protein
 
 SHARED = Path(os.environ.get("SCIENCEGEN_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data"))

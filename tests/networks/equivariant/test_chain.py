@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sciencegen.networks.equivariant.chain import STEP, colour, globule_radius, whiten
+from sciencegen.networks.equivariant.chain import STEP, colour, globule_radius, walk_matrix, whiten
 
 
 def test_colour_inverts_whiten_for_chains_of_several_lengths():
@@ -35,3 +35,19 @@ def test_a_rotated_chain_has_rotated_numbers():
     rotation = torch.linalg.qr(torch.randn(3, 3, generator=generator, dtype=torch.float64))[0]
     positions, count = torch.randn(2, 9, 3, generator=generator, dtype=torch.float64), torch.tensor([9, 9])
     assert torch.allclose(whiten(positions @ rotation, count), whiten(positions, count) @ rotation, atol=1e-12)
+
+
+def test_the_matrix_of_the_walk_is_that_of_colour():
+    numbers = torch.randn(2, 12, 3, generator=torch.Generator().manual_seed(0))
+    count = torch.tensor([12, 12])
+    assert torch.allclose(walk_matrix(count, 12) @ numbers, colour(numbers, count), atol=1e-5)
+
+
+def test_each_chain_of_an_assembly_is_a_walk_by_itself_with_the_spread_of_the_whole():
+    numbers = torch.randn(1, 30, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    count, chain = torch.tensor([30]), torch.tensor([[0] * 10 + [1] * 20])
+    places = colour(numbers, count, chain)
+    assert torch.allclose(whiten(places, count, chain), numbers, atol=1e-10)
+    assert torch.allclose(places[:, :10], colour(numbers[:, :10], count), atol=1e-10)
+    assert torch.allclose(places[:, 10:], colour(numbers[:, 10:], count), atol=1e-10)
+    assert not torch.allclose(places[:, 10:], colour(numbers, count)[:, 10:], atol=1)

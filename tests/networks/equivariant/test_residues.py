@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sciencegen.networks.equivariant.residues import ATOMS, TRACE, ResidueDenoiser, ResidueNetworkSettings, frames
+from sciencegen.networks.equivariant.residues import ATOMS, CHAIN, TRACE, ResidueDenoiser, ResidueNetworkSettings
 
 SMALL = ResidueNetworkSettings(width=16, pair_width=8, layers=1, heads=2, radial=4, context=8)
 LOG_SNR = torch.tensor([0.3, -2.0], dtype=torch.float64)
@@ -74,14 +74,24 @@ def test_padding_changes_nothing(network, noisy):
     assert far(network(alone, LOG_SNR[1:]), together) < 1e-10
 
 
-def test_frames_are_right_handed_rotations():
-    atoms = torch.randn(2, 5, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    rotations = frames(torch.zeros(2, 5, 3, dtype=torch.float64), atoms).rotations
-    assert torch.allclose(rotations.transpose(-1, -2) @ rotations, torch.eye(3, dtype=torch.float64), atol=1e-10)
-    assert torch.allclose(torch.linalg.det(rotations), torch.ones(2, 5, dtype=torch.float64))
-
-
 def test_the_condition_reaches_the_estimate(network, noisy):
     z, mask = noisy
     one, other = (network(z, LOG_SNR, torch.full((2, 1), value).double(), mask) for value in (0.0, 1.0))
     assert far(one, other) > 1e-4
+
+
+def test_one_chain_needs_no_number(network, noisy):
+    z, mask = noisy
+    numbered = network({**z, CHAIN: torch.zeros(2, 13, dtype=torch.long)}, LOG_SNR, None, mask)
+    assert far(numbered, network(z, LOG_SNR, None, mask)) < 1e-10
+
+
+def test_chains_of_an_assembly_rotate_together_and_see_each_other(network, noisy):
+    z, mask = noisy
+    chain = torch.tensor([[0] * 5 + [1] * 8]).expand(2, -1)
+    found = network({**z, CHAIN: chain}, LOG_SNR, None, mask)
+    rotation = random_rotation()
+    assert far(network({**turned(z, rotation), CHAIN: chain}, LOG_SNR, None, mask), turned(found, rotation)) < 1e-10
+    assert far(found, network(z, LOG_SNR, None, mask)) > 1e-3
+    other = {name: torch.cat([value[:, :5], 0.5 * value[:, 5:]], 1) for name, value in z.items()}
+    assert far(found, network({**other, CHAIN: chain}, LOG_SNR, None, mask)) > 1e-3

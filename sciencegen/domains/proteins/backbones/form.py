@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,13 +13,16 @@ from sciencegen.domains.base import Regression
 from sciencegen.domains.capabilities import Form, Structures
 from sciencegen.domains.oracles import property_oracles
 from sciencegen.domains.proteins import DOMAIN as PROTEINS
+from sciencegen.domains.proteins.backbones.charts import PICTURES
 from sciencegen.domains.proteins.backbones.evaluation import REFERENCE_SETS, evaluate
 from sciencegen.domains.proteins.backbones.files import ITEMS, SIDECAR, read
 from sciencegen.domains.proteins.backbones.items import Backbone, parse_text
+from sciencegen.domains.proteins.backbones.perplexity import PERPLEXITIES, with_weights_checked
 from sciencegen.domains.proteins.backbones.properties import PROPERTIES, measure
-from sciencegen.domains.proteins.backbones.render import PICTURES, render
+from sciencegen.domains.proteins.backbones.render import render
+from sciencegen.domains.proteins.backbones.sequences import SEQUENCES
 from sciencegen.domains.proteins.backbones.similarity import SIMILARITY
-from sciencegen.domains.proteins.backbones.writing import pdb_lines
+from sciencegen.domains.proteins.backbones.viewer import viewer_record
 from sciencegen.domains.proteins.oracles import NOT_GOALS, ORACLES
 from sciencegen.domains.proteins.residue_atoms import UNKNOWN
 from sciencegen.domains.proteins.structure_sequences import STRUCTURE_FORMATS
@@ -53,7 +56,7 @@ def features(items: Sequence[Backbone]) -> Float[np.ndarray, "item feature"]:
 def records(path: Path) -> tuple[str, Iterator[str]]:
     """The name of the format, and each item of a file as a PDB record; "" for one that can't be read."""
     items = (parse_text(row.text) for row in read(path))
-    return "pdb", ("" if isinstance(item, Refusal) else "".join(pdb_lines([item], [item.name])) for item in items)
+    return "pdb", ("" if isinstance(item, Refusal) else viewer_record(item) for item in items)
 
 
 def holds_backbones(path: Path) -> bool:
@@ -62,6 +65,7 @@ def holds_backbones(path: Path) -> bool:
 
 
 OF_SEQUENCES = {name: SequenceOracle(ORACLES.find(name)) for name in PROTEINS.properties if name not in PROPERTIES}
+OTHERS: Mapping[str, Oracle] = {**OF_SEQUENCES, **PERPLEXITIES}
 
 DOMAIN = replace(
     PROTEINS,
@@ -70,7 +74,9 @@ DOMAIN = replace(
     properties=PROPERTIES,
     measure=measure,
     similarity=SIMILARITY,
-    oracles=property_oracles(ITEMS, PROPERTIES, measure, SIMILARITY, OF_SEQUENCES, "backbone", NOT_GOALS),
+    oracles=with_weights_checked(
+        property_oracles(ITEMS, PROPERTIES, measure, SIMILARITY, OTHERS, "backbone", NOT_GOALS)
+    ),
     regression=Regression(features=features),
     evaluate=evaluate,
     render=render,
@@ -78,7 +84,8 @@ DOMAIN = replace(
     variants=None,
     design=None,
     sidecar=SIDECAR,
-    structures=Structures(records=records),
+    structures=Structures(records=records, style="cartoon"),
+    sequences=SEQUENCES,
     pictures=PICTURES,
     reference_sets=REFERENCE_SETS,
     form=Form(plain=sequence_of, adapt_oracle=SequenceOracle, holds=holds_backbones, own_key=True),

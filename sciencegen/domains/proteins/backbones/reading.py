@@ -23,6 +23,8 @@ ITEM_MARK = "REMARK 999 ITEM "
 """Start of a line of a PDB file that names a model which is an item of its own."""
 CIF_MARK = "ITEM "
 """Start of the same in the category `_sciencegen_item` of an mmCIF file."""
+SYMMETRY = "symmetry"
+"""Such a line contains `symmetry=C3` for an assembly, whose first chain is the item."""
 HEADER_LINES = 100_000
 SHOWN = 5
 
@@ -71,11 +73,12 @@ def item_marks(path: Path) -> list[str]:
 
 
 def _design(chains: dict[str, Selected], mark: str) -> Piece:
-    """The item of a model, which has one chain; breaks between residues with successive numbers stay."""
+    """The item of a model, its first chain; breaks between residues with successive numbers stay."""
     name, *words = mark.split()
+    symmetry = next((value for key, _, value in (word.partition("=") for word in words) if key == SYMMETRY), "")
     numbers = {key: float(value) for key, _, value in (word.partition("=") for word in words) if _is_number(value)}
     chain, selected = next(iter(chains.items()), ("A", Selected()))
-    return Piece(_item(selected.residues, name, chain), name, numbers)
+    return Piece(_item(selected.residues, name, chain, symmetry), name, numbers)
 
 
 def _is_number(text: str) -> bool:
@@ -125,7 +128,7 @@ def cut_chain(residues: Sequence[Residue]) -> list[list[Residue]]:
     return [piece for piece in pieces if piece]
 
 
-def _item(residues: Sequence[Residue], name: str, chain: str) -> Backbone | Refusal:
+def _item(residues: Sequence[Residue], name: str, chain: str, symmetry: str = "") -> Backbone | Refusal:
     """The item of these residues; missing oxygens are placed. D-amino acids are refused."""
     if not residues:
         return Refusal("no amino acids")
@@ -140,7 +143,7 @@ def _item(residues: Sequence[Residue], name: str, chain: str) -> Backbone | Refu
     if without.any():
         places[without, 3] = place_oxygens(n, ca, c)[without]
     sequence = "".join(residue.letter for residue in residues)
-    return backbone(places, sequence, tuple(residue.label for residue in residues), name, chain)
+    return backbone(places, sequence, tuple(residue.label for residue in residues), name, chain, symmetry)
 
 
 def _atoms(residue: Residue, names: Sequence[str]) -> np.ndarray:

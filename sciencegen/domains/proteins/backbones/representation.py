@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from scipy.spatial.distance import cdist
 
 from sciencegen.batch import Batch
 from sciencegen.domains import standardization
-from sciencegen.domains.proteins.backbones.bond_geometry import ca_clashes
+from sciencegen.domains.proteins.backbones.bond_geometry import CLASH_DISTANCE, ca_clashes
 from sciencegen.domains.proteins.backbones.geometry import bonded, place_oxygens
 from sciencegen.domains.proteins.backbones.items import Backbone, backbone, parse_text
+from sciencegen.domains.proteins.backbones.relaxation import relaxed
+from sciencegen.domains.proteins.items import ALPHABET
+from sciencegen.domains.proteins.residue_atoms import UNKNOWN
 from sciencegen.domains.standardization import Standardization, StandardizedRepresentation
 from sciencegen.errors import DataError
 from sciencegen.items import Json, Refusal
@@ -69,27 +73,16 @@ class BackboneRepresentation(StandardizedRepresentation):
     def batch(self, encoded: Sequence[np.ndarray], values: np.ndarray | None = None) -> Batch:
         """Fields `trace` [batch residue 3] (whitened) and `atoms` [batch residue 6], centred, zero where the mask
         [batch residue] is False. The condition is standardized."""
-        longest = max((len(one) for one in encoded), default=1)
-        places = np.zeros((len(encoded), longest, 3, 3), np.float32)
-        mask = torch.from_numpy(np.arange(longest) < np.array([len(one) for one in encoded])[:, None])
-        for row, one in enumerate(encoded):
-            places[row, : len(one)] = one - one[:, 1].mean(0)
-        atoms, real = torch.from_numpy(places), mask[..., None].to(torch.float32)
-        trace = whiten(atoms[:, :, 1], mask.sum(1)) * real
-        others = ((atoms[:, :, [0, 2]] - atoms[:, :, 1:2]) / BOND).flatten(2) * real
+        centred = padded_places([one - one[:, 1].mean(0) for one in encoded])
         condition = (
             None if values is None or not self.properties else torch.from_numpy(self.standardization.rows(values))
         )
-        return Batch({TRACE: trace, ATOMS: others}, mask, condition)
+        return centred.with_condition(condition)
 
     def decode(self, batch: Batch) -> list[Backbone | Refusal]:
-        """Chains of unknown sequence, numbered from 1; oxygens are placed."""
-        assert batch.mask is not None  # chains differ in length
-        mask = batch.mask.cpu()
-        trace = colour(batch[TRACE].detach().cpu().double(), mask.sum(1))
-        others = trace[:, :, None] + BOND * batch[ATOMS].detach().cpu().double().unflatten(2, (2, 3))
-        places = torch.stack([others[:, :, 0], trace, others[:, :, 1]], 2).numpy()
-        return [_built(row[real]) for row, real in zip(places, mask.numpy(), strict=True)]
+        """Chains numbered from 1. Without the fields of `Given` their sequences are unknown, bonds are relaxed, and
+        oxygens are placed. Residues with given oxygens stay where they are."""
+        return [_built(places, given) for places, given in zip(places_of(batch), given_parts(batch), strict=True)]
 
     def well_formed(self, batch: Batch, items: Sequence[Backbone | Refusal]) -> np.ndarray:
         """[item] whether each chain is unbroken, and its alpha carbons don't clash."""
@@ -172,10 +165,63 @@ def why_broken(item: Backbone) -> Refusal | None:
 
 
 def clashes(item: Backbone) -> bool:
-    """Whether two alpha carbons that aren't neighbours are too close."""
-    return ca_clashes(item.coordinates) > 0
+    """Whether two alpha carbons that aren't neighbours are too close, in the chain or between chains of an assembly."""
+    if ca_clashes(item.coordinates) > 0:
+        return True
+    chain, *others = item.copies[:, :, 1]
+    return any(bool((cdist(chain, other) < CLASH_DISTANCE).any()) for other in others)
 
 
-def _built(places: Float[np.ndarray, "residue 3 3"]) -> Backbone | Refusal:
+def padded_places(chains: Sequence[Float[np.ndarray, "_ 3 3"]], size: int | None = None) -> Batch:
+    """Positions of N, CA and C in ångström as the fields `trace` and `atoms`, padded to `size` residues, by default the
+    longest chain's."""
+    longest = max((len(one) for one in chains), default=1) if size is None else size
+    places = np.zeros((len(chains), longest, 3, 3), np.float32)
+    mask = torch.from_numpy(np.arange(longest) < np.array([len(one) for one in chains])[:, None])
+    for row, one in enumerate(chains):
+        places[row, : len(one)] = one
+    atoms, real = torch.from_numpy(places), mask[..., None].to(torch.float32)
+    trace = whiten(atoms[:, :, 1], mask.sum(1)) * real
+    others = ((atoms[:, :, [0, 2]] - atoms[:, :, 1:2]) / BOND).flatten(2) * real
+    return Batch({TRACE: trace, ATOMS: others}, mask)
+
+
+def places_of(batch: Batch) -> list[Float[np.ndarray, "_ 3 3"]]:
+    """Positions of N, CA and C of each chain in ångström: the inverse of `padded_places`."""
+    assert batch.mask is not None  # chains differ in length
+    mask = batch.mask.cpu()
+    trace = colour(batch[TRACE].detach().cpu().double(), mask.sum(1))
+    others = trace[:, :, None] + BOND * batch[ATOMS].detach().cpu().double().unflatten(2, (2, 3))
+    places = torch.stack([others[:, :, 0], trace, others[:, :, 1]], 2).numpy()
+    return [row[real] for row, real in zip(places, mask.numpy(), strict=True)]
+
+
+LETTERS_IN_ORDER = ALPHABET + UNKNOWN
+LETTER, OXYGEN, COPIES = "letter", "oxygen", "copies"
+
+
+class Given(NamedTuple):
+    """What a batch holds of an item beside the fields that a model draws: optional fields of this name."""
+
+    letter: Int[np.ndarray, " residue"] | None = None
+    """Index in `LETTERS_IN_ORDER`."""
+    oxygen: Float[np.ndarray, "residue 3"] | None = None
+    """O relative to CA in ångström; NaN where it is to be placed."""
+    copies: Int[np.ndarray, ""] | None = None
+    """Number of chains of a cyclic assembly."""
+
+
+def given_parts(batch: Batch) -> Iterator[Given]:
+    """The given parts of each item, padded as the batch is."""
+    found = {name: batch[name].cpu().numpy() for name in Given._fields if name in batch.fields}
+    return (Given(**{name: values[row] for name, values in found.items()}) for row in range(len(batch)))
+
+
+def _built(places: Float[np.ndarray, "residue 3 3"], given: Given) -> Backbone | Refusal:
+    known = np.full((len(places), 3), np.nan) if given.oxygen is None else given.oxygen[: len(places)]
+    places = relaxed(places, ~np.isnan(known).any(-1))
     n, ca, c = places.swapaxes(0, 1)
-    return backbone(np.concatenate([places, place_oxygens(n, ca, c)[:, None]], 1))
+    oxygens = np.where(np.isnan(known), place_oxygens(n, ca, c), ca + known)
+    letters = "" if given.letter is None else "".join(LETTERS_IN_ORDER[one] for one in given.letter[: len(places)])
+    symmetry = "" if given.copies is None else f"C{int(given.copies)}"
+    return backbone(np.concatenate([places, oxygens[:, None]], 1), letters, symmetry=symmetry)

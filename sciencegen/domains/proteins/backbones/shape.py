@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
+from jaxtyping import Float
 from scipy.spatial import cKDTree
 
 from sciencegen.domains.proteins.backbones.geometry import Coordinates
@@ -12,6 +15,8 @@ CONTACT_DISTANCE = 8.0
 LEAST_SEPARATION = 3
 """Minimum number of residues from one of a contact to the other."""
 
+Size = TypeVar("Size", float, Float[np.ndarray, "..."])
+
 
 def radius_of_gyration(coordinates: Coordinates) -> float:
     """Root mean square distance of the CA from their centre, ångström."""
@@ -19,7 +24,7 @@ def radius_of_gyration(coordinates: Coordinates) -> float:
     return float(np.sqrt(np.square(ca - ca.mean(0)).sum(-1).mean()))
 
 
-def expected_radius(residues: int) -> float:
+def expected_radius(residues: Size) -> Size:
     """Radius of gyration of a globular protein, 2.2 N^0.38, ångström (Skolnick et al. 1997, J. Mol. Biol. 265, 217)."""
     return 2.2 * residues**0.38
 

@@ -57,6 +57,11 @@ def pairwise_tm(backbones: Sequence[Coordinates]) -> Float[np.ndarray, "backbone
     return scores
 
 
+def trace_tm(first: Trace, second: Trace) -> float:
+    """TM-score of two traces, the mean of those normalized by either length."""
+    return float(np.mean(_aligner()(np.ascontiguousarray(first), np.ascontiguousarray(second))))
+
+
 def nearest_chains(
     backbones: Sequence[Coordinates], references: Sequence[Coordinates], shortlist: int = SHORTLIST
 ) -> Nearest:
@@ -84,7 +89,7 @@ def gapless_tm(trace: Trace, others: Sequence[Trace]) -> Float[np.ndarray, " oth
         own, theirs = piece[:, ::THINNING], pieces[:, ::THINNING]
         weights: np.ndarray = np.ones(theirs.shape[:2], np.float32)
         for widening in (2, 1):
-            squared = _superposed(own, theirs, weights)
+            squared = superposed(own, theirs, weights)
             weights = 1 / (1 + squared / (widening * scale) ** 2)
         np.maximum.at(best, rows, weights.mean(1) * pieces.shape[1] / len(trace))
     return best
@@ -108,7 +113,7 @@ def _starts(size: int, length: int) -> Int[np.ndarray, " start"]:
     return np.unique(np.append(np.arange(0, size - length, STRIDE), size - length))
 
 
-def _superposed(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> Float[np.ndarray, "pair residue"]:
+def superposed(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> Float[np.ndarray, "pair residue"]:
     """Squared distances after the rotation with the least weighted sum of them (Kabsch 1976)."""
     shares = (weights / weights.sum(1, keepdims=True))[..., None]
     a, b = first - (shares * first).sum(1, keepdims=True), second - (shares * second).sum(1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Backbones as PDB and mmCIF. Each item is a model of one file, and a line in the header names it.
+"""Backbones as PDB and mmCIF. Each item is a model of one file, with all its chains, and a line in the header names it.
 
 A file of one item has no MODEL records. Programs for viewing show models one after another (PyMOL: as states).
 """
@@ -6,6 +6,7 @@ A file of one item has no MODEL records. Programs for viewing show models one af
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -13,13 +14,16 @@ import numpy as np
 
 from sciencegen.data.writers import is_missing, number_text, write_text
 from sciencegen.domains.base import ItemTable
+from sciencegen.domains.proteins.backbones.assemblies import chain_names
 from sciencegen.domains.proteins.backbones.items import Backbone
-from sciencegen.domains.proteins.backbones.reading import CIF_MARK, ITEM_MARK
+from sciencegen.domains.proteins.backbones.reading import CIF_MARK, ITEM_MARK, SYMMETRY
 from sciencegen.domains.proteins.residue_atoms import BACKBONE, UNKNOWN
 from sciencegen.errors import ConfigError
 from sciencegen.items import Cell, Origin
 
 PDB, CIF = (".pdb", ".ent"), (".cif", ".mmcif")
+NOT_IN_HEADER = "sequence"
+"""A column that the residues hold."""
 NUMBER_COLUMNS = 9999
 """Greatest residue number that fits into a PDB file."""
 ATOM_SITE = (
@@ -37,7 +41,7 @@ def write(
     kind = suffixes[-1] if suffixes else ""
     if kind not in (*PDB, *CIF):
         raise ConfigError(f"Expected a file ending in {', '.join((*PDB, *CIF))}, got '{path}'. Choose one of them.")
-    marks = [_mark(name, values, row) for row, name in enumerate(names)]
+    marks = [_mark(name, values, row, item.symmetry) for row, (name, item) in enumerate(zip(names, items, strict=True))]
     title = _title(origin)
     write_text(Path(path), pdb_lines(items, marks, title) if kind in PDB else cif_lines(items, marks, title))
 
@@ -49,9 +53,11 @@ def _title(origin: Origin | None) -> str:
     return f"sciencegen {origin.verb}{by}" + ("" if origin.seed is None else f", seed {origin.seed}")
 
 
-def _mark(name: str, values: ItemTable, row: int) -> str:
-    """The name of an item and its numbers, as words of one line."""
-    present = {column: cells[row] for column, cells in values.items() if not is_missing(cells[row])}
+def _mark(name: str, values: ItemTable, row: int, symmetry: str) -> str:
+    """The name of an item, its symmetry and its numbers, as words of one line."""
+    told = ((column, cells[row]) for column, cells in values.items() if column != NOT_IN_HEADER)
+    present = {column: cell for column, cell in told if not is_missing(cell)}
+    present |= {SYMMETRY: symmetry} if symmetry else {}
     return " ".join([_word(name) or "item", *(f"{_word(column)}={_word(cell)}" for column, cell in present.items())])
 
 
@@ -66,14 +72,20 @@ def pdb_lines(items: Sequence[Backbone], marks: Sequence[str], title: str = "") 
     yield f"TITLE     {title}\n" if title else ""
     yield from (f"{ITEM_MARK}{mark}\n" for mark in marks)
     for number, item in enumerate(items, 1):
-        body = "".join(_pdb_atoms(item))
+        body = "".join(line for one in chains_of(item) for line in _pdb_atoms(one))
         yield body if len(items) == 1 else f"MODEL     {number:>4}\n{body}ENDMDL\n"
     yield "END\n"
 
 
+def chains_of(item: Backbone) -> list[Backbone]:
+    """Each chain of an assembly as an item of its own; the item itself if it has no symmetry."""
+    names = chain_names(item.chain, len(item.copies))
+    return [replace(item, coordinates=one, chain=name) for one, name in zip(item.copies, names, strict=True)]
+
+
 def _pdb_atoms(item: Backbone) -> Iterator[str]:
     chain, serial = item.chain[:1], 0
-    for label, letter, places in zip(_pdb_numbers(item), item.sequence, item.coordinates.astype(float), strict=True):
+    for label, letter, places in zip(pdb_numbers(item), item.sequence, item.coordinates.astype(float), strict=True):
         number, insertion = split_label(label)
         for atom, (x, y, z) in zip(BACKBONE, places.tolist(), strict=True):
             serial += 1
@@ -81,12 +93,12 @@ def _pdb_atoms(item: Backbone) -> Iterator[str]:
                 f"ATOM  {serial:>5}  {atom:<3} {name_of(letter)} {chain}{number:>4}{insertion:1}   "
                 f"{x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00           {atom[0]}\n"
             )
-    last = _pdb_numbers(item)[-1]
+    last = pdb_numbers(item)[-1]
     number, insertion = split_label(last)
     yield f"TER   {serial + 1:>5}      {name_of(item.sequence[-1])} {chain}{number:>4}{insertion:1}\n"
 
 
-def _pdb_numbers(item: Backbone) -> Sequence[str]:
+def pdb_numbers(item: Backbone) -> Sequence[str]:
     """The item's numbers, or 1 to N where these don't fit into the columns."""
     fit = all(-999 <= split_label(label)[0] <= NUMBER_COLUMNS for label in item.numbers)
     return item.numbers if fit else [str(number) for number in range(1, len(item) + 1)]
@@ -101,8 +113,9 @@ def cif_lines(items: Sequence[Backbone], marks: Sequence[str], title: str = "") 
     yield "#\nloop_\n" + "".join(f"_atom_site.{name}\n" for name in ATOM_SITE) if items else ""
     serial = 0
     for model, item in enumerate(items, 1):
-        yield "".join(_cif_atoms(item, model, serial))
-        serial += len(BACKBONE) * len(item)
+        for one in chains_of(item):
+            yield "".join(_cif_atoms(one, model, serial))
+            serial += len(BACKBONE) * len(one)
     yield "#\n"
 
 

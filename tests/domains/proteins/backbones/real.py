@@ -1,10 +1,13 @@
 """Real chains for tests: some of the hold-out's files, and of the table of backbones."""
 
 from functools import cache
+from itertools import islice
 
 import numpy as np
 import pytest
 
+from sciencegen.data.cards import load_card
+from sciencegen.domains.proteins.backbones.files import parse, read
 from sciencegen.domains.proteins.backbones.reading import read_backbones
 from tests.domains.proteins.backbones.examples import DATA
 
@@ -18,6 +21,14 @@ def holdout(count):
         assert len(pieces) == 1, path
         found.append(pieces[0].item)
     return found
+
+
+@cache
+def committed(count):
+    """The first chains of the dataset's committed sample."""
+    card = load_card("proteins/backbones")
+    rows = (row for rows in card.sample_rows(read).values() for row in rows)
+    return [parse(row.text) for row in islice(rows, count)]
 
 
 @cache

@@ -24,6 +24,18 @@ def test_the_properties_of_a_helix():
         measure([], ["helixx"])
 
 
+def test_breaks_and_clashes_are_counted():
+    whole = built([HELIX] * 30)
+    places = whole.coordinates.astype(float)
+    broken = places.copy()
+    broken[20:] += np.array([0.0, 0.0, 30.0])
+    clashing = places.copy()
+    clashing[25] += places[2, 1] - places[25, 1] + 1.0
+    found = measure([whole, backbone(broken), backbone(clashing)], ["breaks", "clashes"])
+    assert found[:2].tolist() == [[0, 0], [1, 0]]
+    assert found[2, 1] >= 1
+
+
 @needs_structures
 def test_natural_chains_are_as_compact_as_globules():
     values = measure(holdout(4), ["rg_ratio", "helix"])

@@ -9,6 +9,7 @@ import torch
 from sciencegen.domains.proteins.backbones import representation as representations
 from sciencegen.domains.proteins.backbones.items import Backbone, backbone, text
 from sciencegen.domains.proteins.backbones.properties import measure
+from sciencegen.domains.proteins.backbones.relaxation import relaxed
 from sciencegen.errors import DataError, UnknownNameError
 from tests.domains.proteins.backbones.examples import built, chains, needs_structures, random_chain
 from tests.domains.proteins.backbones.real import holdout
@@ -27,11 +28,14 @@ def test_decoded_chains_have_the_shape_of_the_encoded_ones():
     assert batch["trace"].shape == (8, 34, 3)
     assert not batch["atoms"][~batch.mask].any()
     assert not batch["trace"][~batch.mask].any()
-    for item, back in zip(items, representation.decode(batch), strict=True):
+    atoms = [item.coordinates[:, :3] for item in items]
+    unrelaxed = [relaxed(one) is one for one in atoms]  # random chains may clash
+    assert sum(unrelaxed) >= 3
+    for item, back, same in zip(items, representation.decode(batch), unrelaxed, strict=True):
         centred = item.coordinates - item.trace.mean(0)
-        assert np.allclose(back.coordinates - back.trace.mean(0), centred, atol=3e-3)
+        assert np.allclose(back.coordinates - back.trace.mean(0), centred, atol=3e-3) == same
         assert back.sequence == "X" * len(item)
-    assert representation.well_formed(batch, representation.decode(batch)).mean() > 0.4, "random chains may clash"
+    assert representation.well_formed(batch, representation.decode(batch)).all()
 
 
 @needs_structures
@@ -84,7 +88,7 @@ def test_clashing_and_broken_draws_are_malformed():
     hairpin = built([(-120.0, 130.0)] * 15 + [(90.0, 0.0), (90.0, 0.0)] + [(-120.0, 130.0)] * 15)
     representation = fitted([hairpin, random_chain(0, 40)])
     batch = representation.batch(representation.encode([hairpin]))
-    squeezed = type(batch)({name: 0.3 * value for name, value in batch.fields.items()}, batch.mask)
+    squeezed = type(batch)({name: 0 * value for name, value in batch.fields.items()}, batch.mask)
     assert not representation.well_formed(squeezed, representation.decode(squeezed)).any()
     lost = type(batch)({name: value * torch.nan for name, value in batch.fields.items()}, batch.mask)
     assert "no coordinates" in representation.decode(lost)[0].reason

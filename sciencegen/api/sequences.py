@@ -1,0 +1,179 @@
+"""Sequences: draw sequences for items with coordinates, and compare structures that a program predicts from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal, Unpack
+
+from sciencegen.api.models.folder import open_model
+from sciencegen.api.science.forms import domain_of, in_form
+from sciencegen.api.score_variants import family_model
+from sciencegen.api.scores.drawn_sequences import Drawing, sequences_of
+from sciencegen.api.scores.predicted_structures import Folding
+from sciencegen.api.scores.sequences import SequenceScoring, SequenceTask
+from sciencegen.api.sources.tables import given_rows
+from sciencegen.api.writing.provenance import origin_of_given, plain_path
+from sciencegen.api.writing.results import Scored, scored
+from sciencegen.api.writing.sequences import claim_sequences, open_sequences
+from sciencegen.api.writing.writer import OutputOptions, OutputWriter
+from sciencegen.config import ProgramSettings, SequencesSettings, build_settings
+from sciencegen.domains.capabilities import SequenceDraws
+from sciencegen.errors import ConfigError
+from sciencegen.items import Origin, Row
+from sciencegen.options import SequencesOptions, takes
+from sciencegen.plugins import check_allowed
+from sciencegen.scoring.commands import split_command
+from sciencegen.scoring.oracles import Oracle
+
+Log = Callable[[str], None]
+PROGRAMS: tuple[Literal["design"], Literal["fold"]] = ("design", "fold")
+
+
+@dataclass(frozen=True)
+class SequencesRequest:
+    """A checked request. domain: the form of the items. source: a file or rows; column: of items in a table."""
+
+    domain: str
+    task: SequenceTask
+    source: Path | Sequence[Row]
+    origin: Origin
+    column: str | None = None
+
+    def scoring(self) -> SequenceScoring:
+        """The sequences, chunk by chunk."""
+        return SequenceScoring(self.task, self._rows())
+
+    def open(self, scoring: SequenceScoring, output: str, overwrite: bool = False) -> OutputWriter:
+        """The writer of these sequences."""
+        claim_sequences(self.domain, output, overwrite, [self.source] if isinstance(self.source, Path) else [])
+        options = OutputOptions(origin=self.origin, overwrite=overwrite)
+        return open_sequences(self.domain, output, scoring.columns, options)
+
+    def _rows(self) -> Iterator[Row]:
+        if isinstance(self.source, Path):
+            return domain_of(self.domain).items.read(self.source, self.column)
+        return iter(self.source)
+
+
+@takes(SequencesSettings)
+def sequences(
+    domain: str, items: str | Path | Sequence[str], n: int = 8, **options: Unpack[SequencesOptions]
+) -> Scored:
+    """Draw sequences for items with coordinates, such as backbones of proteins.
+
+    Parameters
+    ----------
+    domain : str
+        A domain with a form whose items get sequences: "proteins", whose backbones get those of ProteinMPNN [1]_.
+    items : str, sequence of str, or Path
+        One item as text, several, or the path of a file or folder of them (a `pathlib.Path`; a str is an item).
+    n : int
+        Number of sequences of each item.
+    temperature : float
+        Of the draws; the score is always that of temperature 1.
+    keep_positions : str
+        Numbers of residues whose letters stay, such as "10-20,35".
+    oracles : mapping
+        Programs by name: "design" draws the sequences, "fold" predicts structures from them. Each is a mapping with
+        the key "command", such as {"command": "./fold.sh {input} {output}"}, and may have limits.
+    alignment, model : str, optional
+        A family's alignment, on which a model is trained into `runs/`, or such a model: its scores are added.
+    column : str, optional
+        The column of items in a table.
+    timeout_s : float
+        Seconds that the draws of one item may take.
+    seed, device, threads, batch_size
+        `config.Resources`; results don't depend on the last three, except for rounding on other devices.
+
+    Returns
+    -------
+    Scored
+        A row for each sequence: its name, that of the item, the item with the sequence, the sequence, its rank among
+        those of the item, its score (proteins: `perplexity`), the family's scores, and with "fold" how well the
+        predicted structure agrees (proteins: `sc_rmsd` in ångström, `sc_tm`, `plddt`).
+
+    Raises
+    ------
+    ConfigError
+        If the network's weights aren't installed and no program draws.
+
+    References
+    ----------
+    .. [1] Dauparas et al., "Robust deep learning-based protein sequence design using ProteinMPNN", Science 378, 2022.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> sg.sequences("molecules", ["CCO"])
+    Traceback (most recent call last):
+    ...
+    sciencegen.errors.ConfigError: Expected a domain whose items get sequences (proteins), molecules has none.
+    """
+    request = resolve_sequences(domain, items, build_settings(SequencesSettings, {**options, "n": n}))
+    scoring = request.scoring()
+    return scored(scoring, partial(request.open, scoring))
+
+
+def resolve_sequences(
+    domain: str,
+    items: str | Path | Sequence[str],
+    settings: SequencesSettings,
+    log: Log = lambda text: None,
+    called: str = "",
+) -> SequencesRequest:
+    """Check the settings, then load the family's model; one of an alignment is trained first. called: the name of the
+    source in the origin."""
+    form = form_with_sequences(domain)
+    draws = SequenceDraws(settings.n, settings.temperature, settings.keep_positions, settings.seed)
+    design, fold = (_checked(name, settings.oracles.get(name)) for name in PROGRAMS)
+    sequences_of(domain_of(form)).check(draws, design is not None)
+    drawing = Drawing(form, draws, design, settings.threads, settings.timeout_s)
+    task = SequenceTask(drawing, _folding(form, fold), _family_oracles(domain, settings, log))
+    source: Path | Sequence[Row] = items if isinstance(items, Path) else given_rows(items)
+    named = called or (plain_path(str(items)) if isinstance(items, Path) else "given items")
+    origin = origin_of_given("sequences", [f"for {named}", f"temperature {settings.temperature:g}"], seed=settings.seed)
+    return SequencesRequest(form, task, source, origin, settings.column)
+
+
+def form_with_sequences(domain: str) -> str:
+    """The name of the domain's form whose items get sequences; an error if there is none."""
+    named = [in_form(domain, form) for form in ("", *domain_of(domain).forms)]
+    found = next((name for name in named if domain_of(name).sequences is not None), None)
+    if found is None:
+        raise ConfigError(f"Expected a domain whose items get sequences (proteins), {domain} has none.")
+    return found
+
+
+def _checked(name: str, program: ProgramSettings | None) -> ProgramSettings | None:
+    """The program, with an error for a wrong command."""
+    if program is not None:
+        check_allowed(f"the program '{program.command}' of oracle '{name}'")
+        split_command(program.command)
+    return program
+
+
+def _folding(form: str, program: ProgramSettings | None) -> Folding | None:
+    predictions = sequences_of(domain_of(form)).predictions
+    if program is None:
+        return None
+    if predictions is None:
+        raise ConfigError(f"Expected no oracle 'fold', structures of {form} can't be compared.")
+    return Folding(form.partition("/")[0], predictions, program)
+
+
+def _family_oracles(domain: str, settings: SequencesSettings, log: Log) -> Mapping[str, Oracle]:
+    """The usual scores of the family's model; {} without one."""
+    if settings.alignment is not None and settings.model is not None:
+        raise ConfigError("Expected `alignment` or `model`, got both.")
+    folder = settings.model
+    if settings.alignment is not None:
+        folder = str(family_model(domain, settings.alignment, settings, log))
+    if folder is None:
+        return {}
+    found = open_model(domain, folder, settings)
+    if found.recipe.family is None or not found.usual_oracles:
+        raise ConfigError(f"Expected a model of a family, which scores sequences, {folder} has no such scores.")
+    return found.usual_oracles

@@ -1,0 +1,119 @@
+"""`sciencegen sequences`: sequences for items with coordinates."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sciencegen.cli import options
+from sciencegen.cli.console import progress, say, summarize
+from sciencegen.cli.output import input_path, reasons
+from sciencegen.cli.score import Destination
+from sciencegen.errors import DataError
+from sciencegen.files import claim_output
+
+if TYPE_CHECKING:
+    from sciencegen.config import SequencesSettings
+
+
+def sequences(
+    domain: options.Domain,
+    source: Annotated[str, typer.Argument(help="The file or folder of backbones; - is stdin.", show_default=False)],
+    n: Annotated[int | None, typer.Option("-n", help="Number of sequences of each backbone. [default: 8]")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Temperature of the draws. [default: 0.1]")] = None,
+    keep_positions: Annotated[
+        str | None,
+        typer.Option(help="Numbers of residues whose letters in the file stay, such as 10-20,35."),
+    ] = None,
+    command: Annotated[
+        str | None,
+        typer.Option(
+            help='A program that draws the sequences: "./design.sh {input} {output}" reads a PDB file, writes FASTA. '
+            "{n}, {temperature}, {seed} and {keep} are replaced too."
+        ),
+    ] = None,
+    fold: Annotated[
+        str | None,
+        typer.Option(
+            help='A program that predicts structures: "./fold.sh {input} {output}" reads FASTA, writes a PDB or mmCIF '
+            "file or a folder of them, with pLDDT as B-factors."
+        ),
+    ] = None,
+    alignment: options.Alignment = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="A family's model, by its folder, whose scores are added; instead of --alignment."),
+    ] = None,
+    column: options.Column = None,
+    format: options.Format = None,
+    seed: options.Seed = None,
+    device: Annotated[
+        str | None, typer.Option(help="Of the family's model: auto, cpu, cuda or mps. [default: auto]")
+    ] = None,
+    threads: options.Threads = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds that the draws of one backbone may take. [default: 600]")
+    ] = None,
+    settings: options.SettingsText = None,
+    output: options.Output = "-",
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Draw sequences for backbones (proteins), with perplexities, and compare predicted structures with them.
+
+    A table has a row for each sequence, and the backbones with their sequences in a file beside it. FASTA holds the
+    sequences, PDB or mmCIF the backbones with them. Rows that can't be used are listed in `<output>.rejects.csv`.
+    """
+    from sciencegen.config import SequencesSettings
+
+    flags: dict[str, Any] = dict(n=n, temperature=temperature, keep_positions=keep_positions, timeout_s=timeout)
+    flags |= dict(alignment=alignment, model=model, column=column, seed=seed, device=device, threads=threads)
+    record = options.settings_from(SequencesSettings, settings, **flags)
+    place = Destination(output, force, as_json)
+    _draw(domain, source, format, place, _with_programs(record, command, fold))
+
+
+def _draw(domain: str, source: str, format: str | None, place: Destination, record: SequencesSettings) -> None:
+    """Draw the sequences and write them; the output is checked before a family's model is trained."""
+    claim_output(place.output, place.force, inputs=[source])
+
+    from sciencegen.api.science.forms import reads_folders
+    from sciencegen.api.sequences import form_with_sequences, resolve_sequences
+    from sciencegen.api.writing.results import write_chunks
+    from sciencegen.api.writing.sequences import claim_sequences
+    from sciencegen.api.writing.writer import input_ending
+
+    form, called = form_with_sequences(domain), "standard input" if source == "-" else ""
+    claim_sequences(form, place.output, place.force, [Path(source)])
+    ending = partial(input_ending, form, format, column=record.column)
+    with input_path(source, ending, reads_folders(form)) as path:
+        request = resolve_sequences(domain, path, record, say, called)
+        scoring = request.scoring()
+        writer = request.open(scoring, place.output, place.force)
+        with progress("sequences") as advance:
+            write_chunks(writer, scoring, advance)
+    for note in scoring.notes:
+        say(f"note: {note}")
+    summary = scoring.summary()
+    if not summary["sequences"]:
+        raise DataError(f"No row of {source} got a sequence; {reasons(place.output, scoring.first_refused)}.")
+    summarize(summary, place.output, place.as_json)
+    if summary.get("folded") == 0:
+        why = f", the first: {scoring.first_failure}; {reasons(place.output)}"
+        raise DataError(f"No sequence has a predicted structure{why}.")
+
+
+def _with_programs(record: SequencesSettings, design: str | None, fold: str | None) -> SequencesSettings:
+    """The settings with the programs that flags name; their limits in the settings stay."""
+    from sciencegen.config import build_settings
+
+    known: dict[str, dict[str, Any]] = {
+        name: one.model_dump(exclude_unset=True) for name, one in record.oracles.items()
+    }
+    for name, command in (("design", design), ("fold", fold)):
+        if command is not None:
+            known[name] = {**known.get(name, {}), "command": command}
+    return build_settings(type(record), {**record.model_dump(exclude_unset=True), "oracles": known})

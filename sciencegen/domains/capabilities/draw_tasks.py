@@ -1,0 +1,54 @@
+"""The optional part `DrawTasks` of a recipe: draws that contain, vary or repeat something given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    from torch import Tensor
+
+    from sciencegen.batch import Batch
+
+
+@dataclass(frozen=True)
+class TaskSettings:
+    """The settings of `generate` that a task may need.
+
+    scaffold: file with a part that every draw contains; contigs: which of its residues, and how much is free around
+    them. vary: file or text of items to vary, at `noise_level`. symmetry: of copies, such as C3. sampler: the name that
+    the user chose. bounds: property -> (least, greatest) value that `where` accepts.
+    """
+
+    scaffold: str | None = None
+    contigs: str | None = None
+    vary: str | None = None
+    noise_level: float | None = None
+    symmetry: str | None = None
+    sampler: str | None = None
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+class DrawTask(Protocol):
+    """A task with checked settings."""
+
+    def draw(self, noise: Tensor, condition: Tensor | None = None) -> Batch:
+        """As `LatentModel.generate`: noise [draw latent] and standardized conditions to a Batch. A row's draw doesn't
+        depend on the others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawTasks:
+    """The tasks of a recipe's models.
+
+    Parameters
+    ----------
+    settings : frozenset of str
+        Names of the settings that they take.
+    resolve : (model, representation, settings) -> DrawTask
+        Raises an error for settings that contradict the model or each other.
+    """
+
+    settings: frozenset[str]
+    resolve: Callable[[Any, Any, TaskSettings], DrawTask]

@@ -1,0 +1,120 @@
+"""Bonds of drawn backbones, repaired: the nearest coordinates whose distances lie within the limits of proteins.
+
+    minimize over x   sum_p max(0, low_p - d_p(x))^2 + max(0, d_p(x) - high_p)^2
+
+d_p are distances of bonded atoms, of atoms two bonds apart, of neighbours' CA, and of CA that could clash. A chain with
+a sum of at most `TOLERANCE` stays as it is, as 99% of native chains do. L-BFGS begins at the given coordinates.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.optimize import minimize
+from scipy.spatial import cKDTree
+
+from sciencegen.domains.proteins.backbones.bond_geometry import CLASH_DISTANCE
+from sciencegen.domains.proteins.backbones.geometry import dihedrals
+
+Atoms = Float[np.ndarray, "residue 3 3"]
+"""Positions of N, CA and C, in ångström."""
+
+INSIDE = (((0, 1), (1.39, 1.53)), ((1, 2), (1.45, 1.60)), ((0, 2), (2.30, 2.62)))
+"""Pairs of atoms of one residue (0: N, 1: CA, 2: C), and limits of their distances in ångström."""
+ACROSS = (((2, 0), (1.25, 1.42)), ((1, 0), (2.30, 2.56)), ((2, 1), (2.30, 2.56)))
+"""The same for an atom of a residue and one of the next. Limits hold 99.9% of native distances."""
+TRANS, CIS = (3.65, 3.95), (2.75, 3.15)
+"""Limits of the distance of neighbours' CA in ångström. A bond is cis if it starts so, by distance and omega."""
+CIS_ANGLE = 30.0
+"""Greatest |omega| of a cis bond, degrees."""
+MARGIN = 0.1
+"""Ångström beyond `CLASH_DISTANCE`."""
+REACH = 6.0
+"""Ångström: CA this near at the start are kept from clashing."""
+TOLERANCE = 0.02
+"""Å², of the sum."""
+ROUNDS = 500
+
+
+class Limits(NamedTuple):
+    """Pairs of atoms, numbered 3 residue + atom, and their least and greatest distances in ångström."""
+
+    pairs: Int[np.ndarray, "pair 2"]
+    low: Float[np.ndarray, " pair"]
+    high: Float[np.ndarray, " pair"]
+
+
+def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> Atoms:
+    """The chain with distances within their limits, where that can be reached; the same array if they nearly are.
+
+    Parameters
+    ----------
+    atoms : array [residue, 3, 3]
+        N, CA and C of one chain, in ångström.
+    fixed : array [residue], optional
+        Residues that stay where they are.
+
+    Returns
+    -------
+    array [residue, 3, 3]
+    """
+    start = np.asarray(atoms, np.float64)
+    if not np.isfinite(start).all():
+        return atoms
+    limits = limits_of(start)
+    free = np.full(start.size, True) if fixed is None else np.repeat(~fixed, 9)
+    if _energy(start.ravel(), limits)[0] <= TOLERANCE or not free.any():
+        return atoms
+
+    def energy(moving: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = _energy(_with(start, free, moving), limits)
+        return value, gradient[free]
+
+    found = minimize(energy, start.ravel()[free], method="L-BFGS-B", jac=True, options={"maxiter": ROUNDS})
+    return _with(start, free, found.x).reshape(start.shape)
+
+
+def _with(start: Atoms, free: Bool[np.ndarray, " coordinate"], moving: np.ndarray) -> Float[np.ndarray, " coordinate"]:
+    """The coordinates with the free ones replaced."""
+    flat = start.ravel().copy()
+    flat[free] = moving
+    return flat
+
+
+def limits_of(atoms: Atoms) -> Limits:
+    """The limits of a chain."""
+    here = 3 * np.arange(len(atoms))
+    before, after = here[:-1], here[1:]
+    apart = np.linalg.norm(np.diff(atoms[:, 1], axis=0), axis=-1)
+    omega = dihedrals(np.stack([atoms[:-1, 1], atoms[:-1, 2], atoms[1:, 0], atoms[1:, 1]], 1))
+    cis = (apart >= CIS[0]) & (apart <= CIS[1]) & (abs(omega) <= CIS_ANGLE)
+    near = cKDTree(atoms[:, 1]).query_pairs(REACH, output_type="ndarray")
+    near = near[np.lexsort(near.T)]
+    near = 3 * near[abs(near[:, 0] - near[:, 1]) > 1] + 1
+    parts = [
+        *(_limits(here + first, here + second, limits) for (first, second), limits in INSIDE),
+        *(_limits(before + first, after + second, limits) for (first, second), limits in ACROSS),
+        *(_limits(before[kind] + 1, after[kind] + 1, limits) for kind, limits in ((~cis, TRANS), (cis, CIS))),
+        _limits(near[:, 0], near[:, 1], (CLASH_DISTANCE + MARGIN, np.inf)),
+    ]
+    return Limits(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _limits(first: np.ndarray, second: np.ndarray, limits: tuple[float, float]) -> Limits:
+    low, high = np.tile(limits, (len(first), 1)).T
+    return Limits(np.stack([first, second], 1), low, high)
+
+
+def _energy(flat: Float[np.ndarray, " coordinate"], limits: Limits) -> tuple[float, Float[np.ndarray, " coordinate"]]:
+    """The sum of squared violations, and its gradient."""
+    points, (first, second) = flat.reshape(-1, 3), limits.pairs.T
+    apart = points[second] - points[first]
+    distance = np.maximum(np.linalg.norm(apart, axis=-1), 1e-9)
+    wrong = np.maximum(distance - limits.high, 0) - np.maximum(limits.low - distance, 0)
+    pull = (2 * wrong / distance)[:, None] * apart
+    gradient = np.zeros_like(points)
+    np.add.at(gradient, second, pull)
+    np.subtract.at(gradient, first, pull)
+    return float((wrong**2).sum()), gradient.ravel()

@@ -1,0 +1,25 @@
+"""What else the diffusion of backbones draws: scaffolds of motifs, variations of chains, symmetric oligomers."""
+
+from __future__ import annotations
+
+from sciencegen.diffusion.sizes import SizedDiffusion
+from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
+from sciencegen.domains.proteins.backbones.oligomers import oligomer_task
+from sciencegen.domains.proteins.backbones.representation import BackboneRepresentation
+from sciencegen.domains.proteins.backbones.scaffolding import motif_task
+from sciencegen.domains.proteins.backbones.variations import variation_task
+
+
+def resolve(model: SizedDiffusion, representation: BackboneRepresentation, settings: TaskSettings) -> DrawTask:
+    """The one task of the settings."""
+    if settings.scaffold is not None:
+        return motif_task(model, settings)
+    if settings.vary is not None:
+        return variation_task(model, representation, settings)
+    return oligomer_task(model, settings)
+
+
+TASKS = DrawTasks(
+    settings=frozenset({"scaffold", "contigs", "vary", "noise_level", "symmetry"}),
+    resolve=resolve,
+)

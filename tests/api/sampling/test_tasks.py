@@ -1,0 +1,60 @@
+"""Which settings of a task go together, and with which models."""
+
+import pytest
+
+from sciencegen.api.models.folder import load_model
+from sciencegen.api.sampling.request import resolve_draws
+from sciencegen.api.sampling.tasks import check_task, task_words
+from sciencegen.config import GenerateSettings
+from sciencegen.domains.capabilities import DrawTasks
+from sciencegen.errors import ConfigError
+
+EVERY = DrawTasks(settings=frozenset({"scaffold", "contigs", "vary", "noise_level", "symmetry"}), resolve=print)
+
+
+@pytest.mark.parametrize(
+    "given", [{"scaffold": "a"}, {"scaffold": "a", "contigs": "A1"}, {"vary": "a"}, {"symmetry": "C3"}]
+)
+def test_a_recipe_takes_its_tasks(given):
+    assert check_task(EVERY, GenerateSettings(**given), "it")
+    assert not check_task(EVERY, GenerateSettings(), "it")
+
+
+def test_a_scaffold_may_be_one_of_the_domain():
+    assert not check_task(None, GenerateSettings(scaffold="part.sdf"), "it")
+
+
+@pytest.mark.parametrize(
+    ("tasks", "given", "message"),
+    [
+        (EVERY, {"scaffold": "a", "vary": "b"}, "one of `scaffold` and `vary`, got 2"),
+        (EVERY, {"vary": "b", "symmetry": "C3"}, "one of `vary` and `symmetry`"),
+        (EVERY, {"contigs": "A1"}, "`scaffold` with `contigs`, got none"),
+        (EVERY, {"noise_level": 0.2}, "`vary` with `noise_level`, got none"),
+        (None, {"vary": "b"}, "takes `vary` .*it doesn't"),
+        (None, {"scaffold": "a", "contigs": "A1"}, "takes `contigs`"),
+        (None, {"symmetry": "C3"}, "takes `symmetry`"),
+    ],
+)
+def test_what_does_not_go_together_is_an_error(tasks, given, message):
+    with pytest.raises(ConfigError, match=message):
+        check_task(tasks, GenerateSettings(**given), "it")
+
+
+@pytest.mark.parametrize("level", [0.0, 1.5])
+def test_a_noise_level_is_a_share(level):
+    with pytest.raises(ValueError, match="noise_level"):
+        GenerateSettings(vary="a", noise_level=level)
+
+
+def test_a_model_without_tasks_draws_none():
+    model = load_model("molecules", "qm9-molecules", "cpu")
+    assert resolve_draws(model, GenerateSettings(n=1)).task is None
+    with pytest.raises(ConfigError, match=r"takes `vary`.*qm9-molecules doesn't. Pass another `model`"):
+        resolve_draws(model, GenerateSettings(n=1, vary="a.sdf"))
+
+
+def test_words_say_what_was_asked():
+    assert task_words(GenerateSettings()) == []
+    asked = GenerateSettings(scaffold="m.pdb", contigs="5,A1-9,5")
+    assert task_words(asked) == ["scaffold m.pdb", "contigs 5,A1-9,5"]

@@ -1,0 +1,67 @@
+"""Laws of relaxation: good chains stay, bad ones get sound bonds nearby, wherever they lie in space."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sciencegen.domains.proteins.backbones.bond_geometry import TRANS_DISTANCE, ca_clashes, ca_distances, chain_breaks
+from sciencegen.domains.proteins.backbones.geometry import place_oxygens
+from sciencegen.domains.proteins.backbones.relaxation import relaxed
+from tests.domains.proteins.backbones.examples import helix, moved, needs_structures
+from tests.domains.proteins.backbones.real import holdout
+
+
+def noised(atoms: np.ndarray, spread: float, seed: int = 0) -> np.ndarray:
+    return atoms + spread * np.random.default_rng(seed).normal(size=atoms.shape)
+
+
+def whole(atoms: np.ndarray) -> np.ndarray:
+    return np.concatenate([atoms, place_oxygens(*atoms.swapaxes(0, 1))[:, None]], 1)
+
+
+def test_a_good_chain_is_returned_as_it_is() -> None:
+    atoms = helix(30)[:, :3]
+    assert relaxed(atoms) is atoms
+
+
+@needs_structures
+def test_native_chains_stay() -> None:
+    chains = [item.coordinates[:, :3] for item in holdout(20)]
+    assert np.mean([relaxed(chain) is chain for chain in chains]) >= 0.9
+
+
+@pytest.mark.parametrize("spread", [0.2, 0.5])
+def test_noise_is_repaired_nearby(spread) -> None:
+    atoms = noised(helix(60)[:, :3], spread)
+    repaired = relaxed(atoms)
+    distances = ca_distances(whole(repaired))
+    assert chain_breaks(whole(repaired)) == 0
+    assert np.mean((distances > TRANS_DISTANCE[0]) & (distances < TRANS_DISTANCE[1])) >= 0.98
+    assert np.sqrt(np.square(repaired - atoms).sum(-1).mean()) < 1.5 * spread
+
+
+def test_chains_that_pass_through_themselves_move_apart() -> None:
+    first = helix(20)[:, :3]
+    both = np.concatenate([first, first[::-1] + np.array([0.5, 0.5, 0.0])])
+    assert ca_clashes(whole(both)) > 0
+    assert ca_clashes(whole(relaxed(both))) < ca_clashes(whole(both))
+
+
+def test_fixed_residues_stay() -> None:
+    atoms, fixed = noised(helix(40)[:, :3], 0.3), np.arange(40) < 10
+    repaired = relaxed(atoms, fixed)
+    np.testing.assert_array_equal(repaired[fixed], atoms[fixed])
+    assert np.abs(ca_distances(whole(repaired[12:])) - 3.8).max() < 0.16
+    assert relaxed(atoms, fixed | True) is atoms
+
+
+def test_rotations_are_a_symmetry() -> None:
+    atoms = noised(helix(20)[:, :3], 0.2)
+    np.testing.assert_allclose(relaxed(moved(atoms)), moved(relaxed(atoms)), atol=1e-3)
+
+
+def test_missing_coordinates_stay_missing() -> None:
+    atoms = helix(12)[:, :3].copy()
+    atoms[3] = np.nan
+    assert relaxed(atoms) is atoms
