@@ -134,7 +134,7 @@ class LatentSpace:
         model = self.model
         if not isinstance(model, Drafts):
             return self.decode_items(latents)
-        return self._items(lambda rows, _: self._batch(lambda part, _: model.draft(part), rows, None), latents, None)
+        return self._items(lambda rows, _: self.compute_batch(lambda z, _: model.draft(z), rows, None), latents, None)
 
     def generate_items(self, noise: Latents, condition: np.ndarray | None = None) -> list[Item | Refusal]:
         """Standard normal noise to items or refusals; as `decode_items(from_noise(noise))`, but faster."""
