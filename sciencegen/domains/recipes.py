@@ -191,12 +191,15 @@ class Adaptation:
         Number of items below which fine-tuning keeps the latent priors instead of fitting new ones.
     settings : frozenset of str
         Settings of the model that only concern fine-tuning, so that a user may choose them for it.
+    training : mapping
+        Training defaults of fine-tuning, where they differ from those of all recipes.
     """
 
     adapt_representation: Callable[[Any, Sequence[str], np.ndarray, Sequence[str]], Representation]
     adapt: Callable[[Any, Any, Any, Any, int], LatentModel]
     fewest: int = 5_000
     settings: frozenset[str] = frozenset()
+    training: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -105,7 +105,8 @@ def _training_settings(settings: TrainSettings, recipe: Recipe) -> TrainingSetti
     """Checked settings of the training."""
     from sciencegen.training import TrainingSettings
 
-    usual = DISTILLING if settings.distill else FINE_TUNING if settings.from_model else recipe.training
+    own = recipe.adaptation.training if recipe.adaptation else {}
+    usual = DISTILLING if settings.distill else {**FINE_TUNING, **own} if settings.from_model else recipe.training
     defaults = {**usual, **settings.training, "seed": settings.seed}
     return to_record(TrainingSettings, defaults, "training")
 

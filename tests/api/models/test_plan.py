@@ -32,6 +32,12 @@ def test_a_plan_holds_the_settings_of_all_it_needs():
     assert plan.formed == "pointclouds"
 
 
+@pytest.mark.parametrize(("model", "rate"), [("molecules", 5e-4), ("molecules-language-model", 1e-4)])
+def test_recipes_have_their_own_defaults_of_fine_tuning(model, rate):
+    plan = make_plan("molecules", "none.smi", None, TrainSettings(from_model=model, device="cpu"))
+    assert (plan.training.steps, plan.training.learning_rate) == (300, rate)
+
+
 def test_weights_that_are_taken_as_they_are_need_no_training():
     check_taken(TrainSettings(model="molecules", seed=3))
     with pytest.raises(ConfigError, match="got training"):
