@@ -34,7 +34,6 @@ WORDS = [
 ]  # fmt: skip
 """Parts of words that are made small."""
 NETWORK = "{width: 32, pair_width: 8, layers: 2, heads: 2, vectors: 2, radial: 8, context: 16}"
-SEQUENCES = "{width: 32, heads: 2, layers: 1, hidden: 48, code: 16, flow_layers: 2, flow_width: 32}"
 STAMPS = (
     "{code: 4, pyramid: {width: 4, multipliers: [1, 2], known: 8}, flow_layers: 2, flow_width: 8, wish_layers: 2, "
     "wish_width: 8, corrections: 0}"
@@ -50,11 +49,9 @@ EXTRA: list[tuple[str, list[str]]] = [
     ("train predictor proteins", ["--settings", f"{{limit: 600, {REGRESSOR}}}"]),
     ("train predictor", ["--settings", f"{{limit: 60, {REGRESSOR}}}"]),
     ("train molecules .*--distill", ["--settings", "{teacher_steps: 32}"]),
-    ("train molecules --from runs/smiles", []),
-    ("train molecules .*--from", ["--settings", "{finish: {steps: 2}}"]),
-    ("train molecules .*smiles-vae", ["--settings", f"{{settings: {{networks: {LATENTS}, code: 4}}}}"]),
+    ("train molecules .*--from", []),
     ("train molecules .*conformers", ["--settings", f"{{settings: {{network: {NETWORK}}}}}"]),
-    ("train molecules", ["--settings", f"{{settings: {SEQUENCES}, finish: {{steps: 2}}}}"]),
+    ("train molecules", ["--settings", f"{{settings: {{networks: {LATENTS}, code: 4}}}}"]),
     ("train galaxies .*--from", ["--settings", "{finish: {steps: 2}}"]),
     ("train galaxies", ["--settings", f"{{settings: {STAMPS}, finish: {{steps: 2}}}}"]),
     ("train proteins", ["--set", "members=1", "--set", "hidden=16", "--set", "latent=2", "--training", "steps=20"]),

@@ -70,7 +70,7 @@ def encode(domain: str, items: str | Path | Sequence[str], **options: Unpack[Enc
     >>> import sciencegen as sg
     >>> found = sg.encode("molecules", ["CCO", "CCN", "C1CC"], threads=1)
     >>> found.latent.shape, [line for line, _, _ in found.refused]
-    ((2, 128), [3])
+    ((2, 32), [3])
     """
     import pandas as pd
 

@@ -120,7 +120,14 @@ def test_tasks_without_a_classifier_are_left_out_unless_named(classifier):
 
 def test_draws_of_the_language_model_are_counted(classifier, tiny_draws):
     found = sg.benchmark(
-        "pmo", "drd2", ["prior", "hill_climb"], predictors={"pmo:drd2": classifier}, budget=110, seeds=1, threads=1
+        "pmo",
+        "drd2",
+        ["prior", "hill_climb"],
+        predictors={"pmo:drd2": classifier},
+        budget=110,
+        seeds=1,
+        threads=1,
+        model="molecules-language-model",
     )
     assert found.table["language_model"].tolist() == [110, 100]
     assert found.table["surrogate"].tolist() == [False, False]

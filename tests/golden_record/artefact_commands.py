@@ -62,7 +62,7 @@ STOPPED = ("stopped",)
 """Killed at their first checkpoint."""
 
 USES: dict[str, str] = {
-    "train-prepared": "sciencegen train molecules --data prepared/data -o made/model --settings"
+    "train-prepared": "sciencegen train molecules --recipe selfies-vae --data prepared/data -o made/model --settings"
     " '{training: {steps: 1, batch_size: 8}, finish: {steps: 1}, settings: {width: 16, heads: 2, layers: 1, code: 4}}'",
     "evaluate-prepared": "sciencegen evaluate molecules molecules.smi --against measured.csv --training prepared/data"
     " -o OUT/metrics.json",

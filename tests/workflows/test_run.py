@@ -206,9 +206,9 @@ def test_a_typo_costs_no_earlier_result(call, place):
     code, _, heard = call()
     assert code == 0, heard
     before = {path: path.stat().st_mtime_ns for path in place.results.rglob("*")}
-    code, said, heard = call(config=changed("train", "settings", value={"latnt": 8}))
+    code, said, heard = call(config=changed("train", "settings", value={"raduis": 8}))
     assert (code, said) == (2, "")
-    assert "config.yaml, train: Unknown key in settings of recipe 'selfies-vae' 'latnt'." in heard
+    assert "config.yaml, train: Unknown key in settings of recipe 'smiles-vae' 'raduis'." in heard
     assert {path: path.stat().st_mtime_ns for path in place.results.rglob("*")} == before
 
 
