@@ -89,9 +89,7 @@ class LatentSpace:
         return tuple(self.representation.properties)
 
     def encode(self, items: str | Sequence[str]) -> Latents:
-        """One latent for each item (a single item needs no list), the posterior's centre; an item that can't be encoded
-        is an error.
-        """
+        """One latent for each item (a single item needs no list); an item that can't be encoded is an error."""
         items = as_texts(items)
         parsed = [self.parse(item) for item in items]
         _raise_refused(items, parsed)

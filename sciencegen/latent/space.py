@@ -85,7 +85,7 @@ class LatentModel(FitsPriors, Protocol):
     semantic_size: int
 
     def encode(self, batch: Batch) -> Tensor:
-        """[batch latent], deterministic: the posterior's centre."""
+        """[batch latent], deterministic: the posterior's mean, or a latent near it that is decoded to the item."""
 
     def decode(self, latent: Tensor, condition: Tensor | None = None) -> Batch:
         """A Batch that the representation decodes to items. condition: [batch property], NaN where not given."""

@@ -1,6 +1,7 @@
 """What a latent space of molecules is worth: how many come back, how smooth it is, whether draws use it.
 
     python tests/benchmarks/molecule_latents.py restored test.csv zinc-held-out.smi
+    python tests/benchmarks/molecule_latents.py restored test.csv --refinements 0
     python tests/benchmarks/molecule_latents.py redrawn -n 64
     python tests/benchmarks/molecule_latents.py neighbours test.csv -n 200 --radius 0.3
     python tests/benchmarks/molecule_latents.py interpolated test.csv -n 200
@@ -13,6 +14,7 @@ at most 6.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -122,8 +124,11 @@ def main() -> None:
     parser.add_argument("--model", help="a run folder [default: the shipped weights]")
     parser.add_argument("-n", type=int, help="number of molecules, or of pairs")
     parser.add_argument("--radius", type=float, default=0.3)
+    parser.add_argument("--refinements", type=int, help="gradient steps of encode [default: the model's]")
     chosen = parser.parse_args()
     model = load_model("molecules", chosen.model, "cpu")
+    if chosen.refinements is not None:
+        model.model.settings = replace(model.model.settings, refinements=chosen.refinements)
     if chosen.what == "restored":
         restored(model, chosen.files, chosen.n)
     elif chosen.what == "redrawn":

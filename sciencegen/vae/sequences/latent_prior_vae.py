@@ -11,6 +11,8 @@ several likely ones the one that the encoder maps nearest to z. So two sequences
 is drawn is decided by z ~ p(z | c) (Rombach et al. 2022; Tomczak & Welling 2018, eq. 6: the best prior is the aggregate
 posterior, which p(z | c) is fitted to here).
 
+`encode` starts from the encoder's mean and improves it by gradient steps on log p(x | z) (Kim et al. 2018).
+
 A latent of this model is e, the prior's noise: z = prior(e). It is standard normal, so that distances, steps and
 interpolations have a natural scale, and a point of the bulk of N(0, I) is one of the bulk of p(z).
 
