@@ -231,8 +231,8 @@ class LatentPriorVAE(nn.Module):
         return self.decode_accepted(latent)
 
     @torch.no_grad()
-    def draft(self, latent: Latent) -> Batch:
-        """The likeliest sequence of each latent, by greedy decoding."""
+    def draft(self, latent: Latent, condition: Condition = None) -> Batch:
+        """The likeliest sequence of each latent, by greedy decoding; the condition is not used, as in `decode`."""
         check_latents(latent, self.latent_size)
         return self._likeliest(self.prior(filled(latent))[: len(latent)])
 
