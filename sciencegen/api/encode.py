@@ -11,9 +11,8 @@ import numpy as np
 
 from sciencegen.api.criteria.conditions import parse_conditions
 from sciencegen.api.models.encoding import Encoded, encode_rows
-from sciencegen.api.models.folder import LoadedModel, open_model
+from sciencegen.api.models.folder import open_model
 from sciencegen.api.sampling.judge import measure_all
-from sciencegen.api.science.forms import name_of_results
 from sciencegen.api.sources.tables import given_rows
 from sciencegen.api.writing.provenance import Criteria, origin_of, plain_path
 from sciencegen.api.writing.results import Result
@@ -186,7 +185,7 @@ def decode_latents(
     decoded = list(loaded.space.decode_items(values, rows))
     refused = [(number, "", item.reason) for number, item in enumerate(decoded, 1) if isinstance(item, Refusal)]
     items = ["" if is_refusal(item) else loaded.domain.items.text(item) for item in decoded]
-    return Decoded(_name_of_results(loaded), items, refused, origin)
+    return Decoded(loaded.results, items, refused, origin)
 
 
 def read_latents(path: Path, size: int) -> np.ndarray:
@@ -298,8 +297,4 @@ def interpolate_items(domain: str, start: str, end: str, steps: int, settings: I
         row = [None] * len(names) if is_refusal(one) else next(values)
         for name, value in zip(names, row, strict=True):
             table[name].append(value)
-    return Interpolated(_name_of_results(loaded), table, origin)
-
-
-def _name_of_results(loaded: LoadedModel) -> str:
-    return name_of_results(loaded.domain.name, loaded.recipe.form)
+    return Interpolated(loaded.results, table, origin)

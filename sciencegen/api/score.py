@@ -151,13 +151,13 @@ def own_oracles(domain: str, settings: ScoreSettings) -> Mapping[str, Oracle]:
 
 def _form_of(domain: str, path: Path, settings: ScoreSettings) -> str:
     science = domain_of(domain)
-    forms = {name: domain_of(in_form(domain, name)).form for name in science.forms}
+    forms = {name: domain_of(in_form(domain, name)) for name in science.forms}
     wanted = [load_predictor(domain, folder).form for folder in settings.predictors.values()]
     missing = set(settings.names or ()) - set(science.oracles.names())
-    wanted += [form for form in forms if missing.intersection(domain_of(in_form(domain, form)).oracles.names())]
+    wanted += [name for name, formed in forms.items() if missing.intersection(formed.oracles.names())]
     if not path.name.lower().endswith(tuple(science.items.formats)):
         wanted += list(forms)
-    return next((form for form in wanted if (known := forms.get(form)) is not None and known.holds(path)), "")
+    return next((name for name in wanted if name in forms and (own := forms[name].form) and own.holds(path)), "")
 
 
 __all__ = ["Items", "ScoreRequest", "ScoredChunk", "collect", "resolve_score", "score"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Unpack
 
 from sciencegen.api.models.folder import open_model
-from sciencegen.api.science.forms import domain_of, in_form
+from sciencegen.api.science.forms import domain_of, in_form, plain_name
 from sciencegen.api.score_variants import family_model
 from sciencegen.api.scores.drawn_sequences import Drawing, sequences_of
 from sciencegen.api.scores.predicted_structures import Folding
@@ -161,13 +161,13 @@ def _folding(form: str, program: ProgramSettings | None) -> Folding | None:
         return None
     if predictions is None:
         raise ConfigError(f"Expected no oracle 'fold', structures of {form} can't be compared.")
-    return Folding(form.partition("/")[0], predictions, program)
+    return Folding(plain_name(form), predictions, program)
 
 
 def _family_oracles(domain: str, settings: SequencesSettings, log: Log) -> Mapping[str, Oracle]:
     """The usual scores of the family's model; {} without one."""
     if settings.alignment is not None and settings.model is not None:
-        raise ConfigError("Expected `alignment` or `model`, got both.")
+        raise ConfigError("Expected `alignment` or `model`, got both. Leave one out.")
     folder = settings.model
     if settings.alignment is not None:
         folder = str(family_model(domain, settings.alignment, settings, log))

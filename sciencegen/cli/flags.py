@@ -25,8 +25,7 @@ SAME_NAME = frozenset({
     "offline", "particles", "pool", "predictor", "profile", "raw", "recipe", "results", "round", "rounds", "sample",
     "sampler", "scaffold", "seed", "seeds", "set", "settings", "show_completion", "space", "split", "start", "steer",
     "steps", "structures", "surrogate", "symmetry", "target", "tasks", "temperature", "threads", "timeout", "training",
-    "variants", "vary",
-    "where", "wild_type", "with",
+    "variants", "vary", "where", "wild_type", "with",
 })  # fmt: skip
 """Settings whose flag is the name with dashes."""
 

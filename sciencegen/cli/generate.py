@@ -70,14 +70,16 @@ def generate(
     ] = None,
     vary: Annotated[
         str | None,
-        typer.Option(help="Protein backbones: a file of chains, or designs.pdb[3], to vary by partial diffusion."),
+        typer.Option(
+            help="Protein backbones: a file of chains, or one of them (designs.pdb[3]), to vary by partial diffusion."
+        ),
     ] = None,
     noise_level: Annotated[
         float | None,
         typer.Option(help="Noise of --vary, above 0 (no change) to 1 (nothing is left of the chain). [default: 0.3]"),
     ] = None,
     symmetry: Annotated[
-        str | None, typer.Option(help="Protein backbones: assemblies of equal chains, C2, C3 and so on.")
+        str | None, typer.Option(help="Protein backbones: cyclic oligomers of equal chains, C2, C3 and so on.")
     ] = None,
     sampler: Annotated[
         str | None,

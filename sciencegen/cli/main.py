@@ -132,7 +132,9 @@ def main() -> None:
         if code == 1 and reader_is_gone():
             drop_unwritten()
             code = READER_GONE
-    exec("")  # else `python -m` ends by SIGINT after a Ctrl-C within the last `exec`, such as that of a dataclass
+    # Python remembers a Ctrl-C that left an `exec` (libraries and dataclasses call it), and `python -m` then ends by
+    # SIGINT instead of with our exit code. The next `exec` makes it forget.
+    exec("")
     sys.exit(code)
 
 

@@ -23,16 +23,16 @@ def sequences(
     domain: options.Domain,
     source: Annotated[str, typer.Argument(help="The file or folder of backbones; - is stdin.", show_default=False)],
     n: Annotated[int | None, typer.Option("-n", help="Number of sequences of each backbone. [default: 8]")] = None,
-    temperature: Annotated[float | None, typer.Option(help="Temperature of the draws. [default: 0.1]")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Sampling temperature. [default: 0.1]")] = None,
     keep_positions: Annotated[
         str | None,
-        typer.Option(help="Numbers of residues whose letters in the file stay, such as 10-20,35."),
+        typer.Option(help="Residues whose amino acids in the file are kept, by their numbers there, such as 10-20,35."),
     ] = None,
     command: Annotated[
         str | None,
         typer.Option(
             help='A program that draws the sequences: "./design.sh {input} {output}" reads a PDB file, writes FASTA. '
-            "{n}, {temperature}, {seed} and {keep} are replaced too."
+            "It may also use {n}, {temperature}, {seed} and {keep}."
         ),
     ] = None,
     fold: Annotated[
@@ -45,7 +45,7 @@ def sequences(
     alignment: options.Alignment = None,
     model: Annotated[
         str | None,
-        typer.Option(help="A family's model, by its folder, whose scores are added; instead of --alignment."),
+        typer.Option(help="The folder of a family's model, whose scores are added; instead of --alignment."),
     ] = None,
     column: options.Column = None,
     format: options.Format = None,
@@ -62,10 +62,11 @@ def sequences(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Draw sequences for backbones (proteins), with perplexities, and compare predicted structures with them.
+    """Draw sequences for protein backbones, with perplexities, and compare structures predicted from them.
 
-    A table has a row for each sequence, and the backbones with their sequences in a file beside it. FASTA holds the
-    sequences, PDB or mmCIF the backbones with them. Rows that can't be used are listed in `<output>.rejects.csv`.
+    A table has a row for each sequence, and the backbones with their sequences in a file beside it. A FASTA file holds
+    the sequences alone, a PDB or mmCIF file the backbones with them. Rows that can't be used are listed in
+    `<output>.rejects.csv`.
     """
     from sciencegen.config import SequencesSettings
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -129,10 +130,9 @@ class LatentSpace:
     def draft_items(self, latents: Latents) -> list[Item | Refusal]:
         """As `decode_items`, but several times faster where the model can: more are refused, and fewer are the items
         whose latents these are. For searches, which judge each item and not its latent."""
-        model = self.model
-        if not isinstance(model, Drafts):
+        if not isinstance(self.model, Drafts):
             return self.decode_items(latents)
-        return self._items(lambda rows, _: self.compute_batch(lambda z, _: model.draft(z), rows, None), latents, None)
+        return self._items(partial(self.compute_batch, self.model.draft), latents, None)
 
     def generate_items(self, noise: Latents, condition: np.ndarray | None = None) -> list[Item | Refusal]:
         """Standard normal noise to items or refusals; as `decode_items(from_noise(noise))`, but faster."""

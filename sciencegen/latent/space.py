@@ -69,7 +69,7 @@ class DecodesAccepted(Protocol):
 class Drafts(Protocol):
     """A model with a decoding that is several times faster than `LatentModel.decode`, and less faithful."""
 
-    def draft(self, latent: Tensor) -> Batch:
+    def draft(self, latent: Tensor, condition: Tensor | None = None) -> Batch:
         """As `LatentModel.decode`; fewer items are the ones whose latent was given."""
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.report.canvas import COLOUR, Overlay, plot
 from sciencegen.report.chart_content import Chart, Points
-from sciencegen.report.density import Density, density, levels
+from sciencegen.report.density import Density, density, ends, levels
 from sciencegen.report.markup import clean, number, readable, with_unit
 from sciencegen.report.plots import cloud, finite_points, marks
 
@@ -26,26 +26,33 @@ FEWEST = 50
 
 
 def has_contours(record: Chart) -> bool:
-    """Whether there are enough points for contours."""
-    return record.contours and len(finite_points(record.training)) >= FEWEST
+    """Whether there are enough points for contours, and so few outside of the axes that the widest contour exists."""
+    points = finite_points(record.training)
+    if not record.contours or len(points) < FEWEST:
+        return False
+    low, high = np.array([ends(record.x), ends(record.y)]).T
+    inside = ((points >= low) & (points <= high)).all(1)
+    return float(inside.mean()) > max(SHARES)
 
 
 def chart(record: Chart) -> str:
     """The SVG element of a chart."""
+    contoured = has_contours(record)
+    most = OVER_CONTOURS if contoured else None
 
     def paint(axes: Axes) -> list[Overlay]:
         overlays: list[Overlay] = []
-        if has_contours(record):
+        if contoured:
             _contours(axes, record)
         else:
             overlays.append(cloud(record.training, "training"))
         if record.line is not None:
             axes.plot(*finite_points(record.line.points).T, color=COLOUR["ink"], linewidth=1.2)
-        overlays.append(cloud(_few(record, record.generated), "generated"))
+        overlays.append(cloud(_few(record.generated, most), "generated"))
         if len(record.labels):
             overlays.append(marks(record.candidates, record.labels, "candidate"))
         else:
-            overlays.append(cloud(_few(record, record.candidates), "candidate"))
+            overlays.append(cloud(_few(record.candidates, most), "candidate"))
         _set_up(axes, record)
         return overlays
 
@@ -55,9 +62,9 @@ def chart(record: Chart) -> str:
     return plot(f"chart {record.title}", description, paint, size)
 
 
-def _few(record: Chart, points: Points) -> Points:
-    """Evenly spaced points, so few that contours below them are seen."""
-    return [points[row] for row in evenly_spaced(len(points), OVER_CONTOURS)] if has_contours(record) else points
+def _few(points: Points, most: int | None) -> Points:
+    """Evenly spaced points, so few that contours below them are seen; all without contours."""
+    return points if most is None else [points[row] for row in evenly_spaced(len(points), most)]
 
 
 def shares_within(record: Chart) -> list[tuple[str, float]]:
@@ -79,6 +86,7 @@ def _density(record: Chart) -> tuple[Density, list[float]]:
 
 def _contours(axes: Axes, record: Chart) -> None:
     found, at = _density(record)
+    # contourf needs increasing levels; those of few points may be equal
     edges = [*np.maximum.accumulate(np.array(at) * (1 + 1e-9 * np.arange(len(at)))), found.values.max() * 1.01]
     x, y, values = found.padded()
     fills = [(COLOUR["training"], opacity) for opacity in OPACITY]

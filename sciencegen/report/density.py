@@ -26,7 +26,7 @@ class Density:
 
     def centres(self, axis: Axis) -> Float[np.ndarray, " cell"]:
         """Positions of the grid along an axis."""
-        low, high = _ends(axis)
+        low, high = ends(axis)
         return low + (np.arange(CELLS) + 0.5) * (high - low) / CELLS
 
     def at(self, points: Float[np.ndarray, "point 2"]) -> Float[np.ndarray, " point"]:
@@ -47,7 +47,7 @@ def density(points: Float[np.ndarray, "point 2"], x: Axis, y: Axis) -> Density:
     """Kernel density of points: a Gaussian of `BANDWIDTH` cells, which goes on at the other end of a periodic axis."""
     from scipy.ndimage import gaussian_filter1d
 
-    values = np.histogram2d(points[:, 0], points[:, 1], CELLS, (_ends(x), _ends(y)))[0]
+    values = np.histogram2d(points[:, 0], points[:, 1], CELLS, (ends(x), ends(y)))[0]
     for number, axis in enumerate((x, y)):
         mode = "wrap" if axis.periodic else "constant"
         values = gaussian_filter1d(values, BANDWIDTH, axis=number, mode=mode)
@@ -70,13 +70,14 @@ def _padded(values: Float[np.ndarray, "cell other"], axis: Axis) -> Float[np.nda
     return np.concatenate([first, values, last])
 
 
-def _ends(axis: Axis) -> tuple[float, float]:
+def ends(axis: Axis) -> tuple[float, float]:
+    """Both ends of an axis of a chart with contours."""
     assert axis.low is not None  # `Chart` checks it
     assert axis.high is not None
     return axis.low, axis.high
 
 
 def _cells(values: Float[np.ndarray, " point"], axis: Axis) -> np.ndarray:
-    low, high = _ends(axis)
+    low, high = ends(axis)
     cells = np.floor((values - low) / (high - low) * CELLS)
     return np.where(values == high, CELLS - 1, cells).astype(int)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from sciencegen.config import ProgramSettings
 from sciencegen.errors import ConfigError
 from sciencegen.scoring.programs import Programs
 
@@ -99,6 +100,12 @@ class BatchProgram:
             return f"can't be started: {error}"
         lines = log.read_text(errors="replace").strip().splitlines() if code else []
         return f"exit code {code}" + (f": {lines[-1][:300]}" if lines else "") if code else ""
+
+
+def batch_program(settings: ProgramSettings, input_name: str, output_name: str) -> BatchProgram:
+    """The program of these settings, with the names of its files."""
+    limits = (settings.parallel, settings.timeout_s, settings.retries)
+    return BatchProgram(settings.command, input_name, output_name, *limits)
 
 
 def _filled(word: str, values: Mapping[str, str]) -> str:

@@ -57,7 +57,7 @@ def test_drafts_are_the_fast_decoding_of_models_that_have_one(space, monkeypatch
     texts = lambda items: [space.text(item) for item in items]  # noqa: E731
     assert texts(space.draft_items(latents)) == space.decode(latents)
     monkeypatch.setattr(
-        type(space.model), "draft", lambda self, z: self.decode(z[:1]).select([0] * len(z)), raising=False
+        type(space.model), "draft", lambda self, z, condition: self.decode(z[:1]).select([0] * len(z)), raising=False
     )
     assert texts(space.draft_items(latents)) == space.decode(latents[:1]) * 20
 

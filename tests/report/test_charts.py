@@ -7,7 +7,7 @@ import pytest
 
 from sciencegen.report import Axis, Chart, Line
 from sciencegen.report.canvas import COLOUR
-from sciencegen.report.charts import FEWEST, OVER_CONTOURS, SHARES, chart, shares_within
+from sciencegen.report.charts import FEWEST, OVER_CONTOURS, SHARES, chart, has_contours, shares_within
 from tests.report.example import chart as example
 
 X, Y = Axis("residues"), Axis("radius", "Å")
@@ -35,6 +35,15 @@ def test_few_training_points_are_points():
     svg = chart(few)
     assert svg.count("h0") == FEWEST - 1
     assert shares_within(few) == []
+
+
+@pytest.mark.parametrize(("outside", "contoured"), [(0, True), (1, True), (2, False), (30, False)])
+def test_contours_hold_their_shares_or_are_left_out(outside, contoured):
+    points = np.random.default_rng(0).uniform(0, 1, (100, 2))
+    points[:outside] += 5
+    record = Chart("t", Axis("a", low=0, high=1), Axis("b", low=0, high=1), points[:1], points, contours=True)
+    assert has_contours(record) == contoured
+    assert ("fill-opacity" in chart(record)) == contoured
 
 
 def test_candidates_with_labels_know_their_rows():

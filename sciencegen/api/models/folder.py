@@ -73,6 +73,11 @@ class LoadedModel:
         """The reference that names of the model's items refer to, or None."""
         return None if self.representation.naming is None else self.representation.naming.reference
 
+    @property
+    def results(self) -> str:
+        """Name of the domain or form in which the model's items are scored and written."""
+        return name_of_results(self.domain.name, self.recipe.form)
+
     def _remember(self, name: str, make: Callable[[], Any]) -> Any:
         """`remembered` for this model; the key has device and threads, on which the rounding depends."""
         import torch

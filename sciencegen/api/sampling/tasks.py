@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sciencegen.api.criteria.conditions import Condition
 from sciencegen.api.models.folder import LoadedModel
+from sciencegen.api.sampling.ranking import particles_of
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
 from sciencegen.errors import ConfigError
@@ -14,20 +15,23 @@ TASKS = ("scaffold", "vary", "symmetry")
 """Settings that each define a task."""
 DETAILS = {"contigs": "scaffold", "noise_level": "vary"}
 """Setting -> the task that it belongs to."""
-ALONE = ("steer", "particles")
-"""Settings that draw by steps of their own."""
 
 
 def task_words(settings: GenerateSettings) -> list[str]:
     """The settings of a task as phrases, such as `contigs 10-40,A163-181,10-40`."""
+    return [f"{name} {value}" for name, value in _given(settings).items()]
+
+
+def _given(settings: GenerateSettings) -> dict[str, str | float]:
+    """The settings of a task that aren't None."""
     values = settings.model_dump(include={*TASKS, *DETAILS}, exclude_none=True)
-    return [f"{name} {values[name]}" for name in (*TASKS, *DETAILS) if name in values]
+    return {name: values[name] for name in (*TASKS, *DETAILS) if name in values}
 
 
 def check_task(tasks: DrawTasks | None, settings: GenerateSettings, model: str) -> bool:
     """Whether the recipe's own task is requested; an error for settings that don't go together, or that the recipe
     lacks. A scaffold of other recipes is one of the domain (`Structures`). model: its name in the message."""
-    given = settings.model_dump(include={*TASKS, *DETAILS}, exclude_none=True)
+    given = _given(settings)
     several = [f"`{name}`" for name in TASKS if name in given]
     if len(several) > 1:
         raise ConfigError(f"Expected one of {' and '.join(several)}, got {len(several)}. Leave one out.")
@@ -40,7 +44,13 @@ def check_task(tasks: DrawTasks | None, settings: GenerateSettings, model: str) 
             f"Expected a model that takes `{lacking[-1]}` (proteins: of the recipe backbone-diffusion), {model} "
             "doesn't. Pass another `model`."
         )
-    return bool(given) and not lacking
+    requested = bool(given) and not lacking
+    if requested and particles_of(settings) > 1:
+        raise ConfigError(
+            f"Expected no `{'steer' if settings.particles is None else 'particles'}` with `{next(iter(given))}`, whose "
+            "draws can't be steered. With `best_of` alone the goals choose among finished draws."
+        )
+    return requested
 
 
 def resolve_task(model: LoadedModel, settings: GenerateSettings, conditions: Sequence[Condition]) -> DrawTask | None:
@@ -48,11 +58,6 @@ def resolve_task(model: LoadedModel, settings: GenerateSettings, conditions: Seq
     tasks = model.recipe.tasks
     if not check_task(tasks, settings, f"that in {model.folder}") or tasks is None:
         return None
-    if other := [name for name in ALONE if settings.model_dump()[name] and settings.best_of == 1]:
-        raise ConfigError(
-            f"Expected no `{other[0]}` with `{task_words(settings)[0].split()[0]}`, whose draws can't be steered. "
-            "With `best_of` the goals choose among finished draws."
-        )
     chosen = TaskSettings(
         scaffold=settings.scaffold,
         contigs=settings.contigs,

@@ -17,7 +17,7 @@ from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import SequenceDraws, Sequences
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.items import Item, Refusal, Row
-from sciencegen.scoring.commands import BatchProgram, Exchange
+from sciencegen.scoring.commands import Exchange, batch_program
 
 READ_AT_ONCE = 16
 """Items that are handed to programs together."""
@@ -151,10 +151,8 @@ def drawn_by_program(
     """Rows with the sequences of a program, which is run once for each item. It reads the item's file and writes a file
     of plain items; the first `draws.count` of them count."""
     science = domain_of(domain)
-    program = BatchProgram(
-        settings.command, f"input{science.items.formats[0]}", f"output{plain_of(domain).items.formats[0]}",
-        settings.parallel, settings.timeout_s, settings.retries,
-    )  # fmt: skip
+    names = (f"input{science.items.formats[0]}", f"output{plain_of(domain).items.formats[0]}")
+    program = batch_program(settings, *names)
     exchange = _exchange(domain, draws)
     while group := list(islice(rows, max(READ_AT_ONCE, settings.parallel))):
         read = [one.item for _, one in group if isinstance(one, Drawn)]

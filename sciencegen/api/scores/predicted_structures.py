@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sciencegen.api.science.forms import plain_of
+from sciencegen.api.science.forms import domain_of
 from sciencegen.config import ProgramSettings
 from sciencegen.domains.capabilities import Predictions
 from sciencegen.errors import SciencegenError
 from sciencegen.items import Item, Refusal
-from sciencegen.scoring.commands import BatchProgram, Exchange
+from sciencegen.scoring.commands import Exchange, batch_program
 
 Pair = tuple[Item, str]
 """An item and a sequence."""
@@ -28,18 +28,15 @@ class Folding:
 
     def compare(self, pairs: Sequence[Pair]) -> list[Compared]:
         """The values of each pair, or why there are none. Files of structures are read one batch at a time."""
-        chosen = self.program
-        ending = plain_of(self.domain).items.formats[0]
-        program = BatchProgram(
-            chosen.command, f"input{ending}", "output", chosen.parallel, chosen.timeout_s, chosen.retries
-        )
-        batches = [pairs[start : start + chosen.batch_size] for start in range(0, len(pairs), chosen.batch_size)]
+        size = self.program.batch_size
+        program = batch_program(self.program, f"input{domain_of(self.domain).items.formats[0]}", "output")
+        batches = [pairs[start : start + size] for start in range(0, len(pairs), size)]
         exchange = Exchange(self._write, self._read, _all_failed)
         return [one for found in program.run(batches, exchange) for one in found]
 
     def _write(self, path: Path, batch: Sequence[Pair]) -> None:
         names = [str(number) for number in range(len(batch))]
-        plain_of(self.domain).items.write(path, [sequence for _, sequence in batch], names, {})
+        domain_of(self.domain).items.write(path, [sequence for _, sequence in batch], names, {})
 
     def _read(self, path: Path, batch: Sequence[Pair]) -> list[Compared]:
         try:

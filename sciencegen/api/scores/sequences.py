@@ -154,8 +154,8 @@ class SequenceScoring:
         column, (name, limit) = folding.predictions.best, folding.predictions.good
         for _, group in groupby(rows, key=lambda row: (row.line, row.cells["name"])):
             members = list(group)
-            least = min((row.cells[column] for row in members if row.cells[column] == row.cells[column]), default=None)
-            first = next((row for row in members if row.cells[column] == least), None)
+            known = [row for row in members if not math.isnan(row.cells[column])]
+            best = min(known, key=lambda row: row.cells[column], default=None)
             for row in members:
-                row.cells[BEST] = row is first
-            self.counts[name] += least is not None and least <= limit
+                row.cells[BEST] = row is best
+            self.counts[name] += best is not None and best.cells[column] <= limit

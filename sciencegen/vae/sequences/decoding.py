@@ -68,3 +68,10 @@ def first_accepted(ranked: Batch, accept: Accept | None) -> tuple[Batch, Bool[Te
         return ranked.map(lambda part: part[rows, number]), torch.zeros(len(rows), device=rows.device)
 
     return best_of(attempt, accept, torch.arange(count, device=ranked.mask.device), width, 0.0)
+
+
+def trimmed(batch: Batch) -> Batch:
+    """Sequences without the last positions, where all of them are padding: decoders pad to the length of the model."""
+    assert batch.mask is not None  # sequences differ in length
+    longest = max(1, int(batch.mask.any(0).sum()))
+    return Batch({"tokens": batch["tokens"][:, :longest]}, batch.mask[:, :longest], batch.condition)

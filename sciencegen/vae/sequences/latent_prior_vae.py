@@ -46,7 +46,7 @@ from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_kl
 from sciencegen.vae.posteriors import GaussianPosterior
 from sciencegen.vae.sequences import property_head
 from sciencegen.vae.sequences.autoregressive import END, START, AutoregressiveCategorical, State, filled, shift
-from sciencegen.vae.sequences.decoding import beam_search, first_accepted, most_likely
+from sciencegen.vae.sequences.decoding import beam_search, first_accepted, most_likely, trimmed
 from sciencegen.vae.sequences.latent_prior_settings import LatentPriorVAESettings
 from sciencegen.vae.sequences.refinement import refined
 from sciencegen.vae.sequences.replay import replayed
@@ -222,11 +222,10 @@ class LatentPriorVAE(nn.Module):
     @torch.no_grad()
     def encode(self, batch: Batch) -> Latent:
         """The prior's noise e of the posterior's mean, refined toward a z from which the decoder makes the sequence."""
-        posterior = self._posterior(batch)
         with torch.inference_mode(False):
-            own = batch.map(torch.clone)  # tensors of inference mode have no gradients
+            own = trimmed(batch).map(torch.clone)  # autograd can't use tensors of inference mode
         log_prob = lambda z: self.likelihood(z, own).log_prob(own["tokens"])  # noqa: E731
-        return self.prior.inverse(refined(posterior, log_prob, self.settings.refinements))
+        return self.prior.inverse(refined(self._posterior(own), log_prob, self.settings.refinements))
 
     @torch.no_grad()
     def decode(self, latent: Latent, condition: Condition = None) -> Batch:
@@ -234,8 +233,8 @@ class LatentPriorVAE(nn.Module):
         return self.decode_accepted(latent)
 
     @torch.no_grad()
-    def draft(self, latent: Latent) -> Batch:
-        """The likeliest sequence of each latent, by greedy decoding."""
+    def draft(self, latent: Latent, condition: Condition = None) -> Batch:
+        """The likeliest sequence of each latent, by greedy decoding; the condition is not used, as in `decode`."""
         check_latents(latent, self.latent_size)
         return self._likeliest(self.prior(filled(latent))[: len(latent)])
 
@@ -254,8 +253,7 @@ class LatentPriorVAE(nn.Module):
         """
         s = self.settings
         tokens, mask, log_p = beam_search(START, END, self.decoder, self._first_state(code), s.length, s.beams)
-        used = tokens.flatten(0, 1)[:, : int(mask.sum(2).max())]
-        own = self._posterior(Batch({"tokens": used}, mask.flatten(0, 1)[:, : used.shape[1]])).mean
+        own = self._posterior(trimmed(Batch({"tokens": tokens.flatten(0, 1)}, mask.flatten(0, 1)))).mean
         apart = (own.unflatten(0, mask.shape[:2]) - code[:, None]).square().sum(-1)
         order = (log_p - apart / (2 * CODE_DISTANCE**2)).argsort(dim=1, descending=True, stable=True)
         row = torch.arange(len(code), device=order.device)[:, None]

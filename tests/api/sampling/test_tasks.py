@@ -20,6 +20,10 @@ def test_a_recipe_takes_its_tasks(given):
     assert not check_task(EVERY, GenerateSettings(), "it")
 
 
+def test_goals_choose_among_finished_draws():
+    assert check_task(EVERY, GenerateSettings(vary="a", steer=("maximize a",), best_of=2), "it")
+
+
 def test_a_scaffold_may_be_one_of_the_domain():
     assert not check_task(None, GenerateSettings(scaffold="part.sdf"), "it")
 
@@ -34,6 +38,8 @@ def test_a_scaffold_may_be_one_of_the_domain():
         (None, {"vary": "b"}, "takes `vary` .*it doesn't"),
         (None, {"scaffold": "a", "contigs": "A1"}, "takes `contigs`"),
         (None, {"symmetry": "C3"}, "takes `symmetry`"),
+        (EVERY, {"vary": "b", "steer": ("maximize a",)}, "no `steer` with `vary`"),
+        (EVERY, {"vary": "b", "steer": ("maximize a",), "best_of": 2, "particles": 4}, "no `particles` with `vary`"),
     ],
 )
 def test_what_does_not_go_together_is_an_error(tasks, given, message):

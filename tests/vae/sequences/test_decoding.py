@@ -5,7 +5,7 @@ from itertools import product
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.vae.sequences.decoding import beam_search, first_accepted, most_likely
+from sciencegen.vae.sequences.decoding import beam_search, first_accepted, most_likely, trimmed
 
 END, START = 0, 1
 
@@ -71,3 +71,12 @@ def test_the_first_accepted_sequence_is_taken_and_the_first_of_all_where_none_is
     found, good = first_accepted(ranked, None)
     assert torch.equal(found["tokens"], tokens[:, 0])
     assert good.all()
+
+
+def test_only_positions_that_no_row_has_are_trimmed():
+    tokens, mask = torch.tensor([[3, 0, 0, 0], [4, 5, 0, 0]]), torch.tensor([[1, 1, 0, 0], [1, 1, 1, 0]]).bool()
+    found = trimmed(Batch({"tokens": tokens}, mask, torch.ones(2, 1)))
+    assert found["tokens"].tolist() == [[3, 0, 0], [4, 5, 0]]
+    assert found.mask.tolist() == mask[:, :3].tolist()
+    assert found.condition.tolist() == [[1], [1]]
+    assert len(trimmed(Batch({"tokens": tokens[:0]}, mask[:0]))) == 0

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn.functional import pad
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.latent_prior import DiffusionPrior
@@ -75,6 +76,15 @@ def test_items_come_back_from_the_latent_alone(trained):
     unrefined = same(batch, trained.decode(centre)).float().mean()
     assert unrefined <= copies
     assert unrefined > same(batch, trained.draft(centre)).float().mean(), "the encoder tells which likely one it is"
+
+
+def test_padding_costs_nothing_and_changes_nothing(trained, monkeypatch):
+    batch, lengths, decoder = toy_batch(50, 7), [], trained.decoder.forward
+    padded = Batch({"tokens": pad(batch["tokens"], (0, 40), value=END)}, pad(batch.mask, (0, 40)))
+    watched = lambda previous, state: lengths.append(previous.shape[1]) or decoder(previous, state)  # noqa: E731
+    monkeypatch.setattr(trained.decoder, "forward", watched)
+    assert torch.equal(trained.encode(padded), trained.encode(batch))
+    assert max(lengths) <= batch.mask.shape[1]
 
 
 def test_latents_are_standard_normal(trained):
