@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -82,6 +83,17 @@ def select_residues(chain: Any) -> Selected:
         else:
             _count(selected.left_out, residue.name)
     return selected
+
+
+def select_chains(model: Any) -> dict[str, Selected]:
+    """The protein residues of each chain of a model, by the chain's name, "_" if it has none."""
+    return {chain.id.strip() or "_": select_residues(chain) for chain in model}
+
+
+def atom_places(residues: Sequence[Residue], name: str) -> Float[np.ndarray, "residue 3"]:
+    """Position of this atom (N, CA, C, O, CB) in each residue, NaN if it is missing."""
+    nowhere = np.full(3, np.nan)
+    return np.stack([residue.atoms.get(name, nowhere) for residue in residues])
 
 
 def bond_length(before: Residue, after: Residue) -> tuple[float, bool]:
