@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from scipy.spatial.distance import cdist
+from torch import Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.domains import standardization
@@ -80,8 +81,8 @@ class BackboneRepresentation(StandardizedRepresentation):
         return centred.with_condition(condition)
 
     def decode(self, batch: Batch) -> list[Backbone | Refusal]:
-        """Chains numbered from 1. Without the fields of `Given` their sequences are unknown, bonds are relaxed, and
-        oxygens are placed. Residues with given oxygens stay where they are."""
+        """Chains numbered from 1, with the letters and the symmetry of `Given`. Residues with given oxygens stay where
+        they are; bonds of others are relaxed, and their oxygens placed."""
         return [_built(places, given) for places, given in zip(places_of(batch), given_parts(batch), strict=True)]
 
     def well_formed(self, batch: Batch, items: Sequence[Backbone | Refusal]) -> np.ndarray:
@@ -182,8 +183,7 @@ def padded_places(chains: Sequence[Float[np.ndarray, "_ 3 3"]], size: int | None
         places[row, : len(one)] = one
     atoms, real = torch.from_numpy(places), mask[..., None].to(torch.float32)
     trace = whiten(atoms[:, :, 1], mask.sum(1)) * real
-    others = ((atoms[:, :, [0, 2]] - atoms[:, :, 1:2]) / BOND).flatten(2) * real
-    return Batch({TRACE: trace, ATOMS: others}, mask)
+    return Batch({TRACE: trace, ATOMS: relative_to_trace(atoms) * real}, mask)
 
 
 def places_of(batch: Batch) -> list[Float[np.ndarray, "_ 3 3"]]:
@@ -191,9 +191,21 @@ def places_of(batch: Batch) -> list[Float[np.ndarray, "_ 3 3"]]:
     assert batch.mask is not None  # chains differ in length
     mask = batch.mask.cpu()
     trace = colour(batch[TRACE].detach().cpu().double(), mask.sum(1))
-    others = trace[:, :, None] + BOND * batch[ATOMS].detach().cpu().double().unflatten(2, (2, 3))
-    places = torch.stack([others[:, :, 0], trace, others[:, :, 1]], 2).numpy()
+    places = around_trace(trace, batch[ATOMS].detach().cpu().double()).numpy()
     return [row[real] for row, real in zip(places, mask.numpy(), strict=True)]
+
+
+def relative_to_trace(places: Float[Tensor, "batch residue 3 3"]) -> Float[Tensor, "batch residue 6"]:
+    """The field `atoms` of positions of N, CA and C in ångström."""
+    return ((places[:, :, [0, 2]] - places[:, :, 1:2]) / BOND).flatten(2)
+
+
+def around_trace(
+    trace: Float[Tensor, "batch residue 3"], atoms: Float[Tensor, "batch residue 6"]
+) -> Float[Tensor, "batch residue 3 3"]:
+    """Positions of N, CA and C in ångström from those of CA and the field `atoms`."""
+    others = trace[:, :, None] + BOND * atoms.unflatten(2, (2, 3))
+    return torch.stack([others[:, :, 0], trace, others[:, :, 1]], 2)
 
 
 LETTERS_IN_ORDER = ALPHABET + UNKNOWN
