@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.domains import standardization
-from sciencegen.domains.proteins.backbones.bond_geometry import CLASH_DISTANCE, ca_clashes
+from sciencegen.domains.proteins.backbones.bond_geometry import assembly_clashes
 from sciencegen.domains.proteins.backbones.geometry import bonded, place_oxygens
 from sciencegen.domains.proteins.backbones.items import Backbone, backbone, parse_text
 from sciencegen.domains.proteins.backbones.relaxation import relaxed
@@ -87,7 +86,7 @@ class BackboneRepresentation(StandardizedRepresentation):
 
     def well_formed(self, batch: Batch, items: Sequence[Backbone | Refusal]) -> np.ndarray:
         """[item] whether each chain is unbroken, and its alpha carbons don't clash."""
-        return np.array([not isinstance(item, Refusal) and why_broken(item) is None and not clashes(item)
+        return np.array([not isinstance(item, Refusal) and why_broken(item) is None and not assembly_clashes(item.copies)
                          for item in items], bool)  # fmt: skip
 
     def to_json(self) -> Json:
@@ -163,14 +162,6 @@ def why_broken(item: Backbone) -> Refusal | None:
     if not len(breaks):
         return None
     return Refusal(f"the chain breaks after residue {item.numbers[breaks[0]]}, and {len(breaks)} times in all")
-
-
-def clashes(item: Backbone) -> bool:
-    """Whether two alpha carbons that aren't neighbours are too close, in the chain or between chains of an assembly."""
-    if ca_clashes(item.coordinates) > 0:
-        return True
-    chain, *others = item.copies[:, :, 1]
-    return any(bool((cdist(chain, other) < CLASH_DISTANCE).any()) for other in others)
 
 
 def padded_places(chains: Sequence[Float[np.ndarray, "_ 3 3"]], size: int | None = None) -> Batch:
