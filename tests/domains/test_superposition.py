@@ -17,6 +17,7 @@ def test_mirror_images_do_not_fit():
     points = np.random.default_rng(0).normal(size=(9, 3))
     image = superposed(points, points, points * (1, 1, -1))
     assert np.abs(image - points * (1, 1, -1)).max() > 0.1
+    assert np.linalg.det((image - image.mean(0))[:3] @ np.linalg.inv((points - points.mean(0))[:3])) > 0
     assert np.linalg.norm(image[0] - image[1]) == pytest.approx(np.linalg.norm(points[0] - points[1]))
 
 

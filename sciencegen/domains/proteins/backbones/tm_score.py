@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -135,7 +134,7 @@ def _aligner() -> Callable[[Trace, Trace], tuple[float, float]]:
         ) from None
 
     def align(first: Trace, second: Trace) -> tuple[float, float]:
-        found: Any = tmtools.tm_align(first, second, "A" * len(first), "A" * len(second))
+        found = tmtools.tm_align(first, second, "A" * len(first), "A" * len(second))
         return found.tm_norm_chain1, found.tm_norm_chain2
 
     return align
