@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
 from sciencegen.domains.proteins.residue_atoms import UNKNOWN, expected_atoms, is_standard, letter_of
+
+if TYPE_CHECKING:  # biopython is imported on use
+    from Bio.PDB.Model import Model
 
 PEPTIDE_BOND = 2.0
 """Maximum distance of bonded C and N in ångström; the bond length is 1.33."""
@@ -85,7 +88,7 @@ def select_residues(chain: Any) -> Selected:
     return selected
 
 
-def select_chains(model: Any) -> dict[str, Selected]:
+def select_chains(model: Model) -> dict[str, Selected]:
     """The protein residues of each chain of a model, by the chain's name, "_" if it has none."""
     return {chain.id.strip() or "_": select_residues(chain) for chain in model}
 
