@@ -128,7 +128,7 @@ class SizedDiffusion(nn.Module):
         def items(z: Batch) -> Batch:
             return self.diffusion.draw(z, settings.sampler, settings.steps)
 
-        return self._by_size(self._noise(noise, condition), counts, self._projected(items))
+        return self.each_size(noise, counts, self._projected(items), condition)
 
     @torch.no_grad()
     def each_size(

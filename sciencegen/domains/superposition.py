@@ -1,4 +1,4 @@
-"""Superposition of points in space by a rigid motion."""
+"""Superposition of points in space by rigid motions, without reflection."""
 
 from __future__ import annotations
 
@@ -14,3 +14,21 @@ def superposed(
     left, _, right = np.linalg.svd((some - centre).T @ (places - target))
     handed = np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
     return (points - centre) @ left @ handed @ right + target
+
+
+def squared_distances(
+    first: Float[np.ndarray, "*set point 3"],
+    second: Float[np.ndarray, "*others point 3"],
+    weights: Float[np.ndarray, "*pair point"] | None = None,
+) -> Float[np.ndarray, "*pair point"]:
+    """Squared distances of the points of each pair of sets after the rigid motion with the least weighted sum of them.
+
+    Sets are paired by broadcasting. By default all points have the same weight. Kabsch 1976.
+    """
+    shares = np.ones((first.shape[-2], 1), first.dtype) if weights is None else weights[..., None]
+    shares = shares / shares.sum(-2, keepdims=True)
+    a, b = (one - (shares * one).sum(-2, keepdims=True) for one in (first, second))
+    covariance = np.swapaxes(shares * a, -1, -2) @ b
+    left, _, right = np.linalg.svd(covariance)
+    right[..., 2, :] *= np.where(np.linalg.det(covariance) < 0, -1, 1)[..., None].astype(right.dtype)
+    return np.square(a @ (left @ right) - b).sum(-1)

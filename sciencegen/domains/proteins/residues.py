@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
 from sciencegen.domains.proteins.residue_atoms import UNKNOWN, expected_atoms, is_standard, letter_of
+
+if TYPE_CHECKING:  # biopython is imported on use
+    from Bio.PDB.Model import Model
 
 PEPTIDE_BOND = 2.0
 """Maximum distance of bonded C and N in ångström; the bond length is 1.33."""
@@ -82,6 +86,17 @@ def select_residues(chain: Any) -> Selected:
         else:
             _count(selected.left_out, residue.name)
     return selected
+
+
+def select_chains(model: Model) -> dict[str, Selected]:
+    """The protein residues of each chain of a model, by the chain's name, "_" if it has none."""
+    return {chain.id.strip() or "_": select_residues(chain) for chain in model}
+
+
+def atom_places(residues: Sequence[Residue], name: str) -> Float[np.ndarray, "residue 3"]:
+    """Position of this atom (N, CA, C, O, CB) in each residue, NaN if it is missing."""
+    nowhere = np.full(3, np.nan)
+    return np.stack([residue.atoms.get(name, nowhere) for residue in residues])
 
 
 def bond_length(before: Residue, after: Residue) -> tuple[float, bool]:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from sciencegen.data.damage import reading
 from sciencegen.domains.proteins.residue_atoms import BACKBONE, UNKNOWN
-from sciencegen.domains.proteins.residues import Residue, Selected, bond_length, select_residues
+from sciencegen.domains.proteins.residues import Residue, Selected, atom_places, bond_length, select_chains
 from sciencegen.domains.proteins.structure_files import Parsed, read_structure_file
 from sciencegen.errors import DataError
 
@@ -86,8 +86,7 @@ class ProteinChain:
 
     def atom(self, name: str) -> Float[np.ndarray, "residue 3"]:
         """Position of this atom (N, CA, C, O, CB) in each residue, NaN if it is missing."""
-        nowhere = np.full(3, np.nan)
-        return np.stack([residue.atoms.get(name, nowhere) for residue in self.residues])
+        return atom_places(self.residues, name)
 
     def side_chain(self) -> Float[np.ndarray, "residue 3"]:
         """The centre of each side chain's heavy atoms; the CA for a residue without any, such as glycine."""
@@ -148,7 +147,7 @@ def read_chains(path: str | Path) -> list[ProteinChain]:
 def _read(path: Path) -> tuple[Parsed, dict[str, Selected]]:
     parsed = read_structure_file(path)
     with reading("a structure of proteins", path):
-        return parsed, {one.id.strip() or "_": select_residues(one) for one in next(iter(parsed.structure))}
+        return parsed, select_chains(next(iter(parsed.structure)))
 
 
 def _chain(name: str, chosen: bool, parsed: Parsed, selected: dict[str, Selected], path: Path) -> ProteinChain:

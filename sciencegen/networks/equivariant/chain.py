@@ -26,11 +26,13 @@ def globule_radius(count: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
     return 2.2 * count.to(torch.get_default_dtype()) ** 0.38
 
 
-def _walk(count: Int[Tensor, " batch"]) -> tuple[Float[Tensor, "batch 1 1"], Float[Tensor, "batch 1 1"], float]:
-    """Factors s, b and a, for each item."""
+def _walk(
+    count: Int[Tensor, " batch"], like: Tensor
+) -> tuple[Float[Tensor, "batch 1 1"], Float[Tensor, "batch 1 1"], float]:
+    """Factors s, b and a, for each item. `like` gives type and device."""
     radius = globule_radius(count).clamp(min=1.01 * STEP)
     spread, keep = radius / 3**0.5, (1 - (STEP / radius).square()).sqrt()
-    return spread[:, None, None], keep[:, None, None], STEP / 3**0.5
+    return spread[:, None, None].to(like), keep[:, None, None].to(like), STEP / 3**0.5
 
 
 def _starts(chain: Int[Tensor, "batch residue"]) -> Bool[Tensor, "batch residue 1"]:
@@ -39,13 +41,19 @@ def _starts(chain: Int[Tensor, "batch residue"]) -> Bool[Tensor, "batch residue 
     return torch.cat([torch.ones_like(changes[:, :1]), changes], 1)[..., None]
 
 
+def _decay(keep: Float[Tensor, "batch 1 1"], residues: int) -> Float[Tensor, "batch residue residue"]:
+    """b^(i-k) of residues i and k, 0 for k > i."""
+    index = torch.arange(residues, device=keep.device)
+    return (keep ** (index[:, None] - index).clamp(min=0)).tril()
+
+
 def whiten(
     positions: Float[Tensor, "batch residue 3"],
     count: Int[Tensor, " batch"],
     chain: Int[Tensor, "batch residue"] | None = None,
 ) -> Float[Tensor, "batch residue 3"]:
     """The numbers w of positions c in ångström. chain: number of each residue's chain; None: there is one chain."""
-    spread, keep, step = (part if isinstance(part, float) else part.to(positions) for part in _walk(count))
+    spread, keep, step = _walk(count, positions)
     following = (positions[:, 1:] - keep * positions[:, :-1]) / step
     numbers = torch.cat([positions[:, :1] / spread, following], 1)
     return numbers if chain is None else torch.where(_starts(chain), positions / spread, numbers)
@@ -57,11 +65,9 @@ def colour(
     chain: Int[Tensor, "batch residue"] | None = None,
 ) -> Float[Tensor, "batch residue 3"]:
     """The positions c of numbers w, the inverse of `whiten`: c_i = s b^(i-1) w_1 + sum_k a b^(i-k) w_k."""
-    spread, keep, step = (part if isinstance(part, float) else part.to(numbers) for part in _walk(count))
+    spread, keep, step = _walk(count, numbers)
     scaled = torch.cat([numbers[:, :1] * spread, numbers[:, 1:] * step], 1)
-    index = torch.arange(numbers.shape[1], device=numbers.device)
-    lag = (index[:, None] - index).clamp(min=0)
-    decay = (keep ** lag.to(numbers)).tril()
+    decay = _decay(keep, numbers.shape[1])
     if chain is not None:
         scaled = torch.where(_starts(chain), numbers * spread, scaled)
         decay = decay * (chain[:, :, None] == chain[:, None, :])
@@ -70,7 +76,6 @@ def colour(
 
 def walk_matrix(count: Int[Tensor, " batch"], residues: int) -> Float[Tensor, "batch residue residue"]:
     """The matrix of `colour`: positions of one chain are its product with the numbers."""
-    spread, keep, step = _walk(count)
-    index = torch.arange(residues, device=count.device)
-    decay = (keep ** (index[:, None] - index).clamp(min=0)).tril()
+    spread, keep, step = _walk(count, torch.empty(0, device=count.device))
+    decay = _decay(keep, residues)
     return torch.cat([decay[:, :, :1] * spread, decay[:, :, 1:] * step], 2)

@@ -12,7 +12,7 @@ stages: the second one sees the geometry of the first one's estimate, whose fram
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -67,16 +67,16 @@ class ResidueDenoiser(nn.Module):
 
     Parameters
     ----------
-    conditions : int
-        Columns of the condition (NaN: not given).
+    columns : sequence of int
+        Columns of the condition that the network sees (NaN: not given).
     settings : ResidueNetworkSettings, optional
     """
 
-    def __init__(self, conditions: int = 0, settings: ResidueNetworkSettings | None = None) -> None:
+    def __init__(self, columns: Sequence[int] = (), settings: ResidueNetworkSettings | None = None) -> None:
         super().__init__()
         self.settings = s = settings or ResidueNetworkSettings()
-        self.conditions = conditions
-        self.context = MLP(2 * NOISE_FREQUENCIES + 2 + 2 * conditions, s.context, s.context, 1)
+        self.columns = list(columns)
+        self.context = MLP(2 * NOISE_FREQUENCIES + 2 + 2 * len(self.columns), s.context, s.context, 1)
         self.inward = nn.Linear(LOCAL_FEATURES, s.width)
         self.stages = nn.ModuleList([Stage(s) for _ in range(2)])
 
@@ -112,7 +112,8 @@ class ResidueDenoiser(nn.Module):
 
     def _context(self, log_snr: Tensor, condition: Tensor | None, count: Tensor, like: Tensor) -> Tensor:
         size = (count.to(like)[:, None] / 16).log1p()
-        known = condition_features(condition, size, self.conditions)
+        seen = None if condition is None else condition[:, self.columns]
+        known = condition_features(seen, size, len(self.columns))
         return self.context(torch.cat([noise_features(log_snr.to(like)), size, known], -1))
 
 

@@ -9,7 +9,6 @@ from rdkit.Chem import rdDistGeom
 from scipy.spatial.transform import Rotation
 
 from sciencegen.domains.molecules import DOMAIN
-from sciencegen.domains.molecules.scaffolds import superposed
 from sciencegen.domains.molecules.structure_files import xyz_block
 from sciencegen.errors import DataError
 
@@ -70,14 +69,6 @@ def test_atoms_end_where_the_file_has_them_or_the_structure_is_refused(tmp_path)
     noise = 0.3 * np.random.default_rng(0).standard_normal((whole.GetNumAtoms(), 3))
     shaken.GetConformer().SetPositions(whole.GetConformer().GetPositions() + noise)
     assert "from their places" in part.fit(item, shaken, known).reason
-
-
-def test_superposing_never_mirrors():
-    points = np.random.default_rng(0).standard_normal((6, 3))
-    turned = Rotation.from_rotvec([0.3, 2.0, -1.0]).apply(points) + 3
-    assert superposed(points, points, turned) == pytest.approx(turned)
-    image = superposed(points, points, points * (1, 1, -1))
-    assert np.linalg.det((image - image.mean(0))[:3] @ np.linalg.inv((points - points.mean(0))[:3])) > 0
 
 
 def test_what_does_not_hold_it_is_refused(tmp_path):

@@ -12,7 +12,7 @@ LOG_SNR = torch.tensor([0.3, -2.0], dtype=torch.float64)
 @pytest.fixture
 def network():
     torch.manual_seed(0)
-    network = ResidueDenoiser(1, SMALL).double()
+    network = ResidueDenoiser([0], SMALL).double()
     for parameter in network.parameters():
         if not parameter.abs().sum():  # layers that start at zero
             torch.nn.init.normal_(parameter, std=0.1)
@@ -95,3 +95,14 @@ def test_chains_of_an_assembly_rotate_together_and_see_each_other(network, noisy
     assert far(found, network(z, LOG_SNR, None, mask)) > 1e-3
     other = {name: torch.cat([value[:, :5], 0.5 * value[:, 5:]], 1) for name, value in z.items()}
     assert far(found, network({**other, CHAIN: chain}, LOG_SNR, None, mask)) > 1e-3
+
+
+def test_columns_that_it_does_not_see_change_nothing(noisy):
+    z, mask = noisy
+    torch.manual_seed(0)
+    network = ResidueDenoiser([1], SMALL).double()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    first, second, third = (torch.tensor([row, row]).double() for row in ([0.0, 1.0], [5.0, 1.0], [0.0, 2.0]))
+    assert far(network(z, LOG_SNR, first, mask), network(z, LOG_SNR, second, mask)) == 0
+    assert far(network(z, LOG_SNR, first, mask), network(z, LOG_SNR, third, mask)) > 1e-4

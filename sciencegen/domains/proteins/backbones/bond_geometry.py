@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 
 from sciencegen.domains.proteins.backbones.geometry import Coordinates, bonded
 
@@ -52,6 +53,14 @@ def ca_clashes(coordinates: Coordinates) -> int:
         return 0
     pairs = cKDTree(np.asarray(coordinates)[:, 1]).query_pairs(CLASH_DISTANCE, output_type="ndarray")
     return int((abs(pairs[:, 0] - pairs[:, 1]) > 1).sum())
+
+
+def assembly_clashes(copies: Float[np.ndarray, "copy residue 4 3"]) -> bool:
+    """Whether two CA clash in the first of the equal chains, or one of the first and one of another chain."""
+    if ca_clashes(copies[0]) > 0:
+        return True
+    chain, *others = copies[:, :, 1]
+    return any(bool((cdist(chain, other) < CLASH_DISTANCE).any()) for other in others)
 
 
 def chain_breaks(coordinates: Coordinates) -> int:

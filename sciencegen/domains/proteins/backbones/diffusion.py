@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
-from torch import Tensor
 
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.schedules import Cosine
@@ -47,30 +45,13 @@ class BackboneDiffusionSettings:
     )
 
 
-class BackboneDenoiser(ResidueDenoiser):
-    """`ResidueDenoiser` that gets some of a condition's columns."""
-
-    def __init__(self, columns: Sequence[int], settings: ResidueNetworkSettings) -> None:
-        super().__init__(len(columns), settings)
-        self.columns = list(columns)
-
-    def forward(
-        self,
-        z: Mapping[str, Tensor],
-        log_snr: Float[Tensor, " batch"],
-        condition: Float[Tensor, "batch property"] | None = None,
-        mask: Bool[Tensor, "batch residue"] | None = None,
-    ) -> dict[str, Tensor]:
-        return super().forward(z, log_snr, None if condition is None else condition[:, self.columns], mask)
-
-
 def backbone_diffusion(representation: BackboneRepresentation, settings: BackboneDiffusionSettings) -> SizedDiffusion:
     """Build the model of chains up to the longest training chain."""
     columns = [column for column, name in enumerate(representation.properties) if name != LENGTH]
     state = State({TRACE: Field(Euclidean()), ATOMS: Field(Euclidean())})
     longest = int(representation.sizes[-1])
     shapes = {TRACE: (longest, 3), ATOMS: (longest, 6)}
-    network = BackboneDenoiser(columns, settings.network)
+    network = ResidueDenoiser(columns, settings.network)
     diffusion = DiffusionModel(network, state, Cosine(*LOG_SNR_ENDS), shapes, settings.diffusion)
     return SizedDiffusion(diffusion, size_table(representation))
 

@@ -16,6 +16,7 @@ from sciencegen.domains.proteins.backbones.files import ITEMS
 from sciencegen.domains.proteins.backbones.geometry import Coordinates
 from sciencegen.domains.proteins.backbones.metrics import METRIC_NOTES, METRIC_UNITS, evaluate_backbones
 from sciencegen.domains.proteins.backbones.properties import measure
+from sciencegen.domains.proteins.backbones.published_weights import has_weights
 from sciencegen.domains.proteins.backbones.similarity import SIMILARITY
 from sciencegen.domains.proteins.backbones.tm_score import can_align
 from sciencegen.items import Refusal
@@ -55,7 +56,7 @@ def evaluate(
         _coordinates(reference),
         trained_on,
         alignments=_available(can_align(), NO_ALIGNMENTS),
-        sequences=_available(_can_fold(), NO_SEQUENCES),
+        sequences=_available(has_weights(), NO_SEQUENCES),
     )
 
 
@@ -63,12 +64,6 @@ def _coordinates(texts: Sequence[str]) -> list[Coordinates]:
     """Of each item; no residues for one that can't be read."""
     items = map(ITEMS.parse, texts)
     return [np.empty((0, 4, 3)) if isinstance(item, Refusal) else item.coordinates for item in items]
-
-
-def _can_fold() -> bool:
-    from sciencegen.domains.proteins.backbones.inverse_folding import weights_path
-
-    return weights_path() is not None
 
 
 def _available(found: bool, note: str) -> bool:

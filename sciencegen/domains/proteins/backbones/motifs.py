@@ -13,10 +13,10 @@ from jaxtyping import Float
 
 from sciencegen.data.damage import reading
 from sciencegen.domains.proteins.backbones.contigs import Contigs, Free, Range, parse_contigs
-from sciencegen.domains.proteins.backbones.geometry import is_dextro, place_oxygens
-from sciencegen.domains.proteins.backbones.reading import cut_chain, item_marks
+from sciencegen.domains.proteins.backbones.geometry import place_oxygens
+from sciencegen.domains.proteins.backbones.reading import backbone_atoms, cut_chain, dextro_labels, item_marks
 from sciencegen.domains.proteins.residue_atoms import BACKBONE
-from sciencegen.domains.proteins.residues import Residue, bond_length, select_residues
+from sciencegen.domains.proteins.residues import Residue, bond_length, select_chains
 from sciencegen.domains.proteins.structure_files import read_structure_file
 from sciencegen.errors import ConfigError, DataError
 
@@ -79,7 +79,8 @@ def read_motif(path: Path, contigs: str | None = None, longest: int | None = Non
         pieces, free = _whole(chains, path, longest)
     else:
         parsed = parse_contigs(contigs)
-        pieces, free = [_piece(chains, one, path) for one in parsed.ranges], _spanned(parsed, chains, path)
+        pieces = [_piece(chains, one, path) for one in parsed.ranges]
+        free = _spanned(parsed, pieces)
     residues = [residue for piece in pieces for residue in piece]
     return Motif(
         np.concatenate([_places(piece, path) for piece in pieces]),
@@ -95,9 +96,8 @@ def _chains(path: Path) -> dict[str, list[Residue]]:
     if len(item_marks(path)) > 1:
         raise DataError(f"Expected one structure with a motif in {path}, found several designs. Write one of them.")
     with reading("a structure of proteins", path):
-        model = next(iter(parsed.structure))
-        chains = {one.id.strip() or "_": select_residues(one).residues for one in model}
-    found = {name: residues for name, residues in chains.items() if residues}
+        chains = select_chains(next(iter(parsed.structure)))
+    found = {name: one.residues for name, one in chains.items() if one.residues}
     if not found:
         raise DataError(f"Expected a protein chain with a motif in {path}, found none.")
     for residue in chain.from_iterable(found.values()):
@@ -155,20 +155,17 @@ def _places(piece: Sequence[Residue], path: Path) -> Float[np.ndarray, "residue 
                 f"Expected a motif without breaks, found one of {distance:.1f} Å after residue {before.label} of "
                 f"{path}. Make two pieces of it by `contigs`, with free residues between them."
             )
-    nowhere = np.full(3, np.nan)
-    places = np.array([[one.atoms.get(atom, nowhere) for atom in BACKBONE] for one in piece], np.float64)
-    n, ca, c = places[:, 0], places[:, 1], places[:, 2]
-    beta = np.array([one.atoms.get("CB", nowhere) for one in piece])
-    if is_dextro(n, ca, c, beta).any():
+    if dextro_labels(piece):
         raise DataError(f"Expected a motif of L-amino acids, found D-amino acids, which are mirror images, in {path}.")
+    places = backbone_atoms(piece)
     without = np.flatnonzero(np.isnan(places[:-1, 3]).any(1))
-    places[without, 3] = place_oxygens(n, ca, c)[without]
+    places[without, 3] = place_oxygens(*places[:, :3].swapaxes(0, 1))[without]
     return places
 
 
-def _spanned(contigs: Contigs, chains: dict[str, list[Residue]], path: Path) -> list[Free]:
+def _spanned(contigs: Contigs, pieces: Sequence[Sequence[Residue]]) -> list[Free]:
     """The free residues, at least as many between two pieces as can span the distance."""
-    pieces, free = [_piece(chains, one, path) for one in contigs.ranges], list(contigs.free)
+    free = list(contigs.free)
     for index, (before, after) in enumerate(pairwise(pieces), 1):
         broken = bond_length(before[-1], after[0])[1]
         least = max(1, ceil(_apart(before, after) / STRETCHED) - 1) if broken else 0

@@ -1,4 +1,4 @@
-"""Perplexities of backbones as oracles. They need the weights of ProteinMPNN, see `inverse_folding`."""
+"""Perplexities of backbones as oracles. They need the weights of ProteinMPNN, see `published_weights`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sciencegen.domains.base import Oracles
 from sciencegen.domains.proteins.backbones.items import Backbone
+from sciencegen.domains.proteins.backbones.published_weights import check_weights
 from sciencegen.domains.proteins.residue_atoms import UNKNOWN
 from sciencegen.errors import DataError
 from sciencegen.scoring.oracles import FunctionOracle, Oracle
@@ -42,8 +43,6 @@ def with_weights_checked(oracles: Oracles) -> Oracles:
 
     def find(name: str) -> Oracle:
         if name in PERPLEXITIES:
-            from sciencegen.domains.proteins.backbones.inverse_folding import check_weights
-
             check_weights()
         return oracles.find(name)
 

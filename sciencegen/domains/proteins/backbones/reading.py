@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from sciencegen.data.damage import open_binary, reading
-from sciencegen.domains.proteins.backbones.geometry import is_dextro, place_oxygens
+from sciencegen.domains.proteins.backbones.geometry import Coordinates, is_dextro, place_oxygens
 from sciencegen.domains.proteins.backbones.items import SHORTEST, Backbone, backbone
 from sciencegen.domains.proteins.residue_atoms import BACKBONE
-from sciencegen.domains.proteins.residues import Residue, Selected, select_residues
+from sciencegen.domains.proteins.residues import Residue, Selected, atom_places, select_chains
 from sciencegen.domains.proteins.structure_files import read_structure_file
 from sciencegen.domains.proteins.structures import find_gaps
 from sciencegen.errors import DataError
@@ -51,7 +51,7 @@ def read_backbones(path: Path, chain: str | None = None) -> list[Piece]:
     parsed = read_structure_file(path)
     with reading("a structure of proteins", path):
         models = list(parsed.structure) if marks else [next(iter(parsed.structure))]
-        chains = [{one.id.strip() or "_": select_residues(one) for one in model} for model in models]
+        chains = [select_chains(model) for model in models]
     if marks:
         return [_design(found, mark) for found, mark in zip(chains, marks, strict=False)]
     return list(_pieces(chains[0], path, chain))
@@ -132,20 +132,23 @@ def _item(residues: Sequence[Residue], name: str, chain: str, symmetry: str = ""
     """The item of these residues; missing oxygens are placed. D-amino acids are refused."""
     if not residues:
         return Refusal("no amino acids")
-    places = np.stack([_atoms(residue, BACKBONE) for residue in residues])
-    n, ca, c = places[:, 0], places[:, 1], places[:, 2]
-    beta = np.concatenate([_atoms(residue, ("CB",)) for residue in residues])
-    wrong = [residues[index].label for index in np.flatnonzero(is_dextro(n, ca, c, beta)).tolist()]
-    if wrong:
+    places = backbone_atoms(residues)
+    if wrong := dextro_labels(residues):
         shown = ", ".join(wrong[:SHOWN]) + (f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else "")
         return Refusal(f"D-amino acids, which are mirror images: residues {shown}")
     without = np.isnan(places[:, 3]).any(1)
     if without.any():
-        places[without, 3] = place_oxygens(n, ca, c)[without]
+        places[without, 3] = place_oxygens(*places[:, :3].swapaxes(0, 1))[without]
     sequence = "".join(residue.letter for residue in residues)
     return backbone(places, sequence, tuple(residue.label for residue in residues), name, chain, symmetry)
 
 
-def _atoms(residue: Residue, names: Sequence[str]) -> np.ndarray:
-    nowhere = np.full(3, np.nan)
-    return np.stack([residue.atoms.get(name, nowhere) for name in names])
+def backbone_atoms(residues: Sequence[Residue]) -> Coordinates:
+    """N, CA, C and O of each residue, NaN for a missing atom."""
+    return np.stack([atom_places(residues, name) for name in BACKBONE], 1)
+
+
+def dextro_labels(residues: Sequence[Residue]) -> list[str]:
+    """The numbers of D-amino acids."""
+    n, ca, c, beta = (atom_places(residues, name) for name in ("N", "CA", "C", "CB"))
+    return [residues[index].label for index in np.flatnonzero(is_dextro(n, ca, c, beta)).tolist()]

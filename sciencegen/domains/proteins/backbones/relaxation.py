@@ -8,14 +8,13 @@ a sum of at most `TOLERANCE` stays as it is, as 99% of native chains do. L-BFGS 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 
 from sciencegen.domains.proteins.backbones.bond_geometry import CLASH_DISTANCE
+from sciencegen.domains.proteins.backbones.distance_limits import Limits, squared_violations
 from sciencegen.domains.proteins.backbones.geometry import dihedrals
 
 Atoms = Float[np.ndarray, "residue 3 3"]
@@ -38,14 +37,6 @@ TOLERANCE = 0.02
 ROUNDS = 500
 
 
-class Limits(NamedTuple):
-    """Pairs of atoms, numbered 3 residue + atom, and their least and greatest distances in ångström."""
-
-    pairs: Int[np.ndarray, "pair 2"]
-    low: Float[np.ndarray, " pair"]
-    high: Float[np.ndarray, " pair"]
-
-
 def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> Atoms:
     """The chain with distances within their limits, where that can be reached; the same array if they nearly are.
 
@@ -64,27 +55,26 @@ def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> 
     if not np.isfinite(start).all():
         return atoms
     limits = limits_of(start)
-    free = np.full(start.size, True) if fixed is None else np.repeat(~fixed, 9)
-    if _energy(start.ravel(), limits)[0] <= TOLERANCE or not free.any():
+    points = start.reshape(-1, 3)
+    free = np.full(len(points), True) if fixed is None else np.repeat(~fixed, 3)
+    if squared_violations(points, limits)[0] <= TOLERANCE or not free.any():
         return atoms
 
-    def energy(moving: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = _energy(_with(start, free, moving), limits)
-        return value, gradient[free]
+    def moved(flat: np.ndarray) -> Float[np.ndarray, "atom 3"]:
+        places = points.copy()
+        places[free] = flat.reshape(-1, 3)
+        return places
 
-    found = minimize(energy, start.ravel()[free], method="L-BFGS-B", jac=True, options={"maxiter": ROUNDS})
-    return _with(start, free, found.x).reshape(start.shape)
+    def energy(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = squared_violations(moved(flat), limits)
+        return value, gradient[free].ravel()
 
-
-def _with(start: Atoms, free: Bool[np.ndarray, " coordinate"], moving: np.ndarray) -> Float[np.ndarray, " coordinate"]:
-    """The coordinates with the free ones replaced."""
-    flat = start.ravel().copy()
-    flat[free] = moving
-    return flat
+    found = minimize(energy, points[free].ravel(), method="L-BFGS-B", jac=True, options={"maxiter": ROUNDS})
+    return moved(found.x).reshape(start.shape)
 
 
 def limits_of(atoms: Atoms) -> Limits:
-    """The limits of a chain."""
+    """The limits of a chain; its atoms are numbered 3 residue + atom."""
     here = 3 * np.arange(len(atoms))
     before, after = here[:-1], here[1:]
     apart = np.linalg.norm(np.diff(atoms[:, 1], axis=0), axis=-1)
@@ -105,16 +95,3 @@ def limits_of(atoms: Atoms) -> Limits:
 def _limits(first: np.ndarray, second: np.ndarray, limits: tuple[float, float]) -> Limits:
     low, high = np.tile(limits, (len(first), 1)).T
     return Limits(np.stack([first, second], 1), low, high)
-
-
-def _energy(flat: Float[np.ndarray, " coordinate"], limits: Limits) -> tuple[float, Float[np.ndarray, " coordinate"]]:
-    """The sum of squared violations, and its gradient."""
-    points, (first, second) = flat.reshape(-1, 3), limits.pairs.T
-    apart = points[second] - points[first]
-    distance = np.maximum(np.linalg.norm(apart, axis=-1), 1e-9)
-    wrong = np.maximum(distance - limits.high, 0) - np.maximum(limits.low - distance, 0)
-    pull = (2 * wrong / distance)[:, None] * apart
-    gradient = np.zeros_like(points)
-    np.add.at(gradient, second, pull)
-    np.subtract.at(gradient, first, pull)
-    return float((wrong**2).sum()), gradient.ravel()

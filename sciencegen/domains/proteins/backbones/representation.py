@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial.distance import cdist
+from torch import Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.domains import standardization
-from sciencegen.domains.proteins.backbones.bond_geometry import CLASH_DISTANCE, ca_clashes
+from sciencegen.domains.proteins.backbones.bond_geometry import assembly_clashes
 from sciencegen.domains.proteins.backbones.geometry import bonded, place_oxygens
 from sciencegen.domains.proteins.backbones.items import Backbone, backbone, parse_text
 from sciencegen.domains.proteins.backbones.relaxation import relaxed
@@ -80,14 +80,13 @@ class BackboneRepresentation(StandardizedRepresentation):
         return centred.with_condition(condition)
 
     def decode(self, batch: Batch) -> list[Backbone | Refusal]:
-        """Chains numbered from 1. Without the fields of `Given` their sequences are unknown, bonds are relaxed, and
-        oxygens are placed. Residues with given oxygens stay where they are."""
+        """Chains numbered from 1, with the letters and the symmetry of `Given`. Residues with given oxygens stay where
+        they are; bonds of others are relaxed, and their oxygens placed."""
         return [_built(places, given) for places, given in zip(places_of(batch), given_parts(batch), strict=True)]
 
     def well_formed(self, batch: Batch, items: Sequence[Backbone | Refusal]) -> np.ndarray:
         """[item] whether each chain is unbroken, and its alpha carbons don't clash."""
-        return np.array([not isinstance(item, Refusal) and why_broken(item) is None and not clashes(item)
-                         for item in items], bool)  # fmt: skip
+        return np.array([not isinstance(item, Refusal) and _is_sound(item) for item in items], bool)
 
     def to_json(self) -> Json:
         return {
@@ -164,12 +163,8 @@ def why_broken(item: Backbone) -> Refusal | None:
     return Refusal(f"the chain breaks after residue {item.numbers[breaks[0]]}, and {len(breaks)} times in all")
 
 
-def clashes(item: Backbone) -> bool:
-    """Whether two alpha carbons that aren't neighbours are too close, in the chain or between chains of an assembly."""
-    if ca_clashes(item.coordinates) > 0:
-        return True
-    chain, *others = item.copies[:, :, 1]
-    return any(bool((cdist(chain, other) < CLASH_DISTANCE).any()) for other in others)
+def _is_sound(item: Backbone) -> bool:
+    return why_broken(item) is None and not assembly_clashes(item.copies)
 
 
 def padded_places(chains: Sequence[Float[np.ndarray, "_ 3 3"]], size: int | None = None) -> Batch:
@@ -182,8 +177,7 @@ def padded_places(chains: Sequence[Float[np.ndarray, "_ 3 3"]], size: int | None
         places[row, : len(one)] = one
     atoms, real = torch.from_numpy(places), mask[..., None].to(torch.float32)
     trace = whiten(atoms[:, :, 1], mask.sum(1)) * real
-    others = ((atoms[:, :, [0, 2]] - atoms[:, :, 1:2]) / BOND).flatten(2) * real
-    return Batch({TRACE: trace, ATOMS: others}, mask)
+    return Batch({TRACE: trace, ATOMS: relative_to_trace(atoms) * real}, mask)
 
 
 def places_of(batch: Batch) -> list[Float[np.ndarray, "_ 3 3"]]:
@@ -191,9 +185,21 @@ def places_of(batch: Batch) -> list[Float[np.ndarray, "_ 3 3"]]:
     assert batch.mask is not None  # chains differ in length
     mask = batch.mask.cpu()
     trace = colour(batch[TRACE].detach().cpu().double(), mask.sum(1))
-    others = trace[:, :, None] + BOND * batch[ATOMS].detach().cpu().double().unflatten(2, (2, 3))
-    places = torch.stack([others[:, :, 0], trace, others[:, :, 1]], 2).numpy()
+    places = around_trace(trace, batch[ATOMS].detach().cpu().double()).numpy()
     return [row[real] for row, real in zip(places, mask.numpy(), strict=True)]
+
+
+def relative_to_trace(places: Float[Tensor, "batch residue 3 3"]) -> Float[Tensor, "batch residue 6"]:
+    """The field `atoms` of positions of N, CA and C in ångström."""
+    return ((places[:, :, [0, 2]] - places[:, :, 1:2]) / BOND).flatten(2)
+
+
+def around_trace(
+    trace: Float[Tensor, "batch residue 3"], atoms: Float[Tensor, "batch residue 6"]
+) -> Float[Tensor, "batch residue 3 3"]:
+    """Positions of N, CA and C in ångström from those of CA and the field `atoms`."""
+    others = trace[:, :, None] + BOND * atoms.unflatten(2, (2, 3))
+    return torch.stack([others[:, :, 0], trace, others[:, :, 1]], 2)
 
 
 LETTERS_IN_ORDER = ALPHABET + UNKNOWN

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from scipy.interpolate import CubicSpline
 
 from sciencegen.domains.proteins.backbones.geometry import Coordinates, unit
-from sciencegen.domains.proteins.backbones.secondary_structure import COIL, HELIX, STRAND, secondary_structure
+from sciencegen.domains.proteins.backbones.secondary_structure import (
+    COIL,
+    HELIX,
+    STRAND,
+    Run,
+    runs,
+    secondary_structure,
+)
 
 SHORTEST_RUN = 3
 """Residues of the shortest helix or strand that is drawn as one."""
@@ -28,14 +33,6 @@ PIECES = {HELIX: 2, STRAND: 2, COIL: 1}
 """Pieces of the ribbon for each residue."""
 POINTS = 3
 """Points on each edge of a piece."""
-
-
-class Run(NamedTuple):
-    """Residues start to stop - 1 of one kind of secondary structure."""
-
-    kind: str
-    start: int
-    stop: int
 
 
 @dataclass(frozen=True)
@@ -54,24 +51,16 @@ class Piece:
     half_width: Float[np.ndarray, " point"]
 
 
-def runs_of(structure: str) -> list[Run]:
+def drawn_runs(states: str) -> list[Run]:
     """Helices and strands of at least `SHORTEST_RUN` residues, and the coils between them.
 
     Examples
     --------
-    >>> [tuple(run) for run in runs_of("--HHHHEE")]
+    >>> [tuple(run) for run in drawn_runs("--HHHHEE")]
     [('-', 0, 2), ('H', 2, 6), ('-', 6, 8)]
     """
-    letters, at = [], 0
-    for letter, group in groupby(structure):
-        size = len(list(group))
-        letters += [letter if size >= SHORTEST_RUN else COIL] * size
-    found = []
-    for letter, group in groupby(letters):
-        size = len(list(group))
-        found.append(Run(letter, at, at + size))
-        at += size
-    return found
+    sizes = [(run.state, run.stop - run.start) for run in runs(states)]
+    return runs("".join((state if size >= SHORTEST_RUN else COIL) * size for state, size in sizes))
 
 
 def ribbon(coordinates: Coordinates) -> Iterator[Piece]:
@@ -81,16 +70,16 @@ def ribbon(coordinates: Coordinates) -> Iterator[Piece]:
     """
     places = np.asarray(coordinates, np.float64)
     residues, last = np.arange(len(places)), len(places) - 1
-    runs = runs_of(secondary_structure(places))
-    centre = CubicSpline(residues, _smoothed(places[:, 1], runs))
+    shown = drawn_runs(secondary_structure(places))
+    centre = CubicSpline(residues, _smoothed(places[:, 1], shown))
     across = CubicSpline(residues, _across(places))
-    for run in runs:
+    for run in shown:
         first, end = max(run.start - 0.5, 0), min(run.stop - 0.5, last)
-        count = max(round((end - first) * PIECES[run.kind]), 1)
+        count = max(round((end - first) * PIECES[run.state]), 1)
         for start, stop in zip(*_ends(first, end, count), strict=True):
             at = np.linspace(start, stop, POINTS)
             directions = unit(centre(at, 1)), unit(across(at))
-            yield Piece(run.kind, (start + stop) / 2 / last, centre(at), *directions, _widths(run.kind, at, end))
+            yield Piece(run.state, (start + stop) / 2 / last, centre(at), *directions, _widths(run.state, at, end))
 
 
 def _ends(first: float, end: float, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -105,13 +94,13 @@ def _widths(kind: str, at: Float[np.ndarray, " point"], end: float) -> Float[np.
     return TIP_WIDTH + (HEAD_WIDTH - TIP_WIDTH) * (end - at) / HEAD
 
 
-def _smoothed(trace: Float[np.ndarray, "residue 3"], runs: list[Run]) -> Float[np.ndarray, "residue 3"]:
+def _smoothed(trace: Float[np.ndarray, "residue 3"], shown: list[Run]) -> Float[np.ndarray, "residue 3"]:
     """Alpha carbons; those of strands lose their zigzag, and helices keep their radius."""
     inner = trace.copy()
     inner[1:-1] = (trace[:-2] + 2 * trace[1:-1] + trace[2:]) / 4
     found = trace.copy()
-    for run in runs:
-        if run.kind == STRAND:
+    for run in shown:
+        if run.state == STRAND:
             found[run.start : run.stop] = inner[run.start : run.stop]
     return found
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -29,26 +28,22 @@ from sciencegen.domains.proteins.backbones.representation import (
     LETTER,
     LETTERS_IN_ORDER,
     OXYGEN,
+    around_trace,
     padded_places,
     places_of,
+    relative_to_trace,
 )
 from sciencegen.domains.proteins.residue_atoms import UNKNOWN
 from sciencegen.errors import ConfigError
 from sciencegen.networks.equivariant.chain import walk_matrix
-from sciencegen.networks.equivariant.residues import ATOMS, BOND, TRACE
+from sciencegen.networks.equivariant.residues import ATOMS, TRACE
 
 SAMPLER = "ancestral"
 """Random steps correct what guidance leaves wrong at earlier ones, so that fewer chains break at the motif."""
 
 
-class Layout(NamedTuple):
-    """Where the motif's residues lie in a chain of `count` residues: True at them."""
-
-    fixed: Bool[np.ndarray, " residue"]
-
-    @property
-    def count(self) -> int:
-        return len(self.fixed)
+Layout = Bool[np.ndarray, " residue"]
+"""Of a chain: True at the motif's residues."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +72,7 @@ class MotifTask:
                 bend=lambda denoise: reconstructing(denoise, diffusion.state, correction),
             )
 
-        counts = torch.tensor([one.count for one in layouts])
+        counts = torch.tensor([len(one) for one in layouts])
         drawn = self.model.each_size(noise, counts, work, condition).to("cpu")
         return self._joined(places_of(drawn), layouts, drawn)
 
@@ -87,10 +82,11 @@ class MotifTask:
         parts = [np.zeros(before, bool)]
         for size, free in zip(self.motif.sizes, after, strict=True):
             parts += [np.ones(size, bool), np.zeros(free, bool)]
-        return Layout(np.concatenate(parts))
+        return np.concatenate(parts)
 
     def _correction(self, layouts: Sequence[Layout], like: Tensor) -> Correction:
-        fixed = np.stack([one.fixed for one in layouts])
+        """The correction for chains of one length."""
+        fixed = np.stack(layouts)
         places = np.zeros((*fixed.shape, 3, 3))
         for row, there in enumerate(fixed):
             places[row, there] = self.motif.coordinates[:, :3] - self.motif.coordinates[:, 1].mean(0)
@@ -98,13 +94,13 @@ class MotifTask:
 
     def _joined(self, drawn: Sequence[np.ndarray], layouts: Sequence[Layout], like: Batch) -> Batch:
         """The chains with the motif's exact atoms and letters."""
-        places = [join(one, at.fixed, self.motif.coordinates) for one, at in zip(drawn, layouts, strict=True)]
+        places = [join(one, fixed, self.motif.coordinates) for one, fixed in zip(drawn, layouts, strict=True)]
         assert like.mask is not None  # chains differ in length
         size = like.mask.shape[1]
         letters = np.full((len(places), size), LETTERS_IN_ORDER.index(UNKNOWN))
         oxygens = np.full((len(places), size, 3), np.nan, np.float32)
-        for row, (one, at) in enumerate(zip(places, layouts, strict=True)):
-            there = np.flatnonzero(at.fixed)
+        for row, (one, fixed) in enumerate(zip(places, layouts, strict=True)):
+            there = np.flatnonzero(fixed)
             letters[row, there] = [LETTERS_IN_ORDER.index(letter) for letter in self.motif.sequence]
             oxygens[row, there] = (one[:, 3] - one[:, 1])[there]
         batch = padded_places([one[:, :3] for one in places], size)
@@ -125,13 +121,11 @@ def motif_correction(
 
     def correction(estimate: Fields) -> dict[str, Tensor]:
         trace = walk @ estimate[TRACE]
-        others = trace[:, :, None] + BOND * estimate[ATOMS].unflatten(2, (2, 3))
-        places = torch.stack([others[:, :, 0], trace, others[:, :, 1]], 2)
-        placed = fitted(points, there, places.flatten(1, 2), reflect=False).unflatten(1, (-1, 3))
-        atoms = (placed[:, :, [0, 2]] - placed[:, :, 1:2]).flatten(2) / BOND
+        places = around_trace(trace, estimate[ATOMS]).flatten(1, 2)
+        placed = fitted(points, there, places, reflect=False).unflatten(1, (-1, 3))
         return {
             TRACE: least_change(walk, fixed, placed[:, :, 1] - trace),
-            ATOMS: (atoms - estimate[ATOMS]) * fixed[..., None],
+            ATOMS: (relative_to_trace(placed) - estimate[ATOMS]) * fixed[..., None],
         }
 
     return correction

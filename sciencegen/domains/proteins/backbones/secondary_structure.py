@@ -10,6 +10,9 @@ i + n − 1 a helix. Bridges between two stretches of three residues make strand
 
 from __future__ import annotations
 
+from itertools import groupby
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.spatial import cKDTree
@@ -26,6 +29,29 @@ SHORTEST_DISTANCE = 0.5
 """Shorter distances, of atoms that clash, count as this, as in DSSP."""
 FURTHEST_CA = 9.0
 """Distance of two CA beyond which residues have no hydrogen bond, as in DSSP."""
+
+
+class Run(NamedTuple):
+    """Successive residues of one state: start to stop - 1."""
+
+    state: str
+    start: int
+    stop: int
+
+
+def runs(states: str) -> list[Run]:
+    """The runs of equal states, in order.
+
+    Examples
+    --------
+    >>> [tuple(run) for run in runs("--HHE")]
+    [('-', 0, 2), ('H', 2, 4), ('E', 4, 5)]
+    """
+    found: list[Run] = []
+    for state, group in groupby(states):
+        start = found[-1].stop if found else 0
+        found.append(Run(state, start, start + len(list(group))))
+    return found
 
 
 def secondary_structure(coordinates: Float[np.ndarray, "residue 4 3"]) -> str:

@@ -19,10 +19,11 @@ from jaxtyping import Float
 
 from sciencegen.data.damage import reading
 from sciencegen.domains.proteins.backbones.items import Backbone
-from sciencegen.domains.proteins.backbones.tm_score import Trace, can_align, superposed, trace_tm
+from sciencegen.domains.proteins.backbones.tm_score import Trace, can_align, trace_tm
 from sciencegen.domains.proteins.residue_atoms import letter_of
 from sciencegen.domains.proteins.structure_files import read_structure_file
 from sciencegen.domains.proteins.structure_sequences import STRUCTURE_FORMATS
+from sciencegen.domains.superposition import squared_distances
 from sciencegen.errors import SciencegenError
 from sciencegen.items import Refusal
 
@@ -86,8 +87,7 @@ def mean_plddt(factors: Float[np.ndarray, " residue"]) -> float:
 
 def ca_rmsd(first: Trace, second: Trace) -> float:
     """Root mean square distance of alpha carbons after superposition, in ångström."""
-    squared = superposed(first[None], second[None], np.ones((1, len(first))))
-    return float(np.sqrt(squared.mean()))
+    return float(np.sqrt(squared_distances(first, second).mean()))
 
 
 def columns() -> tuple[str, ...]:

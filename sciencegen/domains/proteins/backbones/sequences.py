@@ -10,6 +10,7 @@ from sciencegen.domains.capabilities import Predictions, SequenceDraws, Sequence
 from sciencegen.domains.proteins.backbones import self_consistency
 from sciencegen.domains.proteins.backbones.items import Backbone, key
 from sciencegen.domains.proteins.backbones.kept_residues import FREE, check_numbers, kept_letters, kept_names
+from sciencegen.domains.proteins.backbones.published_weights import check_weights, has_weights
 from sciencegen.items import Refusal
 
 AT_ONCE = 16
@@ -20,8 +21,6 @@ def check(draws: SequenceDraws, by_program: bool) -> None:
     """Raise a ConfigError for wrong numbers of kept residues, and for absent weights unless a program draws."""
     check_numbers(draws.keep)
     if not by_program:
-        from sciencegen.domains.proteins.backbones.inverse_folding import check_weights
-
         check_weights()
 
 
@@ -69,20 +68,13 @@ def score(item: Backbone, sequences: Sequence[str], draws: SequenceDraws) -> lis
     return [sequence_perplexity(item.coordinates, one, given=given) for one in sequences]
 
 
-def can_score() -> bool:
-    """Whether the weights are installed."""
-    from sciencegen.domains.proteins.backbones.inverse_folding import weights_path
-
-    return weights_path() is not None
-
-
 SEQUENCES = Sequences(
     check=check,
     draw=draw,
     assign=assign,
     kept=kept_names,
     score=score,
-    scores=can_score,
+    scores=has_weights,
     column="perplexity",
     name=lambda item: item.name,
     predictions=Predictions(

@@ -15,18 +15,19 @@ from jaxtyping import Float
 from sciencegen.domains.base import Similarity
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.backbones.tm_score import distance_scale
+from sciencegen.domains.superposition import squared_distances
 
 POINTS = 32
 AT_ONCE = 64
 
 
 def reduced(items: Sequence[Backbone]) -> Float[np.ndarray, "item point 3"]:
-    """Points evenly spaced along each trace, centred."""
+    """Points evenly spaced along each trace."""
     found = np.empty((len(items), POINTS, 3))
     for row, item in enumerate(items):
         at, index = np.linspace(0, len(item) - 1, POINTS), np.arange(len(item))
         found[row] = np.stack([np.interp(at, index, axis) for axis in item.trace.astype(np.float64).T], 1)
-    return found - found.mean(1, keepdims=True) if len(items) else found
+    return found
 
 
 def similarity(items: Sequence[Backbone], references: Sequence[Backbone]) -> Float[np.ndarray, "item reference"]:
@@ -37,18 +38,9 @@ def similarity(items: Sequence[Backbone], references: Sequence[Backbone]) -> Flo
     for start in range(0, len(items), AT_ONCE):
         part = slice(start, start + AT_ONCE)
         d0 = distance_scale(np.maximum(lengths[0][part, None], lengths[1]))
-        table[part] = (1 / (1 + _squares(first[part], second) / d0[..., None] ** 2)).mean(-1)
+        squared = squared_distances(first[part, None], second[None])
+        table[part] = (1 / (1 + squared / d0[..., None] ** 2)).mean(-1)
     return table
-
-
-def _squares(first: Float[np.ndarray, "item point 3"], second: Float[np.ndarray, "reference point 3"]) -> np.ndarray:
-    """[item reference point] squared distances after the best proper rotation of each pair."""
-    covariance = np.einsum("ipx,jpy->ijxy", first, second)
-    left, _, right = np.linalg.svd(covariance)
-    sign = np.sign(np.linalg.det(left) * np.linalg.det(right))
-    left[..., 2] *= sign[..., None]
-    turned = np.einsum("ipx,ijxy->ijpy", first, left @ right)
-    return np.square(turned - second[None]).sum(-1)
 
 
 SIMILARITY = Similarity(matrix=similarity)

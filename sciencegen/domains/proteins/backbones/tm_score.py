@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from sciencegen.domains.proteins.backbones.geometry import Coordinates
+from sciencegen.domains.superposition import squared_distances
 from sciencegen.errors import ConfigError, DataError
 
 SHORTLIST = 30
@@ -89,7 +89,7 @@ def gapless_tm(trace: Trace, others: Sequence[Trace]) -> Float[np.ndarray, " oth
         own, theirs = piece[:, ::THINNING], pieces[:, ::THINNING]
         weights: np.ndarray = np.ones(theirs.shape[:2], np.float32)
         for widening in (2, 1):
-            squared = superposed(own, theirs, weights)
+            squared = squared_distances(own, theirs, weights)
             weights = 1 / (1 + squared / (widening * scale) ** 2)
         np.maximum.at(best, rows, weights.mean(1) * pieces.shape[1] / len(trace))
     return best
@@ -113,16 +113,6 @@ def _starts(size: int, length: int) -> Int[np.ndarray, " start"]:
     return np.unique(np.append(np.arange(0, size - length, STRIDE), size - length))
 
 
-def superposed(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> Float[np.ndarray, "pair residue"]:
-    """Squared distances after the rotation with the least weighted sum of them (Kabsch 1976)."""
-    shares = (weights / weights.sum(1, keepdims=True))[..., None]
-    a, b = first - (shares * first).sum(1, keepdims=True), second - (shares * second).sum(1, keepdims=True)
-    covariance = np.swapaxes(shares * a, 1, 2) @ b
-    u, _, v = np.linalg.svd(covariance)
-    v[:, 2] *= np.where(np.linalg.det(covariance) < 0, -1, 1)[:, None].astype(v.dtype)
-    return np.square(a @ (u @ v) - b).sum(-1)
-
-
 def distance_scale(residues: Float[np.ndarray, "..."] | int) -> Float[np.ndarray, "..."]:
     """d0 of the TM-score, at least 0.5 Å."""
     return np.maximum(1.24 * np.cbrt(np.asarray(residues) - 15) - 1.8, 0.5)
@@ -144,7 +134,7 @@ def _aligner() -> Callable[[Trace, Trace], tuple[float, float]]:
         ) from None
 
     def align(first: Trace, second: Trace) -> tuple[float, float]:
-        found: Any = tmtools.tm_align(first, second, "A" * len(first), "A" * len(second))
+        found = tmtools.tm_align(first, second, "A" * len(first), "A" * len(second))
         return found.tm_norm_chain1, found.tm_norm_chain2
 
     return align

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sciencegen.domains.proteins.backbones.items import Backbone
-from sciencegen.domains.proteins.backbones.ribbon import Run, runs_of
-from sciencegen.domains.proteins.backbones.secondary_structure import HELIX, STRAND, secondary_structure
+from sciencegen.domains.proteins.backbones.ribbon import drawn_runs
+from sciencegen.domains.proteins.backbones.secondary_structure import HELIX, STRAND, Run, secondary_structure
 from sciencegen.domains.proteins.backbones.writing import name_of, pdb_lines, pdb_numbers, split_label
 
 RIGHT_HANDED_ALPHA = 1
@@ -25,7 +25,7 @@ def viewer_record(item: Backbone) -> str:
 
 def secondary_records(item: Backbone) -> Iterator[str]:
     """A HELIX record for each helix, and a SHEET record for each strand, as a sheet of its own."""
-    runs = runs_of(secondary_structure(item.coordinates))
+    runs = drawn_runs(secondary_structure(item.coordinates))
     for serial, run in _numbered(runs, HELIX):
         first, last = (_residue(item, index, " ") for index in (run.start, run.stop - 1))
         yield f"HELIX  {serial:>3} {serial:>3} {first} {last}{RIGHT_HANDED_ALPHA:>2}{'':30} {run.stop - run.start:>5}\n"
@@ -34,8 +34,8 @@ def secondary_records(item: Backbone) -> Iterator[str]:
         yield f"SHEET    1 {serial:>3} 1 {first} {last} 0\n"
 
 
-def _numbered(runs: list[Run], kind: str) -> Iterator[tuple[int, Run]]:
-    return enumerate([run for run in runs if run.kind == kind][:MOST_NUMBERED], 1)
+def _numbered(runs: list[Run], state: str) -> Iterator[tuple[int, Run]]:
+    return enumerate([run for run in runs if run.state == state][:MOST_NUMBERED], 1)
 
 
 def _residue(item: Backbone, index: int, gap: str) -> str:

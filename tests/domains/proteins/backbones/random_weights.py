@@ -14,8 +14,8 @@ from tests.shared import made_once
 def write_weights(folder: Path) -> None:
     import torch
 
-    from sciencegen.domains.proteins.backbones.inverse_folding import PACKAGE, WEIGHTS
     from sciencegen.domains.proteins.backbones.inverse_folding_network import InverseFolding
+    from sciencegen.domains.proteins.backbones.published_weights import PACKAGE, WEIGHTS
 
     generator = torch.Generator().manual_seed(0)
     network = InverseFolding(neighbours=8)
@@ -30,7 +30,8 @@ def write_weights(folder: Path) -> None:
 @pytest.fixture
 def random_weights(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of the package, which is found here and in workers."""
-    from sciencegen.domains.proteins.backbones.inverse_folding import PACKAGE, load_inverse_folding
+    from sciencegen.domains.proteins.backbones.inverse_folding import load_inverse_folding
+    from sciencegen.domains.proteins.backbones.published_weights import PACKAGE
 
     folder = made_once(tmp_path_factory, "weights", write_weights)
     monkeypatch.delitem(sys.modules, PACKAGE, raising=False)
@@ -43,9 +44,9 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
 @pytest.fixture
 def no_weights(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The package isn't installed, whatever is."""
-    from sciencegen.domains.proteins.backbones import inverse_folding
+    from sciencegen.domains.proteins.backbones import inverse_folding, published_weights
 
-    monkeypatch.setattr(inverse_folding, "find_spec", lambda name: None)
+    monkeypatch.setattr(published_weights, "find_spec", lambda name: None)
     inverse_folding.load_inverse_folding.cache_clear()
     yield
     inverse_folding.load_inverse_folding.cache_clear()

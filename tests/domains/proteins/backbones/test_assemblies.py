@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.proteins.backbones.assemblies import assembly, chain_names, copy_count, rotations
+from sciencegen.domains.proteins.backbones.bond_geometry import assembly_clashes
 from sciencegen.domains.proteins.backbones.files import parse, read
 from sciencegen.domains.proteins.backbones.items import backbone, key, parse_text, text
-from sciencegen.domains.proteins.backbones.representation import clashes
 from sciencegen.domains.proteins.backbones.writing import chains_of, write
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
@@ -78,7 +78,7 @@ def test_chains_have_names_of_their_own():
 
 
 def test_clashes_between_chains_count():
-    assert not clashes(assembled())
+    assert not assembly_clashes(assembled().copies)
     centred = helix() - helix()[:, 1].mean(0)
-    assert not clashes(backbone(centred))
-    assert clashes(backbone(centred, symmetry="C2"))
+    assert not assembly_clashes(backbone(centred).copies)
+    assert assembly_clashes(backbone(centred, symmetry="C2").copies)

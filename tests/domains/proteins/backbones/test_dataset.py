@@ -9,9 +9,10 @@ import yaml
 from sciencegen.api.sources.datasets import card_rows
 from sciencegen.data.cards import load_card
 from sciencegen.domains import load_domain
+from sciencegen.domains.proteins.backbones.bond_geometry import assembly_clashes
 from sciencegen.domains.proteins.backbones.files import parse
 from sciencegen.domains.proteins.backbones.items import Backbone
-from sciencegen.domains.proteins.backbones.representation import clashes, why_broken
+from sciencegen.domains.proteins.backbones.representation import why_broken
 from sciencegen.items import Refusal
 from tests.data.conftest import server  # noqa: F401
 from tests.domains.proteins.example_structures import pdb, peptide
@@ -24,7 +25,7 @@ def test_the_sample_holds_whole_chains():
     items = [SCIENCE.items.parse(row.text) for row in load_card("backbones").sample_rows(SCIENCE.items.read)["all"]]
     assert len(items) == 20
     assert all(60 <= len(item) <= 120 for item in items)
-    assert not any(why_broken(item) or clashes(item) for item in items)
+    assert not any(why_broken(item) or assembly_clashes(item.copies) for item in items)
     assert (abs(SCIENCE.measure(items, ["rg_ratio"]) - 1.05) < 0.3).all()
 
 

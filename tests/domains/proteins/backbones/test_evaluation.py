@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.backbones import evaluation, inverse_folding
+from sciencegen.domains.proteins.backbones import evaluation, published_weights
 from sciencegen.domains.proteins.backbones.evaluation import NO_ALIGNMENTS, NO_SEQUENCES, NOTES, evaluate
 from sciencegen.domains.proteins.backbones.form import DOMAIN
 from sciencegen.domains.proteins.backbones.items import text
@@ -20,7 +20,7 @@ TEXTS = [text(one) for one in chains()]
 @pytest.fixture
 def without_packages(monkeypatch):
     monkeypatch.setitem(sys.modules, "tmtools", None)
-    monkeypatch.setattr(inverse_folding, "weights_path", lambda: None)
+    monkeypatch.setattr(published_weights, "weights_path", lambda: None)
 
 
 def test_without_the_packages_their_metrics_are_left_out_with_notes(without_packages):
@@ -36,7 +36,7 @@ def test_without_the_packages_their_metrics_are_left_out_with_notes(without_pack
 def test_all_packages_give_all_metrics(monkeypatch):
     asked = {}
     monkeypatch.setattr(evaluation, "can_align", lambda: True)
-    monkeypatch.setattr(inverse_folding, "weights_path", lambda: "weights")
+    monkeypatch.setattr(published_weights, "weights_path", lambda: "weights")
     monkeypatch.setattr(evaluation, "evaluate_backbones", lambda *sets, **chosen: asked.update(chosen) or {})
     evaluate(TEXTS[:2], TEXTS[2:])
     assert asked == {"alignments": True, "sequences": True}

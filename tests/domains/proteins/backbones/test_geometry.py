@@ -8,7 +8,6 @@ from sciencegen.domains.proteins.backbones.geometry import (
     is_dextro,
     place_hydrogens,
     place_oxygens,
-    pseudo_beta,
 )
 from tests.domains.proteins.backbones.examples import (
     HELIX,
@@ -51,9 +50,15 @@ def test_a_break_has_no_hydrogen_and_an_oxygen_all_the_same():
     assert np.allclose(np.linalg.norm(place_oxygens(n, ca, c) - c, axis=1), 1.231)
 
 
+def ideal_beta(n, ca, c):
+    """Beta carbons of L-amino acids, with the constants of ProteinMPNN."""
+    first, second = ca - n, c - ca
+    return -0.58273431 * np.cross(first, second) + 0.56802827 * first - 0.54067466 * second + ca
+
+
 def test_mirrored_residues_are_told_by_their_beta_carbon():
     n, ca, c, _ = atoms(random_chain(1, 30))
-    beta = pseudo_beta(n, ca, c)
+    beta = ideal_beta(n, ca, c)
     assert np.allclose(np.linalg.norm(beta - ca, axis=1), 1.53, atol=0.03)
     assert not is_dextro(n, ca, c, beta).any()
     assert is_dextro(n * MIRROR, ca * MIRROR, c * MIRROR, beta * MIRROR).all()

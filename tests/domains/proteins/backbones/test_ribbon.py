@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.backbones.ribbon import HALF_WIDTH, HEAD_WIDTH, TIP_WIDTH, ribbon, runs_of
+from sciencegen.domains.proteins.backbones.ribbon import HALF_WIDTH, HEAD_WIDTH, TIP_WIDTH, drawn_runs, ribbon
 from sciencegen.domains.proteins.backbones.secondary_structure import COIL, HELIX, STRAND, secondary_structure
 from tests.domains.proteins.backbones.examples import helix, moved, random_backbone
 from tests.domains.proteins.backbones.real import committed
@@ -17,13 +17,13 @@ def joined(pieces, name):
 
 @pytest.mark.parametrize("structure", ["", "-", "HHH", "EE", "--HHHHEEEE-H-EEE", "HHHHEE--E"])
 def test_runs_cover_each_residue_once_and_short_ones_are_coil(structure):
-    runs = runs_of(structure)
-    letters = "".join(run.kind * (run.stop - run.start) for run in runs)
+    runs = drawn_runs(structure)
+    letters = "".join(run.state * (run.stop - run.start) for run in runs)
     assert [run.start for run in runs] == [0, *(run.stop for run in runs)][: len(runs)]
     assert len(letters) == len(structure)
     assert all(one in (other, COIL) for one, other in zip(letters, structure, strict=True))
-    assert all(run.stop - run.start >= 3 for run in runs if run.kind != COIL)
-    assert all(one.kind != other.kind for one, other in pairwise(runs))
+    assert all(run.stop - run.start >= 3 for run in runs if run.state != COIL)
+    assert all(one.state != other.state for one, other in pairwise(runs))
 
 
 @pytest.mark.parametrize("size", [2, 3, 10, 57])
@@ -51,7 +51,7 @@ def test_a_helix_follows_its_alpha_carbons_and_is_wide_along_its_axis():
 
 def test_strands_end_in_arrows_and_do_not_flip():
     chain = committed(1)[0]
-    runs = [run for run in runs_of(secondary_structure(chain.coordinates)) if run.kind == STRAND]
+    runs = [run for run in drawn_runs(secondary_structure(chain.coordinates)) if run.state == STRAND]
     pieces = [piece for piece in ribbon(chain.coordinates) if piece.kind == STRAND]
     assert len(runs) == 6
     for run in runs:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sciencegen.domains.proteins.backbones.items import backbone
-from sciencegen.domains.proteins.backbones.ribbon import runs_of
+from sciencegen.domains.proteins.backbones.ribbon import drawn_runs
 from sciencegen.domains.proteins.backbones.secondary_structure import secondary_structure
 from sciencegen.domains.proteins.backbones.viewer import viewer_record
 from tests.domains.proteins.backbones.examples import built, helix
@@ -28,7 +28,7 @@ def test_a_helix_has_its_record():
 
 def test_each_strand_has_its_record_with_insertion_codes():
     item = committed(1)[0]
-    runs = [run for run in runs_of(secondary_structure(item.coordinates)) if run.kind == "E"]
+    runs = [run for run in drawn_runs(secondary_structure(item.coordinates)) if run.state == "E"]
     numbers = [str(number) for number in range(1, len(item) + 1)]
     numbers[runs[0].start] = f"{numbers[runs[0].start]}A"
     sheets = [line for line in viewer_record(replace(item, numbers=tuple(numbers))).splitlines() if "SHEET" in line]
