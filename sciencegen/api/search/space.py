@@ -15,6 +15,7 @@ from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import ConfigError
 from sciencegen.items import Item, Refusal
 from sciencegen.latent.explorer import is_refusal
+from sciencegen.latent.space import Drafts
 from sciencegen.optimization.spaces import SearchSpace
 
 Encode = Callable[[Sequence[Item]], Sequence[object]]
@@ -34,11 +35,13 @@ def search_space(
     moves = domain.moves
     mutate = naming.mutate if naming is not None else _no_move if moves is None else moves.mutate
     edit, recombine = (None, None) if moves is None else (moves.edit, moves.recombine)
+    drawn = lambda n, generator: [unrefused(item) for item in space.generate_items(noise(n, generator))]  # noqa: E731
+    drafts = isinstance(model.model, Drafts)  # its noise is the latents, so that draws are located without an encoder
     return SearchSpace(
         latent_size=space.size,
         semantic_size=model.model.semantic_size,
-        sample=lambda n, generator: space.from_noise(noise(n, generator)),
-        draw=lambda n, generator: [unrefused(item) for item in space.generate_items(noise(n, generator))],
+        sample=noise if drafts else lambda n, generator: space.from_noise(noise(n, generator)),
+        draw=None if drafts else drawn,
         decode=lambda latents: [unrefused(item) for item in space.draft_items(latents)],
         encode=lambda items: latents_of(model, items),
         mutate=lambda item, generator: unrefused(mutate(item, generator)),

@@ -35,6 +35,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.networks.latent_sequence import AttentiveDecoder, BottleneckEncoder
 from sciencegen.networks.mlp import MLP
 from sciencegen.networks.normal import check_latents, standard_normal
+from sciencegen.networks.precision import has_fast_bfloat16
 from sciencegen.vae.bounds import (
     BoundTerms,
     check_importance_samples,
@@ -234,9 +235,14 @@ class LatentPriorVAE(nn.Module):
 
     @torch.no_grad()
     def draft(self, latent: Latent, condition: Condition = None) -> Batch:
-        """The likeliest sequence of each latent, by greedy decoding; the condition is not used, as in `decode`."""
+        """The likeliest sequence of each latent, by greedy decoding; the condition is not used, as in `decode`.
+
+        Computed in bfloat16 on processors that are faster with it: about 1 sequence in 20 differs.
+        """
         check_latents(latent, self.latent_size)
-        return self._likeliest(self.prior(filled(latent))[: len(latent)])
+        code = self.prior(filled(latent))[: len(latent)]
+        with torch.autocast(code.device.type, torch.bfloat16, enabled=has_fast_bfloat16(code.device)):
+            return self._likeliest(code)
 
     @torch.no_grad()
     def decode_accepted(self, latent: Latent, accept: Accept | None = None) -> Batch:

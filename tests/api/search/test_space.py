@@ -27,6 +27,19 @@ def test_searches_decode_drafts(monkeypatch):
     assert search_space(model).decode(np.zeros((2, model.model.latent_size))) == [None, "C"]
 
 
+def test_the_noise_of_draws_is_their_latents_where_models_make_drafts():
+    model = load_model("molecules", None, "cpu")
+    space, generator = search_space(model), np.random.default_rng(0)
+    items, latents = space.draw_accepted(16, generator)
+    again = np.random.default_rng(0).standard_normal((16, space.latent_size), dtype=np.float32)
+    assert np.array_equal(latents, again)
+    assert len(items) == 16
+    usual = model.space.generate_items(again)
+    key = model.domain.items.key
+    same = [key(one) == key(other) for one, other in zip(items, usual, strict=True) if one is not None]
+    assert sum(same) >= 12
+
+
 def test_an_item_that_the_model_cannot_take_is_an_error():
     cloud = "0 0;1 0;0 1;1 1;2 2"
     assert len(start_items(CLOUDS, [cloud], encode=lambda items: [object() for _ in items])) == 1
