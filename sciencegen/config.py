@@ -87,7 +87,8 @@ class FamilyMeasurements(Settings):
 class PrepareSettings(Reading, FamilyMeasurements):
     """source: a file, or a dataset card's name, which may end in its split: `moses/train`.
     columns: numeric columns of the file that become properties too; by default all of them.
-    fractions: how a file is split, such as {train: 0.9, test: 0.1}; by default it is not split.
+    fractions: how a file, or a dataset without several splits, is divided, such as {train: 0.9, test: 0.1}; by default
+        it is not divided.
     form: the form of the items to read, such as "structures" of molecules; by default the domain's standard form.
     """
 

@@ -42,7 +42,7 @@ def prepare(
     columns : str or sequence of str
         Numeric columns to keep as properties; none means all.
     fractions : mapping of str to float
-        Shares of the splits of a file, such as {"train": 0.9, "test": 0.1}.
+        Shares of the splits of a file, such as {"train": 0.9, "test": 0.1}; also of a dataset without several splits.
     form : str
         Which form of the items to read, such as "structures" of molecules.
     measured, target

@@ -79,6 +79,14 @@ def check_source(domain: str, source: str, sample: bool | None = None) -> None:
         find_part(domain, source, sample)
 
 
+def splits_of(domain: str, source: str) -> tuple[str, ...]:
+    """The splits that `open_source` gives of a dataset; none of a file or a folder."""
+    if Path(source).is_file() or is_folder_of(domain_of(domain), source):
+        return ()
+    card, split = find_card(domain, source)
+    return (split,) if split else tuple(card.disjoint_splits)
+
+
 def prepared_at(source: str, limit: int | None = None) -> tuple[PreparedDataset, str | None] | None:
     """The prepared dataset of a source (`folder` or `folder/train`) and its split; None for other sources.
 

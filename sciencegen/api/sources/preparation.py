@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -45,8 +45,9 @@ def prepare_source(
     if chosen.measured:
         rows, context, columns = with_measured(science, rows, context, chosen)
     context = context and {"form": chosen.form, **context}
+    rows, split = _split(rows, chosen)
     options = PreparationOptions(
-        columns or None, science.items.given, _split(rows, chosen),
+        columns or None, science.items.given, split,
         workers=WorkerSettings(worker_count(chosen.threads)),
     )  # fmt: skip
     source = SourceDescription(
@@ -91,5 +92,18 @@ def _each(rows: Rows, change: Callable[[Iterator[Row]], Iterator[Row]]) -> Rows:
     return {name: change(part) for name, part in rows.items()} if isinstance(rows, dict) else change(rows)
 
 
-def _split(rows: Rows, settings: PrepareSettings) -> dict[str, float] | str:
-    return "train" if isinstance(rows, dict) else (dict(settings.fractions) or "train")
+def check_splits(source: str, splits: Sequence[str], fractions: Mapping[str, float]) -> None:
+    """Raise an error for fractions of a dataset that has several splits of its own."""
+    if fractions and len(splits) > 1:
+        raise ConfigError(
+            f"Expected no `fractions` for {source}, which has the splits {', '.join(splits)}. "
+            f"Leave them out, or divide one split: {source}/{splits[0]}."
+        )
+
+
+def _split(rows: Rows, settings: PrepareSettings) -> tuple[Rows, dict[str, float] | str]:
+    """The rows as one stream to divide by fractions, or as they are; and the fractions, or the only split's name."""
+    if isinstance(rows, dict) and settings.fractions:
+        check_splits(str(settings.source), list(rows), settings.fractions)
+        (rows,) = rows.values()
+    return rows, "train" if isinstance(rows, dict) else (dict(settings.fractions) or "train")

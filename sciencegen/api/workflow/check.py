@@ -25,9 +25,9 @@ from sciencegen.api.sampling.tasks import check_task
 from sciencegen.api.science.forms import domain_of, in_form
 from sciencegen.api.score_variants import check_family, check_variants
 from sciencegen.api.search.space import start_items
-from sciencegen.api.sources.datasets import check_source, find_card, prepared_at
+from sciencegen.api.sources.datasets import check_source, find_card, prepared_at, splits_of
 from sciencegen.api.sources.family import check_measured_table
-from sciencegen.api.sources.preparation import property_names, reference_of_source
+from sciencegen.api.sources.preparation import check_splits, property_names, reference_of_source
 from sciencegen.api.train_predictor import check_predictor
 from sciencegen.api.workflow.names import check_braces, check_ending_of, check_name
 from sciencegen.api.workflow.planned_model import (
@@ -118,6 +118,7 @@ def check_prepare(settings: RunSettings) -> None:
     check_columns(chosen.columns, names)
     if chosen.fractions:
         check_fractions(chosen.fractions)
+        check_splits(chosen.source, splits_of(form, chosen.source), chosen.fractions)
     reference_of_source(science, chosen, _files(chosen.source))
     _check_columns_of(form, chosen.source, chosen.columns, chosen.column)
 

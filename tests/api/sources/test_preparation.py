@@ -31,6 +31,17 @@ def test_without_a_source_or_with_an_unknown_property_nothing_is_written(tmp_pat
     assert not (tmp_path / "data").exists()
 
 
+def test_fractions_divide_one_split_of_a_dataset_and_no_more(tmp_path):
+    shares = {"a": 0.8, "b": 0.2}
+    chosen = PrepareSettings(source="moses/train", sample=True, properties=(), fractions=shares, threads=1)
+    prepared = prepare_source("molecules", tmp_path / "data", chosen)
+    counts = [prepared.count(split) for split in ("a", "b")]
+    assert counts[0] > 2 * counts[1] > 0
+    with pytest.raises(ConfigError, match="divide one split: moses/train"):
+        prepare_source("molecules", tmp_path / "no", chosen.model_copy(update={"source": "moses"}))
+    assert not (tmp_path / "no").exists()
+
+
 def test_a_wild_type_needs_the_form_of_a_family():
     with pytest.raises(ConfigError, match="Pass `form` aligned"):
         reference_of_source(domain_of("proteins"), PrepareSettings(wild_type="MKV"), [])

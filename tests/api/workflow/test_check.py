@@ -20,6 +20,7 @@ TYPOS = {
         ("prepare.properties", ["lgop"], "prepare: Unknown property .*Did you mean 'logp'"),
         ("prepare.form", "structure", "prepare: .*Did you mean 'structures'"),
         ("prepare.fractions", {"train": 0.9, "test": 0.2}, "prepare: Expected split fractions that sum to 1"),
+        ("prepare.fractions", {"train": 0.9, "test": 0.1}, "prepare: Expected no `fractions` for moses, which has"),
         ("prepare.columns", ["qed"], "prepare: Expected other names"),
         ("prepare.wild_type", "MKV", "prepare: Expected no `wild_type`"),
         ("prepare.measured", "own.csv", "prepare: Expected no `measured`"),
