@@ -494,7 +494,17 @@ def _explain(record: type[BaseModel], problem: Mapping[str, Any]) -> str:
         return f"unknown key '{name}', {remedy}"
     if problem["type"] == "missing":
         return f"key '{name}' is missing"
+    if problem["type"] == "tuple_type":
+        return f"'{name}': {_not_texts(problem['input'])}"
     return f"'{name}': {problem['msg']}, got {problem['input']!r}"
+
+
+def _not_texts(given: object) -> str:
+    """What to write instead of something that is neither a text nor a list."""
+    remedy = ""
+    if isinstance(given, Mapping):  # {"logp": 2}
+        remedy = f". Write {[f'{key} = {value}' for key, value in given.items()]}"
+    return f"Expected one value or a list of them, got {given!r}{remedy}"
 
 
 def _known_keys(record: type[BaseModel], path: list[str]) -> list[str]:

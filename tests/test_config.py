@@ -60,3 +60,8 @@ def test_a_config_is_read_as_utf8_in_any_locale(tmp_path):
     there = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = subprocess.run([sys.executable, "-c", code], env=there, capture_output=True, text=True)
     assert done.stdout.strip() == ascii("Ångström"), done.stderr
+
+
+def test_a_mapping_where_texts_are_expected_is_rewritten():
+    with pytest.raises(ConfigError, match=r"'where': Expected one value or a list .* Write \['logp = 2'\]"):
+        build_settings(GenerateSettings, {"where": {"logp": 2}})

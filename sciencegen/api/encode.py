@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Unpack
 
 import numpy as np
 
 from sciencegen.api.criteria.conditions import parse_conditions
-from sciencegen.api.models.encoding import Encoded, encode_rows
-from sciencegen.api.models.folder import open_model
+from sciencegen.api.models.encoding import Encoded, encode_rows, restored
+from sciencegen.api.models.folder import LoadedModel, open_model
 from sciencegen.api.sampling.judge import measure_all
 from sciencegen.api.sources.tables import given_rows
 from sciencegen.api.writing.provenance import Criteria, origin_of, plain_path
@@ -24,6 +24,9 @@ from sciencegen.errors import ConfigError, DataError, IncompatibleError
 from sciencegen.items import Cell, Item, Origin, Refusal, Row
 from sciencegen.latent.explorer import is_refusal
 from sciencegen.options import DecodeOptions, EncodeOptions, InterpolateOptions, takes
+
+TRIED = 100
+"""Items that `encode` decodes again, to say how many come back."""
 
 
 @dataclass(frozen=True)
@@ -80,14 +83,25 @@ def encode(domain: str, items: str | Path | Sequence[str], **options: Unpack[Enc
         write_encoded(domain, str(path), encoded)
 
     refused = tuple(encoded.refused)
-    return Latents(table, summary_of(encoded), (), write, latent=encoded.latent, refused=refused)
+    return Latents(table, summary_of(encoded), encoded.notes, write, latent=encoded.latent, refused=refused)
 
 
 def encode_items(domain: str, items: str | Path | Sequence[str], settings: EncodeSettings) -> Encoded:
     """Encode the given items, or all rows of a file; items that can't be encoded are listed as refused."""
     loaded = open_model(domain, settings.model, settings)
     rows = loaded.domain.items.read(items, settings.column) if isinstance(items, Path) else given_rows(items)
-    return encode_rows(loaded, list(rows), settings)
+    encoded = encode_rows(loaded, list(rows), settings)
+    return replace(encoded, notes=not_restored(loaded, encoded))
+
+
+def not_restored(loaded: LoadedModel, encoded: Encoded) -> tuple[str, ...]:
+    """A note if some of the first `TRIED` items are not what their latents are decoded to."""
+    same = restored(loaded, encoded.latent[:TRIED], encoded.item[:TRIED])
+    if all(same):
+        return ()
+    which = f"of {len(same)} items" if len(same) == len(encoded.item) else f"of the first {len(same)} items"
+    first = encoded.item[same.index(False)]
+    return (f"{which} {same.count(False)} are not what their latents are decoded to, such as {plain_path(first)}",)
 
 
 def summary_of(encoded: Encoded) -> dict[str, int]:
@@ -173,6 +187,11 @@ def decode_latents(
         called = "given latents" if isinstance(latents, np.ndarray) else plain_path(str(latents))
     origin = origin_of("decode", domain, settings.model, Criteria([*settings.where, f"from {called}"]))
     loaded = open_model(domain, settings.model, settings)
+    if settings.where and loaded.recipe.latent_alone:
+        raise ConfigError(
+            f"Expected no `where`: latents of this model ({loaded.config['recipe']}) hold everything, and conditions "
+            "change nothing in what they are decoded to. Draw under a condition with generate, or leave it out."
+        )
     size = loaded.space.size
     values = (
         check_latents(latents, size, "the array")
@@ -213,11 +232,12 @@ def check_latents(latents: np.ndarray, size: int, place: str) -> np.ndarray:
 @dataclass(frozen=True)
 class Interpolated:
     """Items along the arc between two latents. domain: name of their domain or form. table: columns `step`, `item` and
-    properties."""
+    properties. restored: whether the first item is the start, and the last one the end."""
 
     domain: str
     table: dict[str, list[Cell]]
     origin: Origin
+    restored: tuple[bool, bool]
 
     @property
     def summary(self) -> dict[str, int]:
@@ -225,7 +245,14 @@ class Interpolated:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return () if any(self.table["item"]) else ("no point of the path could be decoded",)
+        if not any(self.table["item"]):
+            return ("no point of the path could be decoded",)
+        ends = zip(("start", "end"), ("first", "last"), self.restored, strict=True)
+        return tuple(
+            f"the {step} step is another item than the {end}, which its latent does not hold exactly"
+            for end, step, same in ends
+            if not same
+        )
 
     def write(self, output: str, overwrite: bool = False) -> None:
         """Write a table or one of the domain's own formats."""
@@ -297,4 +324,5 @@ def interpolate_items(domain: str, start: str, end: str, steps: int, settings: I
         row = [None] * len(names) if is_refusal(one) else next(values)
         for name, value in zip(names, row, strict=True):
             table[name].append(value)
-    return Interpolated(loaded.results, table, origin)
+    first_same, last_same = restored(loaded, encoded.latent, encoded.item)
+    return Interpolated(loaded.results, table, origin, (first_same, last_same))

@@ -52,6 +52,8 @@ def encode(
     write_encoded(domain, output, encoded)
     if not len(encoded.index):
         raise DataError(f"No row of {source} could be encoded; {reasons(output, next(iter(encoded.refused), None))}.")
+    for note in encoded.notes:
+        say(f"note: {note}")
     summarize(summary_of(encoded), output, as_json)
 
 

@@ -274,6 +274,8 @@ class Recipe:
         representation is `Completing`.
     language_model : bool
         `LatentModel.generate` draws p(x | c) symbol by symbol, without a code.
+    latent_alone : bool
+        `LatentModel.decode` ignores the condition: latents hold everything.
     adaptation : Adaptation, optional
     oracles : ModelOracles, optional
     family : FamilyTraining, optional
@@ -292,6 +294,7 @@ class Recipe:
     check: Callable[[Any, Any, Sequence[Encoded]], Mapping[str, float]] | None = None
     completes: bool = False
     language_model: bool = False
+    latent_alone: bool = False
     adaptation: Adaptation | None = None
     oracles: ModelOracles | None = None
     family: FamilyTraining | None = None

@@ -212,7 +212,12 @@ class LatentSpace:
         return self.decode(latents)
 
     def neighbours(self, item: str, n: int = 10, radius: float = 0.3, seed: int = 0, attempts: int = 20) -> list[str]:
-        """At most n distinct other items near this one: sqrt(1 - r^2) z + r noise, which is again standard normal."""
+        """At most n distinct other items near this one: sqrt(1 - r^2) z + r noise, which is again standard normal.
+
+        A small radius gives fewer than n where most latents near the item are decoded to the item itself.
+        """
+        if not 0 < radius <= 1:
+            raise ShapeError(f"Expected a radius above 0, and of 1 (a new draw) or less, got {radius}.")
         latent, found = self.encode([item]), dict.fromkeys([self.text(self.parse(item)), ""])
         for attempt in range(attempts):
             noise = chunk_generator(seed, STEP, attempt).standard_normal((4 * n, self.size), dtype=np.float32)

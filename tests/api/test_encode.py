@@ -7,10 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import sciencegen as sg
 from sciencegen.api.encode import Decoded, read_latents, summary_of, write_encoded
 from sciencegen.api.models.encoding import Encoded
+from sciencegen.domains.molecules.items import parse
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Origin
+from sciencegen.latent.explorer import LatentSpace
 
 FOUND = Encoded(np.ones((1, 2), np.float32), np.array([1]), ["CCO"], [""], [(1, "junk", "no item")])
 
@@ -40,3 +43,18 @@ def test_a_member_that_is_no_array_is_an_error(tmp_path, member):
         archive.writestr(member, b"text")
     with pytest.raises(DataError, match=r"z\.npz"):
         read_latents(tmp_path / "z.npz", 2)
+
+
+def test_a_note_says_which_items_do_not_come_back(monkeypatch):
+    known = sg.encode("molecules", ["CCO", "CCN"], threads=1)
+    assert known.notes == ()
+    monkeypatch.setattr(LatentSpace, "decode_items", lambda self, latents: [parse("CCO")] * len(latents))
+    (note,) = sg.encode("molecules", ["CCO", "CCN"], threads=1).notes
+    assert note == "of 2 items 1 are not what their latents are decoded to, such as CCN"
+    (note,) = sg.interpolate("molecules", "CCO", "CCN", 3, threads=1).notes
+    assert "the last step is another item than the end" in note
+
+
+def test_latents_that_hold_everything_take_no_condition():
+    with pytest.raises(ConfigError, match="Draw under a condition with generate"):
+        sg.decode("molecules", np.zeros((1, 32), np.float32), where="qed=0.9", threads=1)

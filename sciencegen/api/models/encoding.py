@@ -16,18 +16,29 @@ from sciencegen.data.workers import map_killable
 from sciencegen.data.writers import Refused
 from sciencegen.domains import recipes
 from sciencegen.items import Refusal, Row
+from sciencegen.latent.explorer import is_refusal
 
 
 @dataclass(frozen=True)
 class Encoded:
     """latent [item latent]; index: the item's row in the input, from 0; item: standardized text; name: the
-    item's name in the input, or ""."""
+    item's name in the input, or ""; notes: what to know about them."""
 
     latent: np.ndarray
     index: np.ndarray
     item: list[str]
     name: list[str]
     refused: list[Refused]
+    notes: tuple[str, ...] = ()
+
+
+def restored(loaded: LoadedModel, latents: np.ndarray, texts: Sequence[str]) -> list[bool]:
+    """Whether each latent is decoded to its item; always true for representations that are not exact (galaxies)."""
+    if not loaded.representation.canonical:
+        return [True] * len(texts)
+    items, decoded = loaded.domain.items, loaded.space.decode_items(latents)
+    keys = [None if is_refusal(one) else items.key(one) for one in decoded]
+    return [key == items.key(items.parse(text)) for key, text in zip(keys, texts, strict=True)]
 
 
 def encode_rows(loaded: LoadedModel, rows: Sequence[Row], resources: Resources) -> Encoded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
@@ -11,6 +12,7 @@ from sciencegen.api.science.naming import read_rows_of
 from sciencegen.api.sources.datasets import all_rows, open_source, prepared_at, reference_row_of_card
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading, as_texts
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
+from sciencegen.errors import ConfigError
 from sciencegen.items import Row
 
 
@@ -34,5 +36,14 @@ def _prepared_rows(data: PreparedDataset, split: str | None) -> list[Row]:
 
 
 def given_rows(texts: str | Iterable[str]) -> list[Row]:
-    """Rows of one or several texts, numbered from 1."""
+    """Rows of one or several texts, numbered from 1.
+
+    A table, which would be read as the names of its columns, and the name of a file are errors.
+    """
+    import pandas as pd
+
+    if isinstance(texts, pd.DataFrame):
+        raise ConfigError("Expected a list of items, got a DataFrame. Pass its column of items, such as table['item'].")
+    if isinstance(texts, str) and Path(texts).suffix and os.path.isfile(texts):  # False for a name that is too long
+        raise ConfigError(f"Expected items, got the name of a file. To read it, pass pathlib.Path({texts!r}).")
     return [Row(line, text) for line, text in enumerate(as_texts(texts), start=1)]

@@ -186,6 +186,7 @@ RECIPES = {
             settings=frozenset({"share", "spread"}),
             training={"learning_rate": 5e-4, "ema_decay": 0.99},
         ),
+        latent_alone=True,
         description="VAE over SMILES whose latent carries the whole molecule; a flow or diffusion prior of latents.",
         oracles=ModelOracles(make=latent_oracles, names=(LOG_LIKELIHOOD,), on_request=(LOG_LIKELIHOOD,)),
     ),

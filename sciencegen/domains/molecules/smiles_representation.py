@@ -40,8 +40,14 @@ class SmilesRepresentation(TokenRepresentation):
 
     def encode(self, items: Sequence[Chem.Mol]) -> list[np.ndarray | Refusal]:
         """Tokens of the canonical SMILES (int16, with the end token), or a Refusal."""
-        read = [self.read(characters(text(item))) for item in items]
+        read = [self._tokens(characters(text(item))) for item in items]
         return [tokens if isinstance(tokens, Refusal) else np.array(tokens, np.int16) for tokens in read]
+
+    def _tokens(self, symbols: Sequence[str]) -> list[int] | Refusal:
+        if unknown := self.vocabulary.unknown(symbols):
+            dative = ", of a dative bond" if {"<", ">"} & set(unknown) else ""
+            return Refusal(f"its SMILES holds '{' '.join(unknown)}'{dative}, which the model has not learned")
+        return self.read(symbols)
 
     def decode(self, batch: Batch) -> list[Chem.Mol | Refusal]:
         strings = self.strings(batch)

@@ -1,10 +1,12 @@
 """Rows of files and of prepared datasets hold the same numbers."""
 
+import pandas as pd
 import pytest
 
 from sciencegen.api.sources.preparation import prepare_source
 from sciencegen.api.sources.tables import given_rows, read_rows
 from sciencegen.config import PredictorSettings, PrepareSettings
+from sciencegen.errors import ConfigError
 from tests.toy import write_clouds
 
 
@@ -18,6 +20,15 @@ def test_a_prepared_dataset_has_the_numbers_of_its_file(tmp_path):
     assert len(rows) == len(prepared) == 5
     told = [row.values["measured"] for row in rows]
     assert [row.values["measured"] for row in prepared] == pytest.approx(told, rel=1e-6)
+
+
+def test_a_table_or_a_file_name_as_items_is_an_error(tmp_path):
+    (tmp_path / "leads.csv").write_text("item\nCCO\n")
+    with pytest.raises(ConfigError, match=r"pass pathlib.Path\('.*leads.csv'\)"):
+        given_rows(str(tmp_path / "leads.csv"))
+    with pytest.raises(ConfigError, match="Pass its column of items"):
+        given_rows(pd.DataFrame({"item": ["CCO"]}))
+    assert len(given_rows("nothing.csv")) == len(given_rows("C" * 5000 + ".C")) == 1
 
 
 def test_given_texts_count_from_1_and_one_may_stand_alone():

@@ -41,6 +41,12 @@ def test_decode_inverts_encode(fitted, smiles):
     assert items.text(back) == items.text(molecule)
 
 
+def test_dative_bonds_are_refused_in_words(fitted):
+    (refusal,) = fitted.encode([items.parse("[NH3]->[Pt](Cl)(Cl)<-[NH3]")])
+    assert isinstance(refusal, Refusal)
+    assert "of a dative bond, which the model has not learned" in refusal.reason
+
+
 def test_groups_shorten(fitted):
     encoded = fitted.encode([items.parse(smiles) for smiles in SMILES])
     assert sum(map(len, encoded)) < 0.6 * sum(map(len, SMILES))
