@@ -29,6 +29,7 @@ UNSTABLE = {
     "hypohalite or sulfenyl halide [H]": "[O,S;X2][F,Cl,Br,I]",
     "nitrogen-halogen bond [H, W]": "[#7][F,Cl,Br,I]",
     "phosphorus halide [W]": "[#15][Cl,Br,I]",
+    "phosphorus(III) with P, N or H [M]": "[$([#15X3;!H0]),$([#15X3][#15,#7])]",
     "silicon or selenium halide [W]": "[#14,#34][Cl,Br,I]",
     "sulfenic acid or ester [W]": "[SX2][OX2]",
     "carbonyl hydrate [C, 6]": f"[CX4;{_NO_ACCEPTOR}]([OX2H,SX2H])[OX2H,SX2H]",
@@ -37,7 +38,7 @@ UNSTABLE = {
     "aminal with N-H [C, 11]": f"[CX4]([{_AMINE};!H0])[{_AMINE}]",
     "halogen and OH, SH or NH at one carbon [C, 6]": "[CX4]([F,Cl,Br,I])[OX2H,SX2H,$([NX3;!H0])]",
     "halogen and amine at one carbon [C, 11]": f"[CX4;!$(C(F)(F)F)]([F,Cl,Br,I])[{_AMINE}]",
-    "alpha-halogen ether [W]": "[CX4;!$(C([F,Cl])([F,Cl])[F,Cl])]([Cl,Br,I])[OX2,SX2]",
+    "alpha-halogen ether or amide [W]": "[CX4;!$(C([F,Cl])([F,Cl])[F,Cl])]([Cl,Br,I])[OX2,SX2,#7]",
     "enol [C, 20]": f"[CX3;{_NO_CONJUGATION};!$(C=C-a);!$(C(=C)[C,S]=O)]=[CX3;!$(C-[C,S]=O)][OX2H,SX2H]",
     "enamine with N-H [C, 11]": (
         f"[CX3;{_NO_CONJUGATION};!$(C(C#N)=C);!$(C([C,S,N,P]=[O,N,S])=C);!$(C-a)]=[CX3][{_AMINE};!H0]"
@@ -47,6 +48,7 @@ UNSTABLE = {
     "imine of formaldehyde [C, 11]": "[CX3H2]=[NX2,NX3+]",
     "aliphatic nitroso compound [C, 21]": "[CX4][NX2]=O",
     "thioaldehyde or thioketone [M, 16]": "[$([CH1](=S)[#6]),$([CH2]=S),$(C(=S)([#6;!a])[#6;!a])]",
+    "thioformate [W]": "[CX3H1](=O)[SX2]",
     "carbamic or carbonic acid [C, 10]": "[OX2H,SX2H][CX3](=[O,S])[OX2,SX2,NX3]",
     "three nitrogen atoms with single bonds [H]": "[NX3;!$(N=*)]-[NX3;!$(N=*)]-[NX3;!$(N=*)]",
     "triazene with N-H [M]": "[NX3;!H0;!R]-[NX2;!R]=[NX2;!R]",
@@ -58,9 +60,10 @@ UNSTABLE = {
     "cumulene in a small ring [M, 4]": "[#6,#7;r3,r4,r5,r6,r7]=[#6X2;r3,r4,r5,r6,r7]=[#6,#7]",
     "triple bond in a small ring [M, 13]": "[*;r3,r4,r5,r6,r7]#[*;r3,r4,r5,r6,r7]",
     "antiaromatic ring [M, 2]": (
-        "[$([CX3]1=[CX3][CX3]=[CX3]1),$([O,S,N;r3]1[C,N;r3]=[C,N;r3]1),$([CX3]1(=[O,N,S])[CX3]=[CX3]1)]"
+        "[$([#6]1=[#6][#6]=[#6,#7]1),$([O,S,N;r3]1[C,N;r3]=[C,N;r3]1),$([O,S,N;r3]1c:c1),$([CX3]1(=[O,N,S])[CX3]=[CX3]1)]"
     ),
     "aromatic ring of four with a heteroatom [M, 2]": "[o,s,n;r4]1:a:a:a:1",
+    "benzo-fused ring of four with a heteroatom [M, 4]": "[c;r4]1[c;r4]*[O,N,S;r4]1",
     "ring of three or four heteroatoms in a row [M, 16]": "[$([O,S;r3]1[N,O,S]*1),$([N,O,S;r4]1[N,O,S][N,O,S]*1)]",
     "carbocation or nitrenium [C, 15]": (
         "[$([#6+;!$([#6+]=,#,:[#7,#8,#16]);!$([#6+]~[#6-])]),$([NX2+;!$(N=*);!$(N#*);!$([nX2+])])]"
