@@ -47,13 +47,15 @@ class Predicted:
 
 def read_predicted(path: Path, sequences: Sequence[str]) -> list[Predicted | Refusal]:
     """The predicted structure of each sequence. Of several the first in the order of file names counts; files that
-    can't be read are named in the reason of sequences that have none."""
+    can't be read, or without finite coordinates, are named in the reason of sequences that have none."""
     wanted, found, problem = set(sequences), dict[str, Predicted](), ""
     for file in _structure_files(path):
         try:
             for one in _chains(file):
-                if one.sequence in wanted:
+                if one.sequence in wanted and np.isfinite(one.trace).all():
                     found.setdefault(one.sequence, one)
+                elif one.sequence in wanted:
+                    problem = problem or f"; coordinates in {file.name} aren't finite"
         except SciencegenError as error:
             problem = problem or f"; {error}".replace(str(path), path.name)
     missing = Refusal(f"no structure with this sequence in the output{problem}")
@@ -79,8 +81,9 @@ def _chains(path: Path) -> Iterator[Predicted]:
 
 
 def mean_plddt(factors: Float[np.ndarray, " residue"]) -> float:
-    """The mean of a column of B-factors as pLDDT; values up to 1 are shares of 1, and zeros alone are no values."""
-    if not np.isfinite(factors).all() or not factors.any():
+    """The mean of a column of B-factors as pLDDT; values up to 1 are shares of 1. Zeros alone are no values, nor are
+    columns with values that aren't from 0 to 100."""
+    if not ((factors >= 0) & (factors <= PERCENT)).all() or not factors.any():
         return math.nan
     return float(factors.mean() * (PERCENT if factors.max() <= 1 else 1.0))
 
