@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,6 +62,16 @@ def test_insertion_codes_alternates_and_missing_oxygens(tmp_path):
     assert np.allclose(items(tmp_path, pdb(twice))["x_A"].coordinates[0, 0], (1, 1, 1))
     bare = items(tmp_path, pdb(without(peptide(SEQUENCE), "O")))["x_A"]
     assert np.allclose(np.linalg.norm(bare.coordinates[:, 3] - bare.coordinates[:, 2], axis=1), 1.231, atol=2e-3)
+
+
+@pytest.mark.parametrize(("form", "name"), [(pdb, "x.pdb"), (cif, "x.cif")])
+@pytest.mark.parametrize("insertion", ["1", "é"])
+def test_an_insertion_code_that_is_no_letter_is_refused(tmp_path, form, name, insertion):
+    """Residue 2 with the code 1 would be residue 21, which the chain may have too."""
+    lines = [replace(one, insertion=insertion) if one.number == 2 else one for one in peptide(SEQUENCE * 2)]
+    reason = items(tmp_path, form(lines), name)["x_A"].reason
+    assert insertion in reason
+    assert "letter" in reason
 
 
 def test_what_holds_no_backbone_is_refused_with_the_reason(tmp_path):
