@@ -142,6 +142,14 @@ def test_a_design_without_a_sequence_and_with_breaks_is_read_again(tmp_path):
     assert (back.sequence, len(back)) == ("X" * 20, 20)
 
 
+@pytest.mark.parametrize("chain", ["'", '"', "#", ";", "_a", "[", "?", ".", "'A", "A'B"])
+def test_a_chain_with_any_name_is_read_again_from_mmcif(tmp_path, chain):
+    write(tmp_path / "x.cif", [replace(chains()[0], chain=chain)], ["x"], {})
+    found = [parse(row.text) for row in read(tmp_path / "x.cif")]
+    assert [one.chain for one in found] == [chain]
+    assert found[0].sequence == chains()[0].sequence
+
+
 def test_numbers_beyond_the_columns_of_pdb(tmp_path):
     item = random_chain(0, 20)
     large = Backbone(item.coordinates, item.sequence, tuple(str(10_000 + n) for n in range(20)))
