@@ -97,15 +97,15 @@ def test_a_damaged_file_fails_its_own_sequence(tmp_path):
 
 
 @pytest.mark.parametrize("ending", [".pdb", ".cif"])
-@pytest.mark.parametrize("place", ["nan", "inf"])
-def test_a_structure_without_finite_coordinates_fails_its_own_sequence(tmp_path, ending, place):
+@pytest.mark.parametrize("place", ["nan", "inf", "9000"])
+def test_a_structure_that_is_no_chain_fails_its_own_sequence(tmp_path, ending, place):
     for name, item in (("0", ITEM), ("1", OTHER)):
         ITEMS.write(tmp_path / f"{name}{ending}", [item], [name], {})
     path = tmp_path / f"0{ending}"
     path.write_text(path.read_text().replace(f"{ITEM.trace[0, 0]:.3f}".rjust(5), f"{place:>5}", 1))
     found = read_predicted(tmp_path, [ITEM.sequence, OTHER.sequence])
     assert isinstance(found[0], Refusal)
-    assert f"coordinates in 0{ending} aren't finite" in found[0].reason
+    assert f"0{ending} has alpha carbons that aren't finite or too far apart" in found[0].reason
     assert found[1].sequence == OTHER.sequence
 
 
