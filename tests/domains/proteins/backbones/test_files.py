@@ -158,6 +158,16 @@ def test_numbers_beyond_the_columns_of_pdb(tmp_path):
         assert parse(next(read(tmp_path / name)).text).numbers[0] == first
 
 
+def test_a_table_and_its_structures_may_be_moved_together(tmp_path):
+    write(tmp_path / "designs.pdb", chains()[:2], ["a", "b"], {})
+    write(tmp_path / "other.pdb", chains()[:1], ["a"], {})
+    rows = "results/designs.pdb[1]", "results/other.pdb[0]"
+    (tmp_path / "designs.csv").write_text("item\n" + "\n".join(rows))
+    first, second = (parse(row.text) for row in read(tmp_path / "designs.csv"))
+    assert first.sequence == chains()[1].sequence
+    assert second.reason == "there is no file results/other.pdb"
+
+
 def test_references_name_chains_and_pieces(tmp_path):
     (tmp_path / "two.pdb").write_text(pdb([*peptide(SEQUENCE), *peptide(SEQUENCE[::-1], chain="B")]))
     path = tmp_path / "two.pdb"
