@@ -127,7 +127,8 @@ class GenerateSettings(Resources):
     noise_scale: factor of the latent noise that items are drawn from. (A recipe's setting `temperature` scales the
     decoder's distribution instead, and is part of the trained model.) With a condition, items are drawn until one is
     close to it, and noise_scale affects only the first draw. raw: keep malformed items too (with a condition, the model
-    skips them anyway). include: further properties to write. complete: a model that generates the structures of the
+    skips them anyway). plausible: leave out items that can't be expected to exist (molecules: with groups that
+    decompose), unless raw. include: further properties to write. complete: a model that generates the structures of the
     items; by default the one named in the model's config, if any. scaffold: a file with a part that every item
     contains, with unchanged coordinates in structures. contigs: of protein backbones, which residues of the scaffold,
     and how many free ones around them (10-40,A163-181,10-40). vary: a file of items, of which each draw varies one, by
@@ -149,6 +150,7 @@ class GenerateSettings(Resources):
     forbid: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     raw: bool = False
+    plausible: bool = True
     attempts: int = Field(50, ge=1)
     noise_scale: float = Field(1.0, gt=0)
     complete: str | None = None
@@ -214,8 +216,8 @@ class OptimizeSettings(Resources):
     lower_bounds: rate a score by the worse end of its interval, if it has one, so that a search avoids regions where a
     predictor is uncertain; False uses the value alone.
     maximum_similarity: greatest similarity of two returned candidates; None means that of the domain, else 0.7. novel:
-    return no items of the training data. start: items to begin with, in addition to draws; by default those of the
-    model, if any. complete: as in `GenerateSettings`.
+    return no items of the training data. plausible: score no items that can't be expected to exist. start: items to
+    begin with, in addition to draws; by default those of the model, if any. complete: as in `GenerateSettings`.
     """
 
     goals: tuple[str, ...] = ()
@@ -232,6 +234,7 @@ class OptimizeSettings(Resources):
     controls: tuple[str, ...] = ()
     training: str | None = None
     novel: bool = True
+    plausible: bool = True
     maximum_similarity: float | None = Field(None, ge=0, le=1)
     include: tuple[str, ...] = ()
     complete: str | None = None
@@ -247,6 +250,7 @@ class ProposeSettings(Reading):
     scale: of the target, linear, log, log-from-above, saturating or auto.
     exploration: factor of the posterior's standard deviation for thompson; by default it depends on `rounds`, the total
     number of rounds of the campaign, and is 1.4 without that.
+    plausible: propose no items that can't be expected to exist (molecules: with groups that decompose).
     wild_type: the reference of items that are named as its variants (a sequence or its file), and of all proposals.
     space: options of the domain's design space (positions, letters ...). start: items to begin with if nothing is
     measured; by default the wild type. also: tables of further candidates, in addition to those of moves and `model`.
@@ -274,6 +278,7 @@ class ProposeSettings(Reading):
     rounds: int | None = Field(None, ge=1)
     keep: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
+    plausible: bool = True
     space: dict[str, Any] = {}
     start: tuple[str, ...] = ()
     also: tuple[str, ...] = ()

@@ -50,6 +50,7 @@ class GenerateOptions(ResourceOptions, total=False):
     forbid: Texts
     include: Texts
     raw: bool
+    plausible: bool
     attempts: int
     noise_scale: float
     complete: str | None
@@ -85,6 +86,7 @@ class OptimizeOptions(ResourceOptions, total=False):
     controls: Texts
     training: str | None
     novel: bool
+    plausible: bool
     maximum_similarity: float | None
     include: Texts
     complete: str | None
@@ -105,6 +107,7 @@ class ProposeOptions(ReadingOptions, total=False):
     scale: str
     exploration: float | None
     rounds: int | None
+    plausible: bool
     keep: Texts
     forbid: Texts
     space: Mapping[str, Any]

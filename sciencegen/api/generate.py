@@ -78,6 +78,8 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
     where : str or sequence of str
         Conditions in the properties' units: "logp = 2.5", "tpsa in 40..90", "qed >= 0.6". Properties that the
         model is not conditioned on only filter its draws.
+    plausible : bool
+        Write no items that can't be expected to exist (molecules: with groups that decompose); not with `raw`.
     keep, forbid : str or sequence of str
         Patterns that each item must, or must not, contain (molecules: SMARTS).
     include : str or sequence of str

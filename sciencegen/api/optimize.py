@@ -154,6 +154,8 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
         Items that count as known: a table, file or dataset; by default the model's training data.
     novel : bool
         Don't return known items.
+    plausible : bool
+        Score no items that can't be expected to exist (molecules: with groups that decompose).
     maximum_similarity : float, optional
         Largest similarity of two candidates, 0 to 1.
     include : str or sequence of str
@@ -212,7 +214,7 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     further = {name: book.resolve(name) for name in (*settings.include, *settings.predictors)}
     key = science.items.key
     oracles = {name: CachedOracle(oracle, key) for name, oracle in resolve_oracles(goals, book.resolve).items()}
-    space = search_space(model, settings.start, settings.keep, settings.forbid)
+    space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible)
     complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known, notes = _known(named, settings, model, log)
     known = replace(known, start=frozenset(map(key, space.start)))

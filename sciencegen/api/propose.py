@@ -138,7 +138,7 @@ def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = (
         supplied=SuppliedCandidates(
             settings.pool, settings.also, settings.column, _cost_column(settings), settings.threads
         ),
-        patterns=Patterns(settings.keep, settings.forbid),
+        patterns=Patterns(settings.keep, settings.forbid, settings.plausible),
         goals=goals,
         predictors={name: predictor_oracle(domain, name, folder) for name, folder in settings.predictors.items()},
         start=start_items(science, settings.start, reference),

@@ -24,7 +24,7 @@ SAMPLERS = ("ancestral", "ddim", "heun", "dpm-solver", "churn")
 """The names in `diffusion.samplers`, repeated here because importing it takes seconds."""
 
 LOST = {
-    "rejected": "failed a condition or pattern",
+    "rejected": "failed a condition or pattern, or were implausible",
     "malformed": "were malformed",
     "repeated": "were duplicates",
     "undecoded": "could not be decoded",
@@ -40,6 +40,7 @@ def generate(
     predictor: options.Predictor = None,
     keep: options.Keep = None,
     forbid: options.Forbid = None,
+    implausible: options.Implausible = False,
     include: options.Include = None,
     raw: Annotated[
         bool, typer.Option("--raw", help="Write exactly n draws without any check: malformed ones too.")
@@ -126,6 +127,7 @@ def generate(
         forbid=forbid,
         include=include_names,
         raw=raw or None,
+        plausible=False if implausible else None,
         attempts=attempts,
         noise_free=noise_free or None,
     )

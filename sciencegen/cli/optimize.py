@@ -41,6 +41,7 @@ def optimize(
     ] = None,
     keep: options.Keep = None,
     forbid: options.Forbid = None,
+    implausible: options.Implausible = False,
     training: Annotated[
         str | None, typer.Option(help="Items that count as known: a table, file or dataset. [default: the model's own]")
     ] = None,
@@ -78,6 +79,7 @@ def optimize(
         goals=goal, predictors=predictors, start=start, budget=budget, n=n, method=method, keep=keep
     )
     flags |= dict(forbid=forbid, training=training, novel=False if known else None, controls=options.names(control))
+    flags |= dict(plausible=False if implausible else None)
     flags |= dict(maximum_similarity=maximum_similarity, include=options.names(include), model=model, seed=seed)
     flags |= dict(complete=complete_by, device=device, threads=threads, batch_size=batch_size)
     record = options.settings_from(OptimizeSettings, settings, **flags)

@@ -82,6 +82,14 @@ Form = Annotated[
     typer.Option("--form", help='The form of items to use: "structures" of molecules. [default: the domain\'s own]'),
 ]
 Format = Annotated[str | None, typer.Option("--format", help="The format of stdin, as a file ending such as .csv.")]
+Implausible = Annotated[
+    bool,
+    typer.Option(
+        "--allow-implausible",
+        help="Allow items that can't be expected to exist. Molecules: groups that decompose (peroxides, hemiaminals, "
+        "enols ...), radicals.",
+    ),
+]
 Keep = Annotated[list[str] | None, typer.Option("--keep", help="A pattern that every result must contain. Repeatable.")]
 Forbid = Annotated[
     list[str] | None,

@@ -47,6 +47,7 @@ def propose(
     ] = None,
     keep: options.Keep = None,
     forbid: options.Forbid = None,
+    implausible: options.Implausible = False,
     wild_type: options.WildType = None,
     space: Annotated[
         list[str] | None,
@@ -122,6 +123,7 @@ def propose(
         start=start, space=options.pairs(space, "--space"), maximum_similarity=maximum_similarity, diversity=diversity
     )
     flags |= dict(cost=cost, cost_limit=cost_limit, column=column, seed=seed, device=device, threads=threads)
+    flags |= dict(plausible=False if implausible else None)
     flags |= dict(wild_type=wild_type, also=also, controls=control, where=where, maximum_share=maximum_share)
     flags |= dict(predictors=options.folders(predictor))
     record = options.settings_from(ProposeSettings, settings, **flags)

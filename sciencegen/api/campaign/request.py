@@ -83,10 +83,11 @@ class SuppliedCandidates:
 
 @dataclass(frozen=True)
 class Patterns:
-    """Patterns that every proposal must (`keep`) and must not (`forbid`) contain."""
+    """Patterns that every proposal must (`keep`) and must not (`forbid`) contain, and whether it must be plausible."""
 
     keep: tuple[str, ...]
     forbid: tuple[str, ...]
+    plausible: bool
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,9 @@ def campaign_space(
     science, model, patterns = request.domain, request.model, request.patterns
     features, fits = features_for(science, None if space is None else space.origin, known_items)
     tests = [] if whole else [fits] if space is None else [space.accepts, fits]
-    if patterns.keep or patterns.forbid:
-        tests.insert(0, constraint_of(science, patterns.keep, patterns.forbid, origin_of(science, space)))
+    if patterns.keep or patterns.forbid or patterns.plausible:
+        origin = origin_of(science, space)
+        tests.insert(0, constraint_of(science, patterns.keep, patterns.forbid, origin, patterns.plausible))
     own = model.oracles if model is not None and request.goals else {}
     book = OracleBook(science.name, own={**own, **request.predictors})
     met = constraint_test(request.goals, resolve_oracles(request.goals, book.resolve))

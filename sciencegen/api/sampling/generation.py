@@ -90,7 +90,8 @@ class Generation:
 
     def _judge(self) -> Judge:
         text = json.dumps(self.model.representation.to_json())
-        filters = ((), ()) if self.settings.raw else (self.request.keep, self.settings.forbid)
+        settings = self.settings
+        filters = ((), (), False) if settings.raw else (self.request.keep, settings.forbid, settings.plausible)
         recipe, strict = str(self.model.config["recipe"]), not self.settings.raw
         predictors = tuple(sorted(self.settings.predictors.items()))
         observe = self.settings.seed if self.request.observes else None

@@ -24,7 +24,8 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
 class Judged(NamedTuple):
     """An evaluated row: the item as text, its key, its properties (`with_annotations` of the names), whether the row is
-    well formed, and whether the item contains all patterns to keep and no forbidden one.
+    well formed, and whether the item contains all patterns to keep and no forbidden one, and is plausible if that is
+    requested.
     """
 
     text: str
@@ -46,6 +47,7 @@ class Judge(InDomain):
     names: tuple[str, ...]
     keep: tuple[str, ...]
     forbid: tuple[str, ...]
+    plausible: bool
     strict: bool = True
     """Whether to check that rows are well formed (`Representation.well_formed`); else all count as well formed."""
     predictors: tuple[tuple[str, str], ...] = ()
@@ -83,10 +85,11 @@ class Judge(InDomain):
         return observed
 
     def _accept(self, domain: Domain, representation: Representation) -> Callable[[Item], bool]:
-        if not self.keep and not self.forbid:
+        if not self.keep and not self.forbid and not self.plausible:
             return lambda item: True
         naming = representation.naming
-        return constraint_of(domain, self.keep, self.forbid, None if naming is None else naming.reference)
+        reference = None if naming is None else naming.reference
+        return constraint_of(domain, self.keep, self.forbid, reference, self.plausible)
 
 
 def split_rows(batch: Batch) -> list[dict[str, np.ndarray]]:

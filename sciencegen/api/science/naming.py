@@ -48,11 +48,16 @@ def names_of(science: Domain, source: str | Reference | None) -> VariantNames | 
 
 
 def constraint_of(
-    science: Domain, keep: Sequence[str], forbid: Sequence[str], reference: Reference | None = None
-) -> Callable[[Item], bool]:
-    """A test of items by the domain's patterns. reference: whose variants the items are, or None."""
+    science: Domain, keep: Sequence[str], forbid: Sequence[str], reference: Reference | None = None,
+    plausible: bool = False,
+) -> Callable[[Item], bool]:  # fmt: skip
+    """A test of items by the domain's patterns. reference: whose variants the items are, or None. plausible: whether
+    they must be plausible too."""
     make = no_patterns if science.moves is None else science.moves.constraint
-    return make(keep, forbid, reference)
+    matches, can_exist = make(keep, forbid, reference), None if science.moves is None else science.moves.plausible
+    if not plausible or can_exist is None:
+        return matches
+    return lambda item: matches(item) and can_exist(item)
 
 
 def exempt_motifs(science: Domain, reference: Reference | None, forbid: Sequence[str]) -> list[str]:

@@ -23,10 +23,11 @@ Encode = Callable[[Sequence[Item]], Sequence[object]]
 
 
 def search_space(
-    model: LoadedModel, start: Sequence[str] = (), keep: Sequence[str] = (), forbid: Sequence[str] = ()
-) -> SearchSpace:
+    model: LoadedModel, start: Sequence[str] = (), keep: Sequence[str] = (), forbid: Sequence[str] = (),
+    plausible: bool = False,
+) -> SearchSpace:  # fmt: skip
     """The search space of a model. start: items to start from; none means the model's own start items. keep, forbid:
-    patterns."""
+    patterns. plausible: whether only plausible items are scored."""
     domain, space, known = model.domain, model.space, model.representation
     naming = known.naming
     reference = None if naming is None else naming.reference
@@ -54,7 +55,7 @@ def search_space(
             reference,
             None if naming is None else known.encode,
         ),
-        accept=constraint_of(domain, keep, forbid, reference),
+        accept=constraint_of(domain, keep, forbid, reference, plausible),
     )
 
 

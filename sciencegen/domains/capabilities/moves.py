@@ -39,9 +39,13 @@ class Moves:
         Crossover: an item with parts of both.
     constraint : (keep, forbid, reference) -> test, optional
         Combine patterns in the domain's syntax (molecules: SMARTS) to one test of an item.
+    plausible : (item) -> bool, optional
+        Whether an expert would expect that the item can exist (molecules: no group that decomposes). Draws, searches
+        and plates leave other items out by default.
     """
 
     mutate: Move
     edit: Move | None = None
     recombine: Crossover | None = None
     constraint: MakeTest = no_patterns
+    plausible: Test | None = None

@@ -19,6 +19,7 @@ from sciencegen.domains.molecules import (
     recombination,
     render,
     similarity,
+    unstable,
 )
 from sciencegen.domains.molecules.metric_notes import METRIC_NOTES, METRIC_UNITS
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
@@ -88,6 +89,7 @@ DOMAIN = Domain(
         edit=edits.edit,
         recombine=recombination.recombine,
         constraint=patterns.constraint,
+        plausible=unstable.is_stable,
     ),
     structures=Structures(records=files.structure_records, read_scaffold=read_scaffold),
     pictures=Pictures(gallery=18),

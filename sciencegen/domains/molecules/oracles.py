@@ -9,6 +9,7 @@ from sciencegen.domains.molecules.alerts import DEFAULT_CATALOGS, alert_catalog
 from sciencegen.domains.molecules.items import parse, text
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
 from sciencegen.domains.molecules.similarity import similarity
+from sciencegen.domains.molecules.unstable import unstable_groups
 from sciencegen.domains.oracles import SIMILARITY_PREFIX, property_oracle, similarity_oracle
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.scoring.oracles import FunctionOracle, Oracle
@@ -34,6 +35,8 @@ def oracle(name: str) -> Oracle:
         return property_oracle(PROPERTIES[name], measure)
     if name == "alerts":
         return alerts_oracle()
+    if name == "unstable":
+        return FunctionOracle(name, lambda molecule: len(unstable_groups(molecule)), direction="minimize")
     if name.startswith(ALERTS_PREFIX):
         return alerts_oracle(name.removeprefix(ALERTS_PREFIX).split(","), name)
     if name in CLASSIFIERS:
@@ -47,7 +50,7 @@ def oracle(name: str) -> Oracle:
 
 def oracle_names() -> list[str]:
     """Names of properties, alerts and PMO tasks; `similarity to ...` and chosen catalogs are not listed."""
-    return [*PROPERTIES, "alerts", *(f"{PMO_PREFIX}{name}" for name in pmo.TASKS), *CLASSIFIERS]
+    return [*PROPERTIES, "alerts", "unstable", *(f"{PMO_PREFIX}{name}" for name in pmo.TASKS), *CLASSIFIERS]
 
 
 def no_classifier(name: str) -> ConfigError:

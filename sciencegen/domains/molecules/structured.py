@@ -35,6 +35,7 @@ from sciencegen.domains.molecules.metric_notes import METRIC_UNITS, STRUCTURE_NO
 from sciencegen.domains.molecules.scaffolds import read_scaffold
 from sciencegen.domains.molecules.structure_peek import holds_structures
 from sciencegen.domains.molecules.structures import METHOD
+from sciencegen.domains.molecules.unstable import is_stable
 from sciencegen.items import Cell, Origin, Reference
 from sciencegen.scoring.oracles import Oracle, OracleAround, Score
 
@@ -124,7 +125,13 @@ DOMAIN = replace(
         splits={"scaffold": None},
     ),
     evaluate=evaluate,
-    moves=Moves(mutate=mutations.mutate, edit=edits.edit, recombine=recombination.recombine, constraint=constraint),
+    moves=Moves(
+        mutate=mutations.mutate,
+        edit=edits.edit,
+        recombine=recombination.recombine,
+        constraint=constraint,
+        plausible=lambda structure: is_stable(with_implicit_hydrogens(structure)),
+    ),
     structures=Structures(
         records=files.structure_records,
         read_scaffold=read_scaffold,

@@ -1,0 +1,119 @@
+"""Groups that a chemist would not expect to isolate: they decompose, tautomerize, or are reactive intermediates.
+
+Generative models and graph edits write such molecules, because they obey the valence rules, and QED, SA and structural
+alerts don't see most of them. The list is about stability alone. Reactive but storable reagents (acid chlorides,
+epoxides, azides) and toxic groups are the subject of the structural alerts.
+
+In the names stand the sources: [C, n] Clayden, Greeves & Warren, Organic Chemistry, 2nd ed. 2012, and [M, n] Smith,
+March's Advanced Organic Chemistry, 7th ed. 2013, with the chapter; [H] Hann et al., J. Chem. Inf. Comput. Sci. 1999,
+39, 897; [W] Walters & Murcko, Adv. Drug Deliv. Rev. 2002, 54, 255.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from rdkit import Chem
+
+from sciencegen.domains.molecules.screening import PatternScreen
+
+_AMINE = "$([NX3;!$(N~[C,S,P]=[O,S,N]);!$(N[a]);!$(NC#N);!$(N[N,O])])"
+"""A nitrogen whose lone pair isn't delocalized."""
+_NO_ACCEPTOR = "!$(C[CX4]([F,Cl])([F,Cl]));!$(C[CX3]=O)"
+"""A carbon whose neighbours don't stabilize its hydrate (as in chloral hydrate)."""
+_NO_CONJUGATION = "!$(C=C-[C,S,N,P]=[O,N,S]);!$(C=C-C#N)"
+
+UNSTABLE = {
+    "peroxide [H, W]": "[OX2,OX1-][OX2,OX1-]",
+    "chain of sulfur atoms [W]": "[SX2;!r5][SX2][SX2]",
+    "hypohalite or sulfenyl halide [H]": "[O,S;X2][F,Cl,Br,I]",
+    "nitrogen-halogen bond [H, W]": "[#7][F,Cl,Br,I]",
+    "phosphorus halide [W]": "[#15][Cl,Br,I]",
+    "phosphorus(III) with P, N or H [M]": "[$([#15X3;!H0]),$([#15X3][#15,#7])]",
+    "silicon or selenium halide [W]": "[#14,#34][Cl,Br,I]",
+    "sulfenic acid or ester [W]": "[SX2][OX2]",
+    "carbonyl hydrate [C, 6]": f"[CX4;{_NO_ACCEPTOR}]([OX2H,SX2H])[OX2H,SX2H]",
+    "hemiacetal that is not a ring's [C, 6]": f"[CX4;{_NO_ACCEPTOR}]([OX2H,SX2H])[OX2H0,SX2H0;!R]",
+    "hemiaminal [C, 11]": f"[CX4;{_NO_ACCEPTOR}]([OX2H,SX2H])[{_AMINE}]",
+    "aminal with N-H [C, 11]": f"[CX4]([{_AMINE};!H0])[{_AMINE}]",
+    "halogen and OH, SH or NH at one carbon [C, 6]": "[CX4]([F,Cl,Br,I])[OX2H,SX2H,$([NX3;!H0])]",
+    "halogen and amine at one carbon [C, 11]": f"[CX4;!$(C(F)(F)F)]([F,Cl,Br,I])[{_AMINE}]",
+    "alpha-halogen ether or amide [W]": "[CX4;!$(C([F,Cl])([F,Cl])[F,Cl])]([Cl,Br,I])[OX2,SX2,#7]",
+    "enol [C, 20]": f"[CX3;{_NO_CONJUGATION};!$(C=C-a);!$(C(=C)[C,S]=O)]=[CX3;!$(C-[C,S]=O)][OX2H,SX2H]",
+    "enamine with N-H [C, 11]": (
+        f"[CX3;{_NO_CONJUGATION};!$(C(C#N)=C);!$(C([C,S,N,P]=[O,N,S])=C);!$(C-a)]=[CX3][{_AMINE};!H0]"
+    ),
+    "alkyne with OH, SH, NH or halogen [C, 20]": "[CX2]#[CX2][OX2H,SX2H,$([NX3;!H0]),F,Cl]",
+    "N-H imine [C, 11]": "[#6][CX3;H1,$(C([#6])[#6])]=[NX2H]",
+    "imine of formaldehyde [C, 11]": "[CX3H2]=[NX2,NX3+]",
+    "aliphatic nitroso compound [C, 21]": "[CX4][NX2]=O",
+    "thioaldehyde or thioketone [M, 16]": "[$([CH1](=S)[#6]),$([CH2]=S),$(C(=S)([#6;!a])[#6;!a])]",
+    "thioformate [W]": "[CX3H1](=O)[SX2]",
+    "carbamic or carbonic acid [C, 10]": "[OX2H,SX2H][CX3](=[O,S])[OX2,SX2,NX3]",
+    "three nitrogen atoms with single bonds [H]": "[NX3;!$(N=*)]-[NX3;!$(N=*)]-[NX3;!$(N=*)]",
+    "triazene with N-H [M]": "[NX3;!H0;!R]-[NX2;!R]=[NX2;!R]",
+    "two heteroatoms at an oxygen [H]": "[NX3;!$(N=*)]-[OX2]-[NX3,SX2,PX3;!$(N=*)]",
+    "two oxygen atoms at an amine [H]": "[NX3;!$(N=*)](-[OX2])-[OX2]",
+    "diimide [M]": "[NX2;H1]=[NX2]",
+    "diazo or diazonium [H]": "[$([NX2+]#N),$([NX2+](=[NX1-])=[#6])]",
+    "ketene [H]": "[CX3]=[CX2]=[O,S]",
+    "cumulene in a small ring [M, 4]": "[#6,#7;r3,r4,r5,r6,r7]=[#6X2;r3,r4,r5,r6,r7]=[#6,#7]",
+    "triple bond in a small ring [M, 13]": "[*;r3,r4,r5,r6,r7]#[*;r3,r4,r5,r6,r7]",
+    "antiaromatic ring [M, 2]": (
+        "[$([#6]1=[#6][#6]=[#6,#7]1),$([O,S,N;r3]1[C,N;r3]=[C,N;r3]1),$([O,S,N;r3]1c:c1),$([CX3]1(=[O,N,S])[CX3]=[CX3]1)]"
+    ),
+    "aromatic ring of four with a heteroatom [M, 2]": "[o,s,n;r4]1:a:a:a:1",
+    "benzo-fused ring of four with a heteroatom [M, 4]": "[c;r4]1[c;r4]*[O,N,S;r4]1",
+    "ring of three or four heteroatoms in a row [M, 16]": "[$([O,S;r3]1[N,O,S]*1),$([N,O,S;r4]1[N,O,S][N,O,S]*1)]",
+    "carbocation or nitrenium [C, 15]": (
+        "[$([#6+;!$([#6+]=,#,:[#7,#8,#16]);!$([#6+]~[#6-])]),$([NX2+;!$(N=*);!$(N#*);!$([nX2+])])]"
+    ),
+    "oxonium or halonium [C, 5]": "[$([OX3+;!a]),$([OX2+;!a]=*),$([F,Cl,Br,I;+])]",
+    "carbanion [C, 9]": "[#6-;!$([#6-]#[#7+]);!$([#6-]~[#7+,#16+,#15+,#6+]);!$([#6-](C#N)C#N);!$([#6-](C=O)C=O);!a]",
+    "hypervalent sulfur, chlorine or bromine [M]": (
+        "[$([#16X4;!$(S=[O,N,S]);!$(S~[O-,N-])]),$([#16X5]),$([Cl,Br;X2,X3,X4;!$(*(~O)(~O)~O)])]"
+    ),
+    "boron or silicon with hydrogen [M]": "[#5,#14;!H0]",
+}
+"""Name and source -> SMARTS."""
+
+RADICAL = "radical [M, 5]"
+LARGE_AROMATIC = "aromatic ring of nine to eleven atoms [M, 2]"
+LARGE_SIZES = range(9, 12)
+"""Larger ones are the inner rings of porphyrins."""
+
+
+def unstable_groups(molecule: Chem.Mol) -> list[str]:
+    """Names of the unstable groups in a molecule, in the order of `UNSTABLE`."""
+    found = [_NAMES[index] for index in sorted(_screen().candidates(molecule)) if _holds(molecule, index)]
+    if any(atom.GetNumRadicalElectrons() for atom in molecule.GetAtoms()):
+        found.append(RADICAL)
+    if any(len(ring) in LARGE_SIZES and _aromatic(molecule, ring) for ring in molecule.GetRingInfo().AtomRings()):
+        found.append(LARGE_AROMATIC)
+    return found
+
+
+def is_stable(molecule: Chem.Mol) -> bool:
+    """Whether a molecule has none of the unstable groups."""
+    return not unstable_groups(molecule)
+
+
+_NAMES = tuple(UNSTABLE)
+
+
+@cache
+def _queries() -> list[Chem.Mol]:
+    return [Chem.MolFromSmarts(pattern) for pattern in UNSTABLE.values()]
+
+
+@cache
+def _screen() -> PatternScreen:
+    return PatternScreen(_queries())
+
+
+def _holds(molecule: Chem.Mol, index: int) -> bool:
+    return molecule.HasSubstructMatch(_queries()[index])
+
+
+def _aromatic(molecule: Chem.Mol, ring: tuple[int, ...]) -> bool:
+    return all(molecule.GetAtomWithIdx(index).GetIsAromatic() for index in ring)

@@ -1,0 +1,94 @@
+"""Unstable groups: what chemists can't isolate is found, and what they buy isn't."""
+
+from pathlib import Path
+
+import pytest
+from rdkit import Chem
+
+from sciencegen.domains.molecules import DOMAIN
+from sciencegen.domains.molecules.unstable import LARGE_AROMATIC, RADICAL, UNSTABLE, is_stable, unstable_groups
+
+DATASETS = Path(__file__).parents[3] / "datasets"
+
+EXAMPLES = {
+    "peroxide": "CCOO",
+    "chain of sulfur": "CSSSC",
+    "hypohalite": "CC(=O)OF",
+    "nitrogen-halogen": "CN(Cl)C",
+    "phosphorus halide": "CP(=O)(Cl)OC",
+    "phosphorus(III)": "CPC",
+    "silicon or selenium halide": "C[Si](C)(C)Cl",
+    "sulfenic": "CSO",
+    "carbonyl hydrate": "CC(O)O",
+    "hemiacetal": "COC(C)O",
+    "hemiaminal": "CC(C)(O)N1CCCC1",
+    "aminal": "CC(N)N",
+    "halogen and OH": "CC(O)(F)F",
+    "halogen and amine": "CC(F)N(C)C",
+    "alpha-halogen ether": "COC(C)Cl",
+    "enol": "C=C(C)O",
+    "enamine": "CC=CNC",
+    "alkyne with": "CC#CO",
+    "N-H imine": "CC(C)=N",
+    "imine of formaldehyde": "CN=C",
+    "aliphatic nitroso": "CC(C)(C)N=O",
+    "thioaldehyde": "CC(C)=S",
+    "thioformate": "CSC=O",
+    "carbamic": "NC(=O)O",
+    "three nitrogen": "CN(C)N(C)N(C)C",
+    "triazene": "CNN=NC",
+    "two heteroatoms at an oxygen": "CN(C)ON(C)C",
+    "two oxygen": "CN(O)O",
+    "diimide": "CN=N",
+    "diazo": "C=[N+]=[N-]",
+    "ketene": "CC=C=O",
+    "cumulene": "C1=C=CCCC1",
+    "triple bond": "c1cc#ccc1",
+    "antiaromatic": "C1=CC=C1",
+    "aromatic ring of four": "Cn1ccs1",
+    "benzo-fused": "c1ccc2c(c1)CN2",
+    "heteroatoms in a row": "C1NNN1",
+    "carbocation": "C[C+](C)C",
+    "oxonium": "C[O+](C)C",
+    "carbanion": "C[CH-]C",
+    "hypervalent": "CS(C)(C)C",
+    "with hydrogen": "C[SiH3]",
+}
+MAKEABLE = [
+    "OC1CCCCO1", "OCC1OC(O)C(O)C(O)C1O", "OC(O)C(Cl)(Cl)Cl", "CN1CN(C)CN(C)C1", "OB(O)c1ccccc1", "CC(=O)CC(C)=O",
+    "CC(=O)C=C(O)C", "OCC(O)C1OC(=O)C(O)=C1O", "NC(=N)c1ccccc1", "CN(N=O)C", "CON(C)C(C)=O", "C[N+](C)(C)CCO",
+    "[O-][N+](=O)c1ccccc1", "CSSC", "FC(F)(F)Oc1ccccc1", "FC(F)(F)SC", "CS(C)(=O)=O", "FS(F)(F)(F)(F)c1ccccc1",
+    "C[S+](C)C", "NN1CCOCC1", "CC1=NNC(=O)C1", "C=CNC(C)=O", "N#CC=C(N)C", "c1ccc2c(c1)CC2", "Nc1c(N)c(=O)c1=O",
+    "C[Si](C)(C)C", "[N-]=[N+]=NCc1ccccc1", "O=C1NC(=O)NC=C1F", "OC(=O)C(O)=O", "CN1CCN(C)CC1", "C1CC1", "C1OC1C",
+    "O=[Cl](=O)(=O)[O-]", "c1ccc2[nH]cnc2c1", "CC(C)=NO", "CC(C)=NNC(N)=O", "C#CCO", "CC#N", "[C-]#[N+]c1ccccc1",
+]  # fmt: skip
+
+
+def test_every_pattern_has_its_example():
+    assert len(EXAMPLES) == len(UNSTABLE)
+    for name, (start, smiles) in zip(UNSTABLE, EXAMPLES.items(), strict=True):
+        assert start in name
+        assert name in unstable_groups(Chem.MolFromSmiles(smiles)), f"{name}: {smiles}"
+
+
+@pytest.mark.parametrize(("smiles", "name"), [("CC(C)[CH2]", RADICAL), ("Oc1cccccnccc1", LARGE_AROMATIC)])
+def test_radicals_and_large_aromatic_rings(smiles, name):
+    assert name in unstable_groups(Chem.MolFromSmiles(smiles))
+
+
+@pytest.mark.parametrize("smiles", MAKEABLE)
+def test_molecules_of_a_catalogue_have_none(smiles):
+    assert unstable_groups(Chem.MolFromSmiles(smiles)) == []
+
+
+def test_purchasable_molecules_have_none():
+    """MOSES is a selection of ZINC's leads: a group that is found there is found wrongly."""
+    rows = list(DOMAIN.items.read(next((DATASETS / "molecules/moses").glob("sample*")), None))
+    assert len(rows) > 100
+    assert all(is_stable(DOMAIN.items.parse(row.text)) for row in rows)
+
+
+def test_the_oracle_counts_groups():
+    oracle = DOMAIN.oracles.find("unstable")
+    molecules = [DOMAIN.items.parse(text) for text in ("CCO", "OOCC(O)O")]
+    assert [score.value for score in oracle.score(molecules)] == [0, 2]
