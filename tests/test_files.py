@@ -180,6 +180,33 @@ def test_a_pipe_is_never_replaced(tmp_path):
     assert (tmp_path / "pipe").is_fifo()
 
 
+@pytest.mark.parametrize("below", ["x.csv", "more/x.csv", "a/b/x.csv"])
+@pytest.mark.parametrize("target", ["real", "real/deep", "second"])
+def test_a_link_to_a_folder_that_is_not_there_yet_is_followed(tmp_path, target, below):
+    (tmp_path / "link").symlink_to(target)
+    (tmp_path / "second").symlink_to(tmp_path / "third")
+    path = tmp_path / "link" / below
+    check_writable(path, "`output`")
+    with atomic_write(path) as file:
+        file.write("x")
+    assert (path.read_text(), (tmp_path / "link").is_symlink()) == ("x", True)
+
+
+@pytest.mark.parametrize("below", ["x.csv", "more/x.csv"])
+def test_a_link_to_itself_is_no_folder(tmp_path, below):
+    (tmp_path / "link").symlink_to("link")
+    with pytest.raises(ConfigError, match=r"Expected a folder at .*link, found a link to itself"):
+        check_writable(tmp_path / "link" / below, "`output`")
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_file_is_not_removed_as_a_table_of_refused_rows(tmp_path, make):
+    make(tmp_path / "x.csv.rejects.csv")
+    with pytest.raises(ConfigError, match="Rename it"):
+        claim_output(str(tmp_path / "x.csv"), True)
+    assert os.listdir(tmp_path) == ["x.csv.rejects.csv"]
+
+
 @pytest.mark.parametrize("content", ["smiles,value\nCCO,1\n", "line,item,reason\n2,CCO,mended\n"])
 def test_an_input_is_not_removed_as_a_table_of_refused_rows(tmp_path, content):
     output = str(tmp_path / "x.csv")
