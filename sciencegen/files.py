@@ -117,6 +117,13 @@ def check_regular(path: str | Path, purpose: str = "the output") -> None:
         raise ConfigError(f"Expected a file for {purpose}, {path} is a device or a pipe. Name a file.")
 
 
+def found_at(path: str | Path) -> str:
+    """What is at a place where a file to read was expected, for an error."""
+    if os.path.isdir(path):
+        return "a folder"
+    return "a device or a pipe, whose content must be saved in a file first" if os.path.exists(path) else "nothing"
+
+
 def _keep_permissions(handle: IO[Any], path: Path) -> None:
     with suppress(OSError):  # no earlier file, or a file system without permissions
         os.fchmod(handle.fileno(), stat.S_IMODE(path.stat().st_mode) & 0o777)

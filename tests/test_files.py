@@ -11,7 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sciencegen.errors import ConfigError
+from sciencegen.api.campaign.measurements import read_measured
+from sciencegen.api.campaign.request import MeasurementReading
+from sciencegen.api.encode import read_latents
+from sciencegen.api.science.forms import domain_of
+from sciencegen.api.sources.datasets import find_card
+from sciencegen.config import RecordSettings
+from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import (
     atomic_folder,
     atomic_write,
@@ -170,6 +176,24 @@ def test_a_link_to_a_folder_stays_one(tmp_path):
         (folder / "x").touch()
     assert link.is_symlink()
     assert sorted(one.name for one in tmp_path.rglob("*")) == ["data", "disk", "x"]
+
+
+def _reads():
+    """What reads a file of items, by name."""
+    for name in ("molecules", "proteins", "pointclouds"):
+        for ending in domain_of(name).items.formats:
+            yield f"{name}{ending}", lambda path, name=name: list(domain_of(name).items.read(path, None))
+    reading = MeasurementReading.of(RecordSettings())
+    yield "measured.csv", lambda path: read_measured(domain_of("molecules"), path, reading)
+    yield "set", lambda path: find_card("molecules", str(path))
+    yield "z.npz", lambda path: read_latents(path, 2)
+
+
+@pytest.mark.parametrize(("name", "read"), _reads())
+def test_a_pipe_is_not_read(tmp_path, name, read):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(SciencegenError, match="a device or a pipe"):
+        read(tmp_path / name)
 
 
 def test_a_pipe_is_never_replaced(tmp_path):

@@ -21,6 +21,7 @@ from sciencegen.config import DecodeSettings, EncodeSettings, InterpolateSetting
 from sciencegen.data.damage import reading
 from sciencegen.data.writers import Refused
 from sciencegen.errors import ConfigError, DataError, IncompatibleError
+from sciencegen.files import check_regular
 from sciencegen.items import Cell, Item, Origin, Refusal, Row
 from sciencegen.latent.explorer import is_refusal
 from sciencegen.options import DecodeOptions, EncodeOptions, InterpolateOptions, takes
@@ -188,9 +189,17 @@ def decode_latents(
     return Decoded(loaded.results, items, refused, origin)
 
 
+ARRAY_FILES = (b"\x93NUMPY", b"PK")
+"""How .npy and .npz files begin."""
+
+
 def read_latents(path: Path, size: int) -> np.ndarray:
     """Read an .npy file, or the array `latent` of an .npz, and check it."""
+    check_regular(path, "latents")
     with reading("an .npz with an array `latent`, as encode makes it,", path):
+        with open(path, "rb") as file:
+            if not file.read(len(ARRAY_FILES[0])).startswith(ARRAY_FILES):
+                raise TypeError("it is neither .npy nor .npz")  # numpy would take it for a pickle
         content = np.load(path, allow_pickle=False)
         latents = content if isinstance(content, np.ndarray) else content["latent"]
         if not isinstance(latents, np.ndarray):  # a member of an .npz that is no array is read as bytes
@@ -200,8 +209,12 @@ def read_latents(path: Path, size: int) -> np.ndarray:
 
 def check_latents(latents: np.ndarray, size: int, place: str) -> np.ndarray:
     """Check the type and shape of latents [item size]; returns them in single precision."""
-    if latents.ndim != 2 or latents.dtype.kind != "f" or not np.isfinite(latents).all():
-        raise DataError(f"Expected finite numbers [item latent] in {place}, got {latents.dtype} {latents.shape}.")
+    limit = np.finfo(np.float32).max
+    if latents.ndim != 2 or latents.dtype.kind != "f" or not (np.abs(latents) <= limit).all():
+        raise DataError(
+            f"Expected finite numbers [item latent] of at most {limit:g} in {place}, got {latents.dtype} "
+            f"{latents.shape}."
+        )
     if latents.shape[1] != size:
         raise IncompatibleError(
             f"Expected latents of {size} numbers for this model, {place} holds {latents.shape[1]}. "
