@@ -105,6 +105,10 @@ def callback(
     ),
 ) -> None:
     """Generative design: learn from data, search the latent space for requested properties, rank what is found."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise ConfigError("Expected a current folder, it has been removed. Change to another one with `cd`.") from None
     if no_plugins:
         os.environ[NO_PLUGINS] = "1"  # also of the steps of a workflow
 
