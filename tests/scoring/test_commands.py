@@ -57,6 +57,22 @@ def test_what_has_no_end_is_no_output(run, body):
     assert run(body, ["x"], read=lambda path, batch: "read", retries=0) == ["x: exit code 0, but no output file"]
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("os.remove('log.txt')", ""),
+        ("os.remove('log.txt')\nos.mkdir('log.txt')", ""),
+        ("os.remove('log.txt')\nos.mkfifo('log.txt')", ""),
+        ("print()", ""),
+        ("print('x' * 10**6)\nprint('no licence')", ": no licence"),
+        ("sys.stdout.buffer.write(b'\\xff\\n')", ": \ufffd"),
+    ],
+)
+def test_the_exit_code_is_told_whatever_became_of_the_log(run, body, words):
+    found = run(f"os.chdir(os.path.dirname(sys.argv[2]))\n{body}\nsys.exit(4)", ["x"], retries=0)
+    assert found == [f"x: exit code 4{words}"]
+
+
 def test_names_in_braces_become_the_values_of_a_batch(run):
     """A value that looks like another name is not replaced again, and no shell sees the words."""
     body = "open(sys.argv[2], 'w').write('|'.join(sys.argv[3:]))"
