@@ -13,7 +13,7 @@ from random import Random
 import numpy as np
 import torch
 
-from sciencegen.api.encode import read_latents
+from sciencegen.api.models.latent_files import read_latents
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.scores.drawn_sequences import Drawn, fitting
 from sciencegen.domains.capabilities import TaskSettings
