@@ -31,7 +31,9 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 class Settings(BaseModel):
     """A strict, immutable record."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), populate_by_name=True, allow_inf_nan=False
+    )
 
     @field_validator("*", mode="before")
     @classmethod

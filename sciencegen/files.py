@@ -44,7 +44,9 @@ def _host_tag() -> str:
 
 
 def make_folder(folder: Path) -> list[Path]:
-    """Make a folder and its parents; returns those that didn't exist before, deepest first."""
+    """Make a folder and its parents; returns those that didn't exist before, deepest first. A link to a folder that
+    doesn't exist yet is followed."""
+    folder = Path(os.path.realpath(folder))
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     return made
@@ -113,6 +115,13 @@ def check_regular(path: str | Path, purpose: str = "the output") -> None:
     """Raise an error for a device or a pipe: a rename would replace it, and reading it may never end."""
     if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
         raise ConfigError(f"Expected a file for {purpose}, {path} is a device or a pipe. Name a file.")
+
+
+def found_at(path: str | Path) -> str:
+    """What is at a place where a file to read was expected, for an error."""
+    if os.path.isdir(path):
+        return "a folder"
+    return "a device or a pipe, whose content must be saved in a file first" if os.path.exists(path) else "nothing"
 
 
 def _keep_permissions(handle: IO[Any], path: Path) -> None:
@@ -258,13 +267,14 @@ def check_writable(path: str | Path, setting: str) -> None:
     processes left are removed.
     """
     check_regular(path, setting)
-    place = linked(path).absolute()
+    place = Path(os.path.realpath(path))
     if not place.name:
         raise ConfigError(f"Expected a name for {setting}, got {path}.")
     try:
-        there = next(folder for folder in place.parents if folder.exists())
+        there = next(folder for folder in place.parents if os.path.lexists(folder))
         if not there.is_dir():
-            raise ConfigError(f"Expected a folder at {there}, found a file. Pass another {setting}.")
+            found = "a file" if there.exists() else "a link to itself"
+            raise ConfigError(f"Expected a folder at {there}, found {found}. Pass another {setting}.")
         for left in abandoned(there / TRIAL):
             shutil.rmtree(left, ignore_errors=True)
         trial = temporary_sibling(there / TRIAL)
@@ -306,8 +316,10 @@ REJECTS_HEADERS = ("line,item,reason", "source,line,item,reason")
 def check_rejects(output: str | Path, inputs: Iterable[str | None] = ()) -> None:
     """Raise an error if the table of refused rows of `output` would replace an input, or another file of the user's."""
     place = Path(f"{output}.rejects.csv")
-    if not place.is_file():
+    if not place.exists():
         return
+    if not place.is_file():
+        raise ConfigError(f"Expected nothing or a table of refused rows at {place}, found no file. Rename it.")
     if any(source and os.path.exists(source) and os.path.samefile(source, place) for source in inputs):
         raise ConfigError(
             f"Expected other files to read than {place}, where refused rows of {output} are listed. Rename it."

@@ -1,8 +1,10 @@
 """Where several texts may stand, one may stand alone."""
 
+import math
 import os
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 
@@ -10,6 +12,7 @@ from sciencegen.config import (
     GenerateSettings,
     PrepareSettings,
     RunSettings,
+    Settings,
     TrainSettings,
     as_texts,
     build_settings,
@@ -42,6 +45,23 @@ def test_a_number_beyond_64_bits_is_refused():
 def test_so_is_one_inside_of_another_setting(nested):
     with pytest.raises(ConfigError, match="'prepare': Expected a whole number below"):
         build_settings(RunSettings, {"prepare": nested})
+
+
+def _numbers_of_settings():
+    records = [Settings]
+    for record in records:
+        records.extend(record.__subclasses__())
+        for name, field in record.model_fields.items():
+            if float in (field.annotation, *get_args(field.annotation)):
+                yield record, name
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+@pytest.mark.parametrize(("record", "name"), dict.fromkeys(_numbers_of_settings()))
+def test_a_number_that_is_not_finite_is_refused(record, name, number):
+    value = {"key": number} if "dict" in str(record.model_fields[name].annotation) else number
+    with pytest.raises(ConfigError, match=rf"'{name}(\.key)?': Input should be"):
+        build_settings(record, {name: value})
 
 
 def test_a_key_that_stands_twice_is_refused():

@@ -11,7 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sciencegen.errors import ConfigError
+from sciencegen.api.campaign.measurements import read_measured
+from sciencegen.api.campaign.request import MeasurementReading
+from sciencegen.api.models.latent_files import read_latents
+from sciencegen.api.science.forms import domain_of
+from sciencegen.api.sources.datasets import find_card
+from sciencegen.config import RecordSettings
+from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import (
     atomic_folder,
     atomic_write,
@@ -172,12 +178,57 @@ def test_a_link_to_a_folder_stays_one(tmp_path):
     assert sorted(one.name for one in tmp_path.rglob("*")) == ["data", "disk", "x"]
 
 
+def _reads():
+    """What reads a file of items, by name."""
+    for name in ("molecules", "proteins", "pointclouds"):
+        for ending in domain_of(name).items.formats:
+            yield f"{name}{ending}", lambda path, name=name: list(domain_of(name).items.read(path, None))
+    reading = MeasurementReading.of(RecordSettings())
+    yield "measured.csv", lambda path: read_measured(domain_of("molecules"), path, reading)
+    yield "set", lambda path: find_card("molecules", str(path))
+    yield "z.npz", lambda path: read_latents(path, 2)
+
+
+@pytest.mark.parametrize(("name", "read"), _reads())
+def test_a_pipe_is_not_read(tmp_path, name, read):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(SciencegenError, match="a device or a pipe"):
+        read(tmp_path / name)
+
+
 def test_a_pipe_is_never_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for refuse in (lambda path: atomic_write(path).__enter__(), lambda path: check_writable(path, "`journal`")):
         with pytest.raises(ConfigError, match="device or a pipe"):
             refuse(tmp_path / "pipe")
     assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize("below", ["x.csv", "more/x.csv", "a/b/x.csv"])
+@pytest.mark.parametrize("target", ["real", "real/deep", "second"])
+def test_a_link_to_a_folder_that_is_not_there_yet_is_followed(tmp_path, target, below):
+    (tmp_path / "link").symlink_to(target)
+    (tmp_path / "second").symlink_to(tmp_path / "third")
+    path = tmp_path / "link" / below
+    check_writable(path, "`output`")
+    with atomic_write(path) as file:
+        file.write("x")
+    assert (path.read_text(), (tmp_path / "link").is_symlink()) == ("x", True)
+
+
+@pytest.mark.parametrize("below", ["x.csv", "more/x.csv"])
+def test_a_link_to_itself_is_no_folder(tmp_path, below):
+    (tmp_path / "link").symlink_to("link")
+    with pytest.raises(ConfigError, match=r"Expected a folder at .*link, found a link to itself"):
+        check_writable(tmp_path / "link" / below, "`output`")
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_file_is_not_removed_as_a_table_of_refused_rows(tmp_path, make):
+    make(tmp_path / "x.csv.rejects.csv")
+    with pytest.raises(ConfigError, match="Rename it"):
+        claim_output(str(tmp_path / "x.csv"), True)
+    assert os.listdir(tmp_path) == ["x.csv.rejects.csv"]
 
 
 @pytest.mark.parametrize("content", ["smiles,value\nCCO,1\n", "line,item,reason\n2,CCO,mended\n"])

@@ -70,7 +70,6 @@ def _copied(path: Path, folder: Path) -> Path:
         if not target.is_file() or sha256_of(target) != sha256_of(path):
             raise ConfigError(f"Expected no other file at {target}, found one. Remove it or pass another folder.")
         return target
-    folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(target, "wb") as copy, path.open("rb") as file:
         shutil.copyfileobj(file, copy)
     return target

@@ -12,15 +12,15 @@ import numpy as np
 from sciencegen.api.criteria.conditions import parse_conditions
 from sciencegen.api.models.encoding import Encoded, encode_rows, restored
 from sciencegen.api.models.folder import LoadedModel, open_model
+from sciencegen.api.models.latent_files import check_latents, read_latents
 from sciencegen.api.sampling.judge import measure_all
 from sciencegen.api.sources.tables import given_rows
 from sciencegen.api.writing.provenance import Criteria, origin_of, plain_path
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import OutputOptions, open_output, write_latents, write_lines, write_rejected
 from sciencegen.config import DecodeSettings, EncodeSettings, InterpolateSettings, build_settings
-from sciencegen.data.damage import reading
 from sciencegen.data.writers import Refused
-from sciencegen.errors import ConfigError, DataError, IncompatibleError
+from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Cell, Item, Origin, Refusal, Row
 from sciencegen.latent.explorer import is_refusal
 from sciencegen.options import DecodeOptions, EncodeOptions, InterpolateOptions, takes
@@ -205,28 +205,6 @@ def decode_latents(
     refused = [(number, "", item.reason) for number, item in enumerate(decoded, 1) if isinstance(item, Refusal)]
     items = ["" if is_refusal(item) else loaded.domain.items.text(item) for item in decoded]
     return Decoded(loaded.results, items, refused, origin)
-
-
-def read_latents(path: Path, size: int) -> np.ndarray:
-    """Read an .npy file, or the array `latent` of an .npz, and check it."""
-    with reading("an .npz with an array `latent`, as encode makes it,", path):
-        content = np.load(path, allow_pickle=False)
-        latents = content if isinstance(content, np.ndarray) else content["latent"]
-        if not isinstance(latents, np.ndarray):  # a member of an .npz that is no array is read as bytes
-            raise TypeError("'latent' is no array")
-    return check_latents(latents, size, str(path))
-
-
-def check_latents(latents: np.ndarray, size: int, place: str) -> np.ndarray:
-    """Check the type and shape of latents [item size]; returns them in single precision."""
-    if latents.ndim != 2 or latents.dtype.kind != "f" or not np.isfinite(latents).all():
-        raise DataError(f"Expected finite numbers [item latent] in {place}, got {latents.dtype} {latents.shape}.")
-    if latents.shape[1] != size:
-        raise IncompatibleError(
-            f"Expected latents of {size} numbers for this model, {place} holds {latents.shape[1]}. "
-            "Pass `model` with the model that made them."
-        )
-    return latents.astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
     model : str, optional
         A shipped name or a run folder; by default the domain's shipped weights.
     start : str or sequence of str
-        Items to start from, in addition to draws of the model.
+        Items to start from, in addition to draws of the model; or the names of files of them.
     predictors : mapping of str to str
         Name to folder of trained predictors that goals may name.
     lower_bounds : bool

@@ -78,7 +78,7 @@ for _name, _function in COMMANDS.items():
 PACKAGE = Path(__file__).parents[1]
 SYSTEM_SAYS_NO = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG,
-    errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.EBADF,
+    errno.ELOOP, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.EBADF,
 }  # fmt: skip
 """Errors of files that only the user can fix: a full or read-only disk, limits, missing permissions, closed streams."""
 
@@ -105,6 +105,10 @@ def callback(
     ),
 ) -> None:
     """Generative design: learn from data, search the latent space for requested properties, rank what is found."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise ConfigError("Expected a current folder, it has been removed. Change to another one with `cd`.") from None
     if no_plugins:
         os.environ[NO_PLUGINS] = "1"  # also of the steps of a workflow
 

@@ -28,7 +28,9 @@ def optimize(
     domain: options.Domain,
     goal: Goal = None,
     predictor: options.Predictor = None,
-    start: Annotated[list[str] | None, typer.Option(help="An item to start from. Repeatable.")] = None,
+    start: Annotated[
+        list[str] | None, typer.Option(help="An item to start from, or a file of them. Repeatable.")
+    ] = None,
     budget: Annotated[
         int | None, typer.Option(help="Maximum number of distinct items to score. [default: 5000]")
     ] = None,

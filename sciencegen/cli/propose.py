@@ -57,7 +57,8 @@ def propose(
         ),
     ] = None,
     start: Annotated[
-        list[str] | None, typer.Option(help="An item to start from while none is measured. [default: the wild type]")
+        list[str] | None,
+        typer.Option(help="An item to start from while none is measured, or a file of them. [default: the wild type]"),
     ] = None,
     also: Annotated[
         list[str] | None,

@@ -26,6 +26,9 @@ from sciencegen.errors import ConfigError, SciencegenError
 
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
 
+NO_PROCESS = -1
+"""In place of a process id, if the system gives none."""
+
 AVAILABLE = os.name == "posix"
 """Whether processes can fork."""
 
@@ -60,6 +63,8 @@ class Forkserver:
                 pid, problem = self.connection.recv()
             except (EOFError, OSError) as error:
                 raise SciencegenError("The process that starts workers has died. See the messages above.") from error
+        if pid == NO_PROCESS:
+            raise _no_process(problem)
         if problem:
             raise ConfigError(
                 f"Expected a function that another process can import, got one that it can't: {problem}"
@@ -86,9 +91,19 @@ def forkserver() -> Forkserver:
     key = (os.getpid(), tuple(_search_path()))
     server = _SERVERS.get(key)
     if server is None or server.process.poll() is not None:
-        server = _SERVERS[key] = Forkserver()
+        try:
+            server = _SERVERS[key] = Forkserver()
+        except OSError as error:
+            raise _no_process(str(error.strerror)) from None
         atexit.register(server.close)
     return server
+
+
+def _no_process(reason: str) -> SciencegenError:
+    return SciencegenError(
+        f"Expected to start a process for items that may crash, got: {reason}. End other programs, raise the limit of "
+        "processes (`ulimit -u`), or lower `threads`."
+    )
 
 
 def _has_descriptor(stream: IO[str] | None) -> bool:
@@ -112,15 +127,15 @@ def serve(descriptor: int) -> None:
             handle = recv_handle(connection)
         except (EOFError, OSError):
             break
-        problem = _import_task(task)
-        pid = 0 if problem else os.fork()
+        pid, problem = _forked(task)
         if not problem and pid == 0:
             connection.close()
             os.chdir(folder)
             os.environ.update(environment)
             _work(Connection(handle), task)
         os.close(handle)
-        workers = {worker for worker in workers if os.waitpid(worker, os.WNOHANG)[0] == 0} | ({pid} if pid else set())
+        workers = {worker for worker in workers if os.waitpid(worker, os.WNOHANG)[0] == 0}
+        workers |= set() if problem else {pid}
         try:
             connection.send((pid, problem))
         except OSError:  # the client was killed in the meantime
@@ -128,6 +143,16 @@ def serve(descriptor: int) -> None:
     for worker in workers:  # none was reaped yet, so no process id was reused
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker, signal.SIGKILL)
+
+
+def _forked(task: bytes) -> tuple[int, str]:
+    """The process id (0 in the worker), and the problem if there is none."""
+    if problem := _import_task(task):
+        return 0, problem
+    try:
+        return os.fork(), ""
+    except OSError as error:  # a limit of processes or of memory
+        return NO_PROCESS, str(error.strerror)
 
 
 def _import_task(task: bytes) -> str:

@@ -16,6 +16,7 @@ from sciencegen.data.records import csv_records
 from sciencegen.data.rows import Columns, NoItemColumn, TableReading, find_column
 from sciencegen.data.writers import WRITTEN_TABLES, RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
 from sciencegen.errors import DataError, unknown_name
+from sciencegen.files import found_at
 from sciencegen.items import Row
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def read_table(
 def read_lines(path: Path) -> Iterator[Row]:
     """Read a file with one item per line; a missing file is an error before the first row."""
     if not path.is_file():
-        raise DataError(f"Expected a file at {path}, found {'a folder' if path.is_dir() else 'nothing'}.")
+        raise DataError(f"Expected a file at {path}, found {found_at(path)}.")
     return _read_lines(path)
 
 
@@ -147,7 +148,7 @@ def _first_cell(path: Path, name: str) -> str:
 def _is_parquet(path: Path) -> bool:
     """Whether a table is Parquet, by its first bytes; an error if it is missing or empty."""
     if not path.is_file():
-        raise DataError(f"Expected a table at {path}, found {'a folder' if path.is_dir() else 'nothing'}.")
+        raise DataError(f"Expected a table at {path}, found {found_at(path)}.")
     with open(path, "rb") as handle:
         start = handle.read(4)
     if not start:

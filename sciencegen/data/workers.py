@@ -24,6 +24,8 @@ from sciencegen.errors import ConfigError, SciencegenError
 
 START_TIMEOUT_S = 300.0
 """Longest time for the imports of a worker."""
+LONGEST_WAIT_S = 3600.0
+"""The system's call takes no more than weeks; a time-out of an item may be longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,8 @@ class _Pool:
         """Receive results; remove workers that died or took too long."""
         busy = {worker.connection: worker for worker in self.workers if worker.job or not worker.ready}
         until = min(worker.deadline for worker in busy.values())
-        arrived = wait(list(busy), max(0.0, until - time.monotonic()) if block else 0)
+        left = min(max(0.0, until - time.monotonic()), LONGEST_WAIT_S)
+        arrived = wait(list(busy), left if block else 0)
         for worker in [worker for connection, worker in busy.items() if connection in arrived]:
             self._receive(worker)
         now = time.monotonic()

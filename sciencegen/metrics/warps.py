@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from sciencegen.errors import DataError
+
 Values = Float[np.ndarray, "..."]
 
 QUANTILE = 0.98
@@ -57,12 +59,30 @@ class Warp:
         return np.maximum(self.sign * (values - self.end) + self.offset, self.offset / 100)
 
 
+GREATEST = 1e150
+"""Of greater numbers, and of ranges below 1 / GREATEST, the variance is infinite or 0 in floating point."""
+
+
+def check_magnitude(values: Float[np.ndarray, " item"], what: str = "values") -> None:
+    """Raise an error for numbers without a finite, positive variance, though they differ. NaN counts as missing."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return
+    low, high = float(known.min()), float(known.max())
+    if max(-low, high) > GREATEST or 0 < high - low < 1 / GREATEST:
+        raise DataError(
+            f"Expected {what} of at most {GREATEST:g} whose range is at least {1 / GREATEST:g}, got some from {low:g} "
+            f"to {high:g}. Correct them, or state them in another unit."
+        )
+
+
 SHAPES = {"linear": (math.inf, 1.0), "log": (0.01, 1.0), "log-from-above": (0.01, -1.0), "saturating": (0.3, -1.0)}
 """Name -> (offset as a share of the values' range, sign). "saturating" has its end well above the greatest value."""
 
 
 def fit_warp(name: str, values: Float[np.ndarray, " item"]) -> Warp:
     """Fit the warp of this shape with which the values have mean 0 and variance 1."""
+    check_magnitude(values)
     share, sign = SHAPES[name]
     end = float(values.min() if sign > 0 else values.max())
     span = float(np.quantile(sign * values, QUANTILE)) - sign * end

@@ -20,6 +20,7 @@ from sciencegen.scoring.oracles import Score
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _OBJECTIVE = re.compile(r"^(?P<direction>maximi[sz]e|minimi[sz]e)\s+(?P<name>\S.*)$", re.IGNORECASE)
 _RANGE = re.compile(rf"^(?P<name>\S.*?)\s+in\s+(?P<low>{_NUMBER})\s*\.\.\s*(?P<high>{_NUMBER})$", re.IGNORECASE)
+_BETWEEN = re.compile(rf"^(?P<low>{_NUMBER})\s*<=\s*(?P<name>\S.*?)\s*<=\s*(?P<high>{_NUMBER})$")
 _BOUND = re.compile(rf"^(?P<name>\S.*?)\s*(?P<sign><=|>=)\s*(?P<bound>{_NUMBER})$")
 _EQUAL = re.compile(
     rf"^(?P<name>\S.*?)\s*(?<![<>=!])=\s*(?P<bound>{_NUMBER})(?:\s*(?:\+-|\+/-|±)\s*(?P<tolerance>{_NUMBER}))?$"
@@ -174,7 +175,7 @@ def _check_consistent(constraints: Sequence[Goal]) -> None:
 def _parse_interval(
     text: str, stripped: str, tolerances: Mapping[str, float], expected: str
 ) -> tuple[str, float, float]:
-    if match := _RANGE.match(stripped):
+    if match := _RANGE.match(stripped) or _BETWEEN.match(stripped):
         low, high = float(match["low"]), float(match["high"])
         if low > high:
             raise ConfigError(

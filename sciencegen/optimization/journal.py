@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import DataError
-from sciencegen.files import atomic_write, check_regular, turn_at
+from sciencegen.files import atomic_write, check_regular, make_folder, turn_at
 
 KINDS = ("proposed", "measured")
 LONGEST_SHOWN = 80
@@ -178,7 +178,7 @@ def append(path: str | Path, entries: Iterable[Entry], names: str = "") -> Appen
     0.31
     """
     path = Path(path).absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     wanted = list(entries)
     with turn_at(path):
         while (appended := _append_once(path, wanted, names)) is None:

@@ -13,7 +13,7 @@ from jaxtyping import Float, Integer
 from scipy.special import ndtri
 
 from sciencegen.errors import DataError, unknown_name
-from sciencegen.metrics.warps import SHAPES, Warp, fit_warp
+from sciencegen.metrics.warps import GREATEST, SHAPES, Warp, check_magnitude, fit_warp
 from sciencegen.optimization.feature_rows import Encoding, FeatureRows, fit_encoding
 from sciencegen.optimization.measurements import typical_variance
 from sciencegen.optimization.normals import Joint, Marginals, log_density
@@ -118,6 +118,12 @@ def fit_posterior(
         raise DataError(
             f"Expected at least {LEAST_MEASURED} measured items whose values differ, got {len(values)} with "
             f"{len(np.unique(values))} different values. Propose a first plate without measurements, and measure it."
+        )
+    check_magnitude(values)
+    if np.nanmax(errors / np.ptp(values), initial=0) > GREATEST:
+        raise DataError(
+            f"Expected standard errors of at most {GREATEST:g} times the range of the measured values, got "
+            f"{np.nanmax(errors):g}. Correct the measurements."
         )
     single = errors * np.sqrt(replicates)
     rows, values, errors, single = _subset(rows, values, errors, single, generator)

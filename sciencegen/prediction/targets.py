@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from sciencegen.errors import DataError
 from sciencegen.metrics.regression import spearman
-from sciencegen.metrics.warps import Warp, fit_warp
+from sciencegen.metrics.warps import Warp, check_magnitude, fit_warp
 from sciencegen.prediction.kernels import leave_one_out
 from sciencegen.prediction.ridges import PENALTIES
 from sciencegen.prediction.task import tuning_rows
@@ -45,6 +45,7 @@ def log_scale(values: Values) -> Warp:
         raise DataError(
             f"Expected values of 0 or more for scale=log, found {values.min():g}. Pass scale=linear, or shift them."
         )
+    check_magnitude(values)
     shift = SHIFT * float(np.quantile(values, LARGE))
     shift = shift if shift > 0 else SHIFT * float(values.max())
     bent = np.log(values + shift)

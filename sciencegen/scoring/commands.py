@@ -82,7 +82,7 @@ class BatchProgram:
                 exchange.write(source, batch)
                 values = {**exchange.values(batch), "input": str(source), "output": str(target)}
                 failure = self._call(values, folder / "log.txt", programs)
-                if not failure and target.exists():
+                if not failure and (target.is_file() or target.is_dir()):  # reading a pipe or a device may never end
                     return exchange.read(target, batch)
                 failure = failure or "exit code 0, but no output file"
             if programs.stopped:
@@ -98,8 +98,21 @@ class BatchProgram:
             return f"time-out after {self.timeout_s:g} s"
         except OSError as error:
             return f"can't be started: {error}"
-        lines = log.read_text(errors="replace").strip().splitlines() if code else []
-        return f"exit code {code}" + (f": {lines[-1][:300]}" if lines else "") if code else ""
+        return f"exit code {code}{_last_words(log)}" if code else ""
+
+
+LOG_END = 1 << 16
+"""Bytes at the end of a log that are read: a program may print more than fits into memory."""
+
+
+def _last_words(log: Path) -> str:
+    """The last line of a log after a colon, or "" if there is none, as after a program that empties its folder."""
+    if not log.is_file():
+        return ""
+    with open(log, "rb") as file:
+        file.seek(max(0, log.stat().st_size - LOG_END))
+        lines = file.read(LOG_END).decode(errors="replace").strip().splitlines()
+    return f": {lines[-1][:300]}" if lines else ""
 
 
 def batch_program(settings: ProgramSettings, input_name: str, output_name: str) -> BatchProgram:

@@ -1,6 +1,5 @@
 """Latents in files, and the output for texts that can't be decoded."""
 
-import zipfile
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,10 +7,10 @@ import pandas as pd
 import pytest
 
 import sciencegen as sg
-from sciencegen.api.encode import Decoded, read_latents, summary_of, write_encoded
+from sciencegen.api.encode import Decoded, summary_of, write_encoded
 from sciencegen.api.models.encoding import Encoded
 from sciencegen.domains.molecules.items import parse
-from sciencegen.errors import ConfigError, DataError
+from sciencegen.errors import ConfigError
 from sciencegen.items import Origin
 from sciencegen.latent.explorer import LatentSpace
 
@@ -35,14 +34,6 @@ def test_a_latent_that_stands_for_nothing_keeps_its_line(tmp_path):
     assert decoded.summary == {"decoded": 2, "refused": 1}
     decoded.write(str(tmp_path / "x.smi"))
     assert (tmp_path / "x.smi").read_text().split("\n")[:3] == ["CCO", "", "C"]
-
-
-@pytest.mark.parametrize("member", ["latent", "latent.npy"])
-def test_a_member_that_is_no_array_is_an_error(tmp_path, member):
-    with zipfile.ZipFile(tmp_path / "z.npz", "w") as archive:
-        archive.writestr(member, b"text")
-    with pytest.raises(DataError, match=r"z\.npz"):
-        read_latents(tmp_path / "z.npz", 2)
 
 
 def test_a_note_says_which_items_do_not_come_back(monkeypatch):

@@ -125,3 +125,12 @@ def test_ctrl_c_within_an_exec_has_the_usual_exit_code(tmp_path):
     (tmp_path / "interrupted.py").write_text(INTERRUPTED_IMPORT)
     done = subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (130, "started\nstopped\n")
+
+
+@pytest.mark.parametrize("place", COMMANDS)
+def test_a_current_folder_that_was_removed_is_told(cli, place, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    done = cli(*place)
+    assert (done.code, "it has been removed" in done.err) == (2, True)

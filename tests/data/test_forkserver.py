@@ -1,5 +1,6 @@
 """Workers are forked by a clean process."""
 
+import errno
 import os
 import pickle
 import socket
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from sciencegen.data.forkserver import Forkserver, forkserver
+from sciencegen.data import forkserver as module
+from sciencegen.data.forkserver import NO_PROCESS, Forkserver, forkserver
 from sciencegen.data.workers import map_killable
+from sciencegen.errors import SciencegenError
 from sciencegen.files import process_is_alive
 from tests.data import words
 
@@ -81,3 +84,18 @@ def test_the_server_of_a_process_that_was_killed_while_it_asked_ends_without_a_w
     server.connection.close()
     assert server.process.wait(60) == 0
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_limit_of_processes_is_told(monkeypatch, later):
+    def refuse(*words, **more):
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(module, "_SERVERS", {})
+    monkeypatch.setattr(module.os, "fork", refuse)
+    if not later:
+        monkeypatch.setattr(module.subprocess, "Popen", refuse)
+        with pytest.raises(SciencegenError, match="ulimit -u"):
+            forkserver()
+    else:
+        assert module._forked(pickle.dumps(words.double)) == (NO_PROCESS, os.strerror(errno.EAGAIN))

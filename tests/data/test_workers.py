@@ -21,6 +21,10 @@ def test_only_the_guilty_item_fails_and_order_is_kept(processes):
     assert all(result == 2 * index for index, result in found if not isinstance(result, Failure))
 
 
+def test_a_time_out_may_be_longer_than_the_system_waits():
+    assert [found for _, found in map_killable(words.double, [1], processes=1, timeout_s=1e9)] == [2]
+
+
 def test_chunks_come_whole_where_nothing_is_wrong():
     found = list(map_chunks_killable(sum, range(20, 32), processes=2, chunk=5))
     assert found == [(0, [20, 21, 22, 23, 24], 110), (5, [25, 26, 27, 28, 29], 135), (10, [30, 31], 61)]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sciencegen.errors import DataError
 from sciencegen.metrics.warps import SHAPES, fit_warp
 
 VALUES = np.exp(np.random.default_rng(0).standard_normal(200))
@@ -38,3 +39,16 @@ def test_values_beyond_what_was_seen_are_finite(name):
 
 def test_a_constant_is_no_division_by_zero():
     assert np.isfinite(fit_warp("log", np.ones(5)).forward(np.ones(5))).all()
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("exponent", range(-320, 308, 12))
+def test_whatever_the_unit_numbers_are_standardized_or_refused(name, exponent):
+    values = VALUES / VALUES.max() * 10.0**exponent
+    if abs(exponent) > 150:
+        with pytest.raises(DataError, match="in another unit"):
+            fit_warp(name, values)
+    else:
+        warp = fit_warp(name, values)
+        assert warp.inverse(warp.forward(values)) == pytest.approx(values, rel=1e-6)
+        assert np.isfinite(warp.slope(values)).all()

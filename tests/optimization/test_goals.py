@@ -19,6 +19,7 @@ INF = math.inf
         ("sa <= 3", "sa", None, -INF, 3),
         ("logp>=-1.5", "logp", None, -1.5, INF),
         ("logp in 1..3", "logp", None, 1, 3),
+        ("1<= logp <=3", "logp", None, 1, 3),
         ("logp in -1.5 .. 3e0", "logp", None, -1.5, 3),
         ("logp in .5...7", "logp", None, 0.5, 0.7),
         ("similarity to CCO >= 0.4", "similarity to CCO", None, 0.4, INF),

@@ -1,5 +1,7 @@
 """Model and scale are chosen by what they say of measurements that they have not seen."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
@@ -103,6 +105,18 @@ def test_a_process_and_an_ensemble_are_compared():
     rows, values = table()
     found = fit_posterior(rows, values, NOTHING, np.random.default_rng(0)).likelihoods
     assert {name.split()[0] for name in found} == set(MODELS)
+
+
+@pytest.mark.parametrize("unit", [1e-310, 1e-100, 1e300])
+@pytest.mark.parametrize("error", [1.0, 1e100, np.inf])
+def test_numbers_of_any_size_give_finite_intervals_or_an_error(unit, error):
+    rows, values = table(12)
+    with suppress(DataError):
+        posterior = fit_posterior(
+            rows, values * unit, np.full(12, error), np.random.default_rng(0), surrogate="ensemble", scale="linear"
+        )
+        marginals = posterior.model.marginals(posterior.points(rows))
+        assert np.isfinite(posterior.interval(marginals.mean, marginals.deviation)).all()
 
 
 def test_too_little_is_an_error_with_a_remedy():

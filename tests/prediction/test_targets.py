@@ -34,6 +34,14 @@ def test_half_of_the_values_may_be_zero():
     assert fit_scale("log", rare, rare[:, None]).offset > 0
 
 
+@pytest.mark.parametrize("unit", [1e-310, 1e-160, 1e160, 1e307])
+@pytest.mark.parametrize("name", ["linear", "log", "saturating", "auto"])
+def test_values_whose_variance_is_no_number_are_refused(name, unit):
+    values = np.linspace(0.1, 1, 300) * unit
+    with pytest.raises(DataError, match="in another unit"):
+        fit_scale(name, values, INPUTS)
+
+
 def test_logarithms_of_negative_values_are_refused():
     with pytest.raises(DataError, match="0 or more"):
         fit_scale("log", np.array([-0.5, 1.0, 2.0]), np.eye(3))

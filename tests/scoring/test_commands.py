@@ -9,6 +9,10 @@ from sciencegen.errors import ConfigError
 from sciencegen.scoring.commands import BatchProgram, Exchange, split_command
 
 
+def _content(path, batch):
+    return " ".join(sorted(os.listdir(path))) if path.is_dir() else path.read_text()
+
+
 @pytest.fixture
 def run(tmp_path):
     """Run the Python body of a program on batches of words; the result of each is the text that it wrote."""
@@ -17,13 +21,13 @@ def run(tmp_path):
         script = tmp_path / "program.py"
         script.write_text(f"import os, sys\n{body}")
         values = more.pop("values", lambda batch: {})
-        program = BatchProgram(f"'{sys.executable}' '{script}' {arguments}", "in.txt", "out", **more)
         exchange = Exchange(
             write=lambda path, batch: path.write_text(batch),
-            read=lambda path, batch: " ".join(sorted(os.listdir(path))) if path.is_dir() else path.read_text(),
+            read=more.pop("read", _content),
             failed=lambda batch, reason: f"{batch}: {reason}",
             values=values,
         )
+        program = BatchProgram(f"'{sys.executable}' '{script}' {arguments}", "in.txt", "out", **more)
         return program.run(batches, exchange)
 
     return call
@@ -37,6 +41,36 @@ def test_results_are_in_the_order_of_the_batches(run):
 
 def test_the_output_may_be_a_folder(run):
     assert run("os.mkdir(sys.argv[2])\nfor x in 'ab': open(f'{sys.argv[2]}/{x}', 'w')", ["x"]) == ["a b"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "os.mkfifo(sys.argv[2])",
+        "os.symlink('/dev/zero', sys.argv[2])",
+        "import socket\nos.chdir(os.path.dirname(sys.argv[2]))\nsocket.socket(socket.AF_UNIX).bind('out')",
+        "os.symlink('nowhere', sys.argv[2])",
+        "os.symlink(sys.argv[2], sys.argv[2])",
+    ],
+)
+def test_what_has_no_end_is_no_output(run, body):
+    assert run(body, ["x"], read=lambda path, batch: "read", retries=0) == ["x: exit code 0, but no output file"]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("os.remove('log.txt')", ""),
+        ("os.remove('log.txt')\nos.mkdir('log.txt')", ""),
+        ("os.remove('log.txt')\nos.mkfifo('log.txt')", ""),
+        ("print()", ""),
+        ("print('x' * 10**6)\nprint('no licence')", ": no licence"),
+        ("sys.stdout.buffer.write(b'\\xff\\n')", ": \ufffd"),
+    ],
+)
+def test_the_exit_code_is_told_whatever_became_of_the_log(run, body, words):
+    found = run(f"os.chdir(os.path.dirname(sys.argv[2]))\n{body}\nsys.exit(4)", ["x"], retries=0)
+    assert found == [f"x: exit code 4{words}"]
 
 
 def test_names_in_braces_become_the_values_of_a_batch(run):

@@ -25,6 +25,7 @@ from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import DataError, unknown_name
+from sciencegen.files import found_at
 from sciencegen.items import Row
 from sciencegen.optimization.journal import Entry, Journal
 from sciencegen.optimization.measurements import Measurement, averaged, discordant
@@ -96,7 +97,7 @@ def _rows(science: Domain, path: Path, reading: MeasurementReading, reference: R
     if path.is_file():
         return read_rows_of(science, path, reading.column, reference, whole=reference is not None)
     if path.suffix or path.exists():
-        raise DataError(f"Expected a table of measurements at {path}, found {'a folder' if path.is_dir() else 'none'}.")
+        raise DataError(f"Expected a table of measurements at {path}, found {found_at(path)}.")
     wanted = PrepareSettings(
         source=str(path), sample=reading.sample, limit=reading.limit, offline=reading.offline
     )  # fmt: skip

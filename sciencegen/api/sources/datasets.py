@@ -16,6 +16,7 @@ from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import ConfigError, DataError, SciencegenError, unknown_name
+from sciencegen.files import check_regular
 from sciencegen.items import Refusal, Row
 
 Rows = Iterator[Row] | dict[str, Iterator[Row]]
@@ -101,6 +102,7 @@ def prepared_at(source: str, limit: int | None = None) -> tuple[PreparedDataset,
 def find_card(domain: str, source: str) -> tuple[Card, str | None]:
     """The card and split of `set`, `set/split`, `domain/set` or `domain/set/split`."""
     domain = plain_name(domain)
+    check_regular(source, "items")
     parts = source.removeprefix(f"{domain}/").split("/")
     try:
         card = load_card(f"{domain}/{parts[0]}")

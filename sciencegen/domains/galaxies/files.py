@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sciencegen.data.damage import open_binary, reading
+from sciencegen.data.referred_files import referred_place
 from sciencegen.data.tables import read_table
 from sciencegen.domains.galaxies import cubes, fits_files, fits_writing, zarr_stores
 from sciencegen.domains.galaxies.items import PREFIX, Stamp, parse_text, standardize
@@ -49,12 +50,12 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
     if not kind:
         raise ConfigError(f"Expected a file of galaxies ({', '.join(FORMATS)}), got '{path}'. Convert it or rename it.")
     if kind in TABLES:
-        return (replace(row, text=_found(row.text, path.parent)) for row in read_table(path, ITEM_COLUMNS, column))
+        return (replace(row, text=_found(row.text, path)) for row in read_table(path, ITEM_COLUMNS, column))
     if not _is_there(path):
         raise DataError(f"Expected a file of galaxies at {path}, found nothing.")
     if path.stat().st_size == 0:
         raise DataError(f"Expected galaxies in {path}, found an empty file.")
-    return _expanded(_lines(path), path.parent) if kind in LISTS else _stamps_in(path)
+    return _expanded(_lines(path), path) if kind in LISTS else _stamps_in(path)
 
 
 def _is_there(path: Path) -> bool:
@@ -76,10 +77,10 @@ def _lines(path: Path) -> Iterator[str]:
             yield line.decode("utf-8", "replace").strip()
 
 
-def _expanded(texts: Iterator[str], folder: Path) -> Iterator[Row]:
+def _expanded(texts: Iterator[str], source: Path) -> Iterator[Row]:
     """Replace each file's name in a list by its stamps; an unreadable file is kept, and `parse` refuses it."""
     for line, text in enumerate(texts, start=1):
-        place = _found(text, folder)
+        place = _found(text, source)
         is_file = ending(place) in STACKS and _is_there(Path(place))
         if not text or text.startswith(PREFIX) or place.endswith("]") or not is_file:
             yield Row(line, place)
@@ -99,15 +100,13 @@ def _numbered(rows: Iterator[Row]) -> Iterator[Row]:
     return (replace(row, line=number) for number, row in enumerate(rows, start=1))
 
 
-def _found(text: str, folder: Path) -> str:
-    """A reference unchanged if its file exists, else in the folder of the table or list that contains it."""
+def _found(text: str, source: Path) -> str:
+    """A reference unchanged if its file exists, else from the folder of the table or list that contains it."""
     if text.startswith(PREFIX) or not (match := _REFERENCE.fullmatch(text)):
         return text
     path = Path(match["path"])
-    for place in (folder / path, folder / path.name):
-        if not _exists(path) and _is_there(place):
-            return f"{place}{text[len(match['path']) :]}"
-    return text
+    place = path if _exists(path) else referred_place(path, source, _is_there)
+    return text if place == path else f"{place}{text[len(match['path']) :]}"
 
 
 def parse(text: str) -> Stamp | Refusal:

@@ -18,6 +18,7 @@ from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, RECORD_ERROR, te
 from sciencegen.domains.molecules.molfiles import read_molfile
 from sciencegen.domains.molecules.structures import ASKED, with_structure
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.files import found_at
 from sciencegen.items import Cell, Origin, Refusal, Row
 
 ITEM_COLUMNS = ("item", "smiles", "canonical_smiles", "structure", "molecule", "mol")
@@ -64,7 +65,7 @@ def check_exists(path: Path) -> None:
     if str(path) == "-":
         return
     if not path.is_file():
-        raise DataError(f"Expected a file of molecules at {path}, found {'a folder' if path.is_dir() else 'nothing'}.")
+        raise DataError(f"Expected a file of molecules at {path}, found {found_at(path)}.")
     if path.stat().st_size == 0:
         raise DataError(f"Expected molecules in {path}, found an empty file.")
 

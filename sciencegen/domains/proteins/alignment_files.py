@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sciencegen.data.damage import open_binary
 from sciencegen.errors import DataError
+from sciencegen.files import found_at
 
 STOCKHOLM_ENDINGS = (".sto", ".stockholm")
 ALIGNMENT_ENDINGS = (".a2m", ".a3m", *STOCKHOLM_ENDINGS, ".afa", ".fasta", ".fa", ".faa")
@@ -48,7 +49,7 @@ def read_records(path: Path) -> Iterator[Records]:
 
 def _opened(path: Path) -> io.BufferedReader:
     if not path.is_file():
-        raise DataError(f"Expected an alignment at {path}, found {'a folder' if path.is_dir() else 'nothing'}.")
+        raise DataError(f"Expected an alignment at {path}, found {found_at(path)}.")
     return open_binary(path)
 
 

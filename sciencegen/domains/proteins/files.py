@@ -18,6 +18,7 @@ from sciencegen.domains.proteins.items import MAX_RESIDUES, key, parse, text
 from sciencegen.domains.proteins.record_names import taxon
 from sciencegen.domains.proteins.structure_sequences import STRUCTURE_FORMATS, chain_rows
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.files import found_at
 from sciencegen.items import VARIANT_COLUMNS, Cell, Origin, Row
 
 ITEM_COLUMNS = ("item", "sequence", "seq", "protein", "mutated_sequence")
@@ -73,7 +74,7 @@ def check_exists(path: Path) -> None:
     if str(path) == "-":
         return
     if not path.is_file():
-        raise DataError(f"Expected a file of proteins at {path}, found {'a folder' if path.is_dir() else 'nothing'}.")
+        raise DataError(f"Expected a file of proteins at {path}, found {found_at(path)}.")
     if path.stat().st_size == 0:
         raise DataError(f"Expected proteins in {path}, found an empty file.")
 

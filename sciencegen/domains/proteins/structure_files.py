@@ -11,6 +11,7 @@ from typing import Any
 
 from sciencegen.data.damage import open_binary, reading
 from sciencegen.errors import DataError
+from sciencegen.files import found_at
 
 STRUCTURE_ENDINGS = (".pdb", ".ent", ".cif", ".mmcif")
 MOST_BYTES = 1 << 28
@@ -57,7 +58,7 @@ def read_structure_file(path: str | Path) -> Parsed:
 
 def _text(path: Path) -> str:
     if not path.is_file():
-        raise DataError(f"Expected a structure at {path}, found {'a folder' if path.is_dir() else 'nothing'}.")
+        raise DataError(f"Expected a structure at {path}, found {found_at(path)}.")
     with open_binary(path) as stream:
         data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:

@@ -47,3 +47,11 @@ def test_an_item_that_the_model_cannot_take_is_an_error():
         start_items(CLOUDS, [cloud], encode=lambda items: [Refusal("too large") for _ in items])
     with pytest.raises(ConfigError, match="got 'junk'"):
         start_items(CLOUDS, ["junk"])
+
+
+def test_a_file_stands_for_its_items(tmp_path):
+    path = tmp_path / "leads.csv"
+    path.write_text("item\n0 0;1 0;0 1;1 1;2 2\n0 0;1 0;0 1;1 1;3 3\n")
+    assert len(start_items(CLOUDS, [str(path), "0 0;1 0;0 1;1 1;4 4"])) == 3
+    with pytest.raises(ConfigError, match=r"got '.*missing\.csv'"):
+        start_items(CLOUDS, [str(tmp_path / "missing.csv")])

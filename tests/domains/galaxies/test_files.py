@@ -397,6 +397,13 @@ def test_lists_and_folders(tmp_path):
         files.read(tmp_path / "empty")
 
 
+@pytest.mark.parametrize("name", ["night.csv", "night.txt"])
+def test_a_file_of_the_same_name_in_another_folder_is_no_stamp(tmp_path, name):
+    written(tmp_path / "one.fits")
+    (tmp_path / name).write_text("file\nnight1/one.fits\n" if name.endswith(".csv") else "night1/one.fits\n")
+    assert all(isinstance(one, Refusal) for one in stamps_of(tmp_path / name))
+
+
 def test_a_table_finds_its_stamps_from_anywhere(tmp_path, monkeypatch):
     made = [one.observed for one in simulate(SurveySettings(), 1, 0, 2)]
     (tmp_path / "results").mkdir()

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sciencegen.api.encode import read_latents
 from sciencegen.api.models.checksums import KEY, with_checksums
 from sciencegen.api.models.folder import load_model
+from sciencegen.api.models.latent_files import read_latents
 from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.api.report import report
 from sciencegen.api.sources.datasets import read_texts

@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from sciencegen.data.referred_files import referred_place
 from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.domains.base import ItemIO
 from sciencegen.domains.capabilities import Sidecar
@@ -39,7 +40,7 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
         return _read_folder(path)
     kind = path.name.lower()
     if kind.endswith(READ_TABLES):
-        return (replace(row, text=_beside(row.text, path.parent)) for row in read_table(path, ITEM_COLUMNS, column))
+        return (replace(row, text=_beside(row.text, path)) for row in read_table(path, ITEM_COLUMNS, column))
     if not kind.endswith(STRUCTURE_FORMATS):
         raise ConfigError(
             f"Expected a file of structures ({', '.join(FORMATS)}), got '{path}'. Convert it or rename it."
@@ -70,14 +71,13 @@ def _row(number: int, piece: Piece) -> Row:
     )
 
 
-def _beside(reference: str, folder: Path) -> str:
-    """A reference unchanged if its file exists, else in the folder of the table that contains it."""
+def _beside(reference: str, table: Path) -> str:
+    """A reference unchanged if its file exists, else from the folder of the table that contains it."""
     if reference.startswith((PREFIX, UNREADABLE)) or not (found := _REFERENCE.fullmatch(reference)):
         return reference
     path = Path(found["path"])
-    if not _is_file(path) and _is_file(folder / path):
-        return f"{folder / path}{reference[len(found['path']) :]}"
-    return reference
+    place = referred_place(path, table, _is_file)
+    return reference if place == path else f"{place}{reference[len(found['path']) :]}"
 
 
 def _is_file(path: Path) -> bool:

@@ -34,7 +34,7 @@ DECIMALS = 3
 LETTERS = frozenset(ALPHABET + UNKNOWN)
 
 _WORD = re.compile(r"[^\s:]+")
-_LABEL = re.compile(r"(-?\d{1,6})([A-Za-z]?)")
+_LABEL = re.compile(r"(-?\d{1,6})([A-Za-z]?)", re.ASCII)
 _RANGE = re.compile(r"(-?\d{1,6})\.\.(-?\d{1,6})")
 
 
@@ -92,6 +92,8 @@ def backbone(
     sequence, numbers = sequence or UNKNOWN * count, numbers or tuple(map(str, range(1, count + 1)))
     if len(sequence) != count or len(numbers) != count:
         return Refusal(f"{count} residues with {len(sequence)} letters and {len(numbers)} numbers")
+    if refusal := _why_misnumbered(numbers):
+        return refusal
     if not LETTERS.issuperset(sequence):
         return Refusal(f"letter '{next(iter(set(sequence) - LETTERS))}', which is no amino acid")
     rounded = places.round(DECIMALS).astype(np.float32)
@@ -113,6 +115,17 @@ def why_unusable(places: Float[np.ndarray, "residue 4 3"]) -> Refusal | None:
     if (apart < CLOSEST).any():
         index = int(np.argwhere(apart < CLOSEST)[0, 0])
         return Refusal(f"residue {index + 1} has two atoms in one place")
+    return None
+
+
+def _why_misnumbered(numbers: tuple[str, ...]) -> Refusal | None:
+    """A Refusal for numbers that the text or a file of the item couldn't hold: odd ones, and one of two residues."""
+    odd = next((one for one in numbers if not _LABEL.fullmatch(one)), None)
+    if odd is not None:
+        return Refusal(f"residue number '{odd[:20]}'; up to six digits and a letter are accepted")
+    if len(set(numbers)) < len(numbers):
+        twice = next(one for one in numbers if numbers.count(one) > 1)
+        return Refusal(f"two residues have the number {twice}")
     return None
 
 

@@ -129,13 +129,19 @@ def cut_chain(residues: Sequence[Residue]) -> list[list[Residue]]:
 
 
 def _item(residues: Sequence[Residue], name: str, chain: str, symmetry: str = "") -> Backbone | Refusal:
-    """The item of these residues; missing oxygens are placed. D-amino acids are refused."""
+    """The item of these residues; missing oxygens are placed. D-amino acids are refused, and
+    insertion codes that would run into the numbers."""
     if not residues:
         return Refusal("no amino acids")
     places = backbone_atoms(residues)
     if wrong := dextro_labels(residues):
         shown = ", ".join(wrong[:SHOWN]) + (f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else "")
         return Refusal(f"D-amino acids, which are mirror images: residues {shown}")
+    if odd := next((one for one in residues if one.insertion and not one.insertion.isalpha()), None):
+        return Refusal(
+            f"insertion code '{odd.insertion}' of residue {odd.number}; a letter is expected, and PDB files hold "
+            "numbers up to 9999"
+        )
     without = np.isnan(places[:, 3]).any(1)
     if without.any():
         places[without, 3] = place_oxygens(*places[:, :3].swapaxes(0, 1))[without]

@@ -21,6 +21,7 @@ from sciencegen.data.damage import reading
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.backbones.tm_score import Trace, can_align, trace_tm
 from sciencegen.domains.proteins.residue_atoms import letter_of
+from sciencegen.domains.proteins.residues import ALPHA_DISTANCE
 from sciencegen.domains.proteins.structure_files import read_structure_file
 from sciencegen.domains.proteins.structure_sequences import STRUCTURE_FORMATS
 from sciencegen.domains.superposition import squared_distances
@@ -47,17 +48,27 @@ class Predicted:
 
 def read_predicted(path: Path, sequences: Sequence[str]) -> list[Predicted | Refusal]:
     """The predicted structure of each sequence. Of several the first in the order of file names counts; files that
-    can't be read are named in the reason of sequences that have none."""
+    can't be read, or that are no chains, are named in the reason of sequences that have none."""
     wanted, found, problem = set(sequences), dict[str, Predicted](), ""
     for file in _structure_files(path):
         try:
             for one in _chains(file):
-                if one.sequence in wanted:
+                if one.sequence in wanted and _is_chain(one.trace):
                     found.setdefault(one.sequence, one)
+                elif one.sequence in wanted:
+                    problem = problem or f"; {file.name} has alpha carbons that aren't finite or too far apart"
         except SciencegenError as error:
             problem = problem or f"; {error}".replace(str(path), path.name)
     missing = Refusal(f"no structure with this sequence in the output{problem}")
     return [found.get(sequence, missing) for sequence in sequences]
+
+
+def _is_chain(trace: Trace) -> bool:
+    """Whether all alpha carbons are finite, and none is farther from the first one than a chain of their number can
+    reach: TM-align takes hours for such."""
+    if not np.isfinite(trace).all():
+        return False
+    return bool((np.linalg.norm(trace - trace[0], axis=1) <= ALPHA_DISTANCE * len(trace)).all())
 
 
 def _structure_files(path: Path) -> list[Path]:
@@ -79,8 +90,9 @@ def _chains(path: Path) -> Iterator[Predicted]:
 
 
 def mean_plddt(factors: Float[np.ndarray, " residue"]) -> float:
-    """The mean of a column of B-factors as pLDDT; values up to 1 are shares of 1, and zeros alone are no values."""
-    if not np.isfinite(factors).all() or not factors.any():
+    """The mean of a column of B-factors as pLDDT; values up to 1 are shares of 1. Zeros alone are no values, nor are
+    columns with values that aren't from 0 to 100."""
+    if not ((factors >= 0) & (factors <= PERCENT)).all() or not factors.any():
         return math.nan
     return float(factors.mean() * (PERCENT if factors.max() <= 1 else 1.0))
 

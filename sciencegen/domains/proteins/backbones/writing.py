@@ -26,6 +26,8 @@ NOT_IN_HEADER = "sequence"
 """A column that the residues hold."""
 NUMBER_COLUMNS = 9999
 """Greatest residue number that fits into a PDB file."""
+CIF_MARKS, CIF_UNKNOWN = ("'", '"', "#", "$", "_", "[", "]", ";"), (".", "?")
+"""Starts of words, and whole words, that need quotes in mmCIF."""
 ATOM_SITE = (
     "group_PDB", "id", "type_symbol", "label_atom_id", "label_alt_id", "label_comp_id", "label_asym_id",
     "label_entity_id", "label_seq_id", "pdbx_PDB_ins_code", "Cartn_x", "Cartn_y", "Cartn_z", "occupancy",
@@ -120,14 +122,22 @@ def cif_lines(items: Sequence[Backbone], marks: Sequence[str], title: str = "") 
 
 
 def _cif_atoms(item: Backbone, model: int, serial: int) -> Iterator[str]:
+    chain = _cif_word(item.chain)
     for place, (label, letter) in enumerate(zip(item.numbers, item.sequence, strict=True)):
         number, insertion = split_label(label)
         for atom, (x, y, z) in zip(BACKBONE, item.coordinates[place].astype(np.float64).tolist(), strict=True):
             serial += 1
             yield (
-                f"ATOM {serial} {atom[0]} {atom} . {name_of(letter)} {item.chain} 1 {place + 1} {insertion or '?'} "
-                f"{x:.3f} {y:.3f} {z:.3f} 1.00 0.00 {number} {item.chain} {model}\n"
+                f"ATOM {serial} {atom[0]} {atom} . {name_of(letter)} {chain} 1 {place + 1} {insertion or '?'} "
+                f"{x:.3f} {y:.3f} {z:.3f} 1.00 0.00 {number} {chain} {model}\n"
             )
+
+
+def _cif_word(word: str) -> str:
+    """A word of an mmCIF file, in quotes where it would mean something else there."""
+    if not word.startswith(CIF_MARKS) and word not in CIF_UNKNOWN:
+        return word
+    return f'"{word}"' if "'" in word else f"'{word}'"
 
 
 def split_label(label: str) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,6 +62,16 @@ def test_insertion_codes_alternates_and_missing_oxygens(tmp_path):
     assert np.allclose(items(tmp_path, pdb(twice))["x_A"].coordinates[0, 0], (1, 1, 1))
     bare = items(tmp_path, pdb(without(peptide(SEQUENCE), "O")))["x_A"]
     assert np.allclose(np.linalg.norm(bare.coordinates[:, 3] - bare.coordinates[:, 2], axis=1), 1.231, atol=2e-3)
+
+
+@pytest.mark.parametrize(("form", "name"), [(pdb, "x.pdb"), (cif, "x.cif")])
+@pytest.mark.parametrize("insertion", ["1", "é"])
+def test_an_insertion_code_that_is_no_letter_is_refused(tmp_path, form, name, insertion):
+    """Residue 2 with the code 1 would be residue 21, which the chain may have too."""
+    lines = [replace(one, insertion=insertion) if one.number == 2 else one for one in peptide(SEQUENCE * 2)]
+    reason = items(tmp_path, form(lines), name)["x_A"].reason
+    assert insertion in reason
+    assert "letter" in reason
 
 
 def test_what_holds_no_backbone_is_refused_with_the_reason(tmp_path):
@@ -131,12 +142,30 @@ def test_a_design_without_a_sequence_and_with_breaks_is_read_again(tmp_path):
     assert (back.sequence, len(back)) == ("X" * 20, 20)
 
 
+@pytest.mark.parametrize("chain", ["'", '"', "#", ";", "_a", "[", "?", ".", "'A", "A'B"])
+def test_a_chain_with_any_name_is_read_again_from_mmcif(tmp_path, chain):
+    write(tmp_path / "x.cif", [replace(chains()[0], chain=chain)], ["x"], {})
+    found = [parse(row.text) for row in read(tmp_path / "x.cif")]
+    assert [one.chain for one in found] == [chain]
+    assert found[0].sequence == chains()[0].sequence
+
+
 def test_numbers_beyond_the_columns_of_pdb(tmp_path):
     item = random_chain(0, 20)
     large = Backbone(item.coordinates, item.sequence, tuple(str(10_000 + n) for n in range(20)))
     for name, first in (("a.pdb", "1"), ("a.cif", "10000")):
         write(tmp_path / name, [large], ["a"], {})
         assert parse(next(read(tmp_path / name)).text).numbers[0] == first
+
+
+def test_a_table_and_its_structures_may_be_moved_together(tmp_path):
+    write(tmp_path / "designs.pdb", chains()[:2], ["a", "b"], {})
+    write(tmp_path / "other.pdb", chains()[:1], ["a"], {})
+    rows = "results/designs.pdb[1]", "results/other.pdb[0]"
+    (tmp_path / "designs.csv").write_text("item\n" + "\n".join(rows))
+    first, second = (parse(row.text) for row in read(tmp_path / "designs.csv"))
+    assert first.sequence == chains()[1].sequence
+    assert second.reason == "there is no file results/other.pdb"
 
 
 def test_references_name_chains_and_pieces(tmp_path):

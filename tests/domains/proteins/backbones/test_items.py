@@ -55,6 +55,17 @@ def test_what_is_no_chain_is_refused():
     assert "3 letters" in backbone(whole, "GGG").reason
 
 
+@pytest.mark.parametrize(
+    ("label", "reason"),
+    [("2", "two residues have the number 2"), ("1:", "residue number '1:'"), ("1234567", "up to six digits"),
+     ("5AB", "residue number '5AB'"), ("٣", "residue number"), ("", "residue number ''")],
+)  # fmt: skip
+def test_numbers_that_a_file_could_not_hold_are_refused(label, reason):
+    made = chains()[0]
+    numbers = ("1", "2", label, *map(str, range(4, len(made) + 1)))
+    assert reason in backbone(made.coordinates, made.sequence, numbers).reason
+
+
 def test_damaged_and_hostile_texts_are_refused():
     good = text(chains()[0])
     head, _, packed = good.rpartition(":")

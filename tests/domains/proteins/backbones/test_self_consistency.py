@@ -96,9 +96,30 @@ def test_a_damaged_file_fails_its_own_sequence(tmp_path):
     assert isinstance(found[2], Refusal)
 
 
+@pytest.mark.parametrize("ending", [".pdb", ".cif"])
+@pytest.mark.parametrize("place", ["nan", "inf", "9000"])
+def test_a_structure_that_is_no_chain_fails_its_own_sequence(tmp_path, ending, place):
+    for name, item in (("0", ITEM), ("1", OTHER)):
+        ITEMS.write(tmp_path / f"{name}{ending}", [item], [name], {})
+    path = tmp_path / f"0{ending}"
+    path.write_text(path.read_text().replace(f"{ITEM.trace[0, 0]:.3f}".rjust(5), f"{place:>5}", 1))
+    found = read_predicted(tmp_path, [ITEM.sequence, OTHER.sequence])
+    assert isinstance(found[0], Refusal)
+    assert f"0{ending} has alpha carbons that aren't finite or too far apart" in found[0].reason
+    assert found[1].sequence == OTHER.sequence
+
+
 @pytest.mark.parametrize(
     ("factors", "expected"),
-    [([80, 90], 85), ([0.8, 0.9], 85), ([0, 0], math.nan), ([0.5, 50], 25.25), ([math.nan, 1], math.nan)],
+    [
+        ([80, 90], 85),
+        ([0.8, 0.9], 85),
+        ([0, 0], math.nan),
+        ([0.5, 50], 25.25),
+        ([math.nan, 1], math.nan),
+        ([80, 300], math.nan),
+        ([-1, 80], math.nan),
+    ],
 )
 def test_plddt_of_either_scale_is_in_percent(factors, expected):
     assert mean_plddt(np.array(factors, float)) == pytest.approx(expected, nan_ok=True)
