@@ -131,7 +131,8 @@ class GenerateSettings(Resources):
     close to it, and noise_scale affects only the first draw. raw: keep malformed items too (with a condition, the model
     skips them anyway). plausible: leave out items that can't be expected to exist (molecules: with groups that
     decompose), unless raw. include: further properties to write. complete: a model that generates the structures of the
-    items; by default the one named in the model's config, if any. scaffold: a file with a part that every item
+    items; by default the one named in the model's config, if any. core: a part that every item contains, with
+    attachment points for what is drawn (molecules). scaffold: a file with a part that every item
     contains, with unchanged coordinates in structures. contigs: of protein backbones, which residues of the scaffold,
     and how many free ones around them (10-40,A163-181,10-40). vary: a file of items, of which each draw varies one, by
     partial diffusion from noise_level: above 0 (no change) to 1 (nothing is left); None means 0.3. symmetry: of
@@ -156,6 +157,7 @@ class GenerateSettings(Resources):
     attempts: int = Field(50, ge=1)
     noise_scale: float = Field(1.0, gt=0)
     complete: str | None = None
+    core: str | None = None
     scaffold: str | None = None
     contigs: str | None = None
     vary: str | None = None

@@ -54,6 +54,7 @@ class GenerateOptions(ResourceOptions, total=False):
     attempts: int
     noise_scale: float
     complete: str | None
+    core: str | None
     scaffold: str | None
     contigs: str | None
     vary: str | None

@@ -92,12 +92,16 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
         Factor on the standard normal latent noise that items are decoded from.
     complete : str, optional
         A model that computes the structures of items for files.
+    core : str, optional
+        Of molecules: SMILES that each item holds, with attachment points such as "c1ccc([*:1])nc1"; two pieces with a
+        point each get a linker, a core without points a substituent in place of any hydrogen.
     scaffold : str, optional
         A file with a substructure that every item contains.
     contigs : str, optional
         Of protein backbones: residues of the scaffold and numbers of free ones, such as "10-40,A163-181,10-40".
     vary : str, optional
-        A file of items (protein backbones), of which each draw varies one by partial diffusion.
+        A file of items, or one of them as text, of which each draw varies one: molecules by a step in the latent
+        space, protein backbones by partial diffusion.
     noise_level : float, optional
         Of `vary`: above 0 (no change) to 1 (nothing is left of the item).
     symmetry : str, optional

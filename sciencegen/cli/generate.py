@@ -55,6 +55,13 @@ def generate(
     model: options.Model = None,
     alignment: options.Alignment = None,
     complete_by: options.Complete = None,
+    core: Annotated[
+        str | None,
+        typer.Option(
+            help="Molecules: SMILES that all draws hold, with attachment points: 'c1ccc([*:1])nc1' gets a substituent, "
+            "'c1ccccc1[*:1].C1CCNCC1[*:2]' a linker; without points, a substituent replaces any hydrogen."
+        ),
+    ] = None,
     scaffold: Annotated[
         str | None,
         typer.Option(
@@ -72,12 +79,16 @@ def generate(
     vary: Annotated[
         str | None,
         typer.Option(
-            help="Protein backbones: a file of chains, or one of them (designs.pdb[3]), to vary by partial diffusion."
+            help="A file of items to vary, or one item (SMILES; designs.pdb[3] of chains). Molecules: a step in the "
+            "latent space; protein backbones: partial diffusion."
         ),
     ] = None,
     noise_level: Annotated[
         float | None,
-        typer.Option(help="Noise of --vary, above 0 (no change) to 1 (nothing is left of the chain). [default: 0.3]"),
+        typer.Option(
+            help="Noise of --vary, above 0 (no change) to 1 (nothing is left of the item). "
+            "[default: 0.3; of molecules 0.4]"
+        ),
     ] = None,
     symmetry: Annotated[
         str | None, typer.Option(help="Protein backbones: cyclic oligomers of equal chains, C2, C3 and so on.")
@@ -133,7 +144,7 @@ def generate(
     )
     flags |= dict(predictors=options.folders(predictor), sampler=sampler, steps=steps, guidance=guidance)
     flags |= dict(best_of=best_of, steer=steer, particles=particles)
-    flags |= dict(contigs=contigs, vary=vary, noise_level=noise_level, symmetry=symmetry)
+    flags |= dict(core=core, contigs=contigs, vary=vary, noise_level=noise_level, symmetry=symmetry)
     flags |= dict(
         noise_scale=noise_scale, model=model, complete=complete_by, scaffold=scaffold, seed=seed, device=device
     )

@@ -28,9 +28,6 @@ if TYPE_CHECKING:  # torch takes seconds to import
     from sciencegen.batch import Batch
     from sciencegen.diffusion.steering import SteeredModel
 
-TASK_CHUNK = 8
-"""Draws of a task that are computed together: they are slow, and few are requested."""
-
 Merit = Callable[[Sequence[Item]], Sequence[float]]
 """Items to their rewards in nats, NaN if unknown."""
 
@@ -79,7 +76,8 @@ class Draws:
         together = self.settings.best_of * self.particles
         if not self.few and together == 1 and self.task is None:
             return self.model.space.parts(self.wanted)
-        most = TASK_CHUNK if self.task is not None else COMPUTE_CHUNK if together == 1 else CPU_CHUNK
+        tasks = None if self.task is None else self.model.recipe.tasks
+        most = tasks.together if tasks is not None else COMPUTE_CHUNK if together == 1 else CPU_CHUNK
         size = max(1, most // together)
         return (
             (chunk, slice(start, min(start + size, self.wanted - chunk * COMPUTE_CHUNK, COMPUTE_CHUNK)))

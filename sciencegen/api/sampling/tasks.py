@@ -11,7 +11,7 @@ from sciencegen.config import GenerateSettings
 from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
 from sciencegen.errors import ConfigError
 
-TASKS = ("scaffold", "vary", "symmetry")
+TASKS = ("core", "scaffold", "vary", "symmetry")
 """Settings that each define a task."""
 DETAILS = {"contigs": "scaffold", "noise_level": "vary"}
 """Setting -> the task that it belongs to."""
@@ -41,8 +41,8 @@ def check_task(tasks: DrawTasks | None, settings: GenerateSettings, model: str) 
     lacking = [name for name in given if name not in (frozenset() if tasks is None else tasks.settings)]
     if lacking and lacking != ["scaffold"]:
         raise ConfigError(
-            f"Expected a model that takes `{lacking[-1]}` (proteins: of the recipe backbone-diffusion), {model} "
-            "doesn't. Pass another `model`."
+            f"Expected a model that takes `{lacking[-1]}` (of molecules: smiles-vae or selfies-vae; of proteins: "
+            f"backbone-diffusion), {model} doesn't. Pass another `model`."
         )
     requested = bool(given) and not lacking
     if requested and particles_of(settings) > 1:
@@ -59,6 +59,7 @@ def resolve_task(model: LoadedModel, settings: GenerateSettings, conditions: Seq
     if not check_task(tasks, settings, f"that in {model.folder}") or tasks is None:
         return None
     chosen = TaskSettings(
+        core=settings.core,
         scaffold=settings.scaffold,
         contigs=settings.contigs,
         vary=settings.vary,

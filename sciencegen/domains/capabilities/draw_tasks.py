@@ -16,11 +16,13 @@ if TYPE_CHECKING:  # torch takes seconds to import
 class TaskSettings:
     """The settings of `generate` that a task may need.
 
-    scaffold: file with a part that every draw contains; contigs: which of its residues, and how much is free around
-    them. vary: file or text of items to vary, at `noise_level`. symmetry: of copies, such as C3. sampler: the name that
-    the user chose. bounds: property -> (least, greatest) value that `where` accepts.
+    core: text of a part that every draw contains, with attachment points. scaffold: file with a part that every
+    draw contains; contigs: which of its residues, and how much is free around them. vary: file or text of items to
+    vary, at `noise_level`. symmetry: of copies, such as C3. sampler: the name that the user chose. bounds: property
+    -> (least, greatest) value that `where` accepts.
     """
 
+    core: str | None = None
     scaffold: str | None = None
     contigs: str | None = None
     vary: str | None = None
@@ -48,7 +50,10 @@ class DrawTasks:
         Names of the settings that they take.
     resolve : (model, representation, settings) -> DrawTask
         Raises an error for settings that contradict the model or each other.
+    together : int
+        Draws that are computed together: few where they are slow.
     """
 
     settings: frozenset[str]
     resolve: Callable[[Any, Any, TaskSettings], DrawTask]
+    together: int = 8

@@ -23,6 +23,7 @@ from sciencegen.domains.molecules import (
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
 from sciencegen.domains.molecules.representations import SelfiesRepresentation
 from sciencegen.domains.molecules.smiles_representation import SmilesRepresentation
+from sciencegen.domains.molecules.tasks import TASKS
 from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe, Remember, Representation
 from sciencegen.items import Refusal
 from sciencegen.scoring.oracles import Oracle
@@ -187,6 +188,7 @@ RECIPES = {
             training={"learning_rate": 5e-4, "ema_decay": 0.99},
         ),
         latent_alone=True,
+        tasks=TASKS,
         description="VAE over SMILES whose latent carries the whole molecule; a flow or diffusion prior of latents.",
         oracles=ModelOracles(make=latent_oracles, names=(LOG_LIKELIHOOD,), on_request=(LOG_LIKELIHOOD,)),
     ),
@@ -198,6 +200,7 @@ RECIPES = {
         settings=SequenceVAESettings,
         conditions=CONDITIONS,
         language_model=True,
+        tasks=TASKS,
         adaptation=Adaptation(adapt_representation=representations.adapt, adapt=adapt_selfies_vae),
         description="Conditional VAE over SELFIES groups: lossless codes, flow prior, autoregressive decoder.",
         oracles=ModelOracles(make=sequence_oracles, names=(LOG_LIKELIHOOD,), on_request=(LOG_LIKELIHOOD,)),

@@ -1,0 +1,69 @@
+"""Draws around a core, and variations of molecules, by a model."""
+
+import pytest
+import torch
+from rdkit import Chem
+
+import sciencegen as sg
+from sciencegen.api.models.folder import load_model
+from sciencegen.domains.capabilities import TaskSettings
+from sciencegen.domains.molecules.items import key, parse
+from sciencegen.domains.molecules.tasks import resolve
+from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Refusal
+
+NICOTINE = "CN1CCC[C@H]1c1cccnc1"
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return load_model("molecules", None, "cpu")
+
+
+def drawn(loaded, noise, **settings):
+    task = resolve(loaded.model, loaded.representation, TaskSettings(**settings))
+    with torch.inference_mode():
+        return loaded.representation.decode(task.draw(noise))
+
+
+def noise_of(loaded, count, seed=0):
+    return torch.randn(count, loaded.model.latent_size, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("settings", [{"core": "c1ccc([*:1])nc1"}, {"vary": NICOTINE, "noise_level": 0.6}])
+def test_a_row_does_not_depend_on_the_others(loaded, settings):
+    noise = noise_of(loaded, 40)
+    every, some = drawn(loaded, noise, **settings), drawn(loaded, noise[7:20], **settings)
+    texts = [[None if isinstance(one, Refusal) else key(one) for one in found] for found in (every[7:20], some)]
+    assert texts[0] == texts[1]
+    assert len(set(texts[0])) > 5
+
+
+def test_variations_stay_near_and_are_never_the_given_molecule(loaded):
+    noise = noise_of(loaded, 64)
+    counts = []
+    for level in (0.3, 0.9):
+        found = [one for one in drawn(loaded, noise, vary=NICOTINE, noise_level=level) if not isinstance(one, Refusal)]
+        assert key(parse(NICOTINE)) not in {key(one) for one in found}
+        counts.append(sum(one.HasSubstructMatch(Chem.MolFromSmarts("CN1CCCC1")) for one in found) / max(1, len(found)))
+    assert counts[0] > counts[1]
+
+
+def test_a_file_of_molecules_is_varied(loaded, tmp_path):
+    (tmp_path / "leads.smi").write_text(f"{NICOTINE}\nCC(=O)Nc1ccc(O)cc1\n")
+    found = drawn(loaded, noise_of(loaded, 32), vary=str(tmp_path / "leads.smi"), noise_level=0.5)
+    sulfur_free = [one for one in found if not isinstance(one, Refusal)]
+    assert any(one.HasSubstructMatch(Chem.MolFromSmarts("CN1CCCC1")) for one in sulfur_free)
+    assert any(one.HasSubstructMatch(Chem.MolFromSmarts("CC(=O)Nc")) for one in sulfur_free)
+    with pytest.raises(DataError, match="with one that can't be read"):
+        drawn(loaded, noise_of(loaded, 1), vary="C1CC")
+
+
+def test_generate_takes_a_core_and_conditions_filter():
+    table = sg.generate("molecules", n=4, core="c1ccc([*:1])nc1", where="logp <= 3", threads=1).table
+    assert (table["logp"] <= 3).all()
+    assert all(parse(one).HasSubstructMatch(Chem.MolFromSmarts("c1ccncc1")) for one in table["item"])
+    with pytest.raises(ConfigError, match="Expected one of `core` and `vary`"):
+        sg.generate("molecules", n=1, core="C*", vary="CC")
+    with pytest.raises(ConfigError, match="takes `core`"):
+        sg.generate("galaxies", n=1, core="C*")
