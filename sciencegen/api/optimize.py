@@ -18,6 +18,7 @@ from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of, exempt_motifs
 from sciencegen.api.search.novelty import Known, read_known
 from sciencegen.api.search.space import search_space
+from sciencegen.api.search.starts import start_notes, start_rows
 from sciencegen.api.search.tables import (
     beyond,
     candidates_table,
@@ -255,7 +256,9 @@ def search(
         log(f"{name}: {len(objective.trace)} scored, {sum(e.feasible for e in objective.trace)} satisfy the goals")
     found = _found(request, traces)
     judged = judged_by_intervals(request.goals, found.table) if settings.lower_bounds else []
-    found.summary["notes"] = [*judged, *outside(found.table), *beyond(found.table, request.goals, request.oracles)]
+    starts = start_notes(found.summary["starts"], list(request.oracles), bool(judged))
+    further = (*outside(found.table), *beyond(found.table, request.goals, request.oracles))
+    found.summary["notes"] = [*starts, *judged, *further]
     return found
 
 
@@ -300,6 +303,7 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
     table = candidates_table(science, picked, names, request.further, known, name_columns(model.representation))
     if sum(goal.is_objective for goal in goals) > 1:
         table["pareto"] = [evaluation.key in front for evaluation in picked]
+    given = request.space.start if settings.start else ()
     failed = [(e.call, science.items.text(e.item), e.failure) for e in trace if e.failure is not None]
     summary = {
         "candidates": len(picked),
@@ -314,6 +318,7 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
         "goals": list(settings.goals),
         "seed": settings.seed,
         "model": str(model.folder),
+        "starts": start_rows(science, goals, given, trace, picked, settings.lower_bounds),
         "controls": {name: control_summary(other, settings.n) for name, other in traces.items()},
     }
     tables = table, trace_table(dict(traces)), scored_table(science, trace, names)
