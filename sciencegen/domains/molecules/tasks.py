@@ -16,7 +16,7 @@ from torch import Tensor
 from sciencegen.batch import Batch
 from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
 from sciencegen.domains.molecules.cores import Core, read_cores
-from sciencegen.domains.molecules.files import read
+from sciencegen.domains.molecules.files import FORMATS, read
 from sciencegen.domains.molecules.items import key, parse
 from sciencegen.domains.molecules.tokens import TokenRepresentation
 from sciencegen.errors import DataError
@@ -107,7 +107,9 @@ def resolve(model: LatentModel, representation: TokenRepresentation, settings: T
 
 def _given(source: str) -> list[Chem.Mol]:
     """All molecules of a file, or that of a text."""
-    is_file = Path(source).suffix and Path(source).is_file()
+    is_file = source.lower().endswith(FORMATS)
+    if is_file and not Path(source).is_file():
+        raise DataError(f"Expected molecules to `vary`, found no file '{source}'.")
     items = [parse(text) for text in ([row.text for row in read(Path(source))] if is_file else [source])]
     if refused := next((one for one in items if isinstance(one, Refusal)), None):
         raise DataError(f"Expected molecules to `vary`, got '{source}', with one that can't be read: {refused.reason}.")

@@ -54,10 +54,10 @@ def test_a_noise_level_is_a_share(level):
 
 
 def test_a_model_without_tasks_draws_none():
-    model = load_model("molecules", "qm9-molecules", "cpu")
+    model = load_model("galaxies", None, "cpu")
     assert resolve_draws(model, GenerateSettings(n=1)).task is None
-    with pytest.raises(ConfigError, match=r"takes `vary`.*qm9-molecules doesn't. Pass another `model`"):
-        resolve_draws(model, GenerateSettings(n=1, vary="a.sdf"))
+    with pytest.raises(ConfigError, match=r"takes `vary`.*galaxies doesn't. Pass another `model`"):
+        resolve_draws(model, GenerateSettings(n=1, vary="a.fits"))
 
 
 def test_words_say_what_was_asked():
