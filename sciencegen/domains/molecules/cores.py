@@ -20,6 +20,7 @@ from sciencegen.domains.molecules.recombination import chain_bonds
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
 
+CARBON = 6
 LARGEST_PART = 16
 """Heavy atoms of a substituent or linker."""
 ATTEMPTS = 30
@@ -30,17 +31,20 @@ EXAMPLE = "'c1ccc([*:1])nc1' (substituents), 'c1ccccc1[*:1].C1CCNCC1[*:2]' (a li
 
 
 class Environment(NamedTuple):
-    """What an atom must be like to get the neighbour of another."""
+    """What an atom must be like to get the neighbour of another. Hybridization counts for carbon alone: that of amines
+    and ethers follows from their neighbours."""
 
     number: int
     aromatic: bool
     charge: int
-    hybridization: Chem.HybridizationType
+    hybridization: Chem.HybridizationType | None
 
 
 def environment(atom: Chem.Atom) -> Environment:
     """Of an atom; an attachment point counts as a neighbour."""
-    return Environment(atom.GetAtomicNum(), atom.GetIsAromatic(), atom.GetFormalCharge(), atom.GetHybridization())
+    number = atom.GetAtomicNum()
+    hybridization = atom.GetHybridization() if number == CARBON else None
+    return Environment(number, atom.GetIsAromatic(), atom.GetFormalCharge(), hybridization)
 
 
 @dataclass(frozen=True)
