@@ -11,7 +11,7 @@ from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import Evaluation
 
 SHOWN = 5
-"""Starts that notes name."""
+"""Most starts that have a note each."""
 
 
 def start_rows(
@@ -46,8 +46,11 @@ def _is_better(aims: Sequence[Goal], one: Evaluation, start: Evaluation, cautiou
 
 def start_notes(rows: Sequence[dict[str, Any]], names: Sequence[str], cautious: bool) -> list[str]:
     """What to know of the start items: their values, and how many candidates are better."""
+    if len(rows) > SHOWN:
+        beaten = sum(bool(row.get("better")) for row in rows)
+        return [f"of {len(rows)} starts {beaten} are worse than some candidate (`starts` in the summary)"]
     notes = []
-    for row in rows[:SHOWN]:
+    for row in rows:
         if not row["scored"]:
             why = "it fails a pattern, is implausible, or lies beyond the budget"
             notes.append(f"the start {row['item']} was not scored: {why}")
@@ -57,7 +60,4 @@ def start_notes(rows: Sequence[dict[str, Any]], names: Sequence[str], cautious: 
         missed = "" if row["feasible"] else ", misses a goal"
         count = f"{row['better']} of {row['candidates']} candidates are better{by}"
         notes.append(f"the start {row['item']} has {values}{missed}: {count}")
-    if len(rows) > SHOWN:
-        beaten = sum(bool(row.get("better")) for row in rows)
-        notes.append(f"of {len(rows)} starts {beaten} are worse than some candidate (`starts` in the summary)")
     return notes
