@@ -22,8 +22,10 @@ from sciencegen.domains.molecules.tokens import TokenRepresentation
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 from sciencegen.latent.space import LatentModel
-from sciencegen.vae.sequences.autoregressive import END
+from sciencegen.vae.sequences.autoregressive import END, shift
 
+TRIES = 8
+"""Draws of the model for each one around a core; linkers fit in one of eight."""
 LEVEL = 0.4
 """Default noise level of variations."""
 Molecule = Chem.Mol | Refusal
@@ -38,9 +40,20 @@ class CoreTask:
     cores: Sequence[Core]
 
     def draw(self, noise: Float[Tensor, "batch latent"], condition: Tensor | None = None) -> Batch:
-        """The condition is not used: it is about whole molecules, and draws are checked for it anyway."""
-        sources = self.representation.decode(self.model.generate(noise).to("cpu"))
-        return encoded(self.representation, [self._joined(*pair) for pair in zip(sources, noise.cpu(), strict=True)])
+        """Each row tries several draws of the model until one has parts that fit.
+
+        The condition is not used: it is about whole molecules, and draws are checked for it anyway.
+        """
+        made: list[Molecule] = [Refusal("not drawn")] * len(noise)
+        for attempt in range(TRIES):
+            rows = [row for row, one in enumerate(made) if isinstance(one, Refusal)]
+            if not rows:
+                break
+            own = shift(noise[rows], attempt)
+            sources = self.representation.decode(self.model.generate(own).to("cpu"))
+            for row, source, numbers in zip(rows, sources, own.cpu(), strict=True):
+                made[row] = self._joined(source, numbers)
+        return encoded(self.representation, made)
 
     def _joined(self, source: Molecule, noise: Float[Tensor, " latent"]) -> Molecule:
         if isinstance(source, Refusal):
