@@ -267,7 +267,7 @@ def test_items_to_begin_from_are_measured_first(cli, round_one):
     ("flags", "code", "message"),
     [
         ((), 2, "Pass --measured, --journal, --pool, --also, --model or --start"),
-        (("--measured", "none.csv"), 3, "Expected a table of measurements at none.csv, found none"),
+        (("--measured", "none.csv"), 3, "Expected a table of measurements at none.csv, found nothing"),
         (("--measured", "round1.csv", "--target", "valeu"), 3, "Did you mean 'value'"),
         (
             ("--measured", "round1.csv", "--target", "id"),

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from sciencegen.prediction import PredictorSettings, TrainingTables, fit_predictor
+from sciencegen.prediction.point_storage import load_points, save_points
 from tests.prediction.known_truth import table
-from tests.prediction.point_clouds import trained_ensemble
+from tests.prediction.point_clouds import held_out, trained_ensemble
+from tests.shared import made_once
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -26,6 +28,8 @@ def predictor():
 
 
 @pytest.fixture(scope="session")
-def trained():
+def trained(tmp_path_factory):
     """A trained ensemble of networks of points, and items with measured values that it wasn't fitted on."""
-    return trained_ensemble()
+    folder = made_once(tmp_path_factory, "points", lambda folder: save_points(trained_ensemble(), folder / "predictor"))
+    held, measured = held_out()
+    return load_points(folder / "predictor"), held[200:], measured[200:]

@@ -52,14 +52,23 @@ def train(items, answers, readouts, seed):
     return network.eval()
 
 
+def values_of(items):
+    return np.array([[of(one) for of, _ in TARGETS.values()] for one in items])
+
+
+def held_out():
+    """Items that the ensemble hasn't seen, and their values."""
+    items = clouds(400, 1)
+    return items, values_of(items)
+
+
 def trained_ensemble():
-    """An ensemble that has learned both targets for a few seconds, and the items that it hasn't seen."""
-    items, held = clouds(1200, 0), clouds(400, 1)
-    values, measured = (np.array([[of(one) for of, _ in TARGETS.values()] for one in some]) for some in (items, held))
+    """An ensemble that has learned both targets for a few seconds, calibrated on the first 200 held-out items."""
+    items, (held, measured) = clouds(1200, 0), held_out()
+    values = values_of(items)
     counts = type_counts(items, TYPES)
     baseline = fit_baseline(counts, values, [readout for _, readout in TARGETS.values()])
     networks = [train(items, baseline.standardized(counts, values), baseline.readouts, seed) for seed in range(2)]
     mean, spread = opinions(networks, baseline, TYPES, held[:200])
     conformal = calibrate(measured[:200], mean, spread, 0.9)
-    predictor = PointPredictor(tuple(TARGETS), TYPES, 3, 7, baseline, SETTINGS, tuple(networks), conformal, 0.9)
-    return predictor, held[200:], measured[200:]
+    return PointPredictor(tuple(TARGETS), TYPES, 3, 7, baseline, SETTINGS, tuple(networks), conformal, 0.9)
