@@ -33,7 +33,7 @@ from sciencegen.api.writing.provenance import Criteria, origin_of
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.search_files import SearchFiles, SearchRecord
 from sciencegen.config import OptimizeSettings, as_texts, build_settings
-from sciencegen.items import Origin
+from sciencegen.items import Item, Origin
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, ScoringOptions, resolve_oracles
 from sciencegen.optimization.pareto import pareto_set
@@ -70,6 +70,11 @@ class OptimizeRequest:
     complete: Completer | None
     origin: Origin
     notes: tuple[str, ...] = ()
+
+    @property
+    def given(self) -> Sequence[Item]:
+        """The start items, if the settings name them."""
+        return self.space.start if self.settings.start else ()
 
 
 @dataclass(frozen=True)
@@ -298,12 +303,11 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
     novel = [e for e in feasible if not known.holds(e.item)] if settings.novel else feasible
     alike = science.similarity.maximum if settings.maximum_similarity is None else settings.maximum_similarity
     picked = select(novel, settings.n, science.similarity.matrix, alike)
-    front = {evaluation.key for evaluation in pareto_set(novel)}
     names = list(dict.fromkeys(goal.name for goal in goals))
     table = candidates_table(science, picked, names, request.further, known, name_columns(model.representation))
     if sum(goal.is_objective for goal in goals) > 1:
+        front = {evaluation.key for evaluation in pareto_set(novel)}
         table["pareto"] = [evaluation.key in front for evaluation in picked]
-    given = request.space.start if settings.start else ()
     failed = [(e.call, science.items.text(e.item), e.failure) for e in trace if e.failure is not None]
     summary = {
         "candidates": len(picked),
@@ -318,7 +322,7 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
         "goals": list(settings.goals),
         "seed": settings.seed,
         "model": str(model.folder),
-        "starts": start_rows(science, goals, given, trace, picked, settings.lower_bounds),
+        "starts": start_rows(science, goals, request.given, trace, picked, settings.lower_bounds),
         "controls": {name: control_summary(other, settings.n) for name, other in traces.items()},
     }
     tables = table, trace_table(dict(traces)), scored_table(science, trace, names)

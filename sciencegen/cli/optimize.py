@@ -78,10 +78,10 @@ def optimize(
 
     predictors = options.folders(predictor)
     flags: dict[str, Any] = dict(
-        goals=goal, predictors=predictors, start=start, budget=budget, n=n, method=method, keep=keep
-    )
+        goals=goal, predictors=predictors, start=start, budget=budget, n=n, method=method, keep=keep,
+        plausible=False if implausible else None,
+    )  # fmt: skip
     flags |= dict(forbid=forbid, training=training, novel=False if known else None, controls=options.names(control))
-    flags |= dict(plausible=False if implausible else None)
     flags |= dict(maximum_similarity=maximum_similarity, include=options.names(include), model=model, seed=seed)
     flags |= dict(complete=complete_by, device=device, threads=threads, batch_size=batch_size)
     record = options.settings_from(OptimizeSettings, settings, **flags)

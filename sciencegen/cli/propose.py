@@ -121,10 +121,10 @@ def propose(
     )
     flags |= dict(model=model, acquisition=acquisition, rounds=rounds, surrogate=surrogate, keep=keep, forbid=forbid)
     flags |= dict(
-        start=start, space=options.pairs(space, "--space"), maximum_similarity=maximum_similarity, diversity=diversity
-    )
+        start=start, space=options.pairs(space, "--space"), maximum_similarity=maximum_similarity, diversity=diversity,
+        plausible=False if implausible else None,
+    )  # fmt: skip
     flags |= dict(cost=cost, cost_limit=cost_limit, column=column, seed=seed, device=device, threads=threads)
-    flags |= dict(plausible=False if implausible else None)
     flags |= dict(wild_type=wild_type, also=also, controls=control, where=where, maximum_share=maximum_share)
     flags |= dict(predictors=options.folders(predictor))
     record = options.settings_from(ProposeSettings, settings, **flags)

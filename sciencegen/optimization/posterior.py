@@ -119,12 +119,7 @@ def fit_posterior(
             f"Expected at least {LEAST_MEASURED} measured items whose values differ, got {len(values)} with "
             f"{len(np.unique(values))} different values. Propose a first plate without measurements, and measure it."
         )
-    check_magnitude(values)
-    if np.nanmax(errors / np.ptp(values), initial=0) > GREATEST:
-        raise DataError(
-            f"Expected standard errors of at most {GREATEST:g} times the range of the measured values, got "
-            f"{np.nanmax(errors):g}. Correct the measurements."
-        )
+    _check_magnitudes(values, errors)
     single = errors * np.sqrt(replicates)
     rows, values, errors, single = _subset(rows, values, errors, single, generator)
     encoding = fit_encoding(rows)
@@ -149,6 +144,16 @@ def fit_posterior(
     likelihoods = {name: one.likelihoods[name] for name, one in fitted.items()}
     best = max((f"{name} {chosen}" for name in models), key=lambda name: likelihoods[name])
     return replace(fitted[best], name=best, likelihoods=likelihoods)
+
+
+def _check_magnitudes(values: Float[np.ndarray, " item"], errors: Float[np.ndarray, " item"]) -> None:
+    """Raise an error for values or standard errors so large that their squares aren't finite."""
+    check_magnitude(values)
+    if np.nanmax(errors / np.ptp(values), initial=0) > GREATEST:
+        raise DataError(
+            f"Expected standard errors of at most {GREATEST:g} times the range of the measured values, got "
+            f"{np.nanmax(errors):g}. Correct the measurements."
+        )
 
 
 def best_scale(densities: Mapping[str, Float[np.ndarray, " item"]]) -> str:
