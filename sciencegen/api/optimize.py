@@ -36,7 +36,7 @@ from sciencegen.config import OptimizeSettings, as_texts, build_settings
 from sciencegen.items import Item, Origin
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, ScoringOptions, resolve_oracles
-from sciencegen.optimization.pareto import pareto_set
+from sciencegen.optimization.pareto import are_optimal
 from sciencegen.optimization.search import load_method
 from sciencegen.optimization.selection import select
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
@@ -306,8 +306,7 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
     names = list(dict.fromkeys(goal.name for goal in goals))
     table = candidates_table(science, picked, names, request.further, known, name_columns(model.representation))
     if sum(goal.is_objective for goal in goals) > 1:
-        front = {evaluation.key for evaluation in pareto_set(novel)}
-        table["pareto"] = [evaluation.key in front for evaluation in picked]
+        table["pareto"] = are_optimal(picked, novel)
     failed = [(e.call, science.items.text(e.item), e.failure) for e in trace if e.failure is not None]
     summary = {
         "candidates": len(picked),
@@ -326,8 +325,8 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
         "controls": {name: control_summary(other, settings.n) for name, other in traces.items()},
     }
     tables = table, trace_table(dict(traces)), scored_table(science, trace, names)
-    how = request.complete, name_suffixes(model.representation), request.origin
-    return SearchRecord(science.name, *tables, failed, summary, *how)
+    suffixes = name_suffixes(model.representation)
+    return SearchRecord(science.name, *tables, failed, summary, request.complete, suffixes, request.origin)
 
 
 __all__ = ["AllFailed", "OptimizeRequest", "Optimized", "check_search", "optimize", "resolve_optimize", "search"]

@@ -75,3 +75,9 @@ def pareto_set(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
         return feasible
     keep = nondominated(np.array([e.gains for e in feasible], float))
     return [e for e, kept in zip(feasible, keep, strict=True) if kept]
+
+
+def are_optimal(chosen: Sequence[Evaluation], among: Sequence[Evaluation]) -> list[bool]:
+    """Whether each of some evaluations is in the Pareto set of others."""
+    front = {evaluation.key for evaluation in pareto_set(among)}
+    return [evaluation.key in front for evaluation in chosen]

@@ -114,12 +114,7 @@ def fit_posterior(
     noise = s^2 + median_i(n_i e_i^2)
     """
     models, shapes = names_for("surrogate", surrogate, MODELS), names_for("scale", scale, SHAPES)
-    if len(values) < LEAST_MEASURED or np.ptp(values) == 0:
-        raise DataError(
-            f"Expected at least {LEAST_MEASURED} measured items whose values differ, got {len(values)} with "
-            f"{len(np.unique(values))} different values. Propose a first plate without measurements, and measure it."
-        )
-    _check_magnitudes(values, errors)
+    _check_measured(values, errors)
     single = errors * np.sqrt(replicates)
     rows, values, errors, single = _subset(rows, values, errors, single, generator)
     encoding = fit_encoding(rows)
@@ -146,8 +141,13 @@ def fit_posterior(
     return replace(fitted[best], name=best, likelihoods=likelihoods)
 
 
-def _check_magnitudes(values: Float[np.ndarray, " item"], errors: Float[np.ndarray, " item"]) -> None:
-    """Raise an error for values or standard errors so large that their squares aren't finite."""
+def _check_measured(values: Float[np.ndarray, " item"], errors: Float[np.ndarray, " item"]) -> None:
+    """Raise an error for too few different values, and for numbers so large that their squares aren't finite."""
+    if len(values) < LEAST_MEASURED or np.ptp(values) == 0:
+        raise DataError(
+            f"Expected at least {LEAST_MEASURED} measured items whose values differ, got {len(values)} with "
+            f"{len(np.unique(values))} different values. Propose a first plate without measurements, and measure it."
+        )
     check_magnitude(values)
     if np.nanmax(errors / np.ptp(values), initial=0) > GREATEST:
         raise DataError(

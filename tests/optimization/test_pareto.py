@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from sciencegen.optimization.pareto import crowding_distance, hypervolume, nondominated, nondominated_ranks, pareto_set
+from sciencegen.optimization.pareto import (
+    are_optimal,
+    crowding_distance,
+    hypervolume,
+    nondominated,
+    nondominated_ranks,
+    pareto_set,
+)
 from sciencegen.optimization.ranking import best_first, desirability
 
 
@@ -52,6 +59,7 @@ def test_order_and_set_respect_feasibility(objective):
     items = [(9.0, 9.0), (1.0, 4.0), (4.0, 1.0), (1.0, 1.0), (5.0, 3.0)]
     evaluations = made.evaluate(items)
     assert {e.item for e in pareto_set(evaluations)} == {(1.0, 4.0), (4.0, 1.0)}
+    assert are_optimal(evaluations, evaluations) == [e.item in {(1.0, 4.0), (4.0, 1.0)} for e in evaluations]
     order = [items[i] for i in best_first(evaluations)]
     assert set(order[:2]) == {(1.0, 4.0), (4.0, 1.0)}
     assert order[2:] == [(1.0, 1.0), (5.0, 3.0), (9.0, 9.0)]
