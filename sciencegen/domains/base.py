@@ -7,6 +7,7 @@ parts of `capabilities/` are None where a science doesn't have them.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,6 +116,12 @@ class ItemIO:
 
     def __post_init__(self) -> None:
         _set_defaults(self, key=ItemIO._text_as_key, read=ItemIO._read_table, write=ItemIO._write_table)
+
+    def texts_in(self, source: str) -> list[str]:
+        """The items in the file with this name, as texts; otherwise the text itself."""
+        if not source.lower().endswith(self.formats) or not os.path.isfile(source):  # False for a name that is too long
+            return [source]
+        return [row.text for row in self.read(Path(source), None)]
 
     def _text_as_key(self, item: Item) -> str:
         return self.text(item)

@@ -57,3 +57,12 @@ def test_a_method_of_another_record_is_kept_unless_it_is_a_default():
     assert Named(parse=str, text=lambda item: f"<{item}>", key=lambda item: other.key(item)).key("A") == "A"
     full = Halved(matrix=lambda items, references: np.ones((len(items), len(references))))
     assert Halved(matrix=full.matrix, nearest=full.half).nearest([1], [1]).tolist() == [0.5]
+
+
+def test_the_name_of_a_file_stands_for_its_items(tmp_path):
+    path = tmp_path / "A.CSV"
+    ITEMS.write(tmp_path / "a.csv", [1.5, 2.0], ["x", "y"], {})
+    (tmp_path / "a.csv").rename(path)
+    assert ITEMS.texts_in(str(path)) == ["1.5", "2.0"]
+    for text in ("1.5", str(tmp_path / "none.csv"), str(tmp_path), "7" * 5000 + ".csv"):
+        assert ITEMS.texts_in(text) == [text]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -71,7 +69,7 @@ def start_items(
     """Parse items to start from; the name of a file stands for its items. reference: names (`A42G`) refer to it, and
     every item must have a name relative to it. encode: of the model; items that it can't encode are an error. flag: the
     setting, for messages."""
-    texts = [item for text in texts for item in _read(domain, text)]
+    texts = [item for text in texts for item in domain.items.texts_in(text)]
     items = parse_texts(domain, texts, reference)
     if encode is not None:
         items = [_refused(item, encode) for item in items]
@@ -82,13 +80,6 @@ def start_items(
                 f"Expected an item of {plain_name(domain.name)} for {flag}, got '{text}': {found.reason}."
             )
     return items
-
-
-def _read(domain: Domain, text: str) -> Sequence[str]:
-    """The items of the file with this name; otherwise the text."""
-    if not text.lower().endswith(domain.items.formats) or not os.path.isfile(text):
-        return [text]
-    return [row.text for row in domain.items.read(Path(text), None)]
 
 
 def _no_move(item: Item, generator: np.random.Generator) -> Refusal:

@@ -160,7 +160,7 @@ def check_generate(settings: RunSettings, model: PlannedModel) -> None:
     _check_names(book, names, model)
     if chosen.noise_free and model.representation is not None:
         check_noise_free(model.science, model.representation)
-    own = check_task(model.recipe.tasks, chosen, f"recipe '{model.recipe.name}'")
+    own = check_task(model.recipe.tasks, chosen, f"recipe '{model.recipe.name}'", model.science.recipes)
     check_patterns(model.science, chosen, own)
     check_drawing(chosen)
     if chosen.complete is not None:

@@ -50,10 +50,13 @@ class DrawTasks:
         Names of the settings that they take.
     resolve : (model, representation, settings) -> DrawTask
         Raises an error for settings that contradict the model or each other.
+    check : (settings) -> None, optional
+        Raises an error for settings that no model could read, before one is loaded or trained.
     together : int
         Draws that are computed together: few where they are slow.
     """
 
     settings: frozenset[str]
     resolve: Callable[[Any, Any, TaskSettings], DrawTask]
+    check: Callable[[TaskSettings], object] = lambda settings: None
     together: int = 8

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
+from sciencegen.domains.molecules import DOMAIN as MOLECULES
 from sciencegen.domains.molecules.cores import Core, read_cores
-from sciencegen.domains.molecules.files import FORMATS, read
 from sciencegen.domains.molecules.items import key, parse
 from sciencegen.domains.molecules.tokens import TokenRepresentation
 from sciencegen.errors import DataError
@@ -103,7 +103,7 @@ def resolve(model: LatentModel, representation: TokenRepresentation, settings: T
     """The one task of the settings."""
     if settings.core is not None:
         return CoreTask(model, representation, read_cores(settings.core))
-    items = _given(str(settings.vary))
+    items = read_given(str(settings.vary))
     arrays: list[np.ndarray] = []
     for item, array in zip(items, representation.encode(items), strict=True):
         if isinstance(array, Refusal):
@@ -118,12 +118,19 @@ def resolve(model: LatentModel, representation: TokenRepresentation, settings: T
     return VariationTask(model, representation, latents, frozenset(map(key, items)), level)
 
 
-def _given(source: str) -> list[Chem.Mol]:
+def check(settings: TaskSettings) -> None:
+    """Raise an error for a core, or molecules to vary, that can't be read."""
+    if settings.core is not None:
+        read_cores(settings.core)
+    elif settings.vary is not None:
+        read_given(settings.vary)
+
+
+def read_given(source: str) -> list[Chem.Mol]:
     """All molecules of a file, or that of a text."""
-    is_file = source.lower().endswith(FORMATS)
-    if is_file and not Path(source).is_file():
+    if source.lower().endswith(MOLECULES.items.formats) and not Path(source).is_file():
         raise DataError(f"Expected molecules to `vary`, found no file '{source}'.")
-    items = [parse(text) for text in ([row.text for row in read(Path(source))] if is_file else [source])]
+    items = [parse(text) for text in MOLECULES.items.texts_in(source)]
     if refused := next((one for one in items if isinstance(one, Refusal)), None):
         raise DataError(f"Expected molecules to `vary`, got '{source}', with one that can't be read: {refused.reason}.")
     if not items:
@@ -131,4 +138,4 @@ def _given(source: str) -> list[Chem.Mol]:
     return [item for item in items if not isinstance(item, Refusal)]
 
 
-TASKS = DrawTasks(settings=frozenset({"core", "vary", "noise_level"}), resolve=resolve, together=128)
+TASKS = DrawTasks(settings=frozenset({"core", "vary", "noise_level"}), resolve=resolve, check=check, together=128)

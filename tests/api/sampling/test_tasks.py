@@ -5,6 +5,7 @@ import pytest
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.sampling.request import resolve_draws
 from sciencegen.api.sampling.tasks import check_task, task_words
+from sciencegen.api.science.forms import domain_of
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.capabilities import DrawTasks
 from sciencegen.errors import ConfigError
@@ -51,6 +52,17 @@ def test_what_does_not_go_together_is_an_error(tasks, given, message):
 def test_a_noise_level_is_a_share(level):
     with pytest.raises(ValueError, match="noise_level"):
         GenerateSettings(vary="a", noise_level=level)
+
+
+def test_the_domains_recipes_with_the_task_are_named():
+    recipes = domain_of("molecules").recipes
+    with pytest.raises(ConfigError, match=r"takes `core` \(of a recipe with this task: smiles-vae, selfies-vae\)"):
+        check_task(None, GenerateSettings(core="C*"), "it", recipes)
+
+
+def test_what_no_model_could_read_is_an_error_before_one_is_loaded():
+    with pytest.raises(ConfigError, match="Expected a core as SMILES"):
+        check_task(domain_of("molecules").recipes["smiles-vae"].tasks, GenerateSettings(core="c1cc"), "it")
 
 
 def test_a_model_without_tasks_draws_none():

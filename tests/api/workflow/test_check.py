@@ -37,6 +37,8 @@ TYPOS = {
         ("train", {"recipe": "selfies-vae", "finish": {"stpes": 8}}, "train: .*Did you mean 'steps'"),
         ("train", {"conditions": ["lgop"]}, "train: Unknown condition .*Did you mean 'logp'"),
         ("train", {"distill": 4}, "train: Expected a diffusion to distill"),
+        ("generate.core", "c1cc", "generate: Expected a core as SMILES"),
+        ("generate.vary", "none.smi", "generate: Expected molecules to `vary`, found no file"),
         ("complete", {"recipe": "selfies-vae"}, "complete: Expected a model that completes"),
         ("complete", {"recipe": "conformers", "training": {"stpes": 1}}, "complete: .*Did you mean 'steps'"),
         ("complete", {"model": "qm9-conformer"}, "complete: .*Did you mean 'qm9-conformers'"),
