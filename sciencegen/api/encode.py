@@ -10,7 +10,7 @@ from typing import Unpack
 import numpy as np
 
 from sciencegen.api.criteria.conditions import parse_conditions
-from sciencegen.api.models.encoding import Encoded, encode_rows, restored
+from sciencegen.api.models.encoding import Encoded, are_reconstructed, encode_rows
 from sciencegen.api.models.folder import LoadedModel, open_model
 from sciencegen.api.models.latent_files import check_latents, read_latents
 from sciencegen.api.sampling.judge import measure_all
@@ -26,7 +26,7 @@ from sciencegen.latent.explorer import is_refusal
 from sciencegen.options import DecodeOptions, EncodeOptions, InterpolateOptions, takes
 
 TRIED = 100
-"""Items that `encode` decodes again, to say how many come back."""
+"""Items that `encode` decodes again, to say how many are reconstructed."""
 
 
 @dataclass(frozen=True)
@@ -91,17 +91,17 @@ def encode_items(domain: str, items: str | Path | Sequence[str], settings: Encod
     loaded = open_model(domain, settings.model, settings)
     rows = loaded.domain.items.read(items, settings.column) if isinstance(items, Path) else given_rows(items)
     encoded = encode_rows(loaded, list(rows), settings)
-    return replace(encoded, notes=not_restored(loaded, encoded))
+    return replace(encoded, notes=note_of_reconstruction(loaded, encoded))
 
 
-def not_restored(loaded: LoadedModel, encoded: Encoded) -> tuple[str, ...]:
-    """A note if some of the first `TRIED` items are not what their latents are decoded to."""
-    same = restored(loaded, encoded.latent[:TRIED], encoded.item[:TRIED])
+def note_of_reconstruction(loaded: LoadedModel, encoded: Encoded) -> tuple[str, ...]:
+    """A note if some of the first `TRIED` items are not reconstructed from their latents."""
+    same = are_reconstructed(loaded, encoded.latent[:TRIED], encoded.item[:TRIED])
     if all(same):
         return ()
-    which = f"of {len(same)} items" if len(same) == len(encoded.item) else f"of the first {len(same)} items"
-    first = encoded.item[same.index(False)]
-    return (f"{which} {same.count(False)} are not what their latents are decoded to, such as {plain_path(first)}",)
+    which = f"{len(same)} items" if len(same) == len(encoded.item) else f"the first {len(same)} items"
+    first = plain_path(encoded.item[same.index(False)])
+    return (f"{same.count(False)} of {which} are not reconstructed from their latents, such as {first}",)
 
 
 def summary_of(encoded: Encoded) -> dict[str, int]:
@@ -210,12 +210,12 @@ def decode_latents(
 @dataclass(frozen=True)
 class Interpolated:
     """Items along the arc between two latents. domain: name of their domain or form. table: columns `step`, `item` and
-    properties. restored: whether the first item is the start, and the last one the end."""
+    properties. reconstructed: whether the first item is the start, and the last one the end."""
 
     domain: str
     table: dict[str, list[Cell]]
     origin: Origin
-    restored: tuple[bool, bool]
+    reconstructed: tuple[bool, bool]
 
     @property
     def summary(self) -> dict[str, int]:
@@ -225,9 +225,9 @@ class Interpolated:
     def notes(self) -> tuple[str, ...]:
         if not any(self.table["item"]):
             return ("no point of the path could be decoded",)
-        ends = zip(("start", "end"), ("first", "last"), self.restored, strict=True)
+        ends = zip(("start", "end"), ("first", "last"), self.reconstructed, strict=True)
         return tuple(
-            f"the {step} step is another item than the {end}, which its latent does not hold exactly"
+            f"the {end} is not reconstructed from its latent: the {step} step is another item"
             for end, step, same in ends
             if not same
         )
@@ -302,5 +302,5 @@ def interpolate_items(domain: str, start: str, end: str, steps: int, settings: I
         row = [None] * len(names) if is_refusal(one) else next(values)
         for name, value in zip(names, row, strict=True):
             table[name].append(value)
-    first_same, last_same = restored(loaded, encoded.latent, encoded.item)
+    first_same, last_same = are_reconstructed(loaded, encoded.latent, encoded.item)
     return Interpolated(loaded.results, table, origin, (first_same, last_same))

@@ -41,9 +41,9 @@ def test_a_note_says_which_items_do_not_come_back(monkeypatch):
     assert known.notes == ()
     monkeypatch.setattr(LatentSpace, "decode_items", lambda self, latents: [parse("CCO")] * len(latents))
     (note,) = sg.encode("molecules", ["CCO", "CCN"], threads=1).notes
-    assert note == "of 2 items 1 are not what their latents are decoded to, such as CCN"
+    assert note == "1 of 2 items are not reconstructed from their latents, such as CCN"
     (note,) = sg.interpolate("molecules", "CCO", "CCN", 3, threads=1).notes
-    assert "the last step is another item than the end" in note
+    assert note == "the end is not reconstructed from its latent: the last step is another item"
 
 
 def test_latents_that_hold_everything_take_no_condition():

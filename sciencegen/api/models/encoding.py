@@ -32,8 +32,8 @@ class Encoded:
     notes: tuple[str, ...] = ()
 
 
-def restored(loaded: LoadedModel, latents: np.ndarray, texts: Sequence[str]) -> list[bool]:
-    """Whether each latent is decoded to its item; always true for representations that are not exact (galaxies)."""
+def are_reconstructed(loaded: LoadedModel, latents: np.ndarray, texts: Sequence[str]) -> list[bool]:
+    """Whether each item is decoded from its latent; always true for representations that are not exact (galaxies)."""
     if not loaded.representation.canonical:
         return [True] * len(texts)
     items, decoded = loaded.domain.items, loaded.space.decode_items(latents)
