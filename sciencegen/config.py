@@ -222,6 +222,7 @@ class OptimizeSettings(Resources):
     maximum_similarity: greatest similarity of two returned candidates; None means that of the domain, else 0.7. novel:
     return no items of the training data. plausible: score no items that can't be expected to exist. start: items to
     begin with, in addition to draws; by default those of the model, if any. complete: as in `GenerateSettings`.
+    cache: a file (SQLite) of scores of programs, which later calls read and extend.
     """
 
     goals: tuple[str, ...] = ()
@@ -242,6 +243,7 @@ class OptimizeSettings(Resources):
     maximum_similarity: float | None = Field(None, ge=0, le=1)
     include: tuple[str, ...] = ()
     complete: str | None = None
+    cache: str | None = None
     settings: dict[str, Any] = {}
 
 
@@ -358,12 +360,13 @@ class PredictSettings(Resources):
 
 class ScoreSettings(PredictSettings):
     """names: properties and oracles; by default all properties, or with `model` its scores. predictors: name ->
-    folder. model: a model whose oracles can be used (galaxies: anomaly).
+    folder. model: a model whose oracles can be used (galaxies: anomaly). cache: as in `OptimizeSettings`.
     """
 
     names: tuple[str, ...] = ()
     predictors: dict[str, str] = {}
     model: str | None = None
+    cache: str | None = None
 
 
 class SequencesSettings(Resources):

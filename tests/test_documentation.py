@@ -62,9 +62,10 @@ EXTRA: list[tuple[str, list[str]]] = [
 """Arguments that make a verb small, by a pattern of its command; the first that fits."""
 INSTEAD = [
     (r"(generate|optimize|score) proteins --alignment \S+", r"\1 proteins --model runs/family"),
-    (r"^sciencegen datasets fetch .*", "true"),
+    (r"^(sciencegen datasets fetch|pip install) .*", "true"),
+    (r"(quick-)?dock:\w+", "sa"),
 ]
-"""Commands that are another one here: a family's model is trained before the page, and nothing is downloaded."""
+"""Commands that are another one here: a family's model is trained before the page, nothing is downloaded or docked."""
 DONE = (0, 5)
 """Exit codes: fewer results than requested are what tiny settings give."""
 

@@ -42,7 +42,7 @@ from sciencegen.optimization.selection import select
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 from sciencegen.options import OptimizeOptions, takes
 from sciencegen.records import to_record
-from sciencegen.scoring.cache import CachedOracle
+from sciencegen.scoring.cache import cached
 from sciencegen.scoring.oracles import Oracle
 
 if TYPE_CHECKING:  # pandas takes most of a second to import
@@ -219,7 +219,8 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     book = OracleBook(named, settings.predictors, settings.oracles, model.oracles)
     further = {name: book.resolve(name) for name in (*settings.include, *settings.predictors)}
     key = science.items.key
-    oracles = {name: CachedOracle(oracle, key) for name, oracle in resolve_oracles(goals, book.resolve).items()}
+    resolved = resolve_oracles(goals, book.resolve)
+    oracles = {name: cached(oracle, key, settings.cache) for name, oracle in resolved.items()}
     space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible)
     complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known, notes = _known(named, settings, model, log)

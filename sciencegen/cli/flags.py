@@ -18,7 +18,7 @@ OTHER_FLAGS = {
 """Settings whose flag has another name."""
 SAME_NAME = frozenset({
     "acquisition", "against", "alignment", "allow_implausible", "allow_known", "also", "attempts", "batch",
-    "batch_size", "best_of", "budget", "calibrate", "classify", "color_by", "colour_by", "columns", "command",
+    "batch_size", "best_of", "budget", "cache", "calibrate", "classify", "color_by", "colour_by", "columns", "command",
     "complete", "condition", "conditions", "config", "contigs", "control", "core", "cost", "cost_limit", "data",
     "details", "device", "distill", "diversity", "domain", "draws", "fold", "forbid", "force", "form", "format", "from",
     "goal", "guidance", "include", "install_completion", "item_column", "journal", "json", "keep", "keep_positions",

@@ -53,6 +53,7 @@ def optimize(
         typer.Option(help="Largest similarity of two candidates. [default: 0.7; galaxies: 0.95; proteins: 1]"),
     ] = None,
     include: options.Include = None,
+    cache: options.Cache = None,
     model: options.Model = None,
     alignment: options.Alignment = None,
     complete_by: options.Complete = None,
@@ -83,7 +84,7 @@ def optimize(
     )  # fmt: skip
     flags |= dict(forbid=forbid, training=training, novel=False if known else None, controls=options.names(control))
     flags |= dict(maximum_similarity=maximum_similarity, include=options.names(include), model=model, seed=seed)
-    flags |= dict(complete=complete_by, device=device, threads=threads, batch_size=batch_size)
+    flags |= dict(complete=complete_by, cache=cache, device=device, threads=threads, batch_size=batch_size)
     record = options.settings_from(OptimizeSettings, settings, **flags)
 
     from sciencegen.api.models.folder import results_of_model

@@ -102,6 +102,12 @@ Forbid = Annotated[
 Predictor = Annotated[
     list[str] | None, typer.Option("--predictor", help="A trained predictor, NAME=FOLDER. Repeatable.")
 ]
+Cache = Annotated[
+    str | None,
+    typer.Option(
+        help="A file that keeps the scores of programs, such as docking, for the same command or another one."
+    ),
+]
 Include = Annotated[
     list[str] | None, typer.Option("--with", "--include", help="Further properties to write, a,b,c. Repeatable.")
 ]

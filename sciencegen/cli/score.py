@@ -53,6 +53,7 @@ def score(
         ),
     ] = None,
     predictor: options.Predictor = None,
+    cache: options.Cache = None,
     wild_type: options.WildType = None,
     column: options.Column = None,
     format: options.Format = None,
@@ -77,10 +78,12 @@ def score(
     flags |= dict(column=column, threads=threads, device=device)
     place = Destination(output, force, as_json)
     if source is not None:
-        score_items(domain, source, format, place, dict(names=options.names(names), timeout_s=timeout, **flags))
+        score_items(
+            domain, source, format, place, dict(names=options.names(names), timeout_s=timeout, cache=cache, **flags)
+        )
         return
     assert variants is not None  # one of the two was given
-    for flag, value in (("--with", names), ("--format", None if variants == "-" else format)):
+    for flag, value in (("--with", names), ("--cache", cache), ("--format", None if variants == "-" else format)):
         if value:
             raise ConfigError(
                 f"Expected no {flag} with --variants: only a family's model and predictors score variants."

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import DataError
-from sciencegen.scoring.oracles import IdentifiedOracle, Oracle, OracleAround, Score
+from sciencegen.scoring.oracles import Oracle, OracleAround, ProgramOracle, Score
 
 _TABLE = """CREATE TABLE IF NOT EXISTS scores
 (oracle TEXT, item TEXT, value REAL, lower REAL, upper REAL, failure TEXT, PRIMARY KEY (oracle, item))"""
@@ -18,7 +18,7 @@ _LOOKUP_CHUNK = 500
 
 
 def _identity_of(oracle: Oracle) -> str:
-    own = oracle.identity if isinstance(oracle, IdentifiedOracle) else ""
+    own = oracle.identity if isinstance(oracle, ProgramOracle) else ""
     return own or f"{oracle.name} [{oracle.unit}]"
 
 
@@ -52,16 +52,20 @@ class CachedOracle(OracleAround):
         keys = [self.key(item) for item in items]
         self._load([key for key in dict.fromkeys(keys) if key not in self._scores])
         fresh = {key: item for key, item in zip(keys, items, strict=True) if key not in self._scores}
-        if fresh:
-            scores = self.oracle.score(list(fresh.values()))
-            if len(scores) != len(fresh):
-                raise DataError(
-                    f"Expected {len(fresh)} scores from oracle '{self.name}', got {len(scores)}. Return one per item."
-                )
-            new = dict(zip(fresh, scores, strict=True))
-            self._scores |= new
-            self._store(new)
+        names, wave = list(fresh), self.oracle.wave if isinstance(self.oracle, ProgramOracle) else len(fresh)
+        for start in range(0, len(names), wave or 1):
+            self._score_fresh({name: fresh[name] for name in names[start : start + wave]})
         return [self._scores[key] for key in keys]
+
+    def _score_fresh(self, fresh: Mapping[str, Any]) -> None:
+        scores = self.oracle.score(list(fresh.values()))
+        if len(scores) != len(fresh):
+            raise DataError(
+                f"Expected {len(fresh)} scores from oracle '{self.name}', got {len(scores)}. Return one per item."
+            )
+        new = dict(zip(fresh, scores, strict=True))
+        self._scores |= new
+        self._store(new)
 
     def _load(self, keys: Sequence[str]) -> None:
         if self.path is None or not keys:
@@ -86,13 +90,18 @@ class CachedOracle(OracleAround):
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
         """One transaction on a fresh connection, so that processes and threads may share the file."""
-        connection = sqlite3.connect(self.path, timeout=60)  # type: ignore[arg-type]
         try:
-            with connection:
+            with closing(sqlite3.connect(self.path, timeout=60)) as connection, connection:  # type: ignore[arg-type]
                 yield connection
         except sqlite3.DatabaseError as error:
             raise DataError(
                 f"Expected a score cache (SQLite) in {self.path}, got: {error}. Move the file away."
             ) from error
-        finally:
-            connection.close()
+
+
+def cached(oracle: Oracle, key: Callable[[Any], str], path: str | None) -> CachedOracle:
+    """The oracle with its scores kept in memory; those of a program also in the file at `path`, if there is one.
+
+    What failed in an earlier call is tried again.
+    """
+    return CachedOracle(oracle, key, path if isinstance(oracle, ProgramOracle) else None, retry_failures=True)

@@ -12,9 +12,12 @@ from typing import Any
 from sciencegen.errors import ConfigError
 from sciencegen.items import Direction
 from sciencegen.scoring.commands import BatchProgram, Exchange, split_command
-from sciencegen.scoring.oracles import Score
+from sciencegen.scoring.oracles import Score, shortened
 
 Write = Callable[[Path, Sequence[Any], Sequence[str]], None]
+
+FAILURE_COLUMN = "failure"
+"""Of the output, optional: why a row has no value."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,9 @@ class CommandOracle:
     write(path, items, names): the domain's writer; names are row numbers, "0", "1", ... input_ending: its format.
     The program writes a CSV with the column `value_column` and either a row number (column `index`, `name` or `id`) or
     the item's text (`item`, compared with `text(item)`). An item fails if its row is missing or its cell is empty or
-    not a number. After a time-out, a non-zero exit code or no output, the batch is run up to `retries` more times; then
-    its items fail. parallel: number of batches that run at the same time.
+    not a number; its reason is the cell of the column `failure`, if any. After a time-out, a non-zero exit code or no
+    output, the batch is run up to `retries` more times; then its items fail. parallel: number of batches that run at
+    the same time.
     """
 
     name: str
@@ -58,6 +62,11 @@ class CommandOracle:
         """Command oracles with equal identity share cached scores; change the command (say, a version) to avoid it."""
         columns = (self.value_column, self.lower_column, self.upper_column)
         return f"{self.name}: {self.command} [{self.input_ending}] {columns}"
+
+    @property
+    def wave(self) -> int:
+        """Four batches for each place, so that none waits long for the last of the others."""
+        return 4 * self.parallel * self.batch_size
 
     def score(self, items: Sequence[Any]) -> list[Score]:
         batches = [items[first : first + self.batch_size] for first in range(0, len(items), self.batch_size)]
@@ -105,6 +114,8 @@ class CommandOracle:
     def _score_of(self, row: Mapping[str, str]) -> Score:
         value = _number(row.get(self.value_column))
         if value is None:
+            if reason := (row.get(FAILURE_COLUMN) or "").strip():
+                return Score(None, failure=shortened(reason))
             return Score(None, failure=f"{self.value_column} is no number: '{(row.get(self.value_column) or '')[:80]}'")
         lower, upper = (_number(row.get(name)) if name else None for name in (self.lower_column, self.upper_column))
         return Score(value, lower, upper)

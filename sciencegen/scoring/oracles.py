@@ -42,8 +42,13 @@ def failed_by(error: Exception) -> Score:
     >>> failed_by(ValueError("expected a molecule,\n  got an array")).failure
     'ValueError: expected a molecule, got an array'
     """
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return Score(None, failure=reason if len(reason) <= LONGEST_REASON else f"{reason[: LONGEST_REASON - 3]}...")
+    return Score(None, failure=shortened(f"{type(error).__name__}: {error}"))
+
+
+def shortened(reason: str) -> str:
+    """A reason as one line of at most `LONGEST_REASON` characters."""
+    line = " ".join(reason.split())
+    return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 3]}..."
 
 
 ANNOTATIONS = ("lower", "upper", "in_domain")
@@ -91,11 +96,17 @@ def measured_range(oracle: Oracle) -> tuple[float, float] | None:
 
 
 @runtime_checkable
-class IdentifiedOracle(Protocol):
-    """An oracle with its own identity in a cache."""
+class ProgramOracle(Protocol):
+    """An oracle that runs a program.
+
+    Its scores are worth a file: `identity` names them there. `wave` is the number of items after which they are stored.
+    """
 
     @property
     def identity(self) -> str: ...
+
+    @property
+    def wave(self) -> int: ...
 
 
 class OracleAround:

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from sciencegen.errors import DataError
-from sciencegen.scoring.cache import CachedOracle
+from sciencegen.scoring.cache import CachedOracle, cached
 from sciencegen.scoring.oracles import Oracle, Score
 
 
@@ -27,13 +27,13 @@ class Counting:
 
 def test_asks_once_per_key_and_keeps_the_order():
     inner = Counting()
-    cached = CachedOracle(inner, key=str.lower)
-    scores = cached.score(["Abc", "de", "ABC", "x1"])
+    oracle = CachedOracle(inner, key=str.lower)
+    scores = oracle.score(["Abc", "de", "ABC", "x1"])
     assert [score.value for score in scores] == [3.0, 2.0, 3.0, None]
-    assert cached.score(["abc", "x1"])[1].failure == "digit"
+    assert oracle.score(["abc", "x1"])[1].failure == "digit"
     assert len(inner.asked) == 3
-    assert isinstance(cached, Oracle)
-    assert (cached.name, cached.unit, cached.direction) == ("length", "letters", "maximize")
+    assert isinstance(oracle, Oracle)
+    assert (oracle.name, oracle.unit, oracle.direction) == ("length", "letters", "maximize")
 
 
 def test_a_second_run_reads_the_file(tmp_path):
@@ -59,6 +59,37 @@ def test_oracles_with_other_identities_share_nothing(tmp_path):
     inner = Counting()
     CachedOracle(inner, str, path, identity="v2").score(["abc"])
     assert inner.asked == ["abc"]
+
+
+class Program(Counting):
+    """An oracle that runs a program, in waves of two, and is killed at its third item."""
+
+    identity, wave = "a program", 2
+
+    def score(self, items):
+        if "killed" in items:
+            raise KeyboardInterrupt
+        return super().score(items)
+
+
+def test_scores_of_a_program_are_stored_wave_by_wave(tmp_path):
+    path = tmp_path / "scores.sqlite"
+    with pytest.raises(KeyboardInterrupt):
+        cached(Program(), str, str(path)).score(["a", "bc", "killed"])
+    inner = Program()
+    assert [score.value for score in cached(inner, str, str(path)).score(["a", "bc", "def"])] == [1, 2, 3]
+    assert inner.asked == ["def"]
+
+
+def test_only_scores_of_programs_go_to_the_file(tmp_path):
+    path = tmp_path / "scores.sqlite"
+    assert cached(Counting(), str, str(path)).score(["a"])[0].value == 1
+    assert not path.exists()
+
+
+def test_a_folder_is_no_cache(tmp_path):
+    with pytest.raises(DataError, match="Expected a score cache"):
+        cached(Program(), str, str(tmp_path))
 
 
 def test_many_items_in_one_look_up(tmp_path):

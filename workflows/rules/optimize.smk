@@ -32,7 +32,7 @@ rule optimize:
             predictors=predictor_folders(),
             model=f"{RUN}/model",
             training=known_items(),
-            **completing(),
+            **{"cache": f"{RUN}/programs.sqlite", **completing()},
         ),
         domain=DOMAIN,
         details=lambda wildcards, output: os.path.dirname(output.trace),

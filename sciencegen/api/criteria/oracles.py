@@ -56,10 +56,10 @@ class OracleBook:
         try:
             return domain_of(self.domain).oracles.find(name)
         except ConfigError as error:
-            if is_plugged(name):
-                return self._plugged(name, error, plugged)
             if not isinstance(error, UnknownNameError):  # the name is known, but an item in it is wrong
                 raise
+            if is_plugged(name):
+                return self._plugged(name, error, plugged)
             raise ConfigError(f"{error}{self._others(name)}") from None
 
     def _plugged(self, name: str, error: ConfigError, plugged: Callable[[str], Plugged]) -> Plugged:

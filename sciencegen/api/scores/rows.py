@@ -20,9 +20,12 @@ from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import Refused
 from sciencegen.items import NAME_COLUMN, Refusal, Row
-from sciencegen.scoring.oracles import Oracle, Score, cells_of, with_annotations
+from sciencegen.scoring.cache import cached
+from sciencegen.scoring.oracles import Oracle, ProgramOracle, Score, cells_of, with_annotations
 
 ROWS_PER_TASK = 256
+ROWS_OF_PROGRAMS = 16
+"""Rows after which there is progress where a program takes seconds for each."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +82,11 @@ def own_columns(rows: Iterable[Mapping[str, Any]], ours: Sequence[str], alike: C
 class ScoringTask:
     """A checked scoring task.
 
-    domain: name of the items' domain or form. names: of all columns of scores. predictors: name -> folder. here: a
-    model's own oracles, which run in this process. wild_type: the reference that names in rows refer to, or "".
+    domain: name of the items' domain or form. names: of all columns of scores. predictors: name -> folder. here:
+    oracles that run in this process: a model's own, and programs, which have their own limit of time. wild_type: the
+    reference that names in rows refer to, or "".
     whole: items are written as texts of the form, for its files; else as those of the plain domain, for tables.
-    threads, timeout_s: of the workers.
+    threads, timeout_s, chunk: of the workers.
     """
 
     domain: str
@@ -93,6 +97,7 @@ class ScoringTask:
     whole: bool = False
     threads: int = 0
     timeout_s: float = ITEM_TIMEOUT_S
+    chunk: int = ROWS_PER_TASK
 
 
 def scoring_task(
@@ -103,13 +108,17 @@ def scoring_task(
     chosen = [*(settings.names or further), *predictors] or list(domain_of(domain).properties)
     names = tuple(dict.fromkeys(chosen))
     book = OracleBook(domain, dict(predictors), own=further)
-    for name in names:
-        book.resolve(name)
-    here = {name: further[name] for name in names if name in further and name not in predictors}
+    resolved = {name: book.resolve(name) for name in names}
+    key = domain_of(domain).items.key
+    programs = {
+        name: cached(one, key, settings.cache) for name, one in resolved.items() if isinstance(one, ProgramOracle)
+    }
+    here = {name: further[name] for name in names if name in further and name not in predictors} | programs
     form = domain_of(domain).form
     whole = whole or (form is not None and form.own_key)  # a plain item may be empty
     wild_type = settings.wild_type or ""
-    return ScoringTask(domain, names, predictors, here, wild_type, whole, settings.threads, settings.timeout_s)
+    chunk = ROWS_OF_PROGRAMS if programs else ROWS_PER_TASK
+    return ScoringTask(domain, names, predictors, here, wild_type, whole, settings.threads, settings.timeout_s, chunk)
 
 
 class Scoring:
@@ -150,7 +159,7 @@ class Scoring:
         predictors = tuple(sorted(asked.predictors.items()))
         task = ScoreTexts(asked.domain, elsewhere, predictors, asked.whole, asked.wild_type)
         workers = worker_count(asked.threads)
-        size = 1 if domain_of(asked.domain).oracles.slow.intersection(elsewhere) else ROWS_PER_TASK
+        size = 1 if domain_of(asked.domain).oracles.slow.intersection(elsewhere) else asked.chunk
         chunks = map_chunks_killable(task, texts(), processes=workers, chunk=size, timeout_s=asked.timeout_s)
         for _, members, results in chunks:
             rows = [waiting.popleft() for _ in members]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sciencegen.domains.molecules import pmo
 from sciencegen.domains.molecules.alerts import DEFAULT_CATALOGS, alert_catalog
+from sciencegen.domains.molecules.docking import docking_oracle
 from sciencegen.domains.molecules.items import parse, text
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
 from sciencegen.domains.molecules.similarity import similarity
@@ -30,7 +31,7 @@ def alerts_oracle(catalogs: Sequence[str] = DEFAULT_CATALOGS, name: str = "alert
 
 
 def oracle(name: str) -> Oracle:
-    """A built-in oracle by name; also "similarity to <SMILES>" and "alerts:PAINS,NIH"."""
+    """A built-in oracle by name; also "similarity to <SMILES>", "alerts:PAINS,NIH" and "dock:EGFR"."""
     if name in PROPERTIES:
         return property_oracle(PROPERTIES[name], measure)
     if name == "alerts":
@@ -43,13 +44,15 @@ def oracle(name: str) -> Oracle:
         raise no_classifier(name)
     if name.startswith(PMO_PREFIX):
         return FunctionOracle(name, pmo.task(name.removeprefix(PMO_PREFIX)), direction="maximize")
+    if docking := docking_oracle(name):
+        return docking
     if name.startswith(SIMILARITY_PREFIX):
         return similarity_oracle("molecule", name.removeprefix(SIMILARITY_PREFIX).strip(), parse, text, similarity)
     raise unknown_name("property of molecules", name, oracle_names())
 
 
 def oracle_names() -> list[str]:
-    """Names of properties, alerts and PMO tasks; `similarity to ...` and chosen catalogs are not listed."""
+    """Names of properties, alerts and PMO tasks; `similarity to ...`, chosen catalogs and docking are not listed."""
     return [*PROPERTIES, "alerts", "unstable", *(f"{PMO_PREFIX}{name}" for name in pmo.TASKS), *CLASSIFIERS]
 
 

@@ -1,0 +1,82 @@
+"""Docking scores as oracles: `dock:EGFR`, and `quick-dock:EGFR` with less search."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from rdkit import Chem
+
+from sciencegen.data.threads import worker_count
+from sciencegen.domains.molecules import files, vina
+from sciencegen.domains.molecules.items import text
+from sciencegen.errors import ConfigError, nearest_names
+from sciencegen.files import sha256_of
+from sciencegen.scoring.external import CommandOracle
+
+SEARCHES = {"dock:": vina.EXHAUSTIVENESS, "quick-dock:": 1}
+"""Prefix of an oracle -> exhaustiveness of Vina's search."""
+TIMEOUT_S = 1800.0
+"""Of one molecule: those of 30 rotatable bonds take minutes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockingOracle(CommandOracle):
+    """Vina in a process for each molecule, on all cores. receptor: hash of the receptor and its box."""
+
+    receptor: str
+
+    @property
+    def identity(self) -> str:
+        """Wherever Python and the receptor lie, equal scores share a cache."""
+        return f"{self.name}: dockstring {version('dockstring')}, receptor {self.receptor}"
+
+
+def docking_oracle(name: str) -> DockingOracle | None:
+    """The oracle of a name such as "dock:EGFR", or None for a name of another kind."""
+    prefix = next((prefix for prefix in SEARCHES if name.startswith(prefix)), None)
+    if prefix is None:
+        return None
+    folder, target = checked_target(name.removeprefix(prefix))
+    words = [sys.executable, vina.__file__, str(folder / target), str(SEARCHES[prefix])]
+    receptor = "".join(sha256_of(folder / f"{target}{ending}")[:16] for ending in (vina.RECEPTOR, vina.BOX))
+    return DockingOracle(
+        name, f"{shlex.join(words)} {{input}} {{output}}", write=_write, text=text, input_ending=".smi",
+        value_column="score", unit="kcal/mol", direction="minimize", batch_size=1, parallel=worker_count(0),
+        timeout_s=TIMEOUT_S, retries=0, receptor=receptor,
+    )  # fmt: skip
+
+
+def _write(path: Path, items: Sequence[Chem.Mol], names: Sequence[str]) -> None:
+    files.write(path, items, names, {})
+
+
+def checked_target(target: str) -> tuple[Path, str]:
+    """Folder and name of a target of dockstring's, or of a user's `FOLDER/NAME`; an error if there is none."""
+    shipped = vina.targets_folder()
+    if shipped is None or find_spec("openbabel") is None:
+        raise ConfigError(
+            "Expected the packages dockstring and openbabel for docking. "
+            "Install them: pip install 'sciencegen[docking]'"
+        )
+    folder = Path(target).parent.resolve() if "/" in target else shipped
+    name, known = Path(target).name, vina.target_names(folder)
+    if name not in known:
+        raise ConfigError(_unknown(name, folder, known, is_shipped=folder == shipped))
+    return folder, name
+
+
+def _unknown(name: str, folder: Path, known: Sequence[str], *, is_shipped: bool) -> str:
+    near = nearest_names(name, known)
+    meant = f" Did you mean {' or '.join(near)}?" if near else f" There are: {', '.join(known) or 'none'}."
+    if is_shipped:
+        return (
+            f"Expected a receptor of dockstring, got '{name}'.{meant} Your own: dock:FOLDER/NAME with the files "
+            f"NAME{vina.RECEPTOR} and NAME{vina.BOX} in the folder."
+        )
+    return f"Expected the files {name}{vina.RECEPTOR} and {name}{vina.BOX} in {folder}.{meant}"

@@ -1,0 +1,103 @@
+"""Docking: the names of targets, real scores of small molecules, and what can't be docked."""
+
+import shutil
+
+import pytest
+
+from sciencegen import score
+from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.domains.molecules import DOMAIN, docking, vina
+from sciencegen.errors import ConfigError
+
+FOLDER = vina.targets_folder()
+needs_dockstring = pytest.mark.skipif(FOLDER is None, reason="pip install 'sciencegen[docking]'")
+
+
+def molecules(*smiles):
+    return [DOMAIN.items.parse(one) for one in smiles]
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A folder with a receptor of the user's: that of EGFR, with a box of 8 Å."""
+    shutil.copy(FOLDER / f"EGFR{vina.RECEPTOR}", tmp_path / f"mine{vina.RECEPTOR}")
+    box = (FOLDER / f"EGFR{vina.BOX}").read_text().replace("30.000", "8.000")
+    (tmp_path / f"mine{vina.BOX}").write_text(box)
+    return tmp_path
+
+
+@needs_dockstring
+def test_there_are_58_targets():
+    assert len(vina.target_names(FOLDER)) == 58
+
+
+@needs_dockstring
+def test_scores_are_those_of_vina_and_a_failure_has_its_reason(own):
+    good, bad = DOMAIN.oracles.find(f"quick-dock:{own}/mine").score(molecules("CCO", "[He]"))
+    assert good.value == vina.dock("CCO", own / "mine", 1).score
+    assert -5 < good.value < -1
+    assert bad.failed
+    assert "exit code" not in bad.failure
+    assert "no row" not in bad.failure
+
+
+@needs_dockstring
+def test_the_pose_of_a_shipped_receptor_is_the_molecule_within_the_box():
+    pose = vina.dock("CO", "EGFR", 1)
+    box = dict(line.split(" = ") for line in (FOLDER / "EGFR_conf.txt").read_text().splitlines() if line)
+    centre = [float(box[f"center_{axis}"]) for axis in "xyz"]
+    assert DOMAIN.items.text(pose.molecule) == "CO"
+    assert pose.molecule.GetNumConformers() == 1
+    assert abs(pose.molecule.GetConformer().GetPositions() - centre).max() < float(box["size_x"]) / 2
+
+
+@needs_dockstring
+def test_lower_scores_are_better_and_have_a_unit():
+    oracle = DOMAIN.oracles.find("dock:EGFR")
+    assert oracle.direction == "minimize"
+    assert oracle.unit == "kcal/mol"
+
+
+@needs_dockstring
+def test_a_table_is_docked_once(own, tmp_path, monkeypatch):
+    table, name, cache = tmp_path / "given.csv", f"quick-dock:{own}/mine", str(tmp_path / "scores.sqlite")
+    table.write_text("item,note\nCCO,first\n[He],second\n")
+    first = score("molecules", table, names=["qed", name], cache=cache).table
+    monkeypatch.setattr(docking.sys, "executable", "/bin/false")
+    again = score("molecules", ["CCO"], names=[name], cache=cache).table
+    assert first[name][0] == again[name][0] < 0
+
+
+@needs_dockstring
+def test_a_cached_score_belongs_to_the_receptors_content(own):
+    name = f"dock:{own}/mine"
+    before = docking.docking_oracle(name).identity
+    assert before == docking.docking_oracle(name).identity
+    (own / f"mine{vina.BOX}").write_text("center_x = 0.0\n")
+    assert docking.docking_oracle(name).identity != before
+
+
+@needs_dockstring
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("dock:EGRF", r"receptor of dockstring, got 'EGRF'\. Did you mean EGFR"),
+        ("dock:/nowhere/mine", r"files mine_target\.pdbqt and mine_conf\.txt in /nowhere"),
+        ("quick-dock:", "There are: ABL1"),
+    ],
+)
+def test_an_unknown_target_is_refused_in_words(name, said):
+    with pytest.raises(ConfigError, match=said):
+        OracleBook("molecules").check(name)
+
+
+def test_without_the_packages_the_error_says_how_to_install_them(monkeypatch):
+    monkeypatch.setattr(vina, "targets_folder", lambda: None)
+    with pytest.raises(ConfigError, match=r"pip install 'sciencegen\[docking\]'"):
+        DOMAIN.oracles.find("dock:EGFR")
+
+
+@pytest.mark.parametrize("text", ["$(touch x)", 'C"; touch x; "', "`touch x`", "C C"])
+def test_no_text_reaches_a_shell_unless_it_is_a_smiles(text):
+    with pytest.raises(ValueError, match="expected a SMILES"):
+        vina.dock(text, "EGFR")
