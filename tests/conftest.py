@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import sys
@@ -47,11 +48,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
 
-    def rank(item: pytest.Item) -> int:
-        matching = (number for number, name in enumerate(LONGEST_FIRST) if item.path.is_relative_to(here / name))
+    @functools.cache
+    def rank(path: Path) -> int:
+        matching = (number for number, name in enumerate(LONGEST_FIRST) if path.is_relative_to(here / name))
         return next(matching, len(LONGEST_FIRST))
 
-    items.sort(key=rank)
+    items.sort(key=lambda item: rank(item.path))
 
 
 @pytest.fixture(scope="session")
