@@ -51,12 +51,20 @@ def describe(value: Any) -> Hashable:
     """What annotations see of a value: its type, of arrays also shape and numbers, of collections all that is in them;
     of numbers no more than the type, of texts, which may be literals, all."""
     kind = type(value)
-    if isinstance(value, torch.Tensor | np.ndarray):
-        return kind, value.shape, value.dtype
-    if kind is str:
-        return value
-    if isinstance(value, tuple | list | set | frozenset):
-        return kind, *map(describe, value)
-    if isinstance(value, Mapping):
-        return kind, *((name, describe(one)) for name, one in value.items())
+    match sort_of(kind):
+        case "array":
+            return kind, value.shape, value.dtype
+        case "text":
+            return value
+        case "many":
+            return kind, *map(describe, value)
+        case "mapping":
+            return kind, *((name, describe(one)) for name, one in value.items())
     return kind
+
+
+@cache
+def sort_of(kind: type) -> str:
+    """How values of a type are described; kept, since the question takes longer than most answers."""
+    sorts = {"array": (torch.Tensor, np.ndarray), "many": (tuple, list, set, frozenset), "mapping": (Mapping,)}
+    return "text" if kind is str else next((name for name, kinds in sorts.items() if issubclass(kind, kinds)), "other")
