@@ -33,7 +33,9 @@ def jaxtyped_once(function: Any = None, *, typechecker: Any) -> Any:
         returned = passed.get(given)
         result = (function if returned else strict())(*arguments, **named)
         seen = describe(result)
-        if returned and seen not in returned:
+        if returned and seen in returned:
+            return result
+        if returned:
             jaxtyped(giving(function, result), typechecker=typechecker)(*arguments, **named)
         passed.setdefault(given, set()).add(seen)
         return result
