@@ -18,6 +18,9 @@ FRESH = set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT INT TERM; $(
 CASES ?= 1000
 SEED ?= 0
 
+# A process that may not keep bytecode compiles the package anew, and the tests start hundreds.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: design test fuzz kills lint types cpu constraints constrained oldest licences artefacts clean
 
 design: $(INSTALLED)

@@ -19,6 +19,9 @@ from sciencegen.yaml_text import parse_yaml
 COMPUTE_CHUNK = 512
 """Items in one matrix product. It is fixed, because products of other sizes round differently."""
 
+CPU_CHUNK = 128
+"""Rows of one call on a CPU: small enough that a search round of a few hundred rows uses several threads."""
+
 ITEM_TIMEOUT_S = 30.0
 """Seconds that scoring one item may take."""
 

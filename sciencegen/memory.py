@@ -6,8 +6,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import torch
-
 from sciencegen.errors import ConfigError
 
 Result = TypeVar("Result")
@@ -27,6 +25,8 @@ def halved_to_fit(compute: Callable[[slice], Result], count: int, join: Callable
 
 
 def _halved(compute: Callable[[slice], Result], rows: slice, join: Callable[[Sequence[Result]], Result]) -> Result:
+    import torch
+
     try:
         return compute(rows)
     except torch.cuda.OutOfMemoryError as error:

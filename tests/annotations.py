@@ -33,7 +33,9 @@ def jaxtyped_once(function: Any = None, *, typechecker: Any) -> Any:
         returned = passed.get(given)
         result = (function if returned else strict())(*arguments, **named)
         seen = describe(result)
-        if returned and seen not in returned:
+        if returned and seen in returned:
+            return result
+        if returned:
             jaxtyped(giving(function, result), typechecker=typechecker)(*arguments, **named)
         passed.setdefault(given, set()).add(seen)
         return result
@@ -51,12 +53,20 @@ def describe(value: Any) -> Hashable:
     """What annotations see of a value: its type, of arrays also shape and numbers, of collections all that is in them;
     of numbers no more than the type, of texts, which may be literals, all."""
     kind = type(value)
-    if isinstance(value, torch.Tensor | np.ndarray):
-        return kind, value.shape, value.dtype
-    if kind is str:
-        return value
-    if isinstance(value, tuple | list | set | frozenset):
-        return kind, *map(describe, value)
-    if isinstance(value, Mapping):
-        return kind, *((name, describe(one)) for name, one in value.items())
+    match sort_of(kind):
+        case "array":
+            return kind, value.shape, value.dtype
+        case "text":
+            return value
+        case "many":
+            return kind, *map(describe, value)
+        case "mapping":
+            return kind, *((name, describe(one)) for name, one in value.items())
     return kind
+
+
+@cache
+def sort_of(kind: type) -> str:
+    """How values of a type are described; kept, since the question takes longer than most answers."""
+    sorts = {"array": (torch.Tensor, np.ndarray), "many": (tuple, list, set, frozenset), "mapping": (Mapping,)}
+    return "text" if kind is str else next((name for name, kinds in sorts.items() if issubclass(kind, kinds)), "other")

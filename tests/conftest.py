@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import sys
@@ -21,10 +22,11 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT")
 limit holds where a command asks torch for every core."""
 
 LONGEST_FIRST = (
-    "workflows", "test_fourth_domain.py", "test_documentation.py", "test_readme.py", "cli", "vae", "domains",
-    "optimization",
+    "workflows", "test_fourth_domain.py", "test_documentation.py", "test_readme.py", "prediction/test_points.py", "cli",
+    "vae", "domains", "optimization",
 )  # fmt: skip
-"""Files come one by one to the workers, and the last one should be short."""
+"""Files come one by one to the workers, and the last one should be short. Two that share a trained predictor should not
+come together: one worker would wait while the other trains it."""
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="sciencegen-toy-")
 
@@ -47,11 +49,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
 
-    def rank(item: pytest.Item) -> int:
-        matching = (number for number, name in enumerate(LONGEST_FIRST) if item.path.is_relative_to(here / name))
+    @functools.cache
+    def rank(path: Path) -> int:
+        matching = (number for number, name in enumerate(LONGEST_FIRST) if path.is_relative_to(here / name))
         return next(matching, len(LONGEST_FIRST))
 
-    items.sort(key=rank)
+    items.sort(key=lambda item: rank(item.path))
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.cli.conftest import run
 from tests.toy import command, write_clouds
 
 CONFIG = {
@@ -64,24 +65,24 @@ RICH = ("posterior=iaf", "bound=importance_weighted", "samples=4", "semi_supervi
 LEARNING = ("--training", "steps=300", "--training", "learning_rate=0.01", "--training", "batch_size=64")
 
 
-def test_items_that_are_arrays_need_one_line_for_a_model(tmp_path: Path, toy_folder: Path):
+def test_items_that_are_arrays_need_one_line_for_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A recipe of `domains.arrays`: its settings are flags; two rows of three lack the number that conditions draws."""
-    write_clouds(tmp_path / "clouds.csv", 600, extra=True)
-    table = pd.read_csv(tmp_path / "clouds.csv")
+    monkeypatch.chdir(tmp_path)
+    table = pd.read_csv(write_clouds(Path("clouds.csv"), 600, extra=True))
     table.loc[table.index % 3 > 0, "measured"] = float("nan")
-    table.to_csv(tmp_path / "clouds.csv", index=False)
+    table.to_csv("clouds.csv", index=False)
     chosen = [word for setting in RICH for word in ("--set", setting)]
     train = ("train", "pointclouds", "--recipe", "array-vae", "--data", "clouds.csv", "--threads", 1)
     train += ("--settings", "{finish: {steps: 500}}")
     chosen += ["--condition", "measured", "-o", "model", *LEARNING]
-    done = command(toy_folder, *train, *chosen, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr.decode()
-    assert {"label", "bound"} <= set(pd.read_csv(tmp_path / "model/log.csv").columns)
+    done = run(*train, *chosen)
+    assert done.code == 0, done.err
+    assert {"label", "bound"} <= set(pd.read_csv("model/log.csv").columns)
     draws = []
     for asked in (1.5, 3.0):
         where = ("--where", f"measured={asked}", "-n", 100, "--include", "radius", "-o", f"{asked}.csv")
-        done = command(toy_folder, "generate", "pointclouds", "--model", "model", *where, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr.decode()
-        draws.append(pd.read_csv(tmp_path / f"{asked}.csv")["radius"].median())
+        done = run("generate", "pointclouds", "--model", "model", *where)
+        assert done.code == 0, done.err
+        draws.append(pd.read_csv(f"{asked}.csv")["radius"].median())
     assert draws[0] == pytest.approx(0.75, abs=0.25)  # what is measured is twice the radius
     assert draws[1] == pytest.approx(1.5, abs=0.25)

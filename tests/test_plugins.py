@@ -27,8 +27,9 @@ from sciencegen.optimization.search import load_method, search
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 from sciencegen.scoring.oracles import FunctionOracle
 from sciencegen.scoring.plugins import load_plugged
+from tests.cli.conftest import run
 from tests.diffusion.known_data import VECTOR, GaussianData
-from tests.toy import command, write_broken_package, write_clouds
+from tests.toy import write_broken_package, write_clouds
 
 DATA = GaussianData(torch.tensor([0.5, -1.0], dtype=torch.float64), 0.6)
 
@@ -123,15 +124,16 @@ def test_a_verb_of_a_domain_that_cannot_be_imported_is_refused():
         sg.score("brokendom", ["1"], ["a"])
 
 
-def test_an_installed_recipe_is_trained_and_drawn_from_by_name(tmp_path, toy_folder):
+def test_an_installed_recipe_is_trained_and_drawn_from_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     write_clouds(tmp_path / "clouds.csv", 80)
     training = ("--training", "steps=4", "--training", "warmup_steps=1")
     settings = (*training, "--settings", "{finish: {steps: 4}}", "--threads", "1")
     data = ("--data", "clouds.csv", "--recipe", "wide", "-o", "runs/wide")
-    done = command(toy_folder, "train", "pointclouds", *data, *settings, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr.decode()
-    drawn = command(toy_folder, "generate", "pointclouds", "--model", "runs/wide", "-n", "3", "--raw", cwd=tmp_path)
-    assert (drawn.returncode, len(drawn.stdout.splitlines())) == (0, 4), drawn.stderr.decode()
+    done = run("train", "pointclouds", *data, *settings)
+    assert done.code == 0, done.err
+    drawn = run("generate", "pointclouds", "--model", "runs/wide", "-n", "3", "--raw", "--threads", 1)
+    assert (drawn.code, len(drawn.out.splitlines())) == (0, 4), drawn.err
 
 
 REFUSED = "plugins are refused"
@@ -158,6 +160,8 @@ def test_plugins_can_be_refused(monkeypatch):
         ("--settings", "{goals: minimize x, oracles: {x: {command: 'cp {input} {output}'}}}"),
     ],
 )
-def test_the_command_refuses_code_in_goals_and_settings(goal, tmp_path, toy_folder):
-    done = command(toy_folder, "--no-plugins", "optimize", "molecules", *goal, "--budget", "3", cwd=tmp_path)
-    assert (done.returncode, REFUSED in done.stderr.decode()) == (2, True), done.stderr.decode()
+def test_the_command_refuses_code_in_goals_and_settings(goal, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(plugins.NO_PLUGINS, "0")  # the flag sets it, for the steps of a workflow too
+    done = run("--no-plugins", "optimize", "molecules", *goal, "--budget", "3")
+    assert (done.code, REFUSED in done.err) == (2, True), done.err

@@ -19,10 +19,10 @@ from sciencegen.api.writing.provenance import Criteria, origin_of, plain_path
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import OutputOptions, open_output, write_latents, write_lines, write_rejected
 from sciencegen.config import DecodeSettings, EncodeSettings, InterpolateSettings, build_settings
+from sciencegen.data.workers import is_refusal
 from sciencegen.data.writers import Refused
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Cell, Item, Origin, Refusal, Row
-from sciencegen.latent.explorer import is_refusal
 from sciencegen.options import DecodeOptions, EncodeOptions, InterpolateOptions, takes
 
 TRIED = 100

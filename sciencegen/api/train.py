@@ -28,6 +28,7 @@ from sciencegen.api.models.plan import Plan, check_taken, drawing_as, make_plan
 from sciencegen.api.science.forms import domain_of
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings, build_settings
 from sciencegen.data.threads import use_threads
+from sciencegen.data.workers import is_refusal
 from sciencegen.domains.base import Domain
 from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError, SciencegenError
@@ -325,7 +326,7 @@ def reconstruction(
     model: LatentModel, held: TrainingData, science: Domain, arrays: Sequence[Any], texts: Sequence[str]
 ) -> dict[str, float]:
     """Shares of items whose latents decode to the same item (`reconstruction`), and to any item (`decodable`)."""
-    from sciencegen.latent.explorer import LatentSpace, is_refusal
+    from sciencegen.latent.explorer import LatentSpace
 
     space = LatentSpace(model, held.representation, science.items.parse, science.items.text)
     decoded = space.decode_items(space.encode_arrays(arrays))

@@ -21,6 +21,7 @@ from typing import Any
 
 from sciencegen.data.forkserver import AVAILABLE, forkserver
 from sciencegen.errors import ConfigError, SciencegenError
+from sciencegen.items import Item, Refusal
 
 START_TIMEOUT_S = 300.0
 """Longest time for the imports of a worker."""
@@ -33,6 +34,11 @@ class Failure:
     """The result of an item that failed, with the reason."""
 
     reason: str
+
+
+def is_refusal(value: Item | Refusal | Failure) -> bool:
+    """Whether a result is a reason instead of an item."""
+    return value is None or isinstance(value, Refusal | Failure)
 
 
 @dataclass(frozen=True)

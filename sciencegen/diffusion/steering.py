@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.process import Denoiser, ancestral_step, levels, predict
-from sciencegen.diffusion.samplers import Noise, Path, check_path, start_keys
+from sciencegen.diffusion.samplers import Noise, Path, check_path, start_keys, streams
 from sciencegen.diffusion.state import State, with_fields
 from sciencegen.errors import ConfigError, ShapeError
 
@@ -104,8 +103,7 @@ def uniform_of(generator: Generator) -> Uniform:
 def uniform_of_start(state: State, start: Batch, count: int) -> Uniform:
     """Numbers determined by the start of each item's first particle and the step. Philox, as in `noise_of_start`."""
     keys = start_keys(state, start)[::count]
-    draw = lambda key, step: np.random.Generator(np.random.Philox(key=[key, RESAMPLING + step])).random()  # noqa: E731
-    return lambda step, items: torch.tensor([draw(key, step) for key in keys])
+    return lambda step, items: torch.tensor([generator.random() for generator in streams(keys, RESAMPLING + step)])
 
 
 RESAMPLING = 1 << 32

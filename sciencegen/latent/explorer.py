@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Float
 
 from sciencegen.batch import Batch, concatenate
-from sciencegen.config import COMPUTE_CHUNK, as_texts
+from sciencegen.config import COMPUTE_CHUNK, CPU_CHUNK, as_texts
 from sciencegen.data.threads import map_threaded
-from sciencegen.data.workers import Failure
+from sciencegen.data.workers import is_refusal
 from sciencegen.errors import DataError, ShapeError, unknown_name
 from sciencegen.items import Item, Refusal
 from sciencegen.latent.geometry import arc, principal_axes
@@ -23,9 +23,6 @@ from sciencegen.latent.space import Accept, DecodesAccepted, Drafts, ItemCodec, 
 from sciencegen.memory import halved_to_fit
 
 Latents = Float[np.ndarray, "item latent"]
-
-CPU_CHUNK = 128
-"""Rows of one call on a CPU: small enough that a search round of a few hundred rows uses several threads."""
 
 
 @dataclass(frozen=True)
@@ -245,11 +242,6 @@ class LatentSpace:
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(np.asarray(values, np.float32)).to(self.device)
-
-
-def is_refusal(value: Item | Refusal) -> bool:
-    """Whether a result is a reason instead of an item."""
-    return value is None or isinstance(value, Refusal | Failure)
 
 
 def _raise_refused(items: Sequence[str], results: Sequence[Any]) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Real
-from scipy.stats import rankdata
 
 from sciencegen.errors import DataError
 
@@ -25,6 +24,8 @@ def copying_scores(
     generated: Real[np.ndarray, " item"], held_out: Real[np.ndarray, " other"], quantile: float = 0.01
 ) -> CopyingScores:
     """From distances to the nearest training item (`nearest`), of generated items and of held-out ones."""
+    from scipy.stats import rankdata  # half a second to import
+
     if not len(generated) or not len(held_out):
         raise DataError(f"Expected distances of both kinds, got {len(generated)} and {len(held_out)}.")
     ranks = rankdata(np.concatenate([generated, held_out]))[: len(generated)]

@@ -8,7 +8,6 @@ from hashlib import blake2b
 
 import numpy as np
 from jaxtyping import Bool, Float, Real
-from scipy.spatial import cKDTree
 
 
 def novel_fraction(keys: Iterable[Hashable], known: Container[Hashable]) -> float:
@@ -91,10 +90,14 @@ def manifold_scores(
 
 
 def _radii(points: np.ndarray, neighbours: int) -> Float[np.ndarray, " point"]:
+    from scipy.spatial import cKDTree
+
     return cKDTree(points).query(points, k=neighbours + 1)[0][:, -1]
 
 
 def _inside(points: np.ndarray, centres: np.ndarray, radii: np.ndarray) -> Bool[np.ndarray, "point centre"]:
+    from scipy.spatial import cKDTree
+
     inside = np.zeros((len(points), len(centres)), bool)
     tree = cKDTree(points)
     for column, found in enumerate(tree.query_ball_point(centres, radii)):

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Real
-from scipy.special import rel_entr
-from scipy.stats import wasserstein_distance
 
 from sciencegen.errors import DataError, ShapeError
 
@@ -69,6 +67,8 @@ def _symmetric_root(matrix: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"
 
 def wasserstein_1d(first: Real[np.ndarray, " item"], second: Real[np.ndarray, " other"]) -> float:
     """Earth mover's distance between two samples of one number: ∫ |F₁(x) − F₂(x)| dx, in the number's unit."""
+    from scipy.stats import wasserstein_distance  # half a second to import
+
     return float(wasserstein_distance(first, second))
 
 
@@ -86,6 +86,8 @@ def quantile_means(values: Real[np.ndarray, " item"], bins: int) -> Float[np.nda
 
 def jensen_shannon_distance(first: Real[np.ndarray, " kind"], second: Real[np.ndarray, " kind"]) -> float:
     """√(½ KL(p‖m) + ½ KL(q‖m)), m = ½ (p + q), in base 2, of counts or shares; 0 to 1 (Endres & Schindelin 2003)."""
+    from scipy.special import rel_entr
+
     p, q = (np.asarray(counts, np.float64) / np.sum(counts, dtype=np.float64) for counts in (first, second))
     middle = (p + q) / 2
     divergence = (rel_entr(p, middle).sum() + rel_entr(q, middle).sum()) / (2 * np.log(2))

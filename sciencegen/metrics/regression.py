@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Real
-from scipy.stats import rankdata
 
 
 def mean_absolute_error(measured: Real[np.ndarray, " item"], predicted: Real[np.ndarray, " item"]) -> float:
@@ -27,6 +26,8 @@ def r2(measured: Real[np.ndarray, " item"], predicted: Real[np.ndarray, " item"]
 
 def spearman(measured: Real[np.ndarray, " item"], predicted: Real[np.ndarray, " item"]) -> float:
     """Pearson correlation of the ranks (ties have their mean rank); NaN if either is constant."""
+    from scipy.stats import rankdata  # half a second to import
+
     first, second = (rankdata(column) - (len(column) + 1) / 2 for column in (measured, predicted))
     scale = float(np.sqrt((first @ first) * (second @ second)))
     return float(first @ second) / scale if scale > 0 else float("nan")

@@ -90,6 +90,15 @@ def test_the_command_line_has_no_heavy_import():
     assert done.stderr == ""
 
 
+def test_verbs_and_domains_import_torch_on_use():
+    verbs = "evaluate", "generate", "optimize", "predict", "prepare", "properties", "report", "score", "train"
+    parts = ", ".join(f"sciencegen.api.{verb}" for verb in verbs)
+    code = f"import sys, sciencegen.domains, {parts}; sciencegen.domains.load_domain('proteins')"
+    code += "; print([m for m in ('torch', 'lightning', 'pandas', 'sklearn', 'scipy.stats') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_unknown_names_are_2(cli):
     assert "pointclouds" in cli("score", "pointcloud", "-").err
     assert cli("score", "pointcloud", "-").code == 2

@@ -12,7 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from pointclouds import DOMAIN, Settings
+from pointclouds import DOMAIN
+from pointclouds.models import Settings
 
 from sciencegen.api.models import folder as models
 from sciencegen.api.models.data import condition_names, fit_representation, read_training_data

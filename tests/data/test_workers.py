@@ -3,9 +3,10 @@ from itertools import count, islice
 
 import pytest
 
-from sciencegen.data.workers import Failure, map_chunks_killable, map_killable
+from sciencegen.data.workers import Failure, is_refusal, map_chunks_killable, map_killable
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import process_is_alive
+from sciencegen.items import Refusal
 from tests.data import words
 
 
@@ -19,6 +20,12 @@ def test_only_the_guilty_item_fails_and_order_is_kept(processes):
         13: "ValueError: thirteen",
     }
     assert all(result == 2 * index for index, result in found if not isinstance(result, Failure))
+
+
+@pytest.mark.parametrize("value", [None, Refusal("odd"), Failure("killed")])
+def test_a_reason_is_no_item(value):
+    assert is_refusal(value)
+    assert not is_refusal("an item")
 
 
 def test_a_time_out_may_be_longer_than_the_system_waits():

@@ -1,6 +1,7 @@
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import Generator
@@ -16,6 +17,7 @@ from sciencegen.diffusion.samplers import (
     sample,
     sample_churn,
     sampler,
+    streams,
 )
 from sciencegen.diffusion.schedules import Linear, log_snr_grid
 from sciencegen.diffusion.spaces import Categorical, Euclidean, ZeroCentre
@@ -176,6 +178,18 @@ def test_only_samplers_that_are_random_compute_keys_and_once(name, generator, mo
     monkeypatch.setattr(samplers, "start_keys", lambda *given: asked.append(given) or keys(*given))
     assert torch.equal(sample(name, DATA.denoise, VECTOR, start, grid(5))["x"], expected["x"])
     assert len(asked) == (name not in DETERMINISTIC)
+
+
+@pytest.mark.parametrize("number", [0, 7, 2**32 + 1])
+def test_a_stream_is_of_its_key_and_number_whatever_was_drawn_before(number):
+    keys = [0, 5, 2**63 - 1, 2**63 + 12345, 2**64 - 5000, 5]
+    draws = lambda one: [  # noqa: E731
+        one.random(dtype=np.float32),
+        *one.standard_normal((3, 2)).flat,
+        one.integers(9, dtype=np.uint32),
+    ]
+    alone = [draws(np.random.Generator(np.random.Philox(key=[key, number]))) for key in keys]
+    assert [draws(one) for one in streams(keys, number)] == alone
 
 
 def test_wrong_paths_and_names_are_refused(name):

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from sciencegen.config import COMPUTE_CHUNK
-from sciencegen.data.workers import Failure
 from sciencegen.errors import ConfigError, DataError, ShapeError
-from sciencegen.items import Refusal
-from sciencegen.latent.explorer import LatentSpace, is_refusal
+from sciencegen.latent.explorer import LatentSpace
 from tests.toy.models import latent_space, untrained
 
 
@@ -65,9 +63,3 @@ def test_drafts_are_the_fast_decoding_of_models_that_have_one(space, monkeypatch
 def test_one_item_may_stand_without_a_list(space):
     (item,) = space.decode(space.sample(1))
     assert (space.encode(item) == space.encode([item])).all()
-
-
-@pytest.mark.parametrize("value", [None, Refusal("odd"), Failure("killed")])
-def test_a_reason_is_no_item(value):
-    assert is_refusal(value)
-    assert not is_refusal("an item")

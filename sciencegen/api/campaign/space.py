@@ -15,12 +15,12 @@ from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.predictors.inputs import latents_of
 from sciencegen.api.science.naming import constraint_of, reference_of
 from sciencegen.api.sources.datasets import reference_of_card
+from sciencegen.data.workers import is_refusal
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import DesignSpace, Reference
 from sciencegen.domains.capabilities.moves import Crossover
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 from sciencegen.items import Item, Refusal
-from sciencegen.latent.explorer import is_refusal
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.moves import crank_nicolson_step
 from sciencegen.optimization.objective import resolve_oracles

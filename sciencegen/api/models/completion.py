@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 
 from sciencegen.api.models.folder import LoadedModel, find_model, load_model
-from sciencegen.batch import Batch, concatenate
 from sciencegen.config import Resources
 from sciencegen.data.threads import inference_threads, map_threaded
 from sciencegen.domains.capabilities import Scaffold
@@ -21,9 +20,9 @@ from sciencegen.domains.recipes import Completing, Encoded, Recipe
 from sciencegen.errors import ConfigError
 from sciencegen.items import Item, Refusal
 from sciencegen.latent.space import LatentModel
-from sciencegen.memory import halved_to_fit
 
 if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't need it
+    from sciencegen.batch import Batch
     from sciencegen.diffusion.model import Bend
     from sciencegen.diffusion.state import Fields, State
 
@@ -153,6 +152,9 @@ def _draw(
     model: LoadedModel, given: Sequence[Encoded], rows: Sequence[int], key: tuple[int, int], places: Sequence[Placement]
 ) -> tuple[Sequence[int], list[Item | Refusal]]:
     import torch
+
+    from sciencegen.batch import concatenate
+    from sciencegen.memory import halved_to_fit
 
     representation, network = completing_parts(model)
     batch = representation.batch(given)

@@ -12,11 +12,10 @@ from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.science.workers import Encode
 from sciencegen.config import Resources
 from sciencegen.data.threads import worker_count
-from sciencegen.data.workers import map_killable
+from sciencegen.data.workers import is_refusal, map_killable
 from sciencegen.data.writers import Refused
 from sciencegen.domains import recipes
 from sciencegen.items import Refusal, Row
-from sciencegen.latent.explorer import is_refusal
 
 
 @dataclass(frozen=True)

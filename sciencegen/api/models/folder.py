@@ -24,15 +24,16 @@ from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError, IncompatibleError, converted, unknown_name
 from sciencegen.files import atomic_write, sha256_of
 from sciencegen.items import Item, Json, Reference
-from sciencegen.latent.explorer import LatentSpace
 from sciencegen.latent.space import LatentModel
 from sciencegen.records import to_plain, to_record
 from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format
 from sciencegen.scoring.oracles import Oracle
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't need it
     from _typeshed import DataclassInstance
     from torch import Tensor
+
+    from sciencegen.latent.explorer import LatentSpace
 
 CONFIG, REPRESENTATION, WEIGHTS, METRICS, CARD = (
     "config.yaml", "representation.json", "weights.safetensors", "metrics.json", "card.md",
@@ -92,6 +93,8 @@ class LoadedModel:
                 f"Expected a model that makes new items, {self.folder} only completes given ones. "
                 "Name it with `complete`, beside a `model` that makes them."
             )
+        from sciencegen.latent.explorer import LatentSpace
+
         return LatentSpace(
             self.model, self.representation, self.domain.items.parse, self.domain.items.text, self.device, self.threads
         )

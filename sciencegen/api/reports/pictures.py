@@ -11,10 +11,10 @@ import numpy as np
 from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.science.letters import HEIGHT, WIDTH, picture
 from sciencegen.data.spacing import evenly_spaced
+from sciencegen.data.workers import is_refusal
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Compared
 from sciencegen.items import Item, Refusal
-from sciencegen.latent.explorer import is_refusal
 from sciencegen.latent.geometry import principal_axes
 from sciencegen.latent.noise import latent_noise
 from sciencegen.report.chart_content import Chart

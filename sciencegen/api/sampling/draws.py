@@ -14,12 +14,11 @@ from sciencegen.api.criteria.conditions import Condition
 from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.sampling.drawing import no_diffusion
 from sciencegen.api.sampling.judge import split_rows
-from sciencegen.config import COMPUTE_CHUNK, GenerateSettings
+from sciencegen.config import COMPUTE_CHUNK, CPU_CHUNK, GenerateSettings
 from sciencegen.data.threads import map_threaded
 from sciencegen.domains.capabilities import DrawTask
 from sciencegen.errors import ConfigError
 from sciencegen.items import Item, Refusal
-from sciencegen.latent.explorer import CPU_CHUNK
 from sciencegen.latent.noise import latent_noise, uniform_targets
 
 if TYPE_CHECKING:  # torch takes seconds to import

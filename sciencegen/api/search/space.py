@@ -10,11 +10,11 @@ from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.predictors.inputs import latents_of
 from sciencegen.api.science.forms import plain_name
 from sciencegen.api.science.naming import constraint_of, parse_texts, variants_of
+from sciencegen.data.workers import is_refusal
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import ConfigError
 from sciencegen.items import Item, Refusal
-from sciencegen.latent.explorer import is_refusal
 from sciencegen.latent.space import Drafts
 from sciencegen.optimization.spaces import SearchSpace
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
-from sciencegen.domains.arrays import ArrayCodec, array_items, array_recipe, rounded
+from sciencegen.domains.arrays import ArrayCodec, array_items, rounded
 from sciencegen.domains.base import Domain, Regression, Similarity
 from sciencegen.domains.capabilities import Moves
+from sciencegen.domains.lazy import LazyTable
 from sciencegen.domains.oracles import property_oracles
 from sciencegen.domains.properties import measure_each, property_metrics
 from sciencegen.errors import unknown_name
 from sciencegen.items import Property, Refusal
 from sciencegen.scoring.oracles import FunctionOracle
-from sciencegen.vae.arrays.array_vae import ArrayVAESettings
-from sciencegen.vae.warmup import Warmup
 
 SHAPE, DECIMALS = (5, 2), 2
 NUMBERS = array_items(SHAPE, DECIMALS, columns=("item", "cloud"))
@@ -70,17 +69,6 @@ def array(cloud: np.ndarray) -> np.ndarray | Refusal:
     return Refusal("a coordinate beyond 50") if np.abs(cloud).max() > 50 else cloud
 
 
-@dataclass(frozen=True)
-class Settings(ArrayVAESettings):
-    """Small and quick: nothing is fitted after training."""
-
-    latent: int = 4
-    width: int = 64
-    beta: Warmup = field(default_factory=Warmup)
-    flow_layers: int = 0
-    decoder_noise: bool = False
-
-
 ITEMS = replace(NUMBERS, parse=parse)
 PROPERTIES = {
     "radius": Property("radius", "m", 0.0, 3.0, None, 0.1, "mean distance to the centre"),
@@ -96,10 +84,7 @@ DOMAIN = Domain(
     items=ITEMS,
     properties=PROPERTIES,
     measure=MEASURE,
-    recipes={
-        "autoencoder": array_recipe(CODEC, "autoencoder", conditions=("radius",), settings=Settings),
-        "array-vae": array_recipe(CODEC, conditions=("radius",)),
-    },
+    recipes=LazyTable("pointclouds.models:RECIPES"),
     similarity=SIMILARITY,
     oracles=property_oracles(ITEMS, PROPERTIES, MEASURE, SIMILARITY, {FAR.name: FAR}),
     regression=Regression(features=features, groups=lambda clouds: [str(round(radius(cloud), 1)) for cloud in clouds]),
