@@ -245,10 +245,14 @@ COMPLETE = "dataset.json"
 """Written last into a folder, so that a folder without it is incomplete."""
 
 
+LOCK_ENDING = ".output.lock"
+"""Of the locks beside outputs."""
+
+
 def sha256_of(path: str | Path) -> str:
-    """The hexadecimal SHA-256 of a file; of a folder, that of the names and checksums of its files."""
+    """The hexadecimal SHA-256 of a file; of a folder, that of the names and checksums of its files without locks."""
     if Path(path).is_dir():
-        files = sorted(one for one in Path(path).rglob("*") if one.is_file())
+        files = sorted(one for one in Path(path).rglob("*") if one.is_file() and not one.name.endswith(LOCK_ENDING))
         listing = "".join(f"{sha256_of(one)}  {one.relative_to(path).as_posix()}\n" for one in files)
         return hashlib.sha256(listing.encode()).hexdigest()
     with open(path, "rb") as handle:
