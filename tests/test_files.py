@@ -24,6 +24,7 @@ from sciencegen.files import (
     check_rejects,
     check_writable,
     claim_output,
+    files_below,
     sha256_of,
     temporary_sibling,
     turn_at,
@@ -250,3 +251,38 @@ def test_only_tables_of_refused_rows_are_removed(tmp_path):
     source.write_text("line,item,reason\n2,C(,not valid\n")
     claim_output(output, False)
     assert not source.exists()
+
+
+def nested(folder, levels):
+    """Folders in folders with a file, made step by step: the path may be longer than the system takes."""
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir("d", dir_fd=here)
+        here, above = os.open("d", os.O_RDONLY, dir_fd=here), here
+        os.close(above)
+    with open(os.open("x", os.O_WRONLY | os.O_CREAT, dir_fd=here), "w") as file:
+        file.write("deep")
+    os.close(here)
+
+
+@pytest.mark.parametrize("levels", [300, 1500, 5000])
+def test_an_output_in_too_many_folders_is_refused(tmp_path, levels):
+    path = tmp_path / "d/" / "d/".join([""] * levels) / "x.csv"
+    for use in (lambda: claim_output(str(path), False), lambda: check_writable(path, "`journal`"), lambda: write(path)):
+        with pytest.raises(ConfigError, match=r"at most 200 folders, got .*/\.\.\./"):
+            use()
+    assert not list(tmp_path.iterdir())
+
+
+def write(path):
+    with atomic_write(path):
+        pass
+
+
+def test_files_in_deep_folders_are_found_and_links_are_not_followed(tmp_path):
+    nested(tmp_path, 1100)
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "y").touch()
+    assert {one.name for one in files_below(tmp_path)} == {"x", "y"}
+    assert len(sha256_of(tmp_path)) == 64
+    subprocess.run(["rm", "-r", str(tmp_path / "d")], check=True)  # pytest's own removal is recursive
