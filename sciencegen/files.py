@@ -148,7 +148,9 @@ def found_at(path: str | Path) -> str:
     """What is at a place where a file to read was expected, for an error."""
     if os.path.isdir(path):
         return "a folder"
-    return "a device or a pipe, whose content must be saved in a file first" if os.path.exists(path) else "nothing"
+    if not os.path.exists(path):
+        return "nothing"
+    return "a file" if os.path.isfile(path) else "a device or a pipe, whose content must be saved in a file first"
 
 
 def _keep_permissions(handle: IO[Any], path: Path) -> None:

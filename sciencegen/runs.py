@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import DataError, IncompatibleError
-from sciencegen.files import atomic_write, drop_empty, make_folder, sha256_of
+from sciencegen.files import atomic_write, drop_empty, found_at, make_folder, sha256_of
 from sciencegen.locks import exclusive
 
 __all__ = [
@@ -108,7 +108,9 @@ class RunFolder:
         self.path = Path(path)
         self._made = make_folder(self.path) if create else []
         if not create and not self.path.is_dir():
-            raise DataError(f"Expected a run folder at {self.path}, found nothing. Train one with `sciencegen train`.")
+            raise DataError(
+                f"Expected a run folder at {self.path}, found {found_at(self.path)}. Train one with `sciencegen train`."
+            )
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from sciencegen.errors import DataError, converted
+from sciencegen.files import found_at
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
@@ -45,7 +46,9 @@ def reason_of(error: BaseException) -> str:
 def open_binary(path: Path) -> io.BufferedReader:
     """Open a file of text, unzipped if its first two bytes are those of gzip. Damage is a DataError. Lines that end in
     a carriage return, as those of old Macs, end in a line feed here."""
-    handle: io.BufferedReader = io.BufferedReader(io.FileIO(path), BLOCK)
+    if Path(path).exists() and not Path(path).is_file():
+        raise DataError(f"Expected a file at {path}, found {found_at(path)}.")
+    handle: io.BufferedReader = io.BufferedReader(_File(path), BLOCK)
     try:
         is_gzip = handle.read(2) == GZIP_START
         handle.seek(0)
@@ -53,6 +56,20 @@ def open_binary(path: Path) -> io.BufferedReader:
     except BaseException:
         handle.close()
         raise
+
+
+class _File(io.FileIO):
+    """A file whose errors name it: of a disk, or of a file of the system that can't be read, such as /proc/self/mem."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._path = path
+
+    def readinto(self, buffer: Buffer) -> int | None:
+        try:
+            return super().readinto(buffer)
+        except OSError as error:
+            raise DataError(f"Expected a file that can be read at {self._path}, found: {error.strerror}.") from error
 
 
 def with_line_feeds(stream: io.BufferedReader) -> io.BufferedReader:

@@ -147,7 +147,7 @@ def _is_parquet(path: Path) -> bool:
     """Whether a table is Parquet, by its first bytes; an error if it is missing or empty."""
     if not path.is_file():
         raise DataError(f"Expected a table at {path}, found {found_at(path)}.")
-    with open(path, "rb") as handle:
+    with open_binary(path) as handle:
         start = handle.read(4)
     if not start:
         raise DataError(f"Expected a table in {path}, found an empty file.")

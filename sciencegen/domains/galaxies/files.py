@@ -19,6 +19,7 @@ from sciencegen.data.tables import read_table
 from sciencegen.domains.galaxies import cubes, fits_files, fits_writing, zarr_stores
 from sciencegen.domains.galaxies.items import PREFIX, Stamp, parse_text, standardize
 from sciencegen.errors import ConfigError, DataError, SciencegenError
+from sciencegen.files import found_at
 from sciencegen.items import Cell, Origin, Refusal, Row
 
 ITEM_COLUMNS = ("item", "stamp", "image", "file", "path")
@@ -52,7 +53,7 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
     if kind in TABLES:
         return (replace(row, text=_found(row.text, path)) for row in read_table(path, ITEM_COLUMNS, column))
     if not _is_there(path):
-        raise DataError(f"Expected a file of galaxies at {path}, found nothing.")
+        raise DataError(f"Expected a file of galaxies at {path}, found {found_at(path)}.")
     if path.stat().st_size == 0:
         raise DataError(f"Expected galaxies in {path}, found an empty file.")
     return _expanded(_lines(path), path) if kind in LISTS else _stamps_in(path)
