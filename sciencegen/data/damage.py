@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import sys
 import zlib
 from contextlib import AbstractContextManager
@@ -46,7 +47,7 @@ def reason_of(error: BaseException) -> str:
 def open_binary(path: Path) -> io.BufferedReader:
     """Open a file of text, unzipped if its first two bytes are those of gzip. Damage is a DataError. Lines that end in
     a carriage return, as those of old Macs, end in a line feed here."""
-    if Path(path).exists() and not Path(path).is_file():
+    if os.path.exists(path) and not os.path.isfile(path):  # a link to itself doesn't exist here
         raise DataError(f"Expected a file at {path}, found {found_at(path)}.")
     handle: io.BufferedReader = io.BufferedReader(_File(path), BLOCK)
     try:

@@ -117,7 +117,9 @@ def parse(text: str) -> Stamp | Refusal:
     text = text.strip()
     if text.startswith(PREFIX):
         return parse_text(text)
-    match = _REFERENCE.fullmatch(text) if len(text) < 4096 and "\n" not in text else None
+    if "\n" in text:
+        return Refusal("a text of several lines, or a file's name with a line break: rename it")
+    match = _REFERENCE.fullmatch(text) if len(text) < 4096 else None
     if match is None or ending(match["path"]) not in STACKS:
         return Refusal("neither a stamp's text nor a reference such as stamps.fits[3]")
     path = Path(match["path"])
