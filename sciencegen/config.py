@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from sciencegen.errors import ConfigError
+from sciencegen.files import found_at
 from sciencegen.yaml_text import parse_yaml
 
 COMPUTE_CHUNK = 512
@@ -532,6 +533,9 @@ LARGEST_CONFIG = 1 << 24
 
 
 def _content(place: str) -> str:
+    given_open = place.startswith(("/dev/stdin", "/dev/fd/", "/proc/self/fd/"))  # as `<(command)` in a shell
+    if Path(place).exists() and not Path(place).is_file() and not given_open:
+        raise ConfigError(f"Expected a config file at {place}, found {found_at(place)}.")
     with open(place, "rb") as file:
         content = file.read(LARGEST_CONFIG + 1)
     if len(content) > LARGEST_CONFIG:

@@ -47,9 +47,36 @@ def make_folder(folder: Path) -> list[Path]:
     """Make a folder and its parents; returns those that didn't exist before, deepest first. A link to a folder that
     doesn't exist yet is followed."""
     folder = Path(os.path.realpath(folder))
+    check_depth(folder)
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     return made
+
+
+MOST_FOLDERS = 200
+"""Of an output: Python removes folders by a function that calls itself."""
+
+
+def check_depth(path: str | Path) -> None:
+    """Raise an error for an output in too many folders."""
+    parts = Path(path).parts
+    if len(parts) > MOST_FOLDERS:
+        raise ConfigError(
+            f"Expected an output in at most {MOST_FOLDERS} folders, got {len(parts):,}: "
+            f"{'/'.join(parts[:3]).replace('//', '/')}/.../{parts[-1]}. Name a shorter path."
+        )
+
+
+def files_below(folder: str | Path) -> Iterator[Path]:
+    """The files in a folder and in those below it, however many levels there are. Links to folders aren't followed."""
+    left = [os.fspath(folder)]
+    while left:
+        with suppress(PermissionError), os.scandir(left.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    left.append(entry.path)
+                elif entry.is_file():
+                    yield Path(entry.path)
 
 
 def drop_empty(folders: Iterable[Path]) -> None:
@@ -121,7 +148,9 @@ def found_at(path: str | Path) -> str:
     """What is at a place where a file to read was expected, for an error."""
     if os.path.isdir(path):
         return "a folder"
-    return "a device or a pipe, whose content must be saved in a file first" if os.path.exists(path) else "nothing"
+    if not os.path.exists(path):
+        return "nothing"
+    return "a file" if os.path.isfile(path) else "a device or a pipe, whose content must be saved in a file first"
 
 
 def _keep_permissions(handle: IO[Any], path: Path) -> None:
@@ -245,10 +274,14 @@ COMPLETE = "dataset.json"
 """Written last into a folder, so that a folder without it is incomplete."""
 
 
+LOCK_ENDING = ".output.lock"
+"""Of the locks beside outputs."""
+
+
 def sha256_of(path: str | Path) -> str:
-    """The hexadecimal SHA-256 of a file; of a folder, that of the names and checksums of its files."""
+    """The hexadecimal SHA-256 of a file; of a folder, that of the names and checksums of its files without locks."""
     if Path(path).is_dir():
-        files = sorted(one for one in Path(path).rglob("*") if one.is_file())
+        files = sorted(one for one in files_below(path) if not one.name.endswith(LOCK_ENDING))
         listing = "".join(f"{sha256_of(one)}  {one.relative_to(path).as_posix()}\n" for one in files)
         return hashlib.sha256(listing.encode()).hexdigest()
     with open(path, "rb") as handle:
@@ -268,6 +301,7 @@ def check_writable(path: str | Path, setting: str) -> None:
     """
     check_regular(path, setting)
     place = Path(os.path.realpath(path))
+    check_depth(place)
     if not place.name:
         raise ConfigError(f"Expected a name for {setting}, got {path}.")
     try:

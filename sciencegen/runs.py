@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import platform
-import socket
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from sciencegen.errors import ConfigError, DataError, IncompatibleError
-from sciencegen.files import atomic_write, drop_empty, make_folder, sha256_of
+from sciencegen.errors import DataError, IncompatibleError
+from sciencegen.files import atomic_write, drop_empty, found_at, make_folder, sha256_of
+from sciencegen.locks import exclusive
 
 __all__ = [
     "FORMAT_VERSION",
@@ -110,7 +108,9 @@ class RunFolder:
         self.path = Path(path)
         self._made = make_folder(self.path) if create else []
         if not create and not self.path.is_dir():
-            raise DataError(f"Expected a run folder at {self.path}, found nothing. Train one with `sciencegen train`.")
+            raise DataError(
+                f"Expected a run folder at {self.path}, found {found_at(self.path)}. Train one with `sciencegen train`."
+            )
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
@@ -170,52 +170,10 @@ class RunFolder:
     def lock(self) -> Iterator[None]:
         """Lock the folder while the block runs; an error if a running process has locked it already.
 
-        The operating system releases the lock of any process that ends, so a killed run never blocks the next one. The
-        file's text is used only in the error message.
+        A killed run never blocks the next one.
         """
-        path = self.path / LOCK
-        handle = _acquire(path)
         try:
-            handle.truncate(0)
-            handle.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "command": sys.argv[:3]}))
-            handle.flush()
-            yield
+            with exclusive(self.path / LOCK, self.path, "choose another output folder"):
+                yield
         finally:
-            path.unlink(missing_ok=True)
-            handle.close()
-            _HELD.discard(str(path.absolute()))
             drop_empty(self._made)  # a call that fails leaves nothing
-
-
-_HELD: set[str] = set()
-"""Locks of this process, since the operating system's lock doesn't stop a process from locking twice."""
-
-
-def _acquire(path: Path) -> TextIO:
-    """An open, locked file at `path`."""
-    import fcntl
-
-    while True:
-        if str(path.absolute()) in _HELD:
-            raise _locked(path)
-        handle = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - it is open as long as the lock is held
-        try:
-            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            handle.close()
-            raise _locked(path) from None
-        # The last owner may have removed the file between our open and our lock: then the locked file has no name.
-        if path.exists() and os.fstat(handle.fileno()).st_ino == path.stat().st_ino:
-            _HELD.add(str(path.absolute()))
-            return handle
-        handle.close()
-
-
-def _locked(path: Path) -> ConfigError:
-    # Closing any handle of a file releases this process's own lock on it (POSIX), so don't read it if it is ours.
-    ours = str(path.absolute()) in _HELD
-    owner = "(this very process)" if ours else path.read_text(errors="replace") if path.exists() else ""
-    return ConfigError(
-        f"Expected {path.parent} to be free, but another process works in it {owner}. "
-        "Wait for it, stop it, or choose another output folder."
-    )

@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 from sciencegen.config import (
+    LARGEST_CONFIG,
     GenerateSettings,
     PrepareSettings,
     RunSettings,
@@ -69,8 +70,11 @@ def test_a_key_that_stands_twice_is_refused():
         read_settings("{limit: 1, limit: 2}")
 
 
-def test_a_config_without_an_end_is_refused():
+def test_a_config_without_an_end_is_refused(tmp_path):
+    (tmp_path / "large.yaml").write_bytes(b"#" * (LARGEST_CONFIG + 1))
     with pytest.raises(ConfigError, match="at most 16 MiB"):
+        read_settings(f"@{tmp_path}/large.yaml")
+    with pytest.raises(ConfigError, match="found a device or a pipe"):
         read_settings("@/dev/zero")
 
 

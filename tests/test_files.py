@@ -11,12 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from sciencegen.api.campaign.contents import CampaignReportSettings, read_campaign
 from sciencegen.api.campaign.measurements import read_measured
 from sciencegen.api.campaign.request import MeasurementReading
 from sciencegen.api.models.latent_files import read_latents
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.sources.datasets import find_card
-from sciencegen.config import RecordSettings
+from sciencegen.config import RecordSettings, read_settings
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import (
     atomic_folder,
@@ -24,10 +25,12 @@ from sciencegen.files import (
     check_rejects,
     check_writable,
     claim_output,
+    files_below,
     sha256_of,
     temporary_sibling,
     turn_at,
 )
+from sciencegen.runs import RunFolder
 
 
 def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path):
@@ -250,3 +253,87 @@ def test_only_tables_of_refused_rows_are_removed(tmp_path):
     source.write_text("line,item,reason\n2,C(,not valid\n")
     claim_output(output, False)
     assert not source.exists()
+
+
+@pytest.fixture(params=["pipe", "/dev/zero", "/proc/self/mem"])
+def endless(request, tmp_path):
+    """A function that makes a path with a name, at which reading never ends or fails."""
+
+    def make(name):
+        path = tmp_path / name
+        os.mkfifo(path) if request.param == "pipe" else path.symlink_to(request.param)
+        return path
+
+    return make
+
+
+def read_rows(domain, path):
+    return list(domain_of(domain).items.read(path, None))
+
+
+READERS = {
+    "a.smi": lambda path: read_rows("molecules", path),
+    "a.csv": lambda path: read_rows("molecules", path),
+    "a.parquet": lambda path: read_rows("proteins", path),
+    "a.sdf": lambda path: read_rows("molecules/structures", path),
+    "a.fasta": lambda path: read_rows("proteins", path),
+    "a.pdb": lambda path: read_rows("proteins/structures", path),
+    "a.a2m": lambda path: read_rows("proteins/aligned", path),
+    "a.fits": lambda path: read_rows("galaxies", path),
+    "b.csv": lambda path: read_campaign(path, CampaignReportSettings("molecules", "value")),
+    "a.yaml": lambda path: read_settings(f"@{path}"),
+    "start.smi": lambda path: domain_of("molecules").items.texts_in(str(path)),
+    "folder": lambda path: RunFolder(path, create=False),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_what_is_no_regular_file_is_refused_and_named(name, endless):
+    path = endless(name)
+    with pytest.raises(SciencegenError, match=name) as refused:
+        READERS[name](path)
+    assert "found nothing" not in str(refused.value)
+
+
+def test_settings_are_read_from_a_pipe_that_a_shell_opened():
+    words = "import sys; from sciencegen.config import read_settings; print(read_settings('@' + sys.argv[1]))"
+    for command in ('echo "a: 1" | "$0" -c "$1" /dev/stdin', '"$0" -c "$1" <(echo "a: 1")'):
+        done = subprocess.run(
+            ["bash", "-c", command, sys.executable, words], capture_output=True, text=True, check=True
+        )
+        assert done.stdout == "{'a': 1}\n"
+
+
+def nested(folder, levels):
+    """Folders in folders with a file, made step by step: the path may be longer than the system takes."""
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir("d", dir_fd=here)
+        here, above = os.open("d", os.O_RDONLY, dir_fd=here), here
+        os.close(above)
+    with open(os.open("x", os.O_WRONLY | os.O_CREAT, dir_fd=here), "w") as file:
+        file.write("deep")
+    os.close(here)
+
+
+@pytest.mark.parametrize("levels", [300, 1500, 5000])
+def test_an_output_in_too_many_folders_is_refused(tmp_path, levels):
+    path = tmp_path / "d/" / "d/".join([""] * levels) / "x.csv"
+    for use in (lambda: claim_output(str(path), False), lambda: check_writable(path, "`journal`"), lambda: write(path)):
+        with pytest.raises(ConfigError, match=r"at most 200 folders, got .*/\.\.\./"):
+            use()
+    assert not list(tmp_path.iterdir())
+
+
+def write(path):
+    with atomic_write(path):
+        pass
+
+
+def test_files_in_deep_folders_are_found_and_links_are_not_followed(tmp_path):
+    nested(tmp_path, 1100)
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "y").touch()
+    assert {one.name for one in files_below(tmp_path)} == {"x", "y"}
+    assert len(sha256_of(tmp_path)) == 64
+    subprocess.run(["rm", "-r", str(tmp_path / "d")], check=True)  # pytest's own removal is recursive

@@ -13,7 +13,20 @@ from sciencegen.domains import DOMAINS
 
 PACKAGE = Path(__file__).parents[1] / "sciencegen"
 
-FLOOR = {"batch", "config", "errors", "files", "items", "memory", "notes", "options", "plugins", "records", "yaml_text"}
+FLOOR = {
+    "batch",
+    "config",
+    "errors",
+    "files",
+    "items",
+    "locks",
+    "memory",
+    "notes",
+    "options",
+    "plugins",
+    "records",
+    "yaml_text",
+}
 PROTOCOLS = {"sciencegen.scoring.oracles", "sciencegen.latent.space"}
 MATHEMATICS = {"vae", "diffusion", "networks", "metrics"}
 JOINERS = {"report", "training", "prediction", "latent", "optimization", "scoring"}
@@ -26,7 +39,7 @@ ALLOWED = {
     **{name: FLOOR | DATA | MATHEMATICS for name in JOINERS},
     "domains": FLOOR | DATA | MATHEMATICS | JOINERS,
     "api": FLOOR | DATA | MATHEMATICS | JOINERS | {"domains", "__init__"},
-    "cli": {"api", "config", "errors", "files", "notes", "plugins", "yaml_text", "__init__"},
+    "cli": {"api", "config", "errors", "files", "locks", "notes", "plugins", "yaml_text", "__init__"},
 }
 """Room -> the rooms that it may import beside itself."""
 

@@ -147,5 +147,5 @@ def test_a_process_cannot_lock_twice(tmp_path):
             lock(tmp_path)
         code = "import sys; from sciencegen.runs import RunFolder; RunFolder(sys.argv[1]).lock().__enter__()"
         other = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
-        assert "another process works in it" in other.stderr  # the refusal above didn't drop the lock
+        assert "another process writes there" in other.stderr  # the refusal above didn't drop the lock
     assert lock(tmp_path)

@@ -34,6 +34,7 @@ from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.search_files import SearchFiles, SearchRecord
 from sciencegen.config import OptimizeSettings, as_texts, build_settings
 from sciencegen.items import Item, Origin
+from sciencegen.locks import reserved
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, ScoringOptions, resolve_oracles
 from sciencegen.optimization.pareto import are_optimal
@@ -120,8 +121,9 @@ class Optimized(Result):
             The file of the candidates.
         """
         files = SearchFiles(str(path), *(None if one is None else str(one) for one in (structures, details)))
-        files.claim(self.record.domain, overwrite)
-        self.record.write(files, overwrite)
+        with reserved(*files.paths):
+            files.claim(self.record.domain, overwrite)
+            self.record.write(files, overwrite)
         return Path(path)
 
 

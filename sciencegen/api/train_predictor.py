@@ -16,6 +16,7 @@ from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import reference_of
 from sciencegen.api.sources.tables import read_rows
 from sciencegen.config import PredictorSettings, build_settings
+from sciencegen.locks import reserved
 from sciencegen.options import PredictorOptions, takes
 from sciencegen.records import to_record
 from sciencegen.runs import RunFolder
@@ -101,14 +102,21 @@ def fit_predictor(
     log: Callable[[str], None] = lambda text: None,
 ) -> TrainedPredictor:  # fmt: skip
     """`train_predictor` with a settings record."""
-    from sciencegen import prediction
-
     check_predictor(domain, chosen)
     if chosen.form:
         from sciencegen.api.predictors.points import train_point_predictor
 
         return train_point_predictor(domain, str(table), chosen, folder, force, log)
-    rows, files = read_rows(domain, str(table), chosen)
+    with reserved(folder):
+        return _fit_tabular(domain, str(table), chosen, folder, log)
+
+
+def _fit_tabular(
+    domain: str, table: str, chosen: PredictorSettings, folder: str | Path, log: Callable[[str], None]
+) -> TrainedPredictor:
+    from sciencegen import prediction
+
+    rows, files = read_rows(domain, table, chosen)
     model = ModelInputs(domain, chosen.model, chosen.threads, chosen.device)
     inputs = chosen.settings.get("inputs", "scored" if chosen.model and _informs(model) else "features")
     usable = usable_rows(domain, rows, chosen)
@@ -127,7 +135,7 @@ def fit_predictor(
     run, observing = RunFolder(folder), observing_of(domain, usable.texts)
     write_observing(run, observing)
     made = FittedPredictor(fitted, metrics, data.refused, files)
-    written = write_predictor(domain, str(table), chosen, run, made)
+    written = write_predictor(domain, table, chosen, run, made)
     return replace(written, observing=observing)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
-from sciencegen.files import claim_output
+from sciencegen.cli.output import claim_output
 
 
 def benchmark(

@@ -11,8 +11,8 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, summarize
-from sciencegen.cli.output import input_path
-from sciencegen.files import check_writable, claim_output
+from sciencegen.cli.output import claim_output, input_path
+from sciencegen.files import check_writable
 
 app = typer.Typer(no_args_is_help=True, help="List, download and prepare datasets.")
 

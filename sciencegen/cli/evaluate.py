@@ -9,9 +9,8 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import show, summarize
-from sciencegen.cli.output import input_path
+from sciencegen.cli.output import claim_output, input_path
 from sciencegen.errors import ConfigError
-from sciencegen.files import claim_output
 
 
 def evaluate(

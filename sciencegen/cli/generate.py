@@ -9,8 +9,7 @@ import typer
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.families import of_family
-from sciencegen.cli.output import FewerResults, reasons
-from sciencegen.files import claim_output
+from sciencegen.cli.output import FewerResults, claim_output, reasons
 
 Where = Annotated[
     list[str] | None,

@@ -9,9 +9,8 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import say, summarize
-from sciencegen.cli.output import input_path, reasons
+from sciencegen.cli.output import claim_output, input_path, reasons
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.files import claim_output
 
 Input = Annotated[
     str, typer.Argument(help="The file of items, or a folder of structure files; - is stdin.", show_default=False)

@@ -36,6 +36,7 @@ from sciencegen.cli import (
     train,
 )
 from sciencegen.cli.console import say
+from sciencegen.cli.output import released_outputs
 from sciencegen.cli.signals import stops_raise
 from sciencegen.cli.streams import (
     READER_GONE,
@@ -146,7 +147,7 @@ def _exit_code() -> int:
     """Run the command, write what is left on stdout, and return the exit code."""
     try:
         try:
-            with stops_raise(), warnings.catch_warnings():
+            with stops_raise(), released_outputs(), warnings.catch_warnings():
                 warnings.showwarning = _show_warning
                 app()
             code = 0

@@ -9,7 +9,7 @@ import typer
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.families import of_family
-from sciencegen.cli.output import FewerResults
+from sciencegen.cli.output import FewerResults, reserve
 
 METHODS = ("evolution", "latent_evolution", "bayes", "cma", "ascent", "hill_climb", "prior")
 """The names in `optimization.search`, repeated here because importing it takes seconds."""
@@ -91,6 +91,7 @@ def optimize(
     from sciencegen.api.writing.search_files import SearchFiles, write_failures
 
     files, written = SearchFiles(output, structures, details), results_of_model(domain, record.model)
+    reserve(*files.paths)
     files.claim(written, force, complete_by)
 
     from sciencegen.api.optimize import AllFailed, check_search, resolve_optimize, search

@@ -1,21 +1,46 @@
-"""Input from a file or stdin, the error for fewer results, and the phrase that names the file of rejects."""
+"""Input from a file or stdin, outputs kept for one command, the error for fewer results, and the phrase that names the
+file of rejects."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from sciencegen import files
 from sciencegen.errors import DataError, SciencegenError
+from sciencegen.locks import reserved
 
 
 class FewerResults(SciencegenError):
     """Fewer results than requested; those that were found have been written."""
 
     exit_code = 5
+
+
+_RESERVED = ExitStack()
+"""The outputs of the command that runs."""
+
+
+def reserve(*outputs: str) -> None:
+    """Keep outputs for this command until it ends, or raise an error if another process writes one of them."""
+    _RESERVED.enter_context(reserved(*outputs))
+
+
+@contextmanager
+def released_outputs() -> Iterator[None]:
+    """Release outputs that a command has reserved when the block ends."""
+    with _RESERVED:
+        yield
+
+
+def claim_output(output: str, force: bool, *, folder: bool = False, inputs: Iterable[str | None] = ()) -> None:
+    """`files.claim_output` of an output that is reserved until the command ends."""
+    reserve(output)
+    files.claim_output(output, force, folder=folder, inputs=inputs)
 
 
 def reasons(output: str, first: tuple[int, str, str] | None = None) -> str:

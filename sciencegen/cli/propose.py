@@ -10,9 +10,9 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import say, summarize
-from sciencegen.cli.output import FewerResults
+from sciencegen.cli.output import FewerResults, claim_output
 from sciencegen.errors import ConfigError
-from sciencegen.files import check_rejects, check_writable, claim_output
+from sciencegen.files import check_rejects, check_writable
 
 Journal = Annotated[str | None, typer.Option(help="The campaign's table of all proposals and measurements (CSV).")]
 Target = Annotated[str | None, typer.Option(help="The column of measured values. [default: value]")]

@@ -9,8 +9,8 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import summarize
+from sciencegen.cli.output import claim_output
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.files import claim_output
 
 
 def report(

@@ -12,9 +12,8 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
-from sciencegen.cli.output import input_path, reasons
+from sciencegen.cli.output import claim_output, input_path, reasons
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.files import claim_output
 
 
 def score(

@@ -10,10 +10,9 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
-from sciencegen.cli.output import input_path, reasons
+from sciencegen.cli.output import claim_output, input_path, reasons
 from sciencegen.cli.score import Destination
 from sciencegen.errors import DataError
-from sciencegen.files import claim_output
 
 if TYPE_CHECKING:
     from sciencegen.config import SequencesSettings

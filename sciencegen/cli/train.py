@@ -12,8 +12,8 @@ from typer.core import TyperGroup
 
 from sciencegen.cli import options
 from sciencegen.cli.console import say, summarize
-from sciencegen.cli.output import input_path
-from sciencegen.files import check_writable, claim_output
+from sciencegen.cli.output import claim_output, input_path
+from sciencegen.files import check_writable
 
 MODEL_COMMAND = "DOMAIN"
 

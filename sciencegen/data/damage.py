@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
+import sys
 import zlib
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sciencegen.errors import DataError, converted
+from sciencegen.files import found_at
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
@@ -42,11 +45,68 @@ def reason_of(error: BaseException) -> str:
 
 
 def open_binary(path: Path) -> io.BufferedReader:
-    """Open a file, unzipped if its first two bytes are those of gzip. Damage is a DataError."""
-    handle = open(path, "rb")  # noqa: SIM115 - the caller closes it
-    is_gzip = handle.read(2) == GZIP_START
-    handle.seek(0)
-    return io.BufferedReader(_Unzipped(handle, path), BLOCK) if is_gzip else handle
+    """Open a file of text, unzipped if its first two bytes are those of gzip. Damage is a DataError. Lines that end in
+    a carriage return, as those of old Macs, end in a line feed here."""
+    if os.path.exists(path) and not os.path.isfile(path):  # a link to itself doesn't exist here
+        raise DataError(f"Expected a file at {path}, found {found_at(path)}.")
+    handle: io.BufferedReader = io.BufferedReader(_File(path), BLOCK)
+    try:
+        is_gzip = handle.read(2) == GZIP_START
+        handle.seek(0)
+        return with_line_feeds(io.BufferedReader(_Unzipped(handle, path), BLOCK) if is_gzip else handle)
+    except BaseException:
+        handle.close()
+        raise
+
+
+class _File(io.FileIO):
+    """A file whose errors name it: of a disk, or of a file of the system that can't be read, such as /proc/self/mem."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._path = path
+
+    def readinto(self, buffer: Buffer) -> int | None:
+        try:
+            return super().readinto(buffer)
+        except OSError as error:
+            raise DataError(f"Expected a file that can be read at {self._path}, found: {error.strerror}.") from error
+
+
+def with_line_feeds(stream: io.BufferedReader) -> io.BufferedReader:
+    """The same stream, or one with line feeds, if its beginning has carriage returns as its only line ends."""
+    head = stream.peek(BLOCK)
+    return io.BufferedReader(_LineFeeds(stream), BLOCK) if b"\r" in head[:-1] and b"\n" not in head else stream
+
+
+def standard_input() -> io.BufferedReader:
+    """Standard input, as `open_binary` opens a file."""
+    return with_line_feeds(cast(io.BufferedReader, sys.stdin.buffer))
+
+
+class _LineFeeds(io.RawIOBase):
+    """Content in which each line end is a line feed."""
+
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._stream, self._returned = stream, False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer).cast("B")
+        while block := self._stream.read1(len(view)):
+            found = block.removeprefix(b"\n") if self._returned else block
+            self._returned = block.endswith(b"\r")
+            if found:
+                found = found.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+                view[: len(found)] = found
+                return len(found)
+        return 0
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
 
 
 class _Unzipped(io.RawIOBase):

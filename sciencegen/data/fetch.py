@@ -14,7 +14,7 @@ from sciencegen.data.cards import ArchiveSource, Card, FilesSource, ListedSource
 from sciencegen.data.downloads import NETWORK_ERRORS, download, find_distribution, without_credentials
 from sciencegen.data.listed_files import fetch_listed
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.files import atomic_folder, atomic_write, sha256_of, turn_at
+from sciencegen.files import atomic_folder, atomic_write, make_folder, sha256_of, turn_at
 
 MANIFEST = "fetched.json"
 LARGEST_ARCHIVE = 1 << 32
@@ -73,7 +73,7 @@ def fetch(
     folder = cached_folder(card, cache_dir)
     if is_fetched(card, cache_dir):
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     with turn_at(folder):  # several processes may need the same set at once
         return folder if is_fetched(card, cache_dir) else _fetched(card, folder, cache_dir, offline, progress, make)
 

@@ -12,7 +12,7 @@ from sciencegen.data.damage import open_binary
 from sciencegen.data.downloads import Progress, download, without_credentials
 from sciencegen.data.records import csv_records
 from sciencegen.errors import DataError
-from sciencegen.files import sha256_of
+from sciencegen.files import make_folder, sha256_of
 
 LARGEST = 1 << 28
 """Bytes of one file."""
@@ -35,7 +35,7 @@ def fetch_listed(
             raise DataError(f"Expected sha256 {table.sha256} of {path}, found {found}. Reinstall sciencegen.")
         shutil.copyfile(path, work / card.files[split].name)
         names |= dict.fromkeys(file_names(path))
-    downloads.mkdir(parents=True, exist_ok=True)
+    make_folder(downloads)
     lost = _download_all(source.url, list(names), downloads, offline, progress)
     if len(lost) > MOST_LOST * len(names):
         raise DataError(f"{len(lost)} of {len(names)} files are missing, the first: {lost[0]}")

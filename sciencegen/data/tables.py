@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import math
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from sciencegen.data.damage import open_binary, reading
+from sciencegen.data.damage import open_binary, reading, standard_input
 from sciencegen.data.records import csv_records
 from sciencegen.data.rows import Columns, NoItemColumn, TableReading, find_column
 from sciencegen.data.writers import WRITTEN_TABLES, RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
@@ -87,8 +86,7 @@ def read_table(
     ('CCO', {'activity': 1.5}, {'activity': 'low'})
     """
     if str(path) == "-":
-        stream = cast(io.BufferedReader, sys.stdin.buffer)
-        return _read_csv(stream, TableReading(item_columns, column, "standard input", with_cells))
+        return _read_csv(standard_input(), TableReading(item_columns, column, "standard input", with_cells))
     path = Path(path)
     reading = TableReading(item_columns, column, str(path), with_cells)
     return _read_parquet(path, reading) if _is_parquet(path) else _read_csv(open_binary(path), reading)
@@ -149,7 +147,7 @@ def _is_parquet(path: Path) -> bool:
     """Whether a table is Parquet, by its first bytes; an error if it is missing or empty."""
     if not path.is_file():
         raise DataError(f"Expected a table at {path}, found {found_at(path)}.")
-    with open(path, "rb") as handle:
+    with open_binary(path) as handle:
         start = handle.read(4)
     if not start:
         raise DataError(f"Expected a table in {path}, found an empty file.")

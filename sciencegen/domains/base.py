@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from sciencegen.data.tables import READ_TABLES, read_lines, read_table, write_table
+from sciencegen.data.writers import write_text
 from sciencegen.domains.capabilities import (
     Design,
     Form,
@@ -31,6 +32,7 @@ from sciencegen.domains.capabilities import (
 )
 from sciencegen.domains.recipes import Recipe
 from sciencegen.domains.regression import Regression
+from sciencegen.files import check_regular
 from sciencegen.items import Cell, Item, Origin, Property, Refusal, Row
 from sciencegen.scoring.oracles import Oracle
 
@@ -86,7 +88,7 @@ class ItemIO:
         Stream the rows of a user's file; `Row.values` holds the numeric columns of tables. Default: reads tables, and
         .txt files with one item per line.
     write : (path, items, names, values, origin) -> None, optional
-        Default: writes tables.
+        Default: writes tables, and lines of items (.txt).
     reads_folders : bool
         Whether `read` accepts a folder of files.
     left_out : (text) -> str
@@ -119,8 +121,9 @@ class ItemIO:
 
     def texts_in(self, source: str) -> list[str]:
         """The items in the file with this name, as texts; otherwise the text itself."""
-        if not source.lower().endswith(self.formats) or not os.path.isfile(source):  # False for a name that is too long
+        if not source.lower().endswith(self.formats) or not os.path.exists(source):  # False for a name that is too long
             return [source]
+        check_regular(source, "items")
         return [row.text for row in self.read(Path(source), None)]
 
     def _text_as_key(self, item: Item) -> str:
@@ -132,6 +135,9 @@ class ItemIO:
     def _write_table(
         self, path: Path, items: Sequence[Item], names: Sequence[str], values: ItemTable, origin: Origin | None = None
     ) -> None:
+        if path.suffix == LINES:
+            write_text(path, (f"{self.text(item)}\n" for item in items))
+            return
         write_table(path, {"item": [self.text(item) for item in items], "id": list(names), **values})
 
 

@@ -135,6 +135,9 @@ def read_journal(path: str | Path) -> Journal:
         raise DataError(
             f"Expected a journal in UTF-8 at {path}, got other bytes ({error}). Save it as UTF-8."
         ) from None
+    except OSError as error:
+        raise DataError(f"Expected a journal that can be read at {path}, found: {error.strerror}.") from error
+    text = text if "\n" in text else text.replace("\r", "\n")  # an editor with the line ends of old Macs
     complete, _, last = text.rpartition("\n")
     lines = complete.split("\n") if complete else []
     if last and lines and len(_cells(last)) == len(_cells(lines[0])):  # an editor that drops the last line feed

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import DataError
+from sciencegen.files import make_folder
 from sciencegen.scoring.oracles import Oracle, OracleAround, ProgramOracle, Score
 
 _TABLE = """CREATE TABLE IF NOT EXISTS scores
@@ -44,7 +45,7 @@ class CachedOracle(OracleAround):
         self.path = None if path is None else Path(path)
         self._scores: dict[str, Score] = {}
         if self.path is not None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             with self._database() as database:
                 database.execute(_TABLE)
 

@@ -60,15 +60,15 @@ class Programs:
     def wait(self, words: Sequence[str], log: Path, timeout_s: float, environment: Mapping[str, str]) -> int:
         """Run a program with a log in its folder, and return its exit code.
 
-        Its process group is killed at the end; after a time-out, all its descendants are.
+        All its descendants are killed at the end, on Linux daemons too; elsewhere only its process group.
         """
         name = str(log.parent)
         with open(log, "wb") as file, self._lock:
             if self.stopped:
                 return 130
             process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env={**environment, MARK: name},
-                start_new_session=True,
+                guard.launching(words), stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
+                env={**environment, MARK: name},
             )  # fmt: skip
             self._running[name] = process
         try:

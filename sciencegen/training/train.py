@@ -13,6 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from sciencegen.batch import Batch
+from sciencegen.files import make_folder
 from sciencegen.training.callbacks import Averaging, Checkpoints, Log, Progress
 from sciencegen.training.module import StepBatches, TrainedModule
 from sciencegen.training.processes import in_processes
@@ -36,7 +37,7 @@ def train(
     Raises Stopped after the step in which a signal was received, once that step is saved.
     """
     checkpoint = Path(folder) / CHECKPOINT
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    make_folder(Path(folder))
     start, average, optimizer, logged = 0, None, None, None
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)

@@ -24,7 +24,7 @@ def test_ctrl_c_keeps_what_is_finished(workspace, toy_folder, tmp_path):
     )  # fmt: skip
     try:
         deadline = time.monotonic() + 120
-        while not any(path.stat().st_size for path in tmp_path.glob(".big.csv.*")) and time.monotonic() < deadline:
+        while not any(path.stat().st_size for path in tmp_path.glob(".big.csv.*.tmp")) and time.monotonic() < deadline:
             time.sleep(0.2)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130

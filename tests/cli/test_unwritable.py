@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.test_locks import held_elsewhere
+
 VERBS = {
     "generate": ("pointclouds", "--model", "nonesuch"),
     "encode": ("pointclouds", "none.csv"),
@@ -36,6 +38,28 @@ def test_an_output_that_cannot_be_written_is_told_first(cli, verb, place, tmp_pa
     assert result.err.startswith("error: Expected a place for -o that can be written to, got ")
     assert result.err.rstrip().endswith("Pass another -o.")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A folder with outputs that another process writes."""
+    folder = tmp_path_factory.mktemp("kept")
+    with held_elsewhere(*(folder / name for name in ("x.csv", "x.npz", "z/trace.csv"))):
+        yield folder
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_output_that_another_process_writes_is_told_first(cli, verb, kept):
+    output = kept / ("x.npz" if verb == "encode" else "x.csv")
+    result = cli(*verb.split(), *VERBS[verb], "--force", "-o", output)
+    assert result.code == 2
+    assert f"error: Expected {output} to be free, but another process writes there" in result.err
+
+
+@pytest.mark.parametrize("files", [("-o", "x.parquet"), ("--structures", "x.csv"), ("--details", "z")])
+def test_all_files_of_a_search_are_kept(cli, kept, files):
+    result = cli("optimize", *VERBS["optimize"], files[0], kept / files[1])
+    assert f"error: Expected {kept / ('z/trace.csv' if files[1] == 'z' else 'x.csv')} to be free" in result.err
 
 
 @pytest.mark.parametrize("place", [NOWHERE, LONG])

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -28,6 +30,12 @@ import os, sys
 from sciencegen.scoring.programs import Programs
 with Programs() as programs, programs.folder() as folder:
     programs.wait([sys.executable, "-c", sys.argv[1], sys.argv[2]], folder / "log.txt", 120, os.environ)
+"""
+CALLER_OF = """
+import os, sys
+from sciencegen.scoring.programs import Programs
+with Programs() as programs, programs.folder() as folder:
+    programs.wait([*sys.argv[1:]], folder / "log.txt", 120, os.environ)
 """
 on_linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds other sessions by /proc")
 
@@ -50,6 +58,57 @@ def has_ended(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except OSError:
         return True
+
+
+DAEMON = """
+import os, pathlib, signal, sys, time
+ways, note, then = sys.argv[1].split(), pathlib.Path(sys.argv[2]), sys.argv[3]
+pids = []
+for _ in range(2):
+    read, write = os.pipe()
+    if not os.fork():
+        if "session" in ways:
+            os.setsid()
+        if "deaf" in ways:
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
+        if "twice" in ways and os.fork():
+            os._exit(0)
+        os.write(write, str(os.getpid()).encode())
+        os.execve("/bin/sleep", ["sleep", "120"], {} if "cleared" in ways else dict(os.environ))
+    pids.append(os.read(read, 10).decode())
+note.write_text(" ".join(pids) + " done")
+time.sleep(120 if then == "wait" else 0)
+sys.exit(3 if then == "fail" else 0)
+"""
+
+
+@on_linux
+@pytest.mark.parametrize("then", ["end", "fail", "wait", "killed"])
+@pytest.mark.parametrize("seed", range(4))
+def test_no_daemon_outlives_the_call(tmp_path, seed, then):
+    chooser, note = Random(f"{seed} {then}"), tmp_path / "note"
+    ways = " ".join(way for way in ("session", "twice", "cleared", "deaf") if seed == 0 or chooser.random() < 0.6)
+    words = [sys.executable, "-c", DAEMON, ways, str(note), "wait" if then == "killed" else then]
+    if then == "killed":
+        caller = subprocess.Popen([sys.executable, "-c", CALLER_OF, *words], preexec_fn=hear)
+        pids = started(note)
+        caller.kill()
+        caller.wait(30)
+    else:
+        outcome = pytest.raises(subprocess.TimeoutExpired) if then == "wait" else nullcontext()
+        with Programs() as programs, programs.folder() as folder, outcome:
+            code = programs.wait(words, folder / "log.txt", 2, os.environ)
+            assert code == (3 if then == "fail" else 0)
+        pids = started(note)
+    assert _soon(lambda: all(map(has_ended, pids)))
+    assert _soon(lambda: not list((tmp_path / "tmp").iterdir()))
+
+
+@pytest.mark.parametrize(("script", "code"), [("kill -9 $$", -9), ("kill 0", -15), ("trap '' TERM; kill 0; exit 5", 5)])
+def test_the_exit_code_is_the_program_s(tmp_path, script, code):
+    with Programs() as programs, programs.folder() as folder:
+        assert programs.wait(["/bin/sh", "-c", script], folder / "log.txt", 30, os.environ) == code
 
 
 def _soon(condition):

@@ -153,7 +153,7 @@ def test_two_runs_never_share_a_folder(place):
     with RunFolder(place.results).lock():
         code, _, heard = finish(start(place))
     assert code == 2
-    assert "another process works in it" in heard
+    assert "another process writes there" in heard
 
 
 @pytest.mark.parametrize(

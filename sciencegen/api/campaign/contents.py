@@ -20,6 +20,7 @@ from sciencegen.api.science.naming import reference_of
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import DataError
+from sciencegen.files import found_at
 from sciencegen.items import Direction
 from sciencegen.optimization.journal import Entry, Journal, read_journal
 from sciencegen.optimization.measurements import Measurement
@@ -113,7 +114,7 @@ class Campaign:
 def read_campaign(path: str | Path, settings: CampaignReportSettings) -> Campaign:
     """Read the campaign of a journal. A missing file, no measurements or a wrong wild type are errors."""
     if not Path(path).is_file():
-        raise DataError(f"Expected a campaign's journal or a run's folder at {path}, found nothing.")
+        raise DataError(f"Expected a campaign's journal or a run's folder at {path}, found {found_at(path)}.")
     journal = read_journal(path)
     if not journal.measured:
         raise DataError(f"Expected measurements in {path}, found none. Write them down with `sciencegen record` first.")

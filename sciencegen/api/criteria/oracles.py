@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from sciencegen.api.science.forms import adapted, domain_of
 from sciencegen.config import OracleSettings
+from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError, UnknownNameError, nearest_names
 from sciencegen.files import sha256_of
 from sciencegen.plugins import check_allowed
@@ -141,5 +142,13 @@ def command_oracle(domain: str, name: str, settings: OracleSettings) -> CommandO
         name, settings.command, write=write, text=science.items.text,
         value_column=settings.column, unit=settings.unit, direction=settings.direction, batch_size=settings.batch_size,
         parallel=settings.parallel, timeout_s=settings.timeout_s, retries=settings.retries,
-        input_ending=settings.input_format or science.items.formats[0],
+        input_ending=_input_ending(science, name, settings.input_format),
     )  # fmt: skip
+
+
+def _input_ending(science: Domain, name: str, given: str | None) -> str:
+    formats = science.items.formats
+    ending = formats[0] if given is None else f".{given.lower().removeprefix('.')}"
+    if ending not in formats:
+        raise ConfigError(f"Expected `input_format` {', '.join(formats)} of oracle '{name}', got {given!r}.")
+    return ending

@@ -20,6 +20,7 @@ from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Family, Reference
 from sciencegen.errors import ConfigError
 from sciencegen.items import Json, Row
+from sciencegen.locks import reserved
 from sciencegen.runs import provenance
 
 
@@ -55,7 +56,8 @@ def prepare_source(
         provenance(["sciencegen", "datasets", "prepare"], chosen.seed), context or {},
     )  # fmt: skip
     functions = ItemFunctions(ParseAndMeasure(domain, names), names)
-    return prepare_rows(rows, functions, output, options, source, force, progress)
+    with reserved(output):
+        return prepare_rows(rows, functions, output, options, source, force, progress)
 
 
 def property_names(science: Domain, settings: PrepareSettings) -> tuple[str, ...]:

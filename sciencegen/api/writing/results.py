@@ -12,6 +12,7 @@ from sciencegen.api.scores.rows import ScoredChunk
 from sciencegen.api.writing.writer import OutputWriter
 from sciencegen.data.writers import Refused
 from sciencegen.files import claim_output
+from sciencegen.locks import reserved
 
 if TYPE_CHECKING:  # pandas takes most of a second to import
     import pandas as pd
@@ -66,9 +67,10 @@ class Result:
         ConfigError
             For an ending that the domain can't write, or an existing file.
         """
-        claim_output(str(path), overwrite)
-        assert self.writer is not None  # every verb gives one
-        self.writer(Path(path), overwrite)
+        with reserved(path):
+            claim_output(str(path), overwrite)
+            assert self.writer is not None  # every verb gives one
+            self.writer(Path(path), overwrite)
         return Path(path)
 
     def __getitem__(self, key: Any) -> Any:

@@ -12,6 +12,7 @@ from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Sidecar
 from sciencegen.errors import ConfigError
 from sciencegen.items import Cell, Origin, Refusal
+from sciencegen.locks import reserved
 
 ENDINGS = (".csv.gz", ".csv", ".parquet", ".pq")
 
@@ -31,8 +32,9 @@ class SidecarFile:
         self.science, self.sidecar, self.output, self.origin = science, sidecar, str(output), origin
         stem = next((self.output[: -len(end)] for end in ENDINGS if self.output.lower().endswith(end)), self.output)
         self.path = Path(f"{stem}{sidecar.ending}")
-        ours = Path(self.output).exists() or not self.path.exists()  # else it is a file of the user
-        self._allowed = ours or overwrite
+        self._expected = self.path.exists()
+        ours = Path(self.output).exists() or not self._expected  # else it is a file of the user
+        self._overwrite, self._allowed = overwrite, ours or overwrite
         self._items = StoredItems(science.items.parse)
         self._names: list[str] = []
         self._values: dict[str, list[Cell]] = {}
@@ -79,7 +81,11 @@ class SidecarFile:
     def write(self) -> None:
         """Write the file, if there are items for it."""
         if self._items:
-            self.science.items.write(self.path, self._items, self._names, self._values, self.origin)
+            with reserved(self.path):  # another call may write a table of another ending, with the same file
+                if not self._expected and not self._overwrite and self.path.exists():
+                    self._allowed = False
+                self._check_allowed()
+                self.science.items.write(self.path, self._items, self._names, self._values, self.origin)
 
     def remove(self) -> None:
         """Remove the file, if it may be overwritten."""
@@ -101,6 +107,10 @@ class SidecarSink:
         self._table.write({**chosen, "item": self.sidecar.cells(chosen)} if "item" in chosen else chosen)
 
     def close(self, kept: bool) -> list[Refused]:
-        if kept:
-            self.sidecar.write()
+        try:
+            if kept:
+                self.sidecar.write()
+        except BaseException:
+            self._table.close(False)
+            raise
         return self._table.close(kept)

@@ -43,7 +43,8 @@ def input_ending(domain: str, ending: str | None, first_line: str = "", column: 
     """
     science = domain_of(domain)
     if ending is None:
-        cells = {cell.strip(' "') for cell in re.split("[,;\t]", first_line.strip().lower())}
+        line = next(iter(first_line.splitlines()), "")  # of old Macs' line ends, it is the whole text
+        cells = {cell.strip(' "') for cell in re.split("[,;\t]", line.strip().lower())}
         known = {*columns_of(science, science.variants is not None), (column or science.items.columns[0]).lower()}
         return ".csv" if cells & known and ".csv" in science.items.formats else science.items.formats[0]
     ending = ending if ending.startswith(".") else f".{ending}"

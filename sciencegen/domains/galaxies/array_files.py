@@ -12,6 +12,7 @@ import numpy as np
 
 from sciencegen.data.damage import check_claim, check_part, reading
 from sciencegen.domains.galaxies import zarr_stores
+from sciencegen.files import files_below
 
 HDF5 = (".h5", ".hdf5")
 
@@ -91,7 +92,7 @@ def _held(store: Path, enough: int) -> int:
     if store.is_file():
         return store.stat().st_size
     held = 0
-    for place in store.rglob("*"):
+    for place in files_below(store):
         held += _size_of_file(place)
         if held > enough:
             break

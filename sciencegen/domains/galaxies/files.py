@@ -19,6 +19,7 @@ from sciencegen.data.tables import read_table
 from sciencegen.domains.galaxies import cubes, fits_files, fits_writing, zarr_stores
 from sciencegen.domains.galaxies.items import PREFIX, Stamp, parse_text, standardize
 from sciencegen.errors import ConfigError, DataError, SciencegenError
+from sciencegen.files import found_at
 from sciencegen.items import Cell, Origin, Refusal, Row
 
 ITEM_COLUMNS = ("item", "stamp", "image", "file", "path")
@@ -52,7 +53,7 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
     if kind in TABLES:
         return (replace(row, text=_found(row.text, path)) for row in read_table(path, ITEM_COLUMNS, column))
     if not _is_there(path):
-        raise DataError(f"Expected a file of galaxies at {path}, found nothing.")
+        raise DataError(f"Expected a file of galaxies at {path}, found {found_at(path)}.")
     if path.stat().st_size == 0:
         raise DataError(f"Expected galaxies in {path}, found an empty file.")
     return _expanded(_lines(path), path) if kind in LISTS else _stamps_in(path)
@@ -116,7 +117,9 @@ def parse(text: str) -> Stamp | Refusal:
     text = text.strip()
     if text.startswith(PREFIX):
         return parse_text(text)
-    match = _REFERENCE.fullmatch(text) if len(text) < 4096 and "\n" not in text else None
+    if "\n" in text:
+        return Refusal("a text of several lines, or a file's name with a line break: rename it")
+    match = _REFERENCE.fullmatch(text) if len(text) < 4096 else None
     if match is None or ending(match["path"]) not in STACKS:
         return Refusal("neither a stamp's text nor a reference such as stamps.fits[3]")
     path = Path(match["path"])

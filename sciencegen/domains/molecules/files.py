@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
-from sciencegen.data.damage import open_binary
+from sciencegen.data.damage import open_binary, standard_input
 from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.data.writers import is_missing, line_of, number_text, write_text
 from sciencegen.domains.molecules.geometry import MAX_ATOMS, with_implicit_hydrogens
@@ -52,7 +51,7 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
 
 def lines(path: Path) -> Iterator[str]:
     """Decoded lines without line breaks. Longer lines than `MAX_LINE_BYTES` are cut (`parse` refuses them anyway)."""
-    with sys.stdin.buffer if str(path) == "-" else open_binary(path) as stream:
+    with standard_input() if str(path) == "-" else open_binary(path) as stream:
         while line := stream.readline(MAX_LINE_BYTES):
             rest = line
             while rest and not rest.endswith(b"\n"):

@@ -6,11 +6,10 @@ Values of a record are read from and written to the FASTA header as `key=number`
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sciencegen.data.damage import open_binary
+from sciencegen.data.damage import open_binary, standard_input
 from sciencegen.data.tables import READ_TABLES, NoItemColumn, read_table
 from sciencegen.data.writers import is_missing, line_of, number_text, write_text
 from sciencegen.domains.base import ItemIO, ItemTable
@@ -94,7 +93,7 @@ def _check_is_fasta(path: Path) -> None:
 
 def lines(path: Path) -> Iterator[str]:
     """Decoded lines without line breaks. Longer lines than `MAX_LINE_BYTES` are cut (`parse` refuses them anyway)."""
-    with sys.stdin.buffer if str(path) == "-" else open_binary(path) as stream:
+    with standard_input() if str(path) == "-" else open_binary(path) as stream:
         first = True
         while line := stream.readline(MAX_LINE_BYTES):
             rest = line

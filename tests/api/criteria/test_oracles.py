@@ -6,9 +6,12 @@ import pandas as pd
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.criteria.oracles import OracleBook, command_oracle
+from sciencegen.api.science.forms import domain_of
 from sciencegen.api.train_predictor import train_predictor
+from sciencegen.config import OracleSettings
 from sciencegen.errors import ConfigError, SciencegenError
+from tests.domains.contract_examples import examples
 from tests.toy import write_clouds
 
 
@@ -41,6 +44,22 @@ def test_a_module_named_like_a_property_is_still_a_plugin(tmp_path, monkeypatch)
     (tmp_path / "radius.py").write_text("def of(item): return 1.0")
     monkeypatch.chdir(tmp_path)
     assert OracleBook("pointclouds").resolve("radius:of").score([None])[0].value == 1.0
+
+
+@pytest.mark.parametrize("domain", ["pointclouds", "molecules", "proteins/aligned"])
+def test_a_program_gets_items_in_the_first_format_without_being_told(tmp_path, domain):
+    items = [domain_of(domain).items.parse(text) for text in examples(domain)[:2]]
+    (tmp_path / "dock.sh").write_text('#!/bin/sh\ntest -s "$1"\nprintf "index,score\\n0,1\\n1,2\\n" > "$2"\n')
+    (tmp_path / "dock.sh").chmod(0o755)
+    settings = OracleSettings(command=f"{tmp_path}/dock.sh {{input}} {{output}}")
+    assert [one.value for one in command_oracle(domain, "dock", settings).score(items)] == [1, 2]
+
+
+def test_an_input_format_that_the_domain_does_not_have_is_refused_before_a_program_runs():
+    settings = OracleSettings(command="true {input} {output}", input_format="csv")
+    assert command_oracle("molecules", "dock", settings).input_ending == ".csv"
+    with pytest.raises(ConfigError, match=r"Expected `input_format` .smi, .* of oracle 'dock', got 'docx'"):
+        command_oracle("molecules", "dock", settings.model_copy(update={"input_format": "docx"}))
 
 
 def test_a_name_is_suggested_once():

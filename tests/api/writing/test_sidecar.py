@@ -51,6 +51,17 @@ def test_nobodys_file_is_overwritten(tmp_path, monkeypatch):
     assert (tmp_path / "out.fits").read_text() == "mine"
 
 
+def test_of_two_tables_with_one_file_the_later_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, later = (open_output("galaxies", name, ["item"]) for name in ("out.parquet", "out.csv"))
+    with first:
+        first.write({"item": MADE[:1]})
+    with pytest.raises(ConfigError, match="Expected no file at out"), later:
+        later.write({"item": MADE[1:]})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.fits", "out.parquet"]
+    assert keys(row.text for row in DOMAIN.items.read(tmp_path / "out.parquet")) == keys(MADE[:1])
+
+
 def test_a_file_is_claimed_before_anything_is_computed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     place = tmp_path / "out.fits"

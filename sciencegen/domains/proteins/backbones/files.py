@@ -62,6 +62,8 @@ def _rows_of(files: Sequence[Path]) -> Iterator[Row]:
             yield from [_row(number, piece) for number, piece in enumerate(read_backbones(file), 1)]
         except SciencegenError as error:
             yield Row(1, f"{UNREADABLE} {error}", id=file.name)
+        except OSError as error:  # a link to nothing or to itself, no permission
+            yield Row(1, f"{UNREADABLE} {file} can't be opened: {error.strerror}", id=file.name)
 
 
 def _row(number: int, piece: Piece) -> Row:

@@ -26,6 +26,7 @@ from sciencegen.domains.proteins.structure_files import read_structure_file
 from sciencegen.domains.proteins.structure_sequences import STRUCTURE_FORMATS
 from sciencegen.domains.superposition import squared_distances
 from sciencegen.errors import SciencegenError
+from sciencegen.files import files_below
 from sciencegen.items import Refusal
 
 DESIGNABLE_RMSD = 2.0
@@ -74,7 +75,7 @@ def _is_chain(trace: Trace) -> bool:
 def _structure_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    return sorted(one for one in path.rglob("*") if one.name.lower().endswith(STRUCTURE_FORMATS) and one.is_file())
+    return sorted(one for one in files_below(path) if one.name.lower().endswith(STRUCTURE_FORMATS))
 
 
 def _chains(path: Path) -> Iterator[Predicted]:

@@ -1,6 +1,7 @@
 """Reading structure files, also bad ones, and writing PDB and mmCIF that are read again."""
 
 import gzip
+import os
 import zlib
 from dataclasses import replace
 
@@ -99,6 +100,19 @@ def test_what_holds_no_backbone_is_refused_with_the_reason(tmp_path):
 def test_of_several_models_the_first_is_read(tmp_path):
     models = "".join(f"MODEL     {n:>4}\n{pdb(peptide(SEQUENCE, n), '')}ENDMDL\n" for n in (1, 2, 3)) + "END\n"
     assert [one.numbers[0] for one in items(tmp_path, models).values()] == ["1"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "loop", "nowhere", "endless"])
+def test_what_is_no_file_in_a_folder_is_one_refused_row(tmp_path, kind):
+    (tmp_path / "a.pdb").write_text(pdb(peptide(SEQUENCE)))
+    odd, targets = tmp_path / "b.pdb", {"loop": "b.pdb", "nowhere": "nonesuch", "endless": "/dev/zero"}
+    if kind in targets:
+        odd.symlink_to(targets[kind])
+    else:
+        os.mkfifo(odd) if kind == "pipe" else odd.mkdir()
+    good, bad = (parse(row.text) for row in read(tmp_path))
+    assert isinstance(good, Backbone)
+    assert "b.pdb" in bad.reason
 
 
 def test_a_folder_is_read_whole_and_a_bad_file_is_one_row(tmp_path):
