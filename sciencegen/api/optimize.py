@@ -29,6 +29,7 @@ from sciencegen.api.search.tables import (
     scored_table,
     trace_table,
 )
+from sciencegen.api.search.variety import class_notes, diversity_filter, limited
 from sciencegen.api.writing.provenance import Criteria, origin_of
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.search_files import SearchFiles, SearchRecord
@@ -164,6 +165,9 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
         Score no items that can't be expected to exist (molecules: with groups that decompose).
     maximum_similarity : float, optional
         Largest similarity of two candidates, 0 to 1.
+    maximum_share : float, optional
+        Greatest share of the candidates in one class of the domain (molecules: a scaffold, or a way to join rings), as
+        long as others meet the goals; by default 0.1 where the domain has classes. 1 means no limit.
     include : str or sequence of str
         Further properties to write.
     complete : str, optional
@@ -221,6 +225,7 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     key = science.items.key
     oracles = {name: CachedOracle(oracle, key) for name, oracle in resolve_oracles(goals, book.resolve).items()}
     space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible)
+    space = replace(space, variety=diversity_filter(science, settings.maximum_share))
     complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known, notes = _known(named, settings, model, log)
     known = replace(known, start=frozenset(map(key, space.start)))
@@ -263,7 +268,8 @@ def search(
     judged = judged_by_intervals(request.goals, found.table) if settings.lower_bounds else []
     starts = start_notes(found.summary["starts"], list(request.oracles), bool(judged))
     further = (*outside(found.table), *beyond(found.table, request.goals, request.oracles))
-    found.summary["notes"] = [*starts, *judged, *further]
+    classes = class_notes(found.summary["variety"], found.summary["candidates"]) if "variety" in found.summary else []
+    found.summary["notes"] = [*classes, *starts, *judged, *further]
     return found
 
 
@@ -278,6 +284,7 @@ def check_search(
     for name in (settings.method, *settings.controls):
         load_method(name)
     constraint_of(science, settings.keep, settings.forbid, None)
+    diversity_filter(science, settings.maximum_share)
     options = to_record(SearchSettings, settings.settings, "search settings")
     goals = read_goals(science, settings.goals)
     check_domains(goals, {*settings.predictors, *further})
@@ -302,7 +309,8 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
     feasible = [evaluation for evaluation in trace if evaluation.feasible]
     novel = [e for e in feasible if not known.holds(e.item)] if settings.novel else feasible
     alike = science.similarity.maximum if settings.maximum_similarity is None else settings.maximum_similarity
-    picked = select(novel, settings.n, science.similarity.matrix, alike)
+    variety, matrix = request.space.variety, science.similarity.matrix
+    picked = select(novel, settings.n, matrix, alike, variety=variety)
     names = list(dict.fromkeys(goal.name for goal in goals))
     table = candidates_table(science, picked, names, request.further, known, name_columns(model.representation))
     if sum(goal.is_objective for goal in goals) > 1:
@@ -322,8 +330,11 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
         "seed": settings.seed,
         "model": str(model.folder),
         "starts": start_rows(science, goals, request.given, trace, picked, settings.lower_bounds),
-        "controls": {name: control_summary(other, settings.n) for name, other in traces.items()},
+        "controls": {name: control_summary(other, settings.n, variety) for name, other in traces.items()},
     }
+    if variety is not None:
+        best = select(novel, settings.n, matrix, alike)
+        summary["variety"] = limited(science, goals, picked, best, variety.share, settings.n)
     tables = table, trace_table(dict(traces)), scored_table(science, trace, names)
     suffixes = name_suffixes(model.representation)
     return SearchRecord(science.name, *tables, failed, summary, request.complete, suffixes, request.origin)
