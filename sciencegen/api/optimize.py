@@ -41,6 +41,7 @@ from sciencegen.optimization.pareto import are_optimal
 from sciencegen.optimization.search import load_method
 from sciencegen.optimization.selection import select
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
+from sciencegen.optimization.variety import DiversityFilter
 from sciencegen.options import OptimizeOptions, takes
 from sciencegen.records import to_record
 from sciencegen.scoring.cache import CachedOracle
@@ -333,7 +334,7 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
         "controls": {name: control_summary(other, settings.n, variety) for name, other in traces.items()},
     }
     if variety is not None:
-        best = select(novel, settings.n, matrix, alike)
+        best = select(novel, settings.n, matrix, alike, variety=DiversityFilter([], science.items.key, 1.0))
         summary["variety"] = limited(science, goals, picked, best, variety.share, settings.n)
     tables = table, trace_table(dict(traces)), scored_table(science, trace, names)
     suffixes = name_suffixes(model.representation)

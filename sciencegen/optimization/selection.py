@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,46 +30,69 @@ def select(
     Greedy: each pick is the item with the greatest (1 - diversity) * rank + diversity * distance to the picked ones,
     rank from 1 (best) to 0; diversity 1 is max-min picking (Gonzalez 1985), 0 takes the best that differs enough.
     Feasible items are picked first and infeasible ones fill the remaining places; failed ones are never picked. Only
-    the best max(pool, n) items are considered. With `variety` no class holds more than its share of n, as long as there
-    are others; then the limit rises by one item at a time.
+    the best max(pool, n) items are considered. With `variety`, which takes the place of `diversity`, no class holds more than its share of n, as long
+    as there are others; then the limit rises by one item at a time.
     """
     ordered = [evaluations[i] for i in best_first(evaluations)] if evaluations else []
     ordered = [e for e in ordered if e.failure is None][: max(pool, n)]
     quota = None if variety is None else variety.quota(n)
     picked: list[Evaluation] = []
     for feasible in (True, False):
-        group = [e for e in ordered if e.feasible is feasible]
-        marks = [()] * len(group) if variety is None else variety.marks([e.item for e in group])
-        limit = None if quota is None else _Limit(quota, marks)
-        picked += _greedy(group, n - len(picked), similarity, max_similarity, diversity, picked, limit)
+        group, wanted = [e for e in ordered if e.feasible is feasible], n - len(picked)
+        if variety is None or quota is None:
+            picked += _greedy(group, wanted, similarity, max_similarity, diversity, picked)
+        else:
+            spread = _Spread(group, variety.marks([e.item for e in group]), quota)
+            picked += spread.pick(wanted, similarity, max_similarity, picked)
     order = {e.key: place for place, e in enumerate(ordered)}
     return sorted(picked, key=lambda e: order[e.key])
 
 
-class _Limit:
-    """Which items of a group a quota allows."""
+class _Spread:
+    """A group, best first, whose items are picked within a quota; it rises where no item is left within it."""
 
-    def __init__(self, quota: Quota, marks: Sequence[Marks]) -> None:
-        self._quota, self._marks = quota, marks
-        self.allowed = np.array([quota.allows(own) for own in marks], bool)
+    def __init__(self, group: Sequence[Evaluation], marks: Sequence[Marks], quota: Quota) -> None:
+        self._group, self._marks, self._quota = group, marks, quota
+        self._left = np.ones(len(group), bool)
 
-    def add(self, row: int) -> None:
-        self._quota.add(self._marks[row])
-        self.allowed &= np.array([self._quota.allows(own) for own in self._marks], bool)
+    def pick(
+        self, n: int, similarity: Similarity, max_similarity: float, before: Sequence[Evaluation]
+    ) -> list[Evaluation]:
+        """At most n items, none more similar than `max_similarity` to another or to one of `before`."""
+        references = [e.item for e in before]
+        picked: list[Evaluation] = []
+        while len(picked) < n and self._left.any():
+            row = self._next()
+            item = self._group[row].item
+            self._left[row] = False
+            if references and similarity([item], references).max() > max_similarity:
+                continue
+            self._quota.add(self._marks[row])
+            references.append(item)
+            picked.append(self._group[row])
+        return picked
 
-    def rise(self, rows: Iterable[int]) -> None:
-        """Raise the limit until one of these rows is allowed."""
+    def _next(self) -> int:
+        """The first row that is left and within the quota."""
+        rows = np.flatnonzero(self._left).tolist()
+        for row in rows:
+            if self._quota.allows(self._marks[row]):
+                return row
         self._quota.raise_limit(1 - max(self._quota.room_for(self._marks[row]) for row in rows))
-        self.allowed = np.array([self._quota.allows(own) for own in self._marks], bool)
+        return self._next()
 
 
 def _greedy(
-    group: Sequence[Evaluation], n: int, similarity: Similarity, max_similarity: float, diversity: float,
-    before: Sequence[Evaluation], limit: _Limit | None,
-) -> list[Evaluation]:  # fmt: skip
+    group: Sequence[Evaluation],
+    n: int,
+    similarity: Similarity,
+    max_similarity: float,
+    diversity: float,
+    before: Sequence[Evaluation],
+) -> list[Evaluation]:
     if not group or n <= 0:
         return []
-    if max_similarity >= 1.0 and diversity == 0.0 and limit is None:
+    if max_similarity >= 1.0 and diversity == 0.0:
         return list(group[:n])
     items = [e.item for e in group]
     rank = np.linspace(1.0, 0.0, len(group)) if len(group) > 1 else np.ones(1)
@@ -77,16 +100,12 @@ def _greedy(
     taken = np.zeros(len(group), bool)
     picked: list[Evaluation] = []
     while len(picked) < n:
-        left = ~taken & (nearest <= max_similarity)
-        if not left.any():
-            break
-        if limit is not None and not (left & limit.allowed).any():
-            limit.rise(np.flatnonzero(left).tolist())
         value = (1 - diversity) * rank + diversity * (1 - nearest)
-        best = int(np.argmax(np.where(left if limit is None else left & limit.allowed, value, -np.inf)))
+        value[taken | (nearest > max_similarity)] = -np.inf
+        best = int(np.argmax(value))
+        if value[best] == -np.inf:
+            break
         picked.append(group[best])
         nearest = np.maximum(nearest, similarity(items, [group[best].item])[:, 0])
         taken[best] = True
-        if limit is not None:
-            limit.add(best)
     return picked
