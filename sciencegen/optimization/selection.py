@@ -30,8 +30,8 @@ def select(
     Greedy: each pick is the item with the greatest (1 - diversity) * rank + diversity * distance to the picked ones,
     rank from 1 (best) to 0; diversity 1 is max-min picking (Gonzalez 1985), 0 takes the best that differs enough.
     Feasible items are picked first and infeasible ones fill the remaining places; failed ones are never picked. Only
-    the best max(pool, n) items are considered. With `variety`, which takes the place of `diversity`, no class holds more than its share of n, as long
-    as there are others; then the limit rises by one item at a time.
+    the best max(pool, n) items are considered. With `variety`, which takes the place of `diversity`, no class holds
+    more than its share of n, as long as there are others; then the limit rises by one item at a time.
     """
     ordered = [evaluations[i] for i in best_first(evaluations)] if evaluations else []
     ordered = [e for e in ordered if e.failure is None][: max(pool, n)]

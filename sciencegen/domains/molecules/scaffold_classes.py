@@ -77,9 +77,9 @@ def _contracted(molecule: Chem.Mol, component: dict[int, int]) -> str:
         elif not _is_oxo_of_ring(atom):
             place[index] = reduced.AddAtom(_bare(atom))
     for bond in molecule.GetBonds():
-        ends = [place.get(index) for index in (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx())]
-        if None not in ends and ends[0] != ends[1] and reduced.GetBondBetweenAtoms(*ends) is None:
-            reduced.AddBond(*ends, bond.GetBondType())
+        begin, end = place.get(bond.GetBeginAtomIdx()), place.get(bond.GetEndAtomIdx())
+        if begin is not None and end is not None and begin != end and not reduced.GetBondBetweenAtoms(begin, end):
+            reduced.AddBond(begin, end, bond.GetBondType())
     text = Chem.MolToSmiles(reduced)
     for symbol, name in _SYMBOLS.items():
         text = text.replace(symbol, name)
