@@ -79,8 +79,6 @@ def class_notes(variety: Mapping[str, Any], count: int) -> list[str]:
             f"mean {name} {found['limited']:.4g} instead of {found['unlimited']:.4g}"
             for name, found in variety["means"].items()
         )
-        share = f"{100 * variety['maximum_share']:g}%"
-        notes.append(
-            f"the limit of {share} to a class replaced {variety['replaced']} candidates" + (f": {means}" * bool(means))
-        )
+        share, rest = f"{100 * variety['maximum_share']:g}%", f": {means}" if means else ""
+        notes.append(f"keeping each class within {share} passed over {variety['replaced']} of the best {count}{rest}")
     return notes

@@ -61,7 +61,7 @@ def test_notes_give_the_classes_and_the_means_with_and_without_the_limit(trace):
     assert found["means"] == {"height": {"limited": 10.0, "unlimited": 10.5}}
     classes, cost = class_notes(found, 4)
     assert classes == "4 candidates over 3 pairs; the largest hold 2 (about 10)"
-    assert cost == "the limit of 50% to a class replaced 1 candidates: mean height 10 instead of 10.5"
+    assert cost == "keeping each class within 50% passed over 1 of the best 4: mean height 10 instead of 10.5"
     assert class_notes(found, 0) == []
 
 
