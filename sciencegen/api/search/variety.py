@@ -71,7 +71,7 @@ def class_notes(variety: Mapping[str, Any], count: int) -> list[str]:
     kinds = variety["classes"]
     over = " and ".join(f"{found['count']} {kind}" for kind, found in kinds.items())
     sizes = " and ".join(f"{found['size']} ({found['largest']})" for found in kinds.values() if found["size"])
-    notes = [f"{count} candidates over {over}; the largest hold {sizes}"]
+    notes = [f"{count} candidates over {over}" + (f"; the largest hold {sizes}" if sizes else "")]
     if max((found["size"] for found in kinds.values()), default=0) > variety["limit"]:
         notes[0] += f", above the limit of {variety['limit']}, since too few others meet the goals"
     if variety["replaced"]:

@@ -186,7 +186,7 @@ def test_every_shipped_config_passes(tmp_path, monkeypatch, path):
         ("molecules", "train", {"conditions": ["activity", "qed"]}),
         ("molecules", "train", {"from": "molecules"}),
         ("molecules", "optimize.goals", ["maximize pmo:zaleplon_mpo", "alerts:NIH <= 0", "similarity to CCO >= 0.4"]),
-        ("molecules", "optimize.training", "results/molecules/drug-like/data"),
+        ("molecules", "optimize.training", "results/molecules/soluble-haloperidol/data"),
         ("molecules", "predict.y", {"table": "own.csv", "target": "activity", "settings": {"inputs": "both"}}),
         ("proteins", "generate.include", ["family_score"]),
         ("galaxies", "prepare.source", "./night"),
