@@ -29,7 +29,7 @@ from sciencegen.api.search.tables import (
     scored_table,
     trace_table,
 )
-from sciencegen.api.search.variety import class_notes, diversity_filter, limited
+from sciencegen.api.search.variety import class_notes, diversity_filter, unlimited, variety_of
 from sciencegen.api.writing.provenance import Criteria, origin_of
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.search_files import SearchFiles, SearchRecord
@@ -41,7 +41,6 @@ from sciencegen.optimization.pareto import are_optimal
 from sciencegen.optimization.search import load_method
 from sciencegen.optimization.selection import select
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
-from sciencegen.optimization.variety import DiversityFilter
 from sciencegen.options import OptimizeOptions, takes
 from sciencegen.records import to_record
 from sciencegen.scoring.cache import CachedOracle
@@ -269,8 +268,7 @@ def search(
     judged = judged_by_intervals(request.goals, found.table) if settings.lower_bounds else []
     starts = start_notes(found.summary["starts"], list(request.oracles), bool(judged))
     further = (*outside(found.table), *beyond(found.table, request.goals, request.oracles))
-    classes = class_notes(found.summary["variety"], found.summary["candidates"]) if "variety" in found.summary else []
-    found.summary["notes"] = [*classes, *starts, *judged, *further]
+    found.summary["notes"] = [*class_notes(found.summary), *starts, *judged, *further]
     return found
 
 
@@ -310,8 +308,8 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
     feasible = [evaluation for evaluation in trace if evaluation.feasible]
     novel = [e for e in feasible if not known.holds(e.item)] if settings.novel else feasible
     alike = science.similarity.maximum if settings.maximum_similarity is None else settings.maximum_similarity
-    variety, matrix = request.space.variety, science.similarity.matrix
-    picked = select(novel, settings.n, matrix, alike, variety=variety)
+    variety = request.space.variety
+    picked = select(novel, settings.n, science.similarity.matrix, alike, variety=variety)
     names = list(dict.fromkeys(goal.name for goal in goals))
     table = candidates_table(science, picked, names, request.further, known, name_columns(model.representation))
     if sum(goal.is_objective for goal in goals) > 1:
@@ -334,8 +332,7 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
         "controls": {name: control_summary(other, settings.n, variety) for name, other in traces.items()},
     }
     if variety is not None:
-        best = select(novel, settings.n, matrix, alike, variety=DiversityFilter([], science.items.key, 1.0))
-        summary["variety"] = limited(science, goals, picked, best, variety.share, settings.n)
+        summary["variety"] = variety_of(science, goals, picked, unlimited(science, novel, settings.n, alike), variety)
     tables = table, trace_table(dict(traces)), scored_table(science, trace, names)
     suffixes = name_suffixes(model.representation)
     return SearchRecord(science.name, *tables, failed, summary, request.complete, suffixes, request.origin)

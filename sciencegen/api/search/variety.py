@@ -14,6 +14,7 @@ from sciencegen.items import Item
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import Evaluation
 from sciencegen.optimization.quotas import quota_limit
+from sciencegen.optimization.selection import select
 from sciencegen.optimization.variety import DiversityFilter
 
 DEFAULT_SHARE = 0.1
@@ -40,18 +41,23 @@ def class_counts(domain: Domain, items: Sequence[Item]) -> dict[str, dict[str, A
     return found
 
 
-def limited(
-    domain: Domain, goals: Sequence[Goal], picked: Sequence[Evaluation], best: Sequence[Evaluation], share: float,
-    n: int,
+def unlimited(domain: Domain, evaluations: Sequence[Evaluation], n: int, alike: float) -> list[Evaluation]:
+    """What would be picked without a limit to each class. alike: the greatest similarity of two."""
+    no_limit = DiversityFilter([], domain.items.key, 1.0)
+    return select(evaluations, n, domain.similarity.matrix, alike, variety=no_limit)
+
+
+def variety_of(
+    domain: Domain, goals: Sequence[Goal], picked: Sequence[Evaluation], best: Sequence[Evaluation],
+    variety: DiversityFilter,
 ) -> dict[str, Any]:  # fmt: skip
-    """Part of a summary: the limit, the classes, how many of the best items it replaced, and mean values with and
-    without it. best: what is picked without the limit."""
+    """Part of a summary: the limit, the classes, how many of the best items were passed over, and mean values with and
+    without the limit. best: what is picked without it."""
     kept = {evaluation.key for evaluation in picked}
     return {
-        "maximum_share": share,
-        "limit": int(quota_limit(share, n)),
+        "maximum_share": variety.share,
         "classes": class_counts(domain, [evaluation.item for evaluation in picked]),
-        "replaced": sum(evaluation.key not in kept for evaluation in best),
+        "passed_over": sum(evaluation.key not in kept for evaluation in best),
         "means": {
             goal.name: {"limited": _mean(picked, goal.name), "unlimited": _mean(best, goal.name)}
             for goal in goals
@@ -64,21 +70,25 @@ def _mean(evaluations: Sequence[Evaluation], name: str) -> float:
     return float(np.mean([evaluation.values[name] for evaluation in evaluations]))
 
 
-def class_notes(variety: Mapping[str, Any], count: int) -> list[str]:
-    """The classes of `count` candidates, and what the limit costs."""
-    if not count:
+def class_notes(summary: Mapping[str, Any]) -> list[str]:
+    """The classes of a search's candidates, and what the limit costs; [] without a limit or candidates."""
+    variety, count = summary.get("variety"), summary["candidates"]
+    if variety is None or not count:
         return []
     kinds = variety["classes"]
     over = " and ".join(f"{found['count']} {kind}" for kind, found in kinds.items())
     sizes = " and ".join(f"{found['size']} ({found['largest']})" for found in kinds.values() if found["size"])
     notes = [f"{count} candidates over {over}" + (f"; the largest hold {sizes}" if sizes else "")]
-    if max((found["size"] for found in kinds.values()), default=0) > variety["limit"]:
-        notes[0] += f", above the limit of {variety['limit']}, since too few others meet the goals"
-    if variety["replaced"]:
+    limit = quota_limit(variety["maximum_share"], count)
+    if max((found["size"] for found in kinds.values()), default=0) > limit:
+        notes[0] += f", above the limit of {limit}, since too few others meet the goals"
+    if variety["passed_over"]:
         means = ", ".join(
             f"mean {name} {found['limited']:.4g} instead of {found['unlimited']:.4g}"
             for name, found in variety["means"].items()
         )
         share, rest = f"{100 * variety['maximum_share']:g}%", f": {means}" if means else ""
-        notes.append(f"keeping each class within {share} passed over {variety['replaced']} of the best {count}{rest}")
+        notes.append(
+            f"keeping each class within {share} passed over {variety['passed_over']} of the best {count}{rest}"
+        )
     return notes

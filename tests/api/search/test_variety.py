@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.search.variety import class_counts, class_notes, diversity_filter, limited
+from sciencegen.api.search.variety import class_counts, class_notes, diversity_filter, unlimited, variety_of
 from sciencegen.errors import ConfigError
 from sciencegen.optimization.goals import parse_goals
 from sciencegen.optimization.objective import Objective
@@ -53,19 +53,27 @@ def test_classes_are_counted_without_items_of_none():
     assert class_counts(DOMAIN, CLOUDS) == {}
 
 
+def summary_of(goals, picked, best, share):
+    found = variety_of(KINDS, goals, picked, best, diversity_filter(KINDS, share))
+    return {"candidates": len(picked), "variety": found}
+
+
 def test_notes_give_the_classes_and_the_means_with_and_without_the_limit(trace):
     goals = parse_goals(["maximize height"])
     best, picked = trace[-4:], [trace[-1], trace[-2], trace[-3], trace[-6]]
-    found = limited(KINDS, goals, picked, best, 0.5, 4)
-    assert (found["limit"], found["replaced"]) == (2, 1)
-    assert found["means"] == {"height": {"limited": 10.0, "unlimited": 10.5}}
-    classes, cost = class_notes(found, 4)
+    summary = summary_of(goals, picked, best, 0.5)
+    assert summary["variety"]["passed_over"] == 1
+    assert summary["variety"]["means"] == {"height": {"limited": 10.0, "unlimited": 10.5}}
+    classes, cost = class_notes(summary)
     assert classes == "4 candidates over 3 pairs; the largest hold 2 (about 10)"
     assert cost == "keeping each class within 50% passed over 1 of the best 4: mean height 10 instead of 10.5"
-    assert class_notes(found, 0) == []
+    assert class_notes(summary | {"candidates": 0}) == class_notes({"candidates": 4}) == []
 
 
 def test_a_note_says_that_a_class_holds_more_than_its_share_where_there_are_no_others(trace):
-    found = limited(KINDS, [], trace[1:3], trace[1:3], 0.5, 2)
-    (note,) = class_notes(found, 2)
+    (note,) = class_notes(summary_of([], trace[1:3], trace[1:3], 0.5))
     assert note.endswith("above the limit of 1, since too few others meet the goals")
+
+
+def test_without_a_limit_the_best_are_picked(trace):
+    assert [one.key for one in unlimited(KINDS, trace, 3, 1.0)] == [one.key for one in trace[:-4:-1]]
