@@ -41,7 +41,7 @@ def test_a_goal_of_a_predictor_s_domain_hides_no_other_of_its_name(tmp_path):
 def test_the_classes_of_candidates_are_among_the_facts(tmp_path):
     (tmp_path / "search").mkdir()
     pq.write_table(pa.table({"item": ["C"], "novel": [True]}), tmp_path / "candidates.parquet")
-    run = RunContents(tmp_path, RunSettings(domain="molecules"))
+    run = RunContents(tmp_path, RunSettings(domain="molecules", optimize={"goals": ["qed >= 0.5"]}))
     assert [fact.label for fact in facts(run)] == ["candidates", "novel"]
     classes = {"scaffolds": {"count": 63, "largest": "c1ccccc1", "size": 6}}
     (tmp_path / "search/summary.json").write_text(json.dumps({"variety": {"maximum_share": 0.1, "classes": classes}}))
