@@ -223,9 +223,12 @@ class OptimizeSettings(Resources):
     predictors: name -> folder. controls: baseline methods that are run with the same budget, for comparison.
     lower_bounds: rate a score by the worse end of its interval, if it has one, so that a search avoids regions where a
     predictor is uncertain; False uses the value alone.
-    maximum_similarity: greatest similarity of two returned candidates; None means that of the domain, else 0.7. novel:
-    return no items of the training data. plausible: score no items that can't be expected to exist. start: items to
-    begin with, in addition to draws; by default those of the model, if any. complete: as in `GenerateSettings`.
+    maximum_similarity: greatest similarity of two returned candidates; None means that of the domain, else 0.7.
+    maximum_share: greatest share of the candidates, and of a search's parents, that one class may hold (molecules: a
+    scaffold, or a way to join rings), as long as others meet the goals; 1 means no limit, None means 0.1 if the domain
+    has classes. novel: return no items of the training data. plausible: score no items that can't be expected to exist.
+    start: items to begin with, in addition to draws; by default those of the model, if any. complete: as in
+    `GenerateSettings`.
     cache: a file (SQLite) of scores of programs, which later calls read and extend.
     """
 
@@ -245,6 +248,7 @@ class OptimizeSettings(Resources):
     novel: bool = True
     plausible: bool = True
     maximum_similarity: float | None = Field(None, ge=0, le=1)
+    maximum_share: float | None = Field(None, gt=0, le=1)
     include: tuple[str, ...] = ()
     complete: str | None = None
     cache: str | None = None

@@ -89,6 +89,7 @@ class OptimizeOptions(ResourceOptions, total=False):
     novel: bool
     plausible: bool
     maximum_similarity: float | None
+    maximum_share: float | None
     include: Texts
     complete: str | None
     settings: Mapping[str, Any]

@@ -29,6 +29,7 @@ from sciencegen.api.search.tables import (
     scored_table,
     trace_table,
 )
+from sciencegen.api.search.variety import class_notes, diversity_filter, unlimited, variety_of
 from sciencegen.api.writing.provenance import Criteria, origin_of
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.search_files import SearchFiles, SearchRecord
@@ -166,6 +167,9 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
         Score no items that can't be expected to exist (molecules: with groups that decompose).
     maximum_similarity : float, optional
         Largest similarity of two candidates, 0 to 1.
+    maximum_share : float, optional
+        Greatest share of the candidates in one class of the domain (molecules: a scaffold, or a way to join rings), as
+        long as others meet the goals; by default 0.1 where the domain has classes. 1 means no limit.
     include : str or sequence of str
         Further properties to write.
     complete : str, optional
@@ -224,6 +228,7 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     resolved = resolve_oracles(goals, book.resolve)
     oracles = {name: cached(oracle, key, settings.cache) for name, oracle in resolved.items()}
     space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible)
+    space = replace(space, variety=diversity_filter(science, settings.maximum_share))
     complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known, notes = _known(named, settings, model, log)
     known = replace(known, start=frozenset(map(key, space.start)))
@@ -266,7 +271,7 @@ def search(
     judged = judged_by_intervals(request.goals, found.table) if settings.lower_bounds else []
     starts = start_notes(found.summary["starts"], list(request.oracles), bool(judged))
     further = (*outside(found.table), *beyond(found.table, request.goals, request.oracles))
-    found.summary["notes"] = [*starts, *judged, *further]
+    found.summary["notes"] = [*class_notes(found.summary), *starts, *judged, *further]
     return found
 
 
@@ -281,6 +286,7 @@ def check_search(
     for name in (settings.method, *settings.controls):
         load_method(name)
     constraint_of(science, settings.keep, settings.forbid, None)
+    diversity_filter(science, settings.maximum_share)
     options = to_record(SearchSettings, settings.settings, "search settings")
     goals = read_goals(science, settings.goals)
     check_domains(goals, {*settings.predictors, *further})
@@ -305,7 +311,8 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
     feasible = [evaluation for evaluation in trace if evaluation.feasible]
     novel = [e for e in feasible if not known.holds(e.item)] if settings.novel else feasible
     alike = science.similarity.maximum if settings.maximum_similarity is None else settings.maximum_similarity
-    picked = select(novel, settings.n, science.similarity.matrix, alike)
+    variety = request.space.variety
+    picked = select(novel, settings.n, science.similarity.matrix, alike, variety=variety)
     names = list(dict.fromkeys(goal.name for goal in goals))
     table = candidates_table(science, picked, names, request.further, known, name_columns(model.representation))
     if sum(goal.is_objective for goal in goals) > 1:
@@ -325,8 +332,10 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
         "seed": settings.seed,
         "model": str(model.folder),
         "starts": start_rows(science, goals, request.given, trace, picked, settings.lower_bounds),
-        "controls": {name: control_summary(other, settings.n) for name, other in traces.items()},
+        "controls": {name: control_summary(other, settings.n, variety) for name, other in traces.items()},
     }
+    if variety is not None:
+        summary["variety"] = variety_of(science, goals, picked, unlimited(science, novel, settings.n, alike), variety)
     tables = table, trace_table(dict(traces)), scored_table(science, trace, names)
     suffixes = name_suffixes(model.representation)
     return SearchRecord(science.name, *tables, failed, summary, request.complete, suffixes, request.origin)

@@ -52,6 +52,13 @@ def optimize(
         float | None,
         typer.Option(help="Largest similarity of two candidates. [default: 0.7; galaxies: 0.95; proteins: 1]"),
     ] = None,
+    maximum_share: Annotated[
+        float | None,
+        typer.Option(
+            help="Greatest share of the candidates in one class (molecules: scaffold, how rings are joined), if others "
+            "meet the goals; 1 is no limit. [default: 0.1 where the domain has classes, as molecules]"
+        ),
+    ] = None,
     include: options.Include = None,
     cache: options.Cache = None,
     model: options.Model = None,
@@ -83,8 +90,9 @@ def optimize(
         plausible=False if implausible else None,
     )  # fmt: skip
     flags |= dict(forbid=forbid, training=training, novel=False if known else None, controls=options.names(control))
-    flags |= dict(maximum_similarity=maximum_similarity, include=options.names(include), model=model, seed=seed)
-    flags |= dict(complete=complete_by, cache=cache, device=device, threads=threads, batch_size=batch_size)
+    flags |= dict(maximum_similarity=maximum_similarity, maximum_share=maximum_share, model=model, seed=seed)
+    flags |= dict(include=options.names(include), complete=complete_by, cache=cache)
+    flags |= dict(device=device, threads=threads, batch_size=batch_size)
     record = options.settings_from(OptimizeSettings, settings, **flags)
 
     from sciencegen.api.models.folder import results_of_model

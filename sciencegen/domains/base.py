@@ -152,11 +152,15 @@ class Similarity:
         Greatest similarity to any reference; may be much faster than the default, the maximum of `matrix`.
     maximum : float
         Default upper limit for the similarity of two candidates of one search.
+    classes : mapping
+        Name of a kind of classes, in the plural (molecules: `scaffolds`) -> (items) -> a label for each item, "" for an
+        item of no class. A search limits how many candidates a class of each kind may hold.
     """
 
     matrix: Callable[[Sequence[Item], Sequence[Item]], np.ndarray]
     nearest: Callable[[Sequence[Item], Sequence[Item]], np.ndarray] = _UNSET
     maximum: float = 0.7
+    classes: Mapping[str, Callable[[Sequence[Item]], Sequence[str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _set_defaults(self, nearest=Similarity._greatest)

@@ -74,6 +74,15 @@ def bad_maximum(subject: Subject) -> str:
     return "" if 0 < maximum <= 1 else f"{maximum}"
 
 
+def bad_classes(subject: Subject) -> str:
+    """Labels of classes that aren't one text for each item, or that depend on the other items."""
+    for name, classify in subject.domain.similarity.classes.items():
+        found, alone = classify(subject.items), [label for item in subject.items for label in classify([item])]
+        if not all(isinstance(label, str) for label in found) or list(found) != alone:
+            return f"{list(found)!r:.60} of '{name}', {alone!r:.60} of one item at a time"
+    return ""
+
+
 def missing_oracles(subject: Subject) -> str:
     """Properties that aren't among the names of oracles."""
     missing = set(subject.domain.properties) - set(subject.domain.oracles.names())
@@ -193,6 +202,8 @@ CORE_LAWS = (
     Law("similarity.nearest", "it is the maximum of `matrix`, 0 without references", not_nearest,
         "Leave it out: it has a default."),
     Law("similarity.maximum", "it is above 0, at most 1", bad_maximum, "Choose one in between."),
+    Law("similarity.classes", "each kind gives a text for each item, from the item alone", bad_classes,
+        "Return '' for an item of no class."),
     Law("oracles.names", "every property is an oracle", missing_oracles, "Use `domains.oracles.property_oracles`."),
     Law("oracles.find", "a property's oracle has its name, unit and direction", other_oracles,
         "Use `property_oracles`."),

@@ -38,7 +38,11 @@ def search_ascent(
     """Climb from perturbed good latents, score the decoded end and one earlier point of each path, and refit."""
     everyone, stalled = locate(space, begin(space, objective, generator, settings)), 0
     while not objective.exhausted and stalled < settings.patience:
-        located = [individual for individual in survivors(everyone, settings.population) if individual.has_latent]
+        located = [
+            individual
+            for individual in survivors(everyone, settings.population, space.variety)
+            if individual.has_latent
+        ]
         if not located:
             new = draw_prior(space, objective, generator, settings.batch, settings.patience)
             everyone += locate(space, new)

@@ -41,7 +41,7 @@ def _starting_point(
     space: SearchSpace, everyone: list[Individual], generator: np.random.Generator
 ) -> Float[np.ndarray, " latent"]:
     """The latent of one of the twenty best items, better ones more often; a prior draw if no item has a latent."""
-    located = [individual for individual in survivors(everyone, 20) if individual.has_latent]
+    located = [individual for individual in survivors(everyone, 20, space.variety) if individual.has_latent]
     if not located:
         return space.sample(1, generator)[0]
     return located[int(len(located) * generator.random() ** 3)].latent

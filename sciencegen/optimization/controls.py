@@ -31,7 +31,7 @@ def search_hill_climb(
         )
     everyone, stalled = begin(space, objective, generator, settings), 0
     while not objective.exhausted and stalled < settings.patience:
-        parents = survivors(everyone, settings.population)
+        parents = survivors(everyone, settings.population, space.variety)
         if not parents:
             return
         count = min(settings.batch, objective.remaining)

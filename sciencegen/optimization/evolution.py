@@ -35,7 +35,7 @@ def search_evolution(
     """
     everyone = begin(space, objective, generator, settings)
     everyone += score_neighbours(space, objective, generator, settings.initial // 4)
-    parents = locate(space, survivors(everyone, settings.population))
+    parents = locate(space, survivors(everyone, settings.population, space.variety))
     operators = Bandit(["prior", *latent_moves(space), *item_moves(space)])
     pickers = Bandit(PICKERS, floor=0.1)
     screen, stalled = SurrogateScreen(space, objective.key), 0
@@ -48,7 +48,7 @@ def search_evolution(
         stalled = 0 if new else stalled + 1
         newcomers = [individual for _, individual in new]
         everyone += newcomers
-        ranked = survivors([*parents, *newcomers], settings.population)
+        ranked = survivors([*parents, *newcomers], settings.population, space.variety)
         credits = _credits(ranked, newcomers, settings.population)
         operators.learn([chosen[row].operator for row, _ in new], credits)
         pickers.learn([why[row] for row, _ in new], credits)

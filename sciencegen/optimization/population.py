@@ -12,6 +12,7 @@ from jaxtyping import Float
 from sciencegen.optimization.objective import Evaluation, Objective
 from sciencegen.optimization.ranking import best_first
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
+from sciencegen.optimization.variety import DiversityFilter
 
 MOST_TRIES = 20
 """Most moves that are tried for each requested neighbour."""
@@ -48,12 +49,15 @@ def score_new(
     return [(row, Individual(e, latents[row])) for row, e in scored if e is not None]
 
 
-def survivors(individuals: Sequence[Individual], size: int) -> list[Individual]:
-    """The best `size` that could be scored, best first."""
+def survivors(individuals: Sequence[Individual], size: int, variety: DiversityFilter | None = None) -> list[Individual]:
+    """The best `size` that could be scored, best first; with a limit to each class, those beyond it come last."""
     usable = [individual for individual in individuals if individual.evaluation.failure is None]
     if not usable:
         return []
-    return [usable[i] for i in best_first([individual.evaluation for individual in usable])[:size]]
+    ordered = [usable[i] for i in best_first([individual.evaluation for individual in usable])]
+    if variety is None:
+        return ordered[:size]
+    return [ordered[i] for i in variety.choose([individual.item for individual in ordered], size)]
 
 
 def begin(

@@ -28,6 +28,13 @@ class Quota:
         self._limit = limit
         self._counts: Counter[Hashable] = Counter()
 
+    def room_for(self, marks: Marks) -> float:
+        """How many items with these marks can be added; below 1, by how much the limit must rise until one can."""
+        return min((self._limit - self._counts[mark] for mark in marks), default=float("inf"))
+
+    def raise_limit(self, by: float) -> None:
+        self._limit += by
+
     def allows(self, marks: Marks) -> bool:
         """Whether an item with these marks can be added."""
         return all(self._counts[mark] < self._limit for mark in marks)
@@ -62,4 +69,28 @@ def first_within_quota(marks: Sequence[Marks], count: int, share: float) -> list
         if quota.allows(own):
             quota.add(own)
             chosen.append(index)
+    return chosen
+
+
+def spread(marks: Sequence[Marks], count: int, share: float) -> list[int]:
+    """Indices of `count` items, given the marks of each, among which no mark exceeds the share as long as there are
+    others; then the limit rises by the least that lets an item in, the first of these. In the order of the choice.
+
+    Examples
+    --------
+    >>> spread([["A"], ["A"], ["A"], ["B"]], count=3, share=0.4)
+    [0, 3, 1]
+    """
+    quota, chosen, left = Quota(quota_limit(share, count)), list[int](), list(range(len(marks)))
+    while left and len(chosen) < count:
+        waiting: list[int] = []
+        for index in left:
+            if len(chosen) < count and quota.allows(marks[index]):
+                quota.add(marks[index])
+                chosen.append(index)
+            else:
+                waiting.append(index)
+        left = waiting
+        if left:
+            quota.raise_limit(1 - max(quota.room_for(marks[index]) for index in left))
     return chosen

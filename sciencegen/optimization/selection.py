@@ -9,7 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.optimization.objective import Evaluation
+from sciencegen.optimization.quotas import Marks, Quota
 from sciencegen.optimization.ranking import best_first
+from sciencegen.optimization.variety import DiversityFilter
 
 Similarity = Callable[[Sequence[Any], Sequence[Any]], Float[np.ndarray, "item reference"]]
 
@@ -21,22 +23,63 @@ def select(
     max_similarity: float = 1.0,
     diversity: float = 0.0,
     pool: int = 5000,
+    variety: DiversityFilter | None = None,
 ) -> list[Evaluation]:
     """At most n evaluations, best first, no two more similar than `max_similarity`.
 
     Greedy: each pick is the item with the greatest (1 - diversity) * rank + diversity * distance to the picked ones,
     rank from 1 (best) to 0; diversity 1 is max-min picking (Gonzalez 1985), 0 takes the best that differs enough.
     Feasible items are picked first and infeasible ones fill the remaining places; failed ones are never picked. Only
-    the best max(pool, n) items are considered.
+    the best max(pool, n) items are considered. With `variety`, which takes the place of `diversity`, no class holds
+    more than its share of n, as long as there are others; then the limit rises by one item at a time.
     """
     ordered = [evaluations[i] for i in best_first(evaluations)] if evaluations else []
     ordered = [e for e in ordered if e.failure is None][: max(pool, n)]
+    quota = None if variety is None else variety.quota(n)
     picked: list[Evaluation] = []
     for feasible in (True, False):
-        group = [e for e in ordered if e.feasible is feasible]
-        picked += _greedy(group, n - len(picked), similarity, max_similarity, diversity, picked)
+        group, wanted = [e for e in ordered if e.feasible is feasible], n - len(picked)
+        if variety is None or quota is None:
+            picked += _greedy(group, wanted, similarity, max_similarity, diversity, picked)
+        else:
+            spread = _Spread(group, variety.marks([e.item for e in group]), quota)
+            picked += spread.pick(wanted, similarity, max_similarity, picked)
     order = {e.key: place for place, e in enumerate(ordered)}
     return sorted(picked, key=lambda e: order[e.key])
+
+
+class _Spread:
+    """A group, best first, whose items are picked within a quota; it rises where no item is left within it."""
+
+    def __init__(self, group: Sequence[Evaluation], marks: Sequence[Marks], quota: Quota) -> None:
+        self._group, self._marks, self._quota = group, marks, quota
+        self._left = np.ones(len(group), bool)
+
+    def pick(
+        self, n: int, similarity: Similarity, max_similarity: float, before: Sequence[Evaluation]
+    ) -> list[Evaluation]:
+        """At most n items, none more similar than `max_similarity` to another or to one of `before`."""
+        references = [e.item for e in before]
+        picked: list[Evaluation] = []
+        while len(picked) < n and self._left.any():
+            row = self._next()
+            item = self._group[row].item
+            self._left[row] = False
+            if references and similarity([item], references).max() > max_similarity:
+                continue
+            self._quota.add(self._marks[row])
+            references.append(item)
+            picked.append(self._group[row])
+        return picked
+
+    def _next(self) -> int:
+        """The first row that is left and within the quota."""
+        rows = np.flatnonzero(self._left).tolist()
+        for row in rows:
+            if self._quota.allows(self._marks[row]):
+                return row
+        self._quota.raise_limit(1 - max(self._quota.room_for(self._marks[row]) for row in rows))
+        return self._next()
 
 
 def _greedy(

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.errors import ConfigError
+from sciencegen.optimization.variety import DiversityFilter
 
 Item = Any
 Latents = Float[np.ndarray, "item latent"]
@@ -26,6 +27,7 @@ class SearchSpace:
     recombine(item, other, generator): a child of two items. features(items) [item feature]: inputs of a cheap
     surrogate; None means the semantic latents.
     start: items to begin from. accept(item): whether an item may be scored (of what must be kept or forbidden).
+    variety: limits how many items of one class are parents, and are scored in a round; None for no limit.
     The first `semantic_size` of the `latent_size` coordinates describe the item, the others are the decoder's noise.
     """
 
@@ -41,6 +43,7 @@ class SearchSpace:
     features: Callable[[Sequence[Item]], Float[np.ndarray, "item feature"]] | None = None
     start: Sequence[Item] = field(default_factory=tuple)
     accept: Callable[[Item], bool] = lambda item: True
+    variety: DiversityFilter | None = None
 
     def encode_or_nan(self, items: Sequence[Item]) -> Latents:
         """Latents of items, with a row of NaN where an item has none (or there is no encoder)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -49,12 +50,19 @@ class SurrogateScreen:
         if not children:
             return []
         mean, _ = self._predict(children)
-        return [children[row] for row in np.argsort(-mean, kind="stable")[:count]]
+        ordered = [children[row] for row in np.argsort(-mean, kind="stable")]
+        variety = self._space.variety
+        return (
+            ordered[:count]
+            if variety is None
+            else [ordered[i] for i in variety.choose([one.item for one in ordered], count)]
+        )
 
     def choose(
         self, children: Sequence[Child], count: int, pickers: Bandit, generator: np.random.Generator
     ) -> tuple[list[Child], list[str]]:
-        """At most `count` children, and which picker chose each."""
+        """At most `count` children, and which picker chose each; a class beyond its limit is chosen from only if there
+        is no other."""
         blind = generator.permutation(len(children))
         if len(children) <= count or not self.ready:
             chosen = [children[row] for row in blind[:count]]
@@ -66,11 +74,23 @@ class SurrogateScreen:
             "blind": blind,
         }
         why = pickers.draw(count, generator)
-        queues = {name: iter(order.tolist()) for name, order in orders.items()}
-        taken: dict[int, None] = {}
-        for name in why:
-            taken[next(row for row in queues[name] if row not in taken)] = None
-        return [children[row] for row in taken], why
+        return [children[row] for row in self._taken(children, [orders[name].tolist() for name in why])], why
+
+    def _taken(self, children: Sequence[Child], orders: Sequence[Sequence[int]]) -> list[int]:
+        """For each order the first row that is left and within the limit of its class, else the first that is left."""
+        variety, taken = self._space.variety, dict[int, None]()
+        if variety is None:
+            for order in orders:
+                taken[next(row for row in order if row not in taken)] = None
+            return list(taken)
+        marks = cache(lambda row: variety.marks([children[row].item])[0])
+        quota = variety.quota(len(orders))
+        for order in orders:
+            left = [row for row in order if row not in taken]
+            row = next((row for row in left if quota.allows(marks(row))), left[0])
+            quota.add(marks(row))
+            taken[row] = None
+        return list(taken)
 
     def _predict(self, children: Sequence[Child]) -> tuple[Float[np.ndarray, " item"], Float[np.ndarray, " item"]]:
         assert self._process is not None

@@ -1,9 +1,12 @@
 """Hand-overs: the best first, never two alike, the feasible before the rest."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from sciencegen.optimization.selection import select
+from sciencegen.optimization.variety import DiversityFilter
 
 
 def similarity(items, references):
@@ -47,6 +50,31 @@ def test_diversity_spreads_the_pick(evaluations):
     best, spread = select(evaluations, 8, similarity), select(evaluations, 8, similarity, diversity=1.0)
     assert closest(spread) < closest(best)
     assert len({e.key for e in spread}) == 8
+
+
+def tens(items):
+    """A class for each tenth of the second coordinate."""
+    return [f"{item[1]:.1f}" for item in items]
+
+
+def test_no_class_has_more_than_its_share_while_there_are_others(evaluations):
+    picked = select(evaluations, 20, similarity, variety=DiversityFilter([tens], repr, 0.1))
+    best = select(evaluations, 20, similarity)
+    assert len(picked) == 20
+    assert max(Counter(tens([e.item for e in picked])).values()) <= 2
+    assert max(Counter(tens([e.item for e in best])).values()) > 2
+    assert picked[0].key == best[0].key
+    left_out = {e.key for e in best} - {e.key for e in picked}
+    assert all(tens([e.item])[0] in tens([one.item for one in picked]) for e in best if e.key in left_out)
+
+
+def test_one_class_alone_is_picked_as_without_a_limit(evaluations):
+    one = DiversityFilter([lambda items: ["all"] * len(items)], repr, 0.1)
+    none = DiversityFilter([lambda items: [""] * len(items)], repr, 0.1)
+    for limit in (1.0, 0.8):
+        picked = [e.key for e in select(evaluations, 150, similarity, limit)]
+        assert [e.key for e in select(evaluations, 150, similarity, limit, variety=one)] == picked
+        assert [e.key for e in select(evaluations, 150, similarity, limit, variety=none)] == picked
 
 
 def test_nothing_in_nothing_out():

@@ -98,9 +98,14 @@ def lost_to_controls(run: RunContents) -> list[str]:
             but = "".join(f"; {_of_best(key)} are the search's: {own[key]:.4g}, {figures[key]:.4g}" for key in rest)
             made.append(
                 f"The control {name} beat the search ({run.summary['method']}) at the same budget: {means}{but}. "
-                f"Compared are means over the best items that each found{_measure(run)}."
+                f"Compared are means over the best items that each found{_within(run)}{_measure(run)}."
             )
     return made
+
+
+def _within(run: RunContents) -> str:
+    share = run.summary.get("variety", {}).get("maximum_share")
+    return "" if share is None else f" with at most {100 * share:g}% of one class"
 
 
 def judged_by_predictors(run: RunContents) -> dict[str, str]:

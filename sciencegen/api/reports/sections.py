@@ -61,7 +61,8 @@ def facts(run: RunContents) -> list[Fact]:
         similarity = run.domain.similarity.matrix(run.items, run.items)
         distance = 1 - similarity[~np.eye(len(run.items), dtype=bool)].mean()
         made.append(Fact(f"{distance:.2f}", "diversity", "mean distance between two candidates"))
-    return made
+    classes = run.summary.get("variety", {}).get("classes", {})
+    return made + [Fact(str(one["count"]), kind, f"the largest holds {one['size']}") for kind, one in classes.items()]
 
 
 def candidates(run: RunContents) -> Candidates:

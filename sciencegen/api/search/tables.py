@@ -13,6 +13,7 @@ from sciencegen.domains.base import Domain
 from sciencegen.optimization.benchmark import top_k_curve
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import Evaluation, score_safely
+from sciencegen.optimization.variety import DiversityFilter
 from sciencegen.scoring.oracles import Oracle, Score, measured_range
 
 TRACE_POINTS = 100
@@ -78,15 +79,16 @@ def scored_table(domain: Domain, trace: Sequence[Evaluation], names: Sequence[st
     return table | {"feasible": [evaluation.feasible for evaluation in trace]}
 
 
-def control_summary(trace: Sequence[Evaluation], n: int) -> dict[str, Any]:
-    """Numbers of scored and feasible items, and means of the best 10 and n feasible ones, None without any."""
-    best = sorted((e.scalar for e in trace if e.feasible), reverse=True)
-    return {
-        "scored": len(trace),
-        "feasible": len(best),
-        "top_10": float(np.mean(best[:10])) if best else None,
-        f"top_{n}": float(np.mean(best[:n])) if best else None,
-    }
+def control_summary(trace: Sequence[Evaluation], n: int, variety: DiversityFilter | None = None) -> dict[str, Any]:
+    """Numbers of scored and feasible items, and means of the best 10 and n feasible ones, None without any. With a
+    limit to each class these are the best within it."""
+    best = sorted((e for e in trace if e.feasible), key=lambda e: -e.scalar)
+
+    def mean(count: int) -> float | None:
+        chosen = range(len(best))[:count] if variety is None else variety.choose([e.item for e in best], count)
+        return float(np.mean([best[row].scalar for row in chosen])) if best else None
+
+    return {"scored": len(trace), "feasible": len(best), "top_10": mean(10), f"top_{n}": mean(n)}
 
 
 def met_by(goals: Sequence[Goal], trace: Sequence[Evaluation], cautious: bool) -> dict[str, int]:

@@ -18,6 +18,7 @@ from sciencegen.domains.molecules import (
     patterns,
     recombination,
     render,
+    scaffold_classes,
     similarity,
     unstable,
 )
@@ -79,7 +80,11 @@ DOMAIN = Domain(
     properties=PROPERTIES,
     measure=measure,
     recipes=LazyTable("sciencegen.domains.molecules.models:RECIPES"),
-    similarity=Similarity(matrix=similarity.similarity, nearest=similarity.nearest),
+    similarity=Similarity(
+        matrix=similarity.similarity,
+        nearest=similarity.nearest,
+        classes={"scaffolds": scaffold_classes.scaffolds, "ring patterns": scaffold_classes.ring_patterns},
+    ),
     oracles=Oracles(find=oracles.oracle, names=oracles.oracle_names, classifiers=frozenset(oracles.CLASSIFIERS)),
     regression=Regression(features=features.features, groups=features.groups, splits={"scaffold": None}),
     evaluate=evaluate,

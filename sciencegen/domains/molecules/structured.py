@@ -27,6 +27,7 @@ from sciencegen.domains.molecules import (
     properties,
     property_networks,
     recombination,
+    scaffold_classes,
     similarity,
     structure_files,
 )
@@ -103,6 +104,12 @@ def evaluate(
     return evaluate_structures(samples, reference, training)
 
 
+CLASSES = {
+    "scaffolds": lambda structures: scaffold_classes.scaffolds(molecules_of(structures)),
+    "ring patterns": lambda structures: scaffold_classes.ring_patterns(molecules_of(structures)),
+}
+"""Those of the molecules."""
+
 DOMAIN = replace(
     MOLECULES,
     name="molecules/structures",
@@ -117,7 +124,7 @@ DOMAIN = replace(
         left_out=left_out,
     ),
     measure=measure,
-    similarity=Similarity(matrix=similarities, nearest=nearest),
+    similarity=Similarity(matrix=similarities, nearest=nearest, classes=CLASSES),
     oracles=replace(MOLECULES.oracles, find=lambda name: MoleculeOracle(oracles.oracle(name))),
     regression=Regression(
         features=lambda structures: features.features(molecules_of(structures)),

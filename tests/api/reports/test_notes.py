@@ -47,6 +47,14 @@ def test_a_control_that_beats_the_search_is_named_and_others_are_not(tmp_path):
     )
 
 
+def test_means_within_a_limit_to_each_class_are_named_as_such(tmp_path):
+    searched(tmp_path, evolution=(2.0, 1.9), hill_climb=(2.1, 1.8))
+    summary = json.loads((tmp_path / "search/summary.json").read_text()) | {"variety": {"maximum_share": 0.1}}
+    (tmp_path / "search/summary.json").write_text(json.dumps(summary))
+    (told,) = warnings(run_of(tmp_path, goals=["maximize fitness"]))
+    assert told.endswith("over the best items that each found with at most 10% of one class, by fitness.")
+
+
 def test_the_axis_of_a_search_says_what_it_goes_by(tmp_path):
     table = {"item": ["AC"], "fitness": [2.0], "fitness_lower": [1.0], "fitness_upper": [3.0]}
     name = lambda **settings: progress_name(run_of(tmp_path, table, **settings))  # noqa: E731

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sciencegen.api.reports.contents import RunContents
-from sciencegen.api.reports.sections import candidates, metrics, traces
+from sciencegen.api.reports.sections import candidates, facts, metrics, traces
 from sciencegen.config import RunSettings
 
 
@@ -36,6 +36,17 @@ def test_a_goal_of_a_predictor_s_domain_hides_no_other_of_its_name(tmp_path):
     run = RunContents(tmp_path, RunSettings(domain="proteins", optimize={"goals": goals}))
     (column,) = [column for column in candidates(run).columns if column.name == "fitness"]
     assert (column.goal_range, column.direction) == ((1.0, None), "maximize")
+
+
+def test_the_classes_of_candidates_are_among_the_facts(tmp_path):
+    (tmp_path / "search").mkdir()
+    pq.write_table(pa.table({"item": ["C"], "novel": [True]}), tmp_path / "candidates.parquet")
+    run = RunContents(tmp_path, RunSettings(domain="molecules", optimize={"goals": ["qed >= 0.5"]}))
+    assert [fact.label for fact in facts(run)] == ["candidates", "novel"]
+    classes = {"scaffolds": {"count": 63, "largest": "c1ccccc1", "size": 6}}
+    (tmp_path / "search/summary.json").write_text(json.dumps({"variety": {"maximum_share": 0.1, "classes": classes}}))
+    *_, last = facts(RunContents(tmp_path, run.settings))
+    assert (last.value, last.label, last.note) == ("63", "scaffolds", "the largest holds 6")
 
 
 def test_every_other_method_is_a_control(tmp_path):

@@ -186,7 +186,7 @@ def test_every_shipped_config_passes(tmp_path, monkeypatch, path):
         ("molecules", "train", {"conditions": ["activity", "qed"]}),
         ("molecules", "train", {"from": "molecules"}),
         ("molecules", "optimize.goals", ["maximize pmo:zaleplon_mpo", "alerts:NIH <= 0", "similarity to CCO >= 0.4"]),
-        ("molecules", "optimize.training", "results/molecules/drug-like/data"),
+        ("molecules", "optimize.training", "results/molecules/soluble-haloperidol/data"),
         ("molecules", "predict.y", {"table": "own.csv", "target": "activity", "settings": {"inputs": "both"}}),
         ("proteins", "generate.include", ["family_score"]),
         ("galaxies", "prepare.source", "./night"),
@@ -200,7 +200,7 @@ def test_what_data_may_bear_out_is_not_refused(tmp_path, monkeypatch, domain, ke
     if key == "train" and "conditions" in value:
         config["prepare"] = {"source": "own.csv"}
         config["evaluate"]["calibrate"] = {"activity": [1]}
-        config["predict"] = {"activity": {"table": "own.csv", "target": "activity"}}
+        config["predict"]["activity"] = {"table": "own.csv", "target": "activity"}
     read(tmp_path, config)
 
 
@@ -213,8 +213,9 @@ def test_two_models_that_complete_are_told(tmp_path, monkeypatch):
 
 
 def named(name="x", predictor="y", **others):
-    predict = {predictor: {"table": "own.csv", "target": "activity"}}
-    return {**changed("molecules", "name", name), "predict": predict, **others}
+    config = changed("molecules", "name", name)
+    predict = {**config["predict"], predictor: {"table": "own.csv", "target": "activity"}}
+    return {**config, "predict": predict, **others}
 
 
 @pytest.mark.parametrize(
