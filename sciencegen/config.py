@@ -222,6 +222,8 @@ class OptimizeSettings(Resources):
     maximum_similarity: greatest similarity of two returned candidates; None means that of the domain, else 0.7. novel:
     return no items of the training data. plausible: score no items that can't be expected to exist. start: items to
     begin with, in addition to draws; by default those of the model, if any. complete: as in `GenerateSettings`.
+    blocks: a file of building blocks; only items that can be made from them in at most `maximum_steps` steps are scored,
+    and the table says how (molecules: synthesis routes).
     """
 
     goals: tuple[str, ...] = ()
@@ -240,6 +242,8 @@ class OptimizeSettings(Resources):
     novel: bool = True
     plausible: bool = True
     maximum_similarity: float | None = Field(None, ge=0, le=1)
+    blocks: str | None = None
+    maximum_steps: int = Field(4, ge=1, le=20)
     include: tuple[str, ...] = ()
     complete: str | None = None
     settings: dict[str, Any] = {}

@@ -89,6 +89,8 @@ class OptimizeOptions(ResourceOptions, total=False):
     novel: bool
     plausible: bool
     maximum_similarity: float | None
+    blocks: str | None
+    maximum_steps: int
     include: Texts
     complete: str | None
     settings: Mapping[str, Any]

@@ -16,6 +16,7 @@ from sciencegen.api.models.folder import LoadedModel, name_columns, name_suffixe
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of, exempt_motifs
+from sciencegen.api.search.blocks import Blocks, check_methods, read_blocks, space_of_blocks
 from sciencegen.api.search.novelty import Known, read_known
 from sciencegen.api.search.space import search_space
 from sciencegen.api.search.starts import start_notes, start_rows
@@ -56,7 +57,8 @@ class OptimizeRequest:
     """A search with checked settings.
 
     options: settings of the methods. oracles: by goal; further: oracles by column, for candidates only. known: items
-    that don't count as new. complete: computes structures of candidates. origin: provenance of their files.
+    that don't count as new. complete: computes structures of candidates. origin: provenance of their files. blocks: what
+    candidates are made of, or None.
     """
 
     settings: OptimizeSettings
@@ -70,6 +72,7 @@ class OptimizeRequest:
     complete: Completer | None
     origin: Origin
     notes: tuple[str, ...] = ()
+    blocks: Blocks | None = None
 
     @property
     def given(self) -> Sequence[Item]:
@@ -164,6 +167,11 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
         Score no items that can't be expected to exist (molecules: with groups that decompose).
     maximum_similarity : float, optional
         Largest similarity of two candidates, 0 to 1.
+    blocks : str, optional
+        A file of building blocks (molecules). Only items are scored that can be made from them by known reactions; the
+        columns `route`, `route_steps` and `route_blocks` say how.
+    maximum_steps : int
+        Largest number of steps of such an item.
     include : str or sequence of str
         Further properties to write.
     complete : str, optional
@@ -221,11 +229,18 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     key = science.items.key
     oracles = {name: CachedOracle(oracle, key) for name, oracle in resolve_oracles(goals, book.resolve).items()}
     space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible)
+    blocks = None
+    if settings.blocks is not None:
+        blocks = read_blocks(science, settings.blocks, settings.maximum_steps, settings.threads)
+        space = space_of_blocks(space, blocks.moves)
     complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known, notes = _known(named, settings, model, log)
     known = replace(known, start=frozenset(map(key, space.start)))
     notes = (*exempt_motifs(science, model.reference, settings.forbid), *notes)
-    return OptimizeRequest(settings, goals, options, model, oracles, further, space, known, complete, origin, notes)
+    notes = notes if blocks is None else (*blocks.notes, *notes)
+    return OptimizeRequest(
+        settings, goals, options, model, oracles, further, space, known, complete, origin, notes, blocks
+    )
 
 
 def _known(domain: str, settings: OptimizeSettings, model: LoadedModel, log: Log) -> tuple[Known, tuple[str, ...]]:
@@ -277,6 +292,8 @@ def check_search(
     science = domain_of(domain)
     for name in (settings.method, *settings.controls):
         load_method(name)
+    if settings.blocks is not None:
+        check_methods((settings.method, *settings.controls))
     constraint_of(science, settings.keep, settings.forbid, None)
     options = to_record(SearchSettings, settings.settings, "search settings")
     goals = read_goals(science, settings.goals)
@@ -305,6 +322,8 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
     picked = select(novel, settings.n, science.similarity.matrix, alike)
     names = list(dict.fromkeys(goal.name for goal in goals))
     table = candidates_table(science, picked, names, request.further, known, name_columns(model.representation))
+    if request.blocks is not None:
+        table |= request.blocks.moves.columns([evaluation.item for evaluation in picked])
     if sum(goal.is_objective for goal in goals) > 1:
         table["pareto"] = are_optimal(picked, novel)
     failed = [(e.call, science.items.text(e.item), e.failure) for e in trace if e.failure is not None]

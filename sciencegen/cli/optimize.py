@@ -52,6 +52,16 @@ def optimize(
         float | None,
         typer.Option(help="Largest similarity of two candidates. [default: 0.7; galaxies: 0.95; proteins: 1]"),
     ] = None,
+    blocks: Annotated[
+        str | None,
+        typer.Option(
+            help="A file of building blocks (molecules). Only items that known reactions make from them are scored, and "
+            "the columns route, route_steps and route_blocks say how."
+        ),
+    ] = None,
+    maximum_steps: Annotated[
+        int | None, typer.Option(help="Most reactions of a route from the building blocks. [default: 4]")
+    ] = None,
     include: options.Include = None,
     model: options.Model = None,
     alignment: options.Alignment = None,
@@ -83,7 +93,14 @@ def optimize(
     )  # fmt: skip
     flags |= dict(forbid=forbid, training=training, novel=False if known else None, controls=options.names(control))
     flags |= dict(maximum_similarity=maximum_similarity, include=options.names(include), model=model, seed=seed)
-    flags |= dict(complete=complete_by, device=device, threads=threads, batch_size=batch_size)
+    flags |= dict(
+        blocks=blocks,
+        maximum_steps=maximum_steps,
+        complete=complete_by,
+        device=device,
+        threads=threads,
+        batch_size=batch_size,
+    )
     record = options.settings_from(OptimizeSettings, settings, **flags)
 
     from sciencegen.api.models.folder import results_of_model

@@ -1,0 +1,78 @@
+"""The search space of items that can be made from a user's building blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from sciencegen.api.science.naming import ReadItems
+from sciencegen.api.science.workers import describe
+from sciencegen.data.writers import Refused, escape
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import BlockMoves
+from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Refusal
+from sciencegen.optimization.spaces import SearchSpace
+
+METHODS = ("evolution", "hill_climb", "prior")
+"""Methods that need no latents: built items have none."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Moves over items that are made from a file of building blocks. refused: rows that hold no item."""
+
+    moves: BlockMoves
+    refused: Sequence[Refused]
+    notes: tuple[str, ...]
+
+
+def check_methods(methods: Sequence[str]) -> None:
+    """Raise an error for a method that can't search among built items."""
+    if wrong := next((name for name in methods if name not in METHODS), None):
+        raise ConfigError(
+            f"Expected a method without a latent space with `blocks` ({', '.join(METHODS)}), got {wrong}."
+        )
+
+
+def read_blocks(science: Domain, source: str, steps: int, threads: int) -> Blocks:
+    """Read a file of building blocks; rows that hold no item are refused and counted."""
+    make = None if science.moves is None else science.moves.from_blocks
+    if make is None:
+        raise ConfigError(f"Expected no `blocks`: {science.name} are not made from building blocks.")
+    rows = list(science.items.read(Path(source), None))
+    good, refused = describe(ReadItems(science.name), rows, threads)
+    if not good:
+        first = f", the first: {refused[0][2]}" if refused else ""
+        raise DataError(f"Expected building blocks in {source}, found none in {len(rows)} rows{first}.")
+    items = [science.items.parse(text) for _, (text, _, _) in good]
+    moves = make(items, [row.id for row, _ in good], steps)
+    return Blocks(moves, refused, (*moves.notes, *_refusals(source, refused)))
+
+
+def _refusals(source: str, refused: Sequence[Refused]) -> list[str]:
+    if not refused:
+        return []
+    line, text, reason = refused[0]
+    return [f"{len(refused)} rows of {source} were refused, the first is line {line}, {escape(text)[:60]!r}: {reason}"]
+
+
+def space_of_blocks(space: SearchSpace, moves: BlockMoves) -> SearchSpace:
+    """The same space, whose items are drawn and changed by the moves of building blocks; it has no latents."""
+    unrefused = lambda item: None if isinstance(item, Refusal) else item  # noqa: E731
+    nowhere = lambda count: np.empty((count, 0), np.float32)  # noqa: E731
+    return replace(
+        space,
+        latent_size=0,
+        semantic_size=0,
+        sample=lambda count, generator: nowhere(count),
+        decode=lambda latents: [None] * len(latents),
+        encode=lambda items: nowhere(len(items)),
+        draw=lambda count, generator: [unrefused(item) for item in moves.draw(count, generator)],
+        mutate=lambda item, generator: unrefused(moves.mutate(item, generator)),
+        edit=lambda item, generator: unrefused(moves.edit(item, generator)),
+        recombine=lambda item, other, generator: unrefused(moves.recombine(item, other, generator)),
+    )
