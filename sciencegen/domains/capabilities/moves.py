@@ -35,6 +35,8 @@ class BlockMoves:
         Random items.
     mutate, edit, recombine
         As those of `Moves`, for items that these moves made; others are refused.
+    nearest : (item, count) -> items
+        Items that can be made and are most like any item, best first; the item itself is the first if it can be made.
     columns : (items) -> columns of a table
         How each item is made.
     notes : tuple of str
@@ -45,6 +47,7 @@ class BlockMoves:
     mutate: Move
     edit: Move
     recombine: Crossover
+    nearest: Callable[[Item, int], list[Item]]
     columns: Callable[[Sequence[Item]], dict[str, list[Cell]]]
     notes: tuple[str, ...] = ()
 

@@ -1,8 +1,8 @@
 """Random routes, and small random changes of routes.
 
 A candidate of the search is a route, as in Gao, Mercado, Coley (ICLR 2022). Its blocks are exchanged, and its steps are
-added, removed and exchanged; parts of two routes are combined. Every change is run by the templates at once, so that each
-result is a route that holds.
+added, removed and exchanged; parts of two routes are combined. Every change is run by the templates at once, so
+that each result is a route that holds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from sciencegen.domains.molecules.synthesis.reactions import Reaction, Slot, reactions, slots_of
+from sciencegen.domains.molecules.synthesis.reactions import Reaction, Slot, reactions
 from sciencegen.domains.molecules.synthesis.routes import Path, Route, paths, react, replaced
 from sciencegen.domains.molecules.synthesis.shelf import Shelf
 from sciencegen.items import Refusal
@@ -36,6 +36,11 @@ class RouteMoves:
 
     shelf: Shelf
     most: int = 4
+
+    @cached_property
+    def bought(self) -> tuple[Route, ...]:
+        """Every block as a route without steps."""
+        return tuple(map(Route, self.shelf.molecules))
 
     def draw(self, generator: np.random.Generator) -> Route | Refusal:
         """A random route; shorter ones are likelier."""
@@ -121,7 +126,7 @@ class RouteMoves:
     def _joined(self, route: Route, other: Route, generator: np.random.Generator) -> Route | Refusal | None:
         """A reaction of a part of one with a part of the other."""
         first, second = (_any(list(paths(one)), generator)[1] for one in (route, other))
-        pairs = _pairs(slots_of(first.molecule), slots_of(second.molecule))
+        pairs = _pairs(first.slots, second.slots)
         if not pairs:
             return None
         reaction, turned = _any(pairs, generator)
@@ -140,7 +145,7 @@ class RouteMoves:
 
     def _extended(self, route: Route, spare: int, generator: np.random.Generator) -> Route | Refusal:
         """A step more, with one or more partners; spare: steps that may be added."""
-        slots = [slot for slot in slots_of(route.molecule) if self._has_partners(slot)] if spare > 0 else []
+        slots = [slot for slot in route.slots if self._has_partners(slot)] if spare > 0 else []
         for place in generator.permutation(len(slots))[:ATTEMPTS].tolist():
             reaction = reactions()[slots[place].reaction]
             partners = [
@@ -160,10 +165,10 @@ class RouteMoves:
         if spare < 1 or generator.random() > BRANCH_SHARE:
             return block
         made = self._extended(block, 1, generator)
-        return block if isinstance(made, Refusal) or slot not in slots_of(made.molecule) else made
+        return block if isinstance(made, Refusal) or slot not in made.slots else made
 
     def _random_block(self, slot: Slot, generator: np.random.Generator) -> Route:
-        return Route(self.shelf.molecules[int(_any(self.shelf.fitting[slot], generator))])
+        return self.bought[int(_any(self.shelf.fitting[slot], generator))]
 
     def _block_like(self, part: Route, slot: Slot, generator: np.random.Generator) -> Route:
         """A block for the slot, often one that is similar to the part."""
@@ -172,7 +177,7 @@ class RouteMoves:
             return self._random_block(slot, generator)
         alike = self.shelf.similarities(fitting, part.molecule)
         nearest = np.argsort(-alike, kind="stable")[: NEIGHBOURS + 1]
-        return Route(self.shelf.molecules[int(fitting[_any(nearest, generator)])])
+        return self.bought[int(fitting[_any(nearest, generator)])]
 
 
 def _slot_at(route: Route, path: Path) -> Slot:

@@ -1,7 +1,7 @@
 """Forward reactions as templates: which reactants they take, and what they give.
 
-`reactions.tsv` has the names and SMARTS of 91 templates (Hartenfeller et al., J. Chem. Inf. Model. 2011, 51, 3093; Button
-et al., Nat. Mach. Intell. 2019, 1, 307). A reactant's place in a template is a *slot*.
+`reactions.tsv` has the names and SMARTS of 91 templates (Hartenfeller et al., J. Chem. Inf. Model. 2011, 51, 3093;
+Button et al., Nat. Mach. Intell. 2019, 1, 307). A reactant's place in a template is a *slot*.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from rdkit.Chem import rdChemReactions
 
 from sciencegen.domains.molecules.items import parse, text
 from sciencegen.domains.molecules.screening import PatternScreen
+from sciencegen.domains.molecules.synthesis.selectivity import clash, objection
 from sciencegen.items import Refusal
 
 LARGEST = 60
@@ -56,7 +57,10 @@ class Reaction:
         return [found[smiles] for smiles in sorted(found)]
 
     def product(self, molecules: Sequence[Chem.Mol]) -> Chem.Mol | Refusal:
-        """The product, if there is exactly one: a reaction of several places would give a mixture."""
+        """The product, if there is exactly one: a reaction of several places would give a mixture. Refused are also
+        reactants that react with themselves, and products that do (`selectivity`)."""
+        if refusal := objection(self.name, self.reactants, molecules):
+            return refusal
         found = self.products(molecules)
         if len(found) != 1:
             return Refusal(f"{self.name} gives {len(found)} products")
@@ -65,7 +69,7 @@ class Reaction:
             return Refusal(f"{self.name} gives a molecule of more than {LARGEST} heavy atoms")
         if text(product) in map(text, molecules):
             return Refusal(f"{self.name} gives one of its reactants")
-        return product
+        return clash([product]) or product
 
 
 def _standard(made: Chem.Mol) -> Chem.Mol | None:

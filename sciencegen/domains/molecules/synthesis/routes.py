@@ -4,8 +4,8 @@ A route is written in one line, step by step, the last of which makes the molecu
 
     acylation_nitrogen: CC(=O)O + NCc1ccc(Br)cc1 -> CC(=O)NCc1ccc(Br)cc1 | suzuki: OB(O)c1ccccc1 + CC... -> CC...
 
-A step is the name of a template, its reactants in the template's order, and its product, all as SMILES. A reactant that an
-earlier step makes is that step's product; every other one is a building block.
+A step is the name of a template, its reactants in the template's order, and its product, all as SMILES. A reactant
+that an earlier step makes is that step's product; every other one is a building block.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import NamedTuple
 from rdkit import Chem
 
 from sciencegen.domains.molecules.items import parse, text
-from sciencegen.domains.molecules.synthesis.reactions import Reaction, reactions_by_name
+from sciencegen.domains.molecules.synthesis.reactions import Reaction, Slot, reactions_by_name, slots_of
+from sciencegen.domains.molecules.unstable import is_stable
 from sciencegen.items import Refusal
 
 STEP, REACTANT, GIVES, NAME = " | ", " + ", " -> ", ": "
@@ -43,6 +44,16 @@ class Route:
         return sum(one.steps for one in self.reactants) + (self.reaction is not None)
 
     @cached_property
+    def slots(self) -> tuple[Slot, ...]:
+        """The places of reactions that the molecule fits."""
+        return slots_of(self.molecule)
+
+    @cached_property
+    def can_be_used(self) -> bool:
+        """Whether it can be a reactant: it is bought, or has no group that decomposes."""
+        return self.reaction is None or is_stable(self.molecule)
+
+    @cached_property
     def blocks(self) -> tuple[str, ...]:
         """SMILES of the building blocks, each once, in the order of their use."""
         if self.reaction is None:
@@ -62,7 +73,9 @@ def paths(route: Route, above: Path = ()) -> Iterator[tuple[Path, Route]]:
 
 
 def react(reaction: Reaction, reactants: tuple[Route, ...]) -> Route | Refusal:
-    """The route that ends with this reaction."""
+    """The route that ends with this reaction. What is made on the way must be stable."""
+    if unstable := next((one for one in reactants if not one.can_be_used), None):
+        return Refusal(f"{unstable.smiles} decomposes")
     product = reaction.product([one.molecule for one in reactants])
     return product if isinstance(product, Refusal) else Route(product, reaction, reactants)
 

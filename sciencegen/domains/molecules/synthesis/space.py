@@ -10,6 +10,7 @@ from rdkit import Chem
 
 from sciencegen.domains.capabilities.moves import BlockMoves
 from sciencegen.domains.molecules.items import text
+from sciencegen.domains.molecules.synthesis.analogues import AnalogueSearch
 from sciencegen.domains.molecules.synthesis.moves import RouteMoves
 from sciencegen.domains.molecules.synthesis.routes import Route, write_route
 from sciencegen.domains.molecules.synthesis.shelf import Shelf, make_shelf
@@ -61,6 +62,10 @@ class RouteBook:
             return second
         return self.moved(molecule, generator, lambda first, rng: self.moves.cross(first, second, rng))
 
+    def nearest(self, molecule: Chem.Mol, count: int) -> list[Chem.Mol]:
+        found = AnalogueSearch(self.moves).nearest(molecule, count)
+        return [made for made in map(self.entered, found) if not isinstance(made, Refusal)]
+
     def columns(self, molecules: Sequence[Chem.Mol]) -> dict[str, list[Cell]]:
         """`COLUMNS` of each molecule: its route as text, the number of steps, the names of its blocks."""
         found = [self.routes[text(molecule)] for molecule in molecules]
@@ -74,7 +79,7 @@ def block_moves(molecules: Sequence[Chem.Mol], names: Sequence[str], most: int) 
     shelf = make_shelf(molecules, names)
     book = RouteBook(RouteMoves(shelf, most))
     return BlockMoves(
-        draw=book.draw, mutate=book.mutate, edit=book.edit, recombine=book.recombine, columns=book.columns,
+        draw=book.draw, mutate=book.mutate, edit=book.edit, recombine=book.recombine, nearest=book.nearest, columns=book.columns,
         notes=notes_on(shelf),
     )  # fmt: skip
 
