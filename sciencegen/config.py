@@ -222,8 +222,8 @@ class OptimizeSettings(Resources):
     maximum_similarity: greatest similarity of two returned candidates; None means that of the domain, else 0.7. novel:
     return no items of the training data. plausible: score no items that can't be expected to exist. start: items to
     begin with, in addition to draws; by default those of the model, if any. complete: as in `GenerateSettings`.
-    blocks: a file of building blocks; only items that can be made from them in at most `maximum_steps` steps are scored,
-    and the table says how (molecules: synthesis routes).
+    blocks: a file of building blocks; only items that can be made from them in at most `maximum_steps` steps are
+    scored, and the table says how (molecules: synthesis routes).
     """
 
     goals: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from sciencegen.api.models.folder import LoadedModel, name_columns, name_suffixe
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of, exempt_motifs
-from sciencegen.api.search.blocks import Blocks, check_methods, read_blocks, space_of_blocks
+from sciencegen.api.search.blocks import Blocks, check_methods, makeable_starts, read_blocks, space_of_blocks
 from sciencegen.api.search.novelty import Known, read_known
 from sciencegen.api.search.space import search_space
 from sciencegen.api.search.starts import start_notes, start_rows
@@ -57,8 +57,8 @@ class OptimizeRequest:
     """A search with checked settings.
 
     options: settings of the methods. oracles: by goal; further: oracles by column, for candidates only. known: items
-    that don't count as new. complete: computes structures of candidates. origin: provenance of their files. blocks: what
-    candidates are made of, or None.
+    that don't count as new. complete: computes structures of candidates. origin: provenance of their files. blocks:
+    what candidates are made of, or None.
     """
 
     settings: OptimizeSettings
@@ -232,7 +232,8 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     blocks = None
     if settings.blocks is not None:
         blocks = read_blocks(science, settings.blocks, settings.maximum_steps, settings.threads)
-        space = space_of_blocks(space, blocks.moves)
+        start, found = makeable_starts(science, space.start if settings.start else (), blocks.moves)
+        space, blocks = space_of_blocks(space, blocks.moves, start), replace(blocks, notes=(*blocks.notes, *found))
     complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known, notes = _known(named, settings, model, log)
     known = replace(known, start=frozenset(map(key, space.start)))
@@ -327,6 +328,7 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
     if sum(goal.is_objective for goal in goals) > 1:
         table["pareto"] = are_optimal(picked, novel)
     failed = [(e.call, science.items.text(e.item), e.failure) for e in trace if e.failure is not None]
+    rejects = () if request.blocks is None else request.blocks.refused
     summary = {
         "candidates": len(picked),
         "scored": len(trace),
@@ -345,7 +347,7 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
     }
     tables = table, trace_table(dict(traces)), scored_table(science, trace, names)
     suffixes = name_suffixes(model.representation)
-    return SearchRecord(science.name, *tables, failed, summary, request.complete, suffixes, request.origin)
+    return SearchRecord(science.name, *tables, [*rejects, *failed], summary, request.complete, suffixes, request.origin)
 
 
 __all__ = ["AllFailed", "OptimizeRequest", "Optimized", "check_search", "optimize", "resolve_optimize", "search"]

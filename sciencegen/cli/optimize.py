@@ -55,8 +55,8 @@ def optimize(
     blocks: Annotated[
         str | None,
         typer.Option(
-            help="A file of building blocks (molecules). Only items that known reactions make from them are scored, and "
-            "the columns route, route_steps and route_blocks say how."
+            help="A file of building blocks (molecules). Only items that known reactions make from them are scored, "
+            "and the columns route, route_steps and route_blocks say how."
         ),
     ] = None,
     maximum_steps: Annotated[

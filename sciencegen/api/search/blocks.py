@@ -14,8 +14,11 @@ from sciencegen.data.writers import Refused, escape
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import BlockMoves
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.items import Refusal
+from sciencegen.items import Item, Refusal
 from sciencegen.optimization.spaces import SearchSpace
+
+ANALOGUES = 5
+"""Items that can be made, in place of each start item."""
 
 METHODS = ("evolution", "hill_climb", "prior")
 """Methods that need no latents: built items have none."""
@@ -33,9 +36,8 @@ class Blocks:
 def check_methods(methods: Sequence[str]) -> None:
     """Raise an error for a method that can't search among built items."""
     if wrong := next((name for name in methods if name not in METHODS), None):
-        raise ConfigError(
-            f"Expected a method without a latent space with `blocks` ({', '.join(METHODS)}), got {wrong}."
-        )
+        known = ", ".join(METHODS)
+        raise ConfigError(f"Expected a method that needs no latents ({known}) with `blocks`, got '{wrong}'.")
 
 
 def read_blocks(science: Domain, source: str, steps: int, threads: int) -> Blocks:
@@ -50,7 +52,8 @@ def read_blocks(science: Domain, source: str, steps: int, threads: int) -> Block
         raise DataError(f"Expected building blocks in {source}, found none in {len(rows)} rows{first}.")
     items = [science.items.parse(text) for _, (text, _, _) in good]
     moves = make(items, [row.id for row, _ in good], steps)
-    return Blocks(moves, refused, (*moves.notes, *_refusals(source, refused)))
+    rejects = [(line, text, f"building block of {source}: {reason}") for line, text, reason in refused]
+    return Blocks(moves, rejects, (*moves.notes, *_refusals(source, refused)))
 
 
 def _refusals(source: str, refused: Sequence[Refused]) -> list[str]:
@@ -60,8 +63,29 @@ def _refusals(source: str, refused: Sequence[Refused]) -> list[str]:
     return [f"{len(refused)} rows of {source} were refused, the first is line {line}, {escape(text)[:60]!r}: {reason}"]
 
 
-def space_of_blocks(space: SearchSpace, moves: BlockMoves) -> SearchSpace:
-    """The same space, whose items are drawn and changed by the moves of building blocks; it has no latents."""
+def makeable_starts(science: Domain, start: Sequence[Item], moves: BlockMoves) -> tuple[list[Item], list[str]]:
+    """For each start item the most similar ones that can be made from the blocks, itself if it can; and notes."""
+    found: list[Item] = []
+    notes = []
+    for item in start:
+        near, name = moves.nearest(item, ANALOGUES), science.items.text(item)
+        found += near
+        if not near:
+            notes.append(f"the start {name} has no analogue that the blocks give")
+        elif science.items.key(near[0]) == science.items.key(item):
+            notes.append(f"the start {name} can be made from the blocks")
+        else:
+            alike = science.similarity.matrix([item], near[:1])[0, 0]
+            notes.append(
+                f"no route to the start {name} was found; the search starts from analogues, the nearest of which is "
+                f"{science.items.text(near[0])} (similarity {alike:.2f})"
+            )
+    return found, notes
+
+
+def space_of_blocks(space: SearchSpace, moves: BlockMoves, start: Sequence[Item] = ()) -> SearchSpace:
+    """The same space, whose items are drawn and changed by the moves of building blocks; it has no latents. start:
+    items to begin with, which these moves made."""
     unrefused = lambda item: None if isinstance(item, Refusal) else item  # noqa: E731
     nowhere = lambda count: np.empty((count, 0), np.float32)  # noqa: E731
     return replace(
@@ -75,4 +99,5 @@ def space_of_blocks(space: SearchSpace, moves: BlockMoves) -> SearchSpace:
         mutate=lambda item, generator: unrefused(moves.mutate(item, generator)),
         edit=lambda item, generator: unrefused(moves.edit(item, generator)),
         recombine=lambda item, other, generator: unrefused(moves.recombine(item, other, generator)),
+        start=start,
     )

@@ -17,7 +17,8 @@ from sciencegen.items import Reference
 from sciencegen.report.letters import Letters
 
 __all__ = [
-    "BlockMoves", "Compared", "Design", "DesignSpace", "DrawTask", "DrawTasks", "Family", "Form", "Instrument", "Letters",
-    "MetricNote", "Moves", "Observation", "Pictures", "Points", "Predictions", "Reference", "ReferenceSets", "Scaffold",
-    "SequenceDraws", "Sequences", "Sidecar", "Structures", "TaskSettings", "VariantClasses", "VariantNames", "Variants",
+    "BlockMoves", "Compared", "Design", "DesignSpace", "DrawTask", "DrawTasks", "Family", "Form", "Instrument",
+    "Letters", "MetricNote", "Moves", "Observation", "Pictures", "Points", "Predictions", "Reference",
+    "ReferenceSets", "Scaffold", "SequenceDraws", "Sequences", "Sidecar", "Structures", "TaskSettings",
+    "VariantClasses", "VariantNames", "Variants",
 ]  # fmt: skip

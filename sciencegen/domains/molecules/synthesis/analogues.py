@@ -1,7 +1,7 @@
 """Routes to a given molecule, or to molecules that are like it.
 
-A beam search over routes: of all combinations of blocks, those whose substructures cover most of the target are run; the
-products most like the target are kept, and further steps are tried on them.
+A beam search over routes: of all combinations of blocks, those whose substructures cover most of the target are run;
+the products most like the target are kept, and further steps are tried on them.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class AnalogueSearch:
         for reaction in shelf.usable:
             chosen = [self._best(slot, wanted, wanted) for slot in reaction.slots]
             for places in product(*chosen):
-                covered = self._block_bits[list(places)].any(0)
+                covered = np.any(self._block_bits[list(places)], axis=0)
                 trials.append(_Trial(_overlap(covered, wanted), reaction, tuple(bought[place] for place in places)))
         return trials
 
@@ -86,7 +86,7 @@ class AnalogueSearch:
                     continue
                 for places in product(*(self._best(other, wanted, wanted & ~own) for other in others)):
                     partners = dict(zip(others, (self.moves.bought[place] for place in places), strict=True))
-                    covered = own | self._block_bits[list(places)].any(0)
+                    covered = own | np.any(self._block_bits[list(places)], axis=0)
                     reactants = tuple(partners.get(one, route) for one in reaction.slots)
                     trials.append(_Trial(_overlap(covered, wanted), reaction, reactants))
         return trials
@@ -124,7 +124,7 @@ def _ranked(scored: Iterable[tuple[float, Route]]) -> list[tuple[float, Route]]:
 
 
 def _overlap(covered: np.ndarray, wanted: np.ndarray) -> float:
-    return float((covered & wanted).sum() / max((covered | wanted).sum(), 1))
+    return float(np.sum(covered & wanted) / max(np.sum(covered | wanted), 1))
 
 
 def _bits(molecules: Sequence[Chem.Mol]) -> Bits:

@@ -72,7 +72,7 @@ class RouteMoves:
             path, _ = _any(list(paths(route)), generator)
             _, part = _any(list(paths(other)), generator)
             child = self._joined(route, other, generator) if not path else replaced(route, path, part)
-            if self._is_new(child, known):
+            if isinstance(child, Route) and self._is_new(child, known):
                 return child
         return Refusal(f"{ATTEMPTS} combinations gave no other route")
 
@@ -82,12 +82,12 @@ class RouteMoves:
         for _ in range(ATTEMPTS):
             change = changes[int(generator.choice(len(changes), p=weights / weights.sum()))]
             child = change(route, generator)
-            if self._is_new(child, {route.smiles}):
+            if isinstance(child, Route) and self._is_new(child, {route.smiles}):
                 return child
         return Refusal(f"{ATTEMPTS} changes gave no other route")
 
-    def _is_new(self, child: Route | Refusal | None, known: set[str]) -> bool:
-        return isinstance(child, Route) and 0 < child.steps <= self.most and child.smiles not in known
+    def _is_new(self, child: Route, known: set[str]) -> bool:
+        return 0 < child.steps <= self.most and child.smiles not in known
 
     def _with_other_block(self, route: Route, generator: np.random.Generator) -> Route | Refusal | None:
         path, leaf = _any([(path, part) for path, part in paths(route) if part.reaction is None], generator)

@@ -1,7 +1,7 @@
-"""When a template's step would not work as written: several products, self-reaction, and groups that don't go together.
+"""Steps that would not work as a template writes them: reactants that react with themselves, and groups that clash.
 
-Templates describe the place of a reaction and say little about the rest of the molecules. These rules refuse what a chemist
-would have to protect. They are rules of thumb, and pass nothing on yields.
+Templates describe the place of a reaction and say little about the rest of the molecules. These rules of thumb refuse
+what a chemist would have to protect. They say nothing of yields.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ UNSUITABLE = {
     "tetrazole_1_alkyl": _ALIPHATIC_AMINE,
     "tetrazole_2_alkyl": _ALIPHATIC_AMINE,
 }
-"""Template -> pattern of reactants for which it isn't used. A phenol gives no halide, two halides couple without order, the
-two templates of thiols lose a halogen, an acidic hydrogen ends a Grignard reagent, and amines are acylated and alkylated
-before alcohols and azoles."""
+"""Template -> pattern of reactants for which it isn't used. A phenol gives no halide, two halides couple without order,
+the two templates of thiols lose a halogen, an acidic hydrogen ends a Grignard reagent, and amines are acylated and
+alkylated before alcohols and azoles."""
 
 
 def objection(name: str, patterns: Sequence[Chem.Mol], molecules: Sequence[Chem.Mol]) -> Refusal | None:
@@ -52,10 +52,8 @@ def objection(name: str, patterns: Sequence[Chem.Mol], molecules: Sequence[Chem.
     unsuitable = _compiled(UNSUITABLE[name]) if name in UNSUITABLE else None
     if unsuitable is not None and any(one.HasSubstructMatch(unsuitable) for one in molecules):
         return Refusal(f"{name} isn't used for such molecules")
-    for own, molecule in enumerate(molecules):
-        if all(molecule.HasSubstructMatch(other) for place, other in enumerate(patterns) if place != own):
-            if len(patterns) > 1:
-                return Refusal(f"{name}: a reactant would react with itself")
+    if len(patterns) > 1 and any(all(one.HasSubstructMatch(other) for other in patterns) for one in molecules):
+        return Refusal(f"{name}: a reactant would react with itself")
     return None
 
 

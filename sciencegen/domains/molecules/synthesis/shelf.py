@@ -73,8 +73,9 @@ def make_shelf(molecules: Sequence[Chem.Mol], names: Sequence[str] = ()) -> Shel
     for index, molecule in enumerate(kept):
         for slot in slots_of(molecule):
             fitting.setdefault(slot, []).append(index)
-    index = {smiles: place for place, smiles in enumerate(first)}
-    shelf = Shelf(kept, [name for _, name in first.values()], {s: np.array(i) for s, i in fitting.items()}, index)
+    arrays = {slot: np.array(indices) for slot, indices in fitting.items()}
+    places = {smiles: place for place, smiles in enumerate(first)}
+    shelf = Shelf(kept, [name for _, name in first.values()], arrays, places)
     if not shelf.usable:
         raise ConfigError(
             f"Expected building blocks that react with each other, found {len(shelf)} blocks, of which {shelf.unused} "

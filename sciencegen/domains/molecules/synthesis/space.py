@@ -79,9 +79,14 @@ def block_moves(molecules: Sequence[Chem.Mol], names: Sequence[str], most: int) 
     shelf = make_shelf(molecules, names)
     book = RouteBook(RouteMoves(shelf, most))
     return BlockMoves(
-        draw=book.draw, mutate=book.mutate, edit=book.edit, recombine=book.recombine, nearest=book.nearest, columns=book.columns,
+        draw=book.draw,
+        mutate=book.mutate,
+        edit=book.edit,
+        recombine=book.recombine,
+        nearest=book.nearest,
+        columns=book.columns,
         notes=notes_on(shelf),
-    )  # fmt: skip
+    )
 
 
 def notes_on(shelf: Shelf) -> tuple[str, ...]:
