@@ -92,4 +92,4 @@ def block_moves(molecules: Sequence[Chem.Mol], names: Sequence[str], most: int) 
 def notes_on(shelf: Shelf) -> tuple[str, ...]:
     """What to know of a shelf: how many of its blocks fit to no reaction, and how many reactions can be run."""
     usable = f"{len(shelf)} building blocks for {len(shelf.usable)} reactions"
-    return (f"{usable}; {shelf.unused} blocks fit to no reaction" if shelf.unused else usable,)
+    return (f"{usable}; blocks that fit to none: {shelf.unused}" if shelf.unused else usable,)
