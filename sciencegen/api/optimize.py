@@ -16,7 +16,14 @@ from sciencegen.api.models.folder import LoadedModel, name_columns, name_suffixe
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of, exempt_motifs
-from sciencegen.api.search.blocks import Blocks, check_methods, makeable_starts, read_blocks, space_of_blocks
+from sciencegen.api.search.blocks import (
+    Blocks,
+    check_blocks,
+    check_methods,
+    makeable_starts,
+    read_blocks,
+    space_of_blocks,
+)
 from sciencegen.api.search.novelty import Known, read_known
 from sciencegen.api.search.space import search_space
 from sciencegen.api.search.starts import start_notes, start_rows
@@ -295,6 +302,7 @@ def check_search(
         load_method(name)
     if settings.blocks is not None:
         check_methods((settings.method, *settings.controls))
+        check_blocks(science, settings.blocks)
     constraint_of(science, settings.keep, settings.forbid, None)
     options = to_record(SearchSettings, settings.settings, "search settings")
     goals = read_goals(science, settings.goals)

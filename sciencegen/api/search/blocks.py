@@ -12,7 +12,7 @@ from sciencegen.api.science.naming import ReadItems
 from sciencegen.api.science.workers import describe
 from sciencegen.data.writers import Refused, escape
 from sciencegen.domains.base import Domain
-from sciencegen.domains.capabilities import BlockMoves
+from sciencegen.domains.capabilities import BlockMoves, FromBlocks
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Item, Refusal
 from sciencegen.optimization.spaces import SearchSpace
@@ -40,11 +40,18 @@ def check_methods(methods: Sequence[str]) -> None:
         raise ConfigError(f"Expected a method that needs no latents ({known}) with `blocks`, got '{wrong}'.")
 
 
-def read_blocks(science: Domain, source: str, steps: int, threads: int) -> Blocks:
-    """Read a file of building blocks; rows that hold no item are refused and counted."""
+def check_blocks(science: Domain, source: str) -> FromBlocks:
+    """How the domain makes items from blocks; an error if it doesn't, or if there is no such file."""
     make = None if science.moves is None else science.moves.from_blocks
     if make is None:
         raise ConfigError(f"Expected no `blocks`: {science.name} are not made from building blocks.")
+    next(iter(science.items.read(Path(source), None)), None)
+    return make
+
+
+def read_blocks(science: Domain, source: str, steps: int, threads: int) -> Blocks:
+    """Read a file of building blocks; rows that hold no item are refused and counted."""
+    make = check_blocks(science, source)
     rows = list(science.items.read(Path(source), None))
     good, refused = describe(ReadItems(science.name), rows, threads)
     if not good:
