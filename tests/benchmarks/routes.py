@@ -4,9 +4,9 @@
     python tests/benchmarks/routes.py blocks.smi -o routes.csv --tasks amlodipine_mpo osimertinib_mpo --budget 1000
 
 Both searches are the method `evolution` with the same seeds, on the shipped model (`free`) and on the blocks
-(`routes`). The figure is PMO's: the area under the curve of the mean of the ten best by calls. For routes, every scored molecule's
-route is written and run again (`replayed`), and the ten best are printed with their routes. Without a vendor's list,
-blocks are stand-ins (`stand_in_blocks.py`): figures say how the search does, not what can be bought.
+(`routes`). The figure is PMO's: the area under the curve of the mean of the ten best by calls. For routes, the route of
+every scored molecule is written and run again (`replayed`), and the ten best are printed with their routes. Without a
+vendor's list, blocks are stand-ins (`stand_in_blocks.py`): figures say how the search does, not what can be bought.
 """
 
 from __future__ import annotations

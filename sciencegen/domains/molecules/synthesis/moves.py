@@ -23,6 +23,8 @@ ATTEMPTS = 12
 """Changes that are tried, since a reaction may give no product, or several."""
 SIMILAR_SHARE, NEIGHBOURS = 0.7, 30
 """Probability that a block is exchanged for one of its most similar ones, and their number."""
+CONSIDERED = 1000
+"""Blocks that are compared with the one that is exchanged: a random choice of a longer list."""
 BRANCH_SHARE = 0.25
 """Probability that a new partner is made in one step of its own instead of bought."""
 
@@ -175,6 +177,8 @@ class RouteMoves:
         fitting = self.shelf.fitting[slot]
         if generator.random() > SIMILAR_SHARE:
             return self._random_block(slot, generator)
+        if len(fitting) > CONSIDERED:
+            fitting = fitting[generator.choice(len(fitting), CONSIDERED, replace=False)]
         alike = self.shelf.similarities(fitting, part.molecule)
         nearest = np.argsort(-alike, kind="stable")[: NEIGHBOURS + 1]
         return self.bought[int(fitting[_any(nearest, generator)])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from rdkit import Chem
@@ -27,6 +28,10 @@ class RouteBook:
 
     moves: RouteMoves
     routes: dict[str, Route] = field(default_factory=dict)
+
+    @cached_property
+    def analogues(self) -> AnalogueSearch:
+        return AnalogueSearch(self.moves)
 
     def entered(self, route: Route | Refusal) -> Chem.Mol | Refusal:
         """The molecule of a route, which is noted."""
@@ -63,7 +68,7 @@ class RouteBook:
         return self.moved(molecule, generator, lambda first, rng: self.moves.cross(first, second, rng))
 
     def nearest(self, molecule: Chem.Mol, count: int) -> list[Chem.Mol]:
-        found = AnalogueSearch(self.moves).nearest(molecule, count)
+        found = self.analogues.nearest(molecule, count)
         return [made for made in map(self.entered, found) if not isinstance(made, Refusal)]
 
     def columns(self, molecules: Sequence[Chem.Mol]) -> dict[str, list[Cell]]:

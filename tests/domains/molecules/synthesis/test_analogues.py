@@ -4,6 +4,8 @@ from sciencegen.domains.molecules.items import parse, text
 from sciencegen.domains.molecules.similarity import similarity
 from sciencegen.domains.molecules.synthesis import replay, write_route
 from sciencegen.domains.molecules.synthesis.analogues import AnalogueSearch
+from sciencegen.domains.molecules.synthesis.moves import RouteMoves
+from sciencegen.domains.molecules.synthesis.shelf import make_shelf
 
 MADE = ("CC(=O)NCc1ccccc1", "c1ccc(-c2ccncc2)cc1", "O=C(c1ccc(-c2ccncc2)cc1)N1CCOCC1")
 
@@ -23,3 +25,10 @@ def test_analogues_come_most_similar_first(moves):
     assert all(replay(write_route(route)).smiles == route.smiles for route in found)
     again = AnalogueSearch(moves).nearest(target, 5)
     assert [write_route(route) for route in again] == [write_route(route) for route in found]
+
+
+@pytest.mark.parametrize("smiles", ["CC(=O)N[C@H](C)c1ccccc1", "CC(=O)N[C@@H](C)c1ccccc1"])
+def test_the_right_stereoisomer_comes_first(smiles):
+    blocks = [parse(one) for one in ("CC(=O)O", "C[C@H](N)c1ccccc1", "C[C@@H](N)c1ccccc1")]
+    first, second, *_ = AnalogueSearch(RouteMoves(make_shelf(blocks), 1)).nearest(parse(smiles), 2)
+    assert first.smiles == text(parse(smiles)) != second.smiles
