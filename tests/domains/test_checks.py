@@ -92,7 +92,8 @@ def forgets_how(blocks, names, steps):
     move = TOY.moves.mutate
     return BlockMoves(
         draw=lambda count, generator: [blocks[0]] * count, mutate=move, edit=move,
-        recombine=lambda item, other, generator: item, nearest=lambda item, count: [], columns=lambda items: {"how": []},
+        recombine=lambda item, other, generator: item, nearest=lambda item, count: [],
+        columns=lambda items: {"how": []},
     )  # fmt: skip
 
 
