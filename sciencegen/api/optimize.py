@@ -16,14 +16,7 @@ from sciencegen.api.models.folder import LoadedModel, name_columns, name_suffixe
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of, exempt_motifs
-from sciencegen.api.search.blocks import (
-    Blocks,
-    check_blocks,
-    check_methods,
-    makeable_starts,
-    read_blocks,
-    space_of_blocks,
-)
+from sciencegen.api.search.blocks import Blocks, check_blocks, resolve_blocks
 from sciencegen.api.search.novelty import Known, read_known
 from sciencegen.api.search.space import search_space
 from sciencegen.api.search.starts import start_notes, start_rows
@@ -41,7 +34,7 @@ from sciencegen.api.writing.provenance import Criteria, origin_of
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.search_files import SearchFiles, SearchRecord
 from sciencegen.config import OptimizeSettings, as_texts, build_settings
-from sciencegen.items import Item, Origin
+from sciencegen.items import Cell, Item, Origin
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, ScoringOptions, resolve_oracles
 from sciencegen.optimization.pareto import are_optimal
@@ -236,16 +229,12 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     key = science.items.key
     oracles = {name: CachedOracle(oracle, key) for name, oracle in resolve_oracles(goals, book.resolve).items()}
     space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible)
-    blocks = None
-    if settings.blocks is not None:
-        blocks = read_blocks(science, settings.blocks, settings.maximum_steps, settings.threads)
-        start, found = makeable_starts(science, space.start if settings.start else (), blocks.moves)
-        space, blocks = space_of_blocks(space, blocks.moves, start), replace(blocks, notes=(*blocks.notes, *found))
+    blocks, space = resolve_blocks(science, settings, space)
     complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known, notes = _known(named, settings, model, log)
     known = replace(known, start=frozenset(map(key, space.start)))
     notes = (*exempt_motifs(science, model.reference, settings.forbid), *notes)
-    notes = notes if blocks is None else (*blocks.notes, *notes)
+    notes = (*(() if blocks is None else blocks.notes), *notes)
     return OptimizeRequest(
         settings, goals, options, model, oracles, further, space, known, complete, origin, notes, blocks
     )
@@ -301,8 +290,7 @@ def check_search(
     for name in (settings.method, *settings.controls):
         load_method(name)
     if settings.blocks is not None:
-        check_methods((settings.method, *settings.controls))
-        check_blocks(science, settings.blocks)
+        check_blocks(science, settings.blocks, (settings.method, *settings.controls))
     constraint_of(science, settings.keep, settings.forbid, None)
     options = to_record(SearchSettings, settings.settings, "search settings")
     goals = read_goals(science, settings.goals)
@@ -330,11 +318,6 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
     alike = science.similarity.maximum if settings.maximum_similarity is None else settings.maximum_similarity
     picked = select(novel, settings.n, science.similarity.matrix, alike)
     names = list(dict.fromkeys(goal.name for goal in goals))
-    table = candidates_table(science, picked, names, request.further, known, name_columns(model.representation))
-    if request.blocks is not None:
-        table |= request.blocks.moves.columns([evaluation.item for evaluation in picked])
-    if sum(goal.is_objective for goal in goals) > 1:
-        table["pareto"] = are_optimal(picked, novel)
     failed = [(e.call, science.items.text(e.item), e.failure) for e in trace if e.failure is not None]
     rejects = () if request.blocks is None else request.blocks.refused
     summary = {
@@ -353,9 +336,22 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
         "starts": start_rows(science, goals, request.given, trace, picked, settings.lower_bounds),
         "controls": {name: control_summary(other, settings.n) for name, other in traces.items()},
     }
+    table = _candidates(request, picked, novel, names)
     tables = table, trace_table(dict(traces)), scored_table(science, trace, names)
     suffixes = name_suffixes(model.representation)
     return SearchRecord(science.name, *tables, [*rejects, *failed], summary, request.complete, suffixes, request.origin)
+
+
+def _candidates(
+    request: OptimizeRequest, picked: Sequence[Evaluation], novel: Sequence[Evaluation], names: Sequence[str]
+) -> dict[str, list[Cell]]:
+    science, called = request.model.domain, name_columns(request.model.representation)
+    table = candidates_table(science, picked, names, request.further, request.known, called)
+    if request.blocks is not None:
+        table |= request.blocks.moves.columns([evaluation.item for evaluation in picked])
+    if sum(goal.is_objective for goal in request.goals) > 1:
+        table["pareto"] = are_optimal(picked, novel)
+    return table
 
 
 __all__ = ["AllFailed", "OptimizeRequest", "Optimized", "check_search", "optimize", "resolve_optimize", "search"]

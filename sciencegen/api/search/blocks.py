@@ -10,6 +10,7 @@ import numpy as np
 
 from sciencegen.api.science.naming import ReadItems
 from sciencegen.api.science.workers import describe
+from sciencegen.config import OptimizeSettings
 from sciencegen.data.writers import Refused, escape
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import BlockMoves, FromBlocks
@@ -33,20 +34,29 @@ class Blocks:
     notes: tuple[str, ...]
 
 
-def check_methods(methods: Sequence[str]) -> None:
-    """Raise an error for a method that can't search among built items."""
-    if wrong := next((name for name in methods if name not in METHODS), None):
-        known = ", ".join(METHODS)
-        raise ConfigError(f"Expected a method that needs no latents ({known}) with `blocks`, got '{wrong}'.")
-
-
-def check_blocks(science: Domain, source: str) -> FromBlocks:
-    """How the domain makes items from blocks; an error if it doesn't, or if there is no such file."""
+def check_blocks(science: Domain, source: str, methods: Sequence[str] = ()) -> FromBlocks:
+    """How the domain makes items from blocks. An error if it doesn't, if there is no such file, or for a method that
+    needs latents."""
     make = None if science.moves is None else science.moves.from_blocks
     if make is None:
         raise ConfigError(f"Expected no `blocks`: {science.name} are not made from building blocks.")
+    if wrong := next((name for name in methods if name not in METHODS), None):
+        known = ", ".join(METHODS)
+        raise ConfigError(f"Expected a method that needs no latents ({known}) with `blocks`, got '{wrong}'.")
     next(iter(science.items.read(Path(source), None)), None)
     return make
+
+
+def resolve_blocks(
+    science: Domain, settings: OptimizeSettings, space: SearchSpace
+) -> tuple[Blocks | None, SearchSpace]:
+    """What the settings' file of building blocks gives, and the space of items that are made from them; without a file
+    nothing, and the space itself."""
+    if settings.blocks is None:
+        return None, space
+    blocks = read_blocks(science, settings.blocks, settings.maximum_steps, settings.threads)
+    start, notes = makeable_starts(science, space.start if settings.start else (), blocks.moves)
+    return replace(blocks, notes=(*blocks.notes, *notes)), space_of_blocks(space, blocks.moves, start)
 
 
 def read_blocks(science: Domain, source: str, steps: int, threads: int) -> Blocks:

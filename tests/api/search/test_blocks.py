@@ -5,8 +5,9 @@ import pytest
 from pointclouds import DOMAIN as CLOUDS
 
 from sciencegen.api.models.folder import load_model
-from sciencegen.api.search.blocks import check_methods, makeable_starts, read_blocks, space_of_blocks
+from sciencegen.api.search.blocks import check_blocks, makeable_starts, read_blocks, resolve_blocks, space_of_blocks
 from sciencegen.api.search.space import search_space
+from sciencegen.config import OptimizeSettings
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.synthesis import replay
 from sciencegen.errors import ConfigError, DataError
@@ -61,10 +62,15 @@ def test_other_domains_have_no_blocks(path):
         read_blocks(CLOUDS, str(path), 2, 1)
 
 
-def test_methods_of_latents_are_refused():
-    check_methods(["evolution", "prior", "hill_climb"])
+def test_methods_of_latents_are_refused(path):
+    check_blocks(DOMAIN, str(path), ["evolution", "prior", "hill_climb"])
     with pytest.raises(ConfigError, match="got 'bayes'"):
-        check_methods(["evolution", "bayes"])
+        check_blocks(DOMAIN, str(path), ["evolution", "bayes"])
+
+
+def test_without_a_file_the_space_is_unchanged():
+    space = search_space(load_model("molecules", None, "cpu"))
+    assert resolve_blocks(DOMAIN, OptimizeSettings(goals=("maximize qed",)), space) == (None, space)
 
 
 def searched(blocks, start=(), **constraints):
