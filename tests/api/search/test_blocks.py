@@ -28,9 +28,20 @@ def path(tmp_path_factory):
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def blocks(path):
     return read_blocks(DOMAIN, str(path), 3, 1)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model("molecules", None, "cpu")
+
+
+@pytest.fixture
+def moves():
+    """Moves that have made nothing yet."""
+    return DOMAIN.moves.from_blocks([DOMAIN.items.parse(smiles) for smiles in BLOCKS], [""] * len(BLOCKS), 3)
 
 
 def test_refused_rows_are_noted_and_kept(path, blocks):
@@ -68,46 +79,49 @@ def test_methods_of_latents_are_refused(path):
         check_blocks(DOMAIN, str(path), ["evolution", "bayes"])
 
 
-def test_without_a_file_the_space_is_unchanged():
-    space = search_space(load_model("molecules", None, "cpu"))
+def test_without_a_file_the_space_is_unchanged(model):
+    space = search_space(model)
     assert resolve_blocks(DOMAIN, OptimizeSettings(goals=("maximize qed",)), space) == (None, space)
 
 
-def searched(blocks, start=(), **constraints):
-    space = search_space(load_model("molecules", None, "cpu"), plausible=True, **constraints)
-    space = space_of_blocks(space, blocks.moves, start)
+def searched(model, moves, start=(), **constraints):
+    space = space_of_blocks(search_space(model, plausible=True, **constraints), moves, start)
     oracle = FunctionOracle("rings", lambda item: item.GetRingInfo().NumRings() - 0.1 * item.GetNumAtoms())
-    objective = Objective(parse_goals(["maximize rings"]), {"rings": oracle}, DOMAIN.items.key, 60)
-    search(space, objective, np.random.default_rng(0), SearchSettings(initial=20, batch=20, screen=2))
+    objective = Objective(parse_goals(["maximize rings"]), {"rings": oracle}, DOMAIN.items.key, 40)
+    search(space, objective, np.random.default_rng(0), SearchSettings(initial=20, batch=10, screen=2))
     return space, objective.trace
 
 
-def test_every_scored_item_has_a_route(path, blocks):
-    space, trace = searched(blocks)
+def test_every_scored_item_has_a_route(model, moves):
+    space, trace = searched(model, moves)
     assert not latent_moves(space)
     assert set(item_moves(space)) == {"mutation", "mutation_twice", "edit", "edit_twice", "recombination"}
     items = [evaluation.item for evaluation in trace]
-    assert len(items) == 60
-    for item, line in zip(items, blocks.moves.columns(items)["route"], strict=True):
+    assert len(items) == 40
+    for item, line in zip(items, moves.columns(items)["route"], strict=True):
         route = replay(line)
         assert not isinstance(route, Refusal), route
         assert route.smiles == DOMAIN.items.text(item)
     assert all(DOMAIN.moves.plausible(item) for item in items)
-    again = read_blocks(DOMAIN, str(path), 3, 1)
-    assert [one.key for one in searched(again)[1]] == [one.key for one in trace]
 
 
-def test_patterns_hold(blocks):
-    _, trace = searched(blocks, forbid=["Br"], keep=["c1ccccc1"])
+def test_one_seed_gives_one_search(model, blocks, moves):
+    """Also of blocks that were read from a file."""
+    ours = [one.key for one in searched(model, moves)[1]]
+    assert [one.key for one in searched(model, blocks.moves)[1]] == ours
+
+
+def test_patterns_hold(model, moves):
+    _, trace = searched(model, moves, forbid=["Br"], keep=["c1ccccc1"])
     assert trace
     assert not any("Br" in evaluation.key for evaluation in trace)
 
 
-def test_starts_become_analogues(blocks):
+def test_starts_become_analogues(model, moves):
     made, far = (DOMAIN.items.parse(one) for one in ("CC(=O)NCc1ccccc1", "CC(=O)NCc1ccccc1Cl"))
-    found, notes = makeable_starts(DOMAIN, [made, far], blocks.moves)
+    found, notes = makeable_starts(DOMAIN, [made, far], moves)
     assert DOMAIN.items.key(found[0]) == DOMAIN.items.key(made)
     assert "can be made" in notes[0]
     assert "no route to the start CC(=O)NCc1ccccc1Cl" in notes[1]
-    _, trace = searched(blocks, found)
+    _, trace = searched(model, moves, found)
     assert trace[0].key == DOMAIN.items.key(made)

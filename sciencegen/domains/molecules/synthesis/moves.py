@@ -109,11 +109,11 @@ class RouteMoves:
         return replaced(route, path, _any(part.reactants, generator))
 
     def _with_other_step(self, route: Route, generator: np.random.Generator) -> Route | Refusal | None:
-        """Another reaction of one of a step's reactants in place of the step."""
+        """Another reaction of one of a step's reactants in place of the step, with a partner like the one before."""
         path, part = _any([(path, part) for path, part in paths(route) if part.reaction is not None], generator)
-        kept = _any(part.reactants, generator)
+        kept, *others = [part.reactants[place] for place in generator.permutation(len(part.reactants))]
         spare = self.most - route.steps + part.steps - kept.steps
-        other = self._extended(kept, spare, generator)
+        other = self._extended(kept, spare, generator, like=next(iter(others), None))
         return other if isinstance(other, Refusal) else replaced(route, path, other)
 
     def _cut_short(self, route: Route, generator: np.random.Generator) -> Route | Refusal | None:
@@ -145,13 +145,16 @@ class RouteMoves:
         weights = np.array([np.log1p(np.prod(size, dtype=float)) for size in sizes])
         return weights / weights.sum()
 
-    def _extended(self, route: Route, spare: int, generator: np.random.Generator) -> Route | Refusal:
-        """A step more, with one or more partners; spare: steps that may be added."""
+    def _extended(
+        self, route: Route, spare: int, generator: np.random.Generator, like: Route | None = None
+    ) -> Route | Refusal:
+        """A step more, with a partner. spare: steps that may be added; like: what a block as partner should be like."""
         slots = [slot for slot in route.slots if self._has_partners(slot)] if spare > 0 else []
         for place in generator.permutation(len(slots))[:ATTEMPTS].tolist():
             reaction = reactions()[slots[place].reaction]
             partners = [
-                route if slot == slots[place] else self._partner(slot, spare - 1, generator) for slot in reaction.slots
+                route if slot == slots[place] else self._partner(slot, spare - 1, generator, like)
+                for slot in reaction.slots
             ]
             longer = react(reaction, tuple(partners))
             if not isinstance(longer, Refusal):
@@ -161,9 +164,9 @@ class RouteMoves:
     def _has_partners(self, slot: Slot) -> bool:
         return all(other == slot or other in self.shelf.fitting for other in reactions()[slot.reaction].slots)
 
-    def _partner(self, slot: Slot, spare: int, generator: np.random.Generator) -> Route:
+    def _partner(self, slot: Slot, spare: int, generator: np.random.Generator, like: Route | None) -> Route:
         """A block for the slot, or a molecule that is made of it and still fits."""
-        block = self._random_block(slot, generator)
+        block = self._random_block(slot, generator) if like is None else self._block_like(like, slot, generator)
         if spare < 1 or generator.random() > BRANCH_SHARE:
             return block
         made = self._extended(block, 1, generator)
