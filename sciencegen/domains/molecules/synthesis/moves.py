@@ -25,6 +25,8 @@ SIMILAR_SHARE, NEIGHBOURS = 0.7, 30
 """Probability that a block is exchanged for one of its most similar ones, and their number."""
 CONSIDERED = 1000
 """Blocks that are compared with the one that is exchanged: a random choice of a longer list."""
+LARGEST_DRAW = 36
+"""Heavy atoms, about 500 g/mol, beyond which a random route gets no further step."""
 BRANCH_SHARE = 0.25
 """Probability that a new partner is made in one step of its own instead of bought."""
 
@@ -51,7 +53,7 @@ class RouteMoves:
             route = self._one_step(generator)
             while not isinstance(route, Refusal) and route.steps < target:
                 longer = self._extended(route, target - route.steps, generator)
-                if isinstance(longer, Refusal):
+                if isinstance(longer, Refusal) or longer.molecule.GetNumHeavyAtoms() > LARGEST_DRAW:
                     break
                 route = longer
             if not isinstance(route, Refusal):
