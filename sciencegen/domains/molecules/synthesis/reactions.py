@@ -44,6 +44,7 @@ class Reaction:
 
     @property
     def slots(self) -> tuple[Slot, ...]:
+        """The places of its reactants."""
         return tuple(Slot(self.index, position) for position in range(len(self.reactants)))
 
     def products(self, molecules: Sequence[Chem.Mol]) -> list[Chem.Mol]:

@@ -36,6 +36,7 @@ class Route:
 
     @cached_property
     def smiles(self) -> str:
+        """The canonical SMILES."""
         return text(self.molecule)
 
     @cached_property

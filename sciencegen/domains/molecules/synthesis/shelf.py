@@ -37,6 +37,7 @@ class Shelf:
 
     @cached_property
     def fingerprints(self) -> Sequence[DataStructs.ExplicitBitVect]:
+        """Of each block."""
         return fingerprints(self.molecules)
 
     @cached_property

@@ -31,6 +31,7 @@ class RouteBook:
 
     @cached_property
     def analogues(self) -> AnalogueSearch:
+        """The search for routes to molecules like a given one."""
         return AnalogueSearch(self.moves)
 
     def entered(self, route: Route | Refusal) -> Chem.Mol | Refusal:
@@ -43,31 +44,38 @@ class RouteBook:
         return route.molecule
 
     def of(self, molecule: Chem.Mol) -> Route | Refusal:
+        """The route of a molecule."""
         return self.routes.get(text(molecule)) or Refusal("no route from the blocks is known")
 
     def draw(self, count: int, generator: np.random.Generator) -> list[Chem.Mol | Refusal]:
+        """Molecules of random routes."""
         return [self.entered(self.moves.draw(generator)) for _ in range(count)]
 
     def moved(
         self, molecule: Chem.Mol, generator: np.random.Generator,
         change: Callable[[Route, np.random.Generator], Route | Refusal],
     ) -> Chem.Mol | Refusal:  # fmt: skip
+        """The molecule of a changed route."""
         route = self.of(molecule)
         return route if isinstance(route, Refusal) else self.entered(change(route, generator))
 
     def mutate(self, molecule: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
+        """A molecule of the same reactions, with another block."""
         return self.moved(molecule, generator, self.moves.exchange_block)
 
     def edit(self, molecule: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
+        """A molecule with a step added, removed or exchanged."""
         return self.moved(molecule, generator, self.moves.change)
 
     def recombine(self, molecule: Chem.Mol, other: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
+        """A molecule of parts of both routes."""
         second = self.of(other)
         if isinstance(second, Refusal):
             return second
         return self.moved(molecule, generator, lambda first, rng: self.moves.cross(first, second, rng))
 
     def nearest(self, molecule: Chem.Mol, count: int) -> list[Chem.Mol]:
+        """Molecules with routes that are most like any molecule."""
         found = self.analogues.nearest(molecule, count)
         return [made for made in map(self.entered, found) if not isinstance(made, Refusal)]
 
