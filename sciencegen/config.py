@@ -229,6 +229,8 @@ class OptimizeSettings(Resources):
     has classes. novel: return no items of the training data. plausible: score no items that can't be expected to exist.
     start: items to begin with, in addition to draws; by default those of the model, if any. complete: as in
     `GenerateSettings`.
+    blocks: a file of building blocks; only items that can be made from them in at most `maximum_steps` steps are
+    scored, and the table says how (molecules: synthesis routes).
     cache: a file (SQLite) of scores of programs, which later calls read and extend.
     """
 
@@ -249,6 +251,8 @@ class OptimizeSettings(Resources):
     plausible: bool = True
     maximum_similarity: float | None = Field(None, ge=0, le=1)
     maximum_share: float | None = Field(None, gt=0, le=1)
+    blocks: str | None = None
+    maximum_steps: int = Field(4, ge=1, le=20)
     include: tuple[str, ...] = ()
     complete: str | None = None
     cache: str | None = None

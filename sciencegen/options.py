@@ -90,6 +90,8 @@ class OptimizeOptions(ResourceOptions, total=False):
     plausible: bool
     maximum_similarity: float | None
     maximum_share: float | None
+    blocks: str | None
+    maximum_steps: int
     include: Texts
     complete: str | None
     settings: Mapping[str, Any]

@@ -37,6 +37,10 @@ FILES = {
         "MIT (MOSES), BSD-3-Clause (RDKit)",
     ),
     "domains/molecules/sa_fragments.npz": ("fragment contributions of RDKit (Novartis)", "BSD-3-Clause"),
+    "domains/molecules/synthesis/reactions.tsv": (
+        "91 reactions of Hartenfeller et al. (2011) and Button et al. (2019), as SynNet has them",
+        "MIT (SynNet)",
+    ),
     "report/3Dmol-min.js": ("3Dmol.js 2.5.5", "BSD-3-Clause, in `3Dmol-LICENSE.txt` next to it"),
 }
 """Other files of the package that come from elsewhere: what they are, and the licence."""

@@ -21,6 +21,7 @@ import pytest
 
 from sciencegen.cli.main import main
 from tests.documentation import PAGES, Block, blocks, statements, tiny_python
+from tests.domains.molecules.synthesis.shelves import BLOCKS
 
 EVERY_RUN = ("README.md", "extending.md", "installation.md", "quickstart.md", "workflows.md")
 
@@ -127,6 +128,7 @@ def molecules(folder: Path) -> None:
     texts = ["CCO", "CCN", "Oc1ccccc1", "CC(=O)O", "CCCC", "c1ccncc1", "CC(C)O", "CCOC", "NCCO", "C1CCOC1"] * 6
     lines = [f"{text},{5 + place % 5}" for place, text in enumerate(texts)]
     (folder / "actives.csv").write_text("\n".join(["smiles,activity", *lines]) + "\n")
+    (folder / "blocks.smi").write_text("".join(f"{smiles} B{number}\n" for number, smiles in enumerate(BLOCKS)))
     labels = [f"{text},{place % 2}" for place, text in enumerate(texts)]
     (folder / "drd2.csv").write_text("\n".join(["smiles,active", *labels]) + "\n")
     made = []

@@ -16,6 +16,7 @@ from sciencegen.api.models.folder import LoadedModel, name_columns, name_suffixe
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of, exempt_motifs
+from sciencegen.api.search.blocks import Blocks, check_blocks, resolve_blocks
 from sciencegen.api.search.novelty import Known, read_known
 from sciencegen.api.search.space import search_space
 from sciencegen.api.search.starts import start_notes, start_rows
@@ -34,7 +35,7 @@ from sciencegen.api.writing.provenance import Criteria, origin_of
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.search_files import SearchFiles, SearchRecord
 from sciencegen.config import OptimizeSettings, as_texts, build_settings
-from sciencegen.items import Item, Origin
+from sciencegen.items import Cell, Item, Origin
 from sciencegen.locks import reserved
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, ScoringOptions, resolve_oracles
@@ -58,7 +59,8 @@ class OptimizeRequest:
     """A search with checked settings.
 
     options: settings of the methods. oracles: by goal; further: oracles by column, for candidates only. known: items
-    that don't count as new. complete: computes structures of candidates. origin: provenance of their files.
+    that don't count as new. complete: computes structures of candidates. origin: provenance of their files. blocks:
+    what candidates are made of, or None.
     """
 
     settings: OptimizeSettings
@@ -72,6 +74,7 @@ class OptimizeRequest:
     complete: Completer | None
     origin: Origin
     notes: tuple[str, ...] = ()
+    blocks: Blocks | None = None
 
     @property
     def given(self) -> Sequence[Item]:
@@ -170,6 +173,11 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
     maximum_share : float, optional
         Greatest share of the candidates in one class of the domain (molecules: a scaffold, or a way to join rings), as
         long as others meet the goals; by default 0.1 where the domain has classes. 1 means no limit.
+    blocks : str, optional
+        A file of building blocks (molecules). Only items are scored that can be made from them by known reactions; the
+        columns `route`, `route_steps` and `route_blocks` say how.
+    maximum_steps : int
+        Largest number of steps of such an item.
     include : str or sequence of str
         Further properties to write.
     complete : str, optional
@@ -228,12 +236,16 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     resolved = resolve_oracles(goals, book.resolve)
     oracles = {name: cached(oracle, key, settings.cache) for name, oracle in resolved.items()}
     space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible)
+    blocks, space = resolve_blocks(science, settings, space)
     space = replace(space, variety=diversity_filter(science, settings.maximum_share))
     complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known, notes = _known(named, settings, model, log)
     known = replace(known, start=frozenset(map(key, space.start)))
     notes = (*exempt_motifs(science, model.reference, settings.forbid), *notes)
-    return OptimizeRequest(settings, goals, options, model, oracles, further, space, known, complete, origin, notes)
+    notes = (*(() if blocks is None else blocks.notes), *notes)
+    return OptimizeRequest(
+        settings, goals, options, model, oracles, further, space, known, complete, origin, notes, blocks
+    )
 
 
 def _known(domain: str, settings: OptimizeSettings, model: LoadedModel, log: Log) -> tuple[Known, tuple[str, ...]]:
@@ -285,6 +297,8 @@ def check_search(
     science = domain_of(domain)
     for name in (settings.method, *settings.controls):
         load_method(name)
+    if settings.blocks is not None:
+        check_blocks(science, settings.blocks, (settings.method, *settings.controls))
     constraint_of(science, settings.keep, settings.forbid, None)
     diversity_filter(science, settings.maximum_share)
     options = to_record(SearchSettings, settings.settings, "search settings")
@@ -310,14 +324,11 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
     science, trace = model.domain, traces[settings.method]
     feasible = [evaluation for evaluation in trace if evaluation.feasible]
     novel = [e for e in feasible if not known.holds(e.item)] if settings.novel else feasible
-    alike = science.similarity.maximum if settings.maximum_similarity is None else settings.maximum_similarity
-    variety = request.space.variety
-    picked = select(novel, settings.n, science.similarity.matrix, alike, variety=variety)
+    alike = _greatest_similarity(request)
+    picked = select(novel, settings.n, science.similarity.matrix, alike, variety=request.space.variety)
     names = list(dict.fromkeys(goal.name for goal in goals))
-    table = candidates_table(science, picked, names, request.further, known, name_columns(model.representation))
-    if sum(goal.is_objective for goal in goals) > 1:
-        table["pareto"] = are_optimal(picked, novel)
     failed = [(e.call, science.items.text(e.item), e.failure) for e in trace if e.failure is not None]
+    rejects = () if request.blocks is None else request.blocks.refused
     summary = {
         "candidates": len(picked),
         "scored": len(trace),
@@ -325,20 +336,52 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
         "known": len(feasible) - len(novel),
         "alike": len(novel) - len(picked) if len(picked) < settings.n else 0,
         "failed": len(failed),
+        **_search_facts(request, traces, novel, picked),
+    }
+    table = _candidates(request, picked, novel, names)
+    tables = table, trace_table(dict(traces)), scored_table(science, trace, names)
+    suffixes = name_suffixes(model.representation)
+    return SearchRecord(science.name, *tables, [*rejects, *failed], summary, request.complete, suffixes, request.origin)
+
+
+def _greatest_similarity(request: OptimizeRequest) -> float:
+    """Of two candidates."""
+    chosen = request.settings.maximum_similarity
+    return request.model.domain.similarity.maximum if chosen is None else chosen
+
+
+def _search_facts(
+    request: OptimizeRequest, traces: Mapping[str, list[Evaluation]], novel: Sequence[Evaluation],
+    picked: Sequence[Evaluation],
+) -> dict[str, object]:  # fmt: skip
+    """Parts of a summary: what was asked, and how starts, controls and classes of candidates compare."""
+    settings, goals, science, variety = request.settings, request.goals, request.model.domain, request.space.variety
+    trace, alike = traces[settings.method], _greatest_similarity(request)
+    facts: dict[str, object] = {
         "met_by": met_by(goals, trace, settings.lower_bounds),
         "maximum_similarity": alike,
         "method": settings.method,
         "goals": list(settings.goals),
         "seed": settings.seed,
-        "model": str(model.folder),
+        "model": str(request.model.folder),
         "starts": start_rows(science, goals, request.given, trace, picked, settings.lower_bounds),
         "controls": {name: control_summary(other, settings.n, variety) for name, other in traces.items()},
     }
     if variety is not None:
-        summary["variety"] = variety_of(science, goals, picked, unlimited(science, novel, settings.n, alike), variety)
-    tables = table, trace_table(dict(traces)), scored_table(science, trace, names)
-    suffixes = name_suffixes(model.representation)
-    return SearchRecord(science.name, *tables, failed, summary, request.complete, suffixes, request.origin)
+        facts["variety"] = variety_of(science, goals, picked, unlimited(science, novel, settings.n, alike), variety)
+    return facts
+
+
+def _candidates(
+    request: OptimizeRequest, picked: Sequence[Evaluation], novel: Sequence[Evaluation], names: Sequence[str]
+) -> dict[str, list[Cell]]:
+    science, called = request.model.domain, name_columns(request.model.representation)
+    table = candidates_table(science, picked, names, request.further, request.known, called)
+    if request.blocks is not None:
+        table |= request.blocks.moves.columns([evaluation.item for evaluation in picked])
+    if sum(goal.is_objective for goal in request.goals) > 1:
+        table["pareto"] = are_optimal(picked, novel)
+    return table
 
 
 __all__ = ["AllFailed", "OptimizeRequest", "Optimized", "check_search", "optimize", "resolve_optimize", "search"]

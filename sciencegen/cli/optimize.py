@@ -59,6 +59,16 @@ def optimize(
             "meet the goals; 1 is no limit. [default: 0.1 where the domain has classes, as molecules]"
         ),
     ] = None,
+    blocks: Annotated[
+        str | None,
+        typer.Option(
+            help="A file of building blocks (molecules). Only items that known reactions make from them are scored, "
+            "and the columns route, route_steps and route_blocks say how."
+        ),
+    ] = None,
+    maximum_steps: Annotated[
+        int | None, typer.Option(help="Most reactions of a route from the building blocks. [default: 4]")
+    ] = None,
     include: options.Include = None,
     cache: options.Cache = None,
     model: options.Model = None,
@@ -91,7 +101,9 @@ def optimize(
     )  # fmt: skip
     flags |= dict(forbid=forbid, training=training, novel=False if known else None, controls=options.names(control))
     flags |= dict(maximum_similarity=maximum_similarity, maximum_share=maximum_share, model=model, seed=seed)
-    flags |= dict(include=options.names(include), complete=complete_by, cache=cache)
+    flags |= dict(
+        include=options.names(include), blocks=blocks, maximum_steps=maximum_steps, complete=complete_by, cache=cache
+    )
     flags |= dict(device=device, threads=threads, batch_size=batch_size)
     record = options.settings_from(OptimizeSettings, settings, **flags)
 

@@ -14,6 +14,7 @@ from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Form
 from sciencegen.domains.laws import Law, Subject, is_picture, parses
 from sciencegen.domains.lazy import imported
+from sciencegen.errors import ConfigError
 from sciencegen.items import Item, Refusal
 
 DRAWS = 20
@@ -55,6 +56,20 @@ def moves_without_seed(subject: Subject) -> str:
         if len({one.reason if isinstance(one, Refusal) else base.items.key(plain(one)) for one in made}) > 1:
             return "two items from one seed"
     return ""
+
+
+def bad_built_items(subject: Subject) -> str:
+    """An item made from blocks that can't be parsed, or without a cell in the columns that say how it is made."""
+    make = None if subject.domain.moves is None else subject.domain.moves.from_blocks
+    if make is None:
+        return ""
+    try:
+        moves = make(subject.items, [""] * len(subject.items), 2)
+    except ConfigError:  # the examples don't go together
+        return ""
+    made = [one for one in moves.draw(DRAWS, subject.generator) if not isinstance(one, Refusal)]
+    lengths = {len(column) for column in moves.columns(made).values()}
+    return _unparsed(subject, made) or ("" if lengths == {len(made)} else f"columns of {lengths} for {len(made)} items")
 
 
 def strict_constraint(subject: Subject) -> str:
@@ -239,6 +254,8 @@ PART_LAWS = (
     Law("moves", "each gives items, or refusals now and then", bad_moves,
         "Return a Refusal where nothing can be made."),
     Law("moves", "one seed gives one item", moves_without_seed, "Draw from the generator that is handed over."),
+    Law("moves.from_blocks", "items made from blocks are parsed and have a cell in each column", bad_built_items,
+        "Note how each item is made."),
     Law("moves.constraint", "no patterns accept every item", strict_constraint, "Test patterns only."),
     Law("variants", "names of single changes are parsed and returned unchanged", bad_names, "Write one name for each."),
     Law("variants.classes", "there is a cell for each score, `class` among them", bad_classes,

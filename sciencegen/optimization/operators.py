@@ -36,6 +36,8 @@ ItemMove = Callable[[Parent, Parent, np.random.Generator], Item | None]
 
 def latent_moves(space: SearchSpace) -> dict[str, LatentMove]:
     """(parents, partners, generator) -> children, by name, on the semantic part, the noise part, or all."""
+    if not space.latent_size:
+        return {}
     everything = np.ones(space.latent_size, bool)
     semantic = np.arange(space.latent_size) < space.semantic_size
     table: dict[str, LatentMove] = {

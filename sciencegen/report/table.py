@@ -40,6 +40,9 @@ TOOLBAR = """<div class="toolbar" hidden>
 """
 
 
+LONG_TEXT = 60
+"""Characters of a text above which its cell wraps within words, as SMILES have no spaces."""
+
 FLAG = '<label class="check"><input type="checkbox" data-flag="{column}"> {name}</label>'
 
 
@@ -200,7 +203,8 @@ def _cell(column: Column, row: int, places: int) -> str:
             **attributes,
         )
     if not is_numeric(column):
-        return element("td", escape(MISSING if value is None else value), class_="text", **attributes)
+        words = "text long" if len(str(value)) > LONG_TEXT else "text"
+        return element("td", escape(MISSING if value is None else value), class_=words, **attributes)
     shown = escape(number(value, places)) + _interval(column.lower, column.upper, row, places)
     classes = "number"
     if column.goal_range is not None and not within(value, column.goal_range):

@@ -4,7 +4,9 @@ import pytest
 from pointclouds import DOMAIN
 
 from sciencegen.api.optimize import optimize
+from sciencegen.domains.molecules.synthesis import replay
 from sciencegen.errors import SciencegenError
+from tests.domains.molecules.synthesis.shelves import BLOCKS
 
 
 @pytest.mark.usefixtures("tiny_draws")
@@ -38,3 +40,31 @@ def test_no_class_holds_more_than_its_share_of_the_candidates(workspace, monkeyp
     assert any("4 candidates over 4 heights" in note for note in varied.notes)
     with pytest.raises(SciencegenError, match="no classes"):
         optimize("galaxies", ["maximize flux"], maximum_share=0.5)
+
+
+def test_candidates_from_building_blocks_have_routes(tmp_path):
+    blocks = tmp_path / "blocks.smi"
+    blocks.write_text("".join(f"{smiles} B{number}\n" for number, smiles in enumerate(BLOCKS)) + "not-one\n")
+    options = {
+        "blocks": str(blocks),
+        "maximum_steps": 2,
+        "budget": 40,
+        "n": 5,
+        "threads": 1,
+        "start": "CC(=O)NCc1ccccc1",
+    }
+    goals = ["maximize qed", "alerts = 0"]
+    first, again = (optimize("molecules", goals, settings={"screen": 2}, **options) for _ in range(2))
+    assert first.table.equals(again.table)
+    assert first.table["route_steps"].between(1, 2).all()
+    for smiles, line in zip(first.table["item"], first.table["route"], strict=True):
+        assert replay(line).smiles == smiles
+    assert "the start CC(=O)NCc1ccccc1 can be made from the blocks" in first.notes
+    for name in ("made.csv", "made.sdf"):
+        path = first.write(tmp_path / name)
+        assert first.table["route"][0] in path.read_text()
+        assert "not-one,building block of" in path.with_name(f"{name}.rejects.csv").read_text()
+    with pytest.raises(SciencegenError, match="needs no latents"):
+        optimize("molecules", goals, blocks=str(blocks), method="bayes")
+    with pytest.raises(SciencegenError, match="Expected a file of molecules"):
+        optimize("molecules", goals, blocks=str(tmp_path / "missing.smi"))

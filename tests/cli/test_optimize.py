@@ -156,6 +156,8 @@ def test_what_can_not_be_met_is_5(cli, workspace):
         (("--goal", "height < 3"), "<="),
         ((*WISH, "--method", "evolutoin"), "evolution"),
         ((*WISH, "--start", "junk"), "junk"),
+        ((*WISH, "--blocks", "blocks.smi"), "not made from building blocks"),
+        ((*WISH, "--maximum-steps", "0"), "maximum_steps"),
         ((*WISH, "--settings", "{settings: {populaton: 3}}"), "population"),
         ((*WISH, "--settings", "{settings: {initial: 0}}"), "initial of 1 or more"),
     ],

@@ -13,6 +13,7 @@ from sciencegen.domains import load_domain
 from sciencegen.domains.arrays import ArrayRepresentation
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import (
+    BlockMoves,
     Design,
     MetricNote,
     Observation,
@@ -85,6 +86,17 @@ def draws_on_its_own(item, generator):
 NO_CLASSES = SimpleNamespace(columns=("class",), values=lambda scores: {"class": []})
 LETTERS = PROTEINS.pictures.letters
 
+
+def forgets_how(blocks, names, steps):
+    """Moves over items made from blocks that don't say how each is made."""
+    move = TOY.moves.mutate
+    return BlockMoves(
+        draw=lambda count, generator: [blocks[0]] * count, mutate=move, edit=move,
+        recombine=lambda item, other, generator: item, nearest=lambda item, count: [],
+        columns=lambda items: {"how": []},
+    )  # fmt: skip
+
+
 BREACHES = [
     ("name", "a domain has a name", TOY, "name", "a/b"),
     ("name", "a domain has a name", TOY, "name", "Time Series!"),
@@ -132,6 +144,7 @@ BREACHES = [
     ("moves", "gives items", TOY, "moves.mutate", lambda item, generator: item * np.nan),
     ("moves", "gives items", TOY, "moves.edit", lambda item, generator: Refusal("never")),
     ("moves", "one seed", TOY, "moves.mutate", draws_on_its_own),
+    ("moves.from_blocks", "a cell in each column", TOY, "moves.from_blocks", forgets_how),
     ("moves.constraint", "accept every item", TOY, "moves.constraint",
      lambda keep, forbid, reference: lambda item: False),
     ("variants", "names of single changes", PROTEINS, "variants.name_of", lambda reference, item: "WT"),

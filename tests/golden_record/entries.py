@@ -141,6 +141,8 @@ ENTRIES: dict[str, str] = {
     "optimize-evolution": "sciencegen optimize molecules --model train-molecules/model --goal 'maximize qed'"
     " --goal 'sa <= 5' --goal 'similarity to CCO >= 0.01' --start CCOc1ccccc1 --budget 60 -n 5"
     " --control prior,hill_climb --structures OUT/best.sdf --details OUT/details -o OUT/best.csv",
+    "optimize-blocks": "sciencegen optimize molecules --model train-molecules/model --blocks blocks.smi"
+    " --goal 'maximize qed' --start 'CC(=O)NCc1ccccc1Cl' --budget 40 -n 5 -o OUT/made.sdf",
     "optimize-bayes": "sciencegen optimize molecules --model train-molecules/model --goal 'maximize sol'"
     " --goal 'sol in domain' --predictor sol=predictor-molecules/predictor --method bayes --budget 40 -n 4"
     " -o OUT/best.csv",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+from tests.domains.molecules.synthesis.shelves import BLOCKS
+
 GB1 = "QYKLILNGKTLKGETTTEAVDAATAEKVFKQYANDNGVDGEWTYDDATKTFTVTE"
 """Protein G's domain B1 without its methionine, so that it begins at residue 2."""
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
@@ -122,6 +124,7 @@ report: {candidates: 3}
 def write_inputs(folder: Path) -> None:
     """All of them, always the same bytes."""
     (folder / "molecules.smi").write_text(MOLECULES)
+    (folder / "blocks.smi").write_text("".join(f"{smiles}\n" for smiles in BLOCKS))
     (folder / "part.sdf").write_text(OXIRANE)
     (folder / "workflow.yaml").write_text(WORKFLOW)
     (folder / "measured.csv").write_text(MEASURED)

@@ -56,6 +56,13 @@ def test_cells_carry_the_exact_value_and_show_a_rounded_one(markup):
     assert ">0.3<" in cells
 
 
+def test_long_texts_wrap_within_words():
+    long, short = "C" * 100, "a few words"
+    cells = candidates_table(Candidates(["a", "b"], [Column("route", [long, short])]))
+    assert re.search(f'class="text long"[^>]*>{long}<', cells)
+    assert re.search(f'class="text"[^>]*>{short}<', cells)
+
+
 def test_a_value_outside_the_requested_range_is_marked_in_words_too(markup):
     rows = re.findall(r"<tr id=.*?</tr>", markup, re.S)
     outside = ["outside the requested range" in row for row in rows]

@@ -3,7 +3,7 @@ rule optimize:
     input:
         model=rules.train.output,
         training=rules.prepare.output.table,
-        files=files_of("optimize", "training"),
+        files=files_of("optimize", "training", "blocks"),
         complete=rules.complete.output if COMPLETES else [],
         predictors=expand(
             f"{RUN}/predictors/{{predictor}}/config.yaml", predictor=sorted(PREDICTORS)

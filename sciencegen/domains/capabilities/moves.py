@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sciencegen.errors import ConfigError
-from sciencegen.items import Item, Reference, Refusal
+from sciencegen.items import Cell, Item, Reference, Refusal
 
 Move = Callable[[Item, np.random.Generator], Item | Refusal]
 Crossover = Callable[[Item, Item, np.random.Generator], Item | Refusal]
@@ -23,6 +23,37 @@ def no_patterns(keep: Sequence[str], forbid: Sequence[str], reference: Reference
     if pattern := next(iter((*keep, *forbid)), None):
         raise ConfigError(f"Expected no patterns, got '{pattern}': this domain has none. Use `where`.")
     return lambda item: True
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockMoves:
+    """Moves over items that are made from given building blocks, each with the way to make it.
+
+    Parameters
+    ----------
+    draw : (count, generator) -> items or Refusals
+        Random items.
+    mutate, edit, recombine
+        As those of `Moves`, for items that these moves made; others are refused.
+    nearest : (item, count) -> items
+        Items that can be made and are most like any item, best first; the item itself is the first if it can be made.
+    columns : (items) -> columns of a table
+        How each item is made.
+    notes : tuple of str
+        What a user should know of the blocks, such as how many can't be used.
+    """
+
+    draw: Callable[[int, np.random.Generator], list[Item | Refusal]]
+    mutate: Move
+    edit: Move
+    recombine: Crossover
+    nearest: Callable[[Item, int], list[Item]]
+    columns: Callable[[Sequence[Item]], dict[str, list[Cell]]]
+    notes: tuple[str, ...] = ()
+
+
+FromBlocks = Callable[[Sequence[Item], Sequence[str], int], BlockMoves]
+"""(blocks, names of the blocks, greatest number of steps) -> moves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +73,8 @@ class Moves:
     plausible : (item) -> bool, optional
         Whether an expert would expect that the item can exist (molecules: no group that decomposes). Draws, searches
         and plates leave other items out by default.
+    from_blocks : (blocks, names, steps) -> BlockMoves, optional
+        Moves over items that are made from building blocks in a limited number of steps (molecules: synthesis routes).
     """
 
     mutate: Move
@@ -49,3 +82,4 @@ class Moves:
     recombine: Crossover | None = None
     constraint: MakeTest = no_patterns
     plausible: Test | None = None
+    from_blocks: FromBlocks | None = None

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from pathlib import Path
 
+from rdkit import Chem
+
 from sciencegen.domains.base import Domain, ItemIO, Oracles, Regression, Similarity
-from sciencegen.domains.capabilities import Moves, Pictures, ReferenceSets, Scaffold, Structures
+from sciencegen.domains.capabilities import BlockMoves, Moves, Pictures, ReferenceSets, Scaffold, Structures
 from sciencegen.domains.lazy import LazyTable
 from sciencegen.domains.molecules import (
     edits,
@@ -65,6 +67,13 @@ def read_scaffold(path: Path) -> Scaffold:
     return scaffolds.read_scaffold(path)
 
 
+def moves_from_blocks(blocks: Sequence[Chem.Mol], names: Sequence[str], steps: int) -> BlockMoves:
+    """`synthesis.space.block_moves`, imported when called: it compiles the reactions."""
+    from sciencegen.domains.molecules.synthesis.space import block_moves
+
+    return block_moves(blocks, names, steps)
+
+
 DOMAIN = Domain(
     name="molecules",
     items=ItemIO(
@@ -95,6 +104,7 @@ DOMAIN = Domain(
         recombine=recombination.recombine,
         constraint=patterns.constraint,
         plausible=unstable.is_stable,
+        from_blocks=moves_from_blocks,
     ),
     structures=Structures(records=files.structure_records, read_scaffold=read_scaffold),
     pictures=Pictures(gallery=18),

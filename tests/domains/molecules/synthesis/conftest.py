@@ -1,0 +1,24 @@
+import numpy as np
+import pytest
+
+from sciencegen.domains.molecules.items import parse
+from sciencegen.domains.molecules.synthesis.moves import RouteMoves
+from sciencegen.domains.molecules.synthesis.shelf import make_shelf
+from tests.domains.molecules.synthesis.shelves import BLOCKS
+
+
+@pytest.fixture(scope="session")
+def shelf():
+    return make_shelf([parse(smiles) for smiles in BLOCKS], [f"B{number}" for number in range(len(BLOCKS))])
+
+
+@pytest.fixture(scope="session")
+def moves(shelf):
+    return RouteMoves(shelf, 4)
+
+
+@pytest.fixture(scope="session")
+def routes(moves):
+    """200 random routes."""
+    generator = np.random.default_rng(0)
+    return [moves.draw(generator) for _ in range(200)]

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from sciencegen.domains.molecules.items import parse, text
+from sciencegen.domains.molecules.synthesis import replay
+from sciencegen.domains.molecules.synthesis.space import COLUMNS, RouteBook, block_moves
+from sciencegen.items import Refusal
+from tests.domains.molecules.synthesis.shelves import BLOCKS
+
+
+@pytest.fixture
+def built():
+    return block_moves([parse(smiles) for smiles in BLOCKS], [f"B{n}" for n in range(len(BLOCKS))], 3)
+
+
+def test_items_have_columns_of_their_routes(built):
+    items = built.draw(20, np.random.default_rng(0))
+    columns = built.columns(items)
+    assert tuple(columns) == COLUMNS
+    for item, line, steps, blocks in zip(items, *columns.values(), strict=True):
+        route = replay(line)
+        assert (text(item), steps) == (route.smiles, route.steps)
+        assert [BLOCKS[int(name.removeprefix("B"))] for name in blocks.split("; ")]
+        assert len(blocks.split("; ")) == len(route.blocks)
+
+
+def test_moves_of_read_items(built):
+    """Items are found by their SMILES, so that one that was read from a file has its route."""
+    (item,) = built.draw(1, np.random.default_rng(0))
+    child = built.mutate(parse(text(item)), np.random.default_rng(0))
+    assert built.columns([child])["route_steps"][0] >= 1
+
+
+def test_unknown_items_are_refused(built):
+    assert isinstance(built.mutate(parse("CCO"), np.random.default_rng(0)), Refusal)
+    assert isinstance(built.recombine(parse("CCO"), parse("CCO"), np.random.default_rng(0)), Refusal)
+
+
+def test_shortest_route_is_kept(moves):
+    book = RouteBook(moves)
+    long = replay("acylation_nitrogen: CC(=O)O + NCc1ccc(Br)cc1 -> CC(=O)NCc1ccc(Br)cc1 | "
+                  "suzuki: OB(O)c1ccccc1 + CC(=O)NCc1ccc(Br)cc1 -> CC(=O)NCc1ccc(-c2ccccc2)cc1")  # fmt: skip
+    short = replay("acylation_nitrogen: CC(=O)O + NCc1ccc(-c2ccccc2)cc1 -> CC(=O)NCc1ccc(-c2ccccc2)cc1")
+    for route, kept in ((long, long), (short, short), (long, short)):
+        book.entered(route)
+        assert book.of(route.molecule) is kept
+
+
+def test_notes_count_unused_blocks():
+    moves = block_moves([parse(one) for one in ("CC(=O)O", "NCc1ccccc1", "C")], ["", "", ""], 3)
+    assert "3 building blocks" in moves.notes[0]
+    assert "fit to none: 1" in moves.notes[0]
