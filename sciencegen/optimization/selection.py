@@ -53,7 +53,6 @@ class _Spread:
 
     def __init__(self, group: Sequence[Evaluation], marks: Sequence[Marks], quota: Quota) -> None:
         self._group, self._marks, self._quota = group, marks, quota
-        self._left = np.ones(len(group), bool)
 
     def pick(
         self, n: int, similarity: Similarity, max_similarity: float, before: Sequence[Evaluation]
@@ -61,25 +60,25 @@ class _Spread:
         """At most n items, none more similar than `max_similarity` to another or to one of `before`."""
         references = [e.item for e in before]
         picked: list[Evaluation] = []
-        while len(picked) < n and self._left.any():
-            row = self._next()
-            item = self._group[row].item
-            self._left[row] = False
-            if references and similarity([item], references).max() > max_similarity:
-                continue
-            self._quota.add(self._marks[row])
-            references.append(item)
-            picked.append(self._group[row])
+        left = list(range(len(self._group)))
+        while left and len(picked) < n:
+            waiting: list[int] = []
+            for row in left:
+                if len(picked) == n:
+                    break
+                if not self._quota.allows(self._marks[row]):  # nor before the quota rises
+                    waiting.append(row)
+                    continue
+                item = self._group[row].item
+                if references and similarity([item], references).max() > max_similarity:
+                    continue
+                self._quota.add(self._marks[row])
+                references.append(item)
+                picked.append(self._group[row])
+            left = waiting
+            if left and len(picked) < n:
+                self._quota.raise_limit(1 - max(self._quota.room_for(self._marks[row]) for row in left))
         return picked
-
-    def _next(self) -> int:
-        """The first row that is left and within the quota."""
-        rows = np.flatnonzero(self._left).tolist()
-        for row in rows:
-            if self._quota.allows(self._marks[row]):
-                return row
-        self._quota.raise_limit(1 - max(self._quota.room_for(self._marks[row]) for row in rows))
-        return self._next()
 
 
 def _greedy(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from rdkit import Chem, DataStructs
@@ -19,6 +20,9 @@ CHUNK = 10_000
 BLOCK = 64
 _MORGAN = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=BITS)
 
+_KNOWN: WeakKeyDictionary[Chem.Mol, DataStructs.ExplicitBitVect] = WeakKeyDictionary()
+"""Fingerprints of molecules that were compared: a selection compares each one with every pick."""
+
 
 def fingerprints(molecules: Sequence[Chem.Mol]) -> list[DataStructs.ExplicitBitVect]:
     """Morgan fingerprints as bit vectors, in the order of the molecules."""
@@ -26,12 +30,19 @@ def fingerprints(molecules: Sequence[Chem.Mol]) -> list[DataStructs.ExplicitBitV
 
 
 def similarity(molecules: Sequence[Chem.Mol], references: Sequence[Chem.Mol]) -> np.ndarray:
-    """[molecule reference] in 0..1."""
-    known = fingerprints(references)
+    """[molecule reference] in 0..1. Fingerprints are kept as long as their molecules live."""
+    known = list(map(_kept_fingerprint, references))
     table = np.empty((len(molecules), len(references)))
-    for row, fingerprint in enumerate(fingerprints(molecules)):
+    for row, fingerprint in enumerate(map(_kept_fingerprint, molecules)):
         table[row] = DataStructs.BulkTanimotoSimilarity(fingerprint, known)
     return table
+
+
+def _kept_fingerprint(molecule: Chem.Mol) -> DataStructs.ExplicitBitVect:
+    known = _KNOWN.get(molecule)
+    if known is None:
+        known = _KNOWN[molecule] = _MORGAN.GetFingerprint(molecule)
+    return known
 
 
 def nearest(molecules: Sequence[Chem.Mol], references: Iterable[Chem.Mol]) -> np.ndarray:

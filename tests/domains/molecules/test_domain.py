@@ -1,6 +1,8 @@
 """Similarity, mutation, features, groups, pictures, structures."""
 
 import xml.etree.ElementTree as ElementTree
+from types import SimpleNamespace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytest
@@ -23,6 +25,20 @@ def test_similarity_is_rdkits_tanimoto(mutants):
     assert table[3, 5] == DataStructs.TanimotoSimilarity(first, second)
     assert np.array_equal(np.diag(DOMAIN.similarity.matrix(left, left)), np.ones(20))
     assert np.array_equal(DOMAIN.similarity.matrix(left, right), DOMAIN.similarity.matrix(right, left).T)
+
+
+def test_a_fingerprint_is_made_once_and_goes_with_its_molecule(monkeypatch):
+    made, molecules = [], [DOMAIN.items.parse(one) for one in ("CCO", "CCN")]
+    fingerprint = similarity._MORGAN.GetFingerprint
+    known = WeakKeyDictionary()
+    monkeypatch.setattr(similarity, "_KNOWN", known)
+    counting = SimpleNamespace(GetFingerprint=lambda molecule: made.append(0) or fingerprint(molecule))
+    monkeypatch.setattr(similarity, "_MORGAN", counting)
+    first = DOMAIN.similarity.matrix(molecules, molecules)
+    assert np.array_equal(DOMAIN.similarity.matrix(molecules, molecules), first)
+    assert len(made) == len(known) == 2
+    del molecules
+    assert not known
 
 
 def test_nearest_is_the_greatest_similarity(mutants, monkeypatch):
