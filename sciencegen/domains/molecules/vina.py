@@ -28,6 +28,9 @@ RECEPTOR, BOX = "_target.pdbqt", "_conf.txt"
 UNSAFE = re.compile(r"[^A-Za-z0-9@+\-\[\]()=#:./\\%]")
 """What isn't part of an ordinary SMILES: dockstring passes the text to Open Babel through a shell."""
 
+_EXHAUSTIVENESS = re.compile(r"^\s*exhaustiveness\s*=.*$", re.MULTILINE)
+"""A line of a user's box; Vina takes no setting twice."""
+
 
 @dataclass(frozen=True)
 class Pose:
@@ -62,7 +65,7 @@ def dock(smiles: str, target: str | Path, exhaustiveness: int = EXHAUSTIVENESS) 
     target : str or path
         A name such as "EGFR"; or `folder/name` of your own receptor: the files `name_target.pdbqt` and `name_conf.txt`.
     exhaustiveness : int
-        Of Vina's search. The time is proportional to it.
+        Of Vina's search, in place of one in the receptor's file. The time is proportional to it.
 
     Returns
     -------
@@ -81,14 +84,14 @@ def dock(smiles: str, target: str | Path, exhaustiveness: int = EXHAUSTIVENESS) 
     >>> dock("c1ccccc1O", "EGFR", exhaustiveness=1).score < 0  # doctest: +SKIP
     True
     """
-    from dockstring import load_target
-
     if UNSAFE.search(smiles):
         raise ValueError(f"expected a SMILES, got '{smiles[:60]}'")
+    from dockstring import load_target
+
     name, source = Path(target).name, Path(target).parent if "/" in str(target) else _shipped()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / f"{name}{RECEPTOR}").symlink_to((source / f"{name}{RECEPTOR}").resolve())
-        box = (source / f"{name}{BOX}").read_text(encoding="utf-8")
+        box = _EXHAUSTIVENESS.sub("", (source / f"{name}{BOX}").read_text(encoding="utf-8"))
         (Path(folder) / f"{name}{BOX}").write_text(f"{box}\nexhaustiveness = {exhaustiveness}\n", encoding="utf-8")
         score, found = load_target(name, working_dir=folder, targets_dir=folder).dock(smiles, num_cpus=1)
     if score is None:
@@ -110,7 +113,9 @@ def _best_only(poses: Chem.Mol) -> Chem.Mol:
 
 
 def main(target: str, exhaustiveness: str, source: str, output: str) -> None:
-    """Dock each line `SMILES number` of a file, and write `index,score,failure`."""
+    """Dock each line `SMILES number` of a file, and write `index,score,failure`. Temporary files lie beside the output,
+    since who ends this program removes that folder."""
+    tempfile.tempdir = str(Path(output).parent)
     rows: list[tuple[str, str, str]] = []
     for line in Path(source).read_text(encoding="utf-8").splitlines():
         smiles, number = line.split()[:2]

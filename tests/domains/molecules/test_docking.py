@@ -1,6 +1,8 @@
 """Docking: the names of targets, real scores of small molecules, and what can't be docked."""
 
 import shutil
+import tempfile
+from dataclasses import replace
 
 import pytest
 
@@ -19,10 +21,10 @@ def molecules(*smiles):
 
 @pytest.fixture
 def own(tmp_path):
-    """A folder with a receptor of the user's: that of EGFR, with a box of 8 Å."""
+    """A folder with a receptor of the user's: that of EGFR, with a box of 8 Å, as Vina's users write it."""
     shutil.copy(FOLDER / f"EGFR{vina.RECEPTOR}", tmp_path / f"mine{vina.RECEPTOR}")
     box = (FOLDER / f"EGFR{vina.BOX}").read_text().replace("30.000", "8.000")
-    (tmp_path / f"mine{vina.BOX}").write_text(box)
+    (tmp_path / f"mine{vina.BOX}").write_text(f"{box}\n exhaustiveness = 8\n")
     return tmp_path
 
 
@@ -49,6 +51,16 @@ def test_the_pose_of_a_shipped_receptor_is_the_molecule_within_the_box():
     assert DOMAIN.items.text(pose.molecule) == "CO"
     assert pose.molecule.GetNumConformers() == 1
     assert abs(pose.molecule.GetConformer().GetPositions() - centre).max() < float(box["size_x"]) / 2
+
+
+@needs_dockstring
+def test_a_docking_that_is_killed_leaves_no_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    slow = replace(DOMAIN.oracles.find("dock:EGFR"), timeout_s=8.0)
+    (score,) = slow.score(molecules("CCCCCCCCOc1ccc(CCCCCCN)cc1CCCC(=O)NCCCCO"))
+    assert "time-out" in score.failure
+    assert not list(tmp_path.iterdir())
 
 
 @needs_dockstring
