@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import DataError
-from sciencegen.files import make_folder
+from sciencegen.files import check_writable, make_folder
 from sciencegen.scoring.oracles import Oracle, OracleAround, ProgramOracle, Score
 
 _TABLE = """CREATE TABLE IF NOT EXISTS scores
@@ -45,6 +45,7 @@ class CachedOracle(OracleAround):
         self.path = None if path is None else Path(path)
         self._scores: dict[str, Score] = {}
         if self.path is not None:
+            check_writable(self.path, "`cache`")
             make_folder(self.path.parent)
             with self._database() as database:
                 database.execute(_TABLE)

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from sciencegen.errors import DataError
+from sciencegen.errors import ConfigError, DataError
 from sciencegen.scoring.cache import CachedOracle, cached
 from sciencegen.scoring.oracles import Oracle, Score
 
@@ -90,6 +90,12 @@ def test_only_scores_of_programs_go_to_the_file(tmp_path):
 def test_a_folder_is_no_cache(tmp_path):
     with pytest.raises(DataError, match="Expected a score cache"):
         cached(Program(), str, str(tmp_path))
+
+
+def test_a_cache_below_a_file_is_refused_in_words(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="Expected a folder at"):
+        CachedOracle(Counting(), str, tmp_path / "file" / "scores.sqlite")
 
 
 def test_many_items_in_one_look_up(tmp_path):
