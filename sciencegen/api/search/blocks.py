@@ -43,6 +43,8 @@ def check_blocks(science: Domain, source: str, methods: Sequence[str] = ()) -> F
     if wrong := next((name for name in methods if name not in METHODS), None):
         known = ", ".join(METHODS)
         raise ConfigError(f"Expected a method that needs no latents ({known}) with `blocks`, got '{wrong}'.")
+    if source == "-":  # it is read twice
+        raise ConfigError("Expected a file of `blocks`, got standard input (-). Save it in a file first.")
     next(iter(science.items.read(Path(source), None)), None)
     return make
 

@@ -79,6 +79,11 @@ def test_methods_of_latents_are_refused(path):
         check_blocks(DOMAIN, str(path), ["evolution", "bayes"])
 
 
+def test_standard_input_is_refused_since_it_is_read_twice():
+    with pytest.raises(ConfigError, match="got standard input"):
+        check_blocks(DOMAIN, "-")
+
+
 def test_without_a_file_the_space_is_unchanged(model):
     space = search_space(model)
     assert resolve_blocks(DOMAIN, OptimizeSettings(goals=("maximize qed",)), space) == (None, space)
