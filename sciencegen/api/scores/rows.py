@@ -24,8 +24,6 @@ from sciencegen.scoring.cache import cached
 from sciencegen.scoring.oracles import Oracle, ProgramOracle, Score, cells_of, with_annotations
 
 ROWS_PER_TASK = 256
-ROWS_OF_PROGRAMS = 16
-"""Rows after which there is progress where a program takes seconds for each."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ def scoring_task(
     form = domain_of(domain).form
     whole = whole or (form is not None and form.own_key)  # a plain item may be empty
     wild_type = settings.wild_type or ""
-    chunk = ROWS_OF_PROGRAMS if programs else ROWS_PER_TASK
+    chunk = max((one.wave for one in resolved.values() if isinstance(one, ProgramOracle)), default=ROWS_PER_TASK)
     return ScoringTask(domain, names, predictors, here, wild_type, whole, settings.threads, settings.timeout_s, chunk)
 
 
