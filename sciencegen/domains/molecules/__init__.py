@@ -81,7 +81,9 @@ DOMAIN = Domain(
     recipes=LazyTable("sciencegen.domains.molecules.models:RECIPES"),
     similarity=Similarity(matrix=similarity.similarity, nearest=similarity.nearest),
     oracles=Oracles(find=oracles.oracle, names=oracles.oracle_names, classifiers=frozenset(oracles.CLASSIFIERS)),
-    regression=Regression(features=features.features, groups=features.groups, splits={"scaffold": None}),
+    regression=Regression(
+        features=features.features, groups=features.groups, splits={"scaffold": None}, earlier=features.EARLIER
+    ),
     evaluate=evaluate,
     render=render.render,
     moves=Moves(
