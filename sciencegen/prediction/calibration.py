@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from sciencegen.prediction.conformal import fit_difficulty_quantile
+from sciencegen.prediction.conformal import fit_difficulty, fit_difficulty_quantile
 from sciencegen.prediction.families import Family
 from sciencegen.prediction.geometry import Neighbours, joined_neighbours, nearest_left_in
 from sciencegen.prediction.predictor import Calibration, PredictorSettings, combine, difficulty
@@ -16,6 +16,9 @@ from sciencegen.prediction.task import Training
 
 PRIOR_ROWS = 30
 """Strength, in rows, of the prior that all families have equal weights."""
+NEAR_KINDS = ("random", "groups")
+"""Kinds of split whose new items resemble training items. Errors of neighbours say little about items that extrapolate,
+for which errors grow with the distance: with them, 83 instead of 88% of FLIP's `two_vs_rest` are in their intervals."""
 ROWS_PER_PASS = 1024
 """Bounds the memory of distances to the reference rows."""
 
@@ -65,9 +68,13 @@ def calibrate(
     distance = held_out.neighbours.distance()
     border = max(float(np.quantile(distance, settings.domain)), 1e-6)
     errors = np.abs(training.target - mean)
-    reference_errors = errors[training.reference]
-    causes = [spread, distance, held_out.neighbours.mean(reference_errors)]
-    coefficients = fit_difficulty_quantile(errors, np.column_stack(causes), settings.level)
+    causes, reference_errors = [spread, distance], None
+    if kind in NEAR_KINDS:
+        reference_errors = errors[training.reference]
+        causes.append(held_out.neighbours.mean(reference_errors))
+        coefficients = fit_difficulty_quantile(errors, np.column_stack(causes), settings.level)
+    else:
+        coefficients = fit_difficulty(errors, np.column_stack(causes))
     residuals = errors / difficulty(coefficients, causes, border)
     # a random subset of the rows is as valid as all of them, and bounds the cost of a prediction
     rows = np.sort(generator.permutation(len(residuals))[: settings.reference_rows])

@@ -108,8 +108,8 @@ class Calibration:
     extrapolation_errors : array [row], optional
         Of kind "order", whose folds are random: signed errors above a cut (extrapolation_calibration.py).
     reference_errors : array [reference], optional
-        Absolute out-of-fold errors of the reference rows: near an activity cliff they are large. None: a predictor of
-        an earlier version, whose sigma has no such term.
+        Absolute out-of-fold errors of the reference rows: near an activity cliff they are large. None for other kinds
+        of split, and in predictors of an earlier version: sigma has no such term.
     """
 
     residuals: Float[np.ndarray, " row"]

@@ -47,4 +47,7 @@ def test_residuals_are_errors_over_their_difficulty_and_a_share_lies_inside(trai
     assert (held_out.neighbours.distance() <= found.border).mean() == pytest.approx(0.9, abs=0.02)
     assert (found.difficulty >= 0).all()
     assert (found.residuals <= 1).mean() == pytest.approx(settings.level, abs=0.06)
+    assert len(found.difficulty) == 4
+    beyond = calibrate(held_out, [0.5, 0.5], training, settings, generator, "order")
+    assert (beyond.reference_errors, len(beyond.difficulty)) == (None, 3)
     assert found.reference_errors == pytest.approx(np.abs(training.target - predictions.mean(0)))
