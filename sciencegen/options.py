@@ -94,6 +94,7 @@ class OptimizeOptions(ResourceOptions, total=False):
     maximum_steps: int
     include: Texts
     complete: str | None
+    cache: str | None
     settings: Mapping[str, Any]
 
 
@@ -230,6 +231,7 @@ class ScoreOptions(PredictOptions, total=False):
 
     predictors: Mapping[str, str]
     model: str | None
+    cache: str | None
 
 
 class SequencesOptions(ResourceOptions, total=False):

@@ -182,6 +182,8 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
         Further properties to write.
     complete : str, optional
         A model that computes the structures of candidates for files.
+    cache : str, optional
+        A file that keeps the scores of programs, such as docking, for later calls.
     settings : mapping
         Settings of the search method.
     seed, device, threads, batch_size

@@ -81,6 +81,8 @@ def score(domain: str, items: Items, names: str | Sequence[str] = (), **options:
         Name to folder of trained predictors; they add the columns `_lower`, `_upper` and `_in_domain` too.
     model : str, optional
         A model with scores of its own (galaxies: "anomaly"): a shipped name or a run folder.
+    cache : str, optional
+        A file that keeps the scores of programs, such as docking, for later calls.
     wild_type : str, optional
         The wild type that names refer to (proteins: `A42G`), as text or its file.
     column : str, optional

@@ -134,9 +134,11 @@ def feature_rows(subject: Subject) -> str:
     table = features(subject.items)
     if wrong := shape_breach(table, (count, None)):
         return wrong
-    return (
-        "" if np.isfinite(table).all() and len(features([])) == 0 else "numbers that aren't finite, or rows of no items"
-    )
+    if not np.isfinite(table).all() or len(features([])):
+        return "numbers that aren't finite, or rows of no items"
+    earlier = {size: make(subject.items).shape for size, make in subject.domain.regression.earlier.items()}
+    wrong_sizes = [f"{shape} for {size} columns" for size, shape in earlier.items() if shape != (count, size)]
+    return f"earlier features of shape {wrong_sizes[0]}" if wrong_sizes else ""
 
 
 def group_labels(subject: Subject) -> str:

@@ -35,6 +35,9 @@ class FittedFeatures(Protocol):
     def to_json(self) -> Json: ...
 
 
+MakeFeatures = Callable[[Sequence[Item]], np.ndarray]
+"""items -> [item feature]"""
+
 MakeSplit = Callable[[Sequence[Item], Any], "Split"]
 """(items, the domain's own `FittedFeatures`) -> Split."""
 
@@ -61,10 +64,13 @@ class Regression:
         Fit features to training items; returns None if `features` are to be used instead.
     load : (data) -> FittedFeatures, optional
         The inverse of `FittedFeatures.to_json`.
+    earlier : mapping
+        Number of columns -> `features` of an earlier version, for predictors that were trained on it.
     """
 
-    features: Callable[[Sequence[Item]], np.ndarray]
+    features: MakeFeatures
     groups: Callable[[Sequence[Item]], list[str]] = all_alone
     splits: Mapping[str, MakeSplit | None] = field(default_factory=dict)
     fit: Callable[[Sequence[Item], Reference | None], FittedFeatures | None] | None = None
     load: Callable[[Mapping[str, object]], FittedFeatures] | None = None
+    earlier: Mapping[int, MakeFeatures] = field(default_factory=dict)

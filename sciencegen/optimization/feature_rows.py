@@ -67,7 +67,7 @@ def concatenate_rows(parts: Sequence[FeatureRows]) -> FeatureRows:
 
 
 def distinct_rows(rows: FeatureRows) -> Int[np.ndarray, " row"]:
-    """Indices of rows that equal no earlier one. Items with equal rows, such as stereoisomers, have one prediction."""
+    """Indices of rows that equal no earlier one. Items with equal rows have one prediction."""
     table = rows.codes if isinstance(rows, SiteRows) else np.asarray(rows)
     return np.sort(np.unique(table, axis=0, return_index=True)[1]) if table.size else np.arange(len(table))
 

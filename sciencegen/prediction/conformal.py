@@ -9,8 +9,9 @@ item i nor its fold, and sigma_{-S(i)} a difficulty estimated without it,
     upper(x) = the ceil((1-alpha) (n+1))-th smallest of mu_{-S(i)}(x) + R_i sigma_{-S(i)}(x)
 
 For exchangeable items and a symmetric rule, coverage is at least 1 - 2 alpha (less a term of order sqrt(folds/n)),
-and close to 1 - alpha in practice. Here the families' weights, their settings and the three numbers of the difficulty
-are chosen once on all rows, so the theorem holds up to that choice; tests and evaluations measure the coverage.
+and close to 1 - alpha in practice. Here the families' weights, their settings and the four numbers of the difficulty
+are chosen once on all rows, and the error of a neighbour, which is part of the difficulty, is that of a model that saw
+item i. So the theorem holds up to these choices; tests and evaluations measure the coverage.
 There is no guarantee for items that differ from the training items in kind.
 
 If new items lie beyond the training items (more mutations, higher values), errors are not symmetric around 0. They are
@@ -76,6 +77,44 @@ def signed_interval(
 def signed_level(level: float) -> float:
     """The level of each end of an interval, so that the interval has `level`."""
     return (1 + level) / 2
+
+
+def fit_difficulty_quantile(
+    errors: Float[np.ndarray, " row"], causes: Float[np.ndarray, "row cause"], level: float
+) -> Float[np.ndarray, " cause_and_one"]:
+    """Non-negative (a, b...) of sigma = a + b . causes, so that a share `level` of errors lies below it.
+
+    Quantile regression (Koenker & Bassett 1978): the widths of intervals follow the large errors, which are what
+    intervals have to hold, where the least squares of `fit_difficulty` follow the average error. `a` is at least a
+    quarter of the mean error, so that every interval has a width. The linear programme is solved in its dual form,
+    which has one constraint for each coefficient.
+
+    Parameters
+    ----------
+    errors : array [row]
+        Absolute out-of-fold errors.
+    causes : array [row, cause]
+        Not negative.
+    level : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    array [cause + 1]
+        a, then b of each cause.
+    """
+    from scipy.optimize import linprog
+
+    average = max(errors.mean(), 1e-12)
+    typical = np.concatenate([[1.0], np.maximum(causes.mean(axis=0), 1e-12)])
+    design = np.column_stack([np.ones(len(errors)), causes]) / typical
+    dual = linprog(
+        -errors / average, A_ub=design.T / len(errors), b_ub=np.zeros(len(typical)), bounds=(level - 1, level),
+        method="highs",
+    )  # fmt: skip
+    coefficients = np.maximum(-dual.ineqlin.marginals / len(errors), 0) * average / typical
+    coefficients[0] = max(coefficients[0], 0.25 * average)
+    return coefficients
 
 
 def fit_difficulty(

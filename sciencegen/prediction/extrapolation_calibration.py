@@ -37,7 +37,7 @@ def extrapolation_errors(
     below = below_cut(split, training.inputs, training.target, required_rows(signed_level(settings.level)))
     lower = _lower(training, np.flatnonzero(below), settings, generator)
     families = {name: FAMILIES[name](lower, generator) for name in settings.families}
-    weights = family_weights(out_of_fold(families, lower)[0], lower.target)
+    weights = family_weights(out_of_fold(families, lower).predictions, lower.target)
     above = np.sort(generator.permutation(np.flatnonzero(~below))[: settings.reference_rows])
     parts = []
     for start in range(0, len(above), ROWS_PER_PASS):

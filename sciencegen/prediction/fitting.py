@@ -89,13 +89,13 @@ def fit_predictor(
     for name in settings.families:
         log(f"fitting {name} to {len(target)} items in {training.folds} folds")
         families[name] = FAMILIES[name](training, generator)
-    held_out, distance = out_of_fold(families, training)
-    weights = family_weights(held_out, training.target)
-    calibration = calibrate(held_out, weights, distance, training, settings, generator, split.kind)
+    held_out = out_of_fold(families, training)
+    weights = family_weights(held_out.predictions, training.target)
+    calibration = calibrate(held_out, weights, training, settings, generator, split.kind)
     if split.kind == "order":
         errors_beyond = extrapolation_errors(training, split, settings, generator)
         calibration = replace(calibration, extrapolation_errors=errors_beyond)
-    errors = np.sqrt(((scale.inverse(held_out) - target) ** 2).mean(axis=1))
+    errors = np.sqrt(((scale.inverse(held_out.predictions) - target) ** 2).mean(axis=1))
     summary = {
         "rows": len(target),
         "measured": (float(target.min()), float(target.max())),

@@ -4,7 +4,8 @@ A predictor is one ensemble: K folds x several families (families.py). Model k o
 gives the families' weights, the difficulty of an item, the conformal intervals and the applicability domain:
 
     mean(x)    = average over folds k of  sum_f weight_f mu_{f,k}(x)
-    sigma_k(x) = a + b spread_k(x) + c distance_k(x)            spread: between families; distance: to training items
+    sigma_k(x) = a + b spread_k(x) + c distance_k(x) + d error_k(x)
+                 spread: between families; distance: to training items; error: out-of-fold errors of the nearest of them
     interval   = CV+ with residuals normalized by sigma, or errors of extrapolation (conformal.py)
     in_domain  = distance(x) <= the stated percentile of the training items' own out-of-fold distances
 
@@ -26,7 +27,7 @@ from sciencegen.metrics.warps import Warp
 from sciencegen.prediction.columns import Columns, mostly_missing
 from sciencegen.prediction.conformal import cross_validated_interval, required_rows, signed_interval
 from sciencegen.prediction.families import FAMILIES, Family
-from sciencegen.prediction.geometry import distance_to_left_in, make_query
+from sciencegen.prediction.geometry import make_query, nearest_left_in
 from sciencegen.prediction.targets import SCALES
 from sciencegen.prediction.training_tables import INPUTS, select_inputs
 
@@ -98,7 +99,7 @@ class Calibration:
     ----------
     residuals, folds : array [row]
         Normalized residuals (conformal.py), and the fold that left each item out.
-    difficulty : array [3]
+    difficulty : array [cause + 1]
         Coefficients of sigma.
     border : float
         Distance at the border of the domain.
@@ -106,14 +107,18 @@ class Calibration:
         Kind of the split (splits.py).
     extrapolation_errors : array [row], optional
         Of kind "order", whose folds are random: signed errors above a cut (extrapolation_calibration.py).
+    reference_errors : array [reference], optional
+        Absolute out-of-fold errors of the reference rows: near an activity cliff they are large. None for other kinds
+        of split, and in predictors of an earlier version: sigma has no such term.
     """
 
     residuals: Float[np.ndarray, " row"]
     folds: Int[np.ndarray, " row"]
-    difficulty: Float[np.ndarray, "3"]
+    difficulty: Float[np.ndarray, " cause_and_one"]
     border: float
     kind: str = "random"
     extrapolation_errors: Float[np.ndarray, " row"] | None = None
+    reference_errors: Float[np.ndarray, " reference"] | None = None
 
 
 @dataclass(frozen=True)
@@ -169,9 +174,11 @@ class Predictor:
         query = make_query(padded, self.reference, self.sparse, self.near)
         each = np.stack([self.families[name].predict(query) for name in self.weights])
         means, spread = combine(each, list(self.weights.values()))
-        distance = distance_to_left_in(query, self.reference_left_in)
+        neighbours = nearest_left_in(query, self.reference_left_in)
+        distance = neighbours.distance()
         distance[:count][novel] = np.maximum(distance[:count][novel], NOVEL * calibration.border)
-        sigma = difficulty(calibration.difficulty, spread, distance, calibration.border)
+        errors = [] if calibration.reference_errors is None else [neighbours.mean(calibration.reference_errors)]
+        sigma = difficulty(calibration.difficulty, [spread, distance, *errors], calibration.border)
         mean = means.mean(axis=1)
         lower, upper = cross_validated_interval(
             means, sigma, calibration.residuals, calibration.folds, self.settings.level
@@ -206,8 +213,9 @@ def combine(
 
 
 def difficulty(
-    coefficients: Float[np.ndarray, "3"], spread: np.ndarray, distance: np.ndarray, border: float
+    coefficients: Float[np.ndarray, " cause_and_one"], causes: Sequence[np.ndarray], border: float
 ) -> Float[np.ndarray, "..."]:
-    """The deviation sigma = (a + b spread + c distance) max(1, distance / border)."""
-    constant, per_spread, per_distance = coefficients
-    return (constant + per_spread * spread + per_distance * distance) * np.maximum(1, distance / border)
+    """The deviation sigma = (a + b spread + c distance + ...) max(1, distance / border). causes: spread, distance..."""
+    constant, *slopes = coefficients
+    sigma = constant + sum(slope * cause for slope, cause in zip(slopes, causes, strict=True))
+    return sigma * np.maximum(1, causes[1] / border)

@@ -38,14 +38,15 @@ def save(predictor: Predictor, folder: str | Path) -> Path:
     """Write a complete predictor into a run folder: the arrays last, with their checksum among the numbers."""
     from safetensors.numpy import save as to_bytes
 
-    beyond = predictor.calibration.extrapolation_errors
+    calibration = predictor.calibration
+    optional = {"beyond": calibration.extrapolation_errors, "reference_errors": calibration.reference_errors}
     arrays = {
         "reference": predictor.reference.astype(np.float32),  # standardized columns hold single precision
         "reference_seen": predictor.reference_left_in,
-        "calibration.residuals": predictor.calibration.residuals,
-        "calibration.folds": predictor.calibration.folds,
-        "calibration.difficulty": predictor.calibration.difficulty,
-        **({} if beyond is None else {"calibration.beyond": beyond}),
+        "calibration.residuals": calibration.residuals,
+        "calibration.folds": calibration.folds,
+        "calibration.difficulty": calibration.difficulty,
+        **{f"calibration.{name}": array for name, array in optional.items() if array is not None},
         **{f"columns.{k}.{n}": a for k, c in predictor.columns.items() for n, a in _arrays(c).items()},
         **{f"family.{k}.{n}": a for k, f in predictor.families.items() for n, a in _arrays(f).items()},
     }

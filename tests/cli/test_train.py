@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pointclouds import DOMAIN
-from pointclouds.models import Settings
+from pointclouds.models import RECIPES, Settings
 
 from sciencegen.api.models import folder as models
 from sciencegen.api.models.data import condition_names, fit_representation, read_training_data
@@ -352,7 +352,7 @@ def test_a_wrong_setting_of_the_last_fit_is_said_first(tmp_path, clouds, fits_la
 
     if hinted:  # then it is an error before the data are read, too
         build.__annotations__["return"] = ArrayVAE
-        monkeypatch.setitem(DOMAIN.recipes, "autoencoder", replace(recipe, build=build))
+        monkeypatch.setitem(RECIPES, "autoencoder", replace(recipe, build=build))
         monkeypatch.setattr("sciencegen.api.models.data.prepare_source", prepare)
     with pytest.raises(ConfigError, match="round"):
         fit(clouds, tmp_path / "run", finish=finish)

@@ -3,7 +3,13 @@ import pytest
 
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.prediction import PredictorSettings, TrainingTables, fit_predictor
-from sciencegen.prediction.conformal import cross_validated_interval, fit_difficulty, ranks, required_rows
+from sciencegen.prediction.conformal import (
+    cross_validated_interval,
+    fit_difficulty,
+    fit_difficulty_quantile,
+    ranks,
+    required_rows,
+)
 from tests.prediction.known_truth import table
 
 
@@ -50,6 +56,28 @@ def test_difficulty_finds_what_errors_depend_on_and_is_never_zero():
     assert coefficients[2] > 1
     assert coefficients[1] < 0.2
     assert coefficients[0] > 0
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_a_share_of_errors_lies_below_the_quantile_of_difficulty(level):
+    generator = np.random.default_rng(0)
+    causes = generator.uniform(0, 1, (2000, 3)) * [1, 1e-3, 10]
+    errors = 1e-4 * (1 + 3 * causes[:, 0]) * np.abs(generator.standard_normal(2000))
+    found = fit_difficulty_quantile(errors, causes, level)
+    assert (found >= 0).all()
+    assert np.mean(errors <= found[0] + causes @ found[1:]) == pytest.approx(level, abs=0.01)
+    assert found[1] > 2 * found[0] > 20 * found[3]
+
+    def loss(coefficients):
+        left = errors - coefficients[0] - causes @ coefficients[1:]
+        return np.maximum(level * left, (level - 1) * left).mean()
+
+    others = [np.maximum(found * generator.uniform(0.9, 1.1, 4), 0) for _ in range(50)]
+    assert loss(found) <= min(map(loss, others))
+
+
+def test_perfect_predictions_have_a_difficulty():
+    assert fit_difficulty_quantile(np.zeros(30), np.zeros((30, 2)), 0.9)[0] > 0
 
 
 def test_intervals_are_wider_for_harder_items():

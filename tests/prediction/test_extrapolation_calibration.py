@@ -43,7 +43,7 @@ def test_intervals_hold_above_all_that_was_seen():
             hits.append(np.mean((prediction.lower <= truth) & (truth <= prediction.upper)))
         found[kind] = np.mean(hits)
     assert found["random"] < 0.6
-    assert found["order"] > found["random"] + 0.25
+    assert found["order"] > found["random"] + 0.2
 
 
 def test_they_are_nowhere_narrower_than_for_items_like_the_known_ones():

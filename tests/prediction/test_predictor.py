@@ -3,7 +3,7 @@ import pytest
 
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.prediction import PredictorSettings
-from tests.prediction.known_truth import fit, table
+from tests.prediction.known_truth import fit, rough_table, table
 
 
 def test_far_items_are_flagged_and_their_intervals_wider(predictor):
@@ -29,6 +29,16 @@ def test_a_prediction_does_not_depend_on_its_companions(predictor):
     assert [one.mean[0] for one in alone] == together.mean[[0, 77, 149]].tolist()
     assert [one.upper[0] for one in alone] == together.upper[[0, 77, 149]].tolist()
     assert len(predictor.predict(features[:0])) == 0
+
+
+def test_intervals_hold_where_values_of_similar_items_jump():
+    features, values, _ = rough_table(300, 0)
+    model, (new, truth, rough) = fit(features, values), rough_table(1000, 1)
+    prediction = model.predict(new)
+    held, width = (prediction.lower <= truth) & (truth <= prediction.upper), prediction.upper - prediction.lower
+    assert held[rough].mean() > 0.8
+    assert held.mean() == pytest.approx(0.9, abs=0.05)
+    assert width[rough].mean() > 2 * width[~rough].mean()
 
 
 def test_rows_without_features_get_no_prediction(predictor):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,16 @@ def test_a_loaded_predictor_predicts_the_same_numbers(predictor, tmp_path):
         assert np.abs(getattr(before, name) - getattr(after, name)).max() < 1e-9
     assert np.array_equal(before.in_domain, after.in_domain)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [NUMBERS, ARRAYS]
+
+
+def test_a_predictor_of_before_there_were_errors_of_neighbours(predictor, tmp_path):
+    before = replace(predictor.calibration, difficulty=predictor.calibration.difficulty[:3], reference_errors=None)
+    old = replace(predictor, calibration=before)
+    loaded = load(save(old, tmp_path / "run"))
+    assert loaded.calibration.reference_errors is None
+    features = table(60, 9)[0]
+    assert loaded.predict(features).upper == pytest.approx(old.predict(features).upper)
+    assert (loaded.predict(features).upper < predictor.predict(features).upper).mean() > 0.5
 
 
 def test_one_seed_gives_the_same_bytes(tmp_path):

@@ -20,15 +20,19 @@ if TYPE_CHECKING:  # they import libraries that many verbs don't need
 
 @dataclass(frozen=True)
 class FeatureInputs:
-    """Features of items of a domain. fitted: features that were fitted to items, for domains that fit them."""
+    """Features of items of a domain. fitted: features that were fitted to items, for domains that fit them. columns:
+    number of columns that a predictor was trained on, maybe with an earlier version; None: those of this version."""
 
     domain: str
     fitted: FittedFeatures | None = None
+    columns: int | None = None
 
     def __call__(self, items: Sequence[Item]) -> np.ndarray:
         """[item feature], a row of NaN for items without features."""
         if self.fitted is None:
-            return plain_of(self.domain).regression.features(items)
+            regression = plain_of(self.domain).regression
+            now = regression.features
+            return (now if self.columns is None else regression.earlier.get(self.columns, now))(items)
         rows = self.fitted.encode(items)
         missing = np.full(sum(block.size for block in self.fitted.blocks), np.nan, np.float32)
         return np.stack([missing if isinstance(row, Refusal) else row for row in rows])
@@ -49,7 +53,8 @@ class FeatureInputs:
 def features_as_saved(domain: str, predictor: Predictor) -> FeatureInputs:
     """The features that a predictor was trained on."""
     if not predictor.made_by:
-        return FeatureInputs(domain)
+        features = predictor.columns.get("features")
+        return FeatureInputs(domain, columns=None if features is None else features.size)
     load = plain_of(domain).regression.load
     if load is None:
         raise IncompatibleError(f"Expected a predictor with features of {domain}, got one with fitted features.")

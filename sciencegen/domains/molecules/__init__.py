@@ -95,7 +95,9 @@ DOMAIN = Domain(
         classes={"scaffolds": scaffold_classes.scaffolds, "ring patterns": scaffold_classes.ring_patterns},
     ),
     oracles=Oracles(find=oracles.oracle, names=oracles.oracle_names, classifiers=frozenset(oracles.CLASSIFIERS)),
-    regression=Regression(features=features.features, groups=features.groups, splits={"scaffold": None}),
+    regression=Regression(
+        features=features.features, groups=features.groups, splits={"scaffold": None}, earlier=features.EARLIER
+    ),
     evaluate=evaluate,
     render=render.render,
     moves=Moves(

@@ -1,4 +1,4 @@
-"""Features for property regressors: Morgan counts and cheap descriptors; and groups for scaffold splits."""
+"""Features for property regressors: Morgan counts, cheap descriptors, stereochemistry; groups for scaffold splits."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from sciencegen.domains.molecules.drug_likeness import rotatable_bonds
 from sciencegen.domains.molecules.properties import log_p
+from sciencegen.domains.molecules.stereo import stereo_counts
 
 COUNT_BITS = 2048
 _MORGAN = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=COUNT_BITS)
@@ -69,9 +70,16 @@ DESCRIPTORS: dict[str, Callable[[Chem.Mol], float]] = {
 
 
 def features(molecules: Sequence[Chem.Mol]) -> np.ndarray:
+    """[molecule feature] float32, always finite: the columns of `flat_features`, then 512 counts of defined
+    stereocentres and double bonds."""
+    return np.hstack([flat_features(molecules), stereo_counts(molecules)])
+
+
+def flat_features(molecules: Sequence[Chem.Mol]) -> np.ndarray:
     """[molecule feature] float32, always finite: 2,048 Morgan counts (radius 2), then the descriptors.
 
-    Computed column by column: one function on many molecules is faster than many functions on each molecule.
+    Stereoisomers have equal rows. Computed column by column: one function on many molecules is faster than many
+    functions on each molecule.
     """
     table = np.zeros((len(molecules), COUNT_BITS + len(DESCRIPTORS)), np.float32)
     for row, molecule in enumerate(molecules):
@@ -79,6 +87,10 @@ def features(molecules: Sequence[Chem.Mol]) -> np.ndarray:
     for column, describe in enumerate(DESCRIPTORS.values(), COUNT_BITS):
         table[:, column] = [describe(molecule) for molecule in molecules]
     return np.nan_to_num(table, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+EARLIER = {COUNT_BITS + len(DESCRIPTORS): flat_features}
+"""Features of version 0.1.0, which saw no stereochemistry, by their number of columns."""
 
 
 def groups(molecules: Sequence[Chem.Mol]) -> list[str]:

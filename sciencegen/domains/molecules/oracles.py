@@ -10,6 +10,7 @@ from sciencegen.domains.molecules.docking import docking_oracle
 from sciencegen.domains.molecules.items import parse, text
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
 from sciencegen.domains.molecules.similarity import similarity
+from sciencegen.domains.molecules.stereo import undefined_stereocentres
 from sciencegen.domains.molecules.unstable import unstable_groups
 from sciencegen.domains.oracles import SIMILARITY_PREFIX, property_oracle, similarity_oracle
 from sciencegen.errors import ConfigError, unknown_name
@@ -17,6 +18,7 @@ from sciencegen.scoring.oracles import FunctionOracle, Oracle
 
 ALERTS_PREFIX = "alerts:"
 PMO_PREFIX = "pmo:"
+UNDEFINED = "undefined_stereocentres"
 CLASSIFIERS = {
     "pmo:drd2": "activity at the dopamine receptor D2, in PMO by a support vector machine of Olivecrona et al. 2017",
     "pmo:gsk3b": "inhibition of the kinase GSK-3 beta, in PMO by a random forest of Li, Zhang and Liu 2018",
@@ -38,6 +40,8 @@ def oracle(name: str) -> Oracle:
         return alerts_oracle()
     if name == "unstable":
         return FunctionOracle(name, lambda molecule: len(unstable_groups(molecule)), direction="minimize")
+    if name == UNDEFINED:
+        return FunctionOracle(name, undefined_stereocentres, direction="minimize")
     if name.startswith(ALERTS_PREFIX):
         return alerts_oracle(name.removeprefix(ALERTS_PREFIX).split(","), name)
     if name in CLASSIFIERS:
@@ -52,8 +56,8 @@ def oracle(name: str) -> Oracle:
 
 
 def oracle_names() -> list[str]:
-    """Names of properties, alerts and PMO tasks; `similarity to ...`, chosen catalogs and docking are not listed."""
-    return [*PROPERTIES, "alerts", "unstable", *(f"{PMO_PREFIX}{name}" for name in pmo.TASKS), *CLASSIFIERS]
+    """Names of properties, counts and PMO tasks; `similarity to ...`, chosen catalogs and docking are not listed."""
+    return [*PROPERTIES, "alerts", "unstable", UNDEFINED, *(f"{PMO_PREFIX}{name}" for name in pmo.TASKS), *CLASSIFIERS]
 
 
 def no_classifier(name: str) -> ConfigError:

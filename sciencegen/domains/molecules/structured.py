@@ -37,6 +37,7 @@ from sciencegen.domains.molecules.scaffolds import read_scaffold
 from sciencegen.domains.molecules.structure_peek import holds_structures
 from sciencegen.domains.molecules.structures import METHOD
 from sciencegen.domains.molecules.unstable import is_stable
+from sciencegen.domains.regression import MakeFeatures
 from sciencegen.items import Cell, Origin, Reference
 from sciencegen.scoring.oracles import Oracle, OracleAround, Score
 
@@ -110,6 +111,12 @@ CLASSES = {
 }
 """Those of the molecules."""
 
+
+def _of_structures(features_of: Callable[[Sequence[Chem.Mol]], np.ndarray]) -> MakeFeatures:
+    """The features of structures, from those of molecules."""
+    return lambda structures: features_of(molecules_of(structures))
+
+
 DOMAIN = replace(
     MOLECULES,
     name="molecules/structures",
@@ -127,9 +134,10 @@ DOMAIN = replace(
     similarity=Similarity(matrix=similarities, nearest=nearest, classes=CLASSES),
     oracles=replace(MOLECULES.oracles, find=lambda name: MoleculeOracle(oracles.oracle(name))),
     regression=Regression(
-        features=lambda structures: features.features(molecules_of(structures)),
+        features=_of_structures(features.features),
         groups=lambda structures: features.groups(molecules_of(structures)),
         splits={"scaffold": None},
+        earlier={columns: _of_structures(make) for columns, make in features.EARLIER.items()},
     ),
     evaluate=evaluate,
     moves=Moves(

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from pointclouds import DOMAIN
+from rdkit import Chem
 
 from sciencegen.api.predictors.features import FeatureInputs, features_as_saved, fitted_features
 from sciencegen.errors import IncompatibleError
@@ -38,6 +39,16 @@ def test_an_item_without_fitted_features_is_a_row_of_nan():
 
 
 def test_fitted_features_that_a_domain_cannot_read_are_an_error():
-    assert features_as_saved("pointclouds", SimpleNamespace(made_by={})).fitted is None
+    assert features_as_saved("pointclouds", SimpleNamespace(made_by={}, columns={})).fitted is None
     with pytest.raises(IncompatibleError, match="fitted features"):
         features_as_saved("pointclouds", SimpleNamespace(made_by={"kind": "lengths"}))
+
+
+def test_a_predictor_gets_the_columns_that_it_was_trained_on():
+    molecules = [Chem.MolFromSmiles(text) for text in ("C[C@H](N)O", "C[C@@H](N)O")]
+    now = FeatureInputs("molecules")(molecules)
+    for size, equal in ((2075, True), (now.shape[1], False)):
+        predictor = SimpleNamespace(made_by={}, columns={"features": SimpleNamespace(size=size)})
+        rows = features_as_saved("molecules", predictor)(molecules)
+        assert np.array_equal(rows, now[:, :size])
+        assert np.array_equal(*rows) == equal

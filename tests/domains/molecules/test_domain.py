@@ -12,6 +12,7 @@ from rdkit.Chem import rdFingerprintGenerator
 from sciencegen.domains.molecules import DOMAIN, similarity
 from sciencegen.domains.molecules.features import COUNT_BITS, DESCRIPTORS
 from sciencegen.domains.molecules.mutations import alphabet, radicals
+from sciencegen.domains.molecules.stereo import STEREO_BITS
 from sciencegen.domains.molecules.structures import with_structure
 from sciencegen.items import Refusal
 
@@ -91,7 +92,7 @@ def test_features_are_finite_whatever_the_molecule(mutants):
     table = DOMAIN.regression.features(
         [*mutants[:300], DOMAIN.items.parse("[Na+].[Cl-]"), DOMAIN.items.parse("C"), DOMAIN.items.parse("[Pt]")]
     )
-    assert table.shape == (303, COUNT_BITS + len(DESCRIPTORS))
+    assert table.shape == (303, COUNT_BITS + len(DESCRIPTORS) + STEREO_BITS)
     assert table.dtype == np.float32
     assert np.isfinite(table).all()
     weight = COUNT_BITS + list(DESCRIPTORS).index("molecular_weight")

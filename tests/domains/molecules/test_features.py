@@ -7,6 +7,7 @@ from rdkit.Chem import Crippen, Descriptors, rdFingerprintGenerator, rdMolDescri
 
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.features import COUNT_BITS, DESCRIPTORS, features
+from sciencegen.domains.molecules.stereo import STEREO_BITS
 
 
 def column(table, name):
@@ -58,10 +59,17 @@ def test_fingerprints_are_morgan_counts(table, mutants):
 
 
 def test_always_finite_and_a_row_each(table, mutants):
-    assert table.shape == (len(mutants), COUNT_BITS + len(DESCRIPTORS))
+    assert table.shape == (len(mutants), COUNT_BITS + len(DESCRIPTORS) + STEREO_BITS)
     assert table.dtype == np.float32
     assert np.isfinite(table).all()
     assert features([]).shape == (0, table.shape[1])
+
+
+def test_earlier_features_are_the_first_columns(table, mutants):
+    """Predictors of version 0.1.0 are asked with them."""
+    ((size, make),) = DOMAIN.regression.earlier.items()
+    assert size == 2075
+    assert np.array_equal(make(mutants[:100]), table[:100, :size])
 
 
 def test_equal_alone_and_asked_again(table, mutants):
