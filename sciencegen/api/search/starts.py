@@ -19,7 +19,7 @@ def start_rows(
     picked: Sequence[Evaluation], cautious: bool,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """For each start item its text, whether it was scored, its values, whether it meets the constraints (feasible), and
-    how many candidates are better.
+    how many candidates are better, also by their values alone.
 
     A candidate is better if it is as good in every objective and better in one, by the worse end of its interval if
     `cautious` against the start's own value; any candidate is better than a start that misses a constraint.
@@ -31,10 +31,15 @@ def start_rows(
         found = scored.get(domain.items.key(item))
         row: dict[str, Any] = {"item": domain.items.text(item), "scored": found is not None}
         if found is not None:
-            better = [one for one in picked if not found.feasible or _is_better(aims, one, found, cautious)]
-            row |= {"feasible": found.feasible, **found.values, "better": len(better), "candidates": len(picked)}
+            row |= {"feasible": found.feasible, **found.values, "better": _better(aims, picked, found, cautious)}
+            row |= {"better_by_value": _better(aims, picked, found, False), "candidates": len(picked)}
         rows.append(row)
     return rows
+
+
+def _better(aims: Sequence[Goal], picked: Sequence[Evaluation], start: Evaluation, cautious: bool) -> int:
+    """How many candidates are better than a start."""
+    return sum(not start.feasible or _is_better(aims, one, start, cautious) for one in picked)
 
 
 def _is_better(aims: Sequence[Goal], one: Evaluation, start: Evaluation, cautious: bool) -> bool:
@@ -56,7 +61,7 @@ def start_notes(rows: Sequence[dict[str, Any]], names: Sequence[str], cautious: 
             notes.append(f"the start {row['item']} was not scored: {why}")
             continue
         values = ", ".join(f"{name} {row[name]:.4g}" for name in names if row.get(name) is not None)
-        by = " by the worse ends of their intervals" if cautious else ""
+        by = f" by the worse ends of their intervals, {row['better_by_value']} by their values" if cautious else ""
         missed = "" if row["feasible"] else ", misses a goal"
         count = f"{row['better']} of {row['candidates']} candidates are better{by}"
         notes.append(f"the start {row['item']} has {values}{missed}: {count}")

@@ -74,10 +74,19 @@ UNSTABLE = {
         "[$([#16X4;!$(S=[O,N,S]);!$(S~[O-,N-])]),$([#16X5]),$([Cl,Br;X2,X3,X4;!$(*(~O)(~O)~O)])]"
     ),
     "boron or silicon with hydrogen [M]": "[#5,#14;!H0]",
+    "boron halide [M]": "[BX3][F,Cl,Br,I]",
+    "thiol and nitrogen at one carbon [C, 11]": "[CX4]([SX2H])[#7]",
+    "N-H imidoyl halide [C, 11]": "[CX3](=[NX2H])[F,Cl,Br,I]",
+    "unsaturated ring of four with oxygen or sulfur [M, 4]": "[OX2,SX2;r4]1[#6,#7]=[#6,#7][#6,#7]1",
+    "aromatic ring fused to a ring of three [M, 4]": "[a;r3;R2]",
+    "cyclopentadiene with hydrogen at its sp3 carbon [C, 34]": "[CX4;r5;!H0]1[CX3]=[CX3][CX3]=[CX3]1",
 }
 """Name and source -> SMARTS."""
 
 RADICAL = "radical [M, 5]"
+BRIDGED_AROMATIC = "short bridge across an aromatic ring [M, 4]"
+LONGEST_BRIDGE = 5
+"""Bonds of a bridge between atoms of an aromatic ring that aren't neighbours; that of [6]metacyclophane has seven."""
 LARGE_AROMATIC = "aromatic ring of nine to eleven atoms [M, 2]"
 LARGE_SIZES = range(9, 12)
 """Larger ones are the inner rings of porphyrins."""
@@ -90,6 +99,8 @@ def unstable_groups(molecule: Chem.Mol) -> list[str]:
         found.append(RADICAL)
     if any(len(ring) in LARGE_SIZES and _aromatic(molecule, ring) for ring in molecule.GetRingInfo().AtomRings()):
         found.append(LARGE_AROMATIC)
+    if any(_bridged(molecule, ring) for ring in molecule.GetRingInfo().AtomRings() if _aromatic(molecule, ring)):
+        found.append(BRIDGED_AROMATIC)
     return found
 
 
@@ -117,3 +128,18 @@ def _holds(molecule: Chem.Mol, index: int) -> bool:
 
 def _aromatic(molecule: Chem.Mol, ring: tuple[int, ...]) -> bool:
     return all(molecule.GetAtomWithIdx(index).GetIsAromatic() for index in ring)
+
+
+def _bridged(molecule: Chem.Mol, ring: tuple[int, ...]) -> bool:
+    """Whether at most `LONGEST_BRIDGE` bonds outside a ring join two of its atoms that aren't neighbours."""
+    for place, start in enumerate(ring):
+        beside = {start, ring[place - 1], ring[(place + 1) % len(ring)]}
+        across = set(ring) - beside
+        reached, border = set(ring), [start]
+        for _ in range(LONGEST_BRIDGE):
+            following = {near.GetIdx() for index in border for near in molecule.GetAtomWithIdx(index).GetNeighbors()}
+            if following & across:
+                return True
+            border = list(following - reached)
+            reached |= following
+    return False

@@ -32,9 +32,10 @@ def test_candidates_are_better_by_the_worse_end(cautious, better):
     trace = scored(goals, Doubtful())
     (row,) = start_rows(DOMAIN, goals, CLOUDS[:1], trace, trace, cautious)
     assert (row["scored"], row["feasible"], row["better"], row["candidates"]) == (True, True, better, 6)
+    assert row["better_by_value"] == 5
     (note,) = start_notes([row], ["height"], cautious)
     assert f"has height 3: {better} of 6 candidates are better" in note
-    assert ("worse ends" in note) == cautious
+    assert ("worse ends of their intervals, 5 by their values" in note) == cautious
 
 
 def test_every_candidate_is_better_than_a_start_that_misses_a_goal():

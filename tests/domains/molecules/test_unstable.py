@@ -6,7 +6,14 @@ import pytest
 from rdkit import Chem
 
 from sciencegen.domains.molecules import DOMAIN
-from sciencegen.domains.molecules.unstable import LARGE_AROMATIC, RADICAL, UNSTABLE, is_stable, unstable_groups
+from sciencegen.domains.molecules.unstable import (
+    BRIDGED_AROMATIC,
+    LARGE_AROMATIC,
+    RADICAL,
+    UNSTABLE,
+    is_stable,
+    unstable_groups,
+)
 
 DATASETS = Path(__file__).parents[3] / "datasets"
 
@@ -53,6 +60,12 @@ EXAMPLES = {
     "carbanion": "C[CH-]C",
     "hypervalent": "CS(C)(C)C",
     "with hydrogen": "C[SiH3]",
+    "boron halide": "CB(F)C(=N)N",
+    "thiol and nitrogen": "CC(S)NC(C)=O",
+    "imidoyl": "CC(=N)F",
+    "unsaturated ring of four": "C1=CCS1",
+    "ring of three": "CNCC(C)(CN1CCCC1)c1c2cc(N3CCCC3)cc1-2",
+    "cyclopentadiene": "CC1=CC=CC1",
 }
 MAKEABLE = [
     "OC1CCCCO1", "OCC1OC(O)C(O)C(O)C1O", "OC(O)C(Cl)(Cl)Cl", "CN1CN(C)CN(C)C1", "OB(O)c1ccccc1", "CC(=O)CC(C)=O",
@@ -61,6 +74,8 @@ MAKEABLE = [
     "C[S+](C)C", "NN1CCOCC1", "CC1=NNC(=O)C1", "C=CNC(C)=O", "N#CC=C(N)C", "c1ccc2c(c1)CC2", "Nc1c(N)c(=O)c1=O",
     "C[Si](C)(C)C", "[N-]=[N+]=NCc1ccccc1", "O=C1NC(=O)NC=C1F", "OC(=O)C(O)=O", "CN1CCN(C)CC1", "C1CC1", "C1OC1C",
     "O=[Cl](=O)(=O)[O-]", "c1ccc2[nH]cnc2c1", "CC(C)=NO", "CC(C)=NNC(N)=O", "C#CCO", "CC#N", "[C-]#[N+]c1ccccc1",
+    "FCOC(C(F)(F)F)C(F)(F)F", "O=c1c(-c2ccccc2)c1-c1ccccc1", "c1cc2ccc3cccc4ccc(c1)c2c34", "c1cc2c3c(cccc3c1)CC2",
+    "C1Cc2ccc(cc2)CCc2ccc1cc2", "c1cc2c3c(c1)CCn3CC2", "C1=CC2C=CC1C2", "c1ccc2c(c1)CC=C2",
 ]  # fmt: skip
 
 
@@ -71,8 +86,16 @@ def test_every_pattern_has_its_example():
         assert name in unstable_groups(Chem.MolFromSmiles(smiles)), f"{name}: {smiles}"
 
 
-@pytest.mark.parametrize(("smiles", "name"), [("CC(C)[CH2]", RADICAL), ("Oc1cccccnccc1", LARGE_AROMATIC)])
-def test_radicals_and_large_aromatic_rings(smiles, name):
+@pytest.mark.parametrize(
+    ("smiles", "name"),
+    [
+        ("CC(C)[CH2]", RADICAL),
+        ("Oc1cccccnccc1", LARGE_AROMATIC),
+        ("Nc1cc2c3cnc4ncn(c4c3)c2cc1F", BRIDGED_AROMATIC),
+        ("C1CCc2cccc1c2", BRIDGED_AROMATIC),
+    ],
+)
+def test_what_no_pattern_describes_is_found(smiles, name):
     assert name in unstable_groups(Chem.MolFromSmiles(smiles))
 
 
