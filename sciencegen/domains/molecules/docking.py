@@ -34,7 +34,8 @@ class DockingOracle(CommandOracle):
     @property
     def identity(self) -> str:
         """Wherever Python and the receptor lie, equal scores share a cache."""
-        return f"{self.name}: dockstring {version('dockstring')}, receptor {self.receptor}"
+        versions = ", ".join(f"{name} {version(name)}" for name in ("dockstring", "openbabel-wheel", "rdkit"))
+        return f"{self.name.partition(':')[0]}: receptor {self.receptor}, {versions}"
 
 
 def docking_oracle(name: str) -> DockingOracle | None:

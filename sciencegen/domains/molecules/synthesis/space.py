@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from rdkit import Chem
@@ -13,7 +14,7 @@ from sciencegen.domains.capabilities.moves import BlockMoves
 from sciencegen.domains.molecules.items import text
 from sciencegen.domains.molecules.synthesis.analogues import AnalogueSearch
 from sciencegen.domains.molecules.synthesis.moves import RouteMoves
-from sciencegen.domains.molecules.synthesis.routes import Route, write_route
+from sciencegen.domains.molecules.synthesis.routes import Route, replay, write_route
 from sciencegen.domains.molecules.synthesis.shelf import Shelf, make_shelf
 from sciencegen.items import Cell, Refusal
 
@@ -22,12 +23,25 @@ BETWEEN = "; "
 """Separator of blocks in the column `route_blocks`."""
 
 
+RECENT = 1000
+"""Routes that are kept as molecules, some 40 kB each; the others are kept as text, and run again when needed."""
+
+
+class Written(NamedTuple):
+    """A route as text. blocks: SMILES of its building blocks."""
+
+    steps: int
+    line: str
+    blocks: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class RouteBook:
     """The shortest route that was found for each molecule, by canonical SMILES."""
 
     moves: RouteMoves
-    routes: dict[str, Route] = field(default_factory=dict)
+    written: dict[str, Written] = field(default_factory=dict)
+    recent: dict[str, Route] = field(default_factory=dict)
 
     @cached_property
     def analogues(self) -> AnalogueSearch:
@@ -38,14 +52,27 @@ class RouteBook:
         """The molecule of a route, which is noted."""
         if isinstance(route, Refusal):
             return route
-        known = self.routes.get(route.smiles)
+        known = self.written.get(route.smiles)
         if known is None or route.steps < known.steps:
-            self.routes[route.smiles] = route
+            self.written[route.smiles] = Written(route.steps, write_route(route), route.blocks)
+            self._keep(route)
         return route.molecule
+
+    def _keep(self, route: Route) -> Route:
+        """Keep a route as the latest of those that are kept as molecules."""
+        self.recent.pop(route.smiles, None)
+        self.recent[route.smiles] = route
+        if len(self.recent) > RECENT:
+            del self.recent[next(iter(self.recent))]
+        return route
 
     def of(self, molecule: Chem.Mol) -> Route | Refusal:
         """The route of a molecule."""
-        return self.routes.get(text(molecule)) or Refusal("no route from the blocks is known")
+        smiles = text(molecule)
+        if smiles not in self.written:
+            return Refusal("no route from the blocks is known")
+        route = self.recent.get(smiles) or replay(self.written[smiles].line)
+        return route if isinstance(route, Refusal) else self._keep(route)
 
     def draw(self, count: int, generator: np.random.Generator) -> list[Chem.Mol | Refusal]:
         """Molecules of random routes."""
@@ -81,10 +108,9 @@ class RouteBook:
 
     def columns(self, molecules: Sequence[Chem.Mol]) -> dict[str, list[Cell]]:
         """`COLUMNS` of each molecule: its route as text, the number of steps, the names of its blocks."""
-        found = [self.routes[text(molecule)] for molecule in molecules]
-        name = self.moves.shelf.name
-        blocks = [BETWEEN.join(name(block) for block in route.blocks) for route in found]
-        return dict(zip(COLUMNS, ([*map(write_route, found)], [route.steps for route in found], blocks), strict=True))
+        found = [self.written[text(molecule)] for molecule in molecules]
+        blocks = [BETWEEN.join(map(self.moves.shelf.name, one.blocks)) for one in found]
+        return dict(zip(COLUMNS, ([one.line for one in found], [one.steps for one in found], blocks), strict=True))
 
 
 def block_moves(molecules: Sequence[Chem.Mol], names: Sequence[str], most: int) -> BlockMoves:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.molecules.items import parse, text
-from sciencegen.domains.molecules.synthesis import replay
+from sciencegen.domains.molecules.synthesis import replay, space
 from sciencegen.domains.molecules.synthesis.space import COLUMNS, RouteBook, block_moves
 from sciencegen.items import Refusal
 from tests.domains.molecules.synthesis.shelves import BLOCKS
@@ -44,6 +44,20 @@ def test_shortest_route_is_kept(moves):
     for route, kept in ((long, long), (short, short), (long, short)):
         book.entered(route)
         assert book.of(route.molecule) is kept
+
+
+def test_few_routes_are_kept_as_molecules_and_moves_stay_the_same(built, monkeypatch):
+    def children(moves):
+        generator = np.random.default_rng(0)
+        found = moves.draw(20, generator)
+        for _ in range(2):
+            found += [child for one in found if not isinstance(child := moves.edit(one, generator), Refusal)]
+        return list(map(text, found))
+
+    again = block_moves([parse(smiles) for smiles in BLOCKS], [f"B{n}" for n in range(len(BLOCKS))], 3)
+    whole = children(built)
+    monkeypatch.setattr(space, "RECENT", 2)
+    assert children(again) == whole
 
 
 def test_notes_count_unused_blocks():
