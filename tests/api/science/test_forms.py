@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def test_a_plugin_sees_the_domain_s_own_items(structures, tmp_path, monkeypatch)
 class OfLatents:
     """A predictor that gives the first latent back."""
 
-    columns = ("latents",)
+    columns = MappingProxyType({"latents": None})
     made_by = None
 
     def predict(self, latents, novel=None):
