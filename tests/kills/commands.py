@@ -97,7 +97,11 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
         ),
     ),
     "train": (
-        Command(f"sciencegen train molecules --data moses/train --settings '{SELFIES}' --threads 1 -o model", "", 2),
+        Command(
+            f"sciencegen train molecules --recipe selfies-vae --data moses/train --settings '{SELFIES}' --threads 1 "
+            "-o model",
+            in_a_row=2,
+        ),
         Command(f"{FAMILY_DATA} --settings '{LONGER}' --threads 1 -o model", "", 2),
         Command(f"sciencegen train galaxies --data simulated/train --settings '{STAMPS}' --threads 1 -o model", "", 2),
         Command(
