@@ -21,7 +21,7 @@ import pytest
 
 from sciencegen.cli.main import main
 from tests.documentation import PAGES, Block, blocks, statements, tiny_python
-from tests.domains.molecules.synthesis.shelves import BLOCKS
+from tests.domains.molecules.synthesis.stocks import BLOCKS
 
 EVERY_RUN = ("README.md", "extending.md", "installation.md", "quickstart.md", "workflows.md")
 

@@ -30,7 +30,7 @@ from sciencegen.api.search.tables import (
     scored_table,
     trace_table,
 )
-from sciencegen.api.search.variety import class_notes, diversity_filter, unlimited, variety_of
+from sciencegen.api.search.variety import class_notes, diversity_filter, variety_of
 from sciencegen.api.writing.provenance import Criteria, origin_of
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.search_files import SearchFiles, SearchRecord
@@ -370,7 +370,8 @@ def _search_facts(
         "controls": {name: control_summary(other, settings.n, variety) for name, other in traces.items()},
     }
     if variety is not None:
-        facts["variety"] = variety_of(science, goals, picked, unlimited(science, novel, settings.n, alike), variety)
+        best = select(novel, settings.n, science.similarity.matrix, alike)  # without the limit
+        facts["variety"] = variety_of(science, goals, picked, best, variety.share, settings.n)
     return facts
 
 

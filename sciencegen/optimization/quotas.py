@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 
 Marks = Collection[Hashable]
 
@@ -72,25 +72,34 @@ def first_within_quota(marks: Sequence[Marks], count: int, share: float) -> list
     return chosen
 
 
-def spread(marks: Sequence[Marks], count: int, share: float) -> list[int]:
-    """Indices of `count` items, given the marks of each, among which no mark exceeds the share as long as there are
-    others; then the limit rises by the least that lets an item in, the first of these. In the order of the choice.
+def spread(
+    marks: Sequence[Marks],
+    count: int,
+    quota: Quota,
+    accept: Callable[[int, Sequence[int]], bool] = lambda index, chosen: True,
+) -> list[int]:
+    """Indices of at most `count` items, given the marks of each, that are within a quota as long as there are others;
+    then its limit rises by the least that lets an item in, the first of these. In the order of the choice.
+
+    accept: (index, those chosen before) -> whether an item is chosen when the quota allows it; each is asked for once.
 
     Examples
     --------
-    >>> spread([["A"], ["A"], ["A"], ["B"]], count=3, share=0.4)
+    >>> spread([["A"], ["A"], ["A"], ["B"]], count=3, quota=Quota(1))
     [0, 3, 1]
     """
-    quota, chosen, left = Quota(quota_limit(share, count)), list[int](), list(range(len(marks)))
+    chosen, left = list[int](), list(range(len(marks)))
     while left and len(chosen) < count:
         waiting: list[int] = []
         for index in left:
-            if len(chosen) < count and quota.allows(marks[index]):
+            if len(chosen) == count:
+                break
+            if not quota.allows(marks[index]):  # nor before the limit rises
+                waiting.append(index)
+            elif accept(index, chosen):
                 quota.add(marks[index])
                 chosen.append(index)
-            else:
-                waiting.append(index)
         left = waiting
-        if left:
+        if left and len(chosen) < count:
             quota.raise_limit(1 - max(quota.room_for(marks[index]) for index in left))
     return chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.optimization.objective import Evaluation
-from sciencegen.optimization.quotas import Marks, Quota
+from sciencegen.optimization.quotas import Marks, Quota, spread
 from sciencegen.optimization.ranking import best_first
 from sciencegen.optimization.variety import DiversityFilter
 
@@ -35,50 +36,31 @@ def select(
     """
     ordered = [evaluations[i] for i in best_first(evaluations)] if evaluations else []
     ordered = [e for e in ordered if e.failure is None][: max(pool, n)]
-    quota = None if variety is None else variety.quota(n)
+    quota = Quota(math.inf) if variety is None else variety.quota(n)
     picked: list[Evaluation] = []
     for feasible in (True, False):
         group, wanted = [e for e in ordered if e.feasible is feasible], n - len(picked)
-        if variety is None or quota is None:
+        if diversity and variety is None:
             picked += _greedy(group, wanted, similarity, max_similarity, diversity, picked)
-        else:
-            spread = _Spread(group, variety.marks([e.item for e in group]), quota)
-            picked += spread.pick(wanted, similarity, max_similarity, picked)
+            continue
+        items = [e.item for e in group]
+        marks: Sequence[Marks] = [()] * len(group) if variety is None else variety.marks(items)
+        differs = _apart(items, [e.item for e in picked], similarity, max_similarity)
+        picked += [group[row] for row in spread(marks, wanted, quota, differs)]
     order = {e.key: place for place, e in enumerate(ordered)}
     return sorted(picked, key=lambda e: order[e.key])
 
 
-class _Spread:
-    """A group, best first, whose items are picked within a quota; it rises where no item is left within it."""
+def _apart(
+    items: Sequence[Any], before: Sequence[Any], similarity: Similarity, max_similarity: float
+) -> Callable[[int, Sequence[int]], bool]:
+    """The test whether an item differs enough from those of before and from the chosen ones."""
 
-    def __init__(self, group: Sequence[Evaluation], marks: Sequence[Marks], quota: Quota) -> None:
-        self._group, self._marks, self._quota = group, marks, quota
+    def differs(row: int, chosen: Sequence[int]) -> bool:
+        others = [*before, *(items[one] for one in chosen)]
+        return max_similarity >= 1 or not others or similarity([items[row]], others).max() <= max_similarity
 
-    def pick(
-        self, n: int, similarity: Similarity, max_similarity: float, before: Sequence[Evaluation]
-    ) -> list[Evaluation]:
-        """At most n items, none more similar than `max_similarity` to another or to one of `before`."""
-        references = [e.item for e in before]
-        picked: list[Evaluation] = []
-        left = list(range(len(self._group)))
-        while left and len(picked) < n:
-            waiting: list[int] = []
-            for row in left:
-                if len(picked) == n:
-                    break
-                if not self._quota.allows(self._marks[row]):  # nor before the quota rises
-                    waiting.append(row)
-                    continue
-                item = self._group[row].item
-                if references and similarity([item], references).max() > max_similarity:
-                    continue
-                self._quota.add(self._marks[row])
-                references.append(item)
-                picked.append(self._group[row])
-            left = waiting
-            if left and len(picked) < n:
-                self._quota.raise_limit(1 - max(self._quota.room_for(self._marks[row]) for row in left))
-        return picked
+    return differs
 
 
 def _greedy(
@@ -91,8 +73,6 @@ def _greedy(
 ) -> list[Evaluation]:
     if not group or n <= 0:
         return []
-    if max_similarity >= 1.0 and diversity == 0.0:
-        return list(group[:n])
     items = [e.item for e in group]
     rank = np.linspace(1.0, 0.0, len(group)) if len(group) > 1 else np.ones(1)
     nearest = similarity(items, [e.item for e in before]).max(1) if before else np.zeros(len(group))

@@ -51,7 +51,7 @@ class DiversityFilter:
 
     def choose(self, items: Sequence[Item], count: int) -> list[int]:
         """Indices of `count` items, given best first, those within the limit before the others."""
-        return spread(self.marks(items), count, self.share)
+        return spread(self.marks(items), count, self.quota(count))
 
     def quota(self, count: int) -> Quota:
         """An empty quota for a set of `count` items."""

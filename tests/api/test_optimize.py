@@ -6,7 +6,7 @@ from pointclouds import DOMAIN
 from sciencegen.api.optimize import optimize
 from sciencegen.domains.molecules.synthesis import replay
 from sciencegen.errors import SciencegenError
-from tests.domains.molecules.synthesis.shelves import BLOCKS
+from tests.domains.molecules.synthesis.stocks import BLOCKS
 
 
 @pytest.mark.usefixtures("tiny_draws")

@@ -1,4 +1,4 @@
-"""Search among molecules with a synthesis route from a shelf, against the free search, on tasks of PMO at equal calls.
+"""Search among molecules with a synthesis route from a stock, against the free search, on tasks of PMO at equal calls.
 
     python tests/benchmarks/stand_in_blocks.py moses/test --molecules 10000 --count 5000 -o blocks.smi
     python tests/benchmarks/routes.py blocks.smi -o routes.csv --tasks amlodipine_mpo osimertinib_mpo --budget 1000

@@ -44,13 +44,13 @@ def random_marks(kinds, count=200, seed=0):
 def test_a_spread_begins_with_the_first_within_the_quota(share):
     marks = random_marks(12)
     within = first_within_quota(marks, 20, share)
-    assert spread(marks, 20, share)[: len(within)] == within
+    assert spread(marks, 20, Quota(quota_limit(share, 20)))[: len(within)] == within
 
 
 @pytest.mark.parametrize("kinds", [1, 3, 6])
 def test_a_spread_is_full_and_as_even_as_possible(kinds):
     marks = random_marks(kinds, 60)
-    chosen = spread(marks, 30, 0.1)
+    chosen = spread(marks, 30, Quota(quota_limit(0.1, 30)))
     assert len(set(chosen)) == 30
     held, there = Counter(marks[row][0] for row in chosen), Counter(mark for (mark,) in marks)
     largest = max(held.values())
@@ -58,11 +58,11 @@ def test_a_spread_is_full_and_as_even_as_possible(kinds):
 
 
 def test_a_spread_takes_all_of_too_few_and_items_without_marks():
-    assert spread([["A"], ["A"]], 5, 0.1) == [0, 1]
-    assert spread([[], [], []], 2, 0.1) == [0, 1]
-    assert spread([], 5, 0.1) == []
+    assert spread([["A"], ["A"]], 5, Quota(1)) == [0, 1]
+    assert spread([[], [], []], 2, Quota(1)) == [0, 1]
+    assert spread([], 5, Quota(1)) == []
 
 
 def test_of_several_marks_the_fullest_decides():
     marks = [["a", "A"], ["b", "A"], ["c", "B"], ["c", "C"]]
-    assert spread(marks, 3, 0.34) == [0, 2, 1]  # a full mark waits, whichever it is; then the first item comes
+    assert spread(marks, 3, Quota(1)) == [0, 2, 1]  # a full mark waits, whichever it is; then the first item comes

@@ -107,15 +107,14 @@ def scoring_task(
     names = tuple(dict.fromkeys(chosen))
     book = OracleBook(domain, dict(predictors), own=further)
     resolved = {name: book.resolve(name) for name in names}
+    programs = {name: one for name, one in resolved.items() if isinstance(one, ProgramOracle)}
     key = domain_of(domain).items.key
-    programs = {
-        name: cached(one, key, settings.cache) for name, one in resolved.items() if isinstance(one, ProgramOracle)
-    }
-    here = {name: further[name] for name in names if name in further and name not in predictors} | programs
+    here = {name: further[name] for name in names if name in further and name not in predictors}
+    here |= {name: cached(one, key, settings.cache) for name, one in programs.items()}
     form = domain_of(domain).form
     whole = whole or (form is not None and form.own_key)  # a plain item may be empty
     wild_type = settings.wild_type or ""
-    chunk = max((one.wave for one in resolved.values() if isinstance(one, ProgramOracle)), default=ROWS_PER_TASK)
+    chunk = max((one.wave for one in programs.values()), default=ROWS_PER_TASK)
     return ScoringTask(domain, names, predictors, here, wild_type, whole, settings.threads, settings.timeout_s, chunk)
 
 

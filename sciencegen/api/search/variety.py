@@ -14,7 +14,6 @@ from sciencegen.items import Item
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import Evaluation
 from sciencegen.optimization.quotas import quota_limit
-from sciencegen.optimization.selection import select
 from sciencegen.optimization.variety import DiversityFilter
 
 DEFAULT_SHARE = 0.1
@@ -41,21 +40,16 @@ def class_counts(domain: Domain, items: Sequence[Item]) -> dict[str, dict[str, A
     return found
 
 
-def unlimited(domain: Domain, evaluations: Sequence[Evaluation], n: int, alike: float) -> list[Evaluation]:
-    """What would be picked without a limit to each class. alike: the greatest similarity of two."""
-    no_limit = DiversityFilter([], domain.items.key, 1.0)
-    return select(evaluations, n, domain.similarity.matrix, alike, variety=no_limit)
-
-
 def variety_of(
-    domain: Domain, goals: Sequence[Goal], picked: Sequence[Evaluation], best: Sequence[Evaluation],
-    variety: DiversityFilter,
+    domain: Domain, goals: Sequence[Goal], picked: Sequence[Evaluation], best: Sequence[Evaluation], share: float,
+    n: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Part of a summary: the limit, the classes, how many of the best items were passed over, and mean values with and
-    without the limit. best: what is picked without it."""
+    without the limit. best: what is picked without it. share: of the n requested candidates."""
     kept = {evaluation.key for evaluation in picked}
     return {
-        "maximum_share": variety.share,
+        "maximum_share": share,
+        "limit": quota_limit(share, n),
         "classes": class_counts(domain, [evaluation.item for evaluation in picked]),
         "passed_over": sum(evaluation.key not in kept for evaluation in best),
         "means": {
@@ -79,9 +73,8 @@ def class_notes(summary: Mapping[str, Any]) -> list[str]:
     over = " and ".join(f"{found['count']} {kind}" for kind, found in kinds.items())
     sizes = " and ".join(f"{found['size']} ({found['largest']})" for found in kinds.values() if found["size"])
     notes = [f"{count} candidates over {over}" + (f"; the largest hold {sizes}" if sizes else "")]
-    limit = quota_limit(variety["maximum_share"], count)
-    if max((found["size"] for found in kinds.values()), default=0) > limit:
-        notes[0] += f", above the limit of {limit}, since too few others meet the goals"
+    if max((found["size"] for found in kinds.values()), default=0) > variety["limit"]:
+        notes[0] += f", above the limit of {variety['limit']}, since too few others meet the goals"
     if variety["passed_over"]:
         means = ", ".join(
             f"mean {name} {found['limited']:.4g} instead of {found['unlimited']:.4g}"

@@ -76,9 +76,8 @@ def _labelled_bonds(molecule: Chem.Mol) -> list[tuple[int, int, str]]:
 
 def _features(molecule: Chem.Mol) -> Iterator[str]:
     """Text of each labelled centre and double bond with its surroundings of each radius."""
-    molecule = Chem.Mol(
-        molecule
-    )  # labels are lost when a molecule is sent to a worker, and an edit may have changed them
+    # Labels are lost when a molecule is sent to a worker, and an edit may have changed them.
+    molecule = Chem.Mol(molecule)
     Chem.AssignStereochemistry(molecule, cleanIt=True, force=True)
     chiral = molecule.GetAtomsMatchingQuery(_CHIRAL)
     if dependent := [atom.GetIdx() for atom in chiral if not atom.HasProp(_CIP)]:

@@ -28,8 +28,8 @@ RECEPTOR, BOX = "_target.pdbqt", "_conf.txt"
 UNSAFE = re.compile(r"[^A-Za-z0-9@+\-\[\]()=#:./\\%]")
 """What isn't part of an ordinary SMILES: dockstring passes the text to Open Babel through a shell."""
 
-_EXHAUSTIVENESS = re.compile(r"^\s*exhaustiveness\s*=.*$", re.MULTILINE)
-"""A line of a user's box; Vina takes no setting twice."""
+BOX_LINE = re.compile(r"^\s*(?:center|size)_[xyz]\s*=.*$", re.MULTILINE)
+"""A line of a box; other settings of a user's file are left out."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,9 @@ def dock(smiles: str, target: str | Path, exhaustiveness: int = EXHAUSTIVENESS) 
     name, source = Path(target).name, Path(target).parent if "/" in str(target) else _shipped()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / f"{name}{RECEPTOR}").symlink_to((source / f"{name}{RECEPTOR}").resolve())
-        box = _EXHAUSTIVENESS.sub("", (source / f"{name}{BOX}").read_text(encoding="utf-8"))
-        (Path(folder) / f"{name}{BOX}").write_text(f"{box}\nexhaustiveness = {exhaustiveness}\n", encoding="utf-8")
+        lines = BOX_LINE.findall((source / f"{name}{BOX}").read_text(encoding="utf-8"))
+        lines.append(f"exhaustiveness = {exhaustiveness}\n")
+        (Path(folder) / f"{name}{BOX}").write_text("\n".join(lines), encoding="utf-8")
         score, found = load_target(name, working_dir=folder, targets_dir=folder).dock(smiles, num_cpus=1)
     if score is None:
         raise ValueError("Vina found no pose in the box")

@@ -18,7 +18,7 @@ from sciencegen.optimization.operators import item_moves, latent_moves
 from sciencegen.optimization.search import search
 from sciencegen.optimization.spaces import SearchSettings
 from sciencegen.scoring.oracles import FunctionOracle
-from tests.domains.molecules.synthesis.shelves import BLOCKS
+from tests.domains.molecules.synthesis.stocks import BLOCKS
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_refused_rows_are_noted_and_kept(path, blocks):
 
 
 def test_tables_are_read_with_their_ids(tmp_path):
-    path = tmp_path / "shelf.csv"
+    path = tmp_path / "stock.csv"
     path.write_text("id,smiles\nacid,CC(=O)O\namine,NCc1ccccc1\n")
     moves = read_blocks(DOMAIN, str(path), 1, 1).moves
     (item,) = moves.nearest(DOMAIN.items.parse("CC(=O)NCc1ccccc1"), 1)
@@ -61,8 +61,8 @@ def test_tables_are_read_with_their_ids(tmp_path):
 
 
 @pytest.mark.parametrize(("text", "kind"), [("zz\n", DataError), ("C\nCC\n", ConfigError), ("", DataError)])
-def test_useless_shelves_are_refused(tmp_path, text, kind):
-    path = tmp_path / "shelf.smi"
+def test_useless_stocks_are_refused(tmp_path, text, kind):
+    path = tmp_path / "stock.smi"
     path.write_text(text)
     with pytest.raises(kind, match=r"Expected (building blocks|molecules)"):
         read_blocks(DOMAIN, str(path), 2, 1)

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.search.variety import class_counts, class_notes, diversity_filter, unlimited, variety_of
+from sciencegen.api.search.variety import class_counts, class_notes, diversity_filter, variety_of
 from sciencegen.errors import ConfigError
 from sciencegen.optimization.goals import parse_goals
 from sciencegen.optimization.objective import Objective
+from sciencegen.optimization.selection import select
 from sciencegen.scoring.oracles import FunctionOracle
 
 CLOUDS = [DOMAIN.items.parse(f"0 0;1 0;0 1;1 1;2 {height}") for height in range(3, 13)]
@@ -53,8 +54,8 @@ def test_classes_are_counted_without_items_of_none():
     assert class_counts(DOMAIN, CLOUDS) == {}
 
 
-def summary_of(goals, picked, best, share):
-    found = variety_of(KINDS, goals, picked, best, diversity_filter(KINDS, share))
+def summary_of(goals, picked, best, share, n=None):
+    found = variety_of(KINDS, goals, picked, best, share, n or len(picked))
     return {"candidates": len(picked), "variety": found}
 
 
@@ -75,5 +76,10 @@ def test_a_note_says_that_a_class_holds_more_than_its_share_where_there_are_no_o
     assert note.endswith("above the limit of 1, since too few others meet the goals")
 
 
+def test_the_limit_is_a_share_of_the_requested_candidates_not_of_those_found(trace):
+    (note,) = class_notes(summary_of([], trace[1:3], trace[1:3], 0.5, n=4))
+    assert "above the limit" not in note
+
+
 def test_without_a_limit_the_best_are_picked(trace):
-    assert [one.key for one in unlimited(KINDS, trace, 3, 1.0)] == [one.key for one in trace[:-4:-1]]
+    assert [one.key for one in select(trace, 3, KINDS.similarity.matrix)] == [one.key for one in trace[:-4:-1]]

@@ -1,4 +1,4 @@
-"""Synthesis routes from a shelf of building blocks by reaction templates."""
+"""Synthesis routes from building blocks by reaction templates."""
 
 from sciencegen.domains.molecules.synthesis.routes import Route, replay, write_route
 

@@ -69,10 +69,10 @@ class AnalogueSearch:
         return [route for _, route in _ranked(found.values())[:count]]
 
     def _first(self, wanted: np.ndarray) -> list[_Trial]:
-        shelf, bought = self.moves.shelf, self.moves.bought
+        stock, bought = self.moves.stock, self.moves.bought
         gains = self._gains(wanted, wanted)
         trials = []
-        for reaction in shelf.usable:
+        for reaction in stock.usable:
             chosen = [self._best(slot, gains) for slot in reaction.slots]
             for places in product(*chosen):
                 covered = np.logical_or.reduce([self._bits_of(place) for place in places])
@@ -88,7 +88,7 @@ class AnalogueSearch:
             for slot in route.slots if route.steps < self.moves.most else ():
                 reaction = reactions()[slot.reaction]
                 others = [other for other in reaction.slots if other != slot]
-                if not all(other in self.moves.shelf.fitting for other in others):
+                if not all(other in self.moves.stock.fitting for other in others):
                     continue
                 for places in product(*(self._best(other, gains) for other in others)):
                     partners = dict(zip(others, (self.moves.bought[place] for place in places), strict=True))
@@ -104,7 +104,7 @@ class AnalogueSearch:
         return rows @ missing.astype(np.float32) - 0.5 * unwanted
 
     def _best(self, slot: Slot, gains: Float[np.ndarray, " block"]) -> list[int]:
-        fitting = self.moves.shelf.fitting[slot]
+        fitting = self.moves.stock.fitting[slot]
         return fitting[np.argsort(-gains[fitting], kind="stable")[:BEST_BLOCKS]].tolist()
 
     def _bits_of(self, place: int) -> Bits:
@@ -114,7 +114,7 @@ class AnalogueSearch:
 
     @cached_property
     def _block_rows(self) -> csr_matrix:
-        return bit_rows(self.moves.shelf.molecules)
+        return bit_rows(self.moves.stock.molecules)
 
     def _run(
         self, trials: list[_Trial], target: Chem.Mol, found: dict[str, tuple[float, Route]]

@@ -16,7 +16,7 @@ import numpy as np
 
 from sciencegen.domains.molecules.synthesis.reactions import Reaction, Slot, reactions
 from sciencegen.domains.molecules.synthesis.routes import Path, Route, paths, react, replaced
-from sciencegen.domains.molecules.synthesis.shelf import Shelf
+from sciencegen.domains.molecules.synthesis.stock import Stock
 from sciencegen.items import Refusal
 
 ATTEMPTS = 12
@@ -36,15 +36,15 @@ Change = Callable[[Route, np.random.Generator], Route | Refusal | None]
 
 @dataclass(frozen=True)
 class RouteMoves:
-    """Moves over routes of at most `most` steps from the blocks of a shelf."""
+    """Moves over routes of at most `most` steps from the blocks of a stock."""
 
-    shelf: Shelf
+    stock: Stock
     most: int = 4
 
     @cached_property
     def bought(self) -> tuple[Route, ...]:
         """Every block as a route without steps."""
-        return tuple(map(Route, self.shelf.molecules))
+        return tuple(map(Route, self.stock.molecules))
 
     def draw(self, generator: np.random.Generator) -> Route | Refusal:
         """A random route; shorter ones are likelier."""
@@ -125,7 +125,7 @@ class RouteMoves:
             return None
         path, part = _any(inner, generator)
         slot = _slot_at(route, path)
-        return replaced(route, path, self._block_like(part, slot, generator)) if slot in self.shelf.fitting else None
+        return replaced(route, path, self._block_like(part, slot, generator)) if slot in self.stock.fitting else None
 
     def _joined(self, route: Route, other: Route, generator: np.random.Generator) -> Route | Refusal | None:
         """A reaction of a part of one with a part of the other."""
@@ -137,13 +137,13 @@ class RouteMoves:
         return react(reaction, (second, first) if turned else (first, second))
 
     def _one_step(self, generator: np.random.Generator) -> Route | Refusal:
-        reaction = self.shelf.usable[int(generator.choice(len(self.shelf.usable), p=self._shares))]
+        reaction = self.stock.usable[int(generator.choice(len(self.stock.usable), p=self._shares))]
         return react(reaction, tuple(self._random_block(slot, generator) for slot in reaction.slots))
 
     @cached_property
     def _shares(self) -> np.ndarray:
         """Of the usable reactions, by the logarithm of the number of combinations of blocks."""
-        sizes = [[len(self.shelf.fitting[slot]) for slot in one.slots] for one in self.shelf.usable]
+        sizes = [[len(self.stock.fitting[slot]) for slot in one.slots] for one in self.stock.usable]
         weights = np.array([np.log1p(np.prod(size, dtype=float)) for size in sizes])
         return weights / weights.sum()
 
@@ -164,7 +164,7 @@ class RouteMoves:
         return Refusal("no reaction with a block")
 
     def _has_partners(self, slot: Slot) -> bool:
-        return all(other == slot or other in self.shelf.fitting for other in reactions()[slot.reaction].slots)
+        return all(other == slot or other in self.stock.fitting for other in reactions()[slot.reaction].slots)
 
     def _partner(self, slot: Slot, spare: int, generator: np.random.Generator, like: Route | None) -> Route:
         """A block for the slot, or a molecule that is made of it and still fits."""
@@ -175,16 +175,16 @@ class RouteMoves:
         return block if isinstance(made, Refusal) or slot not in made.slots else made
 
     def _random_block(self, slot: Slot, generator: np.random.Generator) -> Route:
-        return self.bought[int(_any(self.shelf.fitting[slot], generator))]
+        return self.bought[int(_any(self.stock.fitting[slot], generator))]
 
     def _block_like(self, part: Route, slot: Slot, generator: np.random.Generator) -> Route:
         """A block for the slot, often one that is similar to the part."""
-        fitting = self.shelf.fitting[slot]
+        fitting = self.stock.fitting[slot]
         if generator.random() > SIMILAR_SHARE:
             return self._random_block(slot, generator)
         if len(fitting) > CONSIDERED:
             fitting = fitting[generator.choice(len(fitting), CONSIDERED, replace=False)]
-        alike = self.shelf.similarities(fitting, part.molecule)
+        alike = self.stock.similarities(fitting, part.molecule)
         nearest = np.argsort(-alike, kind="stable")[: NEIGHBOURS + 1]
         return self.bought[int(fitting[_any(nearest, generator)])]
 

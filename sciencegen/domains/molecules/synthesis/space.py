@@ -15,14 +15,12 @@ from sciencegen.domains.molecules.items import text
 from sciencegen.domains.molecules.synthesis.analogues import AnalogueSearch
 from sciencegen.domains.molecules.synthesis.moves import RouteMoves
 from sciencegen.domains.molecules.synthesis.routes import Route, replay, write_route
-from sciencegen.domains.molecules.synthesis.shelf import Shelf, make_shelf
+from sciencegen.domains.molecules.synthesis.stock import Stock, make_stock
 from sciencegen.items import Cell, Refusal
 
 COLUMNS = ("route", "route_steps", "route_blocks")
 BETWEEN = "; "
 """Separator of blocks in the column `route_blocks`."""
-
-
 RECENT = 1000
 """Routes that are kept as molecules, some 40 kB each; the others are kept as text, and run again when needed."""
 
@@ -109,14 +107,14 @@ class RouteBook:
     def columns(self, molecules: Sequence[Chem.Mol]) -> dict[str, list[Cell]]:
         """`COLUMNS` of each molecule: its route as text, the number of steps, the names of its blocks."""
         found = [self.written[text(molecule)] for molecule in molecules]
-        blocks = [BETWEEN.join(map(self.moves.shelf.name, one.blocks)) for one in found]
+        blocks = [BETWEEN.join(map(self.moves.stock.name, one.blocks)) for one in found]
         return dict(zip(COLUMNS, ([one.line for one in found], [one.steps for one in found], blocks), strict=True))
 
 
 def block_moves(molecules: Sequence[Chem.Mol], names: Sequence[str], most: int) -> BlockMoves:
     """Moves over routes of at most `most` steps from these building blocks."""
-    shelf = make_shelf(molecules, names)
-    book = RouteBook(RouteMoves(shelf, most))
+    stock = make_stock(molecules, names)
+    book = RouteBook(RouteMoves(stock, most))
     return BlockMoves(
         draw=book.draw,
         mutate=book.mutate,
@@ -124,11 +122,11 @@ def block_moves(molecules: Sequence[Chem.Mol], names: Sequence[str], most: int) 
         recombine=book.recombine,
         nearest=book.nearest,
         columns=book.columns,
-        notes=notes_on(shelf),
+        notes=notes_on(stock),
     )
 
 
-def notes_on(shelf: Shelf) -> tuple[str, ...]:
-    """What to know of a shelf: how many of its blocks fit to no reaction, and how many reactions can be run."""
-    usable = f"{len(shelf)} building blocks for {len(shelf.usable)} reactions"
-    return (f"{usable}; blocks that fit to none: {shelf.unused}" if shelf.unused else usable,)
+def notes_on(stock: Stock) -> tuple[str, ...]:
+    """What to know of a stock: how many of its blocks fit to no reaction, and how many reactions can be run."""
+    usable = f"{len(stock)} building blocks for {len(stock.usable)} reactions"
+    return (f"{usable}; blocks that fit to none: {stock.unused}" if stock.unused else usable,)

@@ -3,18 +3,18 @@ import pytest
 
 from sciencegen.domains.molecules.items import parse
 from sciencegen.domains.molecules.synthesis.moves import RouteMoves
-from sciencegen.domains.molecules.synthesis.shelf import make_shelf
-from tests.domains.molecules.synthesis.shelves import BLOCKS
+from sciencegen.domains.molecules.synthesis.stock import make_stock
+from tests.domains.molecules.synthesis.stocks import BLOCKS
 
 
 @pytest.fixture(scope="session")
-def shelf():
-    return make_shelf([parse(smiles) for smiles in BLOCKS], [f"B{number}" for number in range(len(BLOCKS))])
+def stock():
+    return make_stock([parse(smiles) for smiles in BLOCKS], [f"B{number}" for number in range(len(BLOCKS))])
 
 
 @pytest.fixture(scope="session")
-def moves(shelf):
-    return RouteMoves(shelf, 4)
+def moves(stock):
+    return RouteMoves(stock, 4)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from sciencegen.domains.molecules.similarity import similarity
 from sciencegen.domains.molecules.synthesis import replay, write_route
 from sciencegen.domains.molecules.synthesis.analogues import AnalogueSearch
 from sciencegen.domains.molecules.synthesis.moves import RouteMoves
-from sciencegen.domains.molecules.synthesis.shelf import make_shelf
+from sciencegen.domains.molecules.synthesis.stock import make_stock
 
 MADE = ("CC(=O)NCc1ccccc1", "c1ccc(-c2ccncc2)cc1", "O=C(c1ccc(-c2ccncc2)cc1)N1CCOCC1")
 
@@ -30,5 +30,5 @@ def test_analogues_come_most_similar_first(moves):
 @pytest.mark.parametrize("smiles", ["CC(=O)N[C@H](C)c1ccccc1", "CC(=O)N[C@@H](C)c1ccccc1"])
 def test_the_right_stereoisomer_comes_first(smiles):
     blocks = [parse(one) for one in ("CC(=O)O", "C[C@H](N)c1ccccc1", "C[C@@H](N)c1ccccc1")]
-    first, second, *_ = AnalogueSearch(RouteMoves(make_shelf(blocks), 1)).nearest(parse(smiles), 2)
+    first, second, *_ = AnalogueSearch(RouteMoves(make_stock(blocks), 1)).nearest(parse(smiles), 2)
     assert first.smiles == text(parse(smiles)) != second.smiles

@@ -18,18 +18,18 @@ def texts(found):
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_changes_keep_routes_valid(moves, shelf, routes, name):
+def test_changes_keep_routes_valid(moves, stock, routes, name):
     found = made(moves, name, routes[:60], 1)
     good = [(old, new) for old, new in zip(routes, found, strict=False) if not isinstance(new, Refusal)]
     assert len(good) > 50
     for old, new in good:
         assert new.smiles != old.smiles
         assert 1 <= new.steps <= 4
-        again = replay(write_route(new), lambda smiles: shelf.place(smiles) is not None)
+        again = replay(write_route(new), lambda smiles: stock.place(smiles) is not None)
         assert not isinstance(again, Refusal), again
 
 
-def test_crossover_keeps_routes_valid(moves, shelf, routes):
+def test_crossover_keeps_routes_valid(moves, stock, routes):
     generator = np.random.default_rng(2)
     pairs = list(zip(routes[:40], routes[40:80], strict=True))
     found = [(pair, moves.cross(*pair, generator)) for pair in pairs]
@@ -39,7 +39,7 @@ def test_crossover_keeps_routes_valid(moves, shelf, routes):
         assert child.smiles not in (one.smiles, other.smiles)
         assert child.steps <= 4
         assert set(child.blocks) <= {*one.blocks, *other.blocks}
-        assert not isinstance(replay(write_route(child), lambda smiles: shelf.place(smiles) is not None), Refusal)
+        assert not isinstance(replay(write_route(child), lambda smiles: stock.place(smiles) is not None), Refusal)
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -48,14 +48,14 @@ def test_same_seed_same_routes(moves, routes, name):
     assert texts(made(moves, name, routes[:20], 3)) != texts(made(moves, name, routes[:20], 4))
 
 
-def test_draws_follow_the_seed(shelf, moves, routes):
+def test_draws_follow_the_seed(stock, moves, routes):
     generator = np.random.default_rng(0)
-    again = [RouteMoves(shelf, 4).draw(generator) for _ in range(50)]
+    again = [RouteMoves(stock, 4).draw(generator) for _ in range(50)]
     assert texts(again) == texts(routes[:50])
 
 
-def test_greatest_number_of_steps(shelf):
-    moves, generator = RouteMoves(shelf, 1), np.random.default_rng(0)
+def test_greatest_number_of_steps(stock):
+    moves, generator = RouteMoves(stock, 1), np.random.default_rng(0)
     drawn = [moves.draw(generator) for _ in range(20)]
     changed = [moves.change(route, generator) for route in drawn]
     assert {route.steps for route in [*drawn, *changed] if not isinstance(route, Refusal)} == {1}

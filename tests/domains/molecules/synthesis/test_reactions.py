@@ -4,7 +4,7 @@ from rdkit import Chem
 from sciencegen.domains.molecules.items import parse, text
 from sciencegen.domains.molecules.synthesis.reactions import reactions, reactions_by_name, slots_of
 from sciencegen.items import Refusal
-from tests.domains.molecules.synthesis.shelves import BLOCKS
+from tests.domains.molecules.synthesis.stocks import BLOCKS
 
 MADE = {
     "acylation_nitrogen": ("CC(=O)O", "NCc1ccccc1", "CC(=O)NCc1ccccc1"),

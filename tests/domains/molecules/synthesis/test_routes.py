@@ -6,16 +6,16 @@ from sciencegen.domains.molecules.synthesis import replay, write_route
 from sciencegen.domains.molecules.synthesis.routes import paths, read_steps, replaced, steps_of
 from sciencegen.domains.molecules.unstable import is_stable
 from sciencegen.items import Refusal
-from tests.domains.molecules.synthesis.shelves import BLOCKS
+from tests.domains.molecules.synthesis.stocks import BLOCKS
 
 ACID, AMINE, AMIDE = "CC(=O)O", "NCc1ccc(Br)cc1", "CC(=O)NCc1ccc(Br)cc1"
 STEP = f"acylation_nitrogen: {ACID} + {AMINE} -> {AMIDE}"
 TWO = f"{STEP} | suzuki: OB(O)c1ccccc1 + {AMIDE} -> CC(=O)NCc1ccc(-c2ccccc2)cc1"
 
 
-def test_random_routes_replay(shelf, routes):
+def test_random_routes_replay(stock, routes):
     for route in routes:
-        again = replay(write_route(route), lambda smiles: shelf.place(smiles) is not None)
+        again = replay(write_route(route), lambda smiles: stock.place(smiles) is not None)
         assert not isinstance(again, Refusal), again
         assert again.smiles == route.smiles
         assert write_route(again) == write_route(route)
@@ -35,7 +35,7 @@ def test_intermediates_are_stable(routes):
     assert all(is_stable(part.molecule) for part in inner)
 
 
-def test_blocks_are_of_the_shelf(routes):
+def test_blocks_are_of_the_stock(routes):
     known = {text(parse(smiles)) for smiles in BLOCKS}
     assert all(set(route.blocks) <= known for route in routes)
 

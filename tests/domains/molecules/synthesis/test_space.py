@@ -5,7 +5,7 @@ from sciencegen.domains.molecules.items import parse, text
 from sciencegen.domains.molecules.synthesis import replay, space
 from sciencegen.domains.molecules.synthesis.space import COLUMNS, RouteBook, block_moves
 from sciencegen.items import Refusal
-from tests.domains.molecules.synthesis.shelves import BLOCKS
+from tests.domains.molecules.synthesis.stocks import BLOCKS
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from sciencegen.errors import ConfigError
 
 
 @dataclass(frozen=True, eq=False)
-class Shelf:
+class Stock:
     """Distinct blocks. names: of each, "" for none. fitting: slot -> indices of the blocks that fit, ascending."""
 
     molecules: Sequence[Chem.Mol]
@@ -57,8 +57,8 @@ class Shelf:
         return np.array(DataStructs.BulkTanimotoSimilarity(query, [known[index] for index in indices.tolist()]))
 
 
-def make_shelf(molecules: Sequence[Chem.Mol], names: Sequence[str] = ()) -> Shelf:
-    """The shelf of these molecules; of equal ones the first is kept.
+def make_stock(molecules: Sequence[Chem.Mol], names: Sequence[str] = ()) -> Stock:
+    """The stock of these molecules; of equal ones the first is kept.
 
     Raises
     ------
@@ -76,10 +76,10 @@ def make_shelf(molecules: Sequence[Chem.Mol], names: Sequence[str] = ()) -> Shel
             fitting.setdefault(slot, []).append(index)
     arrays = {slot: np.array(indices) for slot, indices in fitting.items()}
     places = {smiles: place for place, smiles in enumerate(first)}
-    shelf = Shelf(kept, [name for _, name in first.values()], arrays, places)
-    if not shelf.usable:
+    stock = Stock(kept, [name for _, name in first.values()], arrays, places)
+    if not stock.usable:
         raise ConfigError(
-            f"Expected building blocks that react with each other, found {len(shelf)} blocks, of which {shelf.unused} "
+            f"Expected building blocks that react with each other, found {len(stock)} blocks, of which {stock.unused} "
             "fit to no reaction. Give reagents such as amines, carboxylic acids, boronic acids and halides."
         )
-    return shelf
+    return stock

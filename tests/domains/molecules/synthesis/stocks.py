@@ -1,4 +1,4 @@
-"""A small shelf of building blocks for tests."""
+"""A small stock of building blocks for tests."""
 
 BLOCKS = """
 CC(=O)O OC(=O)C1CC1 OC(=O)c1ccccc1 OC(=O)c1ccco1 OC(=O)c1ccc(Br)cc1 OC(=O)c1cccnc1 OC(=O)CBr COC(=O)c1ccccc1 OC(=O)CC#N
