@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +20,15 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= BFLOAT16_CAPABILITY
-    return device.type == "cpu" and _has_flag("avx512_bf16")
+    return device.type == "cpu" and _has_flag("avx512_bf16") and _gets_all_threads()
+
+
+def _gets_all_threads() -> bool:
+    """Whether OpenMP gives as many threads as torch asks for. With fewer, oneDNN returns products in bfloat16 of which
+    parts were not computed."""
+    limit, threads = os.environ.get("OMP_THREAD_LIMIT", "").strip(), torch.get_num_threads()
+    is_dynamic = os.environ.get("OMP_DYNAMIC", "").strip().lower() == "true"
+    return threads == 1 or not (is_dynamic or (limit.isdigit() and int(limit) < threads))
 
 
 @cache

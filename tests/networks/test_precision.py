@@ -21,7 +21,30 @@ def test_a_processor_with_the_instructions(tmp_path, monkeypatch, flags, fast):
     if flags:
         path.write_text(flags)
     monkeypatch.setattr(precision, "CPU_FLAGS", path)
+    monkeypatch.delenv("OMP_DYNAMIC", raising=False)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     assert precision.has_fast_bfloat16(torch.device("cpu")) == fast
+
+
+@pytest.mark.parametrize(
+    ("threads", "name", "value", "right"),
+    [
+        (1, "OMP_THREAD_LIMIT", "1", True),
+        (2, "OMP_THREAD_LIMIT", "1", False),
+        (2, "OMP_THREAD_LIMIT", "2", True),
+        (2, "OMP_DYNAMIC", "TRUE", False),
+        (2, "OMP_DYNAMIC", "false", True),
+    ],
+)
+def test_a_processor_that_withholds_threads_is_not_asked(monkeypatch, tmp_path, threads, name, value, right):
+    path = tmp_path / "cpuinfo"
+    path.write_text("avx512_bf16")
+    monkeypatch.setattr(precision, "CPU_FLAGS", path)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    for one in ("OMP_THREAD_LIMIT", "OMP_DYNAMIC"):
+        monkeypatch.delenv(one, raising=False)
+    monkeypatch.setenv(name, value)
+    assert precision.has_fast_bfloat16(torch.device("cpu")) == right
 
 
 @pytest.mark.parametrize(("capability", "fast"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
