@@ -12,7 +12,10 @@ import csv
 import os
 import re
 import sys
+import sysconfig
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -94,10 +97,22 @@ def dock(smiles: str, target: str | Path, exhaustiveness: int = EXHAUSTIVENESS) 
         lines = BOX_LINE.findall((source / f"{name}{BOX}").read_text(encoding="utf-8"))
         lines.append(f"exhaustiveness = {exhaustiveness}\n")
         (Path(folder) / f"{name}{BOX}").write_text("\n".join(lines), encoding="utf-8")
-        score, found = load_target(name, working_dir=folder, targets_dir=folder).dock(smiles, num_cpus=1)
+        with _scripts_on_path():
+            score, found = load_target(name, working_dir=folder, targets_dir=folder).dock(smiles, num_cpus=1)
     if score is None:
         raise ValueError("Vina found no pose in the box")
     return Pose(score, _best_only(found["ligand"]))
+
+
+@contextmanager
+def _scripts_on_path() -> Iterator[None]:
+    """The folder of obabel on PATH: dockstring runs it by its name, and pip puts it where PATH need not lead."""
+    before = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), str(Path(sys.executable).parent), before])
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
 
 
 def _shipped() -> Path:
@@ -129,6 +144,4 @@ def main(target: str, exhaustiveness: str, source: str, output: str) -> None:
 
 
 if __name__ == "__main__":
-    # The program obabel lies beside Python, in a folder that need not be on PATH.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     main(*sys.argv[1:])

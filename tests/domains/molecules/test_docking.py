@@ -1,5 +1,6 @@
 """Docking: the names of targets, real scores of small molecules, and what can't be docked."""
 
+import os
 import shutil
 import tempfile
 from dataclasses import replace
@@ -113,3 +114,10 @@ def test_without_the_packages_the_error_says_how_to_install_them(monkeypatch):
 def test_no_text_reaches_a_shell_unless_it_is_a_smiles(text):
     with pytest.raises(ValueError, match="expected a SMILES"):
         vina.dock(text, "EGFR")
+
+
+@needs_dockstring
+def test_the_programs_that_dockstring_runs_need_not_be_on_path(monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert vina.dock("CO", "EGFR", 1).score < 0
+    assert os.environ["PATH"] == "/usr/bin:/bin"
