@@ -12,6 +12,7 @@ from sciencegen.api.models.folder import describe_model, find_model
 from sciencegen.api.predictors.folder import shipped_targets
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.writing.results import Result
+from sciencegen.domains.oracles import SIMILARITY_PREFIX
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
 from sciencegen.items import Json, Property
@@ -19,14 +20,16 @@ from sciencegen.items import Json, Property
 
 @dataclass(frozen=True)
 class Named:
-    """properties: those that the domain computes; further: names of its other oracles. conditions: properties that the
-    model is conditioned on; knows: scores that the model computes. predicted: property -> shipped predictor."""
+    """properties: those that the domain computes; further: names of its other oracles; open_names: names with a part
+    that the user chooses. conditions: properties that the model is conditioned on; knows: scores that the model
+    computes. predicted: property -> shipped predictor."""
 
     properties: list[Property]
     further: list[str]
     conditions: list[str]
     knows: list[str]
     predicted: Mapping[str, str]
+    open_names: tuple[str, ...]
 
     def to_json(self) -> Json:
         """The JSON that the command prints; infinite ends become None."""
@@ -100,9 +103,11 @@ def properties(domain: str, model: str | None = None) -> Properties:
 def properties_of(domain: str, model: str | None = None) -> Named:
     """Names from the domain and from a model, by default the shipped one if there is one."""
     science = domain_of(domain)
-    further = [name for name in science.oracles.names() if name not in science.properties]
+    oracles = science.oracles
+    further = [name for name in oracles.names() if name not in science.properties]
     conditions, knows = _known(domain, model)
-    return Named(list(science.properties.values()), further, conditions, knows, shipped_targets(domain))
+    predicted, open_names = shipped_targets(domain), (f"{SIMILARITY_PREFIX}ITEM", *oracles.open_names)
+    return Named(list(science.properties.values()), further, conditions, knows, predicted, open_names)
 
 
 def _known(domain: str, model: str | None) -> tuple[list[str], list[str]]:

@@ -40,4 +40,5 @@ def properties(domain: options.Domain, model: options.Model = None, as_json: opt
     for title, names in lists.items():
         if more := [name for name in names if name not in listed]:
             print(fill(f"{title}: {', '.join(more)}", 100, subsequent_indent="  ", break_on_hyphens=False))
-    print("and `similarity to ITEM`, predictors and oracles of your own, `module:function`")
+    chosen = ", ".join(f"`{name}`" for name in (*found.open_names, "module:function"))
+    print(fill(f"and {chosen}, predictors and programs of your own", 100, subsequent_indent="  "))

@@ -186,6 +186,8 @@ class Oracles:
     slow : frozenset of str
         Names of oracles that may take seconds for an item. They get one item at a time, so that the limit of time is
         that of an item.
+    open_names : tuple of str
+        Names with a part that the user chooses, in capitals, such as `dock:TARGET`; they aren't among `names`.
     """
 
     find: Callable[[str], Oracle]
@@ -193,6 +195,7 @@ class Oracles:
     not_goals: Mapping[str, str] = field(default_factory=dict)
     classifiers: frozenset[str] = frozenset()
     slow: frozenset[str] = frozenset()
+    open_names: tuple[str, ...] = ()
 
 
 Evaluate = Callable[[Sequence[str] | str, Sequence[str] | str, Sequence[str] | str | None], dict[str, float]]

@@ -28,6 +28,8 @@ def test_what_a_model_is_told_is_marked(cli):
     said = json.loads(cli("properties", "molecules", "--model", "qm9-molecules", "--json").out)
     assert "dipole" in said["conditions"]
     assert "alerts" in said["further"]
+    assert {"similarity to ITEM", "dock:TARGET"} <= set(said["open_names"])
+    assert "`dock:TARGET`" in cli("properties", "molecules").out
     assert said["predicted"]["gap"] == "qm9-properties"
     assert next(one for one in said["properties"] if one["name"] == "mw")["possible"] == [0, None]
     assert "anomaly" in json.loads(cli("properties", "galaxies", "--json").out)["knows"]

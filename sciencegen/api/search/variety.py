@@ -25,7 +25,9 @@ def diversity_filter(domain: Domain, share: float | None) -> DiversityFilter | N
     """The filter of a setting `maximum_share`; None without a limit."""
     kinds = domain.similarity.classes
     if share is not None and share < 1 and not kinds:
-        raise ConfigError(f"Expected no `maximum_share`, since {domain.name} has no classes. Use `maximum_similarity`.")
+        raise ConfigError(
+            f"Expected no `maximum_share`, since {domain.name} have no classes. Use `maximum_similarity`."
+        )
     limit = DEFAULT_SHARE if share is None else share
     return DiversityFilter(list(kinds.values()), domain.items.key, limit) if kinds and limit < 1 else None
 

@@ -94,7 +94,12 @@ DOMAIN = Domain(
         nearest=similarity.nearest,
         classes={"scaffolds": scaffold_classes.scaffolds, "ring patterns": scaffold_classes.ring_patterns},
     ),
-    oracles=Oracles(find=oracles.oracle, names=oracles.oracle_names, classifiers=frozenset(oracles.CLASSIFIERS)),
+    oracles=Oracles(
+        find=oracles.oracle,
+        names=oracles.oracle_names,
+        classifiers=frozenset(oracles.CLASSIFIERS),
+        open_names=oracles.OPEN_NAMES,
+    ),
     regression=Regression(
         features=features.features, groups=features.groups, splits={"scaffold": None}, earlier=features.EARLIER
     ),

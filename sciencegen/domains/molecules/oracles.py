@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sciencegen.domains.molecules import pmo
 from sciencegen.domains.molecules.alerts import DEFAULT_CATALOGS, alert_catalog
-from sciencegen.domains.molecules.docking import docking_oracle
+from sciencegen.domains.molecules.docking import SEARCHES, docking_oracle
 from sciencegen.domains.molecules.items import parse, text
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
 from sciencegen.domains.molecules.similarity import similarity
@@ -25,6 +25,8 @@ CLASSIFIERS = {
     "pmo:jnk3": "inhibition of the kinase JNK3, in PMO by a random forest of Li, Zhang and Liu 2018",
 }
 """Tasks whose score is a classifier's probability, and of what."""
+OPEN_NAMES = (f"{ALERTS_PREFIX}CATALOG", *(f"{prefix}TARGET" for prefix in SEARCHES))
+"""Names with a part that the user chooses."""
 
 
 def alerts_oracle(catalogs: Sequence[str] = DEFAULT_CATALOGS, name: str = "alerts") -> FunctionOracle:
@@ -52,7 +54,7 @@ def oracle(name: str) -> Oracle:
         return docking
     if name.startswith(SIMILARITY_PREFIX):
         return similarity_oracle("molecule", name.removeprefix(SIMILARITY_PREFIX).strip(), parse, text, similarity)
-    raise unknown_name("property of molecules", name, oracle_names())
+    raise unknown_name("property of molecules", name, [*oracle_names(), *OPEN_NAMES])
 
 
 def oracle_names() -> list[str]:
