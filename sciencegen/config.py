@@ -129,7 +129,8 @@ class TrainSettings(Reading, FamilyMeasurements):
 
 
 class GenerateSettings(Resources):
-    """n: distinct accepted items, or exactly this many draws if raw. attempts: draws allowed for each requested item.
+    """n: distinct accepted items, or exactly this many draws if raw. attempts: draws allowed for each requested item;
+    None means 50, and 1,000 in all at least.
     noise_scale: factor of the latent noise that items are drawn from. (A recipe's setting `temperature` scales the
     decoder's distribution instead, and is part of the trained model.) With a condition, items are drawn until one is
     close to it, and noise_scale affects only the first draw. raw: keep malformed items too (with a condition, the model
@@ -158,7 +159,7 @@ class GenerateSettings(Resources):
     include: tuple[str, ...] = ()
     raw: bool = False
     plausible: bool = True
-    attempts: int = Field(50, ge=1)
+    attempts: int | None = Field(None, ge=1)
     noise_scale: float = Field(1.0, gt=0)
     complete: str | None = None
     core: str | None = None

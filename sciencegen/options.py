@@ -51,7 +51,7 @@ class GenerateOptions(ResourceOptions, total=False):
     include: Texts
     raw: bool
     plausible: bool
-    attempts: int
+    attempts: int | None
     noise_scale: float
     complete: str | None
     core: str | None

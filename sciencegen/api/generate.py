@@ -86,8 +86,8 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
         Further properties to write.
     raw : bool
         Keep all draws unfiltered, malformed ones too.
-    attempts : int
-        Maximum number of draws for each requested item.
+    attempts : int, optional
+        Maximum number of draws for each requested item. None means 50, and at least 1,000 draws in all.
     noise_scale : float
         Factor on the standard normal latent noise that items are decoded from.
     complete : str, optional

@@ -47,7 +47,9 @@ def generate(
     noise_free: Annotated[
         bool, typer.Option("--noise-free", help="Write items without the instrument's PSF and noise (galaxies).")
     ] = False,
-    attempts: Annotated[int | None, typer.Option(help="Maximum draws for each requested item. [default: 50]")] = None,
+    attempts: Annotated[
+        int | None, typer.Option(help="Maximum draws for each requested item. [default: 50, and 1,000 in all at least]")
+    ] = None,
     noise_scale: Annotated[
         float | None, typer.Option(help="Factor on the latent noise (not with --where). [default: 1]")
     ] = None,
@@ -173,6 +175,9 @@ def generate(
     if summary["written"] < record.n:
         unplaced = writer.left_out if request.draws.scaffold else 0
         hint = f" {reasons(output)}." if unplaced else ""
+        tasks = request.draws.model.recipe.tasks
+        if record.keep and tasks is not None and "core" in tasks.settings and not record.core:
+            hint += " With --core, every draw is made around a part."
         raise FewerResults(_shortfall(summary, record.n, unplaced) + hint)
 
 

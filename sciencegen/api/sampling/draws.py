@@ -27,6 +27,9 @@ if TYPE_CHECKING:  # torch takes seconds to import
     from sciencegen.batch import Batch
     from sciencegen.diffusion.steering import SteeredModel
 
+ATTEMPTS, LEAST_DRAWS = 50, 1000
+"""Draws without a limit of the user's: for each requested item, and in all, since few items can be rare by bad luck."""
+
 Merit = Callable[[Sequence[Item]], Sequence[float]]
 """Items to their rewards in nats, NaN if unknown."""
 
@@ -62,7 +65,10 @@ class Draws:
     @property
     def wanted(self) -> int:
         """Maximum number of items to draw."""
-        return self.settings.n if self.settings.raw else self.settings.n * self.settings.attempts
+        count, attempts = self.settings.n, self.settings.attempts
+        if self.settings.raw:
+            return count
+        return max(count * ATTEMPTS, LEAST_DRAWS) if attempts is None else count * attempts
 
     def __iter__(self) -> Iterator[Mapping[str, np.ndarray]]:
         """Iterate over rows. Threads decode compute chunks in parallel; `batch_size` limits how many wait."""

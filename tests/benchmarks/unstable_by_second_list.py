@@ -1,0 +1,75 @@
+"""Molecules of which a list that the filter of unstable groups was not built from says the same.
+
+    python tests/benchmarks/unstable_by_second_list.py results.csv plate.csv ligands/*.csv
+
+The filter's sources are textbooks, Hann et al. 1999 and Walters & Murcko 2002. The second list are alerts of RDKit's
+catalogs CHEMBL_BMS (Pearce et al., J. Chem. Inf. Model. 2006, 46, 1060) and CHEMBL_SureChEMBL that name groups which
+decompose or can't be isolated; they were chosen by their names, before any molecule was looked at. Beside it is the
+share that any alert of the two catalogs flags: most name what is reactive or toxic, and measured ligands have many.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+
+from rdkit import Chem, RDLogger
+from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
+
+from sciencegen.domains.molecules import DOMAIN
+from sciencegen.domains.molecules.unstable import is_stable
+from sciencegen.items import Refusal
+
+UNSTABLE = {
+    "CHEMBL_BMS": (
+        "CH2_S#O_3_ring activated_diazo acyl_cyanide alpha_halo_amine alpha_halo_heteroatom alpha_halo_heteroatom_tert "
+        "anhydride azo_amino bad_cations carbonyl_halide cyanohydrin diamino_sulfide diazo_carbonyl diazonium "
+        "halogen_heteroatom hyperval_sulfur isonitrile nitrosamine non_ring_CH2O_acetal ortho_hydroiminoquinone "
+        "oxaziridine oxonium para_hydroiminoquinone peroxide phosphite phosphorane phosphorus_phosphorus_bond "
+        "polysulfide quat_N_N quat_N_acyl quinone_methide sulf_D2_nitrogen sulf_D2_oxygen_D2 sulf_D3_nitrogen "
+        "sulfonyl_anhydride sulfonyl_halide thiopyrylium thiosulfoxide"
+    ),
+    "CHEMBL_SureChEMBL": (
+        "Adjacent_Ring_Double_Bonds AlkylEnamine Azanitrone Chloramidine Cyanohydrin Diazoalkane Diazonium_Salt Imine2 "
+        "N-S_(not_sulfonamides) N-halo Nitrosone_not_nitro Orthoester P_or_S_Halides Phosphorus_Halide Polysulfide "
+        "Pyrylium Ring_Triple_Bond Sulphur_Halide Tetraazinane Tri_Pentavalent_S acid_halides azoalkanals "
+        "geminal_amines imines_(not_ring) ketene nitroso peroxide phosphorane"
+    ),
+}
+"""Catalog -> names of its alerts for groups that aren't stable."""
+
+
+def catalog(name: str) -> FilterCatalog:
+    parameters = FilterCatalogParams()
+    parameters.AddCatalog(getattr(FilterCatalogParams.FilterCatalogs, name))
+    return FilterCatalog(parameters)
+
+
+def alerts(molecule: Chem.Mol, catalogs: dict[str, FilterCatalog]) -> tuple[set[str], bool]:
+    """Names of the second list in a molecule, and whether any alert of the catalogs is."""
+    found = {(source, match.GetDescription()) for source, one in catalogs.items() for match in one.GetMatches(molecule)}
+    return {name for source, name in found if name in UNSTABLE[source].split()}, bool(found)
+
+
+def main() -> None:
+    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("tables", nargs="+", type=Path)
+    catalogs = {name: catalog(name) for name in UNSTABLE}
+    print("table, molecules, by the filter, by the second list, by any alert of its catalogs, the commonest")
+    for path in parser.parse_args().tables:
+        items = [DOMAIN.items.parse(row.text) for row in DOMAIN.items.read(path, None)]
+        molecules = [item for item in items if not isinstance(item, Refusal)]
+        found = [alerts(molecule, catalogs) for molecule in molecules]
+        shares = [
+            sum(not is_stable(molecule) for molecule in molecules) / len(molecules),
+            sum(bool(names) for names, _ in found) / len(molecules),
+            sum(flagged for _, flagged in found) / len(molecules),
+        ]
+        commonest = Counter(name for names, _ in found for name in names).most_common(5)
+        print(path.stem, len(molecules), *(f"{share:.1%}" for share in shares), commonest, sep=", ", flush=True)
+
+
+if __name__ == "__main__":
+    main()
