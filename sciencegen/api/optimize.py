@@ -232,7 +232,7 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     )
     origin = origin_of("optimize", domain, settings.model, criteria, settings.seed)
     model = open_model(domain, settings.model, settings)
-    book = OracleBook(named, settings.predictors, settings.oracles, model.oracles)
+    book = OracleBook(named, settings.predictors, settings.oracles, model.oracles, threads=settings.threads)
     further = {name: book.resolve(name) for name in (*settings.include, *settings.predictors)}
     key = science.items.key
     resolved = resolve_oracles(goals, book.resolve)

@@ -105,7 +105,7 @@ def scoring_task(
     further, predictors = further or {}, settings.predictors
     chosen = [*(settings.names or further), *predictors] or list(domain_of(domain).properties)
     names = tuple(dict.fromkeys(chosen))
-    book = OracleBook(domain, dict(predictors), own=further)
+    book = OracleBook(domain, dict(predictors), own=further, threads=settings.threads)
     resolved = {name: book.resolve(name) for name in names}
     programs = {name: one for name, one in resolved.items() if isinstance(one, ProgramOracle)}
     key = domain_of(domain).items.key
