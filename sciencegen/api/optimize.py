@@ -18,6 +18,7 @@ from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of, exempt_motifs
 from sciencegen.api.search.blocks import Blocks, check_blocks, resolve_blocks
 from sciencegen.api.search.novelty import Known, read_known
+from sciencegen.api.search.oracles import search_oracles
 from sciencegen.api.search.space import search_space
 from sciencegen.api.search.starts import start_notes, start_rows
 from sciencegen.api.search.tables import (
@@ -38,14 +39,13 @@ from sciencegen.config import OptimizeSettings, as_texts, build_settings
 from sciencegen.items import Cell, Item, Origin
 from sciencegen.locks import reserved
 from sciencegen.optimization.goals import Goal
-from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, ScoringOptions, resolve_oracles
+from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, ScoringOptions
 from sciencegen.optimization.pareto import are_optimal
 from sciencegen.optimization.search import load_method
 from sciencegen.optimization.selection import select
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 from sciencegen.options import OptimizeOptions, takes
 from sciencegen.records import to_record
-from sciencegen.scoring.cache import cached
 from sciencegen.scoring.oracles import Oracle
 
 if TYPE_CHECKING:  # pandas takes most of a second to import
@@ -233,10 +233,8 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     origin = origin_of("optimize", domain, settings.model, criteria, settings.seed)
     model = open_model(domain, settings.model, settings)
     book = OracleBook(named, settings.predictors, settings.oracles, model.oracles, threads=settings.threads)
-    further = {name: book.resolve(name) for name in (*settings.include, *settings.predictors)}
     key = science.items.key
-    resolved = resolve_oracles(goals, book.resolve)
-    oracles = {name: cached(oracle, key, settings.cache) for name, oracle in resolved.items()}
+    oracles = search_oracles(book, goals, settings, key)
     space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible)
     blocks, space = resolve_blocks(science, settings, space)
     space = replace(space, variety=diversity_filter(science, settings.maximum_share))
@@ -244,9 +242,9 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     known, notes = _known(named, settings, model, log)
     known = replace(known, start=frozenset(map(key, space.start)))
     notes = (*exempt_motifs(science, model.reference, settings.forbid), *notes)
-    notes = (*(() if blocks is None else blocks.notes), *notes)
+    notes = (*(() if blocks is None else blocks.notes), *oracles.notes, *notes)
     return OptimizeRequest(
-        settings, goals, options, model, oracles, further, space, known, complete, origin, notes, blocks
+        settings, goals, options, model, oracles.goals, oracles.further, space, known, complete, origin, notes, blocks
     )
 
 

@@ -3,7 +3,8 @@
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.optimize import optimize
+from sciencegen.api.optimize import optimize, resolve_optimize
+from sciencegen.config import OptimizeSettings
 from sciencegen.domains.molecules.synthesis import replay
 from sciencegen.errors import SciencegenError
 from tests.domains.molecules.synthesis.stocks import BLOCKS
@@ -20,6 +21,12 @@ def test_candidates_meet_the_goals_and_the_seed_decides_them(workspace):
     assert first["height"].tolist() == sorted(first["height"], reverse=True)
     with pytest.raises(SciencegenError, match="Did you mean 'height'"):
         optimize("pointclouds", ["maximize hieght"], **options)
+
+
+def test_a_cache_without_a_program_is_told(workspace):
+    """Programs alone have their scores kept, so the file would stay away without a word."""
+    settings = OptimizeSettings(goals=["maximize height"], model=str(workspace.model), cache="scores.sqlite", threads=1)
+    assert any("scores.sqlite isn't used" in note for note in resolve_optimize("pointclouds", settings).notes)
 
 
 @pytest.mark.usefixtures("tiny_draws")
