@@ -260,9 +260,9 @@ class OptimizeSettings(Resources):
 
 
 class ProposeSettings(Reading):
-    """measured: tables of measured items, or names of datasets, with the column `target`. journal: the table to which a
-    campaign writes all proposals and measurements. batch: number of items on the plate. minimize: whether smaller
-    values of the target are better.
+    """measured: tables of measured items, or names of datasets, with the column `target`; None means that of the
+    journal, else `value`. journal: the table to which a campaign writes all proposals and measurements. batch: number
+    of items on the plate. minimize: whether smaller values of the target are better.
     pool: a file of candidates, or a dataset's name; by default they come from moves of the best items and from `model`.
     acquisition: thompson, ucb, noisy-ei or greedy. surrogate: gp, ensemble or auto (by cross-validated likelihood).
     scale: of the target, linear, log, log-from-above, saturating or auto.
@@ -284,7 +284,7 @@ class ProposeSettings(Reading):
 
     measured: tuple[str, ...] = ()
     journal: str | None = None
-    target: str = "value"
+    target: str | None = None
     minimize: bool = False
     batch: int = Field(96, ge=1)
     pool: str | None = None
@@ -313,10 +313,11 @@ class ProposeSettings(Reading):
 
 
 class RecordSettings(Reading):
-    """target: the column of measured values. column: the item's column. round: for rows that the campaign didn't
-    propose and that have no column `round`. wild_type: the reference of rows that are named as its variants."""
+    """target: the column of measured values; None means that of the journal, else `value`. column: the item's column.
+    round: for rows that the campaign didn't propose and that have no column `round`. wild_type: the reference of rows
+    that are named as its variants."""
 
-    target: str = "value"
+    target: str | None = None
     column: str | None = None
     round: int = Field(0, ge=0)
 

@@ -23,6 +23,7 @@ from sciencegen.api.campaign.request import (
     SuppliedCandidates,
 )
 from sciencegen.api.campaign.space import campaign_space, design_space, space_options, wild_type
+from sciencegen.api.campaign.target import target_of
 from sciencegen.api.criteria.checks import check_target
 from sciencegen.api.criteria.oracles import predictor_oracle
 from sciencegen.api.criteria.proposals import read_constraints
@@ -115,7 +116,7 @@ def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] 
         Names of predictors in addition to those of the settings.
     """
     science, cost = domain_of(domain), _cost_column(settings)
-    check_target(science, settings.target)
+    check_target(science, target_of(settings.target, settings.journal))
     if cost and settings.pool is None:
         raise ConfigError("Expected a pool with a column of costs beside `cost` and `cost_limit`. Pass `pool`.")
     if settings.pool is not None and settings.also:
@@ -130,11 +131,12 @@ def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = (
     options = space_options(science, settings.space, settings.wild_type, settings.measured)
     space = design_space(science, options)
     reference = None if space is None else space.reference
+    reading = MeasurementReading.of(settings, target_of(settings.target, settings.journal))
     return ProposeRequest(
         domain=science,
         space_options=options,
         space=space,
-        history=HistorySources(settings.measured, settings.journal, MeasurementReading.of(settings)),
+        history=HistorySources(settings.measured, settings.journal, reading),
         supplied=SuppliedCandidates(
             settings.pool, settings.also, settings.column, _cost_column(settings), settings.threads
         ),
@@ -214,7 +216,7 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None) -> Propose
     for note in notes:
         log(f"note: {note}")
     named = name_column(state.reference)
-    entries = [*state.history.new, *proposed_entries(table, number, named)]
+    entries = [*state.history.new, *proposed_entries(table, number, request.target, named)]
     every_refusal = [*state.history.refused, *refused, *strange]
     summary = plate_summary(request, plate, state, notes, len(every_refusal))
     return Proposed(science, table, every_refusal, summary, entries, _origin(request), named)

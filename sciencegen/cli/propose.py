@@ -15,7 +15,9 @@ from sciencegen.errors import ConfigError
 from sciencegen.files import check_rejects, check_writable
 
 Journal = Annotated[str | None, typer.Option(help="The campaign's table of all proposals and measurements (CSV).")]
-Target = Annotated[str | None, typer.Option(help="The column of measured values. [default: value]")]
+Target = Annotated[
+    str | None, typer.Option(help="The column of measured values. [default: that of the journal, else value]")
+]
 
 
 def propose(

@@ -59,3 +59,11 @@ def test_no_cell_of_a_plate_is_a_formula():
         "'=HYPERLINK(1)", "'@x", "-1.5",
     ]  # fmt: skip
     assert [one.item for one in read_journal("j.csv").proposed] == items
+
+
+def test_the_journal_knows_the_target():
+    sg.propose("proteins", journal="j.csv", target="binding", **FIRST_PLATE).enter()
+    again = sg.propose("proteins", journal="j.csv", **{**FIRST_PLATE, "batch": 1})
+    assert "binding" in again.table
+    with pytest.raises(sg.ConfigError, match="'binding', got 'value'"):
+        sg.propose("proteins", journal="j.csv", target="value", **FIRST_PLATE)

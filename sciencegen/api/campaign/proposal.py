@@ -150,12 +150,14 @@ def plate_table(
     return table
 
 
-def proposed_entries(table: dict[str, list[Any]], number: int, named: str = "") -> list[Entry]:
+def proposed_entries(table: dict[str, list[Any]], number: int, target: str, named: str = "") -> list[Entry]:
     """The plate's rows as journal entries of round `number`, NaN as None. named: the column of names, or ""."""
     columns = [table[name] for name in ("item", "predicted", "lower", "upper", "source")]
     rows = zip(*columns, table[named] if named else [""] * len(columns[0]), strict=True)
     finite = lambda value: None if value != value else value  # noqa: E731
     return [
-        Entry(number, item, "proposed", None, None, finite(predicted), finite(lower), finite(upper), source, name)
+        Entry(
+            number, item, "proposed", None, None, finite(predicted), finite(lower), finite(upper), source, name, target
+        )
         for item, predicted, lower, upper, source, name in rows
     ]
