@@ -42,11 +42,12 @@ from sciencegen.optimization.campaign_settings import CampaignSettings, explorat
 from sciencegen.optimization.candidate_sources import CandidateSources
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.plate_builder import PlateSettings
-from sciencegen.optimization.proposers import BreedingSettings
+from sciencegen.optimization.proposers import BreedingSettings, Report
 from sciencegen.options import ProposeOptions, Texts, takes
 from sciencegen.records import to_record
 
 Log = Callable[[str], None]
+SILENT: Report = lambda what, done, total: None  # noqa: E731
 
 
 @takes(ProposeSettings)
@@ -99,10 +100,10 @@ def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]
     return Proposal(table, found.summary, tuple(found.summary["notes"]), found.write, found, settings.journal)
 
 
-def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None) -> Proposed:
+def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None, report: Report = SILENT) -> Proposed:
     """Resolve the settings, then read the measurements, fit a model and choose the plate."""
     request = resolve(domain, settings)
-    return plan_plate(request, log)
+    return plan_plate(request, log, report)
 
 
 def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] = ()) -> list[Goal]:
@@ -184,7 +185,7 @@ def campaign_settings(options: PlateOptions, number: int) -> CampaignSettings:
     return replace(options.campaign, plate=replace(options.campaign.plate, exploration=exploration))
 
 
-def plan_plate(request: ProposeRequest, log: Log = lambda text: None) -> Proposed:
+def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Report = SILENT) -> Proposed:
     """Read, fit and choose. Nothing is written: call `Proposed.enter` after the plate is written."""
     science = request.domain
     state = campaign_state(request, log)
@@ -194,7 +195,7 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None) -> Propose
     inference_threads(request.supplied.threads)
     pool, refused = candidate_pool(science, request.supplied, state.space)
     whole = pool is not None and request.supplied.pool is None
-    space = campaign_space(request, state.space, state.items, whole)
+    space = replace(campaign_space(request, state.space, state.items, whole), report=report)
     suggested, strange = suggested_items(science, request.supplied, state.space)
     controls = request.controls
     check_controls(space, controls)
