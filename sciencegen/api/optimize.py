@@ -17,7 +17,7 @@ from sciencegen.api.models.identity import data_of
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of, exempt_motifs
 from sciencegen.api.search.blocks import Blocks, check_blocks, resolve_blocks
-from sciencegen.api.search.novelty import Known, read_known
+from sciencegen.api.search.novelty import Known, learned_notes, read_known, with_predictors
 from sciencegen.api.search.oracles import search_oracles
 from sciencegen.api.search.space import search_space
 from sciencegen.api.search.starts import start_notes, start_rows
@@ -163,7 +163,7 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
     controls : str or sequence of str
         Methods to run at the same budget, for comparison.
     training : str, optional
-        Items that count as known: a table, file or dataset; by default the model's training data.
+        Items that count as known, as a predictor's do: a table, file or dataset; by default the model's training data.
     novel : bool
         Don't return known items.
     plausible : bool
@@ -240,9 +240,9 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     space = replace(space, variety=diversity_filter(science, settings.maximum_share))
     complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known, notes = _known(named, settings, model, log)
-    known = replace(known, start=frozenset(map(key, space.start)))
+    known, kept = with_predictors(replace(known, start=frozenset(map(key, space.start))), settings.predictors)
     notes = (*exempt_motifs(science, model.reference, settings.forbid), *notes)
-    notes = (*(() if blocks is None else blocks.notes), *oracles.notes, *notes)
+    notes = (*(() if blocks is None else blocks.notes), *oracles.notes, *(kept if settings.novel else ()), *notes)
     return OptimizeRequest(
         settings, goals, options, model, oracles.goals, oracles.further, space, known, complete, origin, notes, blocks
     )
@@ -283,7 +283,8 @@ def search(
     judged = judged_by_intervals(request.goals, found.table) if settings.lower_bounds else []
     starts = start_notes(found.summary["starts"], list(request.oracles), bool(judged))
     further = (*outside(found.table), *beyond(found.table, request.goals, request.oracles))
-    found.summary["notes"] = [*class_notes(found.summary), *starts, *judged, *further]
+    learned = learned_notes(found.summary["learned_from"], settings.novel)
+    found.summary["notes"] = [*class_notes(found.summary), *starts, *learned, *judged, *further]
     return found
 
 
@@ -334,6 +335,7 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
         "scored": len(trace),
         "feasible": len(feasible),
         "known": len(feasible) - len(novel),
+        "learned_from": known.learned_from([evaluation.item for evaluation in feasible]),
         "alike": len(novel) - len(picked) if len(picked) < settings.n else 0,
         "failed": len(failed),
         **_search_facts(request, traces, novel, picked),

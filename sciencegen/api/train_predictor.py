@@ -134,7 +134,7 @@ def _fit_tabular(
     metrics = {"rows": len(data.tables.values), "refused": len(data.refused), **figures}
     run, observing = RunFolder(folder), observing_of(domain, usable.texts)
     write_observing(run, observing)
-    made = FittedPredictor(fitted, metrics, data.refused, files)
+    made = FittedPredictor(fitted, metrics, usable.keys, data.refused, files)
     written = write_predictor(domain, table, chosen, run, made)
     return replace(written, observing=observing)
 

@@ -1,12 +1,16 @@
 """optimize: candidates meet the goals, are distinct, and follow from the seed."""
 
+import shutil
+
 import pytest
 from pointclouds import DOMAIN
 
 from sciencegen.api.optimize import optimize, resolve_optimize
+from sciencegen.api.predictors.training_keys import TRAINING_KEYS, write_training_keys
 from sciencegen.config import OptimizeSettings
 from sciencegen.domains.molecules.synthesis import replay
 from sciencegen.errors import SciencegenError
+from sciencegen.runs import RunFolder
 from tests.domains.molecules.synthesis.stocks import BLOCKS
 
 
@@ -27,6 +31,23 @@ def test_a_cache_without_a_program_is_told(workspace):
     """Programs alone have their scores kept, so the file would stay away without a word."""
     settings = OptimizeSettings(goals=["maximize height"], model=str(workspace.model), cache="scores.sqlite", threads=1)
     assert any("scores.sqlite isn't used" in note for note in resolve_optimize("pointclouds", settings).notes)
+
+
+@pytest.mark.usefixtures("tiny_draws")
+def test_what_a_predictor_learned_from_is_not_returned_as_new(workspace, tmp_path):
+    options = {"model": str(workspace.model), "budget": 60, "n": 3, "threads": 1}
+    folder = shutil.copytree(workspace.folder / "predictor", tmp_path / "p")
+    options["predictors"] = {"m": str(folder)}
+    best, *_ = optimize("pointclouds", ["maximize m"], **options).table["item"]
+    write_training_keys(RunFolder(folder), [DOMAIN.items.key(DOMAIN.items.parse(best))])
+    found = optimize("pointclouds", ["maximize m"], **options)
+    assert best not in set(found.table["item"])
+    assert found.summary["learned_from"] == {"m": 1}
+    assert any("table of the predictor 'm'" in note for note in found.notes)
+    kept = optimize("pointclouds", ["maximize m"], novel=False, **options).table.set_index("item")["novel"]
+    assert kept[best] == False  # noqa: E712
+    (folder / TRAINING_KEYS).unlink()  # as version 0.1 left it
+    assert any("doesn't keep" in note for note in optimize("pointclouds", ["maximize m"], **options).notes)
 
 
 @pytest.mark.usefixtures("tiny_draws")

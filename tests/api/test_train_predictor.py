@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from sciencegen.api.predictors.training_keys import read_training_keys
 from sciencegen.files import sha256_of
 from tests.toy import write_clouds
 
@@ -39,6 +40,8 @@ def test_a_predictor_learns_from_as_many_rows_as_it_is_told(cli, workspace, part
     assert result.code == 0, result.err
     metrics = json.loads(Path("p/metrics.json").read_text())
     assert metrics["rows"] + metrics["refused"] == rows
+    known = read_training_keys("p")
+    assert 0 < len(known.hashes) <= metrics["rows"]
 
 
 @pytest.mark.parametrize(("table", "rows"), [("rings", 300), ("pointclouds/rings/test", 60)])

@@ -41,7 +41,7 @@ def candidates_table(
     for name, oracle in further.items():
         if name not in table:
             table |= score_columns(name, score_safely(oracle, items) if items else [])
-    table["novel"] = [None if known.empty else not known.holds(item) for item in items]
+    table["novel"] = [known.is_new(item) for item in items]
     table["similarity_to_training"] = known.nearest(items).tolist()
     table["feasible"] = [evaluation.feasible for evaluation in picked]
     return table
@@ -152,7 +152,11 @@ def shortfall(summary: Mapping[str, Any], n: int) -> str:
     causes = [
         (unmet, f"miss a goal ({goals})", f"loosen '{hardest}'"),
         (summary["failed"], "could not be scored", "see the file of rejects"),
-        (summary["known"], "were known (training data, or what the search began with)", "set `novel: false`"),
+        (
+            summary["known"],
+            "were known (training data, or what the search began with)",
+            "set `novel: false`",
+        ),
         (summary["alike"], f"are more than {limit} similar to a better one", "raise `maximum_similarity`"),
     ]
     lost = sorted((cause for cause in causes if cause[0]), key=lambda cause: -cause[0])
