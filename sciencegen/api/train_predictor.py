@@ -34,7 +34,8 @@ def train_predictor(
 ) -> TrainedPredictor:
     r"""Fit a property predictor with calibrated intervals, evaluate it on held-out rows, and write its folder.
 
-    Intervals are conformal [1]_: for items like those of the table, nine of ten intervals contain the value.
+    Intervals are conformal [1]_: for items like those of the table, nine of ten intervals contain the value. After a
+    stop the same call starts again; with `form`, finished networks are kept and the others go on.
 
     Parameters
     ----------

@@ -88,3 +88,10 @@ def test_a_missing_target_names_the_columns(cli, workspace):
     result = cli("train", "predictor", "pointclouds", workspace.folder / "clouds.csv", "--target", "mesured", "-o", "p")
     assert result.code == 3
     assert "measured" in result.err
+
+
+def test_the_help_says_what_a_stopped_training_does(cli):
+    """A regressor starts again, networks go on."""
+    told = " ".join(cli("train", "predictor", "--help").out.split())
+    assert "A training that was stopped starts again with the same command" in told
+    assert "resumes their training" in told
