@@ -17,17 +17,17 @@ from sciencegen.api.models.identity import data_of
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of, exempt_motifs
 from sciencegen.api.search.blocks import Blocks, check_blocks, resolve_blocks
+from sciencegen.api.search.left_open import left_open_counts
 from sciencegen.api.search.novelty import Known, learned_notes, read_known, with_predictors
 from sciencegen.api.search.oracles import search_oracles
 from sciencegen.api.search.space import search_space
 from sciencegen.api.search.starts import start_notes, start_rows
 from sciencegen.api.search.tables import (
-    beyond,
+    candidate_notes,
     candidates_table,
     control_summary,
     judged_by_intervals,
     met_by,
-    outside,
     scored_table,
     trace_table,
 )
@@ -282,7 +282,7 @@ def search(
     found = _found(request, traces)
     judged = judged_by_intervals(request.goals, found.table) if settings.lower_bounds else []
     starts = start_notes(found.summary["starts"], list(request.oracles), bool(judged))
-    further = (*outside(found.table), *beyond(found.table, request.goals, request.oracles))
+    further = candidate_notes(request.model.domain, found.table, request.goals, request.oracles)
     learned = learned_notes(found.summary["learned_from"], settings.novel)
     found.summary["notes"] = [*class_notes(found.summary), *starts, *learned, *judged, *further]
     return found
@@ -325,8 +325,7 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
     science, trace = model.domain, traces[settings.method]
     feasible = [evaluation for evaluation in trace if evaluation.feasible]
     novel = [e for e in feasible if not known.holds(e.item)] if settings.novel else feasible
-    alike = _greatest_similarity(request)
-    picked = select(novel, settings.n, science.similarity.matrix, alike, variety=request.space.variety)
+    picked = select(novel, settings.n, science.similarity.matrix, _alike(request), variety=request.space.variety)
     names = list(dict.fromkeys(goal.name for goal in goals))
     failed = [(e.call, science.items.text(e.item), e.failure) for e in trace if e.failure is not None]
     rejects = () if request.blocks is None else request.blocks.refused
@@ -341,13 +340,14 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
         **_search_facts(request, traces, novel, picked),
     }
     table = _candidates(request, picked, novel, names)
+    summary["left_open"] = left_open_counts(science, table)
     tables = table, trace_table(dict(traces)), scored_table(science, trace, names)
     suffixes = name_suffixes(model.representation)
     return SearchRecord(science.name, *tables, [*rejects, *failed], summary, request.complete, suffixes, request.origin)
 
 
-def _greatest_similarity(request: OptimizeRequest) -> float:
-    """Of two candidates."""
+def _alike(request: OptimizeRequest) -> float:
+    """Greatest similarity of two candidates."""
     chosen = request.settings.maximum_similarity
     return request.model.domain.similarity.maximum if chosen is None else chosen
 
@@ -358,7 +358,7 @@ def _search_facts(
 ) -> dict[str, object]:  # fmt: skip
     """Parts of a summary: what was asked, and how starts, controls and classes of candidates compare."""
     settings, goals, science, variety = request.settings, request.goals, request.model.domain, request.space.variety
-    trace, alike = traces[settings.method], _greatest_similarity(request)
+    trace, alike = traces[settings.method], _alike(request)
     facts: dict[str, object] = {
         "met_by": met_by(goals, trace, settings.lower_bounds),
         "maximum_similarity": alike,

@@ -219,7 +219,7 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Re
     named = name_column(state.reference)
     entries = [*state.history.new, *proposed_entries(table, number, request.target, named)]
     every_refusal = [*state.history.refused, *refused, *strange]
-    summary = plate_summary(request, plate, state, notes, len(every_refusal))
+    summary = plate_summary(request, plate, table, state, notes, len(every_refusal))
     return Proposed(science, table, every_refusal, summary, entries, _origin(request), named)
 
 

@@ -7,6 +7,7 @@ from pointclouds import DOMAIN
 
 from sciencegen.api.optimize import optimize, resolve_optimize
 from sciencegen.api.predictors.training_keys import TRAINING_KEYS, write_training_keys
+from sciencegen.api.score import score
 from sciencegen.config import OptimizeSettings
 from sciencegen.domains.molecules.synthesis import replay
 from sciencegen.errors import SciencegenError
@@ -96,3 +97,14 @@ def test_candidates_from_building_blocks_have_routes(tmp_path):
         optimize("molecules", goals, blocks=str(blocks), method="bayes")
     with pytest.raises(SciencegenError, match="Expected a file of molecules"):
         optimize("molecules", goals, blocks=str(tmp_path / "missing.smi"))
+
+
+def test_candidates_say_what_they_leave_undefined(tmp_path):
+    blocks = tmp_path / "blocks.smi"
+    blocks.write_text("CC(N)c1ccccc1 amine\nCC(F)C(=O)O acid\nOC(=O)C1CC1 other\n")
+    options = {"blocks": str(blocks), "maximum_steps": 1, "budget": 10, "n": 5, "threads": 1, "settings": {"screen": 2}}
+    found = optimize("molecules", ["maximize qed"], **options)
+    counts = found.table["undefined_stereocentres"]
+    assert counts.tolist() == score("molecules", found.table["item"].tolist(), counts.name).table[counts.name].tolist()
+    assert found.summary["left_open"] == {counts.name: int((counts > 0).sum())}
+    assert any("(column undefined_stereocentres)" in note for note in found.notes)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sciencegen.api.search.left_open import left_open_columns, left_open_notes
 from sciencegen.api.search.novelty import Known
 from sciencegen.domains.base import Domain
 from sciencegen.optimization.benchmark import top_k_curve
@@ -41,6 +42,7 @@ def candidates_table(
     for name, oracle in further.items():
         if name not in table:
             table |= score_columns(name, score_safely(oracle, items) if items else [])
+    table |= {name: cells for name, cells in left_open_columns(domain, items).items() if name not in table}
     table["novel"] = [known.is_new(item) for item in items]
     table["similarity_to_training"] = known.nearest(items).tolist()
     table["feasible"] = [evaluation.feasible for evaluation in picked]
@@ -99,6 +101,17 @@ def met_by(goals: Sequence[Goal], trace: Sequence[Evaluation], cautious: bool) -
         for goal in goals
         if not goal.is_objective
     }
+
+
+def candidate_notes(
+    domain: Domain, table: Mapping[str, Sequence[Any]], goals: Sequence[Goal], oracles: Mapping[str, Oracle]
+) -> list[str]:
+    """Notes on candidates beyond what predictors know, and on those that leave something open."""
+    return [
+        *outside(table),
+        *beyond(table, goals, oracles),
+        *left_open_notes(domain, table, "candidates", "the goal"),
+    ]
 
 
 def outside(table: Mapping[str, Sequence[Any]]) -> list[str]:
