@@ -226,8 +226,7 @@ class OptimizeSettings(Resources):
     maximum_similarity: greatest similarity of two returned candidates; None means that of the domain, else 0.7.
     maximum_share: greatest share of the candidates, and of a search's parents, that one class may hold (molecules: a
     scaffold, or a way to join rings), as long as others meet the goals; 1 means no limit, None means 0.1 if the domain
-    has classes. novel: return no items of the training data, also of predictors. plausible: score no items that can't
-    be expected to exist.
+    has classes. novel: no training items, nor predictors'. plausible: score no items that can't be expected to exist.
     start: items to begin with, in addition to draws; by default those of the model, if any. complete: as in
     `GenerateSettings`.
     blocks: a file of building blocks; only items that can be made from them in at most `maximum_steps` steps are
@@ -314,9 +313,8 @@ class ProposeSettings(Reading):
 
 
 class RecordSettings(Reading):
-    """target: the column of measured values; None means that of the journal, else `value`. column: the item's column.
-    round: for rows that the campaign didn't propose and that have no column `round`. wild_type: the reference of rows
-    that are named as its variants."""
+    """target: the column of measured values; None: the journal's, else `value`. column: the item's. round: for rows
+    that weren't proposed and have no column `round`. wild_type: the reference of rows named as its variants."""
 
     target: str | None = None
     column: str | None = None
