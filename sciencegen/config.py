@@ -227,7 +227,7 @@ class OptimizeSettings(Resources):
     maximum_similarity: greatest similarity of two returned candidates; None means that of the domain, else 0.7.
     maximum_share: greatest share of the candidates, and of a search's parents, that one class may hold (molecules: a
     scaffold, or a way to join rings), as long as others meet the goals; 1 means no limit, None means 0.1 if the domain
-    has classes. novel: return no items of the training data. plausible: score no items that can't be expected to exist.
+    has classes. novel: no training items, nor predictors'. plausible: score no items that can't be expected to exist.
     start: items to begin with, in addition to draws; by default those of the model, if any. complete: as in
     `GenerateSettings`.
     blocks: a file of building blocks; only items that can be made from them in at most `maximum_steps` steps are
@@ -261,9 +261,9 @@ class OptimizeSettings(Resources):
 
 
 class ProposeSettings(Reading):
-    """measured: tables of measured items, or names of datasets, with the column `target`. journal: the table to which a
-    campaign writes all proposals and measurements. batch: number of items on the plate. minimize: whether smaller
-    values of the target are better.
+    """measured: tables of measured items, or names of datasets, with the column `target`; None means that of the
+    journal, else `value`. journal: the table to which a campaign writes all proposals and measurements. batch: number
+    of items on the plate. minimize: whether smaller values of the target are better.
     pool: a file of candidates, or a dataset's name; by default they come from moves of the best items and from `model`.
     acquisition: thompson, ucb, noisy-ei or greedy. surrogate: gp, ensemble or auto (by cross-validated likelihood).
     scale: of the target, linear, log, log-from-above, saturating or auto.
@@ -285,7 +285,7 @@ class ProposeSettings(Reading):
 
     measured: tuple[str, ...] = ()
     journal: str | None = None
-    target: str = "value"
+    target: str | None = None
     minimize: bool = False
     batch: int = Field(96, ge=1)
     pool: str | None = None
@@ -314,10 +314,10 @@ class ProposeSettings(Reading):
 
 
 class RecordSettings(Reading):
-    """target: the column of measured values. column: the item's column. round: for rows that the campaign didn't
-    propose and that have no column `round`. wild_type: the reference of rows that are named as its variants."""
+    """target: the column of measured values; None: the journal's, else `value`. column: the item's. round: for rows
+    that weren't proposed and have no column `round`. wild_type: the reference of rows named as its variants."""
 
-    target: str = "value"
+    target: str | None = None
     column: str | None = None
     round: int = Field(0, ge=0)
 

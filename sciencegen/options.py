@@ -102,7 +102,7 @@ class ProposeOptions(ReadingOptions, total=False):
     """`config.ProposeSettings`."""
 
     journal: str | None
-    target: str
+    target: str | None
     minimize: bool
     batch: int
     pool: str | None
@@ -133,7 +133,7 @@ class ProposeOptions(ReadingOptions, total=False):
 class RecordOptions(ReadingOptions, total=False):
     """`config.RecordSettings`."""
 
-    target: str
+    target: str | None
     column: str | None
     round: int
 

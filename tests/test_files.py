@@ -17,7 +17,7 @@ from sciencegen.api.campaign.request import MeasurementReading
 from sciencegen.api.models.latent_files import read_latents
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.sources.datasets import find_card
-from sciencegen.config import RecordSettings, read_settings
+from sciencegen.config import read_settings
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import (
     atomic_folder,
@@ -186,7 +186,7 @@ def _reads():
     for name in ("molecules", "proteins", "pointclouds"):
         for ending in domain_of(name).items.formats:
             yield f"{name}{ending}", lambda path, name=name: list(domain_of(name).items.read(path, None))
-    reading = MeasurementReading.of(RecordSettings())
+    reading = MeasurementReading("value")
     yield "measured.csv", lambda path: read_measured(domain_of("molecules"), path, reading)
     yield "set", lambda path: find_card("molecules", str(path))
     yield "z.npz", lambda path: read_latents(path, 2)

@@ -17,16 +17,17 @@ from sciencegen.api.models.identity import data_of
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of, exempt_motifs
 from sciencegen.api.search.blocks import Blocks, check_blocks, resolve_blocks
-from sciencegen.api.search.novelty import Known, read_known
+from sciencegen.api.search.left_open import left_open_counts
+from sciencegen.api.search.novelty import Known, learned_notes, read_known, with_predictors
+from sciencegen.api.search.oracles import search_oracles
 from sciencegen.api.search.space import search_space
 from sciencegen.api.search.starts import start_notes, start_rows
 from sciencegen.api.search.tables import (
-    beyond,
+    candidate_notes,
     candidates_table,
     control_summary,
     judged_by_intervals,
     met_by,
-    outside,
     scored_table,
     trace_table,
 )
@@ -38,14 +39,13 @@ from sciencegen.config import OptimizeSettings, as_texts, build_settings
 from sciencegen.items import Cell, Item, Origin
 from sciencegen.locks import reserved
 from sciencegen.optimization.goals import Goal
-from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, ScoringOptions, resolve_oracles
+from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, ScoringOptions
 from sciencegen.optimization.pareto import are_optimal
 from sciencegen.optimization.search import load_method
 from sciencegen.optimization.selection import select
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 from sciencegen.options import OptimizeOptions, takes
 from sciencegen.records import to_record
-from sciencegen.scoring.cache import cached
 from sciencegen.scoring.oracles import Oracle
 
 if TYPE_CHECKING:  # pandas takes most of a second to import
@@ -163,7 +163,7 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
     controls : str or sequence of str
         Methods to run at the same budget, for comparison.
     training : str, optional
-        Items that count as known: a table, file or dataset; by default the model's training data.
+        Items that count as known, as a predictor's do: a table, file or dataset; by default the model's training data.
     novel : bool
         Don't return known items.
     plausible : bool
@@ -232,21 +232,19 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     )
     origin = origin_of("optimize", domain, settings.model, criteria, settings.seed)
     model = open_model(domain, settings.model, settings)
-    book = OracleBook(named, settings.predictors, settings.oracles, model.oracles)
-    further = {name: book.resolve(name) for name in (*settings.include, *settings.predictors)}
+    book = OracleBook(named, settings.predictors, settings.oracles, model.oracles, threads=settings.threads)
     key = science.items.key
-    resolved = resolve_oracles(goals, book.resolve)
-    oracles = {name: cached(oracle, key, settings.cache) for name, oracle in resolved.items()}
+    oracles = search_oracles(book, goals, settings, key)
     space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible)
     blocks, space = resolve_blocks(science, settings, space)
     space = replace(space, variety=diversity_filter(science, settings.maximum_share))
     complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known, notes = _known(named, settings, model, log)
-    known = replace(known, start=frozenset(map(key, space.start)))
+    known, kept = with_predictors(replace(known, start=frozenset(map(key, space.start))), settings.predictors)
     notes = (*exempt_motifs(science, model.reference, settings.forbid), *notes)
-    notes = (*(() if blocks is None else blocks.notes), *notes)
+    notes = (*(() if blocks is None else blocks.notes), *oracles.notes, *(kept if settings.novel else ()), *notes)
     return OptimizeRequest(
-        settings, goals, options, model, oracles, further, space, known, complete, origin, notes, blocks
+        settings, goals, options, model, oracles.goals, oracles.further, space, known, complete, origin, notes, blocks
     )
 
 
@@ -284,8 +282,9 @@ def search(
     found = _found(request, traces)
     judged = judged_by_intervals(request.goals, found.table) if settings.lower_bounds else []
     starts = start_notes(found.summary["starts"], list(request.oracles), bool(judged))
-    further = (*outside(found.table), *beyond(found.table, request.goals, request.oracles))
-    found.summary["notes"] = [*class_notes(found.summary), *starts, *judged, *further]
+    further = candidate_notes(request.model.domain, found.table, request.goals, request.oracles)
+    learned = learned_notes(found.summary["learned_from"], settings.novel)
+    found.summary["notes"] = [*class_notes(found.summary), *starts, *learned, *judged, *further]
     return found
 
 
@@ -326,8 +325,7 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
     science, trace = model.domain, traces[settings.method]
     feasible = [evaluation for evaluation in trace if evaluation.feasible]
     novel = [e for e in feasible if not known.holds(e.item)] if settings.novel else feasible
-    alike = _greatest_similarity(request)
-    picked = select(novel, settings.n, science.similarity.matrix, alike, variety=request.space.variety)
+    picked = select(novel, settings.n, science.similarity.matrix, _alike(request), variety=request.space.variety)
     names = list(dict.fromkeys(goal.name for goal in goals))
     failed = [(e.call, science.items.text(e.item), e.failure) for e in trace if e.failure is not None]
     rejects = () if request.blocks is None else request.blocks.refused
@@ -336,18 +334,20 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
         "scored": len(trace),
         "feasible": len(feasible),
         "known": len(feasible) - len(novel),
+        "learned_from": known.learned_from([evaluation.item for evaluation in feasible]),
         "alike": len(novel) - len(picked) if len(picked) < settings.n else 0,
         "failed": len(failed),
         **_search_facts(request, traces, novel, picked),
     }
     table = _candidates(request, picked, novel, names)
+    summary["left_open"] = left_open_counts(science, table)
     tables = table, trace_table(dict(traces)), scored_table(science, trace, names)
     suffixes = name_suffixes(model.representation)
     return SearchRecord(science.name, *tables, [*rejects, *failed], summary, request.complete, suffixes, request.origin)
 
 
-def _greatest_similarity(request: OptimizeRequest) -> float:
-    """Of two candidates."""
+def _alike(request: OptimizeRequest) -> float:
+    """Greatest similarity of two candidates."""
     chosen = request.settings.maximum_similarity
     return request.model.domain.similarity.maximum if chosen is None else chosen
 
@@ -358,7 +358,7 @@ def _search_facts(
 ) -> dict[str, object]:  # fmt: skip
     """Parts of a summary: what was asked, and how starts, controls and classes of candidates compare."""
     settings, goals, science, variety = request.settings, request.goals, request.model.domain, request.space.variety
-    trace, alike = traces[settings.method], _greatest_similarity(request)
+    trace, alike = traces[settings.method], _alike(request)
     facts: dict[str, object] = {
         "met_by": met_by(goals, trace, settings.lower_bounds),
         "maximum_similarity": alike,

@@ -23,6 +23,7 @@ from sciencegen.api.campaign.request import (
     SuppliedCandidates,
 )
 from sciencegen.api.campaign.space import campaign_space, design_space, space_options, wild_type
+from sciencegen.api.campaign.target import target_of
 from sciencegen.api.criteria.checks import check_target
 from sciencegen.api.criteria.oracles import predictor_oracle
 from sciencegen.api.criteria.proposals import read_constraints
@@ -41,11 +42,12 @@ from sciencegen.optimization.campaign_settings import CampaignSettings, explorat
 from sciencegen.optimization.candidate_sources import CandidateSources
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.plate_builder import PlateSettings
-from sciencegen.optimization.proposers import BreedingSettings
+from sciencegen.optimization.proposers import BreedingSettings, Report
 from sciencegen.options import ProposeOptions, Texts, takes
 from sciencegen.records import to_record
 
 Log = Callable[[str], None]
+SILENT: Report = lambda what, done, total: None  # noqa: E731
 
 
 @takes(ProposeSettings)
@@ -98,10 +100,10 @@ def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]
     return Proposal(table, found.summary, tuple(found.summary["notes"]), found.write, found, settings.journal)
 
 
-def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None) -> Proposed:
+def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None, report: Report = SILENT) -> Proposed:
     """Resolve the settings, then read the measurements, fit a model and choose the plate."""
     request = resolve(domain, settings)
-    return plan_plate(request, log)
+    return plan_plate(request, log, report)
 
 
 def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] = ()) -> list[Goal]:
@@ -115,7 +117,7 @@ def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] 
         Names of predictors in addition to those of the settings.
     """
     science, cost = domain_of(domain), _cost_column(settings)
-    check_target(science, settings.target)
+    check_target(science, target_of(settings.target, settings.journal))
     if cost and settings.pool is None:
         raise ConfigError("Expected a pool with a column of costs beside `cost` and `cost_limit`. Pass `pool`.")
     if settings.pool is not None and settings.also:
@@ -130,11 +132,12 @@ def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = (
     options = space_options(science, settings.space, settings.wild_type, settings.measured)
     space = design_space(science, options)
     reference = None if space is None else space.reference
+    reading = MeasurementReading.of(settings, target_of(settings.target, settings.journal))
     return ProposeRequest(
         domain=science,
         space_options=options,
         space=space,
-        history=HistorySources(settings.measured, settings.journal, MeasurementReading.of(settings)),
+        history=HistorySources(settings.measured, settings.journal, reading),
         supplied=SuppliedCandidates(
             settings.pool, settings.also, settings.column, _cost_column(settings), settings.threads
         ),
@@ -182,7 +185,7 @@ def campaign_settings(options: PlateOptions, number: int) -> CampaignSettings:
     return replace(options.campaign, plate=replace(options.campaign.plate, exploration=exploration))
 
 
-def plan_plate(request: ProposeRequest, log: Log = lambda text: None) -> Proposed:
+def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Report = SILENT) -> Proposed:
     """Read, fit and choose. Nothing is written: call `Proposed.enter` after the plate is written."""
     science = request.domain
     state = campaign_state(request, log)
@@ -192,7 +195,7 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None) -> Propose
     inference_threads(request.supplied.threads)
     pool, refused = candidate_pool(science, request.supplied, state.space)
     whole = pool is not None and request.supplied.pool is None
-    space = campaign_space(request, state.space, state.items, whole)
+    space = replace(campaign_space(request, state.space, state.items, whole), report=report)
     suggested, strange = suggested_items(science, request.supplied, state.space)
     controls = request.controls
     check_controls(space, controls)
@@ -214,9 +217,9 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None) -> Propose
     for note in notes:
         log(f"note: {note}")
     named = name_column(state.reference)
-    entries = [*state.history.new, *proposed_entries(table, number, named)]
+    entries = [*state.history.new, *proposed_entries(table, number, request.target, named)]
     every_refusal = [*state.history.refused, *refused, *strange]
-    summary = plate_summary(request, plate, state, notes, len(every_refusal))
+    summary = plate_summary(request, plate, table, state, notes, len(every_refusal))
     return Proposed(science, table, every_refusal, summary, entries, _origin(request), named)
 
 

@@ -15,6 +15,7 @@ from sciencegen.api.campaign.measurements import (
     read_measured,
 )
 from sciencegen.api.campaign.request import MeasurementReading
+from sciencegen.api.campaign.target import target_of
 from sciencegen.api.criteria.checks import check_target
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import name_column, reference_of
@@ -77,12 +78,13 @@ def record(domain: str, journal: str | Path, results: str | Path, **options: Unp
 def record_from(domain: str, journal: str | Path, results: str | Path, settings: RecordSettings) -> Recorded:
     """`record` with a settings record."""
     science = domain_of(domain)
-    check_target(science, settings.target)
+    target = target_of(settings.target, journal)
+    check_target(science, target)
     reference = reference_of(science, settings.wild_type)
     if os.path.exists(results) and os.path.exists(journal) and os.path.samefile(results, journal):
         raise ConfigError(f"Expected a table of measurements besides the journal, got {results} for both.")
     before = read_journal(journal)
-    table = read_measured(science, results, MeasurementReading.of(settings), reference)
+    table = read_measured(science, results, MeasurementReading.of(settings, target), reference)
     keys = keys_of(domain, [entry.item for entry in before.entries], settings.threads, str(journal))
     entries = measured_entries(table, proposed_rounds(before.entries, keys), settings.round)
     if not entries:

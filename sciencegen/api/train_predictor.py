@@ -34,7 +34,8 @@ def train_predictor(
 ) -> TrainedPredictor:
     r"""Fit a property predictor with calibrated intervals, evaluate it on held-out rows, and write its folder.
 
-    Intervals are conformal [1]_: for items like those of the table, nine of ten intervals contain the value.
+    Intervals are conformal [1]_: for items like those of the table, nine of ten intervals contain the value. After a
+    stop the same call starts again; with `form`, finished networks are kept and the others go on.
 
     Parameters
     ----------
@@ -134,7 +135,7 @@ def _fit_tabular(
     metrics = {"rows": len(data.tables.values), "refused": len(data.refused), **figures}
     run, observing = RunFolder(folder), observing_of(domain, usable.texts)
     write_observing(run, observing)
-    made = FittedPredictor(fitted, metrics, data.refused, files)
+    made = FittedPredictor(fitted, metrics, usable.keys, data.refused, files)
     written = write_predictor(domain, table, chosen, run, made)
     return replace(written, observing=observing)
 

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sciencegen import notes
 from sciencegen.cli.flags import in_flags
+
+if TYPE_CHECKING:  # rich takes a while to import
+    from rich.progress import Progress
 
 Value = TypeVar("Value")
 
@@ -81,13 +84,45 @@ def progress(description: str, total: int | None = None) -> Iterator[Any]:
     if not sys.stderr.isatty():
         yield _occasional_lines(description, total)
         return
+    with _bar() as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda count=1: bar.advance(task, count)
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str, int, int | None], None]]:
+    """Yield `report(what, done, total)`, which shows the current step of a work of several; total is None for a step
+    without parts. If stderr is no terminal, such a step has a line, and the parts of the others one now and then."""
+    if not sys.stderr.isatty():
+        yield _lines_of_steps()
+        return
+    with _bar() as bar:
+        task = bar.add_task("", total=None)
+        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+
+
+def _bar() -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda count=1: bar.advance(task, count)
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _lines_of_steps() -> Callable[[str, int, int | None], None]:
+    step, next_line = "", 0.0
+
+    def report(what: str, done: int, total: int | None) -> None:
+        nonlocal step, next_line
+        if what != step:
+            step, next_line = what, monotonic() + FIRST_S
+            if total is None:
+                say(what)
+        elif total is not None and monotonic() > next_line:
+            say(f"{what}: {done:,} of {total:,}")
+            next_line = monotonic() + SILENCE_S
+
+    return report
 
 
 def _occasional_lines(description: str, total: int | None) -> Callable[..., None]:

@@ -9,13 +9,15 @@ from typing import Annotated, Any
 import typer
 
 from sciencegen.cli import options
-from sciencegen.cli.console import say, summarize
+from sciencegen.cli.console import say, steps, summarize
 from sciencegen.cli.output import FewerResults, claim_output
 from sciencegen.errors import ConfigError
 from sciencegen.files import check_rejects, check_writable
 
 Journal = Annotated[str | None, typer.Option(help="The campaign's table of all proposals and measurements (CSV).")]
-Target = Annotated[str | None, typer.Option(help="The column of measured values. [default: value]")]
+Target = Annotated[
+    str | None, typer.Option(help="The column of measured values. [default: that of the journal, else value]")
+]
 
 
 def propose(
@@ -139,7 +141,8 @@ def propose(
     from sciencegen.api.writing.formats import check_endings
 
     check_endings(domain, output)
-    found = plan(domain, record, log=say)
+    with steps() as report:
+        found = plan(domain, record, log=say, report=report)
     found.write(output, force)
     sys.stdout.flush()  # an error here leaves the journal unchanged
     found.enter(record.journal)

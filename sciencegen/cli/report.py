@@ -28,7 +28,9 @@ def report(
         ),
     ] = None,
     wild_type: options.WildType = None,
-    target: Annotated[str | None, typer.Option(help="For a journal: the measured column. [default: value]")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="For a journal: the measured column. [default: that of the journal, else value]")
+    ] = None,
     minimize: Annotated[bool, typer.Option("--minimize", help="For a journal: smaller values are better.")] = False,
     output: Annotated[
         str | None, typer.Option("-o", help="The page. [default: report.html in the folder, or the journal's name]")
@@ -50,7 +52,7 @@ def report(
         from sciencegen.api.campaign.contents import CampaignReportSettings
         from sciencegen.api.reports.campaign import report_campaign
 
-        chosen = CampaignReportSettings(str(domain), target or "value", minimize, wild_type)
+        chosen = CampaignReportSettings(str(domain), target or "", minimize, wild_type)
         summarize(report_campaign(source, page, chosen), page, as_json)
         return
 

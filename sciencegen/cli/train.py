@@ -120,8 +120,9 @@ def predictor(
 ) -> None:
     """Train a property predictor with calibrated intervals from a table of items and values.
 
-    With --form structures, neural networks predict one or several targets (--target a,b,c) from the coordinates. The
-    same command resumes a training that was stopped.
+    A training that was stopped starts again with the same command; one of 1,000 molecules takes about a minute of one
+    core. With --form structures, neural networks predict one or several targets (--target a,b,c) from the coordinates,
+    and the same command resumes their training.
     """
     from sciencegen.config import PredictorSettings
 

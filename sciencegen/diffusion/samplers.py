@@ -66,14 +66,14 @@ def noise_of_start(state: State, start: Batch) -> Noise:
 
 
 def streams(keys: Iterable[int], number: int) -> Iterator[np.random.Generator]:
-    """For each key the generator `Philox(key=[key, number])`: one object, which is moved to the next key's stream.
+    """For each key the generator `Philox(key=(key, number))`: one object, which is moved to the next key's stream.
 
     To make one for each takes four times as long, most of it for entropy that a key makes needless.
     """
-    philox = np.random.Philox(key=[0, number])
+    philox = np.random.Philox(key=np.array([0, number], np.uint64))
     start, generator = philox.state, np.random.Generator(philox)
     for key in keys:
-        start["state"]["key"] = np.asarray([key, number]).astype(np.uint64)  # as Philox does: above 2^63 it is rounded
+        start["state"]["key"] = np.array([key, number], np.uint64)  # without the type, 2^63 and more become floats
         philox.state = start
         yield generator
 

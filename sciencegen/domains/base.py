@@ -188,6 +188,9 @@ class Oracles:
         that of an item.
     open_names : tuple of str
         Names with a part that the user chooses, in capitals, such as `dock:TARGET`; they aren't among `names`.
+    left_open : mapping
+        Name of an oracle that counts what an item leaves open -> what such an item does, for a sentence (molecules:
+        configurations). Candidates and plates have its column where a count is above 0.
     """
 
     find: Callable[[str], Oracle]
@@ -196,6 +199,7 @@ class Oracles:
     classifiers: frozenset[str] = frozenset()
     slow: frozenset[str] = frozenset()
     open_names: tuple[str, ...] = ()
+    left_open: Mapping[str, str] = field(default_factory=dict)
 
 
 Evaluate = Callable[[Sequence[str] | str, Sequence[str] | str, Sequence[str] | str | None], dict[str, float]]

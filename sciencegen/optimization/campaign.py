@@ -113,6 +113,7 @@ def next_plate(
     if not measured:
         return _first_plate(maker)
     sign = -1.0 if settings.minimize else 1.0
+    space.report(f"fitting a model to {len(measured):,} measured items", 0, None)
     rows = space.features([one.item for one in measured])
     posterior = _fit(rows, sign, measured, settings, generator)
     means = posterior.model.marginals(posterior.points(rows)).mean
@@ -121,6 +122,7 @@ def next_plate(
     candidates, origins = maker.from_pool(pool) if pool else maker.bred(items, means, posterior)
     plate = _unpredicted([], [], 0)
     if len(candidates.items):
+        space.report(f"picking {settings.count:,} of {len(candidates.items):,} candidates", 0, None)
         pending_rows = space.features(pending) if pending else None
         context = ContextRows(pending_rows, rows[np.argsort(-means)[:BASELINE]])
         picked = pick_plate(

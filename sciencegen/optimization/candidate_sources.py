@@ -63,6 +63,7 @@ class CandidateMaker:
 
     def from_pool(self, pool: CandidatePool) -> tuple[Candidates, list[str]]:
         """The items of the pool that may be proposed, and their sources."""
+        self.space.report(f"testing {len(pool.items):,} candidates", 0, None)
         open_places = self.space.acceptable(pool.items, pool.keys, self.excluded)
         items = [pool.items[place] for place in open_places]
         return self.candidates(items, self.space.features(items), pool.costs[open_places]), [POOL] * len(items)

@@ -1,66 +1,32 @@
 """The journal of a campaign: every proposal and every measurement, one line each, in an append-only CSV table.
 
-    round,item,kind,value,value_sd,predicted,lower,upper,source
-    1,CCO,measured,0.31,,,,,round1.csv
-    2,CCN,proposed,,,0.42,0.35,0.49,mutation
+    round,item,kind,target,value,value_sd,predicted,lower,upper,source
+    1,CCO,measured,activity,0.31,,,,,round1.csv
+    2,CCN,proposed,activity,,,0.42,0.35,0.49,mutation
 
+A journal has one target. Those of version 0.1 have no column for it, and get none.
 If items have names, a new journal has a column of names after the items; it is for people, and is not read back.
 The last column is text, so that a truncated line has lost no digit of a number unless it lost a column too.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_write, check_regular, make_folder, turn_at
-
-KINDS = ("proposed", "measured")
-LONGEST_SHOWN = 80
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line.
-
-    Parameters
-    ----------
-    round : int
-    item : str
-    kind : str
-        "proposed" or "measured".
-    value, value_sd : float, optional
-        A measured number and its standard error.
-    predicted, lower, upper : float, optional
-        Median and interval of a proposal.
-    source : str
-        What made a proposal, or the file of a measurement.
-    name : str
-        The item's name.
-    """
-
-    round: int
-    item: str
-    kind: str
-    value: float | None = None
-    value_sd: float | None = None
-    predicted: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-    source: str = ""
-    name: str = field(default="", compare=False)
-
-
-COLUMNS = tuple(one.name for one in fields(Entry) if one.name != "name")
-NUMBERS = COLUMNS[3:-1]
+from sciencegen.optimization.journal_lines import (
+    COLUMNS,
+    Entry,
+    cells_of,
+    checked_header,
+    entry_of,
+    line_of,
+    new_header,
+)
 
 
 @dataclass(frozen=True)
@@ -94,6 +60,11 @@ class Journal:
     @property
     def last_round(self) -> int:
         return max((entry.round for entry in self.entries), default=0)
+
+    @property
+    def targets(self) -> list[str]:
+        """What was measured; [] in a journal that doesn't say so."""
+        return _targets(self.entries)
 
 
 @dataclass(frozen=True)
@@ -140,13 +111,13 @@ def read_journal(path: str | Path) -> Journal:
     text = text if "\n" in text else text.replace("\r", "\n")  # an editor with the line ends of old Macs
     complete, _, last = text.rpartition("\n")
     lines = complete.split("\n") if complete else []
-    if last and lines and len(_cells(last)) == len(_cells(lines[0])):  # an editor that drops the last line feed
+    if last and lines and len(cells_of(last)) == len(cells_of(lines[0])):  # an editor that drops the last line feed
         lines, last = [*lines, last], ""
     if not lines:
         return Journal(incomplete_line=last)
-    header = _checked_header(lines[0], path)
+    header = checked_header(lines[0], path)
     numbered = [(number, line) for number, line in enumerate(lines[1:], start=2) if line.strip()]
-    entries = tuple(_entry(line, header, f"line {number} of {path}") for number, line in numbered)
+    entries = tuple(entry_of(line, header, f"line {number} of {path}") for number, line in numbered)
     return Journal(entries, last.strip(), header, "".join(f"{line}\n" for line in lines))
 
 
@@ -194,12 +165,16 @@ def _append_once(path: Path, wanted: Sequence[Entry], names: str) -> Appended | 
     before = _content(path)
     journal = read_journal(path)
     fresh = missing_entries(journal.entries, wanted)
+    if len(targets := _targets([*journal.entries, *fresh])) > 1:
+        raise DataError(
+            f"Expected entries of one target in {path}, got {' and '.join(targets)}. Keep a journal for each."
+        )
     if fresh or journal.incomplete_line or not path.exists():
-        header = journal.header if journal.text else _new_header(names)
+        header = journal.header if journal.text else new_header(names, any(entry.target for entry in wanted))
         try:
             with atomic_write(path) as file:
                 file.write(journal.text or ",".join(header) + "\n")
-                file.writelines(_line(entry, header, names) for entry in fresh)
+                file.writelines(line_of(entry, header, names) for entry in fresh)
                 file.flush()
                 if _content(path) != before:
                     raise _ChangedError
@@ -209,6 +184,10 @@ def _append_once(path: Path, wanted: Sequence[Entry], names: str) -> Appended | 
         except _ChangedError:
             return None
     return Appended(len(fresh), len(wanted) - len(fresh), journal.incomplete_line)
+
+
+def _targets(entries: Iterable[Entry]) -> list[str]:
+    return list(dict.fromkeys(entry.target for entry in entries if entry.target))
 
 
 class _ChangedError(Exception):
@@ -238,63 +217,4 @@ def _identity(entry: Entry) -> tuple:
     return (entry.kind, entry.item, entry.value, entry.value_sd, entry.source)
 
 
-def _new_header(names: str) -> tuple[str, ...]:
-    after = COLUMNS.index("item") + 1
-    return (*COLUMNS[:after], *([names] if names else []), *COLUMNS[after:])
-
-
-def _line(entry: Entry, header: Sequence[str], names: str) -> str:
-    cells = [entry.name if name == names else getattr(entry, name, None) for name in header]
-    if any("\n" in cell or "\r" in cell for cell in cells if isinstance(cell, str)):
-        raise DataError(f"Expected items and sources on one line each, got {entry.item[:LONGEST_SHOWN]!r}.")
-    file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerow(["" if cell is None else cell for cell in cells])
-    return file.getvalue()
-
-
-def _cells(line: str) -> list[str]:
-    try:
-        return next(csv.reader([line.rstrip("\r")], strict=True), [])
-    except csv.Error:  # a quotation mark that is not closed
-        return []
-
-
-def _checked_header(line: str, path: Path) -> tuple[str, ...]:
-    header = tuple(cell.strip() for cell in _cells(line))
-    missing = [name for name in COLUMNS if name not in header]
-    if missing:
-        raise DataError(
-            f"Expected a journal with the columns {','.join(COLUMNS)} in {path}, found {line[:LONGEST_SHOWN]!r} "
-            f"without {', '.join(missing)}. Name another file with `journal`: it is made by the first entry. "
-            "Add a table of measurements with `sciencegen record`."
-        )
-    return header
-
-
-def _entry(line: str, header: Sequence[str], place: str) -> Entry:
-    cells = _cells(line)
-    if len(cells) != len(header):
-        raise DataError(
-            f"Expected {len(header)} cells in {place}, found {len(cells)}: {line[:LONGEST_SHOWN]!r}. Correct it."
-        )
-    row = dict(zip(header, cells, strict=True))
-    numbers: dict[str, Any] = {name: _number(row[name], name, place) for name in NUMBERS}
-    if row["kind"] not in KINDS or (row["kind"] == "measured" and numbers["value"] is None):
-        raise DataError(
-            f"Expected 'proposed', or 'measured' and a value, in {place}, found '{row['kind']}' and '{row['value']}'."
-        )
-    if not re.fullmatch(r"\d{1,18}", row["round"].strip()):
-        raise DataError(f"Expected a round of 0 or more in {place}, found '{row['round'][:LONGEST_SHOWN]}'.")
-    return Entry(int(row["round"]), row["item"], row["kind"], source=row["source"], **numbers)
-
-
-def _number(cell: str, name: str, place: str) -> float | None:
-    if not cell.strip():
-        return None
-    try:
-        number = float(cell)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise DataError(f"Expected a finite number or nothing as {name} in {place}, found '{cell[:LONGEST_SHOWN]}'.")
-    return number
+__all__ = ["COLUMNS", "Appended", "Entry", "Journal", "append", "missing_entries", "read_journal"]

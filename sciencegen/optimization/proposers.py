@@ -14,11 +14,15 @@ from sciencegen.optimization.quotas import Marks, first_within_quota
 
 Item = Any
 """An item as the domain represents it."""
+CANDIDATES = "candidates"
+"""What `Report` is told while candidates are drawn and bred."""
 SUGGESTED = "offered"
 """Source of candidates that the user suggested, as written in tables."""
 Move = Callable[[Sequence[Item], np.random.Generator], Sequence[Item | None]]
 """Children, one (or None) for each parent; the parents come best first, some more than once."""
 Rating = Callable[[FeatureRows], Float[np.ndarray, " item"]]
+Report = Callable[[str, int, int | None], None]
+"""Called with what is done now, how much of it is done, and how much there is, or None if it has no parts."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class CampaignSpace:
         Name -> draw(n, generator), items without parents; None where one fails.
     marks : callable, optional
         items -> marks of each that `PlateSettings.maximum_share` limits.
+    report : callable
+        Hears of the progress of a plate.
     """
 
     key: Callable[[Item], str]
@@ -63,6 +69,7 @@ class CampaignSpace:
     moves: Mapping[str, Move] = field(default_factory=dict)
     draws: Mapping[str, Callable[[int, np.random.Generator], Sequence[Item | None]]] = field(default_factory=dict)
     marks: Callable[[Sequence[Item]], Sequence[Marks]] | None = None
+    report: Report = lambda what, done, total: None
 
     def marks_of(self, items: Sequence[Item], share: float) -> Sequence[Marks]:
         """Marks of each item; empty if the share does not limit them."""
@@ -152,18 +159,20 @@ def breed(
     >>> sorted(found.items), set(found.sources)
     ([4, 8], {'increment'})
     """
-    found = Proposals()
+    found, generations = Proposals(), settings.generations if space.moves and parents.items else 0
+    most = len(suggestions) + settings.draws * bool(space.draws) + settings.children * generations
     _add(space, found, suggestions, [SUGGESTED] * len(suggestions), excluded)
     for name, draw in space.draws.items():
+        space.report(CANDIDATES, len(found), most)
         drawn = draw(max(1, settings.draws // len(space.draws)), generator)
         _add(space, found, drawn, [name] * len(drawn), excluded)
     ratings: list[float] = rating(_add_rows(space, found, 0)).tolist() if len(found) else []
-    for _ in range(settings.generations if space.moves and parents.items else 0):
+    for _ in range(generations):
         items, all_ratings = [*parents.items, *found.items], np.array([*parents.ratings, *ratings])
         best = [items[index] for index in np.argsort(-all_ratings, kind="stable")]
         within = first_within_quota(space.marks_of(best, parents.share), settings.parents, parents.share)
         before = len(found)
-        _generation(space, found, [best[index] for index in within], excluded, settings, generator)
+        _generation(space, found, [best[index] for index in within], excluded, settings, generator, most)
         if len(found) == before:
             break
         ratings += rating(_add_rows(space, found, before)).tolist()
@@ -177,13 +186,16 @@ def _generation(
     excluded: set[str],
     settings: BreedingSettings,
     generator: np.random.Generator,
+    most: int,
 ) -> None:
-    """Children by every move in turn, until there are enough; better parents are drawn more often."""
+    """Children by every move in turn, until there are enough; better parents are drawn more often. most: candidates of
+    all generations, for the report."""
     target, stalled = len(found) + settings.children, 0
     share = max(8, settings.children // len(space.moves))
     while len(found) < target and stalled < settings.patience:
         before = len(found)
         for name, move in space.moves.items():
+            space.report(CANDIDATES, len(found), most)
             places = np.sort((len(parents) * generator.random(share) ** 2).astype(int))
             children = move([parents[place] for place in places], generator)
             _add(space, found, children[: target - len(found)], [name] * len(children), excluded)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -107,3 +107,10 @@ def cached(oracle: Oracle, key: Callable[[Any], str], path: str | None) -> Cache
     What failed in an earlier call is tried again.
     """
     return CachedOracle(oracle, key, path if isinstance(oracle, ProgramOracle) else None, retry_failures=True)
+
+
+def cache_notes(oracles: Iterable[Oracle], path: str | None) -> tuple[str, ...]:
+    """A note if a file of scores is named, but no oracle runs a program: only scores of programs are kept there."""
+    if path is None or any(isinstance(oracle, ProgramOracle) for oracle in oracles):
+        return ()
+    return (f"`cache` keeps scores of programs, such as docking, and no score here is one: {path} isn't used",)

@@ -109,6 +109,13 @@ class ProgramOracle(Protocol):
     def wave(self) -> int: ...
 
 
+@runtime_checkable
+class ParallelOracle(Protocol):
+    """An oracle that uses several cores by itself. `on_threads(n)` is the same oracle on n of them; 0 is all."""
+
+    def on_threads(self, threads: int) -> Oracle: ...
+
+
 class OracleAround:
     """A wrapper of another oracle, with its name, unit and direction."""
 

@@ -1,11 +1,17 @@
 """optimize: candidates meet the goals, are distinct, and follow from the seed."""
 
+import shutil
+
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.optimize import optimize
+from sciencegen.api.optimize import optimize, resolve_optimize
+from sciencegen.api.predictors.training_keys import TRAINING_KEYS, write_training_keys
+from sciencegen.api.score import score
+from sciencegen.config import OptimizeSettings
 from sciencegen.domains.molecules.synthesis import replay
 from sciencegen.errors import SciencegenError
+from sciencegen.runs import RunFolder
 from tests.domains.molecules.synthesis.stocks import BLOCKS
 
 
@@ -20,6 +26,29 @@ def test_candidates_meet_the_goals_and_the_seed_decides_them(workspace):
     assert first["height"].tolist() == sorted(first["height"], reverse=True)
     with pytest.raises(SciencegenError, match="Did you mean 'height'"):
         optimize("pointclouds", ["maximize hieght"], **options)
+
+
+def test_a_cache_without_a_program_is_told(workspace):
+    """Programs alone have their scores kept, so the file would stay away without a word."""
+    settings = OptimizeSettings(goals=["maximize height"], model=str(workspace.model), cache="scores.sqlite", threads=1)
+    assert any("scores.sqlite isn't used" in note for note in resolve_optimize("pointclouds", settings).notes)
+
+
+@pytest.mark.usefixtures("tiny_draws")
+def test_what_a_predictor_learned_from_is_not_returned_as_new(workspace, tmp_path):
+    options = {"model": str(workspace.model), "budget": 60, "n": 3, "threads": 1}
+    folder = shutil.copytree(workspace.folder / "predictor", tmp_path / "p")
+    options["predictors"] = {"m": str(folder)}
+    best, *_ = optimize("pointclouds", ["maximize m"], **options).table["item"]
+    write_training_keys(RunFolder(folder), [DOMAIN.items.key(DOMAIN.items.parse(best))])
+    found = optimize("pointclouds", ["maximize m"], **options)
+    assert best not in set(found.table["item"])
+    assert found.summary["learned_from"] == {"m": 1}
+    assert any("table of the predictor 'm'" in note for note in found.notes)
+    kept = optimize("pointclouds", ["maximize m"], novel=False, **options).table.set_index("item")["novel"]
+    assert kept[best] == False  # noqa: E712
+    (folder / TRAINING_KEYS).unlink()  # as version 0.1 left it
+    assert any("doesn't keep" in note for note in optimize("pointclouds", ["maximize m"], **options).notes)
 
 
 @pytest.mark.usefixtures("tiny_draws")
@@ -68,3 +97,14 @@ def test_candidates_from_building_blocks_have_routes(tmp_path):
         optimize("molecules", goals, blocks=str(blocks), method="bayes")
     with pytest.raises(SciencegenError, match="Expected a file of molecules"):
         optimize("molecules", goals, blocks=str(tmp_path / "missing.smi"))
+
+
+def test_candidates_say_what_they_leave_undefined(tmp_path):
+    blocks = tmp_path / "blocks.smi"
+    blocks.write_text("CC(N)c1ccccc1 amine\nCC(F)C(=O)O acid\nOC(=O)C1CC1 other\n")
+    options = {"blocks": str(blocks), "maximum_steps": 1, "budget": 10, "n": 5, "threads": 1, "settings": {"screen": 2}}
+    found = optimize("molecules", ["maximize qed"], **options)
+    counts = found.table["undefined_stereocentres"]
+    assert counts.tolist() == score("molecules", found.table["item"].tolist(), counts.name).table[counts.name].tolist()
+    assert found.summary["left_open"] == {counts.name: int((counts > 0).sum())}
+    assert any("(column undefined_stereocentres)" in note for note in found.notes)

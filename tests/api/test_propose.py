@@ -59,3 +59,23 @@ def test_no_cell_of_a_plate_is_a_formula():
         "'=HYPERLINK(1)", "'@x", "-1.5",
     ]  # fmt: skip
     assert [one.item for one in read_journal("j.csv").proposed] == items
+
+
+def test_the_journal_knows_the_target():
+    sg.propose("proteins", journal="j.csv", target="binding", **FIRST_PLATE).enter()
+    again = sg.propose("proteins", journal="j.csv", **{**FIRST_PLATE, "batch": 1})
+    assert "binding" in again.table
+    with pytest.raises(sg.ConfigError, match="'binding', got 'value'"):
+        sg.propose("proteins", journal="j.csv", target="value", **FIRST_PLATE)
+
+
+def test_a_plate_says_which_molecules_leave_stereocentres_undefined():
+    Path("pool.csv").write_text("item\nCC(O)Cl\nC[C@H](F)Cl\nCCO\n")
+    plate = sg.propose("molecules", pool="pool.csv", batch=3, threads=1, plausible=False)
+    assert dict(zip(plate.table["item"], plate.table["undefined_stereocentres"], strict=True)) == {
+        "CC(O)Cl": 1, "C[C@H](F)Cl": 0, "CCO": 0,
+    }  # fmt: skip
+    assert plate.summary["left_open"] == {"undefined_stereocentres": 1}
+    assert any("1 of 3 items of the plate leave" in note for note in plate.notes)
+    alone = sg.propose("molecules", pool="pool.csv", batch=1, threads=1, where="undefined_stereocentres = 0")
+    assert "undefined_stereocentres" not in alone.table

@@ -6,6 +6,7 @@ import pytest
 
 from sciencegen.api.record import record
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.optimization.journal import read_journal
 
 
 def test_rows_that_the_journal_holds_add_nothing(tmp_path):
@@ -42,3 +43,14 @@ def test_a_journal_is_not_recorded_into_itself(tmp_path):
     with pytest.raises(ConfigError, match="besides the journal"):
         record("proteins", journal, journal, threads=1)
     assert journal.read_bytes() == before
+
+
+def test_the_journal_knows_the_target(tmp_path):
+    journal, table = tmp_path / "journal.csv", tmp_path / "plate.csv"
+    table.write_text("item,binding,value\nMKV,1.5,7\n")
+    record("proteins", journal, table, target="binding", threads=1)
+    table.write_text("item,binding,value\nMKL,2.5,7\n")
+    record("proteins", journal, table, threads=1)
+    assert [entry.value for entry in read_journal(journal).measured] == [1.5, 2.5]
+    with pytest.raises(ConfigError, match="'binding', got 'value'"):
+        record("proteins", journal, table, target="value", threads=1)

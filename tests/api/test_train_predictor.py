@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from sciencegen.api.predictors.training_keys import read_training_keys
 from sciencegen.files import sha256_of
 from tests.toy import write_clouds
 
@@ -39,6 +40,8 @@ def test_a_predictor_learns_from_as_many_rows_as_it_is_told(cli, workspace, part
     assert result.code == 0, result.err
     metrics = json.loads(Path("p/metrics.json").read_text())
     assert metrics["rows"] + metrics["refused"] == rows
+    known = read_training_keys("p")
+    assert 0 < len(known.hashes) <= metrics["rows"]
 
 
 @pytest.mark.parametrize(("table", "rows"), [("rings", 300), ("pointclouds/rings/test", 60)])
@@ -85,3 +88,10 @@ def test_a_missing_target_names_the_columns(cli, workspace):
     result = cli("train", "predictor", "pointclouds", workspace.folder / "clouds.csv", "--target", "mesured", "-o", "p")
     assert result.code == 3
     assert "measured" in result.err
+
+
+def test_the_help_says_what_a_stopped_training_does(cli):
+    """A regressor starts again, networks go on."""
+    told = " ".join(cli("train", "predictor", "--help").out.split())
+    assert "A training that was stopped starts again with the same command" in told
+    assert "resumes their training" in told

@@ -24,6 +24,27 @@ def test_long_work_is_heard_of_where_there_is_no_terminal(capsys, monkeypatch):
     assert capsys.readouterr().err.splitlines() == ["scoring: 20 of 50", "scoring: 40 of 50"]
 
 
+def test_steps_of_a_long_work_are_heard_of_where_there_is_no_terminal(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(console, "monotonic", lambda: now[0])
+    with console.steps() as report:
+        report("fitting", 0, None)
+        for seconds in (0, 1, 3, 15, 24):
+            now[0] = seconds
+            report("candidates", 10 * seconds, 1500)
+        report("picking", 0, None)
+    told = capsys.readouterr().err.splitlines()
+    assert told == ["fitting", "candidates: 30 of 1,500", "candidates: 240 of 1,500", "picking"]
+
+
+def test_on_a_terminal_the_step_has_a_bar(capsys, monkeypatch):
+    monkeypatch.setattr(console.sys.stderr, "isatty", lambda: True)
+    with console.steps() as report:
+        report("fitting", 0, None)
+        report("candidates", 3, 15)
+    assert "candidates" in capsys.readouterr().err
+
+
 def test_where_the_reasons_of_what_is_refused_stand_is_told_with_its_number(cli, workspace, tmp_path):
     """For a table, for a folder, and for stdout, which has no file of rejects."""
     head, *rows = (workspace.folder / "clouds.csv").read_text().splitlines()

@@ -46,6 +46,7 @@ def trained(tmp_path_factory):
 def test_the_folder_is_complete_and_says_how_good_it_is(trained):
     names = {path.name for path in trained.iterdir()}
     assert names >= {"config.yaml", "metrics.json", "predictor.json", "predictor.safetensors", "train.json"}
+    assert "training_keys.npy" in names
     assert {path.name for path in (trained / "members").rglob("*") if path.is_file()} == {"log.csv"}
     metrics = json.loads((trained / "metrics.json").read_text())
     assert metrics["rows"] == 300

@@ -52,6 +52,7 @@ def test_the_next_plate_is_new_predicted_and_better(cli, round_one):
     assert np.mean(measure(table["item"])) > np.mean(measure(round_one["item"])) + 0.5
     summary = json.loads(result.out)
     assert (summary["round"], summary["proposed"], summary["measured"]) == (2, 8, 40)
+    assert "fitting a model to 40 measured items\n" in result.err  # the first of its long steps
 
 
 def test_same_seed_same_bytes(cli, round_one, tmp_path):

@@ -188,8 +188,14 @@ def test_a_stream_is_of_its_key_and_number_whatever_was_drawn_before(number):
         *one.standard_normal((3, 2)).flat,
         one.integers(9, dtype=np.uint32),
     ]
-    alone = [draws(np.random.Generator(np.random.Philox(key=[key, number]))) for key in keys]
+    alone = [draws(np.random.Generator(np.random.Philox(key=np.array([key, number], np.uint64)))) for key in keys]
     assert [draws(one) for one in streams(keys, number)] == alone
+
+
+@pytest.mark.parametrize("key", [4, 2**63 - 1, 2**63 + 12345, 2**64 - 2])
+def test_neighbouring_keys_have_streams_of_their_own(key):
+    one, other = (generator.random() for generator in streams([key, key + 1], 3))
+    assert one != other
 
 
 def test_wrong_paths_and_names_are_refused(name):

@@ -141,3 +141,17 @@ def test_extra_items_are_predicted_and_change_no_pick():
     assert (lower < median).all()
     assert (median < upper).all()
     assert lower[0] <= fitness(first()[0]) <= upper[0]
+
+
+@pytest.mark.parametrize("space", [SPACE, BRED])
+def test_every_step_of_a_plate_is_reported(space):
+    told = []
+    watched = replace(space, report=lambda *step: told.append(step))
+    settings = CampaignSettings(4, surrogate="gp", scale="linear", breeding=BreedingSettings(20, 1, 20))
+    sources = FROM_POOL if space is SPACE else CandidateSources()
+    plate = next_plate(watched, known(first(30)), [], settings, np.random.default_rng(0), sources)
+    made = f"testing {len(POOL.items):,} candidates" if space is SPACE else "candidates"
+    steps = list(dict.fromkeys(what for what, _, _ in told))
+    assert steps == ["fitting a model to 30 measured items", made, f"picking 4 of {plate.candidate_count:,} candidates"]
+    same = next_plate(space, known(first(30)), [], settings, np.random.default_rng(0), sources)
+    assert same.items == plate.items

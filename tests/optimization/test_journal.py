@@ -39,6 +39,21 @@ def test_a_column_of_names_is_for_people_and_old_journals_stay_as_they_are(tmp_p
     assert (tmp_path / "old.csv").read_text().splitlines()[0] == ",".join(COLUMNS)
 
 
+def test_a_journal_has_one_target_and_old_ones_have_none(tmp_path):
+    path, of_yield = tmp_path / "campaign.csv", Entry(1, "CCO", "measured", value=1.0, target="yield")
+    append(path, [of_yield])
+    append(path, [PROPOSED])  # by somebody who knows no target
+    before = path.read_bytes()
+    assert read_journal(path).targets == ["yield"]
+    with pytest.raises(DataError, match="yield and activity"):
+        append(path, [Entry(1, "CCC", "measured", value=2.0, target="activity")])
+    assert path.read_bytes() == before
+    append(tmp_path / "old.csv", [PROPOSED])
+    append(tmp_path / "old.csv", [of_yield])
+    assert read_journal(tmp_path / "old.csv").header == COLUMNS
+    assert read_journal(tmp_path / "old.csv").targets == []
+
+
 def test_no_file_is_an_empty_journal(tmp_path):
     assert read_journal(tmp_path / "none.csv").entries == ()
 

@@ -34,3 +34,16 @@ def test_nothing_excluded_is_bred_and_every_candidate_has_its_source_and_row():
     assert not set(found.keys) & excluded
     assert found.sources == ["offered"] * 3 + ["mutation"] * (len(found) - 3)
     assert len(set(found.keys)) == len(found) == sum(map(len, found.rows)) >= 43
+
+
+def test_the_growth_of_the_candidates_is_reported_up_to_their_number():
+    told = []
+    space = replace(BRED, draws={"prior": lambda n, generator: EVERYTHING[-n:]}, report=lambda *step: told.append(step))
+    found = breed(
+        space, Parents(EVERYTHING[:50], [0.0] * 50), set(map(repr, EVERYTHING[:50])), lambda rows: np.zeros(len(rows)),
+        BreedingSettings(40, 2, 20, draws=30), np.random.default_rng(0), EVERYTHING[100:103],
+    )  # fmt: skip
+    assert {(what, total) for what, _, total in told} == {("candidates", 3 + 30 + 2 * 40)}
+    counts = [done for _, done, _ in told]
+    assert counts == sorted(counts)
+    assert (counts[0], len(set(counts)) > 2, counts[-1] <= len(found)) == (3, True, True)

@@ -5,7 +5,8 @@ import sqlite3
 import pytest
 
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.scoring.cache import CachedOracle, cached
+from sciencegen.scoring.cache import CachedOracle, cache_notes, cached
+from sciencegen.scoring.external import CommandOracle
 from sciencegen.scoring.oracles import Oracle, Score
 
 
@@ -129,3 +130,10 @@ def test_an_oracle_that_returns_too_few_scores_is_caught():
 
     with pytest.raises(DataError, match="Expected 2 scores"):
         CachedOracle(Short(), str).score(["a", "b"])
+
+
+def test_a_file_that_keeps_nothing_is_told(tmp_path):
+    program = CommandOracle("docked", "true {input} {output}", write=lambda path, items, names: None)
+    assert cache_notes([Counting(), program], "scores.sqlite") == cache_notes([Counting()], None) == ()
+    (note,) = cache_notes([Counting()], "scores.sqlite")
+    assert "scores.sqlite isn't used" in note

@@ -72,6 +72,15 @@ def completing():
     return {"complete": f"{RUN}/complete"} if COMPLETES else {}
 
 
+def keeping_scores():
+    """A file of the scores of programs, where the search may run any: its own, or one such as dock:EGFR."""
+    section = config.get("optimize") or {}
+    named = f"{section.get('goals')} {section.get('include')}"
+    if section.get("cache") or not (section.get("oracles") or ":" in named):
+        return {}
+    return {"cache": f"{RUN}/programs.sqlite"}
+
+
 def if_file(*sources):
     """Those sources that are files (not dataset names or sequences): a newer file is then read again."""
     return [source for source in sources if source and os.path.isfile(source)]

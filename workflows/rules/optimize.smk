@@ -32,7 +32,7 @@ rule optimize:
             predictors=predictor_folders(),
             model=f"{RUN}/model",
             training=known_items(),
-            **{"cache": f"{RUN}/programs.sqlite", **completing()},
+            **{**keeping_scores(), **completing()},
         ),
         domain=DOMAIN,
         details=lambda wildcards, output: os.path.dirname(output.trace),

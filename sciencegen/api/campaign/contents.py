@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from sciencegen.api.campaign.measurements import (
     pending_entries,
 )
 from sciencegen.api.campaign.non_numeric import count_unread, rejected
+from sciencegen.api.campaign.target import target_of
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.letters import align
 from sciencegen.api.science.naming import reference_of
@@ -30,10 +31,11 @@ from sciencegen.report.sites import Sites
 
 @dataclass(frozen=True)
 class CampaignReportSettings:
-    """target: the measured column. wild_type: the reference that items are aligned with. shown: rows with pictures."""
+    """target: the measured column; "" means that of the journal. wild_type: the reference that items are aligned with.
+    shown: rows with pictures."""
 
     domain: str
-    target: str = "value"
+    target: str = ""
     minimize: bool = False
     wild_type: str | None = None
     shown: int = 100
@@ -121,4 +123,5 @@ def read_campaign(path: str | Path, settings: CampaignReportSettings) -> Campaig
     reference_of(domain_of(settings.domain), settings.wild_type)  # a wrong one is an error before items are parsed
     texts = [entry.item for entry in journal.entries]
     keys = keys_of(settings.domain, texts, settings.threads, str(path))
+    settings = replace(settings, target=target_of(settings.target or None, path))
     return Campaign(Path(path), journal, keys, settings)

@@ -48,10 +48,11 @@ class MeasuredRow:
 
 @dataclass(frozen=True)
 class MeasuredTable:
-    """source: the file's name. rows: those that hold an item; refused: the others, and rows whose value is no number.
-    notes: messages about refused rows."""
+    """source: the file's name. target: the column of values. rows: those that hold an item; refused: the others, and
+    rows whose value is no number. notes: messages about refused rows."""
 
     source: str
+    target: str
     rows: list[MeasuredRow]
     refused: list[Refused]
     unmeasured: int
@@ -87,7 +88,7 @@ def read_measured(
     ]
     source = "stdin" if str(path) == "-" else _one_line(file.name) if file.is_file() else str(path)
     unmeasured = sum(target not in row.values and target not in row.unread for row, _ in pairs)
-    return MeasuredTable(source, found, sorted(refused), unmeasured, [*numbering.notes, *twice.notes])
+    return MeasuredTable(source, target, found, sorted(refused), unmeasured, [*numbering.notes, *twice.notes])
 
 
 def _rows(science: Domain, path: Path, reading: MeasurementReading, reference: Reference | None) -> Iterator[Row]:
@@ -152,6 +153,7 @@ def measured_entries(table: MeasuredTable, proposed: Mapping[str, int], default:
         Entry(
             row.round if row.round is not None else proposed.get(row.key, default),
             row.text, "measured", value=row.value, value_sd=row.error, source=table.source, name=row.name,
+            target=table.target,
         )
         for row in table.rows
         if row.value is not None
@@ -163,7 +165,7 @@ def awaiting_entries(table: MeasuredTable, known: Collection[str]) -> dict[str, 
     without a journal. Rows without a round may belong to a partly measured library, so they are left out."""
     measured = {row.key for row in table.rows if row.value is not None}
     return {
-        row.key: Entry(row.round, row.text, "proposed", name=row.name)
+        row.key: Entry(row.round, row.text, "proposed", name=row.name, target=table.target)
         for row in table.rows
         if row.round is not None and row.value is None and row.key not in known and row.key not in measured
     }

@@ -15,6 +15,7 @@ from sciencegen.api.campaign.controls import CONTROL
 from sciencegen.api.campaign.history import CampaignState
 from sciencegen.api.campaign.request import ProposeRequest
 from sciencegen.api.science.letters import align
+from sciencegen.api.search.left_open import left_open_counts, left_open_notes
 from sciencegen.api.search.tables import IN_DOMAIN, score_columns
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
@@ -68,6 +69,7 @@ def plate_notes(
         picks = np.where(np.array(plate.sources) == CONTROL, np.nan, plate.predicted)  # without the controls
         wild = of_wild_type[:, 0].tolist()
         found += against_wild_type(table["id"], picks.tolist(), request.minimize, wild, measured)
+    found += left_open_notes(science, table, "items of the plate", "`where`")
     return found + by_predictors(table, list(request.predictors), request.target)
 
 
@@ -81,7 +83,7 @@ def _scale_notes(plate: Plate) -> list[str]:
 
 
 def plate_summary(
-    request: ProposeRequest, plate: Plate, state: CampaignState, notes: Sequence[str], refused: int
+    request: ProposeRequest, plate: Plate, table: Table, state: CampaignState, notes: Sequence[str], refused: int
 ) -> dict[str, Any]:
     """Counts and settings that the plate is based on."""
     values = [one.value for one in state.known]
@@ -98,6 +100,7 @@ def plate_summary(
         "refused": refused,
         "log_likelihood": dict(plate.likelihoods),
         "sources": sources,
+        "left_open": left_open_counts(request.domain, table),
         "seed": request.plate.seed,
         "notes": [*state.notes, *notes],
     }

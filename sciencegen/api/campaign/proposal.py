@@ -10,6 +10,7 @@ from sciencegen.api.campaign.history import CampaignState
 from sciencegen.api.campaign.notes import predicted_columns
 from sciencegen.api.campaign.request import ProposeRequest
 from sciencegen.api.science.naming import name_column, variants_of
+from sciencegen.api.search.left_open import left_open_columns
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import write_candidates, write_rejected
 from sciencegen.data.writers import Refused, no_formula
@@ -143,6 +144,7 @@ def plate_table(
     table["round"] = [number] * len(plate.items)
     table |= {"predicted": plate.predicted.tolist(), "lower": plate.lower.tolist(), "upper": plate.upper.tolist()}
     table |= predicted_columns(request.predictors, plate.items)
+    table |= {name: cells for name, cells in left_open_columns(science, plate.items).items() if name not in table}
     table["source"] = list(plate.sources)
     if pool is not None and request.supplied.cost:
         costs = dict(zip(pool.keys, pool.costs.tolist(), strict=True))
@@ -150,12 +152,14 @@ def plate_table(
     return table
 
 
-def proposed_entries(table: dict[str, list[Any]], number: int, named: str = "") -> list[Entry]:
+def proposed_entries(table: dict[str, list[Any]], number: int, target: str, named: str = "") -> list[Entry]:
     """The plate's rows as journal entries of round `number`, NaN as None. named: the column of names, or ""."""
     columns = [table[name] for name in ("item", "predicted", "lower", "upper", "source")]
     rows = zip(*columns, table[named] if named else [""] * len(columns[0]), strict=True)
     finite = lambda value: None if value != value else value  # noqa: E731
     return [
-        Entry(number, item, "proposed", None, None, finite(predicted), finite(lower), finite(upper), source, name)
+        Entry(
+            number, item, "proposed", None, None, finite(predicted), finite(lower), finite(upper), source, name, target
+        )
         for item, predicted, lower, upper, source, name in rows
     ]

@@ -41,11 +41,9 @@ class MeasurementReading:
     offline: bool = False
 
     @classmethod
-    def of(cls, settings: ProposeSettings | RecordSettings) -> MeasurementReading:
-        """From the settings of a verb."""
-        return cls(
-            settings.target, settings.column, settings.threads, settings.sample, settings.limit, settings.offline
-        )
+    def of(cls, settings: ProposeSettings | RecordSettings, target: str) -> MeasurementReading:
+        """From the settings of a verb, and the campaign's target."""
+        return cls(target, settings.column, settings.threads, settings.sample, settings.limit, settings.offline)
 
 
 @dataclass(frozen=True)

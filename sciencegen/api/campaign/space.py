@@ -107,7 +107,7 @@ def campaign_space(
         origin = origin_of(science, space)
         tests.insert(0, constraint_of(science, patterns.keep, patterns.forbid, origin, patterns.plausible))
     own = model.oracles if model is not None and request.goals else {}
-    book = OracleBook(science.name, own={**own, **request.predictors})
+    book = OracleBook(science.name, own={**own, **request.predictors}, threads=request.supplied.threads)
     met = constraint_test(request.goals, resolve_oracles(request.goals, book.resolve))
     marks = marks_for(science, space, request.plate.campaign.plate.maximum_share)
     found = CampaignSpace(

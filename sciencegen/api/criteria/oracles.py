@@ -15,7 +15,7 @@ from sciencegen.errors import ConfigError, UnknownNameError, nearest_names
 from sciencegen.files import sha256_of
 from sciencegen.plugins import check_allowed
 from sciencegen.scoring.external import CommandOracle, Write
-from sciencegen.scoring.oracles import Oracle, ProbabilityOracle, measured_range
+from sciencegen.scoring.oracles import Oracle, ParallelOracle, ProbabilityOracle, measured_range
 from sciencegen.scoring.plugins import check_plugged, is_plugged, load_plugged, plugged_names
 
 Plugged = TypeVar("Plugged", Oracle, None)
@@ -25,7 +25,7 @@ Plugged = TypeVar("Plugged", Oracle, None)
 class OracleBook:
     """Resolves names to oracles. predictors: name -> folder. commands: name -> settings of an external program. own:
     the oracles of the loaded model (`Recipe.oracles`). conditions: names that the model is conditioned on, as
-    suggestions for an unknown name.
+    suggestions for an unknown name. threads: cores that an oracle may use which uses several; 0 is all.
     """
 
     domain: str
@@ -33,6 +33,7 @@ class OracleBook:
     commands: Mapping[str, OracleSettings] = field(default_factory=dict)
     own: Mapping[str, Oracle] = field(default_factory=dict)
     conditions: Sequence[str] = ()
+    threads: int = 0
 
     def __post_init__(self) -> None:
         both = sorted(set(self.predictors) & set(self.commands))
@@ -41,7 +42,8 @@ class OracleBook:
 
     def resolve(self, name: str) -> Oracle:
         """The oracle of a name; a plugin's is imported, which runs its code."""
-        return self._resolve(name, lambda name: adapted(self.domain, load_plugged(name)))
+        oracle = self._resolve(name, lambda name: adapted(self.domain, load_plugged(name)))
+        return oracle.on_threads(self.threads) if isinstance(oracle, ParallelOracle) else oracle
 
     def check(self, name: str) -> None:
         """Raise the error of `resolve` for an unknown name. No plugin is imported."""

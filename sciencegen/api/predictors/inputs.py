@@ -141,11 +141,13 @@ def read_observing(domain: str, run: RunFolder) -> Instrument | None:
 
 @dataclass(frozen=True)
 class UsableRows:
-    """Rows that are items and have a value. features: [item feature] that the workers computed; None if the domain fits
-    features. refused: (line, text, reason) of the other rows; notes: messages about them."""
+    """Rows that are items and have a value. keys: identities of the items. features: [item feature] that the workers
+    computed; None if the domain fits features. refused: (line, text, reason) of the other rows; notes: messages about
+    them."""
 
     rows: Sequence[Row]
     texts: Sequence[str]
+    keys: Sequence[str]
     values: np.ndarray
     groups: list[str]
     features: np.ndarray | None

@@ -56,9 +56,10 @@ class Locate(InDomain):
 
 @dataclass(frozen=True)
 class Located:
-    """Items with points and values [item target] (NaN: unknown). part: 0 trains, 1 calibrates, 2 tests."""
+    """Items with keys, points and values [item target] (NaN: unknown). part: 0 trains, 1 calibrates, 2 tests."""
 
     targets: tuple[str, ...]
+    keys: Sequence[str]
     items: Sequence[Points]
     values: np.ndarray
     part: np.ndarray
@@ -85,9 +86,10 @@ def read_located(form: str, table: str, chosen: PredictorSettings, options: Poin
         raise DataError(f"Expected usable rows in {table}, all {len(rows)} were refused: {unreadable[0][2]}.")
     values = np.array([[row.values.get(name, np.nan) for name in targets] for row, _ in good])
     items = [one for _, (_, one) in good]
-    part = _parts([key for _, (key, _) in good], items, values, chosen.seed, options)
+    keys = [key for _, (key, _) in good]
+    part = _parts(keys, items, values, chosen.seed, options)
     check_parts(part, values, targets)
-    return Located(targets, items, values, part, sorted(refused + unreadable), files)
+    return Located(targets, keys, items, values, part, sorted(refused + unreadable), files)
 
 
 def _parts(

@@ -15,6 +15,7 @@ from sciencegen.api.models.folder import CONFIG, METRICS, WEIGHTS, resolve_devic
 from sciencegen.api.models.identity import IDENTITY, identity_of, is_prepared, is_same
 from sciencegen.api.predictors.folder import TrainedPredictor, load_point_predictor
 from sciencegen.api.predictors.point_data import TRAINING, Located, PointPredictorSettings, read_located
+from sciencegen.api.predictors.training_keys import TRAINING_KEYS, write_training_keys
 from sciencegen.api.science.forms import domain_of, in_form, points_of
 from sciencegen.config import PredictorSettings
 from sciencegen.data.prepared import REJECTS
@@ -41,7 +42,7 @@ Log = Callable[[str], None]
 MEMBERS = "members"
 """The subfolder where the networks are trained; their logs are kept there."""
 
-OF_ANY = (ARRAYS, NUMBERS, CONFIG, METRICS, REJECTS)
+OF_ANY = (ARRAYS, NUMBERS, CONFIG, METRICS, REJECTS, TRAINING_KEYS)
 """Files that any trained predictor has."""
 
 MADE = (*OF_ANY, MEMBERS, IDENTITY)
@@ -209,6 +210,7 @@ def _write(run: RunFolder, domain: str, data: Located, chosen: PredictorSettings
     made = provenance(["sciencegen", "train", "predictor"], chosen.seed, {str(path): path for path in data.files})
     config = {"format_version": FORMAT_VERSION, "domain": domain, "form": chosen.form, "target": chosen.target}
     run.write_yaml(CONFIG, {**config, "table": chosen.table, "settings": chosen.settings, "provenance": made})
+    write_training_keys(run, data.keys)
     save_points(fitted, run.path)
     _drop_members(run)
 

@@ -12,7 +12,8 @@ import numpy as np
 from sciencegen.api.models.folder import CONFIG, METRICS, reference_to
 from sciencegen.api.predictors.folder import TrainedPredictor
 from sciencegen.api.predictors.inputs import UsableRows
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.predictors.training_keys import write_training_keys
+from sciencegen.api.science.forms import domain_of, key_of
 from sciencegen.api.science.left_out import LeftOut
 from sciencegen.api.science.naming import Numbering, name_conflicts, names_of, parse_texts
 from sciencegen.api.science.workers import InDomain, describe
@@ -31,14 +32,14 @@ if TYPE_CHECKING:  # it imports libraries that many verbs don't need
 
 @dataclass(frozen=True)
 class Describe(InDomain):
-    """Texts to (standardized text, features, group) each, or a refusal; runs in the workers.
+    """Texts to (standardized text, features, group, key) each, or a refusal; runs in the workers.
 
     wild_type: the reference that names in texts refer to. Domains that fit their features compute none here.
     """
 
     wild_type: str = ""
 
-    def __call__(self, texts: Sequence[str]) -> list[tuple[str, np.ndarray | None, str] | Refusal]:
+    def __call__(self, texts: Sequence[str]) -> list[tuple[str, np.ndarray | None, str, str] | Refusal]:
         domain = domain_of(self.domain)
         parsed = parse_texts(domain, texts, self.wild_type)
         items = [item for item in parsed if not isinstance(item, Refusal)]
@@ -46,7 +47,8 @@ class Describe(InDomain):
         features: Sequence[np.ndarray | None] = [None] * len(items)
         if regression.fit is None and items:
             features = list(regression.features(items))
-        rows = iter(zip(features, regression.groups(items), strict=True) if items else ())
+        keys = [key_of(self.domain, item) for item in items]
+        rows = iter(zip(features, regression.groups(items), keys, strict=True) if items else ())
         return [item if isinstance(item, Refusal) else (domain.items.text(item), *next(rows)) for item in parsed]
 
 
@@ -69,10 +71,12 @@ def evaluation_figures(
 
 @dataclass(frozen=True)
 class FittedPredictor:
-    """Content of a predictor's folder. refused: rows that were not used. files: the sources of the rows."""
+    """Content of a predictor's folder. keys: of the items that it was trained on. refused: rows that were not used.
+    files: the sources of the rows."""
 
     predictor: Predictor
     metrics: Json
+    keys: Sequence[str]
     refused: Sequence[Refused]
     files: Sequence[Path]
 
@@ -96,6 +100,7 @@ def write_predictor(
     config["model"] = reference_to(domain, chosen.model, run.path)
     run.write_yaml(CONFIG, {**config, "table": files[0].name if files else table, "provenance": made})
     run.write_json(METRICS, fitted.metrics)
+    write_training_keys(run, fitted.keys)
     save(fitted.predictor, run.path)
     return TrainedPredictor(domain, run.path, fitted.predictor, chosen.target, chosen.model, fitted.metrics)
 
@@ -117,14 +122,14 @@ def usable_rows(domain: str, rows: Sequence[Row], settings: PredictorSettings) -
             f"Expected rows of {table} that fit the wild type, {len(unreadable)} of {len(pairs) + len(unreadable)} "
             f"were refused, and their {hint}{chance}. {numbering.names.remedy}."
         )
-    conflicts = name_conflicts(numbering.names, [(row, text) for row, (text, _, _) in pairs])
+    conflicts = name_conflicts(numbering.names, [(row, text) for row, (text, *_) in pairs])
     pairs, refused = conflicts.agreeing(pairs), [*refused, *numbering.hinted(unreadable), *conflicts.refused]
     if not pairs:
         raise DataError(f"Expected usable rows in {table}, all {len(rows)} were refused, the first: {refused[0][2]}.")
-    texts, features, groups = zip(*(result for _, result in pairs), strict=True)
+    texts, features, groups, keys = zip(*(result for _, result in pairs), strict=True)
     values = np.array([row.values[target] for row, _ in pairs])
     own = None if features[0] is None else np.stack(features)
     left_out = LeftOut(domain_of(domain))
     left_out.look([row for row, _ in pairs])
     notes = [*left_out.notes, *numbering.notes, *conflicts.notes]
-    return UsableRows([row for row, _ in pairs], texts, values, list(groups), own, sorted(refused), notes)
+    return UsableRows([row for row, _ in pairs], texts, keys, values, list(groups), own, sorted(refused), notes)

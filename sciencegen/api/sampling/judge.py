@@ -56,7 +56,7 @@ class Judge(InDomain):
 
     def __call__(self, rows: Sequence[Mapping[str, np.ndarray]]) -> list[Judged | Refusal]:
         domain = domain_of(self.domain)
-        book = OracleBook(self.domain, dict(self.predictors))
+        book = OracleBook(self.domain, dict(self.predictors), threads=1)  # there is a worker on every thread
         batch, representation = join_rows(rows), representation_of(self.domain, self.recipe, self.representation)
         decoded = representation.decode(batch)
         items = [item for item in decoded if not isinstance(item, Refusal)]

@@ -105,7 +105,7 @@ def resolve_draws(model: LoadedModel, settings: GenerateSettings) -> DrawRequest
     """Check the settings and resolve their names; wrong ones are an error before any drawing."""
     known, own = model.space.properties, model.oracles
     conditions = parse_conditions(settings.where, model.domain, model.representation)
-    book = OracleBook(model.domain.name, settings.predictors, own=own, conditions=known)
+    book = OracleBook(model.domain.name, settings.predictors, own=own, conditions=known, threads=settings.threads)
     checked = [c for c in conditions if c.name not in known or _can_measure(model, settings, own, c.name)]
     ranking = read_ranking(model.domain, settings, checked)
     requested = [*(condition.name for condition in checked), *ranking.names]

@@ -20,7 +20,7 @@ from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import Refused
 from sciencegen.items import NAME_COLUMN, Refusal, Row
-from sciencegen.scoring.cache import cached
+from sciencegen.scoring.cache import cache_notes, cached
 from sciencegen.scoring.oracles import Oracle, ProgramOracle, Score, cells_of, with_annotations
 
 ROWS_PER_TASK = 256
@@ -84,7 +84,7 @@ class ScoringTask:
     oracles that run in this process: a model's own, and programs, which have their own limit of time. wild_type: the
     reference that names in rows refer to, or "".
     whole: items are written as texts of the form, for its files; else as those of the plain domain, for tables.
-    threads, timeout_s, chunk: of the workers.
+    threads, timeout_s, chunk: of the workers. notes: on ignored settings.
     """
 
     domain: str
@@ -96,6 +96,7 @@ class ScoringTask:
     threads: int = 0
     timeout_s: float = ITEM_TIMEOUT_S
     chunk: int = ROWS_PER_TASK
+    notes: tuple[str, ...] = ()
 
 
 def scoring_task(
@@ -105,7 +106,7 @@ def scoring_task(
     further, predictors = further or {}, settings.predictors
     chosen = [*(settings.names or further), *predictors] or list(domain_of(domain).properties)
     names = tuple(dict.fromkeys(chosen))
-    book = OracleBook(domain, dict(predictors), own=further)
+    book = OracleBook(domain, dict(predictors), own=further, threads=settings.threads)
     resolved = {name: book.resolve(name) for name in names}
     programs = {name: one for name, one in resolved.items() if isinstance(one, ProgramOracle)}
     key = domain_of(domain).items.key
@@ -113,9 +114,11 @@ def scoring_task(
     here |= {name: cached(one, key, settings.cache) for name, one in programs.items()}
     form = domain_of(domain).form
     whole = whole or (form is not None and form.own_key)  # a plain item may be empty
-    wild_type = settings.wild_type or ""
     chunk = max((one.wave for one in programs.values()), default=ROWS_PER_TASK)
-    return ScoringTask(domain, names, predictors, here, wild_type, whole, settings.threads, settings.timeout_s, chunk)
+    return ScoringTask(
+        domain, names, predictors, here, settings.wild_type or "", whole, settings.threads, settings.timeout_s, chunk,
+        cache_notes(resolved.values(), settings.cache),
+    )  # fmt: skip
 
 
 class Scoring:
@@ -140,8 +143,8 @@ class Scoring:
 
     @property
     def notes(self) -> list[str]:
-        """Notes on ignored parts of scored rows, and on refused rows; complete after the last chunk."""
-        return [*self.own.notes, *self.left_out.notes, *self.numbering.notes]
+        """Notes on ignored settings and parts of scored rows, and on refused rows; complete after the last chunk."""
+        return [*self.task.notes, *self.own.notes, *self.left_out.notes, *self.numbering.notes]
 
     def __iter__(self) -> Iterator[ScoredChunk]:
         waiting: deque[Row] = deque()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from sciencegen.api.predictors.folder import find_predictor
+from sciencegen.api.predictors.training_keys import read_training_keys
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.workers import ParseAndMeasure
 from sciencegen.api.sources.datasets import read_texts
@@ -23,21 +25,35 @@ LARGEST_REFERENCE = 200_000
 @dataclass(frozen=True)
 class Known:
     """Known items. keys: of the training items that were read. committed: keys of a training set that the domain ships,
-    or None. items: parsed ones, for similarities. start: keys of the search's start items, which count as known too."""
+    or None. items: parsed ones, for similarities. start: keys of the search's start items, and learned: name of a
+    predictor -> keys of the items that it was trained on; these count as known too."""
 
     domain: Domain
     keys: frozenset[str]
     committed: Container[str] | None
     items: Sequence[Item]
     start: frozenset[str] = frozenset()
+    learned: Mapping[str, Container[str]] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
+        """Whether no training data of the model is known, so that an item may not be new though it isn't held."""
         return not self.keys and self.committed is None
 
     def holds(self, item: Item) -> bool:
         key = self.domain.items.key(item)
-        return key in self.keys or key in self.start or (self.committed is not None and key in self.committed)
+        own = key in self.keys or key in self.start or (self.committed is not None and key in self.committed)
+        return own or any(key in keys for keys in self.learned.values())
+
+    def is_new(self, item: Item) -> bool | None:
+        """Whether an item is not known; None if that can't be told."""
+        return False if self.holds(item) else None if self.empty else True
+
+    def learned_from(self, items: Sequence[Item]) -> dict[str, int]:
+        """Name of a predictor -> how many of the items it was trained on, if any."""
+        keys = [self.domain.items.key(item) for item in items] if self.learned else []
+        counts = {name: sum(key in learned for key in keys) for name, learned in self.learned.items()}
+        return {name: count for name, count in counts.items() if count}
 
     def nearest(self, items: Sequence[Item]) -> np.ndarray:
         """[item] greatest similarity to a training item; NaN without training items."""
@@ -68,6 +84,28 @@ def read_known(
         keys += [key for _, key, *_ in good] if whole else []
         kept += [text for text, *_ in good]
     return Known(science, frozenset(keys), shipped, [science.items.parse(text) for text in _spaced(kept)])
+
+
+def with_predictors(known: Known, folders: Mapping[str, str]) -> tuple[Known, tuple[str, ...]]:
+    """Known items with those that predictors were trained on, and a note on predictors that don't keep them. folders:
+    name -> folder."""
+    found = {name: read_training_keys(find_predictor(folder)) for name, folder in folders.items()}
+    silent = [name for name, keys in found.items() if keys is None]
+    learned = {name: keys for name, keys in found.items() if keys is not None}
+    note = (
+        f"the items that {' and '.join(silent)} learned from may count as new: the predictor's folder doesn't keep "
+        "them. Train it again, or name its table with `training`"
+    )
+    return replace(known, learned=learned), (note,) * bool(silent)
+
+
+def learned_notes(counts: Mapping[str, int], novel: bool) -> list[str]:
+    """Notes on items that meet the goals and that a predictor was trained on. novel: whether these are left out."""
+    kept = "count as known and aren't returned" if novel else "aren't new (column novel)"
+    return [
+        f"{count} scored items that meet the goals are of the table of the predictor '{name}': they {kept}"
+        for name, count in counts.items()
+    ]
 
 
 def _spaced(texts: Sequence[str]) -> list[str]:

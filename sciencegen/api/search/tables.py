@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sciencegen.api.search.left_open import left_open_columns, left_open_notes
 from sciencegen.api.search.novelty import Known
 from sciencegen.domains.base import Domain
 from sciencegen.optimization.benchmark import top_k_curve
@@ -41,7 +42,8 @@ def candidates_table(
     for name, oracle in further.items():
         if name not in table:
             table |= score_columns(name, score_safely(oracle, items) if items else [])
-    table["novel"] = [None if known.empty else not known.holds(item) for item in items]
+    table |= {name: cells for name, cells in left_open_columns(domain, items).items() if name not in table}
+    table["novel"] = [known.is_new(item) for item in items]
     table["similarity_to_training"] = known.nearest(items).tolist()
     table["feasible"] = [evaluation.feasible for evaluation in picked]
     return table
@@ -101,6 +103,17 @@ def met_by(goals: Sequence[Goal], trace: Sequence[Evaluation], cautious: bool) -
     }
 
 
+def candidate_notes(
+    domain: Domain, table: Mapping[str, Sequence[Any]], goals: Sequence[Goal], oracles: Mapping[str, Oracle]
+) -> list[str]:
+    """Notes on candidates beyond what predictors know, and on those that leave something open."""
+    return [
+        *outside(table),
+        *beyond(table, goals, oracles),
+        *left_open_notes(domain, table, "candidates", "the goal"),
+    ]
+
+
 def outside(table: Mapping[str, Sequence[Any]]) -> list[str]:
     """Notes on predictors with candidates outside their domain."""
     notes = []
@@ -152,7 +165,11 @@ def shortfall(summary: Mapping[str, Any], n: int) -> str:
     causes = [
         (unmet, f"miss a goal ({goals})", f"loosen '{hardest}'"),
         (summary["failed"], "could not be scored", "see the file of rejects"),
-        (summary["known"], "were known (training data, or what the search began with)", "set `novel: false`"),
+        (
+            summary["known"],
+            "were known (training data, or what the search began with)",
+            "set `novel: false`",
+        ),
         (summary["alike"], f"are more than {limit} similar to a better one", "raise `maximum_similarity`"),
     ]
     lost = sorted((cause for cause in causes if cause[0]), key=lambda cause: -cause[0])

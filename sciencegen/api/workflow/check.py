@@ -208,7 +208,7 @@ def check_propose(settings: RunSettings, model: PlannedModel) -> None:
         _check_texts(settings, settings.domain, source)
     for source in chosen.measured:
         check_source(settings.domain, source)
-        _check_columns_of(settings.domain, source, [chosen.target], chosen.column)
+        _check_columns_of(settings.domain, source, [request.target], chosen.column)
     if chosen.pool is not None:
         check_source(settings.domain, chosen.pool)
         _check_columns_of(settings.domain, chosen.pool, [chosen.cost] if chosen.cost else [], chosen.column)

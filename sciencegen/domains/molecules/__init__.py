@@ -99,6 +99,7 @@ DOMAIN = Domain(
         names=oracles.oracle_names,
         classifiers=frozenset(oracles.CLASSIFIERS),
         open_names=oracles.OPEN_NAMES,
+        left_open=oracles.LEFT_OPEN,
     ),
     regression=Regression(
         features=features.features, groups=features.groups, splits={"scaffold": None}, earlier=features.EARLIER

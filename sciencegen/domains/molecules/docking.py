@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,7 +27,7 @@ TIMEOUT_S = 1800.0
 
 @dataclass(frozen=True, kw_only=True)
 class DockingOracle(CommandOracle):
-    """Vina in a process for each molecule, on all cores. receptor: hash of the receptor and its box."""
+    """Vina in a process for each molecule, on all cores or `on_threads`. receptor: hash of the receptor and its box."""
 
     receptor: str
 
@@ -36,6 +36,10 @@ class DockingOracle(CommandOracle):
         """Wherever Python and the receptor lie, equal scores share a cache."""
         versions = ", ".join(f"{name} {version(name)}" for name in ("dockstring", "openbabel-wheel", "rdkit"))
         return f"{self.name.partition(':')[0]}: receptor {self.receptor}, {versions}"
+
+    def on_threads(self, threads: int) -> DockingOracle:
+        """The same scores by this number of processes at once."""
+        return replace(self, parallel=worker_count(threads))
 
 
 def docking_oracle(name: str) -> DockingOracle | None:

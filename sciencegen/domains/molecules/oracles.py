@@ -25,6 +25,8 @@ CLASSIFIERS = {
     "pmo:jnk3": "inhibition of the kinase JNK3, in PMO by a random forest of Li, Zhang and Liu 2018",
 }
 """Tasks whose score is a classifier's probability, and of what."""
+LEFT_OPEN = {UNDEFINED: "leave stereocentres or double bonds undefined, so that each is several stereoisomers"}
+"""As in `domains.base.Oracles`."""
 OPEN_NAMES = (f"{ALERTS_PREFIX}CATALOG", *(f"{prefix}TARGET" for prefix in SEARCHES))
 """Names with a part that the user chooses."""
 

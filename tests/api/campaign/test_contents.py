@@ -3,7 +3,7 @@
 import pytest
 
 from sciencegen.api.campaign.contents import CampaignReportSettings, read_campaign
-from sciencegen.errors import DataError
+from sciencegen.errors import ConfigError, DataError
 
 HEAD = "round,item,kind,value,value_sd,predicted,lower,upper,source\n"
 ROWS = (
@@ -37,3 +37,12 @@ def test_a_journal_without_measurements_says_how_to_add_some(tmp_path):
     (tmp_path / "empty.csv").write_text(HEAD)
     with pytest.raises(DataError, match="sciencegen record"):
         read_campaign(tmp_path / "empty.csv", CampaignReportSettings("proteins"))
+
+
+def test_the_target_is_that_of_the_journal(journal):
+    assert read_campaign(journal, CampaignReportSettings("proteins", threads=1)).settings.target == "value"
+    rows = journal.read_text().replace(",value,", ",target,value,", 1).replace("measured,", "measured,binding,")
+    journal.write_text(rows.replace("proposed,", "proposed,binding,"))
+    assert read_campaign(journal, CampaignReportSettings("proteins", threads=1)).settings.target == "binding"
+    with pytest.raises(ConfigError, match="'binding', got 'yield'"):
+        read_campaign(journal, CampaignReportSettings("proteins", "yield", threads=1))

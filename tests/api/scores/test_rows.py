@@ -35,6 +35,14 @@ def test_a_wrong_name_is_told_before_any_row_is_read(tmp_path):
         resolve_score("pointclouds", tmp_path / "unread.csv", ScoreSettings(names="hight"))
 
 
+def test_a_cache_without_a_program_is_told(tmp_path):
+    """Programs alone have their scores kept, so the file would stay away without a word."""
+    path = tmp_path / "scores.sqlite"
+    (note,) = score("pointclouds", CLOUD, "height", cache=str(path)).notes
+    assert str(path) in note
+    assert not path.exists()
+
+
 def test_names_come_along_where_the_first_row_has_none():
     rows = [Row(1, CLOUD), Row(2, CLOUD, id="b")]
     (chunk,) = Scoring(ScoringTask("pointclouds", ("height",), threads=1), rows)

@@ -2,7 +2,10 @@
 
 import pytest
 
+from sciencegen.api.predictors.training_keys import write_training_keys
+from sciencegen.api.science.forms import domain_of
 from sciencegen.api.search import novelty
+from sciencegen.runs import RunFolder
 
 TEXTS = ["C" * length for length in range(1, 9)]
 
@@ -30,3 +33,22 @@ def test_without_a_set_nothing_is_read_or_said():
     said = []
     assert novelty.read_known("molecules", None, None, 1, True, said.append).empty
     assert said == []
+
+
+def test_what_a_predictor_learned_from_is_known(tmp_path):
+    with_keys, old = RunFolder(tmp_path / "new"), RunFolder(tmp_path / "old")
+    science = domain_of("molecules")
+    ethanol, propane, methane = (science.items.parse(text) for text in ("OCC", "CCC", "C"))
+    write_training_keys(with_keys, [science.items.key(ethanol)])
+    empty = novelty.read_known("molecules", None, None)
+    folders = {"activity": str(with_keys.path), "yield": str(old.path)}
+    known, (note,) = novelty.with_predictors(empty, folders)
+    assert "yield" in note
+    assert "activity" not in note
+    assert (known.is_new(ethanol), known.is_new(propane)) == (False, None)  # no training data of the model is known
+    (tmp_path / "t.csv").write_text("item\nC\n")
+    known, _ = novelty.with_predictors(novelty.read_known("molecules", str(tmp_path / "t.csv"), None, 1), folders)
+    assert [known.is_new(item) for item in (ethanol, propane, methane)] == [False, True, False]
+    assert known.learned_from([ethanol, propane, methane]) == {"activity": 1}
+    assert "aren't returned" in novelty.learned_notes({"activity": 1}, True)[0]
+    assert novelty.learned_notes({}, True) == []

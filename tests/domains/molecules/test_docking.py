@@ -9,8 +9,12 @@ import pytest
 
 from sciencegen import score
 from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.optimize import resolve_optimize
+from sciencegen.config import OptimizeSettings
 from sciencegen.domains.molecules import DOMAIN, docking, vina
 from sciencegen.errors import ConfigError
+from sciencegen.scoring.commands import BatchProgram
+from sciencegen.scoring.oracles import Score
 
 FOLDER = vina.targets_folder()
 needs_dockstring = pytest.mark.skipif(FOLDER is None, reason="pip install 'sciencegen[docking]'")
@@ -79,6 +83,24 @@ def test_a_table_is_docked_once(own, tmp_path, monkeypatch):
     monkeypatch.setattr(docking.sys, "executable", "/bin/false")
     again = score("molecules", ["CCO"], names=[name], cache=cache).table
     assert first[name][0] == again[name][0] < 0
+
+
+@needs_dockstring
+@pytest.mark.parametrize("threads", [1, 3])
+def test_as_many_programs_run_at_once_as_there_are_threads(threads, own, monkeypatch):
+    name, at_once = f"dock:{own}/mine", []
+
+    def run(program, batches, exchange):
+        at_once.append(program.parallel)
+        return [[Score(-1.0)] for _ in batches]
+
+    monkeypatch.setattr(BatchProgram, "run", run)
+    score("molecules", ["CCO"], names=[name], threads=threads)
+    settings = OptimizeSettings(goals=[f"minimize {name}"], include=[name], threads=threads)
+    search = resolve_optimize("molecules", settings)
+    for oracle in (*search.oracles.values(), *search.further.values()):
+        oracle.score(molecules("CCN"))
+    assert at_once == [threads] * 3
 
 
 @needs_dockstring

@@ -1,0 +1,32 @@
+"""The target of a campaign: named by the user, or known from its journal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sciencegen.errors import ConfigError, DataError
+from sciencegen.optimization.journal import read_journal
+
+DEFAULT = "value"
+
+
+def target_of(requested: str | None, journal: str | Path | None) -> str:
+    """The column of measured values: as requested, else that of the journal, else `value`.
+
+    A target other than that of the journal is an error, since values of both would be compared.
+
+    Examples
+    --------
+    >>> target_of(None, None), target_of("activity", None)
+    ('value', 'activity')
+    """
+    known = [] if journal is None else read_journal(journal).targets
+    if len(known) > 1:
+        raise DataError(f"Expected one target in {journal}, found {', '.join(known)}. Keep a journal for each.")
+    if requested is not None and known and requested != known[0]:
+        raise ConfigError(
+            f"Expected the target of the journal {journal}, '{known[0]}', got '{requested}'. Leave `target` out, or "
+            "name another journal: each has one target. A table with the same values in a column of another name "
+            f"needs that column renamed to '{known[0]}'."
+        )
+    return requested or (known[0] if known else DEFAULT)
