@@ -90,6 +90,14 @@ class FamilyMeasurements(Settings):
     target: str | None = None
 
 
+class BuildingBlocks(Settings):
+    """blocks: a file of building blocks; only items are used that can be made from them in at most `maximum_steps`
+    steps, and the table says how (molecules: synthesis routes)."""
+
+    blocks: str | None = None
+    maximum_steps: int = Field(4, ge=1, le=20)
+
+
 class PrepareSettings(Reading, FamilyMeasurements):
     """source: a file, or a dataset card's name, which may end in its split: `moses/train`.
     columns: numeric columns of the file that become properties too; by default all of them.
@@ -128,7 +136,7 @@ class TrainSettings(Reading, FamilyMeasurements):
     teacher_steps: int | None = Field(None, ge=2)
 
 
-class GenerateSettings(Resources):
+class GenerateSettings(Resources, BuildingBlocks):
     """n: distinct accepted items, or exactly this many draws if raw. attempts: draws allowed for each requested item;
     None means 50, and 1,000 in all at least.
     noise_scale: factor of the latent noise that items are drawn from. (A recipe's setting `temperature` scales the
@@ -148,7 +156,8 @@ class GenerateSettings(Resources):
     steer: goals of the draws. best_of: draws per item, of which the best by `steer` is kept, or without `steer` the
     nearest to `where`. particles: per draw of a diffusion model, resampled at every step by how well their estimates
     meet `steer` (Feynman-Kac steering); None means 8 if only `steer` is given. strength: of the steering, in nats for
-    the whole range of a goal's property.
+    the whole range of a goal's property. With `blocks`, a draw that can't be made is replaced by the most similar item
+    found that can be made and meets the request.
     """
 
     n: int = Field(1000, ge=1)
@@ -219,7 +228,7 @@ class PredictorSettings(Reading):
     settings: dict[str, Any] = {}
 
 
-class OptimizeSettings(Resources):
+class OptimizeSettings(Resources, BuildingBlocks):
     """goals: "maximize qed", "sa <= 3", "logp in 1..3", "similarity to X >= 0.4". budget: distinct scored items.
     predictors: name -> folder. controls: baseline methods that are run with the same budget, for comparison.
     lower_bounds: rate a score by the worse end of its interval, if it has one, so that a search avoids regions where a
@@ -230,8 +239,6 @@ class OptimizeSettings(Resources):
     has classes. novel: no training items, nor predictors'. plausible: score no items that can't be expected to exist.
     start: items to begin with, in addition to draws; by default those of the model, if any. complete: as in
     `GenerateSettings`.
-    blocks: a file of building blocks; only items that can be made from them in at most `maximum_steps` steps are
-    scored, and the table says how (molecules: synthesis routes).
     cache: a file (SQLite) of scores of programs, which later calls read and extend.
     """
 
@@ -252,15 +259,13 @@ class OptimizeSettings(Resources):
     plausible: bool = True
     maximum_similarity: float | None = Field(None, ge=0, le=1)
     maximum_share: float | None = Field(None, gt=0, le=1)
-    blocks: str | None = None
-    maximum_steps: int = Field(4, ge=1, le=20)
     include: tuple[str, ...] = ()
     complete: str | None = None
     cache: str | None = None
     settings: dict[str, Any] = {}
 
 
-class ProposeSettings(Reading):
+class ProposeSettings(Reading, BuildingBlocks):
     """measured: tables of measured items, or names of datasets, with the column `target`; None means that of the
     journal, else `value`. journal: the table to which a campaign writes all proposals and measurements. batch: number
     of items on the plate. minimize: whether smaller values of the target are better.
@@ -281,6 +286,8 @@ class ProposeSettings(Reading):
     noisy-ei also weighs improvement against cost. column: the item's column.
     breeding: children, generations, parents, draws of candidates without a pool. predictors: name -> folder; their
     predictions and domains are added to the plate's table, but affect the choice only through `where`.
+    sharing: with `blocks`, how far below the best a candidate's value may be if the candidate needs fewer blocks and
+    intermediates that the plate doesn't use yet, as a share of the distance to the median candidate; 0 turns it off.
     """
 
     measured: tuple[str, ...] = ()
@@ -309,6 +316,7 @@ class ProposeSettings(Reading):
     cost: str | None = None
     cost_limit: float | None = Field(None, gt=0)
     column: str | None = None
+    sharing: float = Field(0.1, ge=0, le=1)
     breeding: dict[str, Any] = {}
     predictors: dict[str, str] = {}
 

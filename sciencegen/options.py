@@ -41,7 +41,14 @@ class ReadingOptions(ResourceOptions, total=False):
     wild_type: str | None
 
 
-class GenerateOptions(ResourceOptions, total=False):
+class BlockOptions(TypedDict, total=False):
+    """`config.BuildingBlocks`: the building blocks that items are made from."""
+
+    blocks: str | None
+    maximum_steps: int
+
+
+class GenerateOptions(ResourceOptions, BlockOptions, total=False):
     """`config.GenerateSettings`."""
 
     model: str | None
@@ -71,7 +78,7 @@ class GenerateOptions(ResourceOptions, total=False):
     strength: float
 
 
-class OptimizeOptions(ResourceOptions, total=False):
+class OptimizeOptions(ResourceOptions, BlockOptions, total=False):
     """`config.OptimizeSettings`."""
 
     method: str
@@ -90,15 +97,13 @@ class OptimizeOptions(ResourceOptions, total=False):
     plausible: bool
     maximum_similarity: float | None
     maximum_share: float | None
-    blocks: str | None
-    maximum_steps: int
     include: Texts
     complete: str | None
     cache: str | None
     settings: Mapping[str, Any]
 
 
-class ProposeOptions(ReadingOptions, total=False):
+class ProposeOptions(ReadingOptions, BlockOptions, total=False):
     """`config.ProposeSettings`."""
 
     journal: str | None
@@ -126,6 +131,7 @@ class ProposeOptions(ReadingOptions, total=False):
     cost: str | None
     cost_limit: float | None
     column: str | None
+    sharing: float
     breeding: Mapping[str, Any]
     predictors: Mapping[str, str]
 

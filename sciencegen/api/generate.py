@@ -53,6 +53,7 @@ class GenerateRequest:
         """Write the rows of a generation and return its summary. Items that could not be placed around a scaffold
         don't count as written. An output without rows is removed."""
         with writer:
+            writer.reject(() if self.draws.blocks is None else self.draws.blocks.refused)
             for chunk in chunks:
                 writer.write(chunk)
                 advance(len(chunk["item"]))
@@ -82,6 +83,13 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
         Write no items that can't be expected to exist (molecules: with groups that decompose); not with `raw`.
     keep, forbid : str or sequence of str
         Patterns that each item must, or must not, contain (molecules: SMARTS).
+    blocks : str, optional
+        A file of building blocks (molecules). A draw is kept if a way to make it from them is found; otherwise the most
+        similar item found that can be made, meets the request and isn't among the results takes its place. The columns
+        `route`, `route_steps` and `route_blocks` say how an item is made, `draw` and `similarity_to_draw` what was
+        drawn. Not with `raw` or `core`.
+    maximum_steps : int
+        Largest number of steps of such an item.
     include : str or sequence of str
         Further properties to write.
     raw : bool

@@ -16,7 +16,7 @@ from sciencegen.api.models.folder import LoadedModel, name_columns, name_suffixe
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of, exempt_motifs
-from sciencegen.api.search.blocks import Blocks, check_blocks, resolve_blocks
+from sciencegen.api.search.blocks import check_methods, resolve_blocks
 from sciencegen.api.search.left_open import left_open_counts
 from sciencegen.api.search.novelty import Known, learned_notes, read_known, with_predictors
 from sciencegen.api.search.oracles import search_oracles
@@ -32,6 +32,7 @@ from sciencegen.api.search.tables import (
     trace_table,
 )
 from sciencegen.api.search.variety import class_notes, diversity_filter, variety_of
+from sciencegen.api.sources.blocks import Blocks, check_blocks
 from sciencegen.api.writing.provenance import Criteria, origin_of
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.search_files import SearchFiles, SearchRecord
@@ -299,7 +300,8 @@ def check_search(
     for name in (settings.method, *settings.controls):
         load_method(name)
     if settings.blocks is not None:
-        check_blocks(science, settings.blocks, (settings.method, *settings.controls))
+        check_blocks(science, settings.blocks)
+        check_methods((settings.method, *settings.controls))
     constraint_of(science, settings.keep, settings.forbid, None)
     diversity_filter(science, settings.maximum_share)
     options = to_record(SearchSettings, settings.settings, "search settings")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Unpack
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from sciencegen.api.campaign.candidates import candidate_pool, suggested_items
 from sciencegen.api.campaign.controls import check_controls, with_controls, without_controls
-from sciencegen.api.campaign.history import campaign_state
+from sciencegen.api.campaign.history import CampaignState, campaign_state
+from sciencegen.api.campaign.makeable import only_makeable
 from sciencegen.api.campaign.notes import cost_notes, plate_notes, plate_summary
 from sciencegen.api.campaign.proposal import Proposal, Proposed, plate_table, proposed_entries
 from sciencegen.api.campaign.request import (
@@ -31,18 +32,21 @@ from sciencegen.api.models.folder import open_model
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of, name_column
 from sciencegen.api.search.space import start_items
+from sciencegen.api.sources.blocks import Blocks, check_blocks, read_blocks
 from sciencegen.api.writing.provenance import origin_of_given, plain_path
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.data.threads import inference_threads
+from sciencegen.data.writers import Refused
+from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
 from sciencegen.files import check_writable
 from sciencegen.items import Origin
 from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
-from sciencegen.optimization.candidate_sources import CandidateSources
+from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.plate_builder import PlateSettings
-from sciencegen.optimization.proposers import BreedingSettings, Report
+from sciencegen.optimization.proposers import BreedingSettings, CampaignSpace, Report
 from sciencegen.options import ProposeOptions, Texts, takes
 from sciencegen.records import to_record
 
@@ -68,8 +72,9 @@ def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]
     -------
     Proposal
         The plate as a table with `id`, `item`, an empty column of values, `predicted` with its 90 % interval `lower`
-        to `upper`, and `source`. With a `journal`, `write` enters the plate there once its file is written; `enter`
-        enters it without a file. Until then the journal is unchanged, and the same plate is proposed again.
+        to `upper`, and `source`; with `blocks` also how each item is made. With a `journal`, `write` enters the plate
+        there once its file is written; `enter` enters it without a file. Until then the journal is unchanged, and the
+        same plate is proposed again.
 
     Raises
     ------
@@ -122,6 +127,8 @@ def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] 
         raise ConfigError("Expected a pool with a column of costs beside `cost` and `cost_limit`. Pass `pool`.")
     if settings.pool is not None and settings.also:
         raise ConfigError("Expected either `pool`, the only candidates, or `also`, some beside those made, got both.")
+    if settings.blocks is not None:
+        check_blocks(science, settings.blocks)
     constraint_of(science, settings.keep, settings.forbid, None)
     return read_constraints(science, settings.where, {*settings.predictors, *trained})
 
@@ -149,7 +156,15 @@ def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = (
         plate=_plate_options(settings),
         model=None if settings.model is None else open_model(domain, settings.model, settings),
         model_name=settings.model or "",
+        blocks=_blocks(science, settings),
     )
+
+
+def _blocks(science: Domain, settings: ProposeSettings) -> Blocks | None:
+    """The building blocks that proposals are made from, or None."""
+    if settings.blocks is None:
+        return None
+    return read_blocks(science, settings.blocks, settings.maximum_steps, settings.threads)
 
 
 def _cost_column(settings: ProposeSettings) -> str | None:
@@ -171,6 +186,7 @@ def _plate_options(settings: ProposeSettings) -> PlateOptions:
         maximum_share=settings.maximum_share,
         diversity=settings.diversity,
         cost_limit=math.inf if settings.cost_limit is None else settings.cost_limit,
+        sharing=settings.sharing if settings.blocks is not None else 0.0,
     )
     breeding = to_record(BreedingSettings, settings.breeding, "breeding")
     campaign = CampaignSettings(count, settings.surrogate, settings.scale, settings.minimize, plate, breeding)
@@ -190,37 +206,54 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Re
     science = request.domain
     state = campaign_state(request, log)
     state.notes.extend(cost_notes(request))
-    for note in state.notes:
-        log(f"note: {note}")
+    _log_notes(state.notes, log)
     inference_threads(request.supplied.threads)
     pool, refused = candidate_pool(science, request.supplied, state.space)
-    whole = pool is not None and request.supplied.pool is None
-    space = replace(campaign_space(request, state.space, state.items, whole), report=report)
-    suggested, strange = suggested_items(science, request.supplied, state.space)
+    space, sources, strange = _candidates(request, state, pool, log)
+    space = replace(space, report=report)
     controls = request.controls
     check_controls(space, controls)
-    if pool is None and not (space.draws or state.known or state.start or suggested):
-        raise ConfigError(
-            "Expected measured items, a pool, a model or start items to propose from, got none. "
-            "Pass `measured`, `journal`, `pool`, `also`, `model` or `start`."
-        )
     number = state.history.next_round
     generator = np.random.default_rng((request.plate.seed, number))
     options = without_controls(campaign_settings(request.plate, number), science, pool, controls)
     waiting, wild = [*state.waiting, *controls], wild_type(state.space)
-    sources = CandidateSources(pool, state.start, suggested)
     picked = next_plate(space, state.known, waiting, options, generator, sources, [*wild, *controls])
     of_wild_type, of_controls = np.split(picked.extra, [len(wild)], axis=1)
     plate = with_controls(picked, controls, of_controls)
     table = plate_table(request, plate, state, pool)
     notes = plate_notes(request, plate, table, state, of_wild_type)
-    for note in notes:
-        log(f"note: {note}")
+    _log_notes(notes, log)
     named = name_column(state.reference)
     entries = [*state.history.new, *proposed_entries(table, number, request.target, named)]
-    every_refusal = [*state.history.refused, *refused, *strange]
+    unread = () if request.blocks is None else request.blocks.refused
+    every_refusal = [*unread, *state.history.refused, *refused, *strange]
     summary = plate_summary(request, plate, table, state, notes, len(every_refusal))
     return Proposed(science, table, every_refusal, summary, entries, _origin(request), named)
+
+
+def _candidates(
+    request: ProposeRequest, state: CampaignState, pool: CandidatePool | None, log: Log
+) -> tuple[CampaignSpace, CandidateSources, list[Refused]]:
+    """What makes candidates, and refused rows of `also`."""
+    whole = pool is not None and request.supplied.pool is None
+    space = campaign_space(request, state.space, state.items, whole)
+    suggested, strange = suggested_items(request.domain, request.supplied, state.space)
+    sources = CandidateSources(pool, state.start, suggested)
+    if request.blocks is not None:
+        space, sources, notes = only_makeable(request, request.blocks, state, space, sources)
+        state.notes.extend(notes)
+        _log_notes(notes, log)
+    if pool is None and not (space.draws or state.known or sources.start or sources.suggestions):
+        raise ConfigError(
+            "Expected measured items, a pool, a model or start items to propose from, got none. "
+            "Pass `measured`, `journal`, `pool`, `also`, `model` or `start`."
+        )
+    return space, sources, strange
+
+
+def _log_notes(notes: Sequence[str], log: Log) -> None:
+    for note in notes:
+        log(f"note: {note}")
 
 
 def _origin(request: ProposeRequest) -> Origin:

@@ -25,9 +25,9 @@ SAME_NAME = frozenset({
     "keep_positions", "limit", "maximum_share", "maximum_similarity", "maximum_steps", "measured", "method",
     "minimize", "model", "noise_free", "noise_level", "noise_scale", "offline", "particles", "pool", "predictor",
     "profile", "raw", "recipe", "results", "round", "rounds", "sample", "sampler", "scaffold", "seed", "seeds", "set",
-    "settings", "show_completion", "space", "split", "start", "steer", "steps", "structures", "surrogate", "symmetry",
-    "target", "tasks", "temperature", "threads", "timeout", "training", "variants", "vary", "where", "wild_type",
-    "with",
+    "settings", "sharing", "show_completion", "space", "split", "start", "steer", "steps", "structures", "surrogate",
+    "symmetry", "target", "tasks", "temperature", "threads", "timeout", "training", "variants", "vary", "where",
+    "wild_type", "with",
 })  # fmt: skip
 """Settings whose flag is the name with dashes."""
 

@@ -40,6 +40,8 @@ def generate(
     keep: options.Keep = None,
     forbid: options.Forbid = None,
     implausible: options.Implausible = False,
+    blocks: options.Blocks = None,
+    maximum_steps: options.MaximumSteps = None,
     include: options.Include = None,
     raw: Annotated[
         bool, typer.Option("--raw", help="Write exactly n draws without any check: malformed ones too.")
@@ -128,7 +130,12 @@ def generate(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Draw new items with requested properties from a trained model."""
+    """Draw new items with requested properties from a trained model.
+
+    With --blocks, each draw that meets the request is kept if a route to it is found. Otherwise it is replaced by the
+    most similar molecule found that has a route, meets the request too and isn't written yet. The columns draw and
+    similarity_to_draw say what was drawn. The search takes seconds for each draw.
+    """
     from sciencegen.config import GenerateSettings
 
     include_names = options.names(include)
@@ -145,6 +152,7 @@ def generate(
     )
     flags |= dict(predictors=options.folders(predictor), sampler=sampler, steps=steps, guidance=guidance)
     flags |= dict(best_of=best_of, steer=steer, particles=particles)
+    flags |= dict(blocks=blocks, maximum_steps=maximum_steps)
     flags |= dict(core=core, contigs=contigs, vary=vary, noise_level=noise_level, symmetry=symmetry)
     flags |= dict(
         noise_scale=noise_scale, model=model, complete=complete_by, scaffold=scaffold, seed=seed, device=device

@@ -59,16 +59,8 @@ def optimize(
             "meet the goals; 1 is no limit. [default: 0.1 where the domain has classes, as molecules]"
         ),
     ] = None,
-    blocks: Annotated[
-        str | None,
-        typer.Option(
-            help="A file of building blocks (molecules). Only items that known reactions make from them are scored, "
-            "and the columns route, route_steps and route_blocks say how."
-        ),
-    ] = None,
-    maximum_steps: Annotated[
-        int | None, typer.Option(help="Most reactions of a route from the building blocks. [default: 4]")
-    ] = None,
+    blocks: options.Blocks = None,
+    maximum_steps: options.MaximumSteps = None,
     include: options.Include = None,
     cache: options.Cache = None,
     model: options.Model = None,

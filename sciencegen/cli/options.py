@@ -99,6 +99,18 @@ Forbid = Annotated[
         "own position, and a note says so.",
     ),
 ]
+Blocks = Annotated[
+    str | None,
+    typer.Option(
+        "--blocks",
+        help="A file of building blocks (molecules). Results are only items that known reactions make from them, and "
+        "the columns route, route_steps and route_blocks say how.",
+    ),
+]
+MaximumSteps = Annotated[
+    int | None,
+    typer.Option("--maximum-steps", help="Most reactions of a route from the building blocks. [default: 4]"),
+]
 Predictor = Annotated[
     list[str] | None, typer.Option("--predictor", help="A trained predictor, NAME=FOLDER. Repeatable.")
 ]

@@ -99,6 +99,16 @@ def propose(
     cost_limit: Annotated[
         float | None, typer.Option(help="Largest cost of the whole plate. [default: no limit]")
     ] = None,
+    blocks: options.Blocks = None,
+    maximum_steps: options.MaximumSteps = None,
+    sharing: Annotated[
+        float | None,
+        typer.Option(
+            help="With --blocks: how far below the best a candidate's value may be, if it needs fewer blocks and "
+            "intermediates that the plate doesn't use yet. A share of the distance to the median candidate; 0 is off. "
+            "[default: 0.1]"
+        ),
+    ] = None,
     column: options.Column = None,
     seed: options.Seed = None,
     device: options.Device = None,
@@ -115,6 +125,9 @@ def propose(
 
     Proteins: with --wild-type, tables may name variants (column mutant, A42G:K43R), and the plate has their names too.
     A note describes the design space. A space of up to 200,000 sequences is searched completely.
+
+    With --blocks, all candidates have a route: random ones, analogues of the best measured items, and changes of both;
+    --model adds no candidates then. Candidates of --also and --pool without a known route are left out.
     """
     from sciencegen.config import ProposeSettings
 
@@ -128,7 +141,7 @@ def propose(
     )  # fmt: skip
     flags |= dict(cost=cost, cost_limit=cost_limit, column=column, seed=seed, device=device, threads=threads)
     flags |= dict(wild_type=wild_type, also=also, controls=control, where=where, maximum_share=maximum_share)
-    flags |= dict(predictors=options.folders(predictor))
+    flags |= dict(predictors=options.folders(predictor), blocks=blocks, maximum_steps=maximum_steps, sharing=sharing)
     record = options.settings_from(ProposeSettings, settings, **flags)
     claim_output(output, force, inputs=[*record.measured, record.pool, *record.also, *record.controls])
     if record.journal is not None:

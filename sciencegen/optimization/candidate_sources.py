@@ -59,7 +59,9 @@ class CandidateMaker:
     excluded: set[str]
 
     def candidates(self, items: Sequence[Item], rows: FeatureRows, costs: Float[np.ndarray, " item"]) -> Candidates:
-        return Candidates(items, rows, costs, self.space.marks_of(items, self.settings.plate.maximum_share))
+        marks = self.space.marks_of(items, self.settings.plate.maximum_share)
+        materials = () if self.space.materials is None else self.space.materials(items)
+        return Candidates(items, rows, costs, marks, materials)
 
     def from_pool(self, pool: CandidatePool) -> tuple[Candidates, list[str]]:
         """The items of the pool that may be proposed, and their sources."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ from sciencegen.optimization.quotas import Marks, Quota, quota_limit
 COMPARED = 200
 """Number of best candidates of a block whose median similarity counts as typical."""
 
+Materials = AbstractSet[Hashable]
+"""What making an item takes."""
 Similarity = Callable[[Sequence[Any], Sequence[Any]], Float[np.ndarray, "item reference"]]
 
 
@@ -41,6 +44,10 @@ class PlateSettings:
         deviation among the block). Nearness is 1 at the pick and 0 at the typical similarity of two candidates.
     cost_limit : float
         Of the whole plate.
+    sharing : float
+        How far below the best a candidate's value may be so that the candidate is picked instead, if it needs fewer
+        materials that the plate doesn't use yet (`CampaignSpace.materials`): a share, in [0, 1], of the distance from
+        the best value to the median one.
 
     Raises
     ------
@@ -54,10 +61,13 @@ class PlateSettings:
     maximum_share: float = 1.0
     diversity: float = 0.0
     cost_limit: float = math.inf
+    sharing: float = 0.0
 
     def __post_init__(self) -> None:
         load_acquisition(self.acquisition)  # an unknown one is an error
         least, most = sorted((self.maximum_similarity, self.maximum_share))
+        if not 0 <= self.sharing <= 1:
+            raise ConfigError(f"Expected `sharing` from 0 to 1, got {self.sharing}.")
         if not 0 < least <= most <= 1 or min(self.diversity, self.exploration) < 0 or self.cost_limit <= 0:
             raise ConfigError(
                 "Expected 0 < maximum_similarity <= 1, the same of maximum_share, diversity and exploration from 0, a "
@@ -78,21 +88,26 @@ class Candidates:
         Above 0.
     marks : sequence
         Of each item; empty where they are not limited.
+    materials : sequence
+        What making each item takes; empty if nothing is known of it.
     """
 
     items: Sequence[Any]
     rows: FeatureRows
     costs: Float[np.ndarray, " item"]
     marks: Sequence[Marks] = ()
+    materials: Sequence[Materials] = ()
 
 
 class PlateBuilder:
-    """A plate under construction: the picked candidates, their cost, and which others may still be picked."""
+    """A plate under construction: the picked candidates, their cost and materials, and which others may still be
+    picked."""
 
     def __init__(self, candidates: Candidates, settings: PlateSettings, similarity: Similarity, count: int) -> None:
         self.candidates, self.settings, self.count = candidates, settings, count
         self.picked: list[int] = []
         self.cost = 0.0
+        self.materials = set[Hashable]()
         self._similarity, self._quota = similarity, Quota(quota_limit(settings.maximum_share, count))
         self._compares = settings.maximum_similarity < 1 or settings.diversity > 0
 
@@ -104,6 +119,10 @@ class PlateBuilder:
         self.picked.append(place)
         self.cost += float(self.candidates.costs[place])
         self._quota.add(self._marks(place))
+        self.materials.update(self._materials(place))
+
+    def _materials(self, place: int) -> Materials:
+        return self.candidates.materials[place] if self.candidates.materials else frozenset()
 
     def _marks(self, place: int) -> Marks:
         return self.candidates.marks[place] if self.candidates.marks else ()
@@ -136,6 +155,17 @@ class PlateBuilder:
             found &= np.array([self._quota.allows(self._marks(place)) for place in block], bool)
         return found
 
+    def sharing(self, block: Int[np.ndarray, " candidate"], values: Float[np.ndarray, " candidate"]) -> int:
+        """The index in the block of the candidate to pick: of those whose values are nearly the best, the one that
+        needs the fewest further materials. values: -inf where a candidate can't be picked."""
+        best = int(np.argmax(values))
+        if self.settings.sharing == 0 or not self.candidates.materials or values[best] == -np.inf:
+            return best
+        width = values[best] - np.median(values[np.isfinite(values)])
+        near = np.flatnonzero(values >= values[best] - self.settings.sharing * width)
+        further = np.array([len(self._materials(block[index]) - self.materials) for index in near])
+        return int(near[np.lexsort((-values[near], further))[0]])
+
 
 def fill(builder: PlateBuilder, block: Int[np.ndarray, " candidate"], acquisition: Acquisition) -> None:
     """Pick from the block until the plate is full or nothing in the block may be picked."""
@@ -150,7 +180,7 @@ def fill(builder: PlateBuilder, block: Int[np.ndarray, " candidate"], acquisitio
             nearness = np.clip((greatest - typical) / max(1 - typical, 1e-9), 0, 1)
             values = values - builder.settings.diversity * nearness * finite.std()
         values = np.where(pickable, values, -np.inf)
-        index = int(np.argmax(values))
+        index = builder.sharing(block, values)
         if values[index] == -np.inf:
             return
         builder.add(int(block[index]))

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.optimization.feature_rows import FeatureRows
+from sciencegen.optimization.plate_builder import Materials
 from sciencegen.optimization.quotas import Marks, first_within_quota
 
 Item = Any
@@ -60,6 +61,10 @@ class CampaignSpace:
         items -> marks of each that `PlateSettings.maximum_share` limits.
     report : callable
         Hears of the progress of a plate.
+    materials : callable, optional
+        items -> what making each takes, of which a plate needs few (`PlateSettings.sharing`).
+    bears : callable
+        item -> whether the moves take it as a parent.
     """
 
     key: Callable[[Item], str]
@@ -70,6 +75,8 @@ class CampaignSpace:
     draws: Mapping[str, Callable[[int, np.random.Generator], Sequence[Item | None]]] = field(default_factory=dict)
     marks: Callable[[Sequence[Item]], Sequence[Marks]] | None = None
     report: Report = lambda what, done, total: None
+    materials: Callable[[Sequence[Item]], Sequence[Materials]] | None = None
+    bears: Callable[[Item], bool] = lambda item: True
 
     def marks_of(self, items: Sequence[Item], share: float) -> Sequence[Marks]:
         """Marks of each item; empty if the share does not limit them."""
@@ -169,7 +176,9 @@ def breed(
     ratings: list[float] = rating(_add_rows(space, found, 0)).tolist() if len(found) else []
     for _ in range(generations):
         items, all_ratings = [*parents.items, *found.items], np.array([*parents.ratings, *ratings])
-        best = [items[index] for index in np.argsort(-all_ratings, kind="stable")]
+        best = [items[index] for index in np.argsort(-all_ratings, kind="stable") if space.bears(items[index])]
+        if not best:
+            break
         within = first_within_quota(space.marks_of(best, parents.share), settings.parents, parents.share)
         before = len(found)
         _generation(space, found, [best[index] for index in within], excluded, settings, generator, most)

@@ -93,7 +93,8 @@ def forgets_how(blocks, names, steps):
     return BlockMoves(
         draw=lambda count, generator: [blocks[0]] * count, mutate=move, edit=move,
         recombine=lambda item, other, generator: item, nearest=lambda item, count: [],
-        columns=lambda items: {"how": []},
+        analogues=lambda item, count: ([], {"how": []}), enter=lambda text: Refusal("unknown"),
+        columns=lambda items: {"how": []}, materials=lambda item: None,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 
 from sciencegen.api.campaign.controls import CONTROL
 from sciencegen.api.campaign.history import CampaignState
+from sciencegen.api.campaign.makeable import material_notes
 from sciencegen.api.campaign.request import ProposeRequest
 from sciencegen.api.science.letters import align
 from sciencegen.api.search.left_open import left_open_counts, left_open_notes
@@ -70,6 +71,9 @@ def plate_notes(
         wild = of_wild_type[:, 0].tolist()
         found += against_wild_type(table["id"], picks.tolist(), request.minimize, wild, measured)
     found += left_open_notes(science, table, "items of the plate", "`where`")
+    if request.blocks is not None:
+        picked = [item for item, source in zip(plate.items, plate.sources, strict=True) if source != CONTROL]
+        found += material_notes(request.blocks, picked)
     return found + by_predictors(table, list(request.predictors), request.target)
 
 

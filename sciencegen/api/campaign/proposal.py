@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.campaign.history import CampaignState
+from sciencegen.api.campaign.makeable import how_made
 from sciencegen.api.campaign.notes import predicted_columns
 from sciencegen.api.campaign.request import ProposeRequest
 from sciencegen.api.science.naming import name_column, variants_of
@@ -149,7 +150,7 @@ def plate_table(
     if pool is not None and request.supplied.cost:
         costs = dict(zip(pool.keys, pool.costs.tolist(), strict=True))
         table[request.supplied.cost] = [costs.get(science.items.key(item)) for item in plate.items]
-    return table
+    return table if request.blocks is None else table | how_made(request.blocks, plate.items)
 
 
 def proposed_entries(table: dict[str, list[Any]], number: int, target: str, named: str = "") -> list[Entry]:

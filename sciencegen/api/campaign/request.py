@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sciencegen.api.sources.blocks import Blocks
 from sciencegen.config import ProposeSettings, RecordSettings
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import DesignSpace, Reference
@@ -124,6 +125,8 @@ class ProposeRequest:
     model_name : str
         As the user named it, "" without one.
     plate : PlateOptions
+    blocks : Blocks, optional
+        Building blocks that every proposal is made from.
     """
 
     domain: Domain
@@ -139,6 +142,7 @@ class ProposeRequest:
     model: LoadedModel | None
     model_name: str
     plate: PlateOptions
+    blocks: Blocks | None = None
 
     @property
     def reference(self) -> Reference | None:

@@ -17,7 +17,7 @@ from sciencegen.api.science.naming import constraint_of, reference_of
 from sciencegen.api.sources.datasets import reference_of_card
 from sciencegen.data.workers import is_refusal
 from sciencegen.domains.base import Domain
-from sciencegen.domains.capabilities import DesignSpace, Reference
+from sciencegen.domains.capabilities import BlockMoves, DesignSpace, Moves, Reference
 from sciencegen.domains.capabilities.moves import Crossover
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 from sciencegen.items import Item, Refusal
@@ -111,10 +111,11 @@ def campaign_space(
     met = constraint_test(request.goals, resolve_oracles(request.goals, book.resolve))
     marks = marks_for(science, space, request.plate.campaign.plate.maximum_share)
     found = CampaignSpace(
-        science.items.key, features, science.similarity.matrix, _accepting(tests, met), moves_of(science, space),
+        science.items.key, features, science.similarity.matrix, _accepting(tests, met),
+        moves_of(science.moves, space),
         marks=marks,
     )  # fmt: skip
-    if model is None:
+    if model is None or request.blocks is not None:
         return found
     near, draw = latent_moves(model)
     return replace(found, moves={**found.moves, "latent": near}, draws={"prior": draw})
@@ -183,7 +184,7 @@ def aligned_features(science: Domain) -> Callable[[Sequence[Item], Item | None],
     return None if science.design is None else science.design.features
 
 
-def moves_of(science: Domain, space: DesignSpace | None) -> dict[str, Move]:
+def moves_of(moves: Moves | BlockMoves | None, space: DesignSpace | None = None) -> dict[str, Move]:
     """The domain's moves as functions of many parents; mutation is that of the design space, if there is one."""
 
     def lifted(move: Callable[[Item, np.random.Generator], Item | Refusal]) -> Move:
@@ -197,9 +198,8 @@ def moves_of(science: Domain, space: DesignSpace | None) -> dict[str, Move]:
         return move
 
     found = {} if space is None else {"mutation": lifted(space.mutate)}
-    if science.moves is None:
+    if moves is None:
         return found
-    moves = science.moves
     found.setdefault("mutation", lifted(moves.mutate))
     if moves.edit is not None:
         found["edit"] = lifted(moves.edit)

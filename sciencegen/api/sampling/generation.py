@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,13 @@ from sciencegen.api.sampling.draws import Draws, steerable
 from sciencegen.api.sampling.judge import Judge, Judged
 from sciencegen.api.sampling.known import known_notes, training_texts
 from sciencegen.api.sampling.ranking import in_groups, particles_of
+from sciencegen.api.sampling.replacement import Replace, Replacement, Result, replacement_notes
 from sciencegen.api.sampling.request import DrawRequest
 from sciencegen.data.deduplication import FirstOccurrences, hash_keys
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.items import Cell, Item, Refusal
 from sciencegen.scoring.oracles import with_annotations
-
-Result = Judged | Refusal | Failure
-"""The result of one draw."""
 
 COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected", "failed")
 """Counts of draws: written as rows, all draws, not decodable, not in canonical form, duplicates, not meeting the
@@ -33,7 +32,7 @@ ROWS_PER_TASK = 64
 
 class Generation:
     """Rows in the order of draws, with the column `item`, one for each requested property, and the further columns of
-    predictors.
+    predictors; with building blocks also how each item is made.
 
     few: decode no more draws than requested, for slow models; the rounding may then depend on their number. With
     `settings.best_of`, a draw is the best of so many.
@@ -45,6 +44,7 @@ class Generation:
         self.values, self.columns = request.values, request.columns
         self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.failed = self.written = 0
         self.first_failure: str | None = None
+        self.replaced: list[float] = []
         self.training, self.known = frozenset[str]() if few else training_texts(self.model), 0
         self.draws = self._draws(few)
 
@@ -69,7 +69,7 @@ class Generation:
         results = (
             self._with_own([found] * len(rows) if isinstance(found, Failure) else found) for _, rows, found in judged
         )
-        for best in map(self._best, in_groups(results, self.settings.best_of)):
+        for best in self._makeable(map(self._best, in_groups(results, self.settings.best_of))):
             chunk = self._take(best[: self.draws.wanted - self.drawn], seen)
             if chunk["item"]:
                 yield chunk
@@ -87,6 +87,15 @@ class Generation:
             good = [one for one in group if isinstance(one, Judged) and self._satisfies(one)]
             best.append(max(good, key=self._merit) if good else group[0])
         return best
+
+    def _makeable(self, results: Iterator[Sequence[Result]]) -> Iterator[Sequence[Result]]:
+        """The results, with draws replaced by items that can be made from the building blocks, if there are any."""
+        blocks = self.request.blocks
+        if blocks is None:
+            return results
+        task = Replace(self.model.domain.name, blocks.find, self._judge())
+        replace = Replacement(task, self.settings.threads, self._satisfies, self._with_own)
+        return replace(chain.from_iterable(results))
 
     def _judge(self) -> Judge:
         text = json.dumps(self.model.representation.to_json())
@@ -132,7 +141,8 @@ class Generation:
                 if self.settings.raw:
                     self._append(chunk, "", [float("nan")] * len(self.values))
             elif self.settings.raw or fresh.get(index, False):
-                self._append(chunk, result.text, result.values)
+                self._append(chunk, result.text, [*result.values, *result.how])
+                self.replaced += [] if not result.how or result.how[-2] == result.text else [float(result.how[-1])]
             elif index in fresh:
                 self.repeated += 1
             elif not result.well_formed:
@@ -175,9 +185,12 @@ class Generation:
     @property
     def notes(self) -> list[str]:
         """Notes on the written rows, known after the last one."""
-        return known_notes(self.known, self.written, self.model)
+        replaced = replacement_notes(self.replaced, self.written)
+        return [*known_notes(self.known, self.written, self.model), *replaced]
 
     def summary(self) -> dict[str, Any]:
         counts = {name: getattr(self, name) for name in COUNTS}
         made_by = {"seed": self.settings.seed, "model": str(self.model.folder), "device": self.model.device}
+        if self.request.blocks is not None:
+            counts["replaced"] = len(self.replaced)
         return {**counts, "first_failure": self.first_failure, **made_by}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # torch takes seconds to import
 class Judged(NamedTuple):
     """An evaluated row: the item as text, its key, its properties (`with_annotations` of the names), whether the row is
     well formed, and whether the item contains all patterns to keep and no forbidden one, and is plausible if that is
-    requested.
+    requested. how: cells that say how the item is made from building blocks (`replacement`).
     """
 
     text: str
@@ -33,6 +33,7 @@ class Judged(NamedTuple):
     values: list[Cell]
     well_formed: bool
     accepted: bool
+    how: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,23 +56,28 @@ class Judge(InDomain):
     """The seed for observing items with the instrument after their evaluation; None: items are not observed."""
 
     def __call__(self, rows: Sequence[Mapping[str, np.ndarray]]) -> list[Judged | Refusal]:
-        domain = domain_of(self.domain)
-        book = OracleBook(self.domain, dict(self.predictors), threads=1)  # there is a worker on every thread
         batch, representation = join_rows(rows), representation_of(self.domain, self.recipe, self.representation)
         decoded = representation.decode(batch)
-        items = [item for item in decoded if not isinstance(item, Refusal)]
-        predictors = tuple(name for name, _ in self.predictors)
-        observed = self._observed(representation, items)
-        values = iter(measure_all(domain, items, self.names, book.resolve, representation, predictors, observed))
-        accept = self._accept(domain, representation)
         strict = self.strict and representation.canonical
         well_formed = representation.well_formed(batch, decoded).tolist() if strict else [True] * len(decoded)
-        written = iter(observed)
+        judged = iter(self.of_items([item for item in decoded if not isinstance(item, Refusal)]))
         return [
-            item
-            if isinstance(item, Refusal)
-            else Judged(domain.items.text(next(written)), key_of(self.domain, item), next(values), good, accept(item))
+            item if isinstance(item, Refusal) else next(judged)._replace(well_formed=good)
             for item, good in zip(decoded, well_formed, strict=True)
+        ]
+
+    def of_items(self, items: Sequence[Item]) -> list[Judged]:
+        """Evaluate items, all of which count as well formed."""
+        domain = domain_of(self.domain)
+        book = OracleBook(self.domain, dict(self.predictors), threads=1)  # there is a worker on every thread
+        representation = representation_of(self.domain, self.recipe, self.representation)
+        predictors = tuple(name for name, _ in self.predictors)
+        observed = self._observed(representation, items)
+        values = measure_all(domain, items, self.names, book.resolve, representation, predictors, observed)
+        accept = self._accept(domain, representation)
+        return [
+            Judged(domain.items.text(written), key_of(self.domain, item), row, True, accept(item))
+            for item, written, row in zip(items, observed, values, strict=True)
         ]
 
     def _observed(self, representation: Representation, items: Sequence[Item]) -> Sequence[Item]:

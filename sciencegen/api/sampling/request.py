@@ -12,8 +12,10 @@ from sciencegen.api.predictors.folder import shipped_for
 from sciencegen.api.sampling.checks import check_noise_free, check_patterns, check_unobserved
 from sciencegen.api.sampling.drawing import check_guidance
 from sciencegen.api.sampling.ranking import Ranking, read_ranking
+from sciencegen.api.sampling.replacement import DRAW, SIMILARITY, blocks_of
 from sciencegen.api.sampling.tasks import resolve_task
 from sciencegen.api.science.naming import exempt_motifs
+from sciencegen.api.sources.blocks import Blocks
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.capabilities import DrawTask, Scaffold
 from sciencegen.scoring.oracles import ArrayOracle, Oracle, with_annotations
@@ -27,7 +29,8 @@ class DrawRequest:
 
     conditions: of `where`; checked: those that can be measured. ranking: compares several draws of an item. book:
     finds oracles. names: properties to measure of every draw. scaffold: a part that every item contains; keep:
-    patterns, with that of the scaffold. task: draws by the model's recipe around or from something given.
+    patterns, with that of the scaffold. task: draws by the model's recipe around or from something given. blocks: what
+    items are made of, or None.
     """
 
     model: LoadedModel
@@ -40,6 +43,7 @@ class DrawRequest:
     scaffold: Scaffold | None
     keep: tuple[str, ...]
     task: DrawTask | None = None
+    blocks: Blocks | None = None
 
     @property
     def values(self) -> list[str]:
@@ -48,7 +52,8 @@ class DrawRequest:
 
     @property
     def columns(self) -> list[str]:
-        return ["item", *name_columns(self.model.representation)([]), *self.values]
+        how = [] if self.blocks is None else [*self.blocks.columns, DRAW, SIMILARITY]
+        return ["item", *name_columns(self.model.representation)([]), *self.values, *how]
 
     @property
     def observes(self) -> bool:
@@ -73,6 +78,7 @@ class DrawRequest:
                 for name in unchecked
             ),
             *self._beyond,
+            *(() if self.blocks is None else self.blocks.notes),
             *exempt_motifs(self.model.domain, self.model.reference, self.settings.forbid),
         ]
 
@@ -119,7 +125,8 @@ def resolve_draws(model: LoadedModel, settings: GenerateSettings) -> DrawRequest
     task = resolve_task(model, settings, conditions)
     scaffold, keep = check_patterns(model.domain, settings, own_scaffold=task is not None)
     check_guidance(settings, conditions, known)
-    return DrawRequest(model, settings, conditions, checked, ranking, book, names, scaffold, keep, task)
+    blocks = blocks_of(model.domain, settings)
+    return DrawRequest(model, settings, conditions, checked, ranking, book, names, scaffold, keep, task, blocks)
 
 
 def measures_of(model: LoadedModel) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sciencegen.domains.capabilities.design import Design, DesignSpace
 from sciencegen.domains.capabilities.draw_tasks import DrawTask, DrawTasks, TaskSettings
 from sciencegen.domains.capabilities.forms import Family, Form
-from sciencegen.domains.capabilities.moves import BlockMoves, FromBlocks, Moves
+from sciencegen.domains.capabilities.moves import BlockMoves, Columns, FromBlocks, Materials, Moves
 from sciencegen.domains.capabilities.observation import Instrument, Observation
 from sciencegen.domains.capabilities.pictures import Compared, Pictures
 from sciencegen.domains.capabilities.reference_sets import MetricNote, ReferenceSets
@@ -17,8 +17,8 @@ from sciencegen.items import Reference
 from sciencegen.report.letters import Letters
 
 __all__ = [
-    "BlockMoves", "Compared", "Design", "DesignSpace", "DrawTask", "DrawTasks", "Family", "Form", "FromBlocks",
-    "Instrument", "Letters", "MetricNote", "Moves", "Observation", "Pictures", "Points", "Predictions", "Reference",
-    "ReferenceSets", "Scaffold", "SequenceDraws", "Sequences", "Sidecar", "Structures", "TaskSettings",
-    "VariantClasses", "VariantNames", "Variants",
+    "BlockMoves", "Columns", "Compared", "Design", "DesignSpace", "DrawTask", "DrawTasks", "Family", "Form",
+    "FromBlocks", "Instrument", "Letters", "Materials", "MetricNote", "Moves", "Observation", "Pictures", "Points",
+    "Predictions", "Reference", "ReferenceSets", "Scaffold", "SequenceDraws", "Sequences", "Sidecar", "Structures",
+    "TaskSettings", "VariantClasses", "VariantNames", "Variants",
 ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,19 @@ def no_patterns(keep: Sequence[str], forbid: Sequence[str], reference: Reference
     return lambda item: True
 
 
+class Materials(NamedTuple):
+    """What making an item takes. blocks: what is bought. intermediates: what is made on the way. last: the
+    intermediates that the last step takes."""
+
+    blocks: tuple[str, ...]
+    intermediates: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
+
+
+Columns = dict[str, list[Cell]]
+"""Cells by column, in the order of items."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class BlockMoves:
     """Moves over items that are made from given building blocks, each with the way to make it.
@@ -34,11 +48,17 @@ class BlockMoves:
     draw : (count, generator) -> items or Refusals
         Random items.
     mutate, edit, recombine
-        As those of `Moves`, for items that these moves made; others are refused.
+        As those of `Moves`, for items that these moves made or that were entered; others are refused.
     nearest : (item, count) -> items
         Items that can be made and are most like any item, best first; the item itself is the first if it can be made.
+    analogues : (item, count) -> items and their columns
+        The same items with their `columns`, which depend on the arguments alone. They are not entered.
+    enter : (text) -> item or Refusal
+        The item that is made as a cell of the first of the `columns` says; the moves know it from then on.
     columns : (items) -> columns of a table
         How each item is made.
+    materials : (item) -> Materials or None
+        What making the item takes; None for an item that these moves don't know.
     notes : tuple of str
         What a user should know of the blocks, such as how many can't be used.
     """
@@ -48,7 +68,10 @@ class BlockMoves:
     edit: Move
     recombine: Crossover
     nearest: Callable[[Item, int], list[Item]]
-    columns: Callable[[Sequence[Item]], dict[str, list[Cell]]]
+    analogues: Callable[[Item, int], tuple[list[Item], Columns]]
+    enter: Callable[[str], Item | Refusal]
+    columns: Callable[[Sequence[Item]], Columns]
+    materials: Callable[[Item], Materials | None]
     notes: tuple[str, ...] = ()
 
 

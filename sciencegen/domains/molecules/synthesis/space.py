@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from rdkit import Chem
 
-from sciencegen.domains.capabilities.moves import BlockMoves
+from sciencegen.domains.capabilities.moves import BlockMoves, Columns, Materials
 from sciencegen.domains.molecules.items import text
 from sciencegen.domains.molecules.synthesis.analogues import AnalogueSearch
 from sciencegen.domains.molecules.synthesis.moves import RouteMoves
-from sciencegen.domains.molecules.synthesis.routes import Route, replay, write_route
+from sciencegen.domains.molecules.synthesis.routes import Route, read_steps, replay, write_route
 from sciencegen.domains.molecules.synthesis.stock import Stock, make_stock
-from sciencegen.items import Cell, Refusal
+from sciencegen.items import Refusal
 
 COLUMNS = ("route", "route_steps", "route_blocks")
 BETWEEN = "; "
@@ -31,6 +31,11 @@ class Written(NamedTuple):
     steps: int
     line: str
     blocks: tuple[str, ...]
+
+    @classmethod
+    def of(cls, route: Route) -> Written:
+        """The text of a route."""
+        return cls(route.steps, write_route(route), route.blocks)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class RouteBook:
             return route
         known = self.written.get(route.smiles)
         if known is None or route.steps < known.steps:
-            self.written[route.smiles] = Written(route.steps, write_route(route), route.blocks)
+            self.written[route.smiles] = Written.of(route)
             self._keep(route)
         return route.molecule
 
@@ -104,11 +109,35 @@ class RouteBook:
         found = self.analogues.nearest(molecule, count)
         return [made for made in map(self.entered, found) if not isinstance(made, Refusal)]
 
-    def columns(self, molecules: Sequence[Chem.Mol]) -> dict[str, list[Cell]]:
+    def nearest_with_columns(self, molecule: Chem.Mol, count: int) -> tuple[list[Chem.Mol], Columns]:
+        """The same molecules, which are not noted, and `COLUMNS` of the routes that were found to them."""
+        found = self.analogues.nearest(molecule, count)
+        return [route.molecule for route in found], self._columns(list(map(Written.of, found)))
+
+    def enter(self, line: str) -> Chem.Mol | Refusal:
+        """The molecule of a route that was written, which is noted if its steps hold for this stock."""
+        route = replay(line, lambda smiles: self.moves.stock.place(smiles) is not None)
+        if isinstance(route, Route) and route.steps > self.moves.most:
+            return Refusal(f"the route has {route.steps} steps, {self.moves.most} are allowed")
+        return self.entered(route)
+
+    def columns(self, molecules: Sequence[Chem.Mol]) -> Columns:
         """`COLUMNS` of each molecule: its route as text, the number of steps, the names of its blocks."""
-        found = [self.written[text(molecule)] for molecule in molecules]
+        return self._columns([self.written[text(molecule)] for molecule in molecules])
+
+    def _columns(self, found: Sequence[Written]) -> Columns:
         blocks = [BETWEEN.join(map(self.moves.stock.name, one.blocks)) for one in found]
         return dict(zip(COLUMNS, ([one.line for one in found], [one.steps for one in found], blocks), strict=True))
+
+    def materials(self, molecule: Chem.Mol) -> Materials | None:
+        """The blocks of a molecule's route, and the products of its steps before the last."""
+        written = self.written.get(text(molecule))
+        steps = None if written is None else read_steps(written.line)
+        if written is None or steps is None or isinstance(steps, Refusal):
+            return None
+        products = tuple(step.product for step in steps[:-1])
+        last = tuple(dict.fromkeys(one for one in steps[-1].reactants if one in products))
+        return Materials(written.blocks, products, last)
 
 
 def block_moves(molecules: Sequence[Chem.Mol], names: Sequence[str], most: int) -> BlockMoves:
@@ -121,7 +150,10 @@ def block_moves(molecules: Sequence[Chem.Mol], names: Sequence[str], most: int) 
         edit=book.edit,
         recombine=book.recombine,
         nearest=book.nearest,
+        analogues=book.nearest_with_columns,
+        enter=book.enter,
         columns=book.columns,
+        materials=book.materials,
         notes=notes_on(stock),
     )
 

@@ -1,0 +1,150 @@
+"""A user's building blocks: the file, and items that can be made from them in place of others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from itertools import compress
+from pathlib import Path
+from typing import NamedTuple
+
+from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science.naming import ReadItems
+from sciencegen.api.science.workers import InDomain, describe
+from sciencegen.data.tables import READ_TABLES, NoItemColumn, read_table
+from sciencegen.data.threads import worker_count
+from sciencegen.data.workers import Failure, map_chunks_killable
+from sciencegen.data.writers import Refused, escape
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import BlockMoves, FromBlocks
+from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Cell, Item, Refusal
+
+ANALOGUES = 5
+"""Items that can be made, in place of each item."""
+
+
+class Analogue(NamedTuple):
+    """An item that can be made, as text. cells: of `BlockMoves.columns`."""
+
+    text: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class FindAnalogues(InDomain):
+    """Texts of items to `ANALOGUES` of each that can be made, best first; the item itself is the first if a way to make
+    it is found. blocks: text and name of each. steps: the greatest number of steps."""
+
+    blocks: tuple[tuple[str, str], ...]
+    steps: int
+
+    def __setstate__(self, state: Mapping[str, object]) -> None:
+        """Prepare the blocks too: once in the server of workers, which inherit them."""
+        super().__setstate__(state)
+        _moves_of(self)
+
+    def __call__(self, texts: Sequence[str]) -> list[list[Analogue]]:
+        science, moves = domain_of(self.domain), _moves_of(self)
+        found = []
+        for text in texts:
+            items, columns = moves.analogues(science.items.parse(text), ANALOGUES)
+            rows = zip(*columns.values(), strict=True)
+            found.append([Analogue(science.items.text(item), row) for item, row in zip(items, rows, strict=True)])
+        return found
+
+
+@dataclass(frozen=True)
+class RunWays(InDomain):
+    """Ways to make items, as `BlockMoves.enter` reads them, to whether they hold. find: has the blocks."""
+
+    find: FindAnalogues
+
+    def __call__(self, texts: Sequence[str]) -> list[bool]:
+        moves = _moves_of(self.find)
+        return [not isinstance(moves.enter(text), Refusal) for text in texts]
+
+
+@cache
+def _moves_of(task: FindAnalogues) -> BlockMoves:
+    science = domain_of(task.domain)
+    items = [science.items.parse(text) for text, _ in task.blocks]
+    return check_made(science)(items, [name for _, name in task.blocks], task.steps)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Building blocks that were read from a file. moves: over items that are made from them. find: analogues of other
+    items, in workers. refused: rows that hold no item."""
+
+    moves: BlockMoves
+    find: FindAnalogues
+    refused: Sequence[Refused]
+    notes: tuple[str, ...]
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns that say how items are made; `BlockMoves.enter` reads cells of the first."""
+        return list(self.moves.columns([]))
+
+    def enter_ways(self, source: str, threads: int) -> None:
+        """Enter the items of a table that has the first of the columns; other files have no effect."""
+        path = Path(source)
+        if not path.is_file() or not path.name.lower().endswith(READ_TABLES):
+            return
+        with suppress(NoItemColumn):
+            texts = [row.text for row in read_table(path, self.columns[:1])]
+            task = RunWays(self.find.domain, self.find)
+            for _, ways, hold in map_chunks_killable(task, texts, processes=worker_count(threads)):
+                for way in [] if isinstance(hold, Failure) else compress(ways, hold):
+                    self.moves.enter(way)
+
+    def entered(self, items: Iterable[str], threads: int) -> Iterator[list[Item]]:
+        """Analogues of each item, entered in `moves`. items: as texts."""
+        found = map_chunks_killable(self.find, items, processes=worker_count(threads), chunk=1)
+        for _, members, results in found:
+            of_each = [()] * len(members) if isinstance(results, Failure) else results
+            for analogues in of_each:
+                made = [self.moves.enter(str(one.cells[0])) for one in analogues]
+                yield [item for item in made if not isinstance(item, Refusal)]
+
+
+def check_made(science: Domain) -> FromBlocks:
+    """How the domain makes items from blocks; an error if it doesn't."""
+    make = None if science.moves is None else science.moves.from_blocks
+    if make is None:
+        raise ConfigError(f"Expected no `blocks`: {science.name} are not made from building blocks.")
+    return make
+
+
+def check_blocks(science: Domain, source: str) -> FromBlocks:
+    """How the domain makes items from blocks. An error if it doesn't, or if there is no such file."""
+    make = check_made(science)
+    if source == "-":  # it is read twice
+        raise ConfigError("Expected a file of `blocks`, got standard input (-). Save it in a file first.")
+    next(iter(science.items.read(Path(source), None)), None)
+    return make
+
+
+def read_blocks(science: Domain, source: str, steps: int, threads: int) -> Blocks:
+    """Read a file of building blocks; rows that hold no item are refused and counted."""
+    make = check_blocks(science, source)
+    rows = list(science.items.read(Path(source), None))
+    good, refused = describe(ReadItems(science.name), rows, threads)
+    if not good:
+        first = f", the first: {refused[0][2]}" if refused else ""
+        raise DataError(f"Expected building blocks in {source}, found none in {len(rows)} rows{first}.")
+    named = tuple((text, row.id) for row, (text, _, _) in good)
+    moves = make([science.items.parse(text) for text, _ in named], [name for _, name in named], steps)
+    rejects = [(line, text, f"building block of {source}: {reason}") for line, text, reason in refused]
+    find = FindAnalogues(science.name, named, steps)
+    return Blocks(moves, find, rejects, (*moves.notes, *_refusals(source, refused)))
+
+
+def _refusals(source: str, refused: Sequence[Refused]) -> list[str]:
+    if not refused:
+        return []
+    line, text, reason = refused[0]
+    return [f"{len(refused)} rows of {source} were refused, the first is line {line}, {escape(text)[:60]!r}: {reason}"]
