@@ -316,7 +316,7 @@ class ProposeSettings(Reading, BuildingBlocks):
     cost: str | None = None
     cost_limit: float | None = Field(None, gt=0)
     column: str | None = None
-    sharing: float = Field(0.1, ge=0, le=1)
+    sharing: float = Field(0.2, ge=0, le=1)
     breeding: dict[str, Any] = {}
     predictors: dict[str, str] = {}
 

@@ -106,7 +106,7 @@ def propose(
         typer.Option(
             help="With --blocks: how far below the best a candidate's value may be, if it needs fewer blocks and "
             "intermediates that the plate doesn't use yet. A share of the distance to the median candidate; 0 is off. "
-            "[default: 0.1]"
+            "[default: 0.2]"
         ),
     ] = None,
     column: options.Column = None,

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from sciencegen.domains.base import Domain
-from sciencegen.domains.capabilities import Form
+from sciencegen.domains.capabilities import BlockMoves, Form
 from sciencegen.domains.laws import Law, Subject, is_picture, parses
 from sciencegen.domains.lazy import imported
 from sciencegen.errors import ConfigError
-from sciencegen.items import Item, Refusal
+from sciencegen.items import Cell, Item, Refusal
 
 DRAWS = 20
 
@@ -59,7 +59,8 @@ def moves_without_seed(subject: Subject) -> str:
 
 
 def bad_built_items(subject: Subject) -> str:
-    """An item made from blocks that can't be parsed, or without a cell in the columns that say how it is made."""
+    """An item made from blocks that can't be parsed, without a cell in the columns that say how it is made, or that
+    these cells don't make again."""
     make = None if subject.domain.moves is None else subject.domain.moves.from_blocks
     if make is None:
         return ""
@@ -68,8 +69,17 @@ def bad_built_items(subject: Subject) -> str:
     except ConfigError:  # the examples don't go together
         return ""
     made = [one for one in moves.draw(DRAWS, subject.generator) if not isinstance(one, Refusal)]
-    lengths = {len(column) for column in moves.columns(made).values()}
-    return _unparsed(subject, made) or ("" if lengths == {len(made)} else f"columns of {lengths} for {len(made)} items")
+    columns = list(moves.columns(made).values())
+    if (lengths := {len(column) for column in columns}) != {len(made)}:
+        return _unparsed(subject, made) or f"columns of {lengths} for {len(made)} items"
+    lost = (cell for item, cell in zip(made, columns[0], strict=True) if not _made_again(subject, moves, item, cell))
+    return _unparsed(subject, made) or next((f"another item by '{str(cell)[:60]}', or none" for cell in lost), "")
+
+
+def _made_again(subject: Subject, moves: BlockMoves, item: Item, cell: Cell) -> bool:
+    """Whether the text of how an item is made gives it again, and what it takes is known."""
+    again, key = moves.enter(str(cell)), subject.domain.items.key
+    return not isinstance(again, Refusal) and key(again) == key(item) and moves.materials(item) is not None
 
 
 def strict_constraint(subject: Subject) -> str:
@@ -254,8 +264,8 @@ PART_LAWS = (
     Law("moves", "each gives items, or refusals now and then", bad_moves,
         "Return a Refusal where nothing can be made."),
     Law("moves", "one seed gives one item", moves_without_seed, "Draw from the generator that is handed over."),
-    Law("moves.from_blocks", "items made from blocks are parsed and have a cell in each column", bad_built_items,
-        "Note how each item is made."),
+    Law("moves.from_blocks", "items made from blocks have a cell in each column, the first makes them again",
+        bad_built_items, "Note how each item is made."),
     Law("moves.constraint", "no patterns accept every item", strict_constraint, "Test patterns only."),
     Law("variants", "names of single changes are parsed and returned unchanged", bad_names, "Write one name for each."),
     Law("variants.classes", "there is a cell for each score, `class` among them", bad_classes,

@@ -10,7 +10,9 @@ from sciencegen.api import generate as verb
 from sciencegen.api.generate import generate
 from sciencegen.api.writing.sinks import LineSink
 from sciencegen.api.writing.writer import OutputWriter
+from sciencegen.domains.molecules.synthesis import replay
 from sciencegen.errors import DataError, SciencegenError
+from tests.domains.molecules.synthesis.stocks import BLOCKS
 
 
 @pytest.mark.usefixtures("tiny_draws")
@@ -63,3 +65,21 @@ def test_what_a_scaffold_leaves_unplaced_does_not_count_as_written(workspace, tm
     assert len(pd.read_csv(tmp_path / "x.txt.rejects.csv")) == 4 - placed
     assert found.summary["written"] == placed
     assert len(found.table) == 4
+
+
+def test_rows_from_building_blocks_have_routes(tmp_path):
+    blocks = tmp_path / "blocks.smi"
+    blocks.write_text("".join(f"{smiles} B{number}\n" for number, smiles in enumerate(BLOCKS)) + "not-one\n")
+    options = {"blocks": str(blocks), "maximum_steps": 1, "forbid": "Br", "include": "qed", "seed": 1}
+    first, again = (generate("molecules", 3, threads=threads, **options) for threads in (1, 2))
+    assert first.table.equals(again.table)
+    assert first.table["item"].is_unique
+    assert list(first.table)[-5:] == ["route", "route_steps", "route_blocks", "draw", "similarity_to_draw"]
+    for smiles, line, names in zip(*(first.table[name] for name in ("item", "route", "route_blocks")), strict=True):
+        assert (route := replay(line)).smiles == smiles
+        assert len(names.split("; ")) == len(route.blocks)
+        assert "Br" not in smiles
+    assert first.summary["replaced"] == (first.table["item"] != first.table["draw"]).sum()
+    assert any("replace draws" in note for note in first.notes)
+    path = first.write(tmp_path / "made.csv")
+    assert "not-one,building block of" in path.with_name("made.csv.rejects.csv").read_text()

@@ -98,6 +98,14 @@ def forgets_how(blocks, names, steps):
     )  # fmt: skip
 
 
+def makes_others(blocks, names, steps):
+    """Moves over items made from blocks whose text of how one is made gives another one."""
+    return replace(
+        forgets_how(blocks, names, steps), columns=lambda items: {"how": ["join"] * len(items)},
+        enter=lambda text: blocks[1],
+    )  # fmt: skip
+
+
 BREACHES = [
     ("name", "a domain has a name", TOY, "name", "a/b"),
     ("name", "a domain has a name", TOY, "name", "Time Series!"),
@@ -146,6 +154,7 @@ BREACHES = [
     ("moves", "gives items", TOY, "moves.edit", lambda item, generator: Refusal("never")),
     ("moves", "one seed", TOY, "moves.mutate", draws_on_its_own),
     ("moves.from_blocks", "a cell in each column", TOY, "moves.from_blocks", forgets_how),
+    ("moves.from_blocks", "makes them again", TOY, "moves.from_blocks", makes_others),
     ("moves.constraint", "accept every item", TOY, "moves.constraint",
      lambda keep, forbid, reference: lambda item: False),
     ("variants", "names of single changes", PROTEINS, "variants.name_of", lambda reference, item: "WT"),

@@ -24,8 +24,9 @@ def posterior():
     return fit_posterior(ROWS[:40], VALUES[:40], nothing, np.random.default_rng(0), surrogate="gp", scale="linear")
 
 
-def pick(posterior, count=12, costs=None, seed=0, marks=(), **settings):
-    candidates = Candidates(list(range(40, 300)), ROWS[40:], np.ones(260) if costs is None else costs, marks)
+def pick(posterior, count=12, costs=None, seed=0, marks=(), materials=(), **settings):
+    costs = np.ones(260) if costs is None else costs
+    candidates = Candidates(list(range(40, 300)), ROWS[40:], costs, marks, materials)
     return pick_plate(
         candidates, posterior, count, PlateSettings(**settings), np.random.default_rng(seed), similarity,
         ContextRows(ROWS[:2], ROWS[np.argsort(-VALUES[:40])[:5]]),
@@ -78,6 +79,22 @@ def test_no_mark_is_on_more_of_a_plate_than_its_share(posterior):
     assert sum(shared(0.5)) == 6
     assert len(greedy(0.5)) == 12
     assert len(pick(posterior, maximum_share=0.25, marks=marks)) == 3  # all bear it: the plate isn't filled
+
+
+@pytest.mark.parametrize("acquisition", ["thompson", "ucb", "greedy"])
+def test_a_plate_that_shares_needs_fewer_materials(posterior, acquisition):
+    generator = np.random.default_rng(2)
+    materials = [frozenset(generator.integers(0, 60, 3).tolist()) for _ in range(260)]
+
+    def needed(sharing):
+        places = pick(posterior, acquisition=acquisition, sharing=sharing, materials=materials)
+        assert len(set(places.tolist())) == 12
+        return len(frozenset().union(*(materials[place] for place in places)))
+
+    assert needed(0.0) > needed(0.3) > needed(1.0)
+    plain = pick(posterior, acquisition=acquisition)
+    assert (pick(posterior, acquisition=acquisition, sharing=0.0, materials=materials) == plain).all()
+    assert (pick(posterior, acquisition=acquisition, sharing=1.0) == plain).all()  # nothing is known of materials
 
 
 def test_a_plate_stays_within_its_cost(posterior):

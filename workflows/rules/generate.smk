@@ -2,7 +2,7 @@ rule generate:
     """Draw from the model, for the evaluation and the report. Exit code 5: fewer items than requested; without any there is no file."""
     input:
         model=rules.train.output,
-        files=files_of("generate", "scaffold"),
+        files=files_of("generate", "scaffold", "blocks"),
     output:
         f"{RUN}/samples.parquet",
     log:

@@ -2,7 +2,7 @@ rule propose:
     """Propose the next plate for a lab from measurements. Exit code 5: fewer items than requested."""
     input:
         tables=if_file(*plate_tables("measured"), *plate_tables("also")),
-        files=files_of("propose", "wild_type", "pool"),
+        files=files_of("propose", "wild_type", "pool", "blocks"),
         model=rules.train.output,
         candidates=[] if PROPOSE.get("pool") else rules.optimize.output.candidates,
         predictors=expand(

@@ -76,12 +76,14 @@ def _left_out(kept: int, count: int, where: str) -> list[str]:
 def _space(request: ProposeRequest, blocks: Blocks, space: CampaignSpace, best: Sequence[Item]) -> CampaignSpace:
     """The same space, whose items are drawn and changed by the moves of building blocks.
 
-    best: measured items, best first. Analogues of the first of them are candidates, and so parents.
+    best: measured items, best first. They are parents if a way to make them is known; analogues of the first of the
+    others are candidates, and so parents.
     """
     science, moves = request.domain, blocks.moves
 
     def analogues(count: int, generator: np.random.Generator) -> list[Item]:
-        texts = map(science.items.text, best[: count // ANALOGUES])
+        unknown = [item for item in best[: count // ANALOGUES] if moves.materials(item) is None]
+        texts = map(science.items.text, unknown)
         return [item for made in blocks.entered(texts, request.supplied.threads) for item in made]
 
     def drawn(count: int, generator: np.random.Generator) -> list[Item | None]:

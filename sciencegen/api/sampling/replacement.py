@@ -10,7 +10,7 @@ import numpy as np
 from sciencegen.api.sampling.judge import Judge, Judged
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.workers import InDomain
-from sciencegen.api.sources.blocks import Blocks, FindAnalogues, read_blocks
+from sciencegen.api.sources.blocks import Blocks, FindAnalogues, check_blocks, read_blocks
 from sciencegen.config import GenerateSettings
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
@@ -82,10 +82,11 @@ class Replacement:
         return chosen
 
 
-def blocks_of(science: Domain, settings: GenerateSettings) -> Blocks | None:
-    """The building blocks of the settings, or None; an error for settings that replaced draws can't keep."""
+def check_replacing(science: Domain, settings: GenerateSettings) -> None:
+    """Raise an error for blocks that can't be read, and for settings that replaced draws can't keep."""
     if settings.blocks is None:
-        return None
+        return
+    check_blocks(science, settings.blocks)
     if settings.raw:
         raise ConfigError("Expected `raw` or `blocks`, got both: raw draws are kept whatever they are.")
     if settings.core is not None:
@@ -93,6 +94,13 @@ def blocks_of(science: Domain, settings: GenerateSettings) -> Blocks | None:
             "Expected `core` or `blocks`, got both: an item in place of a draw need not hold the core. Pass its "
             "pattern to `keep`."
         )
+
+
+def blocks_of(science: Domain, settings: GenerateSettings) -> Blocks | None:
+    """The building blocks of the settings, or None."""
+    check_replacing(science, settings)
+    if settings.blocks is None:
+        return None
     return read_blocks(science, settings.blocks, settings.maximum_steps, settings.threads)
 
 

@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from pointclouds import DOMAIN as CLOUDS
 
 from sciencegen.api.models.folder import load_model
-from sciencegen.api.search.blocks import check_blocks, makeable_starts, read_blocks, resolve_blocks, space_of_blocks
+from sciencegen.api.search.blocks import check_methods, makeable_starts, resolve_blocks, space_of_blocks
 from sciencegen.api.search.space import search_space
+from sciencegen.api.sources.blocks import read_blocks
 from sciencegen.config import OptimizeSettings
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.synthesis import replay
-from sciencegen.errors import ConfigError, DataError
+from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
 from sciencegen.optimization.goals import parse_goals
 from sciencegen.optimization.objective import Objective
@@ -44,44 +44,10 @@ def moves():
     return DOMAIN.moves.from_blocks([DOMAIN.items.parse(smiles) for smiles in BLOCKS], [""] * len(BLOCKS), 3)
 
 
-def test_refused_rows_are_noted_and_kept(path, blocks):
-    ((line, text, reason),) = blocks.refused
-    assert (line, text) == (len(BLOCKS) + 1, "no-molecule")
-    assert str(path) in reason
-    assert any("1 rows" in note for note in blocks.notes)
-    assert "fit to none:" in blocks.notes[0]
-
-
-def test_tables_are_read_with_their_ids(tmp_path):
-    path = tmp_path / "stock.csv"
-    path.write_text("id,smiles\nacid,CC(=O)O\namine,NCc1ccccc1\n")
-    moves = read_blocks(DOMAIN, str(path), 1, 1).moves
-    (item,) = moves.nearest(DOMAIN.items.parse("CC(=O)NCc1ccccc1"), 1)
-    assert moves.columns([item])["route_blocks"] == ["acid; amine"]
-
-
-@pytest.mark.parametrize(("text", "kind"), [("zz\n", DataError), ("C\nCC\n", ConfigError), ("", DataError)])
-def test_useless_stocks_are_refused(tmp_path, text, kind):
-    path = tmp_path / "stock.smi"
-    path.write_text(text)
-    with pytest.raises(kind, match=r"Expected (building blocks|molecules)"):
-        read_blocks(DOMAIN, str(path), 2, 1)
-
-
-def test_other_domains_have_no_blocks(path):
-    with pytest.raises(ConfigError, match="not made from building blocks"):
-        read_blocks(CLOUDS, str(path), 2, 1)
-
-
-def test_methods_of_latents_are_refused(path):
-    check_blocks(DOMAIN, str(path), ["evolution", "prior", "hill_climb"])
+def test_methods_of_latents_are_refused():
+    check_methods(["evolution", "prior", "hill_climb"])
     with pytest.raises(ConfigError, match="got 'bayes'"):
-        check_blocks(DOMAIN, str(path), ["evolution", "bayes"])
-
-
-def test_standard_input_is_refused_since_it_is_read_twice():
-    with pytest.raises(ConfigError, match="got standard input"):
-        check_blocks(DOMAIN, "-")
+        check_methods(["evolution", "bayes"])
 
 
 def test_without_a_file_the_space_is_unchanged(model):

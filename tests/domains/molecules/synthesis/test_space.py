@@ -60,6 +60,42 @@ def test_few_routes_are_kept_as_molecules_and_moves_stay_the_same(built, monkeyp
     assert children(again) == whole
 
 
+def test_analogues_are_the_nearest_but_stay_unknown(built):
+    """What is known decides nothing, so that workers find the same."""
+    target = parse("CC(=O)NCc1ccccc1")
+    items, columns = built.analogues(target, 3)
+    assert built.materials(items[0]) is None
+    assert text(items[0]) == text(target)
+    assert list(map(text, built.nearest(target, 3))) == list(map(text, items))
+    assert built.columns(items) == columns == built.analogues(target, 3)[1]
+
+
+def test_a_written_route_is_entered_if_it_holds_for_the_stock(built):
+    line = "acylation_nitrogen: CC(=O)O + NCc1ccccc1 -> CC(=O)NCc1ccccc1"
+    item = built.enter(line)
+    assert built.columns([item])["route"] == [line]
+    foreign = line.replace("NCc1ccccc1", "NCc1ccccc1Cl")
+    assert "neither a building block" in built.enter(foreign).reason
+    assert isinstance(built.enter("no route"), Refusal)
+
+
+def test_steps_beyond_the_most_are_refused(built):
+    long = next(one for one in built.draw(40, np.random.default_rng(0)) if built.columns([one])["route_steps"] == [2])
+    line = built.columns([long])["route"][0]
+    short = block_moves([parse(smiles) for smiles in BLOCKS], [""] * len(BLOCKS), 1)
+    assert short.enter(line).reason == "the route has 2 steps, 1 are allowed"
+
+
+def test_materials_are_the_blocks_and_what_is_made_before_the_last_step(built):
+    for item in built.draw(30, np.random.default_rng(0)):
+        found, route = built.materials(item), replay(built.columns([item])["route"][0])
+        made = {one.smiles for one in route.reactants if one.reaction is not None}
+        assert (found.blocks, set(found.last)) == (route.blocks, made)
+        assert made <= set(found.intermediates)
+        assert len(found.intermediates) <= route.steps - 1
+    assert built.materials(parse("CCO")) is None
+
+
 def test_notes_count_unused_blocks():
     moves = block_moves([parse(one) for one in ("CC(=O)O", "NCc1ccccc1", "C")], ["", "", ""], 3)
     assert "3 building blocks" in moves.notes[0]
