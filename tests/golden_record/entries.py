@@ -104,6 +104,8 @@ ENTRIES: dict[str, str] = {
     "generate-completed": "sciencegen generate molecules --model qm9-molecules --raw -n 6"
     " --complete train-distilled/model -o OUT/a.sdf",
     "generate-scaffold": "sciencegen generate molecules --model qm9-molecules --scaffold part.sdf -n 2 -o OUT/a.sdf",
+    "generate-blocks": "sciencegen generate molecules --model train-molecules/model --blocks blocks.smi"
+    " --maximum-steps 2 -n 4 --with qed -o OUT/made.csv",
     "generate-joint": "sciencegen generate molecules --model train-joint/model --raw -n 5 -o OUT/a.csv",
     "generate-variants": "sciencegen generate proteins --model train-variants/model -n 20 --where 'mutations <= 6'"
     " -o OUT/a.fasta",
@@ -159,6 +161,8 @@ ENTRIES: dict[str, str] = {
     " --acquisition noisy-ei --minimize --settings '{surrogate: ensemble, limit: 60}' -o OUT/plate.csv",
     "propose-latent": "sciencegen propose molecules --measured measured.csv --batch 4 --acquisition ucb"
     f" --model train-molecules/model --settings '{PLATE}' -o OUT/plate.csv",
+    "propose-blocks": "sciencegen propose molecules --measured measured.csv --batch 4 --blocks blocks.smi"
+    f" --maximum-steps 2 --settings '{PLATE}' --journal OUT/campaign.csv -o OUT/plate.csv",
     "propose-first": "sciencegen propose proteins --wild-type gb1.fasta --space positions=39-41,54 --batch 6"
     " --control WT -o OUT/plate.csv",
     "propose-variants": "sciencegen propose proteins --measured variants.csv --wild-type gb1.fasta"
