@@ -55,6 +55,10 @@ def test_a_plate_is_bred_from_analogues_of_the_best(measured):
     *picked, control = plate.table.to_dict("records")
     assert len(picked) == 5
     replayed(plate.table[:-1])
+    again = sg.propose(
+        "molecules", "measured.csv", batch=6, journal="k.csv", controls="CCCCCCCCC", **{**OPTIONS, "threads": 2}
+    )
+    assert again.table.equals(plate.table)
     assert {one["source"] for one in picked} <= {"blocks", "analogue", "mutation", "edit", "recombination"}
     assert control["source"] == "control"
     assert [plate.proposed.table[name][-1] for name in ("route", "route_steps", "route_blocks")] == [None] * 3

@@ -53,7 +53,7 @@ def test_a_wild_type_that_was_not_measured_is_a_guess():
 
 def test_the_plate_is_compared_with_the_wild_type_s_own_prediction_and_without_the_controls():
     values = np.array([1.0, -9.0])
-    request = SimpleNamespace(domain=DOMAIN, minimize=False, predictors={}, target="value")
+    request = SimpleNamespace(domain=DOMAIN, minimize=False, predictors={}, target="value", blocks=None)
     state = SimpleNamespace(known=[], reference=None, space=SimpleNamespace(origin="MKVLAW"))
     extra = np.array([[0.5, -9.0], [0.2, -9.5], [0.8, -8.5]])
     found = Plate(["MRVLAW", "MKVLAC"], ["pool", CONTROL], values, values, values, 1, scale="linear", extra=extra)
