@@ -23,8 +23,9 @@ import numpy as np
 
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.models.folder import load_model
-from sciencegen.api.search.blocks import read_blocks, space_of_blocks
+from sciencegen.api.search.blocks import space_of_blocks
 from sciencegen.api.search.space import search_space
+from sciencegen.api.sources.blocks import read_blocks
 from sciencegen.domains.capabilities import BlockMoves
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.synthesis import replay
