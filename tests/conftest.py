@@ -23,7 +23,8 @@ limit holds where a command asks torch for every core."""
 
 LONGEST_FIRST = (
     "workflows", "test_fourth_domain.py", "test_documentation.py", "test_readme.py", "prediction/test_points.py", "cli",
-    "vae", "domains", "optimization",
+    "vae", "domains", "test_old_artefacts.py", "diffusion", "optimization", "test_examples.py", "test_kills.py",
+    "report/test_page.py",
 )  # fmt: skip
 """Files come one by one to the workers, and the last one should be short. Two that share a trained predictor should not
 come together: one worker would wait while the other trains it."""

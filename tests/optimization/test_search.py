@@ -51,7 +51,7 @@ def test_the_best_feasible_item_lies_at_the_constraint(method, toy_space, object
 @pytest.mark.parametrize("method", METHODS)
 def test_nothing_unacceptable_is_ever_scored(method, toy_space, objective):
     space = toy_space(4, accept=lambda item: item[0] < 0.5, start=((9.0, 9.0, 9.0, 9.0), (0.0, 0.0, 0.0, 0.0)))
-    trace = run(space, objective("maximize sphere", budget=90), method, initial=40)
+    trace = run(space, objective("maximize sphere", budget=70), method, initial=40)
     assert trace[0].item == (0.0, 0.0, 0.0, 0.0)
     assert all(e.item[0] < 0.5 for e in trace)
 

@@ -11,7 +11,7 @@ import numpy as np
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.science.forms import domain_of, key_of
 from sciencegen.api.science.naming import constraint_of
-from sciencegen.api.science.workers import InDomain, representation_of
+from sciencegen.api.science.workers import InRecipe, representation_of
 from sciencegen.domains.base import Domain
 from sciencegen.domains.recipes import Representation
 from sciencegen.items import Cell, Item, Refusal
@@ -37,14 +37,12 @@ class Judged(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Judge(InDomain):
+class Judge(InRecipe):
     """Decoded rows to `Judged`, or to refusals. The key of an item is that of `key_of`.
 
     Rows hold arrays instead of tensors, since tensors would be passed between processes as shared memory.
     """
 
-    recipe: str
-    representation: str
     names: tuple[str, ...]
     keep: tuple[str, ...]
     forbid: tuple[str, ...]

@@ -49,11 +49,20 @@ class ParseAndMeasure(InDomain):
 
 
 @dataclass(frozen=True)
-class Encode(InDomain):
-    """Texts to (standardized text, array) or refusals, by a representation given as JSON."""
+class InRecipe(InDomain):
+    """A task with a representation, given as JSON. Unpickling imports its recipe: with torch, that takes a second."""
 
     recipe: str
     representation: str
+
+    def __setstate__(self, state: Mapping[str, object]) -> None:
+        super().__setstate__(state)
+        _ = domain_of(self.domain).recipes[self.recipe]
+
+
+@dataclass(frozen=True)
+class Encode(InRecipe):
+    """Texts to (standardized text, array) or refusals."""
 
     def __call__(self, texts: Sequence[str]) -> list[tuple[str, Encoded] | Refusal]:
         domain = domain_of(self.domain)

@@ -16,7 +16,7 @@ from sciencegen.domains import load_domain
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.items import Refusal
 
-HELD_OUT = 300
+HELD_OUT = 200
 STRUCTURES = load_domain("molecules/structures")
 
 
@@ -66,9 +66,9 @@ def test_draws_use_the_latent(space):
 
 
 def test_a_small_step_stays_near_and_a_large_one_goes_far(space, held_out):
-    latents = space.encode(held_out[:100])
+    latents = space.encode(held_out[:60])
     noise = np.random.default_rng(0).standard_normal(latents.shape).astype(np.float32)
-    start = [DOMAIN.items.parse(text) for text in held_out[:100]]
+    start = [DOMAIN.items.parse(text) for text in held_out[:60]]
 
     def similarity(radius):
         moved = space.decode_items(np.sqrt(1 - radius**2) * latents + radius * noise)
@@ -87,7 +87,7 @@ def test_asking_for_more_gives_more(space, small_chunks):
     assert means[1] - means[0] > 2.0
 
 
-def test_qm9_molecules_get_sound_coordinates(tmp_path):
+def test_qm9_molecules_get_sound_coordinates(tmp_path, small_chunks):
     """One command goes from a property to a file of structures, nearly all by diffusion."""
     from rdkit import Chem
 
@@ -124,7 +124,7 @@ def test_molecules_from_nothing_are_mostly_in_one_piece_with_the_bonds_that_thei
     assert (model.folder / WEIGHTS).stat().st_size <= 10e6
 
 
-def test_a_quantum_property_is_asked_for_and_checked_by_the_shipped_predictor():
+def test_a_quantum_property_is_asked_for_and_checked_by_the_shipped_predictor(small_chunks):
     table = generate(
         "molecules", 4, model="qm9-molecules", where=("gap=6.5",), predictors={"gap": "qm9-properties"}, threads=1
     ).table

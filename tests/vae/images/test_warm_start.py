@@ -14,6 +14,7 @@ from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import DescentSettings, descend, no_progress
 from sciencegen.networks.pyramid import PyramidSettings
 from sciencegen.networks.symmetry import ConditionKinds
+from sciencegen.vae import prior_fitting
 from sciencegen.vae.condition_imputation import FEWEST_MORE, ConditionImputation
 from sciencegen.vae.images import priors as image_priors
 from sciencegen.vae.images.image_vae import LATENT_PRIORS, ImageVAE, ImageVAESettings
@@ -108,6 +109,11 @@ def test_one_that_heard_nothing_hears(prior, double_precision, generator):
     made, same = (one.networks.infer(batch, c, None).image for one, c in ((fresh, told), (deaf, None)))
     torch.testing.assert_close(made, same)
     torch.testing.assert_close(fresh.prior.log_prob(code, told), deaf.prior.log_prob(code))
+
+
+@pytest.fixture(autouse=True)
+def _few_steps_for_new_columns(monkeypatch):
+    monkeypatch.setattr(prior_fitting, "NEW_COLUMN_STEPS", 300)
 
 
 # --- Conditions -------------------------------------------------------------------------------------------------------
