@@ -10,7 +10,7 @@ from typing import Any
 from sciencegen.api.search.tables import short_plate, shortfall
 from sciencegen.api.workflow import supervision
 from sciencegen.config import RunSettings, build_settings, read_settings
-from sciencegen.data.cards import workflow_root
+from sciencegen.data.shipped import workflow_root
 from sciencegen.data.tables import read_table
 from sciencegen.data.threads import worker_count
 from sciencegen.domains import domain_names

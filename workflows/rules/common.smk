@@ -4,12 +4,27 @@
 
 import json
 import os
+import re
+
+if "domain" not in config:
+    raise WorkflowError(
+        "Expected the key `domain` in the workflow's config, found "
+        f"{', '.join(config) or 'no key'}. In a module, `config:` takes the part that has it: config['design']."
+    )
 
 DOMAIN = config["domain"]
 RUN = f"{config.get('results', 'results')}/{DOMAIN}/{config.get('name', 'default')}"
-STRUCTURES = (
-    [f"{RUN}/candidates{config['structures']}"] if config.get("structures") else []
-)
+PATHS = workflow.modifier.path_modifier
+
+
+def placed(path):
+    """Where a file that the rules call `path` is: Snakemake applies the prefix of a module to inputs, outputs and logs,
+    but not to params.
+    """
+    return PATHS.replace_prefix(path)
+
+
+FOLDER = placed(RUN)  # of the run, in params
 PREPARE = config.get("prepare") or {}
 PREDICTORS = config.get("predict") or {}
 COMPLETES = bool(config.get("complete"))
@@ -21,6 +36,8 @@ THREADS = config.get("threads") or 16
 DEVICE = config.get("device", "auto")
 GPUS = config.get("gpus", 0)
 
+# The files of one rule that another reads. They are no `rules.train.output`, with which a module could not change a
+# single rule (`use rule optimize from sciencegen with`).
 MODEL_FILES = [
     "config.yaml",
     "representation.json",
@@ -28,6 +45,22 @@ MODEL_FILES = [
     "card.md",
     "weights.safetensors",
 ]
+MODEL = [f"{RUN}/model/{name}" for name in MODEL_FILES]
+COMPLETING_MODEL = [f"{RUN}/complete/{name}" for name in MODEL_FILES]
+ITEMS = f"{RUN}/data/items.parquet"
+DATASET = f"{RUN}/data/dataset.json"
+SAMPLES = f"{RUN}/samples.parquet"
+PREDICTOR = f"{RUN}/predictors/{{predictor}}/config.yaml"
+CANDIDATES = f"{RUN}/candidates.parquet"
+CANDIDATE_TABLE = f"{RUN}/candidates.csv"
+STRUCTURES = (
+    [f"{RUN}/candidates{config['structures']}"] if config.get("structures") else []
+)
+TRACE = f"{RUN}/search/trace.csv"
+METRICS = f"{RUN}/metrics.json"
+VARIANT_SCORES = f"{RUN}/variants.csv"
+PLATE = f"{RUN}/plate.csv"
+PAGE = f"{RUN}/report.html"
 
 
 wildcard_constraints:
@@ -69,17 +102,38 @@ def folder_of():
 
 def completing():
     """The model that gives candidates their structures, where there is one."""
-    return {"complete": f"{RUN}/complete"} if COMPLETES else {}
+    return {"complete": f"{FOLDER}/complete"} if COMPLETES else {}
+
+
+FILE_NAME = re.compile(r"[^\s:*?]*\w\.[a-zA-Z]\w*(\.gz)?")
+"""A file that another rule will make. Names of datasets and sequences have no ending."""
+
+
+def is_file(source):
+    return os.path.isfile(source) or (
+        not os.path.exists(source) and FILE_NAME.fullmatch(source) is not None
+    )
+
+
+def as_named(source):
+    """A file of the user, which no prefix of a module moves."""
+    return source if placed(source) == source else local(source)
 
 
 def if_file(*sources):
     """Those sources that are files (not dataset names or sequences): a newer file is then read again."""
-    return [source for source in sources if source and os.path.isfile(source)]
+    return [as_named(source) for source in sources if source and is_file(source)]
 
 
 def files_of(section, *names):
     """The files that a section names, for rules that read them besides outputs of other rules."""
     return if_file(*map((config.get(section) or {}).get, names))
+
+
+def present(section, name):
+    """The file that a section names where it could also name an item: only one that exists is taken for a file."""
+    named = (config.get(section) or {}).get(name)
+    return [as_named(named)] if named and os.path.isfile(named) else []
 
 
 def plate_tables(key):
@@ -90,12 +144,12 @@ def plate_tables(key):
 
 def known_items():
     """The items that the search does not return: the prepared data, unless its section names something else."""
-    return (config.get("optimize") or {}).get("training") or f"{RUN}/data"
+    return (config.get("optimize") or {}).get("training") or f"{FOLDER}/data"
 
 
 def predictor_folders():
     """name -> folder, including those that the optimize section names."""
-    own = {name: f"{RUN}/predictors/{name}" for name in PREDICTORS}
+    own = {name: f"{FOLDER}/predictors/{name}" for name in PREDICTORS}
     return {**(config.get("optimize") or {}).get("predictors", {}), **own}
 
 
@@ -114,14 +168,14 @@ def judges():
 
 def judging():
     """name -> folder, including those that the evaluate section names."""
-    own = {name: f"{RUN}/predictors/{name}" for name in judges()}
+    own = {name: f"{FOLDER}/predictors/{name}" for name in judges()}
     named = (config.get("evaluate") or {}).get("predictors", {})
     return {"predictors": {**named, **own}} if own else {}
 
 
 def foretelling():
     """name -> folder, including those that the propose section names; their predictions are columns of the plate."""
-    own = {name: f"{RUN}/predictors/{name}" for name in PREDICTORS}
+    own = {name: f"{FOLDER}/predictors/{name}" for name in PREDICTORS}
     named = PROPOSE.get("predictors", {})
     return {"predictors": {**named, **own}} if own else {}
 
@@ -130,12 +184,12 @@ def offering():
     """The candidates of the search are candidates of the plate too, unless a pool is given."""
     if PROPOSE.get("pool"):
         return {}
-    return {"also": [*plate_tables("also"), f"{RUN}/candidates.parquet"]}
+    return {"also": [*plate_tables("also"), f"{FOLDER}/candidates.parquet"]}
 
 
 def dataset_of(source):
     """The dataset of a source, which may name a split; none for a file."""
-    named = source and not os.path.isfile(source)
+    named = source and not is_file(source)
     return source.removeprefix(f"{DOMAIN}/").split("/")[0] if named else None
 
 
@@ -149,5 +203,5 @@ def reads_latents(wildcards):
 def predictor_settings(wildcards):
     """The section of one predictor. It uses no `input` or `output`, because Snakemake does not compare params that do."""
     own = PREDICTORS[wildcards.predictor]
-    model = {"model": f"{RUN}/model"} if reads_latents(wildcards) else {}
+    model = {"model": f"{FOLDER}/model"} if reads_latents(wildcards) else {}
     return as_settings({**read_like_prepare([own["table"]]), **own}, **model)

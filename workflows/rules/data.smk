@@ -3,8 +3,8 @@ rule prepare:
     input:
         files_of("prepare", "source", "wild_type", "measured"),
     output:
-        table=f"{RUN}/data/items.parquet",
-        summary=f"{RUN}/data/dataset.json",
+        table=ITEMS,
+        summary=DATASET,
         rejects=f"{RUN}/data/rejects.csv",
     log:
         f"{RUN}/logs/prepare.log",

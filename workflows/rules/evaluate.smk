@@ -1,14 +1,12 @@
 rule evaluate:
     """Compare samples with held-out items, and measure how closely the model meets its conditions."""
     input:
-        samples=rules.generate.output,
+        samples=SAMPLES,
         files=files_of("evaluate", "against", "training"),
-        model=rules.train.output,
-        predictors=lambda wildcards: expand(
-            f"{RUN}/predictors/{{predictor}}/config.yaml", predictor=judges()
-        ),
+        model=MODEL,
+        predictors=lambda wildcards: expand(PREDICTOR, predictor=judges()),
     output:
-        f"{RUN}/metrics.json",
+        METRICS,
     log:
         f"{RUN}/logs/evaluate.log",
     benchmark:
@@ -20,7 +18,7 @@ rule evaluate:
         mem_mb=8000,
         gpu=GPUS,
     params:
-        settings=settings("evaluate", model=f"{RUN}/model", **judging()),
+        settings=settings("evaluate", model=f"{FOLDER}/model", **judging()),
         domain=DOMAIN,
     shell:
         "sciencegen evaluate {params.domain:q} {input.samples:q} --settings {params.settings:q} --threads {threads}"

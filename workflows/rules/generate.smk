@@ -1,10 +1,10 @@
 rule generate:
     """Draw from the model, for the evaluation and the report. Exit code 5: fewer items than requested; without any there is no file."""
     input:
-        model=rules.train.output,
-        files=files_of("generate", "scaffold"),
+        model=MODEL,
+        files=present("generate", "scaffold"),
     output:
-        f"{RUN}/samples.parquet",
+        SAMPLES,
     log:
         f"{RUN}/logs/generate.log",
     benchmark:
@@ -17,7 +17,7 @@ rule generate:
         gpu=GPUS,
         device=DEVICE,
     params:
-        settings=settings("generate", model=f"{RUN}/model"),
+        settings=settings("generate", model=f"{FOLDER}/model"),
         domain=DOMAIN,
     shell:
         "sciencegen generate {params.domain:q} --settings {params.settings:q} --device {resources.device:q}"

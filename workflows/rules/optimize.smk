@@ -1,18 +1,16 @@
 rule optimize:
     """Search for items that meet the goals. Exit code 5: fewer candidates than requested; the report says so."""
     input:
-        model=rules.train.output,
-        training=rules.prepare.output.table,
+        model=MODEL,
+        training=ITEMS,
         files=files_of("optimize", "training", "blocks"),
-        complete=rules.complete.output if COMPLETES else [],
-        predictors=expand(
-            f"{RUN}/predictors/{{predictor}}/config.yaml", predictor=sorted(PREDICTORS)
-        ),
+        complete=COMPLETING_MODEL if COMPLETES else [],
+        predictors=expand(PREDICTOR, predictor=sorted(PREDICTORS)),
     output:
-        candidates=f"{RUN}/candidates.parquet",
-        table=f"{RUN}/candidates.csv",
+        candidates=CANDIDATES,
+        table=CANDIDATE_TABLE,
         structures=STRUCTURES,
-        trace=f"{RUN}/search/trace.csv",
+        trace=TRACE,
         scored=f"{RUN}/search/scored.parquet",
         summary=f"{RUN}/search/summary.json",
     log:
@@ -30,9 +28,9 @@ rule optimize:
         settings=settings(
             "optimize",
             predictors=predictor_folders(),
-            model=f"{RUN}/model",
+            model=f"{FOLDER}/model",
             training=known_items(),
-            **{"cache": f"{RUN}/programs.sqlite", **completing()},
+            **{"cache": f"{FOLDER}/programs.sqlite", **completing()},
         ),
         domain=DOMAIN,
         details=lambda wildcards, output: os.path.dirname(output.trace),

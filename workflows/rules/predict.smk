@@ -5,9 +5,9 @@ rule predict:
         wild_type=lambda wildcards: if_file(
             PREDICTORS[wildcards.predictor].get("wild_type")
         ),
-        model=lambda wildcards: (rules.train.output if reads_latents(wildcards) else []),
+        model=lambda wildcards: (MODEL if reads_latents(wildcards) else []),
     output:
-        f"{RUN}/predictors/{{predictor}}/config.yaml",
+        PREDICTOR,
     log:
         f"{RUN}/logs/predict-{{predictor}}.log",
     benchmark:

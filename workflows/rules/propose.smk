@@ -3,13 +3,11 @@ rule propose:
     input:
         tables=if_file(*plate_tables("measured"), *plate_tables("also")),
         files=files_of("propose", "wild_type", "pool"),
-        model=rules.train.output,
-        candidates=[] if PROPOSE.get("pool") else rules.optimize.output.candidates,
-        predictors=expand(
-            f"{RUN}/predictors/{{predictor}}/config.yaml", predictor=sorted(PREDICTORS)
-        ),
+        model=MODEL,
+        candidates=[] if PROPOSE.get("pool") else CANDIDATES,
+        predictors=expand(PREDICTOR, predictor=sorted(PREDICTORS)),
     output:
-        f"{RUN}/plate.csv",
+        PLATE,
     log:
         f"{RUN}/logs/propose.log",
     benchmark:
@@ -25,7 +23,7 @@ rule propose:
         settings=verbatim(
             as_settings(
                 {**read_like_prepare(plate_tables("measured")), **PROPOSE},
-                model=f"{RUN}/model",
+                model=f"{FOLDER}/model",
                 **offering(),
                 **foretelling(),
             )

@@ -1,16 +1,14 @@
 rule report:
     """Write one page that opens offline. It shows the whole config, so every edit rewrites it."""
     input:
-        candidates=rules.optimize.output.candidates,
-        trace=rules.optimize.output.trace,
-        samples=rules.generate.output,
-        metrics=rules.evaluate.output,
-        variants=rules.variants.output if SCORES_VARIANTS else [],
-        plate=rules.propose.output if PROPOSES else [],
+        candidates=CANDIDATES,
+        trace=TRACE,
+        samples=SAMPLES,
+        metrics=METRICS,
+        variants=VARIANT_SCORES if SCORES_VARIANTS else [],
+        plate=PLATE if PROPOSES else [],
     output:
-        page=report(
-            f"{RUN}/report.html", caption="../report/page.rst", category="Candidates"
-        ),
+        page=report(PAGE, caption="../report/page.rst", category="Candidates"),
         config=f"{RUN}/config.yaml",
     log:
         f"{RUN}/logs/report.log",

@@ -1,9 +1,9 @@
 rule train:
     """Train a model, or use trained weights. checkpoints/ is not an output, so that a killed training continues."""
     input:
-        data=rules.prepare.output.summary,
+        data=DATASET,
     output:
-        multiext(f"{RUN}/model/", *MODEL_FILES),
+        MODEL,
     log:
         f"{RUN}/logs/train.log",
     benchmark:
@@ -30,7 +30,7 @@ rule complete:
     input:
         if_file(PREPARE.get("source")),
     output:
-        multiext(f"{RUN}/complete/", *MODEL_FILES),
+        COMPLETING_MODEL,
     log:
         f"{RUN}/logs/complete.log",
     benchmark:

@@ -2,12 +2,10 @@ rule variants:
     """Score variants of the family's reference with the model and the predictors, if any."""
     input:
         table=if_file(VARIANTS.get("variants")),
-        model=rules.train.output,
-        predictors=expand(
-            f"{RUN}/predictors/{{predictor}}/config.yaml", predictor=sorted(PREDICTORS)
-        ),
+        model=MODEL,
+        predictors=expand(PREDICTOR, predictor=sorted(PREDICTORS)),
     output:
-        f"{RUN}/variants.csv",
+        VARIANT_SCORES,
     log:
         f"{RUN}/logs/variants.log",
     benchmark:
@@ -28,7 +26,7 @@ rule variants:
             [
                 word
                 for name in sorted(PREDICTORS)
-                for word in ("--predictor", f"{name}={RUN}/predictors/{name}")
+                for word in ("--predictor", f"{name}={FOLDER}/predictors/{name}")
             ]
             or ""
         ),
