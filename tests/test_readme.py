@@ -33,7 +33,7 @@ COMMANDS = [
 ]
 TOOLS = (
     "awk", "cat", "cd", "chmod", "conda", "cp", "cut", "git", "make", "mkdir", "mypy", "pip", "printf", "pytest",
-    "python3", "ruff", "snakefmt", "zcat", ".",
+    "python3", "ruff", "snakefmt", "snakemake", "zcat", ".",
 )  # fmt: skip
 """Other programs that the pages may use."""
 

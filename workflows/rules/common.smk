@@ -6,12 +6,6 @@ import json
 import os
 import re
 
-if "domain" not in config:
-    raise WorkflowError(
-        "Expected the key `domain` in the workflow's config, found "
-        f"{', '.join(config) or 'no key'}. In a module, `config:` takes the part that has it: config['design']."
-    )
-
 DOMAIN = config["domain"]
 RUN = f"{config.get('results', 'results')}/{DOMAIN}/{config.get('name', 'default')}"
 PATHS = workflow.modifier.path_modifier
