@@ -456,7 +456,7 @@ class RunSettings(Settings):
     structures: the ending of the candidates' structure file, such as .sdf; None writes tables only.
     complete: a second model, trained on the same source, that generates the structures of candidates; by default the
     domain makes them. variants: effects of variants by the trained model and the predictors, for models of a family.
-    propose: the next plate for a lab. gpus: number of GPUs that a training requests of a cluster.
+    propose: the next plate for a lab. gpus: number of GPUs of a training; other steps use one at most.
     """
 
     domain: str

@@ -159,6 +159,8 @@ def snakemake_command(root: Path, config: Path, profile: str, settings: RunSetti
     given = {flag.split("=")[0] for flag in flags}
     if profile == "default" and not given & WIDTH_FLAGS:
         words += ["--cores", str(worker_count(settings.threads))]
+    if profile == "default" and settings.gpus > 1 and "--resources" not in given:
+        words += ["--resources", f"gpu={settings.gpus}"]
     return [*words, *flags]
 
 

@@ -28,7 +28,8 @@ PROPOSE = config.get("propose") or {}
 PROPOSES = bool(PROPOSE)
 THREADS = config.get("threads") or 16
 DEVICE = config.get("device", "auto")
-GPUS = config.get("gpus", 0)
+GPUS = config.get("gpus") or int(DEVICE == "cuda")
+GPU = min(GPUS, 1)  # of a step that is no training: it uses one at most
 
 # The files of one rule that another reads. They are no `rules.train.output`, with which a module could not change a
 # single rule (`use rule optimize from sciencegen with`).
@@ -59,6 +60,25 @@ PAGE = f"{RUN}/report.html"
 
 wildcard_constraints:
     predictor=r"[^/]+",
+
+
+def memory_of(megabytes):
+    """The memory of a step; a cluster that ended it for want of memory gives it more at the next attempt."""
+    return lambda wildcards, attempt: attempt * megabytes
+
+
+def gpus_of(section):
+    """The GPUs of a training; copied weights need none."""
+    return 0 if (config.get(section) or {}).get("model") else GPUS
+
+
+def devices(wildcards, resources):
+    """The flag of a training on several GPUs. Like threads, they are no params that Snakemake compares."""
+    return (
+        ["--training", f"devices={resources.gpu}"]
+        if resources.get("gpu", 0) > 1
+        else ""
+    )
 
 
 def verbatim(value):

@@ -14,7 +14,8 @@ rule prepare:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=4000,
+        mem_mb=memory_of(4000),
+        runtime=240,
     params:
         settings=settings("prepare"),
         domain=DOMAIN,

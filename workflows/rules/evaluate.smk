@@ -15,8 +15,9 @@ rule evaluate:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=8000,
-        gpu=GPUS,
+        mem_mb=memory_of(8000),
+        runtime=240,
+        gpu=GPU,
     params:
         settings=settings("evaluate", model=f"{FOLDER}/model", **judging()),
         domain=DOMAIN,

@@ -13,8 +13,9 @@ rule generate:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=4000,
-        gpu=GPUS,
+        mem_mb=memory_of(4000),
+        runtime=240,
+        gpu=GPU,
         device=DEVICE,
     params:
         settings=settings("generate", model=f"{FOLDER}/model"),

@@ -21,8 +21,9 @@ rule optimize:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=8000,
-        gpu=GPUS,
+        mem_mb=memory_of(8000),
+        runtime=1440,
+        gpu=GPU,
         device=DEVICE,
     params:
         settings=settings(

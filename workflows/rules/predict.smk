@@ -16,8 +16,9 @@ rule predict:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=4000,
-        gpu=GPUS,
+        mem_mb=memory_of(4000),
+        runtime=720,
+        gpu=GPU,
         device=DEVICE,
     params:
         settings=predictor_settings,

@@ -16,8 +16,9 @@ rule propose:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=4000,
-        gpu=GPUS,
+        mem_mb=memory_of(4000),
+        runtime=240,
+        gpu=GPU,
         device=DEVICE,
     params:
         settings=verbatim(

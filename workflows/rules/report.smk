@@ -18,7 +18,8 @@ rule report:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=4000,
+        mem_mb=memory_of(4000),
+        runtime=60,
     params:
         settings=verbatim(json.dumps(config, sort_keys=True)),
         folder=folder_of(),

@@ -12,17 +12,21 @@ rule train:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=8000,
-        gpu=GPUS,
+        mem_mb=memory_of(8000),
+        runtime=1440,
+        gpu=gpus_of("train"),
+        nodes=1,
         device=DEVICE,
     params:
         settings=settings("train"),
         domain=DOMAIN,
         data=lambda wildcards, input: os.path.dirname(input.data),
         folder=folder_of(),
+        devices=devices,
     shell:
         "sciencegen train {params.domain:q} --data {params.data:q} --settings {params.settings:q}"
-        " --device {resources.device:q} --threads {threads} --force -o {params.folder:q} 2>&1 | tee {log:q}"
+        " {params.devices:q} --device {resources.device:q} --threads {threads} --force -o {params.folder:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule complete:
@@ -39,8 +43,10 @@ rule complete:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=8000,
-        gpu=GPUS,
+        mem_mb=memory_of(8000),
+        runtime=1440,
+        gpu=gpus_of("complete"),
+        nodes=1,
         device=DEVICE,
     params:
         settings=verbatim(
@@ -55,7 +61,8 @@ rule complete:
         data=verbatim(PREPARE.get("source") or ""),
         column=verbatim(item_column()),
         folder=folder_of(),
+        devices=devices,
     shell:
         "sciencegen train {params.domain:q} --data {params.data:q} --settings {params.settings:q}"
-        " {params.column:q} --device {resources.device:q} --threads {threads} --force -o {params.folder:q}"
-        " 2>&1 | tee {log:q}"
+        " {params.column:q} {params.devices:q} --device {resources.device:q} --threads {threads} --force"
+        " -o {params.folder:q} 2>&1 | tee {log:q}"

@@ -14,8 +14,9 @@ rule variants:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=4000,
-        gpu=GPUS,
+        mem_mb=memory_of(4000),
+        runtime=240,
+        gpu=GPU,
         device=DEVICE,
     params:
         domain=DOMAIN,
