@@ -36,6 +36,7 @@ fuzz: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/snakefmt --check workflows workflow
+	$(BIN)/hadolint Dockerfile
 
 types: $(INSTALLED)
 	$(BIN)/mypy

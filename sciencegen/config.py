@@ -457,6 +457,7 @@ class RunSettings(Settings):
     complete: a second model, trained on the same source, that generates the structures of candidates; by default the
     domain makes them. variants: effects of variants by the trained model and the predictors, for models of a family.
     propose: the next plate for a lab. gpus: number of GPUs of a training; other steps use one at most.
+    container: the image in which steps run if Snakemake has the flag `--sdm apptainer`: a file or an address.
     """
 
     domain: str
@@ -467,6 +468,7 @@ class RunSettings(Settings):
     device: Device = "auto"
     threads: int = Field(0, ge=0)
     gpus: int = Field(0, ge=0)
+    container: str | None = None
     prepare: PrepareSettings = PrepareSettings()
     train: TrainSettings = TrainSettings()
     complete: TrainSettings | None = None

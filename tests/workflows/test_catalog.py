@@ -37,7 +37,9 @@ def test_the_catalog_finds_what_it_asks_for():
 def test_the_readme_describes_every_key():
     text = (REPOSITORY / "config" / "README.md").read_text()
     schema = yaml.safe_load((WORKFLOWS / "schemas" / "config.schema.yaml").read_text())
-    assert set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (.*?) \|", text, re.M)))) == set(schema["properties"])
+    assert set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (.*?) \|", text, re.MULTILINE)))) == set(
+        schema["properties"]
+    )
 
 
 def test_the_config_is_valid():

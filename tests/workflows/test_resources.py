@@ -57,6 +57,12 @@ def test_the_device_cuda_needs_a_gpu_and_copied_weights_none(place):
     assert asked(steps(place, config=CONFIG | {"device": "cuda"})["train"])["gpu"] == "1"
 
 
+def test_a_container_is_used_on_request_only(place):
+    """Without the flag for it, the image is no part of the software that a change of reruns the steps."""
+    assert place.snakemake("--cores", 2, config=CONFIG).returncode == 0
+    assert place.would_run(CONFIG | {"container": "mine.sif"}) == {"report"}
+
+
 @pytest.mark.parametrize("profile", ["slurm"])
 def test_a_cluster_profile_leaves_memory_and_time_to_the_rules(profile):
     values = yaml.safe_load((PROFILES / profile / "config.yaml").read_text())
