@@ -18,13 +18,13 @@ RUN sed -n '/^torch==/p' constraints.txt > torch.txt \
     && pip install --no-cache-dir --index-url "https://download.pytorch.org/whl/${TORCH}" --requirement torch.txt
 # The constraints pin every library.
 # hadolint ignore=DL3013
-RUN pip install --no-cache-dir --constraint constraints.txt '.[slurm,zarr]'
+RUN pip install --no-cache-dir --constraint constraints.txt '.[kubernetes,slurm,zarr]'
 
 FROM python:${PYTHON}-slim
-# Libraries of rdkit's drawings. Debian keeps one version of each, that of the release.
+# Libraries of rdkit's drawings, and rsync for Snakemake's storage. Debian keeps one version of each, that of the release.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libexpat1 libxext6 libxrender1 \
+    && apt-get install --yes --no-install-recommends libexpat1 libxext6 libxrender1 rsync \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/sciencegen /opt/sciencegen
 RUN useradd --create-home --uid 1000 sciencegen \

@@ -6,6 +6,9 @@ import json
 import os
 import re
 
+from snakemake.io import flag
+from snakemake.path_modifier import PATH_MODIFIER_FLAG
+
 DOMAIN = config["domain"]
 RUN = f"{config.get('results', 'results')}/{DOMAIN}/{config.get('name', 'default')}"
 PATHS = workflow.modifier.path_modifier
@@ -16,6 +19,16 @@ def placed(path):
     but not to params.
     """
     return PATHS.replace_prefix(path)
+
+
+def as_it_is(path):
+    """A path that neither a prefix nor a storage of files moves. The flag `local` would keep the step from a cluster."""
+    return flag(path, PATH_MODIFIER_FLAG)
+
+
+def kept(path):
+    """A file of the run; with an absolute `results`, it is on a volume that all machines have at the same place."""
+    return as_it_is(path) if os.path.isabs(RUN) else path
 
 
 FOLDER = placed(RUN)  # of the run, in params
@@ -40,22 +53,24 @@ MODEL_FILES = [
     "card.md",
     "weights.safetensors",
 ]
-MODEL = [f"{RUN}/model/{name}" for name in MODEL_FILES]
-COMPLETING_MODEL = [f"{RUN}/complete/{name}" for name in MODEL_FILES]
-ITEMS = f"{RUN}/data/items.parquet"
-DATASET = f"{RUN}/data/dataset.json"
-SAMPLES = f"{RUN}/samples.parquet"
-PREDICTOR = f"{RUN}/predictors/{{predictor}}/config.yaml"
-CANDIDATES = f"{RUN}/candidates.parquet"
-CANDIDATE_TABLE = f"{RUN}/candidates.csv"
+MODEL = [kept(f"{RUN}/model/{name}") for name in MODEL_FILES]
+COMPLETING_MODEL = [kept(f"{RUN}/complete/{name}") for name in MODEL_FILES]
+ITEMS = kept(f"{RUN}/data/items.parquet")
+DATASET = kept(f"{RUN}/data/dataset.json")
+SAMPLES = kept(f"{RUN}/samples.parquet")
+PREDICTOR = kept(f"{RUN}/predictors/{{predictor}}/config.yaml")
+CANDIDATES = kept(f"{RUN}/candidates.parquet")
+CANDIDATE_TABLE = kept(f"{RUN}/candidates.csv")
 STRUCTURES = (
-    [f"{RUN}/candidates{config['structures']}"] if config.get("structures") else []
+    [kept(f"{RUN}/candidates{config['structures']}")]
+    if config.get("structures")
+    else []
 )
-TRACE = f"{RUN}/search/trace.csv"
-METRICS = f"{RUN}/metrics.json"
-VARIANT_SCORES = f"{RUN}/variants.csv"
-PLATE = f"{RUN}/plate.csv"
-PAGE = f"{RUN}/report.html"
+TRACE = kept(f"{RUN}/search/trace.csv")
+METRICS = kept(f"{RUN}/metrics.json")
+VARIANT_SCORES = kept(f"{RUN}/variants.csv")
+PLATE = kept(f"{RUN}/plate.csv")
+PAGE = kept(f"{RUN}/report.html")
 
 
 wildcard_constraints:
@@ -131,7 +146,13 @@ def is_file(source):
 
 def as_named(source):
     """A file of the user, which no prefix of a module moves."""
-    return source if placed(source) == source else local(source)
+    moved = placed(source) != source or os.path.isabs(RUN)
+    return as_it_is(source) if moved else source
+
+
+def predicted(names):
+    """The file by which other rules wait for the predictors."""
+    return [kept(f"{RUN}/predictors/{name}/config.yaml") for name in names]
 
 
 def if_file(*sources):

@@ -5,11 +5,11 @@ rule prepare:
     output:
         table=ITEMS,
         summary=DATASET,
-        rejects=f"{RUN}/data/rejects.csv",
+        rejects=kept(f"{RUN}/data/rejects.csv"),
     log:
-        f"{RUN}/logs/prepare.log",
+        kept(f"{RUN}/logs/prepare.log"),
     benchmark:
-        f"{RUN}/benchmarks/prepare.tsv"
+        kept(f"{RUN}/benchmarks/prepare.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS

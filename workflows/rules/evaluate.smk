@@ -4,13 +4,13 @@ rule evaluate:
         samples=SAMPLES,
         files=files_of("evaluate", "against", "training"),
         model=MODEL,
-        predictors=lambda wildcards: expand(PREDICTOR, predictor=judges()),
+        predictors=lambda wildcards: predicted(judges()),
     output:
         METRICS,
     log:
-        f"{RUN}/logs/evaluate.log",
+        kept(f"{RUN}/logs/evaluate.log"),
     benchmark:
-        f"{RUN}/benchmarks/evaluate.tsv"
+        kept(f"{RUN}/benchmarks/evaluate.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS

@@ -6,9 +6,9 @@ rule generate:
     output:
         SAMPLES,
     log:
-        f"{RUN}/logs/generate.log",
+        kept(f"{RUN}/logs/generate.log"),
     benchmark:
-        f"{RUN}/benchmarks/generate.tsv"
+        kept(f"{RUN}/benchmarks/generate.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS

@@ -5,18 +5,18 @@ rule optimize:
         training=ITEMS,
         files=files_of("optimize", "training", "blocks"),
         complete=COMPLETING_MODEL if COMPLETES else [],
-        predictors=expand(PREDICTOR, predictor=sorted(PREDICTORS)),
+        predictors=predicted(sorted(PREDICTORS)),
     output:
         candidates=CANDIDATES,
         table=CANDIDATE_TABLE,
         structures=STRUCTURES,
         trace=TRACE,
-        scored=f"{RUN}/search/scored.parquet",
-        summary=f"{RUN}/search/summary.json",
+        scored=kept(f"{RUN}/search/scored.parquet"),
+        summary=kept(f"{RUN}/search/summary.json"),
     log:
-        f"{RUN}/logs/optimize.log",
+        kept(f"{RUN}/logs/optimize.log"),
     benchmark:
-        f"{RUN}/benchmarks/optimize.tsv"
+        kept(f"{RUN}/benchmarks/optimize.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS

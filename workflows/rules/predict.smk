@@ -9,9 +9,9 @@ rule predict:
     output:
         PREDICTOR,
     log:
-        f"{RUN}/logs/predict-{{predictor}}.log",
+        kept(f"{RUN}/logs/predict-{{predictor}}.log"),
     benchmark:
-        f"{RUN}/benchmarks/predict-{{predictor}}.tsv"
+        kept(f"{RUN}/benchmarks/predict-{{predictor}}.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS

@@ -5,13 +5,13 @@ rule propose:
         files=files_of("propose", "wild_type", "pool"),
         model=MODEL,
         candidates=[] if PROPOSE.get("pool") else CANDIDATES,
-        predictors=expand(PREDICTOR, predictor=sorted(PREDICTORS)),
+        predictors=predicted(sorted(PREDICTORS)),
     output:
         PLATE,
     log:
-        f"{RUN}/logs/propose.log",
+        kept(f"{RUN}/logs/propose.log"),
     benchmark:
-        f"{RUN}/benchmarks/propose.tsv"
+        kept(f"{RUN}/benchmarks/propose.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS

@@ -9,11 +9,11 @@ rule report:
         plate=PLATE if PROPOSES else [],
     output:
         page=report(PAGE, caption="../report/page.rst", category="Candidates"),
-        config=f"{RUN}/config.yaml",
+        config=kept(f"{RUN}/config.yaml"),
     log:
-        f"{RUN}/logs/report.log",
+        kept(f"{RUN}/logs/report.log"),
     benchmark:
-        f"{RUN}/benchmarks/report.tsv"
+        kept(f"{RUN}/benchmarks/report.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS

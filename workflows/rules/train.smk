@@ -5,9 +5,9 @@ rule train:
     output:
         MODEL,
     log:
-        f"{RUN}/logs/train.log",
+        kept(f"{RUN}/logs/train.log"),
     benchmark:
-        f"{RUN}/benchmarks/train.tsv"
+        kept(f"{RUN}/benchmarks/train.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS
@@ -36,9 +36,9 @@ rule complete:
     output:
         COMPLETING_MODEL,
     log:
-        f"{RUN}/logs/complete.log",
+        kept(f"{RUN}/logs/complete.log"),
     benchmark:
-        f"{RUN}/benchmarks/complete.tsv"
+        kept(f"{RUN}/benchmarks/complete.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS

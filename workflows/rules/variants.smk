@@ -3,13 +3,13 @@ rule variants:
     input:
         table=if_file(VARIANTS.get("variants")),
         model=MODEL,
-        predictors=expand(PREDICTOR, predictor=sorted(PREDICTORS)),
+        predictors=predicted(sorted(PREDICTORS)),
     output:
         VARIANT_SCORES,
     log:
-        f"{RUN}/logs/variants.log",
+        kept(f"{RUN}/logs/variants.log"),
     benchmark:
-        f"{RUN}/benchmarks/variants.tsv"
+        kept(f"{RUN}/benchmarks/variants.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS
