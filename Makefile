@@ -75,7 +75,7 @@ licences: $(INSTALLED)
 	cp $(VENV)/licences.md docs/licences.md
 
 schema: $(INSTALLED)
-	$(BIN)/python -m sciencegen.api.workflow.schema > $(VENV)/schema.yaml
+	$(BIN)/sciencegen run molecules --schema > $(VENV)/schema.yaml
 	cp $(VENV)/schema.yaml workflows/schemas/config.schema.yaml
 
 clean:

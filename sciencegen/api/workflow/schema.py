@@ -1,6 +1,6 @@
 """The JSON schema of a workflow's config, for Snakemake, editors and catalogs of workflows.
 
-    python -m sciencegen.api.workflow.schema > workflows/schemas/config.schema.yaml
+    sciencegen run molecules --schema > workflows/schemas/config.schema.yaml
 
 It has the keys and types of `config.RunSettings`. What depends on the domain, such as names in goals, is checked by
 `sciencegen run` and by the steps.
@@ -38,6 +38,11 @@ def config_schema() -> Schema:
         name: _accepting(part, records[name]) if name in records else part for name, part in schema.pop("$defs").items()
     }
     return {"$schema": DIALECT, **_plain(_accepting(schema, RunSettings), definitions)}
+
+
+def schema_text() -> str:
+    """The schema as YAML."""
+    return yaml.safe_dump(config_schema(), sort_keys=False, width=110, allow_unicode=True)
 
 
 def _records(record: type[Settings]) -> Iterator[type[Settings]]:
@@ -94,7 +99,3 @@ def _plain(schema: Schema, definitions: dict[str, Schema]) -> Schema:
         elif key != "title" and not (key == "default" and isinstance(value, dict | None)):
             plain[key] = value
     return plain
-
-
-if __name__ == "__main__":
-    print(yaml.safe_dump(config_schema(), sort_keys=False, width=110, allow_unicode=True), end="")
