@@ -6,6 +6,7 @@
 # `make constraints`: the newest versions of all libraries, written to constraints.txt. `make constrained`: the tests with
 # these versions. `make oldest`: the tests with the oldest versions that pyproject.toml allows. Each of these three installs
 # into a fresh environment in a temporary folder, several gigabytes in size. `make licences`: docs/licences.md.
+# `make schema`: the schema of the workflow's config, from the settings.
 
 PYTHON ?= python3
 VENV := .venv
@@ -21,7 +22,7 @@ SEED ?= 0
 # A process that may not keep bytecode compiles the package anew, and the tests start hundreds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: design test fuzz kills lint types cpu constraints constrained oldest licences artefacts clean
+.PHONY: design test fuzz kills lint types cpu constraints constrained oldest licences schema artefacts clean
 
 design: $(INSTALLED)
 	$(BIN)/sciencegen run molecules
@@ -34,7 +35,8 @@ fuzz: $(INSTALLED)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
-	$(BIN)/snakefmt --check workflows
+	$(BIN)/snakefmt --check workflows workflow
+	$(BIN)/hadolint Dockerfile
 
 types: $(INSTALLED)
 	$(BIN)/mypy
@@ -71,6 +73,10 @@ oldest:
 licences: $(INSTALLED)
 	$(BIN)/python -m tests.licences > $(VENV)/licences.md
 	cp $(VENV)/licences.md docs/licences.md
+
+schema: $(INSTALLED)
+	$(BIN)/sciencegen run molecules --schema > $(VENV)/schema.yaml
+	cp $(VENV)/schema.yaml workflows/schemas/config.schema.yaml
 
 clean:
 	rm -rf $(VENV) build dist .snakemake

@@ -33,6 +33,7 @@ PUBLIC_NAMES = {
     "benchmark": "sciencegen.api.benchmark",
     "run": "sciencegen.api.run",
     "properties": "sciencegen.api.properties",
+    "workflow_root": "sciencegen.data.shipped",
     "LatentSpace": "sciencegen.latent.explorer",
     "Result": "sciencegen.api.writing.results",
     "SciencegenError": "sciencegen.errors",

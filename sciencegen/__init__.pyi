@@ -20,6 +20,7 @@ from sciencegen.api.sequences import sequences as sequences
 from sciencegen.api.train import train as train
 from sciencegen.api.train_predictor import train_predictor as train_predictor
 from sciencegen.api.writing.results import Result as Result
+from sciencegen.data.shipped import workflow_root as workflow_root
 from sciencegen.domains.checks import check_domain as check_domain
 from sciencegen.errors import ConfigError as ConfigError
 from sciencegen.errors import DataError as DataError

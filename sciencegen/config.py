@@ -53,8 +53,7 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
 
 
 class Resources(Settings):
-    """The device and parallelism of a verb. Apart from `seed`, they do not change results, except for rounding by
-    `device` and, in training, by `threads`.
+    """The device and parallelism of a verb. `seed` changes results; `device`, and `threads` in training, rounding only.
 
     threads: 0 is every core. batch_size: number of items processed at once, at least one compute chunk per thread.
     """
@@ -461,10 +460,10 @@ class ReportSettings(Settings):
 class RunSettings(Settings):
     """One workflow: a section for each verb. `name` is the folder in `results/<domain>/`.
 
-    structures: the ending of the candidates' structure file, such as .sdf; None writes tables only.
-    complete: a second model, trained on the same source, that generates the structures of candidates; by default the
-    domain makes them. variants: effects of variants by the trained model and the predictors, for models of a family.
-    propose: the next plate for a lab. gpus: number of GPUs that a training requests of a cluster.
+    structures: the ending of the candidates' structure file, such as .sdf; None writes tables only. complete: a second
+    model of the same source, which generates structures of candidates; by default the domain makes them. propose: the
+    next plate for a lab. variants: their effects by the trained model and predictors, for models of a family. gpus:
+    number of GPUs of a training; other steps use one at most. container: the image of steps with `--sdm apptainer`.
     """
 
     domain: str
@@ -475,6 +474,7 @@ class RunSettings(Settings):
     device: Device = "auto"
     threads: int = Field(0, ge=0)
     gpus: int = Field(0, ge=0)
+    container: str | None = None
     prepare: PrepareSettings = PrepareSettings()
     train: TrainSettings = TrainSettings()
     complete: TrainSettings | None = None

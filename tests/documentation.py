@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).parents[1]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 """Pages for users: their commands are run with tiny settings."""
 OTHERS = [
-    *(REPOSITORY / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "datasets/README.md")),
+    *(REPOSITORY / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "config/README.md", "datasets/README.md")),
     *sorted((REPOSITORY / "sciencegen").rglob("*.md")),
 ]
 """Pages whose commands are parsed only."""

@@ -32,8 +32,8 @@ COMMANDS = [
     for command in (commands(block) if block.kind or block.text.startswith(("sciencegen ", "python ")) else ())
 ]
 TOOLS = (
-    "awk", "cat", "cd", "chmod", "conda", "cp", "cut", "git", "make", "mkdir", "mypy", "pip", "printf", "pytest",
-    "python3", "ruff", "snakefmt", "zcat", ".",
+    "apptainer", "awk", "cat", "cd", "chmod", "conda", "cp", "cut", "docker", "git", "hadolint", "make", "mkdir",
+    "mypy", "pip", "printf", "pytest", "python3", "ruff", "snakefmt", "snakemake", "zcat", ".",
 )  # fmt: skip
 """Other programs that the pages may use."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from sciencegen.api.search.tables import short_plate, shortfall
 from sciencegen.api.workflow import supervision
 from sciencegen.config import RunSettings, build_settings, read_settings
-from sciencegen.data.cards import workflow_root
+from sciencegen.data.shipped import workflow_root
 from sciencegen.data.tables import read_table
 from sciencegen.data.threads import worker_count
 from sciencegen.domains import domain_names
@@ -159,6 +159,8 @@ def snakemake_command(root: Path, config: Path, profile: str, settings: RunSetti
     given = {flag.split("=")[0] for flag in flags}
     if profile == "default" and not given & WIDTH_FLAGS:
         words += ["--cores", str(worker_count(settings.threads))]
+    if profile == "default" and settings.gpus > 1 and "--resources" not in given:
+        words += ["--resources", f"gpu={settings.gpus}"]
     return [*words, *flags]
 
 

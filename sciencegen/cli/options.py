@@ -132,15 +132,24 @@ MORE = "Pass settings of the training with --training NAME=VALUE."
 Record = TypeVar("Record", bound="Settings")
 
 
+BY_KEY = ("training", "settings")
+"""Settings that are mappings, and flags of the form name=value."""
+
+
 def settings_from(record: type[Record], text: str | None, **flags: Any) -> Record:
-    """The verb's settings: those of `--settings`, replaced by the flags that were given. A verb with `--set` passes it
-    as `settings` here; its error for wrong `--settings` names `--set` too."""
+    """The verb's settings: those of `--settings`, replaced by the flags that were given; the mappings of `--training`
+    and `--set` replace single keys. A verb with `--set` passes it as `settings` here; its error for wrong `--settings`
+    names `--set` too."""
     from sciencegen.config import build_settings, read_settings
     from sciencegen.errors import ConfigError
 
     given = {name: value for name, value in flags.items() if value is not None and value != [] and value != {}}
     try:
-        return build_settings(record, {**(read_settings(text) if text else {}), **given})
+        base = read_settings(text) if text else {}
+        for name in BY_KEY:
+            if isinstance(below := base.get(name), dict) and name in given:
+                given[name] = {**below, **given[name]}
+        return build_settings(record, {**base, **given})
     except ConfigError as error:
         if not text or "settings" not in flags or not any(mark in str(error) for mark in TAKEN_FOR_SET):
             raise

@@ -25,12 +25,20 @@ def run(
     config: Annotated[str | None, typer.Option(help="The workflow's config. [default: the domain's own]")] = None,
     profile: Annotated[str, typer.Option(help="default, slurm, or a folder with a Snakemake profile.")] = "default",
     results: Annotated[str | None, typer.Option(help="The folder of results. [default: results]")] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of configs, and run nothing.")
+    ] = False,
 ) -> None:
     """Run prepare, train, generate, predict, optimize, evaluate and report. Flags after -- go to Snakemake.
 
     The same command resumes a run that was stopped. The config is checked before anything runs. If fewer candidates are
     found than requested, the report is still written and the exit code is 5; fewer samples only give a note.
     """
+    if schema:
+        from sciencegen.api.workflow.schema import schema_text
+
+        print(schema_text(), end="")
+        return
     if "--no-plugins" in ctx.args:
         raise ConfigError("Expected --no-plugins before the verb: sciencegen --no-plugins run ...")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from sciencegen.data.shipped import dataset_root
 from sciencegen.data.tables import lines_matching
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import Row
@@ -272,30 +273,6 @@ def divide(divisions: Sequence[Division], rows: int) -> dict[str, np.ndarray]:
         for name, chosen in zip(division.counts, np.split(order, cuts), strict=True):
             parts[name] = parent[np.sort(chosen)]
     return {name: part for name, part in parts.items() if name is not None}
-
-
-def _shared(name: str) -> Path:
-    """A folder of the repository, else the copy inside the installed package."""
-    package = Path(__file__).resolve().parents[1]
-    checkout = package.parent / name
-    if checkout.is_dir() and (package.parent / "pyproject.toml").is_file():
-        return checkout
-    installed = package / "_shared" / name
-    if installed.is_dir():
-        return installed
-    raise DataError(
-        f"Expected the folder '{name}' in {package.parent} or {installed.parent}, found none. Reinstall sciencegen."
-    )
-
-
-def dataset_root() -> Path:
-    """The cards and samples that come with sciencegen."""
-    return _shared("datasets")
-
-
-def workflow_root() -> Path:
-    """The Snakemake workflow that comes with sciencegen."""
-    return _shared("workflows")
 
 
 def _roots() -> list[Path]:

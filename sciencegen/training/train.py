@@ -9,6 +9,7 @@ from pathlib import Path
 
 import lightning
 import torch
+from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -78,6 +79,7 @@ def _fit(
         gradient_clip_val=settings.largest_gradient,
         callbacks=callbacks,
         default_root_dir=folder,
+        plugins=[LightningEnvironment()],  # by itself, Lightning leaves the processes to SLURM's srun
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

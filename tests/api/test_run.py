@@ -27,6 +27,14 @@ def test_flags_of_the_user_come_last_and_cores_are_not_given_twice(tmp_path):
         snakemake_command(WORKFLOWS, tmp_path / "c.yaml", "slum", settings, [])
 
 
+def test_one_machine_offers_the_gpus_of_the_config(tmp_path):
+    settings = RunSettings(domain="pointclouds", gpus=4)
+    command = lambda profile, flags: snakemake_command(WORKFLOWS, tmp_path / "c.yaml", profile, settings, flags)  # noqa: E731
+    assert command("default", [])[-2:] == ["--resources", "gpu=4"]
+    assert "gpu=4" not in command("slurm", [])
+    assert command("default", ["--resources", "gpu=2"]).count("--resources") == 1
+
+
 def test_a_profile_of_the_user_is_found(tmp_path):
     (tmp_path / "config.yaml").write_text("jobs: 3\n")
     assert find_profile(WORKFLOWS, str(tmp_path)) == tmp_path

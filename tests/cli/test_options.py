@@ -16,6 +16,13 @@ def test_flags_win_over_settings_and_those_not_given_leave_defaults():
     assert (chosen.n, chosen.seed, chosen.where) == (5, 3, ())
 
 
+def test_a_setting_of_the_training_leaves_the_others():
+    """A workflow adds the number of devices to the training of its config."""
+    base = "{training: {steps: 3, devices: 1}, settings: {width: 8}}"
+    chosen = settings_from(TrainSettings, base, training={"devices": 4}, settings={})
+    assert (chosen.training, chosen.settings) == ({"steps": 3, "devices": 4}, {"width": 8})
+
+
 def test_values_are_read_as_yaml():
     assert pairs(["steps=3", "sizes=[1, 2]", "name=a=b"], "--set") == {"steps": 3, "sizes": [1, 2], "name": "a=b"}
     assert folders(["gap=7"]) == {"gap": "7"}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sciencegen.api import run as workflow
 from sciencegen.api.run import Finished
+from sciencegen.api.workflow.schema import config_schema
 
 PAGE = Path("results/report.html")
 
@@ -30,3 +32,10 @@ def test_the_report_alone_goes_to_standard_output(cli, monkeypatch, finished, fl
     assert err in result.err
     assert all(f"note: {note}" in result.err for note in finished.notes)
     assert list(called[0]["flags"]) == [flag for flag in flags if flag != "--"]
+
+
+def test_the_schema_is_printed_and_nothing_runs(cli, monkeypatch):
+    monkeypatch.setattr(workflow, "run", lambda *_, **__: pytest.fail("a run was started"))
+    result = cli("run", "pointclouds", "--schema")
+    assert result.code == 0
+    assert yaml.safe_load(result.out) == config_schema()

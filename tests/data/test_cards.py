@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sciencegen.data.cards import dataset_root, divide, list_cards, load_card
+from sciencegen.data.cards import divide, list_cards, load_card
+from sciencegen.data.shipped import dataset_root
 from sciencegen.data.tables import read_table
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import sha256_of

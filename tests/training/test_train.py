@@ -1,9 +1,11 @@
 """Training: it minimizes, it averages, and a resumed run ends with the unbroken run's weights."""
 
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 
+import lightning
 import pytest
 import torch
 
@@ -25,6 +27,19 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
     train(first, batches, settings(), tmp_path)
     train(again, killed_at(0), settings(), tmp_path)
     assert torch.equal(first.layer.weight, again.layer.weight)
+
+
+def test_a_slurm_job_trains_on_its_own_devices(tmp_path, monkeypatch):
+    """A step of a job has one task, in which Lightning would take its number of processes for that of the tasks."""
+    step = {"SLURM_JOB_ID": "7", "SLURM_NTASKS": "1", "SLURM_NTASKS_PER_NODE": "1", "SLURM_PROCID": "0"}
+    for name, value in {**step, "SLURM_JOB_NAME": "train", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}.items():
+        monkeypatch.setenv(name, value)
+    made = []
+    monkeypatch.setattr(lightning.Trainer, "fit", lambda trainer, *_: made.append(trainer))
+    monkeypatch.setattr("sciencegen.training.train.in_processes", nullcontext)
+    train(Line(), batches, settings(devices=2), tmp_path)
+    environment = made[0].strategy.cluster_environment
+    assert (made[0].world_size, environment.creates_processes_externally) == (2, False)
 
 
 @pytest.mark.slow

@@ -44,6 +44,7 @@ def test_each_step_runs_once_and_is_heard(finished):
         (("report", "title"), "Another", {"report"}),
         (("device",), "cpu", {"report"}),
         (("threads",), 1, {"report"}),
+        (("gpus",), 4, {"report"}),
         (("seed",), 1, RULES),
         (("prepare", "limit"), 5, RULES - {"predict"}),
     ],

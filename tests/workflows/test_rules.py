@@ -92,6 +92,7 @@ def understand(words, monkeypatch):
 def test_a_shipped_config_is_valid_and_plans_a_whole_run(path, tmp_path, monkeypatch):
     settings = settings_in(path)
     assert settings.domain == path.stem.split("-")[0]
+    (tmp_path / "family.a2m").touch()  # a user's own
     done = snakemake("--dry-run", "--printshellcmds", "--configfile", path, "--cores", 2, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for rule in ("prepare", "train", "generate", "optimize", "evaluate", "report"):

@@ -4,12 +4,34 @@
 
 import json
 import os
+import re
+
+from snakemake.io import flag
+from snakemake.path_modifier import PATH_MODIFIER_FLAG
 
 DOMAIN = config["domain"]
 RUN = f"{config.get('results', 'results')}/{DOMAIN}/{config.get('name', 'default')}"
-STRUCTURES = (
-    [f"{RUN}/candidates{config['structures']}"] if config.get("structures") else []
-)
+PATHS = workflow.modifier.path_modifier
+
+
+def placed(path):
+    """Where a file that the rules call `path` is: Snakemake applies the prefix of a module to inputs, outputs and logs,
+    but not to params.
+    """
+    return PATHS.replace_prefix(path)
+
+
+def as_it_is(path):
+    """A path that neither a prefix nor a storage of files moves. The flag `local` would keep the step from a cluster."""
+    return flag(path, PATH_MODIFIER_FLAG)
+
+
+def kept(path):
+    """A file of the run; with an absolute `results`, it is on a volume that all machines have at the same place."""
+    return as_it_is(path) if os.path.isabs(RUN) else path
+
+
+FOLDER = placed(RUN)  # of the run, in params
 PREPARE = config.get("prepare") or {}
 PREDICTORS = config.get("predict") or {}
 COMPLETES = bool(config.get("complete"))
@@ -19,8 +41,11 @@ PROPOSE = config.get("propose") or {}
 PROPOSES = bool(PROPOSE)
 THREADS = config.get("threads") or 16
 DEVICE = config.get("device", "auto")
-GPUS = config.get("gpus", 0)
+GPUS = config.get("gpus") or int(DEVICE == "cuda")
+GPU = min(GPUS, 1)  # of a step that is no training: it uses one at most
 
+# The files of one rule that another reads. They are no `rules.train.output`, with which a module could not change a
+# single rule (`use rule optimize from sciencegen with`).
 MODEL_FILES = [
     "config.yaml",
     "representation.json",
@@ -28,10 +53,47 @@ MODEL_FILES = [
     "card.md",
     "weights.safetensors",
 ]
+MODEL = [kept(f"{RUN}/model/{name}") for name in MODEL_FILES]
+COMPLETING_MODEL = [kept(f"{RUN}/complete/{name}") for name in MODEL_FILES]
+ITEMS = kept(f"{RUN}/data/items.parquet")
+DATASET = kept(f"{RUN}/data/dataset.json")
+SAMPLES = kept(f"{RUN}/samples.parquet")
+PREDICTOR = kept(f"{RUN}/predictors/{{predictor}}/config.yaml")
+CANDIDATES = kept(f"{RUN}/candidates.parquet")
+CANDIDATE_TABLE = kept(f"{RUN}/candidates.csv")
+STRUCTURES = (
+    [kept(f"{RUN}/candidates{config['structures']}")]
+    if config.get("structures")
+    else []
+)
+TRACE = kept(f"{RUN}/search/trace.csv")
+METRICS = kept(f"{RUN}/metrics.json")
+VARIANT_SCORES = kept(f"{RUN}/variants.csv")
+PLATE = kept(f"{RUN}/plate.csv")
+PAGE = kept(f"{RUN}/report.html")
 
 
 wildcard_constraints:
     predictor=r"[^/]+",
+
+
+def memory_of(megabytes):
+    """The memory of a step; a cluster that ended it for want of memory gives it more at the next attempt."""
+    return lambda wildcards, attempt: attempt * megabytes
+
+
+def gpus_of(section):
+    """The GPUs of a training; copied weights need none."""
+    return 0 if (config.get(section) or {}).get("model") else GPUS
+
+
+def devices(wildcards, resources):
+    """The flag of a training on several GPUs. Like threads, they are no params that Snakemake compares."""
+    return (
+        ["--training", f"devices={resources.gpu}"]
+        if resources.get("gpu", 0) > 1
+        else ""
+    )
 
 
 def verbatim(value):
@@ -69,7 +131,28 @@ def folder_of():
 
 def completing():
     """The model that gives candidates their structures, where there is one."""
-    return {"complete": f"{RUN}/complete"} if COMPLETES else {}
+    return {"complete": f"{FOLDER}/complete"} if COMPLETES else {}
+
+
+FILE_NAME = re.compile(r"[^\s:*?]*\w\.[a-zA-Z]\w*(\.gz)?")
+"""A file that another rule will make. Names of datasets and sequences have no ending."""
+
+
+def is_file(source):
+    return os.path.isfile(source) or (
+        not os.path.exists(source) and FILE_NAME.fullmatch(source) is not None
+    )
+
+
+def as_named(source):
+    """A file of the user, which no prefix of a module moves."""
+    moved = placed(source) != source or os.path.isabs(RUN)
+    return as_it_is(source) if moved else source
+
+
+def predicted(names):
+    """The file by which other rules wait for the predictors."""
+    return [kept(f"{RUN}/predictors/{name}/config.yaml") for name in names]
 
 
 def keeping_scores():
@@ -78,17 +161,23 @@ def keeping_scores():
     named = f"{section.get('goals')} {section.get('include')}"
     if section.get("cache") or not (section.get("oracles") or ":" in named):
         return {}
-    return {"cache": f"{RUN}/programs.sqlite"}
+    return {"cache": f"{FOLDER}/programs.sqlite"}
 
 
 def if_file(*sources):
     """Those sources that are files (not dataset names or sequences): a newer file is then read again."""
-    return [source for source in sources if source and os.path.isfile(source)]
+    return [as_named(source) for source in sources if source and is_file(source)]
 
 
 def files_of(section, *names):
     """The files that a section names, for rules that read them besides outputs of other rules."""
     return if_file(*map((config.get(section) or {}).get, names))
+
+
+def present(section, name):
+    """The file that a section names where it could also name an item: only one that exists is taken for a file."""
+    named = (config.get(section) or {}).get(name)
+    return [as_named(named)] if named and os.path.isfile(named) else []
 
 
 def plate_tables(key):
@@ -99,12 +188,12 @@ def plate_tables(key):
 
 def known_items():
     """The items that the search does not return: the prepared data, unless its section names something else."""
-    return (config.get("optimize") or {}).get("training") or f"{RUN}/data"
+    return (config.get("optimize") or {}).get("training") or f"{FOLDER}/data"
 
 
 def predictor_folders():
     """name -> folder, including those that the optimize section names."""
-    own = {name: f"{RUN}/predictors/{name}" for name in PREDICTORS}
+    own = {name: f"{FOLDER}/predictors/{name}" for name in PREDICTORS}
     return {**(config.get("optimize") or {}).get("predictors", {}), **own}
 
 
@@ -123,14 +212,14 @@ def judges():
 
 def judging():
     """name -> folder, including those that the evaluate section names."""
-    own = {name: f"{RUN}/predictors/{name}" for name in judges()}
+    own = {name: f"{FOLDER}/predictors/{name}" for name in judges()}
     named = (config.get("evaluate") or {}).get("predictors", {})
     return {"predictors": {**named, **own}} if own else {}
 
 
 def foretelling():
     """name -> folder, including those that the propose section names; their predictions are columns of the plate."""
-    own = {name: f"{RUN}/predictors/{name}" for name in PREDICTORS}
+    own = {name: f"{FOLDER}/predictors/{name}" for name in PREDICTORS}
     named = PROPOSE.get("predictors", {})
     return {"predictors": {**named, **own}} if own else {}
 
@@ -139,12 +228,12 @@ def offering():
     """The candidates of the search are candidates of the plate too, unless a pool is given."""
     if PROPOSE.get("pool"):
         return {}
-    return {"also": [*plate_tables("also"), f"{RUN}/candidates.parquet"]}
+    return {"also": [*plate_tables("also"), f"{FOLDER}/candidates.parquet"]}
 
 
 def dataset_of(source):
     """The dataset of a source, which may name a split; none for a file."""
-    named = source and not os.path.isfile(source)
+    named = source and not is_file(source)
     return source.removeprefix(f"{DOMAIN}/").split("/")[0] if named else None
 
 
@@ -158,5 +247,5 @@ def reads_latents(wildcards):
 def predictor_settings(wildcards):
     """The section of one predictor. It uses no `input` or `output`, because Snakemake does not compare params that do."""
     own = PREDICTORS[wildcards.predictor]
-    model = {"model": f"{RUN}/model"} if reads_latents(wildcards) else {}
+    model = {"model": f"{FOLDER}/model"} if reads_latents(wildcards) else {}
     return as_settings({**read_like_prepare([own["table"]]), **own}, **model)

@@ -3,18 +3,19 @@ rule prepare:
     input:
         files_of("prepare", "source", "wild_type", "measured"),
     output:
-        table=f"{RUN}/data/items.parquet",
-        summary=f"{RUN}/data/dataset.json",
-        rejects=f"{RUN}/data/rejects.csv",
+        table=ITEMS,
+        summary=DATASET,
+        rejects=kept(f"{RUN}/data/rejects.csv"),
     log:
-        f"{RUN}/logs/prepare.log",
+        kept(f"{RUN}/logs/prepare.log"),
     benchmark:
-        f"{RUN}/benchmarks/prepare.tsv"
+        kept(f"{RUN}/benchmarks/prepare.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=4000,
+        mem_mb=memory_of(4000),
+        runtime=240,
     params:
         settings=settings("prepare"),
         domain=DOMAIN,

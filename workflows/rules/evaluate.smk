@@ -1,26 +1,25 @@
 rule evaluate:
     """Compare samples with held-out items, and measure how closely the model meets its conditions."""
     input:
-        samples=rules.generate.output,
+        samples=SAMPLES,
         files=files_of("evaluate", "against", "training"),
-        model=rules.train.output,
-        predictors=lambda wildcards: expand(
-            f"{RUN}/predictors/{{predictor}}/config.yaml", predictor=judges()
-        ),
+        model=MODEL,
+        predictors=lambda wildcards: predicted(judges()),
     output:
-        f"{RUN}/metrics.json",
+        METRICS,
     log:
-        f"{RUN}/logs/evaluate.log",
+        kept(f"{RUN}/logs/evaluate.log"),
     benchmark:
-        f"{RUN}/benchmarks/evaluate.tsv"
+        kept(f"{RUN}/benchmarks/evaluate.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=8000,
-        gpu=GPUS,
+        mem_mb=memory_of(8000),
+        runtime=240,
+        gpu=GPU,
     params:
-        settings=settings("evaluate", model=f"{RUN}/model", **judging()),
+        settings=settings("evaluate", model=f"{FOLDER}/model", **judging()),
         domain=DOMAIN,
     shell:
         "sciencegen evaluate {params.domain:q} {input.samples:q} --settings {params.settings:q} --threads {threads}"

@@ -1,23 +1,24 @@
 rule generate:
     """Draw from the model, for the evaluation and the report. Exit code 5: fewer items than requested; without any there is no file."""
     input:
-        model=rules.train.output,
-        files=files_of("generate", "scaffold", "blocks"),
+        model=MODEL,
+        files=[*present("generate", "scaffold"), *files_of("generate", "blocks")],
     output:
-        f"{RUN}/samples.parquet",
+        SAMPLES,
     log:
-        f"{RUN}/logs/generate.log",
+        kept(f"{RUN}/logs/generate.log"),
     benchmark:
-        f"{RUN}/benchmarks/generate.tsv"
+        kept(f"{RUN}/benchmarks/generate.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=4000,
-        gpu=GPUS,
+        mem_mb=memory_of(4000),
+        runtime=240,
+        gpu=GPU,
         device=DEVICE,
     params:
-        settings=settings("generate", model=f"{RUN}/model"),
+        settings=settings("generate", model=f"{FOLDER}/model"),
         domain=DOMAIN,
     shell:
         "sciencegen generate {params.domain:q} --settings {params.settings:q} --device {resources.device:q}"

@@ -1,36 +1,35 @@
 rule optimize:
     """Search for items that meet the goals. Exit code 5: fewer candidates than requested; the report says so."""
     input:
-        model=rules.train.output,
-        training=rules.prepare.output.table,
+        model=MODEL,
+        training=ITEMS,
         files=files_of("optimize", "training", "blocks"),
-        complete=rules.complete.output if COMPLETES else [],
-        predictors=expand(
-            f"{RUN}/predictors/{{predictor}}/config.yaml", predictor=sorted(PREDICTORS)
-        ),
+        complete=COMPLETING_MODEL if COMPLETES else [],
+        predictors=predicted(sorted(PREDICTORS)),
     output:
-        candidates=f"{RUN}/candidates.parquet",
-        table=f"{RUN}/candidates.csv",
+        candidates=CANDIDATES,
+        table=CANDIDATE_TABLE,
         structures=STRUCTURES,
-        trace=f"{RUN}/search/trace.csv",
-        scored=f"{RUN}/search/scored.parquet",
-        summary=f"{RUN}/search/summary.json",
+        trace=TRACE,
+        scored=kept(f"{RUN}/search/scored.parquet"),
+        summary=kept(f"{RUN}/search/summary.json"),
     log:
-        f"{RUN}/logs/optimize.log",
+        kept(f"{RUN}/logs/optimize.log"),
     benchmark:
-        f"{RUN}/benchmarks/optimize.tsv"
+        kept(f"{RUN}/benchmarks/optimize.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=8000,
-        gpu=GPUS,
+        mem_mb=memory_of(8000),
+        runtime=1440,
+        gpu=GPU,
         device=DEVICE,
     params:
         settings=settings(
             "optimize",
             predictors=predictor_folders(),
-            model=f"{RUN}/model",
+            model=f"{FOLDER}/model",
             training=known_items(),
             **{**keeping_scores(), **completing()},
         ),

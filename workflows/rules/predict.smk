@@ -5,19 +5,20 @@ rule predict:
         wild_type=lambda wildcards: if_file(
             PREDICTORS[wildcards.predictor].get("wild_type")
         ),
-        model=lambda wildcards: (rules.train.output if reads_latents(wildcards) else []),
+        model=lambda wildcards: (MODEL if reads_latents(wildcards) else []),
     output:
-        f"{RUN}/predictors/{{predictor}}/config.yaml",
+        PREDICTOR,
     log:
-        f"{RUN}/logs/predict-{{predictor}}.log",
+        kept(f"{RUN}/logs/predict-{{predictor}}.log"),
     benchmark:
-        f"{RUN}/benchmarks/predict-{{predictor}}.tsv"
+        kept(f"{RUN}/benchmarks/predict-{{predictor}}.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=4000,
-        gpu=GPUS,
+        mem_mb=memory_of(4000),
+        runtime=720,
+        gpu=GPU,
         device=DEVICE,
     params:
         settings=predictor_settings,

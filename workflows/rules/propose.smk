@@ -3,29 +3,28 @@ rule propose:
     input:
         tables=if_file(*plate_tables("measured"), *plate_tables("also")),
         files=files_of("propose", "wild_type", "pool", "blocks"),
-        model=rules.train.output,
-        candidates=[] if PROPOSE.get("pool") else rules.optimize.output.candidates,
-        predictors=expand(
-            f"{RUN}/predictors/{{predictor}}/config.yaml", predictor=sorted(PREDICTORS)
-        ),
+        model=MODEL,
+        candidates=[] if PROPOSE.get("pool", "blocks") else CANDIDATES,
+        predictors=predicted(sorted(PREDICTORS)),
     output:
-        f"{RUN}/plate.csv",
+        PLATE,
     log:
-        f"{RUN}/logs/propose.log",
+        kept(f"{RUN}/logs/propose.log"),
     benchmark:
-        f"{RUN}/benchmarks/propose.tsv"
+        kept(f"{RUN}/benchmarks/propose.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=4000,
-        gpu=GPUS,
+        mem_mb=memory_of(4000),
+        runtime=240,
+        gpu=GPU,
         device=DEVICE,
     params:
         settings=verbatim(
             as_settings(
                 {**read_like_prepare(plate_tables("measured")), **PROPOSE},
-                model=f"{RUN}/model",
+                model=f"{FOLDER}/model",
                 **offering(),
                 **foretelling(),
             )

@@ -1,26 +1,25 @@
 rule report:
     """Write one page that opens offline. It shows the whole config, so every edit rewrites it."""
     input:
-        candidates=rules.optimize.output.candidates,
-        trace=rules.optimize.output.trace,
-        samples=rules.generate.output,
-        metrics=rules.evaluate.output,
-        variants=rules.variants.output if SCORES_VARIANTS else [],
-        plate=rules.propose.output if PROPOSES else [],
+        candidates=CANDIDATES,
+        trace=TRACE,
+        samples=SAMPLES,
+        metrics=METRICS,
+        variants=VARIANT_SCORES if SCORES_VARIANTS else [],
+        plate=PLATE if PROPOSES else [],
     output:
-        page=report(
-            f"{RUN}/report.html", caption="../report/page.rst", category="Candidates"
-        ),
-        config=f"{RUN}/config.yaml",
+        page=report(PAGE, caption="../report/page.rst", category="Candidates"),
+        config=kept(f"{RUN}/config.yaml"),
     log:
-        f"{RUN}/logs/report.log",
+        kept(f"{RUN}/logs/report.log"),
     benchmark:
-        f"{RUN}/benchmarks/report.tsv"
+        kept(f"{RUN}/benchmarks/report.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=4000,
+        mem_mb=memory_of(4000),
+        runtime=60,
     params:
         settings=verbatim(json.dumps(config, sort_keys=True)),
         folder=folder_of(),

@@ -1,28 +1,32 @@
 rule train:
     """Train a model, or use trained weights. checkpoints/ is not an output, so that a killed training continues."""
     input:
-        data=rules.prepare.output.summary,
+        data=DATASET,
     output:
-        multiext(f"{RUN}/model/", *MODEL_FILES),
+        MODEL,
     log:
-        f"{RUN}/logs/train.log",
+        kept(f"{RUN}/logs/train.log"),
     benchmark:
-        f"{RUN}/benchmarks/train.tsv"
+        kept(f"{RUN}/benchmarks/train.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=8000,
-        gpu=GPUS,
+        mem_mb=memory_of(8000),
+        runtime=1440,
+        gpu=gpus_of("train"),
+        nodes=1,
         device=DEVICE,
     params:
         settings=settings("train"),
         domain=DOMAIN,
         data=lambda wildcards, input: os.path.dirname(input.data),
         folder=folder_of(),
+        devices=devices,
     shell:
         "sciencegen train {params.domain:q} --data {params.data:q} --settings {params.settings:q}"
-        " --device {resources.device:q} --threads {threads} --force -o {params.folder:q} 2>&1 | tee {log:q}"
+        " {params.devices:q} --device {resources.device:q} --threads {threads} --force -o {params.folder:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule complete:
@@ -30,17 +34,19 @@ rule complete:
     input:
         if_file(PREPARE.get("source")),
     output:
-        multiext(f"{RUN}/complete/", *MODEL_FILES),
+        COMPLETING_MODEL,
     log:
-        f"{RUN}/logs/complete.log",
+        kept(f"{RUN}/logs/complete.log"),
     benchmark:
-        f"{RUN}/benchmarks/complete.tsv"
+        kept(f"{RUN}/benchmarks/complete.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=8000,
-        gpu=GPUS,
+        mem_mb=memory_of(8000),
+        runtime=1440,
+        gpu=gpus_of("complete"),
+        nodes=1,
         device=DEVICE,
     params:
         settings=verbatim(
@@ -55,7 +61,8 @@ rule complete:
         data=verbatim(PREPARE.get("source") or ""),
         column=verbatim(item_column()),
         folder=folder_of(),
+        devices=devices,
     shell:
         "sciencegen train {params.domain:q} --data {params.data:q} --settings {params.settings:q}"
-        " {params.column:q} --device {resources.device:q} --threads {threads} --force -o {params.folder:q}"
-        " 2>&1 | tee {log:q}"
+        " {params.column:q} {params.devices:q} --device {resources.device:q} --threads {threads} --force"
+        " -o {params.folder:q} 2>&1 | tee {log:q}"

@@ -2,22 +2,21 @@ rule variants:
     """Score variants of the family's reference with the model and the predictors, if any."""
     input:
         table=if_file(VARIANTS.get("variants")),
-        model=rules.train.output,
-        predictors=expand(
-            f"{RUN}/predictors/{{predictor}}/config.yaml", predictor=sorted(PREDICTORS)
-        ),
+        model=MODEL,
+        predictors=predicted(sorted(PREDICTORS)),
     output:
-        f"{RUN}/variants.csv",
+        VARIANT_SCORES,
     log:
-        f"{RUN}/logs/variants.log",
+        kept(f"{RUN}/logs/variants.log"),
     benchmark:
-        f"{RUN}/benchmarks/variants.tsv"
+        kept(f"{RUN}/benchmarks/variants.tsv")
     conda:
         "../envs/sciencegen.yaml"
     threads: THREADS
     resources:
-        mem_mb=4000,
-        gpu=GPUS,
+        mem_mb=memory_of(4000),
+        runtime=240,
+        gpu=GPU,
         device=DEVICE,
     params:
         domain=DOMAIN,
@@ -28,7 +27,7 @@ rule variants:
             [
                 word
                 for name in sorted(PREDICTORS)
-                for word in ("--predictor", f"{name}={RUN}/predictors/{name}")
+                for word in ("--predictor", f"{name}={FOLDER}/predictors/{name}")
             ]
             or ""
         ),

@@ -18,7 +18,8 @@ from sciencegen.api.run import read_config
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of
 from sciencegen.cli.options import pairs, settings_from
-from sciencegen.data.cards import dataset_root, read_card, workflow_root
+from sciencegen.data.cards import read_card
+from sciencegen.data.shipped import dataset_root, workflow_root
 from sciencegen.domains import DOMAINS
 from sciencegen.errors import SciencegenError
 from sciencegen.records import to_record

@@ -1,0 +1,101 @@
+"""The JSON schema of a workflow's config, for Snakemake, editors and catalogs of workflows.
+
+    sciencegen run molecules --schema > workflows/schemas/config.schema.yaml
+
+It has the keys and types of `config.RunSettings`. What depends on the domain, such as names in goals, is checked by
+`sciencegen run` and by the steps.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from sciencegen.config import TEXTS, RunSettings, Settings
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+REFERENCE = "#/$defs/"
+
+Schema = dict[str, Any]
+
+
+def config_schema() -> Schema:
+    """The schema, without references: a catalog shows the keys of each section.
+
+    Examples
+    --------
+    >>> schema = config_schema()
+    >>> schema["required"], sorted(schema["properties"]["report"]["properties"])
+    (['domain'], ['candidates', 'colour_by', 'title'])
+    """
+    schema = RunSettings.model_json_schema()
+    records = {record.__name__: record for record in _records(Settings)}
+    definitions = {
+        name: _accepting(part, records[name]) if name in records else part for name, part in schema.pop("$defs").items()
+    }
+    return {"$schema": DIALECT, **_plain(_accepting(schema, RunSettings), definitions)}
+
+
+def schema_text() -> str:
+    """The schema as YAML."""
+    return yaml.safe_dump(config_schema(), sort_keys=False, width=110, allow_unicode=True)
+
+
+def _records(record: type[Settings]) -> Iterator[type[Settings]]:
+    yield record
+    for below in record.__subclasses__():
+        yield from _records(below)
+
+
+def _documented(record: type[Settings]) -> tuple[str, dict[str, str]]:
+    """What docstrings of the form `Summary. name, other: text` say of a record, and of its own and inherited keys."""
+    summary, found = "", dict[str, str]()
+    name = "(?:" + "|".join(record.model_fields) + ")"
+    for one in record.__mro__[::-1]:
+        if issubclass(one, Settings):
+            text = " ".join((inspect.getdoc(one) or "").split())
+            summary, *parts = re.split(rf"(?<![\w`])({name}(?:, {name})*): ", text)
+            for names, words in zip(parts[::2], parts[1::2], strict=True):
+                found |= dict.fromkeys(names.split(", "), words.strip())
+    return summary.strip(), found
+
+
+def _accepting(schema: Schema, record: type[Settings]) -> Schema:
+    """The schema of a record with what `config` accepts besides: one text for several, and names for aliases."""
+    properties = dict(schema["properties"])
+    summary, descriptions = _documented(record)
+    for name, field in record.model_fields.items():
+        known = field.alias or name
+        if field.annotation in TEXTS:
+            properties[known] = {"anyOf": [{"type": "string"}, properties[known]]}
+        if name in descriptions:
+            properties[known] = {"description": descriptions[name], **properties[known]}
+        properties.setdefault(name, properties[known])
+    described = {"description": summary} if summary else {}
+    return {
+        **described,
+        **{key: value for key, value in schema.items() if key != "description"},
+        "properties": properties,
+    }
+
+
+def _plain(schema: Schema, definitions: dict[str, Schema]) -> Schema:
+    """A schema without references and without the titles that repeat its keys."""
+    if (name := schema.get("$ref", "").removeprefix(REFERENCE)) in definitions:
+        given = {key: value for key, value in schema.items() if key != "$ref"}
+        return _plain({**definitions[name], **given}, definitions)
+    plain: Schema = {}
+    for key, value in schema.items():
+        if key in ("properties", "patternProperties"):
+            plain[key] = {name: _plain(part, definitions) for name, part in value.items()}
+        elif isinstance(value, dict) and key in ("items", "additionalProperties"):
+            plain[key] = _plain(value, definitions)
+        elif key in ("anyOf", "oneOf", "allOf", "prefixItems"):
+            plain[key] = [_plain(part, definitions) for part in value]
+        elif key != "title" and not (key == "default" and isinstance(value, dict | None)):
+            plain[key] = value
+    return plain
