@@ -48,8 +48,9 @@ def parse_conditions(
     if representation is not None:
         tolerances = {name: NEAR * float(std) for name, std in representation.scales.items()} | tolerances
     if representation is not None and (measures := representation.measures) is not None:
-        tolerances |= dict.fromkeys(measures.names, 0.0)
+        tolerances |= {**dict.fromkeys(measures.names, 0.0), **measures.tolerances}
         ranges |= measures.ranges
+        texts = [measures.plain(text) for text in texts]
     goals = [parse_condition(text, tolerances) for text in texts]
     check_goals(domain, goals)
     twice = sorted({goal.name for goal in goals if [g.name for g in goals].count(goal.name) > 1})
