@@ -117,6 +117,8 @@ def _fit_tabular(
     from sciencegen import prediction
 
     rows, files = read_rows(domain, table, chosen)
+    if (cells := domain_of(domain).cells) is not None:  # the target is no input
+        rows = [replace(row, text=cells.without(row.text, chosen.target)) for row in rows]
     model = ModelInputs(domain, chosen.model, chosen.threads, chosen.device)
     inputs = chosen.settings.get("inputs", "scored" if chosen.model and _informs(model) else "features")
     usable = usable_rows(domain, rows, chosen)

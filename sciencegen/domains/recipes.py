@@ -88,21 +88,15 @@ class Measures:
         Name -> (low, high) of the training data.
     tolerances : mapping
         Name -> half-width within which `name = value` counts as satisfied; 0 for others.
-    categories : mapping
-        Column of texts -> these. The quantity `column:text` is 1 where the column holds the text, else 0; the condition
-        `column = text` stands for `column:text = 1`.
+    scales : mapping
+        Name -> typical size of a difference, by which the gains and violations of goals are divided.
     """
 
     names: tuple[str, ...]
     measure: Callable[[Sequence[Item], Sequence[str]], np.ndarray]
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     tolerances: Mapping[str, float] = field(default_factory=dict)
-    categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-    def plain(self, text: str) -> str:
-        """A condition on a column of texts as one on a number; other conditions are unchanged."""
-        name, _, value = (part.strip() for part in text.partition("="))
-        return f"{name}:{value} = 1" if value in self.categories.get(name, ()) else text
+    scales: Mapping[str, float] = field(default_factory=dict)
 
 
 class Representation(Protocol):

@@ -107,7 +107,8 @@ class RunContents:
 
     @cached_property
     def goals(self) -> list[Goal]:
-        return read_goals(self.domain, self.settings.optimize.goals)
+        measures = None if self.model is None else self.model.representation.measures
+        return read_goals(self.domain, self.settings.optimize.goals, measures)
 
     @cached_property
     def items(self) -> list[Item]:

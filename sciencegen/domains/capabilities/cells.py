@@ -17,7 +17,11 @@ class Cells:
     of : (item) -> cells by column
     without : (text, column) -> text
         The text of an item without one of its cells, such as the target of a predictor.
+    goal : (text) -> text
+        A condition on a column of texts, `city = Oslo`, as one on a number, `city:Oslo = 1`, which goals know; others
+        are unchanged.
     """
 
     of: Callable[[Item], Mapping[str, Cell]]
     without: Callable[[str, str], str]
+    goal: Callable[[str], str]

@@ -60,5 +60,5 @@ DOMAIN = Domain(
     regression=Regression(features=hashed_features, fit=features.fit_features, load=features.load_features),
     evaluate=evaluate,
     render=render.render,
-    cells=Cells(of=dict, without=rows.without),
+    cells=Cells(of=dict, without=rows.without, goal=rows.goal),
 )

@@ -55,14 +55,13 @@ class TableRepresentation(StandardizedRepresentation):
     def measures(self) -> Measures:
         """The numbers in the columns, and the indicators of the categories."""
         numbers = {column.name: column for column in self.columns if column.numeric}
-        categories = {name: tuple(codes) for name, codes in self._codes.items()}
-        indicators = [indicator(name, text) for name, texts in categories.items() for text in texts]
+        indicators = [indicator(name, text) for name, codes in self._codes.items() for text in codes]
         return Measures(
             names=(*numbers, *indicators),
             measure=measure,
             ranges={name: (one.low, one.high) for name, one in numbers.items()} | dict.fromkeys(indicators, (0.0, 1.0)),
             tolerances={name: _tolerance(one) for name, one in numbers.items()},
-            categories=categories,
+            scales={name: 4 * one.std for name, one in numbers.items()},
         )
 
     def encode(self, items: Sequence[TableRow]) -> list[Float[np.ndarray, " column"] | Refusal]:

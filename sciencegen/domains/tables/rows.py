@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 
 from sciencegen.items import Refusal
@@ -76,6 +77,7 @@ def number(cell: TableCell) -> float:
     return math.nan if cell is None or isinstance(cell, str) else float(cell)
 
 
+_NUMBER = re.compile(r"[+-]?\.?\d")
 INDICATOR = ":"
 """`city:Oslo` is 1 where the city is Oslo, 0 where it is another, and missing where it is unknown."""
 
@@ -83,6 +85,17 @@ INDICATOR = ":"
 def indicator(column: str, category: str) -> str:
     """The name of the number that says whether a column holds a category."""
     return f"{column}{INDICATOR}{category}"
+
+
+_EQUALS_TEXT = re.compile(r"(?P<column>[^<>=!]*[^<>=!\s])\s*=\s*(?P<category>[^<>=!]*[^<>=!\s])")
+
+
+def goal(text: str) -> str:
+    """A condition `city = Oslo` as `city:Oslo = 1`; conditions on numbers are unchanged."""
+    found = _EQUALS_TEXT.fullmatch(text.strip())
+    if found is None or _NUMBER.match(found["category"]):
+        return text
+    return f"{indicator(found['column'], found['category'])} = 1"
 
 
 def value(row: TableRow, name: str) -> float:
