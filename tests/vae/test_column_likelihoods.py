@@ -1,4 +1,4 @@
-"""Laws of the columns' likelihoods: log densities of scipy, draws of their law, and scores that are inverse to values."""
+"""Laws of the columns' likelihoods: densities of scipy, draws of their law, scores that are inverse to values."""
 
 from __future__ import annotations
 

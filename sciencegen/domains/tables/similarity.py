@@ -25,9 +25,8 @@ def similarity(rows: Sequence[TableRow], references: Sequence[TableRow]) -> Floa
     total, count = np.zeros((len(rows), len(references))), np.zeros((len(rows), len(references)))
     for name in names:
         first, second = ([row.get(name) for row in group] for group in (rows, references))
-        known = np.array([cell is not None for cell in first])[:, None] | np.array(
-            [cell is not None for cell in second]
-        )
+        one, other = (np.array([cell is not None for cell in cells], bool) for cells in (first, second))
+        known = one[:, None] | other[None]
         total += np.where(known, _agreement(first, second), 0.0)
         count += known
     return total / np.maximum(count, 1)

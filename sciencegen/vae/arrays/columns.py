@@ -213,7 +213,7 @@ class Cellwise:
         return in_order(self.groups, [function(group, law, cells[:, list(group.index)]) for group, law in pairs])
 
 
-def in_order(groups: Sequence[Group], parts: Sequence[Cells]) -> Cells:
+def in_order(groups: Sequence[Group], parts: Sequence[Float[Tensor, "batch _"]]) -> Cells:
     """The columns of the groups' parts in their own order."""
     order = torch.tensor([at for group in groups for at in group.index])
     return torch.cat(list(parts), 1)[:, order.argsort()]
