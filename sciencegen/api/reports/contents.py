@@ -137,6 +137,8 @@ class RunContents:
     def _table(self, path: Path) -> dict[str, list[Any]]:
         """Read a table. File references in it may be relative to the table, not only to the working folder."""
         table = _read_parquet(path)
+        if self.domain.cells is not None and "item" not in table:  # the columns are the items
+            return {"item": [row.text for row in self.domain.items.read(path, None)], **table}
         if "item" not in table:
             raise _unusable(path, f"no column item among {', '.join(table) or 'none'}")
         if self.domain.sidecar is not None:
