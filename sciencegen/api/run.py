@@ -126,7 +126,7 @@ def fewer_than_asked(settings: RunSettings, folder: RunFolder) -> tuple[str, ...
     if summary["candidates"] < settings.optimize.n:
         found.append(shortfall(summary, settings.optimize.n))
     if settings.propose is not None and folder.has("plate.csv"):
-        proposed = _count(folder, "plate.csv")
+        proposed = _count(domain_of(settings.domain), folder / "plate.csv")
         if proposed < settings.propose.batch:
             found.append(short_plate(proposed, settings.propose.batch))
     return tuple(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sciencegen.domains.base import Domain, ItemIO, Regression, Similarity
-from sciencegen.domains.capabilities import Cells
+from sciencegen.domains.capabilities import Cells, MetricNote, ReferenceSets
 from sciencegen.domains.lazy import LazyTable
 from sciencegen.domains.oracles import property_oracles
 from sciencegen.domains.properties import measure_each
@@ -47,6 +47,16 @@ PROPERTIES = {
     )
 }  # fmt: skip
 MEASURE = measure_each({"missing_cells": missing_cells})
+NOTES = {
+    "valid": MetricNote("share of rows that can be read", "maximize"),
+    "unique": MetricNote("share of different rows"),
+    "novelty": MetricNote("share of rows that aren't training rows"),
+    "nearest_reference": MetricNote("mean similarity to the nearest row to compare with"),
+    "marginals": MetricNote("mean of the columns' scaled distances and total variations", "minimize"),
+    "correlations": MetricNote("mean difference of the correlations of two columns", "minimize"),
+    "log_likelihood": MetricNote("bound of log p of a row to compare with", "maximize"),
+    "bits_per_item": MetricNote("bound of -log2 p of a row to compare with", "minimize"),
+}
 SIMILARITY = Similarity(matrix=similarity, maximum=0.99)
 
 DOMAIN = Domain(
@@ -60,5 +70,6 @@ DOMAIN = Domain(
     regression=Regression(features=hashed_features, fit=features.fit_features, load=features.load_features),
     evaluate=evaluate,
     render=render.render,
+    reference_sets=ReferenceSets(notes=NOTES, units={"log_likelihood": "nats", "bits_per_item": "bits"}),
     cells=Cells(of=dict, without=rows.without, goal=rows.goal),
 )
