@@ -21,7 +21,8 @@ from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.networks.normal import check_latents
-from sciencegen.vae.arrays.columns import Column, ColumnDecoder, ColumnEncoder
+from sciencegen.vae.arrays.column_networks import ColumnDecoder, ColumnEncoder
+from sciencegen.vae.arrays.columns import Column
 from sciencegen.vae.arrays.networks import VALUES, ArrayDecoder, ArrayEncoder, Condition, PseudoPosterior
 from sciencegen.vae.arrays.settings import PRIORS, ArrayVAESettings
 from sciencegen.vae.bounds import BoundTerms, importance_weighted_bound
