@@ -80,6 +80,8 @@ def cell_of(text: str, numeric: bool, decimal: str = ".") -> TableCell | ValueEr
 
 
 def _float(text: str, decimal: str) -> float | None:
+    if "_" in text:  # Python would read 2020_01 as a number
+        return None
     try:
         return float(text.replace(",", ".") if decimal == "," else text)
     except ValueError:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
+from jaxtyping import Float
+from torch import Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
@@ -48,27 +50,31 @@ class TableVAESettings(ArrayVAESettings):
 def build(representation: TableRepresentation, settings: TableVAESettings) -> ArrayVAE:
     """A VAE with a likelihood for each column."""
     columns = columns_of(representation.columns, settings.likelihoods)
+    if representation.properties:
+        labels = representation.standardization
+        values = tuple((value - float(labels.mean[0])) / float(labels.std[0]) for value in settings.label_values)
+        settings = replace(settings, label_values=values)
     return ArrayVAE(len(columns), len(representation.properties), settings, columns)
 
 
-def log_likelihood(model: ArrayVAE, batch: Batch) -> np.ndarray:
+def log_likelihood(model: ArrayVAE, batch: Batch) -> Float[Tensor, " batch"]:
     """The bound of log p of each row in nats."""
-    samples = model.settings.score_samples if isinstance(model.settings, TableVAESettings) else 1
-    return model.bound(batch, samples).cpu().numpy()
+    assert isinstance(model.settings, TableVAESettings)  # `build` has made it
+    return model.bound(batch, model.settings.score_samples)
 
 
 def check(model: ArrayVAE, representation: TableRepresentation, arrays: Sequence[np.ndarray]) -> Mapping[str, float]:
     """Bound of log p of a row, with densities in the units of the columns, in nats, and of -log2 p in bits."""
-    found = float(log_likelihood(model, representation.batch(arrays)).mean())
+    device = next(model.parameters()).device
+    found = float(log_likelihood(model, representation.batch(arrays).to(device)).mean())
     return {"log_likelihood": found, "bits_per_item": -found / math.log(2)}
 
 
 def oracles(model: ArrayVAE, representation: TableRepresentation, remember: Remember) -> Mapping[str, Oracle]:
     """`log_likelihood`, and each number and indicator of the columns, for goals."""
     measures = representation.measures
-    samples = model.settings.score_samples if isinstance(model.settings, TableVAESettings) else 1
     columns = {name: ArrayOracle(name, partial(_measure_one, name)) for name in measures.names}
-    return {**columns, **likelihood_oracles(model, representation, lambda batch: model.bound(batch, samples))}
+    return {**columns, **likelihood_oracles(model, representation, partial(log_likelihood, model))}
 
 
 def _measure_one(name: str, items: Sequence[Item]) -> np.ndarray:

@@ -97,7 +97,7 @@ def _useless(cells: Sequence[TableCell]) -> str:
     if different < 2:
         return "is empty" if not cells else f"holds only {str(cells[0])[:40]!r}"
     if _is_category(cells) and (different > MOST_CATEGORIES or different > max(2.0, len(cells) / 2)):
-        return f"has {different} different texts in {len(cells)} rows"
+        return f"has {different} different texts in {len(cells)} rows, such as {str(cells[0])[:40]!r}"
     return ""
 
 

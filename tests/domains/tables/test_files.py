@@ -48,11 +48,11 @@ def test_formats_hold_the_same_rows(tmp_path, ending):
 
 
 def test_cells_have_their_types(tmp_path):
-    path = csv(tmp_path, "a,code,city,x\n1,007,Oslo,2.50\n2,012,?,\nNA,100, Bergen ,1e3\n")
+    path = csv(tmp_path, "a,code,city,x,month\n1,007,Oslo,2.50,2020_01\n2,012,?,,2020_02\nNA,100, Bergen ,1e3,-\n")
     assert read(path) == [
-        {"a": 1, "code": "007", "city": "Oslo", "x": 2.5},
-        {"a": 2, "code": "012", "city": None, "x": None},
-        {"a": None, "code": "100", "city": "Bergen", "x": 1000.0},
+        {"a": 1, "code": "007", "city": "Oslo", "x": 2.5, "month": "2020_01"},
+        {"a": 2, "code": "012", "city": None, "x": None, "month": "2020_02"},
+        {"a": None, "code": "100", "city": "Bergen", "x": 1000.0, "month": None},
     ]
 
 

@@ -35,7 +35,10 @@ def test_a_schema_is_plain_data():
         ({"a": [1], "b": [2]}, "10 or more rows to learn from, got 1. Add rows"),
         ({"a": range(20), "same": [3.5] * 20}, "'same' holds only '3.5'. Name the others: `column` a"),
         ({"a": range(20), "none": [None] * 20}, "'none' is empty. Name the others: `column` a"),
-        ({"b": range(20), "name": [f"n{at}" for at in range(20)]}, "'name' has 20 different texts in 20 rows"),
+        (
+            {"b": range(20), "name": [f"n{at}" for at in range(20)]},
+            "'name' has 20 different texts in 20 rows, such as 'n0'",
+        ),
         ({"name": [f"n{at}" for at in range(20)]}, "Add a column of numbers or categories"),
     ],
 )
