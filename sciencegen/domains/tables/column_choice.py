@@ -27,7 +27,7 @@ def automatic(column: ColumnSchema) -> str:
     if column.kind in ("count", "whole") and max(abs(column.low), abs(column.high)) <= LARGEST_COUNT:
         near = column.kind == "count" and column.low <= NEAR_ZERO
         return "negative_binomial" if near and column.std**2 >= SPREAD * column.mean else "discretized_logistic"
-    if column.low > 0 and column.log_mean + math.log(column.log_std) < math.log(column.std) - CLEARLY:
+    if column.low >= 0 and column.log_mean + math.log(column.log_std) < math.log(column.std) - CLEARLY:
         return "log_normal"
     return "gaussian"
 
@@ -56,8 +56,8 @@ def _column(column: ColumnSchema, likelihood: str) -> Column:
         )
     classes = len(column.categories) if likelihood in CLASSES else 0
     levels = tuple(map(number, column.categories)) if classes and column.numeric else ()
-    log_mean, log_std = column.log_mean, column.log_std
-    return Column(likelihood, column.mean, column.std, log_mean, log_std, classes, levels)
+    logs = column.log_mean, column.log_std, column.shift
+    return Column(likelihood, column.mean, column.std, *logs, classes, levels)
 
 
 def _misfit(column: ColumnSchema, likelihood: str) -> str:
@@ -73,4 +73,4 @@ def _misfit(column: ColumnSchema, likelihood: str) -> str:
         return f"whole numbers from 0 on, not {found}" + (" with decimals" if column.kind == "number" else "")
     if likelihood == "discretized_logistic" and column.kind == "number":
         return f"whole numbers, not {found} with decimals"
-    return f"numbers above 0, not {found}" if likelihood == "log_normal" and column.low <= 0 else ""
+    return f"numbers from 0 on, not {found}" if likelihood == "log_normal" and column.low < 0 else ""

@@ -19,6 +19,8 @@ Kind = Literal["number", "whole", "count", "category"]
 FEW_LEVELS = 10
 """Whole numbers with at most so many different values may be classes."""
 FEWEST_ROWS = 10
+SMALL = 0.05
+"""Quantile of the positive numbers that is added to numbers from 0 on before their logarithm is taken."""
 MOST_DECIMALS = 6
 CONSTANT = 1e-12
 """A standard deviation below this share of the mean is rounding error."""
@@ -37,7 +39,9 @@ class ColumnSchema:
     mean, std : float
         Of the numbers; 0 and 1 for categories.
     log_mean, log_std : float
-        Of log(1 + x) for counts, of log x for positive numbers.
+        Of log(x + shift) of numbers from 0 on.
+    shift : float
+        1 for counts; 0 for positive numbers; for others from 0 on a small one of them.
     low, high : float
         Range of the numbers.
     decimals : int
@@ -51,6 +55,7 @@ class ColumnSchema:
     std: float = 1.0
     log_mean: float = 0.0
     log_std: float = 1.0
+    shift: float = 0.0
     low: float = 0.0
     high: float = 1.0
     decimals: int = 0
@@ -60,7 +65,8 @@ class ColumnSchema:
         return self.kind != "category"
 
     def cell(self, value: float) -> TableCell:
-        """A number in the column's precision."""
+        """A number in the column's precision; 0 for a negative one where the data begin at 0."""
+        value = max(value, 0.0) if self.low == 0 else value
         if self.kind != "number":
             return round(value)
         return float(f"{value:.7g}") if self.decimals < 0 else round(value, self.decimals) + 0.0
@@ -113,15 +119,12 @@ def _fit(name: str, cells: Sequence[TableCell]) -> ColumnSchema:
     values = np.array([number(cell) for cell in cells])
     kind, levels = _kind(values), np.unique(values)
     mean, std = _moments(values)
-    positive = bool((values > 0).all())
-    log_mean, log_std = (
-        _moments(np.log1p(values) if kind == "count" else np.log(values)) if positive or kind == "count" else (0.0, 1.0)
-    )
-    few = tuple(map(int, levels)) if kind != "number" and len(levels) <= min(FEW_LEVELS, len(values) / 3) else ()
     low, high = float(values.min()), float(values.max())
-    return ColumnSchema(
-        name, kind, few, mean, std, log_mean, log_std, low, high, _decimals(cells) if kind == "number" else 0
-    )
+    shift = 1.0 if kind == "count" else 0.0 if low != 0 else float(np.quantile(values[values > 0], SMALL))
+    log_mean, log_std = _moments(np.log(values + shift)) if low >= 0 else (0.0, 1.0)
+    few = tuple(map(int, levels)) if kind != "number" and len(levels) <= min(FEW_LEVELS, len(values) / 3) else ()
+    decimals = _decimals(cells) if kind == "number" else 0
+    return ColumnSchema(name, kind, few, mean, std, log_mean, log_std, shift, low, high, decimals)
 
 
 def _kind(values: np.ndarray) -> Kind:

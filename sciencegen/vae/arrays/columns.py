@@ -4,7 +4,7 @@ The field "values" of a Batch holds u [batch column]: a number x as (x - mean) /
 False where a cell is missing. A likelihood states the law of y:
 
     gaussian, student_t              y = u
-    log_normal                       y = (log x - log_mean) / log_std
+    log_normal                       y = (log(x + shift) - log_mean) / log_std
     poisson, negative_binomial,
     discretized_logistic             y = x, a whole number
     bernoulli, categorical           y = the index of the class: u, or that of the number x among `levels`
@@ -52,7 +52,9 @@ class Column:
     mean, std : float
         Of the numbers; 0 and 1 for classes.
     log_mean, log_std : float
-        Of the logarithms of positive numbers, or of log(1 + x) for counts.
+        Of log(x + shift), where the numbers have one.
+    shift : float
+        0 for positive numbers, above 0 for others from 0 on; 1 for counts.
     classes : int
         Number of classes; 0 for numbers.
     levels : tuple of float
@@ -64,6 +66,7 @@ class Column:
     std: float = 1.0
     log_mean: float = 0.0
     log_std: float = 1.0
+    shift: float = 0.0
     classes: int = 0
     levels: tuple[float, ...] = ()
 
@@ -75,12 +78,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Group:
-    """Columns with one kind of likelihood (of classes: a single column). index: their places; scale: [4 column] of
-    mean, std, log_mean and log_std; classes, levels: as in `Column`."""
+    """Columns with one kind of likelihood (of classes: a single column). index: their places; scale: [5 column] of
+    mean, std, log_mean, log_std and shift; classes, levels: as in `Column`."""
 
     likelihood: str
     index: Sequence[int]
-    scale: Float[Tensor, "4 column"]
+    scale: Float[Tensor, "5 column"]
     classes: int = 0
     levels: tuple[float, ...] = ()
 
@@ -92,12 +95,17 @@ class Group:
 
     def to_law(self, value: Cells) -> Cells:
         """U to y."""
-        mean, std, log_mean, log_std = self.scale.to(value)
+        mean, std, log_mean, log_std, _ = self.scale.to(value)
         if self.likelihood == "log_normal":
-            return ((value * std + mean).clamp(min=TINY * log_mean.exp()).log() - log_mean) / log_std
+            return (self._log(value) - log_mean) / log_std
         if self.likelihood in (*COUNTS, "discretized_logistic"):
             return (value.double() * std + mean).round().to(value)
         return self._nearest(value * std + mean) if self.levels else value
+
+    def _log(self, value: Cells) -> Cells:
+        """Log(x + shift)."""
+        mean, std, log_mean, _, shift = self.scale.to(value)
+        return (value * std + mean + shift).clamp(min=TINY * log_mean.exp()).log()
 
     def _nearest(self, value: Cells) -> Cells:
         """Indices of the nearest levels."""
@@ -106,27 +114,27 @@ class Group:
 
     def from_law(self, value: Cells) -> Cells:
         """Y to u."""
-        mean, std, log_mean, log_std = self.scale.to(value)
+        mean, std, log_mean, log_std, shift = self.scale.to(value)
         if self.likelihood == "log_normal":
-            return ((value * log_std + log_mean).exp() - mean) / std
+            return ((value * log_std + log_mean).exp() - shift - mean) / std
         if self.likelihood in (*COUNTS, "discretized_logistic"):
             return (value - mean) / std
         return (value.new_tensor(self.levels)[value.long()] - mean) / std if self.levels else value
 
     def log_volume(self, value: Cells) -> Cells:
         """Log dy/dx of densities, so that they are those of x; 0 for probabilities."""
-        mean, std, log_mean, log_std = self.scale.to(value)
+        _, std, _, log_std, _ = self.scale.to(value)
         if self.likelihood == "log_normal":
-            return -(value * std + mean).clamp(min=TINY * log_mean.exp()).log() - log_std.log()
+            return -self._log(value) - log_std.log()
         return torch.zeros_like(value) - std.log() if self.likelihood in DENSITIES else torch.zeros_like(value)
 
     def features(self, value: Cells) -> Float[Tensor, "batch feature"]:
         """Inputs of the encoder, of order 1; far values are damped."""
-        _, _, log_mean, log_std = self.scale.to(value)
+        _, _, log_mean, log_std, _ = self.scale.to(value)
         if self.classes:
             return functional.one_hot(self.to_law(value)[:, 0].long(), self.classes).to(value)
         if self.likelihood in COUNTS:
-            return (torch.log1p(self.to_law(value).clamp(min=0)) - log_mean) / log_std
+            return (self._log(value) - log_mean) / log_std
         return torch.asinh(self.to_law(value) if self.likelihood == "log_normal" else value)
 
     def law(self, outputs: Float[Tensor, "batch parameter"]) -> ColumnLikelihood:
@@ -134,7 +142,7 @@ class Group:
         if self.classes:
             return (laws.bernoulli if self.likelihood == "bernoulli" else laws.categorical)(outputs)
         first, *others = outputs.chunk(PARAMETERS[self.likelihood], 1)
-        mean, std, _, _ = self.scale.to(outputs)
+        mean, std, *_ = self.scale.to(outputs)
         logs = [one.clamp(-LARGEST_LOG, LARGEST_LOG) for one in (first, *others)]
         if self.likelihood == "poisson":
             return laws.poisson(mean.clamp(min=1e-3).log() + logs[0])
@@ -160,9 +168,9 @@ def groups_of(columns: Sequence[Column]) -> list[Group]:
     ]
 
 
-def _scale(columns: Sequence[Column], index: Sequence[int]) -> Float[Tensor, "4 column"]:
+def _scale(columns: Sequence[Column], index: Sequence[int]) -> Float[Tensor, "5 column"]:
     chosen = (columns[at] for at in index)
-    return torch.tensor([(one.mean, one.std, one.log_mean, one.log_std) for one in chosen]).T
+    return torch.tensor([(one.mean, one.std, one.log_mean, one.log_std, one.shift) for one in chosen]).T
 
 
 @dataclass(frozen=True)

@@ -61,12 +61,21 @@ def test_booleans_and_mixed_cells_are_categories():
         ([10**6 + 7 * at**2 for at in range(60)], "gaussian"),
         ([0.1 * at - 3 for at in range(60)], "gaussian"),
         ([1.3**at + 0.25 for at in range(60)], "log_normal"),
+        ([max(1.3**at - 2.25, 0.0) for at in range(60)], "log_normal"),
         ([0, 1] * 20, "bernoulli"),
     ],
 )
 def test_likelihoods_of_numbers(values, likelihood):
     (column,) = fit_columns(made(a=list(values)))
     assert automatic(column) == likelihood
+
+
+def test_numbers_from_0_on_have_no_negative_draws():
+    (column,) = fit_columns(made(fare=[0.0, *(0.25 + 1.2**at for at in range(40))]))
+    assert 0 < column.shift < 2
+    assert (column.cell(-0.3), column.cell(0.254)) == (0, 0.254)
+    (other,) = fit_columns(made(change=[-0.5 + 0.1 * at for at in range(40)]))
+    assert other.cell(-0.3) == -0.3
 
 
 def test_the_settings_choose():
@@ -85,7 +94,7 @@ def test_the_settings_choose():
         ({"city": "gaussian"}, "needs numbers, not 3 categories. Leave it out: categorical"),
         ({"city": "bernoulli"}, "needs two categories, not 3 categories"),
         ({"age": "categorical"}, "needs categories or whole numbers of few values"),
-        ({"visits": "log_normal"}, "needs numbers above 0, not 0 to"),
+        ({"age": "log_normal"}, "needs numbers from 0 on, not -"),
         ({"height": "discretized_logistic"}, "needs whole numbers"),
     ],
 )

@@ -15,9 +15,9 @@ from sciencegen.vae.arrays.networks import VALUES
 COLUMNS = [
     Column("gaussian", 170.0, 8.0),
     Column("student_t", -3.0, 2.0),
-    Column("log_normal", 30_000.0, 9000.0, 10.2, 0.4),
-    Column("poisson", 4.0, 2.0, 1.5, 0.4),
-    Column("negative_binomial", 6.0, 5.0, 1.7, 0.7),
+    Column("log_normal", 30_000.0, 9000.0, 10.2, 0.4, 500.0),
+    Column("poisson", 4.0, 2.0, 1.5, 0.4, 1.0),
+    Column("negative_binomial", 6.0, 5.0, 1.7, 0.7, 1.0),
     Column("discretized_logistic", 48.0, 12.0),
     Column("categorical", classes=3),
     Column("bernoulli", classes=2),
@@ -57,7 +57,7 @@ def test_densities_are_those_of_the_numbers():
     found, x = zero.cells(VALUE).numpy(), NUMBERS.numpy().astype(float)
     np.testing.assert_allclose(found[:, 0], stats.norm.logpdf(x[:, 0], 170, 8), rtol=1e-4)
     np.testing.assert_allclose(found[:, 1], stats.t.logpdf(x[:, 1], np.exp(1.5), -3, 2), rtol=1e-4)
-    np.testing.assert_allclose(found[:, 2], stats.lognorm.logpdf(x[:, 2], 0.4, 0, np.exp(10.2)), rtol=1e-4)
+    np.testing.assert_allclose(found[:, 2], stats.lognorm.logpdf(x[:, 2], 0.4, -500, np.exp(10.2)), rtol=1e-4)
     np.testing.assert_allclose(found[:, 3], stats.poisson.logpmf(x[:, 3], 4), rtol=1e-4)
     np.testing.assert_allclose(found[:, 4], stats.nbinom.logpmf(x[:, 4], 1, 1 / 7), rtol=1e-4)
     logistic = stats.logistic(48, 12)
