@@ -112,16 +112,15 @@ class Discrete:
 
 def poisson(log_rate: Cells) -> Discrete:
     """Poisson of counts; log P(k) = k log r - r - log k!."""
-    rate = _numpy(log_rate.exp())
 
     def log_mass(value: Cells) -> Cells:
         exact, count = log_rate.double(), value.double()
         return (count * exact - exact.exp() - torch.lgamma(count + 1)).to(value.dtype)
 
     def below(k: np.ndarray) -> np.ndarray:
-        return np.where(k < 0, 0.0, special.gammaincc(np.maximum(k, 0) + 1, rate))
+        return np.where(k < 0, 0.0, special.gammaincc(np.maximum(k, 0) + 1, _numpy(log_rate.exp())))
 
-    return Discrete(log_mass, below, lambda u: _least(special.pdtrik(u, rate), below, u))
+    return Discrete(log_mass, below, lambda u: _least(special.pdtrik(u, _numpy(log_rate.exp())), below, u))
 
 
 def negative_binomial(log_mean: Cells, log_size: Cells) -> Discrete:
@@ -129,8 +128,6 @@ def negative_binomial(log_mean: Cells, log_size: Cells) -> Discrete:
 
     log P(k) = log G(k + r) - log G(r) - log k! + r log(r / (r + m)) + k log(m / (r + m)).
     """
-    size = _numpy(log_size.exp())
-    share = special.expit(_numpy(log_size - log_mean))
 
     def log_mass(value: Cells) -> Cells:
         count, log_r, log_m = value.double(), log_size.double(), log_mean.double()
@@ -139,9 +136,14 @@ def negative_binomial(log_mean: Cells, log_size: Cells) -> Discrete:
         return (ways + r * (log_r - log_sum) + count * (log_m - log_sum)).to(value.dtype)
 
     def below(k: np.ndarray) -> np.ndarray:
+        size, share = parameters()
         return np.where(k < 0, 0.0, special.betainc(size, np.maximum(k, 0) + 1, share))
 
-    return Discrete(log_mass, below, lambda u: _least(special.nbdtrik(u, size, share), below, u))
+    def parameters() -> tuple[np.ndarray, np.ndarray]:
+        """R, and r / (r + m)."""
+        return _numpy(log_size.exp()), special.expit(_numpy(log_size - log_mean))
+
+    return Discrete(log_mass, below, lambda u: _least(special.nbdtrik(u, *parameters()), below, u))
 
 
 def discretized_logistic(mean: Cells, log_scale: Cells) -> Discrete:
@@ -149,7 +151,6 @@ def discretized_logistic(mean: Cells, log_scale: Cells) -> Discrete:
 
     Kingma et al. 2016, appendix; here without limits.
     """
-    centre, scale = _numpy(mean), _numpy(log_scale.exp())
 
     def log_mass(value: Cells) -> Cells:
         # s(b) - s(a) = s(b) s(-a) (1 - exp(a - b)), whose logarithm is exact for close a and b, and in both tails
@@ -160,23 +161,25 @@ def discretized_logistic(mean: Cells, log_scale: Cells) -> Discrete:
 
     return Discrete(
         log_mass,
-        lambda k: special.expit((k + 0.5 - centre) / scale),
-        lambda u: np.ceil(centre + scale * special.logit(u) - 0.5),
+        lambda k: special.expit((k + 0.5 - _numpy(mean)) / _numpy(log_scale.exp())),
+        lambda u: np.ceil(_numpy(mean) + _numpy(log_scale.exp()) * special.logit(u) - 0.5),
     )
 
 
 def categorical(logits: Float[Tensor, "batch category"]) -> Discrete:
     """One column of classes 0, 1, ...; values are [batch 1]."""
     log_share = torch.log_softmax(logits, -1)
-    below = np.cumsum(_numpy(log_share.exp()), -1)
-    below /= below[:, -1:]
+
+    def sums() -> np.ndarray:
+        below = np.cumsum(_numpy(log_share.exp()), -1)
+        return below / below[:, -1:]
 
     def cumulative(k: np.ndarray) -> np.ndarray:
         place = k.astype(np.int64)
-        return np.where(place < 0, 0.0, np.take_along_axis(below, np.maximum(place, 0), 1))
+        return np.where(place < 0, 0.0, np.take_along_axis(sums(), np.maximum(place, 0), 1))
 
     def quantile(u: np.ndarray) -> np.ndarray:
-        return (below[:, None, :-1] < u[:, :, None]).sum(-1)
+        return (sums()[:, None, :-1] < u[:, :, None]).sum(-1)
 
     return Discrete(lambda value: log_share.gather(-1, value.long()), cumulative, quantile)
 

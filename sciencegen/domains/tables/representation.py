@@ -140,7 +140,8 @@ def _tolerance(column: ColumnSchema) -> float:
 
 def measure(items: Sequence[TableRow], names: Sequence[str]) -> Float[np.ndarray, "item name"]:
     """The numbers and indicators of rows by name; NaN where a cell is missing."""
-    return np.array([[table_rows.value(item, name) for name in names] for item in items], float).reshape(-1, len(names))
+    table = [[table_rows.value(item, name) for name in names] for item in items]
+    return np.array(table, float).reshape(len(items), len(names))
 
 
 def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> TableRepresentation:
