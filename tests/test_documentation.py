@@ -180,8 +180,21 @@ def galaxies(folder: Path) -> None:
     DOMAIN.items.write(folder / "my-stamps" / "night.fits", made, [one.name for one in made], {})
 
 
+def arrays(folder: Path) -> None:
+    """A table of a user's own, and one with a measured column."""
+    generator = np.random.default_rng(0)
+    price, rooms, visits = generator.lognormal(1, 0.4, 120), generator.integers(1, 6, 120), generator.poisson(4, 120)
+    lines = [
+        f"{price[at]:.2f},{rooms[at]},{('Oslo', 'Bergen')[at % 2]},{visits[at] if at % 7 else ''}" for at in range(120)
+    ]
+    (folder / "table.csv").write_text("\n".join(["price,rooms,city,visits", *lines]) + "\n")
+    measured = [f"{line},{price[at] + at % 2:.3f}" for at, line in enumerate(lines)]
+    (folder / "measured.csv").write_text("\n".join(["price,rooms,city,visits,yield", *measured]) + "\n")
+
+
 OWN_FILES: dict[str, Callable[[Path], None]] = {
     "molecules.md": molecules, "predictors.md": molecules, "proteins.md": proteins, "galaxies.md": galaxies,
+    "arrays.md": arrays,
 }  # fmt: skip
 """Pages whose commands read files of the user's own, or of a dataset that is not committed."""
 

@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any, Literal, Unpack
 
 from sciencegen.api.criteria.conditions import parse_conditions
-from sciencegen.api.models.folder import describe_model
+from sciencegen.api.models.folder import describe_model, open_model
 from sciencegen.api.sampling.calibration import calibrate, check_calibrated
 from sciencegen.api.science.forms import domain_of, in_form, plain_name
 from sciencegen.api.sources.datasets import read_texts
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import write_json
-from sciencegen.config import EvaluateSettings, build_settings
+from sciencegen.config import COMPUTE_CHUNK, EvaluateSettings, build_settings
+from sciencegen.data.spacing import evenly_spaced
 from sciencegen.data.threads import use_threads
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import ReferenceSets
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Refusal
 from sciencegen.options import EvaluateOptions, takes
 from sciencegen.runs import sha256_of
 
@@ -75,7 +77,8 @@ def evaluate(
     offline : bool
         Don't fetch datasets.
     model : str, optional
-        The model whose draws `calibrate` evaluates.
+        The model whose draws `calibrate` evaluates; for rows of tables also the one whose likelihood of the items to
+        compare with is added, in nats and in bits per item.
     calibrate : mapping of str to sequence of float
         Property to requested values, in its unit: for each, how closely raw draws of the model meet it.
     draws : int
@@ -159,12 +162,30 @@ def compare(request: EvaluateRequest) -> dict[str, Any]:
     )
     if settings.calibrate:
         metrics = {**metrics, "conditions": calibrate(plain_name(request.domain), settings)}
+    if settings.model is not None and scores_references(request.domain):
+        metrics |= figures_of_model(request)
     about = {
         "against": settings.against,
         "samples": request.samples.name,
         "samples_sha256": sha256_of(request.samples),
     }
     return {**metrics, **about, **({"training": settings.training} if settings.training else {})}
+
+
+def scores_references(domain: str) -> bool:
+    """Whether a model of the domain scores the items to compare with: those of tables have a likelihood."""
+    return domain_of(domain).cells is not None
+
+
+def figures_of_model(request: EvaluateRequest) -> dict[str, float]:
+    """The recipe's own figures, such as a likelihood, on at most `COMPUTE_CHUNK` of the items to compare with."""
+    model = open_model(plain_name(request.domain), request.settings.model, request.settings)
+    if model.recipe.check is None or isinstance(request.reference, str):
+        return {}
+    chosen = [request.reference[row] for row in evenly_spaced(len(request.reference), COMPUTE_CHUNK)]
+    items = [item for item in map(model.domain.items.parse, chosen) if not isinstance(item, Refusal)]
+    arrays = [one for one in model.representation.encode(items) if not isinstance(one, Refusal)]
+    return dict(model.recipe.check(model.model, model.representation, arrays)) if arrays else {}
 
 
 def check_against(settings: EvaluateSettings) -> str:

@@ -13,6 +13,7 @@ from sciencegen.api.sampling.drawing import drawing_words, set_drawing
 from sciencegen.api.sampling.generation import Generation
 from sciencegen.api.sampling.request import DrawRequest, resolve_draws
 from sciencegen.api.sampling.tasks import task_words
+from sciencegen.api.writing.cells import with_cells
 from sciencegen.api.writing.provenance import Criteria, origin_of
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
@@ -171,7 +172,7 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
             raise DataError(f"Expected items to write to {path}, got none{why}. No file is left; draw more items.")
 
     notes = (*request.draws.notes, *generation.notes)
-    return Result(pd.DataFrame(columns), summary, notes, write)
+    return Result(pd.DataFrame(with_cells(request.draws.model.domain, columns)), summary, notes, write)
 
 
 def resolve_generate(domain: str, settings: GenerateSettings) -> GenerateRequest:

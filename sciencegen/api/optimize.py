@@ -224,7 +224,7 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     """Load and check everything that a search needs; errors are raised before any item is scored."""
     named = results_of_model(domain, settings.model)
     science = domain_of(named)
-    goals, options = check_search(named, settings)
+    _, options = check_search(named, settings)
     criteria = Criteria(
         [*settings.goals, f"method {settings.method}, budget {settings.budget}"],
         settings.keep,
@@ -233,6 +233,7 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     )
     origin = origin_of("optimize", domain, settings.model, criteria, settings.seed)
     model = open_model(domain, settings.model, settings)
+    goals = read_goals(science, settings.goals, model.representation.measures)
     book = OracleBook(named, settings.predictors, settings.oracles, model.oracles, threads=settings.threads)
     key = science.items.key
     oracles = search_oracles(book, goals, settings, key)

@@ -118,7 +118,9 @@ def _known(domain: str, model: str | None) -> tuple[list[str], list[str]]:
             raise
         return [], []
     found = describe_model(domain, model)
-    return list(found.representation.properties), list(found.recipe.oracles.names if found.recipe.oracles else ())
+    measures, oracles = found.representation.measures, found.recipe.oracles
+    knows = dict.fromkeys([*(oracles.names if oracles else ()), *(measures.names if measures else ())])
+    return list(found.representation.properties), list(knows)
 
 
 def range_text(low: float, high: float) -> str:

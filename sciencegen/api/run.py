@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sciencegen.api.science.forms import domain_of
 from sciencegen.api.search.tables import short_plate, shortfall
 from sciencegen.api.workflow import supervision
 from sciencegen.config import RunSettings, build_settings, read_settings
@@ -14,6 +15,7 @@ from sciencegen.data.shipped import workflow_root
 from sciencegen.data.tables import read_table
 from sciencegen.data.threads import worker_count
 from sciencegen.domains import domain_names
+from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.files import check_writable
 from sciencegen.runs import RunFolder
@@ -108,13 +110,14 @@ def fewer_samples(settings: RunSettings, folder: RunFolder) -> tuple[str, ...]:
     """A note if there are fewer samples than requested: no error, as they are for evaluation and report only."""
     if not folder.has("samples.parquet"):
         return ()
-    asked, drawn = settings.generate.n, _count(folder, "samples.parquet")
+    asked, drawn = settings.generate.n, _count(domain_of(settings.domain), folder / "samples.parquet")
     remedy = "Loosen where, keep and forbid of `generate`, or raise its `attempts`."
     return (f"{drawn} of {asked} samples were drawn. {remedy}",) if drawn < asked else ()
 
 
-def _count(folder: RunFolder, name: str) -> int:
-    return sum(1 for _ in read_table(folder / name, ("item",)))
+def _count(science: Domain, path: Path) -> int:
+    """The number of items in a table; in some domains its columns are the items."""
+    return sum(1 for _ in (read_table(path, ("item",)) if science.cells is None else science.items.read(path, None)))
 
 
 def fewer_than_asked(settings: RunSettings, folder: RunFolder) -> tuple[str, ...]:
@@ -123,7 +126,7 @@ def fewer_than_asked(settings: RunSettings, folder: RunFolder) -> tuple[str, ...
     if summary["candidates"] < settings.optimize.n:
         found.append(shortfall(summary, settings.optimize.n))
     if settings.propose is not None and folder.has("plate.csv"):
-        proposed = _count(folder, "plate.csv")
+        proposed = _count(domain_of(settings.domain), folder / "plate.csv")
         if proposed < settings.propose.batch:
             found.append(short_plate(proposed, settings.propose.batch))
     return tuple(found)

@@ -59,7 +59,7 @@ class ScoreRequest:
         path, wild_type, domain = self.source, self.task.wild_type, domain_of(self.task.domain)
         copied = not self.task.whole and self.task.domain == self.domain and path.name.lower().endswith(READ_TABLES)
         rows = read_rows_of(domain, path, self.column, wild_type, whole=copied)
-        if wild_type or not copied:
+        if wild_type or not copied or domain.cells is not None:  # cells are all of the item
             return rows
         table = read_table(path, columns_of(domain, None), self.column, with_cells=True)
         return (replace(row, cells=one.cells) for row, one in zip(rows, table, strict=True))

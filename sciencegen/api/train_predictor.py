@@ -14,7 +14,7 @@ from sciencegen.api.predictors.inputs import ModelInputs, check_split, observing
 from sciencegen.api.predictors.tabular import FittedPredictor, evaluation_figures, usable_rows, write_predictor
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import reference_of
-from sciencegen.api.sources.tables import read_rows
+from sciencegen.api.sources.tables import read_rows, without_target
 from sciencegen.config import PredictorSettings, build_settings
 from sciencegen.locks import reserved
 from sciencegen.options import PredictorOptions, takes
@@ -118,6 +118,7 @@ def _fit_tabular(
     from sciencegen import prediction
 
     rows, files = read_rows(domain, table, chosen)
+    rows = list(without_target(domain_of(domain), rows, chosen.target))
     model = ModelInputs(domain, chosen.model, chosen.threads, chosen.device)
     inputs = chosen.settings.get("inputs", "scored" if chosen.model and _informs(model) else "features")
     usable = usable_rows(domain, rows, chosen)

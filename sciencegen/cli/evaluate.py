@@ -48,7 +48,7 @@ def evaluate(
     flags: dict[str, Any] = dict(against=against, training=training, limit=limit, threads=threads, model=model)
     flags |= dict(draws=draws, seed=seed, predictors=options.folders(predictor))
     record = options.settings_from(EvaluateSettings, settings, calibrate=values, form=form, **flags)
-    if not record.calibrate and (model, draws) != (None, None):
+    if not record.calibrate and (draws is not None or (model is not None and not _is_scored(domain))):
         raise ConfigError("Expected --model and --draws with --calibrate only: no other metric draws from a model.")
     claim_output(output, force, inputs=[samples, record.against, record.training])
 
@@ -71,3 +71,10 @@ def evaluate(
                 [tuple(row.values()) for row in rows],
                 f"draws of the model for requested values of {name}",
             )
+
+
+def _is_scored(domain: str) -> bool:
+    """Whether a model of the domain scores the items to compare with."""
+    from sciencegen.api.evaluate import scores_references
+
+    return scores_references(domain)

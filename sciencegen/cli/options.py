@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from sciencegen.config import Settings
 
 Domain = Annotated[
-    str, typer.Argument(help="molecules, proteins, galaxies, or the domain of a plugin.", show_default=False)
+    str, typer.Argument(help="molecules, proteins, galaxies, arrays, or the domain of a plugin.", show_default=False)
 ]
 Output = Annotated[str, typer.Option("-o", "--output", help="The file to write; - is stdout.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing output.")]

@@ -24,6 +24,23 @@ def hash_keys(keys: Sequence[str]) -> Hashes:
     return np.frombuffer(digests, dtype="<u8")
 
 
+def mixed(hashes: Hashes, lines: Int[np.ndarray, " key"]) -> Hashes:
+    """Hashes of (key, line): those of equal keys differ, and are spread evenly. The last steps of splitmix64 (Steele
+    et al. 2014).
+
+    Examples
+    --------
+    >>> one, other = mixed(hash_keys(["a", "a"]), np.array([1, 2]))
+    >>> bool(one == other)
+    False
+    """
+    with np.errstate(over="ignore"):
+        mix = hashes + lines.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        mix = (mix ^ (mix >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mix = (mix ^ (mix >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mix ^ (mix >> np.uint64(31))
+
+
 class FirstOccurrences:
     """The line on which each hash occurred first, in sorted arrays that double in size, so there are only log2(n).
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from sciencegen.data.chunks import PreparedChunk
+from sciencegen.data.deduplication import mixed
 from sciencegen.data.statistics import ColumnStatistics
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Plan:
     report_duplicates : bool
     supplied : tuple of str
         Properties for which a row's own value replaces the computed one.
+    repeats : bool
+        Whether rows of equal keys are kept.
     """
 
     properties: tuple[str, ...]
@@ -43,6 +46,7 @@ class Plan:
     edges: np.ndarray | None
     report_duplicates: bool
     supplied: tuple[str, ...] = ()
+    repeats: bool = False
 
 
 class PendingRow(NamedTuple):
@@ -88,7 +92,10 @@ class ItemsWriter:
         for name, cells in zip(self.plan.supplied, own[:, columns:].T, strict=True):
             place = self.plan.properties.index(name)
             values[:, place] = np.where(np.isnan(cells), values[:, place], cells)
-        split = self._split(chunk.hashes[fresh], [row.split for row in rows])
+        hashes = chunk.hashes[fresh]
+        if self.plan.repeats:
+            hashes = mixed(hashes, np.array([row.line for row in rows]))
+        split = self._split(hashes, [row.split for row in rows])
         self.statistics = self.statistics.add(values[split == 0])
         self.counts += np.bincount(split, minlength=len(self.counts))
         self._buffer.append(self._batch(chunk, fresh, [row.name for row in rows], values, split))

@@ -52,6 +52,8 @@ class PreparationOptions:
         One split, or fractions by name: an item's split depends on its key only. Not used for named streams.
     report_duplicates : bool
         Whether rejects.csv lists duplicates. They are always counted.
+    repeats : bool
+        Whether rows of equal keys are different observations. All are kept, and their splits depend on the line too.
     workers : WorkerSettings
     """
 
@@ -59,6 +61,7 @@ class PreparationOptions:
     supplied_names: Collection[str] = ()
     split: Mapping[str, float] | str = "train"
     report_duplicates: bool = False
+    repeats: bool = False
     workers: WorkerSettings = field(default_factory=WorkerSettings)
 
 

@@ -104,7 +104,7 @@ def prepare(
     properties = tuple(functions.property_names)
     columns = _column_names(options.column_names, peeked, properties)
     supplied = tuple(name for name in properties if name in options.supplied_names)
-    plan = Plan(properties, columns, splits, edges, options.report_duplicates, supplied)
+    plan = Plan(properties, columns, splits, edges, options.report_duplicates, supplied, options.repeats)
     run = _Run(plan, chain(peeked, stream), isinstance(rows, Mapping))
     worker = PrepareChunk(functions.parse_and_measure, functions.encode, len(properties))
     with atomic_folder(output) as folder:
@@ -199,7 +199,7 @@ class _Run:
         if isinstance(result, Failure):
             return self._refuse(0, rows, texts, result.reason, rejects)
         lines = np.array([rows[i].line for i in result.kept], np.int64)
-        earlier = self.first.first_lines(result.hashes, lines)
+        earlier = np.full(len(lines), -1) if self.plan.repeats else self.first.first_lines(result.hashes, lines)
         fresh = earlier < 0
         refusals = list(result.refused)
         self.duplicates += int((~fresh).sum())

@@ -31,10 +31,12 @@ __all__ = [
     "TableWriter",
     "column_names",
     "find_column",
+    "is_parquet_table",
     "lines_matching",
     "no_numbers",
     "number_columns",
     "read_lines",
+    "read_records",
     "read_table",
     "rejects_path",
     "write_rejects",
@@ -102,6 +104,16 @@ def read_lines(path: Path) -> Iterator[Row]:
 def _read_lines(path: Path) -> Iterator[Row]:
     with path.open(encoding="utf-8-sig", errors="replace") as lines:
         yield from (Row(number, line.strip()) for number, line in enumerate(lines, start=1))
+
+
+def is_parquet_table(path: Path) -> bool:
+    """Whether a table is Parquet, by its first bytes; an error if it is missing or empty."""
+    return _is_parquet(path)
+
+
+def read_records(path: Path) -> tuple[list[str], str, Records]:
+    """The header's names, the separator, and (first line, cells) of each record after the header of a CSV file."""
+    return _open_csv(open_binary(path), str(path))
 
 
 def column_names(path: Path) -> list[str]:

@@ -22,6 +22,7 @@ DOMAINS = {
     "molecules": "sciencegen.domains.molecules:DOMAIN",
     "proteins": "sciencegen.domains.proteins:DOMAIN",
     "galaxies": "sciencegen.domains.galaxies:DOMAIN",
+    "arrays": "sciencegen.domains.tables:DOMAIN",
 }
 """Name -> import string of its `Domain`."""
 

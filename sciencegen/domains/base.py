@@ -19,6 +19,7 @@ import numpy as np
 from sciencegen.data.tables import READ_TABLES, read_lines, read_table, write_table
 from sciencegen.data.writers import write_text
 from sciencegen.domains.capabilities import (
+    Cells,
     Design,
     Form,
     Moves,
@@ -93,6 +94,9 @@ class ItemIO:
         Whether `read` accepts a folder of files.
     left_out : (text) -> str
         Description of what `parse` removes from a text, such as the counter-ions of a salt, or "".
+    repeats : bool
+        Whether equal items are different observations, such as equal rows of a table: prepared data and draws keep
+        them. Otherwise the first one is kept.
     given : frozenset of str
         Properties whose values in a file are preferred to measured ones (galaxies: values without noise); prepared
         data hold the file's value if there is one.
@@ -112,6 +116,7 @@ class ItemIO:
     write: WriteItems = _UNSET
     reads_folders: bool = False
     left_out: Callable[[str], str] = lambda text: ""
+    repeats: bool = False
     given: frozenset[str] = frozenset()
     labels: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
     simulate: Callable[[Mapping[str, object], int, int, int], list[tuple[str, dict[str, float]]]] | None = None
@@ -229,7 +234,7 @@ class Domain:
         in `reference_sets`.
     render : (item, width, height) -> str
         The item as a picture for a page: an SVG element or an <img> with a data: URI.
-    moves, variants, design, observation, sidecar, structures, sequences, pictures, reference_sets, form
+    moves, variants, design, observation, sidecar, structures, sequences, pictures, reference_sets, cells, form
         Optional parts.
     forms : mapping
         Name of a form -> import string `module:attribute` of its `Domain`.
@@ -254,6 +259,7 @@ class Domain:
     sequences: Sequences | None = None
     pictures: Pictures | None = None
     reference_sets: ReferenceSets | None = None
+    cells: Cells | None = None
     form: Form | None = None
     forms: Mapping[str, str] = field(default_factory=dict)
 

@@ -77,7 +77,8 @@ class ObservedItems:
 
 @dataclass(frozen=True, kw_only=True)
 class Measures:
-    """Quantities of an item that depend on the representation (for a family: the mutations relative to its focus).
+    """Quantities of an item that depend on the representation (for a family: the mutations relative to its focus; for
+    tables: the columns).
 
     Parameters
     ----------
@@ -85,11 +86,17 @@ class Measures:
     measure : (items, names) -> [item name]
     ranges : mapping
         Name -> (low, high) of the training data.
+    tolerances : mapping
+        Name -> half-width within which `name = value` counts as satisfied; 0 for others.
+    scales : mapping
+        Name -> typical size of a difference, by which the gains and violations of goals are divided.
     """
 
     names: tuple[str, ...]
     measure: Callable[[Sequence[Item], Sequence[str]], np.ndarray]
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    tolerances: Mapping[str, float] = field(default_factory=dict)
+    scales: Mapping[str, float] = field(default_factory=dict)
 
 
 class Representation(Protocol):

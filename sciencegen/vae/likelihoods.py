@@ -92,3 +92,11 @@ class Gaussian:
 
     def sample(self, generator: Generator) -> Tensor:
         return self.mean + self.log_std.exp() * standard_normal(self.mean.shape, generator, self.mean)
+
+    def noise(self, value: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        """(value - mean) / std."""
+        return (value - self.mean) * (-self.log_std).exp()
+
+    def from_noise(self, noise: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        """Mean + std * noise."""
+        return self.mean + self.log_std.exp() * noise

@@ -105,6 +105,14 @@ def test_fractions_follow_the_item_not_its_place(tmp_path):
         prepare(as_rows(names), output=tmp_path / "three", split={"train": 0.5})
 
 
+def test_repeats_are_kept_and_divided_like_others(tmp_path):
+    fractions = {"train": 0.8, "test": 0.2}
+    dataset = prepare(as_rows(["apple", "fig"] * 1000), output=tmp_path / "w", split=fractions, repeats=True, chunk=500)
+    assert (dataset.count(), dataset.summary["counts"]["duplicates"]) == (2000, 0)
+    assert abs(dataset.count("test") - 400) < 5 * (2000 * 0.8 * 0.2) ** 0.5
+    assert abs(list(dataset.items("test")).count("fig") / dataset.count("test") - 0.5) < 0.13
+
+
 def test_processes_and_chunks_change_nothing(tmp_path):
     names = [letters(number) for number in range(500)] * 2
     tables = []

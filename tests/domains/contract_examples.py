@@ -54,7 +54,14 @@ def _backbones() -> list[str]:
     return [load_domain("proteins/structures").items.text(one) for one in chains()]
 
 
+def _arrays() -> list[str]:
+    from tests.domains.tables.known_law import texts
+
+    return texts(30)
+
+
 _EXAMPLES = {
+    "arrays": _arrays,
     "pointclouds": _clouds,
     "molecules": _molecules,
     "molecules/structures": _structures,

@@ -7,7 +7,7 @@ from sciencegen.domains.checks import check_domain
 from sciencegen.errors import ConfigError
 from tests.domains.contract_examples import examples
 
-OWN = ("molecules", "proteins", "galaxies")
+OWN = ("molecules", "proteins", "galaxies", "arrays")
 NAMES = [
     name for domain in domain_names() for name in (domain, *(f"{domain}/{form}" for form in load_domain(domain).forms))
 ]
@@ -17,7 +17,7 @@ NAMES = [
 def test_a_domain_keeps_the_contract(name):
     domain = load_domain(name)
     assert load_domain(domain.name) is domain
-    check_domain(domain, examples(name), models=name == "pointclouds")
+    check_domain(domain, examples(name), models=name in ("pointclouds", "arrays"))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -124,7 +124,8 @@ def test_a_profile_names_rules_that_exist(profile):
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: str(path.relative_to(WORKFLOWS / "config")))
 def test_every_config_is_known_to_the_settings(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "family.a2m").touch()  # a user's own
+    for own in ("family.a2m", "table.csv"):
+        (tmp_path / own).touch()
     domain = yaml.safe_load(config.read_text())["domain"]
     settings, _ = read_config(domain, config, None)
     assert isinstance(settings, RunSettings)

@@ -19,6 +19,7 @@ from sciencegen.api.science.naming import (
 )
 from sciencegen.api.science.workers import describe
 from sciencegen.api.sources.datasets import all_rows, open_source, reference_row_of_card
+from sciencegen.api.sources.tables import without_target
 from sciencegen.config import PrepareSettings
 from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.data.writers import Refused
@@ -96,14 +97,15 @@ def _rows(science: Domain, path: Path, reading: MeasurementReading, reference: R
     if str(path) == "-":
         return read_table(path, columns_of(science, reference), reading.column, with_cells=True)
     if path.is_file():
-        return read_rows_of(science, path, reading.column, reference, whole=reference is not None)
+        rows = read_rows_of(science, path, reading.column, reference, whole=reference is not None)
+        return without_target(science, rows, reading.target)
     if path.suffix or path.exists():
         raise DataError(f"Expected a table of measurements at {path}, found {found_at(path)}.")
     wanted = PrepareSettings(
         source=str(path), sample=reading.sample, limit=reading.limit, offline=reading.offline
     )  # fmt: skip
-    rows, _ = open_source(science.name, wanted)
-    return chain(all_rows(rows), reference_row_of_card(science.name, str(path), reading.target))
+    opened, _ = open_source(science.name, wanted)
+    return chain(all_rows(opened), reference_row_of_card(science.name, str(path), reading.target))
 
 
 def _no_values(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sciencegen.api.criteria.checks import check_goals
+from sciencegen.api.criteria.goals import plain_goal
 from sciencegen.domains.base import Domain
 from sciencegen.domains.recipes import Representation
 from sciencegen.errors import ConfigError
@@ -48,9 +49,9 @@ def parse_conditions(
     if representation is not None:
         tolerances = {name: NEAR * float(std) for name, std in representation.scales.items()} | tolerances
     if representation is not None and (measures := representation.measures) is not None:
-        tolerances |= dict.fromkeys(measures.names, 0.0)
+        tolerances |= {**dict.fromkeys(measures.names, 0.0), **measures.tolerances}
         ranges |= measures.ranges
-    goals = [parse_condition(text, tolerances) for text in texts]
+    goals = [parse_condition(plain_goal(domain, text), tolerances) for text in texts]
     check_goals(domain, goals)
     twice = sorted({goal.name for goal in goals if [g.name for g in goals].count(goal.name) > 1})
     if twice:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from sciencegen.api.criteria.checks import check_goals
 from sciencegen.domains.base import Domain
+from sciencegen.domains.recipes import Measures
 from sciencegen.errors import ConfigError
 from sciencegen.optimization.goals import Goal, parse_goals
 
@@ -20,10 +21,18 @@ def check_domains(goals: Sequence[Goal], predictors: Collection[str]) -> None:
             )
 
 
-def read_goals(domain: Domain, texts: Sequence[str]) -> list[Goal]:
-    """Parse goals with the domain's tolerances and ranges; a name that the domain excludes is an error."""
+def plain_goal(domain: Domain, text: str) -> str:
+    """A goal as the grammar knows it, for domains whose items consist of cells."""
+    return text if domain.cells is None else domain.cells.goal(text)
+
+
+def read_goals(domain: Domain, texts: Sequence[str], measures: Measures | None = None) -> list[Goal]:
+    """Parse goals with the domain's tolerances and ranges; a name that the domain excludes is an error. measures: of a
+    model."""
     tolerances = {name: prop.tolerance for name, prop in domain.properties.items()}
     scales = {name: prop.high - prop.low for name, prop in domain.properties.items()}
-    goals = parse_goals(texts, tolerances, scales)
+    if measures is not None:
+        tolerances, scales = {**tolerances, **measures.tolerances}, {**scales, **measures.scales}
+    goals = parse_goals([plain_goal(domain, text) for text in texts], tolerances, scales)
     check_goals(domain, goals)
     return goals

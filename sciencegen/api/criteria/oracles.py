@@ -11,7 +11,7 @@ from typing import TypeVar
 from sciencegen.api.science.forms import adapted, domain_of
 from sciencegen.config import OracleSettings
 from sciencegen.domains.base import Domain
-from sciencegen.errors import ConfigError, UnknownNameError, nearest_names
+from sciencegen.errors import ConfigError, UnknownNameError, nearest_names, unknown_name
 from sciencegen.files import sha256_of
 from sciencegen.plugins import check_allowed
 from sciencegen.scoring.external import CommandOracle, Write
@@ -61,6 +61,8 @@ class OracleBook:
         except ConfigError as error:
             if not isinstance(error, UnknownNameError):  # the name is known, but an item in it is wrong
                 raise
+            if alike := [one for one in self.own if ":" in name and one.partition(":")[0] == name.partition(":")[0]]:
+                raise unknown_name("text of a column", name, alike) from None
             if is_plugged(name):
                 return self._plugged(name, error, plugged)
             raise ConfigError(f"{error}{self._others(name)}") from None

@@ -155,6 +155,7 @@ def condition_names(
     known = prepared.property_names
     requested = start.representation.properties if start and settings.distill else settings.conditions
     if requested is not None:
+        requested = with_parts(requested, known)
         check_conditions(requested, known)
         return requested
     if recipe.conditions is None:
@@ -163,6 +164,12 @@ def condition_names(
     columns = [name for name in prepared.summary["columns"] if prepared.summary["columns"][name]["count"]]
     named = dict.fromkeys([*(name for name in usual if name in known), *columns])
     return tuple(name for name in named if name not in family_columns(recipe))
+
+
+def with_parts(requested: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """The requested names; one that isn't known, but names a column of texts, stands for its `column:text` columns."""
+    parts = {name: [one for one in known if one.startswith(f"{name}:")] for name in requested if name not in known}
+    return tuple(one for name in requested for one in parts.get(name) or (name,))
 
 
 def check_conditions(requested: Sequence[str], known: Collection[str]) -> None:

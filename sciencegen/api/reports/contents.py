@@ -107,7 +107,8 @@ class RunContents:
 
     @cached_property
     def goals(self) -> list[Goal]:
-        return read_goals(self.domain, self.settings.optimize.goals)
+        measures = None if self.model is None else self.model.representation.measures
+        return read_goals(self.domain, self.settings.optimize.goals, measures)
 
     @cached_property
     def items(self) -> list[Item]:
@@ -136,6 +137,8 @@ class RunContents:
     def _table(self, path: Path) -> dict[str, list[Any]]:
         """Read a table. File references in it may be relative to the table, not only to the working folder."""
         table = _read_parquet(path)
+        if self.domain.cells is not None and "item" not in table:  # the columns are the items
+            return {"item": [row.text for row in self.domain.items.read(path, None)], **table}
         if "item" not in table:
             raise _unusable(path, f"no column item among {', '.join(table) or 'none'}")
         if self.domain.sidecar is not None:

@@ -165,6 +165,8 @@ class Generation:
             return {}
         judged = {index: result for index, result in enumerate(results) if isinstance(result, Judged)}
         good = {index: result.key for index, result in judged.items() if self._satisfies(result)}
+        if self.model.domain.items.repeats:
+            return dict.fromkeys(good, True)
         first = seen.first_lines(hash_keys(list(good.values())), np.array(list(good), np.int64))
         return dict(zip(good, (first < 0).tolist(), strict=True))
 

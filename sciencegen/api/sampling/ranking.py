@@ -11,6 +11,7 @@ from sciencegen.api.criteria.conditions import Condition
 from sciencegen.api.criteria.goals import check_domains, read_goals
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.base import Domain
+from sciencegen.domains.recipes import Measures
 from sciencegen.errors import ConfigError
 from sciencegen.items import Cell, Item
 from sciencegen.optimization.goals import Goal, desirability
@@ -70,15 +71,17 @@ def _score(name: str, values: Mapping[str, Cell]) -> Score:
     return Score(None if math.isnan(value) else value, in_domain=None if known is None else bool(known))
 
 
-def read_ranking(domain: Domain, settings: GenerateSettings, checked: Sequence[Condition]) -> Ranking:
-    """Check the settings of a ranking. checked: conditions that can be measured.
+def read_ranking(
+    domain: Domain, settings: GenerateSettings, checked: Sequence[Condition], measures: Measures | None = None
+) -> Ranking:
+    """Check the settings of a ranking. checked: conditions that can be measured. measures: of the model.
 
     Raises
     ------
     ConfigError
         If there is nothing to rank by, or if goals have no effect.
     """
-    goals = tuple(read_goals(domain, settings.steer)) if settings.steer else ()
+    goals = tuple(read_goals(domain, settings.steer, measures)) if settings.steer else ()
     check_domains(goals, settings.predictors)
     if settings.best_of > 1 and not goals and not checked:
         raise ConfigError(
@@ -92,6 +95,7 @@ def read_ranking(domain: Domain, settings: GenerateSettings, checked: Sequence[C
     if goals and settings.best_of == 1 and particles_of(settings) == 1:
         raise ConfigError("Expected `best_of` or `particles` of 2 or more with `steer`, got one draw of one particle.")
     scales = {name: one.high - one.low for name, one in domain.properties.items()}
+    scales |= {} if measures is None else measures.scales
     return Ranking(goals, tuple(checked), scales)
 
 

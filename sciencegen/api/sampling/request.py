@@ -113,7 +113,7 @@ def resolve_draws(model: LoadedModel, settings: GenerateSettings) -> DrawRequest
     conditions = parse_conditions(settings.where, model.domain, model.representation)
     book = OracleBook(model.domain.name, settings.predictors, own=own, conditions=known, threads=settings.threads)
     checked = [c for c in conditions if c.name not in known or _can_measure(model, settings, own, c.name)]
-    ranking = read_ranking(model.domain, settings, checked)
+    ranking = read_ranking(model.domain, settings, checked, model.representation.measures)
     requested = [*(condition.name for condition in checked), *ranking.names]
     names = tuple(dict.fromkeys([*requested, *settings.include, *settings.predictors]))
     for name in names:

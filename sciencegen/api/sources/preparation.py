@@ -48,7 +48,7 @@ def prepare_source(
     context = context and {"form": chosen.form, **context}
     rows, split = _split(rows, chosen)
     options = PreparationOptions(
-        columns or None, science.items.given, split,
+        columns or None, science.items.given, split, repeats=science.items.repeats,
         workers=WorkerSettings(worker_count(chosen.threads)),
     )  # fmt: skip
     source = SourceDescription(

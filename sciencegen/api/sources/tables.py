@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from sciencegen.api.science.naming import read_rows_of
 from sciencegen.api.sources.datasets import all_rows, open_source, prepared_at, reference_row_of_card
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading, as_texts
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
+from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
 from sciencegen.items import Row
 
@@ -27,6 +29,14 @@ def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[
     reading = {name: getattr(chosen, name) for name in ("column", *Reading.__annotations__)}
     rows_by_split, files = open_source(domain, PrepareSettings(source=table, **reading))
     return [*all_rows(rows_by_split), *([] if files else reference_row_of_card(domain, table, chosen.target))], files
+
+
+def without_target(science: Domain, rows: Iterable[Row], target: str) -> Iterator[Row]:
+    """The rows, whose items lack the cell that is to be predicted; unchanged for items that don't consist of cells."""
+    if science.cells is None:
+        return iter(rows)
+    without = science.cells.without
+    return (replace(row, text=without(row.text, target)) for row in rows)
 
 
 def _prepared_rows(data: PreparedDataset, split: str | None) -> list[Row]:

@@ -71,8 +71,11 @@ def _planned(
     representation: Representation | type[Representation] | None,
     conditions: frozenset[str] | None,
 ) -> PlannedModel:
+    science = domain_of(in_form(domain, recipe.form))
     knows = () if recipe.oracles is None else recipe.oracles.names or None
-    return PlannedModel(domain_of(in_form(domain, recipe.form)), recipe, representation, conditions, knows)
+    if science.cells is not None:  # it scores the columns of its data
+        knows = None
+    return PlannedModel(science, recipe, representation, conditions, knows)
 
 
 def planned_conditions(settings: RunSettings, section: TrainSettings, plan: Plan) -> frozenset[str] | None:
@@ -104,7 +107,9 @@ def data_names(settings: RunSettings, recipe: Recipe) -> frozenset[str] | None:
 
 
 def source_columns(domain: str, source: str) -> frozenset[str] | None:
-    """Names of a source's numeric columns; None for a file that isn't a table."""
+    """Names of a source's numeric columns; None for a file that isn't a table, and for items that are rows of one."""
+    if domain_of(domain).cells is not None:
+        return None
     if (found := prepared_at(source)) is not None:
         return frozenset(found[0].property_names)
     if Path(source).is_file():

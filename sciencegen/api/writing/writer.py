@@ -18,6 +18,7 @@ from sciencegen.api.models.completion import Completer
 from sciencegen.api.models.encoding import Encoded
 from sciencegen.api.science.forms import domain_of, plain_text
 from sciencegen.api.science.naming import NameSuffixes, columns_of
+from sciencegen.api.writing.cells import CellsSink, cells_of
 from sciencegen.api.writing.formats import LINES, check_ending
 from sciencegen.api.writing.sidecar import SidecarFile, SidecarSink
 from sciencegen.api.writing.sinks import ColumnAsItems, LineSink, Sink, StructureSink, TableSink, write_structures
@@ -75,6 +76,8 @@ def open_output(domain: str, output: str, columns: Sequence[str], options: Outpu
         if science.sidecar is not None:
             sidecar = SidecarFile(science, science.sidecar, output, options.overwrite, origin)
             return OutputWriter(output, SidecarSink(TableSink(output, columns, exact=exact), columns, sidecar))
+        if science.cells is not None and "item" in columns:
+            return OutputWriter(output, CellsSink(science, output, columns, exact))
         return OutputWriter(output, TableSink(output, columns, partial(_cell, domain), exact))
     if name.endswith(LINES) and name.endswith(science.items.formats):
         return OutputWriter(output, LineSink(output))
@@ -216,6 +219,8 @@ def write_candidates(
             sidecar.write()
         else:
             table = {**table, "item": [_cell(domain.name, text) for text in table["item"]]}
+            own = {} if domain.cells is None else cells_of(domain, domain.cells, table["item"])
+            table |= {name: cells for name, cells in own.items() if name not in table}
         write_table(output, table)
         for beside in csv_beside(output):
             write_table(beside, table)

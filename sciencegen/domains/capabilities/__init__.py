@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sciencegen.domains.capabilities.cells import Cells
 from sciencegen.domains.capabilities.design import Design, DesignSpace
 from sciencegen.domains.capabilities.draw_tasks import DrawTask, DrawTasks, TaskSettings
 from sciencegen.domains.capabilities.forms import Family, Form
@@ -17,7 +18,7 @@ from sciencegen.items import Reference
 from sciencegen.report.letters import Letters
 
 __all__ = [
-    "BlockMoves", "Columns", "Compared", "Design", "DesignSpace", "DrawTask", "DrawTasks", "Family", "Form",
+    "BlockMoves", "Cells", "Columns", "Compared", "Design", "DesignSpace", "DrawTask", "DrawTasks", "Family", "Form",
     "FromBlocks", "Instrument", "Letters", "Materials", "MetricNote", "Moves", "Observation", "Pictures", "Points",
     "Predictions", "Reference", "ReferenceSets", "Scaffold", "SequenceDraws", "Sequences", "Sidecar", "Structures",
     "TaskSettings", "VariantClasses", "VariantNames", "Variants",

@@ -9,8 +9,7 @@ the decoder's noise, x = mean(z, c) + std u, so that `decode(encode(x))` is x.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import torch
@@ -18,110 +17,26 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
-from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.networks.normal import check_latents
+from sciencegen.vae.arrays.column_networks import ColumnDecoder, ColumnEncoder
+from sciencegen.vae.arrays.columns import Column
 from sciencegen.vae.arrays.networks import VALUES, ArrayDecoder, ArrayEncoder, Condition, PseudoPosterior
-from sciencegen.vae.bounds import BoundTerms
+from sciencegen.vae.arrays.settings import PRIORS, ArrayVAESettings
+from sciencegen.vae.bounds import BoundTerms, importance_weighted_bound
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.gaussian import DiagonalGaussian
-from sciencegen.vae.model import EVALUATION_SEED, ConditionalVAE, VAEParts, VAESettings
+from sciencegen.vae.model import EVALUATION_SEED, ConditionalVAE, VAEParts
 from sciencegen.vae.posteriors import POSTERIORS, Posterior
 from sciencegen.vae.prior_fitting import PriorFit, PriorFitSettings, fit_prior
 from sciencegen.vae.priors import ConditionalGaussianPrior, StandardNormalPrior, VampPrior
 from sciencegen.vae.semi_supervised import DiscreteInference, GaussianInference
-from sciencegen.vae.warmup import Warmup
 
-PRIORS = ("standard_normal", "conditional", "vamp")
-BOUNDS = ("elbo", "importance_weighted")
+__all__ = ["PRIORS", "ArrayVAE", "ArrayVAESettings"]
 
 Accept = Callable[[Batch], Tensor]
-
-
-@dataclass(frozen=True)
-class ArrayVAESettings:
-    """Sizes, distributions and training weights.
-
-    Attributes
-    ----------
-    latent, width, depth : int
-        Size of z; width and number of hidden layers of encoder and decoder.
-    posterior : {"gaussian", "iaf"}
-        q(z | x, c): a diagonal Gaussian [1]_, or one transformed by an inverse autoregressive flow [2]_.
-    prior : {"standard_normal", "conditional", "vamp"}
-        p(z | c) of training: N(0, I), a Gaussian that depends on c [3]_, or a mixture of posteriors of `components`
-        learned pseudo-items [4]_ (with a Gaussian posterior).
-    bound : {"elbo", "importance_weighted"}
-        The objective; the second has `samples` latents for each item [5]_, and beta doesn't apply to it.
-    beta : Warmup
-        Weight of the KL divergence by step; it starts at 0, so that the model learns to use the latent.
-    free_bits : float
-        Nats of each latent dimension that are not penalized.
-    dropout : ConditionDropout
-        Of conditions in training, so that one model takes any subset of the properties.
-    semi_supervised : bool
-        Infer missing properties by q(c | x), a head on the encoder, which is trained on known properties with the
-        weight `label_weight` [6]_. Otherwise the networks get missing properties as missing.
-    label_values : tuple of float
-        The values of the first property where it is a class. With `semi_supervised`, q(c | x) is then a categorical
-        distribution over these values, and other missing properties stay missing. `array_recipe` takes them in the
-        units of the data, `ArrayVAE` standardized.
-    flow_layers, flow_width : int
-        Of the flow prior for sampling, fitted after training; with 0 layers, samples are from the training prior.
-    decoder_noise : bool
-        Whether a latent contains the decoder's noise too. If so, samples follow p(x | c) and every item is restored
-        from its latent; otherwise both are the decoder's mean.
-
-    References
-    ----------
-    .. [1] Kingma & Welling, "Auto-Encoding Variational Bayes", ICLR 2014.
-    .. [2] Kingma et al., "Improved Variational Inference with Inverse Autoregressive Flow", NeurIPS 2016, algorithm 1.
-    .. [3] Sohn et al., "Learning Structured Output Representation using Deep Conditional Generative Models", NeurIPS
-       2015, eq. 4.
-    .. [4] Tomczak & Welling, "VAE with a VampPrior", AISTATS 2018, eq. 9.
-    .. [5] Burda et al., "Importance Weighted Autoencoders", ICLR 2016, eq. 8.
-    .. [6] Kingma et al., "Semi-supervised Learning with Deep Generative Models", NeurIPS 2014, eq. 7 and 9.
-    """
-
-    latent: int = 8
-    width: int = 128
-    depth: int = 2
-    posterior: str = "gaussian"
-    prior: str = "standard_normal"
-    components: int = 32
-    bound: str = "elbo"
-    samples: int = 8
-    beta: Warmup = field(default_factory=lambda: Warmup("linear", 1000))
-    free_bits: float = 0.0
-    dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.1, few=0.5))
-    semi_supervised: bool = False
-    label_weight: float = 1.0
-    label_values: tuple[float, ...] = ()
-    flow_layers: int = 6
-    flow_width: int = 64
-    decoder_noise: bool = True
-
-    def __post_init__(self) -> None:
-        for name, known in (("posterior", POSTERIORS), ("prior", PRIORS), ("bound", BOUNDS)):
-            if (chosen := getattr(self, name)) not in known:
-                raise unknown_name(name, chosen, known)
-        if self.prior == "vamp" and self.posterior != "gaussian":
-            raise ConfigError(f"Expected posterior 'gaussian' with prior 'vamp', got '{self.posterior}'.")
-        if min(self.latent, self.width, self.components) < 1 or min(self.depth, self.flow_layers) < 0:
-            raise ConfigError(
-                "Expected latent, width and components of 1 or more, depth and flow_layers of 0 or more, got "
-                f"{self.latent}, {self.width}, {self.components}, {self.depth} and {self.flow_layers}."
-            )
-        if self.label_values and not self.semi_supervised:
-            raise ConfigError("Expected semi_supervised with label_values, which it infers. Set it, or leave them out.")
-        self.training()
-
-    def training(self) -> VAESettings:
-        """The settings of the `ConditionalVAE`."""
-        weighted = self.bound == "importance_weighted"
-        beta, samples = (Warmup(), self.samples) if weighted else (self.beta, 1)
-        return VAESettings(beta, self.free_bits, samples, self.dropout, self.label_weight)
 
 
 class ArrayVAE(nn.Module):
@@ -134,6 +49,8 @@ class ArrayVAE(nn.Module):
     property_count : int
         Columns of the condition.
     settings : ArrayVAESettings, optional
+    columns : sequence of Column, optional
+        A likelihood for each column; by default all are Gaussian, with a learned standard deviation.
 
     Examples
     --------
@@ -146,20 +63,26 @@ class ArrayVAE(nn.Module):
     (torch.Size([5, 5]), True)
     """
 
-    def __init__(self, size: int, property_count: int, settings: ArrayVAESettings | None = None) -> None:
+    def __init__(
+        self, size: int, property_count: int, settings: ArrayVAESettings | None = None, columns: Sequence[Column] = ()
+    ) -> None:
         super().__init__()
         s = self.settings = settings or ArrayVAESettings()
         if s.semi_supervised and not property_count:
             raise ConfigError("Expected a property to infer with semi_supervised, got none. Name a condition.")
-        encoder = ArrayEncoder(size, s.width, s.depth)
+        encoder = ColumnEncoder(columns, s.width, s.depth) if columns else ArrayEncoder(size, s.width, s.depth)
         posterior = POSTERIORS[s.posterior](s.width, s.latent, property_count, s.width, 1)
         prior: nn.Module = StandardNormalPrior(s.latent)
         if s.prior == "conditional":
             prior = ConditionalGaussianPrior(s.latent, property_count)
         elif s.prior == "vamp":
             pseudo = PseudoPosterior(encoder, posterior)
-            prior = VampPrior(s.latent, pseudo, torch.randn(s.components, size), property_count)
-        decoder = ArrayDecoder(size, s.latent, property_count, s.width, s.depth)
+            prior = VampPrior(s.latent, pseudo, torch.randn(s.components, encoder.inputs), property_count)
+        decoder: nn.Module = (
+            ColumnDecoder(columns, s.latent, property_count, s.width, s.depth)
+            if columns
+            else ArrayDecoder(size, s.latent, property_count, s.width, s.depth)
+        )
         head: nn.Module | None = None
         if s.label_values:
             head = DiscreteInference(s.width, property_count, s.label_values)
@@ -224,6 +147,18 @@ class ArrayVAE(nn.Module):
         return BoundTerms(reconstruction, log_posterior - prior.log_prob(z, condition))
 
     @torch.no_grad()
+    def bound(self, batch: Batch, samples: int, generator: Generator | None = None) -> Float[Tensor, " batch"]:
+        """The importance-weighted bound of log p(x | c) under the prior of draws, in nats; by default of a fixed seed.
+        Missing values are marginalized. Burda et al. 2016, eq. 8."""
+        generator = generator or Generator().manual_seed(EVALUATION_SEED)
+        z, log_posterior = self.vae.posterior_of(batch).sample(generator, samples)
+        rows = batch.with_condition(self.vae.completed_condition(batch)).repeat_interleave(samples)
+        reconstruction = self.vae.decoder(z, rows.condition, rows).log_prob(rows[VALUES])
+        prior = self.vae.prior if self.prior is None else self.prior
+        log_weights = reconstruction + prior.log_prob(z, rows.condition) - log_posterior
+        return importance_weighted_bound(log_weights.unflatten(0, (-1, samples)))
+
+    @torch.no_grad()
     def infer_condition(self, batch: Batch) -> Float[Tensor, "batch property"]:
         """The condition, with missing values replaced by the most likely of q(c | x) (with `semi_supervised`)."""
         completed = self.vae.completed_condition(batch) if self.settings.semi_supervised else None
@@ -242,7 +177,7 @@ class ArrayVAE(nn.Module):
         if not self.settings.decoder_noise:
             return centre
         likelihood = self.vae.decoder(self._code(centre))
-        noise = (batch[VALUES] - likelihood.mean) * (-likelihood.log_std).exp()
+        noise = likelihood.noise(batch[VALUES])
         return torch.cat([centre, noise if batch.mask is None else noise * batch.mask], 1)
 
     def _code(self, centre: Float[Tensor, "batch code"]) -> Float[Tensor, "batch code"]:
@@ -253,8 +188,7 @@ class ArrayVAE(nn.Module):
         check_latents(latent, self.latent_size)
         centre, noise = latent.split(self.sizes, 1)
         likelihood = self.vae.decoder(self._code(centre), condition)
-        spread = likelihood.log_std.exp() * noise if self.settings.decoder_noise else 0.0
-        return Batch({VALUES: likelihood.mean + spread})
+        return Batch({VALUES: likelihood.from_noise(noise) if self.settings.decoder_noise else likelihood.mode})
 
     @torch.no_grad()
     def sample(

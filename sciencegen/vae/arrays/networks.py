@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -21,17 +23,31 @@ LEAST_LOG_STD = -6.0
 Condition = Float[Tensor, "batch property"] | None
 
 
+@runtime_checkable
+class EncodesInputs(Protocol):
+    """An encoder that gives features of a network's inputs too."""
+
+    inputs: int
+
+    def of_inputs(self, inputs: Tensor) -> Tensor: ...
+
+
 class ArrayEncoder(nn.Module):
     """Numbers, and a mask of those that are known, to features [batch feature]."""
 
     def __init__(self, size: int, width: int, depth: int) -> None:
         super().__init__()
+        self.inputs = size
         self.network = MLP(2 * size, width, width, depth)
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch feature"]:
         array = batch[VALUES]
         present = torch.ones_like(array) if batch.mask is None else batch.mask.to(array)
         return functional.silu(self.network(torch.cat([array * present, present], -1)))
+
+    def of_inputs(self, inputs: Float[Tensor, "batch column"]) -> Float[Tensor, "batch feature"]:
+        """Features of whole arrays, such as a VampPrior's pseudo-items."""
+        return self(Batch({VALUES: inputs}))
 
 
 class ArrayDecoder(nn.Module):
@@ -52,11 +68,11 @@ class ArrayDecoder(nn.Module):
 
 
 class PseudoPosterior(nn.Module):
-    """q(z | u) of pseudo-items u [component column], for a VampPrior."""
+    """q(z | u) of pseudo-items u [component input], for a VampPrior."""
 
-    def __init__(self, encoder: nn.Module, posterior: nn.Module) -> None:
+    def __init__(self, encoder: EncodesInputs, posterior: nn.Module) -> None:
         super().__init__()
         self.encoder, self.posterior = encoder, posterior
 
-    def forward(self, arrays: Float[Tensor, "component column"]) -> DiagonalGaussian:
-        return self.posterior(self.encoder(Batch({VALUES: arrays})), None)
+    def forward(self, arrays: Float[Tensor, "component input"]) -> DiagonalGaussian:
+        return self.posterior(self.encoder.of_inputs(arrays), None)

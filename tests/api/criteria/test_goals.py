@@ -1,11 +1,13 @@
 """Goals are parsed with a domain, which may exclude names."""
 
+import numpy as np
 import pytest
 
 from sciencegen.api.criteria.conditions import parse_conditions
 from sciencegen.api.criteria.goals import read_goals
 from sciencegen.domains import load_domain
 from sciencegen.domains.proteins.oracles import NOT_GOALS
+from sciencegen.domains.recipes import Measures
 from sciencegen.errors import ConfigError
 
 NAMES = ["surveillance", "escape", "Immune-Escape", "EVEscape", "escape:mine"]
@@ -25,3 +27,20 @@ def test_where_goals_are_read_each_name_is_refused(form, name):
 def test_other_names_and_other_domains_are_as_before():
     assert read_goals(load_domain("proteins"), ["maximize charge"])[0].name == "charge"
     assert read_goals(load_domain("molecules"), ["maximize escape"])[0].name == "escape"
+
+
+def test_goals_have_the_tolerances_and_scales_of_a_models_measures():
+    measures = Measures(
+        names=("age", "city:Oslo"), measure=lambda items, names: np.ones((len(items), len(names))),
+        tolerances={"age": 2.0}, scales={"age": 40.0},
+    )  # fmt: skip
+    age, city = read_goals(load_domain("arrays"), ["age = 30", "city = Oslo"], measures)
+    assert (age.low, age.high, age.scale) == (28, 32, 40)
+    assert city.name == "city:Oslo"
+    assert city.satisfied(1)
+    assert not city.satisfied(0)
+
+
+def test_a_condition_on_a_text_stays_one_elsewhere():
+    with pytest.raises(ConfigError, match="Expected a goal like"):
+        read_goals(load_domain("molecules"), ["city = Oslo"])

@@ -177,6 +177,7 @@ def test_one_wrong_word_is_told_before_a_step_runs(tmp_path, monkeypatch, domain
 def test_every_shipped_config_passes(tmp_path, monkeypatch, path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "family.a2m").write_text(">WT/1-4\nMKVA\n>B\nMKVG\n")
+    (tmp_path / "table.csv").write_text("price,city\n2.5,Oslo\n")
     read_config(yaml.safe_load(path.read_text())["domain"], path, None)
 
 

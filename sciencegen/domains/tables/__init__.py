@@ -1,0 +1,75 @@
+"""The domain `arrays`: rows of a table of one's own, with numbers, counts, categories and missing cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sciencegen.domains.base import Domain, ItemIO, Regression, Similarity
+from sciencegen.domains.capabilities import Cells, MetricNote, ReferenceSets
+from sciencegen.domains.lazy import LazyTable
+from sciencegen.domains.oracles import property_oracles
+from sciencegen.domains.properties import measure_each
+from sciencegen.domains.tables import features, files, render, rows
+from sciencegen.domains.tables.similarity import hashed_features, similarity
+from sciencegen.items import Property
+
+__all__ = ["DOMAIN"]
+
+
+def missing_cells(row: rows.TableRow) -> float:
+    """The number of missing cells."""
+    return float(sum(cell is None for cell in row.values()))
+
+
+def evaluate(
+    samples: Sequence[str] | str, reference: Sequence[str] | str, training: Sequence[str] | str | None = None
+) -> dict[str, float]:
+    """`metrics.evaluate`, imported when called."""
+    from sciencegen.domains.tables import metrics
+
+    return metrics.evaluate(samples, reference, training)
+
+
+ITEMS = ItemIO(
+    parse=rows.parse,
+    text=rows.text,
+    key=rows.key,
+    columns=(files.ITEM,),
+    formats=files.FORMATS,
+    read=files.read,
+    write=files.write,
+    repeats=True,
+)
+PROPERTIES = {
+    "missing_cells": Property(
+        name="missing_cells", unit="", low=0.0, high=10.0, direction=None, tolerance=0.0,
+        description="number of missing cells", integer=True, possible=(0.0, float("inf")),
+    )
+}  # fmt: skip
+MEASURE = measure_each({"missing_cells": missing_cells})
+NOTES = {
+    "valid": MetricNote("share of rows that can be read", "maximize"),
+    "unique": MetricNote("share of different rows"),
+    "novelty": MetricNote("share of rows that aren't training rows"),
+    "nearest_reference": MetricNote("mean similarity to the nearest row to compare with"),
+    "marginals": MetricNote("mean of the columns' scaled distances and total variations", "minimize"),
+    "correlations": MetricNote("mean difference of the correlations of two columns", "minimize"),
+    "log_likelihood": MetricNote("bound of log p of a row to compare with", "maximize"),
+    "bits_per_item": MetricNote("bound of -log2 p of a row to compare with", "minimize"),
+}
+SIMILARITY = Similarity(matrix=similarity, maximum=0.99)
+
+DOMAIN = Domain(
+    name="arrays",
+    items=ITEMS,
+    properties=PROPERTIES,
+    measure=MEASURE,
+    recipes=LazyTable("sciencegen.domains.tables.models:RECIPES"),
+    similarity=SIMILARITY,
+    oracles=property_oracles(ITEMS, PROPERTIES, MEASURE, SIMILARITY, noun="row"),
+    regression=Regression(features=hashed_features, fit=features.fit_features, load=features.load_features),
+    evaluate=evaluate,
+    render=render.render,
+    reference_sets=ReferenceSets(notes=NOTES, units={"log_likelihood": "nats", "bits_per_item": "bits"}),
+    cells=Cells(of=dict, without=rows.without, goal=rows.goal),
+)

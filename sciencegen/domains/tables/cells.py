@@ -1,0 +1,88 @@
+"""What the columns of a file hold: numbers or texts, found by one pass over all of its cells, in constant memory."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sciencegen.domains.tables.rows import TableCell
+
+MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "--", "."})
+"""Texts of a missing cell, in lower case."""
+MOST_CATEGORIES = 100
+"""A column with more different texts holds no categories."""
+MOSTLY = 0.9
+"""A column with this share of numbers among its cells is one of numbers; texts in it are errors."""
+_CODE = re.compile(r"[+-]?0\d")
+"""A number with a leading zero is a code, such as a post code."""
+
+
+@dataclass
+class ColumnCells:
+    """Counts of a column's cells.
+
+    numbers, texts: nonempty cells that are numbers, and others; codes: numbers with a leading zero. categories:
+    different cells, at most `MOST_CATEGORIES` + 1.
+    """
+
+    numbers: int = 0
+    texts: int = 0
+    codes: int = 0
+    categories: dict[str, None] = field(default_factory=dict)
+
+    def add(self, cell: str, decimal: str = ".") -> None:
+        """Count one cell."""
+        if is_missing(cell):
+            return
+        if _float(cell, decimal) is None:
+            self.texts += 1
+        else:
+            self.numbers += 1
+            self.codes += _CODE.match(cell) is not None
+        if len(self.categories) <= MOST_CATEGORIES:
+            self.categories[cell] = None
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the column is one of numbers."""
+        if self.codes:
+            return False
+        return self.numbers > 0 and self.numbers >= MOSTLY * (self.numbers + self.texts)
+
+
+def is_missing(cell: str) -> bool:
+    """Whether a cell is empty, or a usual mark of a missing value."""
+    return not cell or (len(cell) < 5 and cell.lower() in MISSING)
+
+
+def count_cells(records: Iterable[Sequence[str]], width: int, decimal: str = ".") -> list[ColumnCells]:
+    """The counts of each column of records that have as many cells as the header."""
+    columns = [ColumnCells() for _ in range(width)]
+    for record in records:
+        if len(record) == width:
+            for column, cell in zip(columns, record, strict=True):
+                column.add(cell.strip(), decimal)
+    return columns
+
+
+def cell_of(text: str, numeric: bool, decimal: str = ".") -> TableCell | ValueError:
+    """The content of a cell; a ValueError for a text in a column of numbers, or a number that isn't finite."""
+    if is_missing(text):
+        return None
+    if not numeric:
+        return text
+    found = _float(text, decimal)
+    if found is None or not math.isfinite(found):
+        return ValueError(text)
+    return int(found) if found.is_integer() and text.lstrip("+-").isdigit() and abs(found) < 2**53 else found
+
+
+def _float(text: str, decimal: str) -> float | None:
+    if "_" in text:  # Python would read 2020_01 as a number
+        return None
+    try:
+        return float(text.replace(",", ".") if decimal == "," else text)
+    except ValueError:
+        return None

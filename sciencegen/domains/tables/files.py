@@ -1,0 +1,122 @@
+"""Read rows from a user's tables, and write rows as tables with the same columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from sciencegen.data.rows import find_column
+from sciencegen.data.tables import READ_TABLES, read_table
+from sciencegen.data.writers import WRITTEN_TABLES, TableWriter
+from sciencegen.domains.tables import rows as table_rows
+from sciencegen.domains.tables.rows import TableCell, TableRow, indicator, number
+from sciencegen.domains.tables.sources import ARRAYS, TableSource, is_index, open_source
+from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Cell, Origin, Row
+
+ITEM = "item"
+"""The column of rows as JSON, in tables that sciencegen writes."""
+ID = "id"
+"""A column of this name holds the rows' names, and isn't learned."""
+FORMATS = (*READ_TABLES, *ARRAYS)
+MOST_INDICATORS = 20
+"""A column with more categories has no indicators among the numbers of a row."""
+
+
+def read(path: Path, column: str | None = None) -> Iterator[Row]:
+    """Stream the rows of a table.
+
+    Parameters
+    ----------
+    path : Path
+        A file with one of the endings `FORMATS`. Columns without a name, and `id`, aren't part of the items.
+    column : str, optional
+        The columns that the items consist of, separated by commas; by default all.
+
+    Returns
+    -------
+    iterator of Row
+        `values` has the numbers of columns of numbers, and the indicators of categories (`rows.indicator`). Errors
+        about the file are raised by this call, before the first row.
+    """
+    source = open_source(path)
+    if column in (None, ITEM) and _holds_items(source):
+        return read_table(path, (ITEM,), ITEM)
+    return _rows(source, _chosen(source.names, column, str(path)))
+
+
+def _holds_items(source: TableSource) -> bool:
+    """Whether a table has a column of rows as JSON."""
+    if ITEM not in source.names:
+        return False
+    place = list(source.names).index(ITEM)
+    first = next(source.records(), None)
+    return first is not None and not isinstance(first[1], str) and str(first[1][place]).startswith("{")
+
+
+def _chosen(names: Sequence[str], column: str | None, source: str) -> list[int]:
+    """Places of the columns that items consist of."""
+    if column is not None:
+        wanted = [name.strip() for name in column.split(",") if name.strip()]
+        return [find_column(names, (), name, source) for name in wanted]
+    found = [at for at, name in enumerate(names) if not is_index(name) and name.lower() != ID]
+    if not found:
+        raise DataError(f"Expected a table with columns in {source}, found {list(names)}. Add a line with their names.")
+    return found
+
+
+def _rows(source: TableSource, chosen: Sequence[int]) -> Iterator[Row]:
+    names = [source.names[at] for at in chosen]
+    named = next((at for at, name in enumerate(source.names) if name.lower() == ID and at not in chosen), None)
+    few = {name: texts for name, texts in source.categories.items() if len(texts) <= MOST_INDICATORS}
+    indicators = {name: {text: indicator(name, text) for text in few[name]} for name in names if name in few}
+    for line, record in source.records():
+        if isinstance(record, str):
+            yield Row(line, json.dumps([record]))
+            continue
+        called = "" if named is None or record[named] is None else str(record[named])
+        row: dict[str, TableCell] = {}
+        reason = ""
+        for name, at in zip(names, chosen, strict=True):
+            cell = record[at]
+            if isinstance(cell, ValueError):
+                reason = reason or Row(line, "", unread={name: str(cell)}).why_no_number(name)
+            else:
+                row[name] = cell
+        if reason:
+            yield Row(line, json.dumps([reason]), id=called)
+            continue
+        yield Row(line, table_rows.text(row), _values(row, indicators), called)
+
+
+def _values(row: TableRow, indicators: Mapping[str, Mapping[str, str]]) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for name, cell in row.items():
+        if cell is None:
+            continue
+        if not isinstance(cell, str):
+            values[name] = number(cell)
+        elif name in indicators:
+            values |= {one: float(text == cell) for text, one in indicators[name].items()}
+    return values
+
+
+def write(
+    path: Path, items: Sequence[TableRow], names: Sequence[str], values: Mapping[str, Sequence[Cell]],
+    origin: Origin | None = None,
+) -> None:  # fmt: skip
+    """Write rows as a table with their columns, followed by `values`."""
+    if not path.name.lower().endswith(WRITTEN_TABLES):
+        raise ConfigError(f"Expected an output ending in {', '.join(WRITTEN_TABLES)} for rows of a table, got {path}.")
+    columns = columns_of(items)
+    ids = {} if ID in columns or all(name.isdigit() for name in names) else {ID: list(names)}
+    further = {name: cells for name, cells in values.items() if name not in columns}
+    with TableWriter(path, exact=columns) as table:
+        table.write({**ids, **columns, **further})
+
+
+def columns_of(items: Sequence[TableRow]) -> dict[str, list[Cell]]:
+    """Rows as columns, in the order in which these occur first; None where a row has no such column."""
+    names = dict.fromkeys(name for row in items for name in row)
+    return {name: [row.get(name) for row in items] for name in names}

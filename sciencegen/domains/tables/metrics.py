@@ -1,0 +1,128 @@
+"""Metrics of generated rows: distances of each column's distribution, and of the correlations."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.data.spacing import evenly_spaced
+from sciencegen.domains.tables.rows import TableCell, TableRow, key, number, parse
+from sciencegen.domains.tables.similarity import similarity
+from sciencegen.errors import DataError
+from sciencegen.items import Refusal
+from sciencegen.metrics.coverage import novel_fraction
+from sciencegen.metrics.distances import wasserstein_1d
+from sciencegen.metrics.diversity import unique_fraction
+
+MOST_COMPARED = 1000
+"""Rows whose nearest reference is computed, and reference rows for it; of more, evenly spaced ones."""
+
+
+def evaluate(
+    samples: Sequence[str] | str, reference: Sequence[str] | str, training: Sequence[str] | str | None = None
+) -> dict[str, float]:
+    """Compare rows with reference rows.
+
+    Returns
+    -------
+    dict of str to float
+        `valid`, `unique` and, with training rows, `novelty`: shares of rows. `nearest_reference`: mean similarity to
+        the nearest reference row. `wasserstein_<column>` in the column's unit, and `scaled_<column>`, the same in
+        standard deviations of the reference; `total_variation_<column>` of categories, 0 to 1. `marginals`: the mean of
+        the scaled distances and total variations. `correlations`: the mean difference of the columns' correlations, in
+        magnitude; categories enter by their indicators. `count_...`: sizes of the sets.
+    """
+    found, known = _parsed(samples), _parsed(reference)
+    if not samples or not known:
+        raise DataError(f"Expected samples and a reference, got {len(samples)} and {len(known)} rows.")
+    keys = [key(row) for row in found]
+    result: dict[str, float] = {
+        "count": len(samples), "count_valid": len(found), "count_unique": len(set(keys)),
+        "count_reference": len(known), "valid": len(found) / len(samples), "unique": unique_fraction(keys),
+    }  # fmt: skip
+    if found:
+        chosen = [[rows[at] for at in evenly_spaced(len(rows), MOST_COMPARED)] for rows in (found, known)]
+        result["nearest_reference"] = float(similarity(*chosen).max(1, initial=0.0).mean())
+        result |= _marginals(found, known) | _correlations(found, known)
+    if found and training is not None:
+        result["novelty"] = novel_fraction(keys, {key(row) for row in _parsed(training)})
+    return {name: float(value) for name, value in result.items() if math.isfinite(value)}
+
+
+def _parsed(texts: Sequence[str] | str) -> list[TableRow]:
+    return [row for row in map(parse, texts) if not isinstance(row, Refusal)]
+
+
+def _cells(rows: Sequence[TableRow], name: str) -> list[TableCell]:
+    return [cell for row in rows if (cell := row.get(name)) is not None]
+
+
+def _marginals(found: Sequence[TableRow], known: Sequence[TableRow]) -> dict[str, float]:
+    """The distance of each column that both sets have."""
+    result, distances = {}, []
+    for name in dict.fromkeys(name for row in known for name in row):
+        first, second = _cells(found, name), _cells(known, name)
+        if not first or not second:
+            continue
+        if any(isinstance(cell, str | bool) for cell in (*first, *second)):
+            result[f"total_variation_{name}"] = total_variation(first, second)
+            distances.append(result[f"total_variation_{name}"])
+            continue
+        one, other = (np.array(list(map(number, cells))) for cells in (first, second))
+        result[f"wasserstein_{name}"] = distance = wasserstein_1d(one, other)
+        result[f"scaled_{name}"] = distance / (float(other.std()) or 1.0)
+        distances.append(result[f"scaled_{name}"])
+    return {**result, "marginals": float(np.mean(distances)) if distances else math.nan}
+
+
+def total_variation(first: Sequence[TableCell], second: Sequence[TableCell]) -> float:
+    """Half the summed difference of the shares of the categories."""
+    one, other = (Counter(map(str, cells)) for cells in (first, second))
+    return 0.5 * sum(abs(one[text] / len(first) - other[text] / len(second)) for text in {*one, *other})
+
+
+def _correlations(found: Sequence[TableRow], known: Sequence[TableRow]) -> dict[str, float]:
+    columns = _coordinates(known)
+    if len(columns) < 2:
+        return {}
+    first, second = (correlation(_table(rows, columns)) for rows in (found, known))
+    pairs = ~np.eye(len(columns), dtype=bool) & np.isfinite(first) & np.isfinite(second)
+    return {"correlations": float(np.abs(first - second)[pairs].mean())} if pairs.any() else {}
+
+
+def _coordinates(rows: Sequence[TableRow]) -> list[tuple[str, str | None]]:
+    """Columns of numbers, and (column, category) for all categories but the first."""
+    found: list[tuple[str, str | None]] = []
+    for name in dict.fromkeys(name for row in rows for name in row):
+        cells = _cells(rows, name)
+        if any(isinstance(cell, str) for cell in cells):
+            found += [(name, text) for text in sorted(set(map(str, cells)))[1:]]
+        elif cells:
+            found.append((name, None))
+    return found
+
+
+def _table(rows: Sequence[TableRow], columns: Sequence[tuple[str, str | None]]) -> Float[np.ndarray, "row column"]:
+    def value(cell: TableCell, category: str | None) -> float:
+        if category is None or cell is None:
+            return number(cell)
+        return float(str(cell) == category)
+
+    return np.array([[value(row.get(name), category) for name, category in columns] for row in rows])
+
+
+def correlation(table: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "column column"]:
+    """Pearson's correlation of each two columns, over the rows that have both; NaN for constant columns."""
+    known = ~np.isnan(table)
+    filled, mask = np.where(known, table, 0.0), known.astype(float)
+    count = np.maximum(mask.T @ mask, 1)
+    first, second = filled.T @ mask / count, mask.T @ filled / count
+    covariance = filled.T @ filled / count - first * second
+    square = np.square(filled)
+    one, other = square.T @ mask / count - first**2, mask.T @ square / count - second**2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return covariance / np.sqrt(one * other)

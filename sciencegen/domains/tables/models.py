@@ -1,0 +1,113 @@
+"""The recipes of tables, imported on use: they need torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from sciencegen.batch import Batch
+from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
+from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe, Remember
+from sciencegen.domains.tables import representation as table_representation
+from sciencegen.domains.tables.column_choice import columns_of
+from sciencegen.domains.tables.representation import TableRepresentation
+from sciencegen.errors import ConfigError
+from sciencegen.items import Item
+from sciencegen.scoring.oracles import ArrayOracle, Oracle
+from sciencegen.vae.arrays.array_vae import ArrayVAE
+from sciencegen.vae.arrays.settings import ArrayVAESettings
+
+
+@dataclass(frozen=True)
+class TableVAESettings(ArrayVAESettings):
+    """`ArrayVAESettings`, and the likelihoods.
+
+    Attributes
+    ----------
+    likelihoods : mapping of str to str
+        Column -> "gaussian", "student_t", "log_normal", "poisson", "negative_binomial", "discretized_logistic",
+        "bernoulli" or "categorical"; other columns get one by what they hold (`column_choice.automatic`).
+    score_samples : int
+        Latents for each row by which `log_likelihood` is bounded.
+    """
+
+    likelihoods: Mapping[str, str] = field(default_factory=dict)
+    score_samples: int = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.score_samples < 1:
+            raise ConfigError(f"Expected score_samples of 1 or more, got {self.score_samples}.")
+
+
+def build(representation: TableRepresentation, settings: TableVAESettings) -> ArrayVAE:
+    """A VAE with a likelihood for each column."""
+    columns = columns_of(representation.columns, settings.likelihoods)
+    if representation.properties:
+        labels = representation.standardization
+        values = tuple((value - float(labels.mean[0])) / float(labels.std[0]) for value in settings.label_values)
+        settings = replace(settings, label_values=values)
+    return ArrayVAE(len(columns), len(representation.properties), settings, columns)
+
+
+def log_likelihood(model: ArrayVAE, batch: Batch) -> Float[Tensor, " batch"]:
+    """The bound of log p of each row in nats."""
+    assert isinstance(model.settings, TableVAESettings)  # `build` has made it
+    return model.bound(batch, model.settings.score_samples)
+
+
+def check(model: ArrayVAE, representation: TableRepresentation, arrays: Sequence[np.ndarray]) -> Mapping[str, float]:
+    """Bound of log p of a row, with densities in the units of the columns, in nats, and of -log2 p in bits."""
+    device = next(model.parameters()).device
+    found = float(log_likelihood(model, representation.batch(arrays).to(device)).mean())
+    return {"log_likelihood": found, "bits_per_item": -found / math.log(2)}
+
+
+def oracles(model: ArrayVAE, representation: TableRepresentation, remember: Remember) -> Mapping[str, Oracle]:
+    """`log_likelihood`, and each number and indicator of the columns, for goals."""
+    measures = representation.measures
+    columns = {name: ArrayOracle(name, partial(_measure_one, name)) for name in measures.names}
+    return {**columns, **likelihood_oracles(model, representation, partial(log_likelihood, model))}
+
+
+def _measure_one(name: str, items: Sequence[Item]) -> np.ndarray:
+    return table_representation.measure(items, [name])[:, 0]
+
+
+def _same_representation(
+    old: TableRepresentation, texts: Sequence[str], values: np.ndarray, properties: Sequence[str]
+) -> TableRepresentation:
+    """Keep the old representation: the weights were learned with its scales."""
+    if tuple(properties) != old.properties:
+        raise ConfigError(f"Expected the model's own conditions {list(old.properties)}, got {list(properties)}.")
+    return old
+
+
+def _adapt(
+    model: ArrayVAE, old: TableRepresentation, new: TableRepresentation, settings: TableVAESettings, seed: int
+) -> ArrayVAE:
+    return deepcopy(model)
+
+
+RECIPES = {
+    "array-vae": Recipe(
+        name="array-vae",
+        fit=table_representation.fit,
+        load_representation=table_representation.load,
+        build=build,
+        settings=TableVAESettings,
+        conditions=None,
+        description="VAE of the rows of a table, with a likelihood for each column; missing cells are marginalized.",
+        training={"steps": 3000, "learning_rate": 2e-3, "ema_decay": 0.995},
+        check=check,
+        adaptation=Adaptation(adapt_representation=_same_representation, adapt=_adapt),
+        oracles=ModelOracles(make=oracles, names=(LOG_LIKELIHOOD,)),
+    )
+}

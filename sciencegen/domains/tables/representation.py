@@ -1,0 +1,157 @@
+"""Rows as vectors of standardized numbers and indices of categories, NaN where a cell is missing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.domains import standardization
+from sciencegen.domains.recipes import Measures
+from sciencegen.domains.standardization import Standardization, StandardizedRepresentation
+from sciencegen.domains.tables import rows as table_rows
+from sciencegen.domains.tables.rows import LARGEST, TableCell, TableRow, indicator
+from sciencegen.domains.tables.schema import ColumnSchema, fit_columns, load_column
+from sciencegen.errors import DataError
+from sciencegen.items import Json, Refusal
+
+if TYPE_CHECKING:
+    from sciencegen.batch import Batch
+
+NEAR = 0.1
+"""Half-width of `name = x` for real numbers, in standard deviations."""
+
+
+@dataclass(frozen=True, eq=False)
+class TableRepresentation(StandardizedRepresentation):
+    """Rows as vectors [column].
+
+    Parameters
+    ----------
+    columns : tuple of ColumnSchema
+    standardization : Standardization
+        Of the conditions.
+    """
+
+    columns: tuple[ColumnSchema, ...]
+    standardization: Standardization
+    name: str = "table"
+
+    @cached_property
+    def _codes(self) -> dict[str, dict[str, int]]:
+        """Column of categories -> text of each -> index."""
+        return {
+            column.name: {str(one): code for code, one in enumerate(column.categories)}
+            for column in self.columns
+            if not column.numeric
+        }
+
+    @cached_property
+    def measures(self) -> Measures:
+        """The numbers in the columns, and the indicators of the categories."""
+        numbers = {column.name: column for column in self.columns if column.numeric}
+        indicators = [indicator(name, text) for name, codes in self._codes.items() for text in codes]
+        return Measures(
+            names=(*numbers, *indicators),
+            measure=measure,
+            ranges={name: (one.low, one.high) for name, one in numbers.items()} | dict.fromkeys(indicators, (0.0, 1.0)),
+            tolerances={name: _tolerance(one) for name, one in numbers.items()},
+            scales={name: 4 * one.std for name, one in numbers.items()},
+        )
+
+    def encode(self, items: Sequence[TableRow]) -> list[Float[np.ndarray, " column"] | Refusal]:
+        """Vectors as float32."""
+        return [self._encode(item) for item in items]
+
+    def _encode(self, row: TableRow) -> Float[np.ndarray, " column"] | Refusal:
+        vector = np.full(len(self.columns), np.nan)
+        for place, column in enumerate(self.columns):
+            cell = row.get(column.name)
+            if cell is None:
+                continue
+            found = self._code(column, cell)
+            if isinstance(found, Refusal):
+                return found
+            vector[place] = found
+        if np.isnan(vector).all():
+            return Refusal(f"no cell in a column of the model ({', '.join(one.name for one in self.columns)[:200]})")
+        return vector.astype(np.float32)
+
+    def _code(self, column: ColumnSchema, cell: TableCell) -> float | Refusal:
+        if not column.numeric:
+            code = self._codes[column.name].get(str(cell))
+            return Refusal(f"{cell!r} in '{column.name}', expected {_listed(column)}") if code is None else code
+        if isinstance(cell, str):
+            return Refusal(f"{cell!r} in '{column.name}', expected a number")
+        x = table_rows.number(cell)
+        if (column.kind != "number" and x != round(x)) or (column.kind == "count" and x < 0):
+            return Refusal(
+                f"{x:g} in '{column.name}', expected a whole number" + " from 0 on" * (column.kind == "count")
+            )
+        if column.categories and x not in column.categories:
+            return Refusal(f"{x:g} in '{column.name}', expected {_listed(column)}")
+        return (x - column.mean) / column.std
+
+    def batch(self, encoded: Sequence[np.ndarray], values: np.ndarray | None = None) -> Batch:
+        import torch
+
+        from sciencegen.batch import Batch
+        from sciencegen.vae.arrays.networks import VALUES
+
+        condition = None if values is None or not self.properties else self.standardization.rows(values)
+        array = torch.from_numpy(np.stack(encoded))
+        mask = ~array.isnan() if array.isnan().any() else None
+        return Batch({VALUES: array.nan_to_num(0.0)}, mask, None if condition is None else torch.from_numpy(condition))
+
+    def decode(self, batch: Batch) -> list[TableRow | Refusal]:
+        from sciencegen.vae.arrays.networks import VALUES
+
+        return [self._decode(vector) for vector in batch[VALUES].cpu().numpy().astype(float)]
+
+    def _decode(self, vector: Float[np.ndarray, " column"]) -> TableRow | Refusal:
+        row: dict[str, TableCell] = {}
+        for value, column in zip(vector, self.columns, strict=True):
+            x = float(value) * column.std + column.mean
+            if not math.isfinite(x) or abs(x) > LARGEST:
+                return Refusal(f"{x:g} in '{column.name}'")
+            row[column.name] = column.cell(x) if column.numeric else column.categories[round(x)]
+        return row
+
+    def to_json(self) -> Json:
+        columns = [column.to_json() for column in self.columns]
+        return {"name": self.name, "columns": columns, "conditions": self.standardization.to_json()}
+
+
+def _listed(column: ColumnSchema) -> str:
+    shown = ", ".join(map(str, column.categories[:10]))
+    return f"one of {shown}{', ...' * (len(column.categories) > 10)}"
+
+
+def _tolerance(column: ColumnSchema) -> float:
+    """Half-width of `name = x`: 0 for whole numbers that vary little."""
+    width = NEAR * column.std
+    return 0.0 if column.kind != "number" and width < 1 else width
+
+
+def measure(items: Sequence[TableRow], names: Sequence[str]) -> Float[np.ndarray, "item name"]:
+    """The numbers and indicators of rows by name; NaN where a cell is missing."""
+    table = [[table_rows.value(item, name) for name in names] for item in items]
+    return np.array(table, float).reshape(len(items), len(names))
+
+
+def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> TableRepresentation:
+    """The representation of training rows. values: [row condition]."""
+    found = [row for row in map(table_rows.parse, texts) if not isinstance(row, Refusal)]
+    if not found:
+        raise DataError(f"Expected rows to learn from, found none among {len(texts)}.")
+    return TableRepresentation(fit_columns(found), standardization.fit(values, properties))
+
+
+def load(data: Mapping[str, Any]) -> TableRepresentation:
+    """The inverse of `to_json`."""
+    return TableRepresentation(tuple(map(load_column, data["columns"])), standardization.load(data["conditions"]))

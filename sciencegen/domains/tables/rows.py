@@ -1,0 +1,115 @@
+"""Items: rows of a table, as mappings from a column's name to a number, a text, a Boolean, or None for a missing cell.
+
+The text of a row is a JSON object: `{"age": 31, "city": "Oslo", "income": null}`. Numbers keep all digits.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+
+from sciencegen.items import Refusal
+
+TableCell = bool | int | float | str | None
+TableRow = Mapping[str, TableCell]
+
+LONGEST = 1000
+"""Most characters of a text in a cell."""
+MOST_COLUMNS = 10_000
+LARGEST = 1e18
+"""Greatest magnitude of a number: the square of a greater one overflows in single precision."""
+
+
+def parse(text: str) -> TableRow | Refusal:
+    """A row from its text."""
+    try:
+        found = json.loads(text, parse_constant=float)
+    except (ValueError, RecursionError):
+        return Refusal('expected a row as a JSON object, such as {"age": 31, "city": "Oslo"}')
+    if isinstance(found, list) and len(found) == 1 and isinstance(found[0], str):
+        return Refusal(found[0])  # what `reading` found wrong
+    if not isinstance(found, dict):
+        return Refusal(f"expected a JSON object of columns, got {type(found).__name__}")
+    if len(found) > MOST_COLUMNS:
+        return Refusal(f"expected at most {MOST_COLUMNS} columns, got {len(found)}")
+    for name, cell in found.items():
+        if reason := _wrong(name, cell):
+            return Refusal(reason)
+    if all(cell is None for cell in found.values()):
+        return Refusal("every cell is empty")
+    return found
+
+
+def _wrong(name: str, cell: object) -> str:
+    """Why a cell can't be used, "" if it can."""
+    if not name.strip():
+        return "expected a name for each column, got an empty one"
+    if cell is None or isinstance(cell, bool):
+        return ""
+    if isinstance(cell, str):
+        return "" if len(cell) <= LONGEST else f"{len(cell)} characters in '{name}', expected at most {LONGEST}"
+    if not isinstance(cell, int | float):
+        return f"'{name}' holds neither a number nor a text"
+    if not math.isfinite(cell):
+        return f"{cell} in '{name}', expected a finite number or an empty cell"
+    return "" if abs(cell) <= LARGEST else f"{cell:g} in '{name}', expected at most {LARGEST:g} in magnitude"
+
+
+def text(row: TableRow) -> str:
+    """The row as JSON, in the order of its columns."""
+    return json.dumps(row, ensure_ascii=False, allow_nan=False)
+
+
+def key(row: TableRow) -> str:
+    """Identity: equal cells, in any order of the columns; missing cells don't count."""
+    return json.dumps({name: _plain(row[name]) for name in sorted(row) if row[name] is not None}, ensure_ascii=False)
+
+
+def _plain(cell: TableCell) -> TableCell:
+    """3.0 and 3 are one number, True and 1 are not."""
+    return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
+
+
+def number(cell: TableCell) -> float:
+    """The number in a cell, NaN without one; a Boolean is 0 or 1."""
+    return math.nan if cell is None or isinstance(cell, str) else float(cell)
+
+
+_NUMBER = re.compile(r"[+-]?\.?\d")
+INDICATOR = ":"
+"""`city:Oslo` is 1 where the city is Oslo, 0 where it is another, and missing where it is unknown."""
+
+
+def indicator(column: str, category: str) -> str:
+    """The name of the number that says whether a column holds a category."""
+    return f"{column}{INDICATOR}{category}"
+
+
+_EQUALS_TEXT = re.compile(r"(?P<column>[^<>=!]*[^<>=!\s])\s*=\s*(?P<category>[^<>=!]*[^<>=!\s])")
+
+
+def goal(text: str) -> str:
+    """A condition `city = Oslo` as `city:Oslo = 1`; conditions on numbers are unchanged."""
+    found = _EQUALS_TEXT.fullmatch(text.strip())
+    if found is None or _NUMBER.match(found["category"]):
+        return text
+    return f"{indicator(found['column'], found['category'])} = 1"
+
+
+def value(row: TableRow, name: str) -> float:
+    """A column's number, or that of an indicator; NaN where the cell is missing or the row has no such column."""
+    if name in row:
+        return number(row[name])
+    places = (at for at, mark in enumerate(name) if mark == INDICATOR)
+    for at in places:
+        if (cell := row.get(name[:at])) is not None:
+            return float(str(cell) == name[at + 1 :])
+    return math.nan
+
+
+def without(text_of_row: str, name: str) -> str:
+    """The text of a row without a column; a text that is no row is unchanged."""
+    row = parse(text_of_row)
+    return text_of_row if isinstance(row, Refusal) else text({one: cell for one, cell in row.items() if one != name})

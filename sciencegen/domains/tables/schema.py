@@ -1,0 +1,152 @@
+"""The columns of a table as found in its rows: what they hold, their categories, and the moments of their numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+
+from sciencegen.domains.tables.cells import MOST_CATEGORIES
+from sciencegen.domains.tables.rows import TableCell, TableRow, number
+from sciencegen.errors import DataError
+from sciencegen.items import Json
+
+Kind = Literal["number", "whole", "count", "category"]
+"""Real numbers, whole ones, whole ones from 0 on, and texts or Booleans."""
+FEW_LEVELS = 10
+"""Whole numbers with at most so many different values may be classes."""
+FEWEST_ROWS = 10
+SMALL = 0.05
+"""Quantile of the positive numbers that is added to numbers from 0 on before their logarithm is taken."""
+MOST_DECIMALS = 6
+CONSTANT = 1e-12
+"""A standard deviation below this share of the mean is rounding error."""
+
+
+@dataclass(frozen=True)
+class ColumnSchema:
+    """One column.
+
+    Parameters
+    ----------
+    name : str
+    kind : str
+    categories : tuple
+        The texts or Booleans of a category; the numbers of a column of few whole ones, in ascending order.
+    mean, std : float
+        Of the numbers; 0 and 1 for categories.
+    log_mean, log_std : float
+        Of log(x + shift) of numbers from 0 on.
+    shift : float
+        1 for counts; 0 for positive numbers; for others from 0 on a small one of them.
+    low, high : float
+        Range of the numbers.
+    decimals : int
+        Most decimals of the numbers; -1 if there are more than `MOST_DECIMALS`.
+    """
+
+    name: str
+    kind: Kind
+    categories: tuple[TableCell, ...] = ()
+    mean: float = 0.0
+    std: float = 1.0
+    log_mean: float = 0.0
+    log_std: float = 1.0
+    shift: float = 0.0
+    low: float = 0.0
+    high: float = 1.0
+    decimals: int = 0
+
+    @property
+    def numeric(self) -> bool:
+        return self.kind != "category"
+
+    def cell(self, value: float) -> TableCell:
+        """A number in the column's precision; 0 for a negative one where the data begin at 0."""
+        value = max(value, 0.0) if self.low == 0 else value
+        if self.kind != "number":
+            return round(value)
+        return float(f"{value:.7g}") if self.decimals < 0 else round(value, self.decimals) + 0.0
+
+    def to_json(self) -> Json:
+        return asdict(self) | {"categories": list(self.categories)}
+
+
+def load_column(data: Json) -> ColumnSchema:
+    """The inverse of `to_json`."""
+    return ColumnSchema(**{**data, "categories": tuple(data["categories"])})
+
+
+def fit_columns(rows: Sequence[TableRow]) -> tuple[ColumnSchema, ...]:
+    """The schema of rows; an error for too few rows, and for columns of which nothing can be learned."""
+    if len(rows) < FEWEST_ROWS:
+        raise DataError(f"Expected {FEWEST_ROWS} or more rows to learn from, got {len(rows)}. Add rows.")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = {name: [cell for row in rows if (cell := row.get(name)) is not None] for name in names}
+    wrong = {name: reason for name, one in cells.items() if (reason := _useless(one))}
+    if wrong:
+        good = [name for name in names if name not in wrong]
+        found = "; ".join(f"'{name}' {reason}" for name, reason in wrong.items())
+        remedy = f"Name the others: `column` {','.join(good)}" if good else "Add a column of numbers or categories"
+        raise DataError(
+            f"Expected columns of different numbers, or of 2 to {MOST_CATEGORIES} categories, got: {found}. {remedy}."
+        )
+    return tuple(_fit(name, one) for name, one in cells.items())
+
+
+def _useless(cells: Sequence[TableCell]) -> str:
+    """Why nothing can be learned of a column, "" if something can."""
+    different = len(set(map(str, cells)))
+    if different < 2:
+        return "is empty" if not cells else f"holds only {str(cells[0])[:40]!r}"
+    if _is_category(cells) and (different > MOST_CATEGORIES or different > max(2.0, len(cells) / 2)):
+        return f"has {different} different texts in {len(cells)} rows, such as {str(cells[0])[:40]!r}"
+    return ""
+
+
+def _is_category(cells: Sequence[TableCell]) -> bool:
+    return any(isinstance(cell, str | bool) for cell in cells)
+
+
+def _fit(name: str, cells: Sequence[TableCell]) -> ColumnSchema:
+    if all(isinstance(cell, bool) for cell in cells):
+        return ColumnSchema(name, "category", (False, True))
+    if _is_category(cells):
+        return ColumnSchema(name, "category", tuple(sorted(set(map(str, cells)))))
+    values = np.array([number(cell) for cell in cells])
+    kind, levels = _kind(values), np.unique(values)
+    mean, std = _moments(values)
+    low, high = float(values.min()), float(values.max())
+    shift = 1.0 if kind == "count" else 0.0 if low != 0 else float(np.quantile(values[values > 0], SMALL))
+    log_mean, log_std = _moments(np.log(values + shift)) if low >= 0 else (0.0, 1.0)
+    few = tuple(map(int, levels)) if kind != "number" and len(levels) <= min(FEW_LEVELS, len(values) / 3) else ()
+    decimals = _decimals(cells) if kind == "number" else 0
+    return ColumnSchema(name, kind, few, mean, std, log_mean, log_std, shift, low, high, decimals)
+
+
+def _kind(values: np.ndarray) -> Kind:
+    if (values != np.round(values)).any():
+        return "number"
+    return "count" if values.min() >= 0 else "whole"
+
+
+def _moments(values: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation; that of a constant becomes 1."""
+    mean, std = float(values.mean()), float(values.std())
+    return mean, std if std > CONSTANT * abs(mean) else 1.0
+
+
+def _decimals(cells: Sequence[TableCell]) -> int:
+    """Most decimals in the shortest text of a number, -1 for more than `MOST_DECIMALS`."""
+    most = 0
+    for cell in cells:
+        text = repr(cell)
+        if "e" in text or math.isinf(number(cell)):
+            return -1
+        most = max(most, len(text.partition(".")[2]) if not text.endswith(".0") else 0)
+        if most > MOST_DECIMALS:
+            return -1
+    return most

@@ -1,0 +1,227 @@
+"""Columns of a table for the VAE of arrays: each has a likelihood, and a scale on which its law is stated.
+
+The field "values" of a Batch holds u [batch column]: a number x as (x - mean) / std, a class as its index. The mask is
+False where a cell is missing. A likelihood states the law of y:
+
+    gaussian, student_t              y = u
+    log_normal                       y = (log(x + shift) - log_mean) / log_std
+    poisson, negative_binomial,
+    discretized_logistic             y = x, a whole number
+    bernoulli, categorical           y = the index of the class: u, or that of the number x among `levels`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from sciencegen.networks.normal import standard_normal
+from sciencegen.vae import column_likelihoods as laws
+from sciencegen.vae.column_likelihoods import Cells, ColumnLikelihood
+from sciencegen.vae.likelihoods import sum_over_items
+
+PARAMETERS = {
+    "gaussian": 2, "student_t": 3, "log_normal": 2, "poisson": 1, "negative_binomial": 2, "discretized_logistic": 2,
+    "bernoulli": 1,
+}  # fmt: skip
+"""Likelihood -> number of the decoder's outputs for a column; a categorical one has an output for each class."""
+CLASSES = ("bernoulli", "categorical")
+DENSITIES = ("gaussian", "student_t", "log_normal")
+COUNTS = ("poisson", "negative_binomial")
+LIKELIHOODS = (*PARAMETERS, "categorical")
+LARGEST_LOG = 20.0
+"""Limit of the decoder's logarithms of rates, sizes and degrees of freedom."""
+TINY = 1e-12
+"""A number of 0 or less counts as this share of the typical one where its logarithm is needed."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Parameters
+    ----------
+    likelihood : str
+        A name in `LIKELIHOODS`.
+    mean, std : float
+        Of the numbers; 0 and 1 for classes.
+    log_mean, log_std : float
+        Of log(x + shift), where the numbers have one.
+    shift : float
+        0 for positive numbers, above 0 for others from 0 on; 1 for counts.
+    classes : int
+        Number of classes; 0 for numbers.
+    levels : tuple of float
+        The numbers that are classes, in ascending order; () for other classes.
+    """
+
+    likelihood: str
+    mean: float = 0.0
+    std: float = 1.0
+    log_mean: float = 0.0
+    log_std: float = 1.0
+    shift: float = 0.0
+    classes: int = 0
+    levels: tuple[float, ...] = ()
+
+    @property
+    def features(self) -> int:
+        """Number of the encoder's inputs, without the mask."""
+        return self.classes or 1
+
+
+@dataclass(frozen=True)
+class Group:
+    """Columns with one kind of likelihood (of classes: a single column). index: their places; scale: [5 column] of
+    mean, std, log_mean, log_std and shift; classes, levels: as in `Column`."""
+
+    likelihood: str
+    index: Sequence[int]
+    scale: Float[Tensor, "5 column"]
+    classes: int = 0
+    levels: tuple[float, ...] = ()
+
+    @property
+    def parameters(self) -> int:
+        """Number of the decoder's outputs."""
+        each = self.classes if self.likelihood == "categorical" else PARAMETERS[self.likelihood]
+        return each * len(self.index)
+
+    def to_law(self, value: Cells) -> Cells:
+        """U to y."""
+        mean, std, log_mean, log_std, _ = self.scale.to(value)
+        if self.likelihood == "log_normal":
+            return (self._log(value) - log_mean) / log_std
+        if self.likelihood in (*COUNTS, "discretized_logistic"):
+            return (value.double() * std + mean).round().to(value)
+        return self._nearest(value * std + mean) if self.levels else value
+
+    def _log(self, value: Cells) -> Cells:
+        """Log(x + shift)."""
+        mean, std, log_mean, _, shift = self.scale.to(value)
+        return (value * std + mean + shift).clamp(min=TINY * log_mean.exp()).log()
+
+    def _nearest(self, value: Cells) -> Cells:
+        """Indices of the nearest levels."""
+        levels = torch.tensor(self.levels, device=value.device)
+        return (value - levels).abs().argmin(1, keepdim=True).to(value)
+
+    def from_law(self, value: Cells) -> Cells:
+        """Y to u."""
+        mean, std, log_mean, log_std, shift = self.scale.to(value)
+        if self.likelihood == "log_normal":
+            return ((value * log_std + log_mean).exp() - shift - mean) / std
+        if self.likelihood in (*COUNTS, "discretized_logistic"):
+            return (value - mean) / std
+        return (value.new_tensor(self.levels)[value.long()] - mean) / std if self.levels else value
+
+    def log_volume(self, value: Cells) -> Cells:
+        """Log dy/dx of densities, so that they are those of x; 0 for probabilities."""
+        _, std, _, log_std, _ = self.scale.to(value)
+        if self.likelihood == "log_normal":
+            return -self._log(value) - log_std.log()
+        return torch.zeros_like(value) - std.log() if self.likelihood in DENSITIES else torch.zeros_like(value)
+
+    def features(self, value: Cells) -> Float[Tensor, "batch feature"]:
+        """Inputs of the encoder, of order 1; far values are damped."""
+        _, _, log_mean, log_std, _ = self.scale.to(value)
+        if self.classes:
+            return functional.one_hot(self.to_law(value)[:, 0].long(), self.classes).to(value)
+        if self.likelihood in COUNTS:
+            return (self._log(value) - log_mean) / log_std
+        return torch.asinh(self.to_law(value) if self.likelihood == "log_normal" else value)
+
+    def law(self, outputs: Float[Tensor, "batch parameter"]) -> ColumnLikelihood:
+        """The likelihood with the decoder's outputs, of which 0 is a typical law of the column."""
+        if self.classes:
+            return (laws.bernoulli if self.likelihood == "bernoulli" else laws.categorical)(outputs)
+        first, *others = outputs.chunk(PARAMETERS[self.likelihood], 1)
+        mean, std, *_ = self.scale.to(outputs)
+        logs = [one.clamp(-LARGEST_LOG, LARGEST_LOG) for one in (first, *others)]
+        if self.likelihood == "poisson":
+            return laws.poisson(mean.clamp(min=1e-3).log() + logs[0])
+        if self.likelihood == "negative_binomial":
+            return laws.negative_binomial(mean.clamp(min=1e-3).log() + logs[0], logs[1])
+        log_scale = others[0].clamp(laws.LEAST_LOG_SCALE, laws.MOST_LOG_SCALE)
+        if self.likelihood == "discretized_logistic":
+            return laws.discretized_logistic(mean + std * first, std.log() + log_scale)
+        if self.likelihood == "student_t":
+            return laws.StudentT(first, log_scale, 1.5 + logs[2].clamp(-2.5, 4))
+        return laws.Normal(first, log_scale)
+
+
+def groups_of(columns: Sequence[Column]) -> list[Group]:
+    """The columns in groups that are computed together."""
+    numbers = [name for name in LIKELIHOODS if name not in CLASSES]
+    members = [(name, [at for at, one in enumerate(columns) if one.likelihood == name]) for name in numbers]
+    members += [(one.likelihood, [at]) for at, one in enumerate(columns) if one.classes]
+    return [
+        Group(name, index, _scale(columns, index), columns[index[0]].classes, columns[index[0]].levels)
+        for name, index in members
+        if index
+    ]
+
+
+def _scale(columns: Sequence[Column], index: Sequence[int]) -> Float[Tensor, "5 column"]:
+    chosen = (columns[at] for at in index)
+    return torch.tensor([(one.mean, one.std, one.log_mean, one.log_std, one.shift) for one in chosen]).T
+
+
+@dataclass(frozen=True)
+class Cellwise:
+    """p(x | z) of rows: independent cells, without the missing ones. outputs: of the decoder. Values are u, densities
+    those of x."""
+
+    groups: Sequence[Group]
+    outputs: Float[Tensor, "batch parameter"]
+    mask: Bool[Tensor, "batch column"] | None = None
+
+    @cached_property
+    def laws(self) -> list[ColumnLikelihood]:
+        """The likelihood of each group."""
+        parts = self.outputs.split([group.parameters for group in self.groups], 1)
+        return [group.law(part) for group, part in zip(self.groups, parts, strict=True)]
+
+    def cells(self, value: Cells) -> Cells:
+        """Log p of each cell, also of missing ones."""
+        return self._each(value, lambda group, law, part: law.log_prob(group.to_law(part)) + group.log_volume(part))
+
+    def log_prob(self, value: Cells) -> Float[Tensor, " batch"]:
+        return sum_over_items(self.cells(value), self.mask)
+
+    def noise(self, value: Cells) -> Cells:
+        """The standard normal scores of values."""
+        return self._each(value, lambda group, law, part: law.score(group.to_law(part)))
+
+    def from_noise(self, noise: Cells) -> Cells:
+        """The values of standard normal scores."""
+        return self._each(noise, lambda group, law, part: group.from_law(law.value(part)))
+
+    @property
+    def mode(self) -> Cells:
+        """The medians."""
+        return self.from_noise(self.outputs.new_zeros(len(self.outputs), _width(self.groups)))
+
+    def sample(self, generator: Generator) -> Cells:
+        shape = (len(self.outputs), _width(self.groups))
+        return self.from_noise(standard_normal(shape, generator, self.outputs))
+
+    def _each(self, cells: Cells, function: Callable[[Group, ColumnLikelihood, Cells], Cells]) -> Cells:
+        pairs = zip(self.groups, self.laws, strict=True)
+        return in_order(self.groups, [function(group, law, cells[:, list(group.index)]) for group, law in pairs])
+
+
+def in_order(groups: Sequence[Group], parts: Sequence[Float[Tensor, "batch _"]]) -> Cells:
+    """The columns of the groups' parts in their own order."""
+    order = torch.tensor([at for group in groups for at in group.index])
+    return torch.cat(list(parts), 1)[:, order.argsort()]
+
+
+def _width(groups: Sequence[Group]) -> int:
+    return sum(len(group.index) for group in groups)

@@ -1,0 +1,99 @@
+"""Settings of the VAE of arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.vae.model import VAESettings
+from sciencegen.vae.posteriors import POSTERIORS
+from sciencegen.vae.warmup import Warmup
+
+PRIORS = ("standard_normal", "conditional", "vamp")
+BOUNDS = ("elbo", "importance_weighted")
+
+
+@dataclass(frozen=True)
+class ArrayVAESettings:
+    """Sizes, distributions and training weights.
+
+    Attributes
+    ----------
+    latent, width, depth : int
+        Size of z; width and number of hidden layers of encoder and decoder.
+    posterior : {"gaussian", "iaf"}
+        q(z | x, c): a diagonal Gaussian [1]_, or one transformed by an inverse autoregressive flow [2]_.
+    prior : {"standard_normal", "conditional", "vamp"}
+        p(z | c) of training: N(0, I), a Gaussian that depends on c [3]_, or a mixture of posteriors of `components`
+        learned pseudo-items [4]_ (with a Gaussian posterior).
+    bound : {"elbo", "importance_weighted"}
+        The objective; the second has `samples` latents for each item [5]_, and beta doesn't apply to it.
+    beta : Warmup
+        Weight of the KL divergence by step; it starts at 0, so that the model learns to use the latent.
+    free_bits : float
+        Nats of each latent dimension that are not penalized.
+    dropout : ConditionDropout
+        Of conditions in training, so that one model takes any subset of the properties.
+    semi_supervised : bool
+        Infer missing properties by q(c | x), a head on the encoder, which is trained on known properties with the
+        weight `label_weight` [6]_. Otherwise the networks get missing properties as missing.
+    label_values : tuple of float
+        The values of the first property where it is a class. With `semi_supervised`, q(c | x) is then a categorical
+        distribution over these values, and other missing properties stay missing. `array_recipe` takes them in the
+        units of the data, `ArrayVAE` standardized.
+    flow_layers, flow_width : int
+        Of the flow prior for sampling, fitted after training; with 0 layers, samples are from the training prior.
+    decoder_noise : bool
+        Whether a latent contains the decoder's noise too. If so, samples follow p(x | c) and every item is restored
+        from its latent; otherwise both are the decoder's mean.
+
+    References
+    ----------
+    .. [1] Kingma & Welling, "Auto-Encoding Variational Bayes", ICLR 2014.
+    .. [2] Kingma et al., "Improved Variational Inference with Inverse Autoregressive Flow", NeurIPS 2016, algorithm 1.
+    .. [3] Sohn et al., "Learning Structured Output Representation using Deep Conditional Generative Models", NeurIPS
+       2015, eq. 4.
+    .. [4] Tomczak & Welling, "VAE with a VampPrior", AISTATS 2018, eq. 9.
+    .. [5] Burda et al., "Importance Weighted Autoencoders", ICLR 2016, eq. 8.
+    .. [6] Kingma et al., "Semi-supervised Learning with Deep Generative Models", NeurIPS 2014, eq. 7 and 9.
+    """
+
+    latent: int = 8
+    width: int = 128
+    depth: int = 2
+    posterior: str = "gaussian"
+    prior: str = "standard_normal"
+    components: int = 32
+    bound: str = "elbo"
+    samples: int = 8
+    beta: Warmup = field(default_factory=lambda: Warmup("linear", 1000))
+    free_bits: float = 0.0
+    dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.1, few=0.5))
+    semi_supervised: bool = False
+    label_weight: float = 1.0
+    label_values: tuple[float, ...] = ()
+    flow_layers: int = 6
+    flow_width: int = 64
+    decoder_noise: bool = True
+
+    def __post_init__(self) -> None:
+        for name, known in (("posterior", POSTERIORS), ("prior", PRIORS), ("bound", BOUNDS)):
+            if (chosen := getattr(self, name)) not in known:
+                raise unknown_name(name, chosen, known)
+        if self.prior == "vamp" and self.posterior != "gaussian":
+            raise ConfigError(f"Expected posterior 'gaussian' with prior 'vamp', got '{self.posterior}'.")
+        if min(self.latent, self.width, self.components) < 1 or min(self.depth, self.flow_layers) < 0:
+            raise ConfigError(
+                "Expected latent, width and components of 1 or more, depth and flow_layers of 0 or more, got "
+                f"{self.latent}, {self.width}, {self.components}, {self.depth} and {self.flow_layers}."
+            )
+        if self.label_values and not self.semi_supervised:
+            raise ConfigError("Expected semi_supervised with label_values, which it infers. Set it, or leave them out.")
+        self.training()
+
+    def training(self) -> VAESettings:
+        """The settings of the `ConditionalVAE`."""
+        weighted = self.bound == "importance_weighted"
+        beta, samples = (Warmup(), self.samples) if weighted else (self.beta, 1)
+        return VAESettings(beta, self.free_bits, samples, self.dropout, self.label_weight)

@@ -1,0 +1,133 @@
+"""Reading tables of every format, what is refused, and writing the same columns again."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sciencegen.domains.tables import files, rows
+from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Refusal
+from tests.domains.tables.known_law import table
+
+
+def read(path: Path, column: str | None = None) -> list[dict]:
+    found = [rows.parse(row.text) for row in files.read(path, column)]
+    assert not [one for one in found if isinstance(one, Refusal)]
+    return found
+
+
+def csv(folder: Path, text: str, name: str = "table.csv") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def reasons(path: Path) -> list[str]:
+    found = (rows.parse(row.text) for row in files.read(path))
+    return [one.reason for one in found if isinstance(one, Refusal)]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".csv.gz", ".tsv"])
+def test_formats_hold_the_same_rows(tmp_path, ending):
+    data = table(40, seed=1)
+    path = tmp_path / f"table{ending}"
+    if ending == ".parquet":
+        numbers = [name for name in data if name not in ("city", "smoker")]
+        data.astype(dict.fromkeys(numbers, float)).to_parquet(path)
+    elif ending == ".csv.gz":
+        path.write_bytes(gzip.compress(data.to_csv(index=False).encode()))
+    else:
+        data.to_csv(path, index=False, sep="\t" if ending == ".tsv" else ",")
+    expected = data.where(data.notna(), None).to_dict("records")
+    assert read(path) == expected
+
+
+def test_cells_have_their_types(tmp_path):
+    path = csv(tmp_path, "a,code,city,x,month\n1,007,Oslo,2.50,2020_01\n2,012,?,,2020_02\nNA,100, Bergen ,1e3,-\n")
+    assert read(path) == [
+        {"a": 1, "code": "007", "city": "Oslo", "x": 2.5, "month": "2020_01"},
+        {"a": 2, "code": "012", "city": None, "x": None, "month": "2020_02"},
+        {"a": None, "code": "100", "city": "Bergen", "x": 1000.0, "month": None},
+    ]
+
+
+def test_decimal_commas(tmp_path):
+    assert read(csv(tmp_path, "a;b\n1,5;x\n2,25;y\n")) == [{"a": 1.5, "b": "x"}, {"a": 2.25, "b": "y"}]
+
+
+def test_arrays_of_numpy(tmp_path):
+    np.save(tmp_path / "plain.npy", np.array([[1.5, 2.0], [np.nan, 3.0]]))
+    assert read(tmp_path / "plain.npy") == [{"x0": 1.5, "x1": 2.0}, {"x0": None, "x1": 3.0}]
+    np.savez(tmp_path / "named.npz", age=np.array([3, 4]), city=np.array(["Oslo", "Bergen"]), at=np.zeros((2, 2)))
+    assert read(tmp_path / "named.npz")[1] == {"age": 4, "city": "Bergen", "at0": 0.0, "at1": 0.0}
+    np.save(tmp_path / "cube.npy", np.zeros((2, 2, 2)))
+    with pytest.raises(DataError, match=r"'x' has shape \(2, 2, 2\)"):
+        files.read(tmp_path / "cube.npy")
+    np.save(tmp_path / "objects.npy", np.array([{}, {}], object), allow_pickle=True)
+    with pytest.raises(DataError, match="can't be read"):
+        files.read(tmp_path / "objects.npy")
+
+
+def test_indices_and_ids_are_no_part_of_a_row(tmp_path):
+    path = csv(tmp_path, ",id,Unnamed: 0,a,b\n0,n1,0,1,x\n1,n2,1,2,y\n")
+    assert read(path) == [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]
+    assert [row.id for row in files.read(path)] == ["n1", "n2"]
+    assert read(path, "b") == [{"b": "x"}, {"b": "y"}]
+    with pytest.raises(DataError, match="Expected column 'c'"):
+        files.read(path, "a,c")
+
+
+def test_numbers_of_a_row(tmp_path):
+    first, second = files.read(csv(tmp_path, "a,b,c\n1,x,\n2,y,4\n"))
+    assert first.values == {"a": 1, "b:x": 1, "b:y": 0}
+    assert second.values == {"a": 2, "b:x": 0, "b:y": 1, "c": 4}
+
+
+def test_ragged_rows_and_strange_cells_are_refused(tmp_path):
+    lines = "".join(f"{number},{number}.5\n" for number in range(20))
+    found = reasons(csv(tmp_path, f"a,b\n{lines}1\n1,2,3\n1,low\ninf,2\n"))
+    assert found[:2] == [f"{count} cells, expected 2, as in the header" for count in (1, 3)]
+    assert found[2].startswith("'low' in 'b', expected a finite number or an empty cell")
+    assert found[3].startswith("'inf' in 'a', expected a finite number or an empty cell")
+
+
+def test_infinities_of_typed_columns_are_refused(tmp_path):
+    pd.DataFrame({"a": [1.0, np.inf], "b": [1, 2]}).to_parquet(tmp_path / "t.parquet")
+    assert reasons(tmp_path / "t.parquet") == ["'inf' in 'a', expected a finite number or an empty cell"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1,2\n3,4\n", "names of the columns .*, found numbers"),
+        ("a,a\n3,4\n", "two of the name 'a'"),
+        ("", "found an empty file"),
+        ("id\nx\n", "Expected a table with columns"),
+    ],
+)
+def test_a_wrong_header_is_an_error(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
+        files.read(csv(tmp_path, text))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_what_is_written_is_read_again(tmp_path, ending):
+    items = [{"a": 1, "x": 0.1234567890123, "city": "Oslo"}, {"a": 2, "x": None, "city": "=sum"}]
+    files.write(tmp_path / f"t{ending}", items, ["1", "2"], {"score": [0.5, 0.25], "a": [9, 9]})
+    assert read(tmp_path / f"t{ending}", "a,x,city") == items
+    assert read(tmp_path / f"t{ending}", "score") == [{"score": 0.5}, {"score": 0.25}]
+
+
+def test_other_endings_are_an_error(tmp_path):
+    with pytest.raises(ConfigError, match=r"ending in \.csv"):
+        files.write(tmp_path / "t.npz", [], [], {})
+
+
+def test_tables_of_items_are_read_as_items(tmp_path):
+    path = csv(tmp_path, 'rank,item,score\n1,"{""a"": 1}",0.5\n')
+    assert read(path) == [{"a": 1}]

@@ -1,0 +1,66 @@
+"""The recipe of tables: its settings, its oracles, and a likelihood that nears that of a known law."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from sciencegen.domains.tables import representation as tables
+from sciencegen.domains.tables import rows
+from sciencegen.domains.tables.models import RECIPES, TableVAESettings
+from sciencegen.errors import ConfigError
+from sciencegen.vae.warmup import Warmup
+from tests.domains.tables.known_law import log_likelihood, table, texts
+
+RECIPE = RECIPES["array-vae"]
+TEXTS = texts(600, seed=4)
+ROWS = [rows.parse(text) for text in TEXTS]
+SMALL = {"latent": 3, "width": 32, "flow_layers": 0, "score_samples": 16}
+
+
+def built(conditions: tuple[str, ...] = (), **settings):
+    torch.manual_seed(0)
+    fitted = RECIPE.fit(TEXTS, tables.measure(ROWS, conditions), conditions)
+    return RECIPE.build(fitted, TableVAESettings(**SMALL | settings)), fitted
+
+
+def test_its_likelihood_nears_that_of_the_law():
+    model, fitted = built(beta=Warmup("linear", 200))
+    batch, generator = fitted.batch(fitted.encode(ROWS)), torch.Generator().manual_seed(0)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    for step in range(400):
+        part = batch.select(torch.randint(len(batch), (256,), generator=generator))
+        optimizer.zero_grad()
+        model.loss(part, step, generator)["loss"].backward()
+        optimizer.step()
+    held_out = [rows.parse(text) for text in texts(500, seed=8)]
+    found = RECIPE.check(model.eval(), fitted, fitted.encode(held_out))
+    truth = log_likelihood(table(500, seed=8)).mean()
+    assert truth - 0.9 < found["log_likelihood"] < truth + 0.1
+    assert found["bits_per_item"] == pytest.approx(-found["log_likelihood"] / np.log(2))
+
+
+def test_its_oracles_are_the_likelihood_and_the_columns():
+    model, fitted = built()
+    oracles = RECIPE.oracles.make(model.eval(), fitted, lambda name, make: make())
+    assert {"log_likelihood", "age", "city:Oslo"} <= set(oracles)
+    assert [score.value for score in oracles["city:Oslo"].score([{"city": "Oslo"}, {"city": "Bergen"}])] == [1, 0]
+    assert oracles["age"].score([{"age": None}])[0].failed
+    one, again = (oracles["log_likelihood"].score([row])[0].value for row in (ROWS[0], ROWS[0]))
+    assert one == again
+    assert oracles["log_likelihood"].score([{"city": "Paris"}])[0].failure.startswith("'Paris' in 'city'")
+
+
+def test_labels_are_in_the_units_of_the_data():
+    model, fitted = built(("rating",), semi_supervised=True, label_values=(1.0, 2.0, 3.0, 4.0))
+    batch = fitted.batch(fitted.encode(ROWS[:5]), np.full((5, 1), np.nan))
+    inferred = model.infer_condition(batch).numpy() * fitted.standardization.std + fitted.standardization.mean
+    assert set(inferred.ravel().round(4).tolist()) <= {1.0, 2.0, 3.0, 4.0}
+
+
+def test_wrong_settings_are_errors():
+    with pytest.raises(ConfigError, match="score_samples of 1 or more, got 0"):
+        TableVAESettings(score_samples=0)
+    with pytest.raises(ConfigError, match="needs numbers, not 3 categories"):
+        built(likelihoods={"city": "student_t"})

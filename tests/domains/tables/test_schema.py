@@ -1,0 +1,109 @@
+import json
+
+import pytest
+
+from sciencegen.domains.tables import rows
+from sciencegen.domains.tables.column_choice import automatic, columns_of
+from sciencegen.domains.tables.schema import fit_columns, load_column
+from sciencegen.errors import ConfigError, DataError, UnknownNameError
+from tests.domains.tables.known_law import LIKELIHOODS, texts
+
+ROWS = [rows.parse(text) for text in texts(400, seed=2)]
+SCHEMA = fit_columns(ROWS)
+
+
+def made(**columns) -> list[dict]:
+    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+
+
+def test_each_column_has_its_kind_and_likelihood():
+    assert {column.name: automatic(column) for column in SCHEMA} == LIKELIHOODS
+    kinds = {column.name: column.kind for column in SCHEMA}
+    assert kinds["height"] == kinds["income"] == "number"
+    assert kinds["visits"] == "count"
+    assert {column.name: column.decimals for column in SCHEMA}["income"] == 2
+
+
+def test_a_schema_is_plain_data():
+    assert tuple(load_column(json.loads(json.dumps(column.to_json()))) for column in SCHEMA) == SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"a": range(9)}, "Expected 10 or more rows .*, got 9"),
+        ({"a": [1], "b": [2]}, "10 or more rows to learn from, got 1. Add rows"),
+        ({"a": range(20), "same": [3.5] * 20}, "'same' holds only '3.5'. Name the others: `column` a"),
+        ({"a": range(20), "none": [None] * 20}, "'none' is empty. Name the others: `column` a"),
+        (
+            {"b": range(20), "name": [f"n{at}" for at in range(20)]},
+            "'name' has 20 different texts in 20 rows, such as 'n0'",
+        ),
+        ({"name": [f"n{at}" for at in range(20)]}, "Add a column of numbers or categories"),
+    ],
+)
+def test_columns_of_which_nothing_can_be_learned(columns, message):
+    with pytest.raises(DataError, match=message):
+        fit_columns(made(**columns))
+
+
+def test_booleans_and_mixed_cells_are_categories():
+    member, mixed = fit_columns(made(member=[True, False] * 10, mixed=["a", 3] * 10))
+    assert member.categories == (False, True)
+    assert mixed.categories == ("3", "a")
+
+
+@pytest.mark.parametrize(
+    ("values", "likelihood"),
+    [
+        (range(1950, 2020), "discretized_logistic"),
+        ([-5, 3, 40, 7, -30, 1, 2, 4, 5, 6, 8, 9] * 5, "discretized_logistic"),
+        ([10**6 + 7 * at**2 for at in range(60)], "gaussian"),
+        ([0.1 * at - 3 for at in range(60)], "gaussian"),
+        ([1.3**at + 0.25 for at in range(60)], "log_normal"),
+        ([max(1.3**at - 2.25, 0.0) for at in range(60)], "log_normal"),
+        ([0, 1] * 20, "bernoulli"),
+    ],
+)
+def test_likelihoods_of_numbers(values, likelihood):
+    (column,) = fit_columns(made(a=list(values)))
+    assert automatic(column) == likelihood
+
+
+def test_numbers_from_0_on_have_no_negative_draws():
+    (column,) = fit_columns(made(fare=[0.0, *(0.25 + 1.2**at for at in range(40))]))
+    assert 0 < column.shift < 2
+    assert (column.cell(-0.3), column.cell(0.254)) == (0, 0.254)
+    (other,) = fit_columns(made(change=[-0.5 + 0.1 * at for at in range(40)]))
+    assert other.cell(-0.3) == -0.3
+
+
+def test_the_settings_choose():
+    found = columns_of(SCHEMA, {"height": "student_t", "visits": "poisson", "rating": "negative_binomial"})
+    assert [one.likelihood for one in found][:1] == ["student_t"]
+    assert {one.likelihood for one in found} >= {"poisson", "negative_binomial"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        (
+            {"height": "poisson"},
+            "needs whole numbers from 0 on, not .* with decimals. Leave it out: gaussian is chosen",
+        ),
+        ({"city": "gaussian"}, "needs numbers, not 3 categories. Leave it out: categorical"),
+        ({"city": "bernoulli"}, "needs two categories, not 3 categories"),
+        ({"age": "categorical"}, "needs categories or whole numbers of few values"),
+        ({"age": "log_normal"}, "needs numbers from 0 on, not -"),
+        ({"height": "discretized_logistic"}, "needs whole numbers"),
+    ],
+)
+def test_a_likelihood_that_does_not_fit_is_an_error(chosen, message):
+    with pytest.raises(ConfigError, match=message):
+        columns_of(SCHEMA, chosen)
+
+
+@pytest.mark.parametrize("chosen", [{"heigth": "gaussian"}, {"height": "gausian"}])
+def test_unknown_names_have_near_ones(chosen):
+    with pytest.raises(UnknownNameError, match=r"Did you mean '(height|gaussian)'"):
+        columns_of(SCHEMA, chosen)

@@ -1,0 +1,129 @@
+"""Laws of the columns' likelihoods: densities of scipy, draws of their law, scores that are inverse to values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from sciencegen.vae.column_likelihoods import (
+    ColumnLikelihood,
+    Normal,
+    StudentT,
+    bernoulli,
+    categorical,
+    discretized_logistic,
+    negative_binomial,
+    poisson,
+)
+
+
+def cells(*values: float, rows: int = 1) -> torch.Tensor:
+    return torch.tensor([values]).repeat(rows, 1)
+
+
+def made(name: str, rows: int = 1) -> ColumnLikelihood:
+    """A likelihood of two columns, of one for classes."""
+    one, other = cells(0.7, -1.3, rows=rows), cells(0.2, 1.1, rows=rows)
+    return {
+        "normal": lambda: Normal(one, other),
+        "student_t": lambda: StudentT(one, other, cells(1.0, 0.3, rows=rows)),
+        "poisson": lambda: poisson(one),
+        "negative_binomial": lambda: negative_binomial(one, other),
+        "discretized_logistic": lambda: discretized_logistic(one, other),
+        "categorical": lambda: categorical(cells(0.3, -1.0, 0.6, rows=rows)),
+        "bernoulli": lambda: bernoulli(cells(0.4, rows=rows)),
+    }[name]()
+
+
+def law(name: str, column: int):
+    """The same law of scipy."""
+    one, other = (0.7, -1.3)[column], (0.2, 1.1)[column]
+    if name == "normal":
+        return stats.norm(one, np.exp(other))
+    if name == "student_t":
+        return stats.t(np.exp((1.0, 0.3)[column]), one, np.exp(other))
+    if name == "poisson":
+        return stats.poisson(np.exp(one))
+    if name == "negative_binomial":
+        size, mean = np.exp(other), np.exp(one)
+        return stats.nbinom(size, size / (size + mean))
+    if name == "bernoulli":
+        return stats.bernoulli(1 / (1 + np.exp(-0.4)))
+    share = np.exp([0.3, -1.0, 0.6])
+    return stats.rv_discrete(values=(np.arange(3), share / share.sum()))
+
+
+CONTINUOUS = ("normal", "student_t")
+COUNTS = ("poisson", "negative_binomial")
+CLASSES = ("categorical", "bernoulli")
+ALL = (*CONTINUOUS, *COUNTS, "discretized_logistic", *CLASSES)
+
+
+@pytest.mark.parametrize("name", [*CONTINUOUS, *COUNTS, *CLASSES])
+def test_log_prob_is_that_of_scipy(name):
+    columns = 1 if name in CLASSES else 2
+    values = np.linspace(-4, 6, 11) if name in CONTINUOUS else np.arange(2.0 if name in CLASSES else 12.0)
+    table = torch.tensor(np.repeat(values[:, None], columns, 1), dtype=torch.float32)
+    found = made(name, len(values)).log_prob(table).numpy()
+    for column in range(columns):
+        one = law(name, column)
+        expected = one.logpdf(values) if name in CONTINUOUS else one.logpmf(values)
+        np.testing.assert_allclose(found[:, column], expected, rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", [*COUNTS, "discretized_logistic", *CLASSES])
+def test_probabilities_sum_to_one(name):
+    values = torch.arange({"bernoulli": 2, "categorical": 3}.get(name, 400), dtype=torch.float32)
+    values = values - 200 if name == "discretized_logistic" else values
+    columns = 1 if name in CLASSES else 2
+    total = made(name, len(values)).log_prob(values[:, None].repeat(1, columns)).double().exp().sum(0)
+    torch.testing.assert_close(total, torch.ones_like(total), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_scores_are_standard_normal_and_inverse_to_values(name):
+    rows, columns = 4000, 1 if name in CLASSES else 2
+    noise = torch.randn(rows, columns, generator=torch.Generator().manual_seed(0))
+    likelihood = made(name, rows)
+    drawn = likelihood.value(noise)
+    torch.testing.assert_close(likelihood.value(likelihood.score(drawn)), drawn, rtol=1e-3, atol=1e-3)
+    if name in CONTINUOUS:
+        torch.testing.assert_close(likelihood.score(drawn), noise, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_values_of_noise_follow_the_law(name):
+    """The mean of -log p of draws is the entropy, so that draws and densities are of one law."""
+    rows, columns = 20_000, 1 if name in CLASSES else 2
+    noise = torch.randn(rows, columns, generator=torch.Generator().manual_seed(1))
+    likelihood = made(name, rows)
+    drawn = likelihood.value(noise)
+    if name == "discretized_logistic":
+        values, counts = np.unique(drawn[:, 0].numpy(), return_counts=True)
+        table = torch.tensor(values, dtype=torch.float32)[:, None].repeat(1, 2)
+        share = made(name, len(values)).log_prob(table).exp()[:, 0].numpy()
+        np.testing.assert_allclose(counts / rows, share, atol=0.015)
+        return
+    for column in range(columns):
+        entropy, found = float(law(name, column).entropy()), -likelihood.log_prob(drawn)[:, column]
+        assert float(found.mean()) == pytest.approx(entropy, abs=5 * float(found.std()) / rows**0.5 + 1e-3)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_gradients_are_finite_for_far_values(name):
+    columns = 1 if name in CLASSES else 2
+    parameters = torch.full((1, columns), -5.0, requires_grad=True)
+    likelihood = {
+        "normal": lambda: Normal(parameters, parameters),
+        "student_t": lambda: StudentT(parameters, parameters, parameters + 6),
+        "poisson": lambda: poisson(parameters),
+        "negative_binomial": lambda: negative_binomial(parameters, parameters),
+        "discretized_logistic": lambda: discretized_logistic(parameters, parameters),
+        "categorical": lambda: categorical(torch.cat([parameters, 9 + parameters], 1)),
+        "bernoulli": lambda: bernoulli(parameters),
+    }[name]()
+    far = torch.full((1, columns), 1.0 if name in CLASSES else 1000.0)
+    likelihood.log_prob(far).sum().backward()
+    assert torch.isfinite(parameters.grad).all()
