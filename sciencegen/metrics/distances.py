@@ -29,7 +29,7 @@ class Moments:
 
         Pairwise update of Chan, Golub & LeVeque 1983, eq. 1.5: no cancellation when the mean is large.
         """
-        count, mean, scatter = 0, 0.0, 0.0
+        count, mean, scatter = 0, np.zeros(()), np.zeros(())
         for batch in batches:
             batch = np.asarray(batch, np.float64)
             if len(batch) == 0:

@@ -77,7 +77,7 @@ def _training(record: LatentMap) -> list[Cloud]:
     groups = [(shade, points[shades == shade]) for shade in range(SHADES + 1)]
     mixed = "color-mix(in oklab,var(--scale-high) {:.0f}%,var(--scale-low))"
     clouds = [Cloud(finite_points(own).tolist(), mixed.format(100 * k / SHADES), "cloud valued") for k, own in groups]
-    return [cloud(points[np.isnan(values)], "training"), *(one for one in clouds if len(one.points))]
+    return [cloud(points[np.isnan(values)].tolist(), "training"), *(one for one in clouds if len(one.points))]
 
 
 def finite_points(points: Sequence[Sequence[float]]) -> np.ndarray:

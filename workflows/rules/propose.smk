@@ -4,7 +4,7 @@ rule propose:
         tables=if_file(*plate_tables("measured"), *plate_tables("also")),
         files=files_of("propose", "wild_type", "pool", "blocks"),
         model=MODEL,
-        candidates=[] if PROPOSE.get("pool", "blocks") else CANDIDATES,
+        candidates=[] if PROPOSE.get("pool") else CANDIDATES,
         predictors=predicted(sorted(PREDICTORS)),
     output:
         PLATE,

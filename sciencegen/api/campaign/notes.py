@@ -213,7 +213,7 @@ def _disagreement(table: Table, name: str) -> list[str]:
         return []
     return [
         f"the plate's model and the predictor '{name}' disagree on {int(apart.sum())} of {len(apart)} items "
-        f"({_some(np.array(table['id'])[known], apart)}): one's value lies outside the other's interval (means of the "
+        f"({_some(np.array(table['id'])[known].tolist(), apart)}): one's value lies outside the other's interval (means of the "
         f"plate {value.mean():.3g} and {own.mean():.3g}). Trust the more cautious of the two until there is a "
         "measurement"
     ]

@@ -201,10 +201,10 @@ def _similarity(found: Sequence[Coordinates], training: Sequence[Coordinates] | 
     paired = _spaced(long, MOST_ALIGNED)
     result = {}
     if len(paired) > 1:
-        result["mean_tm"] = pairwise_tm(paired)[np.triu_indices(len(paired), 1)].mean()
+        result["mean_tm"] = float(pairwise_tm(paired)[np.triu_indices(len(paired), 1)].mean())
     if training is not None and long:
         near = nearest_chains(_spaced(long, MOST_NEAREST), [one for one in _usable(training) if len(one) >= SHORTEST])
-        result |= {"nearest_training_tm": near.tm.mean(), "copies": np.mean(near.tm > COPY_TM)}
+        result |= {"nearest_training_tm": float(near.tm.mean()), "copies": float(np.mean(near.tm > COPY_TM))}
     return result
 
 
