@@ -92,7 +92,8 @@ def understand(words, monkeypatch):
 def test_a_shipped_config_is_valid_and_plans_a_whole_run(path, tmp_path, monkeypatch):
     settings = settings_in(path)
     assert settings.domain == path.stem.split("-")[0]
-    (tmp_path / "family.a2m").touch()  # a user's own
+    for name in ("family.a2m", "table.csv"):  # a user's own
+        (tmp_path / name).touch()
     done = snakemake("--dry-run", "--printshellcmds", "--configfile", path, "--cores", 2, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for rule in ("prepare", "train", "generate", "optimize", "evaluate", "report"):

@@ -211,10 +211,11 @@ def _disagreement(table: Table, name: str) -> list[str]:
     apart = (value < low) | (value > high) | (own < lower) | (own > upper)
     if not apart.any():
         return []
+    named = _some(np.array(table["id"])[known].tolist(), apart)
     return [
         f"the plate's model and the predictor '{name}' disagree on {int(apart.sum())} of {len(apart)} items "
-        f"({_some(np.array(table['id'])[known].tolist(), apart)}): one's value lies outside the other's interval (means of the "
-        f"plate {value.mean():.3g} and {own.mean():.3g}). Trust the more cautious of the two until there is a "
+        f"({named}): one's value lies outside the other's interval (means of the plate "
+        f"{value.mean():.3g} and {own.mean():.3g}). Trust the more cautious of the two until there is a "
         "measurement"
     ]
 
