@@ -66,6 +66,7 @@ def copy_data(folder: Path) -> None:
     for name in ("short.csv", "short.fasta", "short.a2m", "molecules.smi", "measured.csv"):
         shutil.copy(OLD / name, folder / name)
     shutil.copy(OLD / "short.a2m", folder / "family.a2m")
+    shutil.copy(OLD / "short.csv", folder / "table.csv")
 
 
 def use_config(path: Path, source: Source) -> Found:
