@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Unpack
 
 import numpy as np
 
-from sciencegen.api.campaign.candidates import candidate_pool, suggested_items
+from sciencegen.api.campaign.candidates import candidate_pool
 from sciencegen.api.campaign.controls import check_controls, with_controls, without_controls
-from sciencegen.api.campaign.history import CampaignState, campaign_state
-from sciencegen.api.campaign.makeable import only_makeable
+from sciencegen.api.campaign.history import campaign_state
 from sciencegen.api.campaign.notes import cost_notes, plate_notes, plate_summary
 from sciencegen.api.campaign.proposal import Proposal, Proposed, plate_table, proposed_entries
 from sciencegen.api.campaign.request import (
@@ -23,7 +22,8 @@ from sciencegen.api.campaign.request import (
     ProposeRequest,
     SuppliedCandidates,
 )
-from sciencegen.api.campaign.space import campaign_space, design_space, space_options, wild_type
+from sciencegen.api.campaign.sources import log_notes, space_and_sources
+from sciencegen.api.campaign.space import design_space, space_options, wild_type
 from sciencegen.api.campaign.target import target_of
 from sciencegen.api.criteria.checks import check_target
 from sciencegen.api.criteria.oracles import predictor_oracle
@@ -36,17 +36,15 @@ from sciencegen.api.sources.blocks import Blocks, check_blocks, read_blocks
 from sciencegen.api.writing.provenance import origin_of_given, plain_path
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.data.threads import inference_threads
-from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
 from sciencegen.files import check_writable
 from sciencegen.items import Origin
 from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
-from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.plate_builder import PlateSettings
-from sciencegen.optimization.proposers import BreedingSettings, CampaignSpace, Report
+from sciencegen.optimization.proposers import BreedingSettings, Report
 from sciencegen.options import ProposeOptions, Texts, takes
 from sciencegen.records import to_record
 
@@ -206,10 +204,10 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Re
     science = request.domain
     state = campaign_state(request, log)
     state.notes.extend(cost_notes(request))
-    _log_notes(state.notes, log)
+    log_notes(state.notes, log)
     inference_threads(request.supplied.threads)
     pool, refused = candidate_pool(science, request.supplied, state.space)
-    space, sources, strange = _candidates(request, state, pool, log)
+    space, sources, strange = space_and_sources(request, state, pool, log)
     space = replace(space, report=report)
     controls = request.controls
     check_controls(space, controls)
@@ -222,38 +220,13 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Re
     plate = with_controls(picked, controls, of_controls)
     table = plate_table(request, plate, state, pool)
     notes = plate_notes(request, plate, table, state, of_wild_type)
-    _log_notes(notes, log)
+    log_notes(notes, log)
     named = name_column(state.reference)
     entries = [*state.history.new, *proposed_entries(table, number, request.target, named)]
     unread = () if request.blocks is None else request.blocks.refused
     every_refusal = [*unread, *state.history.refused, *refused, *strange]
     summary = plate_summary(request, plate, table, state, notes, len(every_refusal))
     return Proposed(science, table, every_refusal, summary, entries, _origin(request), named)
-
-
-def _candidates(
-    request: ProposeRequest, state: CampaignState, pool: CandidatePool | None, log: Log
-) -> tuple[CampaignSpace, CandidateSources, list[Refused]]:
-    """What makes candidates, and refused rows of `also`."""
-    whole = pool is not None and request.supplied.pool is None
-    space = campaign_space(request, state.space, state.items, whole)
-    suggested, strange = suggested_items(request.domain, request.supplied, state.space)
-    sources = CandidateSources(pool, state.start, suggested)
-    if request.blocks is not None:
-        space, sources, notes = only_makeable(request, request.blocks, state, space, sources)
-        state.notes.extend(notes)
-        _log_notes(notes, log)
-    if pool is None and not (space.draws or state.known or sources.start or sources.suggestions):
-        raise ConfigError(
-            "Expected measured items, a pool, a model or start items to propose from, got none. "
-            "Pass `measured`, `journal`, `pool`, `also`, `model` or `start`."
-        )
-    return space, sources, strange
-
-
-def _log_notes(notes: Sequence[str], log: Log) -> None:
-    for note in notes:
-        log(f"note: {note}")
 
 
 def _origin(request: ProposeRequest) -> Origin:
