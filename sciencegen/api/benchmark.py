@@ -139,7 +139,7 @@ def resolve_benchmark(suite: str, settings: BenchmarkSettings) -> SuitePlan:
         load_method(method)
     missing = [] if settings.tasks else [task for task, name in trained.items() if name not in settings.predictors]
     notes = [f"{task} is left out, it needs a classifier: `predictors` {trained[task]}=FOLDER" for task in missing]
-    book = OracleBook(science, settings.predictors)
+    book = OracleBook(science, settings.predictors, threads=settings.threads)
     tasks = settings.tasks or [task for task in every if task not in missing]
     oracles = {task: book.resolve(f"{suite}:{task}") for task in tasks}
     cases = [

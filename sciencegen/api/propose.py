@@ -223,7 +223,7 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Re
     log_notes(notes, log)
     named = name_column(state.reference)
     entries = [*state.history.new, *proposed_entries(table, number, request.target, named)]
-    unread = () if request.blocks is None else request.blocks.refused
+    unread = () if request.blocks is None else (*request.blocks.refused, *request.blocks.failed)
     every_refusal = [*unread, *state.history.refused, *refused, *strange]
     summary = plate_summary(request, plate, table, state, notes, len(every_refusal))
     return Proposed(science, table, every_refusal, summary, entries, _origin(request), named)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.families import of_family
 from sciencegen.cli.output import FewerResults, claim_output, reasons
+
+if TYPE_CHECKING:
+    from sciencegen.api.generate import GenerateRequest
 
 Where = Annotated[
     list[str] | None,
@@ -183,10 +186,16 @@ def generate(
     if summary["written"] < record.n:
         unplaced = writer.left_out if request.draws.scaffold else 0
         hint = f" {reasons(output)}." if unplaced else ""
-        tasks = request.draws.model.recipe.tasks
-        if record.keep and tasks is not None and "core" in tasks.settings and not record.core:
-            hint += " With --core, every draw is made around a part."
-        raise FewerResults(_shortfall(summary, record.n, unplaced) + hint)
+        raise FewerResults(_shortfall(summary, record.n, unplaced) + hint + _other_way(request))
+
+
+def _other_way(request: GenerateRequest) -> str:
+    """What may give more items, with the settings as they are."""
+    settings, tasks = request.draws.settings, request.draws.model.recipe.tasks
+    if settings.blocks:
+        return " More blocks or --maximum-steps let more items that meet the request be made."
+    has_core = tasks is not None and "core" in tasks.settings and not settings.core
+    return " With --core, every draw is made around a part." if settings.keep and has_core else ""
 
 
 def _shortfall(summary: dict[str, Any], n: int, unplaced: int = 0) -> str:

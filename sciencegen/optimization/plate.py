@@ -95,7 +95,7 @@ def first_pickable(
     candidates: Candidates, count: int, settings: PlateSettings, similarity: Similarity
 ) -> Int[np.ndarray, " pick"]:
     """Indices of the first candidates that may be on one plate, without predictions."""
-    builder = PlateBuilder(candidates, replace(settings, diversity=0.0), similarity, count)
+    builder = PlateBuilder(candidates, replace(settings, diversity=0.0, sharing=0.0), similarity, count)
     return _pick_by_blocks(builder, np.arange(len(candidates.items)), GivenOrder)
 
 

@@ -111,3 +111,10 @@ def test_a_plate_goes_on_past_the_shortlist_and_ends_with_the_pool(posterior, ac
     monkeypatch.setattr(plates, "SHORTLIST", 50)
     assert len(set(pick(posterior, count=130, acquisition=acquisition).tolist())) == 130
     assert sorted(pick(posterior, count=1000, acquisition=acquisition).tolist()) == list(range(260))
+
+
+def test_the_first_plate_keeps_its_order_whatever_its_items_share():
+    materials = [frozenset({f"own {place}"}) for place in range(10)] + [frozenset({"common"})] * 30
+    candidates = Candidates(list(range(40)), ROWS[:40], np.ones(40), (), materials)
+    settings = PlateSettings(sharing=0.2, maximum_similarity=1.0)
+    assert plates.first_pickable(candidates, 10, settings, similarity).tolist() == list(range(10))

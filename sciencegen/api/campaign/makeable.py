@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from sciencegen.items import Cell, Item, Refusal
 from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
 from sciencegen.optimization.plate_builder import Materials
 from sciencegen.optimization.proposers import CampaignSpace
+
+OF_BLOCKS = "A building block itself counts as none."
 
 Draw = Callable[[int, np.random.Generator], list[Item | None]]
 
@@ -34,7 +37,8 @@ def only_makeable(
     for source in given:
         blocks.enter_ways(source, supplied.threads)
     _flags(request, blocks, request.controls)
-    start, notes = makeable_starts(science, state.start, blocks.moves)
+    unused = bool(state.known) or sources.pool is not None
+    start, notes = ([], []) if unused else makeable_starts(science, state.start, blocks.moves)
     suggestions, left_out = _suggestions(request, blocks, sources.suggestions)
     pool, left_out_of_pool = None, list[str]()
     if sources.pool is not None:
@@ -56,7 +60,9 @@ def _pool(request: ProposeRequest, blocks: Blocks, pool: CandidatePool) -> tuple
     """The candidates of a pool that can be made, and a note on the others."""
     places = np.flatnonzero(_flags(request, blocks, pool.items)).tolist()
     if not places:
-        raise DataError(f"Expected candidates of the pool that can be made, found no way for any of {len(pool.items)}.")
+        raise DataError(
+            f"Expected candidates of the pool that can be made, found no way for any of {len(pool.items)}. {OF_BLOCKS}"
+        )
     items, keys = ([values[place] for place in places] for values in (pool.items, pool.keys))
     return CandidatePool(items, keys, pool.costs[places]), _left_out(len(places), len(pool.items), "the pool")
 
@@ -70,7 +76,7 @@ def _suggestions(request: ProposeRequest, blocks: Blocks, items: Sequence[Item])
 def _left_out(kept: int, count: int, where: str) -> list[str]:
     if kept == count:
         return []
-    return [f"{count - kept} of {count} candidates of {where} are left out: no way to make them was found"]
+    return [f"{count - kept} of {count} candidates of {where} are left out: no way to make them was found. {OF_BLOCKS}"]
 
 
 def _space(request: ProposeRequest, blocks: Blocks, space: CampaignSpace, best: Sequence[Item]) -> CampaignSpace:
@@ -82,8 +88,8 @@ def _space(request: ProposeRequest, blocks: Blocks, space: CampaignSpace, best: 
     science, moves = request.domain, blocks.moves
 
     def analogues(count: int, generator: np.random.Generator) -> list[Item]:
-        unknown = [item for item in best[: count // ANALOGUES] if moves.materials(item) is None]
-        texts = map(science.items.text, unknown)
+        unknown = (item for item in best if moves.materials(item) is None)
+        texts = map(science.items.text, islice(unknown, count // ANALOGUES))
         return [item for made in blocks.entered(texts, request.supplied.threads) for item in made]
 
     def drawn(count: int, generator: np.random.Generator) -> list[Item | None]:
@@ -119,7 +125,5 @@ def material_notes(blocks: Blocks, items: Sequence[Item]) -> list[str]:
         return []
     bought, last = {part for one in found for part in one.blocks}, {part for one in found for part in one.last}
     made = sum(bool(one.last) for one in found)
-    return [
-        f"the {len(found)} items need {len(bought)} building blocks and, for the last steps of {made} of them, "
-        f"{len(last)} different intermediates"
-    ]
+    rest = f" and, for the last steps of {made} of them, {len(last)} different intermediates" if made else ""
+    return [f"the {len(found)} items need {len(bought)} building blocks{rest}"]

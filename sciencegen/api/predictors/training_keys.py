@@ -29,7 +29,8 @@ def read_training_keys(folder: str | Path) -> KeyFilter | None:
         return None
     with converted(lambda error: _damaged(path, f"{type(error).__name__}: {str(error)[:200]}")):
         hashes = np.load(path, allow_pickle=False)
-    if hashes.dtype != np.uint32 or hashes.ndim != 1 or (np.diff(hashes.astype(np.int64)) <= 0).any():
+    is_list = isinstance(hashes, np.ndarray) and hashes.dtype == np.uint32 and hashes.ndim == 1
+    if not is_list or (np.diff(hashes.astype(np.int64)) <= 0).any():
         raise _damaged(path, "other numbers")
     return KeyFilter(hashes)
 

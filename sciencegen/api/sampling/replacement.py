@@ -10,7 +10,7 @@ import numpy as np
 from sciencegen.api.sampling.judge import Judge, Judged
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.workers import InDomain
-from sciencegen.api.sources.blocks import Blocks, FindAnalogues, check_blocks, read_blocks
+from sciencegen.api.sources.blocks import SEARCH_S, Blocks, FindAnalogues, check_blocks, read_blocks
 from sciencegen.config import GenerateSettings
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
@@ -64,7 +64,10 @@ class Replacement:
     def __call__(self, draws: Iterable[Result]) -> Iterator[list[Result]]:
         """For each draw a list of one result."""
         flagged = ((draw, isinstance(draw, Judged) and self.satisfies(draw)) for draw in draws)
-        for _, members, found in map_chunks_killable(self.task, flagged, processes=worker_count(self.threads), chunk=1):
+        workers = worker_count(self.threads)
+        for _, members, found in map_chunks_killable(
+            self.task, flagged, processes=workers, chunk=1, timeout_s=SEARCH_S
+        ):
             results = [found] * len(members) if isinstance(found, Failure) else found
             for (draw, wanted), made in zip(members, results, strict=True):
                 yield [self._chosen(draw, made) if wanted else draw]

@@ -39,7 +39,7 @@ class ScoreTexts(InDomain):
 
     def __call__(self, texts: Sequence[str]) -> list[Any]:
         domain = domain_of(self.domain)
-        book = OracleBook(self.domain, dict(self.predictors))
+        book = OracleBook(self.domain, dict(self.predictors), threads=1)  # every thread has a worker
         parsed = parse_texts(domain, texts, self.wild_type)
         items = [item for item in parsed if not isinstance(item, Refusal)]
         columns = [book.resolve(name).score(items) if items else [] for name in self.names]

@@ -167,7 +167,7 @@ def shortfall(summary: Mapping[str, Any], n: int) -> str:
         (summary["failed"], "could not be scored", "see the file of rejects"),
         (
             summary["known"],
-            "were known (training data, or what the search began with)",
+            "were known (training data, a predictor's table, or what the search began with)",
             "set `novel: false`",
         ),
         (summary["alike"], f"are more than {limit} similar to a better one", "raise `maximum_similarity`"),

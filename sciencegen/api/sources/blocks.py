@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import compress
 from pathlib import Path
@@ -21,6 +21,9 @@ from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import BlockMoves, FromBlocks
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Cell, Item, Refusal
+
+SEARCH_S = 3600.0
+"""Limit of the search for one item. Far beyond any search: results must not depend on how busy the machine is."""
 
 ANALOGUES = 5
 """Items that can be made, in place of each item."""
@@ -77,12 +80,13 @@ def _moves_of(task: FindAnalogues) -> BlockMoves:
 @dataclass(frozen=True)
 class Blocks:
     """Building blocks that were read from a file. moves: over items that are made from them. find: analogues of other
-    items, in workers. refused: rows that hold no item."""
+    items, in workers. refused: rows that hold no item. failed: items of which the search for a way failed."""
 
     moves: BlockMoves
     find: FindAnalogues
     refused: Sequence[Refused]
     notes: tuple[str, ...]
+    failed: list[Refused] = field(default_factory=list)
 
     @property
     def columns(self) -> list[str]:
@@ -103,8 +107,12 @@ class Blocks:
 
     def entered(self, items: Iterable[str], threads: int) -> Iterator[list[Item]]:
         """Analogues of each item, entered in `moves`. items: as texts."""
-        found = map_chunks_killable(self.find, items, processes=worker_count(threads), chunk=1)
+        workers = worker_count(threads)
+        found = map_chunks_killable(self.find, items, processes=workers, chunk=1, timeout_s=SEARCH_S)
         for _, members, results in found:
+            if isinstance(results, Failure):
+                why = f"the search for a way to make it failed: {results.reason}"
+                self.failed.extend((0, text, why) for text in members)
             of_each = [()] * len(members) if isinstance(results, Failure) else results
             for analogues in of_each:
                 made = [self.moves.enter(str(one.cells[0])) for one in analogues]

@@ -72,7 +72,7 @@ def test_candidates_without_a_way_are_left_out():
     plate = sg.propose("molecules", batch=200, also="ideas.csv", **OPTIONS)
     assert "CCCCCCCC" not in set(plate.table["item"])
     assert "CC(=O)NCc1ccccc1" in set(plate.table["item"][plate.table["source"] == "offered"])
-    assert "1 of 2 candidates of `also` are left out: no way to make them was found" in plate.notes
+    assert any("1 of 2 candidates of `also` are left out: no way to make" in note for note in plate.notes)
     of_pool = sg.propose("molecules", batch=1, pool="ideas.csv", **OPTIONS)
     assert of_pool.table["item"].tolist() == ["CC(=O)NCc1ccccc1"]
     Path("ideas.csv").write_text("item\nCCCCCCCC\n")
@@ -95,7 +95,7 @@ def test_cells_are_empty_where_no_way_is_known(blocks):
     assert columns["route_steps"] == [None, 1]
     assert columns["route_blocks"] == [None, "B0; B14"]
     assert material_notes(blocks, [DOMAIN.items.parse("CCO")]) == []
-    assert "1 items need 2 building blocks and, for the last steps of 0" in material_notes(blocks, [made])[0]
+    assert material_notes(blocks, [made]) == ["the 1 items need 2 building blocks"]
 
 
 def test_other_domains_have_no_blocks():

@@ -15,12 +15,15 @@ def test_keys_come_back_and_others_do_not(tmp_path):
     assert [key in known for key in ("CCO", "CCN", "CCC")] == [True, True, False]
 
 
-@pytest.mark.parametrize("damage", ["cut", "unsorted", "signed", "square"])
+@pytest.mark.parametrize("damage", ["cut", "unsorted", "signed", "square", "archive"])
 def test_a_damaged_file_is_refused(tmp_path, damage):
     path, hashes = tmp_path / TRAINING_KEYS, np.arange(4, dtype=np.uint32)
     made = {"unsorted": hashes[::-1], "signed": hashes.astype(np.int32), "square": hashes.reshape(2, 2)}
     np.save(path, made.get(damage, hashes))
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-3])
+    if damage == "archive":
+        with path.open("wb") as file:
+            np.savez(file, hashes)
     with pytest.raises(IncompatibleError, match="sorted hashes"):
         read_training_keys(tmp_path)
