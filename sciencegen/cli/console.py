@@ -31,7 +31,7 @@ def say(message: str, style: str = "", names_keys: bool = False) -> None:
 
     notes.record(message)
     shown = message if names_keys or "`" not in message else in_flags(message)
-    Console(stderr=True, highlight=False).print(_visible(shown), style=style, markup=False, soft_wrap=True)
+    Console(stderr=True, highlight=False, emoji=False).print(_visible(shown), style=style, markup=False, soft_wrap=True)
 
 
 def _visible(text: str) -> str:
@@ -69,7 +69,7 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "")
         table.add_column(name, no_wrap=place == 0)
     for row in rows:
         table.add_row(*map(_short, row))
-    Console(stderr=True, highlight=False).print(table)
+    Console(stderr=True, highlight=False, emoji=False).print(table)
 
 
 def _short(value: Any) -> str:
@@ -106,7 +106,7 @@ def _bar() -> Progress:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    return Progress(*columns, console=Console(stderr=True, emoji=False), transient=True)
 
 
 def _lines_of_steps() -> Callable[[str, int, int | None], None]:

@@ -38,7 +38,7 @@ def list_datasets(as_json: options.Json = False) -> None:
         table.add_column(name, no_wrap=name != "title", justify="right" if name in ("rows", "sample") else "left")
     for row in rows:
         table.add_row(*(f"{row[name]:,}" if isinstance(row[name], int) else row[name] for name in shown))
-    Console(highlight=False).print(table)
+    Console(highlight=False, emoji=False).print(table)
     print("\nsciencegen datasets show NAME: sources, licence, columns, splits")
 
 

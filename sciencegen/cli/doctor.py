@@ -18,7 +18,7 @@ def doctor(as_json: options.Json = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     for section, rows in found.items():
         table = Table(title=section, title_justify="left", show_header=False, box=None, padding=(0, 2))
         for name, value in rows.items():

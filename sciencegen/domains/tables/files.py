@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -58,7 +59,7 @@ def _holds_items(source: TableSource) -> bool:
 def _chosen(names: Sequence[str], column: str | None, source: str) -> list[int]:
     """Places of the columns that items consist of."""
     if column is not None:
-        wanted = [name.strip() for name in column.split(",") if name.strip()]
+        wanted = [name.strip() for name in next(csv.reader([column], skipinitialspace=True), []) if name.strip()]
         return [find_column(names, (), name, source) for name in wanted]
     found = [at for at, name in enumerate(names) if not is_index(name) and name.lower() != ID]
     if not found:

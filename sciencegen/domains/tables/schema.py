@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -22,6 +25,8 @@ FEWEST_ROWS = 10
 SMALL = 0.05
 """Quantile of the positive numbers that is added to numbers from 0 on before their logarithm is taken."""
 MOST_DECIMALS = 6
+DIGITS = 12
+"""Of real numbers; further ones are rounding errors, as in 6.890000000000001."""
 CONSTANT = 1e-12
 """A standard deviation below this share of the mean is rounding error."""
 
@@ -65,8 +70,8 @@ class ColumnSchema:
         return self.kind != "category"
 
     def cell(self, value: float) -> TableCell:
-        """A number in the column's precision; 0 for a negative one where the data begin at 0."""
-        value = max(value, 0.0) if self.low == 0 else value
+        """A number in the column's precision; 0 for a negative one where the data have none."""
+        value = max(value, 0.0) if self.low >= 0 else value
         if self.kind != "number":
             return round(value)
         return float(f"{value:.7g}") if self.decimals < 0 else round(value, self.decimals) + 0.0
@@ -90,7 +95,7 @@ def fit_columns(rows: Sequence[TableRow]) -> tuple[ColumnSchema, ...]:
     if wrong:
         good = [name for name in names if name not in wrong]
         found = "; ".join(f"'{name}' {reason}" for name, reason in wrong.items())
-        remedy = f"Name the others: `column` {','.join(good)}" if good else "Add a column of numbers or categories"
+        remedy = f"Name the others: `column` {_listed(good)}" if good else "Add a column of numbers or categories"
         raise DataError(
             f"Expected columns of different numbers, or of 2 to {MOST_CATEGORIES} categories, got: {found}. {remedy}."
         )
@@ -139,11 +144,18 @@ def _moments(values: np.ndarray) -> tuple[float, float]:
     return mean, std if std > CONSTANT * abs(mean) else 1.0
 
 
+def _listed(names: Sequence[str]) -> str:
+    """Names of columns for a shell: parted by commas, those with commas quoted."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return shlex.quote(line.getvalue())
+
+
 def _decimals(cells: Sequence[TableCell]) -> int:
     """Most decimals in the shortest text of a number, -1 for more than `MOST_DECIMALS`."""
     most = 0
     for cell in cells:
-        text = repr(cell)
+        text = repr(float(f"{cell:.{DIGITS}g}") if isinstance(cell, float) else cell)
         if "e" in text or math.isinf(number(cell)):
             return -1
         most = max(most, len(text.partition(".")[2]) if not text.endswith(".0") else 0)

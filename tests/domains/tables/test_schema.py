@@ -107,3 +107,15 @@ def test_a_likelihood_that_does_not_fit_is_an_error(chosen, message):
 def test_unknown_names_have_near_ones(chosen):
     with pytest.raises(UnknownNameError, match=r"Did you mean '(height|gaussian)'"):
         columns_of(SCHEMA, chosen)
+
+
+def test_rounding_errors_are_no_decimals_and_no_draw_has_a_sign_that_the_data_lack():
+    (column,) = fit_columns(made(price=[6.890000000000001, 0.05, 12.5, *[3.25] * 20]))
+    assert column.decimals == 2
+    assert column.cell(-3.0) == 0.0
+
+
+def test_the_columns_to_keep_are_named_as_a_shell_reads_them():
+    table = [{"a": at, "b, c": at / 2, "same": 7} for at in range(20)]
+    with pytest.raises(DataError, match=r"`column` 'a,\"b, c\"'"):
+        fit_columns(table)
