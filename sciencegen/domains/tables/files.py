@@ -62,6 +62,11 @@ def _chosen(names: Sequence[str], column: str | None, source: str) -> list[int]:
         wanted = [name.strip() for name in next(csv.reader([column], skipinitialspace=True), []) if name.strip()]
         return [find_column(names, (), name, source) for name in wanted]
     found = [at for at, name in enumerate(names) if not is_index(name) and name.lower() != ID]
+    if ITEM in names:
+        raise DataError(
+            f"Expected whole rows as JSON objects in the column '{ITEM}' of {source}, got something else. Rename the "
+            "column, or name the columns to learn: `column` a,b,c."
+        )
     if not found:
         raise DataError(f"Expected a table with columns in {source}, found {list(names)}. Add a line with their names.")
     return found

@@ -131,3 +131,12 @@ def test_other_endings_are_an_error(tmp_path):
 def test_tables_of_items_are_read_as_items(tmp_path):
     path = csv(tmp_path, 'rank,item,score\n1,"{""a"": 1}",0.5\n')
     assert read(path) == [{"a": 1}]
+
+
+def test_a_column_named_item_that_holds_no_rows_is_refused(tmp_path):
+    """Results have a column of this name."""
+    path = tmp_path / "own.csv"
+    path.write_text("price,item\n1.5,hat\n2,shoe\n")
+    with pytest.raises(DataError, match="Rename the column"):
+        files.read(path, None)
+    assert [row.values for row in files.read(path, "price")] == [{"price": 1.5}, {"price": 2.0}]
