@@ -96,7 +96,7 @@ def _of_parquet(path: Path) -> TableSource:
         schema = pq.ParquetFile(path).schema_arrow
         names = list(schema.names)
     check_names(names, str(path))
-    plain = (types.is_floating, types.is_integer, types.is_boolean)
+    plain = (types.is_floating, types.is_integer)  # Booleans are categories
     numeric = [any(is_kind(schema.field(at).type) for is_kind in plain) for at in range(len(names))]
 
     def rows() -> Records:
@@ -152,7 +152,7 @@ def _of_arrays(path: Path) -> TableSource:
     sizes = {name: len(column) for name, column in columns.items()}
     if len(set(sizes.values())) > 1:
         raise DataError(f"Expected arrays of one length in {path}, got {sizes}. Cut the longer ones.")
-    numeric = {name: column.dtype.kind in "biuf" for name, column in columns.items()}
+    numeric = {name: column.dtype.kind in "iuf" for name, column in columns.items()}
     cells = {name: _cells(column.tolist(), numeric[name]) for name, column in columns.items()}
     few = {name: sorted({str(cell) for cell in cells[name] if cell is not None}) for name in cells if not numeric[name]}
     return TableSource(

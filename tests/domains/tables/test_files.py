@@ -140,3 +140,15 @@ def test_a_column_named_item_that_holds_no_rows_is_refused(tmp_path):
     with pytest.raises(DataError, match="Rename the column"):
         files.read(path, None)
     assert [row.values for row in files.read(path, "price")] == [{"price": 1.5}, {"price": 2.0}]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".npz"])
+def test_booleans_are_categories_in_every_format(tmp_path, ending):
+    """So that a condition on them has the names of their indicators."""
+    path, cells = tmp_path / f"own{ending}", {"ok": [True, False, True], "y": [1.5, 2.5, 3.5]}
+    if ending == ".npz":
+        np.savez(path, **cells)
+    else:
+        frame = pd.DataFrame(cells)
+        frame.to_csv(path, index=False) if ending == ".csv" else frame.to_parquet(path)
+    assert next(row.values for row in files.read(path, None)) == {"ok:True": 1.0, "ok:False": 0.0, "y": 1.5}
