@@ -19,7 +19,7 @@ def test_a_shortfall_names_the_goal_that_fewest_meet_and_every_number():
     assert "37 miss a goal ('logp in 1..3' is met by 22, 'sa <= 3' is met by 50)" in told
     for words in (
         "3 could not be scored",
-        "1 were known (training data, or what the search began with)",
+        "1 were known (training data, a predictor's table, or what the search began with)",
         "17 are more than 0.7 similar",
     ):
         assert words in told
