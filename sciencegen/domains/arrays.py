@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -17,6 +18,8 @@ from sciencegen.items import Item, Json, Refusal
 if TYPE_CHECKING:
     from sciencegen.batch import Batch
     from sciencegen.vae.arrays.array_vae import ArrayVAE, ArrayVAESettings
+
+Settings = TypeVar("Settings", bound="ArrayVAESettings")
 
 LARGEST = 1e18
 """Greatest magnitude of a number: the square of a greater one overflows in single precision."""
@@ -247,7 +250,7 @@ def array_recipe(
         settings=settings or ArrayVAESettings,
         conditions=conditions,
         description=description or "Conditional VAE of arrays; its posterior, prior and bound are settings.",
-        adaptation=Adaptation(adapt_representation=_same_representation, adapt=_adapt),
+        adaptation=SAME_COLUMNS,
         check=check,
     )
 
@@ -256,8 +259,7 @@ def _build(representation: ArrayRepresentation, settings: ArrayVAESettings) -> A
     from sciencegen.vae.arrays.array_vae import ArrayVAE
 
     if representation.properties:
-        mean, std = representation.moments[:, 0].tolist()
-        settings = replace(settings, label_values=tuple((value - mean) / std for value in settings.label_values))
+        settings = with_standardized_labels(settings, *representation.moments[:, 0].tolist())
     return ArrayVAE(representation.values.shape[1], len(representation.properties), settings)
 
 
@@ -269,9 +271,14 @@ def check(model: ArrayVAE, representation: ArrayRepresentation, arrays: Sequence
     return {"bits_per_value": float(bits.mean())}
 
 
+def with_standardized_labels(settings: Settings, mean: float, std: float) -> Settings:
+    """The settings with `label_values` in standard deviations. mean, std: of the first property."""
+    return replace(settings, label_values=tuple((value - mean) / std for value in settings.label_values))
+
+
 def _same_representation(
-    old: ArrayRepresentation, texts: Sequence[str], values: np.ndarray, properties: Sequence[str]
-) -> ArrayRepresentation:
+    old: Representation, texts: Sequence[str], values: np.ndarray, properties: Sequence[str]
+) -> Representation:
     """Keep the old representation: the weights were learned with its scales."""
     if tuple(properties) != old.properties:
         raise ConfigError(f"Expected the model's own conditions {list(old.properties)}, got {list(properties)}.")
@@ -279,8 +286,10 @@ def _same_representation(
 
 
 def _adapt(
-    model: ArrayVAE, old: ArrayRepresentation, new: ArrayRepresentation, settings: ArrayVAESettings, seed: int
+    model: ArrayVAE, old: Representation, new: Representation, settings: ArrayVAESettings, seed: int
 ) -> ArrayVAE:
-    from copy import deepcopy
-
     return deepcopy(model)
+
+
+SAME_COLUMNS = Adaptation(adapt_representation=_same_representation, adapt=_adapt)
+"""Fine-tuning of a model of fixed columns on further rows of them."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -13,8 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sciencegen.batch import Batch
+from sciencegen.domains.arrays import SAME_COLUMNS, with_standardized_labels
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
-from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe, Remember
+from sciencegen.domains.recipes import ModelOracles, Recipe, Remember
 from sciencegen.domains.tables import representation as table_representation
 from sciencegen.domains.tables.column_choice import columns_of
 from sciencegen.domains.tables.representation import TableRepresentation
@@ -52,8 +52,7 @@ def build(representation: TableRepresentation, settings: TableVAESettings) -> Ar
     columns = columns_of(representation.columns, settings.likelihoods)
     if representation.properties:
         labels = representation.standardization
-        values = tuple((value - float(labels.mean[0])) / float(labels.std[0]) for value in settings.label_values)
-        settings = replace(settings, label_values=values)
+        settings = with_standardized_labels(settings, float(labels.mean[0]), float(labels.std[0]))
     return ArrayVAE(len(columns), len(representation.properties), settings, columns)
 
 
@@ -81,21 +80,6 @@ def _measure_one(name: str, items: Sequence[Item]) -> np.ndarray:
     return table_representation.measure(items, [name])[:, 0]
 
 
-def _same_representation(
-    old: TableRepresentation, texts: Sequence[str], values: np.ndarray, properties: Sequence[str]
-) -> TableRepresentation:
-    """Keep the old representation: the weights were learned with its scales."""
-    if tuple(properties) != old.properties:
-        raise ConfigError(f"Expected the model's own conditions {list(old.properties)}, got {list(properties)}.")
-    return old
-
-
-def _adapt(
-    model: ArrayVAE, old: TableRepresentation, new: TableRepresentation, settings: TableVAESettings, seed: int
-) -> ArrayVAE:
-    return deepcopy(model)
-
-
 RECIPES = {
     "array-vae": Recipe(
         name="array-vae",
@@ -107,7 +91,7 @@ RECIPES = {
         description="VAE of the rows of a table, with a likelihood for each column; missing cells are marginalized.",
         training={"steps": 3000, "learning_rate": 2e-3, "ema_decay": 0.995},
         check=check,
-        adaptation=Adaptation(adapt_representation=_same_representation, adapt=_adapt),
+        adaptation=SAME_COLUMNS,
         oracles=ModelOracles(make=oracles, names=(LOG_LIKELIHOOD,)),
     )
 }
