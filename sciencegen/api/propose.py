@@ -32,11 +32,10 @@ from sciencegen.api.models.folder import open_model
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import constraint_of, name_column
 from sciencegen.api.search.space import start_items
-from sciencegen.api.sources.blocks import Blocks, check_blocks, read_blocks
+from sciencegen.api.sources.blocks import blocks_of, check_blocks
 from sciencegen.api.writing.provenance import origin_of_given, plain_path
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.data.threads import inference_threads
-from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
 from sciencegen.files import check_writable
 from sciencegen.items import Origin
@@ -154,15 +153,8 @@ def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = (
         plate=_plate_options(settings),
         model=None if settings.model is None else open_model(domain, settings.model, settings),
         model_name=settings.model or "",
-        blocks=_blocks(science, settings),
+        blocks=blocks_of(science, settings),
     )
-
-
-def _blocks(science: Domain, settings: ProposeSettings) -> Blocks | None:
-    """The building blocks that proposals are made from, or None."""
-    if settings.blocks is None:
-        return None
-    return read_blocks(science, settings.blocks, settings.maximum_steps, settings.threads)
 
 
 def _cost_column(settings: ProposeSettings) -> str | None:

@@ -10,7 +10,7 @@ import numpy as np
 from sciencegen.api.sampling.judge import Judge, Judged
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.workers import InDomain
-from sciencegen.api.sources.blocks import SEARCH_S, Blocks, FindAnalogues, check_blocks, read_blocks
+from sciencegen.api.sources.blocks import SEARCH_S, FindAnalogues, check_blocks
 from sciencegen.config import GenerateSettings
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
@@ -65,9 +65,8 @@ class Replacement:
         """For each draw a list of one result."""
         flagged = ((draw, isinstance(draw, Judged) and self.satisfies(draw)) for draw in draws)
         workers = worker_count(self.threads)
-        for _, members, found in map_chunks_killable(
-            self.task, flagged, processes=workers, chunk=1, timeout_s=SEARCH_S
-        ):
+        judged = map_chunks_killable(self.task, flagged, processes=workers, chunk=1, timeout_s=SEARCH_S)
+        for _, members, found in judged:
             results = [found] * len(members) if isinstance(found, Failure) else found
             for (draw, wanted), made in zip(members, results, strict=True):
                 yield [self._chosen(draw, made) if wanted else draw]
@@ -97,14 +96,6 @@ def check_replacing(science: Domain, settings: GenerateSettings) -> None:
             "Expected `core` or `blocks`, got both: an item in place of a draw need not hold the core. Pass its "
             "pattern to `keep`."
         )
-
-
-def blocks_of(science: Domain, settings: GenerateSettings) -> Blocks | None:
-    """The building blocks of the settings, or None."""
-    check_replacing(science, settings)
-    if settings.blocks is None:
-        return None
-    return read_blocks(science, settings.blocks, settings.maximum_steps, settings.threads)
 
 
 def replacement_notes(replaced: Sequence[float], written: int) -> list[str]:

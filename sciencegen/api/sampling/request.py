@@ -12,10 +12,10 @@ from sciencegen.api.predictors.folder import shipped_for
 from sciencegen.api.sampling.checks import check_noise_free, check_patterns, check_unobserved
 from sciencegen.api.sampling.drawing import check_guidance
 from sciencegen.api.sampling.ranking import Ranking, read_ranking
-from sciencegen.api.sampling.replacement import DRAW, SIMILARITY, blocks_of
+from sciencegen.api.sampling.replacement import DRAW, SIMILARITY, check_replacing
 from sciencegen.api.sampling.tasks import resolve_task
 from sciencegen.api.science.naming import exempt_motifs
-from sciencegen.api.sources.blocks import Blocks
+from sciencegen.api.sources.blocks import Blocks, blocks_of
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.capabilities import DrawTask, Scaffold
 from sciencegen.scoring.oracles import ArrayOracle, Oracle, with_annotations
@@ -125,6 +125,7 @@ def resolve_draws(model: LoadedModel, settings: GenerateSettings) -> DrawRequest
     task = resolve_task(model, settings, conditions)
     scaffold, keep = check_patterns(model.domain, settings, own_scaffold=task is not None)
     check_guidance(settings, conditions, known)
+    check_replacing(model.domain, settings)
     blocks = blocks_of(model.domain, settings)
     return DrawRequest(model, settings, conditions, checked, ranking, book, names, scaffold, keep, task, blocks)
 

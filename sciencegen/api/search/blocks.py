@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sciencegen.api.sources.blocks import ANALOGUES, Blocks, read_blocks
+from sciencegen.api.sources.blocks import ANALOGUES, Blocks, blocks_of
 from sciencegen.config import OptimizeSettings
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import BlockMoves
@@ -31,9 +31,9 @@ def resolve_blocks(
 ) -> tuple[Blocks | None, SearchSpace]:
     """What the settings' file of building blocks gives, and the space of items that are made from them; without a file
     nothing, and the space itself."""
-    if settings.blocks is None:
+    blocks = blocks_of(science, settings)
+    if blocks is None:
         return None, space
-    blocks = read_blocks(science, settings.blocks, settings.maximum_steps, settings.threads)
     start, notes = makeable_starts(science, space.start if settings.start else (), blocks.moves)
     return replace(blocks, notes=(*blocks.notes, *notes)), space_of_blocks(space, blocks.moves, start)
 

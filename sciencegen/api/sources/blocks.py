@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import ReadItems
 from sciencegen.api.science.workers import InDomain, describe
+from sciencegen.config import GenerateSettings, OptimizeSettings, ProposeSettings
 from sciencegen.data.tables import READ_TABLES, NoItemColumn, read_table
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
@@ -101,7 +102,8 @@ class Blocks:
         with suppress(NoItemColumn):
             texts = [row.text for row in read_table(path, self.columns[:1])]
             task = RunWays(self.find.domain, self.find)
-            for _, ways, hold in map_chunks_killable(task, texts, processes=worker_count(threads)):
+            workers = worker_count(threads)
+            for _, ways, hold in map_chunks_killable(task, texts, processes=workers, timeout_s=SEARCH_S):
                 for way in [] if isinstance(hold, Failure) else compress(ways, hold):
                     self.moves.enter(way)
 
@@ -109,12 +111,13 @@ class Blocks:
         """Analogues of each item, entered in `moves`. items: as texts."""
         workers = worker_count(threads)
         found = map_chunks_killable(self.find, items, processes=workers, chunk=1, timeout_s=SEARCH_S)
-        for _, members, results in found:
+        for _, texts, results in found:
             if isinstance(results, Failure):
                 why = f"the search for a way to make it failed: {results.reason}"
-                self.failed.extend((0, text, why) for text in members)
-            of_each = [()] * len(members) if isinstance(results, Failure) else results
-            for analogues in of_each:
+                self.failed.extend((0, text, why) for text in texts)
+                yield from ([] for _ in texts)
+                continue
+            for analogues in results:
                 made = [self.moves.enter(str(one.cells[0])) for one in analogues]
                 yield [item for item in made if not isinstance(item, Refusal)]
 
@@ -149,6 +152,13 @@ def read_blocks(science: Domain, source: str, steps: int, threads: int) -> Block
     rejects = [(line, text, f"building block of {source}: {reason}") for line, text, reason in refused]
     find = FindAnalogues(science.name, named, steps)
     return Blocks(moves, find, rejects, (*moves.notes, *_refusals(source, refused)))
+
+
+def blocks_of(science: Domain, settings: GenerateSettings | OptimizeSettings | ProposeSettings) -> Blocks | None:
+    """The building blocks that a verb's settings name, or None."""
+    if settings.blocks is None:
+        return None
+    return read_blocks(science, settings.blocks, settings.maximum_steps, settings.threads)
 
 
 def _refusals(source: str, refused: Sequence[Refused]) -> list[str]:
