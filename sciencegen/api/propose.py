@@ -43,12 +43,11 @@ from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.plate_builder import PlateSettings
-from sciencegen.optimization.proposers import BreedingSettings, Report
+from sciencegen.optimization.proposers import BreedingSettings, Report, silent
 from sciencegen.options import ProposeOptions, Texts, takes
 from sciencegen.records import to_record
 
 Log = Callable[[str], None]
-SILENT: Report = lambda what, done, total: None  # noqa: E731
 
 
 @takes(ProposeSettings)
@@ -102,7 +101,7 @@ def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]
     return Proposal(table, found.summary, tuple(found.summary["notes"]), found.write, found, settings.journal)
 
 
-def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None, report: Report = SILENT) -> Proposed:
+def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None, report: Report = silent) -> Proposed:
     """Resolve the settings, then read the measurements, fit a model and choose the plate."""
     request = resolve(domain, settings)
     return plan_plate(request, log, report)
@@ -191,7 +190,7 @@ def campaign_settings(options: PlateOptions, number: int) -> CampaignSettings:
     return replace(options.campaign, plate=replace(options.campaign.plate, exploration=exploration))
 
 
-def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Report = SILENT) -> Proposed:
+def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Report = silent) -> Proposed:
     """Read, fit and choose. Nothing is written: call `Proposed.enter` after the plate is written."""
     science = request.domain
     state = campaign_state(request, log)

@@ -31,7 +31,7 @@ __all__ = [
     "TableWriter",
     "column_names",
     "find_column",
-    "is_parquet_table",
+    "is_parquet",
     "lines_matching",
     "no_numbers",
     "number_columns",
@@ -91,7 +91,7 @@ def read_table(
         return _read_csv(standard_input(), TableReading(item_columns, column, "standard input", with_cells))
     path = Path(path)
     reading = TableReading(item_columns, column, str(path), with_cells)
-    return _read_parquet(path, reading) if _is_parquet(path) else _read_csv(open_binary(path), reading)
+    return _read_parquet(path, reading) if is_parquet(path) else _read_csv(open_binary(path), reading)
 
 
 def read_lines(path: Path) -> Iterator[Row]:
@@ -106,11 +106,6 @@ def _read_lines(path: Path) -> Iterator[Row]:
         yield from (Row(number, line.strip()) for number, line in enumerate(lines, start=1))
 
 
-def is_parquet_table(path: Path) -> bool:
-    """Whether a table is Parquet, by its first bytes; an error if it is missing or empty."""
-    return _is_parquet(path)
-
-
 def read_records(path: Path) -> tuple[list[str], str, Records]:
     """The header's names, the separator, and (first line, cells) of each record after the header of a CSV file."""
     return _open_csv(open_binary(path), str(path))
@@ -118,7 +113,7 @@ def read_records(path: Path) -> tuple[list[str], str, Records]:
 
 def column_names(path: Path) -> list[str]:
     """The names of all columns of a table."""
-    if _is_parquet(path):
+    if is_parquet(path):
         return _open_parquet(path).schema_arrow.names
     with open_binary(path) as binary:
         return [name.strip() for name in _open_csv(binary, str(path))[0]]
@@ -126,7 +121,7 @@ def column_names(path: Path) -> list[str]:
 
 def number_columns(path: Path) -> list[str]:
     """The names of the columns that `read_table` reads as numbers."""
-    if _is_parquet(path):
+    if is_parquet(path):
         schema = _open_parquet(path).schema_arrow
         return [schema.names[at] for at in sorted(_number_fields(schema))]
     with open_binary(path) as binary:
@@ -146,7 +141,7 @@ def no_numbers(source: str | Path, name: str, columns: Iterable[str]) -> DataErr
 
 def _first_cell(path: Path, name: str) -> str:
     """The first nonempty cell of a column; "" if there is none, and for Parquet, whose columns are typed."""
-    if _is_parquet(path):
+    if is_parquet(path):
         return ""
     with open_binary(path) as binary:
         names, _, records = _open_csv(binary, str(path))
@@ -155,7 +150,7 @@ def _first_cell(path: Path, name: str) -> str:
         return next(filter(None, cells), "")
 
 
-def _is_parquet(path: Path) -> bool:
+def is_parquet(path: Path) -> bool:
     """Whether a table is Parquet, by its first bytes; an error if it is missing or empty."""
     if not path.is_file():
         raise DataError(f"Expected a table at {path}, found {found_at(path)}.")

@@ -39,6 +39,10 @@ class Proposals:
         return len(self.items)
 
 
+def silent(what: str, done: int, total: int | None) -> None:
+    """A `Report` that shows nothing."""
+
+
 @dataclass(frozen=True)
 class CampaignSpace:
     """What a campaign needs of a domain and a model.
@@ -60,11 +64,11 @@ class CampaignSpace:
     marks : callable, optional
         items -> marks of each that `PlateSettings.maximum_share` limits.
     report : callable
-        Hears of the progress of a plate.
+        Called with the progress of a plate.
     materials : callable, optional
         items -> what making each takes, of which a plate needs few (`PlateSettings.sharing`).
-    bears : callable
-        item -> whether the moves take it as a parent.
+    may_be_parent : callable
+        item -> whether the moves can change it.
     """
 
     key: Callable[[Item], str]
@@ -74,9 +78,9 @@ class CampaignSpace:
     moves: Mapping[str, Move] = field(default_factory=dict)
     draws: Mapping[str, Callable[[int, np.random.Generator], Sequence[Item | None]]] = field(default_factory=dict)
     marks: Callable[[Sequence[Item]], Sequence[Marks]] | None = None
-    report: Report = lambda what, done, total: None
+    report: Report = silent
     materials: Callable[[Sequence[Item]], Sequence[Materials]] | None = None
-    bears: Callable[[Item], bool] = lambda item: True
+    may_be_parent: Callable[[Item], bool] = lambda item: True
 
     def marks_of(self, items: Sequence[Item], share: float) -> Sequence[Marks]:
         """Marks of each item; empty if the share does not limit them."""
@@ -176,7 +180,7 @@ def breed(
     ratings: list[float] = rating(_add_rows(space, found, 0)).tolist() if len(found) else []
     for _ in range(generations):
         items, all_ratings = [*parents.items, *found.items], np.array([*parents.ratings, *ratings])
-        best = [items[index] for index in np.argsort(-all_ratings, kind="stable") if space.bears(items[index])]
+        best = [items[index] for index in np.argsort(-all_ratings, kind="stable") if space.may_be_parent(items[index])]
         if not best:
             break
         within = first_within_quota(space.marks_of(best, parents.share), settings.parents, parents.share)

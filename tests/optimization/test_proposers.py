@@ -52,10 +52,10 @@ def test_the_growth_of_the_candidates_is_reported_up_to_their_number():
 def test_only_items_that_bear_are_parents():
     bred = []
     move = lambda parents, generator: bred.extend(parents) or mutate(parents, generator)  # noqa: E731
-    space = replace(BRED, moves={"mutation": move}, bears=lambda word: word in EVERYTHING[10:20])
+    space = replace(BRED, moves={"mutation": move}, may_be_parent=lambda word: word in EVERYTHING[10:20])
     words, settings = EVERYTHING[:50], BreedingSettings(30, 2, parents=50)
     rating = lambda rows: np.zeros(len(rows))  # noqa: E731
     breed(space, Parents(words, [0.0] * 50), set(map(repr, words)), rating, settings, np.random.default_rng(0))
     assert set(map(repr, bred)) == set(map(repr, EVERYTHING[10:20]))
-    barren = replace(space, bears=lambda word: False)
+    barren = replace(space, may_be_parent=lambda word: False)
     assert not len(breed(barren, Parents(words, [0.0] * 50), set(), rating, settings, np.random.default_rng(0)))

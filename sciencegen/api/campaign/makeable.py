@@ -101,7 +101,7 @@ def _space(request: ProposeRequest, blocks: Blocks, space: CampaignSpace, best: 
         moves=moves_of(moves),
         draws=draws,
         materials=lambda items: [_materials(blocks, item) for item in items],
-        bears=lambda item: moves.materials(item) is not None,
+        may_be_parent=lambda item: moves.materials(item) is not None,
     )
 
 

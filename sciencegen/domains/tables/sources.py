@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sciencegen.data.damage import reading
-from sciencegen.data.tables import is_parquet_table, read_records
+from sciencegen.data.tables import is_parquet, read_records
 from sciencegen.domains.tables.cells import MOST_CATEGORIES, ColumnCells, cell_of, count_cells
 from sciencegen.domains.tables.rows import TableCell
 from sciencegen.errors import DataError
@@ -41,7 +41,7 @@ def open_source(path: Path) -> TableSource:
     """The table in a file; errors about the file are raised here."""
     if path.suffix.lower() in ARRAYS:
         return _of_arrays(path)
-    return _of_parquet(path) if is_parquet_table(path) else _of_csv(path)
+    return _of_parquet(path) if is_parquet(path) else _of_csv(path)
 
 
 def _of_csv(path: Path) -> TableSource:
@@ -128,9 +128,9 @@ def _cells(values: Sequence[object], numeric: bool) -> list[TableCell | ValueErr
 def _number(value: object) -> TableCell | ValueError:
     if value is None or value != value:
         return None
-    if not isinstance(value, bool | int | float):
+    if not isinstance(value, int | float):
         return ValueError(str(value))
-    return value if isinstance(value, bool | int) or np.isfinite(value) else ValueError(str(value))
+    return value if isinstance(value, int) or np.isfinite(value) else ValueError(str(value))
 
 
 def _of_arrays(path: Path) -> TableSource:
