@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sciencegen.errors import DataError
+from sciencegen.items import Cell
 
 ID_COLUMNS = ("id", "name")
 """Columns with the names of a table's items, in upper or lower case."""
@@ -55,6 +56,18 @@ class TableReading:
             {names[index].strip(): index for index in sorted(numeric) if index != item},
             {name.strip(): index for index, name in enumerate(names) if self.with_cells and name.strip()},
         )
+
+
+def cells_by_column(rows: Sequence[Mapping[str, Cell]]) -> dict[str, list[Cell]]:
+    """Rows as columns, in the order in which these occur first; None where a row has no such column.
+
+    Examples
+    --------
+    >>> cells_by_column([{"a": 1}, {"a": 2, "b": "x"}])
+    {'a': [1, 2], 'b': [None, 'x']}
+    """
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
 
 
 def _check_distinct(names: Sequence[str], used: Collection[str], source: str) -> None:

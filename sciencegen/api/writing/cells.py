@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from sciencegen.api.writing.sinks import TableSink
+from sciencegen.data.rows import cells_by_column
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Cells
@@ -29,9 +30,7 @@ def with_cells(science: Domain, columns: Columns) -> dict[str, Sequence[Cell]]:
 def cells_of(science: Domain, cells: Cells, texts: Sequence[Cell]) -> dict[str, list[Cell]]:
     """The cells of items by column, in the order in which the columns occur first."""
     parsed = [science.items.parse(str(text)) if text else Refusal("empty") for text in texts]
-    rows = [{} if isinstance(item, Refusal) else cells.of(item) for item in parsed]
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names}
+    return cells_by_column([{} if isinstance(item, Refusal) else cells.of(item) for item in parsed])
 
 
 class CellsSink:

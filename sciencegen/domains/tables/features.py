@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.domains.tables.cells import MOST_CATEGORIES
-from sciencegen.domains.tables.rows import TableRow, number
+from sciencegen.domains.tables.rows import TableRow, known_cells, number
 from sciencegen.items import Json, Reference, Refusal
 
 if TYPE_CHECKING:
@@ -80,8 +80,7 @@ def load_features(data: Mapping[str, object]) -> TableFeatures:
 
 def fit_features(items: Sequence[TableRow], reference: Reference | None = None) -> TableFeatures:
     """The features of training rows. Columns of too many different texts, and empty ones, aren't used."""
-    names = dict.fromkeys(name for item in items for name in item)
-    cells = {name: [cell for item in items if (cell := item.get(name)) is not None] for name in names}
+    cells = known_cells(items)
     texts = {name: sorted(set(map(str, one))) for name, one in cells.items() if any(isinstance(x, str) for x in one)}
     numbers = {name: float(np.mean(list(map(number, one)))) for name, one in cells.items() if one and name not in texts}
     return TableFeatures(numbers, {name: tuple(one) for name, one in texts.items() if len(one) <= MOST_CATEGORIES})

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from sciencegen.data.rows import find_column
+from sciencegen.data.rows import cells_by_column, find_column
 from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.data.writers import WRITTEN_TABLES, TableWriter
 from sciencegen.domains.tables import rows as table_rows
@@ -115,14 +115,8 @@ def write(
     """Write rows as a table with their columns, followed by `values`."""
     if not path.name.lower().endswith(WRITTEN_TABLES):
         raise ConfigError(f"Expected an output ending in {', '.join(WRITTEN_TABLES)} for rows of a table, got {path}.")
-    columns = columns_of(items)
+    columns = cells_by_column(items)
     ids = {} if ID in columns or all(name.isdigit() for name in names) else {ID: list(names)}
     further = {name: cells for name, cells in values.items() if name not in columns}
     with TableWriter(path, exact=columns) as table:
         table.write({**ids, **columns, **further})
-
-
-def columns_of(items: Sequence[TableRow]) -> dict[str, list[Cell]]:
-    """Rows as columns, in the order in which these occur first; None where a row has no such column."""
-    names = dict.fromkeys(name for row in items for name in row)
-    return {name: [row.get(name) for row in items] for name in names}

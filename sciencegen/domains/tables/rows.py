@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from sciencegen.data.rows import cells_by_column
 from sciencegen.items import Refusal
 
 TableCell = bool | int | float | str | None
@@ -70,6 +71,11 @@ def key(row: TableRow) -> str:
 def _plain(cell: TableCell) -> TableCell:
     """3.0 and 3 are one number, True and 1 are not."""
     return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
+
+
+def known_cells(rows: Sequence[TableRow]) -> dict[str, list[TableCell]]:
+    """The cells of each column that aren't missing."""
+    return {name: [cell for cell in cells if cell is not None] for name, cells in cells_by_column(rows).items()}
 
 
 def number(cell: TableCell) -> float:

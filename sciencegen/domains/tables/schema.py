@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from sciencegen.domains.tables.cells import MOST_CATEGORIES
-from sciencegen.domains.tables.rows import TableCell, TableRow, number
+from sciencegen.domains.tables.rows import TableCell, TableRow, known_cells, number
 from sciencegen.errors import DataError
 from sciencegen.items import Json
 
@@ -89,11 +89,10 @@ def fit_columns(rows: Sequence[TableRow]) -> tuple[ColumnSchema, ...]:
     """The schema of rows; an error for too few rows, and for columns of which nothing can be learned."""
     if len(rows) < FEWEST_ROWS:
         raise DataError(f"Expected {FEWEST_ROWS} or more rows to learn from, got {len(rows)}. Add rows.")
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    cells = {name: [cell for row in rows if (cell := row.get(name)) is not None] for name in names}
+    cells = known_cells(rows)
     wrong = {name: reason for name, one in cells.items() if (reason := _useless(one))}
     if wrong:
-        good = [name for name in names if name not in wrong]
+        good = [name for name in cells if name not in wrong]
         found = "; ".join(f"'{name}' {reason}" for name, reason in wrong.items())
         remedy = f"Name the others: `column` {_listed(good)}" if good else "Add a column of numbers or categories"
         raise DataError(

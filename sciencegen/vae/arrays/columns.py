@@ -1,7 +1,7 @@
-"""Columns of a table for the VAE of arrays: each has a likelihood, and a scale on which its law is stated.
+"""Columns of a table for the VAE of arrays: each has a likelihood, and a scale on which it is stated.
 
 The field "values" of a Batch holds u [batch column]: a number x as (x - mean) / std, a class as its index. The mask is
-False where a cell is missing. A likelihood states the law of y:
+False where a cell is missing. A likelihood is the distribution of y:
 
     gaussian, student_t              y = u
     log_normal                       y = (log(x + shift) - log_mean) / log_std
@@ -22,7 +22,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from sciencegen.networks.normal import standard_normal
-from sciencegen.vae import column_likelihoods as laws
+from sciencegen.vae import column_likelihoods as likelihoods
 from sciencegen.vae.column_likelihoods import Cells, ColumnLikelihood
 from sciencegen.vae.likelihoods import sum_over_items
 
@@ -93,7 +93,7 @@ class Group:
         each = self.classes if self.likelihood == "categorical" else PARAMETERS[self.likelihood]
         return each * len(self.index)
 
-    def to_law(self, value: Cells) -> Cells:
+    def to_support(self, value: Cells) -> Cells:
         """U to y."""
         mean, std, log_mean, log_std, _ = self.scale.to(value)
         if self.likelihood == "log_normal":
@@ -112,7 +112,7 @@ class Group:
         levels = torch.tensor(self.levels, device=value.device)
         return (value - levels).abs().argmin(1, keepdim=True).to(value)
 
-    def from_law(self, value: Cells) -> Cells:
+    def from_support(self, value: Cells) -> Cells:
         """Y to u."""
         mean, std, log_mean, log_std, shift = self.scale.to(value)
         if self.likelihood == "log_normal":
@@ -132,28 +132,28 @@ class Group:
         """Inputs of the encoder, of order 1; far values are damped."""
         _, _, log_mean, log_std, _ = self.scale.to(value)
         if self.classes:
-            return functional.one_hot(self.to_law(value)[:, 0].long(), self.classes).to(value)
+            return functional.one_hot(self.to_support(value)[:, 0].long(), self.classes).to(value)
         if self.likelihood in COUNTS:
             return (self._log(value) - log_mean) / log_std
-        return torch.asinh(self.to_law(value) if self.likelihood == "log_normal" else value)
+        return torch.asinh(self.to_support(value) if self.likelihood == "log_normal" else value)
 
-    def law(self, outputs: Float[Tensor, "batch parameter"]) -> ColumnLikelihood:
-        """The likelihood with the decoder's outputs, of which 0 is a typical law of the column."""
+    def distribution(self, outputs: Float[Tensor, "batch parameter"]) -> ColumnLikelihood:
+        """The likelihood with the decoder's outputs, of which 0 is a typical one of the column."""
         if self.classes:
-            return (laws.bernoulli if self.likelihood == "bernoulli" else laws.categorical)(outputs)
+            return (likelihoods.bernoulli if self.likelihood == "bernoulli" else likelihoods.categorical)(outputs)
         first, *others = outputs.chunk(PARAMETERS[self.likelihood], 1)
         mean, std, *_ = self.scale.to(outputs)
         logs = [one.clamp(-LARGEST_LOG, LARGEST_LOG) for one in (first, *others)]
         if self.likelihood == "poisson":
-            return laws.poisson(mean.clamp(min=1e-3).log() + logs[0])
+            return likelihoods.poisson(mean.clamp(min=1e-3).log() + logs[0])
         if self.likelihood == "negative_binomial":
-            return laws.negative_binomial(mean.clamp(min=1e-3).log() + logs[0], logs[1])
-        log_scale = others[0].clamp(laws.LEAST_LOG_SCALE, laws.MOST_LOG_SCALE)
+            return likelihoods.negative_binomial(mean.clamp(min=1e-3).log() + logs[0], logs[1])
+        log_scale = others[0].clamp(likelihoods.LEAST_LOG_SCALE, likelihoods.MOST_LOG_SCALE)
         if self.likelihood == "discretized_logistic":
-            return laws.discretized_logistic(mean + std * first, std.log() + log_scale)
+            return likelihoods.discretized_logistic(mean + std * first, std.log() + log_scale)
         if self.likelihood == "student_t":
-            return laws.StudentT(first, log_scale, 1.5 + logs[2].clamp(-2.5, 4))
-        return laws.Normal(first, log_scale)
+            return likelihoods.StudentT(first, log_scale, 1.5 + logs[2].clamp(-2.5, 4))
+        return likelihoods.Normal(first, log_scale)
 
 
 def groups_of(columns: Sequence[Column]) -> list[Group]:
@@ -183,25 +183,25 @@ class Cellwise:
     mask: Bool[Tensor, "batch column"] | None = None
 
     @cached_property
-    def laws(self) -> list[ColumnLikelihood]:
+    def distributions(self) -> list[ColumnLikelihood]:
         """The likelihood of each group."""
         parts = self.outputs.split([group.parameters for group in self.groups], 1)
-        return [group.law(part) for group, part in zip(self.groups, parts, strict=True)]
+        return [group.distribution(part) for group, part in zip(self.groups, parts, strict=True)]
 
     def cells(self, value: Cells) -> Cells:
         """Log p of each cell, also of missing ones."""
-        return self._each(value, lambda group, law, part: law.log_prob(group.to_law(part)) + group.log_volume(part))
+        return self._each(value, lambda group, p, part: p.log_prob(group.to_support(part)) + group.log_volume(part))
 
     def log_prob(self, value: Cells) -> Float[Tensor, " batch"]:
         return sum_over_items(self.cells(value), self.mask)
 
     def noise(self, value: Cells) -> Cells:
         """The standard normal scores of values."""
-        return self._each(value, lambda group, law, part: law.score(group.to_law(part)))
+        return self._each(value, lambda group, p, part: p.score(group.to_support(part)))
 
     def from_noise(self, noise: Cells) -> Cells:
         """The values of standard normal scores."""
-        return self._each(noise, lambda group, law, part: group.from_law(law.value(part)))
+        return self._each(noise, lambda group, p, part: group.from_support(p.value(part)))
 
     @property
     def mode(self) -> Cells:
@@ -213,8 +213,8 @@ class Cellwise:
         return self.from_noise(standard_normal(shape, generator, self.outputs))
 
     def _each(self, cells: Cells, function: Callable[[Group, ColumnLikelihood, Cells], Cells]) -> Cells:
-        pairs = zip(self.groups, self.laws, strict=True)
-        return in_order(self.groups, [function(group, law, cells[:, list(group.index)]) for group, law in pairs])
+        pairs = zip(self.groups, self.distributions, strict=True)
+        return in_order(self.groups, [function(group, p, cells[:, list(group.index)]) for group, p in pairs])
 
 
 def in_order(groups: Sequence[Group], parts: Sequence[Float[Tensor, "batch _"]]) -> Cells:
