@@ -308,6 +308,9 @@ def load_card(name: str | Path) -> Card:
     if len(matches) > 1:
         raise ConfigError(f"Expected one dataset called '{name}', found {', '.join(matches)}. Write the domain too.")
     if not matches:
+        domain, _, short = str(name).partition("/")
+        if of_domain := [full.split("/")[1] for full in paths if full.startswith(f"{domain}/")]:
+            raise unknown_name(f"dataset of {domain}", short, of_domain)
         raise unknown_name("dataset", str(name), {*paths, *(full.split("/")[1] for full in paths)})
     return read_card(paths[matches[0]])
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ROLES = ("ink", "muted", "line", "candidate", "training", "generated", "requested", "front")
+LETTER = 0.07
+"""Width of a letter of a label in inches, at most."""
 SERIES = 6
 CONTROLS = 3
 _NAMES = (*ROLES, *(f"series-{i}" for i in range(1, SERIES + 1)), *(f"control-{i}" for i in range(1, CONTROLS + 1)))
@@ -102,12 +104,20 @@ def plot(
         for overlay in overlays:
             axes.update_datalim(overlay.points)
         axes.autoscale_view()
+        axes.set_xlabel(_fitting(axes.get_xlabel(), size[0]))
+        axes.set_ylabel(_fitting(axes.get_ylabel(), size[1]))
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # keeps the layout that the overlays' positions depend on
         layers = "".join(_layer(overlay, axes, size[1] * 72) for overlay in overlays)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     return _inline(file.getvalue(), layers, f"p{zlib.crc32(name.encode(errors='replace')):08x}", description)
+
+
+def _fitting(label: str, length: float) -> str:
+    """A label that is cut where it is longer than its axis. length: of the plot, in inches."""
+    most = int(length / LETTER)
+    return label if len(label) <= most else f"{label[: most - 1]}…"
 
 
 def _layer(overlay: Overlay, axes: Axes, height: float) -> str:

@@ -26,3 +26,10 @@ def test_points_of_a_cloud_are_one_path_and_marks_know_their_rows():
 
 def test_a_description_is_the_alternative_text():
     assert 'aria-label="a &lt; b"' in plot("p", "a < b", lambda axes: None)
+
+
+def test_labels_are_no_longer_than_their_axes():
+    label = f"similarity to {'C' * 60}"
+    svg = plot("p", "P", lambda axes: axes.set(xlabel=label, ylabel=label) and None, (6.0, 3.0))
+    lengths = [len(text) for text in re.findall(r">(similarity to C+…?)<", svg)]
+    assert sorted(lengths) == [42, len(label)]

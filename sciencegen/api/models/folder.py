@@ -161,7 +161,7 @@ def find_model(domain: str, model: str | Path | None) -> Path:
         flags = "`model` or `alignment`" if families else "`model`"
         without = "" if science.design is None else f" `sciencegen propose {domain}` needs no model."
         raise ConfigError(
-            f"No weights are shipped for {domain}. Train some (`sciencegen train {domain}`), pass {flags}.{without}"
+            f"No weights are shipped for {domain}. Train some (`sciencegen train {domain}`), or pass {flags}.{without}"
         )
     if Path(model).is_dir():
         raise IncompatibleError(f"Expected a trained model ({CONFIG}, {WEIGHTS}) in {model}, found none.")

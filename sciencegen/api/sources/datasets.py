@@ -10,7 +10,7 @@ from sciencegen.api.science.forms import domain_of, in_form, plain_name, plain_o
 from sciencegen.api.science.naming import read_rows_of
 from sciencegen.api.sources.simulated import obtain
 from sciencegen.config import PrepareSettings
-from sciencegen.data.cards import Card, load_card
+from sciencegen.data.cards import Card, list_cards, load_card
 from sciencegen.data.fetch import is_fetched
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.domains.base import Domain
@@ -107,7 +107,8 @@ def find_card(domain: str, source: str) -> tuple[Card, str | None]:
     try:
         card = load_card(f"{domain}/{parts[0]}")
     except SciencegenError as error:
-        raise type(error)(f"Expected a file or a dataset of {domain}, found no file '{source}'. {error}") from None
+        remedy = error if list_cards(domain) else f"No dataset of {domain} comes with sciencegen."
+        raise type(error)(f"Expected a file or a dataset of {domain}, found no file '{source}'. {remedy}") from None
     if len(parts) > 2 or (len(parts) == 2 and parts[1] not in card.splits):
         raise ConfigError(f"Expected {card.name}/ and one of {', '.join(card.splits)}, got '{source}'.")
     return card, parts[1] if len(parts) == 2 else None
