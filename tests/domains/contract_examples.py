@@ -55,7 +55,7 @@ def _backbones() -> list[str]:
 
 
 def _arrays() -> list[str]:
-    from tests.domains.tables.known_law import texts
+    from tests.domains.tables.known_table import texts
 
     return texts(30)
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from sciencegen.domains.tables import rows
 from sciencegen.domains.tables.features import fit_features, load_features
-from tests.domains.tables.known_law import texts
+from tests.domains.tables.known_table import texts
 
 ROWS = [rows.parse(text) for text in texts(100)]
 

@@ -12,7 +12,7 @@ import pytest
 from sciencegen.domains.tables import files, rows
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
-from tests.domains.tables.known_law import table
+from tests.domains.tables.known_table import table
 
 
 def read(path: Path, column: str | None = None) -> list[dict]:

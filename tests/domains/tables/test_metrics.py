@@ -6,7 +6,7 @@ from sciencegen.domains.tables import rows
 from sciencegen.domains.tables.metrics import correlation, evaluate, total_variation
 from sciencegen.domains.tables.similarity import hashed_features, similarity
 from sciencegen.errors import DataError
-from tests.domains.tables.known_law import table, texts
+from tests.domains.tables.known_table import table, texts
 
 
 def test_samples_of_the_same_law_are_near():

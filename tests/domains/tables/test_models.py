@@ -11,7 +11,7 @@ from sciencegen.domains.tables import rows
 from sciencegen.domains.tables.models import RECIPES, TableVAESettings
 from sciencegen.errors import ConfigError
 from sciencegen.vae.warmup import Warmup
-from tests.domains.tables.known_law import log_likelihood, table, texts
+from tests.domains.tables.known_table import log_likelihood, table, texts
 
 RECIPE = RECIPES["array-vae"]
 TEXTS = texts(600, seed=4)

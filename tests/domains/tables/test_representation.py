@@ -6,7 +6,7 @@ import pytest
 from sciencegen.domains.tables import representation as tables
 from sciencegen.domains.tables import rows
 from sciencegen.items import Refusal
-from tests.domains.tables.known_law import texts
+from tests.domains.tables.known_table import texts
 
 TEXTS = texts(300, seed=3)
 ROWS = [rows.parse(text) for text in TEXTS]

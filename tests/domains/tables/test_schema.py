@@ -6,7 +6,7 @@ from sciencegen.domains.tables import rows
 from sciencegen.domains.tables.column_choice import automatic, columns_of
 from sciencegen.domains.tables.schema import fit_columns, load_column
 from sciencegen.errors import ConfigError, DataError, UnknownNameError
-from tests.domains.tables.known_law import LIKELIHOODS, texts
+from tests.domains.tables.known_table import LIKELIHOODS, texts
 
 ROWS = [rows.parse(text) for text in texts(400, seed=2)]
 SCHEMA = fit_columns(ROWS)

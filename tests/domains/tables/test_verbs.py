@@ -12,7 +12,7 @@ import pytest
 import sciencegen as sg
 from sciencegen.errors import ConfigError, DataError
 from tests.cli.conftest import run
-from tests.domains.tables.known_law import log_likelihood, table
+from tests.domains.tables.known_table import log_likelihood, table
 
 COLUMNS = list(table(2))
 SMALL = {"width": 32, "depth": 1, "flow_layers": 2, "flow_width": 16, "score_samples": 16}

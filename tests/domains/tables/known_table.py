@@ -1,4 +1,4 @@
-"""A mixed table whose law is known: in each of three hidden groups the columns are independent."""
+"""A mixed table whose distribution is known: in each of three hidden groups the columns are independent."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def log_likelihood(found: pd.DataFrame) -> np.ndarray:
     each = np.log(SHARE)[None].repeat(len(found), 0)
 
     def age(value: np.ndarray) -> np.ndarray:
-        law = stats.logistic(AGE, AGE_SCALE)
-        return np.log(law.cdf(value + 0.5) - law.cdf(value - 0.5))
+        rounded = stats.logistic(AGE, AGE_SCALE)
+        return np.log(rounded.cdf(value + 0.5) - rounded.cdf(value - 0.5))
 
     columns = {
         "height": lambda x: stats.norm.logpdf(x, HEIGHT, WIDTH),
@@ -63,9 +63,9 @@ def log_likelihood(found: pd.DataFrame) -> np.ndarray:
         "visits": lambda x: stats.nbinom.logpmf(x, SIZE, SIZE / (SIZE + VISITS)),
         "rating": lambda x: np.log(RATING.T[x[:, 0].astype(int) - 1]),
     }
-    for name, law in columns.items():
+    for name, log_prob in columns.items():
         known = found[name].notna().to_numpy()
-        each[known] += law(found[name][known].to_numpy(float)[:, None])
+        each[known] += log_prob(found[name][known].to_numpy(float)[:, None])
     city, smoker = found["city"], found["smoker"]
     each += np.where(city.isna().to_numpy()[:, None], 0, np.log(CITY.T[np.searchsorted(CITIES, city.fillna("Oslo"))]))
     yes = np.log(np.where((smoker == "yes").to_numpy()[:, None], SMOKES, 1 - SMOKES))
