@@ -112,18 +112,20 @@ class _Parsed(Exception):
 
 
 def parse_script(words: Sequence[str]) -> None:
-    """A benchmark's own argument parser reads the words; the script then ends."""
-    path = REPOSITORY / words[0]
-    assert path.is_file(), f"no script {words[0]}"
+    """The argument parser of a script or of `-m module` reads the words; the program then ends."""
+    module = words[0] == "-m"
+    name, *rest = words[module:]
+    path = REPOSITORY / (name.replace(".", "/") + ".py" if module else name)
+    assert path.is_file(), f"no script {path}"
     original = argparse.ArgumentParser.parse_args
 
     def parse(self: argparse.ArgumentParser, args: object = None, namespace: object = None) -> None:
-        original(self, list(words[1:]))
+        original(self, rest)
         raise _Parsed
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(argparse.ArgumentParser, "parse_args", parse)
-        patch.setattr(sys, "argv", list(words))
+        patch.setattr(sys, "argv", [str(path), *rest])
         with pytest.raises(_Parsed):
             runpy.run_path(str(path), run_name="__main__")
 
