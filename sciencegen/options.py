@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from sciencegen.config import Device, OracleSettings, ProgramSettings
+from sciencegen.errors import ConfigError
 
 Texts = str | Sequence[str]
 """One text or several."""
@@ -299,6 +300,7 @@ def takes(record: type[BaseModel]) -> Callable[[Verb], Verb]:
     def decorate(verb: Verb) -> Verb:
         @wraps(verb)
         def call(*arguments: Any, **options: Any) -> Any:
+            _refuse_frames({**dict(zip(own.parameters, arguments, strict=False)), **options})
             positional = _without(record, arguments)
             expanded = _expanded(record, arguments, options)
             taken = [*own.parameters][: len(positional)]  # fields of the record that are given by position too
@@ -316,6 +318,16 @@ def takes(record: type[BaseModel]) -> Callable[[Verb], Verb]:
 def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     default = inspect.Parameter.empty if field.is_required() else field.get_default(call_default_factory=True)
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=field.annotation)
+
+
+def _refuse_frames(arguments: Mapping[str, Any]) -> None:
+    """Raise an error for a table in memory: results name the files that they were made from."""
+    for name, value in arguments.items():
+        if type(value).__name__ == "DataFrame":  # of pandas or polars, without importing them
+            raise ConfigError(
+                f"Expected a file or a list of items as '{name}', got a DataFrame. Save it and pass the file, or pass "
+                "its column of items, such as table['item']."
+            )
 
 
 def _without(record: type[BaseModel], arguments: Sequence[Any]) -> list[Any]:

@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Required, get_args, get_origin, get_type_hints
 
+import pandas as pd
 import pytest
 from pydantic import BaseModel
 
 import sciencegen as sg
 from sciencegen import config, options
+from sciencegen.errors import ConfigError
 
 PACKAGE = Path(sg.__file__).parent
 
@@ -115,3 +117,16 @@ def test_the_stub_shows_every_public_name_from_its_module():
     tree = ast.parse((PACKAGE / "__init__.pyi").read_text())
     shown = {one.names[0].asname: one.module for one in tree.body if isinstance(one, ast.ImportFrom)}
     assert shown == sg.PUBLIC_NAMES
+
+
+def test_a_table_in_memory_is_an_error_that_names_the_argument():
+    table = pd.DataFrame({"item": ["CCO"], "y": [1.0]})
+    for call in (
+        lambda: sg.train("molecules", table),
+        lambda: sg.score("molecules", table, ["qed"]),
+        lambda: sg.prepare("molecules", "data", source=table),
+        lambda: sg.evaluate("molecules", table),
+    ):
+        with pytest.raises(ConfigError, match=r"items as '(data|items|source|samples)', got a DataFrame"):
+            call()
+    assert len(sg.score("molecules", table["item"], ["qed"]).table) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -19,6 +19,7 @@ from sciencegen.data.tables import PEEK_ROWS
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import Refused
+from sciencegen.domains.base import Domain
 from sciencegen.items import NAME_COLUMN, Refusal, Row
 from sciencegen.scoring.cache import cache_notes, cached
 from sciencegen.scoring.oracles import Oracle, ProgramOracle, Score, cells_of, with_annotations
@@ -104,7 +105,9 @@ def scoring_task(
 ) -> ScoringTask:
     """The task of these settings; a wrong name is an error. further: a model's own oracles."""
     further, predictors = further or {}, settings.predictors
-    chosen = [*(settings.names or further), *predictors] or list(domain_of(domain).properties)
+    own = _scores_of_models(domain_of(domain))  # not the items' own cells, which a model of rows offers to goals
+    default = [name for name in further if name in own] or further
+    chosen = [*(settings.names or default), *predictors] or list(domain_of(domain).properties)
     names = tuple(dict.fromkeys(chosen))
     book = OracleBook(domain, dict(predictors), own=further, threads=settings.threads)
     resolved = {name: book.resolve(name) for name in names}
@@ -121,6 +124,20 @@ def scoring_task(
     )  # fmt: skip
 
 
+def _scores_of_models(science: Domain) -> set[str]:
+    """Names of the scores that trained models may have."""
+    return {name for recipe in science.recipes.values() if recipe.oracles for name in recipe.oracles.names}
+
+
+def _columns_of_items(science: Domain, rows: Iterable[Row]) -> Iterable[str]:
+    """The columns of results that hold the items' own cells, by the first item that can be read."""
+    if science.cells is None:
+        return ()
+    items = (science.items.parse(row.text) for row in rows)
+    first = next((item for item in items if not isinstance(item, Refusal)), None)
+    return () if first is None else science.cells.of(first)
+
+
 class Scoring:
     """Chunks of scored rows in the order of the input. There is a column `id` if one of the first rows has a name, a
     column of names relative to a wild type if there is one, and the input's columns with names other than these."""
@@ -134,6 +151,9 @@ class Scoring:
         self.variants = names_of(science, task.wild_type)
         known = ["item", "line", *([] if self.variants is None else [NAME_COLUMN]), *named, *extra]
         self.own = own_columns((row.cells for row in peeked), known, ("item", "id", NAME_COLUMN))
+        computed = {*_scores_of_models(science), *task.predictors}.intersection(extra)
+        hidden = tuple(name for name in _columns_of_items(science, peeked) if name in computed)
+        self.own = replace(self.own, lost=(*self.own.lost, *hidden))
         self.columns = [*known, *self.own.carried]
         self.scored = self.refused = self.failed = self.valued = 0
         self.numbering = Numbering(self.variants)

@@ -48,12 +48,8 @@ def _prepared_rows(data: PreparedDataset, split: str | None) -> list[Row]:
 def given_rows(texts: str | Iterable[str]) -> list[Row]:
     """Rows of one or several texts, numbered from 1.
 
-    A table, which would be read as the names of its columns, and the name of a file are errors.
+    The name of a file is an error.
     """
-    import pandas as pd
-
-    if isinstance(texts, pd.DataFrame):
-        raise ConfigError("Expected a list of items, got a DataFrame. Pass its column of items, such as table['item'].")
     if isinstance(texts, str) and Path(texts).suffix and os.path.isfile(texts):  # False for a name that is too long
         raise ConfigError(f"Expected items, got the name of a file. To read it, pass pathlib.Path({texts!r}).")
     return [Row(line, text) for line, text in enumerate(as_texts(texts), start=1)]

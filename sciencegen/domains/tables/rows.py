@@ -83,7 +83,8 @@ def number(cell: TableCell) -> float:
     return math.nan if cell is None or isinstance(cell, str) else float(cell)
 
 
-_NUMBER = re.compile(r"[+-]?\.?\d")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?(\s*(\+-|\+/-|±).*)?")
+"""A number, perhaps with a tolerance."""
 INDICATOR = ":"
 """`city:Oslo` is 1 where the city is Oslo, 0 where it is another, and missing where it is unknown."""
 
@@ -99,7 +100,7 @@ _EQUALS_TEXT = re.compile(r"(?P<column>[^<>=!]*[^<>=!\s])\s*=\s*(?P<category>[^<
 def goal(text: str) -> str:
     """A condition `city = Oslo` as `city:Oslo = 1`; conditions on numbers are unchanged."""
     found = _EQUALS_TEXT.fullmatch(text.strip())
-    if found is None or _NUMBER.match(found["category"]):
+    if found is None or _NUMBER.fullmatch(found["category"]):
         return text
     return f"{indicator(found['column'], found['category'])} = 1"
 

@@ -4,6 +4,7 @@ whole."""
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ Records = Iterator[tuple[int, Record | str]]
 _INDEX = re.compile(r"(Unnamed: \d+)?")
 """Names that pandas gives to columns of row numbers."""
 ROWS_AT_ONCE = 4096
+LOST_LETTER = "\ufffd"
+"""What stands for bytes that are no UTF-8."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ def _of_csv(path: Path) -> TableSource:
     names, decimal = [name.strip() for name in names], "," if separator == ";" else "."
     check_names(names, str(path))
     counts = count_cells((cells for _, cells in records), len(names), decimal)
+    _check_letters(path, names, counts)
     numeric = [count.numeric for count in counts]
 
     def rows() -> Records:
@@ -60,6 +64,18 @@ def _of_csv(path: Path) -> TableSource:
                 yield line, [cell_of(cell.strip(), is_number, decimal) for cell, is_number in pairs]
 
     return TableSource(names, _categories(names, counts), rows)
+
+
+def _check_letters(path: Path, names: Sequence[str], counts: Sequence[ColumnCells]) -> None:
+    """Warn of columns whose letters were lost, as the file's encoding is another one."""
+    pairs = zip(names, counts, strict=True)
+    damaged = [name for name, count in pairs if any(LOST_LETTER in text for text in (name, *count.categories))]
+    if damaged:
+        warnings.warn(
+            f"{path} isn't UTF-8: letters in {', '.join(damaged)} are lost, and texts that differ in them become "
+            f"equal. Convert it, such as by `iconv -f latin1 -t utf-8 {path.name}`.",
+            stacklevel=1,
+        )
 
 
 def _categories(names: Sequence[str], counts: Sequence[ColumnCells]) -> dict[str, list[str]]:

@@ -83,6 +83,12 @@ def test_scores_bound_the_laws_likelihood():
     assert list(pd.read_csv("scores.csv")) == [*COLUMNS, "line", "log_likelihood"]
 
 
+def test_a_column_of_items_that_is_named_as_a_score_is_told():
+    texts = [json.dumps({"height": 175.0, "city": "Oslo", "log_likelihood": 1.0})]
+    scored = sg.score("arrays", texts, model="model", threads=1)
+    assert scored.notes[0].endswith("since scores have these names: log_likelihood")
+
+
 def test_a_missing_cell_is_marginalized():
     """log p of some cells is greater than that of these and a count, a probability."""
     row = {"height": 175.0, "city": "Oslo", "visits": 3}
