@@ -19,6 +19,7 @@ from sciencegen.config import Resources
 from sciencegen.data.damage import reason_of
 from sciencegen.data.model_cache import remembered
 from sciencegen.data.threads import inference_threads
+from sciencegen.domains import domain_names
 from sciencegen.domains.base import Domain
 from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError, IncompatibleError, converted, unknown_name
@@ -100,13 +101,13 @@ class LoadedModel:
         )
 
 
-def load(domain: str, model: str | Path | None = None, device: str = "auto") -> LatentSpace:
+def load(domain: str | Path, model: str | Path | None = None, device: str = "auto") -> LatentSpace:
     """The latent space of a trained model.
 
     Parameters
     ----------
-    domain : str
-        Such as "molecules".
+    domain : str or Path
+        Such as "molecules"; or a model alone, as for `model`.
     model : str or Path, optional
         A shipped name or a run folder; by default the domain's shipped weights.
     device : str
@@ -129,7 +130,22 @@ def load(domain: str, model: str | Path | None = None, device: str = "auto") -> 
     >>> sg.load("molecules", device="cpu").size
     32
     """
-    return load_model(domain, model, device).space
+    if model is None and str(domain) not in domain_names():
+        domain, model = _domain_of_model(domain), domain
+    return load_model(str(domain), model, device).space
+
+
+def _domain_of_model(model: str | Path) -> str:
+    """The domain of a shipped model, or of a model's folder."""
+    shipped = pretrained_root() / RENAMED.get(str(model), str(model))
+    folder = next((path for path in (Path(model), shipped) if (path / CONFIG).is_file()), None)
+    if folder is None:
+        raise unknown_name("domain, model's folder or shipped model", str(model), [*domain_names(), *shipped_names()])
+    config = RunFolder(folder, create=False).read_yaml(CONFIG)
+    found = config.get("domain") if isinstance(config, dict) else None
+    if not isinstance(found, str):
+        raise IncompatibleError(f"Expected a model's settings in {folder / CONFIG}, found something else.")
+    return found
 
 
 RENAMED = {"qm9-diffusion": "qm9-molecules"}

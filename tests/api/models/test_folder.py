@@ -15,6 +15,7 @@ from sciencegen.api.models.folder import (
     WEIGHTS,
     find_model,
     find_recipe,
+    load,
     pretrained_root,
     referred_to,
     results_of_model,
@@ -70,3 +71,17 @@ def test_results_without_a_usable_model_are_plain(model, tmp_path):
     assert results_of_model("proteins", model) == "proteins"
     (tmp_path / "config.yaml").write_text("domain: proteins\nrecipe: unknown\nformat_version: 1\n")
     assert results_of_model("proteins", tmp_path) == "proteins"
+
+
+def test_a_model_alone_says_its_domain(tmp_path, monkeypatch):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "few").symlink_to(pretrained_root() / "galaxies")
+    monkeypatch.chdir(tmp_path)
+    sizes = {load(one, device="cpu").size for one in ("runs/few", tmp_path / "runs" / "few", "galaxies")}
+    assert sizes == {load("galaxies", "galaxies", device="cpu").size}
+    assert load("qm9-joint", device="cpu").properties == load("molecules", "qm9-joint", device="cpu").properties
+    with pytest.raises(ConfigError, match="Did you mean 'galaxies'"):
+        load("galaxie")
+    (tmp_path / "runs" / CONFIG).write_text("[]")
+    with pytest.raises(IncompatibleError, match="a model's settings"):
+        load("runs")
