@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,12 +16,16 @@ from sciencegen.batch import Batch, concatenate
 from sciencegen.config import COMPUTE_CHUNK, CPU_CHUNK, as_texts
 from sciencegen.data.threads import map_threaded
 from sciencegen.data.workers import is_refusal
-from sciencegen.errors import DataError, ShapeError, unknown_name
+from sciencegen.errors import ConfigError, DataError, ShapeError, unknown_name
 from sciencegen.items import Item, Refusal
-from sciencegen.latent.geometry import arc, principal_axes
+from sciencegen.latent.drawing import HEIGHT, WIDTH, Drawing, grid, map_figure
+from sciencegen.latent.geometry import PrincipalAxes, arc, principal_axes
 from sciencegen.latent.noise import STEP, chunk_generator, latent_noise
 from sciencegen.latent.space import Accept, DecodesAccepted, Drafts, ItemCodec, LatentModel
 from sciencegen.memory import halved_to_fit
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Latents = Float[np.ndarray, "item latent"]
 
@@ -40,6 +45,8 @@ class LatentSpace:
     device : str
     threads : int
         Number of chunks of rows that are computed in parallel; results do not depend on it.
+    render : (item, width, height) -> str, optional
+        The picture of an item, an SVG or HTML image element.
 
     Examples
     --------
@@ -58,6 +65,7 @@ class LatentSpace:
     text: Callable[[Item], str]
     device: str = "cpu"
     threads: int = 1
+    render: Callable[[Item, int, int], str] | None = None
 
     @property
     def size(self) -> int:
@@ -224,9 +232,73 @@ class LatentSpace:
         return list(found)[2 : n + 2]
 
     def map(self, items: Sequence[str], reference: Sequence[str] | None = None) -> Float[np.ndarray, "item 2"]:
-        """Two coordinates for each item: its latent on the plane in which the reference (or the items) vary most."""
-        latents = self.encode(items)
-        return principal_axes(self.encode(reference) if reference is not None else latents).project(latents)
+        """Two coordinates for each item: its latent on the plane in which the reference (or the items) vary most. Items
+        that can't be encoded are NaN, with a warning."""
+        return self._on_plane(items, reference)[0]
+
+    def _on_plane(
+        self, items: Sequence[str], reference: Sequence[str] | None
+    ) -> tuple[Float[np.ndarray, "item 2"], PrincipalAxes]:
+        latents = self._known_latents(items)
+        known = latents if reference is None else self._known_latents(reference)
+        plane = principal_axes(known[np.isfinite(known).all(1)])
+        return plane.project(latents), plane
+
+    def _known_latents(self, items: Sequence[str]) -> Latents:
+        """The latents of items, NaN for those that can't be encoded; an error if none can."""
+        items = as_texts(items)
+        parsed = [self.parse(item) for item in items]
+        read = [at for at, item in enumerate(parsed) if not is_refusal(item)]
+        arrays = dict(zip(read, self.representation.encode([parsed[at] for at in read]), strict=True))
+        refusals = {at: one for at, one in enumerate(parsed) if at not in arrays}
+        refusals |= {at: one for at, one in arrays.items() if is_refusal(one)}
+        encoded = [at for at in arrays if at not in refusals]
+        if not encoded:
+            _raise_refused(items, [refusals.get(at) for at in range(len(items))])
+        if refusals:
+            at, refusal = next(iter(refusals.items()))
+            note = f"{len(refusals)} of {len(items)} items can't be encoded, such as '{items[at]}': {refusal.reason}."
+            warnings.warn(note, stacklevel=4)
+        latents = np.full((len(items), self.size), np.nan, np.float32)
+        latents[encoded] = self.encode_arrays([arrays[at] for at in encoded])
+        return latents
+
+    def plot_map(
+        self, items: Sequence[str], values: Sequence[float] | Sequence[str] | None = None, label: str = "",
+        reference: Sequence[str] | None = None,
+    ) -> Figure:  # fmt: skip
+        """The latent map of items as a matplotlib figure, coloured by numbers, or by texts with a legend.
+
+        Parameters
+        ----------
+        items : sequence of str
+        values : sequence of float or str, optional
+            One for each item, such as an activity or the name of a class.
+        label : str
+            What the values are.
+        reference : sequence of str, optional
+            Items whose latents define the plane; by default the items themselves.
+        """
+        points, plane = self._on_plane(items, reference)
+        return map_figure(points, values, label, (plane.shares[0], plane.shares[1]))
+
+    def draw(self, items: str | Sequence[str], captions: Sequence[str] | None = None, columns: int = 5) -> Drawing:
+        """Pictures of items, with their texts or these captions; the place of an item that can't be read is empty."""
+        if self.render is None:
+            raise ConfigError("Expected a space whose items have pictures, got one without `render`.")
+        items = as_texts(items)
+        parsed = [self.parse(item) for item in items]
+        pictures = ["" if is_refusal(item) else self.render(item, WIDTH, HEIGHT) for item in parsed]
+        return grid(pictures, items if captions is None else list(captions), columns)
+
+    def plot_interpolation(self, start: str, end: str, steps: int = 9, columns: int = 5) -> Drawing:
+        """Pictures of the items on the arc from one to the other, both ends included."""
+        path = self.interpolate(start, end, steps)
+        return self.draw(path, [f"{at + 1}: {text}" for at, text in enumerate(path)], columns)
+
+    def plot_traversal(self, item: str, column: int, values: Sequence[float], columns: int = 5) -> Drawing:
+        """Pictures of the item with one coordinate of its latent set to each value."""
+        return self.draw(self.traverse(item, column, values), [f"z[{column}] = {value:g}" for value in values], columns)
 
     def _rows(self, condition: Mapping[str, float] | None, count: int) -> np.ndarray | None:
         """One condition for `count` items, standardized; None without a condition."""

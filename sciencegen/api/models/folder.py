@@ -96,9 +96,8 @@ class LoadedModel:
             )
         from sciencegen.latent.explorer import LatentSpace
 
-        return LatentSpace(
-            self.model, self.representation, self.domain.items.parse, self.domain.items.text, self.device, self.threads
-        )
+        items, render = self.domain.items, self.domain.render
+        return LatentSpace(self.model, self.representation, items.parse, items.text, self.device, self.threads, render)
 
 
 def load(domain: str | Path, model: str | Path | None = None, device: str = "auto") -> LatentSpace:

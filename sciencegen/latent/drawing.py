@@ -1,0 +1,143 @@
+"""Pictures of items in one SVG image, and the plot of a latent map."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH, HEIGHT, CAPTION = 180, 140, 18
+"""Pixels of a picture, and of the line below it."""
+LONGEST_CAPTION = 30
+MOST_GROUPS = 10
+"""Texts with a colour of their own on a map; the others are grey."""
+_IMAGE = re.compile(r'<img width="(\d+)" height="(\d+)"[^>]*?src="([^"]+)"[^>]*>')
+_DECLARATION = re.compile(r"<\?xml[^>]*\?>\s*")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An SVG image, which notebooks show.
+
+    Parameters
+    ----------
+    svg : str
+        The image.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> space = sg.load("molecules", device="cpu")
+    >>> drawing = space.draw(["CCO", "c1ccccc1"], captions=["ethanol", "benzene"])
+    >>> drawing.write("two.svg").read_text()[:4]
+    '<svg'
+    """
+
+    svg: str = field(repr=False)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def write(self, path: str | Path) -> Path:
+        """Write the image to a file; its name must end in .svg."""
+        if Path(path).suffix.lower() != ".svg":
+            raise ConfigError(f"Expected a file's name that ends in .svg, got {path}.")
+        with atomic_write(Path(path)) as temporary:
+            temporary.write(self.svg)
+        return Path(path)
+
+
+def grid(pictures: Sequence[str], captions: Sequence[str], columns: int) -> Drawing:
+    """Pictures, row by row, each with a caption below it.
+
+    Parameters
+    ----------
+    pictures : sequence of str
+        SVG or HTML image elements of at most `WIDTH` x `HEIGHT` pixels; "" for an empty place.
+    captions : sequence of str
+    columns : int
+    """
+    if columns < 1:
+        raise ShapeError(f"Expected at least 1 column, got {columns}.")
+    if len(captions) != len(pictures):
+        raise ShapeError(f"Expected a caption for each of {len(pictures)} items, got {len(captions)}.")
+    cells = [
+        f'<g transform="translate({WIDTH * (at % columns)} {(HEIGHT + CAPTION) * (at // columns)})">{_nested(picture)}'
+        f'<text x="{WIDTH // 2}" y="{HEIGHT + 12}" text-anchor="middle">{html.escape(_short(caption))}</text></g>'
+        for at, (picture, caption) in enumerate(zip(pictures, captions, strict=True))
+    ]
+    width, height = WIDTH * min(columns, max(len(pictures), 1)), (HEIGHT + CAPTION) * -(-len(pictures) // columns)
+    return Drawing(
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        f'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>{"".join(cells)}</svg>'
+    )
+
+
+def _nested(picture: str) -> str:
+    """An element for use within an SVG image."""
+    return _IMAGE.sub(r'<image width="\1" height="\2" href="\3"/>', _DECLARATION.sub("", picture))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_CAPTION else f"{text[: LONGEST_CAPTION - 1]}…"
+
+
+def map_figure(
+    points: Float[np.ndarray, "item 2"], values: Sequence[float] | Sequence[str] | None, label: str,
+    shares: tuple[float, float],
+) -> Figure:  # fmt: skip
+    """A scatter plot of items on the plane of largest variance, coloured by numbers, or by texts with a legend.
+
+    Parameters
+    ----------
+    points : array [item 2]
+        NaN for items that are not shown.
+    values : sequence of float or str, optional
+    label : str
+        Of the values.
+    shares : (float, float)
+        Of the variance, along each axis.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+    axes = figure.add_subplot()
+    size = float(np.clip(4000 / max(len(points), 1), 2, 30))
+    if values is None:
+        axes.scatter(*points.T, s=size, linewidths=0)
+    elif len(values) != len(points):
+        raise ShapeError(f"Expected a value for each of {len(points)} items, got {len(values)}.")
+    elif all(isinstance(value, str) for value in values):
+        _scatter_groups(axes, points, np.asarray(values, dtype=object), size)
+        axes.legend(title=label or None, frameon=False, markerscale=2)
+    else:
+        numbers = np.asarray(values, dtype=float)
+        drawn = axes.scatter(*points.T, c=numbers, s=size, linewidths=0, cmap="viridis", plotnonfinite=False)
+        figure.colorbar(drawn, ax=axes, label=label)
+    axes.set_xlabel(f"first principal axis ({100 * shares[0]:.0f}% of the variance)")
+    axes.set_ylabel(f"second principal axis ({100 * shares[1]:.0f}%)")
+    return figure
+
+
+def _scatter_groups(axes: Axes, points: Float[np.ndarray, "item 2"], groups: np.ndarray, size: float) -> None:
+    """The largest groups in a colour each, below them the other items in grey."""
+    names, counts = np.unique(groups, return_counts=True)
+    coloured = names[np.argsort(-counts, kind="stable")][:MOST_GROUPS]
+    others = ~np.isin(groups, coloured)
+    if others.any():
+        axes.scatter(*points[others].T, s=size, linewidths=0, color="0.7", label="others")
+    for name in coloured:
+        axes.scatter(*points[groups == name].T, s=size, linewidths=0, label=name or "none")
