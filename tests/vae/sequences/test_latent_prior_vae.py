@@ -236,6 +236,11 @@ def test_fine_tuned_draws_are_of_the_new_items_in_the_share_that_is_asked_for(tr
     assert shares[0.9] > 0.65
 
 
+def test_the_model_to_start_from_goes_to_the_same_device():
+    model = LatentPriorVAE(5, 2, SMALL).starting_from(LatentPriorVAE(5, 2, SMALL))
+    assert {one.device.type for one in model.to("meta")._start[0].parameters()} == {"meta"}
+
+
 def test_a_diffusion_may_be_the_prior():
     torch.manual_seed(0)
     settings = replace(SMALL, latent_prior="diffusion", refinements=0)
