@@ -109,7 +109,7 @@ def _noting_draws(space: SearchSpace, objective: Objective, drawn: set[str]) -> 
     """The same space, whose draws of the model add the keys of items that are not scored yet to `drawn`."""
 
     def draw(count: int, generator: np.random.Generator) -> list[Item | None]:
-        assert space.draw is not None  # every model's space has it
+        assert space.draw is not None  # no language model has drafts, whose draws are decoded latents
         items = space.draw(count, generator)
         drawn.update(objective.key(one) for one in items if one is not None and not objective.is_scored(one))
         return items

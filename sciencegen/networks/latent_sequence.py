@@ -140,6 +140,14 @@ class AttentiveDecoder(nn.Module):
         self.upper = nn.GRU(s.decoder + s.slot, s.decoder, batch_first=True)
         self.output = nn.Sequential(nn.Linear(s.decoder + s.slot, 256), nn.SiLU(), nn.Linear(256, vocabulary))
 
+    def train(self, mode: bool = True) -> AttentiveDecoder:
+        """As of any module, but the recurrent layers stay in training mode, which changes none of their results: cuDNN
+        computes gradients of no others, and gradients with respect to the latent are needed after training too."""
+        super().train(mode)
+        self.lower.train()
+        self.upper.train()
+        return self
+
     def start(self, latent: Float[Tensor, "batch latent"]) -> State:
         """All that the steps need of the latent: both first states, context, keys and values."""
         features = torch.cat([latent, functional.silu(self.unpack(latent))], 1)

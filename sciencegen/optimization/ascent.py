@@ -80,7 +80,7 @@ def _starts(
 def climb(score: Score, starts: Float[np.ndarray, "item latent"]) -> Float[np.ndarray, "point latent"]:
     """Steps z <- z + rate * sqrt(d) * g / |g|, g = grad(score(z) - w |z|^2 / 2), of fixed lengths.
 
-    Returns for each start its end and a point a quarter of the way there.
+    Returns for each start its end, and the point after a quarter of the steps, the longest ones: about half of the way.
     """
     latent = torch.as_tensor(starts, dtype=torch.float32).clone()
     rate = ASCENT_RATE * latent.shape[1] ** 0.5

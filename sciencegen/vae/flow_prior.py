@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
+import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
@@ -139,6 +140,7 @@ class FlowPrior(nn.Module):
         """-E log p(z | c) in nats."""
         return -float(self.log_prob(latent, condition).mean())
 
+    @torch.no_grad()
     def start_unconditional(self, other: FlowPrior) -> None:
         """Copy the weights of a conditional flow: this unconditional one then equals it without any known value."""
         assert other.context is not None  # otherwise the other flow is unconditional too

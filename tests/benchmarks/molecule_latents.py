@@ -25,6 +25,7 @@ from sciencegen.api.models.folder import LoadedModel, load_model
 from sciencegen.domains.molecules.properties import measure
 from sciencegen.domains.molecules.similarity import similarity
 from sciencegen.items import Refusal
+from sciencegen.latent.geometry import arc
 
 LARGEST_RING, LARGEST_SA, STEPS = 8, 6.0, 9
 SEED = 2020
@@ -103,10 +104,8 @@ def neighbours(model: LoadedModel, molecules: list[Chem.Mol], radius: float, eac
 def interpolated(model: LoadedModel, molecules: list[Chem.Mol]) -> None:
     half, good, monotone = len(molecules) // 2, list[bool](), list[float]()
     kept, latents = encoded(model, molecules[: 2 * half])
-    angles = np.linspace(0, np.pi / 2, STEPS)[:, None]
     for first in range(0, len(kept) - 1, 2):
-        path = np.cos(angles) * latents[first] + np.sin(angles) * latents[first + 1]
-        found = decoded(model, path.astype(np.float32))
+        found = decoded(model, arc(latents[first], latents[first + 1], STEPS))
         good += [plausible(one) for one in found]
         steps = [(k, one) for k, one in enumerate(found) if one is not None]
         likeness = similarity([one for _, one in steps], [kept[first], kept[first + 1]])

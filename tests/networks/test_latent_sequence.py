@@ -42,6 +42,15 @@ def test_the_latent_reaches_every_step(decoder):
         assert gradient.abs().min() > 0
 
 
+def test_gradients_of_the_latent_need_no_training_mode(decoder):
+    """cuDNN refuses the gradients of recurrent layers in evaluation mode."""
+    decoder.eval()
+    assert not decoder.training
+    assert not decoder.output.training
+    assert all(module.training for module in decoder.modules() if isinstance(module, torch.nn.RNNBase))
+    assert {module.dropout for module in decoder.modules() if isinstance(module, torch.nn.RNNBase)} == {0.0}
+
+
 def test_padding_is_not_attended_to():
     query, key, value = torch.randn(2, 3, 8), torch.randn(2, 5, 8), torch.randn(2, 5, 6)
     mask = torch.tensor([[True] * 5, [True] * 2 + [False] * 3])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.latent_prior import DiffusionPrior
@@ -27,6 +28,7 @@ from sciencegen.domains.molecules.tasks import TASKS
 from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe, Remember, Representation
 from sciencegen.items import Refusal
 from sciencegen.scoring.oracles import Oracle
+from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.sequences.latent_prior_settings import LatentPriorVAESettings
 from sciencegen.vae.sequences.latent_prior_vae import LatentPriorVAE
 from sciencegen.vae.sequences.sequence_vae import SequenceVAE, SequenceVAESettings
@@ -151,8 +153,12 @@ def _carry(model: nn.Module, adapted: nn.Module, old: Representation, new: Repre
     columns = [old.properties.index(name) if name in old.properties else None for name in new.properties]
     trained, state = model.state_dict(), adapted.state_dict()
     for name, value in state.items():
-        value.copy_(_carried(name, trained[name], value, columns, len(old.properties), roles))
+        if name in trained:  # a flow without properties has no network that reads them
+            value.copy_(_carried(name, trained[name], value, columns, len(old.properties), roles))
     adapted.load_state_dict(state)
+    before, now = model.prior, adapted.prior
+    if isinstance(before, FlowPrior) and isinstance(now, FlowPrior) and before.reader and not now.reader:
+        now.start_unconditional(before)
 
 
 def _carried(
@@ -162,11 +168,13 @@ def _carried(
         both = [*columns, *(None if column is None else column + old_count for column in columns)]
         other = trained.shape[1] - 2 * old_count  # other inputs come before the columns of the condition
         read = [torch.zeros_like(fresh[:, 0]) if c is None else trained[:, other + c] for c in both]
-        return torch.cat([trained[:, :other], torch.stack(read, 1)], 1)
+        return torch.cat([trained[:, :other], *(column[:, None] for column in read)], 1)
     if name in roles.writes:
-        return torch.stack([fresh[i] if c is None else trained[c] for i, c in enumerate(columns)])
+        return torch.cat([fresh[:0], *((fresh[i] if c is None else trained[c])[None] for i, c in enumerate(columns))])
     if trained.shape == fresh.shape:
         return trained
+    if len(trained) == len(fresh):  # of a flow's coupling, whose last inputs are those of the condition, if any
+        return functional.pad(trained, (0, fresh.shape[1] - trained.shape[1]))
     added = fresh[len(trained) :]  # a bigger vocabulary
     if name in roles.scores:  # logits have no zero point: random rows would make new tokens the likeliest of all
         added = trained.mean(0).expand_as(added)

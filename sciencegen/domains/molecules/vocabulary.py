@@ -1,4 +1,4 @@
-"""Groups of frequently adjacent SELFIES symbols, learned by byte-pair encoding.
+"""Groups of frequently adjacent symbols of SELFIES or SMILES, learned by byte-pair encoding.
 
 Byte-pair encoding (Sennrich et al. 2016) repeatedly merges the most frequent pair of neighbours, so that a benzene ring
 of eight symbols becomes one token. Sequences become three times shorter, which makes them easier to model. Tokenization

@@ -127,6 +127,12 @@ class LatentPriorVAE(nn.Module):
         self._start = (start.eval(),)  # in a tuple, so that its weights aren't registered as this model's
         return self
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> LatentPriorVAE:
+        """Of `to` and `cuda`: the model that it starts from goes to the same device."""
+        for start in self._start:
+            start._apply(fn, recurse)
+        return super()._apply(fn, recurse)
+
     # --- training -----------------------------------------------------------------------------------------------------
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:

@@ -77,6 +77,30 @@ def test_adapting_the_model_of_smiles_starts_from_the_same_model():
     assert torch.allclose(model.read(noise)[:, [2, 0]], adapted.read(noise)[:, [0, 2]], atol=1e-5)
 
 
+SIZES = SequenceSizes(token=8, encoder=8, decoder=8, slots=2, slot=8, heads=2, dense=16)
+
+
+@pytest.mark.parametrize("prior", ["flow", "diffusion", "of SELFIES"])
+@pytest.mark.parametrize(("before", "after"), [((), ("a",)), (("a", "b"), ()), ((), ())])
+def test_adapting_adds_the_first_property_and_removes_the_last_one(prior, before, after):
+    torch.manual_seed(0)
+    small, recipe = SMALL, RECIPES["selfies-vae"]
+    if prior != "of SELFIES":
+        small = LatentPriorVAESettings(code=4, networks=SIZES, latent_prior=prior, prior_layers=2, prior_width=8)
+        recipe = RECIPES["smiles-vae"]
+    old = recipe.fit(SMILES, np.random.default_rng(0).normal(size=(6, len(before))), before)
+    model = recipe.build(old, small).eval()
+    with torch.no_grad():  # as after training, which leaves no weights at 0
+        for parameter in model.prior.parameters():
+            parameter += 0.1 * torch.randn(parameter.shape)
+    new = recipe.adaptation.adapt_representation(old, SMILES, np.ones((6, len(after))), after)
+    adapted = recipe.adaptation.adapt(model, old, new, small, 0).eval()
+    noise = torch.randn(8, model.semantic_size)
+    assert torch.allclose(model.prior(noise), adapted.prior(noise), atol=1e-4)
+    batch = new.batch(new.encode([items.parse(smiles) for smiles in SMILES]), np.ones((6, len(after))))
+    assert torch.isfinite(adapted.loss(batch, 0, torch.Generator().manual_seed(0))["loss"])
+
+
 def test_a_model_of_smiles_measures_the_properties_that_are_known():
     recipe = RECIPES["smiles-vae"]
     values = np.array([[0.0, 40.0, 1.0], [2.0, 60.0, 3.0], [1.0, 50.0, 2.0]])

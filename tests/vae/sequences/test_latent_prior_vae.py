@@ -189,14 +189,20 @@ def test_properties_are_read_from_the_latent(trained):
     assert error < 0.25 * batch.condition.var(0).mean()
 
 
-def test_the_prior_does_not_train_the_encoder():
+@pytest.mark.parametrize("tuned", [False, True])
+def test_the_prior_does_not_train_the_encoder(tuned, monkeypatch):
     torch.manual_seed(0)
-    model = LatentPriorVAE(2 + SYMBOLS, 2, SMALL)
-    batch = toy_batch(16)
-    code = model.posterior(model.encoder(batch["tokens"], batch.mask)).mean
-    loss = model.loss(batch, 0, torch.Generator().manual_seed(0))
-    assert loss["prior"].requires_grad is False
-    model.prior.fit_loss(code.detach(), batch.condition, 0, torch.Generator().manual_seed(0)).backward()
+    model, losses = LatentPriorVAE(2 + SYMBOLS, 2, SMALL), []
+    if tuned:
+        start = LatentPriorVAE(2 + SYMBOLS, 2, SMALL)
+        start.decoder.output[-1].bias.data[END] += 10  # draws without an end are not replayed
+        model.starting_from(start)
+    fit = model.prior.fit_loss
+    monkeypatch.setattr(model.prior, "fit_loss", lambda *given: losses.append(fit(*given)) or losses[-1])
+    model.loss(toy_batch(16), 0, torch.Generator().manual_seed(0))
+    assert len(losses) == 1 + tuned
+    sum(losses).backward()
+    assert any(parameter.grad is not None for parameter in model.prior.parameters())
     assert all(parameter.grad is None for parameter in model.encoder.parameters())
 
 
@@ -234,6 +240,11 @@ def test_fine_tuned_draws_are_of_the_new_items_in_the_share_that_is_asked_for(tr
         assert same(batch, model.decode(model.encode(batch))).float().mean() > 0.7, "the old items are forgotten"
     assert 0.15 < shares[0.3] < 0.55
     assert shares[0.9] > 0.65
+
+
+def test_the_model_to_start_from_goes_to_the_same_device():
+    model = LatentPriorVAE(5, 2, SMALL).starting_from(LatentPriorVAE(5, 2, SMALL))
+    assert {one.device.type for one in model.to("meta")._start[0].parameters()} == {"meta"}
 
 
 def test_a_diffusion_may_be_the_prior():
