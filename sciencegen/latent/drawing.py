@@ -24,6 +24,8 @@ WIDTH, HEIGHT, CAPTION = 180, 140, 18
 LONGEST_CAPTION = 30
 MOST_GROUPS = 10
 """Texts with a colour of their own on a map; the others are grey."""
+OPAQUE = 80
+"""A text of more characters is no caption: coordinates, or the pixels of an image."""
 _IMAGE = re.compile(r'<img width="(\d+)" height="(\d+)"[^>]*?src="([^"]+)"[^>]*>')
 _DECLARATION = re.compile(r"<\?xml[^>]*\?>\s*")
 
@@ -86,9 +88,19 @@ def grid(pictures: Sequence[str], captions: Sequence[str], columns: int) -> Draw
     )
 
 
+def caption(text: str) -> str:
+    """The text of an item as a caption, "" if it is too long to tell anything."""
+    return text if len(text) <= OPAQUE else ""
+
+
 def _nested(picture: str) -> str:
     """An element for use within an SVG image."""
-    return _IMAGE.sub(r'<image width="\1" height="\2" href="\3"/>', _DECLARATION.sub("", picture))
+
+    def image(found: re.Match[str]) -> str:
+        x, y = (WIDTH - int(found[1])) // 2, (HEIGHT - int(found[2])) // 2
+        return f'<image x="{x}" y="{y}" width="{found[1]}" height="{found[2]}" href="{found[3]}"/>'
+
+    return _IMAGE.sub(image, _DECLARATION.sub("", picture))
 
 
 def _short(text: str) -> str:
@@ -97,9 +109,9 @@ def _short(text: str) -> str:
 
 def map_figure(
     points: Float[np.ndarray, "item 2"], values: Sequence[float] | Sequence[str] | None, label: str,
-    shares: tuple[float, float],
+    axis_labels: tuple[str, str],
 ) -> Figure:  # fmt: skip
-    """A scatter plot of items on the plane of largest variance, coloured by numbers, or by texts with a legend.
+    """A scatter plot of items on a plane of the latent space, coloured by numbers, or by texts with a legend.
 
     Parameters
     ----------
@@ -108,16 +120,16 @@ def map_figure(
     values : sequence of float or str, optional
     label : str
         Of the values.
-    shares : (float, float)
-        Of the variance, along each axis.
+    axis_labels : (str, str)
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 4.8), layout="constrained")
     axes = figure.add_subplot()
+    x, y = points.T
     size = float(np.clip(4000 / max(len(points), 1), 2, 30))
     if values is None:
-        axes.scatter(*points.T, s=size, linewidths=0)
+        axes.scatter(x, y, s=size, linewidths=0)
     elif len(values) != len(points):
         raise ShapeError(f"Expected a value for each of {len(points)} items, got {len(values)}.")
     elif all(isinstance(value, str) for value in values):
@@ -125,10 +137,10 @@ def map_figure(
         axes.legend(title=label or None, frameon=False, markerscale=2)
     else:
         numbers = np.asarray(values, dtype=float)
-        drawn = axes.scatter(*points.T, c=numbers, s=size, linewidths=0, cmap="viridis", plotnonfinite=False)
+        drawn = axes.scatter(x, y, c=numbers, s=size, linewidths=0, cmap="viridis", plotnonfinite=False)
         figure.colorbar(drawn, ax=axes, label=label)
-    axes.set_xlabel(f"first principal axis ({100 * shares[0]:.0f}% of the variance)")
-    axes.set_ylabel(f"second principal axis ({100 * shares[1]:.0f}%)")
+    axes.set_xlabel(axis_labels[0])
+    axes.set_ylabel(axis_labels[1])
     return figure
 
 
@@ -138,6 +150,7 @@ def _scatter_groups(axes: Axes, points: Float[np.ndarray, "item 2"], groups: np.
     coloured = names[np.argsort(-counts, kind="stable")][:MOST_GROUPS]
     others = ~np.isin(groups, coloured)
     if others.any():
-        axes.scatter(*points[others].T, s=size, linewidths=0, color="0.7", label="others")
+        axes.scatter(points[others, 0], points[others, 1], s=size, linewidths=0, color="0.7", label="others")
     for name in coloured:
-        axes.scatter(*points[groups == name].T, s=size, linewidths=0, label=name or "none")
+        own = points[groups == name]
+        axes.scatter(own[:, 0], own[:, 1], s=size, linewidths=0, label=name or "none")

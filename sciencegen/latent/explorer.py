@@ -18,8 +18,8 @@ from sciencegen.data.threads import map_threaded
 from sciencegen.data.workers import is_refusal
 from sciencegen.errors import ConfigError, DataError, ShapeError, unknown_name
 from sciencegen.items import Item, Refusal
-from sciencegen.latent.drawing import HEIGHT, WIDTH, Drawing, grid, map_figure
-from sciencegen.latent.geometry import PrincipalAxes, arc, principal_axes
+from sciencegen.latent.drawing import HEIGHT, WIDTH, Drawing, caption, grid, map_figure
+from sciencegen.latent.geometry import PrincipalAxes, arc, axes_of_values, principal_axes
 from sciencegen.latent.noise import STEP, chunk_generator, latent_noise
 from sciencegen.latent.space import Accept, DecodesAccepted, Drafts, ItemCodec, LatentModel
 from sciencegen.memory import halved_to_fit
@@ -265,7 +265,7 @@ class LatentSpace:
 
     def plot_map(
         self, items: Sequence[str], values: Sequence[float] | Sequence[str] | None = None, label: str = "",
-        reference: Sequence[str] | None = None,
+        reference: Sequence[str] | None = None, along_values: bool = False,
     ) -> Figure:  # fmt: skip
         """The latent map of items as a matplotlib figure, coloured by numbers, or by texts with a legend.
 
@@ -277,10 +277,23 @@ class LatentSpace:
         label : str
             What the values are.
         reference : sequence of str, optional
-            Items whose latents define the plane; by default the items themselves.
+            Items whose latents define the plane of largest variance; by default the items themselves.
+        along_values : bool
+            Whether the first axis is the direction in which the values grow, by a ridge regression on the latents. The
+            label tells how well it predicts values of items that are left out.
         """
-        points, plane = self._on_plane(items, reference)
-        return map_figure(points, values, label, (plane.shares[0], plane.shares[1]))
+        if along_values:
+            latents, numbers = self._known_latents(items), np.asarray(values, dtype=float)
+            known = np.isfinite(latents).all(1) & np.isfinite(numbers)
+            plane, explained = axes_of_values(latents[known], numbers[known])
+            points = plane.project(latents)
+            first = f"direction of {label or 'the values'} (leave-one-out R² {explained:.2f}; "
+        else:
+            points, plane = self._on_plane(items, reference)
+            first = "first principal axis ("
+        shares = [f"{100 * share:.0f}% of the variance)" for share in plane.shares]
+        second = "principal axis of the rest (" if along_values else "second principal axis ("
+        return map_figure(points, values, label, (first + shares[0], second + shares[1]))
 
     def draw(self, items: str | Sequence[str], captions: Sequence[str] | None = None, columns: int = 5) -> Drawing:
         """Pictures of items, with their texts or these captions; the place of an item that can't be read is empty."""
@@ -289,12 +302,12 @@ class LatentSpace:
         items = as_texts(items)
         parsed = [self.parse(item) for item in items]
         pictures = ["" if is_refusal(item) else self.render(item, WIDTH, HEIGHT) for item in parsed]
-        return grid(pictures, items if captions is None else list(captions), columns)
+        return grid(pictures, list(map(caption, items)) if captions is None else list(captions), columns)
 
     def plot_interpolation(self, start: str, end: str, steps: int = 9, columns: int = 5) -> Drawing:
         """Pictures of the items on the arc from one to the other, both ends included."""
         path = self.interpolate(start, end, steps)
-        return self.draw(path, [f"{at + 1}: {text}" for at, text in enumerate(path)], columns)
+        return self.draw(path, [f"{at}: {caption(text)}" for at, text in enumerate(path, 1)], columns)
 
     def plot_traversal(self, item: str, column: int, values: Sequence[float], columns: int = 5) -> Drawing:
         """Pictures of the item with one coordinate of its latent set to each value."""

@@ -1,4 +1,5 @@
-"""Moves in a latent space whose prior is N(0, I). Each preserves it, so children resemble draws of the model."""
+"""Moves in a latent space whose prior is N(0, I). Each preserves it for independent parents, so that children resemble
+draws of the model. Parents of a search are alike; `spherical_mix` of such makes latents longer than those of draws."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.latent.geometry import arc, principal_axes
+from sciencegen.latent.geometry import arc, axes_of_values, principal_axes
 
 RNG = np.random.default_rng(0)
 
@@ -48,3 +48,15 @@ def test_steps_along_an_axis_are_standard_deviations_of_the_items_there():
     np.testing.assert_allclose(places[:, [0, 2]], 0, atol=1e-9)
     assert found.deviations[3:] == pytest.approx((0, 0), abs=1e-9)
     assert sum(found.shares) == pytest.approx(1)
+
+
+def test_the_direction_of_values_is_found_and_tested_on_items_left_out():
+    generator = np.random.default_rng(0)
+    latents = generator.standard_normal((80, 20))
+    slope = np.eye(20)[3]
+    plane, explained = axes_of_values(latents, latents @ slope + 0.1 * generator.standard_normal(80))
+    assert abs(plane.axes[0] @ slope) > 0.98
+    assert abs(plane.axes[0] @ plane.axes[1]) < 1e-9
+    assert explained > 0.9
+    assert axes_of_values(latents, generator.standard_normal(80))[1] < 0.2, "what fits these values fits no others"
+    assert axes_of_values(latents, np.ones(80))[1] == 0
