@@ -61,7 +61,8 @@ ROOM_OF_LIBRARY = {
     "h5py": ["domains/galaxies"], "zarr": ["domains/galaxies"],
     "lightning": ["training"], "botorch": ["optimization"], "cma": ["optimization"],
     "e3nn": ["networks/equivariant"],
-    "sklearn": ["prediction", "metrics"], "matplotlib": ["report", "domains", "latent"], "typer": ["cli"], "rich": ["cli"],
+    "sklearn": ["prediction", "metrics"], "matplotlib": ["report", "domains", "latent"],
+    "typer": ["cli"], "rich": ["cli"],
 }  # fmt: skip
 
 
