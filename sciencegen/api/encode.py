@@ -226,11 +226,13 @@ class Interpolated:
         if not any(self.table["item"]):
             return ("no point of the path could be decoded",)
         ends = zip(("start", "end"), ("first", "last"), self.reconstructed, strict=True)
-        return tuple(
+        lost = [
             f"the {end} is not reconstructed from its latent: the {step} step is another item"
             for end, step, same in ends
             if not same
-        )
+        ]
+        empty = sum(not item for item in self.table["item"])
+        return (*lost, *([f"{empty} of {len(self.table['item'])} steps decode to no item"] if empty else []))
 
     def write(self, output: str, overwrite: bool = False) -> None:
         """Write a table or one of the domain's own formats."""

@@ -64,8 +64,9 @@ def generate(
     core: Annotated[
         str | None,
         typer.Option(
-            help="Molecules: SMILES that all draws hold, with attachment points: 'c1ccc([*:1])nc1' gets a substituent, "
-            "'c1ccccc1[*:1].C1CCNCC1[*:2]' a linker; without points, a substituent replaces any hydrogen."
+            help="Molecules: SMILES that all draws hold, with attachment points: 'c1ccc([\\*:1])nc1' gets a "
+            "substituent, 'c1ccccc1[\\*:1].C1CCNCC1[\\*:2]' a linker; without points, a substituent "
+            "replaces any hydrogen."
         ),
     ] = None,
     scaffold: Annotated[

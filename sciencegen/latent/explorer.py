@@ -224,6 +224,9 @@ class LatentSpace:
         if not 0 < radius <= 1:
             raise ShapeError(f"Expected a radius above 0, and of 1 (a new draw) or less, got {radius}.")
         latent, found = self.encode([item]), dict.fromkeys([self.text(self.parse(item)), ""])
+        if (centre := self.decode(latent)[0]) not in [*found][:1]:
+            centre = f"'{centre}'" if centre else "no item"
+            warnings.warn(f"'{item}' comes back from its latent as {centre}, whose neighbours these are.", stacklevel=2)
         for attempt in range(attempts):
             noise = chunk_generator(seed, STEP, attempt).standard_normal((4 * n, self.size), dtype=np.float32)
             found |= dict.fromkeys(self.decode(np.sqrt(1 - radius**2) * latent + radius * noise))

@@ -11,7 +11,7 @@ from sciencegen.api.encode import Decoded, summary_of, write_encoded
 from sciencegen.api.models.encoding import Encoded
 from sciencegen.domains.molecules.items import parse
 from sciencegen.errors import ConfigError
-from sciencegen.items import Origin
+from sciencegen.items import Origin, Refusal
 from sciencegen.latent.explorer import LatentSpace
 
 FOUND = Encoded(np.ones((1, 2), np.float32), np.array([1]), ["CCO"], [""], [(1, "junk", "no item")])
@@ -44,6 +44,9 @@ def test_a_note_says_which_items_do_not_come_back(monkeypatch):
     assert note == "1 of 2 items are not reconstructed from their latents, such as CCN"
     (note,) = sg.interpolate("molecules", "CCO", "CCN", 3, threads=1).notes
     assert note == "the end is not reconstructed from its latent: the last step is another item"
+    several = [parse("CCO"), Refusal("none"), parse("CCN")]
+    monkeypatch.setattr(LatentSpace, "decode_items", lambda self, latents: [several[at] for at in range(len(latents))])
+    assert "1 of 3 steps decode to no item" in sg.interpolate("molecules", "CCO", "CCN", 3, threads=1).notes
 
 
 def test_latents_that_hold_everything_take_no_condition():

@@ -27,7 +27,7 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 
 
 def words(text: str) -> str:
-    return re.sub(r"[^\w\[\]<>=:;,.-]+", "", text.replace("`", ""))
+    return re.sub(r"[^\w\[\]<>=:;,.*-]+", "", text.replace("`", ""))
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)

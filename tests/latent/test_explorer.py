@@ -63,3 +63,10 @@ def test_drafts_are_the_fast_decoding_of_models_that_have_one(space, monkeypatch
 def test_one_item_may_stand_without_a_list(space):
     (item,) = space.decode(space.sample(1))
     assert (space.encode(item) == space.encode([item])).all()
+
+
+def test_neighbours_of_an_item_that_does_not_come_back_are_told(space, monkeypatch):
+    first, second = space.decode(space.sample(2))
+    monkeypatch.setattr(type(space), "decode", lambda self, latents, condition=None: [second] * len(latents))
+    with pytest.warns(UserWarning, match="comes back from its latent as"):
+        space.neighbours(first, 2)

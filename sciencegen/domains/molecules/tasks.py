@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +116,24 @@ def resolve(model: LatentModel, representation: TokenRepresentation, settings: T
     device = next(model.parameters()).device
     with torch.inference_mode():
         latents = model.encode(representation.batch(arrays).to(device)).cpu()
+        returned = representation.decode(model.decode(latents.to(device)).to("cpu"))
+    _warn_of_lost(items, returned)
     return VariationTask(model, representation, latents, frozenset(map(key, items)), level)
+
+
+def _warn_of_lost(items: Sequence[Chem.Mol], returned: Sequence[Molecule]) -> None:
+    """Warn of molecules that don't come back from their latents: what is varied are others."""
+    pairs = list(zip(items, returned, strict=True))
+    lost = [(one, back) for one, back in pairs if isinstance(back, Refusal) or key(back) != key(one)]
+    if lost:
+        one, back = lost[0]
+        other = "no molecule" if isinstance(back, Refusal) else Chem.MolToSmiles(back)
+        warnings.warn(
+            f"{len(lost)} of {len(items)} molecules to vary don't come back from their latents: "
+            f"{Chem.MolToSmiles(one)} comes back as {other}. Draws vary what comes back. "
+            "`core`, or a search with the goal `similarity to`, doesn't depend on it.",
+            stacklevel=1,
+        )
 
 
 def check(settings: TaskSettings) -> None:

@@ -49,6 +49,14 @@ def test_variations_stay_near_and_are_never_the_given_molecule(loaded):
     assert counts[0] > counts[1]
 
 
+def test_a_molecule_that_does_not_come_back_is_told(loaded, recwarn):
+    resolve(loaded.model, loaded.representation, TaskSettings(vary=NICOTINE))
+    assert not recwarn.list
+    lactose = "OC[C@H]1O[C@@H](O[C@H]2[C@H](O)[C@@H](O)[C@H](O)O[C@@H]2CO)[C@H](O)[C@@H](O)[C@H]1O"
+    with pytest.warns(UserWarning, match="1 of 1 molecules to vary don't come back"):
+        resolve(loaded.model, loaded.representation, TaskSettings(vary=lactose))
+
+
 def test_a_file_of_molecules_is_varied(loaded, tmp_path):
     (tmp_path / "leads.smi").write_text(f"{NICOTINE}\nCC(=O)Nc1ccc(O)cc1\n")
     found = drawn(loaded, noise_of(loaded, 32), vary=str(tmp_path / "leads.smi"), noise_level=0.5)
