@@ -78,7 +78,7 @@ def _wrong(name: str, cell: object) -> str:
 
 
 def _is_utf8(text: str) -> bool:
-    """Whether a text can be written: JSON may hold single surrogates, as "\\ud800"."""
+    """Whether a text can be written: JSON may hold single surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
