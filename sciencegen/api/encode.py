@@ -294,7 +294,7 @@ def interpolate_items(domain: str, start: str, end: str, steps: int, settings: I
     encoded = encode_rows(loaded, [Row(1, start), Row(2, end)], settings)
     if encoded.refused:
         _, item, reason = encoded.refused[0]
-        raise DataError(f"Expected two items that can be encoded, got '{item}': {reason}.")
+        raise DataError(f"Expected two items that can be encoded, got '{item[:60]}': {reason}.")
     first, last = encoded.latent
     decoded: list[Item | Refusal] = list(loaded.space.decode_items(arc(first, last, steps)))
     values = iter(measure_all(loaded.domain, [item for item in decoded if not is_refusal(item)], names))

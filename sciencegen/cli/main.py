@@ -171,7 +171,11 @@ def _exit_code() -> int:
             raise
         drop_unwritten()
         place = error.filename or "standard output, or a temporary file"
-        say(f"error: {place}: {error.strerror}. Choose another place, or free some space.", style="red")
+        closed = error.errno in (errno.EACCES, errno.EPERM)
+        remedy = (
+            "Change its permissions, or choose another place" if closed else "Choose another place, or free some space"
+        )
+        say(f"error: {place}: {error.strerror}. {remedy}.", style="red")
         return ConfigError.exit_code
     return code
 

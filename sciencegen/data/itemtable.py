@@ -12,6 +12,7 @@ import numpy as np
 from sciencegen.data.chunks import PreparedChunk
 from sciencegen.data.deduplication import mixed
 from sciencegen.data.statistics import ColumnStatistics
+from sciencegen.data.writers import utf8
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -115,7 +116,7 @@ class ItemsWriter:
         import pyarrow as pa
 
         texts = chunk.texts if fresh.all() else [text for text, new in zip(chunk.texts, fresh, strict=True) if new]
-        columns = {"item": pa.array(texts, pa.string()), NAME: pa.array(names, pa.string())}
+        columns = {"item": pa.array(texts, pa.string()), NAME: pa.array(map(utf8, names), pa.string())}
         for index, name in enumerate((*self.plan.properties, *self.plan.columns)):
             columns[name] = pa.array(values[:, index])
         lengths = chunk.lengths

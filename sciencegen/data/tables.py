@@ -35,6 +35,7 @@ __all__ = [
     "lines_matching",
     "no_numbers",
     "number_columns",
+    "parquet_texts",
     "read_lines",
     "read_records",
     "read_table",
@@ -309,8 +310,28 @@ def _cells(column: pa.ChunkedArray, numeric: bool) -> list:
         return [None if cell is None else kind.to_pandas_dtype()(cell) for cell in column.to_pylist()]
     if numeric:
         return column.to_pylist()
+    return parquet_texts(column)
+
+
+def parquet_texts(column: pa.Array | pa.ChunkedArray) -> list[str]:
+    """Cells as text, "" if missing; bytes that aren't UTF-8 (Parquet doesn't check) are replaced."""
+    import pyarrow as pa
+
+    kind = column.type
     cells = column.cast(pa.large_binary()) if pa.types.is_string(kind) or pa.types.is_large_string(kind) else column
+    try:
+        values = cells.to_pylist()
+    except (OverflowError, ValueError, KeyError):  # a date that Python can't hold, an unknown time zone
+        values = [_python_value(cell) for cell in cells]
     return [
-        cell.decode("utf-8", "replace") if isinstance(cell, bytes) else "" if cell is None else str(cell)
-        for cell in cells.to_pylist()
+        value.decode("utf-8", "replace") if isinstance(value, bytes) else "" if value is None else str(value)
+        for value in values
     ]
+
+
+def _python_value(cell: pa.Scalar) -> object:
+    """The value of a cell; of one that Python can't hold, the number by which it is stored."""
+    try:
+        return cell.as_py()
+    except (OverflowError, ValueError, KeyError):
+        return cell.value

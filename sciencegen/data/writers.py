@@ -143,7 +143,15 @@ class TableWriter:
 def _arrow(values: Sequence[Any]) -> pa.Array:
     import pyarrow as pa
 
-    return pa.array(values if isinstance(values, np.ndarray) else list(values), from_pandas=True)
+    try:
+        return pa.array(values if isinstance(values, np.ndarray) else list(values), from_pandas=True)
+    except UnicodeEncodeError:
+        return pa.array([utf8(value) if isinstance(value, str) else value for value in values], from_pandas=True)
+
+
+def utf8(text: str) -> str:
+    """A text that can be written: bytes of a file's name that aren't UTF-8 are escaped, as in files of text."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _cells(values: Iterable[object], exact: bool) -> list[object]:

@@ -62,6 +62,8 @@ class StandardizedRepresentation(Representation):
 def load(data: Mapping[str, Mapping[str, float]]) -> Standardization:
     """The inverse of `to_json`."""
     mean, std = (np.array([column[key] for column in data.values()], np.float64) for key in ("mean", "std"))
+    if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all()):
+        raise ValueError(f"expected finite moments of conditions, with positive deviations, found {str(data)[:300]}")
     return Standardization(tuple(data), mean, std)
 
 

@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.files import atomic_write
+from sciencegen.latent.geometry import PrincipalAxes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,6 +106,16 @@ def _nested(picture: str) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= LONGEST_CAPTION else f"{text[: LONGEST_CAPTION - 1]}…"
+
+
+def axis_labels(plane: PrincipalAxes, values: str = "", explained: float = 0.0) -> tuple[str, str]:
+    """Labels of the axes of a map, with their shares of the variance. values: what the first axis follows, and how much
+    of it is explained; "" for the plane of largest variance."""
+    shares = [f"{100 * share:.0f}% of the variance)" for share in plane.shares]
+    if not values:
+        return f"first principal axis ({shares[0]}", f"second principal axis ({shares[1]}"
+    first = f"direction of {values} (leave-one-out R² {explained:.2f}; {shares[0]}"
+    return first, f"principal axis of the rest ({shares[1]}"
 
 
 def map_figure(

@@ -18,7 +18,7 @@ from sciencegen.data.threads import map_threaded
 from sciencegen.data.workers import is_refusal
 from sciencegen.errors import ConfigError, DataError, ShapeError, unknown_name
 from sciencegen.items import Item, Refusal
-from sciencegen.latent.drawing import HEIGHT, WIDTH, Drawing, caption, grid, map_figure
+from sciencegen.latent.drawing import HEIGHT, WIDTH, Drawing, axis_labels, caption, grid, map_figure
 from sciencegen.latent.geometry import PrincipalAxes, arc, axes_of_values, principal_axes
 from sciencegen.latent.noise import STEP, chunk_generator, latent_noise
 from sciencegen.latent.space import Accept, DecodesAccepted, Drafts, ItemCodec, LatentModel
@@ -251,19 +251,18 @@ class LatentSpace:
         """The latents of items, NaN for those that can't be encoded; an error if none can."""
         items = as_texts(items)
         parsed = [self.parse(item) for item in items]
-        read = [at for at, item in enumerate(parsed) if not is_refusal(item)]
-        arrays = dict(zip(read, self.representation.encode([parsed[at] for at in read]), strict=True))
-        refusals = {at: one for at, one in enumerate(parsed) if at not in arrays}
-        refusals |= {at: one for at, one in arrays.items() if is_refusal(one)}
-        encoded = [at for at in arrays if at not in refusals]
-        if not encoded:
-            _raise_refused(items, [refusals.get(at) for at in range(len(items))])
-        if refusals:
-            at, refusal = next(iter(refusals.items()))
-            note = f"{len(refusals)} of {len(items)} items can't be encoded, such as '{items[at]}': {refusal.reason}."
+        encoded = iter(self.representation.encode([item for item in parsed if not is_refusal(item)]))
+        found: list[Any] = [one if is_refusal(one) else next(encoded) for one in parsed]
+        refused = [(item, one) for item, one in zip(items, found, strict=True) if is_refusal(one)]
+        if len(refused) == len(items):
+            _raise_refused(items, found)
+        if refused:
+            item, refusal = refused[0]
+            note = f"{len(refused)} of {len(items)} items can't be encoded, such as '{item}': {refusal.reason}."
             warnings.warn(note, stacklevel=4)
         latents = np.full((len(items), self.size), np.nan, np.float32)
-        latents[encoded] = self.encode_arrays([arrays[at] for at in encoded])
+        known = [at for at, one in enumerate(found) if not is_refusal(one)]
+        latents[known] = self.encode_arrays([found[at] for at in known])
         return latents
 
     def plot_map(
@@ -285,18 +284,13 @@ class LatentSpace:
             Whether the first axis is the direction in which the values grow, by a ridge regression on the latents. The
             label tells how well it predicts values of items that are left out.
         """
-        if along_values:
-            latents, numbers = self._known_latents(items), np.asarray(values, dtype=float)
-            known = np.isfinite(latents).all(1) & np.isfinite(numbers)
-            plane, explained = axes_of_values(latents[known], numbers[known])
-            points = plane.project(latents)
-            first = f"direction of {label or 'the values'} (leave-one-out R² {explained:.2f}; "
-        else:
+        if not along_values:
             points, plane = self._on_plane(items, reference)
-            first = "first principal axis ("
-        shares = [f"{100 * share:.0f}% of the variance)" for share in plane.shares]
-        second = "principal axis of the rest (" if along_values else "second principal axis ("
-        return map_figure(points, values, label, (first + shares[0], second + shares[1]))
+            return map_figure(points, values, label, axis_labels(plane))
+        latents, numbers = self._known_latents(items), np.asarray(values, dtype=float)
+        known = np.isfinite(latents).all(1) & np.isfinite(numbers)
+        plane, explained = axes_of_values(latents[known], numbers[known])
+        return map_figure(plane.project(latents), numbers.tolist(), label, axis_labels(plane, label or "the values", explained))
 
     def draw(self, items: str | Sequence[str], captions: Sequence[str] | None = None, columns: int = 5) -> Drawing:
         """Pictures of items, with their texts or these captions; the place of an item that can't be read is empty."""

@@ -10,7 +10,7 @@ import sciencegen as sg
 from sciencegen.api.encode import Decoded, summary_of, write_encoded
 from sciencegen.api.models.encoding import Encoded
 from sciencegen.domains.molecules.items import parse
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Origin, Refusal
 from sciencegen.latent.explorer import LatentSpace
 
@@ -52,3 +52,9 @@ def test_a_note_says_which_items_do_not_come_back(monkeypatch):
 def test_latents_that_hold_everything_take_no_condition():
     with pytest.raises(ConfigError, match="Draw under a condition with generate"):
         sg.decode("molecules", np.zeros((1, 32), np.float32), where="qed=0.9", threads=1)
+
+
+def test_an_error_quotes_the_begin_of_a_long_item():
+    with pytest.raises(DataError, match="two items that can be encoded") as error:
+        sg.interpolate("molecules", "C" * 100_000, "CCN", 3, threads=1)
+    assert len(str(error.value)) < 500

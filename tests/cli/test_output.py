@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import shutil
 import sys
@@ -85,3 +86,14 @@ def test_an_input_of_the_wrong_kind_is_refused(tmp_path):
             pass
     with input_path(str(tmp_path), lambda first: "", folders=True) as path:
         assert path == tmp_path
+
+
+def test_a_file_without_permission_has_its_remedy(cli, tmp_path, monkeypatch):
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "mine.fasta")
+
+    (tmp_path / "mine.fasta").write_text(">a\nMKV\n")
+    monkeypatch.setattr("sciencegen.cli.score.claim_output", refused)
+    found = cli("score", "proteins", tmp_path / "mine.fasta", "--with", "length", "-o", tmp_path / "out.csv")
+    assert found.code == 2
+    assert "mine.fasta: Permission denied. Change its permissions, or choose another place." in found.err

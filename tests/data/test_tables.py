@@ -1,5 +1,6 @@
 import gzip
 import math
+import os
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +22,12 @@ def test_what_is_written_reads_back(tmp_path, ending):
     found = rows(path)
     assert [text for _, text, _ in found] == ["apple", 'a "b", c', "line\nbreak"]
     assert [values for *_, values in found] == [{"size": 1.5, "count": 1}, {"count": 2}, {"size": -2e-9, "count": 3}]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_names_of_files_that_are_not_utf8_are_escaped(tmp_path, ending):
+    write_table(tmp_path / f"t.{ending}", {"item": [os.fsdecode(b"star\xff.fits"), None], "size": [1, 2]})
+    assert [text for _, text, _ in rows(tmp_path / f"t.{ending}")] == [r"star\udcff.fits", ""]
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
@@ -88,6 +95,16 @@ def test_parquet_text_that_is_not_utf8_or_only_bytes_is_a_row(tmp_path):
     for raw, kind in ((pa.binary(), pa.string()), (pa.binary(), pa.binary()), (pa.large_binary(), pa.large_string())):
         pq.write_table(pa.table({"item": pa.array(cells, raw).view(kind)}), tmp_path / "t.parquet")
         assert [text for _, text, _ in rows(tmp_path / "t.parquet")] == ["apple", "pe\ufffdar", ""]
+
+
+def test_dates_that_python_cannot_hold_are_the_stored_numbers(tmp_path):
+    """Other cells are as they were."""
+    columns = {"item": list("ab"), "day": pa.array([1 << 28, 0], pa.date32())}
+    columns["at"] = pa.array([1 << 60, 0], pa.timestamp("ms", "Mars/Phobos"))
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    first, second = read_table(tmp_path / "t.parquet", NAMES, with_cells=True)
+    assert first.cells == {"item": "a", "day": str(1 << 28), "at": str(1 << 60)}
+    assert second.cells == {"item": "b", "day": "1970-01-01", "at": "0"}
 
 
 @pytest.mark.parametrize(

@@ -40,3 +40,9 @@ def test_moments_survive_json_and_properties_that_were_known_keep_theirs():
 def test_a_column_without_values_is_an_error():
     with pytest.raises(DataError, match="values of 'b'"):
         standardization.fit(np.array([[1.0, np.nan]]), ["a", "b"])
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.0, 0.0), (0.0, float("nan")), (float("inf"), 1.0), (0.0, -1.0)])
+def test_moments_that_are_none_are_not_loaded(mean, std):
+    with pytest.raises(ValueError, match="finite moments"):
+        standardization.load({"x": {"mean": mean, "std": std}})

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sciencegen.api.science.forms import plain_of
+from sciencegen.data.damage import reason_of
 from sciencegen.domains.regression import FittedFeatures
-from sciencegen.errors import IncompatibleError
+from sciencegen.errors import IncompatibleError, converted
 from sciencegen.items import Item, Reference, Refusal
 
 if TYPE_CHECKING:  # they import libraries that many verbs don't need
@@ -58,7 +59,13 @@ def features_as_saved(domain: str, predictor: Predictor) -> FeatureInputs:
     load = plain_of(domain).regression.load
     if load is None:
         raise IncompatibleError(f"Expected a predictor with features of {domain}, got one with fitted features.")
-    return FeatureInputs(domain, load(predictor.made_by))
+    with converted(
+        lambda error: IncompatibleError(
+            f"Expected a predictor with features of {domain}, got one whose features are missing or changed "
+            f"({type(error).__name__}: {reason_of(error)}). Copy its folder again, or train it again."
+        )
+    ):
+        return FeatureInputs(domain, load(predictor.made_by))
 
 
 def fitted_features(domain: str, items: Sequence[Item], reference: Reference | None) -> FeatureInputs:

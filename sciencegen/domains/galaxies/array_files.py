@@ -12,7 +12,8 @@ import numpy as np
 
 from sciencegen.data.damage import check_claim, check_part, reading
 from sciencegen.domains.galaxies import zarr_stores
-from sciencegen.files import files_below
+from sciencegen.errors import DataError
+from sciencegen.files import files_below, found_at
 
 HDF5 = (".h5", ".hdf5")
 
@@ -39,7 +40,11 @@ def _hdf5(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     file = h5py.File(path, "r")
     found = {_text(name): one for name, one in file.items() if isinstance(one, h5py.Dataset) and one.shape is not None}
     for name, one in found.items():
-        held = path.stat().st_size + sum(map(_size_of_file, _elsewhere(one, path)))
+        others = list(_elsewhere(one, path))
+        for other in others:  # reading a pipe may never end
+            if other.exists() and not other.is_file():
+                raise DataError(f"Expected data set {name} of {path} in files, found {found_at(other)} at {other}.")
+        held = path.stat().st_size + sum(map(_size_of_file, others))
         check_claim(path, math.prod(one.shape[:1]), _size(one), held)
         check_part(f"data set {name} of {path}", math.prod(one.chunks or one.shape[1:]) * one.dtype.itemsize)
     return found, dict(file.attrs)

@@ -121,7 +121,7 @@ def check_returns(path: Path) -> None:
 def _try(path: Path) -> None:
     with suppress(Exception):  # they are raised in the parent process, too
         cube = opened(path)
-        _ = cube.columns(), cube.names
+        _ = cube.columns(), cube.names, cube.images[:1]
 
 
 def rows(path: Path) -> Iterator[Row]:

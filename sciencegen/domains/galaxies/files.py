@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from sciencegen.data.damage import open_binary, reading
 from sciencegen.data.referred_files import referred_place
 from sciencegen.data.tables import read_table
@@ -75,7 +77,7 @@ def _exists(path: Path) -> bool:
 def _lines(path: Path) -> Iterator[str]:
     with open_binary(path) as stream:
         for line in stream:
-            yield line.decode("utf-8", "replace").strip()
+            yield line.decode("utf-8", "replace").removeprefix("\ufeff").strip()
 
 
 def _expanded(texts: Iterator[str], source: Path) -> Iterator[Row]:
@@ -127,7 +129,7 @@ def parse(text: str) -> Stamp | Refusal:
         return Refusal(f"there is no file {path}")
     source = "" if path.name.startswith(STDIN) else text
     try:
-        with reading("a file of galaxies", path):
+        with reading("a file of galaxies", path), np.errstate(all="ignore"):  # `standardize` refuses what overflows
             stamp = _stamp_at(path, None if match["number"] is None else int(match["number"]))
             return standardize(replace(stamp, source=source)) if isinstance(stamp, Stamp) else stamp
     except SciencegenError as error:

@@ -21,6 +21,8 @@ from sciencegen.data.damage import BLOCK, GZIP_START, reason_of
 CARD, RECORD = 80, 2880
 MOST_RECORDS = 4096
 """Maximum length of a header, 147,456 cards."""
+MOST_PADDING = 1 << 18
+"""Blank bytes after the last HDU, as of tapes; astropy takes seconds for each megabyte of them."""
 _PACKED: dict[bytes, Callable[..., Any]] = {GZIP_START: gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _INTEGER = re.compile(rb"([A-Z0-9_-]{1,8}) *= *([+-]?\d{1,18}) *(?:/.*)?", re.DOTALL)
 _BITS = (8, 16, 32, 64, -32, -64)
@@ -138,9 +140,12 @@ def _after_last(record: bytes, stream: _Stream, count: int) -> str:
     """A problem with bytes that start no HDU: those after the last one must be blank."""
     if not count:
         return "no card SIMPLE at its start"
+    end = stream.place + MOST_PADDING
     while record:
         if record.strip(_BLANK):
             return f"something else than an HDU after {count} of them"
+        if stream.place > end:
+            return f"more than {MOST_PADDING >> 10} KiB of blanks after {count} HDUs"
         record = stream.read(RECORD)
     return ""
 

@@ -84,7 +84,9 @@ def about(header: Mapping[str, Any], overrides: Mapping[str, Any]) -> About | Re
         pixel_scale = _pixel_scale(said["pixel_scale"], plain)
         sigma, variance = _number(said["sigma"]), _number(said["variance"])
         fwhm, saturation = _number(said["psf_fwhm"]), _number(said["saturation"])
-    except (TypeError, ValueError) as error:
+        if variance is None and sigma is not None:
+            variance = sigma**2
+    except (TypeError, ValueError, OverflowError) as error:
         return Refusal(f"a keyword of the header is no number ({error})")
     lacking = []
     if factor is None:
@@ -98,14 +100,16 @@ def about(header: Mapping[str, Any], overrides: Mapping[str, Any]) -> About | Re
         return Refusal("; ".join(lacking))
     if isinstance(pixel_scale, Refusal):
         return pixel_scale
-    if variance is None and sigma is not None:
-        variance = sigma**2
     limit = math.inf if saturation is None else saturation
     return About(factor, pixel_scale, _bands(said["bands"]), fwhm, variance, limit, is_surface)
 
 
 def _first(header: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
-    return next((header[key.upper()] for key in keys if key and header.get(key.upper()) not in (None, "")), None)
+    return next((header[key.upper()] for key in keys if key and _is_given(header.get(key.upper()))), None)
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and not (isinstance(value, str | bytes) and not value)
 
 
 def _number(value: Any) -> float | None:
@@ -128,8 +132,10 @@ def _factor(said: Mapping[str, Any], header: Mapping[str, Any], by_zero_point: b
 
 
 def _plain(said: Any) -> str:
+    if isinstance(said, np.ndarray) and said.size == 1:
+        said = said.item()
     said = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-    return str(said or "").strip().strip("'").strip()
+    return "" if said is None else str(said).strip().strip("'").strip()
 
 
 def _converted(unit: str, wanted: str) -> float | None:
@@ -191,23 +197,42 @@ def _place_beside(path: Path) -> Path | None:
 def told_beside(path: Path) -> Mapping[str, Any]:
     """Content of `<file>.yaml` or of the folder's `stamps.yaml`, {} if there is neither."""
     beside = _place_beside(path)
-    return {} if beside is None else _told_in(beside, beside.stat().st_mtime_ns)
+    told = {} if beside is None else _told_in(beside, beside.stat().st_mtime_ns)
+    if isinstance(told, ConfigError):
+        raise ConfigError(str(told))
+    return told
 
 
 @lru_cache(maxsize=64)
-def _told_in(beside: Path, changed: int) -> Mapping[str, Any]:
+def _told_in(beside: Path, changed: int) -> Mapping[str, Any] | ConfigError:
+    """The content of a file, or what is wrong with it, which may take seconds to find and is asked for each stamp."""
     from sciencegen.yaml_text import parse_yaml  # on use: it imports yaml
 
     try:
         content = parse_yaml(beside.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ConfigError(f"Expected YAML in {beside}, found something else: {error}.") from error
+        return ConfigError(f"Expected YAML in {beside}, found something else: {error}.")
     if not isinstance(content, dict):
-        raise ConfigError(f"Expected keys such as pixel_scale in {beside}, found {str(content)[:60]}.")
-    for name in content:
+        return ConfigError(f"Expected keys such as pixel_scale in {beside}, found {str(content)[:60]}.")
+    for name, value in content.items():
         if name not in KEYWORDS and name not in FURTHER:
-            raise unknown_name(f"key in {beside}", str(name), (*KEYWORDS, *FURTHER))
+            return unknown_name(f"key in {beside}", str(name), (*KEYWORDS, *FURTHER))
+        if expected := _other_kind(name, value):
+            return ConfigError(f"Expected {expected} for {name} in {beside}, found {str(value)[:60]}.")
     return content
+
+
+def _other_kind(name: str, value: Any) -> str:
+    """What a key needs instead of a value of this kind; "" if it fits."""
+    if name == "keywords":
+        fits = isinstance(value, dict) and all(isinstance(one, str) for pair in value.items() for one in pair)
+        return "" if fits else "names of keywords, such as {pixel_scale: ARCSECPX},"
+    if name == "bands":
+        fits = isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str | int) for one in value))
+        return "" if fits else "names, such as [g, r],"
+    if name in ("images", "unit"):
+        return "" if isinstance(value, str) else "a text"
+    return "" if isinstance(value, str | int | float) else "a number"
 
 
 def gaussian_psf(fwhm: float, pixel_scale: float) -> np.ndarray:

@@ -110,11 +110,12 @@ def standardize(stamp: Stamp) -> Stamp | Refusal:
 
     The operation is idempotent.
     """
-    for problem in (_image_problem(stamp), _variance_problem(stamp), _psf_problem(stamp)):
-        if problem:
-            return Refusal(problem)
+    with np.errstate(all="ignore"):  # what overflows isn't finite, which is refused
+        for problem in (_image_problem(stamp), _variance_problem(stamp), _psf_problem(stamp)):
+            if problem:
+                return Refusal(problem)
     image = stamp.image.astype(np.float32)
-    variance = _short_mantissa(stamp.variance.astype(np.float32))
+    variance = _single(stamp.variance)
     steps = pixel_steps(image, variance)
     if steps is not None:
         image = steps * noise_step(variance)
@@ -149,9 +150,9 @@ def _image_problem(stamp: Stamp) -> str:
 
 
 def _variance_problem(stamp: Stamp) -> str:
-    variance, bands = stamp.variance, len(stamp.bands)
-    if variance.shape not in ((bands,), stamp.image.shape):
-        return f"expected a variance for each band or each pixel, got shape {list(variance.shape)}"
+    if stamp.variance.shape not in ((len(stamp.bands),), stamp.image.shape):
+        return f"expected a variance for each band or each pixel, got shape {list(stamp.variance.shape)}"
+    variance = _single(stamp.variance)
     if not np.isfinite(variance).all():
         count = int((~np.isfinite(variance)).sum())
         return f"the noise isn't finite in {count} pixels (NaN, or a weight of 0); fill them first, as the image's"
@@ -169,7 +170,9 @@ def _psf_problem(stamp: Stamp) -> str:
         return f"expected a square PSF with an odd side of at most {LARGEST_PSF} pixels, got {list(psf.shape)}"
     if not np.isfinite(psf).all():
         return "the PSF isn't finite"
-    return "the PSF doesn't sum to a positive number" if psf.sum(dtype=np.float64) <= 0 else ""
+    is_zero = not np.isfinite(PSF_STEPS / np.abs(psf.astype(np.float64)).max())  # or too small for double precision
+    rounded = 0 if is_zero else _psf_steps(psf).sum(dtype=np.float64)
+    return "the PSF doesn't sum to a positive number" if rounded <= 0 else ""
 
 
 def noise_step(variance: np.ndarray) -> np.ndarray:
@@ -184,6 +187,11 @@ def pixel_steps(image: np.ndarray, variance: np.ndarray) -> np.ndarray | None:
         return None
     steps = np.rint(image / noise_step(variance)) + np.float32(0)  # no negative zero: equal pixels are equal bytes
     return steps if np.abs(steps).max() < LARGEST_STEPS else None
+
+
+def _single(variance: np.ndarray) -> np.ndarray:
+    """The variance in single precision, as it is stored."""
+    return _short_mantissa(variance.astype(np.float32))
 
 
 def _short_mantissa(variance: np.ndarray) -> np.ndarray:

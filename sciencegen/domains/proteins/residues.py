@@ -94,9 +94,10 @@ def select_chains(model: Model) -> dict[str, Selected]:
 
 
 def atom_places(residues: Sequence[Residue], name: str) -> Float[np.ndarray, "residue 3"]:
-    """Position of this atom (N, CA, C, O, CB) in each residue, NaN if it is missing."""
+    """Position of this atom (N, CA, C, O, CB) in each residue, NaN if it is missing or at an infinity."""
     nowhere = np.full(3, np.nan)
-    return np.stack([residue.atoms.get(name, nowhere) for residue in residues])
+    places = np.stack([residue.atoms.get(name, nowhere) for residue in residues])
+    return np.where(np.isinf(places), np.nan, places)
 
 
 def bond_length(before: Residue, after: Residue) -> tuple[float, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -75,6 +76,8 @@ def load_features(data: Mapping[str, object]) -> TableFeatures:
     numbers, categories = data["numbers"], data["categories"]
     assert isinstance(numbers, Mapping)
     assert isinstance(categories, Mapping)
+    if not all(isinstance(one, int | float) and math.isfinite(one) for one in numbers.values()):
+        raise ValueError("expected finite means of the columns of numbers")
     return TableFeatures(dict(numbers), {name: tuple(texts) for name, texts in categories.items()})
 
 

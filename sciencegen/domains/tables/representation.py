@@ -154,4 +154,7 @@ def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> 
 
 def load(data: Mapping[str, Any]) -> TableRepresentation:
     """The inverse of `to_json`."""
-    return TableRepresentation(tuple(map(load_column, data["columns"])), standardization.load(data["conditions"]))
+    columns = tuple(map(load_column, data["columns"]))
+    if not columns or len({column.name for column in columns}) < len(columns):
+        raise ValueError(f"expected columns of different names, found {[column.name for column in columns][:20]}")
+    return TableRepresentation(columns, standardization.load(data["conditions"]))

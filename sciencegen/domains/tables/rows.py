@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from sciencegen.data.rows import cells_by_column
@@ -26,7 +27,9 @@ LARGEST = 1e18
 def parse(text: str) -> TableRow | Refusal:
     """A row from its text."""
     try:
-        found = json.loads(text, parse_constant=float)
+        found = json.loads(text, parse_constant=float, object_pairs_hook=_object)
+    except RepeatedName as error:
+        return Refusal(f"two cells of the name '{error}'")
     except (ValueError, RecursionError):
         return Refusal('expected a row as a JSON object, such as {"age": 31, "city": "Oslo"}')
     if isinstance(found, list) and len(found) == 1 and isinstance(found[0], str):
@@ -43,19 +46,44 @@ def parse(text: str) -> TableRow | Refusal:
     return found
 
 
+class RepeatedName(ValueError):
+    """A name that stands twice in a JSON object: `json` would lose the first of its cells."""
+
+
+def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise RepeatedName(next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1))
+    return found
+
+
 def _wrong(name: str, cell: object) -> str:
     """Why a cell can't be used, "" if it can."""
     if not name.strip():
         return "expected a name for each column, got an empty one"
+    if not _is_utf8(name) or (isinstance(cell, str) and not _is_utf8(cell)):
+        return f"half of a character (a surrogate) in {name!a} or its cell"
     if cell is None or isinstance(cell, bool):
         return ""
     if isinstance(cell, str):
         return "" if len(cell) <= LONGEST else f"{len(cell)} characters in '{name}', expected at most {LONGEST}"
     if not isinstance(cell, int | float):
         return f"'{name}' holds neither a number nor a text"
-    if not math.isfinite(cell):
+    if isinstance(cell, float) and not math.isfinite(cell):
         return f"{cell} in '{name}', expected a finite number or an empty cell"
-    return "" if abs(cell) <= LARGEST else f"{cell:g} in '{name}', expected at most {LARGEST:g} in magnitude"
+    if abs(cell) <= LARGEST:
+        return ""
+    shown = f"{cell:g}" if isinstance(cell, float) else f"a whole number of {len(str(abs(cell)))} digits"
+    return f"{shown} in '{name}', expected at most {LARGEST:g} in magnitude"
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether a text can be written: JSON may hold single surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def text(row: TableRow) -> str:

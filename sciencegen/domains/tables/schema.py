@@ -6,9 +6,10 @@ import csv
 import io
 import math
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -27,6 +28,8 @@ SMALL = 0.05
 MOST_DECIMALS = 6
 DIGITS = 12
 """Of real numbers; further ones are rounding errors, as in 6.890000000000001."""
+NUMBERS = ("mean", "std", "log_mean", "log_std", "shift", "low", "high")
+"""Fields of a column that are finite numbers."""
 CONSTANT = 1e-12
 """A standard deviation below this share of the mean is rounding error."""
 
@@ -81,8 +84,35 @@ class ColumnSchema:
 
 
 def load_column(data: Json) -> ColumnSchema:
-    """The inverse of `to_json`."""
-    return ColumnSchema(**{**data, "categories": tuple(data["categories"])})
+    """The inverse of `to_json`; a ValueError for a content that no column has."""
+    column = ColumnSchema(**{**data, "categories": tuple(data["categories"])})
+    if reason := _contradiction(column):
+        raise ValueError(f"expected columns as `train` writes them, found {reason} in column {str(column.name)[:60]!r}")
+    return column
+
+
+def _contradiction(column: ColumnSchema) -> str:
+    """What no fitted column has, "" for nothing."""
+    if not isinstance(column.name, str) or not column.name.strip() or column.kind not in get_args(Kind):
+        return f"kind {str(column.kind)[:60]!r}"
+    numbers = {name: getattr(column, name) for name in NUMBERS}
+    if odd := [name for name, one in numbers.items() if not _is_finite(one)]:
+        return f"{odd[0]} {str(numbers[odd[0]])[:60]!r}"
+    if min(column.std, column.log_std) <= 0 or column.shift < 0 or column.low > column.high:
+        return f"the moments {numbers}"
+    if not isinstance(column.decimals, int) or not -1 <= column.decimals <= MOST_DECIMALS:
+        return f"{str(column.decimals)[:60]} decimals"
+    one_kind = all(map(_is_finite, column.categories)) if column.numeric else _are_categories(column.categories)
+    fits = one_kind and len(set(column.categories)) == len(column.categories) != 1
+    return "" if fits and (column.numeric or column.categories) else f"the categories {str(column.categories)[:60]}"
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _are_categories(cells: Sequence[TableCell]) -> bool:
+    return all(isinstance(cell, str) for cell in cells) or all(isinstance(cell, bool) for cell in cells)
 
 
 def fit_columns(rows: Sequence[TableRow]) -> tuple[ColumnSchema, ...]:

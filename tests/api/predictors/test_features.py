@@ -44,6 +44,12 @@ def test_fitted_features_that_a_domain_cannot_read_are_an_error():
         features_as_saved("pointclouds", SimpleNamespace(made_by={"kind": "lengths"}))
 
 
+@pytest.mark.parametrize("made_by", [{"numbers": {}}, {"numbers": {"x": "1"}, "categories": {}}, {"numbers": 1}])
+def test_fitted_features_that_were_changed_are_an_error(made_by):
+    with pytest.raises(IncompatibleError, match="missing or changed"):
+        features_as_saved("arrays", SimpleNamespace(made_by=made_by))
+
+
 def test_a_predictor_gets_the_columns_that_it_was_trained_on():
     molecules = [Chem.MolFromSmiles(text) for text in ("C[C@H](N)O", "C[C@@H](N)O")]
     now = FeatureInputs("molecules")(molecules)

@@ -1,5 +1,6 @@
 """Files of named arrays, and sizes that their headers claim."""
 
+import os
 import zipfile
 
 import h5py
@@ -45,3 +46,24 @@ def test_a_name_that_is_not_utf8_is_text(tmp_path):
         file[b"z\xff"] = np.arange(2)
     arrays, _ = open_arrays(tmp_path / "a.h5")
     assert list(arrays) == ["images", "z\ufffd"]
+
+
+def virtual(path, source):
+    layout = h5py.VirtualLayout(IMAGES.shape, IMAGES.dtype)
+    layout[:] = h5py.VirtualSource(source, "images", IMAGES.shape)
+    with h5py.File(path, "w") as file:
+        file.create_virtual_dataset("images", layout)
+
+
+def external(path, source):
+    with h5py.File(path, "w") as file:
+        file.create_dataset("images", IMAGES.shape, IMAGES.dtype, external=[(source, 0, IMAGES.nbytes)])
+
+
+@pytest.mark.parametrize("refer", [virtual, external])
+def test_data_in_a_pipe_are_refused(tmp_path, refer):
+    """Reading it would wait for a writer, once for each stamp."""
+    os.mkfifo(tmp_path / "pipe")
+    refer(tmp_path / "a.h5", "pipe")
+    with pytest.raises(DataError, match=r"images of .*a\.h5 in files, found a device or a pipe"):
+        open_arrays(tmp_path / "a.h5")

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from sciencegen.domains.galaxies import files
 from sciencegen.domains.galaxies.fits_writing import psf_fwhm
 from sciencegen.domains.galaxies.items import Stamp, key, text
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
-from sciencegen.errors import ConfigError, DataError
+from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.items import Origin, Refusal
 from tests.domains.galaxies.examples import sersic
 
@@ -426,6 +427,66 @@ def test_the_layout_of_galaxiesml(tmp_path):
     assert rows[2].values == {"specz_redshift": 2.0, "object_id": 102.0}
     assert (found[3].bands, found[3].pixel_scale, found[3].name) == (("g", "r", "i", "z", "y"), 0.168, "103")
     np.testing.assert_allclose(found[3].image, images[3] * 10 ** (0.4 * 4.4), atol=4)
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ("keywords: 5", "Expected names of keywords"),
+        ("keywords: {pixel_scale: 5}", "Expected names of keywords"),
+        ("bands: [g, [r]]", r"Expected names, such as \[g, r\], for bands"),
+        ("pixel_scale: [1, 2]", "Expected a number for pixel_scale"),
+        ("sigma: 2026-01-31", "Expected a number for sigma"),
+        ("images: 5", "Expected a text for images"),
+        ("sigma: 1.0e+200", "Numerical result out of range"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.fits", "a.h5"])
+def test_what_is_told_in_another_kind_is_named(tmp_path, told, reason, name):
+    fits.writeto(tmp_path / "a.fits", IMAGE)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["images"] = IMAGE[None]
+    (tmp_path / "stamps.yaml").write_text(f"unit: nJy\n{told}\n" + "pixel_scale: 1\n" * ("pixel_scale" not in told))
+    try:
+        found = stamps_of(tmp_path / name)[0].reason
+    except SciencegenError as error:
+        found = str(error)
+    assert re.search(reason, found)
+
+
+def test_a_file_beside_that_cannot_be_read_is_read_once(tmp_path, monkeypatch):
+    """It may take seconds, and is asked for each stamp."""
+    fits.writeto(tmp_path / "a.fits", np.stack([IMAGE] * 3))
+    (tmp_path / "stamps.yaml").write_text("[1, 2]")
+    calls, loader = [], yaml.SafeLoader
+    monkeypatch.setattr("sciencegen.yaml_text.yaml.SafeLoader", lambda text: calls.append(text) or loader(text))
+    assert all("found [1, 2]" in stamp.reason for stamp in stamps_of(tmp_path / "a.fits"))
+    assert len(calls) == 1
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize(("factor", "variance", "reason"), [(1e300, None, "infinite"), (1.0, 1e300, "isn't finite")])
+def test_what_overflows_is_refused_without_warnings(tmp_path, factor, variance, reason):
+    (refused,) = stamps_of(written(tmp_path / "a.fits", factor * IMAGE.astype(float), VARIANCE=variance))
+    assert reason in refused.reason
+
+
+def test_attributes_that_are_arrays(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["images"] = IMAGE[None]
+        file["images"].attrs.update({"unit": np.array([b"nJy"]), "pixel_scale": np.array([0.1]), "seeing": [1.0, 2.0]})
+    assert "a keyword of the header is no number" in stamps_of(tmp_path / "a.h5")[0].reason
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["images"] = IMAGE[None]
+        file["images"].attrs.update({"unit": np.array([b"nJy"]), "pixel_scale": np.array([0.1])})
+    assert only(tmp_path / "b.h5").pixel_scale == 0.1
+
+
+def test_a_list_may_begin_with_a_mark_of_its_encoding(tmp_path):
+    fits.writeto(tmp_path / "a.fits", IMAGE)
+    (tmp_path / "stamps.yaml").write_text("unit: nJy\npixel_scale: 0.1\n")
+    (tmp_path / "list.txt").write_text("a.fits\n", encoding="utf-8-sig")
+    assert only(tmp_path / "list.txt").pixel_scale == 0.1
 
 
 def test_the_layout_of_galaxy10(tmp_path):

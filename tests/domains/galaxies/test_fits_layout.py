@@ -39,6 +39,16 @@ def test_a_gzip_without_its_trailer_is_damaged(tmp_path, content):
     assert "damaged" in read_layout(path).problem
 
 
+def test_endless_padding_is_told(tmp_path, content):
+    """astropy takes minutes for it, and a packed file of a few kilobytes may hold gigabytes of it."""
+    path = tmp_path / "padded.fits"
+    path.write_bytes(content + bytes(10 * RECORD))
+    assert read_layout(path).problem == ""
+    with path.open("r+b") as handle:
+        handle.truncate(1 << 33)
+    assert "blanks after 3 HDUs" in read_layout(path).problem
+
+
 def test_other_files_and_trailing_bytes_are_told(tmp_path, content):
     path = tmp_path / "odd.fits"
     path.write_bytes(b"GIF89a" + bytes(4000))

@@ -150,9 +150,14 @@ def image_with(value: float) -> np.ndarray:
         (changed(variance=np.ones(3)), "a variance for each band or each pixel"),
         (changed(psf=np.full((3, 3), np.nan)), "PSF isn't finite"),
         (changed(psf=np.zeros((3, 3))), "PSF doesn't sum"),
+        (changed(psf=np.full((3, 3), 5e-324)), "PSF doesn't sum"),
+        (changed(psf=np.array([[0, 0, 0], [1, 1e-9, -1], [0, 0, 0]])), "PSF doesn't sum"),
+        (changed(variance=np.array([1e60])), "noise isn't finite"),
+        (changed(variance=np.where(np.eye(64), 1e-60, 1.0)[None]), "variance is 0 in a part"),
         (changed(psf=np.ones((4, 4))), "square PSF with an odd side"),
     ],
 )
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_what_is_no_stamp_is_refused(bad, reason):
     found = standardize(bad)
     assert isinstance(found, Refusal)

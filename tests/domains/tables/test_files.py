@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import time
+import tracemalloc
+import zipfile
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sciencegen.domains.tables import files, rows
@@ -71,6 +77,69 @@ def test_arrays_of_numpy(tmp_path):
     np.save(tmp_path / "objects.npy", np.array([{}, {}], object), allow_pickle=True)
     with pytest.raises(DataError, match="can't be read"):
         files.read(tmp_path / "objects.npy")
+
+
+def test_columns_of_records(tmp_path):
+    kinds = [("age", np.longdouble), ("city", "S6"), ("day", "M8[ns]"), ("at", float, (2,)), ("size", [("x", "f4")])]
+    records = np.zeros(2, kinds)
+    records["city"], records["day"] = [b"Oslo", b"\xff"], ["2026-01-31", "NaT"]
+    np.save(tmp_path / "records.npy", records)
+    day, others = "2026-01-31T00:00:00.000000000", {"at0": 0.0, "at1": 0.0, "x": 0.0}
+    assert read(tmp_path / "records.npy") == [
+        {"age": 0.0, "city": "Oslo", "day": day, **others},
+        {"age": 0.0, "city": "\ufffd", "day": None, **others},
+    ]
+
+
+def test_arrays_whose_columns_have_one_name_are_an_error(tmp_path):
+    np.savez(tmp_path / "t.npz", x=np.zeros((2, 2)), x0=np.ones(2))
+    with pytest.raises(DataError, match="two of the name 'x0'"):
+        files.read(tmp_path / "t.npz")
+
+
+def test_a_file_among_arrays_that_is_none_is_an_error(tmp_path):
+    with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:
+        archive.writestr("note.txt", "hello")
+    with pytest.raises(DataError, match=r"found another file, 'note\.txt'"):
+        files.read(tmp_path / "t.npz")
+
+
+def test_rows_of_arrays_are_read_in_parts(tmp_path):
+    """An archive may unpack to a thousand times its size, and Python's numbers to four times that."""
+    np.savez_compressed(tmp_path / "t.npz", x=np.zeros(3_000_000, np.uint8))
+    tracemalloc.start()
+    try:
+        first = next(files.read(tmp_path / "t.npz"))
+        assert first.values == {"x": 0}
+        assert tracemalloc.get_traced_memory()[1] < 15_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_kinds_of_parquet(tmp_path):
+    """A column of an odd kind doesn't hide the others."""
+    columns = {
+        "price": pa.array([Decimal("1.50"), None]),
+        "list": pa.array([[1, 2], None]),
+        "map": pa.array([[("a", 1)], None], pa.map_(pa.string(), pa.int64())),
+        "day": pa.array([1 << 28, 0], pa.date32()),
+        "span": pa.array([1 << 62, None], pa.duration("s")),
+        "bytes": pa.array([b"Oslo", b""]),
+        "text": pa.array([b"pe\xffar", b""]).view(pa.string()),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    empty = dict.fromkeys(columns)
+    texts = {"list": "[1, 2]", "map": "[('a', 1)]", "span": str(1 << 62), "bytes": "Oslo", "text": "pe\ufffdar"}
+    parsed = [rows.parse(row.text) for row in files.read(tmp_path / "t.parquet")]
+    assert parsed == [{**empty, **texts, "price": 1.5, "day": str(1 << 28)}, {**empty, "day": "1970-01-01"}]
+
+
+def test_many_columns_are_read_in_a_moment(tmp_path):
+    names = [f"c{number}" for number in range(40_000)]
+    path = csv(tmp_path, f"{','.join(names)}\n{','.join('1' for _ in names)}\n")
+    started = time.process_time()
+    assert read(path, names[-1]) == [{names[-1]: 1}]
+    assert time.process_time() - started < 4
 
 
 def test_indices_and_ids_are_no_part_of_a_row(tmp_path):

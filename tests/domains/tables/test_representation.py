@@ -66,3 +66,9 @@ def test_rows_that_the_model_cannot_hold_are_refused(row, reason):
 def test_further_columns_are_passed_over():
     first, second = FITTED.encode([{"height": 170.0}, {"height": 170.0, "weight": 3.0}])
     np.testing.assert_array_equal(first, second)
+
+
+def test_columns_of_one_name_are_not_loaded():
+    data = FITTED.to_json()
+    with pytest.raises(ValueError, match="columns of different names"):
+        tables.load(data | {"columns": [*data["columns"], data["columns"][0]]})

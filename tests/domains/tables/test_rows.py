@@ -28,6 +28,10 @@ def test_a_row_is_its_text():
         ('{"": 1}', "a name for each column"),
         ('{"age": null}', "every cell is empty"),
         ("[" * 100_000, "expected a row as a JSON object"),
+        (f'{{"age": {"9" * 400}}}', "a whole number of 400 digits in 'age', expected at most 1e.18"),
+        ('{"city": "Os\\ud800lo"}', "half of a character .* in 'city'"),
+        ('{"ci\\ud800ty": 1}', "half of a character"),
+        ('{"city": "Oslo", "age": 3, "city": "Bergen"}', "two cells of the name 'city'"),
         ('{"note": "' + "x" * 1001 + '"}', "1001 characters in 'note'"),
     ],
 )

@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 
@@ -119,3 +120,18 @@ def test_the_columns_to_keep_are_named_as_a_shell_reads_them():
     table = [{"a": at, "b, c": at / 2, "same": 7} for at in range(20)]
     with pytest.raises(DataError, match=r"`column` 'a,\"b, c\"'"):
         fit_columns(table)
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "value"),
+    [
+        (0, "mean", []), (0, "std", 0), (0, "std", math.nan), (0, "log_std", -1.0), (0, "low", 1e308), (0, "shift", -1),
+        (0, "high", None), (0, "decimals", 2.5), (0, "decimals", 99), (0, "kind", "text"), (0, "name", " "),
+        (0, "mean", True), (0, "mean", 10**400), (0, "categories", ["a", "b"]), (-1, "categories", []),
+        (-1, "categories", ["a", "a"]), (-1, "categories", ["a", 1]), (-1, "categories", [["a"], ["b"]]),
+    ],
+)  # fmt: skip
+def test_columns_that_contradict_themselves_are_not_loaded(place, name, value):
+    columns = fit_columns([{"x": number / 7, "city": "Oslo" if number % 2 else "Bergen"} for number in range(20)])
+    with pytest.raises(ValueError, match="expected columns as `train` writes them"):
+        load_column(columns[place].to_json() | {name: value})

@@ -41,6 +41,15 @@ def test_chains_are_read_from_every_format(tmp_path, form, name):
     assert np.allclose(first.coordinates[1, :, 0], (3.63, 4.83, 5.93, 5.93), atol=1e-3)
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_an_atom_at_an_infinity_is_missing(tmp_path):
+    lines = pdb(peptide(SEQUENCE)).splitlines(keepends=True)
+    at = next(at for at, line in enumerate(lines) if line.startswith("ATOM") and line[12:16].split() == ["N"])
+    lines[at] = f"{lines[at][:30]}     inf{lines[at][38:]}"
+    (found,) = items(tmp_path, "".join(lines)).values()
+    assert "residue 1 has no coordinates of N" in found.reason
+
+
 def test_a_chain_is_cut_where_residues_are_missing(tmp_path):
     found = items(tmp_path, pdb([*peptide(SEQUENCE), *peptide(SEQUENCE, 30, start=90), *peptide("KVL", 60, start=190)]))
     assert {name: len(one) for name, one in found.items()} == {"x_A_1-16": 16, "x_A_30-45": 16}
