@@ -290,7 +290,8 @@ class LatentSpace:
         latents, numbers = self._known_latents(items), np.asarray(values, dtype=float)
         known = np.isfinite(latents).all(1) & np.isfinite(numbers)
         plane, explained = axes_of_values(latents[known], numbers[known])
-        return map_figure(plane.project(latents), numbers.tolist(), label, axis_labels(plane, label or "the values", explained))
+        labels = axis_labels(plane, label or "the values", explained)
+        return map_figure(plane.project(latents), numbers.tolist(), label, labels)
 
     def draw(self, items: str | Sequence[str], captions: Sequence[str] | None = None, columns: int = 5) -> Drawing:
         """Pictures of items, with their texts or these captions; the place of an item that can't be read is empty."""

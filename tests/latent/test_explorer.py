@@ -22,6 +22,7 @@ def test_samples_depend_on_their_number_only(space):
     assert space.decode(many[:4]) == space.decode(space.sample(600, seed=3))[:4]
 
 
+@pytest.mark.filterwarnings("ignore:.*comes back from its latent")
 def test_walks_start_where_they_are_told(space):
     first, second = space.decode(space.sample(2))
     path = space.interpolate(first, second, steps=5)

@@ -61,7 +61,7 @@ class Core:
         if self.linked:
             parts = [_linker(source, self.environments, generator)]
         else:
-            parts = [_substituent(source, one, number, generator) for number, one in enumerate(self.environments, 1)]
+            parts = _substituents(source, self.environments, generator)
         whole = self.molecule
         for part in parts:
             if part is None:
@@ -141,14 +141,23 @@ def _grown(molecule: Chem.Mol) -> list[Core]:
     return cores
 
 
-def _substituent(source: Chem.Mol, wanted: Environment, number: int, generator: np.random.Generator) -> Chem.Mol | None:
-    """A part of the source that is cut from an atom like the wanted one, with the numbered point; None without one."""
+def _substituents(
+    source: Chem.Mol, environments: Sequence[Environment], generator: np.random.Generator
+) -> list[Chem.Mol | None]:
+    """For each point a part of the source that is cut from an atom like the point's, None without one. A part is taken
+    twice only where no other fits."""
     cuts = [cut for bond in chain_bonds(source) for cut in (bond, bond[::-1])]
-    fitting = [cut for cut in cuts if environment(source.GetAtomWithIdx(cut[0])) == wanted]
-    for place in generator.permutation(len(fitting))[:ATTEMPTS].tolist():
-        if part := _part(source, [(*fitting[place], number)]):
-            return part
-    return None
+    used: list[tuple[int, int]] = []
+    parts: list[Chem.Mol | None] = []
+    for number, wanted in enumerate(environments, 1):
+        fitting = [cut for cut in cuts if environment(source.GetAtomWithIdx(cut[0])) == wanted]
+        order = [fitting[place] for place in generator.permutation(len(fitting)).tolist()]
+        tried = sorted(order, key=used.count)[:ATTEMPTS]
+        found = ((cut, part) for cut in tried if (part := _part(source, [(*cut, number)])))
+        cut, part = next(found, (None, None))
+        used += [] if cut is None else [cut]
+        parts.append(part)
+    return parts
 
 
 def _linker(source: Chem.Mol, wanted: Sequence[Environment], generator: np.random.Generator) -> Chem.Mol | None:

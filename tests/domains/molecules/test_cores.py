@@ -5,7 +5,7 @@ import pytest
 from rdkit import Chem
 
 from sciencegen.domains.molecules.cores import LARGEST_PART, read_cores
-from sciencegen.domains.molecules.items import text
+from sciencegen.domains.molecules.items import parse, text
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
 
@@ -47,6 +47,15 @@ def _open(core):
     for atom in molecule.GetAtoms():
         atom.SetAtomMapNum(0)
     return Chem.MolToSmarts(molecule).replace("[#0]", "*")
+
+
+def test_two_points_get_different_parts_where_the_source_has_them():
+    (core,), source = read_cores("c1cc([*:1])ccc1[*:2]"), parse("Clc1ccc(Br)nc1")
+    made = [core.joined(source, np.random.default_rng(seed)) for seed in range(10)]
+    texts = {Chem.MolToSmiles(one) for one in made}
+    assert texts == {"Clc1ccc(Br)cc1"}
+    (alone,) = {Chem.MolToSmiles(core.joined(parse("Clc1ccccn1"), np.random.default_rng(seed))) for seed in range(5)}
+    assert alone == "Clc1ccc(Cl)cc1"
 
 
 def test_a_linker_joins_two_pieces():
