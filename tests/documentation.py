@@ -102,7 +102,8 @@ def parse_verb(words: Sequence[str]) -> None:
     rest, command, context = list(words), typer.main.get_command(app), None
     while hasattr(command, "commands"):
         context = command.make_context(command.name or "sciencegen", list(rest), parent=context)
-        left = [*getattr(context, "_protected_args", []), *context.args]
+        named = vars(context)  # Click 8.2 renamed the words that name a command
+        left = [*named.get("_protected_args", named.get("protected_args", [])), *context.args]
         _, command, rest = command.resolve_command(context, left)
     assert command.make_context(command.name, list(rest), parent=context).params is not None
 

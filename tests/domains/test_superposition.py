@@ -9,7 +9,7 @@ from sciencegen.domains.superposition import squared_distances, superposed
 
 def test_all_points_follow_the_motion_of_some():
     points = np.random.default_rng(0).normal(size=(9, 3))
-    moved = points @ Rotation.random(rng=1).as_matrix().T + (5, -2, 1)
+    moved = points @ Rotation.from_quat(np.random.default_rng(1).standard_normal(4)).as_matrix().T + (5, -2, 1)
     assert superposed(points, points[:4], moved[:4]) == pytest.approx(moved)
 
 
@@ -33,7 +33,7 @@ def test_distances_of_all_pairs_are_those_after_superposition():
 
 def test_points_without_weight_do_not_matter():
     points = np.random.default_rng(0).normal(size=(1, 9, 3))
-    moved = points @ Rotation.random(rng=1).as_matrix().T + (5, -2, 1)
+    moved = points @ Rotation.from_quat(np.random.default_rng(1).standard_normal(4)).as_matrix().T + (5, -2, 1)
     moved[0, 7:] += 3
     found = squared_distances(points, moved, (np.arange(9) < 7)[None].astype(float))
     assert found[0, :7] == pytest.approx(0, abs=1e-12)
