@@ -32,7 +32,8 @@ def random_backbone(size: int, seed: int = 0) -> np.ndarray:
 
 def moved(places: np.ndarray, seed: int = 0) -> np.ndarray:
     """Rotated at random and translated by (10, -20, 30) Å."""
-    return places @ Rotation.from_quat(np.random.default_rng(seed).standard_normal(4)).as_matrix().T + np.array([10.0, -20.0, 30.0])
+    rotation = Rotation.from_quat(np.random.default_rng(seed).standard_normal(4))
+    return places @ rotation.as_matrix().T + np.array([10.0, -20.0, 30.0])
 
 
 def built(torsions, sequence="", name="built") -> Backbone:
