@@ -301,7 +301,7 @@ def list_cards(domain: str | None = None) -> list[Card]:
 def load_card(name: str | Path) -> Card:
     """The card called `name` or `domain/name`, or the one at a path to a card.yaml or its folder."""
     path = Path(name)
-    if path.name == "card.yaml" or (path / "card.yaml").is_file():
+    if path.name == "card.yaml" or os.path.isfile(path / "card.yaml"):
         return read_card(path if path.name == "card.yaml" else path / "card.yaml")
     paths = _card_paths()
     matches = [full for full in paths if str(name) in (full, full.split("/")[1])]

@@ -137,7 +137,7 @@ def load(domain: str | Path, model: str | Path | None = None, device: str = "aut
 def _domain_of_model(model: str | Path) -> str:
     """The domain of a shipped model, or of a model's folder."""
     shipped = pretrained_root() / RENAMED.get(str(model), str(model))
-    folder = next((path for path in (Path(model), shipped) if (path / CONFIG).is_file()), None)
+    folder = next((path for path in (Path(model), shipped) if os.path.isfile(path / CONFIG)), None)
     if folder is None:
         raise unknown_name("domain, model's folder or shipped model", str(model), [*domain_names(), *shipped_names()])
     config = RunFolder(folder, create=False).read_yaml(CONFIG)
@@ -164,11 +164,11 @@ def shipped_names() -> list[str]:
 
 def find_model(domain: str, model: str | Path | None) -> Path:
     """The folder of a model: a shipped name, the path of a run folder, or None for the domain's default."""
-    if model is not None and (Path(model) / CONFIG).is_file():
+    if model is not None and os.path.isfile(Path(model) / CONFIG):
         return Path(model)
     name = str(model) if model is not None else domain
     name = RENAMED.get(name, name)
-    if (pretrained_root() / name / CONFIG).is_file():
+    if os.path.isfile(pretrained_root() / name / CONFIG):
         return pretrained_root() / name
     if model is None:
         science = domain_of(domain)
@@ -178,7 +178,7 @@ def find_model(domain: str, model: str | Path | None) -> Path:
         raise ConfigError(
             f"No weights are shipped for {domain}. Train some (`sciencegen train {domain}`), or pass {flags}.{without}"
         )
-    if Path(model).is_dir():
+    if os.path.isdir(model):
         raise IncompatibleError(f"Expected a trained model ({CONFIG}, {WEIGHTS}) in {model}, found none.")
     raise unknown_name("model (neither a folder nor shipped)", name, shipped_names() or ["none is shipped"])
 

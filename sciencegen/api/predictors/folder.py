@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,10 +100,10 @@ def shipped_for(domain: str, target: str) -> str | None:
 
 def find_predictor(folder: str | Path) -> Path:
     """The folder itself, or that of the shipped predictor with this name."""
-    if Path(folder).exists():
+    if os.path.exists(folder):
         return Path(folder)
     shipped = pretrained_root() / SHIPPED / str(folder)
-    if (shipped / CONFIG).is_file():
+    if os.path.isfile(shipped / CONFIG):
         return shipped
     near = nearest_names(str(folder), shipped_predictors())
     remedy = f"Did you mean '{near[0]}'?" if near else "Train one with `sciencegen train predictor`."

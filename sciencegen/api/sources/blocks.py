@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -97,7 +98,7 @@ class Blocks:
     def enter_ways(self, source: str, threads: int) -> None:
         """Enter the items of a table that has the first of the columns; other files have no effect."""
         path = Path(source)
-        if not path.is_file() or not path.name.lower().endswith(READ_TABLES):
+        if not os.path.isfile(path) or not path.name.lower().endswith(READ_TABLES):
             return
         with suppress(NoItemColumn):
             texts = [row.text for row in read_table(path, self.columns[:1])]

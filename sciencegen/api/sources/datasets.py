@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -61,7 +62,7 @@ def all_rows(rows: Rows) -> Iterator[Row]:
 def is_folder_of(science: Domain, source: str) -> bool:
     """Whether a source is the path of a folder that the domain can read."""
     is_path = "/" in source or "\\" in source or source.lower().endswith(tuple(science.items.formats))
-    return science.items.reads_folders and is_path and Path(source).is_dir()
+    return science.items.reads_folders and is_path and os.path.isdir(source)
 
 
 def find_part(domain: str, source: str, sample: bool | None) -> tuple[Card, str | None]:
@@ -76,13 +77,13 @@ def find_part(domain: str, source: str, sample: bool | None) -> tuple[Card, str 
 
 def check_source(domain: str, source: str, sample: bool | None = None) -> None:
     """Raise an error for a source that `open_source` can't open."""
-    if not Path(source).is_file() and not is_folder_of(domain_of(domain), source):
+    if not os.path.isfile(source) and not is_folder_of(domain_of(domain), source):
         find_part(domain, source, sample)
 
 
 def splits_of(domain: str, source: str) -> tuple[str, ...]:
     """The splits that `open_source` gives of a dataset; none of a file or a folder."""
-    if Path(source).is_file() or is_folder_of(domain_of(domain), source):
+    if os.path.isfile(source) or is_folder_of(domain_of(domain), source):
         return ()
     card, split = find_card(domain, source)
     return (split,) if split else tuple(card.disjoint_splits)
@@ -94,7 +95,7 @@ def prepared_at(source: str, limit: int | None = None) -> tuple[PreparedDataset,
     limit: as in `PreparedDataset`."""
     path = Path(source)
     for folder, split in ((path, None), (path.parent, path.name)):
-        if (folder / SUMMARY).is_file():
+        if os.path.isfile(folder / SUMMARY):
             return PreparedDataset.load(folder, limit), split
     return None
 
@@ -148,7 +149,7 @@ def read_texts(domain: str, source: str, *, offline: bool = False) -> Iterator[s
 def _form_of_file(domain: str, path: Path) -> str:
     """The form that can read a file which the plain domain can't read, else ""."""
     science = domain_of(domain)
-    if not path.is_file() or path.name.lower().endswith(tuple(science.items.formats)):
+    if not os.path.isfile(path) or path.name.lower().endswith(tuple(science.items.formats)):
         return ""
     formats = ((name, domain_of(in_form(domain, name)).items.formats) for name in science.forms)
     return next((name for name, endings in formats if path.name.lower().endswith(tuple(endings))), "")

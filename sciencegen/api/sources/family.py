@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ def check_measured_table(science: Domain, settings: PrepareSettings) -> None:
         return
     if family_of(science) is None:
         raise ConfigError(f"Expected no `measured`: {science.name} are no family. For proteins, pass `form` aligned.")
-    if not Path(settings.measured).is_file():
+    if not os.path.isfile(settings.measured):
         raise DataError(f"Expected a table of measured variants at {settings.measured}, found no file.")
 
 

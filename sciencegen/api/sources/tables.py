@@ -23,7 +23,7 @@ def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[
     `folder/train`); and the files that they were read from."""
     if (found := prepared_at(table, chosen.limit)) is not None:
         return _prepared_rows(*found), [found[0].path / SUMMARY]
-    if chosen.wild_type and Path(table).is_file():
+    if chosen.wild_type and os.path.isfile(table):
         rows = read_rows_of(domain_of(domain), Path(table), chosen.column, chosen.wild_type, whole=True)
         return list(islice(rows, chosen.limit)), [Path(table)]
     reading = {name: getattr(chosen, name) for name in ("column", *Reading.__annotations__)}

@@ -5,6 +5,7 @@ Each section gets the checks that its verb makes before reading data. Other chec
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -258,7 +259,7 @@ def _check_columns_of(domain: str, source: str, names: Iterable[str], item_colum
     known = source_columns(domain, source)
     if known is None:
         return
-    if item_column is not None and Path(source).is_file():
+    if item_column is not None and os.path.isfile(source):
         find_column(column_names(Path(source)), (), item_column, source)
     for name in names:
         if name not in known:
@@ -266,13 +267,13 @@ def _check_columns_of(domain: str, source: str, names: Iterable[str], item_colum
 
 
 def _files(source: str) -> list[Path]:
-    return [Path(source)] if Path(source).is_file() else []
+    return [Path(source)] if os.path.isfile(source) else []
 
 
 def _sample(settings: RunSettings, chosen: PredictorSettings) -> bool | None:
     """Whether a predictor reads the sample of its dataset: by default as `prepare` does for the same dataset."""
     prepared = str(settings.prepare.source)
-    if chosen.sample is not None or Path(chosen.table).is_file() or Path(prepared).exists():
+    if chosen.sample is not None or os.path.isfile(chosen.table) or os.path.exists(prepared):
         return chosen.sample
     same = find_card(settings.domain, chosen.table)[0].name == find_card(settings.domain, prepared)[0].name
     return settings.prepare.sample if same else None

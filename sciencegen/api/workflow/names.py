@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from sciencegen.config import RunSettings
@@ -48,7 +48,7 @@ def check_braces(settings: RunSettings) -> None:
 
 def _is_file(text: str) -> bool:
     try:
-        return bool(BRACES.search(text)) and Path(text).is_file()
+        return bool(BRACES.search(text)) and os.path.isfile(text)
     except (OSError, ValueError):  # too long, or with a null character
         return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,7 @@ def source_columns(domain: str, source: str) -> frozenset[str] | None:
         return None
     if (found := prepared_at(source)) is not None:
         return frozenset(found[0].property_names)
-    if Path(source).is_file():
+    if os.path.isfile(source):
         return frozenset(number_columns(Path(source))) if source.lower().endswith(READ_TABLES) else None
     if is_folder_of(domain_of(domain), source):
         return None
