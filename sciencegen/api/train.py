@@ -302,7 +302,7 @@ def _save(run: RunFolder, model: LatentModel, held: TrainingData, plan: Plan, lo
     if plan.start is not None and not plan.halvings:
         draws = draws_near(model, held, science, plan.settings.seed)
         metrics |= draws.metrics()
-        for sentence in draws.sentences():
+        for sentence in draws.sentences(plan.more_steps):
             log(sentence)
     models.save_model(run, model, metrics, science.name)
     training_folder.drop_checkpoints(run)
