@@ -202,7 +202,11 @@ def decode_latents(
     requested = {c.name: float(c.target(np.array(0.5))) for c in conditions}
     rows = None if not requested else np.repeat(loaded.representation.condition(requested)[None], len(values), 0)
     decoded = list(loaded.space.decode_items(values, rows))
-    refused = [(number, "", item.reason) for number, item in enumerate(decoded, 1) if isinstance(item, Refusal)]
+    refused = [
+        (number, "", f"the latent decodes to no item: {item.reason}")
+        for number, item in enumerate(decoded, 1)
+        if isinstance(item, Refusal)
+    ]
     items = ["" if is_refusal(item) else loaded.domain.items.text(item) for item in decoded]
     return Decoded(loaded.results, items, refused, origin)
 

@@ -257,8 +257,6 @@ def _known(domain: str, settings: OptimizeSettings, model: LoadedModel, log: Log
     known = read_known(domain, training, model.config.get("training_data"), settings.threads, every, log)
     if settings.novel and known.empty:
         return known, ("no training data is known, so novelty can't be checked; pass `training`",)
-    if known.committed is not None and training is None:
-        return known, ("similarity_to_training stays empty: only keys of known items are shipped; pass `training`",)
     return known, ()
 
 

@@ -22,7 +22,7 @@ from sciencegen.api.models.data import (
     read_prepared,
     read_training_data,
 )
-from sciencegen.api.models.identity import IDENTITY, clear, defaults_of, identity_of, is_same
+from sciencegen.api.models.identity import IDENTITY, clear, defaults_of, identity_of, is_prepared, is_same
 from sciencegen.api.models.latent_priors import check_prior_settings, fit_priors
 from sciencegen.api.models.plan import Plan, check_taken, drawing_as, make_plan
 from sciencegen.api.science.forms import domain_of
@@ -225,7 +225,8 @@ def _fit(plan: Plan, run: RunFolder, model: LatentModel, representation: Represe
     if not plan.halvings and not plan.follows:
         _describe(run, plan, representation, plan.network)
     prepared = read_prepared(plan.data, run, plan.preparing.limit)
-    held = read_training_data(prepared, plan.formed, plan.recipe, representation, plan.settings.threads, log)
+    refused = 0 if is_prepared(plan.data) else prepared.summary["counts"]["refused"]
+    held = read_training_data(prepared, plan.formed, plan.recipe, representation, plan.settings.threads, log, refused)
     if plan.halvings:
         return _distill(plan, run, model, held, log)
     if held.weights is not None and isinstance(model, WeightedModel):
@@ -302,7 +303,7 @@ def _save(run: RunFolder, model: LatentModel, held: TrainingData, plan: Plan, lo
     if plan.start is not None and not plan.halvings:
         draws = draws_near(model, held, science, plan.settings.seed)
         metrics |= draws.metrics()
-        for sentence in draws.sentences():
+        for sentence in draws.sentences(plan.more_steps):
             log(sentence)
     models.save_model(run, model, metrics, science.name)
     training_folder.drop_checkpoints(run)

@@ -20,6 +20,10 @@ from sciencegen.scoring.oracles import Score
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _OBJECTIVE = re.compile(r"^(?P<direction>maximi[sz]e|minimi[sz]e)\s+(?P<name>\S.*)$", re.IGNORECASE)
 _RANGE = re.compile(rf"^(?P<name>\S.*?)\s+in\s+(?P<low>{_NUMBER})\s*\.\.\s*(?P<high>{_NUMBER})$", re.IGNORECASE)
+_MISWRITTEN_RANGE = re.compile(
+    rf"^(?P<name>\S.*?)\s+in\s+[\[(]?(?P<low>{_NUMBER})\s*(?:-|–|to|,|:|;)\s*(?P<high>{_NUMBER})[\])]?$", re.IGNORECASE
+)
+"""A range as other notations write it."""
 _BETWEEN = re.compile(rf"^(?P<low>{_NUMBER})\s*<=\s*(?P<name>\S.*?)\s*<=\s*(?P<high>{_NUMBER})$")
 _BOUND = re.compile(rf"^(?P<name>\S.*?)\s*(?P<sign><=|>=)\s*(?P<bound>{_NUMBER})$")
 _EQUAL = re.compile(
@@ -190,8 +194,15 @@ def _parse_interval(
         width = abs(float(tolerance)) if tolerance else tolerances.get(match["name"], 0.0)
         width = max(width, _ROUNDING)
         return match["name"], bound - width, bound + width
-    remedy = "Strict '<' and '>' aren't known: use '<=' or '>='." if re.search(r"[<>](?!=)", stripped) else ""
-    raise ConfigError(f"Expected {expected}, got '{text}'. {remedy}".strip())
+    raise ConfigError(f"Expected {expected}, got '{text}'. {_remedy(stripped)}".strip())
+
+
+def _remedy(stripped: str) -> str:
+    """How to write what was probably meant, "" if that isn't known."""
+    if match := _MISWRITTEN_RANGE.match(stripped):
+        low, high = sorted((match["low"], match["high"]), key=float)
+        return f"Write '{match['name']} in {low}..{high}'."
+    return "Strict '<' and '>' aren't known: use '<=' or '>='." if re.search(r"[<>](?!=)", stripped) else ""
 
 
 def _default_scale(low: float, high: float) -> float:

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 import sciencegen as sg
-from sciencegen.api.encode import Decoded, summary_of, write_encoded
+from sciencegen.api.encode import Decoded, decode_latents, summary_of, write_encoded
 from sciencegen.api.models.encoding import Encoded
+from sciencegen.config import DecodeSettings
 from sciencegen.domains.molecules.items import parse
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Origin, Refusal
@@ -34,6 +35,14 @@ def test_a_latent_that_stands_for_nothing_keeps_its_line(tmp_path):
     assert decoded.summary == {"decoded": 2, "refused": 1}
     decoded.write(str(tmp_path / "x.smi"))
     assert (tmp_path / "x.smi").read_text().split("\n")[:3] == ["CCO", "", "C"]
+
+
+def test_reasons_are_about_the_latent_and_no_given_text(monkeypatch):
+    monkeypatch.setattr(LatentSpace, "decode_items", lambda *given: [parse("c1cccc1"), parse("C")])
+    decoded = decode_latents("molecules", np.zeros((2, 32), np.float32), DecodeSettings(threads=1))
+    ((number, text, reason),) = decoded.refused
+    assert (number, text) == (1, "")
+    assert reason.startswith("the latent decodes to no item: Can't kekulize")
 
 
 def test_a_note_says_which_items_do_not_come_back(monkeypatch):

@@ -113,18 +113,16 @@ def test_two_objectives_give_a_pareto_set(cli, workspace):
     assert pd.read_csv("two.csv")["pareto"].any()
 
 
-@pytest.mark.parametrize(
-    ("committed", "flags", "said"),
-    [(None, ("--allow-known",), False), ({"x"}, (), True), ({"x"}, ("--training", "t.csv"), False)],
-)
-def test_empty_similarities_are_explained_where_that_is_the_reason(cli, workspace, monkeypatch, committed, flags, said):
-    Path("t.csv").write_text("item\njunk\n")
-    monkeypatch.setattr("sciencegen.api.optimize.read_known", lambda *_: Known(DOMAIN, frozenset(), committed, []))
-    monkeypatch.setattr("sciencegen.api.optimize.data_of", lambda _: None)
-    base = ("optimize", "pointclouds", "--model", workspace.model, "--budget", 5, *WISH)
-    told = cli(*base, *flags).err
-    assert ("similarity_to_training stays empty" in told) is said
-    assert "molecules" not in told
+@pytest.mark.parametrize("given", [False, True])
+def test_similarities_are_left_out_where_no_training_items_are_at_hand(cli, workspace, monkeypatch, given):
+    cloud = DOMAIN.items.parse(pd.read_csv(workspace.folder / "clouds.csv")["cloud"][0])
+    known = Known(DOMAIN, frozenset(), {"x"}, [cloud] if given else [])
+    monkeypatch.setattr("sciencegen.api.optimize.read_known", lambda *_: known)
+    result = optimize(cli, workspace, *WISH, "-n", 2, "-o", "found.csv", budget=20)
+    assert "similarity_to_training" not in result.err
+    table = pd.read_csv("found.csv")
+    assert ("similarity_to_training" in table) is given
+    assert {"novel", "feasible"} <= set(table)
 
 
 @pytest.mark.parametrize("mine", ["best.csv", "search/summary.json"])

@@ -215,6 +215,10 @@ class Killed(BaseException):
     """No SciencegenError: what is left is as a kill leaves it."""
 
 
+def kill(*arguments, **named):
+    raise Killed
+
+
 @pytest.mark.parametrize(
     "place",
     [
@@ -229,9 +233,6 @@ def test_a_killed_training_goes_on_with_the_same_command(tmp_path, clouds, place
     if over_another:
         fit(write_clouds(tmp_path / "other.csv", 40, seed=1), tmp_path / "run")
 
-    def kill(*arguments, **named):
-        raise Killed
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(place, kill)
         with pytest.raises(Killed):
@@ -240,6 +241,20 @@ def test_a_killed_training_goes_on_with_the_same_command(tmp_path, clouds, place
     for name in (models.WEIGHTS, models.REPRESENTATION, models.CONFIG, models.METRICS):
         assert (broken.folder / name).read_bytes() == (unbroken.folder / name).read_bytes()
     assert set(contents(broken.folder)) == set(contents(unbroken.folder))
+
+
+def test_a_resumed_training_keeps_the_count_of_refused_rows(tmp_path, clouds, monkeypatch):
+    with clouds.open("a") as table:
+        table.write("junk,,\njunk,,\n")
+    with monkeypatch.context() as patch:
+        patch.setattr("sciencegen.api.train._descend", kill)
+        with pytest.raises(Killed):
+            fit(clouds, tmp_path / "run")
+    lines: list[str] = []
+    resumed = fit(clouds, tmp_path / "run", log=lines.append)
+    assert not any(line.startswith("preparing") for line in lines)
+    assert sum("2 rows are refused" in line for line in lines) == 1
+    assert resumed.metrics["refused"] == fit(clouds, tmp_path / "unbroken").metrics["refused"] == 2
 
 
 def test_what_a_call_left_that_was_killed_at_its_end_is_removed(tmp_path, clouds):

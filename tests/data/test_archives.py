@@ -50,6 +50,7 @@ def test_out_of_a_tar(server, tmp_path, mode):
         (b"not an archive", "another file|something else"),
         (zipped({MEMBERS["train"]: BAD, MEMBERS["test"]: TEST})[:-30], "another file|something else"),
     ],
+    ids=lambda value: "archive" if isinstance(value, bytes) else None,  # bytes hold the time
 )
 def test_bad_archives_leave_nothing(server, tmp_path, content, message):
     server.pages = {"/words.zip": content}

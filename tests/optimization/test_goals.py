@@ -54,6 +54,9 @@ def test_equality_has_a_tolerance():
         ("sa <= three", "Expected a goal like"),
         ("sa <= nan", "Expected a goal like"),
         ("logp in 3..1", r"Write 'logp in 1\.\.3'"),
+        ("tpsa in 60-90", r"Write 'tpsa in 60\.\.90'"),
+        ("logp in [-1.5, 3]", r"Write 'logp in -1\.5\.\.3'"),
+        ("logp in 3 to -1", r"Write 'logp in -1\.\.3'"),
         ("sa == 3", "Expected a goal like"),
         ("sa != 3", "Expected a goal like"),
         ("<= 3", "Expected a goal like"),
@@ -66,6 +69,8 @@ def test_anything_else_is_refused(text, message):
 
 def test_conditions_are_constraints():
     assert parse_condition("tpsa in 40..90").satisfied(90)
+    with pytest.raises(ConfigError, match=r"Expected a condition like .* Write 'tpsa in 60\.\.90'"):
+        parse_condition("tpsa in 60-90")
     for text in ("maximize qed", "logp ~ 2"):
         with pytest.raises(ConfigError, match="Expected a condition"):
             parse_condition(text)

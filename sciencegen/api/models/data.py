@@ -42,8 +42,8 @@ HELD_OUT = ("validation", "test")
 class TrainingData:
     """Encoded training items with raw values [item property], and a few held-out items for checks.
 
-    held_out: arrays and texts. refused: number of items that can't be encoded. weights: [item] sampling weights; None
-    means equal weights.
+    held_out: arrays and texts. refused: number of rows that are no items or can't be encoded. weights: [item] sampling
+    weights; None means equal weights.
     """
 
     representation: Representation
@@ -92,7 +92,10 @@ def open_prepared(
     A new one is moved into the training's folder at the end of the block, and deleted if the block fails.
     """
     if is_prepared(data) or (going_on and has_own_data(run)):
-        yield read_prepared(data, run, chosen.limit)
+        prepared = read_prepared(data, run, chosen.limit)
+        if not is_prepared(data):
+            _note_left_out(prepared, run, log)
+        yield prepared
         return
     if run.has(DATA) and not has_own_data(run):
         raise ConfigError(
@@ -106,15 +109,20 @@ def open_prepared(
         prepared = prepare_source(domain, work, chosen)
         for note in (prepared.summary.get("context") or {}).get("notes", ()):
             log(f"note: {note}")
-        counts = prepared.summary["counts"]
-        if counts["duplicates"]:
-            log(f"note: {counts['duplicates']} of {counts['rows']} rows repeat an earlier item: they are left out")
-        if counts["refused"]:
-            log(f"note: {counts['refused']} rows are refused; {run / DATA / REJECTS} says which and why")
+        _note_left_out(prepared, run, log)
         yield prepared
         replace_folder(work, run / DATA)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _note_left_out(prepared: PreparedDataset, run: RunFolder, log: Callable[[str], None]) -> None:
+    """Say how many rows of the training's own dataset repeat others or are refused."""
+    counts = prepared.summary["counts"]
+    if counts["duplicates"]:
+        log(f"note: {counts['duplicates']} of {counts['rows']} rows repeat an earlier item: they are left out")
+    if counts["refused"]:
+        log(f"note: {counts['refused']} rows are refused; {run / DATA / REJECTS} says which and why")
 
 
 def read_prepared(data: str | Path, run: RunFolder, limit: int | None) -> PreparedDataset:
@@ -125,9 +133,12 @@ def read_prepared(data: str | Path, run: RunFolder, limit: int | None) -> Prepar
 
 def read_training_data(
     prepared: PreparedDataset, domain: str, recipe: Recipe, representation: Representation, threads: int,
-    log: Callable[[str], None],
+    log: Callable[[str], None], refused: int = 0,
 ) -> TrainingData:  # fmt: skip
-    """Encode the training split and a few held-out items. Values have the order of the representation's properties."""
+    """Encode the training split and a few held-out items. Values have the order of the representation's properties.
+
+    refused: rows refused before, which count too.
+    """
     texts, values = _training_split(prepared, representation.properties)
     log(f"encoding {len(texts)} items")
     kept, arrays = _encode(domain, recipe, representation, texts, threads)
@@ -142,7 +153,7 @@ def read_training_data(
         values[kept],
         texts.take(kept),
         (checked_arrays, [checked[i] for i in good]),
-        len(texts) - len(kept),
+        refused + len(texts) - len(kept),
         _weights(prepared, recipe, kept),
     )
 

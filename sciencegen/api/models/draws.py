@@ -21,6 +21,8 @@ NEAR = 0.4
 """Least similarity to an item that counts as near."""
 FEW = 0.5
 """Share of well-formed draws below which a note warns."""
+FEW_NEAR = 0.2
+"""Share of draws near an item below which a note advises more steps."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class Draws:
         """For `metrics.json`."""
         return {f"draws_{name}": value for name, value in asdict(self).items() if np.isfinite(value)}
 
-    def sentences(self) -> list[str]:
-        """For the log."""
+    def sentences(self, more_steps: int) -> list[str]:
+        """For the log. more_steps: the number of training steps to advise where few draws are near."""
         sentences = [f"of {DRAWS} draws without a condition {self.well_formed:.0%} are well formed"]
         if self.well_formed:
             sentences[0] += (
@@ -46,6 +48,11 @@ class Draws:
             )
         if self.well_formed < FEW:
             sentences.append("note: most draws are malformed. Train fewer steps, or start from a better trained model.")
+        elif self.near < FEW_NEAR:
+            sentences.append(
+                f"note: few draws are near your items. More steps bring draws nearer, such as `training` "
+                f"steps={more_steps}."
+            )
         return sentences
 
 

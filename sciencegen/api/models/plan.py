@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, get_type_hints, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, get_type_hints, runtime_checkable
 
 from sciencegen.api.models import folder as models
 from sciencegen.api.models.folder import LoadedModel
@@ -64,6 +64,11 @@ class Plan:
         return is_follower(self.training.devices)
 
     @property
+    def more_steps(self) -> int:
+        """Twice the steps of the training, or its default number where that is larger."""
+        return max(2 * self.training.steps, int(_usual_training(self.settings, self.recipe).get("steps", 0)))
+
+    @property
     def formed(self) -> str:
         return in_form(self.domain, self.recipe.form)
 
@@ -105,10 +110,16 @@ def _training_settings(settings: TrainSettings, recipe: Recipe) -> TrainingSetti
     """Checked settings of the training."""
     from sciencegen.training import TrainingSettings
 
-    own = recipe.adaptation.training if recipe.adaptation else {}
-    usual = DISTILLING if settings.distill else {**FINE_TUNING, **own} if settings.from_model else recipe.training
-    defaults = {**usual, **settings.training, "seed": settings.seed}
+    defaults = {**_usual_training(settings, recipe), **settings.training, "seed": settings.seed}
     return to_record(TrainingSettings, defaults, "training")
+
+
+def _usual_training(settings: TrainSettings, recipe: Recipe) -> Mapping[str, Any]:
+    """The defaults of the training's settings."""
+    if settings.distill:
+        return DISTILLING
+    own = recipe.adaptation.training if recipe.adaptation else {}
+    return {**FINE_TUNING, **own} if settings.from_model else recipe.training
 
 
 def model_settings(recipe: Recipe, start: LoadedModel | None, settings: TrainSettings) -> DataclassInstance:

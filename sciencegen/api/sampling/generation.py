@@ -19,12 +19,13 @@ from sciencegen.api.sampling.request import DrawRequest
 from sciencegen.data.deduplication import FirstOccurrences, hash_keys
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
+from sciencegen.domains.capabilities import DrawsGiven
 from sciencegen.items import Cell, Item, Refusal
 from sciencegen.scoring.oracles import with_annotations
 
 COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected", "failed")
-"""Counts of draws: written as rows, all draws, not decodable, not in canonical form, duplicates, not meeting the
-request, and not evaluated because of an error, a crash or a time-out."""
+"""Counts of draws: written as rows, all draws, not decodable, not in canonical form, duplicates and items to vary, not
+meeting the request, and not evaluated because of an error, a crash or a time-out."""
 
 ROWS_PER_TASK = 64
 """Decoded rows that a worker evaluates at once; it divides the compute chunk."""
@@ -46,6 +47,7 @@ class Generation:
         self.first_failure: str | None = None
         self.replaced: list[float] = []
         self.training, self.known = frozenset[str]() if few else training_texts(self.model), 0
+        self.given = request.task.known if isinstance(request.task, DrawsGiven) else frozenset[str]()
         self.draws = self._draws(few)
 
     def _draws(self, few: bool) -> Draws:
@@ -143,7 +145,7 @@ class Generation:
             elif self.settings.raw or fresh.get(index, False):
                 self._append(chunk, result.text, [*result.values, *result.how])
                 self.replaced += [] if not result.how or result.how[-2] == result.text else [float(result.how[-1])]
-            elif index in fresh:
+            elif index in fresh or result.key in self.given:
                 self.repeated += 1
             elif not result.well_formed:
                 self.malformed += 1
@@ -174,8 +176,10 @@ class Generation:
         return self.request.ranking.merit(dict(zip(self.values, result.values, strict=True)))
 
     def _satisfies(self, result: Judged) -> bool:
+        if not result.well_formed or not result.accepted or result.key in self.given:
+            return False
         known = dict(zip(self.values, result.values, strict=True))
-        return result.well_formed and result.accepted and all(c.satisfied(known[c.name]) for c in self.request.checked)
+        return all(c.satisfied(known[c.name]) for c in self.request.checked)
 
     def _append(self, chunk: dict[str, list[Cell]], text: str, values: Sequence[Cell]) -> None:
         self.written += 1

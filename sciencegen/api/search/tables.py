@@ -29,6 +29,7 @@ def candidates_table(
 ) -> dict[str, list[Any]]:  # fmt: skip
     """rank, id, item, <property>, <property>_lower, <property>_upper, ..., novel, similarity_to_training, feasible.
 
+    Without training items, there is no similarity_to_training.
     names: of the goals. further: additional oracles, for candidates only. called: a function from items to a column of
     their names, if they have names.
     """
@@ -44,7 +45,8 @@ def candidates_table(
             table |= score_columns(name, score_safely(oracle, items) if items else [])
     table |= {name: cells for name, cells in left_open_columns(domain, items).items() if name not in table}
     table["novel"] = [known.is_new(item) for item in items]
-    table["similarity_to_training"] = known.nearest(items).tolist()
+    if known.items:
+        table["similarity_to_training"] = known.nearest(items).tolist()
     table["feasible"] = [evaluation.feasible for evaluation in picked]
     return table
 

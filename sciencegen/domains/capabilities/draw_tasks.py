@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from torch import Tensor
@@ -38,6 +38,15 @@ class DrawTask(Protocol):
     def draw(self, noise: Tensor, condition: Tensor | None = None) -> Batch:
         """As `LatentModel.generate`: noise [draw latent] and standardized conditions to a Batch. A row's draw doesn't
         depend on the others."""
+
+
+@runtime_checkable
+class DrawsGiven(Protocol):
+    """A task that may draw the given items themselves, which count as repeats."""
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Keys of the given items."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,8 +65,7 @@ class CoreTask:
 
 @dataclass(frozen=True, eq=False)
 class VariationTask:
-    """Molecules near given ones: sqrt(1 - r^2) e + r noise, with their latents e. known: keys of the given ones, which
-    are not drawn again."""
+    """Molecules near given ones: sqrt(1 - r^2) e + r noise, with their latents e. known: keys of the given ones."""
 
     model: LatentModel
     representation: TokenRepresentation
@@ -78,12 +77,7 @@ class VariationTask:
         """Each row varies one of the molecules. The condition is not used, as in `CoreTask`."""
         chosen = [int(generator_of(row).integers(len(self.latents))) for row in noise.cpu()]
         moved = (1 - self.level**2) ** 0.5 * self.latents[chosen].to(noise) + self.level * noise
-        found = self.representation.decode(self.model.decode(moved).to("cpu"))
-        return encoded(self.representation, [self._other(one) for one in found])
-
-    def _other(self, molecule: Molecule) -> Molecule:
-        same = not isinstance(molecule, Refusal) and key(molecule) in self.known
-        return Refusal("the molecule to vary itself") if same else molecule
+        return encoded(self.representation, self.representation.decode(self.model.decode(moved).to("cpu")))
 
 
 def generator_of(noise: Float[Tensor, " latent"]) -> np.random.Generator:

@@ -19,6 +19,8 @@ from sciencegen.domains.molecules.screening import PatternScreen
 
 _AMINE = "$([NX3;!$(N~[C,S,P]=[O,S,N]);!$(N[a]);!$(NC#N);!$(N[N,O])])"
 """A nitrogen whose lone pair isn't delocalized."""
+_ARYLAMINE = "$([NX3;!$(N~[C,S,P]=[O,S,N]);!$(NC#N);!$(N[N,O])]a),$([nX3;!$(n:c=[O,S])])"
+"""The nitrogen of an arylamine or an azole, without an acyl group at it."""
 _NO_ACCEPTOR = "!$(C[CX4]([F,Cl])([F,Cl]));!$(C[CX3]=O)"
 """A carbon whose neighbours don't stabilize its hydrate (as in chloral hydrate)."""
 _NO_CONJUGATION = "!$(C=C-[C,S,N,P]=[O,N,S]);!$(C=C-C#N)"
@@ -79,6 +81,11 @@ UNSTABLE = {
     "N-H imidoyl halide [C, 11]": "[CX3](=[NX2H])[F,Cl,Br,I]",
     "unsaturated ring of four with oxygen or sulfur [M, 4]": "[OX2,SX2;r4]1[#6,#7]=[#6,#7][#6,#7]1",
     "aromatic ring fused to a ring of three [M, 4]": "[a;r3;R2]",
+    "NH2 and arylamine or azole at one carbon [C, 11]": f"[CX4]([NX3H2])[{_ARYLAMINE}]",
+    "hemiaminal ether with NH2 [C, 11]": f"[CX4;{_NO_ACCEPTOR}]([NX3H2])[OX2H0,SX2H0]",
+    "amine and sulfonamide at one carbon [C, 11]": f"[CX4]([{_AMINE}])[SX4](=O)(=O)[#7]",
+    "ketene acetal [M, 10]": "[CX3]([OX2])([OX2])=[CX3;!$(C-[C,S,N,P]=[O,N,S]);!$(C-C#N)]",
+    "ring of four with two amines [M, 4]": "[$([NX3]1[CX4][CX4][NX3]1),$([NX3]1[CX4][NX3][CX4]1)]",
     "cyclopentadiene with hydrogen at its sp3 carbon [C, 34]": "[CX4;r5;!H0]1[CX3]=[CX3][CX3]=[CX3]1",
 }
 """Name and source -> SMARTS."""

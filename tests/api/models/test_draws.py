@@ -5,7 +5,9 @@ import pytest
 
 from sciencegen.api.models.data import TrainingData
 from sciencegen.api.models.draws import DRAWS, Draws, draws_near
+from sciencegen.api.models.plan import make_plan
 from sciencegen.batch import Batch
+from sciencegen.config import TrainSettings
 from sciencegen.domains import load_domain
 from sciencegen.items import Refusal
 
@@ -46,7 +48,7 @@ def test_draws_are_counted_as_well_formed_near_and_new():
         pytest.approx(2 / 3, abs=0.01),
     )
     assert draws.metrics()["draws_near"] == draws.near
-    (sentence,) = Draws(0.9, 0.4, 0.95, 0.3).sentences()
+    (sentence,) = Draws(0.9, 0.4, 0.95, 0.3).sentences(600)
     assert sentence.startswith(
         f"of {DRAWS} draws without a condition 90% are well formed; of these 40% are near your items"
     )
@@ -55,4 +57,16 @@ def test_draws_are_counted_as_well_formed_near_and_new():
 def test_malformed_draws_are_warned_of():
     draws = draws_of([""], ["CCO"])
     assert draws.metrics() == {"draws_well_formed": 0.0}
-    assert "note: most draws are malformed" in draws.sentences()[1]
+    assert "note: most draws are malformed" in draws.sentences(600)[1]
+
+
+def test_more_steps_are_advised_where_few_draws_are_near():
+    assert Draws(0.9, 0.2, 0.95, 0.3).sentences(600)[1:] == []
+    (note,) = Draws(0.94, 0.08, 0.99, 0.26).sentences(600)[1:]
+    assert note == "note: few draws are near your items. More steps bring draws nearer, such as `training` steps=600."
+
+
+@pytest.mark.parametrize(("steps", "advised"), [(20, 300), (300, 600), (500, 1000)])
+def test_the_advice_is_twice_the_steps_or_the_default(steps, advised):
+    settings = TrainSettings.model_validate({"from": "molecules", "training": {"steps": steps}, "threads": 1})
+    assert make_plan("molecules", "moses", None, settings).more_steps == advised

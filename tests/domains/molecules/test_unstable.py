@@ -65,6 +65,11 @@ EXAMPLES = {
     "imidoyl": "CC(=N)F",
     "unsaturated ring of four": "C1=CCS1",
     "ring of three": "CNCC(C)(CN1CCCC1)c1c2cc(N3CCCC3)cc1-2",
+    "NH2 and arylamine": "C#Cc1cccc(N2CCCC(OCCOc3ccnnc3)[C@H]2N)c1",
+    "hemiaminal ether": "COC(C)N",
+    "amine and sulfonamide": "NS(=O)(=O)C1CCCN1",
+    "ketene acetal": "COC1=Cc2ncnc(N)c2CO1",
+    "ring of four with two": "CN1CCN1C",
     "cyclopentadiene": "CC1=CC=CC1",
 }
 MAKEABLE = [
@@ -76,6 +81,8 @@ MAKEABLE = [
     "O=[Cl](=O)(=O)[O-]", "c1ccc2[nH]cnc2c1", "CC(C)=NO", "CC(C)=NNC(N)=O", "C#CCO", "CC#N", "[C-]#[N+]c1ccccc1",
     "FCOC(C(F)(F)F)C(F)(F)F", "O=c1c(-c2ccccc2)c1-c1ccccc1", "c1cc2ccc3cccc4ccc(c1)c2c34", "c1cc2c3c(cccc3c1)CC2",
     "C1Cc2ccc(cc2)CCc2ccc1cc2", "c1cc2c3c(c1)CCn3CC2", "C1=CC2C=CC1C2", "c1ccc2c(c1)CC=C2",
+    "CC(C)(C)OC(=O)NCNC(=O)OC(C)(C)C", "CC(NC(C)=O)n1cccn1", "C1NCCO1", "CN(CS(=O)(=O)O)c1ccccc1", "CC(N)C#N",
+    "COC(OC)=CC(C)=O", "CSC(SC)=C[N+](=O)[O-]", "O=C1OC=CO1", "COc1ccco1", "CN1C(=O)N(C)C1=O", "NCCS(N)(=O)=O",
 ]  # fmt: skip
 
 
