@@ -20,6 +20,9 @@ from sciencegen.config import TEXTS, RunSettings, Settings
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = "#/$defs/"
 
+ANY = ("additionalProperties", True)
+"""What holds without being written; only some versions of Pydantic write it."""
+
 Schema = dict[str, Any]
 
 
@@ -96,6 +99,6 @@ def _plain(schema: Schema, definitions: dict[str, Schema]) -> Schema:
             plain[key] = _plain(value, definitions)
         elif key in ("anyOf", "oneOf", "allOf", "prefixItems"):
             plain[key] = [_plain(part, definitions) for part in value]
-        elif key != "title" and not (key == "default" and isinstance(value, dict | None)):
+        elif key != "title" and not (key == "default" and isinstance(value, dict | None)) and (key, value) != ANY:
             plain[key] = value
     return plain

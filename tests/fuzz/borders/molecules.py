@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rdkit import Chem
@@ -57,7 +58,7 @@ def odd_parquet(content: bytes, name: str, chooser: Random) -> bytes:
     columns = (
         pa.array([None] * count), pa.array([[one] for one in SMILES]), pa.array([{"a": one} for one in SMILES]),
         pa.array([one.encode() + b"\xff" for one in SMILES]), pa.array(range(count)),
-        pa.array([1.5] * count, pa.float16()), pa.array(SMILES).dictionary_encode(),
+        pa.array(np.full(count, 1.5, np.float16)), pa.array(SMILES).dictionary_encode(),
         pa.array(["2020-01-01"] * count).cast(pa.date32()), pa.array([True] * count),
         pa.array(SMILES, pa.large_string()),
         pa.array([float("inf"), float("nan"), *[1.0] * (count - 2)]), pa.array(SMILES, pa.string_view()),

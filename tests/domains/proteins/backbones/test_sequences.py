@@ -55,7 +55,9 @@ def test_given_sequences_are_ordered_as_by_their_draws():
     draws = SequenceDraws(count=5, temperature=3.0, keep="2-20")
     drawn = SEQUENCES.draw(ITEM, draws)
     scores = SEQUENCES.score(ITEM, [sequence for sequence, _ in drawn], draws)
-    assert np.argsort(scores).tolist() == np.argsort([perplexity for _, perplexity in drawn]).tolist()
+    ordered = np.asarray(scores)[np.argsort([perplexity for _, perplexity in drawn])]
+    assert (np.diff(ordered) > -1e-4).all(), "equal ones in any order"
+    assert np.ptp(ordered) > 0.1
 
 
 @pytest.mark.parametrize(
