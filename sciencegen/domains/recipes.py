@@ -217,7 +217,8 @@ class ModelOracles:
     ----------
     make : (model, representation, remember) -> oracles by name
     names : tuple of str
-        Names that these oracles and `Representation.measures` may have.
+        Names that these oracles and `Representation.measures` may have. Oracles with other names, such as those of the
+        columns of a table, are computed only when requested by name.
     on_request : tuple of str
         The subset of `names` that is computed only when requested by name; predictors don't use it as features.
     inform_predictors : bool

@@ -105,6 +105,7 @@ def _nested(picture: str) -> str:
 
 
 def _short(text: str) -> str:
+    text = "".join(filter(str.isprintable, text))  # others are no XML
     return text if len(text) <= LONGEST_CAPTION else f"{text[: LONGEST_CAPTION - 1]}…"
 
 

@@ -97,11 +97,15 @@ class LatentSpace:
     def encode(self, items: str | Sequence[str]) -> Latents:
         """One latent for each item (a single item needs no list); an item that can't be encoded is an error."""
         items = as_texts(items)
+        found = self._encodable(items)
+        _raise_refused(items, found)
+        return self.encode_arrays(found)
+
+    def _encodable(self, items: Sequence[str]) -> list[Any]:
+        """For each item the array of `representation.encode`, or why it has none."""
         parsed = [self.parse(item) for item in items]
-        _raise_refused(items, parsed)
-        arrays = self.representation.encode(parsed)
-        _raise_refused(items, arrays)
-        return self.encode_arrays(arrays)
+        encoded = iter(self.representation.encode([item for item in parsed if not is_refusal(item)]))
+        return [one if is_refusal(one) else next(encoded) for one in parsed]
 
     def encode_arrays(self, arrays: Sequence[np.ndarray]) -> Latents:
         """One latent for each array of `representation.encode`."""
@@ -223,10 +227,11 @@ class LatentSpace:
         """
         if not 0 < radius <= 1:
             raise ShapeError(f"Expected a radius above 0, and of 1 (a new draw) or less, got {radius}.")
-        latent, found = self.encode([item]), dict.fromkeys([self.text(self.parse(item)), ""])
-        if (centre := self.decode(latent)[0]) not in [*found][:1]:
+        latent, own = self.encode([item]), self.text(self.parse(item))
+        if (centre := self.decode(latent)[0]) != own:
             centre = f"'{centre}'" if centre else "no item"
             warnings.warn(f"'{item}' comes back from its latent as {centre}, whose neighbours these are.", stacklevel=2)
+        found = dict.fromkeys([own, ""])
         for attempt in range(attempts):
             noise = chunk_generator(seed, STEP, attempt).standard_normal((4 * n, self.size), dtype=np.float32)
             found |= dict.fromkeys(self.decode(np.sqrt(1 - radius**2) * latent + radius * noise))
@@ -250,9 +255,7 @@ class LatentSpace:
     def _known_latents(self, items: Sequence[str]) -> Latents:
         """The latents of items, NaN for those that can't be encoded; an error if none can."""
         items = as_texts(items)
-        parsed = [self.parse(item) for item in items]
-        encoded = iter(self.representation.encode([item for item in parsed if not is_refusal(item)]))
-        found: list[Any] = [one if is_refusal(one) else next(encoded) for one in parsed]
+        found = self._encodable(items)
         refused = [(item, one) for item, one in zip(items, found, strict=True) if is_refusal(one)]
         if len(refused) == len(items):
             _raise_refused(items, found)

@@ -66,13 +66,11 @@ def principal_axes(latents: Latents, count: int = 2) -> PrincipalAxes:
 
 
 RIDGES = 10.0 ** np.arange(-3, 4)
-"""Penalties of the regression of values on latents, relative to the latents' mean variance along an axis."""
+"""Penalties of the regression of values on latents, relative to the mean square of the latents' singular values."""
 
 
 def axes_of_values(latents: Latents, values: Float[np.ndarray, " item"]) -> tuple[PrincipalAxes, float]:
     """The direction along which values grow, and the principal axis of what is perpendicular to it.
-
-        w = argmin |y - X w|^2 + ridge |w|^2,   R^2 = 1 - sum_i (y_i - f_{-i}(x_i))^2 / sum_i (y_i - mean_{-i}(y))^2
 
     Parameters
     ----------
@@ -82,32 +80,40 @@ def axes_of_values(latents: Latents, values: Float[np.ndarray, " item"]) -> tupl
     Returns
     -------
     PrincipalAxes
-        Its first axis is w / |w|.
+        Its first axis is w / |w| of `_regression`; the plane of largest variance for values that are all equal.
     float
         R^2 of leaving each item out, at the best ridge; 0 or less if the latents don't tell the values.
     """
-    latents, values = np.asarray(latents, np.float64), np.asarray(values, np.float64)
-    count, centre = len(latents), latents.mean(0)
-    left, scales, right = np.linalg.svd(latents - centre, full_matrices=False)
-    y = values - values.mean()
-    baseline = float(np.square(y * count / max(count - 1, 1)).sum()) or 1.0
-    best, slope = -np.inf, np.zeros(latents.shape[1])
-    for ridge in RIDGES * float(np.mean(scales**2)):
-        shrinkage = scales**2 / (scales**2 + ridge) if ridge else np.zeros_like(scales)
+    latents = np.asarray(latents, np.float64)
+    centred = latents - latents.mean(0)
+    slope, explained = _regression(centred, np.asarray(values, np.float64))
+    if not slope.any():
+        return principal_axes(latents), explained
+    along = slope / np.linalg.norm(slope)
+    rest = principal_axes(centred - np.outer(centred @ along, along), 1)
+    axes = np.stack([along, rest.axes[0]])
+    parts = centred @ axes.T
+    shares = np.square(parts).sum(0) / np.square(centred).sum()
+    return PrincipalAxes(latents.mean(0), axes, tuple(shares.tolist()), tuple(parts.std(0, ddof=1).tolist())), explained
+
+
+def _regression(centred: Latents, values: Float[np.ndarray, " item"]) -> tuple[Float[np.ndarray, " latent"], float]:
+    """The slope w of a ridge regression, and its R^2 of items left out, at the ridge where this is largest.
+
+        w = argmin |y - X w|^2 + ridge |w|^2,   R^2 = 1 - sum_i (y_i - f_{-i}(x_i))^2 / sum_i (y_i - mean_{-i}(y))^2
+
+    An item's error without it is its residual / (1 - its leverage). Zero slope and R^2 if values or latents are equal.
+    """
+    count, y = len(values), values - values.mean()
+    left, scales, right = np.linalg.svd(centred, full_matrices=False)
+    if not (scales.any() and y.any()):
+        return np.zeros(centred.shape[1]), 0.0
+    baseline = np.square(y * count / (count - 1)).sum()
+    found = []
+    for ridge in RIDGES * np.mean(scales**2):
+        shrinkage = scales**2 / (scales**2 + ridge)
         leverage = 1 / count + np.square(left) @ shrinkage
-        errors = (y - left @ (shrinkage * (left.T @ y))) / np.maximum(1 - leverage, 1e-9)
-        score = 1 - float(np.square(errors).sum()) / baseline
-        if score > best:
-            best, slope = score, right.T @ (left.T @ y * scales / (scales**2 + ridge + 1e-300))
-    length = float(np.linalg.norm(slope))
-    if length == 0:
-        return principal_axes(latents), 0.0
-    along = slope / length
-    projected = (latents - centre) @ along
-    rest = principal_axes(latents - np.outer(projected, along), 1)
-    total = float(np.square(latents - centre).sum()) or 1.0
-    perpendicular = (latents - centre) @ rest.axes[0]
-    parts = [projected, perpendicular]
-    shares = tuple(float(np.square(part).sum()) / total for part in parts)
-    deviations = tuple(float(part.std(ddof=1)) for part in parts)
-    return PrincipalAxes(centre, np.stack([along, rest.axes[0]]), shares, deviations), best
+        errors = (y - left @ (shrinkage * (left.T @ y))) / (1 - leverage)
+        slope = right.T @ (left.T @ y * scales / (scales**2 + ridge))
+        found.append((slope, 1 - float(np.square(errors).sum() / baseline)))
+    return max(found, key=lambda one: one[1])

@@ -67,8 +67,8 @@ class LoadedModel:
     def usual_oracles(self) -> Mapping[str, Oracle]:
         """Oracles that are used by default, without being named."""
         found = self.recipe.oracles
-        on_request = () if found is None else found.on_request
-        return {name: oracle for name, oracle in self.oracles.items() if name not in on_request}
+        usual = set[str]() if found is None else set(found.names).difference(found.on_request)
+        return {name: oracle for name, oracle in self.oracles.items() if name in usual}
 
     @property
     def reference(self) -> Reference | None:
@@ -136,15 +136,34 @@ def load(domain: str | Path, model: str | Path | None = None, device: str = "aut
 
 def _domain_of_model(model: str | Path) -> str:
     """The domain of a shipped model, or of a model's folder."""
-    shipped = pretrained_root() / RENAMED.get(str(model), str(model))
-    folder = next((path for path in (Path(model), shipped) if os.path.isfile(path / CONFIG)), None)
+    folder = _folder_of(model)
     if folder is None:
         raise unknown_name("domain, model's folder or shipped model", str(model), [*domain_names(), *shipped_names()])
-    config = RunFolder(folder, create=False).read_yaml(CONFIG)
-    found = config.get("domain") if isinstance(config, dict) else None
+    found = _config_of(RunFolder(folder, create=False)).get("domain")
     if not isinstance(found, str):
-        raise IncompatibleError(f"Expected a model's settings in {folder / CONFIG}, found something else.")
+        raise IncompatibleError(NO_SETTINGS.format(path=folder / CONFIG))
     return found
+
+
+def _shipped(name: str) -> Path | None:
+    """The folder of shipped weights, or None."""
+    folder = pretrained_root() / RENAMED.get(name, name)
+    return folder if os.path.isfile(folder / CONFIG) else None
+
+
+def _folder_of(model: str | Path) -> Path | None:
+    """The folder of a model: a run folder, or that of a shipped name; None if there is neither."""
+    return Path(model) if os.path.isfile(Path(model) / CONFIG) else _shipped(str(model))
+
+
+NO_SETTINGS = "Expected a model's settings in {path}, found something else."
+
+
+def _config_of(run: RunFolder) -> Mapping[str, Any]:
+    config = run.read_yaml(CONFIG)
+    if not isinstance(config, dict):
+        raise IncompatibleError(NO_SETTINGS.format(path=run / CONFIG))
+    return config
 
 
 RENAMED = {"qm9-diffusion": "qm9-molecules"}
@@ -164,12 +183,9 @@ def shipped_names() -> list[str]:
 
 def find_model(domain: str, model: str | Path | None) -> Path:
     """The folder of a model: a shipped name, the path of a run folder, or None for the domain's default."""
-    if model is not None and os.path.isfile(Path(model) / CONFIG):
-        return Path(model)
-    name = str(model) if model is not None else domain
-    name = RENAMED.get(name, name)
-    if os.path.isfile(pretrained_root() / name / CONFIG):
-        return pretrained_root() / name
+    found = _shipped(domain) if model is None else _folder_of(model)
+    if found is not None:
+        return found
     if model is None:
         science = domain_of(domain)
         families = any(one.family is not None for one in science.recipes.values())
@@ -180,7 +196,7 @@ def find_model(domain: str, model: str | Path | None) -> Path:
         )
     if os.path.isdir(model):
         raise IncompatibleError(f"Expected a trained model ({CONFIG}, {WEIGHTS}) in {model}, found none.")
-    raise unknown_name("model (neither a folder nor shipped)", name, shipped_names() or ["none is shipped"])
+    raise unknown_name("model (neither a folder nor shipped)", str(model), shipped_names() or ["none is shipped"])
 
 
 def reference_to(domain: str, model: str | None, folder: Path) -> str | None:
@@ -250,9 +266,7 @@ class ModelDescription:
 def describe_model(domain: str, model: str | Path | None) -> ModelDescription:
     """Read a model folder without its weights; one of another format or domain is an IncompatibleError."""
     run = RunFolder(find_model(domain, model), create=False)
-    config = run.read_yaml(CONFIG)
-    if not isinstance(config, dict):
-        raise IncompatibleError(f"Expected a model's settings in {run / CONFIG}, found something else.")
+    config = _config_of(run)
     check_format(config.get("format_version"), str(run / CONFIG))
     if "target" in config and "recipe" not in config:
         raise IncompatibleError(

@@ -105,9 +105,7 @@ def scoring_task(
 ) -> ScoringTask:
     """The task of these settings; a wrong name is an error. further: a model's own oracles."""
     further, predictors = further or {}, settings.predictors
-    own = _scores_of_models(domain_of(domain))  # not the items' own cells, which a model of rows offers to goals
-    default = [name for name in further if name in own] or further
-    chosen = [*(settings.names or default), *predictors] or list(domain_of(domain).properties)
+    chosen = [*(settings.names or further), *predictors] or list(domain_of(domain).properties)
     names = tuple(dict.fromkeys(chosen))
     book = OracleBook(domain, dict(predictors), own=further, threads=settings.threads)
     resolved = {name: book.resolve(name) for name in names}
@@ -122,11 +120,6 @@ def scoring_task(
         domain, names, predictors, here, settings.wild_type or "", whole, settings.threads, settings.timeout_s, chunk,
         cache_notes(resolved.values(), settings.cache),
     )  # fmt: skip
-
-
-def _scores_of_models(science: Domain) -> set[str]:
-    """Names of the scores that trained models may have."""
-    return {name for recipe in science.recipes.values() if recipe.oracles for name in recipe.oracles.names}
 
 
 def _columns_of_items(science: Domain, rows: Iterable[Row]) -> Iterable[str]:
@@ -151,8 +144,7 @@ class Scoring:
         self.variants = names_of(science, task.wild_type)
         known = ["item", "line", *([] if self.variants is None else [NAME_COLUMN]), *named, *extra]
         self.own = own_columns((row.cells for row in peeked), known, ("item", "id", NAME_COLUMN))
-        computed = {*_scores_of_models(science), *task.predictors}.intersection(extra)
-        hidden = tuple(name for name in _columns_of_items(science, peeked) if name in computed)
+        hidden = tuple(name for name in _columns_of_items(science, peeked) if name in extra)
         self.own = replace(self.own, lost=(*self.own.lost, *hidden))
         self.columns = [*known, *self.own.carried]
         self.scored = self.refused = self.failed = self.valued = 0

@@ -41,16 +41,9 @@ def check_ending_of(structures: str) -> None:
 
 def check_braces(settings: RunSettings) -> None:
     """Raise an error for braces in the names of files, which Snakemake takes for wildcards."""
-    for text in {settings.results, *filter(_is_file, _texts(settings.model_dump()))}:
+    for text in {settings.results, *filter(os.path.isfile, _texts(settings.model_dump()))}:
         if BRACES.search(text):
             raise ConfigError(f"Expected a path without braces, which Snakemake can't take, got {text!r}. Rename it.")
-
-
-def _is_file(text: str) -> bool:
-    try:
-        return bool(BRACES.search(text)) and os.path.isfile(text)
-    except (OSError, ValueError):  # too long, or with a null character
-        return False
 
 
 def _texts(value: Any) -> Iterator[str]:
