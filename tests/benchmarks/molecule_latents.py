@@ -5,6 +5,7 @@
     python tests/benchmarks/molecule_latents.py redrawn -n 64
     python tests/benchmarks/molecule_latents.py neighbours test.csv -n 200 --radius 0.3
     python tests/benchmarks/molecule_latents.py interpolated test.csv -n 200
+    python tests/benchmarks/molecule_latents.py directions test.csv -n 250
 
 Only the latent's semantic part counts: the decoder's noise, if a model has any, is at its median. A molecule counts as
 plausible if it is valid, its rings have at most 8 atoms, its aromatic rings 5 or 6, and its synthetic accessibility is
@@ -25,10 +26,11 @@ from sciencegen.api.models.folder import LoadedModel, load_model
 from sciencegen.domains.molecules.properties import measure
 from sciencegen.domains.molecules.similarity import similarity
 from sciencegen.items import Refusal
-from sciencegen.latent.geometry import arc
+from sciencegen.latent.geometry import arc, axes_of_values
 
 LARGEST_RING, LARGEST_SA, STEPS = 8, 6.0, 9
 SEED = 2020
+PROPERTIES = ("logp", "qed", "tpsa", "sa", "mw")
 
 
 def decoded(model: LoadedModel, latents: np.ndarray) -> list[Chem.Mol | None]:
@@ -68,11 +70,27 @@ def restored(model: LoadedModel, paths: list[Path], count: int | None) -> None:
     for path in paths:
         molecules = read(model, path, count)
         kept, latents = encoded(model, molecules)
-        same = [back is not None and key(back) == key(m) for back, m in zip(decoded(model, latents), kept, strict=True)]
+        pairs = list(zip(decoded(model, latents), kept, strict=True))
+        same = [back is not None and key(back) == key(m) for back, m in pairs]
+        others = [(b, m) for (b, m), is_same in zip(pairs, same, strict=True) if b is not None and not is_same]
+        alike = [float(similarity([back], [molecule])[0, 0]) for back, molecule in others]
         print(
-            f"{path.name}: {sum(same) / len(molecules):.1%} of {len(molecules)} come back from the latent alone", end=""
+            f"{path.name}: {sum(same) / len(molecules):.1%} of {len(molecules)} come back from the latent alone; ",
+            end="",
         )
-        print(f"; {len(molecules) - len(kept)} are not read")
+        print(
+            f"{len(molecules) - len(kept)} are not read, {sum(back is None for back, _ in pairs)} give no molecule",
+            end="",
+        )
+        print(f"; similarity of {len(others)} others, median {np.median(alike):.2f}" if others else "")
+
+
+def directions(model: LoadedModel, molecules: list[Chem.Mol]) -> None:
+    kept, latents = encoded(model, molecules)
+    for name, values in zip(PROPERTIES, measure(kept, PROPERTIES).T, strict=True):
+        print(
+            f"{name}: R2 of each of {len(kept)} left out, along a direction: {axes_of_values(latents, values)[1]:.2f}"
+        )
 
 
 def redrawn(model: LoadedModel, count: int) -> None:
@@ -118,7 +136,7 @@ def interpolated(model: LoadedModel, molecules: list[Chem.Mol]) -> None:
 def main() -> None:
     RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("what", choices=("restored", "redrawn", "neighbours", "interpolated"))
+    parser.add_argument("what", choices=("restored", "redrawn", "neighbours", "interpolated", "directions"))
     parser.add_argument("files", nargs="*", type=Path, help="molecules that the model was not trained on")
     parser.add_argument("--model", help="a run folder [default: the shipped weights]")
     parser.add_argument("-n", type=int, help="number of molecules, or of pairs")
@@ -134,6 +152,8 @@ def main() -> None:
         redrawn(model, chosen.n or 64)
     elif chosen.what == "neighbours":
         neighbours(model, read(model, chosen.files[0], chosen.n or 200), chosen.radius)
+    elif chosen.what == "directions":
+        directions(model, read(model, chosen.files[0], chosen.n or 250))
     else:
         interpolated(model, read(model, chosen.files[0], 2 * (chosen.n or 200)))
 

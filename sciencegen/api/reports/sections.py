@@ -29,6 +29,7 @@ from sciencegen.report.content import (
     Structures,
     Trace,
 )
+from sciencegen.report.markup import decimals, number
 
 if TYPE_CHECKING:
     from sciencegen.api.reports.contents import RunContents
@@ -50,10 +51,11 @@ def facts(run: RunContents) -> list[Fact]:
     table, made = run.candidates, [Fact(str(len(run.candidates["item"])), "candidates")]
     for goal in run.goals:
         if goal.is_objective and table["item"]:
-            best = (max if goal.direction == "maximize" else min)(table[goal.name])
+            values = table[goal.name]
+            best, places = (max if goal.direction == "maximize" else min)(values), decimals(values)
             predicted = "predicted " * (goal.name in {*run.settings.predict, *run.settings.optimize.predictors})
-            median = f"median {np.median(table[goal.name]):.3g}"
-            made.append(Fact(f"{best:.3g}", f"best {predicted}{goal.name}", median))
+            median = f"median {number(float(np.median(values)), places)}"
+            made.append(Fact(number(best, places), f"best {predicted}{goal.name}", median))
     novel = [value for value in table["novel"] if value is not None]
     if novel:
         made.append(Fact(f"{100 * np.mean(novel):.0f} %", "novel", "not in the training set"))

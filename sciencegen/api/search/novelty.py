@@ -103,7 +103,8 @@ def learned_notes(counts: Mapping[str, int], novel: bool) -> list[str]:
     """Notes on items that meet the goals and that a predictor was trained on. novel: whether these are left out."""
     kept = "count as known and aren't returned" if novel else "aren't new (column novel)"
     return [
-        f"{count} scored items that meet the goals are of the table of the predictor '{name}': they {kept}"
+        f"of the scored items that meet the goals, {count} {'is' if count == 1 else 'are'} in the table of the "
+        f"predictor '{name}': such items {kept}"
         for name, count in counts.items()
     ]
 

@@ -27,6 +27,8 @@ from sciencegen.vae.sequences.autoregressive import END, shift
 
 TRIES = 8
 """Draws of the model for each one around a core; linkers fit in one of eight."""
+TRIED = 100
+"""Molecules to vary that are decoded again, to say how many come back."""
 LEVEL = 0.4
 """Default noise level of variations."""
 Molecule = Chem.Mol | Refusal
@@ -110,20 +112,21 @@ def resolve(model: LatentModel, representation: TokenRepresentation, settings: T
     device = next(model.parameters()).device
     with torch.inference_mode():
         latents = model.encode(representation.batch(arrays).to(device)).cpu()
-        returned = representation.decode(model.decode(latents.to(device)).to("cpu"))
+        returned = representation.decode(model.decode(latents[:TRIED].to(device)).to("cpu"))
     _warn_of_lost(items, returned)
     return VariationTask(model, representation, latents, frozenset(map(key, items)), level)
 
 
 def _warn_of_lost(items: Sequence[Chem.Mol], returned: Sequence[Molecule]) -> None:
-    """Warn of molecules that don't come back from their latents: what is varied are others."""
-    pairs = list(zip(items, returned, strict=True))
+    """Warn of molecules that don't come back from their latents: what is varied are others. returned: of the first."""
+    pairs = list(zip(items, returned, strict=False))
+    which = f"{len(items)}" if len(pairs) == len(items) else f"the first {len(pairs)}"
     lost = [(one, back) for one, back in pairs if isinstance(back, Refusal) or key(back) != key(one)]
     if lost:
         one, back = lost[0]
         other = "no molecule" if isinstance(back, Refusal) else Chem.MolToSmiles(back)
         warnings.warn(
-            f"{len(lost)} of {len(items)} molecules to vary don't come back from their latents: "
+            f"{len(lost)} of {which} molecules to vary don't come back from their latents: "
             f"{Chem.MolToSmiles(one)} comes back as {other}. Draws vary what comes back. "
             "`core`, or a search with the goal `similarity to`, doesn't depend on it.",
             stacklevel=1,

@@ -51,12 +51,16 @@ def test_variations_stay_near(loaded):
     assert counts[0] > counts[1]
 
 
-def test_a_molecule_that_does_not_come_back_is_told(loaded, recwarn):
+def test_a_molecule_that_does_not_come_back_is_told(loaded, recwarn, tmp_path, monkeypatch):
     resolve(loaded.model, loaded.representation, TaskSettings(vary=NICOTINE))
     assert not recwarn.list
     lactose = "OC[C@H]1O[C@@H](O[C@H]2[C@H](O)[C@@H](O)[C@H](O)O[C@@H]2CO)[C@H](O)[C@@H](O)[C@H]1O"
     with pytest.warns(UserWarning, match="1 of 1 molecules to vary don't come back"):
         resolve(loaded.model, loaded.representation, TaskSettings(vary=lactose))
+    (tmp_path / "leads.smi").write_text(f"{lactose}\n{NICOTINE}\n")
+    monkeypatch.setattr("sciencegen.domains.molecules.tasks.TRIED", 1)
+    with pytest.warns(UserWarning, match="1 of the first 1 molecules to vary"):
+        resolve(loaded.model, loaded.representation, TaskSettings(vary=str(tmp_path / "leads.smi")))
 
 
 @pytest.mark.parametrize("raw", [False, True])
