@@ -170,14 +170,16 @@ def _exit_code() -> int:
         if error.errno not in SYSTEM_SAYS_NO:
             raise
         drop_unwritten()
-        place = error.filename or "standard output, or a temporary file"
-        closed = error.errno in (errno.EACCES, errno.EPERM)
-        remedy = (
-            "Change its permissions, or choose another place" if closed else "Choose another place, or free some space"
-        )
-        say(f"error: {place}: {error.strerror}. {remedy}.", style="red")
+        _say_what_the_system_refused(error)
         return ConfigError.exit_code
     return code
+
+
+def _say_what_the_system_refused(error: OSError) -> None:
+    place = error.filename or "standard output, or a temporary file"
+    closed = error.errno in (errno.EACCES, errno.EPERM)
+    remedy = "Change its permissions, or choose another place" if closed else "Choose another place, or free some space"
+    say(f"error: {place}: {error.strerror}. {remedy}.", style="red")
 
 
 def _number(ended: SystemExit) -> int:
