@@ -230,7 +230,8 @@ class LatentSpace:
         latent, own = self.encode([item]), self.text(self.parse(item))
         if (centre := self.decode(latent)[0]) != own:
             centre = f"'{centre}'" if centre else "no item"
-            warnings.warn(f"'{item}' comes back from its latent as {centre}, whose neighbours these are.", stacklevel=2)
+            note = f"'{item}' is not reconstructed: its latent decodes to {centre}, whose neighbours these are."
+            warnings.warn(note, stacklevel=2)
         found = dict.fromkeys([own, ""])
         for attempt in range(attempts):
             noise = chunk_generator(seed, STEP, attempt).standard_normal((4 * n, self.size), dtype=np.float32)
@@ -286,6 +287,11 @@ class LatentSpace:
         along_values : bool
             Whether the first axis is the direction in which the values grow, by a ridge regression on the latents. The
             label tells how well it predicts values of items that are left out.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Save it by `savefig`.
         """
         if not along_values:
             points, plane = self._on_plane(items, reference)

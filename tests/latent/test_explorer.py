@@ -22,7 +22,7 @@ def test_samples_depend_on_their_number_only(space):
     assert space.decode(many[:4]) == space.decode(space.sample(600, seed=3))[:4]
 
 
-@pytest.mark.filterwarnings("ignore:.*comes back from its latent")
+@pytest.mark.filterwarnings("ignore:.*is not reconstructed")
 def test_walks_start_where_they_are_told(space):
     first, second = space.decode(space.sample(2))
     path = space.interpolate(first, second, steps=5)
@@ -69,5 +69,5 @@ def test_one_item_may_stand_without_a_list(space):
 def test_neighbours_of_an_item_that_does_not_come_back_are_told(space, monkeypatch):
     first, second = space.decode(space.sample(2))
     monkeypatch.setattr(type(space), "decode", lambda self, latents, condition=None: [second] * len(latents))
-    with pytest.warns(UserWarning, match="comes back from its latent as"):
+    with pytest.warns(UserWarning, match="is not reconstructed: its latent decodes to"):
         space.neighbours(first, 2)

@@ -112,23 +112,23 @@ def resolve(model: LatentModel, representation: TokenRepresentation, settings: T
     device = next(model.parameters()).device
     with torch.inference_mode():
         latents = model.encode(representation.batch(arrays).to(device)).cpu()
-        returned = representation.decode(model.decode(latents[:TRIED].to(device)).to("cpu"))
-    _warn_of_lost(items, returned)
+        reconstructed = representation.decode(model.decode(latents[:TRIED].to(device)).to("cpu"))
+    _warn_of_lost(items, reconstructed)
     return VariationTask(model, representation, latents, frozenset(map(key, items)), level)
 
 
-def _warn_of_lost(items: Sequence[Chem.Mol], returned: Sequence[Molecule]) -> None:
-    """Warn of molecules that don't come back from their latents: what is varied are others. returned: of the first."""
-    pairs = list(zip(items, returned, strict=False))
+def _warn_of_lost(items: Sequence[Chem.Mol], reconstructed: Sequence[Molecule]) -> None:
+    """Warn of molecules that are not reconstructed from their latents. reconstructed: from those of the first items."""
+    pairs = list(zip(items, reconstructed, strict=False))
     which = f"{len(items)}" if len(pairs) == len(items) else f"the first {len(pairs)}"
-    lost = [(one, back) for one, back in pairs if isinstance(back, Refusal) or key(back) != key(one)]
+    lost = [(one, other) for one, other in pairs if isinstance(other, Refusal) or key(other) != key(one)]
     if lost:
-        one, back = lost[0]
-        other = "no molecule" if isinstance(back, Refusal) else Chem.MolToSmiles(back)
+        one, other = lost[0]
+        text = "no molecule" if isinstance(other, Refusal) else Chem.MolToSmiles(other)
         warnings.warn(
-            f"{len(lost)} of {which} molecules to vary don't come back from their latents: "
-            f"{Chem.MolToSmiles(one)} comes back as {other}. Draws vary what comes back. "
-            "`core`, or a search with the goal `similarity to`, doesn't depend on it.",
+            f"{len(lost)} of {which} molecules to vary are not reconstructed from their latents: the latent of "
+            f"{Chem.MolToSmiles(one)} decodes to {text}, and draws are variations of that. `core`, and `optimize` with "
+            "a goal `similarity to`, need no reconstruction.",
             stacklevel=1,
         )
 

@@ -55,7 +55,7 @@ def test_a_molecule_that_does_not_come_back_is_told(loaded, recwarn, tmp_path, m
     resolve(loaded.model, loaded.representation, TaskSettings(vary=NICOTINE))
     assert not recwarn.list
     lactose = "OC[C@H]1O[C@@H](O[C@H]2[C@H](O)[C@@H](O)[C@H](O)O[C@@H]2CO)[C@H](O)[C@@H](O)[C@H]1O"
-    with pytest.warns(UserWarning, match="1 of 1 molecules to vary don't come back"):
+    with pytest.warns(UserWarning, match="1 of 1 molecules to vary are not reconstructed"):
         resolve(loaded.model, loaded.representation, TaskSettings(vary=lactose))
     (tmp_path / "leads.smi").write_text(f"{lactose}\n{NICOTINE}\n")
     monkeypatch.setattr("sciencegen.domains.molecules.tasks.TRIED", 1)
