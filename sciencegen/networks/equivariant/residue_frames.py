@@ -46,11 +46,14 @@ LOCAL_FEATURES = 6 + 3 * len(NEAR) + 2
 
 
 def local_features(
-    geometry: Frames, real: Float[Tensor, "batch residue 1"], index: Int[Tensor, "_ residue"]
+    positions: Float[Tensor, "batch residue 3"],
+    rotations: Float[Tensor, "batch residue 3 3"],
+    atoms: Float[Tensor, "batch residue 2 3"],
+    real: Float[Tensor, "batch residue 1"],
+    index: Int[Tensor, "_ residue"],
 ) -> Float[Tensor, "batch residue feature"]:
     """N and C, and the alpha carbons of the next residues along the chain, in each residue's frame; and which of the
     chain's ends is at the residue."""
-    positions, rotations, atoms = geometry
     seen = [torch.einsum("brxy,brvx->brvy", rotations, atoms).flatten(2)]
     near = {offset: _joined(real, index, offset) for offset in NEAR}
     for offset, there in near.items():

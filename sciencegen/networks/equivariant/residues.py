@@ -25,6 +25,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.equivariant.chain import colour, whiten
 from sciencegen.networks.equivariant.denoiser import NOISE_FREQUENCIES, noise_features
+from sciencegen.networks.equivariant.graph import exactly
 from sciencegen.networks.equivariant.residue_frames import (
     LARGEST_SEPARATION,
     LOCAL_FEATURES,
@@ -95,11 +96,11 @@ class ResidueDenoiser(nn.Module):
         context = self._context(log_snr, condition, count, trace)
         v_trace, v_atoms = torch.zeros_like(trace), torch.zeros_like(atoms)
         index = place_along_chain(trace, chain)
-        geometry = self._geometry(colour(trace, count, chain), atoms, count, real)
-        hidden = self.inward(local_features(geometry, real, index))
+        geometry = self._geometry(exactly(colour, trace, count, chain), atoms, count, real)
+        hidden = self.inward(exactly(local_features, *geometry, real, index))
         for number, stage in enumerate(self.stages):
             if number:  # the geometry of the estimate so far, x^ = alpha z - sigma v
-                positions = colour(alpha * trace - sigma * v_trace, count, chain)
+                positions = exactly(colour, alpha * trace - sigma * v_trace, count, chain)
                 geometry = self._geometry(positions, alpha * atoms - sigma * v_atoms, count, real)
             hidden, moved, turned = stage(hidden, geometry, index, context, mask)
             v_trace = v_trace + (moved.whitened + whiten(moved.pulled, count, chain)) * real
@@ -152,32 +153,48 @@ class Stage(nn.Module):
         real = mask[..., None].to(hidden)
         pairs = self._pairs(geometry, index, context)
         biases = self.biases(pairs).movedim(-1, 1).masked_fill(~mask[:, None, None], -1e4)
-        hidden = hidden + self.local(local_features(geometry, real, index))
+        hidden = hidden + self.local(exactly(local_features, *geometry, real, index))
         for layer, bias in zip(self.layers, biases.chunk(len(self.layers), 1), strict=True):
             hidden = layer(hidden, pairs, bias, context)
         local = self.vectors(hidden).unflatten(-1, (3, 3)).to(geometry.rotations)
-        turned = torch.einsum("brxy,brvy->brvx", geometry.rotations, local)
+        turned = exactly(_turned, geometry.rotations, local)
         ends = self.pull_ends(hidden)
         pull = self.pull_pair(pairs)[..., 0] + ends[:, :, None, 0] + ends[:, None, :, 1]
         pull = (pull * real[:, None, :, 0]).to(geometry.positions) / mask.sum(1)[:, None, None]
-        pulled = pull @ geometry.positions - pull.sum(2, keepdim=True) * geometry.positions
+        pulled = exactly(torch.matmul, pull, geometry.positions) - pull.sum(2, keepdim=True) * geometry.positions
         return hidden, Moved(turned[:, :, 0], pulled), turned[:, :, 1:]
 
     def _pairs(self, geometry: Frames, index: Tensor, context: Tensor) -> Float[Tensor, "batch residue residue pair"]:
         """What each residue sees of each other one, from its own frame."""
-        s, (positions, rotations, _) = self.settings, geometry
-        differences = positions[:, None] - positions[:, :, None]  # from i to j
-        distances = differences.square().sum(-1, keepdim=True).add(1e-4).sqrt()
-        towards = torch.einsum("bixy,bijx->bijy", rotations, differences / distances)
-        back = torch.einsum("bjxy,bijx->bijy", rotations, -differences / distances)
-        turned = torch.einsum("bixy,bjxz->bijyz", rotations, rotations).flatten(3)
-        centres = torch.linspace(0, s.reach, s.radial, device=positions.device, dtype=positions.dtype)
-        radial = torch.exp(-((distances - centres) / (s.reach / s.radial)).square())
+        features = exactly(_seen, geometry.positions, geometry.rotations, self.settings)
         apart = index[:, None] - index[:, :, None]
         apart = apart.clamp(-LARGEST_SEPARATION, LARGEST_SEPARATION) + LARGEST_SEPARATION
-        seen = self.pair(torch.cat([radial, towards, back, turned], -1).to(context.dtype))
+        seen = self.pair(features.to(context.dtype))
         inner = functional.silu(seen + self.separation(apart) + self.pair_context(context)[:, None, None])
         return functional.silu(self.pair_hidden(inner))
+
+
+def _turned(
+    rotations: Float[Tensor, "batch residue 3 3"], local: Float[Tensor, "batch residue vector 3"]
+) -> Float[Tensor, "batch residue vector 3"]:
+    """Vectors in each residue's frame, in the common one."""
+    return torch.einsum("brxy,brvy->brvx", rotations, local)
+
+
+def _seen(
+    positions: Float[Tensor, "batch residue 3"],
+    rotations: Float[Tensor, "batch residue 3 3"],
+    s: ResidueNetworkSettings,
+) -> Float[Tensor, "batch residue residue feature"]:
+    """Distance, directions both ways and relative orientation of each pair, from the frames of both."""
+    differences = positions[:, None] - positions[:, :, None]  # from i to j
+    distances = differences.square().sum(-1, keepdim=True).add(1e-4).sqrt()
+    towards = torch.einsum("bixy,bijx->bijy", rotations, differences / distances)
+    back = torch.einsum("bjxy,bijx->bijy", rotations, -differences / distances)
+    turned = torch.einsum("bixy,bjxz->bijyz", rotations, rotations).flatten(3)
+    centres = torch.linspace(0, s.reach, s.radial, device=positions.device, dtype=positions.dtype)
+    radial = torch.exp(-((distances - centres) / (s.reach / s.radial)).square())
+    return torch.cat([radial, towards, back, turned], -1)
 
 
 class ResidueLayer(nn.Module):

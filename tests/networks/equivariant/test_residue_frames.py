@@ -20,7 +20,7 @@ def test_frames_are_right_handed_rotations():
 def test_ends_of_neighbouring_chains_are_no_neighbours():
     index = place_along_chain(torch.zeros(1, 6, 3), torch.tensor([[0, 0, 0, 1, 1, 1]]))
     geometry = frames(torch.randn(1, 6, 3), torch.randn(1, 6, 2, 3))
-    ends = local_features(geometry, torch.ones(1, 6, 1), index)[0, :, -2:]
+    ends = local_features(*geometry, torch.ones(1, 6, 1), index)[0, :, -2:]
     assert ends[:, 0].tolist() == [1, 0, 0, 1, 0, 0]
     assert ends[:, 1].tolist() == [0, 0, 1, 0, 0, 1]
     assert (index[0, 3:, None] - index[0, :3]).min() > LARGEST_SEPARATION
