@@ -6,7 +6,7 @@
 # `make constraints`: the newest versions of all libraries, written to constraints.txt. `make constrained`: the tests with
 # these versions. `make oldest`: the tests with the oldest versions that pyproject.toml allows. Each of these three installs
 # into a fresh environment in a temporary folder, several gigabytes in size. `make licences`: docs/licences.md.
-# `make schema`: the schema of the workflow's config, from the settings.
+# `make docs`: the documentation site, in build/docs. `make schema`: the schema of the workflow's config, from the settings.
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,7 +22,7 @@ SEED ?= 0
 # A process that may not keep bytecode compiles the package anew, and the tests start hundreds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: design test fuzz kills lint types cpu constraints constrained oldest licences schema artefacts clean
+.PHONY: design test fuzz kills lint types cpu constraints constrained oldest licences schema artefacts docs clean
 
 design: $(INSTALLED)
 	$(BIN)/sciencegen run molecules
@@ -40,6 +40,9 @@ lint: $(INSTALLED)
 
 types: $(INSTALLED)
 	$(BIN)/mypy
+
+docs: $(INSTALLED)
+	$(BIN)/sphinx-build --fail-on-warning --keep-going -q -b html docs build/docs
 
 kills: $(INSTALLED)
 	$(BIN)/python -m tests.kills

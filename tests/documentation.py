@@ -20,7 +20,8 @@ import typer.main
 from sciencegen.cli.main import app
 
 REPOSITORY = Path(__file__).parents[1]
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+INDEX = REPOSITORY / "docs" / "index.md"
+PAGES = [REPOSITORY / "README.md", *sorted(set((REPOSITORY / "docs").glob("*.md")) - {INDEX})]
 """Pages for users: their commands are run with tiny settings."""
 OTHERS = [
     *(REPOSITORY / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "config/README.md", "datasets/README.md")),

@@ -102,7 +102,7 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
     complete : str, optional
         A model that computes the structures of items for files.
     core : str, optional
-        Of molecules: SMILES that each item holds, with attachment points such as "c1ccc([*:1])nc1"; two pieces with a
+        Of molecules: SMILES that each item holds, with attachment points such as ``c1ccc([*:1])nc1``; two pieces with a
         point each get a linker, a core without points a substituent in place of any hydrogen.
     scaffold : str, optional
         A file with a substructure that every item contains.

@@ -1,0 +1,54 @@
+"""The documentation site is built without warnings, and holds every page, command and public name."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sciencegen
+from sciencegen.cli.main import COMMANDS
+from tests.documentation import PAGES, REPOSITORY
+
+pytest.importorskip("sphinx")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    options = ["--fail-on-warning", "--keep-going", "-q", "-b", "html"]
+    command = [sys.executable, "-m", "sphinx", *options, "-d", folder / "trees", REPOSITORY / "docs", folder / "html"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder / "html"
+
+
+def test_every_page_is_reached_from_the_first(site):
+    index = (site / "index.html").read_text()
+    for page in PAGES:
+        if page.parent.name == "docs":
+            assert f'href="{page.stem}.html"' in index, page.name
+
+
+def test_every_command_has_its_help(site):
+    text = (site / "generated/commands.html").read_text()
+    headings = set(re.findall(r"<h\d><code[^>]*><span class=\"pre\">sciencegen</span>(.*?)</code>", text))
+    assert {re.sub(r"<[^>]+>|\s+", " ", one).split()[0] for one in headings if one} >= set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", sciencegen.PUBLIC_NAMES)
+def test_every_public_name_has_its_page(site, name):
+    assert (site / f"generated/api/sciencegen.{name}.html").exists()
+
+
+def test_links_stay_inside(site):
+    """Relative links of all pages lead to files of the site."""
+    for page in site.rglob("*.html"):
+        for target in re.findall(r'href="(?!\w+:|#)([^"#?]+)', page.read_text()):
+            assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_the_folder_of_generated_pages_is_not_committed():
+    assert "docs/generated/" in (REPOSITORY / ".gitignore").read_text().splitlines()
+    assert Path(REPOSITORY / "docs" / "conf.py").exists()
