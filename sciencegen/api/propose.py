@@ -24,7 +24,7 @@ from sciencegen.api.campaign.request import (
 )
 from sciencegen.api.campaign.sources import log_notes, space_and_sources
 from sciencegen.api.campaign.space import design_space, space_options, wild_type
-from sciencegen.api.campaign.target import target_of
+from sciencegen.api.campaign.target import is_minimized, target_of
 from sciencegen.api.criteria.checks import check_target
 from sciencegen.api.criteria.oracles import predictor_oracle
 from sciencegen.api.criteria.proposals import read_constraints
@@ -119,6 +119,7 @@ def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] 
     """
     science, cost = domain_of(domain), _cost_column(settings)
     check_target(science, target_of(settings.target, settings.journal))
+    is_minimized(settings.minimize, settings.journal)
     if cost and settings.pool is None:
         raise ConfigError("Expected a pool with a column of costs beside `cost` and `cost_limit`. Pass `pool`.")
     if settings.pool is not None and settings.also:
@@ -178,7 +179,8 @@ def _plate_options(settings: ProposeSettings) -> PlateOptions:
         sharing=settings.sharing if settings.blocks is not None else 0.0,
     )
     breeding = to_record(BreedingSettings, settings.breeding, "breeding")
-    campaign = CampaignSettings(count, settings.surrogate, settings.scale, settings.minimize, plate, breeding)
+    minimize = is_minimized(settings.minimize, settings.journal)
+    campaign = CampaignSettings(count, settings.surrogate, settings.scale, minimize, plate, breeding)
     return PlateOptions(settings.batch, campaign, settings.exploration, settings.rounds, settings.seed)
 
 
@@ -213,7 +215,7 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Re
     notes = plate_notes(request, plate, table, state, of_wild_type)
     log_notes(notes, log)
     named = name_column(state.reference)
-    entries = [*state.history.new, *proposed_entries(table, number, request.target, named)]
+    entries = [*state.history.new, *proposed_entries(table, number, request, named)]
     unread = () if request.blocks is None else (*request.blocks.refused, *request.blocks.failed)
     every_refusal = [*unread, *state.history.refused, *refused, *strange]
     summary = plate_summary(request, plate, table, state, notes, len(every_refusal))

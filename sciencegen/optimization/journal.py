@@ -1,10 +1,11 @@
 """The journal of a campaign: every proposal and every measurement, one line each, in an append-only CSV table.
 
-    round,item,kind,target,value,value_sd,predicted,lower,upper,source
-    1,CCO,measured,activity,0.31,,,,,round1.csv
-    2,CCN,proposed,activity,,,0.42,0.35,0.49,mutation
+    round,item,kind,target,direction,value,value_sd,predicted,lower,upper,source
+    1,CCO,measured,activity,,0.31,,,,,round1.csv
+    2,CCN,proposed,activity,maximize,,,0.42,0.35,0.49,mutation
 
-A journal has one target. Those of version 0.1 have no column for it, and get none.
+A journal has one target and, from its first plate on, a direction. Those of earlier versions may lack the columns, and
+get none.
 If items have names, a new journal has a column of names after the items; it is for people, and is not read back.
 The last column is text, so that a truncated line has lost no digit of a number unless it lost a column too.
 """
@@ -65,6 +66,11 @@ class Journal:
     def targets(self) -> list[str]:
         """What was measured; [] in a journal that doesn't say so."""
         return _targets(self.entries)
+
+    @property
+    def direction(self) -> str:
+        """That of the last proposal that says so; "" if there is none."""
+        return next((entry.direction for entry in reversed(self.entries) if entry.direction), "")
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from sciencegen.errors import DataError
+from sciencegen.items import Direction
 
 KINDS = ("proposed", "measured")
 LONGEST_SHOWN = 80
@@ -37,6 +38,8 @@ class Entry:
         The item's name.
     target : str
         What was measured, or is to be; "" if it is unknown, as in journals of version 0.1.
+    direction : str
+        Of a proposal: "maximize" or "minimize"; "" if it is unknown.
     """
 
     round: int
@@ -50,17 +53,18 @@ class Entry:
     source: str = ""
     name: str = field(default="", compare=False)
     target: str = field(default="", compare=False)
+    direction: str = field(default="", compare=False)
 
 
-TARGET = "target"
-COLUMNS = tuple(one.name for one in fields(Entry) if one.name not in ("name", TARGET))
+TARGET, DIRECTION = "target", "direction"
+COLUMNS = tuple(one.name for one in fields(Entry) if one.name not in ("name", TARGET, DIRECTION))
 NUMBERS = COLUMNS[3:-1]
 
 
 def new_header(names: str, has_target: bool) -> tuple[str, ...]:
     """The columns of a new journal. names: the title of the column of names, "" for none."""
     first, second = COLUMNS.index("item") + 1, COLUMNS.index("kind") + 1
-    named, target = [names] if names else [], [TARGET] if has_target else []
+    named, target = [names] if names else [], [TARGET, DIRECTION] if has_target else []
     return (*COLUMNS[:first], *named, *COLUMNS[first:second], *target, *COLUMNS[second:])
 
 
@@ -110,8 +114,15 @@ def entry_of(line: str, header: Sequence[str], place: str) -> Entry:
         )
     if not re.fullmatch(r"\d{1,18}", row["round"].strip()):
         raise DataError(f"Expected a round of 0 or more in {place}, found '{row['round'][:LONGEST_SHOWN]}'.")
+    direction = row.get(DIRECTION, "").strip()
+    if direction not in ("", *get_args(Direction)):
+        raise DataError(
+            f"Expected {', '.join(get_args(Direction))} or nothing as direction in {place}, found "
+            f"'{direction[:LONGEST_SHOWN]}'."
+        )
+    target = row.get(TARGET, "").strip()
     return Entry(
-        int(row["round"]), row["item"], row["kind"], source=row["source"], target=row.get(TARGET, "").strip(), **numbers
+        int(row["round"]), row["item"], row["kind"], source=row["source"], target=target, direction=direction, **numbers
     )
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 import sciencegen as sg
+from sciencegen.api.propose import resolve
+from sciencegen.config import ProposeSettings
 from sciencegen.optimization.journal import read_journal
 
 FIRST_PLATE = dict(wild_type="MKVLA", space={"positions": "2-4"}, batch=3, threads=1)
@@ -67,6 +69,13 @@ def test_the_journal_knows_the_target():
     assert "binding" in again.table
     with pytest.raises(sg.ConfigError, match="'binding', got 'value'"):
         sg.propose("proteins", journal="j.csv", target="value", **FIRST_PLATE)
+
+
+def test_the_journal_knows_that_smaller_values_are_better():
+    sg.propose("proteins", journal="j.csv", minimize=True, **FIRST_PLATE).enter()
+    later = resolve("proteins", ProposeSettings(journal="j.csv", **FIRST_PLATE))
+    assert later.minimize
+    assert not resolve("proteins", ProposeSettings(journal="new.csv", **FIRST_PLATE)).minimize
 
 
 def test_a_plate_says_which_molecules_leave_stereocentres_undefined():

@@ -14,7 +14,7 @@ from sciencegen.api.campaign.measurements import (
     pending_entries,
 )
 from sciencegen.api.campaign.non_numeric import count_unread, rejected
-from sciencegen.api.campaign.target import target_of
+from sciencegen.api.campaign.target import is_minimized, target_of
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.letters import align
 from sciencegen.api.science.naming import reference_of
@@ -123,5 +123,6 @@ def read_campaign(path: str | Path, settings: CampaignReportSettings) -> Campaig
     reference_of(domain_of(settings.domain), settings.wild_type)  # a wrong one is an error before items are parsed
     texts = [entry.item for entry in journal.entries]
     keys = keys_of(settings.domain, texts, settings.threads, str(path))
-    settings = replace(settings, target=target_of(settings.target or None, path))
+    minimize = is_minimized(settings.minimize, path)
+    settings = replace(settings, target=target_of(settings.target or None, path), minimize=minimize)
     return Campaign(Path(path), journal, keys, settings)

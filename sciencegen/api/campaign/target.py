@@ -1,4 +1,4 @@
-"""The target of a campaign: named by the user, or known from its journal."""
+"""The target of a campaign and its direction: named by the user, or known from its journal."""
 
 from __future__ import annotations
 
@@ -30,3 +30,22 @@ def target_of(requested: str | None, journal: str | Path | None) -> str:
             f"needs that column renamed to '{known[0]}'."
         )
     return requested or (known[0] if known else DEFAULT)
+
+
+def is_minimized(requested: bool, journal: str | Path | None) -> bool:
+    """Whether smaller values are better: as requested, else as in the journal's plates.
+
+    A request to minimize is an error where the journal's plates maximize.
+
+    Examples
+    --------
+    >>> is_minimized(False, None), is_minimized(True, None)
+    (False, True)
+    """
+    known = "" if journal is None else read_journal(journal).direction
+    if requested and known == "maximize":
+        raise ConfigError(
+            f"Expected larger values to be better, as in the plates of the journal {journal}, got `minimize`. Leave it "
+            "out; or, if those plates went the wrong way, record the measurements in a new journal."
+        )
+    return requested or known == "minimize"
