@@ -91,7 +91,7 @@ def encode_items(domain: str, items: str | Path | Sequence[str], settings: Encod
     loaded = open_model(domain, settings.model, settings)
     rows = loaded.domain.items.read(items, settings.column) if isinstance(items, Path) else given_rows(items)
     encoded = encode_rows(loaded, list(rows), settings)
-    return replace(encoded, notes=note_of_reconstruction(loaded, encoded))
+    return replace(encoded, notes=(*encoded.notes, *note_of_reconstruction(loaded, encoded)))
 
 
 def note_of_reconstruction(loaded: LoadedModel, encoded: Encoded) -> tuple[str, ...]:

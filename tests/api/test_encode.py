@@ -58,6 +58,11 @@ def test_a_note_says_which_items_do_not_come_back(monkeypatch):
     assert "1 of 3 steps decode to no item" in sg.interpolate("molecules", "CCO", "CCN", 3, threads=1).notes
 
 
+def test_a_note_says_what_reading_a_salt_leaves_out():
+    notes = sg.encode("molecules", ["CC(=O)Oc1ccccc1C(=O)O", "CC(=O)[O-].[Na+]"], threads=1).notes
+    assert [note for note in notes if "salts" in note and note.endswith("line 2")]
+
+
 def test_latents_that_hold_everything_take_no_condition():
     with pytest.raises(ConfigError, match="Draw under a condition with generate"):
         sg.decode("molecules", np.zeros((1, 32), np.float32), where="qed=0.9", threads=1)

@@ -113,7 +113,7 @@ def improve(row: Row, method: str, budget: int, known: Known, chosen: argparse.N
     row[f"{method}_seconds"] = float(row.get(f"{method}_seconds") or 0) + perf_counter() - began
     row[f"{method}_spent"] = budget
     qeds, alike = np.array(found.scored["qed"]), np.array(found.scored[wish])
-    row[f"{method}_best_qed"] = float(np.nanmax(qeds[alike >= LEAST_SIMILARITY]))
+    row[f"{method}_best_qed"] = float(np.nanmax(qeds[alike >= LEAST_SIMILARITY], initial=0.0))
     row |= {f"{method}_{name}": value for name, value in first_solution(found, row["start"], known).items()}
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sciencegen.api.models.folder import LoadedModel
+from sciencegen.api.science.left_out import LeftOut
 from sciencegen.api.science.workers import Encode
 from sciencegen.config import Resources
 from sciencegen.data.threads import worker_count
@@ -54,7 +55,9 @@ def encode_rows(loaded: LoadedModel, rows: Sequence[Row], resources: Resources) 
     latents = loaded.space.encode_arrays([array for _, _, array in kept])
     numbers = np.array([index for index, _, _ in kept], np.int64)
     names = [rows[index].id for index, _, _ in kept]
-    return Encoded(latents, numbers, [text for _, text, _ in kept], names, refused)
+    left_out = LeftOut(loaded.domain)
+    left_out.look([rows[index] for index, _, _ in kept])
+    return Encoded(latents, numbers, [text for _, text, _ in kept], names, refused, tuple(left_out.notes))
 
 
 @dataclass(frozen=True)
