@@ -40,8 +40,9 @@ def desirability(
 ) -> Float[np.ndarray, " item"]:
     """Normal quantiles of the ranks in the same order: targets of surrogates, independent of units and outliers.
 
-    Several objectives are joined by an augmented Chebyshev sum, after Knowles 2006 (ParEGO), with `weights` (equal by
-    default), of gains instead of costs: u = min_i w_i g_i + 0.05 sum_i w_i g_i with each gain g_i scaled to 0..1 over the feasible ones.
+    Several objectives are joined by an augmented Chebyshev sum, after Knowles 2006 (ParEGO), of gains instead of costs:
+    u = min_i w_i g_i + 0.05 sum_i w_i g_i, with `weights` w_i (equal by default) and each gain g_i scaled to 0..1 over
+    the feasible ones.
     """
     from scipy.special import ndtri
     from scipy.stats import rankdata
