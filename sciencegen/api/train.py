@@ -98,7 +98,7 @@ def train(
     settings : mapping
         Settings of the network.
     training : mapping
-        Settings of the training: `steps`, `batch_size`, `learning_rate` ...
+        Settings of the training: `steps`, `batch_size`, `learning_rate`, `optimizer`, `schedule`, `sparsity` ...
     finish : mapping
         Settings of what is fitted after the weights, such as a prior over the latents.
     distill : int, optional

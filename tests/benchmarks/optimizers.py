@@ -168,9 +168,8 @@ def show(given: argparse.Namespace) -> None:
     for recipe, of_recipe in rows.groupby("recipe", sort=False):
         best = of_recipe.loc[of_recipe.groupby("optimizer").loss_100.idxmin().dropna()]
         goal = best.loc[best.optimizer == "adamw", "loss_100"].min()
-        print(
-            f"\n{recipe}\n| optimizer | learning rate | ms a step | loss | seconds to AdamW's loss |\n|---|---|---|---|---|"
-        )
+        print(f"\n{recipe}\n| optimizer | learning rate | ms a step | loss | seconds to AdamW's loss |")
+        print("|---|---|---|---|---|")
         for row in best.sort_values("loss_100").to_dict("records"):
             reached = [row[f"seconds_{n}"] for n in range(10, 101, 10) if row[f"loss_{n}"] <= goal]
             seconds = f"{reached[0]:.0f} of {row['seconds_100']:.0f}" if reached else "not reached"
