@@ -4,7 +4,7 @@
 
 Each sparsity is a training of its own in a folder below the output, with the same data, seed and steps. The same
 command goes on where it was stopped. Printed are, for each, the share of zeros among all weights, the bytes of the
-file of weights, also compressed by zlib as in an archive, and the recipe's own figures of held-out items (`metrics.json`).
+file of weights, also compressed by zlib as in an archive, and the figures of `metrics.json`.
 """
 
 from __future__ import annotations
