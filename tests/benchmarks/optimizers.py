@@ -7,9 +7,9 @@
 the same time: a step is timed first, and the schedule ends with the time. The datasets are the committed samples of
 their cards; `--full` fetches the whole ones. The loss is that of held-out items with fixed noise, at the end and after
 each tenth of the steps, with the settings that the loss has at the last step. Times are CPU seconds of one thread
-without those of the evaluation, so that other work on the machine matters little; a row is appended when its training
-has ended, and rows that are there are not trained again. `show` prints the best learning rate of each optimizer, its
-final loss, and how long it takes to the loss with which AdamW ends.
+without those of the evaluation, so that other work on the machine matters little. A row is appended when its training
+has ended, and rows that are there are not trained again; the prepared data lie in `optimizers.data`. `show` prints the
+best learning rate of each optimizer, its final loss, and how long it takes to the loss with which AdamW ends.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from sciencegen.api.models.data import (
     open_prepared,
     read_training_data,
 )
+from sciencegen.api.models.identity import IDENTITY
 from sciencegen.api.models.plan import Plan, make_plan, module_of
 from sciencegen.batch import Batch
 from sciencegen.config import TrainSettings
@@ -69,12 +70,13 @@ class Task:
         return module_of(self.plan.recipe.build(self.data.representation, self.plan.network))
 
 
-def read_task(recipe: str, full: bool, folder: Path) -> Task:
+def read_task(recipe: str, full: bool, limit: int | None, folder: Path) -> Task:
     """Held out are the last items, which the batches of the training don't contain."""
     domain, data = RECIPES[recipe]
-    chosen = TrainSettings(recipe=recipe, sample=not full, threads=1, device="cpu")
+    chosen = TrainSettings(recipe=recipe, sample=not full, limit=limit, threads=1, device="cpu")
     plan, run = make_plan(domain, data, None, chosen), RunFolder(folder / recipe)
-    with open_prepared(domain, data, plan.preparing, run, False, print) as prepared:
+    run.write_json(IDENTITY, {"train": {}, "data": {"name": data}})  # the prepared data are those of this folder
+    with open_prepared(domain, data, plan.preparing, run, True, print) as prepared:
         conditions = condition_names(prepared, plan.recipe, None, chosen)
         representation = fit_representation(prepared, plan.recipe, None, conditions)
         whole = read_training_data(prepared, plan.formed, plan.recipe, representation, 1, print)
@@ -141,17 +143,17 @@ def run(given: argparse.Namespace) -> None:
     done = set[tuple[str, ...]]()
     if given.output.exists():
         done = set(pd.read_csv(given.output, dtype=str)[list(KEY)].itertuples(index=False, name=None))
-    with tempfile.TemporaryDirectory() as folder:
-        for recipe in given.recipes:
-            task = None
-            for optimizer, factor in product(given.optimizers, FACTORS):
-                key = (recipe, optimizer, f"{factor:.3g}", str(given.seed))
-                if key in done:
-                    continue
-                task = task or read_task(recipe, given.full, Path(folder))
-                row = train_one(task, given.minutes, optimizer, given.schedule, factor, given.seed)
-                append(given.output, dict(zip(KEY, key, strict=True)) | row)
-                print(*key, row["steps"], "steps", row["ms_per_step"], "ms", row["loss_100"], flush=True)
+    folder = given.output.with_suffix(".data")
+    for recipe in given.recipes:
+        task = None
+        for optimizer, factor in product(given.optimizers, FACTORS):
+            key = (recipe, optimizer, f"{factor:.3g}", str(given.seed))
+            if key in done:
+                continue
+            task = task or read_task(recipe, given.full, given.limit, folder)
+            row = train_one(task, given.minutes, optimizer, given.schedule, factor, given.seed)
+            append(given.output, dict(zip(KEY, key, strict=True)) | row)
+            print(*key, row["steps"], "steps", row["ms_per_step"], "ms", row["loss_100"], flush=True)
 
 
 def append(path: Path, row: dict) -> None:
@@ -189,6 +191,7 @@ def main() -> None:
     one.add_argument("--schedule", choices=SCHEDULES, default="cosine")
     one.add_argument("--seed", type=int, default=0)
     one.add_argument("--full", action="store_true", help="the whole datasets, which are fetched")
+    one.add_argument("--limit", type=int, help="rows of each split")
     one.add_argument("-o", "--output", type=Path, required=True)
     one.set_defaults(call=run)
     other = commands.add_parser("show")
