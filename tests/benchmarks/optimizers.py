@@ -111,17 +111,17 @@ class Clock:
             yield batch
 
 
-def train_one(task: Task, minutes: float, optimizer: str, schedule: str, factor: float, seed: int) -> dict:
-    usual = task.plan.training
+def train_one(task: Task, given: argparse.Namespace, optimizer: str, factor: float) -> dict:
+    usual, seed = task.plan.training, given.seed
     training = replace(
-        usual, optimizer=optimizer, schedule=schedule, learning_rate=factor * usual.learning_rate, seed=seed,
-        ema_decay=0.0, steps=TIMED[1] + 2, checkpoint_every=10**9, log_every=10**9,
+        usual, optimizer=optimizer, schedule=given.schedule, learning_rate=factor * usual.learning_rate, seed=seed,
+        batch_size=given.batch_size or usual.batch_size, ema_decay=0.0, steps=TIMED[1] + 2, checkpoint_every=10**9, log_every=10**9,
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         clock = Clock(task.data.batches(training), {})
         train(task.model(seed), clock, training, Path(folder))
     second = (clock.times[TIMED[1]] - clock.times[TIMED[0]]) / (TIMED[1] - TIMED[0])
-    steps = max(TENTHS, round(60 * minutes / second))
+    steps = max(TENTHS, round(60 * given.minutes / second))
     training = replace(training, steps=steps, warmup_steps=min(usual.warmup_steps, steps // 10))
     model, losses = task.model(seed), list[float]()
     measure = lambda: losses.append(loss_of(model, task.held_out, steps))  # noqa: E731
@@ -132,7 +132,8 @@ def train_one(task: Task, minutes: float, optimizer: str, schedule: str, factor:
     measure()
     spent = [clock.times[mark] - clock.times[0] for mark in marks] + [clock.times[-1] - clock.times[0]]
     return {
-        "schedule": schedule, "learning_rate": training.learning_rate, "steps": steps, "ms_per_step": 1000 * second,
+        "schedule": given.schedule, "learning_rate": training.learning_rate, "steps": steps,
+        "ms_per_step": round(1000 * second, 2),
         **{f"seconds_{10 * n}": round(value, 2) for n, value in enumerate(spent, 1)},
         **{f"loss_{10 * n}": round(value, 5) for n, value in enumerate(losses, 1)},
     }  # fmt: skip
@@ -151,7 +152,7 @@ def run(given: argparse.Namespace) -> None:
             if key in done:
                 continue
             task = task or read_task(recipe, given.full, given.limit, folder)
-            row = train_one(task, given.minutes, optimizer, given.schedule, factor, given.seed)
+            row = train_one(task, given, optimizer, factor)
             append(given.output, dict(zip(KEY, key, strict=True)) | row)
             print(*key, row["steps"], "steps", row["ms_per_step"], "ms", row["loss_100"], flush=True)
 
@@ -192,6 +193,7 @@ def main() -> None:
     one.add_argument("--seed", type=int, default=0)
     one.add_argument("--full", action="store_true", help="the whole datasets, which are fetched")
     one.add_argument("--limit", type=int, help="rows of each split")
+    one.add_argument("--batch-size", type=int, help="by default the recipe's")
     one.add_argument("-o", "--output", type=Path, required=True)
     one.set_defaults(call=run)
     other = commands.add_parser("show")
