@@ -115,7 +115,8 @@ def train_one(task: Task, given: argparse.Namespace, optimizer: str, factor: flo
     usual, seed = task.plan.training, given.seed
     training = replace(
         usual, optimizer=optimizer, schedule=given.schedule, learning_rate=factor * usual.learning_rate, seed=seed,
-        batch_size=given.batch_size or usual.batch_size, ema_decay=0.0, steps=TIMED[1] + 2, checkpoint_every=10**9, log_every=10**9,
+        batch_size=given.batch_size or usual.batch_size, ema_decay=0.0, steps=TIMED[1] + 2,
+        checkpoint_every=10**9, log_every=10**9,
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         clock = Clock(task.data.batches(training), {})
