@@ -59,7 +59,7 @@ ROOM_OF_LIBRARY = {
     "posebusters": ["domains/molecules"], "Bio": ["domains/proteins"], "tmtools": ["domains/proteins"],
     "galsim": ["domains/galaxies"], "astropy": ["domains/galaxies"], "photutils": ["domains/galaxies"],
     "h5py": ["domains/galaxies"], "zarr": ["domains/galaxies"],
-    "lightning": ["training"], "botorch": ["optimization"], "cma": ["optimization"],
+    "lightning": ["training"], "pytorch_optimizer": ["training"], "botorch": ["optimization"], "cma": ["optimization"],
     "e3nn": ["networks/equivariant"],
     "sklearn": ["prediction", "metrics"], "matplotlib": ["report", "domains", "latent"],
     "typer": ["cli"], "rich": ["cli"],

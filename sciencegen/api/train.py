@@ -98,7 +98,7 @@ def train(
     settings : mapping
         Settings of the network.
     training : mapping
-        Settings of the training: `steps`, `batch_size`, `learning_rate` ...
+        Settings of the training: `steps`, `batch_size`, `learning_rate`, `optimizer`, `schedule`, `sparsity` ...
     finish : mapping
         Settings of what is fitted after the weights, such as a prior over the latents.
     distill : int, optional
@@ -305,7 +305,7 @@ def _save(run: RunFolder, model: LatentModel, held: TrainingData, plan: Plan, lo
         metrics |= draws.metrics()
         for sentence in draws.sentences(plan.more_steps):
             log(sentence)
-    models.save_model(run, model, metrics, science.name)
+    models.save_model(run, model, metrics, science.name, sparse=plan.training.sparsity > 0)
     training_folder.drop_checkpoints(run)
     log(f"model in {run.path}")
     return Trained(run.path, metrics)

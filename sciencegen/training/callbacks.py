@@ -39,6 +39,7 @@ def save_checkpoint(module: TrainedModule, path: Path, log: LogState) -> None:
         "step": module.step,
         "model": module.model.state_dict(),
         "average": module.average,
+        "masks": module.masks,
         "optimizer": optimizer.optimizer.state_dict(),
         "log": log,
     }

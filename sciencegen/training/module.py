@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -13,6 +12,8 @@ from torch import Tensor, nn
 from torch.utils.data import IterableDataset
 
 from sciencegen.batch import Batch
+from sciencegen.training.optimizers import make_optimizer
+from sciencegen.training.schedules import learning_rate
 from sciencegen.training.settings import TrainingSettings
 
 Loss = Callable[[Batch, int, torch.Generator], dict[str, Tensor]]
@@ -43,6 +44,7 @@ class TrainedModule(lightning.LightningModule):
         super().__init__()
         self.model, self.settings, self.start, self.optimizer_state = model, settings, start, optimizer_state
         self.average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        self.masks: dict[str, Tensor] = {}  # of pruned weights (sparsity.py)
         self.terms: dict[str, Tensor] = {}
 
     @property
@@ -62,10 +64,7 @@ class TrainedModule(lightning.LightningModule):
 
     def configure_optimizers(self) -> dict:
         s = self.settings
-        decayed = [p for p in self.model.parameters() if p.requires_grad and p.ndim > 1]
-        not_decayed = [p for p in self.model.parameters() if p.requires_grad and p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": s.weight_decay}, {"params": not_decayed, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=s.learning_rate, betas=(0.9, 0.98))
+        optimizer = make_optimizer(self.model, s)
         if self.optimizer_state is not None:
             optimizer.load_state_dict(self.optimizer_state)
             for group in optimizer.param_groups:
@@ -83,10 +82,3 @@ class TrainedModule(lightning.LightningModule):
                     average_value.lerp_(value, 1 - decay)
                 else:
                     average_value.copy_(value)
-
-
-def learning_rate(step: int, settings: TrainingSettings) -> float:
-    """Learning rate relative to its peak: linear warm-up, times a half cosine that ends at `final_rate`."""
-    rise = min(1.0, (step + 1) / max(1, settings.warmup_steps))
-    fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / settings.steps)))
-    return rise * (settings.final_rate + (1 - settings.final_rate) * fall)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Literal, get_args
 
 from sciencegen.errors import ConfigError, unknown_name
 
@@ -14,23 +16,33 @@ PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
 }
 """Names of precisions -> Lightning's names."""
 
+OptimizerName = Literal["adamw", "muon", "soap", "shampoo"]
+ScheduleName = Literal["cosine", "constant", "linear", "wsd"]
+
+OPTIMIZERS: tuple[str, ...] = get_args(OptimizerName)
+SCHEDULES: tuple[str, ...] = get_args(ScheduleName)
+
 CHECKPOINT = "checkpoints/last.pt"
 """Path of the checkpoint in a training's folder."""
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """steps: total optimizer steps. learning_rate: the peak, after a linear warm-up of `warmup_steps`; then it follows
-    a half cosine down to `final_rate` times the peak. ema_decay: decay of the moving average of the weights, which the
-    model has at the end (0: no averaging). checkpoint_every, log_every: in steps; checkpoints are also saved once a
-    minute. A killed run resumes from its last checkpoint and ends with the same weights.
+    """steps: total optimizer steps. optimizer: its name (`optimizers.OPTIMIZERS`).
+    learning_rate: the peak, after a linear warm-up of `warmup_steps`; then it follows `schedule` (`schedules.FALLS`)
+    down to `final_rate` times the peak. ema_decay: decay of the moving average of the weights, which the model has at
+    the end (0: no averaging). checkpoint_every, log_every: in steps; checkpoints are also saved once a minute. A killed
+    run resumes from its last checkpoint and ends with the same weights.
     devices: number of GPUs, or of processes on a CPU; each takes its share of every batch.
     compile: compile each network by torch.compile, which needs a C++ compiler and up to minutes, for long runs.
+    sparsity: share of zeros at the end in each layer of at least `smallest_pruned` weights (0: none are pruned).
     """
 
     steps: int = 10_000
     batch_size: int = 256
+    optimizer: OptimizerName = "adamw"
     learning_rate: float = 1e-3
+    schedule: ScheduleName = "cosine"
     final_rate: float = 0.02
     warmup_steps: int = 200
     weight_decay: float = 0.01
@@ -42,12 +54,42 @@ class TrainingSettings:
     seed: int = 0
     devices: int = 1
     compile: bool = False
+    sparsity: float = 0.0
+    smallest_pruned: int = 4096
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "checkpoint_every", "log_every", "devices"):
+        for name in ("steps", "batch_size", "checkpoint_every", "log_every", "devices", "smallest_pruned"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"Expected 1 or more for {name}, got {getattr(self, name)}.")
         if self.precision not in PRECISIONS:
             raise unknown_name("precision", self.precision, PRECISIONS)
-        if not 0 <= self.ema_decay < 1:
-            raise ConfigError(f"Expected ema_decay in [0, 1), got {self.ema_decay}.")
+        if self.optimizer not in OPTIMIZERS:
+            raise unknown_name("optimizer", self.optimizer, OPTIMIZERS)
+        if self.schedule not in SCHEDULES:
+            raise unknown_name("schedule", self.schedule, SCHEDULES)
+        for name in ("ema_decay", "sparsity"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"Expected {name} in [0, 1), got {getattr(self, name)}.")
+        _check_installed(self.optimizer)
+
+
+def _check_installed(optimizer: str) -> None:
+    """Raise an error for an optimizer whose library isn't here."""
+    if optimizer in ("soap", "shampoo") and find_spec("pytorch_optimizer") is None:
+        raise ConfigError(
+            f"Expected the package pytorch-optimizer for optimizer '{optimizer}'. Install it: "
+            "pip install 'sciencegen[optimizers]'"
+        )
+    if optimizer == "muon" and _torch_version() < (2, 9):
+        raise ConfigError(
+            f"Expected torch 2.9 or newer for optimizer 'muon', found {version('torch')}. Upgrade it: "
+            "pip install 'torch>=2.9'"
+        )
+
+
+def _torch_version() -> tuple[int, int]:
+    try:
+        major, minor = version("torch").split(".")[:2]
+    except PackageNotFoundError:  # torch of another installer, without metadata
+        return (0, 0)
+    return int(major), int(minor)

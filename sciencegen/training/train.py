@@ -19,6 +19,7 @@ from sciencegen.training.callbacks import Averaging, Checkpoints, Log, Progress
 from sciencegen.training.module import StepBatches, TrainedModule
 from sciencegen.training.processes import in_processes
 from sciencegen.training.settings import CHECKPOINT, PRECISIONS, TrainingSettings
+from sciencegen.training.sparsity import Pruning, check_prunable
 from sciencegen.training.stopping import stop_on_signals
 
 
@@ -37,17 +38,19 @@ def train(
     With several devices the script is started again for each after the first; those end here (processes.py).
     Raises Stopped after the step in which a signal was received, once that step is saved.
     """
+    check_prunable(model, settings)
     checkpoint = Path(folder) / CHECKPOINT
     make_folder(Path(folder))
-    start, average, optimizer, logged = 0, None, None, None
+    start, average, optimizer, logged, masks = 0, None, None, None, {}
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
         model.load_state_dict(state["model"])
         start, average, optimizer = state["step"], state["average"], state["optimizer"]
-        logged = state.get("log")  # version 0.1.0 didn't save it
+        logged, masks = state.get("log"), state.get("masks", {})  # version 0.1.0 didn't save them
     module = TrainedModule(model, settings, start, optimizer)
     if average is not None:
         module.average = average
+    module.masks = masks
     if settings.compile:
         for network in model.children():
             network.compile(dynamic=True)
@@ -55,7 +58,8 @@ def train(
         with in_processes(settings.devices), stop_on_signals() as stop_request:
             log = Log(Path(folder) / "log.csv", settings.log_every, settings.steps, progress, logged)
             callbacks = [Averaging(), log, Checkpoints(checkpoint, settings, stop_request, log)]
-            _fit(module, batches, settings, folder, device, callbacks)
+            pruning = [Pruning()] if settings.sparsity else []
+            _fit(module, batches, settings, folder, device, [*pruning, *callbacks])
     model.load_state_dict(module.average)
     model.eval()
 

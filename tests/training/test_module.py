@@ -1,22 +1,12 @@
-"""The rate of learning and the averaged weights."""
+"""The averaged weights, and the shares of processes."""
 
-import numpy as np
 import pytest
 import torch
 
 from sciencegen.batch import Batch
 from sciencegen.training import TrainingSettings
-from sciencegen.training.module import StepBatches, TrainedModule, learning_rate
+from sciencegen.training.module import StepBatches, TrainedModule
 from tests.training.line import Line, batches
-
-
-def test_the_rate_rises_to_one_and_falls_to_its_final_share():
-    settings = TrainingSettings(steps=1000, warmup_steps=100, final_rate=0.1)
-    rates = np.array([learning_rate(step, settings) for step in range(1001)])
-    assert rates[:99] == pytest.approx((np.arange(99) + 1) / 100, rel=0.03)
-    assert rates.max() == pytest.approx(1, abs=0.03)
-    assert (np.diff(rates[150:]) < 0).all()
-    assert rates[-1] == pytest.approx(0.1)
 
 
 def test_the_average_follows_the_weights_and_early_ones_are_forgotten():

@@ -235,7 +235,7 @@ def load_model(domain: str, model: str | Path | None = None, device: str = "auto
 
     threads: compute chunks that run in parallel (`inference_threads`); always 1 on devices other than a CPU.
     """
-    from safetensors.torch import load_file
+    from sciencegen.data.weights import read_weights
 
     found = describe_model(domain, model)
     run, config, recipe, representation = found.run, found.config, found.recipe, found.representation
@@ -244,7 +244,7 @@ def load_model(domain: str, model: str | Path | None = None, device: str = "auto
     check_file(run, config, WEIGHTS)
     with _of_a_model(run):
         network = recipe.build(representation, recipe_settings(recipe, config.get("settings") or {}))
-        network.load_state_dict(load_file(run / WEIGHTS))
+        network.load_state_dict(read_weights(run / WEIGHTS))
     if KEY not in config and pretrained_root() not in run.path.resolve().parents:
         warnings.warn(UNCHECKED.format(folder=run.path), stacklevel=1)
     place = resolve_device(device)
@@ -307,15 +307,20 @@ def open_model(domain: str, model: str | Path | None, resources: Resources) -> L
     return load_model(domain, model, resources.device, inference_threads(resources.threads))
 
 
-def save_model(run: RunFolder, model: LatentModel, metrics: Mapping[str, Any], science: str) -> None:
+def save_model(
+    run: RunFolder, model: LatentModel, metrics: Mapping[str, Any], science: str, sparse: bool = False
+) -> None:
     """Write metrics, card and finally the weights of a finished training to its folder.
 
     `config.yaml` and `representation.json` are written when training starts. science: name of the domain or form.
+    sparse: whether weights are stored without their zeros.
     """
+    from sciencegen.data.weights import weights_content
+
     run.write_json(METRICS, metrics)
     rows = "\n".join(f"- {name}: {value}" for name, value in metrics.items())
     run.write_text(CARD, f"# A model of {science}\n\nSettings in `{CONFIG}`. Measured:\n\n{rows}\n")
-    content = weights_content(model.state_dict())
+    content = weights_content(model.state_dict(), sparse)
     files = {REPRESENTATION: sha256_of(run / REPRESENTATION), WEIGHTS: hashlib.sha256(content).hexdigest()}
     run.write_yaml(CONFIG, with_checksums(run.read_yaml(CONFIG), files))
     with atomic_write(run / WEIGHTS, "wb") as file:
@@ -324,15 +329,10 @@ def save_model(run: RunFolder, model: LatentModel, metrics: Mapping[str, Any], s
 
 def write_weights(path: Path, state: Mapping[str, Tensor]) -> None:
     """Write a network's weights atomically. state: its `state_dict`."""
+    from sciencegen.data.weights import weights_content
+
     with atomic_write(path, "wb") as file:
         file.write(weights_content(state))
-
-
-def weights_content(state: Mapping[str, Tensor]) -> bytes:
-    """The bytes of a file of weights."""
-    from safetensors.torch import save as to_bytes
-
-    return to_bytes({name: value.detach().cpu().contiguous() for name, value in state.items()})
 
 
 def kept_checksums(run: RunFolder) -> Json:

@@ -82,7 +82,8 @@ def settings() -> Mapping[str, Source]:
         if not any(map(_required, record.model_fields.values()))
     }
     found = {name: Source(f"{name}.yaml", content, more=name) for name, content in made.items()}
-    words = "steps=300\nbatch_size=16\nlearning_rate=1e-3\ncompile=false\nprecision=float32\ndevices=1"
+    words = "steps=300\nbatch_size=16\nlearning_rate=1e-3\ncompile=false\nprecision=float32\ndevices=1\n"
+    words += "optimizer=adamw\nschedule=wsd\nsparsity=0.5"
     found["pairs"] = Source("pairs.txt", words.encode(), more="pairs")
     for domain in DOMAINS:
         for recipe, one in domain_of(domain).recipes.items():
