@@ -11,15 +11,15 @@ from sciencegen.data.rows import cells_by_column, find_column
 from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.data.writers import WRITTEN_TABLES, TableWriter
 from sciencegen.domains.tables import rows as table_rows
+from sciencegen.domains.tables.array_sources import ARRAYS, ID
 from sciencegen.domains.tables.rows import TableCell, TableRow, indicator, number
-from sciencegen.domains.tables.sources import ARRAYS, TableSource, is_index, open_source
+from sciencegen.domains.tables.sources import is_index, open_source
+from sciencegen.domains.tables.table_source import TableSource
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Cell, Origin, Row
 
 ITEM = "item"
 """The column of rows as JSON, in tables that sciencegen writes."""
-ID = "id"
-"""A column of this name holds the rows' names, and isn't learned."""
 FORMATS = (*READ_TABLES, *ARRAYS)
 MOST_INDICATORS = 20
 """A column with more categories has no indicators among the numbers of a row."""
@@ -41,7 +41,7 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
         `values` has the numbers of columns of numbers, and the indicators of categories (`rows.indicator`). Errors
         about the file are raised by this call, before the first row.
     """
-    source = open_source(path)
+    source = open_source(path, None if column is None else _listed(column))
     if column in (None, ITEM) and _holds_items(source):
         return read_table(path, (ITEM,), ITEM)
     return _rows(source, _chosen(source.names, column, str(path)))
@@ -59,8 +59,7 @@ def _holds_items(source: TableSource) -> bool:
 def _chosen(names: Sequence[str], column: str | None, source: str) -> list[int]:
     """Places of the columns that items consist of."""
     if column is not None:
-        wanted = [name.strip() for name in next(csv.reader([column], skipinitialspace=True), []) if name.strip()]
-        return [find_column(names, (), name, source) for name in wanted]
+        return [find_column(names, (), name, source) for name in _listed(column)]
     found = [at for at, name in enumerate(names) if not is_index(name) and name.lower() != ID]
     if ITEM in names:
         raise DataError(
@@ -70,6 +69,11 @@ def _chosen(names: Sequence[str], column: str | None, source: str) -> list[int]:
     if not found:
         raise DataError(f"Expected a table with columns in {source}, found {list(names)}. Add a line with their names.")
     return found
+
+
+def _listed(column: str) -> list[str]:
+    """Names of columns, separated by commas; those with a comma are quoted."""
+    return [name.strip() for name in next(csv.reader([column], skipinitialspace=True), []) if name.strip()]
 
 
 def _rows(source: TableSource, chosen: Sequence[int]) -> Iterator[Row]:
