@@ -1,11 +1,12 @@
 """Tables in files of named arrays (.npz, .npy, .h5, .zarr): an array has a row for each item.
 
-An array [row] is a column, an array [row column] that many columns, and records have a column for each field. HDF5 and
-Zarr are read in blocks of rows; arrays of numpy are read whole.
+An array [row] is a column, an array [row column] that many columns, and records have a column for each field. An array
+of more dimensions is a column of arrays. HDF5 and Zarr are read in blocks of rows; arrays of numpy are read whole.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import numpy as np
 from sciencegen.data import zarr_stores
 from sciencegen.data.array_files import HDF5, check_returns, open_arrays
 from sciencegen.data.damage import reading
+from sciencegen.domains.tables.array_cells import MOST_DIMENSIONS, cells_of
 from sciencegen.domains.tables.rows import TableCell
 from sciencegen.domains.tables.table_source import (
     NUMBERS,
@@ -52,7 +54,7 @@ class Rows(Protocol):
 @dataclass(frozen=True)
 class ArrayColumn:
     """A column in the array `array`. of: rows of the array to the column's part of them. numeric: whether it holds
-    numbers."""
+    numbers, or arrays of them."""
 
     name: str
     array: str
@@ -145,12 +147,17 @@ def _columns(
         return [ArrayColumn(name, within[0], _Part(within[1:]), numeric)]
     if len(shape) == 2 and not dtype.names:
         return [ArrayColumn(f"{name}{at}", within[0], _Part(within[1:], at), numeric) for at in range(shape[1])]
-    raise DataError(f"Expected arrays [row] or [row column] in {path}, '{name}' has shape {tuple(shape)}.")
+    if 3 <= len(shape) <= MOST_DIMENSIONS + 1 and dtype.kind in f"{NUMBERS}b" and math.prod(shape[1:]) > 0:
+        return [ArrayColumn(name, within[0], _Part(within[1:]), True)]
+    raise DataError(
+        f"Expected arrays [row], [row column] or [row ...] of at most {MOST_DIMENSIONS + 1} dimensions in {path}, "
+        f"'{name}' has shape {tuple(shape)} of {dtype}. Leave that array out, or reshape it."
+    )
 
 
 def _holds_texts(dtype: np.dtype) -> bool:
     """Whether an array holds texts, Booleans or dates; not objects such as the ragged arrays of HDF5."""
-    return dtype.kind in "USTbmM" or (dtype.kind == "O" and (dtype.metadata or {}).get("vlen", str) in (str, bytes))
+    return dtype.kind in "USTbmM" or (dtype.kind == "O" and dict(dtype.metadata or {}).get("vlen", str) in (str, bytes))
 
 
 @dataclass(frozen=True)
@@ -167,6 +174,8 @@ class _Part:
 
 
 def _cells(column: np.ndarray) -> list[TableCell | ValueError]:
+    if column.ndim > 1:
+        return list(cells_of(column))
     if column.dtype.kind in NUMBERS:
         double = column.astype(np.float64) if column.dtype.itemsize > 8 else column  # others have no Python number
         return [number_cell(value) for value in double.tolist()]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from sciencegen.domains.tables.array_cells import cell_of_list
 from sciencegen.domains.tables.rows import TableCell
 
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "--", "."})
@@ -23,13 +25,14 @@ _CODE = re.compile(r"[+-]?0\d")
 class ColumnCells:
     """Counts of a column's cells.
 
-    numbers, texts: nonempty cells that are numbers, and others; codes: numbers with a leading zero. categories:
-    different cells, at most `MOST_CATEGORIES` + 1.
+    numbers, texts: nonempty cells that are numbers, and others; codes: numbers with a leading zero; arrays: texts that
+    begin as a list. categories: different cells, at most `MOST_CATEGORIES` + 1.
     """
 
     numbers: int = 0
     texts: int = 0
     codes: int = 0
+    arrays: int = 0
     categories: dict[str, None] = field(default_factory=dict)
 
     def add(self, cell: str, decimal: str = ".") -> None:
@@ -38,11 +41,17 @@ class ColumnCells:
             return
         if _float(cell, decimal) is None:
             self.texts += 1
+            self.arrays += cell.startswith("[")
         else:
             self.numbers += 1
             self.codes += _CODE.match(cell) is not None
         if len(self.categories) <= MOST_CATEGORIES:
             self.categories[cell] = None
+
+    @property
+    def holds_arrays(self) -> bool:
+        """Whether the column is one of arrays."""
+        return self.arrays > 0 and self.arrays >= MOSTLY * (self.numbers + self.texts)
 
     @property
     def numeric(self) -> bool:
@@ -77,6 +86,17 @@ def cell_of(text: str, numeric: bool, decimal: str = ".") -> TableCell | ValueEr
     if found is None or not math.isfinite(found):
         return ValueError(text)
     return int(found) if found.is_integer() and text.lstrip("+-").isdigit() and abs(found) < 2**53 else found
+
+
+def array_cell(text: str) -> TableCell | ValueError:
+    """The array in a cell, as JSON."""
+    if is_missing(text):
+        return None
+    try:
+        found = json.loads(text, parse_constant=float)
+    except (ValueError, RecursionError):
+        return ValueError(text)
+    return cell_of_list(found) if isinstance(found, list) else ValueError(text)
 
 
 def _float(text: str, decimal: str) -> float | None:

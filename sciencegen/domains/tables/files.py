@@ -10,8 +10,10 @@ from pathlib import Path
 from sciencegen.data.rows import cells_by_column, find_column
 from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.data.writers import WRITTEN_TABLES, TableWriter
+from sciencegen.domains.tables import array_writing
 from sciencegen.domains.tables import rows as table_rows
 from sciencegen.domains.tables.array_sources import ARRAYS, ID
+from sciencegen.domains.tables.array_writing import WRITTEN_ARRAYS
 from sciencegen.domains.tables.rows import TableCell, TableRow, indicator, number
 from sciencegen.domains.tables.sources import is_index, open_source
 from sciencegen.domains.tables.table_source import TableSource
@@ -103,7 +105,7 @@ def _rows(source: TableSource, chosen: Sequence[int]) -> Iterator[Row]:
 def _values(row: TableRow, indicators: Mapping[str, Mapping[str, str]]) -> dict[str, float]:
     values: dict[str, float] = {}
     for name, cell in row.items():
-        if cell is None:
+        if cell is None or isinstance(cell, list):
             continue
         if not isinstance(cell, str):
             values[name] = number(cell)
@@ -116,11 +118,15 @@ def write(
     path: Path, items: Sequence[TableRow], names: Sequence[str], values: Mapping[str, Sequence[Cell]],
     origin: Origin | None = None,
 ) -> None:  # fmt: skip
-    """Write rows as a table with their columns, followed by `values`."""
-    if not path.name.lower().endswith(WRITTEN_TABLES):
-        raise ConfigError(f"Expected an output ending in {', '.join(WRITTEN_TABLES)} for rows of a table, got {path}.")
+    """Write rows as a table, or arrays, with their columns, followed by `values`. Arrays in a table are JSON."""
+    endings = (*WRITTEN_TABLES, *WRITTEN_ARRAYS)
+    if not path.name.lower().endswith(endings):
+        raise ConfigError(f"Expected an output ending in {', '.join(endings)} for rows of a table, got {path}.")
     columns = cells_by_column(items)
     ids = {} if ID in columns or all(name.isdigit() for name in names) else {ID: list(names)}
     further = {name: cells for name, cells in values.items() if name not in columns}
+    if path.name.lower().endswith(WRITTEN_ARRAYS):
+        array_writing.write(path, {**ids, **columns, **further})
+        return
     with TableWriter(path, exact=columns) as table:
-        table.write({**ids, **columns, **further})
+        table.write({**ids, **cells_by_column([table_rows.cells(item) for item in items]), **further})

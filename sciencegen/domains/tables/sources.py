@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sciencegen.data.damage import reading
 from sciencegen.data.tables import is_parquet, parquet_texts, read_records
 from sciencegen.domains.tables import array_sources
-from sciencegen.domains.tables.cells import MOST_CATEGORIES, ColumnCells, cell_of, count_cells
+from sciencegen.domains.tables.array_cells import cell_of_list
+from sciencegen.domains.tables.cells import MOST_CATEGORIES, ColumnCells, array_cell, cell_of, count_cells
 from sciencegen.domains.tables.rows import TableCell
 from sciencegen.domains.tables.table_source import (
     ROWS_AT_ONCE,
@@ -46,17 +48,23 @@ def _of_csv(path: Path) -> TableSource:
     check_names(names, str(path))
     counts = count_cells((cells for _, cells in records), len(names), decimal)
     _check_letters(path, names, counts)
-    numeric = [count.numeric for count in counts]
+    read_cell = [_reader(count, decimal) for count in counts]
 
     def rows() -> Records:
         for line, cells in read_records(path)[2]:
             if len(cells) != len(names):
                 yield line, f"{len(cells)} cells, expected {len(names)}, as in the header"
             else:
-                pairs = zip(cells, numeric, strict=True)
-                yield line, [cell_of(cell.strip(), is_number, decimal) for cell, is_number in pairs]
+                yield line, [read(cell.strip()) for read, cell in zip(read_cell, cells, strict=True)]
 
     return TableSource(names, _categories(names, counts), rows)
+
+
+def _reader(count: ColumnCells, decimal: str) -> Callable[[str], TableCell | ValueError]:
+    """How the cells of a column are read."""
+    if count.holds_arrays:
+        return array_cell
+    return partial(cell_of, numeric=count.numeric, decimal=decimal)
 
 
 def _check_letters(path: Path, names: Sequence[str], counts: Sequence[ColumnCells]) -> None:
@@ -75,7 +83,7 @@ def _categories(names: Sequence[str], counts: Sequence[ColumnCells]) -> dict[str
     return {
         name: sorted(count.categories)
         for name, count in zip(names, counts, strict=True)
-        if not count.numeric and len(count.categories) <= MOST_CATEGORIES
+        if not count.numeric and not count.holds_arrays and len(count.categories) <= MOST_CATEGORIES
     }
 
 
@@ -102,20 +110,26 @@ def _of_parquet(path: Path) -> TableSource:
         names = list(schema.names)
     check_names(names, str(path))
     plain = (types.is_floating, types.is_integer, types.is_decimal)  # Booleans are categories
-    numeric = [any(is_kind(schema.field(at).type) for is_kind in plain) for at in range(len(names))]
+    lists = (types.is_list, types.is_large_list, types.is_fixed_size_list)
+    numeric, arrays = (
+        [any(is_kind(schema.field(at).type) for is_kind in kinds) for at in range(len(names))]
+        for kinds in (plain, lists)
+    )
 
     def blocks(places: Sequence[int]) -> Iterator[list[list[TableCell | ValueError]]]:
         with reading("a whole Parquet table", path):
             for batch in pq.ParquetFile(path).iter_batches(ROWS_AT_ONCE, columns=[names[at] for at in places]):
-                pairs = zip(batch.columns, (numeric[at] for at in places), strict=True)
-                yield [_parquet_cells(column, is_number) for column, is_number in pairs]
+                kinds = zip(batch.columns, places, strict=True)
+                yield [_parquet_cells(column, numeric[at], arrays[at]) for column, at in kinds]
 
-    texts = [at for at, is_number in enumerate(numeric) if not is_number]
+    texts = [at for at in range(len(names)) if not numeric[at] and not arrays[at]]
     few = different([names[at] for at in texts], blocks(texts))
     return TableSource(names, few, lambda: records_of(blocks(range(len(names)))))
 
 
-def _parquet_cells(column: pa.Array, numeric: bool) -> list[TableCell | ValueError]:
+def _parquet_cells(column: pa.Array, numeric: bool, arrays: bool) -> list[TableCell | ValueError]:
+    if arrays:
+        return [cell_of_list(found) for found in column.to_pylist()]
     if numeric:
         return [number_cell(value) for value in column.to_pylist()]
     return [text or None for text in parquet_texts(column)]

@@ -79,6 +79,7 @@ def test_names_of_rows_are_read(tmp_path):
     [
         ({}, "arrays with a row for each item at the top level of .*, found none"),
         ({"x": np.float64(3)}, r"'x' has shape \(\)"),
+        ({"x": np.zeros((3, 2, 2, 2, 2))}, r"at most 4 dimensions .*'x' has shape \(3, 2, 2, 2, 2\)"),
         ({"x": np.zeros(3, complex)}, "numbers or texts in 'x'.*complex128"),
     ],
 )
