@@ -32,6 +32,8 @@ def made(name: str, rows: int = 1) -> ColumnLikelihood:
         "poisson": lambda: poisson(one),
         "negative_binomial": lambda: negative_binomial(one, other),
         "discretized_logistic": lambda: discretized_logistic(one, other),
+        "limited_logistic": lambda: discretized_logistic(one, other, (-2.0, 1.0)),
+        "bernoullis": lambda: bernoulli(one),
         "categorical": lambda: categorical(cells(0.3, -1.0, 0.6, rows=rows)),
         "bernoulli": lambda: bernoulli(cells(0.4, rows=rows)),
     }[name]()
@@ -49,6 +51,8 @@ def law(name: str, column: int):
     if name == "negative_binomial":
         size, mean = np.exp(other), np.exp(one)
         return stats.nbinom(size, size / (size + mean))
+    if name == "bernoullis":
+        return stats.bernoulli(1 / (1 + np.exp(-one)))
     if name == "bernoulli":
         return stats.bernoulli(1 / (1 + np.exp(-0.4)))
     share = np.exp([0.3, -1.0, 0.6])
@@ -59,6 +63,8 @@ CONTINUOUS = ("normal", "student_t")
 COUNTS = ("poisson", "negative_binomial")
 CLASSES = ("categorical", "bernoulli")
 ALL = (*CONTINUOUS, *COUNTS, "discretized_logistic", *CLASSES)
+LIMITED = ("limited_logistic", "bernoullis")
+"""Laws of few numbers: of whole ones from -2 to 1, and of two columns of classes."""
 
 
 @pytest.mark.parametrize("name", [*CONTINUOUS, *COUNTS, *CLASSES])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sciencegen.domains.base import Domain, ItemIO, Regression, Similarity
-from sciencegen.domains.capabilities import Cells, MetricNote, ReferenceSets
+from sciencegen.domains.capabilities import Cells, MetricNote, Pictures, ReferenceSets
 from sciencegen.domains.lazy import LazyTable
 from sciencegen.domains.oracles import property_oracles
 from sciencegen.domains.properties import measure_each
@@ -72,5 +72,6 @@ DOMAIN = Domain(
     evaluate=evaluate,
     render=render.render,
     reference_sets=ReferenceSets(notes=NOTES, units={"log_likelihood": "nats", "bits_per_item": "bits"}),
+    pictures=Pictures(gallery=12, traversals=True),
     cells=Cells(of=rows.cells, without=rows.without, goal=rows.goal),
 )

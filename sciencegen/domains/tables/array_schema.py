@@ -192,12 +192,14 @@ def _fit(name: str, shape: tuple[int, ...], arrays: Sequence[Float[np.ndarray, "
         raise DataError(f"Expected arrays of different numbers in '{name}', got {found}. Leave that column out.")
     axis = channel_axis(shape)
     parts = [stack] if axis is None else list(np.moveaxis(stack, axis + 1, 0))
-    return ArraySchema(name, shape, tuple(_channel(str(at), part[~np.isnan(part)]) for at, part in enumerate(parts)))
-
-
-def _channel(name: str, values: Float[np.ndarray, " number"]) -> ColumnSchema:
-    if not values.size:
-        return ColumnSchema(name, "number", decimals=-1)
-    levels = np.unique(values)
+    levels = np.unique(known)
     two = tuple(map(int, levels)) if len(levels) == 2 and (levels == np.round(levels)).all() else ()
+    channels = (_channel(str(at), part[~np.isnan(part)], two) for at, part in enumerate(parts))
+    return ArraySchema(name, shape, tuple(channels))
+
+
+def _channel(name: str, values: Float[np.ndarray, " number"], two: tuple[int, ...]) -> ColumnSchema:
+    """The schema of a channel's numbers. two: the only ones of all channels, if they are two whole ones."""
+    if not values.size:
+        return ColumnSchema(name, "number", two, decimals=-1)
     return number_column(name, values, two, values[evenly_spaced(len(values), MOST_SAMPLED)].tolist())

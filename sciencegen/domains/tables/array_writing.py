@@ -46,12 +46,13 @@ def _write_hdf5(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def _add(file: h5py.File, name: str, array: np.ndarray) -> None:
+    """Add a data set; texts have a fixed length, as those of variable length need a file that is read too."""
     import h5py
 
     if array.dtype.kind == "U":
-        file.create_dataset(name, data=array.astype(object), dtype=h5py.string_dtype(), track_times=False)
-    else:
-        file.create_dataset(name, data=array, track_times=False)
+        array = np.char.encode(array, "utf-8")
+        array = array.astype(h5py.string_dtype("utf-8", max(array.dtype.itemsize, 1)))
+    file.create_dataset(name, data=array, track_times=False)
 
 
 def _array(cells: Sequence[TableCell | Cell]) -> np.ndarray:

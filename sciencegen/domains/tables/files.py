@@ -14,7 +14,7 @@ from sciencegen.domains.tables import array_writing
 from sciencegen.domains.tables import rows as table_rows
 from sciencegen.domains.tables.array_sources import ARRAYS, ID
 from sciencegen.domains.tables.array_writing import WRITTEN_ARRAYS
-from sciencegen.domains.tables.rows import TableCell, TableRow, indicator, number
+from sciencegen.domains.tables.rows import INDICATOR, TableCell, TableRow, indicator, number
 from sciencegen.domains.tables.sources import is_index, open_source
 from sciencegen.domains.tables.table_source import TableSource
 from sciencegen.errors import ConfigError, DataError
@@ -124,7 +124,8 @@ def write(
         raise ConfigError(f"Expected an output ending in {', '.join(endings)} for rows of a table, got {path}.")
     columns = cells_by_column(items)
     ids = {} if ID in columns or all(name.isdigit() for name in names) else {ID: list(names)}
-    further = {name: cells for name, cells in values.items() if name not in columns}
+    # without the indicators of categories, such as city:Oslo
+    further = {name: cells for name, cells in values.items() if name.partition(INDICATOR)[0] not in columns}
     if path.name.lower().endswith(WRITTEN_ARRAYS):
         array_writing.write(path, {**ids, **columns, **further})
         return

@@ -116,23 +116,30 @@ def _of_parquet(path: Path) -> TableSource:
         for kinds in (plain, lists)
     )
 
+    as_json: set[int] = set()
+    """Columns of arrays as texts."""
+
     def blocks(places: Sequence[int]) -> Iterator[list[list[TableCell | ValueError]]]:
         with reading("a whole Parquet table", path):
             for batch in pq.ParquetFile(path).iter_batches(ROWS_AT_ONCE, columns=[names[at] for at in places]):
                 kinds = zip(batch.columns, places, strict=True)
-                yield [_parquet_cells(column, numeric[at], arrays[at]) for column, at in kinds]
+                yield [_parquet_cells(column, numeric[at], arrays[at], at in as_json) for column, at in kinds]
 
     texts = [at for at in range(len(names)) if not numeric[at] and not arrays[at]]
+    first = next(blocks(texts), [])
+    listed = {at for at, cells in zip(texts, first, strict=False) if any(str(cell).startswith("[") for cell in cells)}
+    as_json.update(listed)
+    texts = [at for at in texts if at not in listed]
     few = different([names[at] for at in texts], blocks(texts))
     return TableSource(names, few, lambda: records_of(blocks(range(len(names)))))
 
 
-def _parquet_cells(column: pa.Array, numeric: bool, arrays: bool) -> list[TableCell | ValueError]:
+def _parquet_cells(column: pa.Array, numeric: bool, arrays: bool, as_json: bool) -> list[TableCell | ValueError]:
     if arrays:
         return [cell_of_list(found) for found in column.to_pylist()]
     if numeric:
         return [number_cell(value) for value in column.to_pylist()]
-    return [text or None for text in parquet_texts(column)]
+    return [array_cell(text) if as_json else text or None for text in parquet_texts(column)]
 
 
 def is_index(name: str) -> bool:
