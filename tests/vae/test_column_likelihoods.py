@@ -51,8 +51,6 @@ def law(name: str, column: int):
     if name == "negative_binomial":
         size, mean = np.exp(other), np.exp(one)
         return stats.nbinom(size, size / (size + mean))
-    if name == "bernoullis":
-        return stats.bernoulli(1 / (1 + np.exp(-one)))
     if name == "bernoulli":
         return stats.bernoulli(1 / (1 + np.exp(-0.4)))
     share = np.exp([0.3, -1.0, 0.6])
@@ -133,3 +131,26 @@ def test_gradients_are_finite_for_far_values(name):
     far = torch.full((1, columns), 1.0 if name in CLASSES else 1000.0)
     likelihood.log_prob(far).sum().backward()
     assert torch.isfinite(parameters.grad).all()
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_laws_of_few_numbers(name):
+    """Probabilities sum to 1, those of draws are their shares, and scores are inverse to values."""
+    numbers = torch.arange(-2.0, 2.0) if name == "limited_logistic" else torch.arange(2.0)
+    share = made(name, len(numbers)).log_prob(numbers[:, None].repeat(1, 2)).exp()
+    torch.testing.assert_close(share.sum(0), torch.ones(2), rtol=1e-5, atol=1e-5)
+    rows = 20_000
+    likelihood = made(name, rows)
+    drawn = likelihood.value(torch.randn(rows, 2, generator=torch.Generator().manual_seed(2)))
+    found = (drawn[None] == numbers[:, None, None]).double().mean(1)
+    torch.testing.assert_close(found, share.double(), rtol=0, atol=0.015)
+    torch.testing.assert_close(likelihood.value(likelihood.score(drawn)), drawn)
+
+
+def test_the_limits_hold_what_is_beyond_them():
+    one, scale = torch.tensor([[0.7]]), torch.tensor([[0.2]])
+    limited, whole = discretized_logistic(one, scale, (-2.0, 1.0)), discretized_logistic(one, scale)
+    below = sum(whole.log_prob(torch.tensor([[float(k)]])).exp() for k in range(-60, -1))
+    torch.testing.assert_close(limited.log_prob(torch.tensor([[-2.0]])).exp(), below)
+    inner = torch.tensor([[0.0]])
+    torch.testing.assert_close(limited.log_prob(inner), whole.log_prob(inner))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ MOST_CATEGORIES = 100
 """A column with more different texts holds no categories."""
 MOSTLY = 0.9
 """A column with this share of numbers among its cells is one of numbers; texts in it are errors."""
+MANY = 0.01
+"""Marks of missing values of this share of a column's cells are told of columns of texts."""
 _CODE = re.compile(r"[+-]?0\d")
 """A number with a leading zero is a code, such as a post code."""
 
@@ -26,18 +29,22 @@ class ColumnCells:
     """Counts of a column's cells.
 
     numbers, texts: nonempty cells that are numbers, and others; codes: numbers with a leading zero; arrays: texts that
-    begin as a list. categories: different cells, at most `MOST_CATEGORIES` + 1.
+    begin as a list; marks: the different marks of a missing value, with their counts. categories: different cells, at
+    most `MOST_CATEGORIES` + 1.
     """
 
     numbers: int = 0
     texts: int = 0
     codes: int = 0
     arrays: int = 0
+    marks: Counter[str] = field(default_factory=Counter)
     categories: dict[str, None] = field(default_factory=dict)
 
     def add(self, cell: str, decimal: str = ".") -> None:
         """Count one cell."""
         if is_missing(cell):
+            if cell:
+                self.marks[cell] += 1
             return
         if _float(cell, decimal) is None:
             self.texts += 1
@@ -52,6 +59,12 @@ class ColumnCells:
     def holds_arrays(self) -> bool:
         """Whether the column is one of arrays."""
         return self.arrays > 0 and self.arrays >= MOSTLY * (self.numbers + self.texts)
+
+    @property
+    def has_doubtful_gaps(self) -> bool:
+        """Whether marks of missing values are so many among texts that they may be a category, such as None."""
+        marked = self.marks.total()
+        return self.texts > 0 and not self.numeric and marked >= MANY * (marked + self.texts + self.numbers)
 
     @property
     def numeric(self) -> bool:

@@ -48,6 +48,7 @@ def _of_csv(path: Path) -> TableSource:
     check_names(names, str(path))
     counts = count_cells((cells for _, cells in records), len(names), decimal)
     _check_letters(path, names, counts)
+    _note_gaps(path, names, counts)
     read_cell = [_reader(count, decimal) for count in counts]
 
     def rows() -> Records:
@@ -77,6 +78,18 @@ def _check_letters(path: Path, names: Sequence[str], counts: Sequence[ColumnCell
             f"equal. Convert it, such as by `iconv -f latin1 -t utf-8 {path.name}`.",
             stacklevel=1,
         )
+
+
+def _note_gaps(path: Path, names: Sequence[str], counts: Sequence[ColumnCells]) -> None:
+    """Warn of texts such as None that count as missing, where they may be meant as a category."""
+    for name, count in zip(names, counts, strict=True):
+        if count.has_doubtful_gaps:
+            shown = ", ".join(f"{mark!r} {times} times" for mark, times in count.marks.most_common(3))
+            warnings.warn(
+                f"{count.marks.total()} cells of '{name}' in {path} count as missing: {shown}. If one is a category, "
+                "give it another name, such as 'no'.",
+                stacklevel=1,
+            )
 
 
 def _categories(names: Sequence[str], counts: Sequence[ColumnCells]) -> dict[str, list[str]]:
