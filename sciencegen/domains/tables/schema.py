@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -23,6 +24,8 @@ Kind = Literal["number", "whole", "count", "category"]
 FEW_LEVELS = 10
 """Whole numbers with at most so many different values may be classes."""
 FEWEST_ROWS = 10
+_NUMBERED = re.compile(r"(.*?\D)\d+")
+"""Names of the columns of an array [row column]."""
 SMALL = 0.05
 """Quantile of the positive numbers that is added to numbers from 0 on before their logarithm is taken."""
 MOST_DECIMALS = 6
@@ -129,7 +132,23 @@ def fit_columns(rows: Sequence[TableRow], others: Sequence[str] = ()) -> tuple[C
         raise DataError(
             f"Expected columns of different numbers, or of 2 to {MOST_CATEGORIES} categories, got: {found}. {remedy}."
         )
-    return tuple(_fit(name, one) for name, one in cells.items())
+    return _with_levels_of_siblings([_fit(name, one) for name, one in cells.items()])
+
+
+def _with_levels_of_siblings(columns: Sequence[ColumnSchema]) -> tuple[ColumnSchema, ...]:
+    """Columns `name0`, `name1`, ... of whole numbers are parts of one array: they are classes if all are, of the same
+    numbers, so that a count that is rare in one of them isn't refused there."""
+    siblings: dict[str, list[ColumnSchema]] = {}
+    for column in columns:
+        if column.kind in ("count", "whole") and (match := _NUMBERED.fullmatch(column.name)):
+            siblings.setdefault(match[1], []).append(column)
+    levels: dict[str, tuple[TableCell, ...]] = {}
+    for group in siblings.values():
+        union = sorted({number(level) for column in group for level in column.categories})
+        few = all(column.categories for column in group) and len(union) <= FEW_LEVELS
+        if len(group) > 1:
+            levels |= dict.fromkeys((column.name for column in group), tuple(map(int, union)) if few else ())
+    return tuple(replace(column, categories=levels.get(column.name, column.categories)) for column in columns)
 
 
 def _useless(cells: Sequence[TableCell]) -> str:
