@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -37,7 +36,7 @@ def _lines(series: Float[np.ndarray, "channel time"], x: float, y: float, width:
     )
 
 
-def _path(across: Sequence[float], up: Float[np.ndarray, " time"]) -> str:
+def _path(across: Float[np.ndarray, " time"], up: Float[np.ndarray, " time"]) -> str:
     parts, begun = [], False
     for at, height in zip(across, up, strict=True):
         if np.isfinite(height):
@@ -61,7 +60,7 @@ def _png(pixels: np.ndarray) -> bytes:
 
     stream = io.BytesIO()
     colours = np.stack([pixels] * 3, -1) if pixels.ndim == 2 else pixels
-    image.imsave(stream, colours, format="png", metadata={"Software": None})
+    image.imsave(stream, colours, format="png", metadata={"Software": ""})
     return stream.getvalue()
 
 
