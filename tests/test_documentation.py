@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -189,6 +190,11 @@ def arrays(folder: Path) -> None:
         f"{price[at]:.2f},{rooms[at]},{('Oslo', 'Bergen')[at % 2]},{visits[at] if at % 7 else ''}" for at in range(120)
     ]
     (folder / "table.csv").write_text("\n".join(["price,rooms,city,visits", *lines]) + "\n")
+    generator = np.random.default_rng(0)
+    labels, images = np.array(["three", "four"] * 20), generator.integers(0, 17, (40, 4, 5))
+    np.savez(folder / "digits.npz", image=images, label=labels)
+    with h5py.File(folder / "trials.h5", "w") as file:
+        file["spikes"], file["position"] = generator.poisson(3, (40, 6)), generator.normal(size=(40, 6, 2))
     measured = [f"{line},{price[at] + at % 2:.3f}" for at, line in enumerate(lines)]
     (folder / "measured.csv").write_text("\n".join(["price,rooms,city,visits,yield", *measured]) + "\n")
 

@@ -58,7 +58,7 @@ ROOM_OF_LIBRARY = {
     "rdkit": ["domains/molecules"], "selfies": ["domains/molecules"], "fcd": ["domains/molecules"],
     "posebusters": ["domains/molecules"], "Bio": ["domains/proteins"], "tmtools": ["domains/proteins"],
     "galsim": ["domains/galaxies"], "astropy": ["domains/galaxies"], "photutils": ["domains/galaxies"],
-    "h5py": ["domains/galaxies"], "zarr": ["domains/galaxies"],
+    "h5py": ["data", "domains/galaxies", "domains/tables"], "zarr": ["data"],
     "lightning": ["training"], "pytorch_optimizer": ["training"], "botorch": ["optimization"], "cma": ["optimization"],
     "e3nn": ["networks/equivariant"],
     "sklearn": ["prediction", "metrics"], "matplotlib": ["report", "domains", "latent"],

@@ -160,6 +160,6 @@ def check_part(source: str | Path, size: int) -> None:
     """Raise a DataError if a part that must be read as a whole has more than `LARGEST_PART` bytes."""
     if size > LARGEST_PART:
         raise DataError(
-            f"Expected chunks that hold {LARGEST_PART >> 30} GiB of stamps at most in {source}, found {size >> 20} "
+            f"Expected chunks that hold {LARGEST_PART >> 30} GiB of data at most in {source}, found {size >> 20} "
             "MiB in one. Write it anew with smaller chunks."
         )

@@ -146,24 +146,33 @@ def negative_binomial(log_mean: Cells, log_size: Cells) -> Discrete:
     return Discrete(log_mass, below, lambda u: _least(special.nbdtrik(u, *parameters()), below, u))
 
 
-def discretized_logistic(mean: Cells, log_scale: Cells) -> Discrete:
+def discretized_logistic(mean: Cells, log_scale: Cells, limits: tuple[float, float] | None = None) -> Discrete:
     """Rounded logistic draws: P(k) = s((k + 1/2 - m) / e) - s((k - 1/2 - m) / e), where e is the scale.
 
-    Kingma et al. 2016, appendix; here without limits.
+    With limits, the least number has the probability of all below it too, and the greatest that of all above it.
+    Kingma et al. 2016, appendix.
     """
+    least, greatest = limits or (-math.inf, math.inf)
 
     def log_mass(value: Cells) -> Cells:
         # s(b) - s(a) = s(b) s(-a) (1 - exp(a - b)), whose logarithm is exact for close a and b, and in both tails
         width, middle = (-log_scale.double()).exp(), (value - mean).double()
         upper, lower = (middle + 0.5) * width, (middle - 0.5) * width
-        step = torch.log(-torch.expm1(-width))
-        return (functional.logsigmoid(upper) + functional.logsigmoid(-lower) + step).to(value.dtype)
+        below, above = functional.logsigmoid(upper), functional.logsigmoid(-lower)
+        inner = below + above + torch.log(-torch.expm1(-width))
+        if limits is None:
+            return inner.to(value.dtype)
+        return torch.where(value <= least, below, torch.where(value >= greatest, above, inner)).to(value.dtype)
 
-    return Discrete(
-        log_mass,
-        lambda k: special.expit((k + 0.5 - _numpy(mean)) / _numpy(log_scale.exp())),
-        lambda u: np.ceil(_numpy(mean) + _numpy(log_scale.exp()) * special.logit(u) - 0.5),
-    )
+    def share(k: np.ndarray) -> np.ndarray:
+        inner = special.expit((k + 0.5 - _numpy(mean)) / _numpy(log_scale.exp()))
+        return np.where(k < least, 0.0, np.where(k >= greatest, 1.0, inner)) if limits else inner
+
+    def quantile(u: np.ndarray) -> np.ndarray:
+        k = np.ceil(_numpy(mean) + _numpy(log_scale.exp()) * special.logit(u) - 0.5)
+        return np.clip(k, least, greatest) if limits else k
+
+    return Discrete(log_mass, share, quantile)
 
 
 def categorical(logits: Float[Tensor, "batch category"]) -> Discrete:
@@ -184,9 +193,17 @@ def categorical(logits: Float[Tensor, "batch category"]) -> Discrete:
     return Discrete(lambda value: log_share.gather(-1, value.long()), cumulative, quantile)
 
 
-def bernoulli(logit: Float[Tensor, "batch 1"]) -> Discrete:
+def bernoulli(logit: Cells) -> Discrete:
     """Classes 0 and 1: P(1) = s(logit)."""
-    return categorical(torch.cat([torch.zeros_like(logit), logit], -1))
+
+    def below(k: np.ndarray) -> np.ndarray:
+        return np.where(k < 0, 0.0, np.where(k < 1, special.expit(-_numpy(logit)), 1.0))
+
+    return Discrete(
+        lambda value: functional.logsigmoid((2 * value - 1) * logit),
+        below,
+        lambda u: (u > special.expit(-_numpy(logit))).astype(np.float64),
+    )
 
 
 def _least(guess: np.ndarray, below: Callable[[np.ndarray], np.ndarray], uniform: np.ndarray) -> np.ndarray:

@@ -32,6 +32,8 @@ def made(name: str, rows: int = 1) -> ColumnLikelihood:
         "poisson": lambda: poisson(one),
         "negative_binomial": lambda: negative_binomial(one, other),
         "discretized_logistic": lambda: discretized_logistic(one, other),
+        "limited_logistic": lambda: discretized_logistic(one, other, (-2.0, 1.0)),
+        "bernoullis": lambda: bernoulli(one),
         "categorical": lambda: categorical(cells(0.3, -1.0, 0.6, rows=rows)),
         "bernoulli": lambda: bernoulli(cells(0.4, rows=rows)),
     }[name]()
@@ -59,6 +61,8 @@ CONTINUOUS = ("normal", "student_t")
 COUNTS = ("poisson", "negative_binomial")
 CLASSES = ("categorical", "bernoulli")
 ALL = (*CONTINUOUS, *COUNTS, "discretized_logistic", *CLASSES)
+LIMITED = ("limited_logistic", "bernoullis")
+"""Laws of few numbers: of whole ones from -2 to 1, and of two columns of classes."""
 
 
 @pytest.mark.parametrize("name", [*CONTINUOUS, *COUNTS, *CLASSES])
@@ -127,3 +131,26 @@ def test_gradients_are_finite_for_far_values(name):
     far = torch.full((1, columns), 1.0 if name in CLASSES else 1000.0)
     likelihood.log_prob(far).sum().backward()
     assert torch.isfinite(parameters.grad).all()
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_laws_of_few_numbers(name):
+    """Probabilities sum to 1, those of draws are their shares, and scores are inverse to values."""
+    numbers = torch.arange(-2.0, 2.0) if name == "limited_logistic" else torch.arange(2.0)
+    share = made(name, len(numbers)).log_prob(numbers[:, None].repeat(1, 2)).exp()
+    torch.testing.assert_close(share.sum(0), torch.ones(2), rtol=1e-5, atol=1e-5)
+    rows = 20_000
+    likelihood = made(name, rows)
+    drawn = likelihood.value(torch.randn(rows, 2, generator=torch.Generator().manual_seed(2)))
+    found = (drawn[None] == numbers[:, None, None]).double().mean(1)
+    torch.testing.assert_close(found, share.double(), rtol=0, atol=0.015)
+    torch.testing.assert_close(likelihood.value(likelihood.score(drawn)), drawn)
+
+
+def test_the_limits_hold_what_is_beyond_them():
+    one, scale = torch.tensor([[0.7]]), torch.tensor([[0.2]])
+    limited, whole = discretized_logistic(one, scale, (-2.0, 1.0)), discretized_logistic(one, scale)
+    below = sum(whole.log_prob(torch.tensor([[float(k)]])).exp() for k in range(-60, -1))
+    torch.testing.assert_close(limited.log_prob(torch.tensor([[-2.0]])).exp(), below)
+    inner = torch.tensor([[0.0]])
+    torch.testing.assert_close(limited.log_prob(inner), whole.log_prob(inner))

@@ -16,13 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.data.workers import Failure, map_killable
-from sciencegen.domains.galaxies.array_files import HDF5, open_arrays
+from sciencegen.data.array_files import HDF5, check_returns, open_arrays
+from sciencegen.data.zarr_stores import ENDINGS as STORES
 from sciencegen.domains.galaxies.fits_files import band_names, psf_of
 from sciencegen.domains.galaxies.headers import About, about, changed_at, frame_variance, saturated, told_beside
 from sciencegen.domains.galaxies.items import Stamp, shape_problem
 from sciencegen.domains.galaxies.provenance import history, provenance
-from sciencegen.domains.galaxies.zarr_stores import ENDINGS as STORES
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_write
 from sciencegen.items import Cell, Origin, Refusal, Row
@@ -32,7 +31,6 @@ IMAGES = ("images", "image", "stamps", "cutouts", "data")
 SCALES = ("pixel_scale", "pxscale", "pixscale")
 NOT_COLUMNS = frozenset({"psf", "variance", *SCALES})
 NAMES = ("id", "name", "object_id")
-OPENING_TIMEOUT_S = 5.0
 
 
 class Cube:
@@ -106,18 +104,6 @@ def opened(path: Path) -> Cube:
     return _opened(path, changed_at(path))
 
 
-def check_returns(path: Path) -> None:
-    """Raise a DataError if the library of HDF5 crashes or never returns on a file, which no `try` can catch."""
-    if path.suffix.lower() not in HDF5:
-        return
-    for _, failed in map_killable(_try, [path], processes=1, timeout_s=OPENING_TIMEOUT_S):
-        if isinstance(failed, Failure):
-            raise DataError(
-                f"Expected a file of arrays in {path}, found a damaged one, on which the library of HDF5 fails: "
-                f"{failed.reason}."
-            )
-
-
 def _try(path: Path) -> None:
     with suppress(Exception):  # they are raised in the parent process, too
         cube = opened(path)
@@ -126,7 +112,7 @@ def _try(path: Path) -> None:
 
 def rows(path: Path) -> Iterator[Row]:
     """Each stamp of a file as a reference, with its values."""
-    check_returns(path)
+    check_returns(path, _try)
     cube = opened(path)
     columns, names = cube.columns(), cube.names
     for index in range(len(cube)):

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from sciencegen.data import zarr_stores
 from sciencegen.data.damage import open_binary, reading
 from sciencegen.data.referred_files import referred_place
 from sciencegen.data.tables import read_table
-from sciencegen.domains.galaxies import cubes, fits_files, fits_writing, zarr_stores
+from sciencegen.domains.galaxies import cubes, fits_files, fits_writing
 from sciencegen.domains.galaxies.items import PREFIX, Stamp, parse_text, standardize
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.files import found_at

@@ -1,11 +1,11 @@
-"""The domain `arrays`: rows of a table of one's own, with numbers, counts, categories and missing cells."""
+"""The domain `arrays`: rows of a table of one's own, of numbers, counts, categories, series and images, with gaps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from sciencegen.domains.base import Domain, ItemIO, Regression, Similarity
-from sciencegen.domains.capabilities import Cells, MetricNote, ReferenceSets
+from sciencegen.domains.capabilities import Cells, MetricNote, Pictures, ReferenceSets
 from sciencegen.domains.lazy import LazyTable
 from sciencegen.domains.oracles import property_oracles
 from sciencegen.domains.properties import measure_each
@@ -39,6 +39,7 @@ ITEMS = ItemIO(
     read=files.read,
     write=files.write,
     repeats=True,
+    reads_folders=True,  # stores of Zarr
 )
 PROPERTIES = {
     "missing_cells": Property(
@@ -71,5 +72,6 @@ DOMAIN = Domain(
     evaluate=evaluate,
     render=render.render,
     reference_sets=ReferenceSets(notes=NOTES, units={"log_likelihood": "nats", "bits_per_item": "bits"}),
-    cells=Cells(of=dict, without=rows.without, goal=rows.goal),
+    pictures=Pictures(gallery=12, traversals=True),
+    cells=Cells(of=rows.cells, without=rows.without, goal=rows.goal),
 )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from sciencegen.domains.tables.array_cells import cell_of_list
 from sciencegen.domains.tables.rows import TableCell
 
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "--", "."})
@@ -15,6 +18,8 @@ MOST_CATEGORIES = 100
 """A column with more different texts holds no categories."""
 MOSTLY = 0.9
 """A column with this share of numbers among its cells is one of numbers; texts in it are errors."""
+MANY = 0.01
+"""Marks of missing values of this share of a column's cells are told of columns of texts."""
 _CODE = re.compile(r"[+-]?0\d")
 """A number with a leading zero is a code, such as a post code."""
 
@@ -23,26 +28,43 @@ _CODE = re.compile(r"[+-]?0\d")
 class ColumnCells:
     """Counts of a column's cells.
 
-    numbers, texts: nonempty cells that are numbers, and others; codes: numbers with a leading zero. categories:
-    different cells, at most `MOST_CATEGORIES` + 1.
+    numbers, texts: nonempty cells that are numbers, and others; codes: numbers with a leading zero; arrays: texts that
+    begin as a list; marks: the different marks of a missing value, with their counts. categories: different cells, at
+    most `MOST_CATEGORIES` + 1.
     """
 
     numbers: int = 0
     texts: int = 0
     codes: int = 0
+    arrays: int = 0
+    marks: Counter[str] = field(default_factory=Counter)
     categories: dict[str, None] = field(default_factory=dict)
 
     def add(self, cell: str, decimal: str = ".") -> None:
         """Count one cell."""
         if is_missing(cell):
+            if cell:
+                self.marks[cell] += 1
             return
         if _float(cell, decimal) is None:
             self.texts += 1
+            self.arrays += cell.startswith("[")
         else:
             self.numbers += 1
             self.codes += _CODE.match(cell) is not None
         if len(self.categories) <= MOST_CATEGORIES:
             self.categories[cell] = None
+
+    @property
+    def holds_arrays(self) -> bool:
+        """Whether the column is one of arrays."""
+        return self.arrays > 0 and self.arrays >= MOSTLY * (self.numbers + self.texts)
+
+    @property
+    def has_doubtful_gaps(self) -> bool:
+        """Whether marks of missing values are so many among texts that they may be a category, such as None."""
+        marked = self.marks.total()
+        return self.texts > 0 and not self.numeric and marked >= MANY * (marked + self.texts + self.numbers)
 
     @property
     def numeric(self) -> bool:
@@ -77,6 +99,17 @@ def cell_of(text: str, numeric: bool, decimal: str = ".") -> TableCell | ValueEr
     if found is None or not math.isfinite(found):
         return ValueError(text)
     return int(found) if found.is_integer() and text.lstrip("+-").isdigit() and abs(found) < 2**53 else found
+
+
+def array_cell(text: str) -> TableCell | ValueError:
+    """The array in a cell, as JSON."""
+    if is_missing(text):
+        return None
+    try:
+        found = json.loads(text, parse_constant=float)
+    except (ValueError, RecursionError):
+        return ValueError(text)
+    return cell_of_list(found) if isinstance(found, list) else ValueError(text)
 
 
 def _float(text: str, decimal: str) -> float | None:

@@ -32,6 +32,15 @@ def automatic(column: ColumnSchema) -> str:
     return "gaussian"
 
 
+def check_likelihoods(names: Sequence[str], chosen: Mapping[str, str]) -> None:
+    """Raise an error for an unknown column or likelihood of the settings."""
+    for name, likelihood in chosen.items():
+        if name not in names:
+            raise unknown_name("column with a likelihood", name, names)
+        if likelihood not in LIKELIHOODS:
+            raise unknown_name(f"likelihood of '{name}'", likelihood, LIKELIHOODS)
+
+
 def columns_of(schema: Sequence[ColumnSchema], chosen: Mapping[str, str]) -> list[Column]:
     """The columns with their likelihoods. chosen: those of the settings, by name.
 
@@ -40,16 +49,13 @@ def columns_of(schema: Sequence[ColumnSchema], chosen: Mapping[str, str]) -> lis
     ConfigError
         For an unknown column or likelihood, and a likelihood that doesn't fit the data.
     """
-    for name, likelihood in chosen.items():
-        if name not in [column.name for column in schema]:
-            raise unknown_name("column with a likelihood", name, [column.name for column in schema])
-        if likelihood not in LIKELIHOODS:
-            raise unknown_name(f"likelihood of '{name}'", likelihood, LIKELIHOODS)
-    return [_column(column, chosen.get(column.name) or automatic(column)) for column in schema]
+    check_likelihoods([column.name for column in schema], chosen)
+    return [column_with(column, chosen.get(column.name) or automatic(column)) for column in schema]
 
 
-def _column(column: ColumnSchema, likelihood: str) -> Column:
-    if reason := _misfit(column, likelihood):
+def column_with(column: ColumnSchema, likelihood: str) -> Column:
+    """A column with a likelihood; a ConfigError for one that doesn't fit the data."""
+    if reason := misfit(column, likelihood):
         raise ConfigError(
             f"Expected a likelihood that fits '{column.name}', got {likelihood}, which needs {reason}. Leave it out: "
             f"{automatic(column)} is chosen."
@@ -60,7 +66,7 @@ def _column(column: ColumnSchema, likelihood: str) -> Column:
     return Column(likelihood, column.mean, column.std, *logs, classes, levels)
 
 
-def _misfit(column: ColumnSchema, likelihood: str) -> str:
+def misfit(column: ColumnSchema, likelihood: str) -> str:
     """What a likelihood needs and the column lacks, "" if it fits."""
     found = f"{column.low:g} to {column.high:g}" if column.numeric else f"{len(column.categories)} categories"
     if likelihood == "bernoulli" and len(column.categories) != 2:

@@ -10,16 +10,18 @@ from pathlib import Path
 from sciencegen.data.rows import cells_by_column, find_column
 from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.data.writers import WRITTEN_TABLES, TableWriter
+from sciencegen.domains.tables import array_writing
 from sciencegen.domains.tables import rows as table_rows
-from sciencegen.domains.tables.rows import TableCell, TableRow, indicator, number
-from sciencegen.domains.tables.sources import ARRAYS, TableSource, is_index, open_source
+from sciencegen.domains.tables.array_sources import ARRAYS, ID
+from sciencegen.domains.tables.array_writing import WRITTEN_ARRAYS
+from sciencegen.domains.tables.rows import INDICATOR, TableCell, TableRow, indicator, number
+from sciencegen.domains.tables.sources import is_index, open_source
+from sciencegen.domains.tables.table_source import TableSource
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Cell, Origin, Row
 
 ITEM = "item"
 """The column of rows as JSON, in tables that sciencegen writes."""
-ID = "id"
-"""A column of this name holds the rows' names, and isn't learned."""
 FORMATS = (*READ_TABLES, *ARRAYS)
 MOST_INDICATORS = 20
 """A column with more categories has no indicators among the numbers of a row."""
@@ -41,7 +43,7 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
         `values` has the numbers of columns of numbers, and the indicators of categories (`rows.indicator`). Errors
         about the file are raised by this call, before the first row.
     """
-    source = open_source(path)
+    source = open_source(path, None if column is None else _listed(column))
     if column in (None, ITEM) and _holds_items(source):
         return read_table(path, (ITEM,), ITEM)
     return _rows(source, _chosen(source.names, column, str(path)))
@@ -59,8 +61,7 @@ def _holds_items(source: TableSource) -> bool:
 def _chosen(names: Sequence[str], column: str | None, source: str) -> list[int]:
     """Places of the columns that items consist of."""
     if column is not None:
-        wanted = [name.strip() for name in next(csv.reader([column], skipinitialspace=True), []) if name.strip()]
-        return [find_column(names, (), name, source) for name in wanted]
+        return [find_column(names, (), name, source) for name in _listed(column)]
     found = [at for at, name in enumerate(names) if not is_index(name) and name.lower() != ID]
     if ITEM in names:
         raise DataError(
@@ -70,6 +71,11 @@ def _chosen(names: Sequence[str], column: str | None, source: str) -> list[int]:
     if not found:
         raise DataError(f"Expected a table with columns in {source}, found {list(names)}. Add a line with their names.")
     return found
+
+
+def _listed(column: str) -> list[str]:
+    """Names of columns, separated by commas; those with a comma are quoted."""
+    return [name.strip() for name in next(csv.reader([column], skipinitialspace=True), []) if name.strip()]
 
 
 def _rows(source: TableSource, chosen: Sequence[int]) -> Iterator[Row]:
@@ -99,7 +105,7 @@ def _rows(source: TableSource, chosen: Sequence[int]) -> Iterator[Row]:
 def _values(row: TableRow, indicators: Mapping[str, Mapping[str, str]]) -> dict[str, float]:
     values: dict[str, float] = {}
     for name, cell in row.items():
-        if cell is None:
+        if cell is None or isinstance(cell, list):
             continue
         if not isinstance(cell, str):
             values[name] = number(cell)
@@ -112,11 +118,16 @@ def write(
     path: Path, items: Sequence[TableRow], names: Sequence[str], values: Mapping[str, Sequence[Cell]],
     origin: Origin | None = None,
 ) -> None:  # fmt: skip
-    """Write rows as a table with their columns, followed by `values`."""
-    if not path.name.lower().endswith(WRITTEN_TABLES):
-        raise ConfigError(f"Expected an output ending in {', '.join(WRITTEN_TABLES)} for rows of a table, got {path}.")
+    """Write rows as a table, or arrays, with their columns, followed by `values`. Arrays in a table are JSON."""
+    endings = (*WRITTEN_TABLES, *WRITTEN_ARRAYS)
+    if not path.name.lower().endswith(endings):
+        raise ConfigError(f"Expected an output ending in {', '.join(endings)} for rows of a table, got {path}.")
     columns = cells_by_column(items)
     ids = {} if ID in columns or all(name.isdigit() for name in names) else {ID: list(names)}
-    further = {name: cells for name, cells in values.items() if name not in columns}
+    # without the indicators of categories, such as city:Oslo
+    further = {name: cells for name, cells in values.items() if name.partition(INDICATOR)[0] not in columns}
+    if path.name.lower().endswith(WRITTEN_ARRAYS):
+        array_writing.write(path, {**ids, **columns, **further})
+        return
     with TableWriter(path, exact=columns) as table:
-        table.write({**ids, **columns, **further})
+        table.write({**ids, **cells_by_column([table_rows.cells(item) for item in items]), **further})

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.data.spacing import evenly_spaced
+from sciencegen.domains.tables.array_metrics import distances_of_arrays
 from sciencegen.domains.tables.rows import TableCell, TableRow, key, number, parse
 from sciencegen.domains.tables.similarity import similarity
 from sciencegen.errors import DataError
@@ -34,7 +35,8 @@ def evaluate(
         the nearest reference row. `wasserstein_<column>` in the column's unit, and `scaled_<column>`, the same in
         standard deviations of the reference; `total_variation_<column>` of categories, 0 to 1. `marginals`: the mean of
         the scaled distances and total variations. `correlations`: the mean difference of the columns' correlations, in
-        magnitude; categories enter by their indicators. `count_...`: sizes of the sets.
+        magnitude; categories enter by their indicators. Of arrays, the distance is that of all their numbers, and
+        `profile_<column>` that of the mean arrays, in standard deviations. `count_...`: sizes of the sets.
     """
     found, known = _parsed(samples), _parsed(reference)
     if not samples or not known:
@@ -72,6 +74,11 @@ def _marginals(found: Sequence[TableRow], known: Sequence[TableRow]) -> dict[str
             result[f"total_variation_{name}"] = total_variation(first, second)
             distances.append(result[f"total_variation_{name}"])
             continue
+        if any(isinstance(cell, list) for cell in (*first, *second)):
+            found_distances = distances_of_arrays(name, first, second)
+            result |= found_distances
+            distances += [one for key, one in found_distances.items() if key.startswith("scaled_")]
+            continue
         one, other = (np.array(list(map(number, cells))) for cells in (first, second))
         result[f"wasserstein_{name}"] = distance = wasserstein_1d(one, other)
         result[f"scaled_{name}"] = distance / (float(other.std()) or 1.0)
@@ -101,7 +108,7 @@ def _coordinates(rows: Sequence[TableRow]) -> list[tuple[str, str | None]]:
         cells = _cells(rows, name)
         if any(isinstance(cell, str) for cell in cells):
             found += [(name, text) for text in sorted(set(map(str, cells)))[1:]]
-        elif cells:
+        elif cells and not any(isinstance(cell, list) for cell in cells):
             found.append((name, None))
     return found
 

@@ -16,7 +16,7 @@ from sciencegen.domains.arrays import SAME_COLUMNS, with_standardized_labels
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
 from sciencegen.domains.recipes import ModelOracles, Recipe, Remember
 from sciencegen.domains.tables import representation as table_representation
-from sciencegen.domains.tables.column_choice import columns_of
+from sciencegen.domains.tables.array_choice import BlockSettings, columns_and_blocks
 from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.errors import ConfigError
 from sciencegen.items import Item
@@ -33,12 +33,19 @@ class TableVAESettings(ArrayVAESettings):
     ----------
     likelihoods : mapping of str to str
         Column -> "gaussian", "student_t", "log_normal", "poisson", "negative_binomial", "discretized_logistic",
-        "bernoulli" or "categorical"; other columns get one by what they hold (`column_choice.automatic`).
+        "bernoulli" or "categorical", which arrays can't have; other columns get one by what they hold.
+    series : tuple of str
+        Columns of arrays that are learned as series [time channel], and names of columns `name0`, `name1`, ... that
+        are the times of one.
+    images : tuple of str
+        Columns of arrays that are learned as images. Others are by their shape (`array_schema.is_series`).
     score_samples : int
         Latents for each row by which `log_likelihood` is bounded.
     """
 
     likelihoods: Mapping[str, str] = field(default_factory=dict)
+    series: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
     score_samples: int = 64
 
     def __post_init__(self) -> None:
@@ -48,12 +55,13 @@ class TableVAESettings(ArrayVAESettings):
 
 
 def build(representation: TableRepresentation, settings: TableVAESettings) -> ArrayVAE:
-    """A VAE with a likelihood for each column."""
-    columns = columns_of(representation.columns, settings.likelihoods)
+    """A VAE with a likelihood for each column, and networks for arrays."""
+    chosen = BlockSettings(settings.likelihoods, settings.series, settings.images)
+    columns, blocks = columns_and_blocks(representation.columns, representation.arrays, chosen)
     if representation.properties:
         labels = representation.standardization
         settings = with_standardized_labels(settings, float(labels.mean[0]), float(labels.std[0]))
-    return ArrayVAE(len(columns), len(representation.properties), settings, columns)
+    return ArrayVAE(len(columns), len(representation.properties), settings, columns, blocks)
 
 
 def log_likelihood(model: ArrayVAE, batch: Batch) -> Float[Tensor, " batch"]:

@@ -15,6 +15,7 @@ from sciencegen.domains import standardization
 from sciencegen.domains.recipes import Measures
 from sciencegen.domains.standardization import Standardization, StandardizedRepresentation
 from sciencegen.domains.tables import rows as table_rows
+from sciencegen.domains.tables.array_schema import ArraySample, ArraySchema, load_array
 from sciencegen.domains.tables.rows import LARGEST, TableCell, TableRow, indicator
 from sciencegen.domains.tables.schema import ColumnSchema, fit_columns, load_column
 from sciencegen.errors import DataError
@@ -29,17 +30,20 @@ NEAR = 0.1
 
 @dataclass(frozen=True, eq=False)
 class TableRepresentation(StandardizedRepresentation):
-    """Rows as vectors [column].
+    """Rows as vectors [column]: of the plain columns, then of each array's numbers in the order of the flat array.
 
     Parameters
     ----------
     columns : tuple of ColumnSchema
     standardization : Standardization
         Of the conditions.
+    arrays : tuple of ArraySchema
+        The columns of series and images.
     """
 
     columns: tuple[ColumnSchema, ...]
     standardization: Standardization
+    arrays: tuple[ArraySchema, ...] = ()
     name: str = "table"
 
     @cached_property
@@ -50,6 +54,11 @@ class TableRepresentation(StandardizedRepresentation):
             for column in self.columns
             if not column.numeric
         }
+
+    @cached_property
+    def _edges(self) -> list[int]:
+        """Where the arrays begin in a vector."""
+        return np.cumsum([len(self.columns), *(schema.size for schema in self.arrays)])[:-1].tolist()
 
     @cached_property
     def measures(self) -> Measures:
@@ -78,16 +87,26 @@ class TableRepresentation(StandardizedRepresentation):
             if isinstance(found, Refusal):
                 return found
             vector[place] = found
+        arrays = [self._array(schema, row.get(schema.name)) for schema in self.arrays]
+        if wrong := next((one for one in arrays if isinstance(one, Refusal)), None):
+            return wrong
+        vector = np.concatenate([vector, *arrays])
         if np.isnan(vector).all():
-            return Refusal(f"no cell in a column of the model ({', '.join(one.name for one in self.columns)[:200]})")
+            names = ", ".join([*(one.name for one in self.columns), *(one.name for one in self.arrays)])
+            return Refusal(f"no cell in a column of the model ({names[:200]})")
         return vector.astype(np.float32)
+
+    def _array(self, schema: ArraySchema, cell: TableCell) -> Float[np.ndarray, " cell"] | Refusal:
+        if cell is None:
+            return np.full(schema.size, np.nan)
+        return schema.encode(cell) if isinstance(cell, list) else Refusal(f"no array in '{schema.name}'")
 
     def _code(self, column: ColumnSchema, cell: TableCell) -> float | Refusal:
         if not column.numeric:
             code = self._codes[column.name].get(str(cell))
             return Refusal(f"{cell!r} in '{column.name}', expected {_listed(column)}") if code is None else code
-        if isinstance(cell, str):
-            return Refusal(f"{cell!r} in '{column.name}', expected a number")
+        if isinstance(cell, str | list):
+            return Refusal(f"{str(cell)[:60]!r} in '{column.name}', expected a number")
         x = table_rows.number(cell)
         if (column.kind != "number" and x != round(x)) or (column.kind == "count" and x < 0):
             return Refusal(
@@ -115,16 +134,23 @@ class TableRepresentation(StandardizedRepresentation):
 
     def _decode(self, vector: Float[np.ndarray, " column"]) -> TableRow | Refusal:
         row: dict[str, TableCell] = {}
-        for value, column in zip(vector, self.columns, strict=True):
+        flat, *parts = np.split(vector, self._edges)
+        for value, column in zip(flat, self.columns, strict=True):
             x = float(value) * column.std + column.mean
             if not math.isfinite(x) or abs(x) > LARGEST:
                 return Refusal(f"{x:g} in '{column.name}'")
             row[column.name] = column.cell(x) if column.numeric else column.categories[round(x)]
+        for part, schema in zip(parts, self.arrays, strict=True):
+            found = schema.decode(part)
+            if isinstance(found, Refusal):
+                return found
+            row[schema.name] = found
         return row
 
     def to_json(self) -> Json:
         columns = [column.to_json() for column in self.columns]
-        return {"name": self.name, "columns": columns, "conditions": self.standardization.to_json()}
+        arrays = {"arrays": [schema.to_json() for schema in self.arrays]} if self.arrays else {}
+        return {"name": self.name, "columns": columns, "conditions": self.standardization.to_json(), **arrays}
 
 
 def _listed(column: ColumnSchema) -> str:
@@ -146,15 +172,21 @@ def measure(items: Sequence[TableRow], names: Sequence[str]) -> Float[np.ndarray
 
 def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> TableRepresentation:
     """The representation of training rows. values: [row condition]."""
-    found = [row for row in map(table_rows.parse, texts) if not isinstance(row, Refusal)]
+    sample = ArraySample(len(texts))
+    parsed = ((place, table_rows.parse(text)) for place, text in enumerate(texts))
+    found = [sample.without(place, row) for place, row in parsed if not isinstance(row, Refusal)]
     if not found:
         raise DataError(f"Expected rows to learn from, found none among {len(texts)}.")
-    return TableRepresentation(fit_columns(found), standardization.fit(values, properties))
+    arrays = sample.schema(table_rows.known_cells(found))
+    plain = [{name: cell for name, cell in row.items() if name not in sample.shapes} for row in found]
+    return TableRepresentation(fit_columns(plain, list(sample.shapes)), standardization.fit(values, properties), arrays)
 
 
 def load(data: Mapping[str, Any]) -> TableRepresentation:
     """The inverse of `to_json`."""
     columns = tuple(map(load_column, data["columns"]))
-    if not columns or len({column.name for column in columns}) < len(columns):
-        raise ValueError(f"expected columns of different names, found {[column.name for column in columns][:20]}")
-    return TableRepresentation(columns, standardization.load(data["conditions"]))
+    arrays = tuple(map(load_array, data.get("arrays", ())))
+    names = [*(column.name for column in columns), *(array.name for array in arrays)]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"expected columns of different names, found {names[:20]}")
+    return TableRepresentation(columns, standardization.load(data["conditions"]), arrays)

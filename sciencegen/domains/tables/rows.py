@@ -1,6 +1,8 @@
-"""Items: rows of a table, as mappings from a column's name to a number, a text, a Boolean, or None for a missing cell.
+"""Items: rows of a table, as mappings from a column's name to a number, a text, a Boolean, an array of numbers (nested
+lists), or None for a missing cell.
 
-The text of a row is a JSON object: `{"age": 31, "city": "Oslo", "income": null}`. Numbers keep all digits.
+The text of a row is a JSON object: `{"age": 31, "city": "Oslo", "income": null, "pulse": [0.1, 0.4]}`. Numbers keep all
+digits.
 """
 
 from __future__ import annotations
@@ -12,16 +14,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from sciencegen.data.rows import cells_by_column
-from sciencegen.items import Refusal
+from sciencegen.domains.tables.array_cells import LARGEST, ArrayCell, plain_array, problem
+from sciencegen.items import Cell, Refusal
 
-TableCell = bool | int | float | str | None
+TableCell = bool | int | float | str | ArrayCell | None
 TableRow = Mapping[str, TableCell]
 
 LONGEST = 1000
 """Most characters of a text in a cell."""
 MOST_COLUMNS = 10_000
-LARGEST = 1e18
-"""Greatest magnitude of a number: the square of a greater one overflows in single precision."""
 
 
 def parse(text: str) -> TableRow | Refusal:
@@ -67,6 +68,8 @@ def _wrong(name: str, cell: object) -> str:
         return ""
     if isinstance(cell, str):
         return "" if len(cell) <= LONGEST else f"{len(cell)} characters in '{name}', expected at most {LONGEST}"
+    if isinstance(cell, list):
+        return f"{reason} in '{name}'" if (reason := problem(cell)) else ""
     if not isinstance(cell, int | float):
         return f"'{name}' holds neither a number nor a text"
     if isinstance(cell, float) and not math.isfinite(cell):
@@ -98,7 +101,14 @@ def key(row: TableRow) -> str:
 
 def _plain(cell: TableCell) -> TableCell:
     """3.0 and 3 are one number, True and 1 are not."""
+    if isinstance(cell, list):
+        return plain_array(cell)
     return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
+
+
+def cells(row: TableRow) -> dict[str, Cell]:
+    """The cells of a row for a table, arrays as their JSON."""
+    return {name: json.dumps(cell) if isinstance(cell, list) else cell for name, cell in row.items()}
 
 
 def known_cells(rows: Sequence[TableRow]) -> dict[str, list[TableCell]]:
@@ -108,7 +118,7 @@ def known_cells(rows: Sequence[TableRow]) -> dict[str, list[TableCell]]:
 
 def number(cell: TableCell) -> float:
     """The number in a cell, NaN without one; a Boolean is 0 or 1."""
-    return math.nan if cell is None or isinstance(cell, str) else float(cell)
+    return math.nan if cell is None or isinstance(cell, str | list) else float(cell)
 
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?(\s*(\+-|\+/-|±).*)?")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -23,6 +24,8 @@ Kind = Literal["number", "whole", "count", "category"]
 FEW_LEVELS = 10
 """Whole numbers with at most so many different values may be classes."""
 FEWEST_ROWS = 10
+_NUMBERED = re.compile(r"(.*?\D)\d+")
+"""Names of the columns of an array [row column]."""
 SMALL = 0.05
 """Quantile of the positive numbers that is added to numbers from 0 on before their logarithm is taken."""
 MOST_DECIMALS = 6
@@ -115,20 +118,37 @@ def _are_categories(cells: Sequence[TableCell]) -> bool:
     return all(isinstance(cell, str) for cell in cells) or all(isinstance(cell, bool) for cell in cells)
 
 
-def fit_columns(rows: Sequence[TableRow]) -> tuple[ColumnSchema, ...]:
-    """The schema of rows; an error for too few rows, and for columns of which nothing can be learned."""
+def fit_columns(rows: Sequence[TableRow], others: Sequence[str] = ()) -> tuple[ColumnSchema, ...]:
+    """The schema of rows; an error for too few rows, and for columns of which nothing can be learned. others: good
+    columns that aren't among them."""
     if len(rows) < FEWEST_ROWS:
         raise DataError(f"Expected {FEWEST_ROWS} or more rows to learn from, got {len(rows)}. Add rows.")
     cells = known_cells(rows)
     wrong = {name: reason for name, one in cells.items() if (reason := _useless(one))}
     if wrong:
-        good = [name for name in cells if name not in wrong]
+        good = [*(name for name in cells if name not in wrong), *others]
         found = "; ".join(f"'{name}' {reason}" for name, reason in wrong.items())
         remedy = f"Name the others: `column` {_listed(good)}" if good else "Add a column of numbers or categories"
         raise DataError(
             f"Expected columns of different numbers, or of 2 to {MOST_CATEGORIES} categories, got: {found}. {remedy}."
         )
-    return tuple(_fit(name, one) for name, one in cells.items())
+    return _with_levels_of_siblings([_fit(name, one) for name, one in cells.items()])
+
+
+def _with_levels_of_siblings(columns: Sequence[ColumnSchema]) -> tuple[ColumnSchema, ...]:
+    """Columns `name0`, `name1`, ... of whole numbers are parts of one array: they are classes if all are, of the same
+    numbers, so that a count that is rare in one of them isn't refused there."""
+    siblings: dict[str, list[ColumnSchema]] = {}
+    for column in columns:
+        if column.kind in ("count", "whole") and (match := _NUMBERED.fullmatch(column.name)):
+            siblings.setdefault(match[1], []).append(column)
+    levels: dict[str, tuple[TableCell, ...]] = {}
+    for group in siblings.values():
+        union = sorted({number(level) for column in group for level in column.categories})
+        few = all(column.categories for column in group) and len(union) <= FEW_LEVELS
+        if len(group) > 1:
+            levels |= dict.fromkeys((column.name for column in group), tuple(map(int, union)) if few else ())
+    return tuple(replace(column, categories=levels.get(column.name, column.categories)) for column in columns)
 
 
 def _useless(cells: Sequence[TableCell]) -> str:
@@ -151,14 +171,20 @@ def _fit(name: str, cells: Sequence[TableCell]) -> ColumnSchema:
     if _is_category(cells):
         return ColumnSchema(name, "category", tuple(sorted(set(map(str, cells)))))
     values = np.array([number(cell) for cell in cells])
-    kind, levels = _kind(values), np.unique(values)
+    levels = np.unique(values)
+    whole, few = _kind(values) != "number", len(levels) <= min(FEW_LEVELS, len(values) / 3)
+    return number_column(name, values, tuple(map(int, levels)) if whole and few else (), cells)
+
+
+def number_column(name: str, values: np.ndarray, levels: tuple[int, ...], cells: Sequence[TableCell]) -> ColumnSchema:
+    """The schema of numbers. levels: the few different ones, if they may be classes. cells: some, for decimals."""
+    kind = _kind(values)
     mean, std = _moments(values)
     low, high = float(values.min()), float(values.max())
     shift = 1.0 if kind == "count" else 0.0 if low != 0 else float(np.quantile(values[values > 0], SMALL))
     log_mean, log_std = _moments(np.log(values + shift)) if low >= 0 else (0.0, 1.0)
-    few = tuple(map(int, levels)) if kind != "number" and len(levels) <= min(FEW_LEVELS, len(values) / 3) else ()
     decimals = _decimals(cells) if kind == "number" else 0
-    return ColumnSchema(name, kind, few, mean, std, log_mean, log_std, shift, low, high, decimals)
+    return ColumnSchema(name, kind, levels, mean, std, log_mean, log_std, shift, low, high, decimals)
 
 
 def _kind(values: np.ndarray) -> Kind:

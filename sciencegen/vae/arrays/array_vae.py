@@ -21,6 +21,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.networks.normal import check_latents
+from sciencegen.vae.arrays.blocks import Block, BlockDecoder, BlockEncoder
 from sciencegen.vae.arrays.column_networks import ColumnDecoder, ColumnEncoder
 from sciencegen.vae.arrays.columns import Column
 from sciencegen.vae.arrays.networks import VALUES, ArrayDecoder, ArrayEncoder, Condition, PseudoPosterior
@@ -51,6 +52,8 @@ class ArrayVAE(nn.Module):
     settings : ArrayVAESettings, optional
     columns : sequence of Column, optional
         A likelihood for each column; by default all are Gaussian, with a learned standard deviation.
+    blocks : sequence of Block, optional
+        Columns that are the numbers of a series or an image.
 
     Examples
     --------
@@ -64,13 +67,14 @@ class ArrayVAE(nn.Module):
     """
 
     def __init__(
-        self, size: int, property_count: int, settings: ArrayVAESettings | None = None, columns: Sequence[Column] = ()
-    ) -> None:
+        self, size: int, property_count: int, settings: ArrayVAESettings | None = None, columns: Sequence[Column] = (),
+        blocks: Sequence[Block] = (),
+    ) -> None:  # fmt: skip
         super().__init__()
         s = self.settings = settings or ArrayVAESettings()
         if s.semi_supervised and not property_count:
             raise ConfigError("Expected a property to infer with semi_supervised, got none. Name a condition.")
-        encoder = ColumnEncoder(columns, s.width, s.depth) if columns else ArrayEncoder(size, s.width, s.depth)
+        encoder = _encoder(size, s, columns, blocks)
         posterior = POSTERIORS[s.posterior](s.width, s.latent, property_count, s.width, 1)
         prior: nn.Module = StandardNormalPrior(s.latent)
         if s.prior == "conditional":
@@ -78,11 +82,7 @@ class ArrayVAE(nn.Module):
         elif s.prior == "vamp":
             pseudo = PseudoPosterior(encoder, posterior)
             prior = VampPrior(s.latent, pseudo, torch.randn(s.components, encoder.inputs), property_count)
-        decoder: nn.Module = (
-            ColumnDecoder(columns, s.latent, property_count, s.width, s.depth)
-            if columns
-            else ArrayDecoder(size, s.latent, property_count, s.width, s.depth)
-        )
+        decoder = _decoder(size, property_count, s, columns, blocks)
         head: nn.Module | None = None
         if s.label_values:
             head = DiscreteInference(s.width, property_count, s.label_values)
@@ -206,3 +206,22 @@ class ArrayVAE(nn.Module):
         self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
     ) -> Batch:
         return self.decode(self.sample(noise, condition), condition)
+
+
+def _encoder(
+    size: int, settings: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block]
+) -> ArrayEncoder | ColumnEncoder | BlockEncoder:
+    if blocks:
+        return BlockEncoder(columns, blocks, settings.width, settings.depth)
+    if columns:
+        return ColumnEncoder(columns, settings.width, settings.depth)
+    return ArrayEncoder(size, settings.width, settings.depth)
+
+
+def _decoder(
+    size: int, property_count: int, settings: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block]
+) -> nn.Module:
+    sizes = settings.latent, property_count, settings.width, settings.depth
+    if blocks:
+        return BlockDecoder(columns, blocks, *sizes)
+    return ColumnDecoder(columns, *sizes) if columns else ArrayDecoder(size, *sizes)

@@ -59,6 +59,8 @@ class Column:
         Number of classes; 0 for numbers.
     levels : tuple of float
         The numbers that are classes, in ascending order; () for other classes.
+    limits : pair of float, optional
+        Of `discretized_logistic`: the least and the greatest number, which have the probability beyond them too.
     """
 
     likelihood: str
@@ -69,6 +71,7 @@ class Column:
     shift: float = 0.0
     classes: int = 0
     levels: tuple[float, ...] = ()
+    limits: tuple[float, float] | None = None
 
     @property
     def features(self) -> int:
@@ -78,14 +81,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Group:
-    """Columns with one kind of likelihood (of classes: a single column). index: their places; scale: [5 column] of
-    mean, std, log_mean, log_std and shift; classes, levels: as in `Column`."""
+    """Columns with one kind of likelihood (categorical: a single column). index: their places; scale: [5 column] of
+    mean, std, log_mean, log_std and shift; classes, levels, limits: as in `Column`, the same for all."""
 
     likelihood: str
     index: Sequence[int]
     scale: Float[Tensor, "5 column"]
     classes: int = 0
     levels: tuple[float, ...] = ()
+    limits: tuple[float, float] | None = None
 
     @property
     def parameters(self) -> int:
@@ -110,7 +114,7 @@ class Group:
     def _nearest(self, value: Cells) -> Cells:
         """Indices of the nearest levels."""
         levels = torch.tensor(self.levels, device=value.device)
-        return (value - levels).abs().argmin(1, keepdim=True).to(value)
+        return (value[..., None] - levels).abs().argmin(-1).to(value)
 
     def from_support(self, value: Cells) -> Cells:
         """Y to u."""
@@ -131,6 +135,8 @@ class Group:
     def features(self, value: Cells) -> Float[Tensor, "batch feature"]:
         """Inputs of the encoder, of order 1; far values are damped."""
         _, _, log_mean, log_std, _ = self.scale.to(value)
+        if self.likelihood == "bernoulli" and len(self.index) > 1:
+            return 2 * self.to_support(value) - 1
         if self.classes:
             return functional.one_hot(self.to_support(value)[:, 0].long(), self.classes).to(value)
         if self.likelihood in COUNTS:
@@ -150,22 +156,25 @@ class Group:
             return likelihoods.negative_binomial(mean.clamp(min=1e-3).log() + logs[0], logs[1])
         log_scale = others[0].clamp(likelihoods.LEAST_LOG_SCALE, likelihoods.MOST_LOG_SCALE)
         if self.likelihood == "discretized_logistic":
-            return likelihoods.discretized_logistic(mean + std * first, std.log() + log_scale)
+            return likelihoods.discretized_logistic(mean + std * first, std.log() + log_scale, self.limits)
         if self.likelihood == "student_t":
             return likelihoods.StudentT(first, log_scale, 1.5 + logs[2].clamp(-2.5, 4))
         return likelihoods.Normal(first, log_scale)
 
 
-def groups_of(columns: Sequence[Column]) -> list[Group]:
-    """The columns in groups that are computed together."""
+def groups_of(columns: Sequence[Column], places: Sequence[int] | None = None) -> list[Group]:
+    """The columns, or those at `places`, in groups that are computed together."""
+    places = range(len(columns)) if places is None else places
     numbers = [name for name in LIKELIHOODS if name not in CLASSES]
-    members = [(name, [at for at, one in enumerate(columns) if one.likelihood == name]) for name in numbers]
-    members += [(one.likelihood, [at]) for at, one in enumerate(columns) if one.classes]
-    return [
-        Group(name, index, _scale(columns, index), columns[index[0]].classes, columns[index[0]].levels)
-        for name, index in members
-        if index
-    ]
+    members = [[at for at in places if columns[at].likelihood == name] for name in numbers]
+    members += [[at] for at in places if columns[at].classes]
+    return [group_of(columns, index) for index in members if index]
+
+
+def group_of(columns: Sequence[Column], index: Sequence[int]) -> Group:
+    """One group of the columns at `index`, which have the likelihood, classes and limits of the first of them."""
+    one = columns[index[0]]
+    return Group(one.likelihood, index, _scale(columns, index), one.classes, one.levels, one.limits)
 
 
 def _scale(columns: Sequence[Column], index: Sequence[int]) -> Float[Tensor, "5 column"]:

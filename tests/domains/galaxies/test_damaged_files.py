@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from sciencegen.domains.galaxies import cubes, files
+from sciencegen.data import array_files
+from sciencegen.domains.galaxies import files
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
@@ -98,7 +99,7 @@ def test_a_file_on_which_the_library_never_returns_is_an_error(tmp_path, monkeyp
     assert int.from_bytes(content[free : free + 8], "little") == 4096 - 40
     content[free : free + 8] = bytes(8)
     (tmp_path / "a.h5").write_bytes(content)
-    monkeypatch.setattr(cubes, "OPENING_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(array_files, "OPENING_TIMEOUT_S", 1.0)
     with pytest.raises(DataError, match=r"a\.h5, .* the library of HDF5 fails"):
         list(files.read(tmp_path / "a.h5"))
 

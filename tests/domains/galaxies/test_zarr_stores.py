@@ -12,8 +12,8 @@ import h5py
 import numpy as np
 import pytest
 
-from sciencegen.data import damage
-from sciencegen.domains.galaxies import files, zarr_stores
+from sciencegen.data import damage, zarr_stores
+from sciencegen.domains.galaxies import files
 from sciencegen.domains.galaxies.items import Stamp, key
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal

@@ -135,3 +135,10 @@ def test_columns_that_contradict_themselves_are_not_loaded(place, name, value):
     columns = fit_columns([{"x": number / 7, "city": "Oslo" if number % 2 else "Bergen"} for number in range(20)])
     with pytest.raises(ValueError, match="expected columns as `train` writes them"):
         load_column(columns[place].to_json() | {name: value})
+
+
+def test_columns_of_one_array_are_classes_together():
+    """Of two numbered columns, one with 3 different counts and one with 20, none holds classes."""
+    few, many = [at % 3 for at in range(60)], [at % 20 for at in range(60)]
+    rows = [{"x0": one, "x1": other, "y0": one, "y1": one + 1} for one, other in zip(few, many, strict=True)]
+    assert [column.categories for column in fit_columns(rows)] == [(), (), (0, 1, 2, 3), (0, 1, 2, 3)]

@@ -1,5 +1,7 @@
 """Tables in files as columns and records."""
 
+import warnings
+
 import pytest
 
 from sciencegen.domains.tables.sources import open_source
@@ -8,4 +10,23 @@ from sciencegen.domains.tables.sources import open_source
 def test_lost_letters_are_told_by_column(tmp_path):
     (tmp_path / "table.csv").write_bytes("x,city,name\n1,Köln,a\n2,Oslo,b\n".encode("latin-1"))
     with pytest.warns(UserWarning, match="letters in city are lost.*iconv -f latin1 -t utf-8 table.csv"):
+        open_source(tmp_path / "table.csv")
+
+
+def test_texts_that_count_as_missing_are_told(tmp_path):
+    rows = ["None,1", "None,NA", "beer,3", ",4", "wine,5"]
+    (tmp_path / "table.csv").write_text("drink,x\n" + "\n".join(rows) + "\n")
+    with pytest.warns(
+        UserWarning, match="2 cells of 'drink' in .* count as missing: 'None' 2 times. If one is"
+    ) as told:
+        source = open_source(tmp_path / "table.csv")
+    notes = [one for one in told if one.category is UserWarning]
+    assert len(notes) == 1, "a column of numbers has no such note"
+    assert next(record for _, record in source.records()) == [None, 1]
+
+
+def test_few_marks_among_many_texts_are_not_told(tmp_path):
+    (tmp_path / "table.csv").write_text("drink\n" + "beer\nwine\n" * 100 + "-\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
         open_source(tmp_path / "table.csv")

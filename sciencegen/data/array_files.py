@@ -4,24 +4,45 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sciencegen.data import zarr_stores
 from sciencegen.data.damage import check_claim, check_part, reading
-from sciencegen.domains.galaxies import zarr_stores
+from sciencegen.data.workers import Failure, map_killable
 from sciencegen.errors import DataError
 from sciencegen.files import files_below, found_at
 
 HDF5 = (".h5", ".hdf5")
+OPENING_TIMEOUT_S = 5.0
+"""Longest time for the library of HDF5 to open a file."""
 
 
-def open_arrays(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The arrays of a file by name, and its attributes. Arrays of HDF5 and Zarr are read when they are indexed."""
+def check_returns(path: Path, attempt: Callable[[Path], None]) -> None:
+    """Raise a DataError if the library of HDF5 crashes or never returns on a file, which no `try` can catch.
+
+    attempt: opens the file and reads a part of it in a process that can be killed; its exceptions don't count.
+    """
+    if path.suffix.lower() not in HDF5:
+        return
+    for _, failed in map_killable(attempt, [path], processes=1, timeout_s=OPENING_TIMEOUT_S):
+        if isinstance(failed, Failure):
+            raise DataError(
+                f"Expected a file of arrays in {path}, found a damaged one, on which the library of HDF5 fails: "
+                f"{failed.reason}."
+            )
+
+
+def open_arrays(path: Path, alone: str = "images") -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arrays of a file by name, and its attributes. Arrays of HDF5 and Zarr are read when they are indexed.
+
+    alone: name of the array of a file that holds a single one without a name.
+    """
     if zarr_stores.is_store(path):
-        blocks, header = zarr_stores.arrays(path)
+        blocks, header = zarr_stores.arrays(path, alone)
         for array in blocks.values():
             check_claim(path, math.prod(array.shape[:1]), _size(array), _held(path, _size(array)))
         return dict(blocks), header
@@ -31,7 +52,7 @@ def open_arrays(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         if path.suffix.lower() == ".npz":
             arrays = _npz(path)
             return arrays, {name: array.item() for name, array in arrays.items() if array.ndim == 0}
-        return {"images": np.load(path, allow_pickle=False, mmap_mode="r")}, {}
+        return {alone: np.load(path, allow_pickle=False, mmap_mode="r")}, {}
 
 
 def _hdf5(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from sciencegen.domains.galaxies.array_files import open_arrays
+from sciencegen.data.array_files import open_arrays
 from sciencegen.errors import DataError
 
 IMAGES = np.arange(24, dtype=np.float32).reshape(2, 3, 4)

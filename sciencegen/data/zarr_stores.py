@@ -1,6 +1,6 @@
 """Stores of arrays in Zarr's formats 2 and 3, in a folder or a zip: a group of arrays, or a single array.
 
-They are read in blocks of the stamps in one chunk, with an allow-list of codecs that decode bytes to numbers or texts:
+They are read in blocks of the rows in one chunk, with an allow-list of codecs that decode bytes to numbers or texts:
 a codec that unpickles could run code from the file.
 """
 
@@ -63,20 +63,22 @@ def is_store(path: Path) -> bool:
     return path.name.lower().endswith(ENDINGS) and path.exists()
 
 
-def arrays(path: Path) -> tuple[dict[str, Blocks], dict[str, Any]]:
-    """The arrays of a group by name, or a single array as `images`; and the group's attributes."""
+def arrays(path: Path, alone: str = "images") -> tuple[dict[str, Blocks], dict[str, Any]]:
+    """The arrays of a group by name, or a single array as `alone`; and the group's attributes."""
     library = _library(path)
     with reading("a Zarr store", path):
         root = _root(path)
-        alone = _said(root, *ARRAY)
-        inside = [] if alone else sorted(root.iterdir(), key=lambda one: one.name)  # the order of a folder is undefined
-        nodes = {"images": root} if alone else {one.name: one for one in inside if _said(one, *ARRAY)}
+        is_array = bool(_said(root, *ARRAY))
+        inside = (
+            [] if is_array else sorted(root.iterdir(), key=lambda one: one.name)
+        )  # the order of a folder is undefined
+        nodes = {alone: root} if is_array else {one.name: one for one in inside if _said(one, *ARRAY)}
         for name, node in nodes.items():
             _check_codecs(f"array {name} of {path}", _said(node, *ARRAY))
         store = library.storage.LocalStore(path, read_only=True) if path.is_dir() else library.storage.ZipStore(path)
         found = {name: library.open_array(store, path=_within(path, node), mode="r") for name, node in nodes.items()}
         opened = {name: Blocks(array, f"array {name} of {path}") for name, array in found.items()}
-        return opened, {} if alone else _said(root, *GROUP).get("attributes") or _said(root, ".zattrs")
+        return opened, {} if is_array else _said(root, *GROUP).get("attributes") or _said(root, ".zattrs")
 
 
 def _library(path: Path) -> Any:

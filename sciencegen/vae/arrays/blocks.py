@@ -1,0 +1,117 @@
+"""Blocks of columns that are the numbers of a series or an image: one likelihood, and networks of their own.
+
+A block's numbers are columns as others are (`columns`). The networks differ: recurrent ones over the time of a series,
+convolutions over an image. Given the latent, all numbers are independent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sciencegen.batch import Batch
+from sciencegen.networks.conditions import condition_features
+from sciencegen.networks.grids import ImageReader, ImageWriter, SeriesReader, SeriesWriter
+from sciencegen.networks.mlp import MLP
+from sciencegen.vae.arrays.columns import Cellwise, Column, group_of, groups_of
+from sciencegen.vae.arrays.networks import VALUES, Condition
+
+READERS = {"series": SeriesReader, "image": ImageReader}
+WRITERS = {"series": SeriesWriter, "image": ImageWriter}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A series or an image.
+
+    Parameters
+    ----------
+    kind : {"series", "image"}
+    shape : tuple of int
+        Channels and time, or channels, height and width.
+    index : tuple of int
+        Columns of the numbers, in the order of the flat array of this shape.
+    """
+
+    kind: Literal["series", "image"]
+    shape: tuple[int, ...]
+    index: tuple[int, ...]
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        return self.shape[1:]
+
+
+def _others(columns: Sequence[Column], blocks: Sequence[Block]) -> list[int]:
+    """The columns outside of blocks."""
+    inside = {at for block in blocks for at in block.index}
+    return [at for at in range(len(columns)) if at not in inside]
+
+
+class BlockEncoder(nn.Module):
+    """Cells, and a mask of those that are known, to features [batch feature]."""
+
+    def __init__(self, columns: Sequence[Column], blocks: Sequence[Block], width: int, depth: int) -> None:
+        super().__init__()
+        self.blocks, others = blocks, _others(columns, blocks)
+        self.groups = [*groups_of(columns, others), *(group_of(columns, block.index) for block in blocks)]
+        self.alone = len(self.groups) - len(blocks)
+        plain = sum(columns[at].features for at in others) + len(others)
+        self.sizes = [plain, *(2 * math.prod(block.shape) for block in blocks)]
+        self.inputs = sum(self.sizes)
+        self.readers = nn.ModuleList([READERS[b.kind](2 * b.shape[0], b.positions, width) for b in blocks])
+        self.network = MLP(plain + width * len(blocks), width, width, depth)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "batch feature"]:
+        value = batch[VALUES]
+        present = torch.ones_like(value) if batch.mask is None else batch.mask.to(value)
+        masks = [present[:, list(group.index)] for group in self.groups]
+        known = [
+            group.features(value[:, list(group.index)]) * mask for group, mask in zip(self.groups, masks, strict=True)
+        ]
+        plain = [*known[: self.alone], *masks[: self.alone]]
+        arrays = [one for pair in zip(known[self.alone :], masks[self.alone :], strict=True) for one in pair]
+        return self.of_inputs(torch.cat([*plain, *arrays], 1))
+
+    def of_inputs(self, inputs: Float[Tensor, "batch input"]) -> Float[Tensor, "batch feature"]:
+        """Features of the networks' inputs, such as those of a VampPrior's pseudo-items."""
+        plain, *arrays = inputs.split(self.sizes, 1)
+        shapes = [(2 * block.shape[0], *block.positions) for block in self.blocks]
+        triples = zip(self.readers, arrays, shapes, strict=True)
+        read = [reader(one.unflatten(1, shape)) for reader, one, shape in triples]
+        return functional.silu(self.network(torch.cat([plain, *read], 1)))
+
+
+class BlockDecoder(nn.Module):
+    """p(x | z, c), `Cellwise`."""
+
+    def __init__(
+        self, columns: Sequence[Column], blocks: Sequence[Block], latent_size: int, property_count: int, width: int,
+        depth: int,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        plain, self.property_count = groups_of(columns, _others(columns, blocks)), property_count
+        arrays = [group_of(columns, block.index) for block in blocks]
+        self.groups, known = [*plain, *arrays], latent_size + 2 * property_count
+        outputs = sum(group.parameters for group in plain)
+        self.network = MLP(known, outputs, width, depth) if plain else None
+        self.writers = nn.ModuleList([
+            WRITERS[block.kind](known, group.parameters // math.prod(block.positions), block.positions, width)
+            for block, group in zip(blocks, arrays, strict=True)
+        ])  # fmt: skip
+
+    def forward(
+        self, latent: Float[Tensor, "batch latent"], condition: Condition = None, batch: Batch | None = None
+    ) -> Cellwise:
+        features = condition_features(condition, latent, self.property_count)
+        known = torch.cat([latent, features], -1)
+        plain = [] if self.network is None else [self.network(known)]
+        outputs = torch.cat([*plain, *(writer(known).flatten(1) for writer in self.writers)], 1)
+        return Cellwise(self.groups, outputs, None if batch is None else batch.mask)
