@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,10 +16,11 @@ from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
 from sciencegen.domains.recipes import ModelOracles, Recipe, Remember
 from sciencegen.domains.tables import representation as table_representation
 from sciencegen.domains.tables.column_choice import columns_of
+from sciencegen.domains.tables.diffusion_recipe import ARRAY_DIFFUSION
+from sciencegen.domains.tables.model_oracles import column_oracles, in_bits
 from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.errors import ConfigError
-from sciencegen.items import Item
-from sciencegen.scoring.oracles import ArrayOracle, Oracle
+from sciencegen.scoring.oracles import Oracle
 from sciencegen.vae.arrays.array_vae import ArrayVAE
 from sciencegen.vae.arrays.settings import ArrayVAESettings
 
@@ -65,19 +65,13 @@ def log_likelihood(model: ArrayVAE, batch: Batch) -> Float[Tensor, " batch"]:
 def check(model: ArrayVAE, representation: TableRepresentation, arrays: Sequence[np.ndarray]) -> Mapping[str, float]:
     """Bound of log p of a row, with densities in the units of the columns, in nats, and of -log2 p in bits."""
     device = next(model.parameters()).device
-    found = float(log_likelihood(model, representation.batch(arrays).to(device)).mean())
-    return {"log_likelihood": found, "bits_per_item": -found / math.log(2)}
+    return in_bits(log_likelihood(model, representation.batch(arrays).to(device)))
 
 
 def oracles(model: ArrayVAE, representation: TableRepresentation, remember: Remember) -> Mapping[str, Oracle]:
     """`log_likelihood`, and each number and indicator of the columns, for goals."""
-    measures = representation.measures
-    columns = {name: ArrayOracle(name, partial(_measure_one, name)) for name in measures.names}
-    return {**columns, **likelihood_oracles(model, representation, partial(log_likelihood, model))}
-
-
-def _measure_one(name: str, items: Sequence[Item]) -> np.ndarray:
-    return table_representation.measure(items, [name])[:, 0]
+    found = likelihood_oracles(model, representation, partial(log_likelihood, model))
+    return {**column_oracles(representation), **found}
 
 
 RECIPES = {
@@ -93,5 +87,6 @@ RECIPES = {
         check=check,
         adaptation=SAME_COLUMNS,
         oracles=ModelOracles(make=oracles, names=(LOG_LIKELIHOOD,)),
-    )
+    ),
+    ARRAY_DIFFUSION.name: ARRAY_DIFFUSION,
 }
