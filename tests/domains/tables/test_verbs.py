@@ -188,8 +188,8 @@ def test_a_wrong_likelihood_is_an_error():
 @pytest.fixture(scope="module")
 def diffusion(folder: Path) -> str:
     """A short diffusion of the same table."""
-    sizes = {"width": 64, "depth": 2, "diffusion": {"flow_steps": 12, "steps": 12}}
-    brief = {**SHORT, "training": {**SHORT["training"], "steps": 300}, "finish": {}}
+    sizes = {"width": 64, "depth": 2, "diffusion": {"flow_steps": 16, "steps": 12}}
+    brief = {**SHORT, "training": {**SHORT["training"], "steps": 500, "learning_rate": 4e-3}, "finish": {}}
     sg.train("arrays", folder / "table.csv", folder=folder / "diffusion", recipe="array-diffusion",
              conditions=["height", "city"], settings=sizes, **brief)  # fmt: skip
     return "diffusion"
