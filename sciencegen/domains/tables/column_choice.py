@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from sciencegen.domains.tables.rows import number
 from sciencegen.domains.tables.schema import ColumnSchema
 from sciencegen.errors import ConfigError, unknown_name
-from sciencegen.vae.arrays.columns import CLASSES, COUNTS, LIKELIHOODS, Column
+from sciencegen.vae.arrays.columns import CLASSES, COUNTS, LIKELIHOODS, MULTINOMIAL, Column
 
 NEAR_ZERO = 2
 """Counts that begin at most here may be Poisson or negative binomial; others are spread around a centre."""
@@ -32,8 +32,11 @@ def automatic(column: ColumnSchema) -> str:
     return "gaussian"
 
 
-def columns_of(schema: Sequence[ColumnSchema], chosen: Mapping[str, str]) -> list[Column]:
-    """The columns with their likelihoods. chosen: those of the settings, by name.
+def columns_of(
+    schema: Sequence[ColumnSchema], chosen: Mapping[str, str], blocks: Mapping[str, Sequence[str]] | None = None
+) -> list[Column]:
+    """The columns with their likelihoods. chosen: those of the settings, by name. blocks: names of the counts that have
+    one multinomial likelihood.
 
     Raises
     ------
@@ -45,10 +48,30 @@ def columns_of(schema: Sequence[ColumnSchema], chosen: Mapping[str, str]) -> lis
             raise unknown_name("column with a likelihood", name, [column.name for column in schema])
         if likelihood not in LIKELIHOODS:
             raise unknown_name(f"likelihood of '{name}'", likelihood, LIKELIHOODS)
-    return [_column(column, chosen.get(column.name) or automatic(column)) for column in schema]
+    owner = _owners(schema, chosen, blocks or {})
+    likelihoods = {**chosen, **dict.fromkeys(owner, MULTINOMIAL)}
+    return [_column(one, likelihoods.get(one.name) or automatic(one), owner.get(one.name, "")) for one in schema]
 
 
-def _column(column: ColumnSchema, likelihood: str) -> Column:
+def _owners(
+    schema: Sequence[ColumnSchema], chosen: Mapping[str, str], blocks: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """The block of each column that is in one."""
+    owner: dict[str, str] = {}
+    for block, names in blocks.items():
+        if isinstance(names, str) or len(set(names)) < max(2, len(names)):
+            raise ConfigError(f"Expected two or more different columns of multinomial '{block}', got {names!r}.")
+        for name in names:
+            if name not in [column.name for column in schema]:
+                raise unknown_name(f"column of multinomial '{block}'", name, [column.name for column in schema])
+            if name in owner or name in chosen:
+                other = f"multinomial '{owner[name]}'" if name in owner else f"the likelihood {chosen[name]}"
+                raise ConfigError(f"Expected '{name}' in one likelihood, got '{block}' and {other}. Leave one out.")
+            owner[name] = block
+    return owner
+
+
+def _column(column: ColumnSchema, likelihood: str, block: str) -> Column:
     if reason := _misfit(column, likelihood):
         raise ConfigError(
             f"Expected a likelihood that fits '{column.name}', got {likelihood}, which needs {reason}. Leave it out: "
@@ -57,7 +80,7 @@ def _column(column: ColumnSchema, likelihood: str) -> Column:
     classes = len(column.categories) if likelihood in CLASSES else 0
     levels = tuple(map(number, column.categories)) if classes and column.numeric else ()
     logs = column.log_mean, column.log_std, column.shift
-    return Column(likelihood, column.mean, column.std, *logs, classes, levels)
+    return Column(likelihood, column.mean, column.std, *logs, classes, levels, block)
 
 
 def _misfit(column: ColumnSchema, likelihood: str) -> str:

@@ -84,6 +84,7 @@ ARRAY_DIFFUSION = Recipe(
     description="Diffusion of the rows of a table, with likelihoods; missing cells are hidden from the network.",
     training={"steps": 3000, "learning_rate": 2e-3, "ema_decay": 0.995},
     check=check,
+    one_thread=True,
     adaptation=SAME_COLUMNS,
     oracles=ModelOracles(make=oracles, names=(LOG_LIKELIHOOD,), on_request=(LOG_LIKELIHOOD,)),
 )

@@ -34,11 +34,18 @@ class TableVAESettings(ArrayVAESettings):
     likelihoods : mapping of str to str
         Column -> "gaussian", "student_t", "log_normal", "poisson", "negative_binomial", "discretized_logistic",
         "bernoulli" or "categorical"; other columns get one by what they hold (`column_choice.automatic`).
+    multinomial : mapping of str to sequence of str
+        Blocks of count columns: the counts of a row are multinomial given their total [1]_, which is negative binomial.
     score_samples : int
         Latents for each row by which `log_likelihood` is bounded.
+
+    References
+    ----------
+    .. [1] Liang et al., "Variational Autoencoders for Collaborative Filtering", WWW 2018, eq. 2.
     """
 
     likelihoods: Mapping[str, str] = field(default_factory=dict)
+    multinomial: Mapping[str, Sequence[str]] = field(default_factory=dict)
     score_samples: int = 64
 
     def __post_init__(self) -> None:
@@ -49,7 +56,7 @@ class TableVAESettings(ArrayVAESettings):
 
 def build(representation: TableRepresentation, settings: TableVAESettings) -> ArrayVAE:
     """A VAE with a likelihood for each column."""
-    columns = columns_of(representation.columns, settings.likelihoods)
+    columns = columns_of(representation.columns, settings.likelihoods, settings.multinomial)
     if representation.properties:
         labels = representation.standardization
         settings = with_standardized_labels(settings, float(labels.mean[0]), float(labels.std[0]))
@@ -85,6 +92,7 @@ RECIPES = {
         description="VAE of the rows of a table, with a likelihood for each column; missing cells are marginalized.",
         training={"steps": 3000, "learning_rate": 2e-3, "ema_decay": 0.995},
         check=check,
+        one_thread=True,
         adaptation=SAME_COLUMNS,
         oracles=ModelOracles(make=oracles, names=(LOG_LIKELIHOOD,)),
     ),

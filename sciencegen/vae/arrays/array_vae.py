@@ -22,7 +22,7 @@ from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.networks.normal import check_latents
 from sciencegen.vae.arrays.column_networks import ColumnDecoder, ColumnEncoder
-from sciencegen.vae.arrays.columns import Column
+from sciencegen.vae.arrays.columns import Column, with_blocks
 from sciencegen.vae.arrays.networks import VALUES, ArrayDecoder, ArrayEncoder, Condition, PseudoPosterior
 from sciencegen.vae.arrays.settings import HAMILTONIAN, PRIORS, ArrayVAESettings
 from sciencegen.vae.bounds import BoundTerms, importance_weighted_bound
@@ -70,6 +70,7 @@ class ArrayVAE(nn.Module):
     ) -> None:
         super().__init__()
         s = self.settings = settings or ArrayVAESettings()
+        self.columns = tuple(columns)
         if s.semi_supervised and not property_count:
             raise ConfigError("Expected a property to infer with semi_supervised, got none. Name a condition.")
         self.vae = ConditionalVAE(_parts(size, property_count, s, columns), VALUES, s.training())
@@ -89,13 +90,18 @@ class ArrayVAE(nn.Module):
         self,
         batches: Iterable[Batch],
         generator: Generator,
-        steps: int = 2000,
+        steps: int = 0,
         batch: int = 512,
         progress: Progress = no_progress,
+        trained: int = 0,
     ) -> PriorFit | None:
-        """Fit the flow prior p(z | c) of draws to the trained model's posteriors; call once after training."""
+        """Fit the flow prior p(z | c) of draws to the trained model's posteriors; call once after training.
+
+        steps: 0 for `prior_steps` of the settings, and no more than the `trained` ones, if these are known.
+        """
         if self.prior is None:
             return None
+        steps = steps or min(self.settings.prior_steps, trained or self.settings.prior_steps)
         latents, log_std, condition = self._posteriors(batches, generator)
         # `_posteriors` has applied dropout
         settings = PriorFitSettings(steps=steps, batch=batch, dropout=ConditionDropout())
@@ -163,7 +169,7 @@ class ArrayVAE(nn.Module):
             return centre
         likelihood = self.vae.decoder(self._code(centre))
         noise = likelihood.noise(batch[VALUES])
-        return torch.cat([centre, noise if batch.mask is None else noise * batch.mask], 1)
+        return torch.cat([centre, noise if batch.mask is None else noise * with_blocks(batch.mask, self.columns)], 1)
 
     def _code(self, centre: Float[Tensor, "batch code"]) -> Float[Tensor, "batch code"]:
         return centre if self.prior is None else self.prior(centre)

@@ -50,6 +50,8 @@ class ArrayVAESettings:
         units of the data, `ArrayVAE` standardized.
     flow_layers, flow_width : int
         Of the flow prior for sampling, fitted after training; with 0 layers, samples are from the training prior.
+    prior_steps : int
+        Steps of the fit of this flow, and no more than the training had.
     decoder_noise : bool
         Whether a latent contains the decoder's noise too. If so, samples follow p(x | c) and every item is restored
         from its latent; otherwise both are the decoder's mean.
@@ -86,6 +88,7 @@ class ArrayVAESettings:
     label_values: tuple[float, ...] = ()
     flow_layers: int = 6
     flow_width: int = 64
+    prior_steps: int = 2000
     decoder_noise: bool = True
 
     def __post_init__(self) -> None:
@@ -103,6 +106,10 @@ class ArrayVAESettings:
             raise ConfigError(
                 "Expected layers of size 1 or more, and 1 or more leapfrog_steps, got "
                 f"{list(self.layers)} and {self.leapfrog_steps}."
+            )
+        if self.prior_steps < 1:
+            raise ConfigError(
+                f"Expected prior_steps of 1 or more, got {self.prior_steps}. Without a flow: flow_layers=0."
             )
         if min(self.latent, self.width, self.components) < 1 or min(self.depth, self.flow_layers) < 0:
             raise ConfigError(

@@ -185,6 +185,20 @@ def test_a_wrong_likelihood_is_an_error():
         sg.train("arrays", "table.csv", folder="bad", settings={"likelihoods": {"height": "poisson"}}, **SHORT)
 
 
+@pytest.mark.parametrize(("threads", "expected"), [(0, 1), (2, 2)])
+def test_small_networks_train_in_one_thread_unless_told(threads, expected, monkeypatch):
+    asked = []
+
+    def stop(count):
+        asked.append(count)
+        raise DataError("stop")
+
+    monkeypatch.setattr("sciencegen.api.train.use_threads", stop)
+    with pytest.raises(DataError, match="stop"):
+        sg.train("arrays", "table.csv", folder="none", threads=threads)
+    assert asked == [expected]
+
+
 @pytest.fixture(scope="module")
 def diffusion(folder: Path) -> str:
     """A short diffusion of the same table."""

@@ -155,7 +155,17 @@ def test_what_stands_at_a_missing_number_says_nothing(generator):
     torch.testing.assert_close(back[:, [0, 2]], batch[VALUES][:, [0, 2]], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("given", "expected"), [({}, 9), ({"trained": 4}, 4), ({"trained": 40}, 9), ({"steps": 2}, 2)])
+def test_the_flow_is_fitted_for_no_more_steps_than_the_model(given, expected, generator):
+    seen = []
+    made(prior_steps=9).finish(
+        [draw(64, generator)], generator, progress=lambda name, step, steps, loss: seen.append(steps), **given
+    )
+    assert seen == [expected] * expected
+
+
 WRONG = {
+    "prior_steps of 1 or more": {"prior_steps": 0},
     "posterior": {"posterior": "flow"},
     "prior": {"prior": "vamps"},
     "bound": {"bound": "iwae"},
