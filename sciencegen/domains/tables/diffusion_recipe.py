@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sciencegen.diffusion.coded import CodedDiffusion
+from sciencegen.diffusion.model import DiffusionSettings
 from sciencegen.diffusion.vectors import VectorDiffusionSettings, vector_diffusion
 from sciencegen.domains.arrays import SAME_COLUMNS
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
@@ -18,6 +19,7 @@ from sciencegen.domains.tables.column_choice import columns_of
 from sciencegen.domains.tables.model_oracles import column_oracles, in_bits
 from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.errors import ConfigError
+from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.scoring.oracles import Oracle
 
 TOGETHER = 32
@@ -30,6 +32,8 @@ class TableDiffusionSettings(VectorDiffusionSettings):
 
     Attributes
     ----------
+    diffusion : DiffusionSettings
+        Three of ten rows lose all of their conditions in training: likelihoods and latents are those without any.
     hidden : float
         Share of the rows of which random cells are hidden in training, so that rows with gaps have a likelihood, and
         can be filled.
@@ -40,6 +44,9 @@ class TableDiffusionSettings(VectorDiffusionSettings):
         Codes for each row by which `log_likelihood` is bounded.
     """
 
+    diffusion: DiffusionSettings = field(
+        default_factory=lambda: DiffusionSettings(dropout=ConditionDropout(some=0.5, everything=0.3, few=0.5))
+    )
     hidden: float = 0.3
     likelihoods: Mapping[str, str] = field(default_factory=dict)
     score_samples: int = 1
