@@ -54,7 +54,7 @@ EXTRA: list[tuple[str, list[str]]] = [
     ("train molecules .*--from", []),
     ("train molecules .*conformers", ["--settings", f"{{settings: {{network: {NETWORK}}}}}"]),
     ("train molecules", ["--settings", f"{{settings: {{networks: {LATENTS}, code: 4}}}}"]),
-    ("train arrays", ["--settings", "{finish: {steps: 2}}", "--training", "steps=3"]),
+    ("train arrays", ["--training", "steps=3"]),
     ("train galaxies .*--from", ["--settings", "{finish: {steps: 2}}"]),
     ("train galaxies", ["--settings", f"{{settings: {STAMPS}, finish: {{steps: 2}}}}"]),
     ("train proteins", ["--set", "members=1", "--set", "hidden=16", "--set", "latent=2", "--training", "steps=20"]),

@@ -196,7 +196,7 @@ def _is_finished(run: RunFolder, identity: Mapping[str, Any]) -> bool:
 
 def _train(plan: Plan, run: RunFolder, identity: Mapping[str, Any], going_on: bool, log: Log) -> Trained:
     """Prepare the data and build the model, then claim the folder and train."""
-    use_threads(plan.settings.threads)
+    use_threads(plan.settings.threads or int(plan.recipe.one_thread))
     before = training_folder.present(run) if going_on else frozenset[str]()
     with open_prepared(plan.domain, plan.data, plan.preparing, run, going_on, log) as prepared:
         conditions = condition_names(prepared, plan.recipe, plan.start, plan.settings)
@@ -236,7 +236,7 @@ def _fit(plan: Plan, run: RunFolder, model: LatentModel, representation: Represe
     _descend(plan, run, model, held, log)
     adaptation = plan.recipe.adaptation
     if plan.start is None or adaptation is None or len(held.arrays) >= adaptation.fewest:
-        fit_priors(model, held, plan.settings, log)
+        fit_priors(model, held, plan.settings, log, plan.training.steps)
     return _save(run, model, held, plan, log)
 
 

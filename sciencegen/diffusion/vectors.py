@@ -37,7 +37,12 @@ class VectorDiffusionSettings:
 
 
 def vector_diffusion(
-    name: str, size: int, property_count: int = 0, settings: VectorDiffusionSettings | None = None, seed: int = 0
+    name: str,
+    size: int,
+    property_count: int = 0,
+    settings: VectorDiffusionSettings | None = None,
+    seed: int = 0,
+    masked: bool = False,
 ) -> DiffusionModel:
     """A diffusion model of one field [batch size] of numbers with a standard deviation of about 1.
 
@@ -52,6 +57,9 @@ def vector_diffusion(
     settings : VectorDiffusionSettings, optional
     seed : int
         Seed of the initial weights.
+    masked : bool
+        Whether the mask of a batch [batch size] says which numbers of an item are known. The model is then p of the
+        known numbers alone, for any set of them that it was trained on.
 
     Examples
     --------
@@ -62,6 +70,6 @@ def vector_diffusion(
     """
     s = settings or VectorDiffusionSettings()
     generator = Generator().manual_seed(seed)
-    network = VectorDenoiser(name, size, property_count, s.width, s.depth, generator=generator)
-    state = State({name: Field(Euclidean(), positions=0)})
+    network = VectorDenoiser(name, size, property_count, s.width, s.depth, generator=generator, masked=masked)
+    state = State({name: Field(Euclidean(), positions=int(masked))})
     return DiffusionModel(network, state, Cosine(*LOG_SNR_ENDS), {name: (size,)}, s.diffusion)

@@ -64,6 +64,7 @@ def array_diffusion_recipe(
         conditions=conditions,
         description=description or "Diffusion of arrays, with exact likelihoods.",
         check=check,
+        one_thread=True,
         oracles=ModelOracles(make=array_oracles, names=(LOG_LIKELIHOOD,), on_request=(LOG_LIKELIHOOD,)),
     )
 

@@ -252,6 +252,7 @@ def array_recipe(
         description=description or "Conditional VAE of arrays; its posterior, prior and bound are settings.",
         adaptation=SAME_COLUMNS,
         check=check,
+        one_thread=True,
     )
 
 

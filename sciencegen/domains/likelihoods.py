@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,7 +25,8 @@ Density = Callable[[Batch], Float[Tensor, " batch"]]
 class LogLikelihood:
     """Unconditional log p(x) of whole items in nats.
 
-    Items are scored one at a time, so that a score doesn't depend on the other items of the batch.
+    Items are scored one at a time, or as many at once as `together` says, always filled up to that number: a score
+    doesn't depend on the other items of the batch.
 
     Parameters
     ----------
@@ -33,29 +34,40 @@ class LogLikelihood:
     density : Density
     device : torch.device
         Device of the model.
+    together : int
+        Items of one call of the density.
     """
 
     representation: Representation
     density: Density
     device: torch.device
+    together: int = 1
     name: str = LOG_LIKELIHOOD
     unit: str = "nats"
     direction: Direction | None = None
 
     def score(self, items: Sequence[Item]) -> list[Score]:
-        return [self._score(one) for one in self.representation.encode(items)]
+        encoded = self.representation.encode(items)
+        values = self._values([one for one in encoded if not isinstance(one, Refusal)])
+        return [
+            Score(None, failure=one.reason) if isinstance(one, Refusal) else _score(next(values)) for one in encoded
+        ]
 
-    def _score(self, encoded: Encoded | Refusal) -> Score:
-        if isinstance(encoded, Refusal):
-            return Score(None, failure=encoded.reason)
-        with torch.no_grad():
-            value = float(self.density(self.representation.batch([encoded]).to(self.device)))
-        return Score(value) if math.isfinite(value) else Score(None, failure="its likelihood isn't finite")
+    def _values(self, encoded: Sequence[Encoded]) -> Iterator[float]:
+        for start in range(0, len(encoded), self.together):
+            part = list(encoded[start : start + self.together])
+            batch = self.representation.batch(part + part[-1:] * (self.together - len(part)))
+            with torch.no_grad():
+                yield from self.density(batch.to(self.device))[: len(part)].tolist()
+
+
+def _score(value: float) -> Score:
+    return Score(value) if math.isfinite(value) else Score(None, failure="its likelihood isn't finite")
 
 
 def likelihood_oracles(
-    model: torch.nn.Module, representation: Representation, density: Density
+    model: torch.nn.Module, representation: Representation, density: Density, together: int = 1
 ) -> Mapping[str, Oracle]:
     """Return value of `ModelOracles.make` for a model with a density of items."""
     device = next(model.parameters()).device
-    return {LOG_LIKELIHOOD: LogLikelihood(representation, density, device)}
+    return {LOG_LIKELIHOOD: LogLikelihood(representation, density, device, together)}

@@ -282,6 +282,9 @@ class Recipe:
         representation is `Completing`.
     language_model : bool
         `LatentModel.generate` draws p(x | c) symbol by symbol, without a code.
+    one_thread : bool
+        Train in one thread unless the user says how many: a step of a small network is shorter than the wait of one
+        thread for another on a busy machine.
     latent_alone : bool
         `LatentModel.decode` ignores the condition: latents hold everything.
     adaptation : Adaptation, optional
@@ -303,6 +306,7 @@ class Recipe:
     completes: bool = False
     language_model: bool = False
     latent_alone: bool = False
+    one_thread: bool = False
     adaptation: Adaptation | None = None
     oracles: ModelOracles | None = None
     family: FamilyTraining | None = None

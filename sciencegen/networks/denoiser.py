@@ -38,6 +38,7 @@ class VectorDenoiser(nn.Module):
     """Residual layers over one field [batch size]; noise level and condition scale and shift every layer.
 
     h <- h + silu((1 + scale) W h + shift). Perez et al. 2018 (FiLM). It starts as the zero function.
+    masked: whether the mask [batch size] of the known numbers is an input too, None for all of them.
     """
 
     def __init__(
@@ -49,12 +50,13 @@ class VectorDenoiser(nn.Module):
         depth: int = 4,
         level_size: int = 32,
         generator: Generator | None = None,
+        masked: bool = False,
     ) -> None:
         super().__init__()
-        self.name, self.size, self.property_count = name, size, property_count
+        self.name, self.size, self.property_count, self.masked = name, size, property_count, masked
         self.level = LevelEmbedding(level_size)
         self.known = linear(level_size + 2 * property_count, width, generator)
-        self.inward = linear(size, width, generator)
+        self.inward = linear(size * (1 + masked), width, generator)
         self.layers = nn.ModuleList([linear(width, width, generator) for _ in range(depth)])
         self.modulations = nn.ModuleList([linear(width, 2 * width, generator) for _ in range(depth)])
         self.outward = linear(width, size, zero=True)
@@ -68,6 +70,9 @@ class VectorDenoiser(nn.Module):
         known = self.level(log_snr).to(value)
         if self.property_count:
             known = torch.cat([known, condition_features(condition, value, self.property_count)], 1)
+        if self.masked:
+            present = torch.ones_like(value) if mask is None else mask.to(value)
+            value = torch.cat([value * present, present], 1)
         known, hidden = functional.silu(self.known(known)), self.inward(value)
         for layer, modulation in zip(self.layers, self.modulations, strict=True):
             scale, shift = modulation(known).chunk(2, 1)

@@ -25,8 +25,9 @@ from sciencegen.vae.bounds import (
     segment_logsumexp,
 )
 from sciencegen.vae.gaussian import DiagonalGaussian
+from sciencegen.vae.hamiltonian import HamiltonianRefinement, JointDensity
 from sciencegen.vae.likelihoods import Likelihood
-from sciencegen.vae.posteriors import Posterior
+from sciencegen.vae.posteriors import SampledPosterior
 from sciencegen.vae.semi_supervised import Completion, as_given
 from sciencegen.vae.warmup import Warmup
 
@@ -80,6 +81,7 @@ class VAEParts:
     decoder: (z, condition, batch) -> a Likelihood of the batch's field; batch is None in `decode`.
     posterior: (features, condition) -> a Posterior. prior: a Prior.
     inference: q(c | x) for missing conditions; None: they are marginalized.
+    refinement: of a Gaussian posterior, by Hamiltonian steps.
     """
 
     encoder: nn.Module
@@ -87,6 +89,7 @@ class VAEParts:
     posterior: nn.Module
     prior: nn.Module
     inference: nn.Module | None = None
+    refinement: HamiltonianRefinement | None = None
 
 
 class ConditionalVAE(nn.Module):
@@ -112,7 +115,7 @@ class ConditionalVAE(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.inference = parts.encoder, parts.decoder, parts.inference
-        self.posterior, self.prior = parts.posterior, parts.prior
+        self.posterior, self.prior, self.refinement = parts.posterior, parts.prior, parts.refinement
         self.field, self.settings, self.emit = field, settings or VAESettings(), emit
         self.latent_size = self.semantic_size = self.prior.latent_size
         if self.posterior.latent_size != self.latent_size:
@@ -121,10 +124,17 @@ class ConditionalVAE(nn.Module):
                 f"got {self.posterior.latent_size} and {self.latent_size}."
             )
 
-    def posterior_of(self, batch: Batch) -> Posterior:
+    def posterior_of(self, batch: Batch) -> SampledPosterior:
         """q(z | x, c), with missing values of c inferred if there is a head."""
         features = self.encoder(batch)
-        return self.posterior(features, self._filled(features, batch.condition))
+        return self.posterior_given(features, batch.with_condition(self._filled(features, batch.condition)))
+
+    def posterior_given(self, features: Float[Tensor, "batch feature"], batch: Batch) -> SampledPosterior:
+        """q(z | x, c) with the batch's own condition. features: of the encoder."""
+        posterior = self.posterior(features, batch.condition)
+        if self.refinement is None:
+            return posterior
+        return self.refinement(posterior, JointDensity(self.decoder, self.prior.log_prob, self.field, batch))
 
     def completed_condition(self, batch: Batch) -> Float[Tensor, "batch property"] | None:
         """The batch's condition with q(c | x)'s likeliest values where it is missing; as it is without a head."""
@@ -268,7 +278,7 @@ class ConditionalVAE(nn.Module):
         self, batch: Batch, features: Tensor, completion: Completion, generator: Generator, doubly: bool = False
     ) -> _Entries:
         entries = batch.select(completion.rows).with_condition(completion.condition)
-        posterior = self.posterior(features[completion.rows], completion.condition)
+        posterior = self.posterior_given(features[completion.rows], entries)
         latent, log_posterior = posterior.sample(generator)
         if doubly := doubly and isinstance(posterior, DiagonalGaussian):
             log_posterior = posterior.detach().log_prob(latent)

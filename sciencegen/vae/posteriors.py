@@ -21,8 +21,9 @@ LOG_STD_RANGE = (-9.0, 4.0)
 
 
 @runtime_checkable
-class Posterior(Protocol):
-    """A distribution of latents for each item of a batch. Several samples of an item are in consecutive rows."""
+class SampledPosterior(Protocol):
+    """Latents for each item of a batch, and what stands for their log density in a bound. Several samples of an item
+    are in consecutive rows."""
 
     @property
     def mean(self) -> Float[Tensor, "batch latent"]:
@@ -31,6 +32,11 @@ class Posterior(Protocol):
     def sample(
         self, generator: Generator, count: int = 1
     ) -> tuple[Float[Tensor, "samples latent"], Float[Tensor, " samples"]]: ...
+
+
+@runtime_checkable
+class Posterior(SampledPosterior, Protocol):
+    """A distribution of latents with a density."""
 
     def log_prob(self, latent: Float[Tensor, "samples latent"]) -> Float[Tensor, " samples"]: ...
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 PROGRESS = "progress"
 """The optional parameter of `finish` for a `FitProgress` (`networks.descent.Progress`)."""
 
+TRAINED = "trained"
+"""The optional parameter of `finish` for the number of steps of the training."""
+
 SILENCE_S = 20.0
 """Minimum seconds between two log lines of a fit."""
 
@@ -39,8 +42,8 @@ class FitProgress:
         self.losses, self.logged_at = [], monotonic()
 
 
-def fit_priors(model: LatentModel, data: TrainingData, settings: TrainSettings, log: Log) -> None:
-    """Call the model's `finish`, if it has one."""
+def fit_priors(model: LatentModel, data: TrainingData, settings: TrainSettings, log: Log, trained: int = 0) -> None:
+    """Call the model's `finish`, if it has one. trained: steps of the training."""
     if not isinstance(model, FitsPriors):
         return
     import torch
@@ -52,9 +55,10 @@ def fit_priors(model: LatentModel, data: TrainingData, settings: TrainSettings, 
             yield batch
             progress("finishing", number, count, None)
 
-    reported = {PROGRESS: progress} if PROGRESS in inspect.signature(model.finish).parameters else {}
+    told: dict[str, object] = {PROGRESS: progress, TRAINED: trained}
+    given = {name: value for name, value in told.items() if name in inspect.signature(model.finish).parameters}
     model.to("cpu")
-    model.finish(batches(), torch.Generator().manual_seed(settings.seed), **settings.finish, **reported)
+    model.finish(batches(), torch.Generator().manual_seed(settings.seed), **settings.finish, **given)
 
 
 def check_prior_settings(model: FitsPriors | type[FitsPriors], values: Mapping[str, Any]) -> None:
@@ -63,7 +67,9 @@ def check_prior_settings(model: FitsPriors | type[FitsPriors], values: Mapping[s
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return
     defaults = {
-        each.name: each.default for each in parameters if each.default is not each.empty and each.name != PROGRESS
+        each.name: each.default
+        for each in parameters
+        if each.default is not each.empty and each.name not in (PROGRESS, TRAINED)
     }
     if values and not defaults:
         raise ConfigError(f"Expected no `finish` for this recipe, got {sorted(values)}. Leave it out.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -30,11 +30,13 @@ FEWEST_TIMES = 2
 
 @dataclass(frozen=True)
 class BlockSettings:
-    """likelihoods: by name of a column, a column of arrays or a series of columns. series, images: names of those."""
+    """likelihoods: by name of a column, a column of arrays or a series of columns. series, images: names of those.
+    multinomial: names of the columns of each multinomial likelihood."""
 
     likelihoods: Mapping[str, str]
     series: Sequence[str] = ()
     images: Sequence[str] = ()
+    multinomial: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def columns_and_blocks(
@@ -53,7 +55,7 @@ def columns_and_blocks(
     inside = {at for places in joined.values() for at in places}
     others = [column for at, column in enumerate(plain) if at not in inside]
     own = {name: one for name, one in settings.likelihoods.items() if name not in (*names, *joined)}
-    alone = iter(columns_of(others, own))
+    alone = iter(columns_of(others, own, settings.multinomial))
     columns = [Column("gaussian") if at in inside else next(alone) for at in range(len(plain))]
     blocks = []
     for name, places in joined.items():

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from sciencegen.domains.tables.rows import number
 from sciencegen.domains.tables.schema import ColumnSchema
 from sciencegen.errors import ConfigError, unknown_name
-from sciencegen.vae.arrays.columns import CLASSES, COUNTS, LIKELIHOODS, Column
+from sciencegen.vae.arrays.columns import CLASSES, COUNTS, LIKELIHOODS, MULTINOMIAL, Column
 
 NEAR_ZERO = 2
 """Counts that begin at most here may be Poisson or negative binomial; others are spread around a centre."""
@@ -41,8 +41,11 @@ def check_likelihoods(names: Sequence[str], chosen: Mapping[str, str]) -> None:
             raise unknown_name(f"likelihood of '{name}'", likelihood, LIKELIHOODS)
 
 
-def columns_of(schema: Sequence[ColumnSchema], chosen: Mapping[str, str]) -> list[Column]:
-    """The columns with their likelihoods. chosen: those of the settings, by name.
+def columns_of(
+    schema: Sequence[ColumnSchema], chosen: Mapping[str, str], shared: Mapping[str, Sequence[str]] | None = None
+) -> list[Column]:
+    """The columns with their likelihoods. chosen: those of the settings, by name. shared: names of the counts that have
+    one multinomial likelihood.
 
     Raises
     ------
@@ -50,11 +53,34 @@ def columns_of(schema: Sequence[ColumnSchema], chosen: Mapping[str, str]) -> lis
         For an unknown column or likelihood, and a likelihood that doesn't fit the data.
     """
     check_likelihoods([column.name for column in schema], chosen)
-    return [column_with(column, chosen.get(column.name) or automatic(column)) for column in schema]
+    owner = _owners(schema, chosen, shared or {})
+    likelihoods = {**chosen, **dict.fromkeys(owner, MULTINOMIAL)}
+    return [column_with(one, likelihoods.get(one.name) or automatic(one), owner.get(one.name, "")) for one in schema]
 
 
-def column_with(column: ColumnSchema, likelihood: str) -> Column:
-    """A column with a likelihood; a ConfigError for one that doesn't fit the data."""
+def _owners(
+    schema: Sequence[ColumnSchema], chosen: Mapping[str, str], shared: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """The multinomial likelihood of each column that has one."""
+    owner: dict[str, str] = {}
+    for multinomial, names in shared.items():
+        if isinstance(names, str) or len(set(names)) < max(2, len(names)):
+            raise ConfigError(f"Expected two or more different columns of multinomial '{multinomial}', got {names!r}.")
+        for name in names:
+            if name not in [column.name for column in schema]:
+                raise unknown_name(f"column of multinomial '{multinomial}'", name, [column.name for column in schema])
+            if name in owner or name in chosen:
+                other = f"multinomial '{owner[name]}'" if name in owner else f"the likelihood {chosen[name]}"
+                raise ConfigError(
+                    f"Expected '{name}' in one likelihood, got '{multinomial}' and {other}. Leave one out."
+                )
+            owner[name] = multinomial
+    return owner
+
+
+def column_with(column: ColumnSchema, likelihood: str, multinomial: str = "") -> Column:
+    """A column with a likelihood; a ConfigError for one that doesn't fit the data. multinomial: name of the likelihood
+    that it shares."""
     if reason := misfit(column, likelihood):
         raise ConfigError(
             f"Expected a likelihood that fits '{column.name}', got {likelihood}, which needs {reason}. Leave it out: "
@@ -63,7 +89,7 @@ def column_with(column: ColumnSchema, likelihood: str) -> Column:
     classes = len(column.categories) if likelihood in CLASSES else 0
     levels = tuple(map(number, column.categories)) if classes and column.numeric else ()
     logs = column.log_mean, column.log_std, column.shift
-    return Column(likelihood, column.mean, column.std, *logs, classes, levels)
+    return Column(likelihood, column.mean, column.std, *logs, classes, levels, multinomial=multinomial)
 
 
 def misfit(column: ColumnSchema, likelihood: str) -> str:

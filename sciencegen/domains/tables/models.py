@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,10 +16,11 @@ from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
 from sciencegen.domains.recipes import ModelOracles, Recipe, Remember
 from sciencegen.domains.tables import representation as table_representation
 from sciencegen.domains.tables.array_choice import BlockSettings, columns_and_blocks
+from sciencegen.domains.tables.diffusion_recipe import ARRAY_DIFFUSION
+from sciencegen.domains.tables.model_oracles import column_oracles, in_bits
 from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.errors import ConfigError
-from sciencegen.items import Item
-from sciencegen.scoring.oracles import ArrayOracle, Oracle
+from sciencegen.scoring.oracles import Oracle
 from sciencegen.vae.arrays.array_vae import ArrayVAE
 from sciencegen.vae.arrays.settings import ArrayVAESettings
 
@@ -33,19 +33,28 @@ class TableVAESettings(ArrayVAESettings):
     ----------
     likelihoods : mapping of str to str
         Column -> "gaussian", "student_t", "log_normal", "poisson", "negative_binomial", "discretized_logistic",
-        "bernoulli" or "categorical", which arrays can't have; other columns get one by what they hold.
+        "bernoulli" or "categorical", which arrays can't have; other columns get one by what they hold
+        (`column_choice.automatic`).
     series : tuple of str
         Columns of arrays that are learned as series [time channel], and names of columns `name0`, `name1`, ... that
         are the times of one.
     images : tuple of str
         Columns of arrays that are learned as images. Others are by their shape (`array_schema.is_series`).
+    multinomial : mapping of str to sequence of str
+        Count columns that share a likelihood: the counts of a row are multinomial given their total [1]_, which is
+        negative binomial.
     score_samples : int
         Latents for each row by which `log_likelihood` is bounded.
+
+    References
+    ----------
+    .. [1] Liang et al., "Variational Autoencoders for Collaborative Filtering", WWW 2018, eq. 2.
     """
 
     likelihoods: Mapping[str, str] = field(default_factory=dict)
     series: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
+    multinomial: Mapping[str, Sequence[str]] = field(default_factory=dict)
     score_samples: int = 64
 
     def __post_init__(self) -> None:
@@ -56,7 +65,7 @@ class TableVAESettings(ArrayVAESettings):
 
 def build(representation: TableRepresentation, settings: TableVAESettings) -> ArrayVAE:
     """A VAE with a likelihood for each column, and networks for arrays."""
-    chosen = BlockSettings(settings.likelihoods, settings.series, settings.images)
+    chosen = BlockSettings(settings.likelihoods, settings.series, settings.images, settings.multinomial)
     columns, blocks = columns_and_blocks(representation.columns, representation.arrays, chosen)
     if representation.properties:
         labels = representation.standardization
@@ -73,19 +82,13 @@ def log_likelihood(model: ArrayVAE, batch: Batch) -> Float[Tensor, " batch"]:
 def check(model: ArrayVAE, representation: TableRepresentation, arrays: Sequence[np.ndarray]) -> Mapping[str, float]:
     """Bound of log p of a row, with densities in the units of the columns, in nats, and of -log2 p in bits."""
     device = next(model.parameters()).device
-    found = float(log_likelihood(model, representation.batch(arrays).to(device)).mean())
-    return {"log_likelihood": found, "bits_per_item": -found / math.log(2)}
+    return in_bits(log_likelihood(model, representation.batch(arrays).to(device)))
 
 
 def oracles(model: ArrayVAE, representation: TableRepresentation, remember: Remember) -> Mapping[str, Oracle]:
     """`log_likelihood`, and each number and indicator of the columns, for goals."""
-    measures = representation.measures
-    columns = {name: ArrayOracle(name, partial(_measure_one, name)) for name in measures.names}
-    return {**columns, **likelihood_oracles(model, representation, partial(log_likelihood, model))}
-
-
-def _measure_one(name: str, items: Sequence[Item]) -> np.ndarray:
-    return table_representation.measure(items, [name])[:, 0]
+    found = likelihood_oracles(model, representation, partial(log_likelihood, model))
+    return {**column_oracles(representation), **found}
 
 
 RECIPES = {
@@ -99,7 +102,9 @@ RECIPES = {
         description="VAE of the rows of a table, with a likelihood for each column; missing cells are marginalized.",
         training={"steps": 3000, "learning_rate": 2e-3, "ema_decay": 0.995},
         check=check,
+        one_thread=True,
         adaptation=SAME_COLUMNS,
         oracles=ModelOracles(make=oracles, names=(LOG_LIKELIHOOD,)),
-    )
+    ),
+    ARRAY_DIFFUSION.name: ARRAY_DIFFUSION,
 }

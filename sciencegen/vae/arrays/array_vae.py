@@ -23,14 +23,16 @@ from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.networks.normal import check_latents
 from sciencegen.vae.arrays.blocks import Block, BlockDecoder, BlockEncoder
 from sciencegen.vae.arrays.column_networks import ColumnDecoder, ColumnEncoder
-from sciencegen.vae.arrays.columns import Column
+from sciencegen.vae.arrays.columns import Column, with_shared_counts
 from sciencegen.vae.arrays.networks import VALUES, ArrayDecoder, ArrayEncoder, Condition, PseudoPosterior
-from sciencegen.vae.arrays.settings import PRIORS, ArrayVAESettings
+from sciencegen.vae.arrays.settings import HAMILTONIAN, PRIORS, ArrayVAESettings
 from sciencegen.vae.bounds import BoundTerms, importance_weighted_bound
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.gaussian import DiagonalGaussian
+from sciencegen.vae.hamiltonian import HamiltonianRefinement
+from sciencegen.vae.ladder import LadderPosterior, LadderPrior, LowestLevel
 from sciencegen.vae.model import EVALUATION_SEED, ConditionalVAE, VAEParts
-from sciencegen.vae.posteriors import POSTERIORS, Posterior
+from sciencegen.vae.posteriors import POSTERIORS, SampledPosterior
 from sciencegen.vae.prior_fitting import PriorFit, PriorFitSettings, fit_prior
 from sciencegen.vae.priors import ConditionalGaussianPrior, StandardNormalPrior, VampPrior
 from sciencegen.vae.semi_supervised import DiscreteInference, GaussianInference
@@ -38,6 +40,7 @@ from sciencegen.vae.semi_supervised import DiscreteInference, GaussianInference
 __all__ = ["PRIORS", "ArrayVAE", "ArrayVAESettings"]
 
 Accept = Callable[[Batch], Tensor]
+Encoder = ArrayEncoder | ColumnEncoder | BlockEncoder
 
 
 class ArrayVAE(nn.Module):
@@ -72,27 +75,15 @@ class ArrayVAE(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         s = self.settings = settings or ArrayVAESettings()
+        self.columns = tuple(columns)
         if s.semi_supervised and not property_count:
             raise ConfigError("Expected a property to infer with semi_supervised, got none. Name a condition.")
-        encoder = _encoder(size, s, columns, blocks)
-        posterior = POSTERIORS[s.posterior](s.width, s.latent, property_count, s.width, 1)
-        prior: nn.Module = StandardNormalPrior(s.latent)
-        if s.prior == "conditional":
-            prior = ConditionalGaussianPrior(s.latent, property_count)
-        elif s.prior == "vamp":
-            pseudo = PseudoPosterior(encoder, posterior)
-            prior = VampPrior(s.latent, pseudo, torch.randn(s.components, encoder.inputs), property_count)
-        decoder = _decoder(size, property_count, s, columns, blocks)
-        head: nn.Module | None = None
-        if s.label_values:
-            head = DiscreteInference(s.width, property_count, s.label_values)
-        elif s.semi_supervised:
-            head = GaussianInference(s.width, property_count)
-        self.vae = ConditionalVAE(VAEParts(encoder, decoder, posterior, prior, head), VALUES, s.training())
+        self.vae = ConditionalVAE(_parts(size, property_count, s, columns, blocks), VALUES, s.training())
+        latent = self.vae.latent_size
         flow = FlowSettings(s.flow_layers, s.flow_width) if s.flow_layers else None
-        self.prior: FlowPrior | None = None if flow is None else FlowPrior(s.latent, property_count, flow)
-        self.sizes = [s.latent, size if s.decoder_noise else 0]
-        self.semantic_size, self.latent_size = s.latent, sum(self.sizes)
+        self.prior: FlowPrior | None = None if flow is None else FlowPrior(latent, property_count, flow)
+        self.sizes = [latent, size if s.decoder_noise else 0]
+        self.semantic_size, self.latent_size = latent, sum(self.sizes)
 
     # --- training -----------------------------------------------------------------------------------------------------
 
@@ -104,13 +95,18 @@ class ArrayVAE(nn.Module):
         self,
         batches: Iterable[Batch],
         generator: Generator,
-        steps: int = 2000,
+        steps: int = 0,
         batch: int = 512,
         progress: Progress = no_progress,
+        trained: int = 0,
     ) -> PriorFit | None:
-        """Fit the flow prior p(z | c) of draws to the trained model's posteriors; call once after training."""
+        """Fit the flow prior p(z | c) of draws to the trained model's posteriors; call once after training.
+
+        steps: 0 for `prior_steps` of the settings, and no more than the `trained` ones, if these are known.
+        """
         if self.prior is None:
             return None
+        steps = steps or min(self.settings.prior_steps, trained or self.settings.prior_steps)
         latents, log_std, condition = self._posteriors(batches, generator)
         # `_posteriors` has applied dropout
         settings = PriorFitSettings(steps=steps, batch=batch, dropout=ConditionDropout())
@@ -123,11 +119,11 @@ class ArrayVAE(nn.Module):
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Codes of the items, log standard deviations of a Gaussian posterior, and the conditions. A code depends on
         c: each item is used with its complete condition, with none, and with what dropout leaves of it."""
-        rows: list[tuple[Posterior, Condition]] = []
+        rows: list[tuple[SampledPosterior, Condition]] = []
         for one in batches:
             features, whole = self.vae.encoder(one), self.vae.completed_condition(one)
-            views = self.settings.dropout.views(whole, generator)
-            rows += [(self.vae.posterior(features, condition), condition) for condition in views]
+            views = map(one.with_condition, self.settings.dropout.views(whole, generator))
+            rows += [(self.vae.posterior_given(features, view), view.condition) for view in views]
         found = [condition for _, condition in rows if condition is not None]
         condition = torch.cat(found) if found else None
         gaussians = [q for q, _ in rows if isinstance(q, DiagonalGaussian)]
@@ -172,13 +168,15 @@ class ArrayVAE(nn.Module):
     def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
         """(e, u): the posterior's mean through the flow's inverse, then the decoder's noise; 0 at a missing number.
         The condition isn't used, so that the latent describes all of the item."""
-        code = self.vae.posterior(self.vae.encoder(batch), None).mean
+        code = self.vae.posterior_given(self.vae.encoder(batch), batch.with_condition(None)).mean
         centre = code if self.prior is None else self.prior.inverse(code)
         if not self.settings.decoder_noise:
             return centre
         likelihood = self.vae.decoder(self._code(centre))
         noise = likelihood.noise(batch[VALUES])
-        return torch.cat([centre, noise if batch.mask is None else noise * batch.mask], 1)
+        return torch.cat(
+            [centre, noise if batch.mask is None else noise * with_shared_counts(batch.mask, self.columns)], 1
+        )
 
     def _code(self, centre: Float[Tensor, "batch code"]) -> Float[Tensor, "batch code"]:
         return centre if self.prior is None else self.prior(centre)
@@ -208,20 +206,48 @@ class ArrayVAE(nn.Module):
         return self.decode(self.sample(noise, condition), condition)
 
 
-def _encoder(
-    size: int, settings: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block]
-) -> ArrayEncoder | ColumnEncoder | BlockEncoder:
+def _encoder(size: int, s: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block]) -> Encoder:
     if blocks:
-        return BlockEncoder(columns, blocks, settings.width, settings.depth)
-    if columns:
-        return ColumnEncoder(columns, settings.width, settings.depth)
-    return ArrayEncoder(size, settings.width, settings.depth)
+        return BlockEncoder(columns, blocks, s.width, s.depth)
+    return ColumnEncoder(columns, s.width, s.depth) if columns else ArrayEncoder(size, s.width, s.depth)
 
 
 def _decoder(
-    size: int, property_count: int, settings: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block]
+    size: int, properties: int, s: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block]
 ) -> nn.Module:
-    sizes = settings.latent, property_count, settings.width, settings.depth
+    sizes = s.layers[0] if s.layers else s.latent, properties, s.width, s.depth
     if blocks:
         return BlockDecoder(columns, blocks, *sizes)
     return ColumnDecoder(columns, *sizes) if columns else ArrayDecoder(size, *sizes)
+
+
+def _parts(
+    size: int, properties: int, s: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block]
+) -> VAEParts:
+    """The networks of the `ConditionalVAE`."""
+    encoder = _encoder(size, s, columns, blocks)
+    posterior, prior = _latents(encoder, properties, s)
+    decoder = _decoder(size, properties, s, columns, blocks)
+    head: nn.Module | None = None
+    if s.label_values:
+        head = DiscreteInference(s.width, properties, s.label_values)
+    elif s.semi_supervised:
+        head = GaussianInference(s.width, properties)
+    steps = HamiltonianRefinement(s.latent, s.leapfrog_steps) if s.posterior == HAMILTONIAN else None
+    lowest = LowestLevel(decoder, s.layers[0]) if s.layers else decoder
+    return VAEParts(encoder, lowest, posterior, prior, head, steps)
+
+
+def _latents(encoder: Encoder, properties: int, s: ArrayVAESettings) -> tuple[nn.Module, nn.Module]:
+    """Posterior and prior."""
+    if s.layers:
+        ladder = LadderPrior(s.layers, s.width)
+        return LadderPosterior(s.width, ladder, properties, s.width), ladder
+    base = POSTERIORS["gaussian" if s.posterior == HAMILTONIAN else s.posterior]
+    posterior = base(s.width, s.latent, properties, s.width, 1)
+    if s.prior == "conditional":
+        return posterior, ConditionalGaussianPrior(s.latent, properties)
+    if s.prior == "vamp":
+        pseudo = PseudoPosterior(encoder, posterior)
+        return posterior, VampPrior(s.latent, pseudo, torch.randn(s.components, encoder.inputs), properties)
+    return posterior, StandardNormalPrior(s.latent)

@@ -6,7 +6,8 @@ False where a cell is missing. A likelihood is the distribution of y:
     gaussian, student_t              y = u
     log_normal                       y = (log(x + shift) - log_mean) / log_std
     poisson, negative_binomial,
-    discretized_logistic             y = x, a whole number
+    discretized_logistic,
+    multinomial (of a block)         y = x, a whole number
     bernoulli, categorical           y = the index of the class: u, or that of the number x among `levels`
 """
 
@@ -25,6 +26,7 @@ from sciencegen.networks.normal import standard_normal
 from sciencegen.vae import column_likelihoods as likelihoods
 from sciencegen.vae.column_likelihoods import Cells, ColumnLikelihood
 from sciencegen.vae.likelihoods import sum_over_items
+from sciencegen.vae.multinomial import Multinomial
 
 PARAMETERS = {
     "gaussian": 2, "student_t": 3, "log_normal": 2, "poisson": 1, "negative_binomial": 2, "discretized_logistic": 2,
@@ -32,9 +34,12 @@ PARAMETERS = {
 }  # fmt: skip
 """Likelihood -> number of the decoder's outputs for a column; a categorical one has an output for each class."""
 CLASSES = ("bernoulli", "categorical")
+MULTINOMIAL = "multinomial"
+"""Of the counts of a block of columns together; two outputs more than columns (`multinomial.Multinomial`)."""
 DENSITIES = ("gaussian", "student_t", "log_normal")
-COUNTS = ("poisson", "negative_binomial")
+COUNTS = ("poisson", "negative_binomial", MULTINOMIAL)
 LIKELIHOODS = (*PARAMETERS, "categorical")
+"""Of single columns."""
 LARGEST_LOG = 20.0
 """Limit of the decoder's logarithms of rates, sizes and degrees of freedom."""
 TINY = 1e-12
@@ -48,7 +53,7 @@ class Column:
     Parameters
     ----------
     likelihood : str
-        A name in `LIKELIHOODS`.
+        A name in `LIKELIHOODS`, or "multinomial".
     mean, std : float
         Of the numbers; 0 and 1 for classes.
     log_mean, log_std : float
@@ -61,6 +66,8 @@ class Column:
         The numbers that are classes, in ascending order; () for other classes.
     limits : pair of float, optional
         Of `discretized_logistic`: the least and the greatest number, which have the probability beyond them too.
+    multinomial : str
+        Name of the multinomial likelihood that columns share.
     """
 
     likelihood: str
@@ -72,6 +79,7 @@ class Column:
     classes: int = 0
     levels: tuple[float, ...] = ()
     limits: tuple[float, float] | None = None
+    multinomial: str = ""
 
     @property
     def features(self) -> int:
@@ -94,6 +102,8 @@ class Group:
     @property
     def parameters(self) -> int:
         """Number of the decoder's outputs."""
+        if self.likelihood == MULTINOMIAL:
+            return len(self.index) + 2
         each = self.classes if self.likelihood == "categorical" else PARAMETERS[self.likelihood]
         return each * len(self.index)
 
@@ -143,8 +153,12 @@ class Group:
             return (self._log(value) - log_mean) / log_std
         return torch.asinh(self.to_support(value) if self.likelihood == "log_normal" else value)
 
-    def distribution(self, outputs: Float[Tensor, "batch parameter"]) -> ColumnLikelihood:
-        """The likelihood with the decoder's outputs, of which 0 is a typical one of the column."""
+    def distribution(
+        self, outputs: Float[Tensor, "batch parameter"], mask: Bool[Tensor, "batch column"] | None = None
+    ) -> ColumnLikelihood:
+        """The likelihood with the decoder's outputs, of which 0 is a typical one. mask: of all columns of the table."""
+        if self.likelihood == MULTINOMIAL:
+            return self._multinomial(outputs, None if mask is None else mask[:, list(self.index)])
         if self.classes:
             return (likelihoods.bernoulli if self.likelihood == "bernoulli" else likelihoods.categorical)(outputs)
         first, *others = outputs.chunk(PARAMETERS[self.likelihood], 1)
@@ -161,12 +175,19 @@ class Group:
             return likelihoods.StudentT(first, log_scale, 1.5 + logs[2].clamp(-2.5, 4))
         return likelihoods.Normal(first, log_scale)
 
+    def _multinomial(self, outputs: Tensor, known: Bool[Tensor, "batch column"] | None) -> Multinomial:
+        logits, total = outputs.clamp(-LARGEST_LOG, LARGEST_LOG).split([len(self.index), 2], 1)
+        mean = self.scale[0].to(outputs).clamp(min=1e-3)
+        return Multinomial(mean.log() + logits, mean.sum().log() + total[:, :1], total[:, 1:], known)
+
 
 def groups_of(columns: Sequence[Column], places: Sequence[int] | None = None) -> list[Group]:
     """The columns, or those at `places`, in groups that are computed together."""
     places = range(len(columns)) if places is None else places
     numbers = [name for name in LIKELIHOODS if name not in CLASSES]
     members = [[at for at in places if columns[at].likelihood == name] for name in numbers]
+    shared = dict.fromkeys(columns[at].multinomial for at in places if columns[at].likelihood == MULTINOMIAL)
+    members += [[at for at in places if columns[at].multinomial == name] for name in shared]
     members += [[at] for at in places if columns[at].classes]
     return [group_of(columns, index) for index in members if index]
 
@@ -195,10 +216,10 @@ class Cellwise:
     def distributions(self) -> list[ColumnLikelihood]:
         """The likelihood of each group."""
         parts = self.outputs.split([group.parameters for group in self.groups], 1)
-        return [group.distribution(part) for group, part in zip(self.groups, parts, strict=True)]
+        return [group.distribution(part, self.mask) for group, part in zip(self.groups, parts, strict=True)]
 
     def cells(self, value: Cells) -> Cells:
-        """Log p of each cell, also of missing ones."""
+        """Log p of each cell, also of missing ones; of a multinomial in one of its cells."""
         return self._each(value, lambda group, p, part: p.log_prob(group.to_support(part)) + group.log_volume(part))
 
     def log_prob(self, value: Cells) -> Float[Tensor, " batch"]:
@@ -234,3 +255,12 @@ def in_order(groups: Sequence[Group], parts: Sequence[Float[Tensor, "batch _"]])
 
 def _width(groups: Sequence[Group]) -> int:
     return sum(len(group.index) for group in groups)
+
+
+def with_shared_counts(mask: Bool[Tensor, "batch column"], columns: Sequence[Column]) -> Bool[Tensor, "batch column"]:
+    """The mask, with all columns of a multinomial of which one is known: their scores belong together."""
+    mask = mask.clone()
+    for name in dict.fromkeys(one.multinomial for one in columns if one.multinomial):
+        index = [at for at, one in enumerate(columns) if one.multinomial == name]
+        mask[:, index] = mask[:, index].any(1, keepdim=True)
+    return mask

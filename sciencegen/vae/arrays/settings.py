@@ -12,6 +12,8 @@ from sciencegen.vae.warmup import Warmup
 
 PRIORS = ("standard_normal", "conditional", "vamp")
 BOUNDS = ("elbo", "importance_weighted")
+HAMILTONIAN = "hamiltonian"
+POSTERIOR_NAMES = (*POSTERIORS, HAMILTONIAN)
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,12 @@ class ArrayVAESettings:
     ----------
     latent, width, depth : int
         Size of z; width and number of hidden layers of encoder and decoder.
-    posterior : {"gaussian", "iaf"}
-        q(z | x, c): a diagonal Gaussian [1]_, or one transformed by an inverse autoregressive flow [2]_.
+    layers : tuple of int
+        Sizes of a ladder of latents in place of `latent`, from the lowest, which the decoder reads, to the top: the
+        prior goes from the top down, and the posterior merges it with the encoder's evidence by precision [7]_.
+    posterior : {"gaussian", "iaf", "hamiltonian"}
+        q(z | x, c): a diagonal Gaussian [1]_, one transformed by an inverse autoregressive flow [2]_, or one whose
+        samples are refined by `leapfrog_steps` on the gradient of log p(x, z | c) [8]_.
     prior : {"standard_normal", "conditional", "vamp"}
         p(z | c) of training: N(0, I), a Gaussian that depends on c [3]_, or a mixture of posteriors of `components`
         learned pseudo-items [4]_ (with a Gaussian posterior).
@@ -44,6 +50,8 @@ class ArrayVAESettings:
         units of the data, `ArrayVAE` standardized.
     flow_layers, flow_width : int
         Of the flow prior for sampling, fitted after training; with 0 layers, samples are from the training prior.
+    prior_steps : int
+        Steps of the fit of this flow, and no more than the training had.
     decoder_noise : bool
         Whether a latent contains the decoder's noise too. If so, samples follow p(x | c) and every item is restored
         from its latent; otherwise both are the decoder's mean.
@@ -57,12 +65,17 @@ class ArrayVAESettings:
     .. [4] Tomczak & Welling, "VAE with a VampPrior", AISTATS 2018, eq. 9.
     .. [5] Burda et al., "Importance Weighted Autoencoders", ICLR 2016, eq. 8.
     .. [6] Kingma et al., "Semi-supervised Learning with Deep Generative Models", NeurIPS 2014, eq. 7 and 9.
+    .. [7] Sønderby et al., "Ladder Variational Autoencoders", NeurIPS 2016, eq. 16 to 19.
+    .. [8] Salimans, Kingma & Welling, "Markov Chain Monte Carlo and Variational Inference: Bridging the Gap", ICML
+       2015, algorithm 3.
     """
 
     latent: int = 8
     width: int = 128
     depth: int = 2
+    layers: tuple[int, ...] = ()
     posterior: str = "gaussian"
+    leapfrog_steps: int = 3
     prior: str = "standard_normal"
     components: int = 32
     bound: str = "elbo"
@@ -75,14 +88,29 @@ class ArrayVAESettings:
     label_values: tuple[float, ...] = ()
     flow_layers: int = 6
     flow_width: int = 64
+    prior_steps: int = 2000
     decoder_noise: bool = True
 
     def __post_init__(self) -> None:
-        for name, known in (("posterior", POSTERIORS), ("prior", PRIORS), ("bound", BOUNDS)):
+        for name, known in (("posterior", POSTERIOR_NAMES), ("prior", PRIORS), ("bound", BOUNDS)):
             if (chosen := getattr(self, name)) not in known:
                 raise unknown_name(name, chosen, known)
         if self.prior == "vamp" and self.posterior != "gaussian":
             raise ConfigError(f"Expected posterior 'gaussian' with prior 'vamp', got '{self.posterior}'.")
+        if self.layers and (self.posterior, self.prior) != ("gaussian", "standard_normal"):
+            raise ConfigError(
+                "Expected posterior 'gaussian' and prior 'standard_normal' with `layers`, which set both, got "
+                f"'{self.posterior}' and '{self.prior}'."
+            )
+        if min(self.layers, default=1) < 1 or self.leapfrog_steps < 1:
+            raise ConfigError(
+                "Expected layers of size 1 or more, and 1 or more leapfrog_steps, got "
+                f"{list(self.layers)} and {self.leapfrog_steps}."
+            )
+        if self.prior_steps < 1:
+            raise ConfigError(
+                f"Expected prior_steps of 1 or more, got {self.prior_steps}. Without a flow: flow_layers=0."
+            )
         if min(self.latent, self.width, self.components) < 1 or min(self.depth, self.flow_layers) < 0:
             raise ConfigError(
                 "Expected latent, width and components of 1 or more, depth and flow_layers of 0 or more, got "

@@ -72,3 +72,18 @@ def test_settings_that_would_spoil_a_trained_model_are_refused(values, told):
 
 def test_settings_that_fit_are_taken():
     check_prior_settings(ImageVAE, {"steps": 1, "batch": 8, "map_steps": 10, "precision": "bfloat16"})
+
+
+def test_a_model_that_asks_is_told_how_long_it_was_trained():
+    told = []
+    model = SimpleNamespace(to=lambda device: None)
+
+    def finish(batches, generator, trained: int = 0):
+        told.append(trained)
+
+    model.finish = finish
+    held = SimpleNamespace(arrays=[0], once=lambda: iter(()))
+    fit_priors(model, held, TrainSettings(), lambda line: None, trained=30)
+    assert told == [30]
+    with pytest.raises(ConfigError, match="no `finish` for this recipe"):
+        check_prior_settings(model, {"trained": 3})

@@ -64,3 +64,40 @@ def test_wrong_settings_are_errors():
         TableVAESettings(score_samples=0)
     with pytest.raises(ConfigError, match="needs numbers, not 3 categories"):
         built(likelihoods={"city": "student_t"})
+
+
+def counts_table(count: int = 60) -> list[str]:
+    generator = np.random.default_rng(0)
+    table = generator.poisson([3.0, 1.0, 6.0], (count, 3))
+    gaps = generator.random((count, 3)) < 0.1
+    cells = [[None if gap else int(k) for k, gap in zip(*row, strict=True)] for row in zip(table, gaps, strict=True)]
+    return [rows.text(dict(zip("abcd", [*row, 0.5 + at % 7], strict=True))) for at, row in enumerate(cells)]
+
+
+def test_a_block_of_counts_is_multinomial():
+    found = counts_table()
+    fitted = RECIPE.fit(found, np.empty((len(found), 0)), ())
+    torch.manual_seed(0)
+    model = RECIPE.build(fitted, TableVAESettings(**SMALL, multinomial={"genes": ["a", "c", "b"]})).eval()
+    items = [rows.parse(text) for text in found]
+    batch = fitted.batch(fitted.encode(items))
+    assert model.loss(batch, 0, torch.Generator().manual_seed(0))["loss"].isfinite()
+    for item, back in zip(items, fitted.decode(model.decode(model.encode(batch))), strict=True):
+        assert all(back[name] == cell for name, cell in item.items() if cell is not None and name != "d")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"multinomial": {"genes": ["a", "x"]}}, "column of multinomial 'genes' 'x'"),
+        ({"multinomial": {"genes": ["a"]}}, "two or more different columns of multinomial 'genes'"),
+        ({"multinomial": {"genes": ["a", "b"], "more": ["b", "c"]}}, "got 'more' and multinomial 'genes'"),
+        ({"multinomial": {"g": ["a", "b"]}, "likelihoods": {"a": "poisson"}}, "got 'g' and the likelihood poisson"),
+        ({"multinomial": {"genes": ["a", "d"]}}, "needs whole numbers from 0 on, not .* with decimals"),
+    ],
+)
+def test_wrong_blocks_are_errors(settings, message):
+    found = counts_table()
+    fitted = RECIPE.fit(found, np.empty((len(found), 0)), ())
+    with pytest.raises(ConfigError, match=message):
+        RECIPE.build(fitted, TableVAESettings(**SMALL, **settings))

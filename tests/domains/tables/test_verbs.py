@@ -183,3 +183,56 @@ def test_bad_tables_are_errors(content, kind, message):
 def test_a_wrong_likelihood_is_an_error():
     with pytest.raises(ConfigError, match=r"needs whole numbers from 0 on, not .* with decimals"):
         sg.train("arrays", "table.csv", folder="bad", settings={"likelihoods": {"height": "poisson"}}, **SHORT)
+
+
+@pytest.mark.parametrize(("threads", "expected"), [(0, 1), (2, 2)])
+def test_small_networks_train_in_one_thread_unless_told(threads, expected, monkeypatch):
+    asked = []
+
+    def stop(count):
+        asked.append(count)
+        raise DataError("stop")
+
+    monkeypatch.setattr("sciencegen.api.train.use_threads", stop)
+    with pytest.raises(DataError, match="stop"):
+        sg.train("arrays", "table.csv", folder="none", threads=threads)
+    assert asked == [expected]
+
+
+@pytest.fixture(scope="module")
+def diffusion(folder: Path) -> str:
+    """A short diffusion of the same table."""
+    sizes = {"width": 64, "depth": 2, "diffusion": {"flow_steps": 16, "steps": 12}}
+    brief = {**SHORT, "training": {**SHORT["training"], "steps": 150, "learning_rate": 4e-3}, "finish": {}}
+    sg.train("arrays", folder / "table.csv", folder=folder / "diffusion", recipe="array-diffusion",
+             conditions=["height", "city"], settings=sizes, **brief)  # fmt: skip
+    return "diffusion"
+
+
+def test_a_diffusion_draws_scores_and_restores_rows(diffusion):
+    new = sg.generate("arrays", 40, model=diffusion, where=["city = Oslo", "height in 165..185"], threads=1)
+    assert list(new.table) == COLUMNS
+    assert not new.table.isna().any().any()
+    assert set(new.table["city"]) == {"Oslo"}
+    test = pd.read_csv("test.csv").head(40)
+    texts = [json.dumps(row) for row in test.to_dict("records")]
+    scored = sg.score("arrays", texts, model=diffusion, names="log_likelihood", threads=1)
+    found = scored.table["log_likelihood"].to_numpy(float)
+    assert np.isfinite(found).all()
+    alone = sg.score("arrays", texts[-1:], model=diffusion, names="log_likelihood", threads=1)
+    assert alone.table["log_likelihood"].iloc[0] == found[-1]
+    encoded = sg.encode("arrays", texts, model=diffusion, threads=1)
+    sg.decode("arrays", encoded.latent, model=diffusion, threads=1).write("restored.csv")
+    restored = pd.read_csv("restored.csv")
+    for name in ("city", "smoker", "rating", "visits"):
+        assert (restored[name].to_numpy() == test[name].to_numpy()).mean() > 0.9, name
+
+
+def test_a_diffusion_fills_gaps_between_two_rows(diffusion):
+    done = run("interpolate", "arrays", '{"height": 160, "city": "Bergen"}', '{"height": 190, "city": "Oslo"}',
+               "--model", "diffusion", "--steps", 3, "-o", "path.csv", "--threads", 1)  # fmt: skip
+    assert done.code == 0, done.err
+    found = pd.read_csv("path.csv")
+    assert found["city"].iloc[[0, -1]].tolist() == ["Bergen", "Oslo"]
+    assert found["height"].iloc[[0, -1]].tolist() == pytest.approx([160, 190], abs=1)
+    assert not found[COLUMNS].isna().any().any()

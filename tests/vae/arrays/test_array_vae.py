@@ -12,7 +12,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.vae.arrays.array_vae import PRIORS, ArrayVAE, ArrayVAESettings
 from sciencegen.vae.arrays.networks import VALUES
-from sciencegen.vae.posteriors import POSTERIORS
+from sciencegen.vae.arrays.settings import POSTERIOR_NAMES
 from sciencegen.vae.warmup import Warmup
 from tests.vae.test_posteriors import shaken
 
@@ -46,7 +46,7 @@ def trained(model, batches, steps=500, rate=1e-2):
     return model.eval()
 
 
-@pytest.mark.parametrize("posterior", POSTERIORS)
+@pytest.mark.parametrize("posterior", POSTERIOR_NAMES)
 @pytest.mark.parametrize("prior", PRIORS)
 def test_decoding_inverts_encoding_whatever_the_distributions(posterior, prior, generator):
     if prior == "vamp" and posterior != "gaussian":
@@ -66,6 +66,8 @@ CASES = {
     "importance weighted": {"bound": "importance_weighted", "samples": 5},
     "iaf, importance weighted": {"posterior": "iaf", "bound": "importance_weighted", "samples": 5},
     "vamp": {"prior": "vamp"},
+    "hamiltonian": {"posterior": "hamiltonian", "leapfrog_steps": 2},
+    "ladder": {"layers": (2, 1)},
 }
 
 
@@ -153,12 +155,25 @@ def test_what_stands_at_a_missing_number_says_nothing(generator):
     torch.testing.assert_close(back[:, [0, 2]], batch[VALUES][:, [0, 2]], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("given", "expected"), [({}, 9), ({"trained": 4}, 4), ({"trained": 40}, 9), ({"steps": 2}, 2)])
+def test_the_flow_is_fitted_for_no_more_steps_than_the_model(given, expected, generator):
+    seen = []
+    made(prior_steps=9).finish(
+        [draw(64, generator)], generator, progress=lambda name, step, steps, loss: seen.append(steps), **given
+    )
+    assert seen == [expected] * expected
+
+
 WRONG = {
+    "prior_steps of 1 or more": {"prior_steps": 0},
     "posterior": {"posterior": "flow"},
     "prior": {"prior": "vamps"},
     "bound": {"bound": "iwae"},
     "posterior 'gaussian' with prior 'vamp'": {"prior": "vamp", "posterior": "iaf"},
     "latent, width and components": {"latent": 0},
+    "'standard_normal' with `layers`": {"layers": (2, 2), "posterior": "iaf"},
+    "layers of size 1 or more": {"layers": (2, 0)},
+    "1 or more leapfrog_steps": {"leapfrog_steps": 0},
     "semi_supervised with label_values": {"label_values": (0.0, 1.0)},
     "set one or the other": {"bound": "importance_weighted", "free_bits": 0.1},
 }
