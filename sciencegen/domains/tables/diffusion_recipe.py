@@ -14,8 +14,8 @@ from sciencegen.domains.arrays import SAME_COLUMNS
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
 from sciencegen.domains.recipes import ModelOracles, Recipe, Remember
 from sciencegen.domains.tables import representation as table_representation
+from sciencegen.domains.tables.array_choice import BlockSettings, columns_and_blocks
 from sciencegen.domains.tables.coding import CODES, TableCoding
-from sciencegen.domains.tables.column_choice import columns_of
 from sciencegen.domains.tables.model_oracles import column_oracles, in_bits
 from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.errors import ConfigError
@@ -61,7 +61,9 @@ class TableDiffusionSettings(VectorDiffusionSettings):
 
 def build(representation: TableRepresentation, settings: TableDiffusionSettings) -> CodedDiffusion:
     """A diffusion of the rows' codes."""
-    coding = TableCoding(columns_of(representation.columns, settings.likelihoods))
+    chosen = BlockSettings(settings.likelihoods)
+    columns, _ = columns_and_blocks(representation.columns, representation.arrays, chosen)
+    coding = TableCoding(columns)
     conditions = len(representation.properties)
     diffusion = vector_diffusion(CODES, coding.size, conditions, settings, masked=True)
     return CodedDiffusion(coding, diffusion, settings.hidden, settings.score_samples)
