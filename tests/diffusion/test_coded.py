@@ -89,7 +89,7 @@ def test_a_share_of_the_items_loses_cells_in_training_and_none_loses_all():
     mask = model.embed(batch, Generator().manual_seed(0)).mask
     assert not mask[:, 2].any()
     assert mask.any(1).all()
-    assert 0.2 < (mask.sum(1) == 1).float().mean() < 0.4
+    assert 0.14 < (mask.sum(1) == 1).float().mean() < 0.19  # half of the items, of which a third keep one cell of two
     assert model.loss(batch, 0, Generator().manual_seed(0))["loss"].isfinite()
 
 

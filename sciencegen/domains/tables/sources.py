@@ -140,11 +140,15 @@ def _of_parquet(path: Path) -> TableSource:
 
     texts = [at for at in range(len(names)) if not numeric[at] and not arrays[at]]
     first = next(blocks(texts), [])
-    listed = {at for at, cells in zip(texts, first, strict=False) if any(str(cell).startswith("[") for cell in cells)}
+    listed = {at for at, cells in zip(texts, first, strict=False) if any(_is_array(cell) for cell in cells)}
     as_json.update(listed)
     texts = [at for at in texts if at not in listed]
     few = different([names[at] for at in texts], blocks(texts))
     return TableSource(names, few, lambda: records_of(blocks(range(len(names)))))
+
+
+def _is_array(cell: TableCell | ValueError) -> bool:
+    return isinstance(cell, str) and isinstance(array_cell(cell), list)
 
 
 def _parquet_cells(column: pa.Array, numeric: bool, arrays: bool, as_json: bool) -> list[TableCell | ValueError]:

@@ -128,9 +128,9 @@ def test_kinds_of_parquet(tmp_path):
     }
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     empty = dict.fromkeys(columns)
-    texts = {"list": "[1, 2]", "map": "[('a', 1)]", "span": str(1 << 62), "bytes": "Oslo", "text": "pe\ufffdar"}
+    cells = {"list": [1, 2], "map": "[('a', 1)]", "span": str(1 << 62), "bytes": "Oslo", "text": "pe\ufffdar"}
     parsed = [rows.parse(row.text) for row in files.read(tmp_path / "t.parquet")]
-    assert parsed == [{**empty, **texts, "price": 1.5, "day": str(1 << 28)}, {**empty, "day": "1970-01-01"}]
+    assert parsed == [{**empty, **cells, "price": 1.5, "day": str(1 << 28)}, {**empty, "day": "1970-01-01"}]
 
 
 def test_many_columns_are_read_in_a_moment(tmp_path):
@@ -193,7 +193,7 @@ def test_what_is_written_is_read_again(tmp_path, ending):
 
 def test_other_endings_are_an_error(tmp_path):
     with pytest.raises(ConfigError, match=r"ending in \.csv"):
-        files.write(tmp_path / "t.npz", [], [], {})
+        files.write(tmp_path / "t.fits", [], [], {})
 
 
 def test_tables_of_items_are_read_as_items(tmp_path):
