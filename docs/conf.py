@@ -12,6 +12,7 @@ import os
 import posixpath
 import re
 import shutil
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,6 +27,9 @@ import sciencegen
 from sciencegen.cli.main import app
 
 DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS))
+from number_tables import FOLDER, write_number_tables  # noqa: E402
+
 REPOSITORY = DOCS.parent
 GENERATED = DOCS / "generated"
 
@@ -121,6 +125,7 @@ def write_pages(_: Sphinx, __: Config) -> None:
         source = REPOSITORY / name
         (GENERATED / page).write_text(moved(source.read_text("utf-8"), source, GENERATED / page), "utf-8")
     (GENERATED / "commands.md").write_text(commands(), "utf-8")
+    write_number_tables(GENERATED / FOLDER)
     lines = [f"{name.removesuffix('.md')}\n" for name in cards().values()]
     (GENERATED / "cards.md").write_text(f"# Cards of shipped models\n\n```{{toctree}}\n{''.join(lines)}```\n", "utf-8")
     public = "".join(f"   {name}\n" for name in sciencegen.PUBLIC_NAMES)

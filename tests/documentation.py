@@ -1,6 +1,7 @@
 """What the pages of the documentation hold: fenced blocks, the commands in them, and how a command is parsed.
 
-A fence may carry the word `slow` after its language: its commands are parsed, never run.
+A fence may carry the word `slow` after its language: its commands are parsed, never run. With the word `shell` each
+command is a process of its own, which finds packages that the page has installed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from sciencegen.cli.main import app
 
 REPOSITORY = Path(__file__).parents[1]
 INDEX = REPOSITORY / "docs" / "index.md"
-PAGES = [REPOSITORY / "README.md", *sorted(set((REPOSITORY / "docs").glob("*.md")) - {INDEX})]
+TUTORIALS = sorted((REPOSITORY / "docs" / "tutorials").glob("*.md"))
+PAGES = [REPOSITORY / "README.md", *sorted(set((REPOSITORY / "docs").glob("*.md")) - {INDEX}), *TUTORIALS]
 """Pages for users: their commands are run with tiny settings."""
 OTHERS = [
     *(REPOSITORY / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "config/README.md", "datasets/README.md")),
@@ -35,13 +37,18 @@ SEPARATORS = ("|", "||", "&&", ";", "&")
 
 @dataclass(frozen=True)
 class Block:
-    """kind: the fence's language. line: where its text begins, from 1."""
+    """kind: the fence's language; words: those after it. line: where its text begins, from 1."""
 
     page: Path
     kind: str
-    slow: bool
+    words: tuple[str, ...]
     text: str
     line: int
+
+    @property
+    def slow(self) -> bool:
+        """Whether its commands are parsed only."""
+        return "slow" in self.words
 
     @property
     def place(self) -> str:
@@ -62,7 +69,7 @@ class Command:
 def blocks(page: Path) -> list[Block]:
     text = page.read_text()
     return [
-        Block(page, found[1], "slow" in found[2].split(), found[3], text[: found.start(3)].count("\n") + 1)
+        Block(page, found[1], tuple(found[2].split()), found[3], text[: found.start(3)].count("\n") + 1)
         for found in FENCE.finditer(text)
     ]
 

@@ -64,6 +64,7 @@ EXTRA: list[tuple[str, list[str]]] = [
 ]
 """Arguments that make a verb small, by a pattern of its command; the first that fits."""
 INSTEAD = [
+    (r"^pip install --no-deps \.$", "python -m pip install -q --no-deps --no-build-isolation --no-index --target . ."),
     (r"(generate|optimize|score) proteins --alignment \S+", r"\1 proteins --model runs/family"),
     (r"^(sciencegen datasets fetch|pip install) .*", "true"),
     (r"(quick-)?dock:\w+", "sa"),
@@ -103,7 +104,7 @@ def in_process(words: list[str]) -> None:
 
 def in_shell(statement: str) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": f"{Path(__file__).parents[1]}{os.pathsep}{Path.cwd()}"}
     done = subprocess.run(["bash", "-ec", statement], env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode in DONE, f"{statement}\n{done.stdout[-500:]}{done.stderr[-1500:]}"
 
@@ -117,7 +118,9 @@ def run(block: Block) -> None:
         Path(name[1]).write_text(block.text)
     elif block.kind == "bash" and not block.slow:
         for statement in map(tiny, statements(block.text)):
-            if statement.startswith("sciencegen ") and not set("|<>") & set(shlex.split(statement)):
+            if statement.startswith("sciencegen ") and not (
+                "shell" in block.words or set("|<>") & set(shlex.split(statement))
+            ):
                 in_process(shlex.split(statement))
             else:
                 in_shell(statement)

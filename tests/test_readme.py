@@ -104,7 +104,7 @@ def test_links_lead_somewhere(page):
 def test_every_page_is_reached():
     text = README.read_text()
     for page in DOCS:
-        assert f"(docs/{page.name})" in text, page.name
+        assert f"({page.relative_to(REPOSITORY)})" in text, page.name
 
 
 def test_settings_are_known():

@@ -9,7 +9,7 @@ import pytest
 
 import sciencegen
 from sciencegen.cli.main import COMMANDS
-from tests.documentation import PAGES, REPOSITORY
+from tests.documentation import PAGES, REPOSITORY, TUTORIALS
 
 pytest.importorskip("sphinx")
 
@@ -27,8 +27,17 @@ def site(tmp_path_factory):
 def test_every_page_is_reached_from_the_first(site):
     index = (site / "index.html").read_text()
     for page in PAGES:
-        if page.parent.name == "docs":
-            assert f'href="{page.stem}.html"' in index, page.name
+        if page.is_relative_to(REPOSITORY / "docs"):
+            assert f'href="{page.relative_to(REPOSITORY / "docs").with_suffix(".html")}"' in index, page.name
+
+
+def test_tutorials_end_in_a_small_picture():
+    """It is committed, shown by its tutorial and by no other page, and has no more than 100 kB."""
+    pictures = {path for path in (REPOSITORY / "docs" / "tutorials").iterdir() if path.suffix != ".md"}
+    assert {path.stem for path in pictures} == {page.stem for page in TUTORIALS}
+    for picture in pictures:
+        assert picture.stat().st_size <= 100_000, picture.name
+        assert f"]({picture.name})" in picture.with_suffix(".md").read_text(), picture.name
 
 
 def test_every_command_has_its_help(site):

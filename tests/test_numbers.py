@@ -1,0 +1,182 @@
+"""`docs/numbers.md` has an entry for every column and number that the verbs write, each below the heading of its verb.
+
+The names come from the records that define them; where nothing lists them, from a call with tiny settings.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from functools import cache
+from types import ModuleType
+
+import pytest
+
+import sciencegen as sg
+from sciencegen.api.benchmark import COLUMNS as BENCHMARK
+from sciencegen.api.campaign.contents import CampaignReportSettings
+from sciencegen.api.models.draws import Draws
+from sciencegen.api.reports.campaign import report_campaign
+from sciencegen.api.sampling.generation import COUNTS
+from sciencegen.api.sampling.replacement import DRAW, SIMILARITY
+from sciencegen.api.science.forms import domain_of
+from sciencegen.api.scores import variants
+from sciencegen.api.search.tables import IN_DOMAIN, score_columns, trace_table
+from sciencegen.data.writers import REJECT_COLUMNS
+from sciencegen.domains.galaxies.sersic_fit import FITTED
+from sciencegen.domains.proteins.backbones import self_consistency
+from sciencegen.domains.proteins.pathogenicity import VariantClasses
+from sciencegen.optimization.journal_lines import new_header
+from sciencegen.prediction.evaluation import Evaluation
+from sciencegen.scoring.oracles import Score
+from tests.documentation import REPOSITORY
+from tests.domains.contract_examples import examples
+
+PAGE = REPOSITORY / "docs" / "numbers.md"
+HEADING = re.compile(r"^(#+) (.*)$")
+INCLUDE = re.compile(r"^```\{include\} generated/number-tables/(\S+)$")
+
+
+@cache
+def tables() -> ModuleType:
+    """The module beside the configuration of the site."""
+    found = importlib.util.spec_from_file_location("number_tables", REPOSITORY / "docs" / "number_tables.py")
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def entries(tmp_path_factory):
+    """Heading -> names in the first cells of its tables, those of subheadings included; "" has all."""
+    folder = tmp_path_factory.mktemp("numbers") / "tables"
+    tables().write_number_tables(folder)
+    found: dict[str, set[str]] = {"": set()}
+    above: dict[int, str] = {}
+    for line in PAGE.read_text().splitlines():
+        if heading := HEADING.match(line):
+            above = {level: text for level, text in above.items() if level < len(heading[1])}
+            above[len(heading[1])] = heading[2]
+            found[heading[2]] = set()
+        include = INCLUDE.match(line)
+        rows = (folder / include[1]).read_text().splitlines() if include else [line]
+        names = {name for row in rows if row.startswith("|") for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
+        for text in ("", *above.values()):
+            found[text] |= names
+    return found
+
+
+def missing(names: Iterable[str], known: set[str]) -> set[str]:
+    """Names without an entry. Capitals in an entry stand for any text, but never for a whole name."""
+    patterns = [re.sub(r"[A-Z]{2,}", "(.+)", re.escape(name)) for name in known if not name.isupper()]
+    return {name for name in names if name not in known and not any(re.fullmatch(one, name) for one in patterns)}
+
+
+def annotated(name: str) -> list[str]:
+    """The columns of a prediction."""
+    return list(score_columns(name, [Score(1.0, 0.0, 2.0, in_domain=True)]))
+
+
+SLOW_DOMAINS = ("molecules", "galaxies", "molecules/structures", "proteins/structures")
+
+
+def generated() -> list[str]:
+    return ["item", DRAW, SIMILARITY, "route", "route_steps", "route_blocks", *COUNTS, "first_failure", "replaced"]
+
+
+def scored() -> list[str]:
+    domains = ("molecules", "proteins", "proteins/structures", "galaxies", "arrays")
+    names = [name for one in domains for name in (*domain_of(one).properties, *domain_of(one).oracles.names())]
+    return [*names, *(name for one in domains for name in domain_of(one).oracles.open_names), *FITTED, "anomaly"]
+
+
+def evaluated(name: str) -> list[str]:
+    texts = list(examples(name))
+    found = domain_of(name).evaluate(texts * 12, texts * 12, texts)
+    return [*found, *(domain_of(name).reference_sets.notes if domain_of(name).reference_sets else ())]
+
+
+RECORDS: Mapping[str, Iterable[str]] = {
+    "Columns of many tables": ["item", "id", "name", "line", "mutant", "rank", "seed"],
+    "Predict": annotated("PREDICTOR"),
+    "Generate": generated(),
+    "Score variants": [*variants.SCORES, *VariantClasses.columns],
+    "Sequences": ["id", "name", "item", "sequence", "rank", "perplexity", *self_consistency.columns(), "best"],
+    "Optimize": [*trace_table({}), f"PREDICTOR{IN_DOMAIN}"],
+    "Record": new_header("mutant", True),
+    "Benchmark": BENCHMARK,
+    "Training": [f"draws_{one.name}" for one in fields(Draws)],
+    "Train a predictor": [one.name for one in fields(Evaluation) if one.type in ("str", "int", "float")],
+    "Rejects": REJECT_COLUMNS,
+}
+
+
+@pytest.mark.parametrize("heading", RECORDS)
+def test_every_name_of_the_records_has_an_entry(heading, entries):
+    assert len(list(RECORDS[heading])) > 2
+    assert missing(RECORDS[heading], entries[heading]) == set()
+
+
+def test_every_property_and_oracle_has_an_entry(entries):
+    assert missing(scored(), entries["Properties"]) == set()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["proteins", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW_DOMAINS)],
+)
+def test_every_metric_has_an_entry(name, entries):
+    assert missing(evaluated(name), entries["Evaluate"]) == set()
+
+
+def test_a_plate_its_journal_and_its_report(entries, tmp_path):
+    made = sg.propose(
+        "proteins", wild_type="MKVLA", space={"positions": "2-4"}, batch=3, journal=str(tmp_path / "j.csv")
+    )
+    made.write(tmp_path / "plate.csv")
+    filled = made.table.assign(value=[0.1, 0.2, 0.3])
+    filled.to_csv(tmp_path / "filled.csv", index=False)
+    sg.record("proteins", str(tmp_path / "j.csv"), str(tmp_path / "filled.csv"), wild_type="MKVLA")
+    assert missing({*made.table, *made.summary} - {"value"}, entries["Propose"]) == set()
+    settings = CampaignReportSettings(domain="proteins", wild_type="MKVLA")
+    figures = report_campaign(tmp_path / "j.csv", tmp_path / "page.html", settings)
+    assert missing(figures, entries["Report"]) == set()
+
+
+@pytest.mark.slow
+def test_a_training(entries, tmp_path):
+    rows = "\n".join(f"{0.1 * row},{row % 3}" for row in range(60))
+    (tmp_path / "table.csv").write_text(f"size,kind\n{rows}\n")
+    model = tmp_path / "model"
+    sg.train("arrays", tmp_path / "table.csv", folder=model, training={"steps": 2}, finish={"steps": 2}, threads=1)
+    with (model / "log.csv").open() as file:
+        assert missing(next(csv.reader(file)), entries["Training"]) == set()
+    assert missing(json.loads((model / "metrics.json").read_text()), entries["Training"]) == set()
+
+
+@pytest.mark.slow
+def test_a_search(entries):
+    found = sg.optimize("molecules", ["maximize qed", "minimize sa"], budget=12, n=1, threads=1)
+    known = entries["Optimize"] | entries["Properties of molecules"]
+    assert missing({*found.table, *found.scored, *found.summary}, known) == set()
+
+
+@pytest.mark.parametrize(
+    "path", sorted((REPOSITORY / "sciencegen" / "pretrained").rglob("metrics.json")), ids=lambda path: path.parent.name
+)
+def test_shipped_figures(path, entries):
+    """Of models, and of predictors by target."""
+    figures = json.loads(path.read_text())
+    nested = {name for value in figures.values() if isinstance(value, dict) for name in value}
+    flat = {name for name, value in figures.items() if not isinstance(value, dict)}
+    assert missing(flat | nested, entries["Evaluate"] | entries["Training"] | entries["Train a predictor"]) == set()
+
+
+def test_a_name_without_an_entry_is_missed(entries):
+    assert missing(["frobnication", "x_lowest"], entries[""]) == {"frobnication", "x_lowest"}
