@@ -16,7 +16,7 @@ from sciencegen.items import Json
 LIBRARY = "regl-scatterplot.min.js"
 """Lekschas 2023, doi:10.21105/joss.05275; version 1.16.0 with what it needs, bundled by esbuild; MIT and ISC
 (regl-scatterplot-LICENSES.txt)."""
-SCRIPTS = (LIBRARY, "data.js", "map.js", "item.js", "panels.js", "main.js")
+SCRIPTS = (LIBRARY, "data.js", "grid.js", "map.js", "item.js", "panels.js", "main.js")
 STYLE = "page.css"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sciencegen.cli import options
-from sciencegen.cli.console import say, summarize
+from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.output import claim_output
 from sciencegen.errors import ConfigError
 
@@ -80,7 +80,8 @@ def map_(
 
     check_map_output(output)
     claim_output(output, force, inputs=[data])
-    found = make_map(domain, record)
+    with progress("encoding") as advance:
+        found = make_map(domain, record, advance)
     write_map(found, output, force)
     for note in found.notes:
         say(f"note: {note}")
@@ -130,7 +131,8 @@ def explore(
     from sciencegen.api.latent_map import summary_of
     from sciencegen.api.maps.latent_map import make_map
 
-    found = make_map(domain, record)
+    with progress("encoding") as advance:
+        found = make_map(domain, record, advance)
     for note in found.notes:
         say(f"note: {note}")
     if export is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -57,14 +57,19 @@ class LocatedItems:
         return found
 
 
-def located_items(loaded: LoadedModel, settings: MapSettings) -> LocatedItems:
-    """The items of the settings' data, or draws of the model, with the columns that they have and those asked for."""
+def located_items(
+    loaded: LoadedModel, settings: MapSettings, advance: Callable[[int], None] = lambda rows: None
+) -> LocatedItems:
+    """The items of the settings' data, or draws of the model, with the columns that they have and those asked for.
+
+    advance: called with the number of rows encoded.
+    """
     if settings.data is None:
         found = _drawn(loaded, settings)
     elif settings.data.lower().endswith(LATENTS):
         found = _with_latents(loaded, Path(settings.data), settings.limit)
     else:
-        found = _encoded(loaded, settings)
+        found = _encoded(loaded, settings, advance)
     if len(found.text) < 2:
         reason = f", the first reason: {found.refused[0][2]}" if found.refused else ""
         raise DataError(f"Expected at least 2 items with a latent, found {len(found.text)}{reason}.")
@@ -92,10 +97,10 @@ def _with_latents(loaded: LoadedModel, path: Path, limit: int | None) -> Located
     return LocatedItems(texts, names, latents)
 
 
-def _encoded(loaded: LoadedModel, settings: MapSettings) -> LocatedItems:
+def _encoded(loaded: LoadedModel, settings: MapSettings, advance: Callable[[int], None]) -> LocatedItems:
     data, domain = str(settings.data), loaded.domain
     rows = rows_of_source(domain.name, data, settings.column, settings)
-    encoded = encode_rows(loaded, rows, settings)
+    encoded = encode_rows(loaded, rows, settings, advance)
     kept = [rows[at] for at in encoded.index]
     columns = [
         *number_columns(domain, [row.values for row in kept]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -109,10 +110,11 @@ class LatentMap:
         return np.maximum(self.axes.deviations, 1e-12)
 
 
-def make_map(domain: str, settings: MapSettings) -> LatentMap:
-    """Load the model, find the items' latents and columns, and project them."""
+def make_map(domain: str, settings: MapSettings, advance: Callable[[int], None] = lambda rows: None) -> LatentMap:
+    """Load the model, find the items' latents and columns, and project them. advance: called with the number of rows
+    encoded."""
     loaded = open_model(domain, settings.model, settings)
-    items = located_items(loaded, settings)
+    items = located_items(loaded, settings, advance)
     semantic = items.latent[:, : loaded.model.semantic_size]
     sample = semantic[evenly_spaced(len(semantic), AXES_FROM)]
     axes = principal_axes(sample, min(SLIDERS, semantic.shape[1]))

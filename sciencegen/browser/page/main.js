@@ -13,11 +13,14 @@ async function begin() {
   byId("hint").textContent = state.source.live ? "Click an item, or an empty place to decode it. Shift and drag: lasso." : "Click an item. Shift and drag: lasso.";
   setUpMap();
   state.columns = about.columns.map((column) => ({ ...column, values: new Float32Array(0) }));
-  await Promise.all(state.columns.map(async (column, at) => { column.values = await state.source.column(at); }));
-  byId("colour").replaceChildren(make("option", { value: "" }, "one colour"), ...state.columns.map((column) => make("option", { value: column.name }, readable(column.name))));
-  byId("colour").value = about.colour ?? "";
+  const load = async (column) => { if (!column.values.length) column.values = await state.source.column(state.columns.indexOf(column)); };
+  if (columnNamed(about.colour)) await load(columnNamed(about.colour));
   await paint(about.colour);
   drawOverlay();
+  document.body.dataset.painted = String(Math.round(performance.now()));
+  await Promise.all(state.columns.map(load));
+  byId("colour").replaceChildren(make("option", { value: "" }, "one colour"), ...state.columns.map((column) => make("option", { value: column.name }, readable(column.name))));
+  byId("colour").value = about.colour ?? "";
   drawItem();
   drawSelection();
   drawBasket();
@@ -28,13 +31,8 @@ async function begin() {
 
 function setUpControls() {
   byId("colour").addEventListener("change", (event) => paint(event.target.value));
-  const mode = (name) => {
-    map.plot.set({ mouseMode: name });
-    byId("pan").setAttribute("aria-pressed", String(name === "panZoom"));
-    byId("lasso").setAttribute("aria-pressed", String(name === "lasso"));
-  };
-  byId("pan").addEventListener("click", () => mode("panZoom"));
-  byId("lasso").addEventListener("click", () => mode("lasso"));
+  byId("pan").addEventListener("click", () => setLasso(false));
+  byId("lasso").addEventListener("click", () => setLasso(true));
   byId("reset").addEventListener("click", () => map.plot.reset());
   for (const tab of document.querySelectorAll('[role="tab"]')) {
     tab.addEventListener("click", () => showPanel(tab.id.replace("tab-", "")));

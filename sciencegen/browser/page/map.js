@@ -27,7 +27,19 @@ function linearScale(domain) {
   return scale;
 }
 
-const map = { plot: null, x: null, y: null, hovered: null, dragged: false };
+const map = { plot: null, x: null, y: null, grid: null, hovered: null, lasso: null, isLasso: false };
+const NEAR = 9;  // pixels from an item within which it is pointed at
+
+// regl-scatterplot draws all points again when another one is pointed at, which takes seconds for a million without a
+// GPU. So it gets an index with one point far away (KDBush's format), finds none, and `grid.js` does the searching.
+function emptyIndex() {
+  const data = new ArrayBuffer(32);
+  new Uint8Array(data).set([0xdb, 0x18]);
+  new Uint16Array(data, 2, 1)[0] = 64;
+  new Uint32Array(data, 4, 1)[0] = 1;
+  new Float64Array(data, 16, 2).set([1e9, 1e9]);
+  return data;
+}
 
 function extent(points) {
   let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity];
@@ -67,23 +79,20 @@ function setUpMap() {
   const { width, height } = canvas.getBoundingClientRect();
   map.plot = reglScatterplot.createScatterplot({
     canvas, width, height, xScale: map.x, yScale: map.y, backgroundColor: cssColour("--card"),
-    pointColorActive: cssColour("--end"), pointColorHover: cssColour("--ink"), lassoColor: cssColour("--accent"),
-    lassoOnLongPress: false, lassoInitiator: false, actionKeyMap: { lasso: "shift", merge: "ctrl", remove: "alt" },
-    ...pointStyle(count), opacityInactiveScale: 0.35, performanceMode: count > 20000,
+    pointColorActive: cssColour("--end"), deselectOnDblClick: false, deselectOnEscape: false, actionKeyMap: {},
+    ...pointStyle(count), opacityInactiveScale: 0.3, renderPointsAsSquares: count > 50000,
   });
-  map.plot.subscribe("pointover", (index) => hover(index));
-  map.plot.subscribe("pointout", () => hover(null));
   map.plot.subscribe("view", () => drawOverlay());
-  map.plot.subscribe("select", ({ points: chosen }) => select(chosen));
-  map.plot.subscribe("deselect", () => select([]));
-  setUpClicks(canvas);
+  map.grid = gridOf(points, map.extent);
+  setUpMouse(canvas);
   new ResizeObserver(() => {
     const box = canvas.getBoundingClientRect();
+    map.plot.get("renderer").resize(box.width, box.height);  // by itself it takes the size of the screen for a limit
     map.plot.set({ width: box.width, height: box.height });
     drawOverlay();
   }).observe(byId("map"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    map.plot.set({ backgroundColor: cssColour("--card"), pointColorHover: cssColour("--ink"), pointColorActive: cssColour("--end") });
+    map.plot.set({ backgroundColor: cssColour("--card"), pointColorActive: cssColour("--end") });
     drawOverlay();
   });
 }
@@ -93,7 +102,7 @@ async function paint(name) {
   const points = { ...map.normal };
   if (!column) {
     map.plot.set({ colorBy: null, pointColor: [cssColour("--accent")] });
-    await map.plot.draw(points, { preventFilterReset: true });
+    await map.plot.draw(points, { spatialIndex: emptyIndex() });
     legend(null);
     return;
   }
@@ -101,7 +110,7 @@ async function paint(name) {
   points.valueA = isText ? grouped(column) : scaled(column);
   const colours = isText ? [...CATEGORIES.slice(0, Math.min(column.categories.length, CATEGORIES.length)), GREY] : [...ramp(255), GREY];
   map.plot.set({ colorBy: "valueA", pointColor: colours });
-  await map.plot.draw(points, { zDataType: isText ? "categorical" : "continuous" });
+  await map.plot.draw(points, { spatialIndex: emptyIndex(), zDataType: isText ? "categorical" : "continuous" });
   legend(column);
 }
 
@@ -192,18 +201,34 @@ function drawOverlay() {
     parts.push(svg("circle", { class: "halo", cx, cy, r: 9 }), svg("circle", { class: "ring", cx, cy, r: 9, stroke: cssColour(colour) }));
   }
   overlay.replaceChildren(...parts);
+  drawPointer();
 }
+
+// Marks that change with every move of the mouse.
+function drawPointer() {
+  for (const old of document.querySelectorAll("#overlay .pointer")) old.remove();
+  const overlay = byId("overlay");
+  if (map.hovered !== null) {
+    const [cx, cy] = onScreen(placeOf(map.hovered));
+    overlay.append(svg("circle", { class: "pointer pointed", cx, cy, r: 6.5 }));
+  }
+  if (map.lasso) overlay.append(svg("polygon", { class: "pointer lasso-line", points: map.lasso.map((place) => onScreen(place).join(",")).join(" ") }));
+}
+
+const placeOf = (index) => [state.points[2 * index], state.points[2 * index + 1]];
 
 let tipTimer;
 function hover(index) {
+  if (index === map.hovered) return;
   map.hovered = index;
+  drawPointer();
   clearTimeout(tipTimer);
   const tip = byId("tip");
   if (index === null) {
     tip.hidden = true;
     return;
   }
-  const [x, y] = onScreen([state.points[2 * index], state.points[2 * index + 1]]);
+  const [x, y] = onScreen(placeOf(index));
   const box = byId("map").getBoundingClientRect();
   const head = make("div", { class: "text" });
   tip.replaceChildren(pictureElement(state.source.picture(index), "item"), head, valueList(valuesOf(index)));
@@ -214,24 +239,68 @@ function hover(index) {
   tipTimer = setTimeout(async () => {
     const [row] = await state.source.rows([index]);
     if (map.hovered === index) head.textContent = row.name ? `${row.name}: ${shortened(row.text)}` : shortened(row.text);
-  }, 0);
+  }, 20);
 }
 
-// A click on an item shows it (regl-scatterplot selects it); a click elsewhere decodes that place.
-function setUpClicks(canvas) {
-  let pressed = null;
-  canvas.addEventListener("pointerdown", (event) => { pressed = [event.clientX, event.clientY, event.shiftKey]; });
-  canvas.addEventListener("pointerup", (event) => {
-    if (!pressed || event.button !== 0 || pressed[2]) return;
-    const moved = Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]);
-    pressed = null;
-    if (moved > 4) return;
-    if (map.hovered !== null) {
-      showItem(map.hovered);
-      return;
-    }
-    if (!state.source.live) return;
+function setLasso(isOn) {
+  map.isLasso = isOn;
+  byId("pan").setAttribute("aria-pressed", String(!isOn));
+  byId("lasso").setAttribute("aria-pressed", String(isOn));
+  byId("overlay").classList.toggle("catches", isOn);
+}
+
+// A click on an item shows it; a click elsewhere decodes that place. While the lasso is on, or Shift is held, the
+// overlay catches the mouse, and the plot below doesn't move.
+function setUpMouse(canvas) {
+  const area = byId("map");
+  const overlay = byId("overlay");
+  const placeAt = (event) => {
     const box = canvas.getBoundingClientRect();
-    decodePlace(map.x.invert(event.clientX - box.left), map.y.invert(event.clientY - box.top));
+    return [map.x.invert(event.clientX - box.left), map.y.invert(event.clientY - box.top)];
+  };
+  const onMap = (event) => event.target === canvas || event.target === overlay;
+  let pressed = null;
+  area.addEventListener("pointermove", (event) => {
+    if (map.lasso) {
+      map.lasso.push(placeAt(event));
+      drawPointer();
+    } else if (!event.buttons) {
+      const [x, y] = placeAt(event);
+      hover(onMap(event) ? map.grid.nearest(x, y, Math.abs(map.x.invert(NEAR) - map.x.invert(0))) : null);
+    } else hover(null);
   });
+  area.addEventListener("pointerleave", () => hover(null));
+  area.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || !onMap(event)) return;
+    pressed = [event.clientX, event.clientY, map.hovered];
+    if (event.target !== overlay) return;
+    overlay.setPointerCapture(event.pointerId);
+    map.lasso = [placeAt(event)];
+    event.preventDefault();
+  });
+  area.addEventListener("pointerup", (event) => {
+    if (!pressed || event.button !== 0) return;
+    const [x, y, index] = pressed;
+    const isClick = Math.hypot(event.clientX - x, event.clientY - y) <= 4;
+    const polygon = map.lasso;
+    [pressed, map.lasso] = [null, null];
+    drawPointer();
+    if (!isClick && polygon) encircled(map.grid.inside(polygon), event);
+    else if (isClick && index !== null) showItem(index);
+    else if (isClick && state.source.live) decodePlace(...placeAt(event));
+  });
+  addEventListener("keydown", (event) => { if (event.key === "Shift") overlay.classList.add("catches"); });
+  addEventListener("keyup", (event) => {
+    if (event.key === "Shift" && !map.isLasso) overlay.classList.remove("catches");
+    if (event.key === "Escape") select([]);
+  });
+}
+
+// Ctrl adds to the selection, Alt takes away from it.
+function encircled(indices, event) {
+  if (event.ctrlKey || event.metaKey) select([...new Set([...state.selected, ...indices])]);
+  else if (event.altKey) {
+    const gone = new Set(indices);
+    select(state.selected.filter((index) => !gone.has(index)));
+  } else select(indices);
 }

@@ -6,10 +6,11 @@ const BINS = 24;
 const table = { sorted: null, descending: false };
 
 function select(indices) {
-  if (indices.length === 1 && indices[0] === map.hovered) return;  // a click on an item, which the item's panel shows
   state.selected = indices;
   table.sorted = null;
   byId("tab-selection").textContent = indices.length ? `Selection (${indices.length.toLocaleString("en")})` : "Selection";
+  if (indices.length) map.plot.select(indices, { preventEvent: true });
+  else map.plot.deselect({ preventEvent: true });
   drawSelection();
   if (indices.length) showPanel("selection");
 }
@@ -30,7 +31,7 @@ async function drawSelection() {
     make("div", { class: "buttons" },
       make("button", { id: "keep-selection", onclick: () => keepSelected(order) }, chosen.length > MOST_ROWS ? `Add the first ${MOST_ROWS} to the basket` : "Add all to the basket"),
       make("button", { id: "zoom", onclick: () => map.plot.zoomToPoints(chosen, { padding: 0.2, transition: true }) }, "Zoom to them"),
-      make("button", { id: "clear", onclick: () => map.plot.deselect() }, "Clear")),
+      make("button", { id: "clear", onclick: () => select([]) }, "Clear")),
     make("h2", {}, `${chosen.length.toLocaleString("en")} of ${state.about.count.toLocaleString("en")} items`),
     make("div", { class: "histograms" }, ...numbers.map((column) => histogram(column, chosen)), ...texts.map((column) => counts(column, chosen))),
     make("h2", {}, chosen.length > MOST_ROWS ? `Rows (the first ${MOST_ROWS} in this order)` : "Rows"),
@@ -53,7 +54,7 @@ function tableOf(rows) {
       drawSelection();
     } }, withUnit(column.name, column.unit), table.sorted === column.name ? (table.descending ? " ↓" : " ↑") : "")));
   const body = rows.map((row) => make("tr", {
-    onclick: () => showItem(row.index), onmouseenter: () => map.plot.hover(row.index, { preventEvent: true }), },
+    onclick: () => showItem(row.index), onmouseenter: () => { map.hovered = row.index; drawPointer(); } },
   make("td", { class: "words", title: shortened(row.text) }, row.name || row.text.slice(0, 60)),
   ...state.columns.map((column) => {
     const value = cellOf(column, row.index);
