@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 from sciencegen.api.maps.export import write_map
 from sciencegen.api.maps.latent_map import LatentMap, make_map
 from sciencegen.api.writing.results import Result
 from sciencegen.config import MapSettings, build_settings
 from sciencegen.options import MapOptions, takes
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -27,12 +24,6 @@ class Mapped(Result):
     """
 
     found: LatentMap = field(kw_only=True, repr=False)
-
-    def figure(self) -> Figure:
-        """The map as a matplotlib figure."""
-        from sciencegen.api.maps.export import figure_of
-
-        return figure_of(self.found)
 
 
 @takes(MapSettings)

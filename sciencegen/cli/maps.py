@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +15,6 @@ from sciencegen.errors import ConfigError
 
 if TYPE_CHECKING:
     from sciencegen.api.maps.latent_map import LatentMap
-    from sciencegen.browser.server import LocalServer
 
 PAGE = ".html"
 EXPORTS = (PAGE, ".parquet")
@@ -140,7 +140,13 @@ def explore(
         summarize(summary_of(found), export, as_json)
         return
     with server_of(found, title_of(domain, data), port) as server:
-        _serve(server, browser)
+        typer.echo(server.address)
+        say("Open this address in a browser of this computer. Ctrl-C ends it.")
+        if browser:
+            webbrowser.open(server.address)
+        with suppress(KeyboardInterrupt):
+            server.serve()
+    say("stopped")
 
 
 def _export(found: LatentMap, title: str, output: str) -> None:
@@ -153,15 +159,3 @@ def _export(found: LatentMap, title: str, output: str) -> None:
     pictures = write_page(found, title, output)
     if pictures < len(found.items.text):
         say(f"note: the page has pictures of {pictures:,} of {len(found.items.text):,} items")
-
-
-def _serve(server: LocalServer, browser: bool) -> None:
-    """Answer requests until Ctrl-C."""
-    typer.echo(server.address)
-    say("Open this address in a browser of this computer. Ctrl-C ends it.")
-    if browser:
-        webbrowser.open(server.address)
-    try:
-        server.serve()
-    except KeyboardInterrupt:
-        say("stopped")

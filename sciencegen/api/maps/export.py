@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -16,9 +15,6 @@ from sciencegen.data.writers import WRITTEN_TABLES
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
 from sciencegen.latent.drawing import map_figure
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 FIGURES = (".png", ".pdf", ".svg")
 PARQUET = ".parquet"
@@ -50,15 +46,11 @@ def write_map(found: LatentMap, output: str, overwrite: bool = False) -> None:
     write_rejected(output, found.items.refused)
 
 
-def figure_of(found: LatentMap) -> Figure:
-    """The map as a matplotlib figure, coloured by its column."""
+def _write_figure(found: LatentMap, output: str) -> None:
+    """The map as a picture, coloured by its column."""
     colour = found.colour
     label = "" if colour is None else f"{colour.name} ({colour.unit})" if colour.unit else colour.name
-    return map_figure(found.points, None if colour is None else colour.cells(), label, found.labels)
-
-
-def _write_figure(found: LatentMap, output: str) -> None:
-    figure = figure_of(found)
+    figure = map_figure(found.points, None if colour is None else colour.cells(), label, found.labels)
     ending = Path(output).suffix[1:].lower()
     metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[ending]
     with atomic_write(output, "wb") as file:
