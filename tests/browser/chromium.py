@@ -88,12 +88,12 @@ class Chromium:
             raise RuntimeError(json.dumps(found["exceptionDetails"])[:1000])
         return found["result"].get("value")
 
-    def wait(self, expression: str, seconds: float = 60) -> Any:
-        """The first true value of an expression."""
+    def wait(self, expression: str, seconds: float = 60) -> None:
+        """Wait until an expression is true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            if found := self.value(expression):
-                return found
+            if self.value(f"Boolean({expression})"):
+                return
             time.sleep(0.02)
         raise TimeoutError(f"{expression}; {self.problems()}")
 

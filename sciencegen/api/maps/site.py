@@ -28,6 +28,8 @@ from sciencegen.items import Json, Origin
 
 BINARY = "application/octet-stream"
 BASKET = "basket"
+READABLE = 1000
+"""Longer texts are coordinates or pixels, which the page doesn't show."""
 Asked = TypeVar("Asked", bound=Settings)
 
 
@@ -50,7 +52,7 @@ def description_of(maker: Maker, title: str) -> Json:
         "decoder_takes_conditions": maker.decoder_takes_conditions,
         "formats": written_formats(loaded.results, loaded.domain.items.formats),
         "notes": list(found.notes),
-        "named": any(found.items.name),
+        "opaque": loaded.domain.sidecar is not None or len(found.items.text[0]) > READABLE,
     }
 
 

@@ -101,6 +101,14 @@ function pictureElement(address, text = "") {
 const LONGEST = 400;
 const shortened = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
 
+// Texts that nobody reads, such as the pixels of an image, are left out.
+const readableText = (item) => (state.about.opaque ? "" : item.text);
+const shortName = (item) => item.name || readableText(item).slice(0, 40) || (item.index === undefined ? "" : `item ${item.index + 1}`);
+function fullName(item) {
+  const text = shortened(readableText(item));
+  return item.name && text ? `${item.name}: ${text}` : item.name || text;
+}
+
 let waiting = 0;
 async function busy(what, work) {
   waiting += 1;

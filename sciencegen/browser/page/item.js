@@ -49,7 +49,7 @@ function drawItem() {
   }
   const parts = [
     pictureElement(item.picture, item.text),
-    make("div", { class: "text", id: "item-text" }, (item.name ? `${item.name}: ` : "") + (shortened(item.text) || item.reason)),
+    make("div", { class: "text", id: "item-text" }, item.text ? fullName(item) : item.reason),
     make("div", { class: "muted" }, item.origin === "data" ? `item ${item.index + 1} of the data` : item.origin),
     valueList(item.values ?? {}),
     make("div", { class: "buttons" },
@@ -66,13 +66,13 @@ function notReconstructed(item) {
   const other = item.decoded.text ? "another item" : "no item";
   return make("div", {},
     make("p", { class: "warn" }, `Its latent decodes to ${other}, from which the steps below start.`),
-    item.decoded.text ? make("div", { class: "cards" }, card(item.decoded, item.decoded.text, () => show({ ...item.decoded, origin: "decoded from an item's latent" }))) : null);
+    item.decoded.text ? make("div", { class: "cards" }, card(item.decoded, shortName(item.decoded), () => show({ ...item.decoded, origin: "decoded from an item's latent" }))) : null);
 }
 
 function card(item, caption, onclick) {
   const isCurrent = state.current && item.text === state.current.text;
-  return make("button", { class: isCurrent ? "card current" : "card", title: shortened(item.text), onclick },
-    pictureElement(item.picture, item.text), make("span", { class: "caption" }, caption || "no item"));
+  return make("button", { class: isCurrent ? "card current" : "card", title: fullName(item), onclick },
+    pictureElement(item.picture, item.text), make("span", { class: "caption" }, item.text === "" ? "no item" : caption));
 }
 
 // One slider for each principal axis; the item is decoded while a slider moves.
@@ -114,7 +114,7 @@ async function changeAlong(axis, step) {
   state.current = { ...found, origin: "changed along axes" };
   const panel = byId("item");
   panel.querySelector(".picture").replaceWith(pictureElement(found.picture, found.text));
-  byId("item-text").textContent = shortened(found.text) || found.reason;
+  byId("item-text").textContent = found.text ? fullName(found) : found.reason;
   panel.querySelector("dl.values").replaceWith(valueList(found.values));
   byId("keep").replaceWith(make("button", { id: "keep", onclick: () => keep(state.current), disabled: !found.text }, "Add to basket"));
   drawOverlay();
@@ -125,7 +125,7 @@ function neighbours(item) {
   const nearest = async () => {
     const found = await busy("Searching", () => state.source.call("nearest", { latent: item.latent, count: 12 }));
     if (!found) return;
-    const cards = found.map((one) => card({ ...one, picture: state.source.picture(one.index) }, `${number(one.distance)}  ${one.name || one.text.slice(0, 40)}`, () => showItem(one.index)));
+    const cards = found.map((one) => card({ ...one, picture: state.source.picture(one.index) }, `${number(one.distance)}  ${shortName(one)}`, () => showItem(one.index)));
     list.replaceChildren(...cards);
     state.walk = found.map((one) => ({ point: [state.points[2 * one.index], state.points[2 * one.index + 1]] }));
     drawDots();
@@ -134,7 +134,7 @@ function neighbours(item) {
     const radius = Number(byId("radius").value);
     const found = await busy("Decoding", () => state.source.call("near", { latent: item.latent, count: 9, radius, seed: Math.floor(Math.random() * 1e6) }));
     if (!found) return;
-    list.replaceChildren(...found.map((one) => card(one, one.text.slice(0, 40), () => show({ ...one, origin: "near another item" }))));
+    list.replaceChildren(...found.map((one) => card(one, shortName(one), () => show({ ...one, origin: "near another item" }))));
     state.walk = found;
     drawDots();
   };
@@ -165,14 +165,14 @@ function setEnd(which) {
 
 function path() {
   const ready = state.start?.latent && state.end?.latent;
-  const name = (item) => (item ? item.name || shortened(item.text).slice(0, 28) : "–");
+  const name = (item) => (item ? shortName(item).slice(0, 28) || item.origin : "–");
   const list = make("div", { class: "cards", id: "path-items" });
   const walk = async () => {
     const steps = Number(byId("path-steps").value);
     const found = await busy("Decoding", () => state.source.call("path", { start: state.start.latent, end: state.end.latent, steps }));
     if (!found) return;
     state.walk = found;
-    list.replaceChildren(...found.map((one, at) => card(one, `${at + 1}  ${one.text.slice(0, 40)}`, () => show({ ...one, origin: `step ${at + 1} of a path` }, { walk: found }))));
+    list.replaceChildren(...found.map((one, at) => card(one, `${at + 1}  ${shortName(one)}`, () => show({ ...one, origin: `step ${at + 1} of a path` }, { walk: found }))));
     drawOverlay();
   };
   return make("div", { class: "live" }, make("h2", {}, "Path between two items"),

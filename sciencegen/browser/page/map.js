@@ -217,6 +217,13 @@ function drawPointer() {
 
 const placeOf = (index) => [state.points[2 * index], state.points[2 * index + 1]];
 
+// The value that the map is coloured by, and the first others.
+function fewValues(index) {
+  const names = [byId("colour").value, ...state.columns.map((column) => column.name)].filter(columnNamed);
+  return Object.fromEntries([...new Set(names)].slice(0, MOST_VALUES).map((name) => [name, cellOf(columnNamed(name), index)]));
+}
+
+const MOST_VALUES = 6;
 let tipTimer;
 function hover(index) {
   if (index === map.hovered) return;
@@ -231,14 +238,14 @@ function hover(index) {
   const [x, y] = onScreen(placeOf(index));
   const box = byId("map").getBoundingClientRect();
   const head = make("div", { class: "text" });
-  tip.replaceChildren(pictureElement(state.source.picture(index), "item"), head, valueList(valuesOf(index)));
+  tip.replaceChildren(pictureElement(state.source.picture(index), "item"), head, valueList(fewValues(index)));
   tip.hidden = false;
   const { width, height } = tip.getBoundingClientRect();
   tip.style.left = `${x + 18 + width > box.width ? x - width - 18 : x + 18}px`;
   tip.style.top = `${Math.max(6, Math.min(y - height / 2, box.height - height - 6))}px`;
   tipTimer = setTimeout(async () => {
     const [row] = await state.source.rows([index]);
-    if (map.hovered === index) head.textContent = row.name ? `${row.name}: ${shortened(row.text)}` : shortened(row.text);
+    if (map.hovered === index) head.textContent = fullName(row);
   }, 20);
 }
 
@@ -258,7 +265,7 @@ function setUpMouse(canvas) {
     const box = canvas.getBoundingClientRect();
     return [map.x.invert(event.clientX - box.left), map.y.invert(event.clientY - box.top)];
   };
-  const onMap = (event) => event.target === canvas || event.target === overlay;
+  const onMap = (event) => event.target === canvas || overlay.contains(event.target);
   let pressed = null;
   area.addEventListener("pointermove", (event) => {
     if (map.lasso) {
@@ -273,7 +280,7 @@ function setUpMouse(canvas) {
   area.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || !onMap(event)) return;
     pressed = [event.clientX, event.clientY, map.hovered];
-    if (event.target !== overlay) return;
+    if (event.target === canvas) return;
     overlay.setPointerCapture(event.pointerId);
     map.lasso = [placeAt(event)];
     event.preventDefault();

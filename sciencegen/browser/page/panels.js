@@ -55,7 +55,7 @@ function tableOf(rows) {
     } }, withUnit(column.name, column.unit), table.sorted === column.name ? (table.descending ? " ↓" : " ↑") : "")));
   const body = rows.map((row) => make("tr", {
     onclick: () => showItem(row.index), onmouseenter: () => { map.hovered = row.index; drawPointer(); } },
-  make("td", { class: "words", title: shortened(row.text) }, row.name || row.text.slice(0, 60)),
+  make("td", { class: "words", title: fullName(row) }, shortName(row)),
   ...state.columns.map((column) => {
     const value = cellOf(column, row.index);
     return make("td", { class: typeof value === "string" ? "words" : "number" }, shown(column.name, value));
@@ -115,7 +115,7 @@ function setUpDraw() {
   const draw = () => latest(async () => {
     const found = await busy("Drawing", () => state.source.call("draw", { seed: Number(byId("seed").value), condition: condition() }));
     if (!found) return;
-    byId("drawn").replaceChildren(pictureElement(found.picture, found.text), make("div", { class: "text" }, shortened(found.text) || found.reason), valueList(found.values),
+    byId("drawn").replaceChildren(pictureElement(found.picture, found.text), make("div", { class: "text" }, found.text ? fullName(found) : found.reason), valueList(found.values),
       make("div", { class: "buttons" }, make("button", { id: "look", onclick: () => show(state.drawn) }, "Look closer"), make("button", { id: "keep-drawn", onclick: () => keep(state.drawn), disabled: !found.text }, "Add to basket")));
     state.drawn = { ...found, origin: "drawn" };
     show(state.drawn, { panel: false });
@@ -163,7 +163,7 @@ function drawBasket() {
     make("div", { class: "buttons" }, make("label", { class: "field" }, "Save as", ending), make("button", { id: "save", onclick: () => save(ending.value) }, "Save"),
       make("button", { id: "empty", onclick: () => { state.basket = []; drawBasket(); } }, "Empty it")),
     ...basket.map((item, at) => make("div", { class: "kept" }, pictureElement(item.picture, item.text),
-      make("div", {}, make("div", { class: "text" }, item.name || shortened(item.text)), make("span", { class: "muted" }, item.origin)),
+      make("div", {}, make("div", { class: "text" }, shortName(item)), make("span", { class: "muted" }, item.origin)),
       make("button", { title: "Remove it", "aria-label": "Remove it", onclick: () => { state.basket.splice(at, 1); drawBasket(); } }, "×"))));
 }
 
