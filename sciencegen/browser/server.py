@@ -212,21 +212,26 @@ class _Handler(BaseHTTPRequestHandler):
         hosts = {f"{name}:{self.server.server_address[1]}" for name in (LOOPBACK, "localhost")}  # type: ignore[index]
         host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
         if host not in hosts or (origin is not None and origin != f"http://{host}"):
-            return self._refuse(HTTPStatus.FORBIDDEN, "this page answers its own address only")
+            self._refuse(HTTPStatus.FORBIDDEN, "this page answers its own address only")
+            return None
         if self.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-            return self._refuse(HTTPStatus.FORBIDDEN, "this page answers its own address only")
+            self._refuse(HTTPStatus.FORBIDDEN, "this page answers its own address only")
+            return None
         first, _, path = unquote(urlsplit(self.path).path).removeprefix("/").partition("/")
         if not secrets.compare_digest(first.encode(), self.token.encode()):
-            return self._refuse(HTTPStatus.FORBIDDEN, "open the address that the command printed, with its token")
+            self._refuse(HTTPStatus.FORBIDDEN, "open the address that the command printed, with its token")
+            return None
         return path
 
     def _body(self) -> bytes | None:
         """The JSON text of a request; None if it was refused. A form of another page can't send this type."""
         length = self.headers.get("Content-Length", "")
         if self.headers.get_content_type() != JSON:
-            return self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"expected {JSON}")
+            self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"expected {JSON}")
+            return None
         if not (length.isascii() and length.isdigit()) or int(length) > LARGEST_BODY:
-            return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {LARGEST_BODY} bytes")
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {LARGEST_BODY} bytes")
+            return None
         return self.rfile.read(int(length))
 
     def _give(self, make: Callable[[], Answer]) -> None:
@@ -243,6 +248,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.OK, answer)
 
     def _refuse(self, status: HTTPStatus, reason: str) -> None:
+        """Send the reason."""
         self.close_connection = True  # what is left of the request is not read
         self._send(status, json_answer({"error": reason}))
 

@@ -70,7 +70,9 @@ def map_(
     """Draw items on two axes of the latent space, or write their coordinates."""
     from sciencegen.config import MapSettings
 
-    flags = dict(data=data, model=model, include=options.names(include), colour_by=colour_by, along=along or None)
+    flags: dict[str, object] = dict(
+        data=data, model=model, include=options.names(include), colour_by=colour_by, along=along or None
+    )
     flags |= dict(column=column, limit=limit, sample=sample, seed=seed, device=device, threads=threads)
     record = options.settings_from(MapSettings, None, **flags)
 
@@ -119,7 +121,9 @@ def explore(
     """
     from sciencegen.config import MapSettings
 
-    flags = dict(data=data, model=model, include=options.names(include), colour_by=colour_by, along=along or None)
+    flags: dict[str, object] = dict(
+        data=data, model=model, include=options.names(include), colour_by=colour_by, along=along or None
+    )
     flags |= dict(column=column, limit=limit, sample=sample, seed=seed, device=device, threads=threads)
     record = options.settings_from(MapSettings, None, **flags)
     if export is not None and not export.lower().endswith(EXPORTS):

@@ -84,8 +84,9 @@ def class_columns(domain: Domain, data: str, column: str | None, rows: Sequence[
     except DataError:  # the table has no column of items, but others that the domain makes items of
         return []
     taken = {*domain.items.columns, column, *(name for row in rows for name in row.values)}
-    names = dict.fromkeys(name for one in cells.values() for name in one if name.lower() not in taken)
-    read = ((name, [_text(cells.get(row.line, {}).get(name)) for row in rows]) for name in names - taken)
+    names = dict.fromkeys(name for one in cells.values() for name in one)
+    chosen = [name for name in names if name not in taken and name.lower() not in taken]
+    read = ((name, [_text(cells.get(row.line, {}).get(name)) for row in rows]) for name in chosen)
     columns = (text_column(name, texts) for name, texts in read)
     return [one for one in columns if one is not None]
 

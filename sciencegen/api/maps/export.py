@@ -116,7 +116,7 @@ def _atlas_rows(found: LatentMap, listed: bool) -> Iterator[list[dict[str, objec
         rows: list[dict[str, object]] = []
         for at in range(start, min(start + ROWS, len(items.text))):
             image = {"bytes": picture_of(domain, domain.items.parse(items.text[at])).content, "path": None}
-            row = {name: values[at] for name, values in cells.items()}
+            row: dict[str, object] = {name: values[at] for name, values in cells.items()}
             row |= {"id": at, "item": items.text[at], "name": items.name[at], "image": image}
             row |= {"projection_x": float(found.points[at, 0]), "projection_y": float(found.points[at, 1])}
             if near is not None and far is not None:

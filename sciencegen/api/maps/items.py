@@ -116,7 +116,8 @@ def _measured(loaded: LoadedModel, found: LocatedItems, settings: MapSettings) -
     for name in settings.include:
         if name not in properties:
             raise unknown_name(f"property of {loaded.domain.name}", name, properties)
-    colour = [settings.colour_by] if settings.colour_by in properties else []
+    asked = settings.colour_by
+    colour = [asked] if asked is not None and asked in properties else []
     usual = [name for name in loaded.space.properties if name in properties] if len(found.text) <= MEASURED else []
     names = [name for name in dict.fromkeys([*settings.include, *colour, *usual]) if name not in present]
     values = measured_values(loaded, found.text, names, settings.threads)

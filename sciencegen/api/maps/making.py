@@ -88,7 +88,7 @@ class Maker:
             rows = np.repeat(self._standardized(condition)[None], len(latents), 0)
         with self._lock:
             items = self.map.loaded.space.decode_items(latents, rows)
-            return self._described(items, latents)
+            return self._described(items, list(latents))
 
     def drawn(self, seed: int, condition: Mapping[str, float] | None) -> MadeItem:
         """The draw with this seed, under a condition; the same noise is used for each condition."""

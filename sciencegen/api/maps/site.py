@@ -24,7 +24,7 @@ from sciencegen.browser.server import Answer, NoSuchPath, Site, json_answer
 from sciencegen.config import Settings
 from sciencegen.data.writers import WRITTEN_TABLES
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.items import Json, Origin
+from sciencegen.items import Cell, Json, Origin
 
 BINARY = "application/octet-stream"
 BASKET = "basket"
@@ -166,7 +166,10 @@ class _Calls:
         for one in asked.items:
             self._maker.parsed(one.item)
         names = dict.fromkeys(name for one in asked.items for name in one.values)
-        table = {"item": [one.item for one in asked.items], "id": [one.name for one in asked.items]}
+        table: dict[str, list[Cell]] = {
+            "item": [one.item for one in asked.items],
+            "id": [one.name for one in asked.items],
+        }
         table |= {"origin": [one.origin for one in asked.items]}
         table |= {name: [one.values.get(name) for one in asked.items] for name in names if name not in table}
         return written(loaded.results, table, asked.ending)
@@ -183,7 +186,7 @@ class _Calls:
         return np.array(values, np.float32)
 
 
-def written(domain: str, table: Mapping[str, list[str] | list[float | None]], ending: str) -> Answer:
+def written(domain: str, table: Mapping[str, list[Cell]], ending: str) -> Answer:
     """A table of items as a file for the browser; as an archive, if its format consists of several files."""
     origin = Origin("explore", made=False)
     with tempfile.TemporaryDirectory() as folder:
