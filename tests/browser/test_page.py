@@ -23,8 +23,6 @@ def page(chromium, toy_map):
         chromium.open(server.address)
         chromium.wait(READY)
         yield chromium
-        assert chromium.problems() == []
-        assert all(address.startswith(server.address) for address in chromium.requests())
 
 
 def place(page, index):
@@ -172,6 +170,14 @@ def test_the_whole_map_comes_back(page):
     page.wait("Math.abs(map.x.domain()[1] - map.x.domain()[0]) < 1.5 * map.extent.half")
     page.press("#reset")
     page.wait("Math.abs(map.x.domain()[1] - map.x.domain()[0]) > 1.5 * map.extent.half")
+
+
+def test_nothing_failed_and_nothing_was_asked_from_elsewhere(page):
+    """After all of the above."""
+    here = page.value("location.href")
+    assert page.problems() == []
+    assert len(page.requests()) > 20
+    assert all(address.startswith(here) for address in page.requests())
 
 
 def test_an_error_of_the_server_is_shown(page):

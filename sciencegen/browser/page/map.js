@@ -269,7 +269,7 @@ function setUpMouse(canvas) {
   let pressed = null;
   area.addEventListener("pointermove", (event) => {
     if (map.lasso) {
-      map.lasso.push(placeAt(event));
+      map.lasso.push(...event.getCoalescedEvents().map(placeAt), placeAt(event));
       drawPointer();
     } else if (!event.buttons) {
       const [x, y] = placeAt(event);
