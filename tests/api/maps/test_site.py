@@ -98,7 +98,7 @@ def test_the_basket_is_a_table_of_its_items(site, toy_map):
     ],
 )  # fmt: skip
 def test_wrong_requests_have_a_reason(site, path, values):
-    with pytest.raises(SciencegenError, match="xpected|nknown"):
+    with pytest.raises(SciencegenError, match=r"xpected|nknown"):
         call(site, path, **values)
 
 
