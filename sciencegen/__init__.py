@@ -23,6 +23,8 @@ PUBLIC_NAMES = {
     "encode": "sciencegen.api.encode",
     "decode": "sciencegen.api.encode",
     "interpolate": "sciencegen.api.encode",
+    "latent_map": "sciencegen.api.latent_map",
+    "explore": "sciencegen.api.explore",
     "score": "sciencegen.api.score",
     "score_variants": "sciencegen.api.score_variants",
     "sequences": "sciencegen.api.sequences",

@@ -5,7 +5,9 @@ from sciencegen.api.encode import decode as decode
 from sciencegen.api.encode import encode as encode
 from sciencegen.api.encode import interpolate as interpolate
 from sciencegen.api.evaluate import evaluate as evaluate
+from sciencegen.api.explore import explore as explore
 from sciencegen.api.generate import generate as generate
+from sciencegen.api.latent_map import latent_map as latent_map
 from sciencegen.api.models.folder import load as load
 from sciencegen.api.optimize import optimize as optimize
 from sciencegen.api.predict import predict as predict

@@ -369,6 +369,23 @@ class InterpolateSettings(Resources):
     include: tuple[str, ...] = ()
 
 
+class MapSettings(Reading):
+    """The latent map of items. data: a file of items, a dataset's name, a prepared folder, or an .npz file of `encode`;
+    None means draws of the model, as many as `limit` says, 1,000 by default.
+    model: by default the domain's shipped one. column: the item's column of a file.
+    include: properties of the items to compute. colour_by: a property, or a column of the file.
+    along: whether the first axis is the direction in which the values of `colour_by` grow; else the map is the plane of
+    largest variance.
+    """
+
+    data: str | None = None
+    model: str | None = None
+    column: str | None = None
+    include: tuple[str, ...] = ()
+    colour_by: str | None = None
+    along: bool = False
+
+
 class PredictSettings(Resources):
     """wild_type: the reference of rows that are named as its variants, as text or a file. column: the item's column.
     timeout_s: longest time for one item, in seconds."""

@@ -225,6 +225,16 @@ class InterpolateOptions(ResourceOptions, total=False):
     include: Texts
 
 
+class MapOptions(ReadingOptions, total=False):
+    """`config.MapSettings` without `data`."""
+
+    model: str | None
+    column: str | None
+    include: Texts
+    colour_by: str | None
+    along: bool
+
+
 class PredictOptions(ResourceOptions, total=False):
     """`config.PredictSettings`."""
 

@@ -28,6 +28,11 @@ WEIGHTS = {
 }
 """Folders of `sciencegen/pretrained`, and the datasets that they were trained on."""
 FILES = {
+    "browser/page/regl-scatterplot.min.js": (
+        "regl-scatterplot 1.16.0 and what it needs, bundled by esbuild: regl 2.1.1, regl-line, camera-2d-simple, "
+        "dom-2d-camera, gl-matrix, pub-sub-es, @flekschas/utils; earcut, KDBush",
+        "MIT; earcut and KDBush ISC; in `regl-scatterplot-LICENSES.txt` next to it",
+    ),
     "domains/molecules/references/moses_*.npz": (
         "statistics of MOSES: molecules/moses",
         "MIT; means of the activations of ChemNet, which the library fcd ships",

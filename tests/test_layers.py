@@ -29,7 +29,7 @@ FLOOR = {
 }
 PROTOCOLS = {"sciencegen.scoring.oracles", "sciencegen.latent.space"}
 MATHEMATICS = {"vae", "diffusion", "networks", "metrics"}
-JOINERS = {"report", "training", "prediction", "latent", "optimization", "scoring"}
+JOINERS = {"browser", "report", "training", "prediction", "latent", "optimization", "scoring"}
 DATA = {"data", "runs"}
 
 ALLOWED = {
@@ -44,8 +44,8 @@ ALLOWED = {
 """Room -> the rooms that it may import beside itself."""
 
 API_FLOORS = (
-    "science", "sources", "models", "predictors", "criteria", "sampling", "scores", "search", "writing", "campaign",
-    "reports", "verbs", "workflow", "run",
+    "science", "sources", "models", "predictors", "criteria", "sampling", "scores", "search", "writing", "maps",
+    "campaign", "reports", "verbs", "workflow", "run",
 )  # fmt: skip
 """Packages of `api`, lowest first: each may import those before it. `verbs` are its files; `run` stands above all."""
 
@@ -178,6 +178,7 @@ def test_each_library_has_its_room(library: str) -> None:
 
 SCIENCE = ("smiles", "rdkit", "selfies", "molecul", "protein", "galax")
 GENERIC = [
+    "browser",
     "vae",
     "diffusion",
     "networks",

@@ -21,6 +21,8 @@ PACKAGE = Path(sg.__file__).parent
 VERBS = {
     "encode": (options.EncodeOptions, config.EncodeSettings),
     "decode": (options.DecodeOptions, config.DecodeSettings),
+    "latent_map": (options.MapOptions, config.MapSettings),
+    "explore": (options.MapOptions, config.MapSettings),
     "interpolate": (options.InterpolateOptions, config.InterpolateSettings),
     "benchmark": (options.BenchmarkOptions, config.BenchmarkSettings),
     "evaluate": (options.EvaluateOptions, config.EvaluateSettings),

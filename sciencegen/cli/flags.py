@@ -23,9 +23,9 @@ SAME_NAME = frozenset({
     "cost_limit", "data", "details", "device", "distill", "diversity", "domain", "draws", "fold", "forbid", "force",
     "form", "format", "from", "goal", "guidance", "include", "install_completion", "item_column", "journal", "json",
     "keep", "keep_positions", "limit", "maximum_share", "maximum_similarity", "maximum_steps", "measured", "method",
-    "minimize", "model", "noise_free", "noise_level", "noise_scale", "offline", "particles", "pool", "predictor",
-    "profile", "raw", "recipe", "results", "round", "rounds", "sample", "sampler", "scaffold", "schema", "seed",
-    "seeds", "set", "settings", "sharing", "show_completion", "space", "split", "start", "steer", "steps",
+    "minimize", "model", "noise_free", "noise_level", "noise_scale", "offline", "particles", "pool", "port",
+    "predictor", "profile", "raw", "recipe", "results", "round", "rounds", "sample", "sampler", "scaffold", "schema",
+    "seed", "seeds", "set", "settings", "sharing", "show_completion", "space", "split", "start", "steer", "steps",
     "structures", "surrogate", "symmetry", "target", "tasks", "temperature", "threads", "timeout", "training",
     "variants", "vary", "where", "wild_type", "with",
 })  # fmt: skip

@@ -107,9 +107,14 @@ class LatentSpace:
         encoded = iter(self.representation.encode([item for item in parsed if not is_refusal(item)]))
         return [one if is_refusal(one) else next(encoded) for one in parsed]
 
-    def encode_arrays(self, arrays: Sequence[np.ndarray]) -> Latents:
-        """One latent for each array of `representation.encode`."""
-        parts = list(map_threaded(lambda rows: self._encode(arrays[rows]), self._chunks(len(arrays)), self.threads))
+    def encode_arrays(
+        self, arrays: Sequence[np.ndarray], advance: Callable[[int], None] = lambda rows: None
+    ) -> Latents:
+        """One latent for each array of `representation.encode`. advance: called with the number of rows encoded."""
+        parts = []
+        for part in map_threaded(lambda rows: self._encode(arrays[rows]), self._chunks(len(arrays)), self.threads):
+            parts.append(part)
+            advance(len(part))
         return np.concatenate(parts) if parts else np.empty((0, self.size), np.float32)
 
     def _encode(self, arrays: Sequence[np.ndarray]) -> Latents:

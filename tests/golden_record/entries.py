@@ -90,6 +90,9 @@ ENTRIES: dict[str, str] = {
     # Latent spaces
     "encode-molecules": "sciencegen encode molecules molecules.smi -o OUT/z.npz",
     "decode-molecules": "sciencegen decode molecules encode-molecules/z.npz -o OUT/items.smi",
+    "map-molecules": "sciencegen map molecules --data molecules.smi --colour-by logp --along -o OUT/map.csv",
+    "map-atlas": "sciencegen map molecules --data molecules.smi -o OUT/map.parquet",
+    "explore-page": "sciencegen explore molecules --data molecules.smi --export OUT/page.html",
     "interpolate-molecules": "sciencegen interpolate molecules CCO c1ccccc1O --steps 5 --with qed -o OUT/path.csv",
     "encode-family": "sciencegen encode proteins family.a2m --model train-family/model -o OUT/z.npz",
     "decode-family": "sciencegen decode proteins encode-family/z.npz --model train-family/model -o OUT/items.fasta",

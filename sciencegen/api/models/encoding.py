@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,8 +41,10 @@ def are_reconstructed(loaded: LoadedModel, latents: np.ndarray, texts: Sequence[
     return [key == items.key(items.parse(text)) for key, text in zip(keys, texts, strict=True)]
 
 
-def encode_rows(loaded: LoadedModel, rows: Sequence[Row], resources: Resources) -> Encoded:
-    """Parse in killable workers, then encode in compute chunks."""
+def encode_rows(
+    loaded: LoadedModel, rows: Sequence[Row], resources: Resources, advance: Callable[[int], None] = lambda rows: None
+) -> Encoded:
+    """Parse in killable workers, then encode in compute chunks. advance: called with the number of rows encoded."""
     text = json.dumps(loaded.representation.to_json())
     task = EncodeOne(Encode(loaded.domain.name, str(loaded.config["recipe"]), text))
     found = map_killable(task, [row.text for row in rows], processes=worker_count(resources.threads))
@@ -52,7 +54,7 @@ def encode_rows(loaded: LoadedModel, rows: Sequence[Row], resources: Resources) 
             kept.append((index, *result))
         else:
             refused.append((rows[index].line, rows[index].text, result.reason))
-    latents = loaded.space.encode_arrays([array for _, _, array in kept])
+    latents = loaded.space.encode_arrays([array for _, _, array in kept], advance)
     numbers = np.array([index for index, _, _ in kept], np.int64)
     names = [rows[index].id for index, _, _ in kept]
     left_out = LeftOut(loaded.domain)

@@ -31,6 +31,15 @@ def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[
     return [*all_rows(rows_by_split), *([] if files else reference_row_of_card(domain, table, chosen.target))], files
 
 
+def rows_of_source(domain: str, source: str, column: str | None, chosen: Reading) -> list[Row]:
+    """As `read_rows`, of a domain or a form, without a target."""
+    if (found := prepared_at(source, chosen.limit)) is not None:
+        return _prepared_rows(*found)
+    reading = {name: getattr(chosen, name) for name in Reading.model_fields}
+    rows, _ = open_source(domain, PrepareSettings(source=source, column=column, **reading))
+    return list(all_rows(rows))
+
+
 def without_target(science: Domain, rows: Iterable[Row], target: str) -> Iterator[Row]:
     """The rows, whose items lack the cell that is to be predicted; unchanged for items that don't consist of cells."""
     if science.cells is None:

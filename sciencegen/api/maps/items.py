@@ -1,0 +1,139 @@
+"""Items with their latents and columns: of a file, a dataset, a file of latents, or drawn from the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.api.maps.columns import MapColumn, class_columns, label_columns, number_columns, unit_of
+from sciencegen.api.models.encoding import encode_rows
+from sciencegen.api.models.folder import LoadedModel
+from sciencegen.api.models.latent_files import read_latents
+from sciencegen.api.science.workers import ParseAndMeasure, describe
+from sciencegen.api.sources.tables import rows_of_source
+from sciencegen.config import MapSettings
+from sciencegen.data.damage import reading
+from sciencegen.data.workers import is_refusal
+from sciencegen.data.writers import Refused
+from sciencegen.errors import DataError, unknown_name
+from sciencegen.items import Row
+
+DRAWS = 1000
+"""Default number of draws, if there are no data."""
+MEASURED = 2000
+"""Of so many items the model's conditions are computed unasked."""
+LATENTS = ".npz"
+
+
+@dataclass(frozen=True)
+class LocatedItems:
+    """Items and where the model's encoder places them.
+
+    Parameters
+    ----------
+    text, name : list of str
+        The standardized text of each item, and its name in the data or "".
+    latent : array [item latent]
+    columns : tuple of MapColumn
+    refused : tuple of (line, item, reason)
+        Rows that are no items, or have no latent.
+    """
+
+    text: list[str] = field(repr=False)
+    name: list[str] = field(repr=False)
+    latent: Float[np.ndarray, "item latent"] = field(repr=False)
+    columns: tuple[MapColumn, ...] = ()
+    refused: tuple[Refused, ...] = ()
+
+    def column(self, name: str) -> MapColumn:
+        """The column with this name; an error if there is none."""
+        found = next((one for one in self.columns if one.name == name), None)
+        if found is None:
+            raise unknown_name("column or property of the items", name, [one.name for one in self.columns])
+        return found
+
+
+def located_items(
+    loaded: LoadedModel, settings: MapSettings, advance: Callable[[int], None] = lambda rows: None
+) -> LocatedItems:
+    """The items of the settings' data, or draws of the model, with the columns that they have and those asked for.
+
+    advance: called with the number of rows encoded.
+    """
+    if settings.data is None:
+        found = _drawn(loaded, settings)
+    elif settings.data.lower().endswith(LATENTS):
+        found = _with_latents(loaded, Path(settings.data), settings.limit)
+    else:
+        found = _encoded(loaded, settings, advance)
+    if len(found.text) < 2:
+        reason = f", the first reason: {found.refused[0][2]}" if found.refused else ""
+        raise DataError(f"Expected at least 2 items with a latent, found {len(found.text)}{reason}.")
+    return _measured(loaded, found, settings)
+
+
+def _drawn(loaded: LoadedModel, settings: MapSettings) -> LocatedItems:
+    latents = loaded.space.sample(settings.limit or DRAWS, settings.seed)
+    items = loaded.space.decode_items(latents)
+    texts = ["" if is_refusal(item) else loaded.domain.items.text(item) for item in items]
+    first = {text: at for at, text in reversed(list(enumerate(texts))) if text}
+    kept = sorted(first.values())
+    return LocatedItems([texts[at] for at in kept], [""] * len(kept), latents[kept])
+
+
+def _with_latents(loaded: LoadedModel, path: Path, limit: int | None) -> LocatedItems:
+    """The items of a file that `encode` wrote."""
+    latents = read_latents(path, loaded.space.size)[:limit]
+    with reading("an .npz with the arrays `latent` and `item`, as encode makes it,", path):
+        content = np.load(path, allow_pickle=False)
+        texts = content["item"][:limit].tolist()
+        names = content["name"][:limit].tolist() if "name" in content else [""] * len(texts)
+    if not len(texts) == len(names) == len(latents):
+        raise DataError(f"Expected an item for each of {len(latents)} latents in {path}, found {len(texts)}.")
+    return LocatedItems(texts, names, latents)
+
+
+def _encoded(loaded: LoadedModel, settings: MapSettings, advance: Callable[[int], None]) -> LocatedItems:
+    data, domain = str(settings.data), loaded.domain
+    rows = rows_of_source(domain.name, data, settings.column, settings)
+    encoded = encode_rows(loaded, rows, settings, advance)
+    kept = [rows[at] for at in encoded.index]
+    columns = [
+        *number_columns(domain, [row.values for row in kept]),
+        *class_columns(domain, data, settings.column, kept),
+        *label_columns(domain, kept),
+    ]
+    return LocatedItems(encoded.item, encoded.name, encoded.latent, tuple(columns), tuple(encoded.refused))
+
+
+def _measured(loaded: LoadedModel, found: LocatedItems, settings: MapSettings) -> LocatedItems:
+    """With the properties that were asked for, and of few items the model's conditions."""
+    properties, present = loaded.domain.properties, {column.name for column in found.columns}
+    for name in settings.include:
+        if name not in properties:
+            raise unknown_name(f"property of {loaded.domain.name}", name, properties)
+    asked = settings.colour_by
+    colour = [asked] if asked is not None and asked in properties else []
+    usual = [name for name in loaded.space.properties if name in properties] if len(found.text) <= MEASURED else []
+    names = [name for name in dict.fromkeys([*settings.include, *colour, *usual]) if name not in present]
+    values = measured_values(loaded, found.text, names, settings.threads)
+    added = (MapColumn(name, values[:, at], unit_of(loaded.domain, name)) for at, name in enumerate(names))
+    columns = (*found.columns, *(column for column in added if np.isfinite(column.values).any()))
+    return replace(found, columns=columns)
+
+
+def measured_values(
+    loaded: LoadedModel, texts: Sequence[str], names: Sequence[str], threads: int
+) -> Float[np.ndarray, "item property"]:
+    """Properties of items, computed in killable workers; NaN where that fails."""
+    values = np.full((len(texts), len(names)), np.nan, np.float32)
+    if names:
+        rows = [Row(at, text) for at, text in enumerate(texts)]
+        described, _ = describe(ParseAndMeasure(loaded.domain.name, tuple(names)), rows, threads)
+        for row, (_, _, one, _) in described:
+            values[row.line] = one
+    return values

@@ -1,0 +1,165 @@
+"""`sciencegen map` and `explore`: the latent map as a file, and as a page in a browser."""
+
+from __future__ import annotations
+
+import webbrowser
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sciencegen.cli import options
+from sciencegen.cli.console import progress, say, summarize
+from sciencegen.cli.output import claim_output
+from sciencegen.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sciencegen.api.maps.latent_map import LatentMap
+
+PAGE = ".html"
+EXPORTS = (PAGE, ".parquet")
+
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help="A file of items, a dataset's name, a prepared folder, or an .npz file of `encode`. [default: draws of "
+        "the model]",
+    ),
+]
+Colour = Annotated[
+    str | None,
+    typer.Option("--colour-by", "--color-by", help="A property, or a column of the file. [default: the first column]"),
+]
+Along = Annotated[
+    bool,
+    typer.Option(
+        "--along", help="Draw the direction in which --colour-by grows as the first axis; else the plane of largest "
+        "variance.",
+    ),
+]  # fmt: skip
+Limit = Annotated[
+    int | None, typer.Option("--limit", help="Only the first rows; without --data, the number of draws. [default: all]")
+]
+Sample = Annotated[bool | None, typer.Option("--sample/--whole", help="Of a dataset: its small sample, or all of it.")]
+
+
+def map_(
+    domain: options.Domain,
+    output: Annotated[
+        str,
+        typer.Option(
+            "-o", "--output", help="A picture (.png .pdf .svg), a table (.csv), or a table for Embedding Atlas "
+            "(.parquet).", show_default=False,
+        ),
+    ],
+    data: Data = None,
+    model: options.Model = None,
+    include: options.Include = None,
+    colour_by: Colour = None,
+    along: Along = False,
+    column: options.Column = None,
+    limit: Limit = None,
+    sample: Sample = None,
+    seed: options.Seed = None,
+    device: options.Device = None,
+    threads: options.Threads = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:  # fmt: skip
+    """Draw items on two axes of the latent space, or write their coordinates."""
+    from sciencegen.config import MapSettings
+
+    flags: dict[str, object] = dict(
+        data=data, model=model, include=options.names(include), colour_by=colour_by, along=along or None
+    )
+    flags |= dict(column=column, limit=limit, sample=sample, seed=seed, device=device, threads=threads)
+    record = options.settings_from(MapSettings, None, **flags)
+
+    from sciencegen.api.latent_map import summary_of
+    from sciencegen.api.maps.export import check_map_output, write_map
+    from sciencegen.api.maps.latent_map import make_map
+
+    check_map_output(output)
+    claim_output(output, force, inputs=[data])
+    with progress("encoding") as advance:
+        found = make_map(domain, record, advance)
+    write_map(found, output, force)
+    for note in found.notes:
+        say(f"note: {note}")
+    summarize(summary_of(found), output, as_json)
+
+
+def explore(
+    domain: options.Domain,
+    data: Data = None,
+    model: options.Model = None,
+    include: options.Include = None,
+    colour_by: Colour = None,
+    along: Along = False,
+    column: options.Column = None,
+    limit: Limit = None,
+    sample: Sample = None,
+    export: Annotated[
+        str | None,
+        typer.Option(
+            help="Write the page as one file (.html) that needs no server and makes no items, or a table for "
+            "Embedding Atlas (.parquet), and end."
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 is any free one.")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+    seed: options.Seed = None,
+    device: options.Device = None,
+    threads: options.Threads = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Show the latent map in a browser: look at items, decode places, walk between items, and save what you keep.
+
+    The page comes from this computer and is only for it: its address holds a random token. Ctrl-C ends it.
+    """
+    from sciencegen.config import MapSettings
+
+    flags: dict[str, object] = dict(
+        data=data, model=model, include=options.names(include), colour_by=colour_by, along=along or None
+    )
+    flags |= dict(column=column, limit=limit, sample=sample, seed=seed, device=device, threads=threads)
+    record = options.settings_from(MapSettings, None, **flags)
+    if export is not None and not export.lower().endswith(EXPORTS):
+        raise ConfigError(f"Expected a name that ends in {' or '.join(EXPORTS)} for --export, got {export}.")
+    if export is not None:
+        claim_output(export, force, inputs=[data])
+
+    from sciencegen.api.explore import server_of, title_of
+    from sciencegen.api.latent_map import summary_of
+    from sciencegen.api.maps.latent_map import make_map
+
+    with progress("encoding") as advance:
+        found = make_map(domain, record, advance)
+    for note in found.notes:
+        say(f"note: {note}")
+    if export is not None:
+        _export(found, title_of(domain, data), export)
+        summarize(summary_of(found), export, as_json)
+        return
+    with server_of(found, title_of(domain, data), port) as server:
+        typer.echo(server.address)
+        say("Open this address in a browser of this computer. Ctrl-C ends it.")
+        if browser:
+            webbrowser.open(server.address)
+        with suppress(KeyboardInterrupt):
+            server.serve()
+    say("stopped")
+
+
+def _export(found: LatentMap, title: str, output: str) -> None:
+    from sciencegen.api.explore import write_page
+    from sciencegen.api.maps.export import write_map
+
+    if not output.lower().endswith(PAGE):
+        write_map(found, output)
+        return
+    pictures = write_page(found, title, output)
+    if pictures < len(found.items.text):
+        say(f"note: the page has pictures of {pictures:,} of {len(found.items.text):,} items")
