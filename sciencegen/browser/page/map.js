@@ -268,6 +268,7 @@ function setUpMouse(canvas) {
   const onMap = (event) => event.target === canvas || overlay.contains(event.target);
   let pressed = null;
   area.addEventListener("pointermove", (event) => {
+    if (pressed && Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) > 4) pressed.isClick = false;
     if (map.lasso) {
       map.lasso.push(...event.getCoalescedEvents().map(placeAt), placeAt(event));
       drawPointer();
@@ -279,7 +280,7 @@ function setUpMouse(canvas) {
   area.addEventListener("pointerleave", () => hover(null));
   area.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || !onMap(event)) return;
-    pressed = [event.clientX, event.clientY, map.hovered];
+    pressed = { x: event.clientX, y: event.clientY, index: map.hovered, isClick: true };
     if (event.target === canvas) return;
     overlay.setPointerCapture(event.pointerId);
     map.lasso = [placeAt(event)];
@@ -287,8 +288,7 @@ function setUpMouse(canvas) {
   });
   area.addEventListener("pointerup", (event) => {
     if (!pressed || event.button !== 0) return;
-    const [x, y, index] = pressed;
-    const isClick = Math.hypot(event.clientX - x, event.clientY - y) <= 4;
+    const { index, isClick } = pressed;  // a lasso ends near its start, and is no click
     const polygon = map.lasso;
     [pressed, map.lasso] = [null, null];
     drawPointer();
