@@ -60,8 +60,9 @@ def _numbers_of_settings():
 @pytest.mark.parametrize("number", [math.nan, math.inf])
 @pytest.mark.parametrize(("record", "name"), dict.fromkeys(_numbers_of_settings()))
 def test_a_number_that_is_not_finite_is_refused(record, name, number):
-    value = {"key": number} if "dict" in str(record.model_fields[name].annotation) else number
-    with pytest.raises(ConfigError, match=rf"'{name}(\.key)?': Input should be"):
+    kind = str(record.model_fields[name].annotation)
+    value = {"key": number} if "dict" in kind else [number] if "tuple" in kind else number
+    with pytest.raises(ConfigError, match=rf"'{name}(\.key|\.0)?': Input should be"):
         build_settings(record, {name: value})
 
 

@@ -13,6 +13,7 @@ SENDING = {
     "tests/cli/test_signals.py": "",
     "tests/training/test_processes.py": "",
     "tests/training/test_stopping.py": "",
+    "tests/cli/test_maps.py": "a_signal_ends",
     "tests/cli/test_interrupt.py": "ctrl_c or stopped_search",
     "tests/scoring/test_programs.py": "",
     "tests/workflows/test_run.py": "ctrl_c or sigterm",

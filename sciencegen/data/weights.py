@@ -44,8 +44,8 @@ def weights_content(state: Mapping[str, Tensor], sparse: bool = False) -> bytes:
     >>> import torch
     >>> from sciencegen.data.weights import read_weights, weights_content
     >>> state = {"layer.weight": torch.zeros(100, 100)}
-    >>> len(weights_content(state)), len(weights_content(state, sparse=True))
-    (40080, 1464)
+    >>> len(weights_content(state)) > 20 * len(weights_content(state, sparse=True))
+    True
     """
     from safetensors.torch import save
 
