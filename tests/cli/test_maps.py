@@ -14,6 +14,8 @@ from urllib.request import urlopen
 import pandas as pd
 import pytest
 
+from tests.signals import hear
+
 
 def test_map_writes_places_and_reasons(cli, workspace):
     rows = pd.read_csv(workspace.folder / "clouds.csv").head(20)
@@ -69,7 +71,7 @@ def test_a_signal_ends_the_server_and_leaves_nothing(workspace, toy_folder, tmp_
     (tmp_path / "here").mkdir()
     process = subprocess.Popen(
         [*command, "--threads", "1"], cwd=tmp_path / "here", env=environment, stdout=subprocess.PIPE, text=True,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.PIPE, preexec_fn=hear,
     )  # fmt: skip
     assert process.stdout is not None
     address = process.stdout.readline().strip()
