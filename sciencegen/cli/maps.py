@@ -126,10 +126,8 @@ def explore(
     )
     flags |= dict(column=column, limit=limit, sample=sample, seed=seed, device=device, threads=threads)
     record = options.settings_from(MapSettings, None, **flags)
-    if export is not None and not export.lower().endswith(EXPORTS):
-        raise ConfigError(f"Expected a name that ends in {' or '.join(EXPORTS)} for --export, got {export}.")
     if export is not None:
-        claim_output(export, force, inputs=[data])
+        _claim(export, force, data)
 
     from sciencegen.api.explore import server_of, title_of
     from sciencegen.api.latent_map import summary_of
@@ -151,6 +149,13 @@ def explore(
         with suppress(KeyboardInterrupt):
             server.serve()
     say("stopped")
+
+
+def _claim(export: str, force: bool, data: str | None) -> None:
+    """Refuse another ending, and a file that is there."""
+    if not export.lower().endswith(EXPORTS):
+        raise ConfigError(f"Expected a name that ends in {' or '.join(EXPORTS)} for --export, got {export}.")
+    claim_output(export, force, inputs=[data])
 
 
 def _export(found: LatentMap, title: str, output: str) -> None:

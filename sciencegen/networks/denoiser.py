@@ -34,6 +34,10 @@ class LevelEmbedding(nn.Module):
         return torch.cat([angle.sin(), angle.cos()], 1)
 
 
+LEVEL_SIZE = 32
+"""Features of the noise level."""
+
+
 class VectorDenoiser(nn.Module):
     """Residual layers over one field [batch size]; noise level and condition scale and shift every layer.
 
@@ -48,14 +52,13 @@ class VectorDenoiser(nn.Module):
         property_count: int = 0,
         width: int = 256,
         depth: int = 4,
-        level_size: int = 32,
         generator: Generator | None = None,
         masked: bool = False,
     ) -> None:
         super().__init__()
         self.name, self.size, self.property_count, self.masked = name, size, property_count, masked
-        self.level = LevelEmbedding(level_size)
-        self.known = linear(level_size + 2 * property_count, width, generator)
+        self.level = LevelEmbedding(LEVEL_SIZE)
+        self.known = linear(LEVEL_SIZE + 2 * property_count, width, generator)
         self.inward = linear(size * (1 + masked), width, generator)
         self.layers = nn.ModuleList([linear(width, width, generator) for _ in range(depth)])
         self.modulations = nn.ModuleList([linear(width, 2 * width, generator) for _ in range(depth)])
