@@ -59,6 +59,7 @@ EXTRA: list[tuple[str, list[str]]] = [
     ("train galaxies", ["--settings", f"{{settings: {STAMPS}, finish: {{steps: 2}}}}"]),
     ("train proteins", ["--set", "members=1", "--set", "hidden=16", "--set", "latent=2", "--training", "steps=20"]),
     ("generate", ["--attempts", "5"]),
+    ("datasets prepare molecules solubility", []),
     ("datasets prepare", ["--limit", "60"]),
     ("propose", ["--settings", "{limit: 60, surrogate: ensemble, breeding: {children: 20, generations: 1}}"]),
 ]
@@ -70,6 +71,7 @@ INSTEAD = [
     (r"(quick-)?dock:\w+", "sa"),
 ]
 """Commands that are another one here: a family's model is trained before the page, nothing is downloaded or docked."""
+OPERATORS = frozenset("|<>")
 DONE = (0, 5)
 """Exit codes: fewer results than requested are what tiny settings give."""
 
@@ -87,7 +89,9 @@ def tiny(statement: str) -> str:
         for pattern, other in WORDS:
             words[place] = re.sub(pattern, other, words[place])
     more = next((more for pattern, more in EXTRA if re.match(pattern, " ".join(words[1:]))), [])
-    return shlex.join([*words, *more])
+    end = next((at for at, word in enumerate(words) if word in OPERATORS), len(words))
+    rest = [word if word in OPERATORS else shlex.quote(word) for word in words[end:]]
+    return " ".join([shlex.join([*words[:end], *more]), *rest])
 
 
 def in_process(words: list[str]) -> None:
@@ -119,7 +123,7 @@ def run(block: Block) -> None:
     elif block.kind == "bash" and not block.slow:
         for statement in map(tiny, statements(block.text)):
             if statement.startswith("sciencegen ") and not (
-                "shell" in block.words or set("|<>") & set(shlex.split(statement))
+                "shell" in block.words or OPERATORS & set(shlex.split(statement))
             ):
                 in_process(shlex.split(statement))
             else:
