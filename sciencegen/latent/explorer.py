@@ -20,7 +20,7 @@ from sciencegen.errors import ConfigError, DataError, ShapeError, unknown_name
 from sciencegen.items import Item, Refusal
 from sciencegen.latent.drawing import HEIGHT, WIDTH, Drawing, axis_labels, caption, grid, map_figure
 from sciencegen.latent.geometry import PrincipalAxes, arc, axes_of_values, principal_axes
-from sciencegen.latent.noise import STEP, chunk_generator, latent_noise
+from sciencegen.latent.noise import latent_noise, latents_near
 from sciencegen.latent.space import Accept, DecodesAccepted, Drafts, ItemCodec, LatentModel
 from sciencegen.memory import halved_to_fit
 
@@ -239,8 +239,7 @@ class LatentSpace:
             warnings.warn(note, stacklevel=2)
         found = dict.fromkeys([own, ""])
         for attempt in range(attempts):
-            noise = chunk_generator(seed, STEP, attempt).standard_normal((4 * n, self.size), dtype=np.float32)
-            found |= dict.fromkeys(self.decode(np.sqrt(1 - radius**2) * latent + radius * noise))
+            found |= dict.fromkeys(self.decode(latents_near(latent[0], radius, 4 * n, seed, attempt)))
             if len(found) >= n + 2:
                 break
         return list(found)[2 : n + 2]

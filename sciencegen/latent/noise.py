@@ -25,3 +25,11 @@ def latent_noise(seed: int, chunk: int, size: int, again: int = 0) -> Float[np.n
 def uniform_targets(seed: int, chunk: int, count: int) -> Float[np.ndarray, "chunk target"]:
     """Numbers in 0..1, from which each item's target within a requested range is computed."""
     return chunk_generator(seed, TARGET, chunk).random((COMPUTE_CHUNK, count))
+
+
+def latents_near(
+    latent: Float[np.ndarray, " latent"], radius: float, count: int, seed: int, attempt: int
+) -> Float[np.ndarray, "near latent"]:
+    """Steps sqrt(1 - r^2) z + r noise from a latent, which keep a standard normal distribution."""
+    noise = chunk_generator(seed, STEP, attempt).standard_normal((count, len(latent)), dtype=np.float32)
+    return np.sqrt(1 - radius**2) * latent + radius * noise

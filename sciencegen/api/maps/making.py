@@ -17,7 +17,7 @@ from sciencegen.data.workers import is_refusal
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.items import Item, Property, Refusal
 from sciencegen.latent.geometry import arc
-from sciencegen.latent.noise import STEP, chunk_generator, latent_noise
+from sciencegen.latent.noise import latent_noise, latents_near
 
 ATTEMPTS = 6
 """Rounds of draws near an item, until enough different items are found."""
@@ -105,8 +105,7 @@ class Maker:
         with self._lock:
             own = [text(one) for one in space.decode_items(latent[None]) if not is_refusal(one)]
             for attempt in range(ATTEMPTS):
-                noise = chunk_generator(seed, STEP, attempt).standard_normal((SPARE * count, len(latent)), np.float32)
-                moved = np.sqrt(1 - radius**2) * latent + radius * noise
+                moved = latents_near(latent, radius, SPARE * count, seed, attempt)
                 for one, place in zip(space.decode_items(moved), moved, strict=True):
                     if not is_refusal(one) and text(one) not in own:
                         found.setdefault(text(one), (one, place))
