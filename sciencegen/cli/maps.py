@@ -15,6 +15,7 @@ from sciencegen.errors import ConfigError
 
 if TYPE_CHECKING:
     from sciencegen.api.maps.latent_map import LatentMap
+    from sciencegen.config import MapSettings
 
 PAGE = ".html"
 EXPORTS = (PAGE, ".parquet")
@@ -68,25 +69,18 @@ def map_(
     as_json: options.Json = False,
 ) -> None:  # fmt: skip
     """Draw items on two axes of the latent space, or write their coordinates."""
-    from sciencegen.config import MapSettings
-
-    flags: dict[str, object] = dict(
-        data=data, model=model, include=options.names(include), colour_by=colour_by, along=along or None
-    )
-    flags |= dict(column=column, limit=limit, sample=sample, seed=seed, device=device, threads=threads)
-    record = options.settings_from(MapSettings, None, **flags)
+    record = _settings(
+        data=data, model=model, include=options.names(include), colour_by=colour_by, along=along or None,
+        column=column, limit=limit, sample=sample, seed=seed, device=device, threads=threads,
+    )  # fmt: skip
 
     from sciencegen.api.latent_map import summary_of
     from sciencegen.api.maps.export import check_map_output, write_map
-    from sciencegen.api.maps.latent_map import make_map
 
     check_map_output(output)
     claim_output(output, force, inputs=[data])
-    with progress("encoding") as advance:
-        found = make_map(domain, record, advance)
+    found = _made(domain, record)
     write_map(found, output, force)
-    for note in found.notes:
-        say(f"note: {note}")
     summarize(summary_of(found), output, as_json)
 
 
@@ -119,24 +113,17 @@ def explore(
 
     The page comes from this computer and is only for it: its address holds a random token. Ctrl-C ends it.
     """
-    from sciencegen.config import MapSettings
-
-    flags: dict[str, object] = dict(
-        data=data, model=model, include=options.names(include), colour_by=colour_by, along=along or None
-    )
-    flags |= dict(column=column, limit=limit, sample=sample, seed=seed, device=device, threads=threads)
-    record = options.settings_from(MapSettings, None, **flags)
+    record = _settings(
+        data=data, model=model, include=options.names(include), colour_by=colour_by, along=along or None,
+        column=column, limit=limit, sample=sample, seed=seed, device=device, threads=threads,
+    )  # fmt: skip
     if export is not None:
         _claim(export, force, data)
 
     from sciencegen.api.explore import server_of, title_of
     from sciencegen.api.latent_map import summary_of
-    from sciencegen.api.maps.latent_map import make_map
 
-    with progress("encoding") as advance:
-        found = make_map(domain, record, advance)
-    for note in found.notes:
-        say(f"note: {note}")
+    found = _made(domain, record)
     if export is not None:
         _export(found, title_of(domain, data), export)
         summarize(summary_of(found), export, as_json)
@@ -149,6 +136,23 @@ def explore(
         with suppress(KeyboardInterrupt):
             server.serve()
     say("stopped")
+
+
+def _settings(**flags: object) -> MapSettings:
+    from sciencegen.config import MapSettings
+
+    return options.settings_from(MapSettings, None, **flags)
+
+
+def _made(domain: str, record: MapSettings) -> LatentMap:
+    """The map, with progress and notes."""
+    from sciencegen.api.maps.latent_map import make_map
+
+    with progress("encoding") as advance:
+        found = make_map(domain, record, advance)
+    for note in found.notes:
+        say(f"note: {note}")
+    return found
 
 
 def _claim(export: str, force: bool, data: str | None) -> None:
