@@ -36,7 +36,7 @@ def check_returns(path: Path, attempt: Callable[[Path], None]) -> None:
             )
 
 
-def open_arrays(path: Path, alone: str = "images") -> tuple[dict[str, Any], dict[str, Any]]:
+def open_arrays(path: Path, alone: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The arrays of a file by name, and its attributes. Arrays of HDF5 and Zarr are read when they are indexed.
 
     alone: name of the array of a file that holds a single one without a name.

@@ -63,15 +63,13 @@ def is_store(path: Path) -> bool:
     return path.name.lower().endswith(ENDINGS) and path.exists()
 
 
-def arrays(path: Path, alone: str = "images") -> tuple[dict[str, Blocks], dict[str, Any]]:
+def arrays(path: Path, alone: str) -> tuple[dict[str, Blocks], dict[str, Any]]:
     """The arrays of a group by name, or a single array as `alone`; and the group's attributes."""
     library = _library(path)
     with reading("a Zarr store", path):
         root = _root(path)
         is_array = bool(_said(root, *ARRAY))
-        inside = (
-            [] if is_array else sorted(root.iterdir(), key=lambda one: one.name)
-        )  # the order of a folder is undefined
+        inside = [] if is_array else sorted(root.iterdir(), key=lambda one: one.name)  # a folder has no order
         nodes = {alone: root} if is_array else {one.name: one for one in inside if _said(one, *ARRAY)}
         for name, node in nodes.items():
             _check_codecs(f"array {name} of {path}", _said(node, *ARRAY))

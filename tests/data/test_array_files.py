@@ -19,7 +19,7 @@ def test_arrays_and_attributes_are_found_by_name(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["images"], file.attrs["pixel_scale"] = IMAGES, 0.2
     for name, scale in (("a.npz", 0.2), ("a.npy", None), ("a.h5", 0.2)):
-        arrays, header = open_arrays(tmp_path / name)
+        arrays, header = open_arrays(tmp_path / name, "images")
         assert np.array_equal(arrays["images"][:], IMAGES)
         assert header.get("pixel_scale") == scale
 
@@ -30,21 +30,21 @@ def test_a_member_that_claims_more_than_it_has_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("images.npy", content)
     with pytest.raises(DataError, match=r"a\.npz.*\[9, 9, 9\]"):
-        open_arrays(tmp_path / "a.npz")
+        open_arrays(tmp_path / "a.npz", "images")
 
 
 def test_a_data_set_without_its_bytes_is_refused(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("images", (4000, 4000, 4000), np.float32)
     with pytest.raises(DataError, match="headers that agree with the size"):
-        open_arrays(tmp_path / "a.h5")
+        open_arrays(tmp_path / "a.h5", "images")
 
 
 def test_a_name_that_is_not_utf8_is_text(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["images"] = IMAGES
         file[b"z\xff"] = np.arange(2)
-    arrays, _ = open_arrays(tmp_path / "a.h5")
+    arrays, _ = open_arrays(tmp_path / "a.h5", "images")
     assert list(arrays) == ["images", "z\ufffd"]
 
 
@@ -66,4 +66,4 @@ def test_data_in_a_pipe_are_refused(tmp_path, refer):
     os.mkfifo(tmp_path / "pipe")
     refer(tmp_path / "a.h5", "pipe")
     with pytest.raises(DataError, match=r"images of .*a\.h5 in files, found a device or a pipe"):
-        open_arrays(tmp_path / "a.h5")
+        open_arrays(tmp_path / "a.h5", "images")

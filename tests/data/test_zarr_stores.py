@@ -80,7 +80,7 @@ def test_a_group_says_what_an_hdf5_file_says(zarr, tmp_path, of_hdf5, version, f
 def test_a_shard_is_read_by_its_chunks(zarr, tmp_path):
     images = {"data": IMAGES[:6], "chunks": (2, 2, 16, 16), "shards": (6, 2, 16, 16)}
     zarr.create_array(tmp_path / "one.zarr", attributes={"unit": "nJy", "pixel_scale": 0.1}, **images)
-    assert zarr_stores.arrays(tmp_path / "one.zarr")[0]["images"]._rows == 2
+    assert zarr_stores.arrays(tmp_path / "one.zarr", "images")[0]["images"]._rows == 2
     np.testing.assert_allclose(stamps_of(tmp_path / "one.zarr")[5].image, IMAGES[5], atol=0.07)
 
 
@@ -103,7 +103,7 @@ def test_stamps_in_a_row_share_the_reading_of_their_chunk(zarr, tmp_path, monkey
     path, read = group(zarr, tmp_path / "cube.zarr", 3), []
     whole = zarr_stores.Blocks._read
     monkeypatch.setattr(zarr_stores.Blocks, "_read", lambda self, rows: read.append(rows) or whole(self, rows))
-    images = zarr_stores.arrays(path)[0]["images"]
+    images = zarr_stores.arrays(path, "images")[0]["images"]
     for index in range(COUNT):
         np.testing.assert_array_equal(images[index], IMAGES[index])
     assert read == [slice(0, 3), slice(3, 6), slice(6, 9)]

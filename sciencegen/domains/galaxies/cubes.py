@@ -38,7 +38,7 @@ class Cube:
 
     def __init__(self, path: Path) -> None:
         self.path, overrides = path, told_beside(path)
-        self.arrays, self.header = open_arrays(path)
+        self.arrays, self.header = open_arrays(path, "images")
         name = overrides.get("images") or next((one for one in IMAGES if one in self.arrays), None)
         if name is None and len(self.arrays) == 1:
             name = next(iter(self.arrays))
