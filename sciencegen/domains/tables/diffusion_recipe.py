@@ -10,13 +10,11 @@ import numpy as np
 from sciencegen.diffusion.coded import CodedDiffusion
 from sciencegen.diffusion.model import DiffusionSettings
 from sciencegen.diffusion.vectors import VectorDiffusionSettings, vector_diffusion
-from sciencegen.domains.arrays import SAME_COLUMNS
-from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
-from sciencegen.domains.recipes import ModelOracles, Recipe, Remember
-from sciencegen.domains.tables import representation as table_representation
+from sciencegen.domains.likelihoods import LOG_LIKELIHOOD
+from sciencegen.domains.recipes import ModelOracles, Remember
 from sciencegen.domains.tables.array_choice import BlockSettings, columns_and_blocks
 from sciencegen.domains.tables.coding import CODES, TableCoding
-from sciencegen.domains.tables.model_oracles import column_oracles, in_bits
+from sciencegen.domains.tables.recipe_parts import in_bits, oracles_of, table_recipe
 from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
@@ -79,21 +77,14 @@ def check(
 
 def oracles(model: CodedDiffusion, representation: TableRepresentation, remember: Remember) -> Mapping[str, Oracle]:
     """`log_likelihood`, and each number and indicator of the columns, for goals."""
-    found = likelihood_oracles(model, representation, model.bound, TOGETHER)
-    return {**column_oracles(representation), **found}
+    return oracles_of(model, representation, model.bound, TOGETHER)
 
 
-ARRAY_DIFFUSION = Recipe(
+ARRAY_DIFFUSION = table_recipe(
     name="array-diffusion",
-    fit=table_representation.fit,
-    load_representation=table_representation.load,
     build=build,
     settings=TableDiffusionSettings,
-    conditions=None,
     description="Diffusion of the rows of a table, with likelihoods; missing cells are hidden from the network.",
-    training={"steps": 3000, "learning_rate": 2e-3, "ema_decay": 0.995},
     check=check,
-    one_thread=True,
-    adaptation=SAME_COLUMNS,
     oracles=ModelOracles(make=oracles, names=(LOG_LIKELIHOOD,), on_request=(LOG_LIKELIHOOD,)),
 )

@@ -11,13 +11,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sciencegen.batch import Batch
-from sciencegen.domains.arrays import SAME_COLUMNS, with_standardized_labels
-from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
-from sciencegen.domains.recipes import ModelOracles, Recipe, Remember
-from sciencegen.domains.tables import representation as table_representation
+from sciencegen.domains.arrays import with_standardized_labels
+from sciencegen.domains.likelihoods import LOG_LIKELIHOOD
+from sciencegen.domains.recipes import ModelOracles, Remember
 from sciencegen.domains.tables.array_choice import BlockSettings, columns_and_blocks
 from sciencegen.domains.tables.diffusion_recipe import ARRAY_DIFFUSION
-from sciencegen.domains.tables.model_oracles import column_oracles, in_bits
+from sciencegen.domains.tables.recipe_parts import in_bits, oracles_of, table_recipe
 from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.errors import ConfigError
 from sciencegen.scoring.oracles import Oracle
@@ -87,23 +86,16 @@ def check(model: ArrayVAE, representation: TableRepresentation, arrays: Sequence
 
 def oracles(model: ArrayVAE, representation: TableRepresentation, remember: Remember) -> Mapping[str, Oracle]:
     """`log_likelihood`, and each number and indicator of the columns, for goals."""
-    found = likelihood_oracles(model, representation, partial(log_likelihood, model))
-    return {**column_oracles(representation), **found}
+    return oracles_of(model, representation, partial(log_likelihood, model))
 
 
 RECIPES = {
-    "array-vae": Recipe(
+    "array-vae": table_recipe(
         name="array-vae",
-        fit=table_representation.fit,
-        load_representation=table_representation.load,
         build=build,
         settings=TableVAESettings,
-        conditions=None,
         description="VAE of the rows of a table, with a likelihood for each column; missing cells are marginalized.",
-        training={"steps": 3000, "learning_rate": 2e-3, "ema_decay": 0.995},
         check=check,
-        one_thread=True,
-        adaptation=SAME_COLUMNS,
         oracles=ModelOracles(make=oracles, names=(LOG_LIKELIHOOD,)),
     ),
     ARRAY_DIFFUSION.name: ARRAY_DIFFUSION,
