@@ -8,6 +8,7 @@ rebinding). So requests with another `Host` or `Origin` are refused, and the tok
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import sys
 import traceback
@@ -229,7 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get_content_type() != JSON:
             self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"expected {JSON}")
             return None
-        if not (length.isascii() and length.isdigit()) or int(length) > LARGEST_BODY:
+        if not re.fullmatch(r"[0-9]{1,12}", length) or int(length) > LARGEST_BODY:  # more digits may be no int
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {LARGEST_BODY} bytes")
             return None
         return self.rfile.read(int(length))

@@ -129,6 +129,7 @@ def test_answers_forbid_everything_from_elsewhere(server):
         ("echo", b"{}", {"Content_Type": "text/plain"}, 415),
         ("echo", b"", {"Content_Length": str(LARGEST_BODY + 1)}, 413),
         ("echo", b"", {"Content_Length": "-1"}, 413),
+        ("echo", b"", {"Content_Length": "9" * 5000}, 413),
     ],
 )  # fmt: skip
 def test_a_failed_request_has_a_reason_and_ends_nothing(server, capfd, path, body, headers, status):
