@@ -73,6 +73,7 @@ class GenerateOptions(ResourceOptions, BlockOptions, total=False):
     sampler: str | None
     steps: int | None
     guidance: float | None
+    step_noise: float | None
     steer: Texts
     best_of: int
     particles: int | None

@@ -119,8 +119,9 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
         Leave out the instrument's point-spread function and noise (galaxies).
     predictors : mapping of str to str
         Name to folder of trained predictors, for properties that the domain can't compute.
-    sampler, steps, guidance
-        Sampler, number of steps and guidance strength of a diffusion model; by default the model's own.
+    sampler, steps, guidance, step_noise
+        Sampler, number of steps, guidance strength, and factor on the noise that a random sampler adds at each step, of
+        a diffusion model; by default the model's own.
     best_of, steer, particles, strength
         `best_of` draws are made for each item, and the best by the goals of `steer` is kept; with `particles` the
         draws of a diffusion are steered by Feynman-Kac resampling [1]_, with a `strength` in nats.

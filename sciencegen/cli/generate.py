@@ -113,6 +113,13 @@ def generate(
             help="Diffusion models: strength of the guidance towards --where; 0 is none. [default: the model's]"
         ),
     ] = None,
+    step_noise: Annotated[
+        float | None,
+        typer.Option(
+            help="Diffusion models: factor on the noise that a random sampler adds at each step. Below 1, draws are "
+            "more probable and less diverse. [default: the model's]"
+        ),
+    ] = None,
     best_of: Annotated[
         int | None,
         typer.Option(help="Draws per item, of which the best by --steer, or the closest to --where, is kept."),
@@ -155,6 +162,7 @@ def generate(
         noise_free=noise_free or None,
     )
     flags |= dict(predictors=options.folders(predictor), sampler=sampler, steps=steps, guidance=guidance)
+    flags |= dict(step_noise=step_noise)
     flags |= dict(best_of=best_of, steer=steer, particles=particles)
     flags |= dict(blocks=blocks, maximum_steps=maximum_steps)
     flags |= dict(core=core, contigs=contigs, vary=vary, noise_level=noise_level, symmetry=symmetry)

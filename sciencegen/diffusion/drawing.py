@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import nn
 
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
+from sciencegen.diffusion.samplers import DETERMINISTIC, SAMPLERS
+from sciencegen.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -21,13 +24,15 @@ class Drawing:
         Number of steps from noise to data.
     guidance : float, optional
         Weight w of classifier-free guidance, (1 + w) x^(z, c) - w x^(z); 0 is the conditional model.
+    step_noise : float, optional
+        Factor on the noise that random samplers add at each step.
 
     Raises
     ------
     UnknownNameError
         If there is no such sampler.
     ConfigError
-        If `steps` is below 1.
+        If `steps` is below 1, or `step_noise` below 0.
 
     Examples
     --------
@@ -38,14 +43,30 @@ class Drawing:
     sampler: str | None = None
     steps: int | None = None
     guidance: float | None = None
+    step_noise: float | None = None
 
     def __post_init__(self) -> None:
-        self.settings(DiffusionSettings())
+        replace(DiffusionSettings(), **self._changed)
+
+    @property
+    def _changed(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if value is not None}
 
     def settings(self, own: DiffusionSettings) -> DiffusionSettings:
-        """A model's settings with these values replaced."""
-        changed = {name: value for name, value in vars(self).items() if value is not None}
-        return replace(own, **changed)
+        """A model's settings with these values replaced.
+
+        Raises
+        ------
+        ConfigError
+            If `step_noise` is given and the sampler is deterministic.
+        """
+        chosen = replace(own, **self._changed)
+        if self.step_noise is not None and chosen.sampler in DETERMINISTIC:
+            random = " or ".join(sorted(set(SAMPLERS) - DETERMINISTIC))
+            raise ConfigError(
+                f"Expected a random sampler with step_noise, got '{chosen.sampler}'. Set sampler to {random}."
+            )
+        return chosen
 
 
 def diffusions_in(model: nn.Module) -> list[DiffusionModel]:

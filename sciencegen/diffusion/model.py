@@ -21,7 +21,7 @@ from sciencegen.diffusion.objectives import (
     variance_minimizing_loss,
 )
 from sciencegen.diffusion.process import TO_X, Denoiser, Levels, convert
-from sciencegen.diffusion.samplers import Noise, Path, clean, noise_of_start, sample, sampler
+from sciencegen.diffusion.samplers import Noise, Path, clean, noise_of_start, sample, sampler, scaled
 from sciencegen.diffusion.schedules import Schedule, check_times, log_snr_grid
 from sciencegen.diffusion.state import Fields, State, with_fields
 from sciencegen.diffusion.steering import Steering, best_particles, sample_steered
@@ -45,7 +45,8 @@ class DiffusionSettings:
     prediction: what the network predicts (TO_X). weighting: of the loss (WEIGHTINGS). dropout: of conditions, in
     training. sampler, steps: of `generate` (SAMPLERS). last_time, crowding: placement of the steps
     (`schedules.log_snr_grid`). flow_steps: steps of the probability-flow ODE, with four network evaluations each.
-    guidance: weight of classifier-free guidance (`guidance.classifier_free`).
+    guidance: weight of classifier-free guidance (`guidance.classifier_free`). step_noise: factor on the noise that
+    random samplers add at each step; below 1, draws are more probable and less diverse.
     """
 
     prediction: str = "v"
@@ -57,6 +58,7 @@ class DiffusionSettings:
     crowding: float = 1.0
     flow_steps: int = 32
     guidance: float = 0.0
+    step_noise: float = 1.0
 
     def __post_init__(self) -> None:
         if self.prediction not in TO_X:
@@ -67,6 +69,8 @@ class DiffusionSettings:
             raise ConfigError(f"Expected 1 or more steps, got {self.steps} and {self.flow_steps}.")
         if not 0 <= self.guidance < math.inf:
             raise ConfigError(f"Expected a finite guidance of 0 or more, got {self.guidance}.")
+        if not 0 <= self.step_noise < math.inf:
+            raise ConfigError(f"Expected a finite step_noise of 0 or more, got {self.step_noise}.")
         check_times(self.last_time, self.crowding)
 
 
@@ -192,7 +196,8 @@ class DiffusionModel(nn.Module):
         function from denoiser to denoiser, as in guidance.py."""
         path, denoise = self.path(steps, z), self.denoiser()
         denoise = denoise if bend is None else bend(denoise)
-        last = sample(name, denoise, self.state, z, path, noise)
+        added = scaled(noise or noise_of_start(self.state, z), self.settings.step_noise)
+        last = sample(name, denoise, self.state, z, path, added)
         return self.state.read(clean(denoise, self.state, last, path[-1]))
 
     @torch.no_grad()

@@ -65,6 +65,13 @@ def noise_of_start(state: State, start: Batch) -> Noise:
     return noise
 
 
+def scaled(noise: Noise, factor: float) -> Noise:
+    """Noise with another standard deviation."""
+    if factor == 1:
+        return noise
+    return lambda step, like: {name: factor * value for name, value in noise(step, like).items()}
+
+
 def streams(keys: Iterable[int], number: int) -> Iterator[np.random.Generator]:
     """For each key the generator `Philox(key=(key, number))`: one object, which is moved to the next key's stream.
 
@@ -175,6 +182,7 @@ SAMPLERS: Mapping[str, Sampler] = {
     "dpm-solver": sample_dpm_solver,
     "churn": sample_churn,
 }
+DETERMINISTIC = frozenset({"ddim", "heun", "dpm-solver"})
 GROUP = "sciencegen.samplers"
 """Entry points of samplers that other packages add."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from sciencegen.config import CPU_CHUNK
 from sciencegen.domains.capabilities.draw_tasks import DrawTasks
 from sciencegen.domains.capabilities.observation import Instrument
 from sciencegen.domains.capabilities.variants import VariantNames
@@ -285,6 +286,8 @@ class Recipe:
     one_thread : bool
         Train in one thread unless the user says how many: a step of a small network is shorter than the wait of one
         thread for another on a busy machine.
+    cpu_rows : int
+        Rows of one call of the model on a CPU: few where each takes long.
     latent_alone : bool
         `LatentModel.decode` ignores the condition: latents hold everything.
     adaptation : Adaptation, optional
@@ -307,6 +310,7 @@ class Recipe:
     language_model: bool = False
     latent_alone: bool = False
     one_thread: bool = False
+    cpu_rows: int = CPU_CHUNK
     adaptation: Adaptation | None = None
     oracles: ModelOracles | None = None
     family: FamilyTraining | None = None

@@ -47,6 +47,8 @@ class LatentSpace:
         Number of chunks of rows that are computed in parallel; results do not depend on it.
     render : (item, width, height) -> str, optional
         The picture of an item, an SVG or HTML image element.
+    cpu_rows : int
+        Rows of one call of the model on a CPU.
 
     Examples
     --------
@@ -66,6 +68,7 @@ class LatentSpace:
     device: str = "cpu"
     threads: int = 1
     render: Callable[[Item, int, int], str] | None = None
+    cpu_rows: int = CPU_CHUNK
 
     @property
     def size(self) -> int:
@@ -126,7 +129,7 @@ class LatentSpace:
 
     def _chunks(self, count: int) -> list[slice]:
         """Rows that are computed together; their number is fixed, because rounding depends on it."""
-        size = CPU_CHUNK if self.device == "cpu" else COMPUTE_CHUNK
+        size = self.cpu_rows if self.device == "cpu" else COMPUTE_CHUNK
         return [slice(start, start + size) for start in range(0, count, size)]
 
     def decode(self, latents: Latents, condition: Mapping[str, float] | None = None) -> list[str]:
@@ -197,7 +200,7 @@ class LatentSpace:
     def parts(self, count: int) -> Iterator[tuple[int, slice]]:
         """(compute chunk, rows of it) of the first `count` draws. On a CPU chunks are split, so that ten draws do not
         compute 512."""
-        size = CPU_CHUNK if self.device == "cpu" else COMPUTE_CHUNK
+        size = self.cpu_rows if self.device == "cpu" else COMPUTE_CHUNK
         for chunk in range(-(-count // COMPUTE_CHUNK)):
             for start in range(0, min(COMPUTE_CHUNK, count - chunk * COMPUTE_CHUNK), size):
                 yield chunk, slice(start, min(start + size, COMPUTE_CHUNK))

@@ -39,6 +39,22 @@ def test_draws_are_those_of_a_model_with_these_settings(generator):
     torch.testing.assert_close(model.generate(noise, condition)["x"], same.generate(noise, condition)["x"])
 
 
+@pytest.mark.parametrize("name", ["ancestral", "churn"])
+def test_less_noise_a_step_narrows_draws(name, generator):
+    noise, spread = torch.randn(400, 2, generator=generator), {}
+    for factor in (0.0, 0.5, 1.0):
+        model = known(sampler=name)
+        draw_by(model, Drawing(step_noise=factor))
+        spread[factor] = model.generate(noise, torch.zeros(400, 2))["x"].std().item()
+    assert spread[0.0] < spread[0.5] < spread[1.0]
+
+
+def test_deterministic_samplers_take_no_step_noise():
+    with pytest.raises(ConfigError, match="Expected a random sampler with step_noise, got 'ddim'"):
+        draw_by(known(sampler="ddim"), Drawing(step_noise=0.5))
+    draw_by(known(sampler="ancestral", step_noise=0.5), Drawing(sampler="ddim"))
+
+
 def test_what_cannot_be_is_refused():
     with pytest.raises(ConfigError, match="Did you mean 'heun'"):
         Drawing("huen")

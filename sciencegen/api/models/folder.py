@@ -96,8 +96,11 @@ class LoadedModel:
             )
         from sciencegen.latent.explorer import LatentSpace
 
-        items, render = self.domain.items, self.domain.render
-        return LatentSpace(self.model, self.representation, items.parse, items.text, self.device, self.threads, render)
+        items = self.domain.items
+        return LatentSpace(
+            self.model, self.representation, items.parse, items.text, self.device, self.threads, self.domain.render,
+            self.recipe.cpu_rows,
+        )  # fmt: skip
 
 
 def load(domain: str | Path, model: str | Path | None = None, device: str = "auto") -> LatentSpace:

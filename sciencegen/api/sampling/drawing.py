@@ -1,4 +1,4 @@
-"""Settings of diffusion sampling in `generate`: sampler, steps and guidance."""
+"""Settings of diffusion sampling in `generate`: sampler, steps, guidance and noise of steps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sciencegen.api.models.plan import module_of
 from sciencegen.config import GenerateSettings
 from sciencegen.errors import ConfigError
 
-DRAWING = ("sampler", "steps", "guidance")
+DRAWING = ("sampler", "steps", "guidance", "step_noise")
 """Names of the settings."""
 
 

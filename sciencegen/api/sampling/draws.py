@@ -14,7 +14,7 @@ from sciencegen.api.criteria.conditions import Condition
 from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.sampling.drawing import no_diffusion
 from sciencegen.api.sampling.judge import split_rows
-from sciencegen.config import COMPUTE_CHUNK, CPU_CHUNK, GenerateSettings
+from sciencegen.config import COMPUTE_CHUNK, GenerateSettings
 from sciencegen.data.threads import map_threaded
 from sciencegen.domains.capabilities import DrawTask
 from sciencegen.errors import ConfigError
@@ -81,8 +81,7 @@ class Draws:
         together = self.settings.best_of * self.particles
         if not self.few and together == 1 and self.task is None:
             return self.model.space.parts(self.wanted)
-        tasks = None if self.task is None else self.model.recipe.tasks
-        most = tasks.together if tasks is not None else COMPUTE_CHUNK if together == 1 else CPU_CHUNK
+        most = COMPUTE_CHUNK if together == 1 and self.task is None else self.model.recipe.cpu_rows
         size = max(1, most // together)
         return (
             (chunk, slice(start, min(start + size, self.wanted - chunk * COMPUTE_CHUNK, COMPUTE_CHUNK)))

@@ -61,11 +61,8 @@ class DrawTasks:
         Raises an error for settings that contradict the model or each other.
     check : (settings) -> None, optional
         Raises an error for settings that no model could read, before one is loaded or trained.
-    together : int
-        Draws that are computed together: few where they are slow.
     """
 
     settings: frozenset[str]
     resolve: Callable[[Any, Any, TaskSettings], DrawTask]
     check: Callable[[TaskSettings], object] = lambda settings: None
-    together: int = 8

@@ -153,4 +153,4 @@ def read_given(source: str) -> list[Chem.Mol]:
     return [item for item in items if not isinstance(item, Refusal)]
 
 
-TASKS = DrawTasks(settings=frozenset({"core", "vary", "noise_level"}), resolve=resolve, check=check, together=128)
+TASKS = DrawTasks(settings=frozenset({"core", "vary", "noise_level"}), resolve=resolve, check=check)

@@ -105,6 +105,7 @@ RECIPES = {
         form="structures",
         check=backbone_models.check,
         training=backbone_models.TRAINING,
+        cpu_rows=backbone_models.CPU_ROWS,
         tasks=TASKS,
     ),
 }

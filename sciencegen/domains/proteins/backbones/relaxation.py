@@ -1,12 +1,16 @@
-"""Bonds of drawn backbones, repaired: the nearest coordinates whose distances lie within the limits of proteins.
+"""Bonds of drawn backbones, repaired: the nearest coordinates whose distances are those of proteins.
 
     minimize over x   sum_p max(0, low_p - d_p(x))^2 + max(0, d_p(x) - high_p)^2
 
-d_p are distances of bonded atoms, of atoms two bonds apart, of neighbours' CA, and of CA that could clash. A chain with
-a sum of at most `TOLERANCE` stays as it is, as 99% of native chains do. L-BFGS begins at the given coordinates.
+d_p are distances of bonded atoms, of atoms two bonds apart, of neighbours' CA, and of CA that could clash. A chain
+whose sum for the limits of 99.9% of native distances is at most `TOLERANCE` stays as it is, as 99% of native chains do.
+Others get distances within the narrower limits of 95% of them, which also make peptide bonds planar. L-BFGS begins at
+the given coordinates.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -20,12 +24,30 @@ from sciencegen.domains.proteins.backbones.geometry import dihedrals
 Atoms = Float[np.ndarray, "residue 3 3"]
 """Positions of N, CA and C, in ångström."""
 
-INSIDE = (((0, 1), (1.39, 1.53)), ((1, 2), (1.45, 1.60)), ((0, 2), (2.30, 2.62)))
-"""Pairs of atoms of one residue (0: N, 1: CA, 2: C), and limits of their distances in ångström."""
-ACROSS = (((2, 0), (1.25, 1.42)), ((1, 0), (2.30, 2.56)), ((2, 1), (2.30, 2.56)))
-"""The same for an atom of a residue and one of the next. Limits hold 99.9% of native distances."""
-TRANS, CIS = (3.65, 3.95), (2.75, 3.15)
-"""Limits of the distance of neighbours' CA in ångström. A bond is cis if it starts so, by distance and omega."""
+
+class Kind(NamedTuple):
+    """The distance of two atoms (0: N, 1: CA, 2: C): limits of 99.9% and of 95% of native ones, in ångström."""
+
+    atoms: tuple[int, int]
+    wide: tuple[float, float]
+    narrow: tuple[float, float]
+
+
+INSIDE = (
+    Kind((0, 1), (1.39, 1.53), (1.435, 1.488)),
+    Kind((1, 2), (1.45, 1.60), (1.497, 1.551)),
+    Kind((0, 2), (2.30, 2.62), (2.367, 2.543)),
+)
+"""Of one residue."""
+ACROSS = (
+    Kind((2, 0), (1.25, 1.42), (1.312, 1.350)),
+    Kind((1, 0), (2.30, 2.56), (2.386, 2.477)),
+    Kind((2, 1), (2.30, 2.56), (2.389, 2.485)),
+)
+"""Of an atom of a residue and one of the next."""
+TRANS = Kind((1, 1), (3.65, 3.95), (3.752, 3.861))
+CIS = Kind((1, 1), (2.75, 3.15), (2.781, 3.109))
+"""Of neighbours' CA. A bond is cis if it starts so, by distance and omega."""
 CIS_ANGLE = 30.0
 """Greatest |omega| of a cis bond, degrees."""
 MARGIN = 0.1
@@ -54,11 +76,11 @@ def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> 
     start = np.asarray(atoms, np.float64)
     if not np.isfinite(start).all():
         return atoms
-    limits = limits_of(start)
     points = start.reshape(-1, 3)
     free = np.full(len(points), True) if fixed is None else np.repeat(~fixed, 3)
-    if squared_violations(points, limits)[0] <= TOLERANCE or not free.any():
+    if squared_violations(points, limits_of(start, narrow=False))[0] <= TOLERANCE or not free.any():
         return atoms
+    limits = limits_of(start, narrow=True)
 
     def moved(flat: np.ndarray) -> Float[np.ndarray, "atom 3"]:
         places = points.copy()
@@ -73,20 +95,24 @@ def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> 
     return moved(found.x).reshape(start.shape)
 
 
-def limits_of(atoms: Atoms) -> Limits:
+def limits_of(atoms: Atoms, narrow: bool) -> Limits:
     """The limits of a chain; its atoms are numbered 3 residue + atom."""
     here = 3 * np.arange(len(atoms))
     before, after = here[:-1], here[1:]
     apart = np.linalg.norm(np.diff(atoms[:, 1], axis=0), axis=-1)
     omega = dihedrals(np.stack([atoms[:-1, 1], atoms[:-1, 2], atoms[1:, 0], atoms[1:, 1]], 1))
-    cis = (apart >= CIS[0]) & (apart <= CIS[1]) & (abs(omega) <= CIS_ANGLE)
+    cis = (apart >= CIS.wide[0]) & (apart <= CIS.wide[1]) & (abs(omega) <= CIS_ANGLE)
     near = cKDTree(atoms[:, 1]).query_pairs(REACH, output_type="ndarray")
     near = near[np.lexsort(near.T)]
     near = 3 * near[abs(near[:, 0] - near[:, 1]) > 1] + 1
+
+    def pairs(kind: Kind, first: np.ndarray, second: np.ndarray) -> Limits:
+        return _limits(first + kind.atoms[0], second + kind.atoms[1], kind.narrow if narrow else kind.wide)
+
     parts = [
-        *(_limits(here + first, here + second, limits) for (first, second), limits in INSIDE),
-        *(_limits(before + first, after + second, limits) for (first, second), limits in ACROSS),
-        *(_limits(before[kind] + 1, after[kind] + 1, limits) for kind, limits in ((~cis, TRANS), (cis, CIS))),
+        *(pairs(kind, here, here) for kind in INSIDE),
+        *(pairs(kind, before, after) for kind in ACROSS),
+        *(pairs(kind, before[chosen], after[chosen]) for kind, chosen in ((TRANS, ~cis), (CIS, cis))),
         _limits(near[:, 0], near[:, 1], (CLASH_DISTANCE + MARGIN, np.inf)),
     ]
     return Limits(*map(np.concatenate, zip(*parts, strict=True)))
