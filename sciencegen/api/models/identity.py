@@ -31,9 +31,9 @@ LATER = ("distill", "teacher_steps", "measured", "target")
 
 LATER_OF_NETWORKS = {
     "posterior": "gaussian", "importance_samples": 1, "semi_supervised": False, "label_weight": 1.0,
-    "latent_prior": "flow",
+    "latent_prior": "flow", "step_noise": 1.0,
 }  # fmt: skip
-"""Network settings that version 0.1.0 didn't have, with equivalent values: these are left out of the identity."""
+"""Network settings that earlier versions didn't have, with equivalent values: these are left out of the identity."""
 
 
 def identity_of(domain: str, data: str | Path, column: str | None, settings: TrainSettings | PredictorSettings) -> Json:
@@ -50,9 +50,17 @@ def defaults_of(domain: str, settings: TrainSettings) -> Json:
     """Defaults of training and network, for recipes with their own training defaults, as versions may change them."""
     if settings.from_model or not (recipe := find_recipe(domain_of(domain), settings.recipe)).training:
         return {}
-    defaults = to_plain(recipe.settings()).items()
-    network = {name: value for name, value in defaults if LATER_OF_NETWORKS.get(name, ...) != value}
+    network = _without_later(to_plain(recipe.settings()))
     return {"defaults": {"training": dict(recipe.training), "network": network}}
+
+
+def _without_later(settings: Mapping[str, Json]) -> dict[str, Json]:
+    """Settings, and those nested in them, without `LATER_OF_NETWORKS`."""
+    return {
+        name: _without_later(value) if isinstance(value, Mapping) else value
+        for name, value in settings.items()
+        if LATER_OF_NETWORKS.get(name, ...) != value
+    }
 
 
 def _weights_of(domain: str, model: str) -> str:

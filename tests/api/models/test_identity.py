@@ -37,3 +37,9 @@ def test_a_setting_of_networks_that_came_later_is_no_part_of_it_while_it_is_the_
     network = defaults_of("galaxies", TrainSettings())["defaults"]["network"]
     assert network["flow_layers"] == 6
     assert "latent_prior" not in network
+
+
+def test_settings_of_later_versions_leave_trainings_resumable():
+    network = defaults_of("proteins", TrainSettings(recipe="backbone-diffusion"))["defaults"]["network"]
+    assert network["diffusion"]["steps"] == 50
+    assert "step_noise" not in network["diffusion"]
