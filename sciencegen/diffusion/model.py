@@ -16,6 +16,8 @@ from sciencegen.diffusion.guidance import classifier_free
 from sciencegen.diffusion.likelihood import Divergence, check_continuous, decode, encode, exact_divergence, log_prob
 from sciencegen.diffusion.objectives import (
     DiffusionBound,
+    Norms,
+    Weighted,
     continuous_bound,
     low_discrepancy_times,
     variance_minimizing_loss,
@@ -77,9 +79,10 @@ class DiffusionSettings:
 class DiffusionModel(nn.Module):
     """A variational diffusion model. Kingma et al. 2021. The module itself is the denoiser.
 
-    network(z, log_snr, condition, mask) -> fields: any module with a denoiser's signature; its output is interpreted as
-    `settings.prediction`. shapes: shape of each field of the state, without the batch dimension. A latent is the noise
-    at log_snr_min, all fields flattened into one row. `like` passes the mask and the fields outside the state.
+    network(z, log_snr, condition, mask) -> fields: any module with a denoiser's signature; its output is interpreted
+    as `settings.prediction`. shapes: shape of each field of the state, without the batch dimension. A latent is the
+    noise at log_snr_min, all fields flattened into one row. norms: of errors in training. `like` passes the mask and
+    the fields outside the state.
     """
 
     network: Any  # a module with the signature of a denoiser
@@ -92,6 +95,7 @@ class DiffusionModel(nn.Module):
         schedule: Schedule,
         shapes: Mapping[str, Sequence[int]],
         settings: DiffusionSettings | None = None,
+        norms: Norms | None = None,
     ) -> None:
         super().__init__()
         if set(shapes) != set(state.fields):
@@ -99,6 +103,7 @@ class DiffusionModel(nn.Module):
         self.network, self.state, self.schedule = network, state, schedule
         self.shapes = {name: tuple(shapes[name]) for name in state.fields}
         self.settings = settings or DiffusionSettings()
+        self.norms = norms
         self.latent_size = self.semantic_size = sum(math.prod(shape) for shape in self.shapes.values())
 
     def forward(self, z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
@@ -117,8 +122,8 @@ class DiffusionModel(nn.Module):
         the loss's variance."""
         x = self.state.embed(batch).with_condition(self.settings.dropout(batch.condition, generator))
         times = low_discrepancy_times(len(x), generator, x[next(iter(self.state.fields))])
-        weight, noise = weighting(self.settings.weighting), self.state.noise(x, generator)
-        losses = variance_minimizing_loss(self, self.state, self.schedule, x, times, noise, weight)
+        weighted, noise = Weighted(weighting(self.settings.weighting), self.norms), self.state.noise(x, generator)
+        losses = variance_minimizing_loss(self, self.state, self.schedule, x, times, noise, weighted)
         return {"loss": losses.mean() / self.state.dimensions(x).mean().clamp(min=1)}
 
     def finish(self, batches: Iterable[Batch], generator: Generator) -> None:

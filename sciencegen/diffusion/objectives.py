@@ -7,6 +7,7 @@ Every loss is an integral over noise levels, estimated at one level per item. Th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,9 @@ from sciencegen.diffusion.state import Fields, State
 from sciencegen.diffusion.weightings import Weighting, elbo_weighting
 
 Times = Float[Tensor, " batch"]
+Norms = Callable[[Fields, Tensor | None], Mapping[str, Tensor]]
+"""(errors, mask) -> squared norm of each item in each field, a quadratic form. Whichever it is, the best denoiser is
+the same, the conditional mean; by default `State.squared_norms`, as in the bound."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,13 @@ def low_discrepancy_times(count: int, generator: Generator, like: Tensor) -> Tim
 # --- The bound --------------------------------------------------------------------------------------------------------
 
 
-def squared_error(denoise: Denoiser, state: State, x: Batch, log_snr: Levels, noise: Fields) -> Float[Tensor, " batch"]:
+def squared_error(
+    denoise: Denoiser, state: State, x: Batch, log_snr: Levels, noise: Fields, norms: Norms | None = None
+) -> Float[Tensor, " batch"]:
     """|eps - eps^|^2 = SNR |x - x^|^2 summed over the fields, each with its own SNR, at z ~ q(z | x)."""
     z = diffuse(state, x, log_snr, noise)
     estimate = predict(denoise, state, z, log_snr)
-    errors = state.squared_norms({name: x[name] - estimate[name] for name in state.fields}, x.mask)
+    errors = (norms or state.squared_norms)({name: x[name] - estimate[name] for name in state.fields}, x.mask)
     parts = [(log_snr + field.log_snr_shift).exp() * errors[name] for name, field in state.fields.items()]
     return torch.stack(parts).sum(0)
 
@@ -112,6 +118,14 @@ def _at(schedule: Schedule, time: float, like: Times) -> Levels:
     return schedule(torch.full_like(like, time))
 
 
+@dataclass(frozen=True)
+class Weighted:
+    """The weight of each noise level in a loss, and the norms of errors."""
+
+    weight: Weighting
+    norms: Norms | None = None
+
+
 # --- Weighted losses --------------------------------------------------------------------------------------------------
 
 
@@ -128,7 +142,7 @@ def weighted_loss(
 
 
 def variance_minimizing_loss(
-    denoise: Denoiser, state: State, schedule: Schedule, x: Batch, time: Times, noise: Fields, weight: Weighting
+    denoise: Denoiser, state: State, schedule: Schedule, x: Batch, time: Times, noise: Fields, weighted: Weighted
 ) -> Float[Tensor, " batch"]:
     """`weighted_loss`, with a backward pass that gives a learned schedule the gradient of the estimate's variance.
 
@@ -138,7 +152,8 @@ def variance_minimizing_loss(
     the gradient of the loss.
     """
     log_snr, slope = (value.clone() for value in log_snr_and_slope(schedule, time))
-    losses = -0.5 * weight(log_snr) * slope * squared_error(denoise, state, x, log_snr, noise)
+    error = squared_error(denoise, state, x, log_snr, noise, weighted.norms)
+    losses = -0.5 * weighted.weight(log_snr) * slope * error
     scale = 2 * losses.detach() / losses.detach().square().mean().clamp(min=torch.finfo(losses.dtype).tiny)
     for value in (log_snr, slope):
         if value.requires_grad:

@@ -23,7 +23,7 @@ from sciencegen.data.prepared import PreparedDataset
 from sciencegen.data.threads import inference_threads
 from sciencegen.diffusion.distillation import diffusion_of
 from sciencegen.diffusion.model import DiffusionModel
-from sciencegen.diffusion.objectives import continuous_bound, diffusion_loss, variance_minimizing_loss
+from sciencegen.diffusion.objectives import Weighted, continuous_bound, diffusion_loss, variance_minimizing_loss
 from sciencegen.diffusion.schedules import Learned, Linear, Schedule
 from sciencegen.diffusion.weightings import elbo_weighting
 from sciencegen.domains.molecules.geometry import Geometry
@@ -81,7 +81,9 @@ def learned(diffusion: DiffusionModel, parts: Sequence[Batch], steps: int, gener
     for step in range(steps):
         x = parts[step % len(parts)]
         time, noise = torch.rand(len(x), generator=generator), diffusion.state.noise(x, generator)
-        losses = variance_minimizing_loss(diffusion, diffusion.state, schedule, x, time, noise, elbo_weighting)
+        losses = variance_minimizing_loss(
+            diffusion, diffusion.state, schedule, x, time, noise, Weighted(elbo_weighting)
+        )
         optimizer.zero_grad()
         losses.mean().backward()
         optimizer.step()

@@ -34,6 +34,7 @@ from sciencegen.networks.equivariant.residue_frames import (
     local_features,
     place_along_chain,
 )
+from sciencegen.networks.equivariant.residue_pairs import pair_features, pulled_by, seen_pairs
 from sciencegen.networks.mlp import MLP
 
 TRACE, ATOMS = "trace", "atoms"
@@ -41,6 +42,8 @@ TRACE, ATOMS = "trace", "atoms"
 CHAIN = "chain"
 """Optional given field [batch residue]: the number of each residue's chain, ascending. Without it there is one chain.
 Residues of different chains have the largest separation."""
+LEAST_NOISE = 0.1
+"""Added to sigma where the shift of an estimate becomes v, so that errors of a shift count no more than tenfold."""
 BOND = 0.86
 """Ångström: standard deviation of a coordinate of N or C relative to CA."""
 
@@ -103,7 +106,8 @@ class ResidueDenoiser(nn.Module):
                 positions = exactly(colour, alpha * trace - sigma * v_trace, count, chain)
                 geometry = self._geometry(positions, alpha * atoms - sigma * v_atoms, count, real)
             hidden, moved, turned = stage(hidden, geometry, index, context, mask)
-            v_trace = v_trace + (moved.whitened + whiten(moved.pulled, count, chain)) * real
+            placed = moved.pulled + moved.shifted / (sigma + LEAST_NOISE)
+            v_trace = v_trace + (moved.whitened + whiten(placed, count, chain)) * real
             v_atoms = v_atoms + turned.flatten(2) * real
         return {TRACE: v_trace, ATOMS: v_atoms}
 
@@ -119,10 +123,12 @@ class ResidueDenoiser(nn.Module):
 
 
 class Moved(NamedTuple):
-    """Change of the trace: in whitened coordinates, and in ångström by pulls toward other residues."""
+    """Parts of v of the trace: in whitened coordinates; in ångström, by pulls at any distance; and the shift of the
+    estimate in ångström, of which v is a sigma-th."""
 
     whitened: Float[Tensor, "batch residue 3"]
     pulled: Float[Tensor, "batch residue 3"]
+    shifted: Float[Tensor, "batch residue 3"]
 
 
 class Stage(nn.Module):
@@ -132,16 +138,16 @@ class Stage(nn.Module):
         super().__init__()
         self.settings = s
         self.separation = nn.Embedding(2 * LARGEST_SEPARATION + 1, s.pair_width)
-        self.pair = nn.Linear(s.radial + 15, s.pair_width)
+        self.pair = nn.Linear(pair_features(s.radial), s.pair_width)
         self.pair_context = nn.Linear(s.context, s.pair_width)
         self.pair_hidden = nn.Linear(s.pair_width, s.pair_width)
         self.local = nn.Linear(LOCAL_FEATURES, s.width)
         self.layers = nn.ModuleList([ResidueLayer(s) for _ in range(s.layers)])
         self.biases = nn.Linear(s.pair_width, s.layers * s.heads)
         self.vectors = nn.Sequential(
-            nn.LayerNorm(s.width), nn.Linear(s.width, s.width), nn.SiLU(), nn.Linear(s.width, 9)
+            nn.LayerNorm(s.width), nn.Linear(s.width, s.width), nn.SiLU(), nn.Linear(s.width, 12)
         )
-        self.pull_pair = nn.Linear(s.pair_width, 1)
+        self.pull_pair = nn.Linear(s.pair_width, 2)
         self.pull_ends = nn.Linear(s.width, 2)
         for layer in (self.vectors[-1], self.pull_pair, self.pull_ends):
             nn.init.zeros_(layer.weight)  # type: ignore[arg-type]
@@ -156,17 +162,22 @@ class Stage(nn.Module):
         hidden = hidden + self.local(exactly(local_features, *geometry, real, index))
         for layer, bias in zip(self.layers, biases.chunk(len(self.layers), 1), strict=True):
             hidden = layer(hidden, pairs, bias, context)
-        local = self.vectors(hidden).unflatten(-1, (3, 3)).to(geometry.rotations)
+        local = self.vectors(hidden).unflatten(-1, (4, 3)).to(geometry.rotations)
         turned = exactly(_turned, geometry.rotations, local)
+        pulled, shifted = exactly(pulled_by, geometry.positions, *self._pulls(hidden, pairs), mask)
+        return hidden, Moved(turned[:, :, 0], pulled, shifted + turned[:, :, 3]), turned[:, :, 1:3]
+
+    def _pulls(self, hidden: Tensor, pairs: Tensor) -> tuple[Tensor, Tensor]:
+        """Pulls of each residue to each other one: of any distance, and of near ones."""
         ends = self.pull_ends(hidden)
-        pull = self.pull_pair(pairs)[..., 0] + ends[:, :, None, 0] + ends[:, None, :, 1]
-        pull = (pull * real[:, None, :, 0]).to(geometry.positions) / mask.sum(1)[:, None, None]
-        pulled = exactly(torch.matmul, pull, geometry.positions) - pull.sum(2, keepdim=True) * geometry.positions
-        return hidden, Moved(turned[:, :, 0], pulled), turned[:, :, 1:]
+        far, near = self.pull_pair(pairs).unbind(-1)
+        return far + ends[:, :, None, 0] + ends[:, None, :, 1], near
 
     def _pairs(self, geometry: Frames, index: Tensor, context: Tensor) -> Float[Tensor, "batch residue residue pair"]:
         """What each residue sees of each other one, from its own frame."""
-        features = exactly(_seen, geometry.positions, geometry.rotations, self.settings)
+        features = exactly(
+            seen_pairs, geometry.positions, geometry.rotations, self.settings.radial, self.settings.reach
+        )
         apart = index[:, None] - index[:, :, None]
         apart = apart.clamp(-LARGEST_SEPARATION, LARGEST_SEPARATION) + LARGEST_SEPARATION
         seen = self.pair(features.to(context.dtype))
@@ -179,22 +190,6 @@ def _turned(
 ) -> Float[Tensor, "batch residue vector 3"]:
     """Vectors in each residue's frame, in the common one."""
     return torch.einsum("brxy,brvy->brvx", rotations, local)
-
-
-def _seen(
-    positions: Float[Tensor, "batch residue 3"],
-    rotations: Float[Tensor, "batch residue 3 3"],
-    s: ResidueNetworkSettings,
-) -> Float[Tensor, "batch residue residue feature"]:
-    """Distance, directions both ways and relative orientation of each pair, from the frames of both."""
-    differences = positions[:, None] - positions[:, :, None]  # from i to j
-    distances = differences.square().sum(-1, keepdim=True).add(1e-4).sqrt()
-    towards = torch.einsum("bixy,bijx->bijy", rotations, differences / distances)
-    back = torch.einsum("bjxy,bijx->bijy", rotations, -differences / distances)
-    turned = torch.einsum("bixy,bjxz->bijyz", rotations, rotations).flatten(3)
-    centres = torch.linspace(0, s.reach, s.radial, device=positions.device, dtype=positions.dtype)
-    radial = torch.exp(-((distances - centres) / (s.reach / s.radial)).square())
-    return torch.cat([radial, towards, back, turned], -1)
 
 
 class ResidueLayer(nn.Module):

@@ -11,16 +11,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
+from sciencegen.diffusion.objectives import Norms
 from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.diffusion.spaces import Euclidean
-from sciencegen.diffusion.state import Field, State
+from sciencegen.diffusion.state import Field, Fields, State
 from sciencegen.domains.proteins.backbones.properties import measure
 from sciencegen.domains.proteins.backbones.representation import LENGTH, BackboneRepresentation
 from sciencegen.items import Refusal
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.equivariant.chain import colour, globule_radius
+from sciencegen.networks.equivariant.graph import exactly
 from sciencegen.networks.equivariant.residues import ATOMS, TRACE, ResidueDenoiser, ResidueNetworkSettings
 
 CONDITIONS = (LENGTH, "helix", "strand", "rg_ratio")
@@ -33,13 +37,15 @@ LOG_SNR_ENDS = (9.0, -9.0)
 
 @dataclass(frozen=True)
 class BackboneDiffusionSettings:
-    """network, diffusion: nested settings."""
+    """network, diffusion: nested settings. placement: weight, from 0 to 1, of errors of positions in the loss; the rest
+    is that of whitened coordinates, in which the shape of the whole chain counts little."""
 
     network: ResidueNetworkSettings = field(default_factory=ResidueNetworkSettings)
+    placement: float = 0.5
     diffusion: DiffusionSettings = field(
         default_factory=lambda: DiffusionSettings(
             prediction="v",
-            weighting="edm",
+            weighting="snr",
             dropout=ConditionDropout(some=0.5, everything=0.5),
             sampler="ddim",
             steps=50,
@@ -54,8 +60,29 @@ def backbone_diffusion(representation: BackboneRepresentation, settings: Backbon
     longest = int(representation.sizes[-1])
     shapes = {TRACE: (longest, 3), ATOMS: (longest, 6)}
     network = ResidueDenoiser(columns, settings.network)
-    diffusion = DiffusionModel(network, state, Cosine(*LOG_SNR_ENDS), shapes, settings.diffusion)
+    norms = chain_norms(state, settings.placement)
+    diffusion = DiffusionModel(network, state, Cosine(*LOG_SNR_ENDS), shapes, settings.diffusion, norms)
     return SizedDiffusion(diffusion, size_table(representation))
+
+
+def chain_norms(state: State, placement: float) -> Norms:
+    """Squared errors of a chain, for the trace (1 - p) |w|^2 + p |c(w)|^2 / s^2, s^2 the variance of a position.
+
+    In whitened coordinates w a chain's shape, a sum of them, counts as little as any bond. A shift of a strand by 1 Å
+    breaks its hydrogen bonds. Both parts have the same mean for errors that are independent and equally large.
+    """
+
+    def norms(errors: Fields, mask: Tensor | None) -> dict[str, Tensor]:
+        found = state.squared_norms(errors, mask)
+        trace = errors[TRACE]
+        real = torch.ones_like(trace[..., 0]) if mask is None else mask.to(trace)
+        count = real.sum(1).long()
+        placed = exactly(colour, trace * real[..., None], count) * real[..., None]
+        variance = globule_radius(count).square().to(trace) / 3
+        found[TRACE] = (1 - placement) * found[TRACE] + placement * placed.square().sum((1, 2)) / variance
+        return found
+
+    return norms
 
 
 def size_table(representation: BackboneRepresentation) -> SizeTable:
