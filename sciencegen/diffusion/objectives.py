@@ -23,9 +23,9 @@ from sciencegen.diffusion.state import Fields, State
 from sciencegen.diffusion.weightings import Weighting, elbo_weighting
 
 Times = Float[Tensor, " batch"]
-Norms = Callable[[Fields, Tensor | None], Mapping[str, Tensor]]
-"""(errors, mask) -> squared norm of each item in each field, a quadratic form. Whichever it is, the best denoiser is
-the same, the conditional mean; by default `State.squared_norms`, as in the bound."""
+Norms = Callable[[Fields, Batch], Mapping[str, Tensor]]
+"""(errors, x) -> squared norm of each item in each field; by default `State.squared_norms`, as in the bound. For every
+quadratic form that doesn't depend on x the best denoiser is the same, the conditional mean."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,9 @@ def squared_error(
     """|eps - eps^|^2 = SNR |x - x^|^2 summed over the fields, each with its own SNR, at z ~ q(z | x)."""
     z = diffuse(state, x, log_snr, noise)
     estimate = predict(denoise, state, z, log_snr)
-    errors = (norms or state.squared_norms)({name: x[name] - estimate[name] for name in state.fields}, x.mask)
-    parts = [(log_snr + field.log_snr_shift).exp() * errors[name] for name, field in state.fields.items()]
+    errors = {name: x[name] - estimate[name] for name in state.fields}
+    norm = state.squared_norms(errors, x.mask) if norms is None else norms(errors, x)
+    parts = [(log_snr + field.log_snr_shift).exp() * norm[name] for name, field in state.fields.items()]
     return torch.stack(parts).sum(0)
 
 

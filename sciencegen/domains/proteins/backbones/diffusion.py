@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
+from sciencegen.batch import Batch
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.objectives import Norms
 from sciencegen.diffusion.schedules import Cosine
@@ -32,16 +34,18 @@ TRAINING = {"batch_size": 12, "learning_rate": 1e-3}
 CHECKED_DRAWS = 8
 CPU_ROWS = 4
 """More chains at once are slower, since features of pairs leave the processor's cache."""
+CONTACT, APART = 7.0, 3
+"""Ångström: distance of alpha carbons in contact, at least so many residues apart."""
 LOG_SNR_ENDS = (9.0, -9.0)
 
 
 @dataclass(frozen=True)
 class BackboneDiffusionSettings:
-    """network, diffusion: nested settings. placement: weight, from 0 to 1, of errors of positions in the loss; the rest
-    is that of whitened coordinates, in which the shape of the whole chain counts little."""
+    """network, diffusion: nested settings. placement: weight, from 0 to 1, of errors of positions and contacts in the
+    loss (`chain_norms`)."""
 
     network: ResidueNetworkSettings = field(default_factory=ResidueNetworkSettings)
-    placement: float = 0.5
+    placement: float = 0.6
     diffusion: DiffusionSettings = field(
         default_factory=lambda: DiffusionSettings(
             prediction="v",
@@ -66,23 +70,40 @@ def backbone_diffusion(representation: BackboneRepresentation, settings: Backbon
 
 
 def chain_norms(state: State, placement: float) -> Norms:
-    """Squared errors of a chain, for the trace (1 - p) |w|^2 + p |c(w)|^2 / s^2, s^2 the variance of a position.
+    """Squared errors of a chain, for its trace with a part in real space.
 
-    In whitened coordinates w a chain's shape, a sum of them, counts as little as any bond. A shift of a strand by 1 Å
-    breaks its hydrogen bonds. Both parts have the same mean for errors that are independent and equally large.
+        (1 - p) |w|^2 + p / 2 (sum_i |c_i|^2 + sum_contacts |c_i - c_j|^2) / s^2
+
+    with errors w in whitened coordinates and c = c(w) in ångström, and s^2 the variance of a position. In w a chain's
+    shape, a sum of them, counts as little as any bond; but a shift of a strand by 1 Å breaks its hydrogen bonds.
+    Contacts are those of the native chain, as in the auxiliary losses of Yim et al. 2023 (FrameDiff).
     """
 
-    def norms(errors: Fields, mask: Tensor | None) -> dict[str, Tensor]:
-        found = state.squared_norms(errors, mask)
+    def norms(errors: Fields, x: Batch) -> dict[str, Tensor]:
+        found = state.squared_norms(errors, x.mask)
         trace = errors[TRACE]
-        real = torch.ones_like(trace[..., 0]) if mask is None else mask.to(trace)
-        count = real.sum(1).long()
-        placed = exactly(colour, trace * real[..., None], count) * real[..., None]
-        variance = globule_radius(count).square().to(trace) / 3
-        found[TRACE] = (1 - placement) * found[TRACE] + placement * placed.square().sum((1, 2)) / variance
+        real = torch.ones_like(trace[..., :1]) if x.mask is None else x.mask[..., None].to(trace)
+        placed = exactly(_placed, trace, x[TRACE], real)
+        found[TRACE] = (1 - placement) * found[TRACE] + 0.5 * placement * placed
         return found
 
     return norms
+
+
+def _placed(
+    errors: Float[Tensor, "batch residue 3"],
+    whitened: Float[Tensor, "batch residue 3"],
+    real: Float[Tensor, "batch residue 1"],
+) -> Float[Tensor, " batch"]:
+    """Squared errors of positions, and of differences between contacts, over the variance of a position."""
+    count = real.sum((1, 2)).long()
+    moved, native = (colour(values * real, count) * real for values in (errors, whitened))
+    index = torch.arange(native.shape[1], device=native.device)
+    contact = torch.cdist(native, native) < CONTACT
+    contact = contact & (index - index[:, None] >= APART) & (real * real.mT > 0)
+    differences = (moved[:, None] - moved[:, :, None]).square().sum(-1)
+    squares = moved.square().sum((1, 2)) + (differences * contact).sum((1, 2))
+    return 3 * squares / globule_radius(count).square().to(squares)
 
 
 def size_table(representation: BackboneRepresentation) -> SizeTable:
