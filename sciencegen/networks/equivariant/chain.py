@@ -65,13 +65,35 @@ def colour(
     chain: Int[Tensor, "batch residue"] | None = None,
 ) -> Float[Tensor, "batch residue 3"]:
     """The positions c of numbers w, the inverse of `whiten`: c_i = s b^(i-1) w_1 + sum_k a b^(i-k) w_k."""
-    spread, keep, step = _walk(count, numbers)
-    scaled = torch.cat([numbers[:, :1] * spread, numbers[:, 1:] * step], 1)
-    decay = _decay(keep, numbers.shape[1])
-    if chain is not None:
-        scaled = torch.where(_starts(chain), numbers * spread, scaled)
-        decay = decay * (chain[:, :, None] == chain[:, None, :])
-    return decay @ scaled
+    decay, scale = _factors(numbers, count, chain)
+    return decay @ (scale * numbers)
+
+
+def pull_back(
+    forces: Float[Tensor, "batch residue 3"],
+    count: Int[Tensor, " batch"],
+    chain: Int[Tensor, "batch residue"] | None = None,
+) -> Float[Tensor, "batch residue 3"]:
+    """The transpose of `colour`, over the variance s^2 of a position: forces on positions as those on numbers.
+
+    If the numbers move by them, positions move by the noise's covariance times the forces: where one residue is pulled,
+    those around it follow, and bonds hardly change.
+    """
+    decay, scale = _factors(forces, count, chain)
+    return scale * (decay.mT @ forces) / _walk(count, forces)[0].square()
+
+
+def _factors(
+    like: Float[Tensor, "batch residue 3"], count: Int[Tensor, " batch"], chain: Int[Tensor, "batch residue"] | None
+) -> tuple[Float[Tensor, "batch residue residue"], Float[Tensor, "batch residue 1"]]:
+    """The two factors of `colour`: b^(i-k) within each chain, and s where a chain starts or a elsewhere."""
+    spread, keep, step = _walk(count, like)
+    decay = _decay(keep, like.shape[1])
+    if chain is None:
+        first = torch.arange(like.shape[1], device=like.device)[None, :, None] == 0
+    else:
+        first, decay = _starts(chain), decay * (chain[:, :, None] == chain[:, None, :])
+    return decay, torch.where(first, spread, step)
 
 
 def walk_matrix(count: Int[Tensor, " batch"], residues: int) -> Float[Tensor, "batch residue residue"]:

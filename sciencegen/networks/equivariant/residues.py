@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import condition_features
-from sciencegen.networks.equivariant.chain import colour, whiten
+from sciencegen.networks.equivariant.chain import colour, pull_back, whiten
 from sciencegen.networks.equivariant.denoiser import NOISE_FREQUENCIES, noise_features
 from sciencegen.networks.equivariant.graph import exactly
 from sciencegen.networks.equivariant.residue_frames import (
@@ -106,8 +106,8 @@ class ResidueDenoiser(nn.Module):
                 positions = exactly(colour, alpha * trace - sigma * v_trace, count, chain)
                 geometry = self._geometry(positions, alpha * atoms - sigma * v_atoms, count, real)
             hidden, moved, turned = stage(hidden, geometry, index, context, mask)
-            placed = moved.pulled + moved.shifted / (sigma + LEAST_NOISE)
-            v_trace = v_trace + (moved.whitened + whiten(placed, count, chain)) * real
+            forced = exactly(pull_back, moved.forces, count, chain) / (sigma + LEAST_NOISE)
+            v_trace = v_trace + (moved.whitened + whiten(moved.pulled, count, chain) + forced) * real
             v_atoms = v_atoms + turned.flatten(2) * real
         return {TRACE: v_trace, ATOMS: v_atoms}
 
@@ -123,12 +123,12 @@ class ResidueDenoiser(nn.Module):
 
 
 class Moved(NamedTuple):
-    """Parts of v of the trace: in whitened coordinates; in ångström, by pulls at any distance; and the shift of the
-    estimate in ångström, of which v is a sigma-th."""
+    """Parts of v of the trace: in whitened coordinates; in ångström, by pulls at any distance; and forces on positions,
+    whose shift of the estimate is a sigma-th in v."""
 
     whitened: Float[Tensor, "batch residue 3"]
     pulled: Float[Tensor, "batch residue 3"]
-    shifted: Float[Tensor, "batch residue 3"]
+    forces: Float[Tensor, "batch residue 3"]
 
 
 class Stage(nn.Module):
@@ -164,8 +164,9 @@ class Stage(nn.Module):
             hidden = layer(hidden, pairs, bias, context)
         local = self.vectors(hidden).unflatten(-1, (4, 3)).to(geometry.rotations)
         turned = exactly(_turned, geometry.rotations, local)
-        pulled, shifted = exactly(pulled_by, geometry.positions, *self._pulls(hidden, pairs), mask)
-        return hidden, Moved(turned[:, :, 0], pulled, shifted + turned[:, :, 3]), turned[:, :, 1:3]
+        pulled, forces = exactly(pulled_by, geometry.positions, *self._pulls(hidden, pairs), mask)
+        forces = (forces + turned[:, :, 3]) * real
+        return hidden, Moved(turned[:, :, 0], pulled, forces), turned[:, :, 1:3]
 
     def _pulls(self, hidden: Tensor, pairs: Tensor) -> tuple[Tensor, Tensor]:
         """Pulls of each residue to each other one: of any distance, and of near ones."""

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sciencegen.networks.equivariant.chain import STEP, colour, globule_radius, walk_matrix, whiten
+from sciencegen.networks.equivariant.chain import STEP, colour, globule_radius, pull_back, walk_matrix, whiten
 
 
 def test_colour_inverts_whiten_for_chains_of_several_lengths():
@@ -35,6 +35,15 @@ def test_a_rotated_chain_has_rotated_numbers():
     rotation = torch.linalg.qr(torch.randn(3, 3, generator=generator, dtype=torch.float64))[0]
     positions, count = torch.randn(2, 9, 3, generator=generator, dtype=torch.float64), torch.tensor([9, 9])
     assert torch.allclose(whiten(positions @ rotation, count), whiten(positions, count) @ rotation, atol=1e-12)
+
+
+@pytest.mark.parametrize("chain", [None, torch.tensor([[0] * 9 + [1] * 21] * 2)])
+def test_forces_on_numbers_do_the_work_of_those_on_positions(chain):
+    generator = torch.Generator().manual_seed(0)
+    numbers, forces = torch.randn(2, 2, 30, 3, generator=generator, dtype=torch.float64)
+    count = torch.tensor([30, 30])
+    work = (colour(numbers, count, chain) * forces).sum((1, 2)) * 3 / globule_radius(count).square()
+    torch.testing.assert_close((numbers * pull_back(forces, count, chain)).sum((1, 2)), work)
 
 
 def test_the_matrix_of_the_walk_is_that_of_colour():
