@@ -19,9 +19,21 @@ def elbo_weighting(log_snr: Tensor) -> Tensor:
     return torch.ones_like(log_snr)
 
 
-def snr_weighting(log_snr: Tensor) -> Tensor:
-    """sech(log_snr / 2): |eps - eps^|^2 = SNR |x - x^|^2, unweighted under the cosine schedule (DDPM's simple loss)."""
-    return 1 / torch.cosh(0.5 * log_snr)
+def snr_weighting(log_snr: Tensor, shift: float = 0.0) -> Tensor:
+    """sech((log_snr - shift) / 2): |eps - eps^|^2 = SNR |x - x^|^2, unweighted under the cosine schedule of this shift.
+
+    DDPM's simple loss.
+    """
+    return 1 / torch.cosh(0.5 * (log_snr - shift))
+
+
+FINE_SHIFT = 2.5
+"""The shift of `snr_fine_weighting`."""
+
+
+def snr_fine_weighting(log_snr: Tensor) -> Tensor:
+    """`snr_weighting` of lower noise, for data with precise details, such as the bonds of coordinates."""
+    return snr_weighting(log_snr, FINE_SHIFT)
 
 
 def p2_weighting(log_snr: Tensor, gamma: float = 1.0) -> Tensor:
@@ -51,6 +63,7 @@ def flow_matching_weighting(log_snr: Tensor) -> Tensor:
 WEIGHTINGS: Mapping[str, Weighting] = {
     "elbo": elbo_weighting,
     "snr": snr_weighting,
+    "snr-fine": snr_fine_weighting,
     "p2": p2_weighting,
     "sigmoid": sigmoid_weighting,
     "edm": edm_weighting,

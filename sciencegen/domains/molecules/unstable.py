@@ -25,6 +25,9 @@ _NO_ACCEPTOR = "!$(C[CX4]([F,Cl])([F,Cl]));!$(C[CX3]=O)"
 """A carbon whose neighbours don't stabilize its hydrate (as in chloral hydrate)."""
 _NO_CONJUGATION = "!$(C=C-[C,S,N,P]=[O,N,S]);!$(C=C-C#N)"
 
+_LONE_END = "NX2,NX3,OX2,SX2;!$(*=[!#6])"
+"""A heteroatom with single bonds to others."""
+
 UNSTABLE = {
     "peroxide [H, W]": "[OX2,OX1-][OX2,OX1-]",
     "chain of sulfur atoms [W]": "[SX2;!r5][SX2][SX2]",
@@ -32,12 +35,15 @@ UNSTABLE = {
     "nitrogen-halogen bond [H, W]": "[#7][F,Cl,Br,I]",
     "phosphorus halide [W]": "[#15][Cl,Br,I]",
     "phosphorus(III) with P, N or H [M]": "[$([#15X3;!H0]),$([#15X3][#15,#7])]",
+    "multiple bond of phosphorus(III) [M]": "[#15X1,#15X2]",
     "silicon or selenium halide [W]": "[#14,#34][Cl,Br,I]",
     "sulfenic acid or ester [W]": "[SX2][OX2]",
     "carbonyl hydrate [C, 6]": f"[CX4;{_NO_ACCEPTOR}]([OX2H,SX2H])[OX2H,SX2H]",
     "hemiacetal that is not a ring's [C, 6]": f"[CX4;{_NO_ACCEPTOR}]([OX2H,SX2H])[OX2H0,SX2H0;!R]",
     "hemiaminal [C, 11]": f"[CX4;{_NO_ACCEPTOR}]([OX2H,SX2H])[{_AMINE}]",
     "aminal with N-H [C, 11]": f"[CX4]([{_AMINE};!H0])[{_AMINE}]",
+    "aminal that is not a ring's [C, 11]": f"[CX4;!R]([{_AMINE}])[{_AMINE}]",
+    "amine and amide at one carbon that is not a ring's [C, 11]": f"[CX4;!R]([{_AMINE}])[NX3;$(N~[C,S,P]=[O,S,N])]",
     "halogen and OH, SH or NH at one carbon [C, 6]": "[CX4]([F,Cl,Br,I])[OX2H,SX2H,$([NX3;!H0])]",
     "halogen and amine at one carbon [C, 11]": f"[CX4;!$(C(F)(F)F)]([F,Cl,Br,I])[{_AMINE}]",
     "alpha-halogen ether or amide [W]": "[CX4;!$(C([F,Cl])([F,Cl])[F,Cl])]([Cl,Br,I])[OX2,SX2,#7]",
@@ -52,10 +58,9 @@ UNSTABLE = {
     "thioaldehyde or thioketone [M, 16]": "[$([CH1](=S)[#6]),$([CH2]=S),$(C(=S)([#6;!a])[#6;!a])]",
     "thioformate [W]": "[CX3H1](=O)[SX2]",
     "carbamic or carbonic acid [C, 10]": "[OX2H,SX2H][CX3](=[O,S])[OX2,SX2,NX3]",
-    "three nitrogen atoms with single bonds [H]": "[NX3;!$(N=*)]-[NX3;!$(N=*)]-[NX3;!$(N=*)]",
+    "chain of three heteroatoms with single bonds [H]": f"[{_LONE_END}]-[NX3,OX2,SX2;!$(*=*)]-[{_LONE_END}]",
     "triazene with N-H [M]": "[NX3;!H0;!R]-[NX2;!R]=[NX2;!R]",
     "two heteroatoms at an oxygen [H]": "[NX3;!$(N=*)]-[OX2]-[NX3,SX2,PX3;!$(N=*)]",
-    "two oxygen atoms at an amine [H]": "[NX3;!$(N=*)](-[OX2])-[OX2]",
     "diimide [M]": "[NX2;H1]=[NX2]",
     "diazo or diazonium [H]": "[$([NX2+]#N),$([NX2+](=[NX1-])=[#6])]",
     "ketene [H]": "[CX3]=[CX2]=[O,S]",

@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import condition_features
-from sciencegen.networks.equivariant.chain import colour, pull_back, whiten
+from sciencegen.networks.equivariant.chain import STEP, colour, pull_back, whiten
 from sciencegen.networks.equivariant.denoiser import NOISE_FREQUENCIES, noise_features
 from sciencegen.networks.equivariant.graph import exactly
 from sciencegen.networks.equivariant.residue_frames import (
@@ -42,8 +42,6 @@ TRACE, ATOMS = "trace", "atoms"
 CHAIN = "chain"
 """Optional given field [batch residue]: the number of each residue's chain, ascending. Without it there is one chain.
 Residues of different chains have the largest separation."""
-LEAST_NOISE = 0.1
-"""Added to sigma where the shift of an estimate becomes v, so that errors of a shift count no more than tenfold."""
 BOND = 0.86
 """Ångström: standard deviation of a coordinate of N or C relative to CA."""
 
@@ -106,7 +104,7 @@ class ResidueDenoiser(nn.Module):
                 positions = exactly(colour, alpha * trace - sigma * v_trace, count, chain)
                 geometry = self._geometry(positions, alpha * atoms - sigma * v_atoms, count, real)
             hidden, moved, turned = stage(hidden, geometry, index, context, mask)
-            forced = exactly(pull_back, moved.forces, count, chain) / (sigma + LEAST_NOISE)
+            forced = exactly(pull_back, moved.forces, count, chain)
             v_trace = v_trace + (moved.whitened + whiten(moved.pulled, count, chain) + forced) * real
             v_atoms = v_atoms + turned.flatten(2) * real
         return {TRACE: v_trace, ATOMS: v_atoms}
@@ -123,8 +121,7 @@ class ResidueDenoiser(nn.Module):
 
 
 class Moved(NamedTuple):
-    """Parts of v of the trace: in whitened coordinates; in ångström, by pulls at any distance; and forces on positions,
-    whose shift of the estimate is a sigma-th in v."""
+    """Parts of v of the trace: in whitened coordinates; in ångström, by pulls at any distance; forces on positions."""
 
     whitened: Float[Tensor, "batch residue 3"]
     pulled: Float[Tensor, "batch residue 3"]
@@ -165,7 +162,7 @@ class Stage(nn.Module):
         local = self.vectors(hidden).unflatten(-1, (4, 3)).to(geometry.rotations)
         turned = exactly(_turned, geometry.rotations, local)
         pulled, forces = exactly(pulled_by, geometry.positions, *self._pulls(hidden, pairs), mask)
-        forces = (forces + turned[:, :, 3]) * real
+        forces = STEP * (forces + turned[:, :, 3]) * real
         return hidden, Moved(turned[:, :, 0], pulled, forces), turned[:, :, 1:3]
 
     def _pulls(self, hidden: Tensor, pairs: Tensor) -> tuple[Tensor, Tensor]:

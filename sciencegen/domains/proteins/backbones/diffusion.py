@@ -21,6 +21,7 @@ from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.diffusion.spaces import Euclidean
 from sciencegen.diffusion.state import Field, Fields, State
+from sciencegen.diffusion.weightings import FINE_SHIFT
 from sciencegen.domains.proteins.backbones.properties import measure
 from sciencegen.domains.proteins.backbones.representation import LENGTH, BackboneRepresentation
 from sciencegen.items import Refusal
@@ -49,7 +50,7 @@ class BackboneDiffusionSettings:
     diffusion: DiffusionSettings = field(
         default_factory=lambda: DiffusionSettings(
             prediction="v",
-            weighting="snr",
+            weighting="snr-fine",
             dropout=ConditionDropout(some=0.5, everything=0.5),
             sampler="ddim",
             steps=50,
@@ -65,7 +66,7 @@ def backbone_diffusion(representation: BackboneRepresentation, settings: Backbon
     shapes = {TRACE: (longest, 3), ATOMS: (longest, 6)}
     network = ResidueDenoiser(columns, settings.network)
     norms = chain_norms(state, settings.placement)
-    diffusion = DiffusionModel(network, state, Cosine(*LOG_SNR_ENDS), shapes, settings.diffusion, norms)
+    diffusion = DiffusionModel(network, state, Cosine(*LOG_SNR_ENDS, FINE_SHIFT), shapes, settings.diffusion, norms)
     return SizedDiffusion(diffusion, size_table(representation))
 
 

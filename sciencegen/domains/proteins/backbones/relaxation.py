@@ -4,8 +4,8 @@
 
 d_p are distances of bonded atoms, of atoms two bonds apart, of neighbours' CA, and of CA that could clash. A chain
 whose sum for the limits of 99.9% of native distances is at most `TOLERANCE` stays as it is, as 99% of native chains do.
-Others get distances within the narrower limits of 95% of them, which also make peptide bonds planar. L-BFGS begins at
-the given coordinates.
+Others get distances within the narrower limits of 95% of them. L-BFGS begins at the given coordinates; where all
+residues may move, at the chain stretched to the right distances of neighbours' CA, so that peptide bonds stay planar.
 """
 
 from __future__ import annotations
@@ -45,9 +45,10 @@ ACROSS = (
     Kind((2, 1), (2.30, 2.56), (2.389, 2.485)),
 )
 """Of an atom of a residue and one of the next."""
-TRANS = Kind((1, 1), (3.65, 3.95), (3.752, 3.861))
+TRANS = Kind((1, 1), (3.65, 3.95), (3.78, 3.84))
 CIS = Kind((1, 1), (2.75, 3.15), (2.781, 3.109))
-"""Of neighbours' CA. A bond is cis if it starts so, by distance and omega."""
+"""Of neighbours' CA; the narrow limits of trans bonds hold 80%, since a shorter distance leaves the plane. A bond is
+cis if it starts so, by distance and omega."""
 CIS_ANGLE = 30.0
 """Greatest |omega| of a cis bond, degrees."""
 MARGIN = 0.1
@@ -76,11 +77,11 @@ def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> 
     start = np.asarray(atoms, np.float64)
     if not np.isfinite(start).all():
         return atoms
-    points = start.reshape(-1, 3)
-    free = np.full(len(points), True) if fixed is None else np.repeat(~fixed, 3)
-    if squared_violations(points, limits_of(start, narrow=False))[0] <= TOLERANCE or not free.any():
+    free = np.full(3 * len(start), True) if fixed is None else np.repeat(~fixed, 3)
+    if squared_violations(start.reshape(-1, 3), limits_of(start, narrow=False))[0] <= TOLERANCE or not free.any():
         return atoms
-    limits = limits_of(start, narrow=True)
+    begin = stretched(start) if fixed is None else start
+    points, limits = begin.reshape(-1, 3), limits_of(begin, narrow=True)
 
     def moved(flat: np.ndarray) -> Float[np.ndarray, "atom 3"]:
         places = points.copy()
@@ -95,13 +96,32 @@ def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> 
     return moved(found.x).reshape(start.shape)
 
 
+def stretched(atoms: Atoms) -> Atoms:
+    """The chain with the usual distances of neighbours' CA, by shifts of whole residues along the line between them.
+
+    The mean place stays.
+    """
+    steps = np.diff(atoms[:, 1], axis=0)
+    apart = np.maximum(np.linalg.norm(steps, axis=-1), 1e-9)
+    lengths = np.where(is_cis(atoms), np.mean(CIS.narrow), np.mean(TRANS.narrow))
+    steps *= (lengths / apart)[:, None]
+    trace = np.concatenate([np.zeros((1, 3)), np.cumsum(steps, 0)])
+    shift = trace - atoms[:, 1]
+    return atoms + (shift - shift.mean(0))[:, None]
+
+
+def is_cis(atoms: Atoms) -> Bool[np.ndarray, " bond"]:
+    """Which peptide bonds are cis, by the distance of CA and by omega."""
+    apart = np.linalg.norm(np.diff(atoms[:, 1], axis=0), axis=-1)
+    omega = dihedrals(np.stack([atoms[:-1, 1], atoms[:-1, 2], atoms[1:, 0], atoms[1:, 1]], 1))
+    return (apart >= CIS.wide[0]) & (apart <= CIS.wide[1]) & (abs(omega) <= CIS_ANGLE)
+
+
 def limits_of(atoms: Atoms, narrow: bool) -> Limits:
     """The limits of a chain; its atoms are numbered 3 residue + atom."""
     here = 3 * np.arange(len(atoms))
     before, after = here[:-1], here[1:]
-    apart = np.linalg.norm(np.diff(atoms[:, 1], axis=0), axis=-1)
-    omega = dihedrals(np.stack([atoms[:-1, 1], atoms[:-1, 2], atoms[1:, 0], atoms[1:, 1]], 1))
-    cis = (apart >= CIS.wide[0]) & (apart <= CIS.wide[1]) & (abs(omega) <= CIS_ANGLE)
+    cis = is_cis(atoms)
     near = cKDTree(atoms[:, 1]).query_pairs(REACH, output_type="ndarray")
     near = near[np.lexsort(near.T)]
     near = 3 * near[abs(near[:, 0] - near[:, 1]) > 1] + 1
