@@ -43,7 +43,8 @@ def _usual_sampler(model: LoadedModel, settings: GenerateSettings) -> dict[str, 
     if particles_of(settings) > 1:
         return {"sampler": STEERED}
     samplers = model.recipe.tasks.samplers if model.recipe.tasks else {}
-    return {"sampler": samplers[name] for name in settings.model_dump(include=set(samplers), exclude_none=True)}
+    given = list(settings.model_dump(include=set(samplers), exclude_none=True))
+    return {"sampler": samplers[given[0]]} if given else {}
 
 
 def no_diffusion(names: Sequence[str], model: LoadedModel) -> ConfigError:

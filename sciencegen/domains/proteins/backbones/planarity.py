@@ -21,7 +21,7 @@ Atoms = Float[np.ndarray, "residue 3 3"]
 
 
 def heights(atoms: Atoms) -> Float[np.ndarray, " bond"]:
-    """h of each peptide bond in ångström, with the sign of omega."""
+    """The height of each peptide bond in ångström, with the sign of omega."""
     a, b, c = _bonds(atoms)
     return (np.cross(a, b) * c).sum(-1) / AREA
 
