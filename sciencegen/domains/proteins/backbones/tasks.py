@@ -15,7 +15,7 @@ def resolve(model: SizedDiffusion, representation: BackboneRepresentation, setti
     if settings.scaffold is not None:
         return motif_task(model, settings)
     if settings.vary is not None:
-        return variation_task(model, representation, settings)
+        return variation_task(model, settings)
     return oligomer_task(model, settings)
 
 
