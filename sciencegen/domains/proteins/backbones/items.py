@@ -33,7 +33,6 @@ CLOSEST = 0.01
 DECIMALS = 3
 LETTERS = frozenset(ALPHABET + UNKNOWN)
 
-_WORD = re.compile(r"[^\s:]+")
 _LABEL = re.compile(r"(-?\d{1,6})([A-Za-z]?)", re.ASCII)
 _RANGE = re.compile(r"(-?\d{1,6})\.\.(-?\d{1,6})")
 

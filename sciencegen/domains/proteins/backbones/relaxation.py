@@ -5,7 +5,7 @@
 d_p are distances of bonded atoms, of atoms two bonds apart, of neighbours' CA, and of CA that could clash; h is the
 height of a CA over the plane of the peptide bond before it (`planarity`), since distances within their limits leave
 omega free by 48 degrees. A chain whose sum for the limits of 99.9% of native values is at most `TOLERANCE` stays as it
-is, as 99% of native chains do. Others get values within the narrower limits of 95% of them. L-BFGS begins at the given
+is, as 95% of native chains do. Others get values within the narrower limits of 95% of them. L-BFGS begins at the given
 coordinates and ends as soon as all are within their limits, so that atoms move no farther than they must.
 """
 
