@@ -57,11 +57,14 @@ def no_diffusion(names: Sequence[str], model: LoadedModel) -> ConfigError:
 
 
 def check_drawing(settings: GenerateSettings) -> None:
-    """Raise an error for an unknown sampler, before a model is loaded."""
+    """Raise an error for an unknown sampler, or one that has no noise to scale, before a model is loaded."""
     if settings.sampler is not None:
+        from sciencegen.diffusion.drawing import check_random
         from sciencegen.diffusion.samplers import sampler
 
         sampler(settings.sampler)
+        if settings.step_noise is not None:
+            check_random(settings.sampler)
 
 
 def check_guidance(settings: GenerateSettings, conditions: Sequence[Condition], known: Collection[str]) -> None:

@@ -21,6 +21,9 @@ def test_an_unknown_sampler_gets_the_nearest_name():
     check_drawing(GenerateSettings(sampler="heun"))
     with pytest.raises(ConfigError, match="Did you mean 'heun'"):
         check_drawing(GenerateSettings(sampler="huen"))
+    check_drawing(GenerateSettings(sampler="churn", step_noise=0.5))
+    with pytest.raises(ConfigError, match="Expected a random sampler with `step_noise`, got 'heun'"):
+        check_drawing(GenerateSettings(sampler="heun", step_noise=0.5))
 
 
 def test_guidance_needs_a_condition_that_the_model_is_told():
@@ -55,7 +58,7 @@ def test_step_noise_is_that_of_the_sampler_which_draws(given, sampler):
 def test_step_noise_of_a_deterministic_sampler_is_an_error():
     model = SimpleNamespace(model=known(sampler="ddim"), recipe=SimpleNamespace(tasks=None))
     for given in ({}, {"steer": ("maximize helix",), "sampler": "ddim"}):
-        with pytest.raises(ConfigError, match="Expected a random sampler with step_noise, got 'ddim'"):
+        with pytest.raises(ConfigError, match="Expected a random sampler with `step_noise`, got 'ddim'"):
             set_drawing(model, GenerateSettings(step_noise=0.5, **given))
     set_drawing(model, GenerateSettings(steps=3, steer=("maximize helix",)))
     assert (model.model.settings.sampler, model.model.settings.steps) == ("ddim", 3)
