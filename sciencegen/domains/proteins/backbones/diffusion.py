@@ -23,6 +23,7 @@ from sciencegen.diffusion.spaces import Euclidean
 from sciencegen.diffusion.state import Field, Fields, State
 from sciencegen.domains.proteins.backbones.properties import measure
 from sciencegen.domains.proteins.backbones.representation import LENGTH, BackboneRepresentation
+from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.equivariant.chain import colour, globule_radius
@@ -55,6 +56,10 @@ class BackboneDiffusionSettings:
             steps=50,
         )
     )
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.placement <= 1:
+            raise ConfigError(f"Expected a placement from 0 to 1, got {self.placement}.")
 
 
 def backbone_diffusion(representation: BackboneRepresentation, settings: BackboneDiffusionSettings) -> SizedDiffusion:

@@ -15,6 +15,7 @@ from sciencegen.domains.proteins.backbones.files import parse, read
 from sciencegen.domains.proteins.backbones.properties import measure
 from sciencegen.domains.proteins.backbones.representation import padded_places
 from sciencegen.domains.proteins.backbones.writing import write
+from sciencegen.errors import ConfigError
 from sciencegen.networks.equivariant.chain import colour, globule_radius
 from sciencegen.networks.equivariant.residues import ATOMS, TRACE
 from tests.cli.conftest import run
@@ -128,6 +129,12 @@ def test_norms_have_the_symmetries_of_a_chain():
     fewer = norms(errors, stretched)[TRACE]  # no contacts are left
     assert (fewer <= expected * (1 + 1e-6)).all()
     assert (fewer < 0.9 * expected).sum() >= 5
+
+
+@pytest.mark.parametrize("placement", [-0.1, 1.5, float("nan")])
+def test_a_placement_is_a_share(placement):
+    with pytest.raises(ConfigError, match="placement from 0 to 1"):
+        diffusion.BackboneDiffusionSettings(placement=placement)
 
 
 def test_training_lowers_the_loss(fitted):
