@@ -21,6 +21,7 @@ from scipy.spatial import cKDTree
 from sciencegen.domains.proteins.backbones.bond_geometry import CLASH_DISTANCE
 from sciencegen.domains.proteins.backbones.distance_limits import Limits, squared_violations
 from sciencegen.domains.proteins.backbones.geometry import dihedrals
+from sciencegen.domains.proteins.backbones.items import FARTHEST
 from sciencegen.domains.proteins.backbones.planarity import Atoms, squared_heights
 
 
@@ -76,7 +77,7 @@ def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> 
     array [residue, 3, 3]
     """
     start = np.asarray(atoms, np.float64)
-    if not np.isfinite(start).all():
+    if not (np.abs(start) < FARTHEST).all():  # no item, for which squares may overflow; also if not finite
         return atoms
     free = np.full(start.shape, True) if fixed is None else np.broadcast_to(~fixed[:, None, None], start.shape)
     if violations(start, limits_of(start, narrow=False), narrow=False)[0] <= TOLERANCE or not free.any():

@@ -97,5 +97,6 @@ def test_rotations_are_a_symmetry() -> None:
 
 def test_missing_coordinates_stay_missing() -> None:
     atoms = helix(12)[:, :3].copy()
-    atoms[3] = np.nan
-    assert relaxed(atoms) is atoms
+    for place in (np.nan, np.inf, 1e30):
+        atoms[3] = place
+        assert relaxed(atoms) is atoms
