@@ -28,8 +28,7 @@ def heights(atoms: Atoms) -> Float[np.ndarray, " bond"]:
 
 def squared_heights(atoms: Atoms, highest: float) -> tuple[float, Atoms]:
     """The sum over peptide bonds of max(0, |h| - highest)^2, and its gradient."""
-    a, b, c = _bonds(atoms)
-    height = (np.cross(a, b) * c).sum(-1) / AREA
+    (a, b, c), height = _bonds(atoms), heights(atoms)
     wrong = np.sign(height) * np.maximum(abs(height) - highest, 0)
     slope = (2 * wrong / AREA)[:, None]
     of_a, of_b, of_c = slope * np.cross(b, c), slope * np.cross(c, a), slope * np.cross(a, b)
