@@ -61,12 +61,16 @@ class Drawing:
             If `step_noise` is given and the sampler is deterministic.
         """
         chosen = replace(own, **self._changed)
-        if self.step_noise is not None and chosen.sampler in DETERMINISTIC:
-            random = " or ".join(sorted(set(SAMPLERS) - DETERMINISTIC))
-            raise ConfigError(
-                f"Expected a random sampler with step_noise, got '{chosen.sampler}'. Set sampler to {random}."
-            )
+        if self.step_noise is not None:
+            check_random(chosen.sampler)
         return chosen
+
+
+def check_random(sampler: str) -> None:
+    """Raise an error for a deterministic sampler, whose steps have no noise to scale."""
+    if sampler in DETERMINISTIC:
+        random = " or ".join(sorted(set(SAMPLERS) - DETERMINISTIC))
+        raise ConfigError(f"Expected a random sampler with `step_noise`, got '{sampler}'. Set `sampler` to {random}.")
 
 
 def diffusions_in(model: nn.Module) -> list[DiffusionModel]:

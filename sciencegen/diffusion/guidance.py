@@ -107,12 +107,14 @@ def fitted(
     """Points rotated or reflected, and translated, so that those at `where` fit `places` best (least squares).
 
     With centred points P, Q and P^T Q = U S V^T, it is U V^T. Schönemann 1966 (orthogonal Procrustes problem).
-    reflect: whether reflections are allowed; else it is U diag(1, .., det U V^T) V^T. Kabsch 1978.
+    reflect: whether reflections are allowed; else it is U diag(1, .., det U V^T) V^T. Kabsch 1978. Rows whose places
+    aren't finite give points that aren't finite.
     """
     weight = where.to(points)
     count = weight.sum(1, keepdim=True).clamp(min=1)
     centre, target = ((weight * one).sum(1, keepdim=True) / count for one in (points, places))
-    left, _, right = torch.linalg.svd((weight * (points - centre)).mT @ (places - target))
+    covariance = (weight * (points - centre)).mT @ (places - target)
+    left, _, right = torch.linalg.svd(covariance.nan_to_num(0.0, 0.0, 0.0))  # it raises for others, for all rows
     if not reflect:
         handed = torch.linalg.det(left @ right).sign()
         left = torch.cat([left[..., :-1], left[..., -1:] * handed[:, None, None]], -1)

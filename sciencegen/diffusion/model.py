@@ -219,9 +219,9 @@ class DiffusionModel(nn.Module):
 
     @torch.no_grad()
     def draw_steered(self, z: Batch, steering: Steering) -> Batch:
-        """Denoise particles to items by ancestral steps, with the settings' number of steps and guidance."""
+        """Denoise particles to items by ancestral steps, with the settings' number of steps, guidance and noise."""
         inside = replace(steering, reward=lambda x: steering.reward(self.state.read(x)))
-        path, noise = self.path(self.settings.steps, z), noise_of_start(self.state, z)
+        path, noise = self.path(self.settings.steps, z), scaled(noise_of_start(self.state, z), self.settings.step_noise)
         return self.state.read(sample_steered(self.denoiser(), self.state, z, path, noise, inside))
 
     def path(self, steps: int, like: Batch) -> Path:

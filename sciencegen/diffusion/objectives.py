@@ -25,7 +25,8 @@ from sciencegen.diffusion.weightings import Weighting, elbo_weighting
 Times = Float[Tensor, " batch"]
 Norms = Callable[[Fields, Batch], Mapping[str, Tensor]]
 """(errors, x) -> squared norm of each item in each field; by default `State.squared_norms`, as in the bound. For every
-quadratic form that doesn't depend on x the best denoiser is the same, the conditional mean."""
+quadratic form that doesn't depend on x the best denoiser is the same, the conditional mean; one that depends on x
+shifts it towards the x that count more."""
 
 
 @dataclass(frozen=True)

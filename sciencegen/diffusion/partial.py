@@ -12,7 +12,7 @@ import torch
 from sciencegen.batch import Batch
 from sciencegen.diffusion.model import Bend, DiffusionModel
 from sciencegen.diffusion.process import diffuse, levels
-from sciencegen.diffusion.samplers import clean, sample
+from sciencegen.diffusion.samplers import clean, noise_of_start, sample, scaled
 from sciencegen.diffusion.schedules import log_snr_grid
 from sciencegen.diffusion.state import Fields
 from sciencegen.errors import ConfigError
@@ -25,7 +25,7 @@ def vary(model: DiffusionModel, x: Batch, noise: Fields, level: float, bend: Ben
     Parameters
     ----------
     model : DiffusionModel
-        Its settings give the sampler and the guidance. Of its steps, the share `level` is used.
+        Its settings give the sampler, the guidance and the noise of steps. Of its steps, the share `level` is used.
     x : Batch
         Items in the state's spaces, with the fields that are given, mask and condition.
     noise : Fields
@@ -47,5 +47,6 @@ def vary(model: DiffusionModel, x: Batch, noise: Fields, level: float, bend: Ben
     path = log_snr_grid(model.schedule, steps, first, settings.last_time * level, settings.crowding, level)
     z = diffuse(model.state, x, levels(path[0], x), model.state.project(noise, x.mask, "noise"))
     denoise = model.denoiser() if bend is None else bend(model.denoiser())
-    last = sample(settings.sampler, denoise, model.state, z, path)
+    added = scaled(noise_of_start(model.state, z), settings.step_noise)
+    last = sample(settings.sampler, denoise, model.state, z, path, added)
     return model.state.read(clean(denoise, model.state, last, path[-1]))

@@ -50,7 +50,7 @@ def test_less_noise_a_step_narrows_draws(name, generator):
 
 
 def test_deterministic_samplers_take_no_step_noise():
-    with pytest.raises(ConfigError, match="Expected a random sampler with step_noise, got 'ddim'"):
+    with pytest.raises(ConfigError, match="Expected a random sampler with `step_noise`, got 'ddim'"):
         draw_by(known(sampler="ddim"), Drawing(step_noise=0.5))
     draw_by(known(sampler="ancestral", step_noise=0.5), Drawing(sampler="ddim"))
 

@@ -220,6 +220,15 @@ def test_wrong_models_and_latents_are_refused():
             DiffusionSettings(guidance=weight)
 
 
+def test_less_noise_a_step_narrows_steered_draws(generator):
+    noise, spread = Batch({"x": torch.randn(400, 2, generator=generator)}), {}
+    for factor in (0.0, 0.5, 1.0):
+        spread[factor] = (
+            known(step_noise=factor).draw_steered(noise, Steering(lambda x: 0 * x["x"][:, 0], 1))["x"].std()
+        )
+    assert spread[0.0] < spread[0.5] < spread[1.0]
+
+
 def test_steered_draws_tilt_the_density_and_follow_from_their_own_noise(generator):
     """p(x) e^(x_1): the mean of a Gaussian moves by its variance. The best of an item's particles lies beyond it."""
     model, noise = known(), torch.randn(4000, 2, generator=generator)

@@ -1,5 +1,7 @@
 """Partial diffusion: how much of an item is left, from everything to nothing."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -39,6 +41,15 @@ def test_further_guidance_bends_the_draws(model, generator):
     x, noise = torch.ones(3, 2), {"x": torch.randn(3, 2, generator=generator)}
     fixed = vary(model, Batch({"x": x}), noise, 0.5, lambda denoise: lambda *given: {"x": torch.full((3, 2), 4.0)})
     assert fixed["x"] == pytest.approx(4)
+
+
+@pytest.mark.parametrize("name", ["ancestral", "churn"])
+def test_less_noise_a_step_narrows_variations(model, generator, name):
+    x, noise, spread = torch.zeros(400, 2), {"x": torch.randn(400, 2, generator=generator)}, {}
+    for factor in (0.0, 0.5, 1.0):
+        model.settings = replace(model.settings, sampler=name, step_noise=factor)
+        spread[factor] = vary(model, Batch({"x": x}), noise, 0.6)["x"].std().item()
+    assert spread[0.0] < spread[0.5] < spread[1.0]
 
 
 @pytest.mark.parametrize("level", [0.0, -0.1, 1.1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,21 @@ def test_samples_depend_on_their_number_only(space):
     many = space.sample(COMPUTE_CHUNK + 30, seed=3)
     assert (space.sample(10, seed=3) == many[:10]).all()
     assert space.decode(many[:4]) == space.decode(space.sample(600, seed=3))[:4]
+
+
+@pytest.mark.parametrize("rows", [4, 7, COMPUTE_CHUNK])
+def test_parts_are_the_same_for_any_number_of_draws(space, rows):
+    """Rounding depends on which rows are computed together, so that a part is computed whole."""
+    few = replace(space, cpu_rows=rows)
+    longest = list(few.parts(COMPUTE_CHUNK + 9))
+    covered = [COMPUTE_CHUNK * chunk + row for chunk, part in longest for row in range(part.start, part.stop)]
+    assert covered == list(range(len(covered)))
+    assert COMPUTE_CHUNK + 9 <= len(covered) < COMPUTE_CHUNK + 9 + rows
+    assert max(part.stop - part.start for _, part in longest) == rows
+    for count in (1, rows, rows + 1, COMPUTE_CHUNK):
+        parts = list(few.parts(count))
+        assert parts == longest[: len(parts)]
+        assert sum(part.stop - part.start for _, part in parts) < count + rows
 
 
 @pytest.mark.filterwarnings("ignore:.*is not reconstructed")

@@ -7,11 +7,14 @@ from collections.abc import Collection, Sequence
 from sciencegen.api.criteria.conditions import Condition
 from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.models.plan import module_of
+from sciencegen.api.sampling.ranking import particles_of
 from sciencegen.config import GenerateSettings
 from sciencegen.errors import ConfigError
 
 DRAWING = ("sampler", "steps", "guidance", "step_noise")
 """Names of the settings."""
+STEERED = "ancestral"
+"""Sampler of steered draws (`diffusion.steering`), whatever the settings say."""
 
 
 def drawing_words(settings: GenerateSettings) -> list[str]:
@@ -29,8 +32,19 @@ def set_drawing(model: LoadedModel, settings: GenerateSettings, required: bool =
         return
     from sciencegen.diffusion.drawing import Drawing, draw_by
 
-    if not draw_by(module_of(model.model), Drawing(**names)) and required:
+    if not draw_by(module_of(model.model), Drawing(**_usual_sampler(model, settings) | names)) and required:
         raise no_diffusion(list(names), model)
+
+
+def _usual_sampler(model: LoadedModel, settings: GenerateSettings) -> dict[str, str]:
+    """The sampler of steered draws, or of a requested task that has its own: `step_noise` needs a random one."""
+    if settings.step_noise is None:
+        return {}
+    if particles_of(settings) > 1:
+        return {"sampler": STEERED}
+    samplers = model.recipe.tasks.samplers if model.recipe.tasks else {}
+    given = list(settings.model_dump(include=set(samplers), exclude_none=True))
+    return {"sampler": samplers[given[0]]} if given else {}
 
 
 def no_diffusion(names: Sequence[str], model: LoadedModel) -> ConfigError:
@@ -43,11 +57,14 @@ def no_diffusion(names: Sequence[str], model: LoadedModel) -> ConfigError:
 
 
 def check_drawing(settings: GenerateSettings) -> None:
-    """Raise an error for an unknown sampler, before a model is loaded."""
+    """Raise an error for an unknown sampler, or one that has no noise to scale, before a model is loaded."""
     if settings.sampler is not None:
+        from sciencegen.diffusion.drawing import check_random
         from sciencegen.diffusion.samplers import sampler
 
         sampler(settings.sampler)
+        if settings.step_noise is not None:
+            check_random(settings.sampler)
 
 
 def check_guidance(settings: GenerateSettings, conditions: Sequence[Condition], known: Collection[str]) -> None:

@@ -77,16 +77,17 @@ class Draws:
             yield from split_rows(batch)
 
     def _parts(self) -> Iterator[tuple[int, slice]]:
-        """(compute chunk, rows in it) for each batch."""
+        """(compute chunk, rows in it) for each batch. Only with `few` the last batch ends at the last wanted row."""
         together = self.settings.best_of * self.particles
         if not self.few and together == 1 and self.task is None:
             return self.model.space.parts(self.wanted)
         most = COMPUTE_CHUNK if together == 1 and self.task is None else self.model.recipe.cpu_rows
         size = max(1, most // together)
         return (
-            (chunk, slice(start, min(start + size, self.wanted - chunk * COMPUTE_CHUNK, COMPUTE_CHUNK)))
+            (chunk, slice(start, min(start + size, left if self.few else COMPUTE_CHUNK, COMPUTE_CHUNK)))
             for chunk in range(-(-self.wanted // COMPUTE_CHUNK))
-            for start in range(0, min(COMPUTE_CHUNK, self.wanted - chunk * COMPUTE_CHUNK), size)
+            for left in (self.wanted - chunk * COMPUTE_CHUNK,)
+            for start in range(0, min(COMPUTE_CHUNK, left), size)
         )
 
     def _decode(self, part: tuple[int, slice]) -> Batch:

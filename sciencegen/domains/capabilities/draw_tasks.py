@@ -61,8 +61,11 @@ class DrawTasks:
         Raises an error for settings that contradict the model or each other.
     check : (settings) -> None, optional
         Raises an error for settings that no model could read, before one is loaded or trained.
+    samplers : mapping of str to str, optional
+        Setting -> the sampler of a diffusion that draws by default where it is given, instead of the model's own.
     """
 
     settings: frozenset[str]
     resolve: Callable[[Any, Any, TaskSettings], DrawTask]
     check: Callable[[TaskSettings], object] = lambda settings: None
+    samplers: Mapping[str, str] = field(default_factory=dict)

@@ -8,16 +8,38 @@ from sciencegen.api.sampling.draws import Draws, steerable
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings
 from sciencegen.errors import ConfigError
 
-MODEL = SimpleNamespace(model=object(), folder="runs/m", recipe=SimpleNamespace(name="vae"))
+MODEL = SimpleNamespace(model=object(), folder="runs/m", recipe=SimpleNamespace(name="vae", cpu_rows=4))
 
 
-@pytest.mark.parametrize(("few", "best_of", "particles"), [(True, 1, 1), (False, 3, 1), (False, 1, 8), (True, 200, 1)])
-def test_parts_cover_each_wanted_row_once_in_order(few, best_of, particles):
-    settings = GenerateSettings(n=1, attempts=COMPUTE_CHUNK + 70, best_of=best_of)
-    draws = Draws(MODEL, settings, (), few, particles)
-    rows = [COMPUTE_CHUNK * chunk + row for chunk, part in draws._parts() for row in range(part.start, part.stop)]
-    assert rows == list(range(draws.wanted))
-    assert draws.wanted == COMPUTE_CHUNK + 70
+TASK = object()
+"""Stands for a task, whose draws are made in parts too."""
+
+
+def parts(n, task=None, few=False, best_of=1, particles=1):
+    """The rows of all draws that are computed together, as (first, last + 1)."""
+    settings = GenerateSettings(n=1, attempts=n, best_of=best_of)
+    found = Draws(MODEL, settings, (), few, particles, task=task)._parts()
+    return [(COMPUTE_CHUNK * chunk + part.start, COMPUTE_CHUNK * chunk + part.stop) for chunk, part in found]
+
+
+@pytest.mark.parametrize(
+    "how", [{"few": True}, {"best_of": 3}, {"particles": 8}, {"few": True, "best_of": 200}, {"task": TASK}], ids=str
+)
+@pytest.mark.parametrize("wanted", [1, 70, COMPUTE_CHUNK + 70])
+def test_parts_cover_each_wanted_row_once_in_order(how, wanted):
+    rows = [row for start, stop in parts(wanted, **how) for row in range(start, stop)]
+    assert rows[:wanted] == list(range(wanted))
+    assert len(rows) == len(set(rows)) < wanted + (1 if how.get("few") else 4)
+
+
+@pytest.mark.parametrize(
+    "how", [{"task": TASK}, {"best_of": 2}, {"particles": 2}, {"best_of": 2, "task": TASK}], ids=str
+)
+def test_rows_are_computed_with_the_same_others_whatever_their_number(how):
+    """Rounding depends on which rows a network computes together, and draw i must not depend on n."""
+    longest = parts(COMPUTE_CHUNK + 9, **how)
+    for wanted in (1, 2, 5, 7, COMPUTE_CHUNK, COMPUTE_CHUNK + 1):
+        assert parts(wanted, **how) == longest[: len(parts(wanted, **how))]
 
 
 @pytest.mark.parametrize(("n", "attempts", "wanted"), [(1, None, 1000), (20, None, 1000), (21, None, 1050), (1, 3, 3)])

@@ -43,6 +43,7 @@ TYPOS = {
         ("complete", {"recipe": "conformers", "training": {"stpes": 1}}, "complete: .*Did you mean 'steps'"),
         ("complete", {"model": "qm9-conformer"}, "complete: .*Did you mean 'qm9-conformers'"),
         ("generate.sampler", "huen", "generate: .*Did you mean 'heun'"),
+        ("generate", {"sampler": "heun", "step_noise": 0.5}, "generate: Expected a random sampler with `step_noise`"),
         ("generate.include", ["lgop"], "generate: Unknown property .*Did you mean 'logp'"),
         ("generate.where", ["lgop = 2"], "generate: Unknown property .*Did you mean 'logp'"),
         ("generate.where", ["logp < 2"], "generate: Expected a condition like"),

@@ -24,6 +24,7 @@ from sciencegen.diffusion.state import Field, Fields, State
 from sciencegen.diffusion.weightings import FINE_SHIFT
 from sciencegen.domains.proteins.backbones.properties import measure
 from sciencegen.domains.proteins.backbones.representation import LENGTH, BackboneRepresentation
+from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.equivariant.chain import colour, globule_radius
@@ -57,6 +58,10 @@ class BackboneDiffusionSettings:
         )
     )
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.placement <= 1:
+            raise ConfigError(f"Expected a placement from 0 to 1, got {self.placement}.")
+
 
 def backbone_diffusion(representation: BackboneRepresentation, settings: BackboneDiffusionSettings) -> SizedDiffusion:
     """Build the model of chains up to the longest training chain."""
@@ -75,9 +80,10 @@ def chain_norms(state: State, placement: float) -> Norms:
 
         (1 - p) |w|^2 + p / 2 (sum_i |c_i|^2 + sum_contacts |c_i - c_j|^2) / s^2
 
-    with errors w in whitened coordinates and c = c(w) in ångström, and s^2 the variance of a position. In w a chain's
-    shape, a sum of them, counts as little as any bond; but a shift of a strand by 1 Å breaks its hydrogen bonds.
-    Contacts are those of the native chain, as in the auxiliary losses of Yim et al. 2023 (FrameDiff).
+    with errors w in whitened coordinates and c = c(w) in ångström, and s the spread of a coordinate in a globule
+    (`equivariant.chain`). In w a chain's shape, a sum of them, counts as little as any bond; but a shift of a strand by
+    1 Å breaks its hydrogen bonds. Contacts are those of the native chain, as in the auxiliary losses of Yim et al. 2023
+    (FrameDiff), each once. They depend on x: the best estimate is a mean weighted by them, not exactly E[x | z].
     """
 
     def norms(errors: Fields, x: Batch) -> dict[str, Tensor]:

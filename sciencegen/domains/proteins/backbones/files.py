@@ -68,9 +68,8 @@ def _rows_of(files: Sequence[Path]) -> Iterator[Row]:
 
 def _row(number: int, piece: Piece) -> Row:
     item = piece.item
-    return Row(
-        number, f"{UNREADABLE} {item.reason}" if isinstance(item, Refusal) else text(item), piece.values, piece.name
-    )
+    line = f"{UNREADABLE} {piece.name}: {item.reason}" if isinstance(item, Refusal) else text(item)
+    return Row(number, line, piece.values, piece.name)
 
 
 def _beside(reference: str, table: Path) -> str:

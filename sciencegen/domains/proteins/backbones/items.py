@@ -33,7 +33,6 @@ CLOSEST = 0.01
 DECIMALS = 3
 LETTERS = frozenset(ALPHABET + UNKNOWN)
 
-_WORD = re.compile(r"[^\s:]+")
 _LABEL = re.compile(r"(-?\d{1,6})([A-Za-z]?)", re.ASCII)
 _RANGE = re.compile(r"(-?\d{1,6})\.\.(-?\d{1,6})")
 
@@ -192,7 +191,7 @@ def _unpacked(packed: str, count: int) -> Float[np.ndarray, "residue 4 3"] | Non
 
 
 def _ranges(numbers: tuple[str, ...]) -> str:
-    """Successive numbers as `1..80`, others one by one, parted by commas."""
+    """Successive numbers as `1..80`, others one by one, separated by commas."""
     starts = [0] + [at + 1 for at, (one, two) in enumerate(pairwise(numbers)) if not _follows(one, two)]
     runs = [numbers[start:stop] for start, stop in pairwise([*starts, len(numbers)])]
     return ",".join(run[0] if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs)

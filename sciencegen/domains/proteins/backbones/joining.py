@@ -69,7 +69,14 @@ def join(drawn: Atoms, fixed: Bool[np.ndarray, " residue"], motif: Coordinates) 
         True at the residues of the motif.
     motif : array [fixed 4 3]
         Their N, CA, C and O; an O that is NaN is placed.
+
+    Returns
+    -------
+    array [residue 4 3]
+        NaN everywhere if the drawn chain isn't finite.
     """
+    if not np.isfinite(drawn).all():
+        return np.full((len(drawn), 4, 3), np.nan)
     wanted = motif[:, :3].reshape(-1, 3)
     places = superposed(drawn.reshape(-1, 3), drawn[fixed].reshape(-1, 3), wanted).reshape(drawn.shape)
     places[fixed] = motif[:, :3]

@@ -104,7 +104,7 @@ def _pieces(chains: dict[str, Selected], path: Path, chain: str | None) -> Itera
 def _chain_pieces(residues: Sequence[Residue], called: str, chain: str) -> Iterator[Piece]:
     whole = [residue for residue in residues if residue.atoms.keys() >= set(BACKBONE[:3])]
     if not whole:
-        yield Piece(Refusal(f"{called}: {len(residues)} residues with CA only; N and C are needed"), called)
+        yield Piece(Refusal(f"{len(residues)} residues with CA only; N and C are needed"), called)
         return
     cut = cut_chain(residues)
     long = [part for part in cut if len(part) >= SHORTEST] or [max(cut, key=len)]

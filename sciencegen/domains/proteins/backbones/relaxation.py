@@ -1,11 +1,12 @@
-"""Bonds of drawn backbones, repaired: the nearest coordinates whose distances are those of proteins.
+"""Bonds of drawn backbones, repaired: nearby coordinates whose distances and peptide planes are those of proteins.
 
-    minimize over x   sum_p max(0, low_p - d_p(x))^2 + max(0, d_p(x) - high_p)^2
+    minimize over x   sum_p max(0, low_p - d_p(x))^2 + max(0, d_p(x) - high_p)^2 + sum_bonds max(0, |h(x)| - highest)^2
 
-d_p are distances of bonded atoms, of atoms two bonds apart, of neighbours' CA, and of CA that could clash. A chain
-whose sum for the limits of 99.9% of native distances is at most `TOLERANCE` stays as it is, as 99% of native chains do.
-Others get distances within the narrower limits of 95% of them. L-BFGS begins at the given coordinates; where all
-residues may move, at the chain stretched to the right distances of neighbours' CA, so that peptide bonds stay planar.
+d_p are distances of bonded atoms, of atoms two bonds apart, of neighbours' CA, and of CA that could clash; h is the
+height of a CA over the plane of the peptide bond before it (`planarity`), since distances within their limits leave
+omega free by 48 degrees. A chain whose sum for the limits of 99.9% of native values is at most `TOLERANCE` stays as it
+is, as 95% of native chains do. Others get values within the narrower limits of 95% of them. L-BFGS begins at the given
+coordinates and ends as soon as all are within their limits, so that atoms move no farther than they must.
 """
 
 from __future__ import annotations
@@ -13,16 +14,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 
 from sciencegen.domains.proteins.backbones.bond_geometry import CLASH_DISTANCE
 from sciencegen.domains.proteins.backbones.distance_limits import Limits, squared_violations
 from sciencegen.domains.proteins.backbones.geometry import dihedrals
-
-Atoms = Float[np.ndarray, "residue 3 3"]
-"""Positions of N, CA and C, in ångström."""
+from sciencegen.domains.proteins.backbones.items import FARTHEST
+from sciencegen.domains.proteins.backbones.planarity import Atoms, squared_heights
 
 
 class Kind(NamedTuple):
@@ -45,12 +45,14 @@ ACROSS = (
     Kind((2, 1), (2.30, 2.56), (2.389, 2.485)),
 )
 """Of an atom of a residue and one of the next."""
-TRANS = Kind((1, 1), (3.65, 3.95), (3.78, 3.84))
+TRANS = Kind((1, 1), (3.65, 3.95), (3.752, 3.861))
 CIS = Kind((1, 1), (2.75, 3.15), (2.781, 3.109))
-"""Of neighbours' CA; the narrow limits of trans bonds hold 80%, since a shorter distance leaves the plane. A bond is
-cis if it starts so, by distance and omega."""
+"""Of neighbours' CA. A bond is cis if it starts so, by distance and omega."""
 CIS_ANGLE = 30.0
 """Greatest |omega| of a cis bond, degrees."""
+HEIGHTS = {False: 0.62, True: 0.24}
+"""Greatest height by `narrow`, in ångström. omega is within 30 degrees of 180 or 0 as that of more than 99.9% of native
+peptide bonds, and within 11 as that of 95%."""
 MARGIN = 0.1
 """Ångström beyond `CLASH_DISTANCE`."""
 REACH = 6.0
@@ -61,7 +63,7 @@ ROUNDS = 500
 
 
 def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> Atoms:
-    """The chain with distances within their limits, where that can be reached; the same array if they nearly are.
+    """The chain within the limits, where that can be reached; the same array if it nearly is.
 
     Parameters
     ----------
@@ -75,53 +77,40 @@ def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> 
     array [residue, 3, 3]
     """
     start = np.asarray(atoms, np.float64)
-    if not np.isfinite(start).all():
+    if not (np.abs(start) < FARTHEST).all():  # no item, for which squares may overflow; also if not finite
         return atoms
-    free = np.full(3 * len(start), True) if fixed is None else np.repeat(~fixed, 3)
-    if squared_violations(start.reshape(-1, 3), limits_of(start, narrow=False))[0] <= TOLERANCE or not free.any():
+    free = np.full(start.shape, True) if fixed is None else np.broadcast_to(~fixed[:, None, None], start.shape)
+    if violations(start, limits_of(start, narrow=False), narrow=False)[0] <= TOLERANCE or not free.any():
         return atoms
-    begin = stretched(start) if fixed is None else start
-    points, limits = begin.reshape(-1, 3), limits_of(begin, narrow=True)
+    limits = limits_of(start, narrow=True)
 
-    def moved(flat: np.ndarray) -> Float[np.ndarray, "atom 3"]:
-        places = points.copy()
-        places[free] = flat.reshape(-1, 3)
+    def moved(flat: np.ndarray) -> Atoms:
+        places = start.copy()
+        places[free] = flat
         return places
 
     def energy(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = squared_violations(moved(flat), limits)
-        return value, gradient[free].ravel()
+        value, gradient = violations(moved(flat), limits, narrow=True)
+        return value, gradient[free]
 
-    found = minimize(energy, points[free].ravel(), method="L-BFGS-B", jac=True, options={"maxiter": ROUNDS})
-    return moved(found.x).reshape(start.shape)
-
-
-def stretched(atoms: Atoms) -> Atoms:
-    """The chain with the usual distances of neighbours' CA, by shifts of whole residues along the line between them.
-
-    The mean place stays.
-    """
-    steps = np.diff(atoms[:, 1], axis=0)
-    apart = np.maximum(np.linalg.norm(steps, axis=-1), 1e-9)
-    lengths = np.where(is_cis(atoms), np.mean(CIS.narrow), np.mean(TRANS.narrow))
-    steps *= (lengths / apart)[:, None]
-    trace = np.concatenate([np.zeros((1, 3)), np.cumsum(steps, 0)])
-    shift = trace - atoms[:, 1]
-    return atoms + (shift - shift.mean(0))[:, None]
+    found = minimize(energy, start[free], method="L-BFGS-B", jac=True, options={"maxiter": ROUNDS})
+    return moved(found.x)
 
 
-def is_cis(atoms: Atoms) -> Bool[np.ndarray, " bond"]:
-    """Which peptide bonds are cis, by the distance of CA and by omega."""
-    apart = np.linalg.norm(np.diff(atoms[:, 1], axis=0), axis=-1)
-    omega = dihedrals(np.stack([atoms[:-1, 1], atoms[:-1, 2], atoms[1:, 0], atoms[1:, 1]], 1))
-    return (apart >= CIS.wide[0]) & (apart <= CIS.wide[1]) & (abs(omega) <= CIS_ANGLE)
+def violations(atoms: Atoms, limits: Limits, narrow: bool) -> tuple[float, Atoms]:
+    """The sum above, and its gradient."""
+    value, gradient = squared_violations(atoms.reshape(-1, 3), limits)
+    bent, slope = squared_heights(atoms, HEIGHTS[narrow])
+    return value + bent, gradient.reshape(atoms.shape) + slope
 
 
 def limits_of(atoms: Atoms, narrow: bool) -> Limits:
     """The limits of a chain; its atoms are numbered 3 residue + atom."""
     here = 3 * np.arange(len(atoms))
     before, after = here[:-1], here[1:]
-    cis = is_cis(atoms)
+    apart = np.linalg.norm(np.diff(atoms[:, 1], axis=0), axis=-1)
+    omega = dihedrals(np.stack([atoms[:-1, 1], atoms[:-1, 2], atoms[1:, 0], atoms[1:, 1]], 1))
+    cis = (apart >= CIS.wide[0]) & (apart <= CIS.wide[1]) & (abs(omega) <= CIS_ANGLE)
     near = cKDTree(atoms[:, 1]).query_pairs(REACH, output_type="ndarray")
     near = near[np.lexsort(near.T)]
     near = 3 * near[abs(near[:, 0] - near[:, 1]) > 1] + 1

@@ -59,15 +59,17 @@ class BackboneRepresentation(StandardizedRepresentation):
         return self.shortest + np.arange(len(self.counts))
 
     def encode(self, items: Sequence[Backbone]) -> list[np.ndarray | Refusal]:
-        """[residue 3 3] float32: N, CA and C in ångström; or a Refusal for a broken or too long chain."""
+        """[residue 3 3] float32: N, CA and C in ångström; or a Refusal, if broken or of a length unlike training."""
         return [self._encode(item) for item in items]
 
     def _encode(self, item: Backbone) -> np.ndarray | Refusal:
         if refusal := why_broken(item):
             return refusal
-        longest = int(self.sizes[-1])
+        shortest, longest = self.shortest, int(self.sizes[-1])
         if len(item) > longest:
             return Refusal(f"{len(item)} residues; the model has seen at most {longest}. Pass a part of the chain")
+        if len(item) < shortest:  # the latent of a length that the table lacks would be that of another one
+            return Refusal(f"{len(item)} residues; the model has seen {shortest} or more")
         return item.coordinates[:, :3]
 
     def batch(self, encoded: Sequence[np.ndarray], values: np.ndarray | None = None) -> Batch:

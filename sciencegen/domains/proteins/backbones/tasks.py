@@ -6,7 +6,7 @@ from sciencegen.diffusion.sizes import SizedDiffusion
 from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
 from sciencegen.domains.proteins.backbones.oligomers import oligomer_task
 from sciencegen.domains.proteins.backbones.representation import BackboneRepresentation
-from sciencegen.domains.proteins.backbones.scaffolding import motif_task
+from sciencegen.domains.proteins.backbones.scaffolding import SAMPLER, motif_task
 from sciencegen.domains.proteins.backbones.variations import variation_task
 
 
@@ -15,11 +15,12 @@ def resolve(model: SizedDiffusion, representation: BackboneRepresentation, setti
     if settings.scaffold is not None:
         return motif_task(model, settings)
     if settings.vary is not None:
-        return variation_task(model, representation, settings)
+        return variation_task(model, settings)
     return oligomer_task(model, settings)
 
 
 TASKS = DrawTasks(
     settings=frozenset({"scaffold", "contigs", "vary", "noise_level", "symmetry"}),
     resolve=resolve,
+    samplers={"scaffold": SAMPLER},
 )

@@ -21,7 +21,7 @@ from sciencegen.domains.proteins.backbones.design_lengths import length_range
 from sciencegen.domains.proteins.backbones.files import parse, read
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.backbones.oligomers import rewhitened, symmetric, with_copies
-from sciencegen.domains.proteins.backbones.representation import BackboneRepresentation, padded_places
+from sciencegen.domains.proteins.backbones.representation import padded_places, why_broken
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
 
@@ -54,28 +54,26 @@ class VariationTask:
         return with_copies(drawn, self.copies) if self.copies > 1 else drawn
 
 
-def variation_task(
-    model: SizedDiffusion, representation: BackboneRepresentation, settings: TaskSettings
-) -> VariationTask:
+def variation_task(model: SizedDiffusion, settings: TaskSettings) -> VariationTask:
     """Read the chains to vary, and check that they have lengths that `where` accepts."""
     items, asked = _items(str(settings.vary)), length_range(model, settings)
-    for item, one in zip(items, representation.encode(items), strict=True):
-        if isinstance(one, Refusal):
-            raise DataError(f"Expected chains to `vary` that the model can draw, got {item.name}: {one.reason}.")
+    for item in items:
+        if refusal := why_broken(item):
+            raise DataError(f"Expected chains to `vary` that the model can draw, got {item.name}: {refusal.reason}.")
+    symmetries = {item.symmetry for item in items}
+    if len(symmetries) > 1:
+        raise ConfigError(f"Expected chains of one symmetry to `vary`, got {', '.join(sorted(symmetries))}.")
     lengths = sorted({len(item) for item in items})
+    copies = copy_count(symmetries.pop())
+    if copies * lengths[-1] > model.largest:
+        raise ConfigError(
+            f"Expected chains, and assemblies, of at most {model.largest} residues to `vary`, the longest chain that "
+            f"the model has seen, got one of {copies * lengths[-1]}. Pass a part of it."
+        )
     if other := [one for one in lengths if not asked.shortest <= one <= asked.longest]:
         raise ConfigError(
             f"Expected `vary` and `where` that agree, got a chain of {other[0]} residues and a length of {asked}. "
             "A variation keeps the number of residues; change one of them."
-        )
-    symmetries = {item.symmetry for item in items}
-    if len(symmetries) > 1:
-        raise ConfigError(f"Expected chains of one symmetry to `vary`, got {', '.join(sorted(symmetries))}.")
-    copies = copy_count(symmetries.pop())
-    if copies * lengths[-1] > model.largest:
-        raise ConfigError(
-            f"Expected assemblies of at most {model.largest} residues to `vary`, the longest chain that the model has "
-            f"seen, got one of {copies * lengths[-1]}."
         )
     level = LEVEL if settings.noise_level is None else settings.noise_level
     return VariationTask(model, [_placed(item) for item in items], copies, level)

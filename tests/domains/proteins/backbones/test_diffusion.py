@@ -1,41 +1,38 @@
 """The model of backbones: lengths as asked, laws of draws, and the whole way on the command line."""
 
-from dataclasses import replace
+import copy
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from sciencegen.domains.proteins.backbones import diffusion, representation
+from sciencegen.batch import Batch
+from sciencegen.diffusion.spaces import Euclidean
+from sciencegen.diffusion.state import Field, State
+from sciencegen.domains.proteins.backbones import diffusion
 from sciencegen.domains.proteins.backbones.files import parse, read
-from sciencegen.domains.proteins.backbones.items import text
 from sciencegen.domains.proteins.backbones.properties import measure
+from sciencegen.domains.proteins.backbones.representation import padded_places
 from sciencegen.domains.proteins.backbones.writing import write
-from sciencegen.networks.equivariant.residues import ResidueNetworkSettings
+from sciencegen.errors import ConfigError
+from sciencegen.networks.equivariant.chain import colour, globule_radius
+from sciencegen.networks.equivariant.residues import ATOMS, TRACE
 from tests.cli.conftest import run
+from tests.domains.proteins.backbones import tiny_model
 from tests.domains.proteins.backbones.examples import chains
 
 NETWORK = "{width: 16, pair_width: 8, layers: 1, heads: 2, radial: 4, context: 16}"
-SMALL = diffusion.BackboneDiffusionSettings(
-    network=ResidueNetworkSettings(width=16, pair_width=8, layers=1, heads=2, radial=4, context=16),
-    diffusion=replace(diffusion.BackboneDiffusionSettings().diffusion, steps=3, flow_steps=8),
-)
 
 
 @pytest.fixture(scope="module")
 def fitted():
-    values = measure(chains(), diffusion.CONDITIONS)
-    return representation.fit([text(one) for one in chains()], values, diffusion.CONDITIONS)
+    return tiny_model.fitted()
 
 
 @pytest.fixture
-def model(fitted):
-    torch.manual_seed(0)
-    made = diffusion.backbone_diffusion(fitted, SMALL)
-    for parameter in made.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-    return made.eval()
+def model():
+    return copy.deepcopy(tiny_model.tiny_model())
 
 
 def test_a_requested_length_is_drawn_exactly(fitted, model):
@@ -70,9 +67,79 @@ def _double(value):
     return value.double() if value.is_floating_point() else value
 
 
+STATE = State({TRACE: Field(Euclidean()), ATOMS: Field(Euclidean())})
+
+
+def chains_with_errors(size=None):
+    """Whitened chains of 20 to 34 residues and errors of estimates, which have values at padding too."""
+    places = [item.coordinates[:, :3] - item.trace.mean(0) for item in chains()]
+    x = padded_places(places, size).map(_double)
+    errors = {name: torch.full_like(value, 7.0) for name, value in x.fields.items()}
+    for row, count in enumerate(x.mask.sum(1).tolist()):
+        generator = torch.Generator().manual_seed(row)
+        for value in errors.values():
+            value[row, :count] = torch.randn(count, value.shape[2], generator=generator, dtype=torch.float64)
+    return x, errors
+
+
+def by_hand(errors, x, placement, row):
+    """The sum in the docstring of `chain_norms`, one term after another."""
+    count = int(x.mask[row].sum())
+    found, native = (colour(one[row : row + 1, :count], torch.tensor([count]))[0] for one in (errors, x[TRACE]))
+    squares = sum(float(one.square().sum()) for one in found)
+    for i in range(count):
+        for j in range(i + diffusion.APART, count):
+            if float((native[i] - native[j]).norm()) < diffusion.CONTACT:
+                squares += float((found[i] - found[j]).square().sum())
+    variance = float(globule_radius(torch.tensor([count]))) ** 2 / 3
+    plain = float(errors[row, :count].square().sum())
+    return (1 - placement) * plain + placement / 2 * squares / variance
+
+
+@pytest.mark.parametrize("placement", [0.0, 0.6, 1.0])
+def test_norms_are_those_of_the_formula(placement):
+    x, errors = chains_with_errors()
+    found = diffusion.chain_norms(STATE, placement)(errors, x)
+    expected = [by_hand(errors[TRACE], x, placement, row) for row in range(len(x))]
+    assert found[TRACE].tolist() == pytest.approx(expected, rel=1e-5)
+    assert torch.equal(found[ATOMS], STATE.squared_norms(errors, x.mask)[ATOMS])
+
+
+def test_norms_of_a_chain_depend_on_no_other_and_on_no_padding():
+    norms, (x, errors) = diffusion.chain_norms(STATE, 0.6), chains_with_errors()
+    longer, more = chains_with_errors(50)
+    together, padded = norms(errors, x), norms(more, longer)
+    for row, count in enumerate(x.mask.sum(1).tolist()):
+        one = Batch({name: value[row : row + 1, :count] for name, value in x.fields.items()})
+        alone = norms({name: value[row : row + 1, :count] for name, value in errors.items()}, one)
+        for name in (TRACE, ATOMS):
+            assert alone[name].item() == pytest.approx(together[name][row].item(), rel=1e-6)
+            assert padded[name][row].item() == pytest.approx(together[name][row].item(), rel=1e-6)
+
+
+def test_norms_have_the_symmetries_of_a_chain():
+    """Motions of the native chain change nothing, nor do rotations of the errors; contacts count."""
+    norms, (x, errors) = diffusion.chain_norms(STATE, 0.6), chains_with_errors()
+    turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64))[0]
+    turned = Batch({**x.fields, TRACE: x[TRACE] @ turn}, x.mask)
+    expected = norms(errors, x)[TRACE]
+    assert torch.allclose(norms(errors, turned)[TRACE], expected, rtol=1e-6)
+    assert torch.allclose(norms({**errors, TRACE: errors[TRACE] @ turn}, turned)[TRACE], expected, rtol=1e-6)
+    stretched = Batch({**x.fields, TRACE: 9 * x[TRACE]}, x.mask)
+    fewer = norms(errors, stretched)[TRACE]  # no contacts are left
+    assert (fewer <= expected * (1 + 1e-6)).all()
+    assert (fewer < 0.9 * expected).sum() >= 5
+
+
+@pytest.mark.parametrize("placement", [-0.1, 1.5, float("nan")])
+def test_a_placement_is_a_share(placement):
+    with pytest.raises(ConfigError, match="placement from 0 to 1"):
+        diffusion.BackboneDiffusionSettings(placement=placement)
+
+
 def test_training_lowers_the_loss(fitted):
     torch.manual_seed(0)
-    model = diffusion.backbone_diffusion(fitted, SMALL)
+    model = diffusion.backbone_diffusion(fitted, tiny_model.SMALL)
     batch = fitted.batch(fitted.encode(chains()), measure(chains(), diffusion.CONDITIONS))
     optimizer, losses = torch.optim.Adam(model.parameters(), 3e-3), []
     for step in range(30):

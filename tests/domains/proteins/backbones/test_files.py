@@ -106,6 +106,15 @@ def test_what_holds_no_backbone_is_refused_with_the_reason(tmp_path):
         read(tmp_path / "x.smi")
 
 
+def test_a_refused_piece_is_named(tmp_path):
+    """In a folder nothing else says which file it is in."""
+    (tmp_path / "two.pdb").write_text(pdb(peptide("MKVL")))
+    (tmp_path / "trace.pdb").write_text(pdb([one for one in peptide(SEQUENCE) if one.atom == "CA"]))
+    reasons = [parse(row.text).reason for row in read(tmp_path)]
+    assert reasons[0].startswith("trace_A: 16 residues with CA only")
+    assert reasons[1].startswith("two_A: 4 residues; 10 to")
+
+
 def test_of_several_models_the_first_is_read(tmp_path):
     models = "".join(f"MODEL     {n:>4}\n{pdb(peptide(SEQUENCE, n), '')}ENDMDL\n" for n in (1, 2, 3)) + "END\n"
     assert [one.numbers[0] for one in items(tmp_path, models).values()] == ["1"]

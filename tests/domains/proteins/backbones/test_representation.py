@@ -80,6 +80,7 @@ def test_broken_long_and_missing_chains_are_refused():
     assert reasons[0] == "the chain breaks after residue 20, and 1 times in all"
     assert "the model has seen at most 40" in reasons[1]
     assert representation.encode([whole])[0].shape == (40, 3, 3)
+    assert "12 residues; the model has seen 30 or more" in representation.encode([random_chain(2, 12)])[0].reason
     with pytest.raises(DataError, match="found none"):
         representations.fit([text(torn)], np.zeros((1, 0)), ())
 

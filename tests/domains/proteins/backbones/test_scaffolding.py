@@ -1,19 +1,23 @@
 """Draws around a motif: its atoms exactly, everything else from the model, and lengths as asked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from sciencegen.batch import Batch
 from sciencegen.domains.capabilities import TaskSettings
+from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.backbones.representation import places_of
 from sciencegen.domains.proteins.backbones.scaffolding import motif_correction, motif_task
 from sciencegen.domains.proteins.backbones.writing import write
 from sciencegen.domains.superposition import superposed
 from sciencegen.errors import ConfigError
+from sciencegen.items import Refusal
 from sciencegen.networks.equivariant.residues import ATOMS, BOND, TRACE
 from tests.domains.proteins.backbones.examples import chains
-from tests.domains.proteins.backbones.tiny_model import fitted, noise, tiny_model
+from tests.domains.proteins.backbones.tiny_model import fitted, noise, random_model, tiny_model
 
 ITEM = chains()[5]
 """30 residues; the model draws up to 34."""
@@ -51,6 +55,16 @@ def test_draws_contain_the_motifs_atoms_and_letters(file, contigs):
         assert np.isfinite(item.coordinates[free]).all()
         low, high = task.lengths.possible
         assert low <= len(item) <= high
+
+
+def test_draws_that_diverge_are_refused_and_change_no_other(file):
+    """Guidance may amplify what a network that has learned little makes of its own errors."""
+    task = replace(task_of(file), model=random_model(pulls=0.1))
+    with torch.inference_mode():
+        items = fitted().decode(task.draw(noise(8)))
+        assert {type(one) for one in items} == {Backbone, Refusal}
+    reasons = [one.reason for one in items if isinstance(one, Refusal)]
+    assert all("no coordinates" in one or "from the origin" in one for one in reasons)
 
 
 def test_the_neighbours_are_bonded_to_the_motif(file):

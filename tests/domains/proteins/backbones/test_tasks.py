@@ -90,6 +90,31 @@ def test_python_draws_the_same(folder, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "given", [{"symmetry": "C3"}, {"vary": "mine/chain2.pdb"}, {"scaffold": "motif.pdb", "contigs": CONTIGS}], ids=str
+)
+def test_a_draw_does_not_depend_on_their_number(folder, monkeypatch, given):
+    """All of a chain's digits: rows of one part are computed together, which changes the rounding."""
+    monkeypatch.chdir(folder)
+    draws = [sg.generate("proteins", n, model="model", raw=True, threads=1, **given).table["item"] for n in (1, 5)]
+    assert draws[0].tolist() == draws[1][:1].tolist()
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--scaffold", "motif.pdb", "--contigs", CONTIGS),
+        ("--vary", "motif.pdb", "--noise-level", 0.9, "--sampler", "ancestral"),
+        ("--symmetry", "C2", "--sampler", "churn"),
+    ],
+)
+def test_step_noise_reaches_every_task(draw, tmp_path, flags):
+    for noise in (0, 1):
+        made = draw(*flags, "--step-noise", noise, "-o", tmp_path / f"{noise}.pdb")
+        assert made.code == 0, made.err
+    assert (tmp_path / "0.pdb").read_bytes() != (tmp_path / "1.pdb").read_bytes()
+
+
+@pytest.mark.parametrize(
     ("flags", "message"),
     [
         (("--scaffold", "motif.pdb", "--contigs", "5,A25-34,5"), "Expected --contigs of residues in motif.pdb"),

@@ -28,12 +28,17 @@ def fitted() -> representation.BackboneRepresentation:
 
 
 @cache
-@torch.inference_mode(False)  # weights made in inference mode have no gradients
 def tiny_model() -> SizedDiffusion:
+    return random_model(pulls=0.02)
+
+
+@torch.inference_mode(False)  # weights made in inference mode have no gradients
+def random_model(pulls: float) -> SizedDiffusion:
+    """pulls: standard deviation of the weights that move residues in ångström; the draws of large ones diverge."""
     torch.manual_seed(0)
     made = diffusion.backbone_diffusion(fitted(), SMALL)
-    for parameter in made.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
+    for name, parameter in made.named_parameters():
+        torch.nn.init.normal_(parameter, std=pulls if ".pull_" in name or ".vectors.3" in name else 0.1)
     return made.eval()
 
 
