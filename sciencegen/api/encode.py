@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Unpack
@@ -21,8 +20,9 @@ from sciencegen.api.writing.writer import OutputOptions, open_output, write_late
 from sciencegen.config import DecodeSettings, EncodeSettings, InterpolateSettings, build_settings
 from sciencegen.data.workers import is_refusal
 from sciencegen.data.writers import Refused
+from sciencegen.domains.given import one_text
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.items import Cell, Item, Origin, Refusal, Row
+from sciencegen.items import Cell, Given, Item, Origin, Refusal, Row
 from sciencegen.options import DecodeOptions, EncodeOptions, InterpolateOptions, takes
 
 TRIED = 100
@@ -45,20 +45,21 @@ class Latents(Result):
     refused: tuple[Refused, ...] = ()
 
 
-@takes(EncodeSettings)
-def encode(domain: str, items: str | Path | Sequence[str], **options: Unpack[EncodeOptions]) -> Latents:
+@takes(EncodeSettings, frames=("items",))
+def encode(domain: str, items: Path | Given, **options: Unpack[EncodeOptions]) -> Latents:
     """Encode items into a model's latent space.
 
     Parameters
     ----------
     domain : str
         Such as "molecules".
-    items : str, sequence of str, or Path
-        One item as text, several, or the path of a file of them (a `pathlib.Path`; a str is an item).
+    items : str, object, sequence of these, Series, DataFrame, or Path
+        One item or several, as texts or objects such as RDKit molecules; a data frame with a column of them; or the
+        path of a file (a `pathlib.Path`; a str is an item).
     model : str, optional
         A shipped name or a run folder; by default the domain's shipped weights.
     column : str, optional
-        The column of items in a table.
+        The column of items in a table or a data frame.
     seed, device, threads, batch_size
         `config.Resources`; results don't depend on them, except for rounding on other devices.
 
@@ -86,10 +87,14 @@ def encode(domain: str, items: str | Path | Sequence[str], **options: Unpack[Enc
     return Latents(table, summary_of(encoded), encoded.notes, write, latent=encoded.latent, refused=refused)
 
 
-def encode_items(domain: str, items: str | Path | Sequence[str], settings: EncodeSettings) -> Encoded:
+def encode_items(domain: str, items: Path | Given, settings: EncodeSettings) -> Encoded:
     """Encode the given items, or all rows of a file; items that can't be encoded are listed as refused."""
     loaded = open_model(domain, settings.model, settings)
-    rows = loaded.domain.items.read(items, settings.column) if isinstance(items, Path) else given_rows(items)
+    rows = (
+        loaded.domain.items.read(items, settings.column)
+        if isinstance(items, Path)
+        else given_rows(loaded.domain, items, settings.column)
+    )
     encoded = encode_rows(loaded, list(rows), settings)
     return replace(encoded, notes=(*encoded.notes, *note_of_reconstruction(loaded, encoded)))
 
@@ -246,15 +251,15 @@ class Interpolated:
 
 
 @takes(InterpolateSettings)
-def interpolate(domain: str, start: str, end: str, steps: int = 9, **options: Unpack[InterpolateOptions]) -> Result:
+def interpolate(domain: str, start: Given, end: Given, steps: int = 9, **options: Unpack[InterpolateOptions]) -> Result:
     """Decode points along the arc between the latents of two items.
 
     Parameters
     ----------
     domain : str
         Such as "molecules".
-    start, end : str
-        Both items as text.
+    start, end : str or object
+        Both items, as texts or objects such as RDKit molecules.
     steps : int
         Number of points, both ends included.
     model : str, optional
@@ -288,14 +293,15 @@ def interpolate(domain: str, start: str, end: str, steps: int = 9, **options: Un
     return Result(pd.DataFrame(found.table), found.summary, found.notes, write)
 
 
-def interpolate_items(domain: str, start: str, end: str, steps: int, settings: InterpolateSettings) -> Interpolated:
+def interpolate_items(domain: str, start: Given, end: Given, steps: int, settings: InterpolateSettings) -> Interpolated:
     """`interpolate` with a settings record."""
     from sciencegen.latent.geometry import arc
 
-    criteria = Criteria([f"from {plain_path(start)}", f"to {plain_path(end)}"])
-    origin, names = origin_of("interpolate", domain, settings.model, criteria), settings.include
     loaded = open_model(domain, settings.model, settings)
-    encoded = encode_rows(loaded, [Row(1, start), Row(2, end)], settings)
+    ends = [one_text(loaded.domain, start), one_text(loaded.domain, end)]
+    criteria = Criteria([f"from {plain_path(ends[0])}", f"to {plain_path(ends[1])}"])
+    origin, names = origin_of("interpolate", domain, settings.model, criteria), settings.include
+    encoded = encode_rows(loaded, [Row(1, ends[0]), Row(2, ends[1])], settings)
     if encoded.refused:
         _, item, reason = encoded.refused[0]
         raise DataError(f"Expected two items that can be encoded, got '{item[:60]}': {reason}.")
