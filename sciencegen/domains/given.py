@@ -45,8 +45,7 @@ def item_texts(domain: Domain, given: Given, column: str | None = None) -> list[
     >>> item_texts(load_domain("molecules"), ["CCO", Chem.MolFromSmiles("OCC")])
     ['CCO', 'CCO']
     """
-    if (table := _as_frame(given)) is not None:
-        given = _items_of(domain, table, column)
+    given = _unpacked(domain, given, column)
     if (one := _text(domain, given)) is not None:
         return [one]
     if not isinstance(given, Iterable) or isinstance(given, bytes):
@@ -74,21 +73,25 @@ def object_of(domain: Domain, item: Item | Refusal) -> object | None:
     return item if domain.objects is None else domain.objects.of(item)
 
 
-def _as_frame(given: Given) -> pd.DataFrame | pd.Series | None:
-    """The data frame or series that is given; there is none unless somebody imported pandas."""
-    pandas = sys.modules.get("pandas")
-    return given if pandas is not None and isinstance(given, pandas.DataFrame | pandas.Series) else None
+def _unpacked(domain: Domain, given: Given, column: str | None) -> Given:
+    """The items in a series or a data frame, None for missing ones; anything else unchanged."""
+    pandas = sys.modules.get("pandas")  # nobody has a data frame without it
+    if pandas is not None and isinstance(given, pandas.DataFrame):
+        return _items_of_frame(domain, given, column)
+    return _cells_of(given) if pandas is not None and isinstance(given, pandas.Series) else given
 
 
-def _items_of(domain: Domain, table: pd.DataFrame | pd.Series, column: str | None) -> list[object]:
-    """The items in a table, None for missing ones."""
-    if table.ndim == 2:
-        names = [str(name) for name in table.columns]
-        if domain.cells is not None and column is None and ITEM not in names:
-            kept = [at for at, name in enumerate(names) if name != ID]
-            return _without_missing(table.iloc[:, kept]).to_dict("records")
-        table = table.iloc[:, _place(names, tuple(dict.fromkeys((ITEM, *domain.items.columns))), column)]
-    return _without_missing(table).tolist()
+def _items_of_frame(domain: Domain, table: pd.DataFrame, column: str | None) -> list[object]:
+    names = [str(name) for name in table.columns]
+    if domain.cells is not None and column is None and ITEM not in names:
+        columns = {name: _cells_of(table.iloc[:, at]) for at, name in enumerate(names) if name != ID}
+        return [{name: cells[row] for name, cells in columns.items()} for row in range(len(table))]
+    return _cells_of(table.iloc[:, _place(names, tuple(dict.fromkeys((ITEM, *domain.items.columns))), column)])
+
+
+def _cells_of(column: pd.Series) -> list[object]:
+    """The cells of a column, None for missing ones."""
+    return column.astype(object).where(column.notna(), None).tolist()
 
 
 def _place(names: Sequence[str], accepted: Sequence[str], column: str | None) -> int:
@@ -96,21 +99,18 @@ def _place(names: Sequence[str], accepted: Sequence[str], column: str | None) ->
     try:
         return find_column(names, accepted, column, "the data frame")
     except NoItemColumn as error:
-        expected = accepted if column is None else (column,)
+        expected, found = accepted if column is None else (column,), ", ".join(names) or "none"
         raise DataError(
-            f"Expected a column of items ({', '.join(expected)}) in the data frame, found {', '.join(names) or 'none'}. "
+            f"Expected a column of items ({', '.join(expected)}) in the data frame, found {found}. "
             f"Pass the column itself, such as table['{next(iter(names), 'item')}']."
         ) from error
 
 
-def _without_missing(table):  # type: ignore[no-untyped-def]  # a Series or a DataFrame, whose types don't unite
-    """The table as objects, with None for what is missing."""
-    return table.astype(object).where(table.notna(), None)
-
-
 def _text(domain: Domain, given: Given) -> str | None:
     """The text of an item, None for what isn't a single one."""
-    return given if isinstance(given, str) or domain.objects is None else domain.objects.text(given)
+    if isinstance(given, str):
+        return given
+    return None if domain.objects is None else domain.objects.text(given)
 
 
 def _text_of_one(domain: Domain, given: Given) -> str:
