@@ -84,7 +84,9 @@ def encode(domain: str, items: Path | Given, **options: Unpack[EncodeOptions]) -
         write_encoded(domain, str(path), encoded)
 
     refused = tuple(encoded.refused)
-    return Latents(table, summary_of(encoded), encoded.notes, write, latent=encoded.latent, refused=refused)
+    return Latents(
+        table, summary_of(encoded), encoded.notes, write, latent=encoded.latent, refused=refused, domain=encoded.domain
+    )
 
 
 def encode_items(domain: str, items: Path | Given, settings: EncodeSettings) -> Encoded:
@@ -181,7 +183,7 @@ def decode(domain: str, latents: str | Path | np.ndarray, **options: Unpack[Deco
 
     decoded = decode_latents(domain, latents, build_settings(DecodeSettings, options))
     write = lambda path, overwrite: decoded.write(str(path), overwrite)  # noqa: E731
-    return Result(pd.DataFrame({"item": decoded.item}), decoded.summary, (), write)
+    return Result(pd.DataFrame({"item": decoded.item}), decoded.summary, (), write, domain=decoded.domain)
 
 
 def decode_latents(
@@ -290,7 +292,7 @@ def interpolate(domain: str, start: Given, end: Given, steps: int = 9, **options
 
     found = interpolate_items(domain, start, end, steps, build_settings(InterpolateSettings, options))
     write = lambda path, overwrite: found.write(str(path), overwrite)  # noqa: E731
-    return Result(pd.DataFrame(found.table), found.summary, found.notes, write)
+    return Result(pd.DataFrame(found.table), found.summary, found.notes, write, domain=found.domain)
 
 
 def interpolate_items(domain: str, start: Given, end: Given, steps: int, settings: InterpolateSettings) -> Interpolated:

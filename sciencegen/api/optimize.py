@@ -217,7 +217,9 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
     found = search(request)
     trace, scored = pd.DataFrame(found.trace), pd.DataFrame(found.scored)
     notes = (*request.notes, *found.summary["notes"])
-    return Optimized(pd.DataFrame(found.table), found.summary, notes, trace=trace, scored=scored, record=found)
+    return Optimized(
+        pd.DataFrame(found.table), found.summary, notes, trace=trace, scored=scored, record=found, domain=found.domain
+    )
 
 
 def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda text: None) -> OptimizeRequest:

@@ -44,11 +44,15 @@ class ScoreRequest:
         """The scores, chunk by chunk."""
         return Scoring(self.task, self._rows())
 
+    @property
+    def written(self) -> str:
+        """Name of the domain or form of the items in the results."""
+        return self.task.domain if self.task.whole else self.domain
+
     def open(self, scoring: Scoring, output: str, overwrite: bool = False) -> OutputWriter:
         """The writer of these scores."""
-        domain = self.task.domain if self.task.whole else self.domain
         options = OutputOptions(origin=self.origin, overwrite=overwrite, exact=scoring.own.carried)
-        return open_output(domain, output, scoring.columns, options)
+        return open_output(self.written, output, scoring.columns, options)
 
     def _rows(self) -> Iterator[Row]:
         if not isinstance(self.source, Path):
@@ -141,7 +145,7 @@ def collect(request: ScoreRequest) -> Scored:
     """Score all items: one row for each given text, or for each row of a file that could be scored."""
     scoring = request.scoring()
     given = None if isinstance(request.source, Path) else [row.text for row in request.source]
-    return scored(scoring, partial(request.open, scoring), given)
+    return scored(scoring, partial(request.open, scoring), given, request.written)
 
 
 def own_oracles(domain: str, settings: ScoreSettings) -> Mapping[str, Oracle]:

@@ -113,7 +113,7 @@ def sequences(domain: str, items: Path | Given, n: int = 8, **options: Unpack[Se
     """
     request = resolve_sequences(domain, items, build_settings(SequencesSettings, {**options, "n": n}))
     scoring = request.scoring()
-    return scored(scoring, partial(request.open, scoring))
+    return scored(scoring, partial(request.open, scoring), domain=request.domain)
 
 
 def resolve_sequences(

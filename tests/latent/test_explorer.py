@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sciencegen.config import COMPUTE_CHUNK
+from sciencegen.config import COMPUTE_CHUNK, as_texts
 from sciencegen.errors import ConfigError, DataError, ShapeError
 from sciencegen.latent.explorer import LatentSpace
 from tests.toy.models import latent_space, untrained
@@ -57,7 +57,7 @@ def test_items_are_given_as_the_space_converts_them(space):
     """By default texts; a domain adds its objects, which every method takes."""
     first, second = space.decode(space.sample(2))
     texts = {"first": first, "second": second}
-    named = replace(space, texts=lambda given: [texts[one] for one in ([given] if given in texts else given)])
+    named = replace(space, texts=lambda given: [texts.get(one, one) for one in as_texts(given)])
     assert (named.encode("first") == space.encode(first)).all()
     assert named.interpolate("first", "second", 3) == space.interpolate(first, second, 3)
     assert named.traverse("first", 0, [1.0]) == space.traverse(first, 0, [1.0])
