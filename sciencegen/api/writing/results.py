@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.scores.rows import ScoredChunk
+from sciencegen.api.writing.logos import logo_of_texts
 from sciencegen.api.writing.notebook import ITEM, result_html
 from sciencegen.api.writing.writer import OutputWriter
 from sciencegen.data.writers import Refused
@@ -18,8 +19,9 @@ from sciencegen.errors import ConfigError
 from sciencegen.files import claim_output
 from sciencegen.locks import reserved
 
-if TYPE_CHECKING:  # pandas takes most of a second to import
+if TYPE_CHECKING:  # they take most of a second to import
     import pandas as pd
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,41 @@ class Result:
         science = domain_of(self.domain)
         rows = self.table if science.cells is not None else self.table[[ITEM]]
         return objects_of(science, item_texts(science, rows))
+
+    def plot_logo(self, wild_type: str | None = None) -> Figure:
+        """The sequence logo of the items, which must have letters in columns (proteins).
+
+        Parameters
+        ----------
+        wild_type : str, optional
+            The sequence that numbers the columns, or its file. By default items of the most frequent length are used,
+            with columns from 1.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Heights are bits of information [1]_; of long items, only columns that vary are drawn. Save it by `savefig`.
+
+        Raises
+        ------
+        ConfigError
+            For items without letters.
+        DataError
+            For items that can't be aligned, or that are all equal.
+
+        References
+        ----------
+        .. [1] Schneider and Stephens, "Sequence logos: a new way to display consensus sequences", Nucleic Acids
+           Research 18, 1990.
+
+        Examples
+        --------
+        >>> import sciencegen as sg
+        >>> found = sg.score("proteins", ["MKVLAT", "MKILAS", "MRVLAT"], "length", threads=1)
+        >>> found.plot_logo().axes[0].get_ylabel()
+        'bits'
+        """
+        return logo_of_texts(self.domain, [] if ITEM not in self.table else self.table[ITEM].tolist(), wild_type)
 
     def _repr_html_(self) -> str:
         return result_html(self.table, self.notes, domain_of(self.domain) if self.domain else None)
