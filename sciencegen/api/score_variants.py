@@ -86,7 +86,8 @@ def score_variants(
     -------
     VariantScores
         `score` in nats, higher is fitter and 0 the wild type; `score_sd`, the spread between the models of the
-        ensemble; columns of classes and predictors; and the other columns of the input table. `plot_heatmap` draws them.
+        ensemble; columns of classes and predictors; and the other columns of the input table. `plot_heatmap` draws
+        them.
 
     Raises
     ------

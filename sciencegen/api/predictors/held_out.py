@@ -25,11 +25,9 @@ def write_held_out(folder: Path, evaluations: Mapping[str, Evaluation]) -> None:
     """Write the predictions of all splits."""
     columns: dict[str, list[object]] = {name: [] for name in COLUMNS}
     for split, one in evaluations.items():
+        arrays = one.row, one.measured, one.predicted, one.lower, one.upper, one.inside
         columns["split"] += [split] * one.rows
-        columns["in_domain"] += one.inside.tolist()
-        for name, values in zip(
-            ("row", *NUMBERS), (one.row, one.measured, one.predicted, one.lower, one.upper), strict=True
-        ):
+        for name, values in zip(COLUMNS[1:], arrays, strict=True):
             columns[name] += values.tolist()
     write_table(folder / HELD_OUT, columns)
 
@@ -51,9 +49,8 @@ def read_held_out(folder: Path, split: str, level: float) -> Predictions:
         own = table[table["split"] == split]
         numbers = own[list(NUMBERS)].to_numpy(np.float64)
     except (ValueError, KeyError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"Expected the columns {', '.join(COLUMNS)} in {path}, found others. Train it again."
-        ) from error
+        expected = ", ".join(COLUMNS)
+        raise DataError(f"Expected the columns {expected} in {path}, found others. Train it again.") from error
     if not len(own):
         raise unknown_name("split", split, sorted(set(table["split"].astype(str))))
     return Predictions(*numbers.T, level=level)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+AVERAGED = 10
+"""Scores in a mean; curves begin with as many scored items."""
 MARGIN = 0.06
 """Free space around the points, as a share of their range."""
 
@@ -49,7 +51,7 @@ def trace_figure(trace: Mapping[str, Sequence[Cell]], method: str) -> Figure:
     best = np.array([np.nan if one is None else one for one in trace["top_10"]], float)
     others = [name for name in dict.fromkeys(methods.tolist()) if name != method]
     for place, name in enumerate([method, *others]):
-        own = methods == name
+        own = (methods == name) & ((calls >= AVERAGED) | (calls.max() < AVERAGED))
         colour, dashes = SERIES[place % len(SERIES)], DASHES[place % len(DASHES)]
         label = readable(name) if name == method else f"{readable(name)} (control)"
         axes.step(calls[own], best[own], where="post", color=colour, linestyle=dashes, label=label, zorder=9 - place)
@@ -86,7 +88,7 @@ def pareto_figure(
     axes.set_xlabel(goals[0].label)
     axes.set_ylabel(goals[1].label)
     axes.margins(MARGIN)
-    figure.legend(loc="outside upper center", ncols=4, handletextpad=0.2, columnspacing=1.0)
+    figure.legend(loc="outside upper center", ncols=2, handletextpad=0.4, columnspacing=1.5)
     return figure
 
 

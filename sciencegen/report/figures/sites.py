@@ -13,6 +13,7 @@ from sciencegen.report.figures.style import (
     ABOVE,
     BELOW,
     CLASSES,
+    COLUMN,
     EVEN,
     INK,
     MUTED,
@@ -29,33 +30,35 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-STRIP = 60
+MAP_STRIP, LOGO_STRIP = 80, 60
 """Sites of one strip; the following ones are in strips below."""
-NARROW, FRAME = 0.105, 0.9
-"""Inches: width of a site in a full strip, and of labels and colour bar."""
+FRAME, WIDE, ROW = 0.9, 0.2, 0.082
+"""Inches: width of labels and colour bar, of a site where there are few, and height of a row of a map."""
 EVERY = 10
 """Every tenth site is numbered where there are many."""
 FEW = 30
+FREE = 2
+"""Sites between the first number and the next."""
 
 
 @styled
 def heat_map_figure(record: HeatMap) -> Figure:
-    """A cell for each letter at each site, coloured by its value; a dot marks the letter of the reference. Cells without a
-    value are white."""
+    """A cell for each letter at each site, coloured by its value, white without one. Dots: the reference."""
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
-    strips = _strips(len(record.columns))
-    figure = new_figure(_width(len(record.columns)), 0.35 + (0.098 * len(record.rows) + 0.5) * len(strips))
+    strips = _strips(len(record.columns), MAP_STRIP)
+    figure = new_figure(_width(len(record.columns)), 0.35 + (ROW * len(record.rows) + 0.45) * len(strips))
     values, scale = np.asarray(record.values, float), scale_of(record)
     colours = LinearSegmentedColormap.from_list("changes", [BELOW, EVEN, ABOVE]).with_extremes(bad="#ffffff")
     norm = Normalize(scale.centre - scale.limit, scale.centre + scale.limit)
     panels = figure.subplots(len(strips), 1, squeeze=False)[:, 0]
     for axes, strip in zip(panels, strips, strict=True):
-        cells = _padded(values[:, strip], len(strips))
+        cells = _padded(values[:, strip], MAP_STRIP if len(strips) > 1 else 0)
         drawn = axes.imshow(cells, cmap=colours, norm=norm, aspect="auto", interpolation="nearest")
         _mark_references(axes, record, strip)
         _label_sites(axes, record.columns[strip], record.reference[strip], cells.shape[1])
-        axes.set_yticks(range(len(record.rows)), record.rows, fontsize=5.5)
+        axes.set_yticks(range(len(record.rows)), record.rows, fontsize=5)
+        axes.tick_params(axis="y", length=0)
     unit = f" ({record.unit})" if record.unit else ""
     bar = figure.colorbar(drawn, ax=list(panels), extend="both", fraction=0.02, pad=0.01, aspect=30)
     bar.set_label(
@@ -71,11 +74,11 @@ def heat_map_figure(record: HeatMap) -> Figure:
 def logo_figure(record: Logo) -> Figure:
     """Letters stacked at each site with heights in bits, and the positions below; the groups are drawn in strips."""
     tall = {name: heights(np.asarray(counts)) for name, counts in record.counts.items()}
-    strips = [(name, strip) for strip in _strips(len(record.columns)) for name in tall]
+    strips = [(name, strip) for strip in _strips(len(record.columns), LOGO_STRIP) for name in tall]
     top = max((float(bits.sum(1).max()) for bits in tall.values()), default=0.0)
     figure = new_figure(_width(len(record.columns)), 0.25 + 1.25 * len(strips))
     panels = figure.subplots(len(strips), 1, squeeze=False)[:, 0]
-    sites = STRIP if len(record.columns) > STRIP else len(record.columns)
+    sites = min(LOGO_STRIP, len(record.columns))
     for axes, (name, strip) in zip(panels, strips, strict=True):
         _draw_stacks(axes, record, tall[name][strip])
         reference = record.reference[strip] if record.reference else [""] * len(record.columns[strip])
@@ -89,18 +92,18 @@ def logo_figure(record: Logo) -> Figure:
     return figure
 
 
-def _strips(count: int) -> list[slice]:
-    return [slice(start, min(start + STRIP, count)) for start in range(0, count, STRIP)]
+def _strips(count: int, width: int) -> list[slice]:
+    return [slice(start, min(start + width, count)) for start in range(0, count, width)]
 
 
 def _width(columns: int) -> float:
-    """Inches; few sites are drawn wider."""
-    return min(PAGE, max(3.5, FRAME + (NARROW if columns > FEW else 0.2) * min(columns, STRIP)))
+    """Inches: the width of a page, or less for few sites."""
+    return PAGE if columns > FEW else max(COLUMN, FRAME + WIDE * columns)
 
 
-def _padded(values: Float[np.ndarray, "row column"], strips: int) -> Float[np.ndarray, "row column"]:
+def _padded(values: Float[np.ndarray, "row column"], width: int) -> Float[np.ndarray, "row column"]:
     """The last strip as wide as the others."""
-    lacking = STRIP - values.shape[1] if strips > 1 else 0
+    lacking = max(0, width - values.shape[1])
     return np.pad(values, ((0, 0), (0, lacking)), constant_values=np.nan)
 
 
@@ -114,13 +117,16 @@ def _mark_references(axes: Axes, record: HeatMap, strip: slice) -> None:
 def _label_sites(axes: Axes, columns: Sequence[str], reference: Sequence[str], width: int) -> None:
     """Numbers of the sites below, and the reference's letters above the axes."""
     many = width > FEW
-    ticks = [at for at, name in enumerate(columns) if not many or at == 0 or _is_round(name)]
+    ticks = [at for at, name in enumerate(columns) if not many or _is_round(name)] or [0]
+    if ticks[0] > FREE:
+        ticks.insert(0, 0)
+    axes.spines["bottom"].set_bounds(-0.5, len(columns) - 0.5)
     axes.set_xticks(ticks, [columns[at] for at in ticks])
     axes.tick_params(length=2)
     for at, letter in enumerate(reference):
         axes.annotate(
             letter, (at, 1), (0, 1.5), xycoords=("data", "axes fraction"), textcoords="offset points", ha="center",
-            va="bottom", fontsize=5.5 if many else 7, color=MUTED, annotation_clip=False,
+            va="bottom", fontsize=5 if many else 7, color=MUTED, annotation_clip=False,
         )  # fmt: skip
 
 
