@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.letters import align, letters_of
 from sciencegen.api.science.naming import reference_of
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Cell
 from sciencegen.report.letters import logo_of
+from sciencegen.report.logo import heights
 
 if TYPE_CHECKING:  # matplotlib takes most of a second to import
     from matplotlib.figure import Figure
@@ -33,5 +36,10 @@ def logo_of_texts(domain: str, cells: Sequence[Cell], wild_type: str | None) -> 
         raise DataError(
             f"Expected items that can be aligned and that differ, got {len(texts)} that can't. Sequences must have one "
             "length, that of `wild_type` if there is one."
+        )
+    if not heights(np.asarray(found.counts[GROUP])).any():
+        raise DataError(
+            f"Expected more items for a logo, got {len(texts)}: in no column their letters tell more than chance, which "
+            "is subtracted (of four or more equal letters some is left)."
         )
     return logo_figure(found)

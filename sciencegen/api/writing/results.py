@@ -101,7 +101,7 @@ class Result:
         ConfigError
             For items without letters.
         DataError
-            For items that can't be aligned, or that are all equal.
+            For items that can't be aligned, that are all equal, or that are too few.
 
         References
         ----------
@@ -111,7 +111,7 @@ class Result:
         Examples
         --------
         >>> import sciencegen as sg
-        >>> found = sg.score("proteins", ["MKVLAT", "MKILAS", "MRVLAT"], "length", threads=1)
+        >>> found = sg.score("proteins", ["MKVLAT", "MKILAS", "MRVLAT", "MKVLAS", "MKVIAT"], "length", threads=1)
         >>> found.plot_logo().axes[0].get_ylabel()
         'bits'
         """
