@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,7 +77,7 @@ def logo_figure(record: Logo) -> Figure:
     tall = {name: heights(np.asarray(counts)) for name, counts in record.counts.items()}
     strips = [(name, strip) for strip in _strips(len(record.columns), LOGO_STRIP) for name in tall]
     top = max((float(bits.sum(1).max()) for bits in tall.values()), default=0.0)
-    figure = new_figure(_width(len(record.columns)), 0.25 + 1.25 * len(strips))
+    figure = new_figure(_width(len(record.columns)), 0.5 + 1.25 * len(strips))
     panels = figure.subplots(len(strips), 1, squeeze=False)[:, 0]
     sites = min(LOGO_STRIP, len(record.columns))
     for axes, (name, strip) in zip(panels, strips, strict=True):
@@ -89,7 +90,22 @@ def logo_figure(record: Logo) -> Figure:
         if len(tall) > 1:
             axes.set_title(readable(name), loc="left")
     panels[-1].set_xlabel("position")
+    _name_classes(figure, record)
     return figure
+
+
+def _name_classes(figure: Figure, record: Logo) -> None:
+    """The colours of the classes, below the axes."""
+    from matplotlib.patches import Patch
+
+    colours = zip(record.classes, cycle(CLASSES))
+    handles = [Patch(color=colour, label=name) for name, colour in colours]
+    if handles:
+        ncols = len(handles) if figure.get_size_inches()[0] > 6 else 4
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=ncols, handlelength=0.8, handleheight=0.8,
+            handletextpad=0.4, columnspacing=1.2, fontsize=6.5,
+        )  # fmt: skip
 
 
 def _strips(count: int, width: int) -> list[slice]:
