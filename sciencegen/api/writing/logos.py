@@ -39,7 +39,7 @@ def logo_of_texts(domain: str, cells: Sequence[Cell], wild_type: str | None) -> 
         )
     if not heights(np.asarray(found.counts[GROUP])).any():
         raise DataError(
-            f"Expected more items for a logo, got {len(texts)}: in no column do their letters hold more information than "
-            "the correction for few items takes away. Draw more."
+            f"Expected more items for a logo, got {len(texts)}: in no column do their letters hold more information "
+            "than the correction for few items takes away. Draw more."
         )
     return logo_figure(found)
