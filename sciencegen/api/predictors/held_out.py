@@ -53,4 +53,5 @@ def read_held_out(folder: Path, split: str, level: float) -> Predictions:
         raise DataError(f"Expected the columns {expected} in {path}, found others. Train it again.") from error
     if not len(own):
         raise unknown_name("split", split, sorted(set(table["split"].astype(str))))
-    return Predictions(*numbers.T, level=level)
+    measured, predicted, lower, upper = numbers.T
+    return Predictions(measured, predicted, lower, upper, level)

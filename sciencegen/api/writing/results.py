@@ -12,6 +12,7 @@ from sciencegen.api.science.forms import domain_of
 from sciencegen.api.scores.rows import ScoredChunk
 from sciencegen.api.writing.logos import logo_of_texts
 from sciencegen.api.writing.notebook import ITEM, result_html
+from sciencegen.api.writing.viewer import View, view_of
 from sciencegen.api.writing.writer import OutputWriter
 from sciencegen.data.writers import Refused
 from sciencegen.domains.given import item_texts, objects_of
@@ -81,6 +82,29 @@ class Result:
         science = domain_of(self.domain)
         rows = self.table if science.cells is not None else self.table[[ITEM]]
         return objects_of(science, item_texts(science, rows))
+
+    def view(self, row: int = 0) -> View:
+        """The structure of an item in 3D, which can be turned in a notebook or, by its `write`, in a browser.
+
+        Parameters
+        ----------
+        row : int
+            Of the table, from 0.
+
+        Returns
+        -------
+        View
+
+        Raises
+        ------
+        ConfigError
+            For items without coordinates.
+        DataError
+            For a row that holds no item, or one without coordinates.
+        """
+        if not self.domain or ITEM not in self.table:
+            raise ConfigError("Expected a result with the column `item`, got one of other rows.")
+        return view_of(domain_of(self.domain), str(self.table[ITEM].iloc[row]))
 
     def plot_logo(self, wild_type: str | None = None) -> Figure:
         """The sequence logo of the items, which must have letters in columns (proteins).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -77,13 +77,14 @@ def pareto_figure(
     clouds = (("misses a goal", points[~feasible], PALE, 5), ("meets all goals", points[feasible], SERIES[5], 7))
     for label, cloud, colour, size in clouds:
         if np.isfinite(cloud).all(1).any():
-            axes.scatter(*cloud.T, s=size, color=colour, linewidths=0, label=label, rasterized=len(cloud) > 5000)
+            axes.scatter(
+                cloud[:, 0], cloud[:, 1], s=size, color=colour, linewidths=0, label=label, rasterized=len(cloud) > 5000
+            )
     if front.any():
         _draw_front(axes, points[front], goals)
     if len(candidates):
-        axes.scatter(
-            *candidates.T, s=16, facecolor="none", edgecolor=SERIES[1], linewidths=0.9, label="candidates", zorder=5
-        )
+        x, y = candidates.T
+        axes.scatter(x, y, s=16, facecolor="none", edgecolor=SERIES[1], linewidths=0.9, label="candidates", zorder=5)
     _draw_limits(axes, goals)
     axes.set_xlabel(goals[0].label)
     axes.set_ylabel(goals[1].label)
@@ -95,8 +96,8 @@ def pareto_figure(
 def _draw_front(axes: Axes, front: Float[np.ndarray, "item 2"], goals: tuple[GoalAxis, GoalAxis]) -> None:
     """The border of what is dominated, as steps through the points of the front."""
     ordered = front[np.lexsort((front[:, 1], front[:, 0]))]
-    where = "post" if goals[0].direction == "minimize" else "pre"
-    axes.step(*ordered.T, where=where, color=SERIES[0], linewidth=1.0, label="Pareto front", zorder=4)
+    where: Literal["pre", "post"] = "post" if goals[0].direction == "minimize" else "pre"
+    axes.step(ordered[:, 0], ordered[:, 1], where=where, color=SERIES[0], linewidth=1.0, label="Pareto front", zorder=4)
 
 
 def _draw_limits(axes: Axes, goals: tuple[GoalAxis, GoalAxis]) -> None:

@@ -127,7 +127,8 @@ def _mark_references(axes: Axes, record: HeatMap, strip: slice) -> None:
     rows = {letter: row for row, letter in enumerate(record.rows)}
     places = [(at, rows[letter]) for at, letter in enumerate(record.reference[strip]) if letter in rows]
     if places:
-        axes.scatter(*np.array(places).T, s=3, color=INK, linewidths=0)
+        x, y = np.array(places).T
+        axes.scatter(x, y, s=3, color=INK, linewidths=0)
 
 
 def _label_sites(axes: Axes, columns: Sequence[str], reference: Sequence[str], width: int) -> None:

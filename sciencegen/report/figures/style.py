@@ -60,7 +60,7 @@ def styled(make: Callable[P, Figure]) -> Callable[P, Figure]:
 
         with matplotlib.rc_context():
             matplotlib.rcdefaults()
-            matplotlib.rcParams.update(STYLE)
+            matplotlib.rcParams.update(STYLE)  # type: ignore[arg-type]
             return make(*arguments, **options)
 
     return call
