@@ -127,13 +127,14 @@ def write_encoded(domain: str, output: str, encoded: Encoded) -> None:
 
 @dataclass(frozen=True)
 class Decoded:
-    """One text for each latent, "" if it can't be decoded. domain: name of the domain or form of the items. refused:
-    numbers of such latents, from 1, with reasons."""
+    """One text for each latent, "" if it can't be decoded. domain: name of the domain or form of files. refused:
+    numbers of such latents, from 1, with reasons. form: name of the domain or form of the texts."""
 
     domain: str
     item: list[str]
     refused: list[Refused]
     origin: Origin
+    form: str
 
     @property
     def summary(self) -> dict[str, int]:
@@ -183,7 +184,7 @@ def decode(domain: str, latents: str | Path | np.ndarray, **options: Unpack[Deco
 
     decoded = decode_latents(domain, latents, build_settings(DecodeSettings, options))
     write = lambda path, overwrite: decoded.write(str(path), overwrite)  # noqa: E731
-    return Result(pd.DataFrame({"item": decoded.item}), decoded.summary, (), write, domain=decoded.domain)
+    return Result(pd.DataFrame({"item": decoded.item}), decoded.summary, (), write, domain=decoded.form)
 
 
 def decode_latents(
@@ -215,18 +216,20 @@ def decode_latents(
         if isinstance(item, Refusal)
     ]
     items = ["" if is_refusal(item) else loaded.domain.items.text(item) for item in decoded]
-    return Decoded(loaded.results, items, refused, origin)
+    return Decoded(loaded.results, items, refused, origin, loaded.domain.name)
 
 
 @dataclass(frozen=True)
 class Interpolated:
-    """Items along the arc between two latents. domain: name of their domain or form. table: columns `step`, `item` and
-    properties. reconstructed: whether the first item is the start, and the last one the end."""
+    """Items along the arc between two latents. domain: name of the domain or form of files. table: columns `step`,
+    `item` and properties. reconstructed: whether the first item is the start, and the last one the end. form: name of
+    the domain or form of the texts."""
 
     domain: str
     table: dict[str, list[Cell]]
     origin: Origin
     reconstructed: tuple[bool, bool]
+    form: str
 
     @property
     def summary(self) -> dict[str, int]:
@@ -292,7 +295,7 @@ def interpolate(domain: str, start: Given, end: Given, steps: int = 9, **options
 
     found = interpolate_items(domain, start, end, steps, build_settings(InterpolateSettings, options))
     write = lambda path, overwrite: found.write(str(path), overwrite)  # noqa: E731
-    return Result(pd.DataFrame(found.table), found.summary, found.notes, write, domain=found.domain)
+    return Result(pd.DataFrame(found.table), found.summary, found.notes, write, domain=found.form)
 
 
 def interpolate_items(domain: str, start: Given, end: Given, steps: int, settings: InterpolateSettings) -> Interpolated:
@@ -317,4 +320,4 @@ def interpolate_items(domain: str, start: Given, end: Given, steps: int, setting
         for name, value in zip(names, row, strict=True):
             table[name].append(value)
     first_same, last_same = are_reconstructed(loaded, encoded.latent, encoded.item)
-    return Interpolated(loaded.results, table, origin, (first_same, last_same))
+    return Interpolated(loaded.results, table, origin, (first_same, last_same), loaded.domain.name)

@@ -26,7 +26,7 @@ from sciencegen.options import EvaluateOptions, takes
 from sciencegen.runs import sha256_of
 
 if TYPE_CHECKING:  # matplotlib takes most of a second to import
-    from matplotlib.figure import Figure
+    from sciencegen.report.figures.style import Figure
 
 DISTANCE = "wasserstein_"
 """Prefix of metrics that are a distance in a property's unit, unless the domain describes the metric itself."""

@@ -19,9 +19,9 @@ from sciencegen.optimization.pareto import nondominated
 
 if TYPE_CHECKING:  # they take most of a second to import
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from sciencegen.report.figures.search import GoalAxis
+    from sciencegen.report.figures.style import Figure
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from sciencegen.locks import reserved
 
 if TYPE_CHECKING:  # they take most of a second to import
     import pandas as pd
-    from matplotlib.figure import Figure
+
+    from sciencegen.report.figures.style import Figure
 
 
 @dataclass(frozen=True)

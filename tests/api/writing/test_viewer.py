@@ -3,11 +3,14 @@
 import html
 import json
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from sciencegen.api.writing.results import Result
+from sciencegen.api.writing.viewer import view_of
+from sciencegen.domains import load_domain
 from sciencegen.errors import ConfigError, DataError
 from tests.domains.contract_examples import examples
 
@@ -16,7 +19,9 @@ def result(*texts: str, domain: str) -> Result:
     return Result(pd.DataFrame({"item": texts}), domain=domain)
 
 
-@pytest.mark.parametrize(("domain", "kind"), [("molecules/structures", "sdf"), ("proteins/structures", "pdb")])
+@pytest.mark.parametrize(
+    ("domain", "kind"), [("molecules", "sdf"), ("molecules/structures", "sdf"), ("proteins/structures", "pdb")]
+)
 def test_the_record_is_that_of_the_row(domain, kind, tmp_path):
     texts = examples(domain)[:2]
     view = result(*texts, domain=domain).view(1)
@@ -34,8 +39,10 @@ def test_the_record_is_that_of_the_row(domain, kind, tmp_path):
 
 
 def test_what_has_no_coordinates_is_an_error():
-    with pytest.raises(DataError, match="without"):
-        result("CCO", domain="molecules").view()
+    science = load_domain("molecules")
+    flat = replace(science, structures=replace(science.structures, records=lambda path: ("sdf", iter([""]))))
+    with pytest.raises(DataError, match="one without"):
+        view_of(flat, "CCO")
     with pytest.raises(DataError, match="'junk'"):
         result("junk", domain="molecules").view()
     with pytest.raises(ConfigError, match="galaxies has none"):
