@@ -11,6 +11,10 @@ from typing import Any, Literal
 Item = Any
 """An object of the domain: an RDKit molecule, a sequence, an image with its header. Only the domain interprets it."""
 
+Given = object
+"""What Python callers pass as items: a text, an object of the science's own libraries, several of these, or a pandas
+Series or DataFrame."""
+
 Reference = Any
 """The reference of items that are named as its variants (proteins: a sequence with the number of its first residue).
 Only the domain interprets it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 from typing import Any, Literal, Required, TypedDict, TypeVar
 
@@ -287,7 +287,7 @@ class BenchmarkOptions(ResourceOptions, total=False):
     predictors: Mapping[str, str]
 
 
-def takes(record: type[BaseModel]) -> Callable[[Verb], Verb]:
+def takes(record: type[BaseModel], frames: Collection[str] = ()) -> Callable[[Verb], Verb]:
     """A decorator: the signature of `verb(..., **options)` lists the fields of a settings record with their defaults.
 
     Until version 0.3 the record itself may be passed instead of the options, with a warning.
@@ -296,6 +296,8 @@ def takes(record: type[BaseModel]) -> Callable[[Verb], Verb]:
     ----------
     record : type of BaseModel
         The settings that `options` are for. Fields that are parameters of the verb itself are left out.
+    frames : collection of str
+        Parameters that may be data frames; as others they are an error.
 
     Examples
     --------
@@ -311,16 +313,17 @@ def takes(record: type[BaseModel]) -> Callable[[Verb], Verb]:
     def decorate(verb: Verb) -> Verb:
         @wraps(verb)
         def call(*arguments: Any, **options: Any) -> Any:
-            _refuse_frames({**dict(zip(own.parameters, arguments, strict=False)), **options})
+            named = {**dict(zip(own.parameters, arguments, strict=False)), **options}
+            _refuse_frames({name: value for name, value in named.items() if name not in frames})
             positional = _without(record, arguments)
             expanded = _expanded(record, arguments, options)
             taken = [*own.parameters][: len(positional)]  # fields of the record that are given by position too
             return verb(*positional, **{name: value for name, value in expanded.items() if name not in taken})
 
         own = inspect.signature(verb)
-        named = [one for one in own.parameters.values() if one.kind is not one.VAR_KEYWORD]
+        shown = [one for one in own.parameters.values() if one.kind is not one.VAR_KEYWORD]
         fields = [_parameter(name, field) for name, field in record.model_fields.items() if name not in own.parameters]
-        vars(call)["__signature__"] = own.replace(parameters=[*named, *fields])
+        vars(call)["__signature__"] = own.replace(parameters=[*shown, *fields])
         return call  # type: ignore[return-value]
 
     return decorate

@@ -125,10 +125,11 @@ def test_a_table_in_memory_is_an_error_that_names_the_argument():
     table = pd.DataFrame({"item": ["CCO"], "y": [1.0]})
     for call in (
         lambda: sg.train("molecules", table),
-        lambda: sg.score("molecules", table, ["qed"]),
+        lambda: sg.latent_map("molecules", table),
         lambda: sg.prepare("molecules", "data", source=table),
         lambda: sg.evaluate("molecules", table),
     ):
         with pytest.raises(ConfigError, match=r"items as '(data|items|source|samples)', got a DataFrame"):
             call()
-    assert len(sg.score("molecules", table["item"], ["qed"]).table) == 1
+    for items in (table, table["item"]):
+        assert len(sg.score("molecules", items, ["qed"]).table) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Unpack
@@ -21,8 +20,9 @@ from sciencegen.api.writing.writer import OutputOptions, open_output, write_late
 from sciencegen.config import DecodeSettings, EncodeSettings, InterpolateSettings, build_settings
 from sciencegen.data.workers import is_refusal
 from sciencegen.data.writers import Refused
+from sciencegen.domains.given import one_text
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.items import Cell, Item, Origin, Refusal, Row
+from sciencegen.items import Cell, Given, Item, Origin, Refusal, Row
 from sciencegen.options import DecodeOptions, EncodeOptions, InterpolateOptions, takes
 
 TRIED = 100
@@ -45,20 +45,21 @@ class Latents(Result):
     refused: tuple[Refused, ...] = ()
 
 
-@takes(EncodeSettings)
-def encode(domain: str, items: str | Path | Sequence[str], **options: Unpack[EncodeOptions]) -> Latents:
+@takes(EncodeSettings, frames=("items",))
+def encode(domain: str, items: Path | Given, **options: Unpack[EncodeOptions]) -> Latents:
     """Encode items into a model's latent space.
 
     Parameters
     ----------
     domain : str
         Such as "molecules".
-    items : str, sequence of str, or Path
-        One item as text, several, or the path of a file of them (a `pathlib.Path`; a str is an item).
+    items : str, object, sequence of these, Series, DataFrame, or Path
+        One item or several, as texts or objects such as RDKit molecules; a data frame with a column of them; or the
+        path of a file (a `pathlib.Path`; a str is an item).
     model : str, optional
         A shipped name or a run folder; by default the domain's shipped weights.
     column : str, optional
-        The column of items in a table.
+        The column of items in a table or a data frame.
     seed, device, threads, batch_size
         `config.Resources`; results don't depend on them, except for rounding on other devices.
 
@@ -83,13 +84,19 @@ def encode(domain: str, items: str | Path | Sequence[str], **options: Unpack[Enc
         write_encoded(domain, str(path), encoded)
 
     refused = tuple(encoded.refused)
-    return Latents(table, summary_of(encoded), encoded.notes, write, latent=encoded.latent, refused=refused)
+    return Latents(
+        table, summary_of(encoded), encoded.notes, write, latent=encoded.latent, refused=refused, domain=encoded.domain
+    )
 
 
-def encode_items(domain: str, items: str | Path | Sequence[str], settings: EncodeSettings) -> Encoded:
+def encode_items(domain: str, items: Path | Given, settings: EncodeSettings) -> Encoded:
     """Encode the given items, or all rows of a file; items that can't be encoded are listed as refused."""
     loaded = open_model(domain, settings.model, settings)
-    rows = loaded.domain.items.read(items, settings.column) if isinstance(items, Path) else given_rows(items)
+    rows = (
+        loaded.domain.items.read(items, settings.column)
+        if isinstance(items, Path)
+        else given_rows(loaded.domain, items, settings.column)
+    )
     encoded = encode_rows(loaded, list(rows), settings)
     return replace(encoded, notes=(*encoded.notes, *note_of_reconstruction(loaded, encoded)))
 
@@ -120,13 +127,14 @@ def write_encoded(domain: str, output: str, encoded: Encoded) -> None:
 
 @dataclass(frozen=True)
 class Decoded:
-    """One text for each latent, "" if it can't be decoded. domain: name of the domain or form of the items. refused:
-    numbers of such latents, from 1, with reasons."""
+    """One text for each latent, "" if it can't be decoded. domain: name of the domain or form of files. refused:
+    numbers of such latents, from 1, with reasons. form: name of the domain or form of the texts."""
 
     domain: str
     item: list[str]
     refused: list[Refused]
     origin: Origin
+    form: str
 
     @property
     def summary(self) -> dict[str, int]:
@@ -176,7 +184,7 @@ def decode(domain: str, latents: str | Path | np.ndarray, **options: Unpack[Deco
 
     decoded = decode_latents(domain, latents, build_settings(DecodeSettings, options))
     write = lambda path, overwrite: decoded.write(str(path), overwrite)  # noqa: E731
-    return Result(pd.DataFrame({"item": decoded.item}), decoded.summary, (), write)
+    return Result(pd.DataFrame({"item": decoded.item}), decoded.summary, (), write, domain=decoded.form)
 
 
 def decode_latents(
@@ -208,18 +216,20 @@ def decode_latents(
         if isinstance(item, Refusal)
     ]
     items = ["" if is_refusal(item) else loaded.domain.items.text(item) for item in decoded]
-    return Decoded(loaded.results, items, refused, origin)
+    return Decoded(loaded.results, items, refused, origin, loaded.domain.name)
 
 
 @dataclass(frozen=True)
 class Interpolated:
-    """Items along the arc between two latents. domain: name of their domain or form. table: columns `step`, `item` and
-    properties. reconstructed: whether the first item is the start, and the last one the end."""
+    """Items along the arc between two latents. domain: name of the domain or form of files. table: columns `step`,
+    `item` and properties. reconstructed: whether the first item is the start, and the last one the end. form: name of
+    the domain or form of the texts."""
 
     domain: str
     table: dict[str, list[Cell]]
     origin: Origin
     reconstructed: tuple[bool, bool]
+    form: str
 
     @property
     def summary(self) -> dict[str, int]:
@@ -246,15 +256,15 @@ class Interpolated:
 
 
 @takes(InterpolateSettings)
-def interpolate(domain: str, start: str, end: str, steps: int = 9, **options: Unpack[InterpolateOptions]) -> Result:
+def interpolate(domain: str, start: Given, end: Given, steps: int = 9, **options: Unpack[InterpolateOptions]) -> Result:
     """Decode points along the arc between the latents of two items.
 
     Parameters
     ----------
     domain : str
         Such as "molecules".
-    start, end : str
-        Both items as text.
+    start, end : str or object
+        Both items, as texts or objects such as RDKit molecules.
     steps : int
         Number of points, both ends included.
     model : str, optional
@@ -285,17 +295,18 @@ def interpolate(domain: str, start: str, end: str, steps: int = 9, **options: Un
 
     found = interpolate_items(domain, start, end, steps, build_settings(InterpolateSettings, options))
     write = lambda path, overwrite: found.write(str(path), overwrite)  # noqa: E731
-    return Result(pd.DataFrame(found.table), found.summary, found.notes, write)
+    return Result(pd.DataFrame(found.table), found.summary, found.notes, write, domain=found.form)
 
 
-def interpolate_items(domain: str, start: str, end: str, steps: int, settings: InterpolateSettings) -> Interpolated:
+def interpolate_items(domain: str, start: Given, end: Given, steps: int, settings: InterpolateSettings) -> Interpolated:
     """`interpolate` with a settings record."""
     from sciencegen.latent.geometry import arc
 
-    criteria = Criteria([f"from {plain_path(start)}", f"to {plain_path(end)}"])
-    origin, names = origin_of("interpolate", domain, settings.model, criteria), settings.include
     loaded = open_model(domain, settings.model, settings)
-    encoded = encode_rows(loaded, [Row(1, start), Row(2, end)], settings)
+    ends = [one_text(loaded.domain, start), one_text(loaded.domain, end)]
+    criteria = Criteria([f"from {plain_path(ends[0])}", f"to {plain_path(ends[1])}"])
+    origin, names = origin_of("interpolate", domain, settings.model, criteria), settings.include
+    encoded = encode_rows(loaded, [Row(1, ends[0]), Row(2, ends[1])], settings)
     if encoded.refused:
         _, item, reason = encoded.refused[0]
         raise DataError(f"Expected two items that can be encoded, got '{item[:60]}': {reason}.")
@@ -309,4 +320,4 @@ def interpolate_items(domain: str, start: str, end: str, steps: int, settings: I
         for name, value in zip(names, row, strict=True):
             table[name].append(value)
     first_same, last_same = are_reconstructed(loaded, encoded.latent, encoded.item)
-    return Interpolated(loaded.results, table, origin, (first_same, last_same))
+    return Interpolated(loaded.results, table, origin, (first_same, last_same), loaded.domain.name)

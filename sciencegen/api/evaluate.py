@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from sciencegen.api.criteria.conditions import parse_conditions
 from sciencegen.api.models.folder import describe_model, open_model
@@ -25,6 +25,9 @@ from sciencegen.items import Refusal
 from sciencegen.options import EvaluateOptions, takes
 from sciencegen.runs import sha256_of
 
+if TYPE_CHECKING:  # matplotlib takes most of a second to import
+    from sciencegen.report.figures.style import Figure
+
 DISTANCE = "wasserstein_"
 """Prefix of metrics that are a distance in a property's unit, unless the domain describes the metric itself."""
 
@@ -42,11 +45,34 @@ class Evaluated(Result):
         A row for each metric: its name, value, unit and meaning.
     metrics : mapping
         All metrics as they are written, with the sets that were compared and the calibration.
+    units : mapping
+        Property -> unit.
 
     Until version 0.3 the result can be indexed like its metrics (`result["fcd"]`), with a warning.
     """
 
     metrics: Mapping[str, Any] = field(kw_only=True, repr=False)
+    units: Mapping[str, str] = field(default_factory=dict, kw_only=True, repr=False)
+
+    def plot_calibration(self) -> Figure:
+        """What raw draws have of the values that were requested of the model, for each condition of `calibrate`: mean
+        and central 80%.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A panel for each condition; save it by `savefig`.
+
+        Raises
+        ------
+        ConfigError
+            Without `calibrate`.
+        """
+        from sciencegen.report.figures.calibration import conditions_figure
+
+        if "conditions" not in self.metrics:
+            raise ConfigError("Expected an evaluation with `calibrate`, such as calibrate={'logp': [1, 2, 3]}.")
+        return conditions_figure(self.metrics["conditions"], self.units)
 
     def _earlier(self) -> Mapping[str, Any]:
         return self.metrics
@@ -112,7 +138,9 @@ def evaluate(
     request = resolve_evaluate(domain, samples, build_settings(EvaluateSettings, options), column)
     metrics = compare(request)
     table = pd.DataFrame(explained(request.domain, metrics), columns=["metric", "value", "unit", "meaning"])
-    return Evaluated(table, metrics, (), lambda path, overwrite: write_json(str(path), metrics), metrics=metrics)
+    units = {name: known.unit for name, known in domain_of(request.domain).properties.items()}
+    write = lambda path, overwrite: write_json(str(path), metrics)  # noqa: E731
+    return Evaluated(table, metrics, (), write, metrics=metrics, units=units)
 
 
 @dataclass(frozen=True)

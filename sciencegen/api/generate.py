@@ -173,7 +173,8 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
             raise DataError(f"Expected items to write to {path}, got none{why}. No file is left; draw more items.")
 
     notes = (*request.draws.notes, *generation.notes)
-    return Result(pd.DataFrame(with_cells(request.draws.model.domain, columns)), summary, notes, write)
+    science = request.draws.model.domain
+    return Result(pd.DataFrame(with_cells(science, columns)), summary, notes, write, domain=science.name)
 
 
 def resolve_generate(domain: str, settings: GenerateSettings) -> GenerateRequest:

@@ -79,7 +79,7 @@ def latent_map(domain: str, data: str | Path | None = None, **options: Unpack[Ma
     places = {"item": found.items.text, "x": found.points[:, 0], "y": found.points[:, 1]}
     table = pd.DataFrame({**{one.name: one.cells() for one in found.items.columns}, **places})
     ordered = [*places, *(name for name in table.columns if name not in places)]
-    return Mapped(table[ordered], summary_of(found), found.notes, write, found=found)
+    return Mapped(table[ordered], summary_of(found), found.notes, write, found=found, domain=found.loaded.domain.name)
 
 
 def summary_of(found: LatentMap) -> dict[str, int | str]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from dataclasses import dataclass, replace
+from typing import Unpack
 
 import numpy as np
 
@@ -33,12 +32,11 @@ from sciencegen.api.search.tables import (
 )
 from sciencegen.api.search.variety import class_notes, diversity_filter, variety_of
 from sciencegen.api.sources.blocks import Blocks, check_blocks
+from sciencegen.api.writing.optimized import Optimized
 from sciencegen.api.writing.provenance import Criteria, origin_of
-from sciencegen.api.writing.results import Result
-from sciencegen.api.writing.search_files import SearchFiles, SearchRecord
+from sciencegen.api.writing.search_files import SearchRecord
 from sciencegen.config import OptimizeSettings, as_texts, build_settings
 from sciencegen.items import Cell, Item, Origin
-from sciencegen.locks import reserved
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, ScoringOptions
 from sciencegen.optimization.pareto import are_optimal
@@ -48,9 +46,6 @@ from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 from sciencegen.options import OptimizeOptions, takes
 from sciencegen.records import to_record
 from sciencegen.scoring.oracles import Oracle
-
-if TYPE_CHECKING:  # pandas takes most of a second to import
-    import pandas as pd
 
 Log = Callable[[str], None]
 
@@ -81,55 +76,6 @@ class OptimizeRequest:
     def given(self) -> Sequence[Item]:
         """The start items, if the settings name them."""
         return self.space.start if self.settings.start else ()
-
-
-@dataclass(frozen=True)
-class Optimized(Result):
-    """Ranked candidates.
-
-    Parameters
-    ----------
-    trace : pandas.DataFrame
-        Mean of the ten best scores by the number of scored items, for each method.
-    scored : pandas.DataFrame
-        All scored items, in order.
-    """
-
-    trace: pd.DataFrame = field(kw_only=True)
-    scored: pd.DataFrame = field(kw_only=True)
-    record: SearchRecord = field(kw_only=True, repr=False)
-
-    def write(
-        self,
-        path: str | Path,
-        overwrite: bool = False,
-        *,
-        structures: str | Path | None = None,
-        details: str | Path | None = None,
-    ) -> Path:
-        """Write the files that the command writes.
-
-        Parameters
-        ----------
-        path : str or Path
-            File of the candidates: a table (.csv; .parquet and a .csv), or one of the domain's own formats.
-        overwrite : bool
-            Whether to replace existing files.
-        structures : str or Path, optional
-            A second file of the candidates, in the format of its ending.
-        details : str or Path, optional
-            A folder for `trace.csv`, `scored.parquet` and `summary.json`.
-
-        Returns
-        -------
-        Path
-            The file of the candidates.
-        """
-        files = SearchFiles(str(path), *(None if one is None else str(one) for one in (structures, details)))
-        with reserved(*files.paths):
-            files.claim(self.record.domain, overwrite)
-            self.record.write(files, overwrite)
-        return Path(path)
 
 
 @takes(OptimizeSettings)
@@ -217,7 +163,9 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
     found = search(request)
     trace, scored = pd.DataFrame(found.trace), pd.DataFrame(found.scored)
     notes = (*request.notes, *found.summary["notes"])
-    return Optimized(pd.DataFrame(found.table), found.summary, notes, trace=trace, scored=scored, record=found)
+    return Optimized(
+        pd.DataFrame(found.table), found.summary, notes, trace=trace, scored=scored, record=found, domain=found.domain
+    )
 
 
 def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda text: None) -> OptimizeRequest:

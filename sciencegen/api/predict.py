@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Unpack
 
 from sciencegen.api.predictors.folder import load_predictor
-from sciencegen.api.score import Items, collect, resolve_score
+from sciencegen.api.score import collect, resolve_score
 from sciencegen.api.writing.results import Scored
 from sciencegen.config import PredictSettings, ScoreSettings, build_settings
+from sciencegen.items import Given
 from sciencegen.options import PredictOptions, takes
 
 
-@takes(PredictSettings)
+@takes(PredictSettings, frames=("items",))
 def predict(
-    domain: str, items: Items, predictors: str | Path | Mapping[str, str], **options: Unpack[PredictOptions]
+    domain: str, items: Path | Given, predictors: str | Path | Mapping[str, str], **options: Unpack[PredictOptions]
 ) -> Scored:
     r"""Predict properties of items by trained predictors.
 
@@ -23,14 +24,15 @@ def predict(
     ----------
     domain : str
         Such as "molecules".
-    items : str, sequence of str, or Path
-        One item as text, several, or the path of a file of them (a `pathlib.Path`; a str is an item).
+    items : str, object, sequence of these, Series, DataFrame, or Path
+        One item or several, as texts or objects such as RDKit molecules; a data frame with a column of them; or the
+        path of a file (a `pathlib.Path`; a str is an item).
     predictors : str, Path or mapping of str to str
         A predictor's folder or shipped name, for all its targets; or a mapping from column name to folder.
     wild_type : str, optional
         The wild type that names refer to (proteins: `A42G`), as text or its file.
     column : str, optional
-        The column of items in a table.
+        The column of items in a table or a data frame.
     timeout_s : float
         Seconds that one item may take.
     seed, device, threads, batch_size

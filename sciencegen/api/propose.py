@@ -98,7 +98,9 @@ def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]
     found = plan(domain, settings)
     table = pd.DataFrame(found.table)
     table.attrs["summary"] = found.summary  # its place before version 0.2
-    return Proposal(table, found.summary, tuple(found.summary["notes"]), found.write, found, settings.journal)
+    return Proposal(
+        table, found.summary, tuple(found.summary["notes"]), found.write, found, settings.journal, domain=domain
+    )
 
 
 def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None, report: Report = silent) -> Proposed:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.search.tables import short_plate, shortfall
 from sciencegen.api.workflow import supervision
+from sciencegen.api.writing.notebook import notes_html
 from sciencegen.config import RunSettings, build_settings, read_settings
 from sciencegen.data.shipped import workflow_root
 from sciencegen.data.tables import read_table
@@ -40,6 +43,13 @@ class Finished:
     report: Path | None
     fewer: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """A link to the report, and the messages."""
+        if self.report is None:
+            return f"<p>No report in {escape(str(self.folder))} (exit code {self.code}).</p>"
+        link = f'<p><a href="{escape(quote(self.report.as_posix()))}">{escape(str(self.report))}</a></p>'
+        return f"{link}{notes_html([*self.fewer, *self.notes])}"
 
 
 def run(

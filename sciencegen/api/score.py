@@ -20,12 +20,9 @@ from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_outp
 from sciencegen.config import ScoreSettings, as_texts, build_settings
 from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.errors import ConfigError
-from sciencegen.items import Origin, Row
+from sciencegen.items import Given, Origin, Row
 from sciencegen.options import ScoreOptions, takes
 from sciencegen.scoring.oracles import Oracle
-
-Items = str | Path | Sequence[str]
-"""Input items of a verb: the text of one or several items, or the path of a file."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +44,15 @@ class ScoreRequest:
         """The scores, chunk by chunk."""
         return Scoring(self.task, self._rows())
 
+    @property
+    def written(self) -> str:
+        """Name of the domain or form of the items in the results."""
+        return self.task.domain if self.task.whole else self.domain
+
     def open(self, scoring: Scoring, output: str, overwrite: bool = False) -> OutputWriter:
         """The writer of these scores."""
-        domain = self.task.domain if self.task.whole else self.domain
         options = OutputOptions(origin=self.origin, overwrite=overwrite, exact=scoring.own.carried)
-        return open_output(domain, output, scoring.columns, options)
+        return open_output(self.written, output, scoring.columns, options)
 
     def _rows(self) -> Iterator[Row]:
         if not isinstance(self.source, Path):
@@ -65,16 +66,17 @@ class ScoreRequest:
         return (replace(row, cells=one.cells) for row, one in zip(rows, table, strict=True))
 
 
-@takes(ScoreSettings)
-def score(domain: str, items: Items, names: str | Sequence[str] = (), **options: Unpack[ScoreOptions]) -> Scored:
+@takes(ScoreSettings, frames=("items",))
+def score(domain: str, items: Path | Given, names: str | Sequence[str] = (), **options: Unpack[ScoreOptions]) -> Scored:
     """Score items by properties, predictors and other oracles.
 
     Parameters
     ----------
     domain : str
         Such as "molecules".
-    items : str, sequence of str, or Path
-        One item as text, several, or the path of a file of them (a `pathlib.Path`; a str is an item).
+    items : str, object, sequence of these, Series, DataFrame, or Path
+        One item or several, as texts or objects such as RDKit molecules; a data frame with a column of them; or the
+        path of a file (a `pathlib.Path`; a str is an item).
     names : str or sequence of str
         Properties and oracles; none means all properties of the domain, or with `model` the model's scores.
     predictors : mapping of str to str
@@ -86,7 +88,7 @@ def score(domain: str, items: Items, names: str | Sequence[str] = (), **options:
     wild_type : str, optional
         The wild type that names refer to (proteins: `A42G`), as text or its file.
     column : str, optional
-        The column of items in a table.
+        The column of items in a table or a data frame.
     timeout_s : float
         Seconds that one item may take.
     seed, device, threads, batch_size
@@ -114,7 +116,13 @@ def score(domain: str, items: Items, names: str | Sequence[str] = (), **options:
 
 
 def resolve_score(
-    domain: str, items: Items, settings: ScoreSettings, *, verb: str = "score", whole: bool = False, called: str = ""
+    domain: str,
+    items: Path | Given,
+    settings: ScoreSettings,
+    *,
+    verb: str = "score",
+    whole: bool = False,
+    called: str = "",
 ) -> ScoreRequest:
     """Check the settings and resolve names to oracles; a wrong name is an error before a row is read.
 
@@ -125,7 +133,9 @@ def resolve_score(
     further = own_oracles(domain, settings)
     path = items if isinstance(items, Path) else None
     formed = domain if settings.wild_type or path is None else in_form(domain, _form_of(domain, path, settings))
-    source: Path | Sequence[Row] = items if isinstance(items, Path) else given_rows(items)
+    source: Path | Sequence[Row] = (
+        items if isinstance(items, Path) else given_rows(domain_of(formed), items, settings.column)
+    )
     origin = origin_of_given(verb, [f"of {called or (plain_path(str(path)) if path else 'given items')}"])
     task = scoring_task(formed, settings, whole, further)
     return ScoreRequest(domain, task, source, origin, settings.column)
@@ -135,7 +145,7 @@ def collect(request: ScoreRequest) -> Scored:
     """Score all items: one row for each given text, or for each row of a file that could be scored."""
     scoring = request.scoring()
     given = None if isinstance(request.source, Path) else [row.text for row in request.source]
-    return scored(scoring, partial(request.open, scoring), given)
+    return scored(scoring, partial(request.open, scoring), given, request.written)
 
 
 def own_oracles(domain: str, settings: ScoreSettings) -> Mapping[str, Oracle]:
@@ -162,4 +172,4 @@ def _form_of(domain: str, path: Path, settings: ScoreSettings) -> str:
     return next((name for name in wanted if name in forms and (own := forms[name].form) and own.holds(path)), "")
 
 
-__all__ = ["Items", "ScoreRequest", "ScoredChunk", "collect", "resolve_score", "score"]
+__all__ = ["ScoreRequest", "ScoredChunk", "collect", "resolve_score", "score"]

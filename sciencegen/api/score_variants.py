@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
@@ -14,7 +14,8 @@ from sciencegen.api.science.naming import reference_of, variants_of
 from sciencegen.api.scores.variants import ALL_SINGLES, VariantScoring, VariantTask, variant_rows
 from sciencegen.api.train import Log, train_model
 from sciencegen.api.writing.formats import check_table
-from sciencegen.api.writing.results import Scored, scored
+from sciencegen.api.writing.results import scored
+from sciencegen.api.writing.variant_scores import VariantScores
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
 from sciencegen.config import DEFAULT_RESOURCES, Resources, TrainSettings, VariantScoringSettings, build_settings
 from sciencegen.data.tables import READ_TABLES
@@ -55,7 +56,7 @@ def family_model(
 @takes(VariantScoringSettings)
 def score_variants(
     domain: str, variants: str | Path | Sequence[str] = ALL_SINGLES, **options: Unpack[VariantOptions]
-) -> Scored:
+) -> VariantScores:
     r"""Score variants of one item by a model of its family, or by predictors.
 
     Parameters
@@ -83,9 +84,10 @@ def score_variants(
 
     Returns
     -------
-    Scored
+    VariantScores
         `score` in nats, higher is fitter and 0 the wild type; `score_sd`, the spread between the models of the
-        ensemble; columns of classes and predictors; and the other columns of the input table.
+        ensemble; columns of classes and predictors; and the other columns of the input table. `plot_heatmap` draws
+        them.
 
     Raises
     ------
@@ -111,7 +113,8 @@ def score_variants(
     request = resolve_score_variants(domain, variants, build_settings(VariantScoringSettings, options))
     scoring = request.scoring()
     found = scored(scoring, partial(request.open, scoring))
-    return replace(found, notes=(*found.notes, *scoring.numbering.notes))
+    notes = (*found.notes, *scoring.numbering.notes)
+    return VariantScores(found.table, found.summary, notes, found.writer, found.refused, domain)
 
 
 @dataclass(frozen=True)

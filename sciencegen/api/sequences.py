@@ -22,7 +22,7 @@ from sciencegen.api.writing.writer import OutputOptions, OutputWriter
 from sciencegen.config import ProgramSettings, SequencesSettings, build_settings
 from sciencegen.domains.capabilities import SequenceDraws
 from sciencegen.errors import ConfigError
-from sciencegen.items import Origin, Row
+from sciencegen.items import Given, Origin, Row
 from sciencegen.options import SequencesOptions, takes
 from sciencegen.plugins import check_allowed
 from sciencegen.scoring.commands import split_command
@@ -58,18 +58,17 @@ class SequencesRequest:
         return iter(self.source)
 
 
-@takes(SequencesSettings)
-def sequences(
-    domain: str, items: str | Path | Sequence[str], n: int = 8, **options: Unpack[SequencesOptions]
-) -> Scored:
+@takes(SequencesSettings, frames=("items",))
+def sequences(domain: str, items: Path | Given, n: int = 8, **options: Unpack[SequencesOptions]) -> Scored:
     """Draw sequences for items with coordinates, such as backbones of proteins.
 
     Parameters
     ----------
     domain : str
         A domain with a form whose items get sequences: "proteins", whose backbones get those of ProteinMPNN [1]_.
-    items : str, sequence of str, or Path
-        One item as text, several, or the path of a file or folder of them (a `pathlib.Path`; a str is an item).
+    items : str, object, sequence of these, Series, DataFrame, or Path
+        One item or several, as texts or objects such as chains of Biopython; a data frame with a column of them; or the
+        path of a file or folder (a `pathlib.Path`; a str is an item).
     n : int
         Number of sequences of each item.
     temperature : float
@@ -82,7 +81,7 @@ def sequences(
     alignment, model : str, optional
         A family's alignment, on which a model is trained into `runs/`, or such a model: its scores are added.
     column : str, optional
-        The column of items in a table.
+        The column of items in a table or a data frame.
     timeout_s : float
         Seconds that the draws of one item may take.
     seed, device, threads, batch_size
@@ -114,12 +113,12 @@ def sequences(
     """
     request = resolve_sequences(domain, items, build_settings(SequencesSettings, {**options, "n": n}))
     scoring = request.scoring()
-    return scored(scoring, partial(request.open, scoring))
+    return scored(scoring, partial(request.open, scoring), domain=request.domain)
 
 
 def resolve_sequences(
     domain: str,
-    items: str | Path | Sequence[str],
+    items: Path | Given,
     settings: SequencesSettings,
     log: Log = lambda text: None,
     called: str = "",
@@ -132,7 +131,9 @@ def resolve_sequences(
     sequences_of(domain_of(form)).check(draws, design is not None)
     drawing = Drawing(form, draws, design, settings.threads, settings.timeout_s)
     task = SequenceTask(drawing, _folding(form, fold), _family_oracles(domain, settings, log))
-    source: Path | Sequence[Row] = items if isinstance(items, Path) else given_rows(items)
+    source: Path | Sequence[Row] = (
+        items if isinstance(items, Path) else given_rows(domain_of(form), items, settings.column)
+    )
     named = called or (plain_path(str(items)) if isinstance(items, Path) else "given items")
     origin = origin_of_given("sequences", [f"for {named}", f"temperature {settings.temperature:g}"], seed=settings.seed)
     return SequencesRequest(form, task, source, origin, settings.column)

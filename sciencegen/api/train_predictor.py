@@ -11,7 +11,7 @@ import numpy as np
 
 from sciencegen.api.predictors.folder import TrainedPredictor
 from sciencegen.api.predictors.inputs import ModelInputs, check_split, observing_of, predictor_data, write_observing
-from sciencegen.api.predictors.tabular import FittedPredictor, evaluation_figures, usable_rows, write_predictor
+from sciencegen.api.predictors.tabular import FittedPredictor, evaluated, usable_rows, write_predictor
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import reference_of
 from sciencegen.api.sources.tables import read_rows, without_target
@@ -132,11 +132,12 @@ def _fit_tabular(
     log(f"{len(data.tables.values)} items with '{chosen.target}', {len(data.refused)} refused")
     generator = np.random.default_rng(chosen.seed)
     fitted = prediction.fit_predictor(data.tables, options, generator, data.features.made_by, log)
-    figures = evaluation_figures(data.tables, options, chosen, log)
+    tested = evaluated(data.tables, options, chosen, log)
+    figures = {split: one.figures() for split, one in tested.items()}
     metrics = {"rows": len(data.tables.values), "refused": len(data.refused), **figures}
     run, observing = RunFolder(folder), observing_of(domain, usable.texts)
     write_observing(run, observing)
-    made = FittedPredictor(fitted, metrics, usable.keys, data.refused, files)
+    made = FittedPredictor(fitted, metrics, usable.keys, data.refused, files, tested)
     written = write_predictor(domain, table, chosen, run, made)
     return replace(written, observing=observing)
 

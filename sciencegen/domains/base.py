@@ -23,6 +23,7 @@ from sciencegen.domains.capabilities import (
     Design,
     Form,
     Moves,
+    Objects,
     Observation,
     Pictures,
     ReferenceSets,
@@ -234,7 +235,7 @@ class Domain:
         in `reference_sets`.
     render : (item, width, height) -> str
         The item as a picture for a page: an SVG element or an <img> with a data: URI.
-    moves, variants, design, observation, sidecar, structures, sequences, pictures, reference_sets, cells, form
+    moves, variants, design, observation, sidecar, structures, sequences, pictures, reference_sets, cells, objects, form
         Optional parts.
     forms : mapping
         Name of a form -> import string `module:attribute` of its `Domain`.
@@ -260,6 +261,7 @@ class Domain:
     pictures: Pictures | None = None
     reference_sets: ReferenceSets | None = None
     cells: Cells | None = None
+    objects: Objects | None = None
     form: Form | None = None
     forms: Mapping[str, str] = field(default_factory=dict)
 

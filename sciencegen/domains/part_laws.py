@@ -248,6 +248,22 @@ def domain_of_form(domain: Domain) -> Domain:
     return load_domain(domain.name.partition("/")[0])
 
 
+def bad_objects(subject: Subject) -> str:
+    """An item that isn't read again from its object, or a text of something that is no object of the domain."""
+    objects, domain = subject.domain.objects, subject.domain
+    if objects is None:
+        return ""
+    if objects.text(object()) is not None:
+        return f"{objects.text(object())!r:.60} of an object of no kind, expected None"
+    for item in subject.items:
+        text = objects.text(objects.of(item))
+        again = Refusal("None, for no object") if text is None else domain.items.parse(text)
+        if isinstance(again, Refusal) or domain.items.key(again) != domain.items.key(item):
+            why = again.reason if isinstance(again, Refusal) else "another item"
+            return f"{why} from the object of '{domain.items.text(item)[:60]}'"
+    return ""
+
+
 def bad_forms(subject: Subject) -> str:
     """An import string that doesn't lead to a form, or a form whose name isn't `domain/form`."""
     for name, target in subject.domain.forms.items():
@@ -282,6 +298,8 @@ PART_LAWS = (
     Law("pictures.letters", "letters have one class, aligned rows a letter in each column", bad_letters,
         "None for no columns."),
     Law("reference_sets", "notes are `MetricNote`s, sets have names", bad_notes, "Use `capabilities.MetricNote`."),
+    Law("objects", "an object of an item is the item again, and other objects have no text", bad_objects,
+        "Write all that `of` gives."),
     Law("forms", "each import string leads to a form with its own name", bad_forms,
         "Give it `form=Form(...)` and its name."),
 )  # fmt: skip

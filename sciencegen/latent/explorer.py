@@ -1,9 +1,9 @@
-"""LatentSpace: the latent space of a trained model, for Python. Items are text here: a SMILES, a sequence, a path."""
+"""LatentSpace: the latent space of a trained model, for Python. It takes texts or objects as items, and gives texts."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from sciencegen.config import COMPUTE_CHUNK, CPU_CHUNK, as_texts
 from sciencegen.data.threads import map_threaded
 from sciencegen.data.workers import is_refusal
 from sciencegen.errors import ConfigError, DataError, ShapeError, unknown_name
-from sciencegen.items import Item, Refusal
+from sciencegen.items import Given, Item, Refusal
 from sciencegen.latent.drawing import HEIGHT, WIDTH, Drawing, axis_labels, caption, grid, map_figure
 from sciencegen.latent.geometry import PrincipalAxes, arc, axes_of_values, principal_axes
 from sciencegen.latent.noise import latent_noise, latents_near
@@ -28,6 +28,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Latents = Float[np.ndarray, "item latent"]
+
+
+def as_given_texts(given: Given) -> list[str]:
+    """Items that are given as texts only."""
+    if not isinstance(given, Iterable):
+        raise ConfigError(f"Expected the texts of items, got {type(given).__name__}.")
+    return as_texts(given)
+
+
+def as_given_item(item: Item | Refusal) -> object | None:
+    """An item itself as the object, None for a refusal."""
+    return None if is_refusal(item) else item
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,10 @@ class LatentSpace:
         The picture of an item, an SVG or HTML image element.
     cpu_rows : int
         Rows of one call of the model on a CPU.
+    texts : (given) -> list of str
+        The texts of what callers pass as items: texts, objects of the science's libraries, or a data frame.
+    object_of : (item or Refusal) -> object or None
+        An item as an object of the science's libraries.
 
     Examples
     --------
@@ -69,6 +85,8 @@ class LatentSpace:
     threads: int = 1
     render: Callable[[Item, int, int], str] | None = None
     cpu_rows: int = CPU_CHUNK
+    texts: Callable[[Given], list[str]] = as_given_texts
+    object_of: Callable[[Item | Refusal], object | None] = as_given_item
 
     @property
     def size(self) -> int:
@@ -97,11 +115,15 @@ class LatentSpace:
         """Names of the properties that a condition may contain."""
         return tuple(self.representation.properties)
 
-    def encode(self, items: str | Sequence[str]) -> Latents:
-        """One latent for each item (a single item needs no list); an item that can't be encoded is an error."""
-        items = as_texts(items)
-        found = self._encodable(items)
-        _raise_refused(items, found)
+    def encode(self, items: Given) -> Latents:
+        """One latent for each item (a single item needs no list); an item that can't be encoded is an error.
+
+        Items are texts, objects of the science's libraries (such as RDKit molecules), or a pandas Series or DataFrame
+        of them, here and in the other methods.
+        """
+        texts = self.texts(items)
+        found = self._encodable(texts)
+        _raise_refused(texts, found)
         return self.encode_arrays(found)
 
     def _encodable(self, items: Sequence[str]) -> list[Any]:
@@ -136,6 +158,10 @@ class LatentSpace:
         """The item of each latent as text; "" if it decodes to none."""
         items = self.decode_items(latents, self._rows(condition, len(latents)))
         return ["" if is_refusal(item) else self.text(item) for item in items]
+
+    def objects(self, items: Given) -> list[object | None]:
+        """Items as new objects of the science's libraries, such as RDKit molecules; None for one that can't be read."""
+        return [self.object_of(self.parse(text)) for text in self.texts(items)]
 
     def decode_items(self, latents: Latents, condition: np.ndarray | None = None) -> list[Item | Refusal]:
         """Items or refusals. condition: standardized rows [item property], NaN where not given."""
@@ -215,30 +241,38 @@ class LatentSpace:
         with torch.inference_mode():
             return halved_to_fit(compute, len(noise), np.concatenate)
 
-    def interpolate(self, start: str, end: str, steps: int = 9) -> list[str]:
+    def _one(self, item: Given) -> str:
+        """The text of a single item."""
+        texts = self.texts(item)
+        if len(texts) != 1:
+            raise ConfigError(f"Expected one item, got {len(texts)}. Pass one of them.")
+        return texts[0]
+
+    def interpolate(self, start: Given, end: Given, steps: int = 9) -> list[str]:
         """The items on the arc from one to the other, both ends included."""
-        first, last = self.encode([start, end])
+        first, last = self.encode([self._one(start), self._one(end)])
         return self.decode(arc(first, last, steps))
 
-    def traverse(self, item: str, column: int, values: Sequence[float]) -> list[str]:
+    def traverse(self, item: Given, column: int, values: Sequence[float]) -> list[str]:
         """The item with one coordinate of its latent set to each value."""
         if not 0 <= column < self.size:
             raise ShapeError(f"Expected a column of the latent, 0 to {self.size - 1}, got {column}.")
-        latents = np.repeat(self.encode([item]), len(values), 0)
+        latents = np.repeat(self.encode(self._one(item)), len(values), 0)
         latents[:, column] = values
         return self.decode(latents)
 
-    def neighbours(self, item: str, n: int = 10, radius: float = 0.3, seed: int = 0, attempts: int = 20) -> list[str]:
+    def neighbours(self, item: Given, n: int = 10, radius: float = 0.3, seed: int = 0, attempts: int = 20) -> list[str]:
         """At most n distinct other items near this one: sqrt(1 - r^2) z + r noise, which is again standard normal.
 
         A small radius gives fewer than n where most latents near the item are decoded to the item itself.
         """
         if not 0 < radius <= 1:
             raise ShapeError(f"Expected a radius above 0, and of 1 (a new draw) or less, got {radius}.")
-        latent, own = self.encode([item]), self.text(self.parse(item))
+        given = self._one(item)
+        latent, own = self.encode([given]), self.text(self.parse(given))
         if (centre := self.decode(latent)[0]) != own:
             centre = f"'{centre}'" if centre else "no item"
-            note = f"'{item}' is not reconstructed: its latent decodes to {centre}, whose neighbours these are."
+            note = f"'{given}' is not reconstructed: its latent decodes to {centre}, whose neighbours these are."
             warnings.warn(note, stacklevel=2)
         found = dict.fromkeys([own, ""])
         for attempt in range(attempts):
@@ -247,22 +281,20 @@ class LatentSpace:
                 break
         return list(found)[2 : n + 2]
 
-    def map(self, items: Sequence[str], reference: Sequence[str] | None = None) -> Float[np.ndarray, "item 2"]:
+    def map(self, items: Given, reference: Given | None = None) -> Float[np.ndarray, "item 2"]:
         """Two coordinates for each item: its latent on the plane in which the reference (or the items) vary most. Items
         that can't be encoded are NaN, with a warning."""
         return self._on_plane(items, reference)[0]
 
-    def _on_plane(
-        self, items: Sequence[str], reference: Sequence[str] | None
-    ) -> tuple[Float[np.ndarray, "item 2"], PrincipalAxes]:
+    def _on_plane(self, items: Given, reference: Given | None) -> tuple[Float[np.ndarray, "item 2"], PrincipalAxes]:
         latents = self._known_latents(items)
         known = latents if reference is None else self._known_latents(reference)
         plane = principal_axes(known[np.isfinite(known).all(1)])
         return plane.project(latents), plane
 
-    def _known_latents(self, items: Sequence[str]) -> Latents:
+    def _known_latents(self, given: Given) -> Latents:
         """The latents of items, NaN for those that can't be encoded; an error if none can."""
-        items = as_texts(items)
+        items = self.texts(given)
         found = self._encodable(items)
         refused = [(item, one) for item, one in zip(items, found, strict=True) if is_refusal(one)]
         if len(refused) == len(items):
@@ -277,19 +309,19 @@ class LatentSpace:
         return latents
 
     def plot_map(
-        self, items: Sequence[str], values: Sequence[float] | Sequence[str] | None = None, label: str = "",
-        reference: Sequence[str] | None = None, along_values: bool = False,
+        self, items: Given, values: Sequence[float] | Sequence[str] | None = None, label: str = "",
+        reference: Given | None = None, along_values: bool = False,
     ) -> Figure:  # fmt: skip
         """The latent map of items as a matplotlib figure, coloured by numbers, or by texts with a legend.
 
         Parameters
         ----------
-        items : sequence of str
+        items : sequence of str or of objects, or a Series or DataFrame
         values : sequence of float or str, optional
             One for each item, such as an activity or the name of a class.
         label : str
             What the values are.
-        reference : sequence of str, optional
+        reference : like items, optional
             Items whose latents define the plane of largest variance; by default the items themselves.
         along_values : bool
             Whether the first axis is the direction in which the values grow, by a ridge regression on the latents. The
@@ -309,21 +341,21 @@ class LatentSpace:
         labels = axis_labels(plane, label or "the values", explained)
         return map_figure(plane.project(latents), numbers.tolist(), label, labels)
 
-    def draw(self, items: str | Sequence[str], captions: Sequence[str] | None = None, columns: int = 5) -> Drawing:
+    def draw(self, items: Given, captions: Sequence[str] | None = None, columns: int = 5) -> Drawing:
         """Pictures of items, with their texts or these captions; the place of an item that can't be read is empty."""
         if self.render is None:
             raise ConfigError("Expected a space whose items have pictures, got one without `render`.")
-        items = as_texts(items)
-        parsed = [self.parse(item) for item in items]
+        texts = self.texts(items)
+        parsed = [self.parse(text) for text in texts]
         pictures = ["" if is_refusal(item) else self.render(item, WIDTH, HEIGHT) for item in parsed]
-        return grid(pictures, list(map(caption, items)) if captions is None else list(captions), columns)
+        return grid(pictures, list(map(caption, texts)) if captions is None else list(captions), columns)
 
-    def plot_interpolation(self, start: str, end: str, steps: int = 9, columns: int = 5) -> Drawing:
+    def plot_interpolation(self, start: Given, end: Given, steps: int = 9, columns: int = 5) -> Drawing:
         """Pictures of the items on the arc from one to the other, both ends included."""
         path = self.interpolate(start, end, steps)
         return self.draw(path, [f"{at}: {caption(text)}" for at, text in enumerate(path, 1)], columns)
 
-    def plot_traversal(self, item: str, column: int, values: Sequence[float], columns: int = 5) -> Drawing:
+    def plot_traversal(self, item: Given, column: int, values: Sequence[float], columns: int = 5) -> Drawing:
         """Pictures of the item with one coordinate of its latent set to each value."""
         return self.draw(self.traverse(item, column, values), [f"z[{column}] = {value:g}" for value in values], columns)
 

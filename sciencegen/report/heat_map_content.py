@@ -19,18 +19,19 @@ WILD_TYPE = "the wild type"
 
 def of_variants(
     letters: Letters, table: Mapping[str, Sequence[Cell]], unit_of: Callable[[str], str],
-    directions: Mapping[str, Direction],
+    directions: Mapping[str, Direction], name: str | None = None,
 ) -> list[HeatMap]:  # fmt: skip
-    """The single changes of a table with columns of names and a predicted property or, without one, `score`.
+    """The single changes of a table with columns of names and a predicted property or, without one, `score`. name: of
+    the column of values, instead of these.
 
     The centre of the colours is the wild type: 0 for a score, and the value of the row `WT` for a property. Without
     that row, it is 0 if there are values on both sides of 0, else the median.
     """
-    name = next((one for one in table if f"{one}_lower" in table and f"{one}_upper" in table), SCORE)
+    name = name or next((one for one in table if f"{one}_lower" in table and f"{one}_upper" in table), SCORE)
     if NAME_COLUMN not in table or name not in table:
         return []
     values = np.asarray(table[name], float)
-    named = letters.changes([_text(name) for name in table[NAME_COLUMN]])
+    named = letters.changes([_text(cell) for cell in table[NAME_COLUMN]])
     singles = {index: one[0] for index, one in enumerate(named) if one is not None and len(one) == 1}
     whole = [index for index, one in enumerate(named) if one == ()]
     if not any(np.isfinite(values[index]) for index in singles):

@@ -31,7 +31,7 @@ def test_latents_and_refusals_stand_beside_each_other(tmp_path):
 
 
 def test_a_latent_that_stands_for_nothing_keeps_its_line(tmp_path):
-    decoded = Decoded("molecules", ["CCO", "", "C"], [(2, "", "no molecule")], Origin("decode"))
+    decoded = Decoded("molecules", ["CCO", "", "C"], [(2, "", "no molecule")], Origin("decode"), "molecules")
     assert decoded.summary == {"decoded": 2, "refused": 1}
     decoded.write(str(tmp_path / "x.smi"))
     assert (tmp_path / "x.smi").read_text().split("\n")[:3] == ["CCO", "", "C"]

@@ -1,8 +1,11 @@
 """evaluate: items have distance zero to themselves."""
 
+from dataclasses import replace
+
 import pytest
 
 from sciencegen.api.evaluate import evaluate
+from sciencegen.domains import load_domain
 from sciencegen.errors import SciencegenError
 from tests.toy import write_clouds
 
@@ -15,3 +18,14 @@ def test_a_set_is_at_no_distance_from_itself_and_at_some_from_another(tmp_path):
     assert far["wasserstein_radius"] > 0.01
     with pytest.raises(SciencegenError, match=r"none\.csv"):
         evaluate("pointclouds", same, against=str(tmp_path / "none.csv"), threads=1)
+
+
+def test_the_calibration_is_plotted_where_there_is_one(tmp_path):
+    table = write_clouds(tmp_path / "a.csv", 20)
+    found = evaluate("pointclouds", table, against=str(table), threads=1)
+    with pytest.raises(SciencegenError, match="evaluation with `calibrate`"):
+        found.plot_calibration()
+    row = {"asked": 1.0, "draws": 9, "got": 1.1, "lower": 0.8, "upper": 1.4, "mean_absolute_error": 0.2}
+    made = replace(found, metrics={**found.metrics, "conditions": {"radius": [row]}})
+    unit = load_domain("pointclouds").properties["radius"].unit
+    assert made.plot_calibration().axes[0].get_xlabel() == "requested radius" + (f" ({unit})" if unit else "")

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.api.predictors.training_keys import read_training_keys
 from sciencegen.files import sha256_of
 from tests.toy import write_clouds
@@ -42,6 +43,9 @@ def test_a_predictor_learns_from_as_many_rows_as_it_is_told(cli, workspace, part
     assert metrics["rows"] + metrics["refused"] == rows
     known = read_training_keys("p")
     assert 0 < len(known.hashes) <= metrics["rows"]
+    scatter, coverage = load_predictor("pointclouds", "p").plot_calibration().axes
+    assert scatter.get_xlabel() == "measured measured"
+    assert coverage.get_title(loc="left") == f"all: {metrics['random']['coverage']:.1%}"
 
 
 @pytest.mark.parametrize(("table", "rows"), [("rings", 300), ("pointclouds/rings/test", 60)])

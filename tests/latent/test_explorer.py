@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sciencegen.config import COMPUTE_CHUNK
+from sciencegen.config import COMPUTE_CHUNK, as_texts
 from sciencegen.errors import ConfigError, DataError, ShapeError
 from sciencegen.latent.explorer import LatentSpace
 from tests.toy.models import latent_space, untrained
@@ -66,6 +66,28 @@ def test_what_can_not_be_encoded_is_an_error(space):
         space.encode(["junk"])
     with pytest.raises(ShapeError, match="4"):
         space.decode(np.zeros((2, 3)))
+
+
+def test_items_are_given_as_the_space_converts_them(space):
+    """By default texts; a domain adds its objects, which every method takes."""
+    first, second = space.decode(space.sample(2))
+    texts = {"first": first, "second": second}
+    named = replace(space, texts=lambda given: [texts.get(one, one) for one in as_texts(given)])
+    assert (named.encode("first") == space.encode(first)).all()
+    assert named.interpolate("first", "second", 3) == space.interpolate(first, second, 3)
+    assert named.traverse("first", 0, [1.0]) == space.traverse(first, 0, [1.0])
+    assert np.allclose(named.map(["first", "second"]), space.map([first, second]))
+    with pytest.raises(ConfigError, match="one item, got 2"):
+        named.interpolate(["first", "second"], "first")
+    with pytest.raises(ConfigError, match="texts of items, got float"):
+        space.encode(1.5)
+
+
+def test_objects_are_new_and_none_for_what_can_not_be_read(space):
+    first = space.decode(space.sample(1))[0]
+    assert (space.objects([first, "junk"])[0] == space.parse(first)).all()
+    assert space.objects([first, "junk"])[1] is None
+    assert replace(space, object_of=str).objects(first) == [str(space.parse(first))]
 
 
 def test_drafts_are_the_fast_decoding_of_models_that_have_one(space, monkeypatch):

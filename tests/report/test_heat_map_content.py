@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from sciencegen.api.reports.sites import _unit_of as unit_of
 from sciencegen.api.science.letters import align, letters_of
+from sciencegen.api.writing.variant_scores import unit_of
 from sciencegen.domains.molecules import DOMAIN as MOLECULES
 from sciencegen.domains.proteins import DOMAIN as PROTEINS
 from sciencegen.domains.proteins.variants import Reference

@@ -22,7 +22,7 @@ from sciencegen.items import Refusal, Row
 @dataclass(frozen=True)
 class Encoded:
     """latent [item latent]; index: the item's row in the input, from 0; item: standardized text; name: the
-    item's name in the input, or ""; notes: what to know about them."""
+    item's name in the input, or ""; notes: what to know about them; domain: name of the items' domain or form."""
 
     latent: np.ndarray
     index: np.ndarray
@@ -30,6 +30,7 @@ class Encoded:
     name: list[str]
     refused: list[Refused]
     notes: tuple[str, ...] = ()
+    domain: str = ""
 
 
 def are_reconstructed(loaded: LoadedModel, latents: np.ndarray, texts: Sequence[str]) -> list[bool]:
@@ -59,7 +60,8 @@ def encode_rows(
     names = [rows[index].id for index, _, _ in kept]
     left_out = LeftOut(loaded.domain)
     left_out.look([rows[index] for index, _, _ in kept])
-    return Encoded(latents, numbers, [text for _, text, _ in kept], names, refused, tuple(left_out.notes))
+    texts, notes = [text for _, text, _ in kept], tuple(left_out.notes)
+    return Encoded(latents, numbers, texts, names, refused, notes, loaded.domain.name)
 
 
 @dataclass(frozen=True)

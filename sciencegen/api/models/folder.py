@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from sciencegen.data.model_cache import remembered
 from sciencegen.data.threads import inference_threads
 from sciencegen.domains import domain_names
 from sciencegen.domains.base import Domain
+from sciencegen.domains.given import item_texts, object_of
 from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError, IncompatibleError, converted, unknown_name
 from sciencegen.files import atomic_write, sha256_of
@@ -99,7 +100,7 @@ class LoadedModel:
         items = self.domain.items
         return LatentSpace(
             self.model, self.representation, items.parse, items.text, self.device, self.threads, self.domain.render,
-            self.recipe.cpu_rows,
+            self.recipe.cpu_rows, partial(item_texts, self.domain), partial(object_of, self.domain),
         )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from sciencegen.api.models.folder import CONFIG, METRICS, pretrained_root, referred_to
+from sciencegen.api.predictors.held_out import read_held_out
 from sciencegen.api.predictors.inputs import ModelInputs, predictor_oracle, read_observing
 from sciencegen.api.science.forms import adapted, in_form, plain_name, points_of
 from sciencegen.data.threads import inference_threads
@@ -21,6 +22,7 @@ from sciencegen.scoring.oracles import Oracle
 if TYPE_CHECKING:  # they import libraries that many verbs don't need
     from sciencegen.prediction import Predictor
     from sciencegen.prediction.points import PointPredictor
+    from sciencegen.report.figures.style import Figure
 
 SHIPPED = "predictors"
 """The folder of predictors among the shipped weights."""
@@ -44,6 +46,29 @@ class TrainedPredictor:
     @property
     def targets(self) -> tuple[str, ...]:
         return split_targets(self.target) if self.form else (self.target,)
+
+    def plot_calibration(self, split: str = "random") -> Figure:
+        """Predictions of held-out rows against measurements, and how often their intervals hold the measured value.
+
+        Parameters
+        ----------
+        split : str
+            How held-out rows were chosen: one of the splits in `metrics`, such as "random" or "grouped".
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Of the width of a page; save it by `savefig`.
+
+        Raises
+        ------
+        ConfigError
+            For a split that wasn't evaluated, or a predictor that holds no such predictions.
+        """
+        from sciencegen.report.figures.calibration import predictions_figure
+
+        level = self.metrics.get(split, {}).get("level", 0.9)
+        return predictions_figure(read_held_out(self.folder, split, level), self.target)
 
     def oracle(self, name: str) -> Oracle:
         """The predictor as an oracle with any name; if it has several targets, the name chooses the target."""

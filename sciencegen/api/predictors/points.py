@@ -14,6 +14,7 @@ import numpy as np
 from sciencegen.api.models.folder import CONFIG, METRICS, WEIGHTS, resolve_device, write_weights
 from sciencegen.api.models.identity import IDENTITY, identity_of, is_prepared, is_same
 from sciencegen.api.predictors.folder import TrainedPredictor, load_point_predictor
+from sciencegen.api.predictors.held_out import HELD_OUT
 from sciencegen.api.predictors.point_data import TRAINING, Located, PointPredictorSettings, read_located
 from sciencegen.api.predictors.training_keys import TRAINING_KEYS, write_training_keys
 from sciencegen.api.science.forms import domain_of, in_form, points_of
@@ -42,7 +43,7 @@ Log = Callable[[str], None]
 MEMBERS = "members"
 """The subfolder where the networks are trained; their logs are kept there."""
 
-OF_ANY = (ARRAYS, NUMBERS, CONFIG, METRICS, REJECTS, TRAINING_KEYS)
+OF_ANY = (ARRAYS, NUMBERS, CONFIG, METRICS, REJECTS, TRAINING_KEYS, HELD_OUT)
 """Files that any trained predictor has."""
 
 MADE = (*OF_ANY, MEMBERS, IDENTITY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ import numpy as np
 
 from sciencegen.api.models.folder import CONFIG, METRICS, reference_to
 from sciencegen.api.predictors.folder import TrainedPredictor
+from sciencegen.api.predictors.held_out import write_held_out
 from sciencegen.api.predictors.inputs import UsableRows
 from sciencegen.api.predictors.training_keys import write_training_keys
 from sciencegen.api.science.forms import domain_of, key_of
@@ -52,11 +53,11 @@ class Describe(InDomain):
         return [item if isinstance(item, Refusal) else (domain.items.text(item), *next(rows)) for item in parsed]
 
 
-def evaluation_figures(
+def evaluated(
     tables: prediction.TrainingTables, options: prediction.PredictorSettings, chosen: PredictorSettings,
     log: Callable[[str], None],
-) -> dict[str, dict[str, float]]:  # fmt: skip
-    """Split -> metrics on held-out rows."""
+) -> dict[str, prediction.Evaluation]:  # fmt: skip
+    """Split -> predictions of held-out rows, with their metrics."""
     from sciencegen.prediction import EvaluationPlan, evaluate_predictor
 
     plan = EvaluationPlan(folds=chosen.evaluation_folds, repeats=chosen.evaluation_repeats)
@@ -66,19 +67,20 @@ def evaluation_figures(
             f"{split}: Spearman {one.spearman:.3g}, error {one.rmse:.3g} (guessing the mean: {one.baseline_rmse:.3g}), "
             f"{one.level:.0%} intervals hold {one.coverage:.0%}"
         )
-    return {split: evaluation.figures() for split, evaluation in found.items()}
+    return found
 
 
 @dataclass(frozen=True)
 class FittedPredictor:
     """Content of a predictor's folder. keys: of the items that it was trained on. refused: rows that were not used.
-    files: the sources of the rows."""
+    files: the sources of the rows. evaluations: predictions of held-out rows by split."""
 
     predictor: Predictor
     metrics: Json
     keys: Sequence[str]
     refused: Sequence[Refused]
     files: Sequence[Path]
+    evaluations: Mapping[str, prediction.Evaluation]
 
 
 def write_predictor(
@@ -101,6 +103,7 @@ def write_predictor(
     run.write_yaml(CONFIG, {**config, "table": files[0].name if files else table, "provenance": made})
     run.write_json(METRICS, fitted.metrics)
     write_training_keys(run, fitted.keys)
+    write_held_out(run.path, fitted.evaluations)
     save(fitted.predictor, run.path)
     return TrainedPredictor(domain, run.path, fitted.predictor, chosen.target, chosen.model, fitted.metrics)
 

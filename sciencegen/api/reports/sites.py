@@ -10,6 +10,7 @@ import numpy as np
 
 from sciencegen.api.criteria.checks import NOT_TARGETS
 from sciencegen.api.science.letters import align, letters_of, picture
+from sciencegen.api.writing.variant_scores import unit_of
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities.variants import ReferenceLike
 from sciencegen.items import Cell
@@ -29,14 +30,7 @@ def heat_maps(run: RunContents) -> list[HeatMap]:
     letters, directions = letters_of(run.domain), {goal.name: goal.direction for goal in run.goals if goal.direction}
     if letters is None:
         return []
-    return maps.of_variants(letters, run.variants, partial(_unit_of, run.domain), directions)
-
-
-def _unit_of(science: Domain, name: str) -> str:
-    """The unit of a property or of the variants' scores."""
-    if name == maps.SCORE:
-        return "" if science.variants is None else science.variants.unit
-    return science.properties[name].unit if name in science.properties else ""
+    return maps.of_variants(letters, run.variants, partial(unit_of, run.domain), directions)
 
 
 def logo(run: RunContents) -> Logo | None:

@@ -11,11 +11,12 @@ from pathlib import Path
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import read_rows_of
 from sciencegen.api.sources.datasets import all_rows, open_source, prepared_at, reference_row_of_card
-from sciencegen.config import PredictorSettings, PrepareSettings, Reading, as_texts
+from sciencegen.config import PredictorSettings, PrepareSettings, Reading
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.domains.base import Domain
+from sciencegen.domains.given import item_texts
 from sciencegen.errors import ConfigError
-from sciencegen.items import Row
+from sciencegen.items import Given, Row
 
 
 def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[Row], list[Path]]:
@@ -54,11 +55,11 @@ def _prepared_rows(data: PreparedDataset, split: str | None) -> list[Row]:
     return [Row(line, text, one) for line, (text, one) in enumerate(zip(data.items(split), present, strict=True), 1)]
 
 
-def given_rows(texts: str | Iterable[str]) -> list[Row]:
-    """Rows of one or several texts, numbered from 1.
+def given_rows(science: Domain, items: Given, column: str | None = None) -> list[Row]:
+    """Rows of one or several items that a caller of Python gives, numbered from 1; column: of items in a data frame.
 
     The name of a file is an error.
     """
-    if isinstance(texts, str) and Path(texts).suffix and os.path.isfile(texts):  # False for a name that is too long
-        raise ConfigError(f"Expected items, got the name of a file. To read it, pass pathlib.Path({texts!r}).")
-    return [Row(line, text) for line, text in enumerate(as_texts(texts), start=1)]
+    if isinstance(items, str) and Path(items).suffix and os.path.isfile(items):  # False for a name that is too long
+        raise ConfigError(f"Expected items, got the name of a file. To read it, pass pathlib.Path({items!r}).")
+    return [Row(line, text) for line, text in enumerate(item_texts(science, items, column), start=1)]

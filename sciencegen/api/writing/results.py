@@ -8,14 +8,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sciencegen.api.science.forms import domain_of
 from sciencegen.api.scores.rows import ScoredChunk
+from sciencegen.api.writing.logos import logo_of_texts
+from sciencegen.api.writing.notebook import ITEM, result_html
+from sciencegen.api.writing.viewer import View, view_of
 from sciencegen.api.writing.writer import OutputWriter
 from sciencegen.data.writers import Refused
+from sciencegen.domains.given import item_texts, objects_of
+from sciencegen.errors import ConfigError
 from sciencegen.files import claim_output
 from sciencegen.locks import reserved
 
-if TYPE_CHECKING:  # pandas takes most of a second to import
+if TYPE_CHECKING:  # they take most of a second to import
     import pandas as pd
+
+    from sciencegen.report.figures.style import Figure
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,8 @@ class Result:
         Counts and settings, as the command prints them.
     notes : tuple of str
         Messages about things that a user may not expect.
+    domain : str
+        The domain or form of the items in the column `item`, "" where the rows are no items. Notebooks draw them.
 
     Until version 0.3 a result can be used like its table (`result["item"]`, `len(result)`), with a warning.
 
@@ -47,6 +57,93 @@ class Result:
     summary: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     writer: Callable[[Path, bool], None] | None = field(default=None, repr=False)
+    domain: str = field(default="", repr=False, kw_only=True)
+
+    def objects(self) -> list[object | None]:
+        """The items as new objects of the science's libraries, such as RDKit molecules.
+
+        Returns
+        -------
+        list of object or None
+            One for each row; None for an item that can't be read.
+
+        Raises
+        ------
+        ConfigError
+            For a result whose rows are no items.
+
+        Examples
+        --------
+        >>> import sciencegen as sg
+        >>> [molecule.GetNumAtoms() for molecule in sg.score("molecules", ["CCO", "CC"], "hbd", threads=1).objects()]
+        [3, 2]
+        """
+        if not self.domain:
+            raise ConfigError("Expected a result with a row for each item, got one of other rows. Use its `table`.")
+        science = domain_of(self.domain)
+        rows = self.table if science.cells is not None else self.table[[ITEM]]
+        return objects_of(science, item_texts(science, rows))
+
+    def view(self, row: int = 0) -> View:
+        """The structure of an item in 3D, which can be turned in a notebook or, by its `write`, in a browser.
+
+        Parameters
+        ----------
+        row : int
+            Of the table, from 0.
+
+        Returns
+        -------
+        View
+
+        Raises
+        ------
+        ConfigError
+            For items without coordinates.
+        DataError
+            For a row that holds no item, or one without coordinates.
+        """
+        if not self.domain or ITEM not in self.table:
+            raise ConfigError("Expected a result with the column `item`, got one of other rows.")
+        return view_of(domain_of(self.domain), str(self.table[ITEM].iloc[row]))
+
+    def plot_logo(self, wild_type: str | None = None) -> Figure:
+        """The sequence logo of the items, which must have letters in columns (proteins).
+
+        Parameters
+        ----------
+        wild_type : str, optional
+            The sequence that numbers the columns, or its file. By default items of the most frequent length are used,
+            with columns from 1.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Heights are bits of information [1]_; of long items, only columns that vary are drawn. Save it by `savefig`.
+
+        Raises
+        ------
+        ConfigError
+            For items without letters.
+        DataError
+            For items that can't be aligned, that are all equal, or that are too few.
+
+        References
+        ----------
+        .. [1] Schneider and Stephens, "Sequence logos: a new way to display consensus sequences", Nucleic Acids
+           Research 18, 1990.
+
+        Examples
+        --------
+        >>> import sciencegen as sg
+        >>> found = sg.score("proteins", ["MKVLAT", "MKILAS", "MRVLAT", "MKVLAS", "MKVIAT"], "length", threads=1)
+        >>> found.plot_logo().axes[0].get_ylabel()
+        'bits'
+        """
+        return logo_of_texts(self.domain, [] if ITEM not in self.table else self.table[ITEM].tolist(), wild_type)
+
+    def _repr_html_(self) -> str:
+        return result_html(self.table, self.notes, domain_of(self.domain) if self.domain else None)
 
     def write(self, path: str | Path, overwrite: bool = False) -> Path:
         """Write the command's output, with provenance.
@@ -129,15 +226,19 @@ class Scores(Protocol):
     def summary(self) -> dict[str, Any]: ...
 
 
-def scored(scores: Scores, writer: Callable[[str, bool], OutputWriter], given: Sequence[str] | None = None) -> Scored:
-    """Score all chunks. writer: makes a writer from output and `overwrite`. given: as in `scored_table`."""
+def scored(
+    scores: Scores, writer: Callable[[str, bool], OutputWriter], given: Sequence[str] | None = None, domain: str = ""
+) -> Scored:
+    """Score all chunks. writer: makes a writer from output and `overwrite`. given: as in `scored_table`. domain: as in
+    `Result`."""
     chunks = list(scores)
     refused = tuple(row for chunk in chunks for row in chunk.refused)
 
     def write(path: Path, overwrite: bool) -> None:
         write_chunks(writer(str(path), overwrite), chunks)
 
-    return Scored(scored_table(scores.columns, chunks, given), scores.summary(), tuple(scores.notes), write, refused)
+    table = scored_table(scores.columns, chunks, given)
+    return Scored(table, scores.summary(), tuple(scores.notes), write, refused, domain=domain)
 
 
 def scored_table(

@@ -7,6 +7,7 @@ from sciencegen.domains.capabilities.design import Design, DesignSpace
 from sciencegen.domains.capabilities.draw_tasks import DrawsGiven, DrawTask, DrawTasks, TaskSettings
 from sciencegen.domains.capabilities.forms import Family, Form
 from sciencegen.domains.capabilities.moves import BlockMoves, Columns, FromBlocks, Materials, Moves
+from sciencegen.domains.capabilities.objects import Objects
 from sciencegen.domains.capabilities.observation import Instrument, Observation
 from sciencegen.domains.capabilities.pictures import Compared, Pictures
 from sciencegen.domains.capabilities.reference_sets import MetricNote, ReferenceSets
@@ -19,7 +20,7 @@ from sciencegen.report.letters import Letters
 
 __all__ = [
     "BlockMoves", "Cells", "Columns", "Compared", "Design", "DesignSpace", "DrawTask", "DrawTasks", "DrawsGiven",
-    "Family", "Form", "FromBlocks", "Instrument", "Letters", "Materials", "MetricNote", "Moves", "Observation",
-    "Pictures", "Points", "Predictions", "Reference", "ReferenceSets", "Scaffold", "SequenceDraws", "Sequences",
-    "Sidecar", "Structures", "TaskSettings", "VariantClasses", "VariantNames", "Variants",
+    "Family", "Form", "FromBlocks", "Instrument", "Letters", "Materials", "MetricNote", "Moves", "Objects",
+    "Observation", "Pictures", "Points", "Predictions", "Reference", "ReferenceSets", "Scaffold", "SequenceDraws",
+    "Sequences", "Sidecar", "Structures", "TaskSettings", "VariantClasses", "VariantNames", "Variants",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from sciencegen.domains.galaxies import (
     items,
     metrics,
     mutations,
+    objects,
     observation,
     oracles,
     render,
@@ -54,5 +55,6 @@ DOMAIN = Domain(
     sidecar=Sidecar(ending=".fits", cell=files.cell, text_at=files.text_at),
     pictures=Pictures(gallery=48, traversals=True, render_alike=render.render_alike),
     reference_sets=ReferenceSets(notes=metrics.METRIC_NOTES),
+    objects=objects.OBJECTS,
 )
 """An item is a `Stamp`."""

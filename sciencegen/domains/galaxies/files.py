@@ -20,7 +20,7 @@ from sciencegen.data.damage import open_binary, reading
 from sciencegen.data.referred_files import referred_place
 from sciencegen.data.tables import read_table
 from sciencegen.domains.galaxies import cubes, fits_files, fits_writing
-from sciencegen.domains.galaxies.items import PREFIX, Stamp, parse_text, standardize
+from sciencegen.domains.galaxies.items import PREFIX, UNREADABLE, Stamp, parse_text, standardize
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.files import found_at
 from sciencegen.items import Cell, Origin, Refusal, Row
@@ -120,6 +120,8 @@ def parse(text: str) -> Stamp | Refusal:
     text = text.strip()
     if text.startswith(PREFIX):
         return parse_text(text)
+    if text.startswith(UNREADABLE):
+        return Refusal(text.removeprefix(UNREADABLE).strip() or "unreadable")
     if "\n" in text:
         return Refusal("a text of several lines, or a file's name with a line break: rename it")
     match = _REFERENCE.fullmatch(text) if len(text) < 4096 else None

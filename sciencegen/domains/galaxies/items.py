@@ -29,6 +29,8 @@ STEPS_PER_SIGMA = 16
 """Pixels of noisy stamps are rounded to multiples of sigma/16, as in compressed FITS (fpack, q = 16: Pence, Seaman &
 White 2009), which increases the noise by 1 part in 6,000. Noise-free stamps are exact."""
 PREFIX = "stamp1:"
+UNREADABLE = "unreadable:"
+"""Start of the text of an object that is no stamp; the reason follows."""
 LARGEST_STEPS = 1 << 22
 """Maximum number of steps that float32 represents exactly; pixels of brighter stamps aren't rounded."""
 PSF_STEPS = 32767

@@ -16,6 +16,7 @@ from sciencegen.domains.molecules import (
     files,
     items,
     mutations,
+    objects,
     oracles,
     patterns,
     recombination,
@@ -123,5 +124,6 @@ DOMAIN = Domain(
         notes=METRIC_NOTES,
         units=METRIC_UNITS,
     ),
+    objects=objects.OBJECTS,
     forms={"structures": "sciencegen.domains.molecules.structured:DOMAIN"},
 )

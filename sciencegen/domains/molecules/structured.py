@@ -22,6 +22,7 @@ from sciencegen.domains.molecules import (
     files,
     items,
     mutations,
+    objects,
     oracles,
     patterns,
     properties,
@@ -154,6 +155,7 @@ DOMAIN = replace(
         readouts=property_networks.READOUTS,
     ),
     reference_sets=ReferenceSets(notes=STRUCTURE_NOTES, units=METRIC_UNITS),
+    objects=objects.STRUCTURES,
     form=Form(plain=with_implicit_hydrogens, adapt_oracle=MoleculeOracle, holds=holds_structures),
     forms={},
 )

@@ -8,6 +8,7 @@ from sciencegen.domains.proteins.design_options import DESIGN
 from sciencegen.domains.proteins.files import ITEMS
 from sciencegen.domains.proteins.metrics import REFERENCE_SETS, evaluate
 from sciencegen.domains.proteins.mutations import MOVES
+from sciencegen.domains.proteins.objects import OBJECTS
 from sciencegen.domains.proteins.oracles import ORACLES
 from sciencegen.domains.proteins.properties import PROPERTIES, measure
 from sciencegen.domains.proteins.regression import REGRESSION
@@ -31,6 +32,7 @@ DOMAIN = Domain(
     design=DESIGN,
     pictures=PICTURES,
     reference_sets=REFERENCE_SETS,
+    objects=OBJECTS,
     forms={
         "aligned": "sciencegen.domains.proteins.aligned:DOMAIN",
         "structures": "sciencegen.domains.proteins.backbones.form:DOMAIN",

@@ -9,7 +9,7 @@ from sciencegen.domains.capabilities import Cells, MetricNote, Pictures, Referen
 from sciencegen.domains.lazy import LazyTable
 from sciencegen.domains.oracles import property_oracles
 from sciencegen.domains.properties import measure_each
-from sciencegen.domains.tables import features, files, render, rows
+from sciencegen.domains.tables import features, files, objects, render, rows
 from sciencegen.domains.tables.similarity import hashed_features, similarity
 from sciencegen.items import Property
 
@@ -74,4 +74,5 @@ DOMAIN = Domain(
     reference_sets=ReferenceSets(notes=NOTES, units={"log_likelihood": "nats", "bits_per_item": "bits"}),
     pictures=Pictures(gallery=12, traversals=True),
     cells=Cells(of=rows.cells, without=rows.without, goal=rows.goal),
+    objects=objects.OBJECTS,
 )

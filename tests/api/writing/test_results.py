@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 import sciencegen as sg
+from sciencegen.api.writing.results import Result
+from sciencegen.errors import ConfigError
 from sciencegen.files import sha256_of
 from tests.cli.conftest import run
 
@@ -125,3 +127,12 @@ def test_a_result_still_stands_for_its_table_with_a_warning():
     found = sg.score("pointclouds", "0 1;1 0;0 0;1 1;2 2", "height", **QUICK)
     with pytest.warns(FutureWarning, match=r"`\.table`"):
         assert found["height"].tolist() == found.table["height"].tolist()
+
+
+def test_rows_are_objects_of_the_science():
+    table = pd.DataFrame({"item": ["CCO", "junk", None], "y": [1, 2, 3]})
+    first, second, third = Result(table, domain="molecules").objects()
+    assert first.GetNumAtoms() == 3
+    assert second is third is None
+    with pytest.raises(ConfigError, match="row for each item"):
+        Result(table).objects()

@@ -17,6 +17,7 @@ from sciencegen.domains.proteins.backbones.charts import PICTURES
 from sciencegen.domains.proteins.backbones.evaluation import REFERENCE_SETS, evaluate
 from sciencegen.domains.proteins.backbones.files import ITEMS, SIDECAR, read
 from sciencegen.domains.proteins.backbones.items import Backbone, parse_text
+from sciencegen.domains.proteins.backbones.objects import OBJECTS
 from sciencegen.domains.proteins.backbones.perplexity import PERPLEXITIES, with_weights_checked
 from sciencegen.domains.proteins.backbones.properties import PROPERTIES, measure
 from sciencegen.domains.proteins.backbones.render import render
@@ -88,6 +89,7 @@ DOMAIN = replace(
     sequences=SEQUENCES,
     pictures=PICTURES,
     reference_sets=REFERENCE_SETS,
+    objects=OBJECTS,
     form=Form(plain=sequence_of, adapt_oracle=SequenceOracle, holds=holds_backbones, own_key=True),
     forms={},
 )

@@ -128,6 +128,15 @@ def cut_chain(residues: Sequence[Residue]) -> list[list[Residue]]:
     return [piece for piece in pieces if piece]
 
 
+def chain_item(residues: Sequence[Residue], chain: str) -> Backbone | Refusal:
+    """The item of a whole chain; one in which residues are missing is refused."""
+    pieces = cut_chain(residues)
+    if len(pieces) > 1:
+        ranges = ", ".join(f"{piece[0].label} to {piece[-1].label}" for piece in pieces[:SHOWN])
+        return Refusal(f"residues are missing in chain {chain}: its pieces are {ranges}")
+    return _item(pieces[0] if pieces else [], "", chain)
+
+
 def _item(residues: Sequence[Residue], name: str, chain: str, symmetry: str = "") -> Backbone | Refusal:
     """The item of these residues; missing oxygens are placed. D-amino acids are refused, and
     insertion codes that would run into the numbers."""
