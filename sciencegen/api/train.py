@@ -329,7 +329,7 @@ def reconstruction(
     """Shares of items whose latents decode to the same item (`reconstruction`), and to any item (`decodable`)."""
     from sciencegen.latent.explorer import LatentSpace
 
-    space = LatentSpace(model, held.representation, science.items.parse, science.items.text)
+    space = LatentSpace(model, held.representation, parse=science.items.parse, text=science.items.text)
     decoded = space.decode_items(space.encode_arrays(arrays))
     original = [science.items.key(science.items.parse(text)) for text in texts]
     same = [

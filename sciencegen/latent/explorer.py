@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
-from sciencegen.batch import Batch, concatenate
-from sciencegen.config import COMPUTE_CHUNK, CPU_CHUNK, as_texts
-from sciencegen.data.threads import map_threaded
+from sciencegen.config import COMPUTE_CHUNK, as_texts
 from sciencegen.data.workers import is_refusal
-from sciencegen.errors import ConfigError, DataError, ShapeError, unknown_name
+from sciencegen.errors import ConfigError, DataError, ShapeError
 from sciencegen.items import Given, Item, Refusal
 from sciencegen.latent.drawing import HEIGHT, WIDTH, Drawing, axis_labels, caption, grid, map_figure
 from sciencegen.latent.geometry import PrincipalAxes, arc, axes_of_values, principal_axes
 from sciencegen.latent.noise import latent_noise, latents_near
-from sciencegen.latent.space import Accept, DecodesAccepted, Drafts, ItemCodec, LatentModel
-from sciencegen.memory import halved_to_fit
+from sciencegen.latent.rows import LatentRows, Latents
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Latents = Float[np.ndarray, "item latent"]
 
 
 def as_given_texts(given: Given) -> list[str]:
@@ -43,24 +36,17 @@ def as_given_item(item: Item | Refusal) -> object | None:
 
 
 @dataclass(frozen=True)
-class LatentSpace:
+class LatentSpace(LatentRows):
     """The latent space of a trained model, with methods on items.
 
     Parameters
     ----------
-    model : LatentModel
-        On `device`, in evaluation mode.
-    representation : ItemCodec
-        Items to tensors and back; its `properties` are the names of the condition's columns.
+    model, representation, device, threads, cpu_rows
+        As in `LatentRows`.
     parse, text : callable
         Text to item, or a Refusal, and back.
-    device : str
-    threads : int
-        Number of chunks of rows that are computed in parallel; results do not depend on it.
     render : (item, width, height) -> str, optional
         The picture of an item, an SVG or HTML image element.
-    cpu_rows : int
-        Rows of one call of the model on a CPU.
     texts : (given) -> list of str
         The texts of what callers pass as items: texts, objects of the science's libraries, or a data frame.
     object_of : (item or Refusal) -> object or None
@@ -77,43 +63,16 @@ class LatentSpace:
     (3, 32)
     """
 
-    model: LatentModel
-    representation: ItemCodec
+    _: KW_ONLY
     parse: Callable[[str], Item | Refusal]
     text: Callable[[Item], str]
-    device: str = "cpu"
-    threads: int = 1
     render: Callable[[Item, int, int], str] | None = None
-    cpu_rows: int = CPU_CHUNK
     texts: Callable[[Given], list[str]] = as_given_texts
     object_of: Callable[[Item | Refusal], object | None] = as_given_item
-
-    @property
-    def size(self) -> int:
-        """Length of a latent vector."""
-        return self.model.latent_size
 
     def __repr__(self) -> str:
         """Size, properties and device, without the network's layers."""
         return f"LatentSpace(size={self.size}, properties={self.properties}, device={self.device!r})"
-
-    @property
-    def _accept(self) -> Accept | None:
-        """Which rows of a Batch are well formed; None if the representation cannot check it."""
-        if not self.representation.canonical:
-            return None
-
-        def accept(batch: Batch) -> torch.Tensor:
-            here = batch.to("cpu")
-            flags = self.representation.well_formed(here, self.representation.decode(here))
-            return torch.from_numpy(flags).to(self.device)
-
-        return accept
-
-    @property
-    def properties(self) -> tuple[str, ...]:
-        """Names of the properties that a condition may contain."""
-        return tuple(self.representation.properties)
 
     def encode(self, items: Given) -> Latents:
         """One latent for each item (a single item needs no list); an item that can't be encoded is an error.
@@ -132,28 +91,6 @@ class LatentSpace:
         encoded = iter(self.representation.encode([item for item in parsed if not is_refusal(item)]))
         return [one if is_refusal(one) else next(encoded) for one in parsed]
 
-    def encode_arrays(
-        self, arrays: Sequence[np.ndarray], advance: Callable[[int], None] = lambda rows: None
-    ) -> Latents:
-        """One latent for each array of `representation.encode`. advance: called with the number of rows encoded."""
-        parts = []
-        for part in map_threaded(lambda rows: self._encode(arrays[rows]), self._chunks(len(arrays)), self.threads):
-            parts.append(part)
-            advance(len(part))
-        return np.concatenate(parts) if parts else np.empty((0, self.size), np.float32)
-
-    def _encode(self, arrays: Sequence[np.ndarray]) -> Latents:
-        def compute(rows: slice) -> Latents:
-            return self.model.encode(self.representation.batch(arrays[rows]).to(self.device)).cpu().numpy()
-
-        with torch.inference_mode():
-            return halved_to_fit(compute, len(arrays), np.concatenate)
-
-    def _chunks(self, count: int) -> list[slice]:
-        """Rows that are computed together; their number is fixed, because rounding depends on it."""
-        size = self.cpu_rows if self.device == "cpu" else COMPUTE_CHUNK
-        return [slice(start, start + size) for start in range(0, count, size)]
-
     def decode(self, latents: Latents, condition: Mapping[str, float] | None = None) -> list[str]:
         """The item of each latent as text; "" if it decodes to none."""
         items = self.decode_items(latents, self._rows(condition, len(latents)))
@@ -162,55 +99,6 @@ class LatentSpace:
     def objects(self, items: Given) -> list[object | None]:
         """Items as new objects of the science's libraries, such as RDKit molecules; None for one that can't be read."""
         return [self.object_of(self.parse(text)) for text in self.texts(items)]
-
-    def decode_items(self, latents: Latents, condition: np.ndarray | None = None) -> list[Item | Refusal]:
-        """Items or refusals. condition: standardized rows [item property], NaN where not given."""
-        latents = np.asarray(latents, np.float32)
-        if latents.ndim != 2 or latents.shape[1] != self.size:
-            raise ShapeError(f"Expected latents [item {self.size}], got {list(latents.shape)}.")
-        return self._items(self.decode_batch, latents, condition)
-
-    def draft_items(self, latents: Latents) -> list[Item | Refusal]:
-        """As `decode_items`, but several times faster where the model can: more are refused, and fewer are the items
-        whose latents these are. For searches, which judge each item and not its latent."""
-        if not isinstance(self.model, Drafts):
-            return self.decode_items(latents)
-        return self._items(partial(self.compute_batch, self.model.draft), latents, None)
-
-    def generate_items(self, noise: Latents, condition: np.ndarray | None = None) -> list[Item | Refusal]:
-        """Standard normal noise to items or refusals; as `decode_items(from_noise(noise))`, but faster."""
-        return self._items(self.generate_batch, noise, condition)
-
-    def _items(self, compute: Callable[..., Any], rows: Latents, condition: np.ndarray | None) -> list[Item | Refusal]:
-        batches = map_threaded(
-            lambda chunk: compute(rows[chunk], None if condition is None else condition[chunk]),
-            self._chunks(len(rows)),
-            self.threads,
-        )
-        return [item for batch in batches for item in self.representation.decode(batch)]
-
-    def decode_batch(self, latents: Latents, condition: np.ndarray | None = None) -> Batch:
-        """Decoded latents as a Batch on the CPU, for the representation to make items of."""
-        accept, model = self._accept, self.model
-        if accept is not None and isinstance(model, DecodesAccepted):
-            return self.compute_batch(lambda rows, _: model.decode_accepted(rows, accept), latents, condition)
-        return self.compute_batch(model.decode, latents, condition)
-
-    def generate_batch(self, noise: Latents, condition: np.ndarray | None = None) -> Batch:
-        """Standard normal noise to a Batch on the CPU, for the representation to make items of."""
-        return self.compute_batch(self.model.generate, noise, condition, self._accept)
-
-    def compute_batch(
-        self, make: Callable[..., Batch], rows: Latents, condition: np.ndarray | None, *others: Accept | None
-    ) -> Batch:
-        """`make(rows, condition, *others)` on the device, in parts if memory is short; the Batch is on the CPU."""
-
-        def compute(part: slice) -> Batch:
-            asked = None if condition is None else condition[part]
-            return make(self._tensor(rows[part]), self._condition(asked), *others).to("cpu")
-
-        with torch.inference_mode():
-            return halved_to_fit(compute, len(rows), concatenate)
 
     def sample(self, n: int, seed: int = 0, condition: Mapping[str, float] | None = None) -> Latents:
         """Draws n latents of the prior; item i depends on the seed and on i only."""
@@ -222,24 +110,6 @@ class LatentSpace:
             for chunk, rows in self.parts(n)
         ]
         return np.concatenate(drawn)[:n]
-
-    def parts(self, count: int) -> Iterator[tuple[int, slice]]:
-        """(compute chunk, rows of it) of the first `count` draws. On a CPU chunks are split, so that ten draws do not
-        compute 512."""
-        size = self.cpu_rows if self.device == "cpu" else COMPUTE_CHUNK
-        for chunk in range(-(-count // COMPUTE_CHUNK)):
-            for start in range(0, min(COMPUTE_CHUNK, count - chunk * COMPUTE_CHUNK), size):
-                yield chunk, slice(start, min(start + size, COMPUTE_CHUNK))
-
-    def from_noise(self, noise: Latents, condition: np.ndarray | None = None) -> Latents:
-        """Standard normal noise to latents of the (conditional) prior."""
-
-        def compute(part: slice) -> Latents:
-            asked = None if condition is None else condition[part]
-            return self.model.sample(self._tensor(noise[part]), self._condition(asked), self._accept).cpu().numpy()
-
-        with torch.inference_mode():
-            return halved_to_fit(compute, len(noise), np.concatenate)
 
     def _one(self, item: Given) -> str:
         """The text of a single item."""
@@ -358,21 +228,6 @@ class LatentSpace:
     def plot_traversal(self, item: Given, column: int, values: Sequence[float], columns: int = 5) -> Drawing:
         """Pictures of the item with one coordinate of its latent set to each value."""
         return self.draw(self.traverse(item, column, values), [f"z[{column}] = {value:g}" for value in values], columns)
-
-    def _rows(self, condition: Mapping[str, float] | None, count: int) -> np.ndarray | None:
-        """One condition for `count` items, standardized; None without a condition."""
-        if not condition:
-            return None
-        for name in condition:
-            if name not in self.properties:
-                raise unknown_name("condition", name, self.properties)
-        return np.repeat(self.representation.condition(condition)[None], count, 0)
-
-    def _condition(self, rows: np.ndarray | None) -> torch.Tensor | None:
-        return None if rows is None else self._tensor(rows)
-
-    def _tensor(self, values: np.ndarray) -> torch.Tensor:
-        return torch.as_tensor(np.asarray(values, np.float32)).to(self.device)
 
 
 def _raise_refused(items: Sequence[str], results: Sequence[Any]) -> None:

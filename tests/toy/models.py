@@ -21,4 +21,4 @@ def untrained(seed: int = 0):
 
 
 def latent_space(model, representation) -> LatentSpace:
-    return LatentSpace(model, representation, DOMAIN.items.parse, DOMAIN.items.text)
+    return LatentSpace(model, representation, parse=DOMAIN.items.parse, text=DOMAIN.items.text)

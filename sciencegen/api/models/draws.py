@@ -59,7 +59,7 @@ class Draws:
 def draws_near(model: LatentModel, data: TrainingData, science: Domain, seed: int) -> Draws:
     """Draw from a fine-tuned model and compare with the items that it was tuned on."""
     representation = data.representation
-    space = LatentSpace(model, representation, science.items.parse, science.items.text)
+    space = LatentSpace(model, representation, parse=science.items.parse, text=science.items.text)
     noise = latent_noise(seed, 0, space.size)[:DRAWS]
     batch = space.generate_batch(noise)
     items = representation.decode(batch)

@@ -99,8 +99,9 @@ class LoadedModel:
 
         items = self.domain.items
         return LatentSpace(
-            self.model, self.representation, items.parse, items.text, self.device, self.threads, self.domain.render,
-            self.recipe.cpu_rows, partial(item_texts, self.domain), partial(object_of, self.domain),
+            self.model, self.representation, self.device, self.threads, self.recipe.cpu_rows,
+            parse=items.parse, text=items.text, render=self.domain.render,
+            texts=partial(item_texts, self.domain), object_of=partial(object_of, self.domain),
         )  # fmt: skip
 
 

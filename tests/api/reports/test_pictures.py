@@ -43,7 +43,7 @@ def loaded():
         code=4, pyramid=PyramidSettings(4, (1, 2), known=8), flow_layers=1, flow_width=8, corrections=1
     )
     model = stamp_vae(representation, settings).eval()
-    space = LatentSpace(model, representation, GALAXIES.items.parse, GALAXIES.items.text)
+    space = LatentSpace(model, representation, parse=GALAXIES.items.parse, text=GALAXIES.items.text)
     return SimpleNamespace(recipe=RECIPES["stamp-vae"], representation=representation, model=model, space=space)
 
 
