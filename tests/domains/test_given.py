@@ -54,7 +54,9 @@ def test_what_is_no_item_is_refused_in_its_place(name):
 
 
 @pytest.mark.parametrize("name", [*NAMES, "pointclouds"])
-@pytest.mark.parametrize("given", [3, None, object(), [object()], [["C"]], b"CCO"], ids=repr)
+@pytest.mark.parametrize(
+    "given", [3, None, object(), [object()], [["C"]], b"CCO"], ids=lambda given: type(given).__name__
+)
 def test_other_objects_are_an_error_that_says_what_is_expected(name, given):
     with pytest.raises(ConfigError, match=f"Expected items of {name} as texts"):
         item_texts(load_domain(name), given)

@@ -33,7 +33,11 @@ def test_cells_become_those_of_files(cell, expected):
     assert parse(OBJECTS.text({"x": cell, "y": 1})) == {"x": expected, "y": 1}
 
 
-@pytest.mark.parametrize("cell", [object(), np.inf, np.array([np.inf]), [[1], [1, 2]], {"a": 1}, b"x", 1j], ids=repr)
+@pytest.mark.parametrize(
+    "cell",
+    [object(), np.inf, np.array([np.inf]), [[1], [1, 2]], {"a": 1}, b"x", 1j],
+    ids=lambda cell: type(cell).__name__,
+)
 def test_a_cell_that_is_none_is_refused_with_its_name(cell):
     found = parse(OBJECTS.text({"x": cell}))
     assert isinstance(found, Refusal)
