@@ -142,22 +142,21 @@ class GenerateSettings(Resources, BuildingBlocks):
     decoder's distribution instead, and is part of the trained model.) With a condition, items are drawn until one is
     close to it, and noise_scale affects only the first draw. raw: keep malformed items too (with a condition, the model
     skips them anyway). plausible: leave out items that can't be expected to exist (molecules: with groups that
-    decompose), unless raw. include: further properties to write. complete: a model that generates the structures of the
-    items; by default the one named in the model's config, if any. core: a part that every item contains, with
-    attachment points for what is drawn (molecules). scaffold: a file with a part that every item
+    decompose or react), unless raw. include: further properties to write. complete: a model that generates the
+    structures of the items; by default the one named in the model's config, if any. core: a part that every item
+    contains, with attachment points for what is drawn (molecules). scaffold: a file with a part that every item
     contains, with unchanged coordinates in structures. contigs: of protein backbones, which residues of the scaffold,
     and how many free ones around them (10-40,A163-181,10-40). vary: a file of items, of which each draw varies one, by
     partial diffusion from noise_level: above 0 (no change) to 1 (nothing is left); None means 0.3. symmetry: of
-    assemblies of equal chains, such as C3. predictors: name -> folder, for conditions and further
-    properties that the domain can't compute. noise_free: write items without the effects of the training data's
-    instrument (galaxies: without PSF and noise). Conditions are always checked without noise.
-    sampler, steps, guidance: sampling of a diffusion model, if not by its defaults; also for the model of `complete`.
-    step_noise: factor on the noise that its random sampler adds at each step. steer: goals of the draws. best_of: draws
-    per item, of which the best by `steer` is kept, or without `steer` the nearest to `where`. particles: per draw of a
-    diffusion model, resampled at every step by how well their estimates meet `steer` (Feynman-Kac steering); None means
-    8 if only `steer` is given. strength: of the steering, in nats for the whole range of a goal's property. With
-    `blocks`, a draw that can't be made is replaced by the most similar item found that can be made and meets the
-    request.
+    assemblies of equal chains, such as C3. predictors: name -> folder, for conditions and further properties that the
+    domain can't compute. noise_free: write items without the effects of the training data's instrument (galaxies:
+    without PSF and noise). Conditions are always checked without noise. sampler, steps, guidance: sampling of a
+    diffusion model, if not by its defaults; also for the model of `complete`. step_noise: factor on the noise that its
+    random sampler adds at each step. steer: goals of the draws. best_of: draws per item, of which the best by `steer`
+    is kept, or without `steer` the nearest to `where`. particles: per draw of a diffusion model, resampled at every
+    step by how well their estimates meet `steer` (Feynman-Kac steering); None means 8 if only `steer` is given.
+    strength: of the steering, in nats for the whole range of a goal's property. With `blocks`, a draw that can't be
+    made is replaced by the most similar item found that can be made and meets the request.
     """
 
     n: int = Field(1000, ge=1)
@@ -275,7 +274,7 @@ class ProposeSettings(Reading, BuildingBlocks):
     scale: of the target, linear, log, log-from-above, saturating or auto.
     exploration: factor of the posterior's standard deviation for thompson; by default it depends on `rounds`, the total
     number of rounds of the campaign, and is 1.4 without that.
-    plausible: propose no items that can't be expected to exist (molecules: with groups that decompose).
+    plausible: propose no items that can't be expected to exist (molecules: with groups that decompose or react).
     wild_type: the reference of items that are named as its variants (a sequence or its file), and of all proposals.
     space: options of the domain's design space (positions, letters ...). start: items to begin with if nothing is
     measured; by default the wild type. also: tables of further candidates, in addition to those of moves and `model`.

@@ -56,6 +56,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next(matching, len(LONGEST_FIRST))
 
     items.sort(key=lambda item: rank(item.path))
+    if unstable := [item.nodeid for item in items if " object at 0x" in item.nodeid]:
+        raise pytest.UsageError(f"Expected tests with the same names in every process, got {unstable[0]}. Pass ids.")
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +68,7 @@ def toy_folder() -> Path:
 
 def compute_by(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Draws come by so many rows: a shipped model takes seconds for 512, requested or not."""
-    for module in ("latent.noise", "latent.explorer", "api.sampling.draws"):
+    for module in ("latent.noise", "latent.explorer", "latent.rows", "api.sampling.draws"):
         monkeypatch.setattr(importlib.import_module(f"sciencegen.{module}"), "COMPUTE_CHUNK", rows)
 
 

@@ -81,7 +81,7 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
         Conditions in the properties' units: "logp = 2.5", "tpsa in 40..90", "qed >= 0.6". Properties that the
         model is not conditioned on only filter its draws.
     plausible : bool
-        Write no items that can't be expected to exist (molecules: with groups that decompose); not with `raw`.
+        Write no items that can't be expected to exist (molecules: with groups that decompose or react); not with `raw`.
     keep, forbid : str or sequence of str
         Patterns that each item must, or must not, contain (molecules: SMARTS).
     blocks : str, optional

@@ -114,7 +114,7 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
     novel : bool
         Don't return known items.
     plausible : bool
-        Score no items that can't be expected to exist (molecules: with groups that decompose).
+        Score no items that can't be expected to exist (molecules: with groups that decompose or react).
     maximum_similarity : float, optional
         Largest similarity of two candidates, 0 to 1.
     maximum_share : float, optional

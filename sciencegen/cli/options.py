@@ -87,7 +87,7 @@ Implausible = Annotated[
     typer.Option(
         "--allow-implausible",
         help="Allow items that can't be expected to exist. Molecules: groups that decompose (peroxides, hemiaminals, "
-        "enols ...), radicals.",
+        "enols ...) or react with proteins and water (acid halides, epoxides, aldehydes ...), radicals.",
     ),
 ]
 Keep = Annotated[list[str] | None, typer.Option("--keep", help="A pattern that every result must contain. Repeatable.")]

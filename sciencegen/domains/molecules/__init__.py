@@ -19,11 +19,11 @@ from sciencegen.domains.molecules import (
     objects,
     oracles,
     patterns,
+    reactive,
     recombination,
     render,
     scaffold_classes,
     similarity,
-    unstable,
 )
 from sciencegen.domains.molecules.metric_notes import METRIC_NOTES, METRIC_UNITS
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
@@ -112,7 +112,7 @@ DOMAIN = Domain(
         edit=edits.edit,
         recombine=recombination.recombine,
         constraint=patterns.constraint,
-        plausible=unstable.is_stable,
+        plausible=reactive.is_plausible,
         from_blocks=moves_from_blocks,
     ),
     structures=Structures(records=files.structure_records, read_scaffold=read_scaffold),

@@ -9,6 +9,7 @@ from sciencegen.domains.molecules.alerts import DEFAULT_CATALOGS, alert_catalog
 from sciencegen.domains.molecules.docking import SEARCHES, docking_oracle
 from sciencegen.domains.molecules.items import parse, text
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
+from sciencegen.domains.molecules.reactive import reactive_groups
 from sciencegen.domains.molecules.similarity import similarity
 from sciencegen.domains.molecules.stereo import undefined_stereocentres
 from sciencegen.domains.molecules.unstable import unstable_groups
@@ -27,6 +28,8 @@ CLASSIFIERS = {
 """Tasks whose score is a classifier's probability, and of what."""
 LEFT_OPEN = {UNDEFINED: "leave stereocentres or double bonds undefined, so that each is several stereoisomers"}
 """As in `domains.base.Oracles`."""
+GROUPS = {"unstable": unstable_groups, "reactive": reactive_groups}
+"""Names -> functions that list groups of a molecule, which are counted."""
 OPEN_NAMES = (f"{ALERTS_PREFIX}CATALOG", *(f"{prefix}TARGET" for prefix in SEARCHES))
 """Names with a part that the user chooses."""
 
@@ -42,8 +45,8 @@ def oracle(name: str) -> Oracle:
         return property_oracle(PROPERTIES[name], measure)
     if name == "alerts":
         return alerts_oracle()
-    if name == "unstable":
-        return FunctionOracle(name, lambda molecule: len(unstable_groups(molecule)), direction="minimize")
+    if name in GROUPS:
+        return FunctionOracle(name, lambda molecule: len(GROUPS[name](molecule)), direction="minimize")
     if name == UNDEFINED:
         return FunctionOracle(name, undefined_stereocentres, direction="minimize")
     if name.startswith(ALERTS_PREFIX):
@@ -61,7 +64,7 @@ def oracle(name: str) -> Oracle:
 
 def oracle_names() -> list[str]:
     """Names of properties, counts and PMO tasks; `similarity to ...`, chosen catalogs and docking are not listed."""
-    return [*PROPERTIES, "alerts", "unstable", UNDEFINED, *(f"{PMO_PREFIX}{name}" for name in pmo.TASKS), *CLASSIFIERS]
+    return [*PROPERTIES, "alerts", *GROUPS, UNDEFINED, *(f"{PMO_PREFIX}{name}" for name in pmo.TASKS), *CLASSIFIERS]
 
 
 def no_classifier(name: str) -> ConfigError:

@@ -34,10 +34,10 @@ from sciencegen.domains.molecules import (
 )
 from sciencegen.domains.molecules.geometry import with_implicit_hydrogens
 from sciencegen.domains.molecules.metric_notes import METRIC_UNITS, STRUCTURE_NOTES
+from sciencegen.domains.molecules.reactive import is_plausible
 from sciencegen.domains.molecules.scaffolds import read_scaffold
 from sciencegen.domains.molecules.structure_peek import holds_structures
 from sciencegen.domains.molecules.structures import METHOD
-from sciencegen.domains.molecules.unstable import is_stable
 from sciencegen.domains.regression import MakeFeatures
 from sciencegen.items import Cell, Origin, Reference
 from sciencegen.scoring.oracles import Oracle, OracleAround, Score
@@ -146,7 +146,7 @@ DOMAIN = replace(
         edit=edits.edit,
         recombine=recombination.recombine,
         constraint=constraint,
-        plausible=lambda structure: is_stable(with_implicit_hydrogens(structure)),
+        plausible=lambda structure: is_plausible(with_implicit_hydrogens(structure)),
     ),
     structures=Structures(
         records=files.structure_records,

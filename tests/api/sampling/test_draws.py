@@ -23,7 +23,9 @@ def parts(n, task=None, few=False, best_of=1, particles=1):
 
 
 @pytest.mark.parametrize(
-    "how", [{"few": True}, {"best_of": 3}, {"particles": 8}, {"few": True, "best_of": 200}, {"task": TASK}], ids=str
+    "how",
+    [{"few": True}, {"best_of": 3}, {"particles": 8}, {"few": True, "best_of": 200}, {"task": TASK}],
+    ids=" ".join,
 )
 @pytest.mark.parametrize("wanted", [1, 70, COMPUTE_CHUNK + 70])
 def test_parts_cover_each_wanted_row_once_in_order(how, wanted):
@@ -33,7 +35,7 @@ def test_parts_cover_each_wanted_row_once_in_order(how, wanted):
 
 
 @pytest.mark.parametrize(
-    "how", [{"task": TASK}, {"best_of": 2}, {"particles": 2}, {"best_of": 2, "task": TASK}], ids=str
+    "how", [{"task": TASK}, {"best_of": 2}, {"particles": 2}, {"best_of": 2, "task": TASK}], ids=" ".join
 )
 def test_rows_are_computed_with_the_same_others_whatever_their_number(how):
     """Rounding depends on which rows a network computes together, and draw i must not depend on n."""

@@ -1,0 +1,64 @@
+"""Reactive groups: an example of each, and drugs that have none."""
+
+from __future__ import annotations
+
+import pytest
+from rdkit import Chem
+
+from sciencegen.domains.molecules import DOMAIN
+from sciencegen.domains.molecules.reactive import REACTIVE, is_plausible, reactive_groups
+
+EXAMPLES = {
+    "acyl halide": "CC(=O)Cl",
+    "sulfonyl or sulfinyl halide": "CS(=O)(=O)F",
+    "phosphoryl halide": "CP(=O)(C)F",
+    "imidoyl halide": "CC(Cl)=NC",
+    "anhydride": "CC(=O)OC(C)=O",
+    "isocyanate": "CN=C=O",
+    "acyl cyanide": "CC(=O)C#N",
+    "acyl azide": "CC(=O)N=[N+]=[N-]",
+    "halogen beside": "CC(Cl)C(C)=O",
+    "alkyl bromide": "CCBr",
+    "benzylic": "ClCc1ccccc1",
+    "mustard": "CN(C)CCCl",
+    "alkyl ester": "CS(=O)(=O)OC",
+    "epoxide": "CC1CO1",
+    "beta-lactone": "CC1CC(=O)O1",
+    "activated ester": "CC(=O)ON1C(=O)CCC1=O",
+    "acyl azole": "CC(=O)n1ccnc1",
+    "imidate": "CC(=NC)OS(C)(=O)=O",
+    "aldehyde": "CC=O",
+    "sulfenamide": "CSN(C)C",
+    "phosphite": "COP(OC)OC",
+    "open acetal": "COCOC",
+}
+DRUGS = {
+    "aspirin": "CC(=O)Oc1ccccc1C(=O)O",
+    "afatinib, an acrylamide": "CN(C)CC=CC(=O)Nc1cc2c(Nc3ccc(F)c(Cl)c3)ncnc2cc1OC1CCOC1",
+    "vildagliptin, a nitrile": "N#CC1CCCN1C(=O)CNC12CC3CC(CC(O)(C3)C1)C2",
+    "clindamycin, an alkyl chloride": "CCCC1CC(N(C)C1)C(=O)NC(C(C)Cl)C1OC(SC)C(O)C(O)C1O",
+    "chloramphenicol": "O=C(NC(CO)C(O)c1ccc([N+](=O)[O-])cc1)C(Cl)Cl",
+    "penicillin G": "CC1(C)SC2C(NC(=O)Cc3ccccc3)C(=O)N2C1C(=O)O",
+    "celecoxib": "Cc1ccc(cc1)-c1cc(nn1-c1ccc(cc1)S(N)(=O)=O)C(F)(F)F",
+    "formamide": "CNC=O",
+}
+
+
+@pytest.mark.parametrize(("name", "example"), zip(REACTIVE, EXAMPLES.items(), strict=True), ids=EXAMPLES)
+def test_every_pattern_has_its_example(name, example):
+    start, smiles = example
+    assert name.startswith(start)
+    assert name in reactive_groups(Chem.MolFromSmiles(smiles))
+
+
+@pytest.mark.parametrize("name", DRUGS)
+def test_drugs_have_none(name):
+    assert reactive_groups(Chem.MolFromSmiles(DRUGS[name])) == []
+
+
+def test_searches_leave_them_out_and_scores_count_them():
+    acid_chloride, ester = map(Chem.MolFromSmiles, ("CC(=O)Cl", "CC(=O)OC"))
+    assert DOMAIN.moves is not None
+    assert [DOMAIN.moves.plausible(one) for one in (acid_chloride, ester)] == [False, True]
+    assert not is_plausible(Chem.MolFromSmiles("CCOO"))
+    assert [one.value for one in DOMAIN.oracles.find("reactive").score([acid_chloride, ester])] == [1, 0]
