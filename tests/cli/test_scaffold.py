@@ -10,7 +10,17 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
-CALL = ("generate", "molecules", "--model", "qm9-molecules", "--scaffold", "part.sdf", "--threads", 1)
+CALL = (
+    "generate",
+    "molecules",
+    "--model",
+    "qm9-molecules",
+    "--scaffold",
+    "part.sdf",
+    "--allow-implausible",
+    "--threads",
+    1,
+)
 
 
 def write_part(smiles: str) -> np.ndarray:

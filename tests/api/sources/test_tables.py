@@ -5,6 +5,7 @@ import pytest
 from sciencegen.api.sources.preparation import prepare_source
 from sciencegen.api.sources.tables import given_rows, read_rows
 from sciencegen.config import PredictorSettings, PrepareSettings
+from sciencegen.domains.proteins import DOMAIN
 from sciencegen.errors import ConfigError
 from tests.toy import write_clouds
 
@@ -24,10 +25,10 @@ def test_a_prepared_dataset_has_the_numbers_of_its_file(tmp_path):
 def test_a_file_name_as_items_is_an_error(tmp_path):
     (tmp_path / "leads.csv").write_text("item\nCCO\n")
     with pytest.raises(ConfigError, match=r"pass pathlib.Path\('.*leads.csv'\)"):
-        given_rows(str(tmp_path / "leads.csv"))
-    assert len(given_rows("nothing.csv")) == len(given_rows("C" * 5000 + ".C")) == 1
+        given_rows(DOMAIN, str(tmp_path / "leads.csv"))
+    assert len(given_rows(DOMAIN, "nothing.csv")) == len(given_rows(DOMAIN, "C" * 5000 + ".C")) == 1
 
 
 def test_given_texts_count_from_1_and_one_may_stand_alone():
-    assert [(row.line, row.text) for row in given_rows(["A", "C"])] == [(1, "A"), (2, "C")]
-    assert [row.text for row in given_rows("AC")] == ["AC"]
+    assert [(row.line, row.text) for row in given_rows(DOMAIN, ["A", "C"])] == [(1, "A"), (2, "C")]
+    assert [row.text for row in given_rows(DOMAIN, "AC")] == ["AC"]

@@ -162,8 +162,8 @@ def structure(path: Path) -> Found:
     tasks: list[Callable[[], int]] = [
         lambda: _motif(str(path), None),
         lambda: _motif(str(path), "2-9,A8-12,2-9"),
-        lambda: len(variation_task(tiny_model(), fitted(), TaskSettings(vary=str(path))).places),
-        lambda: len(variation_task(tiny_model(), fitted(), TaskSettings(vary=f"{path}:A")).places),
+        lambda: len(variation_task(tiny_model(), TaskSettings(vary=str(path))).places),
+        lambda: len(variation_task(tiny_model(), TaskSettings(vary=f"{path}:A")).places),
     ]
     told = tried(tasks).reasons
     items = [parse(row.text) for row in read(path)]
