@@ -218,5 +218,5 @@ def _shortfall(summary: dict[str, Any], n: int, unplaced: int = 0) -> str:
     why = f": {summary['first_failure']}" if summary["failed"] else ""
     return (
         f"Found {summary['written']} of {n} distinct items in {summary['drawn']} draws ({written}{lost}{why}). "
-        "Loosen --where, --keep or --forbid, or raise --attempts."
+        "Loosen --where, --keep or --forbid, pass --allow-implausible, or raise --attempts."
     )
