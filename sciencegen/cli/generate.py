@@ -162,8 +162,7 @@ def generate(
         noise_free=noise_free or None,
     )
     flags |= dict(predictors=options.folders(predictor), sampler=sampler, steps=steps, guidance=guidance)
-    flags |= dict(step_noise=step_noise)
-    flags |= dict(best_of=best_of, steer=steer, particles=particles)
+    flags |= dict(step_noise=step_noise, best_of=best_of, steer=steer, particles=particles)
     flags |= dict(blocks=blocks, maximum_steps=maximum_steps)
     flags |= dict(core=core, contigs=contigs, vary=vary, noise_level=noise_level, symmetry=symmetry)
     flags |= dict(

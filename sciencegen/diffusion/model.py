@@ -199,11 +199,17 @@ class DiffusionModel(nn.Module):
     def draw(self, z: Batch, name: str, steps: int, noise: Noise | None = None, bend: Bend | None = None) -> Batch:
         """Denoise z to items with the sampler `name`. noise: of random samplers; derived from z by default. bend: a
         function from denoiser to denoiser, as in guidance.py."""
-        path, denoise = self.path(steps, z), self.denoiser()
-        denoise = denoise if bend is None else bend(denoise)
-        added = scaled(noise or noise_of_start(self.state, z), self.settings.step_noise)
-        last = sample(name, denoise, self.state, z, path, added)
+        return self.denoised(self.path(steps, z), z, name, noise, bend)
+
+    @torch.no_grad()
+    def denoised(self, path: Path, z: Batch, name: str, noise: Noise | None = None, bend: Bend | None = None) -> Batch:
+        """`draw` from noise z at the first level of a path of log-SNR values."""
+        denoise = self.denoiser() if bend is None else bend(self.denoiser())
+        last = sample(name, denoise, self.state, z, path, self._step_noise(z, noise))
         return self.state.read(clean(denoise, self.state, last, path[-1]))
+
+    def _step_noise(self, z: Batch, noise: Noise | None = None) -> Noise:
+        return scaled(noise or noise_of_start(self.state, z), self.settings.step_noise)
 
     @torch.no_grad()
     def steered(
@@ -221,7 +227,7 @@ class DiffusionModel(nn.Module):
     def draw_steered(self, z: Batch, steering: Steering) -> Batch:
         """Denoise particles to items by ancestral steps, with the settings' number of steps, guidance and noise."""
         inside = replace(steering, reward=lambda x: steering.reward(self.state.read(x)))
-        path, noise = self.path(self.settings.steps, z), scaled(noise_of_start(self.state, z), self.settings.step_noise)
+        path, noise = self.path(self.settings.steps, z), self._step_noise(z)
         return self.state.read(sample_steered(self.denoiser(), self.state, z, path, noise, inside))
 
     def path(self, steps: int, like: Batch) -> Path:

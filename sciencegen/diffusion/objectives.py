@@ -120,15 +120,15 @@ def _at(schedule: Schedule, time: float, like: Times) -> Levels:
     return schedule(torch.full_like(like, time))
 
 
+# --- Weighted losses --------------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
 class Weighted:
     """The weight of each noise level in a loss, and the norms of errors."""
 
     weight: Weighting
     norms: Norms | None = None
-
-
-# --- Weighted losses --------------------------------------------------------------------------------------------------
 
 
 def weighted_loss(

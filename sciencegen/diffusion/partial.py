@@ -12,7 +12,6 @@ import torch
 from sciencegen.batch import Batch
 from sciencegen.diffusion.model import Bend, DiffusionModel
 from sciencegen.diffusion.process import diffuse, levels
-from sciencegen.diffusion.samplers import clean, noise_of_start, sample, scaled
 from sciencegen.diffusion.schedules import log_snr_grid
 from sciencegen.diffusion.state import Fields
 from sciencegen.errors import ConfigError
@@ -46,7 +45,4 @@ def vary(model: DiffusionModel, x: Batch, noise: Fields, level: float, bend: Ben
     steps = max(1, math.ceil(level * settings.steps))
     path = log_snr_grid(model.schedule, steps, first, settings.last_time * level, settings.crowding, level)
     z = diffuse(model.state, x, levels(path[0], x), model.state.project(noise, x.mask, "noise"))
-    denoise = model.denoiser() if bend is None else bend(model.denoiser())
-    added = scaled(noise_of_start(model.state, z), settings.step_noise)
-    last = sample(settings.sampler, denoise, model.state, z, path, added)
-    return model.state.read(clean(denoise, model.state, last, path[-1]))
+    return model.denoised(path, z, settings.sampler, bend=bend)

@@ -9,11 +9,9 @@ Drug Deliv. Rev. 2002, 54, 255; [C, n] Clayden, Greeves & Warren, Organic Chemis
 
 from __future__ import annotations
 
-from functools import cache
-
 from rdkit import Chem
 
-from sciencegen.domains.molecules.screening import PatternScreen
+from sciencegen.domains.molecules.screening import NamedPatterns
 from sciencegen.domains.molecules.unstable import is_stable
 
 REACTIVE = {
@@ -48,18 +46,14 @@ REACTIVE = {
 """Name and source -> SMARTS."""
 
 
+_GROUPS = NamedPatterns(REACTIVE)
+
+
 def reactive_groups(molecule: Chem.Mol) -> list[str]:
     """Names of the reactive groups in a molecule, in the order of `REACTIVE`."""
-    names, (screen, queries) = tuple(REACTIVE), _screen()
-    return [names[at] for at in sorted(screen.candidates(molecule)) if molecule.HasSubstructMatch(queries[at])]
+    return _GROUPS.found(molecule)
 
 
 def is_plausible(molecule: Chem.Mol) -> bool:
     """Whether a molecule could be a candidate: it has neither unstable nor reactive groups."""
     return is_stable(molecule) and not reactive_groups(molecule)
-
-
-@cache
-def _screen() -> tuple[PatternScreen, list[Chem.Mol]]:
-    queries = [Chem.MolFromSmarts(pattern) for pattern in REACTIVE.values()]
-    return PatternScreen(queries), queries

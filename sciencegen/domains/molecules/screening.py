@@ -8,8 +8,8 @@ atoms and the bond alone (rings, degree, recursive patterns) counts as met, so t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from functools import cache
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cache, cached_property
 from typing import TypeVar
 
 from rdkit import Chem
@@ -186,3 +186,24 @@ def _range(tree: tuple, fact: Fact) -> tuple[bool, bool]:
         return True, True
     holds = holds if words[2] == "=" else not holds
     return holds, not holds
+
+
+class NamedPatterns:
+    """Names -> SMARTS of groups, which are read at the first search."""
+
+    def __init__(self, patterns: Mapping[str, str]) -> None:
+        self._patterns = patterns
+
+    @cached_property
+    def _queries(self) -> list[Chem.Mol]:
+        return [Chem.MolFromSmarts(pattern) for pattern in self._patterns.values()]
+
+    @cached_property
+    def _screen(self) -> PatternScreen:
+        return PatternScreen(self._queries)
+
+    def found(self, molecule: Chem.Mol) -> list[str]:
+        """Names of the groups that a molecule has, in the order of the patterns."""
+        names = tuple(self._patterns)
+        candidates = sorted(self._screen.candidates(molecule))
+        return [names[index] for index in candidates if molecule.HasSubstructMatch(self._queries[index])]

@@ -11,11 +11,9 @@ March's Advanced Organic Chemistry, 7th ed. 2013, with the chapter; [H] Hann et 
 
 from __future__ import annotations
 
-from functools import cache
-
 from rdkit import Chem
 
-from sciencegen.domains.molecules.screening import PatternScreen
+from sciencegen.domains.molecules.screening import NamedPatterns
 
 _AMINE = "$([NX3;!$(N~[C,S,P]=[O,S,N]);!$(N[a]);!$(NC#N);!$(N[N,O])])"
 """A nitrogen whose lone pair isn't delocalized."""
@@ -94,6 +92,7 @@ UNSTABLE = {
     "cyclopentadiene with hydrogen at its sp3 carbon [C, 34]": "[CX4;r5;!H0]1[CX3]=[CX3][CX3]=[CX3]1",
 }
 """Name and source -> SMARTS."""
+_GROUPS = NamedPatterns(UNSTABLE)
 
 RADICAL = "radical [M, 5]"
 BRIDGED_AROMATIC = "short bridge across an aromatic ring [M, 4]"
@@ -106,7 +105,7 @@ LARGE_SIZES = range(9, 12)
 
 def unstable_groups(molecule: Chem.Mol) -> list[str]:
     """Names of the unstable groups in a molecule, in the order of `UNSTABLE`."""
-    found = [_NAMES[index] for index in sorted(_screen().candidates(molecule)) if _holds(molecule, index)]
+    found = _GROUPS.found(molecule)
     if any(atom.GetNumRadicalElectrons() for atom in molecule.GetAtoms()):
         found.append(RADICAL)
     if any(len(ring) in LARGE_SIZES and _aromatic(molecule, ring) for ring in molecule.GetRingInfo().AtomRings()):
@@ -119,23 +118,6 @@ def unstable_groups(molecule: Chem.Mol) -> list[str]:
 def is_stable(molecule: Chem.Mol) -> bool:
     """Whether a molecule has none of the unstable groups."""
     return not unstable_groups(molecule)
-
-
-_NAMES = tuple(UNSTABLE)
-
-
-@cache
-def _queries() -> list[Chem.Mol]:
-    return [Chem.MolFromSmarts(pattern) for pattern in UNSTABLE.values()]
-
-
-@cache
-def _screen() -> PatternScreen:
-    return PatternScreen(_queries())
-
-
-def _holds(molecule: Chem.Mol, index: int) -> bool:
-    return molecule.HasSubstructMatch(_queries()[index])
 
 
 def _aromatic(molecule: Chem.Mol, ring: tuple[int, ...]) -> bool:

@@ -60,7 +60,7 @@ def test_latents_of_chains_are_decoded_to_them(fitted, model):
     back = fitted.decode(model.double().decode(model.encode(batch.map(_double))))
     for item, one in zip(chains(), back, strict=False):
         centred = item.coordinates - item.trace.mean(0)
-        assert np.sqrt(np.square(one.coordinates - one.trace.mean(0) - centred).mean()) < 0.2
+        assert np.sqrt(np.square(one.coordinates - one.trace.mean(0) - centred).mean()) < 0.1
 
 
 def _double(value):

@@ -29,7 +29,7 @@ def fitted() -> representation.BackboneRepresentation:
 
 @cache
 def tiny_model() -> SizedDiffusion:
-    return random_model(pulls=0.02)
+    return random_model(pulls=0.003)
 
 
 @torch.inference_mode(False)  # weights made in inference mode have no gradients
