@@ -80,15 +80,14 @@ class Draws:
         """(compute chunk, rows in it) for each batch. Only with `few` the last batch ends at the last wanted row."""
         together = self.settings.best_of * self.particles
         if not self.few and together == 1 and self.task is None:
-            return self.model.space.parts(self.wanted)
+            yield from self.model.space.parts(self.wanted)
+            return
         most = COMPUTE_CHUNK if together == 1 and self.task is None else self.model.recipe.cpu_rows
         size = max(1, most // together)
-        return (
-            (chunk, slice(start, min(start + size, left if self.few else COMPUTE_CHUNK, COMPUTE_CHUNK)))
-            for chunk in range(-(-self.wanted // COMPUTE_CHUNK))
-            for left in (self.wanted - chunk * COMPUTE_CHUNK,)
-            for start in range(0, min(COMPUTE_CHUNK, left), size)
-        )
+        for chunk in range(-(-self.wanted // COMPUTE_CHUNK)):
+            wanted = min(COMPUTE_CHUNK, self.wanted - chunk * COMPUTE_CHUNK)
+            for start in range(0, wanted, size):
+                yield chunk, slice(start, min(start + size, wanted if self.few else COMPUTE_CHUNK))
 
     def _decode(self, part: tuple[int, slice]) -> Batch:
         """Decode all draws of some items; the draws of an item are consecutive."""
