@@ -25,6 +25,7 @@ from sciencegen.diffusion.objectives import (
 from sciencegen.diffusion.process import TO_X, Denoiser, Levels, convert
 from sciencegen.diffusion.samplers import Noise, Path, clean, noise_of_start, sample, sampler, scaled
 from sciencegen.diffusion.schedules import Schedule, check_times, log_snr_grid
+from sciencegen.diffusion.self_conditioning import after_first_estimate, with_last_estimate
 from sciencegen.diffusion.state import Fields, State, with_fields
 from sciencegen.diffusion.steering import Steering, best_particles, sample_steered
 from sciencegen.diffusion.weightings import weighting
@@ -48,7 +49,8 @@ class DiffusionSettings:
     training. sampler, steps: of `generate` (SAMPLERS). last_time, crowding: placement of the steps
     (`schedules.log_snr_grid`). flow_steps: steps of the probability-flow ODE, with four network evaluations each.
     guidance: weight of classifier-free guidance (`guidance.classifier_free`). step_noise: factor on the noise that
-    random samplers add at each step; below 1, draws are more probable and less diverse.
+    random samplers add at each step; below 1, draws are more probable and less diverse. self_conditioning: share of the
+    training batches in which the network sees its own earlier estimate, as in all draws; 0: never.
     """
 
     prediction: str = "v"
@@ -61,6 +63,7 @@ class DiffusionSettings:
     flow_steps: int = 32
     guidance: float = 0.0
     step_noise: float = 1.0
+    self_conditioning: float = 0.0
 
     def __post_init__(self) -> None:
         if self.prediction not in TO_X:
@@ -73,6 +76,8 @@ class DiffusionSettings:
             raise ConfigError(f"Expected a finite guidance of 0 or more, got {self.guidance}.")
         if not 0 <= self.step_noise < math.inf:
             raise ConfigError(f"Expected a finite step_noise of 0 or more, got {self.step_noise}.")
+        if not 0 <= self.self_conditioning <= 1:
+            raise ConfigError(f"Expected self_conditioning in 0..1, got {self.self_conditioning}.")
         check_times(self.last_time, self.crowding)
 
 
@@ -123,8 +128,17 @@ class DiffusionModel(nn.Module):
         x = self.state.embed(batch).with_condition(self.settings.dropout(batch.condition, generator))
         times = low_discrepancy_times(len(x), generator, x[next(iter(self.state.fields))])
         weighted, noise = Weighted(weighting(self.settings.weighting), self.norms), self.state.noise(x, generator)
-        losses = variance_minimizing_loss(self, self.state, self.schedule, x, times, noise, weighted)
+        losses = variance_minimizing_loss(
+            self._trained(generator), self.state, self.schedule, x, times, noise, weighted
+        )
         return {"loss": losses.mean() / self.state.dimensions(x).mean().clamp(min=1)}
+
+    def _trained(self, generator: Generator) -> Denoiser:
+        """The model, in a share of the calls with its own first estimate."""
+        share = self.settings.self_conditioning
+        if share == 0 or torch.rand(1, generator=generator, device=generator.device) >= share:
+            return self
+        return after_first_estimate(self)
 
     def finish(self, batches: Iterable[Batch], generator: Generator) -> None:
         """Nothing is left to fit."""
@@ -204,7 +218,8 @@ class DiffusionModel(nn.Module):
     @torch.no_grad()
     def denoised(self, path: Path, z: Batch, name: str, noise: Noise | None = None, bend: Bend | None = None) -> Batch:
         """`draw` from noise z at the first level of a path of log-SNR values."""
-        denoise = self.denoiser() if bend is None else bend(self.denoiser())
+        denoise = with_last_estimate(self.denoiser()) if self.settings.self_conditioning else self.denoiser()
+        denoise = denoise if bend is None else bend(denoise)
         last = sample(name, denoise, self.state, z, path, self._step_noise(z, noise))
         return self.state.read(clean(denoise, self.state, last, path[-1]))
 

@@ -35,10 +35,13 @@ from sciencegen.networks.equivariant.residue_frames import (
     place_along_chain,
 )
 from sciencegen.networks.equivariant.residue_pairs import pair_features, pulled_by, seen_pairs
+from sciencegen.networks.equivariant.residue_recall import Recall
 from sciencegen.networks.mlp import MLP
 
 TRACE, ATOMS = "trace", "atoms"
 """Fields: alpha carbons in whitened coordinates [batch residue 3]; N and C relative to CA [batch residue 6]."""
+EARLIER_TRACE, EARLIER_ATOMS = "earlier_trace", "earlier_atoms"
+"""Optional given fields: an earlier estimate of both (`diffusion.self_conditioning`)."""
 CHAIN = "chain"
 """Optional given field [batch residue]: the number of each residue's chain, ascending. Without it there is one chain.
 Residues of different chains have the largest separation."""
@@ -52,8 +55,8 @@ class ResidueNetworkSettings:
     radial functions, from 0 to `reach` ångström. context: width of the embedding of noise level and condition."""
 
     width: int = 128
-    pair_width: int = 64
-    layers: int = 4
+    pair_width: int = 32
+    layers: int = 3
     heads: int = 8
     radial: int = 16
     reach: float = 22.0
@@ -72,15 +75,20 @@ class ResidueDenoiser(nn.Module):
     columns : sequence of int
         Columns of the condition that the network sees (NaN: not given).
     settings : ResidueNetworkSettings, optional
+    recalls : bool
+        Whether it sees an earlier estimate, where one is given.
     """
 
-    def __init__(self, columns: Sequence[int] = (), settings: ResidueNetworkSettings | None = None) -> None:
+    def __init__(
+        self, columns: Sequence[int] = (), settings: ResidueNetworkSettings | None = None, recalls: bool = False
+    ) -> None:
         super().__init__()
         self.settings = s = settings or ResidueNetworkSettings()
         self.columns = list(columns)
         self.context = MLP(2 * NOISE_FREQUENCIES + 2 + 2 * len(self.columns), s.context, s.context, 1)
         self.inward = nn.Linear(LOCAL_FEATURES, s.width)
         self.stages = nn.ModuleList([Stage(s) for _ in range(2)])
+        self.recall = Recall(s.width, s.pair_width, len(self.stages), s.radial, s.reach) if recalls else None
 
     def forward(
         self,
@@ -99,11 +107,16 @@ class ResidueDenoiser(nn.Module):
         index = place_along_chain(trace, chain)
         geometry = self._geometry(exactly(colour, trace, count, chain), atoms, count, real)
         hidden = self.inward(exactly(local_features, *geometry, real, index))
+        recalled: Sequence[Tensor | None] = [None for _ in self.stages]
+        if self.recall is not None and EARLIER_TRACE in z:
+            positions = exactly(colour, z[EARLIER_TRACE], count, chain)
+            local, recalled = self.recall(self._geometry(positions, z[EARLIER_ATOMS], count, real), real, index)
+            hidden = hidden + local
         for number, stage in enumerate(self.stages):
             if number:  # the geometry of the estimate so far, x^ = alpha z - sigma v
                 positions = exactly(colour, alpha * trace - sigma * v_trace, count, chain)
                 geometry = self._geometry(positions, alpha * atoms - sigma * v_atoms, count, real)
-            hidden, moved, turned = stage(hidden, geometry, index, context, mask)
+            hidden, moved, turned = stage(hidden, geometry, index, context, mask, recalled[number])
             forced = exactly(pull_back, moved.forces, count, chain)
             v_trace = v_trace + (moved.whitened + whiten(moved.pulled, count, chain) + forced) * real
             v_atoms = v_atoms + turned.flatten(2) * real
@@ -151,10 +164,16 @@ class Stage(nn.Module):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(
-        self, hidden: Tensor, geometry: Frames, index: Tensor, context: Tensor, mask: Bool[Tensor, "batch residue"]
+        self,
+        hidden: Tensor,
+        geometry: Frames,
+        index: Tensor,
+        context: Tensor,
+        mask: Bool[Tensor, "batch residue"],
+        recalled: Float[Tensor, "batch residue residue pair"] | None = None,
     ) -> tuple[Tensor, Moved, Float[Tensor, "batch residue 2 3"]]:
         real = mask[..., None].to(hidden)
-        pairs = self._pairs(geometry, index, context)
+        pairs = self._pairs(geometry, index, context, recalled)
         biases = self.biases(pairs).movedim(-1, 1).masked_fill(~mask[:, None, None], -1e4)
         hidden = hidden + self.local(exactly(local_features, *geometry, real, index))
         for layer, bias in zip(self.layers, biases.chunk(len(self.layers), 1), strict=True):
@@ -171,7 +190,9 @@ class Stage(nn.Module):
         far, near = self.pull_pair(pairs).unbind(-1)
         return far + ends[:, :, None, 0] + ends[:, None, :, 1], near
 
-    def _pairs(self, geometry: Frames, index: Tensor, context: Tensor) -> Float[Tensor, "batch residue residue pair"]:
+    def _pairs(
+        self, geometry: Frames, index: Tensor, context: Tensor, recalled: Tensor | None
+    ) -> Float[Tensor, "batch residue residue pair"]:
         """What each residue sees of each other one, from its own frame."""
         features = exactly(
             seen_pairs, geometry.positions, geometry.rotations, self.settings.radial, self.settings.reach
@@ -179,6 +200,7 @@ class Stage(nn.Module):
         apart = index[:, None] - index[:, :, None]
         apart = apart.clamp(-LARGEST_SEPARATION, LARGEST_SEPARATION) + LARGEST_SEPARATION
         seen = self.pair(features.to(context.dtype))
+        seen = seen if recalled is None else seen + recalled
         inner = functional.silu(seen + self.separation(apart) + self.pair_context(context)[:, None, None])
         return functional.silu(self.pair_hidden(inner))
 

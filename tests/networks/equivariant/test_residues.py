@@ -3,20 +3,32 @@
 import pytest
 import torch
 
-from sciencegen.networks.equivariant.residues import ATOMS, CHAIN, TRACE, ResidueDenoiser, ResidueNetworkSettings
+from sciencegen.networks.equivariant.residues import (
+    ATOMS,
+    CHAIN,
+    EARLIER_ATOMS,
+    EARLIER_TRACE,
+    TRACE,
+    ResidueDenoiser,
+    ResidueNetworkSettings,
+)
 
 SMALL = ResidueNetworkSettings(width=16, pair_width=8, layers=1, heads=2, radial=4, context=8)
 LOG_SNR = torch.tensor([0.3, -2.0], dtype=torch.float64)
 
 
-@pytest.fixture
-def network():
+def started(recalls=False):
     torch.manual_seed(0)
-    network = ResidueDenoiser([0], SMALL).double()
+    network = ResidueDenoiser([0], SMALL, recalls).double()
     for parameter in network.parameters():
         if not parameter.abs().sum():  # layers that start at zero
             torch.nn.init.normal_(parameter, std=0.1)
     return network
+
+
+@pytest.fixture
+def network():
+    return started()
 
 
 @pytest.fixture
@@ -95,6 +107,18 @@ def test_chains_of_an_assembly_rotate_together_and_see_each_other(network, noisy
     assert far(found, network(z, LOG_SNR, None, mask)) > 1e-3
     other = {name: torch.cat([value[:, :5], 0.5 * value[:, 5:]], 1) for name, value in z.items()}
     assert far(found, network({**other, CHAIN: chain}, LOG_SNR, None, mask)) > 1e-3
+
+
+def test_an_earlier_estimate_is_seen_from_its_own_frames(noisy):
+    (z, mask), network = noisy, started(recalls=True)
+    before = {TRACE: z[TRACE].flip(0) * mask[..., None], ATOMS: z[ATOMS].flip(0) * mask[..., None]}
+    with_it = lambda fields, seen: {**fields, EARLIER_TRACE: seen[TRACE], EARLIER_ATOMS: seen[ATOMS]}  # noqa: E731
+    found = network(with_it(z, before), LOG_SNR, None, mask)
+    rotation = random_rotation()
+    rotated = network(with_it(turned(z, rotation), turned(before, rotation)), LOG_SNR, None, mask)
+    assert far(rotated, turned(found, rotation)) < 1e-10
+    assert far(found, network(z, LOG_SNR, None, mask)) > 1e-3
+    assert far(found, network(with_it(z, turned(before, rotation)), LOG_SNR, None, mask)) < 1e-10
 
 
 def test_columns_that_it_does_not_see_change_nothing(noisy):

@@ -21,7 +21,6 @@ from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.diffusion.spaces import Euclidean
 from sciencegen.diffusion.state import Field, Fields, State
-from sciencegen.diffusion.weightings import FINE_SHIFT
 from sciencegen.domains.proteins.backbones.properties import measure
 from sciencegen.domains.proteins.backbones.representation import LENGTH, BackboneRepresentation
 from sciencegen.errors import ConfigError
@@ -32,13 +31,13 @@ from sciencegen.networks.equivariant.graph import exactly
 from sciencegen.networks.equivariant.residues import ATOMS, TRACE, ResidueDenoiser, ResidueNetworkSettings
 
 CONDITIONS = (LENGTH, "helix", "strand", "rg_ratio")
-TRAINING = {"batch_size": 12, "learning_rate": 1e-3}
+TRAINING = {"batch_size": 12, "learning_rate": 6e-4}
 CHECKED_DRAWS = 8
 CPU_ROWS = 4
 """More chains at once are slower, since features of pairs leave the processor's cache."""
 CONTACT, APART = 7.0, 3
 """Ångström: distance of alpha carbons in contact, at least so many residues apart."""
-LOG_SNR_ENDS = (9.0, -9.0)
+LOG_SNR_ENDS, SHIFT = (9.0, -9.0), 1.0
 
 
 @dataclass(frozen=True)
@@ -51,10 +50,13 @@ class BackboneDiffusionSettings:
     diffusion: DiffusionSettings = field(
         default_factory=lambda: DiffusionSettings(
             prediction="v",
-            weighting="snr-fine",
+            weighting="edm",
             dropout=ConditionDropout(some=0.5, everything=0.5),
-            sampler="ddim",
+            sampler="ancestral",
             steps=50,
+            crowding=1.5,
+            step_noise=0.6,
+            self_conditioning=0.5,
         )
     )
 
@@ -69,9 +71,9 @@ def backbone_diffusion(representation: BackboneRepresentation, settings: Backbon
     state = State({TRACE: Field(Euclidean()), ATOMS: Field(Euclidean())})
     longest = int(representation.sizes[-1])
     shapes = {TRACE: (longest, 3), ATOMS: (longest, 6)}
-    network = ResidueDenoiser(columns, settings.network)
+    network = ResidueDenoiser(columns, settings.network, recalls=settings.diffusion.self_conditioning > 0)
     norms = chain_norms(state, settings.placement)
-    diffusion = DiffusionModel(network, state, Cosine(*LOG_SNR_ENDS, FINE_SHIFT), shapes, settings.diffusion, norms)
+    diffusion = DiffusionModel(network, state, Cosine(*LOG_SNR_ENDS, SHIFT), shapes, settings.diffusion, norms)
     return SizedDiffusion(diffusion, size_table(representation))
 
 

@@ -1,0 +1,54 @@
+"""Self-conditioning: the denoiser also sees its own estimate of the step before. Chen et al. 2023 (Analog bits).
+
+At high noise an estimate is made of decisions that z hardly shows. A network that sees them goes on with them, instead
+of deciding anew at each step. In training, for a share of the batches, the estimate is the network's own at the same z.
+
+Estimates are given fields, named by `earlier`. Without them the network has no earlier estimate: so do likelihoods, the
+probability-flow ODE and steered particles, for which x^ must depend on z alone.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sciencegen.diffusion.process import Denoiser, Levels
+from sciencegen.diffusion.state import Fields
+
+
+def earlier(name: str) -> str:
+    """The given field of the earlier estimate of a field.
+
+    Examples
+    --------
+    >>> earlier("trace")
+    'earlier_trace'
+    """
+    return f"earlier_{name}"
+
+
+def _as_given(estimate: Fields) -> dict[str, Tensor]:
+    return {earlier(name): value.detach() for name, value in estimate.items()}
+
+
+def after_first_estimate(denoise: Denoiser) -> Denoiser:
+    """x^(z, x^(z)), for training: the gradient passes through the second estimate alone."""
+
+    def second(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
+        with torch.no_grad():
+            first = denoise(z, log_snr, condition, mask)
+        return denoise({**z, **_as_given(first)}, log_snr, condition, mask)
+
+    return second
+
+
+def with_last_estimate(denoise: Denoiser) -> Denoiser:
+    """A denoiser for one path of a sampler: each call sees the estimate of the call before it."""
+    last: dict[str, Tensor] = {}
+
+    def following(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
+        estimate = denoise({**z, **last}, log_snr, condition, mask)
+        last.update(_as_given(estimate))
+        return estimate
+
+    return following
