@@ -7,6 +7,9 @@ height of a CA over the plane of the peptide bond before it (`planarity`), since
 omega free by 48 degrees. A chain whose sum for the limits of 99.9% of native values is at most `TOLERANCE` stays as it
 is, as 95% of native chains do. Others get values within the narrower limits of 95% of them. L-BFGS begins at the given
 coordinates and ends as soon as all are within their limits, so that atoms move no farther than they must.
+
+Then hydrogen bonds between strands that are nearly formed are completed (`strand_pairing`): their distances join the
+sum.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 
@@ -23,6 +26,11 @@ from sciencegen.domains.proteins.backbones.distance_limits import Limits, square
 from sciencegen.domains.proteins.backbones.geometry import dihedrals
 from sciencegen.domains.proteins.backbones.items import FARTHEST
 from sciencegen.domains.proteins.backbones.planarity import Atoms, squared_heights
+from sciencegen.domains.proteins.backbones.strand_pairing import (
+    bond_limits,
+    nearly_bonded,
+    with_oxygens_and_hydrogens,
+)
 
 
 class Kind(NamedTuple):
@@ -57,6 +65,10 @@ MARGIN = 0.1
 """Ångström beyond `CLASH_DISTANCE`."""
 REACH = 6.0
 """Ångström: CA this near at the start are kept from clashing."""
+FAR = 9.0
+"""`REACH` where hydrogen bonds move atoms farther."""
+BONDING = 0.1
+"""Weight of the squared violations of hydrogen bonds."""
 TOLERANCE = 0.02
 """Å², of the sum."""
 ROUNDS = 500
@@ -82,7 +94,24 @@ def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> 
     free = np.full(start.shape, True) if fixed is None else np.broadcast_to(~fixed[:, None, None], start.shape)
     if violations(start, limits_of(start, narrow=False), narrow=False)[0] <= TOLERANCE or not free.any():
         return atoms
-    limits = limits_of(start, narrow=True)
+    near = _nearest(start, free, Wanted(limits_of(start, narrow=True)))
+    bonds = nearly_bonded(near)
+    if not len(bonds):
+        return near
+    return _nearest(near, free, Wanted(limits_of(near, narrow=True, reach=FAR), bonds))
+
+
+class Wanted(NamedTuple):
+    """Limits of distances, and acceptors and donors of hydrogen bonds."""
+
+    limits: Limits
+    bonds: Int[np.ndarray, "bond 2"] = np.zeros((0, 2), int)
+
+
+def _nearest(start: Atoms, free: Bool[np.ndarray, "residue 3 3"], wanted: Wanted) -> Atoms:
+    """The minimum of the sum that L-BFGS finds from `start`."""
+    hydrogen_bonds = bond_limits(wanted.bonds, len(start))
+    placed = with_oxygens_and_hydrogens(len(start))
 
     def moved(flat: np.ndarray) -> Atoms:
         places = start.copy()
@@ -90,7 +119,11 @@ def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> 
         return places
 
     def energy(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = violations(moved(flat), limits, narrow=True)
+        places = moved(flat)
+        value, gradient = violations(places, wanted.limits, narrow=True)
+        if len(wanted.bonds):
+            long, slope = squared_violations(placed @ places.reshape(-1, 3), hydrogen_bonds)
+            value, gradient = value + BONDING * long, gradient + BONDING * (placed.T @ slope).reshape(gradient.shape)
         return value, gradient[free]
 
     found = minimize(energy, start[free], method="L-BFGS-B", jac=True, options={"maxiter": ROUNDS})
@@ -104,14 +137,14 @@ def violations(atoms: Atoms, limits: Limits, narrow: bool) -> tuple[float, Atoms
     return value + bent, gradient.reshape(atoms.shape) + slope
 
 
-def limits_of(atoms: Atoms, narrow: bool) -> Limits:
+def limits_of(atoms: Atoms, narrow: bool, reach: float = REACH) -> Limits:
     """The limits of a chain; its atoms are numbered 3 residue + atom."""
     here = 3 * np.arange(len(atoms))
     before, after = here[:-1], here[1:]
     apart = np.linalg.norm(np.diff(atoms[:, 1], axis=0), axis=-1)
     omega = dihedrals(np.stack([atoms[:-1, 1], atoms[:-1, 2], atoms[1:, 0], atoms[1:, 1]], 1))
     cis = (apart >= CIS.wide[0]) & (apart <= CIS.wide[1]) & (abs(omega) <= CIS_ANGLE)
-    near = cKDTree(atoms[:, 1]).query_pairs(REACH, output_type="ndarray")
+    near = cKDTree(atoms[:, 1]).query_pairs(reach, output_type="ndarray")
     near = near[np.lexsort(near.T)]
     near = 3 * near[abs(near[:, 0] - near[:, 1]) > 1] + 1
 
