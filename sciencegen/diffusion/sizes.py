@@ -17,6 +17,7 @@ from sciencegen.batch import Batch, concatenate
 from sciencegen.diffusion.likelihood import check_continuous, decode, encode
 from sciencegen.diffusion.model import Accept, Condition, DiffusionModel
 from sciencegen.diffusion.steering import Steering, best_particles
+from sciencegen.diffusion.typical_conditions import TypicalConditions
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.normal import check_latents
 
@@ -53,11 +54,13 @@ class SizedDiffusion(nn.Module):
 
     diffusion: model of items up to the largest size; every field of its state has positions, and there are no given
     fields. Draws are padded to the largest size and masked. A latent represents the size by the normal quantile of its
-    place in the distribution p(n), so that decoding the size needs no condition.
+    place in the distribution p(n), so that decoding the size needs no condition. typical: conditions of training items,
+    for draws where some aren't given; None: the network draws without.
     """
 
-    def __init__(self, diffusion: DiffusionModel, table: SizeTable) -> None:
+    def __init__(self, diffusion: DiffusionModel, table: SizeTable, typical: TypicalConditions | None = None) -> None:
         super().__init__()
+        self.typical = typical
         self.diffusion, self.table, self.largest = diffusion, table, int(table.sizes.max())
         self.state, self.latent_size = diffusion.state, diffusion.latent_size + 1
         self.semantic_size = self.latent_size
@@ -124,6 +127,7 @@ class SizedDiffusion(nn.Module):
     ) -> Batch:
         """Draw items of p(x | n, c) of these sizes; the size that the noise encodes is ignored."""
         settings = self.diffusion.settings
+        condition = self._completed(noise, counts, condition)
 
         def items(z: Batch) -> Batch:
             return self.diffusion.draw(z, settings.sampler, settings.steps)
@@ -152,9 +156,15 @@ class SizedDiffusion(nn.Module):
             inside = replace(steering, reward=lambda x: steering.reward(self._whole(x)))
             return self.diffusion.draw_steered(z, inside)
 
-        counts = self.counts(quantile, condition)
+        counts, every = self.counts(quantile, condition), steering.count
+        first = None if condition is None else condition[::every]
+        first = self._completed(noise[::every], counts[::every], first)
+        condition = None if first is None else first.repeat_interleave(every, 0)
         found = self._by_size(self._noise(noise, condition), counts, self._projected(items))
         return best_particles(found, steering)
+
+    def _completed(self, noise: Tensor, counts: Tensor, condition: Condition) -> Condition:
+        return condition if self.typical is None else self.typical.complete(noise, counts, condition)
 
     def _whole(self, x: Batch) -> Batch:
         """Items of one size, padded and masked."""

@@ -2,6 +2,7 @@
 
 Each chain is the whitened trace of its alpha carbons and the positions of N and C relative to them. Lengths follow the
 training chains, or the requested condition `length`, which the network doesn't see: it knows the number of residues.
+Conditions that aren't requested follow the training chains too, so that draws have the secondary structure of nature.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.diffusion.spaces import Euclidean
 from sciencegen.diffusion.state import Field, Fields, State
+from sciencegen.diffusion.typical_conditions import TypicalConditions
 from sciencegen.domains.proteins.backbones.properties import measure
 from sciencegen.domains.proteins.backbones.representation import LENGTH, BackboneRepresentation
 from sciencegen.errors import ConfigError
@@ -74,7 +76,7 @@ def backbone_diffusion(representation: BackboneRepresentation, settings: Backbon
     network = ResidueDenoiser(columns, settings.network, recalls=settings.diffusion.self_conditioning > 0)
     norms = chain_norms(state, settings.placement)
     diffusion = DiffusionModel(network, state, Cosine(*LOG_SNR_ENDS, SHIFT), shapes, settings.diffusion, norms)
-    return SizedDiffusion(diffusion, size_table(representation))
+    return SizedDiffusion(diffusion, size_table(representation), typical_conditions(representation))
 
 
 def chain_norms(state: State, placement: float) -> Norms:
@@ -119,6 +121,12 @@ def size_table(representation: BackboneRepresentation) -> SizeTable:
     """Distribution of the number of residues, with the properties' moments at each number."""
     parts = (representation.sizes, representation.counts, representation.size_mean, representation.size_std)
     return SizeTable(*map(torch.from_numpy, parts))
+
+
+def typical_conditions(representation: BackboneRepresentation) -> TypicalConditions:
+    """Shares of helix and strand, and so on, of training chains: unconditional models draw too few strands."""
+    known, lengths = representation.known, representation.lengths
+    return TypicalConditions(torch.from_numpy(known).float(), torch.from_numpy(lengths))
 
 
 def check(

@@ -32,6 +32,7 @@ LONGEST = 256
 BANDWIDTH = 8.0
 """Residues: standard deviation of the kernel that smooths the distribution of lengths."""
 PRIOR_CHAINS = 10.0
+MOST_KNOWN = 4096
 LENGTH_DEVIATION = 0.1
 """Residues: tolerance of a requested length."""
 FEWEST = 1e-6
@@ -43,7 +44,8 @@ class BackboneRepresentation(StandardizedRepresentation):
     """Distribution of lengths, and the standardization of conditions.
 
     counts: smoothed number of training chains of each length from `shortest` on. size_mean, size_std: moments of the
-    standardized properties at each length.
+    standardized properties at each length. lengths, known: length and standardized properties of training chains, at
+    most `MOST_KNOWN`.
     """
 
     standardization: Standardization
@@ -51,6 +53,8 @@ class BackboneRepresentation(StandardizedRepresentation):
     counts: Float[np.ndarray, " size"]
     size_mean: Float[np.ndarray, "size property"]
     size_std: Float[np.ndarray, "size property"]
+    lengths: Int[np.ndarray, " chain"]
+    known: Float[np.ndarray, "chain property"]
     name = "backbone"
     canonical = True
 
@@ -98,6 +102,8 @@ class BackboneRepresentation(StandardizedRepresentation):
             "counts": self.counts.tolist(),
             "size_mean": self.size_mean.tolist(),
             "size_std": self.size_std.tolist(),
+            "lengths": self.lengths.tolist(),
+            "known": [[None if np.isnan(value) else value for value in row] for row in self.known.tolist()],
             "properties": self.standardization.to_json(),
         }
 
@@ -113,6 +119,8 @@ def load(data: Mapping[str, Any]) -> BackboneRepresentation:
         counts,
         np.array(data["size_mean"], np.float64).reshape(shape),
         np.array(data["size_std"], np.float64).reshape(shape),
+        np.array(data["lengths"], int),
+        np.array(data["known"], np.float64).reshape(-1, shape[1]),
     )
 
 
@@ -134,7 +142,10 @@ def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> 
         column = list(properties).index(LENGTH)
         size_mean[:, column] = (sizes - mean[column]) / std[column]
         size_std[:, column] = LENGTH_DEVIATION / std[column]
-    return BackboneRepresentation(Standardization(tuple(properties), mean, std), shortest, counts, size_mean, size_std)
+    kept = np.linspace(0, good.sum() - 1, min(MOST_KNOWN, good.sum())).round().astype(int)
+    lengths, known = lengths[good][kept], np.round((known - mean) / std, 3)[kept]
+    moments = Standardization(tuple(properties), mean, std)
+    return BackboneRepresentation(moments, shortest, counts, size_mean, size_std, lengths, known)
 
 
 def _usable(item: Backbone) -> bool:

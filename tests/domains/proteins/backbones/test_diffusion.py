@@ -51,8 +51,22 @@ def test_the_network_sees_every_condition_but_the_length(fitted, model):
         row = torch.from_numpy(fitted.condition(values)).expand(2, -1)
         return model.generate_sized(noise, counts, row)["trace"]
 
-    assert torch.equal(drawn(), drawn(length=30))
+    others = {name: 0.3 for name in fitted.properties if name != "length"}
+    assert torch.equal(drawn(**others), drawn(**others, length=30))
     assert not torch.equal(drawn(), drawn(helix=0.9))
+
+
+def test_conditions_that_are_not_asked_for_are_those_of_training_chains(model):
+    noise, counts = (
+        torch.randn(2, model.latent_size, generator=torch.Generator().manual_seed(0)),
+        torch.tensor([22, 30]),
+    )
+    typical = model.typical.complete(noise, counts, None)
+    known = model.typical.values
+    assert all((known == row).all(1).any() for row in typical)
+    assert torch.equal(
+        model.generate_sized(noise, counts)["trace"], model.generate_sized(noise, counts, typical)["trace"]
+    )
 
 
 def test_latents_of_chains_are_decoded_to_them(fitted, model):

@@ -1,0 +1,54 @@
+"""Conditions that aren't given, taken from a training item that has the given ones.
+
+p(x) = E p(x | c) over c ~ p(c). A network that has learned p(x | c) and p(x) alike draws the first more exactly, since
+c decides at the start what the unconditional model has to decide from noise. So an item without conditions is drawn
+with those of a random training item of its size, and one with some of them with the others of an item near in these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+NEAREST = 32
+"""The number of training items among which one is chosen at random."""
+SIZE_UNIT = 8.0
+"""Positions that count as much as one standard deviation of a condition."""
+
+
+@dataclass(frozen=True, eq=False)
+class TypicalConditions:
+    """Conditions and sizes of training items. values: standardized, NaN where unknown."""
+
+    values: Float[Tensor, "item property"]
+    sizes: Int[Tensor, " item"]
+
+    def complete(
+        self,
+        noise: Float[Tensor, "batch latent"],
+        counts: Int[Tensor, " batch"],
+        condition: Float[Tensor, "batch property"] | None,
+    ) -> Float[Tensor, "batch property"] | None:
+        """The condition with each NaN replaced by the value of one of the `NEAREST` items that are nearest in the given
+        values and in size; which one is determined by the row of noise."""
+        if not self.values.numel():
+            return condition
+        nothing = noise.new_full((len(counts), self.values.shape[1]), torch.nan)
+        asked = (nothing if condition is None else condition.detach()).cpu()
+        off = (asked[:, None] - self.values).square().nan_to_num(nan=0.0).sum(2)
+        off = off + ((counts.cpu()[:, None] - self.sizes) / SIZE_UNIT).square()
+        near = off.topk(min(NEAREST, len(self.values)), largest=False).indices
+        place = (_uniform(noise) * near.shape[1]).long().clamp(max=near.shape[1] - 1)
+        typical = self.values[near.gather(1, place[:, None])[:, 0]]
+        return torch.where(asked.isnan(), typical.to(asked), asked).to(noise.device)
+
+
+def _uniform(noise: Float[Tensor, "batch latent"]) -> Float[Tensor, " batch"]:
+    """A number from 0 to 1 that each row determines, by a hash."""
+    rows = noise.detach().cpu().contiguous().numpy()
+    numbers = [int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest()) / 2**64 for row in rows]
+    return torch.tensor(numbers, dtype=torch.float64)
