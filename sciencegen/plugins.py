@@ -33,7 +33,7 @@ def check_allowed(what: str) -> None:
         )
 
 
-def entry_points(**chosen: str) -> EntryPoints:
+def entry_points(*, group: str, name: str | None = None) -> EntryPoints:
     """`importlib.metadata.entry_points`, which reads a file of each installed package, without reading them again until
     a package is installed or removed.
 
@@ -42,13 +42,14 @@ def entry_points(**chosen: str) -> EntryPoints:
     >>> len(entry_points(group="sciencegen.nothing"))
     0
     """
-    return _all_entry_points(tuple((place, _changed(place)) for place in sys.path)).select(**chosen)
+    found = _entry_points(group, tuple((place, _changed(place)) for place in sys.path))
+    return found if name is None else found.select(name=name)
 
 
-@lru_cache(maxsize=1)
-def _all_entry_points(search_path: tuple[tuple[str, int], ...]) -> EntryPoints:
+@lru_cache(maxsize=64)
+def _entry_points(group: str, search_path: tuple[tuple[str, int], ...]) -> EntryPoints:
     """The key has the folders in which packages are installed, and when their contents changed."""
-    return metadata.entry_points()
+    return metadata.entry_points(group=group)
 
 
 def _changed(place: str) -> int:
