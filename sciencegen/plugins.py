@@ -6,8 +6,11 @@ They are code. With `SCIENCEGEN_NO_PLUGINS=1` they are refused, and with them pr
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable
-from importlib.metadata import EntryPoint, entry_points
+from functools import lru_cache
+from importlib import metadata
+from importlib.metadata import EntryPoint, EntryPoints
 from typing import Any
 
 from sciencegen.errors import ConfigError, unknown_name
@@ -28,6 +31,32 @@ def check_allowed(what: str) -> None:
             f"Expected no code of others, since plugins are refused (--no-plugins or {NO_PLUGINS}), got {what}. "
             "Allow plugins if you trust it."
         )
+
+
+def entry_points(*, group: str, name: str | None = None) -> EntryPoints:
+    """`importlib.metadata.entry_points`, which reads a file of each installed package, without reading them again until
+    a package is installed or removed.
+
+    Examples
+    --------
+    >>> len(entry_points(group="sciencegen.nothing"))
+    0
+    """
+    found = _entry_points(group, tuple((place, _changed(place)) for place in sys.path))
+    return found if name is None else found.select(name=name)
+
+
+@lru_cache(maxsize=64)
+def _entry_points(group: str, search_path: tuple[tuple[str, int], ...]) -> EntryPoints:
+    """The key has the folders in which packages are installed, and when their contents changed."""
+    return metadata.entry_points(group=group)
+
+
+def _changed(place: str) -> int:
+    try:
+        return os.stat(place or os.curdir).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def active_entries(group: str) -> list[EntryPoint]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Hashable, Mapping
 from functools import cache, partial, update_wrapper, wraps
+from operator import attrgetter
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -29,10 +30,10 @@ def jaxtyped_once(function: Any = None, *, typechecker: Any) -> Any:
 
     @wraps(function)
     def checked(*arguments: Any, **named: Any) -> Any:
-        given = describe(arguments), describe(named)
+        given = tuple([DESCRIPTIONS[type(one)](one) for one in arguments]), DESCRIPTIONS[dict](named) if named else ()
         returned = passed.get(given)
         result = (function if returned else strict())(*arguments, **named)
-        seen = describe(result)
+        seen = DESCRIPTIONS[type(result)](result)
         if returned and seen in returned:
             return result
         if returned:
@@ -49,24 +50,20 @@ def giving(function: Callable[..., Any], result: Any) -> Callable[..., Any]:
     return update_wrapper(FunctionType(constant.__code__, function.__globals__, closure=constant.__closure__), function)
 
 
-def describe(value: Any) -> Hashable:
-    """What annotations see of a value: its type, of arrays also shape and numbers, of collections all that is in them;
-    of numbers no more than the type, of texts, which may be literals, all."""
-    kind = type(value)
-    match sort_of(kind):
-        case "array":
-            return kind, value.shape, value.dtype
-        case "text":
-            return value
-        case "many":
-            return kind, *map(describe, value)
-        case "mapping":
-            return kind, *((name, describe(one)) for name, one in value.items())
-    return kind
+class Descriptions(dict[type, Callable[[Any], Hashable]]):
+    """What annotations see of a value, by its type: of arrays also shape and numbers, of collections all that is in
+    them; of numbers no more than the type, of texts, which may be literals, all. A call has dozens of values: most are
+    described without a Python function."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], Hashable]:
+        sorts = {
+            (torch.Tensor, np.ndarray): attrgetter("__class__", "shape", "dtype"),
+            (tuple, list, set, frozenset): lambda many: (kind, *[self[type(one)](one) for one in many]),
+            (Mapping,): lambda named: (kind, *[(name, self[type(one)](one)) for name, one in named.items()]),
+        }
+        found = (of for kinds, of in sorts.items() if issubclass(kind, kinds))
+        self[kind] = str if kind is str else next(found, type)
+        return self[kind]
 
 
-@cache
-def sort_of(kind: type) -> str:
-    """How values of a type are described; kept, since the question takes longer than most answers."""
-    sorts = {"array": (torch.Tensor, np.ndarray), "many": (tuple, list, set, frozenset), "mapping": (Mapping,)}
-    return "text" if kind is str else next((name for name, kinds in sorts.items() if issubclass(kind, kinds)), "other")
+DESCRIPTIONS = Descriptions()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import jaxtyping
 import pytest
+import typer.main
 
 from tests.toy import install_toy
 
@@ -36,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     jaxtyping.jaxtyped = importlib.import_module("tests.annotations").jaxtyped_once  # torch reads the limit as it comes
     jaxtyping.install_import_hook(MATHEMATICS, "beartype.beartype")
+    typer.main.get_command = functools.cache(typer.main.get_command)  # each call would make all verbs and flags anew
     folder = install_toy(Path(_FOLDER.name))
     sys.path.append(str(folder))
     os.environ["SCIENCEGEN_TOY"] = str(folder)

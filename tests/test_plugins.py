@@ -1,6 +1,7 @@
 """Samplers, searches and acquisitions of an installed package (`tests/toy/parts`) are used by name as ours are."""
 
 import math
+import os
 from importlib.metadata import EntryPoint, entry_points
 from itertools import pairwise
 
@@ -134,6 +135,19 @@ def test_an_installed_recipe_is_trained_and_drawn_from_by_name(tmp_path, monkeyp
     assert done.code == 0, done.err
     drawn = run("generate", "pointclouds", "--model", "runs/wide", "-n", "3", "--raw", "--threads", 1)
     assert (drawn.code, len(drawn.out.splitlines())) == (0, 4), drawn.err
+
+
+def test_packages_are_read_once_and_again_when_one_is_installed(tmp_path, monkeypatch):
+    asked, read = [], plugins.metadata.entry_points
+    monkeypatch.setattr(plugins.metadata, "entry_points", lambda **chosen: asked.append(chosen) or read(**chosen))
+    os.utime(tmp_path, (0, 0))  # clocks of files are coarse
+    monkeypatch.syspath_prepend(tmp_path)
+    for _ in range(2):
+        assert "late" not in plugins.part_names(GROUP, ())
+    assert asked == [{"group": GROUP}]
+    write_broken_package(tmp_path, f"[{GROUP}]\nlate = nothere:f\n")
+    assert "late" in plugins.part_names(GROUP, ())
+    assert len(asked) == 2
 
 
 REFUSED = "plugins are refused"

@@ -4,10 +4,12 @@ import contextlib
 import random
 
 import pytest
+import yaml
 
 from sciencegen.config import GenerateSettings, RunSettings, build_settings, read_settings
 from sciencegen.errors import ConfigError
 from sciencegen.yaml_text import parse_yaml
+from tests.workflows.snakemake_process import WORKFLOWS
 
 PIECES = (
     *"[]{}:,-?!&*|>'\"%@`#\n\t 019aé\0\x07\ud800", "- ", ": ", "? ", "&a ", "*a", "<<: *a", "!!timestamp ", "!!int ",
@@ -32,6 +34,27 @@ def test_odd_texts_are_values_or_refused():
     assert 100 < refused < 3000
 
 
+def outcome(text):
+    try:
+        return repr(parse_yaml(text))
+    except ValueError as error:
+        return f"refused: {error}"
+
+
+def test_a_text_is_the_same_with_and_without_libyaml(monkeypatch):
+    texts = [*odd_texts(1500, 2), *(path.read_text() for path in sorted(WORKFLOWS.rglob("*.yaml")))]
+    assert len(texts) > 1510
+    usual = [outcome(text) for text in texts]
+    monkeypatch.setattr(yaml, "__with_libyaml__", False)
+    assert [outcome(text) for text in texts] == usual
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="PyYAML without libyaml")
+def test_libyaml_reads_what_is_plain(monkeypatch):
+    monkeypatch.setattr(yaml, "SafeLoader", None)
+    assert parse_yaml("steps: 3\nsizes: [1, 2]\n") == {"steps": 3, "sizes": [1, 2]}
+
+
 @pytest.mark.parametrize("record", [GenerateSettings, RunSettings])
 def test_odd_texts_are_settings_or_an_error_of_settings(record):
     for text in odd_texts(1000, 1):
@@ -49,7 +72,7 @@ def lines_of_aliases(levels):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("[" * 3000, "levels of brackets"),
+        ("[" * 1500, "levels of brackets"),
         ("{a: " * 200 + "1" + "}" * 200, "levels of brackets"),
         (lines_of_aliases(12), "more than 1,000,000 values"),
         ("&a [*a]", "contains itself"),

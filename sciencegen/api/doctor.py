@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, requires, version
+from importlib.metadata import EntryPoint, PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from sciencegen.data.fetch import cache_root, is_offline
 from sciencegen.data.threads import worker_count
 from sciencegen.domains import DOMAINS, domain_names, load_domain
 from sciencegen.errors import SciencegenError
-from sciencegen.plugins import broken_part, package_of, plugins_refused
+from sciencegen.plugins import broken_part, entry_points, package_of, plugins_refused
 from sciencegen.runs import RunFolder
 from sciencegen.scoring.plugins import load_plugged
 

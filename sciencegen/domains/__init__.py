@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from sciencegen.domains.lazy import imported
 from sciencegen.errors import ConfigError, SciencegenError, unknown_name
-from sciencegen.plugins import active_entries, broken_part, check_allowed, package_of
+from sciencegen.plugins import active_entries, broken_part, check_allowed, entry_points, package_of
 
 if TYPE_CHECKING:
     from sciencegen.domains.base import Domain

@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from importlib.machinery import PathFinder
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import ConfigError, unknown_name
-from sciencegen.plugins import check_allowed, plugins_refused
+from sciencegen.plugins import check_allowed, entry_points, plugins_refused
 from sciencegen.scoring.oracles import FunctionOracle, Oracle
 
 GROUP = "sciencegen.oracles"

@@ -1,5 +1,6 @@
 """`generate` sets sampler and steering of a diffusion, and keeps the best draws; `score` computes likelihoods."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,7 @@ def test_the_best_of_several_draws_is_nearer_to_the_goal(drawn, workspace):
 
 
 def test_steering_moves_the_mean_of_a_diffusion(drawn):
+    drawn = partial(drawn, "--steps", 16)
     usual, steered = drawn(), drawn("--steer", "maximize height")
     assert steered["height"].mean() > usual["height"].mean() + 1
     both = drawn("--steer", "maximize height", "--steer", "radius <= 0.7", "--particles", 16)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import psutil
 import pytest
@@ -18,7 +19,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.runs import RunFolder
 from tests.signals import hear
 from tests.workflows.conftest import edited, settings_in
-from tests.workflows.snakemake_process import WORKFLOWS
+from tests.workflows.snakemake_process import WORKFLOWS, call_snakemake
 
 DRIVER = """
 import os, sys
@@ -63,9 +64,18 @@ def finish(process):
     return process.returncode, said, heard
 
 
+def call_forked(command, folder):
+    """What `supervision.call` does, without a new interpreter."""
+    words = command[len(supervision.SNAKEMAKE) :]
+    done = call_snakemake(*words, cwd=Path.cwd(), environment=supervision.job_environment(folder))
+    os.write(2, (done.stdout + done.stderr).encode())
+    return done.returncode
+
+
 @pytest.fixture
 def call(place, monkeypatch, capfd):
-    """The same command in this process, which has imported everything: for runs that nobody kills."""
+    """The same command in this process, which has imported everything, and Snakemake forked from one that has: for runs
+    that nobody kills."""
     found = supervision.job_environment
 
     def with_stand_in(folder):
@@ -81,6 +91,7 @@ def call(place, monkeypatch, capfd):
         return ended.value.code, *capfd.readouterr()
 
     monkeypatch.setattr(supervision, "job_environment", with_stand_in)
+    monkeypatch.setattr(supervision, "call", call_forked)
     monkeypatch.chdir(place.folder)
     return run_here
 

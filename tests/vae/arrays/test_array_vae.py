@@ -17,7 +17,7 @@ from sciencegen.vae.warmup import Warmup
 from tests.vae.test_posteriors import shaken
 
 SMALL = ArrayVAESettings(
-    latent=2, width=24, depth=1, components=16, beta=Warmup("linear", 250), flow_layers=2, flow_width=16
+    latent=2, width=24, depth=1, components=16, beta=Warmup("linear", 150), flow_layers=2, flow_width=16
 )
 WEIGHT = torch.tensor([[1.0, 0.4], [0.0, 1.2], [-0.8, 0.5]])
 STD = 0.5
@@ -35,7 +35,7 @@ def made(properties=1, **settings):
     return ArrayVAE(3, properties, replace(SMALL, **settings))
 
 
-def trained(model, batches, steps=500, rate=1e-2):
+def trained(model, batches, steps=300, rate=1e-2):
     generator, optimizer = Generator().manual_seed(0), torch.optim.Adam(model.parameters(), rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for step in range(steps):
@@ -76,7 +76,7 @@ def test_the_bound_nears_the_evidence_and_draws_have_the_datas_law(case):
     model = trained(made(0, **CASES[case]), lambda g: draw(128, g).with_condition(None))
     generator = Generator().manual_seed(1)
     batches = [draw(2000, generator).with_condition(None) for _ in range(2)]
-    model.finish(batches, generator, steps=200)
+    model.finish(batches, generator, steps=150)
     fresh = draw(4000, generator).with_condition(None)
     evidence = LAW.log_prob(fresh[VALUES]).mean().item()
     bound = model.terms(fresh).elbo.mean().item()
@@ -88,9 +88,9 @@ def test_the_bound_nears_the_evidence_and_draws_have_the_datas_law(case):
 
 @pytest.mark.parametrize("prior", ["standard_normal", "conditional"])
 def test_draws_under_a_condition_have_the_conditional_law(prior):
-    model = trained(made(prior=prior), lambda g: draw(128, g), 800)
+    model = trained(made(prior=prior), lambda g: draw(128, g), 500)
     generator = Generator().manual_seed(1)
-    model.finish([draw(4000, generator)], generator, steps=400)
+    model.finish([draw(4000, generator)], generator, steps=250)
     noise = torch.randn(10_000, model.latent_size, generator=generator)
     for value in (-1.0, 1.5):
         drawn = model.generate(noise, torch.full((10_000, 1), value))[VALUES]
@@ -110,7 +110,7 @@ def test_labels_of_one_row_in_ten_are_spread_to_the_others():
     data = few_labels(1000, Generator().manual_seed(3))
     dropout = ConditionDropout(everything=0.1)
     model = made(semi_supervised=True, label_weight=5.0, dropout=dropout)
-    trained(model, lambda g: data.select(torch.randint(1000, (128,), generator=g)), 600)
+    trained(model, lambda g: data.select(torch.randint(1000, (128,), generator=g)), 400)
     generator = Generator().manual_seed(1)
     fresh = draw(2000, generator)
     inferred = model.infer_condition(fresh.with_condition(torch.full((2000, 1), torch.nan)))
@@ -120,7 +120,7 @@ def test_labels_of_one_row_in_ten_are_spread_to_the_others():
     assert error < best + 0.15
     known = ~data.condition.isnan()
     assert torch.equal(model.infer_condition(data)[known], data.condition[known])
-    model.finish([data], generator, steps=300)
+    model.finish([data], generator, steps=200)
     drawn = model.generate(torch.randn(4000, model.latent_size, generator=generator), torch.full((4000, 1), 1.5))
     torch.testing.assert_close(drawn[VALUES].mean(0), 1.5 * WEIGHT[:, 0], atol=0.3, rtol=0)
 
