@@ -49,7 +49,8 @@ def main() -> None:
         warmup = {"shape": "linear", "steps": chosen.steps // 2}
         sg.train(
             "arrays", folder / "train.npz", recipe="sequence-vae", folder=folder / "run", seed=seed, threads=1,
-            settings={"likelihoods": {"spikes": "poisson"}, "beta": warmup}, training={"steps": chosen.steps, "batch_size": 32},
+            settings={"likelihoods": {"spikes": "poisson"}, "beta": warmup},
+            training={"steps": chosen.steps, "batch_size": 32},
         )  # fmt: skip
         found = sg.encode("arrays", folder / "test.npz", model=str(folder / "run"), threads=1)
         print(f"seed {seed}, sequence-vae: R² {r2(found.inferred['rates'], rates[train:]):.3f}", flush=True)
