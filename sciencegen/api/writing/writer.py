@@ -189,7 +189,8 @@ def write_latents(domain: str, output: str, encoded: Encoded) -> None:
         items = SidecarFile(science, science.sidecar, "-").cells({"item": items})
     item, name = (np.array(texts, dtype=np.str_) for texts in (items, encoded.name))
     with atomic_write(output, "wb") as file:
-        np.savez(file, latent=encoded.latent, index=encoded.index, item=item, name=name, **encoded.inferred)
+        arrays: dict[str, Any] = {"index": encoded.index, "item": item, "name": name, **encoded.inferred}
+        np.savez(file, latent=encoded.latent, **arrays)
 
 
 def write_json(output: str, values: Mapping[str, Any]) -> None:

@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from sciencegen.errors import ConfigError
 from sciencegen.networks.dynamics import DynamicsWriter
+from sciencegen.networks.grids import SeriesReader
 from sciencegen.networks.normal import check_latents
 from sciencegen.vae.arrays.array_vae import ArrayVAE, parts_of
 from sciencegen.vae.arrays.blocks import Block, BlockDecoder, BlockEncoder
@@ -141,8 +142,9 @@ class DynamicsEncoder(BlockEncoder):
         self.innovations = nn.Linear(2 * width, 2 * inputs)
 
     def of_inputs(self, inputs: Float[Tensor, "batch input"]) -> Float[Tensor, "batch feature"]:
-        plain, series = self.split(inputs)
-        read, states = self.readers[0].read(series)
+        (plain, series), reader = self.split(inputs), self.readers[0]
+        assert isinstance(reader, SeriesReader)
+        read, states = reader.read(series)
         features = functional.silu(self.network(torch.cat([plain, read], 1)))
         mean, log_std = self.innovations(states).chunk(2, -1)
         return torch.cat([features, mean.flatten(1), log_std.flatten(1)], 1)
