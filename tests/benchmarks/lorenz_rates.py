@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.lorenz_rates -o lorenz
 
-30 neurons in 40 bins of 20 ms follow Lorenz's equations (`tests.domains.tables.lorenz`), at about 10 Hz. Models learn
+30 neurons in 40 bins of 20 ms follow Lorenz's equations (`tests.domains.tables.lorenz`), at about 12 Hz. Models learn
 from four of five trials. R² is of all rates of the other trials, against the mean rate of each neuron. The width of the
 Gaussian by which spikes are smoothed is the best for the rates of the training trials, which the model doesn't see.
 """

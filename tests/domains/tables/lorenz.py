@@ -8,7 +8,7 @@ SIGMA, RHO, BETA = 10.0, 28.0, 8 / 3
 STEP = 0.006
 STEPS_OF_A_BIN = 4
 RATE = 0.2
-"""Expected spikes of a neuron in a bin, about: 10 Hz in bins of 20 ms."""
+"""Expected spikes of a neuron in a bin, where all states are 0: 10 Hz in bins of 20 ms."""
 
 
 def trajectories(trials: int, times: int, generator: np.random.Generator) -> np.ndarray:
