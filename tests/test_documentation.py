@@ -200,6 +200,8 @@ def arrays(folder: Path) -> None:
     generator = np.random.default_rng(0)
     labels, images = np.array(["three", "four"] * 20), generator.integers(0, 17, (40, 4, 5))
     np.savez(folder / "digits.npz", image=images, label=labels)
+    kinds = np.array(["left", "right"] * 20)
+    np.savez(folder / "trials.npz", spikes=generator.poisson(3, (40, 6, 5)), kind=kinds)
     with h5py.File(folder / "trials.h5", "w") as file:
         file["spikes"], file["position"] = generator.poisson(3, (40, 6)), generator.normal(size=(40, 6, 2))
     measured = [f"{line},{price[at] + at % 2:.3f}" for at, line in enumerate(lines)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Unpack
@@ -39,10 +40,13 @@ class Latents(Result):
         [item latent], dimensionless: the prior has zero mean and unit variance.
     refused : tuple of (line, item, reason)
         Rows that have no latent.
+    inferred : mapping of str to numpy.ndarray
+        Arrays [item ...] that some models infer too, such as the `rates` and `factors` of `sequence-vae`.
     """
 
     latent: np.ndarray = field(kw_only=True, repr=False)
     refused: tuple[Refused, ...] = ()
+    inferred: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
 
 
 @takes(EncodeSettings, frames=("items",))
@@ -85,8 +89,9 @@ def encode(domain: str, items: Path | Given, **options: Unpack[EncodeOptions]) -
 
     refused = tuple(encoded.refused)
     return Latents(
-        table, summary_of(encoded), encoded.notes, write, latent=encoded.latent, refused=refused, domain=encoded.domain
-    )
+        table, summary_of(encoded), encoded.notes, write, latent=encoded.latent, refused=refused,
+        inferred=encoded.inferred, domain=encoded.domain,
+    )  # fmt: skip
 
 
 def encode_items(domain: str, items: Path | Given, settings: EncodeSettings) -> Encoded:
@@ -98,7 +103,8 @@ def encode_items(domain: str, items: Path | Given, settings: EncodeSettings) -> 
         else given_rows(loaded.domain, items, settings.column)
     )
     encoded = encode_rows(loaded, list(rows), settings)
-    return replace(encoded, notes=(*encoded.notes, *note_of_reconstruction(loaded, encoded)))
+    notes = (*encoded.notes, *note_of_reconstruction(loaded, encoded))
+    return replace(encoded, notes=notes, inferred=loaded.space.inferred(encoded.latent))
 
 
 def note_of_reconstruction(loaded: LoadedModel, encoded: Encoded) -> tuple[str, ...]:

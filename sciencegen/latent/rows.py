@@ -16,7 +16,7 @@ from sciencegen.config import COMPUTE_CHUNK, CPU_CHUNK
 from sciencegen.data.threads import map_threaded
 from sciencegen.errors import ShapeError, unknown_name
 from sciencegen.items import Item, Refusal
-from sciencegen.latent.space import Accept, DecodesAccepted, Drafts, ItemCodec, LatentModel
+from sciencegen.latent.space import Accept, DecodesAccepted, Drafts, InfersArrays, ItemCodec, LatentModel
 from sciencegen.memory import halved_to_fit
 
 Latents = Float[np.ndarray, "item latent"]
@@ -84,6 +84,19 @@ class LatentRows:
 
         with torch.inference_mode():
             return halved_to_fit(compute, len(arrays), np.concatenate)
+
+    def inferred(self, latents: Latents) -> dict[str, np.ndarray]:
+        """What the model says of items by their latents, such as `rates`: arrays [item ...] by name."""
+        model = self.model
+        if not isinstance(model, InfersArrays) or not len(latents):
+            return {}
+
+        def compute(rows: slice) -> dict[str, np.ndarray]:
+            with torch.inference_mode():
+                return {name: one.cpu().numpy() for name, one in model.inferred(self._tensor(latents[rows])).items()}
+
+        parts = list(map_threaded(compute, self._chunks(len(latents)), self.threads))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _chunks(self, count: int) -> list[slice]:
         """Rows that are computed together; their number is fixed, because rounding depends on it."""

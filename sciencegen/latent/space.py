@@ -76,6 +76,14 @@ class Drafts(Protocol):
         """As `LatentModel.decode`; fewer items are the ones whose latent was given."""
 
 
+@runtime_checkable
+class InfersArrays(Protocol):
+    """A model whose latents say more of an item than the item does, such as the rates of its counts."""
+
+    def inferred(self, latent: Tensor, condition: Tensor | None = None) -> dict[str, Tensor]:
+        """Arrays [item ...] by name, in the units of the data."""
+
+
 class LatentModel(FitsPriors, Protocol):
     """A trained generative model with a latent space; a torch module.
 

@@ -84,8 +84,14 @@ class SeriesReader(nn.Module):
         self.outward = nn.Linear(2 * width, width)
 
     def forward(self, series: Float[Tensor, "batch channel time"]) -> Float[Tensor, "batch feature"]:
-        _, last = self.network(series.transpose(1, 2))
-        return functional.silu(self.outward(last.transpose(0, 1).flatten(1)))
+        return self.read(series)[0]
+
+    def read(
+        self, series: Float[Tensor, "batch channel time"]
+    ) -> tuple[Float[Tensor, "batch feature"], Float[Tensor, "batch time state"]]:
+        """Features of the whole series, and the states of both directions at each time."""
+        states, last = self.network(series.transpose(1, 2))
+        return functional.silu(self.outward(last.transpose(0, 1).flatten(1))), states
 
 
 class SeriesWriter(nn.Module):

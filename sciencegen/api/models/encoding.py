@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,7 +22,8 @@ from sciencegen.items import Refusal, Row
 @dataclass(frozen=True)
 class Encoded:
     """latent [item latent]; index: the item's row in the input, from 0; item: standardized text; name: the
-    item's name in the input, or ""; notes: what to know about them; domain: name of the items' domain or form."""
+    item's name in the input, or ""; notes: what to know about them; domain: name of the items' domain or form;
+    inferred: further arrays [item ...] by name (`LatentRows.inferred`)."""
 
     latent: np.ndarray
     index: np.ndarray
@@ -31,6 +32,7 @@ class Encoded:
     refused: list[Refused]
     notes: tuple[str, ...] = ()
     domain: str = ""
+    inferred: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def are_reconstructed(loaded: LoadedModel, latents: np.ndarray, texts: Sequence[str]) -> list[bool]:

@@ -182,14 +182,15 @@ def keep_rejected(journal: str, source: str, refused: Sequence[Refused]) -> None
 
 
 def write_latents(domain: str, output: str, encoded: Encoded) -> None:
-    """Write an .npz with `latent`, `index`, `item` and `name`, without pickles; equal latents give equal bytes. An item
-    that was read from a file is given by its place there (`stamps.fits[3]`)."""
+    """Write an .npz with `latent`, `index`, `item`, `name` and what the model infers, without pickles; equal latents
+    give equal bytes. An item that was read from a file is given by its place there (`stamps.fits[3]`)."""
     science, items = domain_of(domain), encoded.item
     if science.sidecar is not None:
         items = SidecarFile(science, science.sidecar, "-").cells({"item": items})
     item, name = (np.array(texts, dtype=np.str_) for texts in (items, encoded.name))
     with atomic_write(output, "wb") as file:
-        np.savez(file, latent=encoded.latent, index=encoded.index, item=item, name=name)
+        arrays: dict[str, Any] = {"index": encoded.index, "item": item, "name": name, **encoded.inferred}
+        np.savez(file, latent=encoded.latent, **arrays)
 
 
 def write_json(output: str, values: Mapping[str, Any]) -> None:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
-import numpy as np
-from jaxtyping import Float
-from torch import Tensor
-
-from sciencegen.batch import Batch
 from sciencegen.domains.arrays import with_standardized_labels
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD
-from sciencegen.domains.recipes import ModelOracles, Remember
+from sciencegen.domains.recipes import ModelOracles
 from sciencegen.domains.tables.array_choice import BlockSettings, columns_and_blocks
 from sciencegen.domains.tables.diffusion_recipe import ARRAY_DIFFUSION
-from sciencegen.domains.tables.recipe_parts import in_bits, oracles_of, table_recipe
+from sciencegen.domains.tables.recipe_parts import (
+    check_score_samples,
+    check_vae,
+    table_recipe,
+    vae_oracles,
+    with_hidden_conditions,
+)
 from sciencegen.domains.tables.representation import TableRepresentation
-from sciencegen.errors import ConfigError
-from sciencegen.scoring.oracles import Oracle
+from sciencegen.domains.tables.sequence_recipe import SEQUENCE_VAE
 from sciencegen.vae.arrays.array_vae import ArrayVAE
 from sciencegen.vae.arrays.settings import ArrayVAESettings
 
@@ -58,35 +57,19 @@ class TableVAESettings(ArrayVAESettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.score_samples < 1:
-            raise ConfigError(f"Expected score_samples of 1 or more, got {self.score_samples}.")
+        check_score_samples(self.score_samples)
 
 
 def build(representation: TableRepresentation, settings: TableVAESettings) -> ArrayVAE:
     """A VAE with a likelihood for each column, and networks for arrays."""
     chosen = BlockSettings(settings.likelihoods, settings.series, settings.images, settings.multinomial)
     columns, blocks = columns_and_blocks(representation.columns, representation.arrays, chosen)
+    if settings.semi_supervised:
+        columns = with_hidden_conditions(representation, columns)
     if representation.properties:
         labels = representation.standardization
         settings = with_standardized_labels(settings, float(labels.mean[0]), float(labels.std[0]))
     return ArrayVAE(len(columns), len(representation.properties), settings, columns, blocks)
-
-
-def log_likelihood(model: ArrayVAE, batch: Batch) -> Float[Tensor, " batch"]:
-    """The bound of log p of each row in nats."""
-    assert isinstance(model.settings, TableVAESettings)  # `build` has made it
-    return model.bound(batch, model.settings.score_samples)
-
-
-def check(model: ArrayVAE, representation: TableRepresentation, arrays: Sequence[np.ndarray]) -> Mapping[str, float]:
-    """Bound of log p of a row, with densities in the units of the columns, in nats, and of -log2 p in bits."""
-    device = next(model.parameters()).device
-    return in_bits(log_likelihood(model, representation.batch(arrays).to(device)))
-
-
-def oracles(model: ArrayVAE, representation: TableRepresentation, remember: Remember) -> Mapping[str, Oracle]:
-    """`log_likelihood`, and each number and indicator of the columns, for goals."""
-    return oracles_of(model, representation, partial(log_likelihood, model))
 
 
 RECIPES = {
@@ -95,8 +78,9 @@ RECIPES = {
         build=build,
         settings=TableVAESettings,
         description="VAE of the rows of a table, with a likelihood for each column; missing cells are marginalized.",
-        check=check,
-        oracles=ModelOracles(make=oracles, names=(LOG_LIKELIHOOD,)),
+        check=check_vae,
+        oracles=ModelOracles(make=vae_oracles, names=(LOG_LIKELIHOOD,)),
     ),
     ARRAY_DIFFUSION.name: ARRAY_DIFFUSION,
+    SEQUENCE_VAE.name: SEQUENCE_VAE,
 }

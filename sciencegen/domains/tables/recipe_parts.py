@@ -4,25 +4,91 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sciencegen.batch import Batch
 from sciencegen.domains.arrays import SAME_COLUMNS
-from sciencegen.domains.likelihoods import Density, likelihood_oracles
-from sciencegen.domains.recipes import Recipe
+from sciencegen.domains.likelihoods import Density, LogLikelihood, likelihood_oracles
+from sciencegen.domains.recipes import Recipe, Remember
 from sciencegen.domains.tables import representation as table_representation
 from sciencegen.domains.tables.representation import TableRepresentation
+from sciencegen.domains.tables.rows import INDICATOR
+from sciencegen.errors import ConfigError
 from sciencegen.items import Item
 from sciencegen.scoring.oracles import ArrayOracle, Oracle
+from sciencegen.vae.arrays.array_vae import ArrayVAE
+from sciencegen.vae.arrays.columns import Column
+
+INFERRED = "inferred_"
+"""Before the name of a condition: the likeliest value given the other cells."""
+
+
+def check_score_samples(count: int) -> None:
+    """Raise an error for no latents to bound a likelihood by."""
+    if count < 1:
+        raise ConfigError(f"Expected score_samples of 1 or more, got {count}.")
 
 
 def in_bits(nats: Float[Tensor, " row"]) -> Mapping[str, float]:
     """The mean of log p of rows, and -log2 p."""
     found = float(nats.mean())
     return {"log_likelihood": found, "bits_per_item": -found / math.log(2)}
+
+
+@runtime_checkable
+class Scored(Protocol):
+    """Settings with the number of latents for each row by which its likelihood is bounded."""
+
+    @property
+    def score_samples(self) -> int: ...
+
+
+def log_likelihood(model: ArrayVAE, batch: Batch) -> Float[Tensor, " row"]:
+    """The bound of log p of each row in nats. model: with settings that are `Scored`."""
+    assert isinstance(model.settings, Scored)  # the recipe's `build` has made it
+    return model.bound(batch, model.settings.score_samples)
+
+
+def check_vae(
+    model: ArrayVAE, representation: TableRepresentation, arrays: Sequence[np.ndarray]
+) -> Mapping[str, float]:
+    """Bound of log p of a row, with densities in the units of the columns, in nats, and of -log2 p in bits."""
+    device = next(model.parameters()).device
+    return in_bits(log_likelihood(model, representation.batch(arrays).to(device)))
+
+
+def vae_oracles(model: ArrayVAE, representation: TableRepresentation, remember: Remember) -> Mapping[str, Oracle]:
+    """`log_likelihood`, each number and indicator of the columns, for goals, and inferred conditions."""
+    inferred = {}
+    if model.settings.semi_supervised:
+        device, names = next(model.parameters()).device, representation.properties
+        for at, name in enumerate(names[:1] if model.settings.label_values else names):
+            called, infer = f"{INFERRED}{name}", partial(_inferred, model, representation, at)
+            inferred[called] = LogLikelihood(representation, infer, device, name=called, unit="")
+    return {**oracles_of(model, representation, partial(log_likelihood, model)), **inferred}
+
+
+def _inferred(model: ArrayVAE, representation: TableRepresentation, at: int, batch: Batch) -> Float[Tensor, " row"]:
+    """The likeliest value of a condition, in its unit."""
+    labels = representation.standardization
+    return model.infer_condition(batch)[:, at] * float(labels.std[at]) + float(labels.mean[at])
+
+
+def with_hidden_conditions(representation: TableRepresentation, columns: Sequence[Column]) -> list[Column]:
+    """The columns, of which the encoder doesn't read the conditions: it has to infer them."""
+    names = {column.name for column in representation.columns}
+    hidden = {name if name in names else name.rpartition(INDICATOR)[0] for name in representation.properties}
+    plain = [column.name not in hidden for column in representation.columns]
+    return [
+        replace(column, read=read)
+        for column, read in zip(columns, plain + [True] * (len(columns) - len(plain)), strict=True)
+    ]
 
 
 def oracles_of(

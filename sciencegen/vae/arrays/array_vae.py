@@ -57,6 +57,8 @@ class ArrayVAE(nn.Module):
         A likelihood for each column; by default all are Gaussian, with a learned standard deviation.
     blocks : sequence of Block, optional
         Columns that are the numbers of a series or an image.
+    parts : VAEParts, optional
+        Other networks than these make, for a model of another decoder.
 
     Examples
     --------
@@ -71,14 +73,15 @@ class ArrayVAE(nn.Module):
 
     def __init__(
         self, size: int, property_count: int, settings: ArrayVAESettings | None = None, columns: Sequence[Column] = (),
-        blocks: Sequence[Block] = (),
+        blocks: Sequence[Block] = (), parts: VAEParts | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         s = self.settings = settings or ArrayVAESettings()
         self.columns = tuple(columns)
         if s.semi_supervised and not property_count:
             raise ConfigError("Expected a property to infer with semi_supervised, got none. Name a condition.")
-        self.vae = ConditionalVAE(_parts(size, property_count, s, columns, blocks), VALUES, s.training())
+        parts = parts or _parts(size, property_count, s, columns, blocks)
+        self.vae = ConditionalVAE(parts, VALUES, s.training())
         latent = self.vae.latent_size
         flow = FlowSettings(s.flow_layers, s.flow_width) if s.flow_layers else None
         self.prior: FlowPrior | None = None if flow is None else FlowPrior(latent, property_count, flow)
@@ -224,10 +227,13 @@ def _decoder(
 def _parts(
     size: int, properties: int, s: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block]
 ) -> VAEParts:
-    """The networks of the `ConditionalVAE`."""
     encoder = _encoder(size, s, columns, blocks)
+    return parts_of(encoder, _decoder(size, properties, s, columns, blocks), properties, s)
+
+
+def parts_of(encoder: Encoder, decoder: nn.Module, properties: int, s: ArrayVAESettings) -> VAEParts:
+    """The networks of the `ConditionalVAE`, with the posterior and the prior of the settings."""
     posterior, prior = _latents(encoder, properties, s)
-    decoder = _decoder(size, properties, s, columns, blocks)
     head: nn.Module | None = None
     if s.label_values:
         head = DiscreteInference(s.width, properties, s.label_values)

@@ -7,7 +7,7 @@ convolutions over an image. Given the latent, all numbers are independent.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +20,7 @@ from sciencegen.batch import Batch
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.grids import ImageReader, ImageWriter, SeriesReader, SeriesWriter
 from sciencegen.networks.mlp import MLP
-from sciencegen.vae.arrays.columns import Cellwise, Column, group_of, groups_of
+from sciencegen.vae.arrays.columns import Cellwise, Column, group_of, groups_of, present
 from sciencegen.vae.arrays.networks import VALUES, Condition
 
 READERS = {"series": SeriesReader, "image": ImageReader}
@@ -60,7 +60,7 @@ class BlockEncoder(nn.Module):
 
     def __init__(self, columns: Sequence[Column], blocks: Sequence[Block], width: int, depth: int) -> None:
         super().__init__()
-        self.blocks, others = blocks, _others(columns, blocks)
+        self.columns, self.blocks, others = columns, blocks, _others(columns, blocks)
         self.groups = [*groups_of(columns, others), *(group_of(columns, block.index) for block in blocks)]
         self.alone = len(self.groups) - len(blocks)
         plain = sum(columns[at].features for at in others) + len(others)
@@ -70,9 +70,8 @@ class BlockEncoder(nn.Module):
         self.network = MLP(plain + width * len(blocks), width, width, depth)
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch feature"]:
-        value = batch[VALUES]
-        present = torch.ones_like(value) if batch.mask is None else batch.mask.to(value)
-        masks = [present[:, list(group.index)] for group in self.groups]
+        value, mask = batch[VALUES], present(batch, self.columns)
+        masks = [mask[:, list(group.index)] for group in self.groups]
         known = [
             group.features(value[:, list(group.index)]) * mask for group, mask in zip(self.groups, masks, strict=True)
         ]
@@ -82,11 +81,24 @@ class BlockEncoder(nn.Module):
 
     def of_inputs(self, inputs: Float[Tensor, "batch input"]) -> Float[Tensor, "batch feature"]:
         """Features of the networks' inputs, such as those of a VampPrior's pseudo-items."""
+        plain, *arrays = self.split(inputs)
+        read = [reader(one) for reader, one in zip(self.readers, arrays, strict=True)]
+        return functional.silu(self.network(torch.cat([plain, *read], 1)))
+
+    def split(self, inputs: Float[Tensor, "batch input"]) -> list[Tensor]:
+        """The inputs of the plain columns [batch input], and of each block [batch channel ...]."""
         plain, *arrays = inputs.split(self.sizes, 1)
         shapes = [(2 * block.shape[0], *block.positions) for block in self.blocks]
-        triples = zip(self.readers, arrays, shapes, strict=True)
-        read = [reader(one.unflatten(1, shape)) for reader, one, shape in triples]
-        return functional.silu(self.network(torch.cat([plain, *read], 1)))
+        return [plain, *(one.unflatten(1, shape) for one, shape in zip(arrays, shapes, strict=True))]
+
+
+WriterOf = Callable[[Block, int, int, int], nn.Module]
+"""(block, inputs, channels of outputs, width) -> a network from features to outputs at each position."""
+
+
+def writer_of(block: Block, inputs: int, channels: int, width: int) -> nn.Module:
+    """The decoder's network of a block."""
+    return WRITERS[block.kind](inputs, channels, block.positions, width)
 
 
 class BlockDecoder(nn.Module):
@@ -94,7 +106,7 @@ class BlockDecoder(nn.Module):
 
     def __init__(
         self, columns: Sequence[Column], blocks: Sequence[Block], latent_size: int, property_count: int, width: int,
-        depth: int,
+        depth: int, writer: WriterOf = writer_of,
     ) -> None:  # fmt: skip
         super().__init__()
         plain, self.property_count = groups_of(columns, _others(columns, blocks)), property_count
@@ -103,15 +115,20 @@ class BlockDecoder(nn.Module):
         outputs = sum(group.parameters for group in plain)
         self.network = MLP(known, outputs, width, depth) if plain else None
         self.writers = nn.ModuleList([
-            WRITERS[block.kind](known, group.parameters // math.prod(block.positions), block.positions, width)
+            writer(block, known, group.parameters // math.prod(block.positions), width)
             for block, group in zip(blocks, arrays, strict=True)
         ])  # fmt: skip
 
     def forward(
         self, latent: Float[Tensor, "batch latent"], condition: Condition = None, batch: Batch | None = None
     ) -> Cellwise:
-        features = condition_features(condition, latent, self.property_count)
-        known = torch.cat([latent, features], -1)
+        known = self.known(latent, condition)
         plain = [] if self.network is None else [self.network(known)]
         outputs = torch.cat([*plain, *(writer(known).flatten(1) for writer in self.writers)], 1)
         return Cellwise(self.groups, outputs, None if batch is None else batch.mask)
+
+    def known(
+        self, latent: Float[Tensor, "batch latent"], condition: Condition = None
+    ) -> Float[Tensor, "batch feature"]:
+        """Inputs of the networks."""
+        return torch.cat([latent, condition_features(condition, latent, self.property_count)], -1)

@@ -12,7 +12,7 @@ from torch.nn import functional
 from sciencegen.batch import Batch
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP
-from sciencegen.vae.arrays.columns import Cellwise, Column, groups_of
+from sciencegen.vae.arrays.columns import Cellwise, Column, groups_of, present
 from sciencegen.vae.arrays.networks import VALUES, Condition
 
 
@@ -21,15 +21,14 @@ class ColumnEncoder(nn.Module):
 
     def __init__(self, columns: Sequence[Column], width: int, depth: int) -> None:
         super().__init__()
-        self.groups = groups_of(columns)
+        self.columns, self.groups = columns, groups_of(columns)
         self.inputs = sum(column.features for column in columns) + len(columns)
         self.network = MLP(self.inputs, width, width, depth)
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch feature"]:
-        value = batch[VALUES]
-        present = torch.ones_like(value) if batch.mask is None else batch.mask.to(value)
-        known = ((group.features(value[:, group.index]), present[:, group.index]) for group in self.groups)
-        return self.of_inputs(torch.cat([*(one * mask for one, mask in known), present], 1))
+        value, mask = batch[VALUES], present(batch, self.columns)
+        known = (group.features(value[:, group.index]) * mask[:, group.index] for group in self.groups)
+        return self.of_inputs(torch.cat([*known, mask], 1))
 
     def of_inputs(self, inputs: Float[Tensor, "batch input"]) -> Float[Tensor, "batch feature"]:
         """Features of the network's inputs, such as those of a VampPrior's pseudo-items."""

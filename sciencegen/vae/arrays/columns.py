@@ -22,8 +22,10 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from sciencegen.batch import Batch
 from sciencegen.networks.normal import standard_normal
 from sciencegen.vae import column_likelihoods as likelihoods
+from sciencegen.vae.arrays.networks import VALUES
 from sciencegen.vae.column_likelihoods import Cells, ColumnLikelihood
 from sciencegen.vae.likelihoods import sum_over_items
 from sciencegen.vae.multinomial import Multinomial
@@ -68,6 +70,8 @@ class Column:
         Of `discretized_logistic`: the least and the greatest number, which have the probability beyond them too.
     multinomial : str
         Name of the multinomial likelihood that columns share.
+    read : bool
+        Whether the encoder reads it. It must not read a condition that it has to infer.
     """
 
     likelihood: str
@@ -80,6 +84,7 @@ class Column:
     levels: tuple[float, ...] = ()
     limits: tuple[float, float] | None = None
     multinomial: str = ""
+    read: bool = True
 
     @property
     def features(self) -> int:
@@ -181,6 +186,22 @@ class Group:
         return Multinomial(mean.log() + logits, mean.sum().log() + total[:, :1], total[:, 1:], known)
 
 
+def expected(group: Group, outputs: Float[Tensor, "batch parameter"]) -> Cells:
+    """E[x | z] of a group of single numbers, in their units: the rate of counts; of `student_t` the location, and of
+    `discretized_logistic` that of the logistic distribution."""
+    mean, std, log_mean, log_std, shift = group.scale.to(outputs)
+    first, *others = outputs.chunk(PARAMETERS[group.likelihood], 1)
+    if group.likelihood == "bernoulli":
+        low, high = group.levels or (0.0, 1.0)
+        return low + (high - low) * first.sigmoid()
+    if group.likelihood in COUNTS:
+        return mean.clamp(min=1e-3) * first.clamp(-LARGEST_LOG, LARGEST_LOG).exp()
+    if group.likelihood == "log_normal":
+        variance = (2 * others[0].clamp(likelihoods.LEAST_LOG_SCALE, likelihoods.MOST_LOG_SCALE)).exp()
+        return (log_mean + log_std * first + 0.5 * log_std.square() * variance).exp() - shift
+    return mean + std * first
+
+
 def groups_of(columns: Sequence[Column], places: Sequence[int] | None = None) -> list[Group]:
     """The columns, or those at `places`, in groups that are computed together."""
     places = range(len(columns)) if places is None else places
@@ -255,6 +276,13 @@ def in_order(groups: Sequence[Group], parts: Sequence[Float[Tensor, "batch _"]])
 
 def _width(groups: Sequence[Group]) -> int:
     return sum(len(group.index) for group in groups)
+
+
+def present(batch: Batch, columns: Sequence[Column]) -> Cells:
+    """1 for known cells of columns that the encoder reads, else 0."""
+    value = batch[VALUES]
+    known = torch.ones_like(value) if batch.mask is None else batch.mask.to(value)
+    return known * value.new_tensor([column.read for column in columns])
 
 
 def with_shared_counts(mask: Bool[Tensor, "batch column"], columns: Sequence[Column]) -> Bool[Tensor, "batch column"]:

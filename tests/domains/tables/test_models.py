@@ -101,3 +101,27 @@ def test_wrong_blocks_are_errors(settings, message):
     fitted = RECIPE.fit(found, np.empty((len(found), 0)), ())
     with pytest.raises(ConfigError, match=message):
         RECIPE.build(fitted, TableVAESettings(**SMALL, **settings))
+
+
+def test_conditions_are_inferred_from_the_other_columns():
+    """A label that the encoder could read in the row itself would be inferred from nothing else."""
+    generator = np.random.default_rng(0)
+    label = generator.integers(0, 2, 400)
+    table = generator.normal(3.0 * label[:, None] - 1.5, 0.5, (400, 2)).round(3)
+    found = [{"x": x, "y": y, "label": int(one)} for (x, y), one in zip(table.tolist(), label.tolist(), strict=True)]
+    fitted = RECIPE.fit([rows.text(row) for row in found], label[:, None].astype(float), ("label",))
+    torch.manual_seed(0)
+    model = RECIPE.build(fitted, TableVAESettings(**SMALL, semi_supervised=True, label_values=(0.0, 1.0)))
+    known = np.where(np.arange(400) < 40, label, np.nan)[:, None]
+    batch = fitted.batch(fitted.encode([row | {"label": row["label"] if at < 40 else None}
+                                        for at, row in enumerate(found)]), known)  # fmt: skip
+    optimizer, noise = torch.optim.Adam(model.parameters(), 1e-2), torch.Generator().manual_seed(0)
+    for step in range(60):
+        optimizer.zero_grad()
+        model.loss(batch.select(torch.randint(400, (128,), generator=noise)), step, noise)["loss"].backward()
+        optimizer.step()
+    oracle = RECIPE.oracles.make(model.eval(), fitted, lambda name, make: make())["inferred_label"]
+    inferred = [round(score.value) for score in oracle.score([row | {"label": None} for row in found[40:]])]
+    assert (np.array(inferred) == label[40:]).mean() > 0.95
+    lies = [round(score.value) for score in oracle.score([row | {"label": 0} for row in found[40:]])]
+    assert lies == inferred

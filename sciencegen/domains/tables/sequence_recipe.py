@@ -1,0 +1,67 @@
+"""The recipe `sequence-vae` of tables: a series with recurrent dynamics (`vae.arrays.sequence_vae`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sciencegen.domains.arrays import with_standardized_labels
+from sciencegen.domains.likelihoods import LOG_LIKELIHOOD
+from sciencegen.domains.recipes import ModelOracles
+from sciencegen.domains.tables.array_choice import BlockSettings, columns_and_blocks
+from sciencegen.domains.tables.recipe_parts import (
+    check_score_samples,
+    check_vae,
+    table_recipe,
+    vae_oracles,
+    with_hidden_conditions,
+)
+from sciencegen.domains.tables.representation import TableRepresentation
+from sciencegen.vae.arrays.sequence_vae import SequenceVAE, SequenceVAESettings
+
+
+@dataclass(frozen=True)
+class TableSequenceSettings(SequenceVAESettings):
+    """`SequenceVAESettings`, and the likelihoods.
+
+    Attributes
+    ----------
+    likelihoods : mapping of str to str
+        As in `TableVAESettings`.
+    series : tuple of str
+        The name of columns `name0`, `name1`, ... that are the times of the series; a column of arrays needs none.
+    score_samples : int
+        Latents for each row by which `log_likelihood` is bounded.
+    """
+
+    likelihoods: Mapping[str, str] = field(default_factory=dict)
+    series: tuple[str, ...] = ()
+    score_samples: int = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_score_samples(self.score_samples)
+
+
+def build(representation: TableRepresentation, settings: TableSequenceSettings) -> SequenceVAE:
+    """A VAE with a recurrent generator of the one series of the table."""
+    tables = (array.name for array in representation.arrays if len(array.shape) < 3)
+    chosen = BlockSettings(settings.likelihoods, tuple(dict.fromkeys((*tables, *settings.series))))
+    columns, blocks = columns_and_blocks(representation.columns, representation.arrays, chosen)
+    if settings.semi_supervised:
+        columns = with_hidden_conditions(representation, columns)
+    if representation.properties:
+        labels = representation.standardization
+        settings = with_standardized_labels(settings, float(labels.mean[0]), float(labels.std[0]))
+    return SequenceVAE(len(columns), len(representation.properties), settings, columns, blocks)
+
+
+SEQUENCE_VAE = table_recipe(
+    name="sequence-vae",
+    build=build,
+    settings=TableSequenceSettings,
+    description="VAE of a series with recurrent dynamics, such as counts of spikes: initial state, factors and rates.",
+    training={"steps": 3000, "batch_size": 64, "learning_rate": 4e-3, "ema_decay": 0.995},
+    check=check_vae,
+    oracles=ModelOracles(make=vae_oracles, names=(LOG_LIKELIHOOD,)),
+)
