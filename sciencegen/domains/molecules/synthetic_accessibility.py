@@ -50,10 +50,16 @@ def synthetic_accessibilities(molecules: Sequence[Chem.Mol]) -> np.ndarray:
     return np.array([_to_scale(score + _corrections(molecule, bits)) for molecule, score, bits in pairs])
 
 
+def find_fragments(identifiers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of identifiers (uint32) in the table, and whether the table holds them."""
+    fragments, _ = fragment_table()
+    row = np.minimum(np.searchsorted(fragments, identifiers), len(fragments) - 1)
+    return row, fragments[row] == identifiers
+
+
 def _contributions(identifiers: np.ndarray) -> np.ndarray:
-    fragments, contribution = fragment_table()
-    place = np.minimum(np.searchsorted(fragments, identifiers), len(fragments) - 1)
-    return np.where(fragments[place] == identifiers, contribution[place], UNKNOWN_FRAGMENT)
+    row, found = find_fragments(identifiers)
+    return np.where(found, fragment_table()[1][row], UNKNOWN_FRAGMENT)
 
 
 def _corrections(molecule: Chem.Mol, distinct_fragments: int) -> float:
