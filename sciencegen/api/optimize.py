@@ -114,8 +114,8 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
     novel : bool
         Don't return known items.
     plausible : bool
-        Score no items that can't be expected to exist (molecules: with groups that decompose or react, or with unknown atom
-        environments).
+        Score no items that can't be expected to exist (molecules: with groups that decompose or react, or with
+        unknown atom environments).
     maximum_similarity : float, optional
         Largest similarity of two candidates, 0 to 1.
     maximum_share : float, optional
