@@ -16,23 +16,21 @@ from collections.abc import Set as AbstractSet
 
 import numpy as np
 from rdkit import Chem
-from rdkit.Chem import rdFingerprintGenerator
 
 from sciencegen.data.spacing import evenly_spaced
-from sciencegen.domains.molecules.synthetic_accessibility import find_fragments
+from sciencegen.domains.molecules.synthetic_accessibility import MORGAN, find_fragments
 
 MOST = 2
 """Unknown environments that a candidate of a search may have."""
 MOST_KNOWN = 20_000
 """Molecules whose environments count as known; of more, evenly spaced ones. Each takes 0.2 ms."""
 
-_MORGAN = rdFingerprintGenerator.GetMorganGenerator(radius=2)
 _BITS = 0xFFFFFFFF
 
 
 def environments(molecule: Chem.Mol) -> set[int]:
     """Identifiers of the environments of radius 0, 1 and 2 of all atoms."""
-    return {key & _BITS for key in _MORGAN.GetSparseCountFingerprint(molecule).GetNonzeroElements()}
+    return {key & _BITS for key in MORGAN.GetSparseCountFingerprint(molecule).GetNonzeroElements()}
 
 
 def unknown_environments(molecule: Chem.Mol, known: AbstractSet[int] = frozenset()) -> int:

@@ -20,7 +20,8 @@ from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
 
 UNKNOWN_FRAGMENT = -4.0
 _LOWEST, _HIGHEST = -4.0, 2.5
-_MORGAN = rdFingerprintGenerator.GetMorganGenerator(radius=2)
+MORGAN = rdFingerprintGenerator.GetMorganGenerator(radius=2)
+"""Makes the identifiers of fragments: atoms with all within two bonds."""
 
 
 @cache
@@ -36,7 +37,7 @@ def synthetic_accessibilities(molecules: Sequence[Chem.Mol]) -> np.ndarray:
     """[molecule] SA scores; the fragments of all molecules are looked up at once."""
     if not molecules:
         return np.empty(0)
-    environments = [_MORGAN.GetSparseCountFingerprint(molecule).GetNonzeroElements() for molecule in molecules]
+    environments = [MORGAN.GetSparseCountFingerprint(molecule).GetNonzeroElements() for molecule in molecules]
     distinct = np.array([len(environment) for environment in environments])
     total = int(distinct.sum())
     identifiers = np.fromiter((key for each in environments for key in each), dtype=np.int64, count=total)
