@@ -274,7 +274,8 @@ class ProposeSettings(Reading, BuildingBlocks):
     scale: of the target, linear, log, log-from-above, saturating or auto.
     exploration: factor of the posterior's standard deviation for thompson; by default it depends on `rounds`, the total
     number of rounds of the campaign, and is 1.4 without that.
-    plausible: propose no items that can't be expected to exist (molecules: with groups that decompose or react).
+    plausible: propose no items that can't be expected to exist (molecules: with groups that decompose or react, or
+    with unknown atom environments).
     wild_type: the reference of items that are named as its variants (a sequence or its file), and of all proposals.
     space: options of the domain's design space (positions, letters ...). start: items to begin with if nothing is
     measured; by default the wild type. also: tables of further candidates, in addition to those of moves and `model`.

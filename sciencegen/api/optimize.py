@@ -14,7 +14,7 @@ from sciencegen.api.models.completion import Completer, completer
 from sciencegen.api.models.folder import LoadedModel, name_columns, name_suffixes, open_model, results_of_model
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import constraint_of, exempt_motifs
+from sciencegen.api.science.naming import check_kept, constraint_of, exempt_motifs
 from sciencegen.api.search.blocks import check_methods, resolve_blocks
 from sciencegen.api.search.left_open import left_open_counts
 from sciencegen.api.search.novelty import Known, learned_notes, read_known, with_predictors
@@ -114,7 +114,8 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
     novel : bool
         Don't return known items.
     plausible : bool
-        Score no items that can't be expected to exist (molecules: with groups that decompose or react).
+        Score no items that can't be expected to exist (molecules: with groups that decompose or react, or with
+        unknown atom environments).
     maximum_similarity : float, optional
         Largest similarity of two candidates, 0 to 1.
     maximum_share : float, optional
@@ -185,11 +186,12 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     book = OracleBook(named, settings.predictors, settings.oracles, model.oracles, threads=settings.threads)
     key = science.items.key
     oracles = search_oracles(book, goals, settings, key)
-    space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible)
+    known, notes = _known(named, settings, model, log)
+    beside = known.items if settings.blocks is None else None  # a route is a better sign than known environments
+    space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible, beside)
     blocks, space = resolve_blocks(science, settings, space)
     space = replace(space, variety=diversity_filter(science, settings.maximum_share))
     complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
-    known, notes = _known(named, settings, model, log)
     known, kept = with_predictors(replace(known, start=frozenset(map(key, space.start))), settings.predictors)
     notes = (*exempt_motifs(science, model.reference, settings.forbid), *notes)
     notes = (*(() if blocks is None else blocks.notes), *oracles.notes, *(kept if settings.novel else ()), *notes)
@@ -250,6 +252,7 @@ def check_search(
         check_blocks(science, settings.blocks)
         check_methods((settings.method, *settings.controls))
     constraint_of(science, settings.keep, settings.forbid, None)
+    check_kept(science, {"keep": settings.keep}, settings.plausible)
     diversity_filter(science, settings.maximum_share)
     options = to_record(SearchSettings, settings.settings, "search settings")
     goals = read_goals(science, settings.goals)

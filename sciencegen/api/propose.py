@@ -30,7 +30,7 @@ from sciencegen.api.criteria.oracles import predictor_oracle
 from sciencegen.api.criteria.proposals import read_constraints
 from sciencegen.api.models.folder import open_model
 from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import constraint_of, name_column
+from sciencegen.api.science.naming import check_kept, constraint_of, name_column
 from sciencegen.api.search.space import start_items
 from sciencegen.api.sources.blocks import blocks_of, check_blocks
 from sciencegen.api.writing.provenance import origin_of_given, plain_path
@@ -129,6 +129,7 @@ def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] 
     if settings.blocks is not None:
         check_blocks(science, settings.blocks)
     constraint_of(science, settings.keep, settings.forbid, None)
+    check_kept(science, {"keep": settings.keep}, settings.plausible)
     return read_constraints(science, settings.where, {*settings.predictors, *trained})
 
 

@@ -87,7 +87,8 @@ Implausible = Annotated[
     typer.Option(
         "--allow-implausible",
         help="Allow items that can't be expected to exist. Molecules: groups that decompose (peroxides, hemiaminals, "
-        "enols ...) or react with proteins and water (acid halides, epoxides, aldehydes ...), radicals.",
+        "enols ...) or react with proteins and water (acid halides, epoxides, aldehydes ...), "
+        "radicals; in searches and plates also atom environments that nobody has made.",
     ),
 ]
 Keep = Annotated[list[str] | None, typer.Option("--keep", help="A pattern that every result must contain. Repeatable.")]

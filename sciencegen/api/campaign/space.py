@@ -105,7 +105,9 @@ def campaign_space(
     tests = [] if whole else [fits] if space is None else [space.accepts, fits]
     if patterns.keep or patterns.forbid or patterns.plausible:
         origin = origin_of(science, space)
-        tests.insert(0, constraint_of(science, patterns.keep, patterns.forbid, origin, patterns.plausible))
+        given = request.supplied.pool is not None or request.blocks is not None  # a user's choice, or with a route
+        known = None if given else [*known_items, *request.start, *request.controls]
+        tests.insert(0, constraint_of(science, patterns.keep, patterns.forbid, origin, patterns.plausible, known))
     own = model.oracles if model is not None and request.goals else {}
     book = OracleBook(science.name, own={**own, **request.predictors}, threads=request.supplied.threads)
     met = constraint_test(request.goals, resolve_oracles(request.goals, book.resolve))

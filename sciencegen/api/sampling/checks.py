@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sciencegen.api.science.forms import plain_name
-from sciencegen.api.science.naming import constraint_of
+from sciencegen.api.science.naming import check_kept, constraint_of
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Scaffold
@@ -54,6 +54,8 @@ def check_patterns(
     """The scaffold, and the patterns to keep with that of the scaffold; wrong patterns are an error. own_scaffold:
     whether the model's recipe reads the scaffold itself."""
     scaffold = None if own_scaffold else read_scaffold(science, settings)
-    keep = (*settings.keep, *([scaffold.pattern] if scaffold is not None else []))
-    constraint_of(science, keep, settings.forbid, None)
-    return scaffold, keep
+    whole = () if scaffold is None else (scaffold.pattern,)
+    constraint_of(science, (*settings.keep, *whole), settings.forbid, None)
+    parts = {"keep": settings.keep, "scaffold": whole, "core": () if settings.core is None else (settings.core,)}
+    check_kept(science, parts, settings.plausible and not settings.raw)
+    return scaffold, (*settings.keep, *whole)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -49,15 +49,31 @@ def names_of(science: Domain, source: str | Reference | None) -> VariantNames | 
 
 def constraint_of(
     science: Domain, keep: Sequence[str], forbid: Sequence[str], reference: Reference | None = None,
-    plausible: bool = False,
+    plausible: bool = False, known: Sequence[Item] | None = None,
 ) -> Callable[[Item], bool]:  # fmt: skip
     """A test of items by the domain's patterns. reference: whose variants the items are, or None. plausible: whether
-    they must be plausible too."""
-    make = no_patterns if science.moves is None else science.moves.constraint
-    matches, can_exist = make(keep, forbid, reference), None if science.moves is None else science.moves.plausible
-    if not plausible or can_exist is None:
-        return matches
-    return lambda item: matches(item) and can_exist(item)
+    they must be plausible too, and, with known items, familiar beside these (`Moves.familiar`)."""
+    moves = science.moves
+    tests = [(no_patterns if moves is None else moves.constraint)(keep, forbid, reference)]
+    if plausible and moves is not None:
+        tests += [] if moves.plausible is None else [moves.plausible]
+        tests += [] if known is None or moves.familiar is None else [moves.familiar(known)]
+    return lambda item: all(test(item) for test in tests)
+
+
+def check_kept(science: Domain, parts: Mapping[str, Sequence[str]], plausible: bool) -> None:
+    """Raise an error for a part to keep that makes every item implausible. parts: setting -> patterns."""
+    moves = science.moves
+    if not plausible or moves is None:
+        return
+    for setting, patterns in parts.items():
+        for pattern in patterns:
+            if groups := moves.implausible_groups(pattern):
+                raise ConfigError(
+                    f"Expected a part in `{setting}` that plausible items can hold, got '{pattern}', which has "
+                    f"{' and '.join(groups)}: every item with it would be left out. Pass `plausible: false`, or change "
+                    "the part."
+                )
 
 
 def exempt_motifs(science: Domain, reference: Reference | None, forbid: Sequence[str]) -> list[str]:

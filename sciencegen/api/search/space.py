@@ -24,12 +24,13 @@ Encode = Callable[[Sequence[Item]], Sequence[object]]
 
 def search_space(
     model: LoadedModel, start: Sequence[str] = (), keep: Sequence[str] = (), forbid: Sequence[str] = (),
-    plausible: bool = False,
+    plausible: bool = False, known: Sequence[Item] | None = None,
 ) -> SearchSpace:  # fmt: skip
     """The search space of a model. start: items to start from; none means the model's own start items. keep, forbid:
-    patterns. plausible: whether only plausible items are scored."""
-    domain, space, known = model.domain, model.space, model.representation
-    naming = known.naming
+    patterns. plausible: whether only plausible items are scored; with known items, only those that are familiar beside
+    these and the start items (`constraint_of`)."""
+    domain, space, representation = model.domain, model.space, model.representation
+    naming = representation.naming
     reference = None if naming is None else naming.reference
     unrefused = lambda item: None if is_refusal(item) else item  # noqa: E731
     noise = lambda n, generator: generator.standard_normal((n, space.size), dtype=np.float32)  # noqa: E731
@@ -38,6 +39,12 @@ def search_space(
     edit, recombine = (None, None) if moves is None else (moves.edit, moves.recombine)
     drawn = lambda n, generator: [unrefused(item) for item in space.generate_items(noise(n, generator))]  # noqa: E731
     drafts = isinstance(model.model, Drafts)  # its noise is the latents, so that draws are located without an encoder
+    began = start_items(
+        domain,
+        start or (() if naming is None else naming.start),
+        reference,
+        None if naming is None else representation.encode,
+    )
     return SearchSpace(
         latent_size=space.size,
         semantic_size=model.model.semantic_size,
@@ -49,13 +56,8 @@ def search_space(
         edit=edit and (lambda item, generator: unrefused(edit(item, generator))),
         recombine=recombine and (lambda item, other, generator: unrefused(recombine(item, other, generator))),
         features=domain.regression.features if naming is None else naming.differences,
-        start=start_items(
-            domain,
-            start or (() if naming is None else naming.start),
-            reference,
-            None if naming is None else known.encode,
-        ),
-        accept=constraint_of(domain, keep, forbid, reference, plausible),
+        start=began,
+        accept=constraint_of(domain, keep, forbid, reference, plausible, None if known is None else [*known, *began]),
     )
 
 

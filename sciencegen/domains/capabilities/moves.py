@@ -96,6 +96,12 @@ class Moves:
     plausible : (item) -> bool, optional
         Whether an expert would expect that the item can exist (molecules: no group that decomposes). Draws, searches
         and plates leave other items out by default.
+    familiar : (known items) -> test, optional
+        Whether an item has few parts that neither the domain's reference nor known items have (molecules: atom
+        environments). Searches and plates, whose moves leave what a model has learned, leave other items out by
+        default.
+    implausible_groups : (pattern) -> names
+        What makes every item that holds a pattern to keep implausible; empty if that isn't certain.
     from_blocks : (blocks, names, steps) -> BlockMoves, optional
         Moves over items that are made from building blocks in a limited number of steps (molecules: synthesis routes).
     """
@@ -105,4 +111,6 @@ class Moves:
     recombine: Crossover | None = None
     constraint: MakeTest = no_patterns
     plausible: Test | None = None
+    familiar: Callable[[Sequence[Item]], Test] | None = None
+    implausible_groups: Callable[[str], list[str]] = lambda pattern: []
     from_blocks: FromBlocks | None = None

@@ -12,9 +12,11 @@ from sciencegen.domains.capabilities import BlockMoves, Moves, Pictures, Referen
 from sciencegen.domains.lazy import LazyTable
 from sciencegen.domains.molecules import (
     edits,
+    environments,
     features,
     files,
     items,
+    kept_parts,
     mutations,
     objects,
     oracles,
@@ -113,6 +115,8 @@ DOMAIN = Domain(
         recombine=recombination.recombine,
         constraint=patterns.constraint,
         plausible=reactive.is_plausible,
+        familiar=environments.familiar_beside,
+        implausible_groups=kept_parts.implausible_groups,
         from_blocks=moves_from_blocks,
     ),
     structures=Structures(records=files.structure_records, read_scaffold=read_scaffold),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from rdkit import Chem
 
 from sciencegen.domains.molecules import pmo
 from sciencegen.domains.molecules.alerts import DEFAULT_CATALOGS, alert_catalog
 from sciencegen.domains.molecules.docking import SEARCHES, docking_oracle
+from sciencegen.domains.molecules.environments import unknown_environments
 from sciencegen.domains.molecules.items import parse, text
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
 from sciencegen.domains.molecules.reactive import reactive_groups
@@ -28,8 +31,13 @@ CLASSIFIERS = {
 """Tasks whose score is a classifier's probability, and of what."""
 LEFT_OPEN = {UNDEFINED: "leave stereocentres or double bonds undefined, so that each is several stereoisomers"}
 """As in `domains.base.Oracles`."""
-GROUPS = {"unstable": unstable_groups, "reactive": reactive_groups}
-"""Names -> functions that list groups of a molecule, which are counted."""
+COUNTS: dict[str, Callable[[Chem.Mol], int]] = {
+    "unstable": lambda molecule: len(unstable_groups(molecule)),
+    "reactive": lambda molecule: len(reactive_groups(molecule)),
+    "unknown_environments": unknown_environments,
+    UNDEFINED: undefined_stereocentres,
+}
+"""Names -> functions that count what a molecule has."""
 OPEN_NAMES = (f"{ALERTS_PREFIX}CATALOG", *(f"{prefix}TARGET" for prefix in SEARCHES))
 """Names with a part that the user chooses."""
 
@@ -45,10 +53,8 @@ def oracle(name: str) -> Oracle:
         return property_oracle(PROPERTIES[name], measure)
     if name == "alerts":
         return alerts_oracle()
-    if name in GROUPS:
-        return FunctionOracle(name, lambda molecule: len(GROUPS[name](molecule)), direction="minimize")
-    if name == UNDEFINED:
-        return FunctionOracle(name, undefined_stereocentres, direction="minimize")
+    if name in COUNTS:
+        return FunctionOracle(name, COUNTS[name], direction="minimize")
     if name.startswith(ALERTS_PREFIX):
         return alerts_oracle(name.removeprefix(ALERTS_PREFIX).split(","), name)
     if name in CLASSIFIERS:
@@ -64,7 +70,8 @@ def oracle(name: str) -> Oracle:
 
 def oracle_names() -> list[str]:
     """Names of properties, counts and PMO tasks; `similarity to ...`, chosen catalogs and docking are not listed."""
-    return [*PROPERTIES, "alerts", *GROUPS, UNDEFINED, *(f"{PMO_PREFIX}{name}" for name in pmo.TASKS), *CLASSIFIERS]
+    tasks = (f"{PMO_PREFIX}{name}" for name in pmo.TASKS)
+    return [*PROPERTIES, "alerts", *COUNTS, *tasks, *CLASSIFIERS]
 
 
 def no_classifier(name: str) -> ConfigError:

@@ -33,6 +33,7 @@ from sciencegen.domains.molecules import (
     structure_files,
 )
 from sciencegen.domains.molecules.geometry import with_implicit_hydrogens
+from sciencegen.domains.molecules.kept_parts import implausible_groups
 from sciencegen.domains.molecules.metric_notes import METRIC_UNITS, STRUCTURE_NOTES
 from sciencegen.domains.molecules.reactive import is_plausible
 from sciencegen.domains.molecules.scaffolds import read_scaffold
@@ -147,6 +148,7 @@ DOMAIN = replace(
         recombine=recombination.recombine,
         constraint=constraint,
         plausible=lambda structure: is_plausible(with_implicit_hydrogens(structure)),
+        implausible_groups=implausible_groups,
     ),
     structures=Structures(
         records=files.structure_records,

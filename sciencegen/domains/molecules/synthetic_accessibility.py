@@ -20,7 +20,8 @@ from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
 
 UNKNOWN_FRAGMENT = -4.0
 _LOWEST, _HIGHEST = -4.0, 2.5
-_MORGAN = rdFingerprintGenerator.GetMorganGenerator(radius=2)
+MORGAN = rdFingerprintGenerator.GetMorganGenerator(radius=2)
+"""Makes the identifiers of fragments: atoms with all within two bonds."""
 
 
 @cache
@@ -36,7 +37,7 @@ def synthetic_accessibilities(molecules: Sequence[Chem.Mol]) -> np.ndarray:
     """[molecule] SA scores; the fragments of all molecules are looked up at once."""
     if not molecules:
         return np.empty(0)
-    environments = [_MORGAN.GetSparseCountFingerprint(molecule).GetNonzeroElements() for molecule in molecules]
+    environments = [MORGAN.GetSparseCountFingerprint(molecule).GetNonzeroElements() for molecule in molecules]
     distinct = np.array([len(environment) for environment in environments])
     total = int(distinct.sum())
     identifiers = np.fromiter((key for each in environments for key in each), dtype=np.int64, count=total)
@@ -50,10 +51,16 @@ def synthetic_accessibilities(molecules: Sequence[Chem.Mol]) -> np.ndarray:
     return np.array([_to_scale(score + _corrections(molecule, bits)) for molecule, score, bits in pairs])
 
 
+def find_fragments(identifiers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of identifiers (uint32) in the table, and whether the table holds them."""
+    fragments, _ = fragment_table()
+    row = np.minimum(np.searchsorted(fragments, identifiers), len(fragments) - 1)
+    return row, fragments[row] == identifiers
+
+
 def _contributions(identifiers: np.ndarray) -> np.ndarray:
-    fragments, contribution = fragment_table()
-    place = np.minimum(np.searchsorted(fragments, identifiers), len(fragments) - 1)
-    return np.where(fragments[place] == identifiers, contribution[place], UNKNOWN_FRAGMENT)
+    row, found = find_fragments(identifiers)
+    return np.where(found, fragment_table()[1][row], UNKNOWN_FRAGMENT)
 
 
 def _corrections(molecule: Chem.Mol, distinct_fragments: int) -> float:

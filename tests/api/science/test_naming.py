@@ -6,7 +6,9 @@ from pointclouds import DOMAIN as CLOUDS
 from sciencegen.api.science.naming import (
     Numbering,
     ReadItems,
+    check_kept,
     columns_of,
+    constraint_of,
     name_conflicts,
     names_of,
     parse_texts,
@@ -14,6 +16,7 @@ from sciencegen.api.science.naming import (
     reference_of,
     variants_of,
 )
+from sciencegen.domains.molecules import DOMAIN as MOLECULES
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal, Row
@@ -64,3 +67,18 @@ def test_rows_that_another_numbering_would_fit_get_its_hint():
     assert "24" in numbering.hint
     assert numbering.hinted([(1, "M24A", "why")]) == [(1, "M24A", f"why; {numbering.hint}")]
     assert Numbering(None).notes == []
+
+
+def test_odd_items_pass_where_nothing_or_they_themselves_are_known():
+    odd = MOLECULES.items.parse("NC(=O)C1=CC=CC(F)=CC1")
+    given = {"everything": (False, []), "no search": (True, None), "known": (True, [odd]), "unknown": (True, [])}
+    accepted = {name: constraint_of(MOLECULES, (), (), None, *options)(odd) for name, options in given.items()}
+    assert accepted == {"everything": True, "no search": True, "known": True, "unknown": False}
+
+
+@pytest.mark.parametrize("setting", ["keep", "core"])
+def test_a_part_that_is_always_implausible_is_an_error_unless_such_items_are_kept(setting):
+    with pytest.raises(ConfigError, match=f"`{setting}` .*'OO'.* peroxide .*`plausible: false`"):
+        check_kept(MOLECULES, {setting: ["c1ccccc1", "OO"]}, True)
+    check_kept(MOLECULES, {setting: ["OO"]}, False)
+    check_kept(CLOUDS, {setting: ["OO"]}, True)

@@ -40,6 +40,15 @@ def test_the_noise_of_draws_is_their_latents_where_models_make_drafts():
     assert sum(same) >= 12
 
 
+def test_odd_molecules_are_searched_only_from_odd_starts():
+    model, odd = load_model("molecules", None, "cpu"), "NC(=O)C1=CC=CC(F)=CC1"
+    item = model.domain.items.parse(odd)
+    assert not search_space(model, plausible=True, known=[]).accept(item)
+    assert search_space(model, plausible=True, known=[item]).accept(item)
+    assert search_space(model, [odd], plausible=True, known=[]).accept(item)
+    assert search_space(model, known=[]).accept(item)
+
+
 def test_an_item_that_the_model_cannot_take_is_an_error():
     cloud = "0 0;1 0;0 1;1 1;2 2"
     assert len(start_items(CLOUDS, [cloud], encode=lambda items: [object() for _ in items])) == 1

@@ -1,0 +1,58 @@
+"""Share of measured ligands and of drugs that have more unknown atom environments than a search's candidates may.
+
+    python tests/benchmarks/unknown_environments.py ligands/*.csv drugs.csv
+
+Tables have a column `smiles`. Those with a column `split` of `train` and `test` are also judged as a search does that
+knows the rows of `train`: rows of `test`, beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rdkit import Chem, RDLogger
+
+from sciencegen.domains.molecules.environments import environments, unknown_environments
+
+LIMITS = (0, 1, 2, 3, 4)
+
+
+def counts(molecules: Sequence[Chem.Mol], known: AbstractSet[int] = frozenset()) -> np.ndarray:
+    return np.array([unknown_environments(molecule, known) for molecule in molecules])
+
+
+def show(name: str, found: np.ndarray) -> None:
+    shares = (f"more than {limit}: {(found > limit).mean():.1%}" for limit in LIMITS)
+    print(name, len(found), *shares, sep=", ", flush=True)
+
+
+def read(texts: pd.Series) -> list[Chem.Mol]:
+    return [molecule for molecule in map(Chem.MolFromSmiles, texts) if molecule is not None]
+
+
+def main() -> None:
+    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("tables", nargs="+", type=Path)
+    alone, beside = [], []
+    for path in parser.parse_args().tables:
+        table = pd.read_csv(path)
+        if "split" not in table:
+            show(path.stem, counts(read(table["smiles"])))
+            continue
+        train, test = (read(table["smiles"][table["split"] == part]) for part in ("train", "test"))
+        known = frozenset(key for molecule in train for key in environments(molecule))
+        alone.append(counts([*train, *test]))
+        beside.append(counts(test, known))
+    if alone:
+        show(f"{len(alone)} tables", np.concatenate(alone))
+        show("their rows of 'test' beside 'train'", np.concatenate(beside))
+
+
+if __name__ == "__main__":
+    main()
