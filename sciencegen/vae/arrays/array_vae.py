@@ -228,12 +228,15 @@ def _parts(
     size: int, properties: int, s: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block]
 ) -> VAEParts:
     encoder = _encoder(size, s, columns, blocks)
-    return parts_of(encoder, _decoder(size, properties, s, columns, blocks), properties, s)
+    latents = latents_of(encoder, properties, s)  # before the decoder: the order decides the first weights
+    return parts_of(encoder, latents, _decoder(size, properties, s, columns, blocks), properties, s)
 
 
-def parts_of(encoder: Encoder, decoder: nn.Module, properties: int, s: ArrayVAESettings) -> VAEParts:
-    """The networks of the `ConditionalVAE`, with the posterior and the prior of the settings."""
-    posterior, prior = _latents(encoder, properties, s)
+def parts_of(
+    encoder: Encoder, latents: tuple[nn.Module, nn.Module], decoder: nn.Module, properties: int, s: ArrayVAESettings
+) -> VAEParts:
+    """The networks of the `ConditionalVAE`. latents: posterior and prior."""
+    posterior, prior = latents
     head: nn.Module | None = None
     if s.label_values:
         head = DiscreteInference(s.width, properties, s.label_values)
@@ -244,8 +247,8 @@ def parts_of(encoder: Encoder, decoder: nn.Module, properties: int, s: ArrayVAES
     return VAEParts(encoder, lowest, posterior, prior, head, steps)
 
 
-def _latents(encoder: Encoder, properties: int, s: ArrayVAESettings) -> tuple[nn.Module, nn.Module]:
-    """Posterior and prior."""
+def latents_of(encoder: Encoder, properties: int, s: ArrayVAESettings) -> tuple[nn.Module, nn.Module]:
+    """Posterior and prior of the settings."""
     if s.layers:
         ladder = LadderPrior(s.layers, s.width)
         return LadderPosterior(s.width, ladder, properties, s.width), ladder

@@ -24,7 +24,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.networks.dynamics import DynamicsWriter
 from sciencegen.networks.grids import SeriesReader
 from sciencegen.networks.normal import check_latents
-from sciencegen.vae.arrays.array_vae import ArrayVAE, parts_of
+from sciencegen.vae.arrays.array_vae import ArrayVAE, latents_of, parts_of
 from sciencegen.vae.arrays.blocks import Block, BlockDecoder, BlockEncoder
 from sciencegen.vae.arrays.columns import Column, expected
 from sciencegen.vae.arrays.networks import Condition
@@ -123,7 +123,8 @@ def _parts(
     size = s.code + s.inputs * time
     decoder = BlockDecoder(columns, blocks, size, properties, s.width, s.depth, writer)
     if not s.inputs:
-        return parts_of(BlockEncoder(columns, blocks, s.width, s.depth), decoder, properties, s)
+        reader = BlockEncoder(columns, blocks, s.width, s.depth)
+        return parts_of(reader, latents_of(reader, properties, s), decoder, properties, s)
     encoder = DynamicsEncoder(columns, blocks, s.width, s.depth, s.inputs)
     posterior = InputsPosterior(GaussianPosterior(s.width, s.latent, properties, s.width, 1), s.width, s.inputs * time)
     return VAEParts(encoder, decoder, posterior, StandardNormalPrior(size))
