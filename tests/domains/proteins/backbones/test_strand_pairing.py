@@ -49,6 +49,16 @@ def test_atoms_have_one_bond_each_and_the_frame_does_not_matter(sheets) -> None:
 
 
 @needs_structures
+def test_atoms_at_a_break_have_no_bonds(sheets) -> None:
+    """Neither O nor H can be placed without the residue that is missing."""
+    atoms = sheets[0][:, :3].astype(float)
+    for missing in np.unique(nearly_bonded(atoms)):
+        found = nearly_bonded(np.delete(atoms, missing, 0))
+        assert missing - 1 not in found[:, 0]
+        assert missing not in found[:, 1]
+
+
+@needs_structures
 def test_strands_that_noise_has_broken_are_completed(sheets) -> None:
     noise = np.random.default_rng(0)
     noisy = [one[:, :3] + noise.normal(0, 0.3, one[:, :3].shape) for one in sheets]
