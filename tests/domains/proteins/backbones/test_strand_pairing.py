@@ -70,6 +70,18 @@ def test_strands_that_noise_has_broken_are_completed(sheets) -> None:
     assert 0.85 * native < completed < 1.25 * native
 
 
+@needs_structures
+def test_fixed_residues_stay_and_stay_bonded_to_their_neighbours(sheets) -> None:
+    for seed, one in enumerate(sheets[:4]):
+        fixed = (np.arange(len(one)) >= 10) & (np.arange(len(one)) < 22)
+        noisy = one[:, :3] + np.random.default_rng(seed).normal(0, 0.4, one[:, :3].shape) * ~fixed[:, None, None]
+        found = relaxed(noisy, fixed)
+        np.testing.assert_array_equal(found[fixed], noisy[fixed])
+        bonds = np.linalg.norm(found[1:, 0] - found[:-1, 2], axis=-1)
+        assert abs(bonds[[9, 21]] - 1.33).max() < 0.06
+        assert strands(_with_oxygens(found)) > strands(_with_oxygens(noisy))
+
+
 @pytest.mark.parametrize("spread", [0.0, 0.2])
 def test_helices_have_no_bridges(spread) -> None:
     atoms = helix(40)[:, :3] + spread * np.random.default_rng(0).normal(size=(40, 3, 3))
