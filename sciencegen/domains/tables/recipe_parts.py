@@ -85,8 +85,8 @@ Settings = TypeVar("Settings", bound=ArrayVAESettings)
 
 
 def with_conditions(
-    representation: TableRepresentation, settings: Settings, columns: Sequence[Column]
-) -> tuple[Settings, Sequence[Column]]:
+    representation: TableRepresentation, settings: Settings, columns: list[Column]
+) -> tuple[Settings, list[Column]]:
     """The settings with the values of a class standardized as the condition is, and with `semi_supervised` the columns
     that the encoder may read."""
     if settings.semi_supervised:
