@@ -17,6 +17,7 @@ from sciencegen.diffusion.model import DiffusionModel
 from sciencegen.diffusion.objectives import low_discrepancy_times
 from sciencegen.diffusion.process import Denoiser, Levels, deterministic_step, diffuse, predict
 from sciencegen.diffusion.samplers import Path
+from sciencegen.diffusion.self_conditioning import after_first_estimate
 from sciencegen.diffusion.spaces import rows
 from sciencegen.diffusion.state import Fields, State
 from sciencegen.errors import ConfigError
@@ -79,6 +80,7 @@ class Distillation(nn.Module):
     """One halving as a trainable module: `student` starts as a copy of the model and learns to draw in `steps` steps.
 
     The teacher takes twice as many steps of DDIM, with its guidance, which the student reproduces without guidance.
+    With self-conditioning the teacher sees its first estimates, and the student in a share of the batches.
     The teacher and the schedule are frozen. model: the teacher, or a model that holds it; the student is a copy of it.
     """
 
@@ -108,5 +110,8 @@ class Distillation(nn.Module):
         times = low_discrepancy_times(len(x), generator, path)
         index = (times * (settings.steps + 1)).long().clamp(max=settings.steps)
         noise = state.noise(x, generator)
-        losses = distillation_loss(student, self.teacher.denoiser(), state, x, path, index, noise)
+        teacher = self.teacher.denoiser()
+        if settings.self_conditioning:
+            teacher = after_first_estimate(teacher)
+        losses = distillation_loss(student.training_denoiser(generator), teacher, state, x, path, index, noise)
         return {"loss": losses.mean() / state.dimensions(x).mean().clamp(min=1)}

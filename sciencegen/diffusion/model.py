@@ -25,7 +25,7 @@ from sciencegen.diffusion.objectives import (
 from sciencegen.diffusion.process import TO_X, Denoiser, Levels, convert
 from sciencegen.diffusion.samplers import Noise, Path, clean, noise_of_start, sample, sampler, scaled
 from sciencegen.diffusion.schedules import Schedule, check_times, log_snr_grid
-from sciencegen.diffusion.self_conditioning import after_first_estimate, with_last_estimate
+from sciencegen.diffusion.self_conditioning import after_first_estimate, check_recalls, with_last_estimate
 from sciencegen.diffusion.state import Fields, State, with_fields
 from sciencegen.diffusion.steering import Steering, best_particles, sample_steered
 from sciencegen.diffusion.weightings import weighting
@@ -50,7 +50,8 @@ class DiffusionSettings:
     (`schedules.log_snr_grid`). flow_steps: steps of the probability-flow ODE, with four network evaluations each.
     guidance: weight of classifier-free guidance (`guidance.classifier_free`). step_noise: factor on the noise that
     random samplers add at each step; below 1, draws are more probable and less diverse. self_conditioning: share of the
-    training batches in which the network sees its own earlier estimate, as in all draws; 0: never.
+    training batches in which the network sees its own earlier estimate, as in all draws; 0: never, as networks without
+    an input for it need.
     """
 
     prediction: str = "v"
@@ -108,6 +109,7 @@ class DiffusionModel(nn.Module):
         self.network, self.state, self.schedule = network, state, schedule
         self.shapes = {name: tuple(shapes[name]) for name in state.fields}
         self.settings = settings or DiffusionSettings()
+        check_recalls(network, self.settings.self_conditioning)
         self.norms = norms
         self.latent_size = self.semantic_size = sum(math.prod(shape) for shape in self.shapes.values())
 
@@ -129,11 +131,11 @@ class DiffusionModel(nn.Module):
         times = low_discrepancy_times(len(x), generator, x[next(iter(self.state.fields))])
         weighted, noise = Weighted(weighting(self.settings.weighting), self.norms), self.state.noise(x, generator)
         losses = variance_minimizing_loss(
-            self._trained(generator), self.state, self.schedule, x, times, noise, weighted
+            self.training_denoiser(generator), self.state, self.schedule, x, times, noise, weighted
         )
         return {"loss": losses.mean() / self.state.dimensions(x).mean().clamp(min=1)}
 
-    def _trained(self, generator: Generator) -> Denoiser:
+    def training_denoiser(self, generator: Generator) -> Denoiser:
         """The model, in a share of the calls with its own first estimate."""
         share = self.settings.self_conditioning
         if share == 0 or torch.rand(1, generator=generator, device=generator.device) >= share:

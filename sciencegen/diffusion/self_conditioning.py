@@ -9,11 +9,31 @@ probability-flow ODE and steered particles, for which x^ must depend on z alone.
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sciencegen.diffusion.process import Denoiser, Levels
 from sciencegen.diffusion.state import Fields
+from sciencegen.errors import ConfigError
+
+
+@runtime_checkable
+class Recalling(Protocol):
+    """A network with an input for an earlier estimate."""
+
+    recalls: bool
+    """Whether it sees the given fields `earlier(name)`, where they are given."""
+
+
+def check_recalls(network: nn.Module, share: float) -> None:
+    """Raise an error for a network that doesn't see the earlier estimates: they would double the cost for nothing."""
+    if share and not (isinstance(network, Recalling) and network.recalls):
+        raise ConfigError(
+            f"Expected a self_conditioning of 0 with a network that doesn't see its earlier estimate, got {share} with "
+            f"{type(network).__name__}. Leave self_conditioning out."
+        )
 
 
 def earlier(name: str) -> str:

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 NEAREST = 32
-"""The number of training items among which one is chosen at random."""
+"""The least number of training items among which one is chosen at random."""
 SIZE_UNIT = 8.0
 """Positions that count as much as one standard deviation of a condition."""
 
@@ -34,17 +34,24 @@ class TypicalConditions:
         condition: Float[Tensor, "batch property"] | None,
     ) -> Float[Tensor, "batch property"] | None:
         """The condition with each NaN replaced by the value of one of the `NEAREST` items that are nearest in the given
-        values and in size; which one is determined by the row of noise."""
+        values and in size, or of one as near as the last of them; which one is determined by the row of noise."""
         if not self.values.numel():
             return condition
         nothing = noise.new_full((len(counts), self.values.shape[1]), torch.nan)
-        asked = (nothing if condition is None else condition.detach()).cpu()
-        off = (asked[:, None] - self.values).square().nan_to_num(nan=0.0).sum(2)
-        off = off + ((counts.cpu()[:, None] - self.sizes) / SIZE_UNIT).square()
-        near = off.topk(min(NEAREST, len(self.values)), largest=False).indices
-        place = (_uniform(noise) * near.shape[1]).long().clamp(max=near.shape[1] - 1)
-        typical = self.values[near.gather(1, place[:, None])[:, 0]]
-        return torch.where(asked.isnan(), typical.to(asked), asked).to(noise.device)
+        requested = (nothing if condition is None else condition.detach()).cpu()
+        off = self._squared_distances(requested, counts.cpu())
+        near = off <= off.kthvalue(min(NEAREST, len(self.values)), 1, keepdim=True).values
+        place = (_uniform(noise) * near.sum(1)).long().clamp(max=near.sum(1) - 1)
+        typical = self.values[torch.searchsorted(near.cumsum(1), place[:, None] + 1)[:, 0]]
+        return torch.where(requested.isnan(), typical.to(requested), requested).to(noise.device)
+
+    def _squared_distances(
+        self, requested: Float[Tensor, "batch property"], counts: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch item"]:
+        """Of the given values and sizes; where an item's value is unknown, its mean c^2 + 1 over standardized ones."""
+        given = requested[:, None]
+        squares = torch.where(self.values.isnan(), given.square() + 1, (given - self.values).square())
+        return squares.nan_to_num(nan=0.0).sum(2) + ((counts[:, None] - self.sizes) / SIZE_UNIT).square()
 
 
 def _uniform(noise: Float[Tensor, "batch latent"]) -> Float[Tensor, " batch"]:

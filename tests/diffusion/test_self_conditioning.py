@@ -5,6 +5,7 @@ import torch
 from torch import Generator, nn
 
 from sciencegen.batch import Batch
+from sciencegen.diffusion.distillation import Distillation
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.partial import vary
 from sciencegen.diffusion.schedules import Cosine
@@ -21,7 +22,7 @@ class Recording(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.weight, self.seen = nn.Parameter(torch.full((), 0.5)), []
+        self.weight, self.seen, self.recalls = nn.Parameter(torch.full((), 0.5)), [], True
 
     def forward(self, z, log_snr, condition, mask):
         self.seen.append(z.get(EARLIER))
@@ -101,6 +102,26 @@ def test_a_function_of_z_alone_does_not_see_it(network):
     model.steered(torch.randn(4, 2), Steering(lambda x: x["x"].sum(1), count=2))
     assert network.seen
     assert all(one is None for one in network.seen)
+
+
+@pytest.mark.parametrize("recalls", [False, None])
+def test_a_network_that_would_not_see_it_is_an_error(network, recalls):
+    network.recalls = recalls
+    with pytest.raises(ConfigError, match=r"got 0\.5 with Recording\. Leave self_conditioning out"):
+        model_of(network, 0.5)
+    assert model_of(network, 0.0).settings.self_conditioning == 0
+    with pytest.raises(ConfigError, match="with Linear"):
+        model_of(nn.Linear(2, 2), 0.5)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_distilled_student_is_trained_as_it_draws(network, share):
+    """The target is the teacher's with its first estimates, as in its draws."""
+    halving = Distillation(model_of(network, share), 2)
+    halving.loss(batch(), 0, Generator().manual_seed(0))["loss"].backward()
+    for model, calls in ((halving.student, 1), (halving.teacher, 2)):
+        wanted = [False, True] * calls if share else [False] * calls
+        assert [one is not None for one in model.network.seen] == wanted
 
 
 def test_a_share_is_from_0_to_1():

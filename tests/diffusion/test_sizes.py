@@ -11,6 +11,7 @@ from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.diffusion.spaces import Categorical, Euclidean, ZeroCentre
 from sciencegen.diffusion.state import Field, State
 from sciencegen.diffusion.steering import SteeredModel, Steering
+from sciencegen.diffusion.typical_conditions import TypicalConditions
 from sciencegen.errors import ConfigError, ShapeError
 
 SIZES, COUNTS = torch.tensor([2, 3, 5]), torch.tensor([60.0, 30.0, 10.0])
@@ -125,3 +126,18 @@ def test_steered_items_have_the_size_of_their_first_particle_and_a_greater_rewar
     assert reward(steered).mean() > reward(sized.generate(noise)).mean() + 0.4
     torch.testing.assert_close(sized.steered(noise[:40], Steering(reward, 4))["places"], steered["places"][:10])
     assert isinstance(sized, SteeredModel)
+
+
+@pytest.mark.parametrize("asked", [None, float("nan"), 0.5])
+def test_particles_of_an_item_have_the_conditions_of_its_first_row(asked, generator):
+    sized, seen = model(), []
+    sized.typical = TypicalConditions(torch.randn(200, 1, generator=generator), SIZES.repeat_interleave(100)[:200])
+    sized.diffusion.network.register_forward_pre_hook(lambda network, inputs: seen.append(inputs[2]))
+    noise = torch.randn(20 * 4, sized.latent_size, generator=generator)
+    condition = None if asked is None else torch.full((80, 1), asked)
+    sized.steered(noise, Steering(lambda x: x["places"][:, 0, 0], 4), condition)
+    of_items = [one.unflatten(0, (-1, 4)) for one in seen]
+    assert all((one == one[:, :1]).all() for one in of_items)
+    first = None if condition is None else condition[::4]
+    wanted = sized.typical.complete(noise[::4], sized.counts(noise[::4, 0], first), first)
+    assert {*torch.cat(of_items)[:, 0, 0].tolist()} == {*wanted[:, 0].tolist()}

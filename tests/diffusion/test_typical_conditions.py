@@ -35,6 +35,24 @@ def test_given_conditions_stay_and_decide_the_others():
     assert abs(found[:, 1].mean() - 0.8) < 0.1
 
 
+def test_the_order_of_items_that_are_equally_near_does_not_matter():
+    """Datasets are sorted, often by a class that decides the condition."""
+    sizes = torch.full((300,), 30)
+    sizes[:20] = 31  # near, but not the nearest
+    found = TypicalConditions(torch.arange(300.0)[:, None], sizes).complete(noise(500), torch.full((500,), 30), None)
+    assert found.min() >= 20
+    assert len(found.unique()) > 200
+    assert abs(found.mean() - 159.5) < 15
+
+
+def test_items_of_which_a_given_value_is_unknown_are_not_the_nearest():
+    unknown = torch.stack([torch.full((100,), torch.nan), torch.full((100,), 9.0)], 1)
+    known = torch.stack([torch.full((100,), 2.0), torch.full((100,), 1.0)], 1)
+    typical = TypicalConditions(torch.cat([unknown, known]), torch.full((200,), 30))
+    found = typical.complete(noise(40), torch.full((40,), 30), torch.tensor([[1.8, torch.nan]]).repeat(40, 1))
+    assert (found[:, 1] == 1).all()
+
+
 def test_a_condition_that_is_complete_is_unchanged():
     asked = torch.tensor([[0.2, 0.9]])
     assert torch.equal(TYPICAL.complete(noise(1), torch.tensor([40]), asked), asked)

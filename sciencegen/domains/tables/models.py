@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sciencegen.domains.arrays import with_standardized_labels
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD
 from sciencegen.domains.recipes import ModelOracles
 from sciencegen.domains.tables.array_choice import BlockSettings, columns_and_blocks
@@ -15,7 +14,7 @@ from sciencegen.domains.tables.recipe_parts import (
     check_vae,
     table_recipe,
     vae_oracles,
-    with_hidden_conditions,
+    with_conditions,
 )
 from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.domains.tables.sequence_recipe import SEQUENCE_VAE
@@ -64,11 +63,7 @@ def build(representation: TableRepresentation, settings: TableVAESettings) -> Ar
     """A VAE with a likelihood for each column, and networks for arrays."""
     chosen = BlockSettings(settings.likelihoods, settings.series, settings.images, settings.multinomial)
     columns, blocks = columns_and_blocks(representation.columns, representation.arrays, chosen)
-    if settings.semi_supervised:
-        columns = with_hidden_conditions(representation, columns)
-    if representation.properties:
-        labels = representation.standardization
-        settings = with_standardized_labels(settings, float(labels.mean[0]), float(labels.std[0]))
+    settings, columns = with_conditions(representation, settings, columns)
     return ArrayVAE(len(columns), len(representation.properties), settings, columns, blocks)
 
 

@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from sciencegen.batch import Batch
-from sciencegen.domains.arrays import SAME_COLUMNS
+from sciencegen.domains.arrays import SAME_COLUMNS, with_standardized_labels
 from sciencegen.domains.likelihoods import Density, LogLikelihood, likelihood_oracles
 from sciencegen.domains.recipes import Recipe, Remember
 from sciencegen.domains.tables import representation as table_representation
@@ -24,6 +24,7 @@ from sciencegen.items import Item
 from sciencegen.scoring.oracles import ArrayOracle, Oracle
 from sciencegen.vae.arrays.array_vae import ArrayVAE
 from sciencegen.vae.arrays.columns import Column
+from sciencegen.vae.arrays.settings import ArrayVAESettings
 
 INFERRED = "inferred_"
 """Before the name of a condition: the likeliest value given the other cells."""
@@ -78,6 +79,22 @@ def _inferred(model: ArrayVAE, representation: TableRepresentation, at: int, bat
     """The likeliest value of a condition, in its unit."""
     labels = representation.standardization
     return model.infer_condition(batch)[:, at] * float(labels.std[at]) + float(labels.mean[at])
+
+
+Settings = TypeVar("Settings", bound=ArrayVAESettings)
+
+
+def with_conditions(
+    representation: TableRepresentation, settings: Settings, columns: list[Column]
+) -> tuple[Settings, list[Column]]:
+    """The settings with the values of a class standardized as the condition is, and with `semi_supervised` the columns
+    that the encoder may read."""
+    if settings.semi_supervised:
+        columns = with_hidden_conditions(representation, columns)
+    if representation.properties:
+        labels = representation.standardization
+        settings = with_standardized_labels(settings, float(labels.mean[0]), float(labels.std[0]))
+    return settings, columns
 
 
 def with_hidden_conditions(representation: TableRepresentation, columns: Sequence[Column]) -> list[Column]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sciencegen.domains.arrays import with_standardized_labels
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD
 from sciencegen.domains.recipes import ModelOracles
 from sciencegen.domains.tables.array_choice import BlockSettings, columns_and_blocks
@@ -14,7 +13,7 @@ from sciencegen.domains.tables.recipe_parts import (
     check_vae,
     table_recipe,
     vae_oracles,
-    with_hidden_conditions,
+    with_conditions,
 )
 from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.vae.arrays.sequence_vae import SequenceVAE, SequenceVAESettings
@@ -48,11 +47,7 @@ def build(representation: TableRepresentation, settings: TableSequenceSettings) 
     tables = (array.name for array in representation.arrays if len(array.shape) < 3)
     chosen = BlockSettings(settings.likelihoods, tuple(dict.fromkeys((*tables, *settings.series))))
     columns, blocks = columns_and_blocks(representation.columns, representation.arrays, chosen)
-    if settings.semi_supervised:
-        columns = with_hidden_conditions(representation, columns)
-    if representation.properties:
-        labels = representation.standardization
-        settings = with_standardized_labels(settings, float(labels.mean[0]), float(labels.std[0]))
+    settings, columns = with_conditions(representation, settings, columns)
     return SequenceVAE(len(columns), len(representation.properties), settings, columns, blocks)
 
 

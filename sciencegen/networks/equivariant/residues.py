@@ -84,7 +84,7 @@ class ResidueDenoiser(nn.Module):
     ) -> None:
         super().__init__()
         self.settings = s = settings or ResidueNetworkSettings()
-        self.columns = list(columns)
+        self.columns, self.recalls = list(columns), recalls
         self.context = MLP(2 * NOISE_FREQUENCIES + 2 + 2 * len(self.columns), s.context, s.context, 1)
         self.inward = nn.Linear(LOCAL_FEATURES, s.width)
         self.stages = nn.ModuleList([Stage(s) for _ in range(2)])

@@ -132,7 +132,7 @@ def typical_conditions(representation: BackboneRepresentation) -> TypicalConditi
 def check(
     model: SizedDiffusion, representation: BackboneRepresentation, known: Sequence[np.ndarray]
 ) -> Mapping[str, float]:
-    """Of unconditional draws: shares that are well formed, and mean shares of helix and strand."""
+    """Of draws without requested conditions: shares that are well formed, and mean shares of helix and strand."""
     noise = torch.randn(CHECKED_DRAWS, model.latent_size, generator=torch.Generator().manual_seed(0))
     batch = model.generate(noise)
     decoded = representation.decode(batch)

@@ -111,7 +111,7 @@ class BackboneRepresentation(StandardizedRepresentation):
 def load(data: Mapping[str, Any]) -> BackboneRepresentation:
     """The inverse of `to_json`."""
     check_format(data.get("format"), "representation.json")
-    counts = np.array(data["counts"], np.float64)
+    counts, lengths = np.array(data["counts"], np.float64), np.array(data.get("lengths", ()), int)
     shape = (len(counts), len(data["properties"]))
     return BackboneRepresentation(
         standardization.load(data["properties"]),
@@ -119,8 +119,8 @@ def load(data: Mapping[str, Any]) -> BackboneRepresentation:
         counts,
         np.array(data["size_mean"], np.float64).reshape(shape),
         np.array(data["size_std"], np.float64).reshape(shape),
-        np.array(data["lengths"], int),
-        np.array(data["known"], np.float64).reshape(-1, shape[1]),
+        lengths,  # none in models of earlier versions
+        np.array(data.get("known", ()), np.float64).reshape(len(lengths), shape[1]),
     )
 
 

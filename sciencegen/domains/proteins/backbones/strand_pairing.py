@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.sparse import csr_array
 
 from sciencegen.domains.proteins.backbones.distance_limits import Limits
-from sciencegen.domains.proteins.backbones.geometry import C_N, C_O, CA_C, CA_C_N, N_H, place_oxygens
+from sciencegen.domains.proteins.backbones.geometry import C_N, C_O, CA_C, CA_C_N, N_H, bonded, place_oxygens
 from sciencegen.domains.proteins.backbones.planarity import Atoms
 from sciencegen.domains.proteins.backbones.secondary_structure import hydrogen_bonds
 
@@ -63,21 +63,29 @@ def nearly_bonded(atoms: Atoms) -> Int[np.ndarray, "bond 2"]:
     n, ca, c = atoms.swapaxes(0, 1)
     oxygens = place_oxygens(n, ca, c)
     backbone = np.stack([n, ca, c, oxygens], 1)
-    chosen = _best(_bridges(n, oxygens, _extended(ca))) if len(atoms) > APART else []
+    joined = bonded(n, c)
+    chosen = _best(_bridges(_errors(n, oxygens, joined), _extended(ca))) if len(atoms) > APART else []
     if not chosen:
         return np.zeros((0, 2), int)
-    turns = [(i, j) for i, j in np.argwhere(hydrogen_bonds(backbone)).tolist() if abs(i - j) <= LONGEST_TURN]
+    held = hydrogen_bonds(backbone)[:-1] & joined[:, None]
+    turns = [(i, j) for i, j in np.argwhere(held).tolist() if abs(i - j) <= LONGEST_TURN]
     return np.array(sorted({*turns, *(bond for bridge in chosen for bond in bridge.bonds)}))
 
 
-def _bridges(
-    n: Float[np.ndarray, "residue 3"], oxygens: Float[np.ndarray, "residue 3"], extended: Bool[np.ndarray, " residue"]
-) -> list[Bridge]:
+def _errors(
+    n: Float[np.ndarray, "residue 3"], oxygens: Float[np.ndarray, "residue 3"], joined: Bool[np.ndarray, " bond"]
+) -> Float[np.ndarray, "acceptor donor"]:
+    """Squared errors of the distances of O and N, in Å². Infinite for an N without a residue before it, which places
+    its hydrogen, and for an O without a residue after it, at the ends and at breaks."""
+    squares = (np.linalg.norm(oxygens[:, None] - n, axis=-1) - IDEAL) ** 2
+    squares[:, ~np.append(False, joined)] = np.inf
+    squares[~np.append(joined, False)] = np.inf
+    return squares
+
+
+def _bridges(squares: Float[np.ndarray, "acceptor donor"], extended: Bool[np.ndarray, " residue"]) -> list[Bridge]:
     """All bridges of two extended residues that are nearly there."""
-    off = np.linalg.norm(oxygens[:, None] - n, axis=-1) - IDEAL
-    off[:, 0] = off[-1] = np.inf  # the first N has no hydrogen, the last O no next N
-    squares = off**2
-    residue = np.arange(len(n))
+    residue = np.arange(len(squares))
     apart = (abs(residue[:, None] - residue) >= APART) & extended & extended[:, None]
     anti = np.where(np.triu(apart), squares + squares.T, np.inf)
     parallel = np.full_like(squares, np.inf)

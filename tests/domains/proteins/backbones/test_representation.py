@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from sciencegen.domains.proteins.backbones import representation as representations
+from sciencegen.domains.proteins.backbones.diffusion import typical_conditions
 from sciencegen.domains.proteins.backbones.items import Backbone, backbone, text
 from sciencegen.domains.proteins.backbones.properties import measure
 from sciencegen.domains.proteins.backbones.relaxation import relaxed
@@ -48,10 +49,31 @@ def test_natural_chains_are_well_formed():
     assert 0.8 < batch["atoms"][batch.mask].std() < 1.2
 
 
+def reloaded(content):
+    return representations.load(json.loads(json.dumps(content)))
+
+
+@pytest.mark.parametrize("names", [NAMES, ()])
+def test_it_is_read_as_it_was_saved(names):
+    representation = fitted(chains(), names)
+    back = reloaded(representation.to_json())
+    assert back.to_json() == representation.to_json()
+    assert back.known.shape == (len(back.lengths), len(names)) == (8, len(names))
+
+
+@pytest.mark.parametrize("names", [NAMES, ()])
+def test_one_of_an_earlier_version_has_no_conditions_of_training_chains(names):
+    content = {
+        key: value for key, value in fitted(chains(), names).to_json().items() if key not in ("lengths", "known")
+    }
+    assert reloaded(content).known.shape == (0, len(names))
+    typical = typical_conditions(reloaded(content))
+    assert typical.complete(torch.zeros(2, 3), torch.tensor([20, 22]), None) is None
+
+
 def test_it_is_saved_as_json():
     representation = fitted(chains())
-    back = representations.load(json.loads(json.dumps(representation.to_json())))
-    assert back.to_json() == representation.to_json()
+    back = reloaded(representation.to_json())
     assert np.array_equal(back.counts, representation.counts)
     assert np.isnan(back.condition({})).all()
     moments = back.standardization

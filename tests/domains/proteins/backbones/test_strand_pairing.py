@@ -49,6 +49,16 @@ def test_atoms_have_one_bond_each_and_the_frame_does_not_matter(sheets) -> None:
 
 
 @needs_structures
+def test_atoms_at_a_break_have_no_bonds(sheets) -> None:
+    """Neither O nor H can be placed without the residue that is missing."""
+    atoms = sheets[0][:, :3].astype(float)
+    for missing in np.unique(nearly_bonded(atoms)):
+        found = nearly_bonded(np.delete(atoms, missing, 0))
+        assert missing - 1 not in found[:, 0]
+        assert missing not in found[:, 1]
+
+
+@needs_structures
 def test_strands_that_noise_has_broken_are_completed(sheets) -> None:
     noise = np.random.default_rng(0)
     noisy = [one[:, :3] + noise.normal(0, 0.3, one[:, :3].shape) for one in sheets]
@@ -58,6 +68,18 @@ def test_strands_that_noise_has_broken_are_completed(sheets) -> None:
     )
     assert broken < 0.7 * native
     assert 0.85 * native < completed < 1.25 * native
+
+
+@needs_structures
+def test_fixed_residues_stay_and_stay_bonded_to_their_neighbours(sheets) -> None:
+    for seed, one in enumerate(sheets[:4]):
+        fixed = (np.arange(len(one)) >= 10) & (np.arange(len(one)) < 22)
+        noisy = one[:, :3] + np.random.default_rng(seed).normal(0, 0.4, one[:, :3].shape) * ~fixed[:, None, None]
+        found = relaxed(noisy, fixed)
+        np.testing.assert_array_equal(found[fixed], noisy[fixed])
+        bonds = np.linalg.norm(found[1:, 0] - found[:-1, 2], axis=-1)
+        assert abs(bonds[[9, 21]] - 1.33).max() < 0.06
+        assert strands(_with_oxygens(found)) > strands(_with_oxygens(noisy))
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.2])
