@@ -67,12 +67,21 @@ def bad_conditions(subject: Subject) -> str:
 
 
 def bad_model(subject: Subject) -> str:
-    """Latents of a wrong shape, a wrong number of sampled items, or a loss of an untrained model that isn't finite."""
+    """Latents of a wrong shape, a wrong number of sampled items, or a loss of an untrained model that isn't finite.
+
+    A recipe may refuse the items by a ConfigError, such as one of series those without any; but not every recipe.
+    """
     import torch
 
-    for recipe in own_recipes(subject):
+    recipes = own_recipes(subject)
+    refusals = []
+    for recipe in recipes:
         representation = fitted(subject, recipe)
-        model = recipe.build(representation, recipe.settings()).eval()
+        try:
+            model = recipe.build(representation, recipe.settings()).eval()
+        except ConfigError as error:
+            refusals.append(f"a refusal by {recipe.name}: {error}")
+            continue
         good = [row for row in representation.encode(subject.items) if not isinstance(row, Refusal)]
         names = list(representation.properties)
         batch = representation.batch(good, np.zeros((len(good), len(names))))
@@ -89,7 +98,7 @@ def bad_model(subject: Subject) -> str:
         loss = model.loss(batch, STEP, torch.Generator().manual_seed(0))
         if not torch.isfinite(loss["loss"]):
             return f"a loss of {float(loss['loss'])} of {recipe.name}"
-    return ""
+    return refusals[0] if refusals and len(refusals) == len(recipes) else ""
 
 
 MODEL_LAWS = (

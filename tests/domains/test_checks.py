@@ -25,7 +25,7 @@ from sciencegen.domains.capabilities import (
 )
 from sciencegen.domains.checks import LAWS, ContractError, check_domain
 from sciencegen.domains.laws import is_picture
-from sciencegen.errors import SciencegenError, unknown_name
+from sciencegen.errors import ConfigError, SciencegenError, unknown_name
 from sciencegen.items import Refusal
 from sciencegen.scoring.oracles import FunctionOracle
 from sciencegen.vae.arrays.array_vae import ArrayVAE, ArrayVAESettings
@@ -107,6 +107,10 @@ def makes_others(blocks, names, steps):
     )  # fmt: skip
 
 
+def refusing(representation, settings):
+    raise ConfigError("Expected a series, got none. Name one.")
+
+
 BREACHES = [
     ("name", "a domain has a name", TOY, "name", "a/b"),
     ("name", "a domain has a name", TOY, "name", "Time Series!"),
@@ -181,6 +185,7 @@ BREACHES = [
     ("recipes.fit", "a number for each property", TOY, "recipes", recipe(fit=deaf)),
     ("recipes.build", "a finite loss", TOY, "recipes",
      recipe(build=lambda representation, settings: ArrayVAE(9, 1, ArrayVAESettings(latent=4)))),
+    ("recipes.build", "encodes, samples", TOY, "recipes", recipe(build=refusing)),
 ]  # fmt: skip
 """(part, words of the law, domain, what of it is replaced, by what)."""
 
