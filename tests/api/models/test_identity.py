@@ -40,6 +40,8 @@ def test_a_setting_of_networks_that_came_later_is_no_part_of_it_while_it_is_the_
 
 
 def test_settings_of_later_versions_leave_trainings_resumable():
+    stamps = defaults_of("galaxies", TrainSettings(recipe="stamp-diffusion"))["defaults"]["network"]
+    assert "guidance" in stamps["diffusion"]
+    assert not {"step_noise", "self_conditioning"} & set(stamps["diffusion"])
     network = defaults_of("proteins", TrainSettings(recipe="backbone-diffusion"))["defaults"]["network"]
-    assert network["diffusion"]["steps"] == 50
-    assert "step_noise" not in network["diffusion"]
+    assert network["diffusion"]["self_conditioning"] == 0.5  # not the value of earlier versions
