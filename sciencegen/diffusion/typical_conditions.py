@@ -22,10 +22,12 @@ SIZE_UNIT = 8.0
 
 @dataclass(frozen=True, eq=False)
 class TypicalConditions:
-    """Conditions and sizes of training items. values: standardized, NaN where unknown."""
+    """Conditions and sizes of training items. values: standardized, NaN where unknown. bias: by how much draws exceed
+    the conditions on average, also standardized; it is subtracted from those that the network gets."""
 
     values: Float[Tensor, "item property"]
     sizes: Int[Tensor, " item"]
+    bias: Float[Tensor, " property"] | None = None
 
     def complete(
         self,
@@ -34,7 +36,7 @@ class TypicalConditions:
         condition: Float[Tensor, "batch property"] | None,
     ) -> Float[Tensor, "batch property"] | None:
         """The condition with each NaN replaced by the value of one of the `NEAREST` items that are nearest in the given
-        values and in size, or of one as near as the last of them; which one is determined by the row of noise."""
+        values and in size, or of one as near as the last of them, less the bias. The row of noise determines which."""
         if not self.values.numel():
             return condition
         nothing = noise.new_full((len(counts), self.values.shape[1]), torch.nan)
@@ -43,7 +45,8 @@ class TypicalConditions:
         near = off <= off.kthvalue(min(NEAREST, len(self.values)), 1, keepdim=True).values
         place = (_uniform(noise) * near.sum(1)).long().clamp(max=near.sum(1) - 1)
         typical = self.values[torch.searchsorted(near.cumsum(1), place[:, None] + 1)[:, 0]]
-        return torch.where(requested.isnan(), typical.to(requested), requested).to(noise.device)
+        completed = torch.where(requested.isnan(), typical.to(requested), requested)
+        return (completed if self.bias is None else completed - self.bias.to(completed)).to(noise.device)
 
     def _squared_distances(
         self, requested: Float[Tensor, "batch property"], counts: Int[Tensor, " batch"]

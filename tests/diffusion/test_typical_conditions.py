@@ -58,6 +58,13 @@ def test_a_condition_that_is_complete_is_unchanged():
     assert torch.equal(TYPICAL.complete(noise(1), torch.tensor([40]), asked), asked)
 
 
+def test_a_bias_is_subtracted_from_given_and_typical_conditions():
+    biased = TypicalConditions(TYPICAL.values, TYPICAL.sizes, torch.tensor([0.25, -0.5]))
+    asked = torch.tensor([[0.2, torch.nan]])
+    plain, found = (one.complete(noise(1), torch.tensor([40]), asked) for one in (TYPICAL, biased))
+    torch.testing.assert_close(found, plain - torch.tensor([[0.25, -0.5]]).to(plain))
+
+
 def test_a_row_decides_by_itself():
     counts = torch.randint(20, 60, (30,), generator=Generator().manual_seed(2))
     together = TYPICAL.complete(noise(30), counts, None)

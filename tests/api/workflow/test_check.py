@@ -8,6 +8,7 @@ import yaml
 
 from sciencegen.api.run import read_config
 from sciencegen.errors import ConfigError
+from tests.own_files import write_own_files
 from tests.workflows.snakemake_process import WORKFLOWS
 
 CONFIGS = sorted(path for path in (WORKFLOWS / "config").rglob("*.yaml") if path.stem != "default")
@@ -177,9 +178,9 @@ def test_one_wrong_word_is_told_before_a_step_runs(tmp_path, monkeypatch, domain
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_shipped_config_passes(tmp_path, monkeypatch, path):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "family.a2m").write_text(">WT/1-4\nMKVA\n>B\nMKVG\n")
-    (tmp_path / "table.csv").write_text("price,city\n2.5,Oslo\n")
-    read_config(yaml.safe_load(path.read_text())["domain"], path, None)
+    config = yaml.safe_load(path.read_text())
+    write_own_files(tmp_path, config)
+    read_config(config["domain"], path, None)
 
 
 @pytest.mark.parametrize(

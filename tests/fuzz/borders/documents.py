@@ -26,6 +26,7 @@ from sciencegen.records import to_record
 from sciencegen.training.settings import TrainingSettings
 from tests.fuzz.cases import Border, Found, Source
 from tests.fuzz.mutations import STRANGE, damaged_bytes
+from tests.own_files import write_own_files
 
 OLD = Path(__file__).parents[2] / "old_artefacts" / "0.1.0"
 RECORDS = {
@@ -65,6 +66,8 @@ def configs() -> Mapping[str, Source]:
 def copy_data(folder: Path) -> None:
     for name in ("short.csv", "short.fasta", "short.a2m", "molecules.smi", "measured.csv"):
         shutil.copy(OLD / name, folder / name)
+    for path in workflow_root().glob("config/**/*.yaml"):
+        write_own_files(folder, yaml.safe_load(path.read_bytes()) or {})
     shutil.copy(OLD / "short.a2m", folder / "family.a2m")
     shutil.copy(OLD / "short.csv", folder / "table.csv")
 

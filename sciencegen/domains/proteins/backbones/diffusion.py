@@ -25,7 +25,7 @@ from sciencegen.diffusion.state import Field, Fields, State
 from sciencegen.diffusion.typical_conditions import TypicalConditions
 from sciencegen.domains.proteins.backbones.properties import measure
 from sciencegen.domains.proteins.backbones.representation import LENGTH, BackboneRepresentation
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.items import Refusal
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.equivariant.chain import colour, globule_radius
@@ -45,10 +45,12 @@ LOG_SNR_ENDS, SHIFT = (9.0, -9.0), 1.0
 @dataclass(frozen=True)
 class BackboneDiffusionSettings:
     """network, diffusion: nested settings. placement: weight, from 0 to 1, of errors of positions and contacts in the
-    loss (`chain_norms`)."""
+    loss (`chain_norms`). condition_bias: by how much draws exceed the values of conditions, such as {rg_ratio: 0.07},
+    measured after training; less is asked of the network."""
 
     network: ResidueNetworkSettings = field(default_factory=ResidueNetworkSettings)
     placement: float = 0.6
+    condition_bias: Mapping[str, float] = field(default_factory=dict)
     diffusion: DiffusionSettings = field(
         default_factory=lambda: DiffusionSettings(
             prediction="v",
@@ -76,7 +78,9 @@ def backbone_diffusion(representation: BackboneRepresentation, settings: Backbon
     network = ResidueDenoiser(columns, settings.network, recalls=settings.diffusion.self_conditioning > 0)
     norms = chain_norms(state, settings.placement)
     diffusion = DiffusionModel(network, state, Cosine(*LOG_SNR_ENDS, SHIFT), shapes, settings.diffusion, norms)
-    return SizedDiffusion(diffusion, size_table(representation), typical_conditions(representation))
+    return SizedDiffusion(
+        diffusion, size_table(representation), typical_conditions(representation, settings.condition_bias)
+    )
 
 
 def chain_norms(state: State, placement: float) -> Norms:
@@ -123,10 +127,24 @@ def size_table(representation: BackboneRepresentation) -> SizeTable:
     return SizeTable(*map(torch.from_numpy, parts))
 
 
-def typical_conditions(representation: BackboneRepresentation) -> TypicalConditions:
-    """Shares of helix and strand, and so on, of training chains: unconditional models draw too few strands."""
-    known, lengths = representation.known, representation.lengths
-    return TypicalConditions(torch.from_numpy(known).float(), torch.from_numpy(lengths))
+def typical_conditions(
+    representation: BackboneRepresentation, bias: Mapping[str, float] | None = None
+) -> TypicalConditions:
+    """Shares of helix and strand, and so on, of training chains: unconditional models draw too few strands.
+
+    Raises
+    ------
+    UnknownNameError
+        If a bias is that of no condition.
+    """
+    known, lengths, names = representation.known, representation.lengths, list(representation.properties)
+    off = np.zeros(len(names))
+    for name, value in (bias or {}).items():
+        if name not in names:
+            raise unknown_name("condition", name, names)
+        off[names.index(name)] = value / representation.standardization.std[names.index(name)]
+    parts = torch.from_numpy(known).float(), torch.from_numpy(lengths)
+    return TypicalConditions(*parts, torch.from_numpy(off).float() if bias else None)
 
 
 def check(

@@ -69,6 +69,14 @@ def test_conditions_that_are_not_asked_for_are_those_of_training_chains(model):
     )
 
 
+def test_a_bias_names_a_condition(fitted):
+    biased = diffusion.backbone_diffusion(fitted, diffusion.BackboneDiffusionSettings(condition_bias={"helix": 0.1}))
+    found = biased.typical.bias * torch.from_numpy(fitted.standardization.std).float()
+    assert dict(zip(fitted.properties, found.tolist(), strict=True))["helix"] == pytest.approx(0.1)
+    with pytest.raises(ConfigError, match="Did you mean 'helix'"):
+        diffusion.backbone_diffusion(fitted, diffusion.BackboneDiffusionSettings(condition_bias={"helx": 0.1}))
+
+
 def test_latents_of_chains_are_decoded_to_them(fitted, model):
     batch = fitted.batch(fitted.encode(chains()[:3]))
     back = fitted.decode(model.double().decode(model.encode(batch.map(_double))))
