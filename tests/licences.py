@@ -18,6 +18,7 @@ from sciencegen.data.cards import Card, list_cards
 from tests.versions import OF_TORCH, PYPROJECT, normalized, requirements
 
 WEIGHTS = {
+    "backbones": ("proteins/backbones",),
     "galaxies": ("galaxies/simulated-deep",),
     "molecules": ("molecules/moses", "molecules/zinc250k"),
     "molecules-language-model": ("molecules/moses",),
