@@ -64,9 +64,9 @@ class Generation:
         return Draws(self.model, self.settings, request.conditions, few, particles, merit)
 
     def __iter__(self) -> Iterator[dict[str, list[Cell]]]:
-        judged = map_chunks_killable(
-            self._judge(), iter(self.draws), processes=worker_count(self.settings.threads), chunk=ROWS_PER_TASK
-        )
+        rows = min(ROWS_PER_TASK, self.model.recipe.cpu_rows)  # of a slow model, no more draws than it makes at once
+        workers = worker_count(self.settings.threads)
+        judged = map_chunks_killable(self._judge(), iter(self.draws), processes=workers, chunk=rows)
         seen = FirstOccurrences()
         results = (
             self._with_own([found] * len(rows) if isinstance(found, Failure) else found) for _, rows, found in judged
