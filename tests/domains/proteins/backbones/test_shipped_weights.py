@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
 import sciencegen as sg
 from sciencegen.api.models.folder import WEIGHTS, find_model
+from sciencegen.api.sampling import generation
 from sciencegen.domains.proteins.backbones.bond_geometry import ca_clashes, ca_distances, chain_breaks
+from sciencegen.domains.proteins.backbones.diffusion import CPU_ROWS
 from sciencegen.domains.proteins.backbones.files import parse
 from sciencegen.domains.proteins.backbones.handedness import helix_handedness
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.backbones.properties import measure
+from sciencegen.errors import SciencegenError
 
 
 def drawn(**asked: float) -> list[Backbone]:
@@ -54,3 +59,17 @@ def test_helices_are_right_handed(helices) -> None:
     found = [helix_handedness(one.coordinates) for one in helices]
     assert sum(one.total for one in found) > 50
     assert sum(one.right for one in found) >= 0.98 * sum(one.total for one in found)
+
+
+def test_few_are_drawn_ahead(monkeypatch) -> None:
+    """Each worker waits for a whole task: with 64 rows in it, a few backbones took the time of 200."""
+    sizes = []
+
+    def judged(function, items, *, processes, chunk):
+        sizes.append(chunk)
+        return iter(())
+
+    monkeypatch.setattr(generation, "map_chunks_killable", judged)
+    with suppress(SciencegenError):
+        sg.generate("proteins", n=2, model="backbones", seed=1, threads=1)
+    assert sizes == [CPU_ROWS]
