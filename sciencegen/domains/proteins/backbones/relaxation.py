@@ -14,6 +14,7 @@ sum.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -94,24 +95,18 @@ def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> 
     free = np.full(start.shape, True) if fixed is None else np.broadcast_to(~fixed[:, None, None], start.shape)
     if violations(start, limits_of(start, narrow=False), narrow=False)[0] <= TOLERANCE or not free.any():
         return atoms
-    near = _nearest(start, free, Wanted(limits_of(start, narrow=True)))
+    limits = limits_of(start, narrow=True)
+    near = _nearest(start, free, lambda places: violations(places, limits, narrow=True))
     bonds = nearly_bonded(near)
-    if not len(bonds):
-        return near
-    return _nearest(near, free, Wanted(limits_of(near, narrow=True, reach=FAR), bonds))
+    return _nearest(near, free, _with_bonds(near, bonds)) if len(bonds) else near
 
 
-class Wanted(NamedTuple):
-    """Limits of distances, and acceptors and donors of hydrogen bonds."""
-
-    limits: Limits
-    bonds: Int[np.ndarray, "bond 2"] = np.zeros((0, 2), int)
+Sum = Callable[[Atoms], tuple[float, Atoms]]
+"""Positions to a sum of squared violations, and its gradient."""
 
 
-def _nearest(start: Atoms, free: Bool[np.ndarray, "residue 3 3"], wanted: Wanted) -> Atoms:
-    """The minimum of the sum that L-BFGS finds from `start`."""
-    hydrogen_bonds = bond_limits(wanted.bonds, len(start))
-    placed = with_oxygens_and_hydrogens(len(start))
+def _nearest(start: Atoms, free: Bool[np.ndarray, "residue 3 3"], total: Sum) -> Atoms:
+    """The minimum that L-BFGS finds from `start`."""
 
     def moved(flat: np.ndarray) -> Atoms:
         places = start.copy()
@@ -119,15 +114,24 @@ def _nearest(start: Atoms, free: Bool[np.ndarray, "residue 3 3"], wanted: Wanted
         return places
 
     def energy(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        places = moved(flat)
-        value, gradient = violations(places, wanted.limits, narrow=True)
-        if len(wanted.bonds):
-            long, slope = squared_violations(placed @ places.reshape(-1, 3), hydrogen_bonds)
-            value, gradient = value + BONDING * long, gradient + BONDING * (placed.T @ slope).reshape(gradient.shape)
+        value, gradient = total(moved(flat))
         return value, gradient[free]
 
     found = minimize(energy, start[free], method="L-BFGS-B", jac=True, options={"maxiter": ROUNDS})
     return moved(found.x)
+
+
+def _with_bonds(atoms: Atoms, bonds: Int[np.ndarray, "bond 2"]) -> Sum:
+    """The sum with the distances of hydrogen bonds. bonds: acceptor and donor of each."""
+    limits = limits_of(atoms, narrow=True, reach=FAR)
+    distances, placed = bond_limits(bonds, len(atoms)), with_oxygens_and_hydrogens(len(atoms))
+
+    def total(places: Atoms) -> tuple[float, Atoms]:
+        value, gradient = violations(places, limits, narrow=True)
+        excess, slope = squared_violations(placed @ places.reshape(-1, 3), distances)
+        return value + BONDING * excess, gradient + BONDING * (placed.T @ slope).reshape(gradient.shape)
+
+    return total
 
 
 def violations(atoms: Atoms, limits: Limits, narrow: bool) -> tuple[float, Atoms]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, eye_array, vstack
 
 from sciencegen.domains.proteins.backbones.distance_limits import Limits
 from sciencegen.domains.proteins.backbones.geometry import C_N, C_O, CA_C, CA_C_N, N_H, bonded, place_oxygens
@@ -47,9 +47,8 @@ class Bridge(NamedTuple):
     @property
     def bonds(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """Acceptor and donor of each of the two bonds."""
-        return ((self.i, self.j), (self.j, self.i)) if self.direction < 0 else (
-            (self.i - 1, self.j), (self.j, self.i + 1)
-        )  # fmt: skip
+        antiparallel = self.direction < 0
+        return ((self.i, self.j), (self.j, self.i)) if antiparallel else ((self.i - 1, self.j), (self.j, self.i + 1))
 
     def next_along(self, step: int) -> tuple[int, int, int]:
         return self.i + step, self.j + self.direction * step, self.direction
@@ -148,13 +147,9 @@ def with_oxygens_and_hydrogens(residues: int) -> csr_array:
     """
     half = np.radians(CA_C_N) / 2
     p, q = (C_O / (2 * np.cos(half) * bond) for bond in (CA_C, C_N))
-    here = np.arange(residues - 1)
-    ca, c, following = 3 * here + 1, 3 * here + 2, 3 * here + 3
-    parts = [(np.arange(3 * residues), np.arange(3 * residues), 1.0)]
-    parts += [(3 * residues + np.arange(residues), 3 * np.arange(residues) + 2, 1.0)]
-    parts += [(4 * residues + np.arange(residues), 3 * np.arange(residues), 1.0)]
-    for row, sign in ((3 * residues + here, 1.0), (4 * residues + here + 1, -N_H / C_O)):
-        parts += [(row, c, sign * (p + q)), (row, ca, -sign * p), (row, following, -sign * q)]
-    rows, columns = (np.concatenate([part[place] for part in parts]) for place in (0, 1))
-    values = np.concatenate([np.full(len(row), value) for row, _, value in parts])
-    return csr_array((values, (rows, columns)), shape=(5 * residues, 3 * residues))
+    atoms = csr_array(eye_array(3 * residues))
+    n, ca, c = (atoms[place::3] for place in range(3))
+    away = p * (c[:-1] - ca[:-1]) + q * (c[:-1] - n[1:])
+    nothing = csr_array((1, 3 * residues))
+    oxygens, hydrogens = c + vstack([away, nothing]), n - N_H / C_O * vstack([nothing, away])
+    return csr_array(vstack([atoms, oxygens, hydrogens]))
