@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sciencegen.domains.likelihoods import LOG_LIKELIHOOD
-from sciencegen.domains.recipes import ModelOracles
 from sciencegen.domains.tables.array_choice import BlockSettings, columns_and_blocks
 from sciencegen.domains.tables.diffusion_recipe import ARRAY_DIFFUSION
-from sciencegen.domains.tables.recipe_parts import (
-    check_score_samples,
-    check_vae,
-    table_recipe,
-    vae_oracles,
-    with_conditions,
-)
+from sciencegen.domains.tables.recipe_parts import check_score_samples, vae_recipe, with_conditions
 from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.domains.tables.sequence_recipe import SEQUENCE_VAE
 from sciencegen.vae.arrays.array_vae import ArrayVAE
@@ -68,13 +60,11 @@ def build(representation: TableRepresentation, settings: TableVAESettings) -> Ar
 
 
 RECIPES = {
-    "array-vae": table_recipe(
+    "array-vae": vae_recipe(
         name="array-vae",
         build=build,
         settings=TableVAESettings,
         description="VAE of the rows of a table, with a likelihood for each column; missing cells are marginalized.",
-        check=check_vae,
-        oracles=ModelOracles(make=vae_oracles, names=(LOG_LIKELIHOOD,)),
     ),
     ARRAY_DIFFUSION.name: ARRAY_DIFFUSION,
     SEQUENCE_VAE.name: SEQUENCE_VAE,

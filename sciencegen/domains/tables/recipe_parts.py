@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from sciencegen.batch import Batch
 from sciencegen.domains.arrays import SAME_COLUMNS, with_standardized_labels
-from sciencegen.domains.likelihoods import Density, LogLikelihood, likelihood_oracles
-from sciencegen.domains.recipes import Recipe, Remember
+from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, Density, LogLikelihood, likelihood_oracles
+from sciencegen.domains.recipes import ModelOracles, Recipe, Remember
 from sciencegen.domains.tables import representation as table_representation
 from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.domains.tables.rows import INDICATOR
@@ -130,3 +130,6 @@ table_recipe = partial(
     adaptation=SAME_COLUMNS,
 )
 """A recipe of rows: `Recipe` with what all of these have."""
+
+vae_recipe = partial(table_recipe, check=check_vae, oracles=ModelOracles(make=vae_oracles, names=(LOG_LIKELIHOOD,)))
+"""A recipe of an `ArrayVAE` whose settings are `Scored`."""

@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sciencegen.domains.likelihoods import LOG_LIKELIHOOD
-from sciencegen.domains.recipes import ModelOracles
 from sciencegen.domains.tables.array_choice import BlockSettings, columns_and_blocks
-from sciencegen.domains.tables.recipe_parts import (
-    check_score_samples,
-    check_vae,
-    table_recipe,
-    vae_oracles,
-    with_conditions,
-)
+from sciencegen.domains.tables.recipe_parts import check_score_samples, vae_recipe, with_conditions
 from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.vae.arrays.sequence_vae import SequenceVAE, SequenceVAESettings
 
@@ -51,12 +43,10 @@ def build(representation: TableRepresentation, settings: TableSequenceSettings) 
     return SequenceVAE(len(columns), len(representation.properties), settings, columns, blocks)
 
 
-SEQUENCE_VAE = table_recipe(
+SEQUENCE_VAE = vae_recipe(
     name="sequence-vae",
     build=build,
     settings=TableSequenceSettings,
     description="VAE of a series with recurrent dynamics, such as counts of spikes: initial state, factors and rates.",
     training={"steps": 3000, "batch_size": 64, "learning_rate": 4e-3, "ema_decay": 0.995},
-    check=check_vae,
-    oracles=ModelOracles(make=vae_oracles, names=(LOG_LIKELIHOOD,)),
 )
