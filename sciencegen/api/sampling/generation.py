@@ -28,7 +28,7 @@ COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected", 
 meeting the request, and not evaluated because of an error, a crash or a time-out."""
 
 ROWS_PER_TASK = 64
-"""Decoded rows that a worker evaluates at once; it divides the compute chunk."""
+"""Most decoded rows that a worker evaluates at once; it divides the compute chunk."""
 
 
 class Generation:
@@ -64,9 +64,9 @@ class Generation:
         return Draws(self.model, self.settings, request.conditions, few, particles, merit)
 
     def __iter__(self) -> Iterator[dict[str, list[Cell]]]:
-        rows = min(ROWS_PER_TASK, self.model.recipe.cpu_rows)  # of a slow model, no more draws than it makes at once
+        most = min(ROWS_PER_TASK, self.model.recipe.cpu_rows)  # of a slow model, no more draws than it makes at once
         workers = worker_count(self.settings.threads)
-        judged = map_chunks_killable(self._judge(), iter(self.draws), processes=workers, chunk=rows)
+        judged = map_chunks_killable(self._judge(), iter(self.draws), processes=workers, chunk=most)
         seen = FirstOccurrences()
         results = (
             self._with_own([found] * len(rows) if isinstance(found, Failure) else found) for _, rows, found in judged
