@@ -6,7 +6,6 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import typer
@@ -17,6 +16,7 @@ from sciencegen.api.run import read_config
 from sciencegen.cli.main import app
 from sciencegen.config import RunSettings
 from sciencegen.domains import domain_names
+from tests.own_files import write_own_files
 from tests.workflows.conftest import RULES, rules_in, settings_in
 from tests.workflows.snakemake_process import WORKFLOWS, call_snakemake, snakemake
 
@@ -89,19 +89,11 @@ def understand(words, monkeypatch):
             command(words, standalone_mode=False)
 
 
-def make_own_files(folder, settings):
-    """Empty files of a user, which a config reads."""
-    for name in ("family.a2m", "table.csv", settings.prepare.source, settings.evaluate.against):
-        if name and Path(name).suffix:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).touch()
-
-
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_shipped_config_is_valid_and_plans_a_whole_run(path, tmp_path, monkeypatch):
     settings = settings_in(path)
     assert settings.domain in (path.stem.split("-")[0], path.parent.name)
-    make_own_files(tmp_path, settings)
+    write_own_files(tmp_path, yaml.safe_load(path.read_text()))
     done = snakemake("--dry-run", "--printshellcmds", "--configfile", path, "--cores", 2, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for rule in ("prepare", "train", "generate", "optimize", "evaluate", "report"):
@@ -133,7 +125,7 @@ def test_a_profile_names_rules_that_exist(profile):
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: str(path.relative_to(WORKFLOWS / "config")))
 def test_every_config_is_known_to_the_settings(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    make_own_files(tmp_path, settings_in(config))
+    write_own_files(tmp_path, yaml.safe_load(config.read_text()))
     domain = yaml.safe_load(config.read_text())["domain"]
     settings, _ = read_config(domain, config, None)
     assert isinstance(settings, RunSettings)
