@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from sciencegen.api.models.folder import describe_model, find_model
+from sciencegen.api.models.folder import describe_model, find_model, results_of_model
 from sciencegen.api.predictors.folder import shipped_targets
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.writing.results import Result
@@ -101,8 +101,8 @@ def properties(domain: str, model: str | None = None) -> Properties:
 
 
 def properties_of(domain: str, model: str | None = None) -> Named:
-    """Names from the domain and from a model, by default the shipped one if there is one."""
-    science = domain_of(domain)
+    """Names from a model, by default the shipped one if there is one, and from the domain, in the form of its items."""
+    science = domain_of(results_of_model(domain, model))
     oracles = science.oracles
     further = [name for name in oracles.names() if name not in science.properties]
     conditions, knows = _known(domain, model)

@@ -23,3 +23,9 @@ def test_a_domain_without_weights_has_no_conditions_and_an_unknown_model_is_an_e
 def test_an_end_that_is_not_there_stays_open():
     inf = float("inf")
     assert [range_text(*one) for one in ((0, 1), (0.5, inf), (-inf, 2), (-inf, inf))] == ["0..1", "0.5..", "..2", ""]
+
+
+def test_a_model_of_a_form_has_the_forms_properties():
+    listed = {one.name: one for one in properties_of("proteins", "backbones").properties}
+    assert {"helix", "strand", "rg_ratio"} <= set(listed)
+    assert listed["length"].high < properties_of("proteins").properties[0].high

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from sciencegen.batch import Batch
+from sciencegen.diffusion.self_conditioning import earlier
 from sciencegen.diffusion.spaces import Euclidean
 from sciencegen.diffusion.state import Field, State
 from sciencegen.domains.proteins.backbones import diffusion
@@ -17,7 +18,7 @@ from sciencegen.domains.proteins.backbones.representation import padded_places
 from sciencegen.domains.proteins.backbones.writing import write
 from sciencegen.errors import ConfigError
 from sciencegen.networks.equivariant.chain import colour, globule_radius
-from sciencegen.networks.equivariant.residues import ATOMS, TRACE
+from sciencegen.networks.equivariant.residues import ATOMS, EARLIER_ATOMS, EARLIER_TRACE, TRACE
 from tests.cli.conftest import run
 from tests.domains.proteins.backbones import tiny_model
 from tests.domains.proteins.backbones.examples import chains
@@ -67,6 +68,11 @@ def test_conditions_that_are_not_asked_for_are_those_of_training_chains(model):
     assert torch.equal(
         model.generate_sized(noise, counts)["trace"], model.generate_sized(noise, counts, typical)["trace"]
     )
+
+
+def test_the_network_reads_the_fields_of_earlier_estimates():
+    """The network knows them by name: layers above it set them."""
+    assert (earlier(TRACE), earlier(ATOMS)) == (EARLIER_TRACE, EARLIER_ATOMS)
 
 
 def test_a_bias_names_a_condition(fitted):
