@@ -127,6 +127,11 @@ class Representation(Protocol):
         """Property -> standard deviation in the training data, where known."""
         return {}
 
+    @property
+    def limits(self) -> Mapping[str, tuple[float, float]]:
+        """Property -> least and greatest value that items drawn by a model can have, where there are such limits."""
+        return {}
+
     def encode(self, items: Sequence[Item]) -> list[Encoded | Refusal]: ...
 
     def batch(self, encoded: Sequence[Encoded], values: np.ndarray | None = None) -> Batch:

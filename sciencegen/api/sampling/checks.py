@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 
+from sciencegen.api.criteria.conditions import Condition
 from sciencegen.api.science.forms import plain_name
 from sciencegen.api.science.naming import check_kept, constraint_of
 from sciencegen.config import GenerateSettings
@@ -46,6 +48,17 @@ def read_scaffold(science: Domain, settings: GenerateSettings) -> Scaffold | Non
     if science.structures is None or science.structures.read_scaffold is None:
         raise ConfigError(f"Expected a domain with scaffolds (molecules), {plain_name(science.name)} has none.")
     return science.structures.read_scaffold(Path(settings.scaffold))
+
+
+def check_limits(representation: Representation, conditions: Sequence[Condition]) -> None:
+    """Raise an error for values that no draw of the model has."""
+    for condition in conditions:
+        low, high = representation.limits.get(condition.name, (-inf, inf))
+        if condition.goal.high < low or condition.goal.low > high:
+            raise ConfigError(
+                f"Expected a `where` with {condition.name} of {low:g} to {high:g}, which the model has learned, got "
+                f"'{condition.goal.text}'. Change it, or train a model on such items."
+            )
 
 
 def check_patterns(

@@ -9,7 +9,7 @@ from sciencegen.api.criteria.conditions import Condition, parse_conditions
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.models.folder import LoadedModel, name_columns
 from sciencegen.api.predictors.folder import shipped_for
-from sciencegen.api.sampling.checks import check_noise_free, check_patterns, check_unobserved
+from sciencegen.api.sampling.checks import check_limits, check_noise_free, check_patterns, check_unobserved
 from sciencegen.api.sampling.drawing import check_guidance
 from sciencegen.api.sampling.ranking import Ranking, read_ranking
 from sciencegen.api.sampling.replacement import DRAW, SIMILARITY, check_replacing
@@ -123,6 +123,8 @@ def resolve_draws(model: LoadedModel, settings: GenerateSettings) -> DrawRequest
         check_noise_free(model.domain, model.representation)
         check_unobserved(model.domain, names)
     task = resolve_task(model, settings, conditions)
+    if task is None:
+        check_limits(model.representation, conditions)
     scaffold, keep = check_patterns(model.domain, settings, own_scaffold=task is not None)
     check_guidance(settings, conditions, known)
     check_replacing(model.domain, settings)

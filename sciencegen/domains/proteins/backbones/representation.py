@@ -62,6 +62,10 @@ class BackboneRepresentation(StandardizedRepresentation):
     def sizes(self) -> Int[np.ndarray, " size"]:
         return self.shortest + np.arange(len(self.counts))
 
+    @property
+    def limits(self) -> Mapping[str, tuple[float, float]]:
+        return {LENGTH: (self.shortest, int(self.sizes[-1]))}
+
     def encode(self, items: Sequence[Backbone]) -> list[np.ndarray | Refusal]:
         """[residue 3 3] float32: N, CA and C in ångström; or a Refusal, if broken or of a length unlike training."""
         return [self._encode(item) for item in items]

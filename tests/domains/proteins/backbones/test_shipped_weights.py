@@ -16,7 +16,7 @@ from sciencegen.domains.proteins.backbones.files import parse
 from sciencegen.domains.proteins.backbones.handedness import helix_handedness
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.backbones.properties import measure
-from sciencegen.errors import SciencegenError
+from sciencegen.errors import ConfigError, SciencegenError
 
 
 def drawn(**asked: float) -> list[Backbone]:
@@ -73,3 +73,10 @@ def test_few_are_drawn_ahead(monkeypatch) -> None:
     with suppress(SciencegenError):
         sg.generate("proteins", n=2, model="backbones", seed=1, threads=1)
     assert sizes == [CPU_ROWS]
+
+
+@pytest.mark.parametrize("asked", ["length = 500", "length <= 20"])
+def test_lengths_that_no_draw_has_are_refused(asked) -> None:
+    """They were drawn a thousand times, and each draw was rejected."""
+    with pytest.raises(ConfigError, match=r"length of 40 to 128, .* got 'length"):
+        sg.generate("proteins", n=1, model="backbones", where=asked, threads=1)
