@@ -87,8 +87,8 @@ class DiffusionModel(nn.Module):
 
     network(z, log_snr, condition, mask) -> fields: any module with a denoiser's signature; its output is interpreted
     as `settings.prediction`. shapes: shape of each field of the state, without the batch dimension. A latent is the
-    noise at log_snr_min, all fields flattened into one row. norms: of errors in training. `like` passes the mask and
-    the fields outside the state.
+    noise at log_snr_min, all fields flattened into one row. norms: of errors in training. guide: guidance of
+    all draws, besides that by conditions. `like` passes the mask and the fields outside the state.
     """
 
     network: Any  # a module with the signature of a denoiser
@@ -102,6 +102,7 @@ class DiffusionModel(nn.Module):
         shapes: Mapping[str, Sequence[int]],
         settings: DiffusionSettings | None = None,
         norms: Norms | None = None,
+        guide: Bend | None = None,
     ) -> None:
         super().__init__()
         if set(shapes) != set(state.fields):
@@ -110,7 +111,7 @@ class DiffusionModel(nn.Module):
         self.shapes = {name: tuple(shapes[name]) for name in state.fields}
         self.settings = settings or DiffusionSettings()
         check_recalls(network, self.settings.self_conditioning)
-        self.norms = norms
+        self.norms, self.guide = norms, guide
         self.latent_size = self.semantic_size = sum(math.prod(shape) for shape in self.shapes.values())
 
     def forward(self, z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
@@ -119,8 +120,9 @@ class DiffusionModel(nn.Module):
         return convert(self.state, output, Batch(z, mask, condition), log_snr, self.settings.prediction, "x")
 
     def denoiser(self) -> Denoiser:
-        """The model with the guidance of the settings."""
-        return classifier_free(self, self.settings.guidance)
+        """The model with the guidance of draws."""
+        guided = classifier_free(self, self.settings.guidance)
+        return guided if self.guide is None else self.guide(guided)
 
     # --- training -----------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,9 @@ TRANS_DISTANCE = (3.6, 4.0)
 """Distance in ångström of neighbours' CA across a trans peptide bond, 3.80; across a cis bond it is 2.9."""
 CLASH_DISTANCE = 3.4
 """Distance in ångström below which two CA clash that aren't neighbours."""
+OVERLAP_DISTANCE, OVERLAP_SEPARATION = 4.0, 3
+"""Distance in ångström within which few CA of native chains lie that are so many residues apart: their side chains
+have no room."""
 TRANS_ANGLE = 150.0
 """Minimum |omega| of a trans peptide bond, degrees."""
 
@@ -49,10 +52,19 @@ def ca_distances(coordinates: Coordinates) -> Float[np.ndarray, " bond"]:
 
 def ca_clashes(coordinates: Coordinates) -> int:
     """Number of pairs of CA closer than `CLASH_DISTANCE` that aren't neighbours in the chain."""
-    if len(coordinates) < 3:
+    return _close_pairs(coordinates, CLASH_DISTANCE, 2)
+
+
+def overlaps(coordinates: Coordinates) -> int:
+    """Number of pairs of CA within `OVERLAP_DISTANCE` that are `OVERLAP_SEPARATION` or more residues apart."""
+    return _close_pairs(coordinates, OVERLAP_DISTANCE, OVERLAP_SEPARATION)
+
+
+def _close_pairs(coordinates: Coordinates, distance: float, separation: int) -> int:
+    if len(coordinates) <= separation:
         return 0
-    pairs = cKDTree(np.asarray(coordinates)[:, 1]).query_pairs(CLASH_DISTANCE, output_type="ndarray")
-    return int((abs(pairs[:, 0] - pairs[:, 1]) > 1).sum())
+    pairs = cKDTree(np.asarray(coordinates)[:, 1]).query_pairs(distance, output_type="ndarray")
+    return int((abs(pairs[:, 0] - pairs[:, 1]) >= separation).sum())
 
 
 def assembly_clashes(copies: Float[np.ndarray, "copy residue 4 3"]) -> bool:

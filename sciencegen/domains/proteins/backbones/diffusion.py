@@ -23,6 +23,7 @@ from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.diffusion.spaces import Euclidean
 from sciencegen.diffusion.state import Field, Fields, State
 from sciencegen.diffusion.typical_conditions import TypicalConditions
+from sciencegen.domains.proteins.backbones.overlaps import without_overlaps
 from sciencegen.domains.proteins.backbones.properties import measure
 from sciencegen.domains.proteins.backbones.representation import LENGTH, BackboneRepresentation
 from sciencegen.errors import ConfigError, unknown_name
@@ -46,18 +47,20 @@ LOG_SNR_ENDS, SHIFT = (9.0, -9.0), 1.0
 class BackboneDiffusionSettings:
     """network, diffusion: nested settings. placement: weight, from 0 to 1, of errors of positions and contacts in the
     loss (`chain_norms`). condition_bias: by how much draws exceed the values of conditions, such as {rg_ratio: 0.07},
-    measured after training; less is asked of the network."""
+    measured after training; less is asked of the network. excluded_volume: whether residues that overlap are moved
+    apart while chains are drawn (`overlaps`)."""
 
     network: ResidueNetworkSettings = field(default_factory=ResidueNetworkSettings)
     placement: float = 0.6
     condition_bias: Mapping[str, float] = field(default_factory=dict)
+    excluded_volume: bool = True
     diffusion: DiffusionSettings = field(
         default_factory=lambda: DiffusionSettings(
             prediction="v",
             weighting="edm",
             dropout=ConditionDropout(some=0.5, everything=0.5),
             sampler="ancestral",
-            steps=50,
+            steps=49,
             crowding=1.5,
             step_noise=0.6,
             self_conditioning=0.5,
@@ -77,7 +80,8 @@ def backbone_diffusion(representation: BackboneRepresentation, settings: Backbon
     shapes = {TRACE: (longest, 3), ATOMS: (longest, 6)}
     network = ResidueDenoiser(columns, settings.network, recalls=settings.diffusion.self_conditioning > 0)
     norms = chain_norms(state, settings.placement)
-    diffusion = DiffusionModel(network, state, Cosine(*LOG_SNR_ENDS, SHIFT), shapes, settings.diffusion, norms)
+    guide = without_overlaps if settings.excluded_volume else None
+    diffusion = DiffusionModel(network, state, Cosine(*LOG_SNR_ENDS, SHIFT), shapes, settings.diffusion, norms, guide)
     return SizedDiffusion(
         diffusion, size_table(representation), typical_conditions(representation, settings.condition_bias)
     )

@@ -13,6 +13,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import gelu, log_softmax
 
+from sciencegen.domains.proteins.backbones.geometry import BETA
+
 LETTERS = "ACDEFGHIKLMNPQRSTVWYX"
 HIDDEN = 128
 LAYERS = 3
@@ -189,7 +191,7 @@ def _beta(coordinates: Float[Tensor, "residue 4 3"]) -> Float[Tensor, "residue 3
     """Where CB is in an ideal residue."""
     n, ca, c, _ = coordinates.unbind(1)
     b, c = ca - n, c - ca
-    return -0.58273431 * torch.linalg.cross(b, c) + 0.56802827 * b - 0.54067466 * c + ca
+    return BETA[0] * torch.linalg.cross(b, c) + BETA[1] * b + BETA[2] * c + ca
 
 
 def _radial(distances: Tensor) -> Tensor:

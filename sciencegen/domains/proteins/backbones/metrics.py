@@ -35,6 +35,8 @@ METRIC_NOTES = {
     "valid": MetricNote("share of items that are backbones with finite coordinates", "maximize"),
     "ca_distances": MetricNote("share of neighbours' CA that are 3.6 to 4.0 Å apart", "maximize"),
     "no_clash": MetricNote("share of backbones without two CA closer than 3.4 Å", "maximize"),
+    "overlaps": MetricNote("pairs of CA of residues 3 or more apart within 4 Å, for 100 residues", "minimize"),
+    "reference_overlaps": MetricNote("the same of the reference"),
     "unbroken": MetricNote("share of backbones without a peptide bond longer than 2 Å", "maximize"),
     "trans": MetricNote("share of peptide bonds with |omega| above 150 degrees"),
     "lengths": MetricNote("distance between distributions of bond lengths, mean over kinds", "minimize"),
@@ -59,6 +61,8 @@ METRIC_NOTES = {
         "mirror images and for backbones that get sequences of one letter"
     ),
     "reference_perplexity": MetricNote("the same of the reference"),
+    "commonest": MetricNote("share of the commonest amino acid in these sequences", "minimize"),
+    "reference_commonest": MetricNote("the same of the reference"),
     "composition_distance": MetricNote(
         "Jensen-Shannon distance of the amino acids in these sequences to those drawn for the reference", "minimize"
     ),
@@ -145,11 +149,16 @@ def _geometry(found: Sequence[Coordinates], known: Sequence[Coordinates], given:
     return {
         "ca_distances": float(np.mean((neighbours >= shortest) & (neighbours <= longest))),
         "no_clash": sum(not bond_geometry.ca_clashes(one) for one in found) / given,
+        "overlaps": _overlaps(found), "reference_overlaps": _overlaps(known),
         "unbroken": sum(not bond_geometry.chain_breaks(one) for one in found) / given,
         "trans": float(np.mean(abs(omega) > bond_geometry.TRANS_ANGLE)),
         "lengths": _distance(bond_geometry.bond_lengths, found, known),
         "angles": _distance(bond_geometry.bond_angles, found, known),
-    }
+    }  # fmt: skip
+
+
+def _overlaps(backbones: Sequence[Coordinates]) -> float:
+    return 100 * sum(map(bond_geometry.overlaps, backbones)) / sum(map(len, backbones))
 
 
 def _distance(
@@ -219,6 +228,7 @@ def _perplexity(found: Sequence[Coordinates], known: Sequence[Coordinates], seed
         counts.append(np.array([text.count(letter) for letter in LETTERS]))
     return {
         "perplexity": means[0], "reference_perplexity": means[1],
+        "commonest": counts[0].max() / counts[0].sum(), "reference_commonest": counts[1].max() / counts[1].sum(),
         "composition_distance": jensen_shannon_distance(*counts),
     }  # fmt: skip
 

@@ -1,0 +1,103 @@
+"""Draws without overlaps: what overlaps is moved apart along the chain, what doesn't stays, in every frame."""
+
+import numpy as np
+import pytest
+import torch
+
+from sciencegen.domains.proteins.backbones.bond_geometry import ca_distances, overlaps
+from sciencegen.domains.proteins.backbones.geometry import place_oxygens
+from sciencegen.domains.proteins.backbones.overlaps import repulsion, trace_change, without_overlaps
+from sciencegen.domains.proteins.backbones.representation import around_trace, padded_places
+from sciencegen.networks.equivariant.chain import colour, whiten
+from sciencegen.networks.equivariant.residues import ATOMS, CHAIN, TRACE
+from tests.domains.proteins.backbones import real
+from tests.domains.proteins.backbones.examples import helix
+
+
+def of(coordinates: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    batch = padded_places([coordinates[:, :3] - coordinates[:, 1].mean(0)])
+    return batch[TRACE].double(), batch[ATOMS].double()
+
+
+def places(trace: torch.Tensor, atoms: torch.Tensor) -> np.ndarray:
+    n, ca, c = around_trace(colour(trace, torch.tensor([trace.shape[1]])), atoms)[0].numpy().swapaxes(0, 1)
+    return np.stack([n, ca, c, place_oxygens(n, ca, c)], 1)
+
+
+def folded_onto_itself() -> np.ndarray:
+    """A helix of which the second half lies where the first one does."""
+    there = helix(40)
+    return np.concatenate([there[:20], there[:20] + np.array([3.0, 0.0, 0.0])])
+
+
+def test_overlapping_parts_move_apart_and_bonds_hardly_change() -> None:
+    trace, atoms = of(folded_onto_itself())
+    before, after = places(trace, atoms), places(trace + trace_change(trace, atoms), atoms)
+    assert overlaps(before) > 20
+    assert overlaps(after) < overlaps(before) / 4
+    inside = np.delete(ca_distances(after), 19)
+    assert np.abs(inside - np.delete(ca_distances(before), 19)).max() < 0.6
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_native_chains_stay(number) -> None:
+    chain = real.committed(4)[number].coordinates
+    trace, atoms = of(chain)
+    moves = colour(trace_change(trace, atoms), torch.tensor([len(chain)]))
+    assert moves.norm(dim=-1).square().mean().sqrt() < 0.5
+
+
+def test_a_chain_without_overlaps_gets_no_change() -> None:
+    assert not trace_change(*of(helix(40))).any()
+
+
+def test_a_rotation_turns_the_change() -> None:
+    there, turn = folded_onto_itself(), torch.from_numpy(np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0])
+    turn = turn * torch.linalg.det(turn)
+    change = trace_change(*of(there))
+    assert torch.allclose(trace_change(*of(there @ turn.numpy().T)), change @ turn.T, atol=1e-5)
+    assert change.abs().max() > 0.05
+
+
+def test_forces_are_the_gradient() -> None:
+    points = torch.randn(2, 12, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    apart = torch.arange(12)
+    pairs = ((apart - apart[:, None]).abs() >= 3).expand(2, -1, -1)
+    energy = 0.25 * ((2.5 - torch.cdist(points, points)).clamp(min=0).square() * pairs).sum()
+    (gradient,) = torch.autograd.grad(energy, points)
+    assert torch.allclose(repulsion(points.detach(), pairs, 2.5), -gradient)
+
+
+def test_padding_is_no_overlap() -> None:
+    batch = padded_places([helix(40)[:, :3], helix(10)[:, :3] * 0.5])
+    change = trace_change(batch[TRACE], batch[ATOMS], mask=batch.mask)
+    assert not change[0].any()
+    assert not change[1, 10:].any()
+
+
+def test_other_chains_are_seen() -> None:
+    """Ends of chains, where residues are near along one chain."""
+    ca = torch.stack([3.8 * torch.arange(4.0), torch.zeros(4), torch.zeros(4)], 1)
+    both = torch.cat([ca, ca.flip(0) + torch.tensor([3.8, 1.0, 0.0])])[None].double()
+    chain = torch.tensor([[0] * 4 + [1] * 4])
+    atoms = torch.zeros(1, 8, 6).double()
+    count = torch.tensor([8])
+    one = trace_change(whiten(both, count), atoms)
+    two = trace_change(whiten(both, count, chain), atoms, chain)
+    assert one.any()
+    assert colour(two, count, chain).norm(dim=-1)[0, 3:5].min() > 0.1
+
+
+def test_estimates_of_much_noise_and_gradients_pass_unchanged() -> None:
+    trace, atoms = of(folded_onto_itself())
+
+    def denoise(z, log_snr, condition, mask):
+        return {TRACE: 2 * z[TRACE], ATOMS: z[ATOMS]}
+
+    z = {TRACE: (trace / 2).requires_grad_(), ATOMS: atoms}
+    noisy, clear = (without_overlaps(denoise)(z, torch.tensor([level]), None, None)[TRACE] for level in (-1.0, 1.0))
+    assert torch.equal(noisy, trace)
+    assert not torch.equal(clear, trace)
+    (slope,) = torch.autograd.grad(clear.sum(), z[TRACE])
+    assert (slope == 2).all()
+    assert CHAIN not in z
