@@ -62,7 +62,7 @@ class BackboneDiffusionSettings:
             sampler="ancestral",
             steps=49,
             crowding=1.5,
-            step_noise=0.6,
+            step_noise=0.5,
             self_conditioning=0.5,
         )
     )

@@ -6,9 +6,10 @@ at low noise the network has seen no chain that passes through itself. So estima
     w <- w - r (C^T / s^2) dE/dc,     E = 1/4 sum_{|i - j| >= APART} (d_A - |a_i - a_j|)_+^2 + (d_B - |b_i - b_j|)_+^2
 
 with whitened coordinates w, positions c = C w (`equivariant.chain`), alpha carbons a, and beta carbons b, which keep
-their places relative to them. d_A and d_B are distances within which few native residues lie. C^T makes it a move that
-the noise could have made: where one residue is pushed, those around it follow, and bonds hardly change. It is a guiding
-potential, as in Watson et al. 2023 (RFdiffusion), applied to the estimate itself.
+their places relative to them; and by forces toward the centre while the radius of gyration is above the estimate's, so
+that parts move into empty places instead of outward. d_A and d_B are distances within which few native residues lie.
+C^T makes it a move that the noise could have made: where one residue is pushed, those around it follow, and bonds
+hardly change. Both are guiding potentials as in Watson et al. 2023 (RFdiffusion), applied to the estimate itself.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ APART = 3
 """Least number of residues from one to the other along the chain."""
 FIRST_LEVEL = 0.0
 """Log-SNR from which on estimates are moved: those of more noise are means of different folds."""
-RATE, ROUNDS = 0.25, 5
+RATE, ROUNDS = 0.25, 6
+CENTRING = 0.5
+"""Of the forces toward the centre: the share of the excess over the estimate's radius."""
 FARTHEST = 1.0
 """Ångström: longest move of a residue in one round."""
 
@@ -72,11 +75,14 @@ def trace_change(
     count, index = real.sum(1), place_along_chain(trace, chain)
     pairs = real[:, :, None] & real[:, None] & ((index[:, :, None] - index[:, None]).abs() >= APART)
     positions, beta = colour(trace, count, chain), _beta(BOND * atoms)
+    size = gyration(positions, real)
     total = torch.zeros_like(trace)
     for _ in range(ROUNDS):
         forces = repulsion(positions, pairs, ALPHA_DISTANCE) + repulsion(positions + beta, pairs, BETA_DISTANCE)
         if not forces.any():
             break
+        excess = 1 - size / gyration(positions, real)
+        forces = forces - CENTRING * excess * centred(positions, real)
         step = RATE * pull_back(forces, count, chain) * real[..., None]
         shift = colour(step, count, chain)
         longest = shift.norm(dim=-1).amax(1)[:, None, None]
@@ -93,6 +99,22 @@ def repulsion(
     length = apart.norm(dim=-1).clamp(min=1e-3)
     push = (distance - length).clamp(min=0) * pairs / length
     return (push[..., None] * apart).sum(2)
+
+
+def centred(
+    points: Float[Tensor, "batch residue 3"], real: Bool[Tensor, "batch residue"]
+) -> Float[Tensor, "batch residue 3"]:
+    """The points relative to their mean, zero for padding."""
+    weight = real[..., None].to(points)
+    return (points - (points * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True)) * weight
+
+
+def gyration(
+    points: Float[Tensor, "batch residue 3"], real: Bool[Tensor, "batch residue"]
+) -> Float[Tensor, "batch 1 1"]:
+    """Radius of gyration."""
+    squares = centred(points, real).square().sum((1, 2)) / real.sum(1)
+    return squares.sqrt()[:, None, None]
 
 
 def _beta(atoms: Float[Tensor, "batch residue 6"]) -> Float[Tensor, "batch residue 3"]:
