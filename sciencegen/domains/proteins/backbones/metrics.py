@@ -23,7 +23,7 @@ from sciencegen.metrics.distances import jensen_shannon_distance, wasserstein_1d
 MOST_ALIGNED = 50
 """Maximum number of backbones that are aligned with each other: 1,225 pairs, 10 ms each."""
 MOST_NEAREST = 200
-"""Maximum number of backbones whose nearest training chain is found: 4 s each for 7,000 training chains."""
+"""Maximum number of backbones whose nearest training chain is found: 2 s each for 7,000 training chains."""
 MOST_FOLDED = 100
 """Maximum number of backbones that sequences are drawn for: 0.5 s each."""
 NEAREST_LENGTHS = 20
