@@ -86,7 +86,7 @@ def gapless_tm(trace: Trace, others: Sequence[Trace]) -> Float[np.ndarray, " oth
     """TM-score of a trace with each of the others, without gaps and over few superpositions: nearly a lower bound."""
     best, scale = np.zeros(len(others)), distance_scale(len(trace))
     for rows, length, piece, pieces in _pieces(trace, others):
-        closeness = np.ones(pieces.shape[1:], np.float32)
+        closeness: np.ndarray = np.ones(pieces.shape[1:], np.float32)
         for widening in (2, 1):
             squared = _squared_distances(piece, pieces, closeness)
             closeness = 1 / (1 + squared / np.float32(widening * scale) ** 2)
