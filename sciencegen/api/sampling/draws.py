@@ -82,7 +82,8 @@ class Draws:
         if not self.few and together == 1 and self.task is None:
             yield from self.model.space.parts(self.wanted)
             return
-        most = COMPUTE_CHUNK if together == 1 and self.task is None else self.model.recipe.cpu_rows
+        alone = together == 1 and self.task is None
+        most = COMPUTE_CHUNK if alone and self.model.device != "cpu" else self.model.recipe.cpu_rows
         size = max(1, most // together)
         for chunk in range(-(-self.wanted // COMPUTE_CHUNK)):
             wanted = min(COMPUTE_CHUNK, self.wanted - chunk * COMPUTE_CHUNK)

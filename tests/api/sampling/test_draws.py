@@ -8,7 +8,7 @@ from sciencegen.api.sampling.draws import Draws, steerable
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings
 from sciencegen.errors import ConfigError
 
-MODEL = SimpleNamespace(model=object(), folder="runs/m", recipe=SimpleNamespace(name="vae", cpu_rows=4))
+MODEL = SimpleNamespace(model=object(), folder="runs/m", recipe=SimpleNamespace(name="vae", cpu_rows=4), device="cpu")
 
 
 TASK = object()
@@ -42,6 +42,13 @@ def test_rows_are_computed_with_the_same_others_whatever_their_number(how):
     longest = parts(COMPUTE_CHUNK + 9, **how)
     for wanted in (1, 2, 5, 7, COMPUTE_CHUNK, COMPUTE_CHUNK + 1):
         assert parts(wanted, **how) == longest[: len(parts(wanted, **how))]
+
+
+def test_few_draws_of_a_slow_model_are_made_a_few_at_a_time_on_a_cpu():
+    """512 at once would take minutes in silence, and longer."""
+    assert parts(10, few=True) == [(0, 4), (4, 8), (8, 10)]
+    on_gpu = SimpleNamespace(recipe=MODEL.recipe, device="cuda")
+    assert list(Draws(on_gpu, GenerateSettings(n=10, raw=True), (), few=True)._parts()) == [(0, slice(0, 10))]
 
 
 @pytest.mark.parametrize(("n", "attempts", "wanted"), [(1, None, 1000), (20, None, 1000), (21, None, 1050), (1, 3, 3)])
