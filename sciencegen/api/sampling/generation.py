@@ -33,7 +33,7 @@ ROWS_PER_TASK = 64
 
 class Generation:
     """Rows in the order of draws, with the column `item`, one for each requested property, and the further columns of
-    predictors; with building blocks also how each item is made.
+    predictors; with building blocks also how each item is made. There are no rows where no draw of a part was kept.
 
     few: decode no more draws than requested, for slow models; the rounding may then depend on their number. With
     `settings.best_of`, a draw is the best of so many.
@@ -72,9 +72,7 @@ class Generation:
             self._with_own([found] * len(rows) if isinstance(found, Failure) else found) for _, rows, found in judged
         )
         for best in self._makeable(map(self._best, in_groups(results, self.settings.best_of))):
-            chunk = self._take(best[: self.draws.wanted - self.drawn], seen)
-            if chunk["item"]:
-                yield chunk
+            yield self._take(best[: self.draws.wanted - self.drawn], seen)
             if self.written >= self.settings.n:
                 return
 
