@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from sciencegen.domains.proteins.backbones.geometry import Coordinates
 from sciencegen.domains.superposition import proper_rotation
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.progress import Report, silent
 
 SHORTLIST = 30
 """Number of references that `nearest_chains` aligns for each backbone: the best without gaps."""
@@ -27,6 +28,8 @@ THINNING = 2
 """Every second residue of a piece is superposed."""
 BATCH = 1024
 """Number of pieces that are superposed at a time."""
+ALIGNING, COMPARING = "TM-scores of pairs", "backbones compared with training chains"
+"""What is reported."""
 SHORTEST = 5
 """Minimum number of residues of a chain to align."""
 
@@ -47,11 +50,14 @@ def can_align() -> bool:
     return find_spec("tmtools") is not None
 
 
-def pairwise_tm(backbones: Sequence[Coordinates]) -> Float[np.ndarray, "backbone backbone"]:
+def pairwise_tm(
+    backbones: Sequence[Coordinates], report: Report = silent
+) -> Float[np.ndarray, "backbone backbone"]:  # fmt: skip
     """TM-scores of all pairs, the mean of those normalized by either length; 10 ms for a pair of 100 residues."""
     align, traces = _aligner(), [_trace(one) for one in backbones]
     scores = np.eye(len(traces))
     for i, first in enumerate(traces):
+        report(ALIGNING, i * (i - 1) // 2, len(traces) * (len(traces) - 1) // 2)
         for j in range(i):
             scores[i, j] = scores[j, i] = np.mean(align(first, traces[j]))
     return scores
@@ -63,7 +69,10 @@ def trace_tm(first: Trace, second: Trace) -> float:
 
 
 def nearest_chains(
-    backbones: Sequence[Coordinates], references: Sequence[Coordinates], shortlist: int = SHORTLIST
+    backbones: Sequence[Coordinates],
+    references: Sequence[Coordinates],
+    shortlist: int = SHORTLIST,
+    report: Report = silent,
 ) -> Nearest:
     """The most similar reference of each backbone among the `shortlist` that are most similar without gaps.
 
@@ -74,7 +83,8 @@ def nearest_chains(
     if not traces:
         raise DataError("Expected reference chains, got none.")
     scores, indices = [], []
-    for trace in map(_trace, backbones):
+    for done, trace in enumerate(map(_trace, backbones)):
+        report(COMPARING, done, len(backbones))
         chosen = np.argsort(-gapless_tm(trace, traces), kind="stable")[:shortlist]
         found = np.array([align(trace, traces[index])[0] for index in chosen])
         scores.append(found.max())
