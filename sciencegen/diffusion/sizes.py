@@ -6,7 +6,7 @@ Items of the same size are processed together, so that nothing is computed for p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
@@ -153,8 +153,7 @@ class SizedDiffusion(nn.Module):
         quantile = noise[:: steering.count, 0].repeat_interleave(steering.count)
 
         def items(z: Batch) -> Batch:
-            inside = replace(steering, reward=lambda x: steering.reward(self._whole(x)))
-            return self.diffusion.draw_steered(z, inside)
+            return self.diffusion.draw_steered(z, steering.after(self._whole))
 
         counts, every = self.counts(quantile, condition), steering.count
         first = None if condition is None else condition[::every]

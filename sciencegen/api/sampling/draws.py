@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -134,14 +135,18 @@ def steer(
     def tensor(values: np.ndarray) -> Tensor:
         return torch.as_tensor(values, dtype=torch.float32, device=model.device)
 
-    def reward(batch: Batch) -> Tensor:
-        items = model.representation.decode(batch.to("cpu"))
+    def reward(decode: Callable[[Batch], list[Item | Refusal]], batch: Batch) -> Tensor:
+        items = decode(batch.to("cpu"))
         worth = iter(merit([item for item in items if not isinstance(item, Refusal)]))
         return tensor(np.array([math.nan if isinstance(item, Refusal) else next(worth) for item in items]))
 
+    final, underway = (
+        partial(reward, one) for one in (model.representation.decode, model.representation.decode_estimates)
+    )
+    steering = Steering(final, count, estimate=underway)
     asked = None if condition is None else tensor(condition).repeat_interleave(count, 0)
     with torch.inference_mode():
-        steered = steerable(model).steered(tensor(noise).flatten(0, 1), Steering(reward, count), asked)
+        steered = steerable(model).steered(tensor(noise).flatten(0, 1), steering, asked)
     return steered.to("cpu")
 
 

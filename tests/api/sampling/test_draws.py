@@ -2,9 +2,12 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
 
-from sciencegen.api.sampling.draws import Draws, steerable
+from sciencegen.api.sampling.draws import Draws, steer, steerable
+from sciencegen.batch import Batch
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings
 from sciencegen.errors import ConfigError
 
@@ -60,3 +63,18 @@ def test_raw_draws_are_as_many_as_asked_and_a_model_without_steps_is_not_steered
     assert Draws(MODEL, GenerateSettings(n=5, attempts=9, raw=True), ()).wanted == 5
     with pytest.raises(ConfigError, match="With `best_of` the goals choose"):
         steerable(MODEL)
+
+
+class Steered:
+    """A model that asks for the reward of an estimate and of the end."""
+
+    def steered(self, noise, steering, condition=None):
+        rewards = steering.estimate(Batch({"x": noise})), steering.reward(Batch({"x": noise}))
+        return Batch({"rewards": torch.stack(rewards, 1)})
+
+
+def test_estimates_are_decoded_as_such_and_finished_draws_as_items():
+    representation = SimpleNamespace(decode=lambda batch: [5, 6], decode_estimates=lambda batch: [1, 2])
+    model = SimpleNamespace(model=Steered(), representation=representation, device="cpu")
+    found = steer(model, np.zeros((1, 2, 3), np.float32), None, merit=list)
+    assert found["rewards"].tolist() == [[1, 5], [2, 6]]
