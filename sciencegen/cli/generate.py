@@ -111,7 +111,8 @@ def generate(
     guidance: Annotated[
         float | None,
         typer.Option(
-            help="Diffusion models: strength of the guidance towards --where; 0 is none. [default: the model's]"
+            help="Diffusion models: strength of the guidance towards --where, or of backbones to the conditions of "
+            "training chains; 0 is none. [default: the model's]"
         ),
     ] = None,
     step_noise: Annotated[

@@ -65,6 +65,11 @@ class SizedDiffusion(nn.Module):
         self.state, self.latent_size = diffusion.state, diffusion.latent_size + 1
         self.semantic_size = self.latent_size
 
+    @property
+    def imputes_conditions(self) -> bool:
+        """Whether `generate` and `steered` take conditions that aren't given from training items."""
+        return self.typical is not None and self.typical.values.numel() > 0
+
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
         """The diffusion loss; the distribution of sizes is counted, not learned."""
         return self.diffusion.loss(batch, step, generator)
