@@ -24,6 +24,7 @@ FLOOR = {
     "notes",
     "options",
     "plugins",
+    "progress",
     "records",
     "yaml_text",
 }
@@ -39,7 +40,7 @@ ALLOWED = {
     **{name: FLOOR | DATA | MATHEMATICS for name in JOINERS},
     "domains": FLOOR | DATA | MATHEMATICS | JOINERS,
     "api": FLOOR | DATA | MATHEMATICS | JOINERS | {"domains", "__init__"},
-    "cli": {"api", "config", "errors", "files", "locks", "notes", "plugins", "yaml_text", "__init__"},
+    "cli": {"api", "config", "errors", "files", "locks", "notes", "plugins", "progress", "yaml_text", "__init__"},
 }
 """Room -> the rooms that it may import beside itself."""
 

@@ -18,11 +18,12 @@ from sciencegen.api.writing.writer import write_json
 from sciencegen.config import COMPUTE_CHUNK, EvaluateSettings, build_settings
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.data.threads import use_threads
-from sciencegen.domains.base import Domain
+from sciencegen.domains.base import Domain, ReportingEvaluate
 from sciencegen.domains.capabilities import ReferenceSets
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
 from sciencegen.options import EvaluateOptions, takes
+from sciencegen.progress import Report, silent
 from sciencegen.runs import sha256_of
 
 if TYPE_CHECKING:  # matplotlib takes most of a second to import
@@ -181,15 +182,15 @@ def check_calibration(science: Domain, calibrate: Mapping[str, Sequence[float]],
             parse_conditions([f"{name} = {value:.12g}"], science)
 
 
-def compare(request: EvaluateRequest) -> dict[str, Any]:
+def compare(request: EvaluateRequest, report: Report = silent) -> dict[str, Any]:
     """The domain's metrics by name, the calibration, and the names of the compared sets."""
-    settings = request.settings
+    settings, evaluate = request.settings, domain_of(request.domain).evaluate
     use_threads(settings.threads)
-    metrics: dict[str, Any] = dict(
-        domain_of(request.domain).evaluate(request.texts, request.reference, request.training)
-    )
+    if isinstance(evaluate, ReportingEvaluate):
+        evaluate = evaluate.reporting(report)
+    metrics: dict[str, Any] = dict(evaluate(request.texts, request.reference, request.training))
     if settings.calibrate:
-        metrics = {**metrics, "conditions": calibrate(plain_name(request.domain), settings)}
+        metrics = {**metrics, "conditions": calibrate(plain_name(request.domain), settings, report)}
     if settings.model is not None and scores_references(request.domain):
         metrics |= figures_of_model(request)
     about = {

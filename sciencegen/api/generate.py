@@ -49,15 +49,17 @@ class GenerateRequest:
         generation: Generation,
         writer: OutputWriter,
         chunks: Iterable[Chunk],
-        advance: Callable[[int], None] = lambda rows: None,
+        advance: Callable[[int, str], None] = lambda rows, note: None,
     ) -> dict[str, Any]:
         """Write the rows of a generation and return its summary. Items that could not be placed around a scaffold
-        don't count as written. An output without rows is removed."""
+        don't count as written. An output without rows is removed. advance: called with the number of rows written and
+        a note on the number of draws so far."""
         with writer:
             writer.reject(() if self.draws.blocks is None else self.draws.blocks.refused)
             for chunk in chunks:
-                writer.write(chunk)
-                advance(len(chunk["item"]))
+                if chunk["item"]:
+                    writer.write(chunk)
+                advance(len(chunk["item"]), f"{generation.drawn:,} draws")
         summary, unplaced = generation.summary(), writer.left_out if self.draws.scaffold else 0
         summary["written"] -= unplaced
         if not summary["written"]:

@@ -43,8 +43,9 @@ from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.plate_builder import PlateSettings
-from sciencegen.optimization.proposers import BreedingSettings, Report, silent
+from sciencegen.optimization.proposers import BreedingSettings
 from sciencegen.options import ProposeOptions, Texts, takes
+from sciencegen.progress import Report, silent
 from sciencegen.records import to_record
 
 Log = Callable[[str], None]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sciencegen import notes
 from sciencegen.cli.flags import in_flags
+from sciencegen.progress import Pace, Report
 
 if TYPE_CHECKING:  # rich takes a while to import
     from rich.progress import Progress
@@ -78,27 +79,49 @@ def _short(value: Any) -> str:
     return str(value)
 
 
+class Advance(Protocol):
+    """Called with the number of items that were done since the last call, and what to say beside their count."""
+
+    def __call__(self, count: int = 1, note: str = "") -> None: ...
+
+
 @contextmanager
-def progress(description: str, total: int | None = None) -> Iterator[Any]:
-    """Yield `advance(count)`, which moves a progress bar; if stderr is no terminal, it prints a line now and then."""
+def progress(description: str, total: int | None = None) -> Iterator[Advance]:
+    """Yield `advance(count)`, which moves a progress bar; if stderr is no terminal, it prints a line now and then.
+    Both say how long the rest takes."""
     if not sys.stderr.isatty():
         yield _occasional_lines(description, total)
         return
+    done, pace = 0, Pace()
     with _bar() as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda count=1: bar.advance(task, count)
+        task = bar.add_task(description, total=total, beside="")
+
+        def advance(count: int = 1, note: str = "") -> None:
+            nonlocal done
+            done += count
+            bar.update(task, completed=done, beside=_joined(note, pace.left(done, total)))
+
+        yield advance
 
 
 @contextmanager
-def steps() -> Iterator[Callable[[str, int, int | None], None]]:
+def steps() -> Iterator[Report]:
     """Yield `report(what, done, total)`, which shows the current step of a work of several; total is None for a step
     without parts. If stderr is no terminal, such a step has a line, and the parts of the others one now and then."""
     if not sys.stderr.isatty():
         yield _lines_of_steps()
         return
+    step, pace = "", Pace()
     with _bar() as bar:
-        task = bar.add_task("", total=None)
-        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+        task = bar.add_task("", total=None, beside="")
+
+        def report(what: str, done: int, total: int | None) -> None:
+            nonlocal step, pace
+            if what != step:
+                step, pace = what, Pace(done)
+            bar.update(task, description=what, completed=done, total=total, beside=pace.left(done, total))
+
+        yield report
 
 
 def _bar() -> Progress:
@@ -106,33 +129,42 @@ def _bar() -> Progress:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True, emoji=False), transient=True)
+    beside = TextColumn("{task.fields[beside]}")
+    return Progress(*columns, beside, console=Console(stderr=True, emoji=False), transient=True)
 
 
-def _lines_of_steps() -> Callable[[str, int, int | None], None]:
-    step, next_line = "", 0.0
+def _joined(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
+
+
+def _counted(description: str, done: int, total: int | None) -> str:
+    return f"{description}: {done:,}" + (f" of {total:,}" if total else "")
+
+
+def _lines_of_steps() -> Report:
+    step, next_line, pace = "", 0.0, Pace()
 
     def report(what: str, done: int, total: int | None) -> None:
-        nonlocal step, next_line
+        nonlocal step, next_line, pace
         if what != step:
-            step, next_line = what, monotonic() + FIRST_S
+            step, next_line, pace = what, monotonic() + FIRST_S, Pace(done)
             if total is None:
                 say(what)
         elif total is not None and monotonic() > next_line:
-            say(f"{what}: {done:,} of {total:,}")
+            say(_joined(_counted(what, done, total), pace.left(done, total)))
             next_line = monotonic() + SILENCE_S
 
     return report
 
 
-def _occasional_lines(description: str, total: int | None) -> Callable[..., None]:
-    done, next_line = 0, monotonic() + FIRST_S
+def _occasional_lines(description: str, total: int | None) -> Advance:
+    done, next_line, pace = 0, monotonic() + FIRST_S, Pace()
 
-    def advance(count: int = 1) -> None:
+    def advance(count: int = 1, note: str = "") -> None:
         nonlocal done, next_line
         done += count
         if monotonic() > next_line:
-            say(f"{description}: {done:,}" + (f" of {total:,}" if total else ""))
+            say(_joined(_counted(description, done, total), note, pace.left(done, total)))
             next_line = monotonic() + SILENCE_S
 
     return advance

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sciencegen.cli import options
-from sciencegen.cli.console import show, summarize
+from sciencegen.cli.console import show, steps, summarize
 from sciencegen.cli.output import claim_output, input_path
 from sciencegen.errors import ConfigError
 
@@ -59,7 +59,8 @@ def evaluate(
     folders = reads_folders(in_form(domain, record.form))
     with input_path(samples, partial(input_ending, domain, format, column=column), folders) as path:
         request = resolve_evaluate(domain, path, record, column)
-        metrics = compare(request)
+        with steps() as report:
+            metrics = compare(request, report)
     write_json(output, metrics)
     if as_json:
         summarize(metrics, output, as_json)

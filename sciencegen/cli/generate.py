@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -110,7 +111,8 @@ def generate(
     guidance: Annotated[
         float | None,
         typer.Option(
-            help="Diffusion models: strength of the guidance towards --where; 0 is none. [default: the model's]"
+            help="Diffusion models: strength of the guidance towards --where, or of backbones to the conditions of "
+            "training chains; 0 is none. [default: the model's]"
         ),
     ] = None,
     step_noise: Annotated[
@@ -190,11 +192,16 @@ def generate(
         summary = request.write(generation, writer, generation, advance)
     for note in generation.notes:
         say(f"note: {note}")
-    summarize(summary, output, as_json)
+    summarize(summary if as_json else {**summary, "missed": _missed(summary)}, output, as_json)
     if summary["written"] < record.n:
         unplaced = writer.left_out if request.draws.scaffold else 0
         hint = f" {reasons(output)}." if unplaced else ""
         raise FewerResults(_shortfall(summary, record.n, unplaced) + hint + _other_way(request))
+
+
+def _missed(summary: Mapping[str, Any]) -> str:
+    """How many of the rejected draws miss each condition."""
+    return ", ".join(f"{name}: {count}" for name, count in summary["missed"].items())
 
 
 def _other_way(request: GenerateRequest) -> str:
@@ -208,8 +215,10 @@ def _other_way(request: GenerateRequest) -> str:
 
 def _shortfall(summary: dict[str, Any], n: int, unplaced: int = 0) -> str:
     """A message: how many items were written, why other draws were not, and what to change."""
+    which = {"rejected": f"{LOST['rejected']} ({_missed(summary)})"} if summary["missed"] else {}
+    lost_by = LOST | which
     counts = {
-        **{what: summary[name] for name, what in LOST.items()},
+        **{what: summary[name] for name, what in lost_by.items()},
         "got no coordinates around the scaffold": unplaced,
     }
     lost = ", ".join(f"{count} {what}" for what, count in counts.items() if count)

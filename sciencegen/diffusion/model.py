@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -245,9 +245,10 @@ class DiffusionModel(nn.Module):
     @torch.no_grad()
     def draw_steered(self, z: Batch, steering: Steering) -> Batch:
         """Denoise particles to items by ancestral steps, with the settings' number of steps, guidance and noise."""
-        inside = replace(steering, reward=lambda x: steering.reward(self.state.read(x)))
         path, noise = self.path(self.settings.steps, z), self._step_noise(z)
-        return self.state.read(sample_steered(self.denoiser(), self.state, z, path, noise, inside))
+        return self.state.read(
+            sample_steered(self.denoiser(), self.state, z, path, noise, steering.after(self.state.read))
+        )
 
     def path(self, steps: int, like: Batch) -> Path:
         """Log-SNR values of `steps` steps from noise to data, for samplers, steering and distillation."""

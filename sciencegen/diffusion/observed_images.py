@@ -155,7 +155,7 @@ class ObservedImageDiffusion(nn.Module):
         noise = noise.clone()
         noise[:, 0] = noise[:: steering.count, 0].repeat_interleave(steering.count)
         like = self._like(noise)
-        inside = replace(steering, reward=lambda x: steering.reward(self._read(x, like)))
+        inside = steering.after(lambda x: self._read(x, like))
         drawn = self.diffusion.draw_steered(self.diffusion.start(noise[:, 1:], condition, self._context(like)), inside)
         return best_particles(self._read(drawn, like), steering)
 

@@ -6,7 +6,7 @@ Items of the same size are processed together, so that nothing is computed for p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
@@ -64,6 +64,11 @@ class SizedDiffusion(nn.Module):
         self.diffusion, self.table, self.largest = diffusion, table, int(table.sizes.max())
         self.state, self.latent_size = diffusion.state, diffusion.latent_size + 1
         self.semantic_size = self.latent_size
+
+    @property
+    def imputes_conditions(self) -> bool:
+        """Whether `generate` and `steered` take conditions that aren't given from training items."""
+        return self.typical is not None and self.typical.values.numel() > 0
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
         """The diffusion loss; the distribution of sizes is counted, not learned."""
@@ -153,8 +158,7 @@ class SizedDiffusion(nn.Module):
         quantile = noise[:: steering.count, 0].repeat_interleave(steering.count)
 
         def items(z: Batch) -> Batch:
-            inside = replace(steering, reward=lambda x: steering.reward(self._whole(x)))
-            return self.diffusion.draw_steered(z, inside)
+            return self.diffusion.draw_steered(z, steering.after(self._whole))
 
         counts, every = self.counts(quantile, condition), steering.count
         first = None if condition is None else condition[::every]

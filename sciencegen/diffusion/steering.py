@@ -7,7 +7,7 @@ do not interact.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
@@ -57,6 +57,8 @@ class Steering:
         the end.
     every : int
         Number of steps between evaluations of the reward, for slow rewards. It is always evaluated at the end.
+    estimate : Reward, optional
+        Of estimates along the path, if there is a faster one than `reward`, which is that of the end.
 
     Raises
     ------
@@ -74,6 +76,7 @@ class Steering:
     uniform: Uniform | None = None
     resample_below: float = 0.5
     every: int = 1
+    estimate: Reward | None = None
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -82,6 +85,15 @@ class Steering:
             raise ConfigError(f"Expected resample_below in 0..1, got {self.resample_below}.")
         if self.every < 1:
             raise ConfigError(f"Expected a reward every 1 or more steps, got {self.every}.")
+
+    def after(self, function: Callable[[Batch], Batch]) -> Steering:
+        """Steering by the same rewards of function(x)."""
+
+        def composed(reward: Reward) -> Reward:
+            return lambda x: reward(function(x))
+
+        estimate = None if self.estimate is None else composed(self.estimate)
+        return replace(self, reward=composed(self.reward), estimate=estimate)
 
 
 @runtime_checkable
@@ -121,7 +133,7 @@ def sample_steered(
     """Sequential Monte Carlo with ancestral steps and the potentials e^(reward(x^_s) - reward(x^_t)).
 
     Their product over the path is e^reward(x). With many particles, the returned clean x are therefore equally weighted
-    draws from p(x) e^reward(x) / Z, for any estimates x^ along the path.
+    draws from p(x) e^reward(x) / Z, for any estimates x^ along the path, and any rewards of these.
 
     Parameters
     ----------
@@ -148,20 +160,20 @@ def sample_steered(
     for step, (t, s) in enumerate(pairwise(log_snrs)):
         x = with_fields(z, predict(denoise, state, z, levels(t, z)))
         if step % steering.every == 0:
-            reward, log_weight = _reweighted(x, steering, reward, log_weight)
+            reward, log_weight = _reweighted(x, steering.estimate or steering.reward, reward, log_weight)
             uniform = draw_uniform(step, len(log_weight))
             chosen, log_weight = _resampled(log_weight, uniform, steering.resample_below)
             z, x, reward = z.select(chosen), x.select(chosen), _by_item(reward.flatten()[chosen], count)
         fresh = state.project(noise(step, z), z.mask, "noise")
         z = ancestral_step(state, z, x.fields, levels(t, z), levels(s, z), fresh)
     x = with_fields(z, predict(denoise, state, z, levels(log_snrs[-1], z)))
-    _, log_weight = _reweighted(x, steering, reward, log_weight)
+    _, log_weight = _reweighted(x, steering.reward, reward, log_weight)
     return x.select(_resampled(log_weight, draw_uniform(len(log_snrs) - 1, len(log_weight)), 1.0)[0])
 
 
-def _reweighted(x: Batch, steering: Steering, before: Tensor, log_weight: Tensor) -> tuple[Tensor, Tensor]:
-    reward = torch.nan_to_num(steering.reward(x).detach(), nan=WORTHLESS).clamp(min=WORTHLESS)
-    reward = _by_item(reward, steering.count)
+def _reweighted(x: Batch, measured: Reward, before: Tensor, log_weight: Tensor) -> tuple[Tensor, Tensor]:
+    reward = torch.nan_to_num(measured(x).detach(), nan=WORTHLESS).clamp(min=WORTHLESS)
+    reward = _by_item(reward, before.shape[1])
     return reward, log_weight + reward - before
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MethodType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -36,6 +36,7 @@ from sciencegen.domains.recipes import Recipe
 from sciencegen.domains.regression import Regression
 from sciencegen.files import check_regular
 from sciencegen.items import Cell, Item, Origin, Property, Refusal, Row
+from sciencegen.progress import Report
 from sciencegen.scoring.oracles import Oracle
 
 ItemTable = Mapping[str, Sequence[Cell]]
@@ -211,6 +212,14 @@ class Oracles:
 Evaluate = Callable[[Sequence[str] | str, Sequence[str] | str, Sequence[str] | str | None], dict[str, float]]
 
 
+@runtime_checkable
+class ReportingEvaluate(Protocol):
+    """An `Evaluate` that takes long, and can report how much is done."""
+
+    def reporting(self, report: Report) -> Evaluate:
+        """The same evaluation with reports."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Domain:
     """One science.
@@ -232,7 +241,7 @@ class Domain:
     regression : Regression
     evaluate : (samples, reference, training) -> metrics
         Distribution metrics of generated items against held-out ones. Each set is given as texts of items, or as a name
-        in `reference_sets`.
+        in `reference_sets`. A slow one may be a `ReportingEvaluate`.
     render : (item, width, height) -> str
         The item as a picture for a page: an SVG element or an <img> with a data: URI.
     moves, variants, design, observation, sidecar, structures, sequences, pictures, reference_sets, cells, objects, form

@@ -139,6 +139,11 @@ class Representation(Protocol):
 
     def decode(self, batch: Batch) -> list[Item | Refusal]: ...
 
+    def decode_estimates(self, batch: Batch) -> list[Item | Refusal]:
+        """As `decode`, of a diffusion's estimates on the way to items, which are scored and thrown away: what takes
+        long may be left out."""
+        return self.decode(batch)
+
     canonical: bool = False
     """Whether each item has exactly one valid encoding, which `well_formed` checks."""
 

@@ -29,6 +29,11 @@ def squared_distances(
     shares = shares / shares.sum(-2, keepdims=True)
     a, b = (one - (shares * one).sum(-2, keepdims=True) for one in (first, second))
     covariance = np.swapaxes(shares * a, -1, -2) @ b
+    return np.square(a @ proper_rotation(covariance) - b).sum(-1)
+
+
+def proper_rotation(covariance: Float[np.ndarray, "*pair 3 3"]) -> Float[np.ndarray, "*pair 3 3"]:
+    """Rotations R for which the points a R are nearest to points b, of covariances a' b. Kabsch 1976."""
     left, _, right = np.linalg.svd(covariance)
     right[..., 2, :] *= np.where(np.linalg.det(covariance) < 0, -1, 1)[..., None].astype(right.dtype)
-    return np.square(a @ (left @ right) - b).sum(-1)
+    return left @ right

@@ -84,6 +84,14 @@ class InfersArrays(Protocol):
         """Arrays [item ...] by name, in the units of the data."""
 
 
+@runtime_checkable
+class ImputesConditions(Protocol):
+    """A model whose draws may have conditions that aren't requested, such as those of random training items."""
+
+    @property
+    def imputes_conditions(self) -> bool: ...
+
+
 class LatentModel(FitsPriors, Protocol):
     """A trained generative model with a latent space; a torch module.
 

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.plate_builder import Materials
 from sciencegen.optimization.quotas import Marks, first_within_quota
+from sciencegen.progress import Report, silent
 
 Item = Any
 """An item as the domain represents it."""
@@ -22,8 +23,6 @@ SUGGESTED = "offered"
 Move = Callable[[Sequence[Item], np.random.Generator], Sequence[Item | None]]
 """Children, one (or None) for each parent; the parents come best first, some more than once."""
 Rating = Callable[[FeatureRows], Float[np.ndarray, " item"]]
-Report = Callable[[str, int, int | None], None]
-"""Called with what is done now, how much of it is done, and how much there is, or None if it has no parts."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,6 @@ class Proposals:
 
     def __len__(self) -> int:
         return len(self.items)
-
-
-def silent(what: str, done: int, total: int | None) -> None:
-    """A `Report` that shows nothing."""
 
 
 @dataclass(frozen=True)

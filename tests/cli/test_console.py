@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from sciencegen import progress
 from sciencegen.cli import console
 
 
@@ -14,19 +15,25 @@ def test_a_summary_for_programs_goes_where_the_results_are_not(cli, workspace):
     assert json.loads(result.err.splitlines()[-1])["written"] == 3
 
 
-def test_long_work_is_heard_of_where_there_is_no_terminal(capsys, monkeypatch):
+def clock(monkeypatch):
+    """A list with the time, for all that asks for it."""
     now = [0.0]
-    monkeypatch.setattr(console, "monotonic", lambda: now[0])
+    for module in (console, progress):
+        monkeypatch.setattr(module, "monotonic", lambda: now[0])
+    return now
+
+
+def test_long_work_is_heard_of_where_there_is_no_terminal(capsys, monkeypatch):
+    now = clock(monkeypatch)
     with console.progress("scoring", 50) as advance:
         for seconds in (1, 3, 15, 24):
             now[0] = seconds
             advance(10)
-    assert capsys.readouterr().err.splitlines() == ["scoring: 20 of 50", "scoring: 40 of 50"]
+    assert capsys.readouterr().err.splitlines() == ["scoring: 20 of 50, 4 s left", "scoring: 40 of 50, 6 s left"]
 
 
 def test_steps_of_a_long_work_are_heard_of_where_there_is_no_terminal(capsys, monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr(console, "monotonic", lambda: now[0])
+    now = clock(monkeypatch)
     with console.steps() as report:
         report("fitting", 0, None)
         for seconds in (0, 1, 3, 15, 24):
@@ -34,7 +41,12 @@ def test_steps_of_a_long_work_are_heard_of_where_there_is_no_terminal(capsys, mo
             report("candidates", 10 * seconds, 1500)
         report("picking", 0, None)
     told = capsys.readouterr().err.splitlines()
-    assert told == ["fitting", "candidates: 30 of 1,500", "candidates: 240 of 1,500", "picking"]
+    assert told == [
+        "fitting",
+        "candidates: 30 of 1,500, 2 min left",
+        "candidates: 240 of 1,500, 2 min left",
+        "picking",
+    ]
 
 
 def test_on_a_terminal_the_step_has_a_bar(capsys, monkeypatch):
@@ -64,6 +76,20 @@ def test_where_the_reasons_of_what_is_refused_stand_is_told_with_its_number(cli,
     assert "rejects fitted/rejects.csv" in trained.err
     clean = cli("score", "pointclouds", workspace.folder / "clouds.csv", "-o", "clean.csv")
     assert "rejects" not in clean.err
+
+
+def test_the_first_part_of_slow_work_says_how_long_the_rest_takes(capsys, monkeypatch):
+    now = clock(monkeypatch)
+    with console.progress("generating", 100) as advance:
+        now[0] = 8
+        advance(4, "9 draws")
+    assert capsys.readouterr().err == "generating: 4 of 100, 9 draws, 3 min left\n"
+    monkeypatch.setattr(console.sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "120")
+    with console.progress("generating", 100) as advance:
+        now[0] = 16
+        advance(4, "9 draws")
+    assert "9 draws, 3 min left" in capsys.readouterr().err
 
 
 def test_control_characters_of_a_file_do_not_reach_the_terminal(capsys):

@@ -33,6 +33,9 @@ def test_n_counts_distinct_accepted_items_that_satisfy_the_condition(cli, worksp
     assert (table["height"] >= 0).all()
     assert "isn't conditioned on 'height'" in result.err
     assert all(float(np.mean([float(p.split()[0]) for p in item.split(";")])) > 0 for item in table["item"])
+    missed = summary["missed"]
+    assert set(missed) == {"radius in 0.5..1", "height >= 0", "patterns or plausibility"}
+    assert max(missed.values()) <= summary["rejected"] <= sum(missed.values())
 
 
 def test_a_training_item_among_the_draws_is_noted(cli, workspace, monkeypatch):
@@ -104,7 +107,10 @@ def test_an_impossible_wish_writes_what_there_is_and_says_5(cli, workspace):
     table = pd.read_csv("few.csv")
     assert result.code == 5
     assert len(table) < 8
-    assert f"Found {len(table)} of 8 distinct items in 24 draws (all written; {24 - len(table)} failed" in result.err
+    lost = 24 - len(table)
+    assert f"Found {len(table)} of 8 distinct items in 24 draws (all written; {lost} failed" in result.err
+    assert f"or were implausible (height >= 1.5: {lost})" in result.err
+    assert f"rejected {lost}  failed 0  missed height >= 1.5: {lost}  " in result.err
 
 
 @pytest.mark.parametrize("output", ["none.csv", "none.parquet", "none.txt"])

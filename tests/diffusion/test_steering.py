@@ -32,6 +32,30 @@ def test_steered_particles_are_the_analytic_posterior(resample_below, every, gen
     torch.testing.assert_close(x.std(0), torch.full((2,), POSTERIOR.std), rtol=0.1, atol=0)
 
 
+def test_estimates_may_have_another_reward_than_the_end(generator):
+    """The product of the potentials is that of the last reward alone, whatever leads there."""
+    rough = lambda x: 0.5 * measured(x).round()  # noqa: E731
+    steering = Steering(measured, 4000, uniform_of(generator), estimate=rough)
+    x = sample_steered(PRIOR.denoise, VECTOR, noise(4000, generator), GRID, noise_of(VECTOR, generator), steering)["x"]
+    torch.testing.assert_close(x.mean(0), POSTERIOR.mean, rtol=0, atol=0.08)
+    torch.testing.assert_close(x.std(0), torch.full((2,), POSTERIOR.std), rtol=0.1, atol=0)
+
+
+def test_the_reward_of_the_end_is_asked_once(generator):
+    asked = {"reward": 0, "estimate": 0}
+
+    def counted(name):
+        def reward(x):
+            asked[name] += 1
+            return measured(x)
+
+        return reward
+
+    steering = Steering(counted("reward"), 4, uniform_of(generator), estimate=counted("estimate")).after(lambda x: x)
+    sample_steered(PRIOR.denoise, VECTOR, noise(4, generator), GRID, noise_of(VECTOR, generator), steering)
+    assert asked == {"reward": 1, "estimate": len(GRID) - 1}
+
+
 def test_more_particles_are_nearer_to_the_posterior(generator):
     """400 items of 1, 4 and 16 particles: the mean reward rises from the prior's to the posterior's."""
     rewards = []

@@ -11,14 +11,16 @@ from sciencegen.api.sampling.generation import Generation
 from sciencegen.api.sampling.request import resolve_draws
 from sciencegen.config import EvaluateSettings, GenerateSettings
 from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.items import Cell
+from sciencegen.progress import Report, silent
 
 
-def calibrate(domain: str, settings: EvaluateSettings) -> dict[str, list[dict[str, float]]]:
+def calibrate(domain: str, settings: EvaluateSettings, report: Report = silent) -> dict[str, list[dict[str, float]]]:
     """Property -> for each requested value: mean, central 80 % interval, mean absolute error, and the share within the
     tolerance if the domain has one."""
     model = open_model(domain, settings.model, settings)
     return {
-        name: [calibrate_one(model, name, value, settings) for value in values]
+        name: [calibrate_one(model, name, value, settings, report) for value in values]
         for name, values in settings.calibrate.items()
     }
 
@@ -39,7 +41,9 @@ def check_measured(name: str, measured: Collection[str]) -> None:
         )
 
 
-def calibrate_one(model: LoadedModel, name: str, value: float, settings: EvaluateSettings) -> dict[str, float]:
+def calibrate_one(
+    model: LoadedModel, name: str, value: float, settings: EvaluateSettings, report: Report = silent
+) -> dict[str, float]:
     """Statistics of raw draws for a requested `value`; `got`, their mean, is NaN if no draw is finite."""
     requested = GenerateSettings(
         n=settings.draws, raw=True, where=(f"{name} = {value:.12g}",), seed=settings.seed, threads=settings.threads,
@@ -47,7 +51,12 @@ def calibrate_one(model: LoadedModel, name: str, value: float, settings: Evaluat
     )  # fmt: skip
     request = resolve_draws(model, requested)
     check_measured(name, request.names)
-    found = np.array([cell for chunk in Generation(request, few=True) for cell in chunk[name]], float)
+    cells, what = list[Cell](), f"draws with {name} = {value:.6g}"
+    report(what, 0, settings.draws)
+    for chunk in Generation(request, few=True):
+        cells += chunk[name]
+        report(what, len(cells), settings.draws)
+    found = np.array(cells, float)
     got = found[np.isfinite(found)]
     if not len(got):
         return {"asked": value, "draws": len(found), "got": float("nan")}

@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 
 from sciencegen.api.criteria.conditions import Condition
 from sciencegen.api.models.folder import LoadedModel
-from sciencegen.api.models.plan import module_of
+from sciencegen.api.models.plan import HasDiffusion, module_of
 from sciencegen.api.sampling.ranking import particles_of
 from sciencegen.config import GenerateSettings
+from sciencegen.domains.capabilities import DrawTasks
 from sciencegen.errors import ConfigError
 
 DRAWING = ("sampler", "steps", "guidance", "step_noise")
@@ -32,17 +33,18 @@ def set_drawing(model: LoadedModel, settings: GenerateSettings, required: bool =
         return
     from sciencegen.diffusion.drawing import Drawing, draw_by
 
-    if not draw_by(module_of(model.model), Drawing(**_usual_sampler(model, settings) | names)) and required:
+    chosen = Drawing(**_usual_sampler(model.recipe.tasks, settings) | names)
+    if not draw_by(module_of(model.model), chosen) and required:
         raise no_diffusion(list(names), model)
 
 
-def _usual_sampler(model: LoadedModel, settings: GenerateSettings) -> dict[str, str]:
+def _usual_sampler(tasks: DrawTasks | None, settings: GenerateSettings) -> dict[str, str]:
     """The sampler of steered draws, or of a requested task that has its own: `step_noise` needs a random one."""
     if settings.step_noise is None:
         return {}
     if particles_of(settings) > 1:
         return {"sampler": STEERED}
-    samplers = model.recipe.tasks.samplers if model.recipe.tasks else {}
+    samplers = tasks.samplers if tasks else {}
     given = list(settings.model_dump(include=set(samplers), exclude_none=True))
     return {"sampler": samplers[given[0]]} if given else {}
 
@@ -67,9 +69,26 @@ def check_drawing(settings: GenerateSettings) -> None:
             check_random(settings.sampler)
 
 
-def check_guidance(settings: GenerateSettings, conditions: Sequence[Condition], known: Collection[str]) -> None:
-    """Raise an error for guidance without a condition. known: properties that the model is conditioned on."""
-    if settings.guidance and not any(one.name in known for one in conditions):
+def check_planned_drawing(network: object, tasks: DrawTasks | None, settings: GenerateSettings) -> None:
+    """`check_drawing` where the settings are known of the network that is to be trained or loaded, and thus its own
+    sampler. tasks: of the recipe."""
+    check_drawing(settings)
+    if settings.step_noise is None or not isinstance(network, HasDiffusion):
+        return
+    from sciencegen.diffusion.drawing import Drawing
+    from sciencegen.diffusion.model import DiffusionSettings
+
+    names = settings.model_dump(include=set(DRAWING), exclude_none=True)
+    if isinstance(network.diffusion, DiffusionSettings):
+        Drawing(**_usual_sampler(tasks, settings) | names).settings(network.diffusion)
+
+
+def check_guidance(
+    settings: GenerateSettings, conditions: Sequence[Condition], known: Collection[str], imputes: bool = False
+) -> None:
+    """Raise an error for guidance without a condition. known: properties that the model is conditioned on. imputes:
+    whether draws have conditions that aren't requested."""
+    if settings.guidance and not imputes and not any(one.name in known for one in conditions):
         names = ", ".join(sorted(known)) or "nothing"
         raise ConfigError(
             f"Expected a condition of the model with `guidance`, got none (it is conditioned on {names}). "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,7 +83,8 @@ class Draws:
         if not self.few and together == 1 and self.task is None:
             yield from self.model.space.parts(self.wanted)
             return
-        most = COMPUTE_CHUNK if together == 1 and self.task is None else self.model.recipe.cpu_rows
+        alone = together == 1 and self.task is None
+        most = COMPUTE_CHUNK if alone and self.model.device != "cpu" else self.model.recipe.cpu_rows
         size = max(1, most // together)
         for chunk in range(-(-self.wanted // COMPUTE_CHUNK)):
             wanted = min(COMPUTE_CHUNK, self.wanted - chunk * COMPUTE_CHUNK)
@@ -133,14 +135,18 @@ def steer(
     def tensor(values: np.ndarray) -> Tensor:
         return torch.as_tensor(values, dtype=torch.float32, device=model.device)
 
-    def reward(batch: Batch) -> Tensor:
-        items = model.representation.decode(batch.to("cpu"))
+    def reward(decode: Callable[[Batch], list[Item | Refusal]], batch: Batch) -> Tensor:
+        items = decode(batch.to("cpu"))
         worth = iter(merit([item for item in items if not isinstance(item, Refusal)]))
         return tensor(np.array([math.nan if isinstance(item, Refusal) else next(worth) for item in items]))
 
+    final, underway = (
+        partial(reward, one) for one in (model.representation.decode, model.representation.decode_estimates)
+    )
+    steering = Steering(final, count, estimate=underway)
     asked = None if condition is None else tensor(condition).repeat_interleave(count, 0)
     with torch.inference_mode():
-        steered = steerable(model).steered(tensor(noise).flatten(0, 1), Steering(reward, count), asked)
+        steered = steerable(model).steered(tensor(noise).flatten(0, 1), steering, asked)
     return steered.to("cpu")
 
 

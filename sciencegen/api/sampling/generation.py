@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
+from sciencegen.api.criteria.conditions import Condition
 from sciencegen.api.models.folder import name_columns
 from sciencegen.api.sampling.draws import Draws, steerable
 from sciencegen.api.sampling.judge import Judge, Judged
@@ -25,7 +27,8 @@ from sciencegen.scoring.oracles import with_annotations
 
 COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected", "failed")
 """Counts of draws: written as rows, all draws, not decodable, not in canonical form, duplicates and items to vary, not
-meeting the request, and not evaluated because of an error, a crash or a time-out."""
+meeting the request, and not evaluated because of an error, a crash or a time-out. The summary also has `missed`: the
+number of rejected draws that miss each condition; one may miss several."""
 
 ROWS_PER_TASK = 64
 """Most decoded rows that a worker evaluates at once; it divides the compute chunk."""
@@ -33,7 +36,7 @@ ROWS_PER_TASK = 64
 
 class Generation:
     """Rows in the order of draws, with the column `item`, one for each requested property, and the further columns of
-    predictors; with building blocks also how each item is made.
+    predictors; with building blocks also how each item is made. There are no rows where no draw of a part was kept.
 
     few: decode no more draws than requested, for slow models; the rounding may then depend on their number. With
     `settings.best_of`, a draw is the best of so many.
@@ -45,6 +48,7 @@ class Generation:
         self.values, self.columns = request.values, request.columns
         self.drawn = self.undecoded = self.malformed = self.repeated = self.rejected = self.failed = self.written = 0
         self.first_failure: str | None = None
+        self.missed = Counter[str]()
         self.replaced: list[float] = []
         self.training, self.known = frozenset[str]() if few else training_texts(self.model), 0
         self.given = request.task.known if isinstance(request.task, DrawsGiven) else frozenset[str]()
@@ -72,9 +76,7 @@ class Generation:
             self._with_own([found] * len(rows) if isinstance(found, Failure) else found) for _, rows, found in judged
         )
         for best in self._makeable(map(self._best, in_groups(results, self.settings.best_of))):
-            chunk = self._take(best[: self.draws.wanted - self.drawn], seen)
-            if chunk["item"]:
-                yield chunk
+            yield self._take(best[: self.draws.wanted - self.drawn], seen)
             if self.written >= self.settings.n:
                 return
 
@@ -150,8 +152,26 @@ class Generation:
             elif not result.well_formed:
                 self.malformed += 1
             else:
-                self.rejected += 1
+                self._count_rejected(result)
         return chunk
+
+    def _count_rejected(self, result: Judged) -> None:
+        """Count a draw that misses the request, and each condition that it misses."""
+        self.rejected += 1
+        self.missed.update(condition.goal.text for condition in self._missed(result))
+        if not result.accepted:
+            self.missed[self._filters] += 1
+
+    @property
+    def _filters(self) -> str:
+        """What rejects draws beside conditions."""
+        settings, blocks = self.settings, self.request.blocks
+        given = {
+            "patterns": self.request.keep or settings.forbid,
+            "plausibility": settings.plausible,
+            "building blocks": blocks is not None,
+        }
+        return " or ".join(name for name, used in given.items() if used)
 
     def _count_lost(self, result: Refusal | Failure) -> None:
         """Count a draw that is no item or could not be evaluated."""
@@ -178,8 +198,12 @@ class Generation:
     def _satisfies(self, result: Judged) -> bool:
         if not result.well_formed or not result.accepted or result.key in self.given:
             return False
+        return not self._missed(result)
+
+    def _missed(self, result: Judged) -> list[Condition]:
+        """The conditions that a draw doesn't meet."""
         known = dict(zip(self.values, result.values, strict=True))
-        return all(c.satisfied(known[c.name]) for c in self.request.checked)
+        return [one for one in self.request.checked if not one.satisfied(known[one.name])]
 
     def _append(self, chunk: dict[str, list[Cell]], text: str, values: Sequence[Cell]) -> None:
         self.written += 1
@@ -199,4 +223,5 @@ class Generation:
         made_by = {"seed": self.settings.seed, "model": str(self.model.folder), "device": self.model.device}
         if self.request.blocks is not None:
             counts["replaced"] = len(self.replaced)
-        return {**counts, "first_failure": self.first_failure, **made_by}
+        missed = dict(self.missed.most_common())
+        return {**counts, "missed": missed, "first_failure": self.first_failure, **made_by}

@@ -18,6 +18,7 @@ from sciencegen.api.science.naming import exempt_motifs
 from sciencegen.api.sources.blocks import Blocks, blocks_of
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.capabilities import DrawTask, Scaffold
+from sciencegen.latent.space import ImputesConditions
 from sciencegen.scoring.oracles import ArrayOracle, Oracle, with_annotations
 
 UNCHECKED = "the model is told '{}', but nothing here can check it"
@@ -126,7 +127,8 @@ def resolve_draws(model: LoadedModel, settings: GenerateSettings) -> DrawRequest
     if task is None:
         check_limits(model.representation, conditions)
     scaffold, keep = check_patterns(model.domain, settings, own_scaffold=task is not None)
-    check_guidance(settings, conditions, known)
+    imputes = task is None and isinstance(model.model, ImputesConditions) and model.model.imputes_conditions
+    check_guidance(settings, conditions, known, imputes)
     check_replacing(model.domain, settings)
     blocks = blocks_of(model.domain, settings)
     return DrawRequest(model, settings, conditions, checked, ranking, book, names, scaffold, keep, task, blocks)

@@ -21,7 +21,7 @@ from sciencegen.api.optimize import check_search
 from sciencegen.api.predictors.folder import check_goes_by, split_targets
 from sciencegen.api.sampling.calibration import check_measured
 from sciencegen.api.sampling.checks import check_noise_free, check_patterns
-from sciencegen.api.sampling.drawing import check_drawing
+from sciencegen.api.sampling.drawing import check_planned_drawing
 from sciencegen.api.sampling.replacement import check_replacing
 from sciencegen.api.sampling.tasks import check_task
 from sciencegen.api.science.forms import domain_of, in_form
@@ -165,7 +165,7 @@ def check_generate(settings: RunSettings, model: PlannedModel) -> None:
     own = check_task(model.recipe.tasks, chosen, f"recipe '{model.recipe.name}'", model.science.recipes)
     check_patterns(model.science, chosen, own)
     check_replacing(model.science, chosen)
-    check_drawing(chosen)
+    check_planned_drawing(model.network, model.recipe.tasks, chosen)
     if chosen.complete is not None:
         check_completes(describe_model(settings.domain, chosen.complete).recipe, chosen.complete)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.models.data import check_conditions
-from sciencegen.api.models.folder import describe_model
+from sciencegen.api.models.folder import describe_model, recipe_settings
 from sciencegen.api.models.plan import Plan, check_taken, class_made_by, make_plan
 from sciencegen.api.science.forms import domain_of, in_form, name_of_results
 from sciencegen.api.sources.datasets import find_card, is_folder_of, prepared_at
@@ -21,13 +21,15 @@ from sciencegen.domains.recipes import Recipe, Representation
 @dataclass(frozen=True)
 class PlannedModel:
     """representation: the model's; its class if the model is to be trained; None if unknown. conditions: all possible
-    conditions; None if they depend on the data. knows: names of the model's possible scores; None if unknown."""
+    conditions; None if they depend on the data. knows: names of the model's possible scores; None if unknown. network:
+    the recipe's settings."""
 
     science: Domain
     recipe: Recipe
     representation: Representation | type[Representation] | None
     conditions: frozenset[str] | None
     knows: tuple[str, ...] | None
+    network: object
 
     @property
     def results(self) -> str:
@@ -52,13 +54,14 @@ def planned_model(settings: RunSettings) -> PlannedModel:
         check_taken(chosen)
         found = describe_model(domain, chosen.model)
         conditions: frozenset[str] | None = frozenset(found.representation.properties)
-        return _planned(domain, found.recipe, found.representation, conditions)
+        network = recipe_settings(found.recipe, dict(found.config.get("settings") or {}))
+        return _planned(domain, found.recipe, found.representation, conditions, network)
     plan = planned_training(domain, "", chosen)
     if plan.halvings and plan.start:
         conditions = frozenset(plan.start.representation.properties)
     else:
         conditions = planned_conditions(settings, chosen, plan)
-    return _planned(domain, plan.recipe, class_made_by(plan.recipe.fit), conditions)
+    return _planned(domain, plan.recipe, class_made_by(plan.recipe.fit), conditions, plan.network)
 
 
 def planned_training(domain: str, data: str, section: TrainSettings) -> Plan:
@@ -71,12 +74,13 @@ def _planned(
     recipe: Recipe,
     representation: Representation | type[Representation] | None,
     conditions: frozenset[str] | None,
+    network: object,
 ) -> PlannedModel:
     science = domain_of(in_form(domain, recipe.form))
     knows = () if recipe.oracles is None else recipe.oracles.names or None
     if science.cells is not None:  # it scores the columns of its data
         knows = None
-    return PlannedModel(science, recipe, representation, conditions, knows)
+    return PlannedModel(science, recipe, representation, conditions, knows, network)
 
 
 def planned_conditions(settings: RunSettings, section: TrainSettings, plan: Plan) -> frozenset[str] | None:

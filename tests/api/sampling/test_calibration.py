@@ -39,6 +39,12 @@ def test_a_domains_property_has_a_hit_rate():
     assert found["hit_rate"] == pytest.approx(1 / 3)
 
 
+def test_draws_are_reported():
+    seen = []
+    calibrate_one(MODEL, "logp", 2.0, EvaluateSettings(draws=4), lambda *told: seen.append(told))
+    assert seen == [("draws with logp = 2", done, 4) for done in (0, 2, 4)]
+
+
 def test_a_users_column_is_judged_by_its_predictor():
     found = calibrate_one(MODEL, "fitness", 2.0, EvaluateSettings(predictors={"fitness": "folder"}))
     assert found["mean_absolute_error"] == pytest.approx(2 / 3)

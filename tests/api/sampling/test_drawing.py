@@ -32,6 +32,7 @@ def test_guidance_needs_a_condition_that_the_model_is_told():
     check_guidance(GenerateSettings(), [], [])
     with pytest.raises(ConfigError, match="conditioned on gap"):
         check_guidance(GenerateSettings(guidance=2.0), conditions, ["gap"])
+    check_guidance(GenerateSettings(guidance=2.0), [], ["gap"], imputes=True)
 
 
 def test_a_model_without_steps_is_named():

@@ -2,13 +2,16 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
 
-from sciencegen.api.sampling.draws import Draws, steerable
+from sciencegen.api.sampling.draws import Draws, steer, steerable
+from sciencegen.batch import Batch
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings
 from sciencegen.errors import ConfigError
 
-MODEL = SimpleNamespace(model=object(), folder="runs/m", recipe=SimpleNamespace(name="vae", cpu_rows=4))
+MODEL = SimpleNamespace(model=object(), folder="runs/m", recipe=SimpleNamespace(name="vae", cpu_rows=4), device="cpu")
 
 
 TASK = object()
@@ -44,6 +47,13 @@ def test_rows_are_computed_with_the_same_others_whatever_their_number(how):
         assert parts(wanted, **how) == longest[: len(parts(wanted, **how))]
 
 
+def test_few_draws_of_a_slow_model_are_made_a_few_at_a_time_on_a_cpu():
+    """512 at once would take minutes in silence, and longer."""
+    assert parts(10, few=True) == [(0, 4), (4, 8), (8, 10)]
+    on_gpu = SimpleNamespace(recipe=MODEL.recipe, device="cuda")
+    assert list(Draws(on_gpu, GenerateSettings(n=10, raw=True), (), few=True)._parts()) == [(0, slice(0, 10))]
+
+
 @pytest.mark.parametrize(("n", "attempts", "wanted"), [(1, None, 1000), (20, None, 1000), (21, None, 1050), (1, 3, 3)])
 def test_without_a_limit_few_items_get_as_many_draws_as_twenty(n, attempts, wanted):
     assert Draws(MODEL, GenerateSettings(n=n, attempts=attempts), ()).wanted == wanted
@@ -53,3 +63,18 @@ def test_raw_draws_are_as_many_as_asked_and_a_model_without_steps_is_not_steered
     assert Draws(MODEL, GenerateSettings(n=5, attempts=9, raw=True), ()).wanted == 5
     with pytest.raises(ConfigError, match="With `best_of` the goals choose"):
         steerable(MODEL)
+
+
+class Steered:
+    """A model that asks for the reward of an estimate and of the end."""
+
+    def steered(self, noise, steering, condition=None):
+        rewards = steering.estimate(Batch({"x": noise})), steering.reward(Batch({"x": noise}))
+        return Batch({"rewards": torch.stack(rewards, 1)})
+
+
+def test_estimates_are_decoded_as_such_and_finished_draws_as_items():
+    representation = SimpleNamespace(decode=lambda batch: [5, 6], decode_estimates=lambda batch: [1, 2])
+    model = SimpleNamespace(model=Steered(), representation=representation, device="cpu")
+    found = steer(model, np.zeros((1, 2, 3), np.float32), None, merit=list)
+    assert found["rewards"].tolist() == [[1, 5], [2, 6]]

@@ -175,6 +175,30 @@ def test_one_wrong_word_is_told_before_a_step_runs(tmp_path, monkeypatch, domain
     assert sorted(path.name for path in tmp_path.iterdir()) == ["own.csv", "run.yaml"]
 
 
+@pytest.mark.parametrize(
+    ("config", "train", "sampler"),
+    [
+        ("galaxies-diffusion", {"recipe": "stamp-diffusion"}, "dpm-solver"),
+        (
+            "proteins-backbones",
+            {"recipe": "backbone-diffusion", "settings": {"diffusion": {"sampler": "heun"}}},
+            "heun",
+        ),
+        ("proteins-backbones", {"recipe": "backbone-diffusion"}, None),
+        ("proteins-backbones", {"model": "backbones"}, None),
+    ],
+)
+def test_noise_of_steps_that_the_planned_model_has_not_is_told(tmp_path, monkeypatch, config, train, sampler):
+    """Before it is trained; with a random sampler it is none of these."""
+    monkeypatch.chdir(tmp_path)
+    chosen = yaml.safe_load((WORKFLOWS / "config" / f"{config}.yaml").read_text())
+    chosen |= {"train": train, "generate": {**chosen["generate"], "step_noise": 0.5}}
+    write_own_files(tmp_path, chosen)
+    told = pytest.raises(ConfigError, match=f"generate: Expected a random sampler with `step_noise`, got '{sampler}'")
+    with told if sampler else contextlib.nullcontext():
+        read(tmp_path, chosen)
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_shipped_config_passes(tmp_path, monkeypatch, path):
     monkeypatch.chdir(tmp_path)

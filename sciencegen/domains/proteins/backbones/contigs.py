@@ -1,7 +1,8 @@
 """Contigs: which pieces of a motif's chains a design contains, and how many free residues lie around them.
 
 The notation is that of RFdiffusion (Watson et al. 2023): `10-40,A163-181,10-40` is 10 to 40 free residues, residues
-163 to 181 of chain A of the motif's file, and 10 to 40 free residues. Parts are separated by commas or slashes.
+163 to 181 of chain A of the motif's file, and 10 to 40 free residues. Parts are separated by commas or slashes. A colon
+may follow the name of a chain, and must if it doesn't consist of letters: `1:163-181`, since `1163-181` is a length.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from sciencegen.errors import ConfigError
 
 EXAMPLE = "'10-40,A163-181,10-40'"
 _FREE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
-_PIECE = re.compile(r"([A-Za-z]{1,4})(-?\d{1,6})(?:-(-?\d{1,6}))?")
+_PIECE = re.compile(r"(?:([A-Za-z]{1,4}):?|([^\s,/:]{1,20}):)(-?\d{1,6})(?:-(-?\d{1,6}))?")
+_LETTERS = re.compile(r"[A-Za-z]{1,4}")
+COLON = "a colon follows the name of a chain that isn't letters only, such as '1:163-181'"
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,22 @@ class Range:
     last: int
 
     def __str__(self) -> str:
-        return f"{self.chain}{self.first}" if self.first == self.last else f"{self.chain}{self.first}-{self.last}"
+        name = prefix_of(self.chain)
+        return f"{name}{self.first}" if self.first == self.last else f"{name}{self.first}-{self.last}"
 
     def overlaps(self, other: Range) -> bool:
         return self.chain == other.chain and self.first <= other.last and other.first <= self.last
+
+
+def prefix_of(chain: str) -> str:
+    """The name of a chain as contigs have it before a number.
+
+    Examples
+    --------
+    >>> prefix_of("A"), prefix_of("1")
+    ('A', '1:')
+    """
+    return chain if _LETTERS.fullmatch(chain) else f"{chain}:"
 
 
 @dataclass(frozen=True)
@@ -72,15 +87,18 @@ def parse_contigs(text: str) -> Contigs:
     free = [Free()]
     for part in re.split(r"[,/\s]+", text.strip().strip("[]'\"").strip()):
         if found := _PIECE.fullmatch(part):
-            ranges.append(_range(part, found[1], int(found[2]), int(found[3] or found[2])))
+            ranges.append(_range(part, found[1] or found[2], int(found[3]), int(found[4] or found[3])))
             free.append(Free())
         elif (found := _FREE.fullmatch(part)) and part != "0":
             free[-1] += _free(part, int(found[1]), int(found[2] or found[1]))
         else:
-            why = " ('0' breaks a chain in RFdiffusion; a design here has one chain)" if part == "0" else ""
+            why = " ('0' breaks a chain in RFdiffusion; a design here has one chain)" if part == "0" else f" ({COLON})"
             raise ConfigError(f"Expected `contigs` such as {EXAMPLE}, got the part '{part}'{why}. Write it anew.")
     if not ranges:
-        raise ConfigError(f"Expected `contigs` with residues of the motif, such as {EXAMPLE}, got none in '{text}'.")
+        raise ConfigError(
+            f"Expected `contigs` with residues of the motif, such as {EXAMPLE}, got none in '{text}'. Add a range; "
+            f"{COLON}."
+        )
     for index, one in enumerate(ranges):
         if other := next((before for before in ranges[:index] if one.overlaps(before)), None):
             raise ConfigError(f"Expected `contigs` with each residue once, got {other} and {one}. Leave one out.")
@@ -95,7 +113,9 @@ def _range(part: str, chain: str, first: int, last: int) -> Range:
 
 def _free(part: str, shortest: int, longest: int) -> Free:
     if longest < shortest:
-        raise ConfigError(f"Expected `contigs` with lengths that rise, got '{part}'. Exchange its ends.")
+        raise ConfigError(
+            f"Expected `contigs` with lengths that rise, got '{part}'. Exchange its ends, or name the chain; {COLON}."
+        )
     return Free(shortest, longest)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from sciencegen.domains.proteins.backbones.published_weights import has_weights
 from sciencegen.domains.proteins.backbones.similarity import SIMILARITY
 from sciencegen.domains.proteins.backbones.tm_score import can_align
 from sciencegen.items import Refusal
+from sciencegen.progress import Report, silent
 
 COMPARED = ("length", "helix", "strand", "coil", "rg_ratio")
 """Properties whose distributions are compared."""
@@ -42,25 +44,37 @@ REFERENCE_SETS = ReferenceSets(notes=NOTES, units=METRIC_UNITS)
 _property_metrics = property_metrics(ITEMS, measure, COMPARED, SIMILARITY)
 
 
-def evaluate(
-    samples: Sequence[str], reference: Sequence[str], training: Sequence[str] | None = None
-) -> dict[str, float]:
+@dataclass(frozen=True)
+class Evaluation:
     """All metrics by name: those of `property_metrics` and of `evaluate_backbones`.
 
     A sample that can't be read counts as not valid, not unbroken and not free of clashes.
     """
-    of_properties = _property_metrics(samples, reference, training)
-    trained_on = None if training is None else _coordinates(training)
-    return of_properties | evaluate_backbones(
-        _coordinates(samples),
-        _coordinates(reference),
-        trained_on,
-        alignments=_available(can_align(), NO_ALIGNMENTS),
-        sequences=_available(has_weights(), NO_SEQUENCES),
-    )
+
+    report: Report = silent
+
+    def reporting(self, report: Report) -> Evaluation:
+        return replace(self, report=report)
+
+    def __call__(
+        self, samples: Sequence[str] | str, reference: Sequence[str] | str, training: Sequence[str] | str | None = None
+    ) -> dict[str, float]:
+        of_properties = _property_metrics(samples, reference, training)
+        trained_on = None if training is None else _coordinates(training)
+        return of_properties | evaluate_backbones(
+            _coordinates(samples),
+            _coordinates(reference),
+            trained_on,
+            alignments=_available(can_align(), NO_ALIGNMENTS),
+            sequences=_available(has_weights(), NO_SEQUENCES),
+            report=self.report,
+        )
 
 
-def _coordinates(texts: Sequence[str]) -> list[Coordinates]:
+evaluate = Evaluation()
+
+
+def _coordinates(texts: Sequence[str] | str) -> list[Coordinates]:
     """Of each item; no residues for one that can't be read."""
     items = map(ITEMS.parse, texts)
     return [np.empty((0, 4, 3)) if isinstance(item, Refusal) else item.coordinates for item in items]

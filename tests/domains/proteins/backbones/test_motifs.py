@@ -71,6 +71,7 @@ def test_missing_oxygens_are_placed(tmp_path):
     ("contigs", "error", "message"),
     [
         ("5,B1-4", ConfigError, r"of chains in .*a.pdb \(A\), got B1-4"),
+        ("5,1:1-4", ConfigError, r"of chains in .*a.pdb \(A\), got 1:1-4"),
         ("A25-34,5", ConfigError, r"A25-34: it lacks A31, A32, A33, A34. Chain A has A1-30"),
         ("A1-99", ConfigError, "A35 and 64 more"),
     ],
@@ -78,6 +79,14 @@ def test_missing_oxygens_are_placed(tmp_path):
 def test_residues_that_are_not_in_the_file(tmp_path, contigs, error, message):
     with pytest.raises(error, match=message):
         read_motif(pdb(tmp_path / "a.pdb", ITEM), contigs)
+
+
+@pytest.mark.parametrize(("chain", "prefix"), [("1", "1:"), ("a", "a"), ("A", "A")])
+def test_pieces_of_chains_with_other_names(tmp_path, chain, prefix):
+    path = pdb(tmp_path / "a.pdb", replace(ITEM, chain=chain))
+    assert read_motif(path, f"5,{prefix}3-8,5").coordinates[:-1] == pytest.approx(ITEM.coordinates[2:7], abs=1e-3)
+    with pytest.raises(ConfigError, match=f"it lacks {prefix}31, .* Chain {chain} has {prefix}1-30"):
+        read_motif(path, f"{prefix}30-35,5")
 
 
 @pytest.mark.parametrize("contigs", ["5,A3-8,5", None])

@@ -39,6 +39,21 @@ def test_decoded_chains_have_the_shape_of_the_encoded_ones():
     assert representation.well_formed(batch, representation.decode(batch)).all()
 
 
+def test_estimates_keep_their_bonds_as_they_are():
+    items = list(chains())
+    representation = fitted(items)
+    batch = representation.batch(representation.encode(items))
+    batch.fields["atoms"] *= 1.2
+    for finished, estimate, places in zip(
+        representation.decode(batch),
+        representation.decode_estimates(batch),
+        representations.places_of(batch),
+        strict=True,
+    ):
+        np.testing.assert_allclose(estimate.coordinates[:, :3], places, atol=6e-4)
+        assert not np.allclose(finished.coordinates[:, :3], places, atol=0.01)
+
+
 @needs_structures
 def test_natural_chains_are_well_formed():
     items = holdout(6)

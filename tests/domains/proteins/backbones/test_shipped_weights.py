@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import sciencegen as sg
-from sciencegen.api.models.folder import WEIGHTS, find_model
+from sciencegen.api.models.folder import WEIGHTS, find_model, load_model
 from sciencegen.api.sampling import generation
+from sciencegen.api.sampling.request import resolve_draws
+from sciencegen.config import GenerateSettings
 from sciencegen.domains.proteins.backbones.bond_geometry import ca_clashes, ca_distances, chain_breaks
 from sciencegen.domains.proteins.backbones.diffusion import CPU_ROWS
 from sciencegen.domains.proteins.backbones.files import parse
@@ -80,3 +82,10 @@ def test_lengths_that_no_draw_has_are_refused(asked) -> None:
     """They were drawn a thousand times, and each draw was rejected."""
     with pytest.raises(ConfigError, match=r"length of 40 to 128, .* got 'length"):
         sg.generate("proteins", n=1, model="backbones", where=asked, threads=1)
+
+
+def test_guidance_needs_no_condition_where_draws_have_those_of_training_chains() -> None:
+    model = load_model("proteins", "backbones", "cpu")
+    assert not resolve_draws(model, GenerateSettings(guidance=1.0)).conditions
+    with pytest.raises(ConfigError, match="Expected a condition of the model with `guidance`"):
+        resolve_draws(model, GenerateSettings(guidance=1.0, symmetry="C2"))

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import sys
+from itertools import product
 
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.backbones.tm_score import gapless_tm, nearest_chains, pairwise_tm
+from sciencegen.domains.proteins.backbones.tm_score import (
+    STRIDE,
+    THINNING,
+    distance_scale,
+    gapless_tm,
+    nearest_chains,
+    pairwise_tm,
+)
+from sciencegen.domains.superposition import squared_distances
 from sciencegen.errors import ConfigError, DataError
 from tests.domains.proteins.backbones.examples import MIRROR, helix, moved, random_backbone
 from tests.domains.proteins.backbones.real import natives
@@ -31,6 +40,21 @@ def test_a_shorter_chain_scores_at_most_its_share_of_the_length(traces) -> None:
     found = gapless_tm(random_backbone(60, 60)[:, 1], [moved(random_backbone(60, 60))[20:50, 1], traces[0]])
     assert found[0] == pytest.approx(0.5, abs=1e-4)
     assert found[1] < 0.5
+
+
+def test_pieces_are_superposed_with_equal_weights_and_then_with_those_of_the_score(traces) -> None:
+    """By the general superposition, piece by piece, far from the origin."""
+    trace = traces[2] + 40
+    size, d0 = len(trace), distance_scale(len(trace))
+    for found, other in zip(gapless_tm(trace, [one - 90 for one in traces]), traces, strict=True):
+        length = min(size, len(other))
+        ends = [np.unique([*range(0, count - length, STRIDE), count - length]) for count in (size, len(other))]
+        scores = []
+        for start, begin in product(*ends):
+            own, theirs = (one[at : at + length : THINNING] for one, at in ((trace, start), (other, begin)))
+            weights = 1 / (1 + squared_distances(own, theirs) / (2 * d0) ** 2)
+            scores.append((1 / (1 + squared_distances(own, theirs, weights) / d0**2)).mean() * length / size)
+        assert found == pytest.approx(max(scores), abs=1e-5)
 
 
 def test_a_mirror_image_is_another_fold(traces) -> None:
