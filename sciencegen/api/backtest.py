@@ -80,10 +80,7 @@ class BacktestPlan:
 
     def cells(self, case: Case, rounds: Sequence[ReplayedRound]) -> dict[str, list[Cell]]:
         """The rows of a campaign."""
-        rows = [
-            (*case, one.number, one.measured, self.scale.fraction(one.best), None if one.held != one.held else one.held)
-            for one in rounds
-        ]
+        rows = [(*case, one.number, one.measured, self.scale.fraction(one.best), one.held) for one in rounds]
         return {name: list(column) for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True)}
 
     def open(self, output: str, overwrite: bool = False) -> OutputWriter:

@@ -40,7 +40,7 @@ class FinishedCampaigns:
     """
 
     def __init__(self, path: Path | None, identity: Mapping[str, Json], force: bool = False) -> None:
-        self.path = path
+        self.path, self._appends = path, False
         self._identity = json.loads(json.dumps(identity))
         self.rounds: dict[Case, list[ReplayedRound]] = {}
         if path is not None and path.is_file():
@@ -51,27 +51,20 @@ class FinishedCampaigns:
                     raise
 
     def add(self, case: Case, rounds: Sequence[ReplayedRound]) -> None:
-        """Keep a campaign."""
+        """Keep a campaign. The first call writes the file anew, without an incomplete line or another backtest."""
         self.rounds[case] = list(rounds)
         if self.path is None:
             return
-        if len(self.rounds) == 1 or not self.path.is_file():
-            self._rewrite(self.path)
+        if not self._appends:
+            with atomic_write(self.path) as file:
+                file.write(f"{json.dumps(self._identity)}\n")
+                file.writelines(_line_of(one, some) for one, some in self.rounds.items())
+            self._appends = True
             return
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(_line_of(case, rounds))
             file.flush()
             os.fsync(file.fileno())
-
-    def _rewrite(self, path: Path) -> None:
-        with atomic_write(path) as file:
-            file.write(f"{json.dumps(self._identity)}\n")
-            file.writelines(_line_of(case, rounds) for case, rounds in self.rounds.items())
-
-    def start(self) -> None:
-        """Call it before the first `add`: an incomplete line, and campaigns of another backtest, are removed."""
-        if self.path is not None and self.path.is_file():
-            self._rewrite(self.path)
 
     def remove(self) -> None:
         """Call it once the output is written."""
@@ -95,7 +88,7 @@ def _difference(line: str, identity: Mapping[str, Json]) -> str:
     try:
         found = json.loads(line)
         before = {name: found[name] for name in identity}
-        settings, own = before.pop("settings"), dict(identity["settings"])
+        settings, own = before.pop("settings"), identity["settings"]
         differing = {name: (settings.get(name), value) for name, value in own.items() if settings.get(name) != value}
     except (ValueError, TypeError, KeyError, AttributeError):
         return f"another file there: {line[:40]!r}"
