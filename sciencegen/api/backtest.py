@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -17,9 +17,8 @@ from sciencegen.api.campaign.measured_pool import MeasuredPool, measured_pool
 from sciencegen.api.campaign.request import ProposeRequest
 from sciencegen.api.campaign.unfinished import Case, FinishedCampaigns
 from sciencegen.api.propose import campaign_settings, resolve
-from sciencegen.api.writing.results import Result
-from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
-from sciencegen.config import BacktestSettings, ProposeSettings, Reading, build_settings
+from sciencegen.api.writing.backtested import COLUMNS, Backtested, open_campaigns
+from sciencegen.config import BacktestSettings, ProposeSettings, Reading, Resources, build_settings
 from sciencegen.data.threads import inference_threads
 from sciencegen.errors import unknown_name
 from sciencegen.items import Cell, Json
@@ -27,10 +26,6 @@ from sciencegen.optimization.replay import METHODS, BestScale, ReplayedRound, be
 from sciencegen.optimization.replay_statistics import replay_statistics
 from sciencegen.options import BacktestOptions, takes
 
-if TYPE_CHECKING:  # they take most of a second to import
-    from sciencegen.report.figures.style import Figure
-
-COLUMNS = ("method", "repeat", "round", "measured", "best", "held")
 OWN = ("repeats", "methods", "threshold")
 """Settings that `propose` doesn't have. A campaign doesn't depend on them."""
 
@@ -83,19 +78,16 @@ class BacktestPlan:
         rows = [(*case, one.number, one.measured, self.scale.fraction(one.best), one.held) for one in rounds]
         return {name: list(column) for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True)}
 
-    def open(self, output: str, overwrite: bool = False) -> OutputWriter:
-        """The writer of the rows."""
-        return open_output(self.request.domain.name, output, COLUMNS, OutputOptions(overwrite=overwrite))
-
     def identity(self) -> Json:
         """Everything that a campaign depends on."""
         measured = self.pool.landscape.measured
         values = [(one.text, one.value, one.error, one.replicates) for one in measured]
-        apart = {*OWN, "device", "threads", "batch_size", *Reading.__annotations__, "target", "column"}
+        apart = {*OWN, *Resources.__annotations__, *Reading.__annotations__, "target", "column"} - {"seed"}
+        chosen, space = self.settings.model_dump(mode="json", exclude=apart), self.request.space
         return {
             "sciencegen": __version__,
             "table": hashlib.sha256(json.dumps(values).encode()).hexdigest(),
-            "settings": self.settings.model_dump(mode="json", exclude=apart),
+            "settings": chosen | {"wild_type": space and self.request.domain.items.text(space.origin)},
         }
 
     def summary(self, rounds: Rounds) -> dict[str, Any]:
@@ -158,33 +150,6 @@ def resolve_backtest(
     return BacktestPlan(settings, request, pool, best_scale(values, settings.minimize), methods)
 
 
-@dataclass(frozen=True)
-class Backtested(Result):
-    """Replayed campaigns, a row for each campaign and round."""
-
-    def plot_campaigns(self) -> Figure:
-        r"""The best value found by the number of measured items: mean, least and greatest of each method's campaigns.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-            Of the width of a journal's column; save it by `savefig`.
-
-        Examples
-        --------
-        >>> import sciencegen as sg, pathlib, tempfile
-        >>> table = pathlib.Path(tempfile.mkdtemp(), "table.csv")
-        >>> rows = [f"MK{a}{b},{i}\n" for i, a in enumerate("ACDE") for b in "VL"]
-        >>> _ = table.write_text("item,value\n" + "".join(rows))
-        >>> found = sg.backtest("proteins", table, batch=3, rounds=2, repeats=1, methods="random", threads=1)
-        >>> found.plot_campaigns().axes[0].get_xlabel()
-        'measured items'
-        """
-        from sciencegen.report.figures.campaigns import campaigns_figure
-
-        return campaigns_figure({name: self.table[name].tolist() for name in COLUMNS}, self.summary["threshold"])
-
-
 @takes(BacktestSettings)
 def backtest(domain: str, table: str | Path, **options: Unpack[BacktestOptions]) -> Backtested:
     r"""Replay design campaigns on a table of measured items, to see how soon `propose` finds the best of them.
@@ -244,7 +209,7 @@ def backtest(domain: str, table: str | Path, **options: Unpack[BacktestOptions])
     columns = {name: [cell for part in parts for cell in part[name]] for name in COLUMNS}
 
     def write(path: Path, overwrite: bool) -> None:
-        with plan.open(str(path), overwrite) as writer:
+        with open_campaigns(str(path)) as writer:
             writer.write(columns)
             writer.reject(plan.pool.refused)
 

@@ -87,15 +87,17 @@ def backtest(
 
     from sciencegen.api.backtest import resolve_backtest
     from sciencegen.api.campaign.unfinished import FinishedCampaigns, is_unfinished, unfinished_path
+    from sciencegen.api.writing.backtested import open_campaigns
 
     claim_output(output, force or is_unfinished(output), inputs=[table])
+    writer = open_campaigns(output)
     plan = resolve_backtest(domain, table, record, log=say)
     for note in plan.notes:
         say(f"note: {note}")
     finished = FinishedCampaigns(unfinished_path(output), plan.identity(), force)
     if finished.rounds:
         say(f"{len(finished.rounds):,} campaigns are finished already")
-    with progress("plates", plan.plates) as advance, plan.open(output) as writer:
+    with progress("plates", plan.plates) as advance, writer:
         writer.reject(plan.pool.refused)
         for case in plan.campaigns(finished, advance):
             writer.write(plan.cells(case, finished.rounds[case]))

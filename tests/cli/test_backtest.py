@@ -95,6 +95,12 @@ def test_a_stopped_backtest_of_other_settings_is_not_mixed_in(cli, stop_after):
     assert Path(".campaigns.csv.unfinished").read_bytes() == before
 
 
+def test_a_wrong_ending_is_an_error_before_the_table_is_read(cli):
+    found = cli("backtest", "proteins", "none.csv", "-o", "campaigns.fasta")
+    assert found.code == 2
+    assert "ending in .csv" in found.err
+
+
 def test_help_names_the_methods(cli, monkeypatch):
     monkeypatch.setenv("COLUMNS", "400")
     assert ", ".join(replay.METHODS) in cli("backtest", "--help").out
