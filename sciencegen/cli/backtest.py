@@ -99,8 +99,13 @@ def backtest(
         say(f"{len(finished.rounds):,} campaigns are finished already")
     with progress("plates", plan.plates) as advance, writer:
         writer.reject(plan.pool.refused)
-        for case in plan.campaigns(finished, advance):
-            writer.write(plan.cells(case, finished.rounds[case]))
+        try:
+            for case in plan.campaigns(finished, advance):
+                writer.write(plan.cells(case, finished.rounds[case]))
+        except KeyboardInterrupt:
+            if not finished.rounds:  # an empty table would stop the same command
+                writer.give_up()
+            raise
     finished.remove()
     summary = plan.summary({case: finished.rounds[case] for case in plan.cases})
     show_methods(summary["methods"])

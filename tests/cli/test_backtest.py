@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -26,25 +27,20 @@ def table(tmp_path, monkeypatch):
     Path("table.csv").write_text("item,value\n" + "\n".join(rows) + "\n")
 
 
-@pytest.fixture
-def stop_after(monkeypatch):
-    """Raise an error at the start of a plate, counted over all campaigns; returns the list of plates made."""
+@contextmanager
+def stopped_after(plates=None, error=None):
+    """Raise an error in place of a plate, counted over all campaigns; yields the list of plates made."""
+    made, whole = [], replay.next_plate
 
-    def stop(plates, error):
-        made = []
-        whole = replay.next_plate
+    def counted(*arguments):
+        if len(made) == plates:
+            raise error
+        made.append(None)
+        return whole(*arguments)
 
-        def counted(*arguments):
-            if len(made) == plates:
-                raise error
-            made.append(None)
-            return whole(*arguments)
-
-        monkeypatch.setattr(replay, "next_plate", counted)
-        return made
-
-    yield stop
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(replay, "next_plate", counted)
+        yield made
 
 
 def test_a_table_and_a_summary(cli):
@@ -62,37 +58,46 @@ def test_a_table_and_a_summary(cli):
     assert cli(*WORDS, "--force").code == 0
 
 
-@pytest.mark.parametrize("plates", [0, 1, 3, 6, 15])
-@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (Stopped(15), 143)])
-def test_a_stopped_backtest_goes_on(cli, stop_after, plates, error, code, monkeypatch):
-    assert cli(*WORDS).code == 0
+@pytest.mark.parametrize(
+    ("plates", "error", "code"),
+    [*((plates, KeyboardInterrupt(), 130) for plates in (0, 1, 2, 5, 7)), (5, Stopped(15), 143)],
+)
+def test_a_stopped_backtest_goes_on(cli, plates, error, code):
+    """The finished campaigns are kept; after Ctrl-C they are in the output."""
+    words = (*WORDS, "--method", "greedy,random")
+    assert cli(*words).code == 0
     whole = Path("campaigns.csv").read_bytes()
     Path("campaigns.csv").unlink()
-    with monkeypatch.context():
-        stop_after(plates, error)
-        assert cli(*WORDS).code == code
-        if code == 130 and plates >= 2:  # the finished campaigns
-            assert whole.startswith(Path("campaigns.csv").read_bytes())
-            assert len(pd.read_csv("campaigns.csv")) == plates // 2 * 2
-    monkeypatch.undo()
-    monkeypatch.chdir(Path.cwd())
-    made = stop_after(99, None)
-    found = cli(*WORDS)
+    finished = plates // 2
+    with stopped_after(plates, error):
+        assert cli(*words).code == code
+    assert Path(".campaigns.csv.unfinished").exists() == (finished > 0)
+    assert Path("campaigns.csv").exists() == (code == 130 and finished > 0)
+    if Path("campaigns.csv").exists():
+        assert whole.startswith(Path("campaigns.csv").read_bytes())
+        assert len(pd.read_csv("campaigns.csv")) == 2 * finished
+    with stopped_after() as made:
+        found = cli(*words)
     assert found.code == 0, found.err
+    assert len(made) == 8 - 2 * finished
     assert Path("campaigns.csv").read_bytes() == whole
-    assert len(made) == 16 - plates // 2 * 2
     assert not Path(".campaigns.csv.unfinished").exists()
 
 
-def test_a_stopped_backtest_of_other_settings_is_not_mixed_in(cli, stop_after):
-    stop_after(5, KeyboardInterrupt())
-    assert cli(*WORDS).code == 130
+def test_a_stopped_backtest_of_other_settings_is_not_mixed_in(cli):
+    words = (*WORDS, "--method", "random")
+    with stopped_after(3, KeyboardInterrupt()):
+        assert cli(*words).code == 130
     before = Path(".campaigns.csv.unfinished").read_bytes()
-    found = cli(*WORDS, "--seed", 1)
+    found = cli(*words, "--seed", 1)
     assert found.code == 2
     assert "--seed 1 for 0" in found.err
     assert "--force" in found.err
     assert Path(".campaigns.csv.unfinished").read_bytes() == before
+    assert cli(*words, "--seed", 1, "--force").code == 0
+    other = Path("campaigns.csv").read_bytes()
+    assert cli(*words, "--seed", 1, "--force").code == 0
+    assert Path("campaigns.csv").read_bytes() == other
 
 
 def test_a_wrong_ending_is_an_error_before_the_table_is_read(cli):
