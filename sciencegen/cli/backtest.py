@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, show, summarize
 from sciencegen.cli.output import claim_output
+
+if TYPE_CHECKING:
+    from sciencegen.api.backtest import BacktestPlan
+    from sciencegen.api.campaign.unfinished import FinishedCampaigns
+    from sciencegen.api.writing.writer import OutputWriter
 
 SHOWN = {
     "mean": "mean best", "worst": "worst", "items_to_threshold": "items", "reached": "reached", "coverage": "coverage"
@@ -37,26 +42,11 @@ def backtest(
     ] = None,
     target: Annotated[str | None, typer.Option(help="The column of measured values. [default: value]")] = None,
     minimize: Annotated[bool, typer.Option("--minimize", help="Smaller values are better.")] = False,
-    acquisition: Annotated[
-        str | None,
-        typer.Option(help="How propose picks items: thompson, ucb, noisy-ei or greedy. [default: thompson]"),
-    ] = None,
-    surrogate: Annotated[
-        str | None, typer.Option(help="Regression model: gp, ensemble or auto. [default: auto]")
-    ] = None,
-    maximum_similarity: Annotated[
-        float | None, typer.Option(help="Largest similarity of two items on a plate. [default: 1]")
-    ] = None,
-    maximum_share: Annotated[
-        float | None,
-        typer.Option(
-            help="Largest share of a plate with the same feature (proteins: a mutation; molecules: a scaffold). "
-            "[default: 1]"
-        ),
-    ] = None,
-    diversity: Annotated[
-        float | None, typer.Option(help="Penalty on items similar to chosen ones; 1 is strong. [default: 0]")
-    ] = None,
+    acquisition: options.Acquisition = None,
+    surrogate: options.Surrogate = None,
+    maximum_similarity: options.MaximumSimilarity = None,
+    maximum_share: options.MaximumShare = None,
+    diversity: options.Diversity = None,
     wild_type: options.WildType = None,
     column: options.Column = None,
     seed: options.Seed = None,
@@ -97,6 +87,15 @@ def backtest(
     finished = FinishedCampaigns(unfinished_path(output), plan.identity(), force)
     if finished.rounds:
         say(f"{len(finished.rounds):,} campaigns are finished already")
+    _run(plan, finished, writer)
+    finished.remove()
+    summary = plan.summary({case: finished.rounds[case] for case in plan.cases})
+    show_methods(summary["methods"])
+    summarize(summary, output, as_json)
+
+
+def _run(plan: BacktestPlan, finished: FinishedCampaigns, writer: OutputWriter) -> None:
+    """Run the campaigns that are left, and write all of them."""
     with progress("plates", plan.plates) as advance, writer:
         writer.reject(plan.pool.refused)
         try:
@@ -106,10 +105,6 @@ def backtest(
             if not finished.rounds:  # an empty table would stop the same command
                 writer.give_up()
             raise
-    finished.remove()
-    summary = plan.summary({case: finished.rounds[case] for case in plan.cases})
-    show_methods(summary["methods"])
-    summarize(summary, output, as_json)
 
 
 def show_methods(methods: Mapping[str, Mapping[str, Any]]) -> None:
