@@ -39,5 +39,5 @@ def campaigns_figure(table: Mapping[str, Sequence[Cell]], threshold: float) -> F
     axes.set_xlim(left=0)
     axes.grid(axis="y", color=PALE, linewidth=0.4)
     axes.set_axisbelow(True)
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside upper center", ncols=4, handlelength=1.6, columnspacing=1.2)
     return figure

@@ -12,10 +12,11 @@ def test_lines_are_means_within_the_bands():
         for method, campaigns in best.items() for campaign in campaigns for number, value in enumerate(campaign, 1)
     ]  # fmt: skip
     names = ("method", "round", "measured", "best")
-    axes = campaigns_figure(dict(zip(names, zip(*rows, strict=True), strict=True)), 0.9).axes[0]
+    figure = campaigns_figure(dict(zip(names, zip(*rows, strict=True), strict=True)), 0.9)
+    axes = figure.axes[0]
     for line, band, campaigns in zip(axes.lines, axes.collections, best.values(), strict=False):
         assert line.get_xdata().tolist() == [8, 16]
         assert np.allclose(line.get_ydata(), np.mean(campaigns, 0))
         extent = band.get_paths()[0].vertices[:, 1]
         assert (extent.min(), extent.max()) == (np.min(campaigns), np.max(campaigns))
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(best)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(best)
