@@ -1,5 +1,6 @@
 """What editors and type checkers see of the public names, each of which is fetched on first use."""
 
+from sciencegen.api.backtest import backtest as backtest
 from sciencegen.api.benchmark import benchmark as benchmark
 from sciencegen.api.encode import decode as decode
 from sciencegen.api.encode import encode as encode

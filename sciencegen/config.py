@@ -331,6 +331,29 @@ class RecordSettings(Reading):
     round: int = Field(0, ge=0)
 
 
+class BacktestSettings(Reading):
+    """Settings that `ProposeSettings` has too mean the same. batch, rounds: items of a plate, and plates of a campaign,
+    the random first one included. repeats: campaigns of each method, with other first plates. methods:
+    propose, greedy, one-shot and random; none means all. threshold: fraction of the best value up to which the summary
+    counts the measured items."""
+
+    target: str | None = None
+    column: str | None = None
+    minimize: bool = False
+    batch: int = Field(96, ge=1)
+    rounds: int = Field(5, ge=2)
+    repeats: int = Field(10, ge=1)
+    methods: tuple[str, ...] = ()
+    threshold: float = Field(0.9, gt=0, le=1)
+    acquisition: str = "thompson"
+    surrogate: str = "auto"
+    scale: str = "auto"
+    exploration: float | None = Field(None, ge=0)
+    maximum_similarity: float = Field(1.0, gt=0, le=1)
+    maximum_share: float = Field(1.0, gt=0, le=1)
+    diversity: float = Field(0.0, ge=0)
+
+
 class EvaluateSettings(Resources):
     """against: a dataset card and its split, `set/test`, or a file. form: the form of the items to evaluate, such as
     "structures" of molecules.

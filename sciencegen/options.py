@@ -146,6 +146,26 @@ class RecordOptions(ReadingOptions, total=False):
     round: int
 
 
+class BacktestOptions(ReadingOptions, total=False):
+    """`config.BacktestSettings`."""
+
+    target: str | None
+    column: str | None
+    minimize: bool
+    batch: int
+    rounds: int
+    repeats: int
+    methods: Texts
+    threshold: float
+    acquisition: str
+    surrogate: str
+    scale: str
+    exploration: float | None
+    maximum_similarity: float
+    maximum_share: float
+    diversity: float
+
+
 class FamilyOptions(TypedDict, total=False):
     """`config.FamilyMeasurements`."""
 

@@ -28,6 +28,7 @@ EVERY_RUN = ("README.md", "extending.md", "installation.md", "quickstart.md", "w
 
 VALUES = {
     "-n": "3", "--budget": "24", "--batch": "3", "--draws": "8", "--seeds": "1", "--distill": "16", "--steps": "3",
+    "--repeats": "1",
 }  # fmt: skip
 """Flags whose values are made small."""
 WORDS = [
@@ -61,6 +62,7 @@ EXTRA: list[tuple[str, list[str]]] = [
     ("generate", ["--attempts", "5"]),
     ("datasets prepare molecules solubility", []),
     ("datasets prepare", ["--limit", "60"]),
+    ("backtest", ["--settings", "{limit: 60, surrogate: ensemble}"]),
     ("propose", ["--settings", "{limit: 60, surrogate: ensemble, breeding: {children: 20, generations: 1}}"]),
 ]
 """Arguments that make a verb small, by a pattern of its command; the first that fits."""

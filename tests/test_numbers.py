@@ -17,6 +17,7 @@ from types import ModuleType
 import pytest
 
 import sciencegen as sg
+from sciencegen.api.backtest import COLUMNS as BACKTEST
 from sciencegen.api.benchmark import COLUMNS as BENCHMARK
 from sciencegen.api.campaign.contents import CampaignReportSettings
 from sciencegen.api.models.draws import Draws
@@ -31,6 +32,7 @@ from sciencegen.domains.galaxies.sersic_fit import FITTED
 from sciencegen.domains.proteins.backbones import self_consistency
 from sciencegen.domains.proteins.pathogenicity import VariantClasses
 from sciencegen.optimization.journal_lines import new_header
+from sciencegen.optimization.replay_statistics import ReplayStatistics
 from sciencegen.prediction.evaluation import Evaluation
 from sciencegen.scoring.oracles import Score
 from tests.documentation import REPOSITORY
@@ -110,6 +112,7 @@ RECORDS: Mapping[str, Iterable[str]] = {
     "Sequences": ["id", "name", "item", "sequence", "rank", "perplexity", *self_consistency.columns(), "best"],
     "Optimize": [*trace_table({}), f"PREDICTOR{IN_DOMAIN}"],
     "Record": new_header("mutant", True),
+    "Backtest": [*BACKTEST, *(one.name for one in fields(ReplayStatistics))],
     "Benchmark": BENCHMARK,
     "Training": [f"draws_{one.name}" for one in fields(Draws)],
     "Train a predictor": [one.name for one in fields(Evaluation) if one.type in ("str", "int", "float")],
@@ -147,6 +150,12 @@ def test_a_plate_its_journal_and_its_report(entries, tmp_path):
     settings = CampaignReportSettings(domain="proteins", wild_type="MKVLA")
     figures = report_campaign(tmp_path / "j.csv", tmp_path / "page.html", settings)
     assert missing(figures, entries["Report"]) == set()
+
+
+def test_a_backtest(entries, tmp_path):
+    (tmp_path / "table.csv").write_text("item,value\n" + "".join(f"MK{one},{n}\n" for n, one in enumerate("ACDEFG")))
+    found = sg.backtest("proteins", tmp_path / "table.csv", batch=3, rounds=2, repeats=1, methods="random", threads=1)
+    assert missing({*found.table, *found.summary, *found.summary["methods"]["random"]}, entries["Backtest"]) == set()
 
 
 @pytest.mark.slow

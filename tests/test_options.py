@@ -24,6 +24,7 @@ VERBS = {
     "latent_map": (options.MapOptions, config.MapSettings),
     "explore": (options.MapOptions, config.MapSettings),
     "interpolate": (options.InterpolateOptions, config.InterpolateSettings),
+    "backtest": (options.BacktestOptions, config.BacktestSettings),
     "benchmark": (options.BenchmarkOptions, config.BenchmarkSettings),
     "evaluate": (options.EvaluateOptions, config.EvaluateSettings),
     "generate": (options.GenerateOptions, config.GenerateSettings),

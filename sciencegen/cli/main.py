@@ -19,6 +19,7 @@ import typer
 
 from sciencegen import notes
 from sciencegen.cli import (
+    backtest,
     benchmark,
     datasets,
     doctor,
@@ -71,6 +72,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "optimize": optimize.optimize,
     "propose": propose.propose,
     "record": propose.record,
+    "backtest": backtest.backtest,
     "evaluate": evaluate.evaluate,
     "benchmark": benchmark.benchmark,
     "report": report.report,

@@ -100,6 +100,27 @@ Forbid = Annotated[
         "own position, and a note says so.",
     ),
 ]
+Acquisition = Annotated[
+    str | None,
+    typer.Option(
+        help="How items are chosen: thompson (as often as each is likely the best), ucb (upper confidence bound), "
+        "noisy-ei (expected improvement per cost) or greedy (best predictions, for a last plate). [default: thompson]"
+    ),
+]
+Surrogate = Annotated[str | None, typer.Option(help="Regression model: gp, ensemble or auto. [default: auto]")]
+MaximumSimilarity = Annotated[
+    float | None, typer.Option(help="Largest similarity of two items on the plate. [default: 1]")
+]
+MaximumShare = Annotated[
+    float | None,
+    typer.Option(
+        help="Largest share of the plate with the same feature (proteins: a mutation; molecules: a scaffold). 0.25 "
+        "spreads the risk. [default: 1]"
+    ),
+]
+Diversity = Annotated[
+    float | None, typer.Option(help="Penalty on items similar to chosen ones; 1 is strong. [default: 0]")
+]
 Blocks = Annotated[
     str | None,
     typer.Option(

@@ -35,18 +35,9 @@ def propose(
         str | None, typer.Option(help="The only candidates: a file, or a dataset's name. [default: they are generated]")
     ] = None,
     model: Annotated[str | None, typer.Option(help="A generative model that adds candidates.")] = None,
-    acquisition: Annotated[
-        str | None,
-        typer.Option(
-            help="How items are chosen: thompson (as often as each is likely the best), ucb (upper confidence bound), "
-            "noisy-ei (expected improvement per cost) or greedy (best predictions, for a last plate). "
-            "[default: thompson]"
-        ),
-    ] = None,
+    acquisition: options.Acquisition = None,
     rounds: Annotated[int | None, typer.Option(help="Planned number of rounds: early ones explore more.")] = None,
-    surrogate: Annotated[
-        str | None, typer.Option(help="Regression model: gp, ensemble or auto. [default: auto]")
-    ] = None,
+    surrogate: options.Surrogate = None,
     keep: options.Keep = None,
     forbid: options.Forbid = None,
     implausible: options.Implausible = False,
@@ -77,19 +68,9 @@ def propose(
         ),
     ] = None,
     predictor: options.Predictor = None,
-    maximum_similarity: Annotated[
-        float | None, typer.Option(help="Largest similarity of two items on the plate. [default: 1]")
-    ] = None,
-    maximum_share: Annotated[
-        float | None,
-        typer.Option(
-            help="Largest share of the plate with the same feature (proteins: a mutation; molecules: a scaffold). 0.25 "
-            "spreads the risk. [default: 1]"
-        ),
-    ] = None,
-    diversity: Annotated[
-        float | None, typer.Option(help="Penalty on items similar to chosen ones; 1 is strong. [default: 0]")
-    ] = None,
+    maximum_similarity: options.MaximumSimilarity = None,
+    maximum_share: options.MaximumShare = None,
+    diversity: options.Diversity = None,
     cost: Annotated[
         str | None,
         typer.Option(

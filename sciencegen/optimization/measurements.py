@@ -43,16 +43,17 @@ def averaged(entries: Sequence[Entry], keys: Sequence[str], items: Sequence[Any]
         groups.setdefault(key, []).append(row)
     values = np.array([entry.value for entry in entries], float)
     stated = np.array([math.nan if entry.value_sd is None else entry.value_sd for entry in entries])
-    spread = pooled_deviation([values[rows] for rows in groups.values()])
+    spread = pooled_deviation([values[rows] for rows in groups.values() if len(rows) > 1])
     found = []
     for rows in groups.values():
         n = len(rows)
         by_spread = spread / math.sqrt(n)
-        by_statement = math.sqrt(float(np.square(stated[rows]).sum())) / n
+        by_statement = math.sqrt(float(np.square(stated[rows]).sum())) / n if n > 1 else abs(float(stated[rows[0]]))
+        value = float(values[rows].mean() if n > 1 else values[rows[0]])  # a mean of one is slow for many items
         known_errors = [error for error in (by_spread, by_statement) if error == error]
         first = entries[rows[0]]
         error = max(known_errors) if known_errors else math.nan
-        found.append(Measurement(first.item, items[rows[0]], float(values[rows].mean()), error, n, first.round))
+        found.append(Measurement(first.item, items[rows[0]], value, error, n, first.round))
     return found
 
 
@@ -67,10 +68,11 @@ def discordant(entries: Sequence[Entry], keys: Sequence[str]) -> list[str]:
         groups.setdefault(key, []).append(row)
     values = np.array([entry.value for entry in entries], float)
     stated = np.array([math.nan if entry.value_sd is None else entry.value_sd for entry in entries])
-    squares = {key: float(np.square(values[rows] - values[rows].mean()).sum()) for key, rows in groups.items()}
-    total, spare = sum(squares.values()), len(values) - len(groups)
+    spare = len(values) - len(groups)
     if not spare:
         return []
+    squares = {key: float(np.square(values[rows] - values[rows].mean()).sum()) for key, rows in groups.items()}
+    total = sum(squares.values())
     among = float(np.std([values[rows].mean() for rows in groups.values()]))
     found = []
     for key, rows in groups.items():

@@ -57,6 +57,7 @@ RECORDS = {
     "generate": config.GenerateSettings, "encode": config.EncodeSettings, "decode": config.DecodeSettings,
     "interpolate": config.InterpolateSettings, "score": config.ScoreSettings, "predict": config.PredictSettings,
     "optimize": config.OptimizeSettings, "propose": config.ProposeSettings, "record": config.RecordSettings,
+    "backtest": config.BacktestSettings,
     "evaluate": config.EvaluateSettings, "benchmark": config.BenchmarkSettings,
     "sequences": config.SequencesSettings,
 }  # fmt: skip

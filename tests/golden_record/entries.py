@@ -176,6 +176,8 @@ ENTRIES: dict[str, str] = {
     " --journal OUT/campaign.csv",
     "report-campaign": "sciencegen report record-variants/campaign.csv --domain proteins --wild-type gb1.fasta"
     " -o OUT/campaign.html",
+    "backtest": "sciencegen backtest molecules measured.csv --batch 4 --rounds 3 --repeats 2 --minimize"
+    " -o OUT/campaigns.csv",
     # Judgements
     "evaluate-molecules": "sciencegen evaluate molecules generate-shipped/a.parquet --against moses/test"
     " --training moses/train -o OUT/metrics.json",
@@ -251,6 +253,10 @@ table = sg.propose("proteins", "variants.csv", wild_type="gb1.fasta", batch=6, a
 getattr(table, "enter", lambda: None)()  # version 0.1 entered the plate at once
 """,
     "py-record": "recorded = sg.record('proteins', 'OUT/campaign.csv', 'variants.csv', wild_type='gb1.fasta', round=1)",
+    "py-backtest": """
+table = sg.backtest("proteins", "variants.csv", wild_type="gb1.fasta", batch=6, rounds=3, repeats=1, surrogate="gp",
+                    scale="linear", threads=1).table
+""",
     "py-evaluate": "metrics = sg.evaluate('proteins', 'generate-family/a.csv', against='family.a2m', threads=1)",
     "py-benchmark": """
 table = sg.benchmark("pmo", tasks=["zaleplon_mpo"], methods=["prior"], budget=40, seeds=1,

@@ -28,8 +28,8 @@ ENVIRONMENT = {
     "COLUMNS": "200", "TZ": "UTC",
 }  # fmt: skip
 """Of every entry: one thread, no GPU, no network."""
-THREADED = ("encode", "decode", "interpolate", "generate", "score", "predict", "optimize", "propose", "record", "train",
-            "evaluate", "benchmark", "datasets prepare")  # fmt: skip
+THREADED = ("encode", "decode", "interpolate", "generate", "score", "predict", "optimize", "propose", "record",
+            "backtest", "train", "evaluate", "benchmark", "datasets prepare")  # fmt: skip
 """Verbs with the flag --threads; the bytes of a training depend on it."""
 PRELOADED = ("torch", "pandas", "pyarrow.parquet", "scipy.stats", "sklearn.linear_model", "lightning.pytorch",
              "rdkit.Chem", "botorch.models", "selfies", "matplotlib.pyplot", "astropy.io.fits", "galsim")  # fmt: skip

@@ -88,6 +88,13 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
             before="sciencegen record molecules measured.csv --journal campaign.csv",
         ),
     ),
+    "backtest": (
+        Command(
+            "sciencegen backtest molecules measured.csv --batch 4 --rounds 3 --repeats 3 --surrogate gp --threads 1"
+            " --force -o campaigns.csv",
+            in_a_row=2,
+        ),
+    ),
     "prepare": (
         Command("sciencegen datasets prepare molecules molecules.smi --threads 2 --force -o data"),
         Command("sciencegen datasets prepare proteins family.a2m --form aligned --threads 1 --force -o data"),

@@ -1,0 +1,113 @@
+"""`sciencegen backtest`: replay design campaigns on a measured table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sciencegen.cli import options
+from sciencegen.cli.console import progress, say, show, summarize
+from sciencegen.cli.output import claim_output
+
+if TYPE_CHECKING:
+    from sciencegen.api.backtest import BacktestPlan
+    from sciencegen.api.campaign.unfinished import FinishedCampaigns
+    from sciencegen.api.writing.writer import OutputWriter
+
+SHOWN = {
+    "mean": "mean best", "worst": "worst", "items_to_threshold": "items", "reached": "reached", "coverage": "coverage"
+}  # fmt: skip
+"""Statistics of the printed table, and their titles."""
+
+
+def backtest(
+    domain: options.Domain,
+    table: Annotated[str, typer.Argument(help="A table of measured items, or a dataset's name.", show_default=False)],
+    batch: Annotated[
+        int | None, typer.Option("--batch", "-n", min=1, help="Number of items on a plate. [default: 96]")
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=2, help="Plates of a campaign, the random first one included. [default: 5]")
+    ] = None,
+    repeats: Annotated[int | None, typer.Option(min=1, help="Campaigns of each method. [default: 10]")] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="What to compare: propose, greedy, one-shot, random, as a,b,c. [default: all]"),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Fraction of the best value up to which the summary counts measured items. [default: 0.9]"),
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="The column of measured values. [default: value]")] = None,
+    minimize: Annotated[bool, typer.Option("--minimize", help="Smaller values are better.")] = False,
+    acquisition: options.Acquisition = None,
+    surrogate: options.Surrogate = None,
+    maximum_similarity: options.MaximumSimilarity = None,
+    maximum_share: options.MaximumShare = None,
+    diversity: options.Diversity = None,
+    wild_type: options.WildType = None,
+    column: options.Column = None,
+    seed: options.Seed = None,
+    threads: options.Threads = None,
+    settings: options.SettingsText = None,
+    output: options.Output = "-",
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Replay design campaigns on a measured table: a row for each campaign and round, with the best value so far.
+
+    The table's items are the only candidates, and values are looked up there. `propose` chooses plates as the command
+    of this name does, `greedy` by the best predictions; `one-shot` has random plates and a last one of the best
+    predictions, `random` random ones only. All begin with the same random plate.
+
+    `best` is a fraction of the table's maximum; with --minimize, or if the maximum is not above 0, it is 0 at the
+    table's median and 1 at the best value. `held` is the share of the plate's values inside their 90% intervals.
+
+    The same command goes on after a stop: finished campaigns are kept in `.<output>.unfinished`.
+    """
+    from sciencegen.config import BacktestSettings
+
+    flags: dict[str, Any] = dict(batch=batch, rounds=rounds, repeats=repeats, methods=options.names(method))
+    flags |= dict(threshold=threshold, target=target, minimize=minimize or None, acquisition=acquisition)
+    flags |= dict(surrogate=surrogate, maximum_similarity=maximum_similarity, maximum_share=maximum_share)
+    flags |= dict(diversity=diversity, wild_type=wild_type, column=column, seed=seed, threads=threads)
+    record = options.settings_from(BacktestSettings, settings, **flags)
+
+    from sciencegen.api.backtest import resolve_backtest
+    from sciencegen.api.campaign.unfinished import FinishedCampaigns, is_unfinished, unfinished_path
+    from sciencegen.api.writing.backtested import open_campaigns
+
+    claim_output(output, force or is_unfinished(output), inputs=[table])
+    writer = open_campaigns(output)
+    plan = resolve_backtest(domain, table, record, log=say)
+    for note in plan.notes:
+        say(f"note: {note}")
+    finished = FinishedCampaigns(unfinished_path(output), plan.identity(), force)
+    if finished.rounds:
+        say(f"{len(finished.rounds):,} campaigns are finished already")
+    _run(plan, finished, writer)
+    finished.remove()
+    summary = plan.summary({case: finished.rounds[case] for case in plan.cases})
+    show_methods(summary["methods"])
+    summarize(summary, output, as_json)
+
+
+def _run(plan: BacktestPlan, finished: FinishedCampaigns, writer: OutputWriter) -> None:
+    """Run the campaigns that are left, and write all of them."""
+    with progress("plates", plan.plates) as advance, writer:
+        writer.reject(plan.pool.refused)
+        try:
+            for case in plan.campaigns(finished, advance):
+                writer.write(plan.cells(case, finished.rounds[case]))
+        except KeyboardInterrupt:
+            if not finished.rounds:  # an empty table would stop the same command
+                writer.give_up()
+            raise
+
+
+def show_methods(methods: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print the statistics of each method."""
+    cells = [[name, *("-" if found[one] is None else found[one] for one in SHOWN)] for name, found in methods.items()]
+    show(["method", *SHOWN.values()], cells)

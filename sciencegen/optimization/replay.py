@@ -1,0 +1,192 @@
+"""Replays of design campaigns: all candidates are measured already, and a plate's values are looked up.
+
+    plate_1 at random; plate_n by `next_plate` from the measurements of plates 1 to n - 1
+
+The same function makes the plates of real campaigns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.errors import DataError
+from sciencegen.optimization.campaign import Plate, next_plate
+from sciencegen.optimization.campaign_settings import CampaignSettings
+from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
+from sciencegen.optimization.measurements import Measurement
+from sciencegen.optimization.posterior import LEAST_MEASURED
+from sciencegen.optimization.proposers import CampaignSpace
+
+PROPOSE, GREEDY, ONE_SHOT, RANDOM = "propose", "greedy", "one-shot", "random"
+METHODS = {
+    PROPOSE: "plates by the settings' acquisition",
+    GREEDY: "plates of the best predictions",
+    ONE_SHOT: "random plates, the last of the best predictions",
+    RANDOM: "random plates",
+}
+"""What replays compare; the first plate is random in all of them."""
+SettingsOfPlate = Callable[[int], CampaignSettings]
+"""Number of the plate, from 1 -> its settings."""
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """Measured items, the only candidates of a replay. The space's items are their places in `measured`."""
+
+    measured: Sequence[Measurement]
+    space: CampaignSpace
+    pool: CandidatePool
+
+
+@dataclass(frozen=True)
+class ReplayedRound:
+    """number: of the plate, from 1. measured: items so far. best: value so far. held: share of the plate's values that
+    lie in their 90% intervals, NaN without intervals."""
+
+    number: int
+    measured: int
+    best: float
+    held: float
+
+
+def landscape_of(space: CampaignSpace, measured: Sequence[Measurement]) -> Landscape:
+    """Compute the features of all measured items once, for all campaigns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> space = CampaignSpace(
+    ...     key=str, features=lambda items: np.array(items, float)[:, None],
+    ...     similarity=lambda some, others: np.zeros((len(some), len(others))),
+    ... )
+    >>> found = landscape_of(space, [Measurement("7", 7, 0.5, np.nan, 1, 0), Measurement("9", 9, 1.5, np.nan, 1, 0)])
+    >>> found.space.key(1), found.space.features([1]), found.measured[1].item
+    ('9', array([[9.]]), 1)
+    """
+    items = [one.item for one in measured]
+    keys, rows = [space.key(item) for item in items], space.features(items)
+    marks = None if space.marks is None else space.marks(items)
+
+    def similarity(some: Sequence[int], others: Sequence[int]) -> Float[np.ndarray, "item reference"]:
+        return space.similarity([items[place] for place in some], [items[place] for place in others])
+
+    indexed = CampaignSpace(
+        key=keys.__getitem__,
+        features=lambda places: rows[np.asarray(places, int)],
+        similarity=similarity,
+        marks=None if marks is None else lambda places: [marks[place] for place in places],
+    )
+    at_places = [replace(one, item=place) for place, one in enumerate(measured)]
+    return Landscape(at_places, indexed, CandidatePool(range(len(items)), keys, np.ones(len(items))))
+
+
+def replay(
+    landscape: Landscape, method: str, settings_of: SettingsOfPlate, rounds: int, seed: Sequence[int]
+) -> Iterator[ReplayedRound]:
+    """The rounds of one campaign.
+
+    Parameters
+    ----------
+    landscape : Landscape
+    method : str
+        A name in `METHODS`.
+    settings_of : callable
+        Settings of each plate; methods other than "propose" replace the acquisition.
+    rounds : int
+        Plates, the random first one included.
+    seed : sequence of int
+        Equal seeds have equal first plates, whatever the method.
+
+    Yields
+    ------
+    ReplayedRound
+    """
+    known: list[Measurement] = []
+    for number in range(1, rounds + 1):
+        settings = settings_of(number)
+        acquisition = acquisition_of(method, number, rounds, settings.plate.acquisition)
+        settings = replace(settings, plate=replace(settings.plate, acquisition=acquisition or GREEDY))
+        is_random = acquisition is None or not _can_be_fitted(known)
+        plate = _next_plate(landscape, known, settings, np.random.default_rng((*seed, number)), is_random)
+        results = [replace(landscape.measured[place], round=number) for place in plate.items]
+        known += results
+        best = (min if settings.minimize else max)(one.value for one in known)
+        yield ReplayedRound(number, len(known), best, _share_inside(plate, [one.value for one in results]))
+
+
+def acquisition_of(method: str, number: int, rounds: int, own: str) -> str | None:
+    """The acquisition of a plate, None if it is random. own: that of the settings.
+
+    Examples
+    --------
+    >>> [acquisition_of("one-shot", number, 3, "thompson") for number in (1, 2, 3)]
+    [None, None, 'greedy']
+    """
+    if number == 1 or method == RANDOM or (method == ONE_SHOT and number < rounds):
+        return None
+    return own if method == PROPOSE else GREEDY
+
+
+def _next_plate(
+    landscape: Landscape, known: Sequence[Measurement], settings: CampaignSettings, generator: np.random.Generator,
+    is_random: bool,
+) -> Plate:  # fmt: skip
+    """The next plate; a random one is made as the first plate of a campaign is, from items that aren't measured."""
+    sources, places = CandidateSources(landscape.pool), [one.item for one in known]
+    if is_random:
+        return next_plate(landscape.space, [], places, settings, generator, sources)
+    return next_plate(landscape.space, known, [], settings, generator, sources)
+
+
+def _can_be_fitted(known: Sequence[Measurement]) -> bool:
+    """Whether there are enough different values. Where `propose` refuses them, the next plate is random."""
+    return len(known) >= LEAST_MEASURED and len({one.value for one in known}) > 1
+
+
+def _share_inside(plate: Plate, values: Sequence[float]) -> float:
+    """NaN without intervals."""
+    if not len(values) or np.isnan(plate.lower).any():
+        return float("nan")
+    return float(((plate.lower <= values) & (values <= plate.upper)).mean())
+
+
+@dataclass(frozen=True)
+class BestScale:
+    """Values as a fraction of the best one: (value - zero) / (best - zero). is_median: whether zero is the median."""
+
+    zero: float
+    best: float
+    is_median: bool
+
+    def fraction(self, value: float) -> float:
+        return (value - self.zero) / (self.best - self.zero)
+
+
+def best_scale(values: Float[np.ndarray, " item"], minimize: bool = False) -> BestScale:
+    """The scale of a landscape: from 0 to the maximum, or from the median to the best value where the best value is not
+    above 0 or the least.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> best_scale(np.array([1.0, 2.0, 4.0])).fraction(2.0)
+    0.5
+    >>> best_scale(np.array([-4.0, -2.0, -1.0])).fraction(-1.5)
+    0.5
+    >>> best_scale(np.array([1.0, 3.0, 4.0]), minimize=True).fraction(2.0)
+    0.5
+    """
+    best = float(values.min() if minimize else values.max())
+    if best > 0 and not minimize:
+        return BestScale(0.0, best, False)
+    median = float(np.median(values))
+    if median == best:
+        raise DataError(
+            f"Expected measured values of which less than half are the best one, got {best:g} in half of {len(values)} "
+            "or more: there is nothing to find. Name another column with `target`, or the other direction."
+        )
+    return BestScale(median, best, True)
