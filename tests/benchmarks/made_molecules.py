@@ -30,7 +30,11 @@ WRITTEN_LAST = "metrics.json"
 def tables(ligands: Path, folder: Path) -> tuple[Path, Path, Path]:
     """Tables of all ligands, of the best, and of random ones."""
     whole = pd.read_csv(ligands).rename(columns={"y [pEC50/pKi]": "pki"})[["smiles", "pki"]]
-    parts = {"all": whole, "best": whole.nlargest(BEST, "pki"), "measured": whole.sample(MEASURED, random_state=0)}
+    parts = {
+        "all": whole,
+        "best": whole.nlargest(BEST, "pki"),
+        "measured": whole.sample(min(MEASURED, len(whole)), random_state=0),
+    }
     paths = [folder / f"{ligands.stem}-{name}.csv" for name in parts]
     for path, part in zip(paths, parts.values(), strict=True):
         part.to_csv(path, index=False)
