@@ -3,7 +3,8 @@
     python tests/benchmarks/unknown_environments.py ligands/*.csv drugs.csv
 
 Tables have a column `smiles`. Those with a column `split` of `train` and `test` are also judged as a search does that
-knows the rows of `train`: rows of `test`, beside them.
+knows the rows of `train`: rows of `test`, beside them. With --beside, the molecules of that table are known. Molecules
+with an implausible group are left out of tables of results, whose column is `item`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pandas as pd
 from rdkit import Chem, RDLogger
 
 from sciencegen.domains.molecules.environments import environments, unknown_environments
+from sciencegen.domains.molecules.reactive import is_plausible
 
 LIMITS = (0, 1, 2, 3, 4)
 
@@ -35,20 +37,29 @@ def read(texts: pd.Series) -> list[Chem.Mol]:
     return [molecule for molecule in map(Chem.MolFromSmiles, texts) if molecule is not None]
 
 
+def known_of(molecules: Sequence[Chem.Mol]) -> frozenset[int]:
+    return frozenset(key for molecule in molecules for key in environments(molecule))
+
+
 def main() -> None:
     RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("tables", nargs="+", type=Path)
+    parser.add_argument("--beside", type=Path, help="A table of known molecules.")
+    options = parser.parse_args()
+    others = [] if options.beside is None else read(pd.read_csv(options.beside)["smiles"])
     alone, beside = [], []
-    for path in parser.parse_args().tables:
+    for path in options.tables:
         table = pd.read_csv(path)
+        if "item" in table:
+            show(path.stem, counts([one for one in read(table["item"]) if is_plausible(one)], known_of(others)))
+            continue
         if "split" not in table:
-            show(path.stem, counts(read(table["smiles"])))
+            show(path.stem, counts(read(table["smiles"]), known_of(others)))
             continue
         train, test = (read(table["smiles"][table["split"] == part]) for part in ("train", "test"))
-        known = frozenset(key for molecule in train for key in environments(molecule))
         alone.append(counts([*train, *test]))
-        beside.append(counts(test, known))
+        beside.append(counts(test, known_of(train)))
     if alone:
         show(f"{len(alone)} tables", np.concatenate(alone))
         show("their rows of 'test' beside 'train'", np.concatenate(beside))

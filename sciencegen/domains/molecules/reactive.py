@@ -4,7 +4,9 @@ Searches and models find them where a predictor values their atoms, as it was ne
 approved drugs that bind covalently, such as acrylamides and nitriles, are not in the list; a chloroacetamide is.
 
 In the names stand the sources: [H] Hann et al., J. Chem. Inf. Comput. Sci. 1999, 39, 897; [W] Walters & Murcko, Adv.
-Drug Deliv. Rev. 2002, 54, 255; [C, n] Clayden, Greeves & Warren, Organic Chemistry, 2nd ed. 2012, with the chapter.
+Drug Deliv. Rev. 2002, 54, 255; [C, n] Clayden, Greeves & Warren, Organic Chemistry, 2nd ed. 2012, and [M, n] Smith,
+March's Advanced Organic Chemistry, 7th ed. 2013, with the chapter; [B] Bundgaard & Johansen, J. Pharm. Sci. 1980, 69,
+44.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 from rdkit import Chem
 
 from sciencegen.domains.molecules.screening import NamedPatterns
-from sciencegen.domains.molecules.unstable import is_stable
+from sciencegen.domains.molecules.unstable import AMINE, ANILINE, NO_ACCEPTOR, NO_CONJUGATION, is_stable
 
 REACTIVE = {
     "acyl halide [H, W]": "[CX3](=[OX1,SX1])[F,Cl,Br,I]",
@@ -42,6 +44,20 @@ REACTIVE = {
     "open acetal or hemiaminal ether [C, 11]": (
         "[CX4;!R]([OX2H0;!$(O[C,S,P]=O)])[OX2H0,$([NX3;!$(N~[C,S,P]=[O,S,N]);!$(N[a])]);!$(O[C,S,P]=O)]"
     ),
+    "hemiaminal ether of an arylamine, ester of a hemiaminal [C, 11]": (
+        f"[$([CX4;!R;!$(C[CX3]=O)]([OX2H0])[{ANILINE}]),$([CX4;!R]([OX2][CX3]=O)[{AMINE}])]"
+    ),
+    "N-hydroxymethyl amide or another adduct of an amide and an aldehyde [B]": (
+        f"[CX4;!R;{NO_ACCEPTOR}]([OX2H])[NX3;$(N~[C,S,P]=[O,S,N])]"
+    ),
+    "anhydride of a sulfonic acid [C, 10]": "[SX4](=[OX1])(=[OX1])[OX2][$([SX4]=O),$([CX3]=[O,S]),$([PX4]=O)]",
+    "enamine without N-H [C, 11]": (
+        f"[CX3;{NO_CONJUGATION};!$(C(C#N)=C);!$(C([C,S,N,P]=[O,N,S])=C);!$(C-a)]"
+        f"=[CX3;!$(C-[C,S,N,P]=[O,N,S]);!$(C-C#N)][{AMINE};H0]"
+    ),
+    "imine of an alkylamine [C, 11]": "[CX3;!R;!$(C[#7,O,S]);!$(C-c:c[OX2H]);!$(C-C=C[OX2H])]=[NX2;!R][CX4]",
+    "acyl ammonium or pyridinium [C, 10]": "[CX3](=[OX1,SX1])[$([nX3+]),$([NX4+])]",
+    "ynamine [M, 15]": "[CX2]#[CX2][NX3;!$(N[C,S,P]=[O,S,N])]",
 }
 """Name and source -> SMARTS."""
 

@@ -6,7 +6,8 @@ epoxides, azides) and toxic groups are the subject of the structural alerts.
 
 In the names stand the sources: [C, n] Clayden, Greeves & Warren, Organic Chemistry, 2nd ed. 2012, and [M, n] Smith,
 March's Advanced Organic Chemistry, 7th ed. 2013, with the chapter; [H] Hann et al., J. Chem. Inf. Comput. Sci. 1999,
-39, 897; [W] Walters & Murcko, Adv. Drug Deliv. Rev. 2002, 54, 255.
+39, 897; [W] Walters & Murcko, Adv. Drug Deliv. Rev. 2002, 54, 255; [B] Bundgaard & Johansen, J. Pharm. Sci. 1980, 69,
+44.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from rdkit import Chem
 
 from sciencegen.domains.molecules.screening import NamedPatterns
 
-_AMINE = "$([NX3;!$(N~[C,S,P]=[O,S,N]);!$(N[a]);!$(NC#N);!$(N[N,O])])"
+AMINE = "$([NX3;!$(N~[C,S,P]=[O,S,N]);!$(N[a]);!$(NC#N);!$(N[N,O])])"
 """A nitrogen whose lone pair isn't delocalized."""
-_ARYLAMINE = "$([NX3;!$(N~[C,S,P]=[O,S,N]);!$(NC#N);!$(N[N,O])]a),$([nX3;!$(n:c=[O,S])])"
+ANILINE = "$([NX3;!$(N~[C,S,P]=[O,S,N]);!$(NC#N);!$(N[N,O])]a)"
+"""The nitrogen of an arylamine, without an acyl group at it."""
+_ARYLAMINE = f"{ANILINE},$([nX3;!$(n:c=[O,S])])"
 """The nitrogen of an arylamine or an azole, without an acyl group at it."""
-_NO_ACCEPTOR = "!$(C[CX4]([F,Cl])([F,Cl]));!$(C[CX3]=O)"
+NO_ACCEPTOR = "!$(C[CX4]([F,Cl])([F,Cl]));!$(C[CX3]=O)"
 """A carbon whose neighbours don't stabilize its hydrate (as in chloral hydrate)."""
-_NO_CONJUGATION = "!$(C=C-[C,S,N,P]=[O,N,S]);!$(C=C-C#N)"
+NO_CONJUGATION = "!$(C=C-[C,S,N,P]=[O,N,S]);!$(C=C-C#N)"
 
 _LONE_END = "NX2,NX3,OX2,SX2;!$(*=[!#6])"
 """A heteroatom with single bonds to others."""
@@ -36,23 +39,25 @@ UNSTABLE = {
     "multiple bond of phosphorus(III) [M]": "[#15X1,#15X2]",
     "silicon or selenium halide [W]": "[#14,#34][Cl,Br,I]",
     "sulfenic acid or ester [W]": "[SX2][OX2]",
-    "carbonyl hydrate [C, 6]": f"[CX4;{_NO_ACCEPTOR}]([OX2H,SX2H])[OX2H,SX2H]",
-    "hemiacetal that is not a ring's [C, 6]": f"[CX4;{_NO_ACCEPTOR}]([OX2H,SX2H])[OX2H0,SX2H0;!R]",
-    "hemiaminal [C, 11]": f"[CX4;{_NO_ACCEPTOR}]([OX2H,SX2H])[{_AMINE}]",
-    "aminal with N-H [C, 11]": f"[CX4]([{_AMINE};!H0])[{_AMINE}]",
-    "aminal that is not a ring's [C, 11]": f"[CX4;!R]([{_AMINE}])[{_AMINE}]",
-    "amine and amide at one carbon that is not a ring's [C, 11]": f"[CX4;!R]([{_AMINE}])[NX3;$(N~[C,S,P]=[O,S,N])]",
+    "carbonyl hydrate [C, 6]": f"[CX4;{NO_ACCEPTOR}]([OX2H,SX2H])[OX2H,SX2H]",
+    "hemiacetal that is not a ring's [C, 6]": f"[CX4;{NO_ACCEPTOR}]([OX2H,SX2H])[OX2H0,SX2H0;!R]",
+    "hemiaminal [C, 11]": f"[CX4;{NO_ACCEPTOR}]([OX2H,SX2H])[{AMINE},{ANILINE}]",
+    "aminal with N-H [C, 11]": f"[CX4]([{AMINE};!H0])[{AMINE}]",
+    "aminal with a C-N bond outside rings [C, 11]": f"[CX4]([{AMINE},{ANILINE}])!@[{AMINE},{ANILINE}]",
+    "amine and amide at one carbon that is not a ring's [C, 11; B]": (
+        f"[CX4;!R]([{AMINE},{ANILINE}])[NX3;$(N~[C,S,P]=[O,S,N])]"
+    ),
     "halogen and OH, SH or NH at one carbon [C, 6]": "[CX4]([F,Cl,Br,I])[OX2H,SX2H,$([NX3;!H0])]",
-    "halogen and amine at one carbon [C, 11]": f"[CX4;!$(C(F)(F)F)]([F,Cl,Br,I])[{_AMINE}]",
+    "halogen and amine at one carbon [C, 11]": f"[CX4;!$(C(F)(F)F)]([F,Cl,Br,I])[{AMINE}]",
     "alpha-halogen ether or amide [W]": "[CX4;!$(C([F,Cl])([F,Cl])[F,Cl])]([Cl,Br,I])[OX2,SX2,#7]",
-    "enol [C, 20]": f"[CX3;{_NO_CONJUGATION};!$(C=C-a);!$(C(=C)[C,S]=O)]=[CX3;!$(C-[C,S]=O)][OX2H,SX2H]",
+    "enol [C, 20]": f"[CX3;{NO_CONJUGATION};!$(C=C-a);!$(C(=C)[C,S]=O)]=[CX3;!$(C-[C,S]=O)][OX2H,SX2H]",
     "enamine with N-H [C, 11]": (
-        f"[CX3;{_NO_CONJUGATION};!$(C(C#N)=C);!$(C([C,S,N,P]=[O,N,S])=C);!$(C-a)]=[CX3][{_AMINE};!H0]"
+        f"[CX3;{NO_CONJUGATION};!$(C(C#N)=C);!$(C([C,S,N,P]=[O,N,S])=C);!$(C-a)]=[CX3][{AMINE};!H0]"
     ),
     "alkyne with OH, SH, NH or halogen [C, 20]": "[CX2]#[CX2][OX2H,SX2H,$([NX3;!H0]),F,Cl]",
     "N-H imine [C, 11]": "[#6][CX3;H1,$(C([#6])[#6])]=[NX2H]",
     "imine of formaldehyde [C, 11]": "[CX3H2]=[NX2,NX3+]",
-    "aliphatic nitroso compound [C, 21]": "[CX4][NX2]=O",
+    "aliphatic, vinylic or acyl nitroso compound [C, 21; M, 15]": "C[NX2]=O",
     "thioaldehyde or thioketone [M, 16]": "[$([CH1](=S)[#6]),$([CH2]=S),$(C(=S)([#6;!a])[#6;!a])]",
     "thioformate [W]": "[CX3H1](=O)[SX2]",
     "carbamic or carbonic acid [C, 10]": "[OX2H,SX2H][CX3](=[O,S])[OX2,SX2,NX3]",
@@ -85,10 +90,13 @@ UNSTABLE = {
     "unsaturated ring of four with oxygen or sulfur [M, 4]": "[OX2,SX2;r4]1[#6,#7]=[#6,#7][#6,#7]1",
     "aromatic ring fused to a ring of three [M, 4]": "[a;r3;R2]",
     "NH2 and arylamine or azole at one carbon [C, 11]": f"[CX4]([NX3H2])[{_ARYLAMINE}]",
-    "hemiaminal ether with NH2 [C, 11]": f"[CX4;{_NO_ACCEPTOR}]([NX3H2])[OX2H0,SX2H0]",
-    "amine and sulfonamide at one carbon [C, 11]": f"[CX4]([{_AMINE}])[SX4](=O)(=O)[#7]",
+    "hemiaminal ether with NH2 [C, 11]": f"[CX4;{NO_ACCEPTOR}]([NX3H2])[OX2H0,SX2H0]",
+    "amine and sulfonamide at one carbon [C, 11]": f"[CX4]([{AMINE}])[SX4](=O)(=O)[#7]",
     "ketene acetal [M, 10]": "[CX3]([OX2])([OX2])=[CX3;!$(C-[C,S,N,P]=[O,N,S]);!$(C-C#N)]",
     "ring of four with two amines [M, 4]": "[$([NX3]1[CX4][CX4][NX3]1),$([NX3]1[CX4][NX3][CX4]1)]",
+    "fluorine and sulfur at one carbon, beside C-H [C, 17]": "[CX4;!$(C(F)F)](F)([SX2])[CX4;!H0]",
+    "N-arylhydroxylamine with N-H [M, 13]": "[NX3;H1]([OX2H])a",
+    "diazohydroxide [C, 22]": "[NX2]=[NX2][OX2H]",
     "cyclopentadiene with hydrogen at its sp3 carbon [C, 34]": "[CX4;r5;!H0]1[CX3]=[CX3][CX3]=[CX3]1",
 }
 """Name and source -> SMARTS."""

@@ -31,6 +31,13 @@ EXAMPLES = {
     "sulfenamide": "CSN(C)C",
     "phosphite": "COP(OC)OC",
     "open acetal": "COCOC",
+    "hemiaminal ether of an arylamine": "COCNc1ccccc1",
+    "N-hydroxymethyl amide": "CC(=O)NCO",
+    "anhydride of a sulfonic": "CS(=O)(=O)OS(C)(=O)=O",
+    "enamine": "CC=CN(C)C",
+    "imine of": "CC(C)=NC",
+    "acyl ammonium": "CC(=O)[n+]1ccccc1",
+    "ynamine": "CC#CN(C)C",
 }
 DRUGS = {
     "aspirin": "CC(=O)Oc1ccccc1C(=O)O",
@@ -41,6 +48,10 @@ DRUGS = {
     "penicillin G": "CC1(C)SC2C(NC(=O)Cc3ccccc3)C(=O)N2C1C(=O)O",
     "celecoxib": "Cc1ccc(cc1)-c1cc(nn1-c1ccc(cc1)S(N)(=O)=O)C(F)(F)F",
     "formamide": "CNC=O",
+    "nifedipine, a dihydropyridine": "COC(=O)C1=C(C)NC(C)=C(C(=O)OC)C1c1ccccc1[N+](=O)[O-]",
+    "ranitidine, a nitroenamine": "CNC(=C[N+](=O)[O-])NCCSCc1ccc(CN(C)C)o1",
+    "diazepam, an imine of a ring": "CN1C(=O)CN=C(c2ccccc2)c2cc(Cl)ccc21",
+    "chlorthalidone, a hydroxylactam": "O=C1NC(O)(c2ccc(Cl)c(S(N)(=O)=O)c2)c2ccccc12",
 }
 
 
