@@ -39,11 +39,6 @@ class Evaluation:
         return self.failure is None and self.violation == 0.0
 
     @property
-    def in_domain(self) -> bool:
-        """No oracle says that the item is unlike those that it was made for."""
-        return all(score.in_domain is not False for score in self.scores.values())
-
-    @property
     def values(self) -> dict[str, float | None]:
         return {name: score.value for name, score in self.scores.items()}
 

@@ -30,13 +30,12 @@ def select(
 
     Greedy: each pick is the item with the greatest (1 - diversity) * rank + diversity * distance to the picked ones,
     rank from 1 (best) to 0; diversity 1 is max-min picking (Gonzalez 1985), 0 takes the best that differs enough.
-    Feasible items outside the domain of an oracle, whose predictions and intervals may be wrong, come after those
-    inside, and infeasible ones fill the remaining places; failed ones are never picked. Only the first max(pool, n)
-    items are considered. With `variety`, which takes the place of `diversity`, no class holds more than its share of n,
-    as long as there are others, also outside the domain; then the limit rises by one item at a time.
+    Feasible items are picked first and infeasible ones fill the remaining places; failed ones are never picked. Only
+    the best max(pool, n) items are considered. With `variety`, which takes the place of `diversity`, no class holds
+    more than its share of n, as long as there are others; then the limit rises by one item at a time.
     """
     ordered = [evaluations[i] for i in best_first(evaluations)] if evaluations else []
-    ordered = sorted((e for e in ordered if e.failure is None), key=_tier)[: max(pool, n)]
+    ordered = [e for e in ordered if e.failure is None][: max(pool, n)]
     quota = Quota(math.inf) if variety is None else variety.quota(n)
     picked: list[Evaluation] = []
     for feasible in (True, False):
@@ -50,11 +49,6 @@ def select(
         picked += [group[row] for row in spread(marks, wanted, quota, differs)]
     order = {e.key: place for place, e in enumerate(ordered)}
     return sorted(picked, key=lambda e: order[e.key])
-
-
-def _tier(evaluation: Evaluation) -> int:
-    """0 for feasible items in the domain of all oracles, 1 for other feasible ones, 2 for infeasible ones."""
-    return 2 if not evaluation.feasible else int(not evaluation.in_domain)
 
 
 def _apart(

@@ -1,7 +1,6 @@
 """Hand-overs: the best first, never two alike, the feasible before the rest."""
 
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,40 +42,6 @@ def test_feasible_ones_come_first_and_failed_ones_never(evaluations):
     assert flags == sorted(flags, reverse=True)
 
 
-def tens(items):
-    """A class for each tenth of the second coordinate."""
-    return [f"{item[1]:.1f}" for item in items]
-
-
-def placed(evaluations, inside):
-    """The evaluations, those of which `inside` is false outside the domain of their oracles."""
-    return [
-        replace(e, scores={name: replace(score, in_domain=inside(e)) for name, score in e.scores.items()})
-        for e in evaluations
-    ]
-
-
-@pytest.mark.parametrize("share", [None, 0.1])
-def test_those_outside_the_domain_come_after_those_inside(evaluations, share):
-    variety = None if share is None else DiversityFilter([tens], repr, share)
-    made = placed(evaluations, lambda e: bool(e.item[0] < -0.5))  # those of lesser gains
-    picked = select(made, len(made), similarity, variety=variety)
-    tiers = [(not e.feasible, not e.in_domain) for e in picked if e.feasible]
-    assert tiers == sorted(tiers)
-    assert 0 < sum(outside for _, outside in tiers) < len(tiers)
-    few = select(made, 5, similarity, variety=variety)
-    assert all(e.in_domain for e in few)
-    for group in (True, False):
-        gains = [e.gains[0] for e in picked if e.feasible and e.in_domain is group]
-        assert gains == sorted(gains, reverse=True)
-
-
-def test_where_nothing_is_known_of_the_domain_the_best_are_first(evaluations):
-    assert [e.key for e in select(placed(evaluations, lambda e: None), 9, similarity)] == [
-        e.key for e in select(evaluations, 9, similarity)
-    ]
-
-
 def test_diversity_spreads_the_pick(evaluations):
     def closest(picked):
         alike = similarity([e.item for e in picked], [e.item for e in picked]) - 2 * np.eye(len(picked))
@@ -85,6 +50,11 @@ def test_diversity_spreads_the_pick(evaluations):
     best, spread = select(evaluations, 8, similarity), select(evaluations, 8, similarity, diversity=1.0)
     assert closest(spread) < closest(best)
     assert len({e.key for e in spread}) == 8
+
+
+def tens(items):
+    """A class for each tenth of the second coordinate."""
+    return [f"{item[1]:.1f}" for item in items]
 
 
 def test_no_class_has_more_than_its_share_while_there_are_others(evaluations):

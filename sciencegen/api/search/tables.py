@@ -125,7 +125,7 @@ def outside(table: Mapping[str, Sequence[Any]]) -> list[str]:
         if far:
             notes.append(
                 f"{len(far)} of {len(table['rank'])} candidates{best} are unlike all that the predictor '{name}' "
-                f"learned from (column {name}{IN_DOMAIN}), and rank last: its values and intervals may be wrong there. "
+                f"learned from (column {name}{IN_DOMAIN}): its values and intervals may be wrong there. "
                 f"The goal '{name} in domain' keeps a search inside"
             )
     return notes
