@@ -31,6 +31,7 @@ PUBLIC_NAMES = {
     "optimize": "sciencegen.api.optimize",
     "propose": "sciencegen.api.propose",
     "record": "sciencegen.api.record",
+    "replay": "sciencegen.api.replay",
     "evaluate": "sciencegen.api.evaluate",
     "benchmark": "sciencegen.api.benchmark",
     "run": "sciencegen.api.run",

@@ -1,0 +1,285 @@
+"""Replay: make rows of an output again from the record beside it, and compare them with the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count, islice, zip_longest
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TypeVar, Unpack
+
+from sciencegen.api.generate import Generation, resolve_generate
+from sciencegen.api.optimize import resolve_optimize, search
+from sciencegen.api.sampling.redrawing import redraw
+from sciencegen.api.writing.differences import Difference, differences
+from sciencegen.api.writing.formats import check_table
+from sciencegen.api.writing.ingredients import located
+from sciencegen.api.writing.output_record import OutputRecord, read_record
+from sciencegen.api.writing.results import Result
+from sciencegen.api.writing.search_files import SearchFiles
+from sciencegen.api.writing.written_rows import Fields, differing, written_rows
+from sciencegen.config import GenerateSettings, OptimizeSettings, ReplaySettings, build_settings
+from sciencegen.data.number_ranges import NumberRanges
+from sciencegen.data.writers import write_table
+from sciencegen.domains.base import Domain
+from sciencegen.errors import ConfigError, DataError, IncompatibleError
+from sciencegen.files import found_at
+from sciencegen.items import Json
+from sciencegen.options import ReplayOptions, takes
+
+if TYPE_CHECKING:  # it takes most of a second to import
+    import pandas as pd
+
+Row = TypeVar("Row")
+Differing = tuple[str, str, str]
+"""Name of a field, its text in the file, and the text that was made again."""
+
+COLUMNS = ("row", "result", "column", "expected", "found")
+SAME, DIFFERS = "same", "differs"
+TOGETHER = 256
+"""Rows that are written at once."""
+
+Rows = int | str | Iterable[int] | None
+"""Which rows to make again, from 1: a number, numbers, a text such as "1-20,35", or None for all."""
+
+
+@dataclass(frozen=True)
+class Replayed(Result):
+    """Rows of an output that were made again.
+
+    `table` has a line for each row that is the same, and one for each field of a row that differs: `row`, `result`
+    (same, differs), `column`, `expected` (in the file), `found` (made again).
+
+    Parameters
+    ----------
+    differences : tuple of Difference
+        Ingredients that are not as the record says, each with `ingredient`, `expected`, `found`, `remedy`, and
+        `prevents`: whether rows can't be made again. If one does, the table is empty.
+    """
+
+    differences: tuple[Difference, ...] = field(default=(), kw_only=True)
+
+    @property
+    def same(self) -> bool:
+        """Whether all rows are the same."""
+        return self.summary["same"] == self.summary["rows"]
+
+
+@dataclass(frozen=True)
+class ReplayRequest:
+    """Rows to make again.
+
+    record: of the file. settings: of the record, with paths as they are now. rows: numbers from 1; None: all.
+    """
+
+    file: Path
+    record: OutputRecord
+    settings: Json
+    rows: NumberRanges | None
+    differences: tuple[Difference, ...]
+
+    @property
+    def numbers(self) -> NumberRanges:
+        """Numbers of the rows to make again."""
+        return NumberRanges(((1, self.record.rows),) if self.record.rows else ()) if self.rows is None else self.rows
+
+    @property
+    def prevented(self) -> bool:
+        """Whether rows can't be made again."""
+        return any(one.prevents for one in self.differences)
+
+
+@takes(ReplaySettings)
+def replay(file: str | Path, rows: Rows = None, **options: Unpack[ReplayOptions]) -> Replayed:
+    """Make rows of an output again from the record beside it, and compare them with the file, byte for byte.
+
+    The record `<file>.provenance.json` names what the rows depend on: settings, seed, models, files, device, versions
+    of software, and the computer. What differs is found first. Rows are made again unless a model, file, setting or
+    device is another one.
+
+    Parameters
+    ----------
+    file : str or Path
+        A file that `generate` or `optimize` wrote.
+    rows : int, str or sequence of int, optional
+        Numbers from 1, as `17`, `[1, 2]` or `"1-20,35"`; all by default. A row of `generate` takes as long as a few,
+        wherever it stands. Rows of `optimize`, with building blocks, or with coordinates by a model of conformers
+        depend on the others, so all are made.
+    threads : int
+        CPU cores to use; 0 is all of them. It has no effect on rows.
+
+    Returns
+    -------
+    Replayed
+        `same` says whether all rows are; `table` which, and what differs; `differences` the ingredients.
+
+    Raises
+    ------
+    DataError
+        If the file or its record is missing, or has no such row.
+    IncompatibleError
+        For a record of a newer version, or a damaged one.
+
+    Examples
+    --------
+    >>> import sciencegen as sg, pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> file = sg.generate("molecules", 3, seed=1, include="qed", threads=1).write(folder / "hits.csv")
+    >>> sg.replay(file, 2, threads=1).table["result"].tolist()
+    ['same']
+    """
+    return replayed(resolve_replay(file, rows, build_settings(ReplaySettings, options)))
+
+
+def resolve_replay(file: str | Path, rows: Rows, settings: ReplaySettings) -> ReplayRequest:
+    """Read the record of a file and find what differs from it; wrong rows are an error."""
+    path = Path(file)
+    if not path.is_file():
+        raise DataError(f"Expected an output of `generate` or `optimize` at {path}, found {found_at(path)}.")
+    record, chosen = read_record(path), numbers_of(rows)
+    if record.verb not in MAKE:
+        raise IncompatibleError(f"Expected the record of {' or '.join(MAKE)} for {path}, found one of {record.verb}.")
+    if chosen is not None and chosen.ranges[-1][1] > record.rows:
+        raise DataError(f"Expected rows up to {record.rows}, as many as {path} has, got {chosen.ranges[-1][1]}.")
+    places = located(record.settings, path.parent)
+    found = differences(record, path, places)
+    how = {"device": record.device, "threads": settings.threads}
+    return ReplayRequest(path, record, {**places, **how}, chosen, tuple(found))
+
+
+def numbers_of(rows: Rows) -> NumberRanges | None:
+    """The numbers of rows; None for all."""
+    if rows is None:
+        return None
+    try:
+        text = rows if isinstance(rows, str) else ",".join(map(str, [rows] if isinstance(rows, int) else rows))
+        numbers = NumberRanges.parse(text)
+    except ValueError as error:
+        raise ConfigError(f"Expected numbers of rows such as 17 or 1-20,35: {error}.") from None
+    if not numbers.ranges or numbers.ranges[0][0] < 1:
+        raise ConfigError(f"Expected numbers of rows from 1, got {text[:40] or 'none'}.")
+    return numbers
+
+
+def replayed(request: ReplayRequest, advance: Callable[[int], None] = lambda rows: None) -> Replayed:
+    """Make the rows again and compare them. advance: called with the number of rows compared."""
+    import pandas as pd
+
+    lines: list[tuple[int, str, str, str, str]] = []
+    same = total = 0
+    for number, parts in () if request.prevented else _compared(request):
+        total, same = total + 1, same + (not parts)
+        lines += [(number, DIFFERS, *one) for one in parts] or [(number, SAME, "", "", "")]
+        advance(1)
+    if request.prevented:
+        total = len(request.numbers)
+    table = pd.DataFrame(lines, columns=list(COLUMNS))
+    summary = {
+        "rows": total,
+        "same": same,
+        "differ": 0 if request.prevented else total - same,
+        "not_made": total if request.prevented else 0,
+        "ingredients": [one.ingredient for one in request.differences],
+    }
+    return Replayed(table, summary, tuple(map(str, request.differences)), _writer(table), differences=request.differences)
+
+
+def _writer(table: pd.DataFrame) -> Callable[[Path, bool], None]:
+    def write(path: Path, overwrite: bool) -> None:
+        check_table(str(path), "rows that were made again")
+        write_table(path, {name: table[name].tolist() for name in COLUMNS})
+
+    return write
+
+
+def _compared(request: ReplayRequest) -> Iterator[tuple[int, list[Differing]]]:
+    """(number, fields that differ) of each row."""
+    with TemporaryDirectory() as folder:
+        again = MAKE[request.record.verb](request, Path(folder) / request.file.name)
+        rows = written_rows(again.science, request.file)
+        if again.whole:
+            pairs = _chosen(zip_longest(rows, again.fields()), request.rows)
+            yield from ((number, _differing(*(pair or (None, None)))) for number, pair in pairs)
+        else:
+            chosen = _chosen(rows, request.numbers)
+            for (number, row), other in zip(chosen, again.fields(), strict=True):
+                yield number, _differing(row, other)
+
+
+def _chosen(rows: Iterator[Row], numbers: Iterable[int] | None) -> Iterator[tuple[int, Row | None]]:
+    """(number, row) of these increasing numbers, from 1; None for a row that isn't there. All rows without numbers."""
+    if numbers is None:
+        yield from enumerate(rows, 1)
+        return
+    before = 0
+    for number in numbers:
+        yield number, next(islice(rows, number - before - 1, None), None)
+        before = number
+
+
+def _differing(row: Fields | None, other: Fields | None) -> list[Differing]:
+    if row is None or other is None:
+        missing = ("row", *("missing" if one is None else "a row" for one in (row, other)))
+        return [] if row is other else [missing]
+    return differing(row, other)
+
+
+@dataclass(frozen=True)
+class Again:
+    """A file of rows that were made again.
+
+    whole: whether it has all rows. count: of its rows, with those that it could not hold (left_out, from 1).
+    """
+
+    science: Domain
+    output: Path
+    whole: bool = True
+    count: int = 0
+    left_out: NumberRanges = NumberRanges(())
+
+    def fields(self) -> Iterator[Fields | None]:
+        """Its rows; None for one that it could not hold."""
+        held = written_rows(self.science, self.output) if self.output.exists() else iter(())
+        if self.whole:
+            return held
+        missing = set(self.left_out)
+        return (None if number in missing else next(held) for number in range(1, self.count + 1))
+
+
+def _generate(request: ReplayRequest, output: Path) -> Again:
+    """Rows of a generation: the draws of the chosen ones, or all where they depend on each other."""
+    settings = build_settings(GenerateSettings, request.settings)
+    made = resolve_generate(request.record.domain, settings)
+    science, record = made.draws.model.domain, request.record
+    if record.draws is None:
+        generation = Generation(made.draws)
+        made.write(generation, made.open(str(output)), generation)
+        return Again(science, output)
+    numbers = list(_written_as(record, request.numbers))
+    draws = list(NumberRanges.parse(record.draws).at(number - 1 for number in numbers))
+    writer, drawn = made.open(str(output), names=True), zip(numbers, redraw(made.draws, draws), strict=True)
+    with writer:
+        while rows := list(islice(drawn, TOGETHER)):
+            table = {name: [row[name] for _, row in rows] for name in made.draws.columns}
+            writer.write({**table, "id": [str(number) for number, _ in rows]})
+    return Again(science, output, False, len(numbers), writer.left_out_rows)
+
+
+def _written_as(record: OutputRecord, rows: Iterable[int]) -> Iterator[int]:
+    """The numbers that rows of a file had before some were left out."""
+    left = set(NumberRanges.parse(record.left_out))
+    present = (number for number in count(1) if number not in left)
+    return (number for _, number in _chosen(present, rows) if number is not None)
+
+
+def _optimize(request: ReplayRequest, output: Path) -> Again:
+    """The candidates of a search, which is done again."""
+    settings = build_settings(OptimizeSettings, request.settings)
+    made = resolve_optimize(request.record.domain, settings)
+    search(made).write(SearchFiles(str(output)))
+    return Again(made.model.domain, output)
+
+
+MAKE: Mapping[str, Callable[[ReplayRequest, Path], Again]] = {"generate": _generate, "optimize": _optimize}
+"""Verb of a record -> what makes its rows again."""
