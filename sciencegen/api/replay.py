@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import count, islice, zip_longest
+from itertools import count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeVar, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from sciencegen.api.generate import Generation, resolve_generate
 from sciencegen.api.optimize import resolve_optimize, search
 from sciencegen.api.sampling.redrawing import redraw
+from sciencegen.api.writing.comparing import Again, Differing, chosen, compared
 from sciencegen.api.writing.differences import Difference, differences
-from sciencegen.api.writing.formats import check_table
+from sciencegen.api.writing.formats import check_table, writes_structures
 from sciencegen.api.writing.ingredients import located
 from sciencegen.api.writing.output_record import OutputRecord, read_record
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.search_files import SearchFiles
-from sciencegen.api.writing.written_rows import Fields, differing, written_rows
 from sciencegen.config import GenerateSettings, OptimizeSettings, ReplaySettings, build_settings
 from sciencegen.data.number_ranges import NumberRanges
 from sciencegen.data.writers import write_table
-from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError, DataError, IncompatibleError
 from sciencegen.files import found_at
 from sciencegen.items import Json
@@ -30,10 +29,6 @@ from sciencegen.options import ReplayOptions, takes
 
 if TYPE_CHECKING:  # it takes most of a second to import
     import pandas as pd
-
-Row = TypeVar("Row")
-Differing = tuple[str, str, str]
-"""Name of a field, its text in the file, and the text that was made again."""
 
 COLUMNS = ("row", "result", "column", "expected", "found")
 SAME, DIFFERS = "same", "differs"
@@ -87,7 +82,12 @@ class ReplayRequest:
     @property
     def prevented(self) -> bool:
         """Whether rows can't be made again."""
-        return any(one.prevents for one in self.differences)
+        return bool(self.reasons)
+
+    @property
+    def reasons(self) -> str:
+        """The ingredients that prevent it, by name."""
+        return ", ".join(one.ingredient for one in self.differences if one.prevents)
 
 
 @takes(ReplaySettings)
@@ -182,7 +182,9 @@ def replayed(request: ReplayRequest, advance: Callable[[int], None] = lambda row
         "not_made": total if request.prevented else 0,
         "ingredients": [one.ingredient for one in request.differences],
     }
-    return Replayed(table, summary, tuple(map(str, request.differences)), _writer(table), differences=request.differences)
+    return Replayed(
+        table, summary, tuple(map(str, request.differences)), _writer(table), differences=request.differences
+    )
 
 
 def _writer(table: pd.DataFrame) -> Callable[[Path, bool], None]:
@@ -197,54 +199,7 @@ def _compared(request: ReplayRequest) -> Iterator[tuple[int, list[Differing]]]:
     """(number, fields that differ) of each row."""
     with TemporaryDirectory() as folder:
         again = MAKE[request.record.verb](request, Path(folder) / request.file.name)
-        rows = written_rows(again.science, request.file)
-        if again.whole:
-            pairs = _chosen(zip_longest(rows, again.fields()), request.rows)
-            yield from ((number, _differing(*(pair or (None, None)))) for number, pair in pairs)
-        else:
-            chosen = _chosen(rows, request.numbers)
-            for (number, row), other in zip(chosen, again.fields(), strict=True):
-                yield number, _differing(row, other)
-
-
-def _chosen(rows: Iterator[Row], numbers: Iterable[int] | None) -> Iterator[tuple[int, Row | None]]:
-    """(number, row) of these increasing numbers, from 1; None for a row that isn't there. All rows without numbers."""
-    if numbers is None:
-        yield from enumerate(rows, 1)
-        return
-    before = 0
-    for number in numbers:
-        yield number, next(islice(rows, number - before - 1, None), None)
-        before = number
-
-
-def _differing(row: Fields | None, other: Fields | None) -> list[Differing]:
-    if row is None or other is None:
-        missing = ("row", *("missing" if one is None else "a row" for one in (row, other)))
-        return [] if row is other else [missing]
-    return differing(row, other)
-
-
-@dataclass(frozen=True)
-class Again:
-    """A file of rows that were made again.
-
-    whole: whether it has all rows. count: of its rows, with those that it could not hold (left_out, from 1).
-    """
-
-    science: Domain
-    output: Path
-    whole: bool = True
-    count: int = 0
-    left_out: NumberRanges = NumberRanges(())
-
-    def fields(self) -> Iterator[Fields | None]:
-        """Its rows; None for one that it could not hold."""
-        held = written_rows(self.science, self.output) if self.output.exists() else iter(())
-        if self.whole:
-            return held
-        missing = set(self.left_out)
-        return (None if number in missing else next(held) for number in range(1, self.count + 1))
+        yield from compared(request.file, again, request.numbers, every=request.rows is None)
 
 
 def _generate(request: ReplayRequest, output: Path) -> Again:
@@ -262,15 +217,16 @@ def _generate(request: ReplayRequest, output: Path) -> Again:
     with writer:
         while rows := list(islice(drawn, TOGETHER)):
             table = {name: [row[name] for _, row in rows] for name in made.draws.columns}
-            writer.write({**table, "id": [str(number) for number, _ in rows]})
-    return Again(science, output, False, len(numbers), writer.left_out_rows)
+            names = {"id": [str(number) for number, _ in rows]} if writes_structures(str(output)) else {}
+            writer.write({**table, **names})
+    return Again(science, output, len(numbers), writer.left_out_rows)
 
 
 def _written_as(record: OutputRecord, rows: Iterable[int]) -> Iterator[int]:
     """The numbers that rows of a file had before some were left out."""
     left = set(NumberRanges.parse(record.left_out))
     present = (number for number in count(1) if number not in left)
-    return (number for _, number in _chosen(present, rows) if number is not None)
+    return (number for _, number in chosen(present, rows) if number is not None)
 
 
 def _optimize(request: ReplayRequest, output: Path) -> Again:

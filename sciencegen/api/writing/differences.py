@@ -76,7 +76,7 @@ def _of_models(record: OutputRecord, settings: Json) -> Iterator[Difference]:
 
 
 def _of_files(record: OutputRecord, settings: Json) -> Iterator[Difference]:
-    here = file_checksums(settings)
+    here = file_checksums(record.domain, settings)
     for name in sorted({*record.inputs, *here}):
         expected, found = record.inputs.get(name, NOTHING), here.get(name, NOTHING)
         if found != expected:

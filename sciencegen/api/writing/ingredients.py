@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sciencegen.api.models.checksums import SETTINGS, settings_sha256
-from sciencegen.api.models.folder import REPRESENTATION, WEIGHTS, describe_model, reference_to, referred_to
+from sciencegen.api.models.folder import REPRESENTATION, WEIGHTS, describe_model, find_model, reference_to, referred_to
+from sciencegen.api.models.identity import SUMMARY, data_of
 from sciencegen.api.predictors.folder import find_predictor
 from sciencegen.config import Resources
 from sciencegen.errors import DataError
@@ -50,7 +51,7 @@ class Ingredients:
 def ingredients_of(verb: str, domain: str, settings: Resources, device: str) -> Ingredients:
     """The ingredients of a verb's rows."""
     plain = {name: value for name, value in settings.model_dump(mode="json").items() if name not in NOT_RECORDED}
-    models, inputs = model_checksums(domain, plain), file_checksums(plain)
+    models, inputs = model_checksums(domain, plain), file_checksums(domain, plain)
     return Ingredients(verb, domain, device, plain, models, inputs, versions_here())
 
 
@@ -81,9 +82,14 @@ def model_checksums(domain: str, settings: Json) -> dict[str, dict[str, str]]:
     }
 
 
-def file_checksums(settings: Json) -> dict[str, str]:
-    """sha256 of each file and folder that settings name, if it exists."""
-    return {name: sha256_of(path) for name, path in _places(settings)}
+def file_checksums(domain: str, settings: Json) -> dict[str, str]:
+    """sha256 of each file and folder that settings name, if it exists; of a search without known items of the user's,
+    also of the data that the model learned from, if they are here."""
+    found = {name: sha256_of(path) for name, path in _places(settings)}
+    if "training" in settings and settings["training"] is None:
+        data = data_of(find_model(domain, settings["model"]))
+        found |= {} if data is None else {"training": sha256_of(Path(data) / SUMMARY)}
+    return found
 
 
 def _places(settings: Json) -> Iterator[tuple[str, Path]]:

@@ -1,4 +1,4 @@
-"""The record beside an output (`hits.csv.provenance.json`): what made its rows, so that `replay` can make them again."""
+"""The record beside an output (`hits.csv.provenance.json`): what made its rows, so that `replay` can do it again."""
 
 from __future__ import annotations
 
@@ -46,13 +46,16 @@ class OutputRecord(Settings):
     left_out: str = ""
 
 
+NONE = NumberRanges(())
+
+
 @dataclass(frozen=True)
 class Written:
     """What is known of an output's rows after the last one. rows, draws, left_out: as in `OutputRecord`."""
 
     rows: int
     draws: NumberRanges | None = None
-    left_out: NumberRanges = NumberRanges(())
+    left_out: NumberRanges = NONE
 
 
 def record_path(output: str | Path) -> Path:
@@ -82,12 +85,13 @@ def recorded(output: str, made: Ingredients, written: Callable[[], Written]) -> 
     try:
         yield
     except KeyboardInterrupt:
-        _write(output, made, written())
+        write_record(output, made, written())
         raise
-    _write(output, made, written())
+    write_record(output, made, written())
 
 
-def _write(output: str, made: Ingredients, rows: Written) -> None:
+def write_record(output: str, made: Ingredients, rows: Written) -> None:
+    """Write the record of an output; none on standard output, or if the output is gone."""
     if output == "-":
         return
     if not Path(output).exists():

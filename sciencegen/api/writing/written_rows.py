@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sciencegen.api.writing.formats import LINES
@@ -88,15 +88,16 @@ def differing(expected: Fields, found: Fields) -> list[tuple[str, str, str]]:
     """(name, expected, found) of each field that differs, as texts for people."""
     names = dict.fromkeys([*expected, *found])
     pairs = ((name, expected.get(name, ""), found.get(name, "")) for name in names)
-    return [(name, *_shown(one, other)) for name, one, other in pairs if one != other]
+    return [_shown(*pair) for pair in pairs if pair[1] != pair[2]]
 
 
-def _shown(*texts: str) -> Sequence[str]:
+def _shown(name: str, expected: str, found: str) -> tuple[str, str, str]:
     """Long texts as their start and checksum."""
-    if all(len(text) <= LONGEST and "\n" not in text for text in texts):
-        return texts
-    return [f"{text[:LONGEST].splitlines()[0] if text else ''}... (sha256 {_digest(text)})" for text in texts]
+    if all(len(text) <= LONGEST and "\n" not in text for text in (expected, found)):
+        return name, expected, found
+    return name, _short(expected), _short(found)
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+def _short(text: str) -> str:
+    start = text[:LONGEST].splitlines()[0] if text else ""
+    return f"{start}... (sha256 {hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]})"
