@@ -11,6 +11,7 @@ from sciencegen.data.damage import open_binary
 from sciencegen.data.tables import is_parquet, read_records
 from sciencegen.data.writers import WRITTEN_TABLES
 from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import Cells
 from sciencegen.items import Refusal, Row
 
 Fields = Mapping[str, str]
@@ -66,8 +67,19 @@ def _lines(path: Path) -> Iterator[Fields]:
 
 def _items(science: Domain, path: Path) -> Iterator[Fields]:
     for row in science.items.read(path, None):
+        if science.cells is not None:
+            yield _cells(science, science.cells, row)
+            continue
         values = {name: repr(value) for name, value in row.values.items()}
         yield {NAME: row.id, ITEM: _content(science, row), **values}
+
+
+def _cells(science: Domain, cells: Cells, row: Row) -> Fields:
+    """The cells of an item that consists of cells: columns that were written beside them are cells too."""
+    item = science.items.parse(row.text)
+    if isinstance(item, Refusal):
+        return {ITEM: f"no item: {item.reason}"}
+    return {NAME: row.id} | {name: _number_or_text(cell) for name, cell in cells.of(item).items()}
 
 
 def _with_contents(science: Domain, path: Path, cells: Iterator[Fields]) -> Iterator[Fields]:
