@@ -155,7 +155,7 @@ def numbers_of(rows: Rows) -> NumberRanges | None:
     try:
         text = rows if isinstance(rows, str) else ",".join(map(str, [rows] if isinstance(rows, int) else rows))
         numbers = NumberRanges.parse(text)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise ConfigError(f"Expected numbers of rows such as 17 or 1-20,35: {error}.") from None
     if not numbers.ranges or numbers.ranges[0][0] < 1:
         raise ConfigError(f"Expected numbers of rows from 1, got {text[:40] or 'none'}.")

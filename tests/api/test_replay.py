@@ -140,7 +140,7 @@ PREVENTING = {
     "no predictor": (lambda hits: shutil.rmtree("predictor"), "file of `predictor measured`"),
     "settings": (setting(noise_scale=2.0), "settings"),
     "seed": (changed_record(seed=4), "seed"),
-    "draws": (changed_record(draws="0-7"), "draws"),
+    "draws": (changed_record(draws="1-8"), "draws"),
     "device": (changed_record(device="mps"), "device"),
 }
 
@@ -199,7 +199,7 @@ def test_wrong_numbers_of_rows(rows):
 
 def test_an_output_without_rows_has_no_record(workspace):
     with pytest.raises(DataError):
-        sg.generate("pointclouds", 2, model=str(workspace.model), where="height > 99", attempts=1, threads=1).write(
+        sg.generate("pointclouds", 2, model=str(workspace.model), where="height >= 99", attempts=1, threads=1).write(
             "none.csv"
         )
     assert not list(Path().glob("none.csv*"))

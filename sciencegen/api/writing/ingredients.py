@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sciencegen.api.models.checksums import SETTINGS, settings_sha256
-from sciencegen.api.models.folder import REPRESENTATION, WEIGHTS, describe_model, find_model, reference_to, referred_to
+from sciencegen.api.models.folder import (
+    REPRESENTATION,
+    WEIGHTS,
+    describe_model,
+    find_model,
+    pretrained_root,
+    referred_to,
+)
 from sciencegen.api.models.identity import SUMMARY, data_of
 from sciencegen.api.predictors.folder import find_predictor
 from sciencegen.config import Resources
@@ -34,7 +41,7 @@ _PLACE = re.compile(r"(?P<path>.+?)(?P<number>\[\d+\])?", re.DOTALL)
 class Ingredients:
     """What rows depend on; take it before the computation, during which files may change.
 
-    verb, domain, device: as they were used. settings: of the verb, as the user gave them. models: sha256 of the parts
+    verb, domain, device: as they were used. settings: of the verb, with absolute paths. models: sha256 of the parts
     of each model; inputs: sha256 of each file or folder; both by the setting that names it. versions: of software, and
     what the computer is.
     """
@@ -52,7 +59,7 @@ def ingredients_of(verb: str, domain: str, settings: Resources, device: str) -> 
     """The ingredients of a verb's rows."""
     plain = {name: value for name, value in settings.model_dump(mode="json").items() if name not in NOT_RECORDED}
     models, inputs = model_checksums(domain, plain), file_checksums(domain, plain)
-    return Ingredients(verb, domain, device, plain, models, inputs, versions_here())
+    return Ingredients(verb, domain, device, _absolute(plain, domain), models, inputs, versions_here())
 
 
 def versions_here() -> dict[str, str]:
@@ -116,17 +123,33 @@ def _path_in(text: str, folder: Path = Path()) -> Path | None:
         return None
 
 
-def portable(settings: Json, domain: str, folder: Path) -> Json:
+def _absolute(settings: Json, domain: str) -> Json:
+    """The settings with absolute paths, so that they hold whatever the working folder becomes."""
+
+    def of_model(model: str) -> str:
+        place = find_model(domain, model).resolve()
+        return model if place.parent == pretrained_root() else str(place)
+
+    return _replaced(settings, lambda text: _moved(text, Path.resolve), of_model)
+
+
+def portable(settings: Json, folder: Path) -> Json:
     """The settings for a file in `folder`: paths are relative to it, so that both can be moved together."""
 
-    def relative(text: str) -> str:
-        path, match = _path_in(text), _PLACE.fullmatch(text)
-        if path is None or match is None:
-            return text
-        place = Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
-        return place + (match["number"] or "")
+    def relative(path: Path) -> Path:
+        return Path(os.path.relpath(path, folder.resolve()))
 
-    return _replaced(settings, relative, lambda model: reference_to(domain, model, folder) or model)
+    return _replaced(
+        settings,
+        lambda text: _moved(text, relative),
+        lambda model: str(relative(Path(model))) if Path(model).is_absolute() else model,
+    )
+
+
+def _moved(text: str, change: Callable[[Path], Path]) -> str:
+    """The text with another path, if it names a file or folder that exists."""
+    path, match = _path_in(text), _PLACE.fullmatch(text)
+    return text if path is None or match is None else f"{change(path)}{match['number'] or ''}"
 
 
 def located(settings: Json, folder: Path) -> Json:

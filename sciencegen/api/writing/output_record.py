@@ -97,7 +97,7 @@ def write_record(output: str, made: Ingredients, rows: Written) -> None:
     if not Path(output).exists():
         record_path(output).unlink(missing_ok=True)
         return
-    settings = portable(made.settings, made.domain, Path(output).parent)
+    settings = portable(made.settings, Path(output).parent)
     draws = None if rows.draws is None else rows.draws.text
     record = OutputRecord(
         format_version=FORMAT_VERSION,

@@ -99,8 +99,8 @@ def _content(science: Domain, row: Row) -> str:
 def differing(expected: Fields, found: Fields) -> list[tuple[str, str, str]]:
     """(name, expected, found) of each field that differs, as texts for people."""
     names = dict.fromkeys([*expected, *found])
-    pairs = ((name, expected.get(name, ""), found.get(name, "")) for name in names)
-    return [_shown(*pair) for pair in pairs if pair[1] != pair[2]]
+    differ = (name for name in names if expected.get(name) != found.get(name))
+    return [_shown(name, expected.get(name, ""), found.get(name, "")) for name in differ]
 
 
 def _shown(name: str, expected: str, found: str) -> tuple[str, str, str]:
