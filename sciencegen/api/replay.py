@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from sciencegen.api.generate import Generation, resolve_generate
 from sciencegen.api.optimize import resolve_optimize, search
@@ -19,7 +19,7 @@ from sciencegen.api.writing.ingredients import located
 from sciencegen.api.writing.output_record import OutputRecord, read_record
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.search_files import SearchFiles
-from sciencegen.config import GenerateSettings, OptimizeSettings, ReplaySettings, build_settings
+from sciencegen.config import GenerateSettings, OptimizeSettings, ReplaySettings, Settings, build_settings
 from sciencegen.data.number_ranges import NumberRanges
 from sciencegen.data.writers import write_table
 from sciencegen.errors import ConfigError, DataError, IncompatibleError
@@ -65,14 +65,20 @@ class Replayed(Result):
 class ReplayRequest:
     """Rows to make again.
 
-    record: of the file. settings: of the record, with paths as they are now. rows: numbers from 1; None: all.
+    record: of the file. rows: numbers from 1; None: all. differences: of the ingredients.
     """
 
     file: Path
     record: OutputRecord
-    settings: Json
     rows: NumberRanges | None
+    threads: int
     differences: tuple[Difference, ...]
+
+    @property
+    def settings(self) -> Json:
+        """Settings to make rows again: those of the record, with paths as they are now."""
+        how = {"device": self.record.device, "threads": self.threads}
+        return {**located(self.record.settings, self.file.parent), **how}
 
     @property
     def numbers(self) -> NumberRanges:
@@ -142,10 +148,8 @@ def resolve_replay(file: str | Path, rows: Rows, settings: ReplaySettings) -> Re
         raise IncompatibleError(f"Expected the record of {' or '.join(MAKE)} for {path}, found one of {record.verb}.")
     if chosen is not None and chosen.ranges[-1][1] > record.rows:
         raise DataError(f"Expected rows up to {record.rows}, as many as {path} has, got {chosen.ranges[-1][1]}.")
-    places = located(record.settings, path.parent)
-    found = differences(record, path, places)
-    how = {"device": record.device, "threads": settings.threads}
-    return ReplayRequest(path, record, {**places, **how}, chosen, tuple(found))
+    found = differences(record, path, MAKE[record.verb].settings)
+    return ReplayRequest(path, record, chosen, settings.threads, tuple(found))
 
 
 def numbers_of(rows: Rows) -> NumberRanges | None:
@@ -198,7 +202,7 @@ def _writer(table: pd.DataFrame) -> Callable[[Path, bool], None]:
 def _compared(request: ReplayRequest) -> Iterator[tuple[int, list[Differing]]]:
     """(number, fields that differ) of each row."""
     with TemporaryDirectory() as folder:
-        again = MAKE[request.record.verb](request, Path(folder) / request.file.name)
+        again = MAKE[request.record.verb].rows(request, Path(folder) / request.file.name)
         yield from compared(request.file, again, request.numbers, every=request.rows is None)
 
 
@@ -237,5 +241,12 @@ def _optimize(request: ReplayRequest, output: Path) -> Again:
     return Again(made.model.domain, output)
 
 
-MAKE: Mapping[str, Callable[[ReplayRequest, Path], Again]] = {"generate": _generate, "optimize": _optimize}
-"""Verb of a record -> what makes its rows again."""
+class Verb(NamedTuple):
+    """settings: their type. rows: makes rows again, in a file of the same ending."""
+
+    settings: type[Settings]
+    rows: Callable[[ReplayRequest, Path], Again]
+
+
+MAKE = {"generate": Verb(GenerateSettings, _generate), "optimize": Verb(OptimizeSettings, _optimize)}
+"""By the verb of a record."""

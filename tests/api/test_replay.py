@@ -11,7 +11,7 @@ import pytest
 
 import sciencegen as sg
 from sciencegen.api.replay import numbers_of
-from sciencegen.api.writing.output_record import record_path
+from sciencegen.api.writing.output_record import record_path, text_sha256
 from sciencegen.errors import ConfigError, DataError, IncompatibleError
 from tests.domains.tables.known_table import table
 from tests.shared import made_once
@@ -133,12 +133,20 @@ def setting(**values):
     return change
 
 
+def of_another_version(hits: Path) -> None:
+    """A record with a setting that this version doesn't know."""
+    setting(temper=2.0)(hits)
+    record = json.loads(record_path(hits).read_text())
+    changed_record(sha256=record["sha256"] | {"settings": text_sha256(record["settings"])})(hits)
+
+
 PREVENTING = {
     "weights": (edit("model/weights.safetensors"), "weights.safetensors of the model"),
     "no model": (lambda hits: shutil.rmtree("model"), "model"),
     "predictor": (edit("predictor/predictor.json"), "file of `predictor measured`"),
     "no predictor": (lambda hits: shutil.rmtree("predictor"), "file of `predictor measured`"),
     "settings": (setting(noise_scale=2.0), "settings"),
+    "unknown setting": (of_another_version, "settings"),
     "seed": (changed_record(seed=4), "seed"),
     "draws": (changed_record(draws="1-8"), "draws"),
     "device": (changed_record(device="mps"), "device"),
@@ -183,7 +191,8 @@ def test_a_file_without_a_record_or_with_another_one(hits):
     shutil.copy(hits, "alone.csv")
     with pytest.raises(DataError, match=r"Expected the record of alone\.csv"):
         sg.replay("alone.csv")
-    for text in ("", "[]", '{"format_version": 1}', '{"format_version": 99}', "{" * 100_000):
+    other = json.loads(record_path(hits).read_text()) | {"rows": 9}
+    for text in ("", "[]", '{"format_version": 1}', '{"format_version": 99}', "{" * 100_000, json.dumps(other)):
         record_path("alone.csv").write_text(text)
         with pytest.raises(IncompatibleError):
             sg.replay("alone.csv")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sciencegen.api.models.folder import find_model, resolve_device
-from sciencegen.api.writing.ingredients import file_checksums, model_checksums, versions_here
+from sciencegen.api.writing.ingredients import file_checksums, located, model_checksums, versions_here
 from sciencegen.api.writing.output_record import OutputRecord, record_path, text_sha256
+from sciencegen.config import Settings, build_settings
 from sciencegen.errors import ConfigError, IncompatibleError
 from sciencegen.files import sha256_of
 from sciencegen.items import Json
@@ -36,19 +37,16 @@ class Difference:
         return f"{self.ingredient}: expected {self.expected}, found {self.found}. {self.remedy}"
 
 
-def differences(record: OutputRecord, output: Path, settings: Json) -> list[Difference]:
-    """All differences of an output's ingredients. settings: of the record, with paths as they are now (`located`)."""
-    return [
-        *_of_settings(record, output),
-        *_of_models(record, settings),
-        *_of_files(record, settings),
-        *_of_device(record),
-        *_of_versions(record, output),
-        *_of_output(record, output),
-    ]
+def differences(record: OutputRecord, output: Path, kind: type[Settings]) -> list[Difference]:
+    """All differences of an output's ingredients. kind: of the settings of its verb."""
+    found = [*_of_settings(record, output, kind), *_of_versions(record, output), *_of_output(record, output)]
+    if any(one.prevents for one in found):  # the settings say which models and files there are
+        return found
+    settings = located(record.settings, output.parent)
+    return [*_of_models(record, settings), *_of_files(record, settings), *_of_device(record), *found]
 
 
-def _of_settings(record: OutputRecord, output: Path) -> Iterator[Difference]:
+def _of_settings(record: OutputRecord, output: Path, kind: type[Settings]) -> Iterator[Difference]:
     place = record_path(output)
     remedy = f"{place} was edited after {output.name} was written: restore it."
     if record.seed != record.settings.get("seed"):
@@ -57,6 +55,11 @@ def _of_settings(record: OutputRecord, output: Path) -> Iterator[Difference]:
         expected, found = record.sha256.get(name, NOTHING), text_sha256(value)
         if expected != found and (name != "settings" or record.seed == record.settings.get("seed")):
             yield Difference(name, _short(expected), _short(found), remedy, True)
+    try:
+        build_settings(kind, record.settings)
+    except ConfigError as error:
+        remedy = f"sciencegen {record.versions.get('sciencegen', '')} wrote {output.name}: replay it with that version."
+        yield Difference("settings", f"those of {record.verb}", str(error), remedy, True)
 
 
 def _of_models(record: OutputRecord, settings: Json) -> Iterator[Difference]:

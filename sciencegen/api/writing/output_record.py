@@ -146,8 +146,9 @@ def read_record(output: str | Path) -> OutputRecord:
         found = json.loads(place.read_text(encoding="utf-8"))
         check_format(found.get("format_version") if isinstance(found, dict) else None, str(place))
         record = build_settings(OutputRecord, found, str(place))
-        for text in (record.draws or "", record.left_out):
-            NumberRanges.parse(text)
+        left_out = len(NumberRanges.parse(record.left_out))
+        if record.draws is not None and len(NumberRanges.parse(record.draws)) - left_out != record.rows:
+            raise ValueError(f"the draws of other than {record.rows} rows")
     except (ValueError, RecursionError, ConfigError) as error:
         raise IncompatibleError(
             f"Expected the record of {output} in {place} as sciencegen wrote it, found something else: {error}. "
