@@ -66,15 +66,18 @@ class GenerateRequest:
         """Write the rows of a generation with their record, and return its summary. Items that could not be placed
         around a scaffold don't count as written. An output without rows is removed."""
 
-        def written() -> Written:
-            draws = NumberRanges.of(generation.kept) if self.row_by_row(writer.output) else None
-            return Written(generation.written - len(writer.left_out_rows), draws, writer.left_out_rows)
+        rows = 0
+
+        def written() -> Written:  # Ctrl-C may come between a draw and its row
+            draws = NumberRanges.of(generation.kept[:rows]) if self.row_by_row(writer.output) else None
+            return Written(rows - len(writer.left_out_rows), draws, writer.left_out_rows)
 
         with recorded(writer.output, self.made_of, written):
             with writer:
                 writer.reject(() if self.draws.blocks is None else self.draws.blocks.refused)
                 for chunk in chunks:
                     writer.write(chunk)
+                    rows += len(chunk["item"])
                     advance(len(chunk["item"]))
             summary, unplaced = generation.summary(), writer.left_out if self.draws.scaffold else 0
             summary["written"] -= unplaced
