@@ -65,7 +65,6 @@ class GenerateRequest:
     ) -> dict[str, Any]:
         """Write the rows of a generation with their record, and return its summary. Items that could not be placed
         around a scaffold don't count as written. An output without rows is removed."""
-
         rows = 0
 
         def written() -> Written:  # Ctrl-C may come between a draw and its row

@@ -11,8 +11,8 @@ from sciencegen.api.generate import generate
 from sciencegen.api.writing.output_record import read_record
 from sciencegen.api.writing.sinks import LineSink
 from sciencegen.api.writing.writer import OutputWriter
-from sciencegen.domains.molecules.synthesis import replay
 from sciencegen.config import GenerateSettings
+from sciencegen.domains.molecules.synthesis import replay
 from sciencegen.errors import DataError, SciencegenError
 from tests.domains.molecules.synthesis.stocks import BLOCKS
 

@@ -101,5 +101,5 @@ def test_fields_hold_each_line_of_a_record(tmp_path, proteins):
     found = list(DOMAIN.items.fields(path))
     assert [one.get("fitness") for one in found] == ["0.5", None, "1"]
     words = [" ".join([one["name"], *(f"{key}={one[key]}" for key in one if key == "fitness")]) for one in found]
-    assert path.read_text() == "".join(f">{word}\n{one['sequence']}\n" for word, one in zip(words, found, strict=True))
+    assert path.read_text() == "".join(f"{word}\n{one['sequence']}\n" for word, one in zip(words, found, strict=True))
     assert DOMAIN.items.fields(tmp_path / "out.txt") is None
