@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sciencegen.api.writing.formats import LINES
 from sciencegen.data.damage import open_binary
@@ -12,6 +13,7 @@ from sciencegen.data.tables import is_parquet, read_records
 from sciencegen.data.writers import WRITTEN_TABLES
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Cells
+from sciencegen.files import sha256_of
 from sciencegen.items import Refusal, Row
 
 Fields = Mapping[str, str]
@@ -89,11 +91,17 @@ def _with_contents(science: Domain, path: Path, cells: Iterator[Fields]) -> Iter
 
 
 def _content(science: Domain, row: Row) -> str:
-    """What identifies the item of a row with all its bytes."""
+    """What identifies the item of a row with all its bytes: its text, or the checksum of a file of this item alone,
+    since texts of items from files name these files, and keys may be coarser than items."""
     item = science.items.parse(row.text)
     if isinstance(item, Refusal):
         return f"no item: {item.reason}"
-    return science.items.text(item) if science.sidecar is None else science.items.key(item)
+    if science.sidecar is None:
+        return science.items.text(item)
+    with TemporaryDirectory() as folder:
+        place = Path(folder) / f"item{science.sidecar.ending}"
+        science.items.write(place, [item], [ITEM], {})
+        return sha256_of(place)
 
 
 def differing(expected: Fields, found: Fields) -> list[tuple[str, str, str]]:
