@@ -32,6 +32,7 @@ PUBLIC_NAMES = {
     "propose": "sciencegen.api.propose",
     "record": "sciencegen.api.record",
     "backtest": "sciencegen.api.backtest",
+    "replay": "sciencegen.api.replay",
     "evaluate": "sciencegen.api.evaluate",
     "benchmark": "sciencegen.api.benchmark",
     "run": "sciencegen.api.run",

@@ -354,6 +354,12 @@ class BacktestSettings(Reading):
     diversity: float = Field(0.0, ge=0)
 
 
+class ReplaySettings(Settings):
+    """threads: CPU cores to use; 0 is every core. The other resources are those of the record."""
+
+    threads: int = Field(0, ge=0)
+
+
 class EvaluateSettings(Resources):
     """against: a dataset card and its split, `set/test`, or a file. form: the form of the items to evaluate, such as
     "structures" of molecules.

@@ -256,6 +256,12 @@ class MapOptions(ReadingOptions, total=False):
     along: bool
 
 
+class ReplayOptions(TypedDict, total=False):
+    """`config.ReplaySettings`."""
+
+    threads: int
+
+
 class PredictOptions(ResourceOptions, total=False):
     """`config.PredictSettings`."""
 

@@ -22,6 +22,7 @@ __all__ = [
     "atomic_write",
     "canonical_json",
     "check_format",
+    "library_versions",
     "provenance",
     "run_name",
     "sha256_of",
@@ -89,9 +90,14 @@ def provenance(
         "sciencegen": _version("sciencegen"),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "libraries": {name: found for name in LIBRARIES if (found := _version(name))},
+        "libraries": library_versions(LIBRARIES),
         "inputs": {name: sha256_of(path) for name, path in named},
     }
+
+
+def library_versions(names: Iterable[str]) -> dict[str, str]:
+    """The installed version of each library that is here."""
+    return {name: found for name in names if (found := _version(name))}
 
 
 def _version(package: str) -> str | None:

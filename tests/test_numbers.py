@@ -21,6 +21,7 @@ from sciencegen.api.backtest import COLUMNS as BACKTEST
 from sciencegen.api.benchmark import COLUMNS as BENCHMARK
 from sciencegen.api.campaign.contents import CampaignReportSettings
 from sciencegen.api.models.draws import Draws
+from sciencegen.api.replay import COLUMNS as REPLAYED
 from sciencegen.api.reports.campaign import report_campaign
 from sciencegen.api.sampling.generation import COUNTS
 from sciencegen.api.sampling.replacement import DRAW, SIMILARITY
@@ -189,3 +190,7 @@ def test_shipped_figures(path, entries):
 
 def test_a_name_without_an_entry_is_missed(entries):
     assert missing(["frobnication", "x_lowest"], entries[""]) == {"frobnication", "x_lowest"}
+
+
+def test_rows_that_were_made_again(entries):
+    assert missing(REPLAYED, entries["Replay"]) == set()

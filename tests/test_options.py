@@ -32,6 +32,7 @@ VERBS = {
     "prepare": (options.PrepareOptions, config.PrepareSettings),
     "propose": (options.ProposeOptions, config.ProposeSettings),
     "record": (options.RecordOptions, config.RecordSettings),
+    "replay": (options.ReplayOptions, config.ReplaySettings),
     "predict": (options.PredictOptions, config.PredictSettings),
     "score": (options.ScoreOptions, config.ScoreSettings),
     "score_variants": (options.VariantOptions, config.VariantScoringSettings),

@@ -14,10 +14,14 @@ from sciencegen.api.sampling.generation import Generation
 from sciencegen.api.sampling.request import DrawRequest, resolve_draws
 from sciencegen.api.sampling.tasks import task_words
 from sciencegen.api.writing.cells import with_cells
+from sciencegen.api.writing.formats import writes_structures
+from sciencegen.api.writing.ingredients import Ingredients, ingredients_of
+from sciencegen.api.writing.output_record import Written, check_record, recorded
 from sciencegen.api.writing.provenance import Criteria, origin_of
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
 from sciencegen.config import GenerateSettings, build_settings
+from sciencegen.data.number_ranges import NumberRanges
 from sciencegen.errors import DataError
 from sciencegen.items import Cell, Origin
 from sciencegen.options import GenerateOptions, takes
@@ -31,18 +35,26 @@ class GenerateRequest:
     """A generation with checked settings.
 
     draws: the request for draws. complete: computes structures of items, or None. origin: provenance, for files that
-    can hold it.
+    can hold it. made_of: for the record beside the output.
     """
 
     draws: DrawRequest
     complete: Completer | None
     origin: Origin
+    made_of: Ingredients
 
-    def open(self, output: str, overwrite: bool = False) -> OutputWriter:
-        """The writer of the rows."""
+    def open(self, output: str, overwrite: bool = False, names: bool = False) -> OutputWriter:
+        """The writer of the rows. names: whether rows have a column `id`, in files where items have names; else these
+        are numbers."""
+        check_record(output)
         suffixes = name_suffixes(self.draws.model.representation)
         how = OutputOptions(self.complete, self.origin, overwrite, name_suffixes=suffixes)
-        return open_output(self.draws.model.domain.name, output, self.draws.columns, how)
+        columns = [*self.draws.columns, *(["id"] if names and writes_structures(output) else [])]
+        return open_output(self.draws.model.domain.name, output, columns, how)
+
+    def row_by_row(self, output: str) -> bool:
+        """Whether a row of an output depends on its draw only, and not on the rows before or beside it."""
+        return self.draws.blocks is None and (self.complete is None or not writes_structures(output))
 
     def write(
         self,
@@ -51,19 +63,27 @@ class GenerateRequest:
         chunks: Iterable[Chunk],
         advance: Callable[[int, str], None] = lambda rows, note: None,
     ) -> dict[str, Any]:
-        """Write the rows of a generation and return its summary. Items that could not be placed around a scaffold
-        don't count as written. An output without rows is removed. advance: called with the number of rows written and
-        a note on the number of draws so far."""
-        with writer:
-            writer.reject(() if self.draws.blocks is None else self.draws.blocks.refused)
-            for chunk in chunks:
-                if chunk["item"]:
-                    writer.write(chunk)
-                advance(len(chunk["item"]), f"{generation.drawn:,} draws")
-        summary, unplaced = generation.summary(), writer.left_out if self.draws.scaffold else 0
-        summary["written"] -= unplaced
-        if not summary["written"]:
-            writer.remove()
+        """Write the rows of a generation with their record, and return its summary. Items that could not be placed
+        around a scaffold don't count as written. An output without rows is removed. advance: called with the number of
+        rows written and a note on the number of draws so far."""
+        rows = 0
+
+        def written() -> Written:  # Ctrl-C may come between a draw and its row
+            draws = NumberRanges.of(generation.kept[:rows]) if self.row_by_row(writer.output) else None
+            return Written(rows - len(writer.left_out_rows), draws, writer.left_out_rows)
+
+        with recorded(writer.output, self.made_of, written):
+            with writer:
+                writer.reject(() if self.draws.blocks is None else self.draws.blocks.refused)
+                for chunk in chunks:
+                    if chunk["item"]:
+                        writer.write(chunk)
+                        rows += len(chunk["item"])
+                    advance(len(chunk["item"]), f"{generation.drawn:,} draws")
+            summary, unplaced = generation.summary(), writer.left_out if self.draws.scaffold else 0
+            summary["written"] -= unplaced
+            if not summary["written"]:
+                writer.remove()
         return summary
 
 
@@ -188,7 +208,8 @@ def resolve_generate(domain: str, settings: GenerateSettings) -> GenerateRequest
     complete = completer(model.config["domain"], completed_by, settings.seed, settings, draws.scaffold)
     if complete is not None:
         set_drawing(complete.model, settings, required=False)
-    return GenerateRequest(draws, complete, _origin(domain, model, draws))
+    made_of = ingredients_of("generate", domain, settings, model.device)
+    return GenerateRequest(draws, complete, _origin(domain, model, draws), made_of)
 
 
 def _origin(domain: str, model: LoadedModel, draws: DrawRequest) -> Origin:

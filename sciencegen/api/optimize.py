@@ -32,6 +32,7 @@ from sciencegen.api.search.tables import (
 )
 from sciencegen.api.search.variety import class_notes, diversity_filter, variety_of
 from sciencegen.api.sources.blocks import Blocks, check_blocks
+from sciencegen.api.writing.ingredients import Ingredients, ingredients_of
 from sciencegen.api.writing.optimized import Optimized
 from sciencegen.api.writing.provenance import Criteria, origin_of
 from sciencegen.api.writing.search_files import SearchRecord
@@ -55,8 +56,8 @@ class OptimizeRequest:
     """A search with checked settings.
 
     options: settings of the methods. oracles: by goal; further: oracles by column, for candidates only. known: items
-    that don't count as new. complete: computes structures of candidates. origin: provenance of their files. blocks:
-    what candidates are made of, or None.
+    that don't count as new. complete: computes structures of candidates. origin: provenance of their files. made_of:
+    for the records beside them. blocks: what candidates are made of, or None.
     """
 
     settings: OptimizeSettings
@@ -69,6 +70,7 @@ class OptimizeRequest:
     known: Known
     complete: Completer | None
     origin: Origin
+    made_of: Ingredients
     notes: tuple[str, ...] = ()
     blocks: Blocks | None = None
 
@@ -182,6 +184,7 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     )
     origin = origin_of("optimize", domain, settings.model, criteria, settings.seed)
     model = open_model(domain, settings.model, settings)
+    made_of = ingredients_of("optimize", domain, settings, model.device)
     goals = read_goals(science, settings.goals, model.representation.measures)
     book = OracleBook(named, settings.predictors, settings.oracles, model.oracles, threads=settings.threads)
     key = science.items.key
@@ -195,8 +198,9 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     known, kept = with_predictors(replace(known, start=frozenset(map(key, space.start))), settings.predictors)
     notes = (*exempt_motifs(science, model.reference, settings.forbid), *notes)
     notes = (*(() if blocks is None else blocks.notes), *oracles.notes, *(kept if settings.novel else ()), *notes)
+    found = oracles.goals, oracles.further
     return OptimizeRequest(
-        settings, goals, options, model, oracles.goals, oracles.further, space, known, complete, origin, notes, blocks
+        settings, goals, options, model, *found, space, known, complete, origin, made_of, notes, blocks
     )
 
 
@@ -295,7 +299,9 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
     summary["left_open"] = left_open_counts(science, table)
     tables = table, trace_table(dict(traces)), scored_table(science, trace, names)
     suffixes = name_suffixes(model.representation)
-    return SearchRecord(science.name, *tables, [*rejects, *failed], summary, request.complete, suffixes, request.origin)
+    return SearchRecord(
+        science.name, *tables, [*rejects, *failed], summary, request.complete, suffixes, request.origin, request.made_of
+    )
 
 
 def _alike(request: OptimizeRequest) -> float:

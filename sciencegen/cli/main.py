@@ -1,8 +1,9 @@
 """The `sciencegen` command: its verbs, and the exit code of each kind of error.
 
 Exit codes: 0 done (refused rows included), 2 wrong usage or settings, 3 no usable row or no score at all,
-4 incompatible weights, 5 fewer results than requested, 130 stopped by Ctrl-C, 143 by SIGTERM, 141 the reader of the
-output ended early. Heavy libraries are imported by a verb when it runs, not here.
+4 incompatible weights, 5 fewer results than requested, 6 rows that can't be made again as they are, 130 stopped by
+Ctrl-C, 143 by SIGTERM, 141 the reader of the output ended early. Heavy libraries are imported by a verb when it runs,
+not here.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from sciencegen.cli import (
     predict,
     properties,
     propose,
+    replay,
     report,
     run,
     score,
@@ -73,6 +75,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "propose": propose.propose,
     "record": propose.record,
     "backtest": backtest.backtest,
+    "replay": replay.replay,
     "evaluate": evaluate.evaluate,
     "benchmark": benchmark.benchmark,
     "report": report.report,

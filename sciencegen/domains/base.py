@@ -92,6 +92,9 @@ class ItemIO:
         .txt files with one item per line.
     write : (path, items, names, values, origin) -> None, optional
         Default: writes tables, and lines of items (.txt).
+    fields : (path) -> rows or None, optional
+        The rows of a file that `write` wrote, as mappings from the names of a row's parts to their texts; together
+        they hold each byte of a row. None for a format of which `read` finds all that was written. Default: None.
     reads_folders : bool
         Whether `read` accepts a folder of files.
     left_out : (text) -> str
@@ -116,6 +119,7 @@ class ItemIO:
     formats: tuple[str, ...] = (LINES, *READ_TABLES)
     read: Callable[[Path, str | None], Iterator[Row]] = _UNSET
     write: WriteItems = _UNSET
+    fields: Callable[[Path], Iterator[Mapping[str, str]] | None] = lambda path: None
     reads_folders: bool = False
     left_out: Callable[[str], str] = lambda text: ""
     repeats: bool = False

@@ -8,8 +8,10 @@ import pytest
 
 from sciencegen.api import generate as verb
 from sciencegen.api.generate import generate
+from sciencegen.api.writing.output_record import read_record
 from sciencegen.api.writing.sinks import LineSink
 from sciencegen.api.writing.writer import OutputWriter
+from sciencegen.config import GenerateSettings
 from sciencegen.domains.molecules.synthesis import replay
 from sciencegen.errors import DataError, SciencegenError
 from tests.domains.molecules.synthesis.stocks import BLOCKS
@@ -83,3 +85,22 @@ def test_rows_from_building_blocks_have_routes(tmp_path):
     assert any("replace draws" in note for note in first.notes)
     path = first.write(tmp_path / "made.csv")
     assert "not-one,building block of" in path.with_name("made.csv.rejects.csv").read_text()
+
+
+@pytest.mark.usefixtures("tiny_draws")
+def test_what_ctrl_c_leaves_has_a_record_of_its_rows(workspace, tmp_path):
+    """The rows that were drawn, but not written, are not in it."""
+    request = verb.resolve_generate(
+        "pointclouds", GenerateSettings(n=20, model=str(workspace.model), raw=True, threads=1)
+    )
+    generation, output = verb.Generation(request.draws), tmp_path / "x.csv"
+    chunks = list(generation)
+
+    def stopped():
+        yield {name: cells[:5] for name, cells in chunks[0].items()}
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        request.write(generation, request.open(str(output)), stopped())
+    assert len(pd.read_csv(output)) == read_record(output).rows == 5
+    assert read_record(output).draws == "0-4"

@@ -1,6 +1,7 @@
 """Verbs of a model whose items have a form of their own: backbones are scored, compared and written as such."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -136,3 +137,19 @@ def test_a_wrong_ending_names_those_of_the_form(made, tmp_path, monkeypatch):
     done = run("optimize", "proteins", "--goal", "maximize helixx", "--model", made / "model", "-o", "best.csv")
     assert done.code == 2
     assert "did you mean 'helix'" in done.err.lower()
+
+
+@pytest.mark.usefixtures("tiny_draws")
+@pytest.mark.parametrize("name", ["a.pdb", "a.cif", "a.csv"])
+def test_backbones_are_made_again_with_all_coordinates(call, name):
+    call("generate", "proteins", "--raw", "-n", 3, "--threads", 1, "-o", name)
+    done = run("replay", name, "--row", "1,3", "--threads", 1)
+    assert done.code == 0, done.err
+    if not name.endswith(".csv"):  # a thousandth of an ångström
+        lines = Path(name).read_text().splitlines(keepends=True)
+        atoms = [at for at, line in enumerate(lines) if line.startswith("ATOM")]
+        middle = atoms[len(atoms) // 2]
+        number = re.findall(r"-?\d+\.\d{3}", lines[middle])[0]
+        lines[middle] = lines[middle].replace(number, f"{number[:-1]}{(int(number[-1]) + 1) % 10}", 1)
+        Path(name).write_text("".join(lines))
+        assert run("replay", name, "--all", "--threads", 1).code == 6

@@ -39,6 +39,8 @@ LOOSE = ("report-",)
 """Uses whose bytes aren't kept, since pages are long, but that must succeed."""
 PIXELS = "*.fits"
 """Not kept of what a use writes: stamps, of which the table beside them has measurements."""
+RECORDS = "*.provenance.json"
+"""Not kept: they name the computer and its libraries."""
 DRAWN = ("draw-", "generate-")
 """Uses whose results are compared on the same machine with the same libraries only, since draws differ on others.
 Those of version 0.1.0 aren't kept."""
@@ -70,7 +72,7 @@ def write(folder: Path, names: Sequence[str]) -> int:
         shutil.copytree(
             copy / EXPECTED,
             folder / EXPECTED,
-            ignore=shutil.ignore_patterns("*.log", PIXELS, *(f"{one}*" for one in LOOSE)),
+            ignore=shutil.ignore_patterns("*.log", PIXELS, RECORDS, *(f"{one}*" for one in LOOSE)),
         )
     return int(failed > 0)
 
@@ -135,7 +137,11 @@ def is_compared(name: str, folder: Path) -> bool:
 def difference(before: Path, now: Path) -> str:
     """How the files of two folders differ: "", close (numbers by rounding) or differs, and where."""
     names = [
-        {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file() and not path.match(PIXELS)}
+        {
+            str(path.relative_to(place))
+            for path in place.rglob("*")
+            if path.is_file() and not path.match(PIXELS) and not path.match(RECORDS)
+        }
         for place in (before, now)
     ]
     if names[0] != names[1]:

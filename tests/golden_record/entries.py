@@ -100,6 +100,7 @@ ENTRIES: dict[str, str] = {
     "generate-shipped": "sciencegen generate molecules -n 40 --raw --with qed,alerts --seed 3 -o OUT/a.parquet",
     "generate-conditioned": "sciencegen generate molecules -n 4 --where logp=2.5 --where 'tpsa in 40..90' --forbid Br"
     " --seed 7 -o OUT/hits.csv",
+    "replay-conditioned": "sciencegen replay generate-conditioned/hits.csv --row 2,4 -o OUT/rows.csv",
     "generate-predictor": "sciencegen generate molecules --model train-from/model -n 3 --where 'sol >= -9'"
     " --keep '[#6]' --predictor sol=predictor-molecules/predictor -o OUT/hits.csv",
     "generate-3d": "sciencegen generate molecules --model qm9-molecules -n 2 --where gap=6.5"

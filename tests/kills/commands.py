@@ -158,6 +158,12 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
         ),
         Command("sciencegen generate molecules --model qm9-molecules --raw -n 2 --threads 1 --force -o a.sdf"),
     ),
+    "replay": (
+        Command(
+            "sciencegen replay a.csv --all --threads 1 --force -o rows.csv",
+            before="sciencegen generate molecules --raw -n 4 --threads 1 -o a.csv",
+        ),
+    ),
     "fetch": (Command("sciencegen datasets fetch molecules/words -o copies"),),
 }
 QUICK = ("record", "fetch")

@@ -34,6 +34,9 @@ ATTEMPTS, LEAST_DRAWS = 50, 1000
 Merit = Callable[[Sequence[Item]], Sequence[float]]
 """Items to their rewards in nats, NaN if unknown."""
 
+Part = tuple[int, slice]
+"""A compute chunk and rows in it, which are decoded together."""
+
 
 @dataclass(frozen=True)
 class Draws:
@@ -74,10 +77,16 @@ class Draws:
     def __iter__(self) -> Iterator[Mapping[str, np.ndarray]]:
         """Iterate over rows. Threads decode compute chunks in parallel; `batch_size` limits how many wait."""
         ahead = self.settings.batch_size // COMPUTE_CHUNK
-        for batch in map_threaded(self._decode, self._parts(), self.model.threads, ahead):
+        for batch in map_threaded(self._decode, self.parts(), self.model.threads, ahead):
             yield from split_rows(batch)
 
-    def _parts(self) -> Iterator[tuple[int, slice]]:
+    def again(self, parts: Sequence[Part]) -> Iterator[tuple[int, Mapping[str, np.ndarray]]]:
+        """(number, row) of each row in some of the parts. Rows are decoded together with those of the first time, since
+        rounding depends on how many are."""
+        for part, batch in zip(parts, map_threaded(self._decode, parts, self.model.threads), strict=True):
+            yield from enumerate(split_rows(batch), first_draw(part) * self.settings.best_of)
+
+    def parts(self) -> Iterator[Part]:
         """(compute chunk, rows in it) for each batch. Only with `few` the last batch ends at the last wanted row."""
         together = self.settings.best_of * self.particles
         if not self.few and together == 1 and self.task is None:
@@ -91,7 +100,7 @@ class Draws:
             for start in range(0, wanted, size):
                 yield chunk, slice(start, min(start + size, wanted if self.few else COMPUTE_CHUNK))
 
-    def _decode(self, part: tuple[int, slice]) -> Batch:
+    def _decode(self, part: Part) -> Batch:
         """Decode all draws of some items; the draws of an item are consecutive."""
         (chunk, rows), space, count = part, self.model.space, self.settings.best_of
         condition = self._condition(chunk)
@@ -120,6 +129,12 @@ class Draws:
         names = [condition.name for condition in used]
         rows = [representation.condition(dict(zip(names, row, strict=True))) for row in targets.tolist()]
         return np.stack(rows).astype(np.float32)
+
+
+def first_draw(part: Part) -> int:
+    """The number of the first draw of a part."""
+    chunk, rows = part
+    return chunk * COMPUTE_CHUNK + int(rows.start)
 
 
 def steer(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -37,6 +38,7 @@ ROWS_PER_TASK = 64
 class Generation:
     """Rows in the order of draws, with the column `item`, one for each requested property, and the further columns of
     predictors; with building blocks also how each item is made. There are no rows where no draw of a part was kept.
+    `kept` has the number of each row's draw, from 0.
 
     few: decode no more draws than requested, for slow models; the rounding may then depend on their number. With
     `settings.best_of`, a draw is the best of so many.
@@ -50,6 +52,7 @@ class Generation:
         self.first_failure: str | None = None
         self.missed = Counter[str]()
         self.replaced: list[float] = []
+        self.kept = array("Q")
         self.training, self.known = frozenset[str]() if few else training_texts(self.model), 0
         self.given = request.task.known if isinstance(request.task, DrawsGiven) else frozenset[str]()
         self.draws = self._draws(few)
@@ -68,19 +71,25 @@ class Generation:
         return Draws(self.model, self.settings, request.conditions, few, particles, merit)
 
     def __iter__(self) -> Iterator[dict[str, list[Cell]]]:
-        most = min(ROWS_PER_TASK, self.model.recipe.cpu_rows)  # of a slow model, no more draws than it makes at once
-        workers = worker_count(self.settings.threads)
-        judged = map_chunks_killable(self._judge(), iter(self.draws), processes=workers, chunk=most)
-        seen = FirstOccurrences()
-        results = (
-            self._with_own([found] * len(rows) if isinstance(found, Failure) else found) for _, rows, found in judged
-        )
-        for best in self._makeable(map(self._best, in_groups(results, self.settings.best_of))):
+        seen, results = FirstOccurrences(), self.judged(iter(self.draws))
+        for best in self._makeable(map(self.best, in_groups(results, self.settings.best_of))):
             yield self._take(best[: self.draws.wanted - self.drawn], seen)
             if self.written >= self.settings.n:
                 return
 
-    def _best(self, results: Sequence[Result]) -> Sequence[Result]:
+    @property
+    def rows_per_task(self) -> int:
+        """Rows that are evaluated together: of a slow model, no more than it makes at once."""
+        return min(ROWS_PER_TASK, self.model.recipe.cpu_rows)
+
+    def judged(self, rows: Iterable[Mapping[str, np.ndarray]]) -> Iterator[Sequence[Result]]:
+        """The results of decoded rows, in order, `rows_per_task` at a time."""
+        workers = worker_count(self.settings.threads)
+        judged = map_chunks_killable(self._judge(), rows, processes=workers, chunk=self.rows_per_task)
+        for _, members, found in judged:
+            yield self._with_own([found] * len(members) if isinstance(found, Failure) else found)
+
+    def best(self, results: Sequence[Result]) -> Sequence[Result]:
         """For each item, the best of its draws that meet the request; the first draw if none does."""
         count = self.settings.best_of
         if count == 1:
@@ -143,7 +152,7 @@ class Generation:
             if not isinstance(result, Judged):
                 self._count_lost(result)
                 if self.settings.raw:
-                    self._append(chunk, "", [float("nan")] * len(self.values))
+                    self._append(chunk, "", self.no_values)
             elif self.settings.raw or fresh.get(index, False):
                 self._append(chunk, result.text, [*result.values, *result.how])
                 self.replaced += [] if not result.how or result.how[-2] == result.text else [float(result.how[-1])]
@@ -172,6 +181,11 @@ class Generation:
             "building blocks": blocks is not None,
         }
         return " or ".join(name for name, used in given.items() if used)
+
+    @property
+    def no_values(self) -> list[Cell]:
+        """The values of a draw that is no item."""
+        return [float("nan")] * len(self.values)
 
     def _count_lost(self, result: Refusal | Failure) -> None:
         """Count a draw that is no item or could not be evaluated."""
@@ -207,10 +221,15 @@ class Generation:
 
     def _append(self, chunk: dict[str, list[Cell]], text: str, values: Sequence[Cell]) -> None:
         self.written += 1
+        self.kept.append(self.drawn - 1)
         self.known += text in self.training
-        called = [names[0] for names in self.naming([text]).values()]
-        for name, value in zip(self.columns, [text, *called, *values], strict=True):
+        for name, value in self.cells(text, values).items():
             chunk[name].append(value)
+
+    def cells(self, text: str, values: Sequence[Cell]) -> dict[str, Cell]:
+        """A row, by column."""
+        called = [names[0] for names in self.naming([text]).values()]
+        return dict(zip(self.columns, [text, *called, *values], strict=True))
 
     @property
     def notes(self) -> list[str]:

@@ -22,6 +22,7 @@ from sciencegen.api.writing.cells import CellsSink, cells_of
 from sciencegen.api.writing.formats import LINES, check_ending
 from sciencegen.api.writing.sidecar import SidecarFile, SidecarSink
 from sciencegen.api.writing.sinks import ColumnAsItems, LineSink, Sink, StructureSink, TableSink, write_structures
+from sciencegen.data.number_ranges import NumberRanges
 from sciencegen.data.writers import (
     WRITTEN_TABLES,
     Refused,
@@ -88,12 +89,12 @@ def open_output(domain: str, output: str, columns: Sequence[str], options: Outpu
 class OutputWriter:
     """Writes rows to `output`, and refusals to `<output>.rejects.csv` except for stdout. Ctrl-C keeps finished rows.
 
-    left_out: number of written rows that the output could not hold, known after closing.
+    left_out: number of written rows that the output could not hold, known after closing; left_out_rows: which, from 1.
     """
 
     def __init__(self, output: str, sink: Sink) -> None:
         self.output, self._sink = output, sink
-        self.left_out = 0
+        self.left_out, self.left_out_rows = 0, NumberRanges(())
         self._rejects: RejectsWriter | None = None
         self._stack = ExitStack()
         self._wanted = True
@@ -111,6 +112,7 @@ class OutputWriter:
         try:
             left_out = self._sink.close(kept)
             self.left_out = len(left_out)
+            self.left_out_rows = NumberRanges.of(sorted({row for row, _, _ in left_out}))
             self.reject(left_out)
         except BaseException as failure:
             self._stack.__exit__(type(failure), failure, failure.__traceback__)

@@ -87,6 +87,7 @@ DOMAIN = Domain(
         formats=files.FORMATS,
         read=files.read,
         write=files.write,
+        fields=files.fields,
         left_out=items.left_out,
     ),
     properties=PROPERTIES,

@@ -103,6 +103,31 @@ def split_records(path: Path) -> Iterator[tuple[int, list[str]]]:
         yield number, record
 
 
+def fields(path: Path) -> Iterator[dict[str, str]] | None:
+    """The name, the block of coordinates and the tags of each record of an .sdf file."""
+    return map(_fields, _records(path)) if ending(path).startswith(".sdf") else None
+
+
+def _records(path: Path) -> Iterator[list[str]]:
+    """The lines of each record, without its end; they are not cut."""
+    record: list[str] = []
+    for line in lines(path):
+        if line == "$$$$":
+            yield record
+            record = []
+        else:
+            record.append(line)
+    if record:
+        yield record
+
+
+def _fields(record: Sequence[str]) -> dict[str, str]:
+    starts = [at for at, line in enumerate(record) if line.startswith(">  <")]
+    ends = [*starts, len(record)]
+    tags = {record[start][4:].rstrip(">"): "\n".join(record[start + 1 : stop]) for start, stop in pairwise(ends)}
+    return {"name": "\n".join(record[:1]), "structure's block": "\n".join(record[1 : ends[0]]), **tags}
+
+
 def structure_records(path: Path) -> tuple[str, Iterator[str]]:
     """The name of the format, and the molfile block of each molecule of an .sdf file; "" for one without 3D
     coordinates."""

@@ -164,6 +164,29 @@ def write(
         write_text(path, fasta_records(items, names, values))
 
 
+def fields(path: Path) -> Iterator[dict[str, str]] | None:
+    """The name, the values and the lines of the sequence of each record of a FASTA file."""
+    return map(_fields, _records(path)) if ending(path).startswith(FASTA) else None
+
+
+def _records(path: Path) -> Iterator[list[str]]:
+    """The lines of each record."""
+    record: list[str] = []
+    for line in lines(path):
+        if line.startswith(">") and record:
+            yield record
+            record = []
+        record.append(line)
+    if record:
+        yield record
+
+
+def _fields(record: Sequence[str]) -> dict[str, str]:
+    name, *words = record[0].split(" ")
+    values = dict(word.partition("=")[::2] for word in words)
+    return {"name": name, **values, "sequence": "\n".join(record[1:])}
+
+
 def fasta_records(sequences: Sequence[str], names: Sequence[str], values: ItemTable) -> Iterator[str]:
     """Records as text: a header with the name and `key=value` for non-missing values, then the sequence."""
     for row, (sequence, name) in enumerate(zip(sequences, names, strict=True)):
@@ -185,5 +208,6 @@ ITEMS = ItemIO(
     formats=FORMATS,
     read=read,
     write=write,
+    fields=fields,
     labels={"taxon": taxon},
 )

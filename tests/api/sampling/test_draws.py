@@ -21,7 +21,7 @@ TASK = object()
 def parts(n, task=None, few=False, best_of=1, particles=1):
     """The rows of all draws that are computed together, as (first, last + 1)."""
     settings = GenerateSettings(n=1, attempts=n, best_of=best_of)
-    found = Draws(MODEL, settings, (), few, particles, task=task)._parts()
+    found = Draws(MODEL, settings, (), few, particles, task=task).parts()
     return [(COMPUTE_CHUNK * chunk + part.start, COMPUTE_CHUNK * chunk + part.stop) for chunk, part in found]
 
 

@@ -141,3 +141,18 @@ def test_a_structure_that_a_model_drew_says_so(tmp_path, drugs):
         ) as writer:
             writer.write({"item": [row.text]})
         assert told in (tmp_path / name).read_text().split("<structure>\n")[1].split("\n")[0]
+
+
+@pytest.mark.parametrize("name", ["a.sdf", "a.sdf.gz"])
+def test_fields_hold_each_line_of_a_record(tmp_path, name):
+    items = [DOMAIN.items.parse(text) for text in ("CCO", "c1ccccc1O")]
+    DOMAIN.items.write(tmp_path / name, items, ["first one", "2"], {"qed": [0.25, None], "route": ["a > b", "c"]})
+    content = (tmp_path / name).read_bytes()
+    records = (gzip.decompress(content) if name.endswith(".gz") else content).decode().split("$$$$\n")
+    found = list(DOMAIN.items.fields(tmp_path / name))
+    assert len(found) == len(records) - 1 == 2
+    for fields, record in zip(found, records, strict=False):
+        tags = "".join(f">  <{tag}>\n{text}\n" for tag, text in [*fields.items()][2:])
+        assert "\n".join([*[*fields.values()][:2], tags]) == record
+    assert found[0].keys() - found[1].keys() == {"qed"}
+    assert DOMAIN.items.fields(tmp_path / "a.smi") is None

@@ -93,3 +93,13 @@ def test_wrong_files_are_explained(tmp_path):
         DOMAIN.items.read(tmp_path / "lines.fasta")
     with pytest.raises(ConfigError, match=r"\.fasta"):
         DOMAIN.items.write(tmp_path / "out.pdb", [], [], {})
+
+
+def test_fields_hold_each_line_of_a_record(tmp_path, proteins):
+    path = tmp_path / "out.fasta"
+    DOMAIN.items.write(path, proteins[:3], ["a", "b", "c"], {"fitness": [0.5, None, 1.0]})
+    found = list(DOMAIN.items.fields(path))
+    assert [one.get("fitness") for one in found] == ["0.5", None, "1"]
+    words = [" ".join([one["name"], *(f"{key}={one[key]}" for key in one if key == "fitness")]) for one in found]
+    assert path.read_text() == "".join(f"{word}\n{one['sequence']}\n" for word, one in zip(words, found, strict=True))
+    assert DOMAIN.items.fields(tmp_path / "out.txt") is None
