@@ -87,25 +87,27 @@ Settings = TypeVar("Settings", bound=ArrayVAESettings)
 def with_conditions(
     representation: TableRepresentation, settings: Settings, columns: list[Column]
 ) -> tuple[Settings, list[Column]]:
-    """The settings with the values of a class standardized as the condition is, and with `semi_supervised` the columns
-    that the encoder may read."""
+    """The settings with the values of a class standardized as the condition is, and the columns, of which the encoder
+    doesn't read conditions with `semi_supervised`, and the latent need not hold those that the decoder doesn't read."""
+    given = of_conditions(representation, len(columns))
     if settings.semi_supervised:
-        columns = with_hidden_conditions(representation, columns)
+        columns = [replace(one, read=not condition) for one, condition in zip(columns, given, strict=True)]
+    if not settings.decoder_condition:
+        if not any(given):
+            raise ConfigError("Expected a condition where decoder_condition is false, got none. Name one.")
+        columns = [replace(one, detached=condition) for one, condition in zip(columns, given, strict=True)]
     if representation.properties:
         labels = representation.standardization
         settings = with_standardized_labels(settings, float(labels.mean[0]), float(labels.std[0]))
     return settings, columns
 
 
-def with_hidden_conditions(representation: TableRepresentation, columns: Sequence[Column]) -> list[Column]:
-    """The columns, of which the encoder doesn't read the conditions: it has to infer them."""
+def of_conditions(representation: TableRepresentation, count: int) -> list[bool]:
+    """Whether each of `count` columns is a condition, or a category whose indicators are."""
     names = {column.name for column in representation.columns}
-    hidden = {name if name in names else name.rpartition(INDICATOR)[0] for name in representation.properties}
-    plain = [column.name not in hidden for column in representation.columns]
-    return [
-        replace(column, read=read)
-        for column, read in zip(columns, plain + [True] * (len(columns) - len(plain)), strict=True)
-    ]
+    conditions = {name if name in names else name.rpartition(INDICATOR)[0] for name in representation.properties}
+    plain = [column.name in conditions for column in representation.columns]
+    return plain + [False] * (count - len(plain))
 
 
 def oracles_of(

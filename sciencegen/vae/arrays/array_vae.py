@@ -32,6 +32,7 @@ from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.hamiltonian import HamiltonianRefinement
 from sciencegen.vae.ladder import LadderPosterior, LadderPrior, LowestLevel
 from sciencegen.vae.model import EVALUATION_SEED, ConditionalVAE, VAEParts
+from sciencegen.vae.multinomial import Multinomial
 from sciencegen.vae.posteriors import POSTERIORS, SampledPosterior
 from sciencegen.vae.prior_fitting import PriorFit, PriorFitSettings, fit_prior
 from sciencegen.vae.priors import ConditionalGaussianPrior, StandardNormalPrior, VampPrior
@@ -181,6 +182,20 @@ class ArrayVAE(nn.Module):
             [centre, noise if batch.mask is None else noise * with_shared_counts(batch.mask, self.columns)], 1
         )
 
+    @torch.no_grad()
+    def inferred(self, latent: Float[Tensor, "batch latent"], condition: Condition = None) -> dict[str, Tensor]:
+        """What the items of latents have beyond their columns, by name: `sources` [item latent], z of an identifiable
+        VAE, and of each multinomial likelihood `shares_<name>` [item column], E[x | z] / total (Liang et al. 2018)."""
+        check_latents(latent, self.latent_size)
+        code = self._code(latent[:, : self.sizes[0]])
+        found = {} if self.settings.decoder_condition else {"sources": code}
+        if not any(column.multinomial for column in self.columns):
+            return found
+        likelihood = self.vae.decoder(code, condition)
+        pairs = zip(likelihood.groups, likelihood.distributions, strict=True)
+        shares = {group.index[0]: p.logits.softmax(1) for group, p in pairs if isinstance(p, Multinomial)}
+        return found | {f"shares_{self.columns[first].multinomial}": one for first, one in shares.items()}
+
     def _code(self, centre: Float[Tensor, "batch code"]) -> Float[Tensor, "batch code"]:
         return centre if self.prior is None else self.prior(centre)
 
@@ -218,7 +233,7 @@ def _encoder(size: int, s: ArrayVAESettings, columns: Sequence[Column], blocks: 
 def _decoder(
     size: int, properties: int, s: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block]
 ) -> nn.Module:
-    sizes = s.layers[0] if s.layers else s.latent, properties, s.width, s.depth
+    sizes = s.layers[0] if s.layers else s.latent, s.read_by_decoder(properties), s.width, s.depth
     if blocks:
         return BlockDecoder(columns, blocks, *sizes)
     return ColumnDecoder(columns, *sizes) if columns else ArrayDecoder(size, *sizes)
@@ -253,7 +268,7 @@ def latents_of(encoder: Encoder, properties: int, s: ArrayVAESettings) -> tuple[
         ladder = LadderPrior(s.layers, s.width)
         return LadderPosterior(s.width, ladder, properties, s.width), ladder
     base = POSTERIORS["gaussian" if s.posterior == HAMILTONIAN else s.posterior]
-    posterior = base(s.width, s.latent, properties, s.width, 1)
+    posterior = base(s.width, s.latent, s.read_by_decoder(properties), s.width, 1)
     if s.prior == "conditional":
         return posterior, ConditionalGaussianPrior(s.latent, properties)
     if s.prior == "vamp":

@@ -72,6 +72,9 @@ class Column:
         Name of the multinomial likelihood that columns share.
     read : bool
         Whether the encoder reads it. It must not read a condition that it has to infer.
+    detached : bool
+        Whether its likelihood has no gradient by the latent, as that of a condition that the decoder doesn't read: the
+        latent need not hold it.
     """
 
     likelihood: str
@@ -85,6 +88,7 @@ class Column:
     limits: tuple[float, float] | None = None
     multinomial: str = ""
     read: bool = True
+    detached: bool = False
 
     @property
     def features(self) -> int:
@@ -211,6 +215,16 @@ def groups_of(columns: Sequence[Column], places: Sequence[int] | None = None) ->
     members += [[at for at in places if columns[at].multinomial == name] for name in shared]
     members += [[at] for at in places if columns[at].classes]
     return [group_of(columns, index) for index in members if index]
+
+
+def attached_and_detached(
+    columns: Sequence[Column], places: Sequence[int] | None = None
+) -> tuple[list[Group], list[Group]]:
+    """The groups of the columns, or of those at `places`, without and with `detached`."""
+    places = range(len(columns)) if places is None else places
+    parts = ([at for at in places if columns[at].detached is apart] for apart in (False, True))
+    attached, detached = (groups_of(columns, part) for part in parts)
+    return attached, detached
 
 
 def group_of(columns: Sequence[Column], index: Sequence[int]) -> Group:

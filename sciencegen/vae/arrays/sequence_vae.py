@@ -121,7 +121,7 @@ def _parts(
     time = blocks[0].shape[1]
     writer = partial(_writer, code=s.code, factors=s.factors, driven=s.inputs)
     size = s.code + s.inputs * time
-    decoder = BlockDecoder(columns, blocks, size, properties, s.width, s.depth, writer)
+    decoder = BlockDecoder(columns, blocks, size, s.read_by_decoder(properties), s.width, s.depth, writer)
     if not s.inputs:
         reader = BlockEncoder(columns, blocks, s.width, s.depth)
         return parts_of(reader, latents_of(reader, properties, s), decoder, properties, s)
