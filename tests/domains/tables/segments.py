@@ -1,0 +1,47 @@
+"""Piecewise stationary sources through a mixing network, for tests and benchmarks of nonlinear ICA.
+
+As in Khemakhem et al. (2020, section 5.1) and their code: within a segment, sources are independent Gaussians of mean
+0, whose scales are drawn from U(0.5, 3) for each segment; the network has equal square layers with tanh(x) + 0.1 x
+between them, and the observations have small Gaussian noise.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.optimize import linear_sum_assignment
+
+SCALES = 0.5, 3.0
+NOISE = 0.1
+TRIED = 1000
+"""Matrices of which a quarter has a condition number that is small enough."""
+
+
+def mixed(
+    segments: int = 40, rows: int = 1000, size: int = 5, layers: int = 3, seed: int = 0
+) -> tuple[Float[np.ndarray, "row source"], Float[np.ndarray, "row column"], Int[np.ndarray, " row"]]:
+    """Sources, observations, and the segment of each row. rows: of a segment."""
+    generator = np.random.default_rng(seed)
+    scale = generator.uniform(*SCALES, (segments, size))
+    segment = np.repeat(np.arange(segments), rows)
+    sources = scale[segment] * generator.standard_normal((len(segment), size))
+    matrix, x = _well_conditioned(size, generator), sources
+    for layer in range(layers):
+        x = x @ matrix
+        x = x if layer == layers - 1 else np.tanh(x) + 0.1 * x
+    return sources, x + NOISE * x.std(0) * generator.standard_normal(x.shape), segment
+
+
+def _well_conditioned(size: int, generator: np.random.Generator) -> Float[np.ndarray, "size size"]:
+    """A matrix with columns of length 1, of the quarter with the least condition numbers."""
+    tried = generator.uniform(-1, 1, (TRIED, size, size))
+    tried /= np.linalg.norm(tried, axis=1, keepdims=True)
+    condition = np.linalg.cond(tried)
+    return tried[np.flatnonzero(condition <= np.quantile(condition, 0.25))[0]]
+
+
+def mean_correlation(sources: Float[np.ndarray, "row source"], found: Float[np.ndarray, "row source"]) -> float:
+    """MCC: the mean absolute correlation of sources and estimates, each estimate assigned to one source."""
+    size = sources.shape[1]
+    correlation = np.abs(np.corrcoef(sources.T, found.T)[:size, size:])
+    return float(correlation[linear_sum_assignment(-correlation)].mean())
