@@ -18,7 +18,7 @@ from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, Density, LogLikelihoo
 from sciencegen.domains.recipes import ModelOracles, Recipe, Remember
 from sciencegen.domains.tables import representation as table_representation
 from sciencegen.domains.tables.representation import TableRepresentation
-from sciencegen.domains.tables.rows import INDICATOR
+from sciencegen.domains.tables.rows import INDICATOR, indicator
 from sciencegen.errors import ConfigError
 from sciencegen.items import Item
 from sciencegen.scoring.oracles import ArrayOracle, Oracle
@@ -69,7 +69,8 @@ def vae_oracles(model: ArrayVAE, representation: TableRepresentation, remember: 
     inferred = {}
     if model.settings.semi_supervised:
         device, names = next(model.parameters()).device, representation.properties
-        for at, name in enumerate(names[:1] if model.settings.label_values else names):
+        count = 1 if model.settings.label_values else len(classes_of(representation)) or len(names)
+        for at, name in enumerate(names[:count]):
             called, infer = f"{INFERRED}{name}", partial(_inferred, model, representation, at)
             inferred[called] = LogLikelihood(representation, infer, device, name=called, unit="")
     return {**oracles_of(model, representation, partial(log_likelihood, model)), **inferred}
@@ -108,6 +109,18 @@ def of_conditions(representation: TableRepresentation, count: int) -> list[bool]
     conditions = {name if name in names else name.rpartition(INDICATOR)[0] for name in representation.properties}
     plain = [column.name in conditions for column in representation.columns]
     return plain + [False] * (count - len(plain))
+
+
+def classes_of(representation: TableRepresentation) -> list[list[float]]:
+    """The standardized one-hot codes of a category whose indicators are the first conditions; [] for other ones."""
+    for column in representation.columns:
+        count = len(column.categories)
+        names = [indicator(column.name, str(one)) for one in column.categories]
+        if not column.numeric and representation.properties[:count] == tuple(names):
+            labels = representation.standardization
+            codes = (np.eye(count) - np.asarray(labels.mean)[:count]) / np.asarray(labels.std)[:count]
+            return codes.tolist()
+    return []
 
 
 def oracles_of(

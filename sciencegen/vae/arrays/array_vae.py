@@ -42,6 +42,7 @@ __all__ = ["PRIORS", "ArrayVAE", "ArrayVAESettings"]
 
 Accept = Callable[[Batch], Tensor]
 Encoder = ArrayEncoder | ColumnEncoder | BlockEncoder
+Classes = Sequence[Sequence[float]]
 
 
 class ArrayVAE(nn.Module):
@@ -60,6 +61,9 @@ class ArrayVAE(nn.Module):
         Columns that are the numbers of a series or an image.
     parts : VAEParts, optional
         Other networks than these make, for a model of another decoder.
+    classes : sequence of sequence of float, optional
+        The standardized rows that stand for the classes in the first columns of the condition, such as one-hot codes,
+        in place of `label_values`; for `semi_supervised`.
 
     Examples
     --------
@@ -74,14 +78,14 @@ class ArrayVAE(nn.Module):
 
     def __init__(
         self, size: int, property_count: int, settings: ArrayVAESettings | None = None, columns: Sequence[Column] = (),
-        blocks: Sequence[Block] = (), parts: VAEParts | None = None,
+        blocks: Sequence[Block] = (), parts: VAEParts | None = None, classes: Classes = (),
     ) -> None:  # fmt: skip
         super().__init__()
         s = self.settings = settings or ArrayVAESettings()
         self.columns = tuple(columns)
         if s.semi_supervised and not property_count:
             raise ConfigError("Expected a property to infer with semi_supervised, got none. Name a condition.")
-        parts = parts or _parts(size, property_count, s, columns, blocks)
+        parts = parts or _parts(size, property_count, s, columns, blocks, classes)
         self.vae = ConditionalVAE(parts, VALUES, s.training())
         latent = self.vae.latent_size
         flow = FlowSettings(s.flow_layers, s.flow_width) if s.flow_layers else None
@@ -240,21 +244,23 @@ def _decoder(
 
 
 def _parts(
-    size: int, properties: int, s: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block]
-) -> VAEParts:
+    size: int, properties: int, s: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block],
+    classes: Classes,
+) -> VAEParts:  # fmt: skip
     encoder = _encoder(size, s, columns, blocks)
     latents = latents_of(encoder, properties, s)  # before the decoder: the order decides the first weights
-    return parts_of(encoder, latents, _decoder(size, properties, s, columns, blocks), properties, s)
+    return parts_of(encoder, latents, _decoder(size, properties, s, columns, blocks), properties, s, classes)
 
 
 def parts_of(
-    encoder: Encoder, latents: tuple[nn.Module, nn.Module], decoder: nn.Module, properties: int, s: ArrayVAESettings
-) -> VAEParts:
+    encoder: Encoder, latents: tuple[nn.Module, nn.Module], decoder: nn.Module, properties: int, s: ArrayVAESettings,
+    classes: Classes = (),
+) -> VAEParts:  # fmt: skip
     """The networks of the `ConditionalVAE`. latents: posterior and prior."""
     posterior, prior = latents
     head: nn.Module | None = None
-    if s.label_values:
-        head = DiscreteInference(s.width, properties, s.label_values)
+    if s.label_values or (s.semi_supervised and classes):
+        head = DiscreteInference(s.width, properties, s.label_values or classes)
     elif s.semi_supervised:
         head = GaussianInference(s.width, properties)
     steps = HamiltonianRefinement(s.latent, s.leapfrog_steps) if s.posterior == HAMILTONIAN else None
