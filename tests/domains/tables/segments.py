@@ -1,8 +1,8 @@
 """Piecewise stationary sources through a mixing network, for tests and benchmarks of nonlinear ICA.
 
-As in Khemakhem et al. (2020, section 5.1) and their code: within a segment, sources are independent Gaussians of mean
-0, whose scales are drawn from U(0.5, 3) for each segment; the network has equal square layers with tanh(x) + 0.1 x
-between them, and the observations have small Gaussian noise.
+As in Khemakhem et al. (2020, section 5.1) and the comparison to VAEs in their code (`compare_to_vae.py`): within a
+segment, sources are independent Gaussians of mean 0, whose scales are drawn from U(0.5, 3) for each segment; the
+network has square layers with leaky ReLUs of slope 0.2 between them. The observations have small Gaussian noise.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
 SCALES = 0.5, 3.0
-NOISE = 0.1
+SLOPE = 0.2
+NOISE = 0.02
+"""Standard deviation, relative to that of a column."""
 TRIED = 1000
 """Matrices of which a quarter has a condition number that is small enough."""
 
@@ -25,10 +27,10 @@ def mixed(
     scale = generator.uniform(*SCALES, (segments, size))
     segment = np.repeat(np.arange(segments), rows)
     sources = scale[segment] * generator.standard_normal((len(segment), size))
-    matrix, x = _well_conditioned(size, generator), sources
+    x = sources
     for layer in range(layers):
-        x = x @ matrix
-        x = x if layer == layers - 1 else np.tanh(x) + 0.1 * x
+        x = x @ _well_conditioned(size, generator)
+        x = x if layer == layers - 1 else np.where(x > 0, x, SLOPE * x)
     return sources, x + NOISE * x.std(0) * generator.standard_normal(x.shape), segment
 
 
