@@ -15,8 +15,6 @@ SCALES = 0.5, 3.0
 SLOPE = 0.2
 NOISE = 0.02
 """Standard deviation, relative to that of a column."""
-TRIED = 1000
-"""Matrices of which a quarter has a condition number that is small enough."""
 
 
 def mixed(
@@ -29,17 +27,9 @@ def mixed(
     sources = scale[segment] * generator.standard_normal((len(segment), size))
     x = sources
     for layer in range(layers):
-        x = x @ _well_conditioned(size, generator)
+        x = x @ np.linalg.qr(generator.standard_normal((size, size)))[0]
         x = x if layer == layers - 1 else np.where(x > 0, x, SLOPE * x)
     return sources, x + NOISE * x.std(0) * generator.standard_normal(x.shape), segment
-
-
-def _well_conditioned(size: int, generator: np.random.Generator) -> Float[np.ndarray, "size size"]:
-    """A matrix with columns of length 1, of the quarter with the least condition numbers."""
-    tried = generator.uniform(-1, 1, (TRIED, size, size))
-    tried /= np.linalg.norm(tried, axis=1, keepdims=True)
-    condition = np.linalg.cond(tried)
-    return tried[np.flatnonzero(condition <= np.quantile(condition, 0.25))[0]]
 
 
 def mean_correlation(sources: Float[np.ndarray, "row source"], found: Float[np.ndarray, "row source"]) -> float:
