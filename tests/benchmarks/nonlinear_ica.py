@@ -20,7 +20,9 @@ import sciencegen as sg
 from tests.domains.tables.segments import mean_correlation, mixed
 
 COLUMNS = 5
-NETWORKS = {"latent": COLUMNS, "width": 128, "depth": 3, "likelihoods": {f"x{at}": "gaussian" for at in range(COLUMNS)}}
+NETWORKS = {
+    "latent": COLUMNS, "width": 64, "noise": 0.1, "likelihoods": {f"x{at}": "gaussian" for at in range(COLUMNS)},
+}  # fmt: skip
 MODELS = {
     "identifiable": {"prior": "conditional", "decoder_condition": False},
     "plain": {"flow_layers": 0, "decoder_noise": False},
@@ -30,10 +32,11 @@ MODELS = {
 def encoded(folder: Path, name: str, steps: int, seed: int) -> np.ndarray:
     """The means of the posterior of the rows in `<name>.npz`."""
     identifiable = name == "identifiable"
+    settings = {**NETWORKS, **MODELS[name], "beta": {"shape": "linear", "steps": steps // 2}}
     sg.train(
         "arrays", folder / f"{name}.npz", folder=folder / f"run-{name}", seed=seed, threads=1,
-        settings={**NETWORKS, **MODELS[name]}, conditions=["segment"] if identifiable else [],
-        training={"steps": steps}, finish={"steps": 100},
+        settings=settings, conditions=["segment"] if identifiable else [],
+        training={"steps": steps, "learning_rate": 1e-2}, finish={"steps": 100},
     )  # fmt: skip
     found = sg.encode("arrays", folder / f"{name}.npz", model=str(folder / f"run-{name}"), threads=1)
     return found.inferred["sources"] if identifiable else found.latent
@@ -44,18 +47,20 @@ def main() -> None:
     parser.add_argument("--segments", type=int, default=40)
     parser.add_argument("--rows", type=int, default=1000, help="of a segment")
     parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--layers", type=int, default=2, help="of the network that mixes")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("-o", dest="folder", default="nonlinear-ica", help="of tables and models")
     chosen = parser.parse_args()
     for seed in chosen.seeds:
-        sources, x, segment = mixed(chosen.segments, chosen.rows, COLUMNS, seed=seed)
+        sources, x, segment = mixed(chosen.segments, chosen.rows, COLUMNS, chosen.layers, seed)
         folder = Path(chosen.folder) / str(seed)
         folder.mkdir(parents=True, exist_ok=True)
         np.savez(folder / "identifiable.npz", x=x, segment=np.array([f"s{one:02d}" for one in segment]))
         np.savez(folder / "plain.npz", x=x)
         linear = FastICA(COLUMNS, whiten="unit-variance", random_state=seed, max_iter=1000).fit_transform(x)
         print(f"seed {seed}, linear ICA: MCC {mean_correlation(sources, linear):.3f}", flush=True)
-        for name in MODELS:
+        for name in chosen.models:
             mcc = mean_correlation(sources, encoded(folder, name, chosen.steps, seed))
             print(f"seed {seed}, {name} VAE: MCC {mcc:.3f}", flush=True)
 

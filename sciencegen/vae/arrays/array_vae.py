@@ -33,7 +33,7 @@ from sciencegen.vae.hamiltonian import HamiltonianRefinement
 from sciencegen.vae.ladder import LadderPosterior, LadderPrior, LowestLevel
 from sciencegen.vae.model import EVALUATION_SEED, ConditionalVAE, VAEParts
 from sciencegen.vae.multinomial import Multinomial
-from sciencegen.vae.posteriors import POSTERIORS, SampledPosterior
+from sciencegen.vae.posteriors import POSTERIORS, GaussianPosterior, SampledPosterior
 from sciencegen.vae.prior_fitting import PriorFit, PriorFitSettings, fit_prior
 from sciencegen.vae.priors import ConditionalGaussianPrior, StandardNormalPrior, VampPrior
 from sciencegen.vae.semi_supervised import DiscreteInference, GaussianInference
@@ -43,6 +43,9 @@ __all__ = ["PRIORS", "ArrayVAE", "ArrayVAESettings"]
 Accept = Callable[[Batch], Tensor]
 Encoder = ArrayEncoder | ColumnEncoder | BlockEncoder
 Classes = Sequence[Sequence[float]]
+START = -2.0
+"""First log standard deviation of the posterior of an identifiable VAE: with that of a standard normal, the decoder
+learns to leave out some of the sources."""
 
 
 class ArrayVAE(nn.Module):
@@ -240,7 +243,7 @@ def _decoder(
     sizes = s.layers[0] if s.layers else s.latent, s.read_by_decoder(properties), s.width, s.depth
     if blocks:
         return BlockDecoder(columns, blocks, *sizes)
-    return ColumnDecoder(columns, *sizes) if columns else ArrayDecoder(size, *sizes)
+    return ColumnDecoder(columns, *sizes) if columns else ArrayDecoder(size, *sizes, s.noise)
 
 
 def _parts(
@@ -275,6 +278,8 @@ def latents_of(encoder: Encoder, properties: int, s: ArrayVAESettings) -> tuple[
         return LadderPosterior(s.width, ladder, properties, s.width), ladder
     base = POSTERIORS["gaussian" if s.posterior == HAMILTONIAN else s.posterior]
     posterior = base(s.width, s.latent, s.read_by_decoder(properties), s.width, 1)
+    if not s.decoder_condition and isinstance(posterior, GaussianPosterior):
+        nn.init.constant_(posterior.head.output.bias[s.latent :], START)
     if s.prior == "conditional":
         return posterior, ConditionalGaussianPrior(s.latent, properties)
     if s.prior == "vamp":

@@ -36,6 +36,9 @@ class ArrayVAESettings:
     decoder_condition : bool
         Whether posterior and decoder read c. Without, c enters by the 'conditional' prior alone, which then is never
         trained without c: the identifiable VAE, whose latents are independent sources given c [9]_.
+    noise : float
+        Standard deviation of Gaussian likelihoods, in those of the columns; 0 for one that the decoder learns. With a
+        fixed one, a decoder that has not yet learned a column doesn't explain it by noise.
     bound : {"elbo", "importance_weighted"}
         The objective; the second has `samples` latents for each item [5]_, and beta doesn't apply to it.
     beta : Warmup
@@ -82,6 +85,7 @@ class ArrayVAESettings:
     leapfrog_steps: int = 3
     prior: str = "standard_normal"
     decoder_condition: bool = True
+    noise: float = 0.0
     components: int = 32
     bound: str = "elbo"
     samples: int = 8
@@ -117,6 +121,8 @@ class ArrayVAESettings:
                 "Expected layers of size 1 or more, and 1 or more leapfrog_steps, got "
                 f"{list(self.layers)} and {self.leapfrog_steps}."
             )
+        if not 0 <= self.noise <= 1:
+            raise ConfigError(f"Expected noise from 0 to 1 standard deviations, got {self.noise}. 0 learns it.")
         if self.prior_steps < 1:
             raise ConfigError(
                 f"Expected prior_steps of 1 or more, got {self.prior_steps}. Without a flow: flow_layers=0."

@@ -2,7 +2,7 @@
 
 As in Khemakhem et al. (2020, section 5.1) and the comparison to VAEs in their code (`compare_to_vae.py`): within a
 segment, sources are independent Gaussians of mean 0, whose scales are drawn from U(0.5, 3) for each segment; the
-network has square layers with leaky ReLUs of slope 0.2 between them. The observations have small Gaussian noise.
+network has orthogonal layers with leaky ReLUs of slope 0.2 between them. The observations have small Gaussian noise.
 """
 
 from __future__ import annotations

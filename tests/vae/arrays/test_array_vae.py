@@ -11,6 +11,7 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.vae.arrays.array_vae import PRIORS, ArrayVAE, ArrayVAESettings
+from sciencegen.vae.arrays.columns import Column
 from sciencegen.vae.arrays.networks import VALUES
 from sciencegen.vae.arrays.settings import POSTERIOR_NAMES
 from sciencegen.vae.warmup import Warmup
@@ -122,6 +123,16 @@ def test_the_conditional_prior_alone_is_trained_with_whole_conditions(generator)
     assert first.grad[:, 0].abs().sum() > 0  # of the condition's value
 
 
+def test_the_decoders_noise_may_be_fixed(generator):
+    latent = torch.randn(5, 2, generator=generator)
+    plain = shaken(made(noise=0.1), generator, 0.3).vae.decoder(latent, torch.zeros(5, 1))
+    columns = [Column("gaussian", noise=0.1)] * 3
+    of_columns = shaken(ArrayVAE(3, 1, SMALL, columns), generator, 0.3).vae.decoder(latent, torch.zeros(5, 1))
+    for likelihood in (plain, of_columns):
+        spread = likelihood.from_noise(torch.ones(5, 3)) - likelihood.mode
+        torch.testing.assert_close(spread, torch.full((5, 3), 0.1))
+
+
 def few_labels(count, generator, known=0.1):
     batch = draw(count, generator)
     hidden = torch.rand(count, 1, generator=generator) > known
@@ -198,6 +209,7 @@ WRONG = {
     "layers of size 1 or more": {"layers": (2, 0)},
     "1 or more leapfrog_steps": {"leapfrog_steps": 0},
     "semi_supervised with label_values": {"label_values": (0.0, 1.0)},
+    "noise from 0 to 1": {"noise": -0.1},
     "prior 'conditional' where the decoder doesn't read": {"decoder_condition": False},
     "set one or the other": {"bound": "importance_weighted", "free_bits": 0.1},
 }
