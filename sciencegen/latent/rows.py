@@ -91,12 +91,15 @@ class LatentRows:
         if not isinstance(model, InfersArrays) or not len(latents):
             return {}
 
-        def compute(rows: slice) -> dict[str, np.ndarray]:
-            with torch.inference_mode():
-                return {name: one.cpu().numpy() for name, one in model.inferred(self._tensor(latents[rows])).items()}
+        def compute(part: Latents) -> dict[str, np.ndarray]:
+            def of_rows(rows: slice) -> dict[str, np.ndarray]:
+                return {name: one.cpu().numpy() for name, one in model.inferred(self._tensor(part[rows])).items()}
 
-        parts = list(map_threaded(compute, self._chunks(len(latents)), self.threads))
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            with torch.inference_mode():
+                return halved_to_fit(of_rows, len(part), _joined)
+
+        chunks = self._chunks(len(latents))
+        return _joined(list(map_threaded(lambda rows: compute(latents[rows]), chunks, self.threads)))
 
     def _chunks(self, count: int) -> list[slice]:
         """Rows that are computed together; their number is fixed, because rounding depends on it."""
@@ -184,3 +187,8 @@ class LatentRows:
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(np.asarray(values, np.float32)).to(self.device)
+
+
+def _joined(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Arrays [item ...] by name of consecutive items."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

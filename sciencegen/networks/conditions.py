@@ -17,9 +17,10 @@ def condition_features(
     """Inputs of a network: [value where present else 0, 1 where present else 0], 2 * property_count columns.
 
     With the indicator, a missing value has an embedding of its own in the first layer of the network. None means that
-    every property is missing. `like` gives rows, type and device.
+    every property is missing. `like` gives rows, type and device. A network that was built without properties reads no
+    condition.
     """
-    if condition is None:
+    if condition is None or not property_count:
         return like.new_zeros(like.shape[0], 2 * property_count)
     expected = (like.shape[0], property_count)
     if tuple(condition.shape) != expected:

@@ -115,6 +115,7 @@ class GaussianInference(nn.Module):
 class DiscreteInference(nn.Module):
     """One column of the condition takes one of `values`; if it is missing, the bound sums over all (exact).
 
+    values: numbers, or the rows that stand for the classes in as many columns from `column` on, such as one-hot codes.
     prior: p(c) of the values; by default uniform.
     """
 
@@ -125,23 +126,30 @@ class DiscreteInference(nn.Module):
         self,
         feature_size: int,
         property_count: int,
-        values: Sequence[float],
+        values: Sequence[float] | Sequence[Sequence[float]],
         column: int = 0,
         prior: Sequence[float] | None = None,
         width: int = 64,
         depth: int = 1,
     ) -> None:
         super().__init__()
-        if len(values) < 2 or not 0 <= column < property_count or (prior is not None and len(prior) != len(values)):
+        codes = torch.tensor(values, dtype=torch.get_default_dtype())
+        last = column + (codes.shape[1] if codes.ndim == 2 else 1) - 1
+        if len(values) < 2 or not 0 <= column <= last < property_count or len(prior or values) != len(values):
             raise ConfigError(
                 "Expected 2 or more values, a prior of as many chances, and a column below "
                 f"{property_count}, got values {list(values)}, prior {prior}, column {column}."
             )
-        self.property_count, self.column = property_count, column
+        self.property_count, self.place = property_count, slice(column, last + 1)
         chances = torch.tensor(prior if prior is not None else [1.0] * len(values))
-        self.register_buffer("values", torch.tensor(values, dtype=torch.get_default_dtype()))
+        self.register_buffer("values", codes)
         self.register_buffer("log_prior", (chances / chances.sum()).log())
         self.head = MLP(feature_size, len(values), width, depth)
+
+    @property
+    def codes(self) -> Float[Tensor, "category column"]:
+        """The row that stands for each class."""
+        return self.values.reshape(len(self.values), -1)
 
     def log_probabilities(self, features: Float[Tensor, "batch feature"]) -> Float[Tensor, "batch category"]:
         return torch.log_softmax(self.head(features), -1)
@@ -153,12 +161,15 @@ class DiscreteInference(nn.Module):
         missing: Bool[Tensor, "batch property"],
         generator: Generator,
     ) -> Completion:
-        log_q, unknown = self.log_probabilities(features), missing[:, self.column]
+        log_q, unknown = self.log_probabilities(features), missing[:, self.place].any(1)
         count = len(self.values)
         labelled, unlabelled = (~unknown).nonzero()[:, 0], unknown.nonzero()[:, 0]
         rows = torch.cat([labelled, unlabelled.repeat_interleave(count)])
-        filled = condition[rows].clone()
-        filled[len(labelled) :, self.column] = self.values.repeat(len(unlabelled)).to(filled)
+        filled, open_cells = condition[rows].clone(), missing[rows[len(labelled) :], self.place]
+        own = filled[len(labelled) :, self.place]
+        filled[len(labelled) :, self.place] = torch.where(
+            open_cells, self.codes.repeat(len(unlabelled), 1).to(own), own
+        )
         zero = features.new_zeros(len(labelled))
         ratio = self.log_prior - log_q
         return Completion(
@@ -174,14 +185,14 @@ class DiscreteInference(nn.Module):
     ) -> Float[Tensor, " batch"]:
         if condition.shape[-1] != self.property_count:
             raise ShapeError(f"Expected a condition [batch {self.property_count}], got {list(condition.shape)}.")
-        column = condition[:, self.column]
-        index = (torch.nan_to_num(column)[:, None] - self.values).abs().argmin(-1, keepdim=True)
-        return self.log_probabilities(features).gather(-1, index)[:, 0] * ~torch.isnan(column)
+        own = condition[:, self.place]
+        index = (torch.nan_to_num(own)[:, None] - self.codes).abs().sum(-1).argmin(-1, keepdim=True)
+        return self.log_probabilities(features).gather(-1, index)[:, 0] * ~torch.isnan(own).any(1)
 
     def fill(
         self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"]
     ) -> Float[Tensor, "batch property"]:
-        filled, column = condition.clone(), condition[:, self.column]
-        likeliest = self.values[self.log_probabilities(features).argmax(-1)].to(filled)
-        filled[:, self.column] = torch.where(torch.isnan(column), likeliest, column)
+        filled, own = condition.clone(), condition[:, self.place]
+        likeliest = self.codes[self.log_probabilities(features).argmax(-1)].to(filled)
+        filled[:, self.place] = torch.where(torch.isnan(own), likeliest, own)
         return filled

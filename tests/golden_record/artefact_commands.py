@@ -21,6 +21,10 @@ SMILES = "{limit: 20, settings: {code: 4, length: 32, networks: {token: 4, encod
          "slot: 4, heads: 2, dense: 8}, prior_layers: 2, prior_width: 8}, " \
          "training: {steps: 4, batch_size: 8, warmup_steps: 1, log_every: 2}}"  # fmt: skip
 DIFFUSED = STAMPS.replace("{code:", "{latent_prior: diffusion, code:")
+FEW_STEPS = "training: {steps: 4, batch_size: 16, warmup_steps: 1, log_every: 2}, finish: {steps: 4}}"
+TABLE = "{settings: {width: 4, latent: 2, depth: 1, flow_layers: 1, flow_width: 4, score_samples: 4}, " + FEW_STEPS
+TRIALS = TABLE.replace("{width:", "{likelihoods: {spikes: poisson}, factors: 2, width:")
+ROWS = "{settings: {width: 8, depth: 1, diffusion: {steps: 4, flow_steps: 4}}, " + FEW_STEPS.split(", finish")[0] + "}"
 HALVINGS = "{teacher_steps: 4, training: {steps: 2, batch_size: 8, checkpoint_every: 2, log_every: 1, warmup_steps: 1}}"
 
 MADE: dict[str, str] = {
@@ -50,11 +54,15 @@ MADE: dict[str, str] = {
     "run": "sciencegen run proteins --config short.yaml --results OUT",
     "smiles": f"sciencegen train molecules --recipe smiles-vae --data moses/train --settings '{SMILES}' -o OUT/model",
     "latent-diffusion": f"sciencegen train galaxies --data simulated/train --settings '{DIFFUSED}' -o OUT/model",
+    "table": f"sciencegen train arrays --data table.csv --condition city --settings '{TABLE}' -o OUT/model",
+    "rows": "sciencegen train arrays --recipe array-diffusion --data table.csv --condition city"
+    f" --settings '{ROWS}' -o OUT/model",
+    "trials": f"sciencegen train arrays --recipe sequence-vae --data trials.csv --settings '{TRIALS}' -o OUT/model",
     "distilled": "sciencegen train molecules --from conformers/model --data conformers/model/data --distill 2"
     f" --settings '{HALVINGS}' -o OUT/model",
 }
 """What is written, by its folder."""
-SINCE = {"0.2.0": ("smiles", "latent-diffusion", "distilled")}
+SINCE = {"0.2.0": ("smiles", "latent-diffusion", "distilled", "table", "rows", "trials")}
 """What earlier versions didn't have."""
 EXPECTED = "expected"
 """The folder of what the uses wrote."""
@@ -89,6 +97,12 @@ USES: dict[str, str] = {
     " --with flux,gini,m20 -o OUT/a.csv",
     "draw-distilled": "sciencegen generate molecules --model qm9-molecules --complete distilled/model --raw -n 2"
     " -o OUT/a.sdf",
+    "draw-table": "sciencegen generate arrays --model table/model -n 4 --where 'city = Oslo' -o OUT/a.csv",
+    "score-table": "sciencegen score arrays table.csv --model table/model -o OUT/s.csv",
+    "draw-rows": "sciencegen generate arrays --model rows/model -n 4 --where 'city = Oslo' -o OUT/a.csv",
+    "encode-rows": "sciencegen encode arrays table.csv --model rows/model -o OUT/latents.npz",
+    "draw-trials": "sciencegen generate arrays --model trials/model -n 4 -o OUT/a.csv",
+    "encode-trials": "sciencegen encode arrays trials.csv --model trials/model -o OUT/latents.npz",
     "predict-variants": "sciencegen predict proteins short.csv --wild-type short.fasta"
     " --predictor fit=run/proteins/short/predictors/value -o OUT/p.csv",
     "predict-structures": "sciencegen predict molecules molecules.smi --predictor gap=structure-predictor/predictor"

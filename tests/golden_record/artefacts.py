@@ -31,7 +31,7 @@ NUMBER = re.compile(r"-?\d+\.?\d*(?:[eE][-+]?\d+)?")
 DROPPED = (
     "*.log", ".snakemake", "runs", "cache", "run/**/*.html", "run/**/benchmarks", "run/**/logs",
     *(f"{name}/model/data" for name in ("variants", "conformers", "stamps", "images", "selfies", "smiles",
-                                         "latent-diffusion")),
+                                         "latent-diffusion", "table", "rows", "trials")),
     "oracles.yaml", "length.py", "gb1.fasta", "family.a2m", "variants.csv", "part.sdf", "workflow.yaml",
 )  # fmt: skip
 """Not kept: caches, pages, and what no use reads."""

@@ -28,6 +28,15 @@ PIXELS = (
     "diffusion: {steps: 2, flow_steps: 2}}, training: {steps: 3, batch_size: 8, log_every: 1, warmup_steps: 1}}"
 )
 FAMILY = "{settings: {members: 2, hidden: 16, latent: 2}, training: {steps: 20, batch_size: 64, warmup_steps: 5}}"
+TABLE = (
+    "{settings: {width: 8, latent: 2, depth: 1, flow_layers: 1, flow_width: 8, score_samples: 4}, "
+    "training: {steps: 6, batch_size: 16, warmup_steps: 2, log_every: 2}, finish: {steps: 4}}"
+)
+TRIALS = TABLE.replace("{width:", "{likelihoods: {spikes: poisson}, factors: 2, width:")
+ROWS = (
+    "{settings: {width: 16, depth: 1, diffusion: {steps: 4, flow_steps: 4}}, "
+    "training: {steps: 6, batch_size: 16, warmup_steps: 2, log_every: 2}}"
+)
 PLATE = "{surrogate: gp, scale: linear, breeding: {children: 40, generations: 2, draws: 30}}"
 
 ENTRIES: dict[str, str] = {
@@ -65,6 +74,11 @@ ENTRIES: dict[str, str] = {
     "train-galaxies": f"sciencegen train galaxies --data simulated/train --settings '{STAMPS}' -o OUT/model",
     "train-stamps": "sciencegen train galaxies --recipe stamp-diffusion --data simulated/train"
     f" --settings '{PIXELS}' -o OUT/model",
+    "train-table": f"sciencegen train arrays --data table.csv --condition city --settings '{TABLE}' -o OUT/model",
+    "train-rows": "sciencegen train arrays --recipe array-diffusion --data table.csv --condition city"
+    f" --settings '{ROWS}' -o OUT/model",
+    "train-trials": "sciencegen train arrays --recipe sequence-vae --data trials.csv"
+    f" --settings '{TRIALS}' -o OUT/model",
     # Predictors
     "predictor-molecules": "sciencegen train predictor molecules solubility/test --target value --split scaffold"
     " --set families=[ridge] --set folds=3 --settings '{limit: 120, evaluation_folds: 2, evaluation_repeats: 1}'"
@@ -96,6 +110,8 @@ ENTRIES: dict[str, str] = {
     "interpolate-molecules": "sciencegen interpolate molecules CCO c1ccccc1O --steps 5 --with qed -o OUT/path.csv",
     "encode-family": "sciencegen encode proteins family.a2m --model train-family/model -o OUT/z.npz",
     "decode-family": "sciencegen decode proteins encode-family/z.npz --model train-family/model -o OUT/items.fasta",
+    "encode-rows": "sciencegen encode arrays table.csv --model train-rows/model -o OUT/z.npz",
+    "encode-trials": "sciencegen encode arrays trials.csv --model train-trials/model -o OUT/z.npz",
     # Generation
     "generate-shipped": "sciencegen generate molecules -n 40 --raw --with qed,alerts --seed 3 -o OUT/a.parquet",
     "generate-conditioned": "sciencegen generate molecules -n 4 --where logp=2.5 --where 'tpsa in 40..90' --forbid Br"
@@ -119,7 +135,10 @@ ENTRIES: dict[str, str] = {
     "generate-noise-free": "sciencegen generate galaxies --model train-galaxies/model -n 3 --noise-free"
     " --with half_light_radius,flux -o OUT/a.csv",
     "generate-stamps": "sciencegen generate galaxies --model train-stamps/model --raw -n 4 -o OUT/a.fits",
+    "generate-table": "sciencegen generate arrays --model train-table/model -n 6 --where 'city = Oslo' -o OUT/a.csv",
+    "generate-rows": "sciencegen generate arrays --model train-rows/model -n 6 -o OUT/a.csv",
     # Scores
+    "score-table": "sciencegen score arrays table.csv --model train-table/model -o OUT/s.csv",
     "score-molecules": "sciencegen score molecules molecules.smi -o OUT/s.csv",
     "score-alerts": "sciencegen score molecules molecules.smi --with qed,sa,alerts,pmo:median1"
     " --predictor sol=predictor-molecules/predictor -o OUT/s.csv",

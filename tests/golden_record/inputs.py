@@ -135,6 +135,7 @@ def write_inputs(folder: Path) -> None:
     generator = random.Random(0)
     write_family(folder / "family.a2m", generator)
     write_variants(folder / "variants.csv", generator)
+    write_tables(folder)
 
 
 def write_short(folder: Path) -> None:
@@ -144,6 +145,20 @@ def write_short(folder: Path) -> None:
     (folder / "short.yaml").write_text(SHORT_WORKFLOW)
     write_family(folder / "short.a2m", generator, SHORT)
     write_variants(folder / "short.csv", generator, SHORT, 24)
+    write_tables(folder)
+
+
+def write_tables(folder: Path) -> None:
+    """Rows of numbers, counts and categories with gaps, and trials of counts at five times of two neurons."""
+    generator = random.Random(2)
+    lines, trials = ["price,city,visits"], ["kind;spikes"]
+    for number in range(40):
+        city, price = generator.choice(("Bergen", "Oslo")), generator.gauss(10, 3)
+        lines.append(f"{'' if number % 9 == 4 else f'{price:.2f}'},{city},{generator.randrange(7)}")
+        counts = [[generator.randrange(4) for _ in range(2)] for _ in range(5)]
+        trials.append(f"{generator.choice(('left', 'right'))};{counts}")
+    (folder / "table.csv").write_text("\n".join([*lines, ""]))
+    (folder / "trials.csv").write_text("\n".join([*trials, ""]))
 
 
 def write_family(path: Path, generator: random.Random, wild: str = GB1) -> None:

@@ -72,6 +72,8 @@ def test_a_head_without_a_column_or_values_is_refused():
         DiscreteInference(4, 2, [0.0, 1.0], column=2)
     with pytest.raises(ConfigError, match="2 or more values"):
         DiscreteInference(4, 2, [0.0])
+    with pytest.raises(ConfigError, match="a column below 2"):
+        DiscreteInference(4, 2, [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 
 class TwoMeans(nn.Module):
@@ -114,6 +116,37 @@ def test_enumeration_of_a_discrete_condition_gives_the_exact_evidence(generator)
     error = elbo.std(1) / 20_000**0.5
     assert ((elbo.mean(1) - given)[::2].abs() < 4 * error[::2]).all()
     assert (elbo.mean(1) < exact - 0.1)[1::2].all()
+
+
+class Difference(nn.Module):
+    """A network that reads the difference of two conditions as one."""
+
+    latent_size = 1
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, first, condition, *batch):
+        return self.network(first, condition[:, :1] - condition[:, 1:], *batch)
+
+
+def test_one_hot_codes_give_what_numbers_give(generator):
+    """(1, 0) and (0, 1) stand for 1 and -1."""
+    number, code = DiscreteInference(1, 1, [1.0, -1.0]), DiscreteInference(1, 2, [[1.0, 0.0], [0.0, 1.0]])
+    code.head.load_state_dict(number.head.state_dict())
+    networks = Field(), Difference(TwoMeans()), Difference(ExactOfTwoMeans()), StandardNormalPrior(1)
+    coded = ConditionalVAE(VAEParts(*networks, code), "x")
+    x, nan = torch.randn(6, 1, generator=generator) * 3, torch.nan
+    batch = Batch({"x": x}, condition=torch.tensor([[1.0], [-1.0], [nan]] * 2))
+    same = batch.with_condition(torch.tensor([[1.0, 0.0], [0.0, 1.0], [nan, nan]] * 2))
+    torch.testing.assert_close(coded.bound(same, 2), model_of_two_means(number).bound(batch, 2))
+    judged = code.label_log_prob(x, same.condition)
+    torch.testing.assert_close(judged, number.label_log_prob(x, batch.condition))
+    assert (judged != 0).tolist() == [True, True, False] * 2
+    filled = coded.completed_condition(same)
+    assert torch.equal(filled[:, 0] - filled[:, 1], model_of_two_means(number).completed_condition(batch)[:, 0])
+    assert torch.equal(filled.sum(1), torch.ones(6))
 
 
 def exact_head(extra_log_std):

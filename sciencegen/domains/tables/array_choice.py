@@ -31,7 +31,7 @@ FEWEST_TIMES = 2
 @dataclass(frozen=True)
 class BlockSettings:
     """likelihoods: by name of a column, a column of arrays or a series of columns. series, images: names of those.
-    multinomial: names of the columns of each multinomial likelihood."""
+    multinomial: names of the columns of each multinomial likelihood, or of series of columns."""
 
     likelihoods: Mapping[str, str]
     series: Sequence[str] = ()
@@ -55,7 +55,8 @@ def columns_and_blocks(
     inside = {at for places in joined.values() for at in places}
     others = [column for at, column in enumerate(plain) if at not in inside]
     own = {name: one for name, one in settings.likelihoods.items() if name not in (*names, *joined)}
-    alone = iter(columns_of(others, own, settings.multinomial))
+    shared = {name: _with_series(others, members) for name, members in settings.multinomial.items()}
+    alone = iter(columns_of(others, own, shared))
     columns = [Column("gaussian") if at in inside else next(alone) for at in range(len(plain))]
     blocks = []
     for name, places in joined.items():
@@ -79,6 +80,15 @@ def _times(plain: Sequence[ColumnSchema], name: str) -> list[int]:
         if (match := re.fullmatch(f"{re.escape(name)}(\\d+)", one.name))
     }
     return [found[number] for number in sorted(found)]
+
+
+def _with_series(plain: Sequence[ColumnSchema], names: Sequence[str]) -> Sequence[str]:
+    """Names of columns, in which that of no column stands for those of `name0`, `name1`, ..."""
+    if isinstance(names, str):
+        return names
+    known = {column.name for column in plain}
+    series = {name: [plain[at].name for at in _times(plain, name)] for name in names if name not in known}
+    return [one for name in names for one in series.get(name) or [name]]
 
 
 def _check_names(

@@ -23,7 +23,7 @@ from sciencegen.items import Cell, Origin, Row
 ITEM = "item"
 """The column of rows as JSON, in tables that sciencegen writes."""
 FORMATS = (*READ_TABLES, *ARRAYS)
-MOST_INDICATORS = 20
+MOST_INDICATORS = 50
 """A column with more categories has no indicators among the numbers of a row."""
 
 

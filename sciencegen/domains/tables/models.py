@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sciencegen.domains.tables.array_choice import BlockSettings, columns_and_blocks
 from sciencegen.domains.tables.diffusion_recipe import ARRAY_DIFFUSION
-from sciencegen.domains.tables.recipe_parts import check_score_samples, vae_recipe, with_conditions
+from sciencegen.domains.tables.recipe_parts import check_score_samples, classes_of, vae_recipe, with_conditions
 from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.domains.tables.sequence_recipe import SEQUENCE_VAE
 from sciencegen.vae.arrays.array_vae import ArrayVAE
@@ -31,7 +31,7 @@ class TableVAESettings(ArrayVAESettings):
         Columns of arrays that are learned as images. Others are by their shape (`array_schema.is_series`).
     multinomial : mapping of str to sequence of str
         Count columns that share a likelihood: the counts of a row are multinomial given their total [1]_, which is
-        negative binomial.
+        negative binomial. The name of columns `name0`, `name1`, ... stands for all of them.
     score_samples : int
         Latents for each row by which `log_likelihood` is bounded.
 
@@ -56,7 +56,8 @@ def build(representation: TableRepresentation, settings: TableVAESettings) -> Ar
     chosen = BlockSettings(settings.likelihoods, settings.series, settings.images, settings.multinomial)
     columns, blocks = columns_and_blocks(representation.columns, representation.arrays, chosen)
     settings, columns = with_conditions(representation, settings, columns)
-    return ArrayVAE(len(columns), len(representation.properties), settings, columns, blocks)
+    classes = classes_of(representation)
+    return ArrayVAE(len(columns), len(representation.properties), settings, columns, blocks, classes=classes)
 
 
 RECIPES = {

@@ -18,7 +18,7 @@ from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, Density, LogLikelihoo
 from sciencegen.domains.recipes import ModelOracles, Recipe, Remember
 from sciencegen.domains.tables import representation as table_representation
 from sciencegen.domains.tables.representation import TableRepresentation
-from sciencegen.domains.tables.rows import INDICATOR
+from sciencegen.domains.tables.rows import INDICATOR, indicator
 from sciencegen.errors import ConfigError
 from sciencegen.items import Item
 from sciencegen.scoring.oracles import ArrayOracle, Oracle
@@ -69,7 +69,8 @@ def vae_oracles(model: ArrayVAE, representation: TableRepresentation, remember: 
     inferred = {}
     if model.settings.semi_supervised:
         device, names = next(model.parameters()).device, representation.properties
-        for at, name in enumerate(names[:1] if model.settings.label_values else names):
+        count = 1 if model.settings.label_values else len(classes_of(representation)) or len(names)
+        for at, name in enumerate(names[:count]):
             called, infer = f"{INFERRED}{name}", partial(_inferred, model, representation, at)
             inferred[called] = LogLikelihood(representation, infer, device, name=called, unit="")
     return {**oracles_of(model, representation, partial(log_likelihood, model)), **inferred}
@@ -87,25 +88,40 @@ Settings = TypeVar("Settings", bound=ArrayVAESettings)
 def with_conditions(
     representation: TableRepresentation, settings: Settings, columns: list[Column]
 ) -> tuple[Settings, list[Column]]:
-    """The settings with the values of a class standardized as the condition is, and with `semi_supervised` the columns
-    that the encoder may read."""
+    """The settings with the values of a class standardized as the condition is, and the columns, of which the encoder
+    doesn't read conditions with `semi_supervised`, and the latent need not hold those that the decoder doesn't read."""
+    given = of_conditions(representation, len(columns))
+    columns = [replace(one, noise=settings.noise) for one in columns]
     if settings.semi_supervised:
-        columns = with_hidden_conditions(representation, columns)
+        columns = [replace(one, read=not condition) for one, condition in zip(columns, given, strict=True)]
+    if not settings.decoder_condition:
+        if not any(given):
+            raise ConfigError("Expected a condition where decoder_condition is false, got none. Name one.")
+        columns = [replace(one, detached=condition) for one, condition in zip(columns, given, strict=True)]
     if representation.properties:
         labels = representation.standardization
         settings = with_standardized_labels(settings, float(labels.mean[0]), float(labels.std[0]))
     return settings, columns
 
 
-def with_hidden_conditions(representation: TableRepresentation, columns: Sequence[Column]) -> list[Column]:
-    """The columns, of which the encoder doesn't read the conditions: it has to infer them."""
+def of_conditions(representation: TableRepresentation, count: int) -> list[bool]:
+    """Whether each of `count` columns is a condition, or a category whose indicators are."""
     names = {column.name for column in representation.columns}
-    hidden = {name if name in names else name.rpartition(INDICATOR)[0] for name in representation.properties}
-    plain = [column.name not in hidden for column in representation.columns]
-    return [
-        replace(column, read=read)
-        for column, read in zip(columns, plain + [True] * (len(columns) - len(plain)), strict=True)
-    ]
+    conditions = {name if name in names else name.rpartition(INDICATOR)[0] for name in representation.properties}
+    plain = [column.name in conditions for column in representation.columns]
+    return plain + [False] * (count - len(plain))
+
+
+def classes_of(representation: TableRepresentation) -> list[list[float]]:
+    """The standardized one-hot codes of a category whose indicators are the first conditions; [] for other ones."""
+    for column in representation.columns:
+        count = len(column.categories)
+        names = [indicator(column.name, str(one)) for one in column.categories]
+        if not column.numeric and representation.properties[:count] == tuple(names):
+            labels = representation.standardization
+            codes = (np.eye(count) - np.asarray(labels.mean)[:count]) / np.asarray(labels.std)[:count]
+            return codes.tolist()
+    return []
 
 
 def oracles_of(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sciencegen.domains.tables.array_choice import BlockSettings, columns_and_blocks
-from sciencegen.domains.tables.recipe_parts import check_score_samples, vae_recipe, with_conditions
+from sciencegen.domains.tables.recipe_parts import check_score_samples, classes_of, vae_recipe, with_conditions
 from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.vae.arrays.sequence_vae import SequenceVAE, SequenceVAESettings
 
@@ -40,7 +40,8 @@ def build(representation: TableRepresentation, settings: TableSequenceSettings) 
     chosen = BlockSettings(settings.likelihoods, tuple(dict.fromkeys((*tables, *settings.series))))
     columns, blocks = columns_and_blocks(representation.columns, representation.arrays, chosen)
     settings, columns = with_conditions(representation, settings, columns)
-    return SequenceVAE(len(columns), len(representation.properties), settings, columns, blocks)
+    classes = classes_of(representation)
+    return SequenceVAE(len(columns), len(representation.properties), settings, columns, blocks, classes)
 
 
 SEQUENCE_VAE = vae_recipe(

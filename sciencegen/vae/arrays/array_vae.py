@@ -32,7 +32,8 @@ from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.hamiltonian import HamiltonianRefinement
 from sciencegen.vae.ladder import LadderPosterior, LadderPrior, LowestLevel
 from sciencegen.vae.model import EVALUATION_SEED, ConditionalVAE, VAEParts
-from sciencegen.vae.posteriors import POSTERIORS, SampledPosterior
+from sciencegen.vae.multinomial import Multinomial
+from sciencegen.vae.posteriors import POSTERIORS, GaussianPosterior, SampledPosterior
 from sciencegen.vae.prior_fitting import PriorFit, PriorFitSettings, fit_prior
 from sciencegen.vae.priors import ConditionalGaussianPrior, StandardNormalPrior, VampPrior
 from sciencegen.vae.semi_supervised import DiscreteInference, GaussianInference
@@ -41,6 +42,10 @@ __all__ = ["PRIORS", "ArrayVAE", "ArrayVAESettings"]
 
 Accept = Callable[[Batch], Tensor]
 Encoder = ArrayEncoder | ColumnEncoder | BlockEncoder
+Classes = Sequence[Sequence[float]]
+START = -2.0
+"""First log standard deviation of the posterior of an identifiable VAE: with that of a standard normal, the decoder
+learns to leave out some of the sources."""
 
 
 class ArrayVAE(nn.Module):
@@ -59,6 +64,9 @@ class ArrayVAE(nn.Module):
         Columns that are the numbers of a series or an image.
     parts : VAEParts, optional
         Other networks than these make, for a model of another decoder.
+    classes : sequence of sequence of float, optional
+        The standardized rows that stand for the classes in the first columns of the condition, such as one-hot codes,
+        in place of `label_values`; for `semi_supervised`.
 
     Examples
     --------
@@ -73,14 +81,14 @@ class ArrayVAE(nn.Module):
 
     def __init__(
         self, size: int, property_count: int, settings: ArrayVAESettings | None = None, columns: Sequence[Column] = (),
-        blocks: Sequence[Block] = (), parts: VAEParts | None = None,
+        blocks: Sequence[Block] = (), parts: VAEParts | None = None, classes: Classes = (),
     ) -> None:  # fmt: skip
         super().__init__()
         s = self.settings = settings or ArrayVAESettings()
         self.columns = tuple(columns)
         if s.semi_supervised and not property_count:
             raise ConfigError("Expected a property to infer with semi_supervised, got none. Name a condition.")
-        parts = parts or _parts(size, property_count, s, columns, blocks)
+        parts = parts or _parts(size, property_count, s, columns, blocks, classes)
         self.vae = ConditionalVAE(parts, VALUES, s.training())
         latent = self.vae.latent_size
         flow = FlowSettings(s.flow_layers, s.flow_width) if s.flow_layers else None
@@ -181,6 +189,20 @@ class ArrayVAE(nn.Module):
             [centre, noise if batch.mask is None else noise * with_shared_counts(batch.mask, self.columns)], 1
         )
 
+    @torch.no_grad()
+    def inferred(self, latent: Float[Tensor, "batch latent"], condition: Condition = None) -> dict[str, Tensor]:
+        """What the items of latents have beyond their columns, by name: `sources` [item latent], z of an identifiable
+        VAE, and of each multinomial likelihood `shares_<name>` [item column], E[x | z] / total (Liang et al. 2018)."""
+        check_latents(latent, self.latent_size)
+        code = self._code(latent[:, : self.sizes[0]])
+        found = {} if self.settings.decoder_condition else {"sources": code}
+        if not any(column.multinomial for column in self.columns):
+            return found
+        likelihood = self.vae.decoder(code, condition)
+        pairs = zip(likelihood.groups, likelihood.distributions, strict=True)
+        shares = {group.index[0]: p.logits.softmax(1) for group, p in pairs if isinstance(p, Multinomial)}
+        return found | {f"shares_{self.columns[first].multinomial}": one for first, one in shares.items()}
+
     def _code(self, centre: Float[Tensor, "batch code"]) -> Float[Tensor, "batch code"]:
         return centre if self.prior is None else self.prior(centre)
 
@@ -218,28 +240,30 @@ def _encoder(size: int, s: ArrayVAESettings, columns: Sequence[Column], blocks: 
 def _decoder(
     size: int, properties: int, s: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block]
 ) -> nn.Module:
-    sizes = s.layers[0] if s.layers else s.latent, properties, s.width, s.depth
+    sizes = s.layers[0] if s.layers else s.latent, s.read_by_decoder(properties), s.width, s.depth
     if blocks:
         return BlockDecoder(columns, blocks, *sizes)
-    return ColumnDecoder(columns, *sizes) if columns else ArrayDecoder(size, *sizes)
+    return ColumnDecoder(columns, *sizes) if columns else ArrayDecoder(size, *sizes, s.noise)
 
 
 def _parts(
-    size: int, properties: int, s: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block]
-) -> VAEParts:
+    size: int, properties: int, s: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block],
+    classes: Classes,
+) -> VAEParts:  # fmt: skip
     encoder = _encoder(size, s, columns, blocks)
     latents = latents_of(encoder, properties, s)  # before the decoder: the order decides the first weights
-    return parts_of(encoder, latents, _decoder(size, properties, s, columns, blocks), properties, s)
+    return parts_of(encoder, latents, _decoder(size, properties, s, columns, blocks), properties, s, classes)
 
 
 def parts_of(
-    encoder: Encoder, latents: tuple[nn.Module, nn.Module], decoder: nn.Module, properties: int, s: ArrayVAESettings
-) -> VAEParts:
+    encoder: Encoder, latents: tuple[nn.Module, nn.Module], decoder: nn.Module, properties: int, s: ArrayVAESettings,
+    classes: Classes = (),
+) -> VAEParts:  # fmt: skip
     """The networks of the `ConditionalVAE`. latents: posterior and prior."""
     posterior, prior = latents
     head: nn.Module | None = None
-    if s.label_values:
-        head = DiscreteInference(s.width, properties, s.label_values)
+    if s.label_values or (s.semi_supervised and classes):
+        head = DiscreteInference(s.width, properties, s.label_values or classes)
     elif s.semi_supervised:
         head = GaussianInference(s.width, properties)
     steps = HamiltonianRefinement(s.latent, s.leapfrog_steps) if s.posterior == HAMILTONIAN else None
@@ -253,7 +277,9 @@ def latents_of(encoder: Encoder, properties: int, s: ArrayVAESettings) -> tuple[
         ladder = LadderPrior(s.layers, s.width)
         return LadderPosterior(s.width, ladder, properties, s.width), ladder
     base = POSTERIORS["gaussian" if s.posterior == HAMILTONIAN else s.posterior]
-    posterior = base(s.width, s.latent, properties, s.width, 1)
+    posterior = base(s.width, s.latent, s.read_by_decoder(properties), s.width, 1)
+    if not s.decoder_condition and isinstance(posterior, GaussianPosterior):
+        nn.init.constant_(posterior.head.output.bias[s.latent :], START)
     if s.prior == "conditional":
         return posterior, ConditionalGaussianPrior(s.latent, properties)
     if s.prior == "vamp":

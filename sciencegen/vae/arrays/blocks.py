@@ -20,7 +20,8 @@ from sciencegen.batch import Batch
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.grids import ImageReader, ImageWriter, SeriesReader, SeriesWriter
 from sciencegen.networks.mlp import MLP
-from sciencegen.vae.arrays.columns import Cellwise, Column, group_of, groups_of, present
+from sciencegen.vae.arrays.column_networks import outputs_of, plain_outputs
+from sciencegen.vae.arrays.columns import Cellwise, Column, attached_and_detached, group_of, groups_of, present
 from sciencegen.vae.arrays.networks import VALUES, Condition
 
 READERS = {"series": SeriesReader, "image": ImageReader}
@@ -109,11 +110,11 @@ class BlockDecoder(nn.Module):
         depth: int, writer: WriterOf = writer_of,
     ) -> None:  # fmt: skip
         super().__init__()
-        plain, self.property_count = groups_of(columns, _others(columns, blocks)), property_count
+        attached, detached = attached_and_detached(columns, _others(columns, blocks))
         arrays = [group_of(columns, block.index) for block in blocks]
-        self.groups, known = [*plain, *arrays], latent_size + 2 * property_count
-        outputs = sum(group.parameters for group in plain)
-        self.network = MLP(known, outputs, width, depth) if plain else None
+        self.groups, self.property_count = [*attached, *detached, *arrays], property_count
+        known = latent_size + 2 * property_count
+        self.network, self.detached = (outputs_of(groups, known, width, depth) for groups in (attached, detached))
         self.writers = nn.ModuleList([
             writer(block, known, group.parameters // math.prod(block.positions), width)
             for block, group in zip(blocks, arrays, strict=True)
@@ -123,7 +124,7 @@ class BlockDecoder(nn.Module):
         self, latent: Float[Tensor, "batch latent"], condition: Condition = None, batch: Batch | None = None
     ) -> Cellwise:
         known = self.known(latent, condition)
-        plain = [] if self.network is None else [self.network(known)]
+        plain = plain_outputs(known, self.network, self.detached)
         outputs = torch.cat([*plain, *(writer(known).flatten(1) for writer in self.writers)], 1)
         return Cellwise(self.groups, outputs, None if batch is None else batch.mask)
 

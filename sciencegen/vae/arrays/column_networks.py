@@ -12,7 +12,7 @@ from torch.nn import functional
 from sciencegen.batch import Batch
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP
-from sciencegen.vae.arrays.columns import Cellwise, Column, groups_of, present
+from sciencegen.vae.arrays.columns import Cellwise, Column, Group, attached_and_detached, groups_of, present
 from sciencegen.vae.arrays.networks import VALUES, Condition
 
 
@@ -42,13 +42,28 @@ class ColumnDecoder(nn.Module):
         self, columns: Sequence[Column], latent_size: int, property_count: int, width: int, depth: int
     ) -> None:
         super().__init__()
-        self.groups, self.property_count = groups_of(columns), property_count
-        outputs = sum(group.parameters for group in self.groups)
-        self.network = MLP(latent_size + 2 * property_count, outputs, width, depth)
+        attached, detached = attached_and_detached(columns)
+        self.groups, self.property_count = [*attached, *detached], property_count
+        known = latent_size + 2 * property_count
+        self.network, self.detached = (outputs_of(groups, known, width, depth) for groups in (attached, detached))
 
     def forward(
         self, latent: Float[Tensor, "batch latent"], condition: Condition = None, batch: Batch | None = None
     ) -> Cellwise:
         features = condition_features(condition, latent, self.property_count)
-        outputs = self.network(torch.cat([latent, features], -1))
-        return Cellwise(self.groups, outputs, None if batch is None else batch.mask)
+        known = torch.cat([latent, features], -1)
+        outputs = plain_outputs(known, self.network, self.detached)
+        return Cellwise(self.groups, torch.cat(outputs, 1), None if batch is None else batch.mask)
+
+
+def outputs_of(groups: Sequence[Group], inputs: int, width: int, depth: int) -> MLP | None:
+    """A network for the likelihoods' parameters; None without groups."""
+    return MLP(inputs, sum(group.parameters for group in groups), width, depth) if groups else None
+
+
+def plain_outputs(
+    known: Float[Tensor, "batch input"], attached: nn.Module | None, detached: nn.Module | None
+) -> list[Float[Tensor, "batch _"]]:
+    """The parameters of columns by two networks, the second of which gives its inputs no gradient."""
+    parts = ((attached, known), (detached, known.detach()))
+    return [network(inputs) for network, inputs in parts if network is not None]

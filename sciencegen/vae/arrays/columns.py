@@ -13,6 +13,7 @@ False where a cell is missing. A likelihood is the distribution of y:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -72,6 +73,11 @@ class Column:
         Name of the multinomial likelihood that columns share.
     read : bool
         Whether the encoder reads it. It must not read a condition that it has to infer.
+    detached : bool
+        Whether its likelihood has no gradient by the latent, as that of a condition that the decoder doesn't read: the
+        latent need not hold it.
+    noise : float
+        Of `gaussian`: the standard deviation of the likelihood, in those of the column; 0 for one that is learned.
     """
 
     likelihood: str
@@ -85,6 +91,8 @@ class Column:
     limits: tuple[float, float] | None = None
     multinomial: str = ""
     read: bool = True
+    detached: bool = False
+    noise: float = 0.0
 
     @property
     def features(self) -> int:
@@ -95,7 +103,8 @@ class Column:
 @dataclass(frozen=True)
 class Group:
     """Columns with one kind of likelihood (categorical: a single column). index: their places; scale: [5 column] of
-    mean, std, log_mean, log_std and shift; classes, levels, limits: as in `Column`, the same for all."""
+    mean, std, log_mean, log_std and shift; classes, levels, limits, noise: as in `Column`, the same for
+    all."""
 
     likelihood: str
     index: Sequence[int]
@@ -103,6 +112,7 @@ class Group:
     classes: int = 0
     levels: tuple[float, ...] = ()
     limits: tuple[float, float] | None = None
+    noise: float = 0.0
 
     @property
     def parameters(self) -> int:
@@ -178,7 +188,7 @@ class Group:
             return likelihoods.discretized_logistic(mean + std * first, std.log() + log_scale, self.limits)
         if self.likelihood == "student_t":
             return likelihoods.StudentT(first, log_scale, 1.5 + logs[2].clamp(-2.5, 4))
-        return likelihoods.Normal(first, log_scale)
+        return likelihoods.Normal(first, torch.full_like(first, math.log(self.noise)) if self.noise else log_scale)
 
     def _multinomial(self, outputs: Tensor, known: Bool[Tensor, "batch column"] | None) -> Multinomial:
         logits, total = outputs.clamp(-LARGEST_LOG, LARGEST_LOG).split([len(self.index), 2], 1)
@@ -213,10 +223,20 @@ def groups_of(columns: Sequence[Column], places: Sequence[int] | None = None) ->
     return [group_of(columns, index) for index in members if index]
 
 
+def attached_and_detached(
+    columns: Sequence[Column], places: Sequence[int] | None = None
+) -> tuple[list[Group], list[Group]]:
+    """The groups of the columns, or of those at `places`, without and with `detached`."""
+    places = range(len(columns)) if places is None else places
+    parts = ([at for at in places if columns[at].detached is apart] for apart in (False, True))
+    attached, detached = (groups_of(columns, part) for part in parts)
+    return attached, detached
+
+
 def group_of(columns: Sequence[Column], index: Sequence[int]) -> Group:
     """One group of the columns at `index`, which have the likelihood, classes and limits of the first of them."""
     one = columns[index[0]]
-    return Group(one.likelihood, index, _scale(columns, index), one.classes, one.levels, one.limits)
+    return Group(one.likelihood, index, _scale(columns, index), one.classes, one.levels, one.limits, one.noise)
 
 
 def _scale(columns: Sequence[Column], index: Sequence[int]) -> Float[Tensor, "5 column"]:

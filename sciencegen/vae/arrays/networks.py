@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -51,11 +52,13 @@ class ArrayEncoder(nn.Module):
 
 
 class ArrayDecoder(nn.Module):
-    """p(x | z, c) = N(mean(z, c), diag(std)^2), with a learned standard deviation for each column."""
+    """p(x | z, c) = N(mean(z, c), diag(std)^2), with a learned standard deviation for each column, or `noise`."""
 
-    def __init__(self, size: int, latent_size: int, property_count: int, width: int, depth: int) -> None:
+    def __init__(
+        self, size: int, latent_size: int, property_count: int, width: int, depth: int, noise: float = 0.0
+    ) -> None:
         super().__init__()
-        self.property_count = property_count
+        self.property_count, self.noise = property_count, noise
         self.network = MLP(latent_size + 2 * property_count, size, width, depth)
         self.log_std = nn.Parameter(torch.zeros(size))
 
@@ -64,7 +67,8 @@ class ArrayDecoder(nn.Module):
     ) -> Gaussian:
         features = condition_features(condition, latent, self.property_count)
         mean = self.network(torch.cat([latent, features], -1))
-        return Gaussian(mean, self.log_std.clamp(min=LEAST_LOG_STD), None if batch is None else batch.mask)
+        log_std = torch.full_like(self.log_std, math.log(self.noise)) if self.noise else self.log_std
+        return Gaussian(mean, log_std.clamp(min=LEAST_LOG_STD), None if batch is None else batch.mask)
 
 
 class PseudoPosterior(nn.Module):

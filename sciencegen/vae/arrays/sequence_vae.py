@@ -24,7 +24,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.networks.dynamics import DynamicsWriter
 from sciencegen.networks.grids import SeriesReader
 from sciencegen.networks.normal import check_latents
-from sciencegen.vae.arrays.array_vae import ArrayVAE, latents_of, parts_of
+from sciencegen.vae.arrays.array_vae import ArrayVAE, Classes, latents_of, parts_of
 from sciencegen.vae.arrays.blocks import Block, BlockDecoder, BlockEncoder
 from sciencegen.vae.arrays.columns import Column, expected
 from sciencegen.vae.arrays.networks import Condition
@@ -90,14 +90,14 @@ class SequenceVAE(ArrayVAE):
 
     def __init__(
         self, size: int, property_count: int, settings: SequenceVAESettings, columns: Sequence[Column],
-        blocks: Sequence[Block],
+        blocks: Sequence[Block], classes: Classes = (),
     ) -> None:  # fmt: skip
         if [block.kind for block in blocks] != ["series"]:
             raise ConfigError(
                 f"Expected one series, got {len(blocks)} columns of arrays: {[block.kind for block in blocks]}. Join "
                 "series as channels [time channel], and leave images out."
             )
-        parts = _parts(property_count, settings, columns, blocks)
+        parts = _parts(property_count, settings, columns, blocks, classes)
         super().__init__(size, property_count, settings, columns, blocks, parts)
         self.series = blocks[0]
 
@@ -115,16 +115,16 @@ class SequenceVAE(ArrayVAE):
 
 
 def _parts(
-    properties: int, s: SequenceVAESettings, columns: Sequence[Column], blocks: Sequence[Block]
+    properties: int, s: SequenceVAESettings, columns: Sequence[Column], blocks: Sequence[Block], classes: Classes
 ) -> VAEParts:  # fmt: skip
     """The networks; with inputs, the latent has their innovations behind the code."""
     time = blocks[0].shape[1]
     writer = partial(_writer, code=s.code, factors=s.factors, driven=s.inputs)
     size = s.code + s.inputs * time
-    decoder = BlockDecoder(columns, blocks, size, properties, s.width, s.depth, writer)
+    decoder = BlockDecoder(columns, blocks, size, s.read_by_decoder(properties), s.width, s.depth, writer)
     if not s.inputs:
         reader = BlockEncoder(columns, blocks, s.width, s.depth)
-        return parts_of(reader, latents_of(reader, properties, s), decoder, properties, s)
+        return parts_of(reader, latents_of(reader, properties, s), decoder, properties, s, classes)
     encoder = DynamicsEncoder(columns, blocks, s.width, s.depth, s.inputs)
     posterior = InputsPosterior(GaussianPosterior(s.width, s.latent, properties, s.width, 1), s.width, s.inputs * time)
     return VAEParts(encoder, decoder, posterior, StandardNormalPrior(size))

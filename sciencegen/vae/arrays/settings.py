@@ -33,6 +33,12 @@ class ArrayVAESettings:
     prior : {"standard_normal", "conditional", "vamp"}
         p(z | c) of training: N(0, I), a Gaussian that depends on c [3]_, or a mixture of posteriors of `components`
         learned pseudo-items [4]_ (with a Gaussian posterior).
+    decoder_condition : bool
+        Whether posterior and decoder read c. Without, c enters by the 'conditional' prior alone, which then is never
+        trained without c: the identifiable VAE, whose latents are independent sources given c [9]_.
+    noise : float
+        Standard deviation of Gaussian likelihoods, in those of the columns; 0 for one that the decoder learns. With a
+        fixed one, a decoder that has not yet learned a column doesn't explain it by noise.
     bound : {"elbo", "importance_weighted"}
         The objective; the second has `samples` latents for each item [5]_, and beta doesn't apply to it.
     beta : Warmup
@@ -68,6 +74,7 @@ class ArrayVAESettings:
     .. [7] Sønderby et al., "Ladder Variational Autoencoders", NeurIPS 2016, eq. 16 to 19.
     .. [8] Salimans, Kingma & Welling, "Markov Chain Monte Carlo and Variational Inference: Bridging the Gap", ICML
        2015, algorithm 3.
+    .. [9] Khemakhem, Kingma, Monti & Hyvärinen, "Variational Autoencoders and Nonlinear ICA", AISTATS 2020, eq. 5 to 7.
     """
 
     latent: int = 8
@@ -77,6 +84,8 @@ class ArrayVAESettings:
     posterior: str = "gaussian"
     leapfrog_steps: int = 3
     prior: str = "standard_normal"
+    decoder_condition: bool = True
+    noise: float = 0.0
     components: int = 32
     bound: str = "elbo"
     samples: int = 8
@@ -97,6 +106,11 @@ class ArrayVAESettings:
                 raise unknown_name(name, chosen, known)
         if self.prior == "vamp" and self.posterior != "gaussian":
             raise ConfigError(f"Expected posterior 'gaussian' with prior 'vamp', got '{self.posterior}'.")
+        if not self.decoder_condition and self.prior != "conditional":
+            raise ConfigError(
+                f"Expected prior 'conditional' where the decoder doesn't read the condition, got '{self.prior}'. Set "
+                "prior=conditional, or leave decoder_condition out."
+            )
         if self.layers and (self.posterior, self.prior) != ("gaussian", "standard_normal"):
             raise ConfigError(
                 "Expected posterior 'gaussian' and prior 'standard_normal' with `layers`, which set both, got "
@@ -107,6 +121,8 @@ class ArrayVAESettings:
                 "Expected layers of size 1 or more, and 1 or more leapfrog_steps, got "
                 f"{list(self.layers)} and {self.leapfrog_steps}."
             )
+        if not 0 <= self.noise <= 1:
+            raise ConfigError(f"Expected noise from 0 to 1 standard deviations, got {self.noise}. 0 learns it.")
         if self.prior_steps < 1:
             raise ConfigError(
                 f"Expected prior_steps of 1 or more, got {self.prior_steps}. Without a flow: flow_layers=0."
@@ -124,4 +140,9 @@ class ArrayVAESettings:
         """The settings of the `ConditionalVAE`."""
         weighted = self.bound == "importance_weighted"
         beta, samples = (Warmup(), self.samples) if weighted else (self.beta, 1)
-        return VAESettings(beta, self.free_bits, samples, self.dropout, self.label_weight)
+        dropout = self.dropout if self.decoder_condition else ConditionDropout()
+        return VAESettings(beta, self.free_bits, samples, dropout, self.label_weight)
+
+    def read_by_decoder(self, properties: int) -> int:
+        """Columns of the condition that posterior and decoder read, of those that there are."""
+        return properties if self.decoder_condition else 0

@@ -9,6 +9,7 @@ import torch
 from sciencegen.domains.tables import representation as tables
 from sciencegen.domains.tables import rows
 from sciencegen.domains.tables.models import RECIPES, TableVAESettings
+from sciencegen.domains.tables.recipe_parts import classes_of
 from sciencegen.errors import ConfigError
 from sciencegen.vae.warmup import Warmup
 from tests.domains.tables.known_table import log_likelihood, table, texts
@@ -86,6 +87,23 @@ def test_a_block_of_counts_is_multinomial():
         assert all(back[name] == cell for name, cell in item.items() if cell is not None and name != "d")
 
 
+def test_latents_give_the_shares_of_a_block():
+    generator = np.random.default_rng(0)
+    table = generator.poisson([3.0, 1.0, 6.0, 2.0], (60, 4))
+    found = [rows.text(dict(zip(["x0", "x1", "x2", "other"], map(int, row), strict=True))) for row in table]
+    fitted = RECIPE.fit(found, np.empty((60, 0)), ())
+    model = RECIPE.build(fitted, TableVAESettings(**SMALL, multinomial={"genes": ["x"]})).eval()
+    latent = model.encode(fitted.batch(fitted.encode([rows.parse(text) for text in found])))
+    shares = model.inferred(latent)["shares_genes"]
+    assert shares.shape == (60, 3)
+    torch.testing.assert_close(shares.sum(1), torch.ones(60))
+    model.vae.decoder.network.output.weight.data.zero_()
+    model.vae.decoder.network.output.bias.data.zero_()
+    untaught = torch.tensor(table[:, :3].mean(0) / table[:, :3].mean(0).sum(), dtype=torch.float32)
+    torch.testing.assert_close(model.inferred(latent)["shares_genes"][0], untaught)
+    assert built()[0].inferred(torch.zeros(2, built()[0].latent_size)) == {}
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -101,6 +119,31 @@ def test_wrong_blocks_are_errors(settings, message):
     fitted = RECIPE.fit(found, np.empty((len(found), 0)), ())
     with pytest.raises(ConfigError, match=message):
         RECIPE.build(fitted, TableVAESettings(**SMALL, **settings))
+
+
+def test_the_latent_need_not_hold_a_condition_that_the_prior_alone_reads():
+    model, fitted = built(("city:Oslo",), prior="conditional", decoder_condition=False)
+    place = [column.name for column in fitted.columns].index("city")
+    assert [column.detached for column in model.columns] == [at == place for at in range(len(model.columns))]
+    latent = torch.randn(4, 3, requires_grad=True)
+    rows_of = fitted.batch(fitted.encode(ROWS[:4]))
+    cells = model.vae.decoder(latent).cells(rows_of["values"])
+    assert torch.autograd.grad(cells[:, place].sum(), latent, retain_graph=True)[0].abs().sum() == 0
+    assert torch.autograd.grad(cells[:, place - 1].sum(), latent)[0].abs().sum() > 0
+    with pytest.raises(ConfigError, match="Expected a condition where decoder_condition is false"):
+        built(prior="conditional", decoder_condition=False)
+
+
+def test_a_category_is_inferred_as_one_class():
+    cities = ("city:Bergen", "city:Oslo", "city:Tromsø")
+    model, fitted = built(cities, semi_supervised=True)
+    batch = fitted.batch(fitted.encode(ROWS[:9]), np.full((9, 3), np.nan))
+    inferred = model.infer_condition(batch).numpy() * fitted.standardization.std + fitted.standardization.mean
+    assert set(map(tuple, inferred.round(3).tolist())) <= {(0, 0, 1), (0, 1, 0), (1, 0, 0)}
+    assert inferred.sum(1) == pytest.approx(np.ones(9), abs=1e-5)
+    assert classes_of(built(cities[:2])[1]) == []
+    oracles = RECIPE.oracles.make(model.eval(), fitted, lambda name, make: make())
+    assert {f"inferred_{name}" for name in cities} <= set(oracles)
 
 
 def test_conditions_are_inferred_from_the_other_columns():

@@ -11,6 +11,7 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.vae.arrays.array_vae import PRIORS, ArrayVAE, ArrayVAESettings
+from sciencegen.vae.arrays.columns import Column
 from sciencegen.vae.arrays.networks import VALUES
 from sciencegen.vae.arrays.settings import POSTERIOR_NAMES
 from sciencegen.vae.warmup import Warmup
@@ -99,6 +100,39 @@ def test_draws_under_a_condition_have_the_conditional_law(prior):
         torch.testing.assert_close(drawn.T.cov(), expected, atol=0.25, rtol=0.1)
 
 
+@pytest.mark.parametrize("posterior", ["gaussian", "iaf"])
+def test_a_condition_may_enter_by_the_prior_alone(posterior, generator):
+    model = shaken(made(prior="conditional", decoder_condition=False, posterior=posterior), generator, 0.3)
+    batch, other = draw(20, generator), draw(20, generator).condition
+    latent = model.encode(batch)
+    assert torch.equal(model.decode(latent, other)[VALUES], model.decode(latent)[VALUES])
+    assert torch.equal(model.vae.encode(batch), model.vae.encode(batch.with_condition(other)))
+    sources = model.inferred(latent)["sources"]
+    torch.testing.assert_close(sources, model.vae.encode(batch.with_condition(None)), atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(model.vae.prior.log_prob(sources, batch.condition), model.vae.prior.log_prob(sources))
+    assert "sources" not in made(prior="conditional").inferred(latent)
+
+
+def test_the_conditional_prior_alone_is_trained_with_whole_conditions(generator):
+    """With dropout, the prior would also be fitted to the mixture over all conditions."""
+    model = made(prior="conditional", decoder_condition=False, dropout=ConditionDropout(everything=1.0))
+    batch = draw(20, generator)
+    model.vae.prior.network.output.weight.data += 1  # it starts at 0, which stops gradients before it
+    model.loss(batch, 150, generator)["loss"].backward()
+    first = next(model.vae.prior.network.parameters())
+    assert first.grad[:, 0].abs().sum() > 0  # of the condition's value
+
+
+def test_the_decoders_noise_may_be_fixed(generator):
+    latent = torch.randn(5, 2, generator=generator)
+    plain = shaken(made(noise=0.1), generator, 0.3).vae.decoder(latent, torch.zeros(5, 1))
+    columns = [Column("gaussian", noise=0.1)] * 3
+    of_columns = shaken(ArrayVAE(3, 1, SMALL, columns), generator, 0.3).vae.decoder(latent, torch.zeros(5, 1))
+    for likelihood in (plain, of_columns):
+        spread = likelihood.from_noise(torch.ones(5, 3)) - likelihood.mode
+        torch.testing.assert_close(spread, torch.full((5, 3), 0.1))
+
+
 def few_labels(count, generator, known=0.1):
     batch = draw(count, generator)
     hidden = torch.rand(count, 1, generator=generator) > known
@@ -175,6 +209,8 @@ WRONG = {
     "layers of size 1 or more": {"layers": (2, 0)},
     "1 or more leapfrog_steps": {"leapfrog_steps": 0},
     "semi_supervised with label_values": {"label_values": (0.0, 1.0)},
+    "noise from 0 to 1": {"noise": -0.1},
+    "prior 'conditional' where the decoder doesn't read": {"decoder_condition": False},
     "set one or the other": {"bound": "importance_weighted", "free_bits": 0.1},
 }
 
