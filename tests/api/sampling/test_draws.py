@@ -51,7 +51,7 @@ def test_few_draws_of_a_slow_model_are_made_a_few_at_a_time_on_a_cpu():
     """512 at once would take minutes in silence, and longer."""
     assert parts(10, few=True) == [(0, 4), (4, 8), (8, 10)]
     on_gpu = SimpleNamespace(recipe=MODEL.recipe, device="cuda")
-    assert list(Draws(on_gpu, GenerateSettings(n=10, raw=True), (), few=True)._parts()) == [(0, slice(0, 10))]
+    assert list(Draws(on_gpu, GenerateSettings(n=10, raw=True), (), few=True).parts()) == [(0, slice(0, 10))]
 
 
 @pytest.mark.parametrize(("n", "attempts", "wanted"), [(1, None, 1000), (20, None, 1000), (21, None, 1050), (1, 3, 3)])
