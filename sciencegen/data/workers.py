@@ -20,6 +20,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from sciencegen.data.forkserver import AVAILABLE, forkserver
+from sciencegen.data.threads import growing_size
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.items import Item, Refusal
 
@@ -83,17 +84,19 @@ def map_chunks_killable(
     processes: int = 2,
     chunk: int = 256,
     timeout_s: float = 30.0,
+    growing: bool = False,
 ) -> Iterator[tuple[int, list[Any], Any]]:
     """(index of the first item, items, function(items) or Failure) for each chunk, in order.
 
     After a crash, a timeout or an exception the chunk is replaced by chunks of one item, so a Failure has one item.
+    growing: the first chunks are smaller, so that the first results don't wait for a whole chunk of slow items.
     """
     if processes < 1 or not AVAILABLE:
-        yield from _map_here(function, items, chunk)
+        yield from _map_here(function, _jobs(items, chunk, growing))
         return
     pool = _Pool(_pickled(function), processes, timeout_s)
     try:
-        yield from pool.run(_jobs(items, chunk))
+        yield from pool.run(_jobs(items, chunk, growing))
     finally:
         pool.close()
 
@@ -108,17 +111,15 @@ def _pickled(task: object) -> bytes:
         ) from error
 
 
-def _jobs(items: Iterable[Any], chunk: int) -> Iterator[_Job]:
+def _jobs(items: Iterable[Any], chunk: int, growing: bool) -> Iterator[_Job]:
     iterator, start = iter(items), 0
-    while members := list(islice(iterator, chunk)):
+    while members := list(islice(iterator, growing_size(start, chunk) if growing else chunk)):
         yield _Job(start, members)
         start += len(members)
 
 
-def _map_here(
-    function: Callable[[list[Any]], Any], items: Iterable[Any], chunk: int
-) -> Iterator[tuple[int, list[Any], Any]]:
-    for job in _jobs(items, chunk):
+def _map_here(function: Callable[[list[Any]], Any], jobs: Iterator[_Job]) -> Iterator[tuple[int, list[Any], Any]]:
+    for job in jobs:
         try:
             yield job.start, job.items, function(job.items)
         except Exception:

@@ -37,6 +37,12 @@ def test_chunks_come_whole_where_nothing_is_wrong():
     assert found == [(0, [20, 21, 22, 23, 24], 110), (5, [25, 26, 27, 28, 29], 135), (10, [30, 31], 61)]
 
 
+@pytest.mark.parametrize("processes", [0, 1])
+def test_growing_chunks_begin_with_few_items(processes):
+    found = map_chunks_killable(sum, range(100), processes=processes, chunk=40, growing=True)
+    assert [(start, len(members)) for start, members, _ in found] == [(0, 16), (16, 16), (32, 32), (64, 36)]
+
+
 def test_an_exception_of_a_chunk_function_fails_one_item():
     for processes in (0, 1):
         found = list(map_chunks_killable(words.parse_and_measure, ["a", "raise", "b"], processes=processes, chunk=3))

@@ -66,7 +66,8 @@ class Generation:
     def __iter__(self) -> Iterator[dict[str, list[Cell]]]:
         most = min(ROWS_PER_TASK, self.model.recipe.cpu_rows)  # of a slow model, no more draws than it makes at once
         workers = worker_count(self.settings.threads)
-        judged = map_chunks_killable(self._judge(), iter(self.draws), processes=workers, chunk=most)
+        rows = iter(self.draws)
+        judged = map_chunks_killable(self._judge(), rows, processes=workers, chunk=most, growing=True)
         seen = FirstOccurrences()
         results = (
             self._with_own([found] * len(rows) if isinstance(found, Failure) else found) for _, rows, found in judged
