@@ -22,8 +22,16 @@ from sciencegen.cli.main import app
 
 REPOSITORY = Path(__file__).parents[1]
 INDEX = REPOSITORY / "docs" / "index.md"
-TUTORIALS = sorted((REPOSITORY / "docs" / "tutorials").glob("*.md"))
-PAGES = [REPOSITORY / "README.md", *sorted(set((REPOSITORY / "docs").glob("*.md")) - {INDEX}), *TUTORIALS]
+TUTORIALS, CONCEPTS, HOW_TO = (
+    sorted((REPOSITORY / "docs" / name).glob("*.md")) for name in ("tutorials", "concepts", "how-to")
+)
+PAGES = [
+    REPOSITORY / "README.md",
+    *sorted(set((REPOSITORY / "docs").glob("*.md")) - {INDEX}),
+    *TUTORIALS,
+    *CONCEPTS,
+    *HOW_TO,
+]
 """Pages for users: their commands are run with tiny settings."""
 OTHERS = [
     *(REPOSITORY / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "config/README.md", "datasets/README.md")),

@@ -21,10 +21,13 @@ import numpy as np
 import pytest
 
 from sciencegen.cli.main import main
-from tests.documentation import PAGES, Block, blocks, statements, tiny_python
+from tests.documentation import CONCEPTS, HOW_TO, PAGES, Block, blocks, statements, tiny_python
 from tests.domains.molecules.synthesis.stocks import BLOCKS
 
-EVERY_RUN = ("README.md", "extending.md", "installation.md", "quickstart.md", "workflows.md")
+EVERY_RUN = (
+    "README.md", "extending.md", "installation.md", "quickstart.md", "workflows.md",
+    *(page.name for page in (*CONCEPTS, *HOW_TO)),
+)  # fmt: skip
 
 VALUES = {
     "-n": "3", "--budget": "24", "--batch": "3", "--draws": "8", "--seeds": "1", "--distill": "16", "--steps": "3",

@@ -20,6 +20,7 @@ import sciencegen as sg
 from sciencegen.api.backtest import COLUMNS as BACKTEST
 from sciencegen.api.benchmark import COLUMNS as BENCHMARK
 from sciencegen.api.campaign.contents import CampaignReportSettings
+from sciencegen.api.maps.export import ATLAS_COLUMNS, TABLE_COLUMNS
 from sciencegen.api.models.draws import Draws
 from sciencegen.api.replay import COLUMNS as REPLAYED
 from sciencegen.api.reports.campaign import report_campaign
@@ -32,6 +33,7 @@ from sciencegen.data.writers import REJECT_COLUMNS
 from sciencegen.domains.galaxies.sersic_fit import FITTED
 from sciencegen.domains.proteins.backbones import self_consistency
 from sciencegen.domains.proteins.pathogenicity import VariantClasses
+from sciencegen.domains.tables.recipe_parts import INFERRED
 from sciencegen.optimization.journal_lines import new_header
 from sciencegen.optimization.replay_statistics import ReplayStatistics
 from sciencegen.prediction.evaluation import Evaluation
@@ -86,6 +88,14 @@ def annotated(name: str) -> list[str]:
     return list(score_columns(name, [Score(1.0, 0.0, 2.0, in_domain=True)]))
 
 
+PROPERTIES = {
+    "molecules": "Properties of molecules",
+    "proteins": "Properties of proteins",
+    "proteins/structures": "Properties of backbones",
+    "galaxies": "Properties of galaxies",
+    "arrays": "Properties of rows",
+}
+"""Domain or form -> heading of its properties."""
 SLOW_DOMAINS = ("molecules", "galaxies", "molecules/structures", "proteins/structures")
 
 
@@ -94,9 +104,8 @@ def generated() -> list[str]:
 
 
 def scored() -> list[str]:
-    domains = ("molecules", "proteins", "proteins/structures", "galaxies", "arrays")
-    names = [name for one in domains for name in (*domain_of(one).properties, *domain_of(one).oracles.names())]
-    return [*names, *(name for one in domains for name in domain_of(one).oracles.open_names), *FITTED, "anomaly"]
+    names = [name for one in PROPERTIES for name in (*domain_of(one).properties, *domain_of(one).oracles.names())]
+    return [*names, *(name for one in PROPERTIES for name in domain_of(one).oracles.open_names), *FITTED]
 
 
 def evaluated(name: str) -> list[str]:
@@ -109,6 +118,7 @@ RECORDS: Mapping[str, Iterable[str]] = {
     "Columns of many tables": ["item", "id", "name", "line", "mutant", "rank", "seed"],
     "Predict": annotated("PREDICTOR"),
     "Generate": generated(),
+    "Map": [*TABLE_COLUMNS, *ATLAS_COLUMNS],
     "Score variants": [*variants.SCORES, *VariantClasses.columns],
     "Sequences": ["id", "name", "item", "sequence", "rank", "perplexity", *self_consistency.columns(), "best"],
     "Optimize": [*trace_table({}), f"PREDICTOR{IN_DOMAIN}"],
@@ -129,6 +139,18 @@ def test_every_name_of_the_records_has_an_entry(heading, entries):
 
 def test_every_property_and_oracle_has_an_entry(entries):
     assert missing(scored(), entries["Properties"]) == set()
+
+
+@pytest.mark.parametrize("domain", [name for name in PROPERTIES if "/" not in name])
+def test_every_score_by_a_model_has_an_entry(domain, entries):
+    recipes = domain_of(domain).recipes
+    parts = [recipes[name].oracles for name in recipes]
+    scores = {name for part in parts if part is not None for name in part.names}
+    assert missing(scores, entries[PROPERTIES[domain]]) == set()
+
+
+def test_an_inferred_condition_has_an_entry(entries):
+    assert missing([f"{INFERRED}price"], entries["Properties of rows"]) == set()
 
 
 @pytest.mark.parametrize(

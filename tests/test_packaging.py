@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -28,9 +29,45 @@ def test_the_conda_door_leads_to_the_same_install():
     assert by_pip == ["-e .[dev]"]
 
 
+CITATION = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+RECIPE = yaml.safe_load((REPOSITORY / "conda-recipe" / "recipe.yaml").read_text())
+CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+"""Libraries that conda-forge names differently."""
+LARGEST = 100_000_000
+"""PyPI's limit for a file, in bytes."""
+
+
 def test_versions_agree():
+    number = PROJECT["version"].partition(".dev")[0]
     assert sciencegen.__version__ == PROJECT["version"]
-    assert "## " in (REPOSITORY / "CHANGELOG.md").read_text()
+    assert CITATION["version"] == PROJECT["version"]
+    assert RECIPE["context"]["version"] == PROJECT["version"]
+    assert f"## [{number}]" in (REPOSITORY / "CHANGELOG.md").read_text()
+
+
+def test_the_citation_has_what_its_format_requires():
+    assert {"cff-version", "message", "title", "authors"} <= set(CITATION)
+    assert CITATION["license"] == PROJECT["license"]
+    assert CITATION["repository-code"] == PROJECT["urls"]["Repository"]
+    assert [one["name"] for one in CITATION["authors"]] == [one["name"] for one in PROJECT["authors"]]
+
+
+def test_the_conda_recipe_asks_for_the_same_libraries():
+    asked = {"python": f">={RECIPE['context']['python_min']}"}
+    for entry in PROJECT["dependencies"]:
+        name, bound = re.fullmatch(r"([\w-]+)(.*)", entry).groups()
+        asked[CONDA_NAMES.get(name, name)] = bound
+    found = dict(entry.replace("${{ python_min }}", "3.11").split() for entry in RECIPE["requirements"]["run"])
+    assert found == asked
+    assert RECIPE["build"]["python"]["entry_points"] == [
+        f"{name} = {target}" for name, target in PROJECT["scripts"].items()
+    ]
+    assert RECIPE["context"]["python_min"] == PROJECT["requires-python"].removeprefix(">=")
+
+
+def test_every_classifier_of_a_python_is_supported():
+    named = re.findall(r"Python :: 3\.(\d+)", " ".join(PROJECT["classifiers"]))
+    assert min(map(int, named)) == int(PROJECT["requires-python"].rpartition(".")[2])
 
 
 def test_every_public_name_exists():
@@ -47,6 +84,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return next(folder.glob("*.whl"))
+
+
+def test_the_wheel_is_small_enough(wheel):
+    assert wheel.stat().st_size < LARGEST
 
 
 def test_the_wheel_holds_workflow_datasets_and_package_data(wheel):

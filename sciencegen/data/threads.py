@@ -14,22 +14,45 @@ Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 
+FIRST_ROWS = 16
+"""Rows of the first chunk, where later ones are larger."""
+
+
+def growing_size(start: int, most: int) -> int:
+    """Rows of the chunk that begins at row `start`: few at first, so that few results don't wait for many, then as many
+    as there were before, and at most `most`.
+
+    Examples
+    --------
+    >>> [growing_size(start, 128) for start in (0, 16, 32, 64, 128, 256)]
+    [16, 16, 32, 64, 128, 128]
+    """
+    return min(most, max(FIRST_ROWS, start))
+
+
 def map_threaded(
-    function: Callable[[Argument], Result], arguments: Iterable[Argument], threads: int, ahead: int = 0
+    function: Callable[[Argument], Result],
+    arguments: Iterable[Argument],
+    threads: int,
+    ahead: int = 0,
+    growing: bool = False,
 ) -> Iterator[Result]:
     """function(argument) of each argument, in order, in at most `threads` threads.
 
     At most max(threads, ahead) results are pending, which bounds memory. With one thread, the caller's is used.
+    growing: the first two results are computed alone, and one more is pending with each that follows, for callers that
+    may soon have enough.
     """
     if threads <= 1:
         yield from map(function, arguments)
         return
-    pool, pending = ThreadPoolExecutor(threads), deque[Future[Result]]()
+    pool, pending, taken = ThreadPoolExecutor(threads), deque[Future[Result]](), 0
     try:
         for argument in arguments:
             pending.append(pool.submit(function, argument))
-            if len(pending) > max(threads, ahead):
+            while len(pending) > (min(max(threads, ahead), max(0, taken - 1)) if growing else max(threads, ahead)):
                 yield pending.popleft().result()
+                taken += 1
         while pending:
             yield pending.popleft().result()
     finally:

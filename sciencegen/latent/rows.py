@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from sciencegen.batch import Batch, concatenate
 from sciencegen.config import COMPUTE_CHUNK, CPU_CHUNK
-from sciencegen.data.threads import map_threaded
+from sciencegen.data.threads import growing_size, map_threaded
 from sciencegen.errors import ShapeError, unknown_name
 from sciencegen.items import Item, Refusal
 from sciencegen.latent.space import Accept, DecodesAccepted, Drafts, InfersArrays, ItemCodec, LatentModel
@@ -156,12 +156,19 @@ class LatentRows:
             return halved_to_fit(compute, len(rows), concatenate)
 
     def parts(self, count: int) -> Iterator[tuple[int, slice]]:
-        """(compute chunk, rows of it) of the first `count` draws. On a CPU chunks are split, so that ten draws do not
-        compute 512."""
-        size = self.cpu_rows if self.device == "cpu" else COMPUTE_CHUNK
+        """(compute chunk, rows of it) of the first `count` draws. On a CPU chunks are split, and those of the first
+        chunk grow, so that ten draws do not compute 512. The part of a row does not depend on `count`."""
         for chunk in range(-(-count // COMPUTE_CHUNK)):
-            for start in range(0, min(COMPUTE_CHUNK, count - chunk * COMPUTE_CHUNK), size):
-                yield chunk, slice(start, min(start + size, COMPUTE_CHUNK))
+            start, wanted = 0, min(COMPUTE_CHUNK, count - chunk * COMPUTE_CHUNK)
+            while start < wanted:
+                stop = min(start + self._part_size(chunk, start), COMPUTE_CHUNK)
+                yield chunk, slice(start, stop)
+                start = stop
+
+    def _part_size(self, chunk: int, start: int) -> int:
+        if self.device != "cpu":
+            return COMPUTE_CHUNK
+        return self.cpu_rows if chunk else growing_size(start, self.cpu_rows)
 
     def from_noise(self, noise: Latents, condition: np.ndarray | None = None) -> Latents:
         """Standard normal noise to latents of the (conditional) prior."""

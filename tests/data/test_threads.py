@@ -37,6 +37,15 @@ def test_reading_further_ahead_takes_no_more_threads():
     assert names.isdisjoint(thread.ident for thread in threading.enumerate())  # none outlives the map
 
 
+def test_a_growing_map_computes_no_more_than_is_asked_at_first():
+    begun = []
+    results = map_threaded(lambda x: begun.append(x) or x, count(), 2, 3, growing=True)
+    assert [(next(results), len(begun)) for _ in range(2)] == [(0, 1), (1, 2)]
+    assert list(islice(results, 20)) == list(range(2, 22))
+    results.close()
+    assert len(begun) <= 22 + 4
+
+
 def test_one_thread_is_the_callers_whatever_is_read_ahead():
     assert set(map_threaded(lambda _: threading.get_ident(), range(5), 1, 9)) == {threading.get_ident()}
 

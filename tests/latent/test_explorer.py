@@ -39,6 +39,12 @@ def test_parts_are_the_same_for_any_number_of_draws(space, rows):
         assert sum(part.stop - part.start for _, part in parts) < count + rows
 
 
+def test_few_draws_compute_few_rows(space):
+    wide = replace(space, cpu_rows=128)
+    computed = {count: sum(part.stop - part.start for _, part in wide.parts(count)) for count in (1, 10, 40, 100, 300)}
+    assert computed == {1: 16, 10: 16, 40: 64, 100: 128, 300: 384}
+
+
 @pytest.mark.filterwarnings("ignore:.*is not reconstructed")
 def test_walks_start_where_they_are_told(space):
     first, second = space.decode(space.sample(2))

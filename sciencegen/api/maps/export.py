@@ -25,6 +25,10 @@ MOST_LISTED = 100_000
 ROWS = 1024
 """Rows of one block of distances, and of one row group."""
 DPI = 200
+TABLE_COLUMNS = ("item", "id", "x", "y")
+"""Columns of a .csv before those of the values; `id` where the items have names."""
+ATLAS_COLUMNS = ("id", "item", "name", "projection_x", "projection_y", "neighbors", "image")
+"""Columns of a .parquet before those of the values; `neighbors` of up to `MOST_LISTED` items."""
 
 
 def check_map_output(output: str) -> None:
@@ -60,7 +64,7 @@ def _write_figure(found: LatentMap, output: str) -> None:
 def _write_table(found: LatentMap, output: str, overwrite: bool) -> None:
     items, points = found.items, found.points
     named = {"id": items.name} if any(items.name) else {}
-    columns = {one.name: one.cells() for one in items.columns if one.name not in {"item", "id", "x", "y"}}
+    columns = {one.name: one.cells() for one in items.columns if one.name not in TABLE_COLUMNS}
     table = {"item": items.text, **named, "x": points[:, 0].tolist(), "y": points[:, 1].tolist(), **columns}
     with open_output(found.loaded.results, output, list(table), OutputOptions(overwrite=overwrite)) as writer:
         writer.write(table)
@@ -99,8 +103,7 @@ def write_atlas(found: LatentMap, output: str) -> None:
     if listed:
         fields.append(("neighbors", pa.struct([("ids", pa.list_(pa.int64())), ("distances", pa.list_(pa.float32()))])))
     fields.append(("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])))
-    taken = {name for name, _ in fields}
-    columns = [one for one in found.items.columns if one.name not in taken]
+    columns = [one for one in found.items.columns if one.name not in ATLAS_COLUMNS]
     fields += [(one.name, pa.string() if one.categories else pa.float32()) for one in columns]
     schema = pa.schema(fields)
     with atomic_write(output, "wb") as file, pq.ParquetWriter(file, schema) as writer:

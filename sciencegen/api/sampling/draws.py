@@ -77,7 +77,7 @@ class Draws:
     def __iter__(self) -> Iterator[Mapping[str, np.ndarray]]:
         """Iterate over rows. Threads decode compute chunks in parallel; `batch_size` limits how many wait."""
         ahead = self.settings.batch_size // COMPUTE_CHUNK
-        for batch in map_threaded(self._decode, self.parts(), self.model.threads, ahead):
+        for batch in map_threaded(self._decode, self.parts(), self.model.threads, ahead, growing=True):
             yield from split_rows(batch)
 
     def again(self, parts: Sequence[Part]) -> Iterator[tuple[int, Mapping[str, np.ndarray]]]:

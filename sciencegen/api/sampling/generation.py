@@ -31,7 +31,7 @@ COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected", 
 meeting the request, and not evaluated because of an error, a crash or a time-out. The summary also has `missed`: the
 number of rejected draws that miss each condition; one may miss several."""
 
-ROWS_PER_TASK = 64
+ROWS_PER_TASK = 16
 """Most decoded rows that a worker evaluates at once; it divides the compute chunk."""
 
 

@@ -10,12 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import galsim
 import numpy as np
 from scipy import ndimage
 
 from sciencegen.domains.galaxies.items import Stamp
-from sciencegen.domains.galaxies.measurements import HSM, SMOOTHING, Moments, adaptive_moments, curve_of_growth
+from sciencegen.domains.galaxies.measurements import (
+    HSM_ITERATIONS,
+    SMOOTHING,
+    Moments,
+    adaptive_moments,
+    curve_of_growth,
+)
 from sciencegen.domains.galaxies.properties import PROPERTIES, measure
 
 RINGS = np.geomspace(0.75, 24.0, 12)
@@ -57,9 +62,12 @@ def _shares(image: np.ndarray, moments: Moments) -> np.ndarray:
 def _shape(image: np.ndarray, psf: np.ndarray | None) -> np.ndarray:
     """e1 and e2 corrected for the PSF, the resolution factor, the PSF's width (pixels), e1 and e2, and the stamp's own
     width, e1, e2 and fourth moment; all but the first three after smoothing. NaN where HSM fails."""
+    import galsim
+
+    settings = galsim.hsm.HSMParams(max_mom2_iter=HSM_ITERATIONS)
     kernel = np.pad(np.ones((1, 1)) if psf is None else psf.astype(np.float64), MARGIN)
     seen, blur = (galsim.ImageD(ndimage.gaussian_filter(one, SMOOTHING, mode="constant")) for one in (image, kernel))
-    found = galsim.hsm.EstimateShear(seen, blur, strict=False, guess_sig_gal=len(image) / 10, hsmparams=HSM)
+    found = galsim.hsm.EstimateShear(seen, blur, strict=False, guess_sig_gal=len(image) / 10, hsmparams=settings)
     if found.error_message or not math.hypot(found.corrected_e1, found.corrected_e2) < 1:
         return np.full(SHAPE, np.nan)
     true = galsim.Shear(e1=found.corrected_e1, e2=found.corrected_e2)

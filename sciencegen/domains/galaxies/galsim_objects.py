@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import galsim
 import numpy as np
 
 from sciencegen.domains.galaxies.items import Stamp
+
+if TYPE_CHECKING:
+    import galsim
 
 
 def galsim_object(stamp: Stamp, band: int = 0, **options: Any) -> galsim.GSObject:
@@ -16,12 +18,16 @@ def galsim_object(stamp: Stamp, band: int = 0, **options: Any) -> galsim.GSObjec
     The stamp's own pixel and PSF are part of the profile: draw it with `method="no_pixel"` to get the stamp back, and
     deconvolve `galsim_psf(stamp)` first to replace the PSF by another. options: those of InterpolatedImage.
     """
+    import galsim
+
     plane = np.ascontiguousarray(stamp.image[band], np.float64)
     return galsim.InterpolatedImage(galsim.ImageD(plane, scale=stamp.pixel_scale), normalization="flux", **options)
 
 
 def galsim_psf(stamp: Stamp) -> galsim.GSObject | None:
     """The stamp's PSF with unit flux, None for a stamp without PSF."""
+    import galsim
+
     if stamp.psf is None:
         return None
     plane = np.ascontiguousarray(stamp.psf, np.float64)

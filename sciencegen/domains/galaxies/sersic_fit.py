@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from sciencegen.data.observation import convolve
 from sciencegen.domains.galaxies.items import Stamp
@@ -87,6 +86,8 @@ def fit_sersic(stamp: Stamp) -> SersicFit | None:
         here = residuals(parameters)
         steps = np.diag(np.where(parameters + STEP > high, -STEP, STEP))
         return np.stack([(residuals(parameters + step) - here) / step.sum() for step in steps], 1)
+
+    from scipy.optimize import least_squares
 
     try:
         found = least_squares(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import galsim
 import numpy as np
 from scipy.special import ndtr
 
@@ -20,6 +20,9 @@ from sciencegen.domains.galaxies.population import BLUER_KNOTS, REDDER_BULGE, Co
 from sciencegen.domains.galaxies.surveys import SURVEYS, Survey
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.items import Refusal
+
+if TYPE_CHECKING:
+    import galsim
 
 FINE = 2
 """Samples per pixel of a stamp in x and in y."""
@@ -125,6 +128,8 @@ def psf_half(survey: Survey) -> int:
 
 def draw_psf(generator: np.random.Generator, survey: Survey) -> galsim.GSObject:
     """Draw a PSF of the survey's kind with random width and ellipticity; it is the same in all bands."""
+    import galsim
+
     fwhm = survey.fwhm * math.exp(generator.normal(0, survey.fwhm_spread))
     round_one = galsim.Kolmogorov(fwhm=fwhm) if survey.psf == "kolmogorov" else galsim.Moffat(survey.beta, fwhm=fwhm)
     g1, g2 = np.clip(generator.normal(0, survey.psf_shear, 2), -0.2, 0.2)
@@ -151,6 +156,8 @@ def draw_profile(
 ) -> np.ndarray:
     """[y x] a profile of unit flux. Finer squares replace the coarser samples. steep: also sample the innermost square;
     by default, it depends on the index."""
+    import galsim
+
     steep = component.sersic_index > STEEP if steep is None else steep
     profile = galsim.Sersic(component.sersic_index, half_light_radius=component.half_light_radius)
     profile = profile.shear(g1=component.g1, g2=component.g2).shift(*(offset * pixel_scale))

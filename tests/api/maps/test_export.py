@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from sciencegen.api.maps.export import NEIGHBOURS, neighbours_of, write_map
+from sciencegen.api.maps.export import ATLAS_COLUMNS, NEIGHBOURS, TABLE_COLUMNS, neighbours_of, write_map
 from sciencegen.errors import ConfigError
 
 
@@ -28,6 +28,7 @@ def test_the_parquet_is_what_embedding_atlas_opens(toy_map, tmp_path):
     write_map(toy_map, str(tmp_path / "map.parquet"))
     table = pq.read_table(tmp_path / "map.parquet")
     rows = table.to_pylist()
+    assert tuple(table.column_names[: len(ATLAS_COLUMNS)]) == ATLAS_COLUMNS
     assert [rows[at]["projection_x"] for at in (0, 58)] == pytest.approx(toy_map.points[[0, 58], 0])
     assert len(rows[0]["neighbors"]["ids"]) == len(rows[0]["neighbors"]["distances"]) == NEIGHBOURS
     assert {at for row in rows for at in row["neighbors"]["ids"]} <= {row["id"] for row in rows}
@@ -49,6 +50,7 @@ def test_the_same_map_gives_the_same_bytes(toy_map, tmp_path, monkeypatch, name)
 def test_the_csv_has_the_places(toy_map, tmp_path):
     write_map(toy_map, str(tmp_path / "map.csv"))
     table = pd.read_csv(tmp_path / "map.csv")
+    assert set(table) - {one.name for one in toy_map.items.columns} <= set(TABLE_COLUMNS)
     assert table[["x", "y"]].to_numpy() == pytest.approx(toy_map.points, abs=1e-3)
     assert table["kind"].tolist() == toy_map.items.column("kind").cells()
 
