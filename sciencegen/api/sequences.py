@@ -14,7 +14,7 @@ from sciencegen.api.score_variants import family_model
 from sciencegen.api.scores.drawn_sequences import Drawing, sequences_of
 from sciencegen.api.scores.predicted_structures import Folding
 from sciencegen.api.scores.sequences import SequenceScoring, SequenceTask
-from sciencegen.api.sources.tables import given_rows
+from sciencegen.api.sources.tables import given_source
 from sciencegen.api.writing.provenance import origin_of_given, plain_path
 from sciencegen.api.writing.results import Scored, scored
 from sciencegen.api.writing.sequences import claim_sequences, open_sequences
@@ -131,9 +131,7 @@ def resolve_sequences(
     sequences_of(domain_of(form)).check(draws, design is not None)
     drawing = Drawing(form, draws, design, settings.threads, settings.timeout_s)
     task = SequenceTask(drawing, _folding(form, fold), _family_oracles(domain, settings, log))
-    source: Path | Sequence[Row] = (
-        items if isinstance(items, Path) else given_rows(domain_of(form), items, settings.column)
-    )
+    source = given_source(domain_of(form), items, settings.column)
     named = called or (plain_path(str(items)) if isinstance(items, Path) else "given items")
     origin = origin_of_given("sequences", [f"for {named}", f"temperature {settings.temperature:g}"], seed=settings.seed)
     return SequencesRequest(form, task, source, origin, settings.column)
