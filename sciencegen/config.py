@@ -410,7 +410,7 @@ class ScoreSettings(PredictSettings):
 
 class SequencesSettings(Resources):
     """n: sequences of each item. temperature: of their draws. keep_positions: numbers of residues whose letters in the
-    file stay, such as "10-20,35".
+    file stay, such as "10-20,35"; "known" keeps all that the file knows.
     oracles: programs. `design` draws the sequences, in place of the domain's own network: it reads one item and writes
     plain items. `fold` predicts structures: it reads plain items and writes a file or a folder of structures.
     alignment, model: of a family, whose scores are added; a model of the alignment is trained first. column: the item's

@@ -74,7 +74,8 @@ def sequences(domain: str, items: Path | Given, n: int = 8, **options: Unpack[Se
     temperature : float
         Of the draws; the score is always that of temperature 1.
     keep_positions : str
-        Numbers of residues whose letters stay, such as "10-20,35".
+        Numbers of residues whose letters stay, such as "10-20,35"; "known" keeps every known letter of each item, such
+        as those of a motif.
     oracles : mapping
         Programs by name: "design" draws the sequences, "fold" predicts structures from them. Each is a mapping with
         the key "command", such as {"command": "./fold.sh {input} {output}"}, and may have limits.

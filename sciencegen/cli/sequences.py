@@ -25,7 +25,10 @@ def sequences(
     temperature: Annotated[float | None, typer.Option(help="Sampling temperature. [default: 0.1]")] = None,
     keep_positions: Annotated[
         str | None,
-        typer.Option(help="Residues whose amino acids in the file are kept, by their numbers there, such as 10-20,35."),
+        typer.Option(
+            help="Residues whose amino acids in the file are kept, by their numbers there, such as 10-20,35; "
+            "known keeps all that the file knows, as a motif's."
+        ),
     ] = None,
     command: Annotated[
         str | None,

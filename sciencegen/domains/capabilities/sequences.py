@@ -16,7 +16,8 @@ Prediction = Any
 @dataclass(frozen=True)
 class SequenceDraws:
     """How sequences are drawn. count: of each item. temperature: of the draws. keep: residues whose letters stay, by
-    their numbers (`10-20,35`), or "". seed: of all draws; those of an item depend on no other item."""
+    their numbers (`10-20,35`), "known" for all that the item knows, or "". seed: of all draws; those of an item depend
+    on no other item."""
 
     count: int = 8
     temperature: float = 0.1
