@@ -65,6 +65,12 @@ def given_form(domain: str, items: Given, column: str | None = None) -> str:
     return next((name for name, one in forms.items() if one.form is not None and one.form.recognizes(first)), "")
 
 
+def is_item(domain: str, source: str) -> bool:
+    """Whether a source is no file but one item of a form, such as the item `designs.pdb[3]` of a file of designs."""
+    form = "" if os.path.exists(source) else given_form(domain, source)
+    return bool(form) and not source.lower().endswith(tuple(domain_of(in_form(domain, form)).items.formats))
+
+
 def given_source(science: Domain, items: Path | Given, column: str | None = None) -> Path | Sequence[Row]:
     """The path of a file or a folder, or the rows of given items; an error for a path where there is nothing."""
     if not isinstance(items, Path):
