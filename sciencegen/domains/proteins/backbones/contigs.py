@@ -70,21 +70,27 @@ def parse_contigs(text: str) -> Contigs:
     """
     ranges: list[Range] = []
     free = [Free()]
-    for part in re.split(r"[,/\s]+", text.strip().strip("[]'\"").strip()):
+    for part in re.split(r"\s*[,/][,/\s]*", text.strip().strip("[]'\"").strip()):
         if found := _PIECE.fullmatch(part):
             ranges.append(_range(part, found[1], int(found[2]), int(found[3] or found[2])))
             free.append(Free())
         elif (found := _FREE.fullmatch(part)) and part != "0":
             free[-1] += _free(part, int(found[1]), int(found[2] or found[1]))
         else:
-            why = " ('0' breaks a chain in RFdiffusion; a design here has one chain)" if part == "0" else ""
-            raise ConfigError(f"Expected `contigs` such as {EXAMPLE}, got the part '{part}'{why}. Write it anew.")
+            raise ConfigError(f"Expected `contigs` such as {EXAMPLE}, got the part '{part}'{_why(part)}.")
     if not ranges:
         raise ConfigError(f"Expected `contigs` with residues of the motif, such as {EXAMPLE}, got none in '{text}'.")
     for index, one in enumerate(ranges):
         if other := next((before for before in ranges[:index] if one.overlaps(before)), None):
             raise ConfigError(f"Expected `contigs` with each residue once, got {other} and {one}. Leave one out.")
     return Contigs(tuple(ranges), tuple(free))
+
+
+def _why(part: str) -> str:
+    """What is wrong with a part, and what to write, for the end of a sentence."""
+    if part.split(maxsplit=1)[:1] == ["0"]:
+        return ": '0' breaks a chain in RFdiffusion, a design here has one chain. Leave it out"
+    return ". Separate parts by commas, not by blanks" if " " in part else ". Write it anew"
 
 
 def _range(part: str, chain: str, first: int, last: int) -> Range:

@@ -29,6 +29,8 @@ def test_single_residues_negative_numbers_and_neighbouring_parts():
         ("", "got the part ''"),
         ("10-40,A163-181x,3", "got the part 'A163-181x'"),
         ("A1-10,0,B1-10", "'0' breaks a chain in RFdiffusion"),
+        ("A1-10/0 B1-10", "'0' breaks a chain in RFdiffusion"),
+        ("10-20,A20-30 10-20", "the part 'A20-30 10-20'. Separate parts by commas, not by blanks"),
         ("A20-10", "ranges that rise, got 'A20-10'"),
         ("40-10,A1-5", "lengths that rise, got '40-10'"),
         ("A1-10,5,A10-20", "each residue once, got A1-10 and A10-20"),
