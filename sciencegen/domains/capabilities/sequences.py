@@ -74,6 +74,8 @@ class Sequences:
         The name of the score.
     name : (item) -> str
         An item's own name, "" without one.
+    note : (item) -> str
+        What a user may not expect of an item's sequences, "" for nothing. Results say of how many items it holds.
     predictions : Predictions, optional
     """
 
@@ -85,4 +87,5 @@ class Sequences:
     scores: Callable[[], bool]
     column: str
     name: Callable[[Item], str] = lambda item: ""
+    note: Callable[[Item], str] = lambda item: ""
     predictions: Predictions | None = None
