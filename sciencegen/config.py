@@ -42,8 +42,9 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _one_text_is_a_list(cls, value: Any, field: ValidationInfo) -> Any:
-        """A single text is accepted where several texts are allowed."""
+        """A single text is accepted where several texts are allowed, and a path where a text is."""
         annotation = cls.model_fields[str(field.field_name)].annotation
+        value = str(value) if isinstance(value, Path) else value
         return (value,) if isinstance(value, str) and annotation in TEXTS else value
 
 
@@ -332,8 +333,8 @@ class RecordSettings(Reading):
 
 
 class EvaluateSettings(Resources):
-    """against: a dataset card and its split, `set/test`, or a file. form: the form of the items to evaluate, such as
-    "structures" of molecules.
+    """against: a dataset card and its split, `set/test`, a file, or a folder of files. form: the form of the items to
+    evaluate, such as "structures" of molecules; without it, a folder in `against` that only a form reads has this form.
 
     calibrate: property -> values that are requested of `model`; each is compared with `draws` raw draws.
     predictors: name -> folder, for conditions that the domain can't compute.
