@@ -198,7 +198,7 @@ def test_one_item_of_a_file_is_an_input(cli, designs):
         assert len(read(Path(f"{verb}.csv"))) == 1
     assert read(Path("sequences.csv"))[0]["name"] == "b"
     assert read(Path("score.csv"))[0]["length"] == str(SIZES[1])
-    done = cli("score", "proteins", f"{designs}[3]", "--threads", 1)
+    done = cli("score", "proteins", f"{designs}[3]", "--threads", 1, "-o", "none.csv")
     assert done.code == 3
-    assert "there is no number 3" in done.err
+    assert "there is no number 3" in done.err, "the reason is said, though none.csv.rejects.csv has it too"
     assert "found none" in cli("score", "proteins", "none.pdb", "--threads", 1).err
