@@ -47,13 +47,12 @@ def test_texts_are_items_and_unreadable_ones_are_refused(tmp_path):
     assert found.summary["refused"] == 1
 
 
-@pytest.mark.usefixtures("no_weights")
-def test_a_note_says_that_other_chains_are_not_seen(tmp_path):
-    programs = {"design": {"command": design_program(tmp_path)}}
+@pytest.mark.usefixtures("random_weights")
+def test_a_note_says_that_other_chains_are_not_seen():
     texts = [ITEMS.text(CHAINS[0]), ITEMS.text(replace(CHAINS[1], symmetry="C3"))]
-    found = sg.sequences("proteins", texts, 1, oracles=programs, threads=1)
+    found = sg.sequences("proteins", texts, 1, threads=1)
     assert any("the other chains" in note and note.endswith("(1 of 2)") for note in found.notes)
-    alone = sg.sequences("proteins", texts[:1], 1, oracles=programs, threads=1)
+    alone = sg.sequences("proteins", texts[:1], 1, threads=1)
     assert not any("the other chains" in note for note in alone.notes)
 
 

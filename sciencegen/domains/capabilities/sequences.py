@@ -75,7 +75,8 @@ class Sequences:
     name : (item) -> str
         An item's own name, "" without one.
     note : (item) -> str
-        What a user may not expect of an item's sequences, "" for nothing. Results say of how many items it holds.
+        What a user may not expect of the sequences that `draw` gives an item, "" for nothing. Results say of how many
+        items it holds.
     predictions : Predictions, optional
     """
 
