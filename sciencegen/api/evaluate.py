@@ -12,7 +12,7 @@ from sciencegen.api.criteria.conditions import parse_conditions
 from sciencegen.api.models.folder import describe_model, open_model
 from sciencegen.api.sampling.calibration import calibrate, check_calibrated
 from sciencegen.api.science.forms import domain_of, in_form, plain_name
-from sciencegen.api.sources.datasets import read_texts
+from sciencegen.api.sources.datasets import form_of_folder, read_texts
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import write_json
 from sciencegen.config import COMPUTE_CHUNK, EvaluateSettings, build_settings
@@ -93,10 +93,11 @@ def evaluate(
         The file of generated items.
     column : str, optional
         The column of items in a table.
-    against : str
-        What to compare with: a dataset and its split ("moses/test"), or a file.
+    against : str or Path
+        What to compare with: a dataset and its split ("moses/test"), a file, or a folder of files.
     form : str
-        The form of the items to evaluate, such as "structures" of molecules.
+        The form of the items to evaluate, such as "structures" of molecules. Without it, a folder in `against` that
+        only a form of the domain reads has this form.
     training : str, optional
         Training items, for novelty: a dataset and its split, or a file.
     limit : int, optional
@@ -161,8 +162,9 @@ def resolve_evaluate(
     domain: str, samples: str | Path, settings: EvaluateSettings, column: str | None = None
 ) -> EvaluateRequest:
     """Read the items to compare; calibrating a property that the model isn't conditioned on is an error."""
-    domain, path = in_form(domain, settings.form), Path(samples)
-    science, against = domain_of(domain), check_against(settings)
+    against, path = check_against(settings), Path(samples)
+    domain = in_form(domain, settings.form or form_of_folder(domain, against))
+    science = domain_of(domain)
     if settings.calibrate:
         known = describe_model(plain_name(domain), settings.model).representation.properties
         check_calibration(science, settings.calibrate, known)

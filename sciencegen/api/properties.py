@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from sciencegen.api.models.folder import describe_model, find_model, results_of_model
@@ -105,22 +105,29 @@ def properties_of(domain: str, model: str | None = None) -> Named:
     science = domain_of(results_of_model(domain, model))
     oracles = science.oracles
     further = [name for name in oracles.names() if name not in science.properties]
-    conditions, knows = _known(domain, model)
+    conditions, knows, limits = _known(domain, model)
+    listed = [_within(one, limits.get(one.name)) for one in science.properties.values()]
     predicted, open_names = shipped_targets(domain), (f"{SIMILARITY_PREFIX}ITEM", *oracles.open_names)
-    return Named(list(science.properties.values()), further, conditions, knows, predicted, open_names)
+    return Named(listed, further, conditions, knows, predicted, open_names)
 
 
-def _known(domain: str, model: str | None) -> tuple[list[str], list[str]]:
+def _within(one: Property, limits: tuple[float, float] | None) -> Property:
+    """The property, with the range of values that the model can draw, if it has one."""
+    return one if limits is None else replace(one, low=limits[0], high=limits[1])
+
+
+def _known(domain: str, model: str | None) -> tuple[list[str], list[str], Mapping[str, tuple[float, float]]]:
+    """Conditions of the model, scores that it computes, and the limits of what it can draw."""
     try:
         find_model(domain, model)
     except ConfigError:
         if model is not None:
             raise
-        return [], []
+        return [], [], {}
     found = describe_model(domain, model)
     measures, oracles = found.representation.measures, found.recipe.oracles
     knows = dict.fromkeys([*(oracles.names if oracles else ()), *(measures.names if measures else ())])
-    return list(found.representation.properties), list(knows)
+    return list(found.representation.properties), list(knows), found.representation.limits
 
 
 def range_text(low: float, high: float) -> str:

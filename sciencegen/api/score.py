@@ -13,7 +13,7 @@ from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.api.science.forms import domain_of, in_form
 from sciencegen.api.science.naming import columns_of, read_rows_of
 from sciencegen.api.scores.rows import ScoredChunk, Scoring, ScoringTask, scoring_task
-from sciencegen.api.sources.tables import given_rows
+from sciencegen.api.sources.tables import given_form, given_source
 from sciencegen.api.writing.provenance import origin_of_given, plain_path
 from sciencegen.api.writing.results import Scored, scored
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
@@ -127,15 +127,16 @@ def resolve_score(
     """Check the settings and resolve names to oracles; a wrong name is an error before a row is read.
 
     A file is read in the form that a predictor needs, or that has a requested score which the domain lacks, if the file
-    has that form; or in the only form that can read it. whole: write the texts of that form. called: the name of the
-    source in the origin.
+    has that form; or in the only form that can read it. Given items are read in the form that recognizes the first of
+    them. whole: write the texts of that form. called: the name of the source in the origin.
     """
     further = own_oracles(domain, settings)
     path = items if isinstance(items, Path) else None
-    formed = domain if settings.wild_type or path is None else in_form(domain, _form_of(domain, path, settings))
-    source: Path | Sequence[Row] = (
-        items if isinstance(items, Path) else given_rows(domain_of(formed), items, settings.column)
-    )
+    if isinstance(items, Iterator):
+        items = list(items)  # its first item is looked at
+    form = _form_of(domain, path, settings) if path else given_form(domain, items, settings.column)
+    formed = domain if settings.wild_type else in_form(domain, form)
+    source = given_source(domain_of(formed), items, settings.column)
     origin = origin_of_given(verb, [f"of {called or (plain_path(str(path)) if path else 'given items')}"])
     task = scoring_task(formed, settings, whole, further)
     return ScoreRequest(domain, task, source, origin, settings.column)

@@ -14,7 +14,7 @@ from sciencegen.api.score_variants import family_model
 from sciencegen.api.scores.drawn_sequences import Drawing, sequences_of
 from sciencegen.api.scores.predicted_structures import Folding
 from sciencegen.api.scores.sequences import SequenceScoring, SequenceTask
-from sciencegen.api.sources.tables import given_rows
+from sciencegen.api.sources.tables import given_source
 from sciencegen.api.writing.provenance import origin_of_given, plain_path
 from sciencegen.api.writing.results import Scored, scored
 from sciencegen.api.writing.sequences import claim_sequences, open_sequences
@@ -74,7 +74,8 @@ def sequences(domain: str, items: Path | Given, n: int = 8, **options: Unpack[Se
     temperature : float
         Of the draws; the score is always that of temperature 1.
     keep_positions : str
-        Numbers of residues whose letters stay, such as "10-20,35".
+        Numbers of residues whose letters stay, such as "10-20,35"; "known" keeps every known letter of each item, such
+        as those of a motif.
     oracles : mapping
         Programs by name: "design" draws the sequences, "fold" predicts structures from them. Each is a mapping with
         the key "command", such as {"command": "./fold.sh {input} {output}"}, and may have limits.
@@ -131,9 +132,7 @@ def resolve_sequences(
     sequences_of(domain_of(form)).check(draws, design is not None)
     drawing = Drawing(form, draws, design, settings.threads, settings.timeout_s)
     task = SequenceTask(drawing, _folding(form, fold), _family_oracles(domain, settings, log))
-    source: Path | Sequence[Row] = (
-        items if isinstance(items, Path) else given_rows(domain_of(form), items, settings.column)
-    )
+    source = given_source(domain_of(form), items, settings.column)
     named = called or (plain_path(str(items)) if isinstance(items, Path) else "given items")
     origin = origin_of_given("sequences", [f"for {named}", f"temperature {settings.temperature:g}"], seed=settings.seed)
     return SequencesRequest(form, task, source, origin, settings.column)

@@ -17,7 +17,7 @@ def evaluate(
     domain: options.Domain,
     samples: Annotated[str, typer.Argument(help="The file of generated items; - is stdin.", show_default=False)],
     against: Annotated[
-        str | None, typer.Option(help="Held-out items: a dataset and its split (name/test), or a file.")
+        str | None, typer.Option(help="Held-out items: a dataset and its split (name/test), a file, or a folder.")
     ] = None,
     training: Annotated[
         str | None,

@@ -45,10 +45,10 @@ def claim_output(output: str, force: bool, *, folder: bool = False, inputs: Iter
 
 def reasons(output: str, first: tuple[int, str, str] | None = None) -> str:
     """A phrase that says where the reasons of refused rows are. first: (line, item, reason) of the first of them."""
+    example = f"the first, line {first[0]}: {first[2]}; " if first else ""
     if output != "-":
         rejects = Path(f"{output}.rejects.csv")
-        return f"{rejects} says why" if rejects.exists() else "it has none"
-    example = f"the first, line {first[0]}: {first[2]}; " if first else ""
+        return f"{example}{rejects} says why" if rejects.exists() else "it has none"
     return f"{example}pass -o to have the reasons in a file"
 
 

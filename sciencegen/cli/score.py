@@ -19,7 +19,11 @@ from sciencegen.errors import ConfigError, DataError
 def score(
     domain: options.Domain,
     source: Annotated[
-        str | None, typer.Argument(help="The file of items; - is stdin. Not with --variants.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="The file of items; - is stdin. Of backbones also one item, designs.pdb[3]. Not with --variants.",
+            show_default=False,
+        ),
     ] = None,
     variants: Annotated[
         str | None,
@@ -111,14 +115,16 @@ def score_items(
 
     from sciencegen.api.science.forms import reads_folders
     from sciencegen.api.score import resolve_score
+    from sciencegen.api.sources.tables import is_item
     from sciencegen.api.writing.formats import writes_structures
     from sciencegen.api.writing.results import write_chunks
     from sciencegen.api.writing.writer import input_ending
 
     whole, called = writes_structures(place.output), "standard input" if source == "-" else ""
     ending = partial(input_ending, domain, format, column=record.column)
-    with input_path(source, ending, reads_folders(domain)) as path:
-        request = resolve_score(domain, path, record, verb=verb, whole=whole, called=called)
+    one = is_item(domain, source)
+    with nullcontext(source) if one else input_path(source, ending, reads_folders(domain)) as given:
+        request = resolve_score(domain, given, record, verb=verb, whole=whole, called=called)
         scoring = request.scoring()
         writer = request.open(scoring, place.output, place.force)
         with progress("scoring") as advance:

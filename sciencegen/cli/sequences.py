@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,12 +21,20 @@ if TYPE_CHECKING:
 
 def sequences(
     domain: options.Domain,
-    source: Annotated[str, typer.Argument(help="The file or folder of backbones; - is stdin.", show_default=False)],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="The file or folder of backbones, or one of a file, designs.pdb[3]; - is stdin.", show_default=False
+        ),
+    ],
     n: Annotated[int | None, typer.Option("-n", help="Number of sequences of each backbone. [default: 8]")] = None,
     temperature: Annotated[float | None, typer.Option(help="Sampling temperature. [default: 0.1]")] = None,
     keep_positions: Annotated[
         str | None,
-        typer.Option(help="Residues whose amino acids in the file are kept, by their numbers there, such as 10-20,35."),
+        typer.Option(
+            help="Residues whose amino acids in the file are kept, by their numbers there, such as 10-20,35; "
+            "known keeps all that the file knows, as a motif's."
+        ),
     ] = None,
     command: Annotated[
         str | None,
@@ -82,6 +91,7 @@ def _draw(domain: str, source: str, format: str | None, place: Destination, reco
 
     from sciencegen.api.science.forms import reads_folders
     from sciencegen.api.sequences import form_with_sequences, resolve_sequences
+    from sciencegen.api.sources.tables import is_item
     from sciencegen.api.writing.results import write_chunks
     from sciencegen.api.writing.sequences import claim_sequences
     from sciencegen.api.writing.writer import input_ending
@@ -89,8 +99,9 @@ def _draw(domain: str, source: str, format: str | None, place: Destination, reco
     form, called = form_with_sequences(domain), "standard input" if source == "-" else ""
     claim_sequences(form, place.output, place.force, [Path(source)])
     ending = partial(input_ending, form, format, column=record.column)
-    with input_path(source, ending, reads_folders(form)) as path:
-        request = resolve_sequences(domain, path, record, say, called)
+    one = is_item(domain, source)
+    with nullcontext(source) if one else input_path(source, ending, reads_folders(form)) as given:
+        request = resolve_sequences(domain, given, record, say, called)
         scoring = request.scoring()
         writer = request.open(scoring, place.output, place.force)
         with progress("sequences") as advance:

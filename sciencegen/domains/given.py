@@ -53,6 +53,14 @@ def item_texts(domain: Domain, given: Given, column: str | None = None) -> list[
     return [_text_of_one(domain, one) for one in given]
 
 
+def first_given(domain: Domain, given: Given, column: str | None = None) -> Given:
+    """The first item that isn't missing, as it was given, None if there is none. It takes nothing from an iterator."""
+    given = _unpacked(domain, given, column)
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+        return given
+    return next((one for one in given if not _is_missing(one)), None)
+
+
 def one_text(domain: Domain, given: Given) -> str:
     """The text of a single item."""
     texts = item_texts(domain, given)
@@ -114,12 +122,16 @@ def _text(domain: Domain, given: Given) -> str | None:
 
 
 def _text_of_one(domain: Domain, given: Given) -> str:
-    if given is None or (isinstance(given, Real) and given != given):
+    if _is_missing(given):
         return ""
     text = str(given) if isinstance(given, Real) else _text(domain, given)
     if not isinstance(text, str):
         raise _no_item(domain, given)
     return text
+
+
+def _is_missing(given: Given) -> bool:
+    return given is None or (isinstance(given, Real) and given != given)
 
 
 def _no_item(domain: Domain, given: Given) -> ConfigError:

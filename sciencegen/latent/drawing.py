@@ -57,7 +57,10 @@ class Drawing:
     def write(self, path: str | Path) -> Path:
         """Write the image to a file; its name must end in .svg."""
         if Path(path).suffix.lower() != ".svg":
-            raise ConfigError(f"Expected a file's name that ends in .svg, got {path}.")
+            raise ConfigError(
+                f"Expected a file's name that ends in .svg, got {path}. Write it as .svg; a browser or "
+                "`rsvg-convert drawing.svg -o drawing.png` makes other formats of it."
+            )
         with atomic_write(Path(path)) as temporary:
             temporary.write(self.svg)
         return Path(path)

@@ -212,11 +212,22 @@ class LatentSpace(LatentRows):
         return map_figure(plane.project(latents), numbers.tolist(), label, labels)
 
     def draw(self, items: Given, captions: Sequence[str] | None = None, columns: int = 5) -> Drawing:
-        """Pictures of items, with their texts or these captions; the place of an item that can't be read is empty."""
+        """Pictures of items, with their texts or these captions; the place of an item that can't be read is empty.
+
+        Raises
+        ------
+        DataError
+            If no item can be read.
+        """
         if self.render is None:
             raise ConfigError("Expected a space whose items have pictures, got one without `render`.")
         texts = self.texts(items)
         parsed = [self.parse(text) for text in texts]
+        if texts and all(map(is_refusal, parsed)):
+            raise DataError(
+                f"Expected items to draw, none of {len(texts)} can be read, such as '{caption(texts[0])}': "
+                f"{parsed[0].reason}."
+            )
         pictures = ["" if is_refusal(item) else self.render(item, WIDTH, HEIGHT) for item in parsed]
         return grid(pictures, list(map(caption, texts)) if captions is None else list(captions), columns)
 

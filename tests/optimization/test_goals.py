@@ -54,6 +54,7 @@ def test_equality_has_a_tolerance():
         ("sa <= three", "Expected a goal like"),
         ("sa <= nan", "Expected a goal like"),
         ("logp in 3..1", r"Write 'logp in 1\.\.3'"),
+        ("length = eighty", "A number is expected after '=', found 'eighty'"),
         ("tpsa in 60-90", r"Write 'tpsa in 60\.\.90'"),
         ("logp in [-1.5, 3]", r"Write 'logp in -1\.5\.\.3'"),
         ("logp in 3 to -1", r"Write 'logp in -1\.\.3'"),

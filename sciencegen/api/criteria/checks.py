@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 
 from sciencegen.domains.base import Domain
@@ -14,13 +15,35 @@ from sciencegen.optimization.goals import Goal
 
 NOT_TARGETS = ("id", "item", NAME_COLUMN, "round", "predicted", "lower", "upper", "source")
 """Columns of a plate other than the one that the lab fills in."""
+ROUNDING = 1e-9
+"""Tolerance of a sum of shares."""
 
 
 def check_goals(domain: Domain, goals: Iterable[Goal]) -> None:
     """Raise an error for excluded names and impossible values. All verbs that design items call it."""
+    goals = list(goals)
     for goal in goals:
         _check_name(domain, goal.name, "a goal or a condition")
         _check_possible(domain, goal)
+    _check_shares(domain, goals)
+
+
+def _check_shares(domain: Domain, goals: Iterable[Goal]) -> None:
+    """Raise an error for shares of one whole that exceed it together."""
+    shares = defaultdict[str, dict[str, Goal]](dict)
+    for goal in goals:
+        one = domain.properties.get(goal.name)
+        if one is not None and one.share_of and goal.is_constraint and goal.low > 0:
+            known = shares[one.share_of].get(goal.name)
+            shares[one.share_of][goal.name] = goal if known is None or goal.low > known.low else known
+    for whole, chosen in shares.items():
+        total = sum(goal.low for goal in chosen.values())
+        if total > 1 + ROUNDING:
+            got = " and ".join(f"'{goal.text}'" for goal in chosen.values())
+            raise ConfigError(
+                f"Expected shares of {whole} that sum to at most 1, got {got}, which sum to {total:g} or more. "
+                "Lower one of them."
+            )
 
 
 def _check_possible(domain: Domain, goal: Goal) -> None:

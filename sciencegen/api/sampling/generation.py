@@ -22,7 +22,7 @@ from sciencegen.api.sampling.request import DrawRequest
 from sciencegen.data.deduplication import FirstOccurrences, hash_keys
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
-from sciencegen.domains.capabilities import DrawsGiven
+from sciencegen.domains.capabilities import DescribesDraws, DrawsGiven
 from sciencegen.items import Cell, Item, Refusal
 from sciencegen.scoring.oracles import with_annotations
 
@@ -229,7 +229,15 @@ class Generation:
     def cells(self, text: str, values: Sequence[Cell]) -> dict[str, Cell]:
         """A row, by column."""
         called = [names[0] for names in self.naming([text]).values()]
-        return dict(zip(self.columns, [text, *called, *values], strict=True))
+        return dict(zip(self.columns, [text, *called, *values, *self._described(text)], strict=True))
+
+    def _described(self, text: str) -> Sequence[Cell]:
+        """The cells of a task about a draw, empty for one that is no item."""
+        task = self.request.task
+        if not isinstance(task, DescribesDraws):
+            return ()
+        item = self.model.domain.items.parse(text)
+        return [""] * len(task.columns) if isinstance(item, Refusal) else task.cells(item)
 
     @property
     def notes(self) -> list[str]:

@@ -17,7 +17,7 @@ from sciencegen.api.sampling.tasks import resolve_task
 from sciencegen.api.science.naming import exempt_motifs
 from sciencegen.api.sources.blocks import Blocks, blocks_of
 from sciencegen.config import GenerateSettings
-from sciencegen.domains.capabilities import DrawTask, Scaffold
+from sciencegen.domains.capabilities import DescribesDraws, DrawTask, Scaffold
 from sciencegen.latent.space import ImputesConditions
 from sciencegen.scoring.oracles import ArrayOracle, Oracle, with_annotations
 
@@ -54,7 +54,8 @@ class DrawRequest:
     @property
     def columns(self) -> list[str]:
         how = [] if self.blocks is None else [*self.blocks.columns, DRAW, SIMILARITY]
-        return ["item", *name_columns(self.model.representation)([]), *self.values, *how]
+        about = self.task.columns if isinstance(self.task, DescribesDraws) else ()
+        return ["item", *name_columns(self.model.representation)([]), *self.values, *how, *about]
 
     @property
     def observes(self) -> bool:

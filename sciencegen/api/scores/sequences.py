@@ -65,6 +65,7 @@ class SequenceScoring:
         self.science, self.plain = domain_of(task.drawing.domain), plain_of(task.drawing.domain)
         self.sequences = sequences_of(self.science)
         self.counts: Counter[str] = Counter()
+        self.told: Counter[str] = Counter()
         self.unscored: dict[str, tuple[int, str]] = {}
         self.first_refused: Refused | None = None
         self.first_failure = ""
@@ -81,9 +82,10 @@ class SequenceScoring:
         """Notes on what is left out; complete after the last chunk."""
         left_out = [] if self._score_column else [f"{self.sequences.column} is left out: its weights aren't installed"]
         predicted = [] if self.task.folding is None else self.task.folding.predictions.notes()
+        told = [f"{text} ({count} of {self.counts['items']})" for text, count in self.told.items()]
         unscored = self.unscored.items()
         missing = [f"sequences without {name}: {count}, the first: {why}" for name, (count, why) in unscored]
-        return [*left_out, *predicted, *missing]
+        return [*left_out, *predicted, *told, *missing]
 
     @property
     def _score_column(self) -> tuple[str, ...]:
@@ -116,6 +118,8 @@ class SequenceScoring:
         """The sequences of one item, the least score first."""
         item, keep = self.science.items.parse(drawn.item), self.task.drawing.draws.keep
         name = row.id or self.sequences.name(item) or str(row.line)
+        if self.task.drawing.program is None and (text := self.sequences.note(item)):
+            self.told[text] += 1
         ordered = sorted(drawn.sequences, key=lambda one: math.inf if one[1] is None else one[1])
         for rank, (sequence, score) in enumerate(ordered, 1):
             made = self.sequences.assign(item, sequence, keep)

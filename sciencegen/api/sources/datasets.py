@@ -61,7 +61,8 @@ def all_rows(rows: Rows) -> Iterator[Row]:
 
 def is_folder_of(science: Domain, source: str) -> bool:
     """Whether a source is the path of a folder that the domain can read."""
-    is_path = "/" in source or "\\" in source or source.lower().endswith(tuple(science.items.formats))
+    named = source in (".", "..") or "/" in source or "\\" in source
+    is_path = named or source.lower().endswith(tuple(science.items.formats))
     return science.items.reads_folders and is_path and os.path.isdir(source)
 
 
@@ -108,11 +109,34 @@ def find_card(domain: str, source: str) -> tuple[Card, str | None]:
     try:
         card = load_card(f"{domain}/{parts[0]}")
     except SciencegenError as error:
+        if os.path.isdir(source):
+            raise DataError(_why_no_folder(domain, source)) from None
         remedy = error if list_cards(domain) else f"No dataset of {domain} comes with sciencegen."
         raise type(error)(f"Expected a file or a dataset of {domain}, found no file '{source}'. {remedy}") from None
     if len(parts) > 2 or (len(parts) == 2 and parts[1] not in card.splits):
         raise ConfigError(f"Expected {card.name}/ and one of {', '.join(card.splits)}, got '{source}'.")
     return card, parts[1] if len(parts) == 2 else None
+
+
+def _why_no_folder(domain: str, source: str) -> str:
+    """What is wrong with a folder as a source, and what to write."""
+    forms = [form for form in ("", *domain_of(domain).forms) if domain_of(in_form(domain, form)).items.reads_folders]
+    if not forms:
+        return f"Expected a file or a dataset of {domain}, found the folder '{source}'. Name a file in it."
+    called = [f"`form` {form}" for form in forms if form]
+    which = f" and pass {' or '.join(called)}" if called else ""
+    return (
+        f"Expected a file or a dataset of {domain}, found the folder '{source}'. To read the files in it, write "
+        f"'{source.rstrip('/')}/'{which}."
+    )
+
+
+def form_of_folder(domain: str, source: str) -> str:
+    """The form that reads the files of a folder which the plain domain can't read, "" for another source."""
+    if is_folder_of(domain_of(domain), source):
+        return ""
+    forms = {name: domain_of(in_form(domain, name)) for name in domain_of(domain).forms}
+    return next((name for name, science in forms.items() if is_folder_of(science, source)), "")
 
 
 def card_rows(card: Card, science: Domain, sample: bool | None, offline: bool) -> dict[str, Iterator[Row]]:

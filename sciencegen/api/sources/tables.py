@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science.forms import domain_of, in_form
 from sciencegen.api.science.naming import read_rows_of
 from sciencegen.api.sources.datasets import all_rows, open_source, prepared_at, reference_row_of_card
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.domains.base import Domain
-from sciencegen.domains.given import item_texts
-from sciencegen.errors import ConfigError
+from sciencegen.domains.given import first_given, item_texts
+from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Given, Row
 
 
@@ -53,6 +53,31 @@ def _prepared_rows(data: PreparedDataset, split: str | None) -> list[Row]:
     names, values = data.property_names, data.values(split)
     present = ({name: float(value) for name, value in zip(names, row, strict=True) if value == value} for row in values)
     return [Row(line, text, one) for line, (text, one) in enumerate(zip(data.items(split), present, strict=True), 1)]
+
+
+def given_form(domain: str, items: Given, column: str | None = None) -> str:
+    """The form of the domain that recognizes the first of the items that a caller of Python gives, else ""."""
+    science = domain_of(domain)
+    if not science.forms:
+        return ""
+    first = first_given(science, items, column)
+    forms = {name: domain_of(in_form(domain, name)) for name in science.forms}
+    return next((name for name, one in forms.items() if one.form is not None and one.form.recognizes(first)), "")
+
+
+def is_item(domain: str, source: str) -> bool:
+    """Whether a source is no file but one item of a form, such as the item `designs.pdb[3]` of a file of designs."""
+    form = "" if os.path.exists(source) else given_form(domain, source)
+    return bool(form) and not source.lower().endswith(tuple(domain_of(in_form(domain, form)).items.formats))
+
+
+def given_source(science: Domain, items: Path | Given, column: str | None = None) -> Path | Sequence[Row]:
+    """The path of a file or a folder, or the rows of given items; an error for a path where there is nothing."""
+    if not isinstance(items, Path):
+        return given_rows(science, items, column)
+    if not os.path.exists(items):
+        raise DataError(f"Expected a file of items of {science.name}, there is none at '{items}'. Check the path.")
+    return items
 
 
 def given_rows(science: Domain, items: Given, column: str | None = None) -> list[Row]:

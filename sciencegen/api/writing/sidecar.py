@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from sciencegen.items import Cell, Origin, Refusal
 from sciencegen.locks import reserved
 
 ENDINGS = (".csv.gz", ".csv", ".parquet", ".pq")
+SHOWN = 40
+"""Characters of an item on a terminal."""
 
 
 class SidecarFile:
     """The file beside a table: `catalogue.fits` for `catalogue.csv`. Items that were read from a file are not written
-    again. On standard output there is no such file, and cells hold the items' texts."""
+    again. On standard output there is no such file, and cells hold the items' texts, on a terminal their starts."""
 
     def __init__(
         self,
@@ -59,7 +62,7 @@ class SidecarFile:
             return text
         if known := self.sidecar.cell(item):
             return known
-        return text if self.output == "-" else self._keep(text, row, columns)
+        return printed(text) if self.output == "-" else self._keep(text, row, columns)
 
     def _check_allowed(self) -> None:
         if not self._allowed:
@@ -91,6 +94,11 @@ class SidecarFile:
         """Remove the file, if it may be overwritten."""
         if self._allowed:
             self.path.unlink(missing_ok=True)
+
+
+def printed(text: str) -> str:
+    """The text of an item on standard output: whole for programs, its first characters on a terminal."""
+    return f"{text[:SHOWN]}..." if len(text) > SHOWN and sys.stdout.isatty() else text
 
 
 class SidecarSink:

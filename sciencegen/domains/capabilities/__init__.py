@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sciencegen.domains.capabilities.cells import Cells
 from sciencegen.domains.capabilities.design import Design, DesignSpace
-from sciencegen.domains.capabilities.draw_tasks import DrawsGiven, DrawTask, DrawTasks, TaskSettings
+from sciencegen.domains.capabilities.draw_tasks import DescribesDraws, DrawsGiven, DrawTask, DrawTasks, TaskSettings
 from sciencegen.domains.capabilities.forms import Family, Form
 from sciencegen.domains.capabilities.moves import BlockMoves, Columns, FromBlocks, Materials, Moves
 from sciencegen.domains.capabilities.objects import Objects
@@ -19,8 +19,8 @@ from sciencegen.items import Reference
 from sciencegen.report.letters import Letters
 
 __all__ = [
-    "BlockMoves", "Cells", "Columns", "Compared", "Design", "DesignSpace", "DrawTask", "DrawTasks", "DrawsGiven",
-    "Family", "Form", "FromBlocks", "Instrument", "Letters", "Materials", "MetricNote", "Moves", "Objects",
-    "Observation", "Pictures", "Points", "Predictions", "Reference", "ReferenceSets", "Scaffold", "SequenceDraws",
-    "Sequences", "Sidecar", "Structures", "TaskSettings", "VariantClasses", "VariantNames", "Variants",
+    "BlockMoves", "Cells", "Columns", "Compared", "DescribesDraws", "Design", "DesignSpace", "DrawTask", "DrawTasks",
+    "DrawsGiven", "Family", "Form", "FromBlocks", "Instrument", "Letters", "Materials", "MetricNote", "Moves",
+    "Objects", "Observation", "Pictures", "Points", "Predictions", "Reference", "ReferenceSets", "Scaffold",
+    "SequenceDraws", "Sequences", "Sidecar", "Structures", "TaskSettings", "VariantClasses", "VariantNames", "Variants",
 ]  # fmt: skip

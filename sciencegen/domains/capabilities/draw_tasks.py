@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from sciencegen.items import Cell, Item
+
 if TYPE_CHECKING:  # torch takes seconds to import
     from torch import Tensor
 
@@ -47,6 +49,18 @@ class DrawsGiven(Protocol):
     @property
     def known(self) -> frozenset[str]:
         """Keys of the given items."""
+
+
+@runtime_checkable
+class DescribesDraws(Protocol):
+    """A task that adds columns about each draw to the results."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Their names."""
+
+    def cells(self, item: Item) -> tuple[Cell, ...]:
+        """A cell for each column."""
 
 
 @dataclass(frozen=True, kw_only=True)

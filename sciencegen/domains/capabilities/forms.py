@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sciencegen.items import Item, Json, Reference, Row
+from sciencegen.items import Given, Item, Json, Reference, Row
 from sciencegen.scoring.oracles import Oracle
 
 
@@ -49,6 +49,8 @@ class Form:
     holds : (path) -> bool
         Whether the items of a file have this form.
     family : Family, optional
+    recognizes : (text or object) -> bool
+        Whether what a Python caller gives as an item has this form, which the domain can't read. Default: no.
     own_key : bool
         Whether items are the same if their keys in the form are equal, and not if their plain items are. Set it if an
         item may lack what its plain item consists of (proteins: a backbone without a sequence). Searches then score
@@ -59,6 +61,7 @@ class Form:
     adapt_oracle: Callable[[Oracle], Oracle]
     holds: Callable[[Path], bool]
     family: Family | None = None
+    recognizes: Callable[[Given], bool] = lambda given: False
     own_key: bool = False
 
     def plain_items(self, items: Sequence[Item]) -> list[Item]:

@@ -16,7 +16,8 @@ Prediction = Any
 @dataclass(frozen=True)
 class SequenceDraws:
     """How sequences are drawn. count: of each item. temperature: of the draws. keep: residues whose letters stay, by
-    their numbers (`10-20,35`), or "". seed: of all draws; those of an item depend on no other item."""
+    their numbers (`10-20,35`), "known" for all that the item knows, or "". seed: of all draws; those of an item depend
+    on no other item."""
 
     count: int = 8
     temperature: float = 0.1
@@ -73,6 +74,9 @@ class Sequences:
         The name of the score.
     name : (item) -> str
         An item's own name, "" without one.
+    note : (item) -> str
+        What a user may not expect of the sequences that `draw` gives an item, "" for nothing. Results say of how many
+        items it holds.
     predictions : Predictions, optional
     """
 
@@ -84,4 +88,5 @@ class Sequences:
     scores: Callable[[], bool]
     column: str
     name: Callable[[Item], str] = lambda item: ""
+    note: Callable[[Item], str] = lambda item: ""
     predictions: Predictions | None = None

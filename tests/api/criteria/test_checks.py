@@ -29,6 +29,17 @@ def test_impossible_values_are_refused(domain, wish, told):
         assert wish in str(error.value)
 
 
+def test_shares_of_one_whole_that_exceed_it_are_refused():
+    science = domain_of("proteins/structures")
+    wishes = ["helix >= 0.6", "strand >= 0.6"]
+    for read in (lambda: parse_conditions(wishes, science), lambda: read_goals(science, wishes)):
+        with pytest.raises(ConfigError, match=r"shares of residues.*'helix >= 0.6' and 'strand >= 0.6'.*sum to 1\.2"):
+            read()
+    for fine in (["helix = 0.6", "strand = 0.4"], ["helix >= 0.6", "strand <= 0.6"], ["helix >= 0.6", "rg >= 10"]):
+        assert len(parse_conditions(fine, science)) == 2
+    assert len(read_goals(science, ["helix >= 0.6", "helix >= 0.5"])) == 2
+
+
 @pytest.mark.parametrize("name", ["molecules", "proteins", "galaxies"])
 def test_what_is_possible_holds_the_data_and_what_is_measured(name):
     science = domain_of(name)

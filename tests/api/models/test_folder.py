@@ -85,3 +85,8 @@ def test_a_model_alone_says_its_domain(tmp_path, monkeypatch):
     (tmp_path / "runs" / CONFIG).write_text("[]")
     with pytest.raises(IncompatibleError, match="a model's settings"):
         load("runs")
+
+
+def test_a_domain_without_default_weights_names_its_shipped_models():
+    with pytest.raises(ConfigError, match=r"Shipped for proteins: `model` backbones \(draws structures\)"):
+        find_model("proteins", None)

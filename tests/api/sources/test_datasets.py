@@ -2,9 +2,18 @@
 
 import pytest
 
-from sciencegen.api.sources.datasets import all_rows, check_source, find_card, open_source, prepared_at, read_texts
+from sciencegen.api.sources.datasets import (
+    all_rows,
+    check_source,
+    find_card,
+    is_folder_of,
+    open_source,
+    prepared_at,
+    read_texts,
+)
 from sciencegen.config import PrepareSettings
-from sciencegen.errors import ConfigError, SciencegenError
+from sciencegen.domains import load_domain
+from sciencegen.errors import ConfigError, DataError, SciencegenError
 
 
 def test_a_split_is_named_with_and_without_the_domain():
@@ -32,3 +41,13 @@ def test_items_of_a_form_come_in_the_domain_s_own_words(tmp_path):
     path.write_text(">a\nMKLV\n>b\nMK-V\n")
     assert list(read_texts("proteins", str(path))) == ["MKLV", "MKV"]
     assert list(read_texts("proteins/aligned", str(path))) == ["MKLV", "MK-V"]
+
+
+def test_a_folder_is_named_with_the_form_that_reads_it(tmp_path, monkeypatch):
+    (tmp_path / "natives").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"found the folder 'natives'.*write 'natives/' and pass `form` structures"):
+        find_card("proteins", "natives")
+    with pytest.raises(DataError, match=r"found the folder 'natives'\. Name a file in it"):
+        find_card("molecules", "natives")
+    assert is_folder_of(load_domain("proteins/structures"), ".")

@@ -119,3 +119,14 @@ def test_an_output_that_cannot_be_written_is_told_before_anything_is_computed(tm
     with pytest.raises(ConfigError, match=r"Expected `output` to end in .csv, .*.fits, .*.hdf5, got") as told:
         open_output("galaxies", str(tmp_path / "x.npz"), ["item"])
     assert ".npy" not in str(told.value)  # which is read, but not written
+
+
+def test_a_terminal_gets_the_start_of_an_item_and_a_pipe_all_of_it(monkeypatch, capsys):
+    def printed() -> str:
+        with open_output("galaxies", "-", ["item", "flux"]) as writer:
+            writer.write({"item": MADE[:1], "flux": [1.5]})
+        return capsys.readouterr().out.splitlines()[1]
+
+    assert MADE[0] in printed()
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert len(printed()) < 60

@@ -11,6 +11,8 @@ from jaxtyping import Float
 from sciencegen.errors import ConfigError
 
 MOST_COPIES = 24
+OTHER_SYMMETRIES = ("D", "T", "O", "I")
+"""First letters of symmetries that aren't cyclic: dihedral, tetrahedral, octahedral, icosahedral."""
 _CYCLIC = re.compile(r"[Cc](\d{1,3})")
 
 
@@ -26,7 +28,8 @@ def copy_count(symmetry: str) -> int:
     if not symmetry:
         return 1
     if found is None or not 2 <= int(found[1]) <= MOST_COPIES:
-        raise ConfigError(f"Expected a cyclic `symmetry`, C2 to C{MOST_COPIES}, got '{symmetry}'.")
+        why = " Others, such as dihedral ones, can't be drawn." if symmetry[:1].upper() in OTHER_SYMMETRIES else ""
+        raise ConfigError(f"Expected a cyclic `symmetry`, C2 to C{MOST_COPIES}, got '{symmetry}'.{why}")
     return int(found[1])
 
 

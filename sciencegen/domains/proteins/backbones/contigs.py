@@ -85,15 +85,14 @@ def parse_contigs(text: str) -> Contigs:
     """
     ranges: list[Range] = []
     free = [Free()]
-    for part in re.split(r"[,/\s]+", text.strip().strip("[]'\"").strip()):
+    for part in re.split(r"\s*[,/][,/\s]*", text.strip().strip("[]'\"").strip()):
         if found := _PIECE.fullmatch(part):
             ranges.append(_range(part, found[1] or found[2], int(found[3]), int(found[4] or found[3])))
             free.append(Free())
         elif (found := _FREE.fullmatch(part)) and part != "0":
             free[-1] += _free(part, int(found[1]), int(found[2] or found[1]))
         else:
-            why = " ('0' breaks a chain in RFdiffusion; a design here has one chain)" if part == "0" else f" ({COLON})"
-            raise ConfigError(f"Expected `contigs` such as {EXAMPLE}, got the part '{part}'{why}. Write it anew.")
+            raise ConfigError(f"Expected `contigs` such as {EXAMPLE}, got the part '{part}'{_why(part)}.")
     if not ranges:
         raise ConfigError(
             f"Expected `contigs` with residues of the motif, such as {EXAMPLE}, got none in '{text}'. Add a range; "
@@ -103,6 +102,13 @@ def parse_contigs(text: str) -> Contigs:
         if other := next((before for before in ranges[:index] if one.overlaps(before)), None):
             raise ConfigError(f"Expected `contigs` with each residue once, got {other} and {one}. Leave one out.")
     return Contigs(tuple(ranges), tuple(free))
+
+
+def _why(part: str) -> str:
+    """What is wrong with a part, and what to write, for the end of a sentence."""
+    if part.split(maxsplit=1)[:1] == ["0"]:
+        return ": '0' breaks a chain in RFdiffusion, a design here has one chain. Leave it out"
+    return ". Separate parts by commas, not by blanks" if " " in part else f". Write it anew; {COLON}"
 
 
 def _range(part: str, chain: str, first: int, last: int) -> Range:

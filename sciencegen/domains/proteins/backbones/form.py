@@ -15,9 +15,9 @@ from sciencegen.domains.oracles import property_oracles
 from sciencegen.domains.proteins import DOMAIN as PROTEINS
 from sciencegen.domains.proteins.backbones.charts import PICTURES
 from sciencegen.domains.proteins.backbones.evaluation import REFERENCE_SETS, evaluate
-from sciencegen.domains.proteins.backbones.files import ITEMS, SIDECAR, read
+from sciencegen.domains.proteins.backbones.files import ITEMS, SIDECAR, is_text, read
 from sciencegen.domains.proteins.backbones.items import Backbone, parse_text
-from sciencegen.domains.proteins.backbones.objects import OBJECTS
+from sciencegen.domains.proteins.backbones.objects import OBJECTS, is_object
 from sciencegen.domains.proteins.backbones.perplexity import PERPLEXITIES, with_weights_checked
 from sciencegen.domains.proteins.backbones.properties import PROPERTIES, measure
 from sciencegen.domains.proteins.backbones.render import render
@@ -27,7 +27,7 @@ from sciencegen.domains.proteins.backbones.viewer import viewer_record
 from sciencegen.domains.proteins.oracles import NOT_GOALS, ORACLES
 from sciencegen.domains.proteins.residue_atoms import UNKNOWN
 from sciencegen.domains.proteins.structure_sequences import STRUCTURE_FORMATS
-from sciencegen.items import Refusal
+from sciencegen.items import Given, Refusal
 from sciencegen.scoring.oracles import Oracle, OracleAround, Score
 
 
@@ -65,6 +65,11 @@ def holds_backbones(path: Path) -> bool:
     return path.name.lower().endswith(STRUCTURE_FORMATS)
 
 
+def is_backbone(given: Given) -> bool:
+    """Whether it is the text of a backbone, a reference to one, or an object with coordinates."""
+    return is_text(given) if isinstance(given, str) else is_object(given)
+
+
 OF_SEQUENCES = {name: SequenceOracle(ORACLES.find(name)) for name in PROTEINS.properties if name not in PROPERTIES}
 OTHERS: Mapping[str, Oracle] = {**OF_SEQUENCES, **PERPLEXITIES}
 
@@ -90,7 +95,13 @@ DOMAIN = replace(
     pictures=PICTURES,
     reference_sets=REFERENCE_SETS,
     objects=OBJECTS,
-    form=Form(plain=sequence_of, adapt_oracle=SequenceOracle, holds=holds_backbones, own_key=True),
+    form=Form(
+        plain=sequence_of,
+        adapt_oracle=SequenceOracle,
+        holds=holds_backbones,
+        recognizes=is_backbone,
+        own_key=True,
+    ),
     forms={},
 )
 """The form of proteins with coordinates."""

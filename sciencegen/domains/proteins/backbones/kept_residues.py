@@ -1,4 +1,5 @@
-"""Residues whose letters stay when sequences are drawn for a backbone, given by their numbers: `10-20,35,52A`."""
+"""Residues whose letters stay when sequences are drawn for a backbone, given by their numbers: `10-20,35,52A`; or all
+whose letters are known, as those of a motif in a design."""
 
 from __future__ import annotations
 
@@ -12,21 +13,28 @@ from sciencegen.items import Refusal
 
 FREE = "-"
 """Letter of a residue to be designed."""
+KNOWN = "known"
+"""Instead of numbers: each residue of a known amino acid, in each backbone."""
 _PART = re.compile(r"(?P<first>-?\d{1,6})(-(?P<last>-?\d{1,6})|(?P<insertion>[A-Za-z]))?")
 
 
 def check_numbers(keep: str) -> None:
-    """Raise a ConfigError for a text that is no list of numbers and ranges of residues."""
+    """Raise a ConfigError for a text that is neither `KNOWN` nor a list of numbers and ranges of residues."""
+    if keep.strip() == KNOWN:
+        return
     for part in filter(None, keep.split(",")):
         found = _PART.fullmatch(part.strip())
         if found is None or (found["last"] and int(found["last"]) < int(found["first"])):
             raise ConfigError(
-                f"Expected numbers of residues such as 10-20,35 for `keep_positions`, got '{part.strip()[:40]}'."
+                f"Expected numbers of residues such as 10-20,35, or '{KNOWN}', for `keep_positions`, got "
+                f"'{part.strip()[:40]}'."
             )
 
 
 def kept_rows(item: Backbone, keep: str) -> list[int] | Refusal:
     """The kept residues as rows from 0, in order; a Refusal if a number or a whole range is absent."""
+    if keep.strip() == KNOWN:
+        return [row for row, letter in enumerate(item.sequence) if letter != UNKNOWN]
     labels, rows = [split_label(label) for label in item.numbers], set[int]()
     for part in filter(None, (part.strip() for part in keep.split(","))):
         found = _PART.fullmatch(part)

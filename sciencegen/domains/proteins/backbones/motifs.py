@@ -7,18 +7,25 @@ from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from math import ceil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
 from sciencegen.data.damage import reading
 from sciencegen.domains.proteins.backbones.contigs import Contigs, Free, Range, parse_contigs, prefix_of
+from sciencegen.domains.proteins.backbones.files import parse
 from sciencegen.domains.proteins.backbones.geometry import place_oxygens
+from sciencegen.domains.proteins.backbones.objects import structure_of
 from sciencegen.domains.proteins.backbones.reading import backbone_atoms, cut_chain, dextro_labels, item_marks
 from sciencegen.domains.proteins.residue_atoms import BACKBONE
 from sciencegen.domains.proteins.residues import Residue, bond_length, select_chains
 from sciencegen.domains.proteins.structure_files import read_structure_file
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Refusal
+
+if TYPE_CHECKING:
+    from Bio.PDB.Structure import Structure
 
 END = Free(10, 40)
 """Free residues at each end of a design without contigs, as in the examples of RFdiffusion."""
@@ -62,7 +69,7 @@ def read_motif(path: Path, contigs: str | None = None, longest: int | None = Non
     Parameters
     ----------
     path : Path
-        A structure file, whose first model is read.
+        A structure file, whose first model is read, or a reference to one of its items, such as `designs.pdb[3]`.
     contigs : str, optional
         As `contigs.parse_contigs` reads them. Default: all pieces of the file in order, `END` around and a few more
         residues than necessary between them.
@@ -92,11 +99,9 @@ def read_motif(path: Path, contigs: str | None = None, longest: int | None = Non
 
 def _chains(path: Path) -> dict[str, list[Residue]]:
     """The protein residues of each chain of the first model."""
-    parsed = read_structure_file(path)
-    if len(item_marks(path)) > 1:
-        raise DataError(f"Expected one structure with a motif in {path}, found several designs. Write one of them.")
+    structure = _structure(path)
     with reading("a structure of proteins", path):
-        chains = select_chains(next(iter(parsed.structure)))
+        chains = select_chains(next(iter(structure)))
     found = {name: one.residues for name, one in chains.items() if one.residues}
     if not found:
         raise DataError(f"Expected a protein chain with a motif in {path}, found none.")
@@ -104,6 +109,22 @@ def _chains(path: Path) -> dict[str, list[Residue]]:
         if not all(np.isfinite(place).all() for place in residue.atoms.values()):
             raise DataError(f"Expected finite coordinates in {path}, found others in residue {residue.label}.")
     return found
+
+
+def _structure(path: Path) -> Structure:
+    """The structure of a file, or of the item that a reference names."""
+    if not path.exists() and path.suffix.endswith("]"):
+        item = parse(str(path))
+        if isinstance(item, Refusal):
+            raise DataError(f"Expected a backbone with a motif at {path}, found none: {item.reason}.")
+        return structure_of(item)
+    structure: Structure = read_structure_file(path).structure
+    if len(marks := item_marks(path)) > 1:
+        raise DataError(
+            f"Expected one structure with a motif in {path}, found {len(marks)} designs. Write which, from 0, as in "
+            f"'{path}[0]'."
+        )
+    return structure
 
 
 def _whole(chains: dict[str, list[Residue]], path: Path, longest: int | None) -> tuple[list[list[Residue]], list[Free]]:

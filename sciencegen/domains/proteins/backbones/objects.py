@@ -30,6 +30,11 @@ def backbone_text(given: object) -> str | None:
     return f"{UNREADABLE} {item.reason}" if isinstance(item, Refusal) else text(item)
 
 
+def is_object(given: object) -> bool:
+    """Whether `backbone_text` has a text for it."""
+    return isinstance(given, Backbone) or _chains(given) is not None
+
+
 def _chains(given: object) -> list[Chain] | None:
     """The chains of an object of Biopython, of its first model; None for another object."""
     from Bio.PDB.Chain import Chain

@@ -19,9 +19,12 @@ PROPERTIES: dict[str, Property] = {
     prop.name: prop
     for prop in (
         Property("length", "", 40.0, 256.0, None, 0.5, "residues", integer=True, possible=(1, math.inf)),
-        Property("helix", "", 0.0, 0.8, None, 0.08, "share of residues in helices", possible=(0, 1)),
-        Property("strand", "", 0.0, 0.6, None, 0.08, "share of residues in bridges of strands", possible=(0, 1)),
-        Property("coil", "", 0.2, 0.8, None, 0.08, "share of residues in neither", possible=(0, 1)),
+        Property("helix", "", 0.0, 0.8, None, 0.08, "share of residues in helices", possible=(0, 1),
+                 share_of="residues"),
+        Property("strand", "", 0.0, 0.6, None, 0.08, "share of residues in bridges of strands", possible=(0, 1),
+                 share_of="residues"),
+        Property("coil", "", 0.2, 0.8, None, 0.08, "share of residues in neither", possible=(0, 1),
+                 share_of="residues"),
         Property("rg", "Å", 8.0, 25.0, None, 0.5, "radius of gyration of the alpha carbons", possible=(0, math.inf)),
         Property("rg_ratio", "", 0.9, 1.5, None, 0.05, "radius of gyration / (2.2 Å N^0.38), that of a globule",
                  possible=(0, math.inf)),

@@ -21,6 +21,7 @@ from sciencegen.diffusion.state import Fields
 from sciencegen.domains.capabilities import TaskSettings
 from sciencegen.domains.proteins.backbones.contigs import Lengths
 from sciencegen.domains.proteins.backbones.design_lengths import length_range
+from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.backbones.joining import join
 from sciencegen.domains.proteins.backbones.motifs import Motif, read_motif
 from sciencegen.domains.proteins.backbones.representation import (
@@ -40,7 +41,8 @@ from sciencegen.networks.equivariant.residues import ATOMS, TRACE
 
 SAMPLER = "ancestral"
 """Random steps correct what guidance leaves wrong at earlier ones, so that fewer chains break at the motif."""
-
+POSITIONS = "motif_positions"
+"""Column of the residues of a design that are the motif's."""
 
 Layout = Bool[np.ndarray, " residue"]
 """Of a chain: True at the motif's residues."""
@@ -76,6 +78,15 @@ class MotifTask:
         drawn = self.model.each_size(noise, counts, work, condition).to("cpu")
         return self._joined(places_of(drawn), layouts, drawn)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column that says where the motif is."""
+        return (POSITIONS,)
+
+    def cells(self, item: Backbone) -> tuple[str]:
+        """The residues of the motif's pieces in a design, such as `21-33,53-60`."""
+        return (motif_positions(self.motif, item),)
+
     def _layout(self, row: Float[np.ndarray, " latent"]) -> Layout:
         key = int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest())
         before, *after = self.lengths.draw(np.random.Generator(np.random.Philox(key)))
@@ -106,6 +117,17 @@ class MotifTask:
         batch = padded_places([one[:, :3] for one in places], size)
         given = {LETTER: torch.from_numpy(letters), OXYGEN: torch.from_numpy(oxygens)}
         return Batch({**batch.fields, **given}, batch.mask, like.condition)
+
+
+def motif_positions(motif: Motif, item: Backbone) -> str:
+    """The residue numbers of each piece in an item, which has the motif's alpha carbons in the same frame."""
+    apart = np.linalg.norm(motif.coordinates[:, None, 1] - item.trace, axis=-1)
+    rows, stops = apart.argmin(1), np.cumsum(motif.sizes)
+    ends = (
+        (item.numbers[rows[stop - size]], item.numbers[rows[stop - 1]])
+        for size, stop in zip(motif.sizes, stops, strict=True)
+    )
+    return ",".join(first if first == last else f"{first}-{last}" for first, last in ends)
 
 
 def motif_correction(

@@ -68,6 +68,13 @@ def score(item: Backbone, sequences: Sequence[str], draws: SequenceDraws) -> lis
     return [sequence_perplexity(item.coordinates, one, given=given) for one in sequences]
 
 
+def note(item: Backbone) -> str:
+    """A note for an assembly, of which one chain gets a sequence."""
+    if not item.symmetry:
+        return ""
+    return "sequences of assemblies are drawn for one chain by itself: contacts to the other chains are not seen"
+
+
 SEQUENCES = Sequences(
     check=check,
     draw=draw,
@@ -77,6 +84,7 @@ SEQUENCES = Sequences(
     scores=has_weights,
     column="perplexity",
     name=lambda item: item.name,
+    note=note,
     predictions=Predictions(
         read=self_consistency.read_predicted,
         compare=self_consistency.compare,

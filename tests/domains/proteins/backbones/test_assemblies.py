@@ -82,3 +82,8 @@ def test_clashes_between_chains_count():
     centred = helix() - helix()[:, 1].mean(0)
     assert not assembly_clashes(backbone(centred).copies)
     assert assembly_clashes(backbone(centred, symmetry="C2").copies)
+
+
+def test_symmetries_of_other_kinds_are_named():
+    with pytest.raises(ConfigError, match=r"got 'D2'\. Others, such as dihedral ones, can't be drawn"):
+        copy_count("D2")

@@ -22,6 +22,7 @@ ITEM = backbone(helix(10), "ACDEFGHXKL", NUMBERS, chain="B")
         (" -1-0 , 9", "AC------K-"),
         ("-1,1,10,10", "A-D------L"),
         ("4-7", "------H---"),
+        ("known", "ACDEFGH-KL"),
     ],
 )
 def test_letters_of_the_numbers_stay(keep, letters):
@@ -54,9 +55,10 @@ def test_something_must_be_left():
     found = kept_letters(backbone(helix(10), "ACDEFGHIKL"), "1-10")
     assert isinstance(found, Refusal)
     assert "none is left" in found.reason
+    assert kept_letters(backbone(helix(10)), "known") == "----------"
 
 
 @pytest.mark.parametrize("keep", ["a", "1;2", "20-10", "1-", "1-2-3", "A10", "1.5"])
 def test_other_texts_are_errors(keep):
-    with pytest.raises(ConfigError, match=r"Expected numbers of residues such as 10-20,35 for `keep_positions`"):
+    with pytest.raises(ConfigError, match=r"Expected numbers of residues such as 10-20,35, or 'known', for"):
         check_numbers(keep)

@@ -106,7 +106,7 @@ def test_breaks_are_refused(tmp_path, contigs):
 
 def test_other_files_are_refused(tmp_path):
     write(tmp_path / "two.pdb", [ITEM, ITEM], ["a", "b"], {})
-    with pytest.raises(DataError, match="found several designs"):
+    with pytest.raises(DataError, match=r"found 2 designs. Write which, from 0, as in '.*\[0\]'"):
         read_motif(tmp_path / "two.pdb")
     with pytest.raises(DataError, match="nothing"):
         read_motif(tmp_path / "none.pdb")
@@ -138,3 +138,11 @@ def test_the_frame_of_the_file_does_not_matter(tmp_path):
     assert np.linalg.norm(one.coordinates[0] - one.coordinates[-1], axis=-1) == pytest.approx(
         np.linalg.norm(other.coordinates[0] - other.coordinates[-1], axis=-1), abs=0.01
     )
+
+
+def test_a_reference_names_one_of_several_designs(tmp_path):
+    write(tmp_path / "two.pdb", [chains()[1], ITEM], ["a", "b"], {})
+    assert read_motif(tmp_path / "two.pdb[1]", "5,A8-14,5").sequence == ITEM.sequence[7:14]
+    assert len(read_motif(tmp_path / "two.pdb[0]", longest=60)) == len(chains()[1])
+    with pytest.raises(DataError, match="there is no number 2"):
+        read_motif(tmp_path / "two.pdb[2]")

@@ -57,6 +57,16 @@ def test_draws_contain_the_motifs_atoms_and_letters(file, contigs):
         assert low <= len(item) <= high
 
 
+@pytest.mark.parametrize("contigs", ["3-9,A8-14,3-9", "2-4,A20-24,5-12,A3-8", "5,A9,5-8"])
+def test_a_column_says_where_the_motif_is(file, contigs):
+    task = task_of(file, contigs)
+    assert task.columns == ("motif_positions",)
+    for item in items_of(task):
+        parts = [part.partition("-") for part in task.cells(item)[0].split(",")]
+        rows = [row for first, _, last in parts for row in range(int(first) - 1, int(last or first))]
+        assert rows == placed(item, task.motif)
+
+
 def test_draws_that_diverge_are_refused_and_change_no_other(file):
     """Guidance may amplify what a network that has learned little makes of its own errors."""
     task = replace(task_of(file), model=random_model(pulls=0.1))
