@@ -136,9 +136,9 @@ def resolve_score(
         items = list(items)  # its first item is looked at
     form = _form_of(domain, path, settings) if path else given_form(domain, items, settings.column)
     formed = domain if settings.wild_type else in_form(domain, form)
+    task = scoring_task(formed, settings, whole, further)
     source = given_source(domain_of(formed), items, settings.column)
     origin = origin_of_given(verb, [f"of {called or (plain_path(str(path)) if path else 'given items')}"])
-    task = scoring_task(formed, settings, whole, further)
     return ScoreRequest(domain, task, source, origin, settings.column)
 
 

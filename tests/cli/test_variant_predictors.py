@@ -196,7 +196,7 @@ def test_no_prediction_at_all_is_an_error_with_its_reason_and_the_table_is_there
         (("--split", "scaffold"), 2, "Known: grouped, low-high, mutations, positions, random"),
         (("--split", "grouped"), 2, "proteins has none"),
         (("--wild-type", "nowhere.fa"), 2, "a sequence, or a file"),
-        (("--set", "inputs=scored"), 2, "pass --model"),
+        (("--set", "inputs=scored"), 2, "Pass --model"),
         (("--set", "scale=ln"), 2, "scale"),
     ],
 )

@@ -31,8 +31,9 @@ class CompleteGraph(NamedTuple):
 
 
 @lru_cache(maxsize=256)
+@torch.inference_mode(False)
 def complete_graph(points: int, dtype: torch.dtype, device: torch.device) -> CompleteGraph:
-    """The matrices for items with this number of points, cached."""
+    """The matrices for items with this number of points, cached, also for training if the first use is a draw."""
     first, second = torch.triu_indices(points, points, 1, device=device)
     edges = torch.arange(len(first), device=device)
     start, end = (torch.nn.functional.one_hot(one, points).to(dtype) for one in (first, second))

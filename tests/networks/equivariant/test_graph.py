@@ -41,3 +41,13 @@ def test_geometry_is_computed_in_its_own_precision_under_autocast():
     with torch.autocast("cpu", torch.bfloat16):
         assert (values @ values).dtype == torch.bfloat16
         assert torch.equal(exactly(torch.matmul, values, values), exact)
+
+
+def test_a_graph_of_a_draw_serves_training():
+    """It is cached; one made in inference mode can't be part of a gradient."""
+    complete_graph.cache_clear()
+    with torch.inference_mode():
+        graph = complete_graph(5, torch.float64, torch.device("cpu"))
+    points = torch.randn(5, 3, requires_grad=True)
+    (graph.gradient @ points).square().sum().backward()
+    assert points.grad is not None
