@@ -26,8 +26,8 @@ SAME_NAME = frozenset({
     "journal", "json", "keep", "keep_positions", "limit", "maximum_share", "maximum_similarity", "maximum_steps",
     "measured", "method", "minimize", "model", "noise_free", "noise_level", "noise_scale", "offline", "particles",
     "pool", "port", "predictor", "profile", "raw", "recipe", "repeats", "results", "round", "rounds", "row", "sample",
-    "sampler", "scaffold", "schema", "seed", "seeds", "set", "settings", "sharing", "show_completion", "space", "split", "start",
-    "steer", "step_noise", "steps", "structures", "surrogate", "symmetry", "target", "tasks", "temperature", "threads",
+    "sampler", "scaffold", "schema", "seed", "seeds", "set", "settings", "sharing", "show_completion", "space", "split",
+    "start", "steer", "step_noise", "steps", "structures", "surrogate", "symmetry", "target", "tasks", "temperature", "threads",
     "threshold", "timeout", "training", "variants", "vary", "where", "wild_type", "with",
 })  # fmt: skip
 """Settings whose flag is the name with dashes."""
