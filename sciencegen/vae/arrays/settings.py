@@ -104,6 +104,12 @@ class ArrayVAESettings:
         for name, known in (("posterior", POSTERIOR_NAMES), ("prior", PRIORS), ("bound", BOUNDS)):
             if (chosen := getattr(self, name)) not in known:
                 raise unknown_name(name, chosen, known)
+        self._check_parts()
+        self._check_numbers()
+        self.training()
+
+    def _check_parts(self) -> None:
+        """Raise an error for a posterior, a prior and layers that don't go together."""
         if self.prior == "vamp" and self.posterior != "gaussian":
             raise ConfigError(f"Expected posterior 'gaussian' with prior 'vamp', got '{self.posterior}'.")
         if not self.decoder_condition and self.prior != "conditional":
@@ -116,6 +122,11 @@ class ArrayVAESettings:
                 "Expected posterior 'gaussian' and prior 'standard_normal' with `layers`, which set both, got "
                 f"'{self.posterior}' and '{self.prior}'."
             )
+        if self.label_values and not self.semi_supervised:
+            raise ConfigError("Expected semi_supervised with label_values, which it infers. Set it, or leave them out.")
+
+    def _check_numbers(self) -> None:
+        """Raise an error for sizes, counts and the noise out of their ranges."""
         if min(self.layers, default=1) < 1 or self.leapfrog_steps < 1:
             raise ConfigError(
                 "Expected layers of size 1 or more, and 1 or more leapfrog_steps, got "
@@ -132,9 +143,6 @@ class ArrayVAESettings:
                 "Expected latent, width and components of 1 or more, depth and flow_layers of 0 or more, got "
                 f"{self.latent}, {self.width}, {self.components}, {self.depth} and {self.flow_layers}."
             )
-        if self.label_values and not self.semi_supervised:
-            raise ConfigError("Expected semi_supervised with label_values, which it infers. Set it, or leave them out.")
-        self.training()
 
     def training(self) -> VAESettings:
         """The settings of the `ConditionalVAE`."""
