@@ -16,8 +16,6 @@ N_CA_C, CA_C_N, C_N_CA, CA_C_O = 111.2, 116.2, 121.7, 120.8
 """Bond angles in degrees."""
 N_H = 1.0
 """Length of the bond of N and H in DSSP, ångström."""
-BETA = (-0.58273431, 0.56802827, -0.54067466)
-"""CB of an ideal residue, relative to CA: the factors of (CA - N) x (C - CA), CA - N and C - CA."""
 END_PSI = 140.0
 """Torsion psi of a last residue without a neighbour before it, degrees."""
 CERTAIN = 0.3

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import gelu, log_softmax
 
-from sciencegen.domains.proteins.backbones.geometry import BETA
+from sciencegen.domains.proteins.backbones.beta_carbons import beta_carbons
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWYX"
 HIDDEN = 128
@@ -190,8 +190,7 @@ class _Offsets(nn.Module):
 def _beta(coordinates: Float[Tensor, "residue 4 3"]) -> Float[Tensor, "residue 3"]:
     """Where CB is in an ideal residue."""
     n, ca, c, _ = coordinates.unbind(1)
-    b, c = ca - n, c - ca
-    return BETA[0] * torch.linalg.cross(b, c) + BETA[1] * b + BETA[2] * c + ca
+    return beta_carbons(n - ca, c - ca) + ca
 
 
 def _radial(distances: Tensor) -> Tensor:

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from sciencegen.diffusion.process import Denoiser, Levels
 from sciencegen.diffusion.state import Fields
-from sciencegen.domains.proteins.backbones.geometry import BETA
+from sciencegen.domains.proteins.backbones.beta_carbons import beta_carbons
 from sciencegen.networks.equivariant.chain import colour, pull_back
-from sciencegen.networks.equivariant.graph import exactly
+from sciencegen.networks.equivariant.graph import centred, exactly
 from sciencegen.networks.equivariant.residue_frames import place_along_chain
 from sciencegen.networks.equivariant.residues import ATOMS, BOND, CHAIN, TRACE
 
@@ -74,15 +74,16 @@ def trace_change(
     real = torch.ones_like(trace[..., 0], dtype=torch.bool) if mask is None else mask
     count, index = real.sum(1), place_along_chain(trace, chain)
     pairs = real[:, :, None] & real[:, None] & ((index[:, :, None] - index[:, None]).abs() >= APART)
-    positions, beta = colour(trace, count, chain), _beta(BOND * atoms)
+    positions, beta = colour(trace, count, chain), beta_carbons(*(BOND * atoms).split(3, -1))
     size = gyration(positions, real)
     total = torch.zeros_like(trace)
     for _ in range(ROUNDS):
         forces = repulsion(positions, pairs, ALPHA_DISTANCE) + repulsion(positions + beta, pairs, BETA_DISTANCE)
         if not forces.any():
             break
+        overlapping = forces.flatten(1).any(1)[:, None, None]  # others of the batch stay, as they would alone
         excess = 1 - size / gyration(positions, real)
-        forces = forces - CENTRING * excess * centred(positions, real)
+        forces = forces - overlapping * CENTRING * excess * centred(positions, real)
         step = RATE * pull_back(forces, count, chain) * real[..., None]
         shift = colour(step, count, chain)
         longest = shift.norm(dim=-1).amax(1)[:, None, None]
@@ -101,23 +102,9 @@ def repulsion(
     return (push[..., None] * apart).sum(2)
 
 
-def centred(
-    points: Float[Tensor, "batch residue 3"], real: Bool[Tensor, "batch residue"]
-) -> Float[Tensor, "batch residue 3"]:
-    """The points relative to their mean, zero for padding."""
-    weight = real[..., None].to(points)
-    return (points - (points * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True)) * weight
-
-
 def gyration(
     points: Float[Tensor, "batch residue 3"], real: Bool[Tensor, "batch residue"]
 ) -> Float[Tensor, "batch 1 1"]:
     """Radius of gyration."""
     squares = centred(points, real).square().sum((1, 2)) / real.sum(1)
     return squares.sqrt()[:, None, None]
-
-
-def _beta(atoms: Float[Tensor, "batch residue 6"]) -> Float[Tensor, "batch residue 3"]:
-    """Beta carbons relative to alpha carbons, as ideal ones."""
-    n, c = atoms[..., :3], atoms[..., 3:]
-    return BETA[0] * torch.linalg.cross(-n, c) - BETA[1] * n + BETA[2] * c

@@ -24,10 +24,10 @@ def places(trace: torch.Tensor, atoms: torch.Tensor) -> np.ndarray:
     return np.stack([n, ca, c, place_oxygens(n, ca, c)], 1)
 
 
-def folded_onto_itself() -> np.ndarray:
+def folded_onto_itself(by=(3.0, 0.0, 0.0)) -> np.ndarray:
     """A helix of which the second half lies where the first one does."""
     there = helix(40)
-    return np.concatenate([there[:20], there[:20] + np.array([3.0, 0.0, 0.0])])
+    return np.concatenate([there[:20], there[:20] + np.array(by)])
 
 
 def test_overlapping_parts_move_apart_and_bonds_hardly_change() -> None:
@@ -52,6 +52,15 @@ def test_native_chains_stay(number) -> None:
 
 def test_a_chain_without_overlaps_gets_no_change() -> None:
     assert not trace_change(*of(helix(40))).any()
+
+
+def test_a_chain_changes_as_it_would_alone() -> None:
+    """Others of its batch may take more rounds."""
+    slight, much = (folded_onto_itself(by) for by in ((3.9, 0.0, 0.0), (1.0, 0.0, 0.0)))
+    together = padded_places([one[:, :3] - one[:, 1].mean(0) for one in (slight, much)])
+    change = trace_change(together[TRACE].double(), together[ATOMS].double())
+    assert change[0].any()
+    assert torch.allclose(change[:1], trace_change(*of(slight)), atol=1e-12)
 
 
 def test_a_rotation_turns_the_change() -> None:
