@@ -75,3 +75,15 @@ def input_path(source: str, ending: Callable[[str], str], folders: bool = False)
             yield path
         except DataError as error:  # users don't know the copy's name
             raise DataError(str(error).replace(str(path), "standard input")) from None
+
+
+@contextmanager
+def input_items(domain: str, source: str, ending: Callable[[str], str], folders: bool = False) -> Iterator[Path | str]:
+    """What to read: the path as in `input_path`, or `source` itself if it is one item of a file, `designs.pdb[3]`."""
+    from sciencegen.api.sources.tables import is_item
+
+    if is_item(domain, source):
+        yield source
+        return
+    with input_path(source, ending, folders) as path:
+        yield path

@@ -12,7 +12,7 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
-from sciencegen.cli.output import claim_output, input_path, reasons
+from sciencegen.cli.output import claim_output, input_items, input_path, reasons
 from sciencegen.errors import ConfigError, DataError
 
 
@@ -115,15 +115,13 @@ def score_items(
 
     from sciencegen.api.science.forms import reads_folders
     from sciencegen.api.score import resolve_score
-    from sciencegen.api.sources.tables import is_item
     from sciencegen.api.writing.formats import writes_structures
     from sciencegen.api.writing.results import write_chunks
     from sciencegen.api.writing.writer import input_ending
 
     whole, called = writes_structures(place.output), "standard input" if source == "-" else ""
     ending = partial(input_ending, domain, format, column=record.column)
-    one = is_item(domain, source)
-    with nullcontext(source) if one else input_path(source, ending, reads_folders(domain)) as given:
+    with input_items(domain, source, ending, reads_folders(domain)) as given:
         request = resolve_score(domain, given, record, verb=verb, whole=whole, called=called)
         scoring = request.scoring()
         writer = request.open(scoring, place.output, place.force)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,7 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
-from sciencegen.cli.output import claim_output, input_path, reasons
+from sciencegen.cli.output import claim_output, input_items, reasons
 from sciencegen.cli.score import Destination
 from sciencegen.errors import DataError
 
@@ -91,7 +90,6 @@ def _draw(domain: str, source: str, format: str | None, place: Destination, reco
 
     from sciencegen.api.science.forms import reads_folders
     from sciencegen.api.sequences import form_with_sequences, resolve_sequences
-    from sciencegen.api.sources.tables import is_item
     from sciencegen.api.writing.results import write_chunks
     from sciencegen.api.writing.sequences import claim_sequences
     from sciencegen.api.writing.writer import input_ending
@@ -99,8 +97,7 @@ def _draw(domain: str, source: str, format: str | None, place: Destination, reco
     form, called = form_with_sequences(domain), "standard input" if source == "-" else ""
     claim_sequences(form, place.output, place.force, [Path(source)])
     ending = partial(input_ending, form, format, column=record.column)
-    one = is_item(domain, source)
-    with nullcontext(source) if one else input_path(source, ending, reads_folders(form)) as given:
+    with input_items(domain, source, ending, reads_folders(form)) as given:
         request = resolve_sequences(domain, given, record, say, called)
         scoring = request.scoring()
         writer = request.open(scoring, place.output, place.force)
