@@ -96,6 +96,18 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 """Numbers whose comma may be a decimal mark or a thousands separator: 1,500."""
 
+
+def none_if_nan(value: float) -> float | None:
+    """The value; None for NaN, which JSON and scores lack.
+
+    Examples
+    --------
+    >>> none_if_nan(0.5), none_if_nan(float("nan"))
+    (0.5, None)
+    """
+    return None if value != value else value
+
+
 LONGEST_CELL = 40
 
 

@@ -21,7 +21,7 @@ from sciencegen.api.writing.backtested import COLUMNS, Backtested, open_campaign
 from sciencegen.config import BacktestSettings, ProposeSettings, Reading, Resources, build_settings
 from sciencegen.data.threads import inference_threads
 from sciencegen.errors import unknown_name
-from sciencegen.items import Cell, Json
+from sciencegen.items import Cell, Json, none_if_nan
 from sciencegen.optimization.replay import METHODS, BestScale, ReplayedRound, best_scale, replay
 from sciencegen.optimization.replay_statistics import replay_statistics
 from sciencegen.options import BacktestOptions, takes
@@ -127,12 +127,11 @@ class BacktestPlan:
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """NaN as None, since JSON has none."""
-
-    def plain(value: Any) -> Any:
-        return [plain(one) for one in value] if isinstance(value, list) else None if value != value else value
-
-    return {name: plain(value) for name, value in values.items()}
+    """NaN as None."""
+    return {
+        name: list(map(none_if_nan, value)) if isinstance(value, list) else none_if_nan(value)
+        for name, value in values.items()
+    }
 
 
 def resolve_backtest(

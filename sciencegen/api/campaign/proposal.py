@@ -17,7 +17,7 @@ from sciencegen.api.writing.writer import write_candidates, write_rejected
 from sciencegen.data.writers import Refused, no_formula
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
-from sciencegen.items import Cell, Direction, Origin
+from sciencegen.items import Cell, Direction, Origin, none_if_nan
 from sciencegen.optimization.campaign import Plate
 from sciencegen.optimization.candidate_sources import CandidatePool
 from sciencegen.optimization.journal import Entry, append
@@ -157,11 +157,10 @@ def proposed_entries(table: dict[str, list[Any]], number: int, request: ProposeR
     """The plate's rows as journal entries of round `number`, NaN as None. named: the column of names, or ""."""
     columns = [table[name] for name in ("item", "predicted", "lower", "upper", "source")]
     rows = zip(*columns, table[named] if named else [""] * len(columns[0]), strict=True)
-    finite = lambda value: None if value != value else value  # noqa: E731
     end: Direction = "minimize" if request.minimize else "maximize"
 
     def entry(item: str, predicted: float, lower: float, upper: float, source: str, name: str) -> Entry:
-        numbers = finite(predicted), finite(lower), finite(upper)
+        numbers = none_if_nan(predicted), none_if_nan(lower), none_if_nan(upper)
         return Entry(number, item, "proposed", None, None, *numbers, source, name, request.target, end)
 
     return [entry(*row) for row in rows]

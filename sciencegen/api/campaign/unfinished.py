@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_write
-from sciencegen.items import Json
+from sciencegen.items import Json, none_if_nan
 from sciencegen.optimization.replay import ReplayedRound
 
 Case = tuple[str, int]
@@ -104,7 +104,7 @@ def _difference(line: str, identity: Mapping[str, Json]) -> str:
 
 def _line_of(case: Case, rounds: Sequence[ReplayedRound]) -> str:
     method, repeat = case
-    cells = [[one.number, one.measured, one.best, None if math.isnan(one.held) else one.held] for one in rounds]
+    cells = [[one.number, one.measured, one.best, none_if_nan(one.held)] for one in rounds]
     return json.dumps({"method": method, "repeat": repeat, "rounds": cells}) + "\n"
 
 

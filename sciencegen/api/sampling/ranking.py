@@ -13,7 +13,7 @@ from sciencegen.config import GenerateSettings
 from sciencegen.domains.base import Domain
 from sciencegen.domains.recipes import Measures
 from sciencegen.errors import ConfigError
-from sciencegen.items import Cell, Item
+from sciencegen.items import Cell, Item, none_if_nan
 from sciencegen.optimization.goals import Goal, desirability
 from sciencegen.optimization.objective import score_safely
 from sciencegen.scoring.oracles import Oracle, Score
@@ -68,7 +68,7 @@ class Ranking:
 
 def _score(name: str, values: Mapping[str, Cell]) -> Score:
     value, known = float(values[name]), values.get(f"{name}_in_domain")
-    return Score(None if math.isnan(value) else value, in_domain=None if known is None else bool(known))
+    return Score(none_if_nan(value), in_domain=None if known is None else bool(known))
 
 
 def read_ranking(
