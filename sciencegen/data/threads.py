@@ -47,10 +47,11 @@ def map_threaded(
         yield from map(function, arguments)
         return
     pool, pending, taken = ThreadPoolExecutor(threads), deque[Future[Result]](), 0
+    most = max(threads, ahead)
     try:
         for argument in arguments:
             pending.append(pool.submit(function, argument))
-            while len(pending) > (min(max(threads, ahead), max(0, taken - 1)) if growing else max(threads, ahead)):
+            while len(pending) > (min(most, max(0, taken - 1)) if growing else most):
                 yield pending.popleft().result()
                 taken += 1
         while pending:

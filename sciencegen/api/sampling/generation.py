@@ -20,7 +20,7 @@ from sciencegen.api.sampling.ranking import in_groups, particles_of
 from sciencegen.api.sampling.replacement import Replace, Replacement, Result, replacement_notes
 from sciencegen.api.sampling.request import DrawRequest
 from sciencegen.data.deduplication import FirstOccurrences, hash_keys
-from sciencegen.data.threads import worker_count
+from sciencegen.data.threads import FIRST_ROWS, worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.domains.capabilities import DescribesDraws, DrawsGiven
 from sciencegen.items import Cell, Item, Refusal
@@ -31,8 +31,8 @@ COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected", 
 meeting the request, and not evaluated because of an error, a crash or a time-out. The summary also has `missed`: the
 number of rejected draws that miss each condition; one may miss several."""
 
-ROWS_PER_TASK = 16
-"""Most decoded rows that a worker evaluates at once; it divides the compute chunk."""
+ROWS_PER_TASK = FIRST_ROWS
+"""Most decoded rows that a worker evaluates at once: the first ones don't wait for more to be decoded."""
 
 
 class Generation:

@@ -104,7 +104,7 @@ def split_records(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def fields(path: Path) -> Iterator[dict[str, str]] | None:
-    """The name, the block of coordinates and the tags of each record of an .sdf file."""
+    """The name, the molfile block and the tags of each record of an .sdf file."""
     return map(_fields, _records(path)) if ending(path).startswith(".sdf") else None
 
 
@@ -125,7 +125,7 @@ def _fields(record: Sequence[str]) -> dict[str, str]:
     starts = [at for at, line in enumerate(record) if line.startswith(">  <")]
     ends = [*starts, len(record)]
     tags = {record[start][4:].rstrip(">"): "\n".join(record[start + 1 : stop]) for start, stop in pairwise(ends)}
-    return {"name": "\n".join(record[:1]), "structure's block": "\n".join(record[1 : ends[0]]), **tags}
+    return {"name": "\n".join(record[:1]), "molfile": "\n".join(record[1 : ends[0]]), **tags}
 
 
 def structure_records(path: Path) -> tuple[str, Iterator[str]]:

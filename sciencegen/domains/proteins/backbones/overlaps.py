@@ -3,7 +3,7 @@
 Where two parts of a drawn chain come to lie in the same place they stay there: estimates at high noise are means, and
 at low noise the network has seen no chain that passes through itself. So estimates are moved, `ROUNDS` times, by
 
-    w <- w - r (C^T / s^2) dE/dc,     E = 1/4 sum_{|i - j| >= APART} (d_A - |a_i - a_j|)_+^2 + (d_B - |b_i - b_j|)_+^2
+    w <- w - r (C^T / s^2) dE/dc,     E = 1/4 sum_{|i - j| >= 3} (d_A - |a_i - a_j|)_+^2 + (d_B - |b_i - b_j|)_+^2
 
 with whitened coordinates w, positions c = C w (`equivariant.chain`), alpha carbons a, and beta carbons b, which keep
 their places relative to them; and by forces toward the centre while the radius of gyration is above the estimate's, so
@@ -21,6 +21,7 @@ from torch import Tensor
 from sciencegen.diffusion.process import Denoiser, Levels
 from sciencegen.diffusion.state import Fields
 from sciencegen.domains.proteins.backbones.beta_carbons import beta_carbons
+from sciencegen.domains.proteins.backbones.bond_geometry import OVERLAP_SEPARATION
 from sciencegen.networks.equivariant.chain import colour, pull_back
 from sciencegen.networks.equivariant.graph import centred, exactly
 from sciencegen.networks.equivariant.residue_frames import place_along_chain
@@ -28,14 +29,12 @@ from sciencegen.networks.equivariant.residues import ATOMS, BOND, CHAIN, TRACE
 
 ALPHA_DISTANCE, BETA_DISTANCE = 4.3, 4.2
 """Ångström: d_A and d_B."""
-APART = 3
-"""Least number of residues from one to the other along the chain."""
 FIRST_LEVEL = 0.0
 """Log-SNR from which on estimates are moved: those of more noise are means of different folds."""
 RATE, ROUNDS = 0.25, 6
 CENTRING = 0.5
 """Of the forces toward the centre: the share of the excess over the estimate's radius."""
-FARTHEST = 1.0
+LONGEST_MOVE = 1.0
 """Ångström: longest move of a residue in one round."""
 
 
@@ -73,7 +72,7 @@ def trace_change(
     """
     real = torch.ones_like(trace[..., 0], dtype=torch.bool) if mask is None else mask
     count, index = real.sum(1), place_along_chain(trace, chain)
-    pairs = real[:, :, None] & real[:, None] & ((index[:, :, None] - index[:, None]).abs() >= APART)
+    pairs = real[:, :, None] & real[:, None] & ((index[:, :, None] - index[:, None]).abs() >= OVERLAP_SEPARATION)
     positions, beta = colour(trace, count, chain), beta_carbons(*(BOND * atoms).split(3, -1))
     size = gyration(positions, real)
     total = torch.zeros_like(trace)
@@ -87,7 +86,7 @@ def trace_change(
         step = RATE * pull_back(forces, count, chain) * real[..., None]
         shift = colour(step, count, chain)
         longest = shift.norm(dim=-1).amax(1)[:, None, None]
-        shorter = FARTHEST / longest.clamp(min=FARTHEST)
+        shorter = LONGEST_MOVE / longest.clamp(min=LONGEST_MOVE)
         positions, total = positions + shorter * shift, total + shorter * step
     return total
 

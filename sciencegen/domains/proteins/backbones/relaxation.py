@@ -62,7 +62,7 @@ CIS_ANGLE = 30.0
 HEIGHTS = {False: 0.62, True: 0.24}
 """Greatest height by `narrow`, in ångström. omega is within 30 degrees of 180 or 0 as that of more than 99.9% of native
 peptide bonds, and within 11 as that of 95%."""
-APART = {False: CLASH_DISTANCE + 0.1, True: OVERLAP_DISTANCE}
+LEAST_APART = {False: CLASH_DISTANCE + 0.1, True: OVERLAP_DISTANCE}
 """Least distance of CA that aren't neighbours, by `narrow`, in ångström."""
 REACH = 6.0
 """Ångström: CA this near at the start are kept from clashing."""
@@ -159,7 +159,7 @@ def limits_of(atoms: Atoms, narrow: bool, reach: float = REACH) -> Limits:
         *(pairs(kind, here, here) for kind in INSIDE),
         *(pairs(kind, before, after) for kind in ACROSS),
         *(pairs(kind, before[chosen], after[chosen]) for kind, chosen in ((TRANS, ~cis), (CIS, cis))),
-        _limits(near[:, 0], near[:, 1], (APART[narrow], np.inf)),
+        _limits(near[:, 0], near[:, 1], (LEAST_APART[narrow], np.inf)),
     ]
     return Limits(*map(np.concatenate, zip(*parts, strict=True)))
 
