@@ -142,7 +142,8 @@ def resolve_replay(file: str | Path, rows: Rows, settings: ReplaySettings) -> Re
     """Read the record of a file and find what differs from it; wrong rows are an error."""
     path = Path(file)
     if not path.is_file():
-        raise DataError(f"Expected an output of `generate` or `optimize` at {path}, found {found_at(path)}.")
+        there = found_at(path)
+        raise DataError(f"Expected an output of `generate` or `optimize` at {path}, found {there}. Check the path.")
     record, chosen = read_record(path), numbers_of(rows)
     if record.verb not in MAKE:
         raise IncompatibleError(f"Expected the record of {' or '.join(MAKE)} for {path}, found one of {record.verb}.")
@@ -159,8 +160,8 @@ def numbers_of(rows: Rows) -> NumberRanges | None:
     try:
         text = rows if isinstance(rows, str) else ",".join(map(str, [rows] if isinstance(rows, int) else rows))
         numbers = NumberRanges.parse(text)
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"Expected numbers of rows such as 17 or 1-20,35: {error}.") from None
+    except (ValueError, TypeError):
+        raise ConfigError(f"Expected numbers of rows such as 17 or 1-20,35, got {str(rows)[:40]!r}.") from None
     if not numbers.ranges or numbers.ranges[0][0] < 1:
         raise ConfigError(f"Expected numbers of rows from 1, got {text[:40] or 'none'}.")
     return numbers

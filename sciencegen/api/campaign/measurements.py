@@ -100,7 +100,7 @@ def _rows(science: Domain, path: Path, reading: MeasurementReading, reference: R
         rows = read_rows_of(science, path, reading.column, reference, whole=reference is not None)
         return without_target(science, rows, reading.target)
     if path.suffix or path.exists():
-        raise DataError(f"Expected a table of measurements at {path}, found {found_at(path)}.")
+        raise DataError(f"Expected a table of measurements at {path}, found {found_at(path)}. Check the path.")
     wanted = PrepareSettings(
         source=str(path), sample=reading.sample, limit=reading.limit, offline=reading.offline
     )  # fmt: skip
