@@ -133,15 +133,15 @@ class DiscreteInference(nn.Module):
         depth: int = 1,
     ) -> None:
         super().__init__()
+        chances = torch.tensor(prior if prior is not None else [1.0] * len(values))
         codes = torch.tensor(values, dtype=torch.get_default_dtype())
         last = column + (codes.shape[1] if codes.ndim == 2 else 1) - 1
-        if len(values) < 2 or not 0 <= column <= last < property_count or len(prior or values) != len(values):
+        if len(values) < 2 or not 0 <= column <= last < property_count or len(chances) != len(values):
             raise ConfigError(
                 "Expected 2 or more values, a prior of as many chances, and a column below "
                 f"{property_count}, got values {list(values)}, prior {prior}, column {column}."
             )
         self.property_count, self.place = property_count, slice(column, last + 1)
-        chances = torch.tensor(prior if prior is not None else [1.0] * len(values))
         self.register_buffer("values", codes)
         self.register_buffer("log_prior", (chances / chances.sum()).log())
         self.head = MLP(feature_size, len(values), width, depth)

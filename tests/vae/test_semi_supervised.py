@@ -74,6 +74,9 @@ def test_a_head_without_a_column_or_values_is_refused():
         DiscreteInference(4, 2, [0.0])
     with pytest.raises(ConfigError, match="a column below 2"):
         DiscreteInference(4, 2, [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    for prior in ([], [1.0]):
+        with pytest.raises(ConfigError, match="a prior of as many chances"):
+            DiscreteInference(1, 2, [0.0, 1.0], prior=prior)
 
 
 class TwoMeans(nn.Module):
