@@ -1,4 +1,4 @@
-"""Share of measured ligands and of drugs that have more unknown atom environments than a search's candidates may.
+"""Shares of measured ligands and drugs with more unknown atom environments, or other large rings, than candidates have.
 
     python tests/benchmarks/unknown_environments.py ligands/*.csv drugs.csv
 
@@ -11,34 +11,37 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Int
 from rdkit import Chem, RDLogger
 
 from sciencegen.domains.molecules.environments import environments, unknown_environments
+from sciencegen.domains.molecules.large_rings import large_ring_texts
 from sciencegen.domains.molecules.reactive import is_plausible
 
 LIMITS = (0, 1, 2, 3, 4)
 
 
-def counts(molecules: Sequence[Chem.Mol], known: AbstractSet[int] = frozenset()) -> np.ndarray:
-    return np.array([unknown_environments(molecule, known) for molecule in molecules])
+def counts(molecules: Sequence[Chem.Mol], known: Sequence[Chem.Mol] = ()) -> Int[np.ndarray, "molecule 2"]:
+    """Numbers of unknown environments, and of large rings that no known molecule has."""
+    keys = frozenset(key for molecule in known for key in environments(molecule))
+    rings = frozenset(text for molecule in known for text in large_ring_texts(molecule))
+    return np.array([
+        (unknown_environments(molecule, keys), sum(text not in rings for text in large_ring_texts(molecule)))
+        for molecule in molecules
+    ])  # fmt: skip
 
 
-def show(name: str, found: np.ndarray) -> None:
-    shares = (f"more than {limit}: {(found > limit).mean():.1%}" for limit in LIMITS)
-    print(name, len(found), *shares, sep=", ", flush=True)
+def show(name: str, found: Int[np.ndarray, "molecule 2"]) -> None:
+    shares = (f"more than {limit}: {(found[:, 0] > limit).mean():.1%}" for limit in LIMITS)
+    print(name, len(found), *shares, f"other large rings: {(found[:, 1] > 0).mean():.1%}", sep=", ", flush=True)
 
 
 def read(texts: pd.Series) -> list[Chem.Mol]:
     return [molecule for molecule in map(Chem.MolFromSmiles, texts) if molecule is not None]
-
-
-def known_of(molecules: Sequence[Chem.Mol]) -> frozenset[int]:
-    return frozenset(key for molecule in molecules for key in environments(molecule))
 
 
 def main() -> None:
@@ -52,14 +55,14 @@ def main() -> None:
     for path in options.tables:
         table = pd.read_csv(path)
         if "item" in table:
-            show(path.stem, counts([one for one in read(table["item"]) if is_plausible(one)], known_of(others)))
+            show(path.stem, counts([one for one in read(table["item"]) if is_plausible(one)], others))
             continue
         if "split" not in table:
-            show(path.stem, counts(read(table["smiles"]), known_of(others)))
+            show(path.stem, counts(read(table["smiles"]), others))
             continue
         train, test = (read(table["smiles"][table["split"] == part]) for part in ("train", "test"))
         alone.append(counts([*train, *test]))
-        beside.append(counts(test, known_of(train)))
+        beside.append(counts(test, train))
     if alone:
         show(f"{len(alone)} tables", np.concatenate(alone))
         show("their rows of 'test' beside 'train'", np.concatenate(beside))

@@ -98,8 +98,8 @@ class Moves:
         and plates leave other items out by default.
     familiar : (known items) -> test, optional
         Whether an item has few parts that neither the domain's reference nor known items have (molecules: atom
-        environments). Searches and plates, whose moves leave what a model has learned, leave other items out by
-        default.
+        environments and large rings). Searches and plates, whose moves leave what a model has learned, leave other
+        items out by default.
     implausible_groups : (pattern) -> names
         What makes every item that holds a pattern to keep implausible; empty if that isn't certain.
     from_blocks : (blocks, names, steps) -> BlockMoves, optional

@@ -12,7 +12,7 @@ from sciencegen.domains.capabilities import BlockMoves, Moves, Pictures, Referen
 from sciencegen.domains.lazy import LazyTable
 from sciencegen.domains.molecules import (
     edits,
-    environments,
+    familiar,
     features,
     files,
     items,
@@ -116,7 +116,7 @@ DOMAIN = Domain(
         recombine=recombination.recombine,
         constraint=patterns.constraint,
         plausible=reactive.is_plausible,
-        familiar=environments.familiar_beside,
+        familiar=familiar.familiar_beside,
         implausible_groups=kept_parts.implausible_groups,
         from_blocks=moves_from_blocks,
     ),

@@ -11,19 +11,15 @@ at least 95% of measured ligands and of drugs meet; no other list of groups was 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
 import numpy as np
 from rdkit import Chem
 
-from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.molecules.synthetic_accessibility import MORGAN, find_fragments
 
 MOST = 2
 """Unknown environments that a candidate of a search may have."""
-MOST_KNOWN = 20_000
-"""Molecules whose environments count as known; of more, evenly spaced ones. Each takes 0.1 ms."""
 
 _BITS = 0xFFFFFFFF
 
@@ -39,10 +35,3 @@ def unknown_environments(molecule: Chem.Mol, known: AbstractSet[int] = frozenset
     identifiers = np.fromiter(own, np.uint32, len(own))
     _, found = find_fragments(identifiers)
     return len(found) - int(found.sum())
-
-
-def familiar_beside(molecules: Sequence[Chem.Mol]) -> Callable[[Chem.Mol], bool]:
-    """A test that a molecule has at most `MOST` environments that are unknown in the table and in given molecules."""
-    chosen = [molecules[row] for row in evenly_spaced(len(molecules), MOST_KNOWN)]
-    known = frozenset(key for molecule in chosen for key in environments(molecule))
-    return lambda molecule: unknown_environments(molecule, known) <= MOST

@@ -11,6 +11,7 @@ from sciencegen.domains.molecules.alerts import DEFAULT_CATALOGS, alert_catalog
 from sciencegen.domains.molecules.docking import SEARCHES, docking_oracle
 from sciencegen.domains.molecules.environments import unknown_environments
 from sciencegen.domains.molecules.items import parse, text
+from sciencegen.domains.molecules.large_rings import large_rings
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
 from sciencegen.domains.molecules.reactive import reactive_groups
 from sciencegen.domains.molecules.similarity import similarity
@@ -35,6 +36,7 @@ COUNTS: dict[str, Callable[[Chem.Mol], int]] = {
     "unstable": lambda molecule: len(unstable_groups(molecule)),
     "reactive": lambda molecule: len(reactive_groups(molecule)),
     "unknown_environments": unknown_environments,
+    "large_rings": large_rings,
     UNDEFINED: undefined_stereocentres,
 }
 """Names -> functions that count what a molecule has."""

@@ -7,7 +7,7 @@ import pytest
 from rdkit import Chem
 
 from sciencegen.domains.molecules import DOMAIN
-from sciencegen.domains.molecules.environments import MOST, environments, familiar_beside, unknown_environments
+from sciencegen.domains.molecules.environments import MOST, environments, unknown_environments
 from tests.domains.molecules.test_reactive import DRUGS
 
 ODD = {
@@ -21,17 +21,10 @@ def molecule_of(smiles: str) -> Chem.Mol:
     return Chem.MolFromSmiles(smiles)
 
 
-@pytest.mark.parametrize("name", DRUGS)
-def test_drugs_are_familiar(name):
-    assert familiar_beside([])(molecule_of(DRUGS[name]))
-
-
 @pytest.mark.parametrize("name", ODD)
 def test_odd_molecules_are_not_unless_they_are_known(name):
     odd = molecule_of(ODD[name])
     assert unknown_environments(odd) > MOST
-    assert not familiar_beside([])(odd)
-    assert familiar_beside([odd])(odd)
     assert unknown_environments(odd, environments(odd)) == 0
 
 
