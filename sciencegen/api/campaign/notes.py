@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sciencegen.api.campaign.controls import CONTROL
+from sciencegen.api.campaign.forecasts import Outcome, forecast_notes, forecast_summary, outcomes
 from sciencegen.api.campaign.history import CampaignState
 from sciencegen.api.campaign.makeable import material_notes
 from sciencegen.api.campaign.request import ProposeRequest
@@ -74,7 +75,13 @@ def plate_notes(
     if request.blocks is not None:
         picked = [item for item, source in zip(plate.items, plate.sources, strict=True) if source != CONTROL]
         found += material_notes(request.blocks, picked)
-    return found + by_predictors(table, list(request.predictors), request.target)
+    found += by_predictors(table, list(request.predictors), request.target)
+    return found + forecast_notes(plate.forecast, past_outcomes(request, state), request.target, request.minimize)
+
+
+def past_outcomes(request: ProposeRequest, state: CampaignState) -> list[Outcome]:
+    """Earlier forecasts of the campaign's journal, and what was measured since."""
+    return outcomes(state.history.journal, state.history.keys, request.minimize)
 
 
 def _scale_notes(plate: Plate) -> list[str]:
@@ -106,6 +113,7 @@ def plate_summary(
         "sources": sources,
         "left_open": left_open_counts(request.domain, table),
         "seed": request.plate.seed,
+        **forecast_summary(plate.forecast, past_outcomes(request, state)),
         "notes": [*state.notes, *notes],
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sciencegen.api.campaign.layout import Layout
 from sciencegen.api.sources.blocks import Blocks
 from sciencegen.config import ProposeSettings, RecordSettings
 from sciencegen.domains.base import Domain
@@ -32,6 +33,8 @@ class MeasurementReading:
     threads : int
     sample, limit, offline
         As in `config.Reading`, for datasets by name.
+    sheet : str, optional
+        Of Excel workbooks; by default the first sheet that isn't empty.
     """
 
     target: str
@@ -40,11 +43,13 @@ class MeasurementReading:
     sample: bool | None = None
     limit: int | None = None
     offline: bool = False
+    sheet: str | None = None
 
     @classmethod
     def of(cls, settings: ProposeSettings | RecordSettings, target: str) -> MeasurementReading:
         """From the settings of a verb, and the campaign's target."""
-        return cls(target, settings.column, settings.threads, settings.sample, settings.limit, settings.offline)
+        reading = settings.sample, settings.limit, settings.offline
+        return cls(target, settings.column, settings.threads, *reading, sheet=settings.sheet)
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,8 @@ class ProposeRequest:
     plate : PlateOptions
     blocks : Blocks, optional
         Building blocks that every proposal is made from.
+    layout : Layout, optional
+        The wells that the plate is laid out in.
     """
 
     domain: Domain
@@ -143,6 +150,7 @@ class ProposeRequest:
     model_name: str
     plate: PlateOptions
     blocks: Blocks | None = None
+    layout: Layout | None = None
 
     @property
     def reference(self) -> Reference | None:
