@@ -152,6 +152,8 @@ class ProposeOptions(ReadingOptions, BlockOptions, LayoutOptions, total=False):
     predictors: Mapping[str, str]
     hit: float | None
     sheet: str | None
+    order_sheet: bool
+    order: Mapping[str, Any]
 
 
 class RecordOptions(ReadingOptions, total=False):

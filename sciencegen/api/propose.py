@@ -42,6 +42,7 @@ from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import check_kept, constraint_of, name_column
 from sciencegen.api.search.space import start_items
 from sciencegen.api.sources.blocks import blocks_of, check_blocks
+from sciencegen.api.writing.order_sheets import order_sheet
 from sciencegen.api.writing.provenance import origin_of_given, plain_path
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.data.threads import inference_threads
@@ -137,6 +138,7 @@ def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] 
     if settings.pool is not None and settings.also:
         raise ConfigError("Expected either `pool`, the only candidates, or `also`, some beside those made, got both.")
     check_layout(settings)
+    order_sheet(science, settings.order_sheet, settings.order)
     if settings.blocks is not None:
         check_blocks(science, settings.blocks)
     constraint_of(science, settings.keep, settings.forbid, None)
@@ -172,6 +174,7 @@ def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = (
         model_name=settings.model or "",
         blocks=blocks_of(science, settings),
         layout=layout,
+        order=order_sheet(science, settings.order_sheet, settings.order),
     )
 
 
@@ -240,8 +243,9 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Re
     log_notes(notes, log)
     summary = plate_summary(request, plate, items, state, notes, len(every_refusal)) | layout
     return Proposed(
-        science, table, every_refusal, summary, entries, _origin(request), named, request.plate.batch, request.layout
-    )
+        science, table, every_refusal, summary, entries, _origin(request), named, request.plate.batch, request.layout,
+        request.order,
+    )  # fmt: skip
 
 
 def _in_wells(

@@ -134,6 +134,21 @@ def propose(
             "destination_labware, height. Repeatable."
         ),
     ] = None,
+    order_sheet: Annotated[
+        bool,
+        typer.Option(
+            "--order-sheet",
+            help="Write each item once with what a supplier needs, beside the plate with .order.csv. Proteins: DNA in "
+            "a host's codons. Molecules: routes, with --blocks.",
+        ),
+    ] = False,
+    order: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An option of the order sheet, name=value. Repeatable. Proteins: host=e_coli (or yeast, human, "
+            "b_subtilis), avoid=BsaI,NdeI (restriction sites), stop=false."
+        ),
+    ] = None,
     column: options.Column = None,
     seed: options.Seed = None,
     device: options.Device = None,
@@ -175,6 +190,7 @@ def propose(
     flags |= dict(predictors=options.folders(predictor), blocks=blocks, maximum_steps=maximum_steps, sharing=sharing)
     flags |= dict(plate=plate, fill=fill, edge_wells=False if no_edge_wells else None, replicates=replicates)
     flags |= dict(control_wells=control_wells, control_copies=control_copies, picklist=picklist)
+    flags |= dict(order_sheet=order_sheet or None, order=options.pairs(order, "--order"))
     flags |= dict(hit=hit, sheet=sheet, transfer_volume=transfer_volume, stocks=options.pairs(stocks, "--stocks"))
     record = options.settings_from(ProposeSettings, settings, **flags)
     claim_output(output, force, inputs=[*record.measured, record.pool, *record.also, *record.controls])
@@ -183,13 +199,13 @@ def propose(
         if Path(record.journal).resolve() == Path(output).resolve():
             raise ConfigError(f"Expected another file for -o than the journal, got {output} for both.")
 
-    from sciencegen.api.campaign.proposal import check_picklists
+    from sciencegen.api.campaign.proposal import check_beside
     from sciencegen.api.propose import plan
     from sciencegen.api.search.tables import short_plate
     from sciencegen.api.writing.formats import check_endings
 
     check_endings(domain, output)
-    check_picklists(output, record.picklist, force)
+    check_beside(output, record.picklist, record.order_sheet or bool(record.order), force)
     with steps() as report:
         found = plan(domain, record, log=say, report=report)
     found.write(output, force)

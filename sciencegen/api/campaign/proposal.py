@@ -15,6 +15,7 @@ from sciencegen.api.campaign.notes import predicted_columns
 from sciencegen.api.campaign.request import ProposeRequest
 from sciencegen.api.science.naming import name_column, variants_of
 from sciencegen.api.search.left_open import left_open_columns
+from sciencegen.api.writing.order_sheets import OrderSheet, order_path
 from sciencegen.api.writing.picklists import picklist_paths
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import write_candidates, write_rejected
@@ -56,6 +57,8 @@ class Proposed:
         Number of items that the plate should have.
     layout : Layout, optional
         The layout, for plates in wells.
+    order : OrderSheet, optional
+        The order sheet to write.
     """
 
     domain: Domain
@@ -67,13 +70,16 @@ class Proposed:
     names: str = ""
     requested: int = 0
     layout: Layout | None = None
+    order: OrderSheet | None = None
 
     def write(self, path: str | Path, overwrite: bool = False) -> None:
-        """Write the plate as a table, its pick lists, and `<path>.rejects.csv` if a row was refused."""
+        """Write the plate as a table, pick lists and the order sheet, and `<path>.rejects.csv` if a row was refused."""
         picks = None if self.layout is None else self.layout.picks
+        check_beside(str(path), () if picks is None else picks.kinds, self.order is not None, overwrite)
         if picks is not None:
-            check_picklists(str(path), picks.kinds, overwrite)
             picks.write(path, self.table)
+        if self.order is not None:
+            self.order.write(path, self.table)
         table = {name: cells if name == "item" else list(map(_for_people, cells)) for name, cells in self.table.items()}
         refused = write_candidates(self.domain, str(path), table, overwrite=overwrite, origin=self.origin)
         write_rejected(str(path), [*self.refused, *refused])
@@ -167,11 +173,13 @@ class Proposal(Result):
         return plates_figure(table, *SIZES[self.proposed.layout.settings.size], CONTROL, target)
 
 
-def check_picklists(output: str, kinds: Sequence[str], overwrite: bool) -> None:
-    """Raise an error for pick lists without a file beside which they are written, and for files that exist."""
-    if kinds and output == "-":
-        raise ConfigError("Expected a file for `output` with `picklist`, got standard output. Pass `output`.")
-    for path in picklist_paths(output, kinds):
+def check_beside(output: str, kinds: Sequence[str], order: bool, overwrite: bool) -> None:
+    """Raise an error for pick lists and order sheets without a file beside which they are written, and for files that
+    exist. kinds: of pick lists."""
+    setting = "picklist" if kinds else "order_sheet"
+    if (kinds or order) and output == "-":
+        raise ConfigError(f"Expected a file for `output` with `{setting}`, got standard output. Pass `output`.")
+    for path in [*picklist_paths(output, kinds), *([order_path(output)] if order else [])]:
         claim_output(str(path), overwrite)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sciencegen.api.campaign.layout import Layout
 from sciencegen.api.sources.blocks import Blocks
+from sciencegen.api.writing.order_sheets import OrderSheet
 from sciencegen.config import ProposeSettings, RecordSettings
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import DesignSpace, Reference
@@ -134,6 +135,8 @@ class ProposeRequest:
         Building blocks that every proposal is made from.
     layout : Layout, optional
         The wells that the plate is laid out in.
+    order : OrderSheet, optional
+        The order sheet to write.
     """
 
     domain: Domain
@@ -151,6 +154,7 @@ class ProposeRequest:
     plate: PlateOptions
     blocks: Blocks | None = None
     layout: Layout | None = None
+    order: OrderSheet | None = None
 
     @property
     def reference(self) -> Reference | None:
