@@ -23,6 +23,6 @@ __all__ = [
     "BlockMoves", "Cells", "Columns", "Compared", "DescribesDraws", "Design", "DesignSpace", "DrawTask", "DrawTasks",
     "DrawsGiven", "Family", "Form", "FromBlocks", "Instrument", "Letters", "Materials", "MetricNote", "Moves",
     "Objects", "Observation", "OrderOptions", "Orders", "Pictures", "Points", "Predictions", "Reference",
-    "ReferenceSets", "Scaffold", "SequenceDraws", "Sequences", "Sidecar", "Structures", "TaskSettings", "VariantClasses", "VariantNames",
-    "Variants",
+    "ReferenceSets", "Scaffold", "SequenceDraws", "Sequences", "Sidecar", "Structures", "TaskSettings",
+    "VariantClasses", "VariantNames", "Variants",
 ]  # fmt: skip

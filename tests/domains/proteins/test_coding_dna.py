@@ -49,8 +49,9 @@ def test_sites_are_removed_from_both_strands_and_the_generator_of_numpy_stays_as
 
 def test_what_has_no_codon_is_refused():
     assert coding_dna("MXK", CodingOptions()).reason == "no codon for X"
-    found = coding_dna("HM", CodingOptions(avoid="CviAII,NlaIII"))  # CATG: no other codon of Met
+    found = coding_dna("MMG", CodingOptions(avoid="BccI"))  # ATGATGGG: no other codons hold GATGG, CCATC backwards
     assert isinstance(found, Refusal)
+    assert found.reason == "no codons without a site of BccI"
 
 
 @pytest.mark.parametrize(
