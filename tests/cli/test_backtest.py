@@ -47,7 +47,9 @@ def test_a_table_and_a_summary(cli):
     found = cli(*WORDS, "--json")
     assert found.code == 0, found.err
     rows = pd.read_csv("campaigns.csv")
-    assert list(rows) == ["method", "repeat", "round", "measured", "best", "held"]
+    assert list(rows) == [
+        "method", "repeat", "round", "measured", "best", "held", "hits", "hits_expected", "hits_low", "hits_high"
+    ]  # fmt: skip
     assert len(rows) == 4 * 2 * 2
     summary = json.loads(found.out)
     assert (summary["campaigns"], summary["items"], summary["threshold"]) == (8, 36, 0.9)

@@ -51,10 +51,8 @@ def outcomes(journal: Journal, keys: Mapping[str, str], minimize: bool) -> list[
     return sorted(found, key=lambda one: one.round)
 
 
-def forecast_notes(forecast: Forecast | None, past: Sequence[Outcome], target: str, minimize: bool) -> list[str]:
+def forecast_notes(forecast: Forecast, past: Sequence[Outcome], target: str, minimize: bool) -> list[str]:
     """Notes on the hits to expect, and on earlier forecasts."""
-    if forecast is None:
-        return []
     sign, better = ("<=", "below") if minimize else (">=", "above")
     found = [
         f"of the plate's {forecast.items} items {forecast.expected:.1f} are expected to be hits ({target} {sign} "

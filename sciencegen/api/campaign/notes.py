@@ -76,6 +76,8 @@ def plate_notes(
         picked = [item for item, source in zip(plate.items, plate.sources, strict=True) if source != CONTROL]
         found += material_notes(request.blocks, picked)
     found += by_predictors(table, list(request.predictors), request.target)
+    if plate.forecast is None:
+        return found
     return found + forecast_notes(plate.forecast, past_outcomes(request, state), request.target, request.minimize)
 
 

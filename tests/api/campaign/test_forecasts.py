@@ -71,5 +71,4 @@ def test_notes_say_what_is_expected_and_how_earlier_forecasts_did():
     assert "above the best measured value, 3, with a probability of 0.25" in first
     assert second == "1 of 1 earlier forecasts of hits held: round 2 1.5 expected (1 to 2), 2 found"
     assert "activity <= 2" in forecast_notes(FORECAST, [], "activity", True)[0]
-    assert forecast_notes(None, [], "activity", False) == []
     assert forecast_summary(None, []) == {"forecast": None, "past_forecasts": []}
