@@ -10,6 +10,7 @@ plate.py          a batch of candidates by an acquisition, diverse and within a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -50,6 +51,8 @@ class Plate:
         Median, lower and upper end for further items (`next_plate`'s `extra`).
     forecast : Forecast, optional
         How many of the items will be hits; None without any measurement.
+    correlation : float
+        Rank correlation of measured values and predictions without them; NaN without a model.
     """
 
     items: list[Item]
@@ -63,6 +66,7 @@ class Plate:
     likelihoods: Mapping[str, float] = field(default_factory=dict)
     extra: Float[np.ndarray, "3 item"] = field(default_factory=lambda: np.empty((3, 0)))
     forecast: Forecast | None = None
+    correlation: float = math.nan
 
 
 def next_plate(
@@ -137,7 +141,9 @@ def next_plate(
         hits = forecast(
             candidates.rows[picked], posterior, values, generator, hit=settings.hit, minimize=settings.minimize
         )
-        plate = replace(_plate(candidates, origins, picked, posterior, sign), forecast=hits)
+        plate = replace(
+            _plate(candidates, origins, picked, posterior, sign), forecast=hits, correlation=posterior.correlation
+        )
     return replace(plate, extra=_predicted(space.features(extra), posterior, sign)) if extra else plate
 
 

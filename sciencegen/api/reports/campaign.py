@@ -10,6 +10,7 @@ import numpy as np
 
 from sciencegen import __version__
 from sciencegen.api.campaign.contents import Campaign, CampaignReportSettings, read_campaign
+from sciencegen.api.campaign.diagnosis import causes, diagnosis_notes, evidence
 from sciencegen.api.campaign.history import contradictions
 from sciencegen.api.reports.sites import plate_of
 from sciencegen.api.science.letters import align, letters_of, picture
@@ -83,7 +84,9 @@ def warnings(campaign: Campaign) -> list[str]:
     )
     apart = contradictions([campaign.name_of(key) for key in campaign.discordant])
     found = [cut_off] if campaign.journal.incomplete_line else []
-    return [*found, *([unread] if campaign.unread else []), *apart]
+    last = evidence(campaign.journal, campaign.keys, campaign.settings.minimize)
+    poor = [f"{note[0].upper()}{note[1:]}." for note in diagnosis_notes(last, causes(last))]
+    return [*found, *([unread] if campaign.unread else []), *apart, *poor]
 
 
 def facts(campaign: Campaign, expected: Agreement | None) -> list[Fact]:
