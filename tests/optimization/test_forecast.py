@@ -11,7 +11,7 @@ from scipy import stats
 
 from sciencegen.errors import DataError
 from sciencegen.metrics.warps import fit_warp
-from sciencegen.optimization.forecast import Forecast, default_threshold, forecast, is_hit, read_forecast
+from sciencegen.optimization.forecast import Forecast, Misfit, default_threshold, forecast, is_hit, read_forecast
 from sciencegen.optimization.normals import Joint
 
 VALUES = np.linspace(-2, 2, 41)
@@ -35,7 +35,7 @@ class Known:
 
 def of(posterior, count, **options):
     rows = np.arange(count, dtype=float)[:, None]
-    return forecast(rows, posterior, VALUES, np.random.default_rng(0), **options)
+    return forecast(rows, posterior, VALUES, np.random.default_rng(0), **{"misfit": Misfit(), **options})
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.75])
@@ -59,6 +59,18 @@ def test_a_wider_calibration_widens_the_count():
     assert wide.expected > 5 * plain.expected
 
 
+@pytest.mark.parametrize("minimize", [False, True])
+def test_picked_items_are_worse_by_the_bias_in_either_direction(minimize):
+    shifted = of(Known(np.zeros(40), np.eye(40)), 40, hit=0.0, misfit=Misfit(bias=1.0), minimize=minimize)
+    assert shifted.expected == pytest.approx(40 * stats.norm.sf(1.0), abs=0.4)
+
+
+def test_a_common_error_widens_the_count_and_leaves_its_mean():
+    plain, common = (of(Known(np.zeros(40), np.eye(40)), 40, hit=0.0, misfit=Misfit(0, c)) for c in (0.0, 1.0))
+    assert (common.lower, common.upper) == (0, 40)
+    assert common.expected == pytest.approx(plain.expected, abs=1.5)
+
+
 def test_the_chance_to_beat_the_best_is_that_of_the_greatest_draw():
     found = of(Known(np.zeros(10), np.eye(10)), 10)
     assert found.best == 2.0
@@ -69,7 +81,13 @@ def test_to_minimize_is_to_maximize_the_negative():
     high = of(Known(np.full(20, 0.5), np.eye(20)), 20, hit=1.5)
     rows = np.arange(20.0)[:, None]
     low = forecast(
-        rows, Known(np.full(20, 0.5), np.eye(20)), -VALUES, np.random.default_rng(0), hit=-1.5, minimize=True
+        rows,
+        Known(np.full(20, 0.5), np.eye(20)),
+        -VALUES,
+        np.random.default_rng(0),
+        hit=-1.5,
+        minimize=True,
+        misfit=Misfit(),
     )
     assert (low.expected, low.lower, low.upper, low.beats_best) == (
         high.expected, high.lower, high.upper, high.beats_best

@@ -61,12 +61,11 @@ def check_options(options: OrderOptions) -> None:
     if settings.host not in HOSTS:
         raise unknown_name("host", settings.host, HOSTS)
     _library()
-    from Bio import Restriction
+    from Bio.Restriction.Restriction_Dictionary import rest_dict
 
-    known = {str(enzyme) for enzyme in Restriction.AllEnzymes}
     for name in settings.enzymes:
-        if name not in known:
-            raise unknown_name("enzyme", name, known)
+        if name not in rest_dict:
+            raise unknown_name("enzyme", name, rest_dict)
 
 
 def coding_dna(protein: str, settings: CodingOptions) -> str | Refusal:
