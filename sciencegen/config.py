@@ -104,8 +104,8 @@ class WellLayout(Settings):
     edge_wells: whether items may be in the outermost wells. replicates: wells of each item. control_wells: wells of
     controls on each plate, 'A1,H12=item'; nothing after the '=' leaves them empty. control_copies: wells on each plate
     of each control without stated ones; these are spread evenly. picklist: echo, opentrons; a table of transfers beside
-    the output for each. transfer_volume: of each transfer, in nL. stocks: options of the stock plates, such as size
-    (384 or 96) and names of labware (`writing.picklists.StockOptions`)."""
+    the output for each. transfer_volume: of each transfer, in nL. stocks: options of the stock plates: size
+    (384 or 96), echo_type, labware, destination_labware and height (mm)."""
 
     plate: int | None = None
     fill: str = "rows"

@@ -27,7 +27,7 @@ def propose(
     ] = None,
     journal: Journal = None,
     batch: Annotated[
-        int | None, typer.Option("--batch", "-n", help="Number of items on the plate. [default: 96, or one --plate]")
+        int | None, typer.Option("--batch", "-n", help="Number of items on the plate. [default: 96]")
     ] = None,
     target: Target = None,
     minimize: Annotated[bool, typer.Option("--minimize", help="Smaller values are better.")] = False,

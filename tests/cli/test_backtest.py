@@ -116,7 +116,7 @@ def test_help_names_the_methods(cli, monkeypatch):
 def test_rows_on_standard_output(cli):
     found = cli(*WORDS[:-2], "--method", "random")
     assert found.code == 0, found.err
-    assert found.out.splitlines()[0] == "method,repeat,round,measured,best,held"
+    assert found.out.splitlines()[0] == "method,repeat,round,measured,best,held,hits,hits_expected,hits_low,hits_high"
     assert len(found.out.splitlines()) == 5
     assert [one.name for one in Path().iterdir()] == ["table.csv"]
 
