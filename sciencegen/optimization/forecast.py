@@ -112,8 +112,9 @@ def read_forecast(text: str, place: str) -> Forecast:
         raise DataError(
             f"Expected a forecast with {', '.join(names)} in {place}, found {text[:60]!r}. Clear that cell."
         )
-    counts = {name: int(numbers[name]) for name in ("items", "lower", "upper")}
-    return Forecast(**{**numbers, **counts})
+    items, lower, upper = (int(numbers[name]) for name in ("items", "lower", "upper"))
+    threshold, expected, best, beats_best = (numbers[name] for name in ("threshold", "expected", "best", "beats_best"))
+    return Forecast(threshold, items, expected, lower, upper, best, beats_best)
 
 
 def is_hit(values: Float[np.ndarray, "..."], threshold: float, minimize: bool) -> np.ndarray:

@@ -29,7 +29,7 @@ def plates_figure(table: Mapping[str, Sequence[Cell]], rows: int, columns: int, 
     ends = (float(np.nanmin(values)), float(np.nanmax(values))) if np.isfinite(values).any() else (0.0, 1.0)
     panels = figure.subplots(len(numbers), 1, squeeze=False)[:, 0]
     for number, axes in zip(numbers, panels, strict=True):
-        own = np.flatnonzero(plates == number)
+        own = np.flatnonzero(plates == number).tolist()
         _frame(axes, rows, columns, f"plate {number}")
         is_control = [table["source"][row] == control for row in own]
         places = np.array([_place(str(table["well"][row])) for row in own]).reshape(-1, 2)
