@@ -79,7 +79,8 @@ def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]
     -------
     Proposal
         The plate as a table with `id`, `item`, an empty column of values, `predicted` with its 90 % interval `lower`
-        to `upper`, and `source`; with `blocks` also how each item is made. With a `journal`, `write` enters the plate
+        to `upper`, and `source`; with `blocks` also how each item is made, with `plate` a row for each well. Its
+        `summary` forecasts how many items will be hits. With a `journal`, `write` enters the plate
         there once its file is written; `enter` enters it without a file. Until then the journal is unchanged, and the
         same plate is proposed again.
 

@@ -48,6 +48,19 @@ def is_parquet(path: str | Path) -> bool:
     return str(path).lower().endswith((".parquet", ".pq"))
 
 
+def beside(table: str | Path, ending: str) -> Path:
+    """The path of another file beside a table, with this ending in place of the table's.
+
+    Examples
+    --------
+    >>> beside("plate.2.csv.gz", ".echo.csv").name, beside("plate.fasta", ".order.csv").name
+    ('plate.2.echo.csv', 'plate.order.csv')
+    """
+    path = Path(table)
+    own = next((end for end in sorted(WRITTEN_TABLES, key=len, reverse=True) if path.name.lower().endswith(end)), "")
+    return path.with_name((path.name[: -len(own)] if own else path.stem) + ending)
+
+
 def line_of(item: str, name: object) -> str:
     """A line with an item and its id, without line breaks and a leading "|" in the id; empty if the item is ""."""
     return f"{item} {' '.join(str(name).split()).lstrip('| ')}".rstrip() + "\n" if item else "\n"

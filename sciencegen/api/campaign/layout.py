@@ -53,9 +53,8 @@ class Layout:
 def check_layout(settings: WellLayout) -> None:
     """Raise an error for settings of a layout without a plate, or of unknown plates and fills."""
     if settings.plate is None:
-        for name, field in WellLayout.model_fields.items():
-            if getattr(settings, name) != field.default:
-                raise ConfigError(f"Expected a plate with `{name}`, got none. Pass `plate`, 96 or 384.")
+        for name in settings.model_dump(include=set(WellLayout.model_fields), exclude_defaults=True):
+            raise ConfigError(f"Expected a plate with `{name}`, got none. Pass `plate`, 96 or 384.")
         return
     if settings.plate not in SIZES:
         raise ConfigError(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sciencegen.data.writers import write_table
+from sciencegen.data.writers import beside, write_table
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
 from sciencegen.items import Cell, Refusal
@@ -64,8 +64,7 @@ def order_path(output: str | Path) -> Path:
     >>> order_path("plate2.csv").name
     'plate2.order.csv'
     """
-    path = Path(output)
-    return path.with_name(f"{path.name.partition('.')[0] or path.stem}{ENDING}")
+    return beside(output, ENDING)
 
 
 def order_sheet(domain: Domain, wanted: bool, options: Mapping[str, object]) -> OrderSheet | None:

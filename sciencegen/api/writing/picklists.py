@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sciencegen.data.writers import write_table
+from sciencegen.data.writers import beside, write_table
 from sciencegen.errors import ConfigError
 from sciencegen.items import Cell
 from sciencegen.optimization.wells import SIZES, LayoutSettings, plate_wells, well_name
@@ -98,8 +98,7 @@ def picklist_paths(output: str | Path, kinds: Sequence[str]) -> list[Path]:
     >>> [path.name for path in picklist_paths("plate2.csv", ["echo"])]
     ['plate2.echo.csv']
     """
-    path = Path(output)
-    return [path.with_name(f"{path.name.partition('.')[0] or path.stem}.{kind}.csv") for kind in kinds]
+    return [beside(output, f".{kind}.csv") for kind in kinds]
 
 
 def stock_columns(items: Sequence[int], size: int) -> dict[str, list[Cell]]:
