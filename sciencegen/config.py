@@ -98,6 +98,26 @@ class BuildingBlocks(Settings):
     maximum_steps: int = Field(4, ge=1, le=20)
 
 
+class WellLayout(Settings):
+    """plate: wells of a microplate, 96 or 384; None: no layout. With a plate the table has a row for each well, and
+    without `batch` the items fill one plate. fill: rows, columns or random (rows, with the items in random order).
+    edge_wells: whether items may be in the outermost wells. replicates: wells of each item. control_wells: wells of
+    controls on each plate, 'A1,H12=item'; nothing after the '=' leaves them empty. control_copies: wells on each plate
+    of each control without stated ones; these are spread evenly. picklist: echo, opentrons; a table of transfers beside
+    the output for each. transfer_volume: of each transfer, in nL. stocks: options of the stock plates: size
+    (384 or 96), echo_type, labware, destination_labware and height (mm)."""
+
+    plate: int | None = None
+    fill: str = "rows"
+    edge_wells: bool = True
+    replicates: int = Field(1, ge=1)
+    control_wells: tuple[str, ...] = ()
+    control_copies: int = Field(1, ge=1)
+    picklist: tuple[str, ...] = ()
+    transfer_volume: float | None = Field(None, gt=0)
+    stocks: dict[str, Any] = {}
+
+
 class PrepareSettings(Reading, FamilyMeasurements):
     """source: a file, or a dataset card's name, which may end in its split: `moses/train`.
     columns: numeric columns of the file that become properties too; by default all of them.
@@ -266,7 +286,7 @@ class OptimizeSettings(Resources, BuildingBlocks):
     settings: dict[str, Any] = {}
 
 
-class ProposeSettings(Reading, BuildingBlocks):
+class ProposeSettings(Reading, BuildingBlocks, WellLayout):
     """measured: tables of measured items, or names of datasets, with the column `target`; None means that of the
     journal, else `value`. journal: the table to which a campaign writes all proposals and measurements. batch: number
     of items on the plate. minimize: whether smaller values of the target are better.
@@ -288,6 +308,10 @@ class ProposeSettings(Reading, BuildingBlocks):
     noisy-ei also weighs improvement against cost. column: the item's column.
     breeding: children, generations, parents, draws of candidates without a pool. predictors: name -> folder; their
     predictions and domains are added to the plate's table, but affect the choice only through `where`.
+    hit: a value at least as good counts as a hit in the forecast of the plate; by default that of the best tenth of the
+    measured items. sheet: of measured tables that are Excel workbooks; by default the first that isn't empty.
+    order_sheet: write each item once with what a supplier needs, beside the output. order: its options, which ask for
+    it too (proteins: host, avoid, stop).
     sharing: with `blocks`, how far below the best a candidate's value may be if the candidate needs fewer blocks and
     intermediates that the plate doesn't use yet, as a share of the distance to the median candidate; 0 turns it off.
     """
@@ -321,15 +345,21 @@ class ProposeSettings(Reading, BuildingBlocks):
     sharing: float = Field(0.2, ge=0, le=1)
     breeding: dict[str, Any] = {}
     predictors: dict[str, str] = {}
+    hit: float | None = Field(None, allow_inf_nan=False)
+    sheet: str | None = None
+    order_sheet: bool = False
+    order: dict[str, Any] = {}
 
 
 class RecordSettings(Reading):
     """target: the column of measured values; None: the journal's, else `value`. column: the item's. round: for rows
-    that weren't proposed and have no column `round`. wild_type: the reference of rows named as its variants."""
+    that weren't proposed and have no column `round`. wild_type: the reference of rows named as its variants. sheet: of
+    an Excel workbook; by default the first that isn't empty."""
 
     target: str | None = None
     column: str | None = None
     round: int = Field(0, ge=0)
+    sheet: str | None = None
 
 
 class BacktestSettings(Reading):
@@ -353,6 +383,8 @@ class BacktestSettings(Reading):
     maximum_similarity: float = Field(1.0, gt=0, le=1)
     maximum_share: float = Field(1.0, gt=0, le=1)
     diversity: float = Field(0.0, ge=0)
+    hit: float | None = Field(None, allow_inf_nan=False)
+    sheet: str | None = None
 
 
 class ReplaySettings(Settings):

@@ -49,6 +49,20 @@ class BlockOptions(TypedDict, total=False):
     maximum_steps: int
 
 
+class LayoutOptions(TypedDict, total=False):
+    """`config.WellLayout`: the wells of a plate."""
+
+    plate: int | None
+    fill: str
+    edge_wells: bool
+    replicates: int
+    control_wells: Texts
+    control_copies: int
+    picklist: Texts
+    transfer_volume: float | None
+    stocks: Mapping[str, Any]
+
+
 class GenerateOptions(ResourceOptions, BlockOptions, total=False):
     """`config.GenerateSettings`."""
 
@@ -105,7 +119,7 @@ class OptimizeOptions(ResourceOptions, BlockOptions, total=False):
     settings: Mapping[str, Any]
 
 
-class ProposeOptions(ReadingOptions, BlockOptions, total=False):
+class ProposeOptions(ReadingOptions, BlockOptions, LayoutOptions, total=False):
     """`config.ProposeSettings`."""
 
     journal: str | None
@@ -136,6 +150,10 @@ class ProposeOptions(ReadingOptions, BlockOptions, total=False):
     sharing: float
     breeding: Mapping[str, Any]
     predictors: Mapping[str, str]
+    hit: float | None
+    sheet: str | None
+    order_sheet: bool
+    order: Mapping[str, Any]
 
 
 class RecordOptions(ReadingOptions, total=False):
@@ -144,6 +162,7 @@ class RecordOptions(ReadingOptions, total=False):
     target: str | None
     column: str | None
     round: int
+    sheet: str | None
 
 
 class BacktestOptions(ReadingOptions, total=False):
@@ -164,6 +183,8 @@ class BacktestOptions(ReadingOptions, total=False):
     maximum_similarity: float
     maximum_share: float
     diversity: float
+    hit: float | None
+    sheet: str | None
 
 
 class FamilyOptions(TypedDict, total=False):

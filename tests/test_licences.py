@@ -15,7 +15,9 @@ PACKAGE = PYPROJECT.parent / "sciencegen"
 PAGE = (PYPROJECT.parent / "docs" / "licences.md").read_text()
 OURS = {".py", ".pyi", ".md", ".typed", ".css"}
 PROJECT = tomllib.loads(PYPROJECT.read_text())["project"]
-DIRECT = sorted({normalized(name_of(line)) for line in requirements(PROJECT, ["zarr", "design", "optimizers"])})
+DIRECT = sorted(
+    {normalized(name_of(line)) for line in requirements(PROJECT, ["zarr", "design", "optimizers", "xlsx", "orders"])}
+)
 
 
 @pytest.mark.parametrize("name", DIRECT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
@@ -75,14 +75,14 @@ class BacktestPlan:
 
     def cells(self, case: Case, rounds: Sequence[ReplayedRound]) -> dict[str, list[Cell]]:
         """The rows of a campaign."""
-        rows = [(*case, one.number, one.measured, self.scale.fraction(one.best), one.held) for one in rounds]
+        rows = [(*case, *astuple(one)) for one in self._fractions(rounds)]
         return {name: list(column) for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True)}
 
     def identity(self) -> Json:
         """Everything that a campaign depends on."""
         measured = self.pool.landscape.measured
         values = [(one.text, one.value, one.error, one.replicates) for one in measured]
-        apart = {*OWN, *Resources.__annotations__, *Reading.__annotations__, "target", "column"} - {"seed"}
+        apart = {*OWN, *Resources.__annotations__, *Reading.__annotations__, "target", "column", "sheet"} - {"seed"}
         chosen, space = self.settings.model_dump(mode="json", exclude=apart), self.request.space
         return {
             "sciencegen": __version__,
@@ -111,7 +111,7 @@ class BacktestPlan:
         }
 
     def _fractions(self, rounds: Sequence[ReplayedRound]) -> list[ReplayedRound]:
-        return [ReplayedRound(one.number, one.measured, self.scale.fraction(one.best), one.held) for one in rounds]
+        return [replace(one, best=self.scale.fraction(one.best)) for one in rounds]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -170,8 +170,9 @@ def backtest(domain: str, table: str | Path, **options: Unpack[BacktestOptions])
     -------
     Backtested
         A row for each campaign and round: `method`, `repeat`, `round`, `measured`, the number of items measured so far,
-        `best`, the best value so far as a fraction of the table's maximum, and `held`, the share of the plate's values
-        inside their 90% intervals. `summary` has statistics of each method.
+        `best`, the best value so far as a fraction of the table's maximum, `held`, the share of the plate's values
+        inside their 90% intervals, `hits`, the number of values that reach `hit`, and `hits_expected`, `hits_low` and
+        `hits_high`, its forecast with a 90% interval. `summary` has statistics of each method.
 
     Raises
     ------

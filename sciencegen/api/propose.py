@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Unpack
 
@@ -12,6 +12,15 @@ import numpy as np
 from sciencegen.api.campaign.candidates import candidate_pool
 from sciencegen.api.campaign.controls import check_controls, with_controls, without_controls
 from sciencegen.api.campaign.history import campaign_state
+from sciencegen.api.campaign.layout import (
+    Layout,
+    check_layout,
+    in_wells,
+    layout_notes,
+    layout_of,
+    layout_summary,
+    placed,
+)
 from sciencegen.api.campaign.notes import cost_notes, plate_notes, plate_summary
 from sciencegen.api.campaign.proposal import Proposal, Proposed, plate_table, proposed_entries
 from sciencegen.api.campaign.request import (
@@ -33,12 +42,13 @@ from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import check_kept, constraint_of, name_column
 from sciencegen.api.search.space import start_items
 from sciencegen.api.sources.blocks import blocks_of, check_blocks
+from sciencegen.api.writing.order_sheets import order_sheet
 from sciencegen.api.writing.provenance import origin_of_given, plain_path
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.data.threads import inference_threads
 from sciencegen.errors import ConfigError
 from sciencegen.files import check_writable
-from sciencegen.items import Origin
+from sciencegen.items import Cell, Item, Origin
 from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
 from sciencegen.optimization.goals import Goal
@@ -69,7 +79,8 @@ def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]
     -------
     Proposal
         The plate as a table with `id`, `item`, an empty column of values, `predicted` with its 90 % interval `lower`
-        to `upper`, and `source`; with `blocks` also how each item is made. With a `journal`, `write` enters the plate
+        to `upper`, and `source`; with `blocks` also how each item is made, with `plate` a row for each well. Its
+        `summary` forecasts how many items will be hits. With a `journal`, `write` enters the plate
         there once its file is written; `enter` enters it without a file. Until then the journal is unchanged, and the
         same plate is proposed again.
 
@@ -127,6 +138,8 @@ def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] 
         raise ConfigError("Expected a pool with a column of costs beside `cost` and `cost_limit`. Pass `pool`.")
     if settings.pool is not None and settings.also:
         raise ConfigError("Expected either `pool`, the only candidates, or `also`, some beside those made, got both.")
+    check_layout(settings)
+    order_sheet(science, settings.order_sheet, settings.order)
     if settings.blocks is not None:
         check_blocks(science, settings.blocks)
     constraint_of(science, settings.keep, settings.forbid, None)
@@ -140,6 +153,9 @@ def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = (
     options = space_options(science, settings.space, settings.wild_type, settings.measured)
     space = design_space(science, options)
     reference = None if space is None else space.reference
+    controls: Sequence[Item] = start_items(science, settings.controls, reference, flag="`controls`")
+    layout = layout_of(science, settings, controls, reference)
+    controls = controls if layout is None else layout.controls
     reading = MeasurementReading.of(settings, target_of(settings.target, settings.journal))
     return ProposeRequest(
         domain=science,
@@ -153,11 +169,13 @@ def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = (
         goals=goals,
         predictors={name: predictor_oracle(domain, name, folder) for name, folder in settings.predictors.items()},
         start=start_items(science, settings.start, reference),
-        controls=start_items(science, settings.controls, reference, flag="`controls`"),
-        plate=_plate_options(settings),
+        controls=controls,
+        plate=_plate_options(settings, len(controls), layout),
         model=None if settings.model is None else open_model(domain, settings.model, settings),
         model_name=settings.model or "",
         blocks=blocks_of(science, settings),
+        layout=layout,
+        order=order_sheet(science, settings.order_sheet, settings.order),
     )
 
 
@@ -166,13 +184,14 @@ def _cost_column(settings: ProposeSettings) -> str | None:
     return settings.cost or ("cost" if settings.cost_limit is not None else None)
 
 
-def _plate_options(settings: ProposeSettings) -> PlateOptions:
-    """Settings of the plate's optimization."""
-    count = settings.batch - len(settings.controls)
+def _plate_options(settings: ProposeSettings, controls: int, layout: Layout | None) -> PlateOptions:
+    """Settings of the plate's optimization. Without a batch, items fill one plate of a layout."""
+    fills = layout is not None and "batch" not in settings.model_fields_set
+    batch = layout.one_plate + controls if layout is not None and fills else settings.batch
+    count = batch - controls
     if count < 1:
         raise ConfigError(
-            f"Expected fewer controls than items of the plate, got {len(settings.controls)} in a batch of "
-            f"{settings.batch}."
+            f"Expected fewer controls than items of the plate, got {controls} in a batch of {settings.batch}."
         )
     plate = PlateSettings(
         settings.acquisition,
@@ -184,8 +203,8 @@ def _plate_options(settings: ProposeSettings) -> PlateOptions:
     )
     breeding = to_record(BreedingSettings, settings.breeding, "breeding")
     minimize = is_minimized(settings.minimize, settings.journal)
-    campaign = CampaignSettings(count, settings.surrogate, settings.scale, minimize, plate, breeding)
-    return PlateOptions(settings.batch, campaign, settings.exploration, settings.rounds, settings.seed)
+    campaign = CampaignSettings(count, settings.surrogate, settings.scale, minimize, plate, breeding, hit=settings.hit)
+    return PlateOptions(batch, campaign, settings.exploration, settings.rounds, settings.seed)
 
 
 def campaign_settings(options: PlateOptions, number: int) -> CampaignSettings:
@@ -215,15 +234,30 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Re
     picked = next_plate(space, state.known, waiting, options, generator, sources, [*wild, *controls])
     of_wild_type, of_controls = np.split(picked.extra, [len(wild)], axis=1)
     plate = with_controls(picked, controls, of_controls)
-    table = plate_table(request, plate, state, pool)
-    notes = plate_notes(request, plate, table, state, of_wild_type)
-    log_notes(notes, log)
+    items = plate_table(request, plate, state, pool)
+    notes = plate_notes(request, plate, items, state, of_wild_type)
     named = name_column(state.reference)
-    entries = [*state.history.new, *proposed_entries(table, number, request, named)]
+    entries = [*state.history.new, *proposed_entries(items, number, request, named, plate.forecast)]
     unread = () if request.blocks is None else (*request.blocks.refused, *request.blocks.failed)
     every_refusal = [*unread, *state.history.refused, *refused, *strange]
-    summary = plate_summary(request, plate, table, state, notes, len(every_refusal))
-    return Proposed(science, table, every_refusal, summary, entries, _origin(request), named)
+    table, layout = _in_wells(request, items, len(plate.items) - len(controls), number, notes)
+    log_notes(notes, log)
+    summary = plate_summary(request, plate, items, state, notes, len(every_refusal)) | layout
+    return Proposed(
+        science, table, every_refusal, summary, entries, _origin(request), named, request.plate.batch, request.layout,
+        request.order,
+    )  # fmt: skip
+
+
+def _in_wells(
+    request: ProposeRequest, items: dict[str, list[Cell]], picked: int, number: int, notes: list[str]
+) -> tuple[dict[str, list[Cell]], dict[str, int]]:
+    """The plate's table by wells, if there is a layout, and the layout's part of the summary. Adds to the notes."""
+    if request.layout is None:
+        return items, {}
+    places = placed(request.layout, picked, request.plate.seed, number)
+    notes.extend(layout_notes(request.layout, places))
+    return in_wells(request.layout, items, places), layout_summary(places)
 
 
 def _origin(request: ProposeRequest) -> Origin:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from sciencegen.api.writing.writer import OutputWriter
 
 SHOWN = {
-    "mean": "mean best", "worst": "worst", "items_to_threshold": "items", "reached": "reached", "coverage": "coverage"
+    "mean": "mean best", "worst": "worst", "items_to_threshold": "items", "reached": "reached", "coverage": "coverage",
+    "hits_coverage": "hits held",
 }  # fmt: skip
 """Statistics of the printed table, and their titles."""
 
@@ -42,6 +43,8 @@ def backtest(
     ] = None,
     target: Annotated[str | None, typer.Option(help="The column of measured values. [default: value]")] = None,
     minimize: Annotated[bool, typer.Option("--minimize", help="Smaller values are better.")] = False,
+    hit: options.Hit = None,
+    sheet: options.Sheet = None,
     acquisition: options.Acquisition = None,
     surrogate: options.Surrogate = None,
     maximum_similarity: options.MaximumSimilarity = None,
@@ -64,6 +67,8 @@ def backtest(
 
     `best` is a fraction of the table's maximum; with --minimize, or if the maximum is not above 0, it is 0 at the
     table's median and 1 at the best value. `held` is the share of the plate's values inside their 90% intervals.
+    `hits` is the number of its values that are at least as good as --hit; `hits_expected`, `hits_low` and `hits_high`
+    were forecast.
 
     The same command goes on after a stop: finished campaigns are kept in `.<output>.unfinished`.
     """
@@ -72,7 +77,9 @@ def backtest(
     flags: dict[str, Any] = dict(batch=batch, rounds=rounds, repeats=repeats, methods=options.names(method))
     flags |= dict(threshold=threshold, target=target, minimize=minimize or None, acquisition=acquisition)
     flags |= dict(surrogate=surrogate, maximum_similarity=maximum_similarity, maximum_share=maximum_share)
-    flags |= dict(diversity=diversity, wild_type=wild_type, column=column, seed=seed, threads=threads)
+    flags |= dict(
+        hit=hit, sheet=sheet, diversity=diversity, wild_type=wild_type, column=column, seed=seed, threads=threads
+    )
     record = options.settings_from(BacktestSettings, settings, **flags)
 
     from sciencegen.api.backtest import resolve_backtest

@@ -121,6 +121,18 @@ MaximumShare = Annotated[
 Diversity = Annotated[
     float | None, typer.Option(help="Penalty on items similar to chosen ones; 1 is strong. [default: 0]")
 ]
+Sheet = Annotated[
+    str | None,
+    typer.Option("--sheet", help="Sheet of an Excel workbook (.xlsx). [default: the first that isn't empty]"),
+]
+Hit = Annotated[
+    float | None,
+    typer.Option(
+        "--hit",
+        help="A value at least as good counts as a hit in the forecast of hits. [default: that of the best tenth of "
+        "the measured items]",
+    ),
+]
 Blocks = Annotated[
     str | None,
     typer.Option(

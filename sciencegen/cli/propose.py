@@ -68,6 +68,8 @@ def propose(
         ),
     ] = None,
     predictor: options.Predictor = None,
+    hit: options.Hit = None,
+    sheet: options.Sheet = None,
     maximum_similarity: options.MaximumSimilarity = None,
     maximum_share: options.MaximumShare = None,
     diversity: options.Diversity = None,
@@ -90,6 +92,63 @@ def propose(
             "[default: 0.2]"
         ),
     ] = None,
+    plate: Annotated[
+        int | None,
+        typer.Option(help="Wells of a microplate, 96 or 384: adds the columns plate and well. [default: no layout]"),
+    ] = None,
+    fill: Annotated[
+        str | None,
+        typer.Option(help="Order of the wells: rows, columns, or random, rows in random order. [default: rows]"),
+    ] = None,
+    no_edge_wells: Annotated[
+        bool, typer.Option("--no-edge-wells", help="Leave out the outermost rows and columns of the plate.")
+    ] = False,
+    replicates: Annotated[
+        int | None,
+        typer.Option(help="Wells of each item; further copies are in random order. [default: 1]"),
+    ] = None,
+    control_wells: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Wells of a control on each plate, 'A1,H12=WT'; 'A12=' leaves a well empty. Repeatable. [default: "
+            "controls are spread evenly]"
+        ),
+    ] = None,
+    control_copies: Annotated[
+        int | None, typer.Option(help="Wells on each plate of each control without stated wells. [default: 1]")
+    ] = None,
+    picklist: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Write the transfers from stock plates, for a liquid handler: echo, opentrons. The file is the "
+            "plate's with .echo.csv or .opentrons.csv. Repeatable."
+        ),
+    ] = None,
+    transfer_volume: Annotated[
+        float | None, typer.Option(help="Volume of each transfer in nL; on an Echo a multiple of 2.5.")
+    ] = None,
+    stocks: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An option of the stock plates, name=value: size (384 or 96), echo_type, labware, "
+            "destination_labware, height. Repeatable."
+        ),
+    ] = None,
+    order_sheet: Annotated[
+        bool,
+        typer.Option(
+            "--order-sheet",
+            help="Write each item once with what a supplier needs, beside the plate with .order.csv. Proteins: DNA in "
+            "a host's codons. Molecules: routes, with --blocks.",
+        ),
+    ] = False,
+    order: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An option of the order sheet, name=value. Repeatable. Proteins: host=e_coli (or yeast, human, "
+            "b_subtilis), avoid=BsaI,NdeI (restriction sites), stop=false."
+        ),
+    ] = None,
     column: options.Column = None,
     seed: options.Seed = None,
     device: options.Device = None,
@@ -104,8 +163,14 @@ def propose(
     Fill in the plate's empty column in the lab and pass the same file back: to `record`, or with --measured. Without
     measurements, the first plate is drawn at random: from --pool, --space, --model, --also or around --start.
 
+    A note forecasts how many items will be hits (--hit), with a 90% interval, and how earlier forecasts did; the
+    journal keeps them.
+
     Proteins: with --wild-type, tables may name variants (column mutant, A42G:K43R), and the plate has their names too.
     A note describes the design space. A space of up to 200,000 sequences is searched completely.
+
+    With --plate, the table has a row for each well, controls and replicates included; without --batch the items fill
+    one plate. More items than wells take several plates, each with the controls.
 
     With --blocks, all candidates have a route: random ones, analogues of the best measured items, and changes of both;
     --model adds no candidates then. Candidates of --also and --pool without a known route are left out.
@@ -123,6 +188,10 @@ def propose(
     flags |= dict(cost=cost, cost_limit=cost_limit, column=column, seed=seed, device=device, threads=threads)
     flags |= dict(wild_type=wild_type, also=also, controls=control, where=where, maximum_share=maximum_share)
     flags |= dict(predictors=options.folders(predictor), blocks=blocks, maximum_steps=maximum_steps, sharing=sharing)
+    flags |= dict(plate=plate, fill=fill, edge_wells=False if no_edge_wells else None, replicates=replicates)
+    flags |= dict(control_wells=control_wells, control_copies=control_copies, picklist=picklist)
+    flags |= dict(order_sheet=order_sheet or None, order=options.pairs(order, "--order"))
+    flags |= dict(hit=hit, sheet=sheet, transfer_volume=transfer_volume, stocks=options.pairs(stocks, "--stocks"))
     record = options.settings_from(ProposeSettings, settings, **flags)
     claim_output(output, force, inputs=[*record.measured, record.pool, *record.also, *record.controls])
     if record.journal is not None:
@@ -130,19 +199,21 @@ def propose(
         if Path(record.journal).resolve() == Path(output).resolve():
             raise ConfigError(f"Expected another file for -o than the journal, got {output} for both.")
 
+    from sciencegen.api.campaign.proposal import check_beside
     from sciencegen.api.propose import plan
     from sciencegen.api.search.tables import short_plate
     from sciencegen.api.writing.formats import check_endings
 
     check_endings(domain, output)
+    check_beside(output, record.picklist, record.order_sheet or bool(record.order), force)
     with steps() as report:
         found = plan(domain, record, log=say, report=report)
     found.write(output, force)
     sys.stdout.flush()  # an error here leaves the journal unchanged
     found.enter(record.journal)
     summarize(found.summary, output, as_json)
-    if len(found.table["item"]) < record.batch:
-        raise FewerResults(short_plate(len(found.table["item"]), record.batch))
+    if (count := found.summary["proposed"]) < found.requested:
+        raise FewerResults(short_plate(count, found.requested))
 
 
 def record(
@@ -154,6 +225,7 @@ def record(
         int | None, typer.Option("--round", help="Round of rows that have none and weren't proposed. [default: 0]")
     ] = None,
     wild_type: options.WildType = None,
+    sheet: options.Sheet = None,
     column: options.Column = None,
     threads: options.Threads = None,
     as_json: options.Json = False,
@@ -169,7 +241,7 @@ def record(
 
     check_writable(journal, "`journal`")
     check_rejects(journal, [results])
-    flags = dict(target=target, round=round_, wild_type=wild_type, column=column, threads=threads)
+    flags = dict(target=target, round=round_, wild_type=wild_type, sheet=sheet, column=column, threads=threads)
     chosen = options.settings_from(RecordSettings, None, **flags)
 
     from sciencegen.api.record import record_from

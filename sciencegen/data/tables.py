@@ -1,4 +1,4 @@
-"""Reading tables: CSV (also gzipped, tab- or semicolon-separated) and Parquet, streamed row by row."""
+"""Reading tables: CSV (also gzipped, tab- or semicolon-separated), Parquet and Excel, streamed row by row."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sciencegen.data.damage import open_binary, reading, standard_input
 from sciencegen.data.records import csv_records
 from sciencegen.data.rows import Columns, NoItemColumn, TableReading, find_column
+from sciencegen.data.workbooks import is_workbook
 from sciencegen.data.writers import WRITTEN_TABLES, RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.files import found_at
@@ -55,7 +56,8 @@ PEEK_ROWS = 200
 def read_table(
     path: str | Path, item_columns: Sequence[str], column: str | None = None, with_cells: bool = False
 ) -> Iterator[Row]:
-    r"""Stream the rows of a .csv or .parquet file. The format is recognized by the first bytes, not by the ending.
+    r"""Stream the rows of a .csv, .parquet or .xlsx file. The first two are recognized by the first bytes, not by the
+    ending; of a workbook the first sheet is read that isn't empty.
 
     Parameters
     ----------
@@ -155,6 +157,8 @@ def is_parquet(path: Path) -> bool:
     """Whether a table is Parquet, by its first bytes; an error if it is missing or empty."""
     if not path.is_file():
         raise DataError(f"Expected a table at {path}, found {found_at(path)}.")
+    if is_workbook(path):
+        return False
     with open_binary(path) as handle:
         start = handle.read(4)
     if not start:

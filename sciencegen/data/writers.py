@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciencegen.data.workbooks import ENDING, SheetWriter, is_workbook
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.files import atomic_write, turn_at
 from sciencegen.items import Cell
@@ -22,7 +23,7 @@ from sciencegen.items import Cell
 if TYPE_CHECKING:
     import pyarrow as pa
 
-WRITTEN_TABLES = (".csv", ".csv.gz", ".parquet", ".pq")
+WRITTEN_TABLES = (".csv", ".csv.gz", ".parquet", ".pq", ENDING)
 """Endings of tables that can be written; `tables.READ_TABLES` has those that can be read."""
 LARGEST_WHOLE = 1e15
 """Whole numbers up to this limit are exact in float64."""
@@ -37,7 +38,7 @@ LONGEST_REASON = 500
 
 
 def write_table(path: str | Path, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Write named columns of equal length as .csv, .csv.gz or .parquet; "-" is CSV on standard output."""
+    """Write named columns of equal length as .csv, .csv.gz, .parquet or .xlsx; "-" is CSV on standard output."""
     with TableWriter(path) as table:
         table.write(columns)
 
@@ -45,6 +46,19 @@ def write_table(path: str | Path, columns: Mapping[str, Sequence[Any]]) -> None:
 def is_parquet(path: str | Path) -> bool:
     """Whether a path ends in .parquet or .pq, in any case."""
     return str(path).lower().endswith((".parquet", ".pq"))
+
+
+def beside(table: str | Path, ending: str) -> Path:
+    """The path of another file beside a table, with this ending in place of the table's.
+
+    Examples
+    --------
+    >>> beside("plate.2.csv.gz", ".echo.csv").name, beside("plate.fasta", ".order.csv").name
+    ('plate.2.echo.csv', 'plate.order.csv')
+    """
+    path = Path(table)
+    own = next((end for end in sorted(WRITTEN_TABLES, key=len, reverse=True) if path.name.lower().endswith(end)), "")
+    return path.with_name((path.name[: -len(own)] if own else path.stem) + ending)
 
 
 def line_of(item: str, name: object) -> str:
@@ -70,7 +84,7 @@ class TableWriter:
     """A table that grows by `write(columns)` and appears at its path when the `with` block ends without an error.
 
     Missing values are None or NaN: an empty cell in CSV, null in Parquet. Numbers have 7 digits in CSV, for
-    readability, and are exact in Parquet. The first write fixes columns and types.
+    readability, and are exact in Parquet and Excel. The first write fixes columns and types.
 
     exact: columns that have all their digits in CSV, too, such as those copied from a user's table.
     """
@@ -81,17 +95,21 @@ class TableWriter:
         self._stack = ExitStack()
         self._parquet = is_parquet(self.path)
         self._writer: Any = None
+        self._book: SheetWriter | None = None
         self._sink: Any = None
         if str(path) != "-" and not self.path.name.lower().endswith(WRITTEN_TABLES):
-            raise ConfigError(f"Expected an output ending in .csv, .csv.gz or .parquet, got {path}.")
+            raise ConfigError(f"Expected an output ending in .csv, .csv.gz, .parquet or .xlsx, got {path}.")
 
     def __enter__(self) -> TableWriter:
         if str(self.path) == "-":
             self._sink = sys.stdout
             return self
-        binary = self._parquet or self.path.suffix.lower() == ".gz"
+        book = is_workbook(self.path)
+        binary = self._parquet or book or self.path.suffix.lower() == ".gz"
         self._sink = self._stack.enter_context(atomic_write(self.path, "wb" if binary else "w"))
-        if binary and not self._parquet:
+        if book:
+            self._book = SheetWriter(self._sink)
+        elif binary and not self._parquet:
             # Without file name and time stamp, so that equal rows give equal bytes.
             packed = self._stack.enter_context(gzip.GzipFile("", "wb", 9, self._sink, mtime=0))
             self._sink = self._stack.enter_context(io.TextIOWrapper(packed, encoding="utf-8", newline=""))
@@ -102,6 +120,12 @@ class TableWriter:
     ) -> None:
         if self._columns is None and kind is None:
             self.write({})
+        if self._book is not None and kind is None:
+            with self._stack.pop_all() as self._stack:
+                self._book.close()
+            return
+        if self._book is not None:
+            self._book.discard()
         self._stack.__exit__(kind, error, trace)
 
     def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -116,6 +140,9 @@ class TableWriter:
         self.rows += next(iter(sizes.values()), 0)
         if self._parquet:
             self._write_parquet(columns)
+        elif self._book is not None:
+            self._book.write([[*columns]] if first else [])
+            self._book.write(zip(*columns.values(), strict=True))
         else:
             self._write_csv(columns, first)
 

@@ -25,6 +25,7 @@ from sciencegen.domains.capabilities import (
     Moves,
     Objects,
     Observation,
+    Orders,
     Pictures,
     ReferenceSets,
     Sequences,
@@ -248,7 +249,8 @@ class Domain:
         in `reference_sets`. A slow one may be a `ReportingEvaluate`.
     render : (item, width, height) -> str
         The item as a picture for a page: an SVG element or an <img> with a data: URI.
-    moves, variants, design, observation, sidecar, structures, sequences, pictures, reference_sets, cells, objects, form
+    moves, variants, design, observation, sidecar, structures, sequences, pictures, reference_sets, cells, objects,
+    orders, form
         Optional parts.
     forms : mapping
         Name of a form -> import string `module:attribute` of its `Domain`.
@@ -277,6 +279,7 @@ class Domain:
     reference_sets: ReferenceSets | None = None
     cells: Cells | None = None
     objects: Objects | None = None
+    orders: Orders | None = None
     form: Form | None = None
     forms: Mapping[str, str] = field(default_factory=dict)
     optional_libraries: Mapping[str, str] = field(default_factory=dict)

@@ -264,6 +264,23 @@ def bad_objects(subject: Subject) -> str:
     return ""
 
 
+def bad_orders(subject: Subject) -> str:
+    """An item whose cells aren't those of the columns, or differ from one call to the next."""
+    orders = subject.domain.orders
+    if orders is None:
+        return ""
+    try:
+        orders.check({})
+    except ConfigError:  # an optional library is missing
+        return ""
+    names = list(orders.columns({}))
+    for item in subject.items:
+        cells, again = orders.cells(item, {}), orders.cells(item, {})
+        if cells != again or (not isinstance(cells, Refusal) and list(cells) != names):
+            return f"{cells!r:.60}, then {again!r:.60}, expected the columns {', '.join(names)}"
+    return ""
+
+
 def bad_forms(subject: Subject) -> str:
     """An import string that doesn't lead to a form, or a form whose name isn't `domain/form`."""
     for name, target in subject.domain.forms.items():
@@ -300,6 +317,8 @@ PART_LAWS = (
     Law("reference_sets", "notes are `MetricNote`s, sets have names", bad_notes, "Use `capabilities.MetricNote`."),
     Law("objects", "an object of an item is the item again, and other objects have no text", bad_objects,
         "Write all that `of` gives."),
+    Law("orders", "each item has a cell in each column, always the same, or a refusal", bad_orders,
+        "Return all columns, and draw no random numbers without a seed."),
     Law("forms", "each import string leads to a form with its own name", bad_forms,
         "Give it `form=Form(...)` and its name."),
 )  # fmt: skip

@@ -4,11 +4,13 @@ journal.py        every proposal and measurement, in an append-only table
 measurements.py   replicates averaged
 posterior.py      a surrogate and a scale, chosen by cross-validated likelihood
 proposers.py      candidates from a pool, from moves, from a latent space
+forecast.py       how many items of a batch will be hits
 plate.py          a batch of candidates by an acquisition, diverse and within a cost limit
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,6 +20,7 @@ from jaxtyping import Float
 from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.candidate_sources import POOL, CandidateMaker, CandidateSources
 from sciencegen.optimization.feature_rows import FeatureRows
+from sciencegen.optimization.forecast import Forecast, forecast
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import BASELINE, ContextRows, first_pickable, pick_plate
 from sciencegen.optimization.plate_builder import Candidates
@@ -46,6 +49,10 @@ class Plate:
         As in `Posterior`.
     extra : array [3 item]
         Median, lower and upper end for further items (`next_plate`'s `extra`).
+    forecast : Forecast, optional
+        How many of the items will be hits; None without any measurement.
+    correlation : float
+        Rank correlation of measured values and predictions without them; NaN without a model.
     """
 
     items: list[Item]
@@ -58,6 +65,8 @@ class Plate:
     scale: str = ""
     likelihoods: Mapping[str, float] = field(default_factory=dict)
     extra: Float[np.ndarray, "3 item"] = field(default_factory=lambda: np.empty((3, 0)))
+    forecast: Forecast | None = None
+    correlation: float = math.nan
 
 
 def next_plate(
@@ -128,7 +137,13 @@ def next_plate(
         picked = pick_plate(
             candidates, posterior, settings.count, settings.plate, generator, space.similarity, context
         )  # fmt: skip
-        plate = _plate(candidates, origins, picked, posterior, sign)
+        values = [one.value for one in measured]
+        hits = forecast(
+            candidates.rows[picked], posterior, values, generator, hit=settings.hit, minimize=settings.minimize
+        )
+        plate = replace(
+            _plate(candidates, origins, picked, posterior, sign), forecast=hits, correlation=posterior.correlation
+        )
     return replace(plate, extra=_predicted(space.features(extra), posterior, sign)) if extra else plate
 
 

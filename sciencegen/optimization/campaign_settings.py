@@ -27,6 +27,8 @@ class CampaignSettings:
         Whether less is better.
     plate : PlateSettings
     breeding : BreedingSettings
+    hit : float, optional
+        A value at least as good counts as a hit in forecasts; by default that of the best tenth of the measured items.
     """
 
     count: int = 96
@@ -35,6 +37,7 @@ class CampaignSettings:
     minimize: bool = False
     plate: PlateSettings = field(default_factory=PlateSettings)
     breeding: BreedingSettings = field(default_factory=BreedingSettings)
+    hit: float | None = None
 
     def __post_init__(self) -> None:
         names_for("surrogate", self.surrogate, MODELS)

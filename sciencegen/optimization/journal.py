@@ -1,11 +1,11 @@
 """The journal of a campaign: every proposal and every measurement, one line each, in an append-only CSV table.
 
-    round,item,kind,target,direction,value,value_sd,predicted,lower,upper,source
-    1,CCO,measured,activity,,0.31,,,,,round1.csv
-    2,CCN,proposed,activity,maximize,,,0.42,0.35,0.49,mutation
+    round,item,kind,target,direction,value,value_sd,predicted,lower,upper,forecast,source
+    1,CCO,measured,activity,,0.31,,,,,,round1.csv
+    2,CCN,proposed,activity,maximize,,,0.42,0.35,0.49,"{""threshold"": 0.4, ...}",mutation
 
 A journal has one target and, from its first plate on, a direction. Those of earlier versions may lack the columns, and
-get none.
+get none. The forecast of a plate's hits is in the line of its first item.
 If items have names, a new journal has a column of names after the items; it is for people, and is not read back.
 The last column is text, so that a truncated line has lost no digit of a number unless it lost a column too.
 """

@@ -40,6 +40,8 @@ class Entry:
         What was measured, or is to be; "" if it is unknown, as in journals of version 0.1.
     direction : str
         Of a proposal: "maximize" or "minimize"; "" if it is unknown.
+    forecast : str
+        Of a plate's first proposal: how many of its items will be hits (`forecast.Forecast.to_text`); "" if unknown.
     """
 
     round: int
@@ -54,10 +56,11 @@ class Entry:
     name: str = field(default="", compare=False)
     target: str = field(default="", compare=False)
     direction: str = field(default="", compare=False)
+    forecast: str = field(default="", compare=False)
 
 
-TARGET, DIRECTION = "target", "direction"
-COLUMNS = tuple(one.name for one in fields(Entry) if one.name not in ("name", TARGET, DIRECTION))
+TARGET, DIRECTION, FORECAST = "target", "direction", "forecast"
+COLUMNS = tuple(one.name for one in fields(Entry) if one.name not in ("name", TARGET, DIRECTION, FORECAST))
 NUMBERS = COLUMNS[3:-1]
 
 
@@ -65,7 +68,8 @@ def new_header(names: str, has_target: bool) -> tuple[str, ...]:
     """The columns of a new journal. names: the title of the column of names, "" for none."""
     first, second = COLUMNS.index("item") + 1, COLUMNS.index("kind") + 1
     named, target = [names] if names else [], [TARGET, DIRECTION] if has_target else []
-    return (*COLUMNS[:first], *named, *COLUMNS[first:second], *target, *COLUMNS[second:])
+    hits = [FORECAST] if has_target else []
+    return (*COLUMNS[:first], *named, *COLUMNS[first:second], *target, *COLUMNS[second:-1], *hits, COLUMNS[-1])
 
 
 def line_of(entry: Entry, header: Sequence[str], names: str) -> str:
@@ -120,10 +124,11 @@ def entry_of(line: str, header: Sequence[str], place: str) -> Entry:
             f"Expected {', '.join(get_args(Direction))} or nothing as direction in {place}, found "
             f"'{direction[:LONGEST_SHOWN]}'."
         )
-    target = row.get(TARGET, "").strip()
+    target, forecast = row.get(TARGET, "").strip(), row.get(FORECAST, "").strip()
     return Entry(
-        int(row["round"]), row["item"], row["kind"], source=row["source"], target=target, direction=direction, **numbers
-    )
+        int(row["round"]), row["item"], row["kind"], source=row["source"], target=target, direction=direction,
+        forecast=forecast, **numbers,
+    )  # fmt: skip
 
 
 def _number(cell: str, name: str, place: str) -> float | None:

@@ -49,3 +49,17 @@ def draws_of(joint: Joint, count: int, generator: np.random.Generator) -> Float[
 def log_density(values: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
     """Log N(value; mean, deviation^2)."""
     return -0.5 * np.square((values - mean) / deviation) - np.log(deviation) - 0.5 * math.log(2 * math.pi)
+
+
+def rank_correlation(some: Float[np.ndarray, " item"], others: Float[np.ndarray, " item"]) -> float:
+    """Spearman's correlation; NaN for equal values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([10.0, 30.0, 20.0])), 6)
+    0.5
+    """
+    from sciencegen.metrics.regression import spearman  # on use: needs scipy
+
+    return spearman(some, others) if len(some) > 1 and np.ptp(some) > 0 and np.ptp(others) > 0 else math.nan

@@ -16,7 +16,7 @@ from sciencegen.errors import DataError, unknown_name
 from sciencegen.metrics.warps import GREATEST, SHAPES, Warp, check_magnitude, fit_warp
 from sciencegen.optimization.feature_rows import Encoding, FeatureRows, fit_encoding
 from sciencegen.optimization.measurements import typical_variance
-from sciencegen.optimization.normals import Joint, Marginals, log_density
+from sciencegen.optimization.normals import Joint, Marginals, log_density, rank_correlation
 from sciencegen.optimization.residual_calibration import ResidualCalibration
 
 Points = Float[np.ndarray, "point column"]
@@ -68,7 +68,7 @@ class Posterior:
 
     noise: variance of one new measurement around the function, on the warp's scale. likelihoods: cross-validated log
     likelihood of each pair of model and scale, in nats per measurement. calibration: of the model's deviations. name:
-    of the model and the scale, such as "gp log".
+    of the model and the scale, such as "gp log". correlation: rank correlation of values and left-out predictions.
     """
 
     encoding: Encoding
@@ -78,6 +78,7 @@ class Posterior:
     calibration: ResidualCalibration
     likelihoods: Mapping[str, float] = field(default_factory=dict)
     name: str = ""
+    correlation: float = math.nan
 
     def points(self, rows: FeatureRows) -> Points:
         return self.encoding.points(rows)
@@ -130,7 +131,10 @@ def fit_posterior(
         density = log_density(targets, left_out.mean, left_out.deviation) + np.log(slope)
         calibration = ResidualCalibration(left_out.mean, (targets - left_out.mean) / left_out.deviation)
         likelihood = {f"{name} {shape}": float(density.mean())}
-        fitted[f"{name} {shape}"] = Posterior(encoding, model, warp, noise, calibration, likelihood)
+        correlation = rank_correlation(targets, left_out.mean)
+        fitted[f"{name} {shape}"] = Posterior(
+            encoding, model, warp, noise, calibration, likelihood, correlation=correlation
+        )
         return density
 
     chosen = shapes[0] if len(shapes) == 1 else best_scale({one: fit(models[0], one, brief=True) for one in shapes})

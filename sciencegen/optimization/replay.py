@@ -7,6 +7,7 @@ The same function makes the plates of real campaigns.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from sciencegen.errors import DataError
 from sciencegen.optimization.campaign import Plate, next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
+from sciencegen.optimization.forecast import is_hit
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.posterior import LEAST_MEASURED
 from sciencegen.optimization.proposers import CampaignSpace
@@ -45,12 +47,17 @@ class Landscape:
 @dataclass(frozen=True)
 class ReplayedRound:
     """number: of the plate, from 1. measured: items so far. best: value so far. held: share of the plate's values that
-    lie in their 90% intervals, NaN without intervals."""
+    lie in their 90% intervals, NaN without intervals. hits: values of the plate that reach the threshold, NaN without
+    one. hits_expected, hits_low, hits_high: forecast mean and 90% interval of these, NaN without a model."""
 
     number: int
     measured: int
     best: float
     held: float
+    hits: float = math.nan
+    hits_expected: float = math.nan
+    hits_low: float = math.nan
+    hits_high: float = math.nan
 
 
 def landscape_of(space: CampaignSpace, measured: Sequence[Measurement]) -> Landscape:
@@ -115,7 +122,8 @@ def replay(
         results = [replace(landscape.measured[place], round=number) for place in plate.items]
         known += results
         best = (min if settings.minimize else max)(one.value for one in known)
-        yield ReplayedRound(number, len(known), best, _share_inside(plate, [one.value for one in results]))
+        values = np.array([one.value for one in results])
+        yield ReplayedRound(number, len(known), best, _share_inside(plate, values), *_hits(plate, values, settings))
 
 
 def acquisition_of(method: str, number: int, rounds: int, own: str) -> str | None:
@@ -147,7 +155,15 @@ def _can_be_fitted(known: Sequence[Measurement]) -> bool:
     return len(known) >= LEAST_MEASURED and len({one.value for one in known}) > 1
 
 
-def _share_inside(plate: Plate, values: Sequence[float]) -> float:
+def _hits(plate: Plate, values: Float[np.ndarray, " item"], settings: CampaignSettings) -> tuple[float, ...]:
+    """The number of hits, and its forecast."""
+    found = plate.forecast
+    threshold = settings.hit if found is None else found.threshold
+    hits = math.nan if threshold is None else float(is_hit(values, threshold, settings.minimize).sum())
+    return (hits,) if found is None else (hits, found.expected, float(found.lower), float(found.upper))
+
+
+def _share_inside(plate: Plate, values: Float[np.ndarray, " item"]) -> float:
     """NaN without intervals."""
     if not len(values) or np.isnan(plate.lower).any():
         return float("nan")

@@ -37,6 +37,10 @@ class ReplayStatistics:
         Share of the measured values that are inside their 90% intervals; NaN without intervals.
     coverage_by_round : list of float
         The same of each round.
+    hits, hits_expected : float
+        Mean number of hits of the plates with a forecast, and mean of what was forecast; NaN without a forecast.
+    hits_coverage : float
+        Share of the forecasts whose 90% interval holds the number of hits; NaN without a forecast.
     """
 
     campaigns: int
@@ -49,6 +53,9 @@ class ReplayStatistics:
     most_items_to_threshold: int | None
     coverage: float
     coverage_by_round: list[float]
+    hits: float
+    hits_expected: float
+    hits_coverage: float
 
 
 def replay_statistics(campaigns: Sequence[Campaign], threshold: float) -> ReplayStatistics:
@@ -77,7 +84,20 @@ def replay_statistics(campaigns: Sequence[Campaign], threshold: float) -> Replay
         most_items_to_threshold=_whole(items[-1]),
         coverage=_coverage(campaigns),
         coverage_by_round=by_round,
+        **_hits(campaigns),
     )
+
+
+def _hits(campaigns: Sequence[Campaign]) -> dict[str, float]:
+    """Figures of the forecasts of hits."""
+    rounds = [one for own in campaigns for one in own if not math.isnan(one.hits_expected)]
+    if not rounds:
+        return {"hits": math.nan, "hits_expected": math.nan, "hits_coverage": math.nan}
+    return {
+        "hits": float(np.mean([one.hits for one in rounds])),
+        "hits_expected": float(np.mean([one.hits_expected for one in rounds])),
+        "hits_coverage": float(np.mean([one.hits_low <= one.hits <= one.hits_high for one in rounds])),
+    }
 
 
 def _interval_of_mean(values: np.ndarray) -> tuple[float, float]:

@@ -51,6 +51,24 @@ def test_a_row_for_each_campaign_and_round(table):
     assert 0 <= found.summary["methods"]["propose"]["coverage"] <= 1
 
 
+def test_hits_are_counted_and_forecast(table):
+    hit = float(table["value"].quantile(0.8))
+    found = sg.backtest("proteins", "table.csv", hit=hit, **SMALL)
+    first, second = (found.table[found.table["round"] == number] for number in (1, 2))
+    assert first["hits"].notna().all()
+    forecasts = ["hits_expected", "hits_low", "hits_high"]
+    assert first[forecasts].isna().all(axis=None)
+    modelled = second[second["method"] != "random"]
+    assert (modelled["hits_low"] <= modelled["hits_expected"]).all()
+    assert (modelled["hits_expected"] <= modelled["hits_high"]).all()
+    for method, statistics in found.summary["methods"].items():
+        rows = second[second["method"] == method]
+        held = (rows["hits_low"] <= rows["hits"]) & (rows["hits"] <= rows["hits_high"])
+        assert statistics["hits_coverage"] == (None if method == "random" else held.mean())
+    everything = sg.backtest("proteins", "table.csv", hit=-1e9, methods="random", **SMALL).table
+    assert set(everything["hits"]) == {SMALL["batch"]}
+
+
 def test_same_seed_same_bytes_and_repeats_are_added():
     written = [
         sg.backtest("proteins", "table.csv", **{**SMALL, **change}).write(f"{name}.csv").read_text()

@@ -88,3 +88,59 @@ def test_a_plate_says_which_molecules_leave_stereocentres_undefined():
     assert any("1 of 3 items of the plate leave" in note for note in plate.notes)
     alone = sg.propose("molecules", pool="pool.csv", batch=1, threads=1, where="undefined_stereocentres = 0")
     assert "undefined_stereocentres" not in alone.table
+
+
+def test_a_forecast_is_kept_in_the_journal_and_compared_with_what_was_measured():
+    settings = dict(
+        wild_type="MKVLA",
+        space={"positions": "2-4"},
+        batch=12,
+        journal="j.csv",
+        threads=1,
+        surrogate="gp",
+        scale="linear",
+    )
+    first = sg.propose("proteins", **settings)
+    assert first.summary["forecast"] is None
+    for number in (1, 2):
+        plate = sg.propose("proteins", hit=2.0, **settings)
+        plate.write(f"plate{number}.csv")
+        filled = plate.table.assign(value=[float(sum(map(text.count, "VILM"))) for text in plate.table["item"]])
+        filled.to_csv(f"filled{number}.csv", index=False)
+        sg.record("proteins", "j.csv", f"filled{number}.csv", wild_type="MKVLA")
+    hits = int((filled["value"] >= 2.0).sum())
+    assert (plate.summary["forecast"]["items"], plate.summary["forecast"]["threshold"]) == (12, 2.0)
+    assert plate.summary["past_forecasts"] == []
+    assert any("are expected to be hits (value >= 2)" in note for note in plate.notes)
+    third = sg.propose("proteins", **settings)
+    (past,) = third.summary["past_forecasts"]
+    assert (past["round"], past["hits"], past["pending"]) == (2, hits, 0)
+    assert past["expected"] == plate.summary["forecast"]["expected"]
+    assert any("earlier forecasts of hits held: round 2" in note for note in third.notes)
+
+
+def test_a_plate_goes_out_and_back_as_a_workbook():
+    openpyxl = pytest.importorskip("openpyxl")
+    plate = sg.propose("proteins", journal="j.csv", plate=96, **FIRST_PLATE)
+    plate.write("plate.xlsx")
+    book = openpyxl.load_workbook("plate.xlsx")
+    sheet = book.active
+    column = [cell.value for cell in sheet[1]].index("value") + 1
+    for row, value in ((2, 1.5), (3, "=1+1"), (4, 0.25)):
+        sheet.cell(row, column, value)
+    book.create_sheet("notes")["A1"] = "made on Monday"
+    book.save("filled.xlsx")
+    found = sg.record("proteins", "j.csv", "filled.xlsx", wild_type="MKVLA")
+    assert found.summary["recorded"] == 2
+    assert [note.partition(":")[0] for note in found.notes[:2]] == [
+        "sheet 'sciencegen' is read, not 'notes'",
+        "1 cells are formulas; they are read as the values that the workbook holds",
+    ]
+    assert sorted(one.value for one in read_journal("j.csv").measured) == [0.25, 1.5]
+    assert {one.source for one in read_journal("j.csv").measured} == {"filled.xlsx"}
+    with pytest.raises(sg.DataError, match=r"Expected the sheet 'plate' in filled.xlsx, found 'sciencegen', 'notes'"):
+        sg.record("proteins", "j.csv", "filled.xlsx", wild_type="MKVLA", sheet="plate")
+    with pytest.raises(sg.DataError, match=r"sheet 'notes' of filled.xlsx"):
+        sg.record("proteins", "j.csv", "filled.xlsx", wild_type="MKVLA", sheet="notes")
+    again = sg.record("proteins", "j.csv", "filled.xlsx", wild_type="MKVLA", sheet="sciencegen")
+    assert again.summary["known"] == 2

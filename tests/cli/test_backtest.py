@@ -47,7 +47,9 @@ def test_a_table_and_a_summary(cli):
     found = cli(*WORDS, "--json")
     assert found.code == 0, found.err
     rows = pd.read_csv("campaigns.csv")
-    assert list(rows) == ["method", "repeat", "round", "measured", "best", "held"]
+    assert list(rows) == [
+        "method", "repeat", "round", "measured", "best", "held", "hits", "hits_expected", "hits_low", "hits_high"
+    ]  # fmt: skip
     assert len(rows) == 4 * 2 * 2
     summary = json.loads(found.out)
     assert (summary["campaigns"], summary["items"], summary["threshold"]) == (8, 36, 0.9)
@@ -114,7 +116,7 @@ def test_help_names_the_methods(cli, monkeypatch):
 def test_rows_on_standard_output(cli):
     found = cli(*WORDS[:-2], "--method", "random")
     assert found.code == 0, found.err
-    assert found.out.splitlines()[0] == "method,repeat,round,measured,best,held"
+    assert found.out.splitlines()[0] == "method,repeat,round,measured,best,held,hits,hits_expected,hits_low,hits_high"
     assert len(found.out.splitlines()) == 5
     assert [one.name for one in Path().iterdir()] == ["table.csv"]
 

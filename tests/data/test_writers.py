@@ -65,7 +65,7 @@ def test_a_failed_write_leaves_the_old_table(tmp_path, ending):
 
 def test_writer_checks(tmp_path, capsys):
     with pytest.raises(ConfigError, match=r"ending in \.csv"):
-        TableWriter(tmp_path / "t.xlsx")
+        TableWriter(tmp_path / "t.txt")
     with pytest.raises(ShapeError, match="one length"):
         write_table(tmp_path / "t.csv", {"item": ["a"], "x": []})
     with pytest.raises(ShapeError, match="columns"), TableWriter(tmp_path / "t.csv") as table:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from sciencegen.api.campaign.forecasts import Outcome, outcomes
 from sciencegen.api.campaign.measurements import (
     discordant_keys,
     keys_of,
@@ -23,6 +24,7 @@ from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import DataError
 from sciencegen.files import found_at
 from sciencegen.items import Direction
+from sciencegen.optimization.forecast import Forecast, read_forecast
 from sciencegen.optimization.journal import Entry, Journal, read_journal
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.report.letters import changes_of
@@ -78,6 +80,20 @@ class Campaign:
     def pending(self) -> list[Entry]:
         """Items that were proposed and not measured, last round first."""
         return sorted(pending_entries(self.journal, self.keys), key=lambda entry: -entry.round)
+
+    @cached_property
+    def outcomes(self) -> list[Outcome]:
+        """Forecasts of hits of earlier plates, and what was measured since."""
+        return outcomes(self.journal, self.keys, self.settings.minimize)
+
+    @cached_property
+    def forecast(self) -> Forecast | None:
+        """That of the last plate, as long as none of its items is measured."""
+        number = self.journal.last_round
+        texts = [entry.forecast for entry in self.journal.proposed if entry.round == number and entry.forecast]
+        if not texts or any(one.round == number for one in self.outcomes):
+            return None
+        return read_forecast(texts[0], f"round {number} of {self.path}")
 
     @cached_property
     def unread(self) -> int:

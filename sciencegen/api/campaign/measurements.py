@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from sciencegen.api.sources.datasets import all_rows, open_source, reference_row
 from sciencegen.api.sources.tables import without_target
 from sciencegen.config import PrepareSettings
 from sciencegen.data.tables import READ_TABLES, read_table
+from sciencegen.data.workbooks import is_workbook, sheet_as_csv, sheet_notes
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
@@ -68,6 +69,8 @@ def read_measured(
     reference: names of variants refer to it; rows that are no variants of it are refused.
     """
     file, target = Path(path), reading.target
+    if reading.sheet is not None:
+        return _read_sheet(science, file, reading, reading.sheet, reference)
     rows = list(_rows(science, file, reading, reference))
     if not any(target in row.values for row in rows):
         raise _no_values(science, file, reading, rows, reference)
@@ -89,7 +92,18 @@ def read_measured(
     ]
     source = "stdin" if str(path) == "-" else _one_line(file.name) if file.is_file() else str(path)
     unmeasured = sum(target not in row.values and target not in row.unread for row, _ in pairs)
-    return MeasuredTable(source, target, found, sorted(refused), unmeasured, [*numbering.notes, *twice.notes])
+    workbook = sheet_notes(file) if is_workbook(file) and file.is_file() else []
+    notes = [*workbook, *numbering.notes, *twice.notes]
+    return MeasuredTable(source, target, found, sorted(refused), unmeasured, notes)
+
+
+def _read_sheet(
+    science: Domain, path: Path, reading: MeasurementReading, sheet: str, reference: Reference | None
+) -> MeasuredTable:
+    """`read_measured` of one sheet of a workbook."""
+    with sheet_as_csv(path, sheet) as copy:
+        table = read_measured(science, copy, replace(reading, sheet=None), reference)
+    return replace(table, source=_one_line(path.name), notes=[*sheet_notes(path, sheet), *table.notes])
 
 
 def _rows(science: Domain, path: Path, reading: MeasurementReading, reference: Reference | None) -> Iterator[Row]:

@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sciencegen.api.campaign.controls import CONTROL
+from sciencegen.api.campaign.diagnosis import STOP, Evidence, causes, diagnosis_notes, evidence, stop_notes
+from sciencegen.api.campaign.forecasts import Outcome, forecast_notes, forecast_summary, outcomes
 from sciencegen.api.campaign.history import CampaignState
 from sciencegen.api.campaign.makeable import material_notes
 from sciencegen.api.campaign.request import ProposeRequest
@@ -20,7 +22,7 @@ from sciencegen.api.search.left_open import left_open_counts, left_open_notes
 from sciencegen.api.search.tables import IN_DOMAIN, score_columns
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
-from sciencegen.items import Item
+from sciencegen.items import Item, none_if_nan
 from sciencegen.optimization.campaign import Plate
 from sciencegen.optimization.objective import score_safely
 from sciencegen.scoring.oracles import Oracle
@@ -74,7 +76,23 @@ def plate_notes(
     if request.blocks is not None:
         picked = [item for item, source in zip(plate.items, plate.sources, strict=True) if source != CONTROL]
         found += material_notes(request.blocks, picked)
-    return found + by_predictors(table, list(request.predictors), request.target)
+    found += by_predictors(table, list(request.predictors), request.target)
+    if plate.forecast is None:
+        return found
+    found += forecast_notes(plate.forecast, past_outcomes(request, state), request.target, request.minimize)
+    seen = last_round(request, state)
+    found += diagnosis_notes(seen, causes(seen, plate.correlation, len(state.known)))
+    return found + stop_notes(plate.forecast.beats_best, plate.candidate_count, plate.forecast.items)
+
+
+def last_round(request: ProposeRequest, state: CampaignState) -> Evidence:
+    """What the journal says of the last round."""
+    return evidence(state.history.journal, state.history.keys, request.minimize)
+
+
+def past_outcomes(request: ProposeRequest, state: CampaignState) -> list[Outcome]:
+    """Earlier forecasts of the campaign's journal, and what was measured since."""
+    return outcomes(state.history.journal, state.history.keys, request.minimize)
 
 
 def _scale_notes(plate: Plate) -> list[str]:
@@ -106,6 +124,10 @@ def plate_summary(
         "sources": sources,
         "left_open": left_open_counts(request.domain, table),
         "seed": request.plate.seed,
+        **forecast_summary(plate.forecast, past_outcomes(request, state)),
+        "correlation": none_if_nan(plate.correlation),
+        "causes": list(causes(last_round(request, state), plate.correlation, len(values))),
+        "stop": None if plate.forecast is None else plate.forecast.beats_best < STOP,
         "notes": [*state.notes, *notes],
     }
 

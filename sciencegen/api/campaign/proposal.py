@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sciencegen.api.campaign.controls import CONTROL
 from sciencegen.api.campaign.history import CampaignState
+from sciencegen.api.campaign.layout import Layout
 from sciencegen.api.campaign.makeable import how_made
 from sciencegen.api.campaign.notes import predicted_columns
 from sciencegen.api.campaign.request import ProposeRequest
 from sciencegen.api.science.naming import name_column, variants_of
 from sciencegen.api.search.left_open import left_open_columns
+from sciencegen.api.writing.order_sheets import OrderSheet, order_path
+from sciencegen.api.writing.picklists import picklist_paths
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import write_candidates, write_rejected
 from sciencegen.data.writers import Refused, no_formula
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
+from sciencegen.files import claim_output
 from sciencegen.items import Cell, Direction, Origin, none_if_nan
 from sciencegen.optimization.campaign import Plate
 from sciencegen.optimization.candidate_sources import CandidatePool
+from sciencegen.optimization.forecast import Forecast
 from sciencegen.optimization.journal import Entry, append
+from sciencegen.optimization.wells import SIZES
+
+if TYPE_CHECKING:  # it takes most of a second to import
+    from sciencegen.report.figures.style import Figure
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,12 @@ class Proposed:
         Provenance, for formats that can hold it.
     names : str
         The journal's column of names.
+    requested : int
+        Number of items that the plate should have.
+    layout : Layout, optional
+        The layout, for plates in wells.
+    order : OrderSheet, optional
+        The order sheet to write.
     """
 
     domain: Domain
@@ -51,9 +68,18 @@ class Proposed:
     entries: list[Entry]
     origin: Origin
     names: str = ""
+    requested: int = 0
+    layout: Layout | None = None
+    order: OrderSheet | None = None
 
     def write(self, path: str | Path, overwrite: bool = False) -> None:
-        """Write the plate as a table, and `<path>.rejects.csv` if a row was refused."""
+        """Write the plate as a table, pick lists and the order sheet, and `<path>.rejects.csv` if a row was refused."""
+        picks = None if self.layout is None else self.layout.picks
+        check_beside(str(path), () if picks is None else picks.kinds, self.order is not None, overwrite)
+        if picks is not None:
+            picks.write(path, self.table)
+        if self.order is not None:
+            self.order.write(path, self.table)
         table = {name: cells if name == "item" else list(map(_for_people, cells)) for name, cells in self.table.items()}
         refused = write_candidates(self.domain, str(path), table, overwrite=overwrite, origin=self.origin)
         write_rejected(str(path), [*self.refused, *refused])
@@ -118,6 +144,44 @@ class Proposal(Result):
             raise ConfigError("Expected a plate with a journal. Pass `journal` to `propose`.")
         self.proposed.enter(self.journal)
 
+    def plot_plate(self) -> Figure:
+        """The layout of a plate: predicted values by well, with a ring around controls.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            As wide as a journal's page, one plate below the other; save it by `savefig`.
+
+        Raises
+        ------
+        ConfigError
+            Without a layout.
+
+        Examples
+        --------
+        >>> import sciencegen as sg
+        >>> made = sg.propose("proteins", wild_type="MKVLA", space={"positions": "2-4"}, plate=96, batch=3)
+        >>> made.plot_plate().axes[0].get_title()
+        'plate 1'
+        """
+        from sciencegen.report.figures.plates import plates_figure
+
+        if self.proposed is None or self.proposed.layout is None:
+            raise ConfigError("Expected a plate with a layout. Pass `plate`, 96 or 384, to `propose`.")
+        table = self.proposed.table
+        target = list(table)[list(table).index("round") - 1]
+        return plates_figure(table, *SIZES[self.proposed.layout.settings.size], CONTROL, target)
+
+
+def check_beside(output: str, kinds: Sequence[str], order: bool, overwrite: bool) -> None:
+    """Raise an error for pick lists and order sheets without a file beside which they are written, and for files that
+    exist. kinds: of pick lists."""
+    setting = "picklist" if kinds else "order_sheet"
+    if (kinds or order) and output == "-":
+        raise ConfigError(f"Expected a file for `output` with `{setting}`, got standard output. Pass `output`.")
+    for path in [*picklist_paths(output, kinds), *([order_path(output)] if order else [])]:
+        claim_output(str(path), overwrite)
+
 
 def check_other_file(output: str | Path, journal: str | None) -> None:
     """Raise an error if a plate would overwrite its journal."""
@@ -153,8 +217,11 @@ def plate_table(
     return table if request.blocks is None else table | how_made(request.blocks, plate.items)
 
 
-def proposed_entries(table: dict[str, list[Any]], number: int, request: ProposeRequest, named: str = "") -> list[Entry]:
-    """The plate's rows as journal entries of round `number`, NaN as None. named: the column of names, or ""."""
+def proposed_entries(
+    table: dict[str, list[Any]], number: int, request: ProposeRequest, named: str = "", forecast: Forecast | None = None
+) -> list[Entry]:
+    """The plate's rows as journal entries of round `number`, NaN as None, with the forecast in the first of them.
+    named: the column of names, or ""."""
     columns = [table[name] for name in ("item", "predicted", "lower", "upper", "source")]
     rows = zip(*columns, table[named] if named else [""] * len(columns[0]), strict=True)
     end: Direction = "minimize" if request.minimize else "maximize"
@@ -163,4 +230,7 @@ def proposed_entries(table: dict[str, list[Any]], number: int, request: ProposeR
         numbers = none_if_nan(predicted), none_if_nan(lower), none_if_nan(upper)
         return Entry(number, item, "proposed", None, None, *numbers, source, name, request.target, end)
 
-    return [entry(*row) for row in rows]
+    entries = [entry(*row) for row in rows]
+    if forecast is not None and entries:
+        entries[0] = replace(entries[0], forecast=forecast.to_text())
+    return entries

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sciencegen.api.campaign.layout import Layout
 from sciencegen.api.sources.blocks import Blocks
+from sciencegen.api.writing.order_sheets import OrderSheet
 from sciencegen.config import ProposeSettings, RecordSettings
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import DesignSpace, Reference
@@ -32,6 +34,8 @@ class MeasurementReading:
     threads : int
     sample, limit, offline
         As in `config.Reading`, for datasets by name.
+    sheet : str, optional
+        Of Excel workbooks; by default the first sheet that isn't empty.
     """
 
     target: str
@@ -40,11 +44,13 @@ class MeasurementReading:
     sample: bool | None = None
     limit: int | None = None
     offline: bool = False
+    sheet: str | None = None
 
     @classmethod
     def of(cls, settings: ProposeSettings | RecordSettings, target: str) -> MeasurementReading:
         """From the settings of a verb, and the campaign's target."""
-        return cls(target, settings.column, settings.threads, settings.sample, settings.limit, settings.offline)
+        reading = settings.sample, settings.limit, settings.offline
+        return cls(target, settings.column, settings.threads, *reading, sheet=settings.sheet)
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,10 @@ class ProposeRequest:
     plate : PlateOptions
     blocks : Blocks, optional
         Building blocks that every proposal is made from.
+    layout : Layout, optional
+        The wells that the plate is laid out in.
+    order : OrderSheet, optional
+        The order sheet to write.
     """
 
     domain: Domain
@@ -143,6 +153,8 @@ class ProposeRequest:
     model_name: str
     plate: PlateOptions
     blocks: Blocks | None = None
+    layout: Layout | None = None
+    order: OrderSheet | None = None
 
     @property
     def reference(self) -> Reference | None:

@@ -1,10 +1,10 @@
 """Finished campaigns of a backtest that was stopped, in a hidden file beside its output, so that it can go on.
 
     {"sciencegen": "0.2.0", "table": "<sha256 of the measurements>", "settings": {"seed": 0, ...}}
-    {"method": "propose", "repeat": 1, "rounds": [[1, 96, 0.51, null], [2, 192, 0.87, 0.91]]}
+    {"method": "propose", "repeat": 1, "rounds": [[1, 96, 0.51, null, null, null, null, null], ...]}
 
-The first line says what the campaigns depend on. Each other one is a campaign: round, measured, best and held of each
-of its plates.
+The first line says what the campaigns depend on. Each other one is a campaign: the numbers of a `ReplayedRound` for
+each of its plates.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 
 from sciencegen.errors import ConfigError, DataError
@@ -104,7 +105,7 @@ def _difference(line: str, identity: Mapping[str, Json]) -> str:
 
 def _line_of(case: Case, rounds: Sequence[ReplayedRound]) -> str:
     method, repeat = case
-    cells = [[one.number, one.measured, one.best, none_if_nan(one.held)] for one in rounds]
+    cells = [[none_if_nan(number) for number in astuple(one)] for one in rounds]
     return json.dumps({"method": method, "repeat": repeat, "rounds": cells}) + "\n"
 
 
@@ -112,8 +113,8 @@ def _campaign_of(line: str, place: str) -> tuple[Case, list[ReplayedRound]]:
     try:
         found = json.loads(line)
         rounds = [
-            ReplayedRound(int(number), int(measured), float(best), math.nan if held is None else float(held))
-            for number, measured, best, held in found["rounds"]
+            ReplayedRound(int(number), int(measured), *(math.nan if one is None else float(one) for one in others))
+            for number, measured, *others in found["rounds"]
         ]
         return (str(found["method"]), int(found["repeat"])), rounds
     except (ValueError, TypeError, KeyError):

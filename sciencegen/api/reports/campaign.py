@@ -10,6 +10,7 @@ import numpy as np
 
 from sciencegen import __version__
 from sciencegen.api.campaign.contents import Campaign, CampaignReportSettings, read_campaign
+from sciencegen.api.campaign.diagnosis import causes, diagnosis_notes, evidence
 from sciencegen.api.campaign.history import contradictions
 from sciencegen.api.reports.sites import plate_of
 from sciencegen.api.science.letters import align, letters_of, picture
@@ -42,6 +43,9 @@ def report_campaign(journal: str | Path, page: str | Path, settings: CampaignRep
     figures = {"measured": len(campaign.measured), "rounds": campaign.journal.last_round, "best": best}
     if content.agreement is not None:
         figures["inside_interval"] = float(inside(content.agreement).mean())
+    decided = [one.held for one in campaign.outcomes if one.held is not None]
+    if decided:
+        figures["forecasts_held"] = float(np.mean(decided))
     return {**figures, "pending": len(campaign.pending)}
 
 
@@ -80,7 +84,9 @@ def warnings(campaign: Campaign) -> list[str]:
     )
     apart = contradictions([campaign.name_of(key) for key in campaign.discordant])
     found = [cut_off] if campaign.journal.incomplete_line else []
-    return [*found, *([unread] if campaign.unread else []), *apart]
+    last = evidence(campaign.journal, campaign.keys, campaign.settings.minimize)
+    poor = [f"{note[0].upper()}{note[1:]}." for note in diagnosis_notes(last, causes(last))]
+    return [*found, *([unread] if campaign.unread else []), *apart, *poor]
 
 
 def facts(campaign: Campaign, expected: Agreement | None) -> list[Fact]:
@@ -95,7 +101,21 @@ def facts(campaign: Campaign, expected: Agreement | None) -> list[Fact]:
         made.append(Fact(f"{100 * share.mean():.0f} %", "inside their 90 % interval", f"of {len(share)} predicted"))
     if campaign.pending:
         made.append(Fact(str(len(campaign.pending)), "not measured yet", "proposed"))
-    return made
+    return made + forecast_facts(campaign)
+
+
+def forecast_facts(campaign: Campaign) -> list[Fact]:
+    """The hits that are expected on a plate without a value, and how many earlier forecasts held."""
+    found, past = [], campaign.outcomes
+    if (last := campaign.forecast) is not None:
+        sign = "at most" if campaign.settings.minimize else "at least"
+        what = f"{sign} {last.threshold:.3g}, among {last.items}; {last.expected:.1f} expected"
+        found.append(Fact(f"{last.lower} to {last.upper}", "hits to come (90 % interval)", what))
+    decided = [one.held for one in past if one.held is not None]
+    if decided:
+        hits = ", ".join(str(one.hits) for one in past)
+        found.append(Fact(f"{sum(decided)} of {len(decided)}", "forecasts of hits held", f"hits by plate: {hits}"))
+    return found
 
 
 def best_measured(campaign: Campaign) -> Candidates:

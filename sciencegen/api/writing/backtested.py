@@ -12,7 +12,9 @@ from sciencegen.api.writing.writer import OutputWriter
 if TYPE_CHECKING:  # it takes most of a second to import
     from sciencegen.report.figures.style import Figure
 
-COLUMNS = ("method", "repeat", "round", "measured", "best", "held")
+COLUMNS = (
+    "method", "repeat", "round", "measured", "best", "held", "hits", "hits_expected", "hits_low", "hits_high"
+)  # fmt: skip
 
 
 def open_campaigns(output: str) -> OutputWriter:

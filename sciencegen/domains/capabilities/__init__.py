@@ -9,6 +9,7 @@ from sciencegen.domains.capabilities.forms import Family, Form
 from sciencegen.domains.capabilities.moves import BlockMoves, Columns, FromBlocks, Materials, Moves
 from sciencegen.domains.capabilities.objects import Objects
 from sciencegen.domains.capabilities.observation import Instrument, Observation
+from sciencegen.domains.capabilities.orders import OrderOptions, Orders
 from sciencegen.domains.capabilities.pictures import Compared, Pictures
 from sciencegen.domains.capabilities.reference_sets import MetricNote, ReferenceSets
 from sciencegen.domains.capabilities.sequences import Predictions, SequenceDraws, Sequences
@@ -21,6 +22,7 @@ from sciencegen.report.letters import Letters
 __all__ = [
     "BlockMoves", "Cells", "Columns", "Compared", "DescribesDraws", "Design", "DesignSpace", "DrawTask", "DrawTasks",
     "DrawsGiven", "Family", "Form", "FromBlocks", "Instrument", "Letters", "Materials", "MetricNote", "Moves",
-    "Objects", "Observation", "Pictures", "Points", "Predictions", "Reference", "ReferenceSets", "Scaffold",
-    "SequenceDraws", "Sequences", "Sidecar", "Structures", "TaskSettings", "VariantClasses", "VariantNames", "Variants",
+    "Objects", "Observation", "OrderOptions", "Orders", "Pictures", "Points", "Predictions", "Reference",
+    "ReferenceSets", "Scaffold", "SequenceDraws", "Sequences", "Sidecar", "Structures", "TaskSettings",
+    "VariantClasses", "VariantNames", "Variants",
 ]  # fmt: skip

