@@ -17,7 +17,7 @@ from sciencegen.domains.standardization import Standardization, StandardizedRepr
 from sciencegen.domains.tables import rows as table_rows
 from sciencegen.domains.tables.array_schema import ArraySample, ArraySchema, load_array
 from sciencegen.domains.tables.rows import LARGEST, TableCell, TableRow, indicator
-from sciencegen.domains.tables.schema import ColumnSchema, fit_columns, load_column
+from sciencegen.domains.tables.schema import ColumnSchema, fit_cells, load_column
 from sciencegen.errors import DataError
 from sciencegen.items import Json, Refusal
 
@@ -172,14 +172,19 @@ def measure(items: Sequence[TableRow], names: Sequence[str]) -> Float[np.ndarray
 
 def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> TableRepresentation:
     """The representation of training rows. values: [row condition]."""
-    sample = ArraySample(len(texts))
-    parsed = ((place, table_rows.parse(text)) for place, text in enumerate(texts))
-    found = [sample.without(place, row) for place, row in parsed if not isinstance(row, Refusal)]
-    if not found:
+    sample, cells, count = ArraySample(len(texts)), dict[str, list[TableCell]](), 0
+    for place, text in enumerate(texts):
+        row = table_rows.parse(text)
+        if not isinstance(row, Refusal):
+            table_rows.add_known(cells, sample.without(place, row))
+            count += 1
+    if not count:
         raise DataError(f"Expected rows to learn from, found none among {len(texts)}.")
-    arrays = sample.schema(table_rows.known_cells(found))
-    plain = [{name: cell for name, cell in row.items() if name not in sample.shapes} for row in found]
-    return TableRepresentation(fit_columns(plain, list(sample.shapes)), standardization.fit(values, properties), arrays)
+    arrays = sample.schema(cells)
+    columns = fit_cells(
+        {name: one for name, one in cells.items() if name not in sample.shapes}, count, [*sample.shapes]
+    )
+    return TableRepresentation(columns, standardization.fit(values, properties), arrays)
 
 
 def load(data: Mapping[str, Any]) -> TableRepresentation:

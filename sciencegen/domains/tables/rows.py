@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -114,6 +115,14 @@ def cells(row: TableRow) -> dict[str, Cell]:
 def known_cells(rows: Sequence[TableRow]) -> dict[str, list[TableCell]]:
     """The cells of each column that aren't missing."""
     return {name: [cell for cell in cells if cell is not None] for name, cells in cells_by_column(rows).items()}
+
+
+def add_known(cells: dict[str, list[TableCell]], row: TableRow) -> None:
+    """Add the cells of a row that aren't missing to those of each column. Equal texts are one object."""
+    for name, cell in row.items():
+        column = cells.setdefault(name, [])
+        if cell is not None:
+            column.append(sys.intern(cell) if isinstance(cell, str) else cell)
 
 
 def number(cell: TableCell) -> float:

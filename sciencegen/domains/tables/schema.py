@@ -8,14 +8,14 @@ import math
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
 
 from sciencegen.domains.tables.cells import MOST_CATEGORIES
-from sciencegen.domains.tables.rows import TableCell, TableRow, known_cells, number
+from sciencegen.domains.tables.rows import TableCell, number
 from sciencegen.errors import DataError
 from sciencegen.items import Json
 
@@ -118,12 +118,15 @@ def _are_categories(cells: Sequence[TableCell]) -> bool:
     return all(isinstance(cell, str) for cell in cells) or all(isinstance(cell, bool) for cell in cells)
 
 
-def fit_columns(rows: Sequence[TableRow], others: Sequence[str] = ()) -> tuple[ColumnSchema, ...]:
-    """The schema of rows; an error for too few rows, and for columns of which nothing can be learned. others: good
-    columns that aren't among them."""
-    if len(rows) < FEWEST_ROWS:
-        raise DataError(f"Expected {FEWEST_ROWS} or more rows to learn from, got {len(rows)}. Add rows.")
-    cells = known_cells(rows)
+def fit_cells(
+    cells: Mapping[str, Sequence[TableCell]], count: int, others: Sequence[str] = ()
+) -> tuple[ColumnSchema, ...]:
+    """The schema of columns; an error for too few rows, and for columns of which nothing can be learned.
+
+    cells: those of each column that aren't missing. count: of rows. others: good columns that aren't among them.
+    """
+    if count < FEWEST_ROWS:
+        raise DataError(f"Expected {FEWEST_ROWS} or more rows to learn from, got {count}. Add rows.")
     wrong = {name: reason for name, one in cells.items() if (reason := _useless(one))}
     if wrong:
         good = [*(name for name in cells if name not in wrong), *others]

@@ -5,9 +5,14 @@ import pytest
 
 from sciencegen.domains.tables import rows
 from sciencegen.domains.tables.column_choice import automatic, columns_of
-from sciencegen.domains.tables.schema import fit_columns, load_column
+from sciencegen.domains.tables.schema import fit_cells, load_column
 from sciencegen.errors import ConfigError, DataError, UnknownNameError
 from tests.domains.tables.known_table import LIKELIHOODS, texts
+
+
+def fit_columns(table):
+    return fit_cells(rows.known_cells(table), len(table))
+
 
 ROWS = [rows.parse(text) for text in texts(400, seed=2)]
 SCHEMA = fit_columns(ROWS)
