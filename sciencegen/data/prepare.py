@@ -228,7 +228,7 @@ class _Run:
             return
         first = "; ".join(f"line {line}: {reason}" for line, reason in rejects.first)
         found = f"{self.rows} rows, all refused ({first})" if self.rows else "no row"
-        raise DataError(f"Expected at least one usable row in {source}, found {found}.")
+        raise DataError(f"Expected at least one usable row in {source}, found {found}. Correct the file.")
 
     def summary(self, items: ItemsWriter, source: SourceDescription) -> dict[str, Any]:
         described = items.statistics.describe((*self.plan.properties, *self.plan.columns))
