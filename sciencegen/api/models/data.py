@@ -144,12 +144,17 @@ def read_training_data(
     """
     texts, values = _training_split(prepared, representation.properties)
     log(f"encoding {len(texts)} items")
-    kept, arrays = _encode(domain, recipe, representation, texts, threads, folder)
+    kept, arrays, reason = _encode(domain, recipe, representation, texts, threads, folder)
     if not len(kept):
-        raise DataError(f"Expected items that recipe '{recipe.name}' can encode in {prepared.path}, found none.")
+        raise DataError(
+            f"Expected items that recipe '{recipe.name}' can encode in {prepared.path}, found none; the first: "
+            f"{reason or 'there is no item'}."
+        )
+    if reason:
+        log(f"note: {len(texts) - len(kept)} of {len(texts)} items can't be encoded; the first: {reason}")
     other = next((name for name in HELD_OUT if prepared.count(name)), None)
     checked = prepared.items(other)[:COMPUTE_CHUNK] if other else []
-    good, checked_arrays = _encode(domain, recipe, representation, checked, threads)
+    good, checked_arrays, _ = _encode(domain, recipe, representation, checked, threads)
     return TrainingData(
         representation,
         arrays,
@@ -233,20 +238,22 @@ def _training_split(prepared: PreparedDataset, conditions: Sequence[str]) -> tup
 def _encode(
     domain: str, recipe: Recipe, representation: Representation, texts: ItemColumn | Sequence[str], threads: int,
     folder: Path | None = None,
-) -> tuple[np.ndarray, Sequence[Encoded]]:  # fmt: skip
-    """Rows that can be encoded, and their arrays."""
+) -> tuple[np.ndarray, Sequence[Encoded], str]:  # fmt: skip
+    """Rows that can be encoded, their arrays, and why the first of the others can't, or ""."""
     task = EncodeOne(Encode(domain, recipe.name, json.dumps(representation.to_json())))
     found = map_killable(task, texts, processes=worker_count(threads)) if len(texts) else iter(())
-    kept = array("q")
+    kept, reasons = array("q"), list[str]()
 
     def arrays() -> Iterator[Encoded]:
         for index, result in found:
             if isinstance(result, tuple):
                 kept.append(index)
                 yield result[1]
+            elif not reasons:
+                reasons.append(f"number {index + 1}, {result.reason}")
 
     packed = pack(arrays(), folder)
-    return np.array(kept, np.int64), packed
+    return np.array(kept, np.int64), packed, "".join(reasons)
 
 
 def _lengths(arrays: Sequence[Encoded]) -> np.ndarray:

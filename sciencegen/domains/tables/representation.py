@@ -16,6 +16,7 @@ from sciencegen.domains.recipes import Measures
 from sciencegen.domains.standardization import Standardization, StandardizedRepresentation
 from sciencegen.domains.tables import rows as table_rows
 from sciencegen.domains.tables.array_schema import ArraySample, ArraySchema, load_array
+from sciencegen.domains.tables.cells import cell_of
 from sciencegen.domains.tables.rows import LARGEST, TableCell, TableRow, indicator
 from sciencegen.domains.tables.schema import ColumnSchema, fit_cells, load_column
 from sciencegen.errors import DataError
@@ -105,7 +106,10 @@ class TableRepresentation(StandardizedRepresentation):
         if not column.numeric:
             code = self._codes[column.name].get(str(cell))
             return Refusal(f"{cell!r} in '{column.name}', expected {_listed(column)}") if code is None else code
-        if isinstance(cell, str | list):
+        cell = cell_of(cell, True) if isinstance(cell, str) else cell  # of a table with few rows, one of them a text
+        if cell is None:
+            return np.nan
+        if isinstance(cell, ValueError | list):
             return Refusal(f"{str(cell)[:60]!r} in '{column.name}', expected a number")
         x = table_rows.number(cell)
         if (column.kind != "number" and x != round(x)) or (column.kind == "count" and x < 0):

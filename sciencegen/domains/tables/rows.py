@@ -21,6 +21,8 @@ from sciencegen.items import Cell, Refusal
 TableCell = bool | int | float | str | ArrayCell | None
 TableRow = Mapping[str, TableCell]
 
+REFUSED = "# "
+"""How the text of a row begins that a reader refuses."""
 LONGEST = 1000
 """Most characters of a text in a cell."""
 MOST_COLUMNS = 10_000
@@ -28,14 +30,14 @@ MOST_COLUMNS = 10_000
 
 def parse(text: str) -> TableRow | Refusal:
     """A row from its text."""
+    if text.startswith(REFUSED):
+        return Refusal(_reason(text))
     try:
         found = json.loads(text, parse_constant=float, object_pairs_hook=_object)
     except RepeatedName as error:
         return Refusal(f"two cells of the name '{error}'")
     except (ValueError, RecursionError):
         return Refusal('expected a row as a JSON object, such as {"age": 31, "city": "Oslo"}')
-    if isinstance(found, list) and len(found) == 1 and isinstance(found[0], str):
-        return Refusal(found[0])  # what `reading` found wrong
     if not isinstance(found, dict):
         return Refusal(f"expected a JSON object of columns, got {type(found).__name__}")
     if len(found) > MOST_COLUMNS:
@@ -46,6 +48,19 @@ def parse(text: str) -> TableRow | Refusal:
     if all(cell is None for cell in found.values()):
         return Refusal("every cell is empty")
     return found
+
+
+def refused(cells: Mapping[str, object], reason: str) -> str:
+    """The text of a row that a reader refuses: `# cells: reason`."""
+    return f"{REFUSED}{json.dumps(cells, ensure_ascii=False, default=str)}: {reason}"
+
+
+def _reason(text: str) -> str:
+    try:
+        _, end = json.JSONDecoder().raw_decode(text, len(REFUSED))
+    except (ValueError, RecursionError):
+        return "expected a row as a JSON object"
+    return text[end:].removeprefix(": ")
 
 
 class RepeatedName(ValueError):

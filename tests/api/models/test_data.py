@@ -1,6 +1,7 @@
 """Training data: the names of conditions, and rows that are read from blocks."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,10 +25,10 @@ def prepared(tmp_path_factory):
     return prepare_source("arrays", folder / "prepared", PrepareSettings(source=str(folder / "table.csv"), threads=1))
 
 
-def read(prepared, folder=None):
+def read(prepared, folder=None, log=lambda text: None, change=lambda fitted: fitted):
     recipe = domain_of("arrays").recipes["array-vae"]
-    representation = fit_representation(prepared, recipe, None, ("age",))
-    return read_training_data(prepared, "arrays", recipe, representation, 1, lambda text: None, folder=folder)
+    representation = change(fit_representation(prepared, recipe, None, ("age",)))
+    return read_training_data(prepared, "arrays", recipe, representation, 1, log, folder=folder)
 
 
 def test_a_column_of_texts_stands_for_its_indicators():
@@ -50,6 +51,18 @@ def test_batches_are_those_of_arrays_in_memory(prepared, tmp_path, monkeypatch):
     for name in expected.fields:
         assert torch.equal(batch[name], expected[name])
     assert torch.equal(batch.condition.nan_to_num(99), expected.condition.nan_to_num(99))
+
+
+def test_a_note_says_why_items_are_left_out(prepared):
+    def without_a_city(fitted):
+        return replace(fitted, columns=[replace(one, categories=one.categories[:2]) if one.name == "city" else one
+                                        for one in fitted.columns])  # fmt: skip
+
+    lines = []
+    held = read(prepared, log=lines.append, change=without_a_city)
+    assert 0 < held.refused == ROWS - len(held.arrays)
+    assert f"{held.refused} of {ROWS} items can't be encoded; the first: number " in lines[-1]
+    assert "'Tromsø' in 'city', expected one of Bergen, Oslo" in lines[-1]
 
 
 def test_a_row_in_memory_takes_little_more_than_its_numbers(prepared):
