@@ -76,7 +76,7 @@ def pack(items: Iterable[Encoded], folder: Path | None = None) -> Sequence[Encod
     if not (isinstance(first, np.ndarray) and first.ndim and first.dtype.kind in "biuf"):
         return [first, *remaining]
     lengths = array("q", [0])
-    with SpooledTemporaryFile(MOST_HELD, dir=folder) as file:
+    with SpooledTemporaryFile(MOST_HELD, dir=None if folder is None else str(folder)) as file:
         other = _write(file, chain([first], remaining), first, lengths)
         arrays = PackedArrays(_block(file, first), np.cumsum(np.frombuffer(lengths, np.int64)))
     return arrays if other is None else [*arrays, other, *remaining]
