@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from sciencegen.data.damage import check_part, reading
-from sciencegen.errors import ConfigError, DataError
+from sciencegen.errors import ConfigError, DataError, IncompatibleError
 
 ENDINGS = (".zarr", ".zarr.zip")
 CODECS = frozenset({
@@ -88,9 +88,14 @@ def write(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
     Raises
     ------
     ConfigError
-        For a name that no array of a store can have, or without the library.
+        For a name that no array of a store can have.
+    IncompatibleError
+        Without the library.
     """
-    library = _library("write a Zarr store")
+    try:
+        library = _library("write a Zarr store")
+    except ConfigError as error:
+        raise IncompatibleError(str(error)) from None
     if odd := next((name for name in arrays if "/" in name or not name.strip(".") or name.startswith("__")), None):
         raise ConfigError(
             f"Expected names of columns without a slash and not beginning with '__' for a Zarr store, got {odd!r}. "
