@@ -22,7 +22,7 @@ def save_arrays(sink: IO[bytes], arrays: Mapping[str, Shaped[np.ndarray, "..."] 
     >>> import io
     >>> file = io.BytesIO()
     >>> save_arrays(file, {"x": np.arange(3), "name": ["a", "bc"]})
-    >>> np.load(file)["name"]
+    >>> np.load(io.BytesIO(file.getvalue()))["name"]
     array(['a', 'bc'], dtype='<U2')
     """
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
