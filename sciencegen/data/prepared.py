@@ -104,14 +104,17 @@ class PreparedDataset:
         """The texts of a split (all of them for None), in the order of the source."""
         return self._texts("item", split)
 
-    def names(self, split: str | None = None) -> Sequence[str]:
+    def names(self, split: str | None = None, rows: Int[np.ndarray, " row"] | None = None) -> Sequence[str]:
         """The names of a split's items in the source, "" for items without a name. All are "" in data prepared by
-        versions that did not save names."""
+        versions that did not save names. rows: places of some of the items in the split."""
         import pyarrow.parquet as pq
 
         with self._reading():
             named = NAME in pq.read_schema(self.items_path).names
-        return self._texts(NAME, split) if named else [""] * self.count(split)
+        if not named:
+            return [""] * (self.count(split) if rows is None else len(rows))
+        column = self._texts(NAME, split)
+        return column if rows is None else column.take(rows)
 
     def _texts(self, name: str, split: str | None) -> ItemColumn:
         return ItemColumn(self.items_path, name, self._rows(split))

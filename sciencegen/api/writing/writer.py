@@ -188,9 +188,9 @@ def write_latents(domain: str, output: str, encoded: Encoded) -> None:
     science, items = domain_of(domain), encoded.item
     if science.sidecar is not None:
         items = SidecarFile(science, science.sidecar, "-").cells({"item": items})
-    arrays = {"latent": encoded.latent, "index": encoded.index, "item": items, "name": encoded.name}
     with atomic_write(output, "wb") as file:
-        save_arrays(file, {**arrays, **encoded.inferred})
+        texts = {"item": items, "name": encoded.name}
+        save_arrays(file, {"latent": encoded.latent, "index": encoded.index, **texts, **encoded.inferred})
 
 
 def write_json(output: str, values: Mapping[str, Any]) -> None:

@@ -106,12 +106,12 @@ class TableRepresentation(StandardizedRepresentation):
         if not column.numeric:
             code = self._codes[column.name].get(str(cell))
             return Refusal(f"{cell!r} in '{column.name}', expected {_listed(column)}") if code is None else code
-        cell = cell_of(cell, True) if isinstance(cell, str) else cell  # of a table with few rows, one of them a text
-        if cell is None:
+        found = cell_of(cell, True) if isinstance(cell, str) else cell  # of few rows, one of which holds a text
+        if found is None:
             return np.nan
-        if isinstance(cell, ValueError | list):
+        if isinstance(found, ValueError | list):
             return Refusal(f"{str(cell)[:60]!r} in '{column.name}', expected a number")
-        x = table_rows.number(cell)
+        x = table_rows.number(found)
         if (column.kind != "number" and x != round(x)) or (column.kind == "count" and x < 0):
             return Refusal(
                 f"{x:g} in '{column.name}', expected a whole number" + " from 0 on" * (column.kind == "count")
