@@ -325,6 +325,26 @@ def check_writable(path: str | Path, setting: str) -> None:
         ) from None
 
 
+STORE = ".zarr"
+"""The ending of an output that is a folder: a store of arrays."""
+NODES = ("zarr.json", ".zgroup", ".zarray")
+"""Files that tell such a folder, in Zarr's formats 3 and 2."""
+
+
+def is_store(path: str | Path) -> bool:
+    """Whether a path is a folder of Zarr, which a new one may replace."""
+    place = Path(path)
+    return place.name.lower().endswith(STORE) and place.is_dir() and any((place / name).exists() for name in NODES)
+
+
+def remove_output(path: str | Path) -> None:
+    """Remove a file, or a folder of Zarr, if it exists."""
+    if is_store(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        Path(path).unlink(missing_ok=True)
+
+
 def claim_output(output: str, force: bool, *, folder: bool = False, inputs: Iterable[str | None] = ()) -> None:
     """Raise an error for an output that exists or can't be written, before anything is computed. Folders are made only
     when something is written to them, so that a failed command leaves none. inputs: files that must not be removed."""
@@ -336,8 +356,10 @@ def claim_output(output: str, force: bool, *, folder: bool = False, inputs: Iter
         raise ConfigError(f"{output} exists. Pass `force` to overwrite it, or another `output`.")
     if path.is_file() and folder:
         raise ConfigError(f"Expected a folder for `output`, {output} is a file. Pass another `output`.")
-    if path.is_dir() and not folder:
+    if path.is_dir() and not folder and not is_store(path):
         raise ConfigError(f"Expected a file for `output`, {output} is a folder.")
+    if path.is_file() and path.name.lower().endswith(STORE):
+        raise ConfigError(f"Expected nothing or a folder of Zarr at {output}, found a file. Pass another `output`.")
     if not folder:  # refused rows of an earlier run would look like this run's
         check_rejects(output, inputs)
         Path(f"{output}.rejects.csv").unlink(missing_ok=True)

@@ -99,7 +99,7 @@ def encode_items(domain: str, items: Path | Given, settings: EncodeSettings) -> 
     loaded = open_model(domain, settings.model, settings)
     source = given_source(loaded.domain, items, settings.column)
     rows = loaded.domain.items.read(source, settings.column) if isinstance(source, Path) else source
-    encoded = encode_rows(loaded, list(rows), settings)
+    encoded = encode_rows(loaded, rows, settings)
     notes = (*encoded.notes, *note_of_reconstruction(loaded, encoded))
     return replace(encoded, notes=notes, inferred=loaded.space.inferred(encoded.latent))
 

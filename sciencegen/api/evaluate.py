@@ -230,19 +230,12 @@ def explained(domain: str, metrics: Mapping[str, Any]) -> list[tuple[str, float,
     """(name, value, unit, meaning) of each numeric metric."""
     science = domain_of(domain)
     sets = science.reference_sets or ReferenceSets()
-    units, notes = sets.units, sets.notes
     rows = []
     for name, value in metrics.items():
-        named = name.startswith(DISTANCE) and name not in notes
+        named = name.startswith(DISTANCE) and name not in sets.notes
         prop = science.properties.get(name.removeprefix(DISTANCE)) if named else None
-        unit = prop.unit if prop else units.get(name, "")
-        meaning = (
-            f"distance between distributions: {prop.description}"
-            if prop
-            else notes[name].meaning
-            if name in notes
-            else ""
-        )
+        unit = prop.unit if prop else sets.units.get(name, "")
+        meaning = f"distance between distributions: {prop.description}" if prop else sets.note(name).meaning
         if isinstance(value, (int, float)):
             rows.append((name, value, unit, meaning))
     return rows

@@ -226,7 +226,9 @@ def _fit(plan: Plan, run: RunFolder, model: LatentModel, representation: Represe
         _describe(run, plan, representation, plan.network)
     prepared = read_prepared(plan.data, run, plan.preparing.limit)
     refused = 0 if is_prepared(plan.data) else prepared.summary["counts"]["refused"]
-    held = read_training_data(prepared, plan.formed, plan.recipe, representation, plan.settings.threads, log, refused)
+    held = read_training_data(
+        prepared, plan.formed, plan.recipe, representation, plan.settings.threads, log, refused, run.path
+    )
     if plan.halvings:
         return _distill(plan, run, model, held, log)
     if held.weights is not None and isinstance(model, WeightedModel):

@@ -32,7 +32,7 @@ from sciencegen.data.prepared import (
 )
 from sciencegen.data.tables import no_numbers
 from sciencegen.data.workers import Failure, map_chunks_killable
-from sciencegen.data.writers import RejectsWriter
+from sciencegen.data.writers import RejectsWriter, without_reason
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_folder, atomic_write, sha256_of
 from sciencegen.items import Row
@@ -217,10 +217,7 @@ class _Run:
     ) -> None:
         row = rows[position]
         split = f"{self.plan.splits[row.split]}: " if self.by_split else ""  # several sources have equal line numbers
-        text = texts[position]
-        if text.endswith(tail := f": {reason}"):  # a row that the domain's reader refused: `# name: reason`
-            text = text.removesuffix(tail).removeprefix("# ")
-        rejects.add(row.line, text, split + reason)
+        rejects.add(row.line, without_reason(texts[position], reason), split + reason)
         self.refused += 1
 
     def check_usable(self, source: str, rejects: RejectsWriter) -> None:
@@ -228,7 +225,7 @@ class _Run:
             return
         first = "; ".join(f"line {line}: {reason}" for line, reason in rejects.first)
         found = f"{self.rows} rows, all refused ({first})" if self.rows else "no row"
-        raise DataError(f"Expected at least one usable row in {source}, found {found}.")
+        raise DataError(f"Expected at least one usable row in {source}, found {found}. Correct the file.")
 
     def summary(self, items: ItemsWriter, source: SourceDescription) -> dict[str, Any]:
         described = items.statistics.describe((*self.plan.properties, *self.plan.columns))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Int
 
 from sciencegen.data.damage import reading
+from sciencegen.data.item_columns import ItemColumn
 from sciencegen.data.itemtable import NAME
 from sciencegen.errors import ConfigError, DataError, IncompatibleError, unknown_name
 
@@ -21,35 +22,6 @@ if TYPE_CHECKING:
 DATASET_FORMAT = 1
 ITEMS, REJECTS, SUMMARY = "items.parquet", "rejects.csv", "dataset.json"
 FIXED_COLUMNS = ("item", NAME, "split", "tokens")
-
-
-class ItemColumn(Sequence[str]):
-    """Texts as an Arrow array (1.6 million SMILES: 70 MB, a quarter of a list), converted to `str` on access."""
-
-    def __init__(self, column: pa.Array | pa.ChunkedArray) -> None:
-        import pyarrow as pa
-
-        self._column: pa.Array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-
-    def __len__(self) -> int:
-        return len(self._column)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return self._column.take(np.arange(len(self))[index]).to_pylist()
-        return self._column[int(index) + (len(self) if index < 0 else 0)].as_py()
-
-    def __iter__(self) -> Iterator[str]:
-        for start in range(0, len(self), 4096):
-            yield from self._column.slice(start, 4096).to_pylist()
-
-    def take(self, indices: Sequence[int] | Int[np.ndarray, " index"]) -> list[str]:
-        """The texts at these indices, fast."""
-        return self._column.take(np.asarray(indices)).to_pylist()
 
 
 def check_replaceable(path: Path) -> None:
@@ -132,22 +104,20 @@ class PreparedDataset:
         """The texts of a split (all of them for None), in the order of the source."""
         return self._texts("item", split)
 
-    def names(self, split: str | None = None) -> ItemColumn:
+    def names(self, split: str | None = None, rows: Int[np.ndarray, " row"] | None = None) -> Sequence[str]:
         """The names of a split's items in the source, "" for items without a name. All are "" in data prepared by
-        versions that did not save names."""
-        import pyarrow as pa
+        versions that did not save names. rows: places of some of the items in the split."""
         import pyarrow.parquet as pq
 
         with self._reading():
             named = NAME in pq.read_schema(self.items_path).names
-        return self._texts(NAME, split) if named else ItemColumn(pa.array([""] * self.count(split), pa.string()))
+        if not named:
+            return [""] * (self.count(split) if rows is None else len(rows))
+        column = self._texts(NAME, split)
+        return column if rows is None else column.take(rows)
 
     def _texts(self, name: str, split: str | None) -> ItemColumn:
-        column = self._columns([name], split)[name]
-        with self._reading():
-            if str(column.type) != "string" or column.null_count:
-                raise TypeError(f"the column '{name}' is {column.type} with {column.null_count} empty cells, not texts")
-            return ItemColumn(column)
+        return ItemColumn(self.items_path, name, self._rows(split))
 
     def values(self, split: str | None = None, names: Sequence[str] | None = None) -> np.ndarray:
         """[item property] float32, NaN = missing; `names` picks and orders the columns (default `property_names`)."""
@@ -155,9 +125,10 @@ class PreparedDataset:
         for name in names:
             if name not in self.property_names:
                 raise unknown_name("property", name, self.property_names)
-        values = np.empty((self.count(split), len(names)), np.float32)
+        rows = self._rows(split)
+        values = np.empty((len(rows), len(names)), np.float32)
         for index, name in enumerate(names):  # one column at a time: half the memory of a whole table
-            column = self._columns([name], split)[name]
+            column = self._column(name, rows)
             with self._reading():
                 values[:, index] = column.to_numpy()
         return values
@@ -166,29 +137,35 @@ class PreparedDataset:
         """(flat int16, offsets int64): item i is flat[offsets[i] : offsets[i + 1]]."""
         if not self.encoded:
             raise DataError(f"Expected encoded items in {self.path}, found none: prepare it with an encoding.")
-        column = self._columns(["tokens"], split)["tokens"]
+        column = self._column("tokens", self._rows(split))
         with self._reading():
             return _joined(column.chunks)
 
     def _reading(self) -> AbstractContextManager[None]:
         return reading("the items of a prepared dataset", self.items_path)
 
-    def _columns(self, names: list[str], split: str | None) -> pa.Table:
+    def _column(self, name: str, rows: Int[np.ndarray, " row"]) -> pa.ChunkedArray:
+        import pyarrow.parquet as pq
+
+        with self._reading():
+            column = pq.read_table(self.items_path, columns=[name])[name]
+            return column if len(rows) == len(column) else column.take(rows)
+
+    def _rows(self, split: str | None) -> Int[np.ndarray, " row"]:
+        """The rows of the table that are used, of a split or of all, in ascending order."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
         if split is not None and split not in self.splits:
             raise unknown_name("split", split, self.splits)
-        filters = None if split is None else [("split", "==", split)]
         with self._reading():
-            if self.limit is None:
-                table = pq.read_table(self.items_path, columns=names, filters=filters)
-            else:
-                limited = pq.read_table(self.items_path, columns=[*names, "split"], filters=filters)
-                splits = limited["split"].to_pandas()
-                table = limited.filter((splits.groupby(splits).cumcount() < self.limit).to_numpy()).select(names)
-            if table.num_rows != self.count(split):
-                raise ValueError(f"{table.num_rows} rows, where {SUMMARY} counts {self.count(split)}")
-            return table
+            owner = pq.read_table(self.items_path, columns=["split"])["split"].cast(pa.string())
+            parts = [np.flatnonzero(pc.equal(owner, one).to_numpy()) for one in ([split] if split else self.splits)]
+            rows = np.sort(np.concatenate([part[: self.limit] for part in parts]))
+            if len(rows) != self.count(split):
+                raise ValueError(f"{len(rows)} rows, where {SUMMARY} counts {self.count(split)}")
+            return rows
 
 
 def _joined(chunks: Sequence[pa.ListArray]) -> tuple[np.ndarray, np.ndarray]:

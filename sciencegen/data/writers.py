@@ -243,7 +243,19 @@ class RejectsWriter:
         self.count += 1
         if len(self.first) < 3:
             self.first.append((line, escape(reason)))
+        item = without_reason(item, reason)
         self._table.write({"line": [line], "item": [_told(item)], "reason": [_told(reason, LONGEST_REASON)]})
+
+
+def without_reason(text: str, reason: str) -> str:
+    """The item in the text of a row that a domain's reader refused, `# item: reason`; other texts are unchanged.
+
+    Examples
+    --------
+    >>> [without_reason(text, "no number") for text in ("# A1G: no number", "A1G")]
+    ['A1G', 'A1G']
+    """
+    return text.removesuffix(tail).removeprefix("# ") if text.endswith(tail := f": {reason}") else text
 
 
 def write_rejects(path: str | Path, rows: Iterable[tuple[int, str, str]]) -> int:

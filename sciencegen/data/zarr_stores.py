@@ -1,4 +1,5 @@
-"""Stores of arrays in Zarr's formats 2 and 3, in a folder or a zip: a group of arrays, or a single array.
+"""Stores of arrays in Zarr's formats 2 and 3, in a folder or a zip: a group of arrays, or a single array. Written are
+folders of format 3.
 
 They are read in blocks of the rows in one chunk, with an allow-list of codecs that decode bytes to numbers or texts:
 a codec that unpickles could run code from the file.
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from sciencegen.data.damage import check_part, reading
-from sciencegen.errors import ConfigError, DataError
+from sciencegen.errors import ConfigError, DataError, IncompatibleError
 
 ENDINGS = (".zarr", ".zarr.zip")
 CODECS = frozenset({
@@ -29,6 +30,8 @@ ARRAY, GROUP = ("zarr.json", ".zarray"), ("zarr.json", ".zgroup")
 """Metadata files of a node, in formats 3 and 2."""
 OLDEST = (3, 1, 3)
 """Versions of zarr before it read parts of shards as zeros."""
+BYTES_AT_ONCE = 1 << 24
+"""Most bytes of a chunk that is written."""
 
 
 class Blocks:
@@ -65,7 +68,7 @@ def is_store(path: Path) -> bool:
 
 def arrays(path: Path, alone: str) -> tuple[dict[str, Blocks], dict[str, Any]]:
     """The arrays of a group by name, or a single array as `alone`; and the group's attributes."""
-    library = _library(path)
+    library = _library(f"read {path}")
     with reading("a Zarr store", path):
         root = _root(path)
         is_array = bool(_said(root, *ARRAY))
@@ -79,7 +82,34 @@ def arrays(path: Path, alone: str) -> tuple[dict[str, Blocks], dict[str, Any]]:
         return opened, {} if is_array else _said(root, *GROUP).get("attributes") or _said(root, ".zattrs")
 
 
-def _library(path: Path) -> Any:
+def write(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays [row ...] as a group in an empty folder; equal arrays give equal files.
+
+    Raises
+    ------
+    ConfigError
+        For a name that no array of a store can have.
+    IncompatibleError
+        Without the library.
+    """
+    try:
+        library = _library("write a Zarr store")
+    except ConfigError as error:
+        raise IncompatibleError(str(error)) from None
+    if odd := next((name for name in arrays if "/" in name or not name.strip(".") or name.startswith("__")), None):
+        raise ConfigError(
+            f"Expected names of columns without a slash and not beginning with '__' for a Zarr store, got {odd!r}. "
+            "Rename it, or write .npz."
+        )
+    group = library.create_group(library.storage.LocalStore(folder), zarr_format=3)
+    for name, array in arrays.items():
+        kind = "string" if array.dtype.kind == "U" else array.dtype
+        rows = max(1, BYTES_AT_ONCE // max(1, array.nbytes // max(1, len(array))))
+        chunks = (min(rows, max(1, len(array))), *array.shape[1:])
+        group.create_array(name, shape=array.shape, dtype=kind, chunks=chunks)[...] = array
+
+
+def _library(purpose: str) -> Any:
     try:
         import zarr
 
@@ -88,7 +118,7 @@ def _library(path: Path) -> Any:
     except ImportError:
         pass
     oldest = ".".join(map(str, OLDEST))
-    raise ConfigError(f"Expected zarr {oldest} or newer to read {path}. Install it: pip install 'zarr>={oldest}'.")
+    raise ConfigError(f"Expected zarr {oldest} or newer to {purpose}. Install it: pip install 'zarr>={oldest}'.")
 
 
 def _root(path: Path) -> Any:

@@ -10,6 +10,7 @@ import pytest
 
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.errors import DataError, IncompatibleError, SciencegenError
+from sciencegen.items import Row
 from tests.data import words
 from tests.data.preparing import as_rows, letters, prepare
 
@@ -34,6 +35,18 @@ def test_item_column_behaves_like_a_list(tmp_path):
     assert "c" in items
     with pytest.raises(IndexError):
         items[4]
+
+
+def test_names_of_some_items(tmp_path):
+    rows = [Row(at, letters(at), id=f"n{at}") for at in range(30)]
+    data = prepare(rows, output=tmp_path / "words", split={"train": 0.5, "test": 0.5})
+    for split in data.splits:
+        names = list(data.names(split))
+        assert data.names(split, np.array([3, 0, 3])) == [names[3], names[0], names[3]]
+    table = pq.read_table(data.items_path).drop_columns("name")
+    pq.write_table(table, data.items_path)
+    assert data.names("train", np.array([3, 0])) == ["", ""]
+    assert list(data.names("train")) == [""] * data.count("train")
 
 
 def test_several_row_groups_read_as_one(tmp_path, monkeypatch):

@@ -13,10 +13,15 @@ import torch
 from sciencegen.errors import ConfigError, Stopped
 from sciencegen.files import process_is_alive
 from sciencegen.training.processes import RANK, VARIABLES, check_follows, in_processes, is_follower
-from sciencegen.training.settings import CHECKPOINT, TrainingSettings
+from sciencegen.training.settings import CHECKPOINT, OPTIMIZERS, TrainingSettings
+from sciencegen.training.train import train
 from tests.signals import hear
+from tests.training.line import settings
+from tests.training.network import QuietNetwork, batches
 
 ROOT = Path(__file__).parents[2]
+TOLERANCE = 1e-5
+"""Of weights that change by 0.02 or more: gradients are summed in another order."""
 SCRIPT = """
 import os, sys, time
 import torch
@@ -38,16 +43,34 @@ for name in ("first", "second"):  # the second training of a process works too
     torch.save(model.state_dict(), sys.argv[1] + f"/{name}.pt")
 """
 
+EACH_OPTIMIZER = """
+import sys
+import torch
+from tests.training.network import QuietNetwork, batches
+from tests.training.line import settings
+from sciencegen.training.train import train
+
+torch.set_num_threads(1)
+for name in sys.argv[2:]:
+    model = QuietNetwork()
+    train(model, batches, settings(30, optimizer=name, ema_decay=0.0, devices=2), sys.argv[1] + "/" + name)
+    torch.save(model.state_dict(), sys.argv[1] + f"/{name}.pt")
+"""
+
 
 def start(folder, pause):
     folder.mkdir(exist_ok=True)
+    return run(SCRIPT, folder, str(pause))
+
+
+def run(text, folder, *arguments):
     script = folder.parent / "script.py"
-    script.write_text(SCRIPT)
+    script.write_text(text)
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [environment.get("PYTHONPATH")])])
     log = (folder / "log").open("a")
     return subprocess.Popen(
-        [sys.executable, script, folder, str(pause)], env=environment, stderr=log, preexec_fn=hear, cwd=folder
+        [sys.executable, script, folder, *arguments], env=environment, stderr=log, preexec_fn=hear, cwd=folder
     )
 
 
@@ -77,6 +100,22 @@ def test_two_processes_are_killed_resume_and_end_as_unbroken_ones(tmp_path):
         assert all(torch.equal(value, broken[key]) for key, value in whole.items())
         rows = [(tmp_path / f"{one}/{name}/log.csv").read_text().splitlines() for one in ("whole", "broken")]
         assert [row.split(",")[0] for row in rows[0]] == [row.split(",")[0] for row in rows[1]]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_processes_end_with_the_weights_of_one(tmp_path):
+    """With each optimizer, for a model that draws no noise: each process draws its own."""
+    folder = tmp_path / "two"
+    folder.mkdir()
+    assert run(EACH_OPTIMIZER, folder, *OPTIMIZERS).wait(800) == 0, (folder / "log").read_text()
+    for name in OPTIMIZERS:
+        one, two = QuietNetwork(), torch.load(folder / f"{name}.pt", weights_only=True)
+        train(one, batches, settings(30, optimizer=name, ema_decay=0.0), tmp_path / name)
+        moved = max((value - QuietNetwork().state_dict()[key]).abs().max() for key, value in two.items())
+        assert moved > 0.02, "the training changed the weights"
+        for key, value in one.state_dict().items():
+            torch.testing.assert_close(two[key], value, atol=TOLERANCE, rtol=0)
 
 
 def test_a_follower_ends_with_the_block_also_if_it_is_stopped(monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ from sciencegen.api.models.identity import DATA, has_own_data, is_prepared
 from sciencegen.api.science.workers import Encode
 from sciencegen.api.sources.preparation import prepare_source
 from sciencegen.config import COMPUTE_CHUNK, PrepareSettings, TrainSettings
-from sciencegen.data.prepared import REJECTS, ItemColumn, PreparedDataset
+from sciencegen.data.item_columns import ItemColumn
+from sciencegen.data.packed import PackedArrays, pack
+from sciencegen.data.prepared import REJECTS, PreparedDataset
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import map_killable
@@ -62,8 +65,8 @@ class TrainingData:
         if self.weights is not None:
             drawn = partial(weighted_order, self.weights, size, seed)
             return lambda step: map(self._batch, drawn(step))
-        sizes = np.array([len(array) for array in self.arrays])
-        lengths = sizes if len(set(sizes.tolist())) > 1 else None
+        sizes = _lengths(self.arrays)
+        lengths = sizes if len(np.unique(sizes)) > 1 else None
 
         ordered = partial(batch_order, len(self.arrays), size, seed, lengths=lengths)
         return lambda step: map(self._batch, ordered(step))
@@ -133,25 +136,30 @@ def read_prepared(data: str | Path, run: RunFolder, limit: int | None) -> Prepar
 
 def read_training_data(
     prepared: PreparedDataset, domain: str, recipe: Recipe, representation: Representation, threads: int,
-    log: Callable[[str], None], refused: int = 0,
+    log: Callable[[str], None], refused: int = 0, folder: Path | None = None,
 ) -> TrainingData:  # fmt: skip
     """Encode the training split and a few held-out items. Values have the order of the representation's properties.
 
-    refused: rows refused before, which count too.
+    refused: rows refused before, which count too. folder: where arrays lie that are too many for the memory.
     """
     texts, values = _training_split(prepared, representation.properties)
     log(f"encoding {len(texts)} items")
-    kept, arrays = _encode(domain, recipe, representation, texts, threads)
+    kept, arrays, reason = _encode(domain, recipe, representation, texts, threads, folder)
     if not len(kept):
-        raise DataError(f"Expected items that recipe '{recipe.name}' can encode in {prepared.path}, found none.")
+        raise DataError(
+            f"Expected items that recipe '{recipe.name}' can encode in {prepared.path}, found none; the first: "
+            f"{reason or 'there is no item'}."
+        )
+    if reason:
+        log(f"note: {len(texts) - len(kept)} of {len(texts)} items can't be encoded; the first: {reason}")
     other = next((name for name in HELD_OUT if prepared.count(name)), None)
     checked = prepared.items(other)[:COMPUTE_CHUNK] if other else []
-    good, checked_arrays = _encode(domain, recipe, representation, checked, threads)
+    good, checked_arrays, _ = _encode(domain, recipe, representation, checked, threads)
     return TrainingData(
         representation,
         arrays,
         values[kept],
-        texts.take(kept),
+        texts.at(kept),
         (checked_arrays, [checked[i] for i in good]),
         refused + len(texts) - len(kept),
         _weights(prepared, recipe, kept),
@@ -228,10 +236,25 @@ def _training_split(prepared: PreparedDataset, conditions: Sequence[str]) -> tup
 
 
 def _encode(
-    domain: str, recipe: Recipe, representation: Representation, texts: ItemColumn | Sequence[str], threads: int
-) -> tuple[np.ndarray, list[Encoded]]:
-    """Rows that can be encoded, and their arrays."""
+    domain: str, recipe: Recipe, representation: Representation, texts: ItemColumn | Sequence[str], threads: int,
+    folder: Path | None = None,
+) -> tuple[np.ndarray, Sequence[Encoded], str]:  # fmt: skip
+    """Rows that can be encoded, their arrays, and why the first of the others can't, or ""."""
     task = EncodeOne(Encode(domain, recipe.name, json.dumps(representation.to_json())))
     found = map_killable(task, texts, processes=worker_count(threads)) if len(texts) else iter(())
-    kept = [(index, result[1]) for index, result in found if isinstance(result, tuple)]
-    return np.array([index for index, _ in kept], np.int64), [array for _, array in kept]
+    kept, reasons = array("q"), list[str]()
+
+    def arrays() -> Iterator[Encoded]:
+        for index, result in found:
+            if isinstance(result, tuple):
+                kept.append(index)
+                yield result[1]
+            elif not reasons:
+                reasons.append(f"number {index + 1}, {result.reason}")
+
+    packed = pack(arrays(), folder)
+    return np.array(kept, np.int64), packed, "".join(reasons)
+
+
+def _lengths(arrays: Sequence[Encoded]) -> np.ndarray:
+    return arrays.lengths if isinstance(arrays, PackedArrays) else np.array([len(one) for one in arrays])

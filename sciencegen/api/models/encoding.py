@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +14,7 @@ from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.science.left_out import LeftOut
 from sciencegen.api.science.workers import Encode
 from sciencegen.config import Resources
+from sciencegen.data.packed import pack
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import is_refusal, map_killable
 from sciencegen.data.writers import Refused
@@ -45,25 +48,35 @@ def are_reconstructed(loaded: LoadedModel, latents: np.ndarray, texts: Sequence[
 
 
 def encode_rows(
-    loaded: LoadedModel, rows: Sequence[Row], resources: Resources, advance: Callable[[int], None] = lambda rows: None
+    loaded: LoadedModel, rows: Iterable[Row], resources: Resources, advance: Callable[[int], None] = lambda rows: None
 ) -> Encoded:
-    """Parse in killable workers, then encode in compute chunks. advance: called with the number of rows encoded."""
+    """Parse in killable workers, then encode in compute chunks. Rows are read one by one. advance: called with the
+    number of rows encoded."""
     text = json.dumps(loaded.representation.to_json())
     task = EncodeOne(Encode(loaded.domain.name, str(loaded.config["recipe"]), text))
-    found = map_killable(task, [row.text for row in rows], processes=worker_count(resources.threads))
-    kept, refused = [], []
-    for index, result in found:
-        if isinstance(result, tuple):
-            kept.append((index, *result))
-        else:
-            refused.append((rows[index].line, rows[index].text, result.reason))
-    latents = loaded.space.encode_arrays([array for _, _, array in kept], advance)
-    numbers = np.array([index for index, _, _ in kept], np.int64)
-    names = [rows[index].id for index, _, _ in kept]
-    left_out = LeftOut(loaded.domain)
-    left_out.look([rows[index] for index, _, _ in kept])
-    texts, notes = [text for _, text, _ in kept], tuple(left_out.notes)
-    return Encoded(latents, numbers, texts, names, refused, notes, loaded.domain.name)
+    waiting, left_out = deque[Row](), LeftOut(loaded.domain)
+    kept, items, names, refused = array("q"), list[str](), list[str](), list[Refused]()
+
+    def texts() -> Iterator[str]:
+        for row in rows:
+            waiting.append(row)
+            yield row.text
+
+    def arrays() -> Iterator[recipes.Encoded]:
+        for index, result in map_killable(task, texts(), processes=worker_count(resources.threads)):
+            row = waiting.popleft()
+            if not isinstance(result, tuple):
+                refused.append((row.line, row.text, result.reason))
+                continue
+            left_out.look([row])
+            kept.append(index)
+            items.append(result[0])
+            names.append(row.id)
+            yield result[1]
+
+    latents = loaded.space.encode_arrays(pack(arrays()), advance)
+    numbers, notes = np.array(kept, np.int64), tuple(left_out.notes)
+    return Encoded(latents, numbers, items, names, refused, notes, loaded.domain.name)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def latent_map(run: RunContents) -> LatentMap | None:
     record = LatentMap(points.tolist(), plane.project(known[:, :semantic]).tolist(), labels(run), note=note)
     asked = run.settings.report.colour_by
     if asked is not None and asked not in run.training.property_names:
-        called = run.training.names(split).take(run.latent_rows[encoded])
+        called = run.training.names(split, run.latent_rows[encoded])
         name, groups = grouped(run.domain.items.labels, asked, called, run.training.property_names)
         return replace(record, groups=groups, value_name=name)
     name = asked or _coloured_by(run)

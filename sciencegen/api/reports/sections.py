@@ -13,7 +13,7 @@ from sciencegen.api.models.folder import METRICS
 from sciencegen.api.reports.notes import progress_name
 from sciencegen.api.science.letters import picture
 from sciencegen.data.spacing import evenly_spaced
-from sciencegen.domains.capabilities import MetricNote
+from sciencegen.domains.capabilities import ReferenceSets
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.pareto import nondominated
 from sciencegen.report.candidate_content import ColumnDescription
@@ -161,21 +161,20 @@ def traces(run: RunContents) -> list[Trace]:
 
 def metrics(run: RunContents) -> list[Metric]:
     """The evaluation's metrics, and those of the model's training that the evaluation lacks, with their meanings."""
-    sets = run.domain.reference_sets
-    notes = {} if sets is None else sets.notes
+    sets = run.domain.reference_sets or ReferenceSets()
     against = run.metrics.get("against", "")
     form = f" --form {run.settings.evaluate.form}" if run.settings.evaluate.form else ""
     command = f"sciencegen evaluate {run.settings.domain} samples.parquet{form} --against {against}" if against else ""
     made, samples = [], run.metrics.get("count")
     for name, value in _numbers(run.metrics).items():
-        meaning, direction, references = notes.get(name, MetricNote(""))
+        meaning, direction, references = sets.note(name)
         count = None if samples is None else int(samples)
         made.append(Metric(name, value, "", references, meaning, direction, command=command, samples=count))
     # A shipped model's figures of earlier draws say nothing about this run's.
     of_model = {} if "samples" in run.model_metrics else _numbers(run.model_metrics)
     for name, value in of_model.items():
         if name not in run.metrics:
-            meaning, direction, _ = notes.get(name, MetricNote(""))
+            meaning, direction, _ = sets.note(name)
             meaning = "; ".join(filter(None, [meaning, f"from the model's {METRICS}"]))
             made.append(Metric(name, value, meaning=meaning, direction=direction))
     return made

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from sciencegen.api.science.forms import domain_of
 from sciencegen.data.tables import READ_TABLES, WRITTEN_TABLES
 from sciencegen.domains.base import Domain
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, SciencegenError
 
 LINES = (".smi", ".txt")
 """Endings of files with one item per line."""
@@ -41,17 +41,20 @@ def check_ending(domain: str, setting: str, output: str, others: Sequence[str] =
     science = domain_of(domain)
     if not _writes(science, Path(output).name):
         own = [
-            ending for ending in science.items.formats if ending not in READ_TABLES and _writes(science, f"x{ending}")
+            ending
+            for ending in science.items.formats
+            if ending not in READ_TABLES and _writes(science, f"x{ending}", SciencegenError)
         ]
         raise ConfigError(f"Expected {setting} to end in {', '.join([*others, *own])}, got {output}.")
 
 
-def _writes(science: Domain, name: str) -> bool:
-    """Whether a domain can write files with this name; it is tested by writing a file without items."""
+def _writes(science: Domain, name: str, refusal: type[SciencegenError] = ConfigError) -> bool:
+    """Whether a domain can write files with this name; it is tested by writing a file without items. refusal: what says
+    that it can't; other errors, such as that of a library that isn't installed, are raised."""
     with TemporaryDirectory() as folder:
         try:
             science.items.write(Path(folder) / name, [], [], {})
-        except ConfigError:
+        except refusal:
             return False
     return True
 

@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sciencegen.api.models.completion import Completer
 from sciencegen.api.models.encoding import Encoded
 from sciencegen.api.science.forms import domain_of, plain_text
@@ -22,6 +20,7 @@ from sciencegen.api.writing.cells import CellsSink, cells_of
 from sciencegen.api.writing.formats import LINES, check_ending
 from sciencegen.api.writing.sidecar import SidecarFile, SidecarSink
 from sciencegen.api.writing.sinks import ColumnAsItems, LineSink, Sink, StructureSink, TableSink, write_structures
+from sciencegen.data.array_writing import save_arrays
 from sciencegen.data.number_ranges import NumberRanges
 from sciencegen.data.writers import (
     WRITTEN_TABLES,
@@ -35,7 +34,7 @@ from sciencegen.data.writers import (
 )
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
-from sciencegen.files import atomic_write
+from sciencegen.files import atomic_write, remove_output
 from sciencegen.items import Origin, Refusal
 
 
@@ -139,7 +138,7 @@ class OutputWriter:
         """Call it after closing, if there are no usable rows: no empty file may block the next run, and no earlier file
         may be taken for this run's output."""
         if self.output != "-":
-            Path(self.output).unlink(missing_ok=True)
+            remove_output(self.output)
             if isinstance(self._sink, SidecarSink):
                 self._sink.sidecar.remove()
 
@@ -189,10 +188,9 @@ def write_latents(domain: str, output: str, encoded: Encoded) -> None:
     science, items = domain_of(domain), encoded.item
     if science.sidecar is not None:
         items = SidecarFile(science, science.sidecar, "-").cells({"item": items})
-    item, name = (np.array(texts, dtype=np.str_) for texts in (items, encoded.name))
     with atomic_write(output, "wb") as file:
-        arrays: dict[str, Any] = {"index": encoded.index, "item": item, "name": name, **encoded.inferred}
-        np.savez(file, latent=encoded.latent, **arrays)
+        texts = {"item": items, "name": encoded.name}
+        save_arrays(file, {"latent": encoded.latent, "index": encoded.index, **texts, **encoded.inferred})
 
 
 def write_json(output: str, values: Mapping[str, Any]) -> None:

@@ -31,6 +31,8 @@ class ReferenceSets:
     load_training : (name) -> container of keys, or None where it isn't shipped
     notes : mapping
         Metric -> MetricNote.
+    families : mapping
+        Beginning of metrics' names, such as `scaled_`, which a column or a set completes -> MetricNote.
     units : mapping
         Metric -> unit; not needed for distances between values of a property, which have the property's unit.
     """
@@ -40,3 +42,16 @@ class ReferenceSets:
     load_training: Callable[[str], Container[str] | None] = lambda name: None
     notes: Mapping[str, MetricNote] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
+    families: Mapping[str, MetricNote] = field(default_factory=dict)
+
+    def note(self, metric: str) -> MetricNote:
+        """What is known of a metric, by its name or by how that begins.
+
+        Examples
+        --------
+        >>> sets = ReferenceSets(families={"scaled_": MetricNote("in standard deviations", "minimize")})
+        >>> sets.note("scaled_price").meaning, sets.note("other").meaning
+        ('in standard deviations', '')
+        """
+        found = (note for start, note in self.families.items() if metric.startswith(start))
+        return self.notes.get(metric) or next(found, MetricNote(""))

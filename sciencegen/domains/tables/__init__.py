@@ -57,7 +57,18 @@ NOTES = {
     "correlations": MetricNote("mean difference of the correlations of two columns", "minimize"),
     "log_likelihood": MetricNote("bound of log p of a row to compare with", "maximize"),
     "bits_per_item": MetricNote("bound of -log2 p of a row to compare with", "minimize"),
+    "bits_per_value": MetricNote("the same for each known number or category of the rows", "minimize"),
 }
+FAMILIES = {
+    "wasserstein_": MetricNote("distance of the distributions of a column, in its unit", "minimize"),
+    "scaled_": MetricNote("distance of the distributions of a column, in standard deviations", "minimize"),
+    "total_variation_": MetricNote("half the summed difference of the shares of a column's categories", "minimize"),
+    "profile_": MetricNote("distance of the mean arrays of a column, in standard deviations", "minimize"),
+    "log_likelihood_": MetricNote("bound of log p of a row, in nats", "maximize"),
+    "bits_per_item_": MetricNote("bound of -log2 p of a row, in bits", "minimize"),
+    "bits_per_value_": MetricNote("the same for each known number or category of the rows", "minimize"),
+}
+"""Of metrics whose names end in a column, or in the set of rows (`bits_per_item_held_out`)."""
 SIMILARITY = Similarity(matrix=similarity, maximum=0.99)
 
 DOMAIN = Domain(
@@ -71,7 +82,11 @@ DOMAIN = Domain(
     regression=Regression(features=hashed_features, fit=features.fit_features, load=features.load_features),
     evaluate=evaluate,
     render=render.render,
-    reference_sets=ReferenceSets(notes=NOTES, units={"log_likelihood": "nats", "bits_per_item": "bits"}),
+    reference_sets=ReferenceSets(
+        notes=NOTES,
+        families=FAMILIES,
+        units={"log_likelihood": "nats", "bits_per_item": "bits", "bits_per_value": "bits"},
+    ),
     pictures=Pictures(gallery=12, traversals=True),
     cells=Cells(of=rows.cells, without=rows.without, goal=rows.goal),
     objects=objects.OBJECTS,

@@ -38,6 +38,17 @@ class BlockSettings:
     images: Sequence[str] = ()
     multinomial: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name, found, example in (
+            ("likelihoods", self.likelihoods, "{visits: poisson}"),
+            ("multinomial", self.multinomial, "{counts: [rooms, visits]}"),
+        ):
+            if not isinstance(found, Mapping):
+                raise ConfigError(f"Expected `{name}` by name, such as {example}, got {found!r}.")
+        for name, listed in (("series", self.series), ("images", self.images)):
+            if isinstance(listed, str):
+                raise ConfigError(f"Expected `{name}` as a list of columns, [{listed}], got {listed!r}.")
+
 
 def columns_and_blocks(
     plain: Sequence[ColumnSchema], arrays: Sequence[ArraySchema], settings: BlockSettings

@@ -1,4 +1,4 @@
-"""Rows in files of arrays (.npz, .h5): an array for each column, and one for columns `name0`, `name1`, ..."""
+"""Rows in files of arrays (.npz, .h5, .zarr): an array for each column, and one for columns `name0`, `name1`, ..."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sciencegen.data import zarr_stores
 from sciencegen.data.array_files import HDF5
 from sciencegen.domains.tables.array_cells import array_of
 from sciencegen.domains.tables.rows import TableCell, number
 from sciencegen.errors import ConfigError
-from sciencegen.files import atomic_write
+from sciencegen.files import STORE, atomic_folder, atomic_write
 from sciencegen.items import Cell
 
 if TYPE_CHECKING:
     import h5py
 
-WRITTEN_ARRAYS = (".npz", *HDF5)
+WRITTEN_ARRAYS = (".npz", *HDF5, STORE)
 _NUMBERED = re.compile(r"(?P<name>.*?\D)(?P<place>0|[1-9]\d*)")
 Columns = Mapping[str, Sequence[TableCell | Cell]]
 
@@ -28,6 +29,10 @@ def write(path: Path, columns: Columns) -> None:
     """Write columns as arrays. Unknown numbers are NaN, missing texts are ""; equal columns give equal bytes."""
     arrays = {name: _array(cells) for name, cells in columns.items()}
     arrays = _joined(arrays)
+    if path.name.lower().endswith(STORE):
+        with atomic_folder(path) as folder:
+            zarr_stores.write(folder, arrays)
+        return
     if path.suffix.lower() == ".npz":
         with atomic_write(path, "wb") as sink:
             np.savez_compressed(sink, **arrays)  # type: ignore[arg-type]

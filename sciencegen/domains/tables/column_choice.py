@@ -65,7 +65,10 @@ def _owners(
     owner: dict[str, str] = {}
     for multinomial, names in shared.items():
         if isinstance(names, str) or len(set(names)) < max(2, len(names)):
-            raise ConfigError(f"Expected two or more different columns of multinomial '{multinomial}', got {names!r}.")
+            raise ConfigError(
+                f"Expected two or more different columns of multinomial '{multinomial}', got {names!r}. Name more, or "
+                "leave it out."
+            )
         for name in names:
             if name not in [column.name for column in schema]:
                 raise unknown_name(f"column of multinomial '{multinomial}'", name, [column.name for column in schema])

@@ -70,9 +70,9 @@ def build(representation: TableRepresentation, settings: TableDiffusionSettings)
 def check(
     model: CodedDiffusion, representation: TableRepresentation, arrays: Sequence[np.ndarray]
 ) -> Mapping[str, float]:
-    """Bound of log p of a row, with densities in the units of the columns, in nats, and of -log2 p in bits."""
-    device = next(model.parameters()).device
-    return in_bits(model.bound(representation.batch(arrays).to(device)))
+    """As `recipe_parts.check_vae`."""
+    batch = representation.batch(arrays).to(next(model.parameters()).device)
+    return in_bits(model.bound(batch), batch)
 
 
 def oracles(model: CodedDiffusion, representation: TableRepresentation, remember: Remember) -> Mapping[str, Oracle]:

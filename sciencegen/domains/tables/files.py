@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -85,7 +84,7 @@ def _rows(source: TableSource, chosen: Sequence[int]) -> Iterator[Row]:
     indicators = {name: {text: indicator(name, text) for text in few[name]} for name in names if name in few}
     for line, record in source.records():
         if isinstance(record, str):
-            yield Row(line, json.dumps([record]))
+            yield Row(line, table_rows.refused({}, record))
             continue
         called = "" if named is None or record[named] is None else str(record[named])
         row: dict[str, TableCell] = {}
@@ -97,7 +96,8 @@ def _rows(source: TableSource, chosen: Sequence[int]) -> Iterator[Row]:
             else:
                 row[name] = cell
         if reason:
-            yield Row(line, json.dumps([reason]), id=called)
+            cells = {name: record[at] for name, at in zip(names, chosen, strict=True)}
+            yield Row(line, table_rows.refused(cells, reason), id=called)
             continue
         yield Row(line, table_rows.text(row), _values(row, indicators), called)
 

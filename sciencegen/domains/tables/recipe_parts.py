@@ -24,6 +24,7 @@ from sciencegen.items import Item
 from sciencegen.scoring.oracles import ArrayOracle, Oracle
 from sciencegen.vae.arrays.array_vae import ArrayVAE
 from sciencegen.vae.arrays.columns import Column
+from sciencegen.vae.arrays.networks import VALUES
 from sciencegen.vae.arrays.settings import ArrayVAESettings
 
 INFERRED = "inferred_"
@@ -36,10 +37,11 @@ def check_score_samples(count: int) -> None:
         raise ConfigError(f"Expected score_samples of 1 or more, got {count}.")
 
 
-def in_bits(nats: Float[Tensor, " row"]) -> Mapping[str, float]:
-    """The mean of log p of rows, and -log2 p."""
-    found = float(nats.mean())
-    return {"log_likelihood": found, "bits_per_item": -found / math.log(2)}
+def in_bits(nats: Float[Tensor, " row"], batch: Batch) -> Mapping[str, float]:
+    """The mean of log p of rows, and -log2 p for each row and for each known number or category."""
+    known = batch[VALUES].numel() if batch.mask is None else int(batch.mask.sum())
+    found, bits = float(nats.mean()), -float(nats.mean()) / math.log(2)
+    return {"log_likelihood": found, "bits_per_item": bits, "bits_per_value": bits * len(nats) / known}
 
 
 @runtime_checkable
@@ -59,9 +61,11 @@ def log_likelihood(model: ArrayVAE, batch: Batch) -> Float[Tensor, " row"]:
 def check_vae(
     model: ArrayVAE, representation: TableRepresentation, arrays: Sequence[np.ndarray]
 ) -> Mapping[str, float]:
-    """Bound of log p of a row, with densities in the units of the columns, in nats, and of -log2 p in bits."""
+    """Bound of log p of a row, with densities in the units of the columns, in nats, and of -log2 p of a row and of a
+    value, in bits."""
     device = next(model.parameters()).device
-    return in_bits(log_likelihood(model, representation.batch(arrays).to(device)))
+    batch = representation.batch(arrays).to(device)
+    return in_bits(log_likelihood(model, batch), batch)
 
 
 def vae_oracles(model: ArrayVAE, representation: TableRepresentation, remember: Remember) -> Mapping[str, Oracle]:

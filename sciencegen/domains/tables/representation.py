@@ -16,8 +16,9 @@ from sciencegen.domains.recipes import Measures
 from sciencegen.domains.standardization import Standardization, StandardizedRepresentation
 from sciencegen.domains.tables import rows as table_rows
 from sciencegen.domains.tables.array_schema import ArraySample, ArraySchema, load_array
+from sciencegen.domains.tables.cells import cell_of
 from sciencegen.domains.tables.rows import LARGEST, TableCell, TableRow, indicator
-from sciencegen.domains.tables.schema import ColumnSchema, fit_columns, load_column
+from sciencegen.domains.tables.schema import ColumnSchema, fit_cells, load_column
 from sciencegen.errors import DataError
 from sciencegen.items import Json, Refusal
 
@@ -105,9 +106,12 @@ class TableRepresentation(StandardizedRepresentation):
         if not column.numeric:
             code = self._codes[column.name].get(str(cell))
             return Refusal(f"{cell!r} in '{column.name}', expected {_listed(column)}") if code is None else code
-        if isinstance(cell, str | list):
+        found = cell_of(cell, True) if isinstance(cell, str) else cell  # of few rows, one of which holds a text
+        if found is None:
+            return np.nan
+        if isinstance(found, ValueError | list):
             return Refusal(f"{str(cell)[:60]!r} in '{column.name}', expected a number")
-        x = table_rows.number(cell)
+        x = table_rows.number(found)
         if (column.kind != "number" and x != round(x)) or (column.kind == "count" and x < 0):
             return Refusal(
                 f"{x:g} in '{column.name}', expected a whole number" + " from 0 on" * (column.kind == "count")
@@ -172,14 +176,19 @@ def measure(items: Sequence[TableRow], names: Sequence[str]) -> Float[np.ndarray
 
 def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> TableRepresentation:
     """The representation of training rows. values: [row condition]."""
-    sample = ArraySample(len(texts))
-    parsed = ((place, table_rows.parse(text)) for place, text in enumerate(texts))
-    found = [sample.without(place, row) for place, row in parsed if not isinstance(row, Refusal)]
-    if not found:
+    sample, cells, count = ArraySample(len(texts)), dict[str, list[TableCell]](), 0
+    for place, text in enumerate(texts):
+        row = table_rows.parse(text)
+        if not isinstance(row, Refusal):
+            table_rows.add_known(cells, sample.without(place, row))
+            count += 1
+    if not count:
         raise DataError(f"Expected rows to learn from, found none among {len(texts)}.")
-    arrays = sample.schema(table_rows.known_cells(found))
-    plain = [{name: cell for name, cell in row.items() if name not in sample.shapes} for row in found]
-    return TableRepresentation(fit_columns(plain, list(sample.shapes)), standardization.fit(values, properties), arrays)
+    arrays = sample.schema(cells)
+    columns = fit_cells(
+        {name: one for name, one in cells.items() if name not in sample.shapes}, count, [*sample.shapes]
+    )
+    return TableRepresentation(columns, standardization.fit(values, properties), arrays)
 
 
 def load(data: Mapping[str, Any]) -> TableRepresentation:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -20,6 +21,8 @@ from sciencegen.items import Cell, Refusal
 TableCell = bool | int | float | str | ArrayCell | None
 TableRow = Mapping[str, TableCell]
 
+REFUSED = "# "
+"""How the text of a row begins that a reader refuses."""
 LONGEST = 1000
 """Most characters of a text in a cell."""
 MOST_COLUMNS = 10_000
@@ -27,14 +30,14 @@ MOST_COLUMNS = 10_000
 
 def parse(text: str) -> TableRow | Refusal:
     """A row from its text."""
+    if text.startswith(REFUSED):
+        return Refusal(_reason(text))
     try:
         found = json.loads(text, parse_constant=float, object_pairs_hook=_object)
     except RepeatedName as error:
         return Refusal(f"two cells of the name '{error}'")
     except (ValueError, RecursionError):
         return Refusal('expected a row as a JSON object, such as {"age": 31, "city": "Oslo"}')
-    if isinstance(found, list) and len(found) == 1 and isinstance(found[0], str):
-        return Refusal(found[0])  # what `reading` found wrong
     if not isinstance(found, dict):
         return Refusal(f"expected a JSON object of columns, got {type(found).__name__}")
     if len(found) > MOST_COLUMNS:
@@ -45,6 +48,19 @@ def parse(text: str) -> TableRow | Refusal:
     if all(cell is None for cell in found.values()):
         return Refusal("every cell is empty")
     return found
+
+
+def refused(cells: Mapping[str, object], reason: str) -> str:
+    """The text of a row that a reader refuses: `# cells: reason`."""
+    return f"{REFUSED}{json.dumps(cells, ensure_ascii=False, default=str)}: {reason}"
+
+
+def _reason(text: str) -> str:
+    try:
+        _, end = json.JSONDecoder().raw_decode(text, len(REFUSED))
+    except (ValueError, RecursionError):
+        return "expected a row as a JSON object"
+    return text[end:].removeprefix(": ")
 
 
 class RepeatedName(ValueError):
@@ -114,6 +130,14 @@ def cells(row: TableRow) -> dict[str, Cell]:
 def known_cells(rows: Sequence[TableRow]) -> dict[str, list[TableCell]]:
     """The cells of each column that aren't missing."""
     return {name: [cell for cell in cells if cell is not None] for name, cells in cells_by_column(rows).items()}
+
+
+def add_known(cells: dict[str, list[TableCell]], row: TableRow) -> None:
+    """Add the cells of a row that aren't missing to those of each column. Equal texts are one object."""
+    for name, cell in row.items():
+        column = cells.setdefault(name, [])
+        if cell is not None:
+            column.append(sys.intern(cell) if isinstance(cell, str) else cell)
 
 
 def number(cell: TableCell) -> float:

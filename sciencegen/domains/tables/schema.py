@@ -8,14 +8,14 @@ import math
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
 
-from sciencegen.domains.tables.cells import MOST_CATEGORIES
-from sciencegen.domains.tables.rows import TableCell, TableRow, known_cells, number
+from sciencegen.domains.tables.cells import MOST_CATEGORIES, cell_of
+from sciencegen.domains.tables.rows import TableCell, number
 from sciencegen.errors import DataError
 from sciencegen.items import Json
 
@@ -26,6 +26,7 @@ FEW_LEVELS = 10
 FEWEST_ROWS = 10
 _NUMBERED = re.compile(r"(.*?\D)\d+")
 """Names of the columns of an array [row column]."""
+_LIKE_NUMBER = re.compile(r"[^\w\s]?\s?\d")
 SMALL = 0.05
 """Quantile of the positive numbers that is added to numbers from 0 on before their logarithm is taken."""
 MOST_DECIMALS = 6
@@ -118,17 +119,22 @@ def _are_categories(cells: Sequence[TableCell]) -> bool:
     return all(isinstance(cell, str) for cell in cells) or all(isinstance(cell, bool) for cell in cells)
 
 
-def fit_columns(rows: Sequence[TableRow], others: Sequence[str] = ()) -> tuple[ColumnSchema, ...]:
-    """The schema of rows; an error for too few rows, and for columns of which nothing can be learned. others: good
-    columns that aren't among them."""
-    if len(rows) < FEWEST_ROWS:
-        raise DataError(f"Expected {FEWEST_ROWS} or more rows to learn from, got {len(rows)}. Add rows.")
-    cells = known_cells(rows)
+def fit_cells(
+    cells: Mapping[str, Sequence[TableCell]], count: int, others: Sequence[str] = ()
+) -> tuple[ColumnSchema, ...]:
+    """The schema of columns; an error for too few rows, and for columns of which nothing can be learned.
+
+    cells: those of each column that aren't missing. count: of rows. others: good columns that aren't among them.
+    """
+    if count < FEWEST_ROWS:
+        raise DataError(f"Expected {FEWEST_ROWS} or more rows to learn from, got {count}. Add rows.")
     wrong = {name: reason for name, one in cells.items() if (reason := _useless(one))}
     if wrong:
         good = [*(name for name in cells if name not in wrong), *others]
         found = "; ".join(f"'{name}' {reason}" for name, reason in wrong.items())
         remedy = f"Name the others: `column` {_listed(good)}" if good else "Add a column of numbers or categories"
+        if any(_are_like_numbers(cells[name]) for name in wrong):
+            remedy = f"Write numbers without units, and dates as numbers. {remedy}"
         raise DataError(
             f"Expected columns of different numbers, or of 2 to {MOST_CATEGORIES} categories, got: {found}. {remedy}."
         )
@@ -157,8 +163,17 @@ def _useless(cells: Sequence[TableCell]) -> str:
     if different < 2:
         return "is empty" if not cells else f"holds only {str(cells[0])[:40]!r}"
     if _is_category(cells) and (different > MOST_CATEGORIES or different > max(2.0, len(cells) / 2)):
-        return f"has {different} different texts in {len(cells)} rows, such as {str(cells[0])[:40]!r}"
+        numbers = sum(isinstance(cell_of(str(cell), True), int | float) for cell in cells)
+        among = f", {numbers} of them numbers" if numbers else ""
+        example = next((cell for cell in cells if isinstance(cell_of(str(cell), True), ValueError)), cells[0])
+        return f"has {different} different texts in {len(cells)} rows{among}, such as {str(example)[:40]!r}"
     return ""
+
+
+def _are_like_numbers(cells: Sequence[TableCell]) -> bool:
+    """Whether most cells of a column of texts begin as a number, such as dates, `5 kg` and `$5`."""
+    texts = [str(cell) for cell in cells if isinstance(cell, str)]
+    return 2 * sum(_LIKE_NUMBER.match(text) is not None for text in texts) > len(texts)
 
 
 def _is_category(cells: Sequence[TableCell]) -> bool:

@@ -1,6 +1,34 @@
-"""Training data: the names of conditions."""
+"""Training data: the names of conditions, and rows that are read from blocks."""
 
-from sciencegen.api.models.data import with_parts
+import tracemalloc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from sciencegen.api.models.data import fit_representation, read_training_data, with_parts
+from sciencegen.api.science.forms import domain_of
+from sciencegen.api.sources.preparation import prepare_source
+from sciencegen.config import PrepareSettings
+from sciencegen.data.packed import PackedArrays
+from sciencegen.training import TrainingSettings
+from tests.domains.tables.known_table import table
+
+ROWS = 2000
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    table(ROWS).to_csv(folder / "table.csv", index=False)
+    return prepare_source("arrays", folder / "prepared", PrepareSettings(source=str(folder / "table.csv"), threads=1))
+
+
+def read(prepared, folder=None, log=lambda text: None, change=lambda fitted: fitted):
+    recipe = domain_of("arrays").recipes["array-vae"]
+    representation = change(fit_representation(prepared, recipe, None, ("age",)))
+    return read_training_data(prepared, "arrays", recipe, representation, 1, log, folder=folder)
 
 
 def test_a_column_of_texts_stands_for_its_indicators():
@@ -8,3 +36,40 @@ def test_a_column_of_texts_stands_for_its_indicators():
     assert with_parts(("city", "age"), known) == ("city:Bergen", "city:Oslo", "age")
     assert with_parts(("city:Oslo",), known) == ("city:Oslo",)
     assert with_parts(("town",), known) == ("town",)
+
+
+def test_batches_are_those_of_arrays_in_memory(prepared, tmp_path, monkeypatch):
+    """Also where the arrays lie in a file."""
+    monkeypatch.setattr("sciencegen.data.packed.MOST_HELD", 1000)
+    held, texts = read(prepared, tmp_path), list(prepared.items("train"))
+    encoded = held.representation.encode([domain_of("arrays").items.parse(text) for text in texts])
+    assert isinstance(held.arrays, PackedArrays)
+    assert list(held.texts) == texts
+    batch = next(held.batches(TrainingSettings(batch_size=len(texts)))(0))
+    order = np.random.default_rng([0, 0]).permutation(len(texts))
+    expected = held.representation.batch([encoded[row] for row in order], prepared.values("train", ("age",))[order])
+    for name in expected.fields:
+        assert torch.equal(batch[name], expected[name])
+    assert torch.equal(batch.condition.nan_to_num(99), expected.condition.nan_to_num(99))
+
+
+def test_a_note_says_why_items_are_left_out(prepared):
+    def without_a_city(fitted):
+        return replace(fitted, columns=[replace(one, categories=one.categories[:2]) if one.name == "city" else one
+                                        for one in fitted.columns])  # fmt: skip
+
+    lines = []
+    held = read(prepared, log=lines.append, change=without_a_city)
+    assert 0 < held.refused == ROWS - len(held.arrays)
+    assert f"{held.refused} of {ROWS} items can't be encoded; the first: number " in lines[-1]
+    assert "'Tromsø' in 'city', expected one of Bergen, Oslo" in lines[-1]
+
+
+def test_a_row_in_memory_takes_little_more_than_its_numbers(prepared):
+    """Arrays of numpy and texts took 370 bytes for each row of seven columns."""
+    read(prepared)  # what is imported and cached stays
+    tracemalloc.start()
+    held = read(prepared)
+    taken = tracemalloc.get_traced_memory()[0] / len(held.arrays)
+    tracemalloc.stop()
+    assert taken < 90, f"{taken:.0f} bytes"

@@ -1,9 +1,11 @@
 """Checks of output names."""
 
+import sys
+
 import pytest
 
 from sciencegen.api.writing.formats import check_complete, check_ending, check_endings, check_table, writes_structures
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, IncompatibleError
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,12 @@ def test_a_model_that_gives_structures_needs_a_file_that_holds_them():
     check_complete("conformers", "x.csv", "x.sdf")
     with pytest.raises(ConfigError, match="which holds none"):
         check_complete("conformers", "x.csv", None)
+
+
+def test_a_library_that_is_missing_is_named(monkeypatch):
+    check_ending("arrays", "`output`", "x.zarr")
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    with pytest.raises(IncompatibleError, match=r"to write a Zarr store\. Install it: pip install 'zarr"):
+        check_ending("arrays", "`output`", "x.zarr")
+    with pytest.raises(ConfigError, match=r"end in \.npz, \.h5, \.hdf5, got x\.txt"):
+        check_ending("arrays", "`output`", "x.txt")

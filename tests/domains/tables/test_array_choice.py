@@ -68,3 +68,18 @@ def test_numbered_columns_are_a_series():
 def test_what_does_not_fit_is_an_error(settings, error, reason):
     with pytest.raises(error, match=reason):
         chosen(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"likelihoods": ("visits",)}, r"`likelihoods` by name, such as \{visits: poisson\}, got \('visits',\)"),
+        ({"likelihoods": "visits"}, "`likelihoods` by name"),
+        ({"likelihoods": {}, "multinomial": "visits"}, "`multinomial` by name"),
+        ({"likelihoods": {}, "series": "spikes"}, r"`series` as a list of columns, \[spikes\]"),
+        ({"likelihoods": {}, "images": "image"}, "`images` as a list"),
+    ],
+)
+def test_settings_of_another_kind_say_how_they_are_written(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        BlockSettings(**settings)

@@ -63,3 +63,5 @@ def test_between_two_rows_and_metrics():
     values = dict(zip(found.table["metric"], found.table["value"], strict=True))
     assert values["profile_image"] == 0
     assert values["bits_per_item"] > 0
+    known = sum(np.isfinite(one).sum() if one.dtype.kind != "U" else len(one) for one in columns().values())
+    assert values["bits_per_value"] == pytest.approx(values["bits_per_item"] * len(columns()["kind"]) / known)

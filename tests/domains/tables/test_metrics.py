@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sciencegen.domains.tables import rows
+from sciencegen.domains.tables import DOMAIN, rows
 from sciencegen.domains.tables.metrics import correlation, evaluate, total_variation
 from sciencegen.domains.tables.similarity import hashed_features, similarity
 from sciencegen.errors import DataError
@@ -57,3 +57,11 @@ def test_hashed_features_need_no_table():
     found = hashed_features([{"a": 1.0, "c": "x"}, {"c": "x", "a": 1.0, "n": None}, {"a": 1.0, "c": "y"}])
     np.testing.assert_array_equal(found[0], found[1])
     assert (found[0] != found[2]).any()
+
+
+def test_each_metric_has_a_meaning_in_reports():
+    found = evaluate(texts(50, 1), texts(50, 2), texts(20, 3))
+    named = [name for name in found if not name.startswith("count")] + ["bits_per_item_held_out", "profile_x"]
+    assert [name for name in named if not DOMAIN.reference_sets.note(name).meaning] == []
+    assert DOMAIN.reference_sets.note("scaled_x").direction == "minimize"
+    assert not DOMAIN.reference_sets.note("steps").meaning

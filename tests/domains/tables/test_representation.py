@@ -72,3 +72,11 @@ def test_columns_of_one_name_are_not_loaded():
     data = FITTED.to_json()
     with pytest.raises(ValueError, match="columns of different names"):
         tables.load(data | {"columns": [*data["columns"], data["columns"][0]]})
+
+
+def test_numbers_in_texts_are_numbers():
+    """As where a file of few rows holds a text among the numbers of a column."""
+    one, other = FITTED.encode([{"height": "180.5", "visits": "3"}, {"height": 180.5, "visits": 3}])
+    np.testing.assert_array_equal(one, other)
+    (unknown,) = FITTED.encode([{"height": "NA", "visits": 3}])
+    assert np.isnan(unknown).sum() == len(unknown) - 1

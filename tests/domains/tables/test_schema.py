@@ -5,9 +5,14 @@ import pytest
 
 from sciencegen.domains.tables import rows
 from sciencegen.domains.tables.column_choice import automatic, columns_of
-from sciencegen.domains.tables.schema import fit_columns, load_column
+from sciencegen.domains.tables.schema import fit_cells, load_column
 from sciencegen.errors import ConfigError, DataError, UnknownNameError
 from tests.domains.tables.known_table import LIKELIHOODS, texts
+
+
+def fit_columns(table):
+    return fit_cells(rows.known_cells(table), len(table))
+
 
 ROWS = [rows.parse(text) for text in texts(400, seed=2)]
 SCHEMA = fit_columns(ROWS)
@@ -40,7 +45,13 @@ def test_a_schema_is_plain_data():
             {"b": range(20), "name": [f"n{at}" for at in range(20)]},
             "'name' has 20 different texts in 20 rows, such as 'n0'",
         ),
-        ({"name": [f"n{at}" for at in range(20)]}, "Add a column of numbers or categories"),
+        ({"name": [f"n{at}" for at in range(20)]}, r"'n0'\. Add a column of numbers or categories"),
+        ({"day": [f"2026-01-{at}" for at in range(10, 30)]}, "Write numbers without units, and dates as numbers"),
+        ({"price": [f"$ {at}" for at in range(20)]}, "Write numbers without units, and dates as numbers"),
+        (
+            {"level": [f"{at}" if at % 3 else "low" for at in range(60)]},
+            "41 different texts in 60 rows, 40 of them numbers, such as 'low'",
+        ),
     ],
 )
 def test_columns_of_which_nothing_can_be_learned(columns, message):
