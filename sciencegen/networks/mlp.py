@@ -38,11 +38,12 @@ def linear(inputs: int, outputs: int, generator: Generator | None = None, zero: 
 @dataclass(frozen=True)
 class LayerSettings:
     """Settings of hidden layers. activation: a name in ACTIVATIONS. residual: whether a layer's input is added to its
-    output, if both have the same size."""
+    output, if both have the same size. direct: whether a linear map of the network's inputs is added to its outputs."""
 
     activation: str = "silu"
     dropout: float = 0.0
     residual: bool = False
+    direct: bool = False
 
 
 class MLP(nn.Module):
@@ -85,6 +86,7 @@ class MLP(nn.Module):
         self.activation = activation(layers.activation)
         self.dropout = nn.Dropout(layers.dropout)
         self.output = linear(sizes[-1], outputs, generator, zero=zero_output)
+        self.direct = linear(inputs, outputs, generator, zero=zero_output) if layers.direct else None
 
     def forward(self, values: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
         if values.shape[-1] != self.inputs:
@@ -92,10 +94,12 @@ class MLP(nn.Module):
                 f"Expected {self.inputs} features in the last dimension, got {list(values.shape)}. "
                 "Build the network with `inputs` of that size, or check what makes its features."
             )
+        given = values
         for layer in self.hidden:
             changed = self.dropout(self.activation(layer(values)))
             values = values + changed if self.residual and changed.shape == values.shape else changed
-        return self.output(values)
+        outputs = self.output(values)
+        return outputs if self.direct is None else outputs + self.direct(given)
 
 
 class MaskedLinear(nn.Linear):

@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from sciencegen.networks.conditions import condition_features
-from sciencegen.networks.mlp import MLP, MaskedAutoregressiveMLP
+from sciencegen.networks.mlp import MLP, LayerSettings, MaskedAutoregressiveMLP
 from sciencegen.networks.normal import check_latents
 from sciencegen.vae.gaussian import DiagonalGaussian, repeats, standard_normal_kl, standard_normal_log_prob
 
@@ -131,11 +131,12 @@ class GaussianPosterior(nn.Module):
     """Features (and the condition, where property_count > 0) to a diagonal Gaussian; depth 0 is a linear head."""
 
     def __init__(
-        self, feature_size: int, latent_size: int, property_count: int = 0, width: int = 128, depth: int = 0
-    ) -> None:
+        self, feature_size: int, latent_size: int, property_count: int = 0, width: int = 128, depth: int = 0,
+        layers: LayerSettings | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.latent_size, self.property_count = latent_size, property_count
-        self.head = MLP(feature_size + 2 * property_count, 2 * latent_size, width, depth)
+        self.head = MLP(feature_size + 2 * property_count, 2 * latent_size, width, depth, layers=layers)
 
     def forward(
         self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"] | None = None
@@ -158,11 +159,12 @@ class FlowPosterior(nn.Module):
         depth: int = 0,
         steps: int = 2,
         context_size: int = 32,
+        layers: LayerSettings | None = None,
     ) -> None:
         super().__init__()
         self.latent_size, self.property_count = latent_size, property_count
         self.sizes = [2 * latent_size, context_size]
-        self.head = MLP(feature_size + 2 * property_count, sum(self.sizes), width, depth)
+        self.head = MLP(feature_size + 2 * property_count, sum(self.sizes), width, depth, layers=layers)
         self.steps = nn.ModuleList([MaskedAutoregressiveMLP(latent_size, context_size, width) for _ in range(steps)])
 
     def forward(

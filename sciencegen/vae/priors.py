@@ -59,17 +59,21 @@ class ConditionalGaussianPrior(nn.Module):
     """N(mean(c), diag std(c)^2); starts as N(0, I). Sohn et al. 2015, eq. 4; Khemakhem et al. 2020, eq. 6 to 8.
 
     A missing value has its own embedding (see `condition_features`), so p(z) without a condition is learned as well.
+    centred: whether the mean is 0, so that the condition sets the scales alone, as in the experiments of Khemakhem et
+    al. With free means, a decoder that isn't one to one may give each condition latents of its own.
     """
 
-    def __init__(self, latent_size: int, property_count: int, width: int = 64, depth: int = 2) -> None:
+    def __init__(
+        self, latent_size: int, property_count: int, width: int = 64, depth: int = 2, centred: bool = False
+    ) -> None:
         super().__init__()
-        self.latent_size, self.property_count = latent_size, property_count
+        self.latent_size, self.property_count, self.centred = latent_size, property_count, centred
         self.network = MLP(2 * property_count, 2 * latent_size, width, depth, zero_output=True)
 
     def gaussian(self, like: Latent, condition: Condition = None) -> DiagonalGaussian:
         check_latents(like, self.latent_size)
         mean, raw = self.network(condition_features(condition, like, self.property_count)).chunk(2, -1)
-        return DiagonalGaussian(mean, 4 * torch.tanh(raw / 4))
+        return DiagonalGaussian(torch.zeros_like(mean) if self.centred else mean, 4 * torch.tanh(raw / 4))
 
     def log_prob(self, latent: Latent, condition: Condition = None) -> Float[Tensor, " batch"]:
         return self.gaussian(latent, condition).log_prob(latent)

@@ -2,7 +2,8 @@
 
     python -m tests.benchmarks.collaborative_filtering ml-100k/u.data -o collaborative-filtering
 
-The ratings are a table whose first columns are user, item and rating, such as MovieLens' `u.data` and `ratings.csv`.
+The ratings are a table whose first columns are user, item and rating, such as MovieLens' `u.data` and `ratings.csv`. Of
+the dataset `gdsc-ic50`, users are cell lines, and they like the drugs to which they are among the most sensitive fifth.
 The protocol is that of Liang et al. (2018): ratings of 4 and more are likes, users have five or more, a sixth of the
 users is for validation and as many for the test. Models learn from all likes of the others, get four of five likes of
 a test user, and are to find the fifth ones. Recall@20 is the share of these, of at most 20, among the 20 items of the
@@ -25,6 +26,9 @@ import pandas as pd
 import sciencegen as sg
 
 LIKED, FEWEST = 4.0, 5
+LINE = "Cell Line"
+SENSITIVE = 0.2
+"""Share of the cell lines on which a drug was measured that like it."""
 HELD_OUT = 1 / 6
 RANKS, PENALTIES, WEIGHTS = (8, 16, 32), (1.0, 10.0), (2.0, 10.0)
 RIDGES = (50.0, 100.0, 200.0, 400.0)
@@ -49,10 +53,20 @@ class Split:
 def likes(path: str) -> pd.DataFrame:
     """The columns user and item of likes of users with `FEWEST` or more."""
     comma = path.endswith(".csv")
-    found = pd.read_csv(path, sep="," if comma else "\t", header=0 if comma else None).iloc[:, :3]
-    found.columns = pd.Index(["user", "item", "rating"])
-    liked = found[found["rating"] >= LIKED]
+    found = pd.read_csv(path, sep="," if comma else "\t", header=0 if comma else None)
+    if LINE in found:
+        liked = sensitive(found)
+    else:
+        found = found.iloc[:, :3].set_axis(["user", "item", "rating"], axis=1)
+        liked = found[found["rating"] >= LIKED]
     return liked[liked.groupby("user")["user"].transform("size") >= FEWEST]
+
+
+def sensitive(table: pd.DataFrame) -> pd.DataFrame:
+    """Cell lines, and the drugs whose log IC50 is there in the lowest share of those measured."""
+    values = table.set_index(LINE).drop(columns=["Cancer Type", "Tissue"])
+    low = (values.rank(pct=True) <= SENSITIVE).rename_axis("user").rename_axis("item", axis=1).stack()
+    return low[low].reset_index()[["user", "item"]]
 
 
 def split(liked: pd.DataFrame, seed: int) -> Split:

@@ -1,11 +1,12 @@
 """Responses of cell lines to drugs: held-out entries by `array-vae`, beside matrix factorization and the drug's mean.
 
-    python -m tests.benchmarks.drug_response gdsc_ic50.csv -o drug-response
+    python -m tests.benchmarks.drug_response gdsc/gdsc_ic50.csv -o drug-response
 
-The table has a row for each cell line, with its name, cancer type and tissue, and log IC50 of each drug: that of GDSC
-(Yang et al. 2013) as Brouwer and Lio (2017) filtered it. A tenth of the known entries is held out, at random, in each
-repeat. Rank and penalty of the factorization (alternating least squares, around the means of drugs and cell lines) are
-chosen on a tenth of the others. The VAE fills gaps with the median of their likelihood, by `encode` and `decode`.
+The table has a row for each cell line, with its name, cancer type and tissue, and log IC50 of each drug: the dataset
+`gdsc-ic50`, of GDSC (Yang et al. 2013) as Brouwer and Lio (2017) filtered it. A tenth of the known entries is held out,
+at random, in each repeat. Rank and penalty of the factorization (alternating least squares, around the means of drugs
+and cell lines) are chosen on a tenth of the others. The VAE fills gaps with the median of their likelihood, by `encode`
+and `decode`.
 """
 
 from __future__ import annotations

@@ -21,6 +21,14 @@ def test_depth_zero_is_linear_and_zero_output_is_zero():
     assert not MLP(3, 2, zero_output=True)(a).any()
 
 
+def test_a_direct_map_is_added_to_the_outputs():
+    network, values = MLP(3, 2, 8, layers=LayerSettings(direct=True)), torch.randn(5, 3)
+    whole, through = network(values), network.direct(values)
+    network.direct.weight.data.zero_()
+    network.direct.bias.data.zero_()
+    torch.testing.assert_close(network(values), whole - through)
+
+
 def test_weights_from_a_generator_follow_from_it_alone():
     first, second = (MLP(3, 2, generator=Generator().manual_seed(5)) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))

@@ -21,6 +21,7 @@ def vamp(size, properties, generator):
 PRIORS = {
     "standard": lambda size, properties, generator: StandardNormalPrior(size),
     "gaussian": lambda size, properties, generator: ConditionalGaussianPrior(size, properties),
+    "gaussian of mean 0": lambda size, properties, generator: ConditionalGaussianPrior(size, properties, centred=True),
     "vamp": vamp,
     "flow": lambda size, properties, generator: FlowPrior(size, properties, FlowSettings(layers=3, width=16)),
 }

@@ -25,9 +25,10 @@ from sciencegen.vae.arrays.blocks import Block, BlockDecoder, BlockEncoder
 from sciencegen.vae.arrays.column_networks import ColumnDecoder, ColumnEncoder
 from sciencegen.vae.arrays.columns import Column, with_shared_counts
 from sciencegen.vae.arrays.networks import VALUES, ArrayDecoder, ArrayEncoder, Condition, PseudoPosterior
-from sciencegen.vae.arrays.settings import HAMILTONIAN, PRIORS, ArrayVAESettings
+from sciencegen.vae.arrays.settings import CONDITIONAL, FULL_COVARIANCE, HAMILTONIAN, PRIORS, ArrayVAESettings
 from sciencegen.vae.bounds import BoundTerms, importance_weighted_bound
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
+from sciencegen.vae.full_covariance import FullCovariancePosterior
 from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.hamiltonian import HamiltonianRefinement
 from sciencegen.vae.ladder import LadderPosterior, LadderPrior, LowestLevel
@@ -43,6 +44,8 @@ __all__ = ["PRIORS", "ArrayVAE", "ArrayVAESettings"]
 Accept = Callable[[Batch], Tensor]
 Encoder = ArrayEncoder | ColumnEncoder | BlockEncoder
 Classes = Sequence[Sequence[float]]
+NETWORKS = {**POSTERIORS, FULL_COVARIANCE: FullCovariancePosterior}
+"""Names of posteriors -> networks, but for the Hamiltonian one."""
 START = -2.0
 """First log standard deviation of the posterior of an identifiable VAE: with that of a standard normal, the decoder
 learns to leave out some of the sources."""
@@ -232,9 +235,12 @@ class ArrayVAE(nn.Module):
 
 
 def _encoder(size: int, s: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block]) -> Encoder:
+    if blocks and s.direct:
+        raise ConfigError("Expected no series and no images with direct, which they don't have. Leave it out.")
     if blocks:
         return BlockEncoder(columns, blocks, s.width, s.depth)
-    return ColumnEncoder(columns, s.width, s.depth) if columns else ArrayEncoder(size, s.width, s.depth)
+    networks = s.width, s.depth, s.direct
+    return ColumnEncoder(columns, *networks) if columns else ArrayEncoder(size, *networks)
 
 
 def _decoder(
@@ -243,7 +249,7 @@ def _decoder(
     sizes = s.layers[0] if s.layers else s.latent, s.read_by_decoder(properties), s.width, s.depth
     if blocks:
         return BlockDecoder(columns, blocks, *sizes)
-    return ColumnDecoder(columns, *sizes) if columns else ArrayDecoder(size, *sizes, s.noise)
+    return ColumnDecoder(columns, *sizes, s.network) if columns else ArrayDecoder(size, *sizes, s.noise, s.network)
 
 
 def _parts(
@@ -276,12 +282,12 @@ def latents_of(encoder: Encoder, properties: int, s: ArrayVAESettings) -> tuple[
     if s.layers:
         ladder = LadderPrior(s.layers, s.width)
         return LadderPosterior(s.width, ladder, properties, s.width), ladder
-    base = POSTERIORS["gaussian" if s.posterior == HAMILTONIAN else s.posterior]
-    posterior = base(s.width, s.latent, s.read_by_decoder(properties), s.width, 1)
-    if not s.decoder_condition and isinstance(posterior, GaussianPosterior):
-        nn.init.constant_(posterior.head.output.bias[s.latent :], START)
-    if s.prior == "conditional":
-        return posterior, ConditionalGaussianPrior(s.latent, properties)
+    base = NETWORKS["gaussian" if s.posterior == HAMILTONIAN else s.posterior]
+    posterior = base(encoder.features, s.latent, s.read_by_decoder(properties), s.width, 1, layers=s.network)
+    if not s.decoder_condition and isinstance(posterior, GaussianPosterior | FullCovariancePosterior):
+        nn.init.constant_(posterior.head.output.bias[s.latent : 2 * s.latent], START)
+    if s.prior in CONDITIONAL:
+        return posterior, ConditionalGaussianPrior(s.latent, properties, centred=s.prior == "conditional_scale")
     if s.prior == "vamp":
         pseudo = PseudoPosterior(encoder, posterior)
         return posterior, VampPrior(s.latent, pseudo, torch.randn(s.components, encoder.inputs), properties)

@@ -66,7 +66,7 @@ class BlockEncoder(nn.Module):
         self.alone = len(self.groups) - len(blocks)
         plain = sum(columns[at].features for at in others) + len(others)
         self.sizes = [plain, *(2 * math.prod(block.shape) for block in blocks)]
-        self.inputs = sum(self.sizes)
+        self.inputs, self.features = sum(self.sizes), width
         self.readers = nn.ModuleList([READERS[b.kind](2 * b.shape[0], b.positions, width) for b in blocks])
         self.network = MLP(plain + width * len(blocks), width, width, depth)
 

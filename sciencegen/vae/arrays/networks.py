@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from sciencegen.batch import Batch
 from sciencegen.networks.conditions import condition_features
-from sciencegen.networks.mlp import MLP
+from sciencegen.networks.mlp import MLP, LayerSettings
 from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.likelihoods import Gaussian
 
@@ -34,17 +34,19 @@ class EncodesInputs(Protocol):
 
 
 class ArrayEncoder(nn.Module):
-    """Numbers, and a mask of those that are known, to features [batch feature]."""
+    """Numbers, and a mask of those that are known, to features [batch feature]. direct: whether these include the
+    numbers."""
 
-    def __init__(self, size: int, width: int, depth: int) -> None:
+    def __init__(self, size: int, width: int, depth: int, direct: bool = False) -> None:
         super().__init__()
-        self.inputs = size
+        self.inputs, self.direct, self.features = size, direct, width + size * direct
         self.network = MLP(2 * size, width, width, depth)
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch feature"]:
         array = batch[VALUES]
         present = torch.ones_like(array) if batch.mask is None else batch.mask.to(array)
-        return functional.silu(self.network(torch.cat([array * present, present], -1)))
+        features = functional.silu(self.network(torch.cat([array * present, present], -1)))
+        return torch.cat([features, array * present], -1) if self.direct else features
 
     def of_inputs(self, inputs: Float[Tensor, "batch column"]) -> Float[Tensor, "batch feature"]:
         """Features of whole arrays, such as a VampPrior's pseudo-items."""
@@ -55,11 +57,12 @@ class ArrayDecoder(nn.Module):
     """p(x | z, c) = N(mean(z, c), diag(std)^2), with a learned standard deviation for each column, or `noise`."""
 
     def __init__(
-        self, size: int, latent_size: int, property_count: int, width: int, depth: int, noise: float = 0.0
-    ) -> None:
+        self, size: int, latent_size: int, property_count: int, width: int, depth: int, noise: float = 0.0,
+        layers: LayerSettings | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.property_count, self.noise = property_count, noise
-        self.network = MLP(latent_size + 2 * property_count, size, width, depth)
+        self.network = MLP(latent_size + 2 * property_count, size, width, depth, layers=layers)
         self.log_std = nn.Parameter(torch.zeros(size))
 
     def forward(

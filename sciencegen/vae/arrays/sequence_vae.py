@@ -59,6 +59,8 @@ class SequenceVAESettings(ArrayVAESettings):
             raise ConfigError(
                 f"Expected factors of 1 or more, and inputs of 0 or more, got {self.factors} and {self.inputs}."
             )
+        if self.direct:
+            raise ConfigError("Expected no direct maps in a series' networks, got direct. Leave it out.")
         plain = (self.posterior, self.prior, self.layers, self.semi_supervised)
         if self.inputs and plain != ("gaussian", "standard_normal", (), False):
             raise ConfigError(

@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.mlp import LayerSettings
 from sciencegen.vae.model import VAESettings
 from sciencegen.vae.posteriors import POSTERIORS
 from sciencegen.vae.warmup import Warmup
 
-PRIORS = ("standard_normal", "conditional", "vamp")
+CONDITIONAL = ("conditional", "conditional_scale")
+PRIORS = ("standard_normal", *CONDITIONAL, "vamp")
 BOUNDS = ("elbo", "importance_weighted")
 HAMILTONIAN = "hamiltonian"
-POSTERIOR_NAMES = (*POSTERIORS, HAMILTONIAN)
+FULL_COVARIANCE = "full_covariance"
+POSTERIOR_NAMES = (*POSTERIORS, FULL_COVARIANCE, HAMILTONIAN)
 
 
 @dataclass(frozen=True)
@@ -24,17 +27,21 @@ class ArrayVAESettings:
     ----------
     latent, width, depth : int
         Size of z; width and number of hidden layers of encoder and decoder.
+    direct : bool
+        Whether linear maps are added to encoder and decoder, of their inputs to their outputs: a start for data that
+        are nearly linear in their latents.
     layers : tuple of int
         Sizes of a ladder of latents in place of `latent`, from the lowest, which the decoder reads, to the top: the
         prior goes from the top down, and the posterior merges it with the encoder's evidence by precision [7]_.
-    posterior : {"gaussian", "iaf", "hamiltonian"}
-        q(z | x, c): a diagonal Gaussian [1]_, one transformed by an inverse autoregressive flow [2]_, or one whose
-        samples are refined by `leapfrog_steps` on the gradient of log p(x, z | c) [8]_.
-    prior : {"standard_normal", "conditional", "vamp"}
-        p(z | c) of training: N(0, I), a Gaussian that depends on c [3]_, or a mixture of posteriors of `components`
-        learned pseudo-items [4]_ (with a Gaussian posterior).
+    posterior : {"gaussian", "iaf", "full_covariance", "hamiltonian"}
+        q(z | x, c): a diagonal Gaussian [1]_, one transformed by an inverse autoregressive flow [2]_, a Gaussian with
+        all covariances, or a diagonal one whose samples are refined by `leapfrog_steps` on the gradient of
+        log p(x, z | c) [8]_.
+    prior : {"standard_normal", "conditional", "conditional_scale", "vamp"}
+        p(z | c) of training: N(0, I), a Gaussian that depends on c [3]_, one of mean 0 whose scales depend on c [9]_,
+        or a mixture of posteriors of `components` learned pseudo-items [4]_ (with a Gaussian posterior).
     decoder_condition : bool
-        Whether posterior and decoder read c. Without, c enters by the 'conditional' prior alone, which then is never
+        Whether posterior and decoder read c. Without, c enters by a conditional prior alone, which then is never
         trained without c: the identifiable VAE, whose latents are independent sources given c [9]_.
     noise : float
         Standard deviation of Gaussian likelihoods, in those of the columns; 0 for one that the decoder learns. With a
@@ -80,6 +87,7 @@ class ArrayVAESettings:
     latent: int = 8
     width: int = 128
     depth: int = 2
+    direct: bool = False
     layers: tuple[int, ...] = ()
     posterior: str = "gaussian"
     leapfrog_steps: int = 3
@@ -112,16 +120,18 @@ class ArrayVAESettings:
         """Raise an error for a posterior, a prior and layers that don't go together."""
         if self.prior == "vamp" and self.posterior != "gaussian":
             raise ConfigError(f"Expected posterior 'gaussian' with prior 'vamp', got '{self.posterior}'.")
-        if not self.decoder_condition and self.prior != "conditional":
+        if not self.decoder_condition and self.prior not in CONDITIONAL:
             raise ConfigError(
-                f"Expected prior 'conditional' where the decoder doesn't read the condition, got '{self.prior}'. Set "
-                "prior=conditional, or leave decoder_condition out."
+                "Expected prior 'conditional' or 'conditional_scale' where the decoder doesn't read the condition, got "
+                f"'{self.prior}'. Set one, or leave decoder_condition out."
             )
         if self.layers and (self.posterior, self.prior) != ("gaussian", "standard_normal"):
             raise ConfigError(
                 "Expected posterior 'gaussian' and prior 'standard_normal' with `layers`, which set both, got "
                 f"'{self.posterior}' and '{self.prior}'."
             )
+        if self.direct and (self.layers or self.semi_supervised or self.prior == "vamp"):
+            raise ConfigError("Expected no layers, no semi_supervised and no prior 'vamp' with direct. Leave it out.")
         if self.label_values and not self.semi_supervised:
             raise ConfigError("Expected semi_supervised with label_values, which it infers. Set it, or leave them out.")
 
@@ -150,6 +160,11 @@ class ArrayVAESettings:
         beta, samples = (Warmup(), self.samples) if weighted else (self.beta, 1)
         dropout = self.dropout if self.decoder_condition else ConditionDropout()
         return VAESettings(beta, self.free_bits, samples, dropout, self.label_weight)
+
+    @property
+    def network(self) -> LayerSettings:
+        """Of the networks that map features to latents and back."""
+        return LayerSettings(direct=self.direct)
 
     def read_by_decoder(self, properties: int) -> int:
         """Columns of the condition that posterior and decoder read, of those that there are."""

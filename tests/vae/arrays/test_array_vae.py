@@ -69,6 +69,7 @@ CASES = {
     "vamp": {"prior": "vamp"},
     "hamiltonian": {"posterior": "hamiltonian", "leapfrog_steps": 2},
     "ladder": {"layers": (2, 1)},
+    "full covariance, direct": {"posterior": "full_covariance", "direct": True},
 }
 
 
@@ -100,7 +101,7 @@ def test_draws_under_a_condition_have_the_conditional_law(prior):
         torch.testing.assert_close(drawn.T.cov(), expected, atol=0.25, rtol=0.1)
 
 
-@pytest.mark.parametrize("posterior", ["gaussian", "iaf"])
+@pytest.mark.parametrize("posterior", ["gaussian", "iaf", "full_covariance"])
 def test_a_condition_may_enter_by_the_prior_alone(posterior, generator):
     model = shaken(made(prior="conditional", decoder_condition=False, posterior=posterior), generator, 0.3)
     batch, other = draw(20, generator), draw(20, generator).condition
@@ -209,8 +210,9 @@ WRONG = {
     "layers of size 1 or more": {"layers": (2, 0)},
     "1 or more leapfrog_steps": {"leapfrog_steps": 0},
     "semi_supervised with label_values": {"label_values": (0.0, 1.0)},
+    "no semi_supervised and no prior 'vamp' with direct": {"direct": True, "semi_supervised": True},
     "noise from 0 to 1": {"noise": -0.1},
-    "prior 'conditional' where the decoder doesn't read": {"decoder_condition": False},
+    "'conditional_scale' where the decoder doesn't read": {"decoder_condition": False},
     "set one or the other": {"bound": "importance_weighted", "free_bits": 0.1},
 }
 
