@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
@@ -225,10 +225,9 @@ def _fit(plan: Plan, run: RunFolder, model: LatentModel, representation: Represe
     if not plan.halvings and not plan.follows:
         _describe(run, plan, representation, plan.network)
     prepared = read_prepared(plan.data, run, plan.preparing.limit)
-    refused = 0 if is_prepared(plan.data) else prepared.summary["counts"]["refused"]
-    held = read_training_data(
-        prepared, plan.formed, plan.recipe, representation, plan.settings.threads, log, refused, run.path
-    )
+    held = read_training_data(prepared, plan.formed, plan.recipe, representation, plan.settings.threads, log, run.path)
+    if not is_prepared(plan.data):
+        held = replace(held, refused=held.refused + prepared.summary["counts"]["refused"])
     if plan.halvings:
         return _distill(plan, run, model, held, log)
     if held.weights is not None and isinstance(model, WeightedModel):

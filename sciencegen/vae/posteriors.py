@@ -18,6 +18,8 @@ from sciencegen.vae.gaussian import DiagonalGaussian, repeats, standard_normal_k
 
 LOG_STD_RANGE = (-9.0, 4.0)
 """Posterior log standard deviations are clipped to this range, so that early steps do not overflow."""
+FLOW_CONTEXT = 32
+"""Features that each step of the inverse autoregressive flow sees of the item."""
 
 
 @runtime_checkable
@@ -158,14 +160,13 @@ class FlowPosterior(nn.Module):
         width: int = 64,
         depth: int = 0,
         steps: int = 2,
-        context_size: int = 32,
         layers: LayerSettings | None = None,
     ) -> None:
         super().__init__()
         self.latent_size, self.property_count = latent_size, property_count
-        self.sizes = [2 * latent_size, context_size]
+        self.sizes = [2 * latent_size, FLOW_CONTEXT]
         self.head = MLP(feature_size + 2 * property_count, sum(self.sizes), width, depth, layers=layers)
-        self.steps = nn.ModuleList([MaskedAutoregressiveMLP(latent_size, context_size, width) for _ in range(steps)])
+        self.steps = nn.ModuleList([MaskedAutoregressiveMLP(latent_size, FLOW_CONTEXT, width) for _ in range(steps)])
 
     def forward(
         self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"] | None = None

@@ -136,11 +136,11 @@ def read_prepared(data: str | Path, run: RunFolder, limit: int | None) -> Prepar
 
 def read_training_data(
     prepared: PreparedDataset, domain: str, recipe: Recipe, representation: Representation, threads: int,
-    log: Callable[[str], None], refused: int = 0, folder: Path | None = None,
+    log: Callable[[str], None], folder: Path | None = None,
 ) -> TrainingData:  # fmt: skip
     """Encode the training split and a few held-out items. Values have the order of the representation's properties.
 
-    refused: rows refused before, which count too. folder: where arrays lie that are too many for the memory.
+    folder: where arrays lie that are too many for the memory.
     """
     texts, values = _training_split(prepared, representation.properties)
     log(f"encoding {len(texts)} items")
@@ -161,7 +161,7 @@ def read_training_data(
         values[kept],
         texts.at(kept),
         (checked_arrays, [checked[i] for i in good]),
-        refused + len(texts) - len(kept),
+        len(texts) - len(kept),
         _weights(prepared, recipe, kept),
     )
 
