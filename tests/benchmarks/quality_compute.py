@@ -54,6 +54,7 @@ def figure(points: pd.DataFrame, name: str) -> plt.Figure:
     for way, part in points.groupby("way"):
         axis.errorbar(part["n"], part[name], part["standard_error"], marker="o", capsize=3, label=str(way))
     axis.set_xscale("log", base=2)
+    axis.set_xticks(counts := sorted(set(points["n"])), [str(count) for count in counts])
     axis.set(xlabel="N for each item", ylabel=f"mean {name}")
     axis.legend()
     return drawn
@@ -81,7 +82,7 @@ def main() -> None:
         print(points[-1], flush=True)
     table = pd.DataFrame(points)
     table.to_csv(f"{chosen.output}.csv", index=False)
-    figure(table, name).savefig(f"{chosen.output}.svg")
+    figure(table, name).savefig(f"{chosen.output}.svg", metadata={"Date": None})
 
 
 if __name__ == "__main__":
