@@ -141,14 +141,14 @@ def sheet_notes(path: Path, sheet: str | None = None) -> list[str]:
 
 
 def _texts(rows: Iterable[Sequence[object]]) -> Iterator[list[str]]:
-    """Cells as text, without empty ones beyond the header's last name."""
+    """Cells as text, as many as the header has names, or more where these aren't empty; none for an empty row."""
     width = 0
     for row in rows:
         cells = [_text(cell) for cell in row]
-        while len(cells) > width and not cells[-1]:
+        while cells and not cells[-1]:
             cells.pop()
         width = width or len(cells)
-        yield cells
+        yield [*cells, *[""] * (width - len(cells))] if cells else []
 
 
 def _text(value: object) -> str:

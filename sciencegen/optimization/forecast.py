@@ -175,7 +175,7 @@ def forecast(
     ...     rows, values, np.full(40, np.nan), np.random.default_rng(0), surrogate="gp", scale="linear"
     ... )
     >>> found = forecast(rows[::4], posterior, values, np.random.default_rng(0), hit=1.0)
-    >>> found.items, found.lower <= (values[::4] >= 1.0).sum() <= found.upper
+    >>> found.items, bool(found.lower <= (values[::4] >= 1.0).sum() <= found.upper)
     (10, True)
     """
     threshold = default_threshold(values, minimize) if hit is None else hit

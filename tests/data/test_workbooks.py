@@ -102,6 +102,11 @@ def test_dates_and_blank_rows_are_read(tmp_path):
     ]  # fmt: skip
 
 
+def test_rows_are_as_wide_as_the_header_and_empty_rows_stay_empty(tmp_path):
+    path = book(tmp_path / "a.xlsx", data=[["item", "x", "y"], ["a"], [], ["b", None, 2, None], ["c", 1, 2, 3]])
+    assert rows(path) == [["item", "x", "y"], ["a", "", ""], [], ["b", "", "2"], ["c", "1", "2", "3"]]
+
+
 def test_the_first_sheet_with_a_cell_is_read_unless_another_is_named(tmp_path):
     path = book(tmp_path / "a.xlsx", empty=[], first=[["item"], ["CCO"]], second=[["item"], ["CCN"]])
     assert rows(path)[1] == ["CCO"]

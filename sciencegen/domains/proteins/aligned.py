@@ -22,6 +22,7 @@ from sciencegen.domains.proteins import files
 from sciencegen.domains.proteins.alignment_files import ALIGNMENT_ENDINGS, STOCKHOLM_ENDINGS
 from sciencegen.domains.proteins.alignments import Alignment, read_alignment
 from sciencegen.domains.proteins.bit_planes import BLOCK, differing, pack
+from sciencegen.domains.proteins.coding_dna import ORDERS
 from sciencegen.domains.proteins.items import (
     ALPHABET,
     GAP,
@@ -229,6 +230,7 @@ DOMAIN = replace(
     regression=replace(REGRESSION, features=one_hot, fit=fit_plain, splits={}),
     evaluate=partial(evaluate, comparison=Comparison(parse, nearest, similarity, without_gaps)),
     moves=replace(MOVES, constraint=constraint_on_rows),
+    orders=replace(ORDERS, cells=lambda row, options: ORDERS.cells(without_gaps(row), options)),
     form=Form(plain=without_gaps, adapt_oracle=PlainOracle, holds=holds_alignment, family=FAMILY),
     forms={},
 )

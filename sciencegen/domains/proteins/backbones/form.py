@@ -95,6 +95,7 @@ DOMAIN = replace(
     pictures=PICTURES,
     reference_sets=REFERENCE_SETS,
     objects=OBJECTS,
+    orders=None,
     form=Form(
         plain=sequence_of,
         adapt_oracle=SequenceOracle,
