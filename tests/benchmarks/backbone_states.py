@@ -4,12 +4,13 @@
     python -m tests.benchmarks.backbone_states backbones.npz -o states --minutes 40 --states frames
 
 The first argument is a prepared folder of backbones, or an npz file with xyz (residue, 4, 3; in 0.01 Å) and offset.
-`coordinates` is the state of the recipe `backbone-diffusion`: whitened alpha carbons, with N and C relative to them. `frames` keeps the alpha carbons and makes each residue's N, CA and C ideal; its rotation goes by flow matching on
-SO(3) (`frame_flow`). Both have the same network, loss, chains, batches and optimizer, no conditions and no
-excluded volume. Each is trained for the same processor time of one thread (the learning rate falls with it), and a
-stopped training goes on from OUT/STATE.pt. Settings of draws are chosen from equally many trials of 8 draws. Judged
-are 64 draws of 50 network evaluations, as they are and with relaxed bonds, against every tenth chain, which was held
-out. Results are written to OUT/STATE.json; a state that has one is not trained again. Needs tmtools.
+`coordinates` is the state of the recipe `backbone-diffusion`: whitened alpha carbons, with N and C relative to them.
+`frames` keeps the alpha carbons and makes each residue's N, CA and C ideal; its rotation goes by flow matching on
+SO(3) (`frame_flow`). Both have the same network, loss (but for `--weight`), chains, batches and optimizer, no
+conditions and no excluded volume. Each is trained for the same processor time of one thread (the learning rate falls
+with it), and a stopped training goes on from OUT/STATE.pt. Settings of draws are chosen from equally many trials of 8
+draws. Judged are 64 draws of 50 network evaluations, as they are and with relaxed bonds, against every tenth chain,
+which was held out. Results are written to OUT/STATE.json; a state that has one is not trained again. Needs tmtools.
 """
 
 from __future__ import annotations
