@@ -3,14 +3,14 @@
     python -m tests.benchmarks.backbone_states data/backbones -o states --minutes 40
     python -m tests.benchmarks.backbone_states backbones.npz -o states --minutes 40 --states frames
 
-The first argument is a prepared folder of backbones (split 'train'), or an npz file with xyz (residue, 4, 3; in 0.01 Å)
-and offset. `coordinates` is the state of the recipe `backbone-diffusion`: whitened alpha carbons, with N and C relative
-to them. `frames` keeps the alpha carbons and makes each residue's N, CA and C an ideal one, whose rotation goes by flow
-matching on SO(3) (`frame_flow`). Both have the same network, loss, chains, batches and optimizer, no conditions and no
-excluded volume. Each is trained for the same processor time of one thread (the learning rate falls with it), and a
-stopped training goes on from OUT/STATE.pt. Settings of draws are chosen from equally many trials of 8 draws. Judged
-are 64 draws of 50 network evaluations, as they are and with relaxed bonds, against every tenth chain, which was held
-out. Results are appended to OUT/STATE.json; a state that has one is not trained again. Needs tmtools.
+The first argument is a prepared folder of backbones, or an npz file with xyz (residue, 4, 3; in 0.01 Å) and offset.
+`coordinates` is the state of the recipe `backbone-diffusion`: whitened alpha carbons, with N and C relative to them.
+`frames` keeps the alpha carbons and makes each residue's N, CA and C ideal; its rotation goes by flow matching on
+SO(3) (`frame_flow`). Both have the same network, loss (but for `--weight`), chains, batches and optimizer, no
+conditions and no excluded volume. Each is trained for the same processor time of one thread (the learning rate falls
+with it), and a stopped training goes on from OUT/STATE.pt. Settings of draws are chosen from equally many trials of 8
+draws. Judged are 64 draws of 50 network evaluations, as they are and with relaxed bonds, against every tenth chain,
+which was held out. Results are written to OUT/STATE.json; a state that has one is not trained again. Needs tmtools.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ class Chains:
 def read_chains(path: Path, longest: int) -> Chains:
     """Held out is every tenth."""
     if path.is_dir():
-        items = map(ITEMS.parse, PreparedDataset.load(path).items("train"))
+        prepared = PreparedDataset.load(path)
+        split = "train" if "train" in prepared.splits else prepared.splits[0]
+        items = map(ITEMS.parse, prepared.items(split))
         found = [item.coordinates for item in items if isinstance(item, Backbone)]
     else:
         with np.load(path, allow_pickle=False) as stored:
@@ -205,8 +207,8 @@ def show(results: Mapping[str, dict]) -> None:
     print("|---" * (len(columns) + 2) + "|")
     for judge in JUDGES:
         values = [results[name][kind] for name, kind in columns]
-        natives = values[0].get(f"reference_{judge}", float("nan"))
-        print(f"| {judge} |", " | ".join(f"{one.get(judge, float('nan')):.3f}" for one in values), f"| {natives:.3f} |")
+        cells = [one.get(judge) for one in values] + [values[0].get(f"reference_{judge}")]
+        print(f"| {judge} |", " | ".join("" if cell is None else f"{cell:.3f}" for cell in cells), "|")
     for name, result in results.items():
         print(name, {key: result[key] for key in ("steps", "weights", "settings", "errors", "seconds_of_a_draw")})
 
