@@ -36,8 +36,9 @@ class Settings(BaseModel):
     """A strict, immutable record."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, protected_namespaces=(), populate_by_name=True, allow_inf_nan=False
-    )
+        extra="forbid", frozen=True, protected_namespaces=(), populate_by_name=True, allow_inf_nan=False,
+        defer_build=True,  # of all records a command uses one or two
+    )  # fmt: skip
 
     @field_validator("*", mode="before")
     @classmethod
