@@ -92,7 +92,25 @@ def test_a_slider_changes_the_item(page):
     page.value(
         "(s => { s.value = 2; s.dispatchEvent(new Event('input')); })(document.querySelector('[data-axis=\"0\"]'))"
     )
-    page.wait("state.current.origin === 'changed along axes' && Math.abs(state.current.steps[0] - 2) < 0.01")
+    page.wait("state.current.origin === 'changed along principal axes' && Math.abs(state.current.steps[0] - 2) < 0.01")
+
+
+def test_a_slider_changes_one_coordinate(page):
+    show(page, 5)
+    before = page.value("state.current.latent")
+    choose = "(s => {{ s.value = '{}'; s.dispatchEvent(new Event('change')); }})(byId('sliders'))"
+    page.value(choose.format("coordinates"))
+    assert page.value("document.querySelectorAll('#item [data-coordinate]').length") == page.value(
+        "state.about.coordinates"
+    )
+    page.value(
+        "(s => { s.value = -1.5; s.dispatchEvent(new Event('input')); })"
+        "(document.querySelector('[data-coordinate=\"1\"]'))"
+    )
+    page.wait("state.current.origin === 'changed along latent coordinates'")
+    assert page.value("state.current.latent") == pytest.approx([before[0], -1.5, *before[2:]], abs=1e-5)
+    page.value(choose.format("axes"))
+    page.wait("document.querySelectorAll('#item [data-axis]').length === state.about.axes.length")
 
 
 def test_neighbours_are_shown_and_walked_to(page):
