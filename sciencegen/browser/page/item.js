@@ -2,6 +2,7 @@
 // The item that is looked at: its picture and values, changes along axes of the latent space, neighbours and paths.
 
 const RADIUS = 0.3;
+const MOST_COORDINATES = 64;
 const PATH = 9;
 
 function showPanel(name) {
@@ -85,8 +86,11 @@ const SLIDERS = {
   },
   coordinates: {
     name: "latent coordinates",
-    note: "Each has mean 0 and standard deviation 1 in draws of the model.",
-    rows: (item) => item.latent.slice(0, state.about.coordinates).map((value, at) => ({ label: `coordinate ${at + 1}`, value, attribute: "data-coordinate" })),
+    get note() {
+      const count = state.about.coordinates;
+      return `Each has mean 0 and standard deviation 1 in draws of the model.${count > MOST_COORDINATES ? ` The first ${MOST_COORDINATES} of ${count}.` : ""}`;
+    },
+    rows: (item) => item.latent.slice(0, Math.min(state.about.coordinates, MOST_COORDINATES)).map((value, at) => ({ label: `coordinate ${at + 1}`, value, attribute: "data-coordinate" })),
     call: (at, value) => ({ latent: Object.assign([...state.current.latent], { [at]: value }) }),
   },
 };
