@@ -173,7 +173,8 @@ def generate(
     )
     record = options.settings_from(GenerateSettings, settings, threads=threads, batch_size=batch_size, **flags)
     claim_output(output, force)
-    begin_loading()
+    if alignment is None:  # else a model is trained first
+        begin_loading()
 
     from sciencegen.api.criteria.conditions import parse_conditions
     from sciencegen.api.generate import Generation, resolve_generate
