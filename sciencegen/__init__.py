@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.3.0"
 
 PUBLIC_NAMES = {
     "load": "sciencegen.api.models.folder",

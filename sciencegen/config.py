@@ -36,8 +36,9 @@ class Settings(BaseModel):
     """A strict, immutable record."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, protected_namespaces=(), populate_by_name=True, allow_inf_nan=False
-    )
+        extra="forbid", frozen=True, protected_namespaces=(), populate_by_name=True, allow_inf_nan=False,
+        defer_build=True,  # of all records a command uses one or two
+    )  # fmt: skip
 
     @field_validator("*", mode="before")
     @classmethod
@@ -439,7 +440,7 @@ class MapSettings(Reading):
     model: by default the domain's shipped one. column: the item's column of a file.
     include: properties of the items to compute. colour_by: a property, or a column of the file.
     along: whether the first axis is the direction in which the values of `colour_by` grow; else the map is the plane of
-    largest variance.
+    largest variance. projection: "pca" for these planes, or "umap", which keeps neighbours together instead.
     """
 
     data: str | None = None
@@ -448,6 +449,7 @@ class MapSettings(Reading):
     include: tuple[str, ...] = ()
     colour_by: str | None = None
     along: bool = False
+    projection: Literal["pca", "umap"] = "pca"
 
 
 class PredictSettings(Resources):

@@ -275,6 +275,7 @@ class MapOptions(ReadingOptions, total=False):
     include: Texts
     colour_by: str | None
     along: bool
+    projection: Literal["pca", "umap"]
 
 
 class ReplayOptions(TypedDict, total=False):

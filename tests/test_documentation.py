@@ -105,7 +105,7 @@ def in_process(words: list[str]) -> None:
     sys.argv = words
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), pytest.raises(SystemExit) as ended:
-            main()
+            main(own_process=False)
     finally:
         sys.argv = before
     assert int(ended.value.code or 0) in DONE, f"{shlex.join(words)}\n{out.getvalue()[-2000:]}"

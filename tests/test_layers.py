@@ -64,7 +64,7 @@ ROOM_OF_LIBRARY = {
     "lightning": ["training"], "pytorch_optimizer": ["training"], "botorch": ["optimization"], "cma": ["optimization"],
     "e3nn": ["networks/equivariant"],
     "sklearn": ["prediction", "metrics"], "matplotlib": ["report", "domains", "latent"],
-    "typer": ["cli"], "rich": ["cli"],
+    "typer": ["cli"], "rich": ["cli"], "umap": ["latent"],
 }  # fmt: skip
 
 

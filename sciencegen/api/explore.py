@@ -41,7 +41,9 @@ def explore(
         A file of items, a dataset's name, a prepared folder, or an .npz file of latents; by default draws of the model.
     port : int
         Of the server; 0 for any free one.
-    model, column, include, colour_by, along, sample, limit, offline, wild_type, seed, device, threads, batch_size
+    model, column, include, colour_by, along, projection
+        As for `latent_map`.
+    sample, limit, offline, wild_type, seed, device, threads, batch_size
         As for `latent_map`.
 
     Yields

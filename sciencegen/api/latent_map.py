@@ -44,6 +44,9 @@ def latent_map(domain: str, data: str | Path | None = None, **options: Unpack[Ma
         Properties of the items to compute.
     colour_by : str, optional
         A property or a column of the table; by default the first column.
+    projection : str
+        "pca": two directions of the latent space; "umap": places that keep neighbours together (McInnes et al. 2018),
+        with the extra `map`. What lies between the items is then placed by a mean of the nearest ones.
     along : bool
         Whether the first axis is the direction in which the values of `colour_by` grow, by a ridge regression.
     sample, limit, offline, wild_type
@@ -82,7 +85,9 @@ def latent_map(domain: str, data: str | Path | None = None, **options: Unpack[Ma
     return Mapped(table[ordered], summary_of(found), found.notes, write, found=found, domain=found.loaded.domain.name)
 
 
-def summary_of(found: LatentMap) -> dict[str, int | str]:
+def summary_of(found: LatentMap) -> dict[str, int | float | str]:
     """The counts and axes of a map."""
     first, second = found.labels
-    return {"items": len(found.items.text), "refused": len(found.items.refused), "x": first, "y": second}
+    kept = round(found.neighbours_kept, 3)
+    counts = {"items": len(found.items.text), "refused": len(found.items.refused)}
+    return {**counts, "x": first, "y": second, "neighbours_kept": kept}

@@ -11,6 +11,7 @@ from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.families import of_family
 from sciencegen.cli.output import FewerResults, claim_output, reasons
+from sciencegen.cli.workers import begin_loading, start_workers
 
 if TYPE_CHECKING:
     from sciencegen.api.generate import GenerateRequest
@@ -172,6 +173,8 @@ def generate(
     )
     record = options.settings_from(GenerateSettings, settings, threads=threads, batch_size=batch_size, **flags)
     claim_output(output, force)
+    if alignment is None:  # else a model is trained first
+        begin_loading()
 
     from sciencegen.api.criteria.conditions import parse_conditions
     from sciencegen.api.generate import Generation, resolve_generate
@@ -185,6 +188,7 @@ def generate(
         check_drawing(record)
         record = of_family(domain, record, alignment, output)
     request = resolve_generate(domain, record)
+    start_workers()
     generation, writer = Generation(request.draws), request.open(output, force)
     for note in request.draws.notes:
         say(f"note: {note}")

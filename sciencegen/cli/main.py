@@ -49,6 +49,7 @@ from sciencegen.cli.streams import (
     watched_readers,
     write_any_character,
 )
+from sciencegen.cli.workers import take_process
 from sciencegen.errors import ConfigError, SciencegenError, Stopped
 from sciencegen.plugins import NO_PLUGINS
 
@@ -132,8 +133,13 @@ def _show_warning(
         print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=sys.stderr)
 
 
-def main() -> None:
-    """Run the command. A `SciencegenError` is printed as one message on stderr and sets the exit code."""
+def main(own_process: bool = True) -> None:
+    """Run the command. A `SciencegenError` is printed as one message on stderr and sets the exit code.
+
+    own_process: whether this process runs nothing else, so that workers may be copies of it.
+    """
+    if own_process:
+        take_process()
     open_closed_streams()
     write_any_character()
     with watched_readers() as reader_is_gone:

@@ -39,6 +39,13 @@ Along = Annotated[
         "variance.",
     ),
 ]  # fmt: skip
+Projection = Annotated[
+    str | None,
+    typer.Option(
+        help="pca: two directions of the latent space. umap: places that keep neighbours together (pip install "
+        "'sciencegen[map]'). [default: pca]"
+    ),
+]
 Limit = Annotated[
     int | None, typer.Option("--limit", help="Only the first rows; without --data, the number of draws. [default: all]")
 ]
@@ -59,6 +66,7 @@ def map_(
     include: options.Include = None,
     colour_by: Colour = None,
     along: Along = False,
+    projection: Projection = None,
     column: options.Column = None,
     limit: Limit = None,
     sample: Sample = None,
@@ -71,7 +79,7 @@ def map_(
     """Draw items on two axes of the latent space, or write their coordinates."""
     record = _settings(
         data=data, model=model, include=options.names(include), colour_by=colour_by, along=along or None,
-        column=column, limit=limit, sample=sample, seed=seed, device=device, threads=threads,
+        projection=projection, column=column, limit=limit, sample=sample, seed=seed, device=device, threads=threads,
     )  # fmt: skip
 
     from sciencegen.api.latent_map import summary_of
@@ -91,6 +99,7 @@ def explore(
     include: options.Include = None,
     colour_by: Colour = None,
     along: Along = False,
+    projection: Projection = None,
     column: options.Column = None,
     limit: Limit = None,
     sample: Sample = None,
@@ -115,7 +124,7 @@ def explore(
     """
     record = _settings(
         data=data, model=model, include=options.names(include), colour_by=colour_by, along=along or None,
-        column=column, limit=limit, sample=sample, seed=seed, device=device, threads=threads,
+        projection=projection, column=column, limit=limit, sample=sample, seed=seed, device=device, threads=threads,
     )  # fmt: skip
     if export is not None:
         _claim(export, force, data)

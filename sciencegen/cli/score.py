@@ -13,6 +13,7 @@ import typer
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.output import claim_output, input_items, input_path, reasons
+from sciencegen.cli.workers import begin_loading, start_workers
 from sciencegen.errors import ConfigError, DataError
 
 
@@ -112,6 +113,7 @@ def score_items(
 
     record = options.settings_from(ScoreSettings, None, **flags)
     claim_output(place.output, place.force, inputs=[source])
+    begin_loading()
 
     from sciencegen.api.science.forms import reads_folders
     from sciencegen.api.score import resolve_score
@@ -125,6 +127,7 @@ def score_items(
         request = resolve_score(domain, given, record, verb=verb, whole=whole, called=called)
         scoring = request.scoring()
         writer = request.open(scoring, place.output, place.force)
+        start_workers()
         with progress("scoring") as advance:
             write_chunks(writer, scoring, advance)
     for note in scoring.notes:

@@ -26,7 +26,7 @@ ReadRows = Callable[[Path, "str | None"], Iterator[Row]]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Column(_Strict):

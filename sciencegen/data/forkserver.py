@@ -2,7 +2,8 @@
 
 `multiprocessing` is not used: forking the calling process is unsafe once torch has started threads, and its spawn and
 forkserver methods run the user's script again unless it is guarded by `if __name__ == "__main__"`; this one does not.
-Run as a program (`python -m sciencegen.data.forkserver FD`) it serves on that socket until the other end closes.
+It is a new Python, or, in a program that has called `fork_server` while it had one thread, a copy of the program, which
+has imported everything already. It serves on a socket until the other end closes.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle, send_handle
-from typing import IO
+from typing import Protocol
 
+from sciencegen.data.process_copies import copy_serving, has_descriptor, has_one_thread
 from sciencegen.errors import ConfigError, SciencegenError
 
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
@@ -33,22 +35,28 @@ AVAILABLE = os.name == "posix"
 """Whether processes can fork."""
 
 
-class Forkserver:
-    """The client in the calling process: `fork(task)` returns a worker's process id and the connection to it."""
+class Process(Protocol):
+    """What is used of `subprocess.Popen`."""
 
-    def __init__(self) -> None:
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def kill(self) -> None: ...
+
+
+class Forkserver:
+    """The client in the calling process: `fork(task)` returns a worker's process id and the connection to it.
+
+    copied: whether the server is a copy of this process.
+    """
+
+    def __init__(self, copied: bool = False) -> None:
         ours, theirs = socket.socketpair()
-        # In a new session, so that Ctrl-C reaches only the calling process, which decides what to stop. What libraries
-        # print in a worker goes to standard error, so that it does not mix with a table on our standard output.
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", f"from sciencegen.data.forkserver import serve; serve({theirs.fileno()})"],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=sys.__stderr__ if _has_descriptor(sys.__stderr__) else subprocess.DEVNULL,
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(_search_path())},
-            cwd="/",  # the calling process may leave its folder and remove it, and libraries don't load without one
-            start_new_session=True,
-        )
+        self.process: Process = copy_serving(theirs.fileno(), serve) if copied else _new_python(theirs)
         theirs.close()
         self.connection = Connection(ours.detach())
         self._one_request = threading.Lock()
@@ -86,13 +94,43 @@ _SERVERS: dict[tuple[int, tuple[str, ...]], Forkserver] = {}
 module once, and with another path its name may refer to another module)."""
 
 
+def _new_python(socket_of_server: socket.socket) -> subprocess.Popen[bytes]:
+    """A server in a new Python."""
+    # In a new session, so that Ctrl-C reaches only the calling process, which decides what to stop. What libraries
+    # print in a worker goes to standard error, so that it does not mix with a table on our standard output.
+    descriptor = socket_of_server.fileno()
+    return subprocess.Popen(
+        [sys.executable, "-c", f"from sciencegen.data.forkserver import serve; serve({descriptor})"],
+        pass_fds=[descriptor],
+        stdin=subprocess.DEVNULL,
+        stdout=sys.__stderr__ if has_descriptor(sys.__stderr__) else subprocess.DEVNULL,
+        env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(_search_path())},
+        cwd="/",  # the calling process may leave its folder and remove it, and libraries don't load without one
+        start_new_session=True,
+    )
+
+
 def forkserver() -> Forkserver:
     """The fork server of this process, started on first use and closed at exit."""
+    return _server(copied=False)
+
+
+def fork_server() -> None:
+    """Start the fork server as a copy of this process, if it has a single thread and no server yet; else do nothing.
+
+    For programs that have imported what workers need, and that nothing else shares: a copy has all objects of this
+    process, and only its standard error of its files.
+    """
+    if AVAILABLE and has_one_thread():
+        _server(copied=True)
+
+
+def _server(copied: bool) -> Forkserver:
     key = (os.getpid(), tuple(_search_path()))
     server = _SERVERS.get(key)
     if server is None or server.process.poll() is not None:
         try:
-            server = _SERVERS[key] = Forkserver()
+            server = _SERVERS[key] = Forkserver(copied)
         except OSError as error:
             raise _no_process(str(error.strerror)) from None
         atexit.register(server.close)
@@ -104,13 +142,6 @@ def _no_process(reason: str) -> SciencegenError:
         f"Expected to start a process for items that may crash, got: {reason}. End other programs, raise the limit of "
         "processes (`ulimit -u`), or lower `threads`."
     )
-
-
-def _has_descriptor(stream: IO[str] | None) -> bool:
-    try:
-        return stream is not None and stream.fileno() >= 0
-    except (OSError, ValueError):
-        return False
 
 
 def _search_path() -> list[str]:

@@ -83,15 +83,17 @@ def map_chunks_killable(
     processes: int = 2,
     chunk: int = 256,
     timeout_s: float = 30.0,
+    first_alone: bool = False,
 ) -> Iterator[tuple[int, list[Any], Any]]:
     """(index of the first item, items, function(items) or Failure) for each chunk, in order.
 
     After a crash, a timeout or an exception the chunk is replaced by chunks of one item, so a Failure has one item.
+    first_alone: read no further items before the first results are taken, for callers that may then have enough.
     """
     if processes < 1 or not AVAILABLE:
         yield from _map_here(function, items, chunk)
         return
-    pool = _Pool(_pickled(function), processes, timeout_s)
+    pool = _Pool(_pickled(function), processes, timeout_s, first_alone)
     try:
         yield from pool.run(_jobs(items, chunk))
     finally:
@@ -163,8 +165,8 @@ class _Worker:
 class _Pool:
     """Workers, pending jobs, and results that are not yet next in order."""
 
-    def __init__(self, task: bytes, processes: int, timeout_s: float) -> None:
-        self.task, self.processes, self.timeout_s = task, processes, timeout_s
+    def __init__(self, task: bytes, processes: int, timeout_s: float, first_alone: bool) -> None:
+        self.task, self.processes, self.timeout_s, self.first_alone = task, processes, timeout_s, first_alone
         self.window = 4 * processes
         self.workers: list[_Worker] = []
         self.retries: deque[_Job] = deque()
@@ -177,24 +179,39 @@ class _Pool:
         self.workers.clear()
 
     def run(self, jobs: Iterator[_Job]) -> Iterator[tuple[int, list[Any], Any]]:
-        """Assign jobs before yielding results, so that workers compute while the caller writes."""
-        waiting = next(jobs, None)  # read one ahead, so that an idle worker needn't wait for the reader
-        turn = 0
-        while waiting or self.retries or self.done or any(worker.job for worker in self.workers):
-            while idle := self._idle(waiting, turn):
-                if self.retries:
-                    idle.give(self.retries.popleft(), self.timeout_s)
-                elif waiting:
-                    idle.give(waiting, self.timeout_s)
-                    waiting = next(jobs, None)
-            while turn in self.done:
+        """Yield results as soon as they are there, and read one job ahead, so that an idle worker needn't wait for the
+        reader, nor the workers for the caller."""
+        waiting, has_more, turn = None, True, 0
+        while has_more or waiting or self.retries or self.done or self._works:
+            waiting = self._assign(waiting)
+            if turn in self.done:
                 start, members, result = self.done.pop(turn)
                 turn += len(members)
                 yield start, members, result
+                continue
+            alone = self.first_alone and turn == 0 and (self._works or bool(self.retries))
+            reads = has_more and waiting is None and not alone
             if any(worker.job or not worker.ready for worker in self.workers):
-                self._collect(block=turn not in self.done)
+                self._collect(block=not reads)
+            if reads and turn not in self.done:
+                waiting = next(jobs, None)
+                has_more = waiting is not None
 
-    def _idle(self, waiting: _Job | None, turn: int) -> _Worker | None:
+    @property
+    def _works(self) -> bool:
+        return any(worker.job for worker in self.workers)
+
+    def _assign(self, waiting: _Job | None) -> _Job | None:
+        """Give jobs to idle workers; returns the job that still waits."""
+        while idle := self._idle(waiting):
+            if self.retries:
+                idle.give(self.retries.popleft(), self.timeout_s)
+            elif waiting:
+                idle.give(waiting, self.timeout_s)
+                waiting = None
+        return waiting
+
+    def _idle(self, waiting: _Job | None) -> _Worker | None:
         """An idle worker, if there is a job that may start now; workers are started on demand."""
         may_start = bool(waiting) and len(self.done) < self.window
         if not (self.retries or may_start):

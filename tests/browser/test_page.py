@@ -92,7 +92,25 @@ def test_a_slider_changes_the_item(page):
     page.value(
         "(s => { s.value = 2; s.dispatchEvent(new Event('input')); })(document.querySelector('[data-axis=\"0\"]'))"
     )
-    page.wait("state.current.origin === 'changed along axes' && Math.abs(state.current.steps[0] - 2) < 0.01")
+    page.wait("state.current.origin === 'changed along principal axes' && Math.abs(state.current.steps[0] - 2) < 0.01")
+
+
+def test_a_slider_changes_one_coordinate(page):
+    show(page, 5)
+    before = page.value("state.current.latent")
+    choose = "(s => {{ s.value = '{}'; s.dispatchEvent(new Event('change')); }})(byId('sliders'))"
+    page.value(choose.format("coordinates"))
+    assert page.value("document.querySelectorAll('#item [data-coordinate]').length") == page.value(
+        "state.about.coordinates"
+    )
+    page.value(
+        "(s => { s.value = -1.5; s.dispatchEvent(new Event('input')); })"
+        "(document.querySelector('[data-coordinate=\"1\"]'))"
+    )
+    page.wait("state.current.origin === 'changed along latent coordinates'")
+    assert page.value("state.current.latent") == pytest.approx([before[0], -1.5, *before[2:]], abs=1e-5)
+    page.value(choose.format("axes"))
+    page.wait("document.querySelectorAll('#item [data-axis]').length === state.about.axes.length")
 
 
 def test_neighbours_are_shown_and_walked_to(page):
@@ -153,6 +171,56 @@ def test_draws_follow_seed_and_condition(page):
     page.wait("document.querySelector('#draw [type=checkbox]').checked")
     page.press("#look")
     page.wait("!byId('item').hidden && state.current.origin === 'drawn'")
+
+
+def test_a_model_without_conditions_has_no_panel_of_them(page):
+    shown = "(conditions => {{ state.about.conditions = conditions; setUpDraw(); return byId('draw').innerText; }})({})"
+    kept = page.value("state.about.conditions")
+    without, normal = (page.value(shown.format(json.dumps(one))) for one in ([], kept))
+    assert "null" not in without.lower() + normal.lower()
+    assert ("Under conditions" in without, "Under conditions" in normal) == (False, True)
+
+
+def test_shift_selects_and_keys_add_take_away_and_clear(page, toy_map):
+    everything = around(page)
+    page.call("Input.dispatchKeyEvent", type="keyDown", key="Shift")
+    page.drag(everything, modifiers=8)
+    page.wait(f"state.selected.length === {len(toy_map.items.text)}")
+    page.press("#zoom")
+    page.value("new Promise((done) => setTimeout(done, 1200))")
+    page.press("#reset")
+    page.wait("Math.abs(map.x.domain()[1] - map.x.domain()[0]) > 1.5 * map.extent.half")
+    page.value("encircled([...state.selected], { altKey: true })")
+    assert page.value("state.selected.length") == 0
+    page.call("Input.dispatchKeyEvent", type="keyUp", key="Shift")
+    assert page.value("byId('overlay').classList.contains('catches')") is False
+    page.value("encircled([1, 2], { ctrlKey: false }); encircled([2, 3], { ctrlKey: true })")
+    assert page.value("state.selected") == [1, 2, 3]
+    page.value("dispatchEvent(new KeyboardEvent('keyup', { key: 'Escape' }))")
+    assert page.value("state.selected.length") == 0
+
+
+def test_the_number_of_steps_of_a_path_is_the_one_asked_for(page):
+    show(page, 5)
+    page.press("#set-start")
+    show(page, 9)
+    page.press("#set-end")
+    page.value("byId('path-steps').value = 4")
+    page.press("#walk")
+    page.wait("document.querySelectorAll('#path-items .card').length === 4")
+
+
+def test_items_are_added_once_and_removed_one_by_one(page):
+    page.value("state.basket = []")
+    page.press("#tab-draw")
+    page.press("#draw-one")
+    page.press("#keep-drawn")
+    page.wait("state.basket.length === 1")
+    page.value("keep(state.drawn)")
+    assert page.value("state.basket.length") == 1
+    page.press("#tab-basket")
+    page.press("#basket [aria-label='Remove it']")
+    page.wait("state.basket.length === 0 && byId('basket').innerText.includes('kept here')")
 
 
 def test_the_basket_is_saved(page, tmp_path):

@@ -38,7 +38,7 @@ def run(*arguments: object, stdin: bytes = b"") -> Result:
     sys.stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(stdin)))  # type: ignore[arg-type]
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
-            main()
+            main(own_process=False)
     finally:
         sys.argv, sys.stdin = before
     return Result(int(ended.value.code or 0), out.getvalue(), err.getvalue())

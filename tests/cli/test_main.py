@@ -1,5 +1,6 @@
 """Help texts are shown completely: brackets and angles are text, no markup."""
 
+import os
 import re
 import subprocess
 import sys
@@ -98,6 +99,44 @@ def test_verbs_and_domains_import_torch_on_use():
     code += "; print([m for m in ('torch', 'lightning', 'pandas', 'sklearn', 'scipy.stats') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
     assert done.stdout.strip() == "[]"
+
+
+STARTED = """
+import subprocess, sys
+from sciencegen.cli.main import main
+
+def refuse(*words, **more):
+    raise AssertionError("a new process")
+
+subprocess.Popen.__init__ = refuse  # workers are copies of this process
+try:
+    main()
+finally:
+    print(*(name for name in {heavy} if name in sys.modules))
+"""
+HEAVY = (
+    "botorch", "e3nn", "galsim", "lightning", "matplotlib", "pandas", "pyarrow", "rdkit.Chem.AllChem", "scipy.sparse",
+    "scipy.stats", "sklearn", "snakemake", "sympy", "torch._dynamo", "torch._inductor",
+)  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="copies only where threads can be counted")
+@pytest.mark.parametrize(
+    ("words", "heavy"),
+    [
+        ("generate molecules -n 2 --seed 3 --where logp=2 --threads 1 -o few.csv", HEAVY),
+        ("generate galaxies -n 1 --threads 1 -o few.fits", HEAVY),
+        ("score molecules two.smi --threads 2 -o scores.csv", (*HEAVY, "torch", "scipy")),
+    ],
+)
+def test_a_few_items_need_no_heavy_import_and_no_second_python(tmp_path, words, heavy):
+    (tmp_path / "two.smi").write_text("CCO\nc1ccccc1\n")
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    command = [sys.executable, "-c", STARTED.format(heavy=heavy), *words.split()]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "\n"
+    assert len((tmp_path / words.split()[-1]).read_bytes()) > 20
 
 
 def test_unknown_names_are_2(cli):

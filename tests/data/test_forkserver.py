@@ -99,3 +99,32 @@ def test_a_limit_of_processes_is_told(monkeypatch, later):
             forkserver()
     else:
         assert module._forked(pickle.dumps(words.double)) == (NO_PROCESS, os.strerror(errno.EAGAIN))
+
+
+COPIED = """
+import sys; sys.path.insert(0, {folder!r})
+import threading
+from sciencegen.data import forkserver
+from sciencegen.data.workers import map_killable
+from tests.data import words
+if {threaded}:
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+forkserver.fork_server()
+started = len(forkserver._SERVERS)
+found = dict(map_killable(words.double, [3, 7, 4], processes=1))
+(server,) = forkserver._SERVERS.values()
+forkserver.fork_server()
+assert len(forkserver._SERVERS) == 1
+print(started, type(server.process).__name__, found[0], found[1].reason, found[2])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the system doesn't tell about threads")
+@pytest.mark.parametrize(("threaded", "expected"), [(False, "1 Copy"), (True, "0 Popen")])
+def test_a_program_with_one_thread_is_copied(threaded, expected):
+    folder = str(Path(words.__file__).parents[2])
+    code = COPIED.format(folder=folder, threaded=threaded)
+    environment = os.environ | module.ONE_THREAD
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stdout == f"{expected} 6 crashed the worker process 8\n", done.stderr
+    assert done.stderr == ""

@@ -62,7 +62,7 @@ MADE: dict[str, str] = {
     f" --settings '{HALVINGS}' -o OUT/model",
 }
 """What is written, by its folder."""
-SINCE = {"0.2.0": ("smiles", "latent-diffusion", "distilled", "table", "rows", "trials")}
+SINCE = {"0.3.0": ("smiles", "latent-diffusion", "distilled", "table", "rows", "trials")}
 """What earlier versions didn't have."""
 EXPECTED = "expected"
 """The folder of what the uses wrote."""

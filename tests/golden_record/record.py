@@ -128,7 +128,7 @@ def _run(text: str, out: Path) -> int:
         os.dup2(os.open(target.strip(), os.O_WRONLY | os.O_CREAT), 1)
     sys.argv = words
     try:
-        main()
+        main(own_process=False)
     except SystemExit as ended:
         return int(ended.code or 0)
     return 0

@@ -89,7 +89,7 @@ def _work(words: list[str], place: Path, count: Path, moment: Moment) -> None:
         from sciencegen.cli.main import main
 
         sys.argv = words
-        main()
+        main(own_process=False)
     except SystemExit as ended:
         code = int(ended.code or 0)
     except BaseException:

@@ -87,7 +87,7 @@ def call(place, monkeypatch, capfd):
         monkeypatch.setattr(sys, "argv", ["sciencegen", "run", "molecules", "--config", "config.yaml", *flags])
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
-            main()
+            main(own_process=False)
         return ended.value.code, *capfd.readouterr()
 
     monkeypatch.setattr(supervision, "job_environment", with_stand_in)

@@ -1,6 +1,6 @@
 """Finished campaigns of a backtest that was stopped, in a hidden file beside its output, so that it can go on.
 
-    {"sciencegen": "0.2.0", "table": "<sha256 of the measurements>", "settings": {"seed": 0, ...}}
+    {"sciencegen": "0.3.0", "table": "<sha256 of the measurements>", "settings": {"seed": 0, ...}}
     {"method": "propose", "repeat": 1, "rounds": [[1, 96, 0.51, null, null, null, null, null], ...]}
 
 The first line says what the campaigns depend on. Each other one is a campaign: the numbers of a `ReplayedRound` for

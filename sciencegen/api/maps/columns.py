@@ -13,7 +13,7 @@ from jaxtyping import Float
 from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.domains.base import Domain
 from sciencegen.errors import DataError
-from sciencegen.items import Row
+from sciencegen.items import Refusal, Row
 
 MOST_CATEGORIES = 200
 """A column of more distinct texts is one of names, not of classes."""
@@ -89,6 +89,18 @@ def class_columns(domain: Domain, data: str, column: str | None, rows: Sequence[
     read = ((name, [_text(cells.get(row.line, {}).get(name)) for row in rows]) for name in chosen)
     columns = (text_column(name, texts) for name, texts in read)
     return [one for one in columns if one is not None]
+
+
+def cell_columns(domain: Domain, texts: Sequence[str]) -> list[MapColumn]:
+    """The columns of texts of items that consist of cells; none of other items."""
+    if domain.cells is None:
+        return []
+    items = map(domain.items.parse, texts)
+    rows = [{} if isinstance(item, Refusal) else domain.cells.of(item) for item in items]
+    names = dict.fromkeys(name for row in rows for name, cell in row.items() if isinstance(cell, str))
+    read = ((name, [_text(row.get(name)) for row in rows]) for name in names)
+    columns = (text_column(name, texts) for name, texts in read)
+    return [column for column in columns if column is not None]
 
 
 def _text(cell: object) -> str:

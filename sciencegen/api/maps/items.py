@@ -9,7 +9,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from sciencegen.api.maps.columns import MapColumn, class_columns, label_columns, number_columns, unit_of
+from sciencegen.api.maps.columns import (
+    MapColumn,
+    cell_columns,
+    class_columns,
+    label_columns,
+    number_columns,
+    unit_of,
+)
 from sciencegen.api.models.encoding import encode_rows
 from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.models.latent_files import read_latents
@@ -73,7 +80,9 @@ def located_items(
     if len(found.text) < 2:
         reason = f", the first reason: {found.refused[0][2]}" if found.refused else ""
         raise DataError(f"Expected at least 2 items with a latent, found {len(found.text)}{reason}.")
-    return _measured(loaded, found, settings)
+    present = {column.name for column in found.columns}
+    cells = (column for column in cell_columns(loaded.domain, found.text) if column.name not in present)
+    return _measured(loaded, replace(found, columns=(*found.columns, *cells)), settings)
 
 
 def _drawn(loaded: LoadedModel, settings: MapSettings) -> LocatedItems:

@@ -16,6 +16,7 @@ from sciencegen.config import MapSettings
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.latent.drawing import axis_labels
+from sciencegen.latent.embedding import Embedding, check_umap, neighbours_kept, umap_embedding
 from sciencegen.latent.geometry import PrincipalAxes, axes_of_values, principal_axes
 
 AXES_FROM = 100_000
@@ -32,8 +33,8 @@ class LatentMap:
     ----------
     loaded : LoadedModel
     items : LocatedItems
-    plane : PrincipalAxes
-        The two axes of the map, in the leading `semantic_size` columns of the latents.
+    plane : PrincipalAxes or Embedding
+        The map: two axes in the leading `semantic_size` columns of the latents, or places of the items by UMAP.
     axes : PrincipalAxes
         The principal axes, at most `SLIDERS`.
     labels : (str, str)
@@ -45,7 +46,7 @@ class LatentMap:
 
     loaded: LoadedModel
     items: LocatedItems
-    plane: PrincipalAxes = field(repr=False)
+    plane: PrincipalAxes | Embedding = field(repr=False)
     axes: PrincipalAxes = field(repr=False)
     labels: tuple[str, str]
     colour: MapColumn | None = field(repr=False)
@@ -59,7 +60,12 @@ class LatentMap:
     @cached_property
     def points(self) -> Float[np.ndarray, "item 2"]:
         """The items on the map."""
-        return self.place(self.items.latent)
+        return self.plane.points if isinstance(self.plane, Embedding) else self.place(self.items.latent)
+
+    @cached_property
+    def neighbours_kept(self) -> float:
+        """The share of the nearest items in the latent space that are among the nearest on the map."""
+        return neighbours_kept(self.items.latent[:, : self.size], self.points)
 
     @cached_property
     def _squares(self) -> Float[np.ndarray, " item"]:
@@ -77,11 +83,15 @@ class LatentMap:
         """The latent at a place of the map, whose other coordinates are those of the nearest item on the map.
 
         z = z_n + A' (p - p_n). The centre's other coordinates would do too, but no item is near a centre: in many
-        dimensions the length of a standard normal vector is close to the root of their number.
+        dimensions the length of a standard normal vector is close to the root of their number. On a map by UMAP, z is a
+        mean of the latents of the nearest items on the map (`Embedding.lift`).
         """
         near = self.nearest_on_map(x, y)
         latent = self.items.latent[near].copy()
-        latent[: self.size] += (np.array([x, y]) - self.points[near]) @ self.plane.axes
+        if isinstance(self.plane, Embedding):
+            latent[: self.size] = self.plane.lift(np.array([x, y], np.float32))
+        else:
+            latent[: self.size] += (np.array([x, y]) - self.points[near]) @ self.plane.axes
         return latent
 
     def nearest(self, latent: Float[np.ndarray, " latent"], count: int) -> tuple[Int[np.ndarray, " near"], list[float]]:
@@ -113,6 +123,7 @@ class LatentMap:
 def make_map(domain: str, settings: MapSettings, advance: Callable[[int], None] = lambda rows: None) -> LatentMap:
     """Load the model, find the items' latents and columns, and project them. advance: called with the number of rows
     encoded."""
+    _check_projection(settings)
     loaded = open_model(domain, settings.model, settings)
     items = located_items(loaded, settings, advance)
     semantic = items.latent[:, : loaded.model.semantic_size]
@@ -124,10 +135,23 @@ def make_map(domain: str, settings: MapSettings, advance: Callable[[int], None] 
     return LatentMap(loaded, items, plane, axes, labels, shown, _notes(items))
 
 
+def _check_projection(settings: MapSettings) -> None:
+    """Raise an error for a projection that isn't possible, before any item is encoded."""
+    if settings.projection == "pca":
+        return
+    if settings.along:
+        raise ConfigError(
+            f"Expected no `along` with `projection` {settings.projection}, whose axes have no direction. Leave one out."
+        )
+    check_umap()
+
+
 def _plane(
     latents: Float[np.ndarray, "item latent"], colour: MapColumn | None, settings: MapSettings
-) -> tuple[PrincipalAxes, tuple[str, str]]:
+) -> tuple[PrincipalAxes | Embedding, tuple[str, str]]:
     """The axes of the map and their labels."""
+    if settings.projection == "umap":
+        return umap_embedding(latents, settings.seed), ("UMAP 1", "UMAP 2")
     if not settings.along:
         plane = principal_axes(latents[evenly_spaced(len(latents), AXES_FROM)])
         return plane, axis_labels(plane)

@@ -23,6 +23,7 @@ from sciencegen.browser.page import live_pages
 from sciencegen.browser.server import Answer, NoSuchPath, Site, json_answer
 from sciencegen.config import Settings
 from sciencegen.data.writers import WRITTEN_TABLES
+from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Cell, Json, Origin
 
@@ -44,6 +45,7 @@ def description_of(maker: Maker, title: str) -> Json:
         "columns": [_described(column) for column in found.items.columns],
         "colour": None if colour is None else colour.name,
         "axes": [round(100 * share, 1) for share in found.axes.shares],
+        "coordinates": found.size,
         "conditions": [
             {"name": one.name, "unit": one.unit, "low": finite(one.low), "high": finite(one.high), "whole": one.integer}
             for one in maker.conditions
@@ -52,8 +54,13 @@ def description_of(maker: Maker, title: str) -> Json:
         "decoder_takes_conditions": maker.decoder_takes_conditions,
         "formats": written_formats(loaded.results, loaded.domain.items.formats),
         "notes": list(found.notes),
-        "opaque": loaded.domain.sidecar is not None or len(found.items.text[0]) > READABLE,
+        "opaque": is_opaque(loaded.domain, found.items.text[0]),
     }
+
+
+def is_opaque(domain: Domain, text: str) -> bool:
+    """Whether the texts of items aren't for readers: pixels, coordinates, or cells, which the picture shows."""
+    return domain.sidecar is not None or domain.cells is not None or len(text) > READABLE
 
 
 def _described(column: MapColumn) -> Json:

@@ -84,8 +84,9 @@ class Generation:
 
     def judged(self, rows: Iterable[Mapping[str, np.ndarray]]) -> Iterator[Sequence[Result]]:
         """The results of decoded rows, in order, `rows_per_task` at a time."""
-        workers = worker_count(self.settings.threads)
-        judged = map_chunks_killable(self._judge(), rows, processes=workers, chunk=self.rows_per_task)
+        workers, size = worker_count(self.settings.threads), self.rows_per_task
+        few = self.settings.n * self.settings.best_of <= size
+        judged = map_chunks_killable(self._judge(), rows, processes=workers, chunk=size, first_alone=few)
         for _, members, found in judged:
             yield self._with_own([found] * len(members) if isinstance(found, Failure) else found)
 

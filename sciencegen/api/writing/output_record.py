@@ -137,7 +137,7 @@ def read_record(output: str | Path) -> OutputRecord:
     if not place.is_file():
         raise DataError(
             f"Expected the record of {output} at {place}, found {found_at(place)}. `generate` and `optimize` write it "
-            "beside their output from version 0.2.0 on: keep both together, or make the output again."
+            "beside their output from version 0.3.0 on: keep both together, or make the output again."
         )
     check_regular(place, "the record")
     try:

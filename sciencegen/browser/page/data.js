@@ -63,7 +63,7 @@ async function embeddedSource(text) {
 const embedded = byId("embedded");
 
 // The state that the panels share. columns[at]: {name, unit, categories, values}.
-const state = { source: liveSource, about: null, points: null, columns: [], selected: [], current: null, basket: [], start: null, end: null, walk: [] };
+const state = { source: liveSource, about: null, points: null, columns: [], selected: [], current: null, basket: [], start: null, end: null, walk: [], sliders: "axes" };
 
 function columnNamed(name) {
   return state.columns.find((column) => column.name === name);

@@ -2,6 +2,7 @@
 // The item that is looked at: its picture and values, changes along axes of the latent space, neighbours and paths.
 
 const RADIUS = 0.3;
+const MOST_COORDINATES = 64;
 const PATH = 9;
 
 function showPanel(name) {
@@ -75,21 +76,47 @@ function card(item, caption, onclick) {
     pictureElement(item.picture, item.text), make("span", { class: "caption" }, item.text === "" ? "no item" : caption));
 }
 
-// One slider for each principal axis; the item is decoded while a slider moves.
-let changing = Promise.resolve();
+// A slider for each principal axis, or for each coordinate of the latent; the item is decoded while a slider moves.
+const SLIDERS = {
+  axes: {
+    name: "principal axes",
+    note: "In standard deviations of the items; in brackets the share of the variance.",
+    rows: (item) => state.about.axes.map((share, axis) => ({ label: `axis ${axis + 1} (${share}%)`, value: item.steps[axis], attribute: "data-axis" })),
+    call: (at, value) => ({ latent: state.current.latent, axis: at, step: value }),
+  },
+  coordinates: {
+    name: "latent coordinates",
+    get note() {
+      const count = state.about.coordinates;
+      return `Each has mean 0 and standard deviation 1 in draws of the model.${count > MOST_COORDINATES ? ` The first ${MOST_COORDINATES} of ${count}.` : ""}`;
+    },
+    rows: (item) => item.latent.slice(0, Math.min(state.about.coordinates, MOST_COORDINATES)).map((value, at) => ({ label: `coordinate ${at + 1}`, value, attribute: "data-coordinate" })),
+    call: (at, value) => ({ latent: Object.assign([...state.current.latent], { [at]: value }) }),
+  },
+};
+
 function changes(item) {
-  const rows = state.about.axes.map((share, axis) => {
-    const output = make("output", {}, number(Number(item.steps[axis].toFixed(2))));
-    const slider = make("input", { type: "range", min: -4, max: 4, step: 0.05, "aria-label": `principal axis ${axis + 1}`, "data-axis": axis });
-    slider.value = item.steps[axis];
-    slider.addEventListener("input", () => {
-      output.textContent = number(Number(slider.value));
-      latest(() => changeAlong(axis, Number(slider.value)));
-    });
-    return make("div", { class: "slider" }, make("span", {}, `axis ${axis + 1} (${share}%)`), slider, output);
+  const list = make("div", {});
+  const draw = () => {
+    const kind = SLIDERS[state.sliders];
+    list.replaceChildren(make("div", { class: "muted" }, kind.note), ...kind.rows(state.current ?? item).map((row, at) => sliderOf(kind, row, at)));
+  };
+  const choice = make("select", { id: "sliders", onchange: (event) => { state.sliders = event.target.value; draw(); } },
+    ...Object.entries(SLIDERS).map(([value, { name }]) => make("option", { value }, name)));
+  choice.value = state.sliders;
+  draw();
+  return make("div", { class: "live" }, make("h2", {}, "Change it"), make("label", { class: "field" }, "along ", choice), list);
+}
+
+function sliderOf(kind, { label, value, attribute }, at) {
+  const output = make("output", {}, number(Number(value.toFixed(2))));
+  const slider = make("input", { type: "range", min: -4, max: 4, step: 0.05, "aria-label": label, [attribute]: at });
+  slider.value = value;
+  slider.addEventListener("input", () => {
+    output.textContent = number(Number(slider.value));
+    latest(() => change(kind.call(at, Number(slider.value)), kind.name));
   });
-  return make("div", { class: "live" }, make("h2", {}, "Change it along principal axes"),
-    make("div", { class: "muted" }, "In standard deviations of the items; in brackets the share of the variance."), ...rows);
+  return make("div", { class: "slider" }, make("span", {}, label), slider, output);
 }
 
 // Of calls that come faster than they are answered only the last one is made.
@@ -107,11 +134,10 @@ async function latest(work) {
   running = false;
 }
 
-async function changeAlong(axis, step) {
-  const { latent } = state.current;
-  const found = await busy("Decoding", () => state.source.call("change", { latent, axis, step, condition: condition() }));
+async function change(asked, along) {
+  const found = await busy("Decoding", () => state.source.call("change", { ...asked, condition: condition() }));
   if (!found) return;
-  state.current = { ...found, origin: "changed along axes" };
+  state.current = { ...found, origin: `changed along ${along}` };
   const panel = byId("item");
   panel.querySelector(".picture").replaceWith(pictureElement(found.picture, found.text));
   byId("item-text").textContent = found.text ? fullName(found) : found.reason;

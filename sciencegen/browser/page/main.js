@@ -1,10 +1,19 @@
 "use strict";
 // Loads the data, shows the points as soon as they are there, and connects the controls.
 
+async function load(column) {
+  if (!column.values.length) column.values = await state.source.column(state.columns.indexOf(column));
+}
+
 async function begin() {
   if (embedded) state.source = await embeddedSource(embedded.textContent);
   document.body.classList.toggle("offline", !state.source.live);
-  const [about, points] = await Promise.all([state.source.description(), state.source.points()]);
+  const described = state.source.description();
+  const loading = described.then((about) => {  // the values that the map is coloured by come with the points
+    state.columns = about.columns.map((column) => ({ ...column, values: new Float32Array(0) }));
+    return columnNamed(about.colour) ? load(columnNamed(about.colour)) : null;
+  });
+  const [about, points] = await Promise.all([described, state.source.points(), loading]);
   Object.assign(state, { about, points });
   byId("title").textContent = about.title;
   byId("count").textContent = `${about.count.toLocaleString("en")} items`;
@@ -12,12 +21,10 @@ async function begin() {
   byId("y-label").textContent = about.labels[1];
   byId("hint").textContent = state.source.live ? "Click an item, or an empty place to decode it. Shift and drag: lasso." : "Click an item. Shift and drag: lasso.";
   setUpMap();
-  state.columns = about.columns.map((column) => ({ ...column, values: new Float32Array(0) }));
-  const load = async (column) => { if (!column.values.length) column.values = await state.source.column(state.columns.indexOf(column)); };
-  if (columnNamed(about.colour)) await load(columnNamed(about.colour));
   await paint(about.colour);
   drawOverlay();
   document.body.dataset.painted = String(Math.round(performance.now()));
+  map.grid = gridOf(points, map.extent);
   await Promise.all(state.columns.map(load));
   byId("colour").replaceChildren(make("option", { value: "" }, "one colour"), ...state.columns.map((column) => make("option", { value: column.name }, readable(column.name))));
   byId("colour").value = about.colour ?? "";

@@ -83,7 +83,6 @@ function setUpMap() {
     ...pointStyle(count), opacityInactiveScale: 0.3, renderPointsAsSquares: count > 50000,
   });
   map.plot.subscribe("view", () => drawOverlay());
-  map.grid = gridOf(points, map.extent);
   setUpMouse(canvas);
   new ResizeObserver(() => {
     const box = canvas.getBoundingClientRect();
@@ -274,7 +273,7 @@ function setUpMouse(canvas) {
       drawPointer();
     } else if (!event.buttons) {
       const [x, y] = placeAt(event);
-      hover(onMap(event) ? map.grid.nearest(x, y, Math.abs(map.x.invert(NEAR) - map.x.invert(0))) : null);
+      hover(onMap(event) && map.grid ? map.grid.nearest(x, y, Math.abs(map.x.invert(NEAR) - map.x.invert(0))) : null);
     } else hover(null);
   });
   area.addEventListener("pointerleave", () => hover(null));
@@ -292,7 +291,7 @@ function setUpMouse(canvas) {
     const polygon = map.lasso;
     [pressed, map.lasso] = [null, null];
     drawPointer();
-    if (!isClick && polygon) encircled(map.grid.inside(polygon), event);
+    if (!isClick && polygon && map.grid) encircled(map.grid.inside(polygon), event);
     else if (isClick && index !== null) showItem(index);
     else if (isClick && state.source.live) decodePlace(...placeAt(event));
   });

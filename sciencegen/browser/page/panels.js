@@ -134,8 +134,8 @@ function setUpDraw() {
     make("h2", {}, "Draw from the model"),
     make("div", { class: "buttons" }, make("label", { class: "field" }, "seed ", make("input", { type: "number", id: "seed", min: 0, value: 0, onchange: draw })),
       make("button", { id: "draw-one", onclick: draw }, "Draw"), make("button", { id: "draw-next", onclick: next }, "Next seed")),
-    conditions.length ? make("h2", {}, "Under conditions") : null,
-    conditions.length ? make("p", { class: "muted" }, decodes ? "They also hold for what is decoded from the map and along axes." : "With the same seed, only the condition changes what is drawn.") : null,
+    ...(conditions.length ? [make("h2", {}, "Under conditions"),
+      make("p", { class: "muted" }, decodes ? "They also hold for what is decoded from the map and along axes." : "With the same seed, only the condition changes what is drawn.")] : []),
     ...rows, make("div", { id: "drawn" }));
 }
 

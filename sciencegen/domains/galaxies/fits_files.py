@@ -50,22 +50,15 @@ OWN = re.compile("pixel_scale|psf_fwhm|variance_.+")
 
 
 class FitsFile:
-    """An open file: the HDUs with stamps, their catalogue and their headers, each read once. Stacks are read plane by
-    plane, without memory maps, which don't work for scaled integers."""
+    """An open file, or HDUs in memory: the HDUs with stamps, their catalogue and their headers, each read once. Stacks
+    are read plane by plane, without memory maps, which don't work for scaled integers.
 
-    def __init__(self, path: Path) -> None:
-        self.path, layout = path, read_layout(path)
-        if layout.problem:
-            whole = _count_whole(path, layout.extents) if layout.extents else 0
-            raise DataError(
-                f"Expected a FITS file at {path}, found {layout.problem}; {whole} of its stamps are whole. "
-                "Get it again."
-            )
-        with reading("a FITS file", path):
-            self.hdus = _open(path, len(layout.extents))
-            _check_claims(self.hdus, path)
-            self.images = _images(self.hdus)
-        """Number of the HDU -> number of stamps in its stack, None for a single stamp."""
+    path: of the file, for what is told about it in a file next to it; None for HDUs in memory. images: number of the
+    HDU -> number of stamps in its stack, None for a single stamp.
+    """
+
+    def __init__(self, hdus: Any, path: Path | None = None) -> None:
+        self.hdus, self.path, self.images = hdus, path, _images(hdus)
         self._about: dict[int, About | Refusal] = {}
 
     def __len__(self) -> int:
@@ -94,7 +87,7 @@ class FitsFile:
             header = {**self.hdus[0].header, **self.hdus[number].header}
             if "pixel_scale" in self.catalogue[1]:
                 header.setdefault("PIXSCALE", 1.0)  # replaced by each stamp's own
-            self._about[number] = about(header, told_beside(self.path))
+            self._about[number] = about(header, {} if self.path is None else told_beside(self.path))
         return self._about[number]
 
     def beside(self, number: int) -> dict[str, Any]:
@@ -106,10 +99,42 @@ class FitsFile:
             if hdu.name.upper() in ANNOTATIONS and getattr(hdu, "is_image", False) and (alone or hdu.ver == version)
         }
 
+    def stamp(self, row: int) -> Stamp | Refusal:
+        """The stamp with this number, not yet standardized."""
+        number, plane = self.places[row]
+        said, hdu = self.about(number), self.hdus[number]
+        if isinstance(said, Refusal):
+            return said
+        shape = hdu.shape[plane is not None :]
+        if reason := shape_problem((1, *shape) if len(shape) == 2 else shape):
+            return Refusal(reason)
+        image = _plane(hdu, plane)
+        image = image[None] if image.ndim == 2 else image
+        if reason := saturated(image, said):
+            return Refusal(reason)
+        names, columns = self.catalogue
+        own = {name: float(cells[row]) for name, cells in columns.items() if OWN.fullmatch(name)}
+        pixel_scale = own.get("pixel_scale", said.pixel_scale)
+        factor = said.nanojansky(pixel_scale)
+        parts = {kind: _plane(beside, plane) for kind, beside in self.beside(number).items()}
+        bands = band_names(said, len(image))
+        variance = _variance(image, said.variance, parts, own, bands) * factor**2
+        name = names[row] if names is not None else str(hdu.header.get("OBJECT", ""))
+        return Stamp(image * factor, pixel_scale, psf_of(parts.get("psf"), said, pixel_scale), variance, bands, name)
+
 
 @lru_cache(maxsize=4)
 def _opened(path: Path, changed: tuple[int, ...]) -> FitsFile:
-    return FitsFile(path)
+    layout = read_layout(path)
+    if layout.problem:
+        whole = _count_whole(path, layout.extents) if layout.extents else 0
+        raise DataError(
+            f"Expected a FITS file at {path}, found {layout.problem}; {whole} of its stamps are whole. Get it again."
+        )
+    with reading("a FITS file", path):
+        hdus = _open(path, len(layout.extents))
+        _check_claims(hdus, path)
+        return FitsFile(hdus, path)
 
 
 def opened(path: Path) -> FitsFile:
@@ -192,27 +217,7 @@ def _stack_size(hdu: Any) -> int | None:
 
 def stamp_at(path: Path, row: int) -> Stamp | Refusal:
     """The stamp `file.fits[row]`, not yet standardized."""
-    file = opened(path)
-    number, plane = file.places[row]
-    said = file.about(number)
-    if isinstance(said, Refusal):
-        return said
-    shape = file.hdus[number].shape[plane is not None :]
-    if reason := shape_problem((1, *shape) if len(shape) == 2 else shape):
-        return Refusal(reason)
-    image = _plane(file.hdus[number], plane)
-    image = image[None] if image.ndim == 2 else image
-    if reason := saturated(image, said):
-        return Refusal(reason)
-    names, columns = file.catalogue
-    own = {name: float(cells[row]) for name, cells in columns.items() if OWN.fullmatch(name)}
-    pixel_scale = own.get("pixel_scale", said.pixel_scale)
-    factor = said.nanojansky(pixel_scale)
-    parts = {kind: _plane(hdu, plane) for kind, hdu in file.beside(number).items()}
-    bands = band_names(said, len(image))
-    variance = _variance(image, said.variance, parts, own, bands) * factor**2
-    name = names[row] if names is not None else str(file.hdus[number].header.get("OBJECT", ""))
-    return Stamp(image * factor, pixel_scale, psf_of(parts.get("psf"), said, pixel_scale), variance, bands, name)
+    return opened(path).stamp(row)
 
 
 def psf_of(given: np.ndarray | None, said: About, pixel_scale: float) -> np.ndarray | None:
@@ -228,7 +233,8 @@ def band_names(said: About, count: int) -> tuple[str, ...]:
 
 
 def _plane(hdu: Any, plane: int | None) -> np.ndarray:
-    data = hdu.section[plane] if plane is not None and len(hdu.shape) > 2 else hdu.data
+    stack = hdu.data if hdu.fileinfo() is None else hdu.section  # of HDUs in memory, or in a file
+    data = stack[plane] if plane is not None and len(hdu.shape) > 2 else hdu.data
     return np.asarray(data, np.float64)  # native, regardless of the file's type and byte order
 
 

@@ -6,7 +6,7 @@ import gzip
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from sciencegen.domains.galaxies.sersic_fit import FITTED
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
 from sciencegen.items import Cell, Origin
+
+if TYPE_CHECKING:  # astropy takes most of a second to import
+    from astropy.io.fits import HDUList
 
 SUFFIXES = ("_lower", "_upper")
 """Ends of a predictor's interval, in the unit of what it predicts."""
@@ -29,9 +32,22 @@ def write(
     """A cube of stamps [n y x], or [n band y x], with the cubes PSF and VARIANCE where stamps have such images, and a
     table CATALOG: id, the columns given, pixel_scale, psf_fwhm and variance_<band> of each. The header says how the
     stamps came to be; no time of day is written."""
+    check_alike(path, stamps)
+    hdus = hdu_list(stamps, names, values, origin)
+    with atomic_write(path, "wb") as sink:
+        if path.name.lower().endswith(".gz"):
+            with gzip.GzipFile("", "wb", 6, sink, mtime=0) as packed:
+                hdus.writeto(packed)
+        else:
+            hdus.writeto(sink)
+
+
+def hdu_list(
+    stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Cell]], origin: Origin | None = None
+) -> HDUList:
+    """What `write` writes, in memory. The stamps have one shape and the same bands."""
     from astropy.io import fits
 
-    check_alike(path, stamps)
     hdus = fits.HDUList([fits.PrimaryHDU(_cube(stamps), _header(stamps, origin))] if stamps else [fits.PrimaryHDU()])
     if any(stamp.psf is not None for stamp in stamps):
         hdus.append(fits.ImageHDU(psf_cube(stamps), name="PSF"))
@@ -41,12 +57,7 @@ def write(
         hdus[-1].header["BUNIT"] = "nJy2"
     if stamps:
         hdus.append(_table(stamps, names, values))
-    with atomic_write(path, "wb") as sink:
-        if path.name.lower().endswith(".gz"):
-            with gzip.GzipFile("", "wb", 6, sink, mtime=0) as packed:
-                hdus.writeto(packed)
-        else:
-            hdus.writeto(sink)
+    return hdus
 
 
 def check_alike(path: Path, stamps: Sequence[Stamp]) -> None:

@@ -1,4 +1,4 @@
-"""Stamps, and mappings of their arrays, as items."""
+"""Stamps, mappings of their arrays, and astropy's HDUs and NDData, as items."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from sciencegen.domains.capabilities import Objects
+from sciencegen.domains.galaxies.astropy_objects import stamp_of
 from sciencegen.domains.galaxies.items import UNREADABLE, Stamp, standardize, text
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
@@ -18,7 +19,7 @@ DIMENSIONS = (2, 3)
 
 
 def stamp_text(given: object) -> str | None:
-    """The text of a `Stamp`, or of a mapping with the arguments of `Stamp.of`."""
+    """The text of a `Stamp`, of a mapping with the arguments of `Stamp.of`, or of an object of astropy."""
     if isinstance(given, np.ndarray) and given.ndim in DIMENSIONS and given.dtype.kind in "iuf":
         return f"{UNREADABLE} {LACKING}"
     found = _stamp(given)
@@ -28,6 +29,8 @@ def stamp_text(given: object) -> str | None:
 def _stamp(given: object) -> Stamp | Refusal | None:
     if isinstance(given, Stamp):
         return standardize(given)
+    if (found := stamp_of(given)) is not None:
+        return found if isinstance(found, Refusal) else standardize(found)
     if not isinstance(given, Mapping) or "image" not in given:
         return None
     try:
@@ -43,4 +46,6 @@ def copied(stamp: Stamp) -> Stamp:
     return replace(stamp, image=stamp.image.copy())
 
 
-OBJECTS = Objects(kinds="Stamp, or mappings with image, pixel_scale and variance", text=stamp_text, of=copied)
+KINDS = "Stamp, mappings with image, pixel_scale and variance, or astropy's HDUList, image HDU and NDData"
+
+OBJECTS = Objects(kinds=KINDS, text=stamp_text, of=copied)

@@ -11,11 +11,11 @@ import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdFingerprintGenerator
 from rdkit.Chem.rdmolops import FragmentOnBRICSBonds
-from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from sciencegen.domains.molecules.items import MAX_CHARACTERS
 from sciencegen.domains.molecules.moses_filters import passes_filters
 from sciencegen.domains.molecules.properties import measure
+from sciencegen.domains.molecules.scaffold_classes import murcko_scaffold
 
 FINGERPRINT_BITS = 1024
 FEWEST_SCAFFOLD_RINGS = 2
@@ -82,7 +82,7 @@ def fragments_of(molecule: Chem.Mol) -> list[str]:
 
 def scaffold_of(molecule: Chem.Mol) -> str | None:
     """SMILES of the Bemis-Murcko scaffold, None for fewer than two rings (as in the MOSES code)."""
-    scaffold = MurckoScaffold.GetScaffoldForMol(molecule)
+    scaffold = murcko_scaffold(molecule)
     if scaffold.GetRingInfo().NumRings() < FEWEST_SCAFFOLD_RINGS:
         return None
     return Chem.MolToSmiles(scaffold)

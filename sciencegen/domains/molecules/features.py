@@ -9,10 +9,10 @@ from functools import lru_cache
 import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
-from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from sciencegen.domains.molecules.drug_likeness import rotatable_bonds
 from sciencegen.domains.molecules.properties import log_p
+from sciencegen.domains.molecules.scaffold_classes import murcko_scaffold
 from sciencegen.domains.molecules.stereo import stereo_counts
 
 COUNT_BITS = 2048
@@ -95,4 +95,4 @@ EARLIER = {COUNT_BITS + len(DESCRIPTORS): flat_features}
 
 def groups(molecules: Sequence[Chem.Mol]) -> list[str]:
     """SMILES of each molecule's Bemis-Murcko scaffold, "" for a molecule without rings."""
-    return [Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(molecule)) for molecule in molecules]
+    return [Chem.MolToSmiles(murcko_scaffold(molecule)) for molecule in molecules]

@@ -11,17 +11,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rdkit import Chem
-from rdkit.Chem.Scaffolds import MurckoScaffold
 
 AROMATIC, CYCLIC, ALKYL = 1, 2, 3
 _SYMBOLS = {"[1*]": "[Ar]", "[2*]": "[Cy]", "[3*]": "[R]"}
 """Nodes: a ring system with an aromatic ring, one without, and an alkyl group of a molecule without rings."""
 
 
+def murcko_scaffold(molecule: Chem.Mol) -> Chem.Mol:
+    """The rings of a molecule and the chains between them (Bemis and Murcko 1996)."""
+    from rdkit.Chem.Scaffolds import MurckoScaffold  # imports all of AllChem
+
+    return MurckoScaffold.GetScaffoldForMol(molecule)
+
+
 def scaffolds(molecules: Sequence[Chem.Mol]) -> list[str]:
     """SMILES of each molecule's scaffold without stereochemistry, so that stereoisomers are in one class; "" for a
     molecule without rings."""
-    return [Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(one), isomericSmiles=False) for one in molecules]
+    return [Chem.MolToSmiles(murcko_scaffold(one), isomericSmiles=False) for one in molecules]
 
 
 def ring_patterns(molecules: Sequence[Chem.Mol]) -> list[str]:
@@ -38,7 +44,7 @@ def _ring_pattern(molecule: Chem.Mol) -> str:
         return _contracted(
             molecule, _components([atom.GetIdx() for atom in molecule.GetAtoms() if _is_alkyl(atom)], bonds)
         )
-    scaffold = MurckoScaffold.GetScaffoldForMol(molecule)
+    scaffold = murcko_scaffold(molecule)
     inside = [atom.GetIdx() for atom in scaffold.GetAtoms() if atom.IsInRing()]
     return _contracted(scaffold, _components(inside, (bond for bond in scaffold.GetBonds() if bond.IsInRing())))
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
-from scipy.sparse import csr_matrix
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 RADIUS = 2
 BITS = 2048
@@ -60,6 +63,8 @@ def nearest(molecules: Sequence[Chem.Mol], references: Iterable[Chem.Mol]) -> np
 def bit_rows(molecules: Sequence[Chem.Mol]) -> csr_matrix:
     """[molecule bit] fingerprints as a sparse matrix: about 45 of 2,048 bits are set in a drug-like molecule."""
     on_bits = [fingerprint.GetOnBits() for fingerprint in fingerprints(molecules)]
+    from scipy.sparse import csr_matrix
+
     starts = np.concatenate([[0], np.cumsum([len(bits) for bits in on_bits], dtype=np.int64)])
     columns = np.fromiter(chain.from_iterable(on_bits), dtype=np.int32, count=starts[-1])
     return csr_matrix((np.ones(len(columns), np.float32), columns, starts), shape=(len(on_bits), BITS))

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sciencegen.api.maps.columns import MOST_CATEGORIES, number_columns, text_column, unit_of
+from sciencegen.api.maps.columns import MOST_CATEGORIES, cell_columns, number_columns, text_column, unit_of
+from sciencegen.domains import load_domain
 from sciencegen.domains.molecules import DOMAIN
 
 
@@ -29,3 +30,10 @@ def test_numbers_are_missing_where_a_row_lacks_them():
     assert (column.name, column.unit) == ("logp", unit_of(DOMAIN, "logp"))
     np.testing.assert_array_equal(column.values, [1.5, np.nan, 2.5])
     assert unit_of(DOMAIN, "own") == ""
+
+
+def test_texts_in_the_cells_of_items_are_classes():
+    texts = ['{"city": "Oslo", "size": 1}', '{"city": "Bergen", "size": 2}', '{"city": "Oslo"}', '{"size": 4}']
+    (column,) = cell_columns(load_domain("arrays"), texts)
+    assert (column.name, column.cells()) == ("city", ["Oslo", "Bergen", "Oslo", ""])
+    assert cell_columns(DOMAIN, ["CCO", "CC"]) == []

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from sciencegen.api.maps.making import Maker
-from sciencegen.api.maps.site import site_of
+from sciencegen.api.maps.site import is_opaque, site_of
 from sciencegen.browser.server import NoSuchPath
+from sciencegen.domains import load_domain
 from sciencegen.errors import SciencegenError
 
 
@@ -106,3 +107,11 @@ def test_wrong_requests_have_a_reason(site, path, values):
 def test_nothing_else_is_there(site, path):
     with pytest.raises(NoSuchPath):
         site.find(path)
+
+
+@pytest.mark.parametrize(
+    ("domain", "text", "opaque"),
+    [("molecules", "CCO", False), ("molecules", "C" * 1001, True), ("arrays", "{}", True), ("galaxies", "", True)],
+)
+def test_texts_that_nobody_reads_are_not_shown(domain, text, opaque):
+    assert is_opaque(load_domain(domain), text) == opaque
