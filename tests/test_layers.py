@@ -53,7 +53,10 @@ API_FLOORS = (
 HEAVY = {
     "torch", "rdkit", "e3nn", "lightning", "pandas", "sklearn", "botorch", "numpy", "scipy", "matplotlib", "pyarrow",
 }  # fmt: skip
-LIGHT = ["__init__.py", "config.py", *(f"cli/{path.name}" for path in (PACKAGE / "cli").glob("*.py"))]
+LIGHT = [
+    "__init__.py",
+    *(f"{room}/{path.name}" for room in ("cli", "config") for path in (PACKAGE / room).glob("*.py")),
+]
 
 ROOM_OF_LIBRARY = {
     "rdkit": ["domains/molecules"], "selfies": ["domains/molecules"], "fcd": ["domains/molecules"],

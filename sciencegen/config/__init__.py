@@ -1,0 +1,88 @@
+"""Strict settings of every verb. An unknown key is an error that names the most similar one.
+
+A verb's settings are one record; a workflow's config file has one section for each verb. Defaults are defined only
+here: a flag that is not given on the command line is left out.
+"""
+
+from __future__ import annotations
+
+from sciencegen.config.base import (
+    COMPUTE_CHUNK,
+    CPU_CHUNK,
+    DEFAULT_RESOURCES,
+    ITEM_TIMEOUT_S,
+    TEXTS,
+    BuildingBlocks,
+    Device,
+    FamilyMeasurements,
+    Reading,
+    Resources,
+    Settings,
+    WellLayout,
+    as_texts,
+)
+from sciencegen.config.drawing import (
+    DecodeSettings,
+    EncodeSettings,
+    GenerateSettings,
+    InterpolateSettings,
+    MapSettings,
+    ReplaySettings,
+)
+from sciencegen.config.judging import (
+    EvaluateSettings,
+    PredictSettings,
+    ScoreSettings,
+    SequencesSettings,
+    VariantScoringSettings,
+    VariantsSettings,
+)
+from sciencegen.config.reading import LARGEST_CONFIG, Record, build_settings, read_settings
+from sciencegen.config.rounds import BacktestSettings, ProposeSettings, RecordSettings
+from sciencegen.config.search import BenchmarkSettings, OptimizeSettings, OracleSettings, ProgramSettings
+from sciencegen.config.training import PredictorSettings, PrepareSettings, TrainSettings
+from sciencegen.config.workflow import ReportSettings, RunSettings
+
+__all__ = [
+    "COMPUTE_CHUNK",
+    "CPU_CHUNK",
+    "DEFAULT_RESOURCES",
+    "ITEM_TIMEOUT_S",
+    "LARGEST_CONFIG",
+    "TEXTS",
+    "BacktestSettings",
+    "BenchmarkSettings",
+    "BuildingBlocks",
+    "DecodeSettings",
+    "Device",
+    "EncodeSettings",
+    "EvaluateSettings",
+    "FamilyMeasurements",
+    "GenerateSettings",
+    "InterpolateSettings",
+    "MapSettings",
+    "OptimizeSettings",
+    "OracleSettings",
+    "PredictSettings",
+    "PredictorSettings",
+    "PrepareSettings",
+    "ProgramSettings",
+    "ProposeSettings",
+    "Reading",
+    "Record",
+    "RecordSettings",
+    "ReplaySettings",
+    "ReportSettings",
+    "Resources",
+    "RunSettings",
+    "ScoreSettings",
+    "SequencesSettings",
+    "Settings",
+    "TrainSettings",
+    "VariantScoringSettings",
+    "VariantsSettings",
+    "WellLayout",
+    "as_texts",
+    "build_settings",
+    "read_settings",
+]  # fmt: skip
