@@ -16,7 +16,10 @@ PAGE = (PYPROJECT.parent / "docs" / "licences.md").read_text()
 OURS = {".py", ".pyi", ".md", ".typed", ".css"}
 PROJECT = tomllib.loads(PYPROJECT.read_text())["project"]
 DIRECT = sorted(
-    {normalized(name_of(line)) for line in requirements(PROJECT, ["zarr", "design", "optimizers", "xlsx", "orders"])}
+    {
+        normalized(name_of(line))
+        for line in requirements(PROJECT, ["zarr", "design", "map", "optimizers", "xlsx", "orders"])
+    }
 )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from sciencegen.domains.capabilities import Objects
 from sciencegen.domains.tables.array_cells import array_of, cell_of_list, cells_of
 from sciencegen.domains.tables.array_sources import ALONE
-from sciencegen.domains.tables.rows import TableCell, TableRow
+from sciencegen.domains.tables.rows import TableCell, TableRow, refused
 from sciencegen.domains.tables.table_source import number_cell
 
 
@@ -29,7 +29,7 @@ def row_text(given: object) -> str | None:
         return None
     cells = {name: _cell(cell) for name, cell in named.items()}
     wrong = next((f"{cell} in '{name}'" for name, cell in cells.items() if isinstance(cell, ValueError)), None)
-    return json.dumps(cells if wrong is None else [wrong], ensure_ascii=False)
+    return json.dumps(cells, ensure_ascii=False) if wrong is None else refused(cells, wrong)
 
 
 def _cell(given: object) -> TableCell | ValueError:

@@ -67,7 +67,7 @@ def test_few_are_drawn_ahead(monkeypatch) -> None:
     """Each worker waits for a whole task: with 64 rows in it, a few backbones took the time of 200."""
     sizes = []
 
-    def judged(function, items, *, processes, chunk):
+    def judged(function, items, *, processes, chunk, first_alone):
         sizes.append(chunk)
         return iter(())
 
