@@ -86,6 +86,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
 for _name, _function in COMMANDS.items():
     app.command(_name)(_function)
 PACKAGE = Path(__file__).parents[1]
+INTERRUPTED = 130
+"""Exit code after a Ctrl-C."""
 SYSTEM_SAYS_NO = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG,
     errno.ELOOP, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.EBADF,
@@ -167,6 +169,8 @@ def _exit_code() -> int:
             code = 0
         except SystemExit as ended:
             code = _number(ended)
+            if code == INTERRUPTED:  # typer's own answer to a KeyboardInterrupt
+                say("stopped", style="yellow")
         sys.stdout.flush()
     except SciencegenError as error:
         say(f"error: {error}", style="red", names_keys=error.names_keys)
@@ -176,7 +180,7 @@ def _exit_code() -> int:
         return stop.exit_code
     except KeyboardInterrupt:
         say("stopped", style="yellow")
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         drop_unwritten()
         return READER_GONE

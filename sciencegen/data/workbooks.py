@@ -131,10 +131,10 @@ def sheet_notes(path: Path, sheet: str | None = None) -> list[str]:
         others = ", ".join(repr(one.title) for one in values.worksheets if one.title != name)
     notes = [f"sheet {name!r} is read, not {others}: `sheet` names another"] if others and sheet is None else []
     if found:
-        notes.append(f"{len(found)} cells are formulas; they are read as the values that the workbook holds")
+        notes.append(f"cells with formulas: {len(found)}; they are read as the values that the workbook holds")
     if empty := found.count(None):
         notes.append(
-            f"{empty} formulas have no value in the workbook and count as empty cells. Open it in a spreadsheet "
+            f"formulas without a value in the workbook: {empty}; they count as empty cells. Open it in a spreadsheet "
             "program, and save it"
         )
     return notes

@@ -24,6 +24,7 @@ from sciencegen.domains.proteins.backbones.bond_geometry import (
     ca_distances,
     chain_breaks,
 )
+from sciencegen.domains.proteins.backbones.contigs import Range
 from sciencegen.domains.proteins.backbones.files import parse
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.backbones.reading import read_backbones
@@ -49,7 +50,7 @@ MOTIFS = (
 
 def contigs_of(motif: Motif, chain: Backbone) -> str:
     ranges = [
-        f"{chain.chain}{chain.numbers[first]}-{chain.numbers[end - 1].lstrip('-')}" for first, end in motif.pieces
+        str(Range(chain.chain, int(chain.numbers[first]), int(chain.numbers[end - 1]))) for first, end in motif.pieces
     ]
     parts = [motif.free[0]]
     for piece, free in zip(ranges, motif.free[1:], strict=True):

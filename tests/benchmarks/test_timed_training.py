@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from sciencegen.errors import DataError
 from tests.benchmarks.timed_training import FINAL_RATE, WARM_UP, TimedTraining, train
 
 LENGTHS = np.random.default_rng(0).integers(40, 97, 505)
@@ -54,3 +55,15 @@ def test_a_stopped_training_goes_on(tmp_path):
     more, later = trained(0.6, tmp_path / "a.pt")
     assert more > steps
     assert later != value
+
+
+@pytest.mark.parametrize("count", [12, 20, 61])
+def test_epochs_leave_no_row_out_for_good(count):
+    lengths = np.arange(40, 40 + count)
+    seen = {row for step in range(60) for row in TRAINING.rows(step, lengths).tolist()}
+    assert seen == set(range(count))
+
+
+def test_too_few_rows_are_refused():
+    with pytest.raises(DataError, match="at least 12 items"):
+        TRAINING.rows(0, np.arange(40, 48))

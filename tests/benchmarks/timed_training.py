@@ -14,6 +14,7 @@ from jaxtyping import Int
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
+from sciencegen.errors import DataError
 from sciencegen.files import atomic_write
 
 WARM_UP, FINAL_RATE = 100, 0.02
@@ -40,10 +41,12 @@ class TimedTraining:
 
     def rows(self, step: int, lengths: Int[np.ndarray, " item"]) -> Int[np.ndarray, " row"]:
         """Of items of nearly one length, in an order of their own for each epoch."""
-        size = self.batch_size
-        epoch, place = divmod(step, len(lengths) // size)
+        size, count = self.batch_size, len(lengths) // self.batch_size
+        if not count:
+            raise DataError(f"Expected at least {size} items to train on, got {len(lengths)}. Pass more of them.")
+        epoch, place = divmod(step, count)
         generator = np.random.default_rng((self.seed, epoch))
-        order, batches = generator.permutation(len(lengths)), generator.permutation(len(lengths) // size)
+        order, batches = generator.permutation(len(lengths))[: count * size], generator.permutation(count)
         pool = batches[place] // POOLED * POOLED * size
         pooled = order[pool : pool + POOLED * size]
         first = batches[place] % POOLED * size

@@ -1,4 +1,4 @@
-"""Ctrl-C keeps what is finished; memory doesn't grow with the number of items."""
+"""Ctrl-C and SIGTERM keep what is finished; memory doesn't grow with the number of items."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ from tests.signals import hear
 from tests.toy import environment
 
 
-def test_ctrl_c_keeps_what_is_finished(workspace, toy_folder, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_keeps_what_is_finished(workspace, toy_folder, tmp_path, number):
     words = [sys.executable, "-m", "sciencegen.cli.main", "generate", "pointclouds", "--model", str(workspace.model)]
     ours = environment(toy_folder)
     process = subprocess.Popen(
-        [*words, "-n", "10000000", "-o", "big.csv"], cwd=tmp_path, env=ours, stderr=subprocess.DEVNULL,
+        [*words, "-n", "10000000", "-o", "big.csv"], cwd=tmp_path, env=ours, stderr=subprocess.PIPE,
         preexec_fn=hear,
     )  # fmt: skip
     try:
         deadline = time.monotonic() + 120
         while not any(path.stat().st_size for path in tmp_path.glob(".big.csv.*.tmp")) and time.monotonic() < deadline:
             time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 128 + number
+        assert said.decode().endswith("stopped\n")
     finally:
         process.kill()
     lines = (tmp_path / "big.csv").read_text().splitlines()

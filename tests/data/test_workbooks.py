@@ -90,8 +90,8 @@ def test_formulas_are_read_as_their_values_and_said(tmp_path):
     path = book(tmp_path / "a.xlsx", data=[["item", "value"], ["CCO", "=1+1"], ["CCN", 2]])
     assert rows(path)[1:] == [["CCO", ""], ["CCN", "2"]]  # openpyxl stores no value
     formulas, empty = sheet_notes(path)
-    assert formulas.startswith("1 cells are formulas; they are read as the values")
-    assert empty.startswith("1 formulas have no value in the workbook and count as empty cells")
+    assert formulas.startswith("cells with formulas: 1; they are read as the values")
+    assert empty.startswith("formulas without a value in the workbook: 1; they count as empty cells")
 
 
 def test_dates_and_blank_rows_are_read(tmp_path):

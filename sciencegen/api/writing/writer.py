@@ -33,7 +33,7 @@ from sciencegen.data.writers import (
     write_table,
 )
 from sciencegen.domains.base import Domain
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, Stopped
 from sciencegen.files import atomic_write, remove_output
 from sciencegen.items import Origin, Refusal
 
@@ -107,7 +107,7 @@ class OutputWriter:
         return self
 
     def __exit__(self, kind: Any, *error: Any) -> None:
-        kept = self._wanted and (kind is None or issubclass(kind, KeyboardInterrupt))
+        kept = self._wanted and (kind is None or issubclass(kind, KeyboardInterrupt | Stopped))
         try:
             left_out = self._sink.close(kept)
             self.left_out = len(left_out)

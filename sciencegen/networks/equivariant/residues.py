@@ -63,6 +63,9 @@ class ResidueNetworkSettings:
     context: int = 128
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise ConfigError(f"Expected a {name} above 0, got {value}. Choose a larger one.")
         if self.width % self.heads:
             raise ConfigError(f"Expected a width that {self.heads} heads divide, got {self.width}.")
 

@@ -286,6 +286,11 @@ def latents_of(encoder: Encoder, properties: int, s: ArrayVAESettings) -> tuple[
     posterior = base(encoder.features, s.latent, s.read_by_decoder(properties), s.width, 1, layers=s.network)
     if not s.decoder_condition and isinstance(posterior, GaussianPosterior | FullCovariancePosterior):
         nn.init.constant_(posterior.head.output.bias[s.latent : 2 * s.latent], START)
+    if s.prior == "conditional_scale" and not properties:
+        raise ConfigError(
+            "Expected a condition with prior 'conditional_scale', whose scale depends on it, got none. Name columns as "
+            "conditions, or choose another prior."
+        )
     if s.prior in CONDITIONAL:
         return posterior, ConditionalGaussianPrior(s.latent, properties, centred=s.prior == "conditional_scale")
     if s.prior == "vamp":

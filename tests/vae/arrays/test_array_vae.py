@@ -228,3 +228,8 @@ def test_there_must_be_something_to_infer():
         ArrayVAE(3, 0, replace(SMALL, semi_supervised=True))
     with pytest.raises(ConfigError, match="Train with semi_supervised"):
         made().infer_condition(Batch({VALUES: torch.zeros(1, 3)}))
+
+
+def test_a_scale_that_depends_on_the_condition_needs_one():
+    with pytest.raises(ConfigError, match="Expected a condition with prior 'conditional_scale'"):
+        made(properties=0, prior="conditional_scale")

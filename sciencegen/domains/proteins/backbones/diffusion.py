@@ -73,7 +73,10 @@ class BackboneDiffusionSettings:
 
     def __post_init__(self) -> None:
         if not 0 <= self.placement <= 1:
-            raise ConfigError(f"Expected a placement from 0 to 1, got {self.placement}.")
+            raise ConfigError(f"Expected a placement from 0 to 1, got {self.placement}. Choose one between.")
+        for name, value in self.condition_bias.items():
+            if not np.isfinite(value):
+                raise ConfigError(f"Expected a number as condition_bias of '{name}', got {value}. Leave it out.")
 
 
 def backbone_diffusion(representation: BackboneRepresentation, settings: BackboneDiffusionSettings) -> SizedDiffusion:
@@ -146,10 +149,10 @@ def typical_conditions(
         If a bias is that of no condition.
     """
     known, lengths, names = representation.known, representation.lengths, list(representation.properties)
-    off = np.zeros(len(names))
+    off, seen = np.zeros(len(names)), [name for name in names if name != LENGTH]
     for name, value in (bias or {}).items():
-        if name not in names:
-            raise unknown_name("condition", name, names)
+        if name not in seen:
+            raise unknown_name("condition that the network sees", name, seen)
         off[names.index(name)] = value / representation.standardization.std[names.index(name)]
     parts = torch.from_numpy(known).float(), torch.from_numpy(lengths)
     return TypicalConditions(*parts, torch.from_numpy(off).float() if bias else None)

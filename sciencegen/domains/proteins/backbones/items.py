@@ -27,7 +27,7 @@ SHORTEST = 10
 LONGEST = 2048
 """Maximum number of residues."""
 FARTHEST = 9999.0
-"""Limit of coordinates in ångström: the columns of PDB files hold no larger ones."""
+"""Limit of coordinates in ångström. The eight columns of PDB files hold three decimals above -1000, two below."""
 CLOSEST = 0.01
 """Minimum distance in ångström of bonded atoms; two in one place have no direction. Bad geometry is for judges."""
 DECIMALS = 3

@@ -112,8 +112,8 @@ def evaluate_backbones(
     Parameters
     ----------
     designs : sequence of array [residue, 4, 3]
-        N, CA, C and O of each generated backbone, in ångström. Ones that aren't finite count as not valid, without a
-        clash or a break, and are used for nothing else.
+        N, CA, C and O of each generated backbone, in ångström. Ones that aren't finite count as not valid, not
+        free of clashes and not unbroken, and are used for nothing else.
     reference : sequence of array [residue, 4, 3]
         Native backbones that were not trained on. Of a single one there are no halves for `reference_ramachandran`.
     training : sequence of array [residue, 4, 3], optional

@@ -83,10 +83,15 @@ def oligomer_task(model: SizedDiffusion, settings: TaskSettings) -> OligomerTask
     """Check that the model can draw so many residues."""
     copies, asked = copy_count(str(settings.symmetry)), length_range(model, settings)
     lengths = LengthRange(asked.shortest, min(asked.longest, model.largest // copies))
+    if model.largest // copies < SHORTEST:
+        raise ConfigError(
+            f"Expected a `symmetry` of at most C{model.largest // SHORTEST} with this model, got {settings.symmetry}: "
+            f"it sees all chains together, at most {model.largest} residues. Choose fewer copies."
+        )
     if lengths.shortest > lengths.longest:
         raise ConfigError(
             f"Expected {copies} chains of {SHORTEST} to {model.largest // copies} residues with `symmetry` "
             f"{settings.symmetry}, got a length of {asked}: the longest chain that the model has seen has "
-            f"{model.largest}, and it sees all chains together."
+            f"{model.largest}, and it sees all chains together. Ask for shorter chains or fewer copies."
         )
     return OligomerTask(model, copies, lengths)

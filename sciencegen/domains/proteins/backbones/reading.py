@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -25,6 +26,8 @@ CIF_MARK = "ITEM "
 """Start of the same in the category `_sciencegen_item` of an mmCIF file."""
 SYMMETRY = "symmetry"
 """Such a line contains `symmetry=C3` for an assembly, whose first chain is the item."""
+POSITIONS = "motif_positions"
+"""Column of scaffolds: residues of the motif, as text."""
 HEADER_LINES = 100_000
 SHOWN = 5
 
@@ -45,16 +48,22 @@ def read_backbones(path: Path, chain: str | None = None) -> list[Piece]:
     A file of designs, which `writing` wrote, holds an item in each model. Of other files the first model is read, and
     a chain is cut where residues are missing. Pieces shorter than `SHORTEST` are left out, unless a chain has no other.
 
-    chain: only this one.
+    chain: only this one, of an assembly without its copies.
     """
     marks = item_marks(path)
     parsed = read_structure_file(path)
     with reading("a structure of proteins", path):
         models = list(parsed.structure) if marks else [next(iter(parsed.structure))]
         chains = [select_chains(model) for model in models]
-    if marks:
-        return [_design(found, mark) for found, mark in zip(chains, marks, strict=False)]
-    return list(_pieces(chains[0], path, chain))
+    if not marks:
+        return list(_pieces(chains[0], path, chain))
+    designs = list(zip(chains, marks, strict=False))
+    if chain is None:
+        return [_design(found, mark) for found, mark in designs]
+    asked = [(found, mark) for found, mark in designs if chain in found]
+    if not asked:
+        _raise_no_chain({name: one for found, _ in designs for name, one in found.items()}, path, chain)
+    return [_design({chain: found[chain]}, mark, alone=True) for found, mark in asked]
 
 
 def item_marks(path: Path) -> list[str]:
@@ -72,13 +81,24 @@ def item_marks(path: Path) -> list[str]:
     return marks
 
 
-def _design(chains: dict[str, Selected], mark: str) -> Piece:
-    """The item of a model, its first chain; breaks between residues with successive numbers stay."""
+def _design(chains: dict[str, Selected], mark: str, alone: bool = False) -> Piece:
+    """The item of a model, its first chain; breaks between residues with successive numbers stay. alone: without the
+    copies of an assembly."""
     name, *words = mark.split()
-    symmetry = next((value for key, _, value in (word.partition("=") for word in words) if key == SYMMETRY), "")
-    numbers = {key: float(value) for key, _, value in (word.partition("=") for word in words) if _is_number(value)}
+    values = {key: value for key, _, value in (word.partition("=") for word in words)}
+    symmetry = "" if alone else values.get(SYMMETRY, "")
+    numbers = {key: float(value) for key, value in values.items() if key != POSITIONS and _is_number(value)}
     chain, selected = next(iter(chains.items()), ("A", Selected()))
     return Piece(_item(selected.residues, name, chain, symmetry), name, numbers)
+
+
+def _raise_no_chain(chains: Mapping[str, Selected], path: Path, chain: str | None) -> NoReturn:
+    """Raise an error that says which chains a file has."""
+    others = ", ".join(name for name, one in chains.items() if one.residues) or "none"
+    held = ", ".join({kind for one in chains.values() for kind in one.left_out}) or "water"
+    wanted = "a protein chain" if chain is None else f"a protein chain '{chain}'"
+    found = f"protein chains: {others}" if others != "none" else f"none: it holds {held}"
+    raise DataError(f"Expected {wanted} in {path}, found {found[:300]}.")
 
 
 def _is_number(text: str) -> bool:
@@ -91,11 +111,7 @@ def _is_number(text: str) -> bool:
 def _pieces(chains: dict[str, Selected], path: Path, chain: str | None) -> Iterator[Piece]:
     names = [name for name, one in chains.items() if one.residues and chain in (None, name)]
     if not names:
-        others = ", ".join(name for name, one in chains.items() if one.residues) or "none"
-        held = ", ".join({kind for one in chains.values() for kind in one.left_out}) or "water"
-        wanted = "a protein chain" if chain is None else f"a protein chain '{chain}'"
-        found = f"protein chains: {others}" if others != "none" else f"none: it holds {held}"
-        raise DataError(f"Expected {wanted} in {path}, found {found[:300]}.")
+        _raise_no_chain(chains, path, chain)
     stem = path.name.split(".")[0]
     for name in names:
         yield from _chain_pieces(chains[name].residues, f"{stem}_{name}", name)

@@ -24,6 +24,7 @@ from sciencegen.domains.proteins.backbones.design_lengths import length_range
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.backbones.joining import join
 from sciencegen.domains.proteins.backbones.motifs import Motif, read_motif
+from sciencegen.domains.proteins.backbones.reading import POSITIONS
 from sciencegen.domains.proteins.backbones.representation import (
     LENGTH,
     LETTER,
@@ -41,8 +42,6 @@ from sciencegen.networks.equivariant.residues import ATOMS, TRACE
 
 SAMPLER = "ancestral"
 """Random steps correct what guidance leaves wrong at earlier ones, so that fewer chains break at the motif."""
-POSITIONS = "motif_positions"
-"""Column of the residues of a design that are the motif's."""
 
 Layout = Bool[np.ndarray, " residue"]
 """Of a chain: True at the motif's residues."""

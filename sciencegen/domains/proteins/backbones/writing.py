@@ -24,6 +24,8 @@ from sciencegen.items import Cell, Origin
 PDB, CIF = (".pdb", ".ent"), (".cif", ".mmcif")
 NOT_IN_HEADER = "sequence"
 """A column that the residues hold."""
+COORDINATE_COLUMNS = 8
+"""Characters of a coordinate in a PDB file."""
 NUMBER_COLUMNS = 9999
 """Greatest residue number that fits into a PDB file."""
 CIF_MARKS, CIF_UNKNOWN = ("'", '"', "#", "$", "_", "[", "]", ";"), (".", "?")
@@ -93,11 +95,16 @@ def _pdb_atoms(item: Backbone) -> Iterator[str]:
             serial += 1
             yield (
                 f"ATOM  {serial:>5}  {atom:<3} {name_of(letter)} {chain}{number:>4}{insertion:1}   "
-                f"{x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00           {atom[0]}\n"
+                f"{_columns(x)}{_columns(y)}{_columns(z)}  1.00  0.00           {atom[0]}\n"
             )
     last = pdb_numbers(item)[-1]
     number, insertion = split_label(last)
     yield f"TER   {serial + 1:>5}      {name_of(item.sequence[-1])} {chain}{number:>4}{insertion:1}\n"
+
+
+def _columns(coordinate: float) -> str:
+    """Eight characters, with three decimals where these fit."""
+    return next(text for digits in (3, 2, 1, 0) if len(text := f"{coordinate:8.{digits}f}") == COORDINATE_COLUMNS)
 
 
 def pdb_numbers(item: Backbone) -> Sequence[str]:

@@ -229,3 +229,25 @@ def test_real_structures_are_read_and_written(tmp_path):
     real = holdout(4)
     write(tmp_path / "a.cif", real, [one.name for one in real], {})
     assert [key(parse(row.text)) for row in read(tmp_path / "a.cif")] == [key(one) for one in real]
+
+
+@pytest.mark.parametrize("shift", [-1500.0, -9900.0, 9900.0])
+@pytest.mark.parametrize("symmetry", ["", "C2"])
+def test_far_coordinates_are_read_again(tmp_path, shift, symmetry):
+    item = replace(
+        random_chain(0, 12), coordinates=random_chain(0, 12).coordinates + np.float32(shift), symmetry=symmetry
+    )
+    write(tmp_path / "far.pdb", [item], ["far"], {})
+    (found,) = (parse(row.text) for row in read(tmp_path / "far.pdb"))
+    assert found.symmetry == symmetry
+    assert np.abs(found.coordinates - item.coordinates).max() < 0.006
+
+
+def test_a_reference_names_a_chain_of_an_assembly(tmp_path):
+    item = replace(random_chain(0, 12), symmetry="C2")
+    path = tmp_path / "pair.pdb"
+    write(path, [item], ["pair"], {"motif_positions": ["21"]})
+    second = parse(f"{path}:B")
+    assert (second.chain, second.symmetry) == ("B", "")
+    assert np.allclose(second.coordinates, item.copies[1], atol=1e-3)
+    assert "found protein chains: A, B" in parse(f"{path}:Z").reason

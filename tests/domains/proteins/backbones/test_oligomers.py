@@ -73,7 +73,7 @@ def test_whitening_for_the_assembly_and_back_keeps_the_places():
 @pytest.mark.parametrize(
     ("symmetry", "bounds", "message"),
     [
-        ("C4", {}, "4 chains of 10 to 8 residues with `symmetry` C4"),
+        ("C4", {}, "`symmetry` of at most C3 with this model, got C4"),
         ("C2", {"length": (19.5, 20.5)}, "2 chains of 10 to 17 residues .*a length of 20: .*34"),
         ("D2", {}, "cyclic `symmetry`"),
     ],

@@ -126,7 +126,7 @@ def test_step_noise_reaches_every_task(draw, tmp_path, flags):
         (("--vary", "motif.pdb", "--symmetry", "C2"), "one of --vary and --symmetry"),
         (("--vary", "motif.pdb", "--noise-level", 2), "noise_level"),
         (("--vary", "motif.pdb", "--where", "length=20"), "a chain of 30 residues"),
-        (("--symmetry", "C9"), "9 chains"),
+        (("--symmetry", "C9"), "of at most C3"),
         (("--symmetry", "C2", "--steer", "maximize helix"), "Expected no --steer with --symmetry"),
     ],
 )
