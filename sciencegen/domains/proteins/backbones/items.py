@@ -82,7 +82,7 @@ def backbone(
     """A checked item with rounded coordinates. By default the sequence is unknown, and numbers start at 1."""
     places = np.asarray(coordinates, np.float64)
     try:
-        copy_count(symmetry)
+        copies = copy_count(symmetry)
     except ConfigError as error:
         return Refusal(str(error))
     if refusal := why_unusable(places):
@@ -96,7 +96,7 @@ def backbone(
     if not LETTERS.issuperset(sequence):
         return Refusal(f"letter '{next(iter(set(sequence) - LETTERS))}', which is no amino acid")
     rounded = places.round(DECIMALS).astype(np.float32)
-    return Backbone(rounded, sequence, numbers, _word(name), _word(chain) or "A", symmetry)
+    return Backbone(rounded, sequence, numbers, _word(name), _word(chain) or "A", f"C{copies}" if copies > 1 else "")
 
 
 def why_unusable(places: Float[np.ndarray, "residue 4 3"]) -> Refusal | None:

@@ -33,10 +33,10 @@ def draw(item: Backbone, draws: SequenceDraws) -> list[tuple[str, float]] | Refu
         return fixed
     found: list[tuple[str, float]] = []
     for start in range(0, draws.count, AT_ONCE):
-        count, seed = min(AT_ONCE, draws.count - start), seed_of(item, draws.seed, start)
-        drawn = design_sequences(item.coordinates, count, seed, draws.temperature, fixed)
+        seed = seed_of(item, draws.seed, start)  # always of whole blocks, so that more draws begin with the same ones
+        drawn = design_sequences(item.coordinates, AT_ONCE, seed, draws.temperature, fixed)
         found += zip(drawn.sequences, drawn.perplexity.tolist(), strict=True)
-    return found
+    return found[: draws.count]
 
 
 def seed_of(item: Backbone, seed: int, start: int) -> int:

@@ -76,7 +76,7 @@ def pdb_lines(items: Sequence[Backbone], marks: Sequence[str], title: str = "") 
     yield f"TITLE     {title}\n" if title else ""
     yield from (f"{ITEM_MARK}{mark}\n" for mark in marks)
     for number, item in enumerate(items, 1):
-        body = "".join(line for one in chains_of(item) for line in _pdb_atoms(one))
+        body = "".join(line for one in chains_of(replace(item, chain=item.chain[:1])) for line in _pdb_atoms(one))
         yield body if len(items) == 1 else f"MODEL     {number:>4}\n{body}ENDMDL\n"
     yield "END\n"
 

@@ -1,5 +1,7 @@
 """Cyclic assemblies: exact copies, in memory and in files."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from sciencegen.domains.proteins.backbones.items import backbone, key, parse_tex
 from sciencegen.domains.proteins.backbones.writing import chains_of, write
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
-from tests.domains.proteins.backbones.examples import chains, helix
+from tests.domains.proteins.backbones.examples import chains, helix, random_chain
 
 
 def assembled(symmetry="C3", away=12.0):
@@ -87,3 +89,9 @@ def test_clashes_between_chains_count():
 def test_symmetries_of_other_kinds_are_named():
     with pytest.raises(ConfigError, match=r"got 'D2'\. Others, such as dihedral ones, can't be drawn"):
         copy_count("D2")
+
+
+def test_copies_have_names_of_one_letter_in_pdb(tmp_path):
+    write(tmp_path / "x.pdb", [replace(random_chain(0, 12), symmetry="C2", chain="AA")], ["x"], {})
+    lines = (tmp_path / "x.pdb").read_text().splitlines()
+    assert {line[21] for line in lines if line.startswith("ATOM")} == {"A", "B"}

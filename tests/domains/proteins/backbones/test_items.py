@@ -83,3 +83,8 @@ def test_damaged_and_hostile_texts_are_refused():
         parts = good.split(":")
         parts[3] = ranges
         assert isinstance(parse_text(":".join(parts)), Refusal)
+
+
+@pytest.mark.parametrize(("given", "kept"), [("c03", "C3"), (" C2 ", "C2"), ("", "")])
+def test_a_symmetry_has_one_spelling(given, kept):
+    assert backbone(random_chain(0, 12).coordinates, symmetry=given).symmetry == kept

@@ -26,6 +26,11 @@ def test_each_draw_is_a_sequence_with_its_perplexity():
 
 
 @pytest.mark.usefixtures("random_weights")
+def test_more_draws_begin_with_the_same_ones():
+    few, many = (SEQUENCES.draw(ITEM, SequenceDraws(count=count, temperature=1.0)) for count in (2, 18))
+    assert few == many[:2]
+
+
 def test_the_seed_and_the_item_decide_not_its_place():
     draws = SequenceDraws(count=2, temperature=1.0, seed=3)
     first = SEQUENCES.draw(ITEM, draws)
