@@ -65,7 +65,7 @@ def test_a_table_and_a_summary(cli):
     [*((plates, KeyboardInterrupt(), 130) for plates in (0, 1, 2, 5, 7)), (5, Stopped(15), 143)],
 )
 def test_a_stopped_backtest_goes_on(cli, plates, error, code):
-    """The finished campaigns are kept; after Ctrl-C they are in the output."""
+    """The finished campaigns are kept, and in the output."""
     words = (*WORDS, "--method", "greedy,random")
     assert cli(*words).code == 0
     whole = Path("campaigns.csv").read_bytes()
@@ -74,7 +74,7 @@ def test_a_stopped_backtest_goes_on(cli, plates, error, code):
     with stopped_after(plates, error):
         assert cli(*words).code == code
     assert Path(".campaigns.csv.unfinished").exists() == (finished > 0)
-    assert Path("campaigns.csv").exists() == (code == 130 and finished > 0)
+    assert Path("campaigns.csv").exists() == (finished > 0)
     if Path("campaigns.csv").exists():
         assert whole.startswith(Path("campaigns.csv").read_bytes())
         assert len(pd.read_csv("campaigns.csv")) == 2 * finished
