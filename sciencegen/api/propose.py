@@ -21,7 +21,7 @@ from sciencegen.api.campaign.layout import (
     layout_summary,
     placed,
 )
-from sciencegen.api.campaign.notes import cost_notes, plate_notes, plate_summary
+from sciencegen.api.campaign.notes import cost_notes, hit_notes, look_back, plate_notes, plate_summary
 from sciencegen.api.campaign.proposal import Proposal, Proposed, plate_table, proposed_entries
 from sciencegen.api.campaign.request import (
     HistorySources,
@@ -235,14 +235,15 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Re
     of_wild_type, of_controls = np.split(picked.extra, [len(wild)], axis=1)
     plate = with_controls(picked, controls, of_controls)
     items = plate_table(request, plate, state, pool)
-    notes = plate_notes(request, plate, items, state, of_wild_type)
+    past = look_back(request, plate, state)
+    notes = [*plate_notes(request, plate, items, state, of_wild_type), *hit_notes(request, plate, past)]
     named = name_column(state.reference)
     entries = [*state.history.new, *proposed_entries(items, number, request, named, plate.forecast)]
     unread = () if request.blocks is None else (*request.blocks.refused, *request.blocks.failed)
     every_refusal = [*unread, *state.history.refused, *refused, *strange]
     table, layout = _in_wells(request, items, len(plate.items) - len(controls), number, notes)
     log_notes(notes, log)
-    summary = plate_summary(request, plate, items, state, notes, len(every_refusal)) | layout
+    summary = plate_summary(request, plate, items, state, past, notes, len(every_refusal)) | layout
     return Proposed(
         science, table, every_refusal, summary, entries, _origin(request), named, request.plate.batch, request.layout,
         request.order,

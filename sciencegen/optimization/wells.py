@@ -160,11 +160,11 @@ def lay_out(count: int, wells: PlateWells, settings: LayoutSettings, generator: 
     """
     copies = _blocks(count, settings, generator)
     size, found = len(wells.items), list[Placement]()
+    order = {well: place for place, well in enumerate(_in_order(LayoutSettings(settings.size, settings.fill)))}
     for number, start in enumerate(range(0, max(len(copies), 1), size), start=1):
         own = zip(wells.items, copies[start : start + size], strict=False)
         placed = [Placement(number, well, item, copy) for well, (item, copy) in own]
         placed += [Placement(number, well, count + control, 0) for well, control in wells.controls]
-        order = {well: place for place, well in enumerate(_in_order(LayoutSettings(settings.size, settings.fill)))}
         found += sorted(placed, key=lambda one: order[one.well])
     return _numbered(found, count)
 

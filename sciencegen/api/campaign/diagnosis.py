@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sciencegen.api.campaign.controls import CONTROL
+from sciencegen.api.campaign.measurements import values_by_key
 from sciencegen.optimization.journal import Entry, Journal
 from sciencegen.optimization.measurements import pooled_deviation
 
@@ -47,18 +48,15 @@ class Evidence:
 
 def evidence(journal: Journal, keys: Mapping[str, str], minimize: bool) -> Evidence:
     """The evidence in a journal. keys: text of an item -> its key."""
-    values: dict[str, list[float]] = {}
-    for entry in journal.measured:
-        if entry.value is not None:
-            values.setdefault(keys[entry.item], []).append(-entry.value if minimize else entry.value)
-    means = {key: float(np.mean(some)) for key, some in values.items()}
+    values, sign = values_by_key(journal, keys), -1.0 if minimize else 1.0
+    means = {key: sign * float(np.mean(some)) for key, some in values.items()}
     plates = {keys[one.item]: one for one in journal.proposed if one.source != CONTROL and one.predicted is not None}
     measured = {key: plate for key, plate in plates.items() if key in means}
     number = max((one.round for one in measured.values()), default=0)
     last = {key: one for key, one in measured.items() if one.round == number}
     earlier = _earlier(journal, keys, number, set(last))
     improved = bool(last) and max(means[key] for key in last) > max((means[key] for key in earlier), default=-math.inf)
-    return Evidence(number, improved, _held(last, means, minimize), _noise(list(values.values())))
+    return Evidence(number, improved, _held(last, means, sign), _noise(list(values.values())))
 
 
 def _earlier(journal: Journal, keys: Mapping[str, str], number: int, last: set[str]) -> set[str]:
@@ -66,9 +64,9 @@ def _earlier(journal: Journal, keys: Mapping[str, str], number: int, last: set[s
     return {keys[one.item] for one in journal.measured if one.round <= number} - last
 
 
-def _held(last: Mapping[str, Entry], means: Mapping[str, float], minimize: bool) -> float:
+def _held(last: Mapping[str, Entry], means: Mapping[str, float], sign: float) -> float:
     inside = [
-        one.lower <= (-means[key] if minimize else means[key]) <= one.upper
+        one.lower <= sign * means[key] <= one.upper
         for key, one in last.items()
         if one.lower is not None and one.upper is not None
     ]

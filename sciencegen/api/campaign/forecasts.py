@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.campaign.controls import CONTROL
+from sciencegen.api.campaign.measurements import values_by_key
 from sciencegen.optimization.forecast import Forecast, is_hit, read_forecast
 from sciencegen.optimization.journal import Journal
 
@@ -36,11 +37,7 @@ class Outcome:
 
 def outcomes(journal: Journal, keys: Mapping[str, str], minimize: bool) -> list[Outcome]:
     """The forecasts of a journal by round, of plates with any measured item. keys: text of an item -> its key."""
-    values: dict[str, list[float]] = {}
-    for entry in journal.measured:
-        if entry.value is not None:
-            values.setdefault(keys[entry.item], []).append(entry.value)
-    found = []
+    values, found = values_by_key(journal, keys), []
     for number, text in {entry.round: entry.forecast for entry in journal.proposed if entry.forecast}.items():
         plate = {keys[one.item] for one in journal.proposed if one.round == number and one.source != CONTROL}
         means = np.array([np.mean(values[key]) for key in plate if key in values])

@@ -211,6 +211,15 @@ def measurements_of(science: Domain, journal: Journal, keys: Mapping[str, str]) 
     return averaged(entries, [keys[one.item] for one in entries], [items[one.item] for one in entries])
 
 
+def values_by_key(journal: Journal, keys: Mapping[str, str]) -> dict[str, list[float]]:
+    """The measured values of each item, by its key, replicates included."""
+    found: dict[str, list[float]] = {}
+    for entry in journal.measured:
+        if entry.value is not None:
+            found.setdefault(keys[entry.item], []).append(entry.value)
+    return found
+
+
 def discordant_keys(journal: Journal, keys: Mapping[str, str]) -> list[str]:
     """Keys of the measured items whose replicates contradict each other."""
     return discordant(journal.measured, [keys[entry.item] for entry in journal.measured])

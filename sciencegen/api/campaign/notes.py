@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -76,23 +77,36 @@ def plate_notes(
     if request.blocks is not None:
         picked = [item for item, source in zip(plate.items, plate.sources, strict=True) if source != CONTROL]
         found += material_notes(request.blocks, picked)
-    found += by_predictors(table, list(request.predictors), request.target)
+    return found + by_predictors(table, list(request.predictors), request.target)
+
+
+@dataclass(frozen=True)
+class LookBack:
+    """What a campaign's journal says of its earlier rounds: forecasts of hits and what was measured since, the last
+    round, and why it was poor (`causes`)."""
+
+    outcomes: list[Outcome]
+    last: Evidence
+    causes: dict[str, str]
+
+
+def look_back(request: ProposeRequest, plate: Plate, state: CampaignState) -> LookBack:
+    """Look at the journal once. plate: the next one, whose model was fitted to all measurements."""
+    journal, keys = state.history.journal, state.history.keys
+    last = evidence(journal, keys, request.minimize)
+    seen = causes(last, plate.correlation, len(state.known))
+    return LookBack(outcomes(journal, keys, request.minimize), last, seen)
+
+
+def hit_notes(request: ProposeRequest, plate: Plate, past: LookBack) -> list[str]:
+    """Notes on the hits to expect, on the last round, and on whether to stop; none without a forecast."""
     if plate.forecast is None:
-        return found
-    found += forecast_notes(plate.forecast, past_outcomes(request, state), request.target, request.minimize)
-    seen = last_round(request, state)
-    found += diagnosis_notes(seen, causes(seen, plate.correlation, len(state.known)))
-    return found + stop_notes(plate.forecast.beats_best, plate.candidate_count, plate.forecast.items)
-
-
-def last_round(request: ProposeRequest, state: CampaignState) -> Evidence:
-    """What the journal says of the last round."""
-    return evidence(state.history.journal, state.history.keys, request.minimize)
-
-
-def past_outcomes(request: ProposeRequest, state: CampaignState) -> list[Outcome]:
-    """Earlier forecasts of the campaign's journal, and what was measured since."""
-    return outcomes(state.history.journal, state.history.keys, request.minimize)
+        return []
+    return [
+        *forecast_notes(plate.forecast, past.outcomes, request.target, request.minimize),
+        *diagnosis_notes(past.last, past.causes),
+        *stop_notes(plate.forecast.beats_best, plate.candidate_count, plate.forecast.items),
+    ]
 
 
 def _scale_notes(plate: Plate) -> list[str]:
@@ -105,8 +119,9 @@ def _scale_notes(plate: Plate) -> list[str]:
 
 
 def plate_summary(
-    request: ProposeRequest, plate: Plate, table: Table, state: CampaignState, notes: Sequence[str], refused: int
-) -> dict[str, Any]:
+    request: ProposeRequest, plate: Plate, table: Table, state: CampaignState, past: LookBack, notes: Sequence[str],
+    refused: int,
+) -> dict[str, Any]:  # fmt: skip
     """Counts and settings that the plate is based on."""
     values = [one.value for one in state.known]
     best = None if not values else min(values) if request.minimize else max(values)
@@ -124,9 +139,9 @@ def plate_summary(
         "sources": sources,
         "left_open": left_open_counts(request.domain, table),
         "seed": request.plate.seed,
-        **forecast_summary(plate.forecast, past_outcomes(request, state)),
+        **forecast_summary(plate.forecast, past.outcomes),
         "correlation": none_if_nan(plate.correlation),
-        "causes": list(causes(last_round(request, state), plate.correlation, len(values))),
+        "causes": list(past.causes),
         "stop": None if plate.forecast is None else plate.forecast.beats_best < STOP,
         "notes": [*state.notes, *notes],
     }

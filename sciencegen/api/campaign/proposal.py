@@ -169,7 +169,7 @@ class Proposal(Result):
         if self.proposed is None or self.proposed.layout is None:
             raise ConfigError("Expected a plate with a layout. Pass `plate`, 96 or 384, to `propose`.")
         table = self.proposed.table
-        target = list(table)[list(table).index("round") - 1]
+        target = self.proposed.entries[-1].target
         return plates_figure(table, *SIZES[self.proposed.layout.settings.size], CONTROL, target)
 
 

@@ -27,14 +27,16 @@ class OrderSheet:
 
     def table(self, plate: Mapping[str, Sequence[Cell]]) -> dict[str, list[Cell]]:
         """The columns: id, item and names, number of wells, routes, and those of the domain."""
-        items = list(map(str, plate["item"]))
-        first = [row for row, item in enumerate(items) if items.index(item) == row]
+        rows: dict[str, list[int]] = {}
+        for row, item in enumerate(map(str, plate["item"])):
+            rows.setdefault(item, []).append(row)
+        first = [own[0] for own in rows.values()]
         found: dict[str, list[Cell]] = {"id": [plate["id"][row] for row in first]}
         for name in CARRIED:
             if name in plate:
                 found[name] = [plate[name][row] for row in first]
-        found[WELLS] = [items.count(items[row]) for row in first]
-        return found | self._columns([items[row] for row in first])
+        found[WELLS] = [len(own) for own in rows.values()]
+        return found | self._columns(list(rows))
 
     def _columns(self, items: Sequence[str]) -> dict[str, list[Cell]]:
         """The columns of the domain."""
