@@ -32,6 +32,13 @@ def condition_features(
     return torch.cat([torch.nan_to_num(condition, nan=0.0), present.to(condition.dtype)], -1).to(like)
 
 
+def beside_condition(
+    features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"] | None, property_count: int
+) -> Float[Tensor, "batch features"]:
+    """Features and, behind them, those of the condition (`condition_features`): the inputs of a conditional network."""
+    return torch.cat([features, condition_features(condition, features, property_count)], -1)
+
+
 @dataclass(frozen=True)
 class ConditionDropout:
     """Drop condition values in training, so that one model can be given any subset of them, or none.

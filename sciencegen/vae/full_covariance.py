@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from sciencegen.networks.conditions import condition_features
+from sciencegen.networks.conditions import beside_condition
 from sciencegen.networks.mlp import MLP, LayerSettings
 from sciencegen.networks.normal import check_latents, standard_normal
 from sciencegen.vae.gaussian import repeats, standard_normal_log_prob
@@ -79,8 +79,7 @@ class FullCovariancePosterior(nn.Module):
     def forward(
         self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"] | None = None
     ) -> FullCovarianceGaussian:
-        if self.property_count:
-            features = torch.cat([features, condition_features(condition, features, self.property_count)], -1)
-        mean, log_std, below = self.head(features).split(self.sizes, -1)
+        known = beside_condition(features, condition, self.property_count)
+        mean, log_std, below = self.head(known).split(self.sizes, -1)
         shape = (self.latent_size, self.latent_size)
         return FullCovarianceGaussian(mean, log_std.clamp(*LOG_STD_RANGE), below.unflatten(-1, shape))

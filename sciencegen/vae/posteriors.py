@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from sciencegen.networks.conditions import condition_features
+from sciencegen.networks.conditions import beside_condition
 from sciencegen.networks.mlp import MLP, LayerSettings, MaskedAutoregressiveMLP
 from sciencegen.networks.normal import check_latents
 from sciencegen.vae.gaussian import DiagonalGaussian, repeats, standard_normal_kl, standard_normal_log_prob
@@ -143,9 +143,8 @@ class GaussianPosterior(nn.Module):
     def forward(
         self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"] | None = None
     ) -> DiagonalGaussian:
-        if self.property_count:
-            features = torch.cat([features, condition_features(condition, features, self.property_count)], -1)
-        mean, log_std = self.head(features).chunk(2, -1)
+        known = beside_condition(features, condition, self.property_count)
+        mean, log_std = self.head(known).chunk(2, -1)
         return DiagonalGaussian(mean, log_std.clamp(*LOG_STD_RANGE))
 
 
@@ -171,9 +170,8 @@ class FlowPosterior(nn.Module):
     def forward(
         self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"] | None = None
     ) -> AutoregressiveFlowPosterior:
-        if self.property_count:
-            features = torch.cat([features, condition_features(condition, features, self.property_count)], -1)
-        gaussian, context = self.head(features).split(self.sizes, -1)
+        known = beside_condition(features, condition, self.property_count)
+        gaussian, context = self.head(known).split(self.sizes, -1)
         mean, log_std = gaussian.chunk(2, -1)
         return AutoregressiveFlowPosterior(
             DiagonalGaussian(mean, log_std.clamp(*LOG_STD_RANGE)),

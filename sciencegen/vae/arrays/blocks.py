@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sciencegen.batch import Batch
-from sciencegen.networks.conditions import condition_features
+from sciencegen.networks.conditions import beside_condition
 from sciencegen.networks.grids import ImageReader, ImageWriter, SeriesReader, SeriesWriter
 from sciencegen.networks.mlp import MLP
 from sciencegen.vae.arrays.column_networks import outputs_of, plain_outputs
@@ -132,4 +132,4 @@ class BlockDecoder(nn.Module):
         self, latent: Float[Tensor, "batch latent"], condition: Condition = None
     ) -> Float[Tensor, "batch feature"]:
         """Inputs of the networks."""
-        return torch.cat([latent, condition_features(condition, latent, self.property_count)], -1)
+        return beside_condition(latent, condition, self.property_count)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sciencegen.batch import Batch
-from sciencegen.networks.conditions import condition_features
+from sciencegen.networks.conditions import beside_condition
 from sciencegen.networks.mlp import MLP, LayerSettings
 from sciencegen.vae.arrays.columns import Cellwise, Column, Group, attached_and_detached, groups_of, present
 from sciencegen.vae.arrays.networks import VALUES, Condition
@@ -57,8 +57,7 @@ class ColumnDecoder(nn.Module):
     def forward(
         self, latent: Float[Tensor, "batch latent"], condition: Condition = None, batch: Batch | None = None
     ) -> Cellwise:
-        features = condition_features(condition, latent, self.property_count)
-        known = torch.cat([latent, features], -1)
+        known = beside_condition(latent, condition, self.property_count)
         outputs = plain_outputs(known, self.network, self.detached)
         return Cellwise(self.groups, torch.cat(outputs, 1), None if batch is None else batch.mask)
 

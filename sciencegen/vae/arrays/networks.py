@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sciencegen.batch import Batch
-from sciencegen.networks.conditions import condition_features
+from sciencegen.networks.conditions import beside_condition
 from sciencegen.networks.mlp import MLP, LayerSettings
 from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.likelihoods import Gaussian
@@ -68,8 +68,7 @@ class ArrayDecoder(nn.Module):
     def forward(
         self, latent: Float[Tensor, "batch latent"], condition: Condition = None, batch: Batch | None = None
     ) -> Gaussian:
-        features = condition_features(condition, latent, self.property_count)
-        mean = self.network(torch.cat([latent, features], -1))
+        mean = self.network(beside_condition(latent, condition, self.property_count))
         log_std = torch.full_like(self.log_std, math.log(self.noise)) if self.noise else self.log_std
         return Gaussian(mean, log_std.clamp(min=LEAST_LOG_STD), None if batch is None else batch.mask)
 

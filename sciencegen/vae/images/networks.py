@@ -20,7 +20,7 @@ from torch.nn import functional
 from sciencegen.batch import Batch
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.networks.conditions import condition_features
+from sciencegen.networks.conditions import beside_condition
 from sciencegen.networks.mlp import MLP, linear
 from sciencegen.networks.normal import standard_normal
 from sciencegen.networks.pixels import on_pixels
@@ -146,7 +146,7 @@ class ImageNetworks(nn.Module):
 
     def image(self, code: Tensor, condition: Condition, choose: Choose) -> Float[Tensor, "batch band y x"]:
         """m(z, c) = flux * shape; `choose` gives the maps."""
-        inputs = torch.cat([code, condition_features(condition, code, self.properties)], 1)
+        inputs = beside_condition(code, condition, self.properties)
         written = self.writer(functional.silu(self.known(inputs)), choose).flatten(2)
         written = written.to(torch.promote_types(written.dtype, torch.float32))
         log_flux = self.scale.mean + self.scale.std * (self.flux(inputs) + self.flux_bend(inputs)).to(written)
