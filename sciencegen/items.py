@@ -111,6 +111,10 @@ def none_if_nan(value: float) -> float | None:
 LONGEST_CELL = 40
 
 
+REFUSED_ROW = "# "
+"""How the text of a row begins that a reader refuses, `# item: reason`, so that it is listed among the rejects."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row of a user's file. `line`: line number from 1, as in an editor (Parquet, SDF: the record's number); `id`:

@@ -2,8 +2,8 @@
 
 `multiprocessing` is not used: forking the calling process is unsafe once torch has started threads, and its spawn and
 forkserver methods run the user's script again unless it is guarded by `if __name__ == "__main__"`; this one does not.
-It is a new Python, or, in a program that has called `fork_server` while it had one thread, a copy of the program, which
-has imported everything already. It serves on a socket until the other end closes.
+It is a new Python, or, in a program that has called `start_copied_server` while it had one thread, a copy of the
+program, which has imported everything already. It serves on a socket until the other end closes.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def forkserver() -> Forkserver:
     return _server(copied=False)
 
 
-def fork_server() -> None:
+def start_copied_server() -> None:
     """Start the fork server as a copy of this process, if it has a single thread and no server yet; else do nothing.
 
     For programs that have imported what workers need, and that nothing else shares: a copy has all objects of this

@@ -18,7 +18,7 @@ import numpy as np
 from sciencegen.data.workbooks import ENDING, SheetWriter, is_workbook
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.files import atomic_write, turn_at
-from sciencegen.items import Cell
+from sciencegen.items import REFUSED_ROW, Cell
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -255,7 +255,7 @@ def without_reason(text: str, reason: str) -> str:
     >>> [without_reason(text, "no number") for text in ("# A1G: no number", "A1G")]
     ['A1G', 'A1G']
     """
-    return text.removesuffix(tail).removeprefix("# ") if text.endswith(tail := f": {reason}") else text
+    return text.removesuffix(tail).removeprefix(REFUSED_ROW) if text.endswith(tail := f": {reason}") else text
 
 
 def write_rejects(path: str | Path, rows: Iterable[tuple[int, str, str]]) -> int:

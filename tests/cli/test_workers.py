@@ -22,7 +22,7 @@ def untaken(monkeypatch):
 
 
 def test_a_process_of_others_is_left_alone(monkeypatch):
-    monkeypatch.setattr(tasks, "fork_server", lambda: pytest.fail("copied"))
+    monkeypatch.setattr(tasks, "start_copied_server", lambda: pytest.fail("copied"))
     workers.begin_loading()
     assert gc.isenabled()
     assert workers.BLAS_THREADS not in os.environ
@@ -33,7 +33,7 @@ def test_a_process_of_others_is_left_alone(monkeypatch):
 def test_garbage_and_threads_are_as_before_when_workers_start(monkeypatch, given):
     seen = []
     monkeypatch.setattr(
-        tasks, "fork_server", lambda: seen.append((gc.isenabled(), os.environ.get(workers.BLAS_THREADS)))
+        tasks, "start_copied_server", lambda: seen.append((gc.isenabled(), os.environ.get(workers.BLAS_THREADS)))
     )
     if given is not None:
         monkeypatch.setenv(workers.BLAS_THREADS, given)

@@ -109,11 +109,11 @@ from sciencegen.data.workers import map_killable
 from tests.data import words
 if {threaded}:
     threading.Thread(target=threading.Event().wait, daemon=True).start()
-forkserver.fork_server()
+forkserver.start_copied_server()
 started = len(forkserver._SERVERS)
 found = dict(map_killable(words.double, [3, 7, 4], processes=1))
 (server,) = forkserver._SERVERS.values()
-forkserver.fork_server()
+forkserver.start_copied_server()
 assert len(forkserver._SERVERS) == 1
 print(started, type(server.process).__name__, found[0], found[1].reason, found[2])
 """

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from sciencegen.api.science.forms import domain_of
-from sciencegen.data.forkserver import fork_server as fork_server  # for the command line
+from sciencegen.data.forkserver import start_copied_server as start_copied_server  # for the command line
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import Refused

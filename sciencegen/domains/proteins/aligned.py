@@ -34,7 +34,6 @@ from sciencegen.domains.proteins.items import (
 )
 from sciencegen.domains.proteins.measured_family import with_measured
 from sciencegen.domains.proteins.measured_variants import (
-    DROPPED,
     MUTATIONS,
     WEIGHT,
     mutations,
@@ -51,7 +50,7 @@ from sciencegen.domains.proteins.sequence_weights import sequence_weights
 from sciencegen.domains.proteins.variant_features import VariantFeatures, fit_variant_features
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.items import Json, Origin, Refusal, Row
+from sciencegen.items import REFUSED_ROW, Json, Origin, Refusal, Row
 from sciencegen.scoring.oracles import Oracle, OracleAround, Score
 
 FORMATS = (*ALIGNMENT_ENDINGS, *(f"{ending}.gz" for ending in ALIGNMENT_ENDINGS), *READ_TABLES)
@@ -65,8 +64,8 @@ def parse(text: str) -> str | Refusal:
     if not isinstance(text, str):
         return Refusal(f"expected an aligned sequence, got {type(text).__name__}")
     row = text.strip()
-    if row.startswith(DROPPED.strip()):
-        return Refusal(row.removeprefix(DROPPED.strip()).partition(": ")[2].strip() or "left out")
+    if row.startswith(REFUSED_ROW.strip()):
+        return Refusal(row.removeprefix(REFUSED_ROW.strip()).partition(": ")[2].strip() or "left out")
     if len(row) > MAX_RESIDUES:
         return Refusal(f"{len(row)} columns; at most {MAX_RESIDUES} are accepted")
     if not row.strip(GAP_LETTER):
@@ -98,7 +97,9 @@ def write(
 
 def alignment_rows(alignment: Alignment) -> Iterator[Row]:
     """Distinct rows and dropped records, in the order of the file (of the first of equal rows)."""
-    left_out = ((number, Row(number, f"{DROPPED}{name}: {why}", id=name)) for number, name, why in alignment.dropped)
+    left_out = (
+        (number, Row(number, f"{REFUSED_ROW}{name}: {why}", id=name)) for number, name, why in alignment.dropped
+    )
     return (row for _, row in heapq.merge(_distinct(alignment), left_out, key=itemgetter(0)))
 
 

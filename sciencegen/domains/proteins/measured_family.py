@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from sciencegen.domains.proteins.measured_variants import DROPPED, MUTATIONS, WEIGHT, in_columns, variant_rows
+from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT, in_columns, variant_rows
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError, DataError, unknown_name
-from sciencegen.items import Refusal, Row
+from sciencegen.items import REFUSED_ROW, Refusal, Row
 
 FEWEST = 10
 Table = Callable[[], Iterable[Row]]
@@ -54,8 +54,8 @@ class _Variants:
         return map(self._in_family, variant_rows(self.reference, self.table()))
 
     def _in_family(self, row: Row) -> Row:
-        if row.text.startswith(DROPPED):
-            text, _, reason = row.text.removeprefix(DROPPED).partition(": ")
+        if row.text.startswith(REFUSED_ROW):
+            text, _, reason = row.text.removeprefix(REFUSED_ROW).partition(": ")
             return _refused(row, text, reason)
         found = in_columns(self.reference, self.columns, row.text)
         if isinstance(found, Refusal):
@@ -69,7 +69,7 @@ class _Variants:
         found, names, reason = dict[int, float](), set[str](), "no other row"
         for row in self:
             names |= {name for name in row.values if name not in (WEIGHT, MUTATIONS)}
-            if not row.text.startswith(DROPPED):
+            if not row.text.startswith(REFUSED_ROW):
                 found.setdefault(hash(row.text), row.values[self.name])
             elif reason == "no other row":
                 reason = row.text.partition(": ")[2]
@@ -84,4 +84,4 @@ class _Variants:
 
 
 def _refused(row: Row, text: str, reason: str) -> Row:
-    return replace(row, text=f"{DROPPED}{text}: measured variants: {reason}")
+    return replace(row, text=f"{REFUSED_ROW}{text}: measured variants: {reason}")

@@ -13,10 +13,8 @@ from jaxtyping import Int, UInt8
 from sciencegen.domains.proteins.items import GAP, encode_rows
 from sciencegen.domains.proteins.variant_names import VariantNames
 from sciencegen.domains.proteins.variants import Reference, variant_sequence
-from sciencegen.items import Refusal, Row
+from sciencegen.items import REFUSED_ROW, Refusal, Row
 
-DROPPED = "# "
-"""Prefix of the text of a row for a record that was left out; its name, ": " and the reason follow."""
 ROWS_AT_ONCE = 4096
 """Number of rows from which a shift of the numbering is determined."""
 WEIGHT, MUTATIONS = "weight", "mutations"
@@ -54,7 +52,7 @@ def variant_rows(reference: Reference, rows: Iterable[Row]) -> Iterator[Row]:
         hint = names.hint([row.text for row in chunk]) if refused else ""
         for row, text in zip(chunk, found, strict=True):
             if isinstance(text, Refusal):
-                yield replace(row, text=f"{DROPPED}{row.text}: {text.reason}" + (f"; {hint}" if hint else ""))
+                yield replace(row, text=f"{REFUSED_ROW}{row.text}: {text.reason}" + (f"; {hint}" if hint else ""))
                 continue
             changed = float(mutations(encode_rows([text]), focus)[0])
             yield replace(row, text=text, values={**row.values, WEIGHT: 1.0, MUTATIONS: changed})

@@ -16,13 +16,11 @@ from collections.abc import Mapping, Sequence
 
 from sciencegen.data.rows import cells_by_column
 from sciencegen.domains.tables.array_cells import LARGEST, ArrayCell, plain_array, problem
-from sciencegen.items import Cell, Refusal
+from sciencegen.items import REFUSED_ROW, Cell, Refusal
 
 TableCell = bool | int | float | str | ArrayCell | None
 TableRow = Mapping[str, TableCell]
 
-REFUSED = "# "
-"""How the text of a row begins that a reader refuses."""
 LONGEST = 1000
 """Most characters of a text in a cell."""
 MOST_COLUMNS = 10_000
@@ -30,7 +28,7 @@ MOST_COLUMNS = 10_000
 
 def parse(text: str) -> TableRow | Refusal:
     """A row from its text."""
-    if text.startswith(REFUSED):
+    if text.startswith(REFUSED_ROW):
         return Refusal(_reason(text))
     try:
         found = json.loads(text, parse_constant=float, object_pairs_hook=_object)
@@ -52,12 +50,12 @@ def parse(text: str) -> TableRow | Refusal:
 
 def refused(cells: Mapping[str, object], reason: str) -> str:
     """The text of a row that a reader refuses: `# cells: reason`."""
-    return f"{REFUSED}{json.dumps(cells, ensure_ascii=False, default=str)}: {reason}"
+    return f"{REFUSED_ROW}{json.dumps(cells, ensure_ascii=False, default=str)}: {reason}"
 
 
 def _reason(text: str) -> str:
     try:
-        _, end = json.JSONDecoder().raw_decode(text, len(REFUSED))
+        _, end = json.JSONDecoder().raw_decode(text, len(REFUSED_ROW))
     except (ValueError, RecursionError):
         return "expected a row as a JSON object"
     return text[end:].removeprefix(": ")
