@@ -331,7 +331,7 @@ NODES = ("zarr.json", ".zgroup", ".zarray")
 """Files that tell such a folder, in Zarr's formats 3 and 2."""
 
 
-def is_store(path: str | Path) -> bool:
+def is_replaceable_store(path: str | Path) -> bool:
     """Whether a path is a folder of Zarr, which a new one may replace."""
     place = Path(path)
     return place.name.lower().endswith(STORE) and place.is_dir() and any((place / name).exists() for name in NODES)
@@ -339,7 +339,7 @@ def is_store(path: str | Path) -> bool:
 
 def remove_output(path: str | Path) -> None:
     """Remove a file, or a folder of Zarr, if it exists."""
-    if is_store(path) and not os.path.islink(path):
+    if is_replaceable_store(path) and not os.path.islink(path):
         shutil.rmtree(path)
     else:
         Path(path).unlink(missing_ok=True)
@@ -356,7 +356,7 @@ def claim_output(output: str, force: bool, *, folder: bool = False, inputs: Iter
         raise ConfigError(f"{output} exists. Pass `force` to overwrite it, or another `output`.")
     if path.is_file() and folder:
         raise ConfigError(f"Expected a folder for `output`, {output} is a file. Pass another `output`.")
-    if path.is_dir() and not folder and not is_store(path):
+    if path.is_dir() and not folder and not is_replaceable_store(path):
         raise ConfigError(f"Expected a file for `output`, {output} is a folder.")
     if path.is_file() and path.name.lower().endswith(STORE):
         raise ConfigError(f"Expected nothing or a folder of Zarr at {output}, found a file. Pass another `output`.")

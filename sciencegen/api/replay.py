@@ -23,7 +23,7 @@ from sciencegen.config import GenerateSettings, OptimizeSettings, ReplaySettings
 from sciencegen.data.number_ranges import NumberRanges
 from sciencegen.data.writers import write_table
 from sciencegen.errors import ConfigError, DataError, IncompatibleError
-from sciencegen.files import found_at, is_store
+from sciencegen.files import found_at, is_replaceable_store
 from sciencegen.items import Json
 from sciencegen.options import ReplayOptions, takes
 
@@ -141,7 +141,7 @@ def replay(file: str | Path, rows: Rows = None, **options: Unpack[ReplayOptions]
 def resolve_replay(file: str | Path, rows: Rows, settings: ReplaySettings) -> ReplayRequest:
     """Read the record of a file and find what differs from it; wrong rows are an error."""
     path = Path(file)
-    if not path.is_file() and not is_store(path):
+    if not path.is_file() and not is_replaceable_store(path):
         there = found_at(path)
         raise DataError(f"Expected an output of `generate` or `optimize` at {path}, found {there}. Check the path.")
     record, chosen = read_record(path), numbers_of(rows)

@@ -19,8 +19,9 @@ import numpy as np
 
 from sciencegen.data.damage import check_part, reading
 from sciencegen.errors import ConfigError, DataError, IncompatibleError
+from sciencegen.files import STORE
 
-ENDINGS = (".zarr", ".zarr.zip")
+ENDINGS = (STORE, f"{STORE}.zip")
 CODECS = frozenset({
     "bytes", "endian", "transpose", "sharding_indexed", "blosc", "zstd", "gzip", "zlib", "bz2", "lzma", "lz4",
     "shuffle", "bitround", "delta", "fixedscaleoffset", "quantize", "packbits", "astype", "crc32", "crc32c", "adler32",
