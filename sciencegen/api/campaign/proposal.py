@@ -28,7 +28,7 @@ from sciencegen.optimization.campaign import Plate
 from sciencegen.optimization.candidate_sources import CandidatePool
 from sciencegen.optimization.forecast import Forecast
 from sciencegen.optimization.journal import Entry, append
-from sciencegen.optimization.wells import SIZES
+from sciencegen.optimization.wells import SIZES, read_well
 
 if TYPE_CHECKING:  # it takes most of a second to import
     from sciencegen.report.figures.style import Figure
@@ -170,7 +170,9 @@ class Proposal(Result):
             raise ConfigError("Expected a plate with a layout. Pass `plate`, 96 or 384, to `propose`.")
         table = self.proposed.table
         target = self.proposed.entries[-1].target
-        return plates_figure(table, *SIZES[self.proposed.layout.settings.size], CONTROL, target)
+        size = self.proposed.layout.settings.size
+        wells = [read_well(str(well), size) for well in table["well"]]
+        return plates_figure(table, wells, SIZES[size], CONTROL, target)
 
 
 def check_beside(output: str, kinds: Sequence[str], order: bool, overwrite: bool) -> None:

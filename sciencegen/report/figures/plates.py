@@ -20,8 +20,16 @@ CELL = 0.85
 
 
 @styled
-def plates_figure(table: Mapping[str, Sequence[Cell]], rows: int, columns: int, control: str, target: str) -> Figure:
-    """One plate below the other. table: columns plate, well, predicted and source. control: the source of controls."""
+def plates_figure(
+    table: Mapping[str, Sequence[Cell]], wells: Sequence[tuple[int, int]], shape: tuple[int, int], control: str,
+    target: str,
+) -> Figure:  # fmt: skip
+    """One plate below the other.
+
+    table: columns plate, predicted and source. wells: row and column of each, from 0. shape: rows and columns of a
+    plate. control: the source of controls.
+    """
+    rows, columns = shape
     plates = np.asarray(table["plate"], int)
     numbers = np.unique(plates)
     figure = new_figure(PAGE, (PAGE * rows / columns + 0.4) * len(numbers))
@@ -32,7 +40,7 @@ def plates_figure(table: Mapping[str, Sequence[Cell]], rows: int, columns: int, 
         own = np.flatnonzero(plates == number).tolist()
         _frame(axes, rows, columns, f"plate {number}")
         is_control = [table["source"][row] == control for row in own]
-        places = np.array([_place(str(table["well"][row])) for row in own]).reshape(-1, 2)
+        places = np.array([wells[row] for row in own]).reshape(-1, 2)
         _draw(axes, places, values[own], np.array(is_control, bool), ends)
     if np.isfinite(values).any():
         figure.colorbar(_scale(ends), ax=list(panels), label=f"{target}, predicted", shrink=0.6)
@@ -48,10 +56,6 @@ def _frame(axes: Axes, rows: int, columns: int, title: str) -> None:
     axes.spines[:].set_visible(False)
     for row in range(rows):
         axes.scatter(range(columns), [row] * columns, s=2, color=PALE)
-
-
-def _place(well: str) -> tuple[int, int]:
-    return ord(well[0]) - ord("A"), int(well[1:]) - 1
 
 
 def _draw(axes: Axes, places: np.ndarray, values: np.ndarray, controls: np.ndarray, ends: tuple[float, float]) -> None:
