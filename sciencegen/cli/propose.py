@@ -59,7 +59,10 @@ def propose(
     ] = None,
     control: Annotated[
         list[str] | None,
-        typer.Option(help="A control, which is always on the plate, such as WT with --wild-type. Repeatable."),
+        typer.Option(
+            help="A control, which is always on the plate, such as WT with --wild-type; it counts among the --batch. "
+            "Repeatable."
+        ),
     ] = None,
     where: Annotated[
         list[str] | None,

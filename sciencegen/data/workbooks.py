@@ -121,6 +121,22 @@ def sheet_as_csv(path: Path, sheet: str) -> Iterator[Path]:
             raise DataError(str(error).replace(str(copy), f"sheet '{sheet}' of {path}")) from None
 
 
+@contextmanager
+def naming_sheets(path: Path) -> Iterator[None]:
+    """Errors in what the first sheet of a workbook holds name the others, one of which may be meant."""
+    try:
+        yield
+    except DataError as error:
+        if not is_workbook(path) or not path.is_file():
+            raise
+        with _opened(path, data_only=True) as workbook:
+            read = _chosen(workbook, None, path)
+            others = ", ".join(repr(one.title) for one in workbook.worksheets if one.title != read)
+        if not others:
+            raise
+        raise DataError(f"{error} Sheet {read!r} was read; `sheet` names another: {others}.") from None
+
+
 def sheet_notes(path: Path, sheet: str | None = None) -> list[str]:
     """Notes on formulas, which are read as their values, and on sheets that are not read."""
     with _opened(path, data_only=False) as formulas, _opened(path, data_only=True) as values:

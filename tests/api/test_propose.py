@@ -138,6 +138,10 @@ def test_a_plate_goes_out_and_back_as_a_workbook():
     ]
     assert sorted(one.value for one in read_journal("j.csv").measured) == [0.25, 1.5]
     assert {one.source for one in read_journal("j.csv").measured} == {"filled.xlsx"}
+    book.move_sheet("notes", -1)
+    book.save("moved.xlsx")
+    with pytest.raises(sg.DataError, match=r"Sheet 'notes' was read; `sheet` names another: 'sciencegen'\."):
+        sg.record("proteins", "j.csv", "moved.xlsx", wild_type="MKVLA")
     with pytest.raises(sg.DataError, match=r"Expected the sheet 'plate' in filled.xlsx, found 'sciencegen', 'notes'"):
         sg.record("proteins", "j.csv", "filled.xlsx", wild_type="MKVLA", sheet="plate")
     with pytest.raises(sg.DataError, match=r"sheet 'notes' of filled.xlsx"):

@@ -22,7 +22,7 @@ from sciencegen.api.sources.datasets import all_rows, open_source, reference_row
 from sciencegen.api.sources.tables import without_target
 from sciencegen.config import PrepareSettings
 from sciencegen.data.tables import READ_TABLES, read_table
-from sciencegen.data.workbooks import is_workbook, sheet_as_csv, sheet_notes
+from sciencegen.data.workbooks import is_workbook, naming_sheets, sheet_as_csv, sheet_notes
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
@@ -71,9 +71,10 @@ def read_measured(
     file, target = Path(path), reading.target
     if reading.sheet is not None:
         return _read_sheet(science, file, reading, reading.sheet, reference)
-    rows = list(_rows(science, file, reading, reference))
-    if not any(target in row.values for row in rows):
-        raise _no_values(science, file, reading, rows, reference)
+    with naming_sheets(file):
+        rows = list(_rows(science, file, reading, reference))
+        if not any(target in row.values for row in rows):
+            raise _no_values(science, file, reading, rows, reference)
     if {f"{target}_lower", f"{target}_upper"} <= {name for row in rows for name in row.values}:
         raise DataError(
             f"Expected measured values in column '{target}' of {file}, got some with {target}_lower and "
