@@ -31,6 +31,7 @@ def test_more_draws_begin_with_the_same_ones():
     assert few == many[:2]
 
 
+@pytest.mark.usefixtures("random_weights")
 def test_the_seed_and_the_item_decide_not_its_place():
     draws = SequenceDraws(count=2, temperature=1.0, seed=3)
     first = SEQUENCES.draw(ITEM, draws)
