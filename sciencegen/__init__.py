@@ -36,6 +36,8 @@ PUBLIC_NAMES = {
     "evaluate": "sciencegen.api.evaluate",
     "benchmark": "sciencegen.api.benchmark",
     "run": "sciencegen.api.run",
+    "compress": "sciencegen.api.compress",
+    "decompress": "sciencegen.api.compress",
     "properties": "sciencegen.api.properties",
     "workflow_root": "sciencegen.data.shipped",
     "LatentSpace": "sciencegen.latent.explorer",

@@ -187,6 +187,21 @@ class BacktestOptions(ReadingOptions, total=False):
     sheet: str | None
 
 
+class CompressOptions(TypedDict, total=False):
+    """`config.CompressSettings`."""
+
+    quantize: float | None
+    noise: float | None
+    threads: int
+
+
+class DecompressOptions(TypedDict, total=False):
+    """`config.DecompressSettings`."""
+
+    partial: bool
+    threads: int
+
+
 class FamilyOptions(TypedDict, total=False):
     """`config.FamilyMeasurements`."""
 

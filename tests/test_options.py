@@ -25,6 +25,8 @@ VERBS = {
     "explore": (options.MapOptions, config.MapSettings),
     "interpolate": (options.InterpolateOptions, config.InterpolateSettings),
     "backtest": (options.BacktestOptions, config.BacktestSettings),
+    "compress": (options.CompressOptions, config.CompressSettings),
+    "decompress": (options.DecompressOptions, config.DecompressSettings),
     "benchmark": (options.BenchmarkOptions, config.BenchmarkSettings),
     "evaluate": (options.EvaluateOptions, config.EvaluateSettings),
     "generate": (options.GenerateOptions, config.GenerateSettings),

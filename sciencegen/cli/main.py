@@ -22,6 +22,7 @@ from sciencegen import notes
 from sciencegen.cli import (
     backtest,
     benchmark,
+    compress,
     datasets,
     doctor,
     evaluate,
@@ -80,6 +81,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate.evaluate,
     "benchmark": benchmark.benchmark,
     "report": report.report,
+    "compress": compress.compress,
+    "decompress": compress.decompress,
     "properties": properties.properties,
     "doctor": doctor.doctor,
 }

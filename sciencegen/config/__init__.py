@@ -21,6 +21,7 @@ from sciencegen.config.base import (
     WellLayout,
     as_texts,
 )
+from sciencegen.config.compression import CompressSettings, DecompressSettings
 from sciencegen.config.drawing import (
     DecodeSettings,
     EncodeSettings,
@@ -53,7 +54,9 @@ __all__ = [
     "BacktestSettings",
     "BenchmarkSettings",
     "BuildingBlocks",
+    "CompressSettings",
     "DecodeSettings",
+    "DecompressSettings",
     "Device",
     "EncodeSettings",
     "EvaluateSettings",

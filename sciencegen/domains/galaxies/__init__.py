@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from sciencegen.domains.base import Domain, ItemIO, Oracles, Regression, Similarity
-from sciencegen.domains.capabilities import Moves, Observation, Pictures, ReferenceSets, Sidecar
+from sciencegen.domains.capabilities import CodedFiles, Moves, Observation, Pictures, ReferenceSets, Sidecar
 from sciencegen.domains.galaxies import (
+    coded_files,
     features,
     files,
     items,
@@ -56,5 +57,6 @@ DOMAIN = Domain(
     pictures=Pictures(gallery=48, traversals=True, render_alike=render.render_alike),
     reference_sets=ReferenceSets(notes=metrics.METRIC_NOTES),
     objects=objects.OBJECTS,
+    coded_files=CodedFiles(formats=(*coded_files.FITS, *coded_files.ARRAYS), parts=coded_files.parts),
 )
 """An item is a `Stamp`."""
