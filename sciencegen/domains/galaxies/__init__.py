@@ -17,6 +17,7 @@ from sciencegen.domains.galaxies import (
     render,
     similarity,
     simulation,
+    stamp_text,
 )
 from sciencegen.domains.galaxies.galsim_objects import galsim_object, galsim_psf
 from sciencegen.domains.galaxies.items import Stamp
@@ -29,7 +30,7 @@ DOMAIN = Domain(
     name="galaxies",
     items=ItemIO(
         parse=files.parse,
-        text=items.text,
+        text=stamp_text.text,
         key=items.key,
         columns=files.ITEM_COLUMNS,
         formats=files.FORMATS,

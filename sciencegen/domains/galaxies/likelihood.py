@@ -176,7 +176,7 @@ def exposure_statistics(stamp: Stamp) -> Float[np.ndarray, "3"]:
     PSF's width (pixels)."""
     variance = _map(stamp)
     ratio = float(stamp.image.sum(dtype=np.float64)) / math.sqrt(variance.sum())
-    return np.array([math.log(max(ratio, 1.0)), 0.5 * np.log(variance).mean(), math.log(_width(stamp.psf))])
+    return np.array([math.log(max(ratio, 1.0)), 0.5 * np.log(variance).mean(), math.log(_width(stamp.psf_of(0)))])
 
 
 def _map(stamp: Stamp) -> np.ndarray:
@@ -223,7 +223,9 @@ def variously_observed(model: ImageVAE, representation: ImageRepresentation) -> 
 
 
 def _blurred(psf: np.ndarray | None, share: float) -> np.ndarray:
-    """[y x] PSF blurred by a Gaussian whose standard deviation is `share` times the PSF's width."""
+    """[y x] or [band y x] PSF blurred by a Gaussian whose standard deviation is `share` times the PSF's width."""
+    if psf is not None and psf.ndim == 3:
+        return np.stack([_blurred(plane, share) for plane in psf])
     sigma, psf = share * _width(psf), np.ones((1, 1)) if psf is None else psf.astype(np.float64)
     margin = min(math.ceil(4 * sigma), (LARGEST_PSF - len(psf)) // 2)
     return ndimage.gaussian_filter(np.pad(psf, max(margin, 0)), sigma, mode="constant")
