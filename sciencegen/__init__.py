@@ -37,6 +37,7 @@ PUBLIC_NAMES = {
     "benchmark": "sciencegen.api.benchmark",
     "run": "sciencegen.api.run",
     "compress": "sciencegen.api.compress",
+    "cutout": "sciencegen.api.cutout",
     "decompress": "sciencegen.api.compress",
     "properties": "sciencegen.api.properties",
     "workflow_root": "sciencegen.data.shipped",

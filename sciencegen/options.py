@@ -195,6 +195,23 @@ class CompressOptions(TypedDict, total=False):
     threads: int
 
 
+class CutoutOptions(TypedDict, total=False):
+    """`config.CutoutSettings`."""
+
+    side: int
+    pixel_scale: float | None
+    bands: Texts
+    extension: str | None
+    psf: str | None
+    psf_fwhm: float | None
+    variance: str | None
+    segments: str | None
+    neighbours: bool
+    sky: bool
+    first_pixel: int | None
+    limit: int | None
+
+
 class DecompressOptions(TypedDict, total=False):
     """`config.DecompressSettings`."""
 

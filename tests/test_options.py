@@ -25,6 +25,7 @@ VERBS = {
     "explore": (options.MapOptions, config.MapSettings),
     "interpolate": (options.InterpolateOptions, config.InterpolateSettings),
     "backtest": (options.BacktestOptions, config.BacktestSettings),
+    "cutout": (options.CutoutOptions, config.CutoutSettings),
     "compress": (options.CompressOptions, config.CompressSettings),
     "decompress": (options.DecompressOptions, config.DecompressSettings),
     "benchmark": (options.BenchmarkOptions, config.BenchmarkSettings),

@@ -23,6 +23,7 @@ from sciencegen.cli import (
     backtest,
     benchmark,
     compress,
+    cutout,
     datasets,
     doctor,
     evaluate,
@@ -83,6 +84,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": report.report,
     "compress": compress.compress,
     "decompress": compress.decompress,
+    "cutout": cutout.cutout,
     "properties": properties.properties,
     "doctor": doctor.doctor,
 }

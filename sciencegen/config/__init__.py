@@ -22,6 +22,7 @@ from sciencegen.config.base import (
     as_texts,
 )
 from sciencegen.config.compression import CompressSettings, DecompressSettings
+from sciencegen.config.cutout import CutoutSettings
 from sciencegen.config.drawing import (
     DecodeSettings,
     EncodeSettings,
@@ -55,6 +56,7 @@ __all__ = [
     "BenchmarkSettings",
     "BuildingBlocks",
     "CompressSettings",
+    "CutoutSettings",
     "DecodeSettings",
     "DecompressSettings",
     "Device",
