@@ -105,7 +105,7 @@ def test_edges_and_bad_pixels_are_masked(tmp_path: Path, catalogue: Path) -> Non
     image[195:205, 285:290] = np.nan
     found = cuts(write_field(tmp_path / "a.fits", image=image), catalogue)
     assert flags(found[3]) == {"edge"}
-    assert found[3].item.mask[:, :12].all()
+    assert found[3].item.mask[:, :11].all()
     assert flags(found[2]) == {"bad"}
     assert np.isfinite(found[2].item.image).all()
     assert found[2].values["masked"] == pytest.approx(50 / 32**2)
