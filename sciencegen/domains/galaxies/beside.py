@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -10,17 +11,30 @@ from typing import Any
 from sciencegen.domains.galaxies.headers import KEYWORDS
 from sciencegen.errors import ConfigError, unknown_name
 
+OWN, OWN_WITHIN = b"ORIGIN  = 'sciencegen ", 5760
+"""Card in the header of FITS files by this program, and the bytes in which it is looked for."""
 FURTHER = ("images", "keywords", "mask", "use", "resample")
 
 
 def changed_at(path: Path) -> tuple[int, ...]:
-    """When a file was changed, and what is told beside it: a cache of what was read needs both."""
+    """When a file was changed, and what is told beside it, and this process: a cache of open files needs all three. A
+    copy of the process has none of its files open."""
     beside = _place_beside(path)
-    return tuple(place.stat().st_mtime_ns for place in (path, beside) if place is not None)
+    return os.getpid(), *(place.stat().st_mtime_ns for place in (path, beside) if place is not None)
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a FITS file is one that this program wrote, which lacks nothing."""
+    try:
+        with open(path, "rb") as file:
+            return OWN in file.read(OWN_WITHIN)
+    except OSError:
+        return False
 
 
 def _place_beside(path: Path) -> Path | None:
-    names = (f"{path.name}.yaml", "stamps.yaml")
+    """`stamps.yaml` is for the files of others: it would be applied twice to what was made from them."""
+    names = (f"{path.name}.yaml", *(() if _is_own(path) else ("stamps.yaml",)))
     return next((place for name in names if (place := path.with_name(name)).is_file()), None)
 
 

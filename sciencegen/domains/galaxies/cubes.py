@@ -58,7 +58,7 @@ class Cube:
             header.setdefault("BANDS", ",".join(map(_text, bands[:])))
         self.about: About | Refusal = about(header, overrides)
         names = [overrides["mask"]] if "mask" in overrides else [*MASKS, *SEGMENTS]
-        self.mask = next((one for one in self.arrays if one.upper() in {name.upper() for name in names}), None)
+        self.masks = [one for one in self.arrays if one.upper() in {name.upper() for name in names}]
 
     def __len__(self) -> int:
         return int(self.images.shape[0])
@@ -159,10 +159,12 @@ def _psf(cube: Cube, bands: int, index: int) -> np.ndarray | None:
 
 def _mask(cube: Cube, index: int) -> np.ndarray | None:
     """The masked pixels [y x] of a stamp, None without a mask."""
-    given = None if cube.mask is None else cube.arrays[cube.mask]
-    if given is None or len(given.shape) != 3 or len(given) != len(cube) or given.dtype.kind not in "iub":
-        return None
-    return hidden_pixels(np.asarray(given[index]), str(cube.mask))
+    found = [
+        hidden_pixels(np.asarray(cube.arrays[name][index]), name)
+        for name in cube.masks
+        if cube.arrays[name].dtype.kind in "iub" and cube.arrays[name].shape == (len(cube), *cube.shape[1:])
+    ]
+    return np.any(found, 0) if found else None
 
 
 def _variance(cube: Cube, said: About, image: np.ndarray, index: int) -> np.ndarray:

@@ -118,15 +118,17 @@ class FitsFile:
         return Stamp(image, pixel_scale, psf, variance, bands, name, mask=mask)
 
     def _mask(self, number: int, plane: int | None) -> np.ndarray | None:
-        """The masked pixels [y x] of an image, by an extension of integers with the told or a usual name."""
+        """The masked pixels [y x] of an image, by extensions of integers with the told or a usual name."""
         wanted = "" if self.path is None else str(told_beside(self.path).get("mask", ""))
         names = (wanted.upper(),) if wanted else (*MASKS, *SEGMENTS)
         version, alone = self.hdus[number].ver, len(self.images) == 1
-        for hdu in self.hdus:
-            its = hdu.name.upper() in names and getattr(hdu, "is_image", False) and len(hdu.shape) > 1
-            if its and hdu.header["BITPIX"] > 0 and (alone or hdu.ver == version):
-                return hidden_pixels(_plane(hdu, plane if len(hdu.shape) > 2 else None), hdu.name)
-        return None
+        found = [
+            hidden_pixels(_plane(hdu, plane if len(hdu.shape) > 2 else None), hdu.name)
+            for hdu in self.hdus
+            if hdu.name.upper() in names and getattr(hdu, "is_image", False) and len(hdu.shape) > 1
+            if hdu.header["BITPIX"] > 0 and (alone or hdu.ver == version)
+        ]
+        return np.any(found, 0) if found else None
 
 
 @lru_cache(maxsize=4)
