@@ -63,7 +63,7 @@ ROOM_OF_LIBRARY = {
     "posebusters": ["domains/molecules"], "Bio": ["domains/proteins"], "tmtools": ["domains/proteins"],
     "galsim": ["domains/galaxies"], "astropy": ["domains/galaxies"], "photutils": ["domains/galaxies"],
     "h5py": ["data", "domains/galaxies", "domains/tables"], "zarr": ["data"], "openpyxl": ["data"],
-    "dnachisel": ["domains/proteins"], "constriction": ["compression"],
+    "dnachisel": ["domains/proteins"], "constriction": ["compression"], "PIL": ["domains/galaxies"],
     "lightning": ["training"], "pytorch_optimizer": ["training"], "botorch": ["optimization"], "cma": ["optimization"],
     "e3nn": ["networks/equivariant"],
     "sklearn": ["prediction", "metrics"], "matplotlib": ["report", "domains", "latent"],

@@ -40,6 +40,7 @@ DOMAIN = Domain(
         write=files.write,
         reads_folders=True,
         given=GIVEN,
+        left_out=files.left_out,
         simulate=simulation.rows,
     ),
     properties=PROPERTIES,

@@ -1,5 +1,5 @@
-"""Files of galaxies: FITS, HDF5, Zarr, .npz and .npy, tables and lists of them, folders. The text of an item is an
-encoded stamp or a reference.
+"""Files of galaxies: FITS, HDF5, Zarr, .npz and .npy, pictures, tables and lists of them, folders. The text of an item
+is an encoded stamp or a reference.
 
 A reference is `stamps.fits[3]` or `cube.h5[3]`: the stamp with this number, from 0, in the order of the file (of its
 extensions, and in each stack); or `one.fits`, a file of one stamp. Paths in a table may be relative to the working
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from sciencegen.data import zarr_stores
 from sciencegen.data.damage import open_binary, reading
 from sciencegen.data.referred_files import referred_place
 from sciencegen.data.tables import read_table
-from sciencegen.domains.galaxies import cubes, fits_files, fits_writing
+from sciencegen.domains.galaxies import cubes, fits_files, fits_writing, pictures
 from sciencegen.domains.galaxies.beside import told_beside
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.resampling import in_bands, resampled
@@ -33,7 +34,7 @@ TABLES = (".csv", ".csv.gz", ".parquet")
 LISTS = (".txt",)
 STDIN = "stdin."
 """Prefix of the temporary file for standard input; since it is deleted, its stamps get no `source`."""
-STACKS = (*fits_files.ENDINGS, *cubes.ENDINGS)
+STACKS = (*fits_files.ENDINGS, *cubes.ENDINGS, *pictures.ENDINGS)
 FORMATS = (*STACKS, *TABLES, *LISTS)
 WRITTEN = (".fits", ".fit", ".fits.gz", *cubes.HDF5)
 _REFERENCE = re.compile(r"(?P<path>.+?)(\[(?P<number>\d{1,9})\])?")
@@ -51,7 +52,7 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
     if path.is_dir() and not zarr_stores.is_store(path):
         files = [one for one in sorted(path.iterdir()) if ending(one) in STACKS]
         if not files:
-            raise DataError(f"Expected FITS or HDF5 files or Zarr stores in the folder {path}, found none.")
+            raise DataError(f"Expected FITS or HDF5 files, pictures or Zarr stores in the folder {path}, found none.")
         return _numbered(_expanded(map(str, files), path))
     kind = ending(path)
     if not kind:
@@ -100,7 +101,7 @@ def _expanded(texts: Iterator[str], source: Path) -> Iterator[Row]:
 
 def _stamps_in(path: Path) -> Iterator[Row]:
     with reading("a file of galaxies", path):
-        yield from fits_files.rows(path) if ending(path) in fits_files.ENDINGS else cubes.rows(path)
+        yield from _kind(path).rows(path)
 
 
 def _numbered(rows: Iterator[Row]) -> Iterator[Row]:
@@ -157,8 +158,30 @@ def _as_told(stamp: Stamp, path: Path) -> Stamp | Refusal:
     return found
 
 
+def _kind(path: Path) -> ModuleType:
+    """The module that reads a file."""
+    found = ending(path)
+    return next((kind for kind in (fits_files, pictures) if found in kind.ENDINGS), cubes)
+
+
+def left_out(text: str) -> str:
+    """What reading changes in a stamp or lacks, for a note; "" for nothing."""
+    match = _REFERENCE.fullmatch(text) if len(text) < 4096 and not text.startswith(PREFIX) else None
+    if match is None or not _is_there(Path(match["path"])):
+        return ""
+    path = Path(match["path"])
+    told = told_beside(path)
+    if ending(path) in pictures.ENDINGS and not {"unit", "zero_point"} & set(told):
+        return pictures.NO_UNIT
+    if "resample" not in told:
+        return ""
+    asked = told["resample"]
+    scale = f' of {asked["pixel_scale"]:g}"' if "pixel_scale" in asked else ""
+    return f"stamps that were resampled to {asked['side']} x {asked['side']} pixels{scale}"
+
+
 def _stamp_at(path: Path, number: int | None) -> Stamp | Refusal:
-    kind = fits_files if ending(path) in fits_files.ENDINGS else cubes
+    kind = _kind(path)
     count = len(kind.opened(path))
     if number is None and count != 1:
         return Refusal(f"{path} holds {count} stamps: write which, such as {path.name}[0]")

@@ -337,7 +337,8 @@ def test_no_header_at_all_is_refused_with_the_remedy(tmp_path):
         ("a.fits", b"SIMPLE? no", "Expected a FITS file"),
         ("a.h5", b"nothing of the kind", "Expected a file of arrays"),
         ("a.npz", b"PK nothing", "Expected a file of arrays"),
-        ("a.png", b"x", "Expected a file of galaxies"),
+        ("a.gif", b"x", "Expected a file of galaxies"),
+        ("a.png", b"x", "Expected a picture"),
     ],
 )
 def test_files_that_are_something_else(tmp_path, name, content, message):
@@ -396,7 +397,7 @@ def test_lists_and_folders(tmp_path):
     assert all(isinstance(one, Refusal) for one in found[6:])
     assert len(list(files.read(tmp_path))) == 1 + 3 + 1
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="Expected FITS or HDF5 files or Zarr stores in the folder"):
+    with pytest.raises(DataError, match="Expected FITS or HDF5 files, pictures or Zarr stores in the folder"):
         files.read(tmp_path / "empty")
 
 
