@@ -234,6 +234,8 @@ class PrepareOptions(ReadingOptions, FamilyOptions, total=False):
     properties: Texts | None
     columns: Texts
     fractions: Mapping[str, float]
+    split_by: str | None
+    split_gap: float
     form: str
 
 

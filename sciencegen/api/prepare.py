@@ -43,6 +43,10 @@ def prepare(
         Numeric columns to keep as properties; none means all.
     fractions : mapping of str to float
         Shares of the splits of a file, such as {"train": 0.9, "test": 0.1}; also of a dataset without several splits.
+    split_by : str, optional
+        A column of numbers, such as a position, by whose order the shares are cut.
+    split_gap : float
+        Rows of a split that are nearer than this to the next one are left out.
     form : str
         Which form of the items to read, such as "structures" of molecules.
     measured, target

@@ -14,6 +14,9 @@ class PrepareSettings(Reading, FamilyMeasurements):
     columns: numeric columns of the file that become properties too; by default all of them.
     fractions: how a file, or a dataset without several splits, is divided, such as {train: 0.9, test: 0.1}; by default
         it is not divided.
+    split_by: a column of numbers, such as a position, by whose order the fractions are cut: the rows with the lowest
+        values are the first split. By default an item's split is random. split_gap: rows of a split that are nearer
+        than this to the next one are left out, in the column's unit.
     form: the form of the items to read, such as "structures" of molecules; by default the domain's standard form.
     """
 
@@ -22,6 +25,8 @@ class PrepareSettings(Reading, FamilyMeasurements):
     properties: tuple[str, ...] | None = None
     columns: tuple[str, ...] = ()
     fractions: dict[str, float] = {}
+    split_by: str | None = None
+    split_gap: float = Field(0.0, ge=0)
     form: str = ""
 
 

@@ -16,7 +16,7 @@ from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import Refused
 from sciencegen.domains.recipes import Encoded, Representation
-from sciencegen.items import Refusal, Row
+from sciencegen.items import REFUSED_ROW, Refusal, Row
 
 Result = TypeVar("Result", bound=tuple[object, ...])
 
@@ -32,6 +32,16 @@ class InDomain:
         domain_of(self.domain)
 
 
+IN_THE_GAP = "lies in the gap between two splits"
+NO_POSITION = "no number in the column to split by"
+
+
+def _left_out(text: str) -> Refusal | None:
+    """Why a row belongs to no split, None if it does."""
+    reasons = (IN_THE_GAP, NO_POSITION) if text.startswith(REFUSED_ROW) else ()
+    return next((Refusal(reason) for reason in reasons if text.endswith(f": {reason}")), None)
+
+
 @dataclass(frozen=True)
 class ParseAndMeasure(InDomain):
     """Texts to (text, key, values, None) or refusals, as `data.prepare` needs them."""
@@ -40,7 +50,7 @@ class ParseAndMeasure(InDomain):
 
     def __call__(self, texts: Sequence[str]) -> list[tuple[str, str, np.ndarray, None] | Refusal]:
         domain = domain_of(self.domain)
-        parsed = [domain.items.parse(text) for text in texts]
+        parsed = [_left_out(text) or domain.items.parse(text) for text in texts]
         items = [item for item in parsed if not isinstance(item, Refusal)]
         rows = iter(domain.measure(items, self.names) if items else [])
         return [

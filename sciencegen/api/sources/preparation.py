@@ -9,10 +9,12 @@ from pathlib import Path
 from sciencegen.api.science.forms import domain_of, family_of, in_form, plain_name
 from sciencegen.api.science.naming import reference_of
 from sciencegen.api.science.workers import ParseAndMeasure
-from sciencegen.api.sources.datasets import Rows, open_source, reference_of_card
+from sciencegen.api.sources.datasets import Rows, all_rows, open_source, reference_of_card
 from sciencegen.api.sources.family import check_measured_table, with_measured
+from sciencegen.api.sources.splitting import split_by_column
 from sciencegen.config import PrepareSettings
 from sciencegen.data.preparation import ItemFunctions, PreparationOptions, SourceDescription, WorkerSettings
+from sciencegen.data.prepare import check_fractions
 from sciencegen.data.prepare import prepare as prepare_rows
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.data.threads import worker_count
@@ -39,6 +41,8 @@ def prepare_source(
     check_measured_table(science, chosen)
     names = property_names(science, chosen)  # an unknown one is an error before any row is read
     rows, files = open_source(domain, chosen, path)
+    if chosen.split_by is not None:
+        rows = _by_column(domain, chosen, path, rows)
     family, reference = family_of(science), reference_of_source(science, chosen, files)
     if family is not None and reference is not None:
         rows = _each(rows, partial(family.variant_rows, reference))
@@ -103,9 +107,20 @@ def check_splits(source: str, splits: Sequence[str], fractions: Mapping[str, flo
         )
 
 
+def _by_column(domain: str, settings: PrepareSettings, path: Path | None, rows: Rows) -> Rows:
+    """The rows by split, by the values of a column."""
+    if isinstance(rows, dict):
+        check_splits(str(settings.source), list(rows), settings.fractions)
+    check_fractions(settings.fractions)
+    return split_by_column(
+        lambda: all_rows(open_source(domain, settings, path)[0]), str(settings.split_by), settings.fractions,
+        settings.split_gap,
+    )  # fmt: skip
+
+
 def _split(rows: Rows, settings: PrepareSettings) -> tuple[Rows, dict[str, float] | str]:
     """The rows as one stream to divide by fractions, or as they are; and the fractions, or the only split's name."""
-    if isinstance(rows, dict) and settings.fractions:
+    if isinstance(rows, dict) and settings.fractions and settings.split_by is None:
         check_splits(str(settings.source), list(rows), settings.fractions)
         (rows,) = rows.values()
     return rows, "train" if isinstance(rows, dict) else (dict(settings.fractions) or "train")
