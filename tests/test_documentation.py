@@ -22,6 +22,7 @@ import pytest
 
 from sciencegen.cli.main import main
 from tests.documentation import CONCEPTS, HOW_TO, PAGES, Block, blocks, statements, tiny_python
+from tests.domains.galaxies.fields import positions, write_field
 from tests.domains.molecules.synthesis.stocks import BLOCKS
 
 EVERY_RUN = (
@@ -191,7 +192,11 @@ def galaxies(folder: Path) -> None:
 
     made = [one.observed for one in simulate(SurveySettings(side=64), 0, 0, 12)]
     (folder / "my-stamps").mkdir()
-    DOMAIN.items.write(folder / "my-stamps" / "night.fits", made, [one.name for one in made], {})
+    places = {"y": [100.0 * number for number in range(len(made))]}
+    DOMAIN.items.write(folder / "my-stamps" / "night.fits", made, [one.name for one in made], places)
+    write_field(folder / "field.fits")
+    (folder / "sources.csv").write_text(positions())
+    (folder / "sky.csv").write_text("ra,dec\n150.1,-2.2\n10:00:24.1,-02:12:01\n")
 
 
 def arrays(folder: Path) -> None:
