@@ -6,7 +6,7 @@ All results are integers that the stream stores, so that only the writer compute
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -30,13 +30,16 @@ RIDGE = 30.0
 """Prior precision of a correction of an expert's weight."""
 STEPS = 12
 """Largest correction of a scale, in 1 / OCTAVE."""
+CLIP, ROUNDS = 2.0, 8
+"""Sigma around the sky that count for it, and steps to find it."""
 FEWEST, MOST = 40, 1000
 """Pixels of a scale that are looked at."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Pixels of a plane at some places in all of `lanes` tiles, and what the network takes for them. targets: cells."""
+    """Pixels of a plane at some places in all of `lanes` tiles, and what the network takes for them. targets: cells
+    above the sky."""
 
     values: Float[np.ndarray, "input pixel"]
     companded: Float[np.ndarray, "input pixel"]
@@ -52,29 +55,44 @@ class Sample:
 def calibrated(
     cells: Int[np.ndarray, "plane y x lane"], sigmas: list[int], centred: bool = False, experts: bool = True
 ) -> list[PlaneModel]:
-    """Fit the models of each plane of a stack. sigmas: noise of each in 1 / SIGMA_UNIT cells. centred: as in
-    `code_stack`. experts: whether they are fitted, too."""
+    """Fit the sky and the models of each plane of a stack. sigmas: noise of each in 1 / SIGMA_UNIT cells. centred: as
+    in `code_stack`. experts: whether they are fitted, too."""
     step = max(1, cells.shape[3] // MOST_TILES)
     cells = cells[..., ::step]
     near = Neighbours(cells.shape)
     models = []
     for plane, sigma in enumerate(sigmas):
         near.start(plane, sigma)
+        sky = sky_level(cells[plane], sigma)
         for y in range(cells.shape[1]):
-            near.put(near.at(plane, y, 0), cells[plane, y], sigma)
-        models.append(_fit_plane(near, cells, plane, sigma, centred, experts))
+            near.put(near.at(plane, y, 0), cells[plane, y], sigma, sky)
+        fitted = _fit_plane(near, cells[plane] - sky / FRACTION, plane, sigma, centred, experts)
+        models.append(replace(fitted, sky=sky))
     return models
 
 
-def _fit_plane(near: Neighbours, cells: np.ndarray, plane: int, sigma: int, centred: bool, experts: bool) -> PlaneModel:
+def sky_level(cells: Int[np.ndarray, "*shape"], sigma: int) -> int:
+    """The background of a plane in 1 / FRACTION cells: the mean of what lies within `CLIP` sigma of it, from the
+    median. sigma: in 1 / SIGMA_UNIT cells."""
+    level, reach = float(np.median(cells)), CLIP * max(sigma / SIGMA_UNIT, 0.5)
+    for _ in range(ROUNDS):
+        near = cells[np.abs(cells - level) <= reach]
+        level = float(near.mean()) if near.size else level
+    return round(level * FRACTION)
+
+
+def _fit_plane(
+    near: Neighbours, above: Float[np.ndarray, "y x lane"], plane: int, sigma: int, centred: bool, experts: bool
+) -> PlaneModel:
+    """above: cells above the sky."""
     network = shipped_network(plane)
-    _, height, width, lanes = cells.shape
+    height, width, lanes = above.shape
     generator = np.random.default_rng(plane)
     places = generator.permutation(height * width)[: max(PLACES, PLACES * 100 // lanes)].tolist()
     offsets = near.offsets(network, plane)
     found = [near.around(near.at(plane, one // width, one % width), 1, offsets) for one in places]
     values, companded = (np.concatenate(part, 1) for part in zip(*found, strict=True))
-    targets = np.concatenate([cells[plane, one // width, one % width] for one in places]).astype(np.float64)
+    targets = np.concatenate([above[one // width, one % width] for one in places])
     pixels = Sample(values, companded, place_in(places, height, width, centred), targets, sigma, lanes)
     if experts:
         network = _with_fitted_experts(network, pixels)

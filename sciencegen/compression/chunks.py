@@ -30,6 +30,7 @@ class PlaneCoding:
         return {
             "grid": asdict(self.grid) | {"step": self.grid.step.hex()},
             "sigma": self.model.sigma,
+            "sky": self.model.sky,
             "scale": _text(self.model.scale, "<i2"),
             "shape": _text(self.model.shape, "i1"),
             "experts": None if shipped else _text(self.model.network.experts, "<i2"),
@@ -43,7 +44,8 @@ def plane_coding(data: Mapping[str, object], plane: int) -> PlaneCoding:
     if data["experts"] is not None:
         network = network.with_experts(_numbers(data["experts"], "<i2").reshape(network.experts.shape))
     scale, shape = _numbers(data["scale"], "<i2"), _numbers(data["shape"], "i1")
-    model = PlaneModel(network, int(str(data["sigma"])), scale.astype(np.int64), shape.astype(np.int64))
+    sigma, sky = int(str(data["sigma"])), int(str(data["sky"]))
+    model = PlaneModel(network, sigma, scale.astype(np.int64), shape.astype(np.int64), sky)
     return PlaneCoding(Grid(**grid | {"step": float.fromhex(grid["step"])}), model)
 
 
@@ -59,7 +61,8 @@ def write_chunk(values: np.ndarray, codings: list[PlaneCoding], centred: bool) -
     """Code tiles [plane y x tile]. centred: as in `code_stack`."""
     masks = np.stack([exceptions(plane, one.grid) for plane, one in zip(values, codings, strict=True)])
     parts = [to_cells(plane, one.grid) for plane, one in zip(values, codings, strict=True)]
-    cells = np.where(masks, 0, np.stack([part[0] for part in parts]))
+    skies = np.array([one.model.sky_cell for one in codings])[:, None, None, None]
+    cells = np.where(masks, skies, np.stack([part[0] for part in parts]))
     writer = Writer()
     rests = [None if part[1] is None else part[1].reshape(-1, values.shape[-1]) for part in parts]
 
@@ -87,7 +90,8 @@ def read_chunk(
             np.unpackbits(np.frombuffer(raw[:count], np.uint8), count=int(np.prod(shape))).astype(bool).reshape(shape)
         )
         beside = np.frombuffer(raw[count:], kind.newbyteorder("<")).astype(kind)
-    cells = np.zeros(shape, np.int64)
+    skies = np.array([one.model.sky_cell for one in codings])[:, None, None, None]
+    cells = np.zeros(shape, np.int64) if masks is None else np.where(masks, skies, 0)
     rests = np.zeros((shape[0], shape[1] * shape[2], shape[3]), np.int64)
 
     def rest(coder: Coder, plane: int, pixel: int, lanes: np.ndarray | slice, found: np.ndarray) -> None:

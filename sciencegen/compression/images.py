@@ -169,7 +169,9 @@ def _fitted(sample: np.ndarray, sigmas: list[float], grids: list[Grid], pixels: 
     cells = np.stack([to_cells(plane, grid)[0] for plane, grid in zip(sample, grids, strict=True)])
     widths = [max(1, round(SIGMA_UNIT * s / g.step)) for s, g in zip(sigmas, grids, strict=True)]
     centred = max(sample.shape[1:3]) <= WHOLE
-    models = calibrated(np.where(masks, 0, cells), widths, centred, pixels >= LEAST_FOR_EXPERTS)
+    middles = [int(np.median(plane[~mask])) if not mask.all() else 0 for plane, mask in zip(cells, masks, strict=True)]
+    filled = np.where(masks, np.array(middles)[:, None, None, None], cells)
+    models = calibrated(filled, widths, centred, pixels >= LEAST_FOR_EXPERTS)
     return (PlaneCoding(grid, model) for grid, model in zip(grids, models, strict=True))
 
 

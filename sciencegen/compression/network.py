@@ -5,10 +5,10 @@
     m   = sum_k g_k(h2) (w_k . v) + sigma o(h2),   g = softmax(Wg h2 + bg)
     s   = log2 of the scale in units of sigma, Ws h2 + bs
 
-v are neighbouring pixels, p is the place of the pixel in an image with an object at its centre. All
-weights, activations and sums are integers, held in floating-point arrays: the sums stay below 2^24 (float32) and 2^53
-(float64), so that they are exact in any order, with any instructions and threads, and every machine computes the same
-predictions. Experts w_k with gates g_k: Jacobs et al. 1991.
+v are neighbouring pixels above the sky, in 1 / FRACTION cells, p is the place of the pixel in an image with an object
+at its centre. All weights, activations and sums are integers, held in floating-point arrays: the sums stay below 2^24
+(float32) and 2^53 (float64), so that they are exact in any order, with any instructions and threads, and every machine
+computes the same predictions. Experts w_k with gates g_k: Jacobs et al. 1991.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def positions(y: np.ndarray, x: np.ndarray, height: int, width: int) -> Float[np
     return np.stack([down, right, (down**2 + right**2) >> 6, np.full_like(down, 64)]).astype(np.float32)
 
 
-def compand(cells: Int[np.ndarray, "*shape"], sigma: int) -> Float[np.ndarray, "*shape"]:
-    """round(16 asinh(cell / sigma)), clipped to +-COMPANDED. sigma: in 1 / SIGMA_UNIT cells."""
-    size = np.minimum(np.abs(cells), 1 << 30) * ((1 << 16) * SIGMA_UNIT) // sigma
-    return (np.sign(cells) * np.searchsorted(shipped()["thresholds"], size, "right")).astype(np.float32)
+def compand(parts: Int[np.ndarray, "*shape"], sigma: int) -> Float[np.ndarray, "*shape"]:
+    """round(16 asinh(x / sigma)), clipped to +-COMPANDED. parts: x in 1 / FRACTION cells. sigma: in 1 / SIGMA_UNIT."""
+    size = np.minimum(np.abs(parts), 1 << 36) * ((1 << 16) * SIGMA_UNIT // FRACTION) // sigma
+    return (np.sign(parts) * np.searchsorted(shipped()["thresholds"], size, "right")).astype(np.float32)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from sciencegen.compression.distribution import Placed, place
-from sciencegen.compression.network import LARGEST_CELL, OWN_BORDER, Network, compand, positions
+from sciencegen.compression.network import FRACTION, LARGEST_CELL, OWN_BORDER, Network, compand, positions
 from sciencegen.compression.symbols import Coder, code_cells
 
 BORDER = OWN_BORDER
@@ -24,13 +24,20 @@ SCALE_ZERO = 32
 
 @dataclass(frozen=True)
 class PlaneModel:
-    """How a plane is predicted. sigma: noise in 1 / SIGMA_UNIT cells. scale, shape [bin]: for each scale of the
+    """How a plane is predicted. sigma: noise in 1 / SIGMA_UNIT cells. sky: level of the background, which the network
+    doesn't see, in 1 / FRACTION cells. scale, shape [bin]: for each scale of the
     network, the scale in cells and the shape of the distribution."""
 
     network: Network
     sigma: int
     scale: Int[np.ndarray, " bin"]
     shape: Int[np.ndarray, " bin"]
+    sky: int = 0
+
+    @property
+    def sky_cell(self) -> int:
+        """The cell of pixels that have none."""
+        return self.sky // FRACTION
 
 
 def scale_bin(scale: Int[np.ndarray, " lane"]) -> Int[np.ndarray, " lane"]:
@@ -39,7 +46,7 @@ def scale_bin(scale: Int[np.ndarray, " lane"]) -> Int[np.ndarray, " lane"]:
 
 
 class Neighbours:
-    """The known pixels of a stack [plane y x tile], with a border of zeros, as the network takes them."""
+    """The known pixels of a stack [plane y x tile] above the sky, with a border of zeros, as the network takes them."""
 
     def __init__(self, shape: tuple[int, int, int, int]) -> None:
         planes, height, width, lanes = shape
@@ -66,11 +73,12 @@ class Neighbours:
         """Say the noise of a plane before its pixels."""
         self._sigmas[plane] = sigma
 
-    def put(self, start: int, cells: Int[np.ndarray, "pixel lane"], sigma: int) -> None:
+    def put(self, start: int, cells: Int[np.ndarray, "pixel lane"], sigma: int, sky: int) -> None:
         """Store pixels of successive rows."""
         stop = start + len(cells)
-        np.clip(cells, -LARGEST_CELL, LARGEST_CELL, out=self.values[start:stop])
-        self.companded[start:stop] = compand(cells, sigma)
+        parts = cells * FRACTION - sky
+        np.clip(parts / FRACTION, -LARGEST_CELL, LARGEST_CELL, out=self.values[start:stop])  # exact: a power of 2
+        self.companded[start:stop] = compand(parts, sigma)
 
     def around(self, start: int, count: int, offsets: Int[np.ndarray, " input"]) -> tuple[np.ndarray, np.ndarray]:
         """Values and companded values [input, count * lane] around `count` successive rows. Values of earlier planes
@@ -81,7 +89,8 @@ class Neighbours:
         for input_plane in range(plane):
             if self._sigmas[input_plane] != self._sigmas[plane]:
                 of_it = rows[:, 0] // self._plane == input_plane
-                values[of_it] = np.floor(values[of_it] * self._sigmas[plane] / self._sigmas[input_plane])
+                ratio = FRACTION * self._sigmas[plane] / self._sigmas[input_plane]
+                values[of_it] = np.floor(values[of_it] * ratio) / FRACTION
         return values, self.companded[rows].reshape(wide)
 
 
@@ -93,7 +102,8 @@ def code_stack(
     coder: Coder, cells: Int[np.ndarray, "plane y x lane"], masks: Bool[np.ndarray, "plane y x lane"] | None,
     models: Sequence[PlaneModel], known: bool, rest: Rest, centred: bool = False,
 ) -> None:  # fmt: skip
-    """Write cells, or read them into the array (known: False). masks: pixels that aren't coded; their cells are 0.
+    """Write cells, or read them into the array (known: False). masks: pixels that aren't coded; their cells are
+    those of the sky.
     centred: whether each tile is an image, which may have an object at its centre."""
     near = Neighbours(cells.shape)
     height, width = cells.shape[1:3]
@@ -104,7 +114,7 @@ def code_stack(
             y, x = divmod(pixel, width)
             start = near.at(plane, y, x)
             if known:
-                near.put(start, cells[plane, y], model.sigma)
+                near.put(start, cells[plane, y], model.sigma, model.sky)
             where = place_in(range(pixel, pixel + step), height, width, centred)
             placed = _placed(near, start, where, offsets, model)
             for one in range(step):
@@ -114,7 +124,7 @@ def code_stack(
                 given[lanes] = code_cells(coder, given[lanes] if known else None, part)
                 rest(coder, plane, pixel + one, lanes, given[lanes])
             if not known:
-                near.put(start, cells[plane, y, x][None], model.sigma)
+                near.put(start, cells[plane, y, x][None], model.sigma, model.sky)
 
 
 def place_in(pixels: Sequence[int], height: int, width: int, centred: bool) -> np.ndarray:
@@ -129,7 +139,7 @@ def _placed(near: Neighbours, start: int, where: np.ndarray, offsets: np.ndarray
     values, companded = near.around(start, where.shape[1], offsets)
     mean, scale, _ = model.network.predict(values, companded, where, model.sigma)
     bins = scale_bin(scale)
-    return place(mean, model.scale[bins], model.shape[bins])
+    return place(mean + model.sky, model.scale[bins], model.shape[bins])
 
 
 def _lanes(masks: np.ndarray | None, plane: int, y: int, x: int) -> np.ndarray | slice:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sciencegen.domains.base import Domain
 from sciencegen.domains.core_laws import CORE_LAWS
+from sciencegen.domains.image_laws import IMAGE_LAWS
 from sciencegen.domains.item_laws import ITEM_LAWS
 from sciencegen.domains.laws import ContractError, Law, Subject
 from sciencegen.domains.model_laws import MODEL_LAWS
@@ -14,7 +15,7 @@ from sciencegen.domains.sequence_laws import SEQUENCE_LAWS
 
 __all__ = ["LAWS", "ContractError", "check_domain"]
 
-LAWS: tuple[Law, ...] = (*ITEM_LAWS, *CORE_LAWS, *PART_LAWS, *SEQUENCE_LAWS, *MODEL_LAWS)
+LAWS: tuple[Law, ...] = (*ITEM_LAWS, *CORE_LAWS, *PART_LAWS, *SEQUENCE_LAWS, *IMAGE_LAWS, *MODEL_LAWS)
 
 
 def check_domain(domain: Domain, examples: Sequence[str], models: bool = True) -> None:

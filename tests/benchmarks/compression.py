@@ -8,7 +8,9 @@ Stamps in units of their noise are rounded to 1/16, 1/4 and 1 of it. --stamps: a
 in units of the noise, and positions `x` and `y`: those of the fifth with the largest y count that don't overlap. RICE
 and HCOMPRESS code each stamp as a tile (the bytes of the tiles alone count); JPEG-LS and JPEG XL (effort 9) code one
 mosaic of all stamps for each band, which is much shorter than a file for each; sciencegen's bytes are those of the
-whole file, with its header and model. --only: names of codecs.
+whole file, with its header and model. --only: names of codecs. --processes: of this codec.
+
+--curve: instead, bits and error of this codec with loss, for steps of the noise divided by each number of CURVE.
 """
 
 from __future__ import annotations
@@ -17,15 +19,18 @@ import argparse
 import io
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from sciencegen.compression.archive import read_archive, write_archive
+from sciencegen.compression.images import Lossy
 from sciencegen.compression.noise import noise_floor
 from sciencegen.compression.parts import Picture
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 
 STEPS = (16, 4, 1)
+CURVE = (64.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.5, 0.25)
 
 
 def simulated(count: int) -> np.ndarray:
@@ -77,23 +82,39 @@ def jpeg(images: np.ndarray, name: str) -> int:
     return len(imagecodecs.jpegxl_encode(one, lossless=True, effort=9, numthreads=1))
 
 
-def ours(stamps: np.ndarray) -> int:
+def curve(stamps: np.ndarray, processes: int) -> None:
+    """Print bits per pixel, those over the floor, and the largest and the root mean square error in units of the noise,
+    for each step."""
+    floats = stamps.astype(np.float32)
+    for quantize in CURVE:
+        file = io.BytesIO()
+        report = write_archive(file, [Picture(floats)], "file", "stamps", Lossy(quantize, 1.0), processes)
+        error = decoded(file.getvalue(), processes)[0].astype(np.float64) - floats
+        bits, floor = 8 * report.after / floats.size, noise_floor(quantize)
+        print(
+            f"noise / {quantize:g}: {bits:.3f} bits per pixel, {bits - floor:+.3f} over the floor; error at most "
+            f"{np.abs(error).max():.4f} (stated {report.error_over_noise:.4f}), rms {np.sqrt(np.mean(error**2)):.4f}",
+            flush=True,
+        )
+
+
+def ours(stamps: np.ndarray, processes: int = 1) -> int:
     """Bytes of the file; prints its times."""
     integers = stamps.astype(np.int32)
     file, start, cpu = io.BytesIO(), time.perf_counter(), time.process_time()
-    report = write_archive(file, [Picture(integers)], "file", "stamps", None, 1)
+    report = write_archive(file, [Picture(integers)], "file", "stamps", None, processes)
     wrote, wrote_cpu = time.perf_counter() - start, time.process_time() - cpu
-    back, read, read_cpu = decoded(file.getvalue())
+    back, read, read_cpu = decoded(file.getvalue(), processes)
     assert np.array_equal(back, integers)
     million = stamps.size / 1e6
     print(
         f"  sciencegen: write {million / wrote:.2f} (CPU {million / wrote_cpu:.2f}), read {million / read:.2f} "
-        f"(CPU {million / read_cpu:.2f}) million pixels a second, one process"
+        f"(CPU {million / read_cpu:.2f}) million pixels a second, {processes} processes (CPU of the first alone)"
     )
     return report.after
 
 
-def decoded(content: bytes) -> tuple[np.ndarray, float, float]:
+def decoded(content: bytes, processes: int) -> tuple[np.ndarray, float, float]:
     import tempfile
     from pathlib import Path
 
@@ -101,7 +122,7 @@ def decoded(content: bytes) -> tuple[np.ndarray, float, float]:
         path = Path(folder) / "stamps.sgc"
         path.write_bytes(content)
         start, cpu = time.perf_counter(), time.process_time()
-        picture = next(iter(read_archive(path, 1, False)))
+        picture = next(iter(read_archive(path, processes, False)))
         assert isinstance(picture, Picture)
         return picture.array, time.perf_counter() - start, time.process_time() - cpu
 
@@ -124,14 +145,20 @@ def main() -> None:
     parser.add_argument("--simulated", type=int, default=1000)
     parser.add_argument("--stamps")
     parser.add_argument("--only", nargs="+", default=list(CODECS))
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--curve", action="store_true")
     chosen = parser.parse_args()
     stamps = held_out(chosen.stamps) if chosen.stamps else simulated(chosen.simulated)
     print(f"{len(stamps)} stamps of {list(stamps.shape[1:])}")
+    if chosen.curve:
+        curve(stamps, chosen.processes)
+        return
+    codecs = {**CODECS, "sciencegen": partial(ours, processes=chosen.processes)}
     for step in STEPS:
         integers, floor = np.rint(stamps * step).astype(np.int64), noise_floor(float(step))
         print(f"noise / {step}: floor {floor:.4f} bits per pixel", flush=True)
         for name in chosen.only:
-            bits = 8 * CODECS[name](integers) / integers.size
+            bits = 8 * codecs[name](integers) / integers.size
             print(f"  {name}: {bits:.4f} bits per pixel, {bits - floor:+.4f} over the floor", flush=True)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from sciencegen.compression.calibration import calibrated, cell_scale
-from sciencegen.compression.network import OCTAVE, SIGMA_UNIT
+from sciencegen.compression.calibration import calibrated, cell_scale, sky_level
+from sciencegen.compression.network import FRACTION, OCTAVE, SIGMA_UNIT
 from sciencegen.compression.planes import code_stack
 from sciencegen.compression.symbols import Writer
 
@@ -16,6 +17,21 @@ def bits(cells: np.ndarray, sigma: float, experts: bool) -> float:
     writer = Writer()
     code_stack(writer, cells[None].copy(), None, models, True, lambda *rest: None, True)
     return 8 * len(writer.content()) / cells.size
+
+
+@pytest.mark.parametrize("level", [0.0, 0.4, 1234.5, -70000.25])
+def test_sky_is_found_beside_sources(level: float) -> None:
+    """To a seventh of the noise, in cells as wide as the noise, where the median can't tell it."""
+    images = np.random.default_rng(0).normal(level, 1.0, (24, 24, 300))
+    images[8:14, 8:14] += 40
+    assert sky_level(np.rint(images).astype(np.int64), SIGMA_UNIT) / FRACTION == pytest.approx(level, abs=0.15)
+
+
+@pytest.mark.parametrize("level", [0.5, 1000.5])
+def test_a_sky_between_cells_costs_nothing(level: float) -> None:
+    noise = np.random.default_rng(2).normal(size=(24, 24, 400))
+    at_zero, between = (np.rint(noise + sky).astype(np.int64) for sky in (0.0, level))
+    assert bits(between, 1.0, False) < bits(at_zero, 1.0, False) + 0.01
 
 
 def test_scale_of_the_noise() -> None:

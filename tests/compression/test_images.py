@@ -7,7 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from sciencegen.compression.chunks import write_chunk
 from sciencegen.compression.images import Lossy, image_plan, is_image, planned
+from sciencegen.compression.tiles import taken, tilings
 
 NOISE = np.random.default_rng(0).normal(size=(20, 16, 16))
 
@@ -24,6 +26,18 @@ NOISE = np.random.default_rng(0).normal(size=(20, 16, 16))
 )
 def test_classical_codec_where_it_is_shorter(array: np.ndarray, method: str) -> None:
     assert planned(array, None).method == method
+
+
+@pytest.mark.parametrize("sky", [0.0, 37.3, 12345.6, -9e5])
+def test_a_sky_of_floats_costs_nothing(sky: float) -> None:
+    """With one pixel in 50 that has none."""
+    array = (np.random.default_rng(1).normal(size=(60, 16, 16)) + sky).astype(np.float64)
+    array[::2, 3, 4:14] = np.nan
+    plan = planned(array, Lossy(16.0, 1.0))
+    (tiles,) = tilings(16, 16)
+    content = write_chunk(taken(array[:, None], tiles, 0, 60), list(plan.codings), plan.centred)
+    assert plan.method == "predictor"
+    assert 8 * len(content) / array.size < 6.35
 
 
 def test_plan_comes_back_from_json() -> None:
