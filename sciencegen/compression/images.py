@@ -131,7 +131,7 @@ def planned(array: np.ndarray, lossy: Lossy | None) -> ImagePlan:
     tiles = tilings(*stack.shape[2:])[0]
     count = min(LEARN_FROM, tiles.count(len(stack)))
     sample = _native(taken(stack, tiles, 0, tiles.count(len(stack)) if count < LEARN_FROM else count))
-    sigmas = [noise_of(np.moveaxis(plane, -1, 0)) for plane in sample]
+    sigmas = [noise_of(np.moveaxis(plane, -1, 0)) for plane in (_edges(sample) if general.centred else sample)]
     if lossy is not None and lossy.noise is not None:
         sigmas = [lossy.noise] * len(sigmas)
     if not _can_predict(array) or not all(0 < one < np.inf for one in sigmas):
@@ -151,6 +151,13 @@ def planned(array: np.ndarray, lossy: Lossy | None) -> ImagePlan:
         and len(write_chunk(trial, list(codings), plan.centred)) > len(_packed(trial.tobytes(), trial.itemsize))
         else plan
     )
+
+
+def _edges(sample: np.ndarray) -> np.ndarray:
+    """The upper and lower rows of images [plane y x image], where there is less of an object."""
+    height = sample.shape[1]
+    rows = max(height // 8, 1)
+    return np.concatenate([sample[:, :rows], sample[:, height - rows :]], 1)
 
 
 def _can_predict(array: np.ndarray) -> bool:

@@ -11,6 +11,8 @@ MAD = 1.4826
 """Standard deviation of a Gaussian in units of its median absolute deviation."""
 
 
+COARSE = 32.0
+"""Noise in units of the step of the numbers, below which they are coarse."""
 NOISE_BITS = 0.5 * math.log2(2 * math.pi * math.e)
 """Differential entropy of N(0, 1)."""
 
@@ -18,7 +20,8 @@ NOISE_BITS = 0.5 * math.log2(2 * math.pi * math.e)
 def noise_of(images: Num[np.ndarray, "image y x"]) -> float:
     """Standard deviation of the noise, 0 if it can't be told: from differences of pixels two apart.
 
-    sigma = 1.4826 median |v[x + 2] - v[x]| / sqrt(2), which structures and correlated neighbours hardly change.
+    sigma = 1.4826 median |v[x + 2] - v[x]| / sqrt(2), which structures and correlated neighbours hardly change; of
+    coarse numbers by the share of differences below a step (`_of_coarse`).
     """
     if images.shape[2] < 3:
         return 0.0
@@ -28,8 +31,28 @@ def noise_of(images: Num[np.ndarray, "image y x"]) -> float:
     differences = differences[np.isfinite(differences)]
     if not differences.size:
         return 0.0
-    middle = float(np.median(differences)) or float(differences.mean()) / 2  # coarse integers: most are 0
+    some = differences[differences > 0]
+    if not some.size:
+        return 0.0
+    if float(np.median(some)) < COARSE * (unit := float(some.min())):
+        return _of_coarse(differences, unit)
+    middle = float(np.median(differences)) or float(differences.mean()) / 2  # of many zeros
     return MAD * middle / math.sqrt(2)
+
+
+def _of_coarse(differences: np.ndarray, unit: float) -> float:
+    """The noise of multiples of u by the share p of differences d below an edge (k + 1/2) u near their median.
+
+    p = erf(edge / (s sqrt(2))),   s^2 = 2 sigma^2 + u^2 / 12, since rounding adds a uniform number on either side.
+    """
+    from scipy.special import erfinv
+
+    middle = float(np.median(differences))
+    edges = [edge for edge in (middle - unit / 2, middle + unit / 2) if edge > 0]
+    shares = [float((differences < edge).mean()) for edge in edges]
+    edge, share = min(zip(edges, shares, strict=True), key=lambda one: abs(one[1] - 0.5))
+    spread = edge / (math.sqrt(2) * float(erfinv(min(max(share, 0.01), 0.99))))
+    return math.sqrt(max((spread**2 - unit**2 / 12) / 2, (unit / 8) ** 2))
 
 
 def noise_floor(sigma: float) -> float:

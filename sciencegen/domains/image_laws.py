@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sciencegen.compression.parts import Member, Picture
+from sciencegen.compression.parts import Member, Part, Picture
 from sciencegen.config import CutoutSettings
 from sciencegen.domains.laws import Law, Subject
 from sciencegen.errors import SciencegenError
@@ -28,10 +28,16 @@ def lossy_parts(subject: Subject) -> str:
                 continue
             if any(isinstance(part, Member) for part in parts) or path.name.lower().endswith(".gz"):
                 continue
-            found = b"".join(np.ascontiguousarray(p.array).tobytes() if isinstance(p, Picture) else p for p in parts)
+            found = b"".join(map(_bytes, parts))
             if found != path.read_bytes():
                 return f"{len(found)} bytes of a {ending} file of {path.stat().st_size}, or other ones"
     return ""
+
+
+def _bytes(part: Part) -> bytes:
+    if isinstance(part, Picture):
+        return np.ascontiguousarray(part.array).tobytes()
+    return part if isinstance(part, bytes) else b""
 
 
 def cuts_of_nothing(subject: Subject) -> str:

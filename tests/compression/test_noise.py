@@ -17,6 +17,14 @@ def test_noise_is_found_beside_bright_sources(sigma: float) -> None:
     assert noise_of(images) == pytest.approx(sigma, rel=0.06)
 
 
+@pytest.mark.parametrize("sigma", [0.7, 1.0, 1.6, 4.0, 13.0])
+@pytest.mark.parametrize("unit", [1.0, 0.37])
+def test_noise_of_coarse_numbers_is_found(sigma: float, unit: float) -> None:
+    """Whose median difference is a whole number of steps."""
+    images = unit * np.rint(np.random.default_rng(1).normal(0.3, sigma, (40, 40, 40)))
+    assert noise_of(images) == pytest.approx(sigma * unit, rel=0.03)
+
+
 def test_noise_of_odd_images() -> None:
     assert noise_of(np.zeros((2, 8, 8))) == 0
     assert noise_of(np.full((2, 8, 8), np.nan)) == 0

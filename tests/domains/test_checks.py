@@ -14,6 +14,8 @@ from sciencegen.domains.arrays import ArrayRepresentation
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import (
     BlockMoves,
+    CodedFiles,
+    Cutouts,
     Design,
     MetricNote,
     Objects,
@@ -184,6 +186,10 @@ BREACHES = [
     ("orders", "always the same", TOY, "orders",
      Orders(check=lambda options: None, columns=lambda options: ("a",),
             cells=lambda item, options: {"a": str(np.random.default_rng().random())})),
+    ("coded_files", "are its bytes", TOY, "coded_files",
+     CodedFiles(formats=(".csv",), parts=lambda path: iter([b"other bytes"]))),
+    ("cutouts", "raised by the call", TOY, "cutouts",
+     Cutouts(formats=(".csv",), cut=lambda image, catalogue, settings: iter(()))),
     ("forms", "leads to a form", TOY, "forms", {"other": "sciencegen.domains.proteins:DOMAIN"}),
     ("recipes.fit", "encodes and decodes", TOY, "recipes", recipe(fit=lambda texts, values, names: None)),
     ("recipes.load_representation", "inverse", TOY, "recipes",

@@ -18,7 +18,7 @@ STAMPS = [Stamp.of(np.random.default_rng(seed).normal(size=(16, 16)), 0.2, 1.0) 
 
 
 def subject(**parts: object) -> Subject:
-    return Subject(replace(DOMAIN, **parts), [DOMAIN.items.text(one) for one in STAMPS])
+    return Subject(replace(DOMAIN, **parts), tuple(DOMAIN.items.text(one) for one in STAMPS))
 
 
 def test_the_domain_keeps_them() -> None:
