@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+from tests.domains.galaxies.fields import positions, write_field
 from tests.domains.molecules.synthesis.stocks import BLOCKS
 
 GB1 = "QYKLILNGKTLKGETTTEAVDAATAEKVFKQYANDNGVDGEWTYDDATKTFTVTE"
@@ -136,6 +137,8 @@ def write_inputs(folder: Path) -> None:
     write_family(folder / "family.a2m", generator)
     write_variants(folder / "variants.csv", generator)
     write_tables(folder)
+    write_field(folder / "field.fits")
+    (folder / "sources.csv").write_text(positions())
 
 
 def write_short(folder: Path) -> None:

@@ -164,6 +164,7 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
             before="sciencegen generate molecules --raw -n 4 --threads 1 -o a.csv",
         ),
     ),
+    "cutout": (Command("sciencegen cutout galaxies field.fits sources.csv --side 32 --force -o a.fits"),),
     "compress": (
         Command(
             "sciencegen compress galaxies a.fits --threads 1 --force -o a.sgc",
@@ -172,5 +173,5 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
     ),
     "fetch": (Command("sciencegen datasets fetch molecules/words -o copies"),),
 }
-QUICK = ("record", "fetch")
+QUICK = ("record", "fetch", "cutout")
 """Verbs that start no workers and train nothing."""
