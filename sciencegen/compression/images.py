@@ -174,7 +174,8 @@ def _native(values: np.ndarray) -> np.ndarray:
 def _fitted(sample: np.ndarray, sigmas: list[float], grids: list[Grid], pixels: int) -> Iterator[PlaneCoding]:
     masks = np.stack([exceptions(plane, grid) for plane, grid in zip(sample, grids, strict=True)])
     cells = np.stack([to_cells(plane, grid)[0] for plane, grid in zip(sample, grids, strict=True)])
-    widths = [max(1, round(SIGMA_UNIT * s / g.step)) for s, g in zip(sigmas, grids, strict=True)]
+    rounding = 1 / math.sqrt(12)  # standard deviation in cells
+    widths = [round(SIGMA_UNIT * math.hypot(s / g.step, rounding)) for s, g in zip(sigmas, grids, strict=True)]
     centred = max(sample.shape[1:3]) <= WHOLE
     middles = [int(np.median(plane[~mask])) if not mask.all() else 0 for plane, mask in zip(cells, masks, strict=True)]
     filled = np.where(masks, np.array(middles)[:, None, None, None], cells)
