@@ -4,12 +4,13 @@
     python tests/benchmarks/optimizers.py show optimizers.csv
 
 `run` trains each recipe by each optimizer at `--factors` times the recipe's own learning rate (by default a third, one
-and three times) for the same time: a step is timed first, and the schedule ends with the time. The datasets are the committed samples of
-their cards; `--full` fetches the whole ones. The loss is that of held-out items with fixed noise, at the end and after
-each tenth of the steps, with the settings that the loss has at the last step. Times are CPU seconds of one thread
-without those of the evaluation, so that other work on the machine matters little. A row is appended when its training
-has ended, and rows that are there are not trained again; the prepared data lie in `optimizers.data`. `show` prints the
-best learning rate of each optimizer, its final loss, and how long it takes to the loss with which AdamW ends.
+and three times) for the same time: a step is timed first, and the schedule ends with the time. The datasets are the
+committed samples of their cards; `--full` fetches the whole ones. The loss is that of held-out items with fixed noise,
+at the end and after each tenth of the steps, with the settings that the loss has at the last step. Times are CPU
+seconds of one thread without those of the evaluation, so that other work on the machine matters little. A row is
+appended when its training has ended, and rows that are there are not trained again; the prepared data lie in
+`optimizers.data`. `show` prints the best learning rate of each optimizer, its final loss, and how long it takes to the
+loss with which AdamW ends.
 """
 
 from __future__ import annotations
