@@ -54,6 +54,8 @@ class TableDiffusionSettings(VectorDiffusionSettings):
     likelihoods : mapping of str to str
         As in `TableVAESettings`: a log-normal column, and counts, enter by their logarithms, whole numbers with uniform
         noise of one unit, classes as corners.
+    series, images : tuple of str
+        As in `TableVAESettings`, for the networks "unet" and "uvit".
     score_samples : int
         Codes for each row by which `log_likelihood` is bounded.
     """
@@ -66,6 +68,8 @@ class TableDiffusionSettings(VectorDiffusionSettings):
     uvit: UViTSettings = field(default_factory=UViTSettings)
     hidden: float = 0.3
     likelihoods: Mapping[str, str] = field(default_factory=dict)
+    series: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
     score_samples: int = 1
 
     def __post_init__(self) -> None:
@@ -79,7 +83,7 @@ class TableDiffusionSettings(VectorDiffusionSettings):
 
 def build(representation: TableRepresentation, settings: TableDiffusionSettings) -> CodedDiffusion:
     """A diffusion of the rows' codes."""
-    chosen = BlockSettings(settings.likelihoods)
+    chosen = BlockSettings(settings.likelihoods, settings.series, settings.images)
     columns, blocks = columns_and_blocks(representation.columns, representation.arrays, chosen)
     coding = TableCoding(columns)
     conditions = len(representation.properties)
