@@ -16,7 +16,7 @@ from tests.domains.tables.arrays_table import columns
 SMALL = {
     "unet": {"width": 8, "multipliers": [1, 2], "patch": 1, "known": 16},
     "uvit": {"width": 16, "depth": 1, "heads": 2},
-    "diffusion": {"flow_steps": 8, "steps": 8},
+    "diffusion": {"flow_steps": 6, "steps": 4},
 }
 SHORT = {"training": {"steps": 4, "warmup_steps": 1, "batch_size": 8}, "threads": 1}
 OF_NETWORK = {"unet": ("image", "phase", "kind"), "uvit": ("image", "spikes", "kind")}
