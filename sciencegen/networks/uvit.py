@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -88,9 +89,10 @@ class UViTDenoiser(nn.Module):
         self.condition = linear(2 * property_count, s.width) if property_count else None
         self.inward = linear(2 * len(self.others), s.width) if self.others else None
         self.outward = linear(s.width, len(self.others), zero=True) if self.others else None
-        self.patches = nn.ModuleList([PatchTokens(grid.shape, s.patch, s.width) for grid in grids])
+        patches = [PatchTokens(grid.shape, s.patch, s.width) for grid in grids]
+        self.patches = nn.ModuleList(patches)
         self.known = 1 + (self.condition is not None) + (self.inward is not None)
-        self.counts = [self.known, *(one.count for one in self.patches)]
+        self.counts = [self.known, *(one.count for one in patches)]
         self.position = nn.Parameter(0.02 * torch.randn(sum(self.counts), s.width))
         self.down, self.up = (nn.ModuleList([_block(s) for _ in range(s.depth)]) for _ in range(2))
         self.middle = _block(s)
@@ -110,7 +112,7 @@ class UViTDenoiser(nn.Module):
             hidden = block(skip(torch.cat([hidden, saved.pop()], -1)))
         known, *images = self.norm(hidden).split(self.counts, 1)
         others = value[:, :0] if self.outward is None else self.outward(known[:, -1])
-        read = [patches.read(tokens) for patches, tokens in zip(self.patches, images, strict=True)]
+        read = [cast(PatchTokens, one).read(tokens) for one, tokens in zip(self.patches, images, strict=True)]
         return {self.name: vector_of(others, read, self.grids)}
 
     def _tokens(

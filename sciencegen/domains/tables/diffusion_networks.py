@@ -40,13 +40,14 @@ def check_network(name: str) -> None:
 def grids_of(blocks: Sequence[Block], columns: Sequence[int]) -> list[Grid]:
     """Where the numbers of each block are in a row's vector. columns: the column of each number of the vector."""
     places = {column: place for place, column in enumerate(columns)}
-    return [
-        Grid(
-            (block.shape[0], 1, block.shape[1]) if block.kind == "series" else block.shape,
-            tuple(places[column] for column in block.index),
-        )
-        for block in blocks
-    ]
+    return [Grid(_image_shape(block), tuple(places[column] for column in block.index)) for block in blocks]
+
+
+def _image_shape(block: Block) -> tuple[int, int, int]:
+    """Channels, height and width; a series has a height of 1."""
+    channels, *sides = block.shape
+    height, width = (1, *sides) if block.kind == "series" else sides
+    return channels, height, width
 
 
 def network_of(name: str, grids: Sequence[Grid], sizes: NetworkSizes) -> nn.Module | None:
