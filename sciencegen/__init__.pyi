@@ -2,6 +2,9 @@
 
 from sciencegen.api.backtest import backtest as backtest
 from sciencegen.api.benchmark import benchmark as benchmark
+from sciencegen.api.compress import compress as compress
+from sciencegen.api.compress import decompress as decompress
+from sciencegen.api.cutout import cutout as cutout
 from sciencegen.api.encode import decode as decode
 from sciencegen.api.encode import encode as encode
 from sciencegen.api.encode import interpolate as interpolate

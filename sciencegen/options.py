@@ -187,6 +187,38 @@ class BacktestOptions(ReadingOptions, total=False):
     sheet: str | None
 
 
+class CompressOptions(TypedDict, total=False):
+    """`config.CompressSettings`."""
+
+    quantize: float | None
+    noise: float | None
+    threads: int
+
+
+class CutoutOptions(TypedDict, total=False):
+    """`config.CutoutSettings`."""
+
+    side: int
+    pixel_scale: float | None
+    bands: Texts
+    extension: str | None
+    psf: str | None
+    psf_fwhm: float | None
+    variance: str | None
+    segments: str | None
+    neighbours: bool
+    sky: bool
+    first_pixel: int | None
+    limit: int | None
+
+
+class DecompressOptions(TypedDict, total=False):
+    """`config.DecompressSettings`."""
+
+    partial: bool
+    threads: int
+
+
 class FamilyOptions(TypedDict, total=False):
     """`config.FamilyMeasurements`."""
 

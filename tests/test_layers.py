@@ -29,7 +29,7 @@ FLOOR = {
     "yaml_text",
 }
 PROTOCOLS = {"sciencegen.scoring.oracles", "sciencegen.latent.space"}
-MATHEMATICS = {"vae", "diffusion", "networks", "metrics"}
+MATHEMATICS = {"compression", "vae", "diffusion", "networks", "metrics"}
 JOINERS = {"browser", "report", "training", "prediction", "latent", "optimization", "scoring"}
 DATA = {"data", "runs"}
 
@@ -63,7 +63,7 @@ ROOM_OF_LIBRARY = {
     "posebusters": ["domains/molecules"], "Bio": ["domains/proteins"], "tmtools": ["domains/proteins"],
     "galsim": ["domains/galaxies"], "astropy": ["domains/galaxies"], "photutils": ["domains/galaxies"],
     "h5py": ["data", "domains/galaxies", "domains/tables"], "zarr": ["data"], "openpyxl": ["data"],
-    "dnachisel": ["domains/proteins"],
+    "dnachisel": ["domains/proteins"], "constriction": ["compression"],
     "lightning": ["training"], "pytorch_optimizer": ["training"], "botorch": ["optimization"], "cma": ["optimization"],
     "e3nn": ["networks/equivariant"],
     "sklearn": ["prediction", "metrics"], "matplotlib": ["report", "domains", "latent"],
@@ -184,6 +184,7 @@ def test_each_library_has_its_room(library: str) -> None:
 SCIENCE = ("smiles", "rdkit", "selfies", "molecul", "protein", "galax")
 GENERIC = [
     "browser",
+    "compression",
     "vae",
     "diffusion",
     "networks",

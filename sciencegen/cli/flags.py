@@ -26,12 +26,13 @@ SAME_NAME = frozenset({
     "diversity", "domain", "draws", "export", "fill", "fold", "forbid", "force", "form", "format", "from", "goal",
     "guidance", "hit", "include", "install_completion", "item_column", "journal", "json", "keep", "keep_positions",
     "limit", "maximum_share", "maximum_similarity", "maximum_steps", "measured", "method", "minimize", "model",
-    "no_edge_wells", "noise_free", "noise_level", "noise_scale", "offline", "order", "order_sheet", "particles",
-    "picklist", "plate", "pool", "port", "predictor", "profile", "projection", "raw", "recipe", "repeats",
-    "replicates", "results", "round", "rounds", "row", "sample", "sampler", "scaffold", "schema", "seed", "seeds",
-    "set", "settings", "sharing", "sheet", "show_completion", "space", "split", "start", "steer", "step_noise",
-    "steps", "stocks", "structures", "surrogate", "symmetry", "target", "tasks", "temperature", "threads",
-    "threshold", "timeout", "training", "transfer_volume", "variants", "vary", "where", "wild_type", "with",
+    "no_edge_wells", "noise", "noise_free", "noise_level", "noise_scale", "offline", "order", "order_sheet",
+    "partial", "particles", "picklist", "plate", "pool", "port", "predictor", "profile", "projection", "quantize",
+    "raw", "recipe", "repeats", "replicates", "results", "round", "rounds", "row", "sample", "sampler", "scaffold",
+    "schema", "seed", "seeds", "set", "settings", "sharing", "sheet", "show_completion", "space", "split", "start",
+    "steer", "step_noise", "steps", "stocks", "structures", "surrogate", "symmetry", "target", "tasks",
+    "temperature", "threads", "threshold", "timeout", "training", "transfer_volume", "variants", "vary", "where",
+    "wild_type", "with",
 })  # fmt: skip
 """Settings whose flag is the name with dashes."""
 

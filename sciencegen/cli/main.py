@@ -22,6 +22,8 @@ from sciencegen import notes
 from sciencegen.cli import (
     backtest,
     benchmark,
+    compress,
+    cutout,
     datasets,
     doctor,
     evaluate,
@@ -80,6 +82,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate.evaluate,
     "benchmark": benchmark.benchmark,
     "report": report.report,
+    "compress": compress.compress,
+    "decompress": compress.decompress,
+    "cutout": cutout.cutout,
     "properties": properties.properties,
     "doctor": doctor.doctor,
 }

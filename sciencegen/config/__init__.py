@@ -21,6 +21,8 @@ from sciencegen.config.base import (
     WellLayout,
     as_texts,
 )
+from sciencegen.config.compression import CompressSettings, DecompressSettings
+from sciencegen.config.cutout import CutoutSettings
 from sciencegen.config.drawing import (
     DecodeSettings,
     EncodeSettings,
@@ -53,7 +55,10 @@ __all__ = [
     "BacktestSettings",
     "BenchmarkSettings",
     "BuildingBlocks",
+    "CompressSettings",
+    "CutoutSettings",
     "DecodeSettings",
+    "DecompressSettings",
     "Device",
     "EncodeSettings",
     "EvaluateSettings",

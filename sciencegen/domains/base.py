@@ -20,6 +20,8 @@ from sciencegen.data.tables import READ_TABLES, read_lines, read_table, write_ta
 from sciencegen.data.writers import write_text
 from sciencegen.domains.capabilities import (
     Cells,
+    CodedFiles,
+    Cutouts,
     Design,
     Form,
     Moves,
@@ -250,7 +252,7 @@ class Domain:
     render : (item, width, height) -> str
         The item as a picture for a page: an SVG element or an <img> with a data: URI.
     moves, variants, design, observation, sidecar, structures, sequences, pictures, reference_sets, cells, objects,
-    orders, form
+    orders, form, coded_files, cutouts
         Optional parts.
     forms : mapping
         Name of a form -> import string `module:attribute` of its `Domain`.
@@ -281,6 +283,8 @@ class Domain:
     objects: Objects | None = None
     orders: Orders | None = None
     form: Form | None = None
+    coded_files: CodedFiles | None = None
+    cutouts: Cutouts | None = None
     forms: Mapping[str, str] = field(default_factory=dict)
     optional_libraries: Mapping[str, str] = field(default_factory=dict)
 

@@ -25,10 +25,12 @@ from sciencegen.api.models.folder import load_model
 from sciencegen.api.sources.datasets import card_rows
 from sciencegen.data.cards import load_card
 from sciencegen.domains.galaxies import DOMAIN
-from sciencegen.domains.galaxies.items import Stamp, flux_of, parse_text
+from sciencegen.domains.galaxies.items import Stamp
+from sciencegen.domains.galaxies.magnitudes import flux_of
 from sciencegen.domains.galaxies.metrics import STATISTICS
 from sciencegen.domains.galaxies.population import Component, draw_galaxy
 from sciencegen.domains.galaxies.properties import measure
+from sciencegen.domains.galaxies.stamp_text import parse_text
 from sciencegen.domains.galaxies.survey import (
     SIDE_OVER_RADIUS,
     SMALLEST_RADIUS,

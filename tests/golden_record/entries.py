@@ -150,6 +150,8 @@ ENTRIES: dict[str, str] = {
     " -o OUT/s.csv",
     "score-alignment": "sciencegen score proteins --alignment family.a2m --set members=1 --training steps=10"
     " --variants variants.csv -o OUT/s.csv",
+    "compress-galaxies": "sciencegen compress galaxies generate-galaxies/a.fits --threads 1 -o OUT/a.sgc",
+    "decompress-galaxies": "sciencegen decompress galaxies compress-galaxies/a.sgc --threads 1 -o OUT/a.fits",
     "encode-galaxies": "sciencegen encode galaxies generate-galaxies/a.fits --model train-galaxies/model -o OUT/z.npz",
     "decode-galaxies": "sciencegen decode galaxies encode-galaxies/z.npz --model train-galaxies/model -o OUT/a.fits",
     "score-galaxies": "sciencegen score galaxies generate-galaxies/a.fits -o OUT/s.csv",

@@ -164,6 +164,12 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
             before="sciencegen generate molecules --raw -n 4 --threads 1 -o a.csv",
         ),
     ),
+    "compress": (
+        Command(
+            "sciencegen compress galaxies a.fits --threads 1 --force -o a.sgc",
+            before="sciencegen generate galaxies --raw -n 8 --threads 1 -o a.fits",
+        ),
+    ),
     "fetch": (Command("sciencegen datasets fetch molecules/words -o copies"),),
 }
 QUICK = ("record", "fetch")

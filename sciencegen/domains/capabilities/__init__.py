@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from sciencegen.domains.capabilities.cells import Cells
+from sciencegen.domains.capabilities.coded_files import CodedFiles
+from sciencegen.domains.capabilities.cutouts import Cut, Cutouts
 from sciencegen.domains.capabilities.design import Design, DesignSpace
 from sciencegen.domains.capabilities.draw_tasks import DescribesDraws, DrawsGiven, DrawTask, DrawTasks, TaskSettings
 from sciencegen.domains.capabilities.forms import Family, Form
@@ -20,9 +22,9 @@ from sciencegen.items import Reference
 from sciencegen.report.letters import Letters
 
 __all__ = [
-    "BlockMoves", "Cells", "Columns", "Compared", "DescribesDraws", "Design", "DesignSpace", "DrawTask", "DrawTasks",
-    "DrawsGiven", "Family", "Form", "FromBlocks", "Instrument", "Letters", "Materials", "MetricNote", "Moves",
-    "Objects", "Observation", "OrderOptions", "Orders", "Pictures", "Points", "Predictions", "Reference",
-    "ReferenceSets", "Scaffold", "SequenceDraws", "Sequences", "Sidecar", "Structures", "TaskSettings",
-    "VariantClasses", "VariantNames", "Variants",
+    "BlockMoves", "Cells", "CodedFiles", "Columns", "Compared", "Cut", "Cutouts", "DescribesDraws", "Design",
+    "DesignSpace", "DrawTask", "DrawTasks", "DrawsGiven", "Family", "Form", "FromBlocks", "Instrument", "Letters",
+    "Materials", "MetricNote", "Moves", "Objects", "Observation", "OrderOptions", "Orders", "Pictures", "Points",
+    "Predictions", "Reference", "ReferenceSets", "Scaffold", "SequenceDraws", "Sequences", "Sidecar", "Structures",
+    "TaskSettings", "VariantClasses", "VariantNames", "Variants",
 ]  # fmt: skip

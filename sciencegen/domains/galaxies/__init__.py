@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from sciencegen.domains.base import Domain, ItemIO, Oracles, Regression, Similarity
-from sciencegen.domains.capabilities import Moves, Observation, Pictures, ReferenceSets, Sidecar
+from sciencegen.domains.capabilities import CodedFiles, Cutouts, Moves, Observation, Pictures, ReferenceSets, Sidecar
 from sciencegen.domains.galaxies import (
+    coded_files,
+    cutouts,
     features,
     files,
+    fits_files,
     items,
     metrics,
     mutations,
@@ -16,6 +19,7 @@ from sciencegen.domains.galaxies import (
     render,
     similarity,
     simulation,
+    stamp_text,
 )
 from sciencegen.domains.galaxies.galsim_objects import galsim_object, galsim_psf
 from sciencegen.domains.galaxies.items import Stamp
@@ -28,7 +32,7 @@ DOMAIN = Domain(
     name="galaxies",
     items=ItemIO(
         parse=files.parse,
-        text=items.text,
+        text=stamp_text.text,
         key=items.key,
         columns=files.ITEM_COLUMNS,
         formats=files.FORMATS,
@@ -56,5 +60,7 @@ DOMAIN = Domain(
     pictures=Pictures(gallery=48, traversals=True, render_alike=render.render_alike),
     reference_sets=ReferenceSets(notes=metrics.METRIC_NOTES),
     objects=objects.OBJECTS,
+    cutouts=Cutouts(formats=fits_files.ENDINGS, cut=cutouts.cut, notes=cutouts.notes),
+    coded_files=CodedFiles(formats=(*coded_files.FITS, *coded_files.ARRAYS), parts=coded_files.parts),
 )
 """An item is a `Stamp`."""

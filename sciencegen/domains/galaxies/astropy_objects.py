@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sciencegen.domains.galaxies.fits_files import FitsFile
 from sciencegen.domains.galaxies.fits_writing import hdu_list
 from sciencegen.domains.galaxies.items import Stamp
@@ -46,7 +48,7 @@ def _only(hdus: HDUList) -> Stamp | Refusal:
 
 
 def _hdus_of(data: NDData) -> HDUList:
-    """The HDUs of an NDData: its values and unit, the header in `meta`, the pixel scale in `wcs`, noise and PSF."""
+    """The HDUs of an NDData: its values and unit, the header in `meta`, the pixel scale in `wcs`, noise, mask, PSF."""
     from astropy.io import fits
 
     header = fits.Header()
@@ -58,6 +60,8 @@ def _hdus_of(data: NDData) -> HDUList:
     hdus = fits.HDUList([fits.PrimaryHDU(data.data, header)])
     if data.uncertainty is not None and data.uncertainty.uncertainty_type in NOISES:
         hdus.append(fits.ImageHDU(data.uncertainty.array, name=NOISES[data.uncertainty.uncertainty_type]))
+    if isinstance(data.mask, np.ndarray) and data.mask.shape == data.data.shape[-2:]:
+        hdus.append(fits.ImageHDU(data.mask.astype(np.uint8), name="MASK"))
     if data.psf is not None:
         hdus.append(fits.ImageHDU(data.psf, name="PSF"))
     return hdus

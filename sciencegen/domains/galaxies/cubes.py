@@ -1,9 +1,9 @@
 """Cubes of stamps in HDF5, Zarr and .npz: `images` [n y x], [n band y x] or [n y x band], and columns of n numbers.
 
 Examples are the layouts of GalaxiesML (images [n band y x]) and Galaxy10 (images [n y x band], `pxscale` in arcsec of
-each stamp). Data sets called psf [n y x] or [y x], and variance [n], [n band] or of the images' shape, are used as
-such. Unit, pixel scale and the rest are read from attributes of the images or of the file, or from a file next to it
-(`headers`)."""
+each stamp). Data sets called psf [y x], [band y x], [n y x] or [n band y x], variance [n], [n band] or of the images'
+shape, sigma [band] or as variance, and mask or segmentation [n y x] are used as such. Unit, pixel scale and the rest
+are read from attributes of the images or of the file, or from a file next to it (`headers`)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ import numpy as np
 
 from sciencegen.data.array_files import HDF5, check_returns, open_arrays
 from sciencegen.data.zarr_stores import ENDINGS as STORES
-from sciencegen.domains.galaxies.fits_files import band_names, psf_of
-from sciencegen.domains.galaxies.headers import About, about, changed_at, frame_variance, saturated, told_beside
+from sciencegen.domains.galaxies.beside import changed_at, told_beside
+from sciencegen.domains.galaxies.headers import About, about, band_names, frame_variance, psf_of, saturated
 from sciencegen.domains.galaxies.items import Stamp, shape_problem
+from sciencegen.domains.galaxies.masks import MASKS, SEGMENTS, hidden_pixels
 from sciencegen.domains.galaxies.provenance import history, provenance
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_write
@@ -29,7 +30,8 @@ from sciencegen.items import Cell, Origin, Refusal, Row
 ENDINGS = (*HDF5, ".npz", ".npy", *STORES)
 IMAGES = ("images", "image", "stamps", "cutouts", "data")
 SCALES = ("pixel_scale", "pxscale", "pixscale")
-NOT_COLUMNS = frozenset({"psf", "variance", *SCALES})
+NOISES = ("variance", "sigma")
+NOT_COLUMNS = frozenset({"psf", *NOISES, *SCALES})
 NAMES = ("id", "name", "object_id")
 
 
@@ -52,7 +54,11 @@ class Cube:
         self.header = {**self.header, **({} if isinstance(self.images, np.ndarray) else dict(self.images.attrs))}
         self.scales = next((self.arrays[one] for one in SCALES if self._is_column(one)), None)
         header = {**self.header, **({} if self.scales is None else {"PIXSCALE": 1.0})}
+        if (bands := self.arrays.get("bands")) is not None and len(bands.shape) == 1 and bands.dtype.kind in "USO":
+            header.setdefault("BANDS", ",".join(map(_text, bands[:])))
         self.about: About | Refusal = about(header, overrides)
+        names = [overrides["mask"]] if "mask" in overrides else [*MASKS, *SEGMENTS]
+        self.masks = [one for one in self.arrays if one.upper() in {name.upper() for name in names}]
 
     def __len__(self) -> int:
         return int(self.images.shape[0])
@@ -132,23 +138,47 @@ def stamp_at(path: Path, index: int) -> Stamp | Refusal:
     if reason := saturated(image, said):
         return Refusal(reason)
     pixel_scale = said.pixel_scale if cube.scales is None else float(cube.scales[index])
-    factor = said.nanojansky(pixel_scale)
-    psf = cube.arrays.get("psf")
-    psf = None if psf is None else np.asarray(psf if len(psf.shape) == 2 else psf[index], np.float64)
-    variance = _variance(cube, said, image, index) * factor**2
-    name = "" if cube.names is None else cube.names[index]
     bands = band_names(said, len(image))
-    return Stamp(image * factor, pixel_scale, psf_of(psf, said, pixel_scale), variance, bands, name)
+    variance = _variance(cube, said, image, index)
+    if said.in_sigma:
+        image = image * np.sqrt(variance if variance.ndim > 1 else variance[:, None, None])
+    image, variance = said.nanojansky(image, variance, pixel_scale)
+    name = "" if cube.names is None else cube.names[index]
+    psf, mask = psf_of(_psf(cube, len(image), index), said, pixel_scale), _mask(cube, index)
+    return Stamp(image, pixel_scale, psf, variance, bands, name, mask=mask)
+
+
+def _psf(cube: Cube, bands: int, index: int) -> np.ndarray | None:
+    """[y x] or [band y x]; one of three sides holds a PSF of each stamp, else of each band."""
+    given = cube.arrays.get("psf")
+    if given is None:
+        return None
+    for_all = len(given.shape) == 2 or (len(given.shape) == 3 and given.shape[0] == bands != len(cube))
+    return np.asarray(given[()] if for_all else given[index], np.float64)
+
+
+def _mask(cube: Cube, index: int) -> np.ndarray | None:
+    """The masked pixels [y x] of a stamp, None without a mask."""
+    found = [
+        hidden_pixels(np.asarray(cube.arrays[name][index]), name)
+        for name in cube.masks
+        if cube.arrays[name].dtype.kind in "iub" and cube.arrays[name].shape == (len(cube), *cube.shape[1:])
+    ]
+    return np.any(found, 0) if found else None
 
 
 def _variance(cube: Cube, said: About, image: np.ndarray, index: int) -> np.ndarray:
-    given = cube.arrays.get("variance")
-    if given is None or not given.shape:
+    """[band] or [band y x], in the file's unit: by an array of the noise, else a keyword or the stamp's edge."""
+    name = next((one for one in NOISES if one in cube.arrays and cube.arrays[one].shape), None)
+    if name is None:
+        if said.in_sigma:
+            raise ValueError("pixels in units of the noise, without an array `sigma` of it")
         return frame_variance(image) if said.variance is None else np.full(len(image), said.variance)
-    own = np.asarray(given[index], np.float64)
-    if own.ndim < 2:
-        return np.broadcast_to(own, (len(image),))
-    return np.broadcast_to(own, image.shape)
+    given = cube.arrays[name]
+    for_all = given.shape == (len(image),) and len(image) != len(cube)
+    own = np.asarray(given[()] if for_all else given[index], np.float64)
+    own = own if name == "variance" else own**2
+    return np.broadcast_to(own, (len(image),) if own.ndim < 2 else image.shape)
 
 
 def write_hdf5(
@@ -159,7 +189,7 @@ def write_hdf5(
     the images hold the unit, those of the file the provenance."""
     import h5py
 
-    from sciencegen.domains.galaxies.fits_writing import check_alike, mapped, psf_cube, wide
+    from sciencegen.domains.galaxies.fits_writing import check_alike, mapped, mask_cube, psf_cube, wide
 
     check_alike(path, stamps)
     with atomic_write(path, "wb") as sink, h5py.File(sink, "w") as file:
@@ -175,6 +205,8 @@ def write_hdf5(
         columns = {"variance": variance, "pixel_scale": np.array([one.pixel_scale for one in stamps])}
         if any(one.psf is not None for one in stamps):
             columns["psf"] = psf_cube(stamps)
+        if any(one.mask is not None for one in stamps):
+            columns["mask"] = mask_cube(stamps)
         for name, cells in values.items():
             if all(cell is None or isinstance(cell, (bool, int, float, np.number, np.bool_)) for cell in cells):
                 columns[name] = np.array([math.nan if cell is None else float(cell) for cell in cells])

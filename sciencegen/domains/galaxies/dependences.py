@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sciencegen.domains.galaxies.image_representation import SPIN_2, ImageRepresentation
-from sciencegen.domains.galaxies.items import AB_ZERO_POINT
+from sciencegen.domains.galaxies.magnitudes import AB_ZERO_POINT
 
 Condition = Float[Tensor, "batch property"]
 ROUNDEST, FLATTEST = 1e-6, 0.99

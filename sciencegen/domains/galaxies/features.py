@@ -50,7 +50,7 @@ def _of_one(stamp: Stamp) -> np.ndarray:
     moments = adaptive_moments(image)
     if moments is None:
         return np.r_[np.zeros(len(RINGS)), noise, np.full(SHAPE + len(ELLIPSES), np.nan)]
-    return np.r_[_shares(image, moments), noise, _shape(image, stamp.psf), _in_ellipses(image, moments)]
+    return np.r_[_shares(image, moments), noise, _shape(image, stamp.psf_of(0)), _in_ellipses(image, moments)]
 
 
 def _shares(image: np.ndarray, moments: Moments) -> np.ndarray:

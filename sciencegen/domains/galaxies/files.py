@@ -20,7 +20,10 @@ from sciencegen.data.damage import open_binary, reading
 from sciencegen.data.referred_files import referred_place
 from sciencegen.data.tables import read_table
 from sciencegen.domains.galaxies import cubes, fits_files, fits_writing
-from sciencegen.domains.galaxies.items import PREFIX, UNREADABLE, Stamp, parse_text, standardize
+from sciencegen.domains.galaxies.beside import told_beside
+from sciencegen.domains.galaxies.items import Stamp, standardize
+from sciencegen.domains.galaxies.resampling import in_bands, resampled
+from sciencegen.domains.galaxies.stamp_text import PREFIX, UNREADABLE, parse_text
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.files import found_at
 from sciencegen.items import Cell, Origin, Refusal, Row
@@ -134,9 +137,24 @@ def parse(text: str) -> Stamp | Refusal:
     try:
         with reading("a file of galaxies", path), np.errstate(all="ignore"):  # `standardize` refuses what overflows
             stamp = _stamp_at(path, None if match["number"] is None else int(match["number"]))
-            return standardize(replace(stamp, source=source)) if isinstance(stamp, Stamp) else stamp
+            found = standardize(stamp) if isinstance(stamp, Stamp) else stamp
+            found = _as_told(found, path) if isinstance(found, Stamp) else found
+            return replace(found, source=source) if isinstance(found, Stamp) else found
     except SciencegenError as error:
         return Refusal(f"{path} can't be read: {error}")
+
+
+def _as_told(stamp: Stamp, path: Path) -> Stamp | Refusal:
+    """The stamp in the bands and on the pixels that are told beside its file."""
+    told = told_beside(path)
+    found: Stamp | Refusal = stamp
+    if "use" in told:
+        names = [told["use"]] if isinstance(told["use"], str) else told["use"]
+        found = in_bands(stamp, [str(name) for name in names])
+    if "resample" in told and isinstance(found, Stamp):
+        scale = told["resample"].get("pixel_scale")
+        found = resampled(found, told["resample"]["side"], None if scale is None else float(scale))
+    return found
 
 
 def _stamp_at(path: Path, number: int | None) -> Stamp | Refusal:

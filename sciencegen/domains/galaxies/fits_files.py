@@ -2,7 +2,7 @@
 
 A two-dimensional image is a stamp. A cube is a stack of stamps [n y x], unless its header names as many bands as it has
 planes (BANDS = 'g,r,i'): then it is one stamp; four dimensions are [n band y x]. Extensions called PSF, VARIANCE (or
-VAR), IVAR (WHT, WEIGHT) and ERR (SIGMA, RMS) belong to the image of the same EXTVER or to the only image of a file. A
+VAR), IVAR (WHT, WEIGHT), ERR (SIGMA, RMS), MASK and SEG belong to the image of the same EXTVER or to the only image. A
 table with as many rows as there are stamps is their catalogue. If any image is called SCI, only images of this name are
 read."""
 
@@ -21,17 +21,11 @@ from typing import Any
 import numpy as np
 
 from sciencegen.data.damage import check_claim, reading
+from sciencegen.domains.galaxies.beside import changed_at, told_beside
 from sciencegen.domains.galaxies.fits_layout import Extent, first_bytes, read_layout
-from sciencegen.domains.galaxies.headers import (
-    About,
-    about,
-    changed_at,
-    frame_variance,
-    gaussian_psf,
-    saturated,
-    told_beside,
-)
+from sciencegen.domains.galaxies.headers import About, about, band_names, frame_variance, psf_of, saturated
 from sciencegen.domains.galaxies.items import Stamp, shape_problem
+from sciencegen.domains.galaxies.masks import MASKS, SEGMENTS, hidden_pixels
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal, Row
 
@@ -115,12 +109,26 @@ class FitsFile:
         names, columns = self.catalogue
         own = {name: float(cells[row]) for name, cells in columns.items() if OWN.fullmatch(name)}
         pixel_scale = own.get("pixel_scale", said.pixel_scale)
-        factor = said.nanojansky(pixel_scale)
         parts = {kind: _plane(beside, plane) for kind, beside in self.beside(number).items()}
-        bands = band_names(said, len(image))
-        variance = _variance(image, said.variance, parts, own, bands) * factor**2
+        bands, mask = band_names(said, len(image)), self._mask(number, plane)
+        variance = _variance(image, said.variance, parts, own, bands)
+        image, variance = said.nanojansky(image, variance, pixel_scale)
         name = names[row] if names is not None else str(hdu.header.get("OBJECT", ""))
-        return Stamp(image * factor, pixel_scale, psf_of(parts.get("psf"), said, pixel_scale), variance, bands, name)
+        psf = psf_of(parts.get("psf"), said, pixel_scale)
+        return Stamp(image, pixel_scale, psf, variance, bands, name, mask=mask)
+
+    def _mask(self, number: int, plane: int | None) -> np.ndarray | None:
+        """The masked pixels [y x] of an image, by extensions of integers with the told or a usual name."""
+        wanted = "" if self.path is None else str(told_beside(self.path).get("mask", ""))
+        names = (wanted.upper(),) if wanted else (*MASKS, *SEGMENTS)
+        version, alone = self.hdus[number].ver, len(self.images) == 1
+        found = [
+            hidden_pixels(_plane(hdu, plane if len(hdu.shape) > 2 else None), hdu.name)
+            for hdu in self.hdus
+            if hdu.name.upper() in names and getattr(hdu, "is_image", False) and len(hdu.shape) > 1
+            if hdu.header["BITPIX"] > 0 and (alone or hdu.ver == version)
+        ]
+        return np.any(found, 0) if found else None
 
 
 @lru_cache(maxsize=4)
@@ -218,18 +226,6 @@ def _stack_size(hdu: Any) -> int | None:
 def stamp_at(path: Path, row: int) -> Stamp | Refusal:
     """The stamp `file.fits[row]`, not yet standardized."""
     return opened(path).stamp(row)
-
-
-def psf_of(given: np.ndarray | None, said: About, pixel_scale: float) -> np.ndarray | None:
-    """The given image, else a Gaussian of the given width; None if the image is zero or the width is 0."""
-    if given is not None:
-        return given if given.any() else None
-    return gaussian_psf(said.fwhm, pixel_scale) if said.fwhm else None
-
-
-def band_names(said: About, count: int) -> tuple[str, ...]:
-    """The file's names of the bands, if their number is that of the image's planes; else band1, band2 and so on."""
-    return said.bands if len(said.bands) == count else tuple(f"band{place + 1}" for place in range(count))
 
 
 def _plane(hdu: Any, plane: int | None) -> np.ndarray:

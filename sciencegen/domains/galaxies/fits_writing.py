@@ -29,7 +29,7 @@ def write(
     path: Path, stamps: Sequence[Stamp], names: Sequence[str], values: Mapping[str, Sequence[Cell]],
     origin: Origin | None = None,
 ) -> None:  # fmt: skip
-    """A cube of stamps [n y x], or [n band y x], with the cubes PSF and VARIANCE where stamps have such images, and a
+    """A cube of stamps [n y x], or [n band y x], with the cubes PSF, VARIANCE and MASK where stamps have them, and a
     table CATALOG: id, the columns given, pixel_scale, psf_fwhm and variance_<band> of each. The header says how the
     stamps came to be; no time of day is written."""
     check_alike(path, stamps)
@@ -55,6 +55,8 @@ def hdu_list(
         maps = np.stack([np.broadcast_to(wide(stamp), stamp.image.shape) for stamp in stamps])
         hdus.append(fits.ImageHDU(maps.squeeze(1) if maps.shape[1] == 1 else maps, name="VARIANCE"))
         hdus[-1].header["BUNIT"] = "nJy2"
+    if any(stamp.mask is not None for stamp in stamps):
+        hdus.append(fits.ImageHDU(mask_cube(stamps), name="MASK"))
     if stamps:
         hdus.append(_table(stamps, names, values))
     return hdus
@@ -84,14 +86,21 @@ def wide(stamp: Stamp) -> np.ndarray:
 
 
 def psf_cube(stamps: Sequence[Stamp]) -> np.ndarray:
-    """[n y x], all as wide as the widest; zeros where a stamp has none."""
-    side = max(len(stamp.psf) for stamp in stamps if stamp.psf is not None)
-    cube = np.zeros((len(stamps), side, side), np.float32)
+    """[n y x], or [n band y x] if bands have PSFs of their own, as wide as the widest; zeros where a stamp has none."""
+    psfs = [stamp.psf for stamp in stamps if stamp.psf is not None]
+    side, several = max(psf.shape[-1] for psf in psfs), any(psf.ndim == 3 for psf in psfs)
+    cube = np.zeros((len(stamps), *((len(stamps[0].bands),) if several else ()), side, side), np.float32)
     for place, stamp in zip(cube, stamps, strict=True):
         if stamp.psf is not None:
-            edge = (side - len(stamp.psf)) // 2
-            place[edge : side - edge, edge : side - edge] = stamp.psf
+            edge = (side - stamp.psf.shape[-1]) // 2
+            place[..., edge : side - edge, edge : side - edge] = stamp.psf
     return cube
+
+
+def mask_cube(stamps: Sequence[Stamp]) -> np.ndarray:
+    """[n y x] uint8: 1 where a pixel is masked."""
+    nothing = np.zeros(stamps[0].image.shape[1:], bool)
+    return np.stack([nothing if stamp.mask is None else stamp.mask for stamp in stamps]).astype(np.uint8)
 
 
 def _header(stamps: Sequence[Stamp], origin: Origin | None) -> Any:
@@ -159,12 +168,13 @@ def _unit(name: str) -> str | None:
 def psf_fwhm(stamp: Stamp) -> float:
     """arcsec: twice the radius at which the PSF's mean profile falls to half; ln of it is taken as linear in r² between
     two radii, as a Gaussian's is. 0 without a PSF."""
-    if stamp.psf is None:
+    psf = stamp.psf_of(0)
+    if psf is None:
         return 0.0
-    half = len(stamp.psf) // 2
+    half = len(psf) // 2
     r2 = np.add.outer(np.arange(-half, half + 1) ** 2, np.arange(-half, half + 1) ** 2).ravel()
     radii2, ring = np.unique(r2, return_inverse=True)
-    profile = np.bincount(ring, stamp.psf.ravel().astype(np.float64)) / np.bincount(ring)
+    profile = np.bincount(ring, psf.ravel().astype(np.float64)) / np.bincount(ring)
     below = int(np.argmax(profile <= profile[0] / 2))
     if below == 0 or profile[below] <= 0:
         return math.nan

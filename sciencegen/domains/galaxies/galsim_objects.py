@@ -24,11 +24,12 @@ def galsim_object(stamp: Stamp, band: int = 0, **options: Any) -> galsim.GSObjec
     return galsim.InterpolatedImage(galsim.ImageD(plane, scale=stamp.pixel_scale), normalization="flux", **options)
 
 
-def galsim_psf(stamp: Stamp) -> galsim.GSObject | None:
-    """The stamp's PSF with unit flux, None for a stamp without PSF."""
+def galsim_psf(stamp: Stamp, band: int = 0) -> galsim.GSObject | None:
+    """The PSF of a stamp's band with unit flux, None for a stamp without PSF."""
     import galsim
 
-    if stamp.psf is None:
+    psf = stamp.psf_of(band)
+    if psf is None:
         return None
-    plane = np.ascontiguousarray(stamp.psf, np.float64)
+    plane = np.ascontiguousarray(psf, np.float64)
     return galsim.InterpolatedImage(galsim.ImageD(plane, scale=stamp.pixel_scale), flux=1.0)

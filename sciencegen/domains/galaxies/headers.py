@@ -5,12 +5,17 @@ Names are case-insensitive; the first one found is used (`KEYWORDS`). `<file>.ya
 its folder, adds missing metadata and overrides the file's:
 
     pixel_scale: 0.168          # arcsec
-    zero_point: 27.0            # AB magnitude of 1 in the file's unit; or unit: nJy, uJy, Jy, MJy/sr, nanomaggy
+    zero_point: 27.0            # AB magnitude of 1 in the file's unit, or a list, one for each band
+    unit: nJy                   # or uJy, Jy, MJy/sr, nanomaggy; sigma: in units of the noise, which is in the array
+                                # `sigma`, in the unit of the zero point
     psf_fwhm: 0.6               # arcsec, a round Gaussian; if the file has no PSF images
     sigma: 0.02                 # noise in the file's unit; or variance; 0: noise-free
     saturation: 60000           # in the file's unit
     bands: [g, r, i]
     images: cutouts             # name of the data set in HDF5, Zarr or .npz
+    mask: segmentation          # name of the data set or extension whose pixels are masked; none: no mask
+    use: [r]                    # the bands to take
+    resample: {side: 64, pixel_scale: 0.1}   # other pixels for each stamp (`resampling`); arcsec
     keywords: {pixel_scale: ARCSECPX}
 """
 
@@ -20,14 +25,12 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
-from sciencegen.domains.galaxies.items import flux_of
-from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.domains.galaxies.magnitudes import flux_of
 from sciencegen.items import Refusal
 
 KEYWORDS: dict[str, tuple[str, ...]] = {
@@ -47,9 +50,10 @@ NANOJANSKY = {
 }  # fmt: skip
 """Unit of flux, in lower case -> nJy. Other units are parsed by astropy, where case matters (MJy/sr).
 Counts, electrons and adu, with or without /s, need a zero point."""
+IN_SIGMA = "sigma"
+"""Unit of pixels in units of their noise."""
 FRAME = 3
 """Width in pixels of the edge of a stamp from which its noise is estimated if it isn't given."""
-FURTHER = ("images", "keywords")
 SQUARE = 0.01
 """Relative tolerance for the sides of a square pixel."""
 _DEGREE = 3600.0
@@ -57,21 +61,29 @@ _DEGREE = 3600.0
 
 @dataclass(frozen=True)
 class About:
-    """Metadata of stamps. factor: nJy in the file's unit, per arcsec² if is_surface (a unit of surface brightness).
-    pixel_scale, fwhm: arcsec. variance: in the file's unit squared, None if unknown. bands: () if unknown. saturation:
-    in the file's unit."""
+    """Metadata of stamps. factors: nJy in the file's unit, one or one for each band; per arcsec² if is_surface (a unit
+    of surface brightness). pixel_scale, fwhm: arcsec. variance: in the file's unit squared, None if unknown. bands: ()
+    if unknown. saturation: in the file's unit. in_sigma: pixels are in units of the noise, which is in the file's
+    unit."""
 
-    factor: float
+    factors: tuple[float, ...]
     pixel_scale: float
     bands: tuple[str, ...] = ()
     fwhm: float | None = None
     variance: float | None = None
     saturation: float = math.inf
     is_surface: bool = False
+    in_sigma: bool = False
 
-    def nanojansky(self, pixel_scale: float) -> float:
-        """Nanojansky in the file's unit, for a pixel of this scale."""
-        return self.factor * pixel_scale**2 if self.is_surface else self.factor
+    def nanojansky(
+        self, image: Float[np.ndarray, "band y x"], variance: np.ndarray, pixel_scale: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """An image and its variance, [band] or [band y x], in nJy and nJy², with pixels of this scale."""
+        factor = np.array(self.factors) * (pixel_scale**2 if self.is_surface else 1.0)
+        if factor.size not in (1, len(image)):
+            raise ValueError(f"{factor.size} zero points for {len(image)} bands")
+        wide = factor[:, None, None]
+        return image * wide, variance * (wide**2 if variance.ndim > 1 else factor**2)
 
 
 def about(header: Mapping[str, Any], overrides: Mapping[str, Any]) -> About | Refusal:
@@ -80,7 +92,7 @@ def about(header: Mapping[str, Any], overrides: Mapping[str, Any]) -> About | Re
     own = overrides.get("keywords", {})
     said = {name: overrides.get(name, _first(plain, (own.get(name, ""), *keys))) for name, keys in KEYWORDS.items()}
     try:
-        factor, is_surface = _factor(said, plain, "zero_point" in overrides and "unit" not in overrides)
+        factors, is_surface = _factors(said, plain, "zero_point" in overrides and "unit" not in overrides)
         pixel_scale = _pixel_scale(said["pixel_scale"], plain)
         sigma, variance = _number(said["sigma"]), _number(said["variance"])
         fwhm, saturation = _number(said["psf_fwhm"]), _number(said["saturation"])
@@ -89,19 +101,20 @@ def about(header: Mapping[str, Any], overrides: Mapping[str, Any]) -> About | Re
     except (TypeError, ValueError, OverflowError) as error:
         return Refusal(f"a keyword of the header is no number ({error})")
     lacking = []
-    if factor is None:
+    if not factors:
         known = f"the unit '{said['unit']}' isn't one of flux" if said["unit"] else "there is no unit"
         lacking.append(
             f"{known} and no zero point is given: add BUNIT = 'nJy' or MAGZERO, or 'unit: nJy' in stamps.yaml"
         )
     if pixel_scale is None:
         lacking.append("no pixel scale is given: add PIXSCALE (arcsec) or a WCS, or 'pixel_scale: 0.1' in stamps.yaml")
-    if lacking or factor is None or pixel_scale is None:
+    if lacking or pixel_scale is None:
         return Refusal("; ".join(lacking))
     if isinstance(pixel_scale, Refusal):
         return pixel_scale
     limit = math.inf if saturation is None else saturation
-    return About(factor, pixel_scale, _bands(said["bands"]), fwhm, variance, limit, is_surface)
+    in_sigma = _plain(said["unit"]).lower() == IN_SIGMA
+    return About(factors, pixel_scale, _bands(said["bands"]), fwhm, variance, limit, is_surface, in_sigma)
 
 
 def _first(header: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
@@ -116,19 +129,19 @@ def _number(value: Any) -> float | None:
     return None if value is None else float(np.asarray(value).reshape(()))
 
 
-def _factor(said: Mapping[str, Any], header: Mapping[str, Any], by_zero_point: bool) -> tuple[float | None, bool]:
-    """Factor from the unit to nJy, or None, and whether it is per arcsec². From a unit of flux or of surface brightness
-    (JWST's MJy/sr), else a zero point, else HST's PHOTFLAM and PHOTPLAM. by_zero_point: ignore the unit."""
+def _factors(said: Mapping[str, Any], header: Mapping[str, Any], by_zero_point: bool) -> tuple[tuple[float, ...], bool]:
+    """Factors from the unit to nJy, () if unknown, and whether they are per arcsec². From a unit of flux or of surface
+    brightness (JWST's MJy/sr), else a zero point, else HST's PHOTFLAM and PHOTPLAM. by_zero_point: ignore the unit."""
     unit = "" if by_zero_point else _plain(said["unit"])
     if unit.lower() in NANOJANSKY and not unit.startswith("MJ"):  # MJy is a megajansky, not a millijansky
-        return NANOJANSKY[unit.lower()], False
+        return (NANOJANSKY[unit.lower()],), False
     for wanted, is_surface in (("nJy", False), ("nJy/arcsec2", True)):
         if (found := _converted("MJy/sr" if unit == "MJY/SR" else unit, wanted)) is not None:
-            return found, is_surface
-    zero_point = _number(said["zero_point"])
-    if zero_point is None and header.get("PHOTFLAM") and header.get("PHOTPLAM"):
-        zero_point = -2.5 * math.log10(header["PHOTFLAM"]) - 5 * math.log10(header["PHOTPLAM"]) - 2.408
-    return (None if zero_point is None else float(flux_of(zero_point))), False
+            return (found,), is_surface
+    zero_points = [] if said["zero_point"] is None else np.atleast_1d(np.asarray(said["zero_point"], float)).tolist()
+    if not zero_points and header.get("PHOTFLAM") and header.get("PHOTPLAM"):
+        zero_points = [-2.5 * math.log10(header["PHOTFLAM"]) - 5 * math.log10(header["PHOTPLAM"]) - 2.408]
+    return tuple(float(flux_of(one)) for one in zero_points), False
 
 
 def _plain(said: Any) -> str:
@@ -183,58 +196,6 @@ def _bands(said: Any) -> tuple[str, ...]:
     return tuple(part.decode() if isinstance(part, bytes) else str(part).strip() for part in parts)
 
 
-def changed_at(path: Path) -> tuple[int, ...]:
-    """When a file was changed, and what is told beside it: a cache of what was read needs both."""
-    beside = _place_beside(path)
-    return tuple(place.stat().st_mtime_ns for place in (path, beside) if place is not None)
-
-
-def _place_beside(path: Path) -> Path | None:
-    names = (f"{path.name}.yaml", "stamps.yaml")
-    return next((place for name in names if (place := path.with_name(name)).is_file()), None)
-
-
-def told_beside(path: Path) -> Mapping[str, Any]:
-    """Content of `<file>.yaml` or of the folder's `stamps.yaml`, {} if there is neither."""
-    beside = _place_beside(path)
-    told = {} if beside is None else _told_in(beside, beside.stat().st_mtime_ns)
-    if isinstance(told, ConfigError):
-        raise ConfigError(str(told))
-    return told
-
-
-@lru_cache(maxsize=64)
-def _told_in(beside: Path, changed: int) -> Mapping[str, Any] | ConfigError:
-    """The content of a file, or what is wrong with it, which may take seconds to find and is asked for each stamp."""
-    from sciencegen.yaml_text import parse_yaml  # on use: it imports yaml
-
-    try:
-        content = parse_yaml(beside.read_text(encoding="utf-8"))
-    except ValueError as error:
-        return ConfigError(f"Expected YAML in {beside}, found something else: {error}.")
-    if not isinstance(content, dict):
-        return ConfigError(f"Expected keys such as pixel_scale in {beside}, found {str(content)[:60]}.")
-    for name, value in content.items():
-        if name not in KEYWORDS and name not in FURTHER:
-            return unknown_name(f"key in {beside}", str(name), (*KEYWORDS, *FURTHER))
-        if expected := _other_kind(name, value):
-            return ConfigError(f"Expected {expected} for {name} in {beside}, found {str(value)[:60]}.")
-    return content
-
-
-def _other_kind(name: str, value: Any) -> str:
-    """What a key needs instead of a value of this kind; "" if it fits."""
-    if name == "keywords":
-        fits = isinstance(value, dict) and all(isinstance(one, str) for pair in value.items() for one in pair)
-        return "" if fits else "names of keywords, such as {pixel_scale: ARCSECPX},"
-    if name == "bands":
-        fits = isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str | int) for one in value))
-        return "" if fits else "names, such as [g, r],"
-    if name in ("images", "unit"):
-        return "" if isinstance(value, str) else "a text"
-    return "" if isinstance(value, str | int | float) else "a number"
-
-
 def gaussian_psf(fwhm: float, pixel_scale: float) -> np.ndarray:
     """[y x] a round Gaussian with sum 1, four FWHM to each side."""
     half = max(2, min(math.ceil(4 * fwhm / pixel_scale), 40))
@@ -249,3 +210,15 @@ def frame_variance(image: np.ndarray) -> np.ndarray:
     edge[FRAME:-FRAME, FRAME:-FRAME] = False
     pixels = image[:, edge]
     return (1.4826 * np.median(np.abs(pixels - np.median(pixels, 1, keepdims=True)), 1)) ** 2
+
+
+def psf_of(given: np.ndarray | None, said: About, pixel_scale: float) -> np.ndarray | None:
+    """The given image, else a Gaussian of the given width; None if the image is zero or the width is 0."""
+    if given is not None:
+        return given if given.any() else None
+    return gaussian_psf(said.fwhm, pixel_scale) if said.fwhm else None
+
+
+def band_names(said: About, count: int) -> tuple[str, ...]:
+    """The file's names of the bands, if their number is that of the image's planes; else band1, band2 and so on."""
+    return said.bands if len(said.bands) == count else tuple(f"band{place + 1}" for place in range(count))

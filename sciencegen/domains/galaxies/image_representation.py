@@ -13,16 +13,19 @@ from jaxtyping import Float
 from sciencegen.batch import Batch
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.data.spacing import evenly_spaced
-from sciencegen.domains.galaxies.items import Stamp, parse_text, standardize
+from sciencegen.domains.galaxies.encoded_stamps import EncodedStamp, per_band, same_side
+from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.observation import (
     SAME_SCALE,
     Exposure,
     ObservingConditions,
+    effective_variance,
     exposures_of,
     exposures_to_json,
     load_exposures,
     mean_variance,
 )
+from sciencegen.domains.galaxies.stamp_text import parse_text
 from sciencegen.domains.recipes import ObservedItems, Representation
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import Json, Refusal
@@ -34,19 +37,6 @@ SPIN_2 = ("e1", "e2")
 """A pair that rotates with the image: both are scaled by the same factor and not shifted."""
 LOOKED_AT = 2000
 """Maximum number of stamps that are used for fitting."""
-
-
-@dataclass(frozen=True, eq=False)
-class EncodedStamp:
-    """image [band y x], psf [y x] or None, variance [band] or [band y x]; float32."""
-
-    image: np.ndarray
-    psf: np.ndarray | None
-    variance: np.ndarray
-
-    def __len__(self) -> int:
-        """All stamps of one model have the same size."""
-        return 1
 
 
 @dataclass(frozen=True)
@@ -116,21 +106,27 @@ class ImageRepresentation(Representation):
         if stamp.image.shape != self.shape:
             bands, side, _ = self.shape
             got = f"{len(stamp.bands)} of {stamp.side}"
-            return Refusal(f"expected {bands} band(s) of {side} x {side} pixels, got {got}; cut or bin it")
+            return Refusal(f"expected {bands} band(s) of {side} x {side} pixels, got {got}; {self._remedy}")
         scale = self.instrument.pixel_scale
         if abs(stamp.pixel_scale / scale - 1) > SAME_SCALE:
-            return Refusal(f'expected pixels of {scale:g}", got {stamp.pixel_scale:g}"; resample it')
-        return EncodedStamp(stamp.image, stamp.psf, stamp.variance)
+            return Refusal(f'expected pixels of {scale:g}", got {stamp.pixel_scale:g}"; {self._remedy}')
+        return EncodedStamp(stamp.image, stamp.psf, effective_variance(stamp))
+
+    @property
+    def _remedy(self) -> str:
+        """How stamps are brought to these pixels."""
+        scale, which = self.instrument.pixel_scale, ", and `use: [BAND]`" if len(self.bands) == 1 else ""
+        return f"write `resample: {{side: {self.side}, pixel_scale: {scale:g}}}`{which} in stamps.yaml beside the file"
 
     def batch(self, encoded: Sequence[EncodedStamp], values: np.ndarray | None = None) -> Batch:
-        """Fields `image` [batch band y x] in nJy, `psf` [batch y x], 0 for none, and `variance` [batch band 1 1], or
-        [batch band y x] if any stamp has a map; the condition is standardized."""
+        """Fields `image` [batch band y x] in nJy, `psf` [batch y x] or [batch band y x], 0 for none, and `variance`
+        [batch band 1 1], or [batch band y x] if any stamp has a map; the condition is standardized."""
         maps = any(one.variance.ndim > 1 for one in encoded)
         shape = self.shape if maps else (len(self.bands), 1, 1)
-        variances = [np.broadcast_to(_per_band(one.variance), shape) for one in encoded]
+        variances = [np.broadcast_to(per_band(one.variance), shape) for one in encoded]
         fields = {
             IMAGE: torch.from_numpy(np.stack([one.image for one in encoded])),
-            PSF: torch.from_numpy(_same_side([one.psf for one in encoded])),
+            PSF: torch.from_numpy(same_side([one.psf for one in encoded])),
             VARIANCE: torch.from_numpy(np.stack(variances)),
         }
         condition = None if values is None or not self.columns else torch.from_numpy(self.scaled(values))
@@ -162,21 +158,6 @@ class ImageRepresentation(Representation):
             "properties": {one.name: {"mean": one.mean, "std": one.std} for one in self.columns},
             "seen": exposures_to_json(self.instrument.exposures),
         }  # fmt: skip
-
-
-def _per_band(variance: np.ndarray) -> np.ndarray:
-    return variance if variance.ndim > 1 else variance[:, None, None]
-
-
-def _same_side(psfs: Sequence[np.ndarray | None]) -> Float[np.ndarray, "item y x"]:
-    """Point spread functions padded to squares of one odd side; zeros for none."""
-    side = max((len(psf) for psf in psfs if psf is not None), default=1)
-    made = np.zeros((len(psfs), side, side), np.float32)
-    for square, psf in zip(made, psfs, strict=True):
-        if psf is not None:
-            start = (side - len(psf)) // 2
-            square[start : start + len(psf), start : start + len(psf)] = psf
-    return made
 
 
 def load(data: Mapping[str, Any]) -> ImageRepresentation:

@@ -46,6 +46,8 @@ SEED = 1810_0999
 NOISIER, WIDER = 4.0, 0.65
 """Maximum factor by which the noise of samples is stronger or weaker than that of training stamps; maximum blur of
 their PSFs relative to the width, which makes them two and a half times as wide."""
+TOO_WIDE = 1.5
+"""Width of a PSF relative to the widest of the samples, beyond which an anomaly is refused."""
 OUTLYING, LEAST, ROUNDS = 5.0, 0.1, 5
 """Samples with residuals of more than `OUTLYING` medians are outliers; `LEAST` times the median is added to residuals
 before taking logarithms; number of iterations of the fit."""
@@ -163,7 +165,13 @@ class Anomaly:
             return bound
         if self.expected_bound is None:
             return Refusal("the model draws nothing that has a likelihood: it learned from stamps without noise")
-        return float(self.expected_bound.deviation(exposure_statistics(stamp)[None], np.array([bound]))[0])
+        seen = exposure_statistics(stamp)
+        if (wider := math.exp(seen[2] - self.expected_bound.high[2])) > TOO_WIDE:
+            return Refusal(
+                f"its PSF is {wider:.1f} times as wide, in pixels, as the widest that the model is compared at; "
+                "train on stamps like this one"
+            )
+        return float(self.expected_bound.deviation(seen[None], np.array([bound]))[0])
 
     def _bound(self, stamp: Stamp) -> float | Refusal:
         """Bound in nats, for pixels in units of their noise."""
@@ -176,7 +184,7 @@ def exposure_statistics(stamp: Stamp) -> Float[np.ndarray, "3"]:
     PSF's width (pixels)."""
     variance = _map(stamp)
     ratio = float(stamp.image.sum(dtype=np.float64)) / math.sqrt(variance.sum())
-    return np.array([math.log(max(ratio, 1.0)), 0.5 * np.log(variance).mean(), math.log(_width(stamp.psf))])
+    return np.array([math.log(max(ratio, 1.0)), 0.5 * np.log(variance).mean(), math.log(_width(stamp.psf_of(0)))])
 
 
 def _map(stamp: Stamp) -> np.ndarray:
@@ -223,7 +231,9 @@ def variously_observed(model: ImageVAE, representation: ImageRepresentation) -> 
 
 
 def _blurred(psf: np.ndarray | None, share: float) -> np.ndarray:
-    """[y x] PSF blurred by a Gaussian whose standard deviation is `share` times the PSF's width."""
+    """[y x] or [band y x] PSF blurred by a Gaussian whose standard deviation is `share` times the PSF's width."""
+    if psf is not None and psf.ndim == 3:
+        return np.stack([_blurred(plane, share) for plane in psf])
     sigma, psf = share * _width(psf), np.ones((1, 1)) if psf is None else psf.astype(np.float64)
     margin = min(math.ceil(4 * sigma), (LARGEST_PSF - len(psf)) // 2)
     return ndimage.gaussian_filter(np.pad(psf, max(margin, 0)), sigma, mode="constant")

@@ -17,7 +17,8 @@ from sciencegen.diffusion.observed_images import NOISE, ObservedImageDiffusion
 from sciencegen.diffusion.vectors import VectorDiffusionSettings
 from sciencegen.domains.galaxies import image_representation, likelihood, observed_representation
 from sciencegen.domains.galaxies.dependences import settled
-from sciencegen.domains.galaxies.image_representation import SPIN_2, EncodedStamp, ImageRepresentation
+from sciencegen.domains.galaxies.encoded_stamps import EncodedStamp
+from sciencegen.domains.galaxies.image_representation import SPIN_2, ImageRepresentation
 from sciencegen.domains.galaxies.items import STEPS_PER_SIGMA
 from sciencegen.domains.galaxies.observed_representation import ObservedRepresentation
 from sciencegen.domains.galaxies.properties import PROPERTIES, measure

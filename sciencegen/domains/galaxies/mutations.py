@@ -40,5 +40,6 @@ def oriented(stamp: Stamp, symmetry: int) -> Stamp | Refusal:
         return np.rot90(image[..., ::-1] if symmetry >= 4 else image, symmetry % 4, (-2, -1)).copy()
 
     variance = moved(stamp.variance) if stamp.variance.ndim > 1 else stamp.variance
-    psf = None if stamp.psf is None else moved(stamp.psf)
-    return standardize(replace(stamp, image=moved(stamp.image), variance=variance, psf=psf, name="", source=""))
+    psf, mask = (None if one is None else moved(one) for one in (stamp.psf, stamp.mask))
+    image = moved(stamp.image)
+    return standardize(replace(stamp, image=image, variance=variance, psf=psf, mask=mask, name="", source=""))

@@ -9,7 +9,8 @@ import numpy as np
 
 from sciencegen.domains.capabilities import Objects
 from sciencegen.domains.galaxies.astropy_objects import stamp_of
-from sciencegen.domains.galaxies.items import UNREADABLE, Stamp, standardize, text
+from sciencegen.domains.galaxies.items import Stamp, standardize
+from sciencegen.domains.galaxies.stamp_text import UNREADABLE, text
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 

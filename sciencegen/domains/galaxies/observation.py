@@ -23,6 +23,8 @@ from sciencegen.runs import check_format
 
 KEPT = 16
 """Number of stamps whose PSF and noise represent those of all."""
+MASKED = 1e4
+"""Factor of the variance of masked pixels."""
 SAME_SCALE = 0.01
 """Relative tolerance of equal pixel scales."""
 
@@ -30,7 +32,7 @@ SAME_SCALE = 0.01
 def observed(
     stamp: Stamp, psf: np.ndarray | None, variance: np.ndarray, generator: np.random.Generator
 ) -> Stamp | Refusal:  # fmt: skip
-    """Convolve the stamp with a PSF [y x] and add Gaussian noise of this variance, nJy² [band] or [band y x]."""
+    """Convolve the stamp with a PSF and add Gaussian noise of this variance, nJy² [band] or [band y x]."""
     if is_observed(stamp):
         return Refusal("has a PSF or noise already: only a noise-free stamp without PSF can be observed")
     image = stamp.image.astype(np.float64)
@@ -46,7 +48,7 @@ def is_observed(stamp: Stamp) -> bool:
 
 
 class Exposure(NamedTuple):
-    """How one stamp was observed. psf: [y x], or None. variance: of the noise, nJy² [band]."""
+    """How one stamp was observed. psf: [y x], [band y x] or None. variance: of the noise, nJy² [band]."""
 
     psf: np.ndarray | None
     variance: np.ndarray
@@ -104,18 +106,39 @@ def exposures_of(stamps: Sequence[Stamp]) -> tuple[Exposure, ...]:
 
 
 def exposures_to_json(exposures: Sequence[Exposure]) -> list[Json]:
-    """PSF as text ("" for none) and variances [band] as a list, for each exposure."""
-    return [{"psf": packed(psf), "variance": variance.tolist()} for psf, variance in exposures]
+    """PSF as text ("" for none) or a list of texts, one for each band, and variances [band] as a list, for each
+    exposure."""
+    return [{"psf": _all_packed(psf), "variance": variance.tolist()} for psf, variance in exposures]
 
 
 def load_exposures(data: Sequence[Mapping[str, Any]]) -> tuple[Exposure, ...]:
     """The inverse of `exposures_to_json`."""
-    return tuple(Exposure(unpacked(one["psf"]), np.array(one["variance"], np.float32)) for one in data)
+    return tuple(Exposure(_all_unpacked(one["psf"]), np.array(one["variance"], np.float32)) for one in data)
+
+
+def _all_packed(psf: np.ndarray | None) -> str | list[str]:
+    return [packed(plane) for plane in psf] if psf is not None and psf.ndim == 3 else packed(psf)
+
+
+def _all_unpacked(text: str | Sequence[str]) -> np.ndarray | None:
+    if isinstance(text, str):
+        return unpacked(text)
+    planes = [plane for one in text if (plane := unpacked(one)) is not None]
+    return np.stack(planes)
 
 
 def mean_variance(stamp: Stamp) -> Float[np.ndarray, " band"]:
     """Mean variance of the noise in each band, nJy², float32."""
     return stamp.variance.reshape(len(stamp.bands), -1).mean(1).astype(np.float32)
+
+
+def effective_variance(stamp: Stamp) -> Float[np.ndarray, "*shape"]:
+    """The variance of the noise, nJy² [band] or [band y x]; that of masked pixels is `MASKED` times as large, so that a
+    likelihood doesn't see them."""
+    if stamp.mask is None or stamp.noise_free:
+        return stamp.variance
+    wide = stamp.variance if stamp.variance.ndim > 1 else stamp.variance[:, None, None]
+    return np.where(stamp.mask, MASKED * wide, wide).astype(np.float32)
 
 
 def packed(psf: np.ndarray | None) -> str:

@@ -9,7 +9,8 @@ from functools import lru_cache
 import numpy as np
 
 from sciencegen.domains.galaxies import measurements
-from sciencegen.domains.galaxies.items import Stamp, magnitude
+from sciencegen.domains.galaxies.items import Stamp
+from sciencegen.domains.galaxies.magnitudes import magnitude
 from sciencegen.errors import unknown_name
 from sciencegen.items import Property
 

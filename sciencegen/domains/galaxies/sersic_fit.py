@@ -14,6 +14,7 @@ import numpy as np
 from sciencegen.data.observation import convolve
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.domains.galaxies.measurements import adaptive_moments, curve_of_growth
+from sciencegen.domains.galaxies.observation import effective_variance
 from sciencegen.domains.galaxies.population import Component
 from sciencegen.domains.galaxies.survey import binned, draw_profile
 
@@ -69,7 +70,7 @@ def at_limit(index: float) -> bool:
 def fit_sersic(stamp: Stamp) -> SersicFit | None:
     """The least-squares fit in the first band; None if there is no flux to fit or it doesn't converge. Cached."""
     image = stamp.image[0].astype(np.float64)
-    variance = np.asarray(stamp.variance[0], np.float64)
+    variance = np.asarray(effective_variance(stamp)[0], np.float64)
     sigma = np.sqrt(variance) if np.any(variance) else np.array(NOISE_FREE * np.abs(image).max())
     start = _start(image, stamp.side)
     if start is None:
@@ -120,7 +121,8 @@ def unit_model(parameters: np.ndarray, stamp: Stamp) -> np.ndarray:
     component = Component("bulge", index, radius, u1 * shrink, u2 * shrink, 1.0)
     drawn = draw_profile(component, stamp.pixel_scale, stamp.side, np.array([x, y]), steep=True)  # smooth in the index
     sharp = binned(drawn[None])
-    return sharp[0] if stamp.psf is None else convolve(sharp, stamp.psf.astype(np.float64))[0]
+    psf = stamp.psf_of(0)
+    return sharp[0] if psf is None else convolve(sharp, psf.astype(np.float64))[0]
 
 
 def _best_flux(model: np.ndarray, image: np.ndarray, sigma: np.ndarray) -> float:

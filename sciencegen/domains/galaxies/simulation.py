@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from sciencegen.domains.galaxies.items import text
 from sciencegen.domains.galaxies.properties import GIVEN, measure_stamp
+from sciencegen.domains.galaxies.stamp_text import text
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.errors import ConfigError, unknown_name
 

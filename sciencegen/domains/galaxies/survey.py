@@ -15,7 +15,8 @@ import numpy as np
 from scipy.special import ndtr
 
 from sciencegen.data.observation import convolve, with_gaussian_noise
-from sciencegen.domains.galaxies.items import SIDES, Stamp, flux_of, standardize
+from sciencegen.domains.galaxies.items import SIDES, Stamp, standardize
+from sciencegen.domains.galaxies.magnitudes import flux_of
 from sciencegen.domains.galaxies.population import BLUER_KNOTS, REDDER_BULGE, Component, Galaxy, Knots, draw_galaxy
 from sciencegen.domains.galaxies.surveys import SURVEYS, Survey
 from sciencegen.errors import ConfigError, unknown_name

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sciencegen.domains.galaxies.items import AB_ZERO_POINT
+from sciencegen.domains.galaxies.magnitudes import AB_ZERO_POINT
 
 
 @dataclass(frozen=True)

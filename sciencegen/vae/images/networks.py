@@ -39,6 +39,9 @@ from sciencegen.vae.posteriors import GaussianPosterior
 SEEN = 1e-3
 """Least noise in the encoder's input, relative to the brightest pixel."""
 
+MASKED = 1e3
+"""Variance of a pixel relative to the least one of its image, from which it counts as masked."""
+
 Condition = Float[Tensor, "batch property"] | None
 
 
@@ -109,13 +112,14 @@ class ImageNetworks(nn.Module):
         self.flux, self.flux_bend = linear(inputs, bands, zero=True), MLP(inputs, bands, 64, 1, zero_output=True)
 
     def seen(self, batch: Batch) -> Float[Tensor, "batch channel y x"]:
-        """The encoder's input: asinh(x / noise) and log noise of each band, and the psf relative to its peak."""
+        """The encoder's input: asinh(x / noise) and log noise of each band, and the psf relative to its peak. Masked
+        pixels, which have a very large variance and hold other values, have the noise of the others."""
         image = batch[IMAGE]
         if tuple(image.shape[1:]) != self.shape:
             raise ShapeError(f"Expected '{IMAGE}' of shape [batch, *{list(self.shape)}], got {list(image.shape)}.")
         tiny, side = torch.finfo(image.dtype).tiny ** 0.5, self.shape[-1]
         peak = image.abs().amax((-2, -1), keepdim=True)
-        noise = (batch[VARIANCE].to(image) + (SEEN * peak).square()).sqrt().clamp(min=tiny).expand_as(image)
+        noise = (_of_pixels(batch[VARIANCE].to(image)) + (SEEN * peak).square()).sqrt().clamp(min=tiny).expand_as(image)
         level = ((noise * side).log() - self.scale.mean) / self.scale.std
         psf = batch.fields.get(PSF, image.new_zeros(len(image), 1, 1))
         blur = psf.reshape(len(psf), -1, *psf.shape[-2:])[:, :1].to(image)
@@ -162,3 +166,9 @@ def _draw(posterior: DiagonalGaussian, generator: Generator | None) -> Float[Ten
     if generator is None:
         return posterior.mean
     return posterior.reparameterized(standard_normal(posterior.mean.shape, generator, posterior.mean))[0]
+
+
+def _of_pixels(variance: Float[Tensor, "batch band *pixels"]) -> Float[Tensor, "batch band *pixels"]:
+    """The variance, where that of masked pixels is the least one of their image."""
+    least = variance.amin((-2, -1), keepdim=True)
+    return torch.where(variance > MASKED * least, least, variance)

@@ -8,7 +8,7 @@ import torch
 
 from sciencegen.domains.galaxies.dependences import settled
 from sciencegen.domains.galaxies.image_representation import Column, ImageRepresentation
-from sciencegen.domains.galaxies.items import magnitude
+from sciencegen.domains.galaxies.magnitudes import magnitude
 from sciencegen.domains.galaxies.observation import ObservingConditions
 
 COLUMNS = (

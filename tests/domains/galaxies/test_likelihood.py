@@ -12,7 +12,7 @@ from sciencegen.api.models.folder import load_model
 from sciencegen.diffusion.images import ImageDiffusionSettings
 from sciencegen.diffusion.model import DiffusionSettings
 from sciencegen.domains.galaxies import likelihood, observed_representation
-from sciencegen.domains.galaxies.items import Stamp, standardize, text
+from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.likelihood import (
     SAMPLES,
     TIMES,
@@ -23,6 +23,7 @@ from sciencegen.domains.galaxies.likelihood import (
 )
 from sciencegen.domains.galaxies.models import RECIPES
 from sciencegen.domains.galaxies.observation import observed
+from sciencegen.domains.galaxies.stamp_text import text
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.items import Refusal
 from sciencegen.networks.unet import UNetSettings

@@ -5,9 +5,9 @@ import torch
 
 from sciencegen.diffusion.latent_prior import DiffusionPrior
 from sciencegen.domains.galaxies.image_representation import fit
-from sciencegen.domains.galaxies.items import text
 from sciencegen.domains.galaxies.models import CONDITIONS, condition_kinds, stamp_vae
 from sciencegen.domains.galaxies.properties import measure
+from sciencegen.domains.galaxies.stamp_text import text
 from sciencegen.networks.pyramid import PyramidSettings
 from sciencegen.vae.flow_prior import FlowPrior
 from sciencegen.vae.images.image_vae import ImageVAESettings

@@ -1,0 +1,108 @@
+"""One chunk of tiles as bytes: exceptions, then the range coder's stream. A chunk is decoded without the others."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from sciencegen.compression.grids import Grid, code_rest, exceptions, to_cells, to_values
+from sciencegen.compression.network import shipped_network
+from sciencegen.compression.planes import PlaneModel, code_stack
+from sciencegen.compression.symbols import Coder, Reader, Writer
+from sciencegen.items import Json
+
+
+@dataclass(frozen=True)
+class PlaneCoding:
+    """The grid of a plane, and the model that predicts its cells."""
+
+    grid: Grid
+    model: PlaneModel
+
+    def to_json(self, plane: int) -> Json:
+        """Experts are stored if they aren't the shipped ones."""
+        shipped = np.array_equal(self.model.network.experts, shipped_network(plane).experts)
+        return {
+            "grid": asdict(self.grid) | {"step": self.grid.step.hex()},
+            "sigma": self.model.sigma,
+            "scale": _text(self.model.scale, "<i2"),
+            "shape": _text(self.model.shape, "i1"),
+            "experts": None if shipped else _text(self.model.network.experts, "<i2"),
+        }
+
+
+def plane_coding(data: Mapping[str, object], plane: int) -> PlaneCoding:
+    """The inverse of `PlaneCoding.to_json`."""
+    grid = dict(data["grid"])  # type: ignore[call-overload]
+    network = shipped_network(plane)
+    if data["experts"] is not None:
+        network = network.with_experts(_numbers(data["experts"], "<i2").reshape(network.experts.shape))
+    scale, shape = _numbers(data["scale"], "<i2"), _numbers(data["shape"], "i1")
+    model = PlaneModel(network, int(str(data["sigma"])), scale.astype(np.int64), shape.astype(np.int64))
+    return PlaneCoding(Grid(**grid | {"step": float.fromhex(grid["step"])}), model)
+
+
+def _text(numbers: np.ndarray, kind: str) -> str:
+    return base64.b64encode(zlib.compress(numbers.astype(kind).tobytes(), 9)).decode()
+
+
+def _numbers(text: object, kind: str) -> np.ndarray:
+    return np.frombuffer(zlib.decompress(base64.b64decode(str(text))), kind)
+
+
+def write_chunk(values: np.ndarray, codings: list[PlaneCoding], centred: bool) -> bytes:
+    """Code tiles [plane y x tile]. centred: as in `code_stack`."""
+    masks = np.stack([exceptions(plane, one.grid) for plane, one in zip(values, codings, strict=True)])
+    parts = [to_cells(plane, one.grid) for plane, one in zip(values, codings, strict=True)]
+    cells = np.where(masks, 0, np.stack([part[0] for part in parts]))
+    writer = Writer()
+    rests = [None if part[1] is None else part[1].reshape(-1, values.shape[-1]) for part in parts]
+
+    def rest(coder: Coder, plane: int, pixel: int, lanes: np.ndarray | slice, found: np.ndarray) -> None:
+        given, grid = rests[plane], codings[plane].grid
+        if given is not None and (grid.kind == "floats" or grid.shift):
+            code_rest(coder, given[pixel][lanes], found, grid, values.dtype)
+
+    code_stack(writer, cells, masks if masks.any() else None, [one.model for one in codings], True, rest, centred)
+    beside = b""
+    if masks.any():
+        beside = zlib.compress(np.packbits(masks).tobytes() + _little(values[masks]).tobytes(), 6)
+    return struct.pack("<I", len(beside)) + beside + writer.content()
+
+
+def read_chunk(
+    content: bytes, shape: tuple[int, int, int, int], kind: np.dtype, codings: list[PlaneCoding], centred: bool
+) -> np.ndarray:
+    """The inverse of `write_chunk`."""
+    (length,) = struct.unpack_from("<I", content)
+    masks, beside = None, np.empty(0, kind)
+    if length:
+        raw, count = zlib.decompress(content[4 : 4 + length]), -(-int(np.prod(shape)) // 8)
+        masks = (
+            np.unpackbits(np.frombuffer(raw[:count], np.uint8), count=int(np.prod(shape))).astype(bool).reshape(shape)
+        )
+        beside = np.frombuffer(raw[count:], kind.newbyteorder("<")).astype(kind)
+    cells = np.zeros(shape, np.int64)
+    rests = np.zeros((shape[0], shape[1] * shape[2], shape[3]), np.int64)
+
+    def rest(coder: Coder, plane: int, pixel: int, lanes: np.ndarray | slice, found: np.ndarray) -> None:
+        grid = codings[plane].grid
+        if grid.kind == "floats" or grid.shift:
+            rests[plane, pixel, lanes] = code_rest(coder, None, found, grid, kind)
+
+    code_stack(Reader(content[4 + length :]), cells, masks, [one.model for one in codings], False, rest, centred)
+    values = np.stack([
+        to_values(cells[plane], rests[plane].reshape(shape[1:]), one.grid, kind) for plane, one in enumerate(codings)
+    ])  # fmt: skip
+    if masks is not None:
+        values[masks] = beside
+    return values
+
+
+def _little(values: np.ndarray) -> np.ndarray:
+    return values.astype(values.dtype.newbyteorder("<"), copy=False)

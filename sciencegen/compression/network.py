@@ -1,0 +1,138 @@
+"""A small network that predicts a pixel from its causal neighbourhood, in exact integer arithmetic.
+
+    c   = companded neighbours, 16 asinh(v / sigma)
+    h1  = relu(W1 c + Wp p + b1),  h2 = relu(W2 h1 + b2)
+    m   = sum_k g_k(h2) (w_k . v) + sigma o(h2),   g = softmax(Wg h2 + bg)
+    s   = log2 of the scale in units of sigma, Ws h2 + bs
+
+v are neighbouring pixels, p is the place of the pixel in an image with an object at its centre. All
+weights, activations and sums are integers, held in floating-point arrays: the sums stay below 2^24 (float32) and 2^53
+(float64), so that they are exact in any order, with any instructions and threads, and every machine computes the same
+predictions. Experts w_k with gates g_k: Jacobs et al. 1991.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+OWN_BORDER, OTHER_BORDER = 5, 2
+"""Largest distance in x or y of neighbours in the pixel's own plane and in earlier planes."""
+COMPANDED = 127
+"""Largest value of a companded pixel, and of an activation."""
+EXPERT_UNIT = 4096
+"""An expert's integer weight for 1."""
+LARGEST_WEIGHT = 4 * EXPERT_UNIT
+LARGEST_CELL = float(1 << 26)
+"""Neighbours are clipped here, so that the sums of experts are exact."""
+FRACTION = 64
+"""Predictions are multiples of 1 / FRACTION."""
+SIGMA_UNIT = 16
+"""sigma is a multiple of 1 / SIGMA_UNIT."""
+OCTAVE = 8
+"""Scales are multiples of 1 / OCTAVE octaves."""
+
+
+class Prediction(NamedTuple):
+    """mean: in 1 / FRACTION. scale: log2 of the scale in units of sigma, in 1 / OCTAVE. gates: of the experts, not
+    normalized."""
+
+    mean: Float[np.ndarray, " lane"]
+    scale: Int[np.ndarray, " lane"]
+    gates: Float[np.ndarray, "expert lane"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """own, other: (dy, dx) of the neighbours in the pixel's plane, and in each of `planes` earlier planes. place:
+    weights of `positions`. head: rows of the gates, then of the scale and of the offset.
+    """
+
+    own: tuple[tuple[int, int], ...]
+    other: tuple[tuple[int, int], ...]
+    planes: int
+    hidden1: Float[np.ndarray, "hidden input"]
+    place: Float[np.ndarray, "hidden 4"]
+    bias1: Float[np.ndarray, "hidden 1"]
+    hidden2: Float[np.ndarray, "hidden hidden"]
+    bias2: Float[np.ndarray, "hidden 1"]
+    head: Float[np.ndarray, "head hidden"]
+    head_bias: Float[np.ndarray, "head 1"]
+    experts: Float[np.ndarray, "expert input"]
+
+    @property
+    def inputs(self) -> int:
+        return len(self.own) + self.planes * len(self.other)
+
+    def with_experts(self, experts: Float[np.ndarray, "expert input"]) -> Network:
+        """The network with other experts, rounded to integers."""
+        rounded = np.clip(np.rint(experts), -LARGEST_WEIGHT, LARGEST_WEIGHT)
+        return dataclasses.replace(self, experts=rounded.astype(np.float64))
+
+    def predict(
+        self, values: Float[np.ndarray, "input lane"], companded: Float[np.ndarray, "input lane"],
+        positions: Float[np.ndarray, "4 place"], sigma: int,
+    ) -> Prediction:  # fmt: skip
+        """Predict pixels. values: neighbours in cells, float64. companded: the same by `compand`, float32. positions:
+        of as many places as divide the pixels into equal runs. sigma: in 1 / SIGMA_UNIT cells."""
+        hidden = self.hidden1 @ companded
+        bias = self.place @ positions + self.bias1
+        hidden.reshape(len(hidden), bias.shape[1], -1)[...] += bias[..., None]
+        hidden = _rectified(hidden, 32.0)
+        hidden = _rectified(self.hidden2 @ hidden + self.bias2, 64.0)
+        heads = self.head @ hidden + self.head_bias
+        logits = heads[:-2]
+        gates = exponentials()[np.minimum((logits.max(0) - logits) / 128.0, 127.0).astype(np.intp)]
+        each = np.floor(self.experts @ values / (EXPERT_UNIT / FRACTION))
+        mean = np.floor((gates * each).sum(0) / gates.sum(0))
+        mean += np.floor(heads[-1].astype(np.float64) * sigma / (2048 * SIGMA_UNIT // FRACTION))
+        return Prediction(mean, np.floor((heads[-2] + 128.0) / 256.0).astype(np.int64), gates)
+
+
+def _rectified(sums: np.ndarray, divisor: float) -> np.ndarray:
+    """clip(round(sums / divisor), 0, COMPANDED)."""
+    sums += divisor / 2
+    sums /= divisor
+    np.floor(sums, out=sums)
+    return np.clip(sums, 0.0, float(COMPANDED), out=sums)
+
+
+@cache
+def shipped() -> dict[str, np.ndarray]:
+    """The arrays of the shipped file: networks, and tables of integers."""
+    with (files("sciencegen.compression") / "predictors.npz").open("rb") as file, np.load(file) as loaded:
+        return {name: loaded[name] for name in loaded.files}
+
+
+@cache
+def shipped_network(planes: int) -> Network:
+    """The network for planes that have none before them (0), or up to two earlier ones."""
+    arrays = {name.partition(".")[2]: one for name, one in shipped().items() if name.startswith(f"{min(planes, 1)}.")}
+    single = {name: arrays[name].astype(np.float32) for name in ("hidden1", "place", "hidden2", "head")}
+    biases = {name: arrays[name].astype(np.float32)[:, None] for name in ("bias1", "bias2", "head_bias")}
+    own, other = (tuple((int(y), int(x)) for y, x in arrays[name]) for name in ("own", "other"))
+    return Network(own, other, 2 if planes else 0, **single, **biases, experts=arrays["experts"].astype(np.float64))
+
+
+@cache
+def exponentials() -> Float[np.ndarray, " exponent"]:
+    """1023 exp(-j / 16), rounded."""
+    return shipped()["exponentials"].astype(np.float64)
+
+
+def positions(y: np.ndarray, x: np.ndarray, height: int, width: int) -> Float[np.ndarray, "4 place"]:
+    """Distances from the centre of an image in 1 / 64 of half its sides: y, x, the square; and 64."""
+    down, right = 64 * (2 * y - height + 1) // height, 64 * (2 * x - width + 1) // width
+    return np.stack([down, right, (down**2 + right**2) >> 6, np.full_like(down, 64)]).astype(np.float32)
+
+
+def compand(cells: Int[np.ndarray, "*shape"], sigma: int) -> Float[np.ndarray, "*shape"]:
+    """round(16 asinh(cell / sigma)), clipped to +-COMPANDED. sigma: in 1 / SIGMA_UNIT cells."""
+    size = np.minimum(np.abs(cells), 1 << 30) * ((1 << 16) * SIGMA_UNIT) // sigma
+    return (np.sign(cells) * np.searchsorted(shipped()["thresholds"], size, "right")).astype(np.float32)

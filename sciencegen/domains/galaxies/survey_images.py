@@ -1,0 +1,207 @@
+"""A survey's image in FITS, of which parts are read: it may be larger than memory."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from sciencegen.data.damage import reading
+from sciencegen.domains.galaxies.beside import told_beside
+from sciencegen.domains.galaxies.fits_files import ANNOTATIONS, ENDINGS, PASSED_OVER
+from sciencegen.domains.galaxies.fits_layout import read_layout
+from sciencegen.domains.galaxies.headers import About, about, band_names
+from sciencegen.domains.galaxies.masks import MASKS, SEGMENTS
+from sciencegen.errors import ConfigError, DataError
+from sciencegen.files import found_at
+from sciencegen.items import Refusal
+
+if TYPE_CHECKING:  # astropy takes most of a second to import
+    from astropy.wcs import WCS
+
+
+TIE = 1e-3
+"""Pixels by which two distances are taken as equal."""
+
+
+class Section(Protocol):
+    """Parts of an image on the disk."""
+
+    def __getitem__(self, place: tuple[slice, ...]) -> np.ndarray: ...
+
+
+class ImageHDU(Protocol):
+    """An image in FITS as astropy gives it."""
+
+    name: str
+    is_image: bool
+    shape: tuple[int, ...]
+    header: Mapping[str, object]
+    data: np.ndarray
+    section: Section
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows and columns of a square in an image, some of which may lie outside: top, left, side."""
+
+    top: int
+    left: int
+    side: int
+
+    @classmethod
+    def around(cls, x: float, y: float, side: int) -> Window:
+        """The square whose middle is nearest to a position, in pixels from 0; the upper one of two that are as near."""
+        half = (side - 1) / 2 - 0.5 - TIE
+        return cls(math.floor(y - half), math.floor(x - half), side)
+
+    def within(self, height: int, width: int) -> tuple[slice, slice]:
+        """The part that lies in an image."""
+        rows = slice(min(max(self.top, 0), height), max(min(self.top + self.side, height), 0))
+        columns = slice(min(max(self.left, 0), width), max(min(self.left + self.side, width), 0))
+        return rows, columns
+
+
+class SurveyImage:
+    """An open file: its image [y x] or [band y x], and the maps that belong to it, read in parts."""
+
+    def __init__(self, path: Path, extension: str | None = None) -> None:
+        from astropy.io import fits
+
+        if not path.is_file():
+            raise DataError(f"Expected an image at {path}, found {found_at(path)}.")
+        if not path.name.lower().endswith(ENDINGS):
+            raise DataError(f"Expected an image in FITS ({', '.join(ENDINGS)}), got {path.name}.")
+        layout = read_layout(path)
+        if layout.problem:
+            raise DataError(f"Expected a FITS file at {path}, found {layout.problem}. Get it again.")
+        self.path = path
+        with reading("a FITS file", path):
+            self.hdus = fits.open(path, memmap=False, lazy_load_hdus=True)
+            self.number = _number(self.hdus, extension, path)
+        self.hdu = self.hdus[self.number]
+        header = {**self.hdus[0].header, **self.hdu.header}
+        told = about(header, told_beside(path))
+        if isinstance(told, Refusal):
+            raise DataError(f"Expected an image with unit and pixel scale in {path}, found that {told.reason}.")
+        self.about: About = told
+        self.bands = band_names(told, self.shape[0])
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """[band y x]."""
+        sides = tuple(map(int, self.hdu.shape))
+        return (1, *sides) if len(sides) == 2 else (sides[0], sides[1], sides[2])
+
+    def image(self, window: Window) -> tuple[Float[np.ndarray, "band y x"], Bool[np.ndarray, "y x"]]:
+        """A part, and its pixels that lie in the image; the others are 0."""
+        return read_part(self.hdu, window)
+
+    def beside(self, names: Sequence[str]) -> ImageHDU | None:
+        """The HDU of the same shape with one of these names, None if there is none."""
+        for hdu in self.hdus:
+            if getattr(hdu, "is_image", False) and hdu.name.upper() in names and hdu.shape[-2:] == self.shape[1:]:
+                return hdu
+        return None
+
+    def noise(self) -> tuple[str, ImageHDU] | None:
+        """Kind ("variance", "inverse", "sigma") and HDU of a map of the noise."""
+        for name, kind in ANNOTATIONS.items():
+            if kind != "psf" and (hdu := self.beside((name,))) is not None:
+                return kind, hdu
+        return None
+
+    def psf(self) -> np.ndarray | None:
+        """The image of the PSF in an extension."""
+        for hdu in self.hdus:
+            if hdu.name.upper() == "PSF" and getattr(hdu, "is_image", False) and len(hdu.shape) in (2, 3):
+                return np.asarray(hdu.data, np.float64)
+        return None
+
+    def masks(self) -> ImageHDU | None:
+        return self.beside(MASKS)
+
+    def segments(self) -> ImageHDU | None:
+        return self.beside(SEGMENTS)
+
+    def pixel_of(self, ra: float, dec: float) -> tuple[float, float] | Refusal:
+        """Pixels (x, y) from 0 of a position on the sky."""
+        from astropy.wcs import NoConvergence
+
+        try:
+            x, y = self._wcs.all_world2pix(ra, dec, 0)
+        except (NoConvergence, ValueError) as error:
+            return Refusal(f"the image's WCS has no pixel for {ra}, {dec} ({str(error).splitlines()[0]})")
+        if not np.isfinite(x) or not np.isfinite(y):
+            return Refusal(f"the image's WCS has no pixel for {ra}, {dec}")
+        return float(x), float(y)
+
+    def check_sky(self) -> None:
+        """Raise a DataError without a WCS."""
+        if not self._wcs.has_celestial:
+            raise DataError(f"Expected a WCS in {self.path} for positions on the sky, found none. Give x and y.")
+
+    @cached_property
+    def _wcs(self) -> WCS:
+        from astropy.wcs import WCS, FITSFixedWarning
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FITSFixedWarning)
+            return WCS(self.hdu.header).celestial
+
+
+def read_part(hdu: ImageHDU, window: Window) -> tuple[np.ndarray, np.ndarray]:
+    """A window [band y x] of an image HDU, and its pixels [y x] that lie in the image; the others are 0."""
+    rows, columns = window.within(*map(int, hdu.shape[-2:]))
+    leading = () if len(hdu.shape) == 2 else (slice(None),)
+    part = np.asarray(hdu.section[(*leading, rows, columns)], np.float64) if rows.stop > rows.start else np.empty(0)
+    bands = 1 if len(hdu.shape) == 2 else int(hdu.shape[0])
+    image, inside = np.zeros((bands, window.side, window.side)), np.zeros((window.side, window.side), bool)
+    if part.size:
+        place = (
+            slice(rows.start - window.top, rows.stop - window.top),
+            slice(columns.start - window.left, columns.stop - window.left),
+        )
+        image[(slice(None), *place)] = part
+        inside[place] = True
+    return image, inside
+
+
+def open_map(path: str, shape: tuple[int, int, int], what: str) -> ImageHDU:
+    """The first image HDU of a file, which has as many pixels as the survey's image."""
+    from astropy.io import fits
+
+    place = Path(path)
+    if not place.is_file():
+        raise ConfigError(f"Expected a file for `{what}` at {path}, found {found_at(place)}.")
+    with reading("a FITS file", place):
+        hdus = fits.open(place, memmap=False, lazy_load_hdus=True)
+        found = next((hdu for hdu in hdus if hdu.is_image and len(hdu.shape) in (2, 3)), None)
+    if found is None or found.shape[-2:] != shape[1:]:
+        got = "no image" if found is None else f"{list(found.shape)}"
+        raise DataError(f"Expected pixels {list(shape[1:])} in {path}, as in the image, found {got}.")
+    return found
+
+
+def _number(hdus: Iterable[ImageHDU], extension: str | None, path: Path) -> int:
+    """The number of the HDU that is the image."""
+    found = []
+    for number, hdu in enumerate(hdus):
+        if not getattr(hdu, "is_image", False) or len(hdu.shape) not in (2, 3) or min(hdu.shape) < 1:
+            continue
+        if extension is not None and extension.upper() in (hdu.name.upper(), str(number)):
+            return number
+        if hdu.name.upper() not in (*ANNOTATIONS, *PASSED_OVER):
+            found.append((hdu.name, number))
+    if extension is not None or not found:
+        listed = ", ".join(f"{number} {name}".strip() for name, number in found) or "none"
+        wanted = "an image" if extension is None else f"the image {extension}"
+        raise DataError(f"Expected {wanted} [y x] or [band y x] in {path}, found {listed}.")
+    return next((number for name, number in found if name.upper() == "SCI"), found[0][1])

@@ -1,0 +1,139 @@
+"""Bits of stamps over their noise floor: this codec, RICE, HCOMPRESS, JPEG-LS and JPEG XL on the same integers.
+
+    pip install imagecodecs
+    python tests/benchmarks/compression.py --simulated 1000
+    python tests/benchmarks/compression.py --stamps kids_viking_griZ_stamps40.npz
+
+Stamps in units of their noise are rounded to 1/16, 1/4 and 1 of it. --stamps: an .npz file with `stamps` [n band y x]
+in units of the noise, and positions `x` and `y`: those of the fifth with the largest y count that don't overlap. RICE
+and HCOMPRESS code each stamp as a tile (the bytes of the tiles alone count); JPEG-LS and JPEG XL (effort 9) code one
+mosaic of all stamps for each band, which is much shorter than a file for each; sciencegen's bytes are those of the
+whole file, with its header and model. --only: names of codecs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from sciencegen.compression.archive import read_archive, write_archive
+from sciencegen.compression.noise import noise_floor
+from sciencegen.compression.parts import Picture
+from sciencegen.domains.galaxies.survey import SurveySettings, simulate
+
+STEPS = (16, 4, 1)
+
+
+def simulated(count: int) -> np.ndarray:
+    """Stamps of the simulated survey in units of their noise. They are multiples of a sixteenth of it: uniform noise of
+    that width undoes this, since JPEG XL would gain from multiples that are rounded to even ones."""
+    stamps = [one.observed for one in simulate(SurveySettings(), 7, 0, count)]
+    found = np.stack([one.image / np.sqrt(np.asarray(one.variance))[:, None, None] for one in stamps])
+    return found + np.random.default_rng(0).uniform(-1 / 32, 1 / 32, found.shape)
+
+
+def held_out(path: str) -> np.ndarray:
+    with np.load(path, allow_pickle=False) as arrays:
+        stamps, x, y = arrays["stamps"].astype(np.float64), arrays["x"], arrays["y"]
+    side, chosen = stamps.shape[-1], list[int]()
+    for one in np.flatnonzero(y > np.quantile(y, 0.8)):
+        if all(max(abs(x[one] - x[other]), abs(y[one] - y[other])) >= side for other in chosen):
+            chosen.append(int(one))
+    return stamps[chosen]
+
+
+def mosaic(images: np.ndarray) -> np.ndarray:
+    """All images [n y x] in one, in as many columns as rows; the last row is filled with zeros."""
+    count, height, width = images.shape
+    columns = int(np.ceil(np.sqrt(count)))
+    filled = np.zeros((-(-count // columns) * columns, height, width), images.dtype)
+    filled[:count] = images
+    return filled.reshape(-1, columns, height, width).transpose(0, 2, 1, 3).reshape(-1, columns * width)
+
+
+def tiled(images: np.ndarray, kind: str) -> int:
+    """Bytes of each image as a tile of a compressed FITS image."""
+    from astropy.io import fits
+
+    tall = images.reshape(-1, images.shape[2]).astype(np.int32)
+    hdu = fits.CompImageHDU(tall, compression_type=kind, tile_shape=images.shape[1:])
+    content = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(content)
+    content.seek(0)
+    with fits.open(content, disable_image_compression=True) as packed:
+        return int(packed[1].header["PCOUNT"])
+
+
+def jpeg(images: np.ndarray, name: str) -> int:
+    import imagecodecs
+
+    one = np.ascontiguousarray(mosaic(np.clip(images - images.min(), 0, 65535).astype(np.uint16)))
+    if name == "JPEG-LS":
+        return len(imagecodecs.jpegls_encode(one))
+    return len(imagecodecs.jpegxl_encode(one, lossless=True, effort=9, numthreads=1))
+
+
+def ours(stamps: np.ndarray) -> int:
+    """Bytes of the file; prints its times."""
+    integers = stamps.astype(np.int32)
+    file, start, cpu = io.BytesIO(), time.perf_counter(), time.process_time()
+    report = write_archive(file, [Picture(integers)], "file", "stamps", None, 1)
+    wrote, wrote_cpu = time.perf_counter() - start, time.process_time() - cpu
+    back, read, read_cpu = decoded(file.getvalue())
+    assert np.array_equal(back, integers)
+    million = stamps.size / 1e6
+    print(
+        f"  sciencegen: write {million / wrote:.2f} (CPU {million / wrote_cpu:.2f}), read {million / read:.2f} "
+        f"(CPU {million / read_cpu:.2f}) million pixels a second, one process"
+    )
+    return report.after
+
+
+def decoded(content: bytes) -> tuple[np.ndarray, float, float]:
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stamps.sgc"
+        path.write_bytes(content)
+        start, cpu = time.perf_counter(), time.process_time()
+        picture = next(iter(read_archive(path, 1, False)))
+        assert isinstance(picture, Picture)
+        return picture.array, time.perf_counter() - start, time.process_time() - cpu
+
+
+def by_band(code: Callable[[np.ndarray], int]) -> Callable[[np.ndarray], int]:
+    return lambda stamps: sum(code(stamps[:, band]) for band in range(stamps.shape[1]))
+
+
+CODECS: dict[str, Callable[[np.ndarray], int]] = {
+    "sciencegen": ours,
+    "RICE": by_band(lambda images: tiled(images, "RICE_1")),
+    "HCOMPRESS": by_band(lambda images: tiled(images, "HCOMPRESS_1")),
+    "JPEG-LS": by_band(lambda images: jpeg(images, "JPEG-LS")),
+    "JPEG XL": by_band(lambda images: jpeg(images, "JPEG XL")),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--simulated", type=int, default=1000)
+    parser.add_argument("--stamps")
+    parser.add_argument("--only", nargs="+", default=list(CODECS))
+    chosen = parser.parse_args()
+    stamps = held_out(chosen.stamps) if chosen.stamps else simulated(chosen.simulated)
+    print(f"{len(stamps)} stamps of {list(stamps.shape[1:])}")
+    for step in STEPS:
+        integers, floor = np.rint(stamps * step).astype(np.int64), noise_floor(float(step))
+        print(f"noise / {step}: floor {floor:.4f} bits per pixel", flush=True)
+        for name in chosen.only:
+            bits = 8 * CODECS[name](integers) / integers.size
+            print(f"  {name}: {bits:.4f} bits per pixel, {bits - floor:+.4f} over the floor", flush=True)
+
+
+if __name__ == "__main__":
+    main()

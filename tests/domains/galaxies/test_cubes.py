@@ -1,0 +1,102 @@
+"""Cubes with noise, PSFs and masks of their own, in the layouts in which they are published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sciencegen.domains.galaxies.files import parse, read
+from sciencegen.domains.galaxies.items import Stamp
+from sciencegen.domains.galaxies.magnitudes import flux_of
+from sciencegen.items import Refusal
+from tests.domains.galaxies.examples import sersic
+
+BANDS = ("g", "r", "Z")
+LIGHT = np.stack([sersic(1, 4, flux=50 * (band + 1), side=24) for band in range(3)])
+PSFS = np.stack([np.exp(-np.add.outer(np.arange(-3, 4) ** 2, np.arange(-3, 4) ** 2) / width) for width in (2, 3, 5)])
+SEGMENTS = np.zeros((24, 24), np.uint8)
+SEGMENTS[8:16, 8:16], SEGMENTS[:5, :5], SEGMENTS[20:, 20:] = 1, 2, 3
+SIGMA = np.array([2.0, 3.0, 5.0])
+TOLD = "unit: sigma\nzero_point: [31.4, 31.4, 28.9]\npixel_scale: 0.3\n"
+"""Zero points of 1 nJy, and of 10 nJy in Z."""
+
+
+def write(folder: Path, told: str = TOLD, count: int = 7, **changed: np.ndarray) -> Path:
+    """A file as that of the stamps of KiDS and VIKING: in units of the noise, with a map of segments."""
+    arrays = {
+        "stamps": np.repeat(LIGHT[None], count, 0).astype(np.float16),
+        "segmentation": np.repeat(SEGMENTS[None], count, 0),
+        "psf": PSFS, "sigma": SIGMA, "bands": np.array(BANDS), "mag_r": np.arange(20.0, 20.0 + count),
+    }  # fmt: skip
+    np.savez(folder / "a.npz", **{**arrays, **changed})
+    (folder / "stamps.yaml").write_text(told)
+    return folder / "a.npz"
+
+
+def stamp(folder: Path, row: int = 0, **changed: np.ndarray) -> Stamp:
+    found = parse(f"{write(folder, **changed)}[{row}]")
+    assert isinstance(found, Stamp), found
+    return found
+
+
+def test_units_of_the_noise_become_fluxes(tmp_path: Path) -> None:
+    one = stamp(tmp_path)
+    nanojansky = np.array([1.0, 1.0, flux_of(28.9)])
+    assert one.bands == BANDS
+    assert one.variance == pytest.approx((SIGMA * nanojansky) ** 2, rel=1e-4)
+    expected = LIGHT * (SIGMA * nanojansky)[:, None, None]
+    seen = ~one.mask
+    assert np.abs(one.image - expected)[:, seen].max() < SIGMA.max() * 10 / 16
+
+
+def test_each_band_has_its_psf(tmp_path: Path) -> None:
+    one = stamp(tmp_path)
+    assert one.psf.shape == (3, 7, 7)
+    assert one.psf.sum((1, 2)) == pytest.approx(np.ones(3))
+    assert one.psf_of(2).max() < one.psf_of(0).max()
+    alike = stamp(tmp_path, 2, psf=np.repeat(PSFS[:1], 7, 0))  # one for each of the stamps
+    assert alike.psf.shape == (7, 7)
+    own = stamp(tmp_path, 2, psf=np.repeat(PSFS[None], 7, 0))
+    assert own.psf.shape == (3, 7, 7)
+
+
+def test_neighbours_of_a_map_of_segments_are_masked(tmp_path: Path) -> None:
+    one = stamp(tmp_path)
+    assert np.array_equal(one.mask, (SEGMENTS == 2) | (SEGMENTS == 3))
+    bad = np.zeros((7, 24, 24), bool)
+    bad[0, 3, 4] = True
+    assert parse(f"{write(tmp_path, TOLD + 'mask: mask', mask=bad)}[0]").mask.sum() == 1
+    assert stamp(tmp_path, mask=bad).mask.sum() == one.mask.sum()  # within a segment
+    assert parse(f"{write(tmp_path, TOLD + 'mask: none')}[0]").mask is None
+
+
+def test_bands_and_pixels_are_those_told_beside(tmp_path: Path) -> None:
+    one = parse(f"{write(tmp_path, TOLD + 'use: [r]' + chr(10) + 'resample: {side: 64, pixel_scale: 0.1}')}[1]")
+    assert (one.image.shape, one.bands, one.pixel_scale) == ((1, 64, 64), ("r",), 0.1)
+    assert one.source.endswith("a.npz[1]")
+    assert isinstance(parse(f"{write(tmp_path, TOLD + 'use: [y]')}[1]"), Refusal)
+
+
+def test_columns_are_the_catalogue(tmp_path: Path) -> None:
+    rows = list(read(write(tmp_path)))
+    assert [row.values for row in rows[:2]] == [{"mag_r": 20.0}, {"mag_r": 21.0}]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told", "reason"),
+    [
+        ({"segmentation": np.full((7, 24, 24), 4, np.uint8), "mask": np.ones((7, 24, 24), bool)}, TOLD, "covers every"),
+        ({"psf": -PSFS}, TOLD, "sum to a positive"),
+        ({"psf": np.pad(PSFS[:, 2:5, 2:5], ((0, 0), (0, 8), (0, 8)))}, TOLD, "centred"),
+        ({"psf": PSFS - 0.3 * np.eye(7)[::-1]}, TOLD, "negative"),
+        ({"psf": PSFS[:2]}, TOLD, ""),
+        ({}, TOLD.replace("[31.4, 31.4, 28.9]", "[31.4, 31.4]"), "2 zero points for 3 bands"),
+        ({"sigma": np.array("none")}, TOLD, "without an array `sigma`"),
+    ],
+)
+def test_what_is_no_stamp_is_refused(changed: dict, told: str, reason: str, tmp_path: Path) -> None:
+    found = parse(f"{write(tmp_path, told, **changed)}[6]")
+    assert isinstance(found, Refusal)
+    assert reason in found.reason
