@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from collections.abc import Sequence
@@ -18,24 +19,44 @@ from sciencegen.domains.molecules.items import text
 from sciencegen.errors import ConfigError, nearest_names
 from sciencegen.files import sha256_of
 from sciencegen.scoring.external import CommandOracle
+from sciencegen.scoring.oracles import Score
 
-SEARCHES = {"dock:": vina.EXHAUSTIVENESS, "quick-dock:": 1}
-"""Prefix of an oracle -> exhaustiveness of Vina's search."""
+
+@dataclass(frozen=True)
+class Search:
+    """How long Vina looks, and for how many molecules one process does. packages: those that decide about the score."""
+
+    word: str
+    batch_size: int
+    packages: tuple[str, ...] = ("dockstring", "openbabel-wheel", "rdkit")
+
+
+SEARCHES = {
+    "dock:": Search(f"{vina.EXHAUSTIVENESS}", 1),
+    "quick-dock:": Search(vina.QUICK, 8, (*Search.packages, "vina")),
+}
+"""Of the prefix of an oracle. Quick ones share the receptor's grids within a process."""
 TIMEOUT_S = 1800.0
-"""Of one molecule: those of 30 rotatable bonds take minutes."""
+"""Of a process: molecules of 30 rotatable bonds take minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DockingOracle(CommandOracle):
-    """Vina in a process for each molecule, on all cores or `on_threads`. receptor: hash of the receptor and its box."""
+    """Vina in processes on all cores or `on_threads`. receptor: hash of the receptor and its box."""
 
     receptor: str
+    packages: tuple[str, ...]
 
     @property
     def identity(self) -> str:
         """Wherever Python and the receptor lie, equal scores share a cache."""
-        versions = ", ".join(f"{name} {version(name)}" for name in ("dockstring", "openbabel-wheel", "rdkit"))
+        versions = ", ".join(f"{name} {version(name)}" for name in self.packages)
         return f"{self.name.partition(':')[0]}: receptor {self.receptor}, {versions}"
+
+    def score(self, items: Sequence[Chem.Mol]) -> list[Score]:
+        """Few items are spread over all processes."""
+        batch_size = min(self.batch_size, max(1, math.ceil(len(items) / self.parallel)))
+        return CommandOracle.score(replace(self, batch_size=batch_size), items)
 
     def on_threads(self, threads: int) -> DockingOracle:
         """The same scores by this number of processes at once."""
@@ -48,12 +69,13 @@ def docking_oracle(name: str) -> DockingOracle | None:
     if prefix is None:
         return None
     folder, target = checked_target(name.removeprefix(prefix))
-    words = [sys.executable, vina.__file__, str(folder / target), str(SEARCHES[prefix])]
+    search = SEARCHES[prefix]
+    words = [sys.executable, "-P", vina.__file__, str(folder / target), search.word]
     receptor = "".join(sha256_of(folder / f"{target}{ending}")[:16] for ending in (vina.RECEPTOR, vina.BOX))
     return DockingOracle(
         name, f"{shlex.join(words)} {{input}} {{output}}", write=_write, text=text, input_ending=".smi",
-        value_column="score", unit="kcal/mol", direction="minimize", batch_size=1, parallel=worker_count(0),
-        timeout_s=TIMEOUT_S, retries=0, receptor=receptor,
+        value_column="score", unit="kcal/mol", direction="minimize", batch_size=search.batch_size,
+        parallel=worker_count(0), timeout_s=TIMEOUT_S, retries=0, receptor=receptor, packages=search.packages,
     )  # fmt: skip
 
 
@@ -64,9 +86,9 @@ def _write(path: Path, items: Sequence[Chem.Mol], names: Sequence[str]) -> None:
 def checked_target(target: str) -> tuple[Path, str]:
     """Folder and name of a target of dockstring's, or of a user's `FOLDER/NAME`; an error if there is none."""
     shipped = vina.targets_folder()
-    if shipped is None or find_spec("openbabel") is None:
+    if shipped is None or find_spec("openbabel") is None or find_spec("vina") is None:
         raise ConfigError(
-            "Expected the packages dockstring and openbabel for docking. "
+            "Expected the packages dockstring, openbabel and vina for docking. "
             "Install them: pip install 'sciencegen[docking]'"
         )
     folder = Path(target).parent.resolve() if "/" in target else shipped

@@ -40,12 +40,43 @@ def test_there_are_58_targets():
 
 @needs_dockstring
 def test_scores_are_those_of_vina_and_a_failure_has_its_reason(own):
-    good, bad = DOMAIN.oracles.find(f"quick-dock:{own}/mine").score(molecules("CCO", "[He]"))
-    assert good.value == vina.dock("CCO", own / "mine", 1).score
+    good, bad = DOMAIN.oracles.find(f"dock:{own}/mine").score(molecules("CCO", "[He]"))
+    assert good.value == vina.dock("CCO", own / "mine").score
     assert -5 < good.value < -1
     assert bad.failed
     assert "exit code" not in bad.failure
     assert "no row" not in bad.failure
+
+
+@needs_dockstring
+def test_quick_scores_depend_on_the_molecule_alone_and_a_failure_has_its_reason(own):
+    oracle = replace(DOMAIN.oracles.find(f"quick-dock:{own}/mine"), parallel=1)
+    first, failed, again = oracle.score(molecules("CCO", "[He]", "CCO"))
+    (alone,) = oracle.score(molecules("CCO"))
+    assert first.value == again.value == alone.value == vina.QuickDocking(own / "mine").dock("CCO").score
+    assert failed.failed
+    assert "exit code" not in failed.failure
+
+
+@needs_dockstring
+def test_quick_scores_are_near_those_of_the_longer_search(own):
+    quick = vina.QuickDocking(own / "mine")
+    for one in ("CCO", "c1ccccc1O", "CC(=O)N"):
+        assert abs(quick.dock(one).score - vina.dock(one, own / "mine").score) < 0.3
+
+
+@needs_dockstring
+@pytest.mark.parametrize(("count", "parallel", "sizes"), [(3, 2, [2, 1]), (1, 2, [1]), (17, 2, [8, 8, 1])])
+def test_few_molecules_are_spread_over_all_processes(own, monkeypatch, count, parallel, sizes):
+    found = []
+
+    def run(program, batches, exchange):
+        found.extend(map(len, batches))
+        return [[Score(-1.0)] * len(batch) for batch in batches]
+
+    monkeypatch.setattr(BatchProgram, "run", run)
+    replace(DOMAIN.oracles.find(f"quick-dock:{own}/mine"), parallel=parallel).score(molecules(*["C"] * count))
+    assert found == sizes
 
 
 @needs_dockstring
