@@ -29,6 +29,10 @@ WEIGHTS = {
 }
 """Folders of `sciencegen/pretrained`, and the datasets that they were trained on."""
 FILES = {
+    "compression/predictors.npz": (
+        "predictors of pixels, trained on galaxies/simulated-deep and on stamps of the KiDS and VIKING surveys",
+        "CC0-1.0 (simulation); CC BY 4.0 (ESO: KiDS, VIKING)",
+    ),
     "browser/page/regl-scatterplot.min.js": (
         "regl-scatterplot 1.16.0 and what it needs, bundled by esbuild: regl 2.1.1, regl-line, camera-2d-simple, "
         "dom-2d-camera, gl-matrix, pub-sub-es, @flekschas/utils; earcut, KDBush",
