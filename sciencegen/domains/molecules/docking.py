@@ -31,11 +31,11 @@ class Search:
     packages: tuple[str, ...] = ("dockstring", "openbabel-wheel", "rdkit")
 
 
-SEARCHES = {
-    "dock:": Search(f"{vina.EXHAUSTIVENESS}", 1),
-    "quick-dock:": Search(vina.QUICK, 8, (*Search.packages, "vina")),
-}
-"""Of the prefix of an oracle. Quick ones share the receptor's grids within a process."""
+PREFIXES = ("dock:", "quick-dock:")
+WHOLE, QUICK = Search(f"{vina.EXHAUSTIVENESS}", 1), Search(vina.QUICK, 8, (*Search.packages, "vina"))
+"""Quick ones of a process share the receptor's grids."""
+WITHOUT_LIBRARY = Search("1", 1)
+"""Quick docking without the library of Vina 1.2, which has wheels for Linux and Python 3.11 and 3.12 only."""
 TIMEOUT_S = 1800.0
 """Of a process: molecules of 30 rotatable bonds take minutes."""
 
@@ -65,11 +65,11 @@ class DockingOracle(CommandOracle):
 
 def docking_oracle(name: str) -> DockingOracle | None:
     """The oracle of a name such as "dock:EGFR", or None for a name of another kind."""
-    prefix = next((prefix for prefix in SEARCHES if name.startswith(prefix)), None)
+    prefix = next((prefix for prefix in PREFIXES if name.startswith(prefix)), None)
     if prefix is None:
         return None
     folder, target = checked_target(name.removeprefix(prefix))
-    search = SEARCHES[prefix]
+    search = WHOLE if prefix == "dock:" else QUICK if find_spec("vina") else WITHOUT_LIBRARY
     words = [sys.executable, "-P", vina.__file__, str(folder / target), search.word]
     receptor = "".join(sha256_of(folder / f"{target}{ending}")[:16] for ending in (vina.RECEPTOR, vina.BOX))
     return DockingOracle(
@@ -86,9 +86,9 @@ def _write(path: Path, items: Sequence[Chem.Mol], names: Sequence[str]) -> None:
 def checked_target(target: str) -> tuple[Path, str]:
     """Folder and name of a target of dockstring's, or of a user's `FOLDER/NAME`; an error if there is none."""
     shipped = vina.targets_folder()
-    if shipped is None or find_spec("openbabel") is None or find_spec("vina") is None:
+    if shipped is None or find_spec("openbabel") is None:
         raise ConfigError(
-            "Expected the packages dockstring, openbabel and vina for docking. "
+            "Expected the packages dockstring and openbabel for docking. "
             "Install them: pip install 'sciencegen[docking]'"
         )
     folder = Path(target).parent.resolve() if "/" in target else shipped
