@@ -88,6 +88,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "properties": properties.properties,
     "doctor": doctor.doctor,
 }
+NOT_SERVED = {"explore"}
+"""Commands that a server doesn't offer: those that serve themselves."""
 for _name, _function in COMMANDS.items():
     app.command(_name)(_function)
 PACKAGE = Path(__file__).parents[1]
