@@ -208,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _allowed_path(self) -> str | None:
         """The path below the token; None if the request was refused."""
-        port = int(self.server.server_address[1])  # type: ignore[arg-type]
+        port = int(self.server.server_address[1])  # type: ignore[index, arg-type]
         host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
         if is_foreign(port, host, origin, self.headers.get("Sec-Fetch-Site")):
             self._refuse(HTTPStatus.FORBIDDEN, "this page answers its own address only")

@@ -49,6 +49,21 @@ def in_flags(message: str) -> str:
     return re.sub(r"`([a-z][a-z_]*(?:: false)?)`", lambda found: _flag(found[1]) or found[0], message)
 
 
+def in_keys(message: str) -> str:
+    """Replace names of settings in a message by the parameters of requests, which are called like the flags.
+
+    Examples
+    --------
+    >>> in_keys("Pass `wild_type`, or `column` with the name of the items' column.")
+    "Pass `wild_type`, or `item_column` with the name of the items' column."
+    """
+    return re.sub(r"`([a-z][a-z_]*(?:: false)?)`", lambda found: f"`{_key(found[1])}`", message)
+
+
+def _key(name: str) -> str:
+    return _flag(name).lstrip("-").replace("-", "_") if len(_flag(name)) > 2 else name
+
+
 def _flag(name: str) -> str:
     """The flag of a setting, "" where there is none."""
     return OTHER_FLAGS.get(name) or (f"--{name.replace('_', '-')}" if name in SAME_NAME else "")

@@ -28,6 +28,7 @@ from sciencegen.cli import (
     doctor,
     evaluate,
     generate,
+    job,
     latent,
     maps,
     optimize,
@@ -155,6 +156,7 @@ def main(own_process: bool = True) -> None:
         try:
             code = _exit_code()
             notes.leave(sys.argv[1:])
+            job.leave(code)
         except SystemExit as ended:  # rich and typer end by themselves, with 1, when a reader has gone
             code = _number(ended)
         if code == 1 and reader_is_gone():
@@ -180,6 +182,7 @@ def _exit_code() -> int:
                 say("stopped", style="yellow")
         sys.stdout.flush()
     except SciencegenError as error:
+        job.failed(str(error))
         say(f"error: {error}", style="red", names_keys=error.names_keys)
         return error.exit_code
     except Stopped as stop:
@@ -204,7 +207,9 @@ def _say_what_the_system_refused(error: OSError) -> None:
     place = error.filename or "standard output, or a temporary file"
     closed = error.errno in (errno.EACCES, errno.EPERM)
     remedy = "Change its permissions, or choose another place" if closed else "Choose another place, or free some space"
-    say(f"error: {place}: {error.strerror}. {remedy}.", style="red")
+    message = f"{place}: {error.strerror}. {remedy}."
+    job.failed(message)
+    say(f"error: {message}", style="red")
 
 
 def _number(ended: SystemExit) -> int:

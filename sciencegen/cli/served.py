@@ -76,7 +76,7 @@ def _verb(name: str, words: tuple[str, ...], function: Callable[..., None]) -> V
         name,
         words,
         inspect.getdoc(function) or "",
-        create_model(f"{name.title().replace('-', '')}Parameters", __base__=Settings, **fields),
+        create_model(f"{name.title().replace('-', '')}Parameters", __base__=Settings, **fields),  # type: ignore[call-overload]
         places,
         None if prints else ENDINGS.get(name, ".csv"),
         "force" in flags,

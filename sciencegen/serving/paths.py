@@ -45,7 +45,7 @@ class Boundary:
         real = Path(os.path.realpath(self.folder / path))
         if any(real.is_relative_to(one) for one in self.closed):
             raise ConfigError(
-                f"Expected a file of your own for `{name}`, got '{path}', which belongs to the server. Name another file."
+                f"Expected a file of your own for `{name}`, got '{path}', which belongs to the server. Name another."
             )
         if not any(real.is_relative_to(one) for one in (self.folder, *self.allowed)):
             raise ConfigError(
@@ -63,7 +63,9 @@ class Boundary:
         for name, text in _texts(values):
             for part in _parts(text):
                 if _ADDRESS.match(part):
-                    raise ConfigError(f"Expected a file for `{name}`, got the address '{part}'. Upload the file instead.")
+                    raise ConfigError(
+                        f"Expected a file for `{name}`, got the address '{part}'. Upload the file instead."
+                    )
                 if name in WRITTEN or self._is_path(part):
                     self.inside(part, name)
 

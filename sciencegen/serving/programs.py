@@ -48,8 +48,8 @@ class Programs:
             return self.commands[name]
         if not self.commands:
             raise ConfigError(
-                f"Expected the name of a program that this server allows, it allows none, got '{name}'. Start the server "
-                "with --oracle 'NAME=program {input} {output}'."
+                f"Expected the name of a program that this server allows, it allows none, got '{name}'. Start the "
+                "server with --oracle 'NAME=program {input} {output}'."
             )
         raise unknown_name("program", name, self.commands)
 

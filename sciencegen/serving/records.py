@@ -12,8 +12,6 @@ from typing import Any, Literal
 from sciencegen.files import atomic_write
 from sciencegen.items import Json
 
-JOB = "SCIENCEGEN_JOB"
-"""The environment variable with the folder of a job's records, in the job's process."""
 RECORDS, RESULTS = "records", "jobs"
 """Folders of a server: a folder of records and one of results for each job."""
 RECORD, LOG, PRINTED, PROGRESS, OUTCOME = "job.json", "log.txt", "printed.txt", "progress.json", "outcome.json"
@@ -21,8 +19,6 @@ RECORD, LOG, PRINTED, PROGRESS, OUTCOME = "job.json", "log.txt", "printed.txt", 
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 ACTIVE: frozenset[State] = frozenset({"queued", "running"})
-DONE = {0: "", 5: "fewer results than requested", 6: "rows that differ"}
-"""Exit codes after which results are complete, and what they say."""
 
 
 @dataclass(frozen=True)

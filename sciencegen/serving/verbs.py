@@ -118,7 +118,7 @@ class Verb:
 
     def command(self, values: Values, further: Sequence[str] = ()) -> list[str]:
         """The words of the command; further: flags in addition."""
-        options, arguments = [*self.words], []
+        options, arguments = [*self.words], list[str]()
         for name, place in self.places.items():
             if values.get(name) is not None:
                 (options if place.flag else arguments).extend(place.words(values[name]))

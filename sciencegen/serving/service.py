@@ -1,0 +1,137 @@
+"""What both servers do with a request: check it, say what it would do, make a job of it, and read its results."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sciencegen.config import Settings
+from sciencegen.errors import DataError, unknown_name
+from sciencegen.items import Json
+from sciencegen.serving.costs import counts_of, expected_seconds
+from sciencegen.serving.jobs import Call, Jobs
+from sciencegen.serving.paths import Boundary
+from sciencegen.serving.programs import Programs
+from sciencegen.serving.records import RESULTS, Job
+from sciencegen.serving.results import described, log_of, rows_of
+from sciencegen.serving.verbs import Verb
+
+REMEMBERED = 20
+"""Earlier jobs of a verb by which the time of a request is estimated."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A request that was checked. values: its parameters as given; filled: with the commands of programs."""
+
+    verb: Verb
+    values: Mapping[str, Any]
+    filled: Mapping[str, Any]
+    settings: Settings | None
+
+    def command(self, id: str) -> tuple[list[str], str | None]:
+        """The words of the command, and its output."""
+        if self.verb.ending is None:
+            output = self.values.get("output")
+            return self.verb.command(self.filled, self._flags("json")), output
+        output = str(self.values.get("output") or f"{RESULTS}/{id}/{self.verb.name}{self.verb.ending}")
+        return self.verb.command({**self.filled, "output": output}, self._flags("json")), output
+
+    def _flags(self, *names: str) -> list[str]:
+        force = ["--force"] if self.values.get("force") else []
+        return [*force, *(f"--{name}" for name in names)]
+
+
+class Service:
+    """The verbs of a server.
+
+    Parameters
+    ----------
+    verbs : mapping
+    jobs : Jobs
+    boundary : Boundary
+    programs : Programs
+    """
+
+    def __init__(self, verbs: Mapping[str, Verb], jobs: Jobs, boundary: Boundary, programs: Programs) -> None:
+        self.verbs, self.jobs, self.boundary, self.programs = verbs, jobs, boundary, programs
+
+    @property
+    def folder(self) -> Path:
+        """The server's folder."""
+        return self.boundary.folder
+
+    def plan(self, verb: str, given: Mapping[str, Any]) -> Plan:
+        """Check a request: its parameters, paths, programs and settings. Nothing is computed."""
+        if verb not in self.verbs:
+            raise unknown_name("verb", verb, self.verbs)
+        found = self.verbs[verb]
+        values = found.values(given)
+        self.boundary.check(values)
+        filled = self.programs.put_in(values)
+        return Plan(found, values, filled, found.settings(filled))
+
+    def submit(self, verb: str, given: Mapping[str, Any], key: str = "") -> Job:
+        """A new job, or that of the same key."""
+        plan = self.plan(verb, given)
+        overwrites = plan.verb.overwrites and plan.verb.ending is not None
+        return self.jobs.submit(Call(verb, plan.values, plan.command, overwrites, key))
+
+    def dry_run(self, verb: str, given: Mapping[str, Any]) -> Json:
+        """What a request would do, and what it would take."""
+        plan = self.plan(verb, given)
+        words, output = plan.command("ID")
+        counts = counts_of(plan.settings)
+        exists = output is not None and (self.folder / output).exists()
+        return {
+            "dry_run": True, "verb": verb, "command": shlex.join(["sciencegen", *words]), "output": output,
+            "output_exists": exists,
+            "settings": None if plan.settings is None else plan.settings.model_dump(mode="json", by_alias=True),
+            "cost": {**counts, "seconds": expected_seconds(counts, self._earlier(plan)), "left": self.jobs.left()},
+        }  # fmt: skip
+
+    def _earlier(self, plan: Plan) -> list[tuple[dict[str, int], float]]:
+        """Counts and seconds of the last jobs of the same verb and domain that are done."""
+        found: list[tuple[dict[str, int], float]] = []
+        domain = plan.values.get("domain")
+        for id in self.jobs.ids("done"):
+            job = self.jobs.job(id)
+            if job.verb == plan.verb.name and job.parameters.get("domain") == domain:
+                record = plan.verb.settings(self.programs.put_in(dict(job.parameters)))
+                found.append((counts_of(record), job.seconds))
+            if len(found) == REMEMBERED:
+                break
+        return found
+
+    def describe(self, id: str) -> Json:
+        """The job for clients."""
+        return described(self.folder, self.jobs.records(id), self.jobs.job(id))
+
+    def log(self, id: str) -> str:
+        """The messages of a job."""
+        return log_of(self.jobs.records(self.jobs.job(id).id))
+
+    def rows(self, id: str, start: int, limit: int, file: str = "") -> Json:
+        """Rows of a job's output, or of another of its files."""
+        job = self.jobs.job(id)
+        path = file or job.output
+        if path is None:
+            raise DataError(f"Expected a job that writes a table, {job.verb} prints its result: see `summary`.")
+        return rows_of(self.boundary.inside(path, "file"), start, limit)
+
+    def file(self, path: str) -> Path:
+        """A file to read."""
+        found = self.boundary.inside(path)
+        if not found.is_file():
+            raise DataError(f"Expected a file at {path}, found {'a folder' if found.is_dir() else 'none'}.")
+        return found
+
+    def place(self, path: str) -> Path:
+        """Where a client may put a file."""
+        found = self.boundary.inside(path)
+        if found.is_dir():
+            raise DataError(f"Expected the name of a file, {path} is a folder.")
+        return found
