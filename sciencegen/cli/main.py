@@ -40,6 +40,7 @@ from sciencegen.cli import (
     run,
     score,
     sequences,
+    serve,
     train,
 )
 from sciencegen.cli.console import say
@@ -88,8 +89,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "cutout": cutout.cutout,
     "properties": properties.properties,
     "doctor": doctor.doctor,
+    "serve": serve.serve,
+    "mcp": serve.mcp,
 }
-NOT_SERVED = {"explore"}
+NOT_SERVED = {"explore", "serve", "mcp"}
 """Commands that a server doesn't offer: those that serve themselves."""
 for _name, _function in COMMANDS.items():
     app.command(_name)(_function)

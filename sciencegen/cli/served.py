@@ -45,11 +45,11 @@ ENDINGS = {
 """Of the output of a request that names none; other outputs are tables."""
 PRINTING = {"datasets-fetch"}
 """Commands whose output is optional: they print what they found."""
-OURS = {"json", "force"}
+OURS = {"json"}
 """Flags that a job sets itself."""
 LEFT_OUT = {("report", "settings")}
 """Parameters that aren't offered: the whole config of a workflow."""
-NAMED = re.compile(r"\bname=value\b|\bNAME=", re.ASCII)
+NAMED = re.compile(r"\bname=value\b|\bNAME=|=FOLDER\b")
 """In the help of flags that take a name and a value, which may also be given as a mapping."""
 
 
@@ -63,11 +63,10 @@ def served_verbs() -> Mapping[str, Verb]:
 
 
 def _verb(name: str, words: tuple[str, ...], function: Callable[..., None]) -> Verb:
-    places, fields, flags = {}, {}, set()
+    places, fields = {}, {}
     for argument, found in get_params_from_function(function).items():
         place = _place(argument, found.annotation, found.default)
         key = _key(place)
-        flags.add(key)
         if key not in OURS and (name, key) not in LEFT_OUT:
             places[key] = place
             fields[key] = _field(name, key, found.annotation, found.default)
@@ -79,7 +78,7 @@ def _verb(name: str, words: tuple[str, ...], function: Callable[..., None]) -> V
         create_model(f"{name.title().replace('-', '')}Parameters", __base__=Settings, **fields),  # type: ignore[call-overload]
         places,
         None if prints else ENDINGS.get(name, ".csv"),
-        "force" in flags,
+        "force" in places and not prints,
         _checker(function) if name in RECORDS else lambda arguments: None,
     )
 

@@ -42,8 +42,8 @@ COUNTED: Mapping[type[Settings], Callable[[Any], Counts]] = {
 
 def counts_of(record: Settings | None) -> Counts:
     """What is counted of a request, by name; empty for verbs whose work depends on their input alone."""
-    count = COUNTED.get(type(record))
-    return {} if count is None or record is None else count(record)
+    count = None if record is None else COUNTED.get(type(record))
+    return {} if count is None else count(record)
 
 
 def expected_seconds(counts: Counts, earlier: list[tuple[Counts, float]]) -> float | None:

@@ -92,7 +92,7 @@ def _last_words(log: Path, code: int) -> str:
 def words_again(job: Job, folder: Path) -> list[str]:
     """The words of a command that is started again: its own file is overwritten, unless the command goes on with it."""
     output = None if job.output is None else folder / job.output
-    if output is None or not job.overwrites or not output.is_file():
+    if output is None or not job.overwrites or "--force" in job.words or not output.is_file():
         return job.words
     if output.with_name(f".{output.name}.unfinished").exists():
         return job.words

@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from sciencegen.errors import ConfigError, DataError, SciencegenError
+from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.locks import exclusive
 from sciencegen.serving import process
 from sciencegen.serving.ends import Running, ended_job, words_again
@@ -24,6 +24,7 @@ from sciencegen.serving.records import (
     RECORDS,
     RESULTS,
     Job,
+    NotFound,
     State,
     now,
     read_job,
@@ -34,6 +35,10 @@ TICK_S = 0.05
 """Seconds between looks at the processes."""
 GRACE_S = 30.0
 """Seconds that a process has to save what it has; then it is killed."""
+
+
+class BudgetSpent(ConfigError):
+    """The budget of jobs is used up."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ class Jobs:
                 return self._running[id].job
             found = read_job(self.records(id)) if id in self._states else None
         if found is None:
-            raise DataError(f"Expected the id of a job, got '{id}'. List the jobs to see their ids.")
+            raise NotFound(f"Expected the id of a job, got '{id}'. List the jobs to see their ids.")
         return found
 
     def ids(self, state: str = "") -> list[str]:
@@ -205,7 +210,7 @@ class Jobs:
         for name, left in self.left().items():
             if left == 0:
                 most = self.budget.calls if name == "calls" else self.budget.seconds
-                raise ConfigError(
+                raise BudgetSpent(
                     f"Expected at most {most:g} {name} for jobs, and they are used up. Start the server again, or with "
                     f"a larger --{name}."
                 )

@@ -42,7 +42,7 @@ class Boundary:
         """The path without links, if requests may reach it; else an error that names the parameter."""
         if "\0" in str(path):
             raise ConfigError(f"Expected a path for `{name}`, got a text with a zero byte.")
-        real = Path(os.path.realpath(self.folder / path))
+        real = self._real(path)
         if any(real.is_relative_to(one) for one in self.closed):
             raise ConfigError(
                 f"Expected a file of your own for `{name}`, got '{path}', which belongs to the server. Name another."
@@ -69,13 +69,18 @@ class Boundary:
                 if name in WRITTEN or self._is_path(part):
                     self.inside(part, name)
 
+    def _real(self, path: str | Path) -> Path:
+        return Path(os.path.realpath(self.folder / os.path.expanduser(path)))
+
     def _is_path(self, part: str) -> bool:
         if len(part) > 4096 or "\0" in part:
             return "/" in part
         pieces = part.split("/")
         if part.startswith("/"):  # SMILES may begin with a slash, but no folder has the name of an atom
             return os.path.lexists(f"/{part.lstrip('/').split('/')[0]}")
-        return ".." in pieces or part.startswith("~") or os.path.lexists(self.folder / part)
+        if ".." in pieces or part.startswith("~") or os.path.lexists(self.folder / part):
+            return True
+        return any(self._real(part).is_relative_to(one) for one in self.closed)
 
 
 def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from sciencegen.errors import DataError
 from sciencegen.files import atomic_write
 from sciencegen.items import Json
 
@@ -19,6 +20,10 @@ RECORD, LOG, PRINTED, PROGRESS, OUTCOME = "job.json", "log.txt", "printed.txt", 
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 ACTIVE: frozenset[State] = frozenset({"queued", "running"})
+
+
+class NotFound(DataError):
+    """There is no job, verb or file of this name."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
@@ -13,12 +14,14 @@ from sciencegen.data.tables import is_parquet, number_columns, read_records
 from sciencegen.errors import DataError
 from sciencegen.files import files_below
 from sciencegen.items import Json
-from sciencegen.serving.records import LOG, PRINTED, PROGRESS, RESULTS, Job, read_json, read_outcome
+from sciencegen.serving.records import LOG, PRINTED, PROGRESS, RESULTS, Job, NotFound, read_json, read_outcome
 
 MOST_ROWS = 1000
 """Rows of one answer."""
 MOST_PRINTED = 1 << 24
 MOST_FILES = 1000
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,300})([.][0-9]+)?([eE][-+]?[0-9]{1,2})?")
+"""A number of JSON; 007 is none."""
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".pq", ".xlsx")
 
 
@@ -47,7 +50,7 @@ def _printed(path: Path) -> Any:
         if path.stat().st_size > MOST_PRINTED:
             return None
         lines = path.read_text(encoding="utf-8").strip().splitlines()
-        return json.loads(lines[-1]) if lines else None
+        return json.loads(lines[-1], parse_constant=lambda text: None) if lines else None
     except (OSError, ValueError):
         return None
 
@@ -84,13 +87,13 @@ def rows_of(path: Path, start: int = 0, limit: int = 100) -> Json:
     Returns
     -------
     mapping
-        `columns`; `rows`, a mapping each, in which empty cells are null and cells of columns of numbers are numbers;
-        `next`, the number of the row after these, null if there is none.
+        `columns`; `rows`, a mapping each, in which empty cells are null, cells of columns of numbers are numbers, and
+        true and false are booleans; `next`, the number of the row after these, null if there is none.
     """
     if not path.name.lower().endswith(TABLES):
         raise DataError(f"Expected a table for rows ({', '.join(TABLES)}), {path.name} is none. Get it as a file.")
     if not path.is_file():
-        raise DataError(f"Expected a table at {path.name}, found none: the job has written no row yet, or none at all.")
+        raise NotFound(f"Expected a table at {path.name}, found none: the job has written no row yet, or none at all.")
     limit = min(limit, MOST_ROWS)
     rows = _parquet_rows(path, start, limit) if is_parquet(path) else _csv_rows(path, start, limit)
     shown = rows[:limit]
@@ -112,20 +115,14 @@ def _csv_rows(path: Path, start: int, limit: int) -> list[Json]:
     ]
 
 
-def _cell(text: str, numeric: bool) -> str | float | int | None:
+def _cell(text: str, numeric: bool) -> str | float | int | bool | None:
     if not text.strip():
         return None
-    if numeric:
-        try:
-            return int(text)
-        except ValueError:
-            pass
-        try:
-            value = float(text)
-            return value if math.isfinite(value) else text
-        except ValueError:
-            pass
-    return text
+    if text in ("true", "false"):
+        return text == "true"
+    if not numeric or not _NUMBER.fullmatch(text):
+        return text
+    return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
 def _parquet_rows(path: Path, start: int, limit: int) -> list[Json]:

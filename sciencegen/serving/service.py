@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sciencegen.config import Settings
-from sciencegen.errors import DataError, unknown_name
+from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.items import Json
 from sciencegen.serving.costs import counts_of, expected_seconds
 from sciencegen.serving.jobs import Call, Jobs
 from sciencegen.serving.paths import Boundary
 from sciencegen.serving.programs import Programs
-from sciencegen.serving.records import RESULTS, Job
+from sciencegen.serving.records import PROGRESS, RESULTS, Job, NotFound, read_json
 from sciencegen.serving.results import described, log_of, rows_of
 from sciencegen.serving.verbs import Verb
 
-REMEMBERED = 20
-"""Earlier jobs of a verb by which the time of a request is estimated."""
+REMEMBERED = 100
+"""The last jobs, among which those of the same verb say how long a request takes."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,9 @@ class Plan:
         """The words of the command, and its output."""
         if self.verb.ending is None:
             output = self.values.get("output")
-            return self.verb.command(self.filled, self._flags("json")), output
+            return self.verb.command(self.filled, ["--json"]), output
         output = str(self.values.get("output") or f"{RESULTS}/{id}/{self.verb.name}{self.verb.ending}")
-        return self.verb.command({**self.filled, "output": output}, self._flags("json")), output
-
-    def _flags(self, *names: str) -> list[str]:
-        force = ["--force"] if self.values.get("force") else []
-        return [*force, *(f"--{name}" for name in names)]
+        return self.verb.command({**self.filled, "output": output}, ["--json"]), output
 
 
 class Service:
@@ -64,11 +61,15 @@ class Service:
         """The server's folder."""
         return self.boundary.folder
 
+    def verb(self, name: str) -> Verb:
+        """The verb of a name."""
+        if name not in self.verbs:
+            raise NotFound(str(unknown_name("verb", name, self.verbs)))
+        return self.verbs[name]
+
     def plan(self, verb: str, given: Mapping[str, Any]) -> Plan:
         """Check a request: its parameters, paths, programs and settings. Nothing is computed."""
-        if verb not in self.verbs:
-            raise unknown_name("verb", verb, self.verbs)
-        found = self.verbs[verb]
+        found = self.verb(verb)
         values = found.values(given)
         self.boundary.check(values)
         filled = self.programs.put_in(values)
@@ -77,8 +78,7 @@ class Service:
     def submit(self, verb: str, given: Mapping[str, Any], key: str = "") -> Job:
         """A new job, or that of the same key."""
         plan = self.plan(verb, given)
-        overwrites = plan.verb.overwrites and plan.verb.ending is not None
-        return self.jobs.submit(Call(verb, plan.values, plan.command, overwrites, key))
+        return self.jobs.submit(Call(verb, plan.values, plan.command, plan.verb.overwrites, key))
 
     def dry_run(self, verb: str, given: Mapping[str, Any]) -> Json:
         """What a request would do, and what it would take."""
@@ -90,25 +90,28 @@ class Service:
             "dry_run": True, "verb": verb, "command": shlex.join(["sciencegen", *words]), "output": output,
             "output_exists": exists,
             "settings": None if plan.settings is None else plan.settings.model_dump(mode="json", by_alias=True),
-            "cost": {**counts, "seconds": expected_seconds(counts, self._earlier(plan)), "left": self.jobs.left()},
+            "cost": {**counts, "seconds_at_most": expected_seconds(counts, self._earlier(plan))},
+            "left": self.jobs.left(),
         }  # fmt: skip
 
     def _earlier(self, plan: Plan) -> list[tuple[dict[str, int], float]]:
         """Counts and seconds of the last jobs of the same verb and domain that are done."""
         found: list[tuple[dict[str, int], float]] = []
         domain = plan.values.get("domain")
-        for id in self.jobs.ids("done"):
-            job = self.jobs.job(id)
+        for job in map(self.jobs.job, self.jobs.ids("done")[:REMEMBERED]):
             if job.verb == plan.verb.name and job.parameters.get("domain") == domain:
-                record = plan.verb.settings(self.programs.put_in(dict(job.parameters)))
-                found.append((counts_of(record), job.seconds))
-            if len(found) == REMEMBERED:
-                break
+                with suppress(ConfigError):  # a program that isn't allowed any more
+                    record = plan.verb.settings(self.programs.put_in(dict(job.parameters)))
+                    found.append((counts_of(record), job.seconds))
         return found
 
     def describe(self, id: str) -> Json:
         """The job for clients."""
         return described(self.folder, self.jobs.records(id), self.jobs.job(id))
+
+    def progress(self, id: str) -> Json | None:
+        """How far a job is: `what`, `done`, `total` and `note`; None before its first report."""
+        return read_json(self.jobs.records(id) / PROGRESS)
 
     def log(self, id: str) -> str:
         """The messages of a job."""
@@ -119,19 +122,19 @@ class Service:
         job = self.jobs.job(id)
         path = file or job.output
         if path is None:
-            raise DataError(f"Expected a job that writes a table, {job.verb} prints its result: see `summary`.")
+            raise NotFound(f"Expected a job that writes a table, {job.verb} prints its result: see `summary`.")
         return rows_of(self.boundary.inside(path, "file"), start, limit)
 
     def file(self, path: str) -> Path:
         """A file to read."""
         found = self.boundary.inside(path)
         if not found.is_file():
-            raise DataError(f"Expected a file at {path}, found {'a folder' if found.is_dir() else 'none'}.")
+            raise NotFound(f"Expected a file at {path}, found {'a folder' if found.is_dir() else 'none'}.")
         return found
 
     def place(self, path: str) -> Path:
         """Where a client may put a file."""
         found = self.boundary.inside(path)
         if found.is_dir():
-            raise DataError(f"Expected the name of a file, {path} is a folder.")
+            raise NotFound(f"Expected the name of a file, {path} is a folder.")
         return found
