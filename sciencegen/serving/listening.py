@@ -36,6 +36,7 @@ def listen(port: int) -> socket.socket:
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((LOOPBACK, port))
+        found.listen(BACKLOG)  # from now on requests wait, though nothing answers yet
     except OSError as error:
         found.close()
         raise ConfigError(
