@@ -42,8 +42,8 @@ def check_function(path: str) -> None:
     if listed is not None and path not in listed.split(","):
         known = listed.replace(",", ", ") or "none"
         raise ConfigError(
-            f"Expected a function that this server allows ({known}), got '{path}'. Start the server with --oracle {path} "
-            "if you trust it."
+            f"Expected a function that this server allows ({known}), got '{path}'. Start the server with --oracle "
+            f"{path} if you trust it."
         )
 
 

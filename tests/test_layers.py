@@ -42,7 +42,17 @@ ALLOWED = {
     "api": FLOOR | DATA | MATHEMATICS | JOINERS | {"domains", "__init__"},
     "serving": FLOOR | DATA | {"browser", "__init__"},
     "cli": {
-        "api", "config", "errors", "files", "locks", "notes", "plugins", "progress", "serving", "yaml_text", "__init__",
+        "api",
+        "config",
+        "errors",
+        "files",
+        "locks",
+        "notes",
+        "plugins",
+        "progress",
+        "serving",
+        "yaml_text",
+        "__init__",
     },
 }
 """Room -> the rooms that it may import beside itself."""

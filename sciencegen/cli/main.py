@@ -12,37 +12,14 @@ import errno
 import os
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from sciencegen import notes
-from sciencegen.cli import (
-    backtest,
-    benchmark,
-    compress,
-    cutout,
-    datasets,
-    doctor,
-    evaluate,
-    generate,
-    job,
-    latent,
-    maps,
-    optimize,
-    predict,
-    properties,
-    propose,
-    replay,
-    report,
-    run,
-    score,
-    sequences,
-    serve,
-    train,
-)
+from sciencegen.cli import datasets, job, run, serve, train
+from sciencegen.cli.commands import COMMANDS
 from sciencegen.cli.console import say
 from sciencegen.cli.output import released_outputs
 from sciencegen.cli.signals import stops_raise
@@ -66,34 +43,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "generate": generate.generate,
-    "encode": latent.encode,
-    "decode": latent.decode,
-    "interpolate": latent.interpolate,
-    "map": maps.map_,
-    "explore": maps.explore,
-    "score": score.score,
-    "predict": predict.predict,
-    "sequences": sequences.sequences,
-    "optimize": optimize.optimize,
-    "propose": propose.propose,
-    "record": propose.record,
-    "backtest": backtest.backtest,
-    "replay": replay.replay,
-    "evaluate": evaluate.evaluate,
-    "benchmark": benchmark.benchmark,
-    "report": report.report,
-    "compress": compress.compress,
-    "decompress": compress.decompress,
-    "cutout": cutout.cutout,
-    "properties": properties.properties,
-    "doctor": doctor.doctor,
-    "serve": serve.serve,
-    "mcp": serve.mcp,
-}
-NOT_SERVED = {"explore", "serve", "mcp"}
-"""Commands that a server doesn't offer: those that serve themselves."""
 for _name, _function in COMMANDS.items():
     app.command(_name)(_function)
 PACKAGE = Path(__file__).parents[1]
@@ -106,6 +55,8 @@ SYSTEM_SAYS_NO = {
 """Errors of files that only the user can fix: a full or read-only disk, limits, missing permissions, closed streams."""
 
 app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run.run)
+app.command("serve")(serve.serve)
+app.command("mcp")(serve.mcp)
 app.add_typer(train.app, name="train")
 app.add_typer(datasets.app, name="datasets")
 

@@ -15,10 +15,13 @@ from typer.utils import get_params_from_function
 
 from sciencegen import config
 from sciencegen.cli import datasets, train
+from sciencegen.cli.commands import COMMANDS
 from sciencegen.cli.options import CheckedOnly, only_checking
 from sciencegen.config import Settings
 from sciencegen.serving.verbs import Place, Verb
 
+NOT_SERVED = {"explore"}
+"""Commands that a server doesn't offer: those that serve themselves."""
 FURTHER: Mapping[str, tuple[tuple[str, ...], Callable[..., None]]] = {
     "train": (("train", train.MODEL_COMMAND), train.model),
     "train-predictor": (("train", "predictor"), train.predictor),
@@ -55,9 +58,7 @@ NAMED = re.compile(r"\bname=value\b|\bNAME=|=FOLDER\b")
 
 @cache
 def served_verbs() -> Mapping[str, Verb]:
-    """The verbs that servers offer, by name: all commands but those that serve, and `run`."""
-    from sciencegen.cli.main import COMMANDS, NOT_SERVED
-
+    """The verbs that servers offer, by name."""
     alone = {name: ((name,), function) for name, function in COMMANDS.items() if name not in NOT_SERVED}
     return {name: _verb(name, *found) for name, found in sorted({**alone, **FURTHER}.items())}
 

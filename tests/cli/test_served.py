@@ -9,9 +9,10 @@ import pytest
 import typer.main
 from jsonschema import Draft202012Validator
 
-from sciencegen.cli.main import COMMANDS, NOT_SERVED, app
+from sciencegen.cli.commands import COMMANDS
+from sciencegen.cli.main import app
 from sciencegen.cli.options import CheckedOnly, only_checking
-from sciencegen.cli.served import ENDINGS, FURTHER, OURS, RECORDS, served_verbs
+from sciencegen.cli.served import ENDINGS, FURTHER, NOT_SERVED, OURS, RECORDS, served_verbs
 from sciencegen.config import ProgramSettings
 from sciencegen.errors import ConfigError
 from sciencegen.serving.openapi import openapi_document
@@ -40,7 +41,7 @@ def test_every_command_is_offered():
     assert set(VERBS) == ({*COMMANDS} - NOT_SERVED) | {*FURTHER}
     assert set(ENDINGS) <= set(VERBS)
     groups = {"train", "datasets"}
-    assert {*typer.main.get_command(app).commands} == {*COMMANDS} | groups | {"run"}
+    assert {*typer.main.get_command(app).commands} == {*COMMANDS} | groups | {"run", "serve", "mcp"}
 
 
 @pytest.mark.parametrize("name", VERBS)
