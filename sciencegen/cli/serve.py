@@ -166,8 +166,9 @@ def _environment(here: Path, functions: tuple[str, ...]) -> Mapping[str, str]:
     """That of jobs: they find the same modules as this process, and functions that were allowed."""
     from sciencegen.notes import RUN
     from sciencegen.plugins import FUNCTIONS
+    from sciencegen.serving.records import TOKEN
 
-    found = {name: one for name, one in os.environ.items() if name != RUN}
+    found = {name: one for name, one in os.environ.items() if name not in (RUN, TOKEN)}
     given = found.get("PYTHONPATH")
     paths = [str((here / one).resolve()) for one in (given.split(os.pathsep) if given else ())]
     if functions:

@@ -10,9 +10,8 @@ from starlette.types import ASGIApp
 
 from sciencegen.browser.access import LOOPBACK, new_token
 from sciencegen.errors import ConfigError
+from sciencegen.serving.records import TOKEN
 
-TOKEN = "SCIENCEGEN_TOKEN"
-"""The environment variable with the token of a server, for clients that outlive it."""
 SHORTEST_TOKEN = 16
 BACKLOG = 1024
 LAST_S = 3

@@ -61,6 +61,8 @@ class Boundary:
         anything else.
         """
         for name, text in _texts(values):
+            if text.strip() == "-":
+                raise ConfigError(f"Expected a file for `{name}`, got '-': a job has no standard input and output.")
             for part in _parts(text):
                 if _ADDRESS.match(part):
                     raise ConfigError(

@@ -13,6 +13,8 @@ from sciencegen.errors import DataError
 from sciencegen.files import atomic_write
 from sciencegen.items import Json
 
+TOKEN = "SCIENCEGEN_TOKEN"
+"""The environment variable with the token of a server, for clients that outlive it."""
 RECORDS, RESULTS = "records", "jobs"
 """Folders of a server: a folder of records and one of results for each job."""
 RECORD, LOG, PRINTED, PROGRESS, OUTCOME = "job.json", "log.txt", "printed.txt", "progress.json", "outcome.json"

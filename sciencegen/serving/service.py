@@ -38,8 +38,13 @@ class Plan:
         if self.verb.ending is None:
             output = self.values.get("output")
             return self.verb.command(self.filled, ["--json"]), output
-        output = str(self.values.get("output") or f"{RESULTS}/{id}/{self.verb.name}{self.verb.ending}")
-        return self.verb.command({**self.filled, "output": output}, ["--json"]), output
+        values = {**default_output(self.verb, id), **self.filled}
+        return self.verb.command(values, ["--json"]), str(values["output"])
+
+
+def default_output(verb: Verb, id: str) -> dict[str, str]:
+    """The output of a request that names none: in the job's folder; empty for a verb that only prints."""
+    return {} if verb.ending is None else {"output": f"{RESULTS}/{id}/{verb.name}{verb.ending}"}
 
 
 class Service:
@@ -73,7 +78,7 @@ class Service:
         values = found.values(given)
         self.boundary.check(values)
         filled = self.programs.put_in(values)
-        return Plan(found, values, filled, found.settings(filled))
+        return Plan(found, values, filled, found.settings({**default_output(found, "ID"), **filled}))
 
     def submit(self, verb: str, given: Mapping[str, Any], key: str = "") -> Job:
         """A new job, or that of the same key."""
@@ -101,7 +106,8 @@ class Service:
         for job in map(self.jobs.job, self.jobs.ids("done")[:REMEMBERED]):
             if job.verb == plan.verb.name and job.parameters.get("domain") == domain:
                 with suppress(ConfigError):  # a program that isn't allowed any more
-                    record = plan.verb.settings(self.programs.put_in(dict(job.parameters)))
+                    values = {**default_output(plan.verb, job.id), **self.programs.put_in(dict(job.parameters))}
+                    record = plan.verb.settings(values)
                     found.append((counts_of(record), job.seconds))
         return found
 

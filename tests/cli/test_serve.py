@@ -18,7 +18,7 @@ import pytest
 pytest.importorskip("starlette", reason="needs sciencegen[serve]")
 pytest.importorskip("uvicorn", reason="needs sciencegen[serve]")
 
-from tests.serving.conftest import until
+from tests.serving.conftest import PATH, until
 from tests.signals import hear
 
 COMMAND = (sys.executable, "-m", "sciencegen.cli.main")
@@ -51,7 +51,7 @@ class Server:
     """A server in a process of its own."""
 
     def __init__(self, folder: Path, words: Sequence[str]) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        environment = {**os.environ, "PYTHONPATH": PATH}
         self.process = subprocess.Popen(
             [*COMMAND, "serve", *words], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, preexec_fn=hear,
@@ -148,7 +148,7 @@ def test_curl_runs_generate_optimize_record_and_propose(folder):
         replayed = server.curl("/verbs/replay?wait=300", {"file": drawn["output"], "all": True, "threads": 1})
         assert (replayed["state"], replayed["exit_code"]) == ("done", 0), replayed
     words = [*COMMAND, "generate", "molecules", "-n", "3", "--seed", "1", "--threads", "1", "-o", "same.csv"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": PATH}
     subprocess.run(words, cwd=folder, env=environment, check=True, capture_output=True)
     assert (folder / "same.csv").read_bytes() == (folder / "runs/served" / drawn["output"]).read_bytes()
 

@@ -18,6 +18,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.serving.openapi import openapi_document
 from sciencegen.serving.paths import WRITTEN
 from sciencegen.serving.programs import COMMANDS as PROGRAMS
+from sciencegen.serving.service import default_output
 
 VERBS = served_verbs()
 EXAMPLES: dict[str, Any] = {
@@ -99,6 +100,16 @@ def test_a_request_and_its_command_have_the_same_settings(name, tmp_path, monkey
         typer.main.get_command(app).main(words, standalone_mode=False)
     assert found.value.record == record
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_an_output_need_not_be_named(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    verb = VERBS[name]
+    needed = {key: one for key, one in values_of(name).items() if key in (*verb.schema().get("required", ()), "row")}
+    needed |= {"source": "a.csv"} if name == "score" else {}
+    record = verb.settings({**default_output(verb, "7"), **verb.values(needed)})
+    assert type(record) is RECORDS[name]
 
 
 def test_score_of_variants_has_its_own_record():

@@ -21,6 +21,8 @@ from sciencegen.serving.service import Service
 from sciencegen.serving.verbs import Place, Verb
 
 REPOSITORY = Path(__file__).parents[2]
+PATH = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH", "")])])
+"""For processes that import the same modules."""
 WORKER = (sys.executable, "-P", str(Path(__file__).parent / "worker.py"))
 FIELDS: dict[str, Any] = {
     "kind": (str, Field(...)), "n": (int | None, Field(None, ge=1, description="Rows.")), "pause": (float | None, None),
@@ -43,7 +45,7 @@ VERBS = {"draw": DRAW}
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    return {**os.environ, "PYTHONPATH": PATH}
 
 
 @pytest.fixture

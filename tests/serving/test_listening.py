@@ -7,7 +7,8 @@ import pytest
 pytest.importorskip("uvicorn", reason="needs sciencegen[serve]")
 
 from sciencegen.errors import ConfigError
-from sciencegen.serving.listening import TOKEN, listen, token_of_server
+from sciencegen.serving.listening import listen, token_of_server
+from sciencegen.serving.records import TOKEN
 
 
 def test_a_taken_port_is_refused():

@@ -17,11 +17,11 @@ pytest.importorskip("mcp", reason="needs sciencegen[mcp]")
 
 import anyio
 from mcp.client.client import Client
-from mcp.client.stdio import StdioServerParameters
+from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from sciencegen.cli.served import served_verbs
 from tests.cli.test_serve import MEASURE, MEASURED, ORACLE, PLATE, SEARCH
-from tests.serving.conftest import REPOSITORY, until
+from tests.serving.conftest import PATH, until
 
 WORDS = ("-m", "sciencegen.cli.main", "mcp", "--folder", "served")
 
@@ -36,12 +36,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def with_client(use: Callable[[Client], Awaitable[None]], *words: str) -> None:
     """Use a client of a server in a process of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    environment = {**os.environ, "PYTHONPATH": PATH}
     server = StdioServerParameters(command=sys.executable, args=[*WORDS, *words], env=environment)
 
     async def run() -> None:
         with anyio.fail_after(280):
-            async with Client(server) as client:
+            async with Client(stdio_client(server)) as client:
                 await use(client)
 
     anyio.run(run)
@@ -84,7 +84,7 @@ async def _the_job_is_still_there(client: Client) -> None:
 
 def test_nothing_but_the_protocol_is_printed(folder):
     """Also while a job runs, and when the client is killed: the server ends with its input."""
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    environment = {**os.environ, "PYTHONPATH": PATH}
     hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
     messages = [
         {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
@@ -110,7 +110,7 @@ def test_nothing_but_the_protocol_is_printed(folder):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_server(folder, number):
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    environment = {**os.environ, "PYTHONPATH": PATH}
     with subprocess.Popen(
         [sys.executable, *WORDS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     ) as server:

@@ -60,7 +60,7 @@ def filled(value, top):
         {"source": "https://example.org/a.csv"}, {"source": "file:///etc/passwd"}, {"pool": "s3://bucket/a"},
         {"source": "records/1/job.json"}, {"output": "records/x.csv"}, {"output": "data/../records/x"},
         {"output": "dock.sh"}, {"source": "./dock.sh"}, {"output": "a\0b"}, {"source": "'/etc/passwd'"},
-        {"settings": "@/etc/passwd"},
+        {"settings": "@/etc/passwd"}, {"output": "-"}, {"source": "-"},
     ],
 )  # fmt: skip
 def test_what_is_outside_is_refused(boundary, tmp_path, values):
