@@ -9,8 +9,14 @@ from typing import Any
 from sciencegen.items import Json
 from sciencegen.serving.verbs import Verb
 
-_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}, "description": "Of a job."}
-_PATH = {"name": "path", "in": "path", "required": True, "schema": {"type": "string"}, "description": "Of a file."}
+_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}, "description": "The id of a job."}
+_PATH = {
+    "name": "path",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "The path of a file, relative to the server's folder.",
+}
 _WAIT = {
     "name": "wait", "in": "query", "schema": {"type": "number", "minimum": 0, "maximum": 600, "default": 0},
     "description": "Seconds to wait for the end of the job before the answer.",
@@ -53,7 +59,7 @@ PATHS: Mapping[str, Mapping[str, Json]] = {
             _query("file", "string", "Another file of the job than its output."),
         )
     },
-    "/files": {"get": _operation("Files in the server's folder", _query("below", "string", "Only in this folder."))},
+    "/files": {"get": _operation("Files in the server's folder", _query("below", "string", "Only of this folder."))},
     "/files/{path}": {
         "get": _operation("A file", _PATH, content=_BYTES),
         "put": _operation("Upload a file as the body of the request", _PATH, **_UPLOAD),
@@ -88,7 +94,7 @@ def _verb_operation(verb: Verb) -> Json:
         "name": "Idempotency-Key",
         "in": "header",
         "schema": {"type": "string"},
-        "description": "The same: same job.",
+        "description": "Requests with the same key are one job.",
     }
     body = {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{verb.name}"}}}}
     found = _operation(verb.summary, _WAIT, dry, key, description=verb.description, requestBody=body)
@@ -127,7 +133,7 @@ def openapi_page(document: Json, address: str) -> str:
         "<!doctype html><html lang=en><meta charset=utf-8><title>sciencegen</title>",
         f"<style>{_STYLE}</style><h1>sciencegen {html.escape(document['info']['version'])}</h1>",
         "<p>Each request needs the token that the server printed. Paths of files are relative to the server's folder. ",
-        "The same as <a href=/openapi.json>OpenAPI document</a>.</p>",
+        "The same for programs: <a href=/openapi.json>OpenAPI document</a>.</p>",
         f"<pre>{html.escape(example)}</pre>",
     ]
     for path, methods in document["paths"].items():
