@@ -38,7 +38,9 @@ def failed(error: str) -> None:
 
 def leave(code: int) -> None:
     """Record how the command ended."""
-    folder = os.environ.get(notes.JOB)
+    global _error
+    folder, error = os.environ.get(notes.JOB), _error
+    _error = ""
     if folder is None:
         return
     from dataclasses import asdict
@@ -46,4 +48,4 @@ def leave(code: int) -> None:
     from sciencegen.serving.records import OUTCOME, Outcome, write_json
 
     with suppress(OSError):
-        write_json(Path(folder) / OUTCOME, asdict(Outcome(code, _error, notes.recorded())))
+        write_json(Path(folder) / OUTCOME, asdict(Outcome(code, error, notes.recorded())))

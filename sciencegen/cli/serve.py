@@ -108,6 +108,8 @@ def mcp(
 
         print(json.dumps([vars(one) for one in tools_of(served_verbs())], indent=1))
         return
+    if sys.stdin.isatty():
+        say("Waiting for the messages of a client on standard input, which starts this command itself. Ctrl-C ends it.")
     with _service(folder, allow, oracle, jobs, calls, seconds) as service, suppress(KeyboardInterrupt):
         serve_stdio(Tools(service, wait))
 

@@ -51,9 +51,10 @@ def mcp_server(tools: Tools) -> Server[Json]:
             await context.session.report_progress(done, total, what)
 
         found = await tools.call(params.name, params.arguments or {}, progress)
-        text = found.value["error"] if found.value.keys() == {"error"} else json.dumps(found.value, ensure_ascii=False)
+        value = json.dumps(found.value, ensure_ascii=False, default=str)
+        text = found.value["error"] if found.value.keys() == {"error"} else value
         return CallToolResult(
-            content=[TextContent(type="text", text=text)], structured_content=found.value, is_error=found.is_error
+            content=[TextContent(type="text", text=text)], structured_content=json.loads(value), is_error=found.is_error
         )
 
     return Server(

@@ -153,6 +153,29 @@ def test_curl_runs_generate_optimize_record_and_propose(folder):
     assert (folder / "same.csv").read_bytes() == (folder / "runs/served" / drawn["output"]).read_bytes()
 
 
+@needs_curl
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_job_has_the_bytes_of_the_command_whatever_ends_the_server(folder, number):
+    request = {"domain": "molecules", "n": 300, "seed": 3, "threads": 1, "where": ["logp in 1..4"]}
+    with served(folder) as server:
+        id = server.curl("/verbs/generate", request)["id"]
+        place = folder / "runs" / "served" / "jobs" / id / "generate.csv"
+        until(lambda: server.curl(f"/jobs/{id}")["progress"], 300)
+        server.end(number)
+    with served(folder) as server:
+        found = server.curl(f"/jobs/{id}?wait=300")
+        if number == signal.SIGTERM:
+            assert found["state"] == "interrupted"
+            server.curl(f"/jobs/{id}/restart", None, "-X", "POST")
+            found = server.curl(f"/jobs/{id}?wait=300")
+        assert (found["state"], found["starts"]) == ("done", 2 if number == signal.SIGTERM else 1), found
+    words = [*COMMAND, "generate", "molecules", "-n", "300", "--seed", "3", "--where", "logp in 1..4"]
+    environment = {**os.environ, "PYTHONPATH": PATH}
+    subprocess.run([*words, "--threads", "1", "-o", "same.csv"], cwd=folder, env=environment, check=True)
+    assert (folder / "same.csv").read_bytes() == place.read_bytes()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
