@@ -63,7 +63,7 @@ class Guard:
 
 
 def _answer(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    content = json.dumps(value, allow_nan=False, ensure_ascii=False, default=str)
+    content = json.dumps(value, allow_nan=False, default=str)
     fixed = {**FIXED_HEADERS, "Content-Security-Policy": POLICY, **(headers or {})}
     return Response(content, status, fixed, "application/json")
 

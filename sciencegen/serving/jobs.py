@@ -267,8 +267,9 @@ class Jobs:
             self._queue.popleft()
             try:
                 own = process.start([*self._command, *words], self.records(job.id), self.folder, self._environment)
-            except OSError as error:
-                self._save(replace(job, state="failed", ended=now(), error=f"The process can't be started: {error}."))
+            except (OSError, ValueError) as error:
+                reason = f"The process can't be started: {error}. Pass long lists in a file."
+                self._save(replace(job, state="failed", ended=now(), error=reason))
                 continue
             job = replace(job, process=own.pid)
             self._running[job.id] = Running(job, own)

@@ -51,8 +51,8 @@ def mcp_server(tools: Tools) -> Server[Json]:
             await context.session.report_progress(done, total, what)
 
         found = await tools.call(params.name, params.arguments or {}, progress)
-        value = json.dumps(found.value, ensure_ascii=False, default=str)
-        text = found.value["error"] if found.value.keys() == {"error"} else value
+        value = _encodable(json.dumps(found.value, ensure_ascii=False, default=str))
+        text = _encodable(found.value["error"]) if found.value.keys() == {"error"} else value
         return CallToolResult(
             content=[TextContent(type="text", text=text)], structured_content=json.loads(value), is_error=found.is_error
         )
@@ -60,6 +60,11 @@ def mcp_server(tools: Tools) -> Server[Json]:
     return Server(
         "sciencegen", version=__version__, instructions=INSTRUCTIONS, on_list_tools=list_tools, on_call_tool=call_tool
     )
+
+
+def _encodable(text: str) -> str:
+    """The text with halves of characters, which JSON can hold, written out."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def serve_stdio(tools: Tools) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 from sciencegen.errors import ConfigError
 
+LONGEST_PATH = 4096
+"""Characters; the system opens no longer one."""
 WRITTEN = frozenset({"output", "structures", "details", "journal", "cache"})
 """Parameters that name files to write."""
 _PARTS = re.compile(r"[\s,;='\"@]+")
@@ -40,8 +42,8 @@ class Boundary:
 
     def inside(self, path: str | Path, name: str = "path") -> Path:
         """The path without links, if requests may reach it; else an error that names the parameter."""
-        if "\0" in str(path):
-            raise ConfigError(f"Expected a path for `{name}`, got a text with a zero byte.")
+        if "\0" in str(path) or not _is_unicode(str(path)):
+            raise ConfigError(f"Expected a path for `{name}`, got one with characters that no file's name can have.")
         real = self._real(path)
         if any(real.is_relative_to(one) for one in self.closed):
             raise ConfigError(
@@ -61,6 +63,10 @@ class Boundary:
         anything else.
         """
         for name, text in _texts(values):
+            if "\0" in text or not _is_unicode(text):
+                raise ConfigError(
+                    f"Expected a text for `{name}`, got one with characters that no command can be given."
+                )
             if text.strip() == "-":
                 raise ConfigError(f"Expected a file for `{name}`, got '-': a job has no standard input and output.")
             for part in _parts(text):
@@ -75,14 +81,23 @@ class Boundary:
         return Path(os.path.realpath(self.folder / os.path.expanduser(path)))
 
     def _is_path(self, part: str) -> bool:
-        if len(part) > 4096 or "\0" in part:
-            return "/" in part
+        if len(part) > LONGEST_PATH:
+            return False
         pieces = part.split("/")
         if part.startswith("/"):  # SMILES may begin with a slash, but no folder has the name of an atom
             return os.path.lexists(f"/{part.lstrip('/').split('/')[0]}")
         if ".." in pieces or part.startswith("~") or os.path.lexists(self.folder / part):
             return True
         return any(self._real(part).is_relative_to(one) for one in self.closed)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8: JSON can hold halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 pytest.importorskip("uvicorn", reason="needs sciencegen[serve]")
@@ -9,6 +11,14 @@ pytest.importorskip("uvicorn", reason="needs sciencegen[serve]")
 from sciencegen.errors import ConfigError
 from sciencegen.serving.listening import listen, token_of_server
 from sciencegen.serving.records import TOKEN
+
+
+def test_small_answers_are_sent_at_once():
+    """asyncio turns the wait for more data off where the protocol of a connection is named."""
+    with listen(0) as place, socket.create_connection(place.getsockname()) as ours:
+        theirs, _ = place.accept()
+        with theirs:
+            assert (theirs.proto, ours.proto) == (socket.IPPROTO_TCP, socket.IPPROTO_TCP)
 
 
 def test_a_taken_port_is_refused():

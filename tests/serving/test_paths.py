@@ -64,7 +64,7 @@ def filled(value, top):
     ],
 )  # fmt: skip
 def test_what_is_outside_is_refused(boundary, tmp_path, values):
-    with pytest.raises(ConfigError, match=r"Expected a (path|file)"):
+    with pytest.raises(ConfigError, match=r"Expected a (path|file|text)"):
         boundary.check(filled(values, tmp_path))
 
 
