@@ -38,14 +38,17 @@ RECORDS: Mapping[str, type[Settings]] = {
     "propose": config.ProposeSettings, "record": config.RecordSettings, "backtest": config.BacktestSettings,
     "replay": config.ReplaySettings, "evaluate": config.EvaluateSettings, "benchmark": config.BenchmarkSettings,
     "train": config.TrainSettings, "train-predictor": config.PredictorSettings,
-    "datasets-prepare": config.PrepareSettings,
+    "datasets-prepare": config.PrepareSettings, "compress": config.CompressSettings,
+    "decompress": config.DecompressSettings, "cutout": config.CutoutSettings,
 }  # fmt: skip
 """The record of a command's settings, which `--settings` takes parts of."""
 ENDINGS = {
     "encode": ".npz", "evaluate": ".json", "map": ".png", "report": ".html", "decode": ".txt", "train": "",
-    "train-predictor": "", "datasets-prepare": "",
+    "train-predictor": "", "datasets-prepare": "", "compress": ".sgc", "cutout": ".fits",
 }  # fmt: skip
 """Of the output of a request that names none; other outputs are tables."""
+NAMES_OUTPUT = {"decompress"}
+"""Commands whose output has the ending of something else: requests must name it."""
 PRINTING = {"datasets-fetch"}
 """Commands whose output is optional: they print what they found."""
 OURS = {"json"}
@@ -111,7 +114,7 @@ def _field(verb: str, key: str, annotation: Any, info: ParameterInfo) -> tuple[A
         inner, text = _part_of(RECORDS[verb]), "Further settings; parameters of the same name take precedence."
     elif get_origin(inner) is list:
         inner = dict[str, Any] | tuple[str, ...] if NAMED.search(text) else tuple[str, ...]
-    required = info.default is ... and key != "output"
+    required = info.default is ... and (key != "output" or verb in NAMES_OUTPUT)
     known = Field(... if required else None, description=text, ge=info.min, le=info.max)
     return (inner if required else inner | None), known
 

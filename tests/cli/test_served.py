@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from sciencegen.cli.commands import COMMANDS
 from sciencegen.cli.main import app
 from sciencegen.cli.options import CheckedOnly, only_checking
-from sciencegen.cli.served import ENDINGS, FURTHER, NOT_SERVED, OURS, RECORDS, served_verbs
+from sciencegen.cli.served import ENDINGS, FURTHER, NAMES_OUTPUT, NOT_SERVED, OURS, RECORDS, served_verbs
 from sciencegen.config import ProgramSettings
 from sciencegen.errors import ConfigError
 from sciencegen.serving.openapi import openapi_document
@@ -25,7 +25,7 @@ EXAMPLES: dict[str, Any] = {
     "string": "text", "integer": 7, "number": 0.5, "boolean": True, "object": {"a": 1}, "array": ["a", "b"],
 }  # fmt: skip
 CHOSEN = {
-    "device": "cpu", "sampler": "ddim", "projection": "pca", "all": False, "rounds": 2, "steps": 4, "plate": 96,
+    "device": "cpu", "sampler": "ddim", "projection": "pca", "all": False, "rounds": 2, "steps": 4, "plate": 96, "first_pixel": 1,
     "calibrate": {"a": "1,2"}, "variants": None, "classify": None, "set": None, "training": "name", "latents": "a.npz",
     "alignment": None, "along": False, "settings": {},
 }  # fmt: skip
@@ -60,7 +60,9 @@ def test_every_flag_is_a_parameter_with_its_text(name):
         assert place.negative in (*flag.secondary_opts, "")
         assert place.repeats == bool(flag.multiple)
         assert key == "settings" or not flag.help or properties[key]["description"] == flag.help.replace("\\[", "[")
-        assert (key in verb.schema().get("required", ())) == (flag.required and key != "output")
+        assert (key in verb.schema().get("required", ())) == (
+            flag.required and (key != "output" or name in NAMES_OUTPUT)
+        )
 
 
 @pytest.mark.parametrize("name", VERBS)
