@@ -25,9 +25,9 @@ EXAMPLES: dict[str, Any] = {
     "string": "text", "integer": 7, "number": 0.5, "boolean": True, "object": {"a": 1}, "array": ["a", "b"],
 }  # fmt: skip
 CHOSEN = {
-    "device": "cpu", "sampler": "ddim", "projection": "pca", "all": False, "rounds": 2, "steps": 4, "plate": 96, "first_pixel": 1,
+    "device": "cpu", "sampler": "ddim", "projection": "pca", "all": False, "rounds": 2, "steps": 4, "plate": 96,
     "calibrate": {"a": "1,2"}, "variants": None, "classify": None, "set": None, "training": "name", "latents": "a.npz",
-    "alignment": None, "along": False, "settings": {},
+    "alignment": None, "along": False, "settings": {}, "first_pixel": 1,
 }  # fmt: skip
 
 
