@@ -136,7 +136,8 @@ def _service(
     """The service of a folder, which becomes the current one; its jobs end with the block."""
     from sciencegen.cli.served import served_verbs
     from sciencegen.files import check_writable, make_folder
-    from sciencegen.serving.jobs import Budget, Jobs
+    from sciencegen.serving.budget import Budget
+    from sciencegen.serving.jobs import Jobs
     from sciencegen.serving.paths import Boundary
     from sciencegen.serving.programs import read_programs
     from sciencegen.serving.records import RECORDS

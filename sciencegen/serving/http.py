@@ -17,14 +17,13 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sciencegen import __version__
-from sciencegen.browser.access import FIXED_HEADERS, is_foreign, same_token
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.files import atomic_write, files_below
 from sciencegen.items import Json
-from sciencegen.serving.jobs import BudgetSpent
+from sciencegen.serving.answers import HEADERS, Guard, answer, page, refused
+from sciencegen.serving.budget import BudgetSpent
 from sciencegen.serving.openapi import openapi_document, openapi_page
 from sciencegen.serving.records import RECORDS, NotFound
 from sciencegen.serving.service import Service
@@ -34,58 +33,16 @@ LARGEST_BODY = 16 * 2**20
 LARGEST_UPLOAD = 16 * 2**30
 LONGEST_WAIT_S = 600.0
 MOST_LISTED = 1000
-OPEN = ("/", "/openapi.json")
-"""Paths that need no token: they say what the package can do, and nothing of its user."""
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox allow-same-origin"
-
-
-class Guard:
-    """Refuses requests of other origins, and requests without the token."""
-
-    def __init__(self, app: ASGIApp, token: str) -> None:
-        self.app, self.token = app, token
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        given = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        refusal = self._refusal(scope["server"][1], scope["path"], given)
-        await (self.app if refusal is None else refusal)(scope, receive, send)
-
-    def _refusal(self, port: int, path: str, given: dict[str, str]) -> Response | None:
-        if is_foreign(port, given.get("host", ""), given.get("origin"), given.get("sec-fetch-site")):
-            return _refused(403, "Expected a request for 127.0.0.1 without a foreign origin, got another one.")
-        kind, _, token = given.get("authorization", "").partition(" ")
-        if path in OPEN or (kind.lower() == "bearer" and same_token(token.strip(), self.token)):
-            return None
-        text = "Expected the header 'Authorization: Bearer TOKEN' with the token that the server printed, got "
-        return _refused(401, text + ("another token." if token else "none."), {"WWW-Authenticate": "Bearer"})
-
-
-def _answer(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    content = json.dumps(value, allow_nan=False, default=str)
-    fixed = {**FIXED_HEADERS, "Content-Security-Policy": POLICY, **(headers or {})}
-    return Response(content, status, fixed, "application/json")
-
-
-def _refused(status: int, reason: str, headers: dict[str, str] | None = None) -> Response:
-    return _answer({"error": reason}, status, headers)
-
-
-def _page(content: str) -> Response:
-    return Response(content, 200, {**FIXED_HEADERS, "Content-Security-Policy": POLICY}, "text/html")
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
     statuses = ((NotFound, 404), (BudgetSpent, 429), (ConfigError, 400), (DataError, 400))
-    return _refused(next((one for kind, one in statuses if isinstance(error, kind)), 500), str(error))
+    return refused(next((one for kind, one in statuses if isinstance(error, kind)), 500), str(error))
 
 
 async def _on_status(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _refused(
-        error.status_code, f"Expected a path of GET /openapi.json, got {request.method} {request.url.path}."
-    )
+    return refused(error.status_code, f"Expected a path of GET /openapi.json, got {request.method} {request.url.path}.")
 
 
 def application(service: Service, token: str, address: str) -> Starlette:
@@ -100,10 +57,10 @@ def application(service: Service, token: str, address: str) -> Starlette:
         Of the server, for examples.
     """
     document = openapi_document(service.verbs, __version__)
-    page, handlers = openapi_page(document, address), Handlers(service)
+    description, handlers = openapi_page(document, address), Handlers(service)
     routes = [
-        Route("/", lambda request: _page(page)),
-        Route("/openapi.json", lambda request: _answer(document)),
+        Route("/", lambda request: page(description)),
+        Route("/openapi.json", lambda request: answer(document)),
         Route("/status", handlers.status),
         Route("/verbs", handlers.verbs),
         Route("/verbs/{verb}", handlers.schema),
@@ -134,7 +91,7 @@ class Handlers:
         """What the server is and has."""
         jobs, service = self.service.jobs, self.service
         states = ("queued", "running", "done", "failed", "cancelled", "interrupted")
-        return _answer(
+        return answer(
             {
                 "version": __version__, "folder": str(service.folder), "left": jobs.left(),
                 "allowed": [str(one) for one in service.boundary.allowed],
@@ -144,10 +101,10 @@ class Handlers:
         )  # fmt: skip
 
     def verbs(self, request: Request) -> Response:
-        return _answer([{"verb": one.name, "summary": one.summary} for one in self.service.verbs.values()])
+        return answer([{"verb": one.name, "summary": one.summary} for one in self.service.verbs.values()])
 
     def schema(self, request: Request) -> Response:
-        return _answer(self.service.verb(request.path_params["verb"]).schema())
+        return answer(self.service.verb(request.path_params["verb"]).schema())
 
     async def call(self, request: Request) -> Response:
         """Make a job, or say what it would do."""
@@ -155,7 +112,7 @@ class Handlers:
         dry_run = given.pop("dry_run", False) or request.query_params.get("dry_run", "false").lower() in ("1", "true")
         wait = _number(request, "wait", 0.0, LONGEST_WAIT_S)
         if dry_run:
-            return _answer(await run_in_threadpool(self.service.dry_run, verb, given))
+            return answer(await run_in_threadpool(self.service.dry_run, verb, given))
         key = request.headers.get("idempotency-key", "")
         job = await run_in_threadpool(self.service.submit, verb, given, key)
         return await self._waited(request, job.id, wait, {"Location": f"/jobs/{job.id}"})
@@ -173,7 +130,7 @@ class Handlers:
             if await request.is_disconnected():
                 break
         found = await run_in_threadpool(self.service.describe, id)
-        return _answer(found, 202 if found["state"] in ("queued", "running") else 200, headers)
+        return answer(found, 202 if found["state"] in ("queued", "running") else 200, headers)
 
     def jobs(self, request: Request) -> Response:
         """Jobs, newest first."""
@@ -183,24 +140,24 @@ class Handlers:
         shown = [self.service.jobs.job(id) for id in ids[:limit]]
         names = ("id", "verb", "state", "created", "ended", "seconds", "output", "error")
         rows = [{name: vars(job)[name] for name in names} for job in shown]
-        return _answer({"jobs": rows, "before": shown[-1].id if len(ids) > limit else None})
+        return answer({"jobs": rows, "before": shown[-1].id if len(ids) > limit else None})
 
     def cancel(self, request: Request) -> Response:
         self.service.jobs.cancel(request.path_params["id"], "It was cancelled.")
-        return _answer(self.service.describe(request.path_params["id"]))
+        return answer(self.service.describe(request.path_params["id"]))
 
     def restart(self, request: Request) -> Response:
         self.service.jobs.restart(request.path_params["id"])
-        return _answer(self.service.describe(request.path_params["id"]), 202)
+        return answer(self.service.describe(request.path_params["id"]), 202)
 
     def log(self, request: Request) -> Response:
         text = self.service.log(request.path_params["id"])
-        return Response(text, 200, {**FIXED_HEADERS, "Content-Security-Policy": POLICY}, "text/plain")
+        return Response(text, 200, HEADERS, "text/plain")
 
     def rows(self, request: Request) -> Response:
         start, limit = int(_number(request, "start", 0, 2**53)), int(_number(request, "limit", 100, 2**53))
         file = request.query_params.get("file", "")
-        return _answer(self.service.rows(request.path_params["id"], start, limit, file))
+        return answer(self.service.rows(request.path_params["id"], start, limit, file))
 
     def files(self, request: Request) -> Response:
         """Files in the server's folder or in one of it."""
@@ -208,12 +165,11 @@ class Handlers:
         folder, closed = self.service.folder, self.service.folder / RECORDS
         found = sorted(one for one in files_below(below) if not one.is_relative_to(closed) and one.name[0] != ".")
         rows: list[Json] = [{"path": _named(one, folder), "bytes": one.stat().st_size} for one in found[:MOST_LISTED]]
-        return _answer({"files": rows, "more": len(found) > MOST_LISTED})
+        return answer({"files": rows, "more": len(found) > MOST_LISTED})
 
     def file(self, request: Request) -> Response:
         path = self.service.file(request.path_params["path"])
-        headers = {**FIXED_HEADERS, "Content-Security-Policy": POLICY}
-        return FileResponse(path, headers=headers, media_type="application/octet-stream", filename=path.name)
+        return FileResponse(path, headers=HEADERS, media_type="application/octet-stream", filename=path.name)
 
     async def upload(self, request: Request) -> Response:
         """Write the body into a file, atomically: a client that is cut off leaves nothing."""
@@ -227,8 +183,8 @@ class Handlers:
                         raise DataError(f"Expected at most {LARGEST_UPLOAD:,} bytes, got more.")
                     await run_in_threadpool(file.write, chunk)
         except ClientDisconnect:
-            return _refused(400, "Expected the whole file, the connection was closed before its end.")
-        return _answer({"path": _named(path, self.service.folder), "bytes": size}, 201)
+            return refused(400, "Expected the whole file, the connection was closed before its end.")
+        return answer({"path": _named(path, self.service.folder), "bytes": size}, 201)
 
 
 def _named(path: Path, folder: Path) -> str:

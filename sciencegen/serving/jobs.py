@@ -16,6 +16,7 @@ from typing import Any
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.locks import exclusive
 from sciencegen.serving import process
+from sciencegen.serving.budget import Budget, Left
 from sciencegen.serving.ends import Running, ended_job, words_again
 from sciencegen.serving.records import (
     ACTIVE,
@@ -35,26 +36,6 @@ TICK_S = 0.05
 """Seconds between looks at the processes."""
 GRACE_S = 30.0
 """Seconds that a process has to save what it has; then it is killed."""
-
-
-class BudgetSpent(ConfigError):
-    """The budget of jobs is used up."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """The most that the jobs of a server may take; None is no limit.
-
-    Parameters
-    ----------
-    calls : int, optional
-        Jobs that are started.
-    seconds : float, optional
-        Time of all jobs together.
-    """
-
-    calls: int | None = None
-    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +95,7 @@ class Jobs:
         with self._turn:
             if call.key and call.key in self._keys:
                 return self.job(self._keys[call.key])
-            self._check_budget()
+            self.budget.check(self.left())
             id = self._new_id()
             words, output = call.command(id)
             parts = (call.verb, dict(call.parameters), words, output, call.overwrites)
@@ -163,7 +144,7 @@ class Jobs:
                 raise ConfigError(
                     f"Expected a job that failed or was stopped, {id} is {job.state}. Make a new request instead."
                 )
-            self._check_budget()
+            self.budget.check(self.left())
             for name in (OUTCOME, PROGRESS):
                 (self.records(id) / name).unlink(missing_ok=True)
             job = replace(job, state="queued", ended="", error="", exit_code=None)
@@ -172,12 +153,10 @@ class Jobs:
             self._queue.append(id)
         return job
 
-    def left(self) -> dict[str, float | None]:
+    def left(self) -> Left:
         """What is left of the budget: `calls` and `seconds`, None without a limit."""
         with self._turn:
-            most = {"calls": self.budget.calls, "seconds": self.budget.seconds}
-            used = {"calls": self._calls, "seconds": self._used()}
-        return {name: None if one is None else max(0, round(one - used[name], 1)) for name, one in most.items()}
+            return self.budget.left(self._calls, self._used())
 
     def close(self) -> None:
         """End the jobs that run, which can be started again later, and stop."""
@@ -205,15 +184,6 @@ class Jobs:
         self._states[job.id] = job.state
         if job.key:
             self._keys[job.key] = job.id
-
-    def _check_budget(self) -> None:
-        for name, left in self.left().items():
-            if left == 0:
-                most = self.budget.calls if name == "calls" else self.budget.seconds
-                raise BudgetSpent(
-                    f"Expected at most {most:g} {name} for jobs, and they are used up. Start the server again, or with "
-                    f"a larger --{name}."
-                )
 
     def _used(self) -> float:
         return self._seconds + sum(one.seconds for one in self._running.values())

@@ -13,7 +13,8 @@ import pytest
 from pydantic import Field, create_model
 
 from sciencegen.config import GenerateSettings, Settings, build_settings
-from sciencegen.serving.jobs import Budget, Call, Jobs
+from sciencegen.serving.budget import Budget
+from sciencegen.serving.jobs import Call, Jobs
 from sciencegen.serving.paths import Boundary
 from sciencegen.serving.programs import Programs
 from sciencegen.serving.records import RECORDS, Job

@@ -21,8 +21,8 @@ import pytest
 pytest.importorskip("starlette", reason="needs sciencegen[serve]")
 pytest.importorskip("uvicorn", reason="needs sciencegen[serve]")
 
+from sciencegen.serving.budget import Budget
 from sciencegen.serving.http import application
-from sciencegen.serving.jobs import Budget
 from sciencegen.serving.listening import http_server, listen
 from tests.serving.conftest import ended, until
 

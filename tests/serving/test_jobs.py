@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sciencegen.errors import ConfigError
-from sciencegen.serving.jobs import Budget, BudgetSpent
+from sciencegen.serving.budget import Budget, BudgetSpent
 from sciencegen.serving.process import is_running
 from sciencegen.serving.records import NotFound, read_job, write_job
 from tests.serving.conftest import REPOSITORY, call, ended, environment, until
