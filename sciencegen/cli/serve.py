@@ -140,7 +140,7 @@ def _service(
     from sciencegen.serving.jobs import Jobs
     from sciencegen.serving.paths import Boundary
     from sciencegen.serving.programs import read_programs
-    from sciencegen.serving.records import RECORDS
+    from sciencegen.serving.records import RECORDS, SERVER_LOCK
     from sciencegen.serving.service import Service
 
     check_writable(Path(folder) / RECORDS, "`folder`")
@@ -149,7 +149,7 @@ def _service(
     make_folder(Path(folder))
     place = Path(folder).resolve()
     os.chdir(place)  # as the jobs, so that names of files mean the same
-    boundary = Boundary(place, tuple(allowed), (place / RECORDS, *programs.files))
+    boundary = Boundary(place, tuple(allowed), (place / RECORDS, place / SERVER_LOCK, *programs.files))
     environment = _environment(here, programs.functions)
     jobs = Jobs(place, COMMAND, environment, parallel, Budget(calls, seconds))
     try:

@@ -24,6 +24,7 @@ from sciencegen.serving.records import (
     PROGRESS,
     RECORDS,
     RESULTS,
+    SERVER_LOCK,
     Job,
     NotFound,
     State,
@@ -80,7 +81,7 @@ class Jobs:
         self._queue: deque[str] = deque()
         self._running: dict[str, Running] = {}
         self._calls, self._seconds = 0, 0.0
-        self._lock = exclusive(folder / ".server.lock", folder, "choose another `folder`")
+        self._lock = exclusive(folder / SERVER_LOCK, folder, "choose another `folder`")
         self._lock.__enter__()
         self._take_over()
         self._watcher = threading.Thread(target=self._watch, daemon=True)

@@ -17,6 +17,8 @@ TOKEN = "SCIENCEGEN_TOKEN"
 """The environment variable with the token of a server, for clients that outlive it."""
 RECORDS, RESULTS = "records", "jobs"
 """Folders of a server: a folder of records and one of results for each job."""
+SERVER_LOCK = ".server.lock"
+"""The file of a server's folder that says which server has it."""
 RECORD, LOG, PRINTED, PROGRESS, OUTCOME = "job.json", "log.txt", "printed.txt", "progress.json", "outcome.json"
 """Files of a job. The server writes the record; the job's process the others."""
 
