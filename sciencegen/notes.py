@@ -11,6 +11,8 @@ from sciencegen.files import atomic_write
 
 RUN = "SCIENCEGEN_RUN"
 """The environment variable with the folder of the run that a process works for."""
+JOB = "SCIENCEGEN_JOB"
+"""The environment variable with the folder of records of the server's job that a process works for."""
 FOLDER = "notes"
 NOTE = "note: "
 """Prefix of messages that are notes."""
@@ -22,6 +24,11 @@ def record(message: str) -> None:
     """Keep a message if it is a note."""
     if message.startswith(NOTE):
         _noted.append(message.removeprefix(NOTE))
+
+
+def recorded() -> list[str]:
+    """The notes of this process so far."""
+    return [*_noted]
 
 
 def leave(words: Sequence[str]) -> None:

@@ -17,6 +17,9 @@ from sciencegen.errors import ConfigError, unknown_name
 
 NO_PLUGINS = "SCIENCEGEN_NO_PLUGINS"
 """The environment variable by which plugins are refused; `sciencegen --no-plugins` sets it."""
+FUNCTIONS = "SCIENCEGEN_FUNCTIONS"
+"""The environment variable that lists the functions `module:function` that may be imported, a,b,c; all if it is not
+set. Servers set it for their jobs."""
 
 
 def plugins_refused() -> bool:
@@ -30,6 +33,17 @@ def check_allowed(what: str) -> None:
         raise ConfigError(
             f"Expected no code of others, since plugins are refused (--no-plugins or {NO_PLUGINS}), got {what}. "
             "Allow plugins if you trust it."
+        )
+
+
+def check_function(path: str) -> None:
+    """Raise an error if `module:function` is not among the functions that may be imported."""
+    listed = os.environ.get(FUNCTIONS)
+    if listed is not None and path not in listed.split(","):
+        known = listed.replace(",", ", ") or "none"
+        raise ConfigError(
+            f"Expected a function that this server allows ({known}), got '{path}'. Start the server with --oracle "
+            f"{path} if you trust it."
         )
 
 

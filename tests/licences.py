@@ -29,6 +29,10 @@ WEIGHTS = {
 }
 """Folders of `sciencegen/pretrained`, and the datasets that they were trained on."""
 FILES = {
+    "compression/predictors.npz": (
+        "predictors of pixels, trained on galaxies/simulated-deep and on stamps of the KiDS and VIKING surveys",
+        "CC0-1.0 (simulation); CC BY 4.0 (ESO: KiDS, VIKING)",
+    ),
     "browser/page/regl-scatterplot.min.js": (
         "regl-scatterplot 1.16.0 and what it needs, bundled by esbuild: regl 2.1.1, regl-line, camera-2d-simple, "
         "dom-2d-camera, gl-matrix, pub-sub-es, @flekschas/utils; earcut, KDBush",
@@ -140,7 +144,7 @@ def required_by(package: Distribution, extra: str = "") -> list[str]:
 def rows_of_libraries() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Names and licences of the direct dependencies, and of those that these need."""
     project = tomllib.loads(PYPROJECT.read_text())["project"]
-    lines = requirements(project, ["zarr", "design", "map", "optimizers", "xlsx", "orders"])
+    lines = requirements(project, ["zarr", "design", "map", "optimizers", "xlsx", "orders", "serve", "mcp"])
     direct = {normalized(Requirement(line).name) for line in lines}
     rows = [(name, stated_licence(package)) for name, package in sorted(needed(lines).items())]
     return [row for row in rows if row[0] in direct], [row for row in rows if row[0] not in direct]

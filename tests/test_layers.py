@@ -40,7 +40,20 @@ ALLOWED = {
     **{name: FLOOR | DATA | MATHEMATICS for name in JOINERS},
     "domains": FLOOR | DATA | MATHEMATICS | JOINERS,
     "api": FLOOR | DATA | MATHEMATICS | JOINERS | {"domains", "__init__"},
-    "cli": {"api", "config", "errors", "files", "locks", "notes", "plugins", "progress", "yaml_text", "__init__"},
+    "serving": FLOOR | DATA | {"browser", "__init__"},
+    "cli": {
+        "api",
+        "config",
+        "errors",
+        "files",
+        "locks",
+        "notes",
+        "plugins",
+        "progress",
+        "serving",
+        "yaml_text",
+        "__init__",
+    },
 }
 """Room -> the rooms that it may import beside itself."""
 
@@ -52,6 +65,7 @@ API_FLOORS = (
 
 HEAVY = {
     "torch", "rdkit", "e3nn", "lightning", "pandas", "sklearn", "botorch", "numpy", "scipy", "matplotlib", "pyarrow",
+    "starlette", "uvicorn", "mcp",
 }  # fmt: skip
 LIGHT = [
     "__init__.py",
@@ -68,6 +82,7 @@ ROOM_OF_LIBRARY = {
     "e3nn": ["networks/equivariant"],
     "sklearn": ["prediction", "metrics"], "matplotlib": ["report", "domains", "latent"],
     "typer": ["cli"], "rich": ["cli"], "umap": ["latent"],
+    "starlette": ["serving"], "uvicorn": ["serving"], "mcp": ["serving"], "mcp_types": ["serving"],
 }  # fmt: skip
 
 
@@ -185,6 +200,7 @@ SCIENCE = ("smiles", "rdkit", "selfies", "molecul", "protein", "galax")
 GENERIC = [
     "browser",
     "compression",
+    "serving",
     "vae",
     "diffusion",
     "networks",

@@ -18,7 +18,7 @@ PROJECT = tomllib.loads(PYPROJECT.read_text())["project"]
 DIRECT = sorted(
     {
         normalized(name_of(line))
-        for line in requirements(PROJECT, ["zarr", "design", "map", "optimizers", "xlsx", "orders"])
+        for line in requirements(PROJECT, ["zarr", "design", "map", "optimizers", "xlsx", "orders", "serve", "mcp"])
     }
 )
 

@@ -32,9 +32,9 @@ COMMANDS = [
     for command in (commands(block) if block.kind or block.text.startswith(("sciencegen ", "python ")) else ())
 ]
 TOOLS = (
-    "apptainer", "awk", "cat", "cd", "chmod", "conda", "cp", "cut", "docker", "export", "git", "hadolint", "make",
-    "mkdir", "mypy", "pip", "printf", "pytest", "python3", "rattler-build", "ruff", "snakefmt", "snakemake", "unzip",
-    "zcat", ".",
+    "apptainer", "awk", "cat", "cd", "chmod", "conda", "cp", "curl", "cut", "docker", "export", "git", "hadolint",
+    "make", "mkdir", "mypy", "pip", "printf", "pytest", "python3", "rattler-build", "ruff", "snakefmt", "snakemake",
+    "unzip", "zcat", ".",
 )  # fmt: skip
 """Other programs that the pages may use."""
 

@@ -1,15 +1,13 @@
 """A server for one page in a browser on the same computer.
 
-It listens on the loopback address only, and serves only addresses that begin with a random token. A web page of others
-that the same browser shows can send requests to local servers, also under a name that it lets point to 127.0.0.1 (DNS
-rebinding). So requests with another `Host` or `Origin` are refused, and the token isn't passed on (`Referrer-Policy`).
+It listens on the loopback address only, and serves only addresses that begin with a random token, to requests that
+`access` allows. The token isn't passed on (`Referrer-Policy`).
 """
 
 from __future__ import annotations
 
 import json
 import re
-import secrets
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -20,9 +18,9 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
+from sciencegen.browser.access import FIXED_HEADERS, LOOPBACK, is_foreign, new_token, same_token
 from sciencegen.errors import ConfigError, SciencegenError
 
-LOOPBACK = "127.0.0.1"
 LARGEST_BODY = 64 * 2**20
 """Bytes of a request."""
 IDLE_S = 60.0
@@ -111,7 +109,7 @@ class LocalServer:
     """
 
     def __init__(self, site: Site, port: int = 0) -> None:
-        self.token = secrets.token_urlsafe(24)
+        self.token = new_token()
         handler = type("_Handler", (_Handler,), {"site": site, "token": self.token})
         try:
             self._server = _Server((LOOPBACK, port), handler)
@@ -210,16 +208,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _allowed_path(self) -> str | None:
         """The path below the token; None if the request was refused."""
-        hosts = {f"{name}:{self.server.server_address[1]}" for name in (LOOPBACK, "localhost")}  # type: ignore[index]
+        port = int(self.server.server_address[1])  # type: ignore[index, arg-type]
         host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
-        if host not in hosts or (origin is not None and origin != f"http://{host}"):
-            self._refuse(HTTPStatus.FORBIDDEN, "this page answers its own address only")
-            return None
-        if self.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        if is_foreign(port, host, origin, self.headers.get("Sec-Fetch-Site")):
             self._refuse(HTTPStatus.FORBIDDEN, "this page answers its own address only")
             return None
         first, _, path = unquote(urlsplit(self.path).path).removeprefix("/").partition("/")
-        if not secrets.compare_digest(first.encode(), self.token.encode()):
+        if not same_token(first, self.token):
             self._refuse(HTTPStatus.FORBIDDEN, "open the address that the command printed, with its token")
             return None
         return path
@@ -271,13 +266,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """No line for each request."""
-
-
-FIXED_HEADERS = {
-    "Cache-Control": "no-store",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}

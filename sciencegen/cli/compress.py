@@ -40,11 +40,13 @@ def compress(
     The summary says how many bits a pixel takes, and how many of them are above the noise, which nothing can compress.
     Everything else in the file, such as headers and tables, is kept as it is.
     """
-    from sciencegen.api.compress import compress as run
     from sciencegen.config import CompressSettings
 
     chosen = options.settings_from(CompressSettings, None, quantize=quantize, noise=noise, threads=threads)
     claim_output(output, force, inputs=[source])
+
+    from sciencegen.api.compress import compress as run
+
     found = run(domain, source, output, overwrite=force, **chosen.model_dump())
     for note in found.notes:
         say(f"note: {note}")
@@ -65,11 +67,13 @@ def decompress(
     as_json: options.Json = False,
 ) -> None:
     """Restore a file that was compressed by `compress`."""
-    from sciencegen.api.compress import decompress as run
     from sciencegen.config import DecompressSettings
 
     chosen = options.settings_from(DecompressSettings, None, partial=partial or None, threads=threads)
     claim_output(output, force, inputs=[source])
+
+    from sciencegen.api.compress import decompress as run
+
     found = run(domain, source, output, overwrite=force, **chosen.model_dump())
     for note in found.notes:
         say(f"note: {note}")

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sciencegen import notes
+from sciencegen.cli import job
 from sciencegen.cli.flags import in_flags
 from sciencegen.progress import Pace, Report
 
@@ -146,6 +147,7 @@ def _lines_of_steps() -> Report:
 
     def report(what: str, done: int, total: int | None) -> None:
         nonlocal step, next_line, pace
+        job.show(what, done, total)
         if what != step:
             step, next_line, pace = what, monotonic() + FIRST_S, Pace(done)
             if total is None:
@@ -163,6 +165,7 @@ def _occasional_lines(description: str, total: int | None) -> Advance:
     def advance(count: int = 1, note: str = "") -> None:
         nonlocal done, next_line
         done += count
+        job.show(description, done, total, note)
         if monotonic() > next_line:
             say(_joined(_counted(description, done, total), note, pace.left(done, total)))
             next_line = monotonic() + SILENCE_S

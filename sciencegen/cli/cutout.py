@@ -67,8 +67,6 @@ def cutout(
     Each stamp has flags: neighbour, blended, edge, bad, undetected. Positions of which nothing can be cut are listed
     in <output>.rejects.csv.
     """
-    from sciencegen.api.cutout import cutout as run
-    from sciencegen.api.writing.formats import check_endings
     from sciencegen.config import CutoutSettings
 
     chosen = options.settings_from(
@@ -76,6 +74,10 @@ def cutout(
         extension=extension, psf=psf, psf_fwhm=psf_fwhm, variance=variance, segments=segments,
         neighbours=neighbours or None, sky=sky or None, first_pixel=first_pixel, limit=limit,
     )  # fmt: skip
+
+    from sciencegen.api.cutout import cutout as run
+    from sciencegen.api.writing.formats import check_endings
+
     check_endings(domain, output)
     claim_output(output, force, inputs=[image, catalogue, psf, variance, segments])
     found = run(domain, image, catalogue, **chosen.model_dump())

@@ -19,21 +19,22 @@ OTHER_FLAGS = {
 }
 """Settings whose flag has another name."""
 SAME_NAME = frozenset({
-    "acquisition", "against", "alignment", "all", "allow_implausible", "allow_known", "along", "also", "attempts",
-    "bands", "batch", "batch_size", "best_of", "blocks", "browser", "budget", "cache", "calibrate", "classify",
-    "color_by", "colour_by", "columns", "command", "complete", "condition", "conditions", "config", "contigs",
-    "control", "control_copies", "control_wells", "core", "cost", "cost_limit", "data", "details", "device",
-    "distill", "diversity", "domain", "draws", "export", "extension", "fill", "first_pixel", "fold", "forbid",
-    "force", "form", "format", "from", "goal", "guidance", "hit", "include", "install_completion", "item_column",
-    "journal", "json", "keep", "keep_positions", "limit", "maximum_share", "maximum_similarity", "maximum_steps",
-    "measured", "method", "minimize", "model", "neighbours", "no_edge_wells", "noise", "noise_free", "noise_level",
-    "noise_scale", "offline", "order", "order_sheet", "partial", "particles", "picklist", "pixel_scale", "plate",
-    "pool", "port", "predictor", "profile", "projection", "psf", "psf_fwhm", "quantize", "raw", "recipe", "repeats",
-    "replicates", "results", "round", "rounds", "row", "sample", "sampler", "scaffold", "schema", "seed", "seeds",
-    "segments", "set", "settings", "sharing", "sheet", "show_completion", "side", "sky", "space", "split", "start",
-    "steer", "step_noise", "steps", "stocks", "structures", "surrogate", "symmetry", "target", "tasks",
-    "temperature", "threads", "threshold", "timeout", "training", "transfer_volume", "variance", "variants", "vary",
-    "where", "wild_type", "with",
+    "acquisition", "against", "alignment", "all", "allow", "allow_implausible", "allow_known", "along", "also",
+    "attempts", "bands", "batch", "batch_size", "best_of", "blocks", "browser", "budget", "cache", "calibrate",
+    "calls", "classify", "color_by", "colour_by", "columns", "command", "complete", "condition", "conditions",
+    "config", "contigs", "control", "control_copies", "control_wells", "core", "cost", "cost_limit", "data",
+    "details", "device", "distill", "diversity", "domain", "draws", "export", "extension", "fill", "first_pixel",
+    "fold", "folder", "forbid", "force", "form", "format", "from", "goal", "guidance", "hit", "include",
+    "install_completion", "item_column", "jobs", "journal", "json", "keep", "keep_positions", "limit",
+    "maximum_share", "maximum_similarity", "maximum_steps", "measured", "method", "minimize", "model", "neighbours",
+    "no_edge_wells", "noise", "noise_free", "noise_level", "noise_scale", "offline", "openapi", "oracle", "order",
+    "order_sheet", "partial", "particles", "picklist", "pixel_scale", "plate", "pool", "port", "predictor",
+    "profile", "projection", "psf", "psf_fwhm", "quantize", "raw", "recipe", "repeats", "replicates", "results",
+    "round", "rounds", "row", "sample", "sampler", "scaffold", "schema", "seconds", "seed", "seeds", "segments",
+    "set", "settings", "sharing", "sheet", "show_completion", "side", "sky", "space", "split", "start", "steer",
+    "step_noise", "steps", "stocks", "structures", "surrogate", "symmetry", "target", "tasks", "temperature",
+    "threads", "threshold", "timeout", "tools", "training", "transfer_volume", "variance", "variants", "vary",
+    "wait", "where", "wild_type", "with",
 })  # fmt: skip
 """Settings whose flag is the name with dashes."""
 
@@ -48,6 +49,21 @@ def in_flags(message: str) -> str:
     'Pass --wild-type, or --predictor NAME=FOLDER.'
     """
     return re.sub(r"`([a-z][a-z_]*(?:: false)?)`", lambda found: _flag(found[1]) or found[0], message)
+
+
+def in_keys(message: str) -> str:
+    """Replace names of settings in a message by the parameters of requests, which are called like the flags.
+
+    Examples
+    --------
+    >>> in_keys("Pass `wild_type`, or `column` with the name of the items' column.")
+    "Pass `wild_type`, or `item_column` with the name of the items' column."
+    """
+    return re.sub(r"`([a-z][a-z_]*(?:: false)?)`", lambda found: f"`{_key(found[1])}`", message)
+
+
+def _key(name: str) -> str:
+    return _flag(name).lstrip("-").replace("-", "_") if len(_flag(name)) > 2 else name
 
 
 def _flag(name: str) -> str:

@@ -12,35 +12,14 @@ import errno
 import os
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from sciencegen import notes
-from sciencegen.cli import (
-    backtest,
-    benchmark,
-    compress,
-    cutout,
-    datasets,
-    doctor,
-    evaluate,
-    generate,
-    latent,
-    maps,
-    optimize,
-    predict,
-    properties,
-    propose,
-    replay,
-    report,
-    run,
-    score,
-    sequences,
-    train,
-)
+from sciencegen.cli import datasets, job, run, serve, train
+from sciencegen.cli.commands import COMMANDS
 from sciencegen.cli.console import say
 from sciencegen.cli.output import released_outputs
 from sciencegen.cli.signals import stops_raise
@@ -64,30 +43,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "generate": generate.generate,
-    "encode": latent.encode,
-    "decode": latent.decode,
-    "interpolate": latent.interpolate,
-    "map": maps.map_,
-    "explore": maps.explore,
-    "score": score.score,
-    "predict": predict.predict,
-    "sequences": sequences.sequences,
-    "optimize": optimize.optimize,
-    "propose": propose.propose,
-    "record": propose.record,
-    "backtest": backtest.backtest,
-    "replay": replay.replay,
-    "evaluate": evaluate.evaluate,
-    "benchmark": benchmark.benchmark,
-    "report": report.report,
-    "compress": compress.compress,
-    "decompress": compress.decompress,
-    "cutout": cutout.cutout,
-    "properties": properties.properties,
-    "doctor": doctor.doctor,
-}
 for _name, _function in COMMANDS.items():
     app.command(_name)(_function)
 PACKAGE = Path(__file__).parents[1]
@@ -100,6 +55,8 @@ SYSTEM_SAYS_NO = {
 """Errors of files that only the user can fix: a full or read-only disk, limits, missing permissions, closed streams."""
 
 app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run.run)
+app.command("serve")(serve.serve)
+app.command("mcp")(serve.mcp)
 app.add_typer(train.app, name="train")
 app.add_typer(datasets.app, name="datasets")
 
@@ -153,6 +110,7 @@ def main(own_process: bool = True) -> None:
         try:
             code = _exit_code()
             notes.leave(sys.argv[1:])
+            job.leave(code)
         except SystemExit as ended:  # rich and typer end by themselves, with 1, when a reader has gone
             code = _number(ended)
         if code == 1 and reader_is_gone():
@@ -178,6 +136,7 @@ def _exit_code() -> int:
                 say("stopped", style="yellow")
         sys.stdout.flush()
     except SciencegenError as error:
+        job.failed(str(error))
         say(f"error: {error}", style="red", names_keys=error.names_keys)
         return error.exit_code
     except Stopped as stop:
@@ -202,7 +161,9 @@ def _say_what_the_system_refused(error: OSError) -> None:
     place = error.filename or "standard output, or a temporary file"
     closed = error.errno in (errno.EACCES, errno.EPERM)
     remedy = "Change its permissions, or choose another place" if closed else "Choose another place, or free some space"
-    say(f"error: {place}: {error.strerror}. {remedy}.", style="red")
+    message = f"{place}: {error.strerror}. {remedy}."
+    job.failed(message)
+    say(f"error: {message}", style="red")
 
 
 def _number(ended: SystemExit) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -166,6 +169,27 @@ MORE = "Pass settings of the training with --training NAME=VALUE."
 Record = TypeVar("Record", bound="Settings")
 
 
+_ONLY_CHECKING: ContextVar[bool] = ContextVar("only_checking", default=False)
+
+
+class CheckedOnly(Exception):
+    """Ends a command after its settings, the `record`, were checked."""
+
+    def __init__(self, record: Settings) -> None:
+        super().__init__()
+        self.record = record
+
+
+@contextmanager
+def only_checking() -> Iterator[None]:
+    """Commands in the block raise their errors of settings, else `CheckedOnly`, and compute nothing."""
+    token = _ONLY_CHECKING.set(True)
+    try:
+        yield
+    finally:
+        _ONLY_CHECKING.reset(token)
+
+
 BY_KEY = ("training", "settings")
 """Settings that are mappings, and flags of the form name=value."""
 
@@ -183,11 +207,14 @@ def settings_from(record: type[Record], text: str | None, **flags: Any) -> Recor
         for name in BY_KEY:
             if isinstance(below := base.get(name), dict) and name in given:
                 given[name] = {**below, **given[name]}
-        return build_settings(record, {**base, **given})
+        built = build_settings(record, {**base, **given})
     except ConfigError as error:
         if not text or "settings" not in flags or not any(mark in str(error) for mark in TAKEN_FOR_SET):
             raise
         raise ConfigError(f"{error} {OWN_SETTINGS}{' ' + MORE if 'training' in flags else ''}") from None
+    if _ONLY_CHECKING.get():
+        raise CheckedOnly(built)
+    return built
 
 
 def pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:

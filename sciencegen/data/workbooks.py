@@ -38,6 +38,9 @@ NO_XML = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 """Characters that XML can't hold or changes; a workbook has them as _x000D_."""
 ESCAPED, LITERAL = re.compile("_x([0-9A-Fa-f]{4})_"), re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 TIMES = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
+FORMULA = re.compile(rb"<(\w{1,8}:)?f[\s/>]")
+BLOCK, LONGEST_TAG = 2**20, 16
+"""Bytes that are read at once, and of the longest match of `FORMULA`."""
 DATE = (1980, 1, 1, 0, 0, 0)
 """Of each part of a workbook, so that equal tables give equal bytes."""
 
@@ -137,15 +140,13 @@ def naming_sheets(path: Path) -> Iterator[None]:
         raise DataError(f"{error} Sheet {read!r} was read; `sheet` names another: {others}.") from None
 
 
-def sheet_notes(path: Path, sheet: str | None = None) -> list[str]:
-    """Notes on formulas, which are read as their values, and on sheets that are not read."""
-    with _opened(path, data_only=False) as formulas, _opened(path, data_only=True) as values:
+def sheet_notes(path: Path, sheet: str | None = None, remedy: str = "`sheet` names another") -> list[str]:
+    """Notes on formulas, which are read as their values, and on sheets that are not read. remedy: how to read those."""
+    with _opened(path, data_only=True) as values:
         name = _chosen(values, sheet, path)
-        rows = zip(formulas[name].iter_rows(), values[name].iter_rows(values_only=True), strict=False)
-        pairs = (pair for row, stored in rows for pair in zip(row, stored, strict=False))
-        found = [value for cell, value in pairs if cell.data_type == "f"]
+        found = _values_of_formulas(path, values, name) if _may_have_formulas(path) else []
         others = ", ".join(repr(one.title) for one in values.worksheets if one.title != name)
-    notes = [f"sheet {name!r} is read, not {others}: `sheet` names another"] if others and sheet is None else []
+    notes = [f"sheet {name!r} is read, not {others}: {remedy}"] if others and sheet is None else []
     if found:
         notes.append(f"cells with formulas: {len(found)}; they are read as the values that the workbook holds")
     if empty := found.count(None):
@@ -154,6 +155,28 @@ def sheet_notes(path: Path, sheet: str | None = None) -> list[str]:
             "program, and save it"
         )
     return notes
+
+
+def _values_of_formulas(path: Path, values: Workbook, name: str) -> list[object]:
+    """The values that a workbook holds for the formulas of a sheet."""
+    with _opened(path, data_only=False) as formulas:
+        rows = zip(formulas[name].iter_rows(), values[name].iter_rows(values_only=True), strict=False)
+        pairs = (pair for row, stored in rows for pair in zip(row, stored, strict=False))
+        return [value for cell, value in pairs if cell.data_type == "f"]
+
+
+def _may_have_formulas(path: Path) -> bool:
+    """Whether a sheet has an element of a formula; much faster than reading the cells."""
+    with zipfile.ZipFile(path) as file:
+        for part in file.namelist():
+            if "worksheets/" in part:
+                with file.open(part) as xml:
+                    before = b""
+                    while block := xml.read(BLOCK):
+                        if FORMULA.search(before + block):
+                            return True
+                        before = block[-LONGEST_TAG:]
+    return False
 
 
 def _texts(rows: Iterable[Sequence[object]]) -> Iterator[list[str]]:

@@ -46,7 +46,7 @@ class Blocks:
         check_part(place, size)
 
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
+        if isinstance(index, (slice, tuple)):  # of all: array[()], as of NumPy and h5py
             return self._read(index)
         number, row = divmod(int(index), self._rows)
         if number != self._number:

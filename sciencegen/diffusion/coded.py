@@ -20,6 +20,7 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch, concatenate
 from sciencegen.diffusion.guidance import inpainting
+from sciencegen.diffusion.likelihood import exact_divergence, keyed_divergence
 from sciencegen.diffusion.model import EVALUATION_SEED as SEED
 from sciencegen.diffusion.model import Condition, DiffusionModel
 from sciencegen.errors import ConfigError
@@ -54,13 +55,19 @@ class CodedDiffusion(nn.Module):
         each cell is hidden with probability u.
     samples : int
         Codes of each item by which `bound` bounds log p.
+    exact : bool
+        Whether log p(v) is computed with one backward pass for each number, or estimated without bias by one pass
+        (`likelihood.keyed_divergence`), for large networks.
     """
 
-    def __init__(self, coding: Coding, diffusion: DiffusionModel, hidden: float = 0.0, samples: int = 1) -> None:
+    def __init__(
+        self, coding: Coding, diffusion: DiffusionModel, hidden: float = 0.0, samples: int = 1, exact: bool = True
+    ) -> None:
         super().__init__()
         if not 0 <= hidden <= 1 or samples < 1:
             raise ConfigError(f"Expected hidden between 0 and 1, 1 sample or more, got {hidden} and {samples}.")
         self.coding, self.diffusion, self.hidden, self.samples = coding, diffusion, hidden, samples
+        self.exact = exact
         (self.field,) = diffusion.state.fields
         self.latent_size = self.semantic_size = diffusion.latent_size
 
@@ -96,7 +103,8 @@ class CodedDiffusion(nn.Module):
         rows = (batch.select(slice(at, at + 1)).repeat_interleave(self.samples) for at in range(len(batch)))
         of_items = [self.coding.drawn(row, Generator().manual_seed(SEED)) for row in rows]
         codes, spread = concatenate([one for one, _ in of_items]), torch.cat([one for _, one in of_items])
-        log_weights = self.diffusion.log_prob(codes) + spread
+        divergence = exact_divergence if self.exact else keyed_divergence(self.diffusion.state, codes)
+        log_weights = self.diffusion.log_prob(codes, divergence) + spread
         return torch.logsumexp(log_weights.unflatten(0, (-1, self.samples)), 1) - math.log(self.samples)
 
     # --- latent space -------------------------------------------------------------------------------------------------

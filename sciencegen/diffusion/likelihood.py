@@ -15,15 +15,16 @@ import math
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.process import Coefficients, Denoiser, coefficients, levels, predict
-from sciencegen.diffusion.samplers import Path
+from sciencegen.diffusion.samplers import Path, start_keys, streams
 from sciencegen.diffusion.spaces import Categorical, sum_over_item
-from sciencegen.diffusion.state import State, differentiable, with_fields
+from sciencegen.diffusion.state import Fields, State, differentiable, with_fields
 from sciencegen.errors import ConfigError
 from sciencegen.networks.normal import LOG_2_PI
 
@@ -104,7 +105,25 @@ def hutchinson_divergence(state: State, like: Batch, generator: Generator) -> Di
     def signs(value: Tensor) -> Tensor:
         return 2 * torch.randint(2, value.shape, generator=generator, device=generator.device).to(value) - 1
 
-    probe = state.project({name: signs(like[name]) for name in state.fields}, like.mask)
+    return _along(state, like, {name: signs(like[name]) for name in state.fields})
+
+
+def keyed_divergence(state: State, like: Batch) -> Divergence:
+    """`hutchinson_divergence` with a probe that is determined by each item itself, so that its density does not depend
+    on the other items of the batch."""
+    bits = [
+        [generator.integers(0, 2, tuple(like[name].shape[1:])) for name in state.fields]
+        for generator in streams(start_keys(state, like), 0)
+    ]
+    return _along(state, like, {
+        name: 2 * torch.from_numpy(np.stack([row[at] for row in bits])).to(like[name]) - 1
+        for at, name in enumerate(state.fields)
+    })  # fmt: skip
+
+
+def _along(state: State, like: Batch, signs: Fields) -> Divergence:
+    """(probe . J probe) of projected probes."""
+    probe = state.project(signs, like.mask)
     once = {name: field.once(probe[name], like.mask) for name, field in state.fields.items()}
 
     def divergence(outputs: dict[str, Tensor], inputs: dict[str, Tensor]) -> Float[Tensor, " batch"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from torch import Generator
+from torch import Generator, nn
 
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.schedules import Cosine
@@ -43,6 +43,7 @@ def vector_diffusion(
     settings: VectorDiffusionSettings | None = None,
     seed: int = 0,
     masked: bool = False,
+    network: nn.Module | None = None,
 ) -> DiffusionModel:
     """A diffusion model of one field [batch size] of numbers with a standard deviation of about 1.
 
@@ -60,6 +61,8 @@ def vector_diffusion(
     masked : bool
         Whether the mask of a batch [batch size] says which numbers of an item are known. The model is then p of the
         known numbers alone, for any set of them that it was trained on.
+    network : torch.nn.Module, optional
+        Another denoiser of the field than a `VectorDenoiser` of the settings' sizes.
 
     Examples
     --------
@@ -70,6 +73,7 @@ def vector_diffusion(
     """
     s = settings or VectorDiffusionSettings()
     generator = Generator().manual_seed(seed)
-    network = VectorDenoiser(name, size, property_count, s.width, s.depth, generator=generator, masked=masked)
+    if network is None:
+        network = VectorDenoiser(name, size, property_count, s.width, s.depth, generator=generator, masked=masked)
     state = State({name: Field(Euclidean(), positions=int(masked))})
     return DiffusionModel(network, state, Cosine(*LOG_SNR_ENDS), {name: (size,)}, s.diffusion)

@@ -67,17 +67,30 @@ class VectorDenoiser(nn.Module):
     def forward(
         self, z: Mapping[str, Tensor], log_snr: Float[Tensor, " batch"], condition: Tensor | None, mask: Tensor | None
     ) -> dict[str, Tensor]:
-        value = z[self.name]
-        if value.ndim != 2 or value.shape[1] != self.size:
-            raise ShapeError(f"Expected '{self.name}' of shape [batch {self.size}], got {list(value.shape)}.")
+        value, present = vector_and_mask(z, self.name, self.size, mask)
         known = self.level(log_snr).to(value)
         if self.property_count:
             known = torch.cat([known, condition_features(condition, value, self.property_count)], 1)
         if self.masked:
-            present = torch.ones_like(value) if mask is None else mask.to(value)
             value = torch.cat([value * present, present], 1)
         known, hidden = functional.silu(self.known(known)), self.inward(value)
         for layer, modulation in zip(self.layers, self.modulations, strict=True):
             scale, shift = modulation(known).chunk(2, 1)
             hidden = hidden + functional.silu((1 + scale) * layer(hidden) + shift)
         return {self.name: self.outward(hidden)}
+
+
+def vector_and_mask(
+    z: Mapping[str, Tensor], name: str, size: int, mask: Tensor | None
+) -> tuple[Float[Tensor, "batch size"], Float[Tensor, "batch size"]]:
+    """The field `name` of vectors, and 1 where a number is known, else 0. mask: None if all are.
+
+    Raises
+    ------
+    ShapeError
+        If the field has another shape.
+    """
+    value = z[name]
+    if value.ndim != 2 or value.shape[1] != size:
+        raise ShapeError(f"Expected '{name}' of shape [batch {size}], got {list(value.shape)}.")
+    return value, torch.ones_like(value) if mask is None else mask.to(value)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import ConfigError, unknown_name
-from sciencegen.plugins import check_allowed, entry_points, plugins_refused
+from sciencegen.plugins import check_allowed, check_function, entry_points, plugins_refused
 from sciencegen.scoring.oracles import FunctionOracle, Oracle
 
 GROUP = "sciencegen.oracles"
@@ -38,6 +38,7 @@ def check_plugged(name: str) -> None:
     check_allowed(f"the oracle '{name}'")
     if _entry(name) is not None:
         return
+    check_function(name)
     module, _, attribute = name.partition(":")
     source = _source(module)
     if source is None:
@@ -57,6 +58,7 @@ def load_plugged(name: str) -> Oracle:
         return as_oracle(entry.name, _loaded(name, entry.value))
     if not _PATH.match(name):
         raise unknown_name("oracle", name, plugged_names() or ["module:function"])
+    check_function(name)
     return as_oracle(name, _loaded(name, name))
 
 

@@ -6,7 +6,7 @@
 For each seed and method the mean of the ten best scores (AutoDock Vina, kcal/mol; lower is better) of molecules with
 QED of 0.6 or more and SA of 3 or less, and the number of such molecules. `evolution` is the search, `prior` draws of
 the shipped model, `hill_climb` random mutations of the best. One molecule takes 10 to 110 seconds of a core with
-`dock`, 2 to 14 with `quick-dock`. Scores are kept in docked/scores.sqlite: a benchmark that was stopped goes on
+`dock`, 1 to 12 with `quick-dock`. Scores are kept in docked/scores.sqlite: a benchmark that was stopped goes on
 without docking a molecule twice.
 """
 

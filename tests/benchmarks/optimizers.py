@@ -3,13 +3,14 @@
     python tests/benchmarks/optimizers.py run --minutes 5 -o optimizers.csv
     python tests/benchmarks/optimizers.py show optimizers.csv
 
-`run` trains each recipe by each optimizer at three learning rates (the recipe's own, a third and three times it) for
-the same time: a step is timed first, and the schedule ends with the time. The datasets are the committed samples of
-their cards; `--full` fetches the whole ones. The loss is that of held-out items with fixed noise, at the end and after
-each tenth of the steps, with the settings that the loss has at the last step. Times are CPU seconds of one thread
-without those of the evaluation, so that other work on the machine matters little. A row is appended when its training
-has ended, and rows that are there are not trained again; the prepared data lie in `optimizers.data`. `show` prints the
-best learning rate of each optimizer, its final loss, and how long it takes to the loss with which AdamW ends.
+`run` trains each recipe by each optimizer at `--factors` times the recipe's own learning rate (by default a third, one
+and three times) for the same time: a step is timed first, and the schedule ends with the time. The datasets are the
+committed samples of their cards; `--full` fetches the whole ones. The loss is that of held-out items with fixed noise,
+at the end and after each tenth of the steps, with the settings that the loss has at the last step. Times are CPU
+seconds of one thread without those of the evaluation, so that other work on the machine matters little. A row is
+appended when its training has ended, and rows that are there are not trained again; the prepared data lie in
+`optimizers.data`. `show` prints the best learning rate of each optimizer, its final loss, and how long it takes to the
+loss with which AdamW ends.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def read_task(recipe: str, full: bool, limit: int | None, folder: Path) -> Task:
         whole = read_training_data(prepared, plan.formed, plan.recipe, representation, 1, print)
     cut = len(whole.arrays) - min(HELD_OUT, len(whole.arrays) // 10)
     held_out = representation.batch(list(whole.arrays[cut:]), whole.values[cut:])
-    kept = replace(whole, arrays=whole.arrays[:cut], values=whole.values[:cut], texts=whole.texts[:cut])
+    kept = replace(whole, arrays=whole.arrays[:cut], values=whole.values[:cut], texts=())
     return Task(plan, kept, held_out)
 
 
@@ -148,7 +149,7 @@ def run(given: argparse.Namespace) -> None:
     folder = given.output.with_suffix(".data")
     for recipe in given.recipes:
         task = None
-        for optimizer, factor in product(given.optimizers, FACTORS):
+        for optimizer, factor in product(given.optimizers, given.factors):
             key = (recipe, optimizer, f"{factor:.3g}", str(given.seed))
             if key in done:
                 continue
@@ -190,6 +191,7 @@ def main() -> None:
     one.add_argument("--minutes", type=float, default=1.0, help="CPU time of each training")
     one.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
     one.add_argument("--optimizers", nargs="+", choices=OPTIMIZERS, default=list(OPTIMIZERS))
+    one.add_argument("--factors", nargs="+", type=float, default=list(FACTORS), help="of the recipe's learning rate")
     one.add_argument("--schedule", choices=SCHEDULES, default="cosine")
     one.add_argument("--seed", type=int, default=0)
     one.add_argument("--full", action="store_true", help="the whole datasets, which are fetched")

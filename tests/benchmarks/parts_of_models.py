@@ -1,14 +1,16 @@
-"""What each part of a VAE brings: bounds of binarized digits after equal processor time.
+"""What each part of a VAE brings: bounds of images after equal processor time.
 
     python -m tests.benchmarks.parts_of_models --seconds 150 -o parts.csv
+    python -m tests.benchmarks.parts_of_models --seconds 150 --data stamps -o stamps.csv
 
 Data are scikit-learn's digits, each pixel drawn as 0 or 1 with its grey value as the probability: anew in every batch
-of the training, once in the 297 rows for validation and the 500 for the test. Pixels that are hardly ever 1 are left
-out. Each model is an `array-vae` of its own, trained for as many steps as fit into the time (one thread, without the
-evaluation). A prior that is fitted afterwards takes half of the time, and the autoencoder the other half. Of ten
-states in the training, that of the best bound on the validation rows is kept. Printed are, in bits per pixel of the
-test rows with standard errors over these: the evidence lower bound, the importance-weighted one of `--samples`
-latents, and the gain of the latter over the plain model's, row by row. Rows that are in the output aren't repeated.
+of the training, once in the 297 rows for validation and the 500 for the test; or the middle 16 x 16 pixels of 4,000
+simulated galaxies, of which 797 are held out too (`parts_data`). Each model is an `array-vae` of its own, trained for
+as many steps as fit into the time (one thread, without the evaluation). A prior that is fitted afterwards takes half of
+the time, and the autoencoder the other half. Of ten states in the training, that of the best bound on the validation
+rows is kept. Printed are, in bits per pixel of the test rows with standard errors over these: the evidence lower bound,
+the importance-weighted one of `--samples` latents, and the gain of the latter over the plain model's, row by row. Rows
+that are in the output aren't repeated.
 """
 
 from __future__ import annotations
@@ -17,31 +19,27 @@ import argparse
 import csv
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.datasets import load_digits
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.latent_prior import DiffusionPrior
 from sciencegen.diffusion.vectors import VectorDiffusionSettings
 from sciencegen.domains import load_domain
-from sciencegen.domains.tables import rows
-from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.training.settings import TrainingSettings
 from sciencegen.training.train import train
 from sciencegen.vae.arrays.array_vae import ArrayVAE
-from sciencegen.vae.arrays.networks import VALUES
 from sciencegen.vae.bounds import bits_per_dimension
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.prior_fitting import PriorFitSettings, fit_prior
 from tests.benchmarks.optimizers import TENTHS, TIMED, Clock
+from tests.benchmarks.parts_data import DATA, TEST, Images
 
 PARTS: Mapping[str, Mapping[str, object]] = {
     "plain": {},
@@ -56,71 +54,35 @@ PARTS: Mapping[str, Mapping[str, object]] = {
 """Settings of `array-vae` that differ from those of `SHARED`."""
 
 SHARED: Mapping[str, object] = {"latent": 16, "width": 128, "flow_layers": 0, "decoder_noise": False}
-HELD_OUT, TEST = 797, 500
-FEWEST_ONES = 10
-BATCH = 128
 COLUMNS = {kind: [f"{kind}{at}" for at in range(TEST)] for kind in "ei"}
 """Of the output: bits per pixel of each test row by the evidence lower bound, and by the importance-weighted one."""
 FITTED = (10, 60)
 """A step of the fit of a prior is timed between these."""
 
 
-@dataclass(frozen=True)
-class Digits:
-    """chance: [row pixel] of the training rows. validation, test: batches."""
-
-    representation: TableRepresentation
-    chance: np.ndarray
-    validation: Batch
-    test: Batch
-
-    def batch(self, chance: np.ndarray, generator: np.random.Generator) -> Batch:
-        drawn = generator.random(chance.shape) < chance
-        mean, std = (np.array([getattr(one, name) for one in self.representation.columns]) for name in ("mean", "std"))
-        return Batch({VALUES: torch.from_numpy(((drawn - mean) / std).astype(np.float32))})
-
-    def batches(self, seed: int, step: int) -> Iterator[Batch]:
-        while True:
-            generator = np.random.default_rng([seed, step])
-            yield self.batch(self.chance[generator.choice(len(self.chance), BATCH, replace=False)], generator)
-            step += 1
-
-
-def read_digits() -> Digits:
-    """The digits, in an order that does not depend on the seed of a model."""
-    generator = np.random.default_rng(0)
-    chance = generator.permutation(load_digits().data) / 16
-    drawn = generator.random(chance.shape) < chance
-    often = drawn[HELD_OUT:].sum(0) >= FEWEST_ONES
-    texts = [rows.text({f"p{at}": int(one) for at, one in enumerate(row)}) for row in drawn[HELD_OUT:, often]]
-    representation = load_domain("arrays").recipes["array-vae"].fit(texts, np.empty((len(texts), 0)), ())
-    empty = Batch({VALUES: torch.empty(0)})
-    digits = Digits(representation, chance[:, often], empty, empty)
-    test, validation = (digits.batch(part, generator) for part in (digits.chance[:TEST], digits.chance[TEST:HELD_OUT]))
-    return Digits(representation, digits.chance[HELD_OUT:], validation, test)
-
-
-def made(digits: Digits, part: str, seed: int) -> ArrayVAE:
+def made(images: Images, part: str, seed: int) -> ArrayVAE:
     torch.manual_seed(seed)
     recipe = load_domain("arrays").recipes["array-vae"]
-    return recipe.build(digits.representation, recipe.settings(**SHARED, **PARTS[part]))
+    return recipe.build(images.representation, recipe.settings(**SHARED, **PARTS[part]))
 
 
-def trained(digits: Digits, part: str, seed: int, seconds: float) -> tuple[ArrayVAE, int]:
+def trained(images: Images, part: str, seed: int, seconds: float) -> tuple[ArrayVAE, int]:
     """The model in its best state of ten by the validation rows, and the number of its steps."""
-    model, steps = made(digits, part, seed), TIMED[1] + 2
+    model, steps = made(images, part, seed), TIMED[1] + 2
     training = partial(TrainingSettings, learning_rate=2e-3, seed=seed, ema_decay=0.0, log_every=10**9,
                        checkpoint_every=10**9)  # fmt: skip
-    batches = partial(digits.batches, seed)
+    batches = partial(images.batches, seed)
     with tempfile.TemporaryDirectory() as folder:
         clock = Clock(batches, {})
         train(model, clock, training(steps=steps, warmup_steps=10), Path(folder))
     second = (clock.times[TIMED[1]] - clock.times[TIMED[0]]) / (TIMED[1] - TIMED[0])
-    steps, model, states = max(TENTHS, round(seconds / second)), made(digits, part, seed), list[tuple[float, dict]]()
+    steps, model, states = max(TENTHS, round(seconds / second)), made(images, part, seed), list[tuple[float, dict]]()
+
+    validation = images.validation
 
     def look() -> None:
         model.eval()
-        states.append((float(elbo(model, digits.validation, 4).mean()), deepcopy(model.state_dict())))
+        states.append((float(elbo(model, validation, 4).mean()), deepcopy(model.state_dict())))
         model.train()
 
     marks = [steps * tenth // TENTHS for tenth in range(1, TENTHS)]
@@ -132,11 +94,11 @@ def trained(digits: Digits, part: str, seed: int, seconds: float) -> tuple[Array
     return model.eval(), steps
 
 
-def with_prior(model: ArrayVAE, digits: Digits, part: str, seed: int, seconds: float) -> int:
+def with_prior(model: ArrayVAE, images: Images, part: str, seed: int, seconds: float) -> int:
     """Give the model a flow or a diffusion as prior, fitted for this time; returns the steps of the fit."""
     latent, generator = model.vae.latent_size, torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        posteriors = [model.vae.posterior_of(next(digits.batches(seed + 1, step))) for step in range(100)]
+        posteriors = [model.vae.posterior_of(next(images.batches(seed + 1, step))) for step in range(100)]
     mean, log_std = (torch.cat([getattr(one, name) for one in posteriors]) for name in ("mean", "log_std"))
 
     def fitted(steps: int) -> FlowPrior | DiffusionPrior:
@@ -163,21 +125,21 @@ def elbo(model: ArrayVAE, batch: Batch, samples: int) -> torch.Tensor:
     return torch.stack([model.terms(batch, generator).elbo for _ in range(samples)]).mean(0)
 
 
-def measured(model: ArrayVAE, digits: Digits, samples: int) -> tuple[np.ndarray, np.ndarray]:
+def measured(model: ArrayVAE, images: Images, samples: int) -> tuple[np.ndarray, np.ndarray]:
     """Bits per pixel of the test rows by both bounds."""
-    pixels, bounds = len(digits.representation.columns), [elbo(model, digits.test, samples)]
-    parts = [model.bound(digits.test.select(slice(at, at + 100)), samples) for at in range(0, TEST, 100)]
-    bounds.append(torch.cat(parts))
-    first, second = (bits_per_dimension(one, pixels).numpy() for one in bounds)
+    test = images.test
+    parts = [model.bound(test.select(slice(at, at + 100)), samples) for at in range(0, TEST, 100)]
+    bounds = [elbo(model, test, samples), torch.cat(parts)]
+    first, second = (bits_per_dimension(one + images.volume, images.pixels).numpy() for one in bounds)
     return first, second
 
 
-def run(digits: Digits, part: str, chosen: argparse.Namespace) -> None:
+def run(images: Images, part: str, chosen: argparse.Namespace) -> None:
     start, fits = time.process_time(), part in ("flow_prior", "latent_diffusion")
-    model, steps = trained(digits, part, chosen.seed, chosen.seconds / (2 if fits else 1))
-    further = with_prior(model, digits, part, chosen.seed, chosen.seconds / 2) if fits else 0
+    model, steps = trained(images, part, chosen.seed, chosen.seconds / (2 if fits else 1))
+    further = with_prior(model, images, part, chosen.seed, chosen.seconds / 2) if fits else 0
     spent = time.process_time() - start
-    both = measured(model, digits, chosen.samples)
+    both = measured(model, images, chosen.samples)
     new = not chosen.output.exists()
     with chosen.output.open("a", newline="") as file:
         writer = csv.writer(file)
@@ -202,18 +164,19 @@ def show(path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=150, help="CPU seconds of each model")
+    parser.add_argument("--data", choices=DATA, default="digits")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path, required=True)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    digits = read_digits()
-    print(f"{len(digits.representation.columns)} pixels, {len(digits.chance)} rows to learn from", flush=True)
+    images = DATA[chosen.data]()
+    print(f"{images.pixels} pixels, {len(images.learned)} rows to learn from", flush=True)
     done = set(pd.read_csv(chosen.output).part) if chosen.output.exists() else set()
     for part in chosen.parts:
         if part not in done:
-            run(digits, part, chosen)
+            run(images, part, chosen)
             print(part, flush=True)
     show(chosen.output)
 

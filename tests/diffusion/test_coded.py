@@ -63,6 +63,19 @@ def test_the_bound_is_the_density_in_the_units_of_the_items(exact):
     torch.testing.assert_close(exact.bound(Batch({"x": ROWS})), expected, atol=2e-2, rtol=0)
 
 
+def test_an_estimated_bound_is_unbiased_and_of_each_item_alone(exact):
+    """With one random vector of signs an item; the mean error of many is small."""
+    many = LAW.sample((400,)) * SCALE
+    estimated = CodedDiffusion(exact.coding, exact.diffusion, exact=False)
+    found, expected = estimated.bound(Batch({"x": many})), LAW.log_prob(many / SCALE) - 3 * torch.tensor(SCALE).log()
+    error = found - expected
+    assert error.std() > 0.1
+    assert error.mean().abs() < 4 * error.std() / 20
+    torch.testing.assert_close(estimated.bound(Batch({"x": many[7:8]})), found[7:8])
+    mask = torch.tensor([[True, False, False]]).expand(4, -1)
+    torch.testing.assert_close(estimated.bound(Batch({"x": ROWS}, mask)), exact.bound(Batch({"x": ROWS}, mask)))
+
+
 def test_cells_that_are_missing_are_marginalized(exact):
     mask = torch.tensor([[True, False, True]]).expand(4, -1)
     marginal = MultivariateNormal(torch.zeros(2), COVARIANCE[[0, 2]][:, [0, 2]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from collections.abc import Sequence
@@ -18,24 +19,44 @@ from sciencegen.domains.molecules.items import text
 from sciencegen.errors import ConfigError, nearest_names
 from sciencegen.files import sha256_of
 from sciencegen.scoring.external import CommandOracle
+from sciencegen.scoring.oracles import Score
 
-SEARCHES = {"dock:": vina.EXHAUSTIVENESS, "quick-dock:": 1}
-"""Prefix of an oracle -> exhaustiveness of Vina's search."""
+
+@dataclass(frozen=True)
+class Search:
+    """How long Vina looks, and for how many molecules one process does. packages: those that decide about the score."""
+
+    word: str
+    batch_size: int
+    packages: tuple[str, ...] = ("dockstring", "openbabel-wheel", "rdkit")
+
+
+PREFIXES = ("dock:", "quick-dock:")
+WHOLE, QUICK = Search(f"{vina.EXHAUSTIVENESS}", 1), Search(vina.QUICK, 8, (*Search.packages, "vina"))
+"""Quick ones of a process share the receptor's grids."""
+WITHOUT_LIBRARY = Search("1", 1)
+"""Quick docking without the library of Vina 1.2, which has wheels for Linux and Python 3.11 and 3.12 only."""
 TIMEOUT_S = 1800.0
-"""Of one molecule: those of 30 rotatable bonds take minutes."""
+"""Of a process: molecules of 30 rotatable bonds take minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DockingOracle(CommandOracle):
-    """Vina in a process for each molecule, on all cores or `on_threads`. receptor: hash of the receptor and its box."""
+    """Vina in processes on all cores or `on_threads`. receptor: hash of the receptor and its box."""
 
     receptor: str
+    packages: tuple[str, ...]
 
     @property
     def identity(self) -> str:
         """Wherever Python and the receptor lie, equal scores share a cache."""
-        versions = ", ".join(f"{name} {version(name)}" for name in ("dockstring", "openbabel-wheel", "rdkit"))
+        versions = ", ".join(f"{name} {version(name)}" for name in self.packages)
         return f"{self.name.partition(':')[0]}: receptor {self.receptor}, {versions}"
+
+    def score(self, items: Sequence[Chem.Mol]) -> list[Score]:
+        """Few items are spread over all processes."""
+        batch_size = min(self.batch_size, max(1, math.ceil(len(items) / self.parallel)))
+        return CommandOracle.score(replace(self, batch_size=batch_size), items)
 
     def on_threads(self, threads: int) -> DockingOracle:
         """The same scores by this number of processes at once."""
@@ -44,16 +65,17 @@ class DockingOracle(CommandOracle):
 
 def docking_oracle(name: str) -> DockingOracle | None:
     """The oracle of a name such as "dock:EGFR", or None for a name of another kind."""
-    prefix = next((prefix for prefix in SEARCHES if name.startswith(prefix)), None)
+    prefix = next((prefix for prefix in PREFIXES if name.startswith(prefix)), None)
     if prefix is None:
         return None
     folder, target = checked_target(name.removeprefix(prefix))
-    words = [sys.executable, vina.__file__, str(folder / target), str(SEARCHES[prefix])]
+    search = WHOLE if prefix == "dock:" else QUICK if find_spec("vina") else WITHOUT_LIBRARY
+    words = [sys.executable, "-P", vina.__file__, str(folder / target), search.word]
     receptor = "".join(sha256_of(folder / f"{target}{ending}")[:16] for ending in (vina.RECEPTOR, vina.BOX))
     return DockingOracle(
         name, f"{shlex.join(words)} {{input}} {{output}}", write=_write, text=text, input_ending=".smi",
-        value_column="score", unit="kcal/mol", direction="minimize", batch_size=1, parallel=worker_count(0),
-        timeout_s=TIMEOUT_S, retries=0, receptor=receptor,
+        value_column="score", unit="kcal/mol", direction="minimize", batch_size=search.batch_size,
+        parallel=worker_count(0), timeout_s=TIMEOUT_S, retries=0, receptor=receptor, packages=search.packages,
     )  # fmt: skip
 
 

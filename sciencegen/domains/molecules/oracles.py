@@ -8,7 +8,7 @@ from rdkit import Chem
 
 from sciencegen.domains.molecules import pmo
 from sciencegen.domains.molecules.alerts import DEFAULT_CATALOGS, alert_catalog
-from sciencegen.domains.molecules.docking import SEARCHES, docking_oracle
+from sciencegen.domains.molecules.docking import PREFIXES, docking_oracle
 from sciencegen.domains.molecules.environments import unknown_environments
 from sciencegen.domains.molecules.items import parse, text
 from sciencegen.domains.molecules.large_rings import large_rings
@@ -40,7 +40,7 @@ COUNTS: dict[str, Callable[[Chem.Mol], int]] = {
     UNDEFINED: undefined_stereocentres,
 }
 """Names -> functions that count what a molecule has."""
-OPEN_NAMES = (f"{ALERTS_PREFIX}CATALOG", *(f"{prefix}TARGET" for prefix in SEARCHES))
+OPEN_NAMES = (f"{ALERTS_PREFIX}CATALOG", *(f"{prefix}TARGET" for prefix in PREFIXES))
 """Names with a part that the user chooses."""
 
 

@@ -2,8 +2,9 @@
 
 dockstring (García-Ortegón et al., J. Chem. Inf. Model. 2022, 62, 3486; Apache-2.0) brings Vina 1.1.2 (Trott and Olson,
 J. Comput. Chem. 2010, 31, 455; Apache-2.0) and 58 prepared receptors. Molecules are protonated at pH 7.4 and written by
-Open Babel. The file is also run as a program, `vina.py TARGET EXHAUSTIVENESS INPUT OUTPUT`; for that it imports nothing
-of sciencegen.
+Open Babel. `QuickDocking` uses the library of Vina 1.2 (Eberhardt et al., J. Chem. Inf. Model. 2021, 61, 3891;
+Apache-2.0), which keeps the receptor's grids. The file is also run as a program, `vina.py TARGET EXHAUSTIVENESS INPUT
+OUTPUT` or `vina.py TARGET quick INPUT OUTPUT`; for that it imports nothing of sciencegen.
 """
 
 from __future__ import annotations
@@ -14,24 +15,30 @@ import re
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dockstring.target import Target
     from rdkit import Chem
 
 EXHAUSTIVENESS = 8
 """Vina's default, with which the scores of DOCKSTRING were made."""
+QUICK = "quick"
+"""In place of an exhaustiveness: `QuickDocking`."""
+SEED = 974528263
+"""The seed of DOCKSTRING."""
 RECEPTOR, BOX = "_target.pdbqt", "_conf.txt"
 """Endings of a target's two files: the receptor, and the centre and size of the search box in Å."""
 UNSAFE = re.compile(r"[^A-Za-z0-9@+\-\[\]()=#:./\\%]")
 """What isn't part of an ordinary SMILES: dockstring passes the text to Open Babel through a shell."""
 
-BOX_LINE = re.compile(r"^\s*(?:center|size)_[xyz]\s*=.*$", re.MULTILINE)
+BOX_LINE = re.compile(r"^\s*((?:center|size)_[xyz])\s*=\s*(.*?)\s*$", re.MULTILINE)
 """A line of a box; other settings of a user's file are left out."""
 
 
@@ -87,18 +94,90 @@ def dock(smiles: str, target: str | Path, exhaustiveness: int = EXHAUSTIVENESS) 
     >>> dock("c1ccccc1O", "EGFR", exhaustiveness=1).score < 0  # doctest: +SKIP
     True
     """
-    if UNSAFE.search(smiles):
-        raise ValueError(f"expected a SMILES, got '{smiles[:60]}'")
-    from dockstring import load_target
+    _check(smiles)
+    from dockstring.target import Target
 
+    with _prepared(target, f"exhaustiveness = {exhaustiveness}") as (name, folder):
+        return _pose(Target(name, working_dir=folder, targets_dir=folder), smiles)
+
+
+class QuickDocking:
+    """Docking on one core with little search: the receptor's grids are computed once, and one search is made for each
+    molecule. The same molecule gets the same pose, whatever was docked before.
+
+    Parameters
+    ----------
+    target : str or path
+        As of `dock`.
+
+    Examples
+    --------
+    >>> from sciencegen.domains.molecules.vina import QuickDocking
+    >>> QuickDocking("EGFR").dock("c1ccccc1O").score < 0  # doctest: +SKIP
+    True
+    """
+
+    def __init__(self, target: str | Path) -> None:
+        from vina import Vina
+
+        self.target = target
+        with _prepared(target) as (name, folder):
+            box = {key: float(value) for key, value in BOX_LINE.findall((folder / f"{name}{BOX}").read_text("utf-8"))}
+            self._vina = Vina(sf_name="vina", cpu=1, seed=SEED, verbosity=0)
+            self._vina.set_receptor(str(folder / f"{name}{RECEPTOR}"))
+            centre, size = ([box[f"{what}_{axis}"] for axis in "xyz"] for what in ("center", "size"))
+            self._vina.compute_vina_maps(center=centre, box_size=size)
+
+    def dock(self, smiles: str) -> Pose:
+        """Dock a molecule; see `dock` for errors.
+
+        Parameters
+        ----------
+        smiles : str
+            Stereocentres that it doesn't define get one of their configurations.
+
+        Returns
+        -------
+        Pose
+        """
+        _check(smiles)
+        from dockstring.target import Target
+
+        search = self._search
+
+        class WithGrids(Target):
+            def _dock_pdbqt(self, pdbqt_path: Path, log_path: Path, out_path: Path, *_: object, **__: object) -> None:
+                search(pdbqt_path, out_path)
+
+        with _prepared(self.target) as (name, folder):
+            return _pose(WithGrids(name, working_dir=folder, targets_dir=folder), smiles)
+
+    def _search(self, ligand: Path, output: Path) -> None:
+        self._vina.set_ligand_from_file(str(ligand))
+        self._vina.dock(exhaustiveness=1)
+        self._vina.write_poses(str(output), n_poses=1)
+
+
+@contextmanager
+def _prepared(target: str | Path, *lines: str) -> Iterator[tuple[str, Path]]:
+    """The name of a target and a temporary folder with its two files; `lines` are added to the box."""
     name, source = Path(target).name, Path(target).parent if "/" in str(target) else _shipped()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / f"{name}{RECEPTOR}").symlink_to((source / f"{name}{RECEPTOR}").resolve())
-        lines = BOX_LINE.findall((source / f"{name}{BOX}").read_text(encoding="utf-8"))
-        lines.append(f"exhaustiveness = {exhaustiveness}\n")
-        (Path(folder) / f"{name}{BOX}").write_text("\n".join(lines), encoding="utf-8")
-        with _scripts_on_path():
-            score, found = load_target(name, working_dir=folder, targets_dir=folder).dock(smiles, num_cpus=1)
+        box = BOX_LINE.findall((source / f"{name}{BOX}").read_text(encoding="utf-8"))
+        written = "\n".join([*(f"{key} = {value}" for key, value in box), *lines, ""])
+        (Path(folder) / f"{name}{BOX}").write_text(written, encoding="utf-8")
+        yield name, Path(folder)
+
+
+def _check(smiles: str) -> None:
+    if UNSAFE.search(smiles):
+        raise ValueError(f"expected a SMILES, got '{smiles[:60]}'")
+
+
+def _pose(target: Target, smiles: str) -> Pose:
+    with _scripts_on_path():
+        score, found = target.dock(smiles, num_cpus=1, seed=SEED)
     if score is None:
         raise ValueError("Vina found no pose in the box")
     return Pose(score, _best_only(found["ligand"]))
@@ -132,15 +211,22 @@ def main(target: str, exhaustiveness: str, source: str, output: str) -> None:
     """Dock each line `SMILES number` of a file, and write `index,score,failure`. Temporary files lie beside the output,
     since who ends this program removes that folder."""
     tempfile.tempdir = str(Path(output).parent)
+    docked = _docking(target, exhaustiveness)
     rows: list[tuple[str, str, str]] = []
     for line in Path(source).read_text(encoding="utf-8").splitlines():
         smiles, number = line.split()[:2]
         try:
-            rows.append((number, str(dock(smiles, target, int(exhaustiveness)).score), ""))
+            rows.append((number, str(docked(smiles).score), ""))
         except Exception as error:  # of four packages: the reason is the item's
             rows.append((number, "", f"{error}"))
     with open(output, "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("index", "score", "failure"), *rows])
+
+
+def _docking(target: str, exhaustiveness: str) -> Callable[[str], Pose]:
+    if exhaustiveness == QUICK:
+        return QuickDocking(target).dock
+    return partial(dock, target=target, exhaustiveness=int(exhaustiveness))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ MANY = 0.01
 """Marks of missing values of this share of a column's cells are told of columns of texts."""
 _CODE = re.compile(r"[+-]?0\d")
 """A number with a leading zero is a code, such as a post code."""
+_LIKE_NUMBER = re.compile(r"[^\w\s]?\s?\d")
 
 
 @dataclass
@@ -110,6 +111,20 @@ def array_cell(text: str) -> TableCell | ValueError:
     except (ValueError, RecursionError):
         return ValueError(text)
     return cell_of_list(found) if isinstance(found, list) else ValueError(text)
+
+
+def are_like_numbers(cells: Sequence[TableCell]) -> bool:
+    """Whether most texts among cells begin as a number, such as dates, `5 kg` and `$5`."""
+    texts = [str(cell) for cell in cells if isinstance(cell, str)]
+    return 2 * sum(_LIKE_NUMBER.match(text) is not None for text in texts) > len(texts)
+
+
+def example_with_unit(categories: Sequence[str]) -> str | None:
+    """A text of a category whose texts may be meant as numbers, such as '5 kg' or a date; None if they aren't like
+    numbers, or all are codes such as '007'."""
+    if not are_like_numbers(categories):
+        return None
+    return next((text for text in categories if _float(text, ".") is None), None)
 
 
 def _float(text: str, decimal: str) -> float | None:

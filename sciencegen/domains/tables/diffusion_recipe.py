@@ -14,10 +14,19 @@ from sciencegen.domains.likelihoods import LOG_LIKELIHOOD
 from sciencegen.domains.recipes import ModelOracles, Remember
 from sciencegen.domains.tables.array_choice import BlockSettings, columns_and_blocks
 from sciencegen.domains.tables.coding import CODES, TableCoding
+from sciencegen.domains.tables.diffusion_networks import (
+    NetworkName,
+    NetworkSizes,
+    check_network,
+    grids_of,
+    network_of,
+)
 from sciencegen.domains.tables.recipe_parts import in_bits, oracles_of, table_recipe
 from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.unet import UNetSettings
+from sciencegen.networks.uvit import UViTSettings
 from sciencegen.scoring.oracles import Oracle
 
 TOGETHER = 32
@@ -26,10 +35,17 @@ TOGETHER = 32
 
 @dataclass(frozen=True)
 class TableDiffusionSettings(VectorDiffusionSettings):
-    """`VectorDiffusionSettings`, and how rows become vectors.
+    """`VectorDiffusionSettings`, the kind of network, and how rows become vectors.
 
     Attributes
     ----------
+    network : str
+        "mlp", of sizes `width` and `depth`; "unet", for one column of images, or "uvit", for columns of images and
+        series. Both read the other columns too (`diffusion_networks`).
+    unet : UNetSettings
+        Sizes of the network "unet".
+    uvit : UViTSettings
+        Sizes of the network "uvit".
     diffusion : DiffusionSettings
         Three of ten rows lose all of their conditions in training: likelihoods and latents are those without any.
     hidden : float
@@ -38,6 +54,8 @@ class TableDiffusionSettings(VectorDiffusionSettings):
     likelihoods : mapping of str to str
         As in `TableVAESettings`: a log-normal column, and counts, enter by their logarithms, whole numbers with uniform
         noise of one unit, classes as corners.
+    series, images : tuple of str
+        As in `TableVAESettings`, for the networks "unet" and "uvit".
     score_samples : int
         Codes for each row by which `log_likelihood` is bounded.
     """
@@ -45,11 +63,17 @@ class TableDiffusionSettings(VectorDiffusionSettings):
     diffusion: DiffusionSettings = field(
         default_factory=lambda: DiffusionSettings(dropout=ConditionDropout(some=0.5, everything=0.3, few=0.5))
     )
+    network: NetworkName = "mlp"
+    unet: UNetSettings = field(default_factory=lambda: UNetSettings(width=32, multipliers=(1, 2, 2), patch=1))
+    uvit: UViTSettings = field(default_factory=UViTSettings)
     hidden: float = 0.3
     likelihoods: Mapping[str, str] = field(default_factory=dict)
+    series: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
     score_samples: int = 1
 
     def __post_init__(self) -> None:
+        check_network(self.network)
         if not 0 <= self.hidden <= 1 or self.score_samples < 1:
             raise ConfigError(
                 "Expected hidden between 0 and 1, and score_samples of 1 or more, got "
@@ -59,12 +83,14 @@ class TableDiffusionSettings(VectorDiffusionSettings):
 
 def build(representation: TableRepresentation, settings: TableDiffusionSettings) -> CodedDiffusion:
     """A diffusion of the rows' codes."""
-    chosen = BlockSettings(settings.likelihoods)
-    columns, _ = columns_and_blocks(representation.columns, representation.arrays, chosen)
+    chosen = BlockSettings(settings.likelihoods, settings.series, settings.images)
+    columns, blocks = columns_and_blocks(representation.columns, representation.arrays, chosen)
     coding = TableCoding(columns)
     conditions = len(representation.properties)
-    diffusion = vector_diffusion(CODES, coding.size, conditions, settings, masked=True)
-    return CodedDiffusion(coding, diffusion, settings.hidden, settings.score_samples)
+    sizes = NetworkSizes(coding.size, conditions, settings.unet, settings.uvit)
+    network = network_of(settings.network, grids_of(blocks, coding.places), sizes)
+    diffusion = vector_diffusion(CODES, coding.size, conditions, settings, masked=True, network=network)
+    return CodedDiffusion(coding, diffusion, settings.hidden, settings.score_samples, network is None)
 
 
 def check(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sciencegen.data.rows import cells_by_column, find_column
 from sciencegen.data.tables import READ_TABLES, read_table
+from sciencegen.data.workbooks import is_workbook, sheet_notes
 from sciencegen.data.writers import WRITTEN_TABLES, TableWriter
 from sciencegen.domains.tables import array_writing
 from sciencegen.domains.tables import rows as table_rows
 from sciencegen.domains.tables.array_sources import ARRAYS, ID
 from sciencegen.domains.tables.array_writing import WRITTEN_ARRAYS
+from sciencegen.domains.tables.cells import example_with_unit
 from sciencegen.domains.tables.rows import INDICATOR, TableCell, TableRow, indicator, number
 from sciencegen.domains.tables.sources import is_index, open_source
 from sciencegen.domains.tables.table_source import TableSource
@@ -45,7 +48,28 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
     source = open_source(path, None if column is None else _listed(column))
     if column in (None, ITEM) and _holds_items(source):
         return read_table(path, (ITEM,), ITEM)
-    return _rows(source, _chosen(source.names, column, str(path)))
+    chosen = _chosen(source.names, column, str(path))
+    _note_formulas(path)
+    _note_units(path, source, [source.names[at] for at in chosen])
+    return _rows(source, chosen)
+
+
+def _note_formulas(path: Path) -> None:
+    """Warn of formulas in a workbook, and of sheets that aren't read."""
+    for note in sheet_notes(path, remedy="save another as .csv to read it") if is_workbook(path) else ():
+        warnings.warn(f"{path}: {note}.", stacklevel=1)
+
+
+def _note_units(path: Path, source: TableSource, names: Sequence[str]) -> None:
+    """Warn of columns of categories whose texts may be meant as numbers."""
+    for name in names:
+        texts = source.categories.get(name, ())
+        if len(texts) > 1 and (example := example_with_unit(texts)) is not None:
+            warnings.warn(
+                f"'{name}' in {path} is read as a category of {len(texts)} texts, such as {example[:40]!r}. If these "
+                "are numbers, write them without units, and dates as numbers, such as days since the first.",
+                stacklevel=1,
+            )
 
 
 def _holds_items(source: TableSource) -> bool:

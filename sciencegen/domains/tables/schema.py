@@ -14,7 +14,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from sciencegen.domains.tables.cells import MOST_CATEGORIES, cell_of
+from sciencegen.domains.tables.cells import MOST_CATEGORIES, are_like_numbers, cell_of
 from sciencegen.domains.tables.rows import TableCell, number
 from sciencegen.errors import DataError
 from sciencegen.items import Json
@@ -26,7 +26,6 @@ FEW_LEVELS = 10
 FEWEST_ROWS = 10
 _NUMBERED = re.compile(r"(.*?\D)\d+")
 """Names of the columns of an array [row column]."""
-_LIKE_NUMBER = re.compile(r"[^\w\s]?\s?\d")
 SMALL = 0.05
 """Quantile of the positive numbers that is added to numbers from 0 on before their logarithm is taken."""
 MOST_DECIMALS = 6
@@ -133,7 +132,7 @@ def fit_cells(
         good = [*(name for name in cells if name not in wrong), *others]
         found = "; ".join(f"'{name}' {reason}" for name, reason in wrong.items())
         remedy = f"Name the others: `column` {_listed(good)}" if good else "Add a column of numbers or categories"
-        if any(_are_like_numbers(cells[name]) for name in wrong):
+        if any(are_like_numbers(cells[name]) for name in wrong):
             remedy = f"Write numbers without units, and dates as numbers. {remedy}"
         raise DataError(
             f"Expected columns of different numbers, or of 2 to {MOST_CATEGORIES} categories, got: {found}. {remedy}."
@@ -168,12 +167,6 @@ def _useless(cells: Sequence[TableCell]) -> str:
         example = next((cell for cell in cells if isinstance(cell_of(str(cell), True), ValueError)), cells[0])
         return f"has {different} different texts in {len(cells)} rows{among}, such as {str(example)[:40]!r}"
     return ""
-
-
-def _are_like_numbers(cells: Sequence[TableCell]) -> bool:
-    """Whether most cells of a column of texts begin as a number, such as dates, `5 kg` and `$5`."""
-    texts = [str(cell) for cell in cells if isinstance(cell, str)]
-    return 2 * sum(_LIKE_NUMBER.match(text) is not None for text in texts) > len(texts)
 
 
 def _is_category(cells: Sequence[TableCell]) -> bool:

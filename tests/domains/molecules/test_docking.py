@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import replace
+from importlib.util import find_spec
 
 import pytest
 
@@ -18,6 +19,9 @@ from sciencegen.scoring.oracles import Score
 
 FOLDER = vina.targets_folder()
 needs_dockstring = pytest.mark.skipif(FOLDER is None, reason="pip install 'sciencegen[docking]'")
+needs_library = pytest.mark.skipif(
+    find_spec("vina") is None or FOLDER is None, reason="the package vina is not installed"
+)
 
 
 def molecules(*smiles):
@@ -40,12 +44,52 @@ def test_there_are_58_targets():
 
 @needs_dockstring
 def test_scores_are_those_of_vina_and_a_failure_has_its_reason(own):
-    good, bad = DOMAIN.oracles.find(f"quick-dock:{own}/mine").score(molecules("CCO", "[He]"))
-    assert good.value == vina.dock("CCO", own / "mine", 1).score
+    good, bad = DOMAIN.oracles.find(f"dock:{own}/mine").score(molecules("CCO", "[He]"))
+    assert good.value == vina.dock("CCO", own / "mine").score
     assert -5 < good.value < -1
     assert bad.failed
     assert "exit code" not in bad.failure
     assert "no row" not in bad.failure
+
+
+@needs_dockstring
+def test_without_the_library_quick_scores_are_those_of_the_program(own, monkeypatch):
+    monkeypatch.setattr(docking, "find_spec", lambda name: None if name == "vina" else find_spec(name))
+    oracle = DOMAIN.oracles.find(f"quick-dock:{own}/mine")
+    assert "vina" not in oracle.identity
+    (found,) = oracle.score(molecules("CCO"))
+    assert found.value == vina.dock("CCO", own / "mine", 1).score
+
+
+@needs_library
+def test_quick_scores_depend_on_the_molecule_alone_and_a_failure_has_its_reason(own):
+    oracle = replace(DOMAIN.oracles.find(f"quick-dock:{own}/mine"), parallel=1)
+    first, failed, again = oracle.score(molecules("CCO", "[He]", "CCO"))
+    (alone,) = oracle.score(molecules("CCO"))
+    assert first.value == again.value == alone.value == vina.QuickDocking(own / "mine").dock("CCO").score
+    assert failed.failed
+    assert "exit code" not in failed.failure
+
+
+@needs_library
+def test_quick_scores_are_near_those_of_the_longer_search(own):
+    quick = vina.QuickDocking(own / "mine")
+    for one in ("CCO", "c1ccccc1O", "CC(=O)N"):
+        assert abs(quick.dock(one).score - vina.dock(one, own / "mine").score) < 0.3
+
+
+@needs_library
+@pytest.mark.parametrize(("count", "parallel", "sizes"), [(3, 2, [2, 1]), (1, 2, [1]), (17, 2, [8, 8, 1])])
+def test_few_molecules_are_spread_over_all_processes(own, monkeypatch, count, parallel, sizes):
+    found = []
+
+    def run(program, batches, exchange):
+        found.extend(map(len, batches))
+        return [[Score(-1.0)] * len(batch) for batch in batches]
+
+    monkeypatch.setattr(BatchProgram, "run", run)
+    replace(DOMAIN.oracles.find(f"quick-dock:{own}/mine"), parallel=parallel).score(molecules(*["C"] * count))
+    assert found == sizes
 
 
 @needs_dockstring

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import time
 import tracemalloc
+import warnings
 import zipfile
 from decimal import Decimal
 from pathlib import Path
@@ -220,3 +221,41 @@ def test_booleans_are_categories_in_every_format(tmp_path, ending):
         frame = pd.DataFrame(cells)
         frame.to_csv(path, index=False) if ending == ".csv" else frame.to_parquet(path)
     assert next(row.values for row in files.read(path, None)) == {"ok:True": 1.0, "ok:False": 0.0, "y": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("cells", "example"),
+    [
+        (["5 kg", "7.5 kg", "8 kg"], "5 kg"),
+        (["2024-01-02", "2024-02-01", "2024-03-05"], "2024-01-02"),
+        (["1", "2", "> 3"], "> 3"),
+        (["1", "2 mg", "3"], "2 mg"),
+        (["007", "012", "013"], None),
+        (["one", "two", "three"], None),
+    ],
+)
+def test_categories_that_may_be_meant_as_numbers_are_told(tmp_path, cells, example):
+    path = csv(tmp_path, "a,x\n" + "".join(f"{cell},{at / 7}\n" for at, cell in enumerate(cells * 2)))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert [row["a"] for row in read(path)] == cells * 2
+        assert read(path, "x")
+    notes = [str(one.message) for one in told if one.category is UserWarning]
+    assert len(notes) == (example is not None), notes
+    for note in notes:
+        assert f"'a' in {path} is read as a category of 3 texts, such as '{example}'" in note
+
+
+def test_formulas_and_other_sheets_of_a_workbook_are_told(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (["a", "b"], [1, 2.5], [2, "=A3*2"]):
+        book.active.append(row)
+    book.create_sheet("more").append(["c"])
+    book.save(tmp_path / "table.xlsx")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert read(tmp_path / "table.xlsx") == [{"a": 1, "b": 2.5}, {"a": 2, "b": None}]
+    notes = [str(one.message) for one in told]
+    for part in ("sheet 'Sheet' is read, not 'more': save another as .csv", "cells with formulas: 1", "empty cells"):
+        assert any(part in note for note in notes), part

@@ -1,0 +1,142 @@
+"""The commands as verbs for other programs: parameters, types and texts are those of the commands' functions."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import Field, create_model
+from typer.models import ArgumentInfo, ParameterInfo
+from typer.utils import get_params_from_function
+
+from sciencegen import config
+from sciencegen.cli import datasets, train
+from sciencegen.cli.commands import COMMANDS
+from sciencegen.cli.options import CheckedOnly, only_checking
+from sciencegen.config import Settings
+from sciencegen.serving.verbs import Place, Verb
+
+NOT_SERVED = {"explore"}
+"""Commands that a server doesn't offer: those that serve themselves."""
+FURTHER: Mapping[str, tuple[tuple[str, ...], Callable[..., None]]] = {
+    "train": (("train", train.MODEL_COMMAND), train.model),
+    "train-predictor": (("train", "predictor"), train.predictor),
+    "datasets-list": (("datasets", "list"), datasets.list_datasets),
+    "datasets-show": (("datasets", "show"), datasets.show),
+    "datasets-fetch": (("datasets", "fetch"), datasets.fetch),
+    "datasets-prepare": (("datasets", "prepare"), datasets.prepare),
+}
+"""Commands of groups."""
+RECORDS: Mapping[str, type[Settings]] = {
+    "generate": config.GenerateSettings, "encode": config.EncodeSettings, "decode": config.DecodeSettings,
+    "interpolate": config.InterpolateSettings, "map": config.MapSettings, "score": config.ScoreSettings,
+    "predict": config.ScoreSettings, "sequences": config.SequencesSettings, "optimize": config.OptimizeSettings,
+    "propose": config.ProposeSettings, "record": config.RecordSettings, "backtest": config.BacktestSettings,
+    "replay": config.ReplaySettings, "evaluate": config.EvaluateSettings, "benchmark": config.BenchmarkSettings,
+    "train": config.TrainSettings, "train-predictor": config.PredictorSettings,
+    "datasets-prepare": config.PrepareSettings, "compress": config.CompressSettings,
+    "decompress": config.DecompressSettings, "cutout": config.CutoutSettings,
+}  # fmt: skip
+"""The record of a command's settings, which `--settings` takes parts of."""
+ENDINGS = {
+    "encode": ".npz", "evaluate": ".json", "map": ".png", "report": ".html", "decode": ".txt", "train": "",
+    "train-predictor": "", "datasets-prepare": "", "compress": ".sgc", "cutout": ".fits",
+}  # fmt: skip
+"""Of the output of a request that names none; other outputs are tables."""
+NAMES_OUTPUT = {"decompress"}
+"""Commands whose output has the ending of something else: requests must name it."""
+PRINTING = {"datasets-fetch"}
+"""Commands whose output is optional: they print what they found."""
+OURS = {"json"}
+"""Flags that a job sets itself."""
+LEFT_OUT = {("report", "settings")}
+"""Parameters that aren't offered: the whole config of a workflow."""
+NAMED = re.compile(r"\bname=value\b|\bNAME=|=FOLDER\b")
+"""In the help of flags that take a name and a value, which may also be given as a mapping."""
+
+
+@cache
+def served_verbs() -> Mapping[str, Verb]:
+    """The verbs that servers offer, by name."""
+    alone = {name: ((name,), function) for name, function in COMMANDS.items() if name not in NOT_SERVED}
+    return {name: _verb(name, *found) for name, found in sorted({**alone, **FURTHER}.items())}
+
+
+def _verb(name: str, words: tuple[str, ...], function: Callable[..., None]) -> Verb:
+    places, fields = {}, {}
+    for argument, found in get_params_from_function(function).items():
+        place = _place(argument, found.annotation, found.default)
+        key = _key(place)
+        if key not in OURS and (name, key) not in LEFT_OUT:
+            places[key] = place
+            fields[key] = _field(name, key, found.annotation, found.default)
+    prints = "output" not in places or name in PRINTING
+    return Verb(
+        name,
+        words,
+        inspect.getdoc(function) or "",
+        create_model(f"{name.title().replace('-', '')}Parameters", __base__=Settings, **fields),  # type: ignore[call-overload]
+        places,
+        None if prints else ENDINGS.get(name, ".csv"),
+        "force" in places and not prints,
+        _checker(function) if name in RECORDS else lambda arguments: None,
+    )
+
+
+def _place(argument: str, annotation: Any, info: ParameterInfo) -> Place:
+    if isinstance(info, ArgumentInfo):
+        return Place(argument)
+    long = [one for one in info.param_decls or () if one.startswith("--")]
+    flag, _, negative = [*long, *(info.param_decls or ()), f"--{argument.replace('_', '-')}"][0].partition("/")
+    return Place(argument, flag, negative, get_origin(_inner(annotation)) is list)
+
+
+def _key(place: Place) -> str:
+    """The name of a parameter: that of its flag."""
+    return "output" if place.flag == "-o" else place.flag.lstrip("-").replace("-", "_") or place.argument
+
+
+def _inner(annotation: Any) -> Any:
+    """The type without None."""
+    if get_origin(annotation) in (Union, UnionType):
+        return next(one for one in get_args(annotation) if one is not NoneType)
+    return annotation
+
+
+def _field(verb: str, key: str, annotation: Any, info: ParameterInfo) -> tuple[Any, Any]:
+    """The type and the limits of a parameter."""
+    inner, text = _inner(annotation), info.help or ""
+    if key == "settings":
+        inner, text = _part_of(RECORDS[verb]), "Further settings; parameters of the same name take precedence."
+    elif get_origin(inner) is list:
+        inner = dict[str, Any] | tuple[str, ...] if NAMED.search(text) else tuple[str, ...]
+    required = info.default is ... and (key != "output" or verb in NAMES_OUTPUT)
+    known = Field(... if required else None, description=text, ge=info.min, le=info.max)
+    return (inner if required else inner | None), known
+
+
+@cache
+def _part_of(record: type[Settings]) -> type[Settings]:
+    """The record without required settings, which have parameters of their own."""
+    optional = {
+        name: (Annotated[one.annotation, *one.metadata] if one.metadata else one.annotation, "")
+        for name, one in record.model_fields.items()
+        if one.is_required()
+    }
+    return create_model(record.__name__, __base__=record, __doc__=record.__doc__, **optional)  # type: ignore[call-overload]
+
+
+def _checker(function: Callable[..., None]) -> Callable[[Mapping[str, Any]], Settings | None]:
+    def check(arguments: Mapping[str, Any]) -> Settings | None:
+        try:
+            with only_checking():
+                function(**arguments)
+        except CheckedOnly as found:
+            return found.record
+        return None
+
+    return check

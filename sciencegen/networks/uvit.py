@@ -1,0 +1,138 @@
+"""U-ViT: a transformer with long skip connections that denoises vectors in which images lie.
+
+Bao et al., "All are Worth Words: A ViT Backbone for Diffusion Models", CVPR 2023.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sciencegen.errors import ConfigError
+from sciencegen.networks.conditions import condition_features
+from sciencegen.networks.denoiser import LEVEL_SIZE, LevelEmbedding, vector_and_mask
+from sciencegen.networks.mlp import linear
+from sciencegen.networks.patches import Grid, PatchTokens, outside, vector_of
+
+
+@dataclass(frozen=True)
+class UViTSettings:
+    """Settings of a U-ViT.
+
+    width: of a token. depth: blocks before the middle one, and as many after it. heads: of the attention. patch: side
+    of the square of pixels that is one token; halving it makes four times as many tokens.
+    """
+
+    width: int = 96
+    depth: int = 2
+    heads: int = 4
+    patch: int = 2
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.heads, self.patch) < 1 or self.depth < 0:
+            raise ConfigError(f"Expected sizes of 1 or more, and a depth of 0 or more, got {self}.")
+        if self.width % self.heads:
+            raise ConfigError(f"Expected a width divisible by {self.heads} heads, got {self.width}.")
+
+
+class UViTDenoiser(nn.Module):
+    """`(z, log_snr, condition, mask) -> estimate` of one field of vectors [batch number] in which images lie.
+
+    Tokens are the noise level, the condition, all numbers outside of images, and the patches of the images, each with a
+    learned embedding of its position. With blocks f_i, g_i (pre-norm transformer layers) and the middle one m:
+
+        h_i = f_i(h_{i-1})                          h = m(h_n)
+        h <- g_i(W_i [h, h_i])                      i = n, ..., 1
+
+    The mask of the known numbers is an input too, None for all of them. The network starts as the zero function.
+
+    Parameters
+    ----------
+    name : str
+        Of the field.
+    size : int
+        Length of a vector.
+    grids : sequence of Grid
+        The images.
+    property_count : int
+        Columns of the condition.
+    settings : UViTSettings, optional
+
+    Examples
+    --------
+    >>> import torch
+    >>> grid = Grid((1, 4, 4), tuple(range(2, 18)))
+    >>> network = UViTDenoiser("z", 18, [grid], settings=UViTSettings(width=8, depth=1, heads=2))
+    >>> network({"z": torch.randn(3, 18)}, torch.zeros(3), None, None)["z"].shape
+    torch.Size([3, 18])
+    """
+
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        grids: Sequence[Grid],
+        property_count: int = 0,
+        settings: UViTSettings | None = None,
+    ) -> None:
+        super().__init__()
+        s = settings or UViTSettings()
+        self.name, self.size, self.grids, self.property_count = name, size, tuple(grids), property_count
+        self.others = outside(size, grids)
+        self.embed_level = LevelEmbedding(LEVEL_SIZE)
+        self.level = linear(LEVEL_SIZE, s.width)
+        self.condition = linear(2 * property_count, s.width) if property_count else None
+        self.inward = linear(2 * len(self.others), s.width) if self.others else None
+        self.outward = linear(s.width, len(self.others), zero=True) if self.others else None
+        patches = [PatchTokens(grid.shape, s.patch, s.width) for grid in grids]
+        self.patches = nn.ModuleList(patches)
+        self.known = 1 + (self.condition is not None) + (self.inward is not None)
+        self.counts = [self.known, *(one.count for one in patches)]
+        self.position = nn.Parameter(0.02 * torch.randn(sum(self.counts), s.width))
+        self.down, self.up = (nn.ModuleList([_block(s) for _ in range(s.depth)]) for _ in range(2))
+        self.middle = _block(s)
+        self.skips = nn.ModuleList([linear(2 * s.width, s.width) for _ in range(s.depth)])
+        self.norm = nn.LayerNorm(s.width)
+
+    def forward(
+        self, z: Mapping[str, Tensor], log_snr: Float[Tensor, " batch"], condition: Tensor | None, mask: Tensor | None
+    ) -> dict[str, Tensor]:
+        value, present = vector_and_mask(z, self.name, self.size, mask)
+        hidden = self._tokens(value, present, log_snr, condition) + self.position
+        saved = []
+        for block in self.down:
+            saved.append(hidden := block(hidden))
+        hidden = self.middle(hidden)
+        for skip, block in zip(self.skips, self.up, strict=True):
+            hidden = block(skip(torch.cat([hidden, saved.pop()], -1)))
+        known, *images = self.norm(hidden).split(self.counts, 1)
+        others = value[:, :0] if self.outward is None else self.outward(known[:, -1])
+        read = [cast(PatchTokens, one).read(tokens) for one, tokens in zip(self.patches, images, strict=True)]
+        return {self.name: vector_of(others, read, self.grids)}
+
+    def _tokens(
+        self, value: Float[Tensor, "batch size"], present: Float[Tensor, "batch size"],
+        log_snr: Float[Tensor, " batch"], condition: Tensor | None,
+    ) -> Float[Tensor, "batch token width"]:  # fmt: skip
+        """Level, condition, numbers outside of images, and patches."""
+        tokens = [self.level(self.embed_level(log_snr).to(value))[:, None]]
+        if self.condition is not None:
+            tokens.append(self.condition(condition_features(condition, value, self.property_count))[:, None])
+        if self.inward is not None:
+            known = torch.cat([(value * present)[:, self.others], present[:, self.others]], 1)
+            tokens.append(self.inward(known)[:, None])
+        for grid, patches in zip(self.grids, self.patches, strict=True):
+            tokens.append(patches(grid.image(value), grid.image(present)))
+        return torch.cat(tokens, 1)
+
+
+def _block(s: UViTSettings) -> nn.Module:
+    """A pre-norm layer: x + attention(norm x), then x + MLP(norm x). Vaswani et al. 2017; Dosovitskiy et al. 2021."""
+    return nn.TransformerEncoderLayer(
+        s.width, s.heads, 4 * s.width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+    )

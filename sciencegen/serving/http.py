@@ -1,0 +1,224 @@
+"""The verbs as JSON over HTTP, for programs of this computer that have the server's token."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from sciencegen import __version__
+from sciencegen.errors import ConfigError, DataError, SciencegenError
+from sciencegen.files import atomic_write, files_below
+from sciencegen.items import Json
+from sciencegen.serving.answers import HEADERS, Guard, answer, page, refused
+from sciencegen.serving.budget import BudgetSpent
+from sciencegen.serving.openapi import openapi_document, openapi_page
+from sciencegen.serving.records import RECORDS, NotFound
+from sciencegen.serving.service import Service
+
+LARGEST_BODY = 16 * 2**20
+"""Bytes of parameters."""
+LARGEST_UPLOAD = 16 * 2**30
+LONGEST_WAIT_S = 600.0
+MOST_LISTED = 1000
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    statuses = ((NotFound, 404), (BudgetSpent, 429), (ConfigError, 400), (DataError, 400))
+    return refused(next((one for kind, one in statuses if isinstance(error, kind)), 500), str(error))
+
+
+async def _on_status(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return refused(error.status_code, f"Expected a path of GET /openapi.json, got {request.method} {request.url.path}.")
+
+
+def application(service: Service, token: str, address: str) -> Starlette:
+    """The server's application.
+
+    Parameters
+    ----------
+    service : Service
+    token : str
+        What requests need.
+    address : str
+        Of the server, for examples.
+    """
+    document = openapi_document(service.verbs, __version__)
+    description, handlers = openapi_page(document, address), Handlers(service)
+    routes = [
+        Route("/", lambda request: page(description)),
+        Route("/openapi.json", lambda request: answer(document)),
+        Route("/status", handlers.status),
+        Route("/verbs", handlers.verbs),
+        Route("/verbs/{verb}", handlers.schema),
+        Route("/verbs/{verb}", handlers.call, methods=["POST"]),
+        Route("/jobs", handlers.jobs),
+        Route("/jobs/{id}", handlers.job),
+        Route("/jobs/{id}/cancel", handlers.cancel, methods=["POST"]),
+        Route("/jobs/{id}/restart", handlers.restart, methods=["POST"]),
+        Route("/jobs/{id}/log", handlers.log),
+        Route("/jobs/{id}/rows", handlers.rows),
+        Route("/files", handlers.files),
+        Route("/files/{path:path}", handlers.file),
+        Route("/files/{path:path}", handlers.upload, methods=["PUT"]),
+    ]
+    errors: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
+        SciencegenError: _on_error, HTTPException: _on_status, Exception: _on_error
+    }  # fmt: skip
+    return Starlette(routes=routes, middleware=[Middleware(partial(Guard, token=token))], exception_handlers=errors)
+
+
+class Handlers:
+    """Answers to requests. Those that aren't coroutines run in threads."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def status(self, request: Request) -> Response:
+        """What the server is and has."""
+        jobs, service = self.service.jobs, self.service
+        states = ("queued", "running", "done", "failed", "cancelled", "interrupted")
+        return answer(
+            {
+                "version": __version__, "folder": str(service.folder), "left": jobs.left(),
+                "allowed": [str(one) for one in service.boundary.allowed],
+                "programs": [*service.programs.commands, *service.programs.functions],
+                "jobs": {state: len(jobs.ids(state)) for state in states},
+            }
+        )  # fmt: skip
+
+    def verbs(self, request: Request) -> Response:
+        return answer([{"verb": one.name, "summary": one.summary} for one in self.service.verbs.values()])
+
+    def schema(self, request: Request) -> Response:
+        return answer(self.service.verb(request.path_params["verb"]).schema())
+
+    async def call(self, request: Request) -> Response:
+        """Make a job, or say what it would do."""
+        verb, given = request.path_params["verb"], await _parameters(request)
+        dry_run = given.pop("dry_run", False) or request.query_params.get("dry_run", "false").lower() in ("1", "true")
+        wait = _number(request, "wait", 0.0, LONGEST_WAIT_S)
+        if dry_run:
+            return answer(await run_in_threadpool(self.service.dry_run, verb, given))
+        key = request.headers.get("idempotency-key", "")
+        job = await run_in_threadpool(self.service.submit, verb, given, key)
+        return await self._waited(request, job.id, wait, {"Location": f"/jobs/{job.id}"})
+
+    async def job(self, request: Request) -> Response:
+        return await self._waited(request, request.path_params["id"], _number(request, "wait", 0.0, LONGEST_WAIT_S))
+
+    async def _waited(
+        self, request: Request, id: str, seconds: float, headers: dict[str, str] | None = None
+    ) -> Response:
+        """The job when it has ended, or after so many seconds: 202 if it goes on."""
+        last = asyncio.get_running_loop().time() + seconds
+        while self.service.jobs.is_active(id) and asyncio.get_running_loop().time() < last:
+            await asyncio.sleep(0.05)
+            if await request.is_disconnected():
+                break
+        found = await run_in_threadpool(self.service.describe, id)
+        return answer(found, 202 if found["state"] in ("queued", "running") else 200, headers)
+
+    def jobs(self, request: Request) -> Response:
+        """Jobs, newest first."""
+        limit = int(_number(request, "limit", 100, MOST_LISTED))
+        before = request.query_params.get("before")
+        ids = [id for id in self.service.jobs.ids(request.query_params.get("state", "")) if not before or id < before]
+        shown = [self.service.jobs.job(id) for id in ids[:limit]]
+        names = ("id", "verb", "state", "created", "ended", "seconds", "output", "error")
+        rows = [{name: vars(job)[name] for name in names} for job in shown]
+        return answer({"jobs": rows, "before": shown[-1].id if len(ids) > limit else None})
+
+    def cancel(self, request: Request) -> Response:
+        self.service.jobs.cancel(request.path_params["id"], "It was cancelled.")
+        return answer(self.service.describe(request.path_params["id"]))
+
+    def restart(self, request: Request) -> Response:
+        self.service.jobs.restart(request.path_params["id"])
+        return answer(self.service.describe(request.path_params["id"]), 202)
+
+    def log(self, request: Request) -> Response:
+        text = self.service.log(request.path_params["id"])
+        return Response(text, 200, HEADERS, "text/plain")
+
+    def rows(self, request: Request) -> Response:
+        start, limit = int(_number(request, "start", 0, 2**53)), int(_number(request, "limit", 100, 2**53))
+        file = request.query_params.get("file", "")
+        return answer(self.service.rows(request.path_params["id"], start, limit, file))
+
+    def files(self, request: Request) -> Response:
+        """Files in the server's folder or in one of it."""
+        below = self.service.boundary.inside(request.query_params.get("below", "."), "below")
+        folder, closed = self.service.folder, self.service.folder / RECORDS
+        found = sorted(one for one in files_below(below) if not one.is_relative_to(closed) and one.name[0] != ".")
+        rows: list[Json] = [{"path": _named(one, folder), "bytes": one.stat().st_size} for one in found[:MOST_LISTED]]
+        return answer({"files": rows, "more": len(found) > MOST_LISTED})
+
+    def file(self, request: Request) -> Response:
+        path = self.service.file(request.path_params["path"])
+        return FileResponse(path, headers=HEADERS, media_type="application/octet-stream", filename=path.name)
+
+    async def upload(self, request: Request) -> Response:
+        """Write the body into a file, atomically: a client that is cut off leaves nothing."""
+        path = self.service.place(request.path_params["path"])
+        size = 0
+        try:
+            with atomic_write(path, "wb") as file:
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if size > LARGEST_UPLOAD:
+                        raise DataError(f"Expected at most {LARGEST_UPLOAD:,} bytes, got more.")
+                    await run_in_threadpool(file.write, chunk)
+        except ClientDisconnect:
+            return refused(400, "Expected the whole file, the connection was closed before its end.")
+        return answer({"path": _named(path, self.service.folder), "bytes": size}, 201)
+
+
+def _named(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+
+
+def _number(request: Request, name: str, default: float, most: float) -> float:
+    text = request.query_params.get(name, str(default))
+    with suppress(ValueError):
+        if 0 <= (value := float(text)) < float("inf"):
+            return min(value, most)
+    raise ConfigError(f"Expected a number from 0 for `{name}`, got '{text}'.")
+
+
+async def _parameters(request: Request) -> dict[str, Any]:
+    """The body of a request; a form of another page can't send its type."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise ConfigError(f"Expected the header 'Content-Type: application/json', got '{kind}'. With curl, use --json.")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise ConfigError(
+                f"Expected at most {LARGEST_BODY:,} bytes of parameters, got more. Upload a file instead."
+            )
+    try:
+        found = json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"Expected a JSON object, got another text: {error}.") from None
+    if not isinstance(found, dict):
+        raise ConfigError(f"Expected a JSON object with the parameters by name, got '{str(found)[:60]}'.")
+    return found
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"{text} is no number of JSON")

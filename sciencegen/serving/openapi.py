@@ -1,0 +1,168 @@
+"""The description of the HTTP server: an OpenAPI document, and the same as a page."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+from sciencegen.items import Json
+from sciencegen.serving.verbs import Verb
+
+_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}, "description": "The id of a job."}
+_PATH = {
+    "name": "path",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "The path of a file, relative to the server's folder.",
+}
+_WAIT = {
+    "name": "wait", "in": "query", "schema": {"type": "number", "minimum": 0, "maximum": 600, "default": 0},
+    "description": "Seconds to wait for the end of the job before the answer.",
+}  # fmt: skip
+_JSON: Json = {"application/json": {"schema": {"type": "object"}}}
+
+
+def _query(name: str, kind: str, text: str, default: object = None) -> Json:
+    schema = {"type": kind} if default is None else {"type": kind, "default": default}
+    return {"name": name, "in": "query", "schema": schema, "description": text}
+
+
+def _operation(summary: str, *parameters: Json, content: Json | None = None, **more: Any) -> Json:
+    answers = {
+        "200": {"description": "Done.", "content": _JSON if content is None else content},
+        "default": {"description": "Refused, with the reason as `error`.", "content": _JSON},
+    }
+    return {"summary": summary, "parameters": list(parameters), "responses": answers, **more}
+
+
+_BYTES: Json = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_UPLOAD: Json = {"requestBody": {"required": True, "content": _BYTES}}
+PATHS: Mapping[str, Mapping[str, Json]] = {
+    "/status": {"get": _operation("Version, folder, jobs by state, and what is left of the budget")},
+    "/verbs": {"get": _operation("The verbs, with a sentence on each")},
+    "/jobs": {
+        "get": _operation(
+            "Jobs, newest first", _query("state", "string", "Only those in this state."),
+            _query("limit", "integer", "Most jobs of the answer.", 100), _query("before", "string", "Only older ones."),
+        )
+    },
+    "/jobs/{id}": {"get": _operation("State, progress, notes, summary and files of a job", _ID, _WAIT)},
+    "/jobs/{id}/cancel": {"post": _operation("End a job; what it has written stays", _ID)},
+    "/jobs/{id}/restart": {"post": _operation("Start a job again that failed or was stopped", _ID)},
+    "/jobs/{id}/log": {"get": _operation("Messages of a job", _ID, content={"text/plain": {}})},
+    "/jobs/{id}/rows": {
+        "get": _operation(
+            "Rows of a job's table", _ID, _query("start", "integer", "The first row, from 0.", 0),
+            _query("limit", "integer", "Most rows of the answer, at most 1000.", 100),
+            _query("file", "string", "Another file of the job than its output."),
+        )
+    },
+    "/files": {"get": _operation("Files in the server's folder", _query("below", "string", "Only of this folder."))},
+    "/files/{path}": {
+        "get": _operation("A file", _PATH, content=_BYTES),
+        "put": _operation("Upload a file as the body of the request", _PATH, **_UPLOAD),
+    },
+}  # fmt: skip
+"""Paths beside those of the verbs."""
+
+
+def openapi_document(verbs: Mapping[str, Verb], version: str) -> Json:
+    """The OpenAPI 3.1 document. The parameters of verbs are those of the command line."""
+    components: dict[str, Any] = {}
+    paths = {path: dict(methods) for path, methods in PATHS.items()}
+    for verb in verbs.values():
+        schema = _moved(verb.schema(), verb.name)
+        components |= {f"{verb.name}-{name}": one for name, one in schema.pop("$defs", {}).items()}
+        components[verb.name] = schema
+        paths[f"/verbs/{verb.name}"] = {
+            "get": _operation(f"The schema of the parameters of {verb.name}"), "post": _verb_operation(verb)
+        }  # fmt: skip
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "sciencegen", "version": version, "description": "The verbs of sciencegen as jobs."},
+        "security": [{"token": []}],
+        "paths": dict(sorted(paths.items())),
+        "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+def _verb_operation(verb: Verb) -> Json:
+    dry = _query("dry_run", "boolean", "Only say what would be done and what it would take.", False)
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": "Requests with the same key are one job.",
+    }
+    body = {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{verb.name}"}}}}
+    found = _operation(verb.summary, _WAIT, dry, key, description=verb.description, requestBody=body)
+    found["responses"]["202"] = {"description": "The job, which goes on.", "content": _JSON}
+    return found
+
+
+def _moved(schema: Any, verb: str) -> Any:
+    """A schema whose references are meant in the whole document."""
+    if isinstance(schema, list):
+        return [_moved(one, verb) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: _moved(one, verb) for name, one in schema.items()}
+    reference = found.get("$ref")
+    if isinstance(reference, str):
+        found["$ref"] = reference.replace("#/$defs/", f"#/components/schemas/{verb}-")
+    return found
+
+
+_STYLE = (
+    "body{font:15px/1.45 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
+    "code,pre{font:13px/1.4 ui-monospace,monospace}pre{background:#f4f4f4;padding:.7rem;overflow:auto}"
+    "table{border-collapse:collapse;width:100%}td{border-top:1px solid #ddd;padding:.25rem .5rem;vertical-align:top}"
+    "summary{cursor:pointer;padding:.3rem 0}h2{margin-top:2rem}"
+)
+
+
+def openapi_page(document: Json, address: str) -> str:
+    """The document as a page that needs no other file."""
+    example = (
+        f'curl -s {address}/verbs/generate?wait=60 -H "Authorization: Bearer $TOKEN" \\\n'
+        '  --json \'{"domain": "molecules", "n": 5, "where": ["logp = 2.5"]}\''
+    )
+    parts = [
+        "<!doctype html><html lang=en><meta charset=utf-8><title>sciencegen</title>",
+        f"<style>{_STYLE}</style><h1>sciencegen {html.escape(document['info']['version'])}</h1>",
+        "<p>Each request needs the token that the server printed. Paths of files are relative to the server's folder. ",
+        "The same for programs: <a href=/openapi.json>OpenAPI document</a>.</p>",
+        f"<pre>{html.escape(example)}</pre>",
+    ]
+    for path, methods in document["paths"].items():
+        for method, one in methods.items():
+            if method == "get" and path.startswith("/verbs/"):  # the same as its parameters below
+                continue
+            parts.append(_section(method, path, one, document["components"]["schemas"]))
+    return "\n".join(parts)
+
+
+def _section(method: str, path: str, one: Json, schemas: Json) -> str:
+    rows = [(each["name"], each["schema"], each.get("description", ""), each["in"]) for each in one["parameters"]]
+    if method == "post" and path.startswith("/verbs/"):
+        schema = schemas[path.rpartition("/")[2]]
+        needed = schema.get("required", ())
+        for name, each in schema["properties"].items():
+            rows.append((name, each, each.get("description", ""), "required" if name in needed else "body"))
+    cells = "".join(
+        f"<tr><td><code>{html.escape(name)}</code><td>{html.escape(_kind(schema))}<td>{where}<td>{html.escape(text)}"
+        for name, schema, text, where in rows
+    )
+    text = html.escape(one.get("description", "")).replace("\n\n", "<p>")
+    title = f"<code>{method.upper()} {html.escape(path)}</code> {html.escape(one['summary'])}"
+    return f"<details><summary>{title}</summary><p>{text}</p><table>{cells}</table></details>"
+
+
+def _kind(schema: Json) -> str:
+    if "$ref" in schema:
+        return "object"
+    if "anyOf" in schema:
+        return " or ".join(map(_kind, schema["anyOf"]))
+    return f"{schema.get('type', '')} of {_kind(schema['items'])}" if "items" in schema else str(schema.get("type", ""))

@@ -1,0 +1,122 @@
+"""The folders that requests may read and write: the server's, and those that were allowed when it was started."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sciencegen.errors import ConfigError
+
+LONGEST_PATH = 4096
+"""Characters; the system opens no longer one."""
+WRITTEN = frozenset({"output", "structures", "details", "journal", "cache"})
+"""Parameters that name files to write."""
+_PARTS = re.compile(r"[\s,;='\"@]+")
+"""Between the parts of a parameter such as NAME=FOLDER."""
+_BEHIND = re.compile(r"(\[\d+\]|:\w+|/\d+-\d+)$")
+"""Behind a file's name: an item of it, a chain, or the numbers of a sequence."""
+_ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """What requests may reach.
+
+    Parameters
+    ----------
+    folder : Path
+        The server's; paths of requests are relative to it.
+    allowed : tuple of Path
+        Further folders.
+    closed : tuple of Path
+        Files and folders inside that requests may not name: the server's records, and programs.
+    """
+
+    folder: Path
+    allowed: tuple[Path, ...] = ()
+    closed: tuple[Path, ...] = ()
+
+    def inside(self, path: str | Path, name: str = "path") -> Path:
+        """The path without links, if requests may reach it; else an error that names the parameter."""
+        if "\0" in str(path) or not _is_unicode(str(path)):
+            raise ConfigError(f"Expected a path for `{name}`, got one with characters that no file's name can have.")
+        real = self._real(path)
+        if any(real.is_relative_to(one) for one in self.closed):
+            raise ConfigError(
+                f"Expected a file of your own for `{name}`, got '{path}', which belongs to the server. Name another."
+            )
+        if not any(real.is_relative_to(one) for one in (self.folder, *self.allowed)):
+            raise ConfigError(
+                f"Expected a path in {self.folder} for `{name}`, or in a folder that the server allows, got '{path}'. "
+                "Upload the file, or start the server with --allow FOLDER."
+            )
+        return real
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        """Raise an error if a parameter names something that requests may not reach.
+
+        A text may be a path, an item or a name: it counts as a path if something is there, or if it could not be
+        anything else.
+        """
+        for name, text in _texts(values):
+            if "\0" in text or not _is_unicode(text):
+                raise ConfigError(
+                    f"Expected a text for `{name}`, got one with characters that no command can be given."
+                )
+            if text.strip() == "-":
+                raise ConfigError(f"Expected a file for `{name}`, got '-': a job has no standard input and output.")
+            for part in _parts(text):
+                if _ADDRESS.match(part):
+                    raise ConfigError(
+                        f"Expected a file for `{name}`, got the address '{part}'. Upload the file instead."
+                    )
+                if name in WRITTEN or self._is_path(part):
+                    self.inside(part, name)
+
+    def _real(self, path: str | Path) -> Path:
+        return Path(os.path.realpath(self.folder / os.path.expanduser(path)))
+
+    def _is_path(self, part: str) -> bool:
+        if len(part) > LONGEST_PATH:
+            return False
+        pieces = part.split("/")
+        if part.startswith("/"):  # SMILES may begin with a slash, but no folder has the name of an atom
+            return os.path.lexists(f"/{part.lstrip('/').split('/')[0]}")
+        if ".." in pieces or part.startswith("~") or os.path.lexists(self.folder / part):
+            return True
+        return any(self._real(part).is_relative_to(one) for one in self.closed)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8: JSON can hold halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """The texts in a value, with the name of the innermost parameter; keys of mappings are texts too."""
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            yield name or str(key), str(key)
+            yield from _texts(one, str(key))
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _texts(one, name)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """What may be a path in a text: the whole, and its parts, with and without what stands behind a file's name."""
+    for part in dict.fromkeys([text.strip(), *_PARTS.split(text)]):
+        if part:
+            yield part
+            if (alone := _BEHIND.sub("", part)) != part and alone:
+                yield alone

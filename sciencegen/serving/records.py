@@ -1,0 +1,133 @@
+"""Records of jobs: a file each, which says what was asked, how far it is and how it ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from sciencegen.errors import DataError
+from sciencegen.files import atomic_write
+from sciencegen.items import Json
+
+TOKEN = "SCIENCEGEN_TOKEN"
+"""The environment variable with the token of a server, for clients that outlive it."""
+RECORDS, RESULTS = "records", "jobs"
+"""Folders of a server: a folder of records and one of results for each job."""
+SERVER_LOCK = ".server.lock"
+"""The file of a server's folder that says which server has it."""
+RECORD, LOG, PRINTED, PROGRESS, OUTCOME = "job.json", "log.txt", "printed.txt", "progress.json", "outcome.json"
+"""Files of a job. The server writes the record; the job's process the others."""
+
+State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
+ACTIVE: frozenset[State] = frozenset({"queued", "running"})
+
+
+class NotFound(DataError):
+    """There is no job, verb or file of this name."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request for a verb.
+
+    Parameters
+    ----------
+    id : str
+        Ids sort by time.
+    verb : str
+    parameters : mapping
+    words : list of str
+        The words of the command.
+    output : str, optional
+        The file or folder of results, relative to the server's folder.
+    overwrites : bool
+        Whether the command has the flag --force.
+    state : str
+        queued, running, done, failed, cancelled or interrupted.
+    created, started, ended : str
+        Times in UTC; "" before.
+    seconds : float
+        Time that it ran.
+    process : int, optional
+        Its number in the system, while it runs.
+    exit_code : int, optional
+    error : str
+        Why there are no results, or fewer.
+    starts : int
+    key : str
+        Of a client; the same key means the same job.
+    """
+
+    id: str
+    verb: str
+    parameters: Mapping[str, Any]
+    words: list[str]
+    output: str | None = None
+    overwrites: bool = False
+    state: State = "queued"
+    created: str = ""
+    started: str = ""
+    ended: str = ""
+    seconds: float = 0.0
+    process: int | None = None
+    exit_code: int | None = None
+    error: str = ""
+    starts: int = 0
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job's process ended, by itself."""
+
+    exit_code: int
+    error: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+def now() -> str:
+    """The time in UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def write_job(folder: Path, job: Job) -> None:
+    """Write the record of a job into the folder of its records."""
+    write_json(folder / RECORD, asdict(job))
+
+
+def read_job(folder: Path) -> Job | None:
+    """The job of a folder; None if the record is missing or damaged."""
+    found = read_json(folder / RECORD)
+    names = {one.name for one in fields(Job)}
+    try:
+        return None if found is None else Job(**{name: one for name, one in found.items() if name in names})
+    except TypeError:
+        return None
+
+
+def read_outcome(folder: Path) -> Outcome | None:
+    """How the process of a job ended; None if it didn't say."""
+    found = read_json(folder / OUTCOME)
+    try:
+        return None if found is None else Outcome(**found)
+    except TypeError:
+        return None
+
+
+def write_json(path: Path, value: Json) -> None:
+    """Write a value atomically."""
+    with atomic_write(path) as file:
+        json.dump(value, file, ensure_ascii=False)
+
+
+def read_json(path: Path) -> Json | None:
+    """A mapping; None if there is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
