@@ -77,7 +77,8 @@ class Column:
     noise : float
         Of `gaussian`: the standard deviation of the likelihood, in those of the column; 0 for one that is learned.
     normalized : bool
-        Of `multinomial`: whether the encoder reads the counts divided by the norm of the row's, not their logarithms.
+        Of `multinomial`: whether the encoder reads the counts divided by the root of the mean of the row's squares,
+        not their logarithms.
     """
 
     likelihood: str
@@ -167,7 +168,7 @@ class Group:
         if self.classes:
             return functional.one_hot(self.to_support(value)[:, 0].long(), self.classes).to(value)
         if self.normalized:
-            return functional.normalize(self.to_support(value).clamp(min=0), dim=1)
+            return len(self.index) ** 0.5 * functional.normalize(self.to_support(value).clamp(min=0), dim=1)
         if self.likelihood in COUNTS:
             return (self._log(value) - log_mean) / log_std
         return torch.asinh(self.to_support(value) if self.likelihood == "log_normal" else value)

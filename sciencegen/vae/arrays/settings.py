@@ -53,7 +53,7 @@ class ArrayVAESettings:
         Weight of the KL divergence by step; it starts at 0, so that the model learns to use the latent.
     count_inputs : {"logarithms", "normalized"}
         How the encoder reads the counts of a multinomial likelihood: by their logarithms, or divided by the root of the
-        sum of a row's squares [10]_.
+        mean of a row's squares [10]_.
     count_dropout : float
         Share of these counts that the encoder doesn't read in training, drawn anew in each step [10]_.
     free_bits : float
