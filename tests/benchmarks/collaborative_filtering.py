@@ -32,9 +32,10 @@ SENSITIVE = 0.2
 HELD_OUT = 1 / 6
 RANKS, PENALTIES, WEIGHTS = (8, 16, 32), (1.0, 10.0), (2.0, 10.0)
 RIDGES = (50.0, 100.0, 200.0, 400.0)
-STEPS, ROWS = (150, 300, 600), 128
+STEPS, ROWS = (300, 600, 1200), 128
 SETTINGS = {
-    "multinomial": {"liked": ["x"]}, "latent": 32, "width": 128, "depth": 1, "flow_layers": 0, "decoder_noise": False,
+    "multinomial": {"liked": ["x"]}, "count_inputs": "normalized", "count_dropout": 0.5, "latent": 32, "width": 128,
+    "depth": 1, "flow_layers": 0, "decoder_noise": False,
 }  # fmt: skip
 
 Scorer = Callable[[np.ndarray], np.ndarray]

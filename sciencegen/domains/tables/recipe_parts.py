@@ -95,7 +95,8 @@ def with_conditions(
     """The settings with the values of a class standardized as the condition is, and the columns, of which the encoder
     doesn't read conditions with `semi_supervised`, and the latent need not hold those that the decoder doesn't read."""
     given = of_conditions(representation, len(columns))
-    columns = [replace(one, noise=settings.noise) for one in columns]
+    normalized = settings.count_inputs == "normalized"
+    columns = [replace(one, noise=settings.noise, normalized=normalized and bool(one.multinomial)) for one in columns]
     if settings.semi_supervised:
         columns = [replace(one, read=not condition) for one, condition in zip(columns, given, strict=True)]
     if not settings.decoder_condition:

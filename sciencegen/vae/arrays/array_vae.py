@@ -22,8 +22,9 @@ from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.networks.normal import check_latents
 from sciencegen.vae.arrays.blocks import Block, BlockDecoder, BlockEncoder
+from sciencegen.vae.arrays.cell_weights import with_dropout, with_shared_counts
 from sciencegen.vae.arrays.column_networks import ColumnDecoder, ColumnEncoder
-from sciencegen.vae.arrays.columns import Column, with_shared_counts
+from sciencegen.vae.arrays.columns import Column
 from sciencegen.vae.arrays.networks import VALUES, ArrayDecoder, ArrayEncoder, Condition, PseudoPosterior
 from sciencegen.vae.arrays.settings import CONDITIONAL, FULL_COVARIANCE, HAMILTONIAN, PRIORS, ArrayVAESettings
 from sciencegen.vae.bounds import BoundTerms, importance_weighted_bound
@@ -103,7 +104,7 @@ class ArrayVAE(nn.Module):
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
         """Named scalars per item in nats (`ConditionalVAE.loss`)."""
-        return self.vae.loss(batch, step, generator)
+        return self.vae.loss(with_dropout(batch, self.columns, self.settings.count_dropout, generator), step, generator)
 
     def finish(
         self,

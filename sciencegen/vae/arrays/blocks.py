@@ -20,8 +20,9 @@ from sciencegen.batch import Batch
 from sciencegen.networks.conditions import beside_condition
 from sciencegen.networks.grids import ImageReader, ImageWriter, SeriesReader, SeriesWriter
 from sciencegen.networks.mlp import MLP
+from sciencegen.vae.arrays.cell_weights import present, read_weights
 from sciencegen.vae.arrays.column_networks import outputs_of, plain_outputs
-from sciencegen.vae.arrays.columns import Cellwise, Column, attached_and_detached, group_of, groups_of, present
+from sciencegen.vae.arrays.columns import Cellwise, Column, attached_and_detached, group_of, groups_of
 from sciencegen.vae.arrays.networks import VALUES, Condition
 
 READERS = {"series": SeriesReader, "image": ImageReader}
@@ -72,10 +73,9 @@ class BlockEncoder(nn.Module):
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch feature"]:
         value, mask = batch[VALUES], present(batch, self.columns)
-        masks = [mask[:, list(group.index)] for group in self.groups]
-        known = [
-            group.features(value[:, list(group.index)]) * mask for group, mask in zip(self.groups, masks, strict=True)
-        ]
+        weights, places = read_weights(batch, mask), [list(group.index) for group in self.groups]
+        masks = [mask[:, index] for index in places]
+        known = [group.features(value[:, at]) * weights[:, at] for group, at in zip(self.groups, places, strict=True)]
         plain = [*known[: self.alone], *masks[: self.alone]]
         arrays = [one for pair in zip(known[self.alone :], masks[self.alone :], strict=True) for one in pair]
         return self.of_inputs(torch.cat([*plain, *arrays], 1))

@@ -12,7 +12,8 @@ from torch.nn import functional
 from sciencegen.batch import Batch
 from sciencegen.networks.conditions import beside_condition
 from sciencegen.networks.mlp import MLP, LayerSettings
-from sciencegen.vae.arrays.columns import Cellwise, Column, Group, attached_and_detached, groups_of, present
+from sciencegen.vae.arrays.cell_weights import present, read_weights
+from sciencegen.vae.arrays.columns import Cellwise, Column, Group, attached_and_detached, groups_of
 from sciencegen.vae.arrays.networks import VALUES, Condition
 
 
@@ -30,7 +31,8 @@ class ColumnEncoder(nn.Module):
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch feature"]:
         value, mask = batch[VALUES], present(batch, self.columns)
-        known = (group.features(value[:, group.index]) * mask[:, group.index] for group in self.groups)
+        weights = read_weights(batch, mask)
+        known = (group.features(value[:, group.index]) * weights[:, group.index] for group in self.groups)
         features = self.of_inputs(torch.cat([*known, mask], 1))
         return torch.cat([features, (value * mask)[:, self.numbers]], 1) if self.numbers else features
 

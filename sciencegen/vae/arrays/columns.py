@@ -23,10 +23,8 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from sciencegen.batch import Batch
 from sciencegen.networks.normal import standard_normal
 from sciencegen.vae import column_likelihoods as likelihoods
-from sciencegen.vae.arrays.networks import VALUES
 from sciencegen.vae.column_likelihoods import Cells, ColumnLikelihood
 from sciencegen.vae.likelihoods import sum_over_items
 from sciencegen.vae.multinomial import Multinomial
@@ -78,6 +76,9 @@ class Column:
         latent need not hold it.
     noise : float
         Of `gaussian`: the standard deviation of the likelihood, in those of the column; 0 for one that is learned.
+    normalized : bool
+        Of `multinomial`: whether the encoder reads the counts divided by the root of the mean of the row's squares,
+        not their logarithms.
     """
 
     likelihood: str
@@ -93,6 +94,7 @@ class Column:
     read: bool = True
     detached: bool = False
     noise: float = 0.0
+    normalized: bool = False
 
     @property
     def features(self) -> int:
@@ -103,8 +105,8 @@ class Column:
 @dataclass(frozen=True)
 class Group:
     """Columns with one kind of likelihood (categorical: a single column). index: their places; scale: [5 column] of
-    mean, std, log_mean, log_std and shift; classes, levels, limits, noise: as in `Column`, the same for
-    all."""
+    mean, std, log_mean, log_std and shift; classes, levels, limits, noise, normalized: as in
+    `Column`, the same for all."""
 
     likelihood: str
     index: Sequence[int]
@@ -113,6 +115,7 @@ class Group:
     levels: tuple[float, ...] = ()
     limits: tuple[float, float] | None = None
     noise: float = 0.0
+    normalized: bool = False
 
     @property
     def parameters(self) -> int:
@@ -164,6 +167,8 @@ class Group:
             return 2 * self.to_support(value) - 1
         if self.classes:
             return functional.one_hot(self.to_support(value)[:, 0].long(), self.classes).to(value)
+        if self.normalized:
+            return len(self.index) ** 0.5 * functional.normalize(self.to_support(value).clamp(min=0), dim=1)
         if self.likelihood in COUNTS:
             return (self._log(value) - log_mean) / log_std
         return torch.asinh(self.to_support(value) if self.likelihood == "log_normal" else value)
@@ -236,7 +241,9 @@ def attached_and_detached(
 def group_of(columns: Sequence[Column], index: Sequence[int]) -> Group:
     """One group of the columns at `index`, which have the likelihood, classes and limits of the first of them."""
     one = columns[index[0]]
-    return Group(one.likelihood, index, _scale(columns, index), one.classes, one.levels, one.limits, one.noise)
+    return Group(
+        one.likelihood, index, _scale(columns, index), one.classes, one.levels, one.limits, one.noise, one.normalized
+    )
 
 
 def _scale(columns: Sequence[Column], index: Sequence[int]) -> Float[Tensor, "5 column"]:
@@ -296,19 +303,3 @@ def in_order(groups: Sequence[Group], parts: Sequence[Float[Tensor, "batch _"]])
 
 def _width(groups: Sequence[Group]) -> int:
     return sum(len(group.index) for group in groups)
-
-
-def present(batch: Batch, columns: Sequence[Column]) -> Cells:
-    """1 for known cells of columns that the encoder reads, else 0."""
-    value = batch[VALUES]
-    known = torch.ones_like(value) if batch.mask is None else batch.mask.to(value)
-    return known * value.new_tensor([column.read for column in columns])
-
-
-def with_shared_counts(mask: Bool[Tensor, "batch column"], columns: Sequence[Column]) -> Bool[Tensor, "batch column"]:
-    """The mask, with all columns of a multinomial of which one is known: their scores belong together."""
-    mask = mask.clone()
-    for name in dict.fromkeys(one.multinomial for one in columns if one.multinomial):
-        index = [at for at, one in enumerate(columns) if one.multinomial == name]
-        mask[:, index] = mask[:, index].any(1, keepdim=True)
-    return mask

@@ -14,6 +14,7 @@ from sciencegen.vae.warmup import Warmup
 CONDITIONAL = ("conditional", "conditional_scale")
 PRIORS = ("standard_normal", *CONDITIONAL, "vamp")
 BOUNDS = ("elbo", "importance_weighted")
+COUNT_INPUTS = ("logarithms", "normalized")
 HAMILTONIAN = "hamiltonian"
 FULL_COVARIANCE = "full_covariance"
 POSTERIOR_NAMES = (*POSTERIORS, FULL_COVARIANCE, HAMILTONIAN)
@@ -50,6 +51,11 @@ class ArrayVAESettings:
         The objective; the second has `samples` latents for each item [5]_, and beta doesn't apply to it.
     beta : Warmup
         Weight of the KL divergence by step; it starts at 0, so that the model learns to use the latent.
+    count_inputs : {"logarithms", "normalized"}
+        How the encoder reads the counts of a multinomial likelihood: by their logarithms, or divided by the root of the
+        mean of a row's squares [10]_.
+    count_dropout : float
+        Share of these counts that the encoder doesn't read in training, drawn anew in each step [10]_.
     free_bits : float
         Nats of each latent dimension that are not penalized.
     dropout : ConditionDropout
@@ -82,6 +88,7 @@ class ArrayVAESettings:
     .. [8] Salimans, Kingma & Welling, "Markov Chain Monte Carlo and Variational Inference: Bridging the Gap", ICML
        2015, algorithm 3.
     .. [9] Khemakhem, Kingma, Monti & Hyvärinen, "Variational Autoencoders and Nonlinear ICA", AISTATS 2020, eq. 5 to 7.
+    .. [10] Liang et al., "Variational Autoencoders for Collaborative Filtering", WWW 2018, section 2.1.3 and its code.
     """
 
     latent: int = 8
@@ -98,6 +105,8 @@ class ArrayVAESettings:
     bound: str = "elbo"
     samples: int = 8
     beta: Warmup = field(default_factory=lambda: Warmup("linear", 1000))
+    count_inputs: str = "logarithms"
+    count_dropout: float = 0.0
     free_bits: float = 0.0
     dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.1, few=0.5))
     semi_supervised: bool = False
@@ -109,7 +118,8 @@ class ArrayVAESettings:
     decoder_noise: bool = True
 
     def __post_init__(self) -> None:
-        for name, known in (("posterior", POSTERIOR_NAMES), ("prior", PRIORS), ("bound", BOUNDS)):
+        names = {"posterior": POSTERIOR_NAMES, "prior": PRIORS, "bound": BOUNDS, "count_inputs": COUNT_INPUTS}
+        for name, known in names.items():
             if (chosen := getattr(self, name)) not in known:
                 raise unknown_name(name, chosen, known)
         self._check_parts()
@@ -144,6 +154,8 @@ class ArrayVAESettings:
             )
         if not 0 <= self.noise <= 1:
             raise ConfigError(f"Expected noise from 0 to 1 standard deviations, got {self.noise}. 0 learns it.")
+        if not 0 <= self.count_dropout < 1:
+            raise ConfigError(f"Expected count_dropout from 0 to below 1, got {self.count_dropout}.")
         if self.prior_steps < 1:
             raise ConfigError(
                 f"Expected prior_steps of 1 or more, got {self.prior_steps}. Without a flow: flow_layers=0."
