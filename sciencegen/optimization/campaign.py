@@ -19,9 +19,10 @@ from jaxtyping import Float
 
 from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.candidate_sources import POOL, CandidateMaker, CandidateSources
+from sciencegen.optimization.censored import Limits
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.forecast import Forecast, forecast
-from sciencegen.optimization.measurements import Measurement
+from sciencegen.optimization.measurements import Measurement, settled_values
 from sciencegen.optimization.plate import BASELINE, ContextRows, first_pickable, pick_plate
 from sciencegen.optimization.plate_builder import Candidates
 from sciencegen.optimization.posterior import Posterior, fit_posterior
@@ -137,7 +138,7 @@ def next_plate(
         picked = pick_plate(
             candidates, posterior, settings.count, settings.plate, generator, space.similarity, context
         )  # fmt: skip
-        values = [one.value for one in measured]
+        values = settled_values(measured, settings.minimize)
         hits = forecast(
             candidates.rows[picked], posterior, values, generator, hit=settings.hit, minimize=settings.minimize
         )
@@ -157,8 +158,16 @@ def _fit(
     values, errors = sign * np.array([one.value for one in measured]), np.array([one.error for one in measured])
     return fit_posterior(
         rows, values, errors, generator, replicates=np.array([one.replicates for one in measured]),
-        surrogate=settings.surrogate, scale=settings.scale,
+        surrogate=settings.surrogate, scale=settings.scale, limits=_limits(measured, sign),
     )  # fmt: skip
+
+
+def _limits(measured: Sequence[Measurement], sign: float) -> Limits | None:
+    """The limits of the values, negated with sign -1; None if all are numbers."""
+    if all(one.limits is None for one in measured):
+        return None
+    ends = np.sort(sign * np.array([one.limits or (one.value, one.value) for one in measured]), axis=1)
+    return Limits(ends[:, 0], ends[:, 1])
 
 
 def _predicted(rows: FeatureRows, posterior: Posterior, sign: float) -> Float[np.ndarray, "3 item"]:

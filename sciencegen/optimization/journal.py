@@ -5,7 +5,8 @@
     2,CCN,proposed,activity,maximize,,,0.42,0.35,0.49,"{""threshold"": 0.4, ...}",mutation
 
 A journal has one target and, from its first plate on, a direction. Those of earlier versions may lack the columns, and
-get none. The forecast of a plate's hits is in the line of its first item.
+get none. A censored measurement has its bound as value: `>5`, `<0.1`. The forecast of a plate's hits is in the line of
+its first item.
 If items have names, a new journal has a column of names after the items; it is for people, and is not read back.
 The last column is text, so that a truncated line has lost no digit of a number unless it lost a column too.
 """
@@ -220,7 +221,7 @@ def missing_entries(already_present: Sequence[Entry], entries: Sequence[Entry]) 
 def _identity(entry: Entry) -> tuple:
     if entry.kind == "proposed":
         return (entry.kind, entry.round, entry.item)
-    return (entry.kind, entry.item, entry.value, entry.value_sd, entry.source)
+    return (entry.kind, entry.item, entry.value, entry.bound, entry.value_sd, entry.source)
 
 
 __all__ = ["COLUMNS", "Appended", "Entry", "Journal", "append", "missing_entries", "read_journal"]

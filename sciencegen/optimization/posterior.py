@@ -9,11 +9,12 @@ from importlib import import_module
 from typing import Protocol
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 from scipy.special import ndtri
 
-from sciencegen.errors import DataError, unknown_name
+from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.metrics.warps import GREATEST, SHAPES, Warp, check_magnitude, fit_warp
+from sciencegen.optimization.censored import Limits, log_interval_probability
 from sciencegen.optimization.feature_rows import Encoding, FeatureRows, fit_encoding
 from sciencegen.optimization.measurements import typical_variance
 from sciencegen.optimization.normals import Joint, Marginals, log_density, rank_correlation
@@ -27,8 +28,9 @@ TRAINING_POINTS = 2000
 LEVEL = 0.9
 
 
+GP = "gp"
 MODELS = {
-    "gp": "sciencegen.optimization.gaussian_process:GaussianProcess",
+    GP: "sciencegen.optimization.gaussian_process:GaussianProcess",
     "ensemble": "sciencegen.optimization.ensemble:DeepEnsemble",
 }
 """Import strings of surrogates: BoTorch takes seconds to import."""
@@ -103,6 +105,7 @@ def fit_posterior(
     replicates: Integer[np.ndarray, " item"] | int = 1,
     surrogate: str = "auto",
     scale: str = "auto",
+    limits: Limits | None = None,
 ) -> Posterior:
     """Fit the first model that `surrogate` allows on every scale, the others on the best scale; keep the most likely.
 
@@ -113,28 +116,27 @@ def fit_posterior(
     errors: of the means of `replicates` measurements, NaN where none is stated. The noise is that of one measurement:
 
     noise = s^2 + median_i(n_i e_i^2)
+
+    limits: of censored values; the values are their bounds then. The model is a Gaussian process, and the likelihood of
+    such a value is its probability to be within its limits.
     """
     models, shapes = names_for("surrogate", surrogate, MODELS), names_for("scale", scale, SHAPES)
     _check_measured(values, errors)
-    single = errors * np.sqrt(replicates)
-    rows, values, errors, single = _subset(rows, values, errors, single, generator)
-    encoding = fit_encoding(rows)
-    points = encoding.points(rows)
+    if limits is not None:
+        models = _models_of_limits(models, limits)
+    taken = _subset(values, generator)
+    measured = Measured(
+        values[taken],
+        errors[taken],
+        (errors * np.sqrt(replicates))[taken],
+        None if limits is None else limits.of(taken),
+    )
+    encoding = fit_encoding(rows[taken])
+    points = encoding.points(rows[taken])
     fitted: dict[str, Posterior] = {}
 
     def fit(name: str, shape: str, brief: bool = False) -> Float[np.ndarray, " item"]:
-        warp = fit_warp(shape, values)
-        targets, slope = warp.forward(values), warp.slope(values)
-        model = load_model(name)(encoding, points, targets, errors * slope, generator, brief)
-        noise = model.noise + typical_variance(single * slope)
-        left_out = model.left_out()
-        density = log_density(targets, left_out.mean, left_out.deviation) + np.log(slope)
-        calibration = ResidualCalibration(left_out.mean, (targets - left_out.mean) / left_out.deviation)
-        likelihood = {f"{name} {shape}": float(density.mean())}
-        correlation = rank_correlation(targets, left_out.mean)
-        fitted[f"{name} {shape}"] = Posterior(
-            encoding, model, warp, noise, calibration, likelihood, correlation=correlation
-        )
+        fitted[f"{name} {shape}"], density = _fit_one(encoding, points, measured, name, shape, generator, brief)
         return density
 
     chosen = shapes[0] if len(shapes) == 1 else best_scale({one: fit(models[0], one, brief=True) for one in shapes})
@@ -143,6 +145,70 @@ def fit_posterior(
     likelihoods = {name: one.likelihoods[name] for name, one in fitted.items()}
     best = max((f"{name} {chosen}" for name in models), key=lambda name: likelihoods[name])
     return replace(fitted[best], name=best, likelihoods=likelihoods)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a model is fitted to. errors: of the values, which may be means; single: of one measurement. limits: of
+    censored values, None if all are exact."""
+
+    values: Float[np.ndarray, " item"]
+    errors: Float[np.ndarray, " item"]
+    single: Float[np.ndarray, " item"]
+    limits: Limits | None = None
+
+    @property
+    def exact(self) -> slice | Bool[np.ndarray, " item"]:
+        return slice(None) if self.limits is None else ~self.limits.censored
+
+
+def _fit_one(
+    encoding: Encoding, points: Points, measured: Measured, name: str, shape: str, generator: np.random.Generator,
+    brief: bool,
+) -> tuple[Posterior, Float[np.ndarray, " item"]]:  # fmt: skip
+    """The posterior of one model and scale, and the left-out log density of each value."""
+    warp = fit_warp(shape, measured.values)
+    targets, slope = warp.forward(measured.values), warp.slope(measured.values)
+    limits = None if measured.limits is None else _warped(measured.limits, warp)
+    model: SurrogateModel
+    if limits is None:
+        model = load_model(name)(encoding, points, targets, measured.errors * slope, generator, brief)
+    else:
+        from sciencegen.optimization.censored_process import CensoredProcess  # on use: imports BoTorch
+
+        model = CensoredProcess(encoding, points, targets, measured.errors * slope, limits, generator, brief)
+    noise = model.noise + typical_variance(measured.single * slope)
+    left_out, exact = model.left_out(), measured.exact
+    density = log_density(targets, left_out.mean, left_out.deviation) + np.log(slope)
+    if limits is not None:
+        within = log_interval_probability(left_out.mean, left_out.deviation, limits)
+        density = np.where(limits.censored, within, density)
+    residual = (targets - left_out.mean) / left_out.deviation
+    calibration = ResidualCalibration(left_out.mean[exact], residual[exact])
+    likelihood = {f"{name} {shape}": float(density.mean())}
+    correlation = rank_correlation(targets[exact], left_out.mean[exact])
+    return Posterior(encoding, model, warp, noise, calibration, likelihood, correlation=correlation), density
+
+
+def _warped(limits: Limits, warp: Warp) -> Limits:
+    """Limits on the warp's scale."""
+    ends = (np.where(np.isfinite(end), warp.forward(end), end) for end in (limits.low, limits.high))
+    return Limits(*ends)
+
+
+def _models_of_limits(models: list[str], limits: Limits) -> list[str]:
+    """The models that know censored values, of those allowed."""
+    if GP not in models:
+        raise ConfigError(
+            f"Expected the surrogate {GP} or auto for censored values, got {models[0]}. Leave `surrogate` out, or "
+            "leave bounds such as `>5` out of the measurements."
+        )
+    if limits.censored.all():
+        raise DataError(
+            f"Expected a measured number among {len(limits.low)} measured items, all are bounds such as `>5`. Measure "
+            "items within the range of the assay."
+        )
+    return [GP]
 
 
 def _check_measured(values: Float[np.ndarray, " item"], errors: Float[np.ndarray, " item"]) -> None:
@@ -195,12 +261,9 @@ def names_for(setting: str, name: str, known: Mapping[str, object]) -> list[str]
     return list(known) if name == "auto" else [name]
 
 
-def _subset(
-    rows: FeatureRows, values: np.ndarray, errors: np.ndarray, single: np.ndarray, generator: np.random.Generator
-) -> tuple[FeatureRows, np.ndarray, np.ndarray, np.ndarray]:
+def _subset(values: np.ndarray, generator: np.random.Generator) -> slice | np.ndarray:
     from sciencegen.optimization.surrogate import training_subset
 
     if len(values) <= TRAINING_POINTS:
-        return rows, values, errors, single
-    chosen = np.sort(training_subset(values, TRAINING_POINTS, generator))
-    return rows[chosen], values[chosen], errors[chosen], single[chosen]
+        return slice(None)
+    return np.sort(training_subset(values, TRAINING_POINTS, generator))

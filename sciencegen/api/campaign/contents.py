@@ -26,7 +26,7 @@ from sciencegen.files import found_at
 from sciencegen.items import Direction
 from sciencegen.optimization.forecast import Forecast, read_forecast
 from sciencegen.optimization.journal import Entry, Journal, read_journal
-from sciencegen.optimization.measurements import Measurement
+from sciencegen.optimization.measurements import Measurement, settled_values
 from sciencegen.report.letters import changes_of
 from sciencegen.report.sites import Sites
 
@@ -69,7 +69,9 @@ class Campaign:
     def measured(self) -> list[Measurement]:
         """Means of replicates, best first."""
         found = measurements_of(self.science, self.journal, self.keys)
-        return sorted(found, key=lambda one: one.value if self.settings.minimize else -one.value)
+        settled = settled_values(found, self.settings.minimize)
+        sign = 1.0 if self.settings.minimize else -1.0
+        return [one for _, one in sorted(zip(settled, found, strict=True), key=lambda pair: sign * pair[0])]
 
     @cached_property
     def foreseen(self) -> dict[str, Entry]:

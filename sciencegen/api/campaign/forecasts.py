@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from sciencegen.api.campaign.controls import CONTROL
-from sciencegen.api.campaign.measurements import values_by_key
-from sciencegen.optimization.forecast import Forecast, is_hit, read_forecast
+from sciencegen.api.campaign.measurements import measured_by_key
+from sciencegen.optimization.forecast import Forecast, read_forecast
 from sciencegen.optimization.journal import Journal
 
 SHOWN = 3
@@ -19,7 +17,8 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class Outcome:
-    """A forecast and what was measured since. hits: among the measured items. pending: items without a value."""
+    """A forecast and what was measured since. hits: among the measured items. pending: items without a value, or with
+    a bound that may be a hit or not."""
 
     round: int
     forecast: Forecast
@@ -37,14 +36,13 @@ class Outcome:
 
 def outcomes(journal: Journal, keys: Mapping[str, str], minimize: bool) -> list[Outcome]:
     """The forecasts of a journal by round, of plates with any measured item. keys: text of an item -> its key."""
-    values, found = values_by_key(journal, keys), []
+    known, found = measured_by_key(journal, keys), []
     for number, text in {entry.round: entry.forecast for entry in journal.proposed if entry.forecast}.items():
         plate = {keys[one.item] for one in journal.proposed if one.round == number and one.source != CONTROL}
-        means = np.array([np.mean(values[key]) for key in plate if key in values])
         forecast = read_forecast(text, f"the journal's column `forecast`, round {number}")
-        if len(means):
-            hits = int(is_hit(means, forecast.threshold, minimize).sum())
-            found.append(Outcome(number, forecast, hits, len(plate) - len(means)))
+        if measured := [known[key] for key in plate if key in known]:
+            hits = [one.is_hit(forecast.threshold, minimize) for one in measured]
+            found.append(Outcome(number, forecast, hits.count(True), len(plate) - len(measured) + hits.count(None)))
     return sorted(found, key=lambda one: one.round)
 
 

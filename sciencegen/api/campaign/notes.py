@@ -25,6 +25,7 @@ from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.items import Item, none_if_nan
 from sciencegen.optimization.campaign import Plate
+from sciencegen.optimization.measurements import settled_values
 from sciencegen.optimization.objective import score_safely
 from sciencegen.scoring.oracles import Oracle
 
@@ -123,7 +124,7 @@ def plate_summary(
     refused: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Counts and settings that the plate is based on."""
-    values = [one.value for one in state.known]
+    values = settled_values(state.known, request.minimize)
     best = None if not values else min(values) if request.minimize else max(values)
     sources = {name: plate.sources.count(name) for name in dict.fromkeys(plate.sources)}
     return {

@@ -86,7 +86,18 @@ def warnings(campaign: Campaign) -> list[str]:
     found = [cut_off] if campaign.journal.incomplete_line else []
     last = evidence(campaign.journal, campaign.keys, campaign.settings.minimize)
     poor = [f"{note[0].upper()}{note[1:]}." for note in diagnosis_notes(last, causes(last))]
-    return [*found, *([unread] if campaign.unread else []), *apart, *poor]
+    return [*found, *_bounds(campaign.measured), *([unread] if campaign.unread else []), *apart, *poor]
+
+
+def _bounds(measured: Sequence[Measurement]) -> list[str]:
+    """A sentence on censored values."""
+    bounds = [one.text_of_value for one in measured if one.limits is not None]
+    if not bounds:
+        return []
+    return [
+        f"{len(bounds)} of the {len(measured)} measured values are bounds, such as {bounds[0]}: tables and pictures "
+        "show the number of the bound."
+    ]
 
 
 def facts(campaign: Campaign, expected: Agreement | None) -> list[Fact]:
