@@ -125,6 +125,7 @@ class ProposeOptions(ReadingOptions, BlockOptions, LayoutOptions, total=False):
     journal: str | None
     target: str | None
     minimize: bool
+    goals: Texts
     batch: int
     pool: str | None
     model: str | None
@@ -159,7 +160,7 @@ class ProposeOptions(ReadingOptions, BlockOptions, LayoutOptions, total=False):
 class RecordOptions(ReadingOptions, total=False):
     """`config.RecordSettings`."""
 
-    target: str | None
+    target: Texts | None
     column: str | None
     round: int
     sheet: str | None

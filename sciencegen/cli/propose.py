@@ -31,6 +31,13 @@ def propose(
     ] = None,
     target: Target = None,
     minimize: Annotated[bool, typer.Option("--minimize", help="Smaller values are better.")] = False,
+    goal: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="In place of --target, for several measured columns: 'maximize activity', 'minimize toxicity', "
+            "'stability >= 1'. Repeatable. Plates are picked by expected hypervolume improvement."
+        ),
+    ] = None,
     pool: Annotated[
         str | None, typer.Option(help="The only candidates: a file, or a dataset's name. [default: they are generated]")
     ] = None,
@@ -181,7 +188,7 @@ def propose(
     from sciencegen.config import ProposeSettings
 
     flags: dict[str, Any] = dict(
-        measured=measured, journal=journal, batch=batch, target=target, minimize=minimize or None, pool=pool
+        measured=measured, journal=journal, batch=batch, target=target, minimize=minimize or None, goals=goal, pool=pool
     )
     flags |= dict(model=model, acquisition=acquisition, rounds=rounds, surrogate=surrogate, keep=keep, forbid=forbid)
     flags |= dict(
@@ -223,7 +230,10 @@ def record(
     domain: options.Domain,
     results: Annotated[str, typer.Argument(help="The table of measured items; - is stdin.", show_default=False)],
     journal: Annotated[str, typer.Option(help="The campaign's table; it is created if it doesn't exist.")],
-    target: Target = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="A column of measured values. Repeatable. [default: those of the journal, else value]"),
+    ] = None,
     round_: Annotated[
         int | None, typer.Option("--round", help="Round of rows that have none and weren't proposed. [default: 0]")
     ] = None,
@@ -244,7 +254,7 @@ def record(
 
     check_writable(journal, "`journal`")
     check_rejects(journal, [results])
-    flags = dict(target=target, round=round_, wild_type=wild_type, sheet=sheet, column=column, threads=threads)
+    flags = dict(target=target or None, round=round_, wild_type=wild_type, sheet=sheet, column=column, threads=threads)
     chosen = options.settings_from(RecordSettings, None, **flags)
 
     from sciencegen.api.record import record_from

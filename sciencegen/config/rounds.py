@@ -13,6 +13,8 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
     """measured: tables of measured items, or names of datasets, with the column `target`; None means that of the
     journal, else `value`. journal: the table to which a campaign writes all proposals and measurements. batch: number
     of items on the plate. minimize: whether smaller values of the target are better.
+    goals: objectives and constraints on measured columns, "maximize activity", "toxicity <= 2". Each column is a target
+    with a model of its own, and with more than one goal plates are picked by expected hypervolume improvement.
     pool: a file of candidates, or a dataset's name; by default they come from moves of the best items and from `model`.
     acquisition: thompson, ucb, noisy-ei or greedy. surrogate: gp, ensemble or auto (by cross-validated likelihood).
     scale: of the target, linear, log, log-from-above, saturating or auto.
@@ -43,6 +45,7 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
     journal: str | None = None
     target: str | None = None
     minimize: bool = False
+    goals: tuple[str, ...] = ()
     batch: int = Field(96, ge=1)
     pool: str | None = None
     model: str | None = None
@@ -75,11 +78,11 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
 
 
 class RecordSettings(Reading):
-    """target: the column of measured values; None: the journal's, else `value`. column: the item's. round: for rows
-    that weren't proposed and have no column `round`. wild_type: the reference of rows named as its variants. sheet: of
-    an Excel workbook; by default the first that isn't empty."""
+    """target: the column of measured values, or several; None: those of the journal, else `value`. column: the item's.
+    round: for rows that weren't proposed and have no column `round`. wild_type: the reference of rows named as its
+    variants. sheet: of an Excel workbook; by default the first that isn't empty."""
 
-    target: str | None = None
+    target: tuple[str, ...] | None = None
     column: str | None = None
     round: int = Field(0, ge=0)
     sheet: str | None = None

@@ -125,7 +125,7 @@ def next_plate(
     sign = -1.0 if settings.minimize else 1.0
     space.report(f"fitting a model to {len(measured):,} measured items", 0, None)
     rows = space.features([one.item for one in measured])
-    posterior = _fit(rows, sign, measured, settings, generator)
+    posterior = fit_measured(rows, sign, measured, settings, generator)
     means = posterior.model.marginals(posterior.points(rows)).mean
     items = [one.item for one in measured]
     pool = sources.pool
@@ -145,16 +145,17 @@ def next_plate(
         plate = replace(
             _plate(candidates, origins, picked, posterior, sign), forecast=hits, correlation=posterior.correlation
         )
-    return replace(plate, extra=_predicted(space.features(extra), posterior, sign)) if extra else plate
+    return replace(plate, extra=predicted_by(space.features(extra), posterior, sign)) if extra else plate
 
 
-def _fit(
+def fit_measured(
     rows: FeatureRows,
     sign: float,
     measured: Sequence[Measurement],
     settings: CampaignSettings,
     generator: np.random.Generator,
 ) -> Posterior:
+    """The posterior of the values, negated with sign -1."""
     values, errors = sign * np.array([one.value for one in measured]), np.array([one.error for one in measured])
     return fit_posterior(
         rows, values, errors, generator, replicates=np.array([one.replicates for one in measured]),
@@ -170,7 +171,7 @@ def _limits(measured: Sequence[Measurement], sign: float) -> Limits | None:
     return Limits(ends[:, 0], ends[:, 1])
 
 
-def _predicted(rows: FeatureRows, posterior: Posterior, sign: float) -> Float[np.ndarray, "3 item"]:
+def predicted_by(rows: FeatureRows, posterior: Posterior, sign: float) -> Float[np.ndarray, "3 item"]:
     """Median, lower and upper end of the next measurement."""
     marginals = posterior.model.marginals(posterior.points(rows))
     median, low, high = (sign * end for end in posterior.interval(marginals.mean, marginals.deviation))
@@ -180,7 +181,7 @@ def _predicted(rows: FeatureRows, posterior: Posterior, sign: float) -> Float[np
 def _plate(
     candidates: Candidates, origins: Sequence[str], picked: np.ndarray, posterior: Posterior, sign: float
 ) -> Plate:
-    median, lower, upper = _predicted(candidates.rows[picked], posterior, sign)
+    median, lower, upper = predicted_by(candidates.rows[picked], posterior, sign)
     items, sources = [candidates.items[place] for place in picked], [origins[place] for place in picked]
     count, name, scale = len(candidates.items), posterior.name, posterior.warp.name
     return Plate(items, sources, median, lower, upper, count, name, scale, posterior.likelihoods)

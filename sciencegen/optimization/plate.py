@@ -88,7 +88,7 @@ def pick_plate(
         return acquisition(state, generator)
 
     builder = PlateBuilder(candidates, settings, similarity, count)
-    return _pick_by_blocks(builder, np.argsort(-optimistic, kind="stable"), of_block)
+    return pick_by_blocks(builder, np.argsort(-optimistic, kind="stable"), of_block)
 
 
 def first_pickable(
@@ -96,14 +96,15 @@ def first_pickable(
 ) -> Int[np.ndarray, " pick"]:
     """Indices of the first candidates that may be on one plate, without predictions."""
     builder = PlateBuilder(candidates, replace(settings, diversity=0.0, sharing=0.0), similarity, count)
-    return _pick_by_blocks(builder, np.arange(len(candidates.items)), GivenOrder)
+    return pick_by_blocks(builder, np.arange(len(candidates.items)), GivenOrder)
 
 
-def _pick_by_blocks(
+def pick_by_blocks(
     builder: PlateBuilder,
     order: Int[np.ndarray, " candidate"],
     acquisition_of: Callable[[np.ndarray], Acquisition],
 ) -> Int[np.ndarray, " pick"]:
+    """Fill a plate from blocks of candidates in this order."""
     for start in range(0, len(order), SHORTLIST):
         block = order[start : start + SHORTLIST]
         fill(builder, block, acquisition_of(block))

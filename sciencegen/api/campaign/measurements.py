@@ -74,7 +74,7 @@ def read_measured(
         return _read_sheet(science, file, reading, reading.sheet, reference)
     with naming_sheets(file):
         rows = [_with_bound(row, target) for row in _rows(science, file, reading, reference)]
-        if not any(target in row.values for row in rows):
+        if not reading.several and not any(target in row.values for row in rows):
             raise _no_values(science, file, reading, rows, reference)
     if {f"{target}_lower", f"{target}_upper"} <= {name for row in rows for name in row.values}:
         raise DataError(
@@ -249,8 +249,12 @@ def values_by_key(journal: Journal, keys: Mapping[str, str]) -> dict[str, list[f
 
 
 def discordant_keys(journal: Journal, keys: Mapping[str, str]) -> list[str]:
-    """Keys of the measured items whose replicates contradict each other."""
-    return discordant(journal.measured, [keys[entry.item] for entry in journal.measured])
+    """Keys of the measured items whose replicates contradict each other, in any target."""
+    found, targets = dict[str, None](), journal.targets
+    for target in targets if len(targets) > 1 else [""]:
+        own = [entry for entry in journal.measured if not target or entry.target == target]
+        found |= dict.fromkeys(discordant(own, [keys[entry.item] for entry in own]))
+    return list(found)
 
 
 def latest_proposals(journal: Journal, keys: Mapping[str, str]) -> dict[str, Entry]:
