@@ -1,7 +1,7 @@
 """Pareto plates against weighted sums and random plates, in replayed campaigns on two measured targets.
 
     sciencegen datasets fetch molecules/moleculeace -o ligands
-    python tests/benchmarks/pareto_plates.py ligands/CHEMBL244_Ki.csv ligands/CHEMBL204_Ki.csv --minimize-second -o p.csv
+    python tests/benchmarks/pareto_plates.py ligands/CHEMBL244_Ki.csv ligands/CHEMBL204_Ki.csv --minimize-second -o p
 
 The candidates are the molecules that both tables hold. Each campaign measures --rounds plates of --batch items; the
 first plate is random and the same for all methods. `pareto` picks by expected hypervolume improvement. `weighted` gives

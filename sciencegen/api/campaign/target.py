@@ -54,7 +54,7 @@ def targets_of(requested: Sequence[str] | None, journal: str | Path) -> tuple[st
             f"Expected targets of the journal {journal}, {', '.join(known)}, got '{requested[0]}'. Leave `target` out, "
             f"or pass all targets to add one: {', '.join([*known, requested[0]])}."
         )
-    return requested or tuple(known)
+    return tuple(requested or known)
 
 
 def check_several(requested: str | None, minimize: bool, goals: Sequence[str]) -> None:
