@@ -126,6 +126,8 @@ class ProposeOptions(ReadingOptions, BlockOptions, LayoutOptions, total=False):
     target: str | None
     minimize: bool
     goals: Texts
+    prior: Texts
+    prior_target: str | None
     batch: int
     pool: str | None
     model: str | None

@@ -16,18 +16,21 @@ from sciencegen.api.campaign.layout import Layout, check_layout, layout_of
 from sciencegen.api.campaign.notes import cost_notes, hit_notes, look_back, plate_notes, plate_summary
 from sciencegen.api.campaign.pareto_plan import plan_pareto_plate
 from sciencegen.api.campaign.plate_files import origin_of_plate, wells_of
+from sciencegen.api.campaign.priors import prior_notes, read_priors
 from sciencegen.api.campaign.proposal import Proposal, Proposed, plate_table, proposed_entries
 from sciencegen.api.campaign.request import (
     HistorySources,
     MeasurementReading,
     Patterns,
     PlateOptions,
+    PriorSources,
     ProposeRequest,
     SuppliedCandidates,
 )
 from sciencegen.api.campaign.sources import log_notes, space_and_sources
 from sciencegen.api.campaign.space import design_space, space_options, wild_type
-from sciencegen.api.campaign.target import check_several, is_minimized, target_of
+from sciencegen.api.campaign.target import is_minimized, target_of
+from sciencegen.api.campaign.target_goals import one_target, read_targets
 from sciencegen.api.criteria.checks import check_target
 from sciencegen.api.criteria.oracles import predictor_oracle
 from sciencegen.api.criteria.proposals import read_constraints
@@ -39,13 +42,12 @@ from sciencegen.api.sources.blocks import blocks_of, check_blocks
 from sciencegen.api.writing.order_sheets import order_sheet
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.data.threads import inference_threads
-from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
 from sciencegen.files import check_writable
 from sciencegen.items import Item
 from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
-from sciencegen.optimization.goals import Goal, parse_goals
+from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.plate_builder import PlateSettings
 from sciencegen.optimization.proposers import BreedingSettings
 from sciencegen.options import ProposeOptions, Texts, takes
@@ -107,51 +109,6 @@ def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]
     return Proposal(
         table, found.summary, tuple(found.summary["notes"]), found.write, found, settings.journal, domain=domain
     )
-
-
-NOT_WITH_SEVERAL = ("acquisition", "exploration", "hit")
-"""Settings of plates with one target: several have the expected hypervolume improvement."""
-
-
-def one_target(settings: ProposeSettings) -> ProposeSettings:
-    """Settings with a single goal, an objective, as those of a target and its direction.
-
-    Examples
-    --------
-    >>> found = one_target(ProposeSettings(goals=("minimize toxicity",)))
-    >>> found.target, found.minimize, found.goals
-    ('toxicity', True, ())
-    """
-    check_several(settings.target, settings.minimize, settings.goals)
-    if len(settings.goals) != 1:
-        return settings
-    (goal,) = parse_goals(settings.goals)
-    if not goal.is_objective:
-        return settings
-    minimize = goal.direction == "minimize"
-    return settings.model_copy(update={"target": goal.name, "minimize": minimize, "goals": ()})
-
-
-def read_targets(science: Domain, settings: ProposeSettings) -> list[Goal]:
-    """Goals on measured columns; [] for a campaign with one target."""
-    if not settings.goals:
-        return []
-    goals = parse_goals(settings.goals)
-    for goal in goals:
-        check_target(science, goal.name)
-    if given := [name for name in NOT_WITH_SEVERAL if name in settings.model_fields_set]:
-        raise ConfigError(
-            f"Expected no `{given[0]}` with several goals, whose plates are picked by expected hypervolume "
-            "improvement, got one. Leave it out."
-        )
-    if wrong := [goal.text for goal in goals if goal.in_domain]:
-        raise ConfigError(f"Expected goals on measured columns, got '{wrong[0]}'. Pass it as `where`.")
-    if not any(goal.is_objective for goal in goals):
-        raise ConfigError(
-            f"Expected an objective among the goals, got {', '.join(settings.goals)}. Add one: 'maximize "
-            f"{goals[0].name}'."
-        )
-    return goals
 
 
 def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None, report: Report = silent) -> Proposed:
@@ -220,6 +177,7 @@ def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = (
         layout=layout,
         order=order_sheet(science, settings.order_sheet, settings.order),
         targets=targets,
+        priors=PriorSources(settings.prior, settings.prior_target),
     )
 
 
@@ -275,12 +233,15 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Re
     generator = np.random.default_rng((request.plate.seed, number))
     options = without_controls(campaign_settings(request.plate, number), science, pool, controls)
     waiting, wild = [*state.waiting, *controls], wild_type(state.space)
-    picked = next_plate(space, state.known, waiting, options, generator, sources, [*wild, *controls])
+    priors = read_priors(request, state, log)
+    earlier = [one.measured for one in priors]
+    picked = next_plate(space, state.known, waiting, options, generator, sources, [*wild, *controls], earlier)
     of_wild_type, of_controls = np.split(picked.extra, [len(wild)], axis=1)
     plate = with_controls(picked, controls, of_controls)
     items = plate_table(request, plate, state, pool)
     past = look_back(request, plate, state)
     notes = [*plate_notes(request, plate, items, state, of_wild_type), *hit_notes(request, plate, past)]
+    notes += prior_notes(priors, plate.tasks, len(state.known))
     named = name_column(state.reference)
     entries = [*state.history.new, *proposed_entries(items, number, request, named, plate.forecast)]
     unread = () if request.blocks is None else (*request.blocks.refused, *request.blocks.failed)
@@ -288,6 +249,8 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Re
     table, layout = wells_of(request, items, len(plate.items) - len(controls), number, notes)
     log_notes(notes, log)
     summary = plate_summary(request, plate, items, state, past, notes, len(every_refusal)) | layout
+    if priors:
+        summary |= {"prior": {one.name: plate.tasks.get(place) for place, one in enumerate(priors)}}
     return Proposed(
         science, table, every_refusal, summary, entries, origin_of_plate(request), named, request.plate.batch,
         request.layout, request.order,

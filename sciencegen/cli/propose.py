@@ -38,6 +38,16 @@ def propose(
             "'stability >= 1'. Repeatable. Plates are picked by expected hypervolume improvement."
         ),
     ] = None,
+    prior: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Earlier measurements of a related target: a table, a dataset or a journal. They are used if they "
+            "predict what is measured. Repeatable."
+        ),
+    ] = None,
+    prior_target: Annotated[
+        str | None, typer.Option(help="Column of values in --prior. [default: that of --target, or a journal's own]")
+    ] = None,
     pool: Annotated[
         str | None, typer.Option(help="The only candidates: a file, or a dataset's name. [default: they are generated]")
     ] = None,
@@ -188,7 +198,15 @@ def propose(
     from sciencegen.config import ProposeSettings
 
     flags: dict[str, Any] = dict(
-        measured=measured, journal=journal, batch=batch, target=target, minimize=minimize or None, goals=goal, pool=pool
+        measured=measured,
+        journal=journal,
+        batch=batch,
+        target=target,
+        minimize=minimize or None,
+        goals=goal,
+        pool=pool,
+        prior=prior,
+        prior_target=prior_target,
     )
     flags |= dict(model=model, acquisition=acquisition, rounds=rounds, surrogate=surrogate, keep=keep, forbid=forbid)
     flags |= dict(

@@ -15,6 +15,8 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
     of items on the plate. minimize: whether smaller values of the target are better.
     goals: objectives and constraints on measured columns, "maximize activity", "toxicity <= 2". Each column is a target
     with a model of its own, and with more than one goal plates are picked by expected hypervolume improvement.
+    prior: tables, datasets or journals with earlier measurements of a related target, in the column `prior_target` (by
+    default that of the target, or a journal's own); they are used if they predict what is measured.
     pool: a file of candidates, or a dataset's name; by default they come from moves of the best items and from `model`.
     acquisition: thompson, ucb, noisy-ei or greedy. surrogate: gp, ensemble or auto (by cross-validated likelihood).
     scale: of the target, linear, log, log-from-above, saturating or auto.
@@ -46,6 +48,8 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
     target: str | None = None
     minimize: bool = False
     goals: tuple[str, ...] = ()
+    prior: tuple[str, ...] = ()
+    prior_target: str | None = None
     batch: int = Field(96, ge=1)
     pool: str | None = None
     model: str | None = None

@@ -23,10 +23,11 @@ from sciencegen.optimization.censored import Limits
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.forecast import Forecast, forecast
 from sciencegen.optimization.measurements import Measurement, settled_values
-from sciencegen.optimization.plate import BASELINE, ContextRows, first_pickable, pick_plate
+from sciencegen.optimization.plate import BASELINE, ContextRows, first_pickable, pick_by_prior, pick_plate
 from sciencegen.optimization.plate_builder import Candidates
-from sciencegen.optimization.posterior import Posterior, fit_posterior
+from sciencegen.optimization.posterior import GP, Posterior, fit_posterior
 from sciencegen.optimization.proposers import CampaignSpace, Item
+from sciencegen.optimization.transfer import Task
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Plate:
         How many of the items will be hits; None without any measurement.
     correlation : float
         Rank correlation of measured values and predictions without them; NaN without a model.
+    tasks : mapping
+        Number of each earlier task that is used -> its weight.
     """
 
     items: list[Item]
@@ -68,6 +71,7 @@ class Plate:
     extra: Float[np.ndarray, "3 item"] = field(default_factory=lambda: np.empty((3, 0)))
     forecast: Forecast | None = None
     correlation: float = math.nan
+    tasks: Mapping[int, float] = field(default_factory=dict)
 
 
 def next_plate(
@@ -78,6 +82,7 @@ def next_plate(
     generator: np.random.Generator,
     sources: CandidateSources | None = None,
     extra: Sequence[Item] = (),
+    priors: Sequence[Sequence[Measurement]] = (),
 ) -> Plate:
     """The batch to measure next.
 
@@ -94,6 +99,8 @@ def next_plate(
         By default candidates come from the space's moves and draws alone.
     extra : sequence
         Items that are predicted with the plate, whether or not they may be proposed.
+    priors : sequence of sequence of Measurement
+        Measurements of earlier tasks, which may be related (`transfer`).
 
     Returns
     -------
@@ -120,12 +127,13 @@ def next_plate(
     sources = sources or CandidateSources()
     excluded = {space.key(one.item) for one in measured} | {space.key(item) for item in pending}
     maker = CandidateMaker(space, settings, generator, sources, excluded)
+    tasks = [_task(space, one, settings, generator) for one in priors]
     if not measured:
-        return _first_plate(maker)
+        return _first_plate(maker, tasks[0] if tasks else None)
     sign = -1.0 if settings.minimize else 1.0
     space.report(f"fitting a model to {len(measured):,} measured items", 0, None)
     rows = space.features([one.item for one in measured])
-    posterior = fit_measured(rows, sign, measured, settings, generator)
+    posterior = fit_measured(rows, sign, measured, settings, generator, [predicted_task(one) for one in tasks])
     means = posterior.model.marginals(posterior.points(rows)).mean
     items = [one.item for one in measured]
     pool = sources.pool
@@ -143,7 +151,10 @@ def next_plate(
             candidates.rows[picked], posterior, values, generator, hit=settings.hit, minimize=settings.minimize
         )
         plate = replace(
-            _plate(candidates, origins, picked, posterior, sign), forecast=hits, correlation=posterior.correlation
+            _plate(candidates, origins, picked, posterior, sign),
+            forecast=hits,
+            correlation=posterior.correlation,
+            tasks=posterior.tasks,
         )
     return replace(plate, extra=predicted_by(space.features(extra), posterior, sign)) if extra else plate
 
@@ -154,13 +165,29 @@ def fit_measured(
     measured: Sequence[Measurement],
     settings: CampaignSettings,
     generator: np.random.Generator,
+    tasks: Sequence[Task] = (),
 ) -> Posterior:
     """The posterior of the values, negated with sign -1."""
     values, errors = sign * np.array([one.value for one in measured]), np.array([one.error for one in measured])
     return fit_posterior(
         rows, values, errors, generator, replicates=np.array([one.replicates for one in measured]),
-        surrogate=settings.surrogate, scale=settings.scale, limits=_limits(measured, sign),
+        surrogate=settings.surrogate, scale=settings.scale, limits=_limits(measured, sign), tasks=tasks,
     )  # fmt: skip
+
+
+def _task(
+    space: CampaignSpace, measured: Sequence[Measurement], settings: CampaignSettings, generator: np.random.Generator
+) -> Posterior:
+    """A Gaussian process of an earlier task."""
+    space.report(f"fitting a model to {len(measured):,} items measured before", 0, None)
+    sign = -1.0 if settings.minimize else 1.0
+    rows = space.features([one.item for one in measured])
+    return fit_measured(rows, sign, measured, replace(settings, surrogate=GP), generator)
+
+
+def predicted_task(posterior: Posterior) -> Task:
+    """The means that an earlier task's model predicts."""
+    return lambda rows: posterior.model.marginals(posterior.points(rows)).mean
 
 
 def _limits(measured: Sequence[Measurement], sign: float) -> Limits | None:
@@ -192,8 +219,9 @@ def _unpredicted(items: list[Item], sources: list[str], candidate_count: int) ->
     return Plate(items, sources, nothing, nothing, nothing, candidate_count)
 
 
-def _first_plate(maker: CandidateMaker) -> Plate:
-    """A random batch within the plate's limits; start items that may be measured come first."""
+def _first_plate(maker: CandidateMaker, prior: Posterior | None) -> Plate:
+    """A random batch within the plate's limits, half of it by an earlier task's model if there is one; start items that
+    may be measured come first."""
     space, settings, pool = maker.space, maker.settings, maker.sources.pool
     if pool is not None:
         order = maker.generator.permutation(space.acceptable(pool.items, pool.keys, maker.excluded))
@@ -203,6 +231,12 @@ def _first_plate(maker: CandidateMaker) -> Plate:
     else:
         items, origins = maker.for_first_plate()
         costs = np.ones(len(items))
-    candidates = maker.candidates(items, np.empty((len(items), 0)), costs)
-    picked = first_pickable(candidates, settings.count, settings.plate, space.similarity)
+    if prior is not None and items:
+        candidates = maker.candidates(items, space.features(items), costs)
+        picked = pick_by_prior(
+            candidates, prior, settings.count, settings.plate, maker.generator, space.similarity
+        )  # fmt: skip
+    else:
+        candidates = maker.candidates(items, np.empty((len(items), 0)), costs)
+        picked = first_pickable(candidates, settings.count, settings.plate, space.similarity)
     return _unpredicted([items[place] for place in picked], [origins[place] for place in picked], len(items))

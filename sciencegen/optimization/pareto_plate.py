@@ -258,7 +258,7 @@ def _known(
     table = {
         name: models.signs[name] * np.array([found[name].get(key, np.nan) for key in items]) for name in models.signs
     }
-    whole = np.isfinite(np.stack(list(table.values()), 1)).all(1)
+    whole = np.logical_and.reduce([np.isfinite(own) for own in table.values()])
     expected = models.predicted(rows)
     filled = {name: np.where(np.isnan(own), models.signs[name] * expected[name][0], own) for name, own in table.items()}
     gains = np.stack([filled[name] for name in models.objectives], 1)
@@ -266,7 +266,8 @@ def _known(
     compared = gains[meets] if meets.any() else gains
     reference = reference_point(compared)
     span = compared.max(0) - reference
-    waiting = [item for item, complete in zip(items.values(), whole, strict=True) if not complete]
+    every = list(items.values())
+    waiting = [every[row] for row in np.flatnonzero(~whole)]
     uncertain = space.features([*waiting, *pending]) if waiting or pending else None
     return Known(models, rows, (gains[meets & whole] - reference) / span, reference, span, uncertain)
 

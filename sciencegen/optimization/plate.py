@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
-from sciencegen.optimization.acquisition import BETA, Acquisition, State, load_acquisition
+from sciencegen.optimization.acquisition import BETA, Acquisition, State, Thompson, load_acquisition
 from sciencegen.optimization.feature_rows import FeatureRows, concatenate_rows
 from sciencegen.optimization.plate_builder import Candidates, PlateBuilder, PlateSettings, Similarity, fill
 from sciencegen.optimization.posterior import Posterior
@@ -89,6 +89,25 @@ def pick_plate(
 
     builder = PlateBuilder(candidates, settings, similarity, count)
     return pick_by_blocks(builder, np.argsort(-optimistic, kind="stable"), of_block)
+
+
+def pick_by_prior(
+    candidates: Candidates, prior: Posterior, count: int, settings: PlateSettings, generator: np.random.Generator,
+    similarity: Similarity,
+) -> Int[np.ndarray, " pick"]:  # fmt: skip
+    """A first plate: half of it by functions drawn from the model of an earlier task, the rest in the candidates'
+    order, since nothing says yet that the tasks are related."""
+    marginals = prior.model.marginals(prior.points(candidates.rows))
+    optimistic = marginals.mean + BETA * settings.exploration * marginals.deviation
+
+    def of_block(block: Int[np.ndarray, " candidate"]) -> Acquisition:
+        return Thompson(_state(prior, candidates, block, ContextRows(), settings.exploration), generator)
+
+    builder = PlateBuilder(candidates, settings, similarity, count)
+    builder.count = count // 2
+    pick_by_blocks(builder, np.argsort(-optimistic, kind="stable"), of_block)
+    builder.count = count
+    return pick_by_blocks(builder, np.arange(len(candidates.items)), GivenOrder)
 
 
 def first_pickable(

@@ -3,97 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from importlib import import_module
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Integer
-from scipy.special import ndtri
+from jaxtyping import Float, Integer
 
 from sciencegen.errors import ConfigError, DataError, unknown_name
-from sciencegen.metrics.warps import GREATEST, SHAPES, Warp, check_magnitude, fit_warp
-from sciencegen.optimization.censored import Limits, log_interval_probability
-from sciencegen.optimization.feature_rows import Encoding, FeatureRows, fit_encoding
-from sciencegen.optimization.measurements import typical_variance
-from sciencegen.optimization.normals import Joint, Marginals, log_density, rank_correlation
-from sciencegen.optimization.residual_calibration import ResidualCalibration
+from sciencegen.metrics.warps import GREATEST, SHAPES, check_magnitude
+from sciencegen.optimization.censored import Limits
+from sciencegen.optimization.feature_rows import FeatureRows, fit_encoding
+from sciencegen.optimization.single_fit import (
+    GP,
+    LEVEL,
+    MODELS,
+    Measured,
+    Posterior,
+    SurrogateModel,
+    fit_one,
+    load_model,
+)
+from sciencegen.optimization.transfer import Task, TransferEncoding, combinations_of, is_better, predictions, weights_of
 
-Points = Float[np.ndarray, "point column"]
+__all__ = [
+    "GP", "LEVEL", "MODELS", "Posterior", "SurrogateModel", "best_scale", "fit_posterior", "load_model", "names_for",
+]  # fmt: skip
 
 LEAST_MEASURED = 3
 TRAINING_POINTS = 2000
 """Most measured items that the model is fitted on: two thirds of them the best, the others drawn from the rest."""
-LEVEL = 0.9
-
-
-GP = "gp"
-MODELS = {
-    GP: "sciencegen.optimization.gaussian_process:GaussianProcess",
-    "ensemble": "sciencegen.optimization.ensemble:DeepEnsemble",
-}
-"""Import strings of surrogates: BoTorch takes seconds to import."""
-
-
-class SurrogateModel(Protocol):
-    """A model of a function. noise: variance of the targets around it beyond their stated errors."""
-
-    noise: float
-
-    def marginals(self, points: Points) -> Marginals: ...
-
-    def joint(self, points: Points) -> Joint: ...
-
-    def left_out(self) -> Marginals:
-        """Each target's predictive distribution from the others, noise included."""
-
-
-class FitModel(Protocol):
-    """brief: few steps, enough to compare scales."""
-
-    def __call__(
-        self, encoding: Encoding, points: Points, targets: Float[np.ndarray, " point"],
-        errors: Float[np.ndarray, " point"], generator: np.random.Generator, brief: bool = False,
-    ) -> SurrogateModel: ...  # fmt: skip
-
-
-def load_model(name: str) -> FitModel:
-    """The surrogate with this name."""
-    module, attribute = MODELS[name].split(":")
-    return getattr(import_module(module), attribute)
-
-
-@dataclass(frozen=True)
-class Posterior:
-    """A fitted model on its scale. `marginals` and `joint` are of warped values, `interval` of measured ones.
-
-    noise: variance of one new measurement around the function, on the warp's scale. likelihoods: cross-validated log
-    likelihood of each pair of model and scale, in nats per measurement. calibration: of the model's deviations. name:
-    of the model and the scale, such as "gp log". correlation: rank correlation of values and left-out predictions.
-    """
-
-    encoding: Encoding
-    model: SurrogateModel
-    warp: Warp
-    noise: float
-    calibration: ResidualCalibration
-    likelihoods: Mapping[str, float] = field(default_factory=dict)
-    name: str = ""
-    correlation: float = math.nan
-
-    def points(self, rows: FeatureRows) -> Points:
-        return self.encoding.points(rows)
-
-    def joint(self, points: Points) -> Joint:
-        """The model's `Joint`, with the noise of a new measurement."""
-        return replace(self.model.joint(points), noise=self.noise)
-
-    def interval(self, mean: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Median and ends of a 90% interval of the next measurement, noise included, in the unit of the values."""
-        expected = self.calibration.deviation(mean, np.sqrt(np.square(deviation) + self.noise))
-        reach = float(ndtri((1 + LEVEL) / 2)) * expected
-        return self.warp.inverse(mean), self.warp.inverse(mean - reach), self.warp.inverse(mean + reach)
 
 
 def fit_posterior(
@@ -106,6 +44,7 @@ def fit_posterior(
     surrogate: str = "auto",
     scale: str = "auto",
     limits: Limits | None = None,
+    tasks: Sequence[Task] = (),
 ) -> Posterior:
     """Fit the first model that `surrogate` allows on every scale, the others on the best scale; keep the most likely.
 
@@ -119,6 +58,8 @@ def fit_posterior(
 
     limits: of censored values; the values are their bounds then. The model is a Gaussian process, and the likelihood of
     such a value is its probability to be within its limits.
+
+    tasks: predictions by models of earlier measurements; they are used if left-out measurements are likelier with them.
     """
     models, shapes = names_for("surrogate", surrogate, MODELS), names_for("scale", scale, SHAPES)
     _check_measured(values, errors)
@@ -136,7 +77,7 @@ def fit_posterior(
     fitted: dict[str, Posterior] = {}
 
     def fit(name: str, shape: str, brief: bool = False) -> Float[np.ndarray, " item"]:
-        fitted[f"{name} {shape}"], density = _fit_one(encoding, points, measured, name, shape, generator, brief)
+        fitted[f"{name} {shape}"], density = fit_one(encoding, points, measured, name, shape, generator, brief)
         return density
 
     chosen = shapes[0] if len(shapes) == 1 else best_scale({one: fit(models[0], one, brief=True) for one in shapes})
@@ -144,56 +85,32 @@ def fit_posterior(
         fit(name, chosen)
     likelihoods = {name: one.likelihoods[name] for name, one in fitted.items()}
     best = max((f"{name} {chosen}" for name in models), key=lambda name: likelihoods[name])
-    return replace(fitted[best], name=best, likelihoods=likelihoods)
+    found = replace(fitted[best], name=best, likelihoods=likelihoods)
+    if not tasks:
+        return found
+    return _with_tasks(found, rows[taken], measured, tasks, generator)
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What a model is fitted to. errors: of the values, which may be means; single: of one measurement. limits: of
-    censored values, None if all are exact."""
-
-    values: Float[np.ndarray, " item"]
-    errors: Float[np.ndarray, " item"]
-    single: Float[np.ndarray, " item"]
-    limits: Limits | None = None
-
-    @property
-    def exact(self) -> slice | Bool[np.ndarray, " item"]:
-        return slice(None) if self.limits is None else ~self.limits.censored
-
-
-def _fit_one(
-    encoding: Encoding, points: Points, measured: Measured, name: str, shape: str, generator: np.random.Generator,
-    brief: bool,
-) -> tuple[Posterior, Float[np.ndarray, " item"]]:  # fmt: skip
-    """The posterior of one model and scale, and the left-out log density of each value."""
-    warp = fit_warp(shape, measured.values)
-    targets, slope = warp.forward(measured.values), warp.slope(measured.values)
-    limits = None if measured.limits is None else _warped(measured.limits, warp)
-    model: SurrogateModel
-    if limits is None:
-        model = load_model(name)(encoding, points, targets, measured.errors * slope, generator, brief)
-    else:
-        from sciencegen.optimization.censored_process import CensoredProcess  # on use: imports BoTorch
-
-        model = CensoredProcess(encoding, points, targets, measured.errors * slope, limits, generator, brief)
-    noise = model.noise + typical_variance(measured.single * slope)
-    left_out, exact = model.left_out(), measured.exact
-    density = log_density(targets, left_out.mean, left_out.deviation) + np.log(slope)
-    if limits is not None:
-        within = log_interval_probability(left_out.mean, left_out.deviation, limits)
-        density = np.where(limits.censored, within, density)
-    residual = (targets - left_out.mean) / left_out.deviation
-    calibration = ResidualCalibration(left_out.mean[exact], residual[exact])
-    likelihood = {f"{name} {shape}": float(density.mean())}
-    correlation = rank_correlation(targets[exact], left_out.mean[exact])
-    return Posterior(encoding, model, warp, noise, calibration, likelihood, correlation=correlation), density
-
-
-def _warped(limits: Limits, warp: Warp) -> Limits:
-    """Limits on the warp's scale."""
-    ends = (np.where(np.isfinite(end), warp.forward(end), end) for end in (limits.low, limits.high))
-    return Limits(*ends)
+def _with_tasks(
+    found: Posterior, rows: FeatureRows, measured: Measured, tasks: Sequence[Task], generator: np.random.Generator
+) -> Posterior:
+    """The posterior with the earlier tasks that make left-out measurements likelier; unchanged if none does."""
+    name, shape = found.name.split(" ", 1)
+    encoding = fit_encoding(rows)
+    points, known = encoding.points(rows), predictions(tasks, rows)
+    without = fit_one(encoding, points, measured, name, shape, generator, False)[1]
+    best, density = found, without
+    for chosen in combinations_of(len(tasks)):
+        own = known[:, list(chosen)]
+        one, likelier = fit_one(encoding, points, measured, name, shape, generator, False, own)
+        if is_better(likelier, without) and likelier.mean() > density.mean():
+            weights = weights_of(own, one.warp.forward(measured.values)).tolist()
+            of_tasks = TransferEncoding(encoding, [tasks[place] for place in chosen])
+            likelihoods = {**found.likelihoods, found.name: float(likelier.mean())}
+            used = dict(zip(chosen, weights, strict=True))
+            best = replace(one, encoding=of_tasks, name=found.name, likelihoods=likelihoods, tasks=used)
+            density = likelier
+    return best
 
 
 def _models_of_limits(models: list[str], limits: Limits) -> list[str]:

@@ -129,7 +129,8 @@ def front_ranks(key: KeyOf, measured: Mapping[str, Sequence[Measurement]], goals
 def dominated_volume(key: KeyOf, measured: Mapping[str, Sequence[Measurement]], goals: Sequence[Goal]) -> float:
     """Hypervolume of the measured items above the worst value of each objective, as a share of the box of the best and
     the worst values; NaN without an item that has all targets."""
-    every = [gains for values in values_of(key, measured).values() if (gains := gains_of(values, goals)) is not None]
+    known = (gains_of(values, goals) for values in values_of(key, measured).values())
+    every = [one for one in known if one is not None]
     if not every:
         return math.nan
     gains = np.array(every, float)

@@ -66,6 +66,18 @@ class HistorySources:
 
 
 @dataclass(frozen=True)
+class PriorSources:
+    """Sources of earlier measurements, and the column of their values; None means that of the campaign, or of a
+    journal."""
+
+    sources: tuple[str, ...]
+    target: str | None
+
+
+NO_PRIORS = PriorSources((), None)
+
+
+@dataclass(frozen=True)
 class SuppliedCandidates:
     """Candidates that the user supplies.
 
@@ -142,6 +154,8 @@ class ProposeRequest:
         The order sheet to write.
     targets : sequence of Goal
         Objectives and constraints on measured columns, of a campaign with several; empty otherwise.
+    priors : PriorSources
+        Earlier measurements of other targets.
     """
 
     domain: Domain
@@ -161,6 +175,7 @@ class ProposeRequest:
     layout: Layout | None = None
     order: OrderSheet | None = None
     targets: Sequence[Goal] = ()
+    priors: PriorSources = NO_PRIORS
 
     @property
     def reference(self) -> Reference | None:
