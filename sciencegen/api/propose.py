@@ -11,6 +11,7 @@ import numpy as np
 
 from sciencegen.api.campaign.candidates import candidate_pool
 from sciencegen.api.campaign.controls import check_controls, with_controls, without_controls
+from sciencegen.api.campaign.forecasts import needed_summary
 from sciencegen.api.campaign.history import campaign_state
 from sciencegen.api.campaign.layout import Layout, check_layout, layout_of
 from sciencegen.api.campaign.notes import cost_notes, hit_notes, look_back, plate_notes, plate_summary
@@ -205,7 +206,9 @@ def _plate_options(settings: ProposeSettings, controls: int, layout: Layout | No
     )
     breeding = to_record(BreedingSettings, settings.breeding, "breeding")
     minimize = not settings.goals and is_minimized(settings.minimize, settings.journal)
-    campaign = CampaignSettings(count, settings.surrogate, settings.scale, minimize, plate, breeding, hit=settings.hit)
+    campaign = CampaignSettings(
+        count, settings.surrogate, settings.scale, minimize, plate, breeding, settings.hit, settings.reach
+    )
     return PlateOptions(batch, campaign, settings.exploration, settings.rounds, settings.seed)
 
 
@@ -249,6 +252,8 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Re
     table, layout = wells_of(request, items, len(plate.items) - len(controls), number, notes)
     log_notes(notes, log)
     summary = plate_summary(request, plate, items, state, past, notes, len(every_refusal)) | layout
+    if plate.needed is not None:
+        summary |= {"plates_needed": needed_summary(plate.needed)}
     if priors:
         summary |= {"prior": {one.name: plate.tasks.get(place) for place, one in enumerate(priors)}}
     return Proposed(

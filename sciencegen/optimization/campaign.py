@@ -25,6 +25,7 @@ from sciencegen.optimization.forecast import Forecast, forecast
 from sciencegen.optimization.measurements import Measurement, settled_values
 from sciencegen.optimization.plate import BASELINE, ContextRows, first_pickable, pick_by_prior, pick_plate
 from sciencegen.optimization.plate_builder import Candidates
+from sciencegen.optimization.plates_needed import PlatesNeeded, plates_needed
 from sciencegen.optimization.posterior import GP, Posterior, fit_posterior
 from sciencegen.optimization.proposers import CampaignSpace, Item
 from sciencegen.optimization.transfer import Task
@@ -57,6 +58,8 @@ class Plate:
         Rank correlation of measured values and predictions without them; NaN without a model.
     tasks : mapping
         Number of each earlier task that is used -> its weight.
+    needed : PlatesNeeded, optional
+        Plates until a value is reached, if the settings name one.
     """
 
     items: list[Item]
@@ -72,6 +75,7 @@ class Plate:
     forecast: Forecast | None = None
     correlation: float = math.nan
     tasks: Mapping[int, float] = field(default_factory=dict)
+    needed: PlatesNeeded | None = None
 
 
 def next_plate(
@@ -155,6 +159,7 @@ def next_plate(
             forecast=hits,
             correlation=posterior.correlation,
             tasks=posterior.tasks,
+            needed=_needed(candidates, picked, posterior, settings, generator),
         )
     return replace(plate, extra=predicted_by(space.features(extra), posterior, sign)) if extra else plate
 
@@ -188,6 +193,17 @@ def _task(
 def predicted_task(posterior: Posterior) -> Task:
     """The means that an earlier task's model predicts."""
     return lambda rows: posterior.model.marginals(posterior.points(rows)).mean
+
+
+def _needed(
+    candidates: Candidates, picked: np.ndarray, posterior: Posterior, settings: CampaignSettings,
+    generator: np.random.Generator,
+) -> PlatesNeeded | None:  # fmt: skip
+    if settings.reach is None:
+        return None
+    return plates_needed(
+        candidates.rows, picked, posterior, settings.reach, generator, batch=settings.count, minimize=settings.minimize
+    )
 
 
 def _limits(measured: Sequence[Measurement], sign: float) -> Limits | None:

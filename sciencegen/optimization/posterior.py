@@ -103,7 +103,7 @@ def _with_tasks(
     for chosen in combinations_of(len(tasks)):
         own = known[:, list(chosen)]
         one, likelier = fit_one(encoding, points, measured, name, shape, generator, False, own)
-        if is_better(likelier, without) and likelier.mean() > density.mean():
+        if is_better(likelier, without, len(chosen)) and likelier.mean() > density.mean():
             weights = weights_of(own, one.warp.forward(measured.values)).tolist()
             of_tasks = TransferEncoding(encoding, [tasks[place] for place in chosen])
             likelihoods = {**found.likelihoods, found.name: float(likelier.mean())}

@@ -1,17 +1,17 @@
 """Earlier measurements of other targets as prior knowledge: their predictions are the mean function of a model.
 
     f(x) = sum_k w_k m_k(x) + g(x)          g ~ GP or ensemble
-    w = (M^T M + I)^-1 M^T t
+    w = (M^T M + I)^-1 M^T t          columns of M and t less their means
 
 m_k: predictions by a model of the k-th earlier task, in its standard deviations; t: the measured targets in theirs. So
 w is the correlation of the tasks, shrunk towards 0, and g what this target has of its own (Kennedy & O'Hagan 2000; the
 autoregressive case of an intrinsic coregionalization). A task that is not related would only add noise: a combination
-of tasks is used if it makes left-out measurements likelier by more than one standard error, else none is.
+of K tasks is used if it makes the n left-out measurements likelier by more than K / n nats each, what so many weights
+gain by chance (Akaike 1974); else none is.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -69,7 +69,7 @@ def predictions(tasks: Sequence[Task], rows: FeatureRows) -> Float[np.ndarray, "
 def weights_of(
     known: Float[np.ndarray, "item task"], targets: Float[np.ndarray, " item"]
 ) -> Float[np.ndarray, " task"]:
-    """w: the predictions are not centred, since their mean has a meaning on their own scale.
+    """W. The model of the residuals has a mean of its own.
 
     Examples
     --------
@@ -78,7 +78,8 @@ def weights_of(
     >>> weights_of(known, 0.5 * known[:, 0]).round(2)
     array([0.5])
     """
-    return np.linalg.solve(known.T @ known + np.eye(known.shape[1]), known.T @ targets)
+    centred = known - known.mean(0)
+    return np.linalg.solve(centred.T @ centred + np.eye(known.shape[1]), centred.T @ (targets - targets.mean()))
 
 
 @dataclass
@@ -120,7 +121,13 @@ def combinations_of(count: int) -> list[tuple[int, ...]]:
     return [tuple(range(count)), *(combinations(range(count), 1) if count > 1 else [])]
 
 
-def is_better(with_tasks: Float[np.ndarray, " item"], without: Float[np.ndarray, " item"]) -> bool:
-    """Whether log densities are greater by more than one standard error of their paired difference."""
-    gain = with_tasks - without
-    return len(gain) > 1 and float(gain.mean()) > float(gain.std(ddof=1)) / math.sqrt(len(gain))
+def is_better(with_tasks: Float[np.ndarray, " item"], without: Float[np.ndarray, " item"], tasks: int) -> bool:
+    """Whether log densities are greater by more than so many weights gain by chance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> is_better(np.full(10, 0.2), np.zeros(10), 1), is_better(np.full(10, 0.2), np.zeros(10), 3)
+    (True, False)
+    """
+    return float((with_tasks - without).mean()) > tasks / len(without)

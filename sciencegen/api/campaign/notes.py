@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 
 from sciencegen.api.campaign.controls import CONTROL
 from sciencegen.api.campaign.diagnosis import STOP, Evidence, causes, diagnosis_notes, evidence, stop_notes
-from sciencegen.api.campaign.forecasts import Outcome, forecast_notes, forecast_summary, outcomes
+from sciencegen.api.campaign.forecasts import Outcome, forecast_notes, forecast_summary, needed_notes, outcomes
 from sciencegen.api.campaign.history import CampaignState
 from sciencegen.api.campaign.makeable import material_notes
 from sciencegen.api.campaign.request import ProposeRequest
@@ -105,6 +105,7 @@ def hit_notes(request: ProposeRequest, plate: Plate, past: LookBack) -> list[str
         return []
     return [
         *forecast_notes(plate.forecast, past.outcomes, request.target, request.minimize),
+        *needed_notes(plate.needed, plate.forecast, request.target, request.minimize),
         *diagnosis_notes(past.last, past.causes),
         *stop_notes(plate.forecast.beats_best, plate.candidate_count, plate.forecast.items),
     ]
