@@ -20,7 +20,7 @@ from sciencegen.optimization.proposers import CampaignSpace
 VALUES = "y [pEC50/pKi]"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ligands:
     """Measured molecules. texts: their SMILES."""
 

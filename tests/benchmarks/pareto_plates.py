@@ -13,6 +13,7 @@ the measured items dominate above the table's median of both values, as a share 
 from __future__ import annotations
 
 import argparse
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,12 @@ from jaxtyping import Float
 
 from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings
-from sciencegen.optimization.candidate_sources import CandidateSources
+from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
+from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.goals import parse_goals
 from sciencegen.optimization.pareto import hypervolume
 from sciencegen.optimization.pareto_plate import next_pareto_plate
+from sciencegen.optimization.proposers import CampaignSpace
 from tests.benchmarks.ligand_tables import Ligands, exact, read_ligands, space_of
 
 PARETO, WEIGHTED, WEIGHTS, RANDOM = "pareto", "weighted", "weights", "random"
@@ -39,11 +42,17 @@ def shared(first: Ligands, second: Ligands) -> tuple[Ligands, Float[np.ndarray, 
     return both, np.stack([both.values, [others[text] for text in both.texts]], 1)
 
 
+@cache
+def cached_space(ligands: Ligands) -> tuple[CampaignSpace, CandidatePool, FeatureRows]:
+    """The space of the molecules, whose features are computed once."""
+    return space_of(ligands.items)
+
+
 def campaign(
     ligands: Ligands, values: np.ndarray, gains: np.ndarray, method: str, options: argparse.Namespace, seed: int
 ) -> list[float]:
     """The hypervolume after each plate, as a share of the table's."""
-    space, pool, _ = space_of(ligands.items)
+    space, pool, _ = cached_space(ligands)
     floor, sources, places = np.median(gains, 0), CandidateSources(pool), list[int]()
     whole, found = hypervolume(gains, floor), []
     goals = parse_goals(["maximize first", "minimize second" if options.minimize_second else "maximize second"])
