@@ -6,12 +6,13 @@
 m_k: predictions by a model of the k-th earlier task, in its standard deviations; t: the measured targets in theirs. So
 w is the correlation of the tasks, shrunk towards 0, and g what this target has of its own (Kennedy & O'Hagan 2000; the
 autoregressive case of an intrinsic coregionalization). A task that is not related would only add noise: a combination
-of K tasks is used if it makes the n left-out measurements likelier by more than K / n nats each, what so many weights
-gain by chance (Akaike 1974); else none is.
+of K tasks is used if it makes the n left-out measurements likelier by more than one standard error, and by more than
+K / n nats each, what so many weights gain by chance (Akaike 1974); else none is.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -122,7 +123,8 @@ def combinations_of(count: int) -> list[tuple[int, ...]]:
 
 
 def is_better(with_tasks: Float[np.ndarray, " item"], without: Float[np.ndarray, " item"], tasks: int) -> bool:
-    """Whether log densities are greater by more than so many weights gain by chance.
+    """Whether log densities are greater by more than one standard error, and by more than so many weights gain by
+    chance.
 
     Examples
     --------
@@ -130,4 +132,5 @@ def is_better(with_tasks: Float[np.ndarray, " item"], without: Float[np.ndarray,
     >>> is_better(np.full(10, 0.2), np.zeros(10), 1), is_better(np.full(10, 0.2), np.zeros(10), 3)
     (True, False)
     """
-    return float((with_tasks - without).mean()) > tasks / len(without)
+    gain, count = with_tasks - without, len(without)
+    return float(gain.mean()) > max(tasks / count, float(gain.std(ddof=1)) / math.sqrt(count))
