@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sciencegen.data.damage import open_binary, reading, standard_input
 from sciencegen.data.records import csv_records
 from sciencegen.data.rows import Columns, NoItemColumn, TableReading, find_column
-from sciencegen.data.workbooks import is_workbook
+from sciencegen.data.workbooks import file_of, is_workbook
 from sciencegen.data.writers import WRITTEN_TABLES, RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.files import found_at
@@ -57,7 +57,7 @@ def read_table(
     path: str | Path, item_columns: Sequence[str], column: str | None = None, with_cells: bool = False
 ) -> Iterator[Row]:
     r"""Stream the rows of a .csv, .parquet or .xlsx file. The first two are recognized by the first bytes, not by the
-    ending; of a workbook the first sheet is read that isn't empty.
+    ending; of a workbook the first sheet is read that isn't empty, or that of `file.xlsx[Sheet]`.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def _first_cell(path: Path, name: str) -> str:
 
 def is_parquet(path: Path) -> bool:
     """Whether a table is Parquet, by its first bytes; an error if it is missing or empty."""
-    if not path.is_file():
+    if not file_of(path).is_file():
         raise DataError(f"Expected a table at {path}, found {found_at(path)}.")
     if is_workbook(path):
         return False

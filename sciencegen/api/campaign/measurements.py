@@ -22,7 +22,7 @@ from sciencegen.api.sources.datasets import all_rows, open_source, reference_row
 from sciencegen.api.sources.tables import without_target
 from sciencegen.config import PrepareSettings
 from sciencegen.data.tables import READ_TABLES, read_table
-from sciencegen.data.workbooks import is_workbook, naming_sheets, sheet_as_csv, sheet_notes
+from sciencegen.data.workbooks import file_of, is_workbook, naming_sheets, sheet_as_csv, sheet_notes, sheet_of
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
@@ -70,6 +70,8 @@ def read_measured(
     reference: names of variants refer to it; rows that are no variants of it are refused.
     """
     file, target = Path(path), reading.target
+    if (named := sheet_of(file)) is not None:
+        file, reading = file_of(file), replace(reading, sheet=named)
     if reading.sheet is not None:
         return _read_sheet(science, file, reading, reading.sheet, reference)
     with naming_sheets(file):
