@@ -17,6 +17,8 @@ SHORTLIST = 1000
 """Candidates of a block, which share a joint posterior. If one block can't fill the plate, the next one is used."""
 BASELINE = 10
 """Number of best measured items that noisy expected improvement compares with."""
+OF_PRIOR = 0.5
+"""Exploration of the half of a first plate that an earlier task's model picks: the other half is random."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,10 @@ def pick_by_prior(
     """A first plate: half of it by functions drawn from the model of an earlier task, the rest in the candidates'
     order, since nothing says yet that the tasks are related."""
     marginals = prior.model.marginals(prior.points(candidates.rows))
-    optimistic = marginals.mean + BETA * settings.exploration * marginals.deviation
+    optimistic = marginals.mean + BETA * OF_PRIOR * marginals.deviation
 
     def of_block(block: Int[np.ndarray, " candidate"]) -> Acquisition:
-        return Thompson(_state(prior, candidates, block, ContextRows(), settings.exploration), generator)
+        return Thompson(_state(prior, candidates, block, ContextRows(), OF_PRIOR), generator)
 
     builder = PlateBuilder(candidates, settings, similarity, count)
     builder.count = count // 2

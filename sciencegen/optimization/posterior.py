@@ -23,7 +23,7 @@ from sciencegen.optimization.single_fit import (
     fit_one,
     load_model,
 )
-from sciencegen.optimization.transfer import Task, TransferEncoding, combinations_of, is_better, predictions, weights_of
+from sciencegen.optimization.transfer import Task, TransferEncoding, predictions, weights_of
 
 __all__ = [
     "GP", "LEVEL", "MODELS", "Posterior", "SurrogateModel", "best_scale", "fit_posterior", "load_model", "names_for",
@@ -59,7 +59,7 @@ def fit_posterior(
     limits: of censored values; the values are their bounds then. The model is a Gaussian process, and the likelihood of
     such a value is its probability to be within its limits.
 
-    tasks: predictions by models of earlier measurements; they are used if left-out measurements are likelier with them.
+    tasks: predictions by models of earlier measurements, which are the mean function with shrunk weights.
     """
     models, shapes = names_for("surrogate", surrogate, MODELS), names_for("scale", scale, SHAPES)
     _check_measured(values, errors)
@@ -94,23 +94,24 @@ def fit_posterior(
 def _with_tasks(
     found: Posterior, rows: FeatureRows, measured: Measured, tasks: Sequence[Task], generator: np.random.Generator
 ) -> Posterior:
-    """The posterior with the earlier tasks that make left-out measurements likelier; unchanged if none does."""
+    """The posterior of what earlier tasks don't predict, plus their predictions; unchanged if no weight is left."""
     name, shape = found.name.split(" ", 1)
+    known = predictions(tasks, rows)
+    weights = weights_of(known, found.warp.forward(measured.values))
+    used = np.flatnonzero(weights).tolist()
+    if not used:
+        return found
     encoding = fit_encoding(rows)
-    points, known = encoding.points(rows), predictions(tasks, rows)
-    without = fit_one(encoding, points, measured, name, shape, generator, False)[1]
-    best, density = found, without
-    for chosen in combinations_of(len(tasks)):
-        own = known[:, list(chosen)]
-        one, likelier = fit_one(encoding, points, measured, name, shape, generator, False, own)
-        if is_better(likelier, without, len(chosen)) and likelier.mean() > density.mean():
-            weights = weights_of(own, one.warp.forward(measured.values)).tolist()
-            of_tasks = TransferEncoding(encoding, [tasks[place] for place in chosen])
-            likelihoods = {**found.likelihoods, found.name: float(likelier.mean())}
-            used = dict(zip(chosen, weights, strict=True))
-            best = replace(one, encoding=of_tasks, name=found.name, likelihoods=likelihoods, tasks=used)
-            density = likelier
-    return best
+    points = encoding.points(rows)
+    made, density = fit_one(encoding, points, measured, name, shape, generator, False, known[:, used])
+    final = weights_of(known[:, used], made.warp.forward(measured.values)).tolist()
+    return replace(
+        made,
+        encoding=TransferEncoding(encoding, [tasks[place] for place in used]),
+        name=found.name,
+        likelihoods={**found.likelihoods, found.name: float(density.mean())},
+        tasks=dict(zip(used, final, strict=True)),
+    )
 
 
 def _models_of_limits(models: list[str], limits: Limits) -> list[str]:

@@ -1,21 +1,19 @@
 """Earlier measurements of other targets as prior knowledge: their predictions are the mean function of a model.
 
     f(x) = sum_k w_k m_k(x) + g(x)          g ~ GP or ensemble
-    w = (M^T M + I)^-1 M^T t          columns of M and t less their means
+    b = (M^T M)^-1 M^T t                    columns of M and t less their means
+    w_k = b_k max(0, 1 - s_k^2 / b_k^2)     s_k: standard error of b_k
 
 m_k: predictions by a model of the k-th earlier task, in its standard deviations; t: the measured targets in theirs. So
-w is the correlation of the tasks, shrunk towards 0, and g what this target has of its own (Kennedy & O'Hagan 2000; the
-autoregressive case of an intrinsic coregionalization). A task that is not related would only add noise: a combination
-of K tasks is used if it makes the n left-out measurements likelier by more than one standard error, and by more than
-K / n nats each, what so many weights gain by chance (Akaike 1974); else none is.
+b_k is the part that both have in common, g what this target has of its own (Kennedy & O'Hagan 2000; the autoregressive
+case of an intrinsic coregionalization). A task that is not related would only add noise: a weight is shrunk towards 0
+by the positive-part rule of James & Stein (1961), and is 0 where it is less than its standard error.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import Protocol
 
 import numpy as np
@@ -79,8 +77,13 @@ def weights_of(
     >>> weights_of(known, 0.5 * known[:, 0]).round(2)
     array([0.5])
     """
-    centred = known - known.mean(0)
-    return np.linalg.solve(centred.T @ centred + np.eye(known.shape[1]), centred.T @ (targets - targets.mean()))
+    count, tasks = known.shape
+    centred, own = known - known.mean(0), targets - targets.mean()
+    covariance = np.linalg.inv(centred.T @ centred + 1e-9 * np.eye(tasks))
+    found = covariance @ centred.T @ own
+    variance = float(np.square(own - centred @ found).sum()) / max(count - tasks - 1, 1)
+    shrunk = 1 - variance * np.diag(covariance) / np.maximum(np.square(found), 1e-12)
+    return found * np.maximum(shrunk, 0.0)
 
 
 @dataclass
@@ -109,28 +112,3 @@ class TransferModel:
     def _parts(self, points: Points) -> tuple[Points, Float[np.ndarray, " point"]]:
         count = len(self.weights)
         return points[:, :-count], points[:, -count:] @ self.weights
-
-
-def combinations_of(count: int) -> list[tuple[int, ...]]:
-    """The combinations of tasks that are tried: all, and each alone.
-
-    Examples
-    --------
-    >>> combinations_of(1), combinations_of(3)
-    ([(0,)], [(0, 1, 2), (0,), (1,), (2,)])
-    """
-    return [tuple(range(count)), *(combinations(range(count), 1) if count > 1 else [])]
-
-
-def is_better(with_tasks: Float[np.ndarray, " item"], without: Float[np.ndarray, " item"], tasks: int) -> bool:
-    """Whether log densities are greater by more than one standard error, and by more than so many weights gain by
-    chance.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> is_better(np.full(10, 0.2), np.zeros(10), 1), is_better(np.full(10, 0.2), np.zeros(10), 3)
-    (True, False)
-    """
-    gain, count = with_tasks - without, len(without)
-    return float(gain.mean()) > max(tasks / count, float(gain.std(ddof=1)) / math.sqrt(count))

@@ -78,11 +78,16 @@ def test_an_opposite_task_has_a_negative_weight():
     assert fitted(rows, -values, [earlier]).tasks[0] < -0.5
 
 
-def test_few_measurements_shrink_the_weight():
+def test_weights_shrink_by_their_error_and_are_often_zero_for_unrelated_tasks():
     generator = np.random.default_rng(0)
-    known = generator.standard_normal((400, 1))
-    few, many = (float(weights_of(known[:count], known[:count, 0])[0]) for count in (4, 400))
-    assert few < 0.9 < many < 1
+    known = generator.standard_normal((1000, 12, 1))
+    noise = generator.standard_normal((1000, 12))
+    unrelated = np.array([weights_of(one, other)[0] for one, other in zip(known, noise, strict=True)])
+    least_squares = np.array([np.polyfit(one[:, 0], other, 1)[0] for one, other in zip(known, noise, strict=True)])
+    assert (unrelated == 0).mean() > 0.6  # less than one standard error
+    assert np.square(unrelated).mean() < 0.6 * np.square(least_squares).mean()
+    related = np.array([weights_of(one, one[:, 0] + 0.3 * two)[0] for one, two in zip(known, noise, strict=True)])
+    assert related.mean() == pytest.approx(1.0, abs=0.05)
 
 
 PLACES = np.linspace(-2, 2, 80)

@@ -96,9 +96,7 @@ def prior_notes(priors: Sequence[Prior], used: Mapping[int, float], measured: in
         if not measured:
             found.append(f"{what}: it picked half of the plate" if place == 0 else f"{what}: not used yet")
         elif place in used:
-            found.append(
-                f"{what}: used with weight {used[place]:.2f}, since left-out measurements are likelier with it"
-            )
+            found.append(f"{what}: its predictions count with weight {used[place]:.2f}")
         else:
-            found.append(f"{what}: not used, since left-out measurements are not clearly likelier with it")
+            found.append(f"{what}: not used, since its predictions don't follow what was measured")
     return found

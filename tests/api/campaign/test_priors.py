@@ -61,6 +61,6 @@ def test_priors_that_cannot_be_used_say_why(folder, options, said):
 def test_notes_tell_used_from_unused():
     priors = [Prior("a.csv", []), Prior("b.csv", [])]
     assert prior_notes(priors, {1: 0.5}, 10) == [
-        "prior a.csv (0 items): not used, since left-out measurements are not clearly likelier with it",
-        "prior b.csv (0 items): used with weight 0.50, since left-out measurements are likelier with it",
+        "prior a.csv (0 items): not used, since its predictions don't follow what was measured",
+        "prior b.csv (0 items): its predictions count with weight 0.50",
     ]
