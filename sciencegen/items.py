@@ -88,13 +88,39 @@ class Property:
     share_of: str = ""
 
 
-BOUNDS = ("<", ">", "≤", "≥")
-"""First characters of measurements that are only bounds, beyond an instrument's range."""
+BOUND = re.compile(r"(<=?|>=?|=<|=>|≤|≥)\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
+"""Measurements that are only bounds, beyond an instrument's range."""
 
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 """Numbers whose comma may be a decimal mark or a thousands separator: 1,500."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A censored measurement. sign: ">" if the quantity is at least the value, "<" if it is at most the value."""
+
+    sign: Literal["<", ">"]
+    value: float
+
+
+LEADING_ZEROS = re.compile(r"[+-]?0\d+")
+"""Whole numbers with leading zeros, which are codes rather than values: 007."""
+
+
+def bound_of(cell: str) -> Bound | None:
+    """The bound in a cell such as `>5`, `<= 0.1` or `≥2`; None if it holds something else.
+
+    Examples
+    --------
+    >>> bound_of("> 5"), bound_of("≤0.1"), bound_of("5")
+    (Bound(sign='>', value=5.0), Bound(sign='<', value=0.1), None)
+    """
+    match = BOUND.fullmatch(cell.strip())
+    if match is None or not math.isfinite(value := float(match[2])):
+        return None
+    return Bound(">" if match[1].strip("=") in (">", "≥") else "<", value)
 
 
 def none_if_nan(value: float) -> float | None:
@@ -119,7 +145,7 @@ REFUSED_ROW = "# "
 class Row:
     """One row of a user's file. `line`: line number from 1, as in an editor (Parquet, SDF: the record's number); `id`:
     the item's name in the file, "" if it has none; `unread`: nonempty cells of columns of numbers that are not finite
-    numbers; `cells`: the whole row of a table, if requested."""
+    numbers, where bounds such as `>5` have a decimal point; `cells`: the whole row of a table, if requested."""
 
     line: int
     text: str
@@ -134,8 +160,10 @@ class Row:
             return f"no number in '{column}'"
         cell = self.unread[column]
         remedy = ""
-        if cell.startswith(BOUNDS):
-            remedy = "; a bound is no measurement and teaches nothing, leave the cell empty"
+        if bound_of(cell) is not None:
+            remedy = "; only measurements of design rounds may be bounds: leave the cell empty, or write a number"
+        elif LEADING_ZEROS.fullmatch(cell):
+            remedy = f"; leading zeros are those of a code, write {int(cell)} if it is a number"
         elif DECIMAL_COMMA.fullmatch(cell):
             point = cell.replace(",", ".")
             point += f" or {cell.replace(',', '')}, whichever it is" if THOUSANDS.fullmatch(cell) else ""

@@ -125,6 +125,9 @@ class ProposeOptions(ReadingOptions, BlockOptions, LayoutOptions, total=False):
     journal: str | None
     target: str | None
     minimize: bool
+    goals: Texts
+    prior: Texts
+    prior_target: str | None
     batch: int
     pool: str | None
     model: str | None
@@ -151,6 +154,7 @@ class ProposeOptions(ReadingOptions, BlockOptions, LayoutOptions, total=False):
     breeding: Mapping[str, Any]
     predictors: Mapping[str, str]
     hit: float | None
+    reach: float | None
     sheet: str | None
     order_sheet: bool
     order: Mapping[str, Any]
@@ -159,7 +163,7 @@ class ProposeOptions(ReadingOptions, BlockOptions, LayoutOptions, total=False):
 class RecordOptions(ReadingOptions, total=False):
     """`config.RecordSettings`."""
 
-    target: str | None
+    target: Texts | None
     column: str | None
     round: int
     sheet: str | None

@@ -8,7 +8,8 @@ from sciencegen.items import LONGEST_CELL, Row
 @pytest.mark.parametrize(
     ("cell", "remedy"),
     [
-        (">5", "a bound is no measurement"),
+        (">5", "only measurements of design rounds may be bounds"),
+        ("007", "write 7 if it is a number"),
         ("2,5", "write 2.5, or part"),
         ("1,500", "write 1.500 or 1500, whichever it is"),
     ],

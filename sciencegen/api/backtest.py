@@ -22,6 +22,7 @@ from sciencegen.config import BacktestSettings, ProposeSettings, Reading, Resour
 from sciencegen.data.threads import inference_threads
 from sciencegen.errors import unknown_name
 from sciencegen.items import Cell, Json, none_if_nan
+from sciencegen.optimization.measurements import settled_values
 from sciencegen.optimization.replay import METHODS, BestScale, ReplayedRound, best_scale, replay
 from sciencegen.optimization.replay_statistics import replay_statistics
 from sciencegen.options import BacktestOptions, takes
@@ -81,7 +82,9 @@ class BacktestPlan:
     def identity(self) -> Json:
         """Everything that a campaign depends on."""
         measured = self.pool.landscape.measured
-        values = [(one.text, one.value, one.error, one.replicates) for one in measured]
+        values = [
+            (one.text, one.value, one.error, one.replicates, *([one.limits] if one.limits else [])) for one in measured
+        ]
         apart = {*OWN, *Resources.__annotations__, *Reading.__annotations__, "target", "column", "sheet"} - {"seed"}
         chosen, space = self.settings.model_dump(mode="json", exclude=apart), self.request.space
         return {
@@ -144,7 +147,7 @@ def resolve_backtest(
     shared = settings.model_dump(exclude=set(OWN))
     request = resolve(domain, ProposeSettings(**shared, measured=(str(table),), plausible=False))
     pool = measured_pool(request, settings.rounds, log)
-    values = np.array([one.value for one in pool.landscape.measured])
+    values = np.array(settled_values(pool.landscape.measured, settings.minimize))
     methods = tuple(name for name in METHODS if name in (settings.methods or METHODS))
     return BacktestPlan(settings, request, pool, best_scale(values, settings.minimize), methods)
 

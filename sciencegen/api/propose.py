@@ -11,29 +11,27 @@ import numpy as np
 
 from sciencegen.api.campaign.candidates import candidate_pool
 from sciencegen.api.campaign.controls import check_controls, with_controls, without_controls
+from sciencegen.api.campaign.forecasts import needed_summary
 from sciencegen.api.campaign.history import campaign_state
-from sciencegen.api.campaign.layout import (
-    Layout,
-    check_layout,
-    in_wells,
-    layout_notes,
-    layout_of,
-    layout_summary,
-    placed,
-)
+from sciencegen.api.campaign.layout import Layout, check_layout, layout_of
 from sciencegen.api.campaign.notes import cost_notes, hit_notes, look_back, plate_notes, plate_summary
+from sciencegen.api.campaign.pareto_plan import plan_pareto_plate
+from sciencegen.api.campaign.plate_files import origin_of_plate, wells_of
+from sciencegen.api.campaign.priors import prior_notes, read_priors
 from sciencegen.api.campaign.proposal import Proposal, Proposed, plate_table, proposed_entries
 from sciencegen.api.campaign.request import (
     HistorySources,
     MeasurementReading,
     Patterns,
     PlateOptions,
+    PriorSources,
     ProposeRequest,
     SuppliedCandidates,
 )
 from sciencegen.api.campaign.sources import log_notes, space_and_sources
 from sciencegen.api.campaign.space import design_space, space_options, wild_type
 from sciencegen.api.campaign.target import is_minimized, target_of
+from sciencegen.api.campaign.target_goals import one_target, read_targets
 from sciencegen.api.criteria.checks import check_target
 from sciencegen.api.criteria.oracles import predictor_oracle
 from sciencegen.api.criteria.proposals import read_constraints
@@ -43,12 +41,11 @@ from sciencegen.api.science.naming import check_kept, constraint_of, name_column
 from sciencegen.api.search.space import start_items
 from sciencegen.api.sources.blocks import blocks_of, check_blocks
 from sciencegen.api.writing.order_sheets import order_sheet
-from sciencegen.api.writing.provenance import origin_of_given, plain_path
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.data.threads import inference_threads
 from sciencegen.errors import ConfigError
 from sciencegen.files import check_writable
-from sciencegen.items import Cell, Item, Origin
+from sciencegen.items import Item
 from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
 from sciencegen.optimization.goals import Goal
@@ -118,7 +115,7 @@ def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]
 def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None, report: Report = silent) -> Proposed:
     """Resolve the settings, then read the measurements, fit a model and choose the plate."""
     request = resolve(domain, settings)
-    return plan_plate(request, log, report)
+    return plan_pareto_plate(request, log, report) if request.targets else plan_plate(request, log, report)
 
 
 def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] = ()) -> list[Goal]:
@@ -131,9 +128,10 @@ def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] 
     trained : collection of str
         Names of predictors in addition to those of the settings.
     """
-    science, cost = domain_of(domain), _cost_column(settings)
-    check_target(science, target_of(settings.target, settings.journal))
-    is_minimized(settings.minimize, settings.journal)
+    science, cost, settings = domain_of(domain), _cost_column(settings), one_target(settings)
+    if not read_targets(science, settings):
+        check_target(science, target_of(settings.target, settings.journal))
+        is_minimized(settings.minimize, settings.journal)
     if cost and settings.pool is None:
         raise ConfigError("Expected a pool with a column of costs beside `cost` and `cost_limit`. Pass `pool`.")
     if settings.pool is not None and settings.also:
@@ -150,13 +148,16 @@ def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] 
 def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = ()) -> ProposeRequest:
     """Load and check everything that the settings name, before a table is read."""
     goals, science = check_plan(domain, settings, trained), domain_of(domain)
+    settings = one_target(settings)
+    targets = read_targets(science, settings)
     options = space_options(science, settings.space, settings.wild_type, settings.measured)
     space = design_space(science, options)
     reference = None if space is None else space.reference
     controls: Sequence[Item] = start_items(science, settings.controls, reference, flag="`controls`")
     layout = layout_of(science, settings, controls, reference)
     controls = controls if layout is None else layout.controls
-    reading = MeasurementReading.of(settings, target_of(settings.target, settings.journal))
+    target = targets[0].name if targets else target_of(settings.target, settings.journal)
+    reading = MeasurementReading.of(settings, target)
     return ProposeRequest(
         domain=science,
         space_options=options,
@@ -176,6 +177,8 @@ def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = (
         blocks=blocks_of(science, settings),
         layout=layout,
         order=order_sheet(science, settings.order_sheet, settings.order),
+        targets=targets,
+        priors=PriorSources(settings.prior, settings.prior_target),
     )
 
 
@@ -202,8 +205,10 @@ def _plate_options(settings: ProposeSettings, controls: int, layout: Layout | No
         sharing=settings.sharing if settings.blocks is not None else 0.0,
     )
     breeding = to_record(BreedingSettings, settings.breeding, "breeding")
-    minimize = is_minimized(settings.minimize, settings.journal)
-    campaign = CampaignSettings(count, settings.surrogate, settings.scale, minimize, plate, breeding, hit=settings.hit)
+    minimize = not settings.goals and is_minimized(settings.minimize, settings.journal)
+    campaign = CampaignSettings(
+        count, settings.surrogate, settings.scale, minimize, plate, breeding, settings.hit, settings.reach
+    )
     return PlateOptions(batch, campaign, settings.exploration, settings.rounds, settings.seed)
 
 
@@ -231,45 +236,27 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Re
     generator = np.random.default_rng((request.plate.seed, number))
     options = without_controls(campaign_settings(request.plate, number), science, pool, controls)
     waiting, wild = [*state.waiting, *controls], wild_type(state.space)
-    picked = next_plate(space, state.known, waiting, options, generator, sources, [*wild, *controls])
+    priors = read_priors(request, state, log)
+    earlier = [one.measured for one in priors]
+    picked = next_plate(space, state.known, waiting, options, generator, sources, [*wild, *controls], earlier)
     of_wild_type, of_controls = np.split(picked.extra, [len(wild)], axis=1)
     plate = with_controls(picked, controls, of_controls)
     items = plate_table(request, plate, state, pool)
     past = look_back(request, plate, state)
     notes = [*plate_notes(request, plate, items, state, of_wild_type), *hit_notes(request, plate, past)]
+    notes += prior_notes(priors, plate.tasks, len(state.known))
     named = name_column(state.reference)
     entries = [*state.history.new, *proposed_entries(items, number, request, named, plate.forecast)]
     unread = () if request.blocks is None else (*request.blocks.refused, *request.blocks.failed)
     every_refusal = [*unread, *state.history.refused, *refused, *strange]
-    table, layout = _in_wells(request, items, len(plate.items) - len(controls), number, notes)
+    table, layout = wells_of(request, items, len(plate.items) - len(controls), number, notes)
     log_notes(notes, log)
     summary = plate_summary(request, plate, items, state, past, notes, len(every_refusal)) | layout
+    if plate.needed is not None:
+        summary |= {"plates_needed": needed_summary(plate.needed)}
+    if priors:
+        summary |= {"prior": {one.name: plate.tasks.get(place) for place, one in enumerate(priors)}}
     return Proposed(
-        science, table, every_refusal, summary, entries, _origin(request), named, request.plate.batch, request.layout,
-        request.order,
+        science, table, every_refusal, summary, entries, origin_of_plate(request), named, request.plate.batch,
+        request.layout, request.order,
     )  # fmt: skip
-
-
-def _in_wells(
-    request: ProposeRequest, items: dict[str, list[Cell]], picked: int, number: int, notes: list[str]
-) -> tuple[dict[str, list[Cell]], dict[str, int]]:
-    """The plate's table by wells, if there is a layout, and the layout's part of the summary. Adds to the notes."""
-    if request.layout is None:
-        return items, {}
-    places = placed(request.layout, picked, request.plate.seed, number)
-    notes.extend(layout_notes(request.layout, places))
-    return in_wells(request.layout, items, places), layout_summary(places)
-
-
-def _origin(request: ProposeRequest) -> Origin:
-    """Provenance of the plate's items."""
-    end = "lowest" if request.minimize else "highest"
-    sources = {
-        "measured": request.history.tables,
-        "also": request.supplied.also,
-        "pool": [request.supplied.pool],
-        "model": [None if request.model is None else request.model_name],
-    }
-    named = [f"{name} {plain_path(one)}" for name, given in sources.items() for one in given if one is not None]
-    goals = [goal.text for goal in request.goals]
-    return origin_of_given("propose", [f"{end} {request.target}", *goals, *named], seed=request.plate.seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -15,7 +15,7 @@ from sciencegen.api.campaign.measurements import (
     read_measured,
 )
 from sciencegen.api.campaign.request import MeasurementReading
-from sciencegen.api.campaign.target import target_of
+from sciencegen.api.campaign.target import targets_of
 from sciencegen.api.criteria.checks import check_target
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import name_column, reference_of
@@ -52,7 +52,7 @@ def record(domain: str, journal: str | Path, results: str | Path, **options: Unp
     results : str or Path
         The table of measured items; "-" is standard input.
     **options
-        Fields of `config.RecordSettings`: `target`, `column`, `wild_type`, `round`.
+        Fields of `config.RecordSettings`: `target`, one column or several, `column`, `wild_type`, `round`.
 
     Returns
     -------
@@ -78,26 +78,34 @@ def record(domain: str, journal: str | Path, results: str | Path, **options: Unp
 def record_from(domain: str, journal: str | Path, results: str | Path, settings: RecordSettings) -> Recorded:
     """`record` with a settings record."""
     science = domain_of(domain)
-    target = target_of(settings.target, journal)
-    check_target(science, target)
+    targets = targets_of(settings.target, journal)
+    for target in targets:
+        check_target(science, target)
     reference = reference_of(science, settings.wild_type)
     if os.path.exists(results) and os.path.exists(journal) and os.path.samefile(results, journal):
         raise ConfigError(f"Expected a table of measurements besides the journal, got {results} for both.")
     before = read_journal(journal)
-    table = read_measured(science, results, MeasurementReading.of(settings, target), reference)
+    several = len(targets) > 1 or len(before.targets) > 1
+    readings = [replace(MeasurementReading.of(settings, target), several=several) for target in targets]
+    tables = [read_measured(science, results, reading, reference) for reading in readings]
     keys = keys_of(domain, [entry.item for entry in before.entries], settings.threads, str(journal))
-    entries = measured_entries(table, proposed_rounds(before.entries, keys), settings.round)
+    proposed = proposed_rounds(before.entries, keys)
+    entries = [one for table in tables for one in measured_entries(table, proposed, settings.round)]
+    refused = list(dict.fromkeys(one for table in tables for one in table.refused))
     if not entries:
-        reason = f", the first: {table.refused[0][2]}" if table.refused else ""
+        reason = f", the first: {refused[0][2]}" if refused else ""
         raise DataError(f"Expected measured items in {results}, found none{reason}.")
-    waiting = awaiting_entries(table, {keys[entry.item] for entry in before.entries})
-    appended = append(journal, [*entries, *waiting.values()], name_column(reference))
+    measured = {row.key for table in tables for row in table.rows if row.value is not None}
+    known = {keys[entry.item] for entry in before.entries} | (measured if several else set())
+    waiting = [one for table in tables for one in awaiting_entries(table, known).values()]
+    appended = append(journal, [*entries, *waiting], name_column(reference), several)
     awaited = {keys[entry.item] for entry in before.proposed} - {keys[entry.item] for entry in before.measured}
     summary = {
         "recorded": appended.added - len(waiting),
         "known": appended.already_present,
-        "unmeasured": table.unmeasured,
-        "refused": len(table.refused),
-        "awaited": len((awaited | set(waiting)) - {row.key for row in table.rows if row.value is not None}),
+        "unmeasured": min(table.unmeasured for table in tables),
+        "refused": len(refused),
+        "awaited": len((awaited | {key for table in tables for key in awaiting_entries(table, known)}) - measured),
     }
-    return Recorded(table.source, appended, table.refused, table.notes, summary)
+    notes = list(dict.fromkeys(note for table in tables for note in table.notes))
+    return Recorded(tables[0].source, appended, refused, notes, summary)

@@ -31,6 +31,23 @@ def propose(
     ] = None,
     target: Target = None,
     minimize: Annotated[bool, typer.Option("--minimize", help="Smaller values are better.")] = False,
+    goal: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="In place of --target, for several measured columns: 'maximize activity', 'minimize toxicity', "
+            "'stability >= 1'. Repeatable. Plates are picked by expected hypervolume improvement."
+        ),
+    ] = None,
+    prior: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Earlier measurements of a related target: a table, a dataset or a journal. They are used if they "
+            "predict what is measured. Repeatable."
+        ),
+    ] = None,
+    prior_target: Annotated[
+        str | None, typer.Option(help="Column of values in --prior. [default: that of --target, or a journal's own]")
+    ] = None,
     pool: Annotated[
         str | None, typer.Option(help="The only candidates: a file, or a dataset's name. [default: they are generated]")
     ] = None,
@@ -72,6 +89,9 @@ def propose(
     ] = None,
     predictor: options.Predictor = None,
     hit: options.Hit = None,
+    reach: Annotated[
+        float | None, typer.Option(help="A value to reach: a note says how many more plates that may take.")
+    ] = None,
     sheet: options.Sheet = None,
     maximum_similarity: options.MaximumSimilarity = None,
     maximum_share: options.MaximumShare = None,
@@ -181,7 +201,15 @@ def propose(
     from sciencegen.config import ProposeSettings
 
     flags: dict[str, Any] = dict(
-        measured=measured, journal=journal, batch=batch, target=target, minimize=minimize or None, pool=pool
+        measured=measured,
+        journal=journal,
+        batch=batch,
+        target=target,
+        minimize=minimize or None,
+        goals=goal,
+        pool=pool,
+        prior=prior,
+        prior_target=prior_target,
     )
     flags |= dict(model=model, acquisition=acquisition, rounds=rounds, surrogate=surrogate, keep=keep, forbid=forbid)
     flags |= dict(
@@ -194,7 +222,9 @@ def propose(
     flags |= dict(plate=plate, fill=fill, edge_wells=False if no_edge_wells else None, replicates=replicates)
     flags |= dict(control_wells=control_wells, control_copies=control_copies, picklist=picklist)
     flags |= dict(order_sheet=order_sheet or None, order=options.pairs(order, "--order"))
-    flags |= dict(hit=hit, sheet=sheet, transfer_volume=transfer_volume, stocks=options.pairs(stocks, "--stocks"))
+    flags |= dict(
+        hit=hit, reach=reach, sheet=sheet, transfer_volume=transfer_volume, stocks=options.pairs(stocks, "--stocks")
+    )
     record = options.settings_from(ProposeSettings, settings, **flags)
     claim_output(output, force, inputs=[*record.measured, record.pool, *record.also, *record.controls])
     if record.journal is not None:
@@ -223,7 +253,10 @@ def record(
     domain: options.Domain,
     results: Annotated[str, typer.Argument(help="The table of measured items; - is stdin.", show_default=False)],
     journal: Annotated[str, typer.Option(help="The campaign's table; it is created if it doesn't exist.")],
-    target: Target = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="A column of measured values. Repeatable. [default: those of the journal, else value]"),
+    ] = None,
     round_: Annotated[
         int | None, typer.Option("--round", help="Round of rows that have none and weren't proposed. [default: 0]")
     ] = None,
@@ -244,7 +277,7 @@ def record(
 
     check_writable(journal, "`journal`")
     check_rejects(journal, [results])
-    flags = dict(target=target, round=round_, wild_type=wild_type, sheet=sheet, column=column, threads=threads)
+    flags = dict(target=target or None, round=round_, wild_type=wild_type, sheet=sheet, column=column, threads=threads)
     chosen = options.settings_from(RecordSettings, None, **flags)
 
     from sciencegen.api.record import record_from

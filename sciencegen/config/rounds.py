@@ -13,6 +13,10 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
     """measured: tables of measured items, or names of datasets, with the column `target`; None means that of the
     journal, else `value`. journal: the table to which a campaign writes all proposals and measurements. batch: number
     of items on the plate. minimize: whether smaller values of the target are better.
+    goals: objectives and constraints on measured columns, "maximize activity", "toxicity <= 2". Each column is a target
+    with a model of its own, and with more than one goal plates are picked by expected hypervolume improvement.
+    prior: tables, datasets or journals with earlier measurements of a related target, in the column `prior_target` (by
+    default that of the target, or a journal's own); they are used if they predict what is measured.
     pool: a file of candidates, or a dataset's name; by default they come from moves of the best items and from `model`.
     acquisition: thompson, ucb, noisy-ei or greedy. surrogate: gp, ensemble or auto (by cross-validated likelihood).
     scale: of the target, linear, log, log-from-above, saturating or auto.
@@ -32,7 +36,8 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
     breeding: children, generations, parents, draws of candidates without a pool. predictors: name -> folder; their
     predictions and domains are added to the plate's table, but affect the choice only through `where`.
     hit: a value at least as good counts as a hit in the forecast of the plate; by default that of the best tenth of the
-    measured items. sheet: of measured tables that are Excel workbooks; by default the first that isn't empty.
+    measured items. reach: a value for which a note says how many more plates it takes. sheet: of measured tables that
+    are Excel workbooks; by default the first that isn't empty.
     order_sheet: write each item once with what a supplier needs, beside the output. order: its options, which ask for
     it too (proteins: host, avoid, stop).
     sharing: with `blocks`, how far below the best a candidate's value may be if the candidate needs fewer blocks and
@@ -43,6 +48,9 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
     journal: str | None = None
     target: str | None = None
     minimize: bool = False
+    goals: tuple[str, ...] = ()
+    prior: tuple[str, ...] = ()
+    prior_target: str | None = None
     batch: int = Field(96, ge=1)
     pool: str | None = None
     model: str | None = None
@@ -69,17 +77,18 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
     breeding: dict[str, Any] = {}
     predictors: dict[str, str] = {}
     hit: float | None = Field(None, allow_inf_nan=False)
+    reach: float | None = Field(None, allow_inf_nan=False)
     sheet: str | None = None
     order_sheet: bool = False
     order: dict[str, Any] = {}
 
 
 class RecordSettings(Reading):
-    """target: the column of measured values; None: the journal's, else `value`. column: the item's. round: for rows
-    that weren't proposed and have no column `round`. wild_type: the reference of rows named as its variants. sheet: of
-    an Excel workbook; by default the first that isn't empty."""
+    """target: the column of measured values, or several; None: those of the journal, else `value`. column: the item's.
+    round: for rows that weren't proposed and have no column `round`. wild_type: the reference of rows named as its
+    variants. sheet: of an Excel workbook; by default the first that isn't empty."""
 
-    target: str | None = None
+    target: tuple[str, ...] | None = None
     column: str | None = None
     round: int = Field(0, ge=0)
     sheet: str | None = None

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from sciencegen.data.workbooks import is_workbook, open_sheet
+from sciencegen.data.workbooks import file_of, is_workbook, open_sheet, sheet_of
 from sciencegen.errors import DataError, converted
 from sciencegen.files import found_at
 
@@ -46,12 +46,13 @@ def reason_of(error: BaseException) -> str:
 
 
 def open_binary(path: Path) -> io.BufferedReader:
-    """Open a file of text, unzipped if its first two bytes are those of gzip; of an Excel workbook, its first sheet as
-    CSV. Damage is a DataError. Lines that end in a carriage return, as those of old Macs, end in a line feed here."""
+    """Open a file of text, unzipped if its first two bytes are those of gzip; of an Excel workbook, its first sheet or
+    the named one (`file.xlsx[Sheet]`) as CSV. Damage is a DataError. Lines that end in a carriage return, as those of
+    old Macs, end in a line feed here."""
     if os.path.exists(path) and not os.path.isfile(path):  # a link to itself doesn't exist here
         raise DataError(f"Expected a file at {path}, found {found_at(path)}.")
-    if is_workbook(path) and os.path.isfile(path):
-        return open_sheet(path)
+    if is_workbook(path) and file_of(path).is_file():
+        return open_sheet(file_of(path), sheet_of(path))
     handle: io.BufferedReader = io.BufferedReader(_File(path), BLOCK)
     try:
         is_gzip = handle.read(2) == GZIP_START

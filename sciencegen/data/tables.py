@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from sciencegen.data.damage import open_binary, reading, standard_input
 from sciencegen.data.records import csv_records
 from sciencegen.data.rows import Columns, NoItemColumn, TableReading, find_column
-from sciencegen.data.workbooks import is_workbook
+from sciencegen.data.workbooks import file_of, is_workbook
 from sciencegen.data.writers import WRITTEN_TABLES, RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.files import found_at
-from sciencegen.items import Row
+from sciencegen.items import LEADING_ZEROS, Row, bound_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,7 +57,7 @@ def read_table(
     path: str | Path, item_columns: Sequence[str], column: str | None = None, with_cells: bool = False
 ) -> Iterator[Row]:
     r"""Stream the rows of a .csv, .parquet or .xlsx file. The first two are recognized by the first bytes, not by the
-    ending; of a workbook the first sheet is read that isn't empty.
+    ending; of a workbook the first sheet is read that isn't empty, or that of `file.xlsx[Sheet]`.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def _first_cell(path: Path, name: str) -> str:
 
 def is_parquet(path: Path) -> bool:
     """Whether a table is Parquet, by its first bytes; an error if it is missing or empty."""
-    if not path.is_file():
+    if not file_of(path).is_file():
         raise DataError(f"Expected a table at {path}, found {found_at(path)}.")
     if is_workbook(path):
         return False
@@ -190,7 +190,7 @@ def _peek(
     decimal = "," if separator == ";" else "."
     filled = [[row[at] for _, row in peeked if at < len(row) and row[at].strip()] for at in range(len(names))]
     empty = {index for index, cells in enumerate(filled) if not cells}
-    numbers = {index for index, cells in enumerate(filled) if any(_number(cell, decimal) is not None for cell in cells)}
+    numbers = {index for index, cells in enumerate(filled) if any(_is_numeric(cell, decimal) for cell in cells)}
     return peeked, decimal, numbers, empty
 
 
@@ -224,7 +224,7 @@ def _csv_rows(
             next((cells[index] for index in columns.items if cells[index]), ""),
             {name: number for name, number in parsed.items() if number is not None},
             "" if columns.name_column is None else cells[columns.name_column],
-            {name: cells[columns.numbers[name]] for name, number in parsed.items() if number is None},
+            {name: _unread(cells[columns.numbers[name]], decimal) for name, number in parsed.items() if number is None},
             {name: cells[index] for name, index in columns.cells.items()},
         )
 
@@ -247,12 +247,25 @@ def _separator(head: str) -> str:
 
 
 def _number(cell: str, decimal: str) -> float | None:
-    """The finite number in a cell, or None."""
+    """The finite number in a cell, or None. Whole numbers with leading zeros, such as 007, are codes."""
+    if LEADING_ZEROS.fullmatch(cell.strip()):
+        return None
     try:
         value = float(cell.replace(",", ".") if decimal == "," else cell)
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+def _unread(cell: str, decimal: str) -> str:
+    """A cell that is no finite number; a bound with a decimal point."""
+    pointed = cell.replace(",", ".") if decimal == "," else cell
+    return cell if bound_of(pointed) is None else pointed
+
+
+def _is_numeric(cell: str, decimal: str) -> bool:
+    """Whether a cell is a number or a bound."""
+    return _number(cell, decimal) is not None or bound_of(_unread(cell, decimal)) is not None
 
 
 def _read_parquet(path: Path, reading: TableReading) -> Iterator[Row]:

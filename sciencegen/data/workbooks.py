@@ -46,8 +46,36 @@ DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def is_workbook(path: str | Path) -> bool:
-    """Whether a path ends in .xlsx, in any case."""
-    return str(path).lower().endswith(ENDING)
+    """Whether a path ends in .xlsx, in any case, or names a sheet of such a file."""
+    return str(path).lower().endswith(ENDING) or sheet_of(path) is not None
+
+
+SHEET_OF = re.compile(r"(.+\.xlsx)\[([^][]+)\]", re.IGNORECASE)
+"""A sheet of a workbook; sheets have no brackets in their names."""
+
+
+def sheet_of(path: str | Path) -> str | None:
+    """The sheet in `file.xlsx[Sheet]`, unless a file has this very name; None for other paths.
+
+    Examples
+    --------
+    >>> sheet_of("results.xlsx[Round 2]"), sheet_of("results.xlsx")
+    ('Round 2', None)
+    """
+    match = SHEET_OF.fullmatch(str(path))
+    return None if match is None or Path(path).is_file() else match[2]
+
+
+def file_of(path: str | Path) -> Path:
+    """The workbook of `file.xlsx[Sheet]`; other paths are unchanged.
+
+    Examples
+    --------
+    >>> file_of("results.xlsx[Round 2]").name, file_of("results.csv").name
+    ('results.xlsx', 'results.csv')
+    """
+    match = SHEET_OF.fullmatch(str(path))
+    return Path(path) if match is None or sheet_of(path) is None else Path(match[1])
 
 
 def _openpyxl() -> ModuleType:

@@ -19,13 +19,16 @@ from jaxtyping import Float
 
 from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.candidate_sources import POOL, CandidateMaker, CandidateSources
+from sciencegen.optimization.censored import Limits
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.forecast import Forecast, forecast
-from sciencegen.optimization.measurements import Measurement
-from sciencegen.optimization.plate import BASELINE, ContextRows, first_pickable, pick_plate
+from sciencegen.optimization.measurements import Measurement, settled_values
+from sciencegen.optimization.plate import BASELINE, ContextRows, first_pickable, pick_by_prior, pick_plate
 from sciencegen.optimization.plate_builder import Candidates
-from sciencegen.optimization.posterior import Posterior, fit_posterior
+from sciencegen.optimization.plates_needed import PlatesNeeded, plates_needed
+from sciencegen.optimization.posterior import GP, Posterior, fit_posterior
 from sciencegen.optimization.proposers import CampaignSpace, Item
+from sciencegen.optimization.transfer import Task
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,10 @@ class Plate:
         How many of the items will be hits; None without any measurement.
     correlation : float
         Rank correlation of measured values and predictions without them; NaN without a model.
+    tasks : mapping
+        Number of each earlier task that is used -> its weight.
+    needed : PlatesNeeded, optional
+        Plates until a value is reached, if the settings name one.
     """
 
     items: list[Item]
@@ -67,6 +74,8 @@ class Plate:
     extra: Float[np.ndarray, "3 item"] = field(default_factory=lambda: np.empty((3, 0)))
     forecast: Forecast | None = None
     correlation: float = math.nan
+    tasks: Mapping[int, float] = field(default_factory=dict)
+    needed: PlatesNeeded | None = None
 
 
 def next_plate(
@@ -77,6 +86,7 @@ def next_plate(
     generator: np.random.Generator,
     sources: CandidateSources | None = None,
     extra: Sequence[Item] = (),
+    priors: Sequence[Sequence[Measurement]] = (),
 ) -> Plate:
     """The batch to measure next.
 
@@ -93,6 +103,8 @@ def next_plate(
         By default candidates come from the space's moves and draws alone.
     extra : sequence
         Items that are predicted with the plate, whether or not they may be proposed.
+    priors : sequence of sequence of Measurement
+        Measurements of earlier tasks, which may be related (`transfer`).
 
     Returns
     -------
@@ -119,12 +131,13 @@ def next_plate(
     sources = sources or CandidateSources()
     excluded = {space.key(one.item) for one in measured} | {space.key(item) for item in pending}
     maker = CandidateMaker(space, settings, generator, sources, excluded)
+    tasks = [_task(space, one, settings, generator) for one in priors]
     if not measured:
-        return _first_plate(maker)
+        return _first_plate(maker, tasks[0] if tasks else None)
     sign = -1.0 if settings.minimize else 1.0
     space.report(f"fitting a model to {len(measured):,} measured items", 0, None)
     rows = space.features([one.item for one in measured])
-    posterior = _fit(rows, sign, measured, settings, generator)
+    posterior = fit_measured(rows, sign, measured, settings, generator, [predicted_task(one) for one in tasks])
     means = posterior.model.marginals(posterior.points(rows)).mean
     items = [one.item for one in measured]
     pool = sources.pool
@@ -137,31 +150,71 @@ def next_plate(
         picked = pick_plate(
             candidates, posterior, settings.count, settings.plate, generator, space.similarity, context
         )  # fmt: skip
-        values = [one.value for one in measured]
+        values = settled_values(measured, settings.minimize)
         hits = forecast(
             candidates.rows[picked], posterior, values, generator, hit=settings.hit, minimize=settings.minimize
         )
         plate = replace(
-            _plate(candidates, origins, picked, posterior, sign), forecast=hits, correlation=posterior.correlation
+            _plate(candidates, origins, picked, posterior, sign),
+            forecast=hits,
+            correlation=posterior.correlation,
+            tasks=posterior.tasks,
+            needed=_needed(candidates, picked, posterior, settings, generator),
         )
-    return replace(plate, extra=_predicted(space.features(extra), posterior, sign)) if extra else plate
+    return replace(plate, extra=predicted_by(space.features(extra), posterior, sign)) if extra else plate
 
 
-def _fit(
+def fit_measured(
     rows: FeatureRows,
     sign: float,
     measured: Sequence[Measurement],
     settings: CampaignSettings,
     generator: np.random.Generator,
+    tasks: Sequence[Task] = (),
 ) -> Posterior:
+    """The posterior of the values, negated with sign -1."""
     values, errors = sign * np.array([one.value for one in measured]), np.array([one.error for one in measured])
     return fit_posterior(
         rows, values, errors, generator, replicates=np.array([one.replicates for one in measured]),
-        surrogate=settings.surrogate, scale=settings.scale,
+        surrogate=settings.surrogate, scale=settings.scale, limits=_limits(measured, sign), tasks=tasks,
     )  # fmt: skip
 
 
-def _predicted(rows: FeatureRows, posterior: Posterior, sign: float) -> Float[np.ndarray, "3 item"]:
+def _task(
+    space: CampaignSpace, measured: Sequence[Measurement], settings: CampaignSettings, generator: np.random.Generator
+) -> Posterior:
+    """A Gaussian process of an earlier task."""
+    space.report(f"fitting a model to {len(measured):,} items measured before", 0, None)
+    sign = -1.0 if settings.minimize else 1.0
+    rows = space.features([one.item for one in measured])
+    return fit_measured(rows, sign, measured, replace(settings, surrogate=GP), generator)
+
+
+def predicted_task(posterior: Posterior) -> Task:
+    """The means that an earlier task's model predicts."""
+    return lambda rows: posterior.model.marginals(posterior.points(rows)).mean
+
+
+def _needed(
+    candidates: Candidates, picked: np.ndarray, posterior: Posterior, settings: CampaignSettings,
+    generator: np.random.Generator,
+) -> PlatesNeeded | None:  # fmt: skip
+    if settings.reach is None:
+        return None
+    return plates_needed(
+        candidates.rows, picked, posterior, settings.reach, generator, batch=settings.count, minimize=settings.minimize
+    )
+
+
+def _limits(measured: Sequence[Measurement], sign: float) -> Limits | None:
+    """The limits of the values, negated with sign -1; None if all are numbers."""
+    if all(one.limits is None for one in measured):
+        return None
+    ends = np.sort(sign * np.array([one.limits or (one.value, one.value) for one in measured]), axis=1)
+    return Limits(ends[:, 0], ends[:, 1])
+
+
+def predicted_by(rows: FeatureRows, posterior: Posterior, sign: float) -> Float[np.ndarray, "3 item"]:
     """Median, lower and upper end of the next measurement."""
     marginals = posterior.model.marginals(posterior.points(rows))
     median, low, high = (sign * end for end in posterior.interval(marginals.mean, marginals.deviation))
@@ -171,7 +224,7 @@ def _predicted(rows: FeatureRows, posterior: Posterior, sign: float) -> Float[np
 def _plate(
     candidates: Candidates, origins: Sequence[str], picked: np.ndarray, posterior: Posterior, sign: float
 ) -> Plate:
-    median, lower, upper = _predicted(candidates.rows[picked], posterior, sign)
+    median, lower, upper = predicted_by(candidates.rows[picked], posterior, sign)
     items, sources = [candidates.items[place] for place in picked], [origins[place] for place in picked]
     count, name, scale = len(candidates.items), posterior.name, posterior.warp.name
     return Plate(items, sources, median, lower, upper, count, name, scale, posterior.likelihoods)
@@ -182,8 +235,9 @@ def _unpredicted(items: list[Item], sources: list[str], candidate_count: int) ->
     return Plate(items, sources, nothing, nothing, nothing, candidate_count)
 
 
-def _first_plate(maker: CandidateMaker) -> Plate:
-    """A random batch within the plate's limits; start items that may be measured come first."""
+def _first_plate(maker: CandidateMaker, prior: Posterior | None) -> Plate:
+    """A random batch within the plate's limits, half of it by an earlier task's model if there is one; start items that
+    may be measured come first."""
     space, settings, pool = maker.space, maker.settings, maker.sources.pool
     if pool is not None:
         order = maker.generator.permutation(space.acceptable(pool.items, pool.keys, maker.excluded))
@@ -193,6 +247,12 @@ def _first_plate(maker: CandidateMaker) -> Plate:
     else:
         items, origins = maker.for_first_plate()
         costs = np.ones(len(items))
-    candidates = maker.candidates(items, np.empty((len(items), 0)), costs)
-    picked = first_pickable(candidates, settings.count, settings.plate, space.similarity)
+    if prior is not None and items:
+        candidates = maker.candidates(items, space.features(items), costs)
+        picked = pick_by_prior(
+            candidates, prior, settings.count, settings.plate, maker.generator, space.similarity
+        )  # fmt: skip
+    else:
+        candidates = maker.candidates(items, np.empty((len(items), 0)), costs)
+        picked = first_pickable(candidates, settings.count, settings.plate, space.similarity)
     return _unpredicted([items[place] for place in picked], [origins[place] for place in picked], len(items))

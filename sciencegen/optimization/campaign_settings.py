@@ -29,6 +29,8 @@ class CampaignSettings:
     breeding : BreedingSettings
     hit : float, optional
         A value at least as good counts as a hit in forecasts; by default that of the best tenth of the measured items.
+    reach : float, optional
+        The value for which `Plate.needed` says how many plates it takes.
     """
 
     count: int = 96
@@ -38,6 +40,7 @@ class CampaignSettings:
     plate: PlateSettings = field(default_factory=PlateSettings)
     breeding: BreedingSettings = field(default_factory=BreedingSettings)
     hit: float | None = None
+    reach: float | None = None
 
     def __post_init__(self) -> None:
         names_for("surrogate", self.surrogate, MODELS)

@@ -12,7 +12,7 @@ from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.feature_rows import FeatureRows, concatenate_rows, distinct_rows
 from sciencegen.optimization.plate_builder import Candidates
 from sciencegen.optimization.posterior import Posterior
-from sciencegen.optimization.proposers import CampaignSpace, Item, Parents, Proposals, breed
+from sciencegen.optimization.proposers import CampaignSpace, Item, Parents, Proposals, Rating, breed
 
 POOL, START = "pool", "start"
 """Sources of candidates."""
@@ -73,13 +73,19 @@ class CandidateMaker:
     def bred(
         self, measured: Sequence[Item], means: Float[np.ndarray, " item"], posterior: Posterior
     ) -> tuple[Candidates, list[str]]:
-        """Candidates from moves of the measured items, one for each distinct row of features."""
+        """Candidates from moves of the measured items, rated by means and deviations."""
 
         def rating(rows: FeatureRows) -> np.ndarray:
             marginals = posterior.model.marginals(posterior.points(rows))
             return marginals.mean + OPTIMISM * marginals.deviation
 
-        parents = Parents(measured, means.tolist(), self.settings.plate.maximum_share)
+        return self.bred_by(measured, means, rating)
+
+    def bred_by(
+        self, measured: Sequence[Item], ratings: Float[np.ndarray, " item"], rating: Rating
+    ) -> tuple[Candidates, list[str]]:
+        """Candidates from moves of the measured items, one for each distinct row of features."""
+        parents = Parents(measured, ratings.tolist(), self.settings.plate.maximum_share)
         found = breed(
             self.space, parents, set(self.excluded), rating, self.settings.breeding, self.generator,
             self.sources.suggestions,

@@ -183,7 +183,9 @@ def forecast(
     counts, better = np.zeros(DRAWS), np.zeros(DRAWS, bool)
     common = generator.standard_normal((DRAWS, 1))
     for start in range(0, len(rows), BLOCK):
-        drawn = (-1.0 if minimize else 1.0) * _draws(rows[start : start + BLOCK], posterior, generator, misfit, common)
+        drawn = (-1.0 if minimize else 1.0) * drawn_measurements(
+            rows[start : start + BLOCK], posterior, generator, misfit, common
+        )
         counts += is_hit(drawn, threshold, minimize).sum(1)
         better |= (drawn < best if minimize else drawn > best).any(1)
     tail = (1 - LEVEL) / 2
@@ -191,7 +193,7 @@ def forecast(
     return Forecast(threshold, len(rows), float(counts.mean()), int(lower), int(upper), best, float(better.mean()))
 
 
-def _draws(
+def drawn_measurements(
     rows: FeatureRows, posterior: Posterior, generator: np.random.Generator, misfit: Misfit,
     common: Float[np.ndarray, "draw 1"],
 ) -> Float[np.ndarray, "draw item"]:  # fmt: skip

@@ -48,18 +48,18 @@ class GaussianProcess:
             self.model = _model(encoding, points, targets, stated)
             self.model.load_state_dict(_shared_state(tuned), strict=False)
         self.model.eval()
-        self._condition(points, targets, stated)
+        self.condition(points, targets, stated)
 
-    def _condition(self, points: Points, targets: np.ndarray, stated: np.ndarray) -> None:
-        """(K + noise)^-1 and its product with the residuals."""
+    def condition(self, points: Points, targets: np.ndarray, stated: np.ndarray) -> None:
+        """(K + noise)^-1 and its product with the residuals. stated: variances of the targets beyond the noise."""
         with torch.no_grad():
             self._points = torch.as_tensor(points)
-            self._constant = self.model.mean_module.constant.item()
+            self.constant = self.model.mean_module.constant.item()
             kernel = self.model.covar_module(self._points).to_dense()
             self.noise = self._learned_noise().item()
             kernel = kernel + torch.diag(torch.as_tensor(stated) + self.noise)
             self._factor = stable_cholesky(kernel)
-            residual = torch.as_tensor(targets) - self._constant
+            residual = torch.as_tensor(targets) - self.constant
             self._weights = torch.cholesky_solve(residual[:, None], self._factor)[:, 0]
             self._targets = np.asarray(targets, float)
 
@@ -83,7 +83,7 @@ class GaussianProcess:
                 block = torch.as_tensor(points[rows], dtype=torch.float32)
                 cross = kernel(block, training_points).to_dense().float()
                 variance = kernel(block, diag=True) - (cross @ inverse.T).square().sum(1)
-                means[rows] = (cross @ weights + self._constant).double().numpy()
+                means[rows] = (cross @ weights + self.constant).double().numpy()
                 deviations[rows] = variance.clamp_min(1e-9).sqrt().double().numpy()
         return Marginals(means, deviations)
 
@@ -93,7 +93,7 @@ class GaussianProcess:
             cross = self.model.covar_module(here, self._points).to_dense()
             explained = torch.linalg.solve_triangular(self._factor, cross.T, upper=False)
             covariance = self.model.covar_module(here).to_dense() - explained.T @ explained
-            mean = cross @ self._weights + self._constant
+            mean = cross @ self._weights + self.constant
         return Joint(mean.numpy(), ((covariance + covariance.T) / 2).numpy(), self.noise)
 
     def left_out(self) -> Marginals:

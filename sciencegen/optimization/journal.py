@@ -4,8 +4,9 @@
     1,CCO,measured,activity,,0.31,,,,,,round1.csv
     2,CCN,proposed,activity,maximize,,,0.42,0.35,0.49,"{""threshold"": 0.4, ...}",mutation
 
-A journal has one target and, from its first plate on, a direction. Those of earlier versions may lack the columns, and
-get none. The forecast of a plate's hits is in the line of its first item.
+A journal has one target, or a line for each target of an item, and, from its first plate on, a direction. Those of
+earlier versions may lack the columns, and get none. A censored measurement has its bound as value: `>5`, `<0.1`. The
+forecast of a plate's hits is in the line of its first item.
 If items have names, a new journal has a column of names after the items; it is for people, and is not read back.
 The last column is text, so that a truncated line has lost no digit of a number unless it lost a column too.
 """
@@ -127,7 +128,7 @@ def read_journal(path: str | Path) -> Journal:
     return Journal(entries, last.strip(), header, "".join(f"{line}\n" for line in lines))
 
 
-def append(path: str | Path, entries: Iterable[Entry], names: str = "") -> Appended:
+def append(path: str | Path, entries: Iterable[Entry], names: str = "", several: bool = False) -> Appended:
     """Add lines, all or none: the file is written under a temporary name and renamed, by one process at a time.
 
     The journal is read again before the rename: where a disk has no locks, lines that another node added are kept.
@@ -142,6 +143,8 @@ def append(path: str | Path, entries: Iterable[Entry], names: str = "") -> Appen
     entries : iterable of Entry
     names : str
         Title of the column of names, in a new journal or in one that has it; "" for none.
+    several: bool
+        Whether the journal may have several targets. Entries of different targets are different then.
 
     Returns
     -------
@@ -161,17 +164,17 @@ def append(path: str | Path, entries: Iterable[Entry], names: str = "") -> Appen
     make_folder(path.parent)
     wanted = list(entries)
     with turn_at(path):
-        while (appended := _append_once(path, wanted, names)) is None:
+        while (appended := _append_once(path, wanted, names, several)) is None:
             pass
     return appended
 
 
-def _append_once(path: Path, wanted: Sequence[Entry], names: str) -> Appended | None:
+def _append_once(path: Path, wanted: Sequence[Entry], names: str, several: bool) -> Appended | None:
     """Append once; None if the file changed before the rename."""
     before = _content(path)
     journal = read_journal(path)
-    fresh = missing_entries(journal.entries, wanted)
-    if len(targets := _targets([*journal.entries, *fresh])) > 1:
+    fresh = missing_entries(journal.entries, wanted, several)
+    if len(targets := _targets([*journal.entries, *fresh])) > 1 and not several:
         raise DataError(
             f"Expected entries of one target in {path}, got {' and '.join(targets)}. Keep a journal for each."
         )
@@ -204,11 +207,12 @@ def _content(path: Path) -> bytes:
     return path.read_bytes() if path.is_file() else b""
 
 
-def missing_entries(already_present: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
-    """Entries not yet present. Equal measurements are counted, and those in excess of the present ones are kept."""
-    there, fresh = Counter(map(_identity, already_present)), []
+def missing_entries(already_present: Sequence[Entry], entries: Sequence[Entry], several: bool = False) -> list[Entry]:
+    """Entries not yet present. Equal measurements are counted, and those in excess of the present ones are kept.
+    several: whether entries of different targets are different."""
+    there, fresh = Counter(_identity(entry, several) for entry in already_present), []
     for entry in entries:
-        identity = _identity(entry)
+        identity = _identity(entry, several)
         if there[identity] == 0:
             fresh.append(entry)
             there[identity] = 1 if entry.kind == "proposed" else 0  # a proposal counts once
@@ -217,10 +221,11 @@ def missing_entries(already_present: Sequence[Entry], entries: Sequence[Entry]) 
     return fresh
 
 
-def _identity(entry: Entry) -> tuple:
+def _identity(entry: Entry, several: bool) -> tuple:
+    target = entry.target if several else ""
     if entry.kind == "proposed":
-        return (entry.kind, entry.round, entry.item)
-    return (entry.kind, entry.item, entry.value, entry.value_sd, entry.source)
+        return (entry.kind, entry.round, entry.item, target)
+    return (target, entry.kind, entry.item, entry.value, entry.bound, entry.value_sd, entry.source)
 
 
 __all__ = ["COLUMNS", "Appended", "Entry", "Journal", "append", "missing_entries", "read_journal"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from sciencegen.errors import DataError
-from sciencegen.items import Direction
+from sciencegen.items import Direction, bound_of
 
 KINDS = ("proposed", "measured")
 LONGEST_SHOWN = 80
@@ -29,7 +29,7 @@ class Entry:
     kind : str
         "proposed" or "measured".
     value, value_sd : float, optional
-        A measured number and its standard error.
+        A measured number, or the bound of a censored one, and its standard error.
     predicted, lower, upper : float, optional
         Median and interval of a proposal.
     source : str
@@ -38,6 +38,8 @@ class Entry:
         The item's name.
     target : str
         What was measured, or is to be; "" if it is unknown, as in journals of version 0.1.
+    bound : str
+        ">" for a measurement of at least the value, "<" for one of at most the value, "" for a number.
     direction : str
         Of a proposal: "maximize" or "minimize"; "" if it is unknown.
     forecast : str
@@ -57,10 +59,11 @@ class Entry:
     target: str = field(default="", compare=False)
     direction: str = field(default="", compare=False)
     forecast: str = field(default="", compare=False)
+    bound: str = ""
 
 
-TARGET, DIRECTION, FORECAST = "target", "direction", "forecast"
-COLUMNS = tuple(one.name for one in fields(Entry) if one.name not in ("name", TARGET, DIRECTION, FORECAST))
+TARGET, DIRECTION, FORECAST, BOUND = "target", "direction", "forecast", "bound"
+COLUMNS = tuple(one.name for one in fields(Entry) if one.name not in ("name", TARGET, DIRECTION, FORECAST, BOUND))
 NUMBERS = COLUMNS[3:-1]
 
 
@@ -75,6 +78,8 @@ def new_header(names: str, has_target: bool) -> tuple[str, ...]:
 def line_of(entry: Entry, header: Sequence[str], names: str) -> str:
     """An entry as a line of a journal with this header."""
     cells = [entry.name if name == names else getattr(entry, name, None) for name in header]
+    if entry.bound:
+        cells[header.index("value")] = f"{entry.bound}{entry.value}"
     if any("\n" in cell or "\r" in cell for cell in cells if isinstance(cell, str)):
         raise DataError(f"Expected items and sources on one line each, got {entry.item[:LONGEST_SHOWN]!r}.")
     file = io.StringIO()
@@ -111,6 +116,8 @@ def entry_of(line: str, header: Sequence[str], place: str) -> Entry:
             f"Expected {len(header)} cells in {place}, found {len(cells)}: {line[:LONGEST_SHOWN]!r}. Correct it."
         )
     row = dict(zip(header, cells, strict=True))
+    bound = bound_of(row["value"])
+    row["value"] = row["value"] if bound is None else repr(bound.value)
     numbers: dict[str, Any] = {name: _number(row[name], name, place) for name in NUMBERS}
     if row["kind"] not in KINDS or (row["kind"] == "measured" and numbers["value"] is None):
         raise DataError(
@@ -127,7 +134,7 @@ def entry_of(line: str, header: Sequence[str], place: str) -> Entry:
     target, forecast = row.get(TARGET, "").strip(), row.get(FORECAST, "").strip()
     return Entry(
         int(row["round"]), row["item"], row["kind"], source=row["source"], target=target, direction=direction,
-        forecast=forecast, **numbers,
+        forecast=forecast, bound="" if bound is None else bound.sign, **numbers,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
-from sciencegen.optimization.acquisition import BETA, Acquisition, State, load_acquisition
+from sciencegen.optimization.acquisition import BETA, Acquisition, State, Thompson, load_acquisition
 from sciencegen.optimization.feature_rows import FeatureRows, concatenate_rows
 from sciencegen.optimization.plate_builder import Candidates, PlateBuilder, PlateSettings, Similarity, fill
 from sciencegen.optimization.posterior import Posterior
@@ -17,6 +17,8 @@ SHORTLIST = 1000
 """Candidates of a block, which share a joint posterior. If one block can't fill the plate, the next one is used."""
 BASELINE = 10
 """Number of best measured items that noisy expected improvement compares with."""
+OF_PRIOR = 0.5
+"""Exploration of the half of a first plate that an earlier task's model picks: the other half is random."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,26 @@ def pick_plate(
         return acquisition(state, generator)
 
     builder = PlateBuilder(candidates, settings, similarity, count)
-    return _pick_by_blocks(builder, np.argsort(-optimistic, kind="stable"), of_block)
+    return pick_by_blocks(builder, np.argsort(-optimistic, kind="stable"), of_block)
+
+
+def pick_by_prior(
+    candidates: Candidates, prior: Posterior, count: int, settings: PlateSettings, generator: np.random.Generator,
+    similarity: Similarity,
+) -> Int[np.ndarray, " pick"]:  # fmt: skip
+    """A first plate: half of it by functions drawn from the model of an earlier task, the rest in the candidates'
+    order, since nothing says yet that the tasks are related."""
+    marginals = prior.model.marginals(prior.points(candidates.rows))
+    optimistic = marginals.mean + BETA * OF_PRIOR * marginals.deviation
+
+    def of_block(block: Int[np.ndarray, " candidate"]) -> Acquisition:
+        return Thompson(_state(prior, candidates, block, ContextRows(), OF_PRIOR), generator)
+
+    builder = PlateBuilder(candidates, settings, similarity, count)
+    builder.count = count // 2
+    pick_by_blocks(builder, np.argsort(-optimistic, kind="stable"), of_block)
+    builder.count = count
+    return pick_by_blocks(builder, np.arange(len(candidates.items)), GivenOrder)
 
 
 def first_pickable(
@@ -96,14 +117,15 @@ def first_pickable(
 ) -> Int[np.ndarray, " pick"]:
     """Indices of the first candidates that may be on one plate, without predictions."""
     builder = PlateBuilder(candidates, replace(settings, diversity=0.0, sharing=0.0), similarity, count)
-    return _pick_by_blocks(builder, np.arange(len(candidates.items)), GivenOrder)
+    return pick_by_blocks(builder, np.arange(len(candidates.items)), GivenOrder)
 
 
-def _pick_by_blocks(
+def pick_by_blocks(
     builder: PlateBuilder,
     order: Int[np.ndarray, " candidate"],
     acquisition_of: Callable[[np.ndarray], Acquisition],
 ) -> Int[np.ndarray, " pick"]:
+    """Fill a plate from blocks of candidates in this order."""
     for start in range(0, len(order), SHORTLIST):
         block = order[start : start + SHORTLIST]
         fill(builder, block, acquisition_of(block))

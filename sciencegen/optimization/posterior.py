@@ -3,95 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from importlib import import_module
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float, Integer
-from scipy.special import ndtri
 
-from sciencegen.errors import DataError, unknown_name
-from sciencegen.metrics.warps import GREATEST, SHAPES, Warp, check_magnitude, fit_warp
-from sciencegen.optimization.feature_rows import Encoding, FeatureRows, fit_encoding
-from sciencegen.optimization.measurements import typical_variance
-from sciencegen.optimization.normals import Joint, Marginals, log_density, rank_correlation
-from sciencegen.optimization.residual_calibration import ResidualCalibration
+from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.metrics.warps import GREATEST, SHAPES, check_magnitude
+from sciencegen.optimization.censored import Limits
+from sciencegen.optimization.feature_rows import FeatureRows, fit_encoding
+from sciencegen.optimization.single_fit import (
+    GP,
+    LEVEL,
+    MODELS,
+    Measured,
+    Posterior,
+    SurrogateModel,
+    fit_one,
+    load_model,
+)
+from sciencegen.optimization.transfer import Task, TransferEncoding, predictions, weights_of
 
-Points = Float[np.ndarray, "point column"]
+__all__ = [
+    "GP", "LEVEL", "MODELS", "Posterior", "SurrogateModel", "best_scale", "fit_posterior", "load_model", "names_for",
+]  # fmt: skip
 
 LEAST_MEASURED = 3
 TRAINING_POINTS = 2000
 """Most measured items that the model is fitted on: two thirds of them the best, the others drawn from the rest."""
-LEVEL = 0.9
-
-
-MODELS = {
-    "gp": "sciencegen.optimization.gaussian_process:GaussianProcess",
-    "ensemble": "sciencegen.optimization.ensemble:DeepEnsemble",
-}
-"""Import strings of surrogates: BoTorch takes seconds to import."""
-
-
-class SurrogateModel(Protocol):
-    """A model of a function. noise: variance of the targets around it beyond their stated errors."""
-
-    noise: float
-
-    def marginals(self, points: Points) -> Marginals: ...
-
-    def joint(self, points: Points) -> Joint: ...
-
-    def left_out(self) -> Marginals:
-        """Each target's predictive distribution from the others, noise included."""
-
-
-class FitModel(Protocol):
-    """brief: few steps, enough to compare scales."""
-
-    def __call__(
-        self, encoding: Encoding, points: Points, targets: Float[np.ndarray, " point"],
-        errors: Float[np.ndarray, " point"], generator: np.random.Generator, brief: bool = False,
-    ) -> SurrogateModel: ...  # fmt: skip
-
-
-def load_model(name: str) -> FitModel:
-    """The surrogate with this name."""
-    module, attribute = MODELS[name].split(":")
-    return getattr(import_module(module), attribute)
-
-
-@dataclass(frozen=True)
-class Posterior:
-    """A fitted model on its scale. `marginals` and `joint` are of warped values, `interval` of measured ones.
-
-    noise: variance of one new measurement around the function, on the warp's scale. likelihoods: cross-validated log
-    likelihood of each pair of model and scale, in nats per measurement. calibration: of the model's deviations. name:
-    of the model and the scale, such as "gp log". correlation: rank correlation of values and left-out predictions.
-    """
-
-    encoding: Encoding
-    model: SurrogateModel
-    warp: Warp
-    noise: float
-    calibration: ResidualCalibration
-    likelihoods: Mapping[str, float] = field(default_factory=dict)
-    name: str = ""
-    correlation: float = math.nan
-
-    def points(self, rows: FeatureRows) -> Points:
-        return self.encoding.points(rows)
-
-    def joint(self, points: Points) -> Joint:
-        """The model's `Joint`, with the noise of a new measurement."""
-        return replace(self.model.joint(points), noise=self.noise)
-
-    def interval(self, mean: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Median and ends of a 90% interval of the next measurement, noise included, in the unit of the values."""
-        expected = self.calibration.deviation(mean, np.sqrt(np.square(deviation) + self.noise))
-        reach = float(ndtri((1 + LEVEL) / 2)) * expected
-        return self.warp.inverse(mean), self.warp.inverse(mean - reach), self.warp.inverse(mean + reach)
 
 
 def fit_posterior(
@@ -103,6 +43,8 @@ def fit_posterior(
     replicates: Integer[np.ndarray, " item"] | int = 1,
     surrogate: str = "auto",
     scale: str = "auto",
+    limits: Limits | None = None,
+    tasks: Sequence[Task] = (),
 ) -> Posterior:
     """Fit the first model that `surrogate` allows on every scale, the others on the best scale; keep the most likely.
 
@@ -113,28 +55,29 @@ def fit_posterior(
     errors: of the means of `replicates` measurements, NaN where none is stated. The noise is that of one measurement:
 
     noise = s^2 + median_i(n_i e_i^2)
+
+    limits: of censored values; the values are their bounds then. The model is a Gaussian process, and the likelihood of
+    such a value is its probability to be within its limits.
+
+    tasks: predictions by models of earlier measurements, which are the mean function with shrunk weights.
     """
     models, shapes = names_for("surrogate", surrogate, MODELS), names_for("scale", scale, SHAPES)
     _check_measured(values, errors)
-    single = errors * np.sqrt(replicates)
-    rows, values, errors, single = _subset(rows, values, errors, single, generator)
-    encoding = fit_encoding(rows)
-    points = encoding.points(rows)
+    if limits is not None:
+        models = _models_of_limits(models, limits)
+    taken = _subset(values, generator)
+    measured = Measured(
+        values[taken],
+        errors[taken],
+        (errors * np.sqrt(replicates))[taken],
+        None if limits is None else limits.of(taken),
+    )
+    encoding = fit_encoding(rows[taken])
+    points = encoding.points(rows[taken])
     fitted: dict[str, Posterior] = {}
 
     def fit(name: str, shape: str, brief: bool = False) -> Float[np.ndarray, " item"]:
-        warp = fit_warp(shape, values)
-        targets, slope = warp.forward(values), warp.slope(values)
-        model = load_model(name)(encoding, points, targets, errors * slope, generator, brief)
-        noise = model.noise + typical_variance(single * slope)
-        left_out = model.left_out()
-        density = log_density(targets, left_out.mean, left_out.deviation) + np.log(slope)
-        calibration = ResidualCalibration(left_out.mean, (targets - left_out.mean) / left_out.deviation)
-        likelihood = {f"{name} {shape}": float(density.mean())}
-        correlation = rank_correlation(targets, left_out.mean)
-        fitted[f"{name} {shape}"] = Posterior(
-            encoding, model, warp, noise, calibration, likelihood, correlation=correlation
-        )
+        fitted[f"{name} {shape}"], density = fit_one(encoding, points, measured, name, shape, generator, brief)
         return density
 
     chosen = shapes[0] if len(shapes) == 1 else best_scale({one: fit(models[0], one, brief=True) for one in shapes})
@@ -142,7 +85,48 @@ def fit_posterior(
         fit(name, chosen)
     likelihoods = {name: one.likelihoods[name] for name, one in fitted.items()}
     best = max((f"{name} {chosen}" for name in models), key=lambda name: likelihoods[name])
-    return replace(fitted[best], name=best, likelihoods=likelihoods)
+    found = replace(fitted[best], name=best, likelihoods=likelihoods)
+    if not tasks:
+        return found
+    return _with_tasks(found, rows[taken], measured, tasks, generator)
+
+
+def _with_tasks(
+    found: Posterior, rows: FeatureRows, measured: Measured, tasks: Sequence[Task], generator: np.random.Generator
+) -> Posterior:
+    """The posterior of what earlier tasks don't predict, plus their predictions; unchanged if no weight is left."""
+    name, shape = found.name.split(" ", 1)
+    known = predictions(tasks, rows)
+    weights = weights_of(known, found.warp.forward(measured.values))
+    used = np.flatnonzero(weights).tolist()
+    if not used:
+        return found
+    encoding = fit_encoding(rows)
+    points = encoding.points(rows)
+    made, density = fit_one(encoding, points, measured, name, shape, generator, False, known[:, used])
+    final = weights_of(known[:, used], made.warp.forward(measured.values)).tolist()
+    return replace(
+        made,
+        encoding=TransferEncoding(encoding, [tasks[place] for place in used]),
+        name=found.name,
+        likelihoods={**found.likelihoods, found.name: float(density.mean())},
+        tasks=dict(zip(used, final, strict=True)),
+    )
+
+
+def _models_of_limits(models: list[str], limits: Limits) -> list[str]:
+    """The models that know censored values, of those allowed."""
+    if GP not in models:
+        raise ConfigError(
+            f"Expected the surrogate {GP} or auto for censored values, got {models[0]}. Leave `surrogate` out, or "
+            "leave bounds such as `>5` out of the measurements."
+        )
+    if limits.censored.all():
+        raise DataError(
+            f"Expected a measured number among {len(limits.low)} measured items, all are bounds such as `>5`. Measure "
+            "items within the range of the assay."
+        )
+    return [GP]
 
 
 def _check_measured(values: Float[np.ndarray, " item"], errors: Float[np.ndarray, " item"]) -> None:
@@ -195,12 +179,9 @@ def names_for(setting: str, name: str, known: Mapping[str, object]) -> list[str]
     return list(known) if name == "auto" else [name]
 
 
-def _subset(
-    rows: FeatureRows, values: np.ndarray, errors: np.ndarray, single: np.ndarray, generator: np.random.Generator
-) -> tuple[FeatureRows, np.ndarray, np.ndarray, np.ndarray]:
+def _subset(values: np.ndarray, generator: np.random.Generator) -> slice | np.ndarray:
     from sciencegen.optimization.surrogate import training_subset
 
     if len(values) <= TRAINING_POINTS:
-        return rows, values, errors, single
-    chosen = np.sort(training_subset(values, TRAINING_POINTS, generator))
-    return rows[chosen], values[chosen], errors[chosen], single[chosen]
+        return slice(None)
+    return np.sort(training_subset(values, TRAINING_POINTS, generator))

@@ -18,8 +18,7 @@ from sciencegen.errors import DataError
 from sciencegen.optimization.campaign import Plate, next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
-from sciencegen.optimization.forecast import is_hit
-from sciencegen.optimization.measurements import Measurement
+from sciencegen.optimization.measurements import Measurement, settled_values
 from sciencegen.optimization.posterior import LEAST_MEASURED
 from sciencegen.optimization.proposers import CampaignSpace
 
@@ -121,9 +120,8 @@ def replay(
         plate = _next_plate(landscape, known, settings, np.random.default_rng((*seed, number)), is_random)
         results = [replace(landscape.measured[place], round=number) for place in plate.items]
         known += results
-        best = (min if settings.minimize else max)(one.value for one in known)
-        values = np.array([one.value for one in results])
-        yield ReplayedRound(number, len(known), best, _share_inside(plate, values), *_hits(plate, values, settings))
+        best = (min if settings.minimize else max)(settled_values(known, settings.minimize))
+        yield ReplayedRound(number, len(known), best, _share_inside(plate, results), *_hits(plate, results, settings))
 
 
 def acquisition_of(method: str, number: int, rounds: int, own: str) -> str | None:
@@ -152,22 +150,26 @@ def _next_plate(
 
 def _can_be_fitted(known: Sequence[Measurement]) -> bool:
     """Whether there are enough different values. Where `propose` refuses them, the next plate is random."""
-    return len(known) >= LEAST_MEASURED and len({one.value for one in known}) > 1
+    differ = len({one.value for one in known}) > 1
+    return len(known) >= LEAST_MEASURED and differ and any(one.limits is None for one in known)
 
 
-def _hits(plate: Plate, values: Float[np.ndarray, " item"], settings: CampaignSettings) -> tuple[float, ...]:
-    """The number of hits, and its forecast."""
+def _hits(plate: Plate, results: Sequence[Measurement], settings: CampaignSettings) -> tuple[float, ...]:
+    """The number of hits, and its forecast. A value whose limits leave it open is none."""
     found = plate.forecast
     threshold = settings.hit if found is None else found.threshold
-    hits = math.nan if threshold is None else float(is_hit(values, threshold, settings.minimize).sum())
+    hits = math.nan
+    if threshold is not None:
+        hits = float(sum(one.is_hit(threshold, settings.minimize) is True for one in results))
     return (hits,) if found is None else (hits, found.expected, float(found.lower), float(found.upper))
 
 
-def _share_inside(plate: Plate, values: Float[np.ndarray, " item"]) -> float:
+def _share_inside(plate: Plate, results: Sequence[Measurement]) -> float:
     """NaN without intervals."""
-    if not len(values) or np.isnan(plate.lower).any():
+    if not results or np.isnan(plate.lower).any():
         return float("nan")
-    return float(((plate.lower <= values) & (values <= plate.upper)).mean())
+    ends = zip(results, plate.lower.tolist(), plate.upper.tolist(), strict=True)
+    return float(np.mean([one.agrees(lower, upper) for one, lower, upper in ends]))
 
 
 @dataclass(frozen=True)

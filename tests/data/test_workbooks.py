@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from sciencegen.data.tables import column_names, number_columns, read_table
-from sciencegen.data.workbooks import LONGEST_CELL, open_sheet, sheet_as_csv, sheet_notes
+from sciencegen.data.workbooks import (
+    LONGEST_CELL,
+    file_of,
+    is_workbook,
+    open_sheet,
+    sheet_as_csv,
+    sheet_notes,
+    sheet_of,
+)
 from sciencegen.data.writers import TableWriter, write_table
 from sciencegen.errors import ConfigError, DataError
 
@@ -137,3 +145,23 @@ def test_what_excel_can_not_hold_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="at most 32,767 characters"):
         write_table(tmp_path / "a.xlsx", {"item": ["x" * (LONGEST_CELL + 1)]})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_sheet_is_named_in_brackets_wherever_a_table_is_read(tmp_path):
+    path = tmp_path / "book.xlsx"
+    book(path, Info=[["item"], ["CCC"]], **{"Round 2": [["item", "value"], ["CCO", 1.5]]})
+    named = tmp_path / "book.xlsx[Round 2]"
+    assert (sheet_of(named), file_of(named), is_workbook(named)) == ("Round 2", path, True)
+    assert [(row.text, dict(row.values)) for row in read_table(named, ["item"])] == [("CCO", {"value": 1.5})]
+    assert column_names(named) == ["item", "value"]
+    assert [row.text for row in read_table(path, ["item"])] == ["CCC"]
+    with pytest.raises(DataError, match="Expected the sheet 'Round 3'"):
+        read_table(tmp_path / "book.xlsx[Round 3]", ["item"])
+    with pytest.raises(DataError, match="Expected a table at"):
+        read_table(tmp_path / "none.xlsx[Round 2]", ["item"])
+
+
+def test_a_file_of_such_a_name_is_itself(tmp_path):
+    named = tmp_path / "book.xlsx[Round 2]"
+    named.write_text("item\nCCO\n")
+    assert (sheet_of(named), file_of(named)) == (None, named)

@@ -109,9 +109,10 @@ USES: dict[str, str] = {
     " -o OUT/p.csv",
     "generate-predicted": "sciencegen generate galaxies --model stamps/model --raw -n 2"
     " --predictor r=stamp-predictor/predictor --with r -o OUT/a.csv",
-    "record-journal": "sciencegen record molecules measured.csv --journal journal/campaign.csv",
     "propose-journal": "sciencegen propose molecules --journal journal/campaign.csv --batch 2 --pool molecules.smi"
     " --settings '{surrogate: gp, scale: linear}' -o OUT/plate.csv",
+    # after the others of this journal: it adds the bounds that versions up to 0.3 refused
+    "record-journal": "sciencegen record molecules measured.csv --journal journal/campaign.csv",
     "report-journal": "sciencegen report variant-journal/campaign.csv --domain proteins --wild-type short.fasta"
     " -o OUT/page.html",
     "report-run": "sciencegen report run/proteins/short -o OUT/page.html",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.optimization.journal import Entry
-from sciencegen.optimization.measurements import averaged, discordant, pooled_deviation
+from sciencegen.optimization.measurements import Measurement, averaged, discordant, pooled_deviation, settled_values
 
 
 def measured(*rows):
@@ -57,3 +57,51 @@ def test_without_any_error_replicates_may_differ_as_items_do():
     assert apart(("a", 0.0, None), ("a", 3.0, None), ("b", 2.0, None), ("c", 1.5, None)) == ["a"]
     assert apart(("a", 0.0, None), ("a", 0.1, None), ("b", 2.0, None), ("c", 1.5, None)) == []
     assert apart(("a", 1.0, None), ("a", 1.0, None)) == []
+
+
+INFINITE = float("inf")
+
+
+@pytest.mark.parametrize(
+    ("replicates", "value", "limits"),
+    [
+        ([(">", 5.0)], 5.0, (5.0, INFINITE)),
+        ([("<", 0.1), ("<", 0.2)], 0.1, (-INFINITE, 0.1)),
+        ([(">", 1.0), ("<", 3.0)], 2.0, (1.0, 3.0)),
+        ([(">", 3.0), ("<", 1.0)], 2.0, None),
+        ([(">", 5.0), ("", 4.0), ("", 6.0)], 5.0, None),
+    ],
+)
+def test_bounds_of_an_item_are_its_limits_unless_it_has_numbers(replicates, value, limits):
+    entries = [Entry(1, "a", "measured", one, bound=sign) for sign, one in replicates]
+    (found,) = averaged(entries, ["a"] * len(entries), ["a"] * len(entries))
+    assert (found.value, found.limits) == (value, limits)
+    assert discordant(entries, ["a"] * len(entries)) == []
+
+
+def censored(value, low, high):
+    return Measurement("a", "a", value, np.nan, 1, 1, (low, high))
+
+
+@pytest.mark.parametrize(
+    ("threshold", "minimize", "hit"), [(4, False, True), (6, False, None), (4, True, False), (6, True, None)]
+)
+def test_whether_a_bound_is_a_hit_may_be_open(threshold, minimize, hit):
+    assert censored(5.0, 5.0, INFINITE).is_hit(threshold, minimize) is hit
+
+
+def test_a_bound_may_lie_in_an_interval_and_is_written_as_one():
+    above, below = censored(5.0, 5.0, INFINITE), censored(0.1, -INFINITE, 0.1)
+    assert (above.agrees(3, 4), above.agrees(3, 6), below.agrees(0, 1), below.agrees(1, 2)) == (
+        False,
+        True,
+        True,
+        False,
+    )
+    assert (above.text_of_value, below.text_of_value) == (">5", "<0.1")
+
+
+def test_a_bound_is_only_as_good_as_it_certainly_is():
+    number = Measurement("b", "b", 2.0, np.nan, 1, 1)
+    assert settled_values([number, censored(5.0, 5.0, INFINITE)], minimize=False) == [2.0, 5.0]
+    assert settled_values([number, censored(1.0, 1.0, INFINITE)], minimize=True) == [2.0, 2.0]

@@ -11,6 +11,7 @@ from sciencegen.api.science.naming import ReadItems, read_rows_of
 from sciencegen.api.science.workers import describe
 from sciencegen.api.sources.datasets import all_rows, open_source
 from sciencegen.config import PrepareSettings
+from sciencegen.data.workbooks import file_of
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import DesignSpace
@@ -56,7 +57,7 @@ def _candidates(
 ) -> tuple[dict[str, tuple[Row, str]], list[Refused]]:
     """Key -> first row and text of each distinct item of a file or dataset; and refused rows."""
     reference, path = None if space is None else space.reference, Path(source)
-    if reference is not None and path.is_file():
+    if reference is not None and file_of(path).is_file():
         rows = read_rows_of(science, path, column, reference)
     else:
         rows = all_rows(open_source(science.name, PrepareSettings(source=source, column=column, threads=threads))[0])

@@ -26,7 +26,7 @@ from sciencegen.files import found_at
 from sciencegen.items import Direction
 from sciencegen.optimization.forecast import Forecast, read_forecast
 from sciencegen.optimization.journal import Entry, Journal, read_journal
-from sciencegen.optimization.measurements import Measurement
+from sciencegen.optimization.measurements import Measurement, settled_values
 from sciencegen.report.letters import changes_of
 from sciencegen.report.sites import Sites
 
@@ -69,7 +69,9 @@ class Campaign:
     def measured(self) -> list[Measurement]:
         """Means of replicates, best first."""
         found = measurements_of(self.science, self.journal, self.keys)
-        return sorted(found, key=lambda one: one.value if self.settings.minimize else -one.value)
+        settled = settled_values(found, self.settings.minimize)
+        sign = 1.0 if self.settings.minimize else -1.0
+        return [one for _, one in sorted(zip(settled, found, strict=True), key=lambda pair: sign * pair[0])]
 
     @cached_property
     def foreseen(self) -> dict[str, Entry]:
@@ -129,6 +131,12 @@ class Campaign:
         return [row if row < shown else -1 for row in range(len(self.measured))]
 
 
+def several_targets(path: str | Path, settings: CampaignReportSettings) -> Journal | None:
+    """The journal if it has several targets and the settings name none."""
+    journal = read_journal(path) if Path(path).is_file() and not settings.target else Journal()
+    return journal if len(journal.targets) > 1 and journal.measured else None
+
+
 def read_campaign(path: str | Path, settings: CampaignReportSettings) -> Campaign:
     """Read the campaign of a journal. A missing file, no measurements or a wrong wild type are errors."""
     if not Path(path).is_file():
@@ -137,8 +145,13 @@ def read_campaign(path: str | Path, settings: CampaignReportSettings) -> Campaig
     if not journal.measured:
         raise DataError(f"Expected measurements in {path}, found none. Write them down with `sciencegen record` first.")
     reference_of(domain_of(settings.domain), settings.wild_type)  # a wrong one is an error before items are parsed
+    if len(journal.targets) > 1 and settings.target in journal.targets:
+        journal = replace(journal, entries=tuple(one for one in journal.entries if one.target == settings.target))
+        minimize = settings.minimize or journal.direction == "minimize"
+    else:
+        minimize = is_minimized(settings.minimize, path)
+        settings = replace(settings, target=target_of(settings.target or None, path))
     texts = [entry.item for entry in journal.entries]
     keys = keys_of(settings.domain, texts, settings.threads, str(path))
-    minimize = is_minimized(settings.minimize, path)
-    settings = replace(settings, target=target_of(settings.target or None, path), minimize=minimize)
+    settings = replace(settings, minimize=minimize)
     return Campaign(Path(path), journal, keys, settings)

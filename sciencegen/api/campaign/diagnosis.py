@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sciencegen.api.campaign.controls import CONTROL
-from sciencegen.api.campaign.measurements import values_by_key
+from sciencegen.api.campaign.measurements import measured_by_key, values_by_key
 from sciencegen.optimization.journal import Entry, Journal
-from sciencegen.optimization.measurements import pooled_deviation
+from sciencegen.optimization.measurements import Measurement, pooled_deviation, settled_values
 
 NOISY = 0.5
 """Standard deviation of replicates, in those of all items' values, from which noise hides most differences."""
@@ -48,15 +48,16 @@ class Evidence:
 
 def evidence(journal: Journal, keys: Mapping[str, str], minimize: bool) -> Evidence:
     """The evidence in a journal. keys: text of an item -> its key."""
-    values, sign = values_by_key(journal, keys), -1.0 if minimize else 1.0
-    means = {key: sign * float(np.mean(some)) for key, some in values.items()}
+    known, sign = measured_by_key(journal, keys), -1.0 if minimize else 1.0
+    settled = settled_values(list(known.values()), minimize)
+    means = {key: sign * value for key, value in zip(known, settled, strict=True)}
     plates = {keys[one.item]: one for one in journal.proposed if one.source != CONTROL and one.predicted is not None}
     measured = {key: plate for key, plate in plates.items() if key in means}
     number = max((one.round for one in measured.values()), default=0)
     last = {key: one for key, one in measured.items() if one.round == number}
     earlier = _earlier(journal, keys, number, set(last))
     improved = bool(last) and max(means[key] for key in last) > max((means[key] for key in earlier), default=-math.inf)
-    return Evidence(number, improved, _held(last, means, sign), _noise(list(values.values())))
+    return Evidence(number, improved, _held(last, known), _noise(list(values_by_key(journal, keys).values())))
 
 
 def _earlier(journal: Journal, keys: Mapping[str, str], number: int, last: set[str]) -> set[str]:
@@ -64,9 +65,9 @@ def _earlier(journal: Journal, keys: Mapping[str, str], number: int, last: set[s
     return {keys[one.item] for one in journal.measured if one.round <= number} - last
 
 
-def _held(last: Mapping[str, Entry], means: Mapping[str, float], sign: float) -> float:
+def _held(last: Mapping[str, Entry], known: Mapping[str, Measurement]) -> float:
     inside = [
-        one.lower <= sign * means[key] <= one.upper
+        known[key].agrees(one.lower, one.upper)
         for key, one in last.items()
         if one.lower is not None and one.upper is not None
     ]

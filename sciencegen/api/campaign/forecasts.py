@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from sciencegen.api.campaign.controls import CONTROL
-from sciencegen.api.campaign.measurements import values_by_key
-from sciencegen.optimization.forecast import Forecast, is_hit, read_forecast
+from sciencegen.api.campaign.measurements import measured_by_key
+from sciencegen.optimization.forecast import Forecast, read_forecast
 from sciencegen.optimization.journal import Journal
+from sciencegen.optimization.plates_needed import PlatesNeeded
 
 SHOWN = 3
 """Number of earlier forecasts that a note names."""
@@ -19,7 +19,8 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class Outcome:
-    """A forecast and what was measured since. hits: among the measured items. pending: items without a value."""
+    """A forecast and what was measured since. hits: among the measured items. pending: items without a value, or with
+    a bound that may be a hit or not."""
 
     round: int
     forecast: Forecast
@@ -37,14 +38,13 @@ class Outcome:
 
 def outcomes(journal: Journal, keys: Mapping[str, str], minimize: bool) -> list[Outcome]:
     """The forecasts of a journal by round, of plates with any measured item. keys: text of an item -> its key."""
-    values, found = values_by_key(journal, keys), []
+    known, found = measured_by_key(journal, keys), []
     for number, text in {entry.round: entry.forecast for entry in journal.proposed if entry.forecast}.items():
         plate = {keys[one.item] for one in journal.proposed if one.round == number and one.source != CONTROL}
-        means = np.array([np.mean(values[key]) for key in plate if key in values])
         forecast = read_forecast(text, f"the journal's column `forecast`, round {number}")
-        if len(means):
-            hits = int(is_hit(means, forecast.threshold, minimize).sum())
-            found.append(Outcome(number, forecast, hits, len(plate) - len(means)))
+        if measured := [known[key] for key in plate if key in known]:
+            hits = [one.is_hit(forecast.threshold, minimize) for one in measured]
+            found.append(Outcome(number, forecast, hits.count(True), len(plate) - len(measured) + hits.count(None)))
     return sorted(found, key=lambda one: one.round)
 
 
@@ -65,6 +65,29 @@ def forecast_notes(forecast: Forecast, past: Sequence[Outcome], target: str, min
         for one in past[-SHOWN:]
     )
     return [*found, f"{sum(decided)} of {len(decided)} earlier forecasts of hits held: {last}"]
+
+
+def needed_notes(needed: PlatesNeeded | None, forecast: Forecast, target: str, minimize: bool) -> list[str]:
+    """A note on the plates that a value takes."""
+    if needed is None:
+        return []
+    sign = "<=" if minimize else ">="
+    goal = f"{target} {sign} {needed.value:.3g}"
+    if forecast.best <= needed.value if minimize else forecast.best >= needed.value:
+        return [f"{goal} is reached already: the best measured value is {forecast.best:.3g}"]
+    what = f"{forecast.items} items to reach {goal}, this one included, if later plates taught the model nothing"
+    if math.isinf(needed.median):
+        return [
+            f"more than {needed.most} plates of {what}: with a probability of {1 - needed.reached:.2g} none of the "
+            "candidates that were looked at reaches it. Widen the candidates"
+        ]
+    upper = f"more than {needed.most}" if math.isinf(needed.upper) else f"{needed.upper:.0f}"
+    return [f"about {needed.median:.0f} plates of {what}, {needed.lower:.0f} to {upper} with a probability of 90%"]
+
+
+def needed_summary(needed: PlatesNeeded) -> dict[str, float | None]:
+    """The record, with None for plates that the candidates don't fill."""
+    return {name: None if math.isinf(value) else value for name, value in asdict(needed).items()}
 
 
 def forecast_summary(forecast: Forecast | None, past: Sequence[Outcome]) -> dict[str, Any]:

@@ -74,8 +74,13 @@ class CampaignState:
 
 def campaign_state(request: ProposeRequest, log: Log) -> CampaignState:
     """The campaign so far, in its design space."""
-    science, reference = request.domain, request.reference
-    history = read_history(science, request.history, reference, log)
+    history = read_history(request.domain, request.history, request.reference, log)
+    return state_of(request, history)
+
+
+def state_of(request: ProposeRequest, history: History) -> CampaignState:
+    """The state of a campaign with this history."""
+    science = request.domain
     known = measurements_of(science, history.journal, history.keys)
     waiting = [science.items.parse(entry.item) for entry in pending_entries(history.journal, history.keys)]
     first_round = [science.items.parse(text) for text in _first_round(history)]
@@ -166,11 +171,11 @@ def _non_numeric(request: ProposeRequest, state: CampaignState) -> list[str]:
 
 def read_history(science: Domain, sources: HistorySources, reference: Reference | None, log: Log) -> History:
     """Read the journal and the measured tables. Rows that the journal already holds are skipped."""
-    entries: list[Entry] = []
+    several, entries = sources.reading.several, list[Entry]()
     joining: list[Entry] = []
     if sources.journal is not None:
         journal = read_journal(sources.journal)
-        entries += journal.entries
+        entries += [one for one in journal.entries if not several or one.target == sources.reading.target]
         if journal.incomplete_line:
             line = journal.incomplete_line[:80]
             log(f"note: the last line of {sources.journal} was cut off and is left out: '{line}'")
@@ -187,7 +192,7 @@ def read_history(science: Domain, sources: HistorySources, reference: Reference 
         default = 0 if sources.journal is not None else number
         new = measured_entries(table, proposed_rounds([*waiting, *entries], keys), default)
         if sources.journal is not None:
-            fresh = missing_entries(entries, new)
+            fresh = missing_entries(entries, new, several)
             log(f"{path}: {len(fresh)} measurements for {sources.journal}, {len(new) - len(fresh)} were there")
             joining, new = [*joining, *fresh], fresh
         entries += new

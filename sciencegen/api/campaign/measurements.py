@@ -22,13 +22,13 @@ from sciencegen.api.sources.datasets import all_rows, open_source, reference_row
 from sciencegen.api.sources.tables import without_target
 from sciencegen.config import PrepareSettings
 from sciencegen.data.tables import READ_TABLES, read_table
-from sciencegen.data.workbooks import is_workbook, naming_sheets, sheet_as_csv, sheet_notes
+from sciencegen.data.workbooks import file_of, is_workbook, naming_sheets, sheet_as_csv, sheet_notes, sheet_of
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.files import found_at
-from sciencegen.items import Row
+from sciencegen.items import Row, bound_of
 from sciencegen.optimization.journal import Entry, Journal
 from sciencegen.optimization.measurements import Measurement, averaged, discordant
 
@@ -38,7 +38,7 @@ ROUND, ERROR = "round", "_sd"
 @dataclass(frozen=True)
 class MeasuredRow:
     """A row of a lab's table. value: None if the cell is empty (proposed, not measured) or holds no number; in the
-    second case the row is among the refused ones too. round: None if unknown."""
+    second case the row is among the refused ones too. round: None if unknown. bound: as in `journal_lines.Entry`."""
 
     text: str
     key: str
@@ -46,6 +46,7 @@ class MeasuredRow:
     value: float | None
     error: float | None
     round: int | None
+    bound: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,13 @@ def read_measured(
     reference: names of variants refer to it; rows that are no variants of it are refused.
     """
     file, target = Path(path), reading.target
+    if (named := sheet_of(file)) is not None:
+        file, reading = file_of(file), replace(reading, sheet=named)
     if reading.sheet is not None:
         return _read_sheet(science, file, reading, reading.sheet, reference)
     with naming_sheets(file):
-        rows = list(_rows(science, file, reading, reference))
-        if not any(target in row.values for row in rows):
+        rows = [_with_bound(row, target) for row in _rows(science, file, reading, reference)]
+        if not reading.several and not any(target in row.values for row in rows):
             raise _no_values(science, file, reading, rows, reference)
     if {f"{target}_lower", f"{target}_upper"} <= {name for row in rows for name in row.values}:
         raise DataError(
@@ -88,14 +91,21 @@ def read_measured(
     pairs, refused = twice.agreeing(pairs), numbering.hinted(refused) + twice.refused
     refused += [(row.line, row.text, reason) for row, _ in pairs for reason in _no_numbers(row, target)]
     found = [
-        MeasuredRow(text, key, name, row.values.get(target), _error(row, target), _round(row))
+        MeasuredRow(text, key, name, row.values.get(target), _error(row, target), _round(row), _sign(row, target))
         for row, (text, key, name) in pairs
     ]
     source = "stdin" if str(path) == "-" else _one_line(file.name) if file.is_file() else str(path)
     unmeasured = sum(target not in row.values and target not in row.unread for row, _ in pairs)
     workbook = sheet_notes(file) if is_workbook(file) and file.is_file() else []
-    notes = [*workbook, *numbering.notes, *twice.notes]
+    notes = [*workbook, *numbering.notes, *twice.notes, *_bound_notes(found)]
     return MeasuredTable(source, target, found, sorted(refused), unmeasured, notes)
+
+
+def _bound_notes(rows: Sequence[MeasuredRow]) -> list[str]:
+    bounds = [f"{row.bound}{row.value:g}" for row in rows if row.bound]
+    if not bounds:
+        return []
+    return [f"{len(bounds)} of the values are bounds, such as {bounds[0]}: they are recorded and used as such"]
 
 
 def _read_sheet(
@@ -141,12 +151,24 @@ def _no_values(
 
 def _no_numbers(row: Row, target: str) -> Iterator[str]:
     """Reasons why values of a row are not used."""
-    if target in row.unread:
+    if target in row.unread and target not in row.values:
         yield f"{row.why_no_number(target)}{NOT_RECORDED}"
     if target + ERROR in row.unread:
         yield f"{row.why_no_number(target + ERROR)}: left out"
     if row.values.get(target + ERROR, 0) < 0:
         yield f"{target}{ERROR} is {row.values[target + ERROR]:g}, expected 0 or more: left out"
+
+
+def _with_bound(row: Row, target: str) -> Row:
+    """The row, with the bound of a censored value among the values; the cell stays in `unread`."""
+    found = bound_of(row.unread.get(target, ""))
+    return row if found is None else replace(row, values={**row.values, target: found.value})
+
+
+def _sign(row: Row, target: str) -> str:
+    """That of a bound, "" for a number."""
+    found = bound_of(row.unread.get(target, ""))
+    return "" if found is None else found.sign
 
 
 def _error(row: Row, target: str) -> float | None:
@@ -170,7 +192,7 @@ def measured_entries(table: MeasuredTable, proposed: Mapping[str, int], default:
         Entry(
             row.round if row.round is not None else proposed.get(row.key, default),
             row.text, "measured", value=row.value, value_sd=row.error, source=table.source, name=row.name,
-            target=table.target,
+            target=table.target, bound=row.bound,
         )
         for row in table.rows
         if row.value is not None
@@ -212,18 +234,29 @@ def measurements_of(science: Domain, journal: Journal, keys: Mapping[str, str]) 
     return averaged(entries, [keys[one.item] for one in entries], [items[one.item] for one in entries])
 
 
+def measured_by_key(journal: Journal, keys: Mapping[str, str]) -> dict[str, Measurement]:
+    """The mean of replicates of each item, by its key; the items themselves aren't parsed."""
+    entries = journal.measured
+    own = [keys[one.item] for one in entries]
+    return dict(zip(dict.fromkeys(own), averaged(entries, own, own), strict=True))
+
+
 def values_by_key(journal: Journal, keys: Mapping[str, str]) -> dict[str, list[float]]:
-    """The measured values of each item, by its key, replicates included."""
+    """The measured numbers of each item, by its key, replicates included; no bounds."""
     found: dict[str, list[float]] = {}
     for entry in journal.measured:
-        if entry.value is not None:
+        if entry.value is not None and not entry.bound:
             found.setdefault(keys[entry.item], []).append(entry.value)
     return found
 
 
 def discordant_keys(journal: Journal, keys: Mapping[str, str]) -> list[str]:
-    """Keys of the measured items whose replicates contradict each other."""
-    return discordant(journal.measured, [keys[entry.item] for entry in journal.measured])
+    """Keys of the measured items whose replicates contradict each other, in any target."""
+    found, targets = dict[str, None](), journal.targets
+    for target in targets if len(targets) > 1 else [""]:
+        own = [entry for entry in journal.measured if not target or entry.target == target]
+        found |= dict.fromkeys(discordant(own, [keys[entry.item] for entry in own]))
+    return list(found)
 
 
 def latest_proposals(journal: Journal, keys: Mapping[str, str]) -> dict[str, Entry]:

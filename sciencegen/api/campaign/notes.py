@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 
 from sciencegen.api.campaign.controls import CONTROL
 from sciencegen.api.campaign.diagnosis import STOP, Evidence, causes, diagnosis_notes, evidence, stop_notes
-from sciencegen.api.campaign.forecasts import Outcome, forecast_notes, forecast_summary, outcomes
+from sciencegen.api.campaign.forecasts import Outcome, forecast_notes, forecast_summary, needed_notes, outcomes
 from sciencegen.api.campaign.history import CampaignState
 from sciencegen.api.campaign.makeable import material_notes
 from sciencegen.api.campaign.request import ProposeRequest
@@ -25,6 +25,7 @@ from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.items import Item, none_if_nan
 from sciencegen.optimization.campaign import Plate
+from sciencegen.optimization.measurements import settled_values
 from sciencegen.optimization.objective import score_safely
 from sciencegen.scoring.oracles import Oracle
 
@@ -104,6 +105,7 @@ def hit_notes(request: ProposeRequest, plate: Plate, past: LookBack) -> list[str
         return []
     return [
         *forecast_notes(plate.forecast, past.outcomes, request.target, request.minimize),
+        *needed_notes(plate.needed, plate.forecast, request.target, request.minimize),
         *diagnosis_notes(past.last, past.causes),
         *stop_notes(plate.forecast.beats_best, plate.candidate_count, plate.forecast.items),
     ]
@@ -123,7 +125,7 @@ def plate_summary(
     refused: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Counts and settings that the plate is based on."""
-    values = [one.value for one in state.known]
+    values = settled_values(state.known, request.minimize)
     best = None if not values else min(values) if request.minimize else max(values)
     sources = {name: plate.sources.count(name) for name in dict.fromkeys(plate.sources)}
     return {

@@ -59,6 +59,8 @@ class Proposed:
         The layout, for plates in wells.
     order : OrderSheet, optional
         The order sheet to write.
+    several : bool
+        Whether the plate has several targets.
     """
 
     domain: Domain
@@ -71,6 +73,7 @@ class Proposed:
     requested: int = 0
     layout: Layout | None = None
     order: OrderSheet | None = None
+    several: bool = False
 
     def write(self, path: str | Path, overwrite: bool = False) -> None:
         """Write the plate as a table, pick lists and the order sheet, and `<path>.rejects.csv` if a row was refused."""
@@ -89,7 +92,7 @@ class Proposed:
 
         Call it last: items in the journal are not proposed again, so a plate that was not written must not enter it."""
         if journal is not None:
-            append(journal, self.entries, self.names)
+            append(journal, self.entries, self.names, self.several)
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,8 @@ class Proposal(Result):
         self.proposed.enter(self.journal)
 
     def plot_plate(self) -> Figure:
-        """The layout of a plate: predicted values by well, with a ring around controls.
+        """The layout of a plate: predicted values by well (of several targets those of the last), with a ring around
+        controls.
 
         Returns
         -------
@@ -168,8 +172,9 @@ class Proposal(Result):
 
         if self.proposed is None or self.proposed.layout is None:
             raise ConfigError("Expected a plate with a layout. Pass `plate`, 96 or 384, to `propose`.")
-        table = self.proposed.table
-        target = self.proposed.entries[-1].target
+        target, table = self.proposed.entries[-1].target, self.proposed.table
+        if self.proposed.several:
+            table = table | {"predicted": table[f"predicted_{target}"]}
         size = self.proposed.layout.settings.size
         wells = [read_well(str(well), size) for well in table["well"]]
         return plates_figure(table, wells, SIZES[size], CONTROL, target)

@@ -36,6 +36,8 @@ class MeasurementReading:
         As in `config.Reading`, for datasets by name.
     sheet : str, optional
         Of Excel workbooks; by default the first sheet that isn't empty.
+    several : bool
+        Whether the campaign has several targets: tables may lack this one, and of the journal only its entries count.
     """
 
     target: str
@@ -45,6 +47,7 @@ class MeasurementReading:
     limit: int | None = None
     offline: bool = False
     sheet: str | None = None
+    several: bool = False
 
     @classmethod
     def of(cls, settings: ProposeSettings | RecordSettings, target: str) -> MeasurementReading:
@@ -60,6 +63,18 @@ class HistorySources:
     tables: tuple[str, ...]
     journal: str | None
     reading: MeasurementReading
+
+
+@dataclass(frozen=True)
+class PriorSources:
+    """Sources of earlier measurements, and the column of their values; None means that of the campaign, or of a
+    journal."""
+
+    sources: tuple[str, ...]
+    target: str | None
+
+
+NO_PRIORS = PriorSources((), None)
 
 
 @dataclass(frozen=True)
@@ -137,6 +152,10 @@ class ProposeRequest:
         The wells that the plate is laid out in.
     order : OrderSheet, optional
         The order sheet to write.
+    targets : sequence of Goal
+        Objectives and constraints on measured columns, of a campaign with several; empty otherwise.
+    priors : PriorSources
+        Earlier measurements of other targets.
     """
 
     domain: Domain
@@ -155,6 +174,8 @@ class ProposeRequest:
     blocks: Blocks | None = None
     layout: Layout | None = None
     order: OrderSheet | None = None
+    targets: Sequence[Goal] = ()
+    priors: PriorSources = NO_PRIORS
 
     @property
     def reference(self) -> Reference | None:

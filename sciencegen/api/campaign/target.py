@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from sciencegen.errors import ConfigError, DataError
@@ -22,7 +23,10 @@ def target_of(requested: str | None, journal: str | Path | None) -> str:
     """
     known = [] if journal is None else read_journal(journal).targets
     if len(known) > 1:
-        raise DataError(f"Expected one target in {journal}, found {', '.join(known)}. Keep a journal for each.")
+        raise DataError(
+            f"Expected one target in {journal}, found {', '.join(known)}. Pass `goals` with all of them, such as "
+            f"'maximize {known[0]}', or keep a journal for each."
+        )
     if requested is not None and known and requested != known[0]:
         raise ConfigError(
             f"Expected the target of the journal {journal}, '{known[0]}', got '{requested}'. Leave `target` out, or "
@@ -30,6 +34,42 @@ def target_of(requested: str | None, journal: str | Path | None) -> str:
             f"needs that column renamed to '{known[0]}'."
         )
     return requested or (known[0] if known else DEFAULT)
+
+
+def targets_of(requested: Sequence[str] | None, journal: str | Path) -> tuple[str, ...]:
+    """The columns that `record` reads: as requested, else those of the journal, else `value`.
+
+    Examples
+    --------
+    >>> targets_of(None, "none.csv"), targets_of(("activity", "toxicity"), "none.csv")
+    (('value',), ('activity', 'toxicity'))
+    """
+    known = read_journal(journal).targets
+    if requested is not None and len(requested) > 1:
+        return tuple(dict.fromkeys(requested))
+    if len(known) < 2:
+        return (target_of(requested[0] if requested else None, journal),)
+    if requested and requested[0] not in known:
+        raise ConfigError(
+            f"Expected targets of the journal {journal}, {', '.join(known)}, got '{requested[0]}'. Leave `target` out, "
+            f"or pass all targets to add one: {', '.join([*known, requested[0]])}."
+        )
+    return tuple(requested or known)
+
+
+def check_several(requested: str | None, minimize: bool, goals: Sequence[str]) -> None:
+    """Raise an error for a target or a direction in addition to goals.
+
+    Examples
+    --------
+    >>> check_several(None, False, ["maximize activity"])
+    """
+    if goals and (requested is not None or minimize):
+        given = "target" if requested is not None else "minimize"
+        raise ConfigError(
+            f"Expected `goals` alone, got `{given}` too. Name the column and the direction in the goals: "
+            f"'minimize {requested or 'value'}'."
+        )
 
 
 def is_minimized(requested: bool, journal: str | Path | None) -> bool:

@@ -8,23 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen import __version__
-from sciencegen.api.campaign.contents import Campaign, CampaignReportSettings, read_campaign
+from sciencegen.api.campaign.contents import Campaign, CampaignReportSettings, read_campaign, several_targets
 from sciencegen.api.campaign.diagnosis import causes, diagnosis_notes, evidence
 from sciencegen.api.campaign.history import contradictions
+from sciencegen.api.reports.campaign_provenance import campaign_provenance
+from sciencegen.api.reports.pareto_campaign import report_pareto
 from sciencegen.api.reports.sites import plate_of
 from sciencegen.api.science.letters import align, letters_of, picture
 from sciencegen.items import NAME_COLUMN, Direction
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.report import heat_map_content as heat_maps
 from sciencegen.report.candidate_content import Candidates, Column
-from sciencegen.report.content import Fact, Provenance, ReportContent
+from sciencegen.report.content import Fact, ReportContent
 from sciencegen.report.letters import changes_of, logo_of
 from sciencegen.report.page import write_report
 from sciencegen.report.round_content import Agreement, Rounds
 from sciencegen.report.round_plots import inside
 from sciencegen.report.site_content import Logo
-from sciencegen.runs import provenance, sha256_of
 
 FORETOLD = ("predicted", "lower", "upper")
 REACH = 1.6449
@@ -35,7 +35,10 @@ BEST_SHARE, FEWEST = 0.1, 10
 
 
 def report_campaign(journal: str | Path, page: str | Path, settings: CampaignReportSettings) -> dict[str, Any]:
-    """Write the page of a journal and return its figures."""
+    """Write the page of a journal and return its figures. A journal with several targets has one for all of them, and
+    one for each if settings name it."""
+    if (several := several_targets(journal, settings)) is not None:
+        return report_pareto(Path(journal), several, page, settings)
     campaign = read_campaign(journal, settings)
     content = campaign_content(campaign)
     write_report(content, Path(page))
@@ -70,7 +73,7 @@ def campaign_content(campaign: Campaign) -> ReportContent:
         agreement=expected,
         heat_maps=maps,
         logo=logo(campaign),
-        provenance=_provenance(campaign),
+        provenance=campaign_provenance(campaign),
         headings={"candidates": "Best measured", "changes": "Which letter where", "plate": "Not measured yet"},
     )
 
@@ -86,7 +89,18 @@ def warnings(campaign: Campaign) -> list[str]:
     found = [cut_off] if campaign.journal.incomplete_line else []
     last = evidence(campaign.journal, campaign.keys, campaign.settings.minimize)
     poor = [f"{note[0].upper()}{note[1:]}." for note in diagnosis_notes(last, causes(last))]
-    return [*found, *([unread] if campaign.unread else []), *apart, *poor]
+    return [*found, *_bounds(campaign.measured), *([unread] if campaign.unread else []), *apart, *poor]
+
+
+def _bounds(measured: Sequence[Measurement]) -> list[str]:
+    """A sentence on censored values."""
+    bounds = [one.text_of_value for one in measured if one.limits is not None]
+    if not bounds:
+        return []
+    return [
+        f"{len(bounds)} of the {len(measured)} measured values are bounds, such as {bounds[0]}: tables and pictures "
+        "show the number of the bound."
+    ]
 
 
 def facts(campaign: Campaign, expected: Agreement | None) -> list[Fact]:
@@ -191,15 +205,3 @@ def logo(campaign: Campaign) -> Logo | None:
     best = min(count, max(FEWEST, round(BEST_SHARE * count)))
     groups = {f"{best} best measured": range(best), f"all {count} measured": range(count)}
     return logo_of(letters, campaign.sites, groups, np.ones(count))
-
-
-def _provenance(campaign: Campaign) -> Provenance:
-    made, settings = provenance([], 0), campaign.settings
-    options = f" --wild-type {settings.wild_type}" if settings.wild_type else ""
-    options += f" --target {settings.target}" if settings.target != "value" else ""
-    options += " --minimize" if settings.minimize else ""
-    return Provenance(
-        commands=[f"sciencegen report {campaign.path} --domain {settings.domain}{options}"],
-        versions={"sciencegen": __version__, "python": made["python"], **made["libraries"]},
-        hashes={campaign.path.name: sha256_of(campaign.path)},
-    )

@@ -11,6 +11,7 @@ from typing import TypeVar
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.workers import InDomain
 from sciencegen.data.tables import READ_TABLES, read_table
+from sciencegen.data.workbooks import file_of
 from sciencegen.data.writers import Refused, escape
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference, VariantNames, Variants
@@ -124,7 +125,7 @@ def read_rows_of(
     to the column `item` of sciencegen's own tables, because a name depends on the numbering. whole: as in
     `read_table`."""
     reference_of(science, source)  # a wrong one is an error before any row is read
-    if source and path.name.lower().endswith(READ_TABLES):
+    if source and file_of(path).name.lower().endswith(READ_TABLES):
         return read_table(path, columns_of(science, source), column, whole)
     return science.items.read(path, column)
 

@@ -14,6 +14,7 @@ from sciencegen.config import PrepareSettings
 from sciencegen.data.cards import Card, list_cards, load_card
 from sciencegen.data.fetch import is_fetched
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
+from sciencegen.data.workbooks import file_of
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import ConfigError, DataError, SciencegenError, unknown_name
@@ -43,9 +44,9 @@ def open_source(domain: str, settings: PrepareSettings, path: Path | None = None
     science, source = domain_of(domain), str(settings.source)
     cut = (lambda rows: islice(rows, settings.limit)) if settings.limit else (lambda rows: rows)
     file = path or Path(source)
-    if file.is_file():
+    if file_of(file).is_file():
         reader = plain_of(domain) if settings.wild_type else science
-        return cut(read_rows_of(reader, file, settings.column, settings.wild_type)), [file]
+        return cut(read_rows_of(reader, file, settings.column, settings.wild_type)), [file_of(file)]
     if is_folder_of(science, source):
         return cut(science.items.read(file, settings.column)), []
     card, split = find_part(domain, source, settings.sample)
@@ -78,13 +79,13 @@ def find_part(domain: str, source: str, sample: bool | None) -> tuple[Card, str 
 
 def check_source(domain: str, source: str, sample: bool | None = None) -> None:
     """Raise an error for a source that `open_source` can't open."""
-    if not os.path.isfile(source) and not is_folder_of(domain_of(domain), source):
+    if not file_of(source).is_file() and not is_folder_of(domain_of(domain), source):
         find_part(domain, source, sample)
 
 
 def splits_of(domain: str, source: str) -> tuple[str, ...]:
     """The splits that `open_source` gives of a dataset; none of a file or a folder."""
-    if os.path.isfile(source) or is_folder_of(domain_of(domain), source):
+    if file_of(source).is_file() or is_folder_of(domain_of(domain), source):
         return ()
     card, split = find_card(domain, source)
     return (split,) if split else tuple(card.disjoint_splits)

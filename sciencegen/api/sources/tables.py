@@ -13,6 +13,7 @@ from sciencegen.api.science.naming import read_rows_of
 from sciencegen.api.sources.datasets import all_rows, open_source, prepared_at, reference_row_of_card
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
+from sciencegen.data.workbooks import file_of
 from sciencegen.domains.base import Domain
 from sciencegen.domains.given import first_given, item_texts
 from sciencegen.errors import ConfigError, DataError
@@ -24,9 +25,9 @@ def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[
     `folder/train`); and the files that they were read from."""
     if (found := prepared_at(table, chosen.limit)) is not None:
         return _prepared_rows(*found), [found[0].path / SUMMARY]
-    if chosen.wild_type and os.path.isfile(table):
+    if chosen.wild_type and file_of(table).is_file():
         rows = read_rows_of(domain_of(domain), Path(table), chosen.column, chosen.wild_type, whole=True)
-        return list(islice(rows, chosen.limit)), [Path(table)]
+        return list(islice(rows, chosen.limit)), [file_of(table)]
     reading = {name: getattr(chosen, name) for name in ("column", *Reading.__annotations__)}
     rows_by_split, files = open_source(domain, PrepareSettings(source=table, **reading))
     return [*all_rows(rows_by_split), *([] if files else reference_row_of_card(domain, table, chosen.target))], files

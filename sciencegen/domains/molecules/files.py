@@ -11,6 +11,7 @@ from rdkit.Chem import rdMolDescriptors
 
 from sciencegen.data.damage import open_binary, standard_input
 from sciencegen.data.tables import READ_TABLES, read_table
+from sciencegen.data.workbooks import file_of
 from sciencegen.data.writers import is_missing, line_of, number_text, write_text
 from sciencegen.domains.molecules.geometry import MAX_ATOMS, with_implicit_hydrogens
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, RECORD_ERROR, text
@@ -29,7 +30,7 @@ MAX_RECORD_COLUMNS = 1000
 
 def ending(path: Path) -> str:
     """The file suffix in lower case, such as ".sdf" or ".sdf.gz"; "-" (standard input) counts as .smi."""
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+    suffixes = [suffix.lower() for suffix in file_of(path).suffixes]
     if str(path) == "-":
         return ".smi"
     return "".join(suffixes[-2:]) if suffixes[-1:] == [".gz"] else "".join(suffixes[-1:])

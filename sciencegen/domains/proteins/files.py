@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sciencegen.data.damage import open_binary, standard_input
 from sciencegen.data.tables import READ_TABLES, NoItemColumn, read_table
+from sciencegen.data.workbooks import file_of
 from sciencegen.data.writers import is_missing, line_of, number_text, write_text
 from sciencegen.domains.base import ItemIO, ItemTable
 from sciencegen.domains.proteins.items import MAX_RESIDUES, key, parse, text
@@ -33,7 +34,7 @@ NOT_MEASURED = frozenset({"OS", "OX", "GN", "PE", "SV", "n", "Tax", "TaxID", "Re
 
 def ending(path: Path) -> str:
     """The file suffix in lower case, such as ".fa" or ".fa.gz"; "-" (standard input) counts as .fasta."""
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+    suffixes = [suffix.lower() for suffix in file_of(path).suffixes]
     if str(path) == "-":
         return FASTA[0]
     return "".join(suffixes[-2:]) if suffixes[-1:] == [".gz"] else "".join(suffixes[-1:])

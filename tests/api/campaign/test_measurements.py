@@ -26,7 +26,7 @@ def write(folder, text):
 
 
 def test_values_errors_and_rounds_are_read_and_what_is_no_number_is_refused(tmp_path):
-    path = write(tmp_path, "item,value,value_sd,round\nMKV,1.5,0.1,2\nMKL,>5,,\nMAV,2,-1,\nMAL,,,3\n")
+    path = write(tmp_path, "item,value,value_sd,round\nMKV,1.5,0.1,2\nMKL,n.d.,,\nMAV,2,-1,\nMAL,,,3\n")
     table = read_measured(SCIENCE, path, READING)
     assert [(one.text, one.value, one.error, one.round) for one in table.rows] == [
         ("MKV", 1.5, 0.1, 2), ("MKL", None, None, None), ("MAV", 2.0, None, None), ("MAL", None, None, 3),
@@ -36,6 +36,26 @@ def test_values_errors_and_rounds_are_read_and_what_is_no_number_is_refused(tmp_
     entries = measured_entries(table, {table.rows[2].key: 7}, 0)
     assert [(one.item, one.round) for one in entries] == [("MKV", 2), ("MAV", 7)]
     assert [one.item for one in awaiting_entries(table, set()).values()] == ["MAL"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "read"),
+    [(">5", (5.0, ">")), ('"≤ 0,1"', None), ("<= 0.1", (0.1, "<")), ("> five", None), ("007", None), ("7", (7.0, ""))],
+)
+def test_bounds_are_measurements_and_codes_are_not(tmp_path, cell, read):
+    table = read_measured(SCIENCE, write(tmp_path, f"item,value\nMKV,1.5\nMKL,{cell}\n"), READING)
+    row = table.rows[1]
+    assert (row.value, row.bound) == (read or (None, ""))
+    assert [reason.endswith(": not recorded") for _, _, reason in table.refused] == [True] * (read is None)
+    assert measured_entries(table, {}, 0)[1:] == [
+        Entry(0, "MKL", "measured", *([read[0]] if read else []), source="lab.csv", bound=read[1]) for _ in [0] if read
+    ]
+
+
+def test_a_column_of_bounds_alone_is_read_and_decimal_commas_too(tmp_path):
+    table = read_measured(SCIENCE, write(tmp_path, "item;value\nMKV;>1,5\nMKL;<0,5\n"), READING)
+    assert [(row.value, row.bound) for row in table.rows] == [(1.5, ">"), (0.5, "<")]
+    assert "2 of the values are bounds, such as >1.5" in table.notes[0]
 
 
 @pytest.mark.parametrize(

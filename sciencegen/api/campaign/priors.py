@@ -1,0 +1,102 @@
+"""Earlier measurements as prior knowledge: tables, datasets or journals of other targets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sciencegen.api.campaign.history import CampaignState, Log
+from sciencegen.api.campaign.measurements import keys_of, measured_entries, measurements_of, read_measured
+from sciencegen.api.campaign.request import MeasurementReading, ProposeRequest
+from sciencegen.api.campaign.space import aligned_features
+from sciencegen.data.tables import READ_TABLES, column_names
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import Reference
+from sciencegen.errors import DataError
+from sciencegen.optimization.journal import COLUMNS, Journal, read_journal
+from sciencegen.optimization.measurements import Measurement
+from sciencegen.optimization.posterior import LEAST_MEASURED
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Earlier measurements. name: the source."""
+
+    name: str
+    measured: list[Measurement]
+
+
+def read_priors(request: ProposeRequest, state: CampaignState, log: Log) -> list[Prior]:
+    """The measurements of each source whose items can be compared with those of the campaign."""
+    found = []
+    for source in request.priors.sources:
+        measured = _measurements(request.domain, source, request, request.reference)
+        usable = _comparable(request.domain, measured, state)
+        if len(usable) < LEAST_MEASURED or len({one.value for one in usable}) < 2:
+            raise DataError(
+                f"Expected at least {LEAST_MEASURED} items with different values in `prior` {source} that can be "
+                f"compared with those of the campaign, got {len(usable)} of {len(measured)}. Leave it out."
+            )
+        if len(usable) < len(measured):
+            log(f"note: {source}: {len(measured) - len(usable)} of {len(measured)} items have another length: left out")
+        found.append(Prior(source, usable))
+    return found
+
+
+def _measurements(
+    science: Domain, source: str, request: ProposeRequest, reference: Reference | None
+) -> list[Measurement]:
+    reading, target = request.history.reading, request.priors.target
+    if is_journal(source):
+        journal = _of_target(source, target)
+        keys = keys_of(science.name, [entry.item for entry in journal.measured], reading.threads, source)
+        return measurements_of(science, journal, keys)
+    own: MeasurementReading = replace(reading, target=target or reading.target, column=None, sheet=None, several=False)
+    table = read_measured(science, source, own, reference)
+    entries = measured_entries(table, {}, 0)
+    return measurements_of(science, Journal(tuple(entries)), {row.text: row.key for row in table.rows})
+
+
+def _of_target(source: str, target: str | None) -> Journal:
+    """The journal's entries of one target."""
+    journal = read_journal(source)
+    known = journal.targets
+    wanted = target if target in known or not known else known[0]
+    if len(known) > 1 and target not in known:
+        raise DataError(
+            f"Expected `prior_target` to name a target of {source}, one of {', '.join(known)}, got {target}. Pass it."
+        )
+    return Journal(tuple(one for one in journal.entries if not known or one.target in ("", wanted)))
+
+
+def is_journal(source: str) -> bool:
+    """Whether a file is a campaign's journal, by its columns."""
+    path = Path(source)
+    if not path.is_file() or not path.name.lower().endswith(READ_TABLES):
+        return False
+    return set(COLUMNS) <= set(column_names(path))
+
+
+def _comparable(science: Domain, measured: Sequence[Measurement], state: CampaignState) -> list[Measurement]:
+    """Those that have the features of the campaign's items."""
+    features = aligned_features(science)
+    origin = None if state.space is None else state.space.origin
+    first = origin if origin is not None else next(iter(state.items), None)
+    if features is None or first is None or features([first, *state.items], first) is None:
+        return list(measured)
+    return [one for one in measured if features([one.item], first) is not None]
+
+
+def prior_notes(priors: Sequence[Prior], used: Mapping[int, float], measured: int) -> list[str]:
+    """What each source contributes."""
+    found = []
+    for place, prior in enumerate(priors):
+        what = f"prior {prior.name} ({len(prior.measured):,} items)"
+        if not measured:
+            found.append(f"{what}: it picked half of the plate" if place == 0 else f"{what}: not used yet")
+        elif place in used:
+            found.append(f"{what}: its predictions count with weight {used[place]:.2f}")
+        else:
+            found.append(f"{what}: not used, since its predictions don't follow what was measured")
+    return found

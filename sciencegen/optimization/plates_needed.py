@@ -1,0 +1,94 @@
+"""How many more plates a value takes: the first item that reaches it, in draws of what would be measured.
+
+    y ~ the predictive distribution of the candidates (`forecast`)      K = ceil(first place with y >= value / batch)
+
+The candidates come in the order of picking: this plate, then the others by their means. What later plates teach the
+model is not foreseen, so that K is rather too large.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from sciencegen.optimization.feature_rows import FeatureRows
+from sciencegen.optimization.forecast import BLOCK, DRAWS, PICKED, drawn_measurements, is_hit
+from sciencegen.optimization.posterior import LEVEL, Posterior
+
+MOST_BLOCKS = 3
+"""Blocks of candidates that are looked at; draws of different blocks are independent."""
+
+
+@dataclass(frozen=True)
+class PlatesNeeded:
+    """Plates until an item reaches a value, the next one included.
+
+    Parameters
+    ----------
+    value : float
+    median, lower, upper : float
+        Median and ends of the 90% interval; infinite if the candidates that were looked at don't reach it.
+    most : int
+        Plates that these candidates fill.
+    reached : float
+        Probability that one of them reaches it.
+    """
+
+    value: float
+    median: float
+    lower: float
+    upper: float
+    most: int
+    reached: float
+
+
+def plates_needed(
+    rows: FeatureRows,
+    picked: Int[np.ndarray, " pick"],
+    posterior: Posterior,
+    value: float,
+    generator: np.random.Generator,
+    *,
+    batch: int,
+    minimize: bool = False,
+) -> PlatesNeeded:
+    """The plates that the candidates with these features take until one reaches the value.
+
+    Parameters
+    ----------
+    rows : rows [candidate]
+        Features of all candidates.
+    picked : array of int [pick]
+        Those of the next plate.
+    posterior : Posterior
+        Of the values, negated with `minimize`.
+    value : float
+        A measurement at least as good ends the search.
+    generator : numpy.random.Generator
+    batch : int
+        Items of a plate.
+    minimize : bool
+
+    Returns
+    -------
+    PlatesNeeded
+    """
+    means = posterior.model.marginals(posterior.points(rows)).mean
+    rest = np.setdiff1d(np.argsort(-means, kind="stable"), picked, assume_unique=True)
+    rest = rest[np.argsort(-means[rest], kind="stable")]
+    order = np.concatenate([picked, rest])[: MOST_BLOCKS * BLOCK]
+    first = np.full(DRAWS, math.inf)
+    common = generator.standard_normal((DRAWS, 1))
+    for start in range(0, len(order), BLOCK):
+        block = order[start : start + BLOCK]
+        drawn = drawn_measurements(rows[block], posterior, generator, PICKED, common)
+        good = is_hit(-drawn if minimize else drawn, value, minimize)
+        place = np.where(good.any(1), start + good.argmax(1), math.inf)
+        first = np.minimum(first, place)
+    plates = np.floor(first / batch) + 1
+    tail = (1 - LEVEL) / 2
+    lower, median, upper = np.quantile(plates, [tail, 0.5, 1 - tail], method="inverted_cdf").tolist()
+    return PlatesNeeded(value, median, lower, upper, math.ceil(len(order) / batch), float(np.isfinite(first).mean()))

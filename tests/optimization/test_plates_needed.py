@@ -1,0 +1,54 @@
+"""Plates until a value is reached: a known posterior, both directions, and what no candidate reaches."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sciencegen.optimization import plates_needed as module
+from sciencegen.optimization.forecast import Misfit
+from sciencegen.optimization.plates_needed import plates_needed
+from tests.optimization.test_forecast import Known
+
+
+@pytest.fixture(autouse=True)
+def exact(monkeypatch):
+    """Without what is known of picked items in general."""
+    monkeypatch.setattr(module, "PICKED", Misfit())
+
+
+def of(means, value, batch=10, deviation=1.0, picked=(0,), minimize=False):
+    posterior = Known(means, deviation**2 * np.eye(len(means)))
+    posterior.model = SimpleNamespace(marginals=lambda points: SimpleNamespace(mean=posterior.joint(points).mean))
+    rows = np.arange(len(means), dtype=float)[:, None]
+    return plates_needed(
+        rows, np.array(picked), posterior, value, np.random.default_rng(0), batch=batch, minimize=minimize
+    )
+
+
+def test_independent_equal_candidates_give_a_geometric_number_of_plates():
+    found = of(np.zeros(400), value=1.6448536)  # each reaches it with a probability of 0.05
+    each = 1 - 0.95**10
+    assert found.median == math.ceil(math.log(0.5) / math.log(1 - each))
+    assert found.lower == 1
+    assert found.upper == pytest.approx(math.ceil(math.log(0.05) / math.log(1 - each)), abs=1)
+    assert (found.most, found.reached) == (40, 1.0)
+
+
+def test_what_no_candidate_reaches_takes_more_plates_than_there_are():
+    found = of(np.zeros(30), value=50.0)
+    assert math.isinf(found.median)
+    assert (found.most, found.reached) == (3, 0.0)
+
+
+@pytest.mark.parametrize(("picked", "plates"), [((7,), 1), ((0,), 1), ((0, 1, 2, 3), 2)])
+def test_the_plate_comes_first_and_then_the_best_predictions(picked, plates):
+    means = np.zeros(20)
+    means[7] = 5.0
+    assert of(means, 4.0, batch=4, deviation=0.01, picked=picked).median == plates
+
+
+def test_minimizing_the_negative_is_the_same():
+    means = np.linspace(-1, 1, 50)
+    assert of(means, 2.0).median == of(means, -2.0, minimize=True).median
