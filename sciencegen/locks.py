@@ -50,15 +50,28 @@ def reserved(*outputs: str | Path) -> Iterator[None]:
 
 
 @contextmanager
-def _reserved(output: Path) -> Iterator[None]:
-    lock = output.with_name(f".{output.name}{LOCK_ENDING}") if output.name else output
+def one_plate(journal: str | Path | None) -> Iterator[None]:
+    """Refuse a call that chooses a plate while another one does for the same journal: both would choose the same items.
+
+    The journal itself may be written meanwhile, by `record`."""
+    if journal is None:
+        yield
+        return
+    path = Path(os.path.realpath(journal))
+    with _reserved(path, path.with_name(f".{path.name}.plate{LOCK_ENDING}"), "name another journal"):
+        yield
+
+
+@contextmanager
+def _reserved(output: Path, lock: Path | None = None, remedy: str = "choose another `output`") -> Iterator[None]:
+    lock = lock or (output.with_name(f".{output.name}{LOCK_ENDING}") if output.name else output)
     if not output.name or _THREADS.get(lock) == threading.get_ident():
         yield
         return
     with ExitStack() as stack:
         with suppress(OSError):
             stack.callback(drop_empty, make_folder(lock.parent))  # a call that fails leaves nothing
-            stack.enter_context(exclusive(lock, output, "choose another `output`"))
+            stack.enter_context(exclusive(lock, output, remedy))
             _THREADS[lock] = threading.get_ident()
             stack.callback(_THREADS.pop, lock)
         yield

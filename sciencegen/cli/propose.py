@@ -13,6 +13,7 @@ from sciencegen.cli.console import say, steps, summarize
 from sciencegen.cli.output import FewerResults, claim_output
 from sciencegen.errors import ConfigError
 from sciencegen.files import check_rejects, check_writable
+from sciencegen.locks import one_plate
 
 Journal = Annotated[str | None, typer.Option(help="The campaign's table of all proposals and measurements (CSV).")]
 Target = Annotated[
@@ -239,11 +240,12 @@ def propose(
 
     check_endings(domain, output)
     check_beside(output, record.picklist, record.order_sheet or bool(record.order), force)
-    with steps() as report:
-        found = plan(domain, record, log=say, report=report)
-    found.write(output, force)
-    sys.stdout.flush()  # an error here leaves the journal unchanged
-    found.enter(record.journal)
+    with one_plate(record.journal):
+        with steps() as report:
+            found = plan(domain, record, log=say, report=report)
+        found.write(output, force)
+        sys.stdout.flush()  # an error here leaves the journal unchanged
+        found.enter(record.journal)
     summarize(found.summary, output, as_json)
     if (count := found.summary["proposed"]) < found.requested:
         raise FewerResults(short_plate(count, found.requested))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from sciencegen.api.campaign.space import latent_moves
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.propose import propose
 from sciencegen.api.writing import writer as outputs
+from sciencegen.locks import one_plate
 from sciencegen.optimization.journal import read_journal
 from tests.toy import write_clouds
 
@@ -124,6 +126,17 @@ def test_a_plate_that_got_lost_is_in_no_journal(cli, round_one, monkeypatch):
     assert cli("propose", "pointclouds", *measured, "-o", "plate.csv").code == 0
     journal = read_journal("campaign.csv")
     assert (len(journal.measured), len(journal.proposed)) == (40, 8)
+
+
+def test_two_calls_do_not_choose_a_plate_for_one_journal_at_once(cli, round_one):
+    measured = ("--measured", "round1.csv", "--journal", "campaign.csv", *BATCH, *FAST)
+    with ThreadPoolExecutor(1) as other, one_plate("campaign.csv"):
+        refused = other.submit(cli, "propose", "pointclouds", *measured, "-o", "a.csv").result()
+        assert other.submit(cli, "record", "pointclouds", "round1.csv", "--journal", "campaign.csv").result().code == 0
+    assert (refused.code, "campaign.csv to be free" in refused.err) == (2, True)
+    assert not Path("a.csv").exists()
+    assert cli("propose", "pointclouds", "--journal", "campaign.csv", *BATCH, *FAST, "-o", "a.csv").code == 0
+    assert not list(Path().glob(".*lock"))
 
 
 def test_a_plate_does_not_take_the_place_of_its_journal(cli, round_one):
