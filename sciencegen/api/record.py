@@ -14,6 +14,7 @@ from sciencegen.api.campaign.measurements import (
     proposed_rounds,
     read_measured,
 )
+from sciencegen.api.campaign.plate_ids import items_by_id
 from sciencegen.api.campaign.request import MeasurementReading
 from sciencegen.api.campaign.target import targets_of
 from sciencegen.api.criteria.checks import check_target
@@ -86,7 +87,8 @@ def record_from(domain: str, journal: str | Path, results: str | Path, settings:
         raise ConfigError(f"Expected a table of measurements besides the journal, got {results} for both.")
     before = read_journal(journal)
     several = len(targets) > 1 or len(before.targets) > 1
-    readings = [replace(MeasurementReading.of(settings, target), several=several) for target in targets]
+    plates = items_by_id(before.entries)
+    readings = [replace(MeasurementReading.of(settings, one), several=several, plates=plates) for one in targets]
     tables = [read_measured(science, results, reading, reference) for reading in readings]
     keys = keys_of(domain, [entry.item for entry in before.entries], settings.threads, str(journal))
     proposed = proposed_rounds(before.entries, keys)

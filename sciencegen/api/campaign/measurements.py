@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from sciencegen.api.campaign.non_numeric import NOT_RECORDED
+from sciencegen.api.campaign.plate_ids import names_ids_alone, rows_by_id
 from sciencegen.api.campaign.request import MeasurementReading
 from sciencegen.api.science.naming import (
     Numbering,
@@ -122,6 +123,8 @@ def _rows(science: Domain, path: Path, reading: MeasurementReading, reference: R
     if str(path) == "-":
         return read_table(path, columns_of(science, reference), reading.column, with_cells=True)
     if path.is_file():
+        if reading.plates and names_ids_alone(path, columns_of(science, reference), reading.column):
+            return without_target(science, rows_by_id(path, reading.plates), reading.target)
         rows = read_rows_of(science, path, reading.column, reference, whole=reference is not None)
         return without_target(science, rows, reading.target)
     if path.suffix or path.exists():

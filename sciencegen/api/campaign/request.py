@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sciencegen.api.campaign.layout import Layout
@@ -38,6 +38,8 @@ class MeasurementReading:
         Of Excel workbooks; by default the first sheet that isn't empty.
     several : bool
         Whether the campaign has several targets: tables may lack this one, and of the journal only its entries count.
+    plates : mapping
+        Proposed items by round and place, for tables that hold the ids of a plate in place of items.
     """
 
     target: str
@@ -48,6 +50,7 @@ class MeasurementReading:
     offline: bool = False
     sheet: str | None = None
     several: bool = False
+    plates: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: ProposeSettings | RecordSettings, target: str) -> MeasurementReading:
