@@ -16,6 +16,8 @@ SENDING = {
     "tests/cli/test_maps.py": "a_signal_ends",
     "tests/cli/test_interrupt.py": "ctrl_c or stopped_search",
     "tests/scoring/test_programs.py": "",
+    "tests/cli/test_serve.py": "",
+    "tests/serving/test_mcp_server.py": "",
     "tests/workflows/test_run.py": "ctrl_c or sigterm",
 }
 """Files of such tests and which of their tests send one."""

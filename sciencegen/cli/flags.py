@@ -28,13 +28,13 @@ SAME_NAME = frozenset({
     "install_completion", "item_column", "jobs", "journal", "json", "keep", "keep_positions", "limit",
     "maximum_share", "maximum_similarity", "maximum_steps", "measured", "method", "minimize", "model", "neighbours",
     "no_edge_wells", "noise", "noise_free", "noise_level", "noise_scale", "offline", "openapi", "oracle", "order",
-    "order_sheet", "partial", "particles", "picklist", "pixel_scale", "plate", "pool", "port", "predictor",
-    "profile", "projection", "psf", "psf_fwhm", "quantize", "raw", "recipe", "repeats", "replicates", "results",
-    "round", "rounds", "row", "sample", "sampler", "scaffold", "schema", "seconds", "seed", "seeds", "segments",
-    "set", "settings", "sharing", "sheet", "show_completion", "side", "sky", "space", "split", "start", "steer",
-    "step_noise", "steps", "stocks", "structures", "surrogate", "symmetry", "target", "tasks", "temperature",
-    "threads", "threshold", "timeout", "tools", "training", "transfer_volume", "variance", "variants", "vary",
-    "wait", "where", "wild_type", "with",
+    "order_sheet", "partial", "particles", "picklist", "pixel_scale", "plate", "pool", "port", "predictor", "prior",
+    "prior_target", "profile", "projection", "psf", "psf_fwhm", "quantize", "raw", "reach", "recipe", "repeats",
+    "replicates", "results", "round", "rounds", "row", "sample", "sampler", "scaffold", "schema", "seconds", "seed",
+    "seeds", "segments", "set", "settings", "sharing", "sheet", "show_completion", "side", "sky", "space", "split",
+    "start", "steer", "step_noise", "steps", "stocks", "structures", "surrogate", "symmetry", "target", "tasks",
+    "temperature", "threads", "threshold", "timeout", "tools", "training", "transfer_volume", "variance",
+    "variants", "vary", "wait", "where", "wild_type", "with",
 })  # fmt: skip
 """Settings whose flag is the name with dashes."""
 

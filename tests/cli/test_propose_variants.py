@@ -274,7 +274,7 @@ def test_a_control_without_a_sequence_is_read_by_its_name(cli, measured):
 
 def test_a_journal_names_its_variants_and_keeps_what_earlier_files_had_refused(cli, measured):
     campaign = ("--wild-type", "gb1.fasta", "--journal", "journal.csv")
-    for name, rows in {"one": ["Q2A,0.5", "Q2L,0.7", "A2Q,1"], "two": ["Q2A:Y3W,>5", "WT,1"]}.items():
+    for name, rows in {"one": ["Q2A,0.5", "Q2L,0.7", "A2Q,1"], "two": ["Q2A:Y3W,n.d.", "WT,1"]}.items():
         Path(f"{name}.csv").write_text("\n".join(["mutant,value", *rows]) + "\n")
         for _ in range(2):  # again adds nothing
             assert cli("record", "proteins", f"{name}.csv", *campaign).code == 0

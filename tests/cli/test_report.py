@@ -58,7 +58,7 @@ def test_items_that_wait_with_a_value_that_is_no_number_are_counted(cli, journal
     long = REFERENCE * 40
     more = "2,MRALAA,proposed,,,4.0,3.5,5.0,latent\n2,MRALAC,proposed,,,,,,pool\n"
     journal.write_text(f"{JOURNAL}{more}2,{long},proposed,,,,,,pool\n")
-    rows = [("MRCLAW", ">5"), ("K2R:V3A:W6A", "n.d."), (long, "<1"), ("MRVLAW", ">5")]
+    rows = [("MRCLAW", "high"), ("K2R:V3A:W6A", "n.d."), (long, "low"), ("MRVLAW", "high")]
     lab = "".join(f"{item},{cell},\n" for item, cell in rows)
     for name, wild in (("lab.csv", ()), ("again.csv", ("--wild-type", REFERENCE))):
         (tmp_path / name).write_text(f"item,value,value_sd\n{lab}MRALAC,,low\nMKVLAW,1,0.1\n")

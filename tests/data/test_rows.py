@@ -35,7 +35,10 @@ def test_cells_that_are_no_numbers_are_told_apart_from_empty_ones(tmp_path):
     found = list(read_table(path, NAMES))
     assert [dict(row.unread) for row in found] == [{}, {"size": ">5"}, {}, {"size": "inf"}, {"size": "nan"}, {}]
     why = found[1].why_no_number("size")
-    assert "'>5' in 'size', expected a finite number or an empty cell; a bound is no measurement and teaches" in why
+    assert (
+        "'>5' in 'size', expected a finite number or an empty cell; only measurements of design rounds may be bounds"
+        in why
+    )
     assert found[2].why_no_number("size") == "no number in 'size'"
     pq.write_table(pa.table({"item": list("abc"), "size": [1.0, math.inf, None]}), tmp_path / "t.parquet")
     found = list(read_table(tmp_path / "t.parquet", NAMES))

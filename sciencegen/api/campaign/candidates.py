@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ def _candidates(
 ) -> tuple[dict[str, tuple[Row, str]], list[Refused]]:
     """Key -> first row and text of each distinct item of a file or dataset; and refused rows."""
     reference, path = None if space is None else space.reference, Path(source)
-    if reference is not None and file_of(path).is_file():
+    if reference is not None and os.path.isfile(file_of(path)):
         rows = read_rows_of(science, path, column, reference)
     else:
         rows = all_rows(open_source(science.name, PrepareSettings(source=source, column=column, threads=threads))[0])

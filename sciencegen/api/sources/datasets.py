@@ -44,7 +44,7 @@ def open_source(domain: str, settings: PrepareSettings, path: Path | None = None
     science, source = domain_of(domain), str(settings.source)
     cut = (lambda rows: islice(rows, settings.limit)) if settings.limit else (lambda rows: rows)
     file = path or Path(source)
-    if file_of(file).is_file():
+    if os.path.isfile(file_of(file)):
         reader = plain_of(domain) if settings.wild_type else science
         return cut(read_rows_of(reader, file, settings.column, settings.wild_type)), [file_of(file)]
     if is_folder_of(science, source):
@@ -79,13 +79,13 @@ def find_part(domain: str, source: str, sample: bool | None) -> tuple[Card, str 
 
 def check_source(domain: str, source: str, sample: bool | None = None) -> None:
     """Raise an error for a source that `open_source` can't open."""
-    if not file_of(source).is_file() and not is_folder_of(domain_of(domain), source):
+    if not os.path.isfile(file_of(source)) and not is_folder_of(domain_of(domain), source):
         find_part(domain, source, sample)
 
 
 def splits_of(domain: str, source: str) -> tuple[str, ...]:
     """The splits that `open_source` gives of a dataset; none of a file or a folder."""
-    if file_of(source).is_file() or is_folder_of(domain_of(domain), source):
+    if os.path.isfile(file_of(source)) or is_folder_of(domain_of(domain), source):
         return ()
     card, split = find_card(domain, source)
     return (split,) if split else tuple(card.disjoint_splits)

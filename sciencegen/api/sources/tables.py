@@ -25,7 +25,7 @@ def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[
     `folder/train`); and the files that they were read from."""
     if (found := prepared_at(table, chosen.limit)) is not None:
         return _prepared_rows(*found), [found[0].path / SUMMARY]
-    if chosen.wild_type and file_of(table).is_file():
+    if chosen.wild_type and os.path.isfile(file_of(table)):
         rows = read_rows_of(domain_of(domain), Path(table), chosen.column, chosen.wild_type, whole=True)
         return list(islice(rows, chosen.limit)), [file_of(table)]
     reading = {name: getattr(chosen, name) for name in ("column", *Reading.__annotations__)}
