@@ -25,7 +25,7 @@ from sciencegen.items import Json
 from sciencegen.serving.answers import HEADERS, Guard, answer, page, refused
 from sciencegen.serving.budget import BudgetSpent
 from sciencegen.serving.openapi import openapi_document, openapi_page
-from sciencegen.serving.records import RECORDS, NotFound
+from sciencegen.serving.records import RECORDS, Conflict, NotFound
 from sciencegen.serving.service import Service
 
 LARGEST_BODY = 16 * 2**20
@@ -36,7 +36,7 @@ MOST_LISTED = 1000
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
-    statuses = ((NotFound, 404), (BudgetSpent, 429), (ConfigError, 400), (DataError, 400))
+    statuses = ((NotFound, 404), (Conflict, 409), (BudgetSpent, 429), (ConfigError, 400), (DataError, 400))
     return refused(next((one for kind, one in statuses if isinstance(error, kind)), 500), str(error))
 
 

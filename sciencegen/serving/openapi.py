@@ -94,7 +94,7 @@ def _verb_operation(verb: Verb) -> Json:
         "name": "Idempotency-Key",
         "in": "header",
         "schema": {"type": "string"},
-        "description": "Requests with the same key are one job.",
+        "description": "The same request with the same key is one job; another request is refused.",
     }
     body = {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{verb.name}"}}}}
     found = _operation(verb.summary, _WAIT, dry, key, description=verb.description, requestBody=body)

@@ -210,6 +210,13 @@ def test_a_client_that_is_killed_loses_nothing(client):
     assert len(client.ask("GET", "/jobs")[1]["jobs"]) == 1
 
 
+def test_a_key_of_another_request_is_a_conflict(client):
+    assert client.ask("POST", "/verbs/draw", {"kind": "red", "n": 1}, Idempotency_Key="mine")[0] == 202
+    status, answer = client.ask("POST", "/verbs/draw", {"kind": "red", "n": 2}, Idempotency_Key="mine")
+    assert (status, "another value of 'n'" in answer["error"]) == (409, True)
+    assert len(client.ask("GET", "/jobs")[1]["jobs"]) == 1
+
+
 def test_the_budget_is_an_answer_too(client, service):
     service.jobs.budget = Budget(calls=1)
     assert client.ask("POST", "/verbs/draw?wait=30", {"kind": "a"})[0] == 200
