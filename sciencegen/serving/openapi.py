@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sciencegen.items import Json
+from sciencegen.serving.records import STATES
 from sciencegen.serving.verbs import Verb
 
 _ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}, "description": "The id of a job."}
@@ -21,12 +22,14 @@ _WAIT = {
     "name": "wait", "in": "query", "schema": {"type": "number", "minimum": 0, "maximum": 600, "default": 0},
     "description": "Seconds to wait for the end of the job before the answer.",
 }  # fmt: skip
+VERB_PATH = "/verbs/{verb}"
+"""The path of all verbs; the document has one for each of them."""
 _JSON: Json = {"application/json": {"schema": {"type": "object"}}}
 
 
-def _query(name: str, kind: str, text: str, default: object = None) -> Json:
-    schema = {"type": kind} if default is None else {"type": kind, "default": default}
-    return {"name": name, "in": "query", "schema": schema, "description": text}
+def _query(name: str, kind: str, text: str, **more: Any) -> Json:
+    """A parameter of the address. more: of its schema."""
+    return {"name": name, "in": "query", "schema": {"type": kind, **more}, "description": text}
 
 
 def _operation(summary: str, *parameters: Json, content: Json | None = None, **more: Any) -> Json:
@@ -37,6 +40,7 @@ def _operation(summary: str, *parameters: Json, content: Json | None = None, **m
     return {"summary": summary, "parameters": list(parameters), "responses": answers, **more}
 
 
+_DRY = _query("dry_run", "boolean", "Only say what would be done and what it would take.", default=False)
 _BYTES: Json = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _UPLOAD: Json = {"requestBody": {"required": True, "content": _BYTES}}
 PATHS: Mapping[str, Mapping[str, Json]] = {
@@ -44,8 +48,9 @@ PATHS: Mapping[str, Mapping[str, Json]] = {
     "/verbs": {"get": _operation("The verbs, with a sentence on each")},
     "/jobs": {
         "get": _operation(
-            "Jobs, newest first", _query("state", "string", "Only those in this state."),
-            _query("limit", "integer", "Most jobs of the answer.", 100), _query("before", "string", "Only older ones."),
+            "Jobs, newest first", _query("state", "string", "Only those in this state.", enum=[*STATES]),
+            _query("limit", "integer", "Most jobs of the answer.", minimum=0, maximum=1000, default=100),
+            _query("before", "string", "Only jobs older than that of this id."),
         )
     },
     "/jobs/{id}": {"get": _operation("State, progress, notes, summary and files of a job", _ID, _WAIT)},
@@ -54,8 +59,9 @@ PATHS: Mapping[str, Mapping[str, Json]] = {
     "/jobs/{id}/log": {"get": _operation("Messages of a job", _ID, content={"text/plain": {}})},
     "/jobs/{id}/rows": {
         "get": _operation(
-            "Rows of a job's table", _ID, _query("start", "integer", "The first row, from 0.", 0),
-            _query("limit", "integer", "Most rows of the answer, at most 1000.", 100),
+            "Rows of a job's table", _ID,
+            _query("start", "integer", "The first row, from 0.", minimum=0, maximum=2**53, default=0),
+            _query("limit", "integer", "Most rows of the answer.", minimum=0, maximum=1000, default=100),
             _query("file", "string", "Another file of the job than its output."),
         )
     },
@@ -66,6 +72,20 @@ PATHS: Mapping[str, Mapping[str, Json]] = {
     },
 }  # fmt: skip
 """Paths beside those of the verbs."""
+
+
+def described_queries(method: str, path: str) -> list[Json]:
+    """The parameters of an address, such as that of GET /jobs.
+
+    Examples
+    --------
+    >>> [one["name"] for one in described_queries("GET", "/jobs")]
+    ['state', 'limit', 'before']
+    """
+    if path == VERB_PATH:
+        return [_WAIT, _DRY] if method == "POST" else []
+    operation = PATHS.get(path, {}).get(method.lower(), {"parameters": []})
+    return [one for one in operation["parameters"] if one["in"] == "query"]
 
 
 def openapi_document(verbs: Mapping[str, Verb], version: str) -> Json:
@@ -89,7 +109,6 @@ def openapi_document(verbs: Mapping[str, Verb], version: str) -> Json:
 
 
 def _verb_operation(verb: Verb) -> Json:
-    dry = _query("dry_run", "boolean", "Only say what would be done and what it would take.", False)
     key = {
         "name": "Idempotency-Key",
         "in": "header",
@@ -97,7 +116,7 @@ def _verb_operation(verb: Verb) -> Json:
         "description": "The same request with the same key is one job; another request is refused.",
     }
     body = {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{verb.name}"}}}}
-    found = _operation(verb.summary, _WAIT, dry, key, description=verb.description, requestBody=body)
+    found = _operation(verb.summary, _WAIT, _DRY, key, description=verb.description, requestBody=body)
     found["responses"]["202"] = {"description": "The job, which goes on.", "content": _JSON}
     return found
 

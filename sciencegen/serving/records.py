@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_write
@@ -23,6 +23,7 @@ RECORD, LOG, PRINTED, PROGRESS, OUTCOME = "job.json", "log.txt", "printed.txt", 
 """Files of a job. The server writes the record; the job's process the others."""
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
+STATES: tuple[State, ...] = get_args(State)
 ACTIVE: frozenset[State] = frozenset({"queued", "running"})
 
 
