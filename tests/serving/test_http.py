@@ -218,6 +218,13 @@ def test_a_client_that_is_killed_loses_nothing(client):
     assert len(client.ask("GET", "/jobs")[1]["jobs"]) == 1
 
 
+def test_a_refused_job_lists_no_file_of_another(client):
+    body = {"kind": "red", "output": "same.csv"}
+    first, second = (client.ask("POST", "/verbs/draw?wait=30", body)[1] for _ in range(2))
+    assert [one["path"] for one in first["files"]] == ["same.csv"]
+    assert (second["state"], second["files"]) == ("failed", [])
+
+
 def test_a_key_of_another_request_is_a_conflict(client):
     assert client.ask("POST", "/verbs/draw", {"kind": "red", "n": 1}, Idempotency_Key="mine")[0] == 202
     status, answer = client.ask("POST", "/verbs/draw", {"kind": "red", "n": 2}, Idempotency_Key="mine")
