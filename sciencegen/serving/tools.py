@@ -144,7 +144,8 @@ class Tools:
             return await self._waited(id, float(arguments.get("wait_s", self.wait_s)), progress)
         if name == "cancel":
             jobs.cancel(id, "It was cancelled.")
-            return await self._waited(id, self.wait_s, progress)
+            ended = await self._waited(id, self.wait_s, progress)
+            return Result(ended.value, ended.is_error and ended.value["state"] != "cancelled")
         return Result(await anyio.to_thread.run_sync(self._read, name, arguments))
 
     def _read(self, name: str, arguments: Mapping[str, Any]) -> Json:

@@ -110,4 +110,6 @@ def test_a_cancelled_call_ends_its_job_and_can_start_again(service, call):
     until(lambda: not service.jobs.is_active(id))
     assert service.jobs.job(id).state == "cancelled"
     assert call("restart", id=id, wait_s=0.1)[0]["state"] in ("queued", "running")
-    assert call("cancel", id=id)[0]["state"] == "cancelled"
+    value, is_error, _ = call("cancel", id=id)
+    assert (value["state"], is_error) == ("cancelled", False)
+    assert call("job", id=id)[1]
