@@ -189,8 +189,10 @@ class Handlers:
 
     async def upload(self, request: Request) -> Response:
         """Write the body into a file, atomically: a client that is cut off leaves nothing."""
-        path = self.service.place(request.path_params["path"])
-        size = 0
+        path = self.service.place(request.path_params["path"], request.state.query["force"])
+        only_new, size = _is_only_new(request), 0
+        if only_new and path.exists():
+            return _exists(path)
         try:
             with atomic_write(path, "wb") as file:
                 async for chunk in request.stream():
@@ -198,6 +200,10 @@ class Handlers:
                     if size > LARGEST_UPLOAD:
                         raise DataError(f"Expected at most {LARGEST_UPLOAD:,} bytes, got more.")
                     await run_in_threadpool(file.write, chunk)
+                if only_new and path.exists():
+                    raise FileExistsError
+        except FileExistsError:
+            return _exists(path)
         except ClientDisconnect:
             return refused(400, "Expected the whole file, the connection was closed before its end.")
         return answer({"path": _named(path, self.service.folder), "bytes": size}, 201)
@@ -205,6 +211,18 @@ class Handlers:
 
 def _named(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+
+
+def _is_only_new(request: Request) -> bool:
+    """Whether an upload may replace nothing."""
+    given = request.headers.get("if-none-match", "*")
+    if given.strip() != "*":
+        raise ConfigError(f"Expected 'If-None-Match: *' for an upload, got '{given}'. Leave it out to replace a file.")
+    return "if-none-match" in request.headers
+
+
+def _exists(path: Path) -> Response:
+    return refused(412, f"Expected no file of the name {path.name}, found one. Leave If-None-Match out to replace it.")
 
 
 async def _parameters(request: Request) -> dict[str, Any]:

@@ -41,6 +41,11 @@ def _operation(summary: str, *parameters: Json, content: Json | None = None, **m
 
 
 _DRY = _query("dry_run", "boolean", "Only say what would be done and what it would take.", default=False)
+_FORCE = _query("force", "boolean", "Also in place of a file that a job uses, or of a journal.", default=False)
+_NEW: Json = {
+    "name": "If-None-Match", "in": "header", "schema": {"type": "string", "enum": ["*"]},
+    "description": "With * an upload is refused with 412 if there is a file of this name.",
+}  # fmt: skip
 _BYTES: Json = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _UPLOAD: Json = {"requestBody": {"required": True, "content": _BYTES}}
 PATHS: Mapping[str, Mapping[str, Json]] = {
@@ -68,7 +73,7 @@ PATHS: Mapping[str, Mapping[str, Json]] = {
     "/files": {"get": _operation("Files in the server's folder", _query("below", "string", "Only of this folder."))},
     "/files/{path}": {
         "get": _operation("A file", _PATH, content=_BYTES),
-        "put": _operation("Upload a file as the body of the request", _PATH, **_UPLOAD),
+        "put": _operation("Upload a file as the body of the request", _PATH, _FORCE, _NEW, **_UPLOAD),
     },
 }  # fmt: skip
 """Paths beside those of the verbs."""

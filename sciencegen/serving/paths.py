@@ -77,6 +77,11 @@ class Boundary:
                 if name in WRITTEN or self._is_path(part):
                     self.inside(part, name)
 
+    def named(self, values: Mapping[str, Any]) -> set[Path]:
+        """The paths without links that texts of parameters may mean, whether something is there or not."""
+        parts = {part for _, text in _texts(values) for part in _parts(text) if len(part) <= LONGEST_PATH}
+        return {self._real(part) for part in parts} - {self.folder, *self.folder.parents}
+
     def _real(self, path: str | Path) -> Path:
         return Path(os.path.realpath(self.folder / os.path.expanduser(path)))
 

@@ -18,6 +18,7 @@ from sciencegen.serving.paths import Boundary
 from sciencegen.serving.programs import Programs
 from sciencegen.serving.records import PROGRESS, RESULTS, Job, NotFound, read_json
 from sciencegen.serving.results import described, log_of, rows_of
+from sciencegen.serving.uploads import check_replaceable
 from sciencegen.serving.verbs import Verb
 
 REMEMBERED = 100
@@ -138,9 +139,12 @@ class Service:
             raise NotFound(f"Expected a file at {path}, found {'a folder' if found.is_dir() else 'none'}.")
         return found
 
-    def place(self, path: str) -> Path:
-        """Where a client may put a file."""
+    def place(self, path: str, force: bool = False) -> Path:
+        """Where a client may put a file. force: also in place of a file that a job uses, or of a journal."""
         found = self.boundary.inside(path)
         if found.is_dir():
             raise NotFound(f"Expected the name of a file, {path} is a folder.")
+        if found.exists() and not force:
+            jobs = self.jobs
+            check_replaceable(found, self.boundary, [jobs.job(id) for id in jobs.ids() if jobs.is_active(id)])
         return found

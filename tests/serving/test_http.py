@@ -206,6 +206,26 @@ def test_uploads_are_whole_or_nothing(client):
     assert [path.name for path in (client.folder / "new").iterdir()] == ["data.bin"]
 
 
+def test_an_upload_of_a_new_name_replaces_nothing(client):
+    assert client.ask("PUT", "/files/a.csv", b"1", If_None_Match="*")[0] == 201
+    status, answer = client.ask("PUT", "/files/a.csv", b"2", If_None_Match="*")
+    assert (status, "Leave If-None-Match out" in answer["error"]) == (412, True)
+    assert client.ask("PUT", "/files/a.csv", b"2", If_None_Match='"etag"')[0] == 400
+    assert client.ask("GET", "/files/a.csv") == (200, b"1")
+    assert client.ask("PUT", "/files/a.csv", b"2")[0] == 201
+
+
+@pytest.mark.parametrize("given", [{"output": "a.csv"}, {"tags": {"x": "a.csv"}}, {"tags": ["x=a.csv"], "force": True}])
+def test_a_file_of_a_running_job_is_not_replaced(client, given):
+    (client.folder / "a.csv").write_text("1")
+    job = client.ask("POST", "/verbs/draw", {"kind": "red", "pause": 0.2, "n": 50, **given, "force": True})[1]
+    status, answer = client.ask("PUT", "/files/a.csv", b"2")
+    assert (status, job["id"] in answer["error"]) == (409, True)
+    assert client.ask("PUT", "/files/b.csv", b"2")[0] == 201
+    assert client.ask("PUT", "/files/a.csv?force=true", b"2")[0] == 201
+    client.ask("POST", f"/jobs/{job['id']}/cancel")
+
+
 def test_a_client_that_is_killed_loses_nothing(client):
     """Its job goes on, and the same key finds it again."""
     body, head = b'{"kind": "red", "n": 10, "pause": 0.05}', f"Host: 127.0.0.1:{client.port}\r\nContent-Length: 39\r\n"

@@ -74,6 +74,8 @@ def test_a_dry_run_makes_nothing(call):
         ("job", {}, "Expected the argument 'id'"),
         ("job", {"id": 3}, "Expected a string for 'id'"),
         ("job", {"id": "x", "wait": 3}, "got 'wait'"),
+        ("jobs", {"limit": 3}, "Expected no arguments of jobs, got 'limit'"),
+        ("write_file", {"path": "a", "text": "", "force": "no"}, "Expected a boolean for 'force'"),
         ("rows", {"id": "x", "start": -1}, "Expected a integer for 'start'"),
         ("read_file", {"path": "../x"}, "--allow FOLDER"),
         ("read_file", {"path": "x"}, "found none"),
@@ -94,6 +96,15 @@ def test_a_job_that_fails_is_an_error_too(call):
 def test_files_are_written_and_read(call, tmp_path):
     assert call("write_file", path="a/b.csv", text="item\né\n")[0] == {"path": "a/b.csv", "bytes": 8}
     assert call("read_file", path="a/b.csv")[0]["text"] == "item\né\n"
+
+
+def test_a_journal_is_not_replaced_unless_forced(call, tmp_path):
+    journal = "round,item,kind,value,value_sd,predicted,lower,upper,source\n"
+    call("write_file", path="campaign.csv", text=journal)
+    value, is_error, _ = call("write_file", path="campaign.csv", text="item\n")
+    assert (is_error, "campaign.csv has the measurements of a campaign" in value["error"]) == (True, True)
+    assert (tmp_path / "campaign.csv").read_text() == journal
+    assert not call("write_file", path="campaign.csv", text="item\n", force=True)[1]
 
 
 def test_a_cancelled_call_ends_its_job_and_can_start_again(service, call):
