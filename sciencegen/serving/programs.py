@@ -67,7 +67,7 @@ def read_programs(texts: Iterable[str], here: Path) -> Programs:
             functions.append(text.strip())
             files += _module_files(text.partition(":")[0].strip(), here)
         elif equals and name.strip() and command.strip():
-            words = [_absolute(word, here) for word in shlex.split(command)]
+            words = [_absolute(word, here) for word in _words(command)]
             commands[name.strip()] = shlex.join(words)
             files += [Path(word).resolve() for word in words if Path(word).is_file()]
         else:
@@ -75,6 +75,15 @@ def read_programs(texts: Iterable[str], here: Path) -> Programs:
                 f"Expected 'NAME=program {{input}} {{output}}' or module:function for --oracle, got '{text}'."
             )
     return Programs(commands, tuple(functions), tuple(files))
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise ConfigError(
+            f"Expected 'NAME=program {{input}} {{output}}' for --oracle, got '{command}': {error}. Correct its quotes."
+        ) from None
 
 
 def _absolute(word: str, here: Path) -> str:

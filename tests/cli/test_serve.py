@@ -181,11 +181,18 @@ def test_a_job_has_the_bytes_of_the_command_whatever_ends_the_server(folder, num
     [
         (("serve", "--allow", "nowhere"), "Expected a folder for --allow, got 'nowhere'"),
         (("serve", "--oracle", "dock"), "for --oracle, got 'dock'"),
+        (("serve", "--oracle", "dock=nowhere.sh {input} {output}"), "an executable program, got 'nowhere.sh'"),
+        (("serve", "--oracle", "dock=true {input}"), "Expected {output} in the command"),
+        (("mcp", "--oracle", "dock=true"), "Expected {input} and {output} in the command"),
+        (("serve", "--oracle", "nowhere:score"), "No module named 'nowhere'"),
+        (("--no-plugins", "serve", "--oracle", "os:getpid"), "plugins are refused"),
+        (("--no-plugins", "serve", "--oracle", "dock=true {input} {output}"), "plugins are refused"),
         (("serve", "--port", "70000"), "--port"),
         (("mcp", "--calls", "0"), "--calls"),
     ],
 )
-def test_wrong_usage_has_a_remedy(cli, words, message):
+def test_wrong_usage_has_a_remedy(cli, monkeypatch, words, message):
+    monkeypatch.setenv("SCIENCEGEN_NO_PLUGINS", "")  # set by --no-plugins
     result = cli(*words)
     assert result.code == 2, result.err
     assert message in " ".join(result.err.split())

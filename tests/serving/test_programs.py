@@ -17,7 +17,7 @@ def test_commands_and_functions_are_read(tmp_path):
     assert found.files == ((tmp_path / "dock.sh"), (tmp_path / "mine.py"))
 
 
-@pytest.mark.parametrize("text", ["", "dock", "=x {input} {output}", "dock=", "a b:c"])
+@pytest.mark.parametrize("text", ["", "dock", "=x {input} {output}", "dock=", "a b:c", "dock='x {input}"])
 def test_other_texts_are_refused(tmp_path, text):
     with pytest.raises(ConfigError, match="for --oracle"):
         read_programs([text], tmp_path)
