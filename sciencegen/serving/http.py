@@ -235,7 +235,7 @@ async def _parameters(request: Request) -> dict[str, Any]:
         body += chunk
         if len(body) > LARGEST_BODY:
             raise ConfigError(
-                f"Expected at most {LARGEST_BODY:,} bytes of parameters, got more. Upload a file instead."
+                f"Expected at most {LARGEST_BODY:,} bytes of parameters, got more. Upload a file (PUT /files/PATH)."
             )
     try:
         found = json.loads(body, parse_constant=_no_constant)

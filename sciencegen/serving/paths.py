@@ -52,7 +52,7 @@ class Boundary:
         if not any(real.is_relative_to(one) for one in (self.folder, *self.allowed)):
             raise ConfigError(
                 f"Expected a path in {self.folder} for `{name}`, or in a folder that the server allows, got '{path}'. "
-                "Upload the file, or start the server with --allow FOLDER."
+                "Put the file there (PUT /files/PATH, or the tool write_file), or start the server with --allow FOLDER."
             )
         return real
 
@@ -72,7 +72,8 @@ class Boundary:
             for part in _parts(text):
                 if _ADDRESS.match(part):
                     raise ConfigError(
-                        f"Expected a file for `{name}`, got the address '{part}'. Upload the file instead."
+                        f"Expected a file for `{name}`, got the address '{part}'. Put the file into the server's "
+                        "folder instead (PUT /files/PATH, or the tool write_file)."
                     )
                 if name in WRITTEN or self._is_path(part):
                     self.inside(part, name)

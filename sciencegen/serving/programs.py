@@ -51,7 +51,10 @@ class Programs:
                 f"Expected the name of a program that this server allows, it allows none, got '{name}'. Start the "
                 "server with --oracle 'NAME=program {input} {output}'."
             )
-        raise unknown_name("program", name, self.commands)
+        raise ConfigError(
+            f"{unknown_name('program', name, self.commands)} Give one of these names, or start the server with "
+            "--oracle 'NAME=program {input} {output}'."
+        )
 
 
 def read_programs(texts: Iterable[str], here: Path) -> Programs:

@@ -77,8 +77,8 @@ class Service:
         """Check a request: its parameters, paths, programs and settings. Nothing is computed."""
         found = self.verb(verb)
         values = found.values(given)
+        filled = self.programs.put_in(values)  # first, so that a path in place of a program's name has its remedy
         self.boundary.check(values)
-        filled = self.programs.put_in(values)
         return Plan(found, values, filled, found.settings({**default_output(found, "ID"), **filled}))
 
     def submit(self, verb: str, given: Mapping[str, Any], key: str = "") -> Job:

@@ -36,7 +36,7 @@ def test_names_become_commands_wherever_a_program_is_named():
 
 @pytest.mark.parametrize(
     ("commands", "message"),
-    [({}, "it allows none, got 'rm -rf'.*--oracle"), ({"dock": "x"}, "Unknown program 'rm -rf'")],
+    [({}, "it allows none, got 'rm -rf'.*--oracle"), ({"dock": "x"}, "Unknown program 'rm -rf'.*--oracle")],
 )
 @pytest.mark.parametrize("given", [{"command": "rm -rf"}, {"settings": {"oracles": {"a": {"command": "rm -rf"}}}}])
 def test_other_programs_are_refused(commands, message, given):
