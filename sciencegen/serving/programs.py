@@ -14,6 +14,10 @@ from sciencegen.errors import ConfigError, unknown_name
 
 COMMANDS = frozenset({"command", "fold"})
 """Parameters and settings that name a program."""
+NAMING = frozenset({"goal", "where", "with", "steer"})
+"""Parameters that may name a function."""
+_NO_FILE = re.compile(r"\bto\s+\S+")
+"""What a goal such as "similarity to 1pga.pdb:A >= 0.4" compares with: an item, which is no function."""
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -42,6 +46,19 @@ class Programs:
         if isinstance(value, list):
             return [self.put_in(one, name) for one in value]
         return self._command(value) if name in COMMANDS and isinstance(value, str) else value
+
+    def check_functions(self, values: Mapping[str, Any]) -> None:
+        """Raise an error if a goal or another parameter names a function that isn't allowed."""
+        for name in NAMING & values.keys():
+            texts = [values[name]] if isinstance(values[name], str) else values[name]
+            for text in map(str, texts):
+                for word in _NO_FILE.sub("", text).replace(",", " ").split():
+                    if _FUNCTION.fullmatch(word) and word not in self.functions:
+                        known = ", ".join(self.functions) or "none"
+                        raise ConfigError(
+                            f"Expected a function that this server allows ({known}) in `{name}`, got '{word}'. Start "
+                            f"the server with --oracle {word} if you trust it."
+                        )
 
     def _command(self, name: str) -> str:
         if name in self.commands:

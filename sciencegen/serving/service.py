@@ -78,6 +78,7 @@ class Service:
         found = self.verb(verb)
         values = found.values(given)
         filled = self.programs.put_in(values)  # first, so that a path in place of a program's name has its remedy
+        self.programs.check_functions(values)
         self.boundary.check(values)
         return Plan(found, values, filled, found.settings({**default_output(found, "ID"), **filled}))
 
@@ -89,6 +90,7 @@ class Service:
     def dry_run(self, verb: str, given: Mapping[str, Any]) -> Json:
         """What a request would do, and what it would take."""
         plan = self.plan(verb, given)
+        self.boundary.check_inputs(plan.values)
         words, output = plan.command("ID")
         counts = counts_of(plan.settings)
         exists = output is not None and (self.folder / output).exists()

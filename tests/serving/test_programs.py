@@ -42,3 +42,19 @@ def test_names_become_commands_wherever_a_program_is_named():
 def test_other_programs_are_refused(commands, message, given):
     with pytest.raises(ConfigError, match=message):
         Programs(commands).put_in(given)
+
+
+@pytest.mark.parametrize(
+    "values", [{"goal": ["maximize os:system"]}, {"with": "qed,os:system"}, {"where": ["os:f >= 1"]}]
+)
+def test_other_functions_are_refused(values):
+    with pytest.raises(ConfigError, match=r"\(mine:score\).*--oracle os:"):
+        Programs({}, ("mine:score",)).check_functions(values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"goal": ["maximize mine:score", "similarity to a.pdb:A >= 0.4"]}, {"start": "a:b"}, {"where": ["a in 1..2"]}],
+)
+def test_functions_that_are_allowed_and_other_texts_pass(values):
+    Programs({}, ("mine:score",)).check_functions(values)
