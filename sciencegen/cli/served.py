@@ -55,6 +55,8 @@ OURS = {"json"}
 """Flags that a job sets itself."""
 LEFT_OUT = {("report", "settings")}
 """Parameters that aren't offered: the whole config of a workflow."""
+STANDARD_STREAMS = re.compile(r"; - is std(in|out)\b| \(- is std(in|out)\)")
+"""In the help of files, of which a job has none of these."""
 CHOICES: Mapping[tuple[str, str], Any] = {("propose", "plate"): Literal[96, 384]}
 """The types of parameters with few values."""
 NAMED = re.compile(r"\bname=value\b|\bNAME=|=FOLDER\b")
@@ -117,6 +119,7 @@ def _field(verb: str, key: str, annotation: Any, info: ParameterInfo) -> tuple[A
     elif get_origin(inner) is list:
         inner = dict[str, Any] | tuple[str, ...] if NAMED.search(text) else tuple[str, ...]
     inner = CHOICES.get((verb, key), inner)
+    text = STANDARD_STREAMS.sub("", text)
     required = info.default is ... and (key != "output" or verb in NAMES_OUTPUT)
     known = Field(... if required else None, description=text, ge=info.min, le=info.max)
     return (inner if required else inner | None), known

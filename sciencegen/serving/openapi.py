@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from sciencegen.items import Json
 from sciencegen.serving.records import STATES
+from sciencegen.serving.schemas import SCHEMAS, content_of
 from sciencegen.serving.verbs import Verb
 
 _ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}, "description": "The id of a job."}
@@ -22,6 +24,7 @@ _WAIT = {
     "name": "wait", "in": "query", "schema": {"type": "number", "minimum": 0, "maximum": 600, "default": 0},
     "description": "Seconds to wait for the end of the job before the answer.",
 }  # fmt: skip
+_JOB, _FILE = content_of("Job"), content_of("File")
 VERB_PATH = "/verbs/{verb}"
 """The path of all verbs; the document has one for each of them."""
 _JSON: Json = {"application/json": {"schema": {"type": "object"}}}
@@ -32,10 +35,12 @@ def _query(name: str, kind: str, text: str, **more: Any) -> Json:
     return {"name": name, "in": "query", "schema": {"type": kind, **more}, "description": text}
 
 
-def _operation(summary: str, *parameters: Json, content: Json | None = None, **more: Any) -> Json:
+def _operation(
+    summary: str, *parameters: Json, content: Json | None = None, status: str = "200", **more: Any
+) -> Json:  # fmt: skip
     answers = {
-        "200": {"description": "Done.", "content": _JSON if content is None else content},
-        "default": {"description": "Refused, with the reason as `error`.", "content": _JSON},
+        status: {"description": "Done.", "content": _JSON if content is None else content},
+        "default": {"description": "Refused, with the reason as `error`.", "content": content_of("Error")},
     }
     return {"summary": summary, "parameters": list(parameters), "responses": answers, **more}
 
@@ -58,9 +63,11 @@ PATHS: Mapping[str, Mapping[str, Json]] = {
             _query("before", "string", "Only jobs older than that of this id."),
         )
     },
-    "/jobs/{id}": {"get": _operation("State, progress, notes, summary and files of a job", _ID, _WAIT)},
-    "/jobs/{id}/cancel": {"post": _operation("End a job; what it has written stays", _ID)},
-    "/jobs/{id}/restart": {"post": _operation("Start a job again that failed or was stopped", _ID)},
+    "/jobs/{id}": {"get": _operation("State, progress, notes, summary and files of a job", _ID, _WAIT, content=_JOB)},
+    "/jobs/{id}/cancel": {"post": _operation("End a job; what it has written stays", _ID, content=_JOB)},
+    "/jobs/{id}/restart": {
+        "post": _operation("Start a job again that failed or was stopped", _ID, content=_JOB, status="202")
+    },
     "/jobs/{id}/log": {"get": _operation("Messages of a job", _ID, content={"text/plain": {}})},
     "/jobs/{id}/rows": {
         "get": _operation(
@@ -73,7 +80,9 @@ PATHS: Mapping[str, Mapping[str, Json]] = {
     "/files": {"get": _operation("Files in the server's folder", _query("below", "string", "Only of this folder."))},
     "/files/{path}": {
         "get": _operation("A file", _PATH, content=_BYTES),
-        "put": _operation("Upload a file as the body of the request", _PATH, _FORCE, _NEW, **_UPLOAD),
+        "put": _operation(
+            "Upload a file as the body of the request", _PATH, _FORCE, _NEW, **_UPLOAD, status="201", content=_FILE
+        ),
     },
 }  # fmt: skip
 """Paths beside those of the verbs."""
@@ -95,7 +104,7 @@ def described_queries(method: str, path: str) -> list[Json]:
 
 def openapi_document(verbs: Mapping[str, Verb], version: str) -> Json:
     """The OpenAPI 3.1 document. The parameters of verbs are those of the command line."""
-    components: dict[str, Any] = {}
+    components: dict[str, Any] = {**SCHEMAS}
     paths = {path: dict(methods) for path, methods in PATHS.items()}
     for verb in verbs.values():
         schema = _moved(verb.schema(), verb.name)
@@ -108,8 +117,15 @@ def openapi_document(verbs: Mapping[str, Verb], version: str) -> Json:
         "openapi": "3.1.0",
         "info": {"title": "sciencegen", "version": version, "description": "The verbs of sciencegen as jobs."},
         "security": [{"token": []}],
-        "paths": dict(sorted(paths.items())),
+        "paths": {path: _named(path, methods) for path, methods in sorted(paths.items())},
         "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+def _named(path: str, methods: Mapping[str, Json]) -> Json:
+    """The operations of a path with their names, such as get_jobs_id."""
+    return {
+        method: {**one, "operationId": "_".join([method, *re.findall(r"\w+", path)])} for method, one in methods.items()
     }
 
 
@@ -120,9 +136,18 @@ def _verb_operation(verb: Verb) -> Json:
         "schema": {"type": "string"},
         "description": "The same request with the same key is one job; another request is refused.",
     }
-    body = {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{verb.name}"}}}}
+    body = {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{verb.name}"}}},
+    }
     found = _operation(verb.summary, _WAIT, _DRY, key, description=verb.description, requestBody=body)
-    found["responses"]["202"] = {"description": "The job, which goes on.", "content": _JSON}
+    found["responses"]["202"] = {"description": "The job, which goes on.", "content": _JOB}
+    found["responses"]["200"] = {
+        "description": "The job, which has ended: see its state; or what a dry run says.",
+        "content": {
+            "application/json": {"schema": {"anyOf": [{"$ref": "#/components/schemas/Job"}, {"type": "object"}]}}
+        },
+    }
     return found
 
 

@@ -24,6 +24,7 @@ pytest.importorskip("uvicorn", reason="needs sciencegen[serve]")
 from sciencegen.serving.budget import Budget
 from sciencegen.serving.http import application
 from sciencegen.serving.listening import http_server, listen
+from sciencegen.serving.schemas import SCHEMAS
 from tests.serving.conftest import ended, until
 
 TOKEN = "a-token-of-the-tests"
@@ -80,6 +81,7 @@ def test_a_request_makes_a_job_with_rows_and_files(client):
     status, rows = client.ask("GET", f"/jobs/{job['id']}/rows?start=1&limit=1")
     assert rows["rows"] == [{"item": "i1", "value": 0.5, "kind": "red", "good": True}]
     assert (status, rows["next"]) == (200, 2)
+    assert set(job) == set(SCHEMAS["Job"]["required"])
     (file,) = job["files"]
     text = (client.folder / file["path"]).read_bytes()
     assert client.ask("GET", f"/files/{file['path']}") == (200, text)
