@@ -146,6 +146,10 @@ def _service(
     check_writable(Path(folder) / RECORDS, "`folder`")
     here, allowed = Path.cwd(), [_folder(one) for one in allow or ()]
     programs = read_programs(oracle or (), here)
+    if oracle:
+        from sciencegen.api.criteria.allowed import check_code
+
+        check_code(programs.commands.values(), programs.functions)
     make_folder(Path(folder))
     place = Path(folder).resolve()
     os.chdir(place)  # as the jobs, so that names of files mean the same

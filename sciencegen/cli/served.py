@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import Field, create_model
 from typer.models import ArgumentInfo, ParameterInfo
@@ -55,6 +55,10 @@ OURS = {"json"}
 """Flags that a job sets itself."""
 LEFT_OUT = {("report", "settings")}
 """Parameters that aren't offered: the whole config of a workflow."""
+STANDARD_STREAMS = re.compile(r"; - is std(in|out)\b| \(- is std(in|out)\)")
+"""In the help of files, of which a job has none of these."""
+CHOICES: Mapping[tuple[str, str], Any] = {("propose", "plate"): Literal[96, 384]}
+"""The types of parameters with few values."""
 NAMED = re.compile(r"\bname=value\b|\bNAME=|=FOLDER\b")
 """In the help of flags that take a name and a value, which may also be given as a mapping."""
 
@@ -114,6 +118,8 @@ def _field(verb: str, key: str, annotation: Any, info: ParameterInfo) -> tuple[A
         inner, text = _part_of(RECORDS[verb]), "Further settings; parameters of the same name take precedence."
     elif get_origin(inner) is list:
         inner = dict[str, Any] | tuple[str, ...] if NAMED.search(text) else tuple[str, ...]
+    inner = CHOICES.get((verb, key), inner)
+    text = STANDARD_STREAMS.sub("", text)
     required = info.default is ... and (key != "output" or verb in NAMES_OUTPUT)
     known = Field(... if required else None, description=text, ge=info.min, le=info.max)
     return (inner if required else inner | None), known

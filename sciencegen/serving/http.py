@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import partial
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +24,19 @@ from sciencegen.files import atomic_write, files_below
 from sciencegen.items import Json
 from sciencegen.serving.answers import HEADERS, Guard, answer, page, refused
 from sciencegen.serving.budget import BudgetSpent
-from sciencegen.serving.openapi import openapi_document, openapi_page
-from sciencegen.serving.records import RECORDS, NotFound
+from sciencegen.serving.openapi import VERB_PATH, described_queries, openapi_document, openapi_page
+from sciencegen.serving.queries import query_values
+from sciencegen.serving.records import RECORDS, STATES, Conflict, NotFound
 from sciencegen.serving.service import Service
 
 LARGEST_BODY = 16 * 2**20
 """Bytes of parameters."""
 LARGEST_UPLOAD = 16 * 2**30
-LONGEST_WAIT_S = 600.0
 MOST_LISTED = 1000
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
-    statuses = ((NotFound, 404), (BudgetSpent, 429), (ConfigError, 400), (DataError, 400))
+    statuses = ((NotFound, 404), (Conflict, 409), (BudgetSpent, 429), (ConfigError, 400), (DataError, 400))
     return refused(next((one for kind, one in statuses if isinstance(error, kind)), 500), str(error))
 
 
@@ -61,19 +61,19 @@ def application(service: Service, token: str, address: str) -> Starlette:
     routes = [
         Route("/", lambda request: page(description)),
         Route("/openapi.json", lambda request: answer(document)),
-        Route("/status", handlers.status),
-        Route("/verbs", handlers.verbs),
-        Route("/verbs/{verb}", handlers.schema),
-        Route("/verbs/{verb}", handlers.call, methods=["POST"]),
-        Route("/jobs", handlers.jobs),
-        Route("/jobs/{id}", handlers.job),
-        Route("/jobs/{id}/cancel", handlers.cancel, methods=["POST"]),
-        Route("/jobs/{id}/restart", handlers.restart, methods=["POST"]),
-        Route("/jobs/{id}/log", handlers.log),
-        Route("/jobs/{id}/rows", handlers.rows),
-        Route("/files", handlers.files),
-        Route("/files/{path:path}", handlers.file),
-        Route("/files/{path:path}", handlers.upload, methods=["PUT"]),
+        _route("/status", handlers.status),
+        _route("/verbs", handlers.verbs),
+        _route(VERB_PATH, handlers.schema),
+        _route(VERB_PATH, handlers.call, "POST"),
+        _route("/jobs", handlers.jobs),
+        _route("/jobs/{id}", handlers.job),
+        _route("/jobs/{id}/cancel", handlers.cancel, "POST"),
+        _route("/jobs/{id}/restart", handlers.restart, "POST"),
+        _route("/jobs/{id}/log", handlers.log),
+        _route("/jobs/{id}/rows", handlers.rows),
+        _route("/files", handlers.files),
+        _route("/files/{path}", handlers.file),
+        _route("/files/{path}", handlers.upload, "PUT"),
     ]
     errors: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
         SciencegenError: _on_error, HTTPException: _on_status, Exception: _on_error
@@ -81,8 +81,24 @@ def application(service: Service, token: str, address: str) -> Starlette:
     return Starlette(routes=routes, middleware=[Middleware(partial(Guard, token=token))], exception_handlers=errors)
 
 
+def _route(path: str, handler: Callable[[Request], Response | Awaitable[Response]], method: str = "GET") -> Route:
+    """A route whose handler finds the checked parameters of the address in `request.state.query`.
+
+    Handlers that aren't coroutines run in threads.
+    """
+    described = described_queries(method, path)
+
+    async def checked(request: Request) -> Response:
+        request.state.query = query_values(request.query_params, described)
+        if iscoroutinefunction(handler):
+            return await handler(request)
+        return await run_in_threadpool(handler, request)  # type: ignore[arg-type]
+
+    return Route(path.replace("{path}", "{path:path}"), checked, methods=[method])
+
+
 class Handlers:
-    """Answers to requests. Those that aren't coroutines run in threads."""
+    """Answers to requests, whose parameters of the address were checked before."""
 
     def __init__(self, service: Service) -> None:
         self.service = service
@@ -90,13 +106,12 @@ class Handlers:
     def status(self, request: Request) -> Response:
         """What the server is and has."""
         jobs, service = self.service.jobs, self.service
-        states = ("queued", "running", "done", "failed", "cancelled", "interrupted")
         return answer(
             {
                 "version": __version__, "folder": str(service.folder), "left": jobs.left(),
                 "allowed": [str(one) for one in service.boundary.allowed],
                 "programs": [*service.programs.commands, *service.programs.functions],
-                "jobs": {state: len(jobs.ids(state)) for state in states},
+                "jobs": {state: len(jobs.ids(state)) for state in STATES},
             }
         )  # fmt: skip
 
@@ -109,16 +124,17 @@ class Handlers:
     async def call(self, request: Request) -> Response:
         """Make a job, or say what it would do."""
         verb, given = request.path_params["verb"], await _parameters(request)
-        dry_run = given.pop("dry_run", False) or request.query_params.get("dry_run", "false").lower() in ("1", "true")
-        wait = _number(request, "wait", 0.0, LONGEST_WAIT_S)
-        if dry_run:
+        dry_run, query = given.pop("dry_run", False), request.state.query
+        if not isinstance(dry_run, bool):
+            raise ConfigError(f"Expected true or false for `dry_run`, got {dry_run!r}.")
+        if dry_run or query["dry_run"]:
             return answer(await run_in_threadpool(self.service.dry_run, verb, given))
         key = request.headers.get("idempotency-key", "")
         job = await run_in_threadpool(self.service.submit, verb, given, key)
-        return await self._waited(request, job.id, wait, {"Location": f"/jobs/{job.id}"})
+        return await self._waited(request, job.id, query["wait"], {"Location": f"/jobs/{job.id}"})
 
     async def job(self, request: Request) -> Response:
-        return await self._waited(request, request.path_params["id"], _number(request, "wait", 0.0, LONGEST_WAIT_S))
+        return await self._waited(request, request.path_params["id"], request.state.query["wait"])
 
     async def _waited(
         self, request: Request, id: str, seconds: float, headers: dict[str, str] | None = None
@@ -134,13 +150,13 @@ class Handlers:
 
     def jobs(self, request: Request) -> Response:
         """Jobs, newest first."""
-        limit = int(_number(request, "limit", 100, MOST_LISTED))
-        before = request.query_params.get("before")
-        ids = [id for id in self.service.jobs.ids(request.query_params.get("state", "")) if not before or id < before]
-        shown = [self.service.jobs.job(id) for id in ids[:limit]]
+        query, jobs = request.state.query, self.service.jobs
+        limit, before = query["limit"], query.get("before")
+        ids = [id for id in jobs.ids(query.get("state", "")) if before is None or id < before]
+        shown = [jobs.job(id) for id in ids[:limit]]
         names = ("id", "verb", "state", "created", "ended", "seconds", "output", "error")
         rows = [{name: vars(job)[name] for name in names} for job in shown]
-        return answer({"jobs": rows, "before": shown[-1].id if len(ids) > limit else None})
+        return answer({"jobs": rows, "before": shown[-1].id if shown and len(ids) > limit else None})
 
     def cancel(self, request: Request) -> Response:
         self.service.jobs.cancel(request.path_params["id"], "It was cancelled.")
@@ -155,13 +171,13 @@ class Handlers:
         return Response(text, 200, HEADERS, "text/plain")
 
     def rows(self, request: Request) -> Response:
-        start, limit = int(_number(request, "start", 0, 2**53)), int(_number(request, "limit", 100, 2**53))
-        file = request.query_params.get("file", "")
-        return answer(self.service.rows(request.path_params["id"], start, limit, file))
+        query = request.state.query
+        rows = self.service.rows(request.path_params["id"], query["start"], query["limit"], query.get("file", ""))
+        return answer(rows)
 
     def files(self, request: Request) -> Response:
         """Files in the server's folder or in one of it."""
-        below = self.service.boundary.inside(request.query_params.get("below", "."), "below")
+        below = self.service.boundary.inside(request.state.query.get("below", "."), "below")
         folder, closed = self.service.folder, self.service.folder / RECORDS
         found = sorted(one for one in files_below(below) if not one.is_relative_to(closed) and one.name[0] != ".")
         rows: list[Json] = [{"path": _named(one, folder), "bytes": one.stat().st_size} for one in found[:MOST_LISTED]]
@@ -173,8 +189,10 @@ class Handlers:
 
     async def upload(self, request: Request) -> Response:
         """Write the body into a file, atomically: a client that is cut off leaves nothing."""
-        path = self.service.place(request.path_params["path"])
-        size = 0
+        path = self.service.place(request.path_params["path"], request.state.query["force"])
+        only_new, size = _is_only_new(request), 0
+        if only_new and path.exists():
+            return _exists(path)
         try:
             with atomic_write(path, "wb") as file:
                 async for chunk in request.stream():
@@ -182,6 +200,10 @@ class Handlers:
                     if size > LARGEST_UPLOAD:
                         raise DataError(f"Expected at most {LARGEST_UPLOAD:,} bytes, got more.")
                     await run_in_threadpool(file.write, chunk)
+                if only_new and path.exists():
+                    raise FileExistsError
+        except FileExistsError:
+            return _exists(path)
         except ClientDisconnect:
             return refused(400, "Expected the whole file, the connection was closed before its end.")
         return answer({"path": _named(path, self.service.folder), "bytes": size}, 201)
@@ -191,12 +213,16 @@ def _named(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
 
-def _number(request: Request, name: str, default: float, most: float) -> float:
-    text = request.query_params.get(name, str(default))
-    with suppress(ValueError):
-        if 0 <= (value := float(text)) < float("inf"):
-            return min(value, most)
-    raise ConfigError(f"Expected a number from 0 for `{name}`, got '{text}'.")
+def _is_only_new(request: Request) -> bool:
+    """Whether an upload may replace nothing."""
+    given = request.headers.get("if-none-match", "*")
+    if given.strip() != "*":
+        raise ConfigError(f"Expected 'If-None-Match: *' for an upload, got '{given}'. Leave it out to replace a file.")
+    return "if-none-match" in request.headers
+
+
+def _exists(path: Path) -> Response:
+    return refused(412, f"Expected no file of the name {path.name}, found one. Leave If-None-Match out to replace it.")
 
 
 async def _parameters(request: Request) -> dict[str, Any]:
@@ -209,7 +235,7 @@ async def _parameters(request: Request) -> dict[str, Any]:
         body += chunk
         if len(body) > LARGEST_BODY:
             raise ConfigError(
-                f"Expected at most {LARGEST_BODY:,} bytes of parameters, got more. Upload a file instead."
+                f"Expected at most {LARGEST_BODY:,} bytes of parameters, got more. Upload a file (PUT /files/PATH)."
             )
     try:
         found = json.loads(body, parse_constant=_no_constant)

@@ -28,6 +28,7 @@ from sciencegen.serving.records import (
     Job,
     NotFound,
     State,
+    check_same_request,
     now,
     read_job,
     write_job,
@@ -92,10 +93,11 @@ class Jobs:
         return self.folder / RECORDS / id
 
     def submit(self, call: Call) -> Job:
-        """Put a job into the queue; the same key means the same job."""
+        """Put a job into the queue; the same key means the same job, and is refused with another request."""
         with self._turn:
             if call.key and call.key in self._keys:
-                return self.job(self._keys[call.key])
+                check_same_request(found := self.job(self._keys[call.key]), call.verb, call.parameters)
+                return found
             self.budget.check(self.left())
             id = self._new_id()
             words, output = call.command(id)

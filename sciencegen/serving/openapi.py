@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from sciencegen.items import Json
+from sciencegen.serving.records import STATES
+from sciencegen.serving.schemas import SCHEMAS, content_of
 from sciencegen.serving.verbs import Verb
 
 _ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}, "description": "The id of a job."}
@@ -21,22 +24,33 @@ _WAIT = {
     "name": "wait", "in": "query", "schema": {"type": "number", "minimum": 0, "maximum": 600, "default": 0},
     "description": "Seconds to wait for the end of the job before the answer.",
 }  # fmt: skip
+_JOB, _FILE = content_of("Job"), content_of("File")
+VERB_PATH = "/verbs/{verb}"
+"""The path of all verbs; the document has one for each of them."""
 _JSON: Json = {"application/json": {"schema": {"type": "object"}}}
 
 
-def _query(name: str, kind: str, text: str, default: object = None) -> Json:
-    schema = {"type": kind} if default is None else {"type": kind, "default": default}
-    return {"name": name, "in": "query", "schema": schema, "description": text}
+def _query(name: str, kind: str, text: str, **more: Any) -> Json:
+    """A parameter of the address. more: of its schema."""
+    return {"name": name, "in": "query", "schema": {"type": kind, **more}, "description": text}
 
 
-def _operation(summary: str, *parameters: Json, content: Json | None = None, **more: Any) -> Json:
+def _operation(
+    summary: str, *parameters: Json, content: Json | None = None, status: str = "200", **more: Any
+) -> Json:  # fmt: skip
     answers = {
-        "200": {"description": "Done.", "content": _JSON if content is None else content},
-        "default": {"description": "Refused, with the reason as `error`.", "content": _JSON},
+        status: {"description": "Done.", "content": _JSON if content is None else content},
+        "default": {"description": "Refused, with the reason as `error`.", "content": content_of("Error")},
     }
     return {"summary": summary, "parameters": list(parameters), "responses": answers, **more}
 
 
+_DRY = _query("dry_run", "boolean", "Only say what would be done and what it would take.", default=False)
+_FORCE = _query("force", "boolean", "Also in place of a file that a job uses, or of a journal.", default=False)
+_NEW: Json = {
+    "name": "If-None-Match", "in": "header", "schema": {"type": "string", "enum": ["*"]},
+    "description": "With * an upload is refused with 412 if there is a file of this name.",
+}  # fmt: skip
 _BYTES: Json = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _UPLOAD: Json = {"requestBody": {"required": True, "content": _BYTES}}
 PATHS: Mapping[str, Mapping[str, Json]] = {
@@ -44,33 +58,53 @@ PATHS: Mapping[str, Mapping[str, Json]] = {
     "/verbs": {"get": _operation("The verbs, with a sentence on each")},
     "/jobs": {
         "get": _operation(
-            "Jobs, newest first", _query("state", "string", "Only those in this state."),
-            _query("limit", "integer", "Most jobs of the answer.", 100), _query("before", "string", "Only older ones."),
+            "Jobs, newest first", _query("state", "string", "Only those in this state.", enum=[*STATES]),
+            _query("limit", "integer", "Most jobs of the answer.", minimum=0, maximum=1000, default=100),
+            _query("before", "string", "Only jobs older than that of this id."),
         )
     },
-    "/jobs/{id}": {"get": _operation("State, progress, notes, summary and files of a job", _ID, _WAIT)},
-    "/jobs/{id}/cancel": {"post": _operation("End a job; what it has written stays", _ID)},
-    "/jobs/{id}/restart": {"post": _operation("Start a job again that failed or was stopped", _ID)},
+    "/jobs/{id}": {"get": _operation("State, progress, notes, summary and files of a job", _ID, _WAIT, content=_JOB)},
+    "/jobs/{id}/cancel": {"post": _operation("End a job; what it has written stays", _ID, content=_JOB)},
+    "/jobs/{id}/restart": {
+        "post": _operation("Start a job again that failed or was stopped", _ID, content=_JOB, status="202")
+    },
     "/jobs/{id}/log": {"get": _operation("Messages of a job", _ID, content={"text/plain": {}})},
     "/jobs/{id}/rows": {
         "get": _operation(
-            "Rows of a job's table", _ID, _query("start", "integer", "The first row, from 0.", 0),
-            _query("limit", "integer", "Most rows of the answer, at most 1000.", 100),
+            "Rows of a job's table", _ID,
+            _query("start", "integer", "The first row, from 0.", minimum=0, maximum=2**53, default=0),
+            _query("limit", "integer", "Most rows of the answer.", minimum=0, maximum=1000, default=100),
             _query("file", "string", "Another file of the job than its output."),
         )
     },
     "/files": {"get": _operation("Files in the server's folder", _query("below", "string", "Only of this folder."))},
     "/files/{path}": {
         "get": _operation("A file", _PATH, content=_BYTES),
-        "put": _operation("Upload a file as the body of the request", _PATH, **_UPLOAD),
+        "put": _operation(
+            "Upload a file as the body of the request", _PATH, _FORCE, _NEW, **_UPLOAD, status="201", content=_FILE
+        ),
     },
 }  # fmt: skip
 """Paths beside those of the verbs."""
 
 
+def described_queries(method: str, path: str) -> list[Json]:
+    """The parameters of an address, such as that of GET /jobs.
+
+    Examples
+    --------
+    >>> [one["name"] for one in described_queries("GET", "/jobs")]
+    ['state', 'limit', 'before']
+    """
+    if path == VERB_PATH:
+        return [_WAIT, _DRY] if method == "POST" else []
+    operation = PATHS.get(path, {}).get(method.lower(), {"parameters": []})
+    return [one for one in operation["parameters"] if one["in"] == "query"]
+
+
 def openapi_document(verbs: Mapping[str, Verb], version: str) -> Json:
     """The OpenAPI 3.1 document. The parameters of verbs are those of the command line."""
-    components: dict[str, Any] = {}
+    components: dict[str, Any] = {**SCHEMAS}
     paths = {path: dict(methods) for path, methods in PATHS.items()}
     for verb in verbs.values():
         schema = _moved(verb.schema(), verb.name)
@@ -83,22 +117,37 @@ def openapi_document(verbs: Mapping[str, Verb], version: str) -> Json:
         "openapi": "3.1.0",
         "info": {"title": "sciencegen", "version": version, "description": "The verbs of sciencegen as jobs."},
         "security": [{"token": []}],
-        "paths": dict(sorted(paths.items())),
+        "paths": {path: _named(path, methods) for path, methods in sorted(paths.items())},
         "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
     }
 
 
+def _named(path: str, methods: Mapping[str, Json]) -> Json:
+    """The operations of a path with their names, such as get_jobs_id."""
+    return {
+        method: {**one, "operationId": "_".join([method, *re.findall(r"\w+", path)])} for method, one in methods.items()
+    }
+
+
 def _verb_operation(verb: Verb) -> Json:
-    dry = _query("dry_run", "boolean", "Only say what would be done and what it would take.", False)
     key = {
         "name": "Idempotency-Key",
         "in": "header",
         "schema": {"type": "string"},
-        "description": "Requests with the same key are one job.",
+        "description": "The same request with the same key is one job; another request is refused.",
     }
-    body = {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{verb.name}"}}}}
-    found = _operation(verb.summary, _WAIT, dry, key, description=verb.description, requestBody=body)
-    found["responses"]["202"] = {"description": "The job, which goes on.", "content": _JSON}
+    body = {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{verb.name}"}}},
+    }
+    found = _operation(verb.summary, _WAIT, _DRY, key, description=verb.description, requestBody=body)
+    found["responses"]["202"] = {"description": "The job, which goes on.", "content": _JOB}
+    found["responses"]["200"] = {
+        "description": "The job, which has ended: see its state; or what a dry run says.",
+        "content": {
+            "application/json": {"schema": {"anyOf": [{"$ref": "#/components/schemas/Job"}, {"type": "object"}]}}
+        },
+    }
     return found
 
 

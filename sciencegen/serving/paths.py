@@ -19,6 +19,11 @@ _PARTS = re.compile(r"[\s,;='\"@]+")
 """Between the parts of a parameter such as NAME=FOLDER."""
 _BEHIND = re.compile(r"(\[\d+\]|:\w+|/\d+-\d+)$")
 """Behind a file's name: an item of it, a chain, or the numbers of a sequence."""
+_FILE = re.compile(
+    r"[^\s=,;]+[.](csv|tsv|csv[.]gz|tsv[.]gz|parquet|xlsx|npz|npy|fits|h5|hdf5|sdf|smi|pdb|cif|fasta|a3m|yaml|json)",
+    re.IGNORECASE,
+)
+"""Names that can only be those of files."""
 _ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -52,7 +57,7 @@ class Boundary:
         if not any(real.is_relative_to(one) for one in (self.folder, *self.allowed)):
             raise ConfigError(
                 f"Expected a path in {self.folder} for `{name}`, or in a folder that the server allows, got '{path}'. "
-                "Upload the file, or start the server with --allow FOLDER."
+                "Put the file there (PUT /files/PATH, or the tool write_file), or start the server with --allow FOLDER."
             )
         return real
 
@@ -72,10 +77,23 @@ class Boundary:
             for part in _parts(text):
                 if _ADDRESS.match(part):
                     raise ConfigError(
-                        f"Expected a file for `{name}`, got the address '{part}'. Upload the file instead."
+                        f"Expected a file for `{name}`, got the address '{part}'. Put the file into the server's "
+                        "folder instead (PUT /files/PATH, or the tool write_file)."
                     )
                 if name in WRITTEN or self._is_path(part):
                     self.inside(part, name)
+
+    def check_inputs(self, values: Mapping[str, Any]) -> None:
+        """Raise an error if a parameter to read names a file that isn't there, as far as its ending says that it is."""
+        for name, text in _texts(values):
+            alone = _BEHIND.sub("", text)
+            if name not in WRITTEN and _FILE.fullmatch(alone) and not os.path.lexists(self._real(alone)):
+                raise ConfigError(f"Expected a file for `{name}`, found none at {alone}. Put it there, or correct it.")
+
+    def named(self, values: Mapping[str, Any]) -> set[Path]:
+        """The paths without links that texts of parameters may mean, whether something is there or not."""
+        parts = {part for _, text in _texts(values) for part in _parts(text) if len(part) <= LONGEST_PATH}
+        return {self._real(part) for part in parts} - {self.folder, *self.folder.parents}
 
     def _real(self, path: str | Path) -> Path:
         return Path(os.path.realpath(self.folder / os.path.expanduser(path)))

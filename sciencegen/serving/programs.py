@@ -14,6 +14,10 @@ from sciencegen.errors import ConfigError, unknown_name
 
 COMMANDS = frozenset({"command", "fold"})
 """Parameters and settings that name a program."""
+NAMING = frozenset({"goal", "where", "with", "steer"})
+"""Parameters that may name a function."""
+_NO_FILE = re.compile(r"\bto\s+\S+")
+"""What a goal such as "similarity to 1pga.pdb:A >= 0.4" compares with: an item, which is no function."""
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -43,6 +47,19 @@ class Programs:
             return [self.put_in(one, name) for one in value]
         return self._command(value) if name in COMMANDS and isinstance(value, str) else value
 
+    def check_functions(self, values: Mapping[str, Any]) -> None:
+        """Raise an error if a goal or another parameter names a function that isn't allowed."""
+        for name in NAMING & values.keys():
+            texts = [values[name]] if isinstance(values[name], str) else values[name]
+            for text in map(str, texts):
+                for word in _NO_FILE.sub("", text).replace(",", " ").split():
+                    if _FUNCTION.fullmatch(word) and word not in self.functions:
+                        known = ", ".join(self.functions) or "none"
+                        raise ConfigError(
+                            f"Expected a function that this server allows ({known}) in `{name}`, got '{word}'. Start "
+                            f"the server with --oracle {word} if you trust it."
+                        )
+
     def _command(self, name: str) -> str:
         if name in self.commands:
             return self.commands[name]
@@ -51,7 +68,10 @@ class Programs:
                 f"Expected the name of a program that this server allows, it allows none, got '{name}'. Start the "
                 "server with --oracle 'NAME=program {input} {output}'."
             )
-        raise unknown_name("program", name, self.commands)
+        raise ConfigError(
+            f"{unknown_name('program', name, self.commands)} Give one of these names, or start the server with "
+            "--oracle 'NAME=program {input} {output}'."
+        )
 
 
 def read_programs(texts: Iterable[str], here: Path) -> Programs:
@@ -67,7 +87,7 @@ def read_programs(texts: Iterable[str], here: Path) -> Programs:
             functions.append(text.strip())
             files += _module_files(text.partition(":")[0].strip(), here)
         elif equals and name.strip() and command.strip():
-            words = [_absolute(word, here) for word in shlex.split(command)]
+            words = [_absolute(word, here) for word in _words(command)]
             commands[name.strip()] = shlex.join(words)
             files += [Path(word).resolve() for word in words if Path(word).is_file()]
         else:
@@ -75,6 +95,15 @@ def read_programs(texts: Iterable[str], here: Path) -> Programs:
                 f"Expected 'NAME=program {{input}} {{output}}' or module:function for --oracle, got '{text}'."
             )
     return Programs(commands, tuple(functions), tuple(files))
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise ConfigError(
+            f"Expected 'NAME=program {{input}} {{output}}' for --oracle, got '{command}': {error}. Correct its quotes."
+        ) from None
 
 
 def _absolute(word: str, here: Path) -> str:

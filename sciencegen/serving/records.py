@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_write
@@ -23,11 +23,16 @@ RECORD, LOG, PRINTED, PROGRESS, OUTCOME = "job.json", "log.txt", "printed.txt", 
 """Files of a job. The server writes the record; the job's process the others."""
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
+STATES: tuple[State, ...] = get_args(State)
 ACTIVE: frozenset[State] = frozenset({"queued", "running"})
 
 
 class NotFound(DataError):
     """There is no job, verb or file of this name."""
+
+
+class Conflict(DataError):
+    """A request that doesn't fit what is there: a key of another request, or a file that is needed."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,18 @@ class Outcome:
     exit_code: int
     error: str = ""
     notes: list[str] = field(default_factory=list)
+
+
+def check_same_request(job: Job, verb: str, parameters: Mapping[str, Any]) -> None:
+    """Raise an error if a key was given with another request than that of its job."""
+    differing = [name for name in {**job.parameters, **parameters} if job.parameters.get(name) != parameters.get(name)]
+    if job.verb == verb and not differing:
+        return
+    other = f"verb {verb}, not {job.verb}" if job.verb != verb else f"value of {', '.join(map(repr, differing))}"
+    raise Conflict(
+        f"Expected the request of job {job.id} again for the key '{job.key}', got another {other}. Use a new key for "
+        "each new request."
+    )
 
 
 def now() -> str:

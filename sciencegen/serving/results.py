@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from sciencegen.data.tables import is_parquet, number_columns, read_records
 from sciencegen.errors import DataError
 from sciencegen.files import files_below
 from sciencegen.items import Json
+from sciencegen.serving.paths import WRITTEN
 from sciencegen.serving.records import LOG, PRINTED, PROGRESS, RESULTS, Job, NotFound, read_json, read_outcome
 
 MOST_ROWS = 1000
@@ -56,15 +58,28 @@ def _printed(path: Path) -> Any:
 
 
 def files_of(folder: Path, job: Job) -> list[Json]:
-    """Paths, relative to the server's folder, and sizes of the files that a job has made: its output, what stands
-    beside it under the same name, and what is in its own folder."""
+    """Paths, relative to the server's folder, and sizes of the files that a job has made: what is in its own folder,
+    and, written since it was started, its output, its journal and other files that it names to be written, with what
+    stands beside them under the same name."""
     own = folder / RESULTS / job.id
     found = set(files_below(own)) if own.is_dir() else set()
-    if job.output is not None:
-        output = folder / job.output
-        found |= set(files_below(output)) if output.is_dir() else {*output.parent.glob(f"{_escaped(output.name)}*")}
+    for text in {job.output, *(job.parameters.get(name) for name in WRITTEN)}:
+        if job.started and isinstance(text, str):
+            found |= {one for one in _beside(folder / text) if one.stat().st_mtime >= _first_start(job)}
     named = sorted(one for one in found if one.is_file() and not one.name.startswith("."))
     return [{"path": _relative(one, folder), "bytes": one.stat().st_size} for one in named[:MOST_FILES]]
+
+
+def _beside(place: Path) -> set[Path]:
+    """The files of a folder, or a file and those beside it under the same name."""
+    if place.is_dir():
+        return set(files_below(place))
+    return {one for one in place.parent.glob(f"{_escaped(place.name)}*") if one.is_file()}
+
+
+def _first_start(job: Job) -> float:
+    """The time, in seconds since the epoch, from which on a job may have written: a restart goes on with its files."""
+    return datetime.fromisoformat(job.started if job.starts <= 1 else job.created).timestamp()
 
 
 def _escaped(name: str) -> str:

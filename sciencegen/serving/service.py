@@ -18,6 +18,7 @@ from sciencegen.serving.paths import Boundary
 from sciencegen.serving.programs import Programs
 from sciencegen.serving.records import PROGRESS, RESULTS, Job, NotFound, read_json
 from sciencegen.serving.results import described, log_of, rows_of
+from sciencegen.serving.uploads import check_replaceable
 from sciencegen.serving.verbs import Verb
 
 REMEMBERED = 100
@@ -76,8 +77,9 @@ class Service:
         """Check a request: its parameters, paths, programs and settings. Nothing is computed."""
         found = self.verb(verb)
         values = found.values(given)
+        filled = self.programs.put_in(values)  # first, so that a path in place of a program's name has its remedy
+        self.programs.check_functions(values)
         self.boundary.check(values)
-        filled = self.programs.put_in(values)
         return Plan(found, values, filled, found.settings({**default_output(found, "ID"), **filled}))
 
     def submit(self, verb: str, given: Mapping[str, Any], key: str = "") -> Job:
@@ -88,6 +90,7 @@ class Service:
     def dry_run(self, verb: str, given: Mapping[str, Any]) -> Json:
         """What a request would do, and what it would take."""
         plan = self.plan(verb, given)
+        self.boundary.check_inputs(plan.values)
         words, output = plan.command("ID")
         counts = counts_of(plan.settings)
         exists = output is not None and (self.folder / output).exists()
@@ -138,9 +141,12 @@ class Service:
             raise NotFound(f"Expected a file at {path}, found {'a folder' if found.is_dir() else 'none'}.")
         return found
 
-    def place(self, path: str) -> Path:
-        """Where a client may put a file."""
+    def place(self, path: str, force: bool = False) -> Path:
+        """Where a client may put a file. force: also in place of a file that a job uses, or of a journal."""
         found = self.boundary.inside(path)
         if found.is_dir():
             raise NotFound(f"Expected the name of a file, {path} is a folder.")
+        if found.exists() and not force:
+            jobs = self.jobs
+            check_replaceable(found, self.boundary, [jobs.job(id) for id in jobs.ids() if jobs.is_active(id)])
         return found

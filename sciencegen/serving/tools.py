@@ -36,6 +36,9 @@ _DRY: Json = {
 }  # fmt: skip
 
 
+_FORCE: Json = {"type": "boolean", "description": "Also in place of a file that a job uses, or of a journal."}
+
+
 @dataclass(frozen=True)
 class Tool:
     """A tool: its name, what it does, and the JSON schema of its arguments. reads: whether it changes nothing."""
@@ -79,7 +82,7 @@ OWN = (
     Tool(
         "write_file",
         "Write a text file into the server's folder, such as a table of measured items.",
-        _schema(("path", "text"), path=_TEXT, text={"type": "string"}),
+        _schema(("path", "text"), path=_TEXT, text={"type": "string"}, force=_FORCE),
     ),
 )
 """Tools beside the verbs."""
@@ -144,7 +147,8 @@ class Tools:
             return await self._waited(id, float(arguments.get("wait_s", self.wait_s)), progress)
         if name == "cancel":
             jobs.cancel(id, "It was cancelled.")
-            return await self._waited(id, self.wait_s, progress)
+            ended = await self._waited(id, self.wait_s, progress)
+            return Result(ended.value, ended.is_error and ended.value["state"] != "cancelled")
         return Result(await anyio.to_thread.run_sync(self._read, name, arguments))
 
     def _read(self, name: str, arguments: Mapping[str, Any]) -> Json:
@@ -161,7 +165,7 @@ class Tools:
             if path.stat().st_size > LARGEST_TEXT:
                 raise DataError(f"Expected a file of at most {LARGEST_TEXT:,} bytes, {arguments['path']} is larger.")
             return {"path": arguments["path"], "text": path.read_text(encoding="utf-8", errors="replace")}
-        path = service.place(arguments["path"])
+        path = service.place(arguments["path"], arguments.get("force", False))
         if len(arguments["text"]) > LARGEST_TEXT:
             raise DataError(f"Expected at most {LARGEST_TEXT:,} characters, got {len(arguments['text']):,}.")
         with atomic_write(path) as file:
@@ -198,10 +202,16 @@ def _check(tool: Tool, arguments: Mapping[str, Any]) -> None:
     """Refuse unknown, missing and wrong arguments of a tool of our own."""
     properties = tool.schema["properties"]
     if unknown := [name for name in arguments if name not in properties]:
-        raise ConfigError(f"Expected the arguments {', '.join(properties)} of {tool.name}, got '{unknown[0]}'.")
+        known = f"the arguments {', '.join(properties)}" if properties else "no arguments"
+        raise ConfigError(f"Expected {known} of {tool.name}, got '{unknown[0]}'. Leave it out.")
     if missing := [name for name in tool.schema["required"] if name not in arguments]:
         raise ConfigError(f"Expected the argument '{missing[0]}' of {tool.name}, got none.")
-    kinds: Mapping[str, tuple[type, ...]] = {"string": (str,), "integer": (int,), "number": (int, float)}
+    kinds: Mapping[str, tuple[type, ...]] = {
+        "string": (str,),
+        "integer": (int,),
+        "number": (int, float),
+        "boolean": (bool,),
+    }
     for name, value in arguments.items():
         if not isinstance(value, kinds[properties[name]["type"]]) or (isinstance(value, int | float) and value < 0):
             raise ConfigError(f"Expected a {properties[name]['type']} for '{name}' of {tool.name}, got {value!r}.")

@@ -137,7 +137,7 @@ def test_curl_runs_generate_optimize_record_and_propose(folder):
         assert "Unknown program" in server.curl("/verbs/optimize", {**SEARCH, "settings": {
             "oracles": {"nitrogens": {"command": "rm {input} {output}"}}}})["error"]  # fmt: skip
         forbidden = server.curl("/verbs/optimize?wait=300", {"domain": "molecules", "goal": ["maximize os:system"]})
-        assert (forbidden["state"], "--oracle os:system" in forbidden["error"]) == ("failed", True)
+        assert (list(forbidden), "--oracle os:system" in forbidden["error"]) == (["error"], True)
         server.curl("/files/results.csv", None, "-T", str(folder / "measured.csv"))
         recorded = server.curl(
             "/verbs/record?wait=300", {"domain": "molecules", "results": "results.csv", "journal": "campaign.csv"}
@@ -181,11 +181,18 @@ def test_a_job_has_the_bytes_of_the_command_whatever_ends_the_server(folder, num
     [
         (("serve", "--allow", "nowhere"), "Expected a folder for --allow, got 'nowhere'"),
         (("serve", "--oracle", "dock"), "for --oracle, got 'dock'"),
+        (("serve", "--oracle", "dock=nowhere.sh {input} {output}"), "an executable program, got 'nowhere.sh'"),
+        (("serve", "--oracle", "dock=true {input}"), "Expected {output} in the command"),
+        (("mcp", "--oracle", "dock=true"), "Expected {input} and {output} in the command"),
+        (("serve", "--oracle", "nowhere:score"), "No module named 'nowhere'"),
+        (("--no-plugins", "serve", "--oracle", "os:getpid"), "plugins are refused"),
+        (("--no-plugins", "serve", "--oracle", "dock=true {input} {output}"), "plugins are refused"),
         (("serve", "--port", "70000"), "--port"),
         (("mcp", "--calls", "0"), "--calls"),
     ],
 )
-def test_wrong_usage_has_a_remedy(cli, words, message):
+def test_wrong_usage_has_a_remedy(cli, monkeypatch, words, message):
+    monkeypatch.setenv("SCIENCEGEN_NO_PLUGINS", "")  # set by --no-plugins
     result = cli(*words)
     assert result.code == 2, result.err
     assert message in " ".join(result.err.split())

@@ -12,7 +12,16 @@ from jsonschema import Draft202012Validator
 from sciencegen.cli.commands import COMMANDS
 from sciencegen.cli.main import app
 from sciencegen.cli.options import CheckedOnly, only_checking
-from sciencegen.cli.served import ENDINGS, FURTHER, NAMES_OUTPUT, NOT_SERVED, OURS, RECORDS, served_verbs
+from sciencegen.cli.served import (
+    ENDINGS,
+    FURTHER,
+    NAMES_OUTPUT,
+    NOT_SERVED,
+    OURS,
+    RECORDS,
+    STANDARD_STREAMS,
+    served_verbs,
+)  # fmt: skip
 from sciencegen.config import ProgramSettings
 from sciencegen.errors import ConfigError
 from sciencegen.serving.openapi import openapi_document
@@ -59,7 +68,8 @@ def test_every_flag_is_a_parameter_with_its_text(name):
         assert place.flag in (*flag.opts, "")
         assert place.negative in (*flag.secondary_opts, "")
         assert place.repeats == bool(flag.multiple)
-        assert key == "settings" or not flag.help or properties[key]["description"] == flag.help.replace("\\[", "[")
+        text = STANDARD_STREAMS.sub("", (flag.help or "").replace("\\[", "["))
+        assert key == "settings" or not flag.help or properties[key]["description"] == text
         assert (key in verb.schema().get("required", ())) == (
             flag.required and (key != "output" or name in NAMES_OUTPUT)
         )
@@ -174,3 +184,15 @@ def test_references_of_the_document_resolve():
     check(document)
     assert {f"/verbs/{name}" for name in VERBS} <= set(document["paths"])
     assert inspect.getdoc(COMMANDS["replay"]) == document["paths"]["/verbs/replay"]["post"]["description"]
+
+
+def test_the_document_names_its_operations_and_answers():
+    document = openapi_document(VERBS, "1")
+    operations = [one for methods in document["paths"].values() for one in methods.values()]
+    assert len({one["operationId"] for one in operations}) == len(operations)
+    assert "201" in document["paths"]["/files/{path}"]["put"]["responses"]
+    generate = document["paths"]["/verbs/generate"]["post"]
+    assert generate["requestBody"]["required"]
+    job = document["components"]["schemas"]["Job"]
+    assert job["properties"]["state"]["enum"] == ["queued", "running", "done", "failed", "cancelled", "interrupted"]
+    assert not [name for name in VERBS if "- is std" in str(VERBS[name].schema())]

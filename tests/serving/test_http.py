@@ -24,6 +24,7 @@ pytest.importorskip("uvicorn", reason="needs sciencegen[serve]")
 from sciencegen.serving.budget import Budget
 from sciencegen.serving.http import application
 from sciencegen.serving.listening import http_server, listen
+from sciencegen.serving.schemas import SCHEMAS
 from tests.serving.conftest import ended, until
 
 TOKEN = "a-token-of-the-tests"
@@ -80,6 +81,7 @@ def test_a_request_makes_a_job_with_rows_and_files(client):
     status, rows = client.ask("GET", f"/jobs/{job['id']}/rows?start=1&limit=1")
     assert rows["rows"] == [{"item": "i1", "value": 0.5, "kind": "red", "good": True}]
     assert (status, rows["next"]) == (200, 2)
+    assert set(job) == set(SCHEMAS["Job"]["required"])
     (file,) = job["files"]
     text = (client.folder / file["path"]).read_bytes()
     assert client.ask("GET", f"/files/{file['path']}") == (200, text)
@@ -157,6 +159,14 @@ def test_the_description_needs_no_token_but_the_own_host(client, path):
         ("POST", "/verbs/draw", b'{"n": NaN}', 400, "NaN is no number of JSON"),
         ("POST", "/verbs/draw", b"[" * 100_000, 400, "Expected a JSON object"),
         ("POST", "/verbs/draw?wait=x", {"kind": "a"}, 400, "`wait`, got 'x'"),
+        ("POST", "/verbs/draw?wait=601", {"kind": "a"}, 400, "a number from 0 to 600 for the query parameter `wait`"),
+        ("POST", "/verbs/draw?dryrun=true", {"kind": "a"}, 400, "'dryrun'. Did you mean 'dry_run'?"),
+        ("POST", "/verbs/draw?dry_run=yes", {"kind": "a"}, 400, "true or false"),
+        ("POST", "/verbs/draw", {"kind": "a", "dry_run": "false"}, 400, "true or false"),
+        ("GET", "/jobs?state=foo", None, 400, "one of queued, running, done, failed, cancelled, interrupted"),
+        ("GET", "/jobs?limit=-1", None, 400, "an integer from 0 to 1000"),
+        ("GET", "/jobs?limit=2.5", None, 400, "an integer from 0 to 1000"),
+        ("POST", "/jobs/nothing/cancel?wait=3", None, 400, "no query parameters for this path, got 'wait'"),
         ("GET", "/jobs/nothing", None, 404, "Expected the id of a job"),
         ("GET", "/jobs/nothing/rows", None, 404, "Expected the id of a job"),
         ("GET", "/jobs/../records", None, 404, "Expected"),
@@ -198,6 +208,26 @@ def test_uploads_are_whole_or_nothing(client):
     assert [path.name for path in (client.folder / "new").iterdir()] == ["data.bin"]
 
 
+def test_an_upload_of_a_new_name_replaces_nothing(client):
+    assert client.ask("PUT", "/files/a.csv", b"1", If_None_Match="*")[0] == 201
+    status, answer = client.ask("PUT", "/files/a.csv", b"2", If_None_Match="*")
+    assert (status, "Leave If-None-Match out" in answer["error"]) == (412, True)
+    assert client.ask("PUT", "/files/a.csv", b"2", If_None_Match='"etag"')[0] == 400
+    assert client.ask("GET", "/files/a.csv") == (200, b"1")
+    assert client.ask("PUT", "/files/a.csv", b"2")[0] == 201
+
+
+@pytest.mark.parametrize("given", [{"output": "a.csv"}, {"tags": {"x": "a.csv"}}, {"tags": ["x=a.csv"], "force": True}])
+def test_a_file_of_a_running_job_is_not_replaced(client, given):
+    (client.folder / "a.csv").write_text("1")
+    job = client.ask("POST", "/verbs/draw", {"kind": "red", "pause": 0.2, "n": 50, **given, "force": True})[1]
+    status, answer = client.ask("PUT", "/files/a.csv", b"2")
+    assert (status, job["id"] in answer["error"]) == (409, True)
+    assert client.ask("PUT", "/files/b.csv", b"2")[0] == 201
+    assert client.ask("PUT", "/files/a.csv?force=true", b"2")[0] == 201
+    client.ask("POST", f"/jobs/{job['id']}/cancel")
+
+
 def test_a_client_that_is_killed_loses_nothing(client):
     """Its job goes on, and the same key finds it again."""
     body, head = b'{"kind": "red", "n": 10, "pause": 0.05}', f"Host: 127.0.0.1:{client.port}\r\nContent-Length: 39\r\n"
@@ -207,6 +237,20 @@ def test_a_client_that_is_killed_loses_nothing(client):
         until(lambda: client.ask("GET", "/jobs")[1]["jobs"])
     job = client.ask("POST", "/verbs/draw?wait=30", {"kind": "red", "n": 10, "pause": 0.05}, Idempotency_Key="mine")[1]
     assert (job["state"], job["starts"]) == ("done", 1)
+    assert len(client.ask("GET", "/jobs")[1]["jobs"]) == 1
+
+
+def test_a_refused_job_lists_no_file_of_another(client):
+    body = {"kind": "red", "output": "same.csv"}
+    first, second = (client.ask("POST", "/verbs/draw?wait=30", body)[1] for _ in range(2))
+    assert [one["path"] for one in first["files"]] == ["same.csv"]
+    assert (second["state"], second["files"]) == ("failed", [])
+
+
+def test_a_key_of_another_request_is_a_conflict(client):
+    assert client.ask("POST", "/verbs/draw", {"kind": "red", "n": 1}, Idempotency_Key="mine")[0] == 202
+    status, answer = client.ask("POST", "/verbs/draw", {"kind": "red", "n": 2}, Idempotency_Key="mine")
+    assert (status, "another value of 'n'" in answer["error"]) == (409, True)
     assert len(client.ask("GET", "/jobs")[1]["jobs"]) == 1
 
 

@@ -15,7 +15,7 @@ import pytest
 from sciencegen.errors import ConfigError
 from sciencegen.serving.budget import Budget, BudgetSpent
 from sciencegen.serving.process import is_running
-from sciencegen.serving.records import NotFound, read_job, write_job
+from sciencegen.serving.records import Conflict, NotFound, read_job, write_job
 from tests.serving.conftest import REPOSITORY, call, ended, environment, until
 
 SERVER = """
@@ -169,6 +169,23 @@ def test_the_same_key_is_the_same_job(make_jobs):
     assert jobs.submit(call(key="other")).id != first.id
     jobs.close()
     assert make_jobs().submit(call(key="k")).id == first.id
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (call(key="k", n=3), "another value of 'n'"),
+        (call(key="k", n=2, force=True), "another value of 'force'"),
+        (replace(call(key="k", n=2), verb="paint"), "another verb paint, not draw"),
+    ],
+)
+def test_a_key_with_another_request_is_refused(make_jobs, other, message):
+    jobs = make_jobs()
+    first = jobs.submit(call(key="k", n=2))
+    with pytest.raises(Conflict, match=f"{message}.*new key"):
+        jobs.submit(other)
+    assert jobs.ids() == [first.id]
+    assert jobs.submit(call(key="k", n=2)).id == first.id
 
 
 def test_the_budget_of_calls(make_jobs):

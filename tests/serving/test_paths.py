@@ -68,6 +68,25 @@ def test_what_is_outside_is_refused(boundary, tmp_path, values):
         boundary.check(filled(values, tmp_path))
 
 
+@pytest.mark.parametrize(
+    "text", ["nowhere.csv", "data/nowhere.csv.gz", "nowhere.pdb:A", "nowhere.sdf[3]", "shared/pool.csv"]
+)
+def test_inputs_that_are_missing_are_refused(boundary, text):
+    with pytest.raises(ConfigError, match="Expected a file for `source`, found none at"):
+        boundary.check_inputs({"source": text})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"source": "data/items.csv"}, {"source": "1pga.pdb:A"}, {"source": "fine/pool.csv"}, {"output": "new.csv"},
+        {"journal": "new.csv"}, {"source": "molecules"}, {"start": ["CCO"]}, {"model": "runs/a"},
+    ],
+)  # fmt: skip
+def test_inputs_that_are_there_or_no_files_pass(boundary, values):
+    boundary.check_inputs(values)
+
+
 def test_the_error_names_the_parameter_and_a_remedy(boundary):
     with pytest.raises(ConfigError, match=r"`training`.*got '/etc/passwd'.*--allow FOLDER"):
         boundary.check({"settings": {"training": "/etc/passwd"}})

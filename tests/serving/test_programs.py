@@ -17,7 +17,7 @@ def test_commands_and_functions_are_read(tmp_path):
     assert found.files == ((tmp_path / "dock.sh"), (tmp_path / "mine.py"))
 
 
-@pytest.mark.parametrize("text", ["", "dock", "=x {input} {output}", "dock=", "a b:c"])
+@pytest.mark.parametrize("text", ["", "dock", "=x {input} {output}", "dock=", "a b:c", "dock='x {input}"])
 def test_other_texts_are_refused(tmp_path, text):
     with pytest.raises(ConfigError, match="for --oracle"):
         read_programs([text], tmp_path)
@@ -36,9 +36,25 @@ def test_names_become_commands_wherever_a_program_is_named():
 
 @pytest.mark.parametrize(
     ("commands", "message"),
-    [({}, "it allows none, got 'rm -rf'.*--oracle"), ({"dock": "x"}, "Unknown program 'rm -rf'")],
+    [({}, "it allows none, got 'rm -rf'.*--oracle"), ({"dock": "x"}, "Unknown program 'rm -rf'.*--oracle")],
 )
 @pytest.mark.parametrize("given", [{"command": "rm -rf"}, {"settings": {"oracles": {"a": {"command": "rm -rf"}}}}])
 def test_other_programs_are_refused(commands, message, given):
     with pytest.raises(ConfigError, match=message):
         Programs(commands).put_in(given)
+
+
+@pytest.mark.parametrize(
+    "values", [{"goal": ["maximize os:system"]}, {"with": "qed,os:system"}, {"where": ["os:f >= 1"]}]
+)
+def test_other_functions_are_refused(values):
+    with pytest.raises(ConfigError, match=r"\(mine:score\).*--oracle os:"):
+        Programs({}, ("mine:score",)).check_functions(values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"goal": ["maximize mine:score", "similarity to a.pdb:A >= 0.4"]}, {"start": "a:b"}, {"where": ["a in 1..2"]}],
+)
+def test_functions_that_are_allowed_and_other_texts_pass(values):
+    Programs({}, ("mine:score",)).check_functions(values)

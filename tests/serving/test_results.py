@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime, timedelta
+
 import pandas as pd
 import pytest
 
@@ -60,9 +63,30 @@ def test_files_are_those_of_the_job(tmp_path):
     for name in (*names, "plates/a[1].csv.order.csv", "plates/a1.csv", "model/x/weights", "model/y"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("abc")
+    started = datetime.now(UTC).replace(year=2000).isoformat()
     paths = lambda job: [one["path"] for one in files_of(tmp_path, job)]  # noqa: E731
     own = ["jobs/1/draw.csv", "jobs/1/draw.csv.rejects.csv"]
     assert paths(Job("1", "draw", {}, [], own[0])) == own
-    assert paths(Job("3", "draw", {}, [], "plates/a[1].csv")) == ["plates/a[1].csv", "plates/a[1].csv.order.csv"]
-    assert paths(Job("3", "draw", {}, [], "model")) == ["model/x/weights", "model/y"]
+    assert paths(Job("3", "draw", {}, [], "plates/a[1].csv", started=started)) == [
+        "plates/a[1].csv",
+        "plates/a[1].csv.order.csv",
+    ]
+    journal = Job("3", "note", {"journal": "plates/a[1].csv", "source": "plates/a1.csv"}, [], started=started)
+    assert paths(journal) == ["plates/a[1].csv", "plates/a[1].csv.order.csv"]
+    assert paths(Job("3", "draw", {}, [], "model", started=started)) == ["model/x/weights", "model/y"]
     assert paths(Job("3", "draw", {}, [])) == []
+
+
+@pytest.mark.parametrize("output", ["draw.csv", "model"])
+def test_files_of_others_are_none_of_the_job(tmp_path, output):
+    """A refused job has no file; one that was started again has those of its first start."""
+    for name in ("draw.csv", "model/weights"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("abc")
+        os.utime(tmp_path / name, (1_700_000_000, 1_700_000_000))
+    written = datetime.fromtimestamp(1_700_000_000, UTC)
+    before, after = ((written + timedelta(seconds=one)).isoformat() for one in (-1, 1))
+    assert files_of(tmp_path, Job("1", "draw", {}, [], output, created=before)) == []
+    assert files_of(tmp_path, Job("1", "draw", {}, [], output, created=before, started=after, starts=1)) == []
+    assert len(files_of(tmp_path, Job("1", "draw", {}, [], output, created=before, started=before, starts=1))) == 1
+    assert len(files_of(tmp_path, Job("1", "draw", {}, [], output, created=before, started=after, starts=2))) == 1

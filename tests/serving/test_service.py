@@ -11,6 +11,7 @@ import pytest
 
 from sciencegen.cli.served import served_verbs
 from sciencegen.errors import SciencegenError
+from sciencegen.optimization.wells import SIZES
 from sciencegen.serving.paths import Boundary
 from sciencegen.serving.programs import Programs
 from sciencegen.serving.records import NotFound
@@ -67,6 +68,23 @@ def test_plans_name_the_output_and_the_program(served):
     assert served.plan("properties", {"domain": "molecules"}).command("7") == (
         ["properties", "--json", "--", "molecules"], None
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"plate": 48}, "'plate'"),
+        ({"measured": ["nowhere.csv"]}, "`measured`, found none at nowhere.csv"),
+        ({"where": ["os:getpid >= 1"]}, "--oracle os:getpid"),
+    ],
+)
+def test_a_dry_run_refuses_what_must_fail(served, given, message):
+    with pytest.raises(SciencegenError, match=message):
+        served.dry_run("propose", {"domain": "molecules", "journal": "campaign.csv", **given})
+
+
+def test_the_schema_of_plates_has_their_sizes():
+    assert VERBS["propose"].schema()["properties"]["plate"]["enum"] == [*SIZES]
 
 
 def test_unknown_verbs_have_the_nearest_name(served):

@@ -68,12 +68,17 @@ def test_a_dry_run_makes_nothing(call):
         ("drow", {}, "got 'drow'"),
         ("draw", {"kind": "a", "m": 3}, "unknown key 'm'"),
         ("draw", {"kind": "/etc/passwd"}, "--allow FOLDER"),
+        ("draw", {"kind": "/etc/passwd"}, "the tool write_file"),
+        ("draw", {"kind": "https://example.org/a.csv"}, "the tool write_file"),
+        ("draw", {"kind": "a", "command": "/bin/rm {input}"}, "--oracle 'NAME=program"),
         ("draw", {"kind": "a", "command": "rm"}, "Unknown program"),
         ("draw", {"dry_run": True}, "key 'kind' is missing"),
         ("job", {"id": "nothing"}, "Expected the id of a job"),
         ("job", {}, "Expected the argument 'id'"),
         ("job", {"id": 3}, "Expected a string for 'id'"),
         ("job", {"id": "x", "wait": 3}, "got 'wait'"),
+        ("jobs", {"limit": 3}, "Expected no arguments of jobs, got 'limit'"),
+        ("write_file", {"path": "a", "text": "", "force": "no"}, "Expected a boolean for 'force'"),
         ("rows", {"id": "x", "start": -1}, "Expected a integer for 'start'"),
         ("read_file", {"path": "../x"}, "--allow FOLDER"),
         ("read_file", {"path": "x"}, "found none"),
@@ -96,6 +101,15 @@ def test_files_are_written_and_read(call, tmp_path):
     assert call("read_file", path="a/b.csv")[0]["text"] == "item\né\n"
 
 
+def test_a_journal_is_not_replaced_unless_forced(call, tmp_path):
+    journal = "round,item,kind,value,value_sd,predicted,lower,upper,source\n"
+    call("write_file", path="campaign.csv", text=journal)
+    value, is_error, _ = call("write_file", path="campaign.csv", text="item\n")
+    assert (is_error, "campaign.csv has the measurements of a campaign" in value["error"]) == (True, True)
+    assert (tmp_path / "campaign.csv").read_text() == journal
+    assert not call("write_file", path="campaign.csv", text="item\n", force=True)[1]
+
+
 def test_a_cancelled_call_ends_its_job_and_can_start_again(service, call):
     tools = Tools(service, 60.0)
 
@@ -110,4 +124,6 @@ def test_a_cancelled_call_ends_its_job_and_can_start_again(service, call):
     until(lambda: not service.jobs.is_active(id))
     assert service.jobs.job(id).state == "cancelled"
     assert call("restart", id=id, wait_s=0.1)[0]["state"] in ("queued", "running")
-    assert call("cancel", id=id)[0]["state"] == "cancelled"
+    value, is_error, _ = call("cancel", id=id)
+    assert (value["state"], is_error) == ("cancelled", False)
+    assert call("job", id=id)[1]

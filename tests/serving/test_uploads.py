@@ -1,0 +1,34 @@
+"""Journals, which uploads don't replace."""
+
+from __future__ import annotations
+
+import pytest
+
+from sciencegen.optimization.journal_lines import COLUMNS, new_header
+from sciencegen.serving.uploads import JOURNAL, is_journal
+
+
+def test_the_columns_are_those_of_journals():
+    assert frozenset(COLUMNS) == JOURNAL
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        (new_header("", False), True),
+        (new_header("name", True), True),
+        ((*COLUMNS, "note of mine"), True),
+        (COLUMNS[1:], False),
+        (("item", "value"), False),
+        ((), False),
+    ],
+)
+def test_a_journal_is_known_by_its_columns(tmp_path, header, found):
+    (tmp_path / "t.csv").write_text(",".join(header) + "\n1,2\n")
+    assert is_journal(tmp_path / "t.csv") == found
+    assert not is_journal(tmp_path / "nothing.csv")
+
+
+def test_other_bytes_are_no_journal(tmp_path):
+    (tmp_path / "t.csv").write_bytes(bytes(range(256)) * 1000)
+    assert not is_journal(tmp_path / "t.csv")
