@@ -237,8 +237,8 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Re
     options = without_controls(campaign_settings(request.plate, number), science, pool, controls)
     waiting, wild = [*state.waiting, *controls], wild_type(state.space)
     priors = read_priors(request, state, log)
-    earlier = [one.measured for one in priors]
-    picked = next_plate(space, state.known, waiting, options, generator, sources, [*wild, *controls], earlier)
+    sources = replace(sources, priors=[one.measured for one in priors])
+    picked = next_plate(space, state.known, waiting, options, generator, sources, [*wild, *controls])
     of_wild_type, of_controls = np.split(picked.extra, [len(wild)], axis=1)
     plate = with_controls(picked, controls, of_controls)
     items = plate_table(request, plate, state, pool)

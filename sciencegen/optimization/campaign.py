@@ -86,7 +86,6 @@ def next_plate(
     generator: np.random.Generator,
     sources: CandidateSources | None = None,
     extra: Sequence[Item] = (),
-    priors: Sequence[Sequence[Measurement]] = (),
 ) -> Plate:
     """The batch to measure next.
 
@@ -103,8 +102,6 @@ def next_plate(
         By default candidates come from the space's moves and draws alone.
     extra : sequence
         Items that are predicted with the plate, whether or not they may be proposed.
-    priors : sequence of sequence of Measurement
-        Measurements of earlier tasks, which may be related (`transfer`).
 
     Returns
     -------
@@ -131,7 +128,7 @@ def next_plate(
     sources = sources or CandidateSources()
     excluded = {space.key(one.item) for one in measured} | {space.key(item) for item in pending}
     maker = CandidateMaker(space, settings, generator, sources, excluded)
-    tasks = [_task(space, one, settings, generator) for one in priors]
+    tasks = [_task(space, one, settings, generator) for one in sources.priors]
     if not measured:
         return _first_plate(maker, tasks[0] if tasks else None)
     sign = -1.0 if settings.minimize else 1.0

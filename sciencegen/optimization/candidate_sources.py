@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.feature_rows import FeatureRows, concatenate_rows, distinct_rows
+from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate_builder import Candidates
 from sciencegen.optimization.posterior import Posterior
 from sciencegen.optimization.proposers import CampaignSpace, Item, Parents, Proposals, Rating, breed
@@ -31,7 +32,7 @@ class CandidatePool:
 
 @dataclass(frozen=True)
 class CandidateSources:
-    """Where candidates come from, in addition to moves and draws.
+    """Where candidates come from, in addition to moves and draws, and what was measured in earlier tasks.
 
     Parameters
     ----------
@@ -41,11 +42,14 @@ class CandidateSources:
         Items of the first plate, and parents as long as nothing is measured.
     suggestions : sequence
         Further candidates.
+    priors : sequence of sequence of Measurement
+        Measurements of earlier tasks, which may be related (`transfer`).
     """
 
     pool: CandidatePool | None = None
     start: Sequence[Item] = ()
     suggestions: Sequence[Item] = ()
+    priors: Sequence[Sequence[Measurement]] = ()
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def fit_posterior(
     fitted: dict[str, Posterior] = {}
 
     def fit(name: str, shape: str, brief: bool = False) -> Float[np.ndarray, " item"]:
-        fitted[f"{name} {shape}"], density = fit_one(encoding, points, measured, name, shape, generator, brief)
+        fitted[f"{name} {shape}"], density = fit_one(encoding, points, measured, (name, shape), generator, brief)
         return density
 
     chosen = shapes[0] if len(shapes) == 1 else best_scale({one: fit(models[0], one, brief=True) for one in shapes})
@@ -103,7 +103,7 @@ def _with_tasks(
         return found
     encoding = fit_encoding(rows)
     points = encoding.points(rows)
-    made, density = fit_one(encoding, points, measured, name, shape, generator, False, known[:, used])
+    made, density = fit_one(encoding, points, measured, (name, shape), generator, False, known[:, used])
     final = weights_of(known[:, used], made.warp.forward(measured.values)).tolist()
     return replace(
         made,

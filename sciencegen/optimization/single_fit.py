@@ -109,11 +109,12 @@ class Measured:
 
 
 def fit_one(
-    encoding: Encoding, points: Points, measured: Measured, name: str, shape: str, generator: np.random.Generator,
+    encoding: Encoding, points: Points, measured: Measured, choice: tuple[str, str], generator: np.random.Generator,
     brief: bool, known: Float[np.ndarray, "item task"] | None = None,
 ) -> tuple[Posterior, Float[np.ndarray, " item"]]:  # fmt: skip
-    """The posterior of one model and scale, and the left-out log density of each value. known: predictions of earlier
-    tasks, whose weighted sum is the mean function."""
+    """The posterior of one model and scale (`choice`), and the left-out log density of each value. known: predictions
+    of earlier tasks, whose weighted sum is the mean function."""
+    name, shape = choice
     warp = fit_warp(shape, measured.values)
     targets, slope = warp.forward(measured.values), warp.slope(measured.values)
     limits = None if measured.limits is None else _warped(measured.limits, warp)

@@ -38,7 +38,7 @@ def campaign(ligands: Ligands, other: Ligands | None, options: argparse.Namespac
         settings = CampaignSettings(options.batch, surrogate="gp", scale="linear")
         known = [exact(place, float(ligands.values[place])) for place in places]
         plate = next_plate(
-            space, known, [], settings, np.random.default_rng((seed, number)), CandidateSources(pool), priors=priors
+            space, known, [], settings, np.random.default_rng((seed, number)), CandidateSources(pool, priors=priors)
         )
         places += plate.items
         found.append({

@@ -99,15 +99,16 @@ SPACE = CampaignSpace(
 
 def test_a_first_plate_is_half_by_the_earlier_task_and_not_predicted():
     before = [Measurement(str(item), item, float(PLACES[item]), np.nan, 1, 1) for item in range(0, 80, 5)]
-    pool = CandidateSources(CandidatePool(range(80), [str(item) for item in range(80)], np.ones(80)))
+    pool = CandidatePool(range(80), [str(item) for item in range(80)], np.ones(80))
+    sources = CandidateSources(pool, priors=[before])
     settings = CampaignSettings(10, surrogate="gp", scale="linear")
-    plate = next_plate(SPACE, [], [], settings, np.random.default_rng(0), pool, priors=[before])
+    plate = next_plate(SPACE, [], [], settings, np.random.default_rng(0), sources)
     assert len(set(plate.items)) == 10
     assert min(plate.items[:5]) > 60
     assert min(plate.items[5:]) < 60
     assert np.isnan(plate.predicted).all()
     lowest = next_plate(
         SPACE, [], [], CampaignSettings(10, surrogate="gp", scale="linear", minimize=True),
-        np.random.default_rng(0), pool, priors=[before],
+        np.random.default_rng(0), sources,
     )  # fmt: skip
     assert max(lowest.items[:5]) < 20
