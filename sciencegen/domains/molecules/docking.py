@@ -54,9 +54,17 @@ class DockingOracle(CommandOracle):
         return f"{self.name.partition(':')[0]}: receptor {self.receptor}, {versions}"
 
     def score(self, items: Sequence[Chem.Mol]) -> list[Score]:
-        """Few items are spread over all processes."""
-        batch_size = min(self.batch_size, max(1, math.ceil(len(items) / self.parallel)))
-        return CommandOracle.score(replace(self, batch_size=batch_size), items)
+        """Few items are spread over all processes. Those of a process that failed as a whole, such as by a crash, are
+        docked again one by one, so that a failure is that molecule's alone."""
+        size = min(self.batch_size, max(1, math.ceil(len(items) / self.parallel)))
+        scores = CommandOracle.score(replace(self, batch_size=size), items)
+        batches = [range(first, min(first + size, len(items))) for first in range(0, len(items), size)]
+        lost = [at for batch in batches if len(batch) > 1 and all(scores[at].failed for at in batch) for at in batch]
+        if lost:
+            again = CommandOracle.score(replace(self, batch_size=1), [items[at] for at in lost])
+            for at, score in zip(lost, again, strict=True):
+                scores[at] = score
+        return scores
 
     def on_threads(self, threads: int) -> DockingOracle:
         """The same scores by this number of processes at once."""

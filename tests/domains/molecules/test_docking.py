@@ -90,6 +90,20 @@ def test_few_molecules_are_spread_over_all_processes(own, monkeypatch, count, pa
     assert found == sizes
 
 
+@needs_library
+def test_a_crash_fails_the_molecule_that_caused_it_alone(own, monkeypatch):
+    def run(program, batches, exchange):
+        crashed = Score(None, failure="exit code -11")
+        return [
+            [crashed] * len(batch) if any(one.GetNumAtoms() == 1 for one in batch) else [Score(-1.0)] * len(batch)
+            for batch in batches
+        ]
+
+    monkeypatch.setattr(BatchProgram, "run", run)
+    found = replace(DOMAIN.oracles.find(f"quick-dock:{own}/mine"), parallel=1).score(molecules("CC", "C", *["CCC"] * 8))
+    assert [one.failed for one in found] == [False, True, *[False] * 8]
+
+
 @needs_dockstring
 def test_the_pose_of_a_shipped_receptor_is_the_molecule_within_the_box():
     pose = vina.dock("CO", "EGFR", 1)
