@@ -13,16 +13,8 @@ from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.metrics.warps import GREATEST, SHAPES, check_magnitude
 from sciencegen.optimization.censored import Limits
 from sciencegen.optimization.feature_rows import FeatureRows, fit_encoding
-from sciencegen.optimization.single_fit import (
-    GP,
-    LEVEL,
-    MODELS,
-    Measured,
-    Posterior,
-    SurrogateModel,
-    fit_one,
-    load_model,
-)
+from sciencegen.optimization.single_fit import LEVEL, Measured, Posterior, fit_one
+from sciencegen.optimization.surrogate_models import GP, MODELS, SurrogateModel, load_model
 from sciencegen.optimization.transfer import Task, TransferEncoding, predictions, weights_of
 
 __all__ = [

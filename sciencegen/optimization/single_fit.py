@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from importlib import import_module
-from typing import Protocol
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -16,47 +14,12 @@ from sciencegen.metrics.warps import Warp, fit_warp
 from sciencegen.optimization.censored import Limits, log_interval_probability
 from sciencegen.optimization.feature_rows import Encoding, FeatureRows
 from sciencegen.optimization.measurements import typical_variance
-from sciencegen.optimization.normals import Joint, Marginals, log_density, rank_correlation
+from sciencegen.optimization.normals import Joint, log_density, rank_correlation
 from sciencegen.optimization.residual_calibration import ResidualCalibration
+from sciencegen.optimization.surrogate_models import Points, SurrogateModel, load_model
 from sciencegen.optimization.transfer import PointEncoding, TransferModel, weights_of
 
-Points = Float[np.ndarray, "point column"]
-
 LEVEL = 0.9
-GP = "gp"
-MODELS = {
-    GP: "sciencegen.optimization.gaussian_process:GaussianProcess",
-    "ensemble": "sciencegen.optimization.ensemble:DeepEnsemble",
-}
-"""Import strings of surrogates: BoTorch takes seconds to import."""
-
-
-class SurrogateModel(Protocol):
-    """A model of a function. noise: variance of the targets around it beyond their stated errors."""
-
-    noise: float
-
-    def marginals(self, points: Points) -> Marginals: ...
-
-    def joint(self, points: Points) -> Joint: ...
-
-    def left_out(self) -> Marginals:
-        """Each target's predictive distribution from the others, noise included."""
-
-
-class FitModel(Protocol):
-    """brief: few steps, enough to compare scales."""
-
-    def __call__(
-        self, encoding: Encoding, points: Points, targets: Float[np.ndarray, " point"],
-        errors: Float[np.ndarray, " point"], generator: np.random.Generator, brief: bool = False,
-    ) -> SurrogateModel: ...  # fmt: skip
-
-
-def load_model(name: str) -> FitModel:
-    """The surrogate with this name."""
-    module, attribute = MODELS[name].split(":")
-    return getattr(import_module(module), attribute)
 
 
 @dataclass(frozen=True)
