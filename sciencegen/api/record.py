@@ -7,13 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from sciencegen.api.campaign.measurements import (
-    awaiting_entries,
-    keys_of,
-    measured_entries,
-    proposed_rounds,
-    read_measured,
-)
+from sciencegen.api.campaign.journal_items import keys_of, proposed_rounds
+from sciencegen.api.campaign.measurements import awaiting_entries, measured_entries, read_measured
 from sciencegen.api.campaign.plate_ids import items_by_id
 from sciencegen.api.campaign.request import MeasurementReading
 from sciencegen.api.campaign.target import targets_of

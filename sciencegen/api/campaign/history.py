@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sciencegen.api.campaign.measurements import (
+from sciencegen.api.campaign.journal_items import (
     discordant_keys,
     keys_of,
-    measured_entries,
     measurements_of,
     pending_entries,
     proposed_rounds,
-    read_measured,
 )
+from sciencegen.api.campaign.measurements import measured_entries, read_measured
 from sciencegen.api.campaign.non_numeric import count_unread, rejected
 from sciencegen.api.campaign.request import HistorySources, ProposeRequest
 from sciencegen.api.campaign.space import aligned_features, comparable, design_space, origin_of

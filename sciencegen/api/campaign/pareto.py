@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sciencegen.api.campaign.history import CampaignState, History, Log, read_history, state_of
-from sciencegen.api.campaign.measurements import measurements_of
+from sciencegen.api.campaign.journal_items import measurements_of
 from sciencegen.api.campaign.request import ProposeRequest
 from sciencegen.errors import DataError
 from sciencegen.items import Item

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sciencegen.api.campaign.history import CampaignState, Log
-from sciencegen.api.campaign.measurements import keys_of, measured_entries, measurements_of, read_measured
+from sciencegen.api.campaign.journal_items import keys_of, measurements_of
+from sciencegen.api.campaign.measurements import measured_entries, read_measured
 from sciencegen.api.campaign.request import MeasurementReading, ProposeRequest
 from sciencegen.api.campaign.space import aligned_features
 from sciencegen.data.tables import READ_TABLES, column_names

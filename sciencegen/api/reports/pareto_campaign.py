@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.api.campaign.contents import Campaign, CampaignReportSettings
-from sciencegen.api.campaign.measurements import keys_of, measured_by_key
+from sciencegen.api.campaign.journal_items import keys_of, measured_by_key
 from sciencegen.api.reports.campaign_provenance import campaign_provenance
 from sciencegen.api.reports.sites import plate_of
 from sciencegen.api.science.letters import picture
