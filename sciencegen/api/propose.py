@@ -14,7 +14,8 @@ from sciencegen.api.campaign.controls import check_controls, with_controls, with
 from sciencegen.api.campaign.forecasts import needed_summary
 from sciencegen.api.campaign.history import campaign_state
 from sciencegen.api.campaign.layout import Layout, check_layout, layout_of
-from sciencegen.api.campaign.notes import cost_notes, hit_notes, look_back, plate_notes, plate_summary
+from sciencegen.api.campaign.look_back import hit_notes, look_back
+from sciencegen.api.campaign.notes import cost_notes, plate_notes, plate_summary
 from sciencegen.api.campaign.pareto_plan import plan_pareto_plate
 from sciencegen.api.campaign.plate_files import origin_of_plate, wells_of
 from sciencegen.api.campaign.priors import prior_notes, read_priors

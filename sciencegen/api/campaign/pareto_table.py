@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sciencegen.api.campaign.controls import CONTROL
 from sciencegen.api.campaign.history import CampaignState
-from sciencegen.api.campaign.makeable import material_notes
-from sciencegen.api.campaign.notes import by_predictors, crowded_letters
+from sciencegen.api.campaign.notes import crowded_letters, item_notes
 from sciencegen.api.campaign.pareto import ParetoState, complete_items, dominated_volume, front_ranks, target_names
 from sciencegen.api.campaign.plate_files import plate_columns
 from sciencegen.api.campaign.request import ProposeRequest
-from sciencegen.api.search.left_open import left_open_counts, left_open_notes
+from sciencegen.api.search.left_open import left_open_counts
 from sciencegen.items import Cell, none_if_nan
 from sciencegen.optimization.candidate_sources import CandidatePool
 from sciencegen.optimization.journal import Entry
@@ -58,11 +56,7 @@ def pareto_notes(
     science, state = request.domain, campaign.state
     known = [science.items.text(one.item) for one in state.known]
     found = crowded_letters(science, table["item"], known, state.reference)
-    found += left_open_notes(science, table, "items of the plate", "`where`")
-    if request.blocks is not None:
-        picked = [item for item, source in zip(plate.items, plate.sources, strict=True) if source != CONTROL]
-        found += material_notes(request.blocks, picked)
-    found += by_predictors(table, list(request.predictors), request.target)
+    found += item_notes(request, plate, table)
     ranks = front_ranks(science.items.key, campaign.measured, request.targets)
     whole, front = len(ranks), list(ranks.values()).count(0)
     if state.known and not whole:
