@@ -38,7 +38,7 @@ def plan_pareto_plate(request: ProposeRequest, log: Log, report: Report) -> Prop
     check_controls(space, request.controls)
     number = state.history.next_round
     picked = next_pareto_plate(
-        space, campaign.measured, [*state.waiting, *request.controls], request.targets,
+        space, campaign.targets, [*state.waiting, *request.controls],
         without_controls(request.plate.campaign, science, pool, request.controls),
         np.random.default_rng((request.plate.seed, number)), sources, request.controls,
     )  # fmt: skip

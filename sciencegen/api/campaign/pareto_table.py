@@ -7,12 +7,13 @@ from typing import Any
 
 from sciencegen.api.campaign.history import CampaignState
 from sciencegen.api.campaign.notes import crowded_letters, item_notes
-from sciencegen.api.campaign.pareto import ParetoState, complete_items, dominated_volume, front_ranks, target_names
+from sciencegen.api.campaign.pareto import ParetoState, dominated_volume
 from sciencegen.api.campaign.plate_files import plate_columns
 from sciencegen.api.campaign.request import ProposeRequest
 from sciencegen.api.search.left_open import left_open_counts
 from sciencegen.items import Cell, none_if_nan
 from sciencegen.optimization.candidate_sources import CandidatePool
+from sciencegen.optimization.goals import target_names
 from sciencegen.optimization.journal import Entry
 from sciencegen.optimization.pareto_plate import ParetoPlate
 
@@ -57,13 +58,14 @@ def pareto_notes(
     known = [science.items.text(one.item) for one in state.known]
     found = crowded_letters(science, table["item"], known, state.reference)
     found += item_notes(request, plate, table)
-    ranks = front_ranks(science.items.key, campaign.measured, request.targets)
-    whole, front = len(ranks), list(ranks.values()).count(0)
+    whole = len(campaign.ranks)
     if state.known and not whole:
         found.append("no measured item has all targets and meets the constraints: the plate is picked by predictions")
     elif whole:
-        found.append(f"{front} of {whole} measured items with all targets that meet the constraints are on the front")
-    if lacking := len(state.known) - len(complete_items(science.items.key, campaign.measured)):
+        found.append(
+            f"{campaign.front} of {whole} measured items with all targets that meet the constraints are on the front"
+        )
+    if lacking := len(state.known) - campaign.complete:
         found.append(f"{lacking} of {len(state.known)} measured items lack a target; its model predicts them")
     return found
 
@@ -73,16 +75,14 @@ def pareto_summary(
     notes: Sequence[str], refused: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Counts and settings that the plate is based on."""
-    state, key = campaign.state, request.domain.items.key
-    ranks = front_ranks(key, campaign.measured, request.targets)
-    volume = dominated_volume(key, campaign.measured, request.targets)
+    state = campaign.state
     return {
         "round": state.history.next_round,
         "proposed": len(plate.items),
         "candidates": plate.candidate_count,
         "measured": len(state.known),
-        "front": list(ranks.values()).count(0),
-        "hypervolume": none_if_nan(volume),
+        "front": campaign.front,
+        "hypervolume": none_if_nan(dominated_volume(campaign.values, request.targets)),
         "pending": len(state.waiting),
         "surrogates": dict(plate.surrogates),
         "correlations": {name: none_if_nan(one) for name, one in plate.correlations.items()},
