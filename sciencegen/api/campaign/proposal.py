@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from sciencegen.api.campaign.controls import CONTROL
 from sciencegen.api.campaign.history import CampaignState
 from sciencegen.api.campaign.layout import Layout
-from sciencegen.api.campaign.plate_files import plate_columns
+from sciencegen.api.campaign.plate_files import origin_of_plate, plate_columns
 from sciencegen.api.campaign.request import ProposeRequest
+from sciencegen.api.science.naming import name_column
 from sciencegen.api.writing.order_sheets import OrderSheet, order_path
 from sciencegen.api.writing.picklists import picklist_paths
 from sciencegen.api.writing.results import Result
@@ -195,6 +196,18 @@ def check_other_file(output: str | Path, journal: str | None) -> None:
 
 def _for_people(cell: Cell) -> Cell:
     return no_formula(cell) if isinstance(cell, str) else cell
+
+
+def proposed_of(
+    request: ProposeRequest, state: CampaignState, table: dict[str, list[Cell]], refused: list[Refused],
+    summary: dict[str, Any], entries: Sequence[Entry],
+) -> Proposed:  # fmt: skip
+    """A plate with everything that the request says of it. entries: those of its items."""
+    return Proposed(
+        request.domain, table, refused, summary, [*state.history.new, *entries], origin_of_plate(request),
+        name_column(state.reference), request.plate.batch, request.layout, request.order,
+        several=bool(request.targets),
+    )  # fmt: skip
 
 
 def plate_table(
