@@ -23,7 +23,7 @@ from sciencegen.optimization.acquisition import load_acquisition
 from sciencegen.optimization.goals import parse_goal
 from sciencegen.optimization.objective import Objective
 from sciencegen.optimization.plate import Candidates, PlateSettings, pick_plate
-from sciencegen.optimization.posterior import fit_posterior
+from sciencegen.optimization.posterior import Measured, fit_posterior
 from sciencegen.optimization.search import load_method, search
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 from sciencegen.scoring.oracles import FunctionOracle
@@ -62,7 +62,11 @@ def test_an_installed_search_is_a_method():
 def test_an_installed_acquisition_picks_a_plate():
     rows, measured = np.linspace(-2, 2, 30)[:, None], np.linspace(-2, 0, 10)[:, None]
     posterior = fit_posterior(
-        measured, measured[:, 0], np.full(10, np.nan), np.random.default_rng(0), surrogate="gp", scale="linear"
+        measured,
+        Measured(measured[:, 0], np.full(10, np.nan)),
+        np.random.default_rng(0),
+        surrogate="gp",
+        scale="linear",
     )
     never = lambda some, others: np.zeros((len(some), len(others)))  # noqa: E731
     candidates, settings = Candidates(list(range(30)), rows, np.ones(30)), PlateSettings("explore")

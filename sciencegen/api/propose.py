@@ -9,16 +9,16 @@ from typing import Unpack
 
 import numpy as np
 
-from sciencegen.api.campaign.candidates import candidate_pool
-from sciencegen.api.campaign.controls import check_controls, with_controls, without_controls
+from sciencegen.api.campaign.controls import with_controls, without_controls
 from sciencegen.api.campaign.forecasts import needed_summary
 from sciencegen.api.campaign.history import campaign_state
 from sciencegen.api.campaign.layout import Layout, check_layout, layout_of
-from sciencegen.api.campaign.notes import cost_notes, hit_notes, look_back, plate_notes, plate_summary
+from sciencegen.api.campaign.look_back import hit_notes, look_back
+from sciencegen.api.campaign.notes import cost_notes, plate_notes, plate_summary
 from sciencegen.api.campaign.pareto_plan import plan_pareto_plate
-from sciencegen.api.campaign.plate_files import origin_of_plate, wells_of
+from sciencegen.api.campaign.plate_files import wells_of
 from sciencegen.api.campaign.priors import prior_notes, read_priors
-from sciencegen.api.campaign.proposal import Proposal, Proposed, plate_table, proposed_entries
+from sciencegen.api.campaign.proposal import Proposal, Proposed, plate_table, proposed_entries, proposed_of
 from sciencegen.api.campaign.request import (
     HistorySources,
     MeasurementReading,
@@ -28,7 +28,7 @@ from sciencegen.api.campaign.request import (
     ProposeRequest,
     SuppliedCandidates,
 )
-from sciencegen.api.campaign.sources import log_notes, space_and_sources
+from sciencegen.api.campaign.sources import log_notes, plate_search, refusals
 from sciencegen.api.campaign.space import design_space, space_options, wild_type
 from sciencegen.api.campaign.target import is_minimized, target_of
 from sciencegen.api.campaign.target_goals import one_target, read_targets
@@ -42,7 +42,6 @@ from sciencegen.api.search.space import start_items
 from sciencegen.api.sources.blocks import blocks_of, check_blocks
 from sciencegen.api.writing.order_sheets import order_sheet
 from sciencegen.config import ProposeSettings, build_settings
-from sciencegen.data.threads import inference_threads
 from sciencegen.errors import ConfigError
 from sciencegen.files import check_writable
 from sciencegen.items import Item
@@ -156,16 +155,12 @@ def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = (
     controls: Sequence[Item] = start_items(science, settings.controls, reference, flag="`controls`")
     layout = layout_of(science, settings, controls, reference)
     controls = controls if layout is None else layout.controls
-    target = targets[0].name if targets else target_of(settings.target, settings.journal)
-    reading = MeasurementReading.of(settings, target)
     return ProposeRequest(
         domain=science,
         space_options=options,
         space=space,
-        history=HistorySources(settings.measured, settings.journal, reading),
-        supplied=SuppliedCandidates(
-            settings.pool, settings.also, settings.column, _cost_column(settings), settings.threads
-        ),
+        history=_history_sources(settings, targets),
+        supplied=_supplied_candidates(settings),
         patterns=Patterns(settings.keep, settings.forbid, settings.plausible),
         goals=goals,
         predictors={name: predictor_oracle(domain, name, folder) for name, folder in settings.predictors.items()},
@@ -180,6 +175,17 @@ def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = (
         targets=targets,
         priors=PriorSources(settings.prior, settings.prior_target),
     )
+
+
+def _history_sources(settings: ProposeSettings, targets: Sequence[Goal]) -> HistorySources:
+    """Tables and journal, and how they are read; of several targets the first."""
+    target = targets[0].name if targets else target_of(settings.target, settings.journal)
+    return HistorySources(settings.measured, settings.journal, MeasurementReading.of(settings, target))
+
+
+def _supplied_candidates(settings: ProposeSettings) -> SuppliedCandidates:
+    cost = _cost_column(settings)
+    return SuppliedCandidates(settings.pool, settings.also, settings.column, cost, settings.threads)
 
 
 def _cost_column(settings: ProposeSettings) -> str | None:
@@ -222,41 +228,28 @@ def campaign_settings(options: PlateOptions, number: int) -> CampaignSettings:
 
 def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Report = silent) -> Proposed:
     """Read, fit and choose. Nothing is written: call `Proposed.enter` after the plate is written."""
-    science = request.domain
     state = campaign_state(request, log)
     state.notes.extend(cost_notes(request))
-    log_notes(state.notes, log)
-    inference_threads(request.supplied.threads)
-    pool, refused = candidate_pool(science, request.supplied, state.space)
-    space, sources, strange = space_and_sources(request, state, pool, log)
-    space = replace(space, report=report)
-    controls = request.controls
-    check_controls(space, controls)
-    number = state.history.next_round
-    generator = np.random.default_rng((request.plate.seed, number))
-    options = without_controls(campaign_settings(request.plate, number), science, pool, controls)
+    search = plate_search(request, state, log, report)
+    controls, number = request.controls, state.history.next_round
+    options = without_controls(campaign_settings(request.plate, number), request.domain, search.pool, controls)
     waiting, wild = [*state.waiting, *controls], wild_type(state.space)
     priors = read_priors(request, state, log)
-    sources = replace(sources, priors=[one.measured for one in priors])
-    picked = next_plate(space, state.known, waiting, options, generator, sources, [*wild, *controls])
+    sources = replace(search.sources, priors=[one.measured for one in priors])
+    picked = next_plate(search.space, state.known, waiting, options, search.generator, sources, [*wild, *controls])
     of_wild_type, of_controls = np.split(picked.extra, [len(wild)], axis=1)
     plate = with_controls(picked, controls, of_controls)
-    items = plate_table(request, plate, state, pool)
+    items = plate_table(request, plate, state, search.pool)
     past = look_back(request, plate, state)
     notes = [*plate_notes(request, plate, items, state, of_wild_type), *hit_notes(request, plate, past)]
     notes += prior_notes(priors, plate.tasks, len(state.known))
-    named = name_column(state.reference)
-    entries = [*state.history.new, *proposed_entries(items, number, request, named, plate.forecast)]
-    unread = () if request.blocks is None else (*request.blocks.refused, *request.blocks.failed)
-    every_refusal = [*unread, *state.history.refused, *refused, *strange]
-    table, layout = wells_of(request, items, len(plate.items) - len(controls), number, notes)
+    entries = proposed_entries(items, number, request, name_column(state.reference), plate.forecast)
+    refused = refusals(request, state, search)
+    table, layout = wells_of(request, items, len(picked.items), number, notes)
     log_notes(notes, log)
-    summary = plate_summary(request, plate, items, state, past, notes, len(every_refusal)) | layout
+    summary = plate_summary(request, plate, items, state, past, notes, len(refused)) | layout
     if plate.needed is not None:
         summary |= {"plates_needed": needed_summary(plate.needed)}
     if priors:
         summary |= {"prior": {one.name: plate.tasks.get(place) for place, one in enumerate(priors)}}
-    return Proposed(
-        science, table, every_refusal, summary, entries, origin_of_plate(request), named, request.plate.batch,
-        request.layout, request.order,
-    )  # fmt: skip
+    return proposed_of(request, state, table, refused, summary, entries)

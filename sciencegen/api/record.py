@@ -7,13 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from sciencegen.api.campaign.measurements import (
-    awaiting_entries,
-    keys_of,
-    measured_entries,
-    proposed_rounds,
-    read_measured,
-)
+from sciencegen.api.campaign.journal_items import keys_of, proposed_rounds
+from sciencegen.api.campaign.measurements import awaiting_entries, measured_entries, read_measured
 from sciencegen.api.campaign.plate_ids import items_by_id
 from sciencegen.api.campaign.request import MeasurementReading
 from sciencegen.api.campaign.target import targets_of
@@ -22,6 +17,7 @@ from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import name_column, reference_of
 from sciencegen.config import RecordSettings, build_settings
 from sciencegen.data.writers import Refused
+from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.optimization.journal import Appended, append, read_journal
 from sciencegen.options import RecordOptions, takes
@@ -79,17 +75,13 @@ def record(domain: str, journal: str | Path, results: str | Path, **options: Unp
 def record_from(domain: str, journal: str | Path, results: str | Path, settings: RecordSettings) -> Recorded:
     """`record` with a settings record."""
     science = domain_of(domain)
-    targets = targets_of(settings.target, journal)
-    for target in targets:
-        check_target(science, target)
+    targets = _checked_targets(science, settings, journal)
     reference = reference_of(science, settings.wild_type)
-    if os.path.exists(results) and os.path.exists(journal) and os.path.samefile(results, journal):
-        raise ConfigError(f"Expected a table of measurements besides the journal, got {results} for both.")
+    _check_other_file(results, journal)
     before = read_journal(journal)
     several = len(targets) > 1 or len(before.targets) > 1
-    plates = items_by_id(before.entries)
-    readings = [replace(MeasurementReading.of(settings, one), several=several, plates=plates) for one in targets]
-    tables = [read_measured(science, results, reading, reference) for reading in readings]
+    reading = replace(MeasurementReading.of(settings, targets[0]), several=several, plates=items_by_id(before.entries))
+    tables = [read_measured(science, results, replace(reading, target=one), reference) for one in targets]
     keys = keys_of(domain, [entry.item for entry in before.entries], settings.threads, str(journal))
     proposed = proposed_rounds(before.entries, keys)
     entries = [one for table in tables for one in measured_entries(table, proposed, settings.round)]
@@ -99,15 +91,30 @@ def record_from(domain: str, journal: str | Path, results: str | Path, settings:
         raise DataError(f"Expected measured items in {results}, found none{reason}.")
     measured = {row.key for table in tables for row in table.rows if row.value is not None}
     known = {keys[entry.item] for entry in before.entries} | (measured if several else set())
-    waiting = [one for table in tables for one in awaiting_entries(table, known).values()]
-    appended = append(journal, [*entries, *waiting], name_column(reference), several)
+    waiting = [awaiting_entries(table, known) for table in tables]
+    proposals = [entry for own in waiting for entry in own.values()]
+    appended = append(journal, [*entries, *proposals], name_column(reference), several)
     awaited = {keys[entry.item] for entry in before.proposed} - {keys[entry.item] for entry in before.measured}
     summary = {
-        "recorded": appended.added - len(waiting),
+        "recorded": appended.added - len(proposals),
         "known": appended.already_present,
         "unmeasured": min(table.unmeasured for table in tables),
         "refused": len(refused),
-        "awaited": len((awaited | {key for table in tables for key in awaiting_entries(table, known)}) - measured),
+        "awaited": len(awaited.union(*waiting) - measured),
     }
     notes = list(dict.fromkeys(note for table in tables for note in table.notes))
     return Recorded(tables[0].source, appended, refused, notes, summary)
+
+
+def _checked_targets(science: Domain, settings: RecordSettings, journal: str | Path) -> tuple[str, ...]:
+    """The columns of measured values."""
+    targets = targets_of(settings.target, journal)
+    for target in targets:
+        check_target(science, target)
+    return targets
+
+
+def _check_other_file(results: str | Path, journal: str | Path) -> None:
+    """Raise an error if the table of measurements is the journal."""
+    if os.path.exists(results) and os.path.exists(journal) and os.path.samefile(results, journal):
+        raise ConfigError(f"Expected a table of measurements besides the journal, got {results} for both.")

@@ -19,14 +19,13 @@ from jaxtyping import Float
 
 from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.candidate_sources import POOL, CandidateMaker, CandidateSources
-from sciencegen.optimization.censored import Limits
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.forecast import Forecast, forecast
 from sciencegen.optimization.measurements import Measurement, settled_values
 from sciencegen.optimization.plate import BASELINE, ContextRows, first_pickable, pick_by_prior, pick_plate
 from sciencegen.optimization.plate_builder import Candidates
 from sciencegen.optimization.plates_needed import PlatesNeeded, plates_needed
-from sciencegen.optimization.posterior import GP, Posterior, fit_posterior
+from sciencegen.optimization.posterior import GP, Measured, Posterior, fit_posterior
 from sciencegen.optimization.proposers import CampaignSpace, Item
 from sciencegen.optimization.transfer import Task
 
@@ -133,10 +132,10 @@ def next_plate(
         return _first_plate(maker, tasks[0] if tasks else None)
     sign = -1.0 if settings.minimize else 1.0
     space.report(f"fitting a model to {len(measured):,} measured items", 0, None)
-    rows = space.features([one.item for one in measured])
+    items = [one.item for one in measured]
+    rows = space.features(items)
     posterior = fit_measured(rows, sign, measured, settings, generator, [predicted_task(one) for one in tasks])
     means = posterior.model.marginals(posterior.points(rows)).mean
-    items = [one.item for one in measured]
     pool = sources.pool
     candidates, origins = maker.from_pool(pool) if pool else maker.bred(items, means, posterior)
     plate = _unpredicted([], [], 0)
@@ -151,13 +150,8 @@ def next_plate(
         hits = forecast(
             candidates.rows[picked], posterior, values, generator, hit=settings.hit, minimize=settings.minimize
         )
-        plate = replace(
-            _plate(candidates, origins, picked, posterior, sign),
-            forecast=hits,
-            correlation=posterior.correlation,
-            tasks=posterior.tasks,
-            needed=_needed(candidates, picked, posterior, settings, generator),
-        )
+        needed = _needed(candidates, picked, posterior, settings, generator)
+        plate = replace(_plate(candidates, origins, picked, posterior, sign), forecast=hits, needed=needed)
     return replace(plate, extra=predicted_by(space.features(extra), posterior, sign)) if extra else plate
 
 
@@ -170,11 +164,8 @@ def fit_measured(
     tasks: Sequence[Task] = (),
 ) -> Posterior:
     """The posterior of the values, negated with sign -1."""
-    values, errors = sign * np.array([one.value for one in measured]), np.array([one.error for one in measured])
-    return fit_posterior(
-        rows, values, errors, generator, replicates=np.array([one.replicates for one in measured]),
-        surrogate=settings.surrogate, scale=settings.scale, limits=_limits(measured, sign), tasks=tasks,
-    )  # fmt: skip
+    values = Measured.from_measurements(measured, sign)
+    return fit_posterior(rows, values, generator, surrogate=settings.surrogate, scale=settings.scale, tasks=tasks)
 
 
 def _task(
@@ -203,14 +194,6 @@ def _needed(
     )
 
 
-def _limits(measured: Sequence[Measurement], sign: float) -> Limits | None:
-    """The limits of the values, negated with sign -1; None if all are numbers."""
-    if all(one.limits is None for one in measured):
-        return None
-    ends = np.sort(sign * np.array([one.limits or (one.value, one.value) for one in measured]), axis=1)
-    return Limits(ends[:, 0], ends[:, 1])
-
-
 def predicted_by(rows: FeatureRows, posterior: Posterior, sign: float) -> Float[np.ndarray, "3 item"]:
     """Median, lower and upper end of the next measurement."""
     marginals = posterior.model.marginals(posterior.points(rows))
@@ -224,7 +207,10 @@ def _plate(
     median, lower, upper = predicted_by(candidates.rows[picked], posterior, sign)
     items, sources = [candidates.items[place] for place in picked], [origins[place] for place in picked]
     count, name, scale = len(candidates.items), posterior.name, posterior.warp.name
-    return Plate(items, sources, median, lower, upper, count, name, scale, posterior.likelihoods)
+    return Plate(
+        items, sources, median, lower, upper, count, name, scale, posterior.likelihoods,
+        correlation=posterior.correlation, tasks=posterior.tasks,
+    )  # fmt: skip
 
 
 def _unpredicted(items: list[Item], sources: list[str], candidate_count: int) -> Plate:

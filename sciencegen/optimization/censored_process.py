@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from sciencegen.optimization.censored import Factors, Limits, propagate
 from sciencegen.optimization.feature_rows import Encoding
@@ -35,7 +35,7 @@ class CensoredProcess:
         errors: Float[np.ndarray, " point"], limits: Limits, generator: np.random.Generator, brief: bool = False,
     ) -> None:  # fmt: skip
         self._points, self._limits = points, limits
-        self._censored = limits.low < limits.high
+        self._censored = limits.censored
         self._targets, self._stated = targets, np.maximum(np.nan_to_num(np.square(errors)), LEAST)
         rows = ~self._censored if (~self._censored).sum() >= FEWEST_EXACT else np.ones(len(targets), bool)
         model = GaussianProcess(encoding, points[rows], targets[rows], errors[rows], generator, brief)
@@ -49,7 +49,7 @@ class CensoredProcess:
     def _measurements(self, model: GaussianProcess) -> tuple[np.ndarray, np.ndarray]:
         """Values with the variances that they have beyond the model's noise: exact ones, and pseudo-measurements."""
         values, variances = self._targets.copy(), self._stated.copy()
-        factors = factors_of(model, self._points, values, variances, self._censored, self._limits)
+        factors = factors_of(model, self._points, values, variances, self._limits)
         values[self._censored] = factors.value
         variances[self._censored] = np.maximum(factors.variance - model.noise, LEAST)
         return values, variances
@@ -68,18 +68,17 @@ class CensoredProcess:
 
 
 def factors_of(
-    model: GaussianProcess, points: Points, targets: np.ndarray, stated: np.ndarray,
-    censored: Bool[np.ndarray, " point"], limits: Limits,
-) -> Factors:  # fmt: skip
+    model: GaussianProcess, points: Points, targets: np.ndarray, stated: np.ndarray, limits: Limits
+) -> Factors:
     """The factors of the bounds with the model's kernel and noise, given the exact values."""
+    censored = limits.censored
     exact = ~censored
     with torch.no_grad():
         kernel = model.model.covar_module(torch.as_tensor(points)).to_dense().numpy()
-    own = Limits(limits.low[censored], limits.high[censored])
     prior = np.full(int(censored.sum()), model.constant)
     known = kernel[np.ix_(exact, exact)] + np.diag(stated[exact] + model.noise + 1e-8)
     gain = np.linalg.solve(known, kernel[np.ix_(exact, censored)]).T
     mean = prior + gain @ (targets[exact] - model.constant)
     covariance = kernel[np.ix_(censored, censored)] - gain @ kernel[np.ix_(exact, censored)]
     symmetric = (covariance + covariance.T) / 2 + 1e-8 * np.eye(len(mean))
-    return propagate(mean, symmetric, stated[censored] + model.noise, own)[0]
+    return propagate(mean, symmetric, stated[censored] + model.noise, limits.of(censored))[0]

@@ -168,12 +168,11 @@ def forecast(
     Examples
     --------
     >>> import numpy as np
-    >>> from sciencegen.optimization.posterior import fit_posterior
+    >>> from sciencegen.optimization.posterior import Measured, fit_posterior
     >>> rows = np.linspace(-2, 2, 40)[:, None]
     >>> values = rows[:, 0] + 0.01 * np.sin(50 * rows[:, 0])
-    >>> posterior = fit_posterior(
-    ...     rows, values, np.full(40, np.nan), np.random.default_rng(0), surrogate="gp", scale="linear"
-    ... )
+    >>> measured = Measured(values, np.full(40, np.nan))
+    >>> posterior = fit_posterior(rows, measured, np.random.default_rng(0), surrogate="gp", scale="linear")
     >>> found = forecast(rows[::4], posterior, values, np.random.default_rng(0), hit=1.0)
     >>> found.items, bool(found.lower <= (values[::4] >= 1.0).sum() <= found.upper)
     (10, True)

@@ -168,6 +168,17 @@ def parse_goals(
     return goals
 
 
+def target_names(goals: Sequence[Goal]) -> list[str]:
+    """The names of goals, each once.
+
+    Examples
+    --------
+    >>> target_names(parse_goals(["maximize a", "minimize b", "a >= 1"]))
+    ['a', 'b']
+    """
+    return list(dict.fromkeys(goal.name for goal in goals))
+
+
 def _check_consistent(constraints: Sequence[Goal]) -> None:
     """Raise an error for two constraints on one oracle that no value can meet together."""
     for one, other in combinations(constraints, 2):

@@ -68,6 +68,18 @@ def hypervolume(gains: Gains, reference: Sequence[float] | Float[np.ndarray, " g
     return float(sum(slices))
 
 
+def in_unit_box(gains: Gains) -> Gains:
+    """Each column scaled to its range, 0 to 1; 0 where all rows are equal.
+
+    Examples
+    --------
+    >>> in_unit_box(np.array([[2.0, 5.0], [4.0, 5.0]])).tolist()
+    [[0.0, 0.0], [1.0, 0.0]]
+    """
+    span = np.ptp(gains, 0)
+    return (gains - gains.min(0)) / np.where(span > 0, span, 1.0)
+
+
 def pareto_set(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
     """The feasible evaluations that no feasible one dominates, in order of call."""
     feasible = [e for e in evaluations if e.feasible]

@@ -6,27 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
-from scipy.special import ndtr
+from jaxtyping import Float, Int
 
-from sciencegen.errors import DataError
-from sciencegen.optimization.campaign import fit_measured, next_plate, predicted_by
+from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.candidate_sources import CandidateMaker, CandidateSources
 from sciencegen.optimization.feature_rows import FeatureRows, concatenate_rows
-from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.hypervolume_improvement import HypervolumeImprovement, directions, reference_point
-from sciencegen.optimization.measurements import Measurement
-from sciencegen.optimization.normals import draws_of
+from sciencegen.optimization.pareto_models import DRAWS, MeasuredTargets, Models, fit_models
 from sciencegen.optimization.plate import pick_by_blocks
 from sciencegen.optimization.plate_builder import Candidates, PlateBuilder
-from sciencegen.optimization.posterior import Posterior
 from sciencegen.optimization.proposers import CampaignSpace, Item
 
-DRAWS = 64
-"""Joint draws of each model behind an expected improvement."""
-OPTIMISM = 1.0
-"""Standard deviations added to the means by which candidates are bred and sorted."""
 WAYS = 16
 """Directions in which candidates are compared with the best measured items, to breed and sort them."""
 
@@ -62,76 +53,10 @@ class ParetoPlate:
     extra: Mapping[str, Float[np.ndarray, "3 item"]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Models:
-    """A posterior for each target, of values whose sign makes larger better where the target is an objective."""
-
-    goals: Sequence[Goal]
-    posteriors: Mapping[str, Posterior]
-    signs: Mapping[str, float]
-
-    @property
-    def objectives(self) -> list[str]:
-        return [goal.name for goal in self.goals if goal.is_objective]
-
-    def predicted(self, rows: FeatureRows) -> dict[str, Float[np.ndarray, "3 item"]]:
-        return {name: predicted_by(rows, one, self.signs[name]) for name, one in self.posteriors.items()}
-
-    def optimistic(self, rows: FeatureRows) -> Float[np.ndarray, "item objective"]:
-        """Upper bounds of the objectives' gains, in the units of the values."""
-        found = []
-        for name in self.objectives:
-            posterior = self.posteriors[name]
-            marginals = posterior.model.marginals(posterior.points(rows))
-            found.append(posterior.warp.inverse(marginals.mean + OPTIMISM * marginals.deviation))
-        return np.stack(found, 1)
-
-    def draws(self, rows: FeatureRows, generator: np.random.Generator) -> dict[str, Float[np.ndarray, "draw item"]]:
-        """Joint draws of each function, in the units of the values with their signs."""
-        found = {}
-        for name, posterior in self.posteriors.items():
-            joint = posterior.joint(posterior.points(rows))
-            found[name] = posterior.warp.inverse(draws_of(joint, DRAWS, generator))
-        return found
-
-    def meets(self, values: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "..."]:
-        """Whether values with their signs meet all constraints."""
-        found = np.array(True)
-        for goal in self.goals:
-            if goal.is_constraint:
-                own = self.signs[goal.name] * values[goal.name]
-                found = found & (own >= goal.low) & (own <= goal.high)
-        return found
-
-    def probability(self, rows: FeatureRows) -> Float[np.ndarray, " item"]:
-        """That a measurement of each item meets all constraints: the product over them."""
-        found = np.ones(len(rows))
-        for goal in self.goals:
-            if goal.is_constraint:
-                found = found * within(self.posteriors[goal.name], rows, goal, self.signs[goal.name])
-        return found
-
-
-def within(posterior: Posterior, rows: FeatureRows, goal: Goal, sign: float) -> Float[np.ndarray, " item"]:
-    """Probability that the next measurement of each item lies in the range of a constraint."""
-    marginals = posterior.model.marginals(posterior.points(rows))
-    deviation = np.sqrt(np.square(marginals.deviation) + posterior.noise)
-    deviation = posterior.calibration.deviation(marginals.mean, deviation)
-
-    def below(end: float) -> np.ndarray:
-        if np.isinf(end):
-            return np.full(len(marginals.mean), float(end > 0))
-        return ndtr((posterior.warp.forward(np.array(end)) - marginals.mean) / deviation)
-
-    low, high = sorted((sign * goal.low, sign * goal.high))
-    return below(high) - below(low)
-
-
 def next_pareto_plate(
     space: CampaignSpace,
-    measured: Mapping[str, Sequence[Measurement]],
+    targets: MeasuredTargets,
     pending: Sequence[Item],
-    goals: Sequence[Goal],
     settings: CampaignSettings,
     generator: np.random.Generator,
     sources: CandidateSources | None = None,
@@ -142,12 +67,9 @@ def next_pareto_plate(
     Parameters
     ----------
     space : CampaignSpace
-    measured : mapping
-        Target -> its measurements; items may lack some targets.
+    targets : MeasuredTargets
     pending : sequence
         Items that are being measured.
-    goals : sequence of Goal
-        Objectives and constraints whose names are targets.
     settings : CampaignSettings
         The acquisition is the expected hypervolume improvement, whatever they say.
     generator : numpy.random.Generator
@@ -164,14 +86,13 @@ def next_pareto_plate(
     DataError
         With fewer than 3 measurements of a target, or measurements of it that are all equal.
     """
-    names = list(dict.fromkeys(goal.name for goal in goals))
-    sources = sources or CandidateSources()
-    items = {space.key(one.item): one.item for name in names for one in measured[name]}
+    names, sources = targets.names, sources or CandidateSources()
+    items = {space.key(one.item): one.item for name in names for one in targets.measured[name]}
     if not items:
         return _first(space, pending, names, settings, generator, sources)
     space.report(f"fitting models of {len(names)} targets to {len(items):,} measured items", 0, None)
-    models = _fitted(space, measured, goals, settings, generator)
-    known = _known(space, measured, models, items, pending)
+    models = fit_models(space, targets, settings, generator)
+    known = _known(space, targets, models, items, pending)
     maker = CandidateMaker(space, settings, generator, sources, {*items, *(space.key(item) for item in pending)})
     pool = sources.pool
     candidates, origins = (
@@ -205,22 +126,6 @@ def _first(
     return ParetoPlate(plate.items, plate.sources, predicted, nothing, plate.candidate_count)
 
 
-def _fitted(
-    space: CampaignSpace, measured: Mapping[str, Sequence[Measurement]], goals: Sequence[Goal],
-    settings: CampaignSettings, generator: np.random.Generator,
-) -> Models:  # fmt: skip
-    directions_of = {goal.name: goal.direction for goal in goals if goal.is_objective}
-    signs = {goal.name: -1.0 if directions_of.get(goal.name) == "minimize" else 1.0 for goal in goals}
-    posteriors = {}
-    for name, sign in signs.items():
-        rows = space.features([one.item for one in measured[name]])
-        try:
-            posteriors[name] = fit_measured(rows, sign, measured[name], settings, generator)
-        except DataError as error:
-            raise DataError(f"{error} This is of the target '{name}'.") from None
-    return Models(goals, posteriors, signs)
-
-
 @dataclass(frozen=True)
 class Known:
     """What candidates are compared with.
@@ -250,11 +155,11 @@ class Known:
 
 
 def _known(
-    space: CampaignSpace, measured: Mapping[str, Sequence[Measurement]], models: Models, items: Mapping[str, Item],
+    space: CampaignSpace, targets: MeasuredTargets, models: Models, items: Mapping[str, Item],
     pending: Sequence[Item],
 ) -> Known:  # fmt: skip
     rows = space.features(list(items.values()))
-    found = {name: {space.key(one.item): one.value for one in own} for name, own in measured.items()}
+    found = {name: {space.key(one.item): one.value for one in own} for name, own in targets.measured.items()}
     table = {
         name: models.signs[name] * np.array([found[name].get(key, np.nan) for key in items]) for name in models.signs
     }

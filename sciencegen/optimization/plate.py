@@ -67,11 +67,10 @@ def pick_plate(
     Examples
     --------
     >>> import numpy as np
-    >>> from sciencegen.optimization.posterior import fit_posterior
+    >>> from sciencegen.optimization.posterior import Measured, fit_posterior
     >>> rows = np.linspace(-2, 2, 30)[:, None]
-    >>> posterior = fit_posterior(
-    ...     rows[::3], -rows[::3, 0] ** 2, np.full(10, np.nan), np.random.default_rng(0), surrogate="gp", scale="linear"
-    ... )
+    >>> measured = Measured(-rows[::3, 0] ** 2, np.full(10, np.nan))
+    >>> posterior = fit_posterior(rows[::3], measured, np.random.default_rng(0), surrogate="gp", scale="linear")
     >>> never_similar = lambda some, others: np.zeros((len(some), len(others)))
     >>> picked = pick_plate(
     ...     Candidates(list(range(30)), rows, np.ones(30)), posterior, 4, PlateSettings("greedy"),

@@ -77,8 +77,7 @@ def plates_needed(
     PlatesNeeded
     """
     means = posterior.model.marginals(posterior.points(rows)).mean
-    rest = np.setdiff1d(np.argsort(-means, kind="stable"), picked, assume_unique=True)
-    rest = rest[np.argsort(-means[rest], kind="stable")]
+    rest = np.setdiff1d(np.argsort(-means, kind="stable"), picked, assume_unique=True)  # keeps the order
     order = np.concatenate([picked, rest])[: MOST_BLOCKS * BLOCK]
     first = np.full(DRAWS, math.inf)
     common = generator.standard_normal((DRAWS, 1))

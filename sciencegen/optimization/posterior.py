@@ -7,26 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Float
 
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.metrics.warps import GREATEST, SHAPES, check_magnitude
 from sciencegen.optimization.censored import Limits
 from sciencegen.optimization.feature_rows import FeatureRows, fit_encoding
-from sciencegen.optimization.single_fit import (
-    GP,
-    LEVEL,
-    MODELS,
-    Measured,
-    Posterior,
-    SurrogateModel,
-    fit_one,
-    load_model,
-)
+from sciencegen.optimization.single_fit import LEVEL, Measured, Posterior, fit_one
+from sciencegen.optimization.surrogate_models import GP, MODELS, SurrogateModel, load_model
 from sciencegen.optimization.transfer import Task, TransferEncoding, predictions, weights_of
 
 __all__ = [
-    "GP", "LEVEL", "MODELS", "Posterior", "SurrogateModel", "best_scale", "fit_posterior", "load_model", "names_for",
+    "GP", "LEVEL", "MODELS", "Measured", "Posterior", "SurrogateModel", "best_scale", "fit_posterior", "load_model",
+    "names_for",
 ]  # fmt: skip
 
 LEAST_MEASURED = 3
@@ -36,14 +29,11 @@ TRAINING_POINTS = 2000
 
 def fit_posterior(
     rows: FeatureRows,
-    values: Float[np.ndarray, " item"],
-    errors: Float[np.ndarray, " item"],
+    measured: Measured,
     generator: np.random.Generator,
     *,
-    replicates: Integer[np.ndarray, " item"] | int = 1,
     surrogate: str = "auto",
     scale: str = "auto",
-    limits: Limits | None = None,
     tasks: Sequence[Task] = (),
 ) -> Posterior:
     """Fit the first model that `surrogate` allows on every scale, the others on the best scale; keep the most likely.
@@ -52,28 +42,23 @@ def fit_posterior(
     is cross-validated: leave-one-out with the kernel fitted on all items, or members that each leave out a fifth.
     The linear scale is kept unless another is better by more than one standard error (`best_scale`).
 
-    errors: of the means of `replicates` measurements, NaN where none is stated. The noise is that of one measurement:
+    The noise is that of one measurement, with e_i the error of the mean of n_i replicates:
 
     noise = s^2 + median_i(n_i e_i^2)
 
-    limits: of censored values; the values are their bounds then. The model is a Gaussian process, and the likelihood of
-    such a value is its probability to be within its limits.
+    The model of censored values is a Gaussian process, and the likelihood of such a value is its probability to be
+    within its limits.
 
     tasks: predictions by models of earlier measurements, which are the mean function with shrunk weights.
     """
     models, shapes = names_for("surrogate", surrogate, MODELS), names_for("scale", scale, SHAPES)
-    _check_measured(values, errors)
-    if limits is not None:
-        models = _models_of_limits(models, limits)
-    taken = _subset(values, generator)
-    measured = Measured(
-        values[taken],
-        errors[taken],
-        (errors * np.sqrt(replicates))[taken],
-        None if limits is None else limits.of(taken),
-    )
-    encoding = fit_encoding(rows[taken])
-    points = encoding.points(rows[taken])
+    _check_measured(measured.values, measured.errors)
+    if measured.limits is not None:
+        models = _models_of_limits(models, measured.limits)
+    taken = _subset(measured.values, generator)
+    rows, measured = rows[taken], measured.of(taken)
+    encoding = fit_encoding(rows)
+    points = encoding.points(rows)
     fitted: dict[str, Posterior] = {}
 
     def fit(name: str, shape: str, brief: bool = False) -> Float[np.ndarray, " item"]:
@@ -86,9 +71,7 @@ def fit_posterior(
     likelihoods = {name: one.likelihoods[name] for name, one in fitted.items()}
     best = max((f"{name} {chosen}" for name in models), key=lambda name: likelihoods[name])
     found = replace(fitted[best], name=best, likelihoods=likelihoods)
-    if not tasks:
-        return found
-    return _with_tasks(found, rows[taken], measured, tasks, generator)
+    return _with_tasks(found, rows, measured, tasks, generator) if tasks else found
 
 
 def _with_tasks(

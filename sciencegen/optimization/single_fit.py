@@ -3,60 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import import_module
-from typing import Protocol
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Integer
 from scipy.special import ndtri
 
 from sciencegen.metrics.warps import Warp, fit_warp
 from sciencegen.optimization.censored import Limits, log_interval_probability
 from sciencegen.optimization.feature_rows import Encoding, FeatureRows
-from sciencegen.optimization.measurements import typical_variance
-from sciencegen.optimization.normals import Joint, Marginals, log_density, rank_correlation
+from sciencegen.optimization.measurements import Measurement, typical_variance
+from sciencegen.optimization.normals import Joint, log_density, rank_correlation
 from sciencegen.optimization.residual_calibration import ResidualCalibration
+from sciencegen.optimization.surrogate_models import Points, SurrogateModel, load_model
 from sciencegen.optimization.transfer import PointEncoding, TransferModel, weights_of
 
-Points = Float[np.ndarray, "point column"]
-
 LEVEL = 0.9
-GP = "gp"
-MODELS = {
-    GP: "sciencegen.optimization.gaussian_process:GaussianProcess",
-    "ensemble": "sciencegen.optimization.ensemble:DeepEnsemble",
-}
-"""Import strings of surrogates: BoTorch takes seconds to import."""
-
-
-class SurrogateModel(Protocol):
-    """A model of a function. noise: variance of the targets around it beyond their stated errors."""
-
-    noise: float
-
-    def marginals(self, points: Points) -> Marginals: ...
-
-    def joint(self, points: Points) -> Joint: ...
-
-    def left_out(self) -> Marginals:
-        """Each target's predictive distribution from the others, noise included."""
-
-
-class FitModel(Protocol):
-    """brief: few steps, enough to compare scales."""
-
-    def __call__(
-        self, encoding: Encoding, points: Points, targets: Float[np.ndarray, " point"],
-        errors: Float[np.ndarray, " point"], generator: np.random.Generator, brief: bool = False,
-    ) -> SurrogateModel: ...  # fmt: skip
-
-
-def load_model(name: str) -> FitModel:
-    """The surrogate with this name."""
-    module, attribute = MODELS[name].split(":")
-    return getattr(import_module(module), attribute)
 
 
 @dataclass(frozen=True)
@@ -95,17 +58,42 @@ class Posterior:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a model is fitted to. errors: of the values, which may be means; single: of one measurement. limits: of
-    censored values, None if all are exact."""
+    """What a model is fitted to. errors: of the values, which are means of `replicates` measurements; NaN where none is
+    stated. limits: of censored values, whose `values` are their bounds; None if all are exact."""
 
     values: Float[np.ndarray, " item"]
     errors: Float[np.ndarray, " item"]
-    single: Float[np.ndarray, " item"]
+    replicates: Integer[np.ndarray, " item"] | int = 1
     limits: Limits | None = None
+
+    @classmethod
+    def from_measurements(cls, measured: Sequence[Measurement], sign: float) -> Measured:
+        """The values, negated with sign -1."""
+        values, errors = sign * np.array([one.value for one in measured]), np.array([one.error for one in measured])
+        return cls(values, errors, np.array([one.replicates for one in measured]), _limits(measured, sign))
+
+    @property
+    def single(self) -> Float[np.ndarray, " item"]:
+        """Errors of one measurement."""
+        return self.errors * np.sqrt(self.replicates)
+
+    def of(self, rows: slice | Integer[np.ndarray, " row"]) -> Measured:
+        """Those of some items."""
+        replicates = self.replicates if isinstance(self.replicates, int) else self.replicates[rows]
+        limits = None if self.limits is None else self.limits.of(rows)
+        return Measured(self.values[rows], self.errors[rows], replicates, limits)
 
     @property
     def exact(self) -> slice | Bool[np.ndarray, " item"]:
         return slice(None) if self.limits is None else ~self.limits.censored
+
+
+def _limits(measured: Sequence[Measurement], sign: float) -> Limits | None:
+    """The limits of the values, negated with sign -1; None if all are numbers."""
+    if all(one.limits is None for one in measured):
+        return None
+    ends = np.sort(sign * np.array([one.limits or (one.value, one.value) for one in measured]), axis=1)
+    return Limits(ends[:, 0], ends[:, 1])
 
 
 def fit_one(

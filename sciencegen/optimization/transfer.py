@@ -21,26 +21,13 @@ from jaxtyping import Float
 
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.normals import Joint, Marginals
-
-Points = Float[np.ndarray, "point column"]
+from sciencegen.optimization.surrogate_models import Points, SurrogateModel
 
 
 class PointEncoding(Protocol):
     """Rows of features as the points of a model."""
 
     def points(self, rows: FeatureRows) -> Points: ...
-
-
-class Model(Protocol):
-    """A `posterior.SurrogateModel`."""
-
-    noise: float
-
-    def marginals(self, points: Points) -> Marginals: ...
-
-    def joint(self, points: Points) -> Joint: ...
-
-    def left_out(self) -> Marginals: ...
 
 
 class Task(Protocol):
@@ -90,7 +77,7 @@ def weights_of(
 class TransferModel:
     """A model of the residuals, and the mean function of the tasks. known: M at the measured items."""
 
-    residual: Model
+    residual: SurrogateModel
     weights: Float[np.ndarray, " task"]
     known: Float[np.ndarray, "item task"]
     noise: float

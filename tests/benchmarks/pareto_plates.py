@@ -26,6 +26,7 @@ from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSo
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.goals import parse_goals
 from sciencegen.optimization.pareto import hypervolume
+from sciencegen.optimization.pareto_models import MeasuredTargets
 from sciencegen.optimization.pareto_plate import next_pareto_plate
 from sciencegen.optimization.proposers import CampaignSpace
 from tests.benchmarks.ligand_tables import Ligands, exact, read_ligands, space_of
@@ -66,7 +67,7 @@ def campaign(
                 goal.name: [exact(place, float(values[place, column])) for place in places]
                 for column, goal in enumerate(goals)
             }
-            picked = next_pareto_plate(space, known, [], goals, settings, generator, sources).items
+            picked = next_pareto_plate(space, MeasuredTargets(goals, known), [], settings, generator, sources).items
         else:
             share = 0.5 if method == WEIGHTED else np.random.default_rng((seed, number, 1)).uniform()
             own = gains[places]

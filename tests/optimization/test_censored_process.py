@@ -5,7 +5,7 @@ import pytest
 
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.optimization.censored import Limits
-from sciencegen.optimization.posterior import fit_posterior
+from sciencegen.optimization.posterior import Measured, fit_posterior
 
 COUNT = 60
 
@@ -20,7 +20,7 @@ def made(seed=0):
 def fitted(rows, values, limits=None, **settings):
     nothing = np.full(len(values), np.nan)
     chosen = {"surrogate": "gp", "scale": "linear", **settings}
-    return fit_posterior(rows, values, nothing, np.random.default_rng(0), limits=limits, **chosen)
+    return fit_posterior(rows, Measured(values, nothing, limits=limits), np.random.default_rng(0), **chosen)
 
 
 def bounded(values, ceiling):

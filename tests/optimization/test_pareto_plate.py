@@ -8,6 +8,7 @@ from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
 from sciencegen.optimization.goals import parse_goals
 from sciencegen.optimization.measurements import Measurement
+from sciencegen.optimization.pareto_models import MeasuredTargets
 from sciencegen.optimization.pareto_plate import next_pareto_plate
 from sciencegen.optimization.proposers import CampaignSpace
 
@@ -32,9 +33,8 @@ def plate(goals, count=6, measured=None, pending=()):
     names = {goal.name for goal in parse_goals(goals)}
     settings = CampaignSettings(count, surrogate="gp", scale="linear")
     values = {name: known(name) for name in names} if measured is None else measured
-    return next_pareto_plate(
-        SPACE, values, pending, parse_goals(goals), settings, np.random.default_rng(0), CandidateSources(POOL), [0]
-    )
+    targets = MeasuredTargets(parse_goals(goals), values)
+    return next_pareto_plate(SPACE, targets, pending, settings, np.random.default_rng(0), CandidateSources(POOL), [0])
 
 
 def test_a_plate_spreads_over_the_front_and_holds_nothing_known():

@@ -7,7 +7,7 @@ from sciencegen.optimization import plate as plates
 from sciencegen.optimization.acquisition import ACQUISITIONS
 from sciencegen.optimization.plate import ContextRows, pick_plate
 from sciencegen.optimization.plate_builder import Candidates, PlateSettings
-from sciencegen.optimization.posterior import fit_posterior
+from sciencegen.optimization.posterior import Measured, fit_posterior
 
 GENERATOR = np.random.default_rng(0)
 ROWS = GENERATOR.uniform(-2, 2, (300, 2))
@@ -21,7 +21,8 @@ def similarity(items, references):
 @pytest.fixture(scope="module")
 def posterior():
     nothing = np.full(40, np.nan)
-    return fit_posterior(ROWS[:40], VALUES[:40], nothing, np.random.default_rng(0), surrogate="gp", scale="linear")
+    measured = Measured(VALUES[:40], nothing)
+    return fit_posterior(ROWS[:40], measured, np.random.default_rng(0), surrogate="gp", scale="linear")
 
 
 def pick(posterior, count=12, costs=None, seed=0, marks=(), materials=(), **settings):

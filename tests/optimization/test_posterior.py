@@ -7,7 +7,7 @@ import pytest
 
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.optimization import posterior as module
-from sciencegen.optimization.posterior import MODELS, best_scale, fit_posterior
+from sciencegen.optimization.posterior import MODELS, Measured, best_scale, fit_posterior
 from tests.optimization.test_kernels import site_rows
 
 
@@ -24,10 +24,10 @@ def test_the_scale_is_that_of_the_values():
     rows, values = table()
     generator = np.random.default_rng(0)
     fitted = {
-        "linear": fit_posterior(rows, values, NOTHING, generator, surrogate="gp"),
-        "log": fit_posterior(rows, np.exp(2 * values), NOTHING, generator, surrogate="gp"),
-        "log-from-above": fit_posterior(rows, -np.exp(2 * values), NOTHING, generator, surrogate="gp"),
-        "saturating": fit_posterior(rows, -np.exp(-0.8 * values), NOTHING, generator, surrogate="gp"),
+        "linear": fit_posterior(rows, Measured(values, NOTHING), generator, surrogate="gp"),
+        "log": fit_posterior(rows, Measured(np.exp(2 * values), NOTHING), generator, surrogate="gp"),
+        "log-from-above": fit_posterior(rows, Measured(-np.exp(2 * values), NOTHING), generator, surrogate="gp"),
+        "saturating": fit_posterior(rows, Measured(-np.exp(-0.8 * values), NOTHING), generator, surrogate="gp"),
     }
     assert {name: one.warp.name for name, one in fitted.items()} == {name: name for name in fitted}
 
@@ -41,15 +41,17 @@ def test_another_scale_than_the_linear_one_is_better_by_more_than_a_standard_err
 def test_the_model_is_on_the_chosen_scale_even_if_another_is_likelier(monkeypatch):
     rows, values = table()
     monkeypatch.setattr(module, "best_scale", lambda densities: "linear")
-    found = fit_posterior(rows, np.exp(2 * values), NOTHING, np.random.default_rng(0), surrogate="gp")
+    found = fit_posterior(rows, Measured(np.exp(2 * values), NOTHING), np.random.default_rng(0), surrogate="gp")
     assert max(found.likelihoods, key=found.likelihoods.get) == "gp log"
     assert (found.name, found.warp.name) == ("gp linear", "linear")
 
 
 def test_likelihoods_don_t_depend_on_the_unit():
     rows, values = table()
-    in_metres = fit_posterior(rows, values, NOTHING, np.random.default_rng(0), surrogate="gp").likelihoods
-    in_microns = fit_posterior(rows, 1e6 * values, NOTHING, np.random.default_rng(0), surrogate="gp").likelihoods
+    in_metres = fit_posterior(rows, Measured(values, NOTHING), np.random.default_rng(0), surrogate="gp").likelihoods
+    in_microns = fit_posterior(
+        rows, Measured(1e6 * values, NOTHING), np.random.default_rng(0), surrogate="gp"
+    ).likelihoods
     for name, density in in_metres.items():
         assert in_microns[name] == pytest.approx(density - np.log(1e6), abs=1e-3)
 
@@ -62,7 +64,7 @@ def test_every_model_learns_and_its_intervals_hold(surrogate, kind):
     else:
         rows = site_rows(280, 4, kinds=4)
         values = rows.letters[rows.codes].sum((1, 2)) + 0.1 * np.random.default_rng(0).standard_normal(280)
-    posterior = fit_posterior(rows[:80], values[:80], NOTHING, np.random.default_rng(0), surrogate=surrogate)
+    posterior = fit_posterior(rows[:80], Measured(values[:80], NOTHING), np.random.default_rng(0), surrogate=surrogate)
     marginals = posterior.model.marginals(posterior.points(rows[80:]))
     median, lower, upper = posterior.interval(marginals.mean, marginals.deviation)
     assert np.corrcoef(median, values[80:])[0, 1] > 0.7
@@ -82,7 +84,11 @@ def test_intervals_are_those_of_one_measurement_whatever_errors_are_stated(surro
     means = function[:200] + 0.8 / np.sqrt(replicates) * generator.standard_normal(200)
     errors = np.full(200, 0.8 / np.sqrt(replicates))
     posterior = fit_posterior(
-        rows[:200], means, errors, generator, replicates=np.full(200, replicates), surrogate=surrogate, scale="linear"
+        rows[:200],
+        Measured(means, errors, np.full(200, replicates)),
+        generator,
+        surrogate=surrogate,
+        scale="linear",
     )
     points = posterior.points(rows[200:])
     marginals = posterior.model.marginals(points)
@@ -97,13 +103,13 @@ def test_intervals_are_those_of_one_measurement_whatever_errors_are_stated(surro
 def test_errors_that_few_measurements_state_are_not_those_of_a_new_one():
     rows, values = table()
     errors = np.where(np.arange(80) < 20, 5.0, np.nan)
-    posterior = fit_posterior(rows, values, errors, np.random.default_rng(0), surrogate="gp", scale="linear")
+    posterior = fit_posterior(rows, Measured(values, errors), np.random.default_rng(0), surrogate="gp", scale="linear")
     assert posterior.noise == posterior.model.noise
 
 
 def test_a_process_and_an_ensemble_are_compared():
     rows, values = table()
-    found = fit_posterior(rows, values, NOTHING, np.random.default_rng(0)).likelihoods
+    found = fit_posterior(rows, Measured(values, NOTHING), np.random.default_rng(0)).likelihoods
     assert {name.split()[0] for name in found} == set(MODELS)
 
 
@@ -113,7 +119,11 @@ def test_numbers_of_any_size_give_finite_intervals_or_an_error(unit, error):
     rows, values = table(12)
     with suppress(DataError):
         posterior = fit_posterior(
-            rows, values * unit, np.full(12, error), np.random.default_rng(0), surrogate="ensemble", scale="linear"
+            rows,
+            Measured(values * unit, np.full(12, error)),
+            np.random.default_rng(0),
+            surrogate="ensemble",
+            scale="linear",
         )
         marginals = posterior.model.marginals(posterior.points(rows))
         assert np.isfinite(posterior.interval(marginals.mean, marginals.deviation)).all()
@@ -123,14 +133,14 @@ def test_too_little_is_an_error_with_a_remedy():
     rows, values = table(5)
     for count, given in ((2, values[:2]), (5, np.ones(5))):
         with pytest.raises(DataError, match="at least 3 measured items whose values differ"):
-            fit_posterior(rows[:count], given, NOTHING[:count], np.random.default_rng(0))
+            fit_posterior(rows[:count], Measured(given, NOTHING[:count]), np.random.default_rng(0))
     with pytest.raises(ConfigError, match="Did you mean 'ensemble'"):
-        fit_posterior(rows, values, NOTHING[:5], np.random.default_rng(0), surrogate="ensembel")
+        fit_posterior(rows, Measured(values, NOTHING[:5]), np.random.default_rng(0), surrogate="ensembel")
 
 
 def test_columns_without_a_number_or_without_a_difference_do_no_harm():
     rows, values = table()
     odd = np.concatenate([rows, np.full((80, 1), np.nan), np.ones((80, 1))], 1)
     odd[::7, 0] = np.nan
-    posterior = fit_posterior(odd, values, NOTHING, np.random.default_rng(0), surrogate="gp", scale="linear")
+    posterior = fit_posterior(odd, Measured(values, NOTHING), np.random.default_rng(0), surrogate="gp", scale="linear")
     assert np.isfinite(posterior.model.marginals(posterior.points(odd)).mean).all()

@@ -7,7 +7,7 @@ from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
 from sciencegen.optimization.measurements import Measurement
-from sciencegen.optimization.posterior import fit_posterior
+from sciencegen.optimization.posterior import Measured, fit_posterior
 from sciencegen.optimization.proposers import CampaignSpace
 from sciencegen.optimization.transfer import weights_of
 
@@ -31,7 +31,7 @@ def made(related, count=40, seed=0):
 def fitted(rows, values, tasks=()):
     nothing = np.full(len(values), np.nan)
     generator = np.random.default_rng(0)
-    return fit_posterior(rows, values, nothing, generator, surrogate="gp", scale="linear", tasks=tasks)
+    return fit_posterior(rows, Measured(values, nothing), generator, surrogate="gp", scale="linear", tasks=tasks)
 
 
 def correlation(posterior, rows, values):

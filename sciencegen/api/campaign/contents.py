@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from sciencegen.api.campaign.forecasts import Outcome, outcomes
-from sciencegen.api.campaign.measurements import (
+from sciencegen.api.campaign.journal_items import (
     discordant_keys,
     keys_of,
     latest_proposals,

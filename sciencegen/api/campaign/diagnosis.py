@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sciencegen.api.campaign.controls import CONTROL
-from sciencegen.api.campaign.measurements import measured_by_key, values_by_key
+from sciencegen.api.campaign.journal_items import measured_by_key, values_by_key
 from sciencegen.optimization.journal import Entry, Journal
 from sciencegen.optimization.measurements import Measurement, pooled_deviation, settled_values
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sciencegen.api.campaign.controls import CONTROL
-from sciencegen.api.campaign.measurements import measured_by_key
+from sciencegen.api.campaign.journal_items import measured_by_key
 from sciencegen.optimization.forecast import Forecast, read_forecast
 from sciencegen.optimization.journal import Journal
 from sciencegen.optimization.plates_needed import PlatesNeeded

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sciencegen.api.campaign.measurements import (
+from sciencegen.api.campaign.journal_items import (
     discordant_keys,
     keys_of,
-    measured_entries,
     measurements_of,
     pending_entries,
     proposed_rounds,
-    read_measured,
 )
+from sciencegen.api.campaign.measurements import measured_entries, read_measured
 from sciencegen.api.campaign.non_numeric import count_unread, rejected
 from sciencegen.api.campaign.request import HistorySources, ProposeRequest
 from sciencegen.api.campaign.space import aligned_features, comparable, design_space, origin_of
@@ -171,14 +170,7 @@ def _non_numeric(request: ProposeRequest, state: CampaignState) -> list[str]:
 
 def read_history(science: Domain, sources: HistorySources, reference: Reference | None, log: Log) -> History:
     """Read the journal and the measured tables. Rows that the journal already holds are skipped."""
-    several, entries = sources.reading.several, list[Entry]()
-    joining: list[Entry] = []
-    if sources.journal is not None:
-        journal = read_journal(sources.journal)
-        entries += [one for one in journal.entries if not several or one.target == sources.reading.target]
-        if journal.incomplete_line:
-            line = journal.incomplete_line[:80]
-            log(f"note: the last line of {sources.journal} was cut off and is left out: '{line}'")
+    entries, joining = _journal_entries(sources, log), list[Entry]()
     place = sources.journal or "the measured tables"
     keys = keys_of(science.name, [entry.item for entry in entries], sources.reading.threads, place)
     refused: list[Refused] = []
@@ -192,7 +184,7 @@ def read_history(science: Domain, sources: HistorySources, reference: Reference 
         default = 0 if sources.journal is not None else number
         new = measured_entries(table, proposed_rounds([*waiting, *entries], keys), default)
         if sources.journal is not None:
-            fresh = missing_entries(entries, new, several)
+            fresh = missing_entries(entries, new, sources.reading.several)
             log(f"{path}: {len(fresh)} measurements for {sources.journal}, {len(new) - len(fresh)} were there")
             joining, new = [*joining, *fresh], fresh
         entries += new
@@ -202,6 +194,17 @@ def read_history(science: Domain, sources: HistorySources, reference: Reference 
         planned |= {row.key for row in unmeasured if row.round is not None}
         keys |= {row.text: row.key for row in table.rows}
     return History([*entries, *waiting], keys, refused, joining, frozenset(listed - planned))
+
+
+def _journal_entries(sources: HistorySources, log: Log) -> list[Entry]:
+    """The journal's entries; of a campaign with several targets those of the one that is read."""
+    if sources.journal is None:
+        return []
+    journal, reading = read_journal(sources.journal), sources.reading
+    if journal.incomplete_line:
+        line = journal.incomplete_line[:80]
+        log(f"note: the last line of {sources.journal} was cut off and is left out: '{line}'")
+    return [one for one in journal.entries if not reading.several or one.target == reading.target]
 
 
 def _first_round(history: History) -> list[str]:

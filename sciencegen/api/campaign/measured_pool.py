@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sciencegen.api.campaign.history import History, contradictions, read_history
-from sciencegen.api.campaign.measurements import discordant_keys, measurements_of
+from sciencegen.api.campaign.journal_items import discordant_keys, measurements_of
 from sciencegen.api.campaign.request import ProposeRequest
 from sciencegen.api.campaign.space import aligned_features, comparable, features_for, marks_for
 from sciencegen.data.writers import Refused

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -13,9 +12,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sciencegen.api.campaign.controls import CONTROL
-from sciencegen.api.campaign.diagnosis import STOP, Evidence, causes, diagnosis_notes, evidence, stop_notes
-from sciencegen.api.campaign.forecasts import Outcome, forecast_notes, forecast_summary, needed_notes, outcomes
+from sciencegen.api.campaign.diagnosis import STOP
+from sciencegen.api.campaign.forecasts import forecast_summary
 from sciencegen.api.campaign.history import CampaignState
+from sciencegen.api.campaign.look_back import LookBack
 from sciencegen.api.campaign.makeable import material_notes
 from sciencegen.api.campaign.request import ProposeRequest
 from sciencegen.api.science.letters import align
@@ -27,6 +27,7 @@ from sciencegen.items import Item, none_if_nan
 from sciencegen.optimization.campaign import Plate
 from sciencegen.optimization.measurements import settled_values
 from sciencegen.optimization.objective import score_safely
+from sciencegen.optimization.pareto_plate import ParetoPlate
 from sciencegen.scoring.oracles import Oracle
 
 Table = Mapping[str, Sequence[Any]]
@@ -74,41 +75,16 @@ def plate_notes(
         picks = np.where(np.array(plate.sources) == CONTROL, np.nan, plate.predicted)  # without the controls
         wild = of_wild_type[:, 0].tolist()
         found += against_wild_type(table["id"], picks.tolist(), request.minimize, wild, measured)
-    found += left_open_notes(science, table, "items of the plate", "`where`")
+    return found + item_notes(request, plate, table)
+
+
+def item_notes(request: ProposeRequest, plate: Plate | ParetoPlate, table: Table) -> list[str]:
+    """Notes on the items alone, whatever was measured: left-open parts, building blocks, predictors."""
+    found = left_open_notes(request.domain, table, "items of the plate", "`where`")
     if request.blocks is not None:
         picked = [item for item, source in zip(plate.items, plate.sources, strict=True) if source != CONTROL]
         found += material_notes(request.blocks, picked)
     return found + by_predictors(table, list(request.predictors), request.target)
-
-
-@dataclass(frozen=True)
-class LookBack:
-    """What a campaign's journal says of its earlier rounds: forecasts of hits and what was measured since, the last
-    round, and why it was poor (`causes`)."""
-
-    outcomes: list[Outcome]
-    last: Evidence
-    causes: dict[str, str]
-
-
-def look_back(request: ProposeRequest, plate: Plate, state: CampaignState) -> LookBack:
-    """Look at the journal once. plate: the next one, whose model was fitted to all measurements."""
-    journal, keys = state.history.journal, state.history.keys
-    last = evidence(journal, keys, request.minimize)
-    seen = causes(last, plate.correlation, len(state.known))
-    return LookBack(outcomes(journal, keys, request.minimize), last, seen)
-
-
-def hit_notes(request: ProposeRequest, plate: Plate, past: LookBack) -> list[str]:
-    """Notes on the hits to expect, on the last round, and on whether to stop; none without a forecast."""
-    if plate.forecast is None:
-        return []
-    return [
-        *forecast_notes(plate.forecast, past.outcomes, request.target, request.minimize),
-        *needed_notes(plate.needed, plate.forecast, request.target, request.minimize),
-        *diagnosis_notes(past.last, past.causes),
-        *stop_notes(plate.forecast.beats_best, plate.candidate_count, plate.forecast.items),
-    ]
 
 
 def _scale_notes(plate: Plate) -> list[str]:

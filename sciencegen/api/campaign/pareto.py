@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sciencegen.api.campaign.history import CampaignState, History, Log, read_history, state_of
-from sciencegen.api.campaign.measurements import measurements_of
+from sciencegen.api.campaign.journal_items import measurements_of
 from sciencegen.api.campaign.request import ProposeRequest
 from sciencegen.errors import DataError
 from sciencegen.items import Item
-from sciencegen.optimization.goals import Goal
+from sciencegen.optimization.goals import Goal, target_names
 from sciencegen.optimization.measurements import Measurement
-from sciencegen.optimization.pareto import hypervolume, nondominated_ranks
+from sciencegen.optimization.pareto import hypervolume, in_unit_box, nondominated_ranks
+from sciencegen.optimization.pareto_models import MeasuredTargets
 
 KeyOf = Callable[[Item], str]
 """`ItemIO.key` of a domain."""
@@ -24,22 +25,26 @@ KeyOf = Callable[[Item], str]
 @dataclass(frozen=True)
 class ParetoState:
     """The state of the campaign, and the measurements of each target. The values in `state` are ranks: 0 for the Pareto
-    front, -1 for the next one."""
+    front, -1 for the next one.
+
+    values: key of an item -> its values by target. ranks: key -> front of each item that has all targets and meets the
+    constraints, 0 for the Pareto front.
+    """
 
     state: CampaignState
-    measured: Mapping[str, list[Measurement]]
+    targets: MeasuredTargets
+    values: Mapping[str, Mapping[str, float]]
+    ranks: Mapping[str, int]
 
+    @property
+    def front(self) -> int:
+        """Number of items on the Pareto front."""
+        return list(self.ranks.values()).count(0)
 
-def target_names(goals: Sequence[Goal]) -> list[str]:
-    """The measured columns of goals, each once.
-
-    Examples
-    --------
-    >>> from sciencegen.optimization.goals import parse_goals
-    >>> target_names(parse_goals(["maximize a", "minimize b", "a >= 1"]))
-    ['a', 'b']
-    """
-    return list(dict.fromkeys(goal.name for goal in goals))
+    @property
+    def complete(self) -> int:
+        """Number of items that have all targets."""
+        return sum(len(own) == len(self.targets.measured) for own in self.values.values())
 
 
 def pareto_state(request: ProposeRequest, log: Log) -> ParetoState:
@@ -61,11 +66,12 @@ def pareto_state(request: ProposeRequest, log: Log) -> ParetoState:
         ]
         for name, history in histories.items()
     }  # fmt: skip
-    ranks = front_ranks(science.items.key, measured, request.targets)
+    values = values_of(science.items.key, measured)
+    ranks = front_ranks(values, request.targets)
     known = [
         replace(one, value=-ranks.get(science.items.key(one.item), len(ranks)), limits=None) for one in state.known
     ]
-    return ParetoState(replace(state, known=known), measured)
+    return ParetoState(replace(state, known=known), MeasuredTargets(request.targets, measured), values, ranks)
 
 
 def _silent(text: str) -> None:
@@ -113,26 +119,20 @@ def values_of(key: KeyOf, measured: Mapping[str, Sequence[Measurement]]) -> dict
     return found
 
 
-def complete_items(key: KeyOf, measured: Mapping[str, Sequence[Measurement]]) -> list[str]:
-    """Keys of the items that have all targets."""
-    return [item for item, values in values_of(key, measured).items() if len(values) == len(measured)]
-
-
-def front_ranks(key: KeyOf, measured: Mapping[str, Sequence[Measurement]], goals: Sequence[Goal]) -> dict[str, int]:
-    """Key -> front of each item that has all targets and meets the constraints, 0 for the Pareto front."""
-    gains = {item: gains_of(values, goals) for item, values in values_of(key, measured).items()}
+def front_ranks(values: Mapping[str, Mapping[str, float]], goals: Sequence[Goal]) -> dict[str, int]:
+    """`ParetoState.ranks`."""
+    gains = {item: gains_of(own, goals) for item, own in values.items()}
     whole = {item: one for item, one in gains.items() if one is not None}
     ranks = nondominated_ranks(np.array(list(whole.values()), float)).tolist() if whole else []
     return dict(zip(whole, ranks, strict=True))
 
 
-def dominated_volume(key: KeyOf, measured: Mapping[str, Sequence[Measurement]], goals: Sequence[Goal]) -> float:
+def dominated_volume(values: Mapping[str, Mapping[str, float]], goals: Sequence[Goal]) -> float:
     """Hypervolume of the measured items above the worst value of each objective, as a share of the box of the best and
     the worst values; NaN without an item that has all targets."""
-    known = (gains_of(values, goals) for values in values_of(key, measured).values())
+    known = (gains_of(own, goals) for own in values.values())
     every = [one for one in known if one is not None]
     if not every:
         return math.nan
-    gains = np.array(every, float)
-    low, span = gains.min(0), np.where(np.ptp(gains, 0) > 0, np.ptp(gains, 0), 1.0)
-    return hypervolume((gains - low) / span, np.zeros(gains.shape[1]))
+    scaled = in_unit_box(np.array(every, float))
+    return hypervolume(scaled, np.zeros(scaled.shape[1]))

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sciencegen.api.campaign.controls import CONTROL
 from sciencegen.api.campaign.history import CampaignState
-from sciencegen.api.campaign.makeable import how_made, material_notes
-from sciencegen.api.campaign.notes import by_predictors, crowded_letters, predicted_columns
-from sciencegen.api.campaign.pareto import ParetoState, complete_items, dominated_volume, front_ranks, target_names
+from sciencegen.api.campaign.notes import crowded_letters, item_notes
+from sciencegen.api.campaign.pareto import ParetoState, dominated_volume
+from sciencegen.api.campaign.plate_files import plate_columns
 from sciencegen.api.campaign.request import ProposeRequest
-from sciencegen.api.science.naming import name_column, variants_of
-from sciencegen.api.search.left_open import left_open_columns, left_open_counts, left_open_notes
+from sciencegen.api.search.left_open import left_open_counts
 from sciencegen.items import Cell, none_if_nan
 from sciencegen.optimization.candidate_sources import CandidatePool
+from sciencegen.optimization.goals import target_names
 from sciencegen.optimization.journal import Entry
 from sciencegen.optimization.pareto_plate import ParetoPlate
 
@@ -26,28 +25,13 @@ def pareto_table(
     request: ProposeRequest, plate: ParetoPlate, state: CampaignState, pool: CandidatePool | None
 ) -> dict[str, list[Cell]]:
     """The plate's columns; those of the targets are empty, for the laboratory to fill in."""
-    science, reference = request.domain, state.reference
-    number, width = state.history.next_round, len(str(len(plate.items)))
-    table: dict[str, list[Cell]] = {
-        "id": [f"r{number}-{place:0{width}}" for place in range(1, len(plate.items) + 1)],
-        "item": [science.items.text(item) for item in plate.items],
-    }
-    if reference is not None:
-        table[name_column(reference)] = [variants_of(science).name_of(reference, item) for item in plate.items]
-    table |= {name: [None] * len(plate.items) for name in plate.predicted}
-    table["round"] = [number] * len(plate.items)
-    for name, predicted in plate.predicted.items():
-        parts = zip((PREDICTED, LOWER, UPPER), predicted, strict=True)
-        table |= {prefix + name: cells.tolist() for prefix, cells in parts}
+    predicted: dict[str, list[Cell]] = {}
+    for name, numbers in plate.predicted.items():
+        parts = zip((PREDICTED, LOWER, UPPER), numbers, strict=True)
+        predicted |= {prefix + name: cells.tolist() for prefix, cells in parts}
     if any(goal.is_constraint for goal in request.targets):
-        table[FEASIBLE] = plate.feasible.tolist()
-    table |= predicted_columns(request.predictors, plate.items)
-    table |= {name: cells for name, cells in left_open_columns(science, plate.items).items() if name not in table}
-    table["source"] = list(plate.sources)
-    if pool is not None and request.supplied.cost:
-        costs = dict(zip(pool.keys, pool.costs.tolist(), strict=True))
-        table[request.supplied.cost] = [costs.get(science.items.key(item)) for item in plate.items]
-    return table if request.blocks is None else table | how_made(request.blocks, plate.items)
+        predicted[FEASIBLE] = plate.feasible.tolist()
+    return plate_columns(request, plate, list(plate.predicted), predicted, state, pool)
 
 
 def pareto_entries(table: Mapping[str, list[Any]], number: int, request: ProposeRequest, named: str) -> list[Entry]:
@@ -73,18 +57,15 @@ def pareto_notes(
     science, state = request.domain, campaign.state
     known = [science.items.text(one.item) for one in state.known]
     found = crowded_letters(science, table["item"], known, state.reference)
-    found += left_open_notes(science, table, "items of the plate", "`where`")
-    if request.blocks is not None:
-        picked = [item for item, source in zip(plate.items, plate.sources, strict=True) if source != CONTROL]
-        found += material_notes(request.blocks, picked)
-    found += by_predictors(table, list(request.predictors), request.target)
-    ranks = front_ranks(science.items.key, campaign.measured, request.targets)
-    whole, front = len(ranks), list(ranks.values()).count(0)
+    found += item_notes(request, plate, table)
+    whole = len(campaign.ranks)
     if state.known and not whole:
         found.append("no measured item has all targets and meets the constraints: the plate is picked by predictions")
     elif whole:
-        found.append(f"{front} of {whole} measured items with all targets that meet the constraints are on the front")
-    if lacking := len(state.known) - len(complete_items(science.items.key, campaign.measured)):
+        found.append(
+            f"{campaign.front} of {whole} measured items with all targets that meet the constraints are on the front"
+        )
+    if lacking := len(state.known) - campaign.complete:
         found.append(f"{lacking} of {len(state.known)} measured items lack a target; its model predicts them")
     return found
 
@@ -94,16 +75,14 @@ def pareto_summary(
     notes: Sequence[str], refused: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Counts and settings that the plate is based on."""
-    state, key = campaign.state, request.domain.items.key
-    ranks = front_ranks(key, campaign.measured, request.targets)
-    volume = dominated_volume(key, campaign.measured, request.targets)
+    state = campaign.state
     return {
         "round": state.history.next_round,
         "proposed": len(plate.items),
         "candidates": plate.candidate_count,
         "measured": len(state.known),
-        "front": list(ranks.values()).count(0),
-        "hypervolume": none_if_nan(volume),
+        "front": campaign.front,
+        "hypervolume": none_if_nan(dominated_volume(campaign.values, request.targets)),
         "pending": len(state.waiting),
         "surrogates": dict(plate.surrogates),
         "correlations": {name: none_if_nan(one) for name, one in plate.correlations.items()},

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sciencegen.api.campaign.history import CampaignState, Log
-from sciencegen.api.campaign.measurements import keys_of, measured_entries, measurements_of, read_measured
+from sciencegen.api.campaign.journal_items import keys_of, measurements_of
+from sciencegen.api.campaign.measurements import measured_entries, read_measured
 from sciencegen.api.campaign.request import MeasurementReading, ProposeRequest
 from sciencegen.api.campaign.space import aligned_features
 from sciencegen.data.tables import READ_TABLES, column_names
 from sciencegen.domains.base import Domain
-from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import DataError
 from sciencegen.optimization.journal import COLUMNS, Journal, read_journal
 from sciencegen.optimization.measurements import Measurement
@@ -31,7 +31,7 @@ def read_priors(request: ProposeRequest, state: CampaignState, log: Log) -> list
     """The measurements of each source whose items can be compared with those of the campaign."""
     found = []
     for source in request.priors.sources:
-        measured = _measurements(request.domain, source, request, request.reference)
+        measured = _measurements(request, source)
         usable = _comparable(request.domain, measured, state)
         if len(usable) < LEAST_MEASURED or len({one.value for one in usable}) < 2:
             raise DataError(
@@ -44,16 +44,14 @@ def read_priors(request: ProposeRequest, state: CampaignState, log: Log) -> list
     return found
 
 
-def _measurements(
-    science: Domain, source: str, request: ProposeRequest, reference: Reference | None
-) -> list[Measurement]:
-    reading, target = request.history.reading, request.priors.target
+def _measurements(request: ProposeRequest, source: str) -> list[Measurement]:
+    science, reading, target = request.domain, request.history.reading, request.priors.target
     if is_journal(source):
         journal = _of_target(source, target)
         keys = keys_of(science.name, [entry.item for entry in journal.measured], reading.threads, source)
         return measurements_of(science, journal, keys)
     own: MeasurementReading = replace(reading, target=target or reading.target, column=None, sheet=None, several=False)
-    table = read_measured(science, source, own, reference)
+    table = read_measured(science, source, own, request.reference)
     entries = measured_entries(table, {}, 0)
     return measurements_of(science, Journal(tuple(entries)), {row.text: row.key for row in table.rows})
 

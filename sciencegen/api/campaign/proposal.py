@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 from sciencegen.api.campaign.controls import CONTROL
 from sciencegen.api.campaign.history import CampaignState
 from sciencegen.api.campaign.layout import Layout
-from sciencegen.api.campaign.makeable import how_made
-from sciencegen.api.campaign.notes import predicted_columns
+from sciencegen.api.campaign.plate_files import origin_of_plate, plate_columns
 from sciencegen.api.campaign.request import ProposeRequest
-from sciencegen.api.science.naming import name_column, variants_of
-from sciencegen.api.search.left_open import left_open_columns
+from sciencegen.api.science.naming import name_column
 from sciencegen.api.writing.order_sheets import OrderSheet, order_path
 from sciencegen.api.writing.picklists import picklist_paths
 from sciencegen.api.writing.results import Result
@@ -200,28 +198,24 @@ def _for_people(cell: Cell) -> Cell:
     return no_formula(cell) if isinstance(cell, str) else cell
 
 
+def proposed_of(
+    request: ProposeRequest, state: CampaignState, table: dict[str, list[Cell]], refused: list[Refused],
+    summary: dict[str, Any], entries: Sequence[Entry],
+) -> Proposed:  # fmt: skip
+    """A plate with everything that the request says of it. entries: those of its items."""
+    return Proposed(
+        request.domain, table, refused, summary, [*state.history.new, *entries], origin_of_plate(request),
+        name_column(state.reference), request.plate.batch, request.layout, request.order,
+        several=bool(request.targets),
+    )  # fmt: skip
+
+
 def plate_table(
     request: ProposeRequest, plate: Plate, state: CampaignState, pool: CandidatePool | None
 ) -> dict[str, list[Cell]]:
     """The plate's columns."""
-    science, reference = request.domain, state.reference
-    number, width = state.history.next_round, len(str(len(plate.items)))
-    table: dict[str, list[Cell]] = {
-        "id": [f"r{number}-{place:0{width}}" for place in range(1, len(plate.items) + 1)],
-        "item": [science.items.text(item) for item in plate.items],
-    }
-    if reference is not None:
-        table[name_column(reference)] = [variants_of(science).name_of(reference, item) for item in plate.items]
-    table[request.target] = [None] * len(plate.items)
-    table["round"] = [number] * len(plate.items)
-    table |= {"predicted": plate.predicted.tolist(), "lower": plate.lower.tolist(), "upper": plate.upper.tolist()}
-    table |= predicted_columns(request.predictors, plate.items)
-    table |= {name: cells for name, cells in left_open_columns(science, plate.items).items() if name not in table}
-    table["source"] = list(plate.sources)
-    if pool is not None and request.supplied.cost:
-        costs = dict(zip(pool.keys, pool.costs.tolist(), strict=True))
-        table[request.supplied.cost] = [costs.get(science.items.key(item)) for item in plate.items]
-    return table if request.blocks is None else table | how_made(request.blocks, plate.items)
+    predicted = {"predicted": plate.predicted.tolist(), "lower": plate.lower.tolist(), "upper": plate.upper.tolist()}
+    return plate_columns(request, plate, [request.target], predicted, state, pool)
 
 
 def proposed_entries(

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.api.campaign.contents import Campaign, CampaignReportSettings
-from sciencegen.api.campaign.measurements import keys_of, measured_by_key
+from sciencegen.api.campaign.journal_items import keys_of, measured_by_key
 from sciencegen.api.reports.campaign_provenance import campaign_provenance
 from sciencegen.api.reports.sites import plate_of
 from sciencegen.api.science.letters import picture
@@ -21,7 +21,7 @@ from sciencegen.errors import DataError
 from sciencegen.items import Direction
 from sciencegen.optimization.journal import Journal
 from sciencegen.optimization.measurements import Measurement
-from sciencegen.optimization.pareto import hypervolume, nondominated_ranks
+from sciencegen.optimization.pareto import hypervolume, in_unit_box, nondominated_ranks
 from sciencegen.report.candidate_content import Candidates, Column
 from sciencegen.report.content import Fact, Objective, Pareto, ReportContent
 from sciencegen.report.page import write_report
@@ -47,30 +47,27 @@ class ParetoCampaign:
         return {name: measured_by_key(one, keys) for name, one in journals.items()}
 
     @cached_property
+    def ranks(self) -> dict[str, int]:
+        """Key -> front of each item with all objectives, 0 for the Pareto front."""
+        keys = dict.fromkeys(key for own in self.measured.values() for key in own)
+        every = [key for key in keys if all(key in self.measured[name] for name in self.directions)]
+        ranks = nondominated_ranks(self._gains_of(every)).tolist() if every else []
+        return dict(zip(every, ranks, strict=True))
+
+    @cached_property
     def complete(self) -> list[str]:
         """Keys of the items with all objectives, front by front."""
-        own = [set(self.measured[name]) for name in self.directions]
-        every = [key for key in dict.fromkeys(self._keys) if all(key in one for one in own)]
-        ranks = nondominated_ranks(self._gains_of(every)) if every else np.empty(0, int)
-        return [every[place] for place in np.argsort(ranks, kind="stable")]
+        return sorted(self.ranks, key=self.ranks.__getitem__)
 
     @property
-    def _keys(self) -> list[str]:
-        return [key for own in self.measured.values() for key in own]
-
-    @property
-    def gains(self) -> Float[np.ndarray, "item objective"]:
-        return self._gains_of(self.complete)
+    def front(self) -> int:
+        """How many of the complete items are on the Pareto front; they come first."""
+        return list(self.ranks.values()).count(0)
 
     def _gains_of(self, keys: Sequence[str]) -> Float[np.ndarray, "item objective"]:
         signs = {name: -1.0 if one == "minimize" else 1.0 for name, one in self.directions.items()}
         table = [[sign * self.measured[name][key].value for name, sign in signs.items()] for key in keys]
         return np.array(table, float).reshape(len(keys), len(signs))
-
-    @cached_property
-    def front(self) -> int:
-        """How many of the complete items are on the Pareto front; they come first."""
-        return int((nondominated_ranks(self.gains) == 0).sum()) if self.complete else 0
 
     @cached_property
     def rounds(self) -> list[int]:
@@ -80,11 +77,9 @@ class ParetoCampaign:
     def volumes(self) -> dict[int, float]:
         """Round -> hypervolume of the items measured up to it, above the worst values of all, as a share of the box of
         the best and the worst values."""
-        gains, rounds = self.gains, np.array(self.rounds)
-        if not len(gains):
+        if not self.complete:
             return {}
-        low, span = gains.min(0), np.where(np.ptp(gains, 0) > 0, np.ptp(gains, 0), 1.0)
-        scaled = (gains - low) / span
+        scaled, rounds = in_unit_box(self._gains_of(self.complete)), np.array(self.rounds)
         return {one: hypervolume(scaled[rounds <= one], np.zeros(scaled.shape[1])) for one in sorted(set(rounds))}
 
     def text_of(self, key: str) -> str:

@@ -2,19 +2,11 @@
 
 import pytest
 
-from sciencegen.api.campaign.measurements import (
-    awaiting_entries,
-    keys_of,
-    latest_proposals,
-    measured_entries,
-    measurements_of,
-    pending_entries,
-    read_measured,
-)
+from sciencegen.api.campaign.measurements import awaiting_entries, measured_entries, read_measured
 from sciencegen.api.campaign.request import MeasurementReading
 from sciencegen.api.science.forms import domain_of
 from sciencegen.errors import DataError
-from sciencegen.optimization.journal import Entry, Journal
+from sciencegen.optimization.journal import Entry
 
 SCIENCE, READING = domain_of("proteins"), MeasurementReading("value", threads=1)
 
@@ -70,19 +62,3 @@ def test_a_column_of_bounds_alone_is_read_and_decimal_commas_too(tmp_path):
 def test_a_table_without_measured_values_says_what_it_has(tmp_path, text, said):
     with pytest.raises(DataError, match=said):
         read_measured(SCIENCE, write(tmp_path, text), READING)
-
-
-def test_an_item_of_a_journal_that_cannot_be_read_is_named():
-    assert keys_of("proteins", ["MKV", "MKV"], 1, "j.csv") == {"MKV": SCIENCE.items.key(SCIENCE.items.parse("MKV"))}
-    with pytest.raises(DataError, match=r"j\.csv, found 'M1'"):
-        keys_of("proteins", ["M1"], 1, "j.csv")
-
-
-def test_a_journal_is_read_by_item_whatever_its_texts():
-    proposed = [Entry(1, "MKV", "proposed"), Entry(1, "MAV", "proposed"), Entry(2, "mav", "proposed")]
-    measured = [Entry(1, "MKV", "measured", 1.0), Entry(2, "mkv", "measured", 2.0), Entry(0, "MKL", "measured", 5.0)]
-    journal, keys = Journal((*proposed, *measured)), {"MKV": "a", "mkv": "a", "MAV": "b", "mav": "b", "MKL": "c"}
-    assert latest_proposals(journal, keys) == {"a": proposed[0], "b": proposed[2]}
-    assert pending_entries(journal, keys) == [proposed[2]]
-    found = [(one.text, one.value, one.replicates) for one in measurements_of(SCIENCE, journal, keys)]
-    assert found == [("MKV", 1.5, 2), ("MKL", 5.0, 1)]
