@@ -140,7 +140,8 @@ def planned(array: np.ndarray, lossy: Lossy | None) -> ImagePlan:
         chosen_grid(plane, sigma, None if lossy is None else sigma / lossy.quantize)
         for plane, sigma in zip(sample, sigmas, strict=True)
     ]
-    codings = tuple(_fitted(sample, sigmas, grids, tiles.count(len(stack)) * tiles.height * tiles.width))
+    pixels = tiles.count(len(stack)) * tiles.height * tiles.width
+    codings = tuple(_fitted(sample, sigmas, grids, general.centred, pixels >= LEAST_FOR_EXPERTS))
     floors = tuple(_floor(*one) for one in zip(sample, sigmas, grids, strict=True))
     plan = ImagePlan(array.shape, array.dtype.str, "predictor", tuple(sigmas), floors, codings)
     lossless = plan.largest_error() is None
@@ -171,15 +172,17 @@ def _native(values: np.ndarray) -> np.ndarray:
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _fitted(sample: np.ndarray, sigmas: list[float], grids: list[Grid], pixels: int) -> Iterator[PlaneCoding]:
+def _fitted(
+    sample: np.ndarray, sigmas: list[float], grids: list[Grid], centred: bool, experts: bool
+) -> Iterator[PlaneCoding]:
+    """The grids with the models of their planes. centred, experts: as in `calibrated`."""
     masks = np.stack([exceptions(plane, grid) for plane, grid in zip(sample, grids, strict=True)])
     cells = np.stack([to_cells(plane, grid)[0] for plane, grid in zip(sample, grids, strict=True)])
     rounding = 1 / math.sqrt(12)  # standard deviation in cells
     widths = [round(SIGMA_UNIT * math.hypot(s / g.step, rounding)) for s, g in zip(sigmas, grids, strict=True)]
-    centred = max(sample.shape[1:3]) <= WHOLE
     middles = [int(np.median(plane[~mask])) if not mask.all() else 0 for plane, mask in zip(cells, masks, strict=True)]
     filled = np.where(masks, np.array(middles)[:, None, None, None], cells)
-    models = calibrated(filled, widths, centred, pixels >= LEAST_FOR_EXPERTS)
+    models = calibrated(filled, widths, centred, experts)
     return (PlaneCoding(grid, model) for grid, model in zip(grids, models, strict=True))
 
 
