@@ -102,11 +102,7 @@ class Jobs:
             id = self._new_id()
             words, output = call.command(id)
             parts = (call.verb, dict(call.parameters), words, output, call.overwrites)
-            job = Job(id, *parts, created=now(), key=call.key)
-            self._save(job)
-            self._calls += 1
-            self._queue.append(id)
-        return job
+            return self._queued(Job(id, *parts, created=now(), key=call.key))
 
     def job(self, id: str) -> Job:
         """The job of an id."""
@@ -150,11 +146,7 @@ class Jobs:
             self.budget.check(self.left())
             for name in (OUTCOME, PROGRESS):
                 (self.records(id) / name).unlink(missing_ok=True)
-            job = replace(job, state="queued", ended="", error="", exit_code=None)
-            self._save(job)
-            self._calls += 1
-            self._queue.append(id)
-        return job
+            return self._queued(replace(job, state="queued", ended="", error="", exit_code=None))
 
     def left(self) -> Left:
         """What is left of the budget: `calls` and `seconds`, None without a limit."""
@@ -182,8 +174,18 @@ class Jobs:
             (self.folder / folder / id).mkdir(parents=True)
         return id
 
+    def _queued(self, job: Job) -> Job:
+        """The job, which is now in the queue and counts as a call."""
+        self._save(job)
+        self._calls += 1
+        self._queue.append(job.id)
+        return job
+
     def _save(self, job: Job) -> None:
         write_job(self.records(job.id), job)
+        self._remember(job)
+
+    def _remember(self, job: Job) -> None:
         self._states[job.id] = job.state
         if job.key:
             self._keys[job.key] = job.id
@@ -195,9 +197,7 @@ class Jobs:
         """Read the jobs of earlier servers."""
         places = (self.folder / RECORDS).iterdir() if (self.folder / RECORDS).is_dir() else ()
         for job in filter(None, map(read_job, sorted(places))):
-            self._states[job.id] = job.state
-            if job.key:
-                self._keys[job.key] = job.id
+            self._remember(job)
             if process.is_running(self.records(job.id)):
                 self._running[job.id] = Running(replace(job, state="running"))
                 self._states[job.id] = "running"
