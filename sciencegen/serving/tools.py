@@ -12,6 +12,7 @@ import anyio.to_thread
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.files import atomic_write
 from sciencegen.items import Json
+from sciencegen.serving.records import ACTIVE
 from sciencegen.serving.results import TABLES
 from sciencegen.serving.service import Service
 from sciencegen.serving.verbs import Verb
@@ -191,7 +192,7 @@ class Tools:
     def _ended(self, id: str) -> Result:
         found = self.service.describe(id)
         shown = {name: one for name, one in found.items() if one not in (None, "", [], {}) and name != "parameters"}
-        if found["state"] in ("queued", "running"):
+        if found["state"] in ACTIVE:
             shown["next"] = f"The job goes on. Call the tool job with id {id} to wait for it, or cancel."
         elif found["state"] == "done" and str(found["output"] or "").lower().endswith(TABLES):
             shown["rows"] = self.service.rows(id, 0, SHOWN_ROWS)
