@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -207,12 +208,24 @@ def _check(tool: Tool, arguments: Mapping[str, Any]) -> None:
         raise ConfigError(f"Expected {known} of {tool.name}, got '{unknown[0]}'. Leave it out.")
     if missing := [name for name in tool.schema["required"] if name not in arguments]:
         raise ConfigError(f"Expected the argument '{missing[0]}' of {tool.name}, got none.")
-    kinds: Mapping[str, tuple[type, ...]] = {
-        "string": (str,),
-        "integer": (int,),
-        "number": (int, float),
-        "boolean": (bool,),
-    }
     for name, value in arguments.items():
-        if not isinstance(value, kinds[properties[name]["type"]]) or (isinstance(value, int | float) and value < 0):
-            raise ConfigError(f"Expected a {properties[name]['type']} for '{name}' of {tool.name}, got {value!r}.")
+        if not _fits(value, schema := properties[name]):
+            article = "an" if schema["type"] == "integer" else "a"
+            expected = f"{article} {schema['type']}{_range(schema)}"
+            raise ConfigError(f"Expected {expected} for '{name}' of {tool.name}, got {value!r}.")
+
+
+def _fits(value: Any, schema: Json) -> bool:
+    """Whether a value has the type and the range of its schema. True and false are no numbers."""
+    kind = schema["type"]
+    if kind in ("string", "boolean"):
+        return isinstance(value, str if kind == "string" else bool)
+    if isinstance(value, bool) or not isinstance(value, int if kind == "integer" else int | float):
+        return False
+    return bool(schema["minimum"] <= value <= schema.get("maximum", math.inf))
+
+
+def _range(schema: Json) -> str:
+    if "maximum" in schema:
+        return f" from {schema['minimum']} to {schema['maximum']}"
+    return f" of at least {schema['minimum']}" if "minimum" in schema else ""
