@@ -28,7 +28,7 @@ from sciencegen.serving.openapi import VERB_PATH, described_queries, openapi_doc
 from sciencegen.serving.queries import query_values
 from sciencegen.serving.records import ACTIVE, RECORDS, STATES, Conflict, NotFound
 from sciencegen.serving.results import path_for_clients
-from sciencegen.serving.service import Service
+from sciencegen.serving.service import Service, take_dry_run
 
 LARGEST_BODY = 16 * 2**20
 """Bytes of parameters."""
@@ -125,9 +125,7 @@ class Handlers:
     async def call(self, request: Request) -> Response:
         """Make a job, or say what it would do."""
         verb, given = request.path_params["verb"], await _parameters(request)
-        dry_run, query = given.pop("dry_run", False), request.state.query
-        if not isinstance(dry_run, bool):
-            raise ConfigError(f"Expected true or false for `dry_run`, got {dry_run!r}.")
+        dry_run, query = take_dry_run(given), request.state.query
         if dry_run or query["dry_run"]:
             return answer(await run_in_threadpool(self.service.dry_run, verb, given))
         key = request.headers.get("idempotency-key", "")

@@ -48,6 +48,14 @@ def default_output(verb: Verb, id: str) -> dict[str, str]:
     return {} if verb.ending is None else {"output": f"{RESULTS}/{id}/{verb.name}{verb.ending}"}
 
 
+def take_dry_run(given: dict[str, Any]) -> bool:
+    """Take `dry_run` out of the parameters of a request."""
+    found = given.pop("dry_run", False)
+    if not isinstance(found, bool):
+        raise ConfigError(f"Expected true or false for `dry_run`, got {found!r}.")
+    return found
+
+
 class Service:
     """The verbs of a server.
 

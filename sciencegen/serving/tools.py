@@ -15,7 +15,7 @@ from sciencegen.files import atomic_write
 from sciencegen.items import Json
 from sciencegen.serving.records import ACTIVE
 from sciencegen.serving.results import TABLES
-from sciencegen.serving.service import Service
+from sciencegen.serving.service import Service, take_dry_run
 from sciencegen.serving.verbs import Verb
 
 SHOWN_ROWS = 20
@@ -136,7 +136,7 @@ class Tools:
             return Result({"error": str(error)}, True)
 
     async def _verb(self, verb: str, arguments: dict[str, Any], progress: Progress) -> Result:
-        if arguments.pop("dry_run", False):
+        if take_dry_run(arguments):
             return Result(await anyio.to_thread.run_sync(self.service.dry_run, verb, arguments))
         job = await anyio.to_thread.run_sync(self.service.submit, verb, arguments)
         return await self._waited(job.id, self.wait_s, progress, ends=True)

@@ -73,6 +73,7 @@ def test_a_dry_run_makes_nothing(call):
         ("draw", {"kind": "a", "command": "/bin/rm {input}"}, "--oracle 'NAME=program"),
         ("draw", {"kind": "a", "command": "rm"}, "Unknown program"),
         ("draw", {"dry_run": True}, "key 'kind' is missing"),
+        ("draw", {"kind": "a", "dry_run": "no"}, "Expected true or false for `dry_run`"),
         ("job", {"id": "nothing"}, "Expected the id of a job"),
         ("job", {}, "Expected the argument 'id'"),
         ("job", {"id": 3}, "Expected a string for 'id'"),
