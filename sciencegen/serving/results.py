@@ -115,7 +115,11 @@ def rows_of(path: Path, start: int = 0, limit: int = 100) -> Json:
 
 
 def _columns(path: Path) -> list[str]:
-    return [] if is_parquet(path) else [name.strip() for name in read_records(path)[0]]
+    if is_parquet(path):
+        import pyarrow.parquet as pq
+
+        return list(pq.read_schema(path).names)
+    return [name.strip() for name in read_records(path)[0]]
 
 
 def _csv_rows(path: Path, start: int, limit: int) -> list[Json]:
