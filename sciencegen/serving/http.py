@@ -227,7 +227,7 @@ async def _parameters(request: Request) -> dict[str, Any]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise ConfigError(f"Expected the header 'Content-Type: application/json', got '{kind}'. With curl, use --json.")
-    body = b""
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > LARGEST_BODY:

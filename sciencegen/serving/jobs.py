@@ -7,11 +7,10 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.locks import exclusive
@@ -25,6 +24,7 @@ from sciencegen.serving.records import (
     RECORDS,
     RESULTS,
     SERVER_LOCK,
+    Call,
     Job,
     NotFound,
     State,
@@ -38,17 +38,6 @@ TICK_S = 0.05
 """Seconds between looks at the processes."""
 GRACE_S = 30.0
 """Seconds that a process has to save what it has; then it is killed."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """A request for a job. command: from the job's id to the words of its command and the output; see `Job`."""
-
-    verb: str
-    parameters: Mapping[str, Any]
-    command: Callable[[str], tuple[list[str], str | None]]
-    overwrites: bool = False
-    key: str = ""
 
 
 class Jobs:

@@ -13,10 +13,10 @@ from sciencegen.config import Settings
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.items import Json
 from sciencegen.serving.costs import counts_of, expected_seconds
-from sciencegen.serving.jobs import Call, Jobs
+from sciencegen.serving.jobs import Jobs
 from sciencegen.serving.paths import Boundary
 from sciencegen.serving.programs import Programs
-from sciencegen.serving.records import PROGRESS, RESULTS, Job, NotFound, read_json
+from sciencegen.serving.records import PROGRESS, RESULTS, Call, Job, NotFound, read_json
 from sciencegen.serving.results import described, log_of, rows_of
 from sciencegen.serving.uploads import check_replaceable
 from sciencegen.serving.verbs import Verb
