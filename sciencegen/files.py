@@ -153,6 +153,16 @@ def found_at(path: str | Path) -> str:
     return "a file" if os.path.isfile(path) else "a device or a pipe, whose content must be saved in a file first"
 
 
+def last_line(path: str | Path, most: int = 1 << 16) -> str:
+    """The last line of a log that may be large, "" if there is none. most: bytes at its end that are read."""
+    lines: list[str] = []
+    if os.path.isfile(path):  # reading a pipe or a device may never end
+        with open(path, "rb") as file:
+            file.seek(max(0, os.path.getsize(path) - most))
+            lines = file.read(most).decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
 def _keep_permissions(handle: IO[Any], path: Path) -> None:
     with suppress(OSError):  # no earlier file, or a file system without permissions
         os.fchmod(handle.fileno(), stat.S_IMODE(path.stat().st_mode) & 0o777)

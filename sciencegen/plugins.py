@@ -6,6 +6,7 @@ They are code. With `SCIENCEGEN_NO_PLUGINS=1` they are refused, and with them pr
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -20,6 +21,8 @@ NO_PLUGINS = "SCIENCEGEN_NO_PLUGINS"
 FUNCTIONS = "SCIENCEGEN_FUNCTIONS"
 """The environment variable that lists the functions `module:function` that may be imported, a,b,c; all if it is not
 set. Servers set it for their jobs."""
+FUNCTION_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+"""The form `module:function`."""
 
 
 def plugins_refused() -> bool:
@@ -39,12 +42,16 @@ def check_allowed(what: str) -> None:
 def check_function(path: str) -> None:
     """Raise an error if `module:function` is not among the functions that may be imported."""
     listed = os.environ.get(FUNCTIONS)
-    if listed is not None and path not in listed.split(","):
-        known = listed.replace(",", ", ") or "none"
-        raise ConfigError(
-            f"Expected a function that this server allows ({known}), got '{path}'. Start the server with --oracle "
-            f"{path} if you trust it."
-        )
+    if listed is not None and path not in (allowed := listed.split(",")):
+        raise function_refused(path, allowed)
+
+
+def function_refused(path: str, allowed: Iterable[str], where: str = "") -> ConfigError:
+    """The error for a `module:function` that a server doesn't allow; where: such as " in `goal`"."""
+    return ConfigError(
+        f"Expected a function that this server allows ({', '.join(allowed) or 'none'}){where}, got '{path}'. Start the "
+        f"server with --oracle {path} if you trust it."
+    )
 
 
 def entry_points(*, group: str, name: str | None = None) -> EntryPoints:

@@ -26,6 +26,7 @@ from sciencegen.files import (
     check_writable,
     claim_output,
     files_below,
+    last_line,
     sha256_of,
     temporary_sibling,
     turn_at,
@@ -55,6 +56,26 @@ def test_a_folder_that_fails_leaves_nothing_of_those_above_it(tmp_path):
     with pytest.raises(FileNotFoundError), atomic_folder(tmp_path / "a/b") as folder:
         (folder / "none").unlink()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", ""),
+        (b"\n \n", ""),
+        (b"one\ntwo\n\n", "two"),
+        (b"x" * 99 + b"\n" + b"y" * 20, "y" * 8),
+        (b"a\xff", "a\ufffd"),
+    ],
+)
+def test_the_last_line_is_read_from_the_end(tmp_path, content, expected):
+    (tmp_path / "log").write_bytes(content)
+    assert last_line(tmp_path / "log", 8) == expected
+
+
+def test_what_is_no_file_has_no_last_line(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert [last_line(tmp_path / name) for name in ("pipe", "nothing", ".")] == ["", "", ""]
 
 
 def test_the_checksum_of_a_folder_counts_names_and_content(tmp_path):

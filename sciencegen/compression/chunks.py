@@ -61,14 +61,13 @@ def write_chunk(values: np.ndarray, codings: list[PlaneCoding], centred: bool) -
     """Code tiles [plane y x tile]. centred: as in `code_stack`."""
     masks = np.stack([exceptions(plane, one.grid) for plane, one in zip(values, codings, strict=True)])
     parts = [to_cells(plane, one.grid) for plane, one in zip(values, codings, strict=True)]
-    skies = np.array([one.model.sky_cell for one in codings])[:, None, None, None]
-    cells = np.where(masks, skies, np.stack([part[0] for part in parts]))
+    cells = np.where(masks, _sky_cells(codings), np.stack([part[0] for part in parts]))
     writer = Writer()
     rests = [None if part[1] is None else part[1].reshape(-1, values.shape[-1]) for part in parts]
 
     def rest(coder: Coder, plane: int, pixel: int, lanes: np.ndarray | slice, found: np.ndarray) -> None:
         given, grid = rests[plane], codings[plane].grid
-        if given is not None and (grid.kind == "floats" or grid.shift):
+        if given is not None and grid.has_rest:
             code_rest(coder, given[pixel][lanes], found, grid, values.dtype)
 
     code_stack(writer, cells, masks if masks.any() else None, [one.model for one in codings], True, rest, centred)
@@ -90,13 +89,12 @@ def read_chunk(
             np.unpackbits(np.frombuffer(raw[:count], np.uint8), count=int(np.prod(shape))).astype(bool).reshape(shape)
         )
         beside = np.frombuffer(raw[count:], kind.newbyteorder("<")).astype(kind)
-    skies = np.array([one.model.sky_cell for one in codings])[:, None, None, None]
-    cells = np.zeros(shape, np.int64) if masks is None else np.where(masks, skies, 0)
+    cells = np.zeros(shape, np.int64) if masks is None else np.where(masks, _sky_cells(codings), 0)
     rests = np.zeros((shape[0], shape[1] * shape[2], shape[3]), np.int64)
 
     def rest(coder: Coder, plane: int, pixel: int, lanes: np.ndarray | slice, found: np.ndarray) -> None:
         grid = codings[plane].grid
-        if grid.kind == "floats" or grid.shift:
+        if grid.has_rest:
             rests[plane, pixel, lanes] = code_rest(coder, None, found, grid, kind)
 
     code_stack(Reader(content[4 + length :]), cells, masks, [one.model for one in codings], False, rest, centred)
@@ -106,6 +104,11 @@ def read_chunk(
     if masks is not None:
         values[masks] = beside
     return values
+
+
+def _sky_cells(codings: list[PlaneCoding]) -> np.ndarray:
+    """[plane 1 1 1]: the cells of pixels that have none."""
+    return np.array([one.model.sky_cell for one in codings])[:, None, None, None]
 
 
 def _little(values: np.ndarray) -> np.ndarray:

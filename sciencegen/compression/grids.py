@@ -40,6 +40,11 @@ class Grid:
     shift: int = 0
     zeros: bool = False
 
+    @property
+    def has_rest(self) -> bool:
+        """Whether a cell leaves something open."""
+        return self.kind == "floats" or (self.kind == "integers" and self.shift > 0)
+
 
 def chosen_grid(values: np.ndarray, sigma: float, error: float | None) -> Grid:
     """The grid of a sample of a plane's values. sigma: their noise. error: step of a lossy grid, None for lossless."""

@@ -6,7 +6,7 @@ import lzma
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -61,6 +61,7 @@ class ImagePlan:
         """Whether each image is one tile, as stamps are."""
         return max(self.shape[-2:]) <= WHOLE
 
+    @cached_property
     def jobs(self) -> list[tuple[Tiles, int, int]]:
         """(tiles, start, stop) of each chunk of the predictor."""
         images, planes, height, width = stack_shape(self.shape)
@@ -68,7 +69,7 @@ class ImagePlan:
 
     def chunk_count(self) -> int:
         if self.method == "predictor":
-            return len(self.jobs())
+            return len(self.jobs)
         return -(-int(np.prod(self.shape)) * np.dtype(self.kind).itemsize // PIECE)
 
     def floor_bits(self) -> float:
@@ -129,8 +130,8 @@ def planned(array: np.ndarray, lossy: Lossy | None) -> ImagePlan:
         return general
     stack = array.reshape(stack_shape(array.shape))
     tiles = tilings(*stack.shape[2:])[0]
-    count = min(LEARN_FROM, tiles.count(len(stack)))
-    sample = _native(taken(stack, tiles, 0, tiles.count(len(stack)) if count < LEARN_FROM else count))
+    total = tiles.count(len(stack))
+    sample = _native(taken(stack, tiles, 0, min(LEARN_FROM, total)))
     sigmas = [noise_of(np.moveaxis(plane, -1, 0)) for plane in (_edges(sample) if general.centred else sample)]
     if lossy is not None and lossy.noise is not None:
         sigmas = [lossy.noise] * len(sigmas)
@@ -140,17 +141,17 @@ def planned(array: np.ndarray, lossy: Lossy | None) -> ImagePlan:
         chosen_grid(plane, sigma, None if lossy is None else sigma / lossy.quantize)
         for plane, sigma in zip(sample, sigmas, strict=True)
     ]
-    codings = tuple(_fitted(sample, sigmas, grids, tiles.count(len(stack)) * tiles.height * tiles.width))
+    experts = total * tiles.height * tiles.width >= LEAST_FOR_EXPERTS
+    codings = tuple(_fitted(sample, sigmas, grids, general.centred, experts))
     floors = tuple(_floor(*one) for one in zip(sample, sigmas, grids, strict=True))
     plan = ImagePlan(array.shape, array.dtype.str, "predictor", tuple(sigmas), floors, codings)
-    lossless = plan.largest_error() is None
-    trial = sample[..., :TRIAL]
-    return (
-        general
-        if lossless
-        and len(write_chunk(trial, list(codings), plan.centred)) > len(_packed(trial.tobytes(), trial.itemsize))
-        else plan
-    )
+    return plan if plan.largest_error() is not None or _is_shorter(plan, sample[..., :TRIAL]) else general
+
+
+def _is_shorter(plan: ImagePlan, trial: np.ndarray) -> bool:
+    """Whether the predictor's code of some tiles is at most as long as that of the general compressor."""
+    predicted = write_chunk(trial, list(plan.codings), plan.centred)
+    return len(predicted) <= len(_packed(trial.tobytes(), trial.itemsize))
 
 
 def _edges(sample: np.ndarray) -> np.ndarray:
@@ -171,15 +172,17 @@ def _native(values: np.ndarray) -> np.ndarray:
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _fitted(sample: np.ndarray, sigmas: list[float], grids: list[Grid], pixels: int) -> Iterator[PlaneCoding]:
+def _fitted(
+    sample: np.ndarray, sigmas: list[float], grids: list[Grid], centred: bool, experts: bool
+) -> Iterator[PlaneCoding]:
+    """The grids with the models of their planes. centred, experts: as in `calibrated`."""
     masks = np.stack([exceptions(plane, grid) for plane, grid in zip(sample, grids, strict=True)])
     cells = np.stack([to_cells(plane, grid)[0] for plane, grid in zip(sample, grids, strict=True)])
     rounding = 1 / math.sqrt(12)  # standard deviation in cells
     widths = [round(SIGMA_UNIT * math.hypot(s / g.step, rounding)) for s, g in zip(sigmas, grids, strict=True)]
-    centred = max(sample.shape[1:3]) <= WHOLE
     middles = [int(np.median(plane[~mask])) if not mask.all() else 0 for plane, mask in zip(cells, masks, strict=True)]
     filled = np.where(masks, np.array(middles)[:, None, None, None], cells)
-    models = calibrated(filled, widths, centred, pixels >= LEAST_FOR_EXPERTS)
+    models = calibrated(filled, widths, centred, experts)
     return (PlaneCoding(grid, model) for grid, model in zip(grids, models, strict=True))
 
 
@@ -191,7 +194,7 @@ def coded(array: np.ndarray, plan: ImagePlan) -> Iterator[partial[bytes]]:
         starts = range(0, array.size, step)
         return (partial(_packed, flat[start : start + step].tobytes(), array.itemsize) for start in starts)
     stack, codings = array.reshape(stack_shape(array.shape)), list(plan.codings)
-    jobs = plan.jobs()
+    jobs = plan.jobs
     return (partial(write_chunk, _native(taken(stack, tiles, a, b)), codings, plan.centred) for tiles, a, b in jobs)
 
 
@@ -200,7 +203,7 @@ def decoded(contents: Mapping[int, bytes], plan: ImagePlan) -> Iterator[partial[
     if plan.method == "lzma":
         yield from (partial(_unpacked, content, plan.kind) for content in contents.values())
         return
-    planes, jobs = stack_shape(plan.shape)[1], plan.jobs()
+    planes, jobs = stack_shape(plan.shape)[1], plan.jobs
     for number, content in contents.items():
         tiles, start, stop = jobs[number]
         shape = (planes, tiles.height, tiles.width, stop - start)
@@ -213,7 +216,7 @@ def place_chunk(array: np.ndarray, plan: ImagePlan, number: int, block: np.ndarr
         start = number * (PIECE // array.itemsize)
         array.reshape(-1)[start : start + block.size] = block
         return
-    tiles, start, _ = plan.jobs()[number]
+    tiles, start, _ = plan.jobs[number]
     put(array.reshape(stack_shape(plan.shape)), tiles, start, block)
 
 

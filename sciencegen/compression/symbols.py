@@ -99,11 +99,7 @@ def _code_low(coder: Coder, low: np.ndarray | None, shift: np.ndarray, entry: np
     rest = np.maximum(shift - 2, 0)
     entry = entry + np.where(shift > 1, len(table) // 2, 0)
     quarters = coder.table(None if low is None else low >> rest, table[entry])
-    found = quarters << rest
-    for start in range(0, int(rest.max(initial=0)), PIECE):
-        size = 1 << np.clip(rest - start, 0, PIECE)
-        found += coder.uniform(None if low is None else (low >> start) & (size - 1), size) << np.minimum(start, rest)
-    return found
+    return (quarters << rest) + _code_bits(coder, low, rest)
 
 
 def _code_distance(coder: Coder, distance: np.ndarray | None, count: int) -> np.ndarray:
@@ -111,13 +107,17 @@ def _code_distance(coder: Coder, distance: np.ndarray | None, count: int) -> np.
     number = None if distance is None else distance + 1
     bits = None if number is None else np.array([int(one).bit_length() - 1 for one in number], np.int64)
     bits = coder.uniform(bits, np.full(count, LONGEST))
-    found = np.left_shift(1, bits)
-    for start in range(0, int(bits.max()), PIECE):
+    return np.left_shift(1, bits) + _code_bits(coder, number, bits) - 1
+
+
+def _code_bits(coder: Coder, numbers: np.ndarray | None, bits: np.ndarray) -> np.ndarray:
+    """The lowest bits of integers as uniform. bits: how many of each."""
+    found = np.zeros(len(bits), np.int64)
+    for start in range(0, int(bits.max(initial=0)), PIECE):
         size = 1 << np.clip(bits - start, 0, PIECE)
-        found += coder.uniform(None if number is None else (number >> start) & (size - 1), size) << np.minimum(
-            start, bits
-        )
-    return found - 1
+        given = None if numbers is None else (numbers >> start) & (size - 1)
+        found += coder.uniform(given, size) << np.minimum(start, bits)
+    return found
 
 
 def code_octave(coder: Coder, octaves: np.ndarray | None, count: int, last: int) -> np.ndarray:

@@ -71,10 +71,10 @@ def _place(tiles: Tiles, number: int) -> tuple[int, slice, slice]:
     return image, slice(top, top + tiles.height), slice(left, left + tiles.width)
 
 
-def taken(stack: np.ndarray, tiles: Tiles, start: int, stop: int, step: int = 1) -> np.ndarray:
+def taken(stack: np.ndarray, tiles: Tiles, start: int, stop: int) -> np.ndarray:
     """Tiles [plane y x tile] of a stack [image plane y x]."""
     found = []
-    for number in range(start, stop, step):
+    for number in range(start, stop):
         image, rows, columns = _place(tiles, number)
         found.append(stack[image, :, rows, columns])
     return np.stack(found, -1)

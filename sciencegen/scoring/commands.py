@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 
 from sciencegen.config import ProgramSettings
 from sciencegen.errors import ConfigError
+from sciencegen.files import last_line
 from sciencegen.scoring.programs import Programs
 
 Batch = TypeVar("Batch")
@@ -98,21 +99,10 @@ class BatchProgram:
             return f"time-out after {self.timeout_s:g} s"
         except OSError as error:
             return f"can't be started: {error}"
-        return f"exit code {code}{_last_words(log)}" if code else ""
-
-
-LOG_END = 1 << 16
-"""Bytes at the end of a log that are read: a program may print more than fits into memory."""
-
-
-def _last_words(log: Path) -> str:
-    """The last line of a log after a colon, or "" if there is none, as after a program that empties its folder."""
-    if not log.is_file():
-        return ""
-    with open(log, "rb") as file:
-        file.seek(max(0, log.stat().st_size - LOG_END))
-        lines = file.read(LOG_END).decode(errors="replace").strip().splitlines()
-    return f": {lines[-1][:300]}" if lines else ""
+        if code == 0:
+            return ""
+        reason = last_line(log)[:300]
+        return f"exit code {code}: {reason}" if reason else f"exit code {code}"
 
 
 def batch_program(settings: ProgramSettings, input_name: str, output_name: str) -> BatchProgram:

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import ConfigError, unknown_name
-from sciencegen.plugins import check_allowed, check_function, entry_points, plugins_refused
+from sciencegen.plugins import FUNCTION_PATH, check_allowed, check_function, entry_points, plugins_refused
 from sciencegen.scoring.oracles import FunctionOracle, Oracle
 
 GROUP = "sciencegen.oracles"
 _MAKES_NAMES = re.compile(r"globals\(|vars\(|setattr|__getattr__|__dict__|import \*")
 """Marks of a module whose names may not stand in its text."""
-_PATH = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
 
 
 def plugged_names() -> list[str]:
@@ -30,7 +29,7 @@ def plugged_names() -> list[str]:
 
 def is_plugged(name: str) -> bool:
     """Whether `load_plugged(name)` would find something to import: an entry point or the form `module:function`."""
-    return _entry(name) is not None or bool(_PATH.match(name))
+    return _entry(name) is not None or bool(FUNCTION_PATH.fullmatch(name))
 
 
 def check_plugged(name: str) -> None:
@@ -56,7 +55,7 @@ def load_plugged(name: str) -> Oracle:
     check_allowed(f"the oracle '{name}'")
     if (entry := _entry(name)) is not None:
         return as_oracle(entry.name, _loaded(name, entry.value))
-    if not _PATH.match(name):
+    if not FUNCTION_PATH.fullmatch(name):
         raise unknown_name("oracle", name, plugged_names() or ["module:function"])
     check_function(name)
     return as_oracle(name, _loaded(name, name))

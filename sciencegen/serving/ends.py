@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 
+from sciencegen.files import last_line
 from sciencegen.serving.records import LOG, Job, State, now, read_outcome
 
 DONE: Mapping[int, str] = {0: "", 5: "fewer results than requested", 6: "rows that differ"}
@@ -80,13 +81,10 @@ def _last_words(log: Path, code: int) -> str:
     """Why a process failed that didn't say it itself: a signal, or the last line of its log."""
     if code < 0:
         return f"The process was ended by {signal.Signals(-code).name}; memory may have run out. Start it again."
-    try:
-        with open(log, "rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_BYTES))
-            lines = file.read().decode(errors="replace").strip().splitlines()
-    except OSError:
-        lines = []
-    return lines[-1] if lines else f"exit code {code}"
+    with suppress(OSError):
+        if words := last_line(log, LAST_BYTES):
+            return words
+    return f"exit code {code}"
 
 
 def words_again(job: Job, folder: Path) -> list[str]:

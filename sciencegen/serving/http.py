@@ -26,8 +26,9 @@ from sciencegen.serving.answers import HEADERS, Guard, answer, page, refused
 from sciencegen.serving.budget import BudgetSpent
 from sciencegen.serving.openapi import VERB_PATH, described_queries, openapi_document, openapi_page
 from sciencegen.serving.queries import query_values
-from sciencegen.serving.records import RECORDS, STATES, Conflict, NotFound
-from sciencegen.serving.service import Service
+from sciencegen.serving.records import ACTIVE, RECORDS, STATES, Conflict, NotFound
+from sciencegen.serving.results import path_for_clients
+from sciencegen.serving.service import Service, take_dry_run
 
 LARGEST_BODY = 16 * 2**20
 """Bytes of parameters."""
@@ -124,9 +125,7 @@ class Handlers:
     async def call(self, request: Request) -> Response:
         """Make a job, or say what it would do."""
         verb, given = request.path_params["verb"], await _parameters(request)
-        dry_run, query = given.pop("dry_run", False), request.state.query
-        if not isinstance(dry_run, bool):
-            raise ConfigError(f"Expected true or false for `dry_run`, got {dry_run!r}.")
+        dry_run, query = take_dry_run(given), request.state.query
         if dry_run or query["dry_run"]:
             return answer(await run_in_threadpool(self.service.dry_run, verb, given))
         key = request.headers.get("idempotency-key", "")
@@ -146,7 +145,7 @@ class Handlers:
             if await request.is_disconnected():
                 break
         found = await run_in_threadpool(self.service.describe, id)
-        return answer(found, 202 if found["state"] in ("queued", "running") else 200, headers)
+        return answer(found, 202 if found["state"] in ACTIVE else 200, headers)
 
     def jobs(self, request: Request) -> Response:
         """Jobs, newest first."""
@@ -180,7 +179,9 @@ class Handlers:
         below = self.service.boundary.inside(request.state.query.get("below", "."), "below")
         folder, closed = self.service.folder, self.service.folder / RECORDS
         found = sorted(one for one in files_below(below) if not one.is_relative_to(closed) and one.name[0] != ".")
-        rows: list[Json] = [{"path": _named(one, folder), "bytes": one.stat().st_size} for one in found[:MOST_LISTED]]
+        rows: list[Json] = [
+            {"path": path_for_clients(one, folder), "bytes": one.stat().st_size} for one in found[:MOST_LISTED]
+        ]
         return answer({"files": rows, "more": len(found) > MOST_LISTED})
 
     def file(self, request: Request) -> Response:
@@ -206,11 +207,7 @@ class Handlers:
             return _exists(path)
         except ClientDisconnect:
             return refused(400, "Expected the whole file, the connection was closed before its end.")
-        return answer({"path": _named(path, self.service.folder), "bytes": size}, 201)
-
-
-def _named(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+        return answer({"path": path_for_clients(path, self.service.folder), "bytes": size}, 201)
 
 
 def _is_only_new(request: Request) -> bool:
@@ -230,7 +227,7 @@ async def _parameters(request: Request) -> dict[str, Any]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise ConfigError(f"Expected the header 'Content-Type: application/json', got '{kind}'. With curl, use --json.")
-    body = b""
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > LARGEST_BODY:

@@ -7,11 +7,10 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.locks import exclusive
@@ -25,6 +24,7 @@ from sciencegen.serving.records import (
     RECORDS,
     RESULTS,
     SERVER_LOCK,
+    Call,
     Job,
     NotFound,
     State,
@@ -38,17 +38,6 @@ TICK_S = 0.05
 """Seconds between looks at the processes."""
 GRACE_S = 30.0
 """Seconds that a process has to save what it has; then it is killed."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """A request for a job. command: from the job's id to the words of its command and the output; see `Job`."""
-
-    verb: str
-    parameters: Mapping[str, Any]
-    command: Callable[[str], tuple[list[str], str | None]]
-    overwrites: bool = False
-    key: str = ""
 
 
 class Jobs:
@@ -102,11 +91,7 @@ class Jobs:
             id = self._new_id()
             words, output = call.command(id)
             parts = (call.verb, dict(call.parameters), words, output, call.overwrites)
-            job = Job(id, *parts, created=now(), key=call.key)
-            self._save(job)
-            self._calls += 1
-            self._queue.append(id)
-        return job
+            return self._queued(Job(id, *parts, created=now(), key=call.key))
 
     def job(self, id: str) -> Job:
         """The job of an id."""
@@ -150,11 +135,7 @@ class Jobs:
             self.budget.check(self.left())
             for name in (OUTCOME, PROGRESS):
                 (self.records(id) / name).unlink(missing_ok=True)
-            job = replace(job, state="queued", ended="", error="", exit_code=None)
-            self._save(job)
-            self._calls += 1
-            self._queue.append(id)
-        return job
+            return self._queued(replace(job, state="queued", ended="", error="", exit_code=None))
 
     def left(self) -> Left:
         """What is left of the budget: `calls` and `seconds`, None without a limit."""
@@ -182,8 +163,18 @@ class Jobs:
             (self.folder / folder / id).mkdir(parents=True)
         return id
 
+    def _queued(self, job: Job) -> Job:
+        """The job, which is now in the queue and counts as a call."""
+        self._save(job)
+        self._calls += 1
+        self._queue.append(job.id)
+        return job
+
     def _save(self, job: Job) -> None:
         write_job(self.records(job.id), job)
+        self._remember(job)
+
+    def _remember(self, job: Job) -> None:
         self._states[job.id] = job.state
         if job.key:
             self._keys[job.key] = job.id
@@ -195,9 +186,7 @@ class Jobs:
         """Read the jobs of earlier servers."""
         places = (self.folder / RECORDS).iterdir() if (self.folder / RECORDS).is_dir() else ()
         for job in filter(None, map(read_job, sorted(places))):
-            self._states[job.id] = job.state
-            if job.key:
-                self._keys[job.key] = job.id
+            self._remember(job)
             if process.is_running(self.records(job.id)):
                 self._running[job.id] = Running(replace(job, state="running"))
                 self._states[job.id] = "running"

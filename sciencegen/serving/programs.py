@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.plugins import FUNCTION_PATH, function_refused
 
 COMMANDS = frozenset({"command", "fold"})
 """Parameters and settings that name a program."""
@@ -18,7 +19,6 @@ NAMING = frozenset({"goal", "where", "with", "steer"})
 """Parameters that may name a function."""
 _NO_FILE = re.compile(r"\bto\s+\S+")
 """What a goal such as "similarity to 1pga.pdb:A >= 0.4" compares with: an item, which is no function."""
-_FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,8 @@ class Programs:
             texts = [values[name]] if isinstance(values[name], str) else values[name]
             for text in map(str, texts):
                 for word in _NO_FILE.sub("", text).replace(",", " ").split():
-                    if _FUNCTION.fullmatch(word) and word not in self.functions:
-                        known = ", ".join(self.functions) or "none"
-                        raise ConfigError(
-                            f"Expected a function that this server allows ({known}) in `{name}`, got '{word}'. Start "
-                            f"the server with --oracle {word} if you trust it."
-                        )
+                    if FUNCTION_PATH.fullmatch(word) and word not in self.functions:
+                        raise function_refused(word, self.functions, f" in `{name}`")
 
     def _command(self, name: str) -> str:
         if name in self.commands:
@@ -83,7 +79,7 @@ def read_programs(texts: Iterable[str], here: Path) -> Programs:
     functions, files = [], []
     for text in texts:
         name, equals, command = text.partition("=")
-        if _FUNCTION.fullmatch(text.strip()):
+        if FUNCTION_PATH.fullmatch(text.strip()):
             functions.append(text.strip())
             files += _module_files(text.partition(":")[0].strip(), here)
         elif equals and name.strip() and command.strip():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +33,17 @@ class NotFound(DataError):
 
 class Conflict(DataError):
     """A request that doesn't fit what is there: a key of another request, or a file that is needed."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request for a job. command: from the job's id to the words of its command and the output; see `Job`."""
+
+    verb: str
+    parameters: Mapping[str, Any]
+    command: Callable[[str], tuple[list[str], str | None]]
+    overwrites: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True)

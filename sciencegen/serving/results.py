@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from glob import escape
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -67,14 +68,14 @@ def files_of(folder: Path, job: Job) -> list[Json]:
         if job.started and isinstance(text, str):
             found |= {one for one in _beside(folder / text) if one.stat().st_mtime >= _first_start(job)}
     named = sorted(one for one in found if one.is_file() and not one.name.startswith("."))
-    return [{"path": _relative(one, folder), "bytes": one.stat().st_size} for one in named[:MOST_FILES]]
+    return [{"path": path_for_clients(one, folder), "bytes": one.stat().st_size} for one in named[:MOST_FILES]]
 
 
 def _beside(place: Path) -> set[Path]:
     """The files of a folder, or a file and those beside it under the same name."""
     if place.is_dir():
         return set(files_below(place))
-    return {one for one in place.parent.glob(f"{_escaped(place.name)}*") if one.is_file()}
+    return {one for one in place.parent.glob(f"{escape(place.name)}*") if one.is_file()}
 
 
 def _first_start(job: Job) -> float:
@@ -82,11 +83,8 @@ def _first_start(job: Job) -> float:
     return datetime.fromisoformat(job.started if job.starts <= 1 else job.created).timestamp()
 
 
-def _escaped(name: str) -> str:
-    return "".join(f"[{mark}]" if mark in "*?[" else mark for mark in name)
-
-
-def _relative(path: Path, folder: Path) -> str:
+def path_for_clients(path: Path, folder: Path) -> str:
+    """Relative to the server's folder; absolute in other folders."""
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
 
@@ -117,7 +115,11 @@ def rows_of(path: Path, start: int = 0, limit: int = 100) -> Json:
 
 
 def _columns(path: Path) -> list[str]:
-    return [] if is_parquet(path) else [name.strip() for name in read_records(path)[0]]
+    if is_parquet(path):
+        import pyarrow.parquet as pq
+
+        return list(pq.read_schema(path).names)
+    return [name.strip() for name in read_records(path)[0]]
 
 
 def _csv_rows(path: Path, start: int, limit: int) -> list[Json]:

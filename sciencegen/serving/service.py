@@ -13,10 +13,10 @@ from sciencegen.config import Settings
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.items import Json
 from sciencegen.serving.costs import counts_of, expected_seconds
-from sciencegen.serving.jobs import Call, Jobs
+from sciencegen.serving.jobs import Jobs
 from sciencegen.serving.paths import Boundary
 from sciencegen.serving.programs import Programs
-from sciencegen.serving.records import PROGRESS, RESULTS, Job, NotFound, read_json
+from sciencegen.serving.records import PROGRESS, RESULTS, Call, Job, NotFound, read_json
 from sciencegen.serving.results import described, log_of, rows_of
 from sciencegen.serving.uploads import check_replaceable
 from sciencegen.serving.verbs import Verb
@@ -46,6 +46,14 @@ class Plan:
 def default_output(verb: Verb, id: str) -> dict[str, str]:
     """The output of a request that names none: in the job's folder; empty for a verb that only prints."""
     return {} if verb.ending is None else {"output": f"{RESULTS}/{id}/{verb.name}{verb.ending}"}
+
+
+def take_dry_run(given: dict[str, Any]) -> bool:
+    """Take `dry_run` out of the parameters of a request."""
+    found = given.pop("dry_run", False)
+    if not isinstance(found, bool):
+        raise ConfigError(f"Expected true or false for `dry_run`, got {found!r}.")
+    return found
 
 
 class Service:

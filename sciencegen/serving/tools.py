@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +13,9 @@ import anyio.to_thread
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.files import atomic_write
 from sciencegen.items import Json
+from sciencegen.serving.records import ACTIVE
 from sciencegen.serving.results import TABLES
-from sciencegen.serving.service import Service
+from sciencegen.serving.service import Service, take_dry_run
 from sciencegen.serving.verbs import Verb
 
 SHOWN_ROWS = 20
@@ -134,7 +136,7 @@ class Tools:
             return Result({"error": str(error)}, True)
 
     async def _verb(self, verb: str, arguments: dict[str, Any], progress: Progress) -> Result:
-        if arguments.pop("dry_run", False):
+        if take_dry_run(arguments):
             return Result(await anyio.to_thread.run_sync(self.service.dry_run, verb, arguments))
         job = await anyio.to_thread.run_sync(self.service.submit, verb, arguments)
         return await self._waited(job.id, self.wait_s, progress, ends=True)
@@ -191,7 +193,7 @@ class Tools:
     def _ended(self, id: str) -> Result:
         found = self.service.describe(id)
         shown = {name: one for name, one in found.items() if one not in (None, "", [], {}) and name != "parameters"}
-        if found["state"] in ("queued", "running"):
+        if found["state"] in ACTIVE:
             shown["next"] = f"The job goes on. Call the tool job with id {id} to wait for it, or cancel."
         elif found["state"] == "done" and str(found["output"] or "").lower().endswith(TABLES):
             shown["rows"] = self.service.rows(id, 0, SHOWN_ROWS)
@@ -206,12 +208,24 @@ def _check(tool: Tool, arguments: Mapping[str, Any]) -> None:
         raise ConfigError(f"Expected {known} of {tool.name}, got '{unknown[0]}'. Leave it out.")
     if missing := [name for name in tool.schema["required"] if name not in arguments]:
         raise ConfigError(f"Expected the argument '{missing[0]}' of {tool.name}, got none.")
-    kinds: Mapping[str, tuple[type, ...]] = {
-        "string": (str,),
-        "integer": (int,),
-        "number": (int, float),
-        "boolean": (bool,),
-    }
     for name, value in arguments.items():
-        if not isinstance(value, kinds[properties[name]["type"]]) or (isinstance(value, int | float) and value < 0):
-            raise ConfigError(f"Expected a {properties[name]['type']} for '{name}' of {tool.name}, got {value!r}.")
+        if not _fits(value, schema := properties[name]):
+            article = "an" if schema["type"] == "integer" else "a"
+            expected = f"{article} {schema['type']}{_range(schema)}"
+            raise ConfigError(f"Expected {expected} for '{name}' of {tool.name}, got {value!r}.")
+
+
+def _fits(value: Any, schema: Json) -> bool:
+    """Whether a value has the type and the range of its schema. True and false are no numbers."""
+    kind = schema["type"]
+    if kind in ("string", "boolean"):
+        return isinstance(value, str if kind == "string" else bool)
+    if isinstance(value, bool) or not isinstance(value, int if kind == "integer" else int | float):
+        return False
+    return bool(schema["minimum"] <= value <= schema.get("maximum", math.inf))
+
+
+def _range(schema: Json) -> str:
+    if "maximum" in schema:
+        return f" from {schema['minimum']} to {schema['maximum']}"
+    return f" of at least {schema['minimum']}" if "minimum" in schema else ""

@@ -7,8 +7,11 @@ import json
 import numpy as np
 import pytest
 
+from sciencegen.compression import images
+from sciencegen.compression.calibration import calibrated
 from sciencegen.compression.chunks import write_chunk
 from sciencegen.compression.images import Lossy, image_plan, is_image, planned
+from sciencegen.compression.planes import PlaneModel
 from sciencegen.compression.tiles import taken, tilings
 
 NOISE = np.random.default_rng(0).normal(size=(20, 16, 16))
@@ -38,6 +41,21 @@ def test_a_sky_of_floats_costs_nothing(sky: float) -> None:
     content = write_chunk(taken(array[:, None], tiles, 0, 60), list(plan.codings), plan.centred)
     assert plan.method == "predictor"
     assert 8 * len(content) / array.size < 6.35
+
+
+@pytest.mark.parametrize(("side", "centred"), [(32, True), (130, False)])
+def test_models_are_fitted_as_they_code(side: int, centred: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiles of a large image have no object at their centre, stamps may have one."""
+    seen = []
+
+    def noted(cells: np.ndarray, sigmas: list[int], centred: bool, experts: bool) -> list[PlaneModel]:
+        seen.append(centred)
+        return calibrated(cells, sigmas, centred, experts)
+
+    monkeypatch.setattr(images, "calibrated", noted)
+    noise = np.random.default_rng(3).normal(size=(2, 1, side, side)).astype(np.float32)
+    assert planned(noise, None).centred == centred
+    assert seen == [centred]
 
 
 def test_plan_comes_back_from_json() -> None:

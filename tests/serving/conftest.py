@@ -14,10 +14,10 @@ from pydantic import Field, create_model
 
 from sciencegen.config import GenerateSettings, Settings, build_settings
 from sciencegen.serving.budget import Budget
-from sciencegen.serving.jobs import Call, Jobs
+from sciencegen.serving.jobs import Jobs
 from sciencegen.serving.paths import Boundary
 from sciencegen.serving.programs import Programs
-from sciencegen.serving.records import RECORDS, Job
+from sciencegen.serving.records import RECORDS, Call, Job
 from sciencegen.serving.service import Service
 from sciencegen.serving.verbs import Place, Verb
 
