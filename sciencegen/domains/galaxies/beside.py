@@ -34,8 +34,10 @@ def _is_own(path: Path) -> bool:
 
 def _place_beside(path: Path) -> Path | None:
     """`stamps.yaml` is for the files of others: it would be applied twice to what was made from them."""
-    names = (f"{path.name}.yaml", *(() if _is_own(path) else ("stamps.yaml",)))
-    return next((place for name in names if (place := path.with_name(name)).is_file()), None)
+    own, of_folder = path.with_name(f"{path.name}.yaml"), path.with_name("stamps.yaml")
+    if own.is_file():
+        return own
+    return of_folder if of_folder.is_file() and not _is_own(path) else None
 
 
 def told_beside(path: Path) -> Mapping[str, Any]:
