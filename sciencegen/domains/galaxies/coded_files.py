@@ -14,12 +14,11 @@ import numpy as np
 from sciencegen.compression.array_files import array_parts
 from sciencegen.compression.images import is_image
 from sciencegen.compression.parts import Part, Picture
-from sciencegen.domains.galaxies.fits_files import ANNOTATIONS, PASSED_OVER
+from sciencegen.domains.galaxies.annotations import ANNOTATIONS, PASSED_OVER
 from sciencegen.domains.galaxies.fits_layout import Extent, read_layout
 from sciencegen.errors import DataError
 
 ARRAYS = (".npy", ".npz")
-FITS = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".fz")
 KINDS = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 """BITPIX -> type of the numbers (FITS standard 4.0, section 4.4.1.1)."""
 

@@ -20,7 +20,7 @@ from sciencegen.data.array_files import HDF5, check_returns, open_arrays
 from sciencegen.data.zarr_stores import ENDINGS as STORES
 from sciencegen.domains.galaxies.beside import changed_at, told_beside
 from sciencegen.domains.galaxies.encoded_stamps import per_band, same_side
-from sciencegen.domains.galaxies.headers import About, about, band_names, frame_variance, psf_of, saturated
+from sciencegen.domains.galaxies.headers import About, about, band_names, psf_of, saturated
 from sciencegen.domains.galaxies.items import Stamp, shape_problem
 from sciencegen.domains.galaxies.masks import MASKS, SEGMENTS, hidden_pixels
 from sciencegen.domains.galaxies.provenance import history, provenance
@@ -174,7 +174,7 @@ def _variance(cube: Cube, said: About, image: np.ndarray, index: int) -> np.ndar
     if name is None:
         if said.in_sigma:
             raise ValueError("pixels in units of the noise, without an array `sigma` of it")
-        return frame_variance(image) if said.variance is None else np.full(len(image), said.variance)
+        return said.noise_of(image)
     given = cube.arrays[name]
     for_all = given.shape == (len(image),) and len(image) != len(cube)
     own = np.asarray(given[()] if for_all else given[index], np.float64)

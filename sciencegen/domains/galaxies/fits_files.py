@@ -12,7 +12,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -21,20 +21,16 @@ from typing import Any
 import numpy as np
 
 from sciencegen.data.damage import check_claim, reading
+from sciencegen.domains.galaxies.annotations import ANNOTATIONS, PASSED_OVER, variance_of
 from sciencegen.domains.galaxies.beside import changed_at, told_beside
 from sciencegen.domains.galaxies.fits_layout import Extent, first_bytes, read_layout
-from sciencegen.domains.galaxies.headers import About, about, band_names, frame_variance, psf_of, saturated
+from sciencegen.domains.galaxies.headers import About, about, band_names, psf_of, saturated
 from sciencegen.domains.galaxies.items import Stamp, shape_problem
 from sciencegen.domains.galaxies.masks import MASKS, SEGMENTS, hidden_pixels
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal, Row
 
 ENDINGS = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".fz")
-ANNOTATIONS = {
-    "PSF": "psf", "VARIANCE": "variance", "VAR": "variance", "IVAR": "inverse", "WHT": "inverse", "WEIGHT": "inverse",
-    "ERR": "sigma", "SIGMA": "sigma", "RMS": "sigma",
-}  # fmt: skip
-PASSED_OVER = frozenset({*MASKS, *SEGMENTS, "DQ", "CON", "CTX", "MODEL"})
 SCIENCE = "SCI"
 """Name of images from HST and JWST; other images in these files, such as VAR_POISSON or AREA, aren't stamps."""
 NAMES = ("id", "name", "object", "ident")
@@ -113,7 +109,7 @@ class FitsFile:
         pixel_scale = own.get("pixel_scale", said.pixel_scale)
         parts = {ANNOTATIONS[one.name.upper()]: _plane(one, plane) for one in self.beside(number, ANNOTATIONS)}
         bands, mask = band_names(said, len(image)), self._mask(number, plane)
-        variance = _variance(image, said.variance, parts, own, bands)
+        variance = variance_of(image, said, parts, own, bands)
         image, variance = said.nanojansky(image, variance, pixel_scale)
         name = names[row] if names is not None else str(hdu.header.get("OBJECT", ""))
         psf = psf_of(parts.get("psf"), said, pixel_scale)
@@ -240,28 +236,3 @@ def _plane(hdu: Any, plane: int | None) -> np.ndarray:
     stack = hdu.data if hdu.fileinfo() is None else hdu.section  # of HDUs in memory, or in a file
     data = stack[plane] if plane is not None and len(hdu.shape) > 2 else hdu.data
     return np.asarray(data, np.float64)  # native, regardless of the file's type and byte order
-
-
-def _variance(
-    image: np.ndarray,
-    said: float | None,
-    parts: Mapping[str, np.ndarray],
-    row: Mapping[str, float],
-    bands: Sequence[str],
-) -> np.ndarray:
-    """[band] or [band y x] in the file's unit, from an extension, else the catalogue, a keyword or the stamp's edge."""
-    for kind, convert in (("variance", np.asarray), ("inverse", _inverse), ("sigma", np.square)):
-        if kind in parts:
-            found = convert(parts[kind])
-            if found.shape[-2:] != image.shape[-2:]:
-                raise ValueError(f"noise of {list(found.shape)} pixels beside an image of {list(image.shape)}")
-            return np.broadcast_to(found, image.shape) if found.ndim == 2 else found
-    columns = [f"variance_{band}" for band in bands]
-    if all(name in row for name in columns):
-        return np.array([row[name] for name in columns])
-    return frame_variance(image) if said is None else np.full(len(image), said)
-
-
-def _inverse(weight: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore"):
-        return 1 / weight

@@ -14,8 +14,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sciencegen.data.damage import reading
+from sciencegen.domains.galaxies.annotations import ANNOTATIONS, PASSED_OVER
 from sciencegen.domains.galaxies.beside import told_beside
-from sciencegen.domains.galaxies.fits_files import ANNOTATIONS, ENDINGS, PASSED_OVER
+from sciencegen.domains.galaxies.fits_files import ENDINGS
 from sciencegen.domains.galaxies.fits_layout import read_layout
 from sciencegen.domains.galaxies.headers import About, about, band_names
 from sciencegen.domains.galaxies.masks import MASKS, SEGMENTS
