@@ -24,8 +24,8 @@ from sciencegen.domains.galaxies.headers import frame, gaussian_psf, robust_vari
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.neighbours import neighbours_in, own_segment, segments
 from sciencegen.domains.galaxies.resampling import check_geometry, in_bands, resampled
-from sciencegen.domains.galaxies.survey_images import ImageHDU, SurveyImage, Window, open_map, read_part
-from sciencegen.errors import ConfigError, DataError
+from sciencegen.domains.galaxies.survey_images import ImageHDU, SurveyImage, Window, open_map, read_part, read_psf
+from sciencegen.errors import ConfigError
 from sciencegen.items import Cell, Refusal
 
 SKY = 0.5
@@ -93,23 +93,10 @@ def _maps(survey: SurveyImage, settings: CutoutSettings) -> Maps:
         labels = open_map(settings.segments, survey.shape, "segments")
     psf = survey.psf()
     if settings.psf is not None:
-        psf = _psf_in(settings.psf)
+        psf = read_psf(settings.psf)
     elif settings.psf_fwhm is not None or (psf is None and survey.about.fwhm):
         psf = gaussian_psf(settings.psf_fwhm or survey.about.fwhm or 0.0, survey.about.pixel_scale)
     return Maps(noise, labels, survey.masks(), psf)
-
-
-def _psf_in(path: str) -> np.ndarray:
-    from astropy.io import fits
-
-    try:
-        with fits.open(path, memmap=False) as hdus:
-            found = [hdu.data for hdu in hdus if hdu.is_image and hdu.data is not None and hdu.data.ndim in (2, 3)]
-    except OSError as error:
-        raise DataError(f"Expected a PSF's image in FITS at {path}, found what can't be read: {error}.") from None
-    if not found:
-        raise DataError(f"Expected the image of a PSF [y x] or [band y x] in {path}, found none.")
-    return np.asarray(found[0], np.float64)
 
 
 class _Cutter:

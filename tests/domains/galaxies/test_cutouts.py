@@ -203,3 +203,12 @@ def test_images_that_cannot_be_used_are_refused(change: str, tmp_path: Path, cat
         path.write_bytes(content[: len(content) // 2])
     with pytest.raises(DataError, match="Expected"):
         cuts(path, catalogue)
+
+
+@pytest.mark.parametrize("name", ["psf", "variance", "segments"])
+def test_a_part_of_a_file_is_no_map(tmp_path: Path, catalogue: Path, name: str) -> None:
+    fits.writeto(tmp_path / "map.fits", np.ones((41, 41) if name == "psf" else (HEIGHT, WIDTH)))
+    content = (tmp_path / "map.fits").read_bytes()
+    (tmp_path / "map.fits").write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"map.fits.*Get it again"):
+        cuts(write_field(tmp_path / "a.fits"), catalogue, **{name: str(tmp_path / "map.fits")})
