@@ -73,14 +73,11 @@ def _other_kind(name: str, value: Any) -> str:
     if name == "keywords":
         fits = isinstance(value, dict) and all(isinstance(one, str) for pair in value.items() for one in pair)
         return "" if fits else "names of keywords, such as {pixel_scale: ARCSECPX},"
-    if name == "bands":
+    if name in ("bands", "use"):
         fits = isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str | int) for one in value))
-        return "" if fits else "names, such as [g, r],"
+        return "" if fits else "names, such as [g, r]," if name == "bands" else "names of bands, such as [r],"
     if name in ("images", "unit", "mask"):
         return "" if isinstance(value, str) else "a text"
-    if name == "use":
-        fits = isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str | int) for one in value))
-        return "" if fits else "names of bands, such as [r],"
     if name == "resample":
         fits = isinstance(value, dict) and "side" in value and set(value) <= {"side", "pixel_scale"}
         fits = fits and isinstance(value["side"], int) and isinstance(value.get("pixel_scale", 1), int | float)
