@@ -87,11 +87,13 @@ class SurveyImage:
             self.number = _number(self.hdus, extension, path)
         self.hdu = self.hdus[self.number]
         header = {**self.hdus[0].header, **self.hdu.header}
-        told = about(header, told_beside(path))
-        if isinstance(told, Refusal):
-            raise DataError(f"Expected an image with unit and pixel scale in {path}, found that {told.reason}.")
-        self.about: About = told
-        self.bands = band_names(told, self.shape[0])
+        overrides = told_beside(path)
+        found = about(header, overrides)
+        if isinstance(found, Refusal):
+            raise DataError(f"Expected an image with unit and pixel scale in {path}, found that {found.reason}.")
+        self.about: About = found
+        self.bands = band_names(found, self.shape[0])
+        self.mask = str(overrides.get("mask", "")).upper()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -125,7 +127,8 @@ class SurveyImage:
         return None
 
     def masks(self) -> ImageHDU | None:
-        return self.beside(MASKS)
+        """The mask that is told beside the file, else one with a usual name; a map of segments is none."""
+        return self.beside(() if self.mask in SEGMENTS else (self.mask,) if self.mask else MASKS)
 
     def segments(self) -> ImageHDU | None:
         return self.beside(SEGMENTS)
