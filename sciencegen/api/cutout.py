@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
@@ -81,7 +81,7 @@ def cutout(domain: str, image: str | Path, catalogue: str | Path, **options: Unp
     """
     settings = build_settings(CutoutSettings, options)
     science = domain_of(domain)
-    cuts = list(_cutouts(science).cut(Path(image), Path(catalogue), settings))
+    cuts = _cutouts(science).cut(Path(image), Path(catalogue), settings)
     asked = [f"from {plain_path(str(image))}", f"at {plain_path(str(catalogue))}", f"{settings.side} pixels"]
     return _result(science, cuts, origin_of_given("cutout", asked))
 
@@ -92,18 +92,23 @@ def _cutouts(science: Domain) -> Cutouts:
     return science.cutouts
 
 
-def _result(science: Domain, cuts: list[Cut], origin: Origin) -> CutItems:
+def _result(science: Domain, cuts: Iterable[Cut], origin: Origin) -> CutItems:
+    """Items are kept as texts, which take less memory."""
     import pandas as pd
 
-    kept = [one for one in cuts if not isinstance(one.item, Refusal)]
-    refused = tuple((one.line, one.name, one.item.reason) for one in cuts if isinstance(one.item, Refusal))
-    if not kept:
+    texts, names, rows = list[str](), list[str](), list[Mapping[str, Cell]]()
+    refused: list[Refused] = []
+    for one in cuts:
+        if isinstance(one.item, Refusal):
+            refused.append((one.line, one.name, one.item.reason))
+            continue
+        texts.append(science.items.text(one.item))
+        names.append(one.name or str(one.line))
+        rows.append(one.values)
+    if not texts:
         first = f": line {refused[0][0]}, {refused[0][2]}" if refused else ""
-        raise DataError(f"Expected positions in the image, found none among {len(cuts)} rows{first}.")
-    items, values = [one.item for one in kept], _columns([one.values for one in kept])
-    names = [one.name or str(one.line) for one in kept]
-
-    texts = [science.items.text(one) for one in items]
+        raise DataError(f"Expected positions in the image, found none among {len(refused)} rows{first}.")
+    values = _columns(rows)
 
     def write(path: Path, overwrite: bool) -> None:
         columns = {"item": texts, "id": names, **values}
@@ -113,9 +118,9 @@ def _result(science: Domain, cuts: list[Cut], origin: Origin) -> CutItems:
         write_rejected(str(path), refused)
 
     table = pd.DataFrame({"item": texts, "name": names, **values})
-    summary = {"cut": len(kept), "refused": len(refused)}
-    notes = tuple(_cutouts(science).notes([one.values for one in kept]))
-    return CutItems(table, summary, notes, write, domain=science.name, refused=refused)
+    summary = {"cut": len(texts), "refused": len(refused)}
+    notes = tuple(_cutouts(science).notes(rows))
+    return CutItems(table, summary, notes, write, domain=science.name, refused=tuple(refused))
 
 
 def _columns(rows: list[Mapping[str, Cell]]) -> dict[str, list[Cell]]:

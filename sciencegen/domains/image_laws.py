@@ -23,9 +23,9 @@ def lossy_parts(subject: Subject) -> str:
             path = Path(folder, f"items{ending}")
             try:
                 items.write(path, subject.items, [str(number) for number in range(len(subject.items))], {})
-                parts = list(coded.parts(path))
             except (SciencegenError, ValueError):  # the domain doesn't write this format
                 continue
+            parts = list(coded.parts(path))
             if any(isinstance(part, Member) for part in parts) or path.name.lower().endswith(".gz"):
                 continue
             found = b"".join(map(_bytes, parts))

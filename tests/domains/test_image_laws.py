@@ -13,6 +13,7 @@ from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.domains.image_laws import cuts_of_nothing, lossy_parts
 from sciencegen.domains.laws import Subject
+from sciencegen.errors import DataError
 
 STAMPS = [Stamp.of(np.random.default_rng(seed).normal(size=(16, 16)), 0.2, 1.0) for seed in range(2)]
 
@@ -29,6 +30,15 @@ def test_the_domain_keeps_them() -> None:
 @pytest.mark.parametrize("parts", [lambda path: iter([path.read_bytes()[:-1]]), lambda path: iter([b"x"])])
 def test_lost_bytes_are_found(parts) -> None:
     assert ".fits file" in lossy_parts(subject(coded_files=CodedFiles(formats=(".fits",), parts=parts)))
+
+
+def test_parts_that_fail_are_an_error() -> None:
+    def parts(path: Path):
+        raise DataError("no parts")
+        yield b""
+
+    with pytest.raises(DataError, match="no parts"):
+        lossy_parts(subject(coded_files=CodedFiles(formats=(".fits",), parts=parts)))
 
 
 def test_a_generator_that_opens_nothing_is_found() -> None:

@@ -62,6 +62,6 @@ DOMAIN = Domain(
     reference_sets=ReferenceSets(notes=metrics.METRIC_NOTES),
     objects=objects.OBJECTS,
     cutouts=Cutouts(formats=fits_files.ENDINGS, cut=cutouts.cut, notes=cutouts.notes),
-    coded_files=CodedFiles(formats=(*coded_files.FITS, *coded_files.ARRAYS), parts=coded_files.parts),
+    coded_files=CodedFiles(formats=(*fits_files.ENDINGS, *coded_files.ARRAYS), parts=coded_files.parts),
 )
 """An item is a `Stamp`."""

@@ -34,8 +34,10 @@ def _is_own(path: Path) -> bool:
 
 def _place_beside(path: Path) -> Path | None:
     """`stamps.yaml` is for the files of others: it would be applied twice to what was made from them."""
-    names = (f"{path.name}.yaml", *(() if _is_own(path) else ("stamps.yaml",)))
-    return next((place for name in names if (place := path.with_name(name)).is_file()), None)
+    own, of_folder = path.with_name(f"{path.name}.yaml"), path.with_name("stamps.yaml")
+    if own.is_file():
+        return own
+    return of_folder if of_folder.is_file() and not _is_own(path) else None
 
 
 def told_beside(path: Path) -> Mapping[str, Any]:
@@ -71,14 +73,11 @@ def _other_kind(name: str, value: Any) -> str:
     if name == "keywords":
         fits = isinstance(value, dict) and all(isinstance(one, str) for pair in value.items() for one in pair)
         return "" if fits else "names of keywords, such as {pixel_scale: ARCSECPX},"
-    if name == "bands":
+    if name in ("bands", "use"):
         fits = isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str | int) for one in value))
-        return "" if fits else "names, such as [g, r],"
+        return "" if fits else "names, such as [g, r]," if name == "bands" else "names of bands, such as [r],"
     if name in ("images", "unit", "mask"):
         return "" if isinstance(value, str) else "a text"
-    if name == "use":
-        fits = isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str | int) for one in value))
-        return "" if fits else "names of bands, such as [r],"
     if name == "resample":
         fits = isinstance(value, dict) and "side" in value and set(value) <= {"side", "pixel_scale"}
         fits = fits and isinstance(value["side"], int) and isinstance(value.get("pixel_scale", 1), int | float)

@@ -18,6 +18,7 @@ import numpy as np
 
 from sciencegen.data.damage import reading
 from sciencegen.data.tables import READ_TABLES, column_names, read_table
+from sciencegen.domains.galaxies.fits_layout import check_whole
 from sciencegen.errors import DataError
 from sciencegen.files import found_at
 from sciencegen.items import Cell, Refusal
@@ -118,6 +119,7 @@ def _fits_records(path: Path) -> tuple[list[str], Iterator[tuple[int, Mapping[st
     """Names and rows of the first table of a FITS file that has positions."""
     from astropy.io import fits
 
+    check_whole(path)
     with reading("a catalogue in FITS", path):
         hdus = fits.open(path)
         tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]

@@ -14,12 +14,10 @@ import numpy as np
 from sciencegen.compression.array_files import array_parts
 from sciencegen.compression.images import is_image
 from sciencegen.compression.parts import Part, Picture
-from sciencegen.domains.galaxies.fits_files import ANNOTATIONS, PASSED_OVER
-from sciencegen.domains.galaxies.fits_layout import Extent, read_layout
-from sciencegen.errors import DataError
+from sciencegen.domains.galaxies.annotations import ANNOTATIONS, PASSED_OVER
+from sciencegen.domains.galaxies.fits_layout import Extent, check_whole
 
 ARRAYS = (".npy", ".npz")
-FITS = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".fz")
 KINDS = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 """BITPIX -> type of the numbers (FITS standard 4.0, section 4.4.1.1)."""
 
@@ -29,12 +27,10 @@ def parts(path: Path) -> Iterator[Part]:
     if path.name.lower().endswith(ARRAYS):
         yield from array_parts(path)
         return
-    layout = read_layout(path)
-    if layout.problem:
-        raise DataError(f"Expected a FITS file at {path}, found {layout.problem}. Get it again.")
+    extents = check_whole(path)
     content = _content(path)
     at = 0
-    for extent in layout.extents:
+    for extent in extents:
         yield (header := content[at : extent.start].tobytes())
         at = extent.start + extent.announced
         data = content[extent.start : at]

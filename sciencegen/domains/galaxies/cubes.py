@@ -19,7 +19,8 @@ import numpy as np
 from sciencegen.data.array_files import HDF5, check_returns, open_arrays
 from sciencegen.data.zarr_stores import ENDINGS as STORES
 from sciencegen.domains.galaxies.beside import changed_at, told_beside
-from sciencegen.domains.galaxies.headers import About, about, band_names, frame_variance, psf_of, saturated
+from sciencegen.domains.galaxies.encoded_stamps import per_band, same_side
+from sciencegen.domains.galaxies.headers import About, about, band_names, psf_of, saturated
 from sciencegen.domains.galaxies.items import Stamp, shape_problem
 from sciencegen.domains.galaxies.masks import MASKS, SEGMENTS, hidden_pixels
 from sciencegen.domains.galaxies.provenance import history, provenance
@@ -141,7 +142,7 @@ def stamp_at(path: Path, index: int) -> Stamp | Refusal:
     bands = band_names(said, len(image))
     variance = _variance(cube, said, image, index)
     if said.in_sigma:
-        image = image * np.sqrt(variance if variance.ndim > 1 else variance[:, None, None])
+        image = image * np.sqrt(per_band(variance))
     image, variance = said.nanojansky(image, variance, pixel_scale)
     name = "" if cube.names is None else cube.names[index]
     psf, mask = psf_of(_psf(cube, len(image), index), said, pixel_scale), _mask(cube, index)
@@ -173,7 +174,7 @@ def _variance(cube: Cube, said: About, image: np.ndarray, index: int) -> np.ndar
     if name is None:
         if said.in_sigma:
             raise ValueError("pixels in units of the noise, without an array `sigma` of it")
-        return frame_variance(image) if said.variance is None else np.full(len(image), said.variance)
+        return said.noise_of(image)
     given = cube.arrays[name]
     for_all = given.shape == (len(image),) and len(image) != len(cube)
     own = np.asarray(given[()] if for_all else given[index], np.float64)
@@ -189,7 +190,7 @@ def write_hdf5(
     the images hold the unit, those of the file the provenance."""
     import h5py
 
-    from sciencegen.domains.galaxies.fits_writing import check_alike, mapped, mask_cube, psf_cube, wide
+    from sciencegen.domains.galaxies.fits_writing import check_alike, mapped, mask_cube, variance_cube
 
     check_alike(path, stamps)
     with atomic_write(path, "wb") as sink, h5py.File(sink, "w") as file:
@@ -200,11 +201,10 @@ def write_hdf5(
         if lines := history(origin):
             file.attrs["history"] = "\n".join(lines)
         images.attrs.update({"unit": "nJy", "bands": ",".join(stamps[0].bands)})
-        maps = mapped(stamps)
-        variance = np.stack([np.broadcast_to(wide(one), one.image.shape) if maps else one.variance for one in stamps])
+        variance = variance_cube(stamps) if mapped(stamps) else np.stack([one.variance for one in stamps])
         columns = {"variance": variance, "pixel_scale": np.array([one.pixel_scale for one in stamps])}
         if any(one.psf is not None for one in stamps):
-            columns["psf"] = psf_cube(stamps)
+            columns["psf"] = same_side([one.psf for one in stamps])
         if any(one.mask is not None for one in stamps):
             columns["mask"] = mask_cube(stamps)
         for name, cells in values.items():

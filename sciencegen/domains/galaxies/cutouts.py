@@ -18,13 +18,14 @@ from jaxtyping import Bool, Float
 
 from sciencegen.config import CutoutSettings
 from sciencegen.domains.capabilities.cutouts import Cut
+from sciencegen.domains.galaxies.annotations import NOISES
 from sciencegen.domains.galaxies.catalogues import Catalogue, Source, read_catalogue
-from sciencegen.domains.galaxies.headers import FRAME, gaussian_psf
+from sciencegen.domains.galaxies.headers import frame, gaussian_psf, robust_variance
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.neighbours import neighbours_in, own_segment, segments
 from sciencegen.domains.galaxies.resampling import check_geometry, in_bands, resampled
-from sciencegen.domains.galaxies.survey_images import ImageHDU, SurveyImage, Window, open_map, read_part
-from sciencegen.errors import ConfigError, DataError
+from sciencegen.domains.galaxies.survey_images import ImageHDU, SurveyImage, Window, open_map, read_part, read_psf
+from sciencegen.errors import ConfigError
 from sciencegen.items import Cell, Refusal
 
 SKY = 0.5
@@ -92,23 +93,10 @@ def _maps(survey: SurveyImage, settings: CutoutSettings) -> Maps:
         labels = open_map(settings.segments, survey.shape, "segments")
     psf = survey.psf()
     if settings.psf is not None:
-        psf = _psf_in(settings.psf)
+        psf = read_psf(settings.psf)
     elif settings.psf_fwhm is not None or (psf is None and survey.about.fwhm):
         psf = gaussian_psf(settings.psf_fwhm or survey.about.fwhm or 0.0, survey.about.pixel_scale)
     return Maps(noise, labels, survey.masks(), psf)
-
-
-def _psf_in(path: str) -> np.ndarray:
-    from astropy.io import fits
-
-    try:
-        with fits.open(path, memmap=False) as hdus:
-            found = [hdu.data for hdu in hdus if hdu.is_image and hdu.data is not None and hdu.data.ndim in (2, 3)]
-    except OSError as error:
-        raise DataError(f"Expected a PSF's image in FITS at {path}, found what can't be read: {error}.") from None
-    if not found:
-        raise DataError(f"Expected the image of a PSF [y x] or [band y x] in {path}, found none.")
-    return np.asarray(found[0], np.float64)
 
 
 class _Cutter:
@@ -176,13 +164,11 @@ class _Cutter:
         return Part(clean, hidden, variance, sky, flags)
 
     def _noise(self, window: Window) -> np.ndarray | None:
-        """[band y x] variance in the image's unit squared, not finite or 0 where a pixel is bad."""
+        """[band y x] variance in the image's unit squared, not finite or not positive where a pixel is bad."""
         if self.maps.noise is None:
             return None
         kind, hdu = self.maps.noise
-        read = read_part(hdu, window)[0]
-        with np.errstate(divide="ignore"):
-            found = {"variance": read, "sigma": read**2, "inverse": np.where(read > 0, 1 / read, np.inf)}[kind]
+        found = NOISES[kind](read_part(hdu, window)[0])
         return np.broadcast_to(found, (self.survey.shape[0], window.side, window.side))
 
     def _masked(self, part: Part, window: Window, x: float, y: float) -> tuple[Bool[np.ndarray, "y x"], list[str]]:
@@ -220,15 +206,13 @@ def _of_bands(variance: np.ndarray) -> Float[np.ndarray, " band"]:
 
 def _frame(image: np.ndarray, hidden: np.ndarray) -> tuple[Float[np.ndarray, " band"], Float[np.ndarray, " band"]]:
     """Median and squared robust scatter of each band at the edge, of all pixels that are seen if few are there."""
-    edge = np.ones(hidden.shape, bool)
-    edge[FRAME:-FRAME, FRAME:-FRAME] = False
+    edge = frame(hidden.shape)
     seen = edge & ~hidden
     seen = seen if seen.sum() >= edge.sum() // 4 else ~hidden
     if not seen.any():
         return np.zeros(len(image)), np.ones(len(image))
     pixels = image[:, seen]
-    middle = np.median(pixels, 1)
-    return middle, (1.4826 * np.median(np.abs(pixels - middle[:, None]), 1)) ** 2
+    return np.median(pixels, 1), robust_variance(pixels)
 
 
 def notes(values: list[Mapping[str, Cell]]) -> list[str]:

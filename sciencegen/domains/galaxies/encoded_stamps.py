@@ -1,4 +1,4 @@
-"""Arrays of stamps as a model takes them."""
+"""Arrays of stamps as a model takes them, and PSFs and variances in one shape."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class EncodedStamp:
 
 
 def per_band(variance: np.ndarray) -> np.ndarray:
-    """A variance [band] as [band 1 1]; a map [band y x] as it is."""
+    """A variance of the noise [band] as [band 1 1]; a map [band y x] as it is."""
     return variance if variance.ndim > 1 else variance[:, None, None]
 
 

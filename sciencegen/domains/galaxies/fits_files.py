@@ -12,7 +12,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -21,20 +21,16 @@ from typing import Any
 import numpy as np
 
 from sciencegen.data.damage import check_claim, reading
+from sciencegen.domains.galaxies.annotations import ANNOTATIONS, PASSED_OVER, variance_of
 from sciencegen.domains.galaxies.beside import changed_at, told_beside
 from sciencegen.domains.galaxies.fits_layout import Extent, first_bytes, read_layout
-from sciencegen.domains.galaxies.headers import About, about, band_names, frame_variance, psf_of, saturated
+from sciencegen.domains.galaxies.headers import About, about, band_names, psf_of, saturated
 from sciencegen.domains.galaxies.items import Stamp, shape_problem
 from sciencegen.domains.galaxies.masks import MASKS, SEGMENTS, hidden_pixels
-from sciencegen.errors import DataError
+from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal, Row
 
 ENDINGS = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".fz")
-ANNOTATIONS = {
-    "PSF": "psf", "VARIANCE": "variance", "VAR": "variance", "IVAR": "inverse", "WHT": "inverse", "WEIGHT": "inverse",
-    "ERR": "sigma", "SIGMA": "sigma", "RMS": "sigma",
-}  # fmt: skip
-PASSED_OVER = frozenset({"MASK", "DQ", "SEG", "SEGMENTATION", "SEGMAP", "CON", "CTX", "MODEL"})
 SCIENCE = "SCI"
 """Name of images from HST and JWST; other images in these files, such as VAR_POISSON or AREA, aren't stamps."""
 NAMES = ("id", "name", "object", "ident")
@@ -47,12 +43,14 @@ class FitsFile:
     """An open file, or HDUs in memory: the HDUs with stamps, their catalogue and their headers, each read once. Stacks
     are read plane by plane, without memory maps, which don't work for scaled integers.
 
-    path: of the file, for what is told about it in a file next to it; None for HDUs in memory. images: number of the
-    HDU -> number of stamps in its stack, None for a single stamp.
+    path: of the file, for what is told about it in a file next to it; None for HDUs in memory. mask: name of the HDU
+    that is told to be the mask, "" for the usual ones. images: number of the HDU -> number of stamps in its stack, None
+    for a single stamp.
     """
 
     def __init__(self, hdus: Any, path: Path | None = None) -> None:
-        self.hdus, self.path, self.images = hdus, path, _images(hdus)
+        self.hdus, self.path, self.mask = hdus, path, "" if path is None else _mask_name(path)
+        self.images = _images(hdus, self.mask)
         self._about: dict[int, About | Refusal] = {}
 
     def __len__(self) -> int:
@@ -84,14 +82,14 @@ class FitsFile:
             self._about[number] = about(header, {} if self.path is None else told_beside(self.path))
         return self._about[number]
 
-    def beside(self, number: int) -> dict[str, Any]:
-        """PSF and noise images that belong to an image."""
+    def beside(self, number: int, names: Collection[str]) -> list[Any]:
+        """The image HDUs with one of these names that belong to an image."""
         version, alone = self.hdus[number].ver, len(self.images) == 1
-        return {
-            ANNOTATIONS[hdu.name.upper()]: hdu
+        return [
+            hdu
             for hdu in self.hdus
-            if hdu.name.upper() in ANNOTATIONS and getattr(hdu, "is_image", False) and (alone or hdu.ver == version)
-        }
+            if hdu.name.upper() in names and getattr(hdu, "is_image", False) and (alone or hdu.ver == version)
+        ]
 
     def stamp(self, row: int) -> Stamp | Refusal:
         """The stamp with this number, not yet standardized."""
@@ -109,9 +107,9 @@ class FitsFile:
         names, columns = self.catalogue
         own = {name: float(cells[row]) for name, cells in columns.items() if OWN.fullmatch(name)}
         pixel_scale = own.get("pixel_scale", said.pixel_scale)
-        parts = {kind: _plane(beside, plane) for kind, beside in self.beside(number).items()}
+        parts = {ANNOTATIONS[one.name.upper()]: _plane(one, plane) for one in self.beside(number, ANNOTATIONS)}
         bands, mask = band_names(said, len(image)), self._mask(number, plane)
-        variance = _variance(image, said.variance, parts, own, bands)
+        variance = variance_of(image, said, parts, own, bands)
         image, variance = said.nanojansky(image, variance, pixel_scale)
         name = names[row] if names is not None else str(hdu.header.get("OBJECT", ""))
         psf = psf_of(parts.get("psf"), said, pixel_scale)
@@ -119,14 +117,11 @@ class FitsFile:
 
     def _mask(self, number: int, plane: int | None) -> np.ndarray | None:
         """The masked pixels [y x] of an image, by extensions of integers with the told or a usual name."""
-        wanted = "" if self.path is None else str(told_beside(self.path).get("mask", ""))
-        names = (wanted.upper(),) if wanted else (*MASKS, *SEGMENTS)
-        version, alone = self.hdus[number].ver, len(self.images) == 1
+        names = (self.mask,) if self.mask else (*MASKS, *SEGMENTS)
         found = [
-            hidden_pixels(_plane(hdu, plane if len(hdu.shape) > 2 else None), hdu.name)
-            for hdu in self.hdus
-            if hdu.name.upper() in names and getattr(hdu, "is_image", False) and len(hdu.shape) > 1
-            if hdu.header["BITPIX"] > 0 and (alone or hdu.ver == version)
+            hidden_pixels(_plane(hdu, plane), hdu.name)
+            for hdu in self.beside(number, names)
+            if len(hdu.shape) > 1 and hdu.header["BITPIX"] > 0
         ]
         return np.any(found, 0) if found else None
 
@@ -164,9 +159,17 @@ def rows(path: Path) -> Iterator[Row]:
         yield Row(row + 1, f"{path}[{row}]", values, name)
 
 
-def _images(hdus: Any) -> dict[int, int | None]:
-    """Number of each HDU with stamps -> number of stamps in its stack, None for a single stamp."""
-    images = {number: hdu for number, hdu in enumerate(hdus) if _is_image(hdu)}
+def _mask_name(path: Path) -> str:
+    """The name of the mask that is told beside a file; what is wrong there is the refusal of each stamp."""
+    with suppress(ConfigError):
+        return str(told_beside(path).get("mask", "")).upper()
+    return ""
+
+
+def _images(hdus: Any, mask: str = "") -> dict[int, int | None]:
+    """Number of each HDU with stamps -> number of stamps in its stack, None for a single stamp. mask: name of the one
+    that is the mask, "" for the usual names."""
+    images = {number: hdu for number, hdu in enumerate(hdus) if _is_image(hdu, mask)}
     science = {number: hdu for number, hdu in images.items() if hdu.name.upper() == SCIENCE}
     return {number: _stack_size(hdu) for number, hdu in (science or images).items()}
 
@@ -210,9 +213,10 @@ def _whole_of(extent: Extent, count: int) -> int:
     return count * extent.present // max(extent.announced, 1)
 
 
-def _is_image(hdu: Any) -> bool:
+def _is_image(hdu: Any, mask: str) -> bool:
     two = getattr(hdu, "is_image", False) and len(hdu.shape) in (2, 3, 4) and min(hdu.shape) > 0
-    return bool(two and hdu.name.upper() not in ANNOTATIONS and hdu.name.upper() not in PASSED_OVER)
+    name = hdu.name.upper()
+    return bool(two and name not in ANNOTATIONS and name not in PASSED_OVER and (not mask or name != mask))
 
 
 def _stack_size(hdu: Any) -> int | None:
@@ -232,28 +236,3 @@ def _plane(hdu: Any, plane: int | None) -> np.ndarray:
     stack = hdu.data if hdu.fileinfo() is None else hdu.section  # of HDUs in memory, or in a file
     data = stack[plane] if plane is not None and len(hdu.shape) > 2 else hdu.data
     return np.asarray(data, np.float64)  # native, regardless of the file's type and byte order
-
-
-def _variance(
-    image: np.ndarray,
-    said: float | None,
-    parts: Mapping[str, np.ndarray],
-    row: Mapping[str, float],
-    bands: Sequence[str],
-) -> np.ndarray:
-    """[band] or [band y x] in the file's unit, from an extension, else the catalogue, a keyword or the stamp's edge."""
-    for kind, convert in (("variance", np.asarray), ("inverse", _inverse), ("sigma", np.square)):
-        if kind in parts:
-            found = convert(parts[kind])
-            if found.shape[-2:] != image.shape[-2:]:
-                raise ValueError(f"noise of {list(found.shape)} pixels beside an image of {list(image.shape)}")
-            return np.broadcast_to(found, image.shape) if found.ndim == 2 else found
-    columns = [f"variance_{band}" for band in bands]
-    if all(name in row for name in columns):
-        return np.array([row[name] for name in columns])
-    return frame_variance(image) if said is None else np.full(len(image), said)
-
-
-def _inverse(weight: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore"):
-        return 1 / weight

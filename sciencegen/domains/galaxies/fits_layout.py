@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from sciencegen.data.damage import BLOCK, GZIP_START, reason_of
+from sciencegen.errors import DataError
 
 CARD, RECORD = 80, 2880
 MOST_RECORDS = 4096
@@ -95,6 +96,14 @@ def read_layout(path: Path) -> Layout:
         if stream.damage:
             layout.problem = f"a damaged one ({stream.damage})"
     return layout
+
+
+def check_whole(path: Path) -> list[Extent]:
+    """The data of each HDU of a file that must be whole. Raises a DataError if a part is missing or damaged."""
+    layout = read_layout(path)
+    if layout.problem:
+        raise DataError(f"Expected a FITS file at {path}, found {layout.problem}. Get it again.")
+    return layout.extents
 
 
 def first_bytes(path: Path, size: int) -> bytes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciencegen.domains.galaxies.encoded_stamps import per_band, same_side
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.domains.galaxies.properties import PROPERTIES
 from sciencegen.domains.galaxies.provenance import history, provenance
@@ -50,9 +51,9 @@ def hdu_list(
 
     hdus = fits.HDUList([fits.PrimaryHDU(_cube(stamps), _header(stamps, origin))] if stamps else [fits.PrimaryHDU()])
     if any(stamp.psf is not None for stamp in stamps):
-        hdus.append(fits.ImageHDU(psf_cube(stamps), name="PSF"))
+        hdus.append(fits.ImageHDU(same_side([stamp.psf for stamp in stamps]), name="PSF"))
     if mapped(stamps):
-        maps = np.stack([np.broadcast_to(wide(stamp), stamp.image.shape) for stamp in stamps])
+        maps = variance_cube(stamps)
         hdus.append(fits.ImageHDU(maps.squeeze(1) if maps.shape[1] == 1 else maps, name="VARIANCE"))
         hdus[-1].header["BUNIT"] = "nJy2"
     if any(stamp.mask is not None for stamp in stamps):
@@ -80,21 +81,9 @@ def mapped(stamps: Sequence[Stamp]) -> bool:
     return any(stamp.variance.ndim > 1 for stamp in stamps)
 
 
-def wide(stamp: Stamp) -> np.ndarray:
-    """The noise variance as [band y x], or [band 1 1] where it is the same in each pixel."""
-    return stamp.variance if stamp.variance.ndim > 1 else stamp.variance[:, None, None]
-
-
-def psf_cube(stamps: Sequence[Stamp]) -> np.ndarray:
-    """[n y x], or [n band y x] if bands have PSFs of their own, as wide as the widest; zeros where a stamp has none."""
-    psfs = [stamp.psf for stamp in stamps if stamp.psf is not None]
-    side, several = max(psf.shape[-1] for psf in psfs), any(psf.ndim == 3 for psf in psfs)
-    cube = np.zeros((len(stamps), *((len(stamps[0].bands),) if several else ()), side, side), np.float32)
-    for place, stamp in zip(cube, stamps, strict=True):
-        if stamp.psf is not None:
-            edge = (side - stamp.psf.shape[-1]) // 2
-            place[..., edge : side - edge, edge : side - edge] = stamp.psf
-    return cube
+def variance_cube(stamps: Sequence[Stamp]) -> np.ndarray:
+    """[n band y x]: the noise variance of each pixel."""
+    return np.stack([np.broadcast_to(per_band(stamp.variance), stamp.image.shape) for stamp in stamps])
 
 
 def mask_cube(stamps: Sequence[Stamp]) -> np.ndarray:

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from sciencegen.domains.galaxies.magnitudes import flux_of
 from sciencegen.items import Refusal
@@ -74,6 +74,10 @@ class About:
     saturation: float = math.inf
     is_surface: bool = False
     in_sigma: bool = False
+
+    def noise_of(self, image: Float[np.ndarray, "band y x"]) -> Float[np.ndarray, " band"]:
+        """The variance, or, if it is unknown, that at the image's edge."""
+        return frame_variance(image) if self.variance is None else np.full(len(image), self.variance)
 
     def nanojansky(
         self, image: Float[np.ndarray, "band y x"], variance: np.ndarray, pixel_scale: float
@@ -205,10 +209,19 @@ def gaussian_psf(fwhm: float, pixel_scale: float) -> np.ndarray:
 
 
 def frame_variance(image: np.ndarray) -> np.ndarray:
-    """[band] squared robust scatter of the pixels at the stamp's edge: (1.4826 median |I - median|)²."""
-    edge = np.ones(image.shape[1:], bool)
+    """[band] robust variance of the pixels at the stamp's edge."""
+    return robust_variance(image[:, frame(image.shape[1:])])
+
+
+def frame(shape: tuple[int, ...]) -> Bool[np.ndarray, "y x"]:
+    """The pixels at the edge of an image."""
+    edge = np.ones(shape, bool)
     edge[FRAME:-FRAME, FRAME:-FRAME] = False
-    pixels = image[:, edge]
+    return edge
+
+
+def robust_variance(pixels: Float[np.ndarray, "band pixel"]) -> Float[np.ndarray, " band"]:
+    """(1.4826 median |I - median|)²."""
     return (1.4826 * np.median(np.abs(pixels - np.median(pixels, 1, keepdims=True)), 1)) ** 2
 
 

@@ -167,8 +167,10 @@ def _mask_problem(stamp: Stamp) -> str:
 def filled(stamp: Stamp) -> Stamp:
     """The stamp with other pixels where its mask is true: the one opposite to it, since galaxies look alike when they
     are turned by 180 degrees, or 0 if that is masked too. A map of the noise has its median there."""
-    if stamp.mask is None or not stamp.mask.any() or shape_problem(stamp.image.shape):
-        return stamp if stamp.mask is None or stamp.mask.any() else replace(stamp, mask=None)
+    if stamp.mask is None or shape_problem(stamp.image.shape):
+        return stamp
+    if not stamp.mask.any():
+        return replace(stamp, mask=None)
     opposite = np.where(stamp.mask[::-1, ::-1], 0, stamp.image[:, ::-1, ::-1])
     image, variance = np.where(stamp.mask, opposite, stamp.image), stamp.variance
     if variance.shape == stamp.image.shape:

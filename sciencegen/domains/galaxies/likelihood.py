@@ -24,6 +24,7 @@ from torch import Generator, Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.observed_images import ObservedImageDiffusion
+from sciencegen.domains.galaxies.encoded_stamps import per_band
 from sciencegen.domains.galaxies.image_representation import ImageRepresentation
 from sciencegen.domains.galaxies.items import LARGEST_PSF, Stamp
 from sciencegen.domains.galaxies.observation import ObservingConditions, observed
@@ -189,8 +190,7 @@ def exposure_statistics(stamp: Stamp) -> Float[np.ndarray, "3"]:
 
 def _map(stamp: Stamp) -> np.ndarray:
     """[band y x] variance, nJy²."""
-    variance = stamp.variance.astype(np.float64)
-    return np.broadcast_to(variance if variance.ndim > 1 else variance[:, None, None], stamp.image.shape)
+    return np.broadcast_to(per_band(stamp.variance.astype(np.float64)), stamp.image.shape)
 
 
 def _width(psf: np.ndarray | None) -> float:

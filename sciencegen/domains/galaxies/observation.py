@@ -17,6 +17,7 @@ from jaxtyping import Float
 
 from sciencegen.data.observation import convolve, with_gaussian_noise
 from sciencegen.data.spacing import evenly_spaced
+from sciencegen.domains.galaxies.encoded_stamps import per_band
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.items import Json, Refusal
 from sciencegen.runs import check_format
@@ -137,7 +138,7 @@ def effective_variance(stamp: Stamp) -> Float[np.ndarray, "*shape"]:
     likelihood doesn't see them."""
     if stamp.mask is None or stamp.noise_free:
         return stamp.variance
-    wide = stamp.variance if stamp.variance.ndim > 1 else stamp.variance[:, None, None]
+    wide = per_band(stamp.variance)
     return np.where(stamp.mask, MASKED * wide, wide).astype(np.float32)
 
 

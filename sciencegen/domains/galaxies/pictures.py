@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 
 from sciencegen.data.damage import reading
 from sciencegen.domains.galaxies.beside import told_beside
-from sciencegen.domains.galaxies.headers import about, frame_variance, psf_of, saturated
+from sciencegen.domains.galaxies.headers import about, psf_of, saturated
 from sciencegen.domains.galaxies.items import LARGEST_SIDE, Stamp, shape_problem
 from sciencegen.items import Refusal, Row
 
@@ -69,8 +69,7 @@ def stamp_at(path: Path, index: int) -> Stamp | Refusal:
         return found
     if reason := saturated(found.image, said):
         return Refusal(reason)
-    variance = frame_variance(found.image) if said.variance is None else np.full(len(found.image), said.variance)
-    image, variance = said.nanojansky(found.image, variance, said.pixel_scale)
+    image, variance = said.nanojansky(found.image, said.noise_of(found.image), said.pixel_scale)
     bands = said.bands if len(said.bands) == len(image) else found.bands
     psf = psf_of(None, said, said.pixel_scale)
     return Stamp(image, said.pixel_scale, psf, variance, bands, path.stem, mask=found.hidden)

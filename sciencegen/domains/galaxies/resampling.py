@@ -98,18 +98,6 @@ def in_bands(stamp: Stamp, bands: Sequence[str]) -> Stamp | Refusal:
     return replace(stamp, image=stamp.image[places], variance=stamp.variance[places], psf=psf, bands=tuple(bands))
 
 
-def described(stamp: Stamp, side: int, pixel_scale: float) -> str:
-    """What `resampled` changes, for a note; "" for nothing."""
-    if stamp.side == side and abs(pixel_scale / stamp.pixel_scale - 1) < SAME:
-        return ""
-    before = f'{stamp.side} x {stamp.side} pixels of {stamp.pixel_scale:.4g}"'
-    after = f'{side} x {side} of {pixel_scale:.4g}"'
-    if abs(pixel_scale / stamp.pixel_scale - 1) < SAME:
-        return f"{before} {'cut' if side < stamp.side else 'padded with masked pixels'} to {after}"
-    correlated = "; their noise is correlated" if pixel_scale < stamp.pixel_scale else ""
-    return f"{before} resampled to {after}{correlated}"
-
-
 def _edges(old: int, new: int, ratio: float) -> tuple[np.ndarray, np.ndarray]:
     """Edges of the old and of the new pixels, in old pixels from the centre; those beyond the old stamp at its edge."""
     own = np.arange(old + 1) - old / 2

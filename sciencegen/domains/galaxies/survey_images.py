@@ -14,9 +14,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sciencegen.data.damage import reading
+from sciencegen.domains.galaxies.annotations import ANNOTATIONS, PASSED_OVER
 from sciencegen.domains.galaxies.beside import told_beside
-from sciencegen.domains.galaxies.fits_files import ANNOTATIONS, ENDINGS, PASSED_OVER
-from sciencegen.domains.galaxies.fits_layout import read_layout
+from sciencegen.domains.galaxies.fits_files import ENDINGS
+from sciencegen.domains.galaxies.fits_layout import check_whole
 from sciencegen.domains.galaxies.headers import About, about, band_names
 from sciencegen.domains.galaxies.masks import MASKS, SEGMENTS
 from sciencegen.errors import ConfigError, DataError
@@ -79,20 +80,20 @@ class SurveyImage:
             raise DataError(f"Expected an image at {path}, found {found_at(path)}.")
         if not path.name.lower().endswith(ENDINGS):
             raise DataError(f"Expected an image in FITS ({', '.join(ENDINGS)}), got {path.name}.")
-        layout = read_layout(path)
-        if layout.problem:
-            raise DataError(f"Expected a FITS file at {path}, found {layout.problem}. Get it again.")
+        check_whole(path)
         self.path = path
         with reading("a FITS file", path):
             self.hdus = fits.open(path, memmap=False, lazy_load_hdus=True)
             self.number = _number(self.hdus, extension, path)
         self.hdu = self.hdus[self.number]
         header = {**self.hdus[0].header, **self.hdu.header}
-        told = about(header, told_beside(path))
-        if isinstance(told, Refusal):
-            raise DataError(f"Expected an image with unit and pixel scale in {path}, found that {told.reason}.")
-        self.about: About = told
-        self.bands = band_names(told, self.shape[0])
+        overrides = told_beside(path)
+        found = about(header, overrides)
+        if isinstance(found, Refusal):
+            raise DataError(f"Expected an image with unit and pixel scale in {path}, found that {found.reason}.")
+        self.about: About = found
+        self.bands = band_names(found, self.shape[0])
+        self.mask = str(overrides.get("mask", "")).upper()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -126,7 +127,8 @@ class SurveyImage:
         return None
 
     def masks(self) -> ImageHDU | None:
-        return self.beside(MASKS)
+        """The mask that is told beside the file, else one with a usual name; a map of segments is none."""
+        return self.beside(() if self.mask in SEGMENTS else (self.mask,) if self.mask else MASKS)
 
     def segments(self) -> ImageHDU | None:
         return self.beside(SEGMENTS)
@@ -174,16 +176,30 @@ def read_part(hdu: ImageHDU, window: Window) -> tuple[np.ndarray, np.ndarray]:
     return image, inside
 
 
-def open_map(path: str, shape: tuple[int, int, int], what: str) -> ImageHDU:
-    """The first image HDU of a file, which has as many pixels as the survey's image."""
+def _first_image(path: str, what: str) -> ImageHDU | None:
+    """The first image HDU of the file of a setting, None without one."""
     from astropy.io import fits
 
     place = Path(path)
     if not place.is_file():
         raise ConfigError(f"Expected a file for `{what}` at {path}, found {found_at(place)}.")
+    check_whole(place)
     with reading("a FITS file", place):
         hdus = fits.open(place, memmap=False, lazy_load_hdus=True)
-        found = next((hdu for hdu in hdus if hdu.is_image and len(hdu.shape) in (2, 3)), None)
+        return next((hdu for hdu in hdus if hdu.is_image and len(hdu.shape) in (2, 3)), None)
+
+
+def read_psf(path: str) -> Float[np.ndarray, "*band y x"]:
+    """The image of a PSF in a file."""
+    found = _first_image(path, "psf")
+    if found is None:
+        raise DataError(f"Expected the image of a PSF [y x] or [band y x] in {path}, found none.")
+    return np.asarray(found.data, np.float64)
+
+
+def open_map(path: str, shape: tuple[int, int, int], what: str) -> ImageHDU:
+    """The first image HDU of a file, which has as many pixels as the survey's image."""
+    found = _first_image(path, what)
     if found is None or found.shape[-2:] != shape[1:]:
         got = "no image" if found is None else f"{list(found.shape)}"
         raise DataError(f"Expected pixels {list(shape[1:])} in {path}, as in the image, found {got}.")

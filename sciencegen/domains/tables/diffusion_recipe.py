@@ -90,7 +90,7 @@ def build(representation: TableRepresentation, settings: TableDiffusionSettings)
     sizes = NetworkSizes(coding.size, conditions, settings.unet, settings.uvit)
     network = network_of(settings.network, grids_of(blocks, coding.places), sizes)
     diffusion = vector_diffusion(CODES, coding.size, conditions, settings, masked=True, network=network)
-    return CodedDiffusion(coding, diffusion, settings.hidden, settings.score_samples, network is None)
+    return CodedDiffusion(coding, diffusion, settings.hidden, settings.score_samples, exact=network is None)
 
 
 def check(

@@ -27,10 +27,11 @@ def present(batch: Batch, columns: Sequence[Column]) -> Cells:
 def with_dropout(batch: Batch, columns: Sequence[Column], rate: float, generator: Generator) -> Batch:
     """The batch with the weights by which the encoder multiplies cells: those of counts of multinomials are 0 with the
     probability `rate`, else 1 / (1 - rate). Liang et al. 2018, section 2.1.3."""
-    value = batch[VALUES]
-    counts = torch.tensor([bool(column.multinomial) for column in columns], device=value.device)
-    if rate == 0 or not counts.any():
+    of_counts = [bool(column.multinomial) for column in columns]
+    if rate == 0 or not any(of_counts):
         return batch
+    value = batch[VALUES]
+    counts = torch.tensor(of_counts, device=value.device)
     drawn = torch.rand(value.shape, generator=generator, device=generator.device).to(value)
     weights = torch.where(counts, (drawn >= rate).to(value) / (1 - rate), torch.ones_like(value))
     return Batch({**batch.fields, WEIGHTS: weights}, batch.mask, batch.condition)

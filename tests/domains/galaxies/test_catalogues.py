@@ -81,3 +81,12 @@ def test_columns_without_positions_are_refused(text: str, tmp_path: Path) -> Non
         read_catalogue(written(tmp_path / "a.csv", text))
     with pytest.raises(DataError, match="found nothing"):
         read_catalogue(tmp_path / "none.csv")
+
+
+def test_a_part_of_a_fits_table_is_no_catalogue(tmp_path: Path) -> None:
+    columns = [fits.Column(name, "D", array=np.arange(5000.0)) for name in ("x", "y")]
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]).writeto(tmp_path / "a.fits")
+    content = (tmp_path / "a.fits").read_bytes()
+    (tmp_path / "a.fits").write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match="Get it again"):
+        list(read_catalogue(tmp_path / "a.fits").sources)

@@ -203,3 +203,27 @@ def test_images_that_cannot_be_used_are_refused(change: str, tmp_path: Path, cat
         path.write_bytes(content[: len(content) // 2])
     with pytest.raises(DataError, match="Expected"):
         cuts(path, catalogue)
+
+
+@pytest.mark.parametrize("name", ["psf", "variance", "segments"])
+def test_a_part_of_a_file_is_no_map(tmp_path: Path, catalogue: Path, name: str) -> None:
+    fits.writeto(tmp_path / "map.fits", np.ones((41, 41) if name == "psf" else (HEIGHT, WIDTH)))
+    content = (tmp_path / "map.fits").read_bytes()
+    (tmp_path / "map.fits").write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"map.fits.*Get it again"):
+        cuts(write_field(tmp_path / "a.fits"), catalogue, **{name: str(tmp_path / "map.fits")})
+
+
+@pytest.mark.parametrize(
+    ("told", "found"), [("", "MASK"), ("mask: badpix", "BADPIX"), ("mask: none", ""), ("mask: seg", "")]
+)
+def test_the_mask_is_the_one_told_beside_the_image(tmp_path: Path, catalogue: Path, told: str, found: str) -> None:
+    x, y, _ = SOURCES[2]
+    maps = {name: np.zeros((HEIGHT, WIDTH), np.uint8) for name in ("MASK", "BADPIX")}
+    for shift, plane in zip((5, 9), maps.values(), strict=True):
+        plane[int(y), int(x) + shift] = 1
+    image = write_field(tmp_path / "a.fits", *(fits.ImageHDU(plane, name=name) for name, plane in maps.items()))
+    (tmp_path / "stamps.yaml").write_text(told or "{}")
+    one = cuts(image, catalogue, neighbours=True)[2].item
+    hidden = [] if one.mask is None else np.argwhere(one.mask).tolist()
+    assert hidden == {"": [], "MASK": [[15, 20]], "BADPIX": [[15, 24]]}[found]

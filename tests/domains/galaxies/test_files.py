@@ -557,3 +557,11 @@ def test_a_file_that_changes_is_read_anew(tmp_path):
     written(path, 2 * IMAGE)
     assert key(only(path)) != key(before)
     assert replace(before, name="x").source == f"{path}[0]"
+
+
+def test_an_image_that_is_told_to_be_the_mask_is_no_stamp(tmp_path):
+    bad = np.zeros(IMAGE.shape, np.uint8)
+    bad[3, 4] = 1
+    path = written(tmp_path / "one.fits", IMAGE, fits.ImageHDU(bad, name="BADPIX"))
+    (tmp_path / "stamps.yaml").write_text("mask: badpix\n")
+    assert np.array_equal(only(path).mask, bad > 0)
