@@ -237,8 +237,12 @@ def test_page_runs(page, tmp_path, monkeypatch, tiny_draws):
     OWN_FILES.get(page.name, lambda folder: None)(tmp_path)
     if page.name == "predictors.md":
         proteins(tmp_path)
+    known = set(sys.modules)
     for block in blocks(page):
         run(block)
+    for name in set(sys.modules) - known:  # modules of this page's user, such as `mine`, aren't another test's
+        if str(tmp_path) in (getattr(sys.modules[name], "__file__", None) or ""):
+            del sys.modules[name]
 
 
 def test_every_verb_is_run():

@@ -10,11 +10,11 @@ from sciencegen.serving.programs import Programs, read_programs
 
 def test_commands_and_functions_are_read(tmp_path):
     (tmp_path / "dock.sh").write_text("")
-    (tmp_path / "mine.py").write_text("")
-    found = read_programs(["dock=./dock.sh {input} {output} --mode fast", "mine:score"], tmp_path)
+    (tmp_path / "own_assay.py").write_text("")
+    found = read_programs(["dock=./dock.sh {input} {output} --mode fast", "own_assay:score"], tmp_path)
     assert found.commands == {"dock": f"{tmp_path}/dock.sh '{{input}}' '{{output}}' --mode fast"}
-    assert found.functions == ("mine:score",)
-    assert found.files == ((tmp_path / "dock.sh"), (tmp_path / "mine.py"))
+    assert found.functions == ("own_assay:score",)
+    assert found.files == ((tmp_path / "dock.sh"), (tmp_path / "own_assay.py"))
 
 
 @pytest.mark.parametrize("text", ["", "dock", "=x {input} {output}", "dock=", "a b:c", "dock='x {input}"])
@@ -49,7 +49,7 @@ def test_other_programs_are_refused(commands, message, given):
 )
 def test_other_functions_are_refused(values):
     with pytest.raises(ConfigError, match=r"\(mine:score\).*--oracle os:"):
-        Programs({}, ("mine:score",)).check_functions(values)
+        Programs({}, ("own_assay:score",)).check_functions(values)
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_other_functions_are_refused(values):
     [{"goal": ["maximize mine:score", "similarity to a.pdb:A >= 0.4"]}, {"start": "a:b"}, {"where": ["a in 1..2"]}],
 )
 def test_functions_that_are_allowed_and_other_texts_pass(values):
-    Programs({}, ("mine:score",)).check_functions(values)
+    Programs({}, ("own_assay:score",)).check_functions(values)
