@@ -359,6 +359,7 @@ class VariantOptions(ResourceOptions, total=False):
     predictors: Mapping[str, str]
     column: str | None
     classify: bool
+    structure: str | None
     settings: Mapping[str, Any]
     training: Mapping[str, Any]
 

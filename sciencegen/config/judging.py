@@ -71,7 +71,8 @@ class SequencesSettings(Resources):
 class VariantScoringSettings(Resources):
     """alignment: of a family, on which a model is trained first; model: a trained one instead. wild_type: the reference
     of the variants, if only predictors (name -> folder) score them. column: of the variants' names. classify: add the
-    domain's classes, which depend on the scores of all single changes. settings, training: of the alignment's model,
+    domain's classes, which depend on the scores of all single changes. structure: a file, optionally with a chain, that
+    the domain combines with the family's scores. settings, training: of the alignment's model,
     such as {members: 1} and {steps: 300}.
     """
 
@@ -81,12 +82,15 @@ class VariantScoringSettings(Resources):
     predictors: dict[str, str] = {}
     column: str | None = None
     classify: bool = False
+    structure: str | None = None
     settings: dict[str, Any] = {}
     training: dict[str, Any] = {}
 
 
 class VariantsSettings(Settings):
-    """variants: whose effects a family's model predicts: "all-singles", or a file. classify: whether to add classes."""
+    """variants: whose effects a family's model predicts: "all-singles", or a file. classify: whether to add classes.
+    structure: a file of a structure to combine with them."""
 
     variants: str = "all-singles"
     classify: bool = False
+    structure: str | None = None

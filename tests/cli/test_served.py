@@ -36,7 +36,7 @@ EXAMPLES: dict[str, Any] = {
 CHOSEN = {
     "device": "cpu", "sampler": "ddim", "projection": "pca", "all": False, "rounds": 2, "steps": 4, "plate": 96,
     "calibrate": {"a": "1,2"}, "variants": None, "classify": None, "set": None, "training": "name", "latents": "a.npz",
-    "alignment": None, "along": False, "settings": {}, "first_pixel": 1,
+    "alignment": None, "structure": None, "along": False, "settings": {}, "first_pixel": 1,
 }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ rule variants:
         variants=verbatim(VARIANTS.get("variants", "all-singles")),
         model=lambda wildcards, input: os.path.dirname(input.model[0]),
         classify="--classify" if VARIANTS.get("classify") else "",
+        structure=verbatim(["--structure", VARIANTS["structure"]] if VARIANTS.get("structure") else ""),
         predictors=verbatim(
             [
                 word
@@ -33,5 +34,5 @@ rule variants:
         ),
     shell:
         "sciencegen score {params.domain:q} --variants {params.variants:q} --model {params.model:q} {params.classify:q}"
-        " {params.predictors:q} --device {resources.device:q} --threads {threads} --force -o {output:q}"
+        " {params.structure:q} {params.predictors:q} --device {resources.device:q} --threads {threads} --force -o {output:q}"
         " 2>&1 | tee {log:q}"

@@ -16,7 +16,7 @@ from sciencegen.api.scores.rows import ScoredChunk, own_columns
 from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, read_table
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
-from sciencegen.domains.capabilities import VariantClasses, VariantNames
+from sciencegen.domains.capabilities import VariantClasses, VariantNames, VariantStructure
 from sciencegen.domains.recipes import VariantScorer
 from sciencegen.items import NAME_COLUMN, Refusal, Row
 from sciencegen.scoring.oracles import cells_of, with_annotations
@@ -34,7 +34,8 @@ class VariantTask:
     """A checked task to score variants.
 
     scorer: of the family, or None. names: how the domain names variants. predictors: name -> folder. classify: scores
-    of all single mutations -> classes. model: the family's folder. total: number of rows, if known.
+    of all single mutations -> classes. structure: (all single mutations, their scores) -> scores with a structure.
+    model: the family's folder. total: number of rows, if known.
     """
 
     domain: str
@@ -42,18 +43,19 @@ class VariantTask:
     names: VariantNames
     predictors: Mapping[str, str] = field(default_factory=dict)
     classify: Callable[[Sequence[float]], VariantClasses] | None = None
+    structure: Callable[[Sequence[str], Sequence[float]], VariantStructure] | None = None
     model: str | None = None
     total: int | None = None
 
 
 class VariantScoring:
     """Iterates over `ScoredChunk`s. The columns are `line` and the name; with a family `score` and `score_sd`; those of
-    classes; x, x_lower, x_upper, x_in_domain for each predictor x; and the input's columns with other names.
+    a structure and of classes; x, x_lower, x_upper, x_in_domain for each predictor x; and the input's other columns.
     """
 
     def __init__(self, task: VariantTask, rows: Iterator[Row]) -> None:
         self.domain, self.scorer, self.names, self.model = plain_of(task.domain), task.scorer, task.names, task.model
-        scorer, classify = task.scorer, task.classify
+        scorer, classify, structure = task.scorer, task.classify, task.structure
         self.total, self.doubts = task.total, [] if scorer is None else scorer.doubts()
         book = OracleBook(task.domain, dict(task.predictors))
         self.oracles = {name: book.resolve(name) for name in task.predictors}
@@ -62,13 +64,17 @@ class VariantScoring:
         self.first_refused: Refused | None = None
         self.known: dict[str, Any] = {}
         self.classes: VariantClasses | None = None
+        self.structure: VariantStructure | None = None
         self.counts: Counter[str] = Counter()
         self.numbering = Numbering(task.names)
-        if classify is not None and scorer is not None:
+        if scorer is not None and (classify is not None or structure is not None):
             singles = scorer.all_singles()
             self.known = dict(zip(singles, scorer.score(singles), strict=True))
-            self.classes = classify([one.score for one in self.known.values()])
-            self.doubts = [*self.doubts, *self.classes.doubts()]
+            scores = [one.score for one in self.known.values()]
+            self.structure = None if structure is None else structure(singles, scores)
+            if classify is not None:
+                self.classes = classify(scores)
+                self.doubts = [*self.doubts, *self.classes.doubts()]
         peeked = list(islice(rows, PEEK_ROWS))
         self.rows = chain(peeked, rows)
         self.own = own_columns(map(_own_cells, peeked), self.ours, (NAME_COLUMN,))
@@ -77,7 +83,8 @@ class VariantScoring:
     def ours(self) -> tuple[str, ...]:
         predicted = with_annotations(list(self.oracles), self.oracles)
         classes = () if self.classes is None else self.classes.columns
-        return (*COLUMNS, *(() if self.scorer is None else SCORES), *classes, *predicted)
+        placed = () if self.structure is None else self.structure.columns
+        return (*COLUMNS, *(() if self.scorer is None else SCORES), *placed, *classes, *predicted)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -86,7 +93,8 @@ class VariantScoring:
     @property
     def notes(self) -> list[str]:
         """Notes that are known before the first row."""
-        return [*self.doubts, *self.own.notes, *([] if self.classes is None else self.classes.notes())]
+        parts = [one.notes() for one in (self.structure, self.classes) if one is not None]
+        return [*self.doubts, *self.own.notes, *chain.from_iterable(parts)]
 
     def __iter__(self) -> Iterator[ScoredChunk]:
         while chunk := list(islice(self.rows, CHUNK)):
@@ -100,7 +108,7 @@ class VariantScoring:
             yield ScoredChunk(self._values(good), refused)
 
     def _score(self, texts: Sequence[str]) -> list[Any]:
-        """A record with `name`, or a refusal. Variants that were scored for the classes aren't scored again."""
+        """A record with `name`, or a refusal. Singles with known scores aren't scored again."""
         if self.scorer is None:
             found = [self.names.read(text) for text in texts]
             return [one if isinstance(one, Refusal) else _Named(one[0]) for one in found]
@@ -115,6 +123,8 @@ class VariantScoring:
         }
         if self.scorer is not None:
             values |= {"score": [one.score for _, one in good], "score_sd": [one.deviation for _, one in good]}
+        if self.structure is not None:
+            values |= self.structure.values(values[NAME_COLUMN], values["score"])
         if self.classes is not None:
             values |= self.classes.values(values["score"])
             self.counts.update(values["class"])

@@ -17,7 +17,7 @@ from sciencegen.domains.capabilities.reference_sets import MetricNote, Reference
 from sciencegen.domains.capabilities.sequences import Predictions, SequenceDraws, Sequences
 from sciencegen.domains.capabilities.sidecar import Sidecar
 from sciencegen.domains.capabilities.structures import Points, Scaffold, Structures
-from sciencegen.domains.capabilities.variants import VariantClasses, VariantNames, Variants
+from sciencegen.domains.capabilities.variants import VariantClasses, VariantNames, Variants, VariantStructure
 from sciencegen.items import Reference
 from sciencegen.report.letters import Letters
 
@@ -26,5 +26,5 @@ __all__ = [
     "DesignSpace", "DrawTask", "DrawTasks", "DrawsGiven", "Family", "Form", "FromBlocks", "Instrument", "Letters",
     "Materials", "MetricNote", "Moves", "Objects", "Observation", "OrderOptions", "Orders", "Pictures", "Points",
     "Predictions", "Reference", "ReferenceSets", "Scaffold", "SequenceDraws", "Sequences", "Sidecar", "Structures",
-    "TaskSettings", "VariantClasses", "VariantNames", "Variants",
+    "TaskSettings", "VariantClasses", "VariantNames", "VariantStructure", "Variants",
 ]  # fmt: skip

@@ -45,6 +45,20 @@ class VariantClasses(Protocol):
         """Warnings that the classes may be unreliable, as sentences."""
 
 
+class VariantStructure(Protocol):
+    """Scores of the variants of one reference that also know a structure of it."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of `values`."""
+
+    def values(self, names: Sequence[str], scores: Sequence[float]) -> dict[str, list[Cell]]:
+        """Column -> list of cells, one for each variant. scores: of the family's model."""
+
+    def notes(self) -> list[str]:
+        """How the structure was interpreted, as sentences."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Variants:
     """Items as variants of a reference.
@@ -60,6 +74,7 @@ class Variants:
     exempt_motifs : (reference, forbid) -> notes
         Notes on the patterns of `forbid` that the reference contains.
     classes : (scores of all singles) -> VariantClasses, optional
+    structure : (reference, file, names of all singles, their scores) -> VariantStructure, optional
     unit : str
         Unit of the scores of variants.
     """
@@ -70,6 +85,7 @@ class Variants:
     names: Callable[[Reference], VariantNames]
     exempt_motifs: Callable[[Reference, Sequence[str]], list[str]] = lambda reference, forbid: []
     classes: Callable[[Sequence[float]], VariantClasses] | None = None
+    structure: Callable[[Reference, str, Sequence[str], Sequence[float]], VariantStructure] | None = None
     unit: str = ""
 
 

@@ -10,6 +10,7 @@ from sciencegen.domains.proteins.alignments import read_focus
 from sciencegen.domains.proteins.items import GAP_LETTER, parse
 from sciencegen.domains.proteins.motifs import exempt_motifs
 from sciencegen.domains.proteins.pathogenicity import variant_classes
+from sciencegen.domains.proteins.structure_scores import structure_scores
 from sciencegen.domains.proteins.structure_sequences import chain_reference, split_chain
 from sciencegen.domains.proteins.variant_names import VariantNames
 from sciencegen.domains.proteins.variants import (
@@ -62,5 +63,6 @@ VARIANTS = Variants(
     names=VariantNames,
     exempt_motifs=exempt_motifs,
     classes=variant_classes,
+    structure=structure_scores,
     unit="nats",
 )

@@ -65,8 +65,9 @@ class InverseFolding(nn.Module):
         given: Int[Tensor, "sequence residue"],
         temperature: float,
         generator: torch.Generator,
-    ) -> tuple[Int[Tensor, "sequence residue"], Float[Tensor, "sequence residue"]]:
-        """Letters and their log probabilities at temperature 1, decoded in `order`; `given` is -1 where one is drawn.
+    ) -> tuple[Int[Tensor, "sequence residue"], Float[Tensor, "sequence residue letter"]]:
+        """Letters and log probabilities of all letters at temperature 1, decoded in `order`; `given` is -1 where one is
+        drawn.
 
         The first linear map of a layer acts on a residue, an edge, and the letter and state of a neighbour:
 
@@ -81,7 +82,7 @@ class InverseFolding(nn.Module):
         for layer in layers:
             of_edges.append(layer.part(1, graph.edges) + layer.W1.bias)
             of_neighbours.append(layer.part(3, last).repeat(len(order), 1, 1))
-        letters, chances = given.clone(), torch.zeros(order.shape, dtype=last.dtype)
+        letters, chances = given.clone(), torch.zeros(*order.shape, len(LETTERS), dtype=last.dtype)
         for place in order.T:
             near, state, states = graph.neighbours[place], last[place], []
             for layer, edges, others in zip(layers, of_edges, of_neighbours, strict=True):
@@ -91,7 +92,7 @@ class InverseFolding(nn.Module):
             logits = self.W_out(state)
             letter = torch.where(given[rows, place] < 0, _drawn(logits, temperature, generator), given[rows, place])
             letters[rows, place] = letter
-            chances[rows, place] = log_softmax(logits, -1)[rows, letter]
+            chances[rows, place] = log_softmax(logits, -1)
             for layer, others, before in zip(layers, of_neighbours, states, strict=True):
                 others[rows, place] = layer.part(2, self.W_s(letter)) + layer.part(3, before)
         return letters, chances
