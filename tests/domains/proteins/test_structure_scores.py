@@ -92,7 +92,8 @@ def test_log_odds_are_those_of_the_new_letter_given_all_others(path) -> None:
     assert cells[LOG_ODDS][1:] == pytest.approx([values["V13A"] + values["L14D"], 0])
 
 
-def test_probabilities_depend_on_other_letters_but_not_on_the_own(weights) -> None:
+@pytest.mark.usefixtures("weights")
+def test_probabilities_depend_on_other_letters_but_not_on_the_own() -> None:
     backbone = np.random.default_rng(0).normal(size=(12, 4, 3)) + 3.8 * np.arange(12)[:, None, None]
     one = inverse_folding.letter_log_probabilities(backbone, "ACDEFGHIKLMN")
     other = inverse_folding.letter_log_probabilities(backbone, "ACDEFGHIKLMW")
