@@ -38,7 +38,7 @@ class Plate:
     ----------
     items : list
     sources : list of str
-        Of each item: the move or draw that made it, "pool", "start" or "offered".
+        Of each item: the move or draw that made it, "pool", "start", "offered" or "earlier".
     predicted, lower, upper : array [item]
         Median and 90% interval of the next measurement, in its unit; NaN without any measurement.
     candidate_count : int
@@ -229,6 +229,9 @@ def _first_plate(maker: CandidateMaker, prior: Posterior | None) -> Plate:
         origins = [POOL] * len(items)
     else:
         items, origins = maker.for_first_plate()
+        if prior is not None:
+            more = maker.by_earlier_task(prior, items)
+            items, origins = [*items, *more.items], [*origins, *more.sources]
         costs = np.ones(len(items))
     if prior is not None and items:
         candidates = maker.candidates(items, space.features(items), costs)

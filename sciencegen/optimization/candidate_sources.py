@@ -15,8 +15,10 @@ from sciencegen.optimization.plate_builder import Candidates
 from sciencegen.optimization.posterior import Posterior
 from sciencegen.optimization.proposers import CampaignSpace, Item, Parents, Proposals, Rating, breed
 
-POOL, START = "pool", "start"
-"""Sources of candidates."""
+POOL, START, SUGGESTED, EARLIER = "pool", "start", "offered", "earlier"
+"""Sources of candidates, as written in tables."""
+MOST_EARLIER = 2000
+"""Items of an earlier task that are candidates of the first plate, the best ones."""
 OPTIMISM = 1.0
 """Standard deviations added to the means by which parents are rated."""
 
@@ -92,7 +94,7 @@ class CandidateMaker:
         parents = Parents(measured, ratings.tolist(), self.settings.plate.maximum_share)
         found = breed(
             self.space, parents, set(self.excluded), rating, self.settings.breeding, self.generator,
-            self.sources.suggestions,
+            self._suggestions,
         )  # fmt: skip
         rows = _all_rows(found)
         places = distinct_rows(rows)
@@ -109,11 +111,33 @@ class CandidateMaker:
         excluded = self.excluded | set(map(space.key, first))
         parents = Parents(sources.start, [0.0] * len(sources.start))
         found = breed(
-            space, parents, excluded, lambda rows: np.zeros(len(rows)), breeding, self.generator, sources.suggestions
+            space, parents, excluded, lambda rows: np.zeros(len(rows)), breeding, self.generator, self._suggestions
         )
         order = self.generator.permutation(len(found)).tolist()
         items = [*first, *(found.items[place] for place in order)]
         return items, [START] * len(first) + [found.sources[place] for place in order]
+
+    def by_earlier_task(self, posterior: Posterior, others: Sequence[Item]) -> Proposals:
+        """The best items of the first earlier task, and children of them and of the start items, without these others.
+
+        There is one generation, since nothing measured says yet how far the earlier task's model holds."""
+        earlier = [one.item for one in self.sources.priors[0]]
+
+        def rating(rows: FeatureRows) -> np.ndarray:
+            return posterior.model.marginals(posterior.points(rows)).mean
+
+        parents = list({self.space.key(item): item for item in [*earlier, *self.sources.start]}.values())
+        ratings = rating(self.space.features(parents))
+        best = [parents[place] for place in np.argsort(-ratings, kind="stable")[:MOST_EARLIER]]
+        return breed(
+            self.space, Parents(parents, ratings.tolist(), self.settings.plate.maximum_share),
+            self.excluded | set(map(self.space.key, others)), rating, replace(self.settings.breeding, generations=1),
+            self.generator, {EARLIER: best},
+        )  # fmt: skip
+
+    @property
+    def _suggestions(self) -> dict[str, Sequence[Item]]:
+        return {SUGGESTED: self.sources.suggestions}
 
 
 def _all_rows(found: Proposals) -> FeatureRows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,7 @@ Item = Any
 """An item as the domain represents it."""
 CANDIDATES = "candidates"
 """What `Report` is told while candidates are drawn and bred."""
-SUGGESTED = "offered"
-"""Source of candidates that the user suggested, as written in tables."""
+NOTHING: Mapping[str, Sequence[Item]] = MappingProxyType({})
 Move = Callable[[Sequence[Item], np.random.Generator], Sequence[Item | None]]
 """Children, one (or None) for each parent; the parents come best first, some more than once."""
 Rating = Callable[[FeatureRows], Float[np.ndarray, " item"]]
@@ -129,7 +129,7 @@ def breed(
     rating: Rating,
     settings: BreedingSettings,
     generator: np.random.Generator,
-    suggestions: Sequence[Item] = (),
+    suggestions: Mapping[str, Sequence[Item]] = NOTHING,
 ) -> Proposals:
     """Candidates that are suggested, drawn, and bred by moves, generation after generation.
 
@@ -144,8 +144,8 @@ def breed(
         Rows -> array [item] on the scale of the parents' ratings.
     settings : BreedingSettings
     generator : numpy.random.Generator
-    suggestions : sequence
-        Items that are added to the candidates unchanged.
+    suggestions : mapping
+        Source -> items that are added to the candidates unchanged.
 
     Returns
     -------
@@ -166,8 +166,9 @@ def breed(
     ([4, 8], {'increment'})
     """
     found, generations = Proposals(), settings.generations if space.moves and parents.items else 0
-    most = len(suggestions) + settings.draws * bool(space.draws) + settings.children * generations
-    _add(space, found, suggestions, [SUGGESTED] * len(suggestions), excluded)
+    most = sum(map(len, suggestions.values())) + settings.draws * bool(space.draws) + settings.children * generations
+    for name, items in suggestions.items():
+        _add(space, found, items, [name] * len(items), excluded)
     for name, draw in space.draws.items():
         space.report(CANDIDATES, len(found), most)
         drawn = draw(max(1, settings.draws // len(space.draws)), generator)

@@ -29,7 +29,7 @@ def test_nothing_excluded_is_bred_and_every_candidate_has_its_source_and_row():
     excluded = {repr(word) for word in EVERYTHING[:50]}
     found = breed(
         BRED, Parents(EVERYTHING[:50], [0.0] * 50), set(excluded), lambda rows: np.zeros(len(rows)),
-        BreedingSettings(40, 2, 20), np.random.default_rng(0), EVERYTHING[100:103],
+        BreedingSettings(40, 2, 20), np.random.default_rng(0), {"offered": EVERYTHING[100:103]},
     )  # fmt: skip
     assert not set(found.keys) & excluded
     assert found.sources == ["offered"] * 3 + ["mutation"] * (len(found) - 3)
@@ -41,7 +41,7 @@ def test_the_growth_of_the_candidates_is_reported_up_to_their_number():
     space = replace(BRED, draws={"prior": lambda n, generator: EVERYTHING[-n:]}, report=lambda *step: told.append(step))
     found = breed(
         space, Parents(EVERYTHING[:50], [0.0] * 50), set(map(repr, EVERYTHING[:50])), lambda rows: np.zeros(len(rows)),
-        BreedingSettings(40, 2, 20, draws=30), np.random.default_rng(0), EVERYTHING[100:103],
+        BreedingSettings(40, 2, 20, draws=30), np.random.default_rng(0), {"offered": EVERYTHING[100:103]},
     )  # fmt: skip
     assert {(what, total) for what, _, total in told} == {("candidates", 3 + 30 + 2 * 40)}
     counts = [done for _, done, _ in told]

@@ -1,5 +1,7 @@
 """Earlier tasks: a related one helps, an unrelated one changes nothing, and the mean function is added everywhere."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -112,3 +114,17 @@ def test_a_first_plate_is_half_by_the_earlier_task_and_not_predicted():
         np.random.default_rng(0), sources,
     )  # fmt: skip
     assert max(lowest.items[:5]) < 20
+
+
+def test_without_a_pool_the_earlier_task_offers_its_best_items_and_their_children():
+    space = replace(SPACE, moves={"next": lambda parents, generator: [min(one + 1, 79) for one in parents]})
+    before = [Measurement(str(item), item, float(PLACES[item]), np.nan, 1, 1) for item in range(0, 70, 5)]
+    sources = CandidateSources(start=[0], priors=[before])
+    settings = CampaignSettings(10, surrogate="gp", scale="linear")
+    plate = next_plate(space, [], [], settings, np.random.default_rng(0), sources)
+    assert len(set(plate.items)) == 10
+    assert sum(item >= 50 for item in plate.items) >= 5
+    assert {"earlier", "next"} <= set(plate.sources)
+    assert 0 in plate.items  # the start item, at random
+    pending = next_plate(space, [], [65, 66, 67, 68, 69], settings, np.random.default_rng(0), sources)
+    assert not {65, 66, 67, 68, 69} & set(pending.items)
