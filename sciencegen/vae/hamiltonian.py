@@ -5,8 +5,9 @@ e_0, v_0 ~ N(0, I) and K steps of sizes h that are learned, one for each number 
 
     v <- v + h/2 g(e);   e <- e + h v;   v <- v + h/2 g(e),        g(e) = d/de log p(x, mean + std e)
 
-Leapfrog steps keep volumes. With the momentum v as an auxiliary variable and a learned r(v_K | e_K), here a Gaussian
-whose mean is linear in e_K and g(e_K),
+Leapfrog steps keep volumes, whatever the function g. Each number of g is limited, since steps would diverge before the
+encoder has learned how narrow the posterior is. With the momentum v as an auxiliary variable and a learned
+r(v_K | e_K), here a Gaussian whose mean is linear in e_K and g(e_K),
 
     log p(x) >= E[ log p(x, z_K) + log r(v_K | e_K) - log N(e_0; 0, I) - log N(v_0; 0, I) + log |std| ]     eq. 13
 
@@ -31,6 +32,8 @@ from sciencegen.vae.likelihoods import Likelihood
 
 LARGEST_STEP, FIRST_STEP = 1.0, 0.2
 """Limit and start of h; a leapfrog step is unstable from 2 standard deviations of log p(x, z) on."""
+STRONGEST = 30.0
+"""Limit of each number of g. At the posterior it is of the order of 1."""
 Latents = Float[Tensor, "samples latent"]
 
 
@@ -105,10 +108,10 @@ class HamiltonianPosterior:
         return found if keep else (found[0].detach(), found[1].detach())
 
     def _force(self, base: DiagonalGaussian, place: Latents, keep: bool) -> Latents:
-        """g(e). keep: whether it is differentiated further."""
+        """The limited g(e). keep: whether it is differentiated further."""
         leaf = place if place.requires_grad and keep else place.detach().requires_grad_()
         total = self.joint(base.reparameterized(leaf)[0]).sum()
-        return torch.autograd.grad(total, leaf, create_graph=keep)[0]
+        return torch.autograd.grad(total, leaf, create_graph=keep)[0].clamp(-STRONGEST, STRONGEST)
 
 
 class HamiltonianRefinement(nn.Module):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Generator, nn
@@ -121,3 +123,11 @@ def test_it_works_where_no_gradients_are_recorded():
 def test_there_must_be_steps():
     with pytest.raises(ConfigError, match="1 or more leapfrog steps, got 0"):
         HamiltonianRefinement(2, 0)
+
+
+def test_steps_stay_near_where_the_posterior_is_much_narrower_than_the_encoder_says(generator):
+    narrow = LinearDecoder(replace(CORRELATED, std=1e-4))
+    joint = JointDensity(narrow, StandardNormalPrior(2).log_prob, "x", data(3))
+    wide = DiagonalGaussian(torch.zeros(3, 2), torch.zeros(3, 2))
+    moved = HamiltonianPosterior(wide, joint, Reversal(2), torch.full((2,), 0.9), 10)
+    assert moved.sample(generator)[0].abs().max() < 1e4  # 1e79 without a limit
