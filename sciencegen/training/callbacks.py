@@ -14,7 +14,7 @@ import lightning
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.errors import Stopped
+from sciencegen.errors import ConfigError, Stopped
 from sciencegen.runs import atomic_write
 from sciencegen.training.module import TrainedModule
 from sciencegen.training.settings import TrainingSettings
@@ -28,6 +28,18 @@ SILENCE_S = 20.0
 
 Progress = Callable[[int, int, dict[str, float]], None]
 """(steps done, total steps, latest terms)."""
+
+
+def check_finite(module: TrainedModule) -> None:
+    """Raise an error if the loss of the latest step is infinite or NaN: all further steps would be, too."""
+    loss = float(module.terms["loss"].detach())
+    if not math.isfinite(loss):
+        s = module.settings
+        raise ConfigError(
+            f"Expected a finite loss, got {loss} in step {module.step:,} of {s.steps:,}: the training has diverged. "
+            f"Lower the learning rate from {s.learning_rate:g} (`training` learning_rate={s.learning_rate / 4:g}), and "
+            "train into another folder."
+        )
 
 
 def save_checkpoint(module: TrainedModule, path: Path, log: LogState) -> None:
@@ -82,6 +94,7 @@ class Checkpoints(lightning.Callback):
         late = time.monotonic() - self.saved > CHECKPOINT_S
         stops = self._stops(trainer)
         if trainer.is_global_zero and (late or stops or module.step % self.settings.checkpoint_every == 0):
+            check_finite(module)
             save_checkpoint(module, self.path, self.rows.state())
             self.saved = time.monotonic()
         if stops:
@@ -131,6 +144,8 @@ class Log(lightning.Callback):
     def on_train_batch_end(
         self, trainer: lightning.Trainer, module: TrainedModule, outputs: object, batch: Batch, batch_idx: int
     ) -> None:
+        if module.step % self.every == 0:
+            check_finite(module)
         if not trainer.is_global_zero:
             return
         for name, value in module.terms.items():

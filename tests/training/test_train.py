@@ -10,6 +10,8 @@ import pytest
 import torch
 
 import sciencegen.training
+from sciencegen.errors import ConfigError
+from sciencegen.training.settings import CHECKPOINT
 from sciencegen.training.train import train
 from tests.training.line import Line, batches, killed_at, settings
 
@@ -27,6 +29,19 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
     train(first, batches, settings(), tmp_path)
     train(again, killed_at(0), settings(), tmp_path)
     assert torch.equal(first.layer.weight, again.layer.weight)
+
+
+@pytest.mark.parametrize("every", [{}, {"log_every": 1000}])
+def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_the_checkpoint(tmp_path, every):
+    def poisoned(start):
+        for step, batch in enumerate(batches(start), start):
+            yield batch if step < 15 else batch.map(lambda value: value * float("nan"))
+
+    with pytest.raises(ConfigError, match=r"got nan in step 20 of 60: .* learning_rate=0.0125"):
+        train(Line(), poisoned, settings(**every), tmp_path)
+    state = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    assert state["step"] == 10
+    assert all(value.isfinite().all() for value in state["model"].values())
 
 
 def test_a_slurm_job_trains_on_its_own_devices(tmp_path, monkeypatch):
