@@ -48,13 +48,13 @@ def test_other_programs_are_refused(commands, message, given):
     "values", [{"goal": ["maximize os:system"]}, {"with": "qed,os:system"}, {"where": ["os:f >= 1"]}]
 )
 def test_other_functions_are_refused(values):
-    with pytest.raises(ConfigError, match=r"\(mine:score\).*--oracle os:"):
+    with pytest.raises(ConfigError, match=r"\(own_assay:score\).*--oracle os:"):
         Programs({}, ("own_assay:score",)).check_functions(values)
 
 
 @pytest.mark.parametrize(
     "values",
-    [{"goal": ["maximize mine:score", "similarity to a.pdb:A >= 0.4"]}, {"start": "a:b"}, {"where": ["a in 1..2"]}],
+    [{"goal": ["maximize own_assay:score", "similarity to a.pdb:A >= 0.4"]}, {"start": "a:b"}, {"where": ["a in 1..2"]}],
 )
 def test_functions_that_are_allowed_and_other_texts_pass(values):
     Programs({}, ("own_assay:score",)).check_functions(values)
