@@ -70,7 +70,8 @@ class GenerateRequest:
 
         def written() -> Written:  # Ctrl-C may come between a draw and its row
             draws = NumberRanges.of(generation.kept[:rows]) if self.row_by_row(writer.output) else None
-            return Written(rows - len(writer.left_out_rows), draws, writer.left_out_rows)
+            quality = {} if generation.quality is None else generation.quality.to_json()
+            return Written(rows - len(writer.left_out_rows), draws, writer.left_out_rows, quality)
 
         with recorded(writer.output, self.made_of, written):
             with writer:
@@ -154,7 +155,8 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
     Returns
     -------
     Result
-        `table` has the column `item` and one for each property that was requested. `write` updates
+        `table` has the column `item` and one for each property that was requested. With `best_of`,
+        `summary["quality_by_draws"]` has the mean quality that fewer draws of each item would have had. `write` updates
         `summary["written"]`: with a scaffold, a file of structures leaves out items that can't be placed around it.
 
     Raises
