@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from sciencegen.api.criteria.conditions import parse_conditions
-from sciencegen.api.models.folder import describe_model, open_model
+from sciencegen.api.models.folder import LoadedModel, describe_model, open_model, resolve_device
 from sciencegen.api.sampling.calibration import calibrate, check_calibrated
 from sciencegen.api.science.forms import domain_of, in_form, plain_name
 from sciencegen.api.sources.datasets import form_of_folder, read_texts
@@ -18,19 +18,24 @@ from sciencegen.api.writing.writer import write_json
 from sciencegen.config import COMPUTE_CHUNK, EvaluateSettings, build_settings
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.data.threads import use_threads
+from sciencegen.devices import computing_on
 from sciencegen.domains.base import Domain, ReportingEvaluate
 from sciencegen.domains.capabilities import ReferenceSets
-from sciencegen.errors import ConfigError, DataError
-from sciencegen.items import Refusal
+from sciencegen.errors import ConfigError, DataError, SciencegenError
+from sciencegen.items import Item, Refusal
 from sciencegen.options import EvaluateOptions, takes
 from sciencegen.progress import Report, silent
 from sciencegen.runs import sha256_of
+from sciencegen.scoring.oracles import OracleAround
 
 if TYPE_CHECKING:  # matplotlib takes most of a second to import
     from sciencegen.report.figures.style import Figure
 
 DISTANCE = "wasserstein_"
 """Prefix of metrics that are a distance in a property's unit, unless the domain describes the metric itself."""
+
+CODED = 128
+"""Items whose likelihood is computed, one by one."""
 
 SetKind = Literal["held_out", "training"]
 """The purpose of a set: samples are compared with held-out items, and novelty is relative to training items."""
@@ -105,8 +110,8 @@ def evaluate(
     offline : bool
         Don't fetch datasets.
     model : str, optional
-        The model whose draws `calibrate` evaluates; for rows of tables also the one whose likelihood of the items to
-        compare with is added, in nats and in bits per item.
+        The model whose draws `calibrate` evaluates, and whose likelihood of the items to compare with is added as the
+        length of a code, in bits per item and per symbol, residue, pixel or cell, if it has one.
     calibrate : mapping of str to sequence of float
         Property to requested values, in its unit: for each, how closely raw draws of the model meet it.
     draws : int
@@ -190,10 +195,11 @@ def compare(request: EvaluateRequest, report: Report = silent) -> dict[str, Any]
     use_threads(settings.threads)
     if isinstance(evaluate, ReportingEvaluate):
         evaluate = evaluate.reporting(report)
-    metrics: dict[str, Any] = dict(evaluate(request.texts, request.reference, request.training))
+    with computing_on(resolve_device(settings.device)):
+        metrics: dict[str, Any] = dict(evaluate(request.texts, request.reference, request.training))
     if settings.calibrate:
         metrics = {**metrics, "conditions": calibrate(plain_name(request.domain), settings, report)}
-    if settings.model is not None and scores_references(request.domain):
+    if settings.model is not None:
         metrics |= figures_of_model(request)
     about = {
         "against": settings.against,
@@ -209,14 +215,35 @@ def scores_references(domain: str) -> bool:
 
 
 def figures_of_model(request: EvaluateRequest) -> dict[str, float]:
-    """The recipe's own figures, such as a likelihood, on at most `COMPUTE_CHUNK` of the items to compare with."""
+    """The likelihood of the items to compare with, also as the length of a code: of tables the recipe's own figures, on
+    at most `COMPUTE_CHUNK` rows. Empty for a model without a likelihood of these items."""
+    from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, CodesItems, code_figures
+
     model = open_model(plain_name(request.domain), request.settings.model, request.settings)
-    if model.recipe.check is None or isinstance(request.reference, str):
+    if scores_references(request.domain):
+        items = _references(request, model, COMPUTE_CHUNK)
+        arrays = [one for one in model.representation.encode(items) if not isinstance(one, Refusal)]
+        check = model.recipe.check
+        return dict(check(model.model, model.representation, arrays)) if arrays and check is not None else {}
+    oracle = model.oracles.get(LOG_LIKELIHOOD)
+    inner = oracle.oracle if isinstance(oracle, OracleAround) else oracle
+    if not isinstance(inner, CodesItems):
         return {}
-    chosen = [request.reference[row] for row in evenly_spaced(len(request.reference), COMPUTE_CHUNK)]
-    items = [item for item in map(model.domain.items.parse, chosen) if not isinstance(item, Refusal)]
-    arrays = [one for one in model.representation.encode(items) if not isinstance(one, Refusal)]
-    return dict(model.recipe.check(model.model, model.representation, arrays)) if arrays else {}
+    return code_figures(inner.code_lengths(_references(request, model, CODED)))
+
+
+def _references(request: EvaluateRequest, model: LoadedModel, largest: int) -> list[Item]:
+    """Evenly spaced ones of the items to compare with; of a set that is shipped as statistics, the first of its
+    dataset, where that is here."""
+    texts: Sequence[str]
+    if isinstance(request.reference, str):
+        try:
+            texts = list(islice(read_texts(request.domain, request.reference, offline=True), largest))
+        except SciencegenError:
+            return []
+    else:
+        texts = [request.reference[row] for row in evenly_spaced(len(request.reference), largest)]
+    return [item for item in map(model.domain.items.parse, texts) if not isinstance(item, Refusal)]
 
 
 def check_against(settings: EvaluateSettings) -> str:

@@ -64,7 +64,7 @@ RECIPES = {
     "array-vae": ("--set", "width=16", "--set", "latent=3"),
     "array-diffusion": ("--recipe", "array-diffusion", "--set", "width=16", "--set", "depth=1"),
 }
-SMALL = ("--training", "batch_size=16", "--device", "cpu", "--threads", "1")
+SMALL = ("--training", "batch_size=16", "--training", "warmup_steps=2", "--device", "cpu", "--threads", "1")
 CLOSE = 1e-4
 """Of weights that change by 0.01 or more: gradients are summed in another order, and a flow is fitted to what comes."""
 
@@ -79,7 +79,7 @@ def start(folder, name, *words, **variables):
 
 def assert_ends(*processes):
     for process in processes:
-        _, said = process.communicate(timeout=280)
+        _, said = process.communicate(timeout=800)
         assert process.returncode == 0, said
 
 
@@ -92,6 +92,7 @@ def assert_same_model(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_two_processes_end_with_the_model_of_one(tmp_path, recipe):
     """Noise is that of the rows: it doesn't depend on which process holds a row."""
@@ -103,6 +104,7 @@ def test_two_processes_end_with_the_model_of_one(tmp_path, recipe):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_two_nodes_end_with_the_model_of_one(tmp_path):
     """The second node's command waits for the first one's data, and writes nothing."""
     words = (*RECIPES["array-vae"], "--training", "steps=20")
