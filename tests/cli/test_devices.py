@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from tests.toy import environment
@@ -64,7 +65,7 @@ RECIPES = {
     "array-vae": ("--set", "width=16", "--set", "latent=3"),
     "array-diffusion": ("--recipe", "array-diffusion", "--set", "width=16", "--set", "depth=1"),
 }
-SMALL = ("--training", "batch_size=16", "--training", "warmup_steps=2", "--device", "cpu", "--threads", "1")
+SMALL = ("--training", "batch_size=16", "--training", "warmup_steps=2", "--threads", "1")
 CLOSE = 1e-4
 """Of weights that change by 0.01 or more: gradients are summed in another order, and a flow is fitted to what comes."""
 
@@ -73,6 +74,7 @@ def start(folder, name, *words, **variables):
     """A training of this table, in the folder `name`."""
     (folder / "table.csv").write_text(TABLE)
     command = [sys.executable, "-m", "sciencegen.cli.main", "train", "arrays", "--data", "table.csv", *SMALL, *words]
+    command += [] if "cuda" in words else ["--device", "cpu"]
     kept = {key: value for key, value in os.environ.items() if not key.endswith("_RANK")}
     return subprocess.Popen([*command, "-o", name], cwd=folder, env=kept | variables, stderr=subprocess.PIPE, text=True)
 
@@ -142,3 +144,45 @@ def test_flags_of_the_training_are_checked_at_once(cli, tmp_path, monkeypatch, w
     done = cli("train", "arrays", "--data", "table.csv", *words, "-o", "model")
     assert (done.code, message in done.err) == (2, True), done.err
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.gpu
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_verbs_run_on_a_gpu(cli, tmp_path, monkeypatch, recipe):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "table.csv").write_text(TABLE)
+    few = (
+        *RECIPES[recipe],
+        "--training",
+        "steps=20",
+        "--training",
+        "batch_size=16",
+        "--training",
+        "precision=bfloat16",
+    )
+    on_gpu = ("--device", "cuda", "--threads", "1", "-o")
+    model = ("--model", "model")
+    for words in (
+        ("train", "arrays", "--data", "table.csv", *few, *on_gpu, "model"),
+        ("generate", "arrays", *model, "-n", "20", *on_gpu, "new.csv"),
+        ("encode", "arrays", "table.csv", *model, *on_gpu, "latents.npz"),
+        ("score", "arrays", "table.csv", *model, "--with", "log_likelihood", *on_gpu, "scored.csv"),
+        ("evaluate", "arrays", "new.csv", "--against", "table.csv", *model, *on_gpu, "metrics.json"),
+        ("optimize", "arrays", *model, "--goal", "maximize price", "--budget", "60", "-n", "3", *on_gpu, "best.csv"),
+        ("propose", "arrays", "--measured", "table.csv", "--target", "price", "--batch", "4", *on_gpu, "plate.csv"),
+        ("train", "predictor", "arrays", "table.csv", "--target", "price", *on_gpu, "predictor"),
+    ):
+        done = cli(*words)
+        assert done.code == 0, (words, done.err)
+
+
+@pytest.mark.gpu
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_two_gpus_train_as_one(tmp_path):
+    words = (*RECIPES["array-vae"], "--training", "steps=20", "--device", "cuda")
+    assert_ends(start(tmp_path, "one", *words))
+    assert_ends(start(tmp_path, "two", *words, "--devices", "2"))
+    assert_ends(start(tmp_path, "first", *RECIPES["array-vae"], "--training", "steps=1", "--device", "cuda"))
+    assert_same_model(tmp_path)

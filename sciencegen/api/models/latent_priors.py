@@ -51,13 +51,14 @@ def fit_priors(
         return
     import torch
 
-    before = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
-    try:
-        return _finish(model, data, settings, log, trained, device)
-    except torch.cuda.OutOfMemoryError:
-        log("note: the accelerator's memory is too small for the fits after the weights; they run on the CPU")
-    torch.cuda.empty_cache()
-    model.load_state_dict(before)
+    if device != "cpu":
+        before = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+        try:
+            return _finish(model, data, settings, log, trained, device)
+        except torch.cuda.OutOfMemoryError:
+            log("note: the accelerator's memory is too small for the fits after the weights; they run on the CPU")
+        torch.cuda.empty_cache()
+        model.load_state_dict(before)
     return _finish(model, data, settings, log, trained, "cpu")
 
 
@@ -71,7 +72,7 @@ def _finish(
 
     def batches() -> Iterator[Batch]:
         for number, batch in enumerate(data.once(), 1):
-            yield batch.to(device)
+            yield batch if device == "cpu" else batch.to(device)
             progress("finishing", number, count, None)
 
     told: dict[str, object] = {PROGRESS: progress, TRAINED: trained}
