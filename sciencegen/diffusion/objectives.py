@@ -21,7 +21,7 @@ from sciencegen.diffusion.schedules import Schedule, log_snr_and_slope
 from sciencegen.diffusion.spaces import rows
 from sciencegen.diffusion.state import Fields, State
 from sciencegen.diffusion.weightings import Weighting, elbo_weighting
-from sciencegen.networks.shared_noise import whole_batch
+from sciencegen.networks.shared_noise import mean_of_processes, whole_batch
 
 Times = Float[Tensor, " batch"]
 Norms = Callable[[Fields, Batch], Mapping[str, Tensor]]
@@ -158,7 +158,8 @@ def variance_minimizing_loss(
     log_snr, slope = (value.clone() for value in log_snr_and_slope(schedule, time))
     error = squared_error(denoise, state, x, log_snr, noise, weighted.norms)
     losses = -0.5 * weighted.weight(log_snr) * slope * error
-    scale = 2 * losses.detach() / losses.detach().square().mean().clamp(min=torch.finfo(losses.dtype).tiny)
+    squares = mean_of_processes(losses.detach().square().mean())
+    scale = 2 * losses.detach() / squares.clamp(min=torch.finfo(losses.dtype).tiny)
     for value in (log_snr, slope):
         if value.requires_grad:
             value.register_hook(lambda gradient: gradient * scale)

@@ -43,6 +43,17 @@ def whole_batch(count: int) -> tuple[int, slice]:
     return (share.rows, share.own) if share is not None and share.count == count else (count, slice(None))
 
 
+def mean_of_processes(value: Tensor) -> Tensor:
+    """The mean of a number, without gradient, over the processes that share a batch: of a mean over their rows the one
+    over the whole batch."""
+    share = _SHARE.get()
+    if share is None:
+        return value
+    total = value.detach().clone()
+    torch.distributed.all_reduce(total)
+    return total / share.world
+
+
 class SharedNoise(TorchFunctionMode):
     """A block in which noise with a dimension of this process's rows is drawn for all rows, and its part is kept.
 
@@ -111,4 +122,4 @@ def _parts(args: Sequence[Any], named: Mapping[str, Any]) -> tuple[list[Any], li
     return list(args[:-1]), list(args[-1])
 
 
-__all__ = ["Share", "SharedNoise", "whole_batch"]
+__all__ = ["Share", "SharedNoise", "mean_of_processes", "whole_batch"]
