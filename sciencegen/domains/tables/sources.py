@@ -88,7 +88,7 @@ def _note_numbers(path: Path, counts: Mapping[str, ColumnCells]) -> None:
     for name, count in counts.items():
         if count.numbers_rows and name != ID and not is_index(name):
             warnings.warn(
-                f"'{name}' in {path} counts the rows, and is learned as a number like the others. If it only numbers "
+                f"'{name}' in {path} counts the rows, and is read as a number like the others. If it only numbers "
                 f"them, call it '{ID}' or leave it out.",
                 stacklevel=1,
             )
