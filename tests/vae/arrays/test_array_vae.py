@@ -233,3 +233,8 @@ def test_there_must_be_something_to_infer():
 def test_a_scale_that_depends_on_the_condition_needs_one():
     with pytest.raises(ConfigError, match="Expected a condition with prior 'conditional_scale'"):
         made(properties=0, prior="conditional_scale")
+
+
+def test_a_flow_is_no_prior_of_the_training():
+    with pytest.raises(ConfigError, match="flow_layers. layers is fitted to the latents after"):
+        made(prior="flow")
