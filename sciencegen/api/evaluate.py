@@ -9,33 +9,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from sciencegen.api.criteria.conditions import parse_conditions
-from sciencegen.api.models.folder import LoadedModel, describe_model, open_model, resolve_device
+from sciencegen.api.models.folder import describe_model, resolve_device
 from sciencegen.api.sampling.calibration import calibrate, check_calibrated
 from sciencegen.api.science.forms import domain_of, in_form, plain_name
+from sciencegen.api.scores.model_figures import figures_of_model
 from sciencegen.api.sources.datasets import form_of_folder, read_texts
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import write_json
-from sciencegen.config import COMPUTE_CHUNK, EvaluateSettings, build_settings
-from sciencegen.data.spacing import evenly_spaced
+from sciencegen.config import EvaluateSettings, build_settings
 from sciencegen.data.threads import use_threads
 from sciencegen.devices import computing_on
 from sciencegen.domains.base import Domain, ReportingEvaluate
 from sciencegen.domains.capabilities import ReferenceSets
-from sciencegen.errors import ConfigError, DataError, SciencegenError
-from sciencegen.items import Item, Refusal
+from sciencegen.errors import ConfigError, DataError
 from sciencegen.options import EvaluateOptions, takes
 from sciencegen.progress import Report, silent
 from sciencegen.runs import sha256_of
-from sciencegen.scoring.oracles import OracleAround
 
 if TYPE_CHECKING:  # matplotlib takes most of a second to import
     from sciencegen.report.figures.style import Figure
 
 DISTANCE = "wasserstein_"
 """Prefix of metrics that are a distance in a property's unit, unless the domain describes the metric itself."""
-
-CODED = 128
-"""Items whose likelihood is computed, one by one."""
 
 SetKind = Literal["held_out", "training"]
 """The purpose of a set: samples are compared with held-out items, and novelty is relative to training items."""
@@ -200,50 +195,13 @@ def compare(request: EvaluateRequest, report: Report = silent) -> dict[str, Any]
     if settings.calibrate:
         metrics = {**metrics, "conditions": calibrate(plain_name(request.domain), settings, report)}
     if settings.model is not None:
-        metrics |= figures_of_model(request)
+        metrics |= figures_of_model(request.domain, settings, request.reference)
     about = {
         "against": settings.against,
         "samples": request.samples.name,
         "samples_sha256": sha256_of(request.samples),
     }
     return {**metrics, **about, **({"training": settings.training} if settings.training else {})}
-
-
-def scores_references(domain: str) -> bool:
-    """Whether a model of the domain scores the items to compare with: those of tables have a likelihood."""
-    return domain_of(domain).cells is not None
-
-
-def figures_of_model(request: EvaluateRequest) -> dict[str, float]:
-    """The likelihood of the items to compare with, also as the length of a code: of tables the recipe's own figures, on
-    at most `COMPUTE_CHUNK` rows. Empty for a model without a likelihood of these items."""
-    from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, CodesItems, code_figures
-
-    model = open_model(plain_name(request.domain), request.settings.model, request.settings)
-    if scores_references(request.domain):
-        items = _references(request, model, COMPUTE_CHUNK)
-        arrays = [one for one in model.representation.encode(items) if not isinstance(one, Refusal)]
-        check = model.recipe.check
-        return dict(check(model.model, model.representation, arrays)) if arrays and check is not None else {}
-    oracle = model.oracles.get(LOG_LIKELIHOOD)
-    inner = oracle.oracle if isinstance(oracle, OracleAround) else oracle
-    if not isinstance(inner, CodesItems):
-        return {}
-    return code_figures(inner.code_lengths(_references(request, model, CODED)))
-
-
-def _references(request: EvaluateRequest, model: LoadedModel, largest: int) -> list[Item]:
-    """Evenly spaced ones of the items to compare with; of a set that is shipped as statistics, the first of its
-    dataset, where that is here."""
-    texts: Sequence[str]
-    if isinstance(request.reference, str):
-        try:
-            texts = list(islice(read_texts(request.domain, request.reference, offline=True), largest))
-        except SciencegenError:
-            return []
-    else:
-        texts = [request.reference[row] for row in evenly_spaced(len(request.reference), largest)]
-    return [item for item in map(model.domain.items.parse, texts) if not isinstance(item, Refusal)]
 
 
 def check_against(settings: EvaluateSettings) -> str:
