@@ -29,11 +29,11 @@ def computing_on(device: str) -> Iterator[None]:
         _DEVICE.reset(token)
 
 
-def computing_device(double: bool = False) -> str:
-    """The device of the innermost block, the CPU outside of any. double: for numbers of double precision, which only
-    CUDA and the CPU have."""
+def computing_device() -> str:
+    """The device of the innermost block; the CPU outside of any, and for MPS, which lacks double precision and some
+    operations."""
     device = _DEVICE.get()
-    return "cpu" if double and device != "cuda" else device
+    return "cpu" if device == "mps" else device
 
 
 __all__ = ["computing_device", "computing_on"]

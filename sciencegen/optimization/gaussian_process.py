@@ -44,7 +44,7 @@ class GaussianProcess:
         errors: Float[np.ndarray, " point"], generator: np.random.Generator, brief: bool = False,
     ) -> None:  # fmt: skip
         stated = np.nan_to_num(np.square(errors))
-        self.device = computing_device(double=True)
+        self.device = computing_device()
         with self._on_device():
             self._learn(encoding, points, targets, stated, generator, brief)
 

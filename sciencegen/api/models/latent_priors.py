@@ -45,13 +45,13 @@ class FitProgress:
 def fit_priors(
     model: LatentModel, data: TrainingData, settings: TrainSettings, log: Log, trained: int = 0, device: str = "cpu"
 ) -> None:
-    """Call the model's `finish`, if it has one. trained: steps of the training. device: where the fits run; where its
-    memory is too small, they start again on the CPU."""
+    """Call the model's `finish`, if it has one. trained: steps of the training. device: where the fits run, for MPS on
+    the CPU; where its memory is too small, they start again on the CPU."""
     if not isinstance(model, FitsPriors):
         return
     import torch
 
-    if device != "cpu":
+    if device == "cuda":
         before = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
         try:
             return _finish(model, data, settings, log, trained, device)
