@@ -1,6 +1,6 @@
 """Speed-up of a training by two processes on two cores, for a recipe that is bound by computation.
 
-    python -m tests.benchmarks.two_processes --steps 20 120 -o processes.csv
+    python -m tests.benchmarks.two_processes --steps 20 320 -o processes.csv
 
 The recipe is `array-diffusion` with the network `unet` on scikit-learn's digits, in batches of 128, one thread for each
 process. Start and end are taken out: figures are differences between a long and a short training. Printed are, for one
@@ -37,7 +37,7 @@ def measure(folder: Path, devices: int, steps: int) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--steps", type=int, nargs=2, default=[20, 120], help="of the short and the long training")
+    parser.add_argument("--steps", type=int, nargs=2, default=[20, 320], help="of the short and the long training")
     parser.add_argument("--folder", default="two-processes", help="of data and models")
     parser.add_argument("-o", dest="output", default="processes.csv")
     chosen = parser.parse_args()
