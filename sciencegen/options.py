@@ -88,6 +88,7 @@ class GenerateOptions(ResourceOptions, BlockOptions, total=False):
     steps: int | None
     guidance: float | None
     step_noise: float | None
+    tries: int | None
     steer: Texts
     best_of: int
     particles: int | None

@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "sciencegen"
 FLOOR = {
     "batch",
     "config",
+    "devices",
     "errors",
     "files",
     "items",

@@ -100,3 +100,21 @@ def test_a_latent_space_gives_the_same_items(spaces, condition):
 
 def _numbers(clouds: list[str]) -> np.ndarray:
     return np.array([[float(number) for number in cloud.replace(";", " ").split()] for cloud in clouds])
+
+
+@pytest.mark.gpu
+def test_a_gpu_without_room_computes_halves():
+    """Each row needs a sixth of the memory that is free."""
+    free, _ = torch.cuda.mem_get_info()
+    parts = []
+
+    def compute(rows: slice) -> np.ndarray:
+        size = rows.stop - rows.start
+        torch.empty(size * free // 6, dtype=torch.uint8, device="cuda")
+        parts.append(size)
+        return np.arange(rows.start, rows.stop)
+
+    with pytest.warns(UserWarning, match="memory is too small"):
+        found = halved_to_fit(compute, 16, np.concatenate)
+    assert found.tolist() == list(range(16))
+    assert parts == [4] * 4

@@ -82,7 +82,7 @@ def encode(domain: str, items: Path | Given, **options: Unpack[EncodeOptions]) -
     import pandas as pd
 
     encoded = encode_items(domain, items, build_settings(EncodeSettings, options))
-    table = pd.DataFrame({"index": encoded.index, "item": encoded.item, "name": encoded.name})
+    table = pd.DataFrame({"index": encoded.index, "item": list(encoded.item), "name": list(encoded.name)})
 
     def write(path: Path, overwrite: bool) -> None:
         write_encoded(domain, str(path), encoded)

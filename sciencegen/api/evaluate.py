@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from sciencegen.api.criteria.conditions import parse_conditions
-from sciencegen.api.models.folder import describe_model, open_model
+from sciencegen.api.models.folder import describe_model, resolve_device
 from sciencegen.api.sampling.calibration import calibrate, check_calibrated
 from sciencegen.api.science.forms import domain_of, in_form, plain_name
+from sciencegen.api.scores.model_figures import figures_of_model
 from sciencegen.api.sources.datasets import form_of_folder, read_texts
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import write_json
-from sciencegen.config import COMPUTE_CHUNK, EvaluateSettings, build_settings
-from sciencegen.data.spacing import evenly_spaced
+from sciencegen.config import EvaluateSettings, build_settings
 from sciencegen.data.threads import use_threads
+from sciencegen.devices import computing_on
 from sciencegen.domains.base import Domain, ReportingEvaluate
 from sciencegen.domains.capabilities import ReferenceSets
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.items import Refusal
 from sciencegen.options import EvaluateOptions, takes
 from sciencegen.progress import Report, silent
 from sciencegen.runs import sha256_of
@@ -105,8 +105,8 @@ def evaluate(
     offline : bool
         Don't fetch datasets.
     model : str, optional
-        The model whose draws `calibrate` evaluates; for rows of tables also the one whose likelihood of the items to
-        compare with is added, in nats and in bits per item.
+        The model whose draws `calibrate` evaluates, and whose likelihood of the items to compare with is added as the
+        length of a code, in bits per item and per symbol, residue, pixel or cell, if it has one.
     calibrate : mapping of str to sequence of float
         Property to requested values, in its unit: for each, how closely raw draws of the model meet it.
     draws : int
@@ -190,33 +190,18 @@ def compare(request: EvaluateRequest, report: Report = silent) -> dict[str, Any]
     use_threads(settings.threads)
     if isinstance(evaluate, ReportingEvaluate):
         evaluate = evaluate.reporting(report)
-    metrics: dict[str, Any] = dict(evaluate(request.texts, request.reference, request.training))
+    with computing_on(resolve_device(settings.device)):
+        metrics: dict[str, Any] = dict(evaluate(request.texts, request.reference, request.training))
     if settings.calibrate:
         metrics = {**metrics, "conditions": calibrate(plain_name(request.domain), settings, report)}
-    if settings.model is not None and scores_references(request.domain):
-        metrics |= figures_of_model(request)
+    if settings.model is not None:
+        metrics |= figures_of_model(request.domain, settings, request.reference)
     about = {
         "against": settings.against,
         "samples": request.samples.name,
         "samples_sha256": sha256_of(request.samples),
     }
     return {**metrics, **about, **({"training": settings.training} if settings.training else {})}
-
-
-def scores_references(domain: str) -> bool:
-    """Whether a model of the domain scores the items to compare with: those of tables have a likelihood."""
-    return domain_of(domain).cells is not None
-
-
-def figures_of_model(request: EvaluateRequest) -> dict[str, float]:
-    """The recipe's own figures, such as a likelihood, on at most `COMPUTE_CHUNK` of the items to compare with."""
-    model = open_model(plain_name(request.domain), request.settings.model, request.settings)
-    if model.recipe.check is None or isinstance(request.reference, str):
-        return {}
-    chosen = [request.reference[row] for row in evenly_spaced(len(request.reference), COMPUTE_CHUNK)]
-    items = [item for item in map(model.domain.items.parse, chosen) if not isinstance(item, Refusal)]
-    arrays = [one for one in model.representation.encode(items) if not isinstance(one, Refusal)]
-    return dict(model.recipe.check(model.model, model.representation, arrays)) if arrays else {}
 
 
 def check_against(settings: EvaluateSettings) -> str:

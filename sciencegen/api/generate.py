@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 from sciencegen.api.models.completion import Completer, completer
 from sciencegen.api.models.folder import LoadedModel, name_suffixes, open_model
-from sciencegen.api.sampling.drawing import drawing_words, set_drawing
+from sciencegen.api.sampling.drawing import drawing_words, set_drawing, set_tries
 from sciencegen.api.sampling.generation import Generation
 from sciencegen.api.sampling.request import DrawRequest, resolve_draws
 from sciencegen.api.sampling.tasks import task_words
@@ -70,7 +70,8 @@ class GenerateRequest:
 
         def written() -> Written:  # Ctrl-C may come between a draw and its row
             draws = NumberRanges.of(generation.kept[:rows]) if self.row_by_row(writer.output) else None
-            return Written(rows - len(writer.left_out_rows), draws, writer.left_out_rows)
+            quality = {} if generation.quality is None else generation.quality.to_json()
+            return Written(rows - len(writer.left_out_rows), draws, writer.left_out_rows, quality)
 
         with recorded(writer.output, self.made_of, written):
             with writer:
@@ -144,6 +145,8 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
     sampler, steps, guidance, step_noise
         Sampler, number of steps, guidance strength, and factor on the noise that a random sampler adds at each step, of
         a diffusion model; by default the model's own.
+    tries
+        Most draws that a model of sequences decodes for each item under a condition; it keeps the nearest.
     best_of, steer, particles, strength
         `best_of` draws are made for each item, and the best by the goals of `steer` is kept; with `particles` the
         draws of a diffusion are steered by Feynman-Kac resampling [1]_, with a `strength` in nats.
@@ -154,7 +157,8 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
     Returns
     -------
     Result
-        `table` has the column `item` and one for each property that was requested. `write` updates
+        `table` has the column `item` and one for each property that was requested. With `best_of`,
+        `summary["quality_by_draws"]` has the mean quality that fewer draws of each item would have had. `write` updates
         `summary["written"]`: with a scaffold, a file of structures leaves out items that can't be placed around it.
 
     Raises
@@ -204,6 +208,7 @@ def resolve_generate(domain: str, settings: GenerateSettings) -> GenerateRequest
     model = open_model(domain, settings.model, settings)
     completed_by = settings.complete or model.config.get("complete")
     set_drawing(model, settings, required=not completed_by)
+    set_tries(model, settings)
     draws = resolve_draws(model, settings)
     complete = completer(model.config["domain"], completed_by, settings.seed, settings, draws.scaffold)
     if complete is not None:

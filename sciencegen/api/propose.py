@@ -35,13 +35,14 @@ from sciencegen.api.campaign.target_goals import one_target, read_targets
 from sciencegen.api.criteria.checks import check_target
 from sciencegen.api.criteria.oracles import predictor_oracle
 from sciencegen.api.criteria.proposals import read_constraints
-from sciencegen.api.models.folder import open_model
+from sciencegen.api.models.folder import open_model, resolve_device
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import check_kept, constraint_of, name_column
 from sciencegen.api.search.space import start_items
 from sciencegen.api.sources.blocks import blocks_of, check_blocks
 from sciencegen.api.writing.order_sheets import order_sheet
 from sciencegen.config import ProposeSettings, build_settings
+from sciencegen.devices import computing_on
 from sciencegen.errors import ConfigError
 from sciencegen.files import check_writable
 from sciencegen.items import Item
@@ -114,7 +115,8 @@ def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]
 def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None, report: Report = silent) -> Proposed:
     """Resolve the settings, then read the measurements, fit a model and choose the plate."""
     request = resolve(domain, settings)
-    return plan_pareto_plate(request, log, report) if request.targets else plan_plate(request, log, report)
+    with computing_on(resolve_device(settings.device)):
+        return plan_pareto_plate(request, log, report) if request.targets else plan_plate(request, log, report)
 
 
 def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] = ()) -> list[Goal]:

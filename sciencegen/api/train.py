@@ -164,11 +164,11 @@ def train_model(
     training_folder.refuse_inputs(path, data, plan.start.folder if plan.start else None)
     run = RunFolder(path)
     with nullcontext() if plan.follows else run.lock():
-        going_on = is_same(run, identity) and not run.has(models.WEIGHTS)
         if plan.follows:
-            check_follows(going_on, path)
-            log = silent
-        elif not going_on:
+            check_follows(lambda: _is_begun(run, identity), path, plan.training.nodes)
+            return _train(plan, run, identity, True, silent)
+        going_on = _is_begun(run, identity)
+        if not going_on:
             training_folder.refuse_taken(run, force)
         return _train(plan, run, identity, going_on, log)
 
@@ -188,6 +188,10 @@ def take_model(domain: str, model: str, folder: str | Path | None, force: bool =
                 with (loaded.folder / name).open("rb") as source, atomic_write(run / name, "wb") as copy:
                     shutil.copyfileobj(source, copy)
         return Trained(run.path, run.read_json(models.METRICS))
+
+
+def _is_begun(run: RunFolder, identity: Mapping[str, Any]) -> bool:
+    return is_same(run, identity) and not run.has(models.WEIGHTS)
 
 
 def _is_finished(run: RunFolder, identity: Mapping[str, Any]) -> bool:
@@ -237,7 +241,7 @@ def _fit(plan: Plan, run: RunFolder, model: LatentModel, representation: Represe
     _descend(plan, run, model, held, log)
     adaptation = plan.recipe.adaptation
     if plan.start is None or adaptation is None or len(held.arrays) >= adaptation.fewest:
-        fit_priors(model, held, plan.settings, log, plan.training.steps)
+        fit_priors(model, held, plan.settings, log, plan.training.steps, plan.device)
     return _save(run, model, held, plan, log)
 
 

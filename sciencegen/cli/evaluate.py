@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sciencegen.cli import options
-from sciencegen.cli.console import show, steps, summarize
+from sciencegen.cli.console import say, show, steps, summarize
 from sciencegen.cli.output import claim_output, input_path
 from sciencegen.errors import ConfigError
 
@@ -35,6 +35,7 @@ def evaluate(
     form: options.Form = None,
     format: options.Format = None,
     seed: options.Seed = None,
+    device: options.Device = None,
     threads: options.Threads = None,
     settings: options.SettingsText = None,
     output: options.Output = "-",
@@ -46,10 +47,10 @@ def evaluate(
 
     values = {name: str(text).split(",") for name, text in options.pairs(calibrate, "--calibrate").items()}
     flags: dict[str, Any] = dict(against=against, training=training, limit=limit, threads=threads, model=model)
-    flags |= dict(draws=draws, seed=seed, predictors=options.folders(predictor))
+    flags |= dict(draws=draws, seed=seed, device=device, predictors=options.folders(predictor))
     record = options.settings_from(EvaluateSettings, settings, calibrate=values, form=form, **flags)
-    if not record.calibrate and (draws is not None or (model is not None and not _is_scored(domain))):
-        raise ConfigError("Expected --model and --draws with --calibrate only: no other metric draws from a model.")
+    if not record.calibrate and draws is not None:
+        raise ConfigError("Expected --draws with --calibrate only: no other metric draws from a model.")
     claim_output(output, force, inputs=[samples, record.against, record.training])
 
     from sciencegen.api.evaluate import compare, explained, resolve_evaluate
@@ -61,6 +62,8 @@ def evaluate(
         request = resolve_evaluate(domain, path, record, column)
         with steps() as report:
             metrics = compare(request, report)
+    if model is not None and not record.calibrate and "bits_per_item" not in metrics:
+        say("note: the model has no likelihood of these items, so that --model adds nothing")
     write_json(output, metrics)
     if as_json:
         summarize(metrics, output, as_json)
@@ -72,10 +75,3 @@ def evaluate(
                 [tuple(row.values()) for row in rows],
                 f"draws of the model for requested values of {name}",
             )
-
-
-def _is_scored(domain: str) -> bool:
-    """Whether a model of the domain scores the items to compare with."""
-    from sciencegen.api.evaluate import scores_references
-
-    return scores_references(domain)

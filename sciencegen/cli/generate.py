@@ -123,6 +123,10 @@ def generate(
             "more probable and less diverse. [default: the model's]"
         ),
     ] = None,
+    tries: Annotated[
+        int | None,
+        typer.Option(help="Models of sequences: most draws decoded for each item under --where; the nearest is kept."),
+    ] = None,
     best_of: Annotated[
         int | None,
         typer.Option(help="Draws per item, of which the best by --steer, or the closest to --where, is kept."),
@@ -165,7 +169,7 @@ def generate(
         noise_free=noise_free or None,
     )
     flags |= dict(predictors=options.folders(predictor), sampler=sampler, steps=steps, guidance=guidance)
-    flags |= dict(step_noise=step_noise, best_of=best_of, steer=steer, particles=particles)
+    flags |= dict(step_noise=step_noise, tries=tries, best_of=best_of, steer=steer, particles=particles)
     flags |= dict(blocks=blocks, maximum_steps=maximum_steps)
     flags |= dict(core=core, contigs=contigs, vary=vary, noise_level=noise_level, symmetry=symmetry)
     flags |= dict(

@@ -75,7 +75,11 @@ RecipeSetting = Annotated[
 ]
 Training = Annotated[
     list[str] | None,
-    typer.Option("--training", help="A setting of the training, name=value, such as steps=300. Repeatable."),
+    typer.Option(
+        "--training",
+        help="A setting of the training, name=value: steps, batch_size, learning_rate, precision, sparsity ..., such "
+        "as steps=300. Repeatable.",
+    ),
 ]
 Column = Annotated[
     str | None, typer.Option("--item-column", help="The column of items. [default: the domain's usual names]")

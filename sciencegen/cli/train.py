@@ -49,6 +49,20 @@ def model(
     ] = None,
     setting: options.RecipeSetting = None,
     training: options.Training = None,
+    optimizer: Annotated[str | None, typer.Option(help="adamw, muon, soap or shampoo. [default: adamw]")] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="Of the learning rate: cosine, linear, constant or wsd. [default: cosine]")
+    ] = None,
+    devices: Annotated[
+        str | None,
+        typer.Option(help="GPUs to train on, or processes on a CPU: a number, or auto for all GPUs. [default: 1]"),
+    ] = None,
+    nodes: Annotated[
+        int | None, typer.Option(help="Machines to train on; start the command on each of them. [default: 1]")
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="How devices work together: ddp, or auto. [default: auto]")
+    ] = None,
     column: options.Column = None,
     wild_type: options.WildType = None,
     measured: options.Measured = None,
@@ -71,7 +85,11 @@ def model(
 
     flags: dict[str, Any] = {"from": start, "recipe": recipe, "conditions": options.names(condition)}
     flags |= {"distill": distill, "wild_type": wild_type, "measured": measured, "target": target}
-    flags |= {"settings": options.pairs(setting, "--set"), "training": options.pairs(training, "--training")}
+    of_training = options.pairs(training, "--training")
+    own = {"optimizer": optimizer, "schedule": schedule, "nodes": nodes, "strategy": strategy}
+    of_training |= {name: value for name, value in own.items() if value is not None}
+    of_training |= {} if devices is None else options.pairs([f"devices={devices}"], "--devices")
+    flags |= {"settings": options.pairs(setting, "--set"), "training": of_training}
     record = options.settings_from(TrainSettings, settings, seed=seed, device=device, threads=threads, **flags)
 
     from sciencegen.api.train import train_model

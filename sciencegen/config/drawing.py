@@ -26,9 +26,10 @@ class GenerateSettings(Resources, BuildingBlocks):
     domain can't compute. noise_free: write items without the effects of the training data's instrument (galaxies:
     without PSF and noise). Conditions are always checked without noise. sampler, steps, guidance: sampling of a
     diffusion model, if not by its defaults; also for the model of `complete`. step_noise: factor on the noise that its
-    random sampler adds at each step. steer: goals of the draws. best_of: draws per item, of which the best by `steer`
-    is kept, or without `steer` the nearest to `where`. particles: per draw of a diffusion model, resampled at every
-    step by how well their estimates meet `steer` (Feynman-Kac steering); None means 8 if only `steer` is given.
+    random sampler adds at each step. tries: most draws that a model of sequences decodes for each item under a
+    condition, of which it keeps the nearest. steer: goals of the draws. best_of: draws per item, of which the best by
+    `steer` is kept, or without `steer` the nearest to `where`. particles: per draw of a diffusion model, resampled at
+    every step by how well their estimates meet `steer` (Feynman-Kac steering); None means 8 if only `steer` is given.
     strength: of the steering, in nats for the whole range of a goal's property. With `blocks`, a draw that can't be
     made is replaced by the most similar item found that can be made and meets the request.
     """
@@ -56,6 +57,7 @@ class GenerateSettings(Resources, BuildingBlocks):
     steps: int | None = Field(None, ge=1)
     guidance: float | None = Field(None, ge=0)
     step_noise: float | None = Field(None, ge=0)
+    tries: int | None = Field(None, ge=1)
     steer: tuple[str, ...] = ()
     best_of: int = Field(1, ge=1)
     particles: int | None = Field(None, ge=1)

@@ -23,6 +23,7 @@ from sciencegen.diffusion.guidance import inpainting
 from sciencegen.diffusion.likelihood import exact_divergence, keyed_divergence
 from sciencegen.diffusion.model import EVALUATION_SEED as SEED
 from sciencegen.diffusion.model import Condition, DiffusionModel
+from sciencegen.diffusion.steering import Steering, best_particles
 from sciencegen.errors import ConfigError
 
 Accept = Callable[[Batch], Tensor]
@@ -143,3 +144,12 @@ class CodedDiffusion(nn.Module):
     ) -> Batch:
         """Draw items of p(x | c) with the diffusion's sampler and guidance; `accept` is not used."""
         return self.coding.read(self.diffusion.generate(noise, condition))
+
+    @torch.no_grad()
+    def steered(
+        self, noise: Float[Tensor, "particle latent"], steering: Steering, condition: Condition = None
+    ) -> Batch:
+        """One item for each `steering.count` rows: the best of its particles. The reward is that of items."""
+        start = self.diffusion.start(noise, condition, None)
+        drawn = self.diffusion.draw_steered(start, steering.after(self.coding.read))
+        return best_particles(self.coding.read(drawn), steering)

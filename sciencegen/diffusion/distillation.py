@@ -21,6 +21,7 @@ from sciencegen.diffusion.self_conditioning import after_first_estimate
 from sciencegen.diffusion.spaces import rows
 from sciencegen.diffusion.state import Fields, State
 from sciencegen.errors import ConfigError
+from sciencegen.networks.shared_noise import mean_of_processes
 
 
 @torch.no_grad()
@@ -114,4 +115,4 @@ class Distillation(nn.Module):
         if settings.self_conditioning:
             teacher = after_first_estimate(teacher)
         losses = distillation_loss(student.training_denoiser(generator), teacher, state, x, path, index, noise)
-        return {"loss": losses.mean() / state.dimensions(x).mean().clamp(min=1)}
+        return {"loss": losses.mean() / mean_of_processes(state.dimensions(x).mean()).clamp(min=1)}

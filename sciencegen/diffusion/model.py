@@ -32,6 +32,7 @@ from sciencegen.diffusion.weightings import weighting
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.normal import check_latents
+from sciencegen.networks.shared_noise import mean_of_processes
 
 EVALUATION_SEED = 2107_0630
 """Not 0, so that data drawn with seed 0 are not noised with the same random numbers."""
@@ -135,7 +136,8 @@ class DiffusionModel(nn.Module):
         losses = variance_minimizing_loss(
             self.training_denoiser(generator), self.state, self.schedule, x, times, noise, weighted
         )
-        return {"loss": losses.mean() / self.state.dimensions(x).mean().clamp(min=1)}
+        dimensions = mean_of_processes(self.state.dimensions(x).mean())
+        return {"loss": losses.mean() / dimensions.clamp(min=1)}
 
     def training_denoiser(self, generator: Generator) -> Denoiser:
         """The model, in a share of the calls with its own first estimate."""

@@ -21,6 +21,7 @@ from sciencegen.diffusion.schedules import Schedule, log_snr_and_slope
 from sciencegen.diffusion.spaces import rows
 from sciencegen.diffusion.state import Fields, State
 from sciencegen.diffusion.weightings import Weighting, elbo_weighting
+from sciencegen.networks.shared_noise import mean_of_processes, whole_batch
 
 Times = Float[Tensor, " batch"]
 Norms = Callable[[Fields, Batch], Mapping[str, Tensor]]
@@ -56,11 +57,12 @@ class DiffusionBound:
 def low_discrepancy_times(count: int, generator: Generator, like: Tensor) -> Times:
     """t_i = mod(u + i / count, 1): each is uniform, together they are evenly spread. Kingma et al. 2021, appendix I.1.
 
-    In random order, since a batch may be sorted.
+    In random order, since a batch may be sorted. Those of a batch that processes share are evenly spread over all rows.
     """
+    whole, own = whole_batch(count)
     uniform = torch.rand(1, generator=generator, device=generator.device, dtype=like.dtype)
-    order = torch.randperm(count, generator=generator, device=generator.device).to(like.dtype)
-    return ((uniform + order / count) % 1.0).to(like.device)
+    order = torch.randperm(whole, generator=generator, device=generator.device)[own].to(like.dtype)
+    return ((uniform + order / whole) % 1.0).to(like.device)
 
 
 # --- The bound --------------------------------------------------------------------------------------------------------
@@ -156,7 +158,8 @@ def variance_minimizing_loss(
     log_snr, slope = (value.clone() for value in log_snr_and_slope(schedule, time))
     error = squared_error(denoise, state, x, log_snr, noise, weighted.norms)
     losses = -0.5 * weighted.weight(log_snr) * slope * error
-    scale = 2 * losses.detach() / losses.detach().square().mean().clamp(min=torch.finfo(losses.dtype).tiny)
+    squares = mean_of_processes(losses.detach().square().mean())
+    scale = 2 * losses.detach() / squares.clamp(min=torch.finfo(losses.dtype).tiny)
     for value in (log_snr, slope):
         if value.requires_grad:
             value.register_hook(lambda gradient: gradient * scale)

@@ -137,6 +137,10 @@ class Representation(Protocol):
     def batch(self, encoded: Sequence[Encoded], values: np.ndarray | None = None) -> Batch:
         """Build a Batch from arrays of `encode` and raw property values [item property] (NaN = missing)."""
 
+    def symbols(self, encoded: Encoded) -> int:
+        """Number of the symbols of an encoded item, over which its bits are averaged."""
+        return len(encoded)
+
     def decode(self, batch: Batch) -> list[Item | Refusal]: ...
 
     def decode_estimates(self, batch: Batch) -> list[Item | Refusal]:

@@ -66,6 +66,14 @@ class DecodesAccepted(Protocol):
 
 
 @runtime_checkable
+class Resamples(Protocol):
+    """A model that draws several times under a condition, and keeps the draw that it estimates nearest to it."""
+
+    def set_tries(self, tries: int) -> None:
+        """Decode up to `tries` draws for each item."""
+
+
+@runtime_checkable
 class Drafts(Protocol):
     """A model with a decoding that is several times faster than `LatentModel.decode`, and less faithful.
 

@@ -8,7 +8,6 @@ at a stationary point of it. The noise is estimated by the exact values.
 from __future__ import annotations
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from sciencegen.optimization.censored import Factors, Limits, propagate
@@ -73,8 +72,7 @@ def factors_of(
     """The factors of the bounds with the model's kernel and noise, given the exact values."""
     censored = limits.censored
     exact = ~censored
-    with torch.no_grad():
-        kernel = model.model.covar_module(torch.as_tensor(points)).to_dense().numpy()
+    kernel = model.kernel(points)
     prior = np.full(int(censored.sum()), model.constant)
     known = kernel[np.ix_(exact, exact)] + np.diag(stated[exact] + model.noise + 1e-8)
     gain = np.linalg.solve(known, kernel[np.ix_(exact, censored)]).T

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 import numpy as np
 import torch
 from botorch.exceptions.errors import ModelFittingError
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
+from gpytorch.kernels import Kernel
 from gpytorch.likelihoods import FixedNoiseGaussianLikelihood
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from jaxtyping import Float
 from torch import Tensor
 
+from sciencegen.devices import computing_device
 from sciencegen.optimization.feature_rows import Encoding, SiteEncoding
 from sciencegen.optimization.kernels import SiteKernel, table_kernel
 from sciencegen.optimization.normals import Joint, Marginals, stable_cholesky
@@ -31,7 +33,8 @@ ITERATIONS, BRIEF_ITERATIONS = 40, 12
 class GaussianProcess:
     """BoTorch's SingleTaskGP of standardized targets, with a kernel for the rows' encoding.
 
-    noise_i = e_i^2 + s^2: the stated error of each target, if any, and a common noise that is fitted.
+    noise_i = e_i^2 + s^2: the stated error of each target, if any, and a common noise that is fitted. It is computed on
+    the device on which it was made (`computing_on`), in double precision.
     """
 
     name = "gp"
@@ -41,6 +44,14 @@ class GaussianProcess:
         errors: Float[np.ndarray, " point"], generator: np.random.Generator, brief: bool = False,
     ) -> None:  # fmt: skip
         stated = np.nan_to_num(np.square(errors))
+        self.device = computing_device()
+        with self._on_device():
+            self._learn(encoding, points, targets, stated, generator, brief)
+
+    def _learn(
+        self, encoding: Encoding, points: Points, targets: np.ndarray, stated: np.ndarray,
+        generator: np.random.Generator, brief: bool,
+    ) -> None:  # fmt: skip
         tuned = _model(encoding, *_subset(points, targets, stated, generator))
         _fit(tuned, BRIEF_ITERATIONS if brief else ITERATIONS)
         self.model = tuned
@@ -50,9 +61,13 @@ class GaussianProcess:
         self.model.eval()
         self.condition(points, targets, stated)
 
+    def _on_device(self) -> AbstractContextManager[object]:
+        """A block in which torch makes new tensors on the device."""
+        return nullcontext() if self.device == "cpu" else torch.device(self.device)
+
     def condition(self, points: Points, targets: np.ndarray, stated: np.ndarray) -> None:
         """(K + noise)^-1 and its product with the residuals. stated: variances of the targets beyond the noise."""
-        with torch.no_grad():
+        with torch.no_grad(), self._on_device():
             self._points = torch.as_tensor(points)
             self.constant = self.model.mean_module.constant.item()
             kernel = self.model.covar_module(self._points).to_dense()
@@ -72,34 +87,44 @@ class GaussianProcess:
     def marginals(self, points: Points) -> Marginals:
         """Computed block by block and partly in single precision, since a pool may be large."""
         kernel = self.model.covar_module
+        with torch.no_grad(), self._on_device():
+            return self._blocks(kernel, points)
+
+    def _blocks(self, kernel: Kernel, points: Points) -> Marginals:
         inverse = torch.linalg.solve_triangular(
             self._factor, torch.eye(len(self._factor)).to(self._factor), upper=False
         ).float()
         weights, training_points = self._weights.float(), self._points.float()
         means, deviations = np.empty(len(points)), np.empty(len(points))
-        with torch.no_grad():
-            for start in range(0, len(points), BLOCK):
-                rows = slice(start, min(start + BLOCK, len(points)))
-                block = torch.as_tensor(points[rows], dtype=torch.float32)
-                cross = kernel(block, training_points).to_dense().float()
-                variance = kernel(block, diag=True) - (cross @ inverse.T).square().sum(1)
-                means[rows] = (cross @ weights + self.constant).double().numpy()
-                deviations[rows] = variance.clamp_min(1e-9).sqrt().double().numpy()
+        for start in range(0, len(points), BLOCK):
+            rows = slice(start, min(start + BLOCK, len(points)))
+            block = torch.as_tensor(points[rows], dtype=torch.float32)
+            cross = kernel(block, training_points).to_dense().float()
+            variance = kernel(block, diag=True) - (cross @ inverse.T).square().sum(1)
+            means[rows] = (cross @ weights + self.constant).double().numpy(force=True)
+            deviations[rows] = variance.clamp_min(1e-9).sqrt().double().numpy(force=True)
         return Marginals(means, deviations)
 
     def joint(self, points: Points) -> Joint:
-        here = torch.as_tensor(points)
-        with torch.no_grad():
+        with torch.no_grad(), self._on_device():
+            here = torch.as_tensor(points)
             cross = self.model.covar_module(here, self._points).to_dense()
             explained = torch.linalg.solve_triangular(self._factor, cross.T, upper=False)
             covariance = self.model.covar_module(here).to_dense() - explained.T @ explained
             mean = cross @ self._weights + self.constant
-        return Joint(mean.numpy(), ((covariance + covariance.T) / 2).numpy(), self.noise)
+        return Joint(mean.numpy(force=True), ((covariance + covariance.T) / 2).numpy(force=True), self.noise)
+
+    def kernel(self, points: Points) -> Float[np.ndarray, "point point"]:
+        """The prior covariance of the function at these points."""
+        with torch.no_grad(), self._on_device():
+            return self.model.covar_module(torch.as_tensor(points)).to_dense().numpy(force=True)
 
     def left_out(self) -> Marginals:
         """Leave-one-out distribution of each target, noise included (Rasmussen & Williams 2006, eq. 5.12)."""
         precision = torch.cholesky_inverse(self._factor).diagonal()
-        return Marginals(self._targets - (self._weights / precision).numpy(), (1 / precision).sqrt().numpy())
+        return Marginals(
+            self._targets - (self._weights / precision).numpy(force=True), (1 / precision).sqrt().numpy(force=True)
+        )
 
 
 def _model(encoding: Encoding, points: Points, targets: np.ndarray, stated: np.ndarray) -> SingleTaskGP:

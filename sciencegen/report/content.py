@@ -122,11 +122,13 @@ class Curve:
 
 @dataclass(frozen=True)
 class Trace:
-    """One statistic of the search ("best", "mean of the top 10") against oracle calls, a curve per method."""
+    """One statistic of the search ("best", "mean of the top 10") against oracle calls, a curve per method; or of draws,
+    against their number. axis: what the calls of the curves count."""
 
     statistic: str
     curves: Sequence[Curve]
     unit: str = ""
+    axis: str = "oracle calls (distinct items scored)"
 
 
 @dataclass(frozen=True)

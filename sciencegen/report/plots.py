@@ -145,7 +145,7 @@ def _objective_label(objective: Objective) -> str:
 
 
 def trace(record: Trace) -> str:
-    """Progress of each search against the number of distinct scored items; controls dashed."""
+    """Progress of each search against the number of distinct scored items, or of draws; controls dashed."""
 
     def paint(axes: Axes) -> None:
         for curve, role, dashes in zip(record.curves, curve_roles(record), _dashes(record), strict=True):
@@ -158,11 +158,11 @@ def trace(record: Trace) -> str:
             width = 1.5 if curve.control else 2.0
             axes.plot(calls, values, drawstyle="steps-post", color=COLOUR[role], linewidth=width, linestyle=dashes)
         axes.margins(x=0.01)
-        axes.set_xlabel("oracle calls (distinct items scored)")
+        axes.set_xlabel(record.axis)
         axes.set_ylabel(clean(with_unit(record.statistic, record.unit)))
 
     ends = ", ".join(f"{curve.name} ends at {number(curve.values[-1])}" for curve in record.curves if len(curve.values))
-    return plot(f"trace {record.statistic}", f"{record.statistic} against oracle calls: {ends}.", paint, (5.2, 3.4))
+    return plot(f"trace {record.statistic}", f"{record.statistic} against {record.axis}: {ends}.", paint, (5.2, 3.4))
 
 
 def curve_roles(record: Trace) -> list[str]:

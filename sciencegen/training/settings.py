@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Literal, get_args
@@ -18,9 +18,14 @@ PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
 
 OptimizerName = Literal["adamw", "muon", "soap", "shampoo"]
 ScheduleName = Literal["cosine", "constant", "linear", "wsd"]
+StrategyName = Literal["auto", "ddp"]
 
 OPTIMIZERS: tuple[str, ...] = get_args(OptimizerName)
 SCHEDULES: tuple[str, ...] = get_args(ScheduleName)
+STRATEGIES: tuple[str, ...] = get_args(StrategyName)
+
+PROCESSES = ("devices", "nodes", "strategy")
+"""Settings of where a training runs; weights depend on them by rounding only."""
 
 CHECKPOINT = "checkpoints/last.pt"
 """Path of the checkpoint in a training's folder."""
@@ -33,7 +38,9 @@ class TrainingSettings:
     down to `final_rate` times the peak. ema_decay: decay of the moving average of the weights, which the model has at
     the end (0: no averaging). checkpoint_every, log_every: in steps; checkpoints are also saved once a minute. A killed
     run resumes from its last checkpoint and ends with the same weights.
-    devices: number of GPUs, or of processes on a CPU; each takes its share of every batch.
+    devices: number of GPUs of each node, or of processes on a CPU; each takes its share of every batch. "auto": all
+    GPUs, or one process on a CPU. nodes: number of machines, on each of which the command is started. strategy: "ddp",
+    copies of the model whose gradients are averaged; "auto" is ddp where there are several devices.
     compile: compile each network by torch.compile, which needs a C++ compiler and up to minutes, for long runs.
     sparsity: share of zeros at the end in each layer of at least `smallest_pruned` weights (0: none are pruned).
     """
@@ -52,13 +59,16 @@ class TrainingSettings:
     checkpoint_every: int = 500
     log_every: int = 50
     seed: int = 0
-    devices: int = 1
+    devices: int | Literal["auto"] = 1
+    nodes: int = 1
+    strategy: StrategyName = "auto"
     compile: bool = False
     sparsity: float = 0.0
     smallest_pruned: int = 4096
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "checkpoint_every", "log_every", "devices", "smallest_pruned"):
+        _check_devices(self.devices)
+        for name in ("steps", "batch_size", "checkpoint_every", "log_every", "nodes", "smallest_pruned"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"Expected 1 or more for {name}, got {getattr(self, name)}.")
         if self.precision not in PRECISIONS:
@@ -67,10 +77,38 @@ class TrainingSettings:
             raise unknown_name("optimizer", self.optimizer, OPTIMIZERS)
         if self.schedule not in SCHEDULES:
             raise unknown_name("schedule", self.schedule, SCHEDULES)
+        if self.strategy not in STRATEGIES:
+            raise unknown_name("strategy", self.strategy, STRATEGIES)
         for name in ("ema_decay", "sparsity"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"Expected {name} in [0, 1), got {getattr(self, name)}.")
         _check_installed(self.optimizer)
+
+    @property
+    def count(self) -> int:
+        """Number of devices of each node; "auto" counts as one until `on` has replaced it."""
+        return 1 if self.devices == "auto" else self.devices
+
+    def on(self, device: str) -> TrainingSettings:
+        """These settings with the number of devices that "auto" stands for on `device`.
+
+        Examples
+        --------
+        >>> TrainingSettings(devices="auto").on("cpu").devices
+        1
+        """
+        if self.devices != "auto":
+            return self
+        import torch
+
+        return replace(self, devices=max(torch.cuda.device_count(), 1) if device == "cuda" else 1)
+
+
+def _check_devices(devices: object) -> None:
+    if devices == "auto":
+        return
+    if not isinstance(devices, int) or isinstance(devices, bool) or devices < 1:
+        raise ConfigError(f"Expected 1 or more for devices, or auto, got {devices!r}.")
 
 
 def _check_installed(optimizer: str) -> None:

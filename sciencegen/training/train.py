@@ -38,6 +38,7 @@ def train(
     With several devices the script is started again for each after the first; those end here (processes.py).
     Raises Stopped after the step in which a signal was received, once that step is saved.
     """
+    settings = settings.on(device)
     check_prunable(model, settings)
     checkpoint = Path(folder) / CHECKPOINT
     make_folder(Path(folder))
@@ -55,7 +56,7 @@ def train(
         for network in model.children():
             network.compile(dynamic=True)
     if start < settings.steps:
-        with in_processes(settings.devices), stop_on_signals() as stop_request:
+        with in_processes(settings.count, settings.nodes), stop_on_signals() as stop_request:
             log = Log(Path(folder) / "log.csv", settings.log_every, settings.steps, progress, logged)
             callbacks = [Averaging(), log, Checkpoints(checkpoint, settings, stop_request, log)]
             pruning = [Pruning()] if settings.sparsity else []
@@ -77,8 +78,9 @@ def _fit(
     trainer = lightning.Trainer(
         max_steps=settings.steps - module.start,
         accelerator={"cuda": "gpu"}.get(device, device),
-        devices=settings.devices,
-        strategy="auto" if settings.devices == 1 else "ddp_find_unused_parameters_true",  # priors are fitted later
+        devices=settings.count,
+        num_nodes=settings.nodes,
+        strategy="ddp_find_unused_parameters_true" if _is_shared(settings) else "auto",  # priors are fitted later
         precision=PRECISIONS[settings.precision],
         gradient_clip_val=settings.largest_gradient,
         callbacks=callbacks,
@@ -94,3 +96,7 @@ def _fit(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         trainer.fit(module, DataLoader(data, batch_size=None))
+
+
+def _is_shared(settings: TrainingSettings) -> bool:
+    return settings.strategy == "ddp" or settings.count * settings.nodes > 1

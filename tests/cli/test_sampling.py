@@ -9,9 +9,11 @@ import pytest
 
 from sciencegen.api.generate import generate
 from sciencegen.api.models.folder import load_model
+from sciencegen.api.writing.output_record import read_record
 from sciencegen.cli import generate as generate_command
 from sciencegen.diffusion import samplers
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD
+from tests.cli.conftest import read
 
 
 @pytest.fixture
@@ -59,6 +61,21 @@ def test_the_best_of_several_draws_is_nearer_to_the_goal(drawn, workspace):
         assert best["height"].mean() > one["height"].mean() + 0.8
     near = drawn("--best-of", 8, "--where", "radius=1.5")
     assert (near["radius"] - 1.5).abs().mean() < 0.6 * (drawn("--where", "radius=1.5")["radius"] - 1.5).abs().mean()
+
+
+def test_the_record_says_what_fewer_draws_would_have_given(cli, workspace, tmp_path):
+    """That of all draws is the mean of the rows, and that of one the mean of rows that are drawn once."""
+    said = {}
+    for count in (1, 4):
+        flags = ["--best-of", count, "--steer", "maximize height"] if count > 1 else ["--with", "height"]
+        output = tmp_path / f"{count}.csv"
+        assert cli("generate", "pointclouds", "--model", workspace.model, "-n", 20, *flags, "-o", output).code == 0
+        said[count] = np.mean([float(row["height"]) for row in read(output)])
+    quality = read_record(tmp_path / "4.csv").quality_by_draws
+    assert (quality["of"], quality["draws"], quality["items"]) == ("height", [1, 2, 4], [20] * 3)
+    assert quality["mean"] == sorted(quality["mean"])
+    assert quality["mean"][-1] == pytest.approx(said[4], rel=1e-4)
+    assert read_record(tmp_path / "1.csv").quality_by_draws == {}
 
 
 def test_steering_moves_the_mean_of_a_diffusion(drawn):

@@ -9,6 +9,7 @@ from torch.distributions import MultivariateNormal
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.coded import CodedDiffusion
+from sciencegen.diffusion.steering import SteeredModel, Steering
 from sciencegen.diffusion.vectors import VectorDiffusionSettings, vector_diffusion
 from sciencegen.errors import ConfigError
 
@@ -119,3 +120,23 @@ def test_a_trained_model_knows_which_numbers_are_known():
 def test_wrong_settings_are_errors(wrong):
     with pytest.raises(ConfigError, match="Expected hidden between 0 and 1"):
         CodedDiffusion(Scaled(), vector_diffusion("v", 3, masked=True), **wrong)
+
+
+def test_steered_draws_are_items_of_the_tilted_law(exact):
+    """exp(r x_1) tilts N(0, C) to a mean of r C_1 in the units of items, and rewards are of items, not of codes."""
+    generator, tilt = Generator().manual_seed(3), 1.0 / SCALE
+    noise = torch.randn(6000, 3, generator=generator, dtype=torch.float64)
+    asked = []
+
+    def reward(items):
+        asked.append(items)
+        return tilt * items["x"][:, 0]
+
+    assert isinstance(exact, SteeredModel)
+    best = exact.steered(noise[:240], Steering(reward, 8))
+    assert {tuple(one.fields) for one in asked} == {("x",)}
+    assert len(best) == 30
+    codes = exact.diffusion.start(noise, None, None)
+    particles = exact.diffusion.draw_steered(codes, Steering(reward, 6000).after(exact.coding.read))["v"]
+    torch.testing.assert_close(particles.mean(0), COVARIANCE[0], atol=0.2, rtol=0)
+    assert best["x"][:, 0].mean() > SCALE

@@ -6,7 +6,7 @@ import torch
 
 from sciencegen.api.models.folder import load_model
 from sciencegen.batch import Batch
-from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, LogLikelihood
+from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, CodesItems, LogLikelihood, code_figures
 from sciencegen.items import Refusal
 
 
@@ -50,6 +50,17 @@ def test_a_sequence_model_gives_the_exact_likelihood_of_its_tokens(molecules):
     silent = torch.zeros(2, network.settings.code)
     parts = network.likelihood(silent, None, batch).log_prob(batch["tokens"])  # the decoder without a code
     assert exact.tolist() == pytest.approx(parts.tolist(), abs=1e-3)
+
+
+def test_bits_are_those_of_the_likelihood_over_tokens(molecules):
+    """An item that the model can't encode has no code."""
+    oracle, items = molecules.oracles[LOG_LIKELIHOOD], list(map(molecules.domain.items.parse, ["CCO", "C[N+](C)(C)C"]))
+    assert isinstance(oracle, CodesItems)
+    (code,) = oracle.code_lengths(items)
+    assert code.bits == pytest.approx(-oracle.score(items)[0].value / np.log(2))
+    assert code.values == len(molecules.representation.encode(items)[0])
+    assert code_figures([code])["bits_per_value"] == pytest.approx(code.bits / code.values)
+    assert code_figures([]) == {}
 
 
 def test_it_is_a_name_to_ask_for_and_nothing_that_predictors_learn_from(molecules):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from sciencegen.devices import computing_on
 from sciencegen.optimization.feature_rows import fit_encoding
 from sciencegen.optimization.gaussian_process import GaussianProcess
 from tests.optimization.test_kernels import site_rows
@@ -78,3 +79,22 @@ def test_many_points_are_tuned_on_some_and_all_are_learned_from(monkeypatch):
     with torch.no_grad():
         mean = process.model.posterior(torch.as_tensor(points[40:])).mean[:, 0].numpy()
     assert process.joint(points[40:]).mean == pytest.approx(mean, abs=1e-6)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", ["sites", "table"])
+def test_a_gpu_has_the_process_of_a_cpu(kind):
+    process, points, _ = made(kind)
+    with computing_on("cuda"):
+        other, _, _ = made(kind)
+    assert other.model.train_targets.is_cuda
+    for one, two in ((process.marginals(points), other.marginals(points)), (process.left_out(), other.left_out())):
+        assert two.mean == pytest.approx(one.mean, abs=1e-2)
+        assert two.deviation == pytest.approx(one.deviation, abs=1e-2)
+    assert other.joint(points[40:]).covariance == pytest.approx(process.joint(points[40:]).covariance, abs=1e-2)
+
+
+def test_single_precision_devices_have_no_process():
+    with computing_on("mps"):
+        process, _, _ = made("table", count=12)
+    assert process.device == "cpu"

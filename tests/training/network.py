@@ -29,13 +29,6 @@ class Network(nn.Module):
         return {"loss": nn.functional.cross_entropy(logits.flatten(0, 1), batch["answers"].flatten())}
 
 
-class QuietNetwork(Network):
-    """Without noise in the loss."""
-
-    def loss(self, batch, step, generator):
-        return {"loss": nn.functional.cross_entropy(self(batch["tokens"]).flatten(0, 1), batch["answers"].flatten())}
-
-
 def batches(step):
     while True:
         tokens = torch.randint(12, (16, 6), generator=torch.Generator().manual_seed(step))

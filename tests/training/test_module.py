@@ -27,8 +27,9 @@ def test_the_average_follows_the_weights_and_early_ones_are_forgotten():
 
 
 def test_processes_share_each_batch():
-    whole = next(iter(StepBatches(batches, 3)))
-    parts = [next(iter(StepBatches(batches, 3, rank, 2))) for rank in range(2)]
+    whole, rows = next(iter(StepBatches(batches, 3)))
+    parts = [next(iter(StepBatches(batches, 3, rank, 2)))[0] for rank in range(2)]
+    assert rows == len(whole) == next(iter(StepBatches(batches, 3, 1, 2)))[1]
     assert isinstance(whole, Batch)
     assert [len(part) for part in parts] == [8, 8]
     assert torch.equal(parts[1]["x"], whole["x"][1::2])

@@ -17,7 +17,7 @@ from sciencegen.training.settings import CHECKPOINT, OPTIMIZERS, TrainingSetting
 from sciencegen.training.train import train
 from tests.signals import hear
 from tests.training.line import settings
-from tests.training.network import QuietNetwork, batches
+from tests.training.network import Network, batches
 
 ROOT = Path(__file__).parents[2]
 TOLERANCE = 1e-5
@@ -46,13 +46,13 @@ for name in ("first", "second"):  # the second training of a process works too
 EACH_OPTIMIZER = """
 import sys
 import torch
-from tests.training.network import QuietNetwork, batches
+from tests.training.network import Network, batches
 from tests.training.line import settings
 from sciencegen.training.train import train
 
 torch.set_num_threads(1)
 for name in sys.argv[2:]:
-    model = QuietNetwork()
+    model = Network()
     train(model, batches, settings(30, optimizer=name, ema_decay=0.0, devices=2), sys.argv[1] + "/" + name)
     torch.save(model.state_dict(), sys.argv[1] + f"/{name}.pt")
 """
@@ -105,14 +105,14 @@ def test_two_processes_are_killed_resume_and_end_as_unbroken_ones(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_two_processes_end_with_the_weights_of_one(tmp_path):
-    """With each optimizer, for a model that draws no noise: each process draws its own. SOAP's eigenvectors depend on
+    """With each optimizer, for a model that draws noise for each row. SOAP's eigenvectors depend on
     rounding, so that its weights differ as much if the rows of a batch are in another order; its loss is compared."""
     folder = tmp_path / "two"
     folder.mkdir()
     assert run(EACH_OPTIMIZER, folder, *OPTIMIZERS).wait(800) == 0, (folder / "log").read_text()
-    start = QuietNetwork()
+    start = Network()
     for name in OPTIMIZERS:
-        one, two = QuietNetwork(), QuietNetwork()
+        one, two = Network(), Network()
         two.load_state_dict(torch.load(folder / f"{name}.pt", weights_only=True))
         train(one, batches, settings(30, optimizer=name, ema_decay=0.0), tmp_path / name)
         pairs = list(zip(one.parameters(), two.parameters(), start.parameters(), strict=True))
@@ -153,7 +153,7 @@ def test_a_session_that_cannot_be_started_again_is_refused(monkeypatch):
 
 def test_a_follower_without_a_first_process_is_told(tmp_path):
     with pytest.raises(ConfigError, match="Start the command once"):
-        check_follows(False, tmp_path)
+        check_follows(lambda: False, tmp_path)
 
 
 def test_no_devices_are_refused():

@@ -14,6 +14,8 @@ from sciencegen.errors import ConfigError
 from sciencegen.training.settings import CHECKPOINT
 from sciencegen.training.train import train
 from tests.training.line import Line, batches, killed_at, settings
+from tests.training.network import Network
+from tests.training.network import batches as token_batches
 
 
 def test_the_room_hides_none_of_its_files():
@@ -51,7 +53,7 @@ def test_a_slurm_job_trains_on_its_own_devices(tmp_path, monkeypatch):
         monkeypatch.setenv(name, value)
     made = []
     monkeypatch.setattr(lightning.Trainer, "fit", lambda trainer, *_: made.append(trainer))
-    monkeypatch.setattr("sciencegen.training.train.in_processes", nullcontext)
+    monkeypatch.setattr("sciencegen.training.train.in_processes", lambda devices, nodes: nullcontext())
     train(Line(), batches, settings(devices=2), tmp_path)
     environment = made[0].strategy.cluster_environment
     assert (made[0].world_size, environment.creates_processes_externally) == (2, False)
@@ -67,3 +69,21 @@ def test_compiled_networks_train_alike(tmp_path):
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
     torch.testing.assert_close(compiled.layer.weight, plain.layer.weight, atol=1e-5, rtol=0)
     assert compiled.state_dict().keys() == plain.state_dict().keys()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("more", [{}, {"compile": True}, {"precision": "bfloat16"}], ids=str)
+def test_a_gpu_learns_what_a_cpu_does(tmp_path, more):
+    """Noise is that of the GPU's own generator, so that losses are compared, on the data without noise."""
+    found = {}
+    for device in ("cpu", "cuda"):
+        model = Network()
+        train(model, token_batches, settings(200, **(more if device == "cuda" else {})), tmp_path / device, device)
+        with torch.no_grad():
+            found[device] = float(model.cpu().loss(next(token_batches(1000)), 0, torch.Generator())["loss"])
+    assert found["cuda"] == pytest.approx(found["cpu"], rel=0.1)
+
+
+@pytest.mark.gpu
+def test_all_gpus_are_those_there(tmp_path):
+    assert settings(devices="auto").on("cuda").devices == torch.cuda.device_count()

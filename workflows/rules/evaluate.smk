@@ -18,9 +18,10 @@ rule evaluate:
         mem_mb=memory_of(8000),
         runtime=240,
         gpu=GPU,
+        device=DEVICE,
     params:
         settings=settings("evaluate", model=f"{FOLDER}/model", **judging()),
         domain=DOMAIN,
     shell:
-        "sciencegen evaluate {params.domain:q} {input.samples:q} --settings {params.settings:q} --threads {threads}"
-        " --force -o {output:q} 2>&1 | tee {log:q}"
+        "sciencegen evaluate {params.domain:q} {input.samples:q} --settings {params.settings:q}"
+        " --device {resources.device:q} --threads {threads} --force -o {output:q} 2>&1 | tee {log:q}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
@@ -62,7 +63,7 @@ class OracleBook:
             if not isinstance(error, UnknownNameError):  # the name is known, but an item in it is wrong
                 raise
             if alike := [one for one in self.own if ":" in name and one.partition(":")[0] == name.partition(":")[0]]:
-                raise unknown_name("text of a column", name, alike) from None
+                raise unknown_name("category", name, alike) from None
             if is_plugged(name):
                 return self._plugged(name, error, plugged)
             raise ConfigError(f"{error}{self._others(name)}") from None
@@ -75,6 +76,9 @@ class OracleBook:
             family = name.partition(":")[0]
             if any(own.partition(":")[0] == family for own in domain_of(self.domain).oracles.names()):
                 raise error from None
+            columns = sorted({own.partition(":")[0] for own in self.own})
+            if any(":" in own for own in self.own) and not _is_module(family):
+                raise unknown_name("column", family, columns) from None
             raise
 
     def _others(self, name: str) -> str:
@@ -98,6 +102,14 @@ class OracleBook:
         within = sorted((one for one in targets if one in name.casefold()), key=name.casefold().rfind)
         near = [*reversed(within), *nearest_names(name, targets)]  # homo_lumo_gap contains gap
         return (near[0], targets[near[0]]) if near else None
+
+
+def _is_module(name: str) -> bool:
+    """Whether Python would find a module of this name."""
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def predictor_oracle(domain: str, name: str, folder: str) -> Oracle:

@@ -116,7 +116,7 @@ def _encoded(loaded: LoadedModel, settings: MapSettings, advance: Callable[[int]
         *class_columns(domain, data, settings.column, kept),
         *label_columns(domain, kept),
     ]
-    return LocatedItems(encoded.item, encoded.name, encoded.latent, tuple(columns), tuple(encoded.refused))
+    return LocatedItems(list(encoded.item), list(encoded.name), encoded.latent, tuple(columns), tuple(encoded.refused))
 
 
 def _measured(loaded: LoadedModel, found: LocatedItems, settings: MapSettings) -> LocatedItems:

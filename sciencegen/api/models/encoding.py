@@ -15,6 +15,7 @@ from sciencegen.api.science.left_out import LeftOut
 from sciencegen.api.science.workers import Encode
 from sciencegen.config import Resources
 from sciencegen.data.packed import pack
+from sciencegen.data.stored_items import StoredItems
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import is_refusal, map_killable
 from sciencegen.data.writers import Refused
@@ -30,8 +31,8 @@ class Encoded:
 
     latent: np.ndarray
     index: np.ndarray
-    item: list[str]
-    name: list[str]
+    item: Sequence[str]
+    name: Sequence[str]
     refused: list[Refused]
     notes: tuple[str, ...] = ()
     domain: str = ""
@@ -55,7 +56,8 @@ def encode_rows(
     text = json.dumps(loaded.representation.to_json())
     task = EncodeOne(Encode(loaded.domain.name, str(loaded.config["recipe"]), text))
     waiting, left_out = deque[Row](), LeftOut(loaded.domain)
-    kept, items, names, refused = array("q"), list[str](), list[str](), list[Refused]()
+    kept, refused = array("q"), list[Refused]()
+    items, names = StoredItems[str](str), StoredItems[str](str)  # on disk: there may be millions
 
     def texts() -> Iterator[str]:
         for row in rows:

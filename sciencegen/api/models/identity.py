@@ -18,7 +18,7 @@ from sciencegen.files import abandoned, sha256_of, temporary_sibling
 from sciencegen.items import Json
 from sciencegen.records import to_plain
 from sciencegen.runs import LOCK, RunFolder
-from sciencegen.training.settings import CHECKPOINT
+from sciencegen.training.settings import CHECKPOINT, PROCESSES
 
 IDENTITY, LOG, DATA = "train.json", "log.csv", "data"
 """Files of the identity, the log and the prepared data."""
@@ -38,13 +38,25 @@ LATER_OF_NETWORKS = {
 
 
 def identity_of(domain: str, data: str | Path, column: str | None, settings: TrainSettings | PredictorSettings) -> Json:
-    """Everything that the trained weights depend on, except for device and threads."""
+    """Everything that the trained weights depend on, except for devices, nodes and threads."""
     apart = {"device", "threads", "batch_size", *Reading.__annotations__}
     chosen = settings.model_dump(mode="json", exclude=apart)
     chosen = {name: value for name, value in chosen.items() if value is not None or name not in LATER}
+    chosen = _without_processes(chosen)
     identity = {"domain": domain, "data": _data_identity(domain, data, column, settings), "train": chosen}
     start = settings.from_model if isinstance(settings, TrainSettings) else None
     return identity if start is None else identity | {"from": _weights_of(domain, start)}
+
+
+def _without_processes(chosen: Mapping[str, Json]) -> dict[str, Json]:
+    """Settings without those of where a training runs; of networks that predict, `settings` hold those of training."""
+    found = dict(chosen)
+    for name in ("training", "settings"):
+        if isinstance(below := found.get(name), Mapping):
+            found[name] = _without_processes(
+                {key: value for key, value in below.items() if name != "training" or key not in PROCESSES}
+            )
+    return found
 
 
 def defaults_of(domain: str, settings: TrainSettings) -> Json:
@@ -102,7 +114,12 @@ def is_prepared(data: str | Path) -> bool:
 
 def is_same(run: RunFolder, identity: Mapping[str, object]) -> bool:
     """Whether the folder belongs to a training with this identity, finished or not."""
-    return run.has(IDENTITY) and _read_identity(run) == json.loads(json.dumps(identity))
+    if not run.has(IDENTITY):
+        return False
+    found = dict(_read_identity(run))
+    if isinstance(trained := found["train"], Mapping):
+        found["train"] = _without_processes(trained)  # version 0.3 and earlier kept the number of devices
+    return found == json.loads(json.dumps(identity))
 
 
 def _read_identity(run: RunFolder) -> Json:

@@ -42,22 +42,42 @@ class FitProgress:
         self.losses, self.logged_at = [], monotonic()
 
 
-def fit_priors(model: LatentModel, data: TrainingData, settings: TrainSettings, log: Log, trained: int = 0) -> None:
-    """Call the model's `finish`, if it has one. trained: steps of the training."""
+def fit_priors(
+    model: LatentModel, data: TrainingData, settings: TrainSettings, log: Log, trained: int = 0, device: str = "cpu"
+) -> None:
+    """Call the model's `finish`, if it has one. trained: steps of the training. device: where the fits run, for MPS on
+    the CPU; where its memory is too small, they start again on the CPU."""
     if not isinstance(model, FitsPriors):
         return
     import torch
 
+    if device == "cuda":
+        before = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+        try:
+            return _finish(model, data, settings, log, trained, device)
+        except torch.cuda.OutOfMemoryError:
+            log("note: the accelerator's memory is too small for the fits after the weights; they run on the CPU")
+        torch.cuda.empty_cache()
+        model.load_state_dict(before)
+    return _finish(model, data, settings, log, trained, "cpu")
+
+
+def _finish(
+    model: LatentModel, data: TrainingData, settings: TrainSettings, log: Log, trained: int, device: str
+) -> None:
+    import torch
+
+    assert isinstance(model, FitsPriors)
     progress, count = FitProgress(log), -(-len(data.arrays) // COMPUTE_CHUNK)
 
     def batches() -> Iterator[Batch]:
         for number, batch in enumerate(data.once(), 1):
-            yield batch
+            yield batch if device == "cpu" else batch.to(device)
             progress("finishing", number, count, None)
 
     told: dict[str, object] = {PROGRESS: progress, TRAINED: trained}
     given = {name: value for name, value in told.items() if name in inspect.signature(model.finish).parameters}
-    model.to("cpu")
+    model.to(device)
     model.finish(batches(), torch.Generator().manual_seed(settings.seed), **settings.finish, **given)
 
 

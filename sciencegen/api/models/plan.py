@@ -61,7 +61,7 @@ class Plan:
     @property
     def follows(self) -> bool:
         """Whether this process only takes part in a training on several devices; the first one writes."""
-        return is_follower(self.training.devices)
+        return is_follower(self.training.count, self.training.nodes)
 
     @property
     def more_steps(self) -> int:
@@ -94,7 +94,7 @@ def make_plan(domain: str, data: str | Path, column: str | None, settings: Train
         raise ConfigError(
             f"Expected no `recipe` with `from`, whose recipe is '{recipe.name}', got '{settings.recipe}'."
         )
-    training = _training_settings(settings, recipe)
+    training = _training_settings(settings, recipe).on(device)
     halvings, network = plan_halvings(start, settings), model_settings(recipe, start, settings)
     if halvings and start:
         network = drawing_as(start.model, network)

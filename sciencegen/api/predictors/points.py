@@ -55,10 +55,9 @@ def train_point_predictor(
     """Train, calibrate and evaluate an ensemble, and write its folder. The same call resumes a killed one."""
     form = in_form(domain, chosen.form)
     options = to_record(PointPredictorSettings, chosen.settings, "predictor settings")
-    resolve_device(chosen.device)
+    training = _training(chosen, options, chosen.seed)
     run = RunFolder(folder)
-    devices = options.training.get("devices")
-    follows = isinstance(devices, int) and is_follower(devices)
+    follows = is_follower(training.count, training.nodes)
     with nullcontext() if follows else run.lock():
         whole = Path(table).parent  # the table may be a split of a prepared dataset
         source = whole if is_prepared(whole) and not Path(table).exists() else table
@@ -72,7 +71,7 @@ def train_point_predictor(
             log(f"{run.path} is finished already; `force` trains it again")
             return load_point_predictor(domain, run)
         if follows:
-            check_follows(going_on, run.path)
+            check_follows(lambda: is_same(run, identity), run.path, training.nodes)
             log = silent
         elif not going_on:
             _refuse_taken(run, force)
@@ -83,6 +82,14 @@ def train_point_predictor(
             _clear(run)
             run.write_json(IDENTITY, identity)
         return _train(domain, run, data, chosen, options, log)
+
+
+def _training(chosen: PredictorSettings, options: PointPredictorSettings, seed: int) -> TrainingSettings:
+    """Settings of one network's training."""
+    from sciencegen.training import TrainingSettings
+
+    settings = to_record(TrainingSettings, {**TRAINING, **options.training, "seed": seed}, "training settings")
+    return settings.on(resolve_device(chosen.device))
 
 
 def check_point_predictor(domain: str, chosen: PredictorSettings) -> None:
@@ -182,11 +189,10 @@ def _member(
     from safetensors.torch import load_file
 
     from sciencegen.networks.equivariant.properties import PropertyNetwork
-    from sciencegen.training import TrainingSettings
     from sciencegen.training.train import train as fit
 
     seed = int(np.random.SeedSequence([chosen.seed, number]).generate_state(1)[0])
-    training = to_record(TrainingSettings, {**TRAINING, **options.training, "seed": seed}, "training settings")
+    training = _training(chosen, options, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = PropertyNetwork(len(batches.types), baseline.readouts, options.network)

@@ -15,6 +15,7 @@ from sciencegen.api.models.encoding import encode_rows
 from sciencegen.api.models.folder import CONFIG, METRICS, LoadedModel, load_model
 from sciencegen.api.science.forms import domain_of, name_of_results
 from sciencegen.api.science.letters import letters_of
+from sciencegen.api.writing.output_record import read_record, record_path
 from sciencegen.config import Resources, RunSettings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.data.spacing import evenly_spaced
@@ -52,6 +53,12 @@ class RunContents:
     def samples(self) -> dict[str, list[Any]]:
         path = self.folder / SAMPLES
         return self._table(path) if path.is_file() else {}
+
+    @cached_property
+    def quality_by_draws(self) -> dict[str, Any]:
+        """The quality of samples by the number of draws, from their record; {} without `best_of`."""
+        path = self.folder / SAMPLES
+        return read_record(path).quality_by_draws if record_path(path).is_file() else {}
 
     @cached_property
     def scored(self) -> dict[str, list[Any]]:

@@ -144,7 +144,23 @@ def _pareto_plot(run: RunContents, x: Objective, y: Objective) -> Pareto:
 
 
 def traces(run: RunContents) -> list[Trace]:
-    """For each method, the mean of the ten best by calls; without an objective, the number of feasible items."""
+    """For each method, the mean of the ten best by calls; without an objective, the number of feasible items. With the
+    best of several draws, also their quality by the number of draws."""
+    return [*_search_traces(run), *_draw_traces(run)]
+
+
+def _draw_traces(run: RunContents) -> list[Trace]:
+    """What the best of fewer draws of each item would have been."""
+    found = run.quality_by_draws
+    if not found.get("draws"):
+        return []
+    name = str(found["of"])
+    unit = run.domain.properties[name].unit if name in run.domain.properties else ""
+    curve = Curve("best of the draws", found["draws"], found["mean"])
+    return [Trace(f"mean {name} of the samples", [curve], unit, "draws for each sample")]
+
+
+def _search_traces(run: RunContents) -> list[Trace]:
     if not run.trace:
         return []
     table = {name: np.array(column) for name, column in run.trace.items()}

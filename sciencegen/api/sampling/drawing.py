@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sciencegen.api.criteria.conditions import Condition
+from sciencegen.api.criteria.conditions import Condition, parse_conditions
 from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.models.plan import HasDiffusion, module_of
 from sciencegen.api.sampling.ranking import particles_of
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.capabilities import DrawTasks
 from sciencegen.errors import ConfigError
+from sciencegen.latent.space import Resamples
 
 DRAWING = ("sampler", "steps", "guidance", "step_noise")
 """Names of the settings."""
@@ -23,6 +24,7 @@ def drawing_words(settings: GenerateSettings) -> list[str]:
     values = settings.model_dump(include=set(DRAWING), exclude_none=True)
     drawn = [f"{name} {values[name]}" for name in DRAWING if name in values]
     best = [f"best of {settings.best_of}"] * (settings.best_of > 1)
+    drawn += [] if settings.tries is None else [f"tries {settings.tries}"]
     return [*drawn, *(f"steered: {goal}" for goal in settings.steer), *best]
 
 
@@ -36,6 +38,24 @@ def set_drawing(model: LoadedModel, settings: GenerateSettings, required: bool =
     chosen = Drawing(**_usual_sampler(model.recipe.tasks, settings) | names)
     if not draw_by(module_of(model.model), chosen) and required:
         raise no_diffusion(list(names), model)
+
+
+def set_tries(model: LoadedModel, settings: GenerateSettings) -> None:
+    """Apply `tries`; an error for a model that doesn't draw several times, and without a condition that it has."""
+    if settings.tries is None:
+        return
+    if not isinstance(model.model, Resamples):
+        raise ConfigError(
+            f"Expected a model that draws several times for a condition with `tries`, the one in {model.folder} "
+            f"(recipe '{model.recipe.name}') doesn't. Use `best_of`."
+        )
+    known = model.space.properties
+    if not any(one.name in known for one in parse_conditions(settings.where, model.domain, model.representation)):
+        raise ConfigError(
+            f"Expected a condition of the model with `tries`, got none (it is conditioned on {', '.join(known)}). Add "
+            "`where`, or leave `tries` out."
+        )
+    model.model.set_tries(settings.tries)
 
 
 def _usual_sampler(tasks: DrawTasks | None, settings: GenerateSettings) -> dict[str, str]:

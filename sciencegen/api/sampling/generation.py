@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from sciencegen.api.models.folder import name_columns
 from sciencegen.api.sampling.draws import Draws, steerable
 from sciencegen.api.sampling.judge import Judge, Judged
 from sciencegen.api.sampling.known import known_notes, training_texts
+from sciencegen.api.sampling.quality import DISTANCE, QualityByDraws, quality_name
 from sciencegen.api.sampling.ranking import in_groups, particles_of
 from sciencegen.api.sampling.replacement import Replace, Replacement, Result, replacement_notes
 from sciencegen.api.sampling.request import DrawRequest
@@ -56,6 +58,8 @@ class Generation:
         self.training, self.known = frozenset[str]() if few else training_texts(self.model), 0
         self.given = request.task.known if isinstance(request.task, DrawsGiven) else frozenset[str]()
         self.draws = self._draws(few)
+        several = self.settings.best_of > 1
+        self.quality = QualityByDraws(quality_name(request.ranking), self.settings.best_of) if several else None
 
     def _draws(self, few: bool) -> Draws:
         """The decoded rows; a steered model gets the merit of intermediate estimates by the goals."""
@@ -98,9 +102,22 @@ class Generation:
         best = []
         for start in range(0, len(results), count):
             group = results[start : start + count]
-            good = [one for one in group if isinstance(one, Judged) and self._satisfies(one)]
-            best.append(max(good, key=self._merit) if good else group[0])
+            good = [one if isinstance(one, Judged) and self._satisfies(one) else None for one in group]
+            merits = [None if one is None else self._merit(one) for one in good]
+            self._note_quality(good, merits)
+            known = [(merit, -place) for place, merit in enumerate(merits) if merit is not None]
+            best.append(group[-max(known)[1]] if known else group[0])
         return best
+
+    def _note_quality(self, good: Sequence[Judged | None], merits: Sequence[float | None]) -> None:
+        """Count what fewer draws would have given."""
+        if self.quality is None:
+            return
+        if self.quality.name == DISTANCE:
+            self.quality.add(merits, [math.nan if merit is None else -merit for merit in merits])
+            return
+        place = self.values.index(self.quality.name)
+        self.quality.add(merits, [math.nan if one is None else float(one.values[place]) for one in good])
 
     def _makeable(self, results: Iterator[Sequence[Result]]) -> Iterator[Sequence[Result]]:
         """The results, with draws replaced by items that can be made from the building blocks, if there are any."""
@@ -252,4 +269,5 @@ class Generation:
         if self.request.blocks is not None:
             counts["replaced"] = len(self.replaced)
         missed = dict(self.missed.most_common())
-        return {**counts, "missed": missed, "first_failure": self.first_failure, **made_by}
+        by_draws = {} if self.quality is None else {"quality_by_draws": self.quality.to_json()}
+        return {**counts, "missed": missed, "first_failure": self.first_failure, **made_by, **by_draws}

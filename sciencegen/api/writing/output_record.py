@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from pydantic import Field
 
 from sciencegen.api.writing.ingredients import Ingredients, portable
 from sciencegen.config import Settings, build_settings
@@ -28,7 +30,8 @@ class OutputRecord(Settings):
     format_version: of the record. settings: of the verb; paths are relative to the output's folder. models, inputs,
     versions: as in `Ingredients`. sha256: of the output, and of the settings and draws in this record. rows: their
     number in the output. draws: the number of each row's draw, from 0, as `NumberRanges`; None: rows can't be drawn one
-    by one. left_out: which rows the output could not hold; they are counted from 1 with these.
+    by one. left_out: which rows the output could not hold; they are counted from 1 with these. quality_by_draws: with
+    `best_of`, the mean quality that fewer draws of each item would have had (`QualityByDraws.to_json`).
     """
 
     format_version: int
@@ -44,6 +47,7 @@ class OutputRecord(Settings):
     rows: int
     draws: str | None = None
     left_out: str = ""
+    quality_by_draws: dict[str, Any] = Field(default_factory=dict)
 
 
 NONE = NumberRanges(())
@@ -51,11 +55,12 @@ NONE = NumberRanges(())
 
 @dataclass(frozen=True)
 class Written:
-    """What is known of an output's rows after the last one. rows, draws, left_out: as in `OutputRecord`."""
+    """What is known of an output's rows after the last one. rows, draws, left_out, quality: as in `OutputRecord`."""
 
     rows: int
     draws: NumberRanges | None = None
     left_out: NumberRanges = NONE
+    quality: Mapping[str, Any] = field(default_factory=dict)
 
 
 def record_path(output: str | Path) -> Path:
@@ -113,6 +118,7 @@ def write_record(output: str, made: Ingredients, rows: Written) -> None:
         rows=rows.rows,
         draws=draws,
         left_out=rows.left_out.text,
+        quality_by_draws=dict(rows.quality),
     )
     with atomic_write(record_path(output)) as file:
         file.write(json.dumps(record.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")

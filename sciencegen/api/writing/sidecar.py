@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sciencegen.api.writing.sinks import TableSink
-from sciencegen.api.writing.stored_items import StoredItems
+from sciencegen.data.stored_items import StoredItems
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Sidecar

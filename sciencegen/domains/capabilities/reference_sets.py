@@ -18,6 +18,13 @@ class MetricNote(NamedTuple):
     published: Mapping[str, float] = MappingProxyType({})
 
 
+CODES = MappingProxyType({
+    "bits_per_item": MetricNote("bound of -log2 p of an item to compare with, by the model", "minimize"),
+    "bits_per_value": MetricNote("the same for each symbol, residue or pixel of these items", "minimize"),
+})  # fmt: skip
+"""Of likelihoods as lengths of codes, in any domain."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReferenceSets:
     """Shipped sets and notes on metrics.
@@ -54,4 +61,4 @@ class ReferenceSets:
         ('in standard deviations', '')
         """
         found = (note for start, note in self.families.items() if metric.startswith(start))
-        return self.notes.get(metric) or next(found, MetricNote(""))
+        return self.notes.get(metric) or next(found, CODES.get(metric, MetricNote("")))

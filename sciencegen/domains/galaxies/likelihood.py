@@ -26,9 +26,10 @@ from sciencegen.batch import Batch
 from sciencegen.diffusion.observed_images import ObservedImageDiffusion
 from sciencegen.domains.galaxies.encoded_stamps import per_band
 from sciencegen.domains.galaxies.image_representation import ImageRepresentation
-from sciencegen.domains.galaxies.items import LARGEST_PSF, Stamp
-from sciencegen.domains.galaxies.observation import ObservingConditions, observed
+from sciencegen.domains.galaxies.items import LARGEST_PSF, STEPS_PER_SIGMA, Stamp
+from sciencegen.domains.galaxies.observation import ObservingConditions, effective_variance, observed
 from sciencegen.domains.galaxies.observed_representation import ObservedRepresentation
+from sciencegen.domains.likelihoods import CodeLength
 from sciencegen.domains.recipes import Remember
 from sciencegen.items import Direction, Refusal
 from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
@@ -95,6 +96,18 @@ class LogLikelihood:
     def score(self, items: Sequence[Stamp]) -> list[Score]:
         bounds = ((stamp, self.bound(stamp)) for stamp in items)
         return [_score(one if isinstance(one, Refusal) else one / stamp.image.size) for stamp, one in bounds]
+
+    def code_lengths(self, items: Sequence[Stamp]) -> list[CodeLength]:
+        """Of observed stamps whose pixels are rounded to multiples of a sixteenth of their noise."""
+        bounds = ((stamp, self.bound(stamp)) for stamp in items if not stamp.noise_free)
+        return [_coded(stamp, one) for stamp, one in bounds if not isinstance(one, Refusal)]
+
+
+def _coded(stamp: Stamp, nats: float) -> CodeLength:
+    """-log2 of the density times the step of each pixel."""
+    steps = np.log2(np.sqrt(effective_variance(stamp)) / STEPS_PER_SIGMA)
+    bits = -nats / math.log(2) - float(np.broadcast_to(per_band(steps), stamp.image.shape).sum())
+    return CodeLength(bits, stamp.image.size)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from fcd.utils import get_one_hot, load_imported_model
 
+from sciencegen.devices import computing_device
 from sciencegen.metrics.distances import Moments
 
 PADDED_LENGTH = 350
@@ -25,8 +26,10 @@ def load_chemnet() -> torch.nn.Module:
     return load_imported_model(layers).eval()
 
 
-def activations(canonical: Sequence[str], device: str = "cpu") -> Iterator[np.ndarray]:
-    """Yield batches [molecule 512] of the last hidden layer; strings too long for ChemNet are left out."""
+def activations(canonical: Sequence[str]) -> Iterator[np.ndarray]:
+    """Yield batches [molecule 512] of the last hidden layer; strings too long for ChemNet are left out. Computed on the
+    device of `computing_on`."""
+    device = computing_device()
     network = load_chemnet().to(device)
     fitting = [text for text in canonical if len(text) < PADDED_LENGTH]
     for start in range(0, len(fitting), BATCH_SIZE):
@@ -36,6 +39,6 @@ def activations(canonical: Sequence[str], device: str = "cpu") -> Iterator[np.nd
             yield network(features.transpose(1, 2).to(device)).cpu().numpy()
 
 
-def activation_moments(canonical: Sequence[str], device: str = "cpu") -> Moments:
+def activation_moments(canonical: Sequence[str]) -> Moments:
     """Mean and covariance of the activations of a set, in constant memory."""
-    return Moments.accumulate(activations(canonical, device))
+    return Moments.accumulate(activations(canonical))

@@ -26,7 +26,6 @@ def evaluate(
     samples: Iterable[str],
     reference: Reference | Sequence[str] | str,
     training: Iterable[str] | str | None = None,
-    device: str = "cpu",
 ) -> dict[str, float]:
     """All metrics by name, and the sample sizes (`count_...`).
 
@@ -51,7 +50,7 @@ def evaluate(
         "valid": len(found.canonical) / found.total,
     }
     if found.canonical:
-        result |= _set_metrics(found) | _distances(found, known, device)
+        result |= _set_metrics(found) | _distances(found, known)
         if trained_on is not None:
             result["novelty"] = novel_fraction(found.canonical, trained_on)
     return {name: float(value) for name, value in result.items() if math.isfinite(value)}
@@ -82,7 +81,7 @@ def _set_metrics(found: Description) -> dict[str, float]:
     }
 
 
-def _distances(found: Description, known: Reference, device: str) -> dict[str, float]:
+def _distances(found: Description, known: Reference) -> dict[str, float]:
     """Metrics of the samples against the reference."""
     result = {
         "snn": float(nearest_similarity(found.fingerprints, known.fingerprints).mean()),
@@ -93,5 +92,5 @@ def _distances(found: Description, known: Reference, device: str) -> dict[str, f
         result[f"wasserstein_{name}"] = wasserstein_1d(known.properties[name], found.properties[name])
     readable = [text for text in found.canonical if len(text) < PADDED_LENGTH]
     if len(readable) > 1:
-        result["fcd"] = frechet_distance(known.chemnet, activation_moments(readable, device))
+        result["fcd"] = frechet_distance(known.chemnet, activation_moments(readable))
     return result

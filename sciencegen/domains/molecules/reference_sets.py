@@ -79,19 +79,19 @@ class Reference:
         )
 
 
-def build_reference(texts: Iterable[str], device: str = "cpu") -> Reference:
+def build_reference(texts: Iterable[str]) -> Reference:
     """Make the reference of a set of molecules: about 330 molecules a second on one core."""
-    return reference_of(describe(texts, filters=False), device)
+    return reference_of(describe(texts, filters=False))
 
 
-def reference_of(description: Description, device: str = "cpu", chemnet: Moments | None = None) -> Reference:
+def reference_of(description: Description, chemnet: Moments | None = None) -> Reference:
     """Make the reference of a description; DataError without valid molecules. chemnet: computed if None."""
     if not description.canonical:
         raise DataError(f"Expected a reference of valid molecules, got none among {description.total} texts.")
     if chemnet is None:
         from sciencegen.domains.molecules.chemnet import activation_moments  # on use: needs torch
 
-        chemnet = activation_moments(description.canonical, device)
+        chemnet = activation_moments(description.canonical)
     return Reference(
         description.canonical,
         chemnet,

@@ -131,6 +131,10 @@ class AlignmentRepresentation(Representation):
         row = item if len(item) == len(self.columns) else self.row_of(item)
         return row if isinstance(row, Refusal) else encode_rows([row])[0]
 
+    def symbols(self, encoded: np.ndarray) -> int:
+        """Number of residues, without gaps."""
+        return int((encoded != GAP).sum())
+
     def batch(self, encoded: Sequence[np.ndarray], values: np.ndarray | None = None) -> Batch:
         """A batch of rows; gaps are masked."""
         letters = torch.from_numpy(np.stack(encoded).astype(np.int64))

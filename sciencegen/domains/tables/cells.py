@@ -20,6 +20,8 @@ MOSTLY = 0.9
 """A column with this share of numbers among its cells is one of numbers; texts in it are errors."""
 MANY = 0.01
 """Marks of missing values of this share of a column's cells are told of columns of texts."""
+FEWEST_NUMBERED = 10
+"""Rows from which a column that counts them is told."""
 _CODE = re.compile(r"[+-]?0\d")
 """A number with a leading zero is a code, such as a post code."""
 _LIKE_NUMBER = re.compile(r"[^\w\s]?\s?\d")
@@ -31,7 +33,7 @@ class ColumnCells:
 
     numbers, texts: nonempty cells that are numbers, and others; codes: numbers with a leading zero; arrays: texts that
     begin as a list; marks: the different marks of a missing value, with their counts. categories: different cells, at
-    most `MOST_CATEGORIES` + 1.
+    most `MOST_CATEGORIES` + 1. next: one more than the last number, NaN if the numbers don't count up by 1.
     """
 
     numbers: int = 0
@@ -40,6 +42,7 @@ class ColumnCells:
     arrays: int = 0
     marks: Counter[str] = field(default_factory=Counter)
     categories: dict[str, None] = field(default_factory=dict)
+    next: float | None = None
 
     def add(self, cell: str, decimal: str = ".") -> None:
         """Count one cell."""
@@ -47,14 +50,23 @@ class ColumnCells:
             if cell:
                 self.marks[cell] += 1
             return
-        if _float(cell, decimal) is None:
+        value = _float(cell, decimal)
+        if value is None:
             self.texts += 1
             self.arrays += cell.startswith("[")
         else:
+            self.next = value + 1 if self.next in (None, value) else math.nan
             self.numbers += 1
             self.codes += _CODE.match(cell) is not None
         if len(self.categories) <= MOST_CATEGORIES:
             self.categories[cell] = None
+
+    @property
+    def numbers_rows(self) -> bool:
+        """Whether the cells are whole numbers that count the rows, from 0 or 1 on, without gaps."""
+        if self.next is None or self.texts or self.numbers < FEWEST_NUMBERED:
+            return False
+        return self.next in (self.numbers, self.numbers + 1) and not self.marks
 
     @property
     def holds_arrays(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from sciencegen.data.damage import reading
 from sciencegen.data.tables import is_parquet, parquet_texts, read_records
 from sciencegen.domains.tables import array_sources
 from sciencegen.domains.tables.array_cells import cell_of_list
+from sciencegen.domains.tables.array_sources import ID
 from sciencegen.domains.tables.cells import MOST_CATEGORIES, ColumnCells, array_cell, cell_of, count_cells
 from sciencegen.domains.tables.rows import TableCell
 from sciencegen.domains.tables.table_source import (
@@ -39,16 +40,18 @@ def open_source(path: Path, wanted: Collection[str] | None = None) -> TableSourc
     """The table in a file; errors about the file are raised here. wanted: names of columns, see `array_sources`."""
     if array_sources.is_file_of_arrays(path):
         return array_sources.open_source(path, wanted)
-    return _of_parquet(path) if is_parquet(path) else _of_csv(path)
+    return _of_parquet(path) if is_parquet(path) else _of_csv(path, wanted)
 
 
-def _of_csv(path: Path) -> TableSource:
+def _of_csv(path: Path, wanted: Collection[str] | None) -> TableSource:
     names, separator, records = read_records(path)
     names, decimal = [name.strip() for name in names], "," if separator == ";" else "."
     check_names(names, str(path))
     counts = count_cells((cells for _, cells in records), len(names), decimal)
     _check_letters(path, names, counts)
-    _note_gaps(path, names, counts)
+    learned = {name: count for name, count in zip(names, counts, strict=True) if wanted is None or name in wanted}
+    _note_gaps(path, learned)
+    _note_numbers(path, learned)
     read_cell = [_reader(count, decimal) for count in counts]
 
     def rows() -> Records:
@@ -80,9 +83,20 @@ def _check_letters(path: Path, names: Sequence[str], counts: Sequence[ColumnCell
         )
 
 
-def _note_gaps(path: Path, names: Sequence[str], counts: Sequence[ColumnCells]) -> None:
+def _note_numbers(path: Path, counts: Mapping[str, ColumnCells]) -> None:
+    """Warn of columns that number the rows: they would be learned as any number."""
+    for name, count in counts.items():
+        if count.numbers_rows and name != ID and not is_index(name):
+            warnings.warn(
+                f"'{name}' in {path} counts the rows, and is read as a number like the others. If it only numbers "
+                f"them, call it '{ID}' or leave it out.",
+                stacklevel=1,
+            )
+
+
+def _note_gaps(path: Path, counts: Mapping[str, ColumnCells]) -> None:
     """Warn of texts such as None that count as missing, where they may be meant as a category."""
-    for name, count in zip(names, counts, strict=True):
+    for name, count in counts.items():
         if count.has_doubtful_gaps:
             shown = ", ".join(f"{mark!r} {times} times" for mark, times in count.marks.most_common(3))
             warnings.warn(

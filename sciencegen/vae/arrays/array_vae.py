@@ -51,6 +51,9 @@ START = -2.0
 """First log standard deviation of the posterior of an identifiable VAE: with that of a standard normal, the decoder
 learns to leave out some of the sources."""
 
+MOST_BATCHES = 200
+"""Batches to whose latents the prior of draws is fitted; more are thinned. The fit's steps draw from these rows."""
+
 
 class ArrayVAE(nn.Module):
     """A `LatentModel` of arrays; a Batch has the field "values" [batch column], standardized.
@@ -133,12 +136,19 @@ class ArrayVAE(nn.Module):
         self, batches: Iterable[Batch], generator: Generator
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Codes of the items, log standard deviations of a Gaussian posterior, and the conditions. A code depends on
-        c: each item is used with its complete condition, with none, and with what dropout leaves of it."""
-        rows: list[tuple[SampledPosterior, Condition]] = []
-        for one in batches:
+        c: each item is used with its complete condition, with none, and with what dropout leaves of it. Of very many
+        batches every second one is used, or every fourth ..., so that memory doesn't grow with their number."""
+        kept: list[list[tuple[SampledPosterior, Condition]]] = []
+        stride = 1
+        for number, one in enumerate(batches):
+            if number % stride:
+                continue
             features, whole = self.vae.encoder(one), self.vae.completed_condition(one)
             views = map(one.with_condition, self.settings.dropout.views(whole, generator))
-            rows += [(self.vae.posterior_given(features, view), view.condition) for view in views]
+            kept.append([(self.vae.posterior_given(features, view), view.condition) for view in views])
+            if len(kept) > MOST_BATCHES:
+                kept, stride = kept[::2], 2 * stride
+        rows = [row for views in kept for row in views]
         found = [condition for _, condition in rows if condition is not None]
         condition = torch.cat(found) if found else None
         gaussians = [q for q, _ in rows if isinstance(q, DiagonalGaussian)]

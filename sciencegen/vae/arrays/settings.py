@@ -118,6 +118,11 @@ class ArrayVAESettings:
     decoder_noise: bool = True
 
     def __post_init__(self) -> None:
+        if self.prior == "flow":
+            raise ConfigError(
+                f"Expected a prior of the training ({', '.join(PRIORS)}), got 'flow'. Leave it out: a flow of "
+                "`flow_layers` layers is fitted to the latents after the training, and draws are its."
+            )
         names = {"posterior": POSTERIOR_NAMES, "prior": PRIORS, "bound": BOUNDS, "count_inputs": COUNT_INPUTS}
         for name, known in names.items():
             if (chosen := getattr(self, name)) not in known:

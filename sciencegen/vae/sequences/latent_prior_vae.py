@@ -24,6 +24,7 @@ head on z, which also arranges the latents by property (Gómez-Bombarelli et al.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -325,6 +326,10 @@ class LatentPriorVAE(nn.Module):
         tries = min(s.measured, s.candidates) if self.measure else 1
         best, good = best_of(attempt, accept, rows, tries, s.near)
         return self._repaired(Batch({"tokens": best["tokens"]}, best.mask), best["code"], good, accept)
+
+    def set_tries(self, tries: int) -> None:
+        """Decode up to `tries` of at least four times as many codes for each condition."""
+        self.settings = replace(self.settings, measured=tries, candidates=max(self.settings.candidates, 4 * tries))
 
     def _measured(
         self, code: Latent, decoded: Batch, condition: Float[Tensor, "batch property"]

@@ -19,7 +19,7 @@ by resampling: sequences are drawn until a well-formed one has an estimate near 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
@@ -221,6 +221,10 @@ class SequenceVAE(nn.Module):
         )
         # rows without a condition are drawn once, independent of other rows
         return found if given.all() else placed(self._draw(noise, condition), given, found)
+
+    def set_tries(self, tries: int) -> None:
+        """Draw up to `tries` sequences for each condition."""
+        self.settings = replace(self.settings, tries=tries)
 
     def _miss(self, batch: Batch, condition: Float[Tensor, "batch property"]) -> Float[Tensor, " batch"]:
         """Distance of the estimated properties from the condition; infinite without an end token."""

@@ -19,7 +19,7 @@ def test_each_row_that_is_an_item_has_the_latent_that_it_has_alone(loaded):
     rows = [Row(2, "CCO", id="a"), Row(3, "junk"), Row(4, "c1ccccc1")]
     found = encode_rows(loaded, rows, Resources(threads=1))
     assert found.index.tolist() == [0, 2]
-    assert found.name == ["a", ""]
+    assert list(found.name) == ["a", ""]
     assert [line for line, _, _ in found.refused] == [3]
     alone = encode_rows(loaded, rows[2:], Resources(threads=1))
     assert np.allclose(found.latent[1], alone.latent[0], atol=1e-5)

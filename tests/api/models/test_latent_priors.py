@@ -4,11 +4,16 @@ import re
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from sciencegen.api.models import latent_priors
 from sciencegen.api.models.latent_priors import FitProgress, check_prior_settings, fit_priors
+from sciencegen.batch import Batch
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings
 from sciencegen.errors import ConfigError
+from sciencegen.vae.arrays.array_vae import ArrayVAE
+from sciencegen.vae.arrays.networks import VALUES
+from sciencegen.vae.arrays.settings import ArrayVAESettings
 from sciencegen.vae.images.image_vae import ImageVAE
 
 
@@ -87,3 +92,55 @@ def test_a_model_that_asks_is_told_how_long_it_was_trained():
     assert told == [30]
     with pytest.raises(ConfigError, match="no `finish` for this recipe"):
         check_prior_settings(model, {"trained": 3})
+
+
+class Cramped(ArrayVAE):
+    """Has no room for its fit on any accelerator."""
+
+    def __init__(self):
+        super().__init__(3, 1, ArrayVAESettings(latent=2, width=8, depth=1, flow_layers=2, flow_width=8))
+        self.places = []
+
+    def to(self, device):
+        self.places.append(device)
+        return self
+
+    def finish(self, batches, generator, *rest, **settings):
+        found = super().finish(list(batches), generator, steps=3)
+        if self.places[-1] != "cpu":
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return found
+
+
+class Placed(Batch):
+    def to(self, device):
+        return self
+
+
+def test_a_fit_without_room_starts_again_on_the_cpu():
+    said, generator = [], torch.Generator().manual_seed(0)
+    batch = Placed({VALUES: torch.randn(40, 3, generator=generator)}, None, torch.zeros(40, 1))
+    held = SimpleNamespace(arrays=range(40), once=lambda: iter([batch]))
+    crowded, roomy = Cramped(), Cramped()
+    roomy.load_state_dict(crowded.state_dict())
+    fit_priors(crowded, held, TrainSettings(), said.append, device="cuda")
+    fit_priors(roomy, held, TrainSettings(), said.append, device="cpu")
+    assert (crowded.places, roomy.places) == (["cuda", "cpu"], ["cpu"])
+    assert [line for line in said if line.startswith("note: the accelerator's memory is too small")]
+    for name, value in roomy.state_dict().items():
+        assert torch.equal(crowded.state_dict()[name], value)
+
+
+@pytest.mark.gpu
+def test_a_gpu_fits_the_prior_of_a_cpu():
+    batch = Batch({VALUES: torch.randn(400, 3)}, None, torch.zeros(400, 1))
+    held, losses = SimpleNamespace(arrays=range(400), once=lambda: iter([batch])), {}
+    start = ArrayVAE(3, 1, ArrayVAESettings(latent=2, width=8, depth=1, flow_layers=2, flow_width=8)).eval()
+    for device in ("cpu", "cuda"):
+        model = ArrayVAE(3, 1, start.settings).eval()
+        model.load_state_dict(start.state_dict())
+        fit_priors(model, held, TrainSettings(finish={"steps": 200}), lambda line: None, device=device)
+        model.to("cpu")
+        code = model.encode(batch)
+        losses[device] = float(-model.prior.log_prob(code, batch.condition).mean())
+    assert losses["cuda"] == pytest.approx(losses["cpu"], rel=0.05)

@@ -7,6 +7,8 @@ import pyarrow.parquet as pq
 
 from sciencegen.api.reports.contents import RunContents
 from sciencegen.api.reports.sections import candidates, facts, metrics, traces
+from sciencegen.api.writing.ingredients import Ingredients
+from sciencegen.api.writing.output_record import Written, write_record
 from sciencegen.config import RunSettings
 
 
@@ -59,6 +61,18 @@ def test_every_other_method_is_a_control(tmp_path):
     assert {curve.name: curve.control for curve in trace.curves} == {
         "evolution": False, "latent_evolution": True, "prior": True,
     }  # fmt: skip
+
+
+def test_the_best_of_several_draws_has_a_curve(tmp_path):
+    pq.write_table(pa.table({"item": ["C"]}), tmp_path / "samples.parquet")
+    run = RunContents(tmp_path, RunSettings(domain="molecules", optimize={"goals": ["maximize qed"]}))
+    assert traces(run) == []
+    made = Ingredients("generate", "molecules", "cpu", {"seed": 0}, {}, {}, {})
+    quality = {"of": "tpsa", "draws": [1, 2, 4], "items": [9] * 3, "mean": [80.0, 70.0, 65.0]}
+    write_record(str(tmp_path / "samples.parquet"), made, Written(1, quality=quality))
+    (trace,) = traces(RunContents(tmp_path, run.settings))
+    assert (trace.statistic, trace.unit, trace.axis) == ("mean tpsa of the samples", "Å²", "draws for each sample")
+    assert (trace.curves[0].calls, trace.curves[0].values) == ([1, 2, 4], [80.0, 70.0, 65.0])
 
 
 def test_without_an_objective_a_search_shows_how_many_satisfy_the_wish(tmp_path):

@@ -3,18 +3,56 @@
 from types import SimpleNamespace
 
 import pytest
+from pointclouds import DOMAIN
 
-from sciencegen.api.sampling.drawing import check_drawing, check_guidance, drawing_words, no_diffusion, set_drawing
+from sciencegen.api.sampling.drawing import (
+    check_drawing,
+    check_guidance,
+    drawing_words,
+    no_diffusion,
+    set_drawing,
+    set_tries,
+)
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.capabilities import DrawTasks
 from sciencegen.errors import ConfigError
+from sciencegen.vae.sequences.latent_prior_vae import LatentPriorVAE
 from tests.diffusion.test_model import known
+from tests.vae.sequences.test_latent_prior_vae import SMALL as LATENT_PRIOR
 
 
 def test_settings_are_told_in_words():
     settings = GenerateSettings(sampler="heun", steps=9, best_of=3, steer=("maximize qed",))
     assert drawing_words(settings) == ["sampler heun", "steps 9", "steered: maximize qed", "best of 3"]
     assert drawing_words(GenerateSettings()) == []
+
+
+@pytest.fixture
+def sequences():
+    """A model of sequences with two properties of the toy domain."""
+    network = LatentPriorVAE(9, 2, LATENT_PRIOR)
+    space = SimpleNamespace(properties=("radius", "height"))
+    recipe = SimpleNamespace(name="smiles-vae")
+    return SimpleNamespace(model=network, space=space, domain=DOMAIN, representation=None, recipe=recipe, folder="m")
+
+
+def test_tries_are_decoded_draws_of_more_codes(sequences):
+    settings = GenerateSettings(tries=20, where=("radius = 1",))
+    set_tries(sequences, settings)
+    found = sequences.model.settings
+    assert (found.measured, found.candidates) == (20, 80)
+    assert drawing_words(settings) == ["tries 20"]
+    set_tries(sequences, GenerateSettings(tries=1, where=("radius = 1",)))
+    assert (sequences.model.settings.measured, sequences.model.settings.candidates) == (1, 80)
+
+
+def test_tries_without_an_effect_are_refused(sequences):
+    with pytest.raises(ConfigError, match=r"got none \(it is conditioned on radius, height\). Add `where`"):
+        set_tries(sequences, GenerateSettings(tries=2))
+    sequences.model = known()
+    set_tries(sequences, GenerateSettings())
+    with pytest.raises(ConfigError, match=r"draws several times.*Use `best_of`"):
+        set_tries(sequences, GenerateSettings(tries=2, where=("radius = 1",)))
 
 
 def test_an_unknown_sampler_gets_the_nearest_name():

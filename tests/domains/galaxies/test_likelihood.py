@@ -25,6 +25,7 @@ from sciencegen.domains.galaxies.models import RECIPES
 from sciencegen.domains.galaxies.observation import observed
 from sciencegen.domains.galaxies.stamp_text import text
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
+from sciencegen.domains.likelihoods import CodesItems, code_figures
 from sciencegen.items import Refusal
 from sciencegen.networks.unet import UNetSettings
 from sciencegen.scoring.forward_model_oracle import SEED
@@ -117,6 +118,21 @@ def test_log_likelihood_is_the_strict_bound_of_each_pixel(loaded, oracles, obser
     bound = loaded.model.bound(batch, SAMPLES, misfit=0.0)
     assert values(oracles["log_likelihood"], [stamp]) == [pytest.approx(float(bound) / 64**2)]
     assert float(bound) != pytest.approx(float(loaded.model.bound(batch, SAMPLES)))
+
+
+def test_a_code_has_little_more_bits_than_the_noise(oracles, observed, twins):
+    """Of pixels in sixteenths of the noise: white noise alone has log2(16 sqrt(2 pi e)) bits."""
+    oracle = oracles["log_likelihood"].oracle
+    assert isinstance(oracle, CodesItems)
+    codes = oracle.code_lengths(observed)
+    assert len(codes) == len(observed)
+    for code, stamp, nats in zip(codes, observed, values(oracle, observed), strict=True):
+        steps = np.log2(np.sqrt(stamp.variance) / 16).mean()
+        assert code.values == stamp.image.size
+        assert code.bits / code.values == pytest.approx(-nats / np.log(2) - steps, rel=1e-4)
+    found = code_figures(codes)["bits_per_value"]
+    assert 0 < found - np.log2(16 * np.sqrt(2 * np.pi * np.e)) < 1
+    assert oracle.code_lengths([stamp for stamp in twins if stamp.noise_free]) == []
 
 
 def test_a_score_depends_on_nothing_but_the_stamp(oracles, observed):

@@ -30,3 +30,32 @@ def test_few_marks_among_many_texts_are_not_told(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         open_source(tmp_path / "table.csv")
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (range(1, 31), True),
+        (range(30), True),
+        (range(5, 35), False),
+        ([*range(1, 30), 1], False),
+        (range(2, 62, 2), False),
+        ([f"a{row}" for row in range(30)], False),
+    ],
+)
+def test_a_column_that_numbers_the_rows_is_told(tmp_path, values, told):
+    (tmp_path / "table.csv").write_text("no,x\n" + "".join(f"{value},{len(str(value))}\n" for value in values))
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        open_source(tmp_path / "table.csv")
+        open_source(tmp_path / "table.csv", ["x"])  # a column that isn't learned has no note
+    notes = [str(one.message) for one in found if one.category is UserWarning]
+    assert [note.partition(" in ")[0] for note in notes] == ["'no'"] * told
+    assert all("call it 'id' or leave it out" in note for note in notes)
+
+
+def test_ids_number_rows_without_a_note(tmp_path):
+    (tmp_path / "table.csv").write_text("id,x\n" + "".join(f"{row},{row % 7}\n" for row in range(30)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        open_source(tmp_path / "table.csv")

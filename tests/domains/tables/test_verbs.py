@@ -74,6 +74,19 @@ def test_conditions_are_met():
     assert "'city:Olso'. Did you mean 'city:Oslo'" in done.err
 
 
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("cities = Oslo", "Unknown column 'cities'. Did you mean 'city'?"),
+        ("city = Osloo", "Unknown category 'city:Osloo'. Did you mean 'city:Oslo'"),
+    ],
+)
+def test_unknown_columns_and_categories_are_named(condition, message):
+    with pytest.raises(ConfigError) as told:
+        sg.generate("arrays", 3, model="model", where=condition, threads=1)
+    assert str(told.value).startswith(message)
+
+
 def test_scores_bound_the_laws_likelihood():
     scored = sg.score("arrays", Path("test.csv"), model="model", threads=1)
     found, truth = scored.table["log_likelihood"].to_numpy(float), log_likelihood(pd.read_csv("test.csv"))

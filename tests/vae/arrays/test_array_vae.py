@@ -233,3 +233,20 @@ def test_there_must_be_something_to_infer():
 def test_a_scale_that_depends_on_the_condition_needs_one():
     with pytest.raises(ConfigError, match="Expected a condition with prior 'conditional_scale'"):
         made(properties=0, prior="conditional_scale")
+
+
+def test_a_flow_is_no_prior_of_the_training():
+    with pytest.raises(ConfigError, match=r"flow_layers. layers is fitted to the latents after"):
+        made(prior="flow")
+
+
+@pytest.mark.parametrize(("count", "stride"), [(3, 1), (4, 1), (5, 2), (8, 2), (9, 4), (40, 16)])
+def test_many_batches_are_thinned(monkeypatch, count, stride):
+    """Of more than four batches every second one is left, again and again."""
+    monkeypatch.setattr("sciencegen.vae.arrays.array_vae.MOST_BATCHES", 4)
+    model, generator = made(0).eval(), Generator().manual_seed(0)
+    batches = [draw(5, generator).with_condition(None) for _ in range(count)]
+    latents, _, _ = model._posteriors(iter(batches), generator)
+    assert len(latents) == 5 * -(-count // stride) <= 5 * 4
+    expected, _, _ = model._posteriors(batches[::stride], generator)
+    assert torch.equal(latents, expected)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import tempfile
 from array import array
 from collections.abc import Callable, Sequence
-from typing import IO, overload
+from typing import IO, Generic, TypeVar, overload
 
-from sciencegen.items import Item
+Item = TypeVar("Item")
 
 
-class StoredItems(Sequence[Item]):
+class StoredItems(Sequence[Item], Generic[Item]):
     """A sequence of items, kept as texts in a temporary file and parsed when they are read."""
 
     def __init__(self, parse: Callable[[str], Item]) -> None:
