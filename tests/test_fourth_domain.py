@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from tests.cli.conftest import run
-from tests.toy import command, write_clouds
+from tests.forked_commands import forked_commands
+from tests.toy import environment, write_clouds
+from tests.workflows.snakemake_process import run_in_this_process
 
 CONFIG = {
     "domain": "pointclouds",
@@ -34,9 +36,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory, toy_folder: Path) -> Path
     folder = tmp_path_factory.mktemp("fourth")
     write_clouds(folder / "clouds.csv", 200, extra=True)
     (folder / "my.yaml").write_text(yaml.safe_dump(CONFIG))
-    done = command(toy_folder, "run", "pointclouds", "--config", "my.yaml", cwd=folder)
+    with forked_commands(environment(toy_folder)) as commands, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment(toy_folder).items():
+            patch.setenv(name, value)
+        run_in_this_process(patch, commands)
+        patch.chdir(folder)
+        done = run("run", "pointclouds", "--config", "my.yaml")
     logs = "\n".join(path.read_text() for path in folder.rglob("logs/*.log"))
-    assert done.returncode == 0, done.stderr.decode() + logs
+    assert done.code == 0, done.err + logs
     return folder
 
 
@@ -54,15 +61,16 @@ def test_it_ends_with_candidates_and_a_report(finished: Path):
     }
 
 
-def test_a_misspelled_key_is_refused_before_anything_runs(finished, toy_folder):
+def test_a_misspelled_key_is_refused_before_anything_runs(finished, monkeypatch):
     (finished / "wrong.yaml").write_text(yaml.safe_dump(CONFIG | {"optimise": {}}))
-    done = command(toy_folder, "run", "pointclouds", "--config", "wrong.yaml", cwd=finished)
-    assert done.returncode == 2
-    assert b"did you mean 'optimize'" in done.stderr
+    monkeypatch.chdir(finished)
+    done = run("run", "pointclouds", "--config", "wrong.yaml")
+    assert done.code == 2
+    assert "did you mean 'optimize'" in done.err
 
 
 RICH = ("posterior=iaf", "bound=importance_weighted", "samples=4", "semi_supervised=true", "latent=3", "width=32")
-LEARNING = ("--training", "steps=300", "--training", "learning_rate=0.01", "--training", "batch_size=64")
+LEARNING = ("--training", "steps=200", "--training", "learning_rate=0.01", "--training", "batch_size=64")
 
 
 def test_items_that_are_arrays_need_one_line_for_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -73,7 +81,7 @@ def test_items_that_are_arrays_need_one_line_for_a_model(tmp_path: Path, monkeyp
     table.to_csv("clouds.csv", index=False)
     chosen = [word for setting in RICH for word in ("--set", setting)]
     train = ("train", "pointclouds", "--recipe", "array-vae", "--data", "clouds.csv", "--threads", 1)
-    train += ("--settings", "{finish: {steps: 500}}")
+    train += ("--settings", "{finish: {steps: 250}}")
     chosen += ["--condition", "measured", "-o", "model", *LEARNING]
     done = run(*train, *chosen)
     assert done.code == 0, done.err

@@ -37,7 +37,7 @@ def made(properties=1, **settings):
 
 
 def trained(model, batches, steps=300, rate=1e-2):
-    generator, optimizer = Generator().manual_seed(0), torch.optim.Adam(model.parameters(), rate)
+    generator, optimizer = Generator().manual_seed(0), torch.optim.Adam(model.parameters(), rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for step in range(steps):
         optimizer.zero_grad()
@@ -73,7 +73,13 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+COMBINED = ("iaf", "importance weighted")
+"""Cases that one case has together: alone, they are slow tests."""
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(one, marks=pytest.mark.slow) if one in COMBINED else one for one in CASES]
+)
 def test_the_bound_nears_the_evidence_and_draws_have_the_datas_law(case):
     model = trained(made(0, **CASES[case]), lambda g: draw(128, g).with_condition(None))
     generator = Generator().manual_seed(1)

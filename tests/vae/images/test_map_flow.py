@@ -28,7 +28,7 @@ def test_until_it_is_fitted_a_map_is_its_noise(generator):
 def test_draws_have_the_distribution_under_what_is_above_and_told(generator):
     torch.manual_seed(0)
     flow = MapFlow((1, 4, 4), 2, KINDS, 16, 12)
-    losses = fit(flow, maps, 500)
+    losses = fit(flow, maps, 300)
     assert sum(losses[-50:]) < 0.5 * sum(losses[:50])
     true, above, sign = maps(1000, generator)
     with torch.no_grad():
@@ -65,7 +65,7 @@ def test_a_place_hears_its_opposite(generator):
 
     torch.manual_seed(0)
     flow = MapFlow((1, 8, 8), 2, ConditionKinds(), 16, 8)
-    fit(flow, symmetric, 200)
+    fit(flow, symmetric, 120)
     noise, above, _ = symmetric(200, generator)
     with torch.no_grad():
         drawn = flow(torch.randn(noise.shape, generator=generator), above, None)

@@ -146,7 +146,7 @@ def few(count, generator):
 
 def many(pretrained, rows, columns=(0, 1, None)):
     fresh = begun(pretrained, ConditionKinds(tuple(range(len(columns)))), columns)
-    signs, settings = torch.ones(1, len(columns)), PriorFitSettings(steps=500, batch=64, dropout=DROPOUT)
+    signs, settings = torch.ones(1, len(columns)), PriorFitSettings(steps=250, batch=64, dropout=DROPOUT)
     return augmented_conditions(fresh.pretrained, rows, Generator().manual_seed(2), settings, signs)
 
 
