@@ -1,5 +1,5 @@
-"""The `sciencegen` command in processes forked from one that has imported what it needs: most of a short command is that
-import. For commands that another program starts, which finds a stand-in on its PATH.
+"""The `sciencegen` command in processes forked from one that has imported what it needs: most of a short command is
+that import. For commands that another program starts, which finds a stand-in on its PATH.
 
     python -m tests.forked_commands SOCKET      # what `forked_commands` starts
 """

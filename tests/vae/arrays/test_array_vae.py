@@ -146,6 +146,7 @@ def few_labels(count, generator, known=0.1):
     return batch.with_condition(batch.condition.masked_fill(hidden, torch.nan))
 
 
+@pytest.mark.slow
 def test_labels_of_one_row_in_ten_are_spread_to_the_others():
     """E[z_1 | x] explains most of z_1; the head learns it from 100 labels and leaves known ones as they are."""
     data = few_labels(1000, Generator().manual_seed(3))
