@@ -70,7 +70,7 @@ def test_a_misspelled_key_is_refused_before_anything_runs(finished, monkeypatch)
 
 
 RICH = ("posterior=iaf", "bound=importance_weighted", "samples=4", "semi_supervised=true", "latent=3", "width=32")
-LEARNING = ("--training", "steps=200", "--training", "learning_rate=0.01", "--training", "batch_size=64")
+LEARNING = ("--training", "steps=300", "--training", "learning_rate=0.01", "--training", "batch_size=64")
 
 
 def test_items_that_are_arrays_need_one_line_for_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -81,7 +81,7 @@ def test_items_that_are_arrays_need_one_line_for_a_model(tmp_path: Path, monkeyp
     table.to_csv("clouds.csv", index=False)
     chosen = [word for setting in RICH for word in ("--set", setting)]
     train = ("train", "pointclouds", "--recipe", "array-vae", "--data", "clouds.csv", "--threads", 1)
-    train += ("--settings", "{finish: {steps: 250}}")
+    train += ("--settings", "{finish: {steps: 500}}")
     chosen += ["--condition", "measured", "-o", "model", *LEARNING]
     done = run(*train, *chosen)
     assert done.code == 0, done.err

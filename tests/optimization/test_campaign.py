@@ -27,7 +27,6 @@ from tests.optimization.word_space import (
     known,
 )
 
-
 FEW = ("noisy-ei", "ucb")
 """Acquisitions of every run; the others are slow tests."""
 

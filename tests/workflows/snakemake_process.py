@@ -15,7 +15,7 @@ import pytest
 from sciencegen.api.workflow import supervision
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
-TIMEOUT_S = 120
+TIMEOUT_S = 240
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["snakemake.cli"])
 
