@@ -140,7 +140,7 @@ def test_a_wrong_ending_names_those_of_the_form(made, tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("tiny_draws")
-@pytest.mark.parametrize("name", ["a.pdb", "a.cif", "a.csv"])
+@pytest.mark.parametrize("name", ["a.pdb", pytest.param("a.cif", marks=pytest.mark.slow), "a.csv"])
 def test_backbones_are_made_again_with_all_coordinates(call, name):
     call("generate", "proteins", "--raw", "-n", 3, "--threads", 1, "-o", name)
     done = run("replay", name, "--row", "1,3", "--threads", 1)

@@ -73,12 +73,12 @@ CASES = {
 }
 
 
-COMBINED = ("iaf", "importance weighted")
-"""Cases that one case has together: alone, they are slow tests."""
+COVERED = ("iaf", "importance weighted", "hamiltonian")
+"""Slow tests: one case has the first two together, and `tests/vae/test_hamiltonian.py` tests the third's bound."""
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(one, marks=pytest.mark.slow) if one in COMBINED else one for one in CASES]
+    "case", [pytest.param(one, marks=pytest.mark.slow) if one in COVERED else one for one in CASES]
 )
 def test_the_bound_nears_the_evidence_and_draws_have_the_datas_law(case):
     model = trained(made(0, **CASES[case]), lambda g: draw(128, g).with_condition(None))
