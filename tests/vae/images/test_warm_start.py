@@ -240,6 +240,7 @@ def train(model, draw, steps, rate):
     return model.eval()
 
 
+@pytest.mark.slow
 def test_a_new_column_is_obeyed_after_a_short_training_on_few(generator):
     """A number that falls with the flux, with a spread of its own, of 150 blobs."""
     blobs, spread = Blobs(noise=0.002), 0.3
