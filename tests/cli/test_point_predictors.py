@@ -55,14 +55,14 @@ def test_the_folder_is_complete_and_says_how_good_it_is(trained):
 
 
 def test_texts_without_coordinates_are_predicted_twice_alike(cli, trained):
-    lines = "CCO\nc1ccccc1\n[SiH4]\njunk\n" + "C" * 14 + "\nC[N+](C)(C)C\n"
+    lines = "CCO\nc1ccccc1\n[SiH4]\njunk\n" + "C" * 20 + "\nC[N+](C)(C)C\n"
     predictors = [f"--predictor={name}={trained}" for name in ("gap", "u0")]
     for name in ("a.csv", "b.csv"):
         assert cli("predict", "molecules", "-", *predictors, "-o", name, stdin=lines.encode()).code == 0
     with open("a.csv", "rb") as first, open("b.csv", "rb") as second:
         assert first.read() == second.read()
     table = pd.read_csv("a.csv")
-    assert table["item"].tolist() == ["CCO", "c1ccccc1", "[SiH4]", "C" * 14, "C[N+](C)(C)C"]
+    assert table["item"].tolist() == ["CCO", "c1ccccc1", "[SiH4]", "C" * 20, "C[N+](C)(C)C"]
     assert table["gap_in_domain"].tolist() == [True, True, False, False, False]
     assert table["gap"].isna().tolist() == [False, False, True, False, True]
     assert (table["gap_lower"] < table["gap"])[:2].all()
