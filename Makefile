@@ -22,12 +22,15 @@ SEED ?= 0
 # A process that may not keep bytecode compiles the package anew, and the tests start hundreds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: design test fuzz kills lint types cpu constraints constrained oldest licences schema artefacts docs clean
+.PHONY: design test tests fuzz kills lint types cpu constraints constrained oldest licences schema artefacts docs clean
 
 design: $(INSTALLED)
 	$(BIN)/sciencegen run molecules
 
-test: lint types
+test: $(INSTALLED)
+	$(MAKE) --jobs 3 lint types tests
+
+tests: $(INSTALLED)
 	$(BIN)/pytest $(TESTS)
 
 fuzz: $(INSTALLED)

@@ -8,6 +8,7 @@ import math
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,9 @@ def library_versions(names: Iterable[str]) -> dict[str, str]:
     return {name: found for name in names if (found := _version(name))}
 
 
+@cache
 def _version(package: str) -> str | None:
+    """Of the installed package; every result names them, and each is read from a file."""
     try:
         return version(package)
     except PackageNotFoundError:

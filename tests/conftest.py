@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import importlib
 import os
 import sys
@@ -34,6 +35,7 @@ _FOLDER = tempfile.TemporaryDirectory(prefix="sciencegen-toy-")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # nothing that is collected is garbage, and a million objects are looked at again and again
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     jaxtyping.jaxtyped = importlib.import_module("tests.annotations").jaxtyped_once  # torch reads the limit as it comes
     jaxtyping.install_import_hook(MATHEMATICS, "beartype.beartype")
@@ -47,6 +49,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if os.environ.get("SCIENCEGEN_TOY") in sys.path:
         sys.path.remove(os.environ["SCIENCEGEN_TOY"])
     _FOLDER.cleanup()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

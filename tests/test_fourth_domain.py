@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from tests.cli.conftest import run
-from tests.toy import command, write_clouds
+from tests.forked_commands import forked_commands
+from tests.toy import environment, write_clouds
+from tests.workflows.snakemake_process import run_in_this_process
 
 CONFIG = {
     "domain": "pointclouds",
@@ -34,9 +36,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory, toy_folder: Path) -> Path
     folder = tmp_path_factory.mktemp("fourth")
     write_clouds(folder / "clouds.csv", 200, extra=True)
     (folder / "my.yaml").write_text(yaml.safe_dump(CONFIG))
-    done = command(toy_folder, "run", "pointclouds", "--config", "my.yaml", cwd=folder)
+    with forked_commands(environment(toy_folder)) as commands, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment(toy_folder).items():
+            patch.setenv(name, value)
+        run_in_this_process(patch, commands)
+        patch.chdir(folder)
+        done = run("run", "pointclouds", "--config", "my.yaml")
     logs = "\n".join(path.read_text() for path in folder.rglob("logs/*.log"))
-    assert done.returncode == 0, done.stderr.decode() + logs
+    assert done.code == 0, done.err + logs
     return folder
 
 
@@ -54,11 +61,12 @@ def test_it_ends_with_candidates_and_a_report(finished: Path):
     }
 
 
-def test_a_misspelled_key_is_refused_before_anything_runs(finished, toy_folder):
+def test_a_misspelled_key_is_refused_before_anything_runs(finished, monkeypatch):
     (finished / "wrong.yaml").write_text(yaml.safe_dump(CONFIG | {"optimise": {}}))
-    done = command(toy_folder, "run", "pointclouds", "--config", "wrong.yaml", cwd=finished)
-    assert done.returncode == 2
-    assert b"did you mean 'optimize'" in done.stderr
+    monkeypatch.chdir(finished)
+    done = run("run", "pointclouds", "--config", "wrong.yaml")
+    assert done.code == 2
+    assert "did you mean 'optimize'" in done.err
 
 
 RICH = ("posterior=iaf", "bound=importance_weighted", "samples=4", "semi_supervised=true", "latent=3", "width=32")

@@ -54,7 +54,7 @@ def test_all_rows_and_any_row_are_the_same(workspace, name, raw):
     assert one.differences == ()
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.smi", "a.sdf"])
+@pytest.mark.parametrize("name", ["a.csv", pytest.param("a.smi", marks=pytest.mark.slow), "a.sdf"])
 def test_molecules(name):
     file = sg.generate("molecules", 4, seed=1, include="qed", threads=1).write(name)
     assert sg.replay(file, [2, 4], threads=1).same
@@ -66,7 +66,7 @@ def test_proteins(family_model, name):
     assert sg.replay(file, [2, 9], threads=1).same
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.fits", "a.h5"])
+@pytest.mark.parametrize("name", ["a.csv", "a.fits", pytest.param("a.h5", marks=pytest.mark.slow)])
 def test_galaxies(galaxy_model, name):
     drawn = sg.generate("galaxies", 5, model=str(galaxy_model), seed=1, include="flux", raw=True, threads=1)
     assert sg.replay(drawn.write(name), [2, 5], threads=1).same

@@ -260,7 +260,7 @@ def test_an_alignment_is_trained_on_once(alignment, tmp_path, monkeypatch):
 
 def test_a_family_may_be_trained_for_fewer_steps(cli, alignment, tmp_path):
     asked = ("score", "proteins", "--alignment", alignment, "--variants", "all-singles", "--threads", 1)
-    short = ("--training", "steps=3", "--training", "batch_size=10")
+    short = ("--training", "steps=3", "--training", "batch_size=10", "--set", "members=1", "--set", "hidden=16")
     done = cli(*asked, *short, "-o", tmp_path / "scores.csv")
     assert done.code == 0, done.err
     assert "training: 3 steps of 10 items" in done.err

@@ -61,7 +61,7 @@ def items_of(path):
 def test_a_search_scores_backbones_and_writes_designs(call):
     goals = ("--goal", "maximize helix", "--goal", "length in 20..30")
     files = ("-o", "best.csv", "--structures", "best.cif", "--details", "details")
-    call("optimize", "proteins", *goals, "--budget", 20, "-n", 3, "--with", "rg,breaks,gravy", *files)
+    call("optimize", "proteins", *goals, "--budget", 10, "-n", 3, "--with", "rg,breaks,gravy", *files)
     table = pd.read_csv("best.csv")
     assert table["item"].tolist() == ["best.pdb[0]", "best.pdb[1]", "best.pdb[2]"]
     assert (np.diff(table["helix"]) <= 0).all()
@@ -140,7 +140,7 @@ def test_a_wrong_ending_names_those_of_the_form(made, tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("tiny_draws")
-@pytest.mark.parametrize("name", ["a.pdb", "a.cif", "a.csv"])
+@pytest.mark.parametrize("name", ["a.pdb", pytest.param("a.cif", marks=pytest.mark.slow), "a.csv"])
 def test_backbones_are_made_again_with_all_coordinates(call, name):
     call("generate", "proteins", "--raw", "-n", 3, "--threads", 1, "-o", name)
     done = run("replay", name, "--row", "1,3", "--threads", 1)

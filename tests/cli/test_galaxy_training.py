@@ -15,6 +15,7 @@ from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from tests.cli.conftest import TINY
 
 
+@pytest.mark.slow
 def test_a_model_learns_from_a_store_what_it_learns_from_a_file(cli, tmp_path):
     zarr = pytest.importorskip("zarr", minversion="3")
     made = [one.observed for one in simulate(SurveySettings(side=32), 0, 0, 24)]

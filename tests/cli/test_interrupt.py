@@ -15,7 +15,7 @@ from tests.signals import hear
 from tests.toy import environment
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_a_stop_keeps_what_is_finished(workspace, toy_folder, tmp_path, number):
     words = [sys.executable, "-m", "sciencegen.cli.main", "generate", "pointclouds", "--model", str(workspace.model)]
     ours = environment(toy_folder)

@@ -106,7 +106,7 @@ def test_the_server_runs_verbs_without_loading_torch(folder):
 
 
 @needs_curl
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_a_signal_for_the_server_loses_no_job(folder, number):
     """A stopped server ends its jobs, which can be started again; a killed one leaves them, and the next takes over."""
     doctor = {"suite": "pmo", "tasks": ["no such task"]}

@@ -27,8 +27,13 @@ from tests.optimization.word_space import (
     known,
 )
 
+FEW = ("noisy-ei", "ucb")
+"""Acquisitions of every run; the others are slow tests."""
 
-@pytest.mark.parametrize("acquisition", ACQUISITIONS)
+
+@pytest.mark.parametrize(
+    "acquisition", [one if one in FEW else pytest.param(one, marks=pytest.mark.slow) for one in ACQUISITIONS]
+)
 def test_the_optimum_of_a_finite_pool_is_found(acquisition):
     asked = [word for word in first() if word != BEST]
     settings = CampaignSettings(12, surrogate="gp", plate=PlateSettings(acquisition))

@@ -40,7 +40,7 @@ TARGETS = {"distances": (sum_of_distances, "sum"), "moment": (moment, "dipole")}
 def train(items, answers, readouts, seed):
     torch.manual_seed(seed)
     network, generator = PropertyNetwork(len(TYPES), readouts, SETTINGS), np.random.default_rng(seed)
-    optimizer = torch.optim.Adam(network.parameters(), 1e-2)
+    optimizer = torch.optim.Adam(network.parameters(), 1e-2, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 250)
     for step in range(250):
         rows = generator.choice(len(items), 64, replace=False)

@@ -108,7 +108,7 @@ def test_nothing_but_the_protocol_is_printed(folder):
     assert job["state"] in ("done", "cancelled", "interrupted")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_ends_the_server(folder, number):
     environment = {**os.environ, "PYTHONPATH": PATH}
     with subprocess.Popen(

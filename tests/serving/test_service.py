@@ -37,7 +37,7 @@ def served(make_jobs, tmp_path, monkeypatch) -> Service:
 @pytest.mark.parametrize("name", VERBS)
 def test_odd_requests_are_planned_or_refused(served, name, tmp_path):
     generator, properties = random.Random(name), VERBS[name].schema()["properties"]
-    for _ in range(60):
+    for _ in range(30):
         keys = generator.sample([*properties], generator.randint(0, min(4, len(properties))))
         given = {key: generator.choice(ODD) for key in [*VERBS[name].schema().get("required", ()), *keys]}
         given |= {"odd": 1} if generator.random() < 0.05 else {}

@@ -27,7 +27,7 @@ def test_until_it_is_fitted_nothing_is_drawn(generator):
 def test_what_is_told_stays_and_the_rest_follows_from_it(generator):
     torch.manual_seed(0)
     wishes = ConditionImputation(3, 4, 32)
-    settings = PriorFitSettings(steps=300, batch=256, dropout=DROPOUT)
+    settings = PriorFitSettings(steps=200, batch=128, dropout=DROPOUT)
     wishes.learn(conditions(4000, generator), Generator().manual_seed(1), settings)
     noise, told = torch.randn(2000, 3, generator=generator), conditions(2000, generator)
     told[:, 1:] = torch.nan

@@ -80,7 +80,7 @@ def test_two_levels_bound_the_evidence_of_a_linear_model(generator):
     law = MultivariateNormal(torch.zeros(4), spread + ORTHOGONAL.std**2 * torch.eye(4))
     posterior = LadderPosterior(4, prior, width=16)
     model = ConditionalVAE(VAEParts(Features(), LowestLevel(LinearDecoder(ORTHOGONAL), 2), posterior, prior), "x")
-    optimizer = torch.optim.Adam(posterior.parameters(), 1e-2)
+    optimizer = torch.optim.Adam(posterior.parameters(), 1e-2, fused=True)
     for step in range(250):
         optimizer.zero_grad()
         model.loss(Batch({"x": law.sample((128,))}), step, generator)["loss"].backward()

@@ -165,7 +165,7 @@ class ConditionalDecoder(nn.Module):
 
 
 def train(model, draw, steps, generator, rate=1e-2):
-    optimizer = torch.optim.Adam(model.parameters(), rate)
+    optimizer = torch.optim.Adam(model.parameters(), rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for step in range(steps):
         optimizer.zero_grad()

@@ -6,12 +6,16 @@ import multiprocessing
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import pytest
+
+from sciencegen.api.workflow import supervision
+
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
-TIMEOUT_S = 120
+TIMEOUT_S = 240
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["snakemake.cli"])
 
@@ -34,6 +38,26 @@ def call_snakemake(*flags: object, cwd: Path, environment: Mapping[str, str] = o
         out, err = (path.read_text() for path in streams)
     assert process.exitcode is not None
     return CompletedProcess(words, process.exitcode, out, err)
+
+
+def run_in_this_process(patch: pytest.MonkeyPatch, commands: Path) -> None:
+    """`sciencegen run` starts Snakemake by a fork, and its jobs find the commands of a folder before others."""
+    found = supervision.job_environment
+
+    def with_commands(folder: Path) -> dict[str, str]:
+        there = found(folder)
+        return {**there, "PATH": os.pathsep.join((str(commands), there["PATH"]))}
+
+    patch.setattr(supervision, "job_environment", with_commands)
+    patch.setattr(supervision, "call", _call)
+
+
+def _call(command: Sequence[str], folder: Path) -> int:
+    """What `supervision.call` does, without a new interpreter."""
+    words = command[len(supervision.SNAKEMAKE) :]
+    done = call_snakemake(*words, cwd=Path.cwd(), environment=supervision.job_environment(folder))
+    os.write(2, (done.stdout + done.stderr).encode())
+    return done.returncode
 
 
 def _work(words: list[str], cwd: Path, environment: dict[str, str], streams: tuple[Path, Path]) -> None:

@@ -46,7 +46,9 @@ def test_the_config_is_valid():
     assert settings_in(REPOSITORY / "config" / "config.yaml").optimize.goals
 
 
-@pytest.mark.parametrize("flags", [["--lint"], ["--dry-run"], ["--rulegraph"]], ids=str)
+@pytest.mark.parametrize(
+    "flags", [pytest.param(["--lint"], marks=pytest.mark.slow), ["--dry-run"], ["--rulegraph"]], ids=str
+)
 def test_snakemake_finds_the_workflow_in_the_repository(flags):
     """The catalog lints a clone, and draws its rules."""
     done = call_snakemake(*flags, "--nolock", cwd=REPOSITORY)

@@ -41,7 +41,7 @@ def hostile_config(seed):
     }
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_hostile_texts_reach_the_steps_as_they_are(place, seed):
     config = hostile_config(seed)
     done = place.snakemake("--cores", 2, config=config)

@@ -138,7 +138,9 @@ def test_a_predictor_of_latents_waits_for_the_model(place):
     assert json.loads(words[words.index("--settings") + 1])["model"] == "results/molecules/test/model"
 
 
-@pytest.mark.parametrize(("verb", "code", "finishes"), [("optimize", 5, True), ("optimize", 2, False)])
+@pytest.mark.parametrize(
+    ("verb", "code", "finishes"), [pytest.param("optimize", 5, True, marks=pytest.mark.slow), ("optimize", 2, False)]
+)
 def test_fewer_results_than_asked_are_no_failure(place, verb, code, finishes):
     (place.folder / "exit").write_text(f"{verb} {code}")
     assert (place.snakemake().returncode == 0) == finishes

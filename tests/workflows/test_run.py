@@ -6,24 +6,21 @@ import subprocess
 import sys
 import time
 from functools import partial
-from pathlib import Path
 
 import psutil
 import pytest
 import yaml
 
 from sciencegen.api.run import read_config
-from sciencegen.api.workflow import supervision
 from sciencegen.cli.main import main
 from sciencegen.errors import ConfigError
 from sciencegen.runs import RunFolder
 from tests.signals import hear
 from tests.workflows.conftest import edited, settings_in
-from tests.workflows.snakemake_process import WORKFLOWS, call_snakemake
+from tests.workflows.snakemake_process import WORKFLOWS, run_in_this_process
 
 DRIVER = """
 import os, sys
-from sciencegen.api.workflow import supervision
 from sciencegen.cli.main import main
 real = supervision.job_environment
 def with_stand_in(folder):
@@ -64,23 +61,10 @@ def finish(process):
     return process.returncode, said, heard
 
 
-def call_forked(command, folder):
-    """What `supervision.call` does, without a new interpreter."""
-    words = command[len(supervision.SNAKEMAKE) :]
-    done = call_snakemake(*words, cwd=Path.cwd(), environment=supervision.job_environment(folder))
-    os.write(2, (done.stdout + done.stderr).encode())
-    return done.returncode
-
-
 @pytest.fixture
 def call(place, monkeypatch, capfd):
     """The same command in this process, which has imported everything, and Snakemake forked from one that has: for runs
     that nobody kills."""
-    found = supervision.job_environment
-
-    def with_stand_in(folder):
-        there = found(folder)
-        return {**there, "PATH": os.pathsep.join((str(place.folder / "bin"), there["PATH"]))}
 
     def run_here(*flags, config=RUNNABLE):
         place.write(config)
@@ -90,8 +74,7 @@ def call(place, monkeypatch, capfd):
             main(own_process=False)
         return ended.value.code, *capfd.readouterr()
 
-    monkeypatch.setattr(supervision, "job_environment", with_stand_in)
-    monkeypatch.setattr(supervision, "call", call_forked)
+    run_in_this_process(monkeypatch, place.folder / "bin")
     monkeypatch.chdir(place.folder)
     return run_here
 
@@ -121,7 +104,9 @@ def test_a_dry_run_computes_nothing(call, place):
     assert not (place.folder / "calls.jsonl").exists()
 
 
-@pytest.mark.parametrize("victim", ["run", "snakemake", pytest.param("job", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "victim", ["run", *(pytest.param(one, marks=pytest.mark.slow) for one in ("snakemake", "job"))]
+)
 def test_the_same_command_goes_on_after_kill_9(call, place, victim):
     (place.folder / "slow").write_text("train 100")
     process = start(place)

@@ -33,7 +33,7 @@ def test_without_a_source_or_with_an_unknown_property_nothing_is_written(tmp_pat
 
 def test_fractions_divide_one_split_of_a_dataset_and_no_more(tmp_path):
     shares = {"a": 0.8, "b": 0.2}
-    chosen = PrepareSettings(source="moses/train", sample=True, properties=(), fractions=shares, threads=1)
+    chosen = PrepareSettings(source="moses/train", sample=True, limit=300, properties=(), fractions=shares, threads=1)
     prepared = prepare_source("molecules", tmp_path / "data", chosen)
     counts = [prepared.count(split) for split in ("a", "b")]
     assert counts[0] > 2 * counts[1] > 0

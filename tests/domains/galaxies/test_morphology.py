@@ -13,7 +13,7 @@ from sciencegen.domains.galaxies.mutations import oriented
 from sciencegen.domains.galaxies.population import draw_galaxy
 from sciencegen.domains.galaxies.survey import SurveySettings, binned, chosen_survey, draw_scene
 
-COUNT = 100
+COUNT = 60
 SURVEY = chosen_survey(SurveySettings())
 
 

@@ -31,10 +31,10 @@ def drugs():
 
 @pytest.fixture(scope="session")
 def mutants(drugs):
-    """2,000 different molecules, far stranger than any drug-like data set."""
+    """1,000 different molecules, far stranger than any drug-like data set."""
     generator = np.random.default_rng(7)
     walkers, found = list(drugs), {}
-    while len(found) < 2000:
+    while len(found) < 1000:
         for index, walker in enumerate(walkers):
             mutant = DOMAIN.moves.mutate(walker, generator)
             if not isinstance(mutant, Refusal) and mutant.GetNumAtoms() > 5:
@@ -42,7 +42,7 @@ def mutants(drugs):
                 found[DOMAIN.items.key(mutant)] = mutant
             else:
                 walkers[index] = drugs[index]
-    return list(found.values())[:2000]
+    return list(found.values())[:1000]
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,7 @@ def test_training_lowers_the_loss_with_and_without_a_condition(representation, g
     torch.manual_seed(0)
     model = joint.joint(representation, replace(SMALL, diffusion=DiffusionSettings(prediction="x", weighting="edm")))
     batch = representation.batch(geometries[:16], np.array([[len(one), 1.0] for one in geometries[:16]], float))
-    optimizer, losses = torch.optim.Adam(model.parameters(), 3e-3), []
+    optimizer, losses = torch.optim.Adam(model.parameters(), 3e-3, fused=True), []
     for step in range(20):
         loss = model.loss(batch, step, torch.Generator().manual_seed(step))["loss"]
         optimizer.zero_grad()

@@ -31,6 +31,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "round1.csv", folder / "pool.csv"
 
 
+@pytest.mark.slow
 def test_a_plate_of_a_pool_beats_a_random_one(tables):
     measured, pool = tables
     table = propose("molecules", str(measured), pool=str(pool), **FAST).table

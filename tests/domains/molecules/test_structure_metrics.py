@@ -32,6 +32,7 @@ def shaken(text, by, generator):
 
 def test_real_structures_are_as_real_ones(texts):
     texts = [text for text in texts if not isinstance(parse_structure(text), Refusal)]  # of the SMILES they bring along
+    texts = texts[:60]
     found = evaluate_structures(texts, texts, texts[: len(texts) // 2])
     assert found["stable_atoms"] > 0.98
     assert found["stable_molecules"] > 0.9

@@ -29,7 +29,7 @@ def built(conditions: tuple[str, ...] = (), **settings):
 def test_its_likelihood_nears_that_of_the_law():
     model, fitted = built(beta=Warmup("linear", 200))
     batch, generator = fitted.batch(fitted.encode(ROWS)), torch.Generator().manual_seed(0)
-    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2, fused=True)
     for step in range(400):
         part = batch.select(torch.randint(len(batch), (256,), generator=generator))
         optimizer.zero_grad()
@@ -158,7 +158,7 @@ def test_conditions_are_inferred_from_the_other_columns():
     known = np.where(np.arange(400) < 40, label, np.nan)[:, None]
     batch = fitted.batch(fitted.encode([row | {"label": row["label"] if at < 40 else None}
                                         for at, row in enumerate(found)]), known)  # fmt: skip
-    optimizer, noise = torch.optim.Adam(model.parameters(), 1e-2), torch.Generator().manual_seed(0)
+    optimizer, noise = torch.optim.Adam(model.parameters(), 1e-2, fused=True), torch.Generator().manual_seed(0)
     for step in range(60):
         optimizer.zero_grad()
         model.loss(batch.select(torch.randint(400, (128,), generator=noise)), step, noise)["loss"].backward()

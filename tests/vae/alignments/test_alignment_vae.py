@@ -61,7 +61,7 @@ def test_evidence_lies_below_the_exact_one_and_importance_weighting_reaches_it(p
     torch.testing.assert_close(weighted, truth, atol=0.15, rtol=0)
 
 
-@pytest.mark.parametrize("posterior", POSTERIORS)
+@pytest.mark.parametrize("posterior", ["gaussian", pytest.param("iaf", marks=pytest.mark.slow)])
 def test_training_with_several_samples_is_the_importance_weighted_bound(posterior):
     """At the means of the last weights: the loss is -log p(x), nearer with more samples, and its gradient is finite."""
     rows = every_row(3, 2).repeat(200, 1)

@@ -37,7 +37,7 @@ def made(properties=1, **settings):
 
 
 def trained(model, batches, steps=300, rate=1e-2):
-    generator, optimizer = Generator().manual_seed(0), torch.optim.Adam(model.parameters(), rate)
+    generator, optimizer = Generator().manual_seed(0), torch.optim.Adam(model.parameters(), rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for step in range(steps):
         optimizer.zero_grad()
@@ -73,7 +73,13 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+COVERED = ("iaf", "importance weighted", "hamiltonian")
+"""Slow tests: one case has the first two together, and `tests/vae/test_hamiltonian.py` tests the third's bound."""
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(one, marks=pytest.mark.slow) if one in COVERED else one for one in CASES]
+)
 def test_the_bound_nears_the_evidence_and_draws_have_the_datas_law(case):
     model = trained(made(0, **CASES[case]), lambda g: draw(128, g).with_condition(None))
     generator = Generator().manual_seed(1)
@@ -140,6 +146,7 @@ def few_labels(count, generator, known=0.1):
     return batch.with_condition(batch.condition.masked_fill(hidden, torch.nan))
 
 
+@pytest.mark.slow
 def test_labels_of_one_row_in_ten_are_spread_to_the_others():
     """E[z_1 | x] explains most of z_1; the head learns it from 100 labels and leaves known ones as they are."""
     data = few_labels(1000, Generator().manual_seed(3))

@@ -140,6 +140,7 @@ def test_with_the_code_alone_it_is_the_plain_autoencoder(double_precision, gener
     )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Initializing zero-element")
 def test_a_trained_bound_is_of_the_data_that_it_was_trained_on(double_precision, generator):
     """E log p(x) of the true process is above that of any model: the bound lies below and comes near."""

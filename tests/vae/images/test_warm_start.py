@@ -146,7 +146,7 @@ def few(count, generator):
 
 def many(pretrained, rows, columns=(0, 1, None)):
     fresh = begun(pretrained, ConditionKinds(tuple(range(len(columns)))), columns)
-    signs, settings = torch.ones(1, len(columns)), PriorFitSettings(steps=500, batch=64, dropout=DROPOUT)
+    signs, settings = torch.ones(1, len(columns)), PriorFitSettings(steps=250, batch=64, dropout=DROPOUT)
     return augmented_conditions(fresh.pretrained, rows, Generator().manual_seed(2), settings, signs)
 
 
@@ -240,6 +240,7 @@ def train(model, draw, steps, rate):
     return model.eval()
 
 
+@pytest.mark.slow
 def test_a_new_column_is_obeyed_after_a_short_training_on_few(generator):
     """A number that falls with the flux, with a spread of its own, of 150 blobs."""
     blobs, spread = Blobs(noise=0.002), 0.3

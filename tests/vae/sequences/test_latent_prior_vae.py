@@ -45,7 +45,7 @@ def toy_batch(count, seed=0):
 def trained():
     torch.manual_seed(0)
     model = LatentPriorVAE(2 + SYMBOLS, 2, SMALL)
-    optimizer = torch.optim.Adam(model.parameters(), 4e-3)
+    optimizer = torch.optim.Adam(model.parameters(), 4e-3, fused=True)
     for step in range(450):
         optimizer.zero_grad()
         model.loss(toy_batch(64, step), step, torch.Generator().manual_seed(step))["loss"].backward()
@@ -229,7 +229,7 @@ def test_fine_tuned_draws_are_of_the_new_items_in_the_share_that_is_asked_for(tr
         model.load_state_dict(trained.state_dict())
         model.starting_from(trained)
         assert len(model.state_dict()) == len(trained.state_dict()), "the start's weights aren't this model's"
-        optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+        optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
         for step in range(100):
             optimizer.zero_grad()
             model.loss(new, step, torch.Generator().manual_seed(step))["loss"].backward()

@@ -169,7 +169,7 @@ def test_training_lowers_the_loss(fitted):
     torch.manual_seed(0)
     model = diffusion.backbone_diffusion(fitted, tiny_model.SMALL)
     batch = fitted.batch(fitted.encode(chains()), measure(chains(), diffusion.CONDITIONS))
-    optimizer, losses = torch.optim.Adam(model.parameters(), 3e-3), []
+    optimizer, losses = torch.optim.Adam(model.parameters(), 3e-3, fused=True), []
     for step in range(30):
         loss = model.loss(batch, step, torch.Generator().manual_seed(step))["loss"]
         optimizer.zero_grad()
