@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -69,9 +70,10 @@ def evaluate(
         summarize(metrics, output, as_json)
     else:
         show(("metric", "value", "unit", "what it is"), explained(request.domain, metrics))
-        for name, rows in metrics.get("conditions", {}).items():
-            show(
-                tuple(rows[0]),
-                [tuple(row.values()) for row in rows],
-                f"draws of the model for requested values of {name}",
-            )
+        _show_conditions(metrics.get("conditions", {}))
+
+
+def _show_conditions(conditions: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    for name, rows in conditions.items():
+        values = [tuple(row.values()) for row in rows]
+        show(tuple(rows[0]), values, f"draws of the model for requested values of {name}")

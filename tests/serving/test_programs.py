@@ -54,7 +54,11 @@ def test_other_functions_are_refused(values):
 
 @pytest.mark.parametrize(
     "values",
-    [{"goal": ["maximize own_assay:score", "similarity to a.pdb:A >= 0.4"]}, {"start": "a:b"}, {"where": ["a in 1..2"]}],
+    [
+        {"goal": ["maximize own_assay:score", "similarity to a.pdb:A >= 0.4"]},
+        {"start": "a:b"},
+        {"where": ["a in 1..2"]},
+    ],
 )
 def test_functions_that_are_allowed_and_other_texts_pass(values):
     Programs({}, ("own_assay:score",)).check_functions(values)
