@@ -376,7 +376,7 @@ class BenchmarkOptions(ResourceOptions, total=False):
 def takes(record: type[BaseModel], frames: Collection[str] = ()) -> Callable[[Verb], Verb]:
     """A decorator: the signature of `verb(..., **options)` lists the fields of a settings record with their defaults.
 
-    Until version 0.3 the record itself may be passed instead of the options, with a warning.
+    Until version 0.4 the record itself may be passed instead of the options, with a warning.
 
     Parameters
     ----------
@@ -441,7 +441,7 @@ def _expanded(record: type[BaseModel], arguments: Sequence[Any], options: Mappin
         return options
     warnings.warn(
         f"pass the fields of {record.__name__} as keyword arguments: the record itself is not accepted from "
-        "version 0.3 on",
+        "version 0.4 on",
         FutureWarning,
         stacklevel=3,
     )

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,13 @@ class Stamp:
     @property
     def noise_free(self) -> bool:
         return not self.variance.any()
+
+    def _repr_html_(self) -> str:
+        """The picture with name, bands and scale, for notebooks."""
+        from sciencegen.domains.galaxies.render import render  # which imports this file
+
+        about = f"{self.name or 'galaxy'}: {', '.join(self.bands)}; {self.side} pixels of {self.pixel_scale:.3g} arcsec"
+        return f"<div>{render(self, 240, 240)}<p>{escape(about)}</p></div>"
 
     def psf_of(self, band: int) -> np.ndarray | None:
         """The PSF [y x] of a band."""
