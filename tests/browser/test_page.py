@@ -113,6 +113,19 @@ def test_a_slider_changes_one_coordinate(page):
     page.wait("document.querySelectorAll('#item [data-axis]').length === state.about.axes.length")
 
 
+@pytest.mark.parametrize(("opaque", "told", "kind"), [("false", "another item", "warn"), ("true", "to this", "muted")])
+def test_what_a_latent_decodes_to_is_told(page, opaque, told, kind):
+    """Pixels and coordinates never come back bit by bit, so that this is no warning."""
+    show(page, 5)
+    kept = page.value("state.about.opaque")
+    page.value(
+        f"state.about.opaque = {opaque}; show({{ ...state.current, decoded: {{ ...state.current, picture: '' }} }})"
+    )
+    told_by = f"[...document.querySelectorAll('#item p.{kind}')].some((p) => p.textContent.includes('{told}'))"
+    assert page.value(told_by) is True
+    page.value(f"state.about.opaque = {json.dumps(kept)}; show({{ ...state.current, decoded: null }})")
+
+
 def test_neighbours_are_shown_and_walked_to(page):
     show(page, 5)
     page.press("#nearest")

@@ -67,6 +67,9 @@ class LocatedItems:
 
 def located_items(loaded: LoadedModel, settings: MapSettings, report: Report = silent) -> LocatedItems:
     """The items of the settings' data, or draws of the model, with the columns that they have and those asked for."""
+    for name in settings.include:  # before minutes of encoding
+        if name not in loaded.domain.properties:
+            raise unknown_name(f"property of {loaded.domain.name}", name, loaded.domain.properties)
     if settings.data is None:
         report("drawing items of the model", 0, None)
         found = _drawn(loaded, settings)
@@ -128,9 +131,6 @@ def _measured(
 ) -> LocatedItems:  # fmt: skip
     """With the properties that were asked for, and of few items the model's conditions."""
     properties, present = loaded.domain.properties, {column.name for column in found.columns}
-    for name in settings.include:
-        if name not in properties:
-            raise unknown_name(f"property of {loaded.domain.name}", name, properties)
     asked = settings.colour_by
     colour = [asked] if asked is not None and asked in properties else []
     usual = [name for name in loaded.space.properties if name in properties] if len(found.text) <= MEASURED else []
