@@ -68,6 +68,31 @@ def test_pointing_at_an_item_shows_it(page, toy_map):
     page.wait("byId('tip').hidden")
 
 
+def test_the_tip_lies_whole_within_the_map(page):
+    """Also where a long text makes it higher after it was placed."""
+    long = "[{ index: at[0], name: '', text: 'M '.repeat(180) }]"
+    page.value(f"var kept = state.source.rows; state.source.rows = async (at) => {long}")
+    try:
+        low = page.value(
+            "state.points.reduce((best, _, at) => at % 2 && _ < state.points[2 * best + 1] ? (at - 1) / 2 : best, 0)"
+        )
+        page.value(f"hover(null); hover({low})")
+        page.wait("byId('tip').innerText.includes('M M')")
+        inside = "(tip => tip.bottom <= innerHeight && tip.top >= 0)(byId('tip').getBoundingClientRect())"
+        assert page.value(inside) is True
+    finally:
+        page.value("state.source.rows = kept; hover(null)")
+
+
+def test_classes_are_counted_whole(page):
+    """Also those that aren't listed, and items without one."""
+    column = "{ name: 'c', values: [0, 1, 2, 3, 4, 5, 6, 7, 7, NaN], categories: [...'abcdefgh'] }"
+    told = page.value(
+        f"[...counts({column}, [...Array(10).keys()]).querySelectorAll('dt, dd')].map((one) => one.textContent)"
+    )
+    assert told == ["h", "2", "a", "1", "b", "1", "c", "1", "d", "1", "e", "1", "2 others", "2", "none", "1"]
+
+
 def test_a_click_on_an_item_shows_it(page, toy_map):
     show(page, 5)
     assert page.value("state.current.text") == toy_map.items.text[5]
