@@ -36,6 +36,7 @@ def empty_place(page):
 
 
 def show(page, index):
+    page.value("state.current = null")  # else the wait is over before the click is answered
     page.click(*place(page, index))
     page.wait(f"state.current && state.current.index === {index} && state.current.latent")
 
