@@ -36,7 +36,7 @@ class ShownItem:
     >>> import sciencegen as sg
     >>> one = sg.score("molecules", ["CCO", "CC"], "hbd", threads=1).show(1)
     >>> one.text, one.values["hbd"]
-    ('CC', 0)
+    ('CC', 0.0)
     >>> "<svg" in one._repr_html_()
     True
     """
