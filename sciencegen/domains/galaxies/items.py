@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sciencegen.domains.galaxies.render import render
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 
@@ -86,8 +87,6 @@ class Stamp:
 
     def _repr_html_(self) -> str:
         """The picture with name, bands and scale, for notebooks."""
-        from sciencegen.domains.galaxies.render import render  # which imports this file
-
         about = f"{self.name or 'galaxy'}: {', '.join(self.bands)}; {self.side} pixels of {self.pixel_scale:.3g} arcsec"
         return f"<div>{render(self, 240, 240)}<p>{escape(about)}</p></div>"
 
