@@ -6,7 +6,8 @@
 # `make constraints`: the newest versions of all libraries, written to constraints.txt. `make constrained`: the tests with
 # these versions. `make oldest`: the tests with the oldest versions that pyproject.toml allows. Each of these three installs
 # into a fresh environment in a temporary folder, several gigabytes in size. `make licences`: docs/licences.md.
-# `make docs`: the documentation site, in build/docs. `make schema`: the schema of the workflow's config, from the settings.
+# `make docs`: the documentation site, in build/docs. `make notebooks`: the tutorials as notebooks, in build/notebooks.
+# `make schema`: the schema of the workflow's config, from the settings.
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,15 +23,12 @@ SEED ?= 0
 # A process that may not keep bytecode compiles the package anew, and the tests start hundreds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: design test tests fuzz kills lint types cpu constraints constrained oldest licences schema artefacts docs clean
+.PHONY: design test fuzz kills lint types cpu constraints constrained oldest licences schema artefacts docs notebooks clean
 
 design: $(INSTALLED)
 	$(BIN)/sciencegen run molecules
 
-test: $(INSTALLED)
-	$(MAKE) --jobs 3 lint types tests
-
-tests: $(INSTALLED)
+test: lint types
 	$(BIN)/pytest $(TESTS)
 
 fuzz: $(INSTALLED)
@@ -46,6 +44,9 @@ types: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -q -b html docs build/docs
+
+notebooks: $(INSTALLED)
+	$(BIN)/python docs/notebooks.py build/notebooks
 
 kills: $(INSTALLED)
 	$(BIN)/python -m tests.kills

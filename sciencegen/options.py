@@ -378,7 +378,7 @@ class BenchmarkOptions(ResourceOptions, total=False):
 def takes(record: type[BaseModel], frames: Collection[str] = ()) -> Callable[[Verb], Verb]:
     """A decorator: the signature of `verb(..., **options)` lists the fields of a settings record with their defaults.
 
-    Until version 0.3 the record itself may be passed instead of the options, with a warning.
+    Until version 0.4 the record itself may be passed instead of the options, with a warning.
 
     Parameters
     ----------
@@ -403,7 +403,7 @@ def takes(record: type[BaseModel], frames: Collection[str] = ()) -> Callable[[Ve
         def call(*arguments: Any, **options: Any) -> Any:
             named = {**dict(zip(own.parameters, arguments, strict=False)), **options}
             _refuse_frames({name: value for name, value in named.items() if name not in frames})
-            positional = _without(record, arguments)
+            positional = [one for one in arguments if not isinstance(one, record)]
             expanded = _expanded(record, arguments, options)
             taken = [*own.parameters][: len(positional)]  # fields of the record that are given by position too
             return verb(*positional, **{name: value for name, value in expanded.items() if name not in taken})
@@ -432,10 +432,6 @@ def _refuse_frames(arguments: Mapping[str, Any]) -> None:
             )
 
 
-def _without(record: type[BaseModel], arguments: Sequence[Any]) -> list[Any]:
-    return [one for one in arguments if not isinstance(one, record)]
-
-
 def _expanded(record: type[BaseModel], arguments: Sequence[Any], options: Mapping[str, Any]) -> Mapping[str, Any]:
     """The options of a record that was passed as the argument `settings`, together with the other options."""
     given = [one for one in (*arguments, options.get("settings")) if isinstance(one, record)]
@@ -443,7 +439,7 @@ def _expanded(record: type[BaseModel], arguments: Sequence[Any], options: Mappin
         return options
     warnings.warn(
         f"pass the fields of {record.__name__} as keyword arguments: the record itself is not accepted from "
-        "version 0.3 on",
+        "version 0.4 on",
         FutureWarning,
         stacklevel=3,
     )

@@ -12,9 +12,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+from astropy.io import fits
 
 import sciencegen as sg
 from sciencegen.api.backtest import COLUMNS as BACKTEST
@@ -76,6 +79,22 @@ def entries(tmp_path_factory):
         for text in ("", *above.values()):
             found[text] |= names
     return found
+
+
+def in_prose() -> dict[str, set[str]]:
+    """Heading -> names in code in its text."""
+    parts = re.split(r"^#+ (.*)$", PAGE.read_text(), flags=re.MULTILINE)
+    return {head: set(re.findall(r"`([^`]+)`", text)) for head, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+PROSE = in_prose()
+
+
+def write_survey_image(path: Path) -> None:
+    """A field with one source."""
+    y, x = np.mgrid[:200, :300]
+    field = np.random.default_rng(0).normal(0, 1, (200, 300)) + 90 * np.exp(-np.hypot(x - 120, y - 80) / 3)
+    fits.writeto(path, field, fits.Header({"BUNIT": "nJy", "PIXSCALE": 0.2, "FILTER": "r"}))
 
 
 def missing(names: Iterable[str], known: set[str]) -> set[str]:
@@ -174,6 +193,33 @@ def test_a_plate_its_journal_and_its_report(entries, tmp_path):
     settings = CampaignReportSettings(domain="proteins", wild_type="MKVLA")
     figures = report_campaign(tmp_path / "j.csv", tmp_path / "page.html", settings)
     assert missing(figures, entries["Report"]) == set()
+
+
+def test_a_record_and_its_summary(entries, tmp_path):
+    (tmp_path / "measured.csv").write_text("item,value\nMKVLA,1\nMKVLG,2\n")
+    found = sg.record("proteins", tmp_path / "journal.csv", tmp_path / "measured.csv")
+    assert missing(found.summary, entries["Record"]) == set()
+
+
+def test_scores_and_their_summary(entries):
+    found = sg.score("proteins", ["MKVLA", "no protein"], "length", threads=1)
+    assert missing(found.summary, entries["Score"] | PROSE["Score"]) == set()
+
+
+def test_stamps_that_are_cut_out(entries, tmp_path):
+    write_survey_image(tmp_path / "field.fits")
+    (tmp_path / "sources.csv").write_text("id,x,y\nA,121,81\n")
+    found = sg.cutout("galaxies", tmp_path / "field.fits", tmp_path / "sources.csv", side=40)
+    assert missing({*found.table, *found.summary}, entries["Cut out"] | PROSE["Cut out"]) == set()
+
+
+@pytest.mark.parametrize("options", [{}, {"quantize": 0.5}])
+def test_compressed_images(entries, tmp_path, options):
+    np.save(tmp_path / "images.npy", np.random.default_rng(0).normal(100, 16, (8, 32, 32)).astype(np.float32))
+    found = sg.compress("galaxies", tmp_path / "images.npy", tmp_path / "images.sgc", threads=1, **options)
+    assert missing(found.summary, entries["Compress"]) == set()
+    found = sg.decompress("galaxies", tmp_path / "images.sgc", tmp_path / "back.npy", threads=1)
+    assert missing(found.summary, entries["Compress"]) == set()
 
 
 def test_a_backtest(entries, tmp_path):

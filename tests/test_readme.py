@@ -72,6 +72,13 @@ def test_readme_is_short():
     assert len(example.splitlines()) <= 15
 
 
+def test_readme_shows_two_small_pictures():
+    pictures = re.findall(r"^!\[([^]]{20,})\]\((\S+)\)$", README.read_text(), re.MULTILINE)
+    assert len(pictures) == 2
+    for _, path in pictures:
+        assert (REPOSITORY / path).stat().st_size < 150_000, path
+
+
 def test_make_targets_exist():
     makefile = (REPOSITORY / "Makefile").read_text()
     targets = {word for page in EVERY_PAGE for pair in MAKE.findall(page.read_text()) for word in pair if word}

@@ -49,7 +49,7 @@ class Evaluated(Result):
     units : mapping
         Property -> unit.
 
-    Until version 0.3 the result can be indexed like its metrics (`result["fcd"]`), with a warning.
+    Until version 0.4 the result can be indexed like its metrics (`result["fcd"]`), with a warning.
     """
 
     metrics: Mapping[str, Any] = field(kw_only=True, repr=False)

@@ -106,7 +106,7 @@ def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]
         check_writable(settings.journal, "`journal`")
     found = plan(domain, settings)
     table = pd.DataFrame(found.table)
-    table.attrs["summary"] = found.summary  # its place before version 0.2
+    table.attrs["summary"] = found.summary  # its place in version 0.1
     return Proposal(
         table, found.summary, tuple(found.summary["notes"]), found.write, found, settings.journal, domain=domain
     )

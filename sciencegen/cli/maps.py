@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sciencegen.cli import options
-from sciencegen.cli.console import progress, say, summarize
+from sciencegen.cli.console import say, steps, summarize
 from sciencegen.cli.output import claim_output
 from sciencegen.errors import ConfigError
 
@@ -157,8 +157,8 @@ def _made(domain: str, record: MapSettings) -> LatentMap:
     """The map, with progress and notes."""
     from sciencegen.api.maps.latent_map import make_map
 
-    with progress("encoding") as advance:
-        found = make_map(domain, record, advance)
+    with steps() as report:
+        found = make_map(domain, record, report)
     for note in found.notes:
         say(f"note: {note}")
     return found

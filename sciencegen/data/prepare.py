@@ -223,7 +223,10 @@ class _Run:
     def check_usable(self, source: str, rejects: RejectsWriter) -> None:
         if self.rows > self.refused + self.duplicates:
             return
-        first = "; ".join(f"line {line}: {reason}" for line, reason in rejects.first)
+        lines: dict[str, list[str]] = {}
+        for line, reason in rejects.first:
+            lines.setdefault(reason, []).append(str(line))
+        first = "; ".join(f"line{'s' * (len(at) > 1)} {', '.join(at)}: {why}" for why, at in lines.items())
         found = f"{self.rows} rows, all refused ({first})" if self.rows else "no row"
         raise DataError(f"Expected at least one usable row in {source}, found {found}. Correct the file.")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
+from io import StringIO
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -13,6 +15,7 @@ from jaxtyping import Float, Int
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.errors import ConfigError
 from sciencegen.latent.geometry import Latents
+from sciencegen.progress import Report, silent
 
 NEIGHBOURS = 15
 """Nearest items whose distances UMAP keeps, and of which the share that a map keeps is stated."""
@@ -111,12 +114,26 @@ def check_umap() -> None:
         )
 
 
-def umap_embedding(latents: Latents, seed: int) -> Embedding:
+class _Epochs(StringIO):
+    """The stream of UMAP's progress bar, which has no callback: reports each line "epoch/number of epochs"."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__()
+        self._report = report
+
+    def write(self, text: str) -> int:
+        if (found := re.search(r"(\d+)/(\d+)", text)) is not None:
+            self._report("epochs of UMAP", int(found[1]), int(found[2]))
+        return len(text)
+
+
+def umap_embedding(latents: Latents, seed: int, report: Report = silent) -> Embedding:
     """Latents on a plane by UMAP (McInnes, Healy and Melville 2018, arXiv:1802.03426), in one thread, so that the same
     seed gives the same map."""
     check_umap()
     latents = np.asarray(latents, np.float32)
     chosen = evenly_spaced(len(latents), FITTED_TO)
+    report(f"UMAP: nearest items of {len(chosen):,}", 0, None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on the number of threads, and of few items on spectral initialization
         from umap import UMAP
@@ -124,8 +141,10 @@ def umap_embedding(latents: Latents, seed: int) -> Embedding:
         model = UMAP(
             n_neighbors=min(NEIGHBOURS, len(chosen) - 1), min_dist=0.1, random_state=seed % 2**32, n_jobs=1,
             init="spectral" if len(chosen) > 10 else "random",
+            tqdm_kwds={"disable": False, "file": _Epochs(report), "bar_format": "{n_fmt}/{total_fmt}"},
         )  # fmt: skip
         points = model.fit_transform(latents[chosen])
         if len(chosen) < len(latents):
+            report(f"UMAP: placing the other {len(latents) - len(chosen):,} items", 0, None)
             points = model.transform(latents)
     return Embedding(latents, np.asarray(points, np.float32))

@@ -11,7 +11,8 @@ from sciencegen.report.content import ReportContent
 
 @dataclass(frozen=True)
 class Section:
-    """key: its id on the page. short: its name in the navigation. folded: whether it is initially collapsed."""
+    """key: its id on the page. short: its name in the navigation. folded: whether it is initially collapsed. numbers:
+    the heading of `docs/numbers.md` that explains its numbers, as in addresses."""
 
     key: str
     short: str
@@ -19,6 +20,7 @@ class Section:
     how_to_read: str
     build: Callable[[ReportContent], str]
     folded: bool = False
+    numbers: str = ""
 
 
 SECTIONS = (
@@ -28,6 +30,7 @@ SECTIONS = (
         "Candidates",
         "What was found, best first. A ringed value lies outside the requested range.",
         sections.candidates,
+        numbers="optimize",
     ),
     Section(
         "rounds",
@@ -35,6 +38,7 @@ SECTIONS = (
         "Round by round",
         "What was measured, and how well it was predicted: on the diagonal prediction and measurement agree.",
         round_sections.rounds,
+        numbers="report",
     ),
     Section(
         "plate",
@@ -45,6 +49,7 @@ SECTIONS = (
         "says how an item was made; 'offered' are candidates of the search, 'control' is yours. In domain: as close to "
         "the training data as most training items are to each other.",
         round_sections.plate,
+        numbers="propose",
     ),
     Section(
         "structures",
@@ -59,6 +64,7 @@ SECTIONS = (
         "How the search went",
         "Progress against the number of items scored; broken lines are the controls that a search must beat.",
         sections.traces,
+        numbers="optimize",
     ),
     Section(
         "pareto",
@@ -66,6 +72,7 @@ SECTIONS = (
         "Trade-offs",
         "Objectives against each other. On the front, one gets better only where another gets worse.",
         sections.pareto,
+        numbers="optimize",
     ),
     Section(
         "changes",
@@ -73,6 +80,7 @@ SECTIONS = (
         "Single changes",
         "Each cell is one letter in place of another, below the mean of each column. Point at one to read its value.",
         site_sections.heat_maps,
+        numbers="score-variants",
     ),
     Section(
         "logo",
@@ -94,6 +102,7 @@ SECTIONS = (
         "Properties against the training set",
         "Each histogram is scaled to its own highest bar, so groups of different sizes compare.",
         sections.distributions,
+        numbers="properties",
     ),
     Section(
         "charts",
@@ -108,6 +117,7 @@ SECTIONS = (
         "Latent map",
         "Where the candidates lie among what the model learned from. Point at one to see it, click to find its row.",
         sections.latent_map,
+        numbers="map",
     ),
     Section(
         "traversals",
@@ -123,8 +133,9 @@ SECTIONS = (
         "Does the model give what is asked?",
         "Raw draws for each asked value, before any filter. A model that obeys lies on the diagonal.",
         sections.calibrations,
+        numbers="report",
     ),
-    Section("metrics", "Metrics", "Metrics", "", sections.metrics),
+    Section("metrics", "Metrics", "Metrics", "", sections.metrics, numbers="evaluate"),
     Section("notes", "Notes", "Notes", "", sections.notes),
     Section("settings", "Settings", "Settings", "", sections.settings, folded=True),
     Section(

@@ -39,6 +39,8 @@ PAGE = """<!DOCTYPE html>
 """
 
 
+NUMBERS = "https://github.com/sciencegen/sciencegen/blob/main/docs/numbers.md"
+"""What each number means."""
 VIEWER = "3Dmol-min.js"
 """Rego & Koes 2015, doi:10.1093/bioinformatics/btu829; version 2.5.5, BSD-3-Clause (3Dmol-LICENSE.txt)."""
 
@@ -73,7 +75,9 @@ def render_page(content: ReportContent) -> str:
 
 
 def _section(section: Section, body: str, content: ReportContent) -> str:
-    lead = element("p", escape(section.how_to_read), class_="lead") if section.how_to_read else ""
+    meaning = f'<a href="{NUMBERS}#{section.numbers}" rel="noreferrer">What these numbers mean</a>'
+    told = " ".join(filter(None, [escape(section.how_to_read), meaning if section.numbers else ""]))
+    lead = element("p", told, class_="lead") if told else ""
     heading = element("h2", escape(content.headings.get(section.key, section.title)))
     if section.folded:
         return f'<section id="{section.key}"><details><summary>{heading}</summary>{lead}{body}</details></section>'

@@ -36,6 +36,7 @@ def empty_place(page):
 
 
 def show(page, index):
+    page.value("state.current = null")  # else the wait is over before the click is answered
     page.click(*place(page, index))
     page.wait(f"state.current && state.current.index === {index} && state.current.latent")
 
@@ -66,6 +67,31 @@ def test_pointing_at_an_item_shows_it(page, toy_map):
     assert page.value("map.hovered") == 3
     page.mouse("Moved", *empty_place(page))
     page.wait("byId('tip').hidden")
+
+
+def test_the_tip_lies_whole_within_the_map(page):
+    """Also where a long text makes it higher after it was placed."""
+    long = "[{ index: at[0], name: '', text: 'M '.repeat(180) }]"
+    page.value(f"var kept = state.source.rows; state.source.rows = async (at) => {long}")
+    try:
+        low = page.value(
+            "state.points.reduce((best, _, at) => at % 2 && _ < state.points[2 * best + 1] ? (at - 1) / 2 : best, 0)"
+        )
+        page.value(f"hover(null); hover({low})")
+        page.wait("byId('tip').innerText.includes('M M')")
+        inside = "(tip => tip.bottom <= innerHeight && tip.top >= 0)(byId('tip').getBoundingClientRect())"
+        assert page.value(inside) is True
+    finally:
+        page.value("state.source.rows = kept; hover(null)")
+
+
+def test_classes_are_counted_whole(page):
+    """Also those that aren't listed, and items without one."""
+    column = "{ name: 'c', values: [0, 1, 2, 3, 4, 5, 6, 7, 7, NaN], categories: [...'abcdefgh'] }"
+    told = page.value(
+        f"[...counts({column}, [...Array(10).keys()]).querySelectorAll('dt, dd')].map((one) => one.textContent)"
+    )
+    assert told == ["h", "2", "a", "1", "b", "1", "c", "1", "d", "1", "e", "1", "2 others", "2", "none", "1"]
 
 
 def test_a_click_on_an_item_shows_it(page, toy_map):
@@ -111,6 +137,19 @@ def test_a_slider_changes_one_coordinate(page):
     assert page.value("state.current.latent") == pytest.approx([before[0], -1.5, *before[2:]], abs=1e-5)
     page.value(choose.format("axes"))
     page.wait("document.querySelectorAll('#item [data-axis]').length === state.about.axes.length")
+
+
+@pytest.mark.parametrize(("opaque", "told", "kind"), [("false", "another item", "warn"), ("true", "to this", "muted")])
+def test_what_a_latent_decodes_to_is_told(page, opaque, told, kind):
+    """Pixels and coordinates never come back bit by bit, so that this is no warning."""
+    show(page, 5)
+    kept = page.value("state.about.opaque")
+    page.value(
+        f"state.about.opaque = {opaque}; show({{ ...state.current, decoded: {{ ...state.current, picture: '' }} }})"
+    )
+    told_by = f"[...document.querySelectorAll('#item p.{kind}')].some((p) => p.textContent.includes('{told}'))"
+    assert page.value(told_by) is True
+    page.value(f"state.about.opaque = {json.dumps(kept)}; show({{ ...state.current, decoded: null }})")
 
 
 def test_neighbours_are_shown_and_walked_to(page):

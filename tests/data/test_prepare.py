@@ -126,7 +126,8 @@ def test_processes_and_chunks_change_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("names", "message"), [([], "found no row"), (["1", "2"], "2 rows, all refused .line 2: not a")]
+    ("names", "message"),
+    [([], "found no row"), (["1", "2"], r"2 rows, all refused .lines 2, 3: not a word.\. Correct")],
 )
 def test_nothing_usable_leaves_nothing(tmp_path, names, message):
     with pytest.raises(DataError, match=message):

@@ -59,7 +59,11 @@ def test_umap_repeats_and_keeps_more_neighbours_than_a_plane():
     rng = np.random.default_rng(3)
     centres = 8 * rng.normal(size=(6, 10))
     latents = (np.repeat(centres, 40, 0) + rng.normal(size=(240, 10))).astype(np.float32)
-    made = umap_embedding(latents, 7)
+    told = []
+    made = umap_embedding(latents, 7, lambda *step: told.append(step))
+    assert told[0] == ("UMAP: nearest items of 240", 0, None)
+    assert told[-1] == ("epochs of UMAP", told[-1][2], told[-1][2])
+    assert [done for _, done, total in told[1:]] == sorted(done for _, done, total in told[1:])
     assert np.isfinite(made.points).all()
     np.testing.assert_array_equal(made.points, umap_embedding(latents, 7).points)
     assert neighbours_kept(latents, made.points) > neighbours_kept(latents, latents[:, :2])

@@ -19,7 +19,9 @@ from sciencegen.report import (
     render_page,
     write_report,
 )
-from sciencegen.report.page import VIEWER, _asset
+from sciencegen.report.order import SECTIONS
+from sciencegen.report.page import NUMBERS, VIEWER, _asset
+from tests.documentation import REPOSITORY
 from tests.report.example import PICTURE, candidates, full_report
 from tests.report.parsing import Page
 
@@ -76,6 +78,7 @@ def test_every_tag_is_closed_and_every_id_is_unique(page):
 def test_the_page_loads_nothing(page):
     """The viewer could, and the browser is told to refuse."""
     namespaces = re.sub(r"xmlns(:\w+)?=['\"][^'\"]*['\"]", "", page.replace(_asset(VIEWER), ""))
+    namespaces = re.sub(rf'<a href="{NUMBERS}#[\w-]+" rel="noreferrer">', "", namespaces)  # opened by readers only
     assert "http:" not in namespaces
     assert "https:" not in namespaces
     assert not re.search(r"@import|url\((?!#)|srcset=|<link|<iframe|<object|<embed|<base", namespaces)
@@ -89,6 +92,14 @@ def test_the_browser_is_told_to_refuse_every_other_script_and_request(page):
     assert "default-src 'none'" in policy
     assert "script-src " + " ".join(f"'sha256-{digest}'" for digest in digests) + ";" in policy
     assert page.count("<script") == len(scripts) == 2
+
+
+@pytest.mark.parametrize("section", [one for one in SECTIONS if one.numbers], ids=lambda one: one.key)
+def test_sections_lead_to_the_meaning_of_their_numbers(page, section):
+    headings = re.findall(r"^#+ (.*)$", (REPOSITORY / "docs" / "numbers.md").read_text(), re.MULTILINE)
+    assert section.numbers in {heading.lower().replace(" ", "-") for heading in headings}
+    if f'<section id="{section.key}">' in page:
+        assert f'href="{NUMBERS}#{section.numbers}"' in page.partition(f'<section id="{section.key}">')[2][:1500]
 
 
 def test_a_title_alone_makes_a_page_without_navigation():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from sciencegen.data.workers import is_refusal
 from sciencegen.data.writers import Refused
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.items import Row
+from sciencegen.progress import Report, silent
 
 DRAWS = 1000
 """Default number of draws, if there are no data."""
@@ -64,25 +65,24 @@ class LocatedItems:
         return found
 
 
-def located_items(
-    loaded: LoadedModel, settings: MapSettings, advance: Callable[[int], None] = lambda rows: None
-) -> LocatedItems:
-    """The items of the settings' data, or draws of the model, with the columns that they have and those asked for.
-
-    advance: called with the number of rows encoded.
-    """
+def located_items(loaded: LoadedModel, settings: MapSettings, report: Report = silent) -> LocatedItems:
+    """The items of the settings' data, or draws of the model, with the columns that they have and those asked for."""
+    for name in settings.include:  # before minutes of encoding
+        if name not in loaded.domain.properties:
+            raise unknown_name(f"property of {loaded.domain.name}", name, loaded.domain.properties)
     if settings.data is None:
+        report("drawing items of the model", 0, None)
         found = _drawn(loaded, settings)
     elif settings.data.lower().endswith(LATENTS):
         found = _with_latents(loaded, Path(settings.data), settings.limit)
     else:
-        found = _encoded(loaded, settings, advance)
+        found = _encoded(loaded, settings, report)
     if len(found.text) < 2:
         reason = f", the first reason: {found.refused[0][2]}" if found.refused else ""
         raise DataError(f"Expected at least 2 items with a latent, found {len(found.text)}{reason}.")
     present = {column.name for column in found.columns}
     cells = (column for column in cell_columns(loaded.domain, found.text) if column.name not in present)
-    return _measured(loaded, replace(found, columns=(*found.columns, *cells)), settings)
+    return _measured(loaded, replace(found, columns=(*found.columns, *cells)), settings, report)
 
 
 def _drawn(loaded: LoadedModel, settings: MapSettings) -> LocatedItems:
@@ -106,9 +106,16 @@ def _with_latents(loaded: LoadedModel, path: Path, limit: int | None) -> Located
     return LocatedItems(texts, names, latents)
 
 
-def _encoded(loaded: LoadedModel, settings: MapSettings, advance: Callable[[int], None]) -> LocatedItems:
-    data, domain = str(settings.data), loaded.domain
+def _encoded(loaded: LoadedModel, settings: MapSettings, report: Report) -> LocatedItems:
+    data, domain, done = str(settings.data), loaded.domain, 0
     rows = rows_of_source(domain.name, data, settings.column, settings)
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        report("encoding", done, len(rows))
+
+    report(f"encoding {len(rows):,} items", 0, None)
     encoded = encode_rows(loaded, rows, settings, advance)
     kept = [rows[at] for at in encoded.index]
     columns = [
@@ -119,16 +126,17 @@ def _encoded(loaded: LoadedModel, settings: MapSettings, advance: Callable[[int]
     return LocatedItems(list(encoded.item), list(encoded.name), encoded.latent, tuple(columns), tuple(encoded.refused))
 
 
-def _measured(loaded: LoadedModel, found: LocatedItems, settings: MapSettings) -> LocatedItems:
+def _measured(
+    loaded: LoadedModel, found: LocatedItems, settings: MapSettings, report: Report
+) -> LocatedItems:  # fmt: skip
     """With the properties that were asked for, and of few items the model's conditions."""
     properties, present = loaded.domain.properties, {column.name for column in found.columns}
-    for name in settings.include:
-        if name not in properties:
-            raise unknown_name(f"property of {loaded.domain.name}", name, properties)
     asked = settings.colour_by
     colour = [asked] if asked is not None and asked in properties else []
     usual = [name for name in loaded.space.properties if name in properties] if len(found.text) <= MEASURED else []
     names = [name for name in dict.fromkeys([*settings.include, *colour, *usual]) if name not in present]
+    if names:
+        report(f"measuring {', '.join(names)}", 0, None)
     values = measured_values(loaded, found.text, names, settings.threads)
     added = (MapColumn(name, values[:, at], unit_of(loaded.domain, name)) for at, name in enumerate(names))
     columns = (*found.columns, *(column for column in added if np.isfinite(column.values).any()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -18,6 +17,7 @@ from sciencegen.errors import ConfigError, DataError
 from sciencegen.latent.drawing import axis_labels
 from sciencegen.latent.embedding import Embedding, check_umap, neighbours_kept, umap_embedding
 from sciencegen.latent.geometry import PrincipalAxes, axes_of_values, principal_axes
+from sciencegen.progress import Report, silent
 
 AXES_FROM = 100_000
 """Axes are fitted to at most so many items, evenly spaced."""
@@ -120,17 +120,16 @@ class LatentMap:
         return np.maximum(self.axes.deviations, 1e-12)
 
 
-def make_map(domain: str, settings: MapSettings, advance: Callable[[int], None] = lambda rows: None) -> LatentMap:
-    """Load the model, find the items' latents and columns, and project them. advance: called with the number of rows
-    encoded."""
+def make_map(domain: str, settings: MapSettings, report: Report = silent) -> LatentMap:
+    """Load the model, find the items' latents and columns, and project them."""
     _check_projection(settings)
     loaded = open_model(domain, settings.model, settings)
-    items = located_items(loaded, settings, advance)
+    items = located_items(loaded, settings, report)
     semantic = items.latent[:, : loaded.model.semantic_size]
     sample = semantic[evenly_spaced(len(semantic), AXES_FROM)]
     axes = principal_axes(sample, min(SLIDERS, semantic.shape[1]))
     colour = items.column(settings.colour_by) if settings.colour_by is not None else None
-    plane, labels = _plane(semantic, colour, settings)
+    plane, labels = _plane(semantic, colour, settings, report)
     shown = colour or next(iter(items.columns), None)
     return LatentMap(loaded, items, plane, axes, labels, shown, _notes(items))
 
@@ -147,11 +146,11 @@ def _check_projection(settings: MapSettings) -> None:
 
 
 def _plane(
-    latents: Float[np.ndarray, "item latent"], colour: MapColumn | None, settings: MapSettings
+    latents: Float[np.ndarray, "item latent"], colour: MapColumn | None, settings: MapSettings, report: Report
 ) -> tuple[PrincipalAxes | Embedding, tuple[str, str]]:
     """The axes of the map and their labels."""
     if settings.projection == "umap":
-        return umap_embedding(latents, settings.seed), ("UMAP 1", "UMAP 2")
+        return umap_embedding(latents, settings.seed, report), ("UMAP 1", "UMAP 2")
     if not settings.along:
         plane = principal_axes(latents[evenly_spaced(len(latents), AXES_FROM)])
         return plane, axis_labels(plane)

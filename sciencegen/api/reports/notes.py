@@ -71,7 +71,7 @@ def notes_of_steps(run: RunContents) -> list[tuple[str, str]]:
 
 
 def _notes_of_logs(run: RunContents) -> list[tuple[str, str]]:
-    """Notes of a run by a version before 0.2, which wrote them to logs only. To be removed in version 0.4."""
+    """Notes of a run by version 0.1, which wrote them to logs only. To be removed in version 0.4."""
     found: dict[str, str] = {}
     for path in _by_time(run.folder / "logs", "*.log"):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():

@@ -104,14 +104,14 @@ def prepared_at(source: str, limit: int | None = None) -> tuple[PreparedDataset,
 
 def find_card(domain: str, source: str) -> tuple[Card, str | None]:
     """The card and split of `set`, `set/split`, `domain/set` or `domain/set/split`."""
-    domain = plain_name(domain)
+    asked, domain = domain, plain_name(domain)
     check_regular(source, "items")
     parts = source.removeprefix(f"{domain}/").split("/")
     try:
         card = load_card(f"{domain}/{parts[0]}")
     except SciencegenError as error:
         if os.path.isdir(source):
-            raise DataError(_why_no_folder(domain, source)) from None
+            raise DataError(_why_no_folder(asked, source)) from None
         remedy = error if list_cards(domain) else f"No dataset of {domain} comes with sciencegen."
         raise type(error)(f"Expected a file or a dataset of {domain}, found no file '{source}'. {remedy}") from None
     if len(parts) > 2 or (len(parts) == 2 and parts[1] not in card.splits):
@@ -120,16 +120,16 @@ def find_card(domain: str, source: str) -> tuple[Card, str | None]:
 
 
 def _why_no_folder(domain: str, source: str) -> str:
-    """What is wrong with a folder as a source, and what to write."""
-    forms = [form for form in ("", *domain_of(domain).forms) if domain_of(in_form(domain, form)).items.reads_folders]
+    """What is wrong with a folder as a source, and what to write. domain: its name, or that of a form that is used."""
+    found = f"Expected a file or a dataset of {plain_name(domain)}, found the folder '{source}'."
+    files = f"{found} To read the files in it, write '{source.rstrip('/')}/'"
+    if domain_of(domain).items.reads_folders:
+        return f"{files}."
+    domain = plain_name(domain)
+    forms = [form for form in domain_of(domain).forms if domain_of(in_form(domain, form)).items.reads_folders]
     if not forms:
-        return f"Expected a file or a dataset of {domain}, found the folder '{source}'. Name a file in it."
-    called = [f"`form` {form}" for form in forms if form]
-    which = f" and pass {' or '.join(called)}" if called else ""
-    return (
-        f"Expected a file or a dataset of {domain}, found the folder '{source}'. To read the files in it, write "
-        f"'{source.rstrip('/')}/'{which}."
-    )
+        return f"{found} Name a file in it."
+    return f"{files} and pass {' or '.join(f'`form` {form}' for form in forms)}."
 
 
 def form_of_folder(domain: str, source: str) -> str:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:  # pandas takes most of a second to import
 ITEM, REFUSED = "item", "refused"
 MOST_ROWS, MOST_COLUMNS, MOST_NOTES = 12, 24, 8
 WIDTH, HEIGHT = 150, 110
-"""Pixels of a picture."""
+"""Pixels of a picture in a table."""
+ITEM_WIDTH, ITEM_HEIGHT = 320, 240
+"""Pixels of the picture of a single item."""
 LONGEST = 60
 """Characters of a cell; a longer text is cut."""
 FRAME = 'style="background:white;padding:2px;text-align:center"'
@@ -45,16 +47,27 @@ def notes_html(notes: Sequence[str]) -> str:
     return f"<ul>{items}</ul>" if items else ""
 
 
+def item_html(picture: str, values: Mapping[str, Cell]) -> str:
+    """A picture beside a table of values; "" for no picture."""
+    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(_text(cell))}</td></tr>" for name, cell in values.items())
+    drawn = f"<div {FRAME}>{picture}</div>" if picture else ""
+    return f'<div style="display:flex;align-items:flex-start;gap:1em">{drawn}<table>{rows}</table></div>'
+
+
 def _pictures(domain: Domain, columns: Mapping[str, Sequence[Cell]]) -> list[str]:
     """A picture for each row, "" for a refused one: a text that was refused may be too much for a parser."""
     refused = columns.get(REFUSED, [None] * len(columns[ITEM]))
     rows = zip(columns[ITEM], refused, strict=True)
-    return [_picture(domain, text) if isinstance(text, str) and _is_missing(why) else "" for text, why in rows]
+    return [
+        item_picture(domain, text, WIDTH, HEIGHT) if isinstance(text, str) and _is_missing(why) else ""
+        for text, why in rows
+    ]
 
 
-def _picture(domain: Domain, text: str) -> str:
+def item_picture(domain: Domain, text: str, width: int = ITEM_WIDTH, height: int = ITEM_HEIGHT) -> str:
+    """The picture of an item, "" for a text that is none."""
     item = domain.items.parse(text)
-    return "" if isinstance(item, Refusal) else domain.render(item, WIDTH, HEIGHT)
+    return "" if isinstance(item, Refusal) else domain.render(item, width, height)
 
 
 def _is_missing(cell: Cell) -> bool:

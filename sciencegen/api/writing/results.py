@@ -12,6 +12,7 @@ from sciencegen.api.science.forms import domain_of
 from sciencegen.api.scores.rows import ScoredChunk
 from sciencegen.api.writing.logos import logo_of_texts
 from sciencegen.api.writing.notebook import ITEM, result_html
+from sciencegen.api.writing.shown_item import ShownItem, item_of
 from sciencegen.api.writing.viewer import View, view_of
 from sciencegen.api.writing.writer import OutputWriter
 from sciencegen.data.writers import Refused
@@ -41,7 +42,7 @@ class Result:
     domain : str
         The domain or form of the items in the column `item`, "" where the rows are no items. Notebooks draw them.
 
-    Until version 0.3 a result can be used like its table (`result["item"]`, `len(result)`), with a warning.
+    Until version 0.4 a result can be used like its table (`result["item"]`, `len(result)`), with a warning.
 
     Examples
     --------
@@ -83,6 +84,25 @@ class Result:
         science = domain_of(self.domain)
         rows = self.table if science.cells is not None else self.table[[ITEM]]
         return objects_of(science, item_texts(science, rows))
+
+    def show(self, row: int = 0) -> ShownItem:
+        """One item with the values of its row. Notebooks show its picture, or turn its structure in 3D.
+
+        Parameters
+        ----------
+        row : int
+            Of the table, from 0; negative from its end.
+
+        Returns
+        -------
+        ShownItem
+
+        Raises
+        ------
+        ConfigError
+            For a result whose rows are no items, and for a row beyond the table.
+        """
+        return item_of(self.table, row, self.domain)
 
     def view(self, row: int = 0) -> View:
         """The structure of an item in 3D, which can be turned in a notebook or, by its `write`, in a browser.
@@ -188,14 +208,14 @@ class Result:
         earlier = self._earlier()
         what = "metrics" if isinstance(earlier, Mapping) else "table"
         warnings.warn(
-            f"use the result's `.{what}`: from version 0.3 on the result itself can't be used as one",
+            f"use the result's `.{what}`: from version 0.4 on the result itself can't be used as one",
             FutureWarning,
             stacklevel=3,
         )
         return earlier
 
     def _earlier(self) -> Any:
-        """The object that the verb returned before version 0.2."""
+        """The object that the verb returned in version 0.1."""
         return self.table
 
 

@@ -64,9 +64,10 @@ function drawItem() {
 }
 
 function notReconstructed(item) {
-  const other = item.decoded.text ? "another item" : "no item";
+  const isNear = item.decoded.text && state.about.opaque; // pixels and coordinates never come back bit by bit
+  const other = isNear ? "this" : item.decoded.text ? "another item" : "no item";
   return make("div", {},
-    make("p", { class: "warn" }, `Its latent decodes to ${other}, from which the steps below start.`),
+    make("p", { class: isNear ? "muted" : "warn" }, `Its latent decodes to ${other}, from which the steps below start.`),
     item.decoded.text ? make("div", { class: "cards" }, card(item.decoded, shortName(item.decoded), () => show({ ...item.decoded, origin: "decoded from an item's latent" }))) : null);
 }
 

@@ -234,18 +234,26 @@ function hover(index) {
     tip.hidden = true;
     return;
   }
-  const [x, y] = onScreen(placeOf(index));
-  const box = byId("map").getBoundingClientRect();
   const head = make("div", { class: "text" });
   tip.replaceChildren(pictureElement(state.source.picture(index), "item"), head, valueList(fewValues(index)));
   tip.hidden = false;
+  placeTip(index);
+  tipTimer = setTimeout(async () => {
+    const [row] = await state.source.rows([index]);
+    if (map.hovered !== index) return;
+    head.textContent = fullName(row);
+    placeTip(index); // it is higher now
+  }, 20);
+}
+
+// Beside an item, and whole within the map.
+function placeTip(index) {
+  const tip = byId("tip");
+  const [x, y] = onScreen(placeOf(index));
+  const box = byId("map").getBoundingClientRect();
   const { width, height } = tip.getBoundingClientRect();
   tip.style.left = `${x + 18 + width > box.width ? x - width - 18 : x + 18}px`;
   tip.style.top = `${Math.max(6, Math.min(y - height / 2, box.height - height - 6))}px`;
-  tipTimer = setTimeout(async () => {
-    const [row] = await state.source.rows([index]);
-    if (map.hovered === index) head.textContent = fullName(row);
-  }, 20);
 }
 
 function setLasso(isOn) {

@@ -3,6 +3,7 @@
 
 const MOST_ROWS = 100;
 const BINS = 24;
+const MOST_CLASSES = 6;
 const table = { sorted: null, descending: false };
 
 function select(indices) {
@@ -96,9 +97,13 @@ function histogram(column, chosen) {
 function counts(column, chosen) {
   const found = new Map();
   for (const index of chosen) found.set(column.values[index], (found.get(column.values[index]) ?? 0) + 1);
-  const most = [...found].filter(([value]) => !Number.isNaN(value)).sort((a, b) => b[1] - a[1]).slice(0, 6);
+  const known = [...found].filter(([value]) => !Number.isNaN(value)).sort((a, b) => b[1] - a[1]);
+  const rest = known.slice(MOST_CLASSES);
+  const rows = known.slice(0, MOST_CLASSES).map(([value, count]) => [column.categories[value], count]);
+  if (rest.length) rows.push([`${rest.length} others`, rest.reduce((sum, [, count]) => sum + count, 0)]);
+  if (known.length < found.size) rows.push(["none", found.get(NaN)]);
   return make("div", { class: "histogram" }, make("div", { class: "name" }, readable(column.name)),
-    make("dl", { class: "values" }, ...most.flatMap(([value, count]) => [make("dt", {}, column.categories[value]), make("dd", {}, count.toLocaleString("en"))])));
+    make("dl", { class: "values" }, ...rows.flatMap(([name, count]) => [make("dt", {}, name), make("dd", {}, count.toLocaleString("en"))])));
 }
 
 // Conditions that are switched on, by name.

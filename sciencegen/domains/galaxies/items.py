@@ -7,10 +7,12 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 
 import numpy as np
 
+from sciencegen.domains.galaxies.render import render
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 
@@ -82,6 +84,11 @@ class Stamp:
     @property
     def noise_free(self) -> bool:
         return not self.variance.any()
+
+    def _repr_html_(self) -> str:
+        """The picture with name, bands and scale, for notebooks."""
+        about = f"{self.name or 'galaxy'}: {', '.join(self.bands)}; {self.side} pixels of {self.pixel_scale:.3g} arcsec"
+        return f"<div>{render(self, 240, 240)}<p>{escape(about)}</p></div>"
 
     def psf_of(self, band: int) -> np.ndarray | None:
         """The PSF [y x] of a band."""

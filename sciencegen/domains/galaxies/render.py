@@ -7,10 +7,9 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-
-from sciencegen.domains.galaxies.items import Stamp
 
 SOFTENING = 2.0
 """Brightness, in sigmas of the noise, below which the stretch is linear."""
@@ -18,6 +17,22 @@ FAINTEST = 0.003
 """Minimum noise for the stretch, relative to the peak; used for noise-free stamps."""
 BRIGHTEST = 0.9
 """Share of the stamps of a common stretch whose peak is below white."""
+
+
+class Imaged(Protocol):
+    """What is drawn of a `Stamp`, whose file imports this one."""
+
+    @property
+    def image(self) -> np.ndarray: ...
+
+    @property
+    def variance(self) -> np.ndarray: ...
+
+    @property
+    def bands(self) -> tuple[str, ...]: ...
+
+    @property
+    def noise_free(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -32,7 +47,7 @@ class Stretch:
         return np.arcsinh(brightness / self.soft) / np.arcsinh(max(self.white, self.soft) / self.soft)
 
 
-def stretch_of(stamps: Sequence[Stamp]) -> Stretch:
+def stretch_of(stamps: Sequence[Imaged]) -> Stretch:
     """A common stretch of stamps: by the median noise of noisy ones, with white at a high quantile of the peaks."""
     peaks = [float(np.quantile(stamp.image.max(0), 0.999)) for stamp in stamps]
     sigmas = [_sigma(stamp) for stamp in stamps if not stamp.noise_free]
@@ -41,12 +56,12 @@ def stretch_of(stamps: Sequence[Stamp]) -> Stretch:
     return Stretch(SOFTENING * max(sigma, 1e-30), white)
 
 
-def _sigma(stamp: Stamp) -> float:
+def _sigma(stamp: Imaged) -> float:
     """Noise per pixel in nJy, averaged over bands."""
     return float(np.sqrt(np.median(stamp.variance.reshape(len(stamp.bands), -1), 1)).mean())
 
 
-def stretched(stamp: Stamp, stretch: Stretch | None = None) -> np.ndarray:
+def stretched(stamp: Imaged, stretch: Stretch | None = None) -> np.ndarray:
     """[y x channel] bytes, north up as in DS9. One channel for fewer than three bands; otherwise the first, middle and
     last band are red, green and blue, with one stretch so that colours are preserved."""
     image = stamp.image.astype(np.float64)
@@ -71,7 +86,7 @@ def png(pixels: np.ndarray) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
-def render_alike(stamps: Sequence[Stamp], width: int = 220, height: int = 160) -> list[str]:
+def render_alike(stamps: Sequence[Imaged], width: int = 220, height: int = 160) -> list[str]:
     """`render` of each stamp with one common stretch, so that a brighter galaxy looks brighter."""
     if not stamps:
         return []
@@ -79,7 +94,7 @@ def render_alike(stamps: Sequence[Stamp], width: int = 220, height: int = 160) -
     return [render(stamp, width, height, stretch) for stamp in stamps]
 
 
-def render(stamp: Stamp, width: int = 220, height: int = 160, stretch: Stretch | None = None) -> str:
+def render(stamp: Imaged, width: int = 220, height: int = 160, stretch: Stretch | None = None) -> str:
     """An <img> with the embedded picture, as large as fits, with square pixels."""
     size = min(width, height)
     data = base64.b64encode(png(stretched(stamp, stretch))).decode("ascii")

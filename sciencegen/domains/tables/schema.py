@@ -132,12 +132,19 @@ def fit_cells(
         good = [*(name for name in cells if name not in wrong), *others]
         found = "; ".join(f"'{name}' {reason}" for name, reason in wrong.items())
         remedy = f"Name the others: `column` {_listed(good)}" if good else "Add a column of numbers or categories"
+        if good and any(_names_rows(cells[name], count) for name in wrong):
+            remedy = f"{remedy}, or call the column that names the rows 'id'"
         if any(are_like_numbers(cells[name]) for name in wrong):
             remedy = f"Write numbers without units, and dates as numbers. {remedy}"
         raise DataError(
             f"Expected columns of different numbers, or of 2 to {MOST_CATEGORIES} categories, got: {found}. {remedy}."
         )
     return _with_levels_of_siblings([_fit(name, one) for name, one in cells.items()])
+
+
+def _names_rows(cells: Sequence[TableCell], count: int) -> bool:
+    """Whether each row has a text of its own."""
+    return len(cells) == count == len(set(cells)) and all(isinstance(cell, str) for cell in cells)
 
 
 def _with_levels_of_siblings(columns: Sequence[ColumnSchema]) -> tuple[ColumnSchema, ...]:

@@ -7,7 +7,7 @@ import pytest
 
 from sciencegen.api.maps.latent_map import make_map
 from sciencegen.config import MapSettings
-from sciencegen.errors import ConfigError, DataError
+from sciencegen.errors import ConfigError, DataError, UnknownNameError
 from sciencegen.latent.geometry import axes_of_values
 
 
@@ -90,3 +90,22 @@ def test_without_data_the_items_are_draws_and_a_file_of_latents_is_as_its_items(
     np.savez(path, latent=drawn.items.latent, item=np.array(drawn.items.text[:-1]))
     with pytest.raises(DataError, match="Expected an item for each of"):
         make_map("pointclouds", MapSettings(data=str(path), model=str(workspace.model), threads=1))
+
+
+def test_an_unknown_property_is_told_before_anything_is_encoded(workspace, table):
+    told = []
+    settings = MapSettings(data=str(table), model=str(workspace.model), threads=1, include="radius,weight")
+    with pytest.raises(UnknownNameError, match="radius,weight"):
+        make_map("pointclouds", settings, lambda *step: told.append(step))
+    assert told == []
+
+
+def test_the_steps_are_told(workspace, table):
+    told = []
+    make_map(
+        "pointclouds", MapSettings(data=str(table), model=str(workspace.model), threads=1, include="radius"),
+        lambda *step: told.append(step),
+    )  # fmt: skip
+    assert told[0] == ("encoding 60 items", 0, None)
+    assert ("encoding", 59, 60) in told
+    assert "measuring radius" in [what for what, _, _ in told]

@@ -50,4 +50,6 @@ def test_a_folder_is_named_with_the_form_that_reads_it(tmp_path, monkeypatch):
         find_card("proteins", "natives")
     with pytest.raises(DataError, match=r"found the folder 'natives'\. Name a file in it"):
         find_card("molecules", "natives")
+    with pytest.raises(DataError, match=r"found the folder 'natives'\. To read the files in it, write 'natives/'\.$"):
+        find_card("proteins/structures", "natives")
     assert is_folder_of(load_domain("proteins/structures"), ".")

@@ -177,3 +177,9 @@ def packed(content: bytes) -> str:
 )
 def test_anybodys_text_is_refused_not_fatal(line):
     assert isinstance(parse_text(line), Refusal)
+
+
+def test_notebooks_show_a_stamp():
+    page = replace(GOOD, name="<b>NGC</b>")._repr_html_()
+    assert 'src="data:image/png;base64,' in page
+    assert "&lt;b&gt;NGC&lt;/b&gt;: r; 64 pixels of 0.1 arcsec" in page

@@ -42,6 +42,10 @@ def test_a_schema_is_plain_data():
         ({"a": range(20), "same": [3.5] * 20}, "'same' holds only '3.5'. Name the others: `column` a"),
         ({"a": range(20), "none": [None] * 20}, "'none' is empty. Name the others: `column` a"),
         (
+            {"a": range(200), "who": [f"cell line {at}" for at in range(200)]},
+            "Name the others: `column` a, or call the column that names the rows 'id'.",
+        ),
+        (
             {"b": range(20), "name": [f"n{at}" for at in range(20)]},
             "'name' has 20 different texts in 20 rows, such as 'n0'",
         ),
