@@ -23,7 +23,9 @@ rule variants:
         variants=verbatim(VARIANTS.get("variants", "all-singles")),
         model=lambda wildcards, input: os.path.dirname(input.model[0]),
         classify="--classify" if VARIANTS.get("classify") else "",
-        structure=verbatim(["--structure", VARIANTS["structure"]] if VARIANTS.get("structure") else ""),
+        structure=verbatim(
+            ["--structure", VARIANTS["structure"]] if VARIANTS.get("structure") else ""
+        ),
         predictors=verbatim(
             [
                 word
