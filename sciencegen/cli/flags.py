@@ -32,8 +32,8 @@ SAME_NAME = frozenset({
     "prior_target", "profile", "projection", "psf", "psf_fwhm", "quantize", "raw", "reach", "recipe", "repeats",
     "replicates", "results", "round", "rounds", "row", "sample", "sampler", "scaffold", "schedule", "schema",
     "seconds", "seed", "seeds", "segments", "set", "settings", "sharing", "sheet", "show_completion", "side", "sky",
-    "space", "split", "start", "steer", "step_noise", "steps", "stocks", "strategy", "structures", "surrogate",
-    "symmetry", "target", "tasks", "temperature", "threads", "threshold", "timeout", "tools", "training",
+    "space", "split", "start", "steer", "step_noise", "steps", "stocks", "strategy", "structure", "structures",
+    "surrogate", "symmetry", "target", "tasks", "temperature", "threads", "threshold", "timeout", "tools", "training",
     "transfer_volume", "tries", "variance", "variants", "vary", "wait", "where", "wild_type", "with",
 })  # fmt: skip
 """Settings whose flag is the name with dashes."""

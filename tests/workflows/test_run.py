@@ -21,6 +21,7 @@ from tests.workflows.snakemake_process import WORKFLOWS, run_in_this_process
 
 DRIVER = """
 import os, sys
+from sciencegen.api.workflow import supervision
 from sciencegen.cli.main import main
 real = supervision.job_environment
 def with_stand_in(folder):
