@@ -13,10 +13,9 @@ from typing import TypedDict
 import lightning
 import torch
 
-from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError, Stopped
 from sciencegen.runs import atomic_write
-from sciencegen.training.module import TrainedModule
+from sciencegen.training.module import Part, TrainedModule
 from sciencegen.training.settings import TrainingSettings
 from sciencegen.training.stopping import StopRequest
 
@@ -70,7 +69,7 @@ class Averaging(lightning.Callback):
     """Updates the averaged weights. Must come before `Checkpoints`, which saves them."""
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, module: TrainedModule, outputs: object, batch: Batch, batch_idx: int
+        self, trainer: lightning.Trainer, module: TrainedModule, outputs: object, batch: Part, batch_idx: int
     ) -> None:
         module.update_average()
 
@@ -86,7 +85,7 @@ class Checkpoints(lightning.Callback):
         self.stop_request.listen()  # replaces Lightning's handler, which exits with code 0
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, module: TrainedModule, outputs: object, batch: Batch, batch_idx: int
+        self, trainer: lightning.Trainer, module: TrainedModule, outputs: object, batch: Part, batch_idx: int
     ) -> None:
         self._save(trainer, module)
 
@@ -142,7 +141,7 @@ class Log(lightning.Callback):
         self.began = time.monotonic()
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, module: TrainedModule, outputs: object, batch: Batch, batch_idx: int
+        self, trainer: lightning.Trainer, module: TrainedModule, outputs: object, batch: Part, batch_idx: int
     ) -> None:
         if module.step % self.every == 0:
             check_finite(module)
@@ -151,7 +150,7 @@ class Log(lightning.Callback):
         for name, value in module.terms.items():
             self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
         self.count += 1
-        self.items += len(batch)
+        self.items += batch[1]
         if module.step % self.every == 0 or module.step == self.total:
             self._flush(module.step)
         elif time.monotonic() - self.reported_at > SILENCE_S:

@@ -20,6 +20,21 @@ def test_it_learns_and_logs(tmp_path):
     assert [step for step, *_ in seen[:2]] == [1, 10], "the first step is told, however long ten take"
 
 
+def test_the_rate_is_of_the_items_of_whole_batches(tmp_path, monkeypatch):
+    """The clock advances by a second for each batch of 16."""
+    clock = [0.0]
+    monkeypatch.setattr("sciencegen.training.callbacks.time.monotonic", lambda: clock[0])
+
+    def timed(step):
+        for batch in batches(step):
+            yield batch
+            clock[0] += 1
+
+    train(Line(), timed, settings(steps=30), tmp_path)
+    rates = [float(row.rpartition(",")[2]) for row in (tmp_path / "log.csv").read_text().split()[2:]]
+    assert rates == pytest.approx([16, 16], rel=0.2)
+
+
 @pytest.mark.parametrize("kill", [15, 40])
 def test_a_resumed_run_is_the_unbroken_run(tmp_path, kill):
     whole, broken = Line(), Line()
