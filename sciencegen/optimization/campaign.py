@@ -134,8 +134,8 @@ def next_plate(
     space.report(f"fitting a model to {len(measured):,} measured items", 0, None)
     items = [one.item for one in measured]
     rows = space.features(items)
-    posterior = fit_measured(rows, sign, measured, settings, generator, [predicted_task(one) for one in tasks])
-    means = posterior.model.marginals(posterior.points(rows)).mean
+    posterior = fit_measured(rows, sign, measured, settings, generator, [one.means for one in tasks])
+    means = posterior.means(rows)
     pool = sources.pool
     candidates, origins = maker.from_pool(pool) if pool else maker.bred(items, means, posterior)
     plate = _unpredicted([], [], 0)
@@ -178,11 +178,6 @@ def _task(
     return fit_measured(rows, sign, measured, replace(settings, surrogate=GP), generator)
 
 
-def predicted_task(posterior: Posterior) -> Task:
-    """The means that an earlier task's model predicts."""
-    return lambda rows: posterior.model.marginals(posterior.points(rows)).mean
-
-
 def _needed(
     candidates: Candidates, picked: np.ndarray, posterior: Posterior, settings: CampaignSettings,
     generator: np.random.Generator,
@@ -196,7 +191,7 @@ def _needed(
 
 def predicted_by(rows: FeatureRows, posterior: Posterior, sign: float) -> Float[np.ndarray, "3 item"]:
     """Median, lower and upper end of the next measurement."""
-    marginals = posterior.model.marginals(posterior.points(rows))
+    marginals = posterior.marginals(rows)
     median, low, high = (sign * end for end in posterior.interval(marginals.mean, marginals.deviation))
     return np.stack([median, np.minimum(low, high), np.maximum(low, high)])
 

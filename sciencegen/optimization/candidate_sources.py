@@ -82,7 +82,7 @@ class CandidateMaker:
         """Candidates from moves of the measured items, rated by means and deviations."""
 
         def rating(rows: FeatureRows) -> np.ndarray:
-            marginals = posterior.model.marginals(posterior.points(rows))
+            marginals = posterior.marginals(rows)
             return marginals.mean + OPTIMISM * marginals.deviation
 
         return self.bred_by(measured, means, rating)
@@ -123,16 +123,14 @@ class CandidateMaker:
         There is one generation, since nothing measured says yet how far the earlier task's model holds."""
         earlier = [one.item for one in self.sources.priors[0]]
 
-        def rating(rows: FeatureRows) -> np.ndarray:
-            return posterior.model.marginals(posterior.points(rows)).mean
-
         parents = list({self.space.key(item): item for item in [*earlier, *self.sources.start]}.values())
-        ratings = rating(self.space.features(parents))
+        ratings = posterior.means(self.space.features(parents))
         best = [parents[place] for place in np.argsort(-ratings, kind="stable")[:MOST_EARLIER]]
+        breeding = replace(self.settings.breeding, generations=1)
         return breed(
             self.space, Parents(parents, ratings.tolist(), self.settings.plate.maximum_share),
-            self.excluded | set(map(self.space.key, others)), rating, replace(self.settings.breeding, generations=1),
-            self.generator, {EARLIER: best},
+            self.excluded | set(map(self.space.key, others)), posterior.means, breeding, self.generator,
+            {EARLIER: best},
         )  # fmt: skip
 
     @property

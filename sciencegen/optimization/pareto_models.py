@@ -62,7 +62,7 @@ class Models:
         found = []
         for name in self.objectives:
             posterior = self.posteriors[name]
-            marginals = posterior.model.marginals(posterior.points(rows))
+            marginals = posterior.marginals(rows)
             found.append(posterior.warp.inverse(marginals.mean + OPTIMISM * marginals.deviation))
         return np.stack(found, 1)
 
@@ -94,7 +94,7 @@ class Models:
 
 def within(posterior: Posterior, rows: FeatureRows, goal: Goal, sign: float) -> Float[np.ndarray, " item"]:
     """Probability that the next measurement of each item lies in the range of a constraint."""
-    marginals = posterior.model.marginals(posterior.points(rows))
+    marginals = posterior.marginals(rows)
     deviation = np.sqrt(np.square(marginals.deviation) + posterior.noise)
     deviation = posterior.calibration.deviation(marginals.mean, deviation)
 

@@ -79,7 +79,7 @@ def pick_plate(
     >>> bool(np.abs(rows[picked]).max() < 0.5)
     True
     """
-    marginals = posterior.model.marginals(posterior.points(candidates.rows))
+    marginals = posterior.marginals(candidates.rows)
     reach = {"greedy": 0.0, "thompson": BETA * settings.exploration}.get(settings.acquisition, BETA)
     optimistic = marginals.mean + reach * marginals.deviation
     acquisition = load_acquisition(settings.acquisition)
@@ -98,7 +98,7 @@ def pick_by_prior(
 ) -> Int[np.ndarray, " pick"]:  # fmt: skip
     """A first plate: half of it by functions drawn from the model of an earlier task, the rest in the candidates'
     order, since nothing says yet that the tasks are related."""
-    marginals = prior.model.marginals(prior.points(candidates.rows))
+    marginals = prior.marginals(candidates.rows)
     optimistic = marginals.mean + BETA * OF_PRIOR * marginals.deviation
 
     def of_block(block: Int[np.ndarray, " candidate"]) -> Acquisition:

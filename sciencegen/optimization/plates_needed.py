@@ -76,7 +76,7 @@ def plates_needed(
     -------
     PlatesNeeded
     """
-    means = posterior.model.marginals(posterior.points(rows)).mean
+    means = posterior.means(rows)
     rest = np.setdiff1d(np.argsort(-means, kind="stable"), picked, assume_unique=True)  # keeps the order
     order = np.concatenate([picked, rest])[: MOST_BLOCKS * BLOCK]
     first = np.full(DRAWS, math.inf)

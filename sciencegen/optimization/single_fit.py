@@ -14,7 +14,7 @@ from sciencegen.metrics.warps import Warp, fit_warp
 from sciencegen.optimization.censored import Limits, log_interval_probability
 from sciencegen.optimization.feature_rows import Encoding, FeatureRows
 from sciencegen.optimization.measurements import Measurement, typical_variance
-from sciencegen.optimization.normals import Joint, log_density, rank_correlation
+from sciencegen.optimization.normals import Joint, Marginals, log_density, rank_correlation
 from sciencegen.optimization.residual_calibration import ResidualCalibration
 from sciencegen.optimization.surrogate_models import Points, SurrogateModel, load_model
 from sciencegen.optimization.transfer import PointEncoding, TransferModel, weights_of
@@ -44,6 +44,13 @@ class Posterior:
 
     def points(self, rows: FeatureRows) -> Points:
         return self.encoding.points(rows)
+
+    def marginals(self, rows: FeatureRows) -> Marginals:
+        return self.model.marginals(self.points(rows))
+
+    def means(self, rows: FeatureRows) -> Float[np.ndarray, " item"]:
+        """Those of `marginals`; of an earlier task, it is a `transfer.Task`."""
+        return self.marginals(rows).mean
 
     def joint(self, points: Points) -> Joint:
         """The model's `Joint`, with the noise of a new measurement."""

@@ -1,7 +1,6 @@
 """Plates until a value is reached: a known posterior, both directions, and what no candidate reaches."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,7 +19,7 @@ def exact(monkeypatch):
 
 def of(means, value, batch=10, deviation=1.0, picked=(0,), minimize=False):
     posterior = Known(means, deviation**2 * np.eye(len(means)))
-    posterior.model = SimpleNamespace(marginals=lambda points: SimpleNamespace(mean=posterior.joint(points).mean))
+    posterior.means = lambda rows: posterior.joint(posterior.points(rows)).mean
     rows = np.arange(len(means), dtype=float)[:, None]
     return plates_needed(
         rows, np.array(picked), posterior, value, np.random.default_rng(0), batch=batch, minimize=minimize
