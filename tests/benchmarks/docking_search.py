@@ -1,7 +1,7 @@
 """Docking scores of molecules found by a search, against draws of the model and random mutations at equal calls.
 
     pip install 'sciencegen[docking]'
-    python -m tests.benchmarks.docking_search -o docked --budget 500 --seeds 3
+    python -m tests.benchmarks.docking_search -o docked --budget 500 --seeds 0 1 2
 
 For each seed and method the mean of the ten best scores (AutoDock Vina, kcal/mol; lower is better) of molecules with
 QED of 0.6 or more and SA of 3 or less, and the number of such molecules. `evolution` is the search, `prior` draws of
@@ -44,12 +44,12 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--target", default="quick-dock:EGFR", help="dock:NAME or quick-dock:NAME.")
     parser.add_argument("--budget", type=int, default=500, help="Docked molecules of each method and seed.")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=0)
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     rows = []
-    for seed in range(options.seeds):
+    for seed in options.seeds:
         rows += run(options.target, options.budget, seed, options.output, options.threads)
         print(*rows[-1 - len(CONTROLS) :], sep="\n", flush=True)
     with atomic_write(options.output / "table.csv") as file:
