@@ -167,6 +167,7 @@ class RecordOptions(ReadingOptions, total=False):
     target: Texts | None
     column: str | None
     round: int
+    withdraw: int | None
     sheet: str | None
 
 

@@ -1,4 +1,4 @@
-"""Record: add a lab's results to the journal of a campaign."""
+"""Record: add a lab's results to the journal of a campaign, or withdraw a plate from it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sciencegen.api.campaign.measurements import awaiting_entries, measured_entr
 from sciencegen.api.campaign.plate_ids import items_by_id
 from sciencegen.api.campaign.request import MeasurementReading
 from sciencegen.api.campaign.target import targets_of
+from sciencegen.api.campaign.withdrawal import withdrawals
 from sciencegen.api.criteria.checks import check_target
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import name_column, reference_of
@@ -35,8 +36,10 @@ class Recorded:
 
 
 @takes(RecordSettings)
-def record(domain: str, journal: str | Path, results: str | Path, **options: Unpack[RecordOptions]) -> Recorded:
-    r"""Add a table of measurements to the journal of a campaign.
+def record(
+    domain: str, journal: str | Path, results: str | Path | None = None, **options: Unpack[RecordOptions]
+) -> Recorded:
+    r"""Add a table of measurements to the journal of a campaign, or withdraw a plate that won't be measured.
 
     Rows that the journal already holds from a file of the same name are skipped. Rows of the same item are replicates.
 
@@ -46,10 +49,10 @@ def record(domain: str, journal: str | Path, results: str | Path, **options: Unp
         Such as "proteins".
     journal : str or Path
         The campaign's table; it is created if it doesn't exist.
-    results : str or Path
-        The table of measured items; "-" is standard input.
+    results : str or Path, optional
+        The table of measured items; "-" is standard input. None with `withdraw`.
     **options
-        Fields of `config.RecordSettings`: `target`, one column or several, `column`, `wild_type`, `round`.
+        Fields of `config.RecordSettings`: `target`, one column or several, `column`, `wild_type`, `round`, `withdraw`.
 
     Returns
     -------
@@ -59,7 +62,9 @@ def record(domain: str, journal: str | Path, results: str | Path, **options: Unp
     Raises
     ------
     DataError
-        If the table has no measured item.
+        If the table has no measured item, or the plate to withdraw is measured.
+    ConfigError
+        If the journal has no plate of the round to withdraw.
 
     Examples
     --------
@@ -72,8 +77,13 @@ def record(domain: str, journal: str | Path, results: str | Path, **options: Unp
     return record_from(domain, journal, results, build_settings(RecordSettings, options))
 
 
-def record_from(domain: str, journal: str | Path, results: str | Path, settings: RecordSettings) -> Recorded:
+def record_from(domain: str, journal: str | Path, results: str | Path | None, settings: RecordSettings) -> Recorded:
     """`record` with a settings record."""
+    if (results is None) == (settings.withdraw is None):
+        got = "neither" if results is None else "both"
+        raise ConfigError(f"Expected a table of measured items, or `withdraw` with the round of a plate, got {got}.")
+    if results is None:
+        return _withdrawn(domain, journal, settings.withdraw or 0, settings.threads)
     science = domain_of(domain)
     targets = _checked_targets(science, settings, journal)
     reference = reference_of(science, settings.wild_type)
@@ -104,6 +114,17 @@ def record_from(domain: str, journal: str | Path, results: str | Path, settings:
     }
     notes = list(dict.fromkeys(note for table in tables for note in table.notes))
     return Recorded(tables[0].source, appended, refused, notes, summary)
+
+
+def _withdrawn(domain: str, journal: str | Path, number: int, threads: int) -> Recorded:
+    before = read_journal(journal)
+    keys = keys_of(domain, [entry.item for entry in before.entries], threads, str(journal))
+    lines = withdrawals(before, number, keys, str(journal))
+    appended = append(journal, lines, several=len(before.targets) > 1)
+    items = {keys[line.item] for line in lines}
+    after = {keys[entry.item] for entry in read_journal(journal).proposed}
+    awaited = after - {keys[entry.item] for entry in before.measured}
+    return Recorded(str(journal), appended, [], [], {"withdrawn": len(items), "awaited": len(awaited)})
 
 
 def _checked_targets(science: Domain, settings: RecordSettings, journal: str | Path) -> tuple[str, ...]:

@@ -253,14 +253,20 @@ def propose(
 
 def record(
     domain: options.Domain,
-    results: Annotated[str, typer.Argument(help="The table of measured items; - is stdin.", show_default=False)],
     journal: Annotated[str, typer.Option(help="The campaign's table; it is created if it doesn't exist.")],
+    results: Annotated[
+        str | None, typer.Argument(help="The table of measured items; - is stdin.", show_default=False)
+    ] = None,
     target: Annotated[
         list[str] | None,
         typer.Option(help="A column of measured values. Repeatable. [default: those of the journal, else value]"),
     ] = None,
     round_: Annotated[
         int | None, typer.Option("--round", help="Round of rows that have none and weren't proposed. [default: 0]")
+    ] = None,
+    withdraw: Annotated[
+        int | None,
+        typer.Option(help="Instead of RESULTS: the round of a plate that won't be measured. Its items may return."),
     ] = None,
     wild_type: options.WildType = None,
     sheet: options.Sheet = None,
@@ -278,15 +284,17 @@ def record(
     from sciencegen.config import RecordSettings
 
     check_writable(journal, "`journal`")
-    check_rejects(journal, [results])
+    check_rejects(journal, [] if results is None else [results])
     flags = dict(target=target or None, round=round_, wild_type=wild_type, sheet=sheet, column=column, threads=threads)
+    flags |= dict(withdraw=withdraw)
     chosen = options.settings_from(RecordSettings, None, **flags)
 
     from sciencegen.api.record import record_from
     from sciencegen.api.writing.writer import keep_rejected
 
     found = record_from(domain, journal, results, chosen)
-    keep_rejected(journal, found.source, found.refused)
+    if results is not None:
+        keep_rejected(journal, found.source, found.refused)
     for note in found.notes:
         say(f"note: {note}")
     if line := found.appended.incomplete_line:

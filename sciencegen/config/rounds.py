@@ -86,11 +86,13 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
 class RecordSettings(Reading):
     """target: the column of measured values, or several; None: those of the journal, else `value`. column: the item's.
     round: for rows that weren't proposed and have no column `round`. wild_type: the reference of rows named as its
-    variants. sheet: of an Excel workbook; by default the first that isn't empty."""
+    variants. sheet: of an Excel workbook; by default the first that isn't empty. withdraw: in place of a table, the
+    round of a plate that won't be measured."""
 
     target: tuple[str, ...] | None = None
     column: str | None = None
     round: int = Field(0, ge=0)
+    withdraw: int | None = Field(None, ge=1)
     sheet: str | None = None
 
 

@@ -8,6 +8,7 @@ A journal has one target, or a line for each target of an item, and, from its fi
 earlier versions may lack the columns, and get none. A censored measurement has its bound as value: `>5`, `<0.1`. The
 forecast of a plate's hits is in the line of its first item.
 If items have names, a new journal has a column of names after the items; it is for people, and is not read back.
+A proposal is withdrawn by a further line of the same round and item.
 The last column is text, so that a truncated line has lost no digit of a number unless it lost a column too.
 """
 
@@ -57,7 +58,8 @@ class Journal:
 
     @property
     def proposed(self) -> list[Entry]:
-        return [entry for entry in self.entries if entry.kind == "proposed"]
+        """Without those that were withdrawn."""
+        return proposals(self.entries)
 
     @property
     def last_round(self) -> int:
@@ -195,6 +197,19 @@ def _append_once(path: Path, wanted: Sequence[Entry], names: str, several: bool)
     return Appended(len(fresh), len(wanted) - len(fresh), journal.incomplete_line)
 
 
+def proposals(entries: Sequence[Entry]) -> list[Entry]:
+    """The proposals among entries that were not withdrawn.
+
+    Examples
+    --------
+    >>> lines = [Entry(1, "CCO", "proposed"), Entry(1, "CCN", "proposed"), Entry(1, "CCO", "withdrawn")]
+    >>> [entry.item for entry in proposals(lines)]
+    ['CCN']
+    """
+    withdrawn = {(entry.round, entry.item) for entry in entries if entry.kind == "withdrawn"}
+    return [one for one in entries if one.kind == "proposed" and (one.round, one.item) not in withdrawn]
+
+
 def _targets(entries: Iterable[Entry]) -> list[str]:
     return list(dict.fromkeys(entry.target for entry in entries if entry.target))
 
@@ -215,7 +230,7 @@ def missing_entries(already_present: Sequence[Entry], entries: Sequence[Entry], 
         identity = _identity(entry, several)
         if there[identity] == 0:
             fresh.append(entry)
-            there[identity] = 1 if entry.kind == "proposed" else 0  # a proposal counts once
+            there[identity] = 0 if entry.kind == "measured" else 1  # other lines count once
         elif entry.kind == "measured":
             there[identity] -= 1
     return fresh
@@ -223,9 +238,9 @@ def missing_entries(already_present: Sequence[Entry], entries: Sequence[Entry], 
 
 def _identity(entry: Entry, several: bool) -> tuple:
     target = entry.target if several else ""
-    if entry.kind == "proposed":
+    if entry.kind != "measured":
         return (entry.kind, entry.round, entry.item, target)
     return (target, entry.kind, entry.item, entry.value, entry.bound, entry.value_sd, entry.source)
 
 
-__all__ = ["COLUMNS", "Appended", "Entry", "Journal", "append", "missing_entries", "read_journal"]
+__all__ = ["COLUMNS", "Appended", "Entry", "Journal", "append", "missing_entries", "proposals", "read_journal"]

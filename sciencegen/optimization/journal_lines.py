@@ -14,7 +14,7 @@ from typing import Any, get_args
 from sciencegen.errors import DataError
 from sciencegen.items import Direction, bound_of
 
-KINDS = ("proposed", "measured")
+KINDS = ("proposed", "measured", "withdrawn")
 LONGEST_SHOWN = 80
 
 
@@ -27,7 +27,7 @@ class Entry:
     round : int
     item : str
     kind : str
-        "proposed" or "measured".
+        "proposed", "measured" or "withdrawn": no longer proposed in this round.
     value, value_sd : float, optional
         A measured number, or the bound of a censored one, and its standard error.
     predicted, lower, upper : float, optional
@@ -121,7 +121,8 @@ def entry_of(line: str, header: Sequence[str], place: str) -> Entry:
     numbers: dict[str, Any] = {name: _number(row[name], name, place) for name in NUMBERS}
     if row["kind"] not in KINDS or (row["kind"] == "measured" and numbers["value"] is None):
         raise DataError(
-            f"Expected 'proposed', or 'measured' and a value, in {place}, found '{row['kind']}' and '{row['value']}'."
+            f"Expected 'proposed', 'withdrawn', or 'measured' and a value, in {place}, found '{row['kind']}' and "
+            f"'{row['value']}'."
         )
     if not re.fullmatch(r"\d{1,18}", row["round"].strip()):
         raise DataError(f"Expected a round of 0 or more in {place}, found '{row['round'][:LONGEST_SHOWN]}'.")

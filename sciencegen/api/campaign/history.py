@@ -21,7 +21,7 @@ from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import DesignSpace, Reference
 from sciencegen.items import Item
-from sciencegen.optimization.journal import Entry, Journal, missing_entries, read_journal
+from sciencegen.optimization.journal import Entry, Journal, missing_entries, proposals, read_journal
 from sciencegen.optimization.measurements import Measurement
 
 Log = Callable[[str], None]
@@ -175,7 +175,7 @@ def read_history(science: Domain, sources: HistorySources, reference: Reference 
     keys = keys_of(science.name, [entry.item for entry in entries], sources.reading.threads, place)
     refused: list[Refused] = []
     waiting: list[Entry] = []  # rows without a value; they are in no journal
-    listed, planned = set[str](), {keys[entry.item] for entry in entries if entry.kind == "proposed"}
+    listed, planned = set[str](), {keys[entry.item] for entry in proposals(entries)}
     for number, path in enumerate(sources.tables, start=1):
         table = read_measured(science, path, sources.reading, reference)
         refused += table.refused

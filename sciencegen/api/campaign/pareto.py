@@ -93,10 +93,10 @@ def combined(histories: Sequence[History]) -> History:
     keys = {text: key for one in histories for text, key in one.keys.items()}
     measured = {keys[entry.item] for one in histories for entry in one.entries if entry.kind == "measured"}
     entries = [entry for one in histories for entry in one.entries if entry.kind == "measured"]
-    waiting = [entry for one in histories for entry in one.entries if entry.kind == "proposed"]
+    planned = [entry for one in histories for entry in one.entries if entry.kind != "measured"]
     unproposed = frozenset.intersection(*(one.unproposed for one in histories)) - measured
     return History(
-        [*entries, *waiting], keys, list(dict.fromkeys(one for history in histories for one in history.refused)),
+        [*entries, *planned], keys, list(dict.fromkeys(one for history in histories for one in history.refused)),
         [entry for one in histories for entry in one.new], unproposed,
     )  # fmt: skip
 
