@@ -1,8 +1,7 @@
 """Keyword arguments of the public verbs, typed for editors and type checkers.
 
 A verb takes the fields of a settings record of `config`; a test checks that names and types here agree with it.
-`takes(record)` gives a verb a signature with the record's names and defaults, so that `help` and notebooks list
-them.
+`takes(record)` gives a verb a signature with the record's names and defaults, which `help` and notebooks list.
 """
 
 from __future__ import annotations

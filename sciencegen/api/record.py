@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -20,7 +21,7 @@ from sciencegen.config import RecordSettings, build_settings
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.optimization.journal import Appended, append, read_journal
+from sciencegen.optimization.journal import Appended, Journal, append, read_journal
 from sciencegen.options import RecordOptions, takes
 
 
@@ -84,6 +85,10 @@ def record_from(domain: str, journal: str | Path, results: str | Path | None, se
         raise ConfigError(f"Expected a table of measured items, or `withdraw` with the round of a plate, got {got}.")
     if results is None:
         return _withdrawn(domain, journal, settings.withdraw or 0, settings.threads)
+    return _recorded(domain, journal, results, settings)
+
+
+def _recorded(domain: str, journal: str | Path, results: str | Path, settings: RecordSettings) -> Recorded:
     science = domain_of(domain)
     targets = _checked_targets(science, settings, journal)
     reference = reference_of(science, settings.wild_type)
@@ -104,13 +109,12 @@ def record_from(domain: str, journal: str | Path, results: str | Path | None, se
     waiting = [awaiting_entries(table, known) for table in tables]
     proposals = [entry for own in waiting for entry in own.values()]
     appended = append(journal, [*entries, *proposals], name_column(reference), several)
-    awaited = {keys[entry.item] for entry in before.proposed} - {keys[entry.item] for entry in before.measured}
     summary = {
         "recorded": appended.added - len(proposals),
         "known": appended.already_present,
         "unmeasured": min(table.unmeasured for table in tables),
         "refused": len(refused),
-        "awaited": len(awaited.union(*waiting) - measured),
+        "awaited": len(_awaited(before, keys).union(*waiting) - measured),
     }
     notes = list(dict.fromkeys(note for table in tables for note in table.notes))
     return Recorded(tables[0].source, appended, refused, notes, summary)
@@ -122,9 +126,13 @@ def _withdrawn(domain: str, journal: str | Path, number: int, threads: int) -> R
     lines = withdrawals(before, number, keys, str(journal))
     appended = append(journal, lines, several=len(before.targets) > 1)
     items = {keys[line.item] for line in lines}
-    after = {keys[entry.item] for entry in read_journal(journal).proposed}
-    awaited = after - {keys[entry.item] for entry in before.measured}
+    awaited = _awaited(read_journal(journal), keys)
     return Recorded(str(journal), appended, [], [], {"withdrawn": len(items), "awaited": len(awaited)})
+
+
+def _awaited(journal: Journal, keys: Mapping[str, str]) -> set[str]:
+    """Keys of the proposed items that have no value."""
+    return {keys[entry.item] for entry in journal.proposed} - {keys[entry.item] for entry in journal.measured}
 
 
 def _checked_targets(science: Domain, settings: RecordSettings, journal: str | Path) -> tuple[str, ...]:

@@ -36,12 +36,7 @@ def histogram(record: Distribution) -> str:
         _shade(axes, record.goal_range, edges[0], edges[-1])
         for role, values in groups:
             if values:
-                inside = np.clip(values, edges[0], edges[-1])
-                counts = np.histogram(inside, edges)[0]
-                height = counts / counts.max()
-                fill = {"training": 0.45, "generated": 0.0, "candidate": 0.35}[role]
-                axes.stairs(height, edges, fill=True, color=COLOUR[role], alpha=fill, linewidth=0)
-                axes.stairs(height, edges, color=COLOUR[role], linewidth=0.8 if role == "training" else 1.5)
+                _paint_group(axes, role, values, edges)
         axes.set_xlim(edges[0], edges[-1])
         axes.set_ylim(0, 1.06)
         axes.set_yticks([])
@@ -56,6 +51,14 @@ def histogram(record: Distribution) -> str:
     requested = goal_text(record.goal_range, record.direction) if record.goal_range or record.direction else ""
     goal = f"; requested {requested}" if requested else ""
     return plot(f"distribution {record.name}", f"Distribution of {record.name}: {medians}{goal}.", paint, (3.9, 2.5))
+
+
+def _paint_group(axes: Axes, role: str, values: Sequence[float], edges: np.ndarray) -> None:
+    """A histogram, scaled to its highest bar. Values beyond the edges are counted in the outermost bins."""
+    counts = np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0]
+    height, fill = counts / counts.max(), {"training": 0.45, "generated": 0.0, "candidate": 0.35}[role]
+    axes.stairs(height, edges, fill=True, color=COLOUR[role], alpha=fill, linewidth=0)
+    axes.stairs(height, edges, color=COLOUR[role], linewidth=0.8 if role == "training" else 1.5)
 
 
 def _name_decades(axes: Axes, ratio: float) -> None:

@@ -62,9 +62,7 @@ def check_run(settings: RunSettings, config: str) -> None:
     with at("train"):
         model = planned_model(settings)
     with at("structures"):
-        if settings.structures:
-            check_ending_of(settings.structures)
-            check_ending(model.results, "structures", f"candidates{settings.structures}")
+        _check_structures(settings, model)
     if settings.complete is not None:
         with at("complete"):
             check_complete(settings)
@@ -81,6 +79,12 @@ def check_run(settings: RunSettings, config: str) -> None:
             check(settings, model)
     with at("report"):
         check_labels(settings.report.colour_by)
+
+
+def _check_structures(settings: RunSettings, model: PlannedModel) -> None:
+    if settings.structures:
+        check_ending_of(settings.structures)
+        check_ending(model.results, "structures", f"candidates{settings.structures}")
 
 
 def _check_wired(settings: RunSettings, section: str) -> None:
