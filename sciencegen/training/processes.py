@@ -1,31 +1,42 @@
-"""A training on several devices: Lightning starts the same command again for each device after the first of a node.
+"""A training on several devices: the first process of a node starts the same command again for each other device.
 
 The first process of the first node prepares the data, holds the folder's lock and writes. The others read what it
-wrote, take part in the steps, and end with the training. On several nodes the user, or SLURM, starts the command on
-each, with the variables of `NODES`.
+wrote, take part in the steps, and end with the training. If one of a node's processes is killed, the others end with an
+error. On several nodes the user, or SLURM, starts the command on each, with the variables of `NODES`.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
+import socket
+import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 
-from sciencegen.errors import ConfigError, Stopped
+from sciencegen.data.threads import worker_count
+from sciencegen.errors import ConfigError, SciencegenError, Stopped
 
 RANK, NODE_RANK = "LOCAL_RANK", "NODE_RANK"
 NODES = (NODE_RANK, "MASTER_ADDR", "MASTER_PORT")
 """What a process of several nodes needs to know: its node, from 0, and the address and a free port of node 0."""
-VARIABLES = (RANK, "NODE_RANK", "MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE")
-"""What Lightning sets for the processes that it starts, and leaves behind in this one."""
+PARENT = "SCIENCEGEN_FIRST_PROCESS"
+"""The id of the process that started this one."""
+VARIABLES = (RANK, *NODES, "WORLD_SIZE", PARENT)
+"""What is set for the processes of a training."""
 
-PR_SET_PDEATHSIG = 1
+CHECK_S = 0.5
+"""Seconds between looks at whether the other processes run."""
 
+GRACE_S = 5.0
+"""Seconds in which the connection to a process that was killed breaks; after that, what waits for it is ended."""
+
+END_S = 60.0
+"""Seconds in which the other processes end after the training."""
 
 PATIENCE = 600.0
 """Seconds for which the processes of other nodes wait for the first one to prepare the data."""
@@ -71,23 +82,153 @@ def silent(text: str) -> None:
 
 @contextmanager
 def in_processes(devices: int, nodes: int = 1) -> Iterator[None]:
-    """A block that trains on several devices. A follower ends with it, by SystemExit."""
+    """A block that trains on several devices. A follower ends with it, by SystemExit.
+
+    Raises
+    ------
+    SciencegenError
+        If another process of this node has ended early.
+    """
+    if devices * nodes == 1:
+        yield
+        return
     if nodes > 1:
         _find_nodes()
-    if is_follower(devices, nodes):
+    says_nothing = suppress(Stopped) if is_follower(devices, nodes) else nullcontext()  # the first process says so
+    with says_nothing, _shared_cores(devices):
         if _is_started(devices):
-            _end_with_parent()
-        with suppress(Stopped):  # the first process says so
-            yield
+            with _ending_with(_lost_parent):
+                yield
+        else:
+            with _followers(devices, nodes) as started, _group(), _ending_with(partial(_lost, started)):
+                yield
+    if is_follower(devices, nodes):
         raise SystemExit(0)
-    before = {name: os.environ.get(name) for name in VARIABLES}
-    if devices > 1:
-        _check_command()
+
+
+@contextmanager
+def _shared_cores(devices: int) -> Iterator[None]:
+    """Each process of a node computes with its share of the cores at most."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(threads, worker_count(0) // devices)))
     try:
         yield
     finally:
-        if devices * nodes > 1:
-            _leave_group(before)
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def _followers(devices: int, nodes: int) -> Iterator[list[subprocess.Popen]]:
+    """The other processes of this node, unless something else has started them. They end with the block."""
+    before = {name: os.environ.get(name) for name in VARIABLES}
+    started: list[subprocess.Popen] = []
+    try:
+        if devices > 1 and RANK not in os.environ:
+            command = _command()
+            found = {NODE_RANK: str(node_rank()), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
+            os.environ.update(found | _present(before) | {RANK: "0", "WORLD_SIZE": str(devices * nodes)})
+            for rank in range(1, devices):
+                own = {**os.environ, RANK: str(rank), PARENT: str(os.getpid())}
+                started.append(subprocess.Popen(command, env=own))
+        yield started
+    except BaseException:
+        for one in started:
+            one.kill()
+        raise
+    finally:
+        for one in started:
+            with suppress(subprocess.TimeoutExpired):
+                one.wait(END_S)
+        for name in VARIABLES:
+            os.environ.pop(name, None)
+        os.environ.update(_present(before))
+
+
+def _present(variables: dict[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in variables.items() if value is not None}
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _command() -> list[str]:
+    """The command line of this process."""
+    module = sys.modules["__main__"].__spec__
+    if module is not None:
+        return [sys.executable, "-m", module.name, *sys.argv[1:]]
+    if not Path(sys.argv[0]).is_file():
+        raise ConfigError(
+            "Expected a command or a script that can be started again for each of the `devices`, got an interactive "
+            "session. Put it in a file, or train on one device."
+        )
+    return [sys.executable, os.path.abspath(sys.argv[0]), *sys.argv[1:]]
+
+
+@contextmanager
+def _group() -> Iterator[None]:
+    """The next training of this process begins a group of its own."""
+    try:
+        yield
+    finally:
+        from torch import distributed
+
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
+
+
+@contextmanager
+def _ending_with(lost: Callable[[], str]) -> Iterator[None]:
+    """A block that ends with an error soon after `lost` says of another process that it has ended.
+
+    Its connection breaks, which libraries report by a RuntimeError. Where the block waits for something else of that
+    process, in code that no exception reaches, this process says so and ends at once.
+    """
+    done = threading.Event()
+    threading.Thread(target=_watch, args=(lost, done), daemon=True).start()
+    try:
+        if text := lost():
+            raise SciencegenError(text)
+        yield
+    except RuntimeError:
+        deadline = time.monotonic() + 2 * CHECK_S
+        while not (text := lost()) and time.monotonic() < deadline:  # a connection breaks before its process has ended
+            time.sleep(CHECK_S / 10)
+        if not text:
+            raise
+        raise SciencegenError(text) from None
+    finally:
+        done.set()
+
+
+def _watch(lost: Callable[[], str], done: threading.Event) -> None:
+    while not done.wait(CHECK_S):
+        if (text := lost()) and not done.wait(GRACE_S):
+            print(f"error: {text}", file=sys.stderr, flush=True)
+            os._exit(SciencegenError.exit_code)
+
+
+REMEDY = "Start the same command again: it goes on from the last checkpoint."
+
+
+def _lost(started: Sequence[subprocess.Popen]) -> str:
+    """What is said of the first of these processes that has failed, or nothing."""
+    for rank, process in enumerate(started, 1):
+        if code := process.poll():
+            how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            expected = f"Expected the {len(started) + 1} processes of the training to end together"
+            return f"{expected}, but process {rank} (pid {process.pid}) {how}. {REMEDY}"
+    return ""
+
+
+def _lost_parent() -> str:
+    parent = os.environ.get(PARENT)
+    if parent is None or os.getppid() == int(parent):
+        return ""
+    return f"Expected the processes of the training to end together, but the first one (pid {parent}) ended. {REMEDY}"
 
 
 def _find_nodes() -> None:
@@ -108,31 +249,4 @@ def _find_nodes() -> None:
             f"Expected the variables {', '.join(NODES)} with several `nodes`, found no {', '.join(missing)}. Start the "
             "command on each node with its number, from 0, and the address and a free port of node 0; or by srun in a "
             "job of SLURM, with one task for each node."
-        )
-
-
-def _leave_group(before: dict[str, str | None]) -> None:
-    """The next training of this process starts processes of its own."""
-    from torch import distributed
-
-    if distributed.is_initialized():
-        distributed.destroy_process_group()
-    for name, value in before.items():
-        os.environ.pop(name, None)
-        if value is not None:
-            os.environ[name] = value
-
-
-def _end_with_parent() -> None:
-    """Linux ends this process when its parent is killed, even in a step that waits for the parent's gradients."""
-    with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _check_command() -> None:
-    module = getattr(sys.modules["__main__"], "__spec__", None)
-    if RANK not in os.environ and module is None and not Path(sys.argv[0]).is_file():
-        raise ConfigError(
-            "Expected a command or a script that can be started again for each of the `devices`, got an interactive "
-            "session. Put it in a file, or train on one device."
         )

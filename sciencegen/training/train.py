@@ -10,6 +10,7 @@ from pathlib import Path
 import lightning
 import torch
 from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.pytorch.strategies import DDPStrategy, Strategy
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -80,7 +81,7 @@ def _fit(
         accelerator={"cuda": "gpu"}.get(device, device),
         devices=settings.count,
         num_nodes=settings.nodes,
-        strategy="ddp_find_unused_parameters_true" if _is_shared(settings) else "auto",  # priors are fitted later
+        strategy=_strategy(settings),
         precision=PRECISIONS[settings.precision],
         gradient_clip_val=settings.largest_gradient,
         callbacks=callbacks,
@@ -98,5 +99,9 @@ def _fit(
         trainer.fit(module, DataLoader(data, batch_size=None))
 
 
-def _is_shared(settings: TrainingSettings) -> bool:
-    return settings.strategy == "ddp" or settings.count * settings.nodes > 1
+def _strategy(settings: TrainingSettings) -> Strategy | str:
+    """Parameters may have no gradient: priors are fitted later. All processes have the same buffers from the start, and
+    no copies of gradients are made beside those that are summed."""
+    if settings.strategy != "ddp" and settings.count * settings.nodes == 1:
+        return "auto"
+    return DDPStrategy(find_unused_parameters=True, broadcast_buffers=False, gradient_as_bucket_view=True)

@@ -51,7 +51,7 @@ FACTORS = (1 / 3, 1.0, 3.0)
 """Of the recipe's own learning rate."""
 
 TENTHS = 10
-TIMED = (10, 40)
+TIMED = (10, 20)
 """A step is timed between these, so that the first ones and one of ten are counted as they are later."""
 
 HELD_OUT = 256

@@ -5,15 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
 
+from sciencegen.training.settings import CHECKPOINT
 from tests.toy import environment
 
 TRAINING = {"steps": 6, "batch_size": 16, "devices": 2, "warmup_steps": 1}
@@ -118,6 +122,44 @@ def test_two_nodes_end_with_the_model_of_one(tmp_path):
         start(tmp_path, "one", *words), start(tmp_path, "first", *RECIPES["array-vae"], "--training", "steps=1")
     )
     assert_same_model(tmp_path)
+
+
+def kill_after_checkpoint(folder, first):
+    """Kill one of the processes of a training that has begun and not ended, and say how it ended and what it said."""
+    process, deadline = start(folder, "broken", *LONG), time.monotonic() + 600
+    checkpoint = folder / "broken" / CHECKPOINT
+    checkpoint.unlink(missing_ok=True)
+    while not checkpoint.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    others = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    followers = [pid for pid in map(int, others) if b"LOCAL_RANK=1" in Path(f"/proc/{pid}/environ").read_bytes()]
+    os.kill(process.pid if first else followers[0], signal.SIGKILL)
+    _, said = process.communicate(timeout=60)  # the other process has stderr too: until both have ended
+    return process.returncode, said
+
+
+LONG = (*RECIPES["array-vae"], "--training", "steps=400", "--training", "checkpoint_every=20", "--devices", "2")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_process_that_is_killed_ends_the_training_which_goes_on(tmp_path):
+    code, said = kill_after_checkpoint(tmp_path, first=False)
+    assert code == 1
+    assert "error: Expected the 2 processes of the training to end together, but process 1" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "broken/.lock").exists()
+    code, said = kill_after_checkpoint(tmp_path, first=True)
+    assert code == -signal.SIGKILL
+    assert "error: Expected the processes of the training to end together, but the first one" in said
+    assert "Traceback" not in said
+    assert_ends(start(tmp_path, "broken", *LONG))
+    assert_ends(start(tmp_path, "whole", *LONG))
+    assert not (tmp_path / "broken/.lock").exists()
+    weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("broken", "whole")]
+    assert weights[0] == weights[1]
 
 
 def test_nodes_without_their_addresses_are_refused(tmp_path):

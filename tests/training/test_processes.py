@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sciencegen.errors import ConfigError, Stopped
+from sciencegen.errors import ConfigError, SciencegenError, Stopped
 from sciencegen.files import process_is_alive
 from sciencegen.training.processes import RANK, VARIABLES, check_follows, in_processes, is_follower
 from sciencegen.training.settings import CHECKPOINT, OPTIMIZERS, TrainingSettings
@@ -74,32 +74,79 @@ def run(text, folder, *arguments):
     )
 
 
+ENDS_WITHIN = 30.0
+"""Seconds, of a machine with other work; seconds at most otherwise."""
+KILLED = {
+    "first": (signal.SIGKILL, "but the first one (pid"),
+    "second": (signal.SIGKILL, "but process 1 (pid"),
+    "stopped": (signal.SIGTERM, "Stopped: after"),
+}
+
+
+def end_one(folder, name):
+    """Start the training, kill one of its processes after a checkpoint, and wait until both have ended."""
+    for left in ("pids", "log"):
+        (folder / left).unlink(missing_ok=True)
+    process = start(folder, 0.3)
+    checkpoint, deadline = folder / "first" / CHECKPOINT, time.monotonic() + 120
+    before = checkpoint.stat().st_mtime if checkpoint.exists() else 0
+    while not checkpoint.exists() or checkpoint.stat().st_mtime == before:
+        assert process.poll() is None, (folder / "log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    pids = set(map(int, (folder / "pids").read_text().split()))
+    assert len(pids) == 2
+    number, said = KILLED[name]
+    os.kill(process.pid if name != "second" else (pids - {process.pid}).pop(), number)
+    deadline = time.monotonic() + ENDS_WITHIN
+    assert process.wait(ENDS_WITHIN) != 0
+    while any(map(process_is_alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(process_is_alive, pids)), "the other process ends too"
+    assert said in (folder / "log").read_text()
+    assert torch.load(checkpoint, weights_only=True)["step"] < 40
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_two_processes_are_killed_resume_and_end_as_unbroken_ones(tmp_path):
     assert start(tmp_path / "whole", 0).wait(240) == 0, (tmp_path / "whole/log").read_text()
-    for number in (signal.SIGKILL, signal.SIGTERM):
-        (tmp_path / "broken/pids").unlink(missing_ok=True)
-        process = start(tmp_path / "broken", 0.3)
-        checkpoint, deadline = tmp_path / "broken/first" / CHECKPOINT, time.monotonic() + 120
-        before = checkpoint.stat().st_mtime if checkpoint.exists() else 0
-        while not checkpoint.exists() or checkpoint.stat().st_mtime == before:
-            assert process.poll() is None, (tmp_path / "broken/log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        process.send_signal(number)
-        assert process.wait(60) != 0
-        pids = set(map(int, (tmp_path / "broken/pids").read_text().split()))
-        assert len(pids) == 2
-        while any(map(process_is_alive, pids)) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not any(map(process_is_alive, pids)), "the other process ends too"
-        assert torch.load(checkpoint, weights_only=True)["step"] < 40
+    (tmp_path / "broken").mkdir()
+    for name in KILLED:
+        end_one(tmp_path / "broken", name)
     assert start(tmp_path / "broken", 0).wait(240) == 0, (tmp_path / "broken/log").read_text()
     for name in ("first", "second"):
         whole, broken = (torch.load(tmp_path / f"{one}/{name}.pt", weights_only=True) for one in ("whole", "broken"))
         assert all(torch.equal(value, broken[key]) for key, value in whole.items())
         rows = [(tmp_path / f"{one}/{name}/log.csv").read_text().splitlines() for one in ("whole", "broken")]
         assert [row.split(",")[0] for row in rows[0]] == [row.split(",")[0] for row in rows[1]]
+
+
+BEFORE_THE_GROUP = """
+import os, signal, sys
+from tests.training.line import Line, batches, settings
+from sciencegen.training import processes
+from sciencegen.training.train import train
+
+processes.GRACE_S = 1.0
+if os.environ.get(processes.RANK) == "1":
+    os.kill(os.getppid() if sys.argv[2] == "first" else os.getpid(), signal.SIGKILL)
+train(Line(), batches, settings(steps=40, devices=2), sys.argv[1] + "/model")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("name", "code"), [("first", -signal.SIGKILL), ("second", SciencegenError.exit_code)])
+def test_a_process_killed_before_the_others_meet_it_ends_them(tmp_path, name, code):
+    """The others wait for it in a library that no exception reaches, or find its place empty."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    assert run(BEFORE_THE_GROUP, folder, name).wait(240) == code
+    deadline = time.monotonic() + 240
+    while KILLED[name][1] not in (folder / "log").read_text() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert KILLED[name][1] in (folder / "log").read_text()
 
 
 @pytest.mark.slow
@@ -133,7 +180,6 @@ def loss_of(model):
 
 
 def test_a_follower_ends_with_the_block_also_if_it_is_stopped(monkeypatch):
-    monkeypatch.setattr("sciencegen.training.processes._end_with_parent", lambda: None)
     monkeypatch.setenv(RANK, "1")
     assert is_follower(2)
     assert not is_follower(1)
@@ -141,6 +187,20 @@ def test_a_follower_ends_with_the_block_also_if_it_is_stopped(monkeypatch):
         pass
     with pytest.raises(SystemExit, match="0"), in_processes(2):
         raise Stopped(signal.SIGTERM)
+
+
+def test_processes_share_the_cores(monkeypatch):
+    monkeypatch.setenv(RANK, "0")
+    monkeypatch.setattr("sciencegen.training.processes.worker_count", lambda threads: 6)
+    before = torch.get_num_threads()
+    try:
+        for threads, expected in ((6, 3), (2, 2)):
+            torch.set_num_threads(threads)
+            with in_processes(2):
+                assert torch.get_num_threads() == expected
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_session_that_cannot_be_started_again_is_refused(monkeypatch):
