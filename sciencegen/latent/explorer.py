@@ -14,7 +14,7 @@ from sciencegen.config import COMPUTE_CHUNK, as_texts
 from sciencegen.data.workers import is_refusal
 from sciencegen.errors import ConfigError, DataError, ShapeError
 from sciencegen.items import Given, Item, Refusal
-from sciencegen.latent.drawing import HEIGHT, WIDTH, Drawing, axis_labels, caption, grid, map_figure
+from sciencegen.latent.drawing import HEIGHT, WIDTH, Drawing, axis_labels, caption, grid, map_figure, pictures_figure
 from sciencegen.latent.geometry import PrincipalAxes, arc, axes_of_values, principal_axes
 from sciencegen.latent.noise import latent_noise, latents_near
 from sciencegen.latent.rows import LatentRows, Latents
@@ -219,9 +219,12 @@ class LatentSpace(LatentRows):
         DataError
             If no item can be read.
         """
+        return grid(*self._pictures(self.texts(items), captions), columns)
+
+    def _pictures(self, texts: list[str], captions: Sequence[str] | None) -> tuple[list[str], list[str]]:
+        """The pictures of items, "" for one that can't be read, and their captions."""
         if self.render is None:
             raise ConfigError("Expected a space whose items have pictures, got one without `render`.")
-        texts = self.texts(items)
         parsed = [self.parse(text) for text in texts]
         if texts and all(map(is_refusal, parsed)):
             raise DataError(
@@ -229,16 +232,41 @@ class LatentSpace(LatentRows):
                 f"{parsed[0].reason}."
             )
         pictures = ["" if is_refusal(item) else self.render(item, WIDTH, HEIGHT) for item in parsed]
-        return grid(pictures, list(map(caption, texts)) if captions is None else list(captions), columns)
+        return pictures, list(map(caption, texts)) if captions is None else list(captions)
 
-    def plot_interpolation(self, start: Given, end: Given, steps: int = 9, columns: int = 5) -> Drawing:
-        """Pictures of the items on the arc from one to the other, both ends included."""
+    def plot_interpolation(self, start: Given, end: Given, steps: int = 9, columns: int = 5) -> Figure:
+        """The items on the arc from one to the other, both ends included, as a matplotlib figure.
+
+        Parameters
+        ----------
+        start, end : str or object
+        steps : int
+        columns : int
+            Pictures in a row: 5 fill the width of a page, 2 a column of a journal.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Each picture has axes of its own, in the order of the path. Save it by `savefig`.
+        """
         path = self.interpolate(start, end, steps)
-        return self.draw(path, [f"{at}: {caption(text)}" for at, text in enumerate(path, 1)], columns)
+        captions = [f"{at}: {caption(text)}".removesuffix(": ") for at, text in enumerate(path, 1)]
+        return pictures_figure(*self._pictures(path, captions), columns)
 
-    def plot_traversal(self, item: Given, column: int, values: Sequence[float], columns: int = 5) -> Drawing:
-        """Pictures of the item with one coordinate of its latent set to each value."""
-        return self.draw(self.traverse(item, column, values), [f"z[{column}] = {value:g}" for value in values], columns)
+    def plot_traversal(self, item: Given, column: int, values: Sequence[float], columns: int = 5) -> Figure:
+        """The item with one coordinate of its latent set to each value, as `plot_interpolation` draws a path.
+
+        Parameters
+        ----------
+        item : str or object
+        column : int
+            Of the latent, from 0.
+        values : sequence of float
+        columns : int
+            Pictures in a row.
+        """
+        captions = [f"z[{column}] = {value:g}" for value in values]
+        return pictures_figure(*self._pictures(self.traverse(item, column, values), captions), columns)
 
 
 def _raise_refused(items: Sequence[str], results: Sequence[Any]) -> None:
