@@ -287,6 +287,12 @@ def test_nothing_failed_and_nothing_was_asked_from_elsewhere(page):
     assert all(address.startswith(here) for address in page.requests())
 
 
+def test_long_work_shows_its_seconds(page):
+    page.value("void busy('Decoding', () => new Promise((done) => setTimeout(done, 1300)))")
+    page.wait("byId('status').textContent === 'Decoding … 1 s'")
+    page.wait("byId('status').textContent === ''")
+
+
 def test_an_error_of_the_server_is_shown(page):
     page.value("busy('x', () => state.source.call('item', { index: 999999 }))")
     page.wait("byId('status').textContent.includes('Expected an item')")
