@@ -16,7 +16,6 @@ from sciencegen.api.sampling.judge import measure_all
 from sciencegen.data.workers import is_refusal
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.items import Item, Property, Refusal
-from sciencegen.latent.geometry import arc
 from sciencegen.latent.noise import latent_noise, latents_near
 
 ATTEMPTS = 6
@@ -113,12 +112,6 @@ class Maker:
                     break
             chosen = list(found.values())[:count]
             return self._described([one for one, _ in chosen], [place for _, place in chosen])
-
-    def path(
-        self, start: Float[np.ndarray, " latent"], end: Float[np.ndarray, " latent"], steps: int
-    ) -> list[MadeItem]:
-        """Items on the arc between two latents, both ends included."""
-        return self.decoded(arc(start, end, steps))
 
     def parsed(self, text: str) -> Item:
         """The item of a text; an error if it is none."""

@@ -61,8 +61,9 @@ def test_a_path_has_both_ends_and_neighbours_begin_with_the_item(site, toy_map):
     first, last = (toy_map.items.latent[at].tolist() for at in (0, 9))
     path = call(site, "path", start=first, end=last, steps=5)
     assert len(path) == 5
-    assert path[0]["point"] == pytest.approx(toy_map.points[0].tolist(), abs=1e-3)
-    assert path[-1]["point"] == pytest.approx(toy_map.points[9].tolist(), abs=1e-3)
+    ends = [call(site, "change", latent=path[at])["point"] for at in (0, -1)]
+    assert ends[0] == pytest.approx(toy_map.points[0].tolist(), abs=1e-3)
+    assert ends[1] == pytest.approx(toy_map.points[9].tolist(), abs=1e-3)
     nearest = call(site, "nearest", latent=first, count=4)
     assert nearest[0]["index"] == 0
     assert [one["distance"] for one in nearest] == sorted(one["distance"] for one in nearest)
