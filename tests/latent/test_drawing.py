@@ -73,6 +73,17 @@ def test_walks_are_drawn_step_by_step(space, tmp_path):
     assert traversal.get_size_inches()[0] == pytest.approx(7.2 * 2 / 5)
 
 
+def test_the_pictures_of_a_path_have_a_common_scale(space):
+    def alike(items, width, height):
+        return [PICTURE.replace("3", str(len(items)))] * len(items)
+
+    scaled = replace(space, render_alike=alike)
+    first, second = space.decode(space.sample(2))
+    figures = scaled.plot_interpolation(first, second, steps=4), scaled.plot_traversal(first, 0, [0, 1])
+    assert [figure.axes[0].patches[0].get_radius() for figure in figures] == [4, 2]
+    assert scaled.draw([first]) == space.draw([first])
+
+
 def test_drawings_are_written_as_svg(space, tmp_path):
     first = space.decode(space.sample(1))[0]
     drawing = space.draw([first])
