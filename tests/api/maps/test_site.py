@@ -71,6 +71,13 @@ def test_a_path_has_both_ends_and_neighbours_begin_with_the_item(site, toy_map):
     assert len({one["text"] for one in near}) == len(near) > 0
 
 
+def test_conditions_have_the_range_that_the_model_can_draw(toy_map, monkeypatch):
+    name = Maker(toy_map).conditions[0].name
+    monkeypatch.setattr(type(toy_map.loaded.representation), "limits", {name: (0.5, 0.75)})
+    first = Maker(toy_map).conditions[0]
+    assert (first.name, first.low, first.high) == (name, 0.5, 0.75)
+
+
 def test_a_draw_repeats_and_depends_on_its_seed(site):
     draws = [call(site, "draw", seed=seed) for seed in (4, 4, 5)]
     assert draws[0] == draws[1] != draws[2]
