@@ -8,7 +8,7 @@ FROM python:${PYTHON}-slim AS build
 # cpu, or a CUDA version of torch's package index: cu126, cu128 ...
 ARG TORCH=cpu
 WORKDIR /source
-COPY pyproject.toml README.md LICENSE constraints.txt ./
+COPY pyproject.toml hatch_build.py README.md LICENSE constraints.txt ./
 COPY sciencegen sciencegen
 COPY workflows workflows
 COPY datasets datasets

@@ -66,6 +66,7 @@ def test_the_build_gets_what_the_package_is_made_of():
         "workflows",
         "datasets",
         "pyproject.toml",
+        "hatch_build.py",
         "README.md",
         "LICENSE",
         "constraints.txt",

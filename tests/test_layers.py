@@ -18,6 +18,7 @@ FLOOR = {
     "config",
     "devices",
     "errors",
+    "figures",
     "files",
     "items",
     "locks",
@@ -81,7 +82,7 @@ ROOM_OF_LIBRARY = {
     "dnachisel": ["domains/proteins"], "constriction": ["compression"], "PIL": ["domains/galaxies"],
     "lightning": ["training"], "pytorch_optimizer": ["training"], "botorch": ["optimization"], "cma": ["optimization"],
     "e3nn": ["networks/equivariant"],
-    "sklearn": ["prediction", "metrics"], "matplotlib": ["report", "domains", "latent"],
+    "sklearn": ["prediction", "metrics"], "matplotlib": ["figures", "report", "domains", "latent"],
     "typer": ["cli"], "rich": ["cli"], "umap": ["latent"],
     "starlette": ["serving"], "uvicorn": ["serving"], "mcp": ["serving"], "mcp_types": ["serving"],
 }  # fmt: skip

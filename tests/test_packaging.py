@@ -90,6 +90,17 @@ def test_the_wheel_is_small_enough(wheel):
     assert wheel.stat().st_size < LARGEST
 
 
+def test_the_description_on_pypi_has_addresses(wheel):
+    archive = zipfile.ZipFile(wheel)
+    name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    text = archive.read(name).decode()
+    assert text.count("](") > 40
+    assert re.findall(r"\]\((?!https://|#)[^)]*", text) == []
+    repository = PROJECT["urls"]["Repository"]
+    assert f"]({repository}/raw/main/docs/explorer.png)" in text
+    assert f"]({repository}/blob/main/docs/quickstart.md)" in text
+
+
 def test_the_wheel_holds_workflow_datasets_and_package_data(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     files = {

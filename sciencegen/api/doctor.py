@@ -26,6 +26,9 @@ GROUPS = {
 }  # fmt: skip
 """Kind of part -> group of entry points by which packages add it."""
 
+FAULTS = (SciencegenError, ImportError, OSError)
+"""What a broken installation raises; OSError is that of a library of torch's that can't be opened."""
+
 
 def examine() -> dict[str, dict[str, str]]:
     """Facts by section: system, libraries, devices, plugins, weights, predictors, datasets."""
@@ -119,8 +122,10 @@ def _version(name: str) -> str:
 
 
 def _devices() -> dict[str, str]:
-    import torch
-
+    try:
+        import torch
+    except FAULTS as error:
+        return {"cpu": f"torch can't be imported: {error}"}
     found = {"cpu": f"{torch.get_num_threads()} threads"}
     for index in range(torch.cuda.device_count()):
         properties: Any = torch.cuda.get_device_properties(index)
@@ -138,7 +143,7 @@ def _weights(name: str) -> str:
     """Whether the shipped weights can be loaded, and what they are."""
     try:
         loaded = load_model(_domain_in(pretrained_root() / name), name, "cpu")
-    except SciencegenError as error:
+    except FAULTS as error:
         return f"can't be loaded: {error}"
     count = sum(parameter.numel() for parameter in loaded.model.parameters())
     latent = "completes items" if loaded.recipe.completes else f"latent {loaded.space.size}"
@@ -149,7 +154,7 @@ def _predictor(name: str) -> str:
     """Whether the shipped predictor can be loaded, and its targets."""
     try:
         loaded = load_predictor(_domain_in(find_predictor(name)), name)
-    except SciencegenError as error:
+    except FAULTS as error:
         return f"can't be loaded: {error}"
     return f"loads; {loaded.domain}, {', '.join(loaded.targets)}"
 

@@ -27,7 +27,7 @@ from sciencegen.progress import Report, silent
 from sciencegen.runs import sha256_of
 
 if TYPE_CHECKING:  # matplotlib takes most of a second to import
-    from sciencegen.report.figures.style import Figure
+    from sciencegen.figures.style import Figure
 
 DISTANCE = "wasserstein_"
 """Prefix of metrics that are a distance in a property's unit, unless the domain describes the metric itself."""

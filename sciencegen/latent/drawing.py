@@ -1,4 +1,4 @@
-"""Pictures of items in one SVG image, and the plot of a latent map."""
+"""Pictures of items in one SVG image or figure, and the plot of a latent map."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.figures.style import PAGE, new_figure, single_axes, styled
 from sciencegen.files import atomic_write
 from sciencegen.latent.geometry import PrincipalAxes
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT, CAPTION = 180, 140, 18
 """Pixels of a picture, and of the line below it."""
+CELL, FILLED, CAPTION_POINTS, POINTS_PER_INCH = PAGE / 5, 0.95, 5.5, 72
+"""Of figures: inches of a cell, five of which fill a page's width, the share that a picture fills, size of captions."""
 LONGEST_CAPTION = 30
 MOST_GROUPS = 10
 """Texts with a colour of their own on a map; the others are grey."""
@@ -76,10 +79,7 @@ def grid(pictures: Sequence[str], captions: Sequence[str], columns: int) -> Draw
     captions : sequence of str
     columns : int
     """
-    if columns < 1:
-        raise ShapeError(f"Expected at least 1 column, got {columns}.")
-    if len(captions) != len(pictures):
-        raise ShapeError(f"Expected a caption for each of {len(pictures)} items, got {len(captions)}.")
+    _check(pictures, captions, columns)
     cells = [
         f'<g transform="translate({WIDTH * (at % columns)} {(HEIGHT + CAPTION) * (at // columns)})">{_nested(picture)}'
         f'<text x="{WIDTH // 2}" y="{HEIGHT + 12}" text-anchor="middle">{html.escape(_short(caption))}</text></g>'
@@ -90,6 +90,32 @@ def grid(pictures: Sequence[str], captions: Sequence[str], columns: int) -> Draw
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>{"".join(cells)}</svg>'
     )
+
+
+@styled
+def pictures_figure(pictures: Sequence[str], captions: Sequence[str], columns: int) -> Figure:
+    """The pictures of `grid` as vectors in a figure of matplotlib, each in axes of its own."""
+    from sciencegen.figures.svg import draw_svg
+
+    _check(pictures, captions, columns)
+    across, down = min(columns, max(len(pictures), 1)), max(-(-len(pictures) // columns), 1)
+    figure = new_figure(CELL * across, CELL * (HEIGHT + CAPTION) / WIDTH * down)
+    figure.set_layout_engine("none")  # each picture has its place
+    share = HEIGHT / (HEIGHT + CAPTION)
+    for at, (picture, text) in enumerate(zip(pictures, captions, strict=True)):
+        bottom = (down - 1 - at // columns + 1 - share) / down
+        left = (at % columns + (1 - FILLED) / 2) / across
+        axes = figure.add_axes((left, bottom, FILLED / across, share / down), label=str(at))
+        draw_svg(axes, _framed(picture), POINTS_PER_INCH * FILLED * CELL / WIDTH)
+        axes.text(0.5, -0.02, _short(text), transform=axes.transAxes, ha="center", va="top", fontsize=CAPTION_POINTS)
+    return figure
+
+
+def _check(pictures: Sequence[str], captions: Sequence[str], columns: int) -> None:
+    if columns < 1:
+        raise ShapeError(f"Expected at least 1 column, got {columns}.")
+    if len(captions) != len(pictures):
+        raise ShapeError(f"Expected a caption for each of {len(pictures)} items, got {len(captions)}.")
 
 
 def caption(text: str) -> str:
@@ -107,6 +133,14 @@ def _nested(picture: str) -> str:
     return _IMAGE.sub(image, _DECLARATION.sub("", picture))
 
 
+def _framed(picture: str) -> str:
+    """A picture as one `<svg>` element."""
+    nested = _nested(picture).strip()
+    if nested.startswith("<svg"):
+        return nested
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}">{nested}</svg>'
+
+
 def _short(text: str) -> str:
     text = "".join(filter(str.isprintable, text))  # others are no XML
     return text if len(text) <= LONGEST_CAPTION else f"{text[: LONGEST_CAPTION - 1]}…"
@@ -122,6 +156,7 @@ def axis_labels(plane: PrincipalAxes, values: str = "", explained: float = 0.0) 
     return first, f"principal axis of the rest ({shares[1]}"
 
 
+@styled
 def map_figure(
     points: Float[np.ndarray, "item 2"], values: Sequence[float] | Sequence[str] | None, label: str,
     axis_labels: tuple[str, str],
@@ -137,19 +172,16 @@ def map_figure(
         Of the values.
     axis_labels : (str, str)
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = single_axes(4.8, 3.6)
     x, y = points.T
-    size = float(np.clip(4000 / max(len(points), 1), 2, 30))
+    size = float(np.clip(2000 / max(len(points), 1), 1, 15))
     if values is None:
         axes.scatter(x, y, s=size, linewidths=0)
     elif len(values) != len(points):
         raise ShapeError(f"Expected a value for each of {len(points)} items, got {len(values)}.")
     elif all(isinstance(value, str) for value in values):
         _scatter_groups(axes, points, np.asarray(values, dtype=object), size)
-        axes.legend(title=label or None, frameon=False, markerscale=2)
+        axes.legend(title=label or None, markerscale=2)
     else:
         numbers = np.asarray(values, dtype=float)
         drawn = axes.scatter(x, y, c=numbers, s=size, linewidths=0, cmap="viridis", plotnonfinite=False)

@@ -14,13 +14,16 @@ from sciencegen.config import COMPUTE_CHUNK, as_texts
 from sciencegen.data.workers import is_refusal
 from sciencegen.errors import ConfigError, DataError, ShapeError
 from sciencegen.items import Given, Item, Refusal
-from sciencegen.latent.drawing import HEIGHT, WIDTH, Drawing, axis_labels, caption, grid, map_figure
+from sciencegen.latent.drawing import HEIGHT, WIDTH, Drawing, axis_labels, caption, grid, map_figure, pictures_figure
 from sciencegen.latent.geometry import PrincipalAxes, arc, axes_of_values, principal_axes
 from sciencegen.latent.noise import latent_noise, latents_near
 from sciencegen.latent.rows import LatentRows, Latents
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+Render = Callable[[Item, int, int], str]
+RenderAlike = Callable[[Sequence[Item], int, int], list[str]]
 
 
 def as_given_texts(given: Given) -> list[str]:
@@ -47,6 +50,8 @@ class LatentSpace(LatentRows):
         Text to item, or a Refusal, and back.
     render : (item, width, height) -> str, optional
         The picture of an item, an SVG or HTML image element.
+    render_alike : (items, width, height) -> list of str, optional
+        The pictures of the items of a path, with a common scale, such as of brightness.
     texts : (given) -> list of str
         The texts of what callers pass as items: texts, objects of the science's libraries, or a data frame.
     object_of : (item or Refusal) -> object or None
@@ -66,7 +71,8 @@ class LatentSpace(LatentRows):
     _: KW_ONLY
     parse: Callable[[str], Item | Refusal]
     text: Callable[[Item], str]
-    render: Callable[[Item, int, int], str] | None = None
+    render: Render | None = None
+    render_alike: RenderAlike | None = None
     texts: Callable[[Given], list[str]] = as_given_texts
     object_of: Callable[[Item | Refusal], object | None] = as_given_item
 
@@ -219,26 +225,64 @@ class LatentSpace(LatentRows):
         DataError
             If no item can be read.
         """
-        if self.render is None:
-            raise ConfigError("Expected a space whose items have pictures, got one without `render`.")
         texts = self.texts(items)
+        return grid(self._pictures(texts), _captions(texts, captions), columns)
+
+    def _figure(self, texts: list[str], captions: Sequence[str], columns: int) -> Figure:
+        """The items of a path, with a common scale where the science has one."""
+        return pictures_figure(self._pictures(texts, self.render_alike), captions, columns)
+
+    def _pictures(self, texts: list[str], alike: RenderAlike | None = None) -> list[str]:
+        """The pictures of items, "" for one that can't be read."""
+        if (render := self.render) is None:
+            raise ConfigError("Expected a space whose items have pictures, got one without `render`.")
         parsed = [self.parse(text) for text in texts]
         if texts and all(map(is_refusal, parsed)):
             raise DataError(
                 f"Expected items to draw, none of {len(texts)} can be read, such as '{caption(texts[0])}': "
                 f"{parsed[0].reason}."
             )
-        pictures = ["" if is_refusal(item) else self.render(item, WIDTH, HEIGHT) for item in parsed]
-        return grid(pictures, list(map(caption, texts)) if captions is None else list(captions), columns)
+        known = [item for item in parsed if not is_refusal(item)]
+        drawn = iter([render(item, WIDTH, HEIGHT) for item in known] if alike is None else alike(known, WIDTH, HEIGHT))
+        return ["" if is_refusal(item) else next(drawn) for item in parsed]
 
-    def plot_interpolation(self, start: Given, end: Given, steps: int = 9, columns: int = 5) -> Drawing:
-        """Pictures of the items on the arc from one to the other, both ends included."""
+    def plot_interpolation(self, start: Given, end: Given, steps: int = 9, columns: int = 5) -> Figure:
+        """The items on the arc from one to the other, both ends included, as a matplotlib figure.
+
+        Parameters
+        ----------
+        start, end : str or object
+        steps : int
+        columns : int
+            Pictures in a row: 5 fill the width of a page, 2 a column of a journal.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Each picture has axes of its own, in the order of the path. Save it by `savefig`.
+        """
         path = self.interpolate(start, end, steps)
-        return self.draw(path, [f"{at}: {caption(text)}" for at, text in enumerate(path, 1)], columns)
+        captions = [f"{at}: {caption(text)}".removesuffix(": ") for at, text in enumerate(path, 1)]
+        return self._figure(path, captions, columns)
 
-    def plot_traversal(self, item: Given, column: int, values: Sequence[float], columns: int = 5) -> Drawing:
-        """Pictures of the item with one coordinate of its latent set to each value."""
-        return self.draw(self.traverse(item, column, values), [f"z[{column}] = {value:g}" for value in values], columns)
+    def plot_traversal(self, item: Given, column: int, values: Sequence[float], columns: int = 5) -> Figure:
+        """The item with one coordinate of its latent set to each value, as `plot_interpolation` draws a path.
+
+        Parameters
+        ----------
+        item : str or object
+        column : int
+            Of the latent, from 0.
+        values : sequence of float
+        columns : int
+            Pictures in a row.
+        """
+        captions = [f"z[{column}] = {value:g}" for value in values]
+        return self._figure(self.traverse(item, column, values), captions, columns)
+
+
+def _captions(texts: list[str], given: Sequence[str] | None) -> list[str]:
+    return list(map(caption, texts)) if given is None else list(given)
 
 
 def _raise_refused(items: Sequence[str], results: Sequence[Any]) -> None:

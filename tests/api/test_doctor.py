@@ -1,9 +1,22 @@
 """doctor: lists what is installed without loading it."""
 
+import sys
 from importlib.metadata import PackageNotFoundError
 
-from sciencegen.api.doctor import _dataset, _libraries, _optional, _plugins, _system, _version
+from sciencegen.api.doctor import (
+    _dataset,
+    _devices,
+    _libraries,
+    _optional,
+    _plugins,
+    _predictor,
+    _system,
+    _version,
+    _weights,
+)
 from tests.toy import write_broken_package
+
+LIBRARY = "libcudart.so.13: cannot open shared object file"
 
 
 def test_a_dataset_is_all_here_a_sample_or_not():
@@ -31,6 +44,17 @@ def test_optional_libraries_are_listed_with_what_they_are_for(monkeypatch):
 
 def absent(name):
     raise PackageNotFoundError(name)
+
+
+def test_a_broken_torch_is_told(monkeypatch):
+    def broken(*arguments):
+        raise OSError(LIBRARY)
+
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert _devices()["cpu"].startswith("torch can't be imported: ")
+    monkeypatch.setattr("sciencegen.api.doctor.load_model", broken)
+    monkeypatch.setattr("sciencegen.api.doctor.load_predictor", broken)
+    assert _weights("molecules") == _predictor("qm9-properties") == f"can't be loaded: {LIBRARY}"
 
 
 def test_plugins_have_a_package_and_a_broken_one_says_why(tmp_path, monkeypatch):

@@ -249,6 +249,25 @@ def test_the_number_of_steps_of_a_path_is_the_one_asked_for(page):
     page.wait("document.querySelectorAll('#path-items .card').length === 4")
 
 
+def test_a_path_shows_each_item_as_it_is_decoded_and_ends_with_another_item(page):
+    show(page, 5)
+    page.press("#set-start")
+    page.press("#set-end")
+    page.value("var asked = 0, finish = null, call = state.source.call")
+    page.value("var later = (path, value) => new Promise((done) => { finish = () => call(path, value).then(done); })")
+    page.value("state.source.call = (path, value) => (path === 'change' && ++asked > 2 ? later : call)(path, value)")
+    try:
+        page.press("#walk")
+        page.wait("asked === 3 && document.querySelectorAll('#path-items .card').length === 2")
+        show(page, 9)
+        page.value("finish()")
+        page.wait("byId('status').textContent === ''")
+        assert page.value("asked") == 3
+        assert page.value("document.querySelectorAll('#overlay .walked').length") == 0
+    finally:
+        page.value("state.source.call = call")
+
+
 def test_items_are_added_once_and_removed_one_by_one(page):
     page.value("state.basket = []")
     page.press("#tab-draw")
@@ -285,6 +304,12 @@ def test_nothing_failed_and_nothing_was_asked_from_elsewhere(page):
     assert page.problems() == []
     assert len(page.requests()) > 20
     assert all(address.startswith(here) for address in page.requests())
+
+
+def test_long_work_shows_its_seconds(page):
+    page.value("void busy('Decoding', () => new Promise((done) => setTimeout(done, 1300)))")
+    page.wait("byId('status').textContent === 'Decoding … 1 s'")
+    page.wait("byId('status').textContent === ''")
 
 
 def test_an_error_of_the_server_is_shown(page):

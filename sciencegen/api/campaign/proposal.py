@@ -29,7 +29,7 @@ from sciencegen.optimization.journal import Entry, append
 from sciencegen.optimization.wells import SIZES, read_well
 
 if TYPE_CHECKING:  # it takes most of a second to import
-    from sciencegen.report.figures.style import Figure
+    from sciencegen.figures.style import Figure
 
 
 @dataclass(frozen=True)

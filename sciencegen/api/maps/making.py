@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Lock
 
@@ -16,7 +16,6 @@ from sciencegen.api.sampling.judge import measure_all
 from sciencegen.data.workers import is_refusal
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.items import Item, Property, Refusal
-from sciencegen.latent.geometry import arc
 from sciencegen.latent.noise import latent_noise, latents_near
 
 ATTEMPTS = 6
@@ -70,9 +69,12 @@ class Maker:
 
     @cached_property
     def conditions(self) -> tuple[Property, ...]:
-        """The conditions that the model takes and whose range is known."""
-        domain, names = self.map.loaded.domain, self.map.loaded.space.properties
-        return tuple(domain.properties[name] for name in names if name in domain.properties)
+        """The conditions that the model takes, with the range that its draws can have."""
+        loaded = self.map.loaded
+        known = [loaded.domain.properties[name] for name in loaded.space.properties if name in loaded.domain.properties]
+        limits = loaded.representation.limits
+        ends = [limits.get(one.name, (one.low, one.high)) for one in known]
+        return tuple(replace(one, low=low, high=high) for one, (low, high) in zip(known, ends, strict=True))
 
     @property
     def decoder_takes_conditions(self) -> bool:
@@ -113,12 +115,6 @@ class Maker:
                     break
             chosen = list(found.values())[:count]
             return self._described([one for one, _ in chosen], [place for _, place in chosen])
-
-    def path(
-        self, start: Float[np.ndarray, " latent"], end: Float[np.ndarray, " latent"], steps: int
-    ) -> list[MadeItem]:
-        """Items on the arc between two latents, both ends included."""
-        return self.decoded(arc(start, end, steps))
 
     def parsed(self, text: str) -> Item:
         """The item of a text; an error if it is none."""

@@ -26,6 +26,7 @@ from sciencegen.data.writers import WRITTEN_TABLES
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Cell, Json, Origin
+from sciencegen.latent.geometry import arc
 
 BINARY = "application/octet-stream"
 BASKET = "basket"
@@ -160,8 +161,10 @@ class _Calls:
         return json_answer([_plain(one) for one in found])
 
     def path(self, asked: requests.Path) -> Answer:
-        found = self._maker.path(self._latent(asked.start), self._latent(asked.end), asked.steps)
-        return json_answer([_plain(one) for one in found])
+        """The latents of a path, both ends included; the page asks for the item of each, so that it shows them as they
+        are decoded, and can stop."""
+        found = arc(self._latent(asked.start), self._latent(asked.end), asked.steps)
+        return json_answer([_rounded(latent) for latent in found])
 
     def draw(self, asked: requests.Draw) -> Answer:
         return json_answer(_plain(self._maker.drawn(asked.seed, asked.condition)))
@@ -229,9 +232,13 @@ def _plain(made: MadeItem) -> Json:
     return {
         "text": made.text,
         "reason": made.reason,
-        "latent": [round(value, 6) for value in made.latent.tolist()],
+        "latent": _rounded(made.latent),
         "point": list(made.point),
         "steps": [round(step, 4) for step in made.steps],
         "values": dict(made.values),
         "picture": "" if made.picture is None else made.picture.address,
     }
+
+
+def _rounded(latent: Float[np.ndarray, " latent"]) -> list[float]:
+    return [round(value, 6) for value in latent.tolist()]

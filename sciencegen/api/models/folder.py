@@ -97,10 +97,11 @@ class LoadedModel:
             )
         from sciencegen.latent.explorer import LatentSpace
 
-        items = self.domain.items
+        items, pictures = self.domain.items, self.domain.pictures
         return LatentSpace(
             self.model, self.representation, self.device, self.threads, self.recipe.cpu_rows,
             parse=items.parse, text=items.text, render=self.domain.render,
+            render_alike=None if pictures is None else pictures.render_alike,
             texts=partial(item_texts, self.domain), object_of=partial(object_of, self.domain),
         )  # fmt: skip
 

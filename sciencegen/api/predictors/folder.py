@@ -20,9 +20,9 @@ from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
 from sciencegen.scoring.oracles import Oracle
 
 if TYPE_CHECKING:  # they import libraries that many verbs don't need
+    from sciencegen.figures.style import Figure
     from sciencegen.prediction import Predictor
     from sciencegen.prediction.points import PointPredictor
-    from sciencegen.report.figures.style import Figure
 
 SHIPPED = "predictors"
 """The folder of predictors among the shipped weights."""

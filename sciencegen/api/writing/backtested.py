@@ -10,7 +10,7 @@ from sciencegen.api.writing.sinks import TableSink
 from sciencegen.api.writing.writer import OutputWriter
 
 if TYPE_CHECKING:  # it takes most of a second to import
-    from sciencegen.report.figures.style import Figure
+    from sciencegen.figures.style import Figure
 
 COLUMNS = (
     "method", "repeat", "round", "measured", "best", "held", "hits", "hits_expected", "hits_low", "hits_high"

@@ -16,7 +16,7 @@ from sciencegen.report.letters import logo_of
 from sciencegen.report.logo import heights
 
 if TYPE_CHECKING:  # matplotlib takes most of a second to import
-    from sciencegen.report.figures.style import Figure
+    from sciencegen.figures.style import Figure
 
 GROUP = "items"
 

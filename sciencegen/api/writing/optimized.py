@@ -20,8 +20,8 @@ from sciencegen.optimization.pareto import nondominated
 if TYPE_CHECKING:  # they take most of a second to import
     import pandas as pd
 
+    from sciencegen.figures.style import Figure
     from sciencegen.report.figures.search import GoalAxis
-    from sciencegen.report.figures.style import Figure
 
 
 @dataclass(frozen=True)

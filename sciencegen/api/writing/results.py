@@ -24,7 +24,7 @@ from sciencegen.locks import reserved
 if TYPE_CHECKING:  # they take most of a second to import
     import pandas as pd
 
-    from sciencegen.report.figures.style import Figure
+    from sciencegen.figures.style import Figure
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from sciencegen.errors import ConfigError, DataError
 from sciencegen.report.heat_map_content import SCORE, of_variants
 
 if TYPE_CHECKING:  # matplotlib takes most of a second to import
-    from sciencegen.report.figures.style import Figure
+    from sciencegen.figures.style import Figure
 
 
 @dataclass(frozen=True)

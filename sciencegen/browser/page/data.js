@@ -112,7 +112,9 @@ function fullName(item) {
 let waiting = 0;
 async function busy(what, work) {
   waiting += 1;
+  const begun = performance.now();
   const timer = setTimeout(() => say(`${what} …`), 150);
+  const clock = setInterval(() => say(`${what} … ${Math.round((performance.now() - begun) / 1000)} s`), 1000);
   try {
     const found = await work();
     if (waiting === 1) say("");
@@ -122,6 +124,7 @@ async function busy(what, work) {
     return null;
   } finally {
     clearTimeout(timer);
+    clearInterval(clock);
     waiting -= 1;
   }
 }

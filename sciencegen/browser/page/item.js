@@ -194,13 +194,20 @@ function path() {
   const ready = state.start?.latent && state.end?.latent;
   const name = (item) => (item ? shortName(item).slice(0, 28) || item.origin : "–");
   const list = make("div", { class: "cards", id: "path-items" });
+  // Each item is shown as it is decoded, which takes seconds for some models; another item or path ends it.
   const walk = async () => {
-    const steps = Number(byId("path-steps").value);
-    const found = await busy("Decoding", () => state.source.call("path", { start: state.start.latent, end: state.end.latent, steps }));
-    if (!found) return;
+    const ends = { start: state.start.latent, end: state.end.latent };
+    const latents = await busy("Decoding", () => state.source.call("path", { ...ends, steps: Number(byId("path-steps").value) }));
+    const found = [];
+    list.replaceChildren();
     state.walk = found;
-    list.replaceChildren(...found.map((one, at) => card(one, `${at + 1}  ${shortName(one)}`, () => show({ ...one, origin: `step ${at + 1} of a path` }, { walk: found }))));
-    drawOverlay();
+    for (const [at, latent] of (latents ?? []).entries()) {
+      const one = await busy(`Decoding step ${at + 1} of ${latents.length}`, () => state.source.call("change", { latent }));
+      if (!one || !list.isConnected || state.walk !== found) return;
+      found.push(one);
+      list.append(card(one, `${at + 1}  ${shortName(one)}`, () => show({ ...one, origin: `step ${at + 1} of a path` }, { walk: found })));
+      drawOverlay();
+    }
   };
   return make("div", { class: "live" }, make("h2", {}, "Path between two items"),
     make("div", { class: "muted" }, `from ${name(state.start)} to ${name(state.end)}`),

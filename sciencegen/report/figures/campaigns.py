@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sciencegen.figures.style import DASHES, MUTED, PALE, SERIES, single_axes, styled
 from sciencegen.items import Cell
-from sciencegen.report.figures.style import DASHES, MUTED, PALE, SERIES, single_axes, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

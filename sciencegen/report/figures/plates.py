@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sciencegen.figures.style import INK, MUTED, PAGE, PALE, SERIES, new_figure, styled
 from sciencegen.items import Cell
-from sciencegen.report.figures.style import INK, MUTED, PAGE, PALE, SERIES, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
+from sciencegen.figures.style import DASHES, MUTED, PALE, SERIES, single_axes, styled
 from sciencegen.items import Cell, Direction
-from sciencegen.report.figures.style import DASHES, MUTED, PALE, SERIES, single_axes, styled
 from sciencegen.report.markup import readable
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from sciencegen.report.figures.style import (
+from sciencegen.figures.style import (
     ABOVE,
     BELOW,
     CLASSES,

@@ -34,6 +34,14 @@ def test_the_axes_are_orthonormal_and_the_places_are_projections(toy_map):
     assert toy_map.points == pytest.approx(centred @ axes.T, abs=1e-4)
 
 
+def test_there_are_no_axes_along_which_nothing_varies(workspace, table, tmp_path):
+    rows = tmp_path / "three.csv"
+    rows.write_text("".join(table.read_text().splitlines(keepends=True)[:4]))
+    few = make_map("pointclouds", MapSettings(data=str(rows), model=str(workspace.model), threads=1, include="radius"))
+    assert len(few.axes.axes) == len(few.axes.shares) == 2
+    assert min(few.axes.shares) > 1e-6
+
+
 @pytest.mark.parametrize("place", [(0.0, 0.0), (1.3, -0.4), (-2.0, 2.0)])
 def test_a_place_leads_back_to_itself(toy_map, place):
     latent = toy_map.at_place(*place)

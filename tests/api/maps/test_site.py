@@ -61,13 +61,21 @@ def test_a_path_has_both_ends_and_neighbours_begin_with_the_item(site, toy_map):
     first, last = (toy_map.items.latent[at].tolist() for at in (0, 9))
     path = call(site, "path", start=first, end=last, steps=5)
     assert len(path) == 5
-    assert path[0]["point"] == pytest.approx(toy_map.points[0].tolist(), abs=1e-3)
-    assert path[-1]["point"] == pytest.approx(toy_map.points[9].tolist(), abs=1e-3)
+    ends = [call(site, "change", latent=path[at])["point"] for at in (0, -1)]
+    assert ends[0] == pytest.approx(toy_map.points[0].tolist(), abs=1e-3)
+    assert ends[1] == pytest.approx(toy_map.points[9].tolist(), abs=1e-3)
     nearest = call(site, "nearest", latent=first, count=4)
     assert nearest[0]["index"] == 0
     assert [one["distance"] for one in nearest] == sorted(one["distance"] for one in nearest)
     near = call(site, "near", latent=first, count=3, radius=0.5)
     assert len({one["text"] for one in near}) == len(near) > 0
+
+
+def test_conditions_have_the_range_that_the_model_can_draw(toy_map, monkeypatch):
+    name = Maker(toy_map).conditions[0].name
+    monkeypatch.setattr(type(toy_map.loaded.representation), "limits", {name: (0.5, 0.75)})
+    first = Maker(toy_map).conditions[0]
+    assert (first.name, first.low, first.high) == (name, 0.5, 0.75)
 
 
 def test_a_draw_repeats_and_depends_on_its_seed(site):

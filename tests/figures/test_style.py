@@ -35,3 +35,16 @@ def test_a_name_is_no_formula():
     figure = trace_figure({**TRACE, "method": ["$x^"] * 3}, "other")
     figure.savefig(io.BytesIO())  # an error where the name is parsed
     assert pytest.approx(figure.get_size_inches()[0]) == 3.5
+
+
+def test_fonts_in_files_are_those_that_journals_take():
+    figure = trace_figure(TRACE, "a")
+    written = {}
+    for kind in ("pdf", "svg"):
+        stream = io.BytesIO()
+        figure.savefig(stream, format=kind)
+        written[kind] = stream.getvalue()
+    assert b"/CIDFontType2" in written["pdf"]
+    assert b"/Type3" not in written["pdf"]
+    assert b"<text" in written["svg"]
+    assert matplotlib.rcParams["pdf.fonttype"] == matplotlib.rcParamsDefault["pdf.fonttype"]

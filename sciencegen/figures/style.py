@@ -43,11 +43,7 @@ STYLE: dict[str, Any] = {
     "legend.fontsize": 7,
     "legend.frameon": False,
     "lines.linewidth": 1.4,
-    "savefig.dpi": 300,
     "figure.dpi": 150,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "sciencegen",
-    "pdf.fonttype": 42,  # fonts that journals accept
 }
 
 
@@ -68,9 +64,9 @@ def styled(make: Callable[P, Figure]) -> Callable[P, Figure]:
 
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure, which no window shows. width, height: inches."""
-    from matplotlib.figure import Figure
+    from sciencegen.figures.saved import SavedFigure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return SavedFigure(figsize=(width, height), layout="constrained")
 
 
 def single_axes(width: float = COLUMN, height: float = 2.6) -> tuple[Figure, Axes]:
