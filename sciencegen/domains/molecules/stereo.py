@@ -74,8 +74,8 @@ def notes(texts: Sequence[str]) -> list[str]:
     several = sum(count > 1 for count in defined.values())
     known = "rest on these" if several else "have no measurement behind them"
     return [
-        f"{len(defined)} molecules have defined stereochemistry, {several or 'none'} of them in more than one "
-        f"configuration. Predicted differences between stereoisomers {known}."
+        f"molecules with defined stereochemistry: {len(defined)}, of these in more than one configuration: {several}; "
+        f"predicted differences between stereoisomers {known}"
     ]
 
 
