@@ -102,6 +102,7 @@ UNSTABLE = {
         f"[CX3;{NO_CONJUGATION};!$(C(C#N)=C);!$(C([C,S,N,P]=[O,N,S])=C);!$(C-a)]=[CX3]"
         "[NX3;!H0;!R;!$(N~[C,S,P]=[O,S])][#7]"
     ),
+    "alkylamine and azole at one carbon [B]": f"[CX4]([{AMINE}])!@[nX3;!$(n:c=[O,S])]",
 }
 """Name and source -> SMARTS."""
 _GROUPS = NamedPatterns(UNSTABLE)

@@ -77,6 +77,7 @@ EXAMPLES = {
     "diazohydroxide": "CCN=NO",
     "cyclopentadiene": "CC1=CC=CC1",
     "enehydrazine": "CC(=O)NC=CNN=Cc1ccccc1",
+    "alkylamine and azole": "CN1CCCC1n1ccnc1",
 }
 MAKEABLE = [
     "OC1CCCCO1", "OCC1OC(O)C(O)C(O)C1O", "OC(O)C(Cl)(Cl)Cl", "CN1CN(C)CN(C)C1", "OB(O)c1ccccc1", "CC(=O)CC(C)=O",
@@ -90,6 +91,7 @@ MAKEABLE = [
     "CC(C)(C)OC(=O)NCNC(=O)OC(C)(C)C", "CC(NC(C)=O)n1cccn1", "C1NCCO1", "CN(CS(=O)(=O)O)c1ccccc1", "CC(N)C#N",
     "COC(OC)=CC(C)=O", "CSC(SC)=C[N+](=O)[O-]", "O=C1OC=CO1", "COc1ccco1", "CN1C(=O)N(C)C1=O", "NCCS(N)(=O)=O",
     "c1ccc2c(c1)-c1ccccc1-2", "CC(C)=NNc1ccccc1", "CC(=O)C=CNN(C)C", "CC1=NNC=CC1", "C=CNC(C)=O",
+    "CN1CCc2nccn2C1", "CN(C)CCn1ccnc1",
 ]  # fmt: skip
 
 
