@@ -169,7 +169,7 @@ def train_model(
             return _train(plan, run, identity, True, silent)
         going_on = _is_begun(run, identity)
         if not going_on:
-            training_folder.refuse_taken(run, force)
+            training_folder.refuse_taken(run, force, identity)
         return _train(plan, run, identity, going_on, log)
 
 
@@ -204,6 +204,8 @@ def _train(plan: Plan, run: RunFolder, identity: Mapping[str, Any], going_on: bo
     before = training_folder.present(run) if going_on else frozenset[str]()
     with open_prepared(plan.domain, plan.data, plan.preparing, run, going_on, log) as prepared:
         conditions = condition_names(prepared, plan.recipe, plan.start, plan.settings)
+        if own := [name for name in conditions if name in prepared.summary["columns"]]:
+            log(f"columns of the table that become conditions: {', '.join(own)} (`conditions` names others)")
         if plan.halvings and plan.start:
             representation = plan.start.representation
         elif going_on and run.has(models.REPRESENTATION):

@@ -47,6 +47,11 @@ def all_alone(items: Sequence[Item]) -> list[str]:
     return [""] * len(items)
 
 
+def no_notes(texts: Sequence[str]) -> list[str]:
+    """Nothing to say of any training items."""
+    return []
+
+
 @dataclass(frozen=True, kw_only=True)
 class Regression:
     """Inputs of property regressors.
@@ -66,6 +71,8 @@ class Regression:
         The inverse of `FittedFeatures.to_json`.
     earlier : mapping
         Number of columns -> `features` of an earlier version, for predictors that were trained on it.
+    notes : (texts) -> list of str, optional
+        What a predictor of these training items can't know, in sentences for the log. Texts are those of `ItemIO.text`.
     """
 
     features: MakeFeatures
@@ -74,3 +81,4 @@ class Regression:
     fit: Callable[[Sequence[Item], Reference | None], FittedFeatures | None] | None = None
     load: Callable[[Mapping[str, object]], FittedFeatures] | None = None
     earlier: Mapping[int, MakeFeatures] = field(default_factory=dict)
+    notes: Callable[[Sequence[str]], list[str]] = no_notes

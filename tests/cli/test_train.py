@@ -129,7 +129,7 @@ def test_the_prepared_dataset_in_the_folder_is_trained_on_and_stays(cli, tmp_pat
 def test_a_model_learns_from_as_many_prepared_items_as_it_is_told(cli, tmp_path, clouds):
     assert cli("datasets", "prepare", "pointclouds", clouds, "-o", "prepared").code == 0
     assert fit(tmp_path / "prepared", tmp_path / "run", limit=20).metrics["items"] == 20
-    with pytest.raises(ConfigError, match="holds another training"):
+    with pytest.raises(ConfigError, match=r"holds another training: data\.limit 20, not 30\. Pass"):
         fit(tmp_path / "prepared", tmp_path / "run", limit=30)
     assert fit(tmp_path / "prepared", tmp_path / "run", limit=30, force=True).metrics["items"] == 30
 
@@ -186,6 +186,17 @@ def test_a_users_own_train_json_is_none_of_ours(tmp_path, clouds):
         with pytest.raises(SciencegenError, match=r"train\.json"):
             fit(clouds, tmp_path / "project", force=force)
     assert list(contents(tmp_path / "project")) == ["train.json"]
+
+
+@pytest.mark.parametrize(("chosen", "told"), [
+    ({}, ["columns of the table that become conditions: measured (`conditions` names others)"]),
+    ({"conditions": ("radius",)}, []),
+])  # fmt: skip
+def test_columns_that_become_conditions_are_told(tmp_path, clouds, chosen, told):
+    """A table may have columns that nobody wants to ask for, such as a flag or the logarithm of another column."""
+    said: list[str] = []
+    fit(clouds, tmp_path / "run", log=said.append, **chosen)
+    assert [line for line in said if "become conditions" in line] == told
 
 
 def test_another_column_is_another_training(tmp_path, clouds):

@@ -131,14 +131,33 @@ def _read_identity(run: RunFolder) -> Json:
     return found
 
 
-def refuse_taken(run: RunFolder, force: bool) -> None:
-    """Raise an error if the folder holds something else, unless `force`."""
-    if run.has(IDENTITY):
-        _read_identity(run)  # raises for a foreign file, which must not be overwritten
+def differences(found: object, asked: object, name: str = "") -> list[str]:
+    """Settings in which two identities differ, each with its value in both; a checksum is cut to eight digits."""
+    if isinstance(found, Mapping) and isinstance(asked, Mapping):
+        within = [
+            differences(found.get(key), asked.get(key), f"{name}.{key}".strip("."))
+            for key in dict.fromkeys([*found, *asked])
+        ]
+        return [line for lines in within for line in lines]
+    if found == asked:
+        return []
+    there, here = (
+        str(value)[:8] if name.endswith(("sha256", "from")) else json.dumps(value) for value in (found, asked)
+    )
+    return [f"{name.removeprefix('train.')} {there}, not {here}"]
+
+
+def refuse_taken(run: RunFolder, force: bool, asked: Mapping[str, object] | None = None) -> None:
+    """Raise an error if the folder holds something else than the training that is asked for, unless `force`."""
+    held = _read_identity(run) if run.has(IDENTITY) else None  # raises for a foreign file: it must not be overwritten
     if force:
         return
-    if run.has(IDENTITY):
-        raise ConfigError(f"{run.path} holds another training. Pass `force` to replace it, or another `output`.")
+    if held is not None:
+        named = "; ".join(differences(held, json.loads(json.dumps(asked)))[:3]) if asked is not None else ""
+        raise ConfigError(
+            f"{run.path} holds another training{named and f': {named}'}. "
+            "Pass `force` to replace it, or another `output`."
+        )
     if found := [name for name in MADE if run.has(name)] + [folder.name for folder in halving_folders(run.path)]:
         raise ConfigError(
             f"Expected no other model's files in {run.path}, found {', '.join(found)}. "

@@ -134,5 +134,5 @@ def usable_rows(domain: str, rows: Sequence[Row], settings: PredictorSettings) -
     own = None if features[0] is None else np.stack(features)
     left_out = LeftOut(domain_of(domain))
     left_out.look([row for row, _ in pairs])
-    notes = [*left_out.notes, *numbering.notes, *conflicts.notes]
+    notes = [*left_out.notes, *numbering.notes, *conflicts.notes, *domain_of(domain).regression.notes(texts)]
     return UsableRows([row for row, _ in pairs], texts, keys, values, list(groups), own, sorted(refused), notes)

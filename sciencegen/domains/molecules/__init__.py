@@ -26,6 +26,7 @@ from sciencegen.domains.molecules import (
     render,
     scaffold_classes,
     similarity,
+    stereo,
 )
 from sciencegen.domains.molecules.metric_notes import METRIC_NOTES, METRIC_UNITS
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
@@ -106,7 +107,11 @@ DOMAIN = Domain(
         left_open=oracles.LEFT_OPEN,
     ),
     regression=Regression(
-        features=features.features, groups=features.groups, splits={"scaffold": None}, earlier=features.EARLIER
+        features=features.features,
+        groups=features.groups,
+        splits={"scaffold": None},
+        earlier=features.EARLIER,
+        notes=stereo.notes,
     ),
     evaluate=evaluate,
     render=render.render,

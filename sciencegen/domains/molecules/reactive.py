@@ -58,6 +58,10 @@ REACTIVE = {
     "imine of an alkylamine [C, 11]": "[CX3;!R;!$(C[#7,O,S]);!$(C-c:c[OX2H]);!$(C-C=C[OX2H])]=[NX2;!R][CX4]",
     "acyl ammonium or pyridinium [C, 10]": "[CX3](=[OX1,SX1])[$([nX3+]),$([NX4+])]",
     "ynamine [M, 15]": "[CX2]#[CX2][NX3;!$(N[C,S,P]=[O,S,N])]",
+    "aminating hydroxylamine: aryl, acyl or sulfonyl at O, N-H2 [M, 12]": (
+        "[NX3H2][OX2][c,n,$([CX3]=[O,S,N]),$([SX4]=O),$([PX4]=O)]"
+    ),
+    "thiophenol [H]": "[SX2H]c(:c):c",
 }
 """Name and source -> SMARTS."""
 

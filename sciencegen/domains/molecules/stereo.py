@@ -9,6 +9,7 @@ that depend on each other, such as those of 1,4-dimethylcyclohexane, have no suc
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
@@ -28,6 +29,8 @@ _BOND_LABEL = {
     Chem.BondStereo.STEREOZ: "Z",
     Chem.BondStereo.STEREOCIS: "Z",
 }
+_MARKS = frozenset("@/\\")
+"""Of SMILES with defined stereochemistry."""
 _CIP = "_CIPCode"
 _CHIRAL = rdqueries.HasChiralTagQueryAtom()
 _DOUBLE = Chem.MolFromSmarts("[#6,#7]=[#6,#7]")
@@ -61,6 +64,23 @@ def undefined_stereocentres(molecule: Chem.Mol) -> int:
     if fixed:
         fixed -= {index for index, _ in Chem.FindMolChiralCenters(Chem.Mol(molecule), includeUnassigned=True)}
     return len(centres - fixed) + sum(not _is_imine(molecule.GetBondWithIdx(index)) for index in bonds)
+
+
+def notes(texts: Sequence[str]) -> list[str]:
+    """How many of these molecules are there in two or more configurations, from which a regressor could learn."""
+    defined = Counter(_without_stereo(text) for text in set(texts) if _MARKS.intersection(text))
+    if not defined:
+        return []
+    several = sum(count > 1 for count in defined.values())
+    known = "rest on these" if several else "have no measurement behind them"
+    return [
+        f"molecules with defined stereochemistry: {len(defined)}, of these in more than one configuration: {several}; "
+        f"predicted differences between stereoisomers {known}"
+    ]
+
+
+def _without_stereo(text: str) -> str:
+    return Chem.MolToSmiles(Chem.MolFromSmiles(text), isomericSmiles=False)
 
 
 def _is_labelled(molecule: Chem.Mol) -> bool:

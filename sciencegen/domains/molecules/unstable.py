@@ -72,7 +72,7 @@ UNSTABLE = {
     "antiaromatic ring [M, 2]": (
         "[$([#6]1=[#6][#6]=[#6,#7]1),$([O,S,N;r3]1[C,N;r3]=[C,N;r3]1),$([O,S,N;r3]1c:c1),$([CX3]1(=[O,N,S])[CX3]=[CX3]1)]"
     ),
-    "aromatic ring of four with a heteroatom [M, 2]": "[o,s,n;r4]1:a:a:a:1",
+    "aromatic ring of four with a heteroatom [M, 2]": "[o,s,n;r4]1~a~a~a~1",
     "benzo-fused ring of four with a heteroatom [M, 4]": "[c;r4]1[c;r4]*[O,N,S;r4]1",
     "ring of three or four heteroatoms in a row [M, 16]": "[$([O,S;r3]1[N,O,S]*1),$([N,O,S;r4]1[N,O,S][N,O,S]*1)]",
     "carbocation or nitrenium [C, 15]": (
@@ -98,6 +98,11 @@ UNSTABLE = {
     "N-arylhydroxylamine with N-H [M, 13]": "[NX3;H1]([OX2H])a",
     "diazohydroxide [C, 22]": "[NX2]=[NX2][OX2H]",
     "cyclopentadiene with hydrogen at its sp3 carbon [C, 34]": "[CX4;r5;!H0]1[CX3]=[CX3][CX3]=[CX3]1",
+    "open enehydrazine with N-H [C, 30]": (
+        f"[CX3;{NO_CONJUGATION};!$(C(C#N)=C);!$(C([C,S,N,P]=[O,N,S])=C);!$(C-a)]=[CX3]"
+        "[NX3;!H0;!R;!$(N~[C,S,P]=[O,S])][#7]"
+    ),
+    "alkylamine and azole at one carbon [B]": f"[CX4]([{AMINE}])!@[nX3;!$(n:c=[O,S])]",
 }
 """Name and source -> SMARTS."""
 _GROUPS = NamedPatterns(UNSTABLE)

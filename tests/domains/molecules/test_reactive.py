@@ -38,6 +38,8 @@ EXAMPLES = {
     "imine of": "CC(C)=NC",
     "acyl ammonium": "CC(=O)[n+]1ccccc1",
     "ynamine": "CC#CN(C)C",
+    "aminating hydroxylamine": "NOc1ccnc(C)n1",
+    "thiophenol": "Sc1ccccc1",
 }
 DRUGS = {
     "aspirin": "CC(=O)Oc1ccccc1C(=O)O",
@@ -51,6 +53,10 @@ DRUGS = {
     "nifedipine, a dihydropyridine": "COC(=O)C1=C(C)NC(C)=C(C(=O)OC)C1c1ccccc1[N+](=O)[O-]",
     "ranitidine, a nitroenamine": "CNC(=C[N+](=O)[O-])NCCSCc1ccc(CN(C)C)o1",
     "diazepam, an imine of a ring": "CN1C(=O)CN=C(c2ccccc2)c2cc(Cl)ccc21",
+    "captopril, an alkylthiol": "CC(CS)C(=O)N1CCCC1C(=O)O",
+    "mercaptopurine": "Sc1ncnc2nc[nH]c12",
+    "vorinostat, a hydroxamic acid": "ONC(=O)CCCCCCC(=O)Nc1ccccc1",
+    "canaline, an O-alkylhydroxylamine": "NOCCC(N)C(=O)O",
     "chlorthalidone, a hydroxylactam": "O=C1NC(O)(c2ccc(Cl)c(S(N)(=O)=O)c2)c2ccccc12",
 }
 

@@ -5,7 +5,7 @@ import pytest
 from rdkit import Chem
 
 from sciencegen.domains.molecules import DOMAIN
-from sciencegen.domains.molecules.stereo import STEREO_BITS, stereo_counts, undefined_stereocentres
+from sciencegen.domains.molecules.stereo import STEREO_BITS, notes, stereo_counts, undefined_stereocentres
 
 ISOMERS = [
     ("C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O"),
@@ -94,3 +94,16 @@ def test_undefined_centres_and_double_bonds(text, count):
     assert undefined_stereocentres(molecule) == count  # it does not change the molecule
     (score,) = DOMAIN.oracles.find("undefined_stereocentres").score([molecule])
     assert score.value == count
+
+
+@pytest.mark.parametrize(("texts", "defined", "several"), [
+    (["C[C@H](N)C(=O)O", "CC(N)C(=O)O", "CCO"], 1, 0),
+    ([*ISOMERS[0], *ISOMERS[1], "C[C@H](O)C#N"], 3, 2),
+])  # fmt: skip
+def test_a_table_says_whether_differences_of_isomers_were_measured(texts, defined, several):
+    """Otherwise a lead and its mirror image get predictions that differ, and nobody says that no measurement does."""
+    (found,) = notes(texts)
+    assert f"defined stereochemistry: {defined}, of these in more than one configuration: {several};" in found
+    assert ("have no measurement behind them" in found) == (several == 0)
+    assert DOMAIN.regression.notes(texts + texts) == [found]
+    assert notes(["CCO", "CC(N)C(=O)O"]) == []

@@ -76,6 +76,8 @@ EXAMPLES = {
     "N-arylhydroxylamine": "ONc1ccccc1",
     "diazohydroxide": "CCN=NO",
     "cyclopentadiene": "CC1=CC=CC1",
+    "enehydrazine": "CC(=O)NC=CNN=Cc1ccccc1",
+    "alkylamine and azole": "CN1CCCC1n1ccnc1",
 }
 MAKEABLE = [
     "OC1CCCCO1", "OCC1OC(O)C(O)C(O)C1O", "OC(O)C(Cl)(Cl)Cl", "CN1CN(C)CN(C)C1", "OB(O)c1ccccc1", "CC(=O)CC(C)=O",
@@ -88,6 +90,8 @@ MAKEABLE = [
     "C1Cc2ccc(cc2)CCc2ccc1cc2", "c1cc2c3c(c1)CCn3CC2", "C1=CC2C=CC1C2", "c1ccc2c(c1)CC=C2",
     "CC(C)(C)OC(=O)NCNC(=O)OC(C)(C)C", "CC(NC(C)=O)n1cccn1", "C1NCCO1", "CN(CS(=O)(=O)O)c1ccccc1", "CC(N)C#N",
     "COC(OC)=CC(C)=O", "CSC(SC)=C[N+](=O)[O-]", "O=C1OC=CO1", "COc1ccco1", "CN1C(=O)N(C)C1=O", "NCCS(N)(=O)=O",
+    "c1ccc2c(c1)-c1ccccc1-2", "CC(C)=NNc1ccccc1", "CC(=O)C=CNN(C)C", "CC1=NNC=CC1", "C=CNC(C)=O",
+    "CN1CCc2nccn2C1", "CN(C)CCn1ccnc1",
 ]  # fmt: skip
 
 
@@ -120,9 +124,10 @@ def test_what_no_pattern_describes_is_found(smiles, name):
         ("CC(=O)NCNc1ccccc1", "amine and amide"),
         ("OC1Cc2ccccc2N1", "hemiaminal"),
         ("CC(=O)N=O", "aliphatic, vinylic or acyl nitroso"),
+        ("CNC(=O)c1nn[nH]cc2cnc1-2", "aromatic ring of four"),
     ],
 )
-def test_groups_of_amines_hold_for_arylamines_too(smiles, group):
+def test_other_forms_of_a_group_are_found_too(smiles, group):
     assert any(name.startswith(group) for name in unstable_groups(Chem.MolFromSmiles(smiles)))
 
 
