@@ -11,7 +11,6 @@ from tests.signals import ignore
 ROOT = Path(__file__).parents[1]
 SENDING = {
     "tests/cli/test_signals.py": "",
-    "tests/training/test_processes.py": "",
     "tests/training/test_stopping.py": "",
     "tests/cli/test_maps.py": "a_signal_ends",
     "tests/cli/test_interrupt.py": "ctrl_c or stopped_search",

@@ -34,7 +34,7 @@ SAME_NAME = frozenset({
     "seconds", "seed", "seeds", "segments", "set", "settings", "sharing", "sheet", "show_completion", "side", "sky",
     "space", "split", "start", "steer", "step_noise", "steps", "stocks", "strategy", "structure", "structures",
     "surrogate", "symmetry", "target", "tasks", "temperature", "threads", "threshold", "timeout", "tools", "training",
-    "transfer_volume", "tries", "variance", "variants", "vary", "wait", "where", "wild_type", "with",
+    "transfer_volume", "tries", "variance", "variants", "vary", "wait", "where", "wild_type", "with", "withdraw",
 })  # fmt: skip
 """Settings whose flag is the name with dashes."""
 
