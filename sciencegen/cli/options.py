@@ -121,8 +121,8 @@ MaximumSimilarity = Annotated[
 MaximumShare = Annotated[
     float | None,
     typer.Option(
-        help="Largest share of the plate with the same feature (proteins: a mutation; molecules: a scaffold). 0.25 "
-        "spreads the risk. [default: 1]"
+        help="Largest share of the plate with the same feature (proteins: a mutation; molecules: a scaffold or "
+        "a ring pattern). 0.25 spreads the risk. [default: 1]"
     ),
 ]
 Diversity = Annotated[

@@ -29,8 +29,8 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
     measured; by default the wild type. also: tables of further candidates, in addition to those of moves and `model`.
     controls: items that are always on the plate.
     where: conditions on every proposal, in the syntax of goals. maximum_similarity: between two items of the plate.
-    maximum_share: greatest share of the plate with a common letter at a position, or a common scaffold. diversity:
-    penalty on candidates similar to those already picked.
+    maximum_share: greatest share of the plate with a common letter at a position, a common scaffold, or a common ring
+    pattern. diversity: penalty on candidates similar to those already picked.
     cost: the pool's column of costs, also those of controls. cost_limit: of the whole plate, for all acquisitions;
     noisy-ei also weighs improvement against cost. column: the item's column.
     breeding: children, generations, parents, draws of candidates without a pool. predictors: name -> folder; their

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -142,10 +143,22 @@ def marks_for(
         return None
     marks = None if science.design is None else science.design.marks
     if marks is None:
-        return lambda items: [{label} - {""} for label in science.regression.groups(items)]
+        classes = science.similarity.classes or {"groups": science.regression.groups}
+        return partial(_labels, classes)
     if space is None:
         raise ConfigError("Expected a wild type beside `maximum_share`, which counts changes of it. Pass `wild_type`.")
     return lambda items: marks(items, space.origin)
+
+
+def _labels(
+    classes: Mapping[str, Callable[[Sequence[Item]], Sequence[str]]], items: Sequence[Item]
+) -> list[set[tuple[str, str]]]:
+    """The class of each kind that an item is in."""
+    found = [set[tuple[str, str]]() for _ in items]
+    for kind, label in classes.items():
+        for own, text in zip(found, label(items), strict=True):
+            own |= {(kind, text)} if text else set()
+    return found
 
 
 def origin_of(science: Domain, space: DesignSpace | None) -> Reference | None:

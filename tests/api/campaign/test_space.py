@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.campaign.space import features_for
+from sciencegen.api.campaign.space import features_for, marks_for
 from sciencegen.api.propose import propose
 from sciencegen.domains import load_domain
 from sciencegen.domains.base import Regression
@@ -87,3 +87,17 @@ def test_a_small_design_space_is_looked_at_whole(corners, tmp_path):
     assert not set(table["item"]) & set(items)
     assert proposed.summary["candidates"] == 4**5 - 4
     assert found.mean() > 0.6
+
+
+def test_the_share_of_a_plate_is_that_of_scaffolds_and_of_ring_patterns():
+    """Sulfonamides of several rings are one series; what has no ring is a class by its groups."""
+    molecules = load_domain("molecules")
+    sulfonamides = ["O=S(=O)(Nc1ccccc1)c1ccccc1", "O=S(=O)(Nc1ccncc1)c1cccs1"]
+    items = [molecules.items.parse(text) for text in (*sulfonamides, "Cc1ccccc1", "CCO")]
+    marks = marks_for(molecules, None, 0.25)
+    assert marks is not None
+    first, second, toluene, ethanol = (dict(one) for one in marks(items))
+    assert first["scaffolds"] != second["scaffolds"]
+    assert first["ring patterns"] == second["ring patterns"] != toluene["ring patterns"]
+    assert ethanol.keys() == {"ring patterns"}
+    assert marks_for(molecules, None, 1) is None
