@@ -83,8 +83,9 @@ def record_from(domain: str, journal: str | Path, results: str | Path | None, se
     if (results is None) == (settings.withdraw is None):
         got = "neither" if results is None else "both"
         raise ConfigError(f"Expected a table of measured items, or `withdraw` with the round of a plate, got {got}.")
-    if results is None:
-        return _withdrawn(domain, journal, settings.withdraw or 0, settings.threads)
+    if settings.withdraw is not None:
+        return _withdrawn(domain, journal, settings.withdraw, settings.threads)
+    assert results is not None
     return _recorded(domain, journal, results, settings)
 
 

@@ -169,12 +169,15 @@ class Similarity:
     classes : mapping
         Name of a kind of classes, in the plural (molecules: `scaffolds`) -> (items) -> a label for each item, "" for an
         item of no class. A search limits how many candidates a class of each kind may hold.
+    series : (items) -> labels, optional
+        A wider class than `Regression.groups`, "" for none. `maximum_share` of a plate limits both.
     """
 
     matrix: Callable[[Sequence[Item], Sequence[Item]], np.ndarray]
     nearest: Callable[[Sequence[Item], Sequence[Item]], np.ndarray] = _UNSET
     maximum: float = 0.7
     classes: Mapping[str, Callable[[Sequence[Item]], Sequence[str]]] = field(default_factory=dict)
+    series: Callable[[Sequence[Item]], Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
         _set_defaults(self, nearest=Similarity._greatest)

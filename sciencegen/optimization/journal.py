@@ -57,8 +57,13 @@ class Journal:
         return [entry for entry in self.entries if entry.kind == "measured"]
 
     @property
+    def planned(self) -> list[Entry]:
+        """All proposals."""
+        return [entry for entry in self.entries if entry.kind == "proposed"]
+
+    @property
     def proposed(self) -> list[Entry]:
-        """Without those that were withdrawn."""
+        """Proposals without those that were withdrawn."""
         return proposals(self.entries)
 
     @property
@@ -135,8 +140,9 @@ def append(path: str | Path, entries: Iterable[Entry], names: str = "", several:
 
     The journal is read again before the rename: where a disk has no locks, lines that another node added are kept.
 
-    Entries that are present are not added again. A proposal is identified by its round and item, a measurement by item,
-    value, error and source. Measurements are counted, so that two equal replicates in one file are both kept.
+    Entries that are present are not added again. A proposal and its withdrawal are identified by round and item, a
+    measurement by item, value, error and source. Measurements are counted, so that two equal replicates in one file are
+    both kept.
 
     Parameters
     ----------

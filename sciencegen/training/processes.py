@@ -138,9 +138,13 @@ def _followers(devices: int, nodes: int) -> Iterator[list[subprocess.Popen]]:
             one.kill()
         raise
     finally:
+        deadline = time.monotonic() + END_S
         for one in started:
-            with suppress(subprocess.TimeoutExpired):
-                one.wait(END_S)
+            try:
+                one.wait(max(deadline - time.monotonic(), 0.1))
+            except subprocess.TimeoutExpired:
+                one.kill()
+                one.wait()
         for name in VARIABLES:
             os.environ.pop(name, None)
         os.environ.update(_present(before))
@@ -157,7 +161,7 @@ def _free_port() -> int:
 
 def _command() -> list[str]:
     """The command line of this process."""
-    module = sys.modules["__main__"].__spec__
+    module = vars(sys.modules["__main__"]).get("__spec__")  # a debugger's has none
     if module is not None:
         return [sys.executable, "-m", module.name, *sys.argv[1:]]
     if not Path(sys.argv[0]).is_file():
@@ -193,13 +197,13 @@ def _ending_with(lost: Callable[[], str]) -> Iterator[None]:
         if text := lost():
             raise SciencegenError(text)
         yield
-    except RuntimeError:
+    except RuntimeError as error:
         deadline = time.monotonic() + 2 * CHECK_S
         while not (text := lost()) and time.monotonic() < deadline:  # a connection breaks before its process has ended
             time.sleep(CHECK_S / 10)
         if not text:
             raise
-        raise SciencegenError(text) from None
+        raise SciencegenError(text) from error
     finally:
         done.set()
 
@@ -219,8 +223,9 @@ def _lost(started: Sequence[subprocess.Popen]) -> str:
     for rank, process in enumerate(started, 1):
         if code := process.poll():
             how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            remedy = REMEDY if code < 0 else "Its own error is above."
             expected = f"Expected the {len(started) + 1} processes of the training to end together"
-            return f"{expected}, but process {rank} (pid {process.pid}) {how}. {REMEDY}"
+            return f"{expected}, but process {rank} (pid {process.pid}) {how}. {remedy}"
     return ""
 
 

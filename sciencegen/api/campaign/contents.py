@@ -92,7 +92,7 @@ class Campaign:
     def forecast(self) -> Forecast | None:
         """That of the last plate, as long as none of its items is measured."""
         number = self.journal.last_round
-        texts = [entry.forecast for entry in self.journal.proposed if entry.round == number and entry.forecast]
+        texts = [entry.forecast for entry in self.journal.planned if entry.round == number and entry.forecast]
         if not texts or any(one.round == number for one in self.outcomes):
             return None
         return read_forecast(texts[0], f"round {number} of {self.path}")

@@ -51,7 +51,7 @@ def evidence(journal: Journal, keys: Mapping[str, str], minimize: bool) -> Evide
     known, sign = measured_by_key(journal, keys), -1.0 if minimize else 1.0
     settled = settled_values(list(known.values()), minimize)
     means = {key: sign * value for key, value in zip(known, settled, strict=True)}
-    plates = {keys[one.item]: one for one in journal.proposed if one.source != CONTROL and one.predicted is not None}
+    plates = {keys[one.item]: one for one in journal.planned if one.source != CONTROL and one.predicted is not None}
     measured = {key: plate for key, plate in plates.items() if key in means}
     number = max((one.round for one in measured.values()), default=0)
     last = {key: one for key, one in measured.items() if one.round == number}

@@ -39,8 +39,8 @@ class Outcome:
 def outcomes(journal: Journal, keys: Mapping[str, str], minimize: bool) -> list[Outcome]:
     """The forecasts of a journal by round, of plates with any measured item. keys: text of an item -> its key."""
     known, found = measured_by_key(journal, keys), []
-    for number, text in {entry.round: entry.forecast for entry in journal.proposed if entry.forecast}.items():
-        plate = {keys[one.item] for one in journal.proposed if one.round == number and one.source != CONTROL}
+    for number, text in {entry.round: entry.forecast for entry in journal.planned if entry.forecast}.items():
+        plate = {keys[one.item] for one in journal.planned if one.round == number and one.source != CONTROL}
         forecast = read_forecast(text, f"the journal's column `forecast`, round {number}")
         if measured := [known[key] for key in plate if key in known]:
             hits = [one.is_hit(forecast.threshold, minimize) for one in measured]

@@ -143,8 +143,8 @@ def marks_for(
         return None
     marks = None if science.design is None else science.design.marks
     if marks is None:
-        classes = science.similarity.classes or {"groups": science.regression.groups}
-        return partial(_labels, classes)
+        series = science.similarity.series
+        return partial(_labels, {"group": science.regression.groups} | ({"series": series} if series else {}))
     if space is None:
         raise ConfigError("Expected a wild type beside `maximum_share`, which counts changes of it. Pass `wild_type`.")
     return lambda items: marks(items, space.origin)
@@ -153,7 +153,7 @@ def marks_for(
 def _labels(
     classes: Mapping[str, Callable[[Sequence[Item]], Sequence[str]]], items: Sequence[Item]
 ) -> list[set[tuple[str, str]]]:
-    """The class of each kind that an item is in."""
+    """(kind, label) of the classes that each item is in."""
     found = [set[tuple[str, str]]() for _ in items]
     for kind, label in classes.items():
         for own, text in zip(found, label(items), strict=True):

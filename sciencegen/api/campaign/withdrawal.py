@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from sciencegen.api.campaign.journal_items import pending_entries
 from sciencegen.errors import ConfigError, DataError
@@ -42,21 +41,15 @@ def withdrawals(journal: Journal, number: int, keys: Mapping[str, str], place: s
     >>> [(line.kind, line.item) for line in withdrawals(journal, 2, {"CCO": "CCO", "CCN": "CCN"}, "journal.csv")]
     [('withdrawn', 'CCO')]
     """
-    planned = [entry for entry in journal.entries if entry.kind == "proposed"]
-    rounds = sorted({entry.round for entry in planned})
+    rounds = sorted({entry.round for entry in journal.planned})
     if number not in rounds:
         known = f"has those of {', '.join(map(str, rounds))}" if rounds else "has no plate"
         raise ConfigError(f"Expected the round of a plate in {place} to withdraw, got {number}. It {known}.")
     measured = {keys[entry.item] for entry in journal.measured}
-    if all(keys[entry.item] in measured for entry in planned if entry.round == number):
+    if all(keys[entry.item] in measured for entry in journal.planned if entry.round == number):
         raise DataError(
             f"Expected a plate without all of its values, got round {number} of {place}, which is measured."
         )
     waiting = {keys[entry.item] for entry in pending_entries(journal, keys)}
     own = [entry for entry in journal.proposed if entry.round == number and keys[entry.item] in waiting]
-    return [replace(_bare(entry), kind="withdrawn") for entry in own]
-
-
-def _bare(entry: Entry) -> Entry:
-    """The entry without what was predicted of it."""
-    return Entry(entry.round, entry.item, entry.kind, name=entry.name, target=entry.target)
+    return [Entry(one.round, one.item, "withdrawn", name=one.name, target=one.target) for one in own]

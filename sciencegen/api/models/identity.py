@@ -116,10 +116,15 @@ def is_same(run: RunFolder, identity: Mapping[str, object]) -> bool:
     """Whether the folder belongs to a training with this identity, finished or not."""
     if not run.has(IDENTITY):
         return False
+    return _comparable(run) == json.loads(json.dumps(identity))
+
+
+def _comparable(run: RunFolder) -> dict[str, object]:
+    """The identity in a folder without the number of devices, which version 0.3 and earlier kept."""
     found = dict(_read_identity(run))
     if isinstance(trained := found["train"], Mapping):
-        found["train"] = _without_processes(trained)  # version 0.3 and earlier kept the number of devices
-    return found == json.loads(json.dumps(identity))
+        found["train"] = _without_processes(trained)
+    return found
 
 
 def _read_identity(run: RunFolder) -> Json:
@@ -141,23 +146,20 @@ def differences(found: object, asked: object, name: str = "") -> list[str]:
         return [line for lines in within for line in lines]
     if found == asked:
         return []
-    there, here = (
-        str(value)[:8] if name.endswith(("sha256", "from")) else json.dumps(value) for value in (found, asked)
-    )
+    cut = name.endswith(("sha256", "from"))
+    there, here = (value[:8] if cut and isinstance(value, str) else json.dumps(value)[:60] for value in (found, asked))
     return [f"{name.removeprefix('train.')} {there}, not {here}"]
 
 
 def refuse_taken(run: RunFolder, force: bool, asked: Mapping[str, object] | None = None) -> None:
     """Raise an error if the folder holds something else than the training that is asked for, unless `force`."""
-    held = _read_identity(run) if run.has(IDENTITY) else None  # raises for a foreign file: it must not be overwritten
+    held = _comparable(run) if run.has(IDENTITY) else None  # raises for a foreign file: it must not be overwritten
     if force:
         return
     if held is not None:
-        named = "; ".join(differences(held, json.loads(json.dumps(asked)))[:3]) if asked is not None else ""
-        raise ConfigError(
-            f"{run.path} holds another training{named and f': {named}'}. "
-            "Pass `force` to replace it, or another `output`."
-        )
+        named = [] if asked is None else differences(held, json.loads(json.dumps(asked)))[:3]
+        what = ": ".join(["another training", *(["; ".join(named)] if named else [])])
+        raise ConfigError(f"{run.path} holds {what}. Pass `force` to replace it, or another `output`.")
     if found := [name for name in MADE if run.has(name)] + [folder.name for folder in halving_folders(run.path)]:
         raise ConfigError(
             f"Expected no other model's files in {run.path}, found {', '.join(found)}. "

@@ -198,10 +198,12 @@ function path() {
   const walk = async () => {
     const ends = { start: state.start.latent, end: state.end.latent };
     const latents = await busy("Decoding", () => state.source.call("path", { ...ends, steps: Number(byId("path-steps").value) }));
+    if (!latents || !list.isConnected) return;
     const found = [];
     list.replaceChildren();
     state.walk = found;
-    for (const [at, latent] of (latents ?? []).entries()) {
+    drawOverlay();
+    for (const [at, latent] of latents.entries()) {
       const one = await busy(`Decoding step ${at + 1} of ${latents.length}`, () => state.source.call("change", { latent }));
       if (!one || !list.isConnected || state.walk !== found) return;
       found.push(one);

@@ -98,6 +98,7 @@ DOMAIN = Domain(
         matrix=similarity.similarity,
         nearest=similarity.nearest,
         classes={"scaffolds": scaffold_classes.scaffolds, "ring patterns": scaffold_classes.ring_patterns},
+        series=scaffold_classes.series,
     ),
     oracles=Oracles(
         find=oracles.oracle,

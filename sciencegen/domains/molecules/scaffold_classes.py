@@ -36,6 +36,17 @@ def ring_patterns(molecules: Sequence[Chem.Mol]) -> list[str]:
     return [_ring_pattern(molecule) for molecule in molecules]
 
 
+def series(molecules: Sequence[Chem.Mol]) -> list[str]:
+    """The ring patterns of molecules with two ring systems or more, "" for others: a single ring says too little.
+
+    Examples
+    --------
+    >>> series([Chem.MolFromSmiles(text) for text in ("O=C(Nc1ccccc1)c1ccncc1", "Cc1ccccc1", "CCO")])
+    ['O=C([Ar])N[Ar]', '', '']
+    """
+    return [pattern if sum(map(pattern.count, ("[Ar]", "[Cy]"))) > 1 else "" for pattern in ring_patterns(molecules)]
+
+
 def _ring_pattern(molecule: Chem.Mol) -> str:
     if not molecule.GetRingInfo().NumRings():
         bonds = (

@@ -80,7 +80,9 @@ def notes(texts: Sequence[str]) -> list[str]:
 
 
 def _without_stereo(text: str) -> str:
-    return Chem.MolToSmiles(Chem.MolFromSmiles(text), isomericSmiles=False)
+    molecule = Chem.MolFromSmiles(text)
+    Chem.RemoveStereochemistry(molecule)
+    return Chem.MolToSmiles(molecule)
 
 
 def _is_labelled(molecule: Chem.Mol) -> bool:

@@ -90,14 +90,15 @@ def test_a_small_design_space_is_looked_at_whole(corners, tmp_path):
 
 
 def test_the_share_of_a_plate_is_that_of_scaffolds_and_of_ring_patterns():
-    """Sulfonamides of several rings are one series; what has no ring is a class by its groups."""
+    """Sulfonamides of several rings are one series; single rings and molecules without rings are of none."""
     molecules = load_domain("molecules")
     sulfonamides = ["O=S(=O)(Nc1ccccc1)c1ccccc1", "O=S(=O)(Nc1ccncc1)c1cccs1"]
     items = [molecules.items.parse(text) for text in (*sulfonamides, "Cc1ccccc1", "CCO")]
     marks = marks_for(molecules, None, 0.25)
     assert marks is not None
     first, second, toluene, ethanol = (dict(one) for one in marks(items))
-    assert first["scaffolds"] != second["scaffolds"]
-    assert first["ring patterns"] == second["ring patterns"] != toluene["ring patterns"]
-    assert ethanol.keys() == {"ring patterns"}
+    assert first["group"] != second["group"]
+    assert first["series"] == second["series"]
+    assert toluene.keys() == {"group"}
+    assert not ethanol
     assert marks_for(molecules, None, 1) is None

@@ -8,8 +8,11 @@ import pandas as pd
 import pytest
 
 import sciencegen as sg
+from sciencegen.api.campaign.forecasts import outcomes
+from sciencegen.api.campaign.withdrawal import withdrawals
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.optimization.journal import read_journal
+from sciencegen.optimization.forecast import Forecast
+from sciencegen.optimization.journal import Entry, Journal, read_journal
 
 SPACE = {"wild_type": "MKVLA", "space": {"positions": "2"}}
 ALL = 19
@@ -74,3 +77,14 @@ def test_the_command_withdraws(cli, journal: Path):
     assert done.code == 0, done.err
     assert f"withdrawn {ALL - MEASURED}" in done.err
     assert not journal.with_name(f"{journal.name}.rejects.csv").exists()
+
+
+def test_a_forecast_of_a_withdrawn_plate_is_not_judged():
+    """Its items without a value are pending, whichever of them was measured first."""
+    text = Forecast(threshold=1.0, items=4, expected=2.0, lower=1, upper=3, best=2.0, beats_best=0.5).to_text()
+    plate = [Entry(1, item, "proposed", forecast=text if item == "A" else "") for item in "ABCD"]
+    keys = {item: item for item in "ABCD"}
+    journal = Journal((*plate, Entry(1, "B", "measured", 1.5)))
+    withdrawn = Journal((*journal.entries, *withdrawals(journal, 1, keys, "journal.csv")))
+    assert [entry.item for entry in withdrawn.proposed] == ["B"]
+    assert outcomes(withdrawn, keys, minimize=False) == outcomes(journal, keys, minimize=False) != []
