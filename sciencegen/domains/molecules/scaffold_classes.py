@@ -42,7 +42,7 @@ def series(molecules: Sequence[Chem.Mol]) -> list[str]:
     Examples
     --------
     >>> series([Chem.MolFromSmiles(text) for text in ("O=C(Nc1ccccc1)c1ccncc1", "Cc1ccccc1", "CCO")])
-    ['O=C([Ar])N[Ar]', '', '']
+    ['[Ar]NC([Ar])=O', '', '']
     """
     return [pattern if sum(map(pattern.count, ("[Ar]", "[Cy]"))) > 1 else "" for pattern in ring_patterns(molecules)]
 
