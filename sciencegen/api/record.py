@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from sciencegen.api.campaign.journal_items import keys_of, proposed_rounds
+from sciencegen.api.campaign.journal_items import awaited_keys, keys_of, proposed_rounds
 from sciencegen.api.campaign.measurements import awaiting_entries, measured_entries, read_measured
 from sciencegen.api.campaign.plate_ids import items_by_id
 from sciencegen.api.campaign.request import MeasurementReading
@@ -21,7 +20,7 @@ from sciencegen.config import RecordSettings, build_settings
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.optimization.journal import Appended, Journal, append, read_journal
+from sciencegen.optimization.journal import Appended, append, read_journal
 from sciencegen.options import RecordOptions, takes
 
 
@@ -115,7 +114,7 @@ def _recorded(domain: str, journal: str | Path, results: str | Path, settings: R
         "known": appended.already_present,
         "unmeasured": min(table.unmeasured for table in tables),
         "refused": len(refused),
-        "awaited": len(_awaited(before, keys).union(*waiting) - measured),
+        "awaited": len(awaited_keys(before, keys).union(*waiting) - measured),
     }
     notes = list(dict.fromkeys(note for table in tables for note in table.notes))
     return Recorded(tables[0].source, appended, refused, notes, summary)
@@ -127,13 +126,8 @@ def _withdrawn(domain: str, journal: str | Path, number: int, threads: int) -> R
     lines = withdrawals(before, number, keys, str(journal))
     appended = append(journal, lines, several=len(before.targets) > 1)
     items = {keys[line.item] for line in lines}
-    awaited = _awaited(read_journal(journal), keys)
+    awaited = awaited_keys(read_journal(journal), keys)
     return Recorded(str(journal), appended, [], [], {"withdrawn": len(items), "awaited": len(awaited)})
-
-
-def _awaited(journal: Journal, keys: Mapping[str, str]) -> set[str]:
-    """Keys of the proposed items that have no value."""
-    return {keys[entry.item] for entry in journal.proposed} - {keys[entry.item] for entry in journal.measured}
 
 
 def _checked_targets(science: Domain, settings: RecordSettings, journal: str | Path) -> tuple[str, ...]:

@@ -69,5 +69,10 @@ def latest_proposals(journal: Journal, keys: Mapping[str, str]) -> dict[str, Ent
 
 def pending_entries(journal: Journal, keys: Mapping[str, str]) -> list[Entry]:
     """The last proposal of each item that was not measured."""
-    done = {keys[entry.item] for entry in journal.measured}
-    return [entry for key, entry in latest_proposals(journal, keys).items() if key not in done]
+    awaited = awaited_keys(journal, keys)
+    return [entry for key, entry in latest_proposals(journal, keys).items() if key in awaited]
+
+
+def awaited_keys(journal: Journal, keys: Mapping[str, str]) -> set[str]:
+    """Keys of the proposed items that were not measured."""
+    return {keys[entry.item] for entry in journal.proposed} - {keys[entry.item] for entry in journal.measured}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sciencegen.api.campaign.history import History, contradictions, read_history
-from sciencegen.api.campaign.journal_items import discordant_keys, measurements_of
+from sciencegen.api.campaign.journal_items import awaited_keys, discordant_keys, measurements_of
 from sciencegen.api.campaign.request import ProposeRequest
 from sciencegen.api.campaign.space import aligned_features, comparable, features_for, marks_for
 from sciencegen.data.writers import Refused
@@ -39,7 +39,7 @@ def measured_pool(request: ProposeRequest, rounds: int, log: Log) -> MeasuredPoo
     known = measurements_of(science, history.journal, history.keys)
     _check_enough(request, rounds, known, history.refused)
     log(f"computing the features of {len(known):,} measured items")
-    unmeasured = len(_unmeasured(history))
+    unmeasured = len(awaited_keys(history.journal, history.keys))
     landscape = landscape_of(_space(request, known), known)
     return MeasuredPool(landscape, history.refused, unmeasured, _notes(request, rounds, history, known))
 
@@ -64,12 +64,6 @@ def _check_enough(
         f"Expected at least {batch * rounds:,} different measured items in {table} for {rounds} plates of {batch}, got "
         f"{len(known):,}{reason}. Pass {most}, or a larger table."
     )
-
-
-def _unmeasured(history: History) -> set[str]:
-    """Keys of the items that have no value."""
-    journal, keys = history.journal, history.keys
-    return {keys[one.item] for one in journal.proposed} - {keys[one.item] for one in journal.measured}
 
 
 def _notes(request: ProposeRequest, rounds: int, history: History, known: Sequence[Measurement]) -> list[str]:

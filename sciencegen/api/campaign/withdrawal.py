@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sciencegen.api.campaign.journal_items import pending_entries
+from sciencegen.api.campaign.journal_items import awaited_keys
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.optimization.journal import Entry, Journal
 
@@ -50,6 +50,6 @@ def withdrawals(journal: Journal, number: int, keys: Mapping[str, str], place: s
         raise DataError(
             f"Expected a plate without all of its values, got round {number} of {place}, which is measured."
         )
-    waiting = {keys[entry.item] for entry in pending_entries(journal, keys)}
-    own = [entry for entry in journal.proposed if entry.round == number and keys[entry.item] in waiting]
+    awaited = awaited_keys(journal, keys)
+    own = [entry for entry in journal.proposed if entry.round == number and keys[entry.item] in awaited]
     return [Entry(one.round, one.item, "withdrawn", name=one.name, target=one.target) for one in own]
