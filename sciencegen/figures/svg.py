@@ -60,7 +60,7 @@ def draw_svg(axes: Axes, picture: str, points: float) -> None:
         root = ElementTree.fromstring(picture)
         left, top, width, height = map(float, root.attrib["viewBox"].split())
         _draw(Canvas(axes, points), root, INHERITED)
-    except (ElementTree.ParseError, KeyError, ValueError) as error:
+    except (SyntaxError, KeyError, ValueError, OSError) as error:  # also those of XML and of pictures of pixels
         raise _unknown(f"{type(error).__name__}: {error}") from None
     axes.set(xlim=(left, left + width), ylim=(top + height, top), aspect="equal")
     axes.axis("off")

@@ -88,7 +88,8 @@ def test_arrays_are_lines_and_pixels():
     "element",
     [
         '<path d="M0 0 l1 1"/>', '<path d="M0 0 Q1 1"/>', '<ellipse rx="1" ry="2"/>', '<g transform="scale(2)"/>',
-        '<rect fill="url(#a)"/>', '<image href="picture.png"/>', "<path/>", "<g>",
+        '<rect fill="url(#a)"/>', '<image href="picture.png"/>', '<image href="data:image/png;base64,AAAA"/>',
+        '<image href="data:image/svg+xml;base64,AAAA"/>', "<path/>", "<g>",
     ],
 )  # fmt: skip
 def test_what_can_not_be_drawn_is_named(element):
