@@ -174,11 +174,11 @@ def progress_name(run: RunContents) -> str:
     """Label of the search's plot: the mean of the ten best; without objectives the number of feasible items."""
     if not any(goal.is_objective for goal in run.goals):
         return "items that meet the constraints"
-    return f"mean of the ten best{_measure(run)}"
+    return f"mean of the ten best{_measure(run, explained=False)}"
 
 
-def _measure(run: RunContents) -> str:
-    """A phrase that names the score by which the search ranks."""
+def _measure(run: RunContents, explained: bool = True) -> str:
+    """A phrase that names the score by which the search ranks. explained: with what a bound is."""
     objectives = [goal for goal in run.goals if goal.is_objective]
     if len(objectives) != 1:
         return ", all objectives added up" if objectives else ""
@@ -186,7 +186,8 @@ def _measure(run: RunContents) -> str:
     end = "upper" if goal.direction == "minimize" else "lower"
     column = f"{goal.name}_{end}"
     cautious = run.settings.optimize.lower_bounds and column in run.candidates
-    of = f", by {column} (the interval's worse end)" if cautious else f", by {goal.name}"
+    bound = " (the interval's worse end)" if explained else ""
+    of = f", by {column}{bound}" if cautious else f", by {goal.name}"
     of += ", sign turned" if goal.direction == "minimize" else ""
     return of + ("" if math.isclose(goal.scale, 1.0) else f", in units of {goal.scale:g}")
 
