@@ -31,6 +31,19 @@ def on_pixels(
     return functional.pad(value, (margin, margin, margin, margin))
 
 
+def padded(image: Float[Tensor, "batch channel y x"], side: int) -> Float[Tensor, "batch channel side side"]:
+    """The image in the middle of side * side pixels, zero outside. `cropped` is its inverse."""
+    more = side - image.shape[-1]
+    low, high = more // 2, more - more // 2
+    return functional.pad(image, (low, high, low, high)) if more else image
+
+
+def cropped(image: Float[Tensor, "batch channel y x"], side: int) -> Float[Tensor, "batch channel side side"]:
+    """The middle of an image."""
+    low = (image.shape[-1] - side) // 2
+    return image[..., low : low + side, low : low + side]
+
+
 def with_context(
     image: Float[Tensor, "batch channel y x"], fields: Mapping[str, Tensor], context: Mapping[str, int]
 ) -> Float[Tensor, "batch channels y x"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -44,15 +45,17 @@ class PyramidSettings:
         return [self.width * multiplier for multiplier in self.multipliers]
 
     def sides(self, side: int) -> list[int]:
-        """Side of each level, the finest first."""
+        """Side of each level of images that are padded to `padded_side(side)`, the finest first."""
+        return [self.padded_side(side) // self.patch // 2**level for level in range(len(self.multipliers))]
+
+    def padded_side(self, side: int) -> int:
+        """The least side, from this one on, that is halved at each level."""
         coarsest = self.patch * 2 ** (len(self.multipliers) - 1)
-        if side % coarsest:
-            raise ConfigError(f"Expected images whose side is a multiple of {coarsest}, got {side}. Crop or pad them.")
-        return [side // self.patch // 2**level for level in range(len(self.multipliers))]
+        return math.ceil(side / coarsest) * coarsest
 
 
 class BottomUp(nn.Module):
-    """The encoder: images [batch channel y x] to the features of each level, the finest first."""
+    """The encoder: images [batch channel y x], padded, to the features of each level, the finest first."""
 
     def __init__(self, channels: int, settings: PyramidSettings) -> None:
         super().__init__()
@@ -90,7 +93,7 @@ class LatentMap(nn.Module):
 
 
 class TopDown(nn.Module):
-    """The decoder: a vector [batch known] to an image [batch channel y x].
+    """The decoder: a vector [batch known] to an image [batch channel y x] of `padded_side(side)`.
 
     Levels are upsampled bilinearly: what data don't determine, such as detail finer than their blur, stays smooth.
     Differences between the pixels of a patch are added; their layer starts as zero.

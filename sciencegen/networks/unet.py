@@ -8,6 +8,7 @@ Ronneberger et al. 2015 with the residual blocks of Dhariwal & Nichol 2021; Cohe
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,7 +21,7 @@ from sciencegen.errors import ConfigError, ShapeError, unknown_name
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.denoiser import LevelEmbedding
 from sciencegen.networks.mlp import MLP
-from sciencegen.networks.pixels import with_context
+from sciencegen.networks.pixels import cropped, padded, with_context
 from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, SymmetricConvolution, SymmetricNorm, turned
 
 
@@ -59,7 +60,7 @@ class UNetSettings:
 
     @property
     def smallest_side(self) -> int:
-        """Sides of images must be multiples of this."""
+        """Images are padded to a multiple of this."""
         return self.patch * 2 ** (len(self.multipliers) - 1)
 
 
@@ -110,11 +111,14 @@ class UNetDenoiser(nn.Module):
         self.name, self.shape, self.context = name, tuple(shape), dict(context or {})
         self.conditions, elements = conditions or ConditionKinds(), SYMMETRIES[s.symmetry]
         self.elements = elements
-        if len(self.shape) != 3 or self.shape[1] != self.shape[2] or self.shape[1] % s.smallest_side:
+        if len(self.shape) != 3 or self.shape[1] != self.shape[2]:
+            raise ConfigError(f"Expected images of shape [channel y x] with y = x, got {list(shape)}.")
+        if self.shape[1] % 2 and s.symmetry != "none":
             raise ConfigError(
-                f"Expected images of shape [channel y x], y = x a multiple of {s.smallest_side}, got {list(shape)}. "
-                "Crop or pad them, or take fewer multipliers."
+                f"Expected an even side for symmetry '{s.symmetry}', got {self.shape[1]}. Crop the images by a pixel, "
+                "or choose symmetry 'none'."
             )
+        self.padded_side = math.ceil(self.shape[1] / s.smallest_side) * s.smallest_side
         inputs, widths = self.shape[0] + sum(self.context.values()), s.widths
         size = s.patch if s.patch > 1 else 3
         self.level = LevelEmbedding(s.level_size)
@@ -141,7 +145,8 @@ class UNetDenoiser(nn.Module):
         if tuple(image.shape[1:]) != self.shape:
             raise ShapeError(f"Expected '{self.name}' of shape [batch, *{list(self.shape)}], got {list(image.shape)}.")
         known = self._known(log_snr.to(image), condition)
-        hidden, saved, blocks = self.inward(with_context(image, z, self.context)), [], self.settings.blocks
+        inputs = padded(with_context(image, z, self.context), self.padded_side)
+        hidden, saved, blocks = self.inward(inputs), [], self.settings.blocks
         for number, block in enumerate(self.down):
             if number and number % blocks == 0:
                 hidden = functional.avg_pool2d(hidden, 2)  # of even sides: a strided 3 x 3 would not commute
@@ -152,7 +157,7 @@ class UNetDenoiser(nn.Module):
             if number and number % blocks == 0:
                 hidden = functional.interpolate(hidden, scale_factor=2.0, mode="nearest")
             hidden = block(torch.cat([hidden, saved.pop()], 1), known)
-        return {self.name: self.outward(functional.silu(self.norm(hidden)))}
+        return {self.name: cropped(self.outward(functional.silu(self.norm(hidden))), self.shape[1])}
 
     def _known(self, log_snr: Float[Tensor, " batch"], condition: Tensor | None) -> Tensor:
         """[batch element known] embedding of the level and of h^-1 condition for each element h of the group.

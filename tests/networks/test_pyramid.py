@@ -38,8 +38,11 @@ def test_a_map_adds_a_linear_function_of_its_value():
     torch.testing.assert_close(one + other, both, atol=1e-5, rtol=1e-4)
 
 
-def test_sides_that_do_not_halve_and_too_many_maps_are_refused():
-    with pytest.raises(ConfigError, match="multiple of 8, got 20"):
-        SETTINGS.sides(20)
+def test_sides_that_do_not_halve_are_padded():
+    assert (SETTINGS.padded_side(20), SETTINGS.padded_side(24)) == (24, 24)
+    assert SETTINGS.sides(20) == [12, 6, 3]
+
+
+def test_too_many_maps_are_refused():
     with pytest.raises(ConfigError, match="fewer latent maps"):
         PyramidSettings(multipliers=(1, 2), maps=(1, 1))

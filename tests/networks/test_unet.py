@@ -74,9 +74,22 @@ def test_equal_parameters_are_found():
     assert count(with_parameters(plain, wanted, (1, 64, 64), KINDS, {})) == pytest.approx(wanted, rel=0.08)
 
 
+@pytest.mark.parametrize(("symmetry", "side"), [("none", 23), ("none", 24), ("d4", 24)])
+def test_images_of_any_side_are_denoised(symmetry, side):
+    torch.manual_seed(0)
+    one = UNetDenoiser("image", (1, side, side), settings=UNetSettings(symmetry, 8))
+    z, level = {"image": torch.randn(2, 1, side, side)}, torch.zeros(2)
+    torch.nn.init.normal_(one.outward.weight, std=0.1)
+    assert one(z, level, None, None)["image"].shape == (2, 1, side, side)
+    if symmetry == "d4":
+        assert equivariance_error(one, z, level, None) < 1e-4
+
+
 def test_other_shapes_and_missing_context_are_refused():
-    with pytest.raises(ConfigError, match="multiple of 16"):
-        UNetDenoiser("image", (1, 24, 24))
+    with pytest.raises(ConfigError, match="y = x"):
+        UNetDenoiser("image", (1, 24, 16))
+    with pytest.raises(ConfigError, match="even side for symmetry 'd4', got 25"):
+        UNetDenoiser("image", (1, 25, 25), settings=UNetSettings("d4"))
     z, level, condition = inputs()
     with pytest.raises(ShapeError, match="'image' of shape"):
         network("none")({**z, "image": z["image"][..., :8]}, level, condition, None)

@@ -23,7 +23,7 @@ from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.conditions import beside_condition
 from sciencegen.networks.mlp import MLP, linear
 from sciencegen.networks.normal import standard_normal
-from sciencegen.networks.pixels import on_pixels
+from sciencegen.networks.pixels import cropped, on_pixels, padded
 from sciencegen.networks.pyramid import (
     BottomUp,
     Choose,
@@ -102,6 +102,7 @@ class ImageNetworks(nn.Module):
         (bands, side, _), inputs = self.shape, code + 2 * properties
         self.map_shapes = map_shapes(settings, side)
         self.sizes = [code, *map(math.prod, self.map_shapes)]
+        self.padded_side = settings.padded_side(side)
         self.reader = BottomUp(2 * bands + 1, settings)
         features = settings.widths[-1] * settings.sides(side)[-1] ** 2
         self.posterior = GaussianPosterior(features, code, properties, settings.known, 1)
@@ -126,14 +127,18 @@ class ImageNetworks(nn.Module):
         blur = on_pixels(blur / blur.amax((-2, -1), keepdim=True).clamp(min=tiny), side, PSF)
         return torch.cat([torch.asinh(image / noise), level, blur], 1)
 
+    def features(self, batch: Batch) -> list[Tensor]:
+        """The encoder's features of each level, the finest first."""
+        return self.reader(padded(self.seen(batch), self.padded_side))
+
     def code_posteriors(self, batch: Batch, conditions: Sequence[Condition]) -> list[DiagonalGaussian]:
         """q(code | x, c) under each of these conditions."""
-        features = self.reader(self.seen(batch))[-1].flatten(1)
+        features = self.features(batch)[-1].flatten(1)
         return [self.posterior(features, condition) for condition in conditions]
 
     def infer(self, batch: Batch, condition: Condition, generator: Generator | None) -> Inference:
         """q(z | x, c) from the top down, each map given those above it; without a generator, latents are the means."""
-        features = self.reader(self.seen(batch))
+        features = self.features(batch)
         posteriors = [self.posterior(features[-1].flatten(1), condition)]
         latents, above = [_draw(posteriors[0], generator)], []
 
@@ -151,7 +156,7 @@ class ImageNetworks(nn.Module):
     def image(self, code: Tensor, condition: Condition, choose: Choose) -> Float[Tensor, "batch band y x"]:
         """m(z, c) = flux * shape; `choose` gives the maps."""
         inputs = beside_condition(code, condition, self.properties)
-        written = self.writer(functional.silu(self.known(inputs)), choose).flatten(2)
+        written = cropped(self.writer(functional.silu(self.known(inputs)), choose), self.shape[-1]).flatten(2)
         written = written.to(torch.promote_types(written.dtype, torch.float32))
         log_flux = self.scale.mean + self.scale.std * (self.flux(inputs) + self.flux_bend(inputs)).to(written)
         shape = written.softmax(-1) if self.positive else written / written.shape[-1]

@@ -242,9 +242,18 @@ def test_latents_are_of_their_sizes(blurred_model, generator):
     torch.testing.assert_close(blurred_model.prior(drawn), blurred_model.prior(given, condition), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("side", [19, 20])
+def test_images_of_any_side_are_padded_inside(side, generator):
+    model = ImageVAE((1, side, side), KINDS, replace(PLAIN, pyramid=replace(SMALL, maps=(2,))))
+    batch = Blobs(side).draw(4, generator)
+    assert model.loss(batch, 0, generator)["loss"].isfinite()
+    image = model.decode(model.encode(batch), batch.condition)["image"]
+    assert image.shape == (4, 1, side, side)
+    found = model.networks.infer(batch, None, None)
+    torch.testing.assert_close(found.image.sum((-2, -1)), image.sum((-2, -1)), rtol=1, atol=0)
+
+
 def test_other_shapes_are_refused(generator):
-    with pytest.raises(ConfigError, match="multiple of 8"):
-        ImageVAE((1, 20, 20), settings=PLAIN)
     with pytest.raises(ConfigError, match=r"\[band y x\]"):
         ImageVAE((1, 16, 8), settings=PLAIN)
     with pytest.raises(ShapeError, match="'image' of shape"):
