@@ -312,6 +312,16 @@ def test_long_work_shows_its_seconds(page):
     page.wait("byId('status').textContent === ''")
 
 
+def test_the_clock_of_other_work_leaves_an_error(page):
+    page.value("void busy('Long', () => new Promise((done) => setTimeout(done, 1300)))")
+    page.value("void busy('x', () => Promise.reject(new Error('Expected something.')))")
+    page.wait("waiting === 0")
+    assert page.value("byId('status').textContent") == "Expected something."
+    page.value("void busy('Decoding', () => new Promise((done) => setTimeout(done, 300)))")
+    page.wait("byId('status').textContent === 'Decoding …'")
+    page.wait("byId('status').textContent === ''")
+
+
 def test_an_error_of_the_server_is_shown(page):
     page.value("busy('x', () => state.source.call('item', { index: 999999 }))")
     page.wait("byId('status').textContent.includes('Expected an item')")

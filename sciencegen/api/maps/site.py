@@ -6,6 +6,7 @@ import io
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,6 +33,8 @@ BINARY = "application/octet-stream"
 BASKET = "basket"
 READABLE = 1000
 """Longer texts are coordinates or pixels, which the page doesn't show."""
+KEPT = 256
+"""Items of the data that aren't decoded again."""
 Asked = TypeVar("Asked", bound=Settings)
 
 
@@ -104,6 +107,7 @@ class _Calls:
 
     def __init__(self, maker: Maker) -> None:
         self._maker, self._map = maker, maker.map
+        self._of_data = lru_cache(KEPT)(self._decoded)
         self.table: Mapping[str, Callable[[bytes], Answer]] = {
             "rows": _reading(requests.Rows, self.rows),
             "place": _reading(requests.AtPlace, self.place),
@@ -136,9 +140,11 @@ class _Calls:
 
     def item(self, asked: requests.OfItem) -> Answer:
         index = self._checked(asked.index)
-        latent, text = self._map.items.latent[index], self._map.items.text[index]
-        decoded = self._maker.decoded(latent[None])[0]
+        decoded, text = self._of_data(index), self._map.items.text[index]
         return json_answer(_plain(decoded) | {"same": decoded.text == text, "given": text})
+
+    def _decoded(self, index: int) -> MadeItem:
+        return self._maker.decoded(self._map.items.latent[index][None])[0]
 
     def change(self, asked: requests.Change) -> Answer:
         latent = self._latent(asked.latent)

@@ -113,11 +113,13 @@ let waiting = 0;
 async function busy(what, work) {
   waiting += 1;
   const begun = performance.now();
-  const timer = setTimeout(() => say(`${what} …`), 150);
-  const clock = setInterval(() => say(`${what} … ${Math.round((performance.now() - begun) / 1000)} s`), 1000);
+  if (waiting === 1) say("");
+  const tell = (text) => { if (!byId("status").classList.contains("error")) say(text); }; // an error of other work stays
+  const timer = setTimeout(() => tell(`${what} …`), 150);
+  const clock = setInterval(() => tell(`${what} … ${Math.round((performance.now() - begun) / 1000)} s`), 1000);
   try {
     const found = await work();
-    if (waiting === 1) say("");
+    if (waiting === 1) tell("");
     return found;
   } catch (error) {
     say(error.message, true);

@@ -57,6 +57,15 @@ def test_an_item_has_its_latent_and_a_change_is_along_its_axis(site, toy_map):
     assert changed["steps"][1:] == pytest.approx(item["steps"][1:], abs=1e-3)
 
 
+def test_an_item_is_decoded_once(toy_map, monkeypatch):
+    maker, decoded = Maker(toy_map), []
+    whole = Maker.decoded
+    monkeypatch.setattr(Maker, "decoded", lambda self, *latents: decoded.append(1) or whole(self, *latents))
+    one = site_of(maker, "toy")
+    assert call(one, "item", index=2) == call(one, "item", index=2)
+    assert len(decoded) == 1
+
+
 def test_a_path_has_both_ends_and_neighbours_begin_with_the_item(site, toy_map):
     first, last = (toy_map.items.latent[at].tolist() for at in (0, 9))
     path = call(site, "path", start=first, end=last, steps=5)

@@ -1,0 +1,130 @@
+"""Draws of a model of a survey's stamps beside held-out stamps, both with the survey's PSFs, noise and masks.
+
+    sciencegen datasets prepare galaxies kids/ -o data/kids \
+        --settings '{fractions: {train: 0.7, validation: 0.1, test: 0.2}, split_by: y, split_gap: 40}'
+    sciencegen train galaxies --data data/kids --conditions mag_r,half_light_radius_px,axis_ratio -o runs/kids
+    python -m tests.benchmarks.survey_stamps runs/kids --data data/kids --band r
+
+`kids/` holds a cube of stamps and its `stamps.yaml` (datasets/README.md). Each draw is seen with the PSF, the noise and
+the mask of one held-out stamp. A model of observed stamps (`stamp-diffusion`) draws through them itself. Distances are
+of ten statistics in the named band and of the colours between neighbouring bands in a circle of five pixels, beside
+those of two halves of the held-out stamps; the classifier sees the same numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from sciencegen.api.models.folder import LoadedModel, load_model
+from sciencegen.data.prepared import PreparedDataset
+from sciencegen.diffusion.observed_images import ObservedImageDiffusion
+from sciencegen.domains.galaxies import DOMAIN
+from sciencegen.domains.galaxies.items import Stamp
+from sciencegen.domains.galaxies.magnitudes import magnitude
+from sciencegen.domains.galaxies.metrics import STATISTICS
+from sciencegen.domains.galaxies.observation import observed
+from sciencegen.domains.galaxies.properties import measure
+from sciencegen.items import Refusal
+from sciencegen.metrics.spectra import log_spectra
+from sciencegen.metrics.tables import classifier_auc, table_distance
+from tests.benchmarks.galaxy_images import drawn
+
+APERTURE = 5.0
+
+
+def seen_like(made: Sequence[Stamp | None], stamps: Sequence[Stamp], seed: int) -> list[Stamp]:
+    """Noise-free stamps as the survey would have seen them in the place of these stamps."""
+    generator, found = np.random.default_rng(seed), []
+    for one, like in zip(made, stamps, strict=True):
+        seen = one and observed(replace(one, mask=like.mask), like.psf, like.variance, generator)
+        if isinstance(seen, Stamp):
+            found.append(seen)
+    return found
+
+
+def drawn_through(model: LoadedModel, stamps: Sequence[Stamp], seed: int, chunk: int = 64) -> list[Stamp]:
+    """Draws of a model of observed stamps, given the PSF and the noise of these."""
+    found = []
+    for start in range(0, len(stamps), chunk):
+        like = model.representation.batch(model.representation.encode(stamps[start : start + chunk]))
+        noise = torch.randn(len(like), model.model.latent_size, generator=torch.Generator().manual_seed(seed + start))
+        found += model.representation.decode(model.model.generate(noise, None, like=like))
+    pairs = zip(found, stamps, strict=True)
+    masked = [DOMAIN.items.parse(DOMAIN.items.text(replace(one, mask=like.mask))) for one, like in pairs]
+    return [one for one in masked if isinstance(one, Stamp)]
+
+
+def of_band(stamp: Stamp, band: int) -> Stamp:
+    plane = slice(band, band + 1)
+    return replace(
+        stamp,
+        image=stamp.image[plane],
+        psf=stamp.psf_of(band),
+        variance=stamp.variance[plane],
+        bands=stamp.bands[plane],
+    )
+
+
+def colours(stamps: Sequence[Stamp]) -> np.ndarray:
+    """[stamp colour] magnitudes of each band less those of the next, in a circle; NaN below no flux."""
+    away = np.arange(stamps[0].side) - (stamps[0].side - 1) / 2
+    inside = away**2 + away[:, None] ** 2 < APERTURE**2
+    found = magnitude(np.stack([stamp.image[:, inside].sum(1, dtype=np.float64) for stamp in stamps]))
+    return found[:, :-1] - found[:, 1:]
+
+
+def table(stamps: Sequence[Stamp], band: int) -> np.ndarray:
+    return np.concatenate([measure([of_band(one, band) for one in stamps], STATISTICS), colours(stamps)], 1)
+
+
+def compared(made: Sequence[Stamp], stamps: Sequence[Stamp], band: int, seed: int) -> dict[str, object]:
+    tables, generator = [table(side, band) for side in (made, stamps)], np.random.default_rng(seed)
+    floor = float(np.median([one.variance[band].mean() for one in stamps]))
+    spectra = [log_spectra(np.stack([one.image[band] for one in side]), floor) for side in (made, stamps)]
+    distance, of_spectra = (table_distance(*pair, generator) for pair in (tables, spectra))
+    names = (*STATISTICS, *(f"{a} - {b}" for a, b in itertools.pairwise(stamps[0].bands)))
+    return {
+        "stamps": len(made),
+        "wasserstein": distance.mean,
+        "of_two_halves": distance.halves,
+        "ratio": distance.ratio,
+        "each": dict(zip(names, distance.each.round(3).tolist(), strict=True)),
+        "missing": dict(zip(names, distance.missing.round(3).tolist(), strict=True)),
+        "auc": classifier_auc(*tables, seed),
+        "spectra": of_spectra.mean,
+        "spectra_of_two_halves": of_spectra.halves,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", help="shipped names or run folders")
+    parser.add_argument("--data", required=True, help="a prepared dataset")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--band", default="r", help="whose statistics are compared")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    parsed = [DOMAIN.items.parse(text) for text in PreparedDataset.load(given.data).items(given.split)]
+    stamps = [one for one in parsed if not isinstance(one, Refusal)]
+    band = stamps[0].bands.index(given.band)
+    for name in given.models:
+        model, start = load_model("galaxies", name, "cpu", 1), time.process_time()
+        if isinstance(model.model, ObservedImageDiffusion):
+            made = drawn_through(model, stamps, given.seed)
+        else:
+            made = seen_like(drawn(model, len(stamps), None, given.seed), stamps, given.seed)
+        seconds = {"cpu_seconds_a_draw": (time.process_time() - start) / len(stamps)}
+        print(json.dumps({"model": name, **compared(made, stamps, band, given.seed), **seconds}, indent=1), flush=True)
+
+
+if __name__ == "__main__":
+    main()
