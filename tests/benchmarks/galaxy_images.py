@@ -144,7 +144,10 @@ def main() -> None:
 
     names = model.representation.properties
     values = np.stack([known[name] if name in ASKED else np.full(count, np.nan) for name in names], 1)
-    found["missed"] = misses(known, drawn(model, count, model.representation.scaled(values), given.seed + 1))
+    asked, settings = model.representation.scaled(values), model.model.settings
+    for name, corrections in (("missed_without_corrections", 0), ("missed", settings.corrections)):
+        model.model.settings = replace(settings, corrections=corrections)
+        found[name] = misses(known, drawn(model, count, asked, given.seed + 1))
     found["own_errors_of_the_estimators"] = own_errors(min(count, 1000), given.seed)
     print(json.dumps(found, indent=1))
 

@@ -13,7 +13,7 @@ from sciencegen.errors import ConfigError, unknown_name
 
 OWN, OWN_WITHIN = b"ORIGIN  = 'sciencegen ", 5760
 """Card in the header of FITS files by this program, and the bytes in which it is looked for."""
-FURTHER = ("images", "keywords", "mask", "use", "resample")
+FURTHER = ("images", "keywords", "mask", "use", "sky", "resample")
 
 
 def changed_at(path: Path) -> tuple[int, ...]:
@@ -78,6 +78,8 @@ def _other_kind(name: str, value: Any) -> str:
         return "" if fits else "names, such as [g, r]," if name == "bands" else "names of bands, such as [r],"
     if name in ("images", "unit", "mask"):
         return "" if isinstance(value, str) else "a text"
+    if name == "sky":
+        return "" if value == "edge" else "edge"
     if name == "resample":
         fits = isinstance(value, dict) and "side" in value and set(value) <= {"side", "pixel_scale"}
         fits = fits and isinstance(value["side"], int) and isinstance(value.get("pixel_scale", 1), int | float)

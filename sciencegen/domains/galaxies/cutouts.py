@@ -20,7 +20,7 @@ from sciencegen.config import CutoutSettings
 from sciencegen.domains.capabilities.cutouts import Cut
 from sciencegen.domains.galaxies.annotations import NOISES
 from sciencegen.domains.galaxies.catalogues import Catalogue, Source, read_catalogue
-from sciencegen.domains.galaxies.headers import frame, gaussian_psf, robust_variance
+from sciencegen.domains.galaxies.headers import gaussian_psf, sky_at_edge
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.neighbours import neighbours_in, own_segment, segments
 from sciencegen.domains.galaxies.resampling import check_geometry, in_bands, resampled
@@ -158,7 +158,7 @@ class _Cutter:
         bad &= inside
         hidden = bad | ~inside
         clean = np.where(hidden, 0.0, image)
-        sky, scatter = _frame(clean, hidden)
+        sky, scatter = sky_at_edge(clean, hidden)
         variance = scatter if noise is None else np.where(hidden, 0.0, noise)
         flags = (*(() if inside.all() else ("edge",)), *(("bad",) if bad.any() else ()))
         return Part(clean, hidden, variance, sky, flags)
@@ -202,17 +202,6 @@ def _of_bands(variance: np.ndarray) -> Float[np.ndarray, " band"]:
     if variance.ndim == 1:
         return variance
     return np.array([np.median(plane[plane > 0]) if (plane > 0).any() else 1.0 for plane in variance])
-
-
-def _frame(image: np.ndarray, hidden: np.ndarray) -> tuple[Float[np.ndarray, " band"], Float[np.ndarray, " band"]]:
-    """Median and squared robust scatter of each band at the edge, of all pixels that are seen if few are there."""
-    edge = frame(hidden.shape)
-    seen = edge & ~hidden
-    seen = seen if seen.sum() >= edge.sum() // 4 else ~hidden
-    if not seen.any():
-        return np.zeros(len(image)), np.ones(len(image))
-    pixels = image[:, seen]
-    return np.median(pixels, 1), robust_variance(pixels)
 
 
 def notes(values: list[Mapping[str, Cell]]) -> list[str]:

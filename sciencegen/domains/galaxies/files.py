@@ -22,6 +22,7 @@ from sciencegen.data.referred_files import referred_place
 from sciencegen.data.tables import read_table
 from sciencegen.domains.galaxies import cubes, fits_files, fits_writing, pictures
 from sciencegen.domains.galaxies.beside import told_beside
+from sciencegen.domains.galaxies.headers import sky_at_edge
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.resampling import in_bands, resampled
 from sciencegen.domains.galaxies.stamp_text import PREFIX, UNREADABLE, parse_text
@@ -138,6 +139,7 @@ def parse(text: str) -> Stamp | Refusal:
     try:
         with reading("a file of galaxies", path), np.errstate(all="ignore"):  # `standardize` refuses what overflows
             stamp = _stamp_at(path, None if match["number"] is None else int(match["number"]))
+            stamp = less_sky(stamp) if isinstance(stamp, Stamp) and "sky" in told_beside(path) else stamp
             found = standardize(stamp) if isinstance(stamp, Stamp) else stamp
             found = _as_told(found, path) if isinstance(found, Stamp) else found
             return replace(found, source=source) if isinstance(found, Stamp) else found
@@ -156,6 +158,13 @@ def _as_told(stamp: Stamp, path: Path) -> Stamp | Refusal:
         scale = told["resample"].get("pixel_scale")
         found = resampled(found, told["resample"]["side"], None if scale is None else float(scale))
     return found
+
+
+def less_sky(stamp: Stamp) -> Stamp:
+    """The stamp without the median of each band in its outer fifth on each side, and with the scatter there as noise."""
+    hidden = np.zeros(stamp.image.shape[1:], bool) if stamp.mask is None else stamp.mask
+    sky, variance = sky_at_edge(stamp.image, hidden, stamp.side // 5)
+    return replace(stamp, image=stamp.image - sky[:, None, None], variance=variance)
 
 
 def _kind(path: Path) -> ModuleType:

@@ -15,6 +15,7 @@ its folder, adds missing metadata and overrides the file's:
     images: cutouts             # name of the data set in HDF5, Zarr or .npz
     mask: segmentation          # name of the data set or extension whose pixels are masked; none: no mask
     use: [r]                    # the bands to take
+    sky: edge                   # subtract the median of each band in the outer fifth, whose scatter is the noise
     resample: {side: 64, pixel_scale: 0.1}   # other pixels for each stamp (`resampling`); arcsec
     keywords: {pixel_scale: ARCSECPX}
 """
@@ -213,10 +214,23 @@ def frame_variance(image: np.ndarray) -> np.ndarray:
     return robust_variance(image[:, frame(image.shape[1:])])
 
 
-def frame(shape: tuple[int, ...]) -> Bool[np.ndarray, "y x"]:
+def sky_at_edge(
+    image: Float[np.ndarray, "band y x"], hidden: Bool[np.ndarray, "y x"], width: int = FRAME
+) -> tuple[Float[np.ndarray, " band"], Float[np.ndarray, " band"]]:
+    """Median and squared robust scatter of each band at the edge, of all pixels that are seen if few are there."""
+    edge = frame(hidden.shape, width)
+    seen = edge & ~hidden
+    seen = seen if seen.sum() >= edge.sum() // 4 else ~hidden
+    if not seen.any():
+        return np.zeros(len(image)), np.ones(len(image))
+    pixels = image[:, seen]
+    return np.median(pixels, 1), robust_variance(pixels)
+
+
+def frame(shape: tuple[int, ...], width: int = FRAME) -> Bool[np.ndarray, "y x"]:
     """The pixels at the edge of an image."""
     edge = np.ones(shape, bool)
-    edge[FRAME:-FRAME, FRAME:-FRAME] = False
+    edge[width:-width, width:-width] = False
     return edge
 
 

@@ -44,7 +44,7 @@ from sciencegen.vae.condition_imputation import ConditionImputation, Settle
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.images.map_flow import MapFlow, Precision
 from sciencegen.vae.images.networks import Condition, FluxScale, ImageNetworks
-from sciencegen.vae.images.observation import observed
+from sciencegen.vae.images.observation import observed, roughness
 from sciencegen.vae.images.priors import PriorSteps, fit_priors
 from sciencegen.vae.images.warm_start import Pretrained
 from sciencegen.vae.prior_fitting import PriorFit
@@ -67,7 +67,8 @@ class ImageVAESettings:
     the peak. positive: whether images are above 0 everywhere. symmetry: orientations, of which one is drawn for the
     batch at each step. corrections: how often `decode` adjusts a condition, if the model can measure. latent_prior:
     p(code | c), "flow" or "diffusion"; flow_layers, flow_width: of its network. wish_layers, wish_width: of the flow
-    p(c | known values of c). map_width, map_steps: of each map's prior.
+    p(c | known values of c). map_width, map_steps: of each map's prior. smoothing: nats of the penalty on the image's
+    `roughness`, so that detail that the PSF hides stays smooth; of positive images.
     """
 
     code: int = 32
@@ -86,16 +87,17 @@ class ImageVAESettings:
     positive: bool = True
     symmetry: str = "d4"
     corrections: int = 5
+    smoothing: float = 1.0
 
     def __post_init__(self) -> None:
         if self.latent_prior not in LATENT_PRIORS:
             raise unknown_name("latent_prior", self.latent_prior, LATENT_PRIORS)
         if self.symmetry not in SYMMETRIES:
             raise unknown_name("symmetry", self.symmetry, SYMMETRIES)
-        if self.code < 1 or self.misfit < 0 or self.corrections < 0:
+        if self.code < 1 or min(self.misfit, self.corrections, self.smoothing) < 0:
             raise ConfigError(
-                "Expected a code of 1 or more, misfit and corrections of 0 or more, got "
-                f"{self.code}, {self.misfit} and {self.corrections}."
+                "Expected a code of 1 or more, misfit, corrections and smoothing of 0 or more, got "
+                f"{self.code}, {self.misfit}, {self.corrections} and {self.smoothing}."
             )
 
 
@@ -149,6 +151,8 @@ class ImageVAE(nn.Module):
         found = self.networks.infer(batch, s.dropout(batch.condition, generator), generator)
         log_prob, groups = self._log_prob(found.image, batch), found.kl()
         loss = negative_elbo(log_prob, groups, s.beta(step), s.free_bits)
+        if s.positive and s.smoothing:
+            loss = loss + s.smoothing * roughness(found.image).mean()
         shown = {"reconstruction": -log_prob.mean(), "kl": groups.sum(1).mean()}
         if groups.shape[1] > 1:
             shown["kl_maps"] = groups[:, 1:].sum(1).mean()

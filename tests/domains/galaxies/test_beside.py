@@ -46,6 +46,7 @@ def test_files_that_this_program_wrote_lack_nothing(tmp_path: Path) -> None:
         "resample: {side: x}",
         "resample: {width: 3}",
         "use: 3",
+        "sky: 3",
         "mask: [a]",
         "zero_point: [a]",
         "sides: 3",

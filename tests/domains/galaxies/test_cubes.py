@@ -79,6 +79,21 @@ def test_bands_and_pixels_are_those_told_beside(tmp_path: Path) -> None:
     assert isinstance(parse(f"{write(tmp_path, TOLD + 'use: [y]')}[1]"), Refusal)
 
 
+def test_the_sky_at_the_edge_is_subtracted_and_its_scatter_is_the_noise(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    images = np.stack([generator.normal(level, noise, (7, 40, 40)) for level, noise in ((5.0, 1.0), (-3.0, 2.0))], 1)
+    images[:, :, 15:25, 15:25] += 50
+    masked = np.zeros((7, 40, 40), bool)
+    masked[:, :, :2] = True
+    images[:, :, masked[0]] += 1000
+    np.savez(tmp_path / "a.npz", images=images, mask=masked)
+    (tmp_path / "stamps.yaml").write_text("unit: nJy\npixel_scale: 0.2\nsky: edge\nsigma: 9\nuse: [band2]")
+    one = parse(f"{tmp_path / 'a.npz'}[3]")
+    assert one.variance == pytest.approx(4.0, rel=0.25)
+    assert np.median(one.image[0][~one.mask]) == pytest.approx(0, abs=0.3)
+    assert one.image[0, 15:25, 15:25].mean() == pytest.approx(50, abs=1)
+
+
 def test_columns_are_the_catalogue(tmp_path: Path) -> None:
     rows = list(read(write(tmp_path)))
     assert [row.values for row in rows[:2]] == [{"mag_r": 20.0}, {"mag_r": 21.0}]

@@ -5,7 +5,7 @@ from scipy.signal import convolve2d
 
 from sciencegen.batch import Batch
 from sciencegen.errors import ShapeError
-from sciencegen.vae.images.observation import convolved, observed, with_noise
+from sciencegen.vae.images.observation import convolved, observed, roughness, with_noise
 from tests.blobs import gaussian_image
 
 pytestmark = pytest.mark.usefixtures("double_precision")
@@ -36,6 +36,14 @@ def test_flux_stays_and_nothing_blurs_nothing():
     torch.testing.assert_close(convolved(image.expand(-1, 2, -1, -1), each)[:, 1:], blurred)
     with pytest.raises(ShapeError, match="odd"):
         convolved(image, torch.ones(2, 4, 4))
+
+
+def test_smooth_profiles_aren_t_rough_and_an_alternation_is_most():
+    x = torch.arange(8.0).expand(1, 1, 8, 8)
+    profile, alternation = torch.exp(0.3 * x + 0.2 * x.mT - 0.1 * (x - 3) ** 2), torch.exp(0.1 * (-1) ** x)
+    torch.testing.assert_close(roughness(profile), torch.zeros(1), atol=1e-12, rtol=0)
+    torch.testing.assert_close(roughness(alternation), torch.tensor([0.5 * 8 * 4 * 0.1**2]))
+    assert roughness(torch.zeros(2, 1, 8, 8)).tolist() == [0, 0]
 
 
 def test_noise_has_its_variance_and_a_misfit_adds_to_it(generator):
