@@ -161,7 +161,7 @@ def _as_told(stamp: Stamp, path: Path) -> Stamp | Refusal:
 
 
 def less_sky(stamp: Stamp) -> Stamp:
-    """The stamp without the median of each band in its outer fifth on each side, and with the scatter there as noise."""
+    """The stamp less the median of each band in its outer fifth on each side, and with the scatter there as noise."""
     hidden = np.zeros(stamp.image.shape[1:], bool) if stamp.mask is None else stamp.mask
     sky, variance = sky_at_edge(stamp.image, hidden, stamp.side // 5)
     return replace(stamp, image=stamp.image - sky[:, None, None], variance=variance)
