@@ -16,8 +16,6 @@ from sciencegen.domains.galaxies.render import render
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 
-SIDES = (32, 64, 128)
-"""Sides that networks support; stamps of other sides can be read, measured and written."""
 SMALLEST_SIDE, LARGEST_SIDE, LARGEST_PSF, MOST_BANDS = 8, 512, 129, 16
 STEPS_PER_SIGMA = 16
 """Pixels of noisy stamps are rounded to multiples of sigma/16, as in compressed FITS (fpack, q = 16: Pence, Seaman &

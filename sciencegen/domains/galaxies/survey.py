@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from sciencegen.data.observation import convolve, with_gaussian_noise
-from sciencegen.domains.galaxies.items import SIDES, Stamp, standardize
+from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.magnitudes import flux_of
 from sciencegen.domains.galaxies.population import BLUER_KNOTS, REDDER_BULGE, Component, Galaxy, Knots, draw_galaxy
 from sciencegen.domains.galaxies.surveys import SURVEYS, Survey
@@ -25,6 +25,8 @@ from sciencegen.items import Refusal
 if TYPE_CHECKING:
     import galsim
 
+SIDES = (24, 128)
+"""Least and greatest side of a stamp."""
 FINE = 2
 """Samples per pixel of a stamp in x and in y."""
 CENTRES = ((8, 8), (1, 64))
@@ -41,7 +43,7 @@ PSF_WIDTHS = 4.0
 
 @dataclass(frozen=True)
 class SurveySettings:
-    """survey: a preset's name. side: pixels, 32, 64 or 128. bands: how many of the preset's bands, from the first.
+    """survey: a preset's name. side: pixels, an even number from 24 to 128. bands: how many of the preset's bands, from the first.
     shot_noise: add the galaxies' photon noise, so that the variance is a map; otherwise noise is from sky and detector,
     with equal variance in all pixels. bright, faint: AB magnitudes that replace the preset's.
     """
@@ -68,8 +70,8 @@ def chosen_survey(settings: SurveySettings) -> Survey:
     if settings.survey not in SURVEYS:
         raise unknown_name("survey", settings.survey, SURVEYS)
     survey = SURVEYS[settings.survey]
-    if settings.side not in SIDES:
-        raise ConfigError(f"Expected a side of {', '.join(map(str, SIDES))} pixels, got {settings.side}.")
+    if not SIDES[0] <= settings.side <= SIDES[1] or settings.side % 2:
+        raise ConfigError(f"Expected an even side of {SIDES[0]} to {SIDES[1]} pixels, got {settings.side}.")
     if not 1 <= settings.bands <= len(survey.bands):
         raise ConfigError(f"Expected 1 to {len(survey.bands)} bands of {survey.name}, got {settings.bands}.")
     limits = [getattr(settings, name) or getattr(survey, name) for name in ("bright", "faint")]

@@ -4,7 +4,8 @@ Sources: HST/COSMOS: Koekemoer et al. 2007 (2,028 s, 27.2 mag point sources at 5
 pixels, 0.09" FWHM). HSC Wide: Aihara et al. 2018, 2019 (0.168" pixels, 20 minutes in i, 0.6" median seeing, i about
 26). Euclid: the wide survey's four exposures of 566 s, read noise 4.4 e- (Cropper et al. 2024), 0.1" pixels (Racca et
 al. 2016), sky 22.35 mag/arcsec². LSST: Ivezić et al. 2019 (0.2" pixels, 30 s visits, sky, read noise, 26.8 mag coadded
-in i). Zero points and skies of ground-based surveys are rounded, and chosen to reproduce the published depth (tested);
+in i). KiDS and VIKING: Kuijken et al. 2019 (5 sigma in 2": 25.1, 25.0 and 23.7 mag in g, r and i; 0.7" to 0.9" seeing),
+Edge et al. 2013 (0.339" pixels; 23.1 in Z); one PSF for all bands. Zero points and skies of ground-based surveys are rounded, and chosen to reproduce the published depth (tested);
 spreads of the PSF are our choices."""
 
 from __future__ import annotations
@@ -81,5 +82,15 @@ SURVEYS = {
             Band("g", 28.4, 22.2, 2400, 160, 8.8, 1.0),
         ),
         "kolmogorov", 0.75, 0.08, 0.02, 19.0, 23.5,
+    ),
+    "kids": Survey(
+        "kids", 0.339,
+        (
+            Band("g", 25.4, 22.2, 900, 5, 5.0),
+            Band("r", 25.3, 21.3, 1800, 5, 5.0, -0.6),
+            Band("i", 24.9, 19.5, 1200, 5, 5.0, -0.9),
+            Band("Z", 23.9, 20.3, 480, 2, 5.0, -1.1),
+        ),
+        "kolmogorov", 0.95, 0.1, 0.02, 19.5, 24.5,
     ),
 }  # fmt: skip

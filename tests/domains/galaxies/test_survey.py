@@ -89,6 +89,7 @@ def test_several_bands_share_a_galaxy():
         ("euclid", 0, 10, 2.0, 24.5),  # Euclid's requirement for galaxies; what is measured is 0.2 to 0.5 deeper
         ("hsc", 0, 5, 1.3 * 0.6, 26.2),  # Aihara et al. 2018
         ("lsst", 0, 5, 1.3 * 0.75, 26.8),  # Ivezic et al. 2019
+        *(("kids", band, 5, 2.0, depth) for band, depth in enumerate((25.1, 25.0, 23.7, 23.1))),  # Kuijken et al. 2019
     ],
 )
 def test_depths_are_the_published_ones(name, band, sigmas, diameter, published):
@@ -143,7 +144,7 @@ def test_distinct(observed):
     ("settings", "message"),
     [
         ({"survey": "euclit"}, "Did you mean 'euclid'"),
-        ({"side": 50}, "a side of 32, 64, 128"),
+        ({"side": 51}, "an even side of 24 to 128 pixels, got 51"),
         ({"side": 64.5}, "whole number for side"),
         ({"bands": 4, "survey": "hsc"}, "1 to 3 bands of hsc"),
         ({"bright": 24, "faint": 20}, "bright < faint"),
