@@ -97,6 +97,7 @@ class GenerateOptions(ResourceOptions, BlockOptions, total=False):
 class OptimizeOptions(ResourceOptions, BlockOptions, total=False):
     """`config.OptimizeSettings`."""
 
+    where: Texts
     method: str
     budget: int
     n: int

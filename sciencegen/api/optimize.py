@@ -8,11 +8,14 @@ from typing import Unpack
 
 import numpy as np
 
+from sciencegen.api.criteria.conditions import Condition, parse_conditions
 from sciencegen.api.criteria.goals import check_domains, read_goals
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.models.completion import Completer, completer
 from sciencegen.api.models.folder import LoadedModel, name_columns, name_suffixes, open_model, results_of_model
 from sciencegen.api.models.identity import data_of
+from sciencegen.api.sampling.checks import check_limits
+from sciencegen.api.sampling.request import can_measure
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import check_kept, constraint_of, exempt_motifs
 from sciencegen.api.search.blocks import check_methods, resolve_blocks
@@ -91,6 +94,9 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
     goals : str or sequence of str
         Objectives ("maximize qed") and constraints ("sa <= 3", "logp in 1..3", "similarity to CCO >= 0.4"), in the
         properties' units.
+    where : str or sequence of str
+        Conditions, such as "magnitude in 21..22", under which the model draws, and which each candidate meets. A model
+        that is conditioned on a property finds such items at once, where a goal alone has to search for them.
     method : str
         Search method, such as "evolution" or "bayes".
     budget : int
@@ -177,7 +183,7 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     science = domain_of(named)
     _, options = check_search(named, settings)
     criteria = Criteria(
-        [*settings.goals, f"method {settings.method}, budget {settings.budget}"],
+        [*settings.goals, *settings.where, f"method {settings.method}, budget {settings.budget}"],
         settings.keep,
         settings.forbid,
         settings.start,
@@ -185,13 +191,13 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     origin = origin_of("optimize", domain, settings.model, criteria, settings.seed)
     model = open_model(domain, settings.model, settings)
     made_of = ingredients_of("optimize", domain, settings, model.device)
-    goals = read_goals(science, settings.goals, model.representation.measures)
+    conditions, goals = _criteria(model, settings)
     book = OracleBook(named, settings.predictors, settings.oracles, model.oracles, threads=settings.threads)
     key = science.items.key
     oracles = search_oracles(book, goals, settings, key)
     known, notes = _known(named, settings, model, log)
     beside = known.items if settings.blocks is None else None  # a route is a better sign than known environments
-    space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible, beside)
+    space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible, beside, conditions)
     blocks, space = resolve_blocks(science, settings, space)
     space = replace(space, variety=diversity_filter(science, settings.maximum_share))
     complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
@@ -202,6 +208,15 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     return OptimizeRequest(
         settings, goals, options, model, *found, space, known, complete, origin, made_of, notes, blocks
     )
+
+
+def _criteria(model: LoadedModel, settings: OptimizeSettings) -> tuple[list[Condition], list[Goal]]:
+    """The conditions of the model's draws, and the goals, with those of the conditions that can be measured."""
+    conditions = parse_conditions(settings.where, model.domain, model.representation)
+    check_limits(model.representation, conditions)
+    own, known = model.oracles, model.space.properties
+    checked = [c.goal.text for c in conditions if c.name not in known or can_measure(model, settings, own, c.name)]
+    return conditions, read_goals(model.domain, [*settings.goals, *checked], model.representation.measures)
 
 
 def _known(domain: str, settings: OptimizeSettings, model: LoadedModel, log: Log) -> tuple[Known, tuple[str, ...]]:
@@ -259,6 +274,7 @@ def check_search(
     check_kept(science, {"keep": settings.keep}, settings.plausible)
     diversity_filter(science, settings.maximum_share)
     options = to_record(SearchSettings, settings.settings, "search settings")
+    parse_conditions(settings.where, science)
     goals = read_goals(science, settings.goals)
     check_domains(goals, {*settings.predictors, *further})
     return goals, options

@@ -30,7 +30,8 @@ class OracleSettings(ProgramSettings):
 
 
 class OptimizeSettings(Resources, BuildingBlocks):
-    """goals: "maximize qed", "sa <= 3", "logp in 1..3", "similarity to X >= 0.4". budget: distinct scored items.
+    """goals: "maximize qed", "sa <= 3", "logp in 1..3", "similarity to X >= 0.4". where: conditions under which the
+    model draws, and which each candidate meets. budget: distinct scored items.
     predictors: name -> folder. controls: baseline methods that are run with the same budget, for comparison.
     lower_bounds: rate a score by the worse end of its interval, if it has one, so that a search avoids regions where a
     predictor is uncertain; False uses the value alone.
@@ -44,6 +45,7 @@ class OptimizeSettings(Resources, BuildingBlocks):
     """
 
     goals: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
     method: str = "evolution"
     budget: int = Field(5000, ge=1)
     n: int = Field(100, ge=1)

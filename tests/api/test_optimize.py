@@ -51,6 +51,26 @@ def test_what_a_predictor_learned_from_is_not_returned_as_new(workspace, tmp_pat
     assert any("doesn't keep" in note for note in optimize("pointclouds", ["maximize m"], **options).notes)
 
 
+def test_the_model_draws_under_conditions_that_candidates_meet():
+    options = {"budget": 12, "n": 3, "method": "prior", "threads": 1}
+    found = optimize("galaxies", ["maximize gini"], where="magnitude in 21..22", **options)
+    assert found.scored["feasible"].sum() == 12
+    assert found.table["magnitude"].between(21, 22).all()
+    searched = optimize("galaxies", ["maximize gini", "magnitude in 21..22"], **options)
+    assert searched.scored["feasible"].sum() < 6
+    with pytest.raises(SciencegenError, match="Expected a condition such as"):
+        optimize("galaxies", ["maximize gini"], where="maximize flux")
+
+
+@pytest.mark.usefixtures("tiny_draws")
+def test_a_condition_that_the_model_does_not_know_is_a_goal(workspace):
+    options = {"model": str(workspace.model), "budget": 30, "n": 2, "threads": 1}
+    found = optimize("pointclouds", ["maximize height"], where="radius >= 0.1", **options)
+    assert (found.table["radius"] >= 0.1).all()
+    with pytest.raises(SciencegenError, match="Did you mean 'radius'"):
+        optimize("pointclouds", ["maximize height"], where="radios >= 0.1", **options)
+
+
 @pytest.mark.usefixtures("tiny_draws")
 def test_no_class_holds_more_than_its_share_of_the_candidates(workspace, monkeypatch):
     options = {"model": str(workspace.model), "budget": 60, "n": 4, "threads": 1, "maximum_similarity": 1}

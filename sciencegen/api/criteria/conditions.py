@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,21 @@ class Condition:
     def target(self, uniform: np.ndarray) -> np.ndarray:
         """Map uniform numbers in 0..1 to requested values."""
         return self.requested_low + (self.requested_high - self.requested_low) * uniform
+
+
+def requested_rows(
+    conditions: Sequence[Condition], representation: Representation, uniform: Callable[[int], np.ndarray]
+) -> np.ndarray | None:
+    """Standardized condition rows [row property] of targets within the requested ranges; None if the model is
+    conditioned on none of the names. uniform(columns): numbers in 0..1 [row column]."""
+    used = [c for c in conditions if c.name in representation.properties]
+    if not used:
+        return None
+    numbers = uniform(len(used))
+    targets = np.stack([c.target(numbers[:, column]) for column, c in enumerate(used)], 1)
+    names = [condition.name for condition in used]
+    rows = [representation.condition(dict(zip(names, row, strict=True))) for row in targets.tolist()]
+    return np.stack(rows).astype(np.float32)
 
 
 NEAR = 0.1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from sciencegen.api.criteria.conditions import Condition
+from sciencegen.api.criteria.conditions import Condition, requested_rows
 from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.sampling.drawing import no_diffusion
 from sciencegen.api.sampling.judge import split_rows
@@ -120,15 +120,8 @@ class Draws:
 
     def _condition(self, chunk: int) -> np.ndarray | None:
         """Standardized condition rows; each item's target is drawn from the requested range."""
-        representation = self.model.representation
-        used = [c for c in self.conditions if c.name in representation.properties]
-        if not used:
-            return None
-        uniform = uniform_targets(self.settings.seed, chunk, len(used))
-        targets = np.stack([c.target(uniform[:, column]) for column, c in enumerate(used)], 1)
-        names = [condition.name for condition in used]
-        rows = [representation.condition(dict(zip(names, row, strict=True))) for row in targets.tolist()]
-        return np.stack(rows).astype(np.float32)
+        uniform = lambda columns: uniform_targets(self.settings.seed, chunk, columns)  # noqa: E731
+        return requested_rows(self.conditions, self.model.representation, uniform)
 
 
 def first_draw(part: Part) -> int:

@@ -16,7 +16,7 @@ from sciencegen.api.sampling.replacement import DRAW, SIMILARITY, check_replacin
 from sciencegen.api.sampling.tasks import resolve_task
 from sciencegen.api.science.naming import exempt_motifs
 from sciencegen.api.sources.blocks import Blocks, blocks_of
-from sciencegen.config import GenerateSettings
+from sciencegen.config import GenerateSettings, OptimizeSettings
 from sciencegen.domains.capabilities import DescribesDraws, DrawTask, Scaffold
 from sciencegen.latent.space import ImputesConditions
 from sciencegen.scoring.oracles import ArrayOracle, Oracle, with_annotations
@@ -114,7 +114,7 @@ def resolve_draws(model: LoadedModel, settings: GenerateSettings) -> DrawRequest
     known, own = model.space.properties, model.oracles
     conditions = parse_conditions(settings.where, model.domain, model.representation)
     book = OracleBook(model.domain.name, settings.predictors, own=own, conditions=known, threads=settings.threads)
-    checked = [c for c in conditions if c.name not in known or _can_measure(model, settings, own, c.name)]
+    checked = [c for c in conditions if c.name not in known or can_measure(model, settings, own, c.name)]
     ranking = read_ranking(model.domain, settings, checked, model.representation.measures)
     requested = [*(condition.name for condition in checked), *ranking.names]
     names = tuple(dict.fromkeys([*requested, *settings.include, *settings.predictors]))
@@ -141,7 +141,10 @@ def measures_of(model: LoadedModel) -> tuple[str, ...]:
     return () if measures is None else measures.names
 
 
-def _can_measure(model: LoadedModel, settings: GenerateSettings, own: Mapping[str, Oracle], name: str) -> bool:
+def can_measure(
+    model: LoadedModel, settings: GenerateSettings | OptimizeSettings, own: Mapping[str, Oracle], name: str
+) -> bool:
+    """Whether a property of what the model makes can be computed."""
     observation = model.representation.observation
     if observation is not None and name in observation.hidden:
         return name in settings.predictors

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from sciencegen.api.criteria.conditions import Condition, requested_rows
 from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.predictors.inputs import latents_of
 from sciencegen.api.science.forms import plain_name
@@ -24,11 +25,11 @@ Encode = Callable[[Sequence[Item]], Sequence[object]]
 
 def search_space(
     model: LoadedModel, start: Sequence[str] = (), keep: Sequence[str] = (), forbid: Sequence[str] = (),
-    plausible: bool = False, known: Sequence[Item] | None = None,
+    plausible: bool = False, known: Sequence[Item] | None = None, conditions: Sequence[Condition] = (),
 ) -> SearchSpace:  # fmt: skip
     """The search space of a model. start: items to start from; none means the model's own start items. keep, forbid:
     patterns. plausible: whether only plausible items are scored; with known items, only those that are familiar beside
-    these and the start items (`constraint_of`)."""
+    these and the start items (`constraint_of`). conditions: under which the model draws."""
     domain, space, representation = model.domain, model.space, model.representation
     naming = representation.naming
     reference = None if naming is None else naming.reference
@@ -37,14 +38,20 @@ def search_space(
     moves = domain.moves
     mutate = naming.mutate if naming is not None else _no_move if moves is None else moves.mutate
     edit, recombine = (None, None) if moves is None else (moves.edit, moves.recombine)
-    drawn = lambda n, generator: [unrefused(item) for item in space.generate_items(noise(n, generator))]  # noqa: E731
-    drafts = isinstance(model.model, Drafts)  # its noise is the latents, so that draws are located without an encoder
+    told = {one.name for one in conditions} & {*representation.properties}
+    drafts = isinstance(model.model, Drafts) and not told  # its noise is the latents: draws need no encoder
     began = start_items(
         domain,
         start or (() if naming is None else naming.start),
         reference,
         None if naming is None else representation.encode,
     )
+
+    def drawn(n: int, generator: np.random.Generator) -> list[Item | None]:
+        rows = noise(n, generator)
+        asked = requested_rows(conditions, representation, lambda columns: generator.random((n, columns)))
+        return [unrefused(item) for item in space.generate_items(rows, asked)]
+
     return SearchSpace(
         latent_size=space.size,
         semantic_size=model.model.semantic_size,

@@ -43,9 +43,9 @@ PSF_WIDTHS = 4.0
 
 @dataclass(frozen=True)
 class SurveySettings:
-    """survey: a preset's name. side: pixels, an even number from 24 to 128. bands: how many of the preset's bands, from the first.
-    shot_noise: add the galaxies' photon noise, so that the variance is a map; otherwise noise is from sky and detector,
-    with equal variance in all pixels. bright, faint: AB magnitudes that replace the preset's.
+    """survey: a preset's name. side: pixels, an even number from 24 to 128. bands: how many of the preset's bands, from
+    the first. shot_noise: add the galaxies' photon noise, so that the variance is a map; otherwise noise is from sky
+    and detector, with equal variance in all pixels. bright, faint: AB magnitudes that replace the preset's.
     """
 
     survey: str = "euclid"

@@ -5,8 +5,8 @@ pixels, 0.09" FWHM). HSC Wide: Aihara et al. 2018, 2019 (0.168" pixels, 20 minut
 26). Euclid: the wide survey's four exposures of 566 s, read noise 4.4 e- (Cropper et al. 2024), 0.1" pixels (Racca et
 al. 2016), sky 22.35 mag/arcsec². LSST: Ivezić et al. 2019 (0.2" pixels, 30 s visits, sky, read noise, 26.8 mag coadded
 in i). KiDS and VIKING: Kuijken et al. 2019 (5 sigma in 2": 25.1, 25.0 and 23.7 mag in g, r and i; 0.7" to 0.9" seeing),
-Edge et al. 2013 (0.339" pixels; 23.1 in Z); one PSF for all bands. Zero points and skies of ground-based surveys are rounded, and chosen to reproduce the published depth (tested);
-spreads of the PSF are our choices."""
+Edge et al. 2013 (0.339" pixels; 23.1 in Z); one PSF for all bands. Zero points and skies of ground-based surveys are
+rounded, and chosen to reproduce the published depth (tested); spreads of the PSF are our choices."""
 
 from __future__ import annotations
 
