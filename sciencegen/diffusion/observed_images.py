@@ -26,7 +26,8 @@ from sciencegen.networks.normal import check_latents
 
 NOISE = "noise"
 """Input of the network: the logarithm of sigma (variances must be above 0), minus its mean over `seen`. The network's
-psf is divided by the largest value of those in `seen`. The other fields are those of `data.observation`."""
+psf is divided by the largest value of those in `seen`, and has as many channels as these (`psf_channels`). The other
+fields are those of `data.observation`."""
 
 
 class ObservedImageDiffusion(nn.Module):
@@ -47,6 +48,7 @@ class ObservedImageDiffusion(nn.Module):
         if steps_per_sigma < 1 or not len(seen):
             raise ConfigError(f"Expected 1 or more steps of a sigma, and items, got {steps_per_sigma} and {len(seen)}.")
         self.diffusion, self.steps_per_sigma = diffusion, steps_per_sigma
+        self.psf_channels = psf_channels(seen)
         self.register_buffer("psf", seen[PSF], persistent=False)
         self.register_buffer("variance", seen[VARIANCE], persistent=False)
         self.psf_scale = float(seen[PSF].max()) or 1.0
@@ -76,7 +78,7 @@ class ObservedImageDiffusion(nn.Module):
         return self._sigma(batch).amin((-2, -1), keepdim=True) / self.steps_per_sigma
 
     def _given(self, batch: Batch) -> dict[str, Tensor]:
-        return {PSF: batch[PSF] / self.psf_scale, NOISE: self._sigma(batch).log() - self.log_sigma}
+        return {PSF: self._psf(batch) / self.psf_scale, NOISE: self._sigma(batch).log() - self.log_sigma}
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
         """The diffusion loss of the stretched images."""
@@ -108,6 +110,13 @@ class ObservedImageDiffusion(nn.Module):
     def noise_bits(self) -> float:
         """log2(steps_per_sigma sqrt(2 pi e)): bits per pixel of white Gaussian noise alone."""
         return math.log2(self.steps_per_sigma * math.sqrt(2 * math.pi * math.e))
+
+    def _psf(self, batch: Batch) -> Float[Tensor, "batch channel y x"]:
+        """A psf for each channel of the network, of items that have one for all bands or one for each."""
+        psf = batch[PSF] if batch[PSF].ndim == 4 else batch[PSF][:, None]
+        if psf.shape[1] == self.psf_channels:
+            return psf
+        return psf.mean(1, keepdim=True).expand(-1, self.psf_channels, -1, -1)
 
     # --- latent space -------------------------------------------------------------------------------------------------
 
@@ -177,14 +186,21 @@ class ObservedImageDiffusion(nn.Module):
     def _nearest(self, batch: Batch) -> Int[Tensor, " batch"]:
         """Index in `seen` nearest to each item by psf (relative squared distance) and noise (that of log sigma)."""
         side = max(int(batch[PSF].shape[-1]), int(self.psf.shape[-1]))
-        psf, kept = (_in_the_middle(one, side).flatten(1) for one in (batch[PSF], self.psf.to(batch[PSF])))
+        psf, kept = (
+            _in_the_middle(self._psf(one), side).flatten(1) for one in (batch, Batch({PSF: self.psf.to(batch[PSF])}))
+        )
         squares = kept.square().sum(1).mean().clamp(min=torch.finfo(kept.dtype).tiny)
         kept_noise, noise = (0.5 * one.mean((-2, -1)).log() for one in (self.variance.to(psf), batch[VARIANCE].to(psf)))
         blur = (psf[:, None] - kept).square().sum(-1) / squares
         return (blur + (noise[:, None] - kept_noise).square().sum(-1)).argmin(1)
 
 
-def _in_the_middle(psf: Float[Tensor, "batch y x"], side: int) -> Float[Tensor, "batch side side"]:
+def psf_channels(seen: Batch) -> int:
+    """1 for a psf of all bands, else their number."""
+    return int(seen[PSF].shape[1]) if seen[PSF].ndim == 4 else 1
+
+
+def _in_the_middle(psf: Float[Tensor, "batch channel y x"], side: int) -> Float[Tensor, "batch channel side side"]:
     """Pad to a square of another odd side."""
     margin = (side - psf.shape[-1]) // 2
     return nn.functional.pad(psf, [margin] * 4)

@@ -48,21 +48,21 @@ SIDE, BATCH = 32, 64
 D4 = UNetSettings("d4", width=16, multipliers=(1, 2, 4), known=64)
 
 
-def cropped(stamp: Stamp) -> Stamp:
-    edge = (stamp.side - SIDE) // 2
-    return replace(stamp, image=np.ascontiguousarray(stamp.image[:, edge : edge + SIDE, edge : edge + SIDE]))
+def cropped(stamp: Stamp, side: int) -> Stamp:
+    edge = (stamp.side - side) // 2
+    return replace(stamp, image=np.ascontiguousarray(stamp.image[:, edge : edge + side, edge : edge + side]))
 
 
-def crops(data: str, split: str, count: int) -> Iterator[tuple[Stamp, np.ndarray]]:
+def crops(data: str, split: str, count: int, side: int) -> Iterator[tuple[Stamp, np.ndarray]]:
     """Stamps as seen, and their conditions."""
     prepared = PreparedDataset.load(data)
     texts, values = prepared.items(split)[:count], prepared.values(split, CONDITIONS)
     for text, row in zip(texts, values, strict=False):
-        yield cropped(DOMAIN.items.parse(text)), row
+        yield cropped(DOMAIN.items.parse(text), side), row
 
 
 def cut(given: argparse.Namespace) -> None:
-    rows = [(DOMAIN.items.text(stamp), *row) for stamp, row in crops(given.data, "train", given.n)]
+    rows = [(DOMAIN.items.text(stamp), *row) for stamp, row in crops(given.data, "train", given.n, given.side)]
     pd.DataFrame(rows, columns=["item", *CONDITIONS]).to_parquet(given.output)
 
 
@@ -110,7 +110,7 @@ def train_one(given: argparse.Namespace) -> None:
 
 
 def held_out(given: argparse.Namespace, count: int):
-    rows = list(crops(given.data, given.split, count))
+    rows = list(crops(given.data, given.split, count, given.side))
     return [stamp for stamp, _ in rows], np.stack([row for _, row in rows])
 
 
@@ -234,6 +234,7 @@ def main() -> None:
         else:
             verb.add_argument("models", nargs="+")
         verb.add_argument("-n", type=int, default=20_000 if name == "cut" else 1000)
+        verb.add_argument("--side", type=int, default=SIDE, help="of what is cut out of the test stamps")
         verb.add_argument("--symmetry", choices=("none", "d4"), default="d4")
         verb.add_argument("--minutes", type=float, default=15.0)
         verb.add_argument("--rate", type=float, default=1e-3)

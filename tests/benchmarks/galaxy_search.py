@@ -51,11 +51,8 @@ class Wish:
     limits: Mapping[str, tuple[float, float]]
 
     @property
-    def goals(self) -> list[str]:
-        return [
-            f"maximize {self.maximized}",
-            *(f"{name} in {low}..{high}" for name, (low, high) in self.limits.items()),
-        ]
+    def limit_texts(self) -> list[str]:
+        return [f"{name} in {low}..{high}" for name, (low, high) in self.limits.items()]
 
     def values(self, stamps: Sequence[Stamp]) -> tuple[np.ndarray, np.ndarray]:
         """[stamp] each: the property, NaN where it can't be measured, and the violation of limits in their widths."""

@@ -12,7 +12,7 @@ from sciencegen.diffusion.distillation import Distillation
 from sciencegen.diffusion.images import ImageDiffusionSettings, image_diffusion
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.objectives import DiffusionBound
-from sciencegen.diffusion.observed_images import ObservedImageDiffusion
+from sciencegen.diffusion.observed_images import ObservedImageDiffusion, psf_channels
 from sciencegen.diffusion.process import alpha, convert, sigma
 from sciencegen.diffusion.schedules import Linear
 from sciencegen.diffusion.spaces import Euclidean
@@ -133,6 +133,21 @@ def test_decode_gives_the_pixels_back_through_the_nearest_psf(generator):
     assert latent.shape == (4, one.latent_size)
     narrow = Batch({**batch.fields, "psf": torch.zeros(4, 1, 1), "variance": 1.1 * batch["variance"]})
     assert one.encode(narrow).isfinite().all()
+
+
+def test_each_band_may_have_its_psf(generator):
+    blur = torch.stack([seen()["psf"], seen()["psf"].mT], 1)
+    kept = Batch({"psf": blur, "variance": torch.full((3, 2, 1, 1), 0.02**2)})
+    sizes = ImageDiffusionSettings(UNetSettings("none", 6, (1, 2), known=8), 9.0, -9.0, DiffusionSettings(steps=6))
+    made = image_diffusion((2, 8, 8), KINDS, {"psf": psf_channels(kept), "noise": 2}, sizes)
+    one = ObservedImageDiffusion(made, kept, 16)
+    assert (one.psf_channels, model().psf_channels) == (2, 1)
+    batch = one.generate(torch.randn(3, one.latent_size, generator=generator))
+    assert batch["psf"].shape[1] == 2
+    other = Batch({**batch.fields, "psf": blur[:, 0]})  # one for all bands
+    for each in (batch, other):
+        assert one.loss(each, 0, generator)["loss"].isfinite()
+        assert one.encode(each).shape == (3, one.latent_size)
 
 
 def test_each_place_of_the_first_number_is_one_of_the_kept(generator):

@@ -13,7 +13,7 @@ from torch import Tensor
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.diffusion.images import ImageDiffusionSettings, image_diffusion
 from sciencegen.diffusion.latent_prior import DiffusionPrior
-from sciencegen.diffusion.observed_images import NOISE, ObservedImageDiffusion
+from sciencegen.diffusion.observed_images import NOISE, ObservedImageDiffusion, psf_channels
 from sciencegen.diffusion.vectors import VectorDiffusionSettings
 from sciencegen.domains.galaxies import image_representation, likelihood, observed_representation
 from sciencegen.domains.galaxies.dependences import settled
@@ -105,7 +105,7 @@ def check(model: ImageVAE, representation: ImageRepresentation, arrays: Sequence
 
 def stamp_diffusion(representation: ObservedRepresentation, settings: ImageDiffusionSettings) -> ObservedImageDiffusion:
     """A variational diffusion of observed stamps, given the PSF and noise of each."""
-    context = {PSF: 1, NOISE: representation.shape[0]}
+    context = {PSF: psf_channels(representation.exposures), NOISE: representation.shape[0]}
     diffusion = image_diffusion(representation.shape, condition_kinds(representation), context, settings)
     return ObservedImageDiffusion(diffusion, representation.exposures, STEPS_PER_SIGMA)
 
