@@ -23,6 +23,9 @@ from sciencegen.errors import ConfigError, DataError
 from sciencegen.optimization.journal import Appended, append, read_journal
 from sciencegen.options import RecordOptions, takes
 
+OF_TABLES = {"target", "column", "round", "wild_type", "sheet"}
+"""Settings that a plate to withdraw doesn't have."""
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -83,6 +86,8 @@ def record_from(domain: str, journal: str | Path, results: str | Path | None, se
         got = "neither" if results is None else "both"
         raise ConfigError(f"Expected a table of measured items, or `withdraw` with the round of a plate, got {got}.")
     if settings.withdraw is not None:
+        if useless := sorted(settings.model_fields_set & OF_TABLES):
+            raise ConfigError(f"Expected no `{useless[0]}` with `withdraw`: it describes a table. Leave it out.")
         return _withdrawn(domain, journal, settings.withdraw, settings.threads)
     assert results is not None
     return _recorded(domain, journal, results, settings)

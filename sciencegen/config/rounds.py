@@ -92,7 +92,7 @@ class RecordSettings(Reading):
     target: tuple[str, ...] | None = None
     column: str | None = None
     round: int = Field(0, ge=0)
-    withdraw: int | None = Field(None, ge=1)
+    withdraw: int | None = None
     sheet: str | None = None
 
 

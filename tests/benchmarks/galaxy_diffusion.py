@@ -30,7 +30,6 @@ import torch
 
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.train import train
-from sciencegen.config import TrainSettings
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.diffusion.images import ImageDiffusionSettings
 from sciencegen.diffusion.schedules import Linear
@@ -98,14 +97,14 @@ def train_one(given: argparse.Namespace) -> None:
     one = seconds_of_a_step(model, representation.batch(stamps, values))
     steps = round(given.minutes * 60 / one)
     print(parameter_count(model.diffusion.network), "parameters", one, "s a step", steps, "steps", flush=True)
-    chosen = TrainSettings(
+    start = time.process_time()
+    done = train(
+        "galaxies", given.data, folder=given.output, log=lambda text: print(text, flush=True),
         recipe="stamp-diffusion", settings={"unet": asdict(settings.unet)}, seed=given.seed, threads=1, device="cpu",
         conditions=CONDITIONS,
         training={"steps": steps, "batch_size": BATCH, "learning_rate": given.rate, "log_every": 25, "seed": given.seed,
                   "checkpoint_every": 100, "ema_decay": 0.998},
     )  # fmt: skip
-    start = time.process_time()
-    done = train("galaxies", given.data, chosen, folder=given.output, log=lambda text: print(text, flush=True))
     print("CPU seconds", time.process_time() - start, json.dumps(done.metrics))
 
 
