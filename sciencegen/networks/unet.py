@@ -111,13 +111,7 @@ class UNetDenoiser(nn.Module):
         self.name, self.shape, self.context = name, tuple(shape), dict(context or {})
         self.conditions, elements = conditions or ConditionKinds(), SYMMETRIES[s.symmetry]
         self.elements = elements
-        if len(self.shape) != 3 or self.shape[1] != self.shape[2]:
-            raise ConfigError(f"Expected images of shape [channel y x] with y = x, got {list(shape)}.")
-        if self.shape[1] % 2 and s.symmetry != "none":
-            raise ConfigError(
-                f"Expected an even side for symmetry '{s.symmetry}', got {self.shape[1]}. Crop the images by a pixel, "
-                "or choose symmetry 'none'."
-            )
+        _check_shape(self.shape, s.symmetry)
         self.padded_side = math.ceil(self.shape[1] / s.smallest_side) * s.smallest_side
         inputs, widths = self.shape[0] + sum(self.context.values()), s.widths
         size = s.patch if s.patch > 1 else 3
@@ -169,6 +163,17 @@ class UNetDenoiser(nn.Module):
         read = [condition_features(kinds.turned(condition, h), level, kinds.count) for h in self.elements]
         inputs = torch.stack([torch.cat([level, features], 1) for features in read], 1)
         return functional.silu(self.known(inputs))
+
+
+def _check_shape(shape: tuple[int, ...], symmetry: str) -> None:
+    """Raise an error for images that aren't square, or whose padding wouldn't turn with them."""
+    if len(shape) != 3 or shape[1] != shape[2]:
+        raise ConfigError(f"Expected images of shape [channel y x] with y = x, got {list(shape)}.")
+    if shape[1] % 2 and symmetry != "none":
+        raise ConfigError(
+            f"Expected an even side for symmetry '{symmetry}', got {shape[1]}. Crop the images by a pixel, or choose "
+            "symmetry 'none'."
+        )
 
 
 @torch.no_grad()

@@ -33,8 +33,7 @@ def search_space(
     domain, space, representation = model.domain, model.space, model.representation
     naming = representation.naming
     reference = None if naming is None else naming.reference
-    unrefused = lambda item: None if is_refusal(item) else item  # noqa: E731
-    noise = lambda n, generator: generator.standard_normal((n, space.size), dtype=np.float32)  # noqa: E731
+    noise = lambda n, generator: _noise(model, n, generator)  # noqa: E731
     moves = domain.moves
     mutate = naming.mutate if naming is not None else _no_move if moves is None else moves.mutate
     edit, recombine = (None, None) if moves is None else (moves.edit, moves.recombine)
@@ -46,26 +45,37 @@ def search_space(
         reference,
         None if naming is None else representation.encode,
     )
-
-    def drawn(n: int, generator: np.random.Generator) -> list[Item | None]:
-        rows = noise(n, generator)
-        asked = requested_rows(conditions, representation, lambda columns: generator.random((n, columns)))
-        return [unrefused(item) for item in space.generate_items(rows, asked)]
-
     return SearchSpace(
         latent_size=space.size,
         semantic_size=model.model.semantic_size,
         sample=noise if drafts else lambda n, generator: space.from_noise(noise(n, generator)),
-        draw=None if drafts else drawn,
-        decode=lambda latents: [unrefused(item) for item in space.draft_items(latents)],
+        draw=None if drafts else lambda n, generator: _drawn(model, conditions, n, generator),
+        decode=lambda latents: [_unrefused(item) for item in space.draft_items(latents)],
         encode=lambda items: latents_of(model, items),
-        mutate=lambda item, generator: unrefused(mutate(item, generator)),
-        edit=edit and (lambda item, generator: unrefused(edit(item, generator))),
-        recombine=recombine and (lambda item, other, generator: unrefused(recombine(item, other, generator))),
+        mutate=lambda item, generator: _unrefused(mutate(item, generator)),
+        edit=edit and (lambda item, generator: _unrefused(edit(item, generator))),
+        recombine=recombine and (lambda item, other, generator: _unrefused(recombine(item, other, generator))),
         features=domain.regression.features if naming is None else naming.differences,
         start=began,
         accept=constraint_of(domain, keep, forbid, reference, plausible, None if known is None else [*known, *began]),
     )
+
+
+def _noise(model: LoadedModel, count: int, generator: np.random.Generator) -> np.ndarray:
+    return generator.standard_normal((count, model.space.size), dtype=np.float32)
+
+
+def _drawn(
+    model: LoadedModel, conditions: Sequence[Condition], count: int, generator: np.random.Generator
+) -> list[Item | None]:
+    """Draws of the model under the conditions; None where one is refused."""
+    noise = _noise(model, count, generator)
+    asked = requested_rows(conditions, model.representation, lambda columns: generator.random((count, columns)))
+    return [_unrefused(item) for item in model.space.generate_items(noise, asked)]
+
+
+def _unrefused(item: Item | Refusal) -> Item | None:
+    return None if is_refusal(item) else item
 
 
 def start_items(
