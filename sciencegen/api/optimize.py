@@ -15,7 +15,7 @@ from sciencegen.api.models.completion import Completer, completer
 from sciencegen.api.models.folder import LoadedModel, name_columns, name_suffixes, open_model, results_of_model
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.sampling.checks import check_limits
-from sciencegen.api.sampling.request import can_measure
+from sciencegen.api.sampling.model_conditions import checked_conditions, condition_notes
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import check_kept, constraint_of, exempt_motifs
 from sciencegen.api.search.blocks import check_methods, resolve_blocks
@@ -183,7 +183,7 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     science = domain_of(named)
     _, options = check_search(named, settings)
     criteria = Criteria(
-        [*settings.goals, *settings.where, f"method {settings.method}, budget {settings.budget}"],
+        [*settings.criteria, f"method {settings.method}, budget {settings.budget}"],
         settings.keep,
         settings.forbid,
         settings.start,
@@ -191,7 +191,7 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     origin = origin_of("optimize", domain, settings.model, criteria, settings.seed)
     model = open_model(domain, settings.model, settings)
     made_of = ingredients_of("optimize", domain, settings, model.device)
-    conditions, goals = _criteria(model, settings)
+    conditions, goals, told = _criteria(model, settings)
     book = OracleBook(named, settings.predictors, settings.oracles, model.oracles, threads=settings.threads)
     key = science.items.key
     oracles = search_oracles(book, goals, settings, key)
@@ -202,7 +202,7 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     space = replace(space, variety=diversity_filter(science, settings.maximum_share))
     complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known, kept = with_predictors(replace(known, start=frozenset(map(key, space.start))), settings.predictors)
-    notes = (*exempt_motifs(science, model.reference, settings.forbid), *notes)
+    notes = (*told, *exempt_motifs(science, model.reference, settings.forbid), *notes)
     notes = (*(() if blocks is None else blocks.notes), *oracles.notes, *(kept if settings.novel else ()), *notes)
     found = oracles.goals, oracles.further
     return OptimizeRequest(
@@ -210,13 +210,17 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     )
 
 
-def _criteria(model: LoadedModel, settings: OptimizeSettings) -> tuple[list[Condition], list[Goal]]:
-    """The conditions of the model's draws, and the goals, with those of the conditions that can be measured."""
+def _criteria(model: LoadedModel, settings: OptimizeSettings) -> tuple[list[Condition], list[Goal], list[str]]:
+    """The conditions of the model's draws, the goals, with those of the conditions that can be checked, and notes."""
     conditions = parse_conditions(settings.where, model.domain, model.representation)
     check_limits(model.representation, conditions)
-    own, known = model.oracles, model.space.properties
-    checked = [c.goal.text for c in conditions if c.name not in known or can_measure(model, settings, own, c.name)]
-    return conditions, read_goals(model.domain, [*settings.goals, *checked], model.representation.measures)
+    checked = checked_conditions(model, conditions, settings.predictors, model.oracles)
+    further = [one.goal for one in checked]
+    goals = read_goals(model.domain, settings.goals, model.representation.measures, further)
+    notes = condition_notes(model, conditions, checked)
+    if settings.where and settings.blocks is not None:
+        notes.append("items from building blocks aren't drawn under the conditions of `where`, which only filter")
+    return conditions, goals, notes
 
 
 def _known(domain: str, settings: OptimizeSettings, model: LoadedModel, log: Log) -> tuple[Known, tuple[str, ...]]:
@@ -337,7 +341,7 @@ def _search_facts(
         "met_by": met_by(goals, trace, settings.lower_bounds),
         "maximum_similarity": alike,
         "method": settings.method,
-        "goals": list(settings.goals),
+        "goals": settings.criteria,
         "seed": settings.seed,
         "model": str(request.model.folder),
         "starts": start_rows(science, goals, request.given, trace, picked, settings.lower_bounds),

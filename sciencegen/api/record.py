@@ -86,8 +86,8 @@ def record_from(domain: str, journal: str | Path, results: str | Path | None, se
         got = "neither" if results is None else "both"
         raise ConfigError(f"Expected a table of measured items, or `withdraw` with the round of a plate, got {got}.")
     if settings.withdraw is not None:
-        if useless := sorted(settings.model_fields_set & OF_TABLES):
-            raise ConfigError(f"Expected no `{useless[0]}` with `withdraw`: it describes a table. Leave it out.")
+        if useless := sorted(settings.model_dump(include=OF_TABLES, exclude_defaults=True)):
+            raise ConfigError(f"Expected no {', '.join(useless)} with `withdraw`, since they describe a table.")
         return _withdrawn(domain, journal, settings.withdraw, settings.threads)
     assert results is not None
     return _recorded(domain, journal, results, settings)

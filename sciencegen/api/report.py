@@ -64,7 +64,7 @@ def content_of(contents: RunContents) -> ReportContent:
     return ReportContent(
         title=settings.report.title or f"{settings.domain}: {settings.name}",
         summary=part(sections.summary_sentence),
-        goals=list(settings.optimize.goals),
+        goals=settings.optimize.criteria,
         facts=part(sections.facts),
         warnings=part(report_notes.warnings),
         candidates=part(sections.candidates),

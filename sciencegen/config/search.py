@@ -67,6 +67,11 @@ class OptimizeSettings(Resources, BuildingBlocks):
     cache: str | None = None
     settings: dict[str, Any] = {}
 
+    @property
+    def criteria(self) -> list[str]:
+        """Goals and conditions."""
+        return [*self.goals, *self.where]
+
 
 class BenchmarkSettings(Resources):
     """tasks: of the suite, by default all. methods: of search, by default only the default method. budget: distinct

@@ -113,10 +113,8 @@ class ObservedImageDiffusion(nn.Module):
 
     def _psf(self, batch: Batch) -> Float[Tensor, "batch channel y x"]:
         """A psf for each channel of the network, of items that have one for all bands or one for each."""
-        psf = batch[PSF] if batch[PSF].ndim == 4 else batch[PSF][:, None]
-        if psf.shape[1] == self.psf_channels:
-            return psf
-        return psf.mean(1, keepdim=True).expand(-1, self.psf_channels, -1, -1)
+        psf = batch[PSF]
+        return psf if psf.ndim == 4 else psf[:, None].expand(-1, self.psf_channels, -1, -1)
 
     # --- latent space -------------------------------------------------------------------------------------------------
 

@@ -164,7 +164,7 @@ def parse_goals(
     twice = sorted({name for name in objectives if objectives.count(name) > 1})
     if twice:
         raise ConfigError(f"Expected each objective once, got {', '.join(twice)} more than once. Remove all but one.")
-    _check_consistent([goal for goal in goals if goal.is_constraint])
+    check_consistent([goal for goal in goals if goal.is_constraint])
     return goals
 
 
@@ -179,7 +179,7 @@ def target_names(goals: Sequence[Goal]) -> list[str]:
     return list(dict.fromkeys(goal.name for goal in goals))
 
 
-def _check_consistent(constraints: Sequence[Goal]) -> None:
+def check_consistent(constraints: Sequence[Goal]) -> None:
     """Raise an error for two constraints on one oracle that no value can meet together."""
     for one, other in combinations(constraints, 2):
         if one.name == other.name and max(one.low, other.low) > min(one.high, other.high):

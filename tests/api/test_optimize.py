@@ -58,14 +58,18 @@ def test_the_model_draws_under_conditions_that_candidates_meet():
     assert found.table["magnitude"].between(21, 22).all()
     searched = optimize("galaxies", ["maximize gini", "magnitude in 21..22"], **options)
     assert searched.scored["feasible"].sum() < 6
+    assert found.summary["goals"] == ["maximize gini", "magnitude in 21..22"]
     with pytest.raises(SciencegenError, match="Expected a condition such as"):
         optimize("galaxies", ["maximize gini"], where="maximize flux")
+    with pytest.raises(SciencegenError, match="exclude each other"):
+        optimize("galaxies", ["maximize gini", "magnitude in 20..20.5"], where="magnitude in 21..22", **options)
 
 
 @pytest.mark.usefixtures("tiny_draws")
 def test_a_condition_that_the_model_does_not_know_is_a_goal(workspace):
     options = {"model": str(workspace.model), "budget": 30, "n": 2, "threads": 1}
     found = optimize("pointclouds", ["maximize height"], where="radius >= 0.1", **options)
+    assert any("isn't conditioned on 'radius'" in note for note in found.notes)
     assert (found.table["radius"] >= 0.1).all()
     with pytest.raises(SciencegenError, match="Did you mean 'radius'"):
         optimize("pointclouds", ["maximize height"], where="radios >= 0.1", **options)

@@ -233,7 +233,7 @@ def main() -> None:
         else:
             verb.add_argument("models", nargs="+")
         verb.add_argument("-n", type=int, default=20_000 if name == "cut" else 1000)
-        verb.add_argument("--side", type=int, default=SIDE, help="of what is cut out of the test stamps")
+        verb.add_argument("--side", type=int, default=SIDE, help="of the stamps' middles that are used")
         verb.add_argument("--symmetry", choices=("none", "d4"), default="d4")
         verb.add_argument("--minutes", type=float, default=15.0)
         verb.add_argument("--rate", type=float, default=1e-3)

@@ -8,7 +8,8 @@
 `kids/` holds a cube of stamps and its `stamps.yaml` (datasets/README.md). Each draw is seen with the PSF, the noise and
 the mask of one held-out stamp. A model of observed stamps (`stamp-diffusion`) draws through them itself. Distances are
 of ten statistics in the named band and of the colours between neighbouring bands in a circle of five pixels, beside
-those of two halves of the held-out stamps; the classifier sees the same numbers.
+those of two halves of the held-out stamps; the classifier sees the same numbers. Bits per pixel are of stamps without
+masked pixels.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,14 +29,17 @@ from sciencegen.api.models.folder import LoadedModel, load_model
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.diffusion.observed_images import ObservedImageDiffusion
 from sciencegen.domains.galaxies import DOMAIN
-from sciencegen.domains.galaxies.items import Stamp
+from sciencegen.domains.galaxies.items import STEPS_PER_SIGMA, Stamp, standardize
 from sciencegen.domains.galaxies.magnitudes import magnitude
 from sciencegen.domains.galaxies.metrics import STATISTICS
 from sciencegen.domains.galaxies.observation import observed
 from sciencegen.domains.galaxies.properties import measure
+from sciencegen.domains.likelihoods import CodesItems
 from sciencegen.items import Refusal
+from sciencegen.latent.noise import latent_noise
 from sciencegen.metrics.spectra import log_spectra
 from sciencegen.metrics.tables import classifier_auc, table_distance
+from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
 from tests.benchmarks.galaxy_images import drawn
 
 APERTURE = 5.0
@@ -52,13 +57,13 @@ def seen_like(made: Sequence[Stamp | None], stamps: Sequence[Stamp], seed: int) 
 
 def drawn_through(model: LoadedModel, stamps: Sequence[Stamp], seed: int, chunk: int = 64) -> list[Stamp]:
     """Draws of a model of observed stamps, given the PSF and the noise of these."""
-    found = []
-    for start in range(0, len(stamps), chunk):
+    found: list[Stamp | Refusal] = []
+    for number, start in enumerate(range(0, len(stamps), chunk)):
         like = model.representation.batch(model.representation.encode(stamps[start : start + chunk]))
-        noise = torch.randn(len(like), model.model.latent_size, generator=torch.Generator().manual_seed(seed + start))
+        noise = torch.from_numpy(latent_noise(seed, number, model.model.latent_size)[: len(like)].copy())
         found += model.representation.decode(model.model.generate(noise, None, like=like))
     pairs = zip(found, stamps, strict=True)
-    masked = [DOMAIN.items.parse(DOMAIN.items.text(replace(one, mask=like.mask))) for one, like in pairs]
+    masked = [standardize(replace(one, mask=like.mask)) for one, like in pairs if isinstance(one, Stamp)]
     return [one for one in masked if isinstance(one, Stamp)]
 
 
@@ -104,6 +109,25 @@ def compared(made: Sequence[Stamp], stamps: Sequence[Stamp], band: int, seed: in
     }
 
 
+def bits(model: LoadedModel, stamps: Sequence[Stamp], first: list[np.ndarray]) -> dict[str, object]:
+    """Bits per pixel of stamps without masked pixels, rounded to sixteenths of their noise, and above its entropy, with
+    standard errors over stamps; less the first model's, of the same stamps. first: keeps these."""
+    oracle = model.oracles["log_likelihood"]
+    assert isinstance(oracle, ForwardModelOracle)
+    assert isinstance(oracle.oracle, CodesItems)
+    known = oracle.oracle.code_lengths([one for one in stamps if one.mask is None])
+    found = np.array([one.bits / one.values for one in known])
+    first.append(found)
+    beside, floor = found - first[0], math.log2(STEPS_PER_SIGMA * math.sqrt(2 * math.pi * math.e))
+    error = len(found) ** -0.5
+    return {
+        "bits": len(found),
+        "bits_per_pixel": f"{found.mean():.4f} +- {error * found.std():.4f}",
+        "over_noise": float(found.mean() - floor),
+        "less_the_first": f"{beside.mean():.4f} +- {error * beside.std():.4f}",
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", help="shipped names or run folders")
@@ -115,15 +139,16 @@ def main() -> None:
     torch.set_num_threads(1)
     parsed = [DOMAIN.items.parse(text) for text in PreparedDataset.load(given.data).items(given.split)]
     stamps = [one for one in parsed if not isinstance(one, Refusal)]
-    band = stamps[0].bands.index(given.band)
+    band, first = stamps[0].bands.index(given.band), list[np.ndarray]()
     for name in given.models:
         model, start = load_model("galaxies", name, "cpu", 1), time.process_time()
         if isinstance(model.model, ObservedImageDiffusion):
             made = drawn_through(model, stamps, given.seed)
         else:
             made = seen_like(drawn(model, len(stamps), None, given.seed), stamps, given.seed)
-        seconds = {"cpu_seconds_a_draw": (time.process_time() - start) / len(stamps)}
-        print(json.dumps({"model": name, **compared(made, stamps, band, given.seed), **seconds}, indent=1), flush=True)
+        found = {"model": name, "cpu_seconds_a_draw": (time.process_time() - start) / len(stamps)}
+        found |= compared(made, stamps, band, given.seed) | bits(model, stamps, first)
+        print(json.dumps(found, indent=1), flush=True)
 
 
 if __name__ == "__main__":

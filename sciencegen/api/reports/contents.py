@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sciencegen.api.criteria.conditions import parse_conditions
 from sciencegen.api.criteria.goals import read_goals
 from sciencegen.api.models.encoding import encode_rows
 from sciencegen.api.models.folder import CONFIG, METRICS, LoadedModel, load_model
@@ -114,8 +115,12 @@ class RunContents:
 
     @cached_property
     def goals(self) -> list[Goal]:
-        measures = None if self.model is None else self.model.representation.measures
-        return read_goals(self.domain, self.settings.optimize.goals, measures)
+        """Of the search, with its conditions that were checked."""
+        chosen, representation = self.settings.optimize, None if self.model is None else self.model.representation
+        conditions = [one.goal for one in parse_conditions(chosen.where, self.domain, representation)]
+        checked = [one for one in conditions if one.name in self.candidates]
+        measures = None if representation is None else representation.measures
+        return read_goals(self.domain, chosen.goals, measures, checked)
 
     @cached_property
     def items(self) -> list[Item]:

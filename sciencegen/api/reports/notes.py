@@ -13,7 +13,7 @@ import numpy as np
 from sciencegen.api.criteria.conditions import parse_conditions
 from sciencegen.api.models.folder import CONFIG
 from sciencegen.api.predictors.folder import load_predictor
-from sciencegen.api.sampling.request import UNCHECKED
+from sciencegen.api.sampling.model_conditions import UNCHECKED
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.items import Refusal
 from sciencegen.notes import FOLDER, NOTE

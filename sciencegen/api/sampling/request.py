@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sciencegen.api.criteria.conditions import Condition, parse_conditions
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.models.folder import LoadedModel, name_columns
-from sciencegen.api.predictors.folder import shipped_for
 from sciencegen.api.sampling.checks import check_limits, check_noise_free, check_patterns, check_unobserved
 from sciencegen.api.sampling.drawing import check_guidance
+from sciencegen.api.sampling.model_conditions import checked_conditions, condition_notes, measures_of
 from sciencegen.api.sampling.ranking import Ranking, read_ranking
 from sciencegen.api.sampling.replacement import DRAW, SIMILARITY, check_replacing
 from sciencegen.api.sampling.tasks import resolve_task
 from sciencegen.api.science.naming import exempt_motifs
 from sciencegen.api.sources.blocks import Blocks, blocks_of
-from sciencegen.config import GenerateSettings, OptimizeSettings
+from sciencegen.config import GenerateSettings
 from sciencegen.domains.capabilities import DescribesDraws, DrawTask, Scaffold
 from sciencegen.latent.space import ImputesConditions
 from sciencegen.scoring.oracles import ArrayOracle, Oracle, with_annotations
-
-UNCHECKED = "the model is told '{}', but nothing here can check it"
 
 
 @dataclass(frozen=True)
@@ -66,33 +64,10 @@ class DrawRequest:
     @property
     def notes(self) -> list[str]:
         """Messages about things that a user may not expect."""
-        known = self.model.space.properties
-        free = [c.name for c in self.conditions if c.name not in known]
-        form, unchecked = self.model.domain.name, [c.name for c in self.conditions if c not in self.checked]
         return [
-            *(
-                f"the model isn't conditioned on '{name}' (but on {', '.join(known) or 'nothing'}): it only filters"
-                for name in free
-            ),
-            *(
-                f"{UNCHECKED.format(name)}; `predictors` {name}={shipped_for(form, name) or 'FOLDER'} "
-                "filters by a prediction"
-                for name in unchecked
-            ),
-            *self._beyond,
+            *condition_notes(self.model, self.conditions, self.checked),
             *(() if self.blocks is None else self.blocks.notes),
             *exempt_motifs(self.model.domain, self.model.reference, self.settings.forbid),
-        ]
-
-    @property
-    def _beyond(self) -> list[str]:
-        """Notes on conditions outside the range of the domain's data."""
-        properties = self.model.domain.properties
-        return [
-            f"'{c.goal.text}' lies beyond the data's {one.low:g} to {one.high:g}: few draws or none may meet it, "
-            "and those that do are extrapolated"
-            for c in self.conditions
-            if (one := properties.get(c.name)) and (c.requested_low > one.high or c.requested_high < one.low)
         ]
 
     @property
@@ -114,7 +89,7 @@ def resolve_draws(model: LoadedModel, settings: GenerateSettings) -> DrawRequest
     known, own = model.space.properties, model.oracles
     conditions = parse_conditions(settings.where, model.domain, model.representation)
     book = OracleBook(model.domain.name, settings.predictors, own=own, conditions=known, threads=settings.threads)
-    checked = [c for c in conditions if c.name not in known or can_measure(model, settings, own, c.name)]
+    checked = checked_conditions(model, conditions, settings.predictors, own)
     ranking = read_ranking(model.domain, settings, checked, model.representation.measures)
     requested = [*(condition.name for condition in checked), *ranking.names]
     names = tuple(dict.fromkeys([*requested, *settings.include, *settings.predictors]))
@@ -133,19 +108,3 @@ def resolve_draws(model: LoadedModel, settings: GenerateSettings) -> DrawRequest
     check_replacing(model.domain, settings)
     blocks = blocks_of(model.domain, settings)
     return DrawRequest(model, settings, conditions, checked, ranking, book, names, scaffold, keep, task, blocks)
-
-
-def measures_of(model: LoadedModel) -> tuple[str, ...]:
-    """Names of the representation's own measures."""
-    measures = model.representation.measures
-    return () if measures is None else measures.names
-
-
-def can_measure(
-    model: LoadedModel, settings: GenerateSettings | OptimizeSettings, own: Mapping[str, Oracle], name: str
-) -> bool:
-    """Whether a property of what the model makes can be computed."""
-    observation = model.representation.observation
-    if observation is not None and name in observation.hidden:
-        return name in settings.predictors
-    return name in (*settings.predictors, *model.domain.properties, *measures_of(model), *own)

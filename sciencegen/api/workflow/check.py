@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from sciencegen.api.criteria.conditions import parse_conditions
+from sciencegen.api.criteria.goals import read_goals
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.evaluate import SetKind, check_against, check_calibration, shipped_set
 from sciencegen.api.models.completion import check_completes
@@ -180,7 +181,11 @@ def check_optimize(settings: RunSettings, model: PlannedModel) -> None:
     goals, _ = check_search(model.results, chosen, settings.predict)
     folders = {**chosen.predictors, **dict.fromkeys(settings.predict, "")}
     book = OracleBook(model.results, folders, chosen.oracles, model.own)
-    names = (*(goal.name for goal in goals), *chosen.include, *chosen.predictors)
+    conditions = parse_conditions(chosen.where, model.science, model.fitted)
+    read_goals(model.science, chosen.goals, further=[one.goal for one in conditions])  # whether they exclude each other
+    told = [one.name for one in conditions] if model.conditions is None else model.conditions
+    free = (one.name for one in conditions if one.name not in told)
+    names = (*(goal.name for goal in goals), *free, *chosen.include, *chosen.predictors)
     _check_names(book, names, model, made=settings.predict)
     if (known := model.fitted) is not None:
         naming = known.naming

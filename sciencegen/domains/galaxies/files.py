@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -139,17 +140,17 @@ def parse(text: str) -> Stamp | Refusal:
     try:
         with reading("a file of galaxies", path), np.errstate(all="ignore"):  # `standardize` refuses what overflows
             stamp = _stamp_at(path, None if match["number"] is None else int(match["number"]))
-            stamp = less_sky(stamp) if isinstance(stamp, Stamp) and "sky" in told_beside(path) else stamp
+            told = told_beside(path)
+            stamp = less_sky(stamp) if isinstance(stamp, Stamp) and "sky" in told else stamp
             found = standardize(stamp) if isinstance(stamp, Stamp) else stamp
-            found = _as_told(found, path) if isinstance(found, Stamp) else found
+            found = _as_told(found, told) if isinstance(found, Stamp) else found
             return replace(found, source=source) if isinstance(found, Stamp) else found
     except SciencegenError as error:
         return Refusal(f"{path} can't be read: {error}")
 
 
-def _as_told(stamp: Stamp, path: Path) -> Stamp | Refusal:
+def _as_told(stamp: Stamp, told: Mapping[str, Any]) -> Stamp | Refusal:
     """The stamp in the bands and on the pixels that are told beside its file."""
-    told = told_beside(path)
     found: Stamp | Refusal = stamp
     if "use" in told:
         names = [told["use"]] if isinstance(told["use"], str) else told["use"]
@@ -160,10 +161,13 @@ def _as_told(stamp: Stamp, path: Path) -> Stamp | Refusal:
     return found
 
 
-def less_sky(stamp: Stamp) -> Stamp:
+def less_sky(stamp: Stamp) -> Stamp | Refusal:
     """The stamp less the median of each band in its outer fifth on each side, and with the scatter there as noise."""
-    hidden = np.zeros(stamp.image.shape[1:], bool) if stamp.mask is None else stamp.mask
-    sky, variance = sky_at_edge(stamp.image, hidden, stamp.side // 5)
+    bad = ~np.isfinite(stamp.image).all(0)
+    hidden = bad if stamp.mask is None else bad | stamp.mask
+    sky, variance = sky_at_edge(np.where(hidden, 0.0, stamp.image), hidden, stamp.side // 5)
+    if not variance.all():
+        return Refusal("most pixels at its edge are equal: `sky: edge` finds no noise; leave it out, or mask them")
     return replace(stamp, image=stamp.image - sky[:, None, None], variance=variance)
 
 
@@ -182,11 +186,12 @@ def left_out(text: str) -> str:
     told = told_beside(path)
     if ending(path) in pictures.ENDINGS and not {"unit", "zero_point"} & set(told):
         return pictures.NO_UNIT
+    sky = ["stamps whose sky was subtracted, with the noise of their edge"] if "sky" in told else []
     if "resample" not in told:
-        return ""
+        return "".join(sky)
     asked = told["resample"]
     scale = f' of {asked["pixel_scale"]:g}"' if "pixel_scale" in asked else ""
-    return f"stamps that were resampled to {asked['side']} x {asked['side']} pixels{scale}"
+    return "; ".join([*sky, f"stamps that were resampled to {asked['side']} x {asked['side']} pixels{scale}"])
 
 
 def _stamp_at(path: Path, number: int | None) -> Stamp | Refusal:

@@ -127,7 +127,12 @@ RECIPES = {
         build=stamp_vae,
         settings=ImageVAESettings,
         conditions=CONDITIONS,
-        adaptation=Adaptation(adapt_representation=image_representation.adapt, adapt=adapt_stamp_vae, fewest=0),
+        adaptation=Adaptation(
+            adapt_representation=image_representation.adapt,
+            adapt=adapt_stamp_vae,
+            fewest=0,
+            settings=frozenset({"smoothing"}),
+        ),
         description="Conditional VAE of stamps that knows PSF and noise: what it makes has neither.",
         check=check,
         oracles=ModelOracles(make=likelihood.vae_oracles, names=likelihood.NAMES),

@@ -17,6 +17,9 @@ FAINTEST = 1e-4
 """Relative to the peak: a floor of the brightness from which a model's allowed error is computed."""
 
 
+DARK = 1e-9
+
+
 def convolved(
     image: Float[Tensor, "batch band y x"], psf: Float[Tensor, "batch *band v u"] | None
 ) -> Float[Tensor, "batch band y x"]:
@@ -54,10 +57,12 @@ def roughness(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, " batch"]
     """Half the sum of squares of the fourth differences along x and y, divided by 16, of the logarithm l of a positive
     image: (l_[i-2] - 4 l_[i-1] + 6 l_i - 4 l_[i+1] + l_[i+2]) / 16.
 
-    Nothing for exponential and Gaussian profiles, and largest for an alternation of pixels, which no blurred image
-    shows: without a prior against it, a decoder that is trained on blurred images may draw one.
+    Small for smooth profiles, and largest for an alternation of pixels, which no blurred image shows: without a prior
+    against it, a decoder that is trained on blurred images may draw one. Differences below `DARK` of the peak don't
+    count.
     """
-    log = image.clamp(min=torch.finfo(image.dtype).tiny).log()
+    peak = image.detach().amax((-2, -1), keepdim=True)
+    log = torch.maximum(image, (DARK * peak).clamp(min=torch.finfo(image.dtype).tiny)).log()
     along = (log.diff(n=4, dim=axis) / 16 for axis in (-2, -1))
     return sum((0.5 * each.square().sum((-3, -2, -1)) for each in along), log.new_zeros(()))
 

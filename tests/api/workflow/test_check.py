@@ -73,6 +73,8 @@ TYPOS = {
         ("optimize.goals", ["similarity to xyz >= 0.4"], "optimize: Expected a molecule to compare with"),
         ("optimize.goals", [], "optimize: Expected at least one goal"),
         ("optimize.goals", ["logp <= 3", "logp >= 4"], "optimize: .*exclude each other"),
+        ("optimize.where", ["tpas >= 40"], "optimize: .*Did you mean 'tpsa'"),
+        ("optimize.where", ["maximize tpsa"], "optimize: Expected a condition such as"),
         ("optimize.method", "evoluton", "optimize: .*Did you mean 'evolution'"),
         ("optimize.controls", ["hill_clim"], "optimize: .*Did you mean 'hill_climb'"),
         ("optimize.settings", {"populaton": 8}, "optimize: .*Did you mean 'population'"),

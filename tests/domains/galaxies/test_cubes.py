@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sciencegen.domains.galaxies.files import parse, read
+from sciencegen.domains.galaxies.files import left_out, parse, read
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.domains.galaxies.magnitudes import flux_of
 from sciencegen.items import Refusal
@@ -92,6 +92,12 @@ def test_the_sky_at_the_edge_is_subtracted_and_its_scatter_is_the_noise(tmp_path
     assert one.variance == pytest.approx(4.0, rel=0.25)
     assert np.median(one.image[0][~one.mask]) == pytest.approx(0, abs=0.3)
     assert one.image[0, 15:25, 15:25].mean() == pytest.approx(50, abs=1)
+    images[3, 1, 20, 20] = np.nan
+    images[4, 1, :5] = images[4, 1, -5:] = images[4, 1, :, :5] = images[4, 1, :, -5:] = 0
+    np.savez(tmp_path / "b.npz", images=images)
+    assert "1 pixels are NaN" in parse(f"{tmp_path / 'b.npz'}[3]").reason
+    assert "finds no noise" in parse(f"{tmp_path / 'b.npz'}[4]").reason
+    assert "sky was subtracted" in left_out(f"{tmp_path / 'b.npz'}[2]")
 
 
 def test_columns_are_the_catalogue(tmp_path: Path) -> None:

@@ -44,6 +44,10 @@ def test_smooth_profiles_aren_t_rough_and_an_alternation_is_most():
     torch.testing.assert_close(roughness(profile), torch.zeros(1), atol=1e-12, rtol=0)
     torch.testing.assert_close(roughness(alternation), torch.tensor([0.5 * 8 * 4 * 0.1**2]))
     assert roughness(torch.zeros(2, 1, 8, 8)).tolist() == [0, 0]
+    for power in (20, 78, 80, 81, 90):  # of pixels that are dark beside the others
+        logits = torch.where(x > 3, -float(power), 0.0).float().requires_grad_()
+        roughness(logits.flatten().softmax(0).view(1, 1, 8, 8)).sum().backward()
+        assert logits.grad.isfinite().all()
 
 
 def test_noise_has_its_variance_and_a_misfit_adds_to_it(generator):
