@@ -68,9 +68,9 @@ def test_the_model_draws_under_conditions_that_candidates_meet():
 @pytest.mark.usefixtures("tiny_draws")
 def test_a_condition_that_the_model_does_not_know_is_a_goal(workspace):
     options = {"model": str(workspace.model), "budget": 30, "n": 2, "threads": 1}
-    found = optimize("pointclouds", ["maximize height"], where="radius >= 0.1", **options)
-    assert any("isn't conditioned on 'radius'" in note for note in found.notes)
-    assert (found.table["radius"] >= 0.1).all()
+    found = optimize("pointclouds", ["maximize radius"], where="height >= 0", **options)
+    assert any("isn't conditioned on 'height'" in note for note in found.notes)
+    assert (found.table["height"] >= 0).all()
     with pytest.raises(SciencegenError, match="Did you mean 'radius'"):
         optimize("pointclouds", ["maximize height"], where="radios >= 0.1", **options)
 
