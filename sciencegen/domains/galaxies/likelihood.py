@@ -240,13 +240,15 @@ def variously_observed(model: ImageVAE, representation: ImageRepresentation) -> 
         psf, variance = exposures[generator.integers(len(exposures))]
         noisier, wider = NOISIER ** generator.uniform(-2, 2), generator.uniform(0, WIDER)
         if isinstance(stamp, Stamp):
-            yield observed(stamp, _blurred(psf, wider), variance * noisier, generator)
+            yield observed(stamp, blurred(psf, wider), variance * noisier, generator)
 
 
-def _blurred(psf: np.ndarray | None, share: float) -> np.ndarray:
+def blurred(psf: np.ndarray | None, share: float) -> np.ndarray:
     """[y x] or [band y x] PSF blurred by a Gaussian whose standard deviation is `share` times the PSF's width."""
     if psf is not None and psf.ndim == 3:
-        return np.stack([_blurred(plane, share) for plane in psf])
+        planes = [blurred(plane, share) for plane in psf]
+        side = max(len(plane) for plane in planes)
+        return np.stack([np.pad(plane, (side - len(plane)) // 2) for plane in planes])
     sigma, psf = share * _width(psf), np.ones((1, 1)) if psf is None else psf.astype(np.float64)
     margin = min(math.ceil(4 * sigma), (LARGEST_PSF - len(psf)) // 2)
     return ndimage.gaussian_filter(np.pad(psf, max(margin, 0)), sigma, mode="constant")

@@ -12,6 +12,7 @@ from sciencegen.api.models.folder import load_model
 from sciencegen.diffusion.images import ImageDiffusionSettings
 from sciencegen.diffusion.model import DiffusionSettings
 from sciencegen.domains.galaxies import likelihood, observed_representation
+from sciencegen.domains.galaxies.headers import gaussian_psf
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.likelihood import (
     SAMPLES,
@@ -225,6 +226,17 @@ def test_draws_are_seen_through_wider_psfs_and_other_noise(loaded, monkeypatch):
     (_, noise, width), (low, high) = np.array([exposure_statistics(one) for one in made]).T, np.exp(np.ptp(kept, 0)[1:])
     assert 3 < np.exp(np.ptp(noise)) / low <= 16.01
     assert 2 < np.exp(np.ptp(width)) / high < 3.5
+
+
+def test_psfs_of_bands_are_widened_each_by_its_own_width():
+    narrow, wide = (gaussian_psf(fwhm, 0.339) for fwhm in (0.86, 1.6))
+    margin = (len(wide) - len(narrow)) // 2
+    planes = np.stack([np.pad(narrow, margin), wide])
+    found = likelihood.blurred(planes, 0.6)
+    for plane, before in zip(found, planes, strict=True):
+        alone = likelihood.blurred(before, 0.6)
+        edge = (found.shape[1] - len(alone)) // 2
+        np.testing.assert_array_equal(plane, np.pad(alone, edge))
 
 
 # --- the diffusion ----------------------------------------------------------------------------------------------------
