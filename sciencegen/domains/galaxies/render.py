@@ -17,6 +17,11 @@ FAINTEST = 0.003
 """Minimum noise for the stretch, relative to the peak; used for noise-free stamps."""
 BRIGHTEST = 0.9
 """Share of the stamps of a common stretch whose peak is below white."""
+WAVELENGTHS = {
+    "u": 360, "B": 440, "g": 480, "G": 530, "V": 550, "r": 620, "R": 640, "i": 760, "I": 790, "z": 880, "Z": 880,
+    "y": 1000, "Y": 1020, "J": 1250, "H": 1640, "K": 2200, "Ks": 2150,
+}  # fmt: skip
+"""Usual names of bands -> their wavelength in nm, also those of pictures (R, G, B)."""
 
 
 class Imaged(Protocol):
@@ -62,15 +67,24 @@ def _sigma(stamp: Imaged) -> float:
 
 
 def stretched(stamp: Imaged, stretch: Stretch | None = None) -> np.ndarray:
-    """[y x channel] bytes, north up as in DS9. One channel for fewer than three bands; otherwise the first, middle and
-    last band are red, green and blue, with one stretch so that colours are preserved."""
+    """[y x channel] bytes, north up as in DS9. One channel for fewer than three bands; otherwise those of `shown_bands`
+    are red, green and blue, with one stretch so that colours are preserved."""
     image = stamp.image.astype(np.float64)
     stretch = stretch or stretch_of([stamp])
-    planes = image[:1] if len(image) < 3 else image[[0, len(image) // 2, len(image) - 1]]
+    planes = image[:1] if len(image) < 3 else image[shown_bands(stamp.bands)]
     intensity = planes.mean(0)
     dark = np.abs(intensity) < 1e-9 * stretch.soft
     scale = np.where(dark, 0.0, stretch(intensity)) / np.where(dark, 1.0, intensity)
     return (np.clip(0.06 + 0.94 * planes * scale, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)[::-1]
+
+
+def shown_bands(bands: Sequence[str]) -> list[int]:
+    """Numbers of three bands for red, green and blue: the longest, a middle and the shortest wavelength if all names are
+    known (`WAVELENGTHS`), else the first, middle and last band."""
+    order = list(range(len(bands)))
+    if set(bands) <= set(WAVELENGTHS):
+        order.sort(key=lambda number: -WAVELENGTHS[bands[number]])
+    return [order[0], order[len(order) // 2], order[-1]]
 
 
 def png(pixels: np.ndarray) -> bytes:

@@ -156,6 +156,20 @@ def test_colours_of_several_bands_and_one_grey(observed):
     np.testing.assert_allclose(colours[..., 1], grey, atol=1 / 255)
 
 
+@pytest.mark.parametrize(
+    ("bands", "red"),
+    [(("g", "r", "i"), 2), (("i", "r", "g"), 0), (("R", "G", "B"), 0), (("g", "r", "i", "Z"), 3), (("a", "b", "c"), 0)],
+)
+def test_the_longest_wavelength_is_red(observed, bands, red):
+    factors = np.ones(len(bands))
+    factors[red] = 3
+    image = np.repeat(observed[0].image, len(bands), 0) * factors[:, None, None]
+    variance = np.repeat(observed[0].variance, len(bands), 0)
+    colours = _pixels(DOMAIN.render(replace(observed[0], image=image, variance=variance, bands=bands)))
+    middle = colours[28:36, 28:36].mean((0, 1))
+    assert middle[0] > middle[2] + 0.05
+
+
 def test_distributions_are_compared(observed, twins):
     texts = [DOMAIN.items.text(one) for one in observed]
     same = DOMAIN.evaluate(texts, texts, texts)
