@@ -57,6 +57,5 @@ class VariantNames:
         if not best or fits[best] < min(nearly_all, max(MANY, len(places) / 2)):
             return ""
         first, last = self.reference.first - best, self.reference.last - best
-        fitting = f": it fits a wild type /{first}-{last}" if first >= 1 else ""
         part = "" if fits[best] >= nearly_all else f" in {fits[best]} of {len(places)} places"
-        return f"numbering seems shifted by {-best}{part}{fitting}"
+        return f"numbering seems shifted by {-best}{part}: it fits a wild type /{first}-{last}"

@@ -56,12 +56,13 @@ def split_range(text: str) -> tuple[str, tuple[int, int] | None]:
 
 
 def numbered(sequence: str, span: tuple[int, int] | None) -> Reference | Refusal:
-    """A reference whose first and last residues have these numbers, or numbered from 1."""
+    """A reference whose first and last residues have these numbers, or numbered from 1. Tags have numbers below 1, and
+    some tables number from 0."""
     if span is None:
         return Reference(sequence)
     first, last = span
-    if first < 1 or last - first + 1 != len(sequence):
-        letters = f"{last - first + 1} residues" if last >= first >= 1 else "no range of residues"
+    if last - first + 1 != len(sequence):
+        letters = f"{last - first + 1} residues" if last >= first else "no range of residues"
         return Refusal(f"span its {len(sequence)} letters, found {first}-{last}, {letters}")
     return Reference(sequence, first)
 

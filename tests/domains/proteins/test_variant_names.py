@@ -60,8 +60,14 @@ def test_one_odd_number_among_shifted_ones_costs_no_time():
     assert NAMES.hint([*texts, "A999999999G", "A-999999999G"]) == NAMES.hint(texts) != ""
 
 
-def test_numbers_from_zero_fit_no_wild_type():
-    assert NAMES.hint([f"{GB1[at]}{at}A" for at in range(20)]) == "numbering seems shifted by -5"
+@pytest.mark.parametrize("first", [0, -3])
+def test_numbers_may_start_at_zero_or_below(first):
+    texts = [f"{GB1[at]}{at + first}A" for at in range(20)]
+    last = first + len(GB1) - 1
+    assert NAMES.hint(texts) == f"numbering seems shifted by {first - 5}: it fits a wild type /{first}-{last}"
+    fitting = DOMAIN.variants.read_reference(f"{GB1}/{first}-{last}", 1)
+    changed = [text for text in texts if text[0] != "A"]
+    assert [DOMAIN.variants.names(fitting).read(text)[0] for text in changed] == changed
 
 
 def test_no_shift_is_seen_where_numbers_fit_or_tell_little():
