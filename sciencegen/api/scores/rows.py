@@ -152,11 +152,20 @@ class Scoring:
         self.first_refused: Refused | None = None
         self.first_failure: Refused | None = None
         self.left_out = LeftOut(science)
+        self.never: dict[str, str] = {}
+        """Names of scores that no item has so far -> why the first item has none."""
 
     @property
     def notes(self) -> list[str]:
         """Notes on ignored settings and parts of scored rows, and on refused rows; complete after the last chunk."""
-        return [*self.task.notes, *self.own.notes, *self.left_out.notes, *self.numbering.notes]
+        return [*self.task.notes, *self.own.notes, *self._empty(), *self.left_out.notes, *self.numbering.notes]
+
+    def _empty(self) -> list[str]:
+        """Notes on scores that no item has, while others have values; names with one reason share a note."""
+        if self.scored < 2 or not self.valued:
+            return []
+        names = {why: [name for name in self.never if self.never[name] == why] for why in self.never.values()}
+        return [f"no item has a value of {' or '.join(some)}; the first: {why}" for why, some in names.items()]
 
     def __iter__(self) -> Iterator[ScoredChunk]:
         waiting: deque[Row] = deque()
@@ -210,17 +219,23 @@ class Scoring:
                 values[NAME_COLUMN].append("" if isinstance(found, Refusal) else found[0])
             for name in self.own.carried:
                 values[name].append(row.cells.get(name))
+            failures = {name: one.failure for name, one in zip(self.task.names, scores, strict=True) if one.failed}
             for name, one in zip(self.task.names, scores, strict=True):
                 self._append(values, name, one)
-                self.valued += not one.failed
-                if one.failed:
-                    self.failed += 1
-                    refused.append((row.line, row.text, f"{name}: {one.failure}"))
-                    self.first_failure = self.first_failure or refused[-1]
+            self._count(failures)
+            refused += [(row.line, row.text, f"{name}: {why}") for name, why in failures.items()]
+            if failures:
+                self.first_failure = self.first_failure or refused[-len(failures)]
         self.first_refused = self.first_refused or next(iter(refused), None)
         read = [row.text for row, result in zip(rows, results, strict=True) if isinstance(result, tuple)]
         self.numbering.look([row.text for row in rows], read, len(rows) - len(read))
         return ScoredChunk(values, refused)
+
+    def _count(self, failures: Mapping[str, str]) -> None:
+        """Count the scores of one more item, of which these failed."""
+        self.failed += len(failures)
+        self.valued += len(self.task.names) - len(failures)
+        self.never = dict(failures) if self.scored == 1 else {k: v for k, v in self.never.items() if k in failures}
 
     def _append(self, values: dict[str, list[Any]], name: str, one: Score) -> None:
         for column, cell in cells_of(name, one).items():

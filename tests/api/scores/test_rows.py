@@ -9,6 +9,7 @@ from sciencegen.config import BenchmarkSettings, ScoreSettings
 from sciencegen.data.workers import Failure
 from sciencegen.errors import ConfigError
 from sciencegen.items import Row
+from sciencegen.scoring.oracles import Score
 
 CLOUD = "0 1;1 0;0 0;1 1;2 2"
 
@@ -47,6 +48,18 @@ def test_names_come_along_where_the_first_row_has_none():
     rows = [Row(1, CLOUD), Row(2, CLOUD, id="b")]
     (chunk,) = Scoring(ScoringTask("pointclouds", ("height",), threads=1), rows)
     assert chunk.values["id"] == ["", "b"]
+
+
+def test_a_score_that_no_item_has_is_told_with_its_reason(monkeypatch):
+    def scored(task, texts, **settings):
+        good, failed = Score(1.0), Score(None, failure="too wide")
+        yield 0, list(texts), [(CLOUD, [good, failed, failed if row else good]) for row in range(3)]
+
+    monkeypatch.setattr("sciencegen.api.scores.rows.map_chunks_killable", scored)
+    scoring = Scoring(ScoringTask("pointclouds", ("height", "width", "depth")), [Row(line, CLOUD) for line in (1, 2, 3)])
+    chunks = list(scoring)
+    assert scoring.notes == ["no item has a value of width; the first: too wide"]
+    assert (scoring.failed, scoring.valued, len(chunks[0].refused)) == (5, 4, 5)
 
 
 @pytest.mark.parametrize(("name", "sizes"), [("length", [3]), ("perplexity", [1, 1, 1])])
