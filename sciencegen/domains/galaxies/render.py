@@ -79,8 +79,8 @@ def stretched(stamp: Imaged, stretch: Stretch | None = None) -> np.ndarray:
 
 
 def shown_bands(bands: Sequence[str]) -> list[int]:
-    """Numbers of three bands for red, green and blue: the longest, a middle and the shortest wavelength if all names are
-    known (`WAVELENGTHS`), else the first, middle and last band."""
+    """Numbers of three bands for red, green and blue: the longest, a middle and the shortest wavelength if all names
+    are known (`WAVELENGTHS`), else the first, middle and last band."""
     order = list(range(len(bands)))
     if set(bands) <= set(WAVELENGTHS):
         order.sort(key=lambda number: -WAVELENGTHS[bands[number]])
