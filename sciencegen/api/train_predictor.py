@@ -14,7 +14,7 @@ from sciencegen.api.predictors.inputs import ModelInputs, check_split, observing
 from sciencegen.api.predictors.tabular import FittedPredictor, evaluated, usable_rows, write_predictor
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import reference_of
-from sciencegen.api.sources.tables import read_rows, without_target
+from sciencegen.api.sources.tables import notes_of_splits, read_rows, without_target
 from sciencegen.config import PredictorSettings, build_settings
 from sciencegen.locks import reserved
 from sciencegen.options import PredictorOptions, takes
@@ -122,7 +122,7 @@ def _fit_tabular(
     model = ModelInputs(domain, chosen.model, chosen.threads, chosen.device)
     inputs = chosen.settings.get("inputs", "scored" if chosen.model and _informs(model) else "features")
     usable = usable_rows(domain, rows, chosen)
-    for note in usable.notes:
+    for note in [*notes_of_splits(table), *usable.notes]:
         log(f"note: {note}")
     if inputs != "features" and chosen.model:
         log(f"computing inputs of {len(usable.texts)} items by {chosen.model}")

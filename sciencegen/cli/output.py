@@ -54,11 +54,13 @@ def reasons(output: str, first: tuple[int, str, str] | None = None) -> str:
 
 @contextmanager
 def input_path(source: str, ending: Callable[[str], str], folders: bool = False) -> Iterator[Path]:
-    """The file to read: `source`, or a temporary copy of stdin, whose ending is `ending(first line)`. folders: whether
-    `source` may be a folder of files."""
+    """The file to read: `source`, the items of prepared data, or a temporary copy of stdin, whose ending is
+    `ending(first line)`. folders: whether `source` may be a folder of files."""
+    from sciencegen.api.sources.tables import prepared_items
+
     ending("")  # report a wrong --format before anything is read
     if source != "-":
-        path = Path(source)
+        path = prepared_items(Path(source))
         if not path.exists():
             raise DataError(f"Expected a file at {source}, found none.")
         if path.is_dir() and not folders:

@@ -12,7 +12,7 @@ from sciencegen.api.science.forms import domain_of, in_form
 from sciencegen.api.science.naming import read_rows_of
 from sciencegen.api.sources.datasets import all_rows, open_source, prepared_at, reference_row_of_card
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading
-from sciencegen.data.prepared import SUMMARY, PreparedDataset
+from sciencegen.data.prepared import ITEMS, SUMMARY, PreparedDataset
 from sciencegen.data.workbooks import file_of
 from sciencegen.domains.base import Domain
 from sciencegen.domains.given import first_given, item_texts
@@ -31,6 +31,15 @@ def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[
     reading = {name: getattr(chosen, name) for name in ("column", *Reading.__annotations__)}
     rows_by_split, files = open_source(domain, PrepareSettings(source=table, **reading))
     return [*all_rows(rows_by_split), *([] if files else reference_row_of_card(domain, table, chosen.target))], files
+
+
+def notes_of_splits(table: str) -> list[str]:
+    """A note if all splits of a prepared dataset are read, held-out ones too."""
+    found = prepared_at(table)
+    if found is None or found[1] is not None or len(found[0].splits) < 2:
+        return []
+    first, *others = found[0].splits
+    return [f"all of {table} is used; to hold out {' and '.join(others)}, name {table.rstrip('/')}/{first}"]
 
 
 def rows_of_source(domain: str, source: str, column: str | None, chosen: Reading) -> list[Row]:
@@ -72,10 +81,21 @@ def is_item(domain: str, source: str) -> bool:
     return bool(form) and not source.lower().endswith(tuple(domain_of(in_form(domain, form)).items.formats))
 
 
+def prepared_items(path: Path) -> Path:
+    """The file of items of a prepared folder, and any other path as it is; an error for a split, `folder/test`."""
+    if os.path.isfile(path / SUMMARY):
+        return path / ITEMS
+    if not os.path.exists(path) and os.path.isfile(path.parent / SUMMARY):
+        told = f"Read {path.parent / ITEMS}: its last column says which"
+        raise DataError(f"Expected a file, got '{path}', a part of prepared data. {told}.")
+    return path
+
+
 def given_source(science: Domain, items: Path | Given, column: str | None = None) -> Path | Sequence[Row]:
     """The path of a file or a folder, or the rows of given items; an error for a path where there is nothing."""
     if not isinstance(items, Path):
         return given_rows(science, items, column)
+    items = prepared_items(items)
     if not os.path.exists(items):
         raise DataError(f"Expected a file of items of {science.name}, there is none at '{items}'. Check the path.")
     return items

@@ -56,7 +56,8 @@ def test_a_score_that_no_item_has_is_told_with_its_reason(monkeypatch):
         yield 0, list(texts), [(CLOUD, [good, failed, failed if row else good]) for row in range(3)]
 
     monkeypatch.setattr("sciencegen.api.scores.rows.map_chunks_killable", scored)
-    scoring = Scoring(ScoringTask("pointclouds", ("height", "width", "depth")), [Row(line, CLOUD) for line in (1, 2, 3)])
+    task = ScoringTask("pointclouds", ("height", "width", "depth"))
+    scoring = Scoring(task, [Row(line, CLOUD) for line in (1, 2, 3)])
     chunks = list(scoring)
     assert scoring.notes == ["no item has a value of width; the first: too wide"]
     assert (scoring.failed, scoring.valued, len(chunks[0].refused)) == (5, 4, 5)

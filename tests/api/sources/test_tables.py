@@ -2,11 +2,12 @@
 
 import pytest
 
+from sciencegen.api.science.forms import domain_of
 from sciencegen.api.sources.preparation import prepare_source
-from sciencegen.api.sources.tables import given_rows, read_rows
+from sciencegen.api.sources.tables import given_rows, given_source, notes_of_splits, read_rows
 from sciencegen.config import PredictorSettings, PrepareSettings
 from sciencegen.domains.proteins import DOMAIN
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, DataError
 from tests.toy import write_clouds
 
 
@@ -20,6 +21,23 @@ def test_a_prepared_dataset_has_the_numbers_of_its_file(tmp_path):
     assert len(rows) == len(prepared) == 5
     told = [row.values["measured"] for row in rows]
     assert [row.values["measured"] for row in prepared] == pytest.approx(told, rel=1e-6)
+
+
+def test_held_out_splits_that_are_read_are_told(tmp_path):
+    path, data = write_clouds(tmp_path / "clouds.csv", 20), tmp_path / "data"
+    prepare_source("pointclouds", data, PrepareSettings(source=str(path), fractions={"train": 0.5, "test": 0.5}))
+    assert notes_of_splits(str(data)) == [f"all of {data} is used; to hold out test, name {data}/train"]
+    assert notes_of_splits(f"{data}/train") == notes_of_splits(str(path)) == []
+
+
+def test_prepared_data_are_read_as_their_file_of_items(tmp_path):
+    path, data = write_clouds(tmp_path / "clouds.csv", 9), tmp_path / "data"
+    prepare_source("pointclouds", data, PrepareSettings(source=str(path), threads=1))
+    science = domain_of("pointclouds")
+    assert given_source(science, data) == data / "items.parquet"
+    assert given_source(science, path) == path
+    with pytest.raises(DataError, match=r"a part of prepared data. Read .*items.parquet"):
+        given_source(science, data / "train")
 
 
 def test_a_file_name_as_items_is_an_error(tmp_path):
