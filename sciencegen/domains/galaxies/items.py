@@ -124,7 +124,8 @@ def standardize(stamp: Stamp) -> Stamp | Refusal:
 def shape_problem(shape: Sequence[int]) -> str:
     """A problem with the shape of an image, found before its pixels are read."""
     if len(shape) != 3 or shape[1] != shape[2]:
-        return f"expected a square image in one or more bands [band y x], got shape {list(shape)}"
+        remedy = "; cut squares out of it with `sciencegen cutout`" if len(shape) == 3 else ""
+        return f"expected a square image in one or more bands [band y x], got shape {list(shape)}{remedy}"
     if not SMALLEST_SIDE <= shape[1] <= LARGEST_SIDE:
         return f"expected {SMALLEST_SIDE} to {LARGEST_SIDE} pixels on a side, got {shape[1]}; cut or bin it"
     return ""

@@ -16,7 +16,7 @@ from sciencegen.items import Property
 
 POSITIVE = (0.0, math.inf)
 _ALL = (
-    Property("flux", "nJy", 100.0, 100_000.0, None, 20.0, "sum of the stamp's pixels"),
+    Property("flux", "nJy", 100.0, 100_000.0, None, 20.0, "sum of the pixels of the first band"),
     Property("magnitude", "mag", 18.0, 26.0, None, 0.1, "AB magnitude of `flux`"),
     Property("half_light_radius", "arcsec", 0.1, 2.0, None, 0.03, "radius of the circle that holds half of the flux",
              possible=POSITIVE),

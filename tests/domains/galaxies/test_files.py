@@ -284,7 +284,7 @@ def spoilt(value: float) -> np.ndarray:
         (spoilt(70000), {"SATURATE": 60000}, r"1 pixels are saturated (at 60000)"),
         (np.zeros((32, 32)), {}, "every pixel is 0"),
         (np.ones((1, 1)), {}, "on a side, got 1"),
-        (np.ones((32, 20)), {}, "expected a square image"),
+        (np.ones((32, 20)), {}, "cut squares out of it with `sciencegen cutout`"),
         (np.ones((2000, 2000), np.int16), {}, "got 2000; cut or bin it"),
         (IMAGE, {"PIXSCALE": None}, "no pixel scale is given: add PIXSCALE"),
         (IMAGE, {"BUNIT": None}, "there is no unit and no zero point is given"),
