@@ -289,6 +289,11 @@ def _card_paths() -> dict[str, Path]:
     return found
 
 
+def has_card(name: str) -> bool:
+    """Whether there is a card of this `domain/name`."""
+    return name in _card_paths()
+
+
 def list_cards(domain: str | None = None) -> list[Card]:
     """Every card, sorted by domain and name."""
     return [

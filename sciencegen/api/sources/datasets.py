@@ -11,7 +11,7 @@ from sciencegen.api.science.forms import domain_of, in_form, plain_name, plain_o
 from sciencegen.api.science.naming import read_rows_of
 from sciencegen.api.sources.simulated import obtain
 from sciencegen.config import PrepareSettings
-from sciencegen.data.cards import Card, list_cards, load_card
+from sciencegen.data.cards import Card, has_card, list_cards, load_card
 from sciencegen.data.fetch import is_fetched
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.data.workbooks import file_of
@@ -61,10 +61,10 @@ def all_rows(rows: Rows) -> Iterator[Row]:
 
 
 def is_folder_of(science: Domain, source: str) -> bool:
-    """Whether a source is the path of a folder that the domain can read."""
-    named = source in (".", "..") or "/" in source or "\\" in source
-    is_path = named or source.lower().endswith(tuple(science.items.formats))
-    return science.items.reads_folders and is_path and os.path.isdir(source)
+    """Whether a source is the path of a folder that the domain can read; a name without "/" may be a dataset's."""
+    if not science.items.reads_folders or not os.path.isdir(source):
+        return False
+    return "/" in source or "\\" in source or not has_card(f"{plain_name(science.name)}/{source}")
 
 
 def find_part(domain: str, source: str, sample: bool | None) -> tuple[Card, str | None]:
@@ -122,14 +122,11 @@ def find_card(domain: str, source: str) -> tuple[Card, str | None]:
 def _why_no_folder(domain: str, source: str) -> str:
     """What is wrong with a folder as a source, and what to write. domain: its name, or that of a form that is used."""
     found = f"Expected a file or a dataset of {plain_name(domain)}, found the folder '{source}'."
-    files = f"{found} To read the files in it, write '{source.rstrip('/')}/'"
-    if domain_of(domain).items.reads_folders:
-        return f"{files}."
     domain = plain_name(domain)
     forms = [form for form in domain_of(domain).forms if domain_of(in_form(domain, form)).items.reads_folders]
     if not forms:
         return f"{found} Name a file in it."
-    return f"{files} and pass {' or '.join(f'`form` {form}' for form in forms)}."
+    return f"{found} To read the files in it, pass {' or '.join(f'`form` {form}' for form in forms)}."
 
 
 def form_of_folder(domain: str, source: str) -> str:

@@ -46,10 +46,17 @@ def test_items_of_a_form_come_in_the_domain_s_own_words(tmp_path):
 def test_a_folder_is_named_with_the_form_that_reads_it(tmp_path, monkeypatch):
     (tmp_path / "natives").mkdir()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match=r"found the folder 'natives'.*write 'natives/' and pass `form` structures"):
+    with pytest.raises(DataError, match=r"found the folder 'natives'\. .* pass `form` structures"):
         find_card("proteins", "natives")
     with pytest.raises(DataError, match=r"found the folder 'natives'\. Name a file in it"):
         find_card("molecules", "natives")
-    with pytest.raises(DataError, match=r"found the folder 'natives'\. To read the files in it, write 'natives/'\.$"):
-        find_card("proteins/structures", "natives")
-    assert is_folder_of(load_domain("proteins/structures"), ".")
+
+
+def test_a_name_is_a_folder_unless_a_dataset_has_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("natives", "backbones"):
+        (tmp_path / name).mkdir()
+    structures = load_domain("proteins/structures")
+    told = [is_folder_of(structures, name) for name in (".", "natives", "natives/", "backbones/", "backbones", "none")]
+    assert told == [True, True, True, True, False, False]
+    assert not is_folder_of(load_domain("proteins"), "natives")
