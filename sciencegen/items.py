@@ -73,6 +73,7 @@ class Property:
     possible: the range of possible values, whatever the data; a request for another value is an error.
     observed: whether it is computed from an observation of the item by an instrument.
     share_of: what it is a share of, "" for other properties: the shares of one whole sum to at most 1.
+    unknown: why items have no value of it, if there is one usual reason.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Property:
     possible: tuple[float, float] = (-math.inf, math.inf)
     observed: bool = False
     share_of: str = ""
+    unknown: str = ""
 
 
 BOUND = re.compile(r"(<=?|>=?|=<|=>|≤|≥)\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")

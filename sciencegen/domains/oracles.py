@@ -16,7 +16,8 @@ SIMILARITY_PREFIX = "similarity to "
 
 def property_oracle(known: Property, measure: Callable[[Sequence[Item], Sequence[str]], np.ndarray]) -> ArrayOracle:
     """The oracle of a property, which measures all items in one call."""
-    return ArrayOracle(known.name, lambda items: measure(items, [known.name])[:, 0], known.unit, known.direction)
+    values = lambda items: measure(items, [known.name])[:, 0]  # noqa: E731
+    return ArrayOracle(known.name, values, known.unit, known.direction, known.unknown)
 
 
 def similarity_oracle(

@@ -161,16 +161,19 @@ class FunctionOracle:
 
 @dataclass(frozen=True)
 class ArrayOracle:
-    """An oracle from a function of many items at once, `items -> [item]`; NaN means that the item failed."""
+    """An oracle from a function of many items at once, `items -> [item]`; NaN means that the item failed. unknown: the
+    usual reason, if there is one."""
 
     name: str
     function: Callable[[Sequence[Any]], Float[np.ndarray, " item"]]
     unit: str = ""
     direction: Direction | None = None
+    unknown: str = ""
 
     def score(self, items: Sequence[Any]) -> list[Score]:
         values = np.asarray(self.function(items), float).tolist()
-        return [Score(value) if value == value else Score(None, failure="can't be computed") for value in values]
+        why = f"can't be computed: {self.unknown}" if self.unknown else "can't be computed"
+        return [Score(value) if value == value else Score(None, failure=why) for value in values]
 
 
 @dataclass(frozen=True)

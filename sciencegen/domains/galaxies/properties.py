@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -33,7 +34,9 @@ _ALL = (
     Property("signal_to_noise", "", 0.0, 1000.0, "maximize", 5.0, "flux within the half-light radius over its noise",
              observed=True),
 )  # fmt: skip
-PROPERTIES = {one.name: one for one in _ALL}
+_FAINT = "no source in the middle of the first band stands out of the noise"
+_UNKNOWN = {"flux": "", "magnitude": "the flux in the first band isn't positive"}
+PROPERTIES = {one.name: replace(one, unknown=_UNKNOWN.get(one.name, _FAINT)) for one in _ALL}
 GIVEN = frozenset(PROPERTIES) - {"signal_to_noise"}
 """Properties whose catalogue values are preferred, such as values measured on the noise-free image."""
 

@@ -170,6 +170,16 @@ def test_the_longest_wavelength_is_red(observed, bands, red):
     assert middle[0] > middle[2] + 0.05
 
 
+def test_a_stamp_without_a_source_says_why_it_has_no_measurements():
+    rng = np.random.default_rng(0)
+    empty = stamp(rng.normal(-0.1, 1, (32, 32)))
+    told = {name: DOMAIN.oracles.find(name).score([empty])[0].failure for name in ("magnitude", "concentration")}
+    assert told == {
+        "magnitude": "can't be computed: the flux in the first band isn't positive",
+        "concentration": "can't be computed: no source in the middle of the first band stands out of the noise",
+    }
+
+
 def test_distributions_are_compared(observed, twins):
     texts = [DOMAIN.items.text(one) for one in observed]
     same = DOMAIN.evaluate(texts, texts, texts)
