@@ -30,6 +30,11 @@ from sciencegen.items import Cell, Refusal
 
 SKY = 0.5
 """Level of the sky, in units of the noise, from which a note says that it isn't subtracted."""
+NAMED_BITS = (
+    ", or not 0 in the extension MASK; where its bits mark detected sources too (HSC, LSST), write `mask: none` in "
+    "stamps.yaml"
+)
+"""What may be wrong where an image with a mask has no good pixels."""
 MOST_HIDDEN = 0.5
 """Share of masked pixels from which a stamp is refused."""
 
@@ -128,7 +133,8 @@ class _Cutter:
         part = self._part(window)
         values: dict[str, Cell] = {"x": x + 1, "y": y + 1}
         if part.hidden.mean() > MOST_HIDDEN:
-            return Refusal(f"{part.hidden.mean():.0%} of its pixels are bad or outside of the image"), values
+            named = "" if self.survey.masks() is None else NAMED_BITS
+            return Refusal(f"{part.hidden.mean():.0%} of its pixels are bad or outside of the image{named}"), values
         mask, flags = self._masked(part, window, x, y)
         values |= {"flags": " ".join((*part.flags, *flags)), "masked": float(mask.mean())}
         values["sky"] = float(np.mean(part.sky / np.sqrt(_of_bands(part.variance))))

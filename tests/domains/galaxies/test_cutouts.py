@@ -227,3 +227,16 @@ def test_the_mask_is_the_one_told_beside_the_image(tmp_path: Path, catalogue: Pa
     one = cuts(image, catalogue, neighbours=True)[2].item
     hidden = [] if one.mask is None else np.argwhere(one.mask).tolist()
     assert hidden == {"": [], "MASK": [[15, 20]], "BADPIX": [[15, 24]]}[found]
+
+
+def test_a_mask_that_hides_every_source_has_its_remedy(tmp_path: Path, catalogue: Path) -> None:
+    """Surveys mark detected sources by a bit of the mask."""
+    x, y, _ = SOURCES[2]
+    detected = np.zeros((HEIGHT, WIDTH), np.int32)
+    detected[int(y) - 12 : int(y) + 12, int(x) - 12 : int(x) + 12] = 32
+    image = write_field(tmp_path / "a.fits", fits.ImageHDU(detected, name="MASK"))
+    reason = cuts(image, catalogue)[2].item.reason
+    assert "not 0 in the extension MASK" in reason
+    assert "`mask: none` in stamps.yaml" in reason
+    (tmp_path / "stamps.yaml").write_text("mask: none")
+    assert not isinstance(cuts(image, catalogue)[2].item, Refusal)
