@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -29,6 +30,17 @@ def on_pixels(
         value = functional.avg_pool2d(functional.pad(value, (1, 1, 1, 1)), 2, 1)
     margin = (side - value.shape[-1]) // 2
     return functional.pad(value, (margin, margin, margin, margin))
+
+
+def padded_side(side: int, multiple: int) -> int:
+    """The least multiple from this side on.
+
+    Examples
+    --------
+    >>> padded_side(40, 16), padded_side(48, 16)
+    (48, 48)
+    """
+    return math.ceil(side / multiple) * multiple
 
 
 def padded(image: Float[Tensor, "batch channel y x"], side: int) -> Float[Tensor, "batch channel side side"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sciencegen.errors import ConfigError
+from sciencegen.networks.pixels import padded_side
 from sciencegen.networks.symmetry import SYMMETRIES, SymmetricConvolution, SymmetricNorm
 from sciencegen.networks.unet import ResidualBlock
 
@@ -50,8 +50,7 @@ class PyramidSettings:
 
     def padded_side(self, side: int) -> int:
         """The least side, from this one on, that is halved at each level."""
-        coarsest = self.patch * 2 ** (len(self.multipliers) - 1)
-        return math.ceil(side / coarsest) * coarsest
+        return padded_side(side, self.patch * 2 ** (len(self.multipliers) - 1))
 
 
 class BottomUp(nn.Module):

@@ -8,7 +8,6 @@ Ronneberger et al. 2015 with the residual blocks of Dhariwal & Nichol 2021; Cohe
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,7 +20,7 @@ from sciencegen.errors import ConfigError, ShapeError, unknown_name
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.denoiser import LevelEmbedding
 from sciencegen.networks.mlp import MLP
-from sciencegen.networks.pixels import cropped, padded, with_context
+from sciencegen.networks.pixels import cropped, padded, padded_side, with_context
 from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, SymmetricConvolution, SymmetricNorm, turned
 
 
@@ -112,7 +111,7 @@ class UNetDenoiser(nn.Module):
         self.conditions, elements = conditions or ConditionKinds(), SYMMETRIES[s.symmetry]
         self.elements = elements
         _check_shape(self.shape, s.symmetry)
-        self.padded_side = math.ceil(self.shape[1] / s.smallest_side) * s.smallest_side
+        self.padded_side = padded_side(self.shape[1], s.smallest_side)
         inputs, widths = self.shape[0] + sum(self.context.values()), s.widths
         size = s.patch if s.patch > 1 else 3
         self.level = LevelEmbedding(s.level_size)

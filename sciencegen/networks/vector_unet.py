@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import torch
@@ -13,6 +12,7 @@ from torch.nn import functional
 from sciencegen.networks.denoiser import VectorDenoiser, vector_and_mask
 from sciencegen.networks.grids import ImageReader
 from sciencegen.networks.patches import Grid, outside, vector_of
+from sciencegen.networks.pixels import padded_side
 from sciencegen.networks.symmetry import ConditionKinds
 from sciencegen.networks.unet import UNetDenoiser, UNetSettings
 
@@ -56,7 +56,7 @@ class VectorUNetDenoiser(nn.Module):
         self.name, self.size, self.grid, self.property_count = name, size, grid, property_count
         self.others = outside(size, [grid])
         channels, height, width = grid.shape
-        side = math.ceil(max(height, width) / s.smallest_side) * s.smallest_side
+        side = padded_side(max(height, width), s.smallest_side)
         self.margins = (0, side - width, 0, side - height)
         kinds = ConditionKinds(tuple(range(property_count + len(self.others))))
         self.unet = UNetDenoiser(IMAGE, (channels, side, side), kinds, {KNOWN: channels}, s)

@@ -13,11 +13,10 @@ without docking a molecule twice.
 from __future__ import annotations
 
 import argparse
-import csv
 from pathlib import Path
 
 import sciencegen as sg
-from sciencegen.files import atomic_write
+from tests.benchmarks.rows import write_rows
 
 METHOD, CONTROLS = "evolution", ("prior", "hill_climb")
 BEST = 10
@@ -52,10 +51,7 @@ def main() -> None:
     for seed in options.seeds:
         rows += run(options.target, options.budget, seed, options.output, options.threads)
         print(*rows[-1 - len(CONTROLS) :], sep="\n", flush=True)
-    with atomic_write(options.output / "table.csv") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(options.output / "table.csv", COLUMNS, rows)
 
 
 if __name__ == "__main__":

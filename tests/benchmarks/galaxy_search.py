@@ -15,7 +15,6 @@ learned from, one in twenty is above 1.4.
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -33,7 +32,7 @@ from sciencegen.domains.galaxies.magnitudes import flux_of
 from sciencegen.domains.galaxies.population import Component
 from sciencegen.domains.galaxies.properties import measure
 from sciencegen.domains.galaxies.survey import binned, draw_profile
-from sciencegen.files import atomic_write
+from tests.benchmarks.rows import write_rows
 
 BEST, SIDE, SCALE, SPREAD = 10, 64, 0.1, 0.15
 RARE = 1.4
@@ -152,10 +151,7 @@ def main() -> None:
     for seed, name, method in itertools.product(given.seeds, given.wishes, given.methods):
         rows.append({"wish": name, "seed": seed, "method": method, **run(name, method, given.budget, seed)})
         print(rows[-1], flush=True)
-    with atomic_write(given.output) as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(given.output, COLUMNS, rows)
 
 
 if __name__ == "__main__":

@@ -39,9 +39,9 @@ from sciencegen.config import OptimizeSettings
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.similarity import fingerprints
 from sciencegen.errors import ConfigError
-from sciencegen.files import atomic_write
 from sciencegen.items import Refusal
 from sciencegen.optimization.search import METHODS
+from tests.benchmarks.rows import write_rows
 
 LEAST_QED, LEAST_SIMILARITY, START_QED = 0.9, 0.4, (0.7, 0.8)
 CHUNK = 2000
@@ -144,10 +144,7 @@ def write(path: Path, rows: Sequence[Row]) -> None:
     named = ["start", "start_qed", "model", *LOOK_UP]
     methods = [method for method in METHODS if any(f"{method}_spent" in row for row in rows)]
     names = named + [f"{method}_{name}" for method in methods for name in SEARCH]
-    with atomic_write(path) as file:
-        writer = csv.DictWriter(file, names, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(path, names, rows)
 
 
 def read_or_draw(path: Path, chosen: argparse.Namespace) -> list[Row]:

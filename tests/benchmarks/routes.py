@@ -12,7 +12,6 @@ vendor's list, blocks are stand-ins (`stand_in_blocks.py`): figures say how the 
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,13 +28,13 @@ from sciencegen.api.sources.blocks import read_blocks
 from sciencegen.domains.capabilities import BlockMoves
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.synthesis import replay
-from sciencegen.files import atomic_write
 from sciencegen.items import Refusal
 from sciencegen.optimization.benchmark import auc_top_k
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import Evaluation, Objective
 from sciencegen.optimization.search import search
 from sciencegen.optimization.spaces import SearchSpace
+from tests.benchmarks.rows import write_rows
 
 COLUMNS = ("task", "seed", "space", "auc_top_10", "top_1", "top_10", "scored", "replayed", "steps", "cpu_seconds")
 """steps: mean of the ten best. replayed: share of scored molecules whose written route gives them again."""
@@ -99,10 +98,7 @@ def main() -> None:
             rows.append({"task": task, "seed": seed, "space": name, "cpu_seconds": round(seconds, 1)})
             rows[-1] |= figures(trace, chosen.budget) | (of_routes(trace, moves) if name == "routes" else {})
             print({column: rows[-1].get(column) for column in COLUMNS}, flush=True)
-        with atomic_write(chosen.output) as file:
-            writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_rows(chosen.output, COLUMNS, rows)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def search_space(
     domain, space, representation = model.domain, model.space, model.representation
     naming = representation.naming
     reference = None if naming is None else naming.reference
-    noise = lambda n, generator: _noise(model, n, generator)  # noqa: E731
+    noise = partial(_noise, model)
     moves = domain.moves
     mutate = naming.mutate if naming is not None else _no_move if moves is None else moves.mutate
     edit, recombine = (None, None) if moves is None else (moves.edit, moves.recombine)
@@ -49,7 +50,7 @@ def search_space(
         latent_size=space.size,
         semantic_size=model.model.semantic_size,
         sample=noise if drafts else lambda n, generator: space.from_noise(noise(n, generator)),
-        draw=None if drafts else lambda n, generator: _drawn(model, conditions, n, generator),
+        draw=None if drafts else partial(_drawn, model, conditions),
         decode=lambda latents: [_unrefused(item) for item in space.draft_items(latents)],
         encode=lambda items: latents_of(model, items),
         mutate=lambda item, generator: _unrefused(mutate(item, generator)),

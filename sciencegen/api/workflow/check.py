@@ -6,13 +6,12 @@ Each section gets the checks that its verb makes before reading data. Other chec
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from sciencegen.api.criteria.conditions import parse_conditions
-from sciencegen.api.criteria.goals import read_goals
+from sciencegen.api.criteria.conditions import Condition, parse_conditions
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.evaluate import SetKind, check_against, check_calibration, shipped_set
 from sciencegen.api.models.completion import check_completes
@@ -46,6 +45,7 @@ from sciencegen.data.labels import check_labels
 from sciencegen.data.prepare import check_columns, check_fractions
 from sciencegen.data.tables import column_names, find_column, no_numbers
 from sciencegen.errors import ConfigError, IncompatibleError, SciencegenError
+from sciencegen.optimization.goals import check_consistent
 
 
 def check_run(settings: RunSettings, config: str) -> None:
@@ -160,10 +160,9 @@ def check_generate(settings: RunSettings, model: PlannedModel) -> None:
     """Raise an error for unknown conditions, columns, patterns or samplers of `generate`."""
     chosen = settings.generate
     known = model.fitted
-    conditions = [one.name for one in parse_conditions(chosen.where, model.science, known)]
-    conditioned = conditions if model.conditions is None else model.conditions
+    conditions = parse_conditions(chosen.where, model.science, known)
     book = OracleBook(model.science.name, chosen.predictors, own=model.own)
-    names = (*(name for name in conditions if name not in conditioned), *chosen.include, *chosen.predictors)
+    names = (*_free(conditions, model), *chosen.include, *chosen.predictors)
     _check_names(book, names, model)
     if chosen.noise_free and model.representation is not None:
         check_noise_free(model.science, model.representation)
@@ -175,6 +174,12 @@ def check_generate(settings: RunSettings, model: PlannedModel) -> None:
         check_completes(describe_model(settings.domain, chosen.complete).recipe, chosen.complete)
 
 
+def _free(conditions: Sequence[Condition], model: PlannedModel) -> list[str]:
+    """Names that the model isn't conditioned on, as far as that is known, so that something has to measure them."""
+    told = [one.name for one in conditions] if model.conditions is None else model.conditions
+    return [one.name for one in conditions if one.name not in told]
+
+
 def check_optimize(settings: RunSettings, model: PlannedModel) -> None:
     """Raise an error for wrong goals, oracles, start items, training set or completing model of `optimize`."""
     chosen = settings.optimize
@@ -182,10 +187,8 @@ def check_optimize(settings: RunSettings, model: PlannedModel) -> None:
     folders = {**chosen.predictors, **dict.fromkeys(settings.predict, "")}
     book = OracleBook(model.results, folders, chosen.oracles, model.own)
     conditions = parse_conditions(chosen.where, model.science, model.fitted)
-    read_goals(model.science, chosen.goals, further=[one.goal for one in conditions])  # whether they exclude each other
-    told = [one.name for one in conditions] if model.conditions is None else model.conditions
-    free = (one.name for one in conditions if one.name not in told)
-    names = (*(goal.name for goal in goals), *free, *chosen.include, *chosen.predictors)
+    check_consistent([goal for goal in (*goals, *(one.goal for one in conditions)) if goal.is_constraint])
+    names = (*(goal.name for goal in goals), *_free(conditions, model), *chosen.include, *chosen.predictors)
     _check_names(book, names, model, made=settings.predict)
     if (known := model.fitted) is not None:
         naming = known.naming

@@ -30,7 +30,7 @@ from sciencegen.items import Cell, Refusal
 
 SKY = 0.5
 """Level of the sky, in units of the noise, from which a note says that it isn't subtracted."""
-NAMED_BITS = (
+MASK_ADVICE = (
     ", or not 0 in the extension MASK; where its bits mark detected sources too (HSC, LSST), write `mask: none` in "
     "stamps.yaml"
 )
@@ -133,7 +133,7 @@ class _Cutter:
         part = self._part(window)
         values: dict[str, Cell] = {"x": x + 1, "y": y + 1}
         if part.hidden.mean() > MOST_HIDDEN:
-            named = "" if self.survey.masks() is None else NAMED_BITS
+            named = "" if self.survey.masks() is None else MASK_ADVICE
             return Refusal(f"{part.hidden.mean():.0%} of its pixels are bad or outside of the image{named}"), values
         mask, flags = self._masked(part, window, x, y)
         values |= {"flags": " ".join((*part.flags, *flags)), "masked": float(mask.mean())}

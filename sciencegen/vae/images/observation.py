@@ -15,9 +15,8 @@ from sciencegen.vae.likelihoods import Gaussian
 
 FAINTEST = 1e-4
 """Relative to the peak: a floor of the brightness from which a model's allowed error is computed."""
-
-
 DARK = 1e-9
+"""Relative to the peak: a floor of the brightness whose roughness counts, so that gradients stay finite."""
 
 
 def convolved(
