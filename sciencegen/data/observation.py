@@ -64,8 +64,55 @@ def convolve(image: ArrayT, kernel: ArrayT, fft: FourierTransform = scipy.fft) -
 
 
 def with_gaussian_noise(
-    image: Float[np.ndarray, "band y x"], variance: np.ndarray, generator: np.random.Generator
+    image: Float[np.ndarray, "band y x"],
+    variance: np.ndarray,
+    generator: np.random.Generator,
+    correlation: Float[np.ndarray, "band v u"] | None = None,
 ) -> Float[np.ndarray, "band y x"]:
-    """The image with noise of this variance, [band] or [band y x]."""
+    """The image with noise of this variance, [band] or [band y x], white or with this autocorrelation."""
     wide = variance if variance.ndim > 1 else variance[:, None, None]
-    return image + generator.standard_normal(image.shape) * np.sqrt(wide)
+    if correlation is None:
+        noise = generator.standard_normal(image.shape)
+    else:
+        noise = correlated_noise(correlation, image.shape[-2:], generator)
+    return image + noise * np.sqrt(wide)
+
+
+def correlated_noise(
+    correlation: Float[np.ndarray, "band v u"], shape: tuple[int, int], generator: np.random.Generator
+) -> Float[np.ndarray, "band y x"]:
+    """Gaussian noise of variance 1 with a given autocorrelation, by circulant embedding (Wood and Chan 1994).
+
+    Parameters
+    ----------
+    correlation : array [band v u]
+        Between pixels at each offset; v and u are odd, the middle is the offset 0, where it is 1.
+    shape : (int, int)
+        y and x of the noise.
+    generator : numpy.random.Generator
+        The source of random numbers.
+
+    Returns
+    -------
+    array [band y x]
+        White noise that is multiplied in Fourier space by the square root of the power spectrum, which is the
+        transform of the correlation (Wiener and Khinchin). Negative powers, of a correlation that no noise has, are 0;
+        the others are then scaled to a variance of 1.
+
+    Examples
+    --------
+    >>> neighbours = np.array([[[0.0, 0.0, 0.0], [0.3, 1.0, 0.3], [0.0, 0.0, 0.0]]])
+    >>> noise = correlated_noise(neighbours, (200, 200), np.random.default_rng(0))
+    >>> along = float((noise[:, :, 1:] * noise[:, :, :-1]).mean())
+    >>> round(along, 1)
+    0.3
+    """
+    bands, *lags = correlation.shape
+    padded = [next_fast_len(length + lag - 1, real=True) for length, lag in zip(shape, lags, strict=True)]
+    circulant = np.zeros((bands, *padded))
+    circulant[:, : lags[0], : lags[1]] = correlation
+    circulant = np.roll(circulant, [-(lag // 2) for lag in lags], (1, 2))
+    power = scipy.fft.fft2(circulant).real.clip(min=0)
+    amplitude = np.sqrt(power / power.mean((1, 2), keepdims=True))
+    white = scipy.fft.fft2(generator.standard_normal(circulant.shape))
+    return scipy.fft.ifft2(amplitude * white).real[:, : shape[0], : shape[1]]

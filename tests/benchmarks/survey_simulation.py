@@ -21,18 +21,20 @@ import pandas as pd
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import Stamp
+from sciencegen.domains.galaxies.noise import noise_correlation
 from sciencegen.domains.galaxies.observation import observed
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.files import atomic_write
 
 
 def simulated(settings: SurveySettings, like: Sequence[Stamp], count: int, seed: int) -> Iterator[dict[str, object]]:
-    generator = np.random.default_rng(seed)
+    generator, correlation = np.random.default_rng(seed), noise_correlation(like)
     for number, one in enumerate(simulate(settings, seed, 0, count)):
         exposure = like[generator.integers(len(like))]
         stamp: object = replace(one.twin, bands=exposure.bands)
         if number % 2:
-            stamp = observed(replace(one.twin, bands=exposure.bands), exposure.psf, exposure.variance, generator)
+            twin = replace(one.twin, bands=exposure.bands)
+            stamp = observed(twin, exposure.psf, exposure.variance, generator, correlation)
         if isinstance(stamp, Stamp):
             yield {"item": DOMAIN.items.text(stamp), "true_magnitude": one.truth["true_magnitude"]}
 

@@ -45,11 +45,13 @@ from tests.benchmarks.galaxy_images import drawn
 APERTURE = 5.0
 
 
-def seen_like(made: Sequence[Stamp | None], stamps: Sequence[Stamp], seed: int) -> list[Stamp]:
-    """Noise-free stamps as the survey would have seen them in the place of these stamps."""
+def seen_like(
+    made: Sequence[Stamp | None], stamps: Sequence[Stamp], seed: int, correlation: np.ndarray | None
+) -> list[Stamp]:
+    """Noise-free stamps as the survey would have seen them in the place of these, with its noise's correlation."""
     generator, found = np.random.default_rng(seed), []
     for one, like in zip(made, stamps, strict=True):
-        seen = one and observed(replace(one, mask=like.mask), like.psf, like.variance, generator)
+        seen = one and observed(replace(one, mask=like.mask), like.psf, like.variance, generator, correlation)
         if isinstance(seen, Stamp):
             found.append(seen)
     return found
@@ -145,7 +147,8 @@ def main() -> None:
         if isinstance(model.model, ObservedImageDiffusion):
             made = drawn_through(model, stamps, given.seed)
         else:
-            made = seen_like(drawn(model, len(stamps), None, given.seed), stamps, given.seed)
+            instrument = model.representation.observation.instrument
+            made = seen_like(drawn(model, len(stamps), None, given.seed), stamps, given.seed, instrument.correlation)
         found = {"model": name, "cpu_seconds_a_draw": (time.process_time() - start) / len(stamps)}
         found |= compared(made, stamps, band, given.seed) | bits(model, stamps, first)
         print(json.dumps(found, indent=1), flush=True)

@@ -15,14 +15,14 @@ from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.galaxies.encoded_stamps import EncodedStamp, per_band, same_side
 from sciencegen.domains.galaxies.items import Stamp, standardize
+from sciencegen.domains.galaxies.noise import noise_correlation
 from sciencegen.domains.galaxies.observation import (
     SAME_SCALE,
     Exposure,
     ObservingConditions,
     effective_variance,
     exposures_of,
-    exposures_to_json,
-    load_exposures,
+    load_parts,
     mean_variance,
 )
 from sciencegen.domains.galaxies.stamp_text import parse_text
@@ -154,9 +154,9 @@ class ImageRepresentation(Representation):
     def to_json(self) -> Json:
         return {
             "format": 1, "name": self.name, "bands": list(self.bands), "side": self.side,
-            "pixel_scale": self.instrument.pixel_scale, "flux": {"mean": self.flux_mean, "std": self.flux_std},
+            "flux": {"mean": self.flux_mean, "std": self.flux_std},
             "properties": {one.name: {"mean": one.mean, "std": one.std} for one in self.columns},
-            "seen": exposures_to_json(self.instrument.exposures),
+            **self.instrument.parts_to_json(),
         }  # fmt: skip
 
 
@@ -164,8 +164,8 @@ def load(data: Mapping[str, Any]) -> ImageRepresentation:
     """The inverse of `to_json`."""
     check_format(data.get("format"), "representation.json")
     columns = tuple(Column(name, one["mean"], one["std"]) for name, one in data["properties"].items())
-    instrument, flux = ObservingConditions(data["pixel_scale"], load_exposures(data["seen"])), data["flux"]
-    return ImageRepresentation(tuple(data["bands"]), data["side"], columns, flux["mean"], flux["std"], instrument)
+    flux = data["flux"]
+    return ImageRepresentation(tuple(data["bands"]), data["side"], columns, flux["mean"], flux["std"], load_parts(data))
 
 
 def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> ImageRepresentation:
@@ -177,7 +177,7 @@ def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> Image
     sums = np.log([_positive_sum(one) for one in alike])
     columns = alike_pairs([_column(name, values[:, number]) for number, name in enumerate(names)])
     mean, std = float(sums.mean()), float(sums.std()) or 1.0
-    instrument = ObservingConditions(first.pixel_scale, _exposures(alike))
+    instrument = ObservingConditions(first.pixel_scale, _exposures(alike), noise_correlation(alike))
     return ImageRepresentation(first.bands, first.side, columns, mean, std, instrument)
 
 
@@ -199,7 +199,8 @@ def adapt(
     given = dict(zip(names, values.T, strict=True))
     known = {one.name: one for one in old.columns}
     new = {one.name: one for one in alike_pairs([_column(name, given[name]) for name in names if name not in known])}
-    instrument = replace(old.instrument, exposures=_exposures(fitting))
+    noise = noise_correlation(fitting)
+    instrument = replace(old.instrument, exposures=_exposures(fitting), correlation=noise)
     return replace(old, bands=bands, columns=tuple((known | new)[name] for name in names), instrument=instrument)
 
 

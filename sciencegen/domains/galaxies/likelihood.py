@@ -235,12 +235,13 @@ def drawn(model: StampModel, representation: StampRepresentation, count: int) ->
 def variously_observed(model: ImageVAE, representation: ImageRepresentation) -> Iterator[Stamp | Refusal]:
     """Samples of a model of noise-free stamps, observed with widened PSFs of training stamps, and with stronger or
     weaker noise."""
-    generator, exposures = np.random.default_rng(SEED), representation.instrument.exposures
+    generator, instrument = np.random.default_rng(SEED), representation.instrument
+    exposures, correlation = instrument.exposures, instrument.correlation
     for stamp in drawn(model, representation, DRAWS):
         psf, variance = exposures[generator.integers(len(exposures))]
         noisier, wider = NOISIER ** generator.uniform(-2, 2), generator.uniform(0, WIDER)
         if isinstance(stamp, Stamp):
-            yield observed(stamp, blurred(psf, wider), variance * noisier, generator)
+            yield observed(stamp, blurred(psf, wider), variance * noisier, generator, correlation)
 
 
 def blurred(psf: np.ndarray | None, share: float) -> np.ndarray:

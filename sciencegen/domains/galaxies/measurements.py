@@ -164,7 +164,7 @@ def smoothness(image: np.ndarray, x: float, y: float, petrosian: float, sigma: f
 
     I_smooth: the mean in a box with a side of a quarter of the Petrosian radius, an odd number of pixels (Conselice
     2003). White noise of variance s² contributes s sqrt((1 - 1/n) / 2 pi) per pixel, where n is the box's number of
-    pixels.
+    pixels. NaN if sum I is not above its noise.
     """
     if not petrosian > 0:
         return math.nan
@@ -175,7 +175,7 @@ def smoothness(image: np.ndarray, x: float, y: float, petrosian: float, sigma: f
     rough = np.maximum(image - ndimage.uniform_filter(image, box, mode="nearest"), 0)[inside].sum()
     noise = sigma * math.sqrt((1 - 1 / box**2) / (2 * math.pi)) * inside.sum()
     total = image[inside].sum()
-    return float((rough - noise) / total) if total > 0 else math.nan
+    return float((rough - noise) / total) if total > sigma * math.sqrt(inside.sum()) else math.nan
 
 
 def segment(image: np.ndarray, x: float, y: float, petrosian: float) -> np.ndarray:

@@ -19,6 +19,7 @@ from sciencegen.data.observation import convolve, with_gaussian_noise
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.galaxies.encoded_stamps import per_band
 from sciencegen.domains.galaxies.items import Stamp, standardize
+from sciencegen.domains.galaxies.noise import noise_correlation
 from sciencegen.items import Json, Refusal
 from sciencegen.runs import check_format
 
@@ -31,15 +32,20 @@ SAME_SCALE = 0.01
 
 
 def observed(
-    stamp: Stamp, psf: np.ndarray | None, variance: np.ndarray, generator: np.random.Generator
-) -> Stamp | Refusal:  # fmt: skip
-    """Convolve the stamp with a PSF and add Gaussian noise of this variance, nJy² [band] or [band y x]."""
+    stamp: Stamp,
+    psf: np.ndarray | None,
+    variance: np.ndarray,
+    generator: np.random.Generator,
+    correlation: np.ndarray | None = None,
+) -> Stamp | Refusal:
+    """Convolve the stamp with a PSF and add Gaussian noise of this variance, nJy² [band] or [band y x], white or with
+    this autocorrelation [band v u]."""
     if is_observed(stamp):
         return Refusal("has a PSF or noise already: only a noise-free stamp without PSF can be observed")
     image = stamp.image.astype(np.float64)
     if psf is not None:
         image = convolve(image, psf.astype(np.float64))
-    noisy = with_gaussian_noise(image, variance, generator)
+    noisy = with_gaussian_noise(image, variance, generator, correlation)
     return standardize(replace(stamp, image=noisy, psf=psf, variance=variance, source=""))
 
 
@@ -57,10 +63,12 @@ class Exposure(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ObservingConditions:
-    """How stamps were observed. pixel_scale: arcsec. exposures: of a few of them."""
+    """How stamps were observed. pixel_scale: arcsec. exposures: of a few of them. correlation: of the noise
+    (`noise.noise_correlation`), None for white noise."""
 
     pixel_scale: float
     exposures: tuple[Exposure, ...]
+    correlation: np.ndarray | None = None
 
     def observed(self, items: Sequence[Stamp], seed: int) -> list[Stamp | Refusal]:
         """The observation of each stamp. A stamp without PSF and noise gets those of one exposure; the exposure and the
@@ -76,10 +84,14 @@ class ObservingConditions:
         digest = hashlib.blake2b(np.ascontiguousarray(stamp.image).tobytes(), digest_size=8).digest()
         generator = np.random.default_rng([seed, int.from_bytes(digest, "little")])
         psf, variance = self.exposures[generator.integers(len(self.exposures))]
-        return observed(stamp, psf, variance, generator)
+        return observed(stamp, psf, variance, generator, self.correlation)
 
     def to_json(self) -> Json:
-        return {"format": 1, "pixel_scale": self.pixel_scale, "seen": exposures_to_json(self.exposures)}
+        return {"format": 1, **self.parts_to_json()}
+
+    def parts_to_json(self) -> Json:
+        noise = {} if self.correlation is None else {"noise": [packed(plane) for plane in self.correlation]}
+        return {"pixel_scale": self.pixel_scale, "seen": exposures_to_json(self.exposures), **noise}
 
 
 def observing_conditions(stamps: Sequence[Stamp]) -> ObservingConditions | None:
@@ -91,13 +103,20 @@ def observing_conditions(stamps: Sequence[Stamp]) -> ObservingConditions | None:
     first = found[0]
     scale = first.pixel_scale
     alike = [s for s in found if s.bands == first.bands and abs(s.pixel_scale / scale - 1) <= SAME_SCALE]
-    return ObservingConditions(scale, exposures_of(alike))
+    same_shape = [one for one in alike if one.image.shape == first.image.shape]
+    return ObservingConditions(scale, exposures_of(alike), noise_correlation(same_shape))
 
 
 def load_observing(data: Mapping[str, Any]) -> ObservingConditions:
     """The inverse of `to_json`."""
     check_format(data.get("format"), "observing conditions")
-    return ObservingConditions(data["pixel_scale"], load_exposures(data["seen"]))
+    return load_parts(data)
+
+
+def load_parts(data: Mapping[str, Any]) -> ObservingConditions:
+    """The inverse of `parts_to_json`."""
+    noise = _all_unpacked(data["noise"]) if "noise" in data else None
+    return ObservingConditions(data["pixel_scale"], load_exposures(data["seen"]), noise)
 
 
 def exposures_of(stamps: Sequence[Stamp]) -> tuple[Exposure, ...]:

@@ -91,7 +91,7 @@ def simulate_one(survey: Survey, settings: SurveySettings, seed: int, number: in
     """One galaxy of `simulate`."""
     generator = np.random.default_rng([seed, number])
     radii = (SMALLEST_RADIUS * survey.pixel_scale, settings.side * survey.pixel_scale / SIDE_OVER_RADIUS)
-    galaxy = draw_galaxy(generator, survey.bright, survey.faint, tuple(band.color for band in survey.bands), radii)
+    galaxy = draw_galaxy(generator, survey.bright, survey.faint, draw_colors(generator, survey), radii)
     psf = draw_psf(generator, survey)
     offset = generator.uniform(-0.5, 0.5, 2)
     half = psf_half(survey)
@@ -122,6 +122,12 @@ def _variance(survey: Survey, clean: np.ndarray, shot_noise: bool) -> np.ndarray
         return variance
     electrons = np.array([band.electrons() for band in survey.bands])
     return variance[:, None, None] + np.maximum(clean, 0) / electrons[:, None, None]
+
+
+def draw_colors(generator: np.random.Generator, survey: Survey) -> tuple[float, ...]:
+    """Draw a galaxy's mean magnitude in each band minus that in the first: red galaxies are red in all bands."""
+    factor = generator.normal(1.0, survey.color_spread) if survey.color_spread else 1.0
+    return tuple(factor * band.color for band in survey.bands)
 
 
 def psf_half(survey: Survey) -> int:

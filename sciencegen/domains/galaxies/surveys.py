@@ -56,6 +56,8 @@ class Survey:
     faint: float
     beta: float = 3.0
     """Exponent of a Moffat profile."""
+    color_spread: float = 0.0
+    """Standard deviation, over galaxies, of the factor by which all mean colours of a galaxy differ from the bands'."""
 
 
 SURVEYS = {
@@ -91,6 +93,6 @@ SURVEYS = {
             Band("i", 24.9, 19.5, 1200, 5, 5.0, -0.9),
             Band("Z", 23.9, 20.3, 480, 2, 5.0, -1.1),
         ),
-        "kolmogorov", 0.95, 0.1, 0.02, 19.5, 24.5,
+        "kolmogorov", 0.95, 0.1, 0.02, 19.5, 25.0, color_spread=0.5,
     ),
 }  # fmt: skip

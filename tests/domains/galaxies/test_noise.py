@@ -1,0 +1,87 @@
+"""Correlated noise: measured on the sky of stamps, and drawn again."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sciencegen.data.observation import correlated_noise
+from sciencegen.domains.galaxies import DOMAIN, image_representation
+from sciencegen.domains.galaxies.items import Stamp, standardize
+from sciencegen.domains.galaxies.measurements import smoothness
+from sciencegen.domains.galaxies.noise import noise_correlation
+
+KERNEL = np.array([[[0.0, 0.2, 0.0], [0.3, 1.0, 0.3], [0.0, 0.2, 0.0]]] * 2)
+KERNEL[1, 0] = KERNEL[1, 2] = 0
+
+
+def sky(seed: int, correlation: np.ndarray | None, mask: np.ndarray | None = None) -> Stamp:
+    generator = np.random.default_rng(seed)
+    white = generator.standard_normal((2, 32, 32))
+    image = white if correlation is None else correlated_noise(correlation, (32, 32), generator)
+    variance = np.array([4.0, 9.0], np.float32)
+    stamp = Stamp((image * np.sqrt(variance)[:, None, None]).astype(np.float32), 0.2, None, variance, ("a", "b"))
+    found = standardize(replace(stamp, mask=mask))
+    assert isinstance(found, Stamp)
+    return found
+
+
+@pytest.fixture(scope="module")
+def correlated() -> list[Stamp]:
+    return [sky(seed, KERNEL) for seed in range(60)]
+
+
+def middle(found: np.ndarray) -> np.ndarray:
+    at = found.shape[-1] // 2
+    return found[:, at - 1 : at + 2, at - 1 : at + 2]
+
+
+def test_the_correlation_of_the_sky_is_found(correlated):
+    assert middle(noise_correlation(correlated)) == pytest.approx(KERNEL, abs=0.03)
+
+
+def test_white_noise_has_none():
+    assert noise_correlation([sky(seed, None) for seed in range(60)]) is None
+    assert noise_correlation([]) is None
+
+
+def test_sources_and_masked_pixels_do_not_count(correlated):
+    bright = [replace(correlated[0], image=correlated[0].image + 1e6)] * 10
+    mask = np.zeros((32, 32), bool)
+    mask[:6] = True
+    hidden = [sky(seed, KERNEL, mask) for seed in range(60)]
+    spoiled = [replace(one, image=np.where(mask, 1e3, one.image)) for one in hidden]
+    assert middle(noise_correlation([*correlated, *bright])) == pytest.approx(KERNEL, abs=0.03)
+    assert middle(noise_correlation(spoiled)) == pytest.approx(KERNEL, abs=0.05)
+
+
+def test_a_bad_correlation_gives_noise_of_variance_1():
+    impossible = np.array([[[0.9, 0.9, 0.9], [0.9, 1.0, 0.9], [0.9, 0.9, 0.9]]])
+    noise = correlated_noise(impossible, (128, 128), np.random.default_rng(0))
+    assert noise.var() == pytest.approx(1, abs=0.1)
+
+
+def test_observing_conditions_draw_such_noise_and_keep_it_in_json(correlated):
+    conditions = DOMAIN.observation.fit(correlated)
+    again = DOMAIN.observation.load(json.loads(json.dumps(conditions.to_json())))
+    blank = replace(correlated[0], image=np.full((2, 32, 32), 1e-3, np.float32), variance=np.zeros(2, np.float32))
+    blanks = [replace(blank, image=blank.image * (1 + number)) for number in range(60)]
+    for one in (conditions, again):
+        assert middle(noise_correlation(one.observed(blanks, 0))) == pytest.approx(KERNEL, abs=0.05)
+
+
+def test_a_model_learns_the_noise_of_its_stamps(correlated):
+    texts = [DOMAIN.items.text(one) for one in correlated]
+    fitted = image_representation.fit(texts, np.zeros((len(texts), 0)), ())
+    loaded = image_representation.load(json.loads(json.dumps(fitted.to_json())))
+    assert middle(loaded.instrument.correlation) == pytest.approx(KERNEL, abs=0.03)
+    white = [DOMAIN.items.text(sky(seed, None)) for seed in range(60)]
+    assert image_representation.adapt(fitted, white, np.zeros((60, 0)), ()).instrument.correlation is None
+
+
+def test_smoothness_of_light_below_the_noise_is_unknown():
+    image = np.where(np.indices((32, 32)).sum(0) % 2, 1.0, -1.0) + 1e-3
+    assert math.isnan(smoothness(image, 15.5, 15.5, 8.0, 1.0))
+    assert smoothness(image, 15.5, 15.5, 8.0, 1e-6) > 0
