@@ -27,6 +27,7 @@ PUBLIC_NAMES = {
     "explore": "sciencegen.api.explore",
     "score": "sciencegen.api.score",
     "score_variants": "sciencegen.api.score_variants",
+    "restore": "sciencegen.api.restore",
     "sequences": "sciencegen.api.sequences",
     "optimize": "sciencegen.api.optimize",
     "propose": "sciencegen.api.propose",

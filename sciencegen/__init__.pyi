@@ -20,6 +20,7 @@ from sciencegen.api.properties import properties as properties
 from sciencegen.api.propose import propose as propose
 from sciencegen.api.record import record as record
 from sciencegen.api.replay import replay as replay
+from sciencegen.api.restore import restore as restore
 from sciencegen.api.run import run as run
 from sciencegen.api.score import score as score
 from sciencegen.api.score_variants import score_variants as score_variants

@@ -293,6 +293,15 @@ class EncodeOptions(ResourceOptions, total=False):
     column: str | None
 
 
+class RestoreOptions(ResourceOptions, total=False):
+    """`config.RestoreSettings`."""
+
+    model: str | None
+    samples: int
+    keep_samples: bool
+    column: str | None
+
+
 class DecodeOptions(ResourceOptions, total=False):
     """`config.DecodeSettings`."""
 

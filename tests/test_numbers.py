@@ -34,6 +34,7 @@ from sciencegen.api.scores import variants
 from sciencegen.api.search.tables import IN_DOMAIN, score_columns, trace_table
 from sciencegen.data.writers import REJECT_COLUMNS
 from sciencegen.domains.galaxies.sersic_fit import FITTED
+from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.domains.proteins.backbones import self_consistency
 from sciencegen.domains.proteins.pathogenicity import VariantClasses
 from sciencegen.domains.proteins.structure_scores import CONTACTS, LOG_ODDS, RANKS
@@ -211,6 +212,14 @@ def test_stamps_that_are_cut_out(entries, tmp_path):
     (tmp_path / "sources.csv").write_text("id,x,y\nA,121,81\n")
     found = sg.cutout("galaxies", tmp_path / "field.fits", tmp_path / "sources.csv", side=40)
     assert missing({*found.table, *found.summary}, entries["Cut out"] | PROSE["Cut out"]) == set()
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_restored_stamps(entries, keep):
+    seen = next(simulate(SurveySettings("euclid", 64), 0, 7, 8)).observed
+    found = sg.restore("galaxies", [seen], "flux", keep_samples=keep, threads=1)
+    bounds = {"flux_lower", "flux_upper", "flux"}
+    assert missing({*found.table, *found.summary} - bounds, entries["Restore"] | PROSE["Restore"]) == set()
 
 
 @pytest.mark.parametrize("options", [{}, {"quantize": 0.5}])

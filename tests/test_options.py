@@ -26,6 +26,7 @@ VERBS = {
     "interpolate": (options.InterpolateOptions, config.InterpolateSettings),
     "backtest": (options.BacktestOptions, config.BacktestSettings),
     "cutout": (options.CutoutOptions, config.CutoutSettings),
+    "restore": (options.RestoreOptions, config.RestoreSettings),
     "compress": (options.CompressOptions, config.CompressSettings),
     "decompress": (options.DecompressOptions, config.DecompressSettings),
     "benchmark": (options.BenchmarkOptions, config.BenchmarkSettings),

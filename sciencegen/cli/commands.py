@@ -20,6 +20,7 @@ from sciencegen.cli import (
     propose,
     replay,
     report,
+    restore,
     score,
     sequences,
 )
@@ -33,6 +34,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "explore": maps.explore,
     "score": score.score,
     "predict": predict.predict,
+    "restore": restore.restore,
     "sequences": sequences.sequences,
     "optimize": optimize.optimize,
     "propose": propose.propose,

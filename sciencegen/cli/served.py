@@ -39,7 +39,7 @@ RECORDS: Mapping[str, type[Settings]] = {
     "replay": config.ReplaySettings, "evaluate": config.EvaluateSettings, "benchmark": config.BenchmarkSettings,
     "train": config.TrainSettings, "train-predictor": config.PredictorSettings,
     "datasets-prepare": config.PrepareSettings, "compress": config.CompressSettings,
-    "decompress": config.DecompressSettings, "cutout": config.CutoutSettings,
+    "decompress": config.DecompressSettings, "cutout": config.CutoutSettings, "restore": config.RestoreSettings,
 }  # fmt: skip
 """The record of a command's settings, which `--settings` takes parts of."""
 ENDINGS = {

@@ -30,6 +30,7 @@ from sciencegen.config.drawing import (
     InterpolateSettings,
     MapSettings,
     ReplaySettings,
+    RestoreSettings,
 )
 from sciencegen.config.judging import (
     EvaluateSettings,
@@ -79,6 +80,7 @@ __all__ = [
     "ReplaySettings",
     "ReportSettings",
     "Resources",
+    "RestoreSettings",
     "RunSettings",
     "ScoreSettings",
     "SequencesSettings",

@@ -77,6 +77,18 @@ class EncodeSettings(Resources):
     column: str | None = None
 
 
+class RestoreSettings(Resources):
+    """model: by default the domain's shipped one. samples: of the posterior, for each item; 90% intervals need at least
+    19. names: properties measured of the samples; by default the domain's choice. keep_samples: give each sample
+    instead of their mean. column: the item's column of a file."""
+
+    model: str | None = None
+    samples: int = Field(19, ge=19, le=1000)
+    names: tuple[str, ...] = ()
+    keep_samples: bool = False
+    column: str | None = None
+
+
 class DecodeSettings(Resources):
     """model: the one that made the latents; by default the domain's shipped one. where: conditions of the decoder."""
 

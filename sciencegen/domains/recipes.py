@@ -11,6 +11,7 @@ import numpy as np
 from sciencegen.config import CPU_CHUNK
 from sciencegen.domains.capabilities.draw_tasks import DrawTasks
 from sciencegen.domains.capabilities.observation import Instrument
+from sciencegen.domains.capabilities.restoration import Restoration
 from sciencegen.domains.capabilities.variants import VariantNames
 from sciencegen.items import Item, Json, Reference, Refusal
 from sciencegen.latent.space import LatentModel
@@ -308,6 +309,7 @@ class Recipe:
     oracles : ModelOracles, optional
     family : FamilyTraining, optional
     tasks : DrawTasks, optional
+    restoration : Restoration, optional
     """
 
     name: str
@@ -329,3 +331,4 @@ class Recipe:
     oracles: ModelOracles | None = None
     family: FamilyTraining | None = None
     tasks: DrawTasks | None = None
+    restoration: Restoration | None = None

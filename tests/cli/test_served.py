@@ -31,7 +31,7 @@ from sciencegen.serving.service import default_output
 
 VERBS = served_verbs()
 EXAMPLES: dict[str, Any] = {
-    "string": "text", "integer": 7, "number": 0.5, "boolean": True, "object": {"a": 1}, "array": ["a", "b"],
+    "string": "text", "integer": 20, "number": 0.5, "boolean": True, "object": {"a": 1}, "array": ["a", "b"],
 }  # fmt: skip
 CHOSEN = {
     "device": "cpu", "sampler": "ddim", "projection": "pca", "all": False, "rounds": 2, "steps": 4, "plate": 96,

@@ -151,6 +151,8 @@ ENTRIES: dict[str, str] = {
     "score-alignment": "sciencegen score proteins --alignment family.a2m --set members=1 --training steps=10"
     " --variants variants.csv -o OUT/s.csv",
     "cutout-galaxies": "sciencegen cutout galaxies field.fits sources.csv --side 32 --pixel-scale 0.25 -o OUT/a.fits",
+    "restore-galaxies": "sciencegen restore galaxies generate-galaxies/a.fits --model train-galaxies/model"
+    " -o OUT/b.csv",
     "compress-galaxies": "sciencegen compress galaxies generate-galaxies/a.fits --threads 1 -o OUT/a.sgc",
     "decompress-galaxies": "sciencegen decompress galaxies compress-galaxies/a.sgc --threads 1 -o OUT/a.fits",
     "encode-galaxies": "sciencegen encode galaxies generate-galaxies/a.fits --model train-galaxies/model -o OUT/z.npz",

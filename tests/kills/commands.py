@@ -165,6 +165,12 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
         ),
     ),
     "cutout": (Command("sciencegen cutout galaxies field.fits sources.csv --side 32 --force -o a.fits"),),
+    "restore": (
+        Command(
+            "sciencegen restore galaxies a.fits --threads 1 --force -o b.fits",
+            before="sciencegen generate galaxies --raw -n 3 --threads 1 -o a.fits",
+        ),
+    ),
     "compress": (
         Command(
             "sciencegen compress galaxies a.fits --threads 1 --force -o a.sgc",

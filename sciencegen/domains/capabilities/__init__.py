@@ -14,6 +14,7 @@ from sciencegen.domains.capabilities.observation import Instrument, Observation
 from sciencegen.domains.capabilities.orders import OrderOptions, Orders
 from sciencegen.domains.capabilities.pictures import Compared, Pictures
 from sciencegen.domains.capabilities.reference_sets import MetricNote, ReferenceSets
+from sciencegen.domains.capabilities.restoration import Restoration, Restored
 from sciencegen.domains.capabilities.sequences import Predictions, SequenceDraws, Sequences
 from sciencegen.domains.capabilities.sidecar import Sidecar
 from sciencegen.domains.capabilities.structures import Points, Scaffold, Structures
@@ -25,6 +26,7 @@ __all__ = [
     "BlockMoves", "Cells", "CodedFiles", "Columns", "Compared", "Cut", "Cutouts", "DescribesDraws", "Design",
     "DesignSpace", "DrawTask", "DrawTasks", "DrawsGiven", "Family", "Form", "FromBlocks", "Instrument", "Letters",
     "Materials", "MetricNote", "Moves", "Objects", "Observation", "OrderOptions", "Orders", "Pictures", "Points",
-    "Predictions", "Reference", "ReferenceSets", "Scaffold", "SequenceDraws", "Sequences", "Sidecar", "Structures",
+    "Predictions", "Reference", "ReferenceSets", "Restoration", "Restored", "Scaffold",
+    "SequenceDraws", "Sequences", "Sidecar", "Structures",
     "TaskSettings", "VariantClasses", "VariantNames", "VariantStructure", "Variants",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from sciencegen.diffusion.images import ImageDiffusionSettings, image_diffusion
 from sciencegen.diffusion.latent_prior import DiffusionPrior
 from sciencegen.diffusion.observed_images import NOISE, ObservedImageDiffusion, psf_channels
 from sciencegen.diffusion.vectors import VectorDiffusionSettings
-from sciencegen.domains.galaxies import image_representation, likelihood, observed_representation
+from sciencegen.domains.galaxies import image_representation, likelihood, observed_representation, restoration
 from sciencegen.domains.galaxies.dependences import settled
 from sciencegen.domains.galaxies.encoded_stamps import EncodedStamp
 from sciencegen.domains.galaxies.image_representation import SPIN_2, ImageRepresentation
@@ -61,7 +61,11 @@ def stamp_vae(representation: ImageRepresentation, settings: ImageVAESettings) -
         return torch.from_numpy(representation.scaled(values)).to(images.device)
 
     settle, kinds = partial(settled, representation), condition_kinds(representation)
-    return ImageVAE(representation.shape, kinds, settings, scale, measured, settle, latent_diffusion(settings, kinds))
+    prior = latent_diffusion(settings, kinds)
+    model = ImageVAE(representation.shape, kinds, settings, scale, measured, settle, prior)
+    if representation.instrument.correlation is not None:
+        model.correlate_noise(torch.from_numpy(representation.instrument.correlation))
+    return model
 
 
 def latent_diffusion(settings: ImageVAESettings, kinds: ConditionKinds) -> DiffusionPrior | None:
@@ -136,6 +140,7 @@ RECIPES = {
         description="Conditional VAE of stamps that knows PSF and noise: what it makes has neither.",
         check=check,
         oracles=ModelOracles(make=likelihood.vae_oracles, names=likelihood.NAMES),
+        restoration=restoration.RESTORATION,
         training=TRAINING,
     ),
     "stamp-diffusion": Recipe(

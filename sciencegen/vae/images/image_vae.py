@@ -44,7 +44,7 @@ from sciencegen.vae.condition_imputation import ConditionImputation, Settle
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.images.map_flow import MapFlow, Precision
 from sciencegen.vae.images.networks import Condition, FluxScale, ImageNetworks
-from sciencegen.vae.images.observation import observed, roughness
+from sciencegen.vae.images.observation import log_prob_observed, noise_power, observed, roughness
 from sciencegen.vae.images.priors import PriorSteps, fit_priors
 from sciencegen.vae.images.warm_start import Pretrained
 from sciencegen.vae.prior_fitting import PriorFit
@@ -114,6 +114,7 @@ class ImageVAE(nn.Module):
     """
 
     pretrained: Pretrained | None = None
+    noise_power: Tensor | None
     networks: Any
     prior: Any  # a FlowPrior, or an nn.Module with its methods
     map_flows: Any
@@ -142,6 +143,11 @@ class ImageVAE(nn.Module):
         self.map_flows = nn.ModuleList(flows)
         self.sizes = [*self.networks.sizes, count]
         self.semantic_size, self.latent_size = s.code, sum(self.sizes)
+        self.register_buffer("noise_power", None, persistent=False)
+
+    def correlate_noise(self, correlation: Float[Tensor, "band v u"]) -> None:
+        """Take noise to have this autocorrelation, in training and in the bound. Default: white noise."""
+        self.noise_power = noise_power(correlation, self.networks.shape[-1])
 
     # --- training -----------------------------------------------------------------------------------------------------
 
@@ -167,7 +173,8 @@ class ImageVAE(nn.Module):
 
     def _log_prob(self, image: Tensor, batch: Batch, misfit: float | None = None) -> Float[Tensor, " batch"]:
         misfit = self.settings.misfit if misfit is None else misfit
-        return observed(image, batch, misfit).log_prob(batch[IMAGE])
+        seen, noisy = observed(image, batch, misfit), batch[VARIANCE].flatten(1).amax(1) > 0
+        return log_prob_observed(seen, batch[IMAGE], self.noise_power, noisy)
 
     def finish(
         self,

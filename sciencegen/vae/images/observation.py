@@ -10,17 +10,20 @@ from torch.nn import functional
 from sciencegen.batch import Batch
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE, convolve
 from sciencegen.errors import ShapeError
-from sciencegen.networks.normal import standard_normal
+from sciencegen.networks.normal import LOG_2_PI, standard_normal
+from sciencegen.networks.symmetry import turned
 from sciencegen.vae.likelihoods import Gaussian
 
 FAINTEST = 1e-4
 """Relative to the peak: a floor of the brightness from which a model's allowed error is computed."""
+LEAST_POWER = 0.05
+"""Least power of noise at a frequency relative to white noise, so that no data count for more than 20 times as much."""
 DARK = 1e-9
 """Relative to the peak: a floor of the brightness whose roughness counts, so that gradients stay finite."""
 
 
 def convolved(
-    image: Float[Tensor, "batch band y x"], psf: Float[Tensor, "batch *band v u"] | None
+    image: Float[Tensor, "batch band y x"], psf: Float[Tensor, "_ *band v u"] | None
 ) -> Float[Tensor, "batch band y x"]:
     """Convolves by psf (`data.observation.convolve`); an image whose psf is missing or all zero is unchanged."""
     if psf is None:
@@ -50,6 +53,41 @@ def observed(image: Float[Tensor, "batch band y x"], like: Batch, misfit: float 
         peak = bright.amax((-2, -1), keepdim=True)
         variance = variance + misfit**2 * peak * (bright + FAINTEST * peak)
     return Gaussian(mean, 0.5 * variance.clamp(min=torch.finfo(mean.dtype).tiny).log())
+
+
+def noise_power(correlation: Float[Tensor, "band v u"], side: int) -> Float[Tensor, "band y x"]:
+    """The power spectrum of noise with this autocorrelation on an image's own frequencies, of mean 1: its transform
+    (Wiener and Khinchin), averaged over turns and mirrorings, since training images are turned."""
+    lags = correlation.shape[-1]
+    if lags > side:
+        raise ShapeError(f"Expected a correlation of at most {side} offsets, got {lags}. Crop it.")
+    alike = torch.stack([turned(correlation, element) for element in range(8)]).mean(0)
+    around = functional.pad(alike, (0, side - lags, 0, side - lags)).roll((-(lags // 2), -(lags // 2)), (-2, -1))
+    power = torch.fft.fft2(around).real.clamp(min=LEAST_POWER)
+    return power / power.mean((-2, -1), keepdim=True)
+
+
+def whitened(
+    residual: Float[Tensor, "batch band y x"], power: Float[Tensor, "band y x"] | None
+) -> Float[Tensor, "batch band y x"]:
+    """Noise of unit variance and this power spectrum as white noise: each Fourier amplitude over the root of its power,
+    as if the image were periodic (Whittle 1953)."""
+    return residual if power is None else torch.fft.ifft2(torch.fft.fft2(residual) / power.sqrt()).real
+
+
+def log_prob_observed(
+    seen: Gaussian, image: Float[Tensor, "batch band y x"], power: Float[Tensor, "band y x"] | None, noisy: Tensor
+) -> Float[Tensor, " batch"]:
+    """Log p(x | m) of noise with this power spectrum, None for white noise; noisy [batch]: which images have noise.
+
+    log N(x; mean, C),  C = S^(1/2) K S^(1/2),  S: the variances, K: the circulant matrix of the correlation.
+    """
+    if power is None:
+        return seen.log_prob(image)
+    residual = (image.to(seen.mean) - seen.mean) * (-seen.log_std).exp()
+    white = torch.where(noisy[:, None, None, None], whitened(residual, power), residual)
+    log_volume = seen.log_std.expand_as(residual).flatten(1).sum(1) + 0.5 * noisy * power.log().sum()
+    return -0.5 * (white.square() + LOG_2_PI).flatten(1).sum(1) - log_volume
 
 
 def roughness(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, " batch"]:

@@ -11,7 +11,10 @@ from sciencegen.data.observation import correlated_noise
 from sciencegen.domains.galaxies import DOMAIN, image_representation
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.measurements import smoothness
+from sciencegen.domains.galaxies.models import RECIPES
 from sciencegen.domains.galaxies.noise import noise_correlation
+from sciencegen.networks.pyramid import PyramidSettings
+from sciencegen.vae.images.image_vae import ImageVAESettings
 
 KERNEL = np.array([[[0.0, 0.2, 0.0], [0.3, 1.0, 0.3], [0.0, 0.2, 0.0]]] * 2)
 KERNEL[1, 0] = KERNEL[1, 2] = 0
@@ -85,3 +88,13 @@ def test_smoothness_of_light_below_the_noise_is_unknown():
     image = np.where(np.indices((32, 32)).sum(0) % 2, 1.0, -1.0) + 1e-3
     assert math.isnan(smoothness(image, 15.5, 15.5, 8.0, 1.0))
     assert smoothness(image, 15.5, 15.5, 8.0, 1e-6) > 0
+
+
+def test_a_model_takes_its_noise_to_be_correlated(correlated):
+    fitted = image_representation.fit([DOMAIN.items.text(one) for one in correlated], np.zeros((60, 0)), ())
+    model = RECIPES["stamp-vae"].build(fitted, ImageVAESettings(code=2, pyramid=PyramidSettings(8, (1, 2), 2, 16)))
+    batch = fitted.batch(fitted.encode(correlated))
+    right = model.bound(batch, misfit=0.0)
+    model.noise_power = None
+    assert (right - model.bound(batch, misfit=0.0)).mean() > 30
+    assert "noise_power" not in model.state_dict()

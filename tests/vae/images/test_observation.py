@@ -2,10 +2,20 @@ import numpy as np
 import pytest
 import torch
 from scipy.signal import convolve2d
+from torch.distributions import MultivariateNormal
 
 from sciencegen.batch import Batch
+from sciencegen.data.observation import correlated_noise
 from sciencegen.errors import ShapeError
-from sciencegen.vae.images.observation import convolved, observed, roughness, with_noise
+from sciencegen.vae.images.observation import (
+    convolved,
+    log_prob_observed,
+    noise_power,
+    observed,
+    roughness,
+    whitened,
+    with_noise,
+)
 from tests.blobs import gaussian_image
 
 pytestmark = pytest.mark.usefixtures("double_precision")
@@ -63,3 +73,35 @@ def test_noise_has_its_variance_and_a_misfit_adds_to_it(generator):
     torch.testing.assert_close(granted, 0.01 * peak * (image + 1e-4 * peak))
     silent = Batch({**like.fields, "variance": torch.zeros(1, 1, 1, 1)})
     assert observed(image, silent, 0.1).log_prob(exact.mean).isfinite().all()
+
+
+def test_correlated_noise_has_its_gaussian_density():
+    """Of images of 6 x 6 pixels, by the covariance matrix of periodic noise; an image without noise stays white."""
+    side, generator = 6, torch.Generator().manual_seed(0)
+    correlation = torch.tensor([[[0.05, 0.1, 0.05], [0.2, 1.0, 0.2], [0.05, 0.1, 0.05]]])
+    power = noise_power(correlation, side)
+    rows = torch.fft.ifft2(power[0]).real
+    pixels = [(y, x) for y in range(side) for x in range(side)]
+    covariance = torch.tensor([[rows[(a - c) % side, (b - d) % side] for c, d in pixels] for a, b in pixels])
+    assert covariance[0, 0] == pytest.approx(1)
+    assert covariance[0, 1] == pytest.approx(covariance[0, side]) == pytest.approx(0.15)
+
+    images = torch.randn(2, 1, side, side, generator=generator)
+    like = Batch({"image": images, "variance": torch.full((2, 1, 1, 1), 4.0)})
+    seen = observed(torch.zeros_like(images), like)
+    found = log_prob_observed(seen, images, power, torch.tensor([True, False]))
+    expected = MultivariateNormal(torch.zeros(side**2), 4 * covariance).log_prob(images[0].flatten())
+    assert found[0] == pytest.approx(float(expected))
+    assert found[1] == pytest.approx(float(seen.log_prob(images)[1]))
+    with pytest.raises(ShapeError, match="offsets"):
+        noise_power(torch.ones(1, 9, 9), 8)
+
+
+def test_whitened_noise_is_white():
+    correlation = np.array([[[0.05, 0.1, 0.05], [0.2, 1.0, 0.2], [0.05, 0.1, 0.05]]])
+    generator = np.random.default_rng(0)
+    noise = torch.from_numpy(np.stack([correlated_noise(correlation, (48, 48), generator) for _ in range(20)]))
+    white = whitened(noise, noise_power(torch.from_numpy(correlation), 48))
+    assert white.var() == pytest.approx(1, abs=0.02)
+    assert (white[..., 1:] * white[..., :-1]).mean() == pytest.approx(0, abs=0.06)
+    assert (noise[..., 1:] * noise[..., :-1]).mean() == pytest.approx(0.2, abs=0.03)

@@ -1,0 +1,189 @@
+"""Restore: observed items without the instrument's blur and noise, with error bars."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Unpack
+
+import numpy as np
+
+from sciencegen.api.models.folder import LoadedModel, open_model
+from sciencegen.api.scores.rows import ScoredChunk
+from sciencegen.api.sources.tables import given_source
+from sciencegen.api.writing.provenance import Criteria, origin_of
+from sciencegen.api.writing.results import Scored, scored
+from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
+from sciencegen.config import RestoreSettings, as_texts, build_settings
+from sciencegen.data.workers import is_refusal
+from sciencegen.data.writers import Refused
+from sciencegen.domains.capabilities import Restoration, Restored
+from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.items import Cell, Given, Origin, Refusal, Row
+from sciencegen.options import RestoreOptions, takes
+
+TAIL = 0.05
+"""Probability beyond each end of an interval."""
+
+
+@takes(RestoreSettings, frames=("items",))
+def restore(
+    domain: str, items: Path | Given, names: str | Sequence[str] = (), **options: Unpack[RestoreOptions]
+) -> Scored:
+    """Remove the instrument's blur and noise from observed items, with error bars.
+
+    Parameters
+    ----------
+    domain : str
+        "galaxies".
+    items : str, object, sequence of these, Series, DataFrame, or Path
+        One item or several, as texts or objects; a data frame with a column of them; or the path of a file (a
+        `pathlib.Path`; a str is an item).
+    names : str or sequence of str
+        Properties; none means the domain's choice (galaxies: flux, half_light_radius, e1 and e2).
+    model : str, optional
+        A shipped name or a run folder; by default the domain's shipped weights.
+    samples : int
+        Samples of p(true item | observed item) for each item, at least 19.
+    keep_samples : bool
+        Give a row for each sample, instead of one for their mean.
+    column : str, optional
+        The column of items in a table or a data frame.
+    seed, device, threads, batch_size
+        `config.Resources`. The random numbers of an item depend on the seed and its row.
+
+    Returns
+    -------
+    Scored
+        A row for each item: `item`, the mean of the samples, whose variance in each pixel is that of the samples; for
+        each property the median and the ends of the 90% interval, `_lower` and `_upper`; `chi_squared`, the mean square
+        of observed less restored over the noise (1: only noise is left); and `resolution` (arcsec), the finest period
+        whose power in the blurred image is above the noise: finer structure comes from the model alone.
+
+    Raises
+    ------
+    ConfigError
+        For a model that can't restore, or an unknown property.
+
+    Examples
+    --------
+    >>> import numpy as np, sciencegen as sg
+    >>> y, x = np.mgrid[:64, :64] - 31.5
+    >>> psf = np.exp(-(x**2 + y**2) / 4)[16:49, 16:49]
+    >>> image = 400 * np.exp(-np.hypot(x, y) / 4) + np.random.default_rng(0).normal(0, 15, (64, 64))
+    >>> stamp = {"image": image, "pixel_scale": 0.1, "variance": 15.0**2, "psf": psf / psf.sum()}
+    >>> found = sg.restore("galaxies", [stamp], "flux", threads=1).table
+    >>> found.columns.tolist()
+    ['item', 'id', 'flux', 'flux_lower', 'flux_upper', 'chi_squared', 'resolution', 'refused']
+    """
+    settings = build_settings(RestoreSettings, {**options, "names": as_texts(names)})
+    restoring = resolve_restore(domain, items, settings)
+    given = None if isinstance(restoring.source, Path) or settings.keep_samples else restoring.texts
+    return scored(restoring, restoring.open, given, restoring.model.results)
+
+
+def resolve_restore(domain: str, items: Path | Given, settings: RestoreSettings) -> Restoring:
+    """Check the settings before a row is read."""
+    model = open_model(domain, settings.model, settings)
+    restoration = model.recipe.restoration
+    if restoration is None:
+        raise ConfigError(
+            f"Expected a model that can restore items, {model.folder.name} ({model.recipe.name}) can't. "
+            "Of galaxies, models of the recipe stamp-vae can."
+        )
+    for name in settings.names:
+        if name not in model.domain.properties:
+            raise unknown_name(f"property of {domain}", name, model.domain.properties)
+    source = given_source(model.domain, items, settings.column)
+    origin = origin_of("restore", domain, settings.model, Criteria(), settings.seed)
+    return Restoring(model, restoration, source, settings, origin)
+
+
+@dataclass
+class Restoring:
+    """Items that are restored one by one. `notes` and `summary` are complete after the last."""
+
+    model: LoadedModel
+    restoration: Restoration
+    source: Path | Sequence[Row]
+    settings: RestoreSettings
+    origin: Origin
+    notes: list[str] = field(default_factory=list)
+    restored: int = 0
+    refused: int = 0
+    first_refused: Refused | None = None
+
+    @property
+    def names(self) -> Sequence[str]:
+        return self.settings.names or self.restoration.properties
+
+    @property
+    def texts(self) -> list[str]:
+        """The given items."""
+        assert not isinstance(self.source, Path)
+        return [row.text for row in self.source]
+
+    @property
+    def columns(self) -> Sequence[str]:
+        if self.settings.keep_samples:
+            return ("item", "line", "id", "sample", *self.names)
+        bounds = [f"{name}{end}" for name in self.names for end in ("", "_lower", "_upper")]
+        return ("item", "line", "id", *bounds, *self.restoration.agreement)
+
+    def rows(self) -> Iterator[Row]:
+        if isinstance(self.source, Path):
+            return iter(self.model.domain.items.read(self.source, self.settings.column))
+        return iter(self.source)
+
+    def __iter__(self) -> Iterator[ScoredChunk]:
+        for number, row in enumerate(self.rows()):
+            item = self.model.domain.items.parse(row.text)
+            found = item if is_refusal(item) else self._restored(item, number)
+            if isinstance(found, Refusal):
+                refused = (row.line, row.text, found.reason)
+                self.refused, self.first_refused = self.refused + 1, self.first_refused or refused
+                yield ScoredChunk({name: [] for name in self.columns}, [refused])
+                continue
+            self.restored += 1
+            values = self._samples(row, found) if self.settings.keep_samples else self._summary(row, found)
+            yield ScoredChunk(values, [])
+
+    def _restored(self, item: Any, number: int) -> Restored | Refusal:
+        seed = int(np.random.SeedSequence([self.settings.seed, number]).generate_state(1)[0])
+        made = self.restoration.restore
+        return made(self.model.model, self.model.representation, item, self.settings.samples, seed)
+
+    def _measured(self, found: Restored) -> np.ndarray:
+        """[sample property] values."""
+        return self.model.domain.measure(found.samples, self.names)
+
+    def _samples(self, row: Row, found: Restored) -> dict[str, list[Cell]]:
+        count, text = len(found.samples), self.model.domain.items.text
+        about = {"item": [text(one) for one in found.samples], "line": [row.line] * count, "id": [row.id] * count}
+        measured = dict(zip(self.names, self._measured(found).T.tolist(), strict=True))
+        return {**about, "sample": list(range(1, count + 1)), **measured}
+
+    def _summary(self, row: Row, found: Restored) -> dict[str, list[Cell]]:
+        values: dict[str, Cell] = {"item": self.model.domain.items.text(found.mean), "line": row.line, "id": row.id}
+        for name, column in zip(self.names, self._measured(found).T, strict=True):
+            values |= dict(zip((name, f"{name}_lower", f"{name}_upper"), interval(column), strict=True))
+        return {name: [value] for name, value in {**values, **found.agreement}.items()}
+
+    def open(self, output: str, overwrite: bool = False) -> OutputWriter:
+        options = OutputOptions(origin=self.origin, overwrite=overwrite)
+        return open_output(self.model.results, output, self.columns, options)
+
+    def summary(self) -> dict[str, int]:
+        return {"restored": self.restored, "refused": self.refused}
+
+
+def interval(values: np.ndarray) -> tuple[float, float, float]:
+    """Median and 90% interval of samples: a further sample lies between the k-th lowest and the k-th highest of n with
+    probability (n + 1 - 2k) / (n + 1). NaN for values that can't be measured in most samples."""
+    known = np.sort(values[np.isfinite(values)])
+    if 2 * len(known) < len(values) or not len(known):
+        return math.nan, math.nan, math.nan
+    outer = max(1, int(TAIL * (len(known) + 1)))
+    return float(np.median(known)), float(known[outer - 1]), float(known[-outer])

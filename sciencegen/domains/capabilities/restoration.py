@@ -1,0 +1,37 @@
+"""The optional part `Restoration` of a recipe: what was observed, without the instrument's blur and noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sciencegen.items import Item, Refusal
+
+
+@dataclass(frozen=True)
+class Restored:
+    """mean: the item that the samples have in common, with their variance. samples: of the posterior, each as probable
+    as the others. agreement: numbers of how they agree with the observation and with each other."""
+
+    mean: Item
+    samples: tuple[Item, ...]
+    agreement: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restoration:
+    """Samples of noise-free items, given an observed one.
+
+    Parameters
+    ----------
+    restore : (model, representation, item, samples, seed) -> Restored or Refusal
+    agreement : tuple of str
+        Names of the numbers `Restored.agreement`.
+    properties : tuple of str
+        What is measured of samples by default.
+    """
+
+    restore: Callable[[Any, Any, Item, int, int], Restored | Refusal]
+    agreement: tuple[str, ...] = ()
+    properties: tuple[str, ...] = ()

@@ -1,0 +1,74 @@
+"""Deconvolved and denoised stamps with error bars, from samples of a model's posterior."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+from torch import Generator
+
+from sciencegen.data.observation import convolve
+from sciencegen.domains.capabilities import Restoration, Restored
+from sciencegen.domains.galaxies.encoded_stamps import per_band
+from sciencegen.domains.galaxies.image_representation import ImageRepresentation
+from sciencegen.domains.galaxies.items import Stamp, standardize
+from sciencegen.items import Refusal
+from sciencegen.metrics.spectra import radial_power_spectrum
+from sciencegen.vae.images.image_vae import ImageVAE
+from sciencegen.vae.images.posterior import posterior_samples
+
+NOISE_FREE = "has no noise: there is nothing to restore"
+
+
+def restore(
+    model: ImageVAE, representation: ImageRepresentation, stamp: Stamp, samples: int, seed: int
+) -> Restored | Refusal:
+    """The stamp without its PSF and noise: the mean of samples of p(galaxy | stamp), their variance in each pixel, and
+    the samples. The random numbers depend on the seed alone."""
+    encoded = representation.encode([stamp])[0]
+    if isinstance(encoded, Refusal):
+        return encoded
+    if stamp.noise_free:
+        return Refusal(NOISE_FREE)
+    batch = representation.batch([encoded]).to(next(model.parameters()).device)
+    images = posterior_samples(model, batch, samples, Generator().manual_seed(seed)).cpu().numpy()
+    made = [representation.stamp(image) for image in images]
+    drawn = [replace(one, name=stamp.name) for one in made if isinstance(one, Stamp)]
+    mean = standardize(
+        Stamp(images.mean(0), stamp.pixel_scale, None, images.var(0, ddof=1), stamp.bands, stamp.name, stamp.source)
+    )
+    if isinstance(mean, Refusal):
+        return mean
+    return Restored(mean, tuple(drawn), _agreement(images, stamp))
+
+
+def _agreement(images: np.ndarray, stamp: Stamp) -> Mapping[str, float]:
+    """How the restored stamp agrees with the observed one, and what of it the observation can tell."""
+    mean, variance = images.mean(0, dtype=np.float64), per_band(stamp.variance)
+    seen = mean if stamp.psf is None else convolve(mean, stamp.psf.astype(np.float64))
+    shown = np.ones(stamp.image.shape, bool) if stamp.mask is None else np.broadcast_to(~stamp.mask, stamp.image.shape)
+    missed = (stamp.image - seen) ** 2 / variance
+    return {
+        "chi_squared": float(missed[shown].mean()),
+        "resolution": resolution(seen / np.sqrt(variance), stamp.pixel_scale),
+    }
+
+
+def resolution(seen: Float[np.ndarray, "band y x"], pixel_scale: float) -> float:
+    """The finest period that an observation can tell, arcsec: that of the highest frequency up to which the power of
+    the blurred image, in units of the noise, is above the noise's, in the mean of the bands. Infinite if there is none.
+    """
+    power = radial_power_spectrum(seen).mean(0)[1:]
+    lost = power < 1
+    told = int(lost.argmax()) if lost.any() else len(power)
+    return seen.shape[-1] * pixel_scale / told if told else math.inf
+
+
+RESTORATION = Restoration(
+    restore=restore,
+    agreement=("chi_squared", "resolution"),
+    properties=("flux", "half_light_radius", "e1", "e2"),
+)

@@ -1,0 +1,81 @@
+"""`restore`: rows of means and intervals, or of samples, and what is refused."""
+
+import math
+
+import numpy as np
+import pytest
+
+import sciencegen as sg
+from sciencegen.api.restore import interval
+from sciencegen.domains.galaxies import DOMAIN
+from sciencegen.domains.galaxies.restoration import resolution
+from sciencegen.domains.galaxies.survey import SurveySettings, simulate
+from sciencegen.errors import ConfigError, UnknownNameError
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    return next(simulate(SurveySettings("euclid", 64), 0, 7, 8))
+
+
+@pytest.fixture(scope="module")
+def restored(simulated):
+    given = [DOMAIN.items.text(one) for one in (simulated.observed, simulated.twin)]
+    return sg.restore("galaxies", given, ["flux", "half_light_radius"], threads=1)
+
+
+def test_a_stamp_is_restored_with_its_variance(simulated, restored):
+    row, refused = restored.table.iloc[0], restored.table.iloc[1]
+    mean = DOMAIN.items.parse(row["item"])
+    assert mean.psf is None
+    assert mean.variance.shape == mean.image.shape
+    assert (mean.variance > 0).all()
+    assert row["flux_lower"] < row["flux"] < row["flux_upper"]
+    assert row["flux"] == pytest.approx(simulated.twin.image.sum(), rel=0.2)
+    assert 0.9 < row["chi_squared"] < 1.4
+    assert 0.2 <= row["resolution"] < 6.4
+    assert "no noise" in refused["refused"]
+    assert restored.summary == {"restored": 1, "refused": 1}
+
+
+def test_samples_are_rows_and_do_not_depend_on_other_items(simulated, restored):
+    text = DOMAIN.items.text(simulated.observed)
+    kept = sg.restore("galaxies", [text], "flux", keep_samples=True, threads=1).table
+    assert kept["sample"].tolist() == list(range(1, 20))
+    assert kept["flux"].min() == pytest.approx(restored.table["flux_lower"][0])
+    images = np.stack([DOMAIN.items.parse(item).image for item in kept["item"]])
+    mean = DOMAIN.items.parse(restored.table["item"][0])
+    assert np.abs(images.mean(0) - mean.image).max() < 0.1 * np.sqrt(mean.variance.max())
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.arange(1.0, 20), (10, 1, 19)),
+        (np.arange(1.0, 40), (20, 2, 38)),
+        (np.array([math.nan] * 9 + [1.0, 2.0, 3.0] * 4), (2, 1, 3)),
+    ],
+)
+def test_intervals_hold_nine_tenths(values, expected):
+    assert interval(values) == expected
+
+
+def test_what_mostly_cannot_be_measured_has_no_interval():
+    assert all(math.isnan(one) for one in interval(np.array([1.0] + [math.nan] * 18)))
+
+
+def test_the_resolution_is_where_the_light_meets_the_noise():
+    wave = np.cos(2 * np.pi * 4 * np.arange(32) / 32) + np.zeros((1, 32, 1))
+    ramp = sum(np.cos(2 * np.pi * k * np.arange(32) / 32) for k in range(1, 5)) + np.zeros((1, 32, 1))
+    assert resolution(10 * ramp, 0.5) == pytest.approx(32 * 0.5 / 4)
+    assert resolution(10 * wave, 0.5) == math.inf
+    assert resolution(np.zeros((1, 32, 32)), 0.5) == math.inf
+
+
+def test_wrong_requests_are_refused(simulated):
+    with pytest.raises(ConfigError, match="can't"):
+        sg.restore("molecules", ["CCO"])
+    with pytest.raises(UnknownNameError, match="flux"):
+        sg.restore("galaxies", [DOMAIN.items.text(simulated.observed)], "fluks")
+    with pytest.raises(ConfigError, match="19"):
+        sg.restore("galaxies", [DOMAIN.items.text(simulated.observed)], samples=3)
