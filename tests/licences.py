@@ -20,6 +20,7 @@ from tests.versions import OF_TORCH, PYPROJECT, normalized, requirements
 WEIGHTS = {
     "backbones": ("proteins/backbones",),
     "galaxies": ("galaxies/simulated-deep",),
+    "galaxies-kids": ("stamps of KiDS and VIKING in ProFound's mosaic, and a simulation of them",),
     "molecules": ("molecules/moses", "molecules/zinc250k"),
     "molecules-language-model": ("molecules/moses",),
     "predictors/qm9-properties": ("molecules/qm9",),
@@ -28,6 +29,10 @@ WEIGHTS = {
     "qm9-molecules": ("molecules/qm9",),
 }
 """Folders of `sciencegen/pretrained`, and the datasets that they were trained on."""
+WITHOUT_CARD = {
+    "stamps of KiDS and VIKING in ProFound's mosaic, and a simulation of them": "CC BY 4.0 (ESO: KiDS, VIKING)",
+}
+"""Licences of data that no card fetches."""
 FILES = {
     "compression/predictors.npz": (
         "predictors of pixels, trained on galaxies/simulated-deep and on stamps of the KiDS and VIKING surveys",
@@ -161,9 +166,9 @@ def page() -> str:
     """The text of docs/licences.md."""
     direct, transitive = rows_of_libraries()
     cards = {card.full_name: card for card in list_cards()}
+    licences = WITHOUT_CARD | {name: card.licence.strip().rstrip(".") for name, card in cards.items()}
     weights = [
-        (f"`{name}`", ", ".join(sets), "; ".join(cards[one].licence.strip().rstrip(".") for one in sets))
-        for name, sets in WEIGHTS.items()
+        (f"`{name}`", ", ".join(sets), "; ".join(licences[one] for one in sets)) for name, sets in WEIGHTS.items()
     ]
     return PAGE.format(
         direct=table(("package", "licence"), direct),

@@ -69,7 +69,7 @@ def with_gaussian_noise(
     generator: np.random.Generator,
     correlation: Float[np.ndarray, "band v u"] | None = None,
 ) -> Float[np.ndarray, "band y x"]:
-    """The image with noise of this variance, [band] or [band y x], white or with this autocorrelation."""
+    """The image with noise of this variance, [band] or [band y x], white or with this autocovariance in its units."""
     wide = variance if variance.ndim > 1 else variance[:, None, None]
     if correlation is None:
         noise = generator.standard_normal(image.shape)
@@ -81,12 +81,12 @@ def with_gaussian_noise(
 def correlated_noise(
     correlation: Float[np.ndarray, "band v u"], shape: tuple[int, int], generator: np.random.Generator
 ) -> Float[np.ndarray, "band y x"]:
-    """Gaussian noise of variance 1 with a given autocorrelation, by circulant embedding (Wood and Chan 1994).
+    """Gaussian noise with a given autocovariance, by circulant embedding (Wood and Chan 1994).
 
     Parameters
     ----------
     correlation : array [band v u]
-        Between pixels at each offset; v and u are odd, the middle is the offset 0, where it is 1.
+        Covariance of pixels at each offset; v and u are odd, the middle is the offset 0, the variance.
     shape : (int, int)
         y and x of the noise.
     generator : numpy.random.Generator
@@ -97,7 +97,7 @@ def correlated_noise(
     array [band y x]
         White noise that is multiplied in Fourier space by the square root of the power spectrum, which is the
         transform of the correlation (Wiener and Khinchin). Negative powers, of a correlation that no noise has, are 0;
-        the others are then scaled to a variance of 1.
+        the others are then scaled to the variance.
 
     Examples
     --------
@@ -113,6 +113,7 @@ def correlated_noise(
     circulant[:, : lags[0], : lags[1]] = correlation
     circulant = np.roll(circulant, [-(lag // 2) for lag in lags], (1, 2))
     power = scipy.fft.fft2(circulant).real.clip(min=0)
-    amplitude = np.sqrt(power / power.mean((1, 2), keepdims=True))
+    variance = correlation[:, lags[0] // 2, lags[1] // 2, None, None]
+    amplitude = np.sqrt(variance * power / power.mean((1, 2), keepdims=True))
     white = scipy.fft.fft2(generator.standard_normal(circulant.shape))
     return scipy.fft.ifft2(amplitude * white).real[:, : shape[0], : shape[1]]

@@ -1,6 +1,7 @@
 """How well a model of stamps finds odd ones, and whether brightness, noise or blur alone make one odd.
 
-    python tests/benchmarks/galaxy_anomalies.py -n 300 --model galaxies
+    python -m tests.benchmarks.galaxy_anomalies -n 300 --model galaxies
+    python -m tests.benchmarks.galaxy_anomalies --model galaxies-kids --data data/kids
 
 Galaxies of the test split of the card `simulated`, drawn anew with their noise-free twins, each untouched and in ways
 that the simulation knows nothing of: another galaxy laid over it, a cosmic ray, a satellite's trail, a hot column; or
@@ -9,6 +10,9 @@ for `anomaly` and for the raw `log_likelihood`, the area under the curve by whic
 (1/2: not at all) and the rank correlation with the flux of untouched ones; the median and the 95th percentile of the
 anomaly of untouched ones, and of the same galaxies under other noise and through a wider PSF; and stamps a second of
 the process's own time, the draws beside which they are judged apart.
+
+With `--data`, the untouched are real stamps of its test split. What is laid over one is a draw of the model, or a ray,
+a trail or a column in one of its bands; no other populations, noise or PSF then.
 """
 
 from __future__ import annotations
@@ -23,13 +27,16 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, shift
 from scipy.stats import mannwhitneyu
 
-from sciencegen.api.models.folder import open_model
+from sciencegen.api.models.folder import LoadedModel, open_model
 from sciencegen.config import Resources
 from sciencegen.data.observation import convolve
+from sciencegen.data.prepared import PreparedDataset
+from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.observation import observed
 from sciencegen.domains.galaxies.survey import Simulated, SurveySettings, simulate
 from sciencegen.metrics.regression import spearman
+from tests.benchmarks.galaxy_images import drawn
 
 FIRST = 2_000_000
 """Number of the test split's first galaxy."""
@@ -42,8 +49,12 @@ def with_light(stamp: Stamp, light: np.ndarray) -> Stamp:
     return standardize(replace(stamp, image=stamp.image + light, source=""))
 
 
-def sigma(one: Simulated) -> float:
-    return float(np.sqrt(one.observed.variance.mean()))
+def in_a_band(one: Simulated, times: float, light: np.ndarray, generator: np.random.Generator) -> Stamp:
+    """Light [y x] in one of the bands; times: in units of its noise."""
+    stamp, bands = one.observed, len(one.observed.bands)
+    band = generator.integers(bands) if bands > 1 else 0
+    chosen = np.arange(bands)[:, None, None] == band
+    return with_light(stamp, chosen * times * light * float(np.sqrt(stamp.variance[band].mean())))
 
 
 def blend(one: Simulated, other: Simulated, generator: np.random.Generator) -> Stamp:
@@ -66,16 +77,17 @@ def line(side: int, generator: np.random.Generator, length: float, width: float)
 def cosmic_ray(one: Simulated, other: Simulated, generator: np.random.Generator) -> Stamp:
     """3 to 12 pixels long, 5 to 30 times the noise; the PSF knows nothing of it."""
     streak = line(one.observed.side, generator, generator.uniform(3, 12), 0.5)
-    return with_light(one.observed, sigma(one) * generator.uniform(5, 30) * streak)
+    return in_a_band(one, generator.uniform(5, 30), streak, generator)
 
 
 def trail(one: Simulated, other: Simulated, generator: np.random.Generator) -> Stamp:
-    return with_light(one.observed, sigma(one) * generator.uniform(2, 5) * line(one.observed.side, generator, 1e3, 1.2))
+    times = generator.uniform(2, 5)
+    return in_a_band(one, times, line(one.observed.side, generator, 1e3, 1.2), generator)
 
 
 def hot_column(one: Simulated, other: Simulated, generator: np.random.Generator) -> Stamp:
     column = np.arange(one.observed.side) == generator.integers(one.observed.side)
-    return with_light(one.observed, sigma(one) * generator.uniform(2, 5) * column)
+    return in_a_band(one, generator.uniform(2, 5), column, generator)
 
 
 def instead(one: Simulated, profile: Callable[[np.ndarray], np.ndarray], generator: np.random.Generator) -> Stamp:
@@ -100,10 +112,8 @@ def ring(one: Simulated, other: Simulated, generator: np.random.Generator) -> St
     return instead(one, lambda r: np.exp(-0.5 * ((r - radius) / width) ** 2) + middle(r), generator)
 
 
-CHANGES: dict[str, Change] = {
-    "blend": blend, "cosmic ray": cosmic_ray, "trail": trail, "hot column": hot_column, "cusp of index 8": cusp,
-    "ring": ring,
-}  # fmt: skip
+OVERLAID: dict[str, Change] = {"blend": blend, "cosmic ray": cosmic_ray, "trail": trail, "hot column": hot_column}
+OTHERS: dict[str, Change] = {"cusp of index 8": cusp, "ring": ring}
 
 
 def seen_otherwise(one: Simulated, noisier: float, wider: float, generator: np.random.Generator) -> Stamp:
@@ -115,20 +125,34 @@ def seen_otherwise(one: Simulated, noisier: float, wider: float, generator: np.r
 OTHERWISE = {"half the noise": (0.5, 0), "twice": (2, 0), "four times": (4, 0), "a PSF twice as wide": (1, 1.3)}
 
 
+def real(model: LoadedModel, data: str) -> list[Simulated]:
+    """Stamps of the test split, those of the first half with themselves as twins, and as many draws of the model."""
+    parsed = [DOMAIN.items.parse(text) for text in PreparedDataset.load(data).items("test")]
+    stamps = [one for one in parsed if isinstance(one, Stamp)]
+    draws = drawn(model, len(stamps), None, 0)
+    pairs = [(stamp, draw) for stamp, draw in zip(stamps, draws, strict=True) if draw is not None]
+    return [Simulated(stamp, stamp, {}) for stamp, _ in pairs] + [Simulated(*pair, {}) for pair in pairs]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="galaxies")
-    parser.add_argument("-n", type=int, default=300, help="stamps of each kind")
+    parser.add_argument("-n", type=int, default=300, help="simulated stamps of each kind")
+    parser.add_argument("--data", help="a prepared dataset of real stamps")
     given = parser.parse_args()
     model = open_model("galaxies", given.model, Resources(threads=1))
-    settings = SurveySettings(side=model.representation.shape[-1])
-    made = list(simulate(settings, 0, FIRST, FIRST + 2 * given.n))
-    galaxies, others = made[: given.n], made[given.n :]
+    if given.data:
+        made, changes, otherwise = real(model, given.data), OVERLAID, {}
+    else:
+        settings = SurveySettings(side=model.representation.shape[-1])
+        made = list(simulate(settings, 0, FIRST, FIRST + 2 * given.n))
+        changes, otherwise = OVERLAID | OTHERS, OTHERWISE
+    galaxies, others = made[: len(made) // 2], made[len(made) // 2 :]
     generator = np.random.default_rng(0)
     kinds = {"untouched": [one.observed for one in galaxies]}
-    for name, change in CHANGES.items():
+    for name, change in changes.items():
         kinds[name] = [change(*pair, generator) for pair in zip(galaxies, others, strict=True)]
-    for name, how in OTHERWISE.items():
+    for name, how in otherwise.items():
         kinds[name] = [seen_otherwise(one, *how, generator) for one in galaxies]
     oracles, flux = model.oracles, np.array([one.twin.image.sum() for one in galaxies])
     oracles["anomaly"].score(kinds["untouched"][:1])  # the draws
@@ -137,8 +161,8 @@ def main() -> None:
         start = time.process_time()
         odd = {name: sign * np.array([one.value for one in oracles[oracle].score(kinds[name])]) for name in kinds}
         seconds, usual = time.process_time() - start, odd["untouched"]
-        areas = {name: mannwhitneyu(odd[name], usual).statistic / len(flux) ** 2 for name in CHANGES}
-        quantiles = {name: np.percentile(odd[name], [50, 95]) for name in ("untouched", *OTHERWISE)}
+        areas = {name: mannwhitneyu(odd[name], usual).statistic / len(flux) ** 2 for name in changes}
+        quantiles = {name: np.percentile(odd[name], [50, 95]) for name in ("untouched", *otherwise)}
         found[oracle] = {
             "area_under_curve": {name: round(float(area), 3) for name, area in areas.items()},
             "rank_correlation_with_flux": round(spearman(flux, usual), 3),

@@ -27,7 +27,7 @@ WHITE = 0.05
 
 
 def noise_correlation(stamps: Sequence[Stamp]) -> Float[np.ndarray, "band v u"] | None:
-    """Autocorrelation of the noise in each band, from the sky of stamps.
+    """Autocovariance of the noise in each band in units of the stated variance, from the sky of stamps.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ def noise_correlation(stamps: Sequence[Stamp]) -> Float[np.ndarray, "band v u"] 
     Returns
     -------
     array [band v u] or None
-        C(v, u) = E[n(y, x) n(y + v, x + u)] / E[n^2] of n = sky / sigma; None if no pixels at most two apart are
-        correlated by more than 0.05.
+        C(v, u) = E[n(y, x) n(y + v, x + u)] of n = sky / sigma; None if no pixels at most two apart are correlated by
+        more than 0.05. C(0, 0) is above 1 where the noise is larger than stated, as undetected sources make it.
     """
     noisy = [one for one in stamps if (one.variance > 0).all()]
     faint = sorted(noisy, key=lambda one: float(one.image.sum()))[: (len(noisy) + 1) // 2]
@@ -67,11 +67,10 @@ def _sky(stamp: Stamp) -> tuple[Float[np.ndarray, "band y x"], Bool[np.ndarray, 
 def _correlated(
     noise: Float[np.ndarray, "stamp band y x"], sky: Bool[np.ndarray, "stamp y x"]
 ) -> Float[np.ndarray, "band v u"]:
-    """Means of products over all pairs of sky pixels with each offset, divided by that of the offset 0."""
+    """Means of products over all pairs of sky pixels with each offset."""
     side = noise.shape[-1]
     lag = min(LARGEST_LAG, 3 * side // 8)
     padded = (side + lag, side + lag)
     products = scipy.fft.irfft2((np.abs(scipy.fft.rfft2(noise, padded)) ** 2).sum(0), padded)
     pairs = scipy.fft.irfft2((np.abs(scipy.fft.rfft2(sky.astype(np.float64), padded)) ** 2).sum(0), padded)
-    found = np.roll(products / pairs.clip(min=1), (lag, lag), (1, 2))[:, : 2 * lag + 1, : 2 * lag + 1]
-    return found / found[:, lag, lag, None, None]
+    return np.roll(products / pairs.clip(min=1), (lag, lag), (1, 2))[:, : 2 * lag + 1, : 2 * lag + 1]

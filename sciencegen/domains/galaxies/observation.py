@@ -39,7 +39,7 @@ def observed(
     correlation: np.ndarray | None = None,
 ) -> Stamp | Refusal:
     """Convolve the stamp with a PSF and add Gaussian noise of this variance, nJy² [band] or [band y x], white or with
-    this autocorrelation [band v u]."""
+    this autocovariance in its units, [band v u]."""
     if is_observed(stamp):
         return Refusal("has a PSF or noise already: only a noise-free stamp without PSF can be observed")
     image = stamp.image.astype(np.float64)

@@ -146,7 +146,8 @@ class ImageVAE(nn.Module):
         self.register_buffer("noise_power", None, persistent=False)
 
     def correlate_noise(self, correlation: Float[Tensor, "band v u"]) -> None:
-        """Take noise to have this autocorrelation, in training and in the bound. Default: white noise."""
+        """Take noise to have this autocovariance in units of its variance, in training and in the bound. Default: white
+        noise."""
         self.noise_power = noise_power(correlation, self.networks.shape[-1])
 
     # --- training -----------------------------------------------------------------------------------------------------

@@ -56,21 +56,20 @@ def observed(image: Float[Tensor, "batch band y x"], like: Batch, misfit: float 
 
 
 def noise_power(correlation: Float[Tensor, "band v u"], side: int) -> Float[Tensor, "band y x"]:
-    """The power spectrum of noise with this autocorrelation on an image's own frequencies, of mean 1: its transform
-    (Wiener and Khinchin), averaged over turns and mirrorings, since training images are turned."""
+    """The power spectrum of noise with this autocovariance on an image's own frequencies: its transform (Wiener and
+    Khinchin), averaged over turns and mirrorings, since training images are turned."""
     lags = correlation.shape[-1]
     if lags > side:
         raise ShapeError(f"Expected a correlation of at most {side} offsets, got {lags}. Crop it.")
     alike = torch.stack([turned(correlation, element) for element in range(8)]).mean(0)
     around = functional.pad(alike, (0, side - lags, 0, side - lags)).roll((-(lags // 2), -(lags // 2)), (-2, -1))
-    power = torch.fft.fft2(around).real.clamp(min=LEAST_POWER)
-    return power / power.mean((-2, -1), keepdim=True)
+    return torch.fft.fft2(around).real.clamp(min=LEAST_POWER)
 
 
 def whitened(
     residual: Float[Tensor, "batch band y x"], power: Float[Tensor, "band y x"] | None
 ) -> Float[Tensor, "batch band y x"]:
-    """Noise of unit variance and this power spectrum as white noise: each Fourier amplitude over the root of its power,
+    """Noise of this power spectrum as white noise of variance 1: each Fourier amplitude over the root of its power,
     as if the image were periodic (Whittle 1953)."""
     return residual if power is None else torch.fft.ifft2(torch.fft.fft2(residual) / power.sqrt()).real
 

@@ -3,7 +3,8 @@
     p(z | x) ~ N(x; psf * m(z), T v) N(z; 0, I)
 
 v is the variance of the noise and of the model's error (`observed`). T, the temperature, tempers the likelihood: with
-T = 1, a decoder that can't render every galaxy claims too much (Miller and Dunson 2019, on coarsened posteriors).
+T = 1, a decoder that can't render every galaxy claims too much (Miller and Dunson 2019, on coarsened posteriors). 1.5
+was chosen on 120 simulated galaxies, where 90% intervals of fluxes held 85% with T = 1.
 
 Each sample is the mode of a posterior whose data and prior were randomized (Oliver, He and Reynolds 1996; Bardsley et
 al. 2014). Samples are exact where m is linear in z, and independent of each other:
@@ -40,7 +41,7 @@ class PosteriorSettings:
     """temperature: T. steps: gradient steps from the encoder's latent to the mode, and again from there to each sample.
     rate: of these steps, in posterior standard deviations."""
 
-    temperature: float = 1.0
+    temperature: float = 1.5
     steps: int = 25
     rate: float = 0.2
 
@@ -95,10 +96,9 @@ class _Scene:
         rank = min(RANK, z.shape[1], self.data.shape[1])
         probes, places = standard_normal((rank, z.shape[1]), generator, z), z.repeat(rank, 1)
         with torch.no_grad():
-            _, spanned = torch.func.jvp(self, (places,), (probes,))
+            spanned = torch.func.jvp(self, (places,), (probes,))[1]
         basis = torch.linalg.qr(spanned.T.double())[0].to(z)
-        _, backward = torch.func.vjp(self, places)
-        (rows,) = backward(basis.T)
+        (rows,) = torch.func.vjp(self, places)[1](basis.T)
         _, singular, directions = torch.linalg.svd(rows.detach().double(), full_matrices=False)
         return _Coordinates(z, directions.T.to(z), singular.square().to(z))
 

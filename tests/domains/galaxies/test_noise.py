@@ -60,10 +60,16 @@ def test_sources_and_masked_pixels_do_not_count(correlated):
     assert middle(noise_correlation(spoiled)) == pytest.approx(KERNEL, abs=0.05)
 
 
-def test_a_bad_correlation_gives_noise_of_variance_1():
-    impossible = np.array([[[0.9, 0.9, 0.9], [0.9, 1.0, 0.9], [0.9, 0.9, 0.9]]])
+def test_noise_that_is_larger_than_stated_is_found(correlated):
+    louder = [replace(one, variance=one.variance / 1.21) for one in correlated]
+    assert middle(noise_correlation(louder)) == pytest.approx(1.21 * KERNEL, abs=0.04)
+
+
+@pytest.mark.parametrize("variance", [1.0, 2.0])
+def test_a_bad_correlation_gives_noise_of_its_variance(variance):
+    impossible = variance * np.array([[[0.9, 0.9, 0.9], [0.9, 1.0, 0.9], [0.9, 0.9, 0.9]]])
     noise = correlated_noise(impossible, (128, 128), np.random.default_rng(0))
-    assert noise.var() == pytest.approx(1, abs=0.1)
+    assert noise.var() == pytest.approx(variance, rel=0.1)
 
 
 def test_observing_conditions_draw_such_noise_and_keep_it_in_json(correlated):
