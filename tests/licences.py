@@ -35,7 +35,7 @@ WITHOUT_CARD = {
 """Licences of data that no card fetches."""
 FILES = {
     "compression/predictors.npz": (
-        "predictors of pixels, trained on galaxies/simulated-deep and on stamps of the KiDS and VIKING surveys",
+        "predictors of pixels, trained on galaxies/simulated-deep, simulated surveys and stamps of KiDS and VIKING",
         "CC0-1.0 (simulation); CC BY 4.0 (ESO: KiDS, VIKING)",
     ),
     "browser/page/regl-scatterplot.min.js": (

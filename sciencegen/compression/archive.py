@@ -116,8 +116,8 @@ def read_header(path: Path) -> Header:
     data = first.data()
     if data["version"] != VERSION or data["tables"] != tables_checksum():
         raise IncompatibleError(
-            f"Expected a stream of this version of sciencegen at {path}, found one with other tables "
-            f"({data['tables']}, here {tables_checksum()}). Read it with the version that wrote it."
+            f"Expected a stream of format {VERSION} with the tables {tables_checksum()} at {path}, found format "
+            f"{data['version']} with {data['tables']}. Read it with the version of sciencegen that wrote it."
         )
     return Header(str(data["container"]), str(data["name"]))
 

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sciencegen.compression.network import (
+    EXPERT_STEP,
     EXPERT_UNIT,
     FRACTION,
     OCTAVE,
@@ -21,18 +22,23 @@ from sciencegen.compression.network import (
     shipped,
     shipped_network,
 )  # fmt: skip
-from sciencegen.compression.planes import SCALE_BINS, SCALE_ZERO, Neighbours, PlaneModel, place_in, scale_bin
+from sciencegen.compression.planes import SCALE_BINS, SCALE_ZERO, Neighbours, PlaneModel, places, scale_bin
 
 PLACES = 96
 """Pixels of a tile that are looked at."""
-MOST_TILES = 400
-RIDGE = 30.0
+MOST_TILES = 300
+RIDGE = 300.0
 """Prior precision of a correction of an expert's weight."""
+DEGREES = 8
+"""Degrees of freedom of the residuals to which experts are fitted."""
+EXPERT_BITS = 8
+"""Place of a corrected weight in the stream."""
 STEPS = 12
 """Largest correction of a scale, in 1 / OCTAVE."""
 CLIP, ROUNDS = 2.0, 8
 """Sigma around the sky that count for it, and steps to find it."""
-FEWEST, MOST = 40, 1000
+CLIPPED, SHRINKAGE = 3.0, 100
+FEWEST, MOST = 40, 4000
 """Pixels of a scale that are looked at."""
 
 
@@ -53,20 +59,21 @@ class Sample:
 
 
 def calibrated(
-    cells: Int[np.ndarray, "plane y x lane"], sigmas: list[int], centred: bool = False, experts: bool = True
+    cells: Int[np.ndarray, "plane y x lane"], sigmas: list[int], centred: bool = False, coded: int = 0
 ) -> list[PlaneModel]:
     """Fit the sky and the models of each plane of a stack. sigmas: noise of each in 1 / SIGMA_UNIT cells. centred: as
-    in `code_stack`. experts: whether they are fitted, too."""
+    in `code_stack`. coded: pixels of each plane in the file: fitted experts must save more of their bits than they
+    take."""
     step = max(1, cells.shape[3] // MOST_TILES)
     cells = cells[..., ::step]
-    near = Neighbours(cells.shape)
+    near = Neighbours(cells.shape, centred)
     models = []
     for plane, sigma in enumerate(sigmas):
-        near.start(plane, sigma)
+        near.start(plane, sigma, shipped_network(plane))
         sky = sky_level(cells[plane], sigma)
-        for y in range(cells.shape[1]):
-            near.put(near.at(plane, y, 0), cells[plane, y], sigma, sky)
-        fitted = _fit_plane(near, cells[plane] - sky / FRACTION, plane, sigma, centred, experts)
+        y, x = np.divmod(np.arange(cells.shape[1] * cells.shape[2]), cells.shape[2])
+        near.put(near.rows(plane, (y, x)), cells[plane, y, x], sigma, sky)
+        fitted = _fit_plane(near, cells[plane] - sky / FRACTION, plane, sigma, centred, coded)
         models.append(replace(fitted, sky=sky))
     return models
 
@@ -74,6 +81,7 @@ def calibrated(
 def sky_level(cells: Int[np.ndarray, "*shape"], sigma: int) -> int:
     """The background of a plane in 1 / FRACTION cells: the mean of what lies within `CLIP` sigma of it, from the
     median. sigma: in 1 / SIGMA_UNIT cells."""
+    cells = cells.reshape(-1)[:: max(1, cells.size >> 18)]
     level, reach = float(np.median(cells)), CLIP * max(sigma / SIGMA_UNIT, 0.5)
     for _ in range(ROUNDS):
         near = cells[np.abs(cells - level) <= reach]
@@ -82,22 +90,20 @@ def sky_level(cells: Int[np.ndarray, "*shape"], sigma: int) -> int:
 
 
 def _fit_plane(
-    near: Neighbours, above: Float[np.ndarray, "y x lane"], plane: int, sigma: int, centred: bool, experts: bool
+    near: Neighbours, above: Float[np.ndarray, "y x lane"], plane: int, sigma: int, centred: bool, coded: int
 ) -> PlaneModel:
     """above: cells above the sky."""
     network = shipped_network(plane)
     height, width, lanes = above.shape
-    generator = np.random.default_rng(plane)
-    places = generator.permutation(height * width)[: max(PLACES, PLACES * 100 // lanes)].tolist()
-    offsets = near.offsets(network, plane)
-    found = [near.around(near.at(plane, one // width, one % width), 1, offsets) for one in places]
-    values, companded = (np.concatenate(part, 1) for part in zip(*found, strict=True))
-    targets = np.concatenate([above[one // width, one % width] for one in places])
-    pixels = Sample(values, companded, place_in(places, height, width, centred), targets, sigma, lanes)
-    if experts:
-        network = _with_fitted_experts(network, pixels)
+    count = max(PLACES, PLACES * 100 // lanes)
+    y, x = np.divmod(np.random.default_rng(plane).permutation(height * width)[:count], width)
+    values, companded = near.around(plane, (y, x))
+    targets = above[y, x].reshape(-1)
+    pixels = Sample(values, companded, places(height, width, centred)[:, y, x], targets, sigma, lanes)
+    if coded:
+        network = _with_fitted_experts(network, pixels, coded)
     mean, scale, _ = pixels.predicted(network)
-    return PlaneModel(network, sigma, *_fit_scales(targets - mean / FRACTION, scale_bin(scale), sigma))
+    return PlaneModel(network, sigma, *fit_bins(targets - mean / FRACTION, scale_bin(scale), sigma))
 
 
 def cell_scale(sigma: int) -> int:
@@ -105,9 +111,10 @@ def cell_scale(sigma: int) -> int:
     return round(OCTAVE * math.log2(sigma / SIGMA_UNIT))
 
 
-def _with_fitted_experts(network: Network, pixels: Sample) -> Network:
+def _with_fitted_experts(network: Network, pixels: Sample, coded: int) -> Network:
     """The network with w_k + (sum g_k x x' / S^2 + RIDGE / sigma^2)^-1 sum g_k x r / S^2 for each expert, from half of
-    the tiles, if that predicts the other half better: weighted least squares, where r are residuals."""
+    the tiles, if the other half tells that it saves more bits than it takes: weighted least squares, where r are
+    residuals, with Student's t."""
     sigma, targets = pixels.sigma, pixels.targets
     half = np.arange(len(targets)) % pixels.lanes < (pixels.lanes + 1) // 2
     if half.all():
@@ -115,35 +122,46 @@ def _with_fitted_experts(network: Network, pixels: Sample) -> Network:
     before = pixels.predicted(network)
     variance = (sigma / SIGMA_UNIT) ** 2 * np.exp2(2 * np.clip(before.scale, -64, 160) / OCTAVE) + 1 / 12
     residuals = targets - before.mean / FRACTION
-    weights = before.gates / before.gates.sum(0) / (variance + residuals**2 / 8)  # robust: Student's t
+    weights = before.gates / before.gates.sum(0) / (variance + residuals**2 / DEGREES)
     inputs, unit = pixels.values[:, half], (sigma / SIGMA_UNIT) ** 2
-    experts = network.experts.copy()
+    changes = np.zeros(network.experts.shape)
     for expert, weight in enumerate(weights[:, half]):
         product = (inputs * weight) @ inputs.T
         product[np.diag_indices_from(product)] += RIDGE / max(unit, 1 / 12) * unit
-        experts[expert] += EXPERT_UNIT * np.linalg.solve(product, inputs @ (weight * residuals[half]))
-    fitted = network.with_experts(experts)
+        changes[expert] = np.linalg.solve(product, inputs @ (weight * residuals[half]))
+    fitted = network.with_changes(np.rint(changes * (EXPERT_UNIT / EXPERT_STEP)))
     after = targets - pixels.predicted(fitted).mean / FRACTION
-    loss = [np.log1p(one[~half] ** 2 / (8 * variance[~half])).mean() for one in (residuals, after)]
-    return fitted if loss[1] < loss[0] else network
+    bits = [np.log1p(one[~half] ** 2 / (DEGREES * variance[~half])).mean() for one in (residuals, after)]
+    saved = (bits[0] - bits[1]) * (DEGREES + 1) / (2 * math.log(2))
+    return fitted if saved * coded > EXPERT_BITS * changes.size else network
 
 
-def _fit_scales(residuals: Float[np.ndarray, " pixel"], bins: np.ndarray, sigma: int) -> tuple[np.ndarray, np.ndarray]:
-    """The scale and the shape of each bin that give its residuals the shortest code; bins with few residuals take those
-    of the nearest bin."""
-    steps, shapes = np.zeros(SCALE_BINS, np.int64), np.zeros(SCALE_BINS, np.int64)
+def fit_bins(
+    residuals: Float[np.ndarray, " pixel"], bins: np.ndarray, sigma: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The scale, the shape and the shift of each bin that give its residuals the shortest code; bins with few residuals
+    take scale and shape of the nearest bin."""
+    steps, kinds, shift = (np.zeros(SCALE_BINS, np.int64) for _ in range(3))
     zero = cell_scale(sigma) - SCALE_ZERO
     filled = [one for one in range(SCALE_BINS) if (bins == one).sum() >= FEWEST]
     for one in filled:
-        own = residuals[bins == one][:MOST]
-        steps[one], shapes[one] = _best(own, one + zero)
+        own = residuals[bins == one]
+        middle = _middle(own, 2.0 ** ((one + zero) / OCTAVE))
+        shift[one] = round(FRACTION * middle)
+        steps[one], kinds[one] = _best(own[:MOST] - middle, one + zero)
     for one in range(SCALE_BINS):
         if filled and one not in filled:
             nearest = min(filled, key=lambda other: abs(other - one))
-            steps[one], shapes[one] = steps[nearest], max(shapes[nearest], 2)
+            steps[one], kinds[one] = steps[nearest], max(kinds[nearest], 2)
         elif not filled:
-            shapes[one] = 2
-    return steps + np.arange(SCALE_BINS) + zero, shapes
+            kinds[one] = 2
+    return steps + np.arange(SCALE_BINS) + zero, kinds, shift
+
+
+def _middle(residuals: np.ndarray, scale: float) -> float:
+    """The mean of residuals that are clipped to some scales, shrunk to 0 where they are few."""
+    reach = CLIPPED * scale
+    return float(np.clip(residuals, -reach, reach).sum()) / (len(residuals) + SHRINKAGE)
 
 
 def _best(residuals: np.ndarray, scale: int) -> tuple[int, int]:

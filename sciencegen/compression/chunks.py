@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import struct
 import zlib
 from collections.abc import Mapping
@@ -11,8 +10,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from sciencegen.compression.grids import Grid, code_rest, exceptions, to_cells, to_values
-from sciencegen.compression.network import shipped_network
-from sciencegen.compression.planes import PlaneModel, code_stack
+from sciencegen.compression.network import EXPERT_STEP, shipped_network
+from sciencegen.compression.planes import SCALE_BINS, Pixels, PlaneModel, code_stack
 from sciencegen.compression.symbols import Coder, Reader, Writer
 from sciencegen.items import Json
 
@@ -25,15 +24,17 @@ class PlaneCoding:
     model: PlaneModel
 
     def to_json(self, plane: int) -> Json:
-        """Experts are stored if they aren't the shipped ones."""
-        shipped = np.array_equal(self.model.network.experts, shipped_network(plane).experts)
+        """Experts are stored as what was added to the shipped ones, if anything."""
+        model = self.model
+        changes = (model.network.experts - shipped_network(plane).experts) / EXPERT_STEP
         return {
             "grid": asdict(self.grid) | {"step": self.grid.step.hex()},
-            "sigma": self.model.sigma,
-            "sky": self.model.sky,
-            "scale": _text(self.model.scale, "<i2"),
-            "shape": _text(self.model.shape, "i1"),
-            "experts": None if shipped else _text(self.model.network.experts, "<i2"),
+            "sigma": model.sigma,
+            "sky": model.sky,
+            "scale": (model.scale - np.arange(SCALE_BINS)).tolist(),
+            "shape": model.shape.tolist(),
+            "shift": model.shift.tolist(),
+            "experts": changes.astype(np.int64).tolist() if changes.any() else None,
         }
 
 
@@ -42,19 +43,11 @@ def plane_coding(data: Mapping[str, object], plane: int) -> PlaneCoding:
     grid = dict(data["grid"])  # type: ignore[call-overload]
     network = shipped_network(plane)
     if data["experts"] is not None:
-        network = network.with_experts(_numbers(data["experts"], "<i2").reshape(network.experts.shape))
-    scale, shape = _numbers(data["scale"], "<i2"), _numbers(data["shape"], "i1")
+        network = network.with_changes(np.array(data["experts"], np.int64))
     sigma, sky = int(str(data["sigma"])), int(str(data["sky"]))
-    model = PlaneModel(network, sigma, scale.astype(np.int64), shape.astype(np.int64), sky)
+    scale, shape, shift = (np.array(data[name], np.int64) for name in ("scale", "shape", "shift"))
+    model = PlaneModel(network, sigma, scale + np.arange(SCALE_BINS), shape, shift, sky)
     return PlaneCoding(Grid(**grid | {"step": float.fromhex(grid["step"])}), model)
-
-
-def _text(numbers: np.ndarray, kind: str) -> str:
-    return base64.b64encode(zlib.compress(numbers.astype(kind).tobytes(), 9)).decode()
-
-
-def _numbers(text: object, kind: str) -> np.ndarray:
-    return np.frombuffer(zlib.decompress(base64.b64decode(str(text))), kind)
 
 
 def write_chunk(values: np.ndarray, codings: list[PlaneCoding], centred: bool) -> bytes:
@@ -63,12 +56,11 @@ def write_chunk(values: np.ndarray, codings: list[PlaneCoding], centred: bool) -
     parts = [to_cells(plane, one.grid) for plane, one in zip(values, codings, strict=True)]
     cells = np.where(masks, _sky_cells(codings), np.stack([part[0] for part in parts]))
     writer = Writer()
-    rests = [None if part[1] is None else part[1].reshape(-1, values.shape[-1]) for part in parts]
 
-    def rest(coder: Coder, plane: int, pixel: int, lanes: np.ndarray | slice, found: np.ndarray) -> None:
-        given, grid = rests[plane], codings[plane].grid
+    def rest(coder: Coder, plane: int, pixels: Pixels, chosen: np.ndarray | slice, found: np.ndarray) -> None:
+        given, grid = parts[plane][1], codings[plane].grid
         if given is not None and grid.has_rest:
-            code_rest(coder, given[pixel][lanes], found, grid, values.dtype)
+            code_rest(coder, given[pixels].reshape(-1)[chosen], found, grid, values.dtype)
 
     code_stack(writer, cells, masks if masks.any() else None, [one.model for one in codings], True, rest, centred)
     beside = b""
@@ -90,16 +82,18 @@ def read_chunk(
         )
         beside = np.frombuffer(raw[count:], kind.newbyteorder("<")).astype(kind)
     cells = np.zeros(shape, np.int64) if masks is None else np.where(masks, _sky_cells(codings), 0)
-    rests = np.zeros((shape[0], shape[1] * shape[2], shape[3]), np.int64)
+    rests = np.zeros(shape, np.int64)
 
-    def rest(coder: Coder, plane: int, pixel: int, lanes: np.ndarray | slice, found: np.ndarray) -> None:
+    def rest(coder: Coder, plane: int, pixels: Pixels, chosen: np.ndarray | slice, found: np.ndarray) -> None:
         grid = codings[plane].grid
         if grid.has_rest:
-            rests[plane, pixel, lanes] = code_rest(coder, None, found, grid, kind)
+            block = np.zeros((len(pixels[0]), shape[3]), np.int64)
+            block.reshape(-1)[chosen] = code_rest(coder, None, found, grid, kind)
+            rests[plane][pixels] = block
 
     code_stack(Reader(content[4 + length :]), cells, masks, [one.model for one in codings], False, rest, centred)
     values = np.stack([
-        to_values(cells[plane], rests[plane].reshape(shape[1:]), one.grid, kind) for plane, one in enumerate(codings)
+        to_values(cells[plane], rests[plane], one.grid, kind) for plane, one in enumerate(codings)
     ])  # fmt: skip
     if masks is not None:
         values[masks] = beside

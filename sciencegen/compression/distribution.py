@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from sciencegen.compression.network import FRACTION, OCTAVE, shipped
+from sciencegen.compression.network import FRACTION, OCTAVE, bounded, shipped
 
 REACH = 16
 """Largest distance in cells of the high part."""
@@ -48,8 +48,8 @@ class Placed(NamedTuple):
 def place(mean: Float[np.ndarray, " lane"], scale: Int[np.ndarray, " lane"], shape: Int[np.ndarray, " lane"]) -> Placed:
     """Place pixels. mean: in 1 / FRACTION cells. scale: log2 of the scale in cells, in 1 / OCTAVE. shape: index of the
     cumulative distribution."""
-    shift = np.clip(-((COARSEST - scale) // OCTAVE), 0, LARGEST_SHIFT)
-    level = np.clip(scale - OCTAVE * shift, FINEST, COARSEST) - FINEST
+    shift = bounded(-((COARSEST - scale) // OCTAVE), 0, LARGEST_SHIFT)
+    level = bounded(scale - OCTAVE * shift, FINEST, COARSEST) - FINEST
     upper = mean.astype(np.int64) + FRACTION // 2  # cells are rounded: cell v holds v - 1/2 to v + 1/2
     floor = upper >> (6 + shift)
     part = (upper - (floor << (6 + shift))) >> (2 + shift)

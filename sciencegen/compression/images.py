@@ -21,12 +21,10 @@ from sciencegen.items import Json
 
 LEARN_FROM = 1000
 """Tiles that the predictor is fitted to."""
-LEAST_FOR_EXPERTS = 1 << 19
-"""Pixels of a plane, in all images, for which fitted experts are worth their place in the stream."""
 FINEST_NOISE = 1.0 / SIGMA_UNIT
 FEWEST = 1024
 """Pixels of an array that the predictor is tried on."""
-TRIAL = 8
+TRIAL = 64
 """Tiles on which the two methods are compared."""
 PIECE = 1 << 24
 """Bytes that the general compressor gets at once."""
@@ -141,16 +139,19 @@ def planned(array: np.ndarray, lossy: Lossy | None) -> ImagePlan:
         chosen_grid(plane, sigma, None if lossy is None else sigma / lossy.quantize)
         for plane, sigma in zip(sample, sigmas, strict=True)
     ]
-    experts = total * tiles.height * tiles.width >= LEAST_FOR_EXPERTS
-    codings = tuple(_fitted(sample, sigmas, grids, general.centred, experts))
+    codings = tuple(_fitted(sample, sigmas, grids, general.centred, array.size // len(sample)))
     floors = tuple(_floor(*one) for one in zip(sample, sigmas, grids, strict=True))
     plan = ImagePlan(array.shape, array.dtype.str, "predictor", tuple(sigmas), floors, codings)
-    return plan if plan.largest_error() is not None or _is_shorter(plan, sample[..., :TRIAL]) else general
+    return plan if plan.largest_error() is not None or _is_shorter(plan, sample) else general
 
 
-def _is_shorter(plan: ImagePlan, trial: np.ndarray) -> bool:
-    """Whether the predictor's code of some tiles is at most as long as that of the general compressor."""
-    predicted = write_chunk(trial, list(plan.codings), plan.centred)
+def _is_shorter(plan: ImagePlan, sample: np.ndarray) -> bool:
+    """Whether the predictor's code of the middle rows of some tiles is at most as long as that of the general
+    compressor."""
+    rows = max(sample.shape[1] // 8, 1)
+    start = (sample.shape[1] - rows) // 2
+    trial = sample[:, start : start + rows, :, :TRIAL]
+    predicted = write_chunk(trial, list(plan.codings), False)
     return len(predicted) <= len(_packed(trial.tobytes(), trial.itemsize))
 
 
@@ -173,16 +174,17 @@ def _native(values: np.ndarray) -> np.ndarray:
 
 
 def _fitted(
-    sample: np.ndarray, sigmas: list[float], grids: list[Grid], centred: bool, experts: bool
+    sample: np.ndarray, sigmas: list[float], grids: list[Grid], centred: bool, coded: int
 ) -> Iterator[PlaneCoding]:
-    """The grids with the models of their planes. centred, experts: as in `calibrated`."""
+    """The grids with the models of their planes. centred, coded: as in `calibrated`."""
     masks = np.stack([exceptions(plane, grid) for plane, grid in zip(sample, grids, strict=True)])
     cells = np.stack([to_cells(plane, grid)[0] for plane, grid in zip(sample, grids, strict=True)])
     rounding = 1 / math.sqrt(12)  # standard deviation in cells
     widths = [round(SIGMA_UNIT * math.hypot(s / g.step, rounding)) for s, g in zip(sigmas, grids, strict=True)]
-    middles = [int(np.median(plane[~mask])) if not mask.all() else 0 for plane, mask in zip(cells, masks, strict=True)]
-    filled = np.where(masks, np.array(middles)[:, None, None, None], cells)
-    models = calibrated(filled, widths, centred, experts)
+    for plane, mask in zip(cells, masks, strict=True):
+        if mask.any():
+            plane[mask] = 0 if mask.all() else int(np.median(plane[~mask]))
+    models = calibrated(cells, widths, centred, coded)
     return (PlaneCoding(grid, model) for grid, model in zip(grids, models, strict=True))
 
 

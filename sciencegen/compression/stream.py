@@ -20,7 +20,7 @@ from sciencegen.errors import DataError
 from sciencegen.items import Json
 
 MAGIC = b"\x89SGC\r\n\x1a\n"
-VERSION = 1
+VERSION = 2
 HEADER, MEMBER, BYTES, IMAGE, CHUNK, END = b"H", b"M", b"R", b"I", b"C", b"E"
 _FRAME = struct.Struct("<cII")
 LARGEST = 1 << 30

@@ -14,6 +14,7 @@ from jaxtyping import Int
 
 from sciencegen.compression import distribution
 from sciencegen.compression.distribution import REACH, SYMBOLS, Placed
+from sciencegen.compression.network import bounded
 
 LONGEST = 64
 """Largest number of bits of a distance beyond REACH."""
@@ -80,7 +81,7 @@ def code_cells(coder: Coder, cells: Int[np.ndarray, " lane"] | None, placed: Pla
     """Write or read integers whose distributions are `placed`."""
     shift, floor, row = placed
     high = None if cells is None else (cells >> shift) - floor
-    symbols = None if high is None else np.clip(high, -REACH, REACH) + REACH
+    symbols = None if high is None else bounded(high, -REACH, REACH) + REACH
     symbols = coder.table(symbols, distribution.high_table()[row])
     found = symbols - REACH
     if (far := np.flatnonzero(np.abs(found) == REACH)).size:
@@ -114,7 +115,7 @@ def _code_bits(coder: Coder, numbers: np.ndarray | None, bits: np.ndarray) -> np
     """The lowest bits of integers as uniform. bits: how many of each."""
     found = np.zeros(len(bits), np.int64)
     for start in range(0, int(bits.max(initial=0)), PIECE):
-        size = 1 << np.clip(bits - start, 0, PIECE)
+        size = 1 << bounded(bits - start, 0, PIECE)
         given = None if numbers is None else (numbers >> start) & (size - 1)
         found += coder.uniform(given, size) << np.minimum(start, bits)
     return found

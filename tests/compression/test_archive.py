@@ -15,6 +15,7 @@ import pytest
 from sciencegen.compression.archive import read_archive, write_archive
 from sciencegen.compression.images import Lossy, planned
 from sciencegen.compression.parts import Picture, Report
+from sciencegen.compression.stream import VERSION
 from sciencegen.errors import DataError, IncompatibleError
 
 NOISE = np.random.default_rng(0).normal(size=(12, 16, 16))
@@ -153,6 +154,14 @@ def test_every_changed_byte_is_noticed(tmp_path: Path) -> None:
             restored(bytes(changed), tmp_path)
 
 
+def test_stream_of_another_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sciencegen.compression.archive.VERSION", VERSION - 1)
+    content = stream(NOISE)[0]
+    monkeypatch.undo()
+    with pytest.raises(IncompatibleError, match=f"format {VERSION} .* found format {VERSION - 1} .*Read it with the"):
+        restored(content, tmp_path)
+
+
 CODE = """
 import sys
 import numpy as np
@@ -169,7 +178,7 @@ def digest_of() -> str:
 
     bins = np.arange(SCALE_BINS)
     cells = np.rint(np.cumsum(np.repeat(NOISE[None, :, :, :], 2, 0), 2) * 12).astype(np.int64).transpose(0, 2, 3, 1)
-    models = [PlaneModel(shipped_network(plane), 12 * 16, bins - 4, bins % 4) for plane in range(2)]
+    models = [PlaneModel(shipped_network(plane), 12 * 16, bins - 4, bins % 4, 5 * bins) for plane in range(2)]
     writer = Writer()
     code_stack(writer, cells.copy(), None, models, True, lambda *rest: None, True)
     return hashlib.sha256(writer.content()).hexdigest()

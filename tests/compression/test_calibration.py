@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.compression.calibration import calibrated, cell_scale, sky_level
-from sciencegen.compression.network import FRACTION, OCTAVE, SIGMA_UNIT
-from sciencegen.compression.planes import code_stack
+from sciencegen.compression.calibration import calibrated, cell_scale, fit_bins, sky_level
+from sciencegen.compression.network import FRACTION, OCTAVE, SIGMA_UNIT, shipped_network
+from sciencegen.compression.planes import SCALE_ZERO, code_stack
 from sciencegen.compression.symbols import Writer
 
 
 def bits(cells: np.ndarray, sigma: float, experts: bool) -> float:
     """Of a pixel."""
-    models = calibrated(cells[None], [round(sigma * SIGMA_UNIT)], True, experts)
+    models = calibrated(cells[None], [round(sigma * SIGMA_UNIT)], True, 1 << 22 if experts else 0)
     writer = Writer()
     code_stack(writer, cells[None].copy(), None, models, True, lambda *rest: None, True)
     return 8 * len(writer.content()) / cells.size
@@ -44,6 +44,24 @@ def test_experts_learn_the_correlation_of_noise() -> None:
     white = np.random.default_rng(0).normal(size=(16, 33, 400)) * 16
     cells = np.rint(white[:, 1:] - 0.9 * white[:, :-1]).astype(np.int64)
     assert bits(cells, 16.0, True) < bits(cells, 16.0, False) - 0.05
+
+
+def test_experts_are_kept_where_a_file_is_too_small_for_others() -> None:
+    white = np.random.default_rng(0).normal(size=(16, 33, 400)) * 16
+    cells = np.rint(white[:, 1:] - 0.9 * white[:, :-1]).astype(np.int64)[None]
+    few, many = (calibrated(cells, [16 * SIGMA_UNIT], True, coded)[0].network for coded in (1000, 1 << 22))
+    assert np.array_equal(few.experts, shipped_network(0).experts)
+    assert not np.array_equal(many.experts, few.experts)
+
+
+def test_means_of_residuals_are_taken_away() -> None:
+    """Of each scale, but not where there are few."""
+    bins = np.repeat([SCALE_ZERO, SCALE_ZERO + OCTAVE, SCALE_ZERO + 3 * OCTAVE], [10000, 10000, 20])
+    sizes = 16.0 * np.repeat([1, 2, 8], [10000, 10000, 20])
+    residuals = sizes * (np.random.default_rng(0).normal(size=len(bins)) + 0.5)
+    scale, _, shift = fit_bins(residuals, bins, 16 * SIGMA_UNIT)
+    assert shift[bins[[0, 10000, -1]]] / FRACTION == pytest.approx([8, 16, 0], abs=2)
+    assert scale[bins[0]] == pytest.approx(cell_scale(16 * SIGMA_UNIT), abs=1)
 
 
 def test_wrong_scale_is_corrected() -> None:

@@ -48,9 +48,9 @@ def test_models_are_fitted_as_they_code(side: int, centred: bool, monkeypatch: p
     """Tiles of a large image have no object at their centre, stamps may have one."""
     seen = []
 
-    def noted(cells: np.ndarray, sigmas: list[int], centred: bool, experts: bool) -> list[PlaneModel]:
+    def noted(cells: np.ndarray, sigmas: list[int], centred: bool, coded: int) -> list[PlaneModel]:
         seen.append(centred)
-        return calibrated(cells, sigmas, centred, experts)
+        return calibrated(cells, sigmas, centred, coded)
 
     monkeypatch.setattr(images, "calibrated", noted)
     noise = np.random.default_rng(3).normal(size=(2, 1, side, side)).astype(np.float32)

@@ -7,9 +7,14 @@ import pytest
 
 from sciencegen.compression.network import (
     COMPANDED,
+    EXPERT_STEP,
     EXPERT_UNIT,
     FRACTION,
     LARGEST_CELL,
+    LARGEST_WEIGHT,
+    SIGMA_UNIT,
+    UNIT1,
+    UNIT2,
     compand,
     positions,
     shipped_network,
@@ -25,9 +30,10 @@ def test_sums_are_exact(planes: int) -> None:
     )
     second = np.abs(network.hidden2).sum(1) * COMPANDED + np.abs(network.bias2[:, 0])
     heads = np.abs(network.head).sum(1) * COMPANDED + np.abs(network.head_bias[:, 0])
-    assert max(one.max() for one in (first, second, heads)) < 1 << 24
+    assert max(one.max() for one in (UNIT1 * first, UNIT2 * second, heads)) < 1 << 24
     assert np.abs(network.experts).sum(1).max() * LARGEST_CELL * FRACTION < 1 << 53
-    assert all(np.array_equal(one, np.rint(one)) for one in (network.hidden1, network.hidden2, network.experts))
+    integers = 2 * UNIT1 * network.bias1, UNIT1 * network.hidden1, UNIT2 * network.hidden2, network.experts
+    assert all(np.array_equal(one, np.rint(one)) for one in integers)
 
 
 @pytest.mark.parametrize("planes", [0, 1])
@@ -47,6 +53,26 @@ def test_companding_is_odd_and_grows() -> None:
     assert np.array_equal(found, -found[::-1])
     assert (np.diff(found) >= 0).all()
     assert found[-1] == round(16 * np.arcsinh(5000 / 16))
+
+
+@pytest.mark.parametrize("sigma", [1, 17, 256, 4096 * 16])
+def test_companded_values_of_near_and_far_pixels(sigma: int) -> None:
+    parts = np.unique(np.rint(np.geomspace(1, 1 << 46, 3000)).astype(np.int64))
+    exact = np.minimum(16 * np.arcsinh(parts / FRACTION * SIGMA_UNIT / sigma), COMPANDED)
+    found = compand(parts, sigma)
+    assert np.abs(found - exact).max() < 0.51
+    assert found[-1] == COMPANDED
+    turned = np.stack([parts, -parts]).T
+    assert np.array_equal(compand(turned, sigma), np.stack([found, -found]).T)
+
+
+def test_changes_of_experts_stay_in_range() -> None:
+    network = shipped_network(0)
+    changed = network.with_changes(np.full(network.experts.shape, 1 << 14))
+    steps = (changed.experts - network.experts) / EXPERT_STEP
+    assert np.abs(changed.experts).max() <= LARGEST_WEIGHT
+    assert np.array_equal(steps, np.rint(steps))
+    assert np.array_equal(network.with_changes(steps).experts, changed.experts)
 
 
 def test_positions_are_symmetric() -> None:
