@@ -3,12 +3,14 @@
     sciencegen datasets prepare galaxies kids/ -o data/kids \
         --settings '{fractions: {train: 0.7, validation: 0.1, test: 0.2}, split_by: y, split_gap: 40}'
     sciencegen train galaxies --data data/kids --conditions mag_r,half_light_radius_px,axis_ratio -o runs/kids
-    python -m tests.benchmarks.survey_stamps runs/kids --data data/kids --band r
+    python -m tests.benchmarks.survey_stamps runs/kids --data data/kids --band r --sky
 
 `kids/` holds a cube of stamps and its `stamps.yaml` (datasets/README.md). Each draw is seen with the PSF, the noise and
 the mask of one held-out stamp. A model of observed stamps (`stamp-diffusion`) draws through them itself. Distances are
 of ten statistics in the named band and of the colours between neighbouring bands in a circle of five pixels, beside
-those of two halves of the held-out stamps; the classifier sees the same numbers. Bits per pixel are of stamps without
+those of two halves of the held-out stamps; the classifier sees the same numbers. `--sky` subtracts the sky at the edge
+of draws and of stamps, as `sky: edge` does for stamps that are read: noise that is wider than a stamp is then gone from
+both. Bits per pixel are of stamps without
 masked pixels.
 """
 
@@ -29,6 +31,7 @@ from sciencegen.api.models.folder import LoadedModel, load_model
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.diffusion.observed_images import ObservedImageDiffusion
 from sciencegen.domains.galaxies import DOMAIN
+from sciencegen.domains.galaxies.files import less_sky
 from sciencegen.domains.galaxies.items import STEPS_PER_SIGMA, Stamp, standardize
 from sciencegen.domains.galaxies.magnitudes import magnitude
 from sciencegen.domains.galaxies.metrics import STATISTICS
@@ -67,6 +70,10 @@ def drawn_through(model: LoadedModel, stamps: Sequence[Stamp], seed: int, chunk:
     pairs = zip(found, stamps, strict=True)
     masked = [standardize(replace(one, mask=like.mask)) for one, like in pairs if isinstance(one, Stamp)]
     return [one for one in masked if isinstance(one, Stamp)]
+
+
+def without_sky(stamps: Sequence[Stamp]) -> list[Stamp]:
+    return [found for one in stamps if isinstance(found := less_sky(one), Stamp)]
 
 
 def of_band(stamp: Stamp, band: int) -> Stamp:
@@ -136,12 +143,14 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="a prepared dataset")
     parser.add_argument("--split", default="test")
     parser.add_argument("--band", default="r", help="whose statistics are compared")
+    parser.add_argument("--sky", action="store_true", help="subtract the sky at the edge, as `sky: edge` does")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     torch.set_num_threads(1)
     parsed = [DOMAIN.items.parse(text) for text in PreparedDataset.load(given.data).items(given.split)]
     stamps = [one for one in parsed if not isinstance(one, Refusal)]
     band, first = stamps[0].bands.index(given.band), list[np.ndarray]()
+    known = without_sky(stamps) if given.sky else stamps
     for name in given.models:
         model, start = load_model("galaxies", name, "cpu", 1), time.process_time()
         if isinstance(model.model, ObservedImageDiffusion):
@@ -150,7 +159,8 @@ def main() -> None:
             instrument = model.representation.observation.instrument
             made = seen_like(drawn(model, len(stamps), None, given.seed), stamps, given.seed, instrument.correlation)
         found = {"model": name, "cpu_seconds_a_draw": (time.process_time() - start) / len(stamps)}
-        found |= compared(made, stamps, band, given.seed) | bits(model, stamps, first)
+        made = without_sky(made) if given.sky else made
+        found |= compared(made, known, band, given.seed) | bits(model, stamps, first)
         print(json.dumps(found, indent=1), flush=True)
 
 
