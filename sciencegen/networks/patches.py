@@ -54,29 +54,29 @@ class PatchTokens(nn.Module):
     Parameters
     ----------
     shape : tuple of int
-        Channels, height and width.
+        Channels, height and width of the image that is made.
     patch : int
         Side of a square.
     width : int
         Of a token.
+    inputs : int
+        Channels that are read.
     """
 
-    def __init__(self, shape: tuple[int, int, int], patch: int, width: int) -> None:
+    def __init__(self, shape: tuple[int, int, int], patch: int, width: int, inputs: int) -> None:
         super().__init__()
         self.shape, self.patch = shape, patch
         self.rows, self.columns = (math.ceil(side / patch) for side in shape[1:])
         self.count = self.rows * self.columns
-        numbers = shape[0] * patch**2
-        self.inward, self.outward = linear(2 * numbers, width), linear(width, numbers, zero=True)
+        self.inward = linear(inputs * patch**2, width)
+        self.outward = linear(width, shape[0] * patch**2, zero=True)
 
-    def forward(
-        self, image: Float[Tensor, "batch channel y x"], present: Float[Tensor, "batch channel y x"]
-    ) -> Float[Tensor, "batch token width"]:
-        """Tokens of the known pixels. present: 1 where a pixel is known, else 0."""
+    def forward(self, image: Float[Tensor, "batch input y x"]) -> Float[Tensor, "batch token width"]:
+        """Tokens of an image."""
         _, height, width = self.shape
         margins = (0, self.columns * self.patch - width, 0, self.rows * self.patch - height)
-        known = functional.pad(torch.cat([image * present, present], 1), margins)
-        return self.inward(functional.pixel_unshuffle(known, self.patch).flatten(2).transpose(1, 2))
+        whole = functional.pad(image, margins)
+        return self.inward(functional.pixel_unshuffle(whole, self.patch).flatten(2).transpose(1, 2))
 
     def read(self, tokens: Float[Tensor, "batch token width"]) -> Float[Tensor, "batch channel y x"]:
         """The image of tokens; it starts as 0."""

@@ -1,16 +1,45 @@
-"""Context fields of an image, such as a point spread function, as channels on its pixels."""
+"""Square images, their padding, and context fields such as a point spread function as channels on their pixels."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from sciencegen.errors import ShapeError, unknown_name
+from sciencegen.errors import ConfigError, ShapeError, unknown_name
+
+
+def square_shape(shape: Sequence[int]) -> tuple[int, int, int]:
+    """Channels, y and x = y.
+
+    Raises
+    ------
+    ConfigError
+        If it isn't the shape of a square image.
+    """
+    if len(shape) != 3 or shape[1] != shape[2]:
+        raise ConfigError(f"Expected images of shape [channel y x] with y = x, got {list(shape)}.")
+    return shape[0], shape[1], shape[2]
+
+
+def image_of(
+    fields: Mapping[str, Tensor], name: str, shape: tuple[int, int, int]
+) -> Float[Tensor, "batch channel y x"]:
+    """The field `name`.
+
+    Raises
+    ------
+    ShapeError
+        If its images have another shape.
+    """
+    image = fields[name]
+    if tuple(image.shape[1:]) != shape:
+        raise ShapeError(f"Expected '{name}' of shape [batch, *{list(shape)}], got {list(image.shape)}.")
+    return image
 
 
 def on_pixels(

@@ -16,11 +16,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sciencegen.errors import ConfigError, ShapeError, unknown_name
+from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.denoiser import LevelEmbedding
 from sciencegen.networks.mlp import MLP
-from sciencegen.networks.pixels import cropped, padded, padded_side, with_context
+from sciencegen.networks.pixels import cropped, image_of, padded, padded_side, square_shape, with_context
 from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, SymmetricConvolution, SymmetricNorm, turned
 
 
@@ -107,10 +107,10 @@ class UNetDenoiser(nn.Module):
     ) -> None:
         super().__init__()
         s = self.settings = settings or UNetSettings()
-        self.name, self.shape, self.context = name, tuple(shape), dict(context or {})
+        self.name, self.shape, self.context = name, square_shape(shape), dict(context or {})
         self.conditions, elements = conditions or ConditionKinds(), SYMMETRIES[s.symmetry]
         self.elements = elements
-        _check_shape(self.shape, s.symmetry)
+        _check_side(self.shape[1], s.symmetry)
         self.padded_side = padded_side(self.shape[1], s.smallest_side)
         inputs, widths = self.shape[0] + sum(self.context.values()), s.widths
         size = s.patch if s.patch > 1 else 3
@@ -134,9 +134,7 @@ class UNetDenoiser(nn.Module):
     def forward(
         self, z: Mapping[str, Tensor], log_snr: Float[Tensor, " batch"], condition: Tensor | None, mask: Tensor | None
     ) -> dict[str, Tensor]:
-        image = z[self.name]
-        if tuple(image.shape[1:]) != self.shape:
-            raise ShapeError(f"Expected '{self.name}' of shape [batch, *{list(self.shape)}], got {list(image.shape)}.")
+        image = image_of(z, self.name, self.shape)
         known = self._known(log_snr.to(image), condition)
         inputs = padded(with_context(image, z, self.context), self.padded_side)
         hidden, saved, blocks = self.inward(inputs), [], self.settings.blocks
@@ -164,13 +162,11 @@ class UNetDenoiser(nn.Module):
         return functional.silu(self.known(inputs))
 
 
-def _check_shape(shape: tuple[int, ...], symmetry: str) -> None:
-    """Raise an error for images that aren't square, or whose padding wouldn't turn with them."""
-    if len(shape) != 3 or shape[1] != shape[2]:
-        raise ConfigError(f"Expected images of shape [channel y x] with y = x, got {list(shape)}.")
-    if shape[1] % 2 and symmetry != "none":
+def _check_side(side: int, symmetry: str) -> None:
+    """Raise an error for images whose padding wouldn't turn with them."""
+    if side % 2 and symmetry != "none":
         raise ConfigError(
-            f"Expected an even side for symmetry '{symmetry}', got {shape[1]}. Crop the images by a pixel, or choose "
+            f"Expected an even side for symmetry '{symmetry}', got {side}. Crop the images by a pixel, or choose "
             "symmetry 'none'."
         )
 

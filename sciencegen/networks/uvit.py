@@ -1,4 +1,4 @@
-"""U-ViT: a transformer with long skip connections that denoises vectors in which images lie.
+"""U-ViT: a transformer with long skip connections, and a denoiser of vectors in which images lie.
 
 Bao et al., "All are Worth Words: A ViT Backbone for Diffusion Models", CVPR 2023.
 """
@@ -40,16 +40,64 @@ class UViTSettings:
             raise ConfigError(f"Expected a width divisible by {self.heads} heads, got {self.width}.")
 
 
-class UViTDenoiser(nn.Module):
-    """`(z, log_snr, condition, mask) -> estimate` of one field of vectors [batch number] in which images lie.
+class UViT(nn.Module):
+    """`(tokens, log_snr, condition) -> tokens`, by a transformer with long skip connections.
 
-    Tokens are the noise level, the condition, all numbers outside of images, and the patches of the images, each with a
-    learned embedding of its position. With blocks f_i, g_i (pre-norm transformer layers) and the middle one m:
+    The noise level and the condition are tokens too, before the others. Each has a learned embedding of its position.
+    With blocks f_i, g_i (pre-norm transformer layers) and the middle one m:
 
         h_i = f_i(h_{i-1})                          h = m(h_n)
         h <- g_i(W_i [h, h_i])                      i = n, ..., 1
 
-    The mask of the known numbers is an input too, None for all of them. The network starts as the zero function.
+    Parameters
+    ----------
+    count : int
+        Number of tokens.
+    property_count : int
+        Columns of the condition.
+    settings : UViTSettings
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = UViT(5, 0, UViTSettings(width=8, depth=1, heads=2))
+    >>> network(torch.randn(3, 5, 8), torch.zeros(3), None).shape
+    torch.Size([3, 5, 8])
+    """
+
+    def __init__(self, count: int, property_count: int, settings: UViTSettings) -> None:
+        super().__init__()
+        s, self.property_count = settings, property_count
+        self.embed_level = LevelEmbedding(LEVEL_SIZE)
+        self.level = linear(LEVEL_SIZE, s.width)
+        self.condition = linear(2 * property_count, s.width) if property_count else None
+        known = 1 + (self.condition is not None)
+        self.position = nn.Parameter(0.02 * torch.randn(known + count, s.width))
+        self.down, self.up = (nn.ModuleList([_block(s) for _ in range(s.depth)]) for _ in range(2))
+        self.middle = _block(s)
+        self.skips = nn.ModuleList([linear(2 * s.width, s.width) for _ in range(s.depth)])
+        self.norm = nn.LayerNorm(s.width)
+
+    def forward(
+        self, tokens: Float[Tensor, "batch token width"], log_snr: Float[Tensor, " batch"], condition: Tensor | None
+    ) -> Float[Tensor, "batch token width"]:
+        known = [self.level(self.embed_level(log_snr).to(tokens))]
+        if self.condition is not None:
+            known.append(self.condition(condition_features(condition, tokens[:, 0], self.property_count)))
+        hidden, saved = torch.cat([torch.stack(known, 1), tokens], 1) + self.position, []
+        for block in self.down:
+            saved.append(hidden := block(hidden))
+        hidden = self.middle(hidden)
+        for skip, block in zip(self.skips, self.up, strict=True):
+            hidden = block(skip(torch.cat([hidden, saved.pop()], -1)))
+        return self.norm(hidden)[:, len(known) :]
+
+
+class UViTDenoiser(nn.Module):
+    """`(z, log_snr, condition, mask) -> estimate` of one field of vectors [batch number] in which images lie.
+
+    Tokens of the `UViT` are all numbers outside of images, and the patches of the images. The mask of the known numbers
+    is an input too, None for all of them. The network starts as the zero function.
 
     Parameters
     ----------
@@ -82,53 +130,42 @@ class UViTDenoiser(nn.Module):
     ) -> None:
         super().__init__()
         s = settings or UViTSettings()
-        self.name, self.size, self.grids, self.property_count = name, size, tuple(grids), property_count
+        self.name, self.size, self.grids = name, size, tuple(grids)
         self.others = outside(size, grids)
-        self.embed_level = LevelEmbedding(LEVEL_SIZE)
-        self.level = linear(LEVEL_SIZE, s.width)
-        self.condition = linear(2 * property_count, s.width) if property_count else None
         self.inward = linear(2 * len(self.others), s.width) if self.others else None
         self.outward = linear(s.width, len(self.others), zero=True) if self.others else None
-        patches = [PatchTokens(grid.shape, s.patch, s.width) for grid in grids]
+        patches = [PatchTokens(grid.shape, s.patch, s.width, 2 * grid.shape[0]) for grid in grids]
         self.patches = nn.ModuleList(patches)
-        self.known = 1 + (self.condition is not None) + (self.inward is not None)
-        self.counts = [self.known, *(one.count for one in patches)]
-        self.position = nn.Parameter(0.02 * torch.randn(sum(self.counts), s.width))
-        self.down, self.up = (nn.ModuleList([_block(s) for _ in range(s.depth)]) for _ in range(2))
-        self.middle = _block(s)
-        self.skips = nn.ModuleList([linear(2 * s.width, s.width) for _ in range(s.depth)])
-        self.norm = nn.LayerNorm(s.width)
+        self.counts = [int(bool(self.others)), *(one.count for one in patches)]
+        self.transformer = UViT(sum(self.counts), property_count, s)
 
     def forward(
         self, z: Mapping[str, Tensor], log_snr: Float[Tensor, " batch"], condition: Tensor | None, mask: Tensor | None
     ) -> dict[str, Tensor]:
         value, present = vector_and_mask(z, self.name, self.size, mask)
-        hidden = self._tokens(value, present, log_snr, condition) + self.position
-        saved = []
-        for block in self.down:
-            saved.append(hidden := block(hidden))
-        hidden = self.middle(hidden)
-        for skip, block in zip(self.skips, self.up, strict=True):
-            hidden = block(skip(torch.cat([hidden, saved.pop()], -1)))
-        known, *images = self.norm(hidden).split(self.counts, 1)
-        others = value[:, :0] if self.outward is None else self.outward(known[:, -1])
+        hidden = self.transformer(self._tokens(value, present), log_snr, condition)
+        others, *images = hidden.split(self.counts, 1)
+        estimate = value[:, :0] if self.outward is None else self.outward(others[:, 0])
         read = [cast(PatchTokens, one).read(tokens) for one, tokens in zip(self.patches, images, strict=True)]
-        return {self.name: vector_of(others, read, self.grids)}
+        return {self.name: vector_of(estimate, read, self.grids)}
 
     def _tokens(
-        self, value: Float[Tensor, "batch size"], present: Float[Tensor, "batch size"],
-        log_snr: Float[Tensor, " batch"], condition: Tensor | None,
-    ) -> Float[Tensor, "batch token width"]:  # fmt: skip
-        """Level, condition, numbers outside of images, and patches."""
-        tokens = [self.level(self.embed_level(log_snr).to(value))[:, None]]
-        if self.condition is not None:
-            tokens.append(self.condition(condition_features(condition, value, self.property_count))[:, None])
+        self, value: Float[Tensor, "batch size"], present: Float[Tensor, "batch size"]
+    ) -> Float[Tensor, "batch token width"]:
+        """Numbers outside of images, and patches."""
+        known, tokens = value * present, []
         if self.inward is not None:
-            known = torch.cat([(value * present)[:, self.others], present[:, self.others]], 1)
-            tokens.append(self.inward(known)[:, None])
+            tokens.append(self.inward(torch.cat([known[:, self.others], present[:, self.others]], 1))[:, None])
         for grid, patches in zip(self.grids, self.patches, strict=True):
-            tokens.append(patches(grid.image(value), grid.image(present)))
+            tokens.append(patches(torch.cat([grid.image(known), grid.image(present)], 1)))
         return torch.cat(tokens, 1)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: object) -> None:
+        """Weights that were saved before the transformer was a module of its own are renamed."""
+        own = tuple(f"{prefix}{name}." for name in ("inward", "outward", "patches", "transformer"))
+        for name in [name for name in state_dict if name.startswith(prefix) and not name.startswith(own)]:
+            state_dict[f"{prefix}transformer.{name.removeprefix(prefix)}"] = state_dict.pop(name)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 def _block(s: UViTSettings) -> nn.Module:

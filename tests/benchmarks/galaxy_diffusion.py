@@ -3,17 +3,18 @@
     python tests/benchmarks/galaxy_diffusion.py cut --data data/simulated -o crops.parquet
     sciencegen datasets prepare galaxies crops.parquet -o data/crops
     python tests/benchmarks/galaxy_diffusion.py train --data data/crops --symmetry d4 --minutes 6 -o runs/d4
+    python tests/benchmarks/galaxy_diffusion.py train --data data/crops --network uvit --minutes 6 -o runs/uvit
     python tests/benchmarks/galaxy_diffusion.py bits --data data/simulated runs/d4 runs/plain
     python tests/benchmarks/galaxy_diffusion.py steps --data data/simulated runs/d4 -n 128
     python tests/benchmarks/galaxy_diffusion.py asked --data data/simulated runs/d4 -n 500
 
 `data/simulated` is the prepared set of the card `simulated` (`sciencegen datasets prepare galaxies simulated`). `cut`
 takes the middle 32 x 32 pixels of training stamps; conditions stay those of the whole galaxy. `train` gives each
-network the same CPU time (a step is timed first) and, by `with_parameters`, the plain one as many parameters as the
-equivariant one has. `bits` are those of quantized pixels of the first test stamps, without and with their conditions, 8
-times of each stamp; `steps` compares samplers with test stamps, under the same conditions and PSFs; `asked` measures
-draws under the conditions of test stamps as these stamps themselves are measured, since both are seen through PSF and
-noise.
+network the same CPU time (a step is timed first). By `with_parameters`, the plain network has as many parameters as the
+equivariant one; the U-ViT's width is chosen likewise. `bits` are those of quantized pixels of the first test stamps,
+without and with their conditions, 8 times of each stamp; `steps` compares samplers with test stamps, under the same
+conditions and PSFs; `asked` measures draws under the conditions of test stamps as these stamps themselves are measured,
+since both are seen through PSF and noise.
 """
 
 from __future__ import annotations
@@ -42,9 +43,11 @@ from sciencegen.metrics.distances import wasserstein_1d
 from sciencegen.metrics.spectra import log_spectra
 from sciencegen.metrics.tables import classifier_auc, table_distance
 from sciencegen.networks.unet import UNetSettings, equivariance_error, parameter_count, with_parameters
+from sciencegen.networks.uvit import UViTSettings
 
 SIDE, BATCH = 32, 64
 D4 = UNetSettings("d4", width=16, multipliers=(1, 2, 4), known=64)
+UVIT = UViTSettings(patch=4)
 
 
 def cropped(stamp: Stamp, side: int) -> Stamp:
@@ -65,16 +68,30 @@ def cut(given: argparse.Namespace) -> None:
     pd.DataFrame(rows, columns=["item", *CONDITIONS]).to_parquet(given.output)
 
 
-def network_settings(symmetry: str, representation) -> ImageDiffusionSettings:
-    """The equivariant network, or a plain one of as many parameters."""
+def network_settings(given: argparse.Namespace, representation) -> ImageDiffusionSettings:
+    """The equivariant network, a plain one of as many parameters, or a U-ViT of about as many."""
+    if given.network == "uvit":
+        return uvit_settings(representation)
     wide = ImageDiffusionSettings(unet=D4)
-    if symmetry == "d4":
+    if given.symmetry == "d4":
         return wide
     network = RECIPES["stamp-diffusion"].build(representation, wide).diffusion.network
     plain = replace(D4, symmetry="none")
     shape = representation.shape
     unet = with_parameters(plain, parameter_count(network), shape, network.conditions, network.context)
     return ImageDiffusionSettings(unet=unet)
+
+
+def uvit_settings(representation) -> ImageDiffusionSettings:
+    """A U-ViT about as large as the equivariant network: the width whose number of parameters is nearest."""
+
+    def built(settings: ImageDiffusionSettings) -> int:
+        return parameter_count(RECIPES["stamp-diffusion"].build(representation, settings).diffusion.network)
+
+    wanted = built(ImageDiffusionSettings(unet=D4))
+    widths = range(UVIT.heads, 200, UVIT.heads)
+    made = [ImageDiffusionSettings(network="uvit", uvit=replace(UVIT, width=width)) for width in widths]
+    return min(made, key=lambda settings: abs(built(settings) - wanted))
 
 
 def seconds_of_a_step(model, batch) -> float:
@@ -91,17 +108,17 @@ def train_one(given: argparse.Namespace) -> None:
     recipe, prepared = RECIPES["stamp-diffusion"], PreparedDataset.load(given.data)
     texts, values = prepared.items(prepared.splits[0])[:BATCH], prepared.values(prepared.splits[0], CONDITIONS)[:BATCH]
     representation = recipe.fit(texts, values, CONDITIONS)
-    settings = network_settings(given.symmetry, representation)
+    settings = network_settings(given, representation)
     stamps = representation.encode([DOMAIN.items.parse(text) for text in texts])
     model = recipe.build(representation, settings)
     one = seconds_of_a_step(model, representation.batch(stamps, values))
     steps = round(given.minutes * 60 / one)
     print(parameter_count(model.diffusion.network), "parameters", one, "s a step", steps, "steps", flush=True)
+    chosen = {"network": given.network, given.network: asdict(settings)[given.network]}
     start = time.process_time()
     done = train(
         "galaxies", given.data, folder=given.output, log=lambda text: print(text, flush=True),
-        recipe="stamp-diffusion", settings={"unet": asdict(settings.unet)}, seed=given.seed, threads=1, device="cpu",
-        conditions=CONDITIONS,
+        recipe="stamp-diffusion", settings=chosen, seed=given.seed, threads=1, device="cpu", conditions=CONDITIONS,
         training={"steps": steps, "batch_size": BATCH, "learning_rate": given.rate, "log_every": 25, "seed": given.seed,
                   "checkpoint_every": 100, "ema_decay": 0.998},
     )  # fmt: skip
@@ -235,6 +252,7 @@ def main() -> None:
         verb.add_argument("-n", type=int, default=20_000 if name == "cut" else 1000)
         verb.add_argument("--side", type=int, default=SIDE, help="of the stamps' middles that are used")
         verb.add_argument("--symmetry", choices=("none", "d4"), default="d4")
+        verb.add_argument("--network", choices=("unet", "uvit"), default="unet")
         verb.add_argument("--minutes", type=float, default=15.0)
         verb.add_argument("--rate", type=float, default=1e-3)
         verb.add_argument("--times", type=int, default=8)

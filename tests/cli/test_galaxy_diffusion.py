@@ -92,3 +92,17 @@ def test_it_is_distilled(cli, folder):
     wanted = ("--data", folder / "model/data", "--distill", 2, "--settings", training, "--threads", 1, "-o", "fast")
     result = cli("train", "galaxies", "--from", folder / "model", *wanted)
     assert result.code == 0, result.err
+
+
+def test_a_uvit_takes_the_place_of_the_unet(cli, folder):
+    sizes = "uvit={width: 8, depth: 1, heads: 2}"
+    short = "{settings: {diffusion: {steps: 2}}, training: {steps: 2, batch_size: 8, warmup_steps: 1}}"
+    wanted = ("--recipe", "stamp-diffusion", "--data", folder / "model/data", "--settings", short, "--threads", 1)
+    result = cli("train", "galaxies", *wanted, "--set", "network=uvit", "--set", sizes, "-o", "uvit")
+    assert result.code == 0, result.err
+    result = cli("generate", "galaxies", "--model", "uvit", "-n", 2, "--threads", 1, "-o", "drawn.fits")
+    assert result.code == 0, result.err
+    assert len(list(DOMAIN.items.read("drawn.fits"))) == 2
+    result = cli("train", "galaxies", *wanted, "--set", "network=vit", "-o", "other")
+    assert result.code == 2
+    assert "unet" in result.err

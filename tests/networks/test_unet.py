@@ -3,31 +3,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, turned
+from sciencegen.errors import ConfigError
+from sciencegen.networks.symmetry import SYMMETRIES, turned
 from sciencegen.networks.unet import UNetDenoiser, UNetSettings, equivariance_error, parameter_count, with_parameters
-
-KINDS = ConditionKinds((0, 3), ((2, 1),))
-CONTEXT = {"psf": 1, "level": 2}
+from tests.networks.image_denoisers import CONTEXT, KINDS, awake, check_inputs, check_refusals, inputs
 
 
 def network(symmetry, side=16, **sizes):
     """Small, and no longer the zero function."""
     torch.manual_seed(0)
     settings = UNetSettings(symmetry, **{"width": 6, "multipliers": (1, 2), "known": 8, **sizes})
-    made = UNetDenoiser("image", (2, side, side), KINDS, CONTEXT, settings)
-    for parameter in made.parameters():
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.2)
-    return made
-
-
-def inputs(side=16):
-    torch.manual_seed(1)
-    z = {"image": torch.randn(3, 2, side, side), "psf": torch.rand(3, 7, 7), "level": torch.randn(3, 2, 1, 1)}
-    condition = torch.randn(3, 4)
-    condition[0, :], condition[1, 1], condition[1, 3] = torch.nan, torch.nan, torch.nan
-    return z, torch.tensor([-4.0, 0.0, 7.0]), condition
+    return awake(UNetDenoiser("image", (2, side, side), KINDS, CONTEXT, settings))
 
 
 @pytest.mark.parametrize("sizes", [{}, {"patch": 1, "blocks": 2}, {"patch": 4, "multipliers": (1,)}])
@@ -52,16 +38,9 @@ def test_a_plain_one_does_not_and_an_image_that_stays_behind_shows():
 
 
 @pytest.mark.parametrize("symmetry", SYMMETRIES)
-def test_it_starts_as_zero_and_hears_level_and_condition(symmetry):
-    settings = UNetSettings(symmetry, 6, (1, 2), known=8)
-    z, level, condition = inputs()
-    assert not UNetDenoiser("image", (2, 16, 16), KINDS, CONTEXT, settings)(z, level, condition, None)["image"].any()
-    denoise = network(symmetry)
-    first = denoise(z, level, condition, None)["image"]
-    for other in (denoise(z, level + 1, condition, None), denoise(z, level, condition + 1, None)):
-        assert (other["image"] != first).flatten(2).any(2)[2].all()
-    nothing = denoise(z, level, torch.full_like(condition, torch.nan), None)["image"]
-    torch.testing.assert_close(nothing, denoise(z, level, None, None)["image"])
+def test_it_starts_as_zero_and_hears_level_condition_and_context(symmetry):
+    torch.manual_seed(0)
+    check_inputs(UNetDenoiser("image", (2, 16, 16), KINDS, CONTEXT, UNetSettings(symmetry, 6, (1, 2), known=8)))
 
 
 def test_equal_parameters_are_found():
@@ -90,10 +69,4 @@ def test_other_shapes_and_missing_context_are_refused():
         UNetDenoiser("image", (1, 24, 16))
     with pytest.raises(ConfigError, match="even side for symmetry 'd4', got 25"):
         UNetDenoiser("image", (1, 25, 25), settings=UNetSettings("d4"))
-    z, level, condition = inputs()
-    with pytest.raises(ShapeError, match="'image' of shape"):
-        network("none")({**z, "image": z["image"][..., :8]}, level, condition, None)
-    with pytest.raises(ConfigError, match="given beside the image"):
-        network("none")({"image": z["image"], "level": z["level"]}, level, condition, None)
-    with pytest.raises(ShapeError, match="'level' with 2 channels"):
-        network("none")({**z, "level": z["level"][:, :1]}, level, condition, None)
+    check_refusals(network("none"))

@@ -25,7 +25,7 @@ def test_vectors_of_images_alone_without_conditions():
     torch.nn.init.normal_(network.patches[0].outward.weight)
     z = torch.randn(2, 9)
     assert network({"z": z}, torch.zeros(2), None, None)["z"].any(1).all()
-    assert network.position.shape == (5, 8), "the level and four patches"
+    assert network.transformer.position.shape == (5, 8), "the level and four patches"
 
 
 def test_long_skips_join_blocks_from_the_outside_in():
@@ -35,14 +35,27 @@ def test_long_skips_join_blocks_from_the_outside_in():
     torch.nn.init.normal_(network.patches[0].outward.weight)
     z = torch.randn(2, 9)
     with torch.no_grad():
-        for skip in network.skips:
-            skip.weight[:, : network.middle.linear2.out_features] = 0  # of the path through the middle
+        for skip in network.transformer.skips:
+            skip.weight[:, : network.transformer.middle.linear2.out_features] = 0  # of the path through the middle
         through = network({"z": z}, torch.zeros(2), None, None)["z"]
         other = network({"z": z + 1}, torch.zeros(2), None, None)["z"]
         assert (through != other).all()
-        network.skips[-1].weight.zero_()
+        network.transformer.skips[-1].weight.zero_()
         first, second = (network({"z": one}, torch.zeros(2), None, None)["z"] for one in (z, z + 1))
     torch.testing.assert_close(first, second)
+
+
+def test_weights_without_a_module_transformer_are_loaded():
+    """Their names in early models of version 0.3.0."""
+    torch.manual_seed(0)
+    first, second = (torch.nn.ModuleList([UViTDenoiser("z", SIZE, [GRID], PROPERTIES, SMALL)]) for _ in range(2))
+    early = {name.replace("transformer.", ""): value for name, value in first.state_dict().items()}
+    assert {"0.position", "0.level.weight", "0.inward.weight"} < set(early)
+    second.load_state_dict(early)
+    for name, value in first.state_dict().items():
+        assert (second.state_dict()[name] == value).all(), name
+    with pytest.raises(RuntimeError, match=r"transformer\.other"):
+        second.load_state_dict({**early, "0.other": torch.zeros(1)})
 
 
 @pytest.mark.parametrize("wrong", [{"width": 9}, {"patch": 0}, {"depth": -1}])
