@@ -23,7 +23,7 @@ from sciencegen.diffusion.objectives import (
     variance_minimizing_loss,
 )
 from sciencegen.diffusion.process import TO_X, Denoiser, Levels, convert
-from sciencegen.diffusion.samplers import Noise, Path, clean, noise_of_start, sample, sampler, scaled
+from sciencegen.diffusion.samplers import Noise, Path, clean, from_pure_noise, noise_of_start, sample, sampler, scaled
 from sciencegen.diffusion.schedules import Schedule, check_times, log_snr_grid
 from sciencegen.diffusion.self_conditioning import after_first_estimate, check_recalls, with_last_estimate
 from sciencegen.diffusion.state import Fields, State, with_fields
@@ -52,7 +52,8 @@ class DiffusionSettings:
     guidance: weight of classifier-free guidance (`guidance.classifier_free`). step_noise: factor on the noise that
     random samplers add at each step; below 1, draws are more probable and less diverse. self_conditioning: share of the
     training batches in which the network sees its own earlier estimate, as in all draws; 0: never, as networks without
-    an input for it need.
+    an input for it need. pure_noise: draws begin with a step from pure noise to log_snr_min
+    (`samplers.from_pure_noise`), one evaluation more than the steps and the last estimate.
     """
 
     prediction: str = "v"
@@ -66,6 +67,7 @@ class DiffusionSettings:
     guidance: float = 0.0
     step_noise: float = 1.0
     self_conditioning: float = 0.0
+    pure_noise: bool = False
 
     def __post_init__(self) -> None:
         if self.prediction not in TO_X:
@@ -219,14 +221,18 @@ class DiffusionModel(nn.Module):
     def draw(self, z: Batch, name: str, steps: int, noise: Noise | None = None, bend: Bend | None = None) -> Batch:
         """Denoise z to items with the sampler `name`. noise: of random samplers; derived from z by default. bend: a
         function from denoiser to denoiser, as in guidance.py."""
-        return self.denoised(self.path(steps, z), z, name, noise, bend)
+        return self.denoised(self.path(steps, z), z, name, noise, bend, pure=self.settings.pure_noise)
 
     @torch.no_grad()
-    def denoised(self, path: Path, z: Batch, name: str, noise: Noise | None = None, bend: Bend | None = None) -> Batch:
-        """`draw` from noise z at the first level of a path of log-SNR values."""
+    def denoised(
+        self, path: Path, z: Batch, name: str, noise: Noise | None = None, bend: Bend | None = None, pure: bool = False
+    ) -> Batch:
+        """`draw` from z at the first level of a path of log-SNR values; pure: from noise alone."""
         denoise = with_last_estimate(self.denoiser()) if self.settings.self_conditioning else self.denoiser()
         denoise = denoise if bend is None else bend(denoise)
-        last = sample(name, denoise, self.state, z, path, self._step_noise(z, noise))
+        noise = self._step_noise(z, noise)
+        first = from_pure_noise(denoise, self.state, z, path[0]) if pure else z
+        last = sample(name, denoise, self.state, first, path, noise)
         return self.state.read(clean(denoise, self.state, last, path[-1]))
 
     def _step_noise(self, z: Batch, noise: Noise | None = None) -> Noise:

@@ -215,6 +215,18 @@ def sample(name: str, denoise: Denoiser, state: State, z: Batch, log_snrs: Path,
     return sampler(name)(denoise, state, z, log_snrs, noise or noise_of_start(state, z))
 
 
+def from_pure_noise(denoise: Denoiser, state: State, noise: Batch, log_snr: Tensor) -> Batch:
+    """The step of `sample_ddim` from log-SNR -inf (alpha 0, sigma 1) to the first level: z = alpha x^ + sigma noise.
+
+    The item's distribution at log_snr is not N(0, I), which lacks alpha E[x]. This is small in one value, but not in
+    the mean of many (such as the brightness of an image), and deterministic samplers keep it to the end: of data
+    N(mean, std^2), with std << sigma / alpha, the mean would become mean (1 - std alpha / sigma). Lin et al. 2024,
+    section 3.1, has images whose brightness is wrong for this reason.
+    """
+    at = levels(log_snr, noise)
+    return deterministic_step(state, noise, predict(denoise, state, noise, at), at.new_full(at.shape, -math.inf), at)
+
+
 def clean(denoise: Denoiser, state: State, z: Batch, log_snr: Tensor) -> Batch:
     """The estimate x^ at the least noisy z: the last step, without noise."""
     return with_fields(z, predict(denoise, state, z, levels(log_snr, z)))

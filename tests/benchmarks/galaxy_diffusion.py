@@ -12,9 +12,10 @@
 takes the middle 32 x 32 pixels of training stamps; conditions stay those of the whole galaxy. `train` gives each
 network the same CPU time (a step is timed first). By `with_parameters`, the plain network has as many parameters as the
 equivariant one; the U-ViT's width is chosen likewise. `bits` are those of quantized pixels of the first test stamps,
-without and with their conditions, 8 times of each stamp; `steps` compares samplers with test stamps, under the same
-conditions and PSFs; `asked` measures draws under the conditions of test stamps as these stamps themselves are measured,
-since both are seen through PSF and noise.
+without and with their conditions, 8 times of each stamp; `steps` compares samplers (sampler:steps, or
+sampler:steps:pure for a first step from pure noise) with test stamps, under the same conditions and PSFs, and further
+test stamps with these; `asked` measures draws under the conditions of test stamps as these stamps themselves are
+measured, since both are seen through PSF and noise.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -125,8 +127,8 @@ def train_one(given: argparse.Namespace) -> None:
     print("CPU seconds", time.process_time() - start, json.dumps(done.metrics))
 
 
-def held_out(given: argparse.Namespace, count: int):
-    rows = list(crops(given.data, given.split, count, given.side))
+def held_out(given: argparse.Namespace, count: int, skipped: int = 0):
+    rows = list(crops(given.data, given.split, skipped + count, given.side))[skipped:]
     return [stamp for stamp, _ in rows], np.stack([row for _, row in rows])
 
 
@@ -198,15 +200,22 @@ def distances(made: list, stamps: list) -> dict[str, float]:
 
 
 def steps(given: argparse.Namespace) -> None:
+    """The first lines are the distances of up to three further sets of real stamps."""
     stamps, values = held_out(given, given.n)
+    for number in range(1, 4):
+        others, _ = held_out(given, given.n, number * given.n)
+        if len(others) == given.n:
+            print("other stamps", distances(others, stamps), flush=True)
     for folder in given.models:
         loaded = load_model("galaxies", folder, "cpu", 1)
         diffusion = loaded.model.diffusion
         diffusion.settings = replace(diffusion.settings, last_time=given.last_time, crowding=given.crowding)
-        for name in given.samplers:
-            sampler, count = name.split(":")
-            made, seconds = drawn(loaded, stamps, values, sampler, int(count), 0.0, given.seed)
-            print(folder, name, round(seconds / len(stamps), 4), "CPU s a stamp", distances(made, stamps), flush=True)
+        for name, seed in product(given.samplers, given.seeds):
+            sampler, count, *start = name.split(":")
+            diffusion.settings = replace(diffusion.settings, pure_noise=start == ["pure"])
+            made, seconds = drawn(loaded, stamps, values, sampler, int(count), 0.0, seed)
+            cost = f"{seconds / len(stamps):.4f} CPU s a stamp"
+            print(folder, name, "seed", seed, cost, distances(made, stamps), flush=True)
 
 
 def asked(given: argparse.Namespace) -> None:
@@ -245,6 +254,7 @@ def main() -> None:
         verb = verbs.add_parser(name)
         verb.add_argument("--data", required=True)
         verb.add_argument("--seed", type=int, default=0)
+        verb.add_argument("--seeds", type=int, nargs="+", default=[0], help="of draws by `steps`")
         if name in ("cut", "train"):
             verb.add_argument("-o", "--output", required=True)
         else:
@@ -262,7 +272,7 @@ def main() -> None:
         verb.add_argument("--split", default="test")
         verb.add_argument("--guidance", type=float, nargs="+", default=[0.0, 1.0])
         verb.add_argument("--conditions", nargs="+", default=list(CONDITIONS))
-        samplers = ["ancestral:1000", "dpm-solver:32", "dpm-solver:16", "ddim:32", "heun:16"]
+        samplers = ["ancestral:1000", "dpm-solver:30:pure", "dpm-solver:48", "ddim:32", "heun:16"]
         verb.add_argument("--samplers", nargs="+", default=samplers)
     given = parser.parse_args()
     torch.set_num_threads(1)

@@ -167,6 +167,14 @@ def test_a_diffusion_prior_sits_on_the_autoencoder_of_images(generator):
     assert vae.terms(batches[0].select(slice(0, 3))).elbo.isfinite().all()
 
 
+def test_by_default_a_draw_takes_32_evaluations_of_the_network(generator):
+    model = image_diffusion((1, 8, 8), settings=ImageDiffusionSettings(UNetSettings("none", 6, (1, 2), known=8)))
+    levels = []
+    model.network.register_forward_pre_hook(lambda _, inputs: levels.append(inputs[1][0]))
+    model.generate(torch.randn(2, 64, generator=generator))
+    assert len(levels) == 32
+
+
 def test_settings_are_a_record_that_distillation_can_change():
     settings = ImageDiffusionSettings()
     assert replace(settings, diffusion=replace(settings.diffusion, steps=4)).diffusion.steps == 4

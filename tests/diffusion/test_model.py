@@ -10,7 +10,7 @@ from sciencegen.diffusion.guidance import of_estimate, predictor_gradient
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.process import convert
 from sciencegen.diffusion.samplers import SAMPLERS, no_noise, noise_of
-from sciencegen.diffusion.schedules import Cosine, Learned
+from sciencegen.diffusion.schedules import Cosine, Learned, Linear
 from sciencegen.diffusion.spaces import Categorical, Euclidean, ZeroCentre
 from sciencegen.diffusion.state import Field, State
 from sciencegen.diffusion.steering import SteeredModel, Steering
@@ -67,6 +67,22 @@ def test_a_draw_follows_from_its_own_noise_by_any_sampler(name, generator):
     torch.testing.assert_close(drawn.std(0), torch.full((2,), 0.6), rtol=0.05, atol=0)
     torch.testing.assert_close(model.generate(noise[5:9])["x"], drawn[5:9])
     assert len(drawn.unique(dim=0)) == 4000
+
+
+@pytest.mark.parametrize("name", ["ddim", "heun", "dpm-solver"])
+def test_a_step_from_pure_noise_gives_draws_the_mean_of_the_data(name, generator):
+    """At log-SNR -9, N(0, I) lacks alpha times the mean, 0.33: a third of a standard deviation, to the end."""
+    noise, mean = torch.randn(4000, 2, generator=generator), torch.full((4000, 2), 30.0)
+    middle, asked = {}, {}
+    for pure in (False, True):
+        settings = DiffusionSettings(sampler=name, steps=30, pure_noise=pure)
+        network = Known("v", std=1.0)
+        model, levels = DiffusionModel(network, VECTOR, Linear(10.0, -9.0), {"x": (2,)}, settings), []
+        network.register_forward_pre_hook(lambda _, inputs, levels=levels: levels.append(inputs[1][0]))
+        middle[pure], asked[pure] = model.generate(noise, mean)["x"].mean().item(), len(levels)
+    assert middle[False] == pytest.approx(30 - 0.33, abs=0.06)
+    assert middle[True] == pytest.approx(30, abs=0.06)
+    assert asked[True] == asked[False] + 1
 
 
 def test_generating_follows_noise_condition_and_guidance(generator):

@@ -37,6 +37,13 @@ def test_of_white_data_the_share_alpha_is_left(model, generator, level):
     assert found.std() == pytest.approx(1, abs=0.06)
 
 
+def test_variations_do_not_begin_with_pure_noise(model, generator):
+    x, noise = (torch.randn(3, 2, generator=generator) for _ in range(2))
+    before = vary(model, Batch({"x": x}), {"x": noise}, 0.3)["x"]
+    model.settings = replace(model.settings, pure_noise=True)
+    torch.testing.assert_close(vary(model, Batch({"x": x}), {"x": noise}, 0.3)["x"], before, rtol=0, atol=0)
+
+
 def test_further_guidance_bends_the_draws(model, generator):
     x, noise = torch.ones(3, 2), {"x": torch.randn(3, 2, generator=generator)}
     fixed = vary(model, Batch({"x": x}), noise, 0.5, lambda denoise: lambda *given: {"x": torch.full((3, 2), 4.0)})

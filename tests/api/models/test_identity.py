@@ -45,3 +45,4 @@ def test_settings_of_later_versions_leave_trainings_resumable():
     assert not {"step_noise", "self_conditioning"} & set(stamps["diffusion"])
     network = defaults_of("proteins", TrainSettings(recipe="backbone-diffusion"))["defaults"]["network"]
     assert network["diffusion"]["self_conditioning"] == 0.5  # not the value of earlier versions
+    assert "pure_noise" not in network["diffusion"]
