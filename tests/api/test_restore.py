@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import sciencegen as sg
@@ -79,3 +80,13 @@ def test_wrong_requests_are_refused(simulated):
         sg.restore("galaxies", [DOMAIN.items.text(simulated.observed)], "fluks")
     with pytest.raises(ConfigError, match="19"):
         sg.restore("galaxies", [DOMAIN.items.text(simulated.observed)], samples=3)
+
+
+def test_a_table_has_the_restored_stamps_beside_it(simulated, tmp_path):
+    DOMAIN.items.write(tmp_path / "seen.fits", [simulated.observed], ["one"], {})
+    found = sg.restore("galaxies", tmp_path / "seen.fits", "flux", threads=1)
+    table = pd.read_csv(found.write(tmp_path / "restored.csv"))
+    assert table["item"][0].endswith("restored.fits[0]")
+    again = DOMAIN.items.parse(str(tmp_path / "restored.fits[0]"))
+    assert again.psf is None
+    assert table["id"].tolist() == ["one"]

@@ -38,7 +38,7 @@ def restore(
     made = [representation.stamp(image) for image in images]
     drawn = [replace(one, name=stamp.name) for one in made if isinstance(one, Stamp)]
     mean = standardize(
-        Stamp(images.mean(0), stamp.pixel_scale, None, images.var(0, ddof=1), stamp.bands, stamp.name, stamp.source)
+        Stamp(images.mean(0), stamp.pixel_scale, None, images.var(0, ddof=1), stamp.bands, stamp.name)
     )
     if isinstance(mean, Refusal):
         return mean
