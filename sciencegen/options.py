@@ -293,13 +293,11 @@ class EncodeOptions(ResourceOptions, total=False):
     column: str | None
 
 
-class RestoreOptions(ResourceOptions, total=False):
+class RestoreOptions(EncodeOptions, total=False):
     """`config.RestoreSettings`."""
 
-    model: str | None
     samples: int
     keep_samples: bool
-    column: str | None
 
 
 class DecodeOptions(ResourceOptions, total=False):
@@ -349,26 +347,22 @@ class ScoreOptions(PredictOptions, total=False):
     cache: str | None
 
 
-class SequencesOptions(ResourceOptions, total=False):
+class SequencesOptions(EncodeOptions, total=False):
     """`config.SequencesSettings` without its number."""
 
     temperature: float
     keep_positions: str
     oracles: Mapping[Literal["design", "fold"], ProgramSettings | Mapping[str, Any]]
     alignment: str | None
-    model: str | None
-    column: str | None
     timeout_s: float
 
 
-class VariantOptions(ResourceOptions, total=False):
+class VariantOptions(EncodeOptions, total=False):
     """`config.VariantScoringSettings`."""
 
     alignment: str | None
-    model: str | None
     wild_type: str | None
     predictors: Mapping[str, str]
-    column: str | None
     classify: bool
     structure: str | None
     settings: Mapping[str, Any]
@@ -448,8 +442,7 @@ def _expanded(record: type[BaseModel], arguments: Sequence[Any], options: Mappin
     if not given:
         return options
     warnings.warn(
-        f"pass the fields of {record.__name__} as keyword arguments: the record itself is not accepted from "
-        "version 0.4 on",
+        f"pass the fields of {record.__name__} as keyword arguments: version 0.4 won't accept the record itself",
         FutureWarning,
         stacklevel=3,
     )

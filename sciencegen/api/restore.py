@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -24,6 +24,12 @@ from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.items import Cell, Given, Origin, Refusal, Row
 from sciencegen.options import RestoreOptions, takes
 
+NOTES = ("variance: that of posterior samples, which is correlated between pixels, and no noise",)
+"""For formats that can store them."""
+ODD = 2.0
+"""chi_squared above which intervals don't hold."""
+FEWEST = 19
+"""Samples that an interval needs."""
 TAIL = 0.05
 """Probability beyond each end of an interval."""
 
@@ -42,7 +48,8 @@ def restore(
         One item or several, as texts or objects; a data frame with a column of them; or the path of a file (a
         `pathlib.Path`; a str is an item).
     names : str or sequence of str
-        Properties; none means the domain's choice (galaxies: flux, half_light_radius, e1 and e2).
+        Properties; none means the domain's choice (galaxies: flux, half_light_radius, e1 and e2, whose intervals were
+        tested).
     model : str, optional
         A shipped name or a run folder; by default the domain's shipped weights.
     samples : int
@@ -98,6 +105,7 @@ def resolve_restore(domain: str, items: Path | Given, settings: RestoreSettings)
             raise unknown_name(f"property of {domain}", name, model.domain.properties)
     source = given_source(model.domain, items, settings.column)
     origin = origin_of("restore", domain, settings.model, Criteria(), settings.seed)
+    origin = replace(origin, asked=(f"{settings.samples} samples of the posterior",), notes=NOTES)
     return Restoring(model, restoration, source, settings, origin)
 
 
@@ -110,14 +118,21 @@ class Restoring:
     source: Path | Sequence[Row]
     settings: RestoreSettings
     origin: Origin
-    notes: list[str] = field(default_factory=list)
     restored: int = 0
+    odd: int = 0
     refused: int = 0
     first_refused: Refused | None = None
 
     @property
     def names(self) -> Sequence[str]:
         return self.settings.names or self.restoration.properties
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if not self.odd:
+            return ()
+        what = "the model can't render these items, or their unit, noise or PSF is another than stated"
+        return (f"{self.odd} of {self.restored} have a chi_squared above {ODD:g}: {what}; their intervals don't hold",)
 
     @property
     def texts(self) -> list[str]:
@@ -147,6 +162,7 @@ class Restoring:
                 yield ScoredChunk({name: [] for name in self.columns}, [refused])
                 continue
             self.restored += 1
+            self.odd += found.agreement.get("chi_squared", 1.0) > ODD
             values = self._samples(row, found) if self.settings.keep_samples else self._summary(row, found)
             yield ScoredChunk(values, [])
 
@@ -181,9 +197,9 @@ class Restoring:
 
 def interval(values: np.ndarray) -> tuple[float, float, float]:
     """Median and 90% interval of samples: a further sample lies between the k-th lowest and the k-th highest of n with
-    probability (n + 1 - 2k) / (n + 1). NaN for values that can't be measured in most samples."""
+    probability (n + 1 - 2k) / (n + 1). NaN if fewer than 19 samples can be measured."""
     known = np.sort(values[np.isfinite(values)])
-    if 2 * len(known) < len(values) or not len(known):
+    if len(known) < FEWEST:
         return math.nan, math.nan, math.nan
     outer = max(1, int(TAIL * (len(known) + 1)))
     return float(np.median(known)), float(known[outer - 1]), float(known[-outer])

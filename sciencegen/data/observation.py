@@ -114,6 +114,7 @@ def correlated_noise(
     circulant = np.roll(circulant, [-(lag // 2) for lag in lags], (1, 2))
     power = scipy.fft.fft2(circulant).real.clip(min=0)
     variance = correlation[:, lags[0] // 2, lags[1] // 2, None, None]
-    amplitude = np.sqrt(variance * power / power.mean((1, 2), keepdims=True))
+    tiny = np.finfo(power.dtype).tiny
+    amplitude = np.sqrt(variance * power / power.mean((1, 2), keepdims=True).clip(min=tiny))
     white = scipy.fft.fft2(generator.standard_normal(circulant.shape))
     return scipy.fft.ifft2(amplitude * white).real[:, : shape[0], : shape[1]]

@@ -134,6 +134,27 @@ def real(model: LoadedModel, data: str) -> list[Simulated]:
     return [Simulated(stamp, stamp, {}) for stamp, _ in pairs] + [Simulated(*pair, {}) for pair in pairs]
 
 
+def judged(
+    model: LoadedModel, kinds: dict[str, list[Stamp]], flux: np.ndarray, changes: list[str]
+) -> dict[str, dict[str, object]]:
+    """What both scores tell of the kinds, by the name of the score. flux: of the untouched."""
+    oracles, found = model.oracles, dict[str, dict[str, object]]()
+    oracles["anomaly"].score(kinds["untouched"][:1])  # the draws
+    for oracle, sign in (("log_likelihood", -1), ("anomaly", 1)):
+        start = time.process_time()
+        odd = {name: sign * np.array([one.value for one in oracles[oracle].score(kinds[name])]) for name in kinds}
+        seconds, usual = time.process_time() - start, odd["untouched"]
+        areas = {name: mannwhitneyu(odd[name], usual).statistic / len(flux) ** 2 for name in changes}
+        others = [name for name in kinds if name not in changes]
+        found[oracle] = {
+            "area_under_curve": {name: round(float(area), 3) for name, area in areas.items()},
+            "rank_correlation_with_flux": round(spearman(flux, usual), 3),
+            "median_and_95th_percentile": {n: np.percentile(odd[n], [50, 95]).round(2).tolist() for n in others},
+            "stamps_a_second": round(len(kinds) * len(flux) / seconds, 1),
+        }
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="galaxies")
@@ -154,22 +175,8 @@ def main() -> None:
         kinds[name] = [change(*pair, generator) for pair in zip(galaxies, others, strict=True)]
     for name, how in otherwise.items():
         kinds[name] = [seen_otherwise(one, *how, generator) for one in galaxies]
-    oracles, flux = model.oracles, np.array([one.twin.image.sum() for one in galaxies])
-    oracles["anomaly"].score(kinds["untouched"][:1])  # the draws
-    found: dict = {}
-    for oracle, sign in (("log_likelihood", -1), ("anomaly", 1)):
-        start = time.process_time()
-        odd = {name: sign * np.array([one.value for one in oracles[oracle].score(kinds[name])]) for name in kinds}
-        seconds, usual = time.process_time() - start, odd["untouched"]
-        areas = {name: mannwhitneyu(odd[name], usual).statistic / len(flux) ** 2 for name in changes}
-        quantiles = {name: np.percentile(odd[name], [50, 95]) for name in ("untouched", *otherwise)}
-        found[oracle] = {
-            "area_under_curve": {name: round(float(area), 3) for name, area in areas.items()},
-            "rank_correlation_with_flux": round(spearman(flux, usual), 3),
-            "median_and_95th_percentile": {name: part.round(2).tolist() for name, part in quantiles.items()},
-            "stamps_a_second": round(len(kinds) * len(flux) / seconds, 1),
-        }
-    print(json.dumps(found, indent=1))
+    flux = np.array([one.twin.image.sum() for one in galaxies])
+    print(json.dumps(judged(model, kinds, flux, list(changes)), indent=1))
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ class Scoring:
         self.own = own_columns((row.cells for row in peeked), known, ("item", "id", NAME_COLUMN))
         hidden = tuple(name for name in _columns_of_items(science, peeked) if name in extra)
         self.own = replace(self.own, lost=(*self.own.lost, *hidden))
-        self.columns = [*known, *self.own.carried]
+        self.ours, self.columns = frozenset(known), [*known, *self.own.carried]
         self.scored = self.refused = self.failed = self.valued = 0
         self.numbering = Numbering(self.variants)
         self.first_refused: Refused | None = None
@@ -212,7 +212,7 @@ class Scoring:
             text, scores = result
             values["item"].append(text)
             values["line"].append(row.line)
-            if "id" in values:
+            if "id" in self.ours:
                 values["id"].append(row.id)
             if self.variants is not None:
                 found = self.variants.read(row.text)
@@ -239,7 +239,7 @@ class Scoring:
 
     def _append(self, values: dict[str, list[Any]], name: str, one: Score) -> None:
         for column, cell in cells_of(name, one).items():
-            if column in values:
+            if column in self.ours:
                 values[column].append(float("nan") if cell is None else cell)
 
     def summary(self) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from sciencegen.items import Item, Refusal
 
 @dataclass(frozen=True)
 class Restored:
-    """mean: the item that the samples have in common, with their variance. samples: of the posterior, each as probable
-    as the others. agreement: numbers of how they agree with the observation and with each other."""
+    """mean: of the samples, with their variance. samples: of the posterior, each as probable as the others. agreement:
+    numbers of how they agree with the observation and with each other."""
 
     mean: Item
     samples: tuple[Item, ...]

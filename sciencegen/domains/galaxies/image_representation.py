@@ -107,6 +107,9 @@ class ImageRepresentation(Representation):
             bands, side, _ = self.shape
             got = f"{len(stamp.bands)} of {stamp.side}"
             return Refusal(f"expected {bands} band(s) of {side} x {side} pixels, got {got}; {self._remedy}")
+        if stamp.bands != self.bands and sorted(stamp.bands) == sorted(self.bands):
+            order, got = ", ".join(self.bands), ", ".join(stamp.bands)
+            return Refusal(f"expected bands {order}, got {got}; write `use: [{order}]` in stamps.yaml beside the file")
         scale = self.instrument.pixel_scale
         if abs(stamp.pixel_scale / scale - 1) > SAME_SCALE:
             return Refusal(f'expected pixels of {scale:g}", got {stamp.pixel_scale:g}"; {self._remedy}')

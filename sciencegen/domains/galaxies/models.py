@@ -63,7 +63,7 @@ def stamp_vae(representation: ImageRepresentation, settings: ImageVAESettings) -
     settle, kinds = partial(settled, representation), condition_kinds(representation)
     prior = latent_diffusion(settings, kinds)
     model = ImageVAE(representation.shape, kinds, settings, scale, measured, settle, prior)
-    if representation.instrument.correlation is not None:
+    if settings.correlated_noise and representation.instrument.correlation is not None:
         model.correlate_noise(torch.from_numpy(representation.instrument.correlation))
     return model
 

@@ -21,9 +21,13 @@ SKY = 0.35
 LARGEST_LAG = 16
 """Largest offset in pixels; beyond it the correlation is taken as 0. At most 3/8 of the side."""
 CLIPPED = 5.0
-"""Pixels that differ from 0 by more than this multiple of the noise are set to it: they are sources."""
+"""Pixels of the sky are limited to this multiple of the noise, so that a source doesn't outweigh all others."""
 WHITE = 0.05
 """Correlations of neighbours up to this are taken for white noise: wings of galaxies make as much."""
+SIGNIFICANT, FEWEST_PAIRS = 4.0, 1000
+"""Standard errors above which noise is correlated, and the least number of pairs of pixels to tell."""
+TOLD = 2.0
+"""Standard errors below which a correlation is taken as 0, so that their scatter doesn't add up."""
 
 
 def noise_correlation(stamps: Sequence[Stamp]) -> Float[np.ndarray, "band v u"] | None:
@@ -38,20 +42,25 @@ def noise_correlation(stamps: Sequence[Stamp]) -> Float[np.ndarray, "band v u"] 
     Returns
     -------
     array [band v u] or None
-        C(v, u) = E[n(y, x) n(y + v, x + u)] of n = sky / sigma; None if no pixels at most two apart are correlated by
-        more than 0.05. C(0, 0) is above 1 where the noise is larger than stated, as undetected sources make it.
+        C(v, u) = E[n(y, x) n(y + v, x + u)] of n = sky / sigma, 0 where it is below two standard errors; None if no
+        pixels at most two apart are correlated by more than 0.05 and by four standard errors. C(0, 0) is above 1 where
+        the noise is larger than stated, as undetected sources make it, and 1 in a band without noise in the sky.
     """
     noisy = [one for one in stamps if (one.variance > 0).all()]
     faint = sorted(noisy, key=lambda one: float(one.image.sum()))[: (len(noisy) + 1) // 2]
     if not faint:
         return None
-    raw = _correlated(*(np.stack(part) for part in zip(*map(_sky, faint), strict=True)))
-    middle = raw.shape[-1] // 2
-    near = raw[:, middle - 2 : middle + 3, middle - 2 : middle + 3].copy()
-    near[:, 2, 2] = 0.0
-    if not np.abs(near).max() > WHITE:
+    found, pairs = _correlated(faint)
+    middle = found.shape[-1] // 2
+    found[found[:, middle, middle] <= 0, middle, middle] = 1.0
+    error = 1 / np.sqrt(pairs.clip(min=1))
+    near = np.s_[middle - 2 : middle + 3]
+    others = found[:, near, near].copy()
+    others[:, 2, 2] = 0.0
+    largest = np.maximum(WHITE, SIGNIFICANT * error[near, near])
+    if pairs[near, near].min() < FEWEST_PAIRS or not (np.abs(others) > largest).any():
         return None
-    return raw.astype(np.float32)
+    return np.where(np.abs(found) > TOLD * error, found, 0.0).astype(np.float32)
 
 
 def _sky(stamp: Stamp) -> tuple[Float[np.ndarray, "band y x"], Bool[np.ndarray, "y x"]]:
@@ -64,13 +73,18 @@ def _sky(stamp: Stamp) -> tuple[Float[np.ndarray, "band y x"], Bool[np.ndarray, 
     return np.where(sky, noise, 0.0), sky
 
 
-def _correlated(
-    noise: Float[np.ndarray, "stamp band y x"], sky: Bool[np.ndarray, "stamp y x"]
-) -> Float[np.ndarray, "band v u"]:
-    """Means of products over all pairs of sky pixels with each offset."""
-    side = noise.shape[-1]
+def _correlated(stamps: Sequence[Stamp]) -> tuple[Float[np.ndarray, "band v u"], Float[np.ndarray, "v u"]]:
+    """Means of products over all pairs of sky pixels with each offset, and the numbers of pairs."""
+    side = stamps[0].side
     lag = min(LARGEST_LAG, 3 * side // 8)
     padded = (side + lag, side + lag)
-    products = scipy.fft.irfft2((np.abs(scipy.fft.rfft2(noise, padded)) ** 2).sum(0), padded)
-    pairs = scipy.fft.irfft2((np.abs(scipy.fft.rfft2(sky.astype(np.float64), padded)) ** 2).sum(0), padded)
-    return np.roll(products / pairs.clip(min=1), (lag, lag), (1, 2))[:, : 2 * lag + 1, : 2 * lag + 1]
+    power, window = 0.0, 0.0
+    for stamp in stamps:
+        noise, sky = _sky(stamp)
+        power = power + np.abs(scipy.fft.rfft2(noise, padded)) ** 2
+        window = window + np.abs(scipy.fft.rfft2(sky.astype(np.float64), padded)) ** 2
+    products, pairs = (
+        np.roll(scipy.fft.irfft2(one, padded), (lag, lag), (-2, -1))[..., : 2 * lag + 1, : 2 * lag + 1]
+        for one in (power, window)
+    )
+    return products / pairs.round().clip(min=1), pairs.round()

@@ -37,9 +37,9 @@ def restore(
     images = posterior_samples(model, batch, samples, Generator().manual_seed(seed)).cpu().numpy()
     made = [representation.stamp(image) for image in images]
     drawn = [replace(one, name=stamp.name) for one in made if isinstance(one, Stamp)]
-    mean = standardize(
-        Stamp(images.mean(0), stamp.pixel_scale, None, images.var(0, ddof=1), stamp.bands, stamp.name)
-    )
+    if len(drawn) < samples:
+        return Refusal(next(one.reason for one in made if isinstance(one, Refusal)))
+    mean = standardize(Stamp(images.mean(0), stamp.pixel_scale, None, images.var(0, ddof=1), stamp.bands, stamp.name))
     if isinstance(mean, Refusal):
         return mean
     return Restored(mean, tuple(drawn), _agreement(images, stamp))
@@ -58,8 +58,10 @@ def _agreement(images: np.ndarray, stamp: Stamp) -> Mapping[str, float]:
 
 
 def resolution(seen: Float[np.ndarray, "band y x"], pixel_scale: float) -> float:
-    """The finest period that an observation can tell, arcsec: that of the highest frequency up to which the power of
-    the blurred image, in units of the noise, is above the noise's, in the mean of the bands. Infinite if there is none.
+    """The finest period that an observation can tell, arcsec; infinite if there is none.
+
+    That of the highest frequency up to which the power of the blurred image is above that of white noise of the stated
+    variance, in the mean of the bands.
     """
     power = radial_power_spectrum(seen).mean(0)[1:]
     lost = power < 1

@@ -68,7 +68,8 @@ class ImageVAESettings:
     batch at each step. corrections: how often `decode` adjusts a condition, if the model can measure. latent_prior:
     p(code | c), "flow" or "diffusion"; flow_layers, flow_width: of its network. wish_layers, wish_width: of the flow
     p(c | known values of c). map_width, map_steps: of each map's prior. smoothing: nats of the penalty on the image's
-    `roughness`, so that detail that the PSF hides stays smooth; of positive images.
+    `roughness`, so that detail that the PSF hides stays smooth; of positive images. correlated_noise: whether the
+    likelihood takes noise to be correlated where it is (`ImageVAE.correlate_noise`).
     """
 
     code: int = 32
@@ -88,6 +89,7 @@ class ImageVAESettings:
     symmetry: str = "d4"
     corrections: int = 5
     smoothing: float = 1.0
+    correlated_noise: bool = True
 
     def __post_init__(self) -> None:
         if self.latent_prior not in LATENT_PRIORS:

@@ -79,7 +79,8 @@ def log_prob_observed(
 ) -> Float[Tensor, " batch"]:
     """Log p(x | m) of noise with this power spectrum, None for white noise; noisy [batch]: which images have noise.
 
-    log N(x; mean, C),  C = S^(1/2) K S^(1/2),  S: the variances, K: the circulant matrix of the correlation.
+    log N(x; mean, C),  C = S^(1/2) K S^(1/2),  S: the variances, K: the circulant matrix of the correlation. A model's
+    allowed error, which is part of S, is taken to be correlated as the noise is.
     """
     if power is None:
         return seen.log_prob(image)

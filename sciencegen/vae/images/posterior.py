@@ -34,6 +34,8 @@ from sciencegen.vae.images.observation import convolved, observed, whitened
 
 RANK = 96
 """Most directions of a latent in which data are taken to inform."""
+AT_ONCE = 32 * 64 * 64
+"""Pixels of all images that are computed together, which bounds memory."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,25 @@ class _Scene:
         """Around z, from the largest singular values of J = df/dz: J on random vectors spans its range Q, and the
         decomposition of Q'J is that of J."""
         rank = min(RANK, z.shape[1], self.data.shape[1])
-        probes, places = standard_normal((rank, z.shape[1]), generator, z), z.repeat(rank, 1)
+        probes = standard_normal((rank, z.shape[1]), generator, z)
         with torch.no_grad():
-            spanned = torch.func.jvp(self, (places,), (probes,))[1]
-        basis = torch.linalg.qr(spanned.T.double())[0].to(z)
-        (rows,) = torch.func.vjp(self, places)[1](basis.T)
-        _, singular, directions = torch.linalg.svd(rows.detach().double(), full_matrices=False)
+            spanned = [torch.func.jvp(self, (_repeated(z, v),), (v,))[1] for v in self.split(probes)]
+        basis = torch.linalg.qr(torch.cat(spanned).T.cpu().double())[0].to(z)
+        rows = [torch.func.vjp(self, _repeated(z, w))[1](w)[0].detach() for w in self.split(basis.T)]
+        _, singular, directions = torch.linalg.svd(torch.cat(rows).cpu().double(), full_matrices=False)
         return _Coordinates(z, directions.T.to(z), singular.square().to(z))
+
+    def split(self, rows: Float[Tensor, "row number"]) -> list[Tensor]:
+        return [rows[part] for part in self.slices(len(rows))]
+
+    def slices(self, count: int) -> list[slice]:
+        """Rows that are computed together."""
+        size = max(1, AT_ONCE // self.data.shape[1])
+        return [slice(start, start + size) for start in range(0, count, size)]
+
+
+def _repeated(z: Float[Tensor, "1 latent"], rows: Float[Tensor, "row _"]) -> Float[Tensor, "row latent"]:
+    return z.repeat(len(rows), 1)
 
 
 def posterior_samples(
@@ -135,9 +149,12 @@ def posterior_samples(
     here = scene.coordinates_at(mode, generator)
     prior = standard_normal((samples, scene.size), generator, mode)
     data = scene.data + standard_normal((samples, scene.data.shape[1]), generator, mode)
-    found = _minimum(scene, here, here.posterior(prior), data, prior, s)
-    with torch.no_grad():
-        return scene.sharp(found)
+    found = []
+    for rows in scene.slices(samples):
+        z = _minimum(scene, here, here.posterior(prior[rows]), data[rows], prior[rows], s)
+        with torch.no_grad():
+            found.append(scene.sharp(z))
+    return torch.cat(found)
 
 
 def _minimum(

@@ -45,9 +45,36 @@ def test_the_correlation_of_the_sky_is_found(correlated):
     assert middle(noise_correlation(correlated)) == pytest.approx(KERNEL, abs=0.03)
 
 
-def test_white_noise_has_none():
-    assert noise_correlation([sky(seed, None) for seed in range(60)]) is None
-    assert noise_correlation([]) is None
+@pytest.mark.parametrize("count", [0, 1, 3, 10, 60])
+def test_white_noise_has_none(count):
+    assert noise_correlation([sky(seed, None) for seed in range(count)]) is None
+
+
+def test_too_little_sky_tells_nothing(correlated):
+    mask = np.ones((32, 32), bool)
+    mask[0, :5] = False
+    assert noise_correlation([replace(one, mask=mask) for one in correlated]) is None
+
+
+def test_a_band_without_sky_is_white(correlated):
+    flat = [replace(one, image=one.image * np.array([1, 0])[:, None, None]) for one in correlated]
+    found = noise_correlation(flat)
+    assert middle(found)[0] == pytest.approx(KERNEL[0], abs=0.03)
+    assert found[1].sum() == 1
+
+
+def test_scatter_of_far_offsets_is_left_out(correlated):
+    found = noise_correlation(correlated)
+    assert (found == 0).mean() > 0.8
+
+
+def test_light_in_the_middle_and_compact_sources_do_not_count(correlated):
+    away = np.arange(32) - 15.5
+    galaxy = 200 * np.exp(-np.hypot(away, away[:, None]) / 1.5)
+    spoiled = [replace(one, image=one.image + galaxy) for one in correlated]
+    for number, one in enumerate(spoiled):
+        one.image[:, 2, number % 28 : number % 28 + 2] += 300
+    assert middle(noise_correlation(spoiled)) == pytest.approx(KERNEL, abs=0.15)
 
 
 def test_sources_and_masked_pixels_do_not_count(correlated):

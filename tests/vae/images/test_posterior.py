@@ -1,16 +1,18 @@
 """Samples of the posterior of one image: exact where the model is linear, and held by the truth of blobs."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
-from torch import Generator
+from torch import Generator, nn
 
 from sciencegen.batch import Batch
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.vae.images import posterior
 from sciencegen.vae.images.image_vae import ImageVAE
 from sciencegen.vae.images.networks import FluxScale
-from sciencegen.vae.images.observation import with_noise
+from sciencegen.vae.images.observation import noise_power, whitened, with_noise
 from sciencegen.vae.images.posterior import PosteriorSettings, descended, posterior_samples
 from tests.blobs import KINDS, Blobs, moments
 from tests.vae.images.test_image_vae import PLAIN, trained
@@ -97,3 +99,41 @@ def test_masked_pixels_do_not_count(model):
         posterior_samples(model, x, 8, Generator().manual_seed(0), QUICK).mean(0) for x in (masked, spoiled)
     )
     assert (first - second).abs().max() < 0.2 * first.max()
+
+
+class Linear(ImageVAE):
+    """m(z) = A z, of 3 latents and 4 x 4 pixels."""
+
+    sizes = (3, 0)
+
+    def __init__(self, design, power):
+        nn.Module.__init__(self)
+        self.noise_power, self.settings = power, SimpleNamespace(misfit=0.0)
+        self.networks = SimpleNamespace(image_of=lambda code, maps, _: (code @ design.T).unflatten(1, (1, 4, 4)))
+
+    def prior(self, code):
+        return code
+
+    def encode(self, image):
+        return torch.zeros(1, 3)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+@pytest.mark.parametrize("correlated", [False, True])
+def test_samples_of_a_linear_model_are_its_posterior(temperature, correlated, monkeypatch):
+    """N(C A'K x / T, C), C = (I + A'K A / T)^-1, K: the inverse covariance of the noise. Samples are drawn in parts."""
+    monkeypatch.setattr(posterior, "AT_ONCE", 700 * 16)
+    generator = Generator().manual_seed(1)
+    design = torch.randn(16, 3, generator=generator)
+    power = noise_power(torch.tensor([[[0.0, 0.1, 0.0], [0.2, 1.0, 0.2], [0.0, 0.1, 0.0]]]), 4) if correlated else None
+    x = torch.randn(1, 1, 4, 4, generator=generator)
+    image = Batch({"image": x, "variance": torch.full((1, 1, 1, 1), 0.25)})
+    settings = PosteriorSettings(temperature, steps=200)
+    found = posterior_samples(Linear(design, power), image, 2000, generator, settings)
+    latents = torch.linalg.lstsq(design, found.flatten(1).T).solution.T
+    white = whitened(torch.eye(16).unflatten(1, (1, 4, 4)), power).flatten(1)
+    precision = white.T @ white / (0.25 * temperature)
+    covariance = torch.linalg.inv(torch.eye(3) + design.T @ precision @ design)
+    assert latents.T.cov() == pytest.approx(covariance, abs=0.15 * float(covariance.diagonal().max()))
+    mean = covariance @ design.T @ precision @ x.flatten()
+    assert latents.mean(0) == pytest.approx(mean, abs=0.15 * float(covariance.diagonal().max().sqrt()))

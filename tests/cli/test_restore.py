@@ -1,0 +1,62 @@
+"""`sciencegen restore`: files of stamps in, restored stamps with intervals out."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from astropy.io import fits
+
+from sciencegen.domains.galaxies import DOMAIN
+from sciencegen.domains.galaxies.survey import SurveySettings, simulate
+
+
+@pytest.fixture
+def stamps(tmp_path):
+    made = list(simulate(SurveySettings("euclid", 64), 0, 7, 8))
+    both = [made[0].observed, made[0].twin]
+    DOMAIN.items.write(tmp_path / "seen.fits", both, ["seen", "sharp"], {})
+    return both
+
+
+def test_fits_in_and_out_and_refused_rows(cli, stamps):
+    result = cli("restore", "galaxies", "seen.fits", "--threads", 1, "-o", "restored.fits", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["restored"] == 1
+    rejected = pd.read_csv("restored.fits.rejects.csv")
+    assert rejected["line"].tolist() == [2]
+    assert "no noise" in rejected["reason"][0]
+    with fits.open("restored.fits") as hdus:
+        table = hdus["CATALOG"].data
+        assert table["id"][0] == "seen"
+        assert table["flux_lower"][0] < table["flux"][0] < table["flux_upper"][0]
+        assert (hdus["VARIANCE"].data > 0).all()
+        assert "posterior samples" in str(hdus[0].header["HISTORY"]) + str(hdus[0].header.get("COMMENT", ""))
+
+
+def test_a_table_on_stdin_and_each_sample(cli, stamps):
+    table = pd.DataFrame({"item": ["seen.fits[0]"], "id": ["a"]}).to_csv(index=False)
+    options = ("--with", "flux", "--keep-samples", "--threads", 1, "-o", "samples.csv")
+    result = cli("restore", "galaxies", "-", "--format", "csv", *options, stdin=table.encode())
+    assert result.code == 0, result.err
+    found = pd.read_csv("samples.csv")
+    assert found["sample"].tolist() == list(range(1, 20))
+    assert found["flux"].std() > 0
+
+
+def test_what_the_model_cannot_render_is_noted(cli, stamps, tmp_path):
+    y, x = np.mgrid[:64, :64] - 31.5
+    ring = 1e4 * np.exp(-((np.hypot(x, y) - 20) ** 2))
+    seen = DOMAIN.items.parse("seen.fits[0]")
+    odd = replace(seen, image=seen.image + ring, source="")
+    DOMAIN.items.write(tmp_path / "odd.fits", [odd], ["odd"], {})
+    result = cli("restore", "galaxies", "odd.fits", "--with", "flux", "--threads", 1, "-o", "r.csv")
+    assert result.code == 0, result.err
+    assert "1 of 1 have a chi_squared above 2" in result.err
+
+
+def test_a_model_that_cannot_restore_is_refused(cli, stamps):
+    result = cli("restore", "molecules", "seen.fits", "-o", "r.csv")
+    assert result.code == 2
+    assert "restore" in result.err
