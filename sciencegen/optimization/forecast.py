@@ -57,8 +57,9 @@ LARGEST_COMMON = 0.5
 
 
 def picked_misfit(measured: int) -> Misfit:
-    """`PICKED` after this many measurements: the share of a common error is 10 / measured, and at least `PICKED`'s, since
-    a model of few items is more often wrong about all that it likes. In 20 replayed campaigns on PAB1, 95% instead of
+    """`PICKED` after this many measurements: the share of a common error is 10 / measured, and at least `PICKED`'s.
+
+    A model of few items is more often wrong about all that it likes. In 20 replayed campaigns on PAB1, 95% instead of
     70% of the forecasts of the first proposed plate hold so.
 
     Examples
