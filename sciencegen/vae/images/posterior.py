@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
@@ -94,15 +95,16 @@ class _Scene:
 
     def coordinates_at(self, z: Float[Tensor, "1 latent"], generator: Generator) -> _Coordinates:
         """Around z, from the largest singular values of J = df/dz: J on random vectors spans its range Q, and the
-        decomposition of Q'J is that of J."""
+        decomposition of Q'J is that of J. By numpy: torch's QR waits forever where OpenMP gives fewer threads than it
+        asks for."""
         rank = min(RANK, z.shape[1], self.data.shape[1])
         probes = standard_normal((rank, z.shape[1]), generator, z)
         with torch.no_grad():
             spanned = [torch.func.jvp(self, (_repeated(z, v),), (v,))[1] for v in self.split(probes)]
-        basis = torch.linalg.qr(torch.cat(spanned).T.cpu().double())[0].to(z)
+        basis = torch.from_numpy(np.linalg.qr(torch.cat(spanned).T.cpu().double().numpy())[0]).to(z)
         rows = [torch.func.vjp(self, _repeated(z, w))[1](w)[0].detach() for w in self.split(basis.T)]
-        _, singular, directions = torch.linalg.svd(torch.cat(rows).cpu().double(), full_matrices=False)
-        return _Coordinates(z, directions.T.to(z), singular.square().to(z))
+        _, singular, directions = np.linalg.svd(torch.cat(rows).cpu().double().numpy(), full_matrices=False)
+        return _Coordinates(z, torch.from_numpy(directions.T).to(z), torch.from_numpy(singular**2).to(z))
 
     def split(self, rows: Float[Tensor, "row number"]) -> list[Tensor]:
         return [rows[part] for part in self.slices(len(rows))]
