@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -16,7 +16,7 @@ from sciencegen.api.sources.tables import given_source
 from sciencegen.api.writing.provenance import Criteria, origin_of
 from sciencegen.api.writing.results import Scored, scored
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
-from sciencegen.config import RestoreSettings, as_texts, build_settings
+from sciencegen.config import FEWEST_SAMPLES, RestoreSettings, as_texts, build_settings
 from sciencegen.data.workers import is_refusal
 from sciencegen.data.writers import Refused
 from sciencegen.domains.capabilities import Restoration, Restored
@@ -24,12 +24,6 @@ from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.items import Cell, Given, Origin, Refusal, Row
 from sciencegen.options import RestoreOptions, takes
 
-NOTES = ("variance: that of posterior samples, which is correlated between pixels, and no noise",)
-"""For formats that can store them."""
-ODD = 2.0
-"""chi_squared above which intervals don't hold."""
-FEWEST = 19
-"""Samples that an interval needs."""
 TAIL = 0.05
 """Probability beyond each end of an interval."""
 
@@ -78,7 +72,7 @@ def restore(
     --------
     >>> import numpy as np, sciencegen as sg
     >>> y, x = np.mgrid[:64, :64] - 31.5
-    >>> psf = np.exp(-(x**2 + y**2) / 4)[16:49, 16:49]
+    >>> psf = np.exp(-((x - 0.5) ** 2 + (y - 0.5) ** 2) / 4)[16:49, 16:49]
     >>> image = 400 * np.exp(-np.hypot(x, y) / 4) + np.random.default_rng(0).normal(0, 15, (64, 64))
     >>> stamp = {"image": image, "pixel_scale": 0.1, "variance": 15.0**2, "psf": psf / psf.sum()}
     >>> found = sg.restore("galaxies", [stamp], "flux", threads=1).table
@@ -96,16 +90,17 @@ def resolve_restore(domain: str, items: Path | Given, settings: RestoreSettings)
     model = open_model(domain, settings.model, settings)
     restoration = model.recipe.restoration
     if restoration is None:
+        able = ", ".join(name for name, one in model.domain.recipes.items() if one.restoration)
+        remedy = f"Take one of the recipe {able}." if able else f"No model of {domain} can."
         raise ConfigError(
-            f"Expected a model that can restore items, {model.folder.name} ({model.recipe.name}) can't. "
-            "Of galaxies, models of the recipe stamp-vae can."
+            f"Expected a model that can restore items, {model.folder.name} ({model.recipe.name}) can't. {remedy}"
         )
     for name in settings.names:
         if name not in model.domain.properties:
             raise unknown_name(f"property of {domain}", name, model.domain.properties)
     source = given_source(model.domain, items, settings.column)
     origin = origin_of("restore", domain, settings.model, Criteria(), settings.seed)
-    origin = replace(origin, asked=(f"{settings.samples} samples of the posterior",), notes=NOTES)
+    origin = replace(origin, asked=(f"{settings.samples} samples of the posterior",), notes=restoration.origin)
     return Restoring(model, restoration, source, settings, origin)
 
 
@@ -118,8 +113,7 @@ class Restoring:
     source: Path | Sequence[Row]
     settings: RestoreSettings
     origin: Origin
-    restored: int = 0
-    odd: int = 0
+    agreements: list[Mapping[str, float]] = field(default_factory=list)
     refused: int = 0
     first_refused: Refused | None = None
 
@@ -128,11 +122,12 @@ class Restoring:
         return self.settings.names or self.restoration.properties
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        if not self.odd:
-            return ()
-        what = "the model can't render these items, or their unit, noise or PSF is another than stated"
-        return (f"{self.odd} of {self.restored} have a chi_squared above {ODD:g}: {what}; their intervals don't hold",)
+    def notes(self) -> list[str]:
+        return self.restoration.notes(self.agreements)
+
+    @property
+    def restored(self) -> int:
+        return len(self.agreements)
 
     @property
     def texts(self) -> list[str]:
@@ -161,8 +156,7 @@ class Restoring:
                 self.refused, self.first_refused = self.refused + 1, self.first_refused or refused
                 yield ScoredChunk({name: [] for name in self.columns}, [refused])
                 continue
-            self.restored += 1
-            self.odd += found.agreement.get("chi_squared", 1.0) > ODD
+            self.agreements.append(found.agreement)
             values = self._samples(row, found) if self.settings.keep_samples else self._summary(row, found)
             yield ScoredChunk(values, [])
 
@@ -199,7 +193,7 @@ def interval(values: np.ndarray) -> tuple[float, float, float]:
     """Median and 90% interval of samples: a further sample lies between the k-th lowest and the k-th highest of n with
     probability (n + 1 - 2k) / (n + 1). NaN if fewer than 19 samples can be measured."""
     known = np.sort(values[np.isfinite(values)])
-    if len(known) < FEWEST:
+    if len(known) < FEWEST_SAMPLES:
         return math.nan, math.nan, math.nan
     outer = max(1, int(TAIL * (len(known) + 1)))
     return float(np.median(known)), float(known[outer - 1]), float(known[-outer])

@@ -24,6 +24,7 @@ from sciencegen.config.base import (
 from sciencegen.config.compression import CompressSettings, DecompressSettings
 from sciencegen.config.cutout import CutoutSettings
 from sciencegen.config.drawing import (
+    FEWEST_SAMPLES,
     DecodeSettings,
     EncodeSettings,
     GenerateSettings,
@@ -50,6 +51,7 @@ __all__ = [
     "COMPUTE_CHUNK",
     "CPU_CHUNK",
     "DEFAULT_RESOURCES",
+    "FEWEST_SAMPLES",
     "ITEM_TIMEOUT_S",
     "LARGEST_CONFIG",
     "TEXTS",

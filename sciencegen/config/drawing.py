@@ -77,13 +77,17 @@ class EncodeSettings(Resources):
     column: str | None = None
 
 
+FEWEST_SAMPLES = 19
+"""Samples that a 90% interval needs: a further one lies between the least and the greatest of 19 with 18 / 20."""
+
+
 class RestoreSettings(Resources):
     """model: by default the domain's shipped one. samples: of the posterior, for each item; 90% intervals need at least
     19. names: properties measured of the samples; by default the domain's choice. keep_samples: give each sample
     instead of their mean. column: the item's column of a file."""
 
     model: str | None = None
-    samples: int = Field(19, ge=19, le=1000)
+    samples: int = Field(FEWEST_SAMPLES, ge=FEWEST_SAMPLES, le=1000)
     names: tuple[str, ...] = ()
     keep_samples: bool = False
     column: str | None = None

@@ -32,8 +32,7 @@ LATER = ("distill", "teacher_steps", "measured", "target")
 LATER_OF_NETWORKS = {
     "posterior": "gaussian", "importance_samples": 1, "semi_supervised": False, "label_weight": 1.0,
     "latent_prior": "flow", "step_noise": 1.0, "self_conditioning": 0.0, "condition_bias": {},
-    "excluded_volume": True, "smoothing": 0.0, "pure_noise": False,
-    "correlated_noise": True,
+    "excluded_volume": True, "smoothing": 0.0, "pure_noise": False, "correlated_noise": True,
 }  # fmt: skip
 """Network settings that earlier versions didn't have, with equivalent values: these are left out of the identity."""
 

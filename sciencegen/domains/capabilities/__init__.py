@@ -26,7 +26,6 @@ __all__ = [
     "BlockMoves", "Cells", "CodedFiles", "Columns", "Compared", "Cut", "Cutouts", "DescribesDraws", "Design",
     "DesignSpace", "DrawTask", "DrawTasks", "DrawsGiven", "Family", "Form", "FromBlocks", "Instrument", "Letters",
     "Materials", "MetricNote", "Moves", "Objects", "Observation", "OrderOptions", "Orders", "Pictures", "Points",
-    "Predictions", "Reference", "ReferenceSets", "Restoration", "Restored", "Scaffold",
-    "SequenceDraws", "Sequences", "Sidecar", "Structures",
-    "TaskSettings", "VariantClasses", "VariantNames", "VariantStructure", "Variants",
+    "Predictions", "Reference", "ReferenceSets", "Restoration", "Restored", "Scaffold", "SequenceDraws", "Sequences",
+    "Sidecar", "Structures", "TaskSettings", "VariantClasses", "VariantNames", "VariantStructure", "Variants",
 ]  # fmt: skip

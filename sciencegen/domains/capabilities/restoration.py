@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +30,14 @@ class Restoration:
         Names of the numbers `Restored.agreement`.
     properties : tuple of str
         What is measured of samples by default.
+    notes : (agreements of all restored items) -> notes
+        What to know about them.
+    origin : tuple of str
+        Notes for a file of restored items.
     """
 
     restore: Callable[[Any, Any, Item, int, int], Restored | Refusal]
     agreement: tuple[str, ...] = ()
     properties: tuple[str, ...] = ()
+    notes: Callable[[Sequence[Mapping[str, float]]], list[str]] = lambda agreements: []
+    origin: tuple[str, ...] = ()

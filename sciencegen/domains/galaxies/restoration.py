@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +20,8 @@ from sciencegen.metrics.spectra import radial_power_spectrum
 from sciencegen.vae.images.image_vae import ImageVAE
 from sciencegen.vae.images.posterior import posterior_samples
 
+ODD = 2.0
+"""chi_squared above which intervals don't hold."""
 NOISE_FREE = "has no noise: there is nothing to restore"
 
 
@@ -69,8 +71,19 @@ def resolution(seen: Float[np.ndarray, "band y x"], pixel_scale: float) -> float
     return seen.shape[-1] * pixel_scale / told if told else math.inf
 
 
+def notes(agreements: Sequence[Mapping[str, float]]) -> list[str]:
+    """A note if residuals of some stamps are much larger than the noise."""
+    odd = sum(one["chi_squared"] > ODD for one in agreements)
+    if not odd:
+        return []
+    what = "the model can't render these items, or their unit, noise or PSF is another than stated"
+    return [f"{odd} of {len(agreements)} have a chi_squared above {ODD:g}: {what}; their intervals don't hold"]
+
+
 RESTORATION = Restoration(
     restore=restore,
     agreement=("chi_squared", "resolution"),
     properties=("flux", "half_light_radius", "e1", "e2"),
+    notes=notes,
+    origin=("variance: that of posterior samples, which is correlated between pixels, and no noise",),
 )
