@@ -86,7 +86,8 @@ def open_output(domain: str, output: str, columns: Sequence[str], options: Outpu
 
 
 class OutputWriter:
-    """Writes rows to `output`, and refusals to `<output>.rejects.csv` except for stdout. Ctrl-C keeps finished rows.
+    """Writes rows to `output`, and refusals to `<output>.rejects.csv` except for stdout. Ctrl-C keeps finished rows, and
+    no file if there are none.
 
     left_out: number of written rows that the output could not hold, known after closing; left_out_rows: which, from 1.
     """
@@ -96,7 +97,7 @@ class OutputWriter:
         self.left_out, self.left_out_rows = 0, NumberRanges(())
         self._rejects: RejectsWriter | None = None
         self._stack = ExitStack()
-        self._wanted = True
+        self._wanted, self._written = True, False
 
     def with_items_of(self, column: str) -> OutputWriter:
         """The same output, whose items are the texts of a column."""
@@ -107,7 +108,8 @@ class OutputWriter:
         return self
 
     def __exit__(self, kind: Any, *error: Any) -> None:
-        kept = self._wanted and (kind is None or issubclass(kind, KeyboardInterrupt | Stopped))
+        stopped = kind is not None and issubclass(kind, KeyboardInterrupt | Stopped)
+        kept = self._wanted and (kind is None or (stopped and self._written))
         try:
             left_out = self._sink.close(kept)
             self.left_out = len(left_out)
@@ -123,6 +125,7 @@ class OutputWriter:
 
     def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
         if len(next(iter(columns.values()), ())):
+            self._written = True
             self._sink.write(columns)
 
     def reject(self, refused: Iterable[Refused]) -> None:

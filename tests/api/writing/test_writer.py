@@ -12,6 +12,7 @@ from sciencegen.api.writing.search_files import SearchFiles, SearchRecord
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
 from sciencegen.data.tables import READ_TABLES, WRITTEN_TABLES
 from sciencegen.domains import load_domain
+from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.items import Origin
 
@@ -45,6 +46,19 @@ def test_every_table_that_is_written_is_read_again_whatever_the_case(tmp_path, d
     path = written.rename(tmp_path / f"plate.v1{ending.upper()}")
     assert [row.text for row in domain_of(domain).items.read(path)] == [item]
     assert [row.text for row in read_rows_of(domain_of("proteins"), path, None, "MKV")] == [item]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".fits"])
+@pytest.mark.parametrize("rows", [0, 1])
+def test_an_interrupted_output_has_finished_rows_or_is_no_file(tmp_path, ending, rows):
+    path = tmp_path / f"x{ending}"
+    stamp = next(simulate(SurveySettings("euclid", 24), 0, 0, 1)).observed
+    texts = [load_domain("galaxies").items.text(stamp)] * rows
+    with pytest.raises(KeyboardInterrupt), open_output("galaxies", str(path), ["item"]) as writer:
+        writer.write({"item": texts})
+        raise KeyboardInterrupt
+    assert path.exists() == bool(rows)
+    assert rows or not list(tmp_path.iterdir())
 
 
 def test_an_output_that_fails_leaves_no_half_of_its_rejects(tmp_path):
