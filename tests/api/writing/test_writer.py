@@ -54,9 +54,14 @@ def test_an_interrupted_output_has_finished_rows_or_is_no_file(tmp_path, ending,
     path = tmp_path / f"x{ending}"
     stamp = next(simulate(SurveySettings("euclid", 24), 0, 0, 1)).observed
     texts = [load_domain("galaxies").items.text(stamp)] * rows
-    with pytest.raises(KeyboardInterrupt), open_output("galaxies", str(path), ["item"]) as writer:
-        writer.write({"item": texts})
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with open_output("galaxies", str(path), ["item"]) as writer:
+            writer.write({"item": texts})
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert path.exists() == bool(rows)
     assert rows or not list(tmp_path.iterdir())
 
