@@ -86,8 +86,8 @@ def open_output(domain: str, output: str, columns: Sequence[str], options: Outpu
 
 
 class OutputWriter:
-    """Writes rows to `output`, and refusals to `<output>.rejects.csv` except for stdout. Ctrl-C keeps finished rows, and
-    no file if there are none.
+    """Writes rows to `output`, and refusals to `<output>.rejects.csv` except for stdout. Ctrl-C keeps finished rows,
+    and no file if there are none.
 
     left_out: number of written rows that the output could not hold, known after closing; left_out_rows: which, from 1.
     """
