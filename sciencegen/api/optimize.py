@@ -22,6 +22,7 @@ from sciencegen.api.search.blocks import check_methods, resolve_blocks
 from sciencegen.api.search.left_open import left_open_counts
 from sciencegen.api.search.novelty import Known, learned_notes, read_known, with_predictors
 from sciencegen.api.search.oracles import search_oracles
+from sciencegen.api.search.progress import SearchProgress
 from sciencegen.api.search.space import search_space
 from sciencegen.api.search.starts import start_notes, start_rows
 from sciencegen.api.search.tables import (
@@ -237,17 +238,20 @@ def search(
     request: OptimizeRequest,
     *,
     log: Log = lambda text: None,
-    advance: Callable[[int], None] | None = None,
+    advance: Callable[[int], None] = lambda count: None,
 ) -> SearchRecord:
     """Run the method and the controls, each with the full budget, then select among the method's scored items.
+
+    advance: called with the number of items that were scored since the last time.
 
     Raises `AllFailed` where no item could be scored.
     """
     settings, key = request.settings, request.model.domain.items.key
     traces: dict[str, list[Evaluation]] = {}
     for name in dict.fromkeys((settings.method, *settings.controls)):
-        scoring = ScoringOptions(cautious=settings.lower_bounds, progress=_progress(advance))
-        objective = Objective(request.goals, request.oracles, key, settings.budget, scoring)
+        progress = SearchProgress(request.oracles, settings.budget, advance)
+        scoring = ScoringOptions(cautious=settings.lower_bounds, progress=progress.recorded)
+        objective = Objective(request.goals, progress.oracles, key, settings.budget, scoring)
         load_method(name)(request.space, objective, np.random.default_rng(settings.seed), request.options)
         objective.check_scores()
         traces[name] = objective.trace
@@ -282,18 +286,6 @@ def check_search(
     goals = read_goals(science, settings.goals)
     check_domains(goals, {*settings.predictors, *further})
     return goals, options
-
-
-def _progress(advance: Callable[[int], None] | None) -> Callable[[Objective], None] | None:
-    if advance is None:
-        return None
-    done = [0]
-
-    def show(objective: Objective) -> None:
-        advance(len(objective.trace) - done[0])
-        done[0] = len(objective.trace)
-
-    return show
 
 
 def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> SearchRecord:

@@ -161,6 +161,7 @@ def _lines_of_steps() -> Report:
 
 def _occasional_lines(description: str, total: int | None) -> Advance:
     done, next_line, pace = 0, monotonic() + FIRST_S, Pace()
+    job.show(description, done, total)
 
     def advance(count: int = 1, note: str = "") -> None:
         nonlocal done, next_line

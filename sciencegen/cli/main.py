@@ -9,6 +9,7 @@ not here.
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 import warnings
@@ -119,6 +120,8 @@ def main(own_process: bool = True) -> None:
     # Python remembers a Ctrl-C that left an `exec` (libraries and dataclasses call it), and `python -m` then ends by
     # SIGINT instead of with our exit code. The next `exec` makes it forget.
     exec("")
+    if own_process:
+        gc.freeze()  # a search for garbage among all that libraries made would only delay the end
     sys.exit(code)
 
 

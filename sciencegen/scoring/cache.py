@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import DataError
 from sciencegen.files import check_writable, make_folder
-from sciencegen.scoring.oracles import Oracle, OracleAround, ProgramOracle, Score
+from sciencegen.scoring.oracles import Oracle, OracleAround, ProgramOracle, ReportingOracle, Score, Scored
 
 _TABLE = """CREATE TABLE IF NOT EXISTS scores
 (oracle TEXT, item TEXT, value REAL, lower REAL, upper REAL, failure TEXT, PRIMARY KEY (oracle, item))"""
@@ -58,6 +59,15 @@ class CachedOracle(OracleAround):
         for start in range(0, len(names), wave or 1):
             self._score_fresh({name: fresh[name] for name in names[start : start + wave]})
         return [self._scores[key] for key in keys]
+
+    def reporting(self, scored: Scored) -> CachedOracle | None:
+        """The same oracle, with the same scores in memory, which reports while it scores; None if it can't."""
+        oracle = self.oracle.reporting(scored) if isinstance(self.oracle, ReportingOracle) else None
+        if oracle is None:
+            return None
+        same = copy(self)
+        same.oracle = oracle
+        return same
 
     def _score_fresh(self, fresh: Mapping[str, Any]) -> None:
         scores = self.oracle.score(list(fresh.values()))

@@ -62,12 +62,21 @@ class BatchProgram:
     retries: int = 1
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, batches: Sequence[Batch], exchange: Exchange[Batch, Result]) -> list[Result]:
-        """The result of each batch, in order."""
+    def run(
+        self,
+        batches: Sequence[Batch],
+        exchange: Exchange[Batch, Result],
+        ended: Callable[[Batch], None] = lambda batch: None,
+    ) -> list[Result]:
+        """The result of each batch, in order. ended: called with each batch that has ended, in order."""
+        results = []
         with Programs() as programs:
             pool = ThreadPoolExecutor(self.parallel)
             try:
-                results = list(pool.map(lambda batch: self._run_batch(batch, exchange, programs), batches))
+                found = pool.map(lambda batch: self._run_batch(batch, exchange, programs), batches)
+                for batch, result in zip(batches, found, strict=True):
+                    results.append(result)
+                    ended(batch)
             except BaseException:  # Ctrl-C included: no program keeps running after the call
                 programs.kill_all()
                 pool.shutdown(wait=True, cancel_futures=True)

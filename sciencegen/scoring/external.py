@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import ConfigError
 from sciencegen.items import Direction
 from sciencegen.scoring.commands import BatchProgram, Exchange, split_command
-from sciencegen.scoring.oracles import Score, shortened
+from sciencegen.scoring.oracles import Score, Scored, not_reported, shortened
 
 Write = Callable[[Path, Sequence[Any], Sequence[str]], None]
 
@@ -47,6 +47,8 @@ class CommandOracle:
     timeout_s: float = 600.0
     retries: int = 1
     environment: Mapping[str, str] = field(default_factory=dict)
+    scored: Scored = field(default=not_reported, compare=False, repr=False)
+    """Called with the number of items of each batch that has ended."""
 
     def __post_init__(self) -> None:
         split_command(self.command)
@@ -71,7 +73,12 @@ class CommandOracle:
     def score(self, items: Sequence[Any]) -> list[Score]:
         batches = [items[first : first + self.batch_size] for first in range(0, len(items), self.batch_size)]
         exchange = Exchange(self._write, self._read, lambda batch, why: [Score(None, failure=why)] * len(batch))
-        return [score for scores in self._program.run(batches, exchange) for score in scores]
+        found = self._program.run(batches, exchange, lambda batch: self.scored(len(batch)))
+        return [score for scores in found for score in scores]
+
+    def reporting(self, scored: Scored) -> CommandOracle:
+        """The same oracle, which reports each batch."""
+        return replace(self, scored=scored)
 
     @property
     def _program(self) -> BatchProgram:

@@ -109,6 +109,22 @@ class ProgramOracle(Protocol):
     def wave(self) -> int: ...
 
 
+Scored = Callable[[int], None]
+"""Called during a call of an oracle with the number of items that it has scored since the last time."""
+
+
+def not_reported(count: int) -> None:
+    """A `Scored` that does nothing."""
+
+
+@runtime_checkable
+class ReportingOracle(Protocol):
+    """An oracle whose calls may take long. `reporting(scored)` is the same oracle, which calls `scored` meanwhile; None
+    if it can't."""
+
+    def reporting(self, scored: Scored) -> Oracle | None: ...
+
+
 @runtime_checkable
 class ParallelOracle(Protocol):
     """An oracle that uses several cores by itself. `on_threads(n)` is the same oracle on n of them; 0 is all."""

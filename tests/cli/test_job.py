@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sciencegen import notes
-from sciencegen.cli import job
+from sciencegen.cli import console, job
 from sciencegen.serving.records import Outcome, read_outcome
 
 
@@ -41,6 +41,12 @@ def test_progress_is_recorded_now_and_at_the_end(records):
     assert json.loads((records / "progress.json").read_text()) == {
         "what": "scoring", "done": 100, "total": 100, "note": "fast",
     }  # fmt: skip
+
+
+def test_work_is_known_before_its_first_part_is_done(records):
+    with console.progress("scoring", 50):
+        found = json.loads((records / "progress.json").read_text())
+    assert found == {"what": "scoring", "done": 0, "total": 50, "note": ""}
 
 
 def test_without_a_server_nothing_is_written(cli, monkeypatch, tmp_path):

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -151,6 +152,31 @@ def test_curl_runs_generate_optimize_record_and_propose(folder):
     environment = {**os.environ, "PYTHONPATH": PATH}
     subprocess.run(words, cwd=folder, env=environment, check=True, capture_output=True)
     assert (folder / "same.csv").read_bytes() == (folder / "runs/served" / drawn["output"]).read_bytes()
+
+
+@needs_curl
+@pytest.mark.slow
+def test_the_progress_of_a_slow_program_moves_and_a_cancel_ends_it(folder):
+    """Calls of 8 items take a second each, one of them a minute."""
+    slow = "[ -e slow.count ] && [ $(wc -l < slow.count) -ge 3 ] && sleep 60; sleep 1; echo >> slow.count"
+    (folder / "measure.sh").write_text(MEASURE.replace("#!/bin/sh", f"#!/bin/sh\n{slow}"))
+    with served(folder, *ORACLE) as server:
+        id, seen = server.curl("/verbs/optimize", {**SEARCH, "budget": 48})["id"], []
+
+        def progress() -> bool:
+            found = server.curl(f"/jobs/{id}")["progress"]
+            if found and found["done"] not in seen:
+                assert found["total"] == 48
+                seen.append(found["done"])
+            return 24 in seen
+
+        until(progress, 300)
+        assert seen == [0, 8, 16, 24]
+        since = monotonic()
+        server.curl(f"/jobs/{id}/cancel", None, "-X", "POST")
+        found = server.curl(f"/jobs/{id}?wait=60")
+        assert (found["state"], found["error"]) == ("cancelled", "It was cancelled.")
+        assert monotonic() - since < 15
 
 
 @needs_curl
