@@ -43,6 +43,7 @@ ALLOWED = {
     "domains": FLOOR | DATA | MATHEMATICS | JOINERS,
     "api": FLOOR | DATA | MATHEMATICS | JOINERS | {"domains", "__init__"},
     "serving": FLOOR | DATA | {"browser", "__init__"},
+    "__main__": {"cli"},
     "cli": {
         "api",
         "config",

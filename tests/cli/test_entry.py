@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sciencegen import __version__
 from sciencegen.cli import entry
 
 INTERRUPTED_IMPORT = """
@@ -27,6 +28,12 @@ main()
 def test_it_is_the_script_of_the_package():
     scripts = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["scripts"]
     assert EntryPoint("sciencegen", scripts["sciencegen"], "console_scripts").load() is entry.main
+
+
+def test_the_package_runs_as_the_command():
+    words = [sys.executable, "-m", "sciencegen", "--version"]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert (done.returncode, done.stdout.strip()) == (0, __version__), done.stderr
 
 
 def test_an_interrupted_import_is_no_traceback():
