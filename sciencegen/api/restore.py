@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
 
 from sciencegen.api.models.folder import LoadedModel, open_model
-from sciencegen.api.scores.rows import ScoredChunk
-from sciencegen.api.sources.tables import given_source
+from sciencegen.api.scores.rows import ScoredChunk, own_columns
+from sciencegen.api.sources.tables import given_source, rows_with_cells
 from sciencegen.api.writing.provenance import Criteria, origin_of
 from sciencegen.api.writing.results import Scored, scored
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
 from sciencegen.config import FEWEST_SAMPLES, RestoreSettings, as_texts, build_settings
+from sciencegen.data.tables import PEEK_ROWS
 from sciencegen.data.workers import is_refusal
 from sciencegen.data.writers import Refused
 from sciencegen.domains.capabilities import Restoration, Restored
@@ -61,7 +63,8 @@ def restore(
         A row for each item: `item`, the mean of the samples, whose variance in each pixel is that of the samples; for
         each property the median and the ends of the 90% interval, `_lower` and `_upper`; `chi_squared`, the mean square
         of observed less restored over the noise (1: only noise is left); and `resolution` (arcsec), the finest period
-        whose power in the blurred image is above the noise: finer structure comes from the model alone.
+        whose power in the blurred image is above the noise: finer structure comes from the model alone. Of a file,
+        other columns of its table or catalogue, too.
 
     Raises
     ------
@@ -117,13 +120,19 @@ class Restoring:
     refused: int = 0
     first_refused: Refused | None = None
 
+    def __post_init__(self) -> None:
+        rows = self._read()
+        peeked = list(islice(rows, PEEK_ROWS))
+        self.own = own_columns(map(_beside, peeked), self._ours, ("item", "id"))
+        self.rows = chain(peeked, rows)
+
     @property
     def names(self) -> Sequence[str]:
         return self.settings.names or self.restoration.properties
 
     @property
     def notes(self) -> list[str]:
-        return self.restoration.notes(self.agreements)
+        return [*self.own.notes, *self.restoration.notes(self.agreements)]
 
     @property
     def restored(self) -> int:
@@ -137,18 +146,23 @@ class Restoring:
 
     @property
     def columns(self) -> Sequence[str]:
+        """Those of the results, then other columns of the input's table or catalogue."""
+        return (*self._ours, *self.own.carried)
+
+    @property
+    def _ours(self) -> Sequence[str]:
         if self.settings.keep_samples:
             return ("item", "line", "id", "sample", *self.names)
         bounds = [f"{name}{end}" for name in self.names for end in ("", "_lower", "_upper")]
         return ("item", "line", "id", *bounds, *self.restoration.agreement)
 
-    def rows(self) -> Iterator[Row]:
+    def _read(self) -> Iterator[Row]:
         if isinstance(self.source, Path):
-            return iter(self.model.domain.items.read(self.source, self.settings.column))
+            return rows_with_cells(self.model.domain, self.source, self.settings.column)
         return iter(self.source)
 
     def __iter__(self) -> Iterator[ScoredChunk]:
-        for number, row in enumerate(self.rows()):
+        for number, row in enumerate(self.rows):
             item = self.model.domain.items.parse(row.text)
             found = item if is_refusal(item) else self._restored(item, number)
             if isinstance(found, Refusal):
@@ -158,7 +172,8 @@ class Restoring:
                 continue
             self.agreements.append(found.agreement)
             values = self._samples(row, found) if self.settings.keep_samples else self._summary(row, found)
-            yield ScoredChunk(values, [])
+            count = len(values["item"])
+            yield ScoredChunk(values | {name: [_beside(row).get(name)] * count for name in self.own.carried}, [])
 
     def _restored(self, item: Any, number: int) -> Restored | Refusal:
         seed = int(np.random.SeedSequence([self.settings.seed, number]).generate_state(1)[0])
@@ -182,11 +197,16 @@ class Restoring:
         return {name: [value] for name, value in {**values, **found.agreement}.items()}
 
     def open(self, output: str, overwrite: bool = False) -> OutputWriter:
-        options = OutputOptions(origin=self.origin, overwrite=overwrite)
+        options = OutputOptions(origin=self.origin, overwrite=overwrite, exact=self.own.carried)
         return open_output(self.model.results, output, self.columns, options)
 
     def summary(self) -> dict[str, int]:
         return {"restored": self.restored, "refused": self.refused}
+
+
+def _beside(row: Row) -> Mapping[str, Cell]:
+    """What stands beside an item: the cells of a table, or the numbers of a file's catalogue."""
+    return row.cells or row.values
 
 
 def interval(values: np.ndarray) -> tuple[float, float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Unpack
@@ -11,14 +11,14 @@ from typing import Unpack
 from sciencegen.api.models.folder import open_model
 from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.api.science.forms import domain_of, in_form
-from sciencegen.api.science.naming import columns_of, read_rows_of
+from sciencegen.api.science.naming import read_rows_of
 from sciencegen.api.scores.rows import ScoredChunk, Scoring, ScoringTask, scoring_task
-from sciencegen.api.sources.tables import given_form, given_source
+from sciencegen.api.sources.tables import given_form, given_source, rows_with_cells
 from sciencegen.api.writing.provenance import origin_of_given, plain_path
 from sciencegen.api.writing.results import Scored, scored
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
 from sciencegen.config import ScoreSettings, as_texts, build_settings
-from sciencegen.data.tables import READ_TABLES, read_table
+from sciencegen.data.tables import READ_TABLES
 from sciencegen.errors import ConfigError
 from sciencegen.items import Given, Origin, Row
 from sciencegen.options import ScoreOptions, takes
@@ -59,11 +59,9 @@ class ScoreRequest:
             return iter(self.source)
         path, wild_type, domain = self.source, self.task.wild_type, domain_of(self.task.domain)
         copied = not self.task.whole and self.task.domain == self.domain and path.name.lower().endswith(READ_TABLES)
-        rows = read_rows_of(domain, path, self.column, wild_type, whole=copied)
-        if wild_type or not copied or domain.cells is not None:  # cells are all of the item
-            return rows
-        table = read_table(path, columns_of(domain, None), self.column, with_cells=True)
-        return (replace(row, cells=one.cells) for row, one in zip(rows, table, strict=True))
+        if wild_type or not copied:
+            return read_rows_of(domain, path, self.column, wild_type, whole=copied)
+        return rows_with_cells(domain, path, self.column)
 
 
 @takes(ScoreSettings, frames=("items",))

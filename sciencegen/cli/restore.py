@@ -9,14 +9,18 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
-from sciencegen.cli.output import claim_output, input_path, reasons
+from sciencegen.cli.output import claim_output, input_items, reasons
 from sciencegen.errors import DataError
 
 
 def restore(
     domain: options.Domain,
     source: Annotated[
-        str, typer.Argument(help="Stamps with PSF and noise, in any file of items; - is stdin.", show_default=False)
+        str,
+        typer.Argument(
+            help="Stamps with PSF and noise, in any file of items, or one of them, `stamps.fits[3]`; - is stdin.",
+            show_default=False,
+        ),
     ],
     names: Annotated[
         list[str] | None,
@@ -43,7 +47,8 @@ def restore(
     """Remove the instrument's blur and noise from observed items, with error bars.
 
     Each row has the mean of samples of the posterior, whose variance is that of the samples, 90% intervals of
-    properties, chi_squared, and the resolution: finer structure comes from the model.
+    properties, chi_squared, and the resolution: finer structure comes from the model. Other columns of a table or of a
+    file's catalogue are copied.
     """
     from sciencegen.config import RestoreSettings
 
@@ -58,8 +63,8 @@ def restore(
     from sciencegen.api.writing.writer import input_ending
 
     ending = partial(input_ending, domain, format, column=column)
-    with input_path(source, ending, reads_folders(domain)) as path:
-        restoring = resolve_restore(domain, path, record)
+    with input_items(domain, source, ending, reads_folders(domain)) as given:
+        restoring = resolve_restore(domain, given, record)
         with progress("restoring") as advance:
             write_chunks(restoring.open(output, force), restoring, advance)
     for note in restoring.notes:

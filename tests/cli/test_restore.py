@@ -60,3 +60,30 @@ def test_a_model_that_cannot_restore_is_refused(cli, stamps):
     result = cli("restore", "molecules", "seen.fits", "-o", "r.csv")
     assert result.code == 2
     assert "restore" in result.err
+
+
+def test_one_stamp_of_a_file_is_restored(cli, stamps):
+    options = ("--with", "flux", "--threads", 1)
+    result = cli("restore", "galaxies", "seen.fits[0]", *options, "-o", "one.csv")
+    assert result.code == 0, result.err
+    assert len(pd.read_csv("one.csv")) == 1
+    result = cli("restore", "galaxies", "seen.fits[7]", *options, "-o", "none.csv")
+    assert result.code == 3
+    assert "there is no number 7" in result.err
+
+
+def test_columns_of_tables_and_catalogues_are_copied(cli, tmp_path, stamps):
+    DOMAIN.items.write(tmp_path / "known.fits", stamps[:1], ["seen"], {"redshift": [0.5], "flux": [7.0]})
+    options = ("--with", "flux", "--threads", 1)
+    result = cli("restore", "galaxies", "known.fits", *options, "-o", "restored.fits")
+    assert result.code == 0, result.err
+    assert "aren't copied, since scores have these names: flux" in result.err
+    with fits.open("restored.fits") as hdus:
+        assert hdus["CATALOG"].data["redshift"].tolist() == [0.5]
+        assert hdus["CATALOG"].data["flux"][0] > 100
+    pd.DataFrame({"stamp": ["known.fits[0]"], "field": ["north"], "mass": [10.25]}).to_csv("list.csv", index=False)
+    result = cli("restore", "galaxies", "list.csv", *options, "--keep-samples", "-o", "samples.csv")
+    assert result.code == 0, result.err
+    found = pd.read_csv("samples.csv")
+    assert set(found["field"]) == {"north"}
+    assert found["mass"].tolist() == [10.25] * 19

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from sciencegen.api.science.forms import domain_of, in_form
-from sciencegen.api.science.naming import read_rows_of
+from sciencegen.api.science.naming import columns_of, read_rows_of
 from sciencegen.api.sources.datasets import all_rows, open_source, prepared_at, reference_row_of_card
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading
 from sciencegen.data.prepared import ITEMS, SUMMARY, PreparedDataset
+from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.data.workbooks import file_of
 from sciencegen.domains.base import Domain
 from sciencegen.domains.given import first_given, item_texts
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.items import Given, Row
+from sciencegen.items import Given, Refusal, Row
+
+ITEM_OF_FILE = re.compile(r"(.+)\[\d{1,9}\]")
+"""An item of a file by its number."""
 
 
 def read_rows(domain: str, table: str, chosen: PredictorSettings) -> tuple[list[Row], list[Path]]:
@@ -51,6 +56,15 @@ def rows_of_source(domain: str, source: str, column: str | None, chosen: Reading
     return list(all_rows(rows))
 
 
+def rows_with_cells(science: Domain, path: Path, column: str | None = None) -> Iterator[Row]:
+    """The rows of a file; those of a table with all their cells, unless items consist of these."""
+    rows = science.items.read(path, column)
+    if science.cells is not None or not path.name.lower().endswith(READ_TABLES):
+        return iter(rows)
+    table = read_table(path, columns_of(science, None), column, with_cells=True)
+    return (replace(row, cells=one.cells) for row, one in zip(rows, table, strict=True))
+
+
 def without_target(science: Domain, rows: Iterable[Row], target: str) -> Iterator[Row]:
     """The rows, whose items lack the cell that is to be predicted; unchanged for items that don't consist of cells."""
     if science.cells is None:
@@ -76,9 +90,17 @@ def given_form(domain: str, items: Given, column: str | None = None) -> str:
 
 
 def is_item(domain: str, source: str) -> bool:
-    """Whether a source is no file but one item of a form, such as the item `designs.pdb[3]` of a file of designs."""
-    form = "" if os.path.exists(source) else given_form(domain, source)
-    return bool(form) and not source.lower().endswith(tuple(domain_of(in_form(domain, form)).items.formats))
+    """Whether a source is no file but one item of it, such as `designs.pdb[3]` or `stamps.fits[3]`; an error if the
+    file is there, and the item isn't."""
+    if os.path.exists(source):
+        return False
+    if form := given_form(domain, source):
+        return not source.lower().endswith(tuple(domain_of(in_form(domain, form)).items.formats))
+    if not (match := ITEM_OF_FILE.fullmatch(source)) or not os.path.exists(match[1]):
+        return False
+    if isinstance(found := domain_of(domain).items.parse(source), Refusal):
+        raise DataError(f"Expected a file, or an item of one, at {source}: {found.reason}. Or name {match[1]}.")
+    return True
 
 
 def prepared_items(path: Path) -> Path:

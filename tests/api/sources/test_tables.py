@@ -1,10 +1,11 @@
 """Rows of files and of prepared datasets hold the same numbers."""
 
+import numpy as np
 import pytest
 
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.sources.preparation import prepare_source
-from sciencegen.api.sources.tables import given_rows, given_source, notes_of_splits, read_rows
+from sciencegen.api.sources.tables import given_rows, given_source, is_item, notes_of_splits, read_rows
 from sciencegen.config import PredictorSettings, PrepareSettings
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.errors import ConfigError, DataError
@@ -50,3 +51,15 @@ def test_a_file_name_as_items_is_an_error(tmp_path):
 def test_given_texts_count_from_1_and_one_may_stand_alone():
     assert [(row.line, row.text) for row in given_rows(DOMAIN, ["A", "C"])] == [(1, "A"), (2, "C")]
     assert [row.text for row in given_rows(DOMAIN, "AC")] == ["AC"]
+
+
+def test_an_item_of_a_file_is_told_from_a_file(tmp_path):
+    np.savez(tmp_path / "cube.npz", images=np.random.default_rng(0).normal(size=(2, 24, 24)))
+    (tmp_path / "stamps.yaml").write_text("unit: nJy\npixel_scale: 0.1\nsigma: 0")
+    cube = str(tmp_path / "cube.npz")
+    assert [is_item("galaxies", name) for name in (f"{cube}[1]", cube, f"{cube}.gone[1]")] == [True, False, False]
+    with pytest.raises(DataError, match=r"there is no number 2 .* Or name .*cube.npz"):
+        is_item("galaxies", f"{cube}[2]")
+    (tmp_path / "ten.smi").write_text("CCO\n")
+    with pytest.raises(DataError, match=r"Expected a file, or an item of one, at .*ten.smi\[1\]"):
+        is_item("molecules", str(tmp_path / "ten.smi[1]"))
