@@ -39,11 +39,13 @@ def variance_of(
     """[band] or [band y x] in the file's unit, from an extension, else the catalogue, a keyword or the stamp's edge."""
     for kind, convert in NOISES.items():
         if kind in parts:
+            said.check_noise("an extension with the noise")
             found = convert(parts[kind])
             if found.shape[-2:] != image.shape[-2:]:
                 raise ValueError(f"noise of {list(found.shape)} pixels beside an image of {list(image.shape)}")
             return np.broadcast_to(found, image.shape) if found.ndim == 2 else found
     columns = [f"variance_{band}" for band in bands]
     if all(name in row for name in columns):
+        said.check_noise(f"the columns {', '.join(columns)}")
         return np.array([row[name] for name in columns])
     return said.noise_of(image)

@@ -175,6 +175,7 @@ def _variance(cube: Cube, said: About, image: np.ndarray, index: int) -> np.ndar
         if said.in_sigma:
             raise ValueError("pixels in units of the noise, without an array `sigma` of it")
         return said.noise_of(image)
+    said.check_noise(f"the array `{name}`")
     given = cube.arrays[name]
     for_all = given.shape == (len(image),) and len(image) != len(cube)
     own = np.asarray(given[()] if for_all else given[index], np.float64)

@@ -65,7 +65,7 @@ class About:
     """Metadata of stamps. factors: nJy in the file's unit, one or one for each band; per arcsec² if is_surface (a unit
     of surface brightness). pixel_scale, fwhm: arcsec. variance: in the file's unit squared, None if unknown. bands: ()
     if unknown. saturation: in the file's unit. in_sigma: pixels are in units of the noise, which is in the file's
-    unit."""
+    unit. told_noise: the key beside the file that states the noise, "" if none does."""
 
     factors: tuple[float, ...]
     pixel_scale: float
@@ -75,6 +75,15 @@ class About:
     saturation: float = math.inf
     is_surface: bool = False
     in_sigma: bool = False
+    told_noise: str = ""
+
+    def check_noise(self, where: str) -> None:
+        """Raise an error if the noise that a file has (`where`) is also told beside it: either could be meant."""
+        if self.told_noise:
+            raise ValueError(
+                f"expected the noise once, got `{self.told_noise}` beside the file, and {where}; leave the key out, "
+                "or take the other out of the file"
+            )
 
     def noise_of(self, image: Float[np.ndarray, "band y x"]) -> Float[np.ndarray, " band"]:
         """The variance, or, if it is unknown, that at the image's edge."""
@@ -119,7 +128,8 @@ def about(header: Mapping[str, Any], overrides: Mapping[str, Any]) -> About | Re
         return pixel_scale
     limit = math.inf if saturation is None else saturation
     in_sigma = _plain(said["unit"]).lower() == IN_SIGMA
-    return About(factors, pixel_scale, _bands(said["bands"]), fwhm, variance, limit, is_surface, in_sigma)
+    told = next((name for name in ("variance", "sigma") if name in overrides), "")
+    return About(factors, pixel_scale, _bands(said["bands"]), fwhm, variance, limit, is_surface, in_sigma, told)
 
 
 def _first(header: Mapping[str, Any], keys: tuple[str, ...]) -> Any:

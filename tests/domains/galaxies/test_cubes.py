@@ -79,6 +79,14 @@ def test_bands_and_pixels_are_those_told_beside(tmp_path: Path) -> None:
     assert isinstance(parse(f"{write(tmp_path, TOLD + 'use: [y]')}[1]"), Refusal)
 
 
+@pytest.mark.parametrize("key", ["variance: 0", "sigma: 2"])
+def test_noise_that_is_stated_twice_is_refused(tmp_path: Path, key: str) -> None:
+    found = parse(f"{write(tmp_path, TOLD + key)}[0]")
+    assert isinstance(found, Refusal)
+    assert f"expected the noise once, got `{key[:-3]}` beside the file, and the array `sigma`" in found.reason
+    assert "leave the key out" in found.reason
+
+
 def test_the_sky_at_the_edge_is_subtracted_and_its_scatter_is_the_noise(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     images = np.stack([generator.normal(level, noise, (7, 40, 40)) for level, noise in ((5.0, 1.0), (-3.0, 2.0))], 1)

@@ -250,6 +250,14 @@ def test_noise_by_keyword_or_from_the_frame(tmp_path):
     assert only(written(tmp_path / "c.fits", VARIANCE=0)).noise_free
 
 
+def test_noise_in_an_extension_and_beside_the_file_is_refused(tmp_path):
+    path = written(tmp_path / "a.fits", IMAGE, fits.ImageHDU(np.ones(IMAGE.shape), name="ERR"), VARIANCE=None)
+    assert only(path).variance.mean() == 1
+    (tmp_path / "stamps.yaml").write_text("variance: 0")
+    (found,) = stamps_of(path)
+    assert "expected the noise once, got `variance` beside the file, and an extension" in found.reason
+
+
 def test_a_width_becomes_a_gaussian_psf(tmp_path):
     assert psf_fwhm(only(written(tmp_path / "a.fits", PSFFWHM=0.7))) == pytest.approx(0.7, rel=0.01)
     assert only(written(tmp_path / "b.fits", PSFFWHM=0.0)).psf is None
