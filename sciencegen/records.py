@@ -13,8 +13,12 @@ from sciencegen.errors import ConfigError, unknown_name
 Record = TypeVar("Record")
 
 
-def to_record(record: type[Record], values: Mapping[str, Any], what: str) -> Record:
-    """Make a dataclass or pydantic model from a mapping; nested records from nested mappings, tuples from lists."""
+def to_record(record: type[Record], values: Mapping[str, Any], what: str, base: Record | None = None) -> Record:
+    """Make a dataclass or pydantic model from a mapping; nested records from nested mappings, tuples from lists.
+
+    base: a dataclass of which fields that aren't in the mapping are taken, those of nested records too; by default each
+    class's own defaults are.
+    """
     if hasattr(record, "model_fields"):
         return build_settings(record, values, what)  # type: ignore[type-var]
     hints = get_type_hints(record)
@@ -22,18 +26,21 @@ def to_record(record: type[Record], values: Mapping[str, Any], what: str) -> Rec
     for name in values:
         if name not in known:
             raise unknown_name(f"key in {what}", name, known)
-    fields = {name: _value(hints[name], value, f"{what}.{name}") for name, value in values.items()}
+    fields = {
+        name: _value(hints[name], value, f"{what}.{name}", None if base is None else getattr(base, name))
+        for name, value in values.items()
+    }
     try:
-        return record(**fields)
+        return record(**fields) if base is None else dataclasses.replace(base, **fields)  # type: ignore[type-var]
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{what}: {error}") from None
 
 
-def _value(hint: Any, value: Any, what: str) -> Any:
+def _value(hint: Any, value: Any, what: str, base: Any) -> Any:
     kinds = [kind for kind in (hint, *get_args(hint)) if isinstance(kind, type)]
     nested = next((kind for kind in kinds if dataclasses.is_dataclass(kind)), None)
     if nested is not None and isinstance(value, Mapping):
-        return to_record(nested, value, what)
+        return to_record(nested, value, what, base if isinstance(base, nested) else None)
     if isinstance(value, list):
         return tuple(value)
     if isinstance(value, str) and hint in TEXTS:

@@ -36,6 +36,14 @@ def test_numbers_are_read_as_yaml_writes_them():
     assert isinstance(to_record(Inner, {"rate": 2}, "x").rate, float)
 
 
+def test_nested_fields_that_are_not_given_are_those_of_the_base():
+    base = Outer(5, Inner(0.25, (4,)), True)
+    assert to_record(Outer, {"inner": {"rate": 1}}, "x", base) == Outer(5, Inner(1.0, (4,)), True)
+    assert to_record(Outer, {"inner": {"rate": 1}}, "x") == Outer(3, Inner(1.0, (1, 2)))
+    with pytest.raises(ConfigError, match=r"x\.inner: rate is negative"):
+        to_record(Outer, {"inner": {"rate": -1}}, "x", base)
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [

@@ -375,9 +375,11 @@ def find_recipe(domain: Domain, name: str | None, error: type[Exception] = Confi
     return domain.recipes[chosen]
 
 
-def recipe_settings(recipe: Recipe, values: Mapping[str, Any]) -> DataclassInstance:
-    """The recipe's strict record of settings."""
-    return to_record(recipe.settings, values, f"settings of recipe '{recipe.name}'")
+def recipe_settings(
+    recipe: Recipe, values: Mapping[str, Any], base: DataclassInstance | None = None
+) -> DataclassInstance:
+    """The recipe's strict record of settings. base: as in `to_record`."""
+    return to_record(recipe.settings, values, f"settings of recipe '{recipe.name}'", base)
 
 
 def name_columns(representation: Representation) -> Callable[[Sequence[Item]], dict[str, list[str | None]]]:

@@ -123,13 +123,13 @@ def _usual_training(settings: TrainSettings, recipe: Recipe) -> Mapping[str, Any
 
 
 def model_settings(recipe: Recipe, start: LoadedModel | None, settings: TrainSettings) -> DataclassInstance:
-    """The recipe's settings: those of the start model, replaced by the user's."""
-    base = dict(start.config.get("settings") or {}) if start else {}
+    """The recipe's settings: those of the start model, or its defaults, replaced by the user's."""
+    base = models.recipe_settings(recipe, start.config.get("settings") or {}) if start else recipe.settings()
     free = recipe.adaptation.settings if recipe.adaptation and not settings.distill else frozenset[str]()
     if start and (refused := set(settings.settings) - free):
         known = f"but {' and '.join(sorted(free))} " if free else ""
         raise ConfigError(f"Expected no `settings` {known}with `from` (the network is given), got {sorted(refused)}.")
-    return models.recipe_settings(recipe, {**base, **settings.settings})
+    return models.recipe_settings(recipe, settings.settings, base)
 
 
 def class_made_by(function: Callable[..., object]) -> type | None:

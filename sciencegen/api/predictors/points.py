@@ -54,7 +54,7 @@ def train_point_predictor(
 ) -> TrainedPredictor:
     """Train, calibrate and evaluate an ensemble, and write its folder. The same call resumes a killed one."""
     form = in_form(domain, chosen.form)
-    options = to_record(PointPredictorSettings, chosen.settings, "predictor settings")
+    options = to_record(PointPredictorSettings, chosen.settings, "predictor settings", PointPredictorSettings())
     training = _training(chosen, options, chosen.seed)
     run = RunFolder(folder)
     follows = is_follower(training.count, training.nodes)
@@ -97,7 +97,7 @@ def check_point_predictor(domain: str, chosen: PredictorSettings) -> None:
     from sciencegen.training import TrainingSettings
 
     points_of(in_form(domain, chosen.form))
-    options = to_record(PointPredictorSettings, chosen.settings, "predictor settings")
+    options = to_record(PointPredictorSettings, chosen.settings, "predictor settings", PointPredictorSettings())
     to_record(TrainingSettings, {**TRAINING, **options.training}, "training settings")
 
 

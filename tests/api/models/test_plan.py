@@ -1,5 +1,6 @@
 """Plans of trainings: settings are refused without reading data."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -30,6 +31,16 @@ def test_a_plan_holds_the_settings_of_all_it_needs():
     assert (plan.training.steps, plan.training.seed, plan.network.width) == (3, 5, 8)
     assert (plan.preparing.source, plan.preparing.column, plan.preparing.limit) == ("none.csv", "cloud", 9)
     assert plan.formed == "pointclouds"
+
+
+def test_a_part_of_nested_settings_keeps_the_recipes_other_values():
+    chosen = TrainSettings(recipe="array-diffusion", settings={"diffusion": {"steps": 9}}, device="cpu")
+    found, usual = (plan.network.diffusion for plan in (
+        make_plan("arrays", "none.csv", None, chosen),
+        make_plan("arrays", "none.csv", None, TrainSettings(recipe="array-diffusion", device="cpu")),
+    ))  # fmt: skip
+    assert found == replace(usual, steps=9)
+    assert found.dropout != type(found)().dropout
 
 
 @pytest.mark.parametrize(("model", "rate"), [("molecules", 5e-4), ("molecules-language-model", 1e-4)])
