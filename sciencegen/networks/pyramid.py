@@ -13,6 +13,7 @@ from torch.nn import functional
 from sciencegen.errors import ConfigError
 from sciencegen.networks.pixels import padded_side
 from sciencegen.networks.symmetry import SYMMETRIES, SymmetricConvolution, SymmetricNorm
+from sciencegen.networks.texture import Texture
 from sciencegen.networks.unet import ResidualBlock
 
 PLAIN = SYMMETRIES["none"]
@@ -25,7 +26,8 @@ Choose = Callable[[int, Tensor], Tensor]
 class PyramidSettings:
     """width: channels at the finest level. multipliers: of the width, for each level; a level has half the side of the
     one before. patch: side of the square of pixels that is one position of the finest level. known: width of the
-    decoder's input. maps: channels of the latent maps in the decoder, from the second coarsest level on.
+    decoder's input. maps: channels of the latent maps in the decoder, from the second coarsest level on. texture:
+    channels of the noise of the decoder's texture (`networks.texture`), 0 for none.
     """
 
     width: int = 16
@@ -33,10 +35,11 @@ class PyramidSettings:
     patch: int = 2
     known: int = 256
     maps: tuple[int, ...] = ()
+    texture: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.width, self.patch, self.known, *self.multipliers, *self.maps) < 1:
-            raise ConfigError(f"Expected sizes of 1 or more, got {self}.")
+        if min(self.width, self.patch, self.known, *self.multipliers, *self.maps, self.texture + 1) < 1:
+            raise ConfigError(f"Expected sizes of 1 or more, and a texture of 0 or more, got {self}.")
         if len(self.maps) >= len(self.multipliers):
             raise ConfigError(f"Expected fewer latent maps than the {len(self.multipliers)} levels, got {self.maps}.")
 
@@ -95,7 +98,8 @@ class TopDown(nn.Module):
     """The decoder: a vector [batch known] to an image [batch channel y x] of `padded_side(side)`.
 
     Levels are upsampled bilinearly: what data don't determine, such as detail finer than their blur, stays smooth.
-    Differences between the pixels of a patch are added; their layer starts as zero.
+    Differences between the pixels of a patch are added; their layer starts as zero. `choose` also gives the noise of the
+    texture, if there is one, as of a further map.
     """
 
     def __init__(self, channels: int, side: int, settings: PyramidSettings) -> None:
@@ -109,6 +113,7 @@ class TopDown(nn.Module):
         self.norm = SymmetricNorm(widths[-1], PLAIN)
         self.patch, self.outward = s.patch, SymmetricConvolution(widths[-1], channels, PLAIN, 3, 1, "projects")
         self.detail = zero_convolution(widths[-1], channels * s.patch**2, 3)
+        self.texture = Texture(widths[-1], s.texture, channels, s.patch) if s.texture else None
 
     def forward(self, known: Float[Tensor, "batch known"], choose: Choose) -> Float[Tensor, "batch channel y x"]:
         hidden = self.seed(known).unflatten(1, self.shape)
@@ -119,7 +124,11 @@ class TopDown(nn.Module):
             if 0 < level <= len(self.maps):
                 hidden = self.maps[level - 1](hidden, choose(level - 1, hidden))
         finest = functional.silu(self.norm(hidden))
-        return _finer(self.outward(finest), self.patch) + functional.pixel_shuffle(self.detail(finest), self.patch)
+        image = _finer(self.outward(finest), self.patch) + functional.pixel_shuffle(self.detail(finest), self.patch)
+        if self.texture is None:
+            return image
+        noise = choose(len(self.maps), finest)
+        return image + self.texture(finest, noise) if self.texture.fitted else image
 
 
 def _finer(hidden: Float[Tensor, "batch width y x"], times: int) -> Float[Tensor, "batch width v u"]:
@@ -129,6 +138,12 @@ def _finer(hidden: Float[Tensor, "batch width y x"], times: int) -> Float[Tensor
 def map_shapes(settings: PyramidSettings, side: int) -> list[tuple[int, int, int]]:
     """Channels, y and x of each latent map, the coarsest first."""
     return [(c, s, s) for c, s in zip(settings.maps, settings.sides(side)[-2::-1], strict=False)]
+
+
+def texture_shapes(settings: PyramidSettings, side: int) -> list[tuple[int, int, int]]:
+    """Channels, y and x of the texture's noise, if there is one."""
+    finest = settings.sides(side)[0]
+    return [(settings.texture, finest, finest)] if settings.texture else []
 
 
 def map_widths(settings: PyramidSettings) -> Sequence[tuple[int, int]]:

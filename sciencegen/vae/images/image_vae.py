@@ -10,7 +10,8 @@ Latents: z = (code, maps). The code describes the whole image; maps, if any, are
 ladder, whose posteriors combine the features of encoder and decoder at each level (Sønderby et al. 2016, section 2;
 Kingma et al. 2016; Vahdat & Kautz 2020). A map is the u in z = mean(above) + std(above) u: its prior is N(0, I), its
 posterior is relative to that, and the KL divergence is the same. Samples are drawn from priors that are fitted to the
-trained model's posteriors: a flow p(code | c), and another one for each map (`map_flow`).
+trained model's posteriors: a flow p(code | c), and another one for each map (`map_flow`). The noise of a texture
+(`networks.texture`) is a further map, N(0, I) in both prior and posterior.
 
 Encoder, prior and decoder take the same condition c, so that the code need not repeat it. With `measure`, `decode`
 adjusts the condition until the image has the requested properties (`condition_correction`). Sampling first imputes the
@@ -69,7 +70,9 @@ class ImageVAESettings:
     p(code | c), "flow" or "diffusion"; flow_layers, flow_width: of its network. wish_layers, wish_width: of the flow
     p(c | known values of c). map_width, map_steps: of each map's prior. smoothing: nats of the penalty on the image's
     `roughness`, so that detail that the PSF hides stays smooth; of positive images. correlated_noise: whether the
-    likelihood takes noise to be correlated where it is (`ImageVAE.correlate_noise`).
+    likelihood takes noise to be correlated where it is (`ImageVAE.correlate_noise`). profiles: number of elliptical
+    profiles in the decoder, 0 for none (`vae.images.profiles`); structure: by step, nats of the penalty on the share of
+    the light that they leave to the pyramid, without which they would stay unused.
     """
 
     code: int = 32
@@ -90,17 +93,21 @@ class ImageVAESettings:
     corrections: int = 5
     smoothing: float = 1.0
     correlated_noise: bool = True
+    profiles: int = 0
+    structure: Warmup = field(default_factory=lambda: Warmup("linear", 10_000, 3000.0, 300.0))
 
     def __post_init__(self) -> None:
         if self.latent_prior not in LATENT_PRIORS:
             raise unknown_name("latent_prior", self.latent_prior, LATENT_PRIORS)
         if self.symmetry not in SYMMETRIES:
             raise unknown_name("symmetry", self.symmetry, SYMMETRIES)
-        if self.code < 1 or min(self.misfit, self.corrections, self.smoothing) < 0:
+        if self.code < 1 or min(self.misfit, self.corrections, self.smoothing, self.profiles) < 0:
             raise ConfigError(
-                "Expected a code of 1 or more, misfit, corrections and smoothing of 0 or more, got "
-                f"{self.code}, {self.misfit}, {self.corrections} and {self.smoothing}."
+                "Expected a code of 1 or more, misfit, corrections, smoothing and profiles of 0 or more, got "
+                f"{self.code}, {self.misfit}, {self.corrections}, {self.smoothing} and {self.profiles}."
             )
+        if self.profiles and not self.positive:
+            raise ConfigError("Expected positive images with profiles, got positive: false. Set profiles to 0.")
 
 
 class ImageVAE(nn.Module):
@@ -137,10 +144,10 @@ class ImageVAE(nn.Module):
             raise ConfigError(f"Expected a prior of codes with latent_prior 'diffusion' alone, got '{s.latent_prior}'.")
         self.conditions, self.measure = conditions or ConditionKinds(), measure
         count = self.conditions.count
-        self.networks = ImageNetworks(shape, count, s.code, s.pyramid, scale or FluxScale(), s.positive)
+        self.networks = ImageNetworks(shape, count, s.code, s.pyramid, scale or FluxScale(), s.positive, s.profiles)
         self.prior = prior or FlowPrior(s.code, count, FlowSettings(s.flow_layers, s.flow_width))
         self.wishes = ConditionImputation(count, s.wish_layers, s.wish_width, settle)
-        levels = zip(self.networks.map_shapes, map_widths(s.pyramid), strict=True)
+        levels = zip(self.networks.map_shapes, map_widths(s.pyramid), strict=False)  # a texture has no flow
         flows = [MapFlow(shape, above, self.conditions, s.map_width, s.map_steps) for shape, (above, _) in levels]
         self.map_flows = nn.ModuleList(flows)
         self.sizes = [*self.networks.sizes, count]
@@ -162,9 +169,13 @@ class ImageVAE(nn.Module):
         loss = negative_elbo(log_prob, groups, s.beta(step), s.free_bits)
         if s.positive and s.smoothing:
             loss = loss + s.smoothing * roughness(found.image).mean()
+        if s.profiles:
+            loss = loss + s.structure(step) * found.light.structure.mean()
         shown = {"reconstruction": -log_prob.mean(), "kl": groups.sum(1).mean()}
         if groups.shape[1] > 1:
             shown["kl_maps"] = groups[:, 1:].sum(1).mean()
+        if s.profiles:
+            shown["structure"] = found.light.structure.mean()
         return {"loss": loss, **{name: value.detach() for name, value in shown.items()}}
 
     def oriented(self, batch: Batch, generator: Generator) -> Batch:
@@ -186,13 +197,16 @@ class ImageVAE(nn.Module):
         steps: int = 3000,
         batch: int = 512,
         map_steps: int = 5000,
+        texture_steps: int = 1500,
         precision: Precision = "float32",
         progress: Progress = no_progress,
     ) -> PriorFit:
         """Fit the priors of sampling; call once after training. Returns the fit of the code's prior. map_steps,
-        precision (float32 or bfloat16): of each map's. Priors of an adapted model continue from their weights, with
-        fewer steps if there are few images; those of maps are not changed if few images are free of noise."""
-        return fit_priors(self, list(batches), generator, PriorSteps(steps, batch, map_steps, precision), progress)
+        precision (float32 or bfloat16): of each map's. texture_steps: of the texture, if there is one. Priors of an
+        adapted model continue from their weights, with fewer steps if there are few images; those of maps, and the
+        texture, are not changed if few images are free of noise."""
+        how = PriorSteps(steps, batch, map_steps, texture_steps, precision)
+        return fit_priors(self, list(batches), generator, how, progress)
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 
@@ -267,13 +281,14 @@ class ImageVAE(nn.Module):
         drawn: list[Tensor] = []
 
         def choose(number: int, hidden: Tensor) -> Tensor:
-            start = noise[number].unflatten(1, self.networks.map_shapes[number])
-            made = self.map_flows[number](start, hidden, condition)
+            made = noise[number].unflatten(1, self.networks.map_shapes[number])
+            if number < len(self.map_flows):
+                made = self.map_flows[number](made, hidden, condition)
             drawn.append(made.flatten(1))
             return made
 
         if noise:
-            self.networks.image(code, condition, choose)
+            self.networks.light(code, condition, choose)
         return drawn
 
     @torch.no_grad()

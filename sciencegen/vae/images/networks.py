@@ -3,6 +3,7 @@
 Brightness spans orders of magnitude, between images and within one. So an image is m = flux * shape in each band. The
 log flux is predicted from code and condition by a linear layer plus a small network. shape = softmax over the pixels of
 the decoder's output, the log surface brightness: it is positive, sums to 1, and is smooth in faint and bright regions.
+With `profiles`, that is only the structure of an object: a share of its light, beside elliptical profiles (`profiles`).
 The encoder's input is asinh(x / noise), the logarithm of the noise and the point spread function.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -31,9 +33,11 @@ from sciencegen.networks.pyramid import (
     TopDown,
     map_shapes,
     map_widths,
+    texture_shapes,
     zero_convolution,
 )
 from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_kl, standard_normal_log_prob
+from sciencegen.vae.images.profiles import Profiles
 from sciencegen.vae.posteriors import GaussianPosterior
 
 SEEN = 1e-3
@@ -57,19 +61,32 @@ class FluxScale:
             raise ConfigError(f"Expected a standard deviation of log flux above 0, got {self.std}.")
 
 
+class Light(NamedTuple):
+    """A decoded image, and the share of its flux that is structure, 1 without profiles."""
+
+    image: Float[Tensor, "batch band y x"]
+    structure: Float[Tensor, "batch band"]
+
+
 @dataclass(frozen=True)
 class Inference:
-    """Posteriors of a batch (of the code, then of each map), a latent of each [batch latent], and the decoded image.
+    """Posteriors of a batch (of the code, of each map, of the texture), a latent of each [batch latent], and the decoded
+    light.
 
     above: the decoder's features above each map.
 
-    Priors are N(0, I): of the code until another one is fitted, of the maps by their parametrization (`LatentMap`).
+    Priors are N(0, I): of the code until another one is fitted, of the maps by their parametrization (`LatentMap`). The
+    posterior of the texture's noise is its prior.
     """
 
     posteriors: tuple[DiagonalGaussian, ...]
     latents: tuple[Tensor, ...]
-    image: Float[Tensor, "batch band y x"]
+    light: Light
     above: tuple[Tensor, ...] = ()
+
+    @property
+    def image(self) -> Float[Tensor, "batch band y x"]:
+        return self.light.image
 
     def kl(self) -> Float[Tensor, "batch group"]:
         """KL(q || N(0, I)) of the code and of each map."""
@@ -84,7 +101,8 @@ class Inference:
 
 
 class ImageNetworks(nn.Module):
-    """shape: bands, y and x. properties: columns of a condition. code: size. positive: whether shapes are positive."""
+    """shape: bands, y and x. properties: columns of a condition. code: size. positive: whether shapes are positive.
+    profiles: how many elliptical ones; of positive shapes only."""
 
     def __init__(
         self,
@@ -93,14 +111,15 @@ class ImageNetworks(nn.Module):
         code: int,
         settings: PyramidSettings,
         scale: FluxScale,
-        positive: bool,
+        positive: bool = True,
+        profiles: int = 0,
     ) -> None:
         super().__init__()
         self.shape, self.properties, self.scale, self.positive = tuple(shape), properties, scale, positive
         if len(self.shape) != 3 or self.shape[1] != self.shape[2]:
             raise ConfigError(f"Expected images of shape [band y x] with y = x, got {list(shape)}.")
         (bands, side, _), inputs = self.shape, code + 2 * properties
-        self.map_shapes = map_shapes(settings, side)
+        self.map_shapes = [*map_shapes(settings, side), *texture_shapes(settings, side)]
         self.sizes = [code, *map(math.prod, self.map_shapes)]
         self.padded_side = settings.padded_side(side)
         self.reader = BottomUp(2 * bands + 1, settings)
@@ -111,6 +130,7 @@ class ImageNetworks(nn.Module):
         self.known = MLP(inputs, settings.known, settings.known, 1)
         self.writer = TopDown(bands, side, settings)
         self.flux, self.flux_bend = linear(inputs, bands, zero=True), MLP(inputs, bands, 64, 1, zero_output=True)
+        self.profiles = Profiles(inputs, bands, side, profiles) if profiles else None
 
     def seen(self, batch: Batch) -> Float[Tensor, "batch channel y x"]:
         """The encoder's input: asinh(x / noise) and log noise of each band, and the psf relative to its peak. Masked
@@ -144,27 +164,35 @@ class ImageNetworks(nn.Module):
 
         def choose(number: int, hidden: Tensor) -> Tensor:
             above.append(hidden)
-            output = self.map_posteriors[number](torch.cat([hidden, features[-2 - number]], 1))
-            mean, log_std = output.chunk(2, 1)
-            posteriors.append(DiagonalGaussian(mean.flatten(1), (4 * torch.tanh(log_std / 4)).flatten(1)))
+            if number < len(self.map_posteriors):
+                output = self.map_posteriors[number](torch.cat([hidden, features[-2 - number]], 1))
+                mean, log_std = output.chunk(2, 1)
+                posteriors.append(DiagonalGaussian(mean.flatten(1), (4 * torch.tanh(log_std / 4)).flatten(1)))
+            else:
+                nothing = hidden.new_zeros(len(hidden), self.sizes[-1])
+                posteriors.append(DiagonalGaussian(nothing, nothing))
             latents.append(_draw(posteriors[-1], generator))
             return latents[-1].unflatten(1, self.map_shapes[number])
 
-        image = self.image(latents[0], condition, choose)
-        return Inference(tuple(posteriors), tuple(latents), image, tuple(above))
+        light = self.light(latents[0], condition, choose)
+        return Inference(tuple(posteriors), tuple(latents), light, tuple(above))
 
-    def image(self, code: Tensor, condition: Condition, choose: Choose) -> Float[Tensor, "batch band y x"]:
+    def light(self, code: Tensor, condition: Condition, choose: Choose) -> Light:
         """m(z, c) = flux * shape; `choose` gives the maps."""
         inputs = beside_condition(code, condition, self.properties)
         written = cropped(self.writer(functional.silu(self.known(inputs)), choose), self.shape[-1]).flatten(2)
         written = written.to(torch.promote_types(written.dtype, torch.float32))
         log_flux = self.scale.mean + self.scale.std * (self.flux(inputs) + self.flux_bend(inputs)).to(written)
         shape = written.softmax(-1) if self.positive else written / written.shape[-1]
-        return (log_flux.exp()[..., None] * shape).unflatten(-1, self.shape[1:])
+        structure = torch.ones_like(log_flux)
+        if self.profiles is not None:
+            smooth, structure = self.profiles(inputs)
+            shape = smooth.flatten(2) + structure[..., None] * shape
+        return Light((log_flux.exp()[..., None] * shape).unflatten(-1, self.shape[1:]), structure)
 
     def image_of(self, code: Tensor, maps: Sequence[Tensor], condition: Condition) -> Float[Tensor, "batch band y x"]:
         """m(z, c) of given maps, each [batch latent]."""
-        return self.image(code, condition, lambda number, _: maps[number].unflatten(1, self.map_shapes[number]))
+        return self.light(code, condition, lambda number, _: maps[number].unflatten(1, self.map_shapes[number])).image
 
 
 def _draw(posterior: DiagonalGaussian, generator: Generator | None) -> Float[Tensor, "batch latent"]:

@@ -1,5 +1,5 @@
 """Fit the priors of a trained autoencoder of images to its posteriors: the priors of codes, of each latent map, and of
-missing values of a condition."""
+missing values of a condition; and its texture."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
-from sciencegen.batch import Batch
-from sciencegen.data.observation import VARIANCE
+from sciencegen.batch import Batch, concatenate
+from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import FitProgress, Progress
 from sciencegen.networks.normal import standard_normal
 from sciencegen.networks.symmetry import SYMMETRIES
+from sciencegen.networks.texture import Draws, fit_texture
 from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.images.map_flow import LEAST, Precision, fit_map_flow
 from sciencegen.vae.images.networks import Condition
+from sciencegen.vae.images.observation import convolved, observed
 from sciencegen.vae.images.warm_start import augmented_conditions
 from sciencegen.vae.prior_fitting import GO_ON, PriorFit, PriorFitSettings, fit_prior, steps_further
 
 MAPS = 64
 """Batch size for a map's prior."""
+TEXTURES = 24
+"""Batch size for the texture."""
 MOST_MAPS = 24_000
 """Most items to which it is fitted: 1.2 GB for maps of 16 x 16 with 32 channels of features."""
 FEWEST_MAPS = 1000
@@ -36,11 +40,13 @@ draws have the knots and arms of the old items: nothing can be learned of a map 
 
 @dataclass(frozen=True)
 class PriorSteps:
-    """steps, batch: of the priors of codes and of conditions. map_steps, precision: of each map's prior."""
+    """steps, batch: of the priors of codes and of conditions. map_steps, precision: of each map's prior. texture_steps:
+    of the texture."""
 
     steps: int
     batch: int
     map_steps: int
+    texture_steps: int
     precision: Precision
 
 
@@ -69,6 +75,7 @@ def fit_priors(
             conditions = augmented_conditions(model.pretrained, conditions, generator, learning, signs, old)
         model.wishes.learn(conditions, generator, learning, signs, partial(progress, "prior of conditions"))
     _fit_maps(model, batches, generator, how, progress)
+    _fit_texture(model, batches, generator, how, progress)
     return fit
 
 
@@ -86,6 +93,35 @@ def _fit_maps(model: Any, batches: Sequence[Batch], generator: Generator, how: P
         active = flow.active.flatten() > 0 if adapted else rows.channel_kl > LEAST
         draw, named = partial(rows.draw, generator), partial(progress, f"prior of {name}")
         fit_map_flow(flow, draw, active, steps, generator, how.precision, named)
+
+
+def _fit_texture(
+    model: Any, batches: Sequence[Batch], generator: Generator, how: PriorSteps, progress: Progress
+) -> None:
+    """Fit the texture, if there is one and if enough items are free of noise: noise would be taken for texture."""
+    texture, quiet = model.networks.writer.texture, [one.select(noise_free(one)) for one in batches]
+    count = sum(map(len, quiet))
+    if texture is None or count < FEWEST_MAPS:
+        return
+    some = concatenate(quiet).select(torch.from_numpy(evenly_spaced(count, MOST_MAPS)))
+    draw = partial(texture_draws, model, some, generator)
+    fit_texture(texture, draw, how.texture_steps, partial(progress, "texture"))
+
+
+def texture_draws(model: Any, items: Batch, generator: Generator, step: int) -> Draws:
+    """Two draws of the decoder under one sample of the posterior of each of `TEXTURES` items, the images, and the
+    deviation that is allowed around the decoder without texture."""
+    chosen = torch.randint(len(items), (TEXTURES,), generator=generator)
+    some = model.oriented(items.select(chosen), generator)
+    condition = model.settings.dropout(some.condition, generator)
+    with torch.no_grad():
+        code, *maps, noise = model.networks.infer(some, condition, generator).latents
+        plain = model.networks.image_of(code, [*maps, torch.zeros_like(noise)], condition)
+        allowed = observed(plain, Batch({**some.fields, IMAGE: plain}), model.settings.misfit)
+    again = standard_normal(noise.shape, generator, noise)
+    first, second = (model.networks.image_of(code, [*maps, xi], condition) for xi in (noise, again))
+    blurred = partial(convolved, psf=some.fields.get(PSF))
+    return blurred(first), blurred(second), some[IMAGE], allowed.log_std.exp()
 
 
 def noise_free(batch: Batch) -> Bool[Tensor, " batch"]:

@@ -79,8 +79,11 @@ def _condition_layers(model: Any) -> list[nn.Linear | None]:
     networks = model.networks
     mlps = [networks.posterior.head, networks.known, networks.flux_bend]
     mlps += [flow.network.known for flow in model.map_flows]
-    heads = [None if mlp is None else cast(nn.Linear, mlp.hidden[0]) for mlp in mlps]
-    return [networks.flux, model.prior.reader, *heads]
+    plain = [networks.flux, model.prior.reader]
+    if networks.profiles is not None:
+        mlps.append(networks.profiles.bend)
+        plain.append(networks.profiles.plain)
+    return [*plain, *(None if mlp is None else cast(nn.Linear, mlp.hidden[0]) for mlp in mlps)]
 
 
 def _copy_columns(old: nn.Linear, new: nn.Linear, pretrained: Pretrained, count: int) -> None:

@@ -19,7 +19,7 @@ from sciencegen.networks.symmetry import ConditionKinds
 from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.images import image_vae
 from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
-from sciencegen.vae.images.networks import FluxScale, Inference
+from sciencegen.vae.images.networks import FluxScale, Inference, Light
 from sciencegen.vae.images.observation import convolved, observed
 from sciencegen.vae.model import ConditionalVAE, VAEParts
 from sciencegen.vae.priors import StandardNormalPrior
@@ -66,7 +66,8 @@ class OnePattern(nn.Module):
         mean = (seen * weight * batch["image"].flatten(1)).sum(1, keepdim=True) / precision
         posterior = DiagonalGaussian(mean, -0.5 * precision.log() + self.spread)
         code, _ = posterior.sample(generator)
-        return Inference((posterior,), (code,), code[..., None, None] * self.pattern)
+        image = code[..., None, None] * self.pattern
+        return Inference((posterior,), (code,), Light(image, torch.ones(len(image), 1)))
 
     def data(self, count, generator):
         variance = 0.05 + torch.rand(count, 1, 8, 8, generator=generator)

@@ -6,11 +6,13 @@ import pytest
 import torch
 from torch import Generator, nn
 
+from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import DescentSettings, descend
 from sciencegen.networks.pyramid import LatentMap, PyramidSettings
 from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_kl
+from sciencegen.vae.images import priors as image_priors
 from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
 from sciencegen.vae.warmup import Warmup
 from tests.blobs import KINDS, Blobs
@@ -100,3 +102,46 @@ def test_maps_carry_what_a_small_code_cannot(generator):
 def test_more_maps_than_levels_are_refused():
     with pytest.raises(ConfigError, match="fewer latent maps than the 2 levels"):
         PyramidSettings(multipliers=(1, 2), maps=(1, 1))
+
+
+# --- Texture ----------------------------------------------------------------------------------------------------------
+
+
+def textured(**changes):
+    torch.manual_seed(0)
+    settings = replace(SETTINGS, pyramid=replace(SETTINGS.pyramid, texture=1), **changes)
+    return ImageVAE((1, 16, 16), settings=settings).eval()
+
+
+def quiet_batches(count, generator):
+    batch = Blobs().draw(count, generator)
+    return [Batch({**batch.fields, "variance": torch.zeros_like(batch["variance"])})]
+
+
+def test_the_noise_of_a_texture_is_a_further_map_without_posterior(generator):
+    model = textured()
+    (batch,) = quiet_batches(4, generator)
+    found = model.networks.infer(batch, None, generator)
+    assert model.networks.map_shapes[-1] == (1, 8, 8)
+    assert not found.kl()[:, -1].any()
+    assert found.latents[-1].std() > 0.5
+    assert not model.encode(batch)[:, -64:].any()
+    model.networks.writer.texture.fitted.fill_(True)
+    model.networks.writer.texture.last.weight.data.normal_()
+    first, second = (model.generate(torch.randn(4, model.latent_size, generator=generator))["image"] for _ in range(2))
+    assert not torch.equal(first, second)
+    latent = model.encode(batch)
+    rough = latent + torch.cat([torch.zeros(4, model.latent_size - 64), torch.randn(4, 64, generator=generator)], 1)
+    assert not torch.allclose(model.decode(latent)["image"], model.decode(rough)["image"])
+
+
+@pytest.mark.parametrize("fewest", [5, 9])
+def test_a_texture_is_fitted_to_enough_images_without_noise(fewest, generator, monkeypatch):
+    monkeypatch.setattr(image_priors, "FEWEST_MAPS", fewest)
+    model, few = textured(), {"steps": 2, "map_steps": 2, "texture_steps": 2, "batch": 4}
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.finish(quiet_batches(8, generator), generator, **few)
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    networks = {name.removeprefix("networks.writer.") for name in changed if name.startswith("networks.")}
+    assert ("texture.fitted" in networks) == ("texture.last.weight" in networks) == (fewest == 5)
+    assert all(name.startswith("texture.") for name in networks)

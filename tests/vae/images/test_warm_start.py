@@ -71,10 +71,10 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("prior", LATENT_PRIORS)
+@pytest.mark.parametrize(("prior", "profiles"), [("flow", 0), ("flow", 2), ("diffusion", 0)])
 @pytest.mark.parametrize("case", CASES)
-def test_whatever_is_told_of_new_columns_nothing_changes(case, prior, double_precision, generator):
-    (kinds, columns), settings = CASES[case], replace(SETTINGS, latent_prior=prior)
+def test_whatever_is_told_of_new_columns_nothing_changes(case, prior, profiles, double_precision, generator):
+    (kinds, columns), settings = CASES[case], replace(SETTINGS, latent_prior=prior, profiles=profiles)
     model = stirred(settings=settings)
     fresh = begun(model, kinds, columns, settings)
     batch = Blobs().draw(4, generator).with_condition(None)
