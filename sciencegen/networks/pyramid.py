@@ -98,8 +98,8 @@ class TopDown(nn.Module):
     """The decoder: a vector [batch known] to an image [batch channel y x] of `padded_side(side)`.
 
     Levels are upsampled bilinearly: what data don't determine, such as detail finer than their blur, stays smooth.
-    Differences between the pixels of a patch are added; their layer starts as zero. `choose` also gives the noise of the
-    texture, if there is one, as of a further map.
+    Differences between the pixels of a patch are added; their layer starts as zero. `choose` also gives the noise of a
+    texture, as of a further map.
     """
 
     def __init__(self, channels: int, side: int, settings: PyramidSettings) -> None:

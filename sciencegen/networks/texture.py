@@ -65,10 +65,8 @@ def energy_score(first: Image, second: Image, image: Image, deviation: Image) ->
     """
     pairs = ((first, image, 0.5), (second, image, 0.5), (first, second, -0.5))
     differences = [((one - other) / deviation, weight) for one, other, weight in pairs]
-    return sum(
-        (weight * _norms(difference, side).flatten(1).mean(1) for side in WINDOWS for difference, weight in differences),
-        image.new_zeros(()),
-    )
+    terms = [weight * _norms(part, side).flatten(1).mean(1) for side in WINDOWS for part, weight in differences]
+    return torch.stack(terms).sum(0)
 
 
 def _norms(difference: Image, side: int) -> Tensor:

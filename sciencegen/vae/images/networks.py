@@ -70,7 +70,7 @@ class Light(NamedTuple):
 
 @dataclass(frozen=True)
 class Inference:
-    """Posteriors of a batch (of the code, of each map, of the texture), a latent of each [batch latent], and the decoded
+    """Posteriors of a batch (of the code, of each map, of a texture), a latent of each [batch latent], and the decoded
     light.
 
     above: the decoder's features above each map.

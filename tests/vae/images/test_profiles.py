@@ -23,8 +23,8 @@ SETTINGS = ImageVAESettings(
 
 
 def image_of(x=0.0, y=0.0, radius=3.0, index=1.0, g1=0.0, g2=0.0, side=32):
-    numbers = torch.tensor([[x, y]]), torch.tensor([[radius]]).log(), torch.tensor([[index]]), torch.tensor([[[g1, g2]]])
-    return profile_images(*numbers, side)[0, 0]
+    centre, size, steepness = torch.tensor([[x, y]]), torch.tensor([[radius]]).log(), torch.tensor([[index]])
+    return profile_images(centre, size, steepness, torch.tensor([[[g1, g2]]]), side)[0, 0]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,8 @@ def test_what_they_leave_costs_what_the_settings_say(generator):
     first, last = (model.loss(batch, step, Generator().manual_seed(0)) for step in (0, 10))
     assert 0 < first["structure"] < 0.1
     beta = model.settings.beta(10) - model.settings.beta(0)
-    torch.testing.assert_close(first["loss"] - last["loss"] + beta * first["kl"], 100 * first["structure"], rtol=0, atol=1e-3)
+    cost = first["loss"] - last["loss"] + beta * first["kl"]
+    torch.testing.assert_close(cost, 100 * first["structure"], rtol=0, atol=1e-3)
 
 
 def test_a_decoder_without_structure_is_symmetric():
