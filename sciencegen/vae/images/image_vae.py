@@ -11,7 +11,7 @@ ladder, whose posteriors combine the features of encoder and decoder at each lev
 Kingma et al. 2016; Vahdat & Kautz 2020). A map is the u in z = mean(above) + std(above) u: its prior is N(0, I), its
 posterior is relative to that, and the KL divergence is the same. Samples are drawn from priors that are fitted to the
 trained model's posteriors: a flow p(code | c), and another one for each map (`map_flow`). The noise of a texture
-(`networks.texture`) is a further map, N(0, I) in both prior and posterior.
+(`networks.texture`) is a further map with the prior N(0, I); reconstructions and the bound are those without texture.
 
 Encoder, prior and decoder take the same condition c, so that the code need not repeat it. With `measure`, `decode`
 adjusts the condition until the image has the requested properties (`condition_correction`). Sampling first imputes the
@@ -106,8 +106,8 @@ class ImageVAESettings:
                 "Expected a code of 1 or more, misfit, corrections, smoothing and profiles of 0 or more, got "
                 f"{self.code}, {self.misfit}, {self.corrections}, {self.smoothing} and {self.profiles}."
             )
-        if self.profiles and not self.positive:
-            raise ConfigError("Expected positive images with profiles, got positive: false. Set profiles to 0.")
+        if not self.positive and (self.profiles or self.pyramid.texture):
+            raise ConfigError("Expected positive images with profiles or texture, got positive: false. Set both to 0.")
 
 
 class ImageVAE(nn.Module):
@@ -170,12 +170,12 @@ class ImageVAE(nn.Module):
         if s.positive and s.smoothing:
             loss = loss + s.smoothing * roughness(found.image).mean()
         if s.profiles:
-            loss = loss + s.structure(step) * found.light.structure.mean()
+            loss = loss + s.structure(step) * found.light.share().mean()
         shown = {"reconstruction": -log_prob.mean(), "kl": groups.sum(1).mean()}
         if groups.shape[1] > 1:
             shown["kl_maps"] = groups[:, 1:].sum(1).mean()
         if s.profiles:
-            shown["structure"] = found.light.structure.mean()
+            shown["structure"] = found.light.share().mean()
         return {"loss": loss, **{name: value.detach() for name, value in shown.items()}}
 
     def oriented(self, batch: Batch, generator: Generator) -> Batch:

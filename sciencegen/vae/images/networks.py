@@ -62,10 +62,20 @@ class FluxScale:
 
 
 class Light(NamedTuple):
-    """A decoded image, and the share of its flux that is structure, 1 without profiles."""
+    """A decoded image, and the part of it that is structure: all of it without profiles."""
 
     image: Float[Tensor, "batch band y x"]
-    structure: Float[Tensor, "batch band"]
+    structure: Float[Tensor, "batch band y x"]
+
+    def share(self) -> Float[Tensor, "batch band"]:
+        """That of the structure in the flux."""
+        return self.structure.sum((-2, -1)) / self.image.sum((-2, -1))
+
+    def textured(self, texture: Float[Tensor, "batch band y x"]) -> Float[Tensor, "batch band y x"]:
+        """The image with this texture, in the logarithm of the structure, whose flux stays."""
+        rough = self.structure * (texture - texture.amax((-2, -1), keepdim=True)).exp()
+        flux = self.structure.sum((-2, -1), keepdim=True)
+        return self.image - self.structure + rough * flux / rough.sum((-2, -1), keepdim=True)
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,7 @@ class Inference:
     above: the decoder's features above each map.
 
     Priors are N(0, I): of the code until another one is fitted, of the maps by their parametrization (`LatentMap`). The
-    posterior of the texture's noise is its prior.
+    posterior of the texture's noise is its prior, but its latent is 0: the image has no texture.
     """
 
     posteriors: tuple[DiagonalGaussian, ...]
@@ -164,15 +174,16 @@ class ImageNetworks(nn.Module):
 
         def choose(number: int, hidden: Tensor) -> Tensor:
             above.append(hidden)
+            shape = self.map_shapes[number]
             if number < len(self.map_posteriors):
                 output = self.map_posteriors[number](torch.cat([hidden, features[-2 - number]], 1))
                 mean, log_std = output.chunk(2, 1)
                 posteriors.append(DiagonalGaussian(mean.flatten(1), (4 * torch.tanh(log_std / 4)).flatten(1)))
+                latents.append(_draw(posteriors[-1], generator))
             else:
-                nothing = hidden.new_zeros(len(hidden), self.sizes[-1])
-                posteriors.append(DiagonalGaussian(nothing, nothing))
-            latents.append(_draw(posteriors[-1], generator))
-            return latents[-1].unflatten(1, self.map_shapes[number])
+                latents.append(hidden.new_zeros(len(hidden), math.prod(shape)))
+                posteriors.append(DiagonalGaussian(latents[-1], latents[-1]))
+            return latents[-1].unflatten(1, shape)
 
         light = self.light(latents[0], condition, choose)
         return Inference(tuple(posteriors), tuple(latents), light, tuple(above))
@@ -183,12 +194,12 @@ class ImageNetworks(nn.Module):
         written = cropped(self.writer(functional.silu(self.known(inputs)), choose), self.shape[-1]).flatten(2)
         written = written.to(torch.promote_types(written.dtype, torch.float32))
         log_flux = self.scale.mean + self.scale.std * (self.flux(inputs) + self.flux_bend(inputs)).to(written)
-        shape = written.softmax(-1) if self.positive else written / written.shape[-1]
-        structure = torch.ones_like(log_flux)
+        image = structure = written.softmax(-1) if self.positive else written / written.shape[-1]
         if self.profiles is not None:
-            smooth, structure = self.profiles(inputs)
-            shape = smooth.flatten(2) + structure[..., None] * shape
-        return Light((log_flux.exp()[..., None] * shape).unflatten(-1, self.shape[1:]), structure)
+            smooth, share = self.profiles(inputs)
+            structure = share[..., None] * structure
+            image = smooth.flatten(2) + structure
+        return Light(*((log_flux.exp()[..., None] * one).unflatten(-1, self.shape[1:]) for one in (image, structure)))
 
     def image_of(self, code: Tensor, maps: Sequence[Tensor], condition: Condition) -> Float[Tensor, "batch band y x"]:
         """m(z, c) of given maps, each [batch latent]."""

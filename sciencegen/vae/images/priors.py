@@ -18,6 +18,7 @@ from sciencegen.data.spacing import evenly_spaced
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import FitProgress, Progress
 from sciencegen.networks.normal import standard_normal
+from sciencegen.networks.pixels import cropped
 from sciencegen.networks.symmetry import SYMMETRIES
 from sciencegen.networks.texture import Draws, fit_texture
 from sciencegen.vae.gaussian import DiagonalGaussian
@@ -109,19 +110,20 @@ def _fit_texture(
 
 
 def texture_draws(model: Any, items: Batch, generator: Generator, step: int) -> Draws:
-    """Two draws of the decoder under one sample of the posterior of each of `TEXTURES` items, the images, and the
-    deviation that is allowed around the decoder without texture."""
+    """Two draws with texture under one sample of the posterior of each of `TEXTURES` items, the images, and the
+    deviation that is allowed around the image without texture."""
     chosen = torch.randint(len(items), (TEXTURES,), generator=generator)
-    some = model.oriented(items.select(chosen), generator)
-    condition = model.settings.dropout(some.condition, generator)
+    some, networks = model.oriented(items.select(chosen), generator), model.networks
     with torch.no_grad():
-        code, *maps, noise = model.networks.infer(some, condition, generator).latents
-        plain = model.networks.image_of(code, [*maps, torch.zeros_like(noise)], condition)
-        allowed = observed(plain, Batch({**some.fields, IMAGE: plain}), model.settings.misfit)
-    again = standard_normal(noise.shape, generator, noise)
-    first, second = (model.networks.image_of(code, [*maps, xi], condition) for xi in (noise, again))
-    blurred = partial(convolved, psf=some.fields.get(PSF))
-    return blurred(first), blurred(second), some[IMAGE], allowed.log_std.exp()
+        found = networks.infer(some, model.settings.dropout(some.condition, generator), generator)
+        allowed = observed(found.image, Batch({**some.fields, IMAGE: found.image}), model.settings.misfit)
+    above, shape = found.above[-1], (TEXTURES, *networks.map_shapes[-1])
+    draws = []
+    for _ in range(2):
+        texture = networks.writer.texture(above, standard_normal(shape, generator, above))
+        made = found.light.textured(cropped(texture, some[IMAGE].shape[-1]))
+        draws.append(convolved(made, some.fields.get(PSF)))
+    return draws[0], draws[1], some[IMAGE], allowed.log_std.exp()
 
 
 def noise_free(batch: Batch) -> Bool[Tensor, " batch"]:

@@ -42,6 +42,9 @@ class Profiles(nn.Module):
     All is computed in the weights' own precision, also under autocast: an error of 0.4% in a radius would be visible.
     """
 
+    log_radius: Tensor
+    log_index: Tensor
+
     def __init__(self, inputs: int, bands: int, side: int, count: int) -> None:
         super().__init__()
         self.side, self.parts = side, (count + 1, bands)

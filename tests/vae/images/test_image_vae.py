@@ -67,7 +67,7 @@ class OnePattern(nn.Module):
         posterior = DiagonalGaussian(mean, -0.5 * precision.log() + self.spread)
         code, _ = posterior.sample(generator)
         image = code[..., None, None] * self.pattern
-        return Inference((posterior,), (code,), Light(image, torch.ones(len(image), 1)))
+        return Inference((posterior,), (code,), Light(image, image))
 
     def data(self, count, generator):
         variance = 0.05 + torch.rand(count, 1, 8, 8, generator=generator)

@@ -124,7 +124,7 @@ def test_the_noise_of_a_texture_is_a_further_map_without_posterior(generator):
     found = model.networks.infer(batch, None, generator)
     assert model.networks.map_shapes[-1] == (1, 8, 8)
     assert not found.kl()[:, -1].any()
-    assert found.latents[-1].std() > 0.5
+    assert not found.latents[-1].any()
     assert not model.encode(batch)[:, -64:].any()
     model.networks.writer.texture.fitted.fill_(True)
     model.networks.writer.texture.last.weight.data.normal_()
@@ -145,3 +145,20 @@ def test_a_texture_is_fitted_to_enough_images_without_noise(fewest, generator, m
     networks = {name.removeprefix("networks.writer.") for name in changed if name.startswith("networks.")}
     assert ("texture.fitted" in networks) == ("texture.last.weight" in networks) == (fewest == 5)
     assert all(name.startswith("texture.") for name in networks)
+
+
+def test_texture_in_the_light_is_that_of_the_decoder(generator):
+    model = textured(profiles=1)
+    texture = model.networks.writer.texture
+    texture.fitted.fill_(True)
+    texture.last.weight.data.normal_()
+    (batch,) = quiet_batches(4, generator)
+    with torch.no_grad():
+        found = model.networks.infer(batch, None, None)
+        noise = torch.randn(4, 1, 8, 8, generator=generator)
+        code, *maps, _ = found.latents
+        expected = model.networks.image_of(code, [*maps, noise.flatten(1)], None)
+        made = found.light.textured(texture(found.above[-1], noise))
+    torch.testing.assert_close(made, expected)
+    assert not torch.allclose(made, found.image)
+    torch.testing.assert_close(made.sum((-2, -1)), found.image.sum((-2, -1)))
