@@ -22,6 +22,7 @@ from sciencegen.api.search.blocks import check_methods, resolve_blocks
 from sciencegen.api.search.left_open import left_open_counts
 from sciencegen.api.search.novelty import Known, learned_notes, read_known, with_predictors
 from sciencegen.api.search.oracles import search_oracles
+from sciencegen.api.search.pooled import FOUND_BY, Pooled, control_notes
 from sciencegen.api.search.progress import SearchProgress
 from sciencegen.api.search.space import search_space
 from sciencegen.api.search.starts import start_notes, start_rows
@@ -117,7 +118,7 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
     keep, forbid : str or sequence of str
         Patterns that each candidate must, or must not, contain.
     controls : str or sequence of str
-        Methods to run at the same budget, for comparison.
+        Methods to run at the same budget, for comparison. Candidates are the best of what all of them scored.
     training : str, optional
         Items that count as known, as a predictor's do: a table, file or dataset; by default the model's training data.
     novel : bool
@@ -240,7 +241,7 @@ def search(
     log: Log = lambda text: None,
     advance: Callable[[int], None] = lambda count: None,
 ) -> SearchRecord:
-    """Run the method and the controls, each with the full budget, then select among the method's scored items.
+    """Run the method and the controls, each with the full budget, then select among all scored items.
 
     advance: called with the number of items that were scored since the last time.
 
@@ -256,12 +257,13 @@ def search(
         objective.check_scores()
         traces[name] = objective.trace
         log(f"{name}: {len(objective.trace)} scored, {sum(e.feasible for e in objective.trace)} satisfy the goals")
-    found = _found(request, traces)
+    found = _found(request, Pooled.of(traces, settings.method))
     judged = judged_by_intervals(request.goals, found.table) if settings.lower_bounds else []
     starts = start_notes(found.summary["starts"], list(request.oracles), bool(judged))
     further = candidate_notes(request.model.domain, found.table, request.goals, request.oracles)
     learned = learned_notes(found.summary["learned_from"], settings.novel)
-    found.summary["notes"] = [*class_notes(found.summary), *starts, *learned, *judged, *further]
+    methods = control_notes(found.summary)
+    found.summary["notes"] = [*class_notes(found.summary), *methods, *starts, *learned, *judged, *further]
     return found
 
 
@@ -288,9 +290,9 @@ def check_search(
     return goals, options
 
 
-def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> SearchRecord:
+def _found(request: OptimizeRequest, pooled: Pooled) -> SearchRecord:
     settings, goals, model, known = request.settings, request.goals, request.model, request.known
-    science, trace = model.domain, traces[settings.method]
+    science, trace = model.domain, pooled.evaluations
     feasible = [evaluation for evaluation in trace if evaluation.feasible]
     novel = [e for e in feasible if not known.holds(e.item)] if settings.novel else feasible
     picked = select(novel, settings.n, science.similarity.matrix, _alike(request), variety=request.space.variety)
@@ -305,11 +307,14 @@ def _found(request: OptimizeRequest, traces: Mapping[str, list[Evaluation]]) -> 
         "learned_from": known.learned_from([evaluation.item for evaluation in feasible]),
         "alike": len(novel) - len(picked) if len(picked) < settings.n else 0,
         "failed": len(failed),
-        **_search_facts(request, traces, novel, picked),
+        **_search_facts(request, pooled, novel, picked),
     }
-    table = _candidates(request, picked, novel, names)
+    table, scored = _candidates(request, picked, novel, names), scored_table(science, trace, names)
+    if pooled.has_controls:
+        summary[FOUND_BY] = pooled.counts(picked)
+        table[FOUND_BY], scored[FOUND_BY] = pooled.found_by(picked), pooled.found_by(trace)
     summary["left_open"] = left_open_counts(science, table)
-    tables = table, trace_table(dict(traces)), scored_table(science, trace, names)
+    tables = table, trace_table(pooled.traces), scored
     suffixes = name_suffixes(model.representation)
     return SearchRecord(
         science.name, *tables, [*rejects, *failed], summary, request.complete, suffixes, request.origin, request.made_of
@@ -323,12 +328,11 @@ def _alike(request: OptimizeRequest) -> float:
 
 
 def _search_facts(
-    request: OptimizeRequest, traces: Mapping[str, list[Evaluation]], novel: Sequence[Evaluation],
-    picked: Sequence[Evaluation],
-) -> dict[str, object]:  # fmt: skip
+    request: OptimizeRequest, pooled: Pooled, novel: Sequence[Evaluation], picked: Sequence[Evaluation]
+) -> dict[str, object]:
     """Parts of a summary: what was asked, and how starts, controls and classes of candidates compare."""
     settings, goals, science, variety = request.settings, request.goals, request.model.domain, request.space.variety
-    trace, alike = traces[settings.method], _alike(request)
+    trace, alike = pooled.evaluations, _alike(request)
     facts: dict[str, object] = {
         "met_by": met_by(goals, trace, settings.lower_bounds),
         "maximum_similarity": alike,
@@ -337,7 +341,7 @@ def _search_facts(
         "seed": settings.seed,
         "model": str(request.model.folder),
         "starts": start_rows(science, goals, request.given, trace, picked, settings.lower_bounds),
-        "controls": {name: control_summary(other, settings.n, variety) for name, other in traces.items()},
+        "controls": {name: control_summary(other, settings.n, variety) for name, other in pooled.traces.items()},
     }
     if variety is not None:
         best = select(novel, settings.n, science.similarity.matrix, alike)  # without the limit

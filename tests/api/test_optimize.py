@@ -95,6 +95,24 @@ def test_no_class_holds_more_than_its_share_of_the_candidates(workspace, monkeyp
         optimize("galaxies", ["maximize flux"], maximum_share=0.5)
 
 
+@pytest.mark.usefixtures("tiny_draws")
+def test_candidates_are_the_best_of_the_search_and_its_controls(workspace):
+    options = {"model": str(workspace.model), "budget": 60, "n": 5, "threads": 1, "maximum_similarity": 1}
+    options["settings"] = {"initial": 12, "batch": 8}
+    draws, searched, both = (
+        optimize("pointclouds", ["maximize height"], method=method, controls=controls, **options)
+        for method, controls in (("prior", ()), ("evolution", ()), ("prior", ("evolution",)))
+    )
+    best = {found.table["height"].max(): name for found, name in ((draws, "prior"), (searched, "evolution"))}
+    assert both.table["height"].max() == max(best)
+    assert both.table["found_by"][0] == best[max(best)] == "evolution"
+    assert both.summary["found_by"] == {name: (both.table["found_by"] == name).sum() for name in ("prior", "evolution")}
+    assert len(both.scored) == both.summary["scored"] == both.scored["item"].nunique() > 60
+    assert set(both.scored["found_by"]) == {"prior", "evolution"}
+    assert any("by the control evolution (column found_by)" in note for note in both.notes)
+    assert "found_by" not in draws.table
+
+
 def test_candidates_from_building_blocks_have_routes(tmp_path):
     blocks = tmp_path / "blocks.smi"
     blocks.write_text("".join(f"{smiles} B{number}\n" for number, smiles in enumerate(BLOCKS)) + "not-one\n")

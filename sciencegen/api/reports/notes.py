@@ -99,8 +99,15 @@ def lost_to_controls(run: RunContents) -> list[str]:
             made.append(
                 f"The control {name} beat the search ({run.summary['method']}) at the same budget: {means}{but}. "
                 f"Compared are means over the best items that each found{_within(run)}{_measure(run)}."
+                f"{_taken(run, name)}"
             )
     return made
+
+
+def _taken(run: RunContents, control: str) -> str:
+    """How many of the candidates are a control's, "" for a run of version 0.2, whose candidates were the search's."""
+    counts = run.summary.get("found_by", {})
+    return f" Candidates are the best of both: {counts[control]} are this control's." if control in counts else ""
 
 
 def _within(run: RunContents) -> str:

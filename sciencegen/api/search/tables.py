@@ -61,7 +61,7 @@ def score_columns(name: str, scores: Sequence[Score]) -> dict[str, list[Any]]:
     return columns
 
 
-def trace_table(traces: dict[str, list[Evaluation]]) -> dict[str, list[Any]]:
+def trace_table(traces: Mapping[str, Sequence[Evaluation]]) -> dict[str, list[Any]]:
     """Mean of the ten best scores, and feasible items, by the number of calls, for each method."""
     rows: dict[str, list[Any]] = {"method": [], "call": [], "top_10": [], "feasible": []}
     for method, trace in traces.items():

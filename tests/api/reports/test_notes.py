@@ -47,6 +47,15 @@ def test_a_control_that_beats_the_search_is_named_and_others_are_not(tmp_path):
     )
 
 
+def test_candidates_of_a_control_that_beat_the_search_are_counted(tmp_path):
+    searched(tmp_path, evolution=(2.0, 1.9), hill_climb=(2.1, 2.0))
+    summary = json.loads((tmp_path / "search/summary.json").read_text())
+    summary |= {"found_by": {"evolution": 40, "hill_climb": 56}}
+    (tmp_path / "search/summary.json").write_text(json.dumps(summary))
+    (told,) = warnings(run_of(tmp_path, goals=["maximize fitness"]))
+    assert told.endswith("Candidates are the best of both: 56 are this control's.")
+
+
 def test_means_within_a_limit_to_each_class_are_named_as_such(tmp_path):
     searched(tmp_path, evolution=(2.0, 1.9), hill_climb=(2.1, 1.8))
     summary = json.loads((tmp_path / "search/summary.json").read_text()) | {"variety": {"maximum_share": 0.1}}
