@@ -15,7 +15,7 @@ from sciencegen.api.campaign.journal_items import (
 from sciencegen.api.campaign.measurements import measured_entries, read_measured
 from sciencegen.api.campaign.non_numeric import count_unread, rejected
 from sciencegen.api.campaign.request import HistorySources, ProposeRequest
-from sciencegen.api.campaign.space import aligned_features, comparable, design_space, origin_of
+from sciencegen.api.campaign.space import aligned_features, design_space, origin_of, unlike_lengths
 from sciencegen.api.science.naming import exempt_motifs
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
@@ -119,11 +119,7 @@ def _notes(science: Domain, state: CampaignState, unaligned: Sequence[Item]) -> 
     outside = [one for one in state.known if space is not None and not space.accepts(one.item)]
     if outside:
         found.append(f"{len(outside)} measured items lie outside the design space; the model is fitted to them too")
-    if aligned_features(science) is not None and not comparable(science, origin, state.items):
-        found.append(
-            "measured or proposed items have several lengths: they are compared by features such as composition, not "
-            "residue by residue. Pass `wild_type` to use only those of its length"
-        )
+    found += unlike_lengths(science, origin, state.items)
     keys = state.history.keys
     apart = set(discordant_keys(state.history.journal, keys))
     found += contradictions([one.text for one in state.known if keys[one.text] in apart])

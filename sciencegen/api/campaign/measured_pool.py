@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sciencegen.api.campaign.history import History, contradictions, read_history
 from sciencegen.api.campaign.journal_items import awaited_keys, discordant_keys, measurements_of
 from sciencegen.api.campaign.request import ProposeRequest
-from sciencegen.api.campaign.space import aligned_features, comparable, features_for, marks_for
+from sciencegen.api.campaign.space import features_for, marks_for, unlike_lengths
 from sciencegen.data.writers import Refused
 from sciencegen.errors import DataError
 from sciencegen.optimization.measurements import Measurement
@@ -71,11 +71,7 @@ def _notes(request: ProposeRequest, rounds: int, history: History, known: Sequen
     asked = request.plate.batch * rounds
     apart = set(discordant_keys(history.journal, history.keys))
     found = contradictions([one.text for one in known if history.keys[one.text] in apart])
-    if aligned_features(science) is not None and not comparable(science, origin, [one.item for one in known]):
-        found.append(
-            "measured items have several lengths: they are compared by features such as composition, not residue by "
-            "residue. Pass `wild_type` to use only those of its length"
-        )
+    found += unlike_lengths(science, origin, [one.item for one in known])
     if 2 * asked > len(known):
         found.append(
             f"each campaign measures {asked:,} of {len(known):,} items: methods hardly differ where most of a table is "

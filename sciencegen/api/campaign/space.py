@@ -172,7 +172,10 @@ def features_for(
     science: Domain, origin: Item | None, known_items: Sequence[Item]
 ) -> tuple[Features, Callable[[Item], bool]]:
     """Features, and a test whether an item has them: the domain's features of aligned designs if all known items can be
-    aligned, else its features for predictors, which every item has."""
+    aligned, of edits if they have insertions, else its features for predictors, which every item has."""
+    edits = edit_features(science, origin, known_items)
+    if edits is not None:
+        return edits, lambda item: True
     first = origin if origin is not None else next(iter(known_items), None)
     design = aligned_features(science)
     if design is None or first is None or not comparable(science, first, known_items):
@@ -192,6 +195,28 @@ def comparable(science: Domain, origin: Item | None, known_items: Sequence[Item]
     first = origin if origin is not None else next(iter(known_items), None)
     design = aligned_features(science)
     return design is not None and (first is None or design([first, *known_items], first) is not None)
+
+
+def edit_features(
+    science: Domain, origin: Item | None, known_items: Sequence[Item]
+) -> Callable[[Sequence[Item]], np.ndarray] | None:
+    """`Design.edits` of the known items, None if others describe them."""
+    return None if science.design is None else science.design.edits(known_items, origin)
+
+
+def unlike_lengths(science: Domain, origin: Item | None, known_items: Sequence[Item]) -> list[str]:
+    """A note on known items that can't be compared site by site."""
+    if edit_features(science, origin, known_items) is not None:
+        return [
+            "measured or proposed items differ by insertions or deletions: they are compared by these edits, not "
+            "residue by residue; with `wild_type` only those of its length are used"
+        ]
+    if aligned_features(science) is None or comparable(science, origin, known_items):
+        return []
+    return [
+        "measured or proposed items have several lengths: they are compared by features such as composition, not "
+        "residue by residue. Pass `wild_type` to use only those of its length"
+    ]
 
 
 def aligned_features(science: Domain) -> Callable[[Sequence[Item], Item | None], FeatureRows | None] | None:

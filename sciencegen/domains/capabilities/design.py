@@ -47,6 +47,10 @@ class MakeDesignSpace(Protocol):
     def __call__(self, measured: Sequence[Item] = (), **options: object) -> DesignSpace: ...
 
 
+def no_edits(items: Sequence[Item], origin: Item | None) -> None:
+    """The `edits` of a domain whose items have sites that correspond, or none."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Design:
     """Plates of variants of one item.
@@ -59,6 +63,9 @@ class Design:
     features : (items, origin) -> SiteRows or None, optional
         Features by site, for sequences of one length; None if an item can't be aligned with the origin, and then
         regressors use `Regression.features`. Default: they always use these.
+    edits : (items, origin) -> (items) -> [item feature], optional
+        Fit features to items whose sites don't correspond, such as sequences with inserted residues; None if `features`
+        or `Regression.features` describe them. origin: None for the first item.
     marks : (items, origin) -> list of set, optional
         For each item the marks (proteins: mutations) that other items of a plate may share with it. Default: its label
         in `Regression.groups`.
@@ -67,4 +74,5 @@ class Design:
     space: MakeDesignSpace
     options: tuple[str, ...] = ()
     features: Callable[[Sequence[Item], Item | None], SiteRows | None] | None = None
+    edits: Callable[[Sequence[Item], Item | None], Callable[[Sequence[Item]], np.ndarray] | None] = no_edits
     marks: Callable[[Sequence[Item], Item], Sequence[Collection[Hashable]]] | None = None

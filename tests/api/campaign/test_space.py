@@ -43,6 +43,17 @@ def test_others_are_seen_by_the_domains_features():
         assert fits("anything")
 
 
+def test_sequences_with_insertions_are_seen_by_their_edits():
+    """Of one length, with all residues after an insertion shifted; substitutions stay residue by residue."""
+    proteins, wild = load_domain("proteins"), "MKTAYIAKQRQISFVKSHFSRQ"
+    inserted = [wild[:place] + "G" + wild[place:] for place in range(len(wild))]
+    features, fits = features_for(proteins, None, inserted)
+    assert fits(wild)
+    assert isinstance(features(inserted), np.ndarray)
+    substituted = [wild[:place] + "G" + wild[place + 1 :] for place in range(len(wild))]
+    assert isinstance(features_for(proteins, wild, substituted)[0](substituted), SiteRows)
+
+
 @pytest.fixture
 def corners(monkeypatch):
     """A design space of the toy domain: clouds whose points lie on the corners of a square."""
