@@ -39,7 +39,7 @@ def alignment_vae(representation: AlignmentRepresentation, settings: AlignmentVA
     if MUTATIONS in names:
         place = names.index(MUTATIONS)
         reference = WildTypeRow(focus, place, float(representation.mean[place]), float(representation.std[place]))
-    measured = representation.measured
+    measured = "" if settings.semi_supervised and not representation.family else representation.measured
     inputs = [place for place, name in enumerate(names) if name not in (MUTATIONS, measured)]
     landscape = AdditiveFitness(focus, len(ALPHABET), names.index(measured)) if measured else None
     return AlignmentVAE(len(focus), len(ALPHABET), settings, reference, inputs, landscape)

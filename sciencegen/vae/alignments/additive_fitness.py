@@ -5,13 +5,15 @@
 where r_i(l) = log p(l | z0) - log p(x0_i | z0) is the log ratio of a letter around the reference x0, in the model that
 was trained without measurements. b, with b(0) = 0, is linear between terciles of the measured letters' r, because
 measured values saturate. The coefficients are those of ridge regression: few measurements are explained by r, many also
-by columns s and letters t (Hsu et al. 2022). If f = c is requested, letters are drawn from
+by columns s and letters t (Hsu et al. 2022). A monotone curve g relates sums to measured values (`fitness_link`). If a
+value g(f) = c is requested, letters are drawn from
 
     p(l | z, c)  ~  p(l | z) exp(tilt e_i(l)),
 
 which is nearest to p(l | z) of all distributions with the same mean of f. The tilt is that for which the drawn row has
-f = c. Along the quantiles letters are in the order of e, so that a greater tilt never gives a letter with a smaller e.
-If n changes are requested too, the reference's letters are weighted by exp(stay), with the stay that leaves n changes.
+g(f) = c. Along the quantiles letters are in the order of e, so that a greater tilt never gives a letter with a smaller
+e. If n changes are requested too, the reference's letters are weighted by exp(stay), with the stay that leaves n
+changes.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from torch import Tensor, nn
 from sciencegen.batch import Batch
 from sciencegen.errors import DataError
 from sciencegen.networks.descent import FitProgress, no_progress
+from sciencegen.vae.alignments.fitness_link import FitnessLink
 from sciencegen.vae.alignments.inverse_cdf import Quantile, letters_at_quantile, with_changes
 from sciencegen.vae.alignments.networks import LETTERS, Known, Member
 
@@ -48,7 +51,7 @@ STEEPEST, BISECTIONS = 64.0, 9
 
 class AdditiveFitness(nn.Module):
     """reference: its letters. place: column of a condition with the measured value. effects: e; ranked: the letters of
-    each column in the order of e. explained: the share of the variance explained in cross-validation."""
+    each column in the order of e. link: g. explained: the share of the variance explained in cross-validation."""
 
     reference: Tensor
     effects: Tensor
@@ -64,6 +67,7 @@ class AdditiveFitness(nn.Module):
         self.register_buffer("ranked", torch.arange(letters).repeat(len(reference), 1))
         self.register_buffer("base", torch.zeros((), dtype=torch.float64))
         self.register_buffer("explained", torch.full((), torch.nan, dtype=torch.float64))
+        self.link = FitnessLink()
 
     def value(self, letters: Letters) -> Float[Tensor, " item"]:
         """The sum f of each row."""
@@ -92,24 +96,27 @@ class AdditiveFitness(nn.Module):
         rows, reference = letters.cpu().numpy(), self.reference.cpu().numpy()
         basis = _basis(ratios.cpu().double().numpy(), rows, reference)
         design = _design(rows, reference, basis)
-        width, explained = _best_width(design, values.cpu().double().numpy(), basis.shape, progress)
-        found = _ridge(design, values.cpu().double().numpy(), width)
+        measured = values.cpu().double().numpy()
+        width, left_out = _best_width(design, measured, basis.shape, progress)
+        found = _ridge(design, measured, width)
+        self.link.fit(left_out, measured)
         shared, columns, own = np.split(found[1:], np.cumsum([basis.shape[2], len(reference)]))
         effects = basis @ shared + columns[:, None] + own.reshape(ratios.shape)
         effects[np.arange(len(reference)), reference] = 0.0
         self.effects.copy_(torch.from_numpy(effects))
         self.ranked.copy_(self.effects.argsort(stable=True, dim=1))
         self.base.fill_(float(found[0]))
-        self.explained.fill_(explained)
+        self.explained.fill_(1 - np.square(left_out - measured).mean() / max(float(measured.var()), 1e-12))
 
     def letters(
         self, log_p: PerLetter, quantile: Quantile, requested: Float[Tensor, " item"],
         changes: Float[Tensor, " item"] | None = None,
     ) -> Letters:  # fmt: skip
-        """Letters at each quantile, under the tilt for which a row comes nearest to f = requested. changes: requested
-        number of letters that differ from the reference; NaN or None: no request."""
+        """Letters at each quantile, under the tilt for which a row comes nearest to g(f) = requested. changes:
+        requested number of letters that differ from the reference; NaN or None: no request."""
         ranked, effects = self.ranked.expand_as(log_p), self.effects.gather(1, self.ranked)
         log_p, own = log_p.gather(2, ranked), (self.ranked == self.reference[:, None]).long().argmax(1)
+        requested = self.link.sums(requested)
         found, miss = self.reference.expand(len(log_p), -1), torch.full_like(requested, torch.inf)
         low, high = torch.full_like(requested, -1.0), torch.ones_like(requested)
         for _ in range(BISECTIONS):
@@ -164,22 +171,23 @@ def _ridge(design: sparray, values: np.ndarray, width: np.ndarray) -> np.ndarray
 
 def _best_width(
     design: sparray, values: np.ndarray, shape: tuple[int, ...], progress: FitProgress
-) -> tuple[np.ndarray, float]:
-    """The widths of s and t with the least cross-validation error, and the share of the variance explained."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """The widths of s and t with the least cross-validation error, and the left-out sums with these."""
     fold = np.random.default_rng(0).permutation(len(values)) % FOLDS
 
-    def error(width: np.ndarray) -> float:
-        missed = np.empty(len(values))
+    def left_out(width: np.ndarray) -> np.ndarray:
+        found = np.empty(len(values))
         for out in range(FOLDS):
             kept = fold != out
-            missed[~kept] = design[~kept] @ _ridge(design[kept], values[kept], width) - values[~kept]
-        return float(np.square(missed).mean())
+            found[~kept] = design[~kept] @ _ridge(design[kept], values[kept], width)
+        return found
 
     sizes = [1 + shape[2], shape[0], shape[0] * shape[1]]
     widths = [np.repeat([FREE, s, t], sizes) for s, t in product(WIDTHS, WIDTHS)]
-    errors = []
+    sums, errors = [], []
     for done, width in enumerate(widths, 1):
-        errors.append(error(width))
+        sums.append(left_out(width))
+        errors.append(float(np.square(sums[-1] - values).mean()))
         progress(done, len(widths), errors[-1])
     best = int(np.argmin(errors))
-    return widths[best], 1 - errors[best] / max(float(values.var()), 1e-12)
+    return widths[best], sums[best]

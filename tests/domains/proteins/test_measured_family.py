@@ -1,5 +1,7 @@
 """Measured variants beside a family: their rows, their weights, and what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -81,3 +83,18 @@ def test_a_representation_of_both_knows_what_only_variants_have():
     assert alignment_vae(alone, AlignmentVAESettings(members=1, hidden=4, latent=2)).landscape is None
     with pytest.raises(DataError, match="Expected numbers in fitness among 2 rows"):
         fit(texts[:2], values[:2], names, context)
+
+
+def test_one_measured_value_of_variants_alone_steers_draws_and_several_condition_the_networks():
+    names, context = ("mutations", "fitness", "weight"), CONTEXT | {"family": False}
+    texts, values = ["AKVWC", "AKVWG"], np.array([[0, 1.0, 1], [1, 2.0, 1]])
+    made, small = fit(texts, values, names, context), AlignmentVAESettings(members=1, hidden=4, latent=2)
+    assert (made.measured, made.family) == ("fitness", False)
+    assert load(made.to_json()).to_json() == made.to_json()
+    model = alignment_vae(made, small)
+    assert (model.inputs, model.landscape.place) == ([], 1)
+    inferring = alignment_vae(made, replace(small, semi_supervised=True))
+    assert (inferring.inputs, inferring.landscape) == ([1], None)
+    several = fit(texts, values[:, [0, 1, 1, 2]], ("mutations", "fitness", "stability", "weight"), context)
+    assert several.measured == ""
+    assert alignment_vae(several, small).inputs == [1, 2]
