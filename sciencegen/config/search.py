@@ -32,7 +32,8 @@ class OracleSettings(ProgramSettings):
 class OptimizeSettings(Resources, BuildingBlocks):
     """goals: "maximize qed", "sa <= 3", "logp in 1..3", "similarity to X >= 0.4". where: conditions under which the
     model draws, and which each candidate meets. budget: distinct scored items.
-    predictors: name -> folder. controls: baseline methods that are run with the same budget, for comparison.
+    predictors: name -> folder. controls: baseline methods that are run with the same budget, for comparison;
+    candidates are the best of what all methods scored.
     lower_bounds: rate a score by the worse end of its interval, if it has one, so that a search avoids regions where a
     predictor is uncertain; False uses the value alone.
     maximum_similarity: greatest similarity of two returned candidates; None means that of the domain, else 0.7.
