@@ -8,7 +8,7 @@ import pytest
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.descriptors import Z_SCALES, blosum62, z_scales
 from sciencegen.domains.proteins.items import ALPHABET
-from sciencegen.domains.proteins.variant_features import MOST_PAIRS
+from sciencegen.domains.proteins.variant_features import MOST_PAIRS, fit_variant_features
 from sciencegen.domains.proteins.variants import Reference, apply_variant
 from sciencegen.errors import IncompatibleError
 from sciencegen.items import Refusal
@@ -148,7 +148,7 @@ def test_another_length_is_refused(item):
 
 def test_what_are_no_variants_of_one_protein_keeps_the_plain_features():
     generator = np.random.default_rng(0)
-    assert DOMAIN.regression.fit([*variants(10), GB1 + "A"]) is None
+    assert fit_variant_features([*variants(10), GB1 + "A"]) is None  # it has features of edits
     assert DOMAIN.regression.fit([GB1] * 10) is None
     assert DOMAIN.regression.fit([random_protein(generator, 900) for _ in range(40)]) is None
     assert DOMAIN.regression.fit([]) is None
