@@ -197,16 +197,14 @@ class ImageVAE(nn.Module):
         steps: int = 3000,
         batch: int = 512,
         map_steps: int = 5000,
-        texture_steps: int = 1500,
         precision: Precision = "float32",
         progress: Progress = no_progress,
     ) -> PriorFit:
         """Fit the priors of sampling; call once after training. Returns the fit of the code's prior. map_steps,
-        precision (float32 or bfloat16): of each map's. texture_steps: of the texture, if there is one. Priors of an
-        adapted model continue from their weights, with fewer steps if there are few images; those of maps, and the
-        texture, are not changed if few images are free of noise."""
-        how = PriorSteps(steps, batch, map_steps, texture_steps, precision)
-        return fit_priors(self, list(batches), generator, how, progress)
+        precision (float32 or bfloat16): of each map's; a texture takes half as many steps. Priors of an adapted model
+        continue from their weights, with fewer steps if there are few images; those of maps, and the texture, are not
+        changed if few images are free of noise."""
+        return fit_priors(self, list(batches), generator, PriorSteps(steps, batch, map_steps, precision), progress)
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 

@@ -41,13 +41,12 @@ draws have the knots and arms of the old items: nothing can be learned of a map 
 
 @dataclass(frozen=True)
 class PriorSteps:
-    """steps, batch: of the priors of codes and of conditions. map_steps, precision: of each map's prior. texture_steps:
-    of the texture."""
+    """steps, batch: of the priors of codes and of conditions. map_steps, precision: of each map's prior; the texture
+    takes half as many steps."""
 
     steps: int
     batch: int
     map_steps: int
-    texture_steps: int
     precision: Precision
 
 
@@ -106,7 +105,7 @@ def _fit_texture(
         return
     some = concatenate(quiet).select(torch.from_numpy(evenly_spaced(count, MOST_MAPS)))
     draw = partial(texture_draws, model, some, generator)
-    fit_texture(texture, draw, how.texture_steps, partial(progress, "texture"))
+    fit_texture(texture, draw, how.map_steps // 2, partial(progress, "texture"))
 
 
 def texture_draws(model: Any, items: Batch, generator: Generator, step: int) -> Draws:

@@ -138,7 +138,7 @@ def test_the_noise_of_a_texture_is_a_further_map_without_posterior(generator):
 @pytest.mark.parametrize("fewest", [5, 9])
 def test_a_texture_is_fitted_to_enough_images_without_noise(fewest, generator, monkeypatch):
     monkeypatch.setattr(image_priors, "FEWEST_MAPS", fewest)
-    model, few = textured(), {"steps": 2, "map_steps": 2, "texture_steps": 2, "batch": 4}
+    model, few = textured(), {"steps": 2, "map_steps": 4, "batch": 4}
     before = {name: value.clone() for name, value in model.state_dict().items()}
     model.finish(quiet_batches(8, generator), generator, **few)
     changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
