@@ -48,7 +48,7 @@ def test_candidates_satisfy_the_wish_and_are_ranked_distinct_and_new(cli, worksp
     assert table["feasible"].all()
     assert table["novel"].all()
     assert similarity.max() <= 0.7
-    assert summary["scored"] == 120
+    assert summary["scored"] == len(pd.read_parquet("search/scored.parquet")) > 120
     assert set(pd.read_csv("search/trace.csv")["method"]) == {"evolution", "prior"}
     assert pd.read_csv("best.csv")["item"].tolist() == pd.read_csv("s.csv")["item"].tolist() == table["item"].tolist()
 

@@ -93,7 +93,7 @@ def test_quick_scores_are_near_those_of_the_longer_search(own, longer):
 def test_few_molecules_are_spread_over_all_processes(own, monkeypatch, count, parallel, sizes):
     found = []
 
-    def run(program, batches, exchange):
+    def run(program, batches, exchange, ended):
         found.extend(map(len, batches))
         return [[Score(-1.0)] * len(batch) for batch in batches]
 
@@ -104,7 +104,7 @@ def test_few_molecules_are_spread_over_all_processes(own, monkeypatch, count, pa
 
 @needs_library
 def test_a_crash_fails_the_molecule_that_caused_it_alone(own, monkeypatch):
-    def run(program, batches, exchange):
+    def run(program, batches, exchange, ended):
         crashed = Score(None, failure="exit code -11")
         return [
             [crashed] * len(batch) if any(one.GetNumAtoms() == 1 for one in batch) else [Score(-1.0)] * len(batch)
@@ -162,7 +162,7 @@ def test_a_table_is_docked_once(own, tmp_path, monkeypatch):
 def test_as_many_programs_run_at_once_as_there_are_threads(threads, own, monkeypatch):
     name, at_once = f"dock:{own}/mine", []
 
-    def run(program, batches, exchange):
+    def run(program, batches, exchange, ended):
         at_once.append(program.parallel)
         return [[Score(-1.0)] for _ in batches]
 
