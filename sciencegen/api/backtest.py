@@ -174,9 +174,8 @@ def backtest(domain: str, table: str | Path, **options: Unpack[BacktestOptions])
     Backtested
         A row for each campaign and round: `method`, `repeat`, `round`, `measured`, the number of items measured so far,
         `best`, the best value so far as a fraction of the table's maximum, `held`, the share of the plate's values
-        inside their 90% intervals, `hits`, the number of values that reach `hit`, `hits_expected`, `hits_low` and
-        `hits_high`, its forecast with a 90% interval, and `beats_best`, the probability of a better value than all
-        before. `summary` has statistics of each method.
+        inside their 90% intervals, `hits`, the number of values that reach `hit`, and `hits_expected`, `hits_low` and
+        `hits_high`, its forecast with a 90% interval. `summary` has statistics of each method.
 
     Raises
     ------

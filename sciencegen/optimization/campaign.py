@@ -29,10 +29,6 @@ from sciencegen.optimization.posterior import GP, Measured, Posterior, fit_poste
 from sciencegen.optimization.proposers import CampaignSpace, Item
 from sciencegen.optimization.transfer import Task
 
-WIDER = 1.15
-"""Factor of the intervals of picked items, which were picked for what the model may be wrong about: so they held 90%
-instead of 86% of the values in replayed campaigns on PAB1 and UBE4B."""
-
 
 @dataclass(frozen=True)
 class Plate:
@@ -193,19 +189,17 @@ def _needed(
     )
 
 
-def predicted_by(
-    rows: FeatureRows, posterior: Posterior, sign: float, wider: float = 1.0
-) -> Float[np.ndarray, "3 item"]:
+def predicted_by(rows: FeatureRows, posterior: Posterior, sign: float) -> Float[np.ndarray, "3 item"]:
     """Median, lower and upper end of the next measurement."""
     marginals = posterior.marginals(rows)
-    median, low, high = (sign * end for end in posterior.interval(marginals.mean, marginals.deviation, wider))
+    median, low, high = (sign * end for end in posterior.interval(marginals.mean, marginals.deviation))
     return np.stack([median, np.minimum(low, high), np.maximum(low, high)])
 
 
 def _plate(
     candidates: Candidates, origins: Sequence[str], picked: np.ndarray, posterior: Posterior, sign: float
 ) -> Plate:
-    median, lower, upper = predicted_by(candidates.rows[picked], posterior, sign, WIDER)
+    median, lower, upper = predicted_by(candidates.rows[picked], posterior, sign)
     items, sources = [candidates.items[place] for place in picked], [origins[place] for place in picked]
     count, name, scale = len(candidates.items), posterior.name, posterior.warp.name
     return Plate(

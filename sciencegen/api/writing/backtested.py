@@ -13,8 +13,7 @@ if TYPE_CHECKING:  # it takes most of a second to import
     from sciencegen.figures.style import Figure
 
 COLUMNS = (
-    "method", "repeat", "round", "measured", "best", "held", "hits", "hits_expected", "hits_low", "hits_high",
-    "beats_best",
+    "method", "repeat", "round", "measured", "best", "held", "hits", "hits_expected", "hits_low", "hits_high"
 )  # fmt: skip
 
 
