@@ -37,7 +37,12 @@ def test_tests_set_the_handlers_that_they_rely_on(name, tmp_path):
 
 def test_every_file_that_sends_a_signal_is_among_them():
     sends = ("send_signal(", "raise_signal(", "killpg(")
-    own = {"tests/benchmarks/serving.py", "tests/test_signals.py", "tests/training/line.py", "tests/kills/hook/sitecustomize.py"}
+    own = {
+        "tests/benchmarks/serving.py",
+        "tests/test_signals.py",
+        "tests/training/line.py",
+        "tests/kills/hook/sitecustomize.py",
+    }
     found = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "tests").rglob("*.py")

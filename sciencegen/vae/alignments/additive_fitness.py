@@ -45,6 +45,8 @@ FREE = 10.0
 WIDTHS = (0.0, 0.1, 0.3, 1.0, 3.0)
 """Prior standard deviations of s and t among which cross-validation chooses."""
 FOLDS = 5
+WRONG = 1e6
+"""Miss of a value that counts as one change too many or too few."""
 STEEPEST, BISECTIONS = 64.0, 9
 """The greatest tilt, and bisections of its cube root, which are fine near 0."""
 
@@ -125,8 +127,12 @@ class AdditiveFitness(nn.Module):
             place = quantile if changes is None else with_changes(share, quantile, own.expand(len(share), -1), changes)
             letters = ranked.gather(2, letters_at_quantile(share, place)[..., None])[..., 0]
             over = self.value(letters) - requested
-            nearer = over.abs() < miss
-            found, miss = torch.where(nearer[:, None], letters, found), torch.where(nearer, over.abs(), miss)
+            missed = over.abs()
+            if changes is not None:
+                made = (letters != self.reference).sum(1)
+                missed = missed + WRONG * (made - changes).abs().nan_to_num(0.0)
+            nearer = missed < miss
+            found, miss = torch.where(nearer[:, None], letters, found), torch.where(nearer, missed, miss)
             low, high = torch.where(over < 0, middle, low), torch.where(over < 0, high, middle)
         return found
 

@@ -168,7 +168,7 @@ class ImageVAE(nn.Module):
         log_prob, groups = self._log_prob(found.image, batch), found.kl()
         loss = negative_elbo(log_prob, groups, s.beta(step), s.free_bits)
         if s.positive and s.smoothing:
-            loss = loss + s.smoothing * roughness(found.image).mean()
+            loss = loss + s.smoothing * roughness(found.light.structure).mean()
         if s.profiles:
             loss = loss + s.structure(step) * found.light.share().mean()
         shown = {"reconstruction": -log_prob.mean(), "kl": groups.sum(1).mean()}

@@ -35,8 +35,8 @@ TEXTURES = 24
 MOST_MAPS = 24_000
 """Most items to which it is fitted: 1.2 GB for maps of 16 x 16 with 32 channels of features."""
 FEWEST_MAPS = 1000
-"""Least number of noise-free items to continue the fit of an adapted model's maps. With fewer, the old priors stay, and
-draws have the knots and arms of the old items: nothing can be learned of a map that noise hides."""
+"""Least number of noise-free items to fit a texture, or to continue the fit of an adapted model's maps. With fewer, the
+old ones stay, and draws have the knots and arms of the old items: nothing can be learned of a map that noise hides."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,12 @@ def _fit_texture(
     model: Any, batches: Sequence[Batch], generator: Generator, how: PriorSteps, progress: Progress
 ) -> None:
     """Fit the texture, if there is one and if enough items are free of noise: noise would be taken for texture."""
-    texture, quiet = model.networks.writer.texture, [one.select(noise_free(one)) for one in batches]
-    count = sum(map(len, quiet))
+    texture, quiet = model.networks.writer.texture, [noise_free(one) for one in batches]
+    count = sum(int(one.sum()) for one in quiet)
     if texture is None or count < FEWEST_MAPS:
         return
-    some = concatenate(quiet).select(torch.from_numpy(evenly_spaced(count, MOST_MAPS)))
+    kept = max(1, count // MOST_MAPS)
+    some = concatenate([one.select(here.nonzero()[::kept, 0]) for one, here in zip(batches, quiet, strict=True)])
     draw = partial(texture_draws, model, some, generator)
     fit_texture(texture, draw, how.map_steps // 2, partial(progress, "texture"))
 

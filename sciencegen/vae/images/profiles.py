@@ -86,10 +86,9 @@ def profile_images(
     form = (centre[:, None], log_radius, index, g)
     image = _averaged(*form, side, 1)
     for half, samples in SQUARES:
-        margin = side // 2 - half
-        if margin > 0:
-            finer = functional.pad(_averaged(*form, side - 2 * margin, samples), [margin] * 4)
-            image = torch.where(finer > 0, finer, image)
+        margin = max(0, side // 2 - half)
+        finer = functional.pad(_averaged(*form, side - 2 * margin, samples), [margin] * 4)
+        image = torch.where(finer > 0, finer, image)
     return image / image.sum((-2, -1), keepdim=True)
 
 
