@@ -33,8 +33,7 @@ WIDTHS = (4, 12, 40)
 STEPS = 2
 """Triangles of a width that begin within its first half."""
 MOST_EDITS = 20
-"""More, for the typical item, mean that items aren't variants of one sequence; so do more than a third of its
-letters."""
+"""More, for the typical item, mean that items aren't variants of one sequence."""
 SHIFTED = 3
 """Items are shifted if they have this many times more changes by position than edits."""
 LOOKED_AT = 100
@@ -200,7 +199,7 @@ def fit_edit_features(items: Sequence[str], origin: str | None = None) -> EditFe
     if max(abs(len(item) - len(start)) for item in items) > MOST_EDITS:
         return None
     edits = float(np.median([len(edits_of(start, item)) for item in some]))
-    if edits > min(MOST_EDITS, len(start) / 3):
+    if edits > MOST_EDITS:
         return None
     alike = all(len(item) == len(start) for item in items)
     by_position = float(np.median([changes_by_position(start, item) for item in some])) if alike else np.inf
