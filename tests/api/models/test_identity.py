@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sciencegen.api.models.identity import defaults_of, identity_of
 from sciencegen.config import TrainSettings
 
@@ -46,3 +48,10 @@ def test_settings_of_later_versions_leave_trainings_resumable():
     network = defaults_of("proteins", TrainSettings(recipe="backbone-diffusion"))["defaults"]["network"]
     assert network["diffusion"]["self_conditioning"] == 0.5  # not the value of earlier versions
     assert "pure_noise" not in network["diffusion"]
+
+
+@pytest.mark.parametrize("name", ["profiles", "structure", "texture", "correlated_noise"])
+def test_a_setting_that_an_earlier_version_lacked_is_no_part_of_it_at_its_default(name):
+    found = defaults_of("galaxies", TrainSettings(recipe="stamp-vae"))["defaults"]["network"]
+    assert "multipliers" in found["pyramid"]
+    assert name not in {**found, **found["pyramid"]}
