@@ -99,7 +99,7 @@ class TopDown(nn.Module):
 
     Levels are upsampled bilinearly: what data don't determine, such as detail finer than their blur, stays smooth.
     Differences between the pixels of a patch are added; their layer starts as zero. `choose` also gives the noise of a
-    texture, as of a further map.
+    texture, as of a further map; without `textured`, none is drawn.
     """
 
     def __init__(self, channels: int, side: int, settings: PyramidSettings) -> None:
@@ -115,7 +115,9 @@ class TopDown(nn.Module):
         self.detail = zero_convolution(widths[-1], channels * s.patch**2, 3)
         self.texture = Texture(widths[-1], s.texture, channels, s.patch) if s.texture else None
 
-    def forward(self, known: Float[Tensor, "batch known"], choose: Choose) -> Float[Tensor, "batch channel y x"]:
+    def forward(
+        self, known: Float[Tensor, "batch known"], choose: Choose, textured: bool = True
+    ) -> Float[Tensor, "batch channel y x"]:
         hidden = self.seed(known).unflatten(1, self.shape)
         for level, block in enumerate(self.blocks):
             if level:
@@ -128,7 +130,7 @@ class TopDown(nn.Module):
         if self.texture is None:
             return image
         noise = choose(len(self.maps), finest)
-        return image + self.texture(finest, noise) if self.texture.fitted else image
+        return image + self.texture(finest, noise) if textured and self.texture.fitted else image
 
 
 def _finer(hidden: Float[Tensor, "batch width y x"], times: int) -> Float[Tensor, "batch width v u"]:

@@ -169,13 +169,12 @@ class ImageVAE(nn.Module):
         loss = negative_elbo(log_prob, groups, s.beta(step), s.free_bits)
         if s.positive and s.smoothing:
             loss = loss + s.smoothing * roughness(found.light.structure).mean()
-        if s.profiles:
-            loss = loss + s.structure(step) * found.light.share().mean()
         shown = {"reconstruction": -log_prob.mean(), "kl": groups.sum(1).mean()}
         if groups.shape[1] > 1:
             shown["kl_maps"] = groups[:, 1:].sum(1).mean()
         if s.profiles:
             shown["structure"] = found.light.share().mean()
+            loss = loss + s.structure(step) * shown["structure"]
         return {"loss": loss, **{name: value.detach() for name, value in shown.items()}}
 
     def oriented(self, batch: Batch, generator: Generator) -> Batch:
@@ -286,7 +285,7 @@ class ImageVAE(nn.Module):
             return made
 
         if noise:
-            self.networks.light(code, condition, choose)
+            self.networks.light(code, condition, choose, textured=False)
         return drawn
 
     @torch.no_grad()

@@ -185,13 +185,14 @@ class ImageNetworks(nn.Module):
                 posteriors.append(DiagonalGaussian(latents[-1], latents[-1]))
             return latents[-1].unflatten(1, shape)
 
-        light = self.light(latents[0], condition, choose)
+        light = self.light(latents[0], condition, choose, textured=False)
         return Inference(tuple(posteriors), tuple(latents), light, tuple(above))
 
-    def light(self, code: Tensor, condition: Condition, choose: Choose) -> Light:
+    def light(self, code: Tensor, condition: Condition, choose: Choose, textured: bool = True) -> Light:
         """m(z, c) = flux * shape; `choose` gives the maps."""
         inputs = beside_condition(code, condition, self.properties)
-        written = cropped(self.writer(functional.silu(self.known(inputs)), choose), self.shape[-1]).flatten(2)
+        written = self.writer(functional.silu(self.known(inputs)), choose, textured)
+        written = cropped(written, self.shape[-1]).flatten(2)
         written = written.to(torch.promote_types(written.dtype, torch.float32))
         log_flux = self.scale.mean + self.scale.std * (self.flux(inputs) + self.flux_bend(inputs)).to(written)
         image = structure = written.softmax(-1) if self.positive else written / written.shape[-1]

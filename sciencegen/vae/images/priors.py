@@ -33,7 +33,7 @@ MAPS = 64
 TEXTURES = 24
 """Batch size for the texture."""
 MOST_MAPS = 24_000
-"""Most items to which it is fitted: 1.2 GB for maps of 16 x 16 with 32 channels of features."""
+"""Most items to which a map's prior or a texture is fitted: 1.2 GB for maps of 16 x 16 and 32 channels of features."""
 FEWEST_MAPS = 1000
 """Least number of noise-free items to fit a texture, or to continue the fit of an adapted model's maps. With fewer, the
 old ones stay, and draws have the knots and arms of the old items: nothing can be learned of a map that noise hides."""
@@ -99,12 +99,10 @@ def _fit_texture(
     model: Any, batches: Sequence[Batch], generator: Generator, how: PriorSteps, progress: Progress
 ) -> None:
     """Fit the texture, if there is one and if enough items are free of noise: noise would be taken for texture."""
-    texture, quiet = model.networks.writer.texture, [noise_free(one) for one in batches]
-    count = sum(int(one.sum()) for one in quiet)
-    if texture is None or count < FEWEST_MAPS:
+    texture = model.networks.writer.texture
+    if texture is None or sum(int(noise_free(one).sum()) for one in batches) < FEWEST_MAPS:
         return
-    kept = max(1, count // MOST_MAPS)
-    some = concatenate([one.select(here.nonzero()[::kept, 0]) for one, here in zip(batches, quiet, strict=True)])
+    some = concatenate(_some([one.select(noise_free(one)) for one in batches]))
     draw = partial(texture_draws, model, some, generator)
     fit_texture(texture, draw, how.map_steps // 2, partial(progress, "texture"))
 
@@ -124,6 +122,14 @@ def texture_draws(model: Any, items: Batch, generator: Generator, step: int) -> 
         made = found.light.textured(cropped(texture, some[IMAGE].shape[-1]))
         draws.append(convolved(made, some.fields.get(PSF)))
     return draws[0], draws[1], some[IMAGE], allowed.log_std.exp()
+
+
+def _some(batches: Sequence[Batch]) -> list[Batch]:
+    """At most `MOST_MAPS` evenly spaced items."""
+    sizes = list(map(len, batches))
+    chosen = torch.zeros(sum(sizes), dtype=torch.bool)
+    chosen[evenly_spaced(len(chosen), MOST_MAPS)] = True
+    return [one.select(here) for one, here in zip(batches, chosen.split(sizes), strict=True) if here.any()]
 
 
 def noise_free(batch: Batch) -> Bool[Tensor, " batch"]:
@@ -166,10 +172,7 @@ def posterior_maps(
     """
     quiet = [one.select(noise_free(one)) for one in batches]
     kept = [one for one in quiet if len(one)] or batches
-    sizes, shape, found = list(map(len, kept)), model.networks.map_shapes[number], []
-    chosen = torch.zeros(sum(sizes), dtype=torch.bool)
-    chosen[evenly_spaced(len(chosen), MOST_MAPS)] = True
-    parts = [one.select(here) for one, here in zip(kept, chosen.split(sizes), strict=True) if here.any()]
+    shape, found, parts = model.networks.map_shapes[number], [], _some(kept)
     for done, one in enumerate(parts, 1):
         some = model.oriented(one, generator)
         seen = model.networks.infer(some, some.condition, generator)

@@ -44,6 +44,7 @@ class Profiles(nn.Module):
 
     log_radius: Tensor
     log_index: Tensor
+    logits: Tensor
 
     def __init__(self, inputs: int, bands: int, side: int, count: int) -> None:
         super().__init__()
@@ -54,6 +55,7 @@ class Profiles(nn.Module):
         alternating = torch.arange(count) % 2
         self.register_buffer("log_radius", (side * torch.tensor(RADII)[alternating]).log(), persistent=False)
         self.register_buffer("log_index", torch.tensor(INDICES)[alternating].log(), persistent=False)
+        self.register_buffer("logits", torch.tensor([[STRUCTURE], *[[0.0]] * count]), persistent=False)
 
     def forward(
         self, inputs: Float[Tensor, "batch input"]
@@ -63,8 +65,8 @@ class Profiles(nn.Module):
             inputs = inputs.to(self.plain.weight)
             values = self.plain(inputs) + self.bend(inputs)
             centre, radius, index, shape, light = values.split(self.sizes, 1)
-            logits = light.unflatten(1, self.parts)
-            structure, shares = (logits + STRUCTURE * _first(logits)).softmax(1).split([1, self.parts[0] - 1], 1)
+            parts = (self.logits + light.unflatten(1, self.parts)).softmax(1)
+            structure, shares = parts[:, 0], parts[:, 1:]
             images = profile_images(
                 centre.tanh(),
                 self.log_radius + _limited(radius, RADIUS_RANGE),
@@ -72,7 +74,7 @@ class Profiles(nn.Module):
                 _shortened(shape.unflatten(1, (-1, 2))),
                 self.side,
             )
-            return torch.einsum("nkb,nkyx->nbyx", shares, images), structure[:, 0]
+            return torch.einsum("nkb,nkyx->nbyx", shares, images), structure
 
 
 def profile_images(
@@ -114,8 +116,3 @@ def _shortened(vector: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 2"]:
     """A vector of any length as an ellipticity g, of length below `FLATTEST`."""
     length = (vector.square().sum(-1, keepdim=True) + 1e-12).sqrt()
     return FLATTEST * length.tanh() / length * vector
-
-
-def _first(parts: Float[Tensor, "batch part band"]) -> Tensor:
-    """1 for the first part, 0 for others."""
-    return torch.zeros_like(parts).index_fill_(1, torch.zeros(1, dtype=torch.long, device=parts.device), 1.0)
