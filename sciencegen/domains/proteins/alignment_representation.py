@@ -217,8 +217,9 @@ def fit(
     weights = np.nan_to_num(values[:, list(names).index(WEIGHT)]) if WEIGHT in names else np.ones(len(texts))
     std, gaps = np.where(std > 0, std, 1.0), gap_shares(encode_rows(texts), weights)
     family, measured = bool(context.get("family", True)), measured if measured in conditions else ""
-    if not family and len(values_of := [name for name in conditions if name != MUTATIONS]) == 1:
-        (measured,) = values_of
+    numbers = [name for name in conditions if name != MUTATIONS]
+    if not family and len(numbers) == 1:
+        measured = numbers[0]
     return AlignmentRepresentation(reference, columns, tuple(conditions), mean, std, gaps, family, measured)
 
 

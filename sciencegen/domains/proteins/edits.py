@@ -130,7 +130,8 @@ class EditFeatures:
 
     def __call__(self, items: Sequence[str]) -> Float[np.ndarray, "item feature"]:
         """[item feature] float32."""
-        return np.stack([self._row(item) for item in items]) if items else np.zeros((0, self._places + 43), np.float32)
+        rows = [self._row(item) for item in items]
+        return np.array(rows, np.float32).reshape(len(rows), sum(block.size for block in self.blocks))
 
     def _row(self, item: str) -> Float[np.ndarray, " feature"]:
         edits = edits_of(self.origin, item)
@@ -195,12 +196,12 @@ def fit_edit_features(items: Sequence[str], origin: str | None = None) -> EditFe
     if not items:
         return None
     start = origin or items[0]
-    some = [items[row] for row in evenly_spaced(len(items), LOOKED_AT)]
     if max(abs(len(item) - len(start)) for item in items) > MOST_EDITS:
         return None
-    edits = float(np.median([len(edits_of(start, item)) for item in some]))
-    if edits > MOST_EDITS:
-        return None
+    some = [items[row] for row in evenly_spaced(len(items), LOOKED_AT)]
     alike = all(len(item) == len(start) for item in items)
     by_position = float(np.median([changes_by_position(start, item) for item in some])) if alike else np.inf
-    return EditFeatures(start) if by_position > SHIFTED * max(edits, 1) else None
+    if by_position <= SHIFTED:  # substitutions, whatever the edits: nothing needs to be aligned
+        return None
+    edits = float(np.median([len(edits_of(start, item)) for item in some]))
+    return EditFeatures(start) if edits <= MOST_EDITS and by_position > SHIFTED * max(edits, 1) else None
