@@ -12,7 +12,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from sciencegen.api.models.folder import LoadedModel, open_model
-from sciencegen.api.scores.rows import ScoredChunk, own_columns
+from sciencegen.api.scores.rows import OwnColumns, ScoredChunk, own_columns
 from sciencegen.api.sources.tables import given_source, rows_with_cells
 from sciencegen.api.writing.provenance import Criteria, origin_of
 from sciencegen.api.writing.results import Scored, scored
@@ -89,7 +89,7 @@ def restore(
 
 
 def resolve_restore(domain: str, items: Path | Given, settings: RestoreSettings) -> Restoring:
-    """Check the settings before a row is read."""
+    """Check the settings, then read the first rows for the columns that are copied."""
     model = open_model(domain, settings.model, settings)
     restoration = model.recipe.restoration
     if restoration is None:
@@ -109,7 +109,7 @@ def resolve_restore(domain: str, items: Path | Given, settings: RestoreSettings)
 
 @dataclass
 class Restoring:
-    """Items that are restored one by one. `notes` and `summary` are complete after the last."""
+    """Items that are restored one by one, once. `notes` and `summary` are complete after the last."""
 
     model: LoadedModel
     restoration: Restoration
@@ -119,6 +119,8 @@ class Restoring:
     agreements: list[Mapping[str, float]] = field(default_factory=list)
     refused: int = 0
     first_refused: Refused | None = None
+    own: OwnColumns = field(init=False)
+    rows: Iterator[Row] = field(init=False)
 
     def __post_init__(self) -> None:
         rows = self._read()
