@@ -1,4 +1,4 @@
-"""Fully connected networks, and the masked one whose outputs are autoregressive."""
+"""Fully connected networks, one of residual blocks, and the masked one whose outputs are autoregressive."""
 
 from __future__ import annotations
 
@@ -100,6 +100,26 @@ class MLP(nn.Module):
             values = values + changed if self.residual and changed.shape == values.shape else changed
         outputs = self.output(values)
         return outputs if self.direct is None else outputs + self.direct(given)
+
+
+class ResidualMLP(nn.Module):
+    """A network of residual blocks with layer normalization: it trains better than `MLP` where many different maps are
+    learned at once. layers: number of blocks, each of two layers of size `width`."""
+
+    def __init__(self, inputs: int, outputs: int, width: int, layers: int) -> None:
+        super().__init__()
+        self.input = nn.Linear(inputs, width)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+            for _ in range(layers)
+        )
+        self.output = nn.Linear(width, outputs)
+
+    def forward(self, values: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
+        hidden = self.input(values)
+        for block in self.blocks:
+            hidden = hidden + block(hidden)
+        return self.output(functional.silu(hidden))
 
 
 class MaskedLinear(nn.Linear):

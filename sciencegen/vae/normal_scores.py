@@ -39,8 +39,9 @@ class NormalScores(nn.Module):
         places = (below * (len(rows) - 1)).round().long()
         self.knots.copy_(rows.T.sort().values.gather(1, places))
 
-    def to_scores(self, values: Table, generator: Generator) -> Table:
-        """Each value's score, clipped to the outermost; a value of many rows gets a random one from its interval."""
+    def to_scores(self, values: Table, generator: Generator | None = None) -> Table:
+        """Each value's score, clipped to the outermost; a value of many rows gets a random one from its interval, the
+        middle without a generator."""
         column = values.T.contiguous()
         first, after = (torch.searchsorted(self.knots, column, right=right) for right in (False, True))
         below, above = ((first - 1).clamp(min=0), first.clamp(max=KNOTS - 1))
@@ -48,7 +49,9 @@ class NormalScores(nn.Module):
         share = ((column - low) / (high - low).clamp(min=torch.finfo(low.dtype).tiny)).clamp(0, 1)
         between = self.scores[below] + share * (self.scores[above] - self.scores[below])
         ends = [torch.special.ndtr(self.scores[place.clamp(0, KNOTS - 1)]) for place in (first, after - 1)]
-        uniform = torch.rand(column.shape, generator=generator, device=generator.device).to(column)
+        uniform: float | Tensor = 0.5
+        if generator is not None:
+            uniform = torch.rand(column.shape, generator=generator, device=generator.device).to(column)
         tied = torch.special.ndtri(ends[0] + uniform * (ends[1] - ends[0])).clamp(-FURTHEST, FURTHEST)
         return torch.where(after > first, tied, between).T
 

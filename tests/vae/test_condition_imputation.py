@@ -3,6 +3,7 @@ from torch import Generator
 
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.vae.condition_imputation import FEWEST, ConditionImputation
+from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.prior_fitting import PriorFitSettings
 
 DROPOUT = ConditionDropout(some=0.5, everything=0.1, few=0.5)
@@ -47,3 +48,14 @@ def test_what_follows_is_made_so(generator):
     wishes.fitted.fill_(True)
     with torch.no_grad():
         assert wishes(torch.randn(20, 2, generator=generator), None).min() == 0
+
+
+def test_the_flow_of_an_earlier_version_is_loaded_as_such(generator):
+    told = torch.tensor([[1.0, torch.nan, torch.nan]])
+    earlier, now = ConditionImputation(3, 2, 8), ConditionImputation(3, 2, 8)
+    earlier.flow = FlowPrior(3, 3, FlowSettings(2, 8, transform="spline"))
+    earlier.fitted.fill_(True)
+    now.load_state_dict(earlier.state_dict())
+    noise = torch.randn(1, 3, generator=generator)
+    with torch.no_grad():
+        assert torch.equal(now(noise, told), earlier(noise, told))

@@ -67,10 +67,10 @@ class ImageVAESettings:
     conditions; it must drop all of them at times, because `encode` uses none. misfit: error of the model, relative to
     the peak. positive: whether images are above 0 everywhere. symmetry: orientations, of which one is drawn for the
     batch at each step. corrections: how often `decode` adjusts a condition, if the model can measure. latent_prior:
-    p(code | c), "flow" or "diffusion"; flow_layers, flow_width: of its network. wish_layers, wish_width: of the flow
-    p(c | known values of c). map_width, map_steps: of each map's prior. smoothing: nats of the penalty on the image's
-    `roughness`, so that detail that the PSF hides stays smooth; of positive images. correlated_noise: whether the
-    likelihood takes noise to be correlated where it is (`ImageVAE.correlate_noise`). profiles: number of elliptical
+    p(code | c), "flow" or "diffusion"; flow_layers, flow_width: of its network. wish_layers, wish_width: of the network
+    of p(c | known values of c). map_width, map_steps: of each map's prior. smoothing: nats of the penalty on the
+    image's `roughness`, so that detail that the PSF hides stays smooth; of positive images. correlated_noise: whether
+    the likelihood takes noise to be correlated where it is (`ImageVAE.correlate_noise`). profiles: number of elliptical
     profiles in the decoder, 0 for none (`vae.images.profiles`); structure: by step, nats of the penalty on the share of
     the light that they leave to the pyramid, without which they would stay unused.
     """
@@ -80,8 +80,8 @@ class ImageVAESettings:
     latent_prior: str = "flow"
     flow_layers: int = 6
     flow_width: int = 128
-    wish_layers: int = 6
-    wish_width: int = 64
+    wish_layers: int = 3
+    wish_width: int = 256
     map_width: int = 32
     map_steps: int = 8
     beta: Warmup = field(default_factory=lambda: Warmup("linear", 2000, 0.1, 1.0))

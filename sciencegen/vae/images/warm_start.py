@@ -3,8 +3,8 @@
 Layers that take a condition keep the weights of shared columns; those of new columns start at 0. So before training,
 the new model equals the trained one, except that it does not impute columns that were removed.
 
-With few conditions, a new flow p(c | known) overfits. The trained model's flow, continued on them, predicts similar
-conditions well, but has no input for a new column. So the new model's flow is trained on many draws of the trained
+With few conditions, a new density p(c | known) overfits. The trained model's, continued on them, predicts similar
+conditions well, but has no input for a new column. So the new model's density is fitted to many draws of the trained
 one, to which new columns are added by predictive mean matching (Little 1988, section 2): a linear regression on the
 shared columns finds the few items that are most similar to a draw, and the draw gets the new columns of one of them.
 """
@@ -27,7 +27,7 @@ from sciencegen.vae.condition_imputation import Condition, ConditionImputation
 from sciencegen.vae.prior_fitting import PriorFitSettings
 
 MANY = 10_000
-"""Conditions on which the new flow is trained; with so many items or more, no draws are needed."""
+"""Conditions to which the new density is fitted; with so many items or more, no draws are needed."""
 DONORS, MOST_DONORS = 5, 2000
 """Number of nearest items of which one is the donor of a draw's new columns; most items to choose from."""
 RIDGE = 1.0
@@ -54,10 +54,11 @@ def warm_start(trained: Any, fresh: Any, columns: Sequence[int | None]) -> None:
     """Copy the weights of one `ImageVAE` to another, in place; columns: as in `Pretrained`."""
     pretrained = fresh.pretrained = Pretrained(copy.deepcopy(trained.wishes), tuple(columns))
     here = fresh.state_dict()
-    alike = pretrained.columns == tuple(range(trained.conditions.count))
     for name, value in trained.state_dict().items():
-        if name in here and (alike or not name.startswith("wishes.")):
+        if name in here and not name.startswith("wishes."):
             _copy_padded(value, here[name])
+    if pretrained.columns == tuple(range(trained.conditions.count)):
+        fresh.wishes.load_state_dict(trained.wishes.state_dict())
     for old, new in zip(_condition_layers(trained), _condition_layers(fresh), strict=True):
         if old is not None and new is not None:
             _copy_columns(old, new, pretrained, trained.conditions.count)
