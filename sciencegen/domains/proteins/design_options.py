@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sciencegen.domains.capabilities import Design
 from sciencegen.domains.proteins.design import DesignSpace, design_features, marks
-from sciencegen.domains.proteins.edits import fit_edit_features
+from sciencegen.domains.proteins.edit_features import fit_edit_features
 from sciencegen.domains.proteins.exposed_positions import MEASURES, ExposedPositions, exposed_positions
 from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.domains.proteins.variant_tables import read_reference

@@ -1,43 +1,22 @@
-"""Features of variants with inserted and deleted residues: the edits that turn one sequence into each of them.
-
-    places     triangles of three widths around the place of each edit, so that edits nearby are similar
-    residues   introduced and lost ones
-    kinds      numbers of substitutions, insertions and deletions
-
-Residues after an insertion are shifted, so that a comparison by position takes all of them for changes.
-"""
+"""Edits between sequences: substituted, inserted and deleted residues. Residues after an insertion are shifted, so that
+a comparison by position takes all of them for changes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float
-
-from sciencegen.data.spacing import evenly_spaced
-from sciencegen.domains.proteins.items import ALPHABET
-from sciencegen.domains.proteins.variants import Reference
-from sciencegen.errors import IncompatibleError
-from sciencegen.items import Refusal
-from sciencegen.prediction.blocks import Block
 
 if TYPE_CHECKING:
     from Bio.Align import PairwiseAligner
 
-KIND = "edits"
-WIDTHS = (4, 12, 40)
-"""Places from the middle of a triangle to its end: neighbours in the chain, a helix or strand, a part of a domain."""
-STEPS = 2
-"""Triangles of a width that begin within its first half."""
-MOST_EDITS = 20
-"""More, for the typical item, mean that items aren't variants of one sequence."""
-SHIFTED = 3
-"""Items are shifted if they have this many times more changes by position than edits."""
-LOOKED_AT = 100
-DEFAULTS: Mapping[str, Any] = {"families": ("ridge", "curve", "boosting"), "scale": "auto"}
+
+ANCHOR = 12
+"""Letters in one piece that no two unrelated parts share: sequences are aligned before and after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,28 +42,56 @@ def edits_of(origin: str, sequence: str) -> list[Edit]:
     >>> edits_of("MKTAY", "MKTY"), edits_of("MKTAY", "MRTAY")
     ([Edit(place=3, lost='A', put='')], [Edit(place=1, lost='K', put='R')])
     """
-    shorter = min(len(origin), len(sequence))
-    pairs = zip(origin, sequence, strict=False)
-    start = next((place for place, (a, b) in enumerate(pairs) if a != b), shorter)
-    room = shorter - start
-    pairs = zip(reversed(origin), reversed(sequence), strict=False)
-    end = min(next((place for place, (a, b) in enumerate(pairs) if a != b), shorter), room)
+    found, reached = list[Edit](), 0
+    for a, b, c, d in _blocks(origin, sequence):
+        if (a == b) != (c == d):  # a gap: the first of its places that give the same sequence
+            text, first, last = (sequence, c, d) if a == b else (origin, a, b)
+            while a > reached and origin[a - 1] == sequence[c - 1] and text[first - 1] == text[last - 1]:
+                a, b, c, d, first, last = a - 1, b - 1, c - 1, d - 1, first - 1, last - 1
+        found += _edits_between(origin[a:b], sequence[c:d], a)
+        reached = found[-1].place + bool(found[-1].lost) if found else 0
+    return found
+
+
+def _blocks(origin: str, sequence: str, place: int = 0, other: int = 0) -> Iterator[tuple[int, int, int, int]]:
+    """The parts [a, b) of the origin and [c, d) of the sequence that correspond, of one length or one of them empty;
+    most of what both share is left out. place, other: added to all."""
+    start = _shared_start(origin, sequence)
+    end = min(_shared_start(origin[::-1], sequence[::-1]), min(len(origin), len(sequence)) - start)
     before, after = origin[start : len(origin) - end], sequence[start : len(sequence) - end]
-    return list(_between(before, after, start))
-
-
-def _between(before: str, after: str, start: int) -> Iterator[Edit]:
-    """The edits between two parts that differ at both ends. start: place of the first letter."""
+    place, other = place + start, other + start
     few = len(before) == len(after) and changes_by_position(before, after) <= 2
     if few or not before or not after:
-        yield from _aligned(before, after, start)
-        return
-    first, second = _aligner().align(before, after)[0].coordinates
-    for a, b, c, d in zip(first, first[1:], second, second[1:], strict=False):
-        yield from _aligned(before[a:b], after[c:d], start + int(a))
+        yield place, place + len(before), other, other + len(after)
+    elif anchor := _anchor(before, after):
+        first, second = anchor
+        yield from _blocks(before[:first], after[:second], place, other)
+        yield from _blocks(before[first:], after[second:], place + first, other + second)
+    else:
+        first, second = _aligner().align(before, after)[0].coordinates
+        for a, b, c, d in zip(first, first[1:], second, second[1:], strict=False):
+            yield place + int(a), place + int(b), other + int(c), other + int(d)
 
 
-def _aligned(before: str, after: str, start: int) -> Iterator[Edit]:
+def _anchor(first: str, second: str) -> tuple[int, int] | None:
+    """Where both have the same `ANCHOR` letters, each of them once, as near to the middle as such are found."""
+    places = range(0, len(first) - ANCHOR + 1, ANCHOR // 2)
+    for place in sorted(places, key=lambda one: abs(2 * one + ANCHOR - len(first))):
+        piece = first[place : place + ANCHOR]
+        if second.count(piece) == 1 and first.count(piece) == 1:
+            return place, second.index(piece)
+    return None
+
+
+def _shared_start(first: str, second: str) -> int:
+    """Number of letters before the first difference."""
+    shorter = min(len(first), len(second))
+    one, other = (np.frombuffer(text[:shorter].encode(), np.uint8) for text in (first, second))
+    unlike = one != other
+    return int(unlike.argmax()) if unlike.any() else shorter
+
+
+def _edits_between(before: str, after: str, start: int) -> Iterator[Edit]:
     """Edits between parts of equal length, or with an empty one."""
     if not before:
         yield from (Edit(start, "", put) for put in after)
@@ -108,100 +115,42 @@ def _aligner() -> PairwiseAligner:
     return PairwiseAligner(mode="global", match_score=1, mismatch_score=-1, open_gap_score=-1.0, extend_gap_score=-0.5)
 
 
-@dataclass(frozen=True)
-class EditFeatures:
-    """Features of what turns the origin into each item. A predictor of these knows no other than such variants."""
+def most_frequent_letters(sequences: Sequence[str]) -> str:
+    """The most frequent letter at each position of the sequences of the most frequent length.
 
-    origin: str
-
-    defaults = DEFAULTS
-
-    @property
-    def reference(self) -> Reference:
-        return Reference(self.origin)
-
-    @property
-    def blocks(self) -> list[Block]:
-        return [Block(self._places + 2 * len(ALPHABET), scaled=False, sparse=True), Block(3, near=False)]
-
-    @property
-    def _places(self) -> int:
-        return sum(len(_middles(len(self.origin), width)) for width in WIDTHS)
-
-    def __call__(self, items: Sequence[str]) -> Float[np.ndarray, "item feature"]:
-        """[item feature] float32."""
-        rows = [self._row(item) for item in items]
-        return np.array(rows, np.float32).reshape(len(rows), sum(block.size for block in self.blocks))
-
-    def _row(self, item: str) -> Float[np.ndarray, " feature"]:
-        edits = edits_of(self.origin, item)
-        middles = np.array([one.middle for one in edits])
-        near = [_triangles(middles, len(self.origin), width) for width in WIDTHS]
-        counts = [[letters.count(letter) for letter in ALPHABET] for letters in _letters(edits)]
-        kinds = [bool(one.lost) + 2 * bool(one.put) for one in edits]
-        return np.concatenate([*near, *counts, [kinds.count(kind) for kind in (3, 2, 1)]]).astype(np.float32)
-
-    def encode(self, items: Sequence[str]) -> list[np.ndarray | Refusal]:
-        """The row [feature] of each item, float32."""
-        reasons = [self.refusal(item) for item in items]
-        return [Refusal(why) if why else self._row(item) for item, why in zip(items, reasons, strict=True)]
-
-    def refusal(self, item: str) -> str | None:
-        """The reason why a sequence can't be encoded, or None."""
-        length = len(self.origin)
-        if abs(len(item) - length) <= MOST_EDITS:
-            return None
-        return f"{len(item)} residues, where this predictor sees variants of {length}"
-
-    def novel(self, items: Sequence[str]) -> Bool[np.ndarray, " item"]:
-        """No item: an edit at a new place is compared with those nearby."""
-        return np.zeros(len(items), bool)
-
-    def changed(self, items: Sequence[str]) -> Bool[np.ndarray, "item position"]:
-        """Whether each item has an edit at each position of the origin, and after its end."""
-        table = np.zeros((len(items), len(self.origin) + 1), bool)
-        for row, item in zip(table, items, strict=True):
-            row[[one.place for one in edits_of(self.origin, item)]] = True
-        return table
-
-    def to_json(self) -> dict[str, Any]:
-        return {"kind": KIND, "alphabet": ALPHABET, "origin": self.origin, "widths": list(WIDTHS)}
+    Examples
+    --------
+    >>> most_frequent_letters(["MKTA", "MKTY", "MRTA", "MKA"])
+    'MKTA'
+    """
+    lengths = Counter(map(len, sequences))
+    length = min(lengths, key=lambda one: (-lengths[one], one))
+    columns = zip(*(one for one in sequences if len(one) == length), strict=True)
+    return "".join(Counter(column).most_common(1)[0][0] for column in columns)
 
 
-def _letters(edits: Sequence[Edit]) -> tuple[str, str]:
-    """All introduced residues, and all lost ones."""
-    return "".join(one.put for one in edits), "".join(one.lost for one in edits)
+def consensus(origin: str, variants: Sequence[Sequence[Edit]]) -> str:
+    """The origin with those edits that most of its variants have. variants: the edits of each.
 
-
-def _middles(length: int, width: int) -> Float[np.ndarray, " triangle"]:
-    return np.arange(0, length + width, width / STEPS)
-
-
-def _triangles(middles: Float[np.ndarray, " edit"], length: int, width: int) -> Float[np.ndarray, " triangle"]:
-    """Heights of all triangles at the edits, summed over the edits."""
-    apart = np.abs(middles[:, None] - _middles(length, width)[None])
-    return np.clip(1 - apart / width, 0, None).sum(0)
-
-
-def load_edit_features(data: Mapping[str, Any]) -> EditFeatures:
-    """The inverse of `to_json`."""
-    if data.get("alphabet") != ALPHABET or tuple(data.get("widths", ())) != WIDTHS:
-        raise IncompatibleError(f"Expected features of {KIND} over {ALPHABET} with widths {WIDTHS}; train again.")
-    return EditFeatures(str(data["origin"]))
-
-
-def fit_edit_features(items: Sequence[str], origin: str | None = None) -> EditFeatures | None:
-    """Features of the items as edits of the origin, by default the first item. None if substitutions describe them as
-    well, or if they aren't variants of one sequence."""
-    if not items:
-        return None
-    start = origin or items[0]
-    if max(abs(len(item) - len(start)) for item in items) > MOST_EDITS:
-        return None
-    some = [items[row] for row in evenly_spaced(len(items), LOOKED_AT)]
-    alike = all(len(item) == len(start) for item in items)
-    by_position = float(np.median([changes_by_position(start, item) for item in some])) if alike else np.inf
-    if by_position <= SHIFTED:  # substitutions, whatever the edits: nothing needs to be aligned
-        return None
-    edits = float(np.median([len(edits_of(start, item)) for item in some]))
-    return EditFeatures(start) if edits <= MOST_EDITS and by_position > SHIFTED * max(edits, 1) else None
+    Examples
+    --------
+    >>> consensus("MKGTAY", [edits_of("MKGTAY", one) for one in ("MKTAY", "MKTWY", "MRTAY")])
+    'MKTAY'
+    """
+    instead, before = defaultdict[int, Counter[str]](Counter), defaultdict[int, Counter[str]](Counter)
+    for edits in variants:
+        inserted = defaultdict[int, str](str)
+        for one in edits:
+            if one.lost:
+                instead[one.place][one.put] += 1
+            else:
+                inserted[one.place] += one.put
+        for place, put in inserted.items():
+            before[place][put] += 1
+    parts = []
+    for place, letter in enumerate([*origin, ""]):
+        insertion, count = (before[place].most_common(1) or [("", 0)])[0]
+        kept = len(variants) - instead[place].total()
+        other, changed = (instead[place].most_common(1) or [("", 0)])[0]
+        parts += [insertion * (2 * count > len(variants)), other if changed > kept else letter]
+    return "".join(parts)

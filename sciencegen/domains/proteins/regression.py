@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sciencegen.domains.base import Regression
-from sciencegen.domains.proteins.edits import KIND, EditFeatures, fit_edit_features, load_edit_features
+from sciencegen.domains.proteins.edit_features import KIND, EditFeatures, fit_edit_features, load_edit_features
 from sciencegen.domains.proteins.features import features
 from sciencegen.domains.proteins.variant_features import VariantFeatures, fit_variant_features, load_variant_features
 from sciencegen.domains.proteins.variants import Reference

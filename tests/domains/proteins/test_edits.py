@@ -1,17 +1,12 @@
-"""Edits between sequences, and features of variants with insertions and deletions."""
+"""Edits between sequences, and the consensus of variants."""
 
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.edits import Edit, EditFeatures, edits_of, fit_edit_features
+from sciencegen.domains.proteins import edits
+from sciencegen.domains.proteins.edits import Edit, consensus, edits_of, most_frequent_letters
 from sciencegen.domains.proteins.items import ALPHABET
-from sciencegen.domains.proteins.regression import REGRESSION
-from sciencegen.domains.proteins.variant_features import VariantFeatures
-from sciencegen.domains.proteins.variants import Reference
-from sciencegen.errors import IncompatibleError
 from tests.domains.proteins.examples import GB1
-
-INSERTIONS = [GB1[:place] + ALPHABET[place % 20] + GB1[place:] for place in range(0, 55, 2)]
 
 
 def applied(origin, edits):
@@ -21,18 +16,23 @@ def applied(origin, edits):
     return "".join(letters)
 
 
+def edited(origin, count, generator):
+    letters = list(origin)
+    for place in generator.choice(len(origin), count, replace=False):
+        new = ALPHABET[generator.integers(20)]
+        letters[place] = (new, "", letters[place] + new)[generator.integers(3)]
+    return "".join(letters)
+
+
 def test_edits_turn_the_origin_into_the_sequence():
     generator = np.random.default_rng(0)
     for _ in range(200):
-        letters = list(GB1)
-        for place in generator.choice(len(GB1), 3, replace=False):
-            new = ALPHABET[generator.integers(20)]
-            letters[place] = (new, "", letters[place] + new)[generator.integers(3)]
-        found = edits_of(GB1, "".join(letters))
+        sequence = edited(GB1, 3, generator)
+        found = edits_of(GB1, sequence)
         assert len(found) <= 6
         assert sorted(found, key=lambda one: one.place) == found
         if max(np.bincount([one.place for one in found], minlength=1)) == 1:
-            assert applied(GB1, found) == "".join(letters)
+            assert applied(GB1, found) == sequence
 
 
 @pytest.mark.parametrize(("sequence", "edits"), [
@@ -43,39 +43,35 @@ def test_ends_are_edited_too(sequence, edits):
     assert edits_of(GB1, sequence) == edits
 
 
-def test_neighbouring_insertions_are_alike_and_shifted_residues_do_not_count():
-    features = fit_edit_features(INSERTIONS)
-    rows = features([GB1[:10] + "A" + GB1[10:], GB1[:11] + "A" + GB1[11:], GB1[:40] + "A" + GB1[40:]])
-    assert rows.shape == (3, sum(block.size for block in features.blocks))
-    near, far = np.linalg.norm(rows[0] - rows[1]), np.linalg.norm(rows[0] - rows[2])
-    assert 0 < near < far / 2
+def test_of_equal_places_of_a_gap_the_first_is_taken():
+    assert edits_of("MKKKAYW", "MKKAYW") == [Edit(1, "K", "")]
+    assert edits_of("MKKKAYW", "MKKKKAYC") == [Edit(1, "", "K"), Edit(6, "W", "C")]
+    assert edits_of("MCTYKKKAYW", "MDTYKKAYW") == [Edit(1, "C", "D"), Edit(4, "K", "")]
 
 
-def test_substitutions_and_strangers_have_other_features():
-    substitutions = [GB1[:place] + "W" + GB1[place + 1 :] for place in range(30)]
-    assert fit_edit_features(substitutions) is None
-    assert isinstance(REGRESSION.fit(substitutions, None), VariantFeatures)
-    assert isinstance(REGRESSION.fit(INSERTIONS, None), EditFeatures)
-    assert isinstance(REGRESSION.fit([*substitutions, *INSERTIONS], Reference(GB1)), VariantFeatures)
-    generator = np.random.default_rng(0)
-    strangers = ["".join(generator.choice(list(ALPHABET), 50 + length)) for length in range(10)]
-    assert fit_edit_features(strangers) is None
-    assert fit_edit_features([]) is None
+def test_anchors_shorten_the_work_and_change_no_edit(monkeypatch):
+    """Between two edits far from each other nothing is aligned."""
+    generator, lengths = np.random.default_rng(0), []
+    origin = "".join(generator.choice(list(ALPHABET), 300))
+    sequences = [edited(origin, count, generator) for count in (2, 3, 4, 6, 8) for _ in range(5)]
+    aligner = edits._aligner()
+
+    class Counting:
+        def align(self, before, after):
+            lengths.append(len(before))
+            return aligner.align(before, after)
+
+    monkeypatch.setattr(edits, "_aligner", Counting)
+    found = [edits_of(origin, one) for one in sequences]
+    assert max(lengths, default=0) < 100
+    monkeypatch.setattr(edits, "_anchor", lambda first, second: None)
+    whole = [edits_of(origin, one) for one in sequences]
+    assert max(lengths) > 200
+    assert [len(one) for one in found] == [len(one) for one in whole]
 
 
-def test_saved_features_are_the_same():
-    features = fit_edit_features(INSERTIONS)
-    again = REGRESSION.load(features.to_json())
-    for one, other in zip(features.encode(INSERTIONS[:5]), again.encode(INSERTIONS[:5]), strict=True):
-        assert np.array_equal(one, other)
-    (refused,) = again.encode([GB1 * 2])
-    assert "112 residues" in refused.reason
-    with pytest.raises(IncompatibleError, match="train again"):
-        REGRESSION.load(features.to_json() | {"widths": [1]})
-
-
-def test_splits_are_read_off_the_edits():
-    features = EditFeatures(GB1)
-    items = [GB1, INSERTIONS[3], GB1[:20] + GB1[21:30] + "W" + GB1[31:]]
-    assert REGRESSION.splits["positions"](items, features).labels == [(), (7,), (21, 31)]
-    assert list(REGRESSION.splits["mutations"](items, features).labels) == [0, 1, 2]
+def test_the_consensus_of_variants_is_what_they_vary():
+    generator = np.random.default_rng(1)
+    variants = [edited(GB1, 3, generator) for _ in range(30)]
+    assert consensus(variants[0], [edits_of(variants[0], one) for one in variants]) == GB1
+    assert most_frequent_letters([GB1[1:], "A" + GB1[1:], GB1, GB1]) == GB1
