@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sciencegen.api.campaign.journal_items import (
     discordant_keys,
@@ -15,11 +15,11 @@ from sciencegen.api.campaign.journal_items import (
 from sciencegen.api.campaign.measurements import measured_entries, read_measured
 from sciencegen.api.campaign.non_numeric import count_unread, rejected
 from sciencegen.api.campaign.request import HistorySources, ProposeRequest
-from sciencegen.api.campaign.space import aligned_features, design_space, origin_of, unlike_lengths
+from sciencegen.api.campaign.space import aligned_features, design_space, edit_features, origin_of, unlike_lengths
 from sciencegen.api.science.naming import exempt_motifs
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
-from sciencegen.domains.capabilities import DesignSpace, Reference
+from sciencegen.domains.capabilities import DesignSpace, Edits, Reference
 from sciencegen.items import Item
 from sciencegen.optimization.journal import Entry, Journal, missing_entries, proposals, read_journal
 from sciencegen.optimization.measurements import Measurement
@@ -51,7 +51,8 @@ class History:
 @dataclass(frozen=True)
 class CampaignState:
     """The state of a campaign. known: measured items; waiting: proposed items without a value; start: items to start
-    from if none is measured. space: the domain's design space, or None. notes: messages for the user."""
+    from if none is measured. space: the domain's design space, or None. notes: messages for the user. edits:
+    features of the items' insertions and deletions, None if others describe them."""
 
     history: History
     known: list[Measurement]
@@ -59,6 +60,7 @@ class CampaignState:
     start: list[Item]
     space: DesignSpace | None
     notes: list[str]
+    edits: Edits | None = None
 
     @property
     def reference(self) -> Reference | None:
@@ -93,6 +95,8 @@ def state_of(request: ProposeRequest, history: History) -> CampaignState:
         [item for item in waiting if science.items.key(item) not in apart],
         start, space, [],
     )  # fmt: skip
+    origin = None if space is None else space.origin
+    state = replace(state, edits=edit_features(science, origin, state.items))
     state.notes.extend(_notes(science, state, unaligned))
     state.notes.extend(_non_numeric(request, state))
     state.notes.extend(exempt_motifs(science, origin_of(science, space), request.patterns.forbid))
@@ -119,7 +123,7 @@ def _notes(science: Domain, state: CampaignState, unaligned: Sequence[Item]) -> 
     outside = [one for one in state.known if space is not None and not space.accepts(one.item)]
     if outside:
         found.append(f"{len(outside)} measured items lie outside the design space; the model is fitted to them too")
-    found += unlike_lengths(science, origin, state.items)
+    found += unlike_lengths(science, origin, state.items, state.edits)
     keys = state.history.keys
     apart = set(discordant_keys(state.history.journal, keys))
     found += contradictions([one.text for one in state.known if keys[one.text] in apart])

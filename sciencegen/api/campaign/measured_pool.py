@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from sciencegen.api.campaign.history import History, contradictions, read_history
 from sciencegen.api.campaign.journal_items import awaited_keys, discordant_keys, measurements_of
 from sciencegen.api.campaign.request import ProposeRequest
-from sciencegen.api.campaign.space import features_for, marks_for, unlike_lengths
+from sciencegen.api.campaign.space import edit_features, features_for, marks_for, unlike_lengths
 from sciencegen.data.writers import Refused
+from sciencegen.domains.capabilities import Edits
 from sciencegen.errors import DataError
+from sciencegen.items import Item
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.proposers import CampaignSpace
 from sciencegen.optimization.replay import Landscape, landscape_of
@@ -40,14 +42,19 @@ def measured_pool(request: ProposeRequest, rounds: int, log: Log) -> MeasuredPoo
     _check_enough(request, rounds, known, history.refused)
     log(f"computing the features of {len(known):,} measured items")
     unmeasured = len(awaited_keys(history.journal, history.keys))
-    landscape = landscape_of(_space(request, known), known)
-    return MeasuredPool(landscape, history.refused, unmeasured, _notes(request, rounds, history, known))
+    edits = edit_features(science, _origin(request), [one.item for one in known])
+    landscape = landscape_of(_space(request, known, edits), known)
+    return MeasuredPool(landscape, history.refused, unmeasured, _notes(request, rounds, history, known, edits))
 
 
-def _space(request: ProposeRequest, known: Sequence[Measurement]) -> CampaignSpace:
+def _origin(request: ProposeRequest) -> Item | None:
+    return None if request.space is None else request.space.origin
+
+
+def _space(request: ProposeRequest, known: Sequence[Measurement], edits: Edits | None) -> CampaignSpace:
     """The same features, similarities and marks as in a design round."""
-    science, origin = request.domain, None if request.space is None else request.space.origin
-    features, _ = features_for(science, origin, [one.item for one in known])
+    science = request.domain
+    features, _ = features_for(science, _origin(request), [one.item for one in known], edits)
     marks = marks_for(science, request.space, request.plate.campaign.plate.maximum_share)
     return CampaignSpace(science.items.key, features, science.similarity.matrix, marks=marks)
 
@@ -66,12 +73,13 @@ def _check_enough(
     )
 
 
-def _notes(request: ProposeRequest, rounds: int, history: History, known: Sequence[Measurement]) -> list[str]:
-    science, origin = request.domain, None if request.space is None else request.space.origin
+def _notes(
+    request: ProposeRequest, rounds: int, history: History, known: Sequence[Measurement], edits: Edits | None
+) -> list[str]:
     asked = request.plate.batch * rounds
     apart = set(discordant_keys(history.journal, history.keys))
     found = contradictions([one.text for one in known if history.keys[one.text] in apart])
-    found += unlike_lengths(science, origin, [one.item for one in known])
+    found += unlike_lengths(request.domain, _origin(request), [one.item for one in known], edits)
     if 2 * asked > len(known):
         found.append(
             f"each campaign measures {asked:,} of {len(known):,} items: methods hardly differ where most of a table is "

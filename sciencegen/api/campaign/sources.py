@@ -57,7 +57,7 @@ def space_and_sources(
 ) -> tuple[CampaignSpace, CandidateSources, list[Refused]]:
     """The space of candidates, what the user supplies to them, and refused rows of `also`."""
     whole = pool is not None and request.supplied.pool is None
-    space = campaign_space(request, state.space, state.items, whole)
+    space = campaign_space(request, state.space, state.items, state.edits, whole)
     suggested, strange = suggested_items(request.domain, request.supplied, state.space)
     sources = CandidateSources(pool, state.start, suggested)
     if request.blocks is not None:

@@ -18,7 +18,7 @@ from sciencegen.api.science.naming import constraint_of, reference_of
 from sciencegen.api.sources.datasets import reference_of_card
 from sciencegen.data.workers import is_refusal
 from sciencegen.domains.base import Domain
-from sciencegen.domains.capabilities import BlockMoves, DesignSpace, Moves, Reference
+from sciencegen.domains.capabilities import BlockMoves, DesignSpace, Edits, Moves, Reference
 from sciencegen.domains.capabilities.moves import Crossover
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 from sciencegen.items import Item, Refusal
@@ -94,15 +94,17 @@ def _reference_of_tables(science: Domain, tables: Sequence[str]) -> Reference | 
 
 
 def campaign_space(
-    request: ProposeRequest, space: DesignSpace | None, known_items: Sequence[Item], whole: bool = False
-) -> CampaignSpace:
+    request: ProposeRequest, space: DesignSpace | None, known_items: Sequence[Item], edits: Edits | None,
+    whole: bool = False,
+) -> CampaignSpace:  # fmt: skip
     """The functions that a campaign needs of the domain and the model.
 
-    known_items: measured or pending; whether they can be aligned decides which features are used.
+    known_items: measured or pending; whether they can be aligned decides which features are used. edits: their
+    `edit_features`.
     whole: candidates are all items of the space, so that only patterns and constraints are tested.
     """
     science, model, patterns = request.domain, request.model, request.patterns
-    features, fits = features_for(science, None if space is None else space.origin, known_items)
+    features, fits = features_for(science, None if space is None else space.origin, known_items, edits)
     tests = [] if whole else [fits] if space is None else [space.accepts, fits]
     if patterns.keep or patterns.forbid or patterns.plausible:
         origin = origin_of(science, space)
@@ -169,11 +171,10 @@ def origin_of(science: Domain, space: DesignSpace | None) -> Reference | None:
 
 
 def features_for(
-    science: Domain, origin: Item | None, known_items: Sequence[Item]
+    science: Domain, origin: Item | None, known_items: Sequence[Item], edits: Edits | None
 ) -> tuple[Features, Callable[[Item], bool]]:
-    """Features, and a test whether an item has them: the domain's features of aligned designs if all known items can be
-    aligned, of edits if they have insertions, else its features for predictors, which every item has."""
-    edits = edit_features(science, origin, known_items)
+    """Features, and a test whether an item has them: those of edits if there are such, the domain's features of aligned
+    designs if all known items can be aligned, else its features for predictors, which every item has."""
     if edits is not None:
         return edits, lambda item: True
     first = origin if origin is not None else next(iter(known_items), None)
@@ -197,16 +198,14 @@ def comparable(science: Domain, origin: Item | None, known_items: Sequence[Item]
     return design is not None and (first is None or design([first, *known_items], first) is not None)
 
 
-def edit_features(
-    science: Domain, origin: Item | None, known_items: Sequence[Item]
-) -> Callable[[Sequence[Item]], np.ndarray] | None:
-    """`Design.edits` of the known items, None if others describe them."""
+def edit_features(science: Domain, origin: Item | None, known_items: Sequence[Item]) -> Edits | None:
+    """`Design.edits` of the known items, None if other features describe them."""
     return None if science.design is None else science.design.edits(known_items, origin)
 
 
-def unlike_lengths(science: Domain, origin: Item | None, known_items: Sequence[Item]) -> list[str]:
+def unlike_lengths(science: Domain, origin: Item | None, known_items: Sequence[Item], edits: Edits | None) -> list[str]:
     """A note on known items that can't be compared site by site."""
-    if edit_features(science, origin, known_items) is not None:
+    if edits is not None:
         return [
             "measured or proposed items differ by insertions or deletions: they are compared by these edits, not "
             "residue by residue; with `wild_type` only those of its length are used"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sciencegen.domains.capabilities.cells import Cells
 from sciencegen.domains.capabilities.coded_files import CodedFiles
 from sciencegen.domains.capabilities.cutouts import Cut, Cutouts
-from sciencegen.domains.capabilities.design import Design, DesignSpace
+from sciencegen.domains.capabilities.design import Design, DesignSpace, Edits
 from sciencegen.domains.capabilities.draw_tasks import DescribesDraws, DrawsGiven, DrawTask, DrawTasks, TaskSettings
 from sciencegen.domains.capabilities.forms import Family, Form
 from sciencegen.domains.capabilities.moves import BlockMoves, Columns, FromBlocks, Materials, Moves
@@ -24,8 +24,9 @@ from sciencegen.report.letters import Letters
 
 __all__ = [
     "BlockMoves", "Cells", "CodedFiles", "Columns", "Compared", "Cut", "Cutouts", "DescribesDraws", "Design",
-    "DesignSpace", "DrawTask", "DrawTasks", "DrawsGiven", "Family", "Form", "FromBlocks", "Instrument", "Letters",
-    "Materials", "MetricNote", "Moves", "Objects", "Observation", "OrderOptions", "Orders", "Pictures", "Points",
-    "Predictions", "Reference", "ReferenceSets", "Restoration", "Restored", "Scaffold", "SequenceDraws", "Sequences",
-    "Sidecar", "Structures", "TaskSettings", "VariantClasses", "VariantNames", "VariantStructure", "Variants",
+    "DesignSpace", "DrawTask", "DrawTasks", "DrawsGiven", "Edits", "Family", "Form", "FromBlocks", "Instrument",
+    "Letters", "Materials", "MetricNote", "Moves", "Objects", "Observation", "OrderOptions", "Orders", "Pictures",
+    "Points", "Predictions", "Reference", "ReferenceSets", "Restoration", "Restored", "Scaffold", "SequenceDraws",
+    "Sequences", "Sidecar", "Structures", "TaskSettings", "VariantClasses", "VariantNames", "VariantStructure",
+    "Variants",
 ]  # fmt: skip

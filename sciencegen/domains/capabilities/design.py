@@ -47,6 +47,16 @@ class MakeDesignSpace(Protocol):
     def __call__(self, measured: Sequence[Item] = (), **options: object) -> DesignSpace: ...
 
 
+class Edits(Protocol):
+    """Features of items whose sites don't correspond, fitted to known items."""
+
+    def __call__(self, items: Sequence[Item]) -> np.ndarray:
+        """The features, [item feature]."""
+
+    def refusal(self, item: Item) -> str | None:
+        """The reason why an item can't be compared with the known ones, or None."""
+
+
 def no_edits(items: Sequence[Item], origin: Item | None) -> None:
     """The `edits` of a domain whose items have sites that correspond, or none."""
 
@@ -63,9 +73,9 @@ class Design:
     features : (items, origin) -> SiteRows or None, optional
         Features by site, for sequences of one length; None if an item can't be aligned with the origin, and then
         regressors use `Regression.features`. Default: they always use these.
-    edits : (items, origin) -> (items) -> [item feature], optional
+    edits : (items, origin) -> Edits or None, optional
         Fit features to items whose sites don't correspond, such as sequences with inserted residues; None if `features`
-        or `Regression.features` describe them. origin: None for the first item.
+        or `Regression.features` describe them. origin: None for one fitted to the items.
     marks : (items, origin) -> list of set, optional
         For each item the marks (proteins: mutations) that other items of a plate may share with it. Default: its label
         in `Regression.groups`.
@@ -74,5 +84,5 @@ class Design:
     space: MakeDesignSpace
     options: tuple[str, ...] = ()
     features: Callable[[Sequence[Item], Item | None], SiteRows | None] | None = None
-    edits: Callable[[Sequence[Item], Item | None], Callable[[Sequence[Item]], np.ndarray] | None] = no_edits
+    edits: Callable[[Sequence[Item], Item | None], Edits | None] = no_edits
     marks: Callable[[Sequence[Item], Item], Sequence[Collection[Hashable]]] | None = None

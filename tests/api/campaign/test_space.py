@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.campaign.space import features_for, marks_for
+from sciencegen.api.campaign.space import edit_features, features_for, marks_for
 from sciencegen.api.propose import propose
 from sciencegen.domains import load_domain
 from sciencegen.domains.base import Regression
@@ -29,7 +29,7 @@ WORDS = SimpleNamespace(regression=LENGTHS, design=Design(space=lambda measured=
 
 
 def test_sequences_of_one_length_are_seen_site_by_site():
-    features, fits = features_for(WORDS, None, ["abc", "abd"])
+    features, fits = features_for(WORDS, None, ["abc", "abd"], None)
     assert features(["bbb"]).codes.tolist() == [[1, 1, 1]]
     assert fits("cab")
     assert not fits("ab")
@@ -38,7 +38,7 @@ def test_sequences_of_one_length_are_seen_site_by_site():
 def test_others_are_seen_by_the_domains_features():
     plain = SimpleNamespace(regression=LENGTHS, design=None)
     for seen, science in ((["abc", "ab"], WORDS), (["abc"], plain), ([], WORDS)):
-        features, fits = features_for(science, None, seen)
+        features, fits = features_for(science, None, seen, None)
         assert features(["abcd"]).tolist() == [[4]]
         assert fits("anything")
 
@@ -47,11 +47,12 @@ def test_sequences_with_insertions_are_seen_by_their_edits():
     """Of one length, with all residues after an insertion shifted; substitutions stay residue by residue."""
     proteins, wild = load_domain("proteins"), "MKTAYIAKQRQISFVKSHFSRQ"
     inserted = [wild[:place] + "G" + wild[place:] for place in range(len(wild))]
-    features, fits = features_for(proteins, None, inserted)
+    features, fits = features_for(proteins, None, inserted, edit_features(proteins, None, inserted))
     assert fits(wild)
     assert isinstance(features(inserted), np.ndarray)
     substituted = [wild[:place] + "G" + wild[place + 1 :] for place in range(len(wild))]
-    assert isinstance(features_for(proteins, wild, substituted)[0](substituted), SiteRows)
+    assert edit_features(proteins, wild, substituted) is None
+    assert isinstance(features_for(proteins, wild, substituted, None)[0](substituted), SiteRows)
 
 
 @pytest.fixture
