@@ -236,7 +236,7 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Re
     controls, number = request.controls, state.history.next_round
     options = without_controls(campaign_settings(request.plate, number), request.domain, search.pool, controls)
     waiting, wild = [*state.waiting, *controls], wild_type(state.space)
-    priors = read_priors(request, state, log)
+    priors = read_priors(request, state)
     sources = replace(search.sources, priors=[one.measured for one in priors])
     picked = next_plate(search.space, state.known, waiting, options, search.generator, sources, [*wild, *controls])
     of_wild_type, of_controls = np.split(picked.extra, [len(wild)], axis=1)

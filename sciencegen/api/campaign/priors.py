@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sciencegen.api.campaign.history import CampaignState, Log
+from sciencegen.api.campaign.history import CampaignState
 from sciencegen.api.campaign.journal_items import keys_of, measurements_of
 from sciencegen.api.campaign.measurements import measured_entries, read_measured
 from sciencegen.api.campaign.request import MeasurementReading, ProposeRequest
@@ -14,6 +14,7 @@ from sciencegen.api.campaign.space import aligned_features
 from sciencegen.data.tables import READ_TABLES, column_names
 from sciencegen.domains.base import Domain
 from sciencegen.errors import DataError
+from sciencegen.items import Item
 from sciencegen.optimization.journal import COLUMNS, Journal, read_journal
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.posterior import LEAST_MEASURED
@@ -21,39 +22,45 @@ from sciencegen.optimization.posterior import LEAST_MEASURED
 
 @dataclass(frozen=True)
 class Prior:
-    """Earlier measurements. name: the source."""
+    """Earlier measurements. name: the source. left_out: why others of its items can't be used."""
 
     name: str
     measured: list[Measurement]
+    left_out: Sequence[str] = ()
 
 
-def read_priors(request: ProposeRequest, state: CampaignState, log: Log) -> list[Prior]:
+def read_priors(request: ProposeRequest, state: CampaignState) -> list[Prior]:
     """The measurements of each source whose items can be compared with those of the campaign."""
-    found = []
+    found, fits = [], _comparable(request.domain, state)
     for source in request.priors.sources:
-        measured = _measurements(request, source)
-        usable = _comparable(request.domain, measured, state)
+        measured, reasons = _measurements(request, source)
+        usable = [one for one in measured if fits(one.item)]
+        reasons += [f"{one.text[:60]}: another length" for one in measured if not fits(one.item)]
         if len(usable) < LEAST_MEASURED or len({one.value for one in usable}) < 2:
             raise DataError(
                 f"Expected at least {LEAST_MEASURED} items with different values in `prior` {source} that can be "
-                f"compared with those of the campaign, got {len(usable)} of {len(measured)}. Leave it out."
+                f"compared with those of the campaign, got {len(usable)}{_others(reasons)}. Leave it out."
             )
-        if len(usable) < len(measured):
-            log(f"note: {source}: {len(measured) - len(usable)} of {len(measured)} items have another length: left out")
-        found.append(Prior(source, usable))
+        found.append(Prior(source, usable, reasons))
     return found
 
 
-def _measurements(request: ProposeRequest, source: str) -> list[Measurement]:
+def _others(reasons: Sequence[str]) -> str:
+    return f"; {len(reasons):,} left out, the first: {reasons[0]}" if reasons else ""
+
+
+def _measurements(request: ProposeRequest, source: str) -> tuple[list[Measurement], list[str]]:
+    """The measured items, and why other rows are refused."""
     science, reading, target = request.domain, request.history.reading, request.priors.target
     if is_journal(source):
         journal = _of_target(source, target)
         keys = keys_of(science.name, [entry.item for entry in journal.measured], reading.threads, source)
-        return measurements_of(science, journal, keys)
+        return measurements_of(science, journal, keys), []
     own: MeasurementReading = replace(reading, target=target or reading.target, column=None, sheet=None, several=False)
     table = read_measured(science, source, own, request.reference)
     entries = measured_entries(table, {}, 0)
-    return measurements_of(science, Journal(tuple(entries)), {row.text: row.key for row in table.rows})
+    refused = [f"{text[:60]}: {reason}" for _, text, reason in table.refused]
+    return measurements_of(science, Journal(tuple(entries)), {row.text: row.key for row in table.rows}), refused
 
 
 def _of_target(source: str, target: str | None) -> Journal:
@@ -76,21 +83,23 @@ def is_journal(source: str) -> bool:
     return set(COLUMNS) <= set(column_names(path))
 
 
-def _comparable(science: Domain, measured: Sequence[Measurement], state: CampaignState) -> list[Measurement]:
-    """Those that have the features of the campaign's items."""
+def _comparable(science: Domain, state: CampaignState) -> Callable[[Item], bool]:
+    """A test whether an item has the features of the campaign's items."""
+    if (edits := state.edits) is not None:
+        return lambda item: edits.refusal(item) is None
     features = aligned_features(science)
     origin = None if state.space is None else state.space.origin
     first = origin if origin is not None else next(iter(state.items), None)
     if features is None or first is None or features([first, *state.items], first) is None:
-        return list(measured)
-    return [one for one in measured if features([one.item], first) is not None]
+        return lambda item: True
+    return lambda item: features([item], first) is not None
 
 
 def prior_notes(priors: Sequence[Prior], used: Mapping[int, float], measured: int) -> list[str]:
     """What each source contributes."""
     found = []
     for place, prior in enumerate(priors):
-        what = f"prior {prior.name} ({len(prior.measured):,} items)"
+        what = f"prior {prior.name} ({len(prior.measured):,} items{_others(prior.left_out)})"
         if not measured:
             found.append(f"{what}: it picked half of the plate" if place == 0 else f"{what}: not used yet")
         elif place in used:

@@ -6,6 +6,7 @@ import pytest
 import sciencegen as sg
 from sciencegen.api.campaign.priors import Prior, is_journal, prior_notes
 from sciencegen.optimization.journal import Entry, append
+from tests.domains.proteins.examples import GB1
 
 OPTIONS = dict(wild_type="MKAA", space={"positions": "3-4"}, batch=4, surrogate="gp", scale="linear", threads=1)
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
@@ -43,6 +44,29 @@ def test_a_first_plate_is_half_by_the_prior(folder):
 
 def test_without_a_prior_nothing_is_said_of_one(folder):
     assert "prior" not in sg.propose("proteins", "own.csv", **OPTIONS).summary
+
+
+def test_items_of_another_length_are_counted(folder):
+    longer = pd.DataFrame({"item": ["MKAAA", "MKAAC", "MKA"], "value": [1.0, 2.0, 3.0]})
+    pd.concat([pd.read_csv("other.csv").rename(columns={"binding": "value"}), longer]).to_csv("more.csv", index=False)
+    plate = sg.propose("proteins", "own.csv", prior="more.csv", **OPTIONS)
+    (note,) = (note for note in plate.notes if note.startswith("prior "))
+    assert note.startswith("prior more.csv (20 items; 3 left out, the first: MKAAA: 5 letters, ")
+
+
+def test_items_that_differ_by_edits_are_used_whatever_their_length(folder):
+    def deletions(count):
+        return [GB1[:place] + GB1[place + count :] for place in range(0, 54, 2)]
+
+    insertions = [GB1[:at] + "W" + GB1[at:] for at in range(0, 55, 2)]
+    for name, items in (("insertions", insertions), ("shorter", [*deletions(2), *deletions(30)[:2]])):
+        pd.DataFrame({"item": items, "value": range(len(items))}).to_csv(f"{name}.csv", index=False)
+    pd.DataFrame({"item": deletions(1)}).to_csv("pool.csv", index=False)
+    options = {"pool": "pool.csv", "batch": 4, "surrogate": "gp", "scale": "linear", "threads": 1}
+    plate = sg.propose("proteins", "insertions.csv", prior="shorter.csv", **options)
+    (note,) = (note for note in plate.notes if note.startswith("prior "))
+    left_out = f"2 left out, the first: {deletions(30)[0]}: another length"
+    assert note.startswith(f"prior shorter.csv (27 items; {left_out}): ")
 
 
 @pytest.mark.parametrize(
