@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from sciencegen.api.models import folder as models
 from sciencegen.api.models.encoding import EncodeOne
@@ -37,6 +38,8 @@ if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't 
 
 LARGEST_FIT = 50_000
 """Maximum number of items to fit a representation on; they are evenly spaced in a larger set."""
+FEWEST_NUMBERS = 1000
+"""Further items are taken if fewer have a number of a property, such as one that a few of many rows have."""
 
 HELD_OUT = ("validation", "test")
 
@@ -207,7 +210,7 @@ def fit_representation(
     """
     names = (*conditions, *(name for name in family_columns(recipe) if name in prepared.property_names))
     texts, values = _training_split(prepared, names)
-    rows = evenly_spaced(len(texts), LARGEST_FIT)
+    rows = rows_to_fit(values)
     if start is None:
         context = {} if recipe.family is None else {"context": prepared.summary.get("context")}
         fitted = recipe.fit(texts.take(rows), values[rows], names, **context)
@@ -215,6 +218,14 @@ def fit_representation(
         assert recipe.adaptation is not None  # checked by `make_plan`
         fitted = recipe.adaptation.adapt_representation(start.representation, texts.take(rows), values[rows], names)
     return recipe.load_representation(json.loads(json.dumps(fitted.to_json())))
+
+
+def rows_to_fit(values: Float[np.ndarray, "row property"]) -> Int[np.ndarray, " row"]:
+    """At most `LARGEST_FIT` evenly spaced rows, and further ones with numbers of a property that these hardly have."""
+    rows = evenly_spaced(len(values), LARGEST_FIT)
+    few = (len(rows) < len(values)) & ((~np.isnan(values[rows])).sum(axis=0) < FEWEST_NUMBERS)
+    known = [np.flatnonzero(~np.isnan(values[:, column])) for column in np.flatnonzero(few)]
+    return np.unique(np.concatenate([rows, *(own[evenly_spaced(len(own), FEWEST_NUMBERS)] for own in known)]))
 
 
 def family_columns(recipe: Recipe) -> tuple[str, ...]:

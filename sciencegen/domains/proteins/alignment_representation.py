@@ -11,12 +11,13 @@ import torch
 from jaxtyping import Float, Int, UInt8
 
 from sciencegen.batch import Batch
-from sciencegen.domains.proteins.items import ALPHABET, GAP, decode_rows, encode_rows
+from sciencegen.domains.proteins.items import ALPHABET, GAP, GAP_LETTER, decode_rows, encode_rows
 from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT, in_columns, mutations
 from sciencegen.domains.proteins.variants import Reference, variant_name
 from sciencegen.domains.recipes import Measures, Naming, Representation
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import NAME_COLUMN, Json, Refusal
+from sciencegen.vae.alignments.additive_fitness import FOLDS
 from sciencegen.vae.alignments.alignment_vae import LETTERS
 
 
@@ -220,7 +221,19 @@ def fit(
     numbers = [name for name in conditions if name != MUTATIONS]
     if not family and len(numbers) == 1:
         measured = numbers[0]
+    if measured:
+        _check_measured(measured, texts, column[:, conditions.index(measured)])
     return AlignmentRepresentation(reference, columns, tuple(conditions), mean, std, gaps, family, measured)
+
+
+def _check_measured(name: str, texts: Sequence[str], values: Float[np.ndarray, " row"]) -> None:
+    """Raise an error if too few rows tell effects of mutations, before a training."""
+    known = sum(GAP_LETTER not in text for text, value in zip(texts, values, strict=True) if not np.isnan(value))
+    if known < FOLDS:
+        raise DataError(
+            f"Expected {FOLDS} or more rows to train on with a number in {name} and without gaps, found {known} of "
+            f"{len(texts)}. Measure more, or leave {name} out."
+        )
 
 
 def gap_shares(

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from sciencegen.api.models.data import fit_representation, read_training_data, with_parts
+from sciencegen.api.models import data as models_data
+from sciencegen.api.models.data import fit_representation, read_training_data, rows_to_fit, with_parts
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.sources.preparation import prepare_source
 from sciencegen.config import PrepareSettings
@@ -29,6 +30,19 @@ def read(prepared, folder=None, log=lambda text: None, change=lambda fitted: fit
     recipe = domain_of("arrays").recipes["array-vae"]
     representation = change(fit_representation(prepared, recipe, None, ("age",)))
     return read_training_data(prepared, "arrays", recipe, representation, 1, log, folder=folder)
+
+
+def test_a_representation_sees_the_rows_that_have_a_rare_number(monkeypatch):
+    """Of many rows some are looked at; those of a lab among them may be few."""
+    values = np.ones((2000, 2))
+    values[:, 1] = np.nan
+    values[[3, 8, 1501], 1] = 2.0
+    assert len(rows_to_fit(values)) == 2000
+    monkeypatch.setattr(models_data, "LARGEST_FIT", 1100)
+    rows = rows_to_fit(values)
+    assert 1100 <= len(rows) <= 1103
+    assert {3, 8, 1501} <= set(rows.tolist())
+    assert len(rows_to_fit(values[:, :1])) == 1100
 
 
 def test_a_column_of_texts_stands_for_its_indicators():

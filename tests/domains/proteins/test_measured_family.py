@@ -70,8 +70,8 @@ def test_tables_that_can_not_stand_beside_the_family_are_errors():
 
 def test_a_representation_of_both_knows_what_only_variants_have():
     names, context = ("mutations", "fitness", "weight"), CONTEXT | {"measured": "fitness"}
-    texts, none = ["AKVWC", "A-VWG", "GKVWC"], np.nan
-    values = np.array([[0, none, 1], [1, none, 1], [1, 2.0, 0]])
+    texts, none = ["AKVWC", "A-VWG", *(f"{one}KVWC" for one in "GCDEF")], np.nan
+    values = np.array([[0, none, 1], [1, none, 1], *([1, float(one), 0] for one in range(5))])
     made = fit(texts, values, names, context)
     assert (made.measured, made.family) == ("fitness", True)
     assert made.gaps[1] == pytest.approx(1.5 / 3)  # variants, which have no gaps, say nothing of the family's
@@ -87,7 +87,8 @@ def test_a_representation_of_both_knows_what_only_variants_have():
 
 def test_one_measured_value_of_variants_alone_steers_draws_and_several_condition_the_networks():
     names, context = ("mutations", "fitness", "weight"), CONTEXT | {"family": False}
-    texts, values = ["AKVWC", "AKVWG"], np.array([[0, 1.0, 1], [1, 2.0, 1]])
+    texts = ["AKVWC", *(f"AKVW{one}" for one in "GDEF")]
+    values = np.array([[0, 1.0, 1], *([1, float(one), 1] for one in range(4))])
     made, small = fit(texts, values, names, context), AlignmentVAESettings(members=1, hidden=4, latent=2)
     assert (made.measured, made.family) == ("fitness", False)
     assert load(made.to_json()).to_json() == made.to_json()
@@ -98,3 +99,14 @@ def test_one_measured_value_of_variants_alone_steers_draws_and_several_condition
     several = fit(texts, values[:, [0, 1, 1, 2]], ("mutations", "fitness", "stability", "weight"), context)
     assert several.measured == ""
     assert alignment_vae(several, small).inputs == [1, 2]
+
+
+def test_too_few_measured_rows_are_refused_before_a_training():
+    """Rows without a value, or with a gap, tell nothing of a mutation's effect."""
+    names, context = ("mutations", "fitness", "weight"), CONTEXT | {"family": False}
+    texts = ["AKVWC", "A-VWC", *(f"AKVW{one}" for one in "GDEF")]
+    values = np.array([[0, 1.0, 1], [0, 2.0, 1], [1, np.nan, 1], *([1, float(one), 1] for one in range(3))])
+    with pytest.raises(DataError, match=r"Expected 5 or more rows .* in fitness and without gaps, found 4 of 6\."):
+        fit(texts, values, names, context)
+    values[2, 1] = 4.0
+    assert fit(texts, values, names, context).measured == "fitness"
