@@ -341,7 +341,10 @@ def _search_facts(
         "seed": settings.seed,
         "model": str(request.model.folder),
         "starts": start_rows(science, goals, request.given, trace, picked, settings.lower_bounds),
-        "controls": {name: control_summary(other, settings.n, variety) for name, other in pooled.traces.items()},
+        "controls": {
+            name: control_summary(other, settings.n, variety) | {"met_by": met_by(goals, other, settings.lower_bounds)}
+            for name, other in pooled.traces.items()
+        },
     }
     if variety is not None:
         best = select(novel, settings.n, science.similarity.matrix, alike)  # without the limit

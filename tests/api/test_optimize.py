@@ -100,7 +100,7 @@ def test_candidates_are_the_best_of_the_search_and_its_controls(workspace):
     options = {"model": str(workspace.model), "budget": 60, "n": 5, "threads": 1, "maximum_similarity": 1}
     options["settings"] = {"initial": 12, "batch": 8}
     draws, searched, both = (
-        optimize("pointclouds", ["maximize height"], method=method, controls=controls, **options)
+        optimize("pointclouds", ["maximize height", "height >= 0.5"], method=method, controls=controls, **options)
         for method, controls in (("prior", ()), ("evolution", ()), ("prior", ("evolution",)))
     )
     best = {found.table["height"].max(): name for found, name in ((draws, "prior"), (searched, "evolution"))}
@@ -111,6 +111,11 @@ def test_candidates_are_the_best_of_the_search_and_its_controls(workspace):
     assert set(both.scored["found_by"]) == {"prior", "evolution"}
     assert any("by the control evolution (column found_by)" in note for note in both.notes)
     assert "found_by" not in draws.table
+    own = {name: alone.summary["controls"][name] for name, alone in (("prior", draws), ("evolution", searched))}
+    assert {name: one["met_by"] for name, one in both.summary["controls"].items()} == {
+        name: one["met_by"] for name, one in own.items()
+    }
+    assert max(one["met_by"]["height >= 0.5"] for one in own.values()) < both.summary["met_by"]["height >= 0.5"]
 
 
 def test_candidates_from_building_blocks_have_routes(tmp_path):

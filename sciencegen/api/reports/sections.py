@@ -12,6 +12,7 @@ import numpy as np
 from sciencegen.api.models.folder import METRICS
 from sciencegen.api.reports.notes import progress_name
 from sciencegen.api.science.letters import picture
+from sciencegen.api.search.pooled import FOUND_BY
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.domains.capabilities import ReferenceSets
 from sciencegen.optimization.goals import Goal
@@ -42,8 +43,15 @@ def summary_sentence(run: RunContents) -> str:
     found, wanted = len(run.candidates["item"]), run.settings.optimize.n
     scored = run.summary.get("scored", run.settings.optimize.budget)
     few = f" ({wanted} were requested)" if found < wanted else ""
-    sentence = f"{found} candidates{few}, chosen among {scored} distinct items that were scored."
+    sentence = f"{found} candidates{few}, chosen among {scored} distinct items that were scored{_by_method(run)}."
     return f"{sentence} The items to order are the next plate, further down." if run.plate.get("item") else sentence
+
+
+def _by_method(run: RunContents) -> str:
+    """How many items the search and each control scored, "" without controls, or where these chose no candidates."""
+    methods = run.summary.get("controls", {}) if FOUND_BY in run.summary else {}
+    counts = " and ".join(f"{figures['scored']} by {name}" for name, figures in methods.items())
+    return f" ({counts})" if counts else ""
 
 
 def facts(run: RunContents) -> list[Fact]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from sciencegen.api.search.left_open import left_open_columns, left_open_notes
 from sciencegen.api.search.novelty import Known
+from sciencegen.api.search.pooled import FOUND_BY
 from sciencegen.domains.base import Domain
 from sciencegen.optimization.benchmark import top_k_curve
 from sciencegen.optimization.goals import Goal
@@ -177,9 +178,10 @@ def shortfall(summary: Mapping[str, Any], n: int) -> str:
     ]
     lost = sorted((cause for cause in causes if cause[0]), key=lambda cause: -cause[0])
     why = f", of which {'; '.join(f'{count} {what}' for count, what, _ in lost)}" if lost else ""
+    among = f"{summary['scored']} scored items{' of the search and its controls' * (FOUND_BY in summary)}"
     remedy = " or ".join([*(remedy for *_, remedy in lost[:2]), "raise `budget`"])
     return (
-        f"Found {summary['candidates']} of {n} candidates (all written) among {summary['scored']} scored items{why}. "
+        f"Found {summary['candidates']} of {n} candidates (all written) among {among}{why}. "
         f"{remedy[0].upper()}{remedy[1:]}."
     )
 

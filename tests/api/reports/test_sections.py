@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sciencegen.api.reports.contents import RunContents
-from sciencegen.api.reports.sections import candidates, facts, metrics, traces
+from sciencegen.api.reports.sections import candidates, facts, metrics, summary_sentence, traces
 from sciencegen.api.writing.ingredients import Ingredients
 from sciencegen.api.writing.output_record import Written, write_record
 from sciencegen.config import RunSettings
@@ -49,6 +49,18 @@ def test_the_classes_of_candidates_are_among_the_facts(tmp_path):
     (tmp_path / "search/summary.json").write_text(json.dumps({"variety": {"maximum_share": 0.1, "classes": classes}}))
     *_, last = facts(RunContents(tmp_path, run.settings))
     assert (last.value, last.label, last.note) == ("63", "scaffolds", "the largest holds 6")
+
+
+def test_the_summary_tells_the_search_s_items_from_those_of_controls(tmp_path):
+    (tmp_path / "search").mkdir()
+    pq.write_table(pa.table({"item": ["C"]}), tmp_path / "candidates.parquet")
+    settings = RunSettings(domain="molecules", optimize={"goals": ["maximize qed"], "n": 1})
+    controls = {"evolution": {"scored": 30}, "prior": {"scored": 28}}
+    for found_by, said in (({}, ""), ({"found_by": {"evolution": 1}}, " (30 by evolution and 28 by prior)")):
+        summary = json.dumps({"scored": 50, "controls": controls} | found_by)
+        (tmp_path / "search/summary.json").write_text(summary)
+        told = summary_sentence(RunContents(tmp_path, settings))
+        assert told == f"1 candidates, chosen among 50 distinct items that were scored{said}."
 
 
 def test_every_other_method_is_a_control(tmp_path):

@@ -26,6 +26,11 @@ def test_a_shortfall_names_the_goal_that_fewest_meet_and_every_number():
     assert told.endswith("Loosen 'logp in 1..3' or raise `maximum_similarity` or raise `budget`.")
 
 
+def test_a_shortfall_says_whose_items_it_counts():
+    assert "among 60 scored items, of which" in shortfall(SUMMARY, 10)
+    assert "among 60 scored items of the search and its controls" in shortfall(SUMMARY | {"found_by": {}}, 10)
+
+
 @pytest.mark.parametrize(("name", "remedy"), [("alike", "Raise `maximum_similarity`"), ("known", "Set `novel: false`")])
 def test_the_remedy_is_that_of_what_costs_most(name, remedy):
     few = SUMMARY | {"scored": 40, "failed": 0, "feasible": 40, "known": 0, "alike": 0, name: 38}
