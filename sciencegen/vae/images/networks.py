@@ -80,13 +80,13 @@ class Light(NamedTuple):
 
 @dataclass(frozen=True)
 class Inference:
-    """Posteriors of a batch (of the code, of each map, of a texture), a latent of each [batch latent], and the decoded
-    light.
+    """Posteriors of a batch (of the code and of each map), a latent of each and of a texture [batch latent], and the
+    decoded light.
 
-    above: the decoder's features above each map.
+    above: the decoder's features above each map and texture.
 
-    Priors are N(0, I): of the code until another one is fitted, of the maps by their parametrization (`LatentMap`). The
-    posterior of the texture's noise is its prior, but its latent is 0: the image has no texture.
+    Priors are N(0, I): of the code until another one is fitted, of the maps by their parametrization (`LatentMap`). A
+    texture's noise has no posterior: nothing is inferred of it, and its latent is 0, so that the image has no texture.
     """
 
     posteriors: tuple[DiagonalGaussian, ...]
@@ -105,7 +105,7 @@ class Inference:
     def log_ratio(self) -> Float[Tensor, " batch"]:
         """Log q(u) - log N(u; 0, I) of the maps."""
         ratio = self.image.new_zeros(len(self.image))
-        for posterior, latent in zip(self.posteriors[1:], self.latents[1:], strict=True):
+        for posterior, latent in zip(self.posteriors[1:], self.latents[1:], strict=False):
             ratio = ratio + posterior.log_prob(latent) - standard_normal_log_prob(latent)
         return ratio
 
@@ -182,7 +182,6 @@ class ImageNetworks(nn.Module):
                 latents.append(_draw(posteriors[-1], generator))
             else:
                 latents.append(hidden.new_zeros(len(hidden), math.prod(shape)))
-                posteriors.append(DiagonalGaussian(latents[-1], latents[-1]))
             return latents[-1].unflatten(1, shape)
 
         light = self.light(latents[0], condition, choose, textured=False)
