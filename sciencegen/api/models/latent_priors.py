@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.latent.space import FitsPriors, LatentModel
+from sciencegen.notes import NOTE
 
 if TYPE_CHECKING:
     from sciencegen.api.models.data import TrainingData
@@ -21,6 +22,9 @@ PROGRESS = "progress"
 
 TRAINED = "trained"
 """The optional parameter of `finish` for the number of steps of the training."""
+
+SAYS = "note"
+"""The optional parameter of `finish` for notes on what could not be fitted (`networks.descent.Note`)."""
 
 SILENCE_S = 20.0
 """Minimum seconds between two log lines of a fit."""
@@ -75,7 +79,7 @@ def _finish(
             yield batch if device == "cpu" else batch.to(device)
             progress("finishing", number, count, None)
 
-    told: dict[str, object] = {PROGRESS: progress, TRAINED: trained}
+    told: dict[str, object] = {PROGRESS: progress, TRAINED: trained, SAYS: lambda text: log(f"{NOTE}{text}")}
     given = {name: value for name, value in told.items() if name in inspect.signature(model.finish).parameters}
     model.to(device)
     model.finish(batches(), torch.Generator().manual_seed(settings.seed), **settings.finish, **given)
@@ -89,7 +93,7 @@ def check_prior_settings(model: FitsPriors | type[FitsPriors], values: Mapping[s
     defaults = {
         each.name: each.default
         for each in parameters
-        if each.default is not each.empty and each.name not in (PROGRESS, TRAINED)
+        if each.default is not each.empty and each.name not in (PROGRESS, TRAINED, SAYS)
     }
     if values and not defaults:
         raise ConfigError(f"Expected no `finish` for this recipe, got {sorted(values)}. Leave it out.")

@@ -50,6 +50,20 @@ class Telling(Silent):
             progress("prior", step, steps, 0.5)
 
 
+class Noting(Silent):
+    def finish(self, batches, generator, note=print):
+        super().finish(batches, generator)
+        note("too few images")
+
+
+def test_what_could_not_be_fitted_is_a_note():
+    said, held = [], SimpleNamespace(arrays=range(1), once=lambda: iter("a"))
+    fit_priors(Noting(), held, TrainSettings(), said.append)
+    assert said[-1] == "note: too few images"
+    with pytest.raises(ConfigError, match="Expected no `finish`"):
+        check_prior_settings(Noting, {"note": "x"})
+
+
 def test_a_model_tells_if_it_can_and_its_batches_are_counted():
     count = 2 * COMPUTE_CHUNK + 1
     held = SimpleNamespace(arrays=range(count), once=lambda: iter("abc"))

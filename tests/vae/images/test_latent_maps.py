@@ -136,16 +136,31 @@ def test_the_noise_of_a_texture_is_a_further_map_without_posterior(generator):
     assert not torch.allclose(model.decode(latent)["image"], model.decode(rough)["image"])
 
 
+def test_a_texture_adds_nothing_to_the_loss_nor_to_the_figures(generator):
+    """Not even with free bits, of which each group has its own."""
+    (batch,) = quiet_batches(4, generator)
+    plain = replace(SETTINGS, free_bits=3.0, pyramid=replace(PYRAMID, maps=()))
+    torch.manual_seed(0)
+    without, rough = ImageVAE((1, 16, 16), settings=plain), textured(free_bits=3.0, pyramid=plain.pyramid)
+    rough.load_state_dict(without.state_dict(), strict=False)
+    first, second = (one.eval().loss(batch, 0, Generator().manual_seed(0)) for one in (without, rough))
+    assert first == second
+    assert set(second) == {"loss", "reconstruction", "kl"}
+
+
 @pytest.mark.parametrize("fewest", [5, 9])
 def test_a_texture_is_fitted_to_enough_images_without_noise(fewest, generator, monkeypatch):
     monkeypatch.setattr(image_priors, "FEWEST_MAPS", fewest)
     model, few = textured(), {"steps": 2, "map_steps": 4, "batch": 4}
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    model.finish(quiet_batches(8, generator), generator, **few)
+    notes = list[str]()
+    model.finish(quiet_batches(8, generator), generator, **few, note=notes.append)
     changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     networks = {name.removeprefix("networks.writer.") for name in changed if name.startswith("networks.")}
     assert ("texture.fitted" in networks) == ("texture.last.weight" in networks) == (fewest == 5)
     assert all(name.startswith("texture.") for name in networks)
+    assert len(notes) == (fewest == 9)
+    assert all("to 9 or more training images without noise, found 8: draws have none. Add" in one for one in notes)
 
 
 def test_texture_in_the_light_is_that_of_the_decoder(generator):
