@@ -120,6 +120,7 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=2000, help="of each side")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sample", action="store_true", help="the committed sample alone")
+    parser.add_argument("--unconditional", action="store_true", help="no draws under conditions")
     given = parser.parse_args()
     model = load_model("galaxies", given.model, "cpu", 1)
     stamps, known = held_out(given.n, given.sample)
@@ -142,14 +143,20 @@ def main() -> None:
     of_spectra = table_distance(*spectra, generator)
     found |= {"spectra": of_spectra.mean, "spectra_of_two_halves": of_spectra.halves}
 
-    names = model.representation.properties
+    if not given.unconditional:
+        found |= fidelity(model, known, given)
+    print(json.dumps(found, indent=1))
+
+
+def fidelity(model, known: dict[str, np.ndarray], given: argparse.Namespace) -> dict:
+    """Misses of draws under the conditions of held-out galaxies, and the estimators' own."""
+    names, count, found = model.representation.properties, len(known[ASKED[0]]), {}
     values = np.stack([known[name] if name in ASKED else np.full(count, np.nan) for name in names], 1)
     asked, settings = model.representation.scaled(values), model.model.settings
     for name, corrections in (("missed_without_corrections", 0), ("missed", settings.corrections)):
         model.model.settings = replace(settings, corrections=corrections)
         found[name] = misses(known, drawn(model, count, asked, given.seed + 1))
-    found["own_errors_of_the_estimators"] = own_errors(min(count, 1000), given.seed)
-    print(json.dumps(found, indent=1))
+    return found | {"own_errors_of_the_estimators": own_errors(min(count, 1000), given.seed)}
 
 
 if __name__ == "__main__":
