@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
@@ -89,6 +89,7 @@ class BacktestPlan:
         chosen, space = self.settings.model_dump(mode="json", exclude=apart), self.request.space
         return {
             "sciencegen": __version__,
+            "format": [one.name for one in fields(ReplayedRound)],
             "table": hashlib.sha256(json.dumps(values).encode()).hexdigest(),
             "settings": chosen | {"wild_type": space and self.request.domain.items.text(space.origin)},
         }
@@ -174,8 +175,9 @@ def backtest(domain: str, table: str | Path, **options: Unpack[BacktestOptions])
     Backtested
         A row for each campaign and round: `method`, `repeat`, `round`, `measured`, the number of items measured so far,
         `best`, the best value so far as a fraction of the table's maximum, `held`, the share of the plate's values
-        inside their 90% intervals, `hits`, the number of values that reach `hit`, and `hits_expected`, `hits_low` and
-        `hits_high`, its forecast with a 90% interval. `summary` has statistics of each method.
+        inside their 90% intervals, `hits`, the number of values that reach `hit`, `hits_expected`, `hits_low` and
+        `hits_high`, its forecast with a 90% interval, and `beats_best`, the probability of a better value than all
+        before. `summary` has statistics of each method.
 
     Raises
     ------

@@ -47,7 +47,8 @@ class Landscape:
 class ReplayedRound:
     """number: of the plate, from 1. measured: items so far. best: value so far. held: share of the plate's values that
     lie in their 90% intervals, NaN without intervals. hits: values of the plate that reach the threshold, NaN without
-    one. hits_expected, hits_low, hits_high: forecast mean and 90% interval of these, NaN without a model."""
+    one. hits_expected, hits_low, hits_high: forecast mean and 90% interval of these, NaN without a model. beats_best:
+    probability that the forecast gave to a value better than all before, NaN without a model."""
 
     number: int
     measured: int
@@ -57,6 +58,7 @@ class ReplayedRound:
     hits_expected: float = math.nan
     hits_low: float = math.nan
     hits_high: float = math.nan
+    beats_best: float = math.nan
 
 
 def landscape_of(space: CampaignSpace, measured: Sequence[Measurement]) -> Landscape:
@@ -155,13 +157,15 @@ def _can_be_fitted(known: Sequence[Measurement]) -> bool:
 
 
 def _hits(plate: Plate, results: Sequence[Measurement], settings: CampaignSettings) -> tuple[float, ...]:
-    """The number of hits, and its forecast. A value whose limits leave it open is none."""
+    """The number of hits, and the forecast. A value whose limits leave it open is none."""
     found = plate.forecast
     threshold = settings.hit if found is None else found.threshold
     hits = math.nan
     if threshold is not None:
         hits = float(sum(one.is_hit(threshold, settings.minimize) is True for one in results))
-    return (hits,) if found is None else (hits, found.expected, float(found.lower), float(found.upper))
+    if found is None:
+        return (hits,)
+    return hits, found.expected, float(found.lower), float(found.upper), found.beats_best
 
 
 def _share_inside(plate: Plate, results: Sequence[Measurement]) -> float:

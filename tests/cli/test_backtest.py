@@ -48,7 +48,8 @@ def test_a_table_and_a_summary(cli):
     assert found.code == 0, found.err
     rows = pd.read_csv("campaigns.csv")
     assert list(rows) == [
-        "method", "repeat", "round", "measured", "best", "held", "hits", "hits_expected", "hits_low", "hits_high"
+        "method", "repeat", "round", "measured", "best", "held", "hits", "hits_expected", "hits_low", "hits_high",
+        "beats_best",
     ]  # fmt: skip
     assert len(rows) == 4 * 2 * 2
     summary = json.loads(found.out)
@@ -116,7 +117,8 @@ def test_help_names_the_methods(cli, monkeypatch):
 def test_rows_on_standard_output(cli):
     found = cli(*WORDS[:-2], "--method", "random")
     assert found.code == 0, found.err
-    assert found.out.splitlines()[0] == "method,repeat,round,measured,best,held,hits,hits_expected,hits_low,hits_high"
+    header = "method,repeat,round,measured,best,held,hits,hits_expected,hits_low,hits_high,beats_best"
+    assert found.out.splitlines()[0] == header
     assert len(found.out.splitlines()) == 5
     assert [one.name for one in Path().iterdir()] == ["table.csv"]
 

@@ -12,6 +12,7 @@ from sciencegen.api.campaign.controls import CONTROL
 from sciencegen.api.campaign.journal_items import measured_by_key, values_by_key
 from sciencegen.optimization.journal import Entry, Journal
 from sciencegen.optimization.measurements import Measurement, pooled_deviation, settled_values
+from sciencegen.optimization.stopping import says_stop
 
 NOISY = 0.5
 """Standard deviation of replicates, in those of all items' values, from which noise hides most differences."""
@@ -20,8 +21,6 @@ NO_SIGNAL, ENOUGH = 0.1, 20
 FEW_HELD, PREDICTED = 0.7, 8
 """Share of a round's values inside their 90% intervals below which the model errs more than it says, and the fewest
 predicted items from which it counts."""
-STOP = 0.1
-"""Probability to beat the best value below which another plate is not expected to pay."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def diagnosis_notes(found: Evidence, seen: Mapping[str, str]) -> list[str]:
 def stop_notes(beats_best: float | None, candidates: int, batch: int) -> list[str]:
     """Notes on a plate that is not expected to pay, and on candidates that run out."""
     notes = []
-    if beats_best is not None and beats_best < STOP:
+    if beats_best is not None and says_stop(beats_best):
         notes.append(
             f"a better item than the best is on this plate with a probability of {beats_best:.2g} only: stop here, or "
             "widen the candidates (another space, a model, more changes at once)"

@@ -12,7 +12,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sciencegen.api.campaign.controls import CONTROL
-from sciencegen.api.campaign.diagnosis import STOP
 from sciencegen.api.campaign.forecasts import forecast_summary
 from sciencegen.api.campaign.history import CampaignState
 from sciencegen.api.campaign.look_back import LookBack
@@ -28,6 +27,7 @@ from sciencegen.optimization.campaign import Plate
 from sciencegen.optimization.measurements import settled_values
 from sciencegen.optimization.objective import score_safely
 from sciencegen.optimization.pareto_plate import ParetoPlate
+from sciencegen.optimization.stopping import says_stop
 from sciencegen.scoring.oracles import Oracle
 
 Table = Mapping[str, Sequence[Any]]
@@ -120,7 +120,7 @@ def plate_summary(
         **forecast_summary(plate.forecast, past.outcomes),
         "correlation": none_if_nan(plate.correlation),
         "causes": list(past.causes),
-        "stop": None if plate.forecast is None else plate.forecast.beats_best < STOP,
+        "stop": None if plate.forecast is None else says_stop(plate.forecast.beats_best),
         "notes": [*state.notes, *notes],
     }
 

@@ -1,10 +1,10 @@
 """Finished campaigns of a backtest that was stopped, in a hidden file beside its output, so that it can go on.
 
-    {"sciencegen": "0.3.0", "table": "<sha256 of the measurements>", "settings": {"seed": 0, ...}}
-    {"method": "propose", "repeat": 1, "rounds": [[1, 96, 0.51, null, null, null, null, null], ...]}
+    {"sciencegen": "0.3.0", "format": ["number", "measured", "best", ...], "table": "<sha256 of the measurements>", ...}
+    {"method": "propose", "repeat": 1, "rounds": [[1, 96, 0.51, null, null, null, null, null, null], ...]}
 
-The first line says what the campaigns depend on. Each other one is a campaign: the numbers of a `ReplayedRound` for
-each of its plates.
+The first line says what the campaigns depend on, and the names of a plate's numbers. Each other one is a campaign: the
+numbers of a `ReplayedRound` for each of its plates.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _difference(line: str, identity: Mapping[str, Json]) -> str:
     """What differs from the identity in a line, in words; "" if nothing does."""
     try:
         found = json.loads(line)
-        before = {name: found[name] for name in identity}
+        before = {name: found.get(name) for name in identity}
         settings, own = before.pop("settings"), identity["settings"]
         differing = {name: (settings.get(name), value) for name, value in own.items() if settings.get(name) != value}
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -13,7 +13,8 @@ if TYPE_CHECKING:  # it takes most of a second to import
     from sciencegen.figures.style import Figure
 
 COLUMNS = (
-    "method", "repeat", "round", "measured", "best", "held", "hits", "hits_expected", "hits_low", "hits_high"
+    "method", "repeat", "round", "measured", "best", "held", "hits", "hits_expected", "hits_low", "hits_high",
+    "beats_best",
 )  # fmt: skip
 
 

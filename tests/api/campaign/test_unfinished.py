@@ -54,6 +54,7 @@ def test_a_line_that_was_cut_is_run_again(path):
         ({"settings": {"seed": 0, "exploration": 2.0}}, "`exploration` 2.0 for None"),
         ({"table": "other"}, "another table"),
         ({"sciencegen": "2"}, "another sciencegen"),
+        ({"format": ["number", "measured"]}, "another format"),
     ],
 )
 def test_campaigns_of_another_backtest_are_an_error_unless_forced(path, change, told):
