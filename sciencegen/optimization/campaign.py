@@ -22,6 +22,7 @@ from sciencegen.optimization.candidate_sources import POOL, CandidateMaker, Cand
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.forecast import Forecast, forecast
 from sciencegen.optimization.measurements import Measurement, settled_values
+from sciencegen.optimization.misfit import WIDER
 from sciencegen.optimization.plate import BASELINE, ContextRows, first_pickable, pick_by_prior, pick_plate
 from sciencegen.optimization.plate_builder import Candidates
 from sciencegen.optimization.plates_needed import PlatesNeeded, plates_needed
@@ -148,8 +149,9 @@ def next_plate(
         )  # fmt: skip
         values = settled_values(measured, settings.minimize)
         hits = forecast(
-            candidates.rows[picked], posterior, values, generator, hit=settings.hit, minimize=settings.minimize
-        )
+            candidates.rows[picked], posterior, values, generator, hit=settings.hit, minimize=settings.minimize,
+            misfit=settings.misfit,
+        )  # fmt: skip
         needed = _needed(candidates, picked, posterior, settings, generator)
         plate = replace(_plate(candidates, origins, picked, posterior, sign), forecast=hits, needed=needed)
     return replace(plate, extra=predicted_by(space.features(extra), posterior, sign)) if extra else plate
@@ -189,17 +191,19 @@ def _needed(
     )
 
 
-def predicted_by(rows: FeatureRows, posterior: Posterior, sign: float) -> Float[np.ndarray, "3 item"]:
+def predicted_by(
+    rows: FeatureRows, posterior: Posterior, sign: float, wider: float = 1.0
+) -> Float[np.ndarray, "3 item"]:
     """Median, lower and upper end of the next measurement."""
     marginals = posterior.marginals(rows)
-    median, low, high = (sign * end for end in posterior.interval(marginals.mean, marginals.deviation))
+    median, low, high = (sign * end for end in posterior.interval(marginals.mean, marginals.deviation, wider))
     return np.stack([median, np.minimum(low, high), np.maximum(low, high)])
 
 
 def _plate(
     candidates: Candidates, origins: Sequence[str], picked: np.ndarray, posterior: Posterior, sign: float
 ) -> Plate:
-    median, lower, upper = predicted_by(candidates.rows[picked], posterior, sign)
+    median, lower, upper = predicted_by(candidates.rows[picked], posterior, sign, WIDER)
     items, sources = [candidates.items[place] for place in picked], [origins[place] for place in picked]
     count, name, scale = len(candidates.items), posterior.name, posterior.warp.name
     return Plate(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sciencegen.metrics.warps import SHAPES
+from sciencegen.optimization.misfit import PICKED, Misfit
 from sciencegen.optimization.plate_builder import PlateSettings
 from sciencegen.optimization.posterior import MODELS, names_for
 from sciencegen.optimization.proposers import BreedingSettings
@@ -31,6 +32,8 @@ class CampaignSettings:
         A value at least as good counts as a hit in forecasts; by default that of the best tenth of the measured items.
     reach : float, optional
         The value for which `Plate.needed` says how many plates it takes.
+    misfit : Misfit
+        Of items that are picked for their predictions.
     """
 
     count: int = 96
@@ -41,6 +44,7 @@ class CampaignSettings:
     breeding: BreedingSettings = field(default_factory=BreedingSettings)
     hit: float | None = None
     reach: float | None = None
+    misfit: Misfit = PICKED
 
     def __post_init__(self) -> None:
         names_for("surrogate", self.surrogate, MODELS)

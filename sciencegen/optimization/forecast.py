@@ -2,13 +2,14 @@
 
     f ~ N(m, K)                                           the joint posterior of the plate, on the model's scale
     z_i = (f_i - m_i + s n_i) / sqrt(K_ii + s^2)          errors of items are correlated, noise n_i is not
-    y_i = t^-1(m_i + d_i (sqrt(1 - c) z_i + sqrt(c) e - b))
+    y_i = t^-1(m_i + d_i q_i(sqrt(1 - c) z_i + sqrt(c) e - b))
     N = sum_i [y_i is at least as good as the threshold]
 
-m, K, s^2: mean, covariance and noise. t: the scale. d_i: the calibrated deviation of a measurement, that of the plate's
-intervals. n_i, e ~ N(0, 1). b: picked items are worse than predicted on average, since the best predictions out of many
-are those with the luckiest errors. c: share of an error that the whole plate has in common beyond the posterior's
-correlations, as if the model were wrong about all that it likes.
+m, K, s^2: mean, covariance and noise. t: the scale. d_i: the calibrated deviation of a measurement. q_i gives errors
+the shape of left-out residuals (`ResidualCalibration.shaped`). n_i, e ~ N(0, 1). b: picked items are worse than
+predicted on average, since the best predictions out of many are those with the luckiest errors. c: share of an error
+that the whole plate has in common beyond the posterior's correlations, as if the model were wrong about all that it
+likes. Earlier plates tell b and c (`misfit`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from jaxtyping import Float
 
 from sciencegen.errors import DataError
 from sciencegen.optimization.feature_rows import FeatureRows
+from sciencegen.optimization.misfit import PICKED, Misfit
 from sciencegen.optimization.normals import draws_of
 from sciencegen.optimization.posterior import LEVEL, Posterior
 
@@ -31,43 +33,6 @@ BLOCK = 1000
 """Items with a joint distribution; blocks of a larger plate are drawn independently."""
 GOOD_SHARE = 0.1
 """Share of the measured items that reach the default threshold."""
-
-
-@dataclass(frozen=True)
-class Misfit:
-    """How items that were picked for their predictions differ from the posterior, in calibrated deviations.
-
-    Parameters
-    ----------
-    bias : float
-        b: how much worse they are on average.
-    common : float
-        c: share of the variance of an error that all items of the plate have in common.
-    """
-
-    bias: float = 0.0
-    common: float = 0.0
-
-
-PICKED = Misfit(0.25, 0.1)
-"""On 12 plates of 48 of four replayed campaigns (PAB1, UBE4B: 3,000 variants each) the mean error of a plate was -0.26
-deviations with a root mean square of 0.34, where the posterior alone gives 0 and 0.22."""
-LARGEST_COMMON = 0.5
-"""Largest share of a common error, after few measurements."""
-
-
-def picked_misfit(measured: int) -> Misfit:
-    """`PICKED` after this many measurements: the share of a common error is 10 / measured, and at least `PICKED`'s.
-
-    A model of few items is more often wrong about all that it likes. In 20 replayed campaigns on PAB1, 95% instead of
-    70% of the forecasts of the first proposed plate hold so.
-
-    Examples
-    --------
-    >>> [picked_misfit(measured).common for measured in (8, 40, 100, 200)]
-    [0.5, 0.25, 0.1, 0.1]
-    """
-    return Misfit(PICKED.bias, min(LARGEST_COMMON, PICKED.common * max(1.0, 100 / max(measured, 1))))
 
 
 @dataclass(frozen=True)
@@ -158,7 +123,7 @@ def forecast(
     *,
     hit: float | None = None,
     minimize: bool = False,
-    misfit: Misfit | None = None,
+    misfit: Misfit = PICKED,
 ) -> Forecast:
     """The number of hits among items with these features, each measured once.
 
@@ -174,8 +139,8 @@ def forecast(
     hit : float, optional
         The threshold; by default `default_threshold` of the values.
     minimize : bool
-    misfit : Misfit, optional
-        Of the plate's items; by default `picked_misfit` of the number of values.
+    misfit : Misfit
+        Of the plate's items; by default that of a campaign's first such plate.
 
     Returns
     -------
@@ -194,7 +159,7 @@ def forecast(
     (10, True)
     """
     threshold = default_threshold(values, minimize) if hit is None else hit
-    best, misfit = float(min(values) if minimize else max(values)), misfit or picked_misfit(len(values))
+    best = float(min(values) if minimize else max(values))
     counts, better = np.zeros(DRAWS), np.zeros(DRAWS, bool)
     common = generator.standard_normal((DRAWS, 1))
     for start in range(0, len(rows), BLOCK):
@@ -218,4 +183,6 @@ def drawn_measurements(
     own = np.sqrt(np.diag(joint.covariance).clip(1e-12) + joint.noise)
     errors = (draws_of(joint, DRAWS, generator) - joint.mean + noise) / own
     errors = math.sqrt(1 - misfit.common) * errors + math.sqrt(misfit.common) * common - misfit.bias
-    return posterior.warp.inverse(joint.mean + posterior.calibration.deviation(joint.mean, own) * errors)
+    calibration = posterior.calibration
+    errors = calibration.deviation(joint.mean, own) * calibration.shaped(joint.mean, errors)
+    return posterior.warp.inverse(joint.mean + errors)

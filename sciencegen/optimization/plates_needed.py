@@ -15,7 +15,8 @@ import numpy as np
 from jaxtyping import Int
 
 from sciencegen.optimization.feature_rows import FeatureRows
-from sciencegen.optimization.forecast import BLOCK, DRAWS, PICKED, drawn_measurements, is_hit
+from sciencegen.optimization.forecast import BLOCK, DRAWS, drawn_measurements, is_hit
+from sciencegen.optimization.misfit import PICKED
 from sciencegen.optimization.posterior import LEVEL, Posterior
 
 MOST_BLOCKS = 3

@@ -56,10 +56,13 @@ class Posterior:
         """The model's `Joint`, with the noise of a new measurement."""
         return replace(self.model.joint(points), noise=self.noise)
 
-    def interval(self, mean: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Median and ends of a 90% interval of the next measurement, noise included, in the unit of the values."""
+    def interval(
+        self, mean: np.ndarray, deviation: np.ndarray, wider: float = 1.0
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Median and ends of a 90% interval of the next measurement, noise included, in the unit of the values. wider:
+        factor of the deviations."""
         expected = self.calibration.deviation(mean, np.sqrt(np.square(deviation) + self.noise))
-        reach = float(ndtri((1 + LEVEL) / 2)) * expected
+        reach = wider * float(ndtri((1 + LEVEL) / 2)) * expected
         return self.warp.inverse(mean), self.warp.inverse(mean - reach), self.warp.inverse(mean + reach)
 
 

@@ -11,6 +11,7 @@ from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
 from sciencegen.optimization.measurements import Measurement
+from sciencegen.optimization.misfit import WIDER, Misfit
 from sciencegen.optimization.plate_builder import PlateSettings
 from sciencegen.optimization.proposers import BreedingSettings, CampaignSpace
 from tests.optimization.word_space import (
@@ -146,6 +147,26 @@ def test_extra_items_are_predicted_and_change_no_pick():
     assert (lower < median).all()
     assert (median < upper).all()
     assert lower[0] <= fitness(first()[0]) <= upper[0]
+
+
+def test_intervals_of_picked_items_are_wider_than_those_of_others():
+    settings = CampaignSettings(6, surrogate="gp", scale="linear")
+    plate = next_plate(SPACE, known(first()), [], settings, np.random.default_rng(0), FROM_POOL)
+    again = next_plate(SPACE, known(first()), [], settings, np.random.default_rng(0), FROM_POOL, plate.items)
+    median, lower, upper = again.extra
+    assert plate.predicted == pytest.approx(median)
+    assert plate.upper - plate.lower == pytest.approx(WIDER * (upper - lower))
+
+
+def test_the_misfit_of_the_settings_is_that_of_the_forecast():
+    expected = [
+        next_plate(
+            SPACE, known(first()), [], CampaignSettings(6, surrogate="gp", scale="linear", misfit=Misfit(bias)),
+            np.random.default_rng(0), FROM_POOL,
+        ).forecast.expected
+        for bias in (-1.0, 0.0, 1.0)
+    ]  # fmt: skip
+    assert expected == sorted(set(expected), reverse=True)
 
 
 @pytest.mark.parametrize("space", [SPACE, BRED])

@@ -11,19 +11,24 @@ from scipy import stats
 
 from sciencegen.errors import DataError
 from sciencegen.metrics.warps import fit_warp
-from sciencegen.optimization.forecast import Forecast, Misfit, default_threshold, forecast, is_hit, read_forecast
+from sciencegen.optimization.forecast import Forecast, default_threshold, forecast, is_hit, read_forecast
+from sciencegen.optimization.misfit import Misfit
 from sciencegen.optimization.normals import Joint
+from sciencegen.optimization.residual_calibration import ResidualCalibration
 
 VALUES = np.linspace(-2, 2, 41)
 
 
 class Known:
-    """A posterior with a given joint distribution; calibration multiplies the deviations by `wider`."""
+    """A posterior with a given joint distribution; calibration multiplies the deviations by `wider`, and turns normal
+    errors into others by `shape`."""
 
-    def __init__(self, mean, covariance, noise=0.0, wider=1.0, warp=None):
+    def __init__(self, mean, covariance, noise=0.0, wider=1.0, warp=None, shape=lambda errors: errors):
         self._joint = Joint(np.asarray(mean, float), np.asarray(covariance, float), noise)
         self.warp = warp or SimpleNamespace(inverse=lambda targets: targets)
-        self.calibration = SimpleNamespace(deviation=lambda mean, deviation: wider * deviation)
+        self.calibration = SimpleNamespace(
+            deviation=lambda mean, deviation: wider * deviation, shaped=lambda mean, errors: shape(errors)
+        )
 
     def points(self, rows):
         return rows
@@ -57,6 +62,24 @@ def test_a_wider_calibration_widens_the_count():
     plain, wide = (of(Known(np.zeros(40), np.eye(40), wider=wider), 40, hit=2.0) for wider in (1.0, 3.0))
     assert wide.expected == pytest.approx(40 * stats.norm.sf(2 / 3), abs=0.4)
     assert wide.expected > 5 * plain.expected
+
+
+def test_errors_have_the_shape_of_the_residuals():
+    """Nine in ten are a third of a deviation better than predicted, one fails."""
+    skewed = np.where(np.arange(400) % 10, 1 / 3, -3.0)
+    calibration = ResidualCalibration(np.zeros(400), skewed)
+    found = of(
+        Known(np.zeros(40), np.eye(40), shape=lambda errors: calibration.shaped(np.zeros(40), errors)), 40, hit=0.2
+    )
+    assert found.expected == pytest.approx(36, abs=1)
+    assert of(Known(np.zeros(40), np.eye(40)), 40, hit=0.2).expected == pytest.approx(40 * stats.norm.sf(0.2), abs=0.4)
+
+
+def test_few_residuals_do_not_bound_what_a_plate_may_reach():
+    calibration = ResidualCalibration(np.zeros(6), np.linspace(-0.5, 0.5, 6))
+    found = of(Known(np.zeros(40), np.eye(40), shape=lambda errors: calibration.shaped(np.zeros(40), errors)), 40)
+    assert found.best == 2.0
+    assert found.beats_best > 0.3
 
 
 @pytest.mark.parametrize("minimize", [False, True])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sciencegen.optimization import plates_needed as module
-from sciencegen.optimization.forecast import Misfit
+from sciencegen.optimization.misfit import Misfit
 from sciencegen.optimization.plates_needed import plates_needed
 from tests.optimization.test_forecast import Known
 
