@@ -10,8 +10,8 @@ from typing import Unpack
 import numpy as np
 
 from sciencegen.api.campaign.controls import with_controls, without_controls
-from sciencegen.api.campaign.forecasts import needed_summary
-from sciencegen.api.campaign.history import campaign_state
+from sciencegen.api.campaign.forecasts import needed_summary, plate_errors
+from sciencegen.api.campaign.history import CampaignState, campaign_state
 from sciencegen.api.campaign.layout import Layout, check_layout, layout_of
 from sciencegen.api.campaign.look_back import hit_notes, look_back
 from sciencegen.api.campaign.notes import cost_notes, plate_notes, plate_summary
@@ -49,6 +49,7 @@ from sciencegen.items import Item
 from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
 from sciencegen.optimization.goals import Goal
+from sciencegen.optimization.misfit import misfit_after
 from sciencegen.optimization.plate_builder import PlateSettings
 from sciencegen.optimization.proposers import BreedingSettings
 from sciencegen.options import ProposeOptions, Texts, takes
@@ -228,13 +229,20 @@ def campaign_settings(options: PlateOptions, number: int) -> CampaignSettings:
     return replace(options.campaign, plate=replace(options.campaign.plate, exploration=exploration))
 
 
+def _informed(settings: CampaignSettings, state: CampaignState) -> CampaignSettings:
+    """Settings with the misfit that earlier plates tell."""
+    errors = plate_errors(state.history.journal, state.history.keys, settings.minimize)
+    return replace(settings, misfit=misfit_after(errors))
+
+
 def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Report = silent) -> Proposed:
     """Read, fit and choose. Nothing is written: call `Proposed.enter` after the plate is written."""
     state = campaign_state(request, log)
     state.notes.extend(cost_notes(request))
     search = plate_search(request, state, log, report)
     controls, number = request.controls, state.history.next_round
-    options = without_controls(campaign_settings(request.plate, number), request.domain, search.pool, controls)
+    settings = _informed(campaign_settings(request.plate, number), state)
+    options = without_controls(settings, request.domain, search.pool, controls)
     waiting, wild = [*state.waiting, *controls], wild_type(state.space)
     priors = read_priors(request, state)
     sources = replace(search.sources, priors=[one.measured for one in priors])

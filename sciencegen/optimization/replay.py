@@ -19,6 +19,7 @@ from sciencegen.optimization.campaign import Plate, next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
 from sciencegen.optimization.measurements import Measurement, settled_values
+from sciencegen.optimization.misfit import PlateError, misfit_after, plate_error
 from sciencegen.optimization.posterior import LEAST_MEASURED
 from sciencegen.optimization.proposers import CampaignSpace
 
@@ -114,14 +115,16 @@ def replay(
     ReplayedRound
     """
     known: list[Measurement] = []
+    errors: list[PlateError] = []
     for number in range(1, rounds + 1):
-        settings = settings_of(number)
+        settings = replace(settings_of(number), misfit=misfit_after(errors))
         acquisition = acquisition_of(method, number, rounds, settings.plate.acquisition)
         settings = replace(settings, plate=replace(settings.plate, acquisition=acquisition or GREEDY))
         is_random = acquisition is None or not _can_be_fitted(known)
         plate = _next_plate(landscape, known, settings, np.random.default_rng((*seed, number)), is_random)
         results = [replace(landscape.measured[place], round=number) for place in plate.items]
         known += results
+        errors += _error(plate, results, settings.minimize)
         best = (min if settings.minimize else max)(settled_values(known, settings.minimize))
         yield ReplayedRound(number, len(known), best, _share_inside(plate, results), *_hits(plate, results, settings))
 
@@ -154,6 +157,13 @@ def _can_be_fitted(known: Sequence[Measurement]) -> bool:
     """Whether there are enough different values. Where `propose` refuses them, the next plate is random."""
     differ = len({one.value for one in known}) > 1
     return len(known) >= LEAST_MEASURED and differ and any(one.limits is None for one in known)
+
+
+def _error(plate: Plate, results: Sequence[Measurement], minimize: bool) -> list[PlateError]:
+    """The plate's error; [] without predictions. Bounds don't count."""
+    values = [one.value if one.limits is None else math.nan for one in results]
+    found = plate_error(values, [plate.predicted, plate.lower, plate.upper], minimize)
+    return [] if found is None else [found]
 
 
 def _hits(plate: Plate, results: Sequence[Measurement], settings: CampaignSettings) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ from sciencegen.optimization import replay as replays
 from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
 from sciencegen.optimization.measurements import Measurement
+from sciencegen.optimization.misfit import PICKED, misfit_after, plate_error
 from sciencegen.optimization.plate_builder import PlateSettings
 from sciencegen.optimization.replay import METHODS, best_scale, landscape_of, replay
 from tests.optimization.word_space import EVERYTHING, FROM_POOL, SPACE, features, fitness, known
@@ -65,6 +66,22 @@ def test_plates_are_those_of_a_campaign(plates):
         generator = np.random.default_rng((*SEED, number))
         assert next_plate(SPACE, known(asked), [], settings_of(number), generator, FROM_POOL).items == words
         asked += words
+
+
+def test_each_plate_learns_from_the_errors_of_those_before(monkeypatch):
+    misfits, made = [], []
+
+    def noting(*arguments):
+        misfits.append(arguments[3].misfit)
+        made.append(next_plate(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr(replays, "next_plate", noting)
+    list(replay(LANDSCAPE, "propose", settings_of, ROUNDS, SEED))
+    values = [fitness(EVERYTHING[place]) for place in made[1].items]
+    error = plate_error(values, [made[1].predicted, made[1].lower, made[1].upper], False)
+    assert misfits == [PICKED, PICKED, misfit_after([error])]
+    assert misfits[2] != PICKED
 
 
 def test_intervals_are_compared_with_the_values_of_plates_that_have_some(plates):

@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from sciencegen.api.campaign.controls import CONTROL
 from sciencegen.api.campaign.journal_items import measured_by_key
 from sciencegen.optimization.forecast import Forecast, read_forecast
 from sciencegen.optimization.journal import Journal
+from sciencegen.optimization.misfit import PlateError, plate_error
 from sciencegen.optimization.plates_needed import PlatesNeeded
 
 SHOWN = 3
@@ -46,6 +49,20 @@ def outcomes(journal: Journal, keys: Mapping[str, str], minimize: bool) -> list[
             hits = [one.is_hit(forecast.threshold, minimize) for one in measured]
             found.append(Outcome(number, forecast, hits.count(True), len(plate) - len(measured) + hits.count(None)))
     return sorted(found, key=lambda one: one.round)
+
+
+def plate_errors(journal: Journal, keys: Mapping[str, str], minimize: bool) -> list[PlateError]:
+    """How far the measured items of each plate are from what was predicted; bounds don't count. keys: text of an item
+    -> its key."""
+    known, plates = measured_by_key(journal, keys), dict[int, list[tuple[float, ...]]]()
+    for one in journal.planned:
+        found = known.get(keys[one.item])
+        if found is not None and found.limits is None and one.source != CONTROL:
+            ends = [math.nan if end is None else end for end in (one.predicted, one.lower, one.upper)]
+            plates.setdefault(one.round, []).append((found.value, *ends))
+    numbers = (np.array(rows).T for rows in plates.values())
+    errors = [plate_error(values, ends, minimize) for values, *ends in numbers]
+    return [one for one in errors if one is not None]
 
 
 def forecast_notes(forecast: Forecast, past: Sequence[Outcome], target: str, minimize: bool) -> list[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sciencegen.api.campaign.forecasts import forecast_notes, forecast_summary, outcomes
+from sciencegen.api.campaign.forecasts import forecast_notes, forecast_summary, outcomes, plate_errors
 from sciencegen.optimization.forecast import Forecast
 from sciencegen.optimization.journal import Entry, Journal, append, read_journal
+from sciencegen.optimization.misfit import WIDER
 
 FORECAST = Forecast(2.0, 4, 1.5, 1, 2, 3.0, 0.25)
 
@@ -72,3 +73,21 @@ def test_notes_say_what_is_expected_and_how_earlier_forecasts_did():
     assert second == "1 of 1 earlier forecasts of hits held: round 2 1.5 expected (1 to 2), 2 found"
     assert "activity <= 2" in forecast_notes(FORECAST, [], "activity", True)[0]
     assert forecast_summary(None, []) == {"forecast": None, "past_forecasts": []}
+
+
+@pytest.mark.parametrize(("minimize", "sign"), [(False, 1), (True, -1)])
+def test_errors_of_earlier_plates_are_read_from_the_journal(minimize, sign):
+    """An end of an interval is WIDER times 1.645 deviations away. Controls, bounds and pending items don't count."""
+    planned = [Entry(2, n, "proposed", predicted=1.0, lower=0.0, upper=3.0, source="mutate") for n in "abcd"]
+    control = Entry(2, "w", "proposed", predicted=1.0, lower=0.0, upper=3.0, source="control")
+    values = {"a": 3.0, "b": 1.0, "w": 9.0}
+    measured = [Entry(2, name, "measured", value) for name, value in values.items()]
+    bound = Entry(2, "c", "measured", 0.0, bound="<")
+    (found,) = plate_errors(Journal((*planned, control, *measured, bound)), {n: n for n in "abcdw"}, minimize)
+    assert found.items == 2
+    assert found.mean == pytest.approx(sign * WIDER * 1.6448536 / 2)
+
+
+def test_plates_without_predictions_have_no_error():
+    assert plate_errors(journal([1, 2]), {name: name for name in "abcdw"}, False) == []
+    assert plate_errors(Journal(()), {}, False) == []
