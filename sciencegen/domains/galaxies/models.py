@@ -81,9 +81,10 @@ def adapt_stamp_vae(
     model: ImageVAE, old: ImageRepresentation, new: ImageRepresentation, settings: ImageVAESettings, seed: int
 ) -> ImageVAE:
     """A model for the new representation, initialized with the trained one. Before training it equals the old model,
-    whatever the values of new columns. The weight of its KL divergence is that at the end of the old training."""
+    whatever the values of new columns. Weights that change in a training are those at the end of the old one."""
     torch.manual_seed(seed)
-    adapted = stamp_vae(new, replace(settings, beta=Warmup(end=settings.beta.end)))
+    ends = {"beta": Warmup(end=settings.beta.end), "structure": Warmup(end=settings.structure.end)}
+    adapted = stamp_vae(new, replace(settings, **ends))
     names = old.properties
     warm_start(model, adapted, [names.index(name) if name in names else None for name in new.properties])
     return adapted

@@ -176,7 +176,7 @@ def test_what_no_galaxy_has_is_odd_and_what_it_has_is_not(oracles, observed):
 
 def test_noise_and_blur_change_the_likelihood_and_hardly_the_anomaly(oracles, simulated):
     generator = np.random.default_rng(0)
-    wide = np.exp(-0.5 * (np.hypot(*np.mgrid[-8:9, -8:9]) / 1.5) ** 2)
+    wide = np.exp(-0.5 * (np.hypot(*np.mgrid[-8:9, -8:9]) / 1.1) ** 2)
 
     def seen(psf: np.ndarray | None, noise: float):
         psfs = [one.observed.psf if psf is None else psf for one in simulated[:16]]

@@ -5,7 +5,7 @@ import torch
 
 from sciencegen.diffusion.latent_prior import DiffusionPrior
 from sciencegen.domains.galaxies.image_representation import fit
-from sciencegen.domains.galaxies.models import CONDITIONS, condition_kinds, stamp_vae
+from sciencegen.domains.galaxies.models import CONDITIONS, adapt_stamp_vae, condition_kinds, stamp_vae
 from sciencegen.domains.galaxies.properties import measure
 from sciencegen.domains.galaxies.stamp_text import text
 from sciencegen.networks.pyramid import PyramidSettings
@@ -39,3 +39,11 @@ def test_the_components_of_an_ellipticity_turn_with_the_image(representation):
     kinds = condition_kinds(representation)
     assert [CONDITIONS[column] for column in kinds.pairs[0]] == ["e1", "e2"]
     assert len(kinds.scalars) == len(CONDITIONS) - 2
+
+
+def test_weights_that_change_in_a_training_are_those_at_its_end_when_it_goes_on_with_other_stamps(representation):
+    model = model_of(representation, profiles=1)
+    adapted = adapt_stamp_vae(model, representation, representation, model.settings, seed=0)
+    for weight in ("beta", "structure"):
+        ending = getattr(model.settings, weight).end
+        assert getattr(adapted.settings, weight)(0) == ending != getattr(model.settings, weight)(0)
