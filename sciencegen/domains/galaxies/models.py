@@ -83,8 +83,8 @@ def adapt_stamp_vae(
     """A model for the new representation, initialized with the trained one. Before training it equals the old model,
     whatever the values of new columns. Weights that change in a training are those at the end of the old one."""
     torch.manual_seed(seed)
-    ends = {"beta": Warmup(end=settings.beta.end), "structure": Warmup(end=settings.structure.end)}
-    adapted = stamp_vae(new, replace(settings, **ends))
+    beta, structure = (Warmup(end=weight.end) for weight in (settings.beta, settings.structure))
+    adapted = stamp_vae(new, replace(settings, beta=beta, structure=structure))
     names = old.properties
     warm_start(model, adapted, [names.index(name) if name in names else None for name in new.properties])
     return adapted
