@@ -28,7 +28,7 @@ FEWEST = 500
 """Least number of complete conditions to fit a density."""
 FEWEST_MORE = 100
 """Least number of complete conditions to continue the fit of a density."""
-DRAWS = 50_000
+DRAWS = 20_000
 """Number of draws from which the density's own marginal distributions are estimated."""
 
 Condition = Float[Tensor, "batch property"]
