@@ -46,8 +46,8 @@ class FitsPriors(Protocol):
     def finish(self, batches: Iterable[Batch], generator: Generator, *args: Any, **settings: Any) -> object:
         """Fit it to all training items; may do nothing.
 
-        Further parameters have defaults: settings, `progress` (`networks.descent.Progress`) for long fits, and `note`
-        (`networks.descent.Note`) for what could not be fitted.
+        Further parameters have defaults: settings, and `progress` (`networks.descent.Progress`) for long fits. Notes of
+        a `vae.prior_fitting.PriorFit` that it returns are logged.
         """
 
 

@@ -14,12 +14,9 @@ FitProgress = Callable[[int, int, float | None], None]
 Progress = Callable[[str, int, int, float | None], None]
 """The same for several fits; the first argument is the name of the fit."""
 
-Note = Callable[[str], None]
-"""Called with a sentence on something unusual in a fit."""
-
 
 def no_progress(*arguments: object) -> None:
-    """Ignore progress of either kind, or a note."""
+    """Ignore progress of either kind."""
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,13 @@ from sciencegen.vae.flow_prior import FlowPrior
 @dataclass(frozen=True)
 class PriorFit:
     """Result of a fit. losses: averages over at most ten equal parts of the steps. start, end: -log p(z | c) per item
-    in nats (of a diffusion an upper bound), before and after fitting, on held-out rows (NaN if there are none)."""
+    in nats (of a diffusion an upper bound), before and after fitting, on held-out rows (NaN if there are none). notes:
+    sentences on what could not be fitted beside it."""
 
     losses: tuple[float, ...]
     start: float
     end: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

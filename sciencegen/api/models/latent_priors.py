@@ -23,9 +23,6 @@ PROGRESS = "progress"
 TRAINED = "trained"
 """The optional parameter of `finish` for the number of steps of the training."""
 
-SAYS = "note"
-"""The optional parameter of `finish` for notes on what could not be fitted (`networks.descent.Note`)."""
-
 SILENCE_S = 20.0
 """Minimum seconds between two log lines of a fit."""
 
@@ -71,6 +68,8 @@ def _finish(
 ) -> None:
     import torch
 
+    from sciencegen.vae.prior_fitting import PriorFit
+
     assert isinstance(model, FitsPriors)
     progress, count = FitProgress(log), -(-len(data.arrays) // COMPUTE_CHUNK)
 
@@ -79,10 +78,12 @@ def _finish(
             yield batch if device == "cpu" else batch.to(device)
             progress("finishing", number, count, None)
 
-    told: dict[str, object] = {PROGRESS: progress, TRAINED: trained, SAYS: lambda text: log(f"{NOTE}{text}")}
+    told: dict[str, object] = {PROGRESS: progress, TRAINED: trained}
     given = {name: value for name, value in told.items() if name in inspect.signature(model.finish).parameters}
     model.to(device)
-    model.finish(batches(), torch.Generator().manual_seed(settings.seed), **settings.finish, **given)
+    fit = model.finish(batches(), torch.Generator().manual_seed(settings.seed), **settings.finish, **given)
+    for text in fit.notes if isinstance(fit, PriorFit) else ():
+        log(f"{NOTE}{text}")
 
 
 def check_prior_settings(model: FitsPriors | type[FitsPriors], values: Mapping[str, Any]) -> None:
@@ -93,7 +94,7 @@ def check_prior_settings(model: FitsPriors | type[FitsPriors], values: Mapping[s
     defaults = {
         each.name: each.default
         for each in parameters
-        if each.default is not each.empty and each.name not in (PROGRESS, TRAINED, SAYS)
+        if each.default is not each.empty and each.name not in (PROGRESS, TRAINED)
     }
     if values and not defaults:
         raise ConfigError(f"Expected no `finish` for this recipe, got {sorted(values)}. Leave it out.")

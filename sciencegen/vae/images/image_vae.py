@@ -35,7 +35,7 @@ from sciencegen.batch import Batch
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.descent import Note, Progress, no_progress
+from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.networks.normal import check_latents
 from sciencegen.networks.pyramid import PyramidSettings, map_widths
 from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, turned
@@ -198,14 +198,13 @@ class ImageVAE(nn.Module):
         map_steps: int = 5000,
         precision: Precision = "float32",
         progress: Progress = no_progress,
-        note: Note = no_progress,
     ) -> PriorFit:
         """Fit the priors of sampling; call once after training. Returns the fit of the code's prior. map_steps,
         precision (float32 or bfloat16): of each map's; a texture takes half as many steps. Priors of an adapted model
         continue from their weights, with fewer steps if there are few images; those of maps, and the texture, are not
-        changed if few images are free of noise (a `note` says so of a texture)."""
+        changed if few images are free of noise (the fit's notes say so of a texture)."""
         how = PriorSteps(steps, batch, map_steps, precision)
-        return fit_priors(self, list(batches), generator, how, progress, note)
+        return fit_priors(self, list(batches), generator, how, progress)
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from sciencegen.batch import Batch, concatenate
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.descent import FitProgress, Note, Progress, no_progress
+from sciencegen.networks.descent import FitProgress, Progress
 from sciencegen.networks.normal import standard_normal
 from sciencegen.networks.pixels import cropped
 from sciencegen.networks.symmetry import SYMMETRIES
@@ -52,10 +52,9 @@ class PriorSteps:
 
 def fit_priors(
     model: Any, batches: Sequence[Batch], generator: Generator, how: PriorSteps, progress: Progress,
-    note: Note = no_progress,
 ) -> PriorFit:  # fmt: skip
     """Fit an `ImageVAE`'s priors in place; returns the fit of the code's. Those of an adapted model continue from their
-    weights. note: told what could not be fitted."""
+    weights."""
     count, fresh = sum(map(len, batches)), model.pretrained is None
     mean, log_std, condition = posteriors(model, batches, generator, partial(progress, "posteriors"))
     settings = replace(
@@ -76,8 +75,7 @@ def fit_priors(
             conditions = augmented_conditions(model.pretrained, conditions, generator, learning, signs, old)
         model.wishes.learn(conditions, generator, learning, signs, partial(progress, "prior of conditions"))
     _fit_maps(model, batches, generator, how, progress)
-    _fit_texture(model, batches, generator, how, progress, note)
-    return fit
+    return replace(fit, notes=_fit_texture(model, batches, generator, how, progress))
 
 
 def _fit_maps(model: Any, batches: Sequence[Batch], generator: Generator, how: PriorSteps, progress: Progress) -> None:
@@ -97,23 +95,24 @@ def _fit_maps(model: Any, batches: Sequence[Batch], generator: Generator, how: P
 
 
 def _fit_texture(
-    model: Any, batches: Sequence[Batch], generator: Generator, how: PriorSteps, progress: Progress, note: Note
-) -> None:
-    """Fit the texture, if there is one and if enough items are free of noise: noise would be taken for texture."""
+    model: Any, batches: Sequence[Batch], generator: Generator, how: PriorSteps, progress: Progress
+) -> tuple[str, ...]:
+    """Fit the texture, if there is one and if enough items are free of noise: noise would be taken for texture. Returns
+    notes."""
     texture = model.networks.writer.texture
     if texture is None:
-        return
+        return ()
     quiet = sum(int(noise_free(one).sum()) for one in batches)
     if quiet < FEWEST_MAPS:
-        if not texture.fitted:
-            note(
-                f"a texture is fitted to {FEWEST_MAPS:,} or more training images without noise, found {quiet:,}: draws "
-                "have none. Add images without noise, or leave `texture` out"
-            )
-        return
+        few = (
+            f"a texture is fitted to {FEWEST_MAPS:,} or more training images without noise, found {quiet:,}: draws "
+            "have none. Add images without noise, or leave `texture` out"
+        )
+        return () if texture.fitted else (few,)
     some = concatenate(_some([one.select(noise_free(one)) for one in batches]))
     draw = partial(texture_draws, model, some, generator)
     fit_texture(texture, draw, how.map_steps // 2, partial(progress, "texture"))
+    return ()
 
 
 def texture_draws(model: Any, items: Batch, generator: Generator, step: int) -> Draws:

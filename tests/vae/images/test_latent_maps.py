@@ -153,8 +153,7 @@ def test_a_texture_is_fitted_to_enough_images_without_noise(fewest, generator, m
     monkeypatch.setattr(image_priors, "FEWEST_MAPS", fewest)
     model, few = textured(), {"steps": 2, "map_steps": 4, "batch": 4}
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    notes = list[str]()
-    model.finish(quiet_batches(8, generator), generator, **few, note=notes.append)
+    notes = model.finish(quiet_batches(8, generator), generator, **few).notes
     changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     networks = {name.removeprefix("networks.writer.") for name in changed if name.startswith("networks.")}
     assert ("texture.fitted" in networks) == ("texture.last.weight" in networks) == (fewest == 5)
