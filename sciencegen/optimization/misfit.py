@@ -93,7 +93,7 @@ def plate_error(values: Sequence[float], ends: Sequence[Errors], minimize: bool)
     """
     median, lower, upper = ends
     error, below, above = np.asarray(values, float) - median, median - lower, upper - median
-    known = np.isfinite(error) & (below > 0) & (above > 0)
+    known = np.isfinite(error) & np.isfinite(below) & np.isfinite(above) & (below > 0) & (above > 0)
     if not known.any():
         return None
     halves = _halves(error[known], below[known], above[known])

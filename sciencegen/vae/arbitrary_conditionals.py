@@ -68,11 +68,12 @@ class ArbitraryConditionals(nn.Module):
         logits, means, log_std = outputs.unflatten(-1, (self.count, 3, COMPONENTS)).unbind(-2)
         return logits.log_softmax(-1), means, log_std.clamp(NARROWEST, WIDEST)
 
+    @torch.no_grad()
     def forward(self, noise: Row, known: Row) -> Row:
         """The known values, and draws of the missing ones: each is the quantile that the standard normal noise is of
         its own distribution. Without gradients."""
         values = known
-        for column in range(self.count):
+        for column in known.isnan().any(0).nonzero().flatten().tolist():
             mixture = tuple(part[:, column] for part in self.mixtures(values))
             drawn = _quantile(torch.special.ndtr(noise[:, column]).clamp(LEAST, 1 - LEAST), mixture)
             missing = values.isnan() & (torch.arange(self.count, device=values.device) == column)
@@ -104,7 +105,6 @@ class ArbitraryConditionals(nn.Module):
         return each.logsumexp(-1)
 
 
-@torch.no_grad()
 def _quantile(probability: Float[Tensor, " batch"], mixture: tuple[Tensor, ...]) -> Float[Tensor, " batch"]:
     """The inverse of a mixture's cumulative distribution, by bisection."""
     log_weights, means, log_std = mixture

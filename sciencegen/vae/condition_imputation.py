@@ -17,7 +17,7 @@ from sciencegen.vae.arbitrary_conditionals import ArbitraryConditionals
 from sciencegen.vae.condition_correction import with_known
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
 from sciencegen.vae.normal_scores import NormalScores
-from sciencegen.vae.prior_fitting import PriorFit, PriorFitSettings, fit_prior, steps_further
+from sciencegen.vae.prior_fitting import GO_ON, PriorFit, PriorFitSettings, fit_prior, steps_further
 
 BLUR = 0.05
 """Standard deviation of noise on the normal scores while the density is fitted: without it, properties that are
@@ -54,8 +54,9 @@ class ConditionImputation(nn.Module):
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *others: Any) -> None:
         """The same as of any module; before, the density becomes a flow if the weights are a flow's."""
-        if f"{prefix}flow.whitening.centre" in state_dict:
-            self.flow = FlowPrior(self.count, self.count, FlowSettings(self.layers, self.width, transform="spline"))
+        if f"{prefix}flow.whitening.centre" in state_dict and not isinstance(self.flow, FlowPrior):
+            settings = FlowSettings(self.layers, self.width, transform="spline")
+            self.flow = FlowPrior(self.count, self.count, settings).to(self.marginals.knots)
         super()._load_from_state_dict(state_dict, prefix, *others)
 
     def learn(
@@ -73,14 +74,15 @@ class ConditionImputation(nn.Module):
         if self.flow is None or len(rows) < (FEWEST_MORE if self.fitted else FEWEST):
             return None
         whole = rows if signs is None else torch.cat([rows * one for one in signs])
-        steps = steps_further(len(rows), settings.steps) if self.fitted else settings.steps
-        dropout = replace(settings.dropout, some=1.0, everything=NOTHING_KNOWN)
-        settings = replace(settings, steps=steps, dropout=dropout, anew=not bool(self.fitted))
+        if self.fitted:
+            steps = steps_further(len(rows), settings.steps)
+            settings = replace(settings, steps=steps, learning_rate=GO_ON.learning_rate, anew=False)
+        settings = replace(settings, dropout=replace(settings.dropout, some=1.0, everything=NOTHING_KNOWN))
         blur = torch.full_like(whole, math.log(BLUR))
         self.marginals.fit(whole)
         data = (self.marginals.to_scores(whole, generator), whole, generator)
         fit = fit_prior(self.flow, *data, log_std=blur, settings=settings, progress=progress)
-        self.marginals.fit(whole, drawn_scores(self.flow, self.count, generator))
+        self.marginals.fit(whole, drawn_scores(self.flow, whole, generator))
         self.fitted.fill_(True)
         return fit
 
@@ -88,7 +90,7 @@ class ConditionImputation(nn.Module):
         """The known values, and a draw of the missing ones from standard normal noise."""
         if self.flow is None or not self.fitted:
             return known
-        known = torch.full_like(noise, torch.nan) if known is None else known
+        known = torch.full_like(noise, torch.nan) if known is None else known.to(noise)
         given = known
         if not isinstance(self.flow, FlowPrior):
             given = self.marginals.to_scores(known.nan_to_num(0.0)).masked_fill(known.isnan(), torch.nan)
@@ -102,9 +104,9 @@ class ConditionImputation(nn.Module):
 
 @torch.no_grad()
 def drawn_scores(
-    flow: ArbitraryConditionals | FlowPrior, count: int, generator: Generator
+    flow: ArbitraryConditionals | FlowPrior, conditions: Condition, generator: Generator
 ) -> Float[Tensor, "draw property"]:
     """Draws without known values: nearly standard normal, so that `NormalScores` can correct the difference."""
-    like = torch.zeros(DRAWS, count, device=generator.device)
+    like = conditions.new_zeros(DRAWS, conditions.shape[1])
     noise = standard_normal(like.shape, generator, like)
     return flow(noise, torch.full_like(noise, torch.nan))

@@ -15,13 +15,14 @@ trained model's posteriors: a flow p(code | c), and another one for each map (`m
 
 Encoder, prior and decoder take the same condition c, so that the code need not repeat it. With `measure`, `decode`
 adjusts the condition until the image has the requested properties (`condition_correction`). Sampling first imputes the
-missing columns of c by a second flow (`condition_imputation`):
+missing columns of c by a density of their own (`condition_imputation`):
 
     p(x | c_given) = E p(c | c_given) p(code | c) p(maps | code, c) p(x | code, maps, c)
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -43,6 +44,7 @@ from sciencegen.vae.bounds import BoundTerms, check_importance_samples, importan
 from sciencegen.vae.condition_correction import Measure, corrected
 from sciencegen.vae.condition_imputation import ConditionImputation, Settle
 from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
+from sciencegen.vae.gaussian import standard_normal_log_prob
 from sciencegen.vae.images.map_flow import MapFlow, Precision
 from sciencegen.vae.images.networks import Condition, FluxScale, ImageNetworks
 from sciencegen.vae.images.observation import log_prob_observed, noise_power, observed, roughness
@@ -53,6 +55,8 @@ from sciencegen.vae.warmup import Warmup
 
 EVALUATION_SEED = 2008_0383
 """Not 0: data simulated with seed 0 must not be evaluated with the same noise."""
+BROAD, DEFENCE = 3.0, 1e-12
+"""Standard deviation and weight of the broad part of the prior of codes in a bound."""
 LATENT_PRIORS = ("flow", "diffusion")
 """Of codes. A diffusion (Vahdat et al. 2021; Rombach et al. 2022) is passed as `ImageVAE`'s `prior`."""
 
@@ -216,8 +220,15 @@ class ImageVAE(nn.Module):
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
         found = self.networks.infer(batch, batch.condition, generator)
         code = found.latents[0]
-        kl = found.posteriors[0].log_prob(code) - self.prior.log_prob(code, batch.condition) + found.log_ratio()
+        kl = found.posteriors[0].log_prob(code) - self._log_prior(code, batch.condition) + found.log_ratio()
         return BoundTerms(self._log_prob(found.image, batch, misfit), kl)
+
+    def _log_prior(self, code: Tensor, condition: Condition) -> Float[Tensor, " batch"]:
+        """log((1 - w) p(code | c) + w N(code; 0, s^2 I)), a defensive mixture (Hesterberg 1995). A flow's density
+        of codes that are unlike all training items, as of much noisier images, is smaller by any factor."""
+        broad = standard_normal_log_prob(code / BROAD) - code.shape[1] * math.log(BROAD)
+        fitted = self.prior.log_prob(code, condition).to(broad)
+        return torch.logaddexp(math.log1p(-DEFENCE) + fitted, math.log(DEFENCE) + broad)
 
     def bound(
         self,

@@ -143,6 +143,14 @@ def test_with_the_code_alone_it_is_the_plain_autoencoder(double_precision, gener
     )
 
 
+def test_codes_far_from_all_others_do_not_ruin_a_bound(generator):
+    torch.manual_seed(0)
+    model, batch = ImageVAE((1, 16, 16), KINDS, PLAIN), Blobs().draw(5, generator)
+    usual = model.terms(batch).elbo
+    model.prior.log_prob = lambda code, condition: torch.full((len(code),), -1e9)
+    assert (usual - model.terms(batch).elbo < 28 + 6 * 3).all()  # the weight in nats, and that of the width
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Initializing zero-element")
 def test_a_trained_bound_is_of_the_data_that_it_was_trained_on(double_precision, generator):
