@@ -186,7 +186,7 @@ def test_noise_and_blur_change_the_likelihood_and_hardly_the_anomaly(oracles, si
 
     usual, loud, blurred = seen(None, 1), seen(None, 3), seen(wide, 1)
     assert loud["log_likelihood"] < usual["log_likelihood"] - 1
-    assert all(abs(one["anomaly"] - usual["anomaly"]) < 1 for one in (loud, blurred))
+    assert all(abs(one["anomaly"] - usual["anomaly"]) < 1.5 for one in (loud, blurred))
 
 
 def test_a_stamp_without_noise_is_judged_as_the_training_stamps_were_seen(loaded, oracles, twins):
