@@ -10,6 +10,7 @@ from torch import Generator, Tensor, nn
 
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import ResidualMLP
+from sciencegen.networks.normal import LOG_2_PI
 
 COMPONENTS = 12
 """Normal distributions in the mixture of each column."""
@@ -72,12 +73,11 @@ class ArbitraryConditionals(nn.Module):
     def forward(self, noise: Row, known: Row) -> Row:
         """The known values, and draws of the missing ones: each is the quantile that the standard normal noise is of
         its own distribution. Without gradients."""
-        values = known
-        for column in known.isnan().any(0).nonzero().flatten().tolist():
+        values, missing = known.clone(), known.isnan()
+        for column in missing.any(0).nonzero().flatten().tolist():
             mixture = tuple(part[:, column] for part in self.mixtures(values))
             drawn = _quantile(torch.special.ndtr(noise[:, column]).clamp(LEAST, 1 - LEAST), mixture)
-            missing = values.isnan() & (torch.arange(self.count, device=values.device) == column)
-            values = torch.where(missing, drawn[:, None], values)
+            values[:, column] = torch.where(missing[:, column], drawn, known[:, column])
         return values
 
     def standardize(self, latents: Row) -> None:
@@ -101,7 +101,7 @@ class ArbitraryConditionals(nn.Module):
         """Of each column, log p(x_i | shown columns)."""
         log_weights, means, log_std = self.mixtures(values.masked_fill(~shown, torch.nan))
         scaled = (values[..., None] - means) * (-log_std).exp()
-        each = log_weights - scaled.square() / 2 - log_std - math.log(2 * math.pi) / 2
+        each = log_weights - 0.5 * (scaled.square() + LOG_2_PI) - log_std
         return each.logsumexp(-1)
 
 

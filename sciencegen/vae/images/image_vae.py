@@ -207,8 +207,7 @@ class ImageVAE(nn.Module):
         precision (float32 or bfloat16): of each map's; a texture takes half as many steps. Priors of an adapted model
         continue from their weights, with fewer steps if there are few images; those of maps, and the texture, are not
         changed if few images are free of noise (the fit's notes say so of a texture)."""
-        how = PriorSteps(steps, batch, map_steps, precision)
-        return fit_priors(self, list(batches), generator, how, progress)
+        return fit_priors(self, list(batches), generator, PriorSteps(steps, batch, map_steps, precision), progress)
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 
@@ -227,7 +226,7 @@ class ImageVAE(nn.Module):
         """log((1 - w) p(code | c) + w N(code; 0, s^2 I)), a defensive mixture (Hesterberg 1995). A flow's density
         of codes that are unlike all training items, as of much noisier images, is smaller by any factor."""
         broad = standard_normal_log_prob(code / BROAD) - code.shape[1] * math.log(BROAD)
-        fitted = self.prior.log_prob(code, condition).to(broad)
+        fitted = self.prior.log_prob(code, condition)
         return torch.logaddexp(math.log1p(-DEFENCE) + fitted, math.log(DEFENCE) + broad)
 
     def bound(

@@ -51,8 +51,8 @@ class PriorSteps:
 
 
 def fit_priors(
-    model: Any, batches: Sequence[Batch], generator: Generator, how: PriorSteps, progress: Progress,
-) -> PriorFit:  # fmt: skip
+    model: Any, batches: Sequence[Batch], generator: Generator, how: PriorSteps, progress: Progress
+) -> PriorFit:
     """Fit an `ImageVAE`'s priors in place; returns the fit of the code's. Those of an adapted model continue from their
     weights."""
     count, fresh = sum(map(len, batches)), model.pretrained is None
