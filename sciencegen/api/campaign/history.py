@@ -68,6 +68,11 @@ class CampaignState:
         return None if self.space is None else self.space.reference
 
     @property
+    def origin(self) -> Item | None:
+        """The origin of the design space."""
+        return None if self.space is None else self.space.origin
+
+    @property
     def items(self) -> list[Item]:
         """Measured, pending and start items."""
         return [*(one.item for one in self.known), *self.waiting, *self.start]
@@ -95,8 +100,7 @@ def state_of(request: ProposeRequest, history: History) -> CampaignState:
         [item for item in waiting if science.items.key(item) not in apart],
         start, space, [],
     )  # fmt: skip
-    origin = None if space is None else space.origin
-    state = replace(state, edits=edit_features(science, origin, state.items))
+    state = replace(state, edits=edit_features(science, state.origin, state.items))
     state.notes.extend(_notes(science, state, unaligned))
     state.notes.extend(_non_numeric(request, state))
     state.notes.extend(exempt_motifs(science, origin_of(science, space), request.patterns.forbid))
@@ -119,11 +123,10 @@ def _notes(science: Domain, state: CampaignState, unaligned: Sequence[Item]) -> 
             f"{len(unaligned)} measured or proposed items can't be aligned with the wild type (another length) and "
             f"are left out, the first: {science.items.text(unaligned[0])[:60]}"
         )
-    origin = None if space is None else space.origin
     outside = [one for one in state.known if space is not None and not space.accepts(one.item)]
     if outside:
         found.append(f"{len(outside)} measured items lie outside the design space; the model is fitted to them too")
-    found += unlike_lengths(science, origin, state.items, state.edits)
+    found += unlike_lengths(science, state.origin, state.items, state.edits)
     keys = state.history.keys
     apart = set(discordant_keys(state.history.journal, keys))
     found += contradictions([one.text for one in state.known if keys[one.text] in apart])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,11 +10,9 @@ from sciencegen.api.campaign.history import CampaignState
 from sciencegen.api.campaign.journal_items import keys_of, measurements_of
 from sciencegen.api.campaign.measurements import measured_entries, read_measured
 from sciencegen.api.campaign.request import MeasurementReading, ProposeRequest
-from sciencegen.api.campaign.space import aligned_features
+from sciencegen.api.campaign.space import features_for
 from sciencegen.data.tables import READ_TABLES, column_names
-from sciencegen.domains.base import Domain
 from sciencegen.errors import DataError
-from sciencegen.items import Item
 from sciencegen.optimization.journal import COLUMNS, Journal, read_journal
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.posterior import LEAST_MEASURED
@@ -31,7 +29,8 @@ class Prior:
 
 def read_priors(request: ProposeRequest, state: CampaignState) -> list[Prior]:
     """The measurements of each source whose items can be compared with those of the campaign."""
-    found, fits = [], _comparable(request.domain, state)
+    _, fits = features_for(request.domain, state.origin, state.items, state.edits)
+    found = []
     for source in request.priors.sources:
         measured, reasons = _measurements(request, source)
         usable = [one for one in measured if fits(one.item)]
@@ -81,18 +80,6 @@ def is_journal(source: str) -> bool:
     if not path.is_file() or not path.name.lower().endswith(READ_TABLES):
         return False
     return set(COLUMNS) <= set(column_names(path))
-
-
-def _comparable(science: Domain, state: CampaignState) -> Callable[[Item], bool]:
-    """A test whether an item has the features of the campaign's items."""
-    if (edits := state.edits) is not None:
-        return lambda item: edits.refusal(item) is None
-    features = aligned_features(science)
-    origin = None if state.space is None else state.space.origin
-    first = origin if origin is not None else next(iter(state.items), None)
-    if features is None or first is None or features([first, *state.items], first) is None:
-        return lambda item: True
-    return lambda item: features([item], first) is not None
 
 
 def prior_notes(priors: Sequence[Prior], used: Mapping[int, float], measured: int) -> list[str]:

@@ -176,7 +176,7 @@ def features_for(
     """Features, and a test whether an item has them: those of edits if there are such, the domain's features of aligned
     designs if all known items can be aligned, else its features for predictors, which every item has."""
     if edits is not None:
-        return edits, lambda item: True
+        return edits, lambda item: edits.refusal(item) is None
     first = origin if origin is not None else next(iter(known_items), None)
     design = aligned_features(science)
     if design is None or first is None or not comparable(science, first, known_items):

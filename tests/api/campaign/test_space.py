@@ -49,6 +49,7 @@ def test_sequences_with_insertions_are_seen_by_their_edits():
     inserted = [wild[:place] + "G" + wild[place:] for place in range(len(wild))]
     features, fits = features_for(proteins, None, inserted, edit_features(proteins, None, inserted))
     assert fits(wild)
+    assert not fits(wild * 2)
     assert isinstance(features(inserted), np.ndarray)
     substituted = [wild[:place] + "G" + wild[place + 1 :] for place in range(len(wild))]
     assert edit_features(proteins, wild, substituted) is None
