@@ -50,8 +50,8 @@ def summary_sentence(run: RunContents) -> str:
 def _by_method(run: RunContents) -> str:
     """How many items the search and each control scored, "" without controls, or where these chose no candidates."""
     methods = run.summary.get("controls", {}) if FOUND_BY in run.summary else {}
-    counts = " and ".join(f"{figures['scored']} by {name}" for name, figures in methods.items())
-    return f" ({counts})" if counts else ""
+    counts = [f"{figures['scored']} by {name}" for name, figures in methods.items()]
+    return f" ({', '.join(counts[:-1])} and {counts[-1]})" if counts else ""
 
 
 def facts(run: RunContents) -> list[Fact]:
