@@ -22,7 +22,7 @@ from sciencegen.diffusion.state import with_fields
 from sciencegen.diffusion.steering import Steering, best_particles
 from sciencegen.diffusion.stretch import log_slope, stretched, unstretched
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.networks.normal import check_latents
+from sciencegen.networks.normal import check_latents, standard_normal
 
 NOISE = "noise"
 """Input of the network: the logarithm of sigma (variances must be above 0), minus its mean over `seen`. The network's
@@ -37,13 +37,17 @@ class ObservedImageDiffusion(nn.Module):
     variance of a few items [kept ...]. Each draw uses one of them, selected by the first number of its latent: the
     index is the integer part of kept Phi(number). The rest of a latent is the image's noise. steps_per_sigma: pixels
     are whole multiples of the item's smallest sigma divided by this. They are dequantized with uniform noise before
-    they are stretched (Theis et al. 2016).
+    they are stretched (Theis et al. 2016). least_variance [band 1 1]: of the noise of any image; what an image's noise
+    lacks is added, so that noise-free images have a density.
     """
 
     psf: Tensor
     variance: Tensor
+    least_variance: Tensor
 
-    def __init__(self, diffusion: DiffusionModel, seen: Batch, steps_per_sigma: int) -> None:
+    def __init__(
+        self, diffusion: DiffusionModel, seen: Batch, steps_per_sigma: int, least_variance: Tensor | None = None
+    ) -> None:
         super().__init__()
         if steps_per_sigma < 1 or not len(seen):
             raise ConfigError(f"Expected 1 or more steps of a sigma, and items, got {steps_per_sigma} and {len(seen)}.")
@@ -51,6 +55,8 @@ class ObservedImageDiffusion(nn.Module):
         self.psf_channels = psf_channels(seen)
         self.register_buffer("psf", seen[PSF], persistent=False)
         self.register_buffer("variance", seen[VARIANCE], persistent=False)
+        least = torch.zeros(1, 1, 1) if least_variance is None else least_variance
+        self.register_buffer("least_variance", least, persistent=False)
         self.psf_scale = float(seen[PSF].max()) or 1.0
         self.log_sigma = float(0.5 * seen[VARIANCE].log().mean())
         self.latent_size = self.semantic_size = 1 + diffusion.latent_size
@@ -59,16 +65,28 @@ class ObservedImageDiffusion(nn.Module):
 
     def embed(self, batch: Batch, generator: Generator | None = None) -> Batch:
         """The inputs of the diffusion: the image, dequantized and stretched, psf and noise. Without a generator, pixels
-        stay at the centre of their bins."""
+        stay at the centre of their bins and get no noise."""
         image, sigma = batch[IMAGE], self._sigma(batch)
         if generator is not None:
             uniform = torch.rand(image.shape, generator=generator, device=generator.device, dtype=image.dtype)
-            image = image + (uniform.to(image.device) - 0.5) * self.step(batch)
+            image = image + (uniform.to(image.device) - 0.5) * self.step(batch) + self._lacking(batch, generator)
         fields = {IMAGE: stretched(image / sigma), **self._given(batch)}
         return Batch(fields, batch.mask, batch.condition)
 
+    def _lacking(self, batch: Batch, generator: Generator) -> Tensor | float:
+        """The noise that brings images to the least variance; 0 if that is 0."""
+        if not self.least_variance.any():
+            return 0.0
+        image = batch[IMAGE]
+        deviation = (self.least_variance.to(image) - batch[VARIANCE].to(image)).clamp(min=0).sqrt()
+        return deviation * standard_normal(image.shape, generator, image)
+
+    def _variance(self, batch: Batch) -> Float[Tensor, "batch band y x"]:
+        return torch.maximum(batch[VARIANCE], self.least_variance.to(batch[VARIANCE]))
+
     def _sigma(self, batch: Batch) -> Float[Tensor, "batch band y x"]:
-        sigma = batch[VARIANCE].to(batch[IMAGE] if IMAGE in batch.fields else batch[VARIANCE]).sqrt()
+        variance = self._variance(batch)
+        sigma = variance.to(batch[IMAGE] if IMAGE in batch.fields else variance).sqrt()
         if not (sigma > 0).all():
             raise DataError("Expected noise of a variance above 0, since pixels are divided by its root; got 0.")
         return sigma
@@ -179,7 +197,7 @@ class ObservedImageDiffusion(nn.Module):
 
     def _read(self, drawn: Batch, like: Batch) -> Batch:
         image = unstretched(drawn[IMAGE]) * self._sigma(like)
-        return Batch({IMAGE: image, PSF: like[PSF], VARIANCE: like[VARIANCE]})
+        return Batch({IMAGE: image, PSF: like[PSF], VARIANCE: self._variance(like)})
 
     def _nearest(self, batch: Batch) -> Int[Tensor, " batch"]:
         """Index in `seen` nearest to each item by psf (relative squared distance) and noise (that of log sigma)."""
@@ -188,7 +206,8 @@ class ObservedImageDiffusion(nn.Module):
             _in_the_middle(self._psf(one), side).flatten(1) for one in (batch, Batch({PSF: self.psf.to(batch[PSF])}))
         )
         squares = kept.square().sum(1).mean().clamp(min=torch.finfo(kept.dtype).tiny)
-        kept_noise, noise = (0.5 * one.mean((-2, -1)).log() for one in (self.variance.to(psf), batch[VARIANCE].to(psf)))
+        here = self._variance(batch).to(psf)
+        kept_noise, noise = (0.5 * one.mean((-2, -1)).log() for one in (self.variance.to(psf), here))
         blur = (psf[:, None] - kept).square().sum(-1) / squares
         return (blur + (noise[:, None] - kept_noise).square().sum(-1)).argmin(1)
 

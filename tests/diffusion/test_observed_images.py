@@ -99,6 +99,18 @@ def replace_sigma(one, log_sigma):
     return other
 
 
+def test_only_images_with_less_noise_than_the_least_get_more(generator):
+    one, batch = model(), BLOBS.draw(2, generator)
+    other = ObservedImageDiffusion(one.diffusion, seen(), 16, torch.full((1, 1, 1), 0.01**2))
+    first, second = (m.embed(batch, Generator().manual_seed(1)) for m in (one, other))
+    torch.testing.assert_close(first["image"], second["image"], rtol=0, atol=0)
+    free = Batch({**batch.fields, "variance": torch.zeros_like(batch["variance"])})
+    with pytest.raises(DataError, match="above 0"):
+        one.embed(free)
+    drawn = other.generate(torch.zeros(2, 65), like=free)
+    torch.testing.assert_close(drawn["variance"], torch.full((2, 1, 1, 1), 0.01**2), check_dtype=False)
+
+
 def test_a_variance_map_has_the_step_of_its_least_noise():
     one, batch = model(), BLOBS.draw(2, Generator().manual_seed(0))
     variance = batch["variance"].expand(-1, 1, 8, 8).clone()

@@ -220,6 +220,11 @@ def _some_stamps(texts: Sequence[str]) -> list[Stamp]:
     raise DataError("Expected stamps to learn from, found none.")
 
 
+def any_noise_free(texts: Sequence[str]) -> bool:
+    """Whether some of the stamps that are used for fitting have no noise."""
+    return any(one.noise_free for one in _some_stamps(texts))
+
+
 def _exposures(stamps: Sequence[Stamp]) -> tuple[Exposure, ...]:
     """Exposures of the stamps with noise, or of all if none has noise."""
     return exposures_of([one for one in stamps if not one.noise_free] or stamps)

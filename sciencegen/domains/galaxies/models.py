@@ -112,7 +112,9 @@ def stamp_diffusion(representation: ObservedRepresentation, settings: ImageDiffu
     """A variational diffusion of observed stamps, given the PSF and noise of each."""
     context = {PSF: psf_channels(representation.exposures), NOISE: representation.shape[0]}
     diffusion = image_diffusion(representation.shape, condition_kinds(representation), context, settings)
-    return ObservedImageDiffusion(diffusion, representation.exposures, STEPS_PER_SIGMA)
+    least = representation.least_variance
+    variance = None if least is None else torch.tensor(least)[:, None, None]
+    return ObservedImageDiffusion(diffusion, representation.exposures, STEPS_PER_SIGMA, variance)
 
 
 def check_diffusion(

@@ -20,7 +20,12 @@ from sciencegen.domains.recipes import ObservedItems, Representation
 from sciencegen.errors import DataError
 from sciencegen.items import Json, Refusal
 
-NOISE_FREE = "a stamp without noise; this recipe tells pixels in units of their noise. Take the recipe stamp-vae"
+QUIET = 16
+"""The noise that noise-free stamps get is that of the observed ones divided by this."""
+NOISE_FREE = (
+    "a stamp without noise; pixels are told in units of their noise, which observed stamps among those of the training "
+    "would state. Take the recipe stamp-vae"
+)
 
 
 AS_SEEN = (
@@ -32,9 +37,11 @@ AS_SEEN = (
 
 @dataclass(frozen=True, eq=False)
 class ObservedRepresentation(Representation):
-    """Like `images`, but decoded stamps have the PSF and the noise of their Batch."""
+    """Like `images`, but decoded stamps have the PSF and the noise of their Batch. least_variance: of the noise, nJy²
+    [band]; noise-free stamps get it from the model. None if the training stamps had noise, all of them."""
 
     images: ImageRepresentation
+    least_variance: tuple[float, ...] | None = None
     name = "seen-image"
 
     @property
@@ -62,7 +69,8 @@ class ObservedRepresentation(Representation):
 
     def encode(self, items: Sequence[Stamp]) -> list[EncodedStamp | Refusal]:
         found = zip(self.images.encode(items), items, strict=True)
-        return [Refusal(NOISE_FREE) if item.noise_free else one for one, item in found]
+        refused = self.least_variance is None
+        return [Refusal(NOISE_FREE) if refused and item.noise_free else one for one, item in found]
 
     def batch(self, encoded: Sequence[EncodedStamp], values: np.ndarray | None = None) -> Batch:
         return self.images.batch(encoded, values)
@@ -84,12 +92,14 @@ class ObservedRepresentation(Representation):
         return standardize(Stamp(image, scale, psf if psf.any() else None, noise, self.images.bands))
 
     def to_json(self) -> Json:
-        return {**self.images.to_json(), "name": self.name}
+        least = {} if self.least_variance is None else {"least_variance": list(self.least_variance)}
+        return {**self.images.to_json(), **least, "name": self.name}
 
 
 def load(data: Mapping[str, Any]) -> ObservedRepresentation:
     """The inverse of `to_json`."""
-    return ObservedRepresentation(image_representation.load(data))
+    least = data.get("least_variance")
+    return ObservedRepresentation(image_representation.load(data), None if least is None else tuple(least))
 
 
 def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> ObservedRepresentation:
@@ -98,4 +108,6 @@ def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> Obser
     noisy = tuple(one for one in fitted.instrument.exposures if (one.variance > 0).all())
     if not noisy:
         raise DataError(f"Expected stamps with noise, got {NOISE_FREE}.")
-    return ObservedRepresentation(replace(fitted, instrument=replace(fitted.instrument, exposures=noisy)))
+    least = np.median([one.variance for one in noisy], 0) / QUIET**2
+    images = replace(fitted, instrument=replace(fitted.instrument, exposures=noisy))
+    return ObservedRepresentation(images, tuple(least.tolist()) if image_representation.any_noise_free(texts) else None)

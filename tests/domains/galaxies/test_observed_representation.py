@@ -60,6 +60,23 @@ def test_noise_free_stamps_are_refused(representation, twins):
         fit([DOMAIN.items.text(one) for one in twins[:3]], np.zeros((3, 0)), ())
 
 
+def test_noise_free_stamps_among_observed_ones_get_a_sixteenth_of_their_noise(observed, twins):
+    made = fit([DOMAIN.items.text(one) for one in [*observed[:5], *twins[:5]]], np.zeros((10, 0)), ())
+    noise = np.median([exposure.variance for exposure in made.images.instrument.exposures], 0)
+    np.testing.assert_allclose(made.least_variance, noise / 256, rtol=1e-6)
+    again = load(json.loads(json.dumps(made.to_json())))
+    assert again.least_variance == made.least_variance
+    torch.manual_seed(0)
+    model = RECIPE.build(again, recipe_settings(RECIPE, {"unet": SMALL})).eval()
+    clean = again.batch(again.encode(twins[:2]))
+    added = (
+        torch.sinh(model.embed(clean, torch.Generator().manual_seed(0))["image"])
+        - clean["image"] / noise[0] ** 0.5 * 16
+    )
+    assert float(added.std()) == pytest.approx(1, abs=0.05)
+    assert model.bits_per_pixel(clean).isfinite().all()
+
+
 def test_what_a_catalogue_knows_is_hidden_by_the_noise(representation):
     assert representation.observation.hidden == set(CONDITIONS)
     assert representation.observation.instrument is None
