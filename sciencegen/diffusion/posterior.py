@@ -1,0 +1,77 @@
+"""Draws given a noisy observation y = h(x) + noise, by matching the moments of x given z.
+
+    p(y | z) ~ N(y; h(x^), S + A V A^T),    V = Cov(x | z) = (sigma^2 / alpha) dx^/dz,    A = dh/dx at x^
+    E[x | z, y] ~ x^ + V A^T (S + A V A^T)^-1 (y - h(x^))
+
+S: the covariance of the noise. V is Tweedie's formula for the second moment (Finzi et al. 2023; Boys et al. 2023); the
+system is solved by a few conjugate gradients (Rozet et al. 2024, section 4.2). With V = 0 this would be the unguided
+denoiser, with V ~ r^2 I that of Song et al. 2023 (pseudoinverse-guided diffusion). Exact where x is Gaussian and h
+linear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sciencegen.batch import Batch
+from sciencegen.diffusion.process import Denoiser, Levels, coefficients
+from sciencegen.diffusion.state import Fields, State, differentiable
+
+Residual = Callable[[Tensor], Float[Tensor, "batch number"]]
+"""One field of x -> S^(-1/2) (y - h(x)), differentiable."""
+
+
+def observing(denoise: Denoiser, state: State, name: str, residual: Residual, iterations: int = 3) -> Denoiser:
+    """Guide a denoiser by an observation of the field `name`. iterations: of conjugate gradients, each the cost of a
+    gradient of the network; with few, directions that y tells least stay as the network has them."""
+
+    def guided(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
+        at = coefficients(state, name, log_snr, z[name])
+        with torch.inference_mode(False), torch.enable_grad():
+            seen = Batch(z, mask, condition).map(differentiable)
+            leaf = seen[name].detach().requires_grad_()
+            estimate = denoise({**seen.fields, name: leaf}, differentiable(log_snr), seen.condition, seen.mask)
+            x = estimate[name]
+
+            def covariance(direction: Tensor) -> Tensor:
+                (moved,) = torch.autograd.grad(x, leaf, direction, retain_graph=True)
+                return at.sigma.square() / at.alpha * moved
+
+            change = _kalman(residual, x.detach(), covariance, iterations)
+        return {**{key: value.detach() for key, value in estimate.items()}, name: x.detach() + change}
+
+    return guided
+
+
+def _kalman(residual: Residual, x: Tensor, covariance: Callable[[Tensor], Tensor], iterations: int) -> Tensor:
+    """V B^T (I + B V B^T)^-1 r,  r = S^(-1/2) (y - h(x)),  B = -dr/dx."""
+    missed, transposed = torch.func.vjp(residual, x)
+
+    def spread(w: Tensor) -> Tensor:
+        return covariance(-transposed(w)[0])
+
+    def forward(w: Tensor) -> Tensor:
+        return w - torch.func.jvp(residual, (x,), (spread(w),))[1]
+
+    return spread(conjugate_gradients(forward, missed.detach(), iterations))
+
+
+def conjugate_gradients(
+    product: Callable[[Tensor], Tensor], target: Float[Tensor, "batch number"], iterations: int
+) -> Float[Tensor, "batch number"]:
+    """The solution of M w = target after a few iterations, each row by itself; M is symmetric and positive."""
+    solution, left = torch.zeros_like(target), target
+    direction, size = left, left.square().sum(1, keepdim=True)
+    for _ in range(iterations):
+        moved = product(direction)
+        curvature = (direction * moved).sum(1, keepdim=True)
+        step = torch.where(curvature > 0, size / curvature.clamp(min=torch.finfo(size.dtype).tiny), 0.0)
+        solution, left = solution + step * direction, left - step * moved
+        following = left.square().sum(1, keepdim=True)
+        direction = left + following / size.clamp(min=torch.finfo(size.dtype).tiny) * direction
+        size = following
+    return solution
