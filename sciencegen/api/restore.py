@@ -98,6 +98,8 @@ def resolve_restore(domain: str, items: Path | Given, settings: RestoreSettings)
         raise ConfigError(
             f"Expected a model that can restore items, {model.folder.name} ({model.recipe.name}) can't. {remedy}"
         )
+    if reason := restoration.lacking(model.representation):
+        raise ConfigError(f"Expected a model that can restore items, {model.folder.name} {reason}.")
     for name in settings.names:
         if name not in model.domain.properties:
             raise unknown_name(f"property of {domain}", name, model.domain.properties)

@@ -38,12 +38,14 @@ class ObservedImageDiffusion(nn.Module):
     index is the integer part of kept Phi(number). The rest of a latent is the image's noise. steps_per_sigma: pixels
     are whole multiples of the item's smallest sigma divided by this. They are dequantized with uniform noise before
     they are stretched (Theis et al. 2016). least_variance [band 1 1]: of the noise of any image; what an image's noise
-    lacks is added, so that noise-free images have a density.
+    lacks is added, so that noise-free images have a density. With it, the unit of the stretch is at least the smallest
+    sigma in `seen`.
     """
 
     psf: Tensor
     variance: Tensor
     least_variance: Tensor
+    least_unit: Tensor
 
     def __init__(
         self, diffusion: DiffusionModel, seen: Batch, steps_per_sigma: int, least_variance: Tensor | None = None
@@ -57,6 +59,8 @@ class ObservedImageDiffusion(nn.Module):
         self.register_buffer("variance", seen[VARIANCE], persistent=False)
         least = torch.zeros(1, 1, 1) if least_variance is None else least_variance
         self.register_buffer("least_variance", least, persistent=False)
+        smallest = seen[VARIANCE].amin((0, -2, -1), keepdim=True)[0].sqrt()
+        self.register_buffer("least_unit", smallest * bool(least.any()), persistent=False)
         self.psf_scale = float(seen[PSF].max()) or 1.0
         self.log_sigma = float(0.5 * seen[VARIANCE].log().mean())
         self.latent_size = self.semantic_size = 1 + diffusion.latent_size
@@ -66,11 +70,11 @@ class ObservedImageDiffusion(nn.Module):
     def embed(self, batch: Batch, generator: Generator | None = None) -> Batch:
         """The inputs of the diffusion: the image, dequantized and stretched, psf and noise. Without a generator, pixels
         stay at the centre of their bins and get no noise."""
-        image, sigma = batch[IMAGE], self._sigma(batch)
+        image = batch[IMAGE]
         if generator is not None:
             uniform = torch.rand(image.shape, generator=generator, device=generator.device, dtype=image.dtype)
             image = image + (uniform.to(image.device) - 0.5) * self.step(batch) + self._lacking(batch, generator)
-        fields = {IMAGE: stretched(image / sigma), **self._given(batch)}
+        fields = {IMAGE: stretched(image / self.unit(batch)), **self._given(batch)}
         return Batch(fields, batch.mask, batch.condition)
 
     def _lacking(self, batch: Batch, generator: Generator) -> Tensor | float:
@@ -91,6 +95,11 @@ class ObservedImageDiffusion(nn.Module):
             raise DataError("Expected noise of a variance above 0, since pixels are divided by its root; got 0.")
         return sigma
 
+    def unit(self, batch: Batch) -> Float[Tensor, "batch band y x"]:
+        """Of pixels before they are stretched."""
+        sigma = self._sigma(batch)
+        return torch.maximum(sigma, self.least_unit.to(sigma))
+
     def step(self, batch: Batch) -> Float[Tensor, "batch band 1 1"]:
         """The quantization step of the pixels, in their unit."""
         return self._sigma(batch).amin((-2, -1), keepdim=True) / self.steps_per_sigma
@@ -109,12 +118,12 @@ class ObservedImageDiffusion(nn.Module):
     def terms(self, batch: Batch, generator: Generator | None = None) -> DiffusionBound:
         """The bound on -log p(x | c, psf, variance) in nats, with x in the image's own unit and dequantized.
 
-        -log p(x) = -log p(u) - sum log du/dx,   du/dx = (du/dw) / sigma.
+        -log p(x) = -log p(u) - sum log du/dx,   du/dx = (du/dw) / unit.
         """
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
         x = self.embed(batch, generator)
         bound = self.diffusion.terms(x, generator)
-        slope = (log_slope(x[IMAGE]) - self._sigma(batch).log()).flatten(1).sum(1)
+        slope = (log_slope(x[IMAGE]) - self.unit(batch).log()).flatten(1).sum(1)
         return replace(bound, reconstruction=bound.reconstruction - slope)
 
     def bits_per_pixel(self, batch: Batch, generator: Generator | None = None) -> Float[Tensor, " batch"]:
@@ -149,7 +158,7 @@ class ObservedImageDiffusion(nn.Module):
     def decode(self, latent: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
         """The inverse of `encode`."""
         like = self._like(latent)
-        return self._read(self.diffusion.decode(latent[:, 1:], condition, self._context(like)), like)
+        return self._read(self.diffusion.decode(latent[:, 1:], condition, self.context(like)), like)
 
     @torch.no_grad()
     def sample(
@@ -170,7 +179,7 @@ class ObservedImageDiffusion(nn.Module):
         """Draw items of p(x | c, psf, variance) with the diffusion's sampler and guidance. like: psf and variance; by
         default those of `seen` that the noise selects."""
         like = self._like(noise) if like is None else like
-        return self._read(self.diffusion.generate(noise[:, 1:], condition, like=self._context(like)), like)
+        return self._read(self.diffusion.generate(noise[:, 1:], condition, like=self.context(like)), like)
 
     @torch.no_grad()
     def steered(
@@ -181,7 +190,7 @@ class ObservedImageDiffusion(nn.Module):
         noise[:, 0] = noise[:: steering.count, 0].repeat_interleave(steering.count)
         like = self._like(noise)
         inside = steering.after(lambda x: self._read(x, like))
-        drawn = self.diffusion.draw_steered(self.diffusion.start(noise[:, 1:], condition, self._context(like)), inside)
+        drawn = self.diffusion.draw_steered(self.diffusion.start(noise[:, 1:], condition, self.context(like)), inside)
         return best_particles(self._read(drawn, like), steering)
 
     def _like(self, latent: Float[Tensor, "batch latent"]) -> Batch:
@@ -192,11 +201,11 @@ class ObservedImageDiffusion(nn.Module):
     def _seen(self, place: Int[Tensor, " batch"]) -> Batch:
         return Batch({PSF: self.psf[place], VARIANCE: self.variance[place]})
 
-    def _context(self, like: Batch) -> Batch:
+    def context(self, like: Batch) -> Batch:
         return Batch(self._given(like))
 
     def _read(self, drawn: Batch, like: Batch) -> Batch:
-        image = unstretched(drawn[IMAGE]) * self._sigma(like)
+        image = unstretched(drawn[IMAGE]) * self.unit(like)
         return Batch({IMAGE: image, PSF: like[PSF], VARIANCE: self._variance(like)})
 
     def _nearest(self, batch: Batch) -> Int[Tensor, " batch"]:

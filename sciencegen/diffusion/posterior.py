@@ -49,7 +49,8 @@ def observing(denoise: Denoiser, state: State, name: str, residual: Residual, it
 
 def _kalman(residual: Residual, x: Tensor, covariance: Callable[[Tensor], Tensor], iterations: int) -> Tensor:
     """V B^T (I + B V B^T)^-1 r,  r = S^(-1/2) (y - h(x)),  B = -dr/dx."""
-    missed, transposed = torch.func.vjp(residual, x)
+    found = torch.func.vjp(residual, x)
+    missed, transposed = found[0], found[1]
 
     def spread(w: Tensor) -> Tensor:
         return covariance(-transposed(w)[0])

@@ -34,6 +34,8 @@ class Restoration:
         What to know about them.
     origin : tuple of str
         Notes for a file of restored items.
+    lacking : (representation) -> str
+        Why a model with this representation can't restore ("has learned ..."), or "".
     """
 
     restore: Callable[[Any, Any, Item, int, int], Restored | Refusal]
@@ -41,3 +43,4 @@ class Restoration:
     properties: tuple[str, ...] = ()
     notes: Callable[[Sequence[Mapping[str, float]]], list[str]] = lambda agreements: []
     origin: tuple[str, ...] = ()
+    lacking: Callable[[Any], str] = lambda representation: ""

@@ -143,7 +143,7 @@ RECIPES = {
         description="Conditional VAE of stamps that knows PSF and noise: what it makes has neither.",
         check=check,
         oracles=ModelOracles(make=likelihood.vae_oracles, names=likelihood.NAMES),
-        restoration=restoration.RESTORATION,
+        restoration=restoration.BY_AUTOENCODER,
         training=TRAINING,
     ),
     "stamp-diffusion": Recipe(
@@ -156,6 +156,7 @@ RECIPES = {
         description="Variational diffusion of stamps as they were seen, with PSF and noise; a likelihood in bits.",
         check=check_diffusion,
         oracles=ModelOracles(make=likelihood.diffusion_oracles, names=likelihood.NAMES),
+        restoration=restoration.BY_DIFFUSION,
         training=TRAINING,
     ),
 }

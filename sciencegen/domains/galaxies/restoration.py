@@ -3,40 +3,68 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float
-from torch import Generator
+from torch import Generator, Tensor, nn
 
+from sciencegen.batch import Batch
 from sciencegen.data.observation import convolve
+from sciencegen.diffusion.deconvolution import deconvolved_samples
+from sciencegen.diffusion.observed_images import ObservedImageDiffusion
 from sciencegen.domains.capabilities import Restoration, Restored
 from sciencegen.domains.galaxies.encoded_stamps import per_band
 from sciencegen.domains.galaxies.image_representation import ImageRepresentation
 from sciencegen.domains.galaxies.items import Stamp, standardize
+from sciencegen.domains.galaxies.observed_representation import ObservedRepresentation
 from sciencegen.items import Refusal
 from sciencegen.metrics.spectra import radial_power_spectrum
 from sciencegen.vae.images.image_vae import ImageVAE
 from sciencegen.vae.images.posterior import posterior_samples
 
+ModelT = TypeVar("ModelT", bound=nn.Module)
 ODD = 2.0
 """chi_squared above which intervals don't hold."""
 NOISE_FREE = "has no noise: there is nothing to restore"
 
 
-def restore(
+def by_autoencoder(
     model: ImageVAE, representation: ImageRepresentation, stamp: Stamp, samples: int, seed: int
 ) -> Restored | Refusal:
+    """By samples of the posterior of latents."""
+    return restored(posterior_samples, model, representation, stamp, samples, seed)
+
+
+def by_diffusion(
+    model: ObservedImageDiffusion, representation: ObservedRepresentation, stamp: Stamp, samples: int, seed: int
+) -> Restored | Refusal:
+    """By draws of a diffusion model, given the stamp."""
+    return restored(deconvolved_samples, model, representation.images, stamp, samples, seed)
+
+
+def restored(
+    sampled: Callable[[ModelT, Batch, int, Generator], Tensor],
+    model: ModelT,
+    representation: ImageRepresentation,
+    stamp: Stamp,
+    samples: int,
+    seed: int,
+) -> Restored | Refusal:
     """The stamp without its PSF and noise: the mean of samples of p(galaxy | stamp), their variance in each pixel, and
-    the samples. The random numbers depend on the seed alone."""
+    the samples. The random numbers depend on the seed alone.
+
+    sampled: (model, one image, count, generator) -> images [sample band y x] without PSF and noise.
+    """
     encoded = representation.encode([stamp])[0]
     if isinstance(encoded, Refusal):
         return encoded
     if stamp.noise_free:
         return Refusal(NOISE_FREE)
     batch = representation.batch([encoded]).to(next(model.parameters()).device)
-    images = posterior_samples(model, batch, samples, Generator().manual_seed(seed)).cpu().numpy()
+    images = sampled(model, batch, samples, Generator().manual_seed(seed)).cpu().numpy()
     made = [representation.stamp(image) for image in images]
     drawn = [replace(one, name=stamp.name) for one in made if isinstance(one, Stamp)]
     if len(drawn) < samples:
@@ -80,10 +108,18 @@ def notes(agreements: Sequence[Mapping[str, float]]) -> list[str]:
     return [f"{odd} of {len(agreements)} have a chi_squared above {ODD:g}: {what}; their intervals don't hold"]
 
 
-RESTORATION = Restoration(
-    restore=restore,
+def lacking(representation: ObservedRepresentation) -> str:
+    """Why a diffusion model can't restore, or ""."""
+    if representation.least_variance is not None:
+        return ""
+    return "has learned from observed stamps alone; train it with noise-free ones, too, as those of simulated-deep"
+
+
+BY_AUTOENCODER = Restoration(
+    restore=by_autoencoder,
     agreement=("chi_squared", "resolution"),
     properties=("flux", "half_light_radius", "e1", "e2"),
     notes=notes,
     origin=("variance: that of posterior samples, which is correlated between pixels, and no noise",),
 )
+BY_DIFFUSION = replace(BY_AUTOENCODER, restore=by_diffusion, lacking=lacking)

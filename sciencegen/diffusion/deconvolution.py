@@ -1,0 +1,92 @@
+"""Samples of noise-free, unblurred images given one observed image, by a diffusion model of observed images.
+
+The prior is the model's p(x | no psf, least variance): galaxies with hardly any noise. x is stretched, u = asinh(x
+/ s),
+so that the observation is not linear in u: y = psf * (s sinh u) + noise. `posterior.observing` linearizes it at each
+estimate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from sciencegen.batch import Batch
+from sciencegen.data.observation import IMAGE, PSF, VARIANCE
+from sciencegen.diffusion.model import Bend
+from sciencegen.diffusion.observed_images import ObservedImageDiffusion
+from sciencegen.diffusion.posterior import observing
+from sciencegen.diffusion.stretch import unstretched
+from sciencegen.errors import ConfigError
+from sciencegen.networks.normal import standard_normal
+from sciencegen.vae.images.observation import convolved
+
+AT_ONCE = 32 * 64 * 64
+"""Pixels of all images that are computed together, which bounds memory."""
+
+
+@dataclass(frozen=True)
+class DeconvolutionSettings:
+    """sampler, steps: from noise to an image. iterations: of conjugate gradients in each step."""
+
+    sampler: str = "ancestral"
+    steps: int = 60
+    iterations: int = 3
+
+
+def deconvolved_samples(
+    model: ObservedImageDiffusion,
+    image: Batch,
+    samples: int,
+    generator: Generator,
+    settings: DeconvolutionSettings | None = None,
+) -> Float[Tensor, "sample band y x"]:
+    """Images that agree with one observed image, in its unit, with noise of the least variance.
+
+    Parameters
+    ----------
+    model : ObservedImageDiffusion
+        Trained with noise-free images; its conditions aren't used.
+    image : Batch
+        Of one image, with its variance and, if it is blurred, its psf.
+    samples : int
+        How many.
+    generator : torch.Generator
+        On the CPU; the samples depend on the image, the model and this alone.
+    settings : DeconvolutionSettings, optional
+
+    Raises
+    ------
+    ConfigError
+        For a model that has not learned from noise-free images.
+    """
+    if not model.least_variance.any():
+        raise ConfigError("Expected a model that has learned from noise-free images, too, got one of observed alone.")
+    s, diffusion = settings or DeconvolutionSettings(), model.diffusion
+    noise = standard_normal((samples, diffusion.latent_size), generator, image[IMAGE])
+    found, size = [], max(1, AT_ONCE // image[IMAGE].numel())
+    for rows in noise.split(size):
+        start = diffusion.start(rows, None, model.context(_noise_free(image, len(rows))))
+        drawn = diffusion.draw(start, s.sampler, s.steps, bend=_given(model, image, s.iterations))
+        found.append(unstretched(drawn[IMAGE]) * model.least_variance.to(drawn[IMAGE]).sqrt())
+    return torch.cat(found)
+
+
+def _noise_free(image: Batch, count: int) -> Batch:
+    """No psf and no noise, as many as `count`."""
+    like = image.repeat_interleave(count)
+    return Batch({PSF: torch.zeros_like(like[PSF]), VARIANCE: torch.zeros_like(like[VARIANCE])})
+
+
+def _given(model: ObservedImageDiffusion, image: Batch, iterations: int) -> Bend:
+    """Guides by the observed image."""
+    least, deviation = (one.to(image[IMAGE]).sqrt() for one in (model.least_variance, image[VARIANCE]))
+
+    def residual(u: Tensor) -> Tensor:
+        seen = convolved(unstretched(u) * least, image.fields.get(PSF))
+        return ((image[IMAGE] - seen) / deviation).flatten(1)
+
+    return lambda denoise: observing(denoise, model.diffusion.state, IMAGE, residual, iterations)
