@@ -1,8 +1,7 @@
 """Samples of noise-free, unblurred images given one observed image, by a diffusion model of observed images.
 
-The prior is the model's p(x | no psf, least variance): galaxies with hardly any noise. x is stretched, u = asinh(x
-/ s),
-so that the observation is not linear in u: y = psf * (s sinh u) + noise. `posterior.observing` linearizes it at each
+The prior is the model's p(x | no psf, least variance): images with hardly any noise. They are stretched, x = c sinh(u),
+so that the observation y = psf * (c sinh u) + noise isn't linear in u; `posterior.observing` linearizes it at each
 estimate.
 """
 
@@ -26,6 +25,8 @@ from sciencegen.vae.images.observation import convolved
 
 AT_ONCE = 32 * 64 * 64
 """Pixels of all images that are computed together, which bounds memory."""
+LARGEST = 20.0
+"""Of |u|, so that sinh stays finite where an estimate is far off."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class DeconvolutionSettings:
     """sampler, steps: from noise to an image. iterations: of conjugate gradients in each step."""
 
     sampler: str = "ancestral"
-    steps: int = 60
-    iterations: int = 3
+    steps: int = 40
+    iterations: int = 2
 
 
 def deconvolved_samples(
@@ -66,12 +67,13 @@ def deconvolved_samples(
     if not model.least_variance.any():
         raise ConfigError("Expected a model that has learned from noise-free images, too, got one of observed alone.")
     s, diffusion = settings or DeconvolutionSettings(), model.diffusion
+    unit = model.unit(_noise_free(image, 1))
     noise = standard_normal((samples, diffusion.latent_size), generator, image[IMAGE])
     found, size = [], max(1, AT_ONCE // image[IMAGE].numel())
     for rows in noise.split(size):
         start = diffusion.start(rows, None, model.context(_noise_free(image, len(rows))))
         drawn = diffusion.draw(start, s.sampler, s.steps, bend=_given(model, image, s.iterations))
-        found.append(unstretched(drawn[IMAGE]) * model.least_variance.to(drawn[IMAGE]).sqrt())
+        found.append(unstretched(drawn[IMAGE]) * unit)
     return torch.cat(found)
 
 
@@ -83,10 +85,10 @@ def _noise_free(image: Batch, count: int) -> Batch:
 
 def _given(model: ObservedImageDiffusion, image: Batch, iterations: int) -> Bend:
     """Guides by the observed image."""
-    least, deviation = (one.to(image[IMAGE]).sqrt() for one in (model.least_variance, image[VARIANCE]))
+    unit, deviation = model.unit(_noise_free(image, 1)), image[VARIANCE].sqrt()
 
     def residual(u: Tensor) -> Tensor:
-        seen = convolved(unstretched(u) * least, image.fields.get(PSF))
+        seen = convolved(unstretched(u.clamp(-LARGEST, LARGEST)) * unit, image.fields.get(PSF))
         return ((image[IMAGE] - seen) / deviation).flatten(1)
 
     return lambda denoise: observing(denoise, model.diffusion.state, IMAGE, residual, iterations)

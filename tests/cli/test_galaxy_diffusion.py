@@ -106,3 +106,24 @@ def test_a_uvit_takes_the_place_of_the_unet(cli, folder):
     result = cli("train", "galaxies", *wanted, "--set", "network=vit", "-o", "other")
     assert result.code == 2
     assert "unet" in result.err
+
+
+def test_a_model_of_observed_stamps_alone_does_not_restore(cli, folder):
+    result = cli("restore", "galaxies", folder / "stamps.fits", "--model", folder / "model", "-o", "restored.fits")
+    assert result.code == 2
+    assert "observed stamps alone; train it with noise-free ones, too" in result.err
+
+
+def test_one_that_has_seen_noise_free_stamps_restores(cli, tmp_path):
+    made = list(simulate(SurveySettings(side=32), 0, 0, 16))
+    stamps = [one.twin if row % 2 else one.observed for row, one in enumerate(made)]
+    DOMAIN.items.write(tmp_path / "both.fits", stamps, [str(row) for row in range(16)], {})
+    DOMAIN.items.write(tmp_path / "seen.fits", [made[0].observed], ["0"], {})
+    wanted = ("--recipe", "stamp-diffusion", "--settings", TINY, "--threads", 1, "-o", tmp_path / "model")
+    assert cli("train", "galaxies", "--data", tmp_path / "both.fits", *wanted).code == 0
+    asked = ("--with", "flux", "--model", tmp_path / "model", "--threads", 1, "-o", "restored.fits")
+    result = cli("restore", "galaxies", tmp_path / "seen.fits", *asked)
+    assert result.code == 0, result.err
+    (mean,) = [DOMAIN.items.parse(row.text) for row in DOMAIN.items.read("restored.fits")]
+    assert mean.psf is None
+    assert (mean.variance > 0).all()

@@ -69,10 +69,8 @@ def test_noise_free_stamps_among_observed_ones_get_a_sixteenth_of_their_noise(ob
     torch.manual_seed(0)
     model = RECIPE.build(again, recipe_settings(RECIPE, {"unet": SMALL})).eval()
     clean = again.batch(again.encode(twins[:2]))
-    added = (
-        torch.sinh(model.embed(clean, torch.Generator().manual_seed(0))["image"])
-        - clean["image"] / noise[0] ** 0.5 * 16
-    )
+    noisy = torch.sinh(model.embed(clean, torch.Generator().manual_seed(0))["image"]) * model.unit(clean)
+    added = (noisy - clean["image"]) / noise[0] ** 0.5 * 16
     assert float(added.std()) == pytest.approx(1, abs=0.05)
     assert model.bits_per_pixel(clean).isfinite().all()
 
