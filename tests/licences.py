@@ -20,6 +20,7 @@ from tests.versions import OF_TORCH, PYPROJECT, normalized, requirements
 WEIGHTS = {
     "backbones": ("proteins/backbones",),
     "galaxies": ("galaxies/simulated-deep",),
+    "galaxies-diffusion": ("galaxies/simulated-deep",),
     "galaxies-kids": ("stamps of KiDS and VIKING in ProFound's mosaic, and a simulation of them",),
     "molecules": ("molecules/moses", "molecules/zinc250k"),
     "molecules-language-model": ("molecules/moses",),

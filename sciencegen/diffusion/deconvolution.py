@@ -27,6 +27,9 @@ AT_ONCE = 32 * 64 * 64
 """Pixels of all images that are computed together, which bounds memory."""
 LARGEST = 20.0
 """Of |u|, so that sinh stays finite where an estimate is far off."""
+LARGEST_CHANGE = 1.0
+"""Of u at one noise level, within which sinh is taken to be linear. Without this limit, single samples ended far from the
+observation."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +88,16 @@ def _noise_free(image: Batch, count: int) -> Batch:
 
 def _given(model: ObservedImageDiffusion, image: Batch, iterations: int) -> Bend:
     """Guides by the observed image."""
+    psf = image.fields.get(PSF)
     unit, deviation = model.unit(_noise_free(image, 1)), image[VARIANCE].sqrt()
 
     def residual(u: Tensor) -> Tensor:
-        seen = convolved(unstretched(u.clamp(-LARGEST, LARGEST)) * unit, image.fields.get(PSF))
+        seen = convolved(unstretched(u.clamp(-LARGEST, LARGEST)) * unit, psf)
         return ((image[IMAGE] - seen) / deviation).flatten(1)
 
-    return lambda denoise: observing(denoise, model.diffusion.state, IMAGE, residual, iterations)
+    def sensitivity(u: Tensor) -> Tensor:
+        slope = unit * torch.cosh(u.clamp(-LARGEST, LARGEST)) / deviation
+        return convolved(slope.square(), None if psf is None else psf.square()).flatten(1)
+
+    state = model.diffusion.state
+    return lambda denoise: observing(denoise, state, IMAGE, residual, iterations, sensitivity, LARGEST_CHANGE)

@@ -11,6 +11,7 @@ linear.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -25,9 +26,21 @@ Residual = Callable[[Tensor], Float[Tensor, "batch number"]]
 """One field of x -> S^(-1/2) (y - h(x)), differentiable."""
 
 
-def observing(denoise: Denoiser, state: State, name: str, residual: Residual, iterations: int = 3) -> Denoiser:
-    """Guide a denoiser by an observation of the field `name`. iterations: of conjugate gradients, each the cost of a
-    gradient of the network; with few, directions that y tells least stay as the network has them."""
+Sensitivity = Callable[[Tensor], Float[Tensor, "batch number"]]
+"""One field of x -> the diagonal of B B^T, B = S^(-1/2) A."""
+
+
+def observing(
+    denoise: Denoiser, state: State, name: str, residual: Residual, iterations: int = 3,
+    sensitivity: Sensitivity | None = None, largest: float = math.inf,
+) -> Denoiser:  # fmt: skip
+    """Guide a denoiser by an observation of the field `name`.
+
+    iterations: of conjugate gradients, each the cost of a gradient of the network; with few, directions that y tells
+    least stay as the network has them. sensitivity: with it, the system is divided by its diagonal as it would be with
+    independent values of x (Jacobi's preconditioner), of variance 1 without z: 1 + sigma^2 diag(B B^T). largest: change
+    of an entry of x^; where h isn't linear, A doesn't hold farther away.
+    """
 
     def guided(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
         at = coefficients(state, name, log_snr, z[name])
@@ -41,13 +54,18 @@ def observing(denoise: Denoiser, state: State, name: str, residual: Residual, it
                 (moved,) = torch.autograd.grad(x, leaf, direction, retain_graph=True)
                 return at.sigma.square() / at.alpha * moved
 
-            change = _kalman(residual, x.detach(), covariance, iterations)
+            diagonal = 1.0
+            if sensitivity is not None:
+                diagonal = 1 + sensitivity(x.detach()) * at.sigma.square().flatten(1)
+            change = _kalman(residual, x.detach(), covariance, diagonal, iterations).clamp(-largest, largest)
         return {**{key: value.detach() for key, value in estimate.items()}, name: x.detach() + change}
 
     return guided
 
 
-def _kalman(residual: Residual, x: Tensor, covariance: Callable[[Tensor], Tensor], iterations: int) -> Tensor:
+def _kalman(
+    residual: Residual, x: Tensor, covariance: Callable[[Tensor], Tensor], diagonal: Tensor | float, iterations: int
+) -> Tensor:
     """V B^T (I + B V B^T)^-1 r,  r = S^(-1/2) (y - h(x)),  B = -dr/dx."""
     found = torch.func.vjp(residual, x)
     missed, transposed = found[0], found[1]
@@ -58,21 +76,27 @@ def _kalman(residual: Residual, x: Tensor, covariance: Callable[[Tensor], Tensor
     def forward(w: Tensor) -> Tensor:
         return w - torch.func.jvp(residual, (x,), (spread(w),))[1]
 
-    return spread(conjugate_gradients(forward, missed.detach(), iterations))
+    return spread(conjugate_gradients(forward, missed.detach(), iterations, diagonal))
 
 
 def conjugate_gradients(
-    product: Callable[[Tensor], Tensor], target: Float[Tensor, "batch number"], iterations: int
+    product: Callable[[Tensor], Tensor],
+    target: Float[Tensor, "batch number"],
+    iterations: int,
+    diagonal: Float[Tensor, "batch number"] | float = 1.0,
 ) -> Float[Tensor, "batch number"]:
-    """The solution of M w = target after a few iterations, each row by itself; M is symmetric and positive."""
+    """The solution of M w = target after a few iterations, each row by itself; M is symmetric and positive. diagonal:
+    about that of M, by which the system is preconditioned."""
     solution, left = torch.zeros_like(target), target
-    direction, size = left, left.square().sum(1, keepdim=True)
+    direction = left / diagonal
+    size = (left * direction).sum(1, keepdim=True)
+    tiny = torch.finfo(target.dtype).tiny
     for _ in range(iterations):
         moved = product(direction)
         curvature = (direction * moved).sum(1, keepdim=True)
-        step = torch.where(curvature > 0, size / curvature.clamp(min=torch.finfo(size.dtype).tiny), 0.0)
+        step = torch.where(curvature > 0, size / curvature.clamp(min=tiny), 0.0)
         solution, left = solution + step * direction, left - step * moved
-        following = left.square().sum(1, keepdim=True)
-        direction = left + following / size.clamp(min=torch.finfo(size.dtype).tiny) * direction
-        size = following
+        scaled = left / diagonal
+        following = (left * scaled).sum(1, keepdim=True)
+        direction, size = scaled + following / size.clamp(min=tiny) * direction, following
     return solution
