@@ -74,7 +74,7 @@ def card(request, server, tmp_path, monkeypatch):  # noqa: F811
 
 @pytest.mark.parametrize("card", ["galaxy10-decals"], indirect=True)
 def test_galaxy10_is_fetched_and_prepared_and_its_colours_are_no_fluxes(card, cli, tmp_path):
-    said = cli("datasets", "prepare", "galaxies", card.name, "-o", "data", "--threads", "1")
+    said = cli("datasets", "prepare", "galaxies", card.name, "--with", "flux", "-o", "data", "--threads", "1")
     assert said.code == 0
     assert "note: items hold colours of pictures without a unit" in said.err
     assert "flux and magnitude mean nothing" in said.err
@@ -101,7 +101,7 @@ def test_galaxiesml_is_fetched_with_what_its_files_lack(card, cli, tmp_path):
     said = cli("datasets", "fetch", card.name, "--json")
     assert "note: no SHA-256 is stated for 5x64x64_training_with_morphology.hdf5" in said.err
     assert json.loads(said.out.splitlines()[-1])["files"] == 6  # with a .yaml of each
-    said = cli("datasets", "prepare", "galaxies", f"{card.name}/test", "-o", "data", "--threads", "1")
+    said = cli("datasets", "prepare", "galaxies", f"{card.name}/test", "--with", "flux", "-o", "data", "--threads", "1")
     assert said.code == 0
     assert "no SHA-256 is stated" in said.err
     prepared = PreparedDataset.load(tmp_path / "data")

@@ -93,10 +93,15 @@ def _notes(science: Domain, first: Sequence[Row], prepared: PreparedDataset) -> 
 
 
 def property_names(science: Domain, settings: PrepareSettings) -> tuple[str, ...]:
-    """Names of the properties to compute; an unknown name is an error."""
+    """Names of the properties to compute; an unknown name is an error, and one that only `score` computes."""
     names = tuple(science.properties) if settings.properties is None else settings.properties
     for name in names:
         science.oracles.find(name)
+        if name not in science.properties:
+            raise ConfigError(
+                f"Expected properties that are computed for each item ({', '.join(science.properties)}), got '{name}', "
+                "which `score` computes. Leave it out."
+            )
     return names
 
 
