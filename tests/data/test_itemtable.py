@@ -35,7 +35,8 @@ def test_large_items_are_written_before_they_fill_the_memory(tmp_path, monkeypat
     plan = Plan(("length", "vowels"), (), ("train",), None, False)
     with ItemsWriter(tmp_path / "i.parquet", plan) as items:
         for number in range(6):
-            items.add(CHUNK(["a" * 2000, "b" * 20]), np.ones(2, bool), [PendingRow(0, 2 * number, "", [])] * 2)
+            chunk = PrepareChunk(words.parse_and_measure, None, 2)(["a" * 2000, "b" * 20])
+            items.add(chunk, np.ones(2, bool), [PendingRow(0, 2 * number, "", [])] * 2)
     assert pq.read_metadata(tmp_path / "i.parquet").num_row_groups == 3
     assert pq.read_table(tmp_path / "i.parquet")["item"].to_pylist()[:2] == ["a" * 2000, "b" * 20]
 
