@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.sources.simulated import obtain
-from sciencegen.data import cards
+from sciencegen.data import cards, first_fetch
 from sciencegen.data.fetch import MANIFEST, Progress, cached_folder, is_fetched
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write, sha256_of
@@ -61,6 +61,12 @@ def fetch(
     paths = [folder / file.name for file in card.files.values()]
     paths += sorted({*folder.iterdir()} - {*paths, folder / MANIFEST})  # files that a list names
     return paths if output is None else [_copied(path, Path(output)) for path in paths]
+
+
+def note_on(name: str) -> str:
+    """What a user should know of where a dataset's files come from; "" for nothing."""
+    card = cards.load_card(name)
+    return first_fetch.note_on(card, cached_folder(card))
 
 
 def _copied(path: Path, folder: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from sciencegen.cli import options
-from sciencegen.cli.console import progress, summarize
+from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.output import claim_output, input_path
 from sciencegen.files import check_writable
 
@@ -68,6 +68,7 @@ def fetch(
     """Download a dataset into the cache and check it against its sha256. If a source fails, the next one is tried. A
     simulated dataset is computed instead."""
     from sciencegen.api.datasets import fetch as fetch_card
+    from sciencegen.api.datasets import note_on
 
     if output is not None:
         check_writable(output, "`output`")
@@ -79,6 +80,8 @@ def fetch(
             so_far[0] = done
 
         paths = fetch_card(name, offline=bool(offline), progress=show, output=output)
+    if note := note_on(name):
+        say(f"note: {note}")
     summarize({"files": len(paths)}, str(paths[0].parent) if paths else "", as_json)
     if not as_json:
         for path in paths:
@@ -141,6 +144,6 @@ def prepare(
             advance(rows - done[0])
             done[0] = rows
 
-        prepared = prepare_source(domain, output, record, force=force, progress=show, path=path)
+        prepared = prepare_source(domain, output, record, force=force, progress=show, path=path, log=say)
     counts = prepared.summary["counts"]
     summarize({**counts, "rejects": str(prepared.rejects_path)}, output, as_json)

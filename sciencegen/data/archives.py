@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
-from sciencegen.data.cards import SourceFile
+from sciencegen.data.cards import FIRST_FETCH, SourceFile
 from sciencegen.data.damage import GZIP_START, reading
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_write
@@ -38,12 +38,14 @@ def extract(archive: Path, files: Mapping[Path, SourceFile]) -> None:
                 write_checked(stream, target, file, f"{archive.name}:{file.path}")
 
 
-def write_checked(stream: IO[bytes], target: Path, file: SourceFile, source: str) -> None:
-    """Copy a stream (gunzipped, if it is gzip) to `target`, which appears only if size and checksum agree."""
+def write_checked(stream: IO[bytes], target: Path, file: SourceFile, source: str) -> str:
+    """Copy a stream (gunzipped, if it is gzip) to `target`, which appears only if size and checksum agree.
+
+    Returns the checksum; where the card has none, the caller compares it."""
     digest, size = hashlib.sha256(), 0
     with atomic_write(target, "wb") as handle:
         blocks = _blocks(stream)
-        while size <= file.bytes:  # a longer one would fill the disk
+        while size <= file.most:  # a longer one would fill the disk
             with reading("a whole file", source):
                 block = next(blocks, b"")
             if not block:
@@ -51,11 +53,13 @@ def write_checked(stream: IO[bytes], target: Path, file: SourceFile, source: str
             size += len(block)
             digest.update(block)
             handle.write(block)
-        if size != file.bytes:
-            found = f"more than {file.bytes}" if size > file.bytes else str(size)
-            raise DataError(f"Expected {file.bytes} bytes in {source}, found {found}: truncated, or another version.")
-        if digest.hexdigest() != file.sha256:
+        if size > file.most or (file.bytes is not None and size != file.bytes):
+            expected = file.bytes or f"at most {file.most}"
+            found = f"more than {file.most}" if size > file.most else str(size)
+            raise DataError(f"Expected {expected} bytes in {source}, found {found}: truncated, or another version.")
+        if file.sha256 not in (digest.hexdigest(), FIRST_FETCH):
             raise DataError(f"Expected sha256 {file.sha256} of {source}, found {digest.hexdigest()}.")
+    return digest.hexdigest()
 
 
 def _blocks(stream: IO[bytes]) -> Iterator[bytes]:

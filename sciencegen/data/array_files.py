@@ -19,6 +19,8 @@ from sciencegen.files import files_below, found_at
 HDF5 = (".h5", ".hdf5")
 OPENING_TIMEOUT_S = 5.0
 """Longest time for the library of HDF5 to open a file."""
+SMALL_CACHE, LARGEST_CACHE = 1 << 20, 1 << 28
+"""Bytes of HDF5's own cache of a data set, and of the largest that replaces it; each worker process has one."""
 
 
 def check_returns(path: Path, attempt: Callable[[Path], None]) -> None:
@@ -68,7 +70,29 @@ def _hdf5(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         held = path.stat().st_size + sum(map(_size_of_file, others))
         check_claim(path, math.prod(one.shape[:1]), _size(one), held)
         check_part(f"data set {name} of {path}", math.prod(one.chunks or one.shape[1:]) * one.dtype.itemsize)
-    return found, dict(file.attrs)
+    return {name: _cached(one) for name, one in found.items()}, dict(file.attrs)
+
+
+def _cached(dataset: Any) -> Any:
+    """The data set with a cache of as many chunks as one of its items touches.
+
+    HDF5's own holds 1 MB: where a chunk has a small part of each of a thousand images, every image that is read would
+    unpack a thousand."""
+    import h5py
+
+    if not dataset.chunks or dataset.ndim < 2:
+        return dataset
+    touched = math.prod(
+        -(-side // of_chunk) for side, of_chunk in zip(dataset.shape[1:], dataset.chunks[1:], strict=True)
+    )
+    wanted = touched * math.prod(dataset.chunks) * dataset.dtype.itemsize
+    if not SMALL_CACHE < wanted <= LARGEST_CACHE:
+        return dataset
+    file, name = dataset.file, dataset.name.encode()
+    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+    access.set_chunk_cache(16 * touched + 1, wanted, 1.0)  # 1: whole chunks are dropped first
+    dataset.id.close()  # a second handle would have the cache of the first
+    return h5py.Dataset(h5py.h5d.open(file.id, name, access))
 
 
 def _text(name: str | bytes) -> str:

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from sciencegen.data.shipped import dataset_root
 from sciencegen.data.tables import lines_matching
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CARD_FORMAT = 1
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+FIRST_FETCH = "first fetch"
+"""In place of a checksum that the publisher doesn't state: that of the first download, which later ones must have."""
 ReadRows = Callable[[Path, "str | None"], Iterator[Row]]
 """A domain's `read`: (file, name of the item's column) -> rows."""
 
@@ -53,11 +55,34 @@ class Division(_Strict):
 
 
 class SourceFile(_Strict):
-    """One file of a source. path: of the member in an archive, or the URL. bytes, sha256: of the unzipped content."""
+    """One file of a source. path: of the member in an archive, or the URL. bytes, sha256: of the unzipped content.
+
+    at_most: instead of `bytes`, if the exact size isn't known."""
 
     path: str
-    bytes: int = Field(gt=0)
-    sha256: Sha256
+    bytes: int | None = Field(None, gt=0)
+    at_most: int | None = Field(None, gt=0)
+    sha256: Sha256 | Literal["first fetch"]
+
+    @model_validator(mode="after")
+    def _one_size(self) -> SourceFile:
+        if (self.bytes is None) == (self.at_most is None):
+            raise ValueError(f"expected either `bytes` or `at_most` of {self.path}, got both or neither")
+        return self
+
+    @property
+    def most(self) -> int:
+        """Bytes beyond which it is another file."""
+        return self.bytes or self.at_most or 0
+
+
+def _check_stated(files: dict[str, SourceFile]) -> dict[str, SourceFile]:
+    if any(file.sha256 == FIRST_FETCH for file in files.values()):
+        raise ValueError(f"expected a checksum of each file in an archive, got '{FIRST_FETCH}'")
+    return files
+
+
+MemberFiles = Annotated[dict[str, SourceFile], AfterValidator(_check_stated)]
 
 
 class PypiSource(_Strict):
@@ -67,7 +92,7 @@ class PypiSource(_Strict):
     project: str
     filename: str
     sha256: Sha256
-    files: dict[str, SourceFile]
+    files: MemberFiles
 
 
 class ArchiveSource(_Strict):
@@ -76,7 +101,7 @@ class ArchiveSource(_Strict):
     kind: Literal["archive"]
     url: str
     sha256: Sha256
-    files: dict[str, SourceFile]
+    files: MemberFiles
 
 
 class FilesSource(_Strict):
@@ -119,12 +144,14 @@ Source = Annotated[
 
 class CardFile(_Strict):
     """A file of the set in the cache. item_column: None for formats without columns. where: for a .csv, the text of
-    columns by which the rows of the set are selected. rows: their number."""
+    columns by which the rows of the set are selected. rows: their number. beside: what the file itself lacks; it is
+    written as YAML next to it, into `<name>.yaml`, where the domain's reader looks for it."""
 
     name: str
     item_column: str | None = None
     rows: int = Field(gt=0)
     where: dict[str, str] = {}
+    beside: dict[str, Any] = {}
 
 
 class Sample(_Strict):

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import urllib.response
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
@@ -46,7 +46,7 @@ def find_distribution(project: str, filename: str) -> str:
     with closing(open_url(page, SIMPLE)) as answer:
         base, kind, body = answer.geturl(), answer.headers.get_content_type(), answer.read(LARGEST_PAGE + 1)
     if len(body) > LARGEST_PAGE:
-        raise _too_long(page, LARGEST_PAGE)
+        raise too_long(page, LARGEST_PAGE)
     links = _json_links(body) if kind.endswith("json") else _html_links(body)
     if filename not in links:
         raise DataError(f"Expected {filename} on {without_credentials(page)}, found {len(links)} other files.")
@@ -80,9 +80,14 @@ def download(
 
     largest: number of bytes after which the download is refused, before it fills the disk.
     """
-    for attempt in range(ATTEMPTS):
+    try_repeatedly(url, lambda: _download_once(url, target, sha256, progress, largest))
+
+
+def try_repeatedly(url: str, attempt: Callable[[], None]) -> None:
+    """Run a download, and again after a failure that may pass; the last one raises a DataError."""
+    for number in range(ATTEMPTS):
         try:
-            return _download_once(url, target, sha256, progress, largest)
+            return attempt()
         except urllib.error.HTTPError as error:
             problem = f"HTTP {error.code} {error.reason}"
             if error.code < 500 and error.code != 429:
@@ -92,8 +97,8 @@ def download(
             problem = str(cause) or type(error).__name__
             if url.startswith("file:"):
                 break
-        if attempt + 1 < ATTEMPTS:
-            time.sleep(2.0**attempt * RETRY_WAIT_S)
+        if number + 1 < ATTEMPTS:
+            time.sleep(2.0**number * RETRY_WAIT_S)
     raise DataError(f"Expected a file at {without_credentials(url)}, got: {problem}.")
 
 
@@ -104,17 +109,18 @@ def _download_once(url: str, target: Path, sha256: str | None, progress: Progres
     with closing(open_url(url)) as answer, atomic_write(target, "wb") as handle:
         expected = int(answer.headers.get("Content-Length") or -1)
         if largest is not None and expected > largest:
-            raise _too_long(url, largest)
+            raise too_long(url, largest)
         size, found = _copy(answer, handle, expected, progress, largest)
         if largest is not None and size > largest:
-            raise _too_long(url, largest)
+            raise too_long(url, largest)
         if expected >= 0 and size != expected:
             raise http.client.IncompleteRead(b"", expected - size)
         if sha256 is not None and found != sha256:
             raise DataError(f"Expected sha256 {sha256} of {without_credentials(url)}, found {found}.")
 
 
-def _too_long(url: str, largest: int) -> DataError:
+def too_long(url: str, largest: int) -> DataError:
+    """The error for a download of more bytes than the wanted file has."""
     return DataError(
         f"Expected at most {largest} bytes at {without_credentials(url)}, found more: it is another file or version."
     )
@@ -136,15 +142,15 @@ def _copy(
     return size, digest.hexdigest()
 
 
-def open_url(url: str, accept: str = "*/*") -> Response:
-    """Open a URL, with proxies and certificates of the environment.
+def open_url(url: str, accept: str = "*/*", headers: Mapping[str, str] | None = None) -> Response:
+    """Open a URL, with proxies and certificates of the environment. headers: further ones.
 
     A user and password in it are sent as a header, which follows no redirect to another host, port or scheme.
     """
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("http", "https", "file"):
         raise DataError(f"Expected an https:, http: or file: address, got {without_credentials(url)}.")
-    headers = {"Accept": accept, "User-Agent": "sciencegen", "Accept-Encoding": "identity"}
+    headers = {"Accept": accept, "User-Agent": "sciencegen", "Accept-Encoding": "identity", **(headers or {})}
     if parts.username:
         secret = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
         headers["Authorization"] = "Basic " + base64.b64encode(secret.encode()).decode()

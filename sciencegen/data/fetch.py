@@ -10,9 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sciencegen.data.archives import extract, write_checked
-from sciencegen.data.cards import ArchiveSource, Card, FilesSource, ListedSource, PypiSource, SimulationSource
+from sciencegen.data.cards import (
+    FIRST_FETCH,
+    ArchiveSource,
+    Card,
+    FilesSource,
+    ListedSource,
+    PypiSource,
+    SimulationSource,
+)
 from sciencegen.data.downloads import NETWORK_ERRORS, download, find_distribution, without_credentials
+from sciencegen.data.first_fetch import check_first, record_beside
 from sciencegen.data.listed_files import fetch_listed
+from sciencegen.data.resumed_downloads import download_resumed, drop_download, place_of
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_folder, atomic_write, make_folder, sha256_of, turn_at
 
@@ -47,7 +57,9 @@ def is_offline(offline: bool = False) -> bool:
 
 def cached_folder(card: Card, cache_dir: str | Path | None = None) -> Path:
     """The folder of a fetched set; its name depends on the card's sources, so that a changed card is fetched again."""
-    content = json.dumps([source.model_dump(mode="json") for source in card.sources], sort_keys=True)
+    told = [source.model_dump(mode="json", exclude_none=True) for source in card.sources]
+    beside = {file.name: file.beside for file in card.files.values() if file.beside}
+    content = json.dumps([*told, *([beside] if beside else [])], sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     return cache_root(cache_dir) / "datasets" / card.domain / f"{card.name}-{digest}"
 
@@ -81,18 +93,22 @@ def fetch(
 def _fetched(
     card: Card, folder: Path, cache_dir: str | Path | None, offline: bool, progress: Progress | None, make: Make | None
 ) -> Path:  # fmt: skip
-    problems = []
+    problems, downloads, offline = [], cache_root(cache_dir) / "downloads", is_offline(offline)
     for source in card.sources:
         try:
             with atomic_folder(folder) as work:
                 if isinstance(source, SimulationSource):
                     _simulate(source, card, work, progress, make)
                 elif isinstance(source, ListedSource):
-                    downloads = cache_root(cache_dir) / "downloads" / card.name
-                    fetch_listed(source, card, work, downloads, is_offline(offline), progress)
+                    fetch_listed(source, card, work, downloads / card.name, offline, progress)
+                elif isinstance(source, FilesSource):
+                    found = _fetch_files(source, card, work, downloads, offline, progress)
+                    check_first(record_beside(folder, card), found)
                 else:
-                    _fetch_from(source, card, work, cache_root(cache_dir) / "downloads", is_offline(offline), progress)
+                    _fetch_from(source, card, work, downloads, offline, progress)
+                _write_beside(card, work)
                 _write_manifest(card, work, source)
+            _drop_downloads(card, downloads)
             return folder
         except (DataError, *NETWORK_ERRORS) as error:
             problems.append(f"- {_name(source)}: {error}")
@@ -101,7 +117,7 @@ def _fetched(
         f"Expected to fetch {card.full_name} from one of its {len(problems)} sources, but none worked:\n"
         + "\n".join(problems)
         + f"\nTry again, {'set $SCIENCEGEN_PYPI to a mirror, ' if has_index else ''}or put a source's file into "
-        + f"{cache_root(cache_dir) / 'downloads'}."
+        + f"{downloads}."
     )
 
 
@@ -114,54 +130,85 @@ def _simulate(
         make(source, split, work / card.files[split].name, progress)
 
 
+def _fetch_files(
+    source: FilesSource, card: Card, work: Path, downloads: Path, offline: bool, progress: Progress | None
+) -> dict[str, str]:
+    """Fetch single files; returns the checksums of those that have none in the card, by name.
+
+    All are downloaded before the first is written, so that a broken download costs no other file."""
+    obtained = {}
+    for split, file in source.files.items():
+        name, largest = card.files[split].name, file.most + file.most // 100 + (1 << 16)  # gzip may add a little
+        own = _own_copy(downloads / name, file.path, offline)
+        whole = place_of(downloads, name, file.path)
+        obtained[name] = own or download_resumed(file.path, whole, largest, progress), file
+    found = {}
+    for name, (path, file) in obtained.items():
+        label = str(path) if path == downloads / name else without_credentials(file.path)
+        try:
+            with open(path, "rb") as stream:
+                found[name] = write_checked(stream, work / name, file, label)
+        finally:
+            if path != downloads / name:
+                drop_download(path)
+    return {name: found[name] for name, (_, file) in obtained.items() if file.sha256 == FIRST_FETCH}
+
+
+def _drop_downloads(card: Card, downloads: Path) -> None:
+    """Remove what other sources have left."""
+    for source in card.sources:
+        if isinstance(source, FilesSource):
+            for split, file in source.files.items():
+                drop_download(place_of(downloads, card.files[split].name, file.path))
+
+
 def _fetch_from(
-    source: RemoteSource, card: Card, work: Path, downloads: Path, offline: bool, progress: Progress | None
-) -> None:
+    source: PypiSource | ArchiveSource, card: Card, work: Path, downloads: Path, offline: bool,
+    progress: Progress | None,
+) -> None:  # fmt: skip
     targets = {work / card.files[split].name: file for split, file in source.files.items()}
     with tempfile.TemporaryDirectory(dir=work) as scratch:
-        if isinstance(source, FilesSource):
-            for target, file in targets.items():
-                largest = file.bytes + file.bytes // 100 + (1 << 16)  # gzip makes what it can't pack a little longer
-                packed = _obtain(file.path, None, Path(scratch) / target.name, downloads, offline, progress, largest)
-                with open(packed, "rb") as stream:
-                    label = str(packed) if packed.parent == downloads else without_credentials(file.path)
-                    write_checked(stream, target, file, label)
-            return
         name = source.filename if isinstance(source, PypiSource) else source.url.rsplit("/", 1)[-1]
-        url = source.url if isinstance(source, ArchiveSource) else None
-        largest = max(LARGEST_ARCHIVE, 2 * sum(file.bytes for file in targets.values()))
-        extract(_obtain(url, source, Path(scratch) / name, downloads, offline, progress, largest), targets)
+        largest = max(LARGEST_ARCHIVE, 2 * sum(file.most for file in targets.values()))
+        extract(_obtain(source, Path(scratch) / name, downloads, offline, progress, largest), targets)
+
+
+def _own_copy(place: Path, url: str | None, offline: bool) -> Path | None:
+    """The user's own copy in the folder `downloads`, None without one; an error if it is needed offline."""
+    if place.is_file():
+        return place
+    if offline and not (url or "").startswith("file:"):
+        raise DataError(
+            f"expected it in {place.parent} because this is offline, found none (unset SCIENCEGEN_OFFLINE to download)"
+        )
+    return None
 
 
 def _obtain(
-    url: str | None,
-    source: PypiSource | ArchiveSource | None,
-    target: Path,
-    downloads: Path,
-    offline: bool,
-    progress: Progress | None,
+    source: PypiSource | ArchiveSource, target: Path, downloads: Path, offline: bool, progress: Progress | None,
     largest: int,
-) -> Path:
-    """The local path of the file at a URL (None: looked up in the package index): the user's copy, or a download.
-
-    Distributions and archives are checked here; single files (source None) when they are written into the set."""
-    configured = downloads / target.name
-    sha256 = None if source is None else source.sha256
-    if configured.is_file():
-        if sha256 is not None and (found := sha256_of(configured)) != sha256:
+) -> Path:  # fmt: skip
+    """The local path of a distribution, which is looked up in the package index, or of an archive: the user's copy, or
+    a download. Its checksum is checked."""
+    url = source.url if isinstance(source, ArchiveSource) else None
+    if (own := _own_copy(downloads / target.name, url, offline)) is not None:
+        if (found := sha256_of(own)) != source.sha256:
             raise DataError(
-                f"Expected sha256 {sha256} of {configured}, found {found}. Delete it or get the right version."
+                f"Expected sha256 {source.sha256} of {own}, found {found}. Delete it or get the right version."
             )
-        return configured
-    if offline and not (url or "").startswith("file:"):
-        raise DataError(
-            f"expected it in {downloads} because this is offline, found none (unset SCIENCEGEN_OFFLINE to download)"
-        )
-    if url is None:
-        assert isinstance(source, PypiSource)
+        return own
+    if isinstance(source, PypiSource):
         url = find_distribution(source.project, source.filename)
-    download(url, target, sha256, progress, largest)
+    download(str(url), target, source.sha256, progress, largest)
     return target
+
+
+def _write_beside(card: Card, work: Path) -> None:
+    """What is told of files, which they lack."""
+    for file in card.files.values():
+        if file.beside:
+            with atomic_write(work / f"{file.name}.yaml") as handle:
+                json.dump(file.beside, handle)  # which is YAML
 
 
 def _write_manifest(card: Card, work: Path, source: RemoteSource | ListedSource | SimulationSource) -> None:

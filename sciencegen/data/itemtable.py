@@ -17,7 +17,8 @@ from sciencegen.data.writers import utf8
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS_PER_GROUP = 65_536
+ROWS_PER_GROUP, BYTES_PER_GROUP = 65_536, 1 << 26
+"""Rows, or bytes of larger items such as images, that are held in memory until they are written."""
 NAME = "name"
 """The column of the names that a file gives to its items; empty if it gives none."""
 
@@ -70,7 +71,7 @@ class ItemsWriter:
         self.encoded = False
         self._writer: Any = None
         self._buffer: list[Any] = []
-        self._buffered = 0
+        self._buffered = self._bytes = 0
 
     def __enter__(self) -> ItemsWriter:
         return self
@@ -99,9 +100,10 @@ class ItemsWriter:
         split = self._split(hashes, [row.split for row in rows])
         self.statistics = self.statistics.add(values[split == 0])
         self.counts += np.bincount(split, minlength=len(self.counts))
-        self._buffer.append(self._batch(chunk, fresh, [row.name for row in rows], values, split))
-        self._buffered += len(rows)
-        if self._buffered >= ROWS_PER_GROUP:
+        batch = self._batch(chunk, fresh, [row.name for row in rows], values, split)
+        self._buffer.append(batch)
+        self._buffered, self._bytes = self._buffered + len(rows), self._bytes + batch.nbytes
+        if self._buffered >= ROWS_PER_GROUP or self._bytes >= BYTES_PER_GROUP:
             self._flush()
 
     def _split(self, hashes: np.ndarray, numbers: list[int]) -> np.ndarray:
@@ -134,7 +136,7 @@ class ItemsWriter:
         if not self._buffer:
             return
         table = pa.concat_tables(self._buffer)
-        self._buffer, self._buffered = [], 0
+        self._buffer, self._buffered, self._bytes = [], 0, 0
         if self._writer is None:
             self._writer = pq.ParquetWriter(self.path, table.schema, compression="zstd")
         self._writer.write_table(table)

@@ -4,7 +4,7 @@ import pytest
 
 from sciencegen.api.prepare import prepare
 from sciencegen.data.prepared import PreparedDataset
-from sciencegen.errors import SciencegenError
+from sciencegen.errors import ConfigError, SciencegenError
 
 
 def test_the_folder_holds_what_is_returned_and_is_not_overwritten_unasked(tmp_path):
@@ -17,3 +17,9 @@ def test_the_folder_holds_what_is_returned_and_is_not_overwritten_unasked(tmp_pa
         prepare("pointclouds", tmp_path / "data", **{**options, "properties": ["height"]})
     with pytest.raises(SciencegenError, match="source"):
         prepare("pointclouds", tmp_path / "other", suorce="x.txt")
+
+
+def test_a_property_that_only_score_computes_is_an_error_before_rows_are_read(tmp_path):
+    with pytest.raises(ConfigError, match=r"signal_to_noise.*got 'sersic_index', which `score` computes"):
+        prepare("galaxies", tmp_path / "data", source="simulated/test", sample=True, properties=["sersic_index"])
+    assert not (tmp_path / "data").exists()

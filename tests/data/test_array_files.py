@@ -24,6 +24,19 @@ def test_arrays_and_attributes_are_found_by_name(tmp_path):
         assert header.get("pixel_scale") == scale
 
 
+def test_chunks_with_parts_of_many_images_are_unpacked_once(tmp_path):
+    """A chunk has a small part of each of 600 images; the cache holds all of them that one image touches."""
+    images = np.random.default_rng(0).integers(0, 255, (600, 64, 64)).astype(np.uint8)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("images", data=images, chunks=(600, 8, 64), compression="gzip")
+        file.create_dataset("small", data=images[:2], chunks=(1, 64, 64))
+    arrays, _ = open_arrays(tmp_path / "a.h5", "images")
+    assert arrays["images"].id.get_access_plist().get_chunk_cache()[1] == images.nbytes
+    assert arrays["small"].id.get_access_plist().get_chunk_cache()[1] != 2 * 64 * 64
+    np.testing.assert_array_equal(arrays["images"][7], images[7])
+    assert arrays["images"].attrs.keys() == set()
+
+
 def test_a_member_that_claims_more_than_it_has_is_refused(tmp_path):
     np.save(tmp_path / "a.npy", IMAGES)
     content = (tmp_path / "a.npy").read_bytes().replace(b"(2, 3, 4)", b"(9, 9, 9)")

@@ -30,6 +30,17 @@ def test_columns_stand_beside_computed_properties_and_supplied_values_replace_th
     assert items.encoded
 
 
+def test_large_items_are_written_before_they_fill_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("sciencegen.data.itemtable.BYTES_PER_GROUP", 1 << 12)
+    plan = Plan(("length", "vowels"), (), ("train",), None, False)
+    with ItemsWriter(tmp_path / "i.parquet", plan) as items:
+        for number in range(6):
+            chunk = PrepareChunk(words.parse_and_measure, None, 2)(["a" * 2000, "b" * 20])
+            items.add(chunk, np.ones(2, bool), [PendingRow(0, 2 * number, "", [])] * 2)
+    assert pq.read_metadata(tmp_path / "i.parquet").num_row_groups == 3
+    assert pq.read_table(tmp_path / "i.parquet")["item"].to_pylist()[:2] == ["a" * 2000, "b" * 20]
+
+
 def test_rows_that_are_not_fresh_are_left_out(tmp_path):
     plan = Plan(("length", "vowels"), (), ("train",), None, False)
     table, items = write(tmp_path / "i.parquet", plan, ["pear", "fig"], [PendingRow(0, 3, "", [])], [False, True])

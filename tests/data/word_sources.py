@@ -54,7 +54,8 @@ def tarred(members, mode="w:gz", link=None):
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """A static server that counts, redirects, answers the package index as JSON or HTML, and can break off."""
+    """A static server that counts, redirects, answers the package index as JSON or HTML, and can break off. With
+    `etag` it sends the rest of a file that is still the same."""
 
     def do_GET(self):
         self.server.asked.append((self.path, self.headers.get("Authorization")))
@@ -65,13 +66,26 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         content = self.server.pages.get(self.path)
         if content is None:
             return self.send_error(404)
+        if self.server.etag and self.headers.get("If-Range") == self.server.etag:
+            return self.send_rest(content, int(self.headers["Range"].removeprefix("bytes=").removesuffix("-")))
         kind = "application/vnd.pypi.simple.v1+json" if content[:1] == b"{" else "text/html"
         self.send_response(200)
         self.send_header("Content-Type", kind)
         if self.server.tells_length:
             self.send_header("Content-Length", str(len(content) + self.server.missing))
+        if self.server.etag:
+            self.send_header("ETag", self.server.etag)
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(content[: self.server.stops_at])
+
+    def send_rest(self, content, start):
+        if start >= len(content):
+            return self.send_error(416)
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        self.wfile.write(content[start : self.server.stops_at])
 
     def log_message(self, *_):
         pass

@@ -112,7 +112,7 @@ def open_prepared(
     work = run / ".preparing"
     shutil.rmtree(work, ignore_errors=True)  # left by a killed call
     try:
-        prepared = prepare_source(domain, work, chosen)
+        prepared = prepare_source(domain, work, chosen, log=log)
         for note in (prepared.summary.get("context") or {}).get("notes", ()):
             log(f"note: {note}")
         _note_left_out(prepared, run, log)

@@ -33,6 +33,8 @@ class InDomain:
 
 
 IN_THE_GAP = "lies in the gap between two splits"
+AT_ONCE = 64
+"""Items that a worker holds at once, as images may take a megabyte each."""
 NO_POSITION = "no number in the column to split by"
 
 
@@ -49,6 +51,10 @@ class ParseAndMeasure(InDomain):
     names: tuple[str, ...]
 
     def __call__(self, texts: Sequence[str]) -> list[tuple[str, str, np.ndarray, None] | Refusal]:
+        parts = (texts[start : start + AT_ONCE] for start in range(0, len(texts), AT_ONCE))
+        return [found for part in parts for found in self._measured(part)]
+
+    def _measured(self, texts: Sequence[str]) -> list[tuple[str, str, np.ndarray, None] | Refusal]:
         domain = domain_of(self.domain)
         parsed = [_left_out(text) or domain.items.parse(text) for text in texts]
         items = [item for item in parsed if not isinstance(item, Refusal)]

@@ -12,7 +12,8 @@ from sciencegen.api.science.naming import read_rows_of
 from sciencegen.api.sources.simulated import obtain
 from sciencegen.config import PrepareSettings
 from sciencegen.data.cards import Card, has_card, list_cards, load_card
-from sciencegen.data.fetch import is_fetched
+from sciencegen.data.fetch import cached_folder, is_fetched
+from sciencegen.data.first_fetch import note_on
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
 from sciencegen.data.workbooks import file_of
 from sciencegen.domains.base import Domain
@@ -89,6 +90,14 @@ def splits_of(domain: str, source: str) -> tuple[str, ...]:
         return ()
     card, split = find_card(domain, source)
     return (split,) if split else tuple(card.disjoint_splits)
+
+
+def note_on_source(domain: str, source: str) -> str:
+    """What a user should know of where the files of a dataset come from; "" for nothing, and for a file of theirs."""
+    if os.path.isfile(file_of(source)) or is_folder_of(domain_of(domain), source):
+        return ""
+    card = find_card(domain, source)[0]
+    return note_on(card, cached_folder(card))
 
 
 def prepared_at(source: str, limit: int | None = None) -> tuple[PreparedDataset, str | None] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from sciencegen.api.science.forms import domain_of, family_of, in_form, plain_name
 from sciencegen.api.science.naming import reference_of
 from sciencegen.api.science.workers import ParseAndMeasure
-from sciencegen.api.sources.datasets import Rows, all_rows, open_source, reference_of_card
+from sciencegen.api.sources.datasets import Rows, all_rows, note_on_source, open_source, reference_of_card
 from sciencegen.api.sources.family import check_measured_table, with_measured
 from sciencegen.api.sources.splitting import split_by_column
 from sciencegen.config import PrepareSettings
@@ -29,10 +30,11 @@ from sciencegen.runs import provenance
 def prepare_source(
     domain: str, output: str | Path, chosen: PrepareSettings, *, force: bool = False,
     progress: Callable[[int], None] | None = None, path: Path | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> PreparedDataset:  # fmt: skip
     """Write the prepared dataset folder `output`.
 
-    path: the file to read for a source that is no file, such as "-".
+    path: the file to read for a source that is no file, such as "-". log: is told what reading left out or assumed.
     """
     domain = in_form(domain, chosen.form)
     science = domain_of(domain)
@@ -59,16 +61,47 @@ def prepare_source(
         chosen.source, [*files, *([chosen.measured] if chosen.measured else [])],
         provenance(["sciencegen", "datasets", "prepare"], chosen.seed), context or {},
     )  # fmt: skip
-    functions = ItemFunctions(ParseAndMeasure(domain, names), names)
+    functions, first = ItemFunctions(ParseAndMeasure(domain, names), names), list[Row]()
+    rows = _each(rows, partial(_noted, first=first))
     with reserved(output):
-        return prepare_rows(rows, functions, output, options, source, force, progress)
+        prepared = prepare_rows(rows, functions, output, options, source, force, progress)
+    if log is not None:
+        of_card = note_on_source(domain, chosen.source) if path is None else ""
+        for note in (*filter(None, [of_card]), *_notes(science, first, prepared)):
+            log(f"note: {note}")
+    return prepared
+
+
+LOOKED_AT = 100
+"""Rows of which it is asked what reading them left out or assumed."""
+
+
+def _noted(rows: Iterator[Row], first: list[Row]) -> Iterator[Row]:
+    """The same rows; those at the beginning are kept in `first`."""
+    for row in rows:
+        if len(first) < LOOKED_AT:
+            first.append(row)
+        yield row
+
+
+def _notes(science: Domain, first: Sequence[Row], prepared: PreparedDataset) -> Iterator[str]:
+    """What reading the first usable rows left out or assumed."""
+    with prepared.rejects_path.open(newline="", encoding="utf-8") as file:
+        refused = {line for line, *_ in csv.reader(file)}
+    kept = (row.text for row in first if str(row.line) not in refused)
+    yield from (f"items hold {what}" for what in dict.fromkeys(map(science.items.left_out, kept)) if what)
 
 
 def property_names(science: Domain, settings: PrepareSettings) -> tuple[str, ...]:
-    """Names of the properties to compute; an unknown name is an error."""
+    """Names of the properties to compute; an unknown name is an error, and one that only `score` computes."""
     names = tuple(science.properties) if settings.properties is None else settings.properties
     for name in names:
         science.oracles.find(name)
+        if name not in science.properties:
+            raise ConfigError(
+                f"Expected properties that are computed for each item ({', '.join(science.properties)}), got '{name}', "
+                "which `score` computes. Leave it out."
+            )
     return names
 
 

@@ -1,8 +1,9 @@
 """Cubes of stamps in HDF5, Zarr and .npz: `images` [n y x], [n band y x] or [n y x band], and columns of n numbers.
 
 Examples are the layouts of GalaxiesML (images [n band y x]) and Galaxy10 (images [n y x band], `pxscale` in arcsec of
-each stamp). Data sets called psf [y x], [band y x], [n y x] or [n band y x], variance [n], [n band] or of the images'
-shape, sigma [band] or as variance, and mask or segmentation [n y x] are used as such. Unit, pixel scale and the rest
+each stamp). Bytes without a unit are the colours of pictures. Data sets called psf [y x], [band y x], [n y x] or
+[n band y x], variance [n], [n band] or of the images' shape, sigma [band] or as variance, and mask or segmentation
+[n y x] are used as such. Unit, pixel scale and the rest
 are read from attributes of the images or of the file, or from a file next to it (`headers`)."""
 
 from __future__ import annotations
@@ -34,10 +35,14 @@ SCALES = ("pixel_scale", "pxscale", "pixscale")
 NOISES = ("variance", "sigma")
 NOT_COLUMNS = frozenset({"psf", *NOISES, *SCALES})
 NAMES = ("id", "name", "object_id")
+OF_PICTURES = {"UNITS": "nJy", "SECPIX": 1.0, "BAND": "R,G,B"}
+"""What bytes without a unit are taken as: the last keyword of each kind, so that those of the file come first."""
+NO_UNIT = "colours of pictures without a unit: they are taken as nJy, but flux and magnitude mean nothing"
 
 
 class Cube:
-    """An open file of named arrays. arrays: read plane by plane. header: attributes by name."""
+    """An open file of named arrays. arrays: read plane by plane. header: attributes by name. is_picture: whether it has
+    bytes without a unit, which are taken as the colours of pictures."""
 
     def __init__(self, path: Path) -> None:
         self.path, overrides = path, told_beside(path)
@@ -58,6 +63,10 @@ class Cube:
         if (bands := self.arrays.get("bands")) is not None and len(bands.shape) == 1 and bands.dtype.kind in "USO":
             header.setdefault("BANDS", ",".join(map(_text, bands[:])))
         self.about: About | Refusal = about(header, overrides)
+        self.is_picture = False
+        if isinstance(self.about, Refusal) and self.images.dtype == np.uint8:
+            self.about = about({**OF_PICTURES, **header}, overrides)
+            self.is_picture = isinstance(self.about, About)
         names = [overrides["mask"]] if "mask" in overrides else [*MASKS, *SEGMENTS]
         self.masks = [one for one in self.arrays if one.upper() in {name.upper() for name in names}]
 
@@ -109,6 +118,13 @@ def _opened(path: Path, changed: tuple[int, ...]) -> Cube:
 def opened(path: Path) -> Cube:
     """Open a file; it is cached for the next stamp."""
     return _opened(path, changed_at(path))
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file has bytes without a unit; False for one that can't be read."""
+    with suppress(Exception):
+        return opened(path).is_picture
+    return False
 
 
 def _try(path: Path) -> None:

@@ -186,6 +186,8 @@ def left_out(text: str) -> str:
     told = told_beside(path)
     if ending(path) in pictures.ENDINGS and not {"unit", "zero_point"} & set(told):
         return pictures.NO_UNIT
+    if ending(path) in cubes.ENDINGS and cubes.is_picture(path):
+        return cubes.NO_UNIT
     sky = ["stamps whose sky was subtracted, with the noise of their edge"] if "sky" in told else []
     if "resample" not in told:
         return "".join(sky)

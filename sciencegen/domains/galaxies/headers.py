@@ -65,7 +65,8 @@ class About:
     """Metadata of stamps. factors: nJy in the file's unit, one or one for each band; per arcsec² if is_surface (a unit
     of surface brightness). pixel_scale, fwhm: arcsec. variance: in the file's unit squared, None if unknown. bands: ()
     if unknown. saturation: in the file's unit. in_sigma: pixels are in units of the noise, which is in the file's
-    unit. told_noise: the key beside the file that states the noise, "" if none does."""
+    unit. told_noise: the key beside the file that states the noise, "" if none does. told_bands: whether
+    bands are stated there."""
 
     factors: tuple[float, ...]
     pixel_scale: float
@@ -76,6 +77,7 @@ class About:
     is_surface: bool = False
     in_sigma: bool = False
     told_noise: str = ""
+    told_bands: bool = False
 
     def check_noise(self, where: str) -> None:
         """Raise an error if the noise that a file has (`where`) is also told beside it: either could be meant."""
@@ -129,7 +131,8 @@ def about(header: Mapping[str, Any], overrides: Mapping[str, Any]) -> About | Re
     limit = math.inf if saturation is None else saturation
     in_sigma = _plain(said["unit"]).lower() == IN_SIGMA
     told = next((name for name in ("variance", "sigma") if name in overrides), "")
-    return About(factors, pixel_scale, _bands(said["bands"]), fwhm, variance, limit, is_surface, in_sigma, told)
+    bands = _bands(said["bands"])
+    return About(factors, pixel_scale, bands, fwhm, variance, limit, is_surface, in_sigma, told, "bands" in overrides)
 
 
 def _first(header: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
@@ -257,5 +260,8 @@ def psf_of(given: np.ndarray | None, said: About, pixel_scale: float) -> np.ndar
 
 
 def band_names(said: About, count: int) -> tuple[str, ...]:
-    """The file's names of the bands, if their number is that of the image's planes; else band1, band2 and so on."""
+    """The file's names of the bands, if their number is that of the image's planes; else band1, band2 and so on, and an
+    error if the names are told beside the file."""
+    if said.told_bands and len(said.bands) != count:
+        raise ValueError(f"{len(said.bands)} names of bands ({', '.join(said.bands)}) for {count} bands")
     return said.bands if len(said.bands) == count else tuple(f"band{place + 1}" for place in range(count))

@@ -17,6 +17,10 @@ from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 
 SMALLEST_SIDE, LARGEST_SIDE, LARGEST_PSF, MOST_BANDS = 8, 512, 129, 16
+MOST_DARK = 0.5
+"""What a PSF's negative pixels may hold together, relative to its sum; noise makes it a quarter in measured PSFs."""
+LEAST_SEEN = 0.05
+"""Share of the pixels that a mask must leave: one that hides more is usually of the other sense."""
 STEPS_PER_SIGMA = 16
 """Pixels of noisy stamps are rounded to multiples of sigma/16, as in compressed FITS (fpack, q = 16: Pence, Seaman &
 White 2009), which increases the noise by 1 part in 6,000. Noise-free stamps are exact."""
@@ -141,7 +145,7 @@ def _image_problem(stamp: Stamp) -> str:
         return f"expected a positive pixel scale in arcsec, got {stamp.pixel_scale}"
     if np.isnan(image).any():
         count = int(np.isnan(image).sum())
-        return f"{count} pixels are NaN; fill them first (astropy.convolution.interpolate_replace_nans)"
+        return f"{count} pixels are NaN; mask them, or fill them (astropy.convolution.interpolate_replace_nans)"
     if not np.isfinite(image.astype(np.float32)).all():
         return f"{int((~np.isfinite(image.astype(np.float32))).sum())} pixels are infinite or saturated"
     flat = [name for name, plane in zip(stamp.bands, image, strict=True) if plane.min() == plane.max()]
@@ -167,7 +171,11 @@ def _mask_problem(stamp: Stamp) -> str:
         return ""
     if stamp.mask.shape != stamp.image.shape[1:]:
         return f"expected a mask of {list(stamp.image.shape[1:])} pixels, got {list(stamp.mask.shape)}"
-    return "the mask covers every pixel" if stamp.mask.all() else ""
+    seen = int((~stamp.mask).sum())
+    if seen < LEAST_SEEN * stamp.mask.size:
+        covers = f"all but {seen} of {stamp.mask.size} pixels" if seen else "every pixel"
+        return f"the mask covers {covers}; if it marks the good ones, invert it"
+    return ""
 
 
 def filled(stamp: Stamp) -> Stamp:
@@ -206,6 +214,8 @@ def _plane_problem(psf: np.ndarray) -> str:
         return "the PSF doesn't sum to a positive number"
     if steps.min() < -MOST_NEGATIVE * steps.max():
         return f"the PSF is negative, {steps.min() / steps.max():.2g} of its peak"
+    if -(dark := float(steps[steps < 0].sum())) > MOST_DARK * total:
+        return f"the PSF's negative pixels hold {dark / total:.2g} of its sum, as if too much sky had been subtracted"
     away = np.arange(len(psf)) - len(psf) // 2
     y, x = float(away @ steps.sum(1)) / total, float(away @ steps.sum(0)) / total
     limit = max(FARTHEST_CENTRE * len(psf), 1.0)

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 
 from sciencegen.data.damage import reading
 from sciencegen.domains.galaxies.beside import told_beside
-from sciencegen.domains.galaxies.headers import about, psf_of, saturated
+from sciencegen.domains.galaxies.headers import about, band_names, psf_of, saturated
 from sciencegen.domains.galaxies.items import LARGEST_SIDE, Stamp, shape_problem
 from sciencegen.items import Refusal, Row
 
@@ -70,7 +70,7 @@ def stamp_at(path: Path, index: int) -> Stamp | Refusal:
     if reason := saturated(found.image, said):
         return Refusal(reason)
     image, variance = said.nanojansky(found.image, said.noise_of(found.image), said.pixel_scale)
-    bands = said.bands if len(said.bands) == len(image) else found.bands
+    bands = band_names(said, len(image)) if said.told_bands else found.bands
     psf = psf_of(None, said, said.pixel_scale)
     return Stamp(image, said.pixel_scale, psf, variance, bands, path.stem, mask=found.hidden)
 

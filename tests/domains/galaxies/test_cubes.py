@@ -122,6 +122,7 @@ def test_columns_are_the_catalogue(tmp_path: Path) -> None:
         ({"psf": PSFS - 0.3 * np.eye(7)[::-1]}, TOLD, "negative"),
         ({"psf": PSFS[:2]}, TOLD, ""),
         ({}, TOLD.replace("[31.4, 31.4, 28.9]", "[31.4, 31.4]"), "2 zero points for 3 bands"),
+        ({}, f"{TOLD}bands: [g, r]", "2 names of bands (g, r) for 3 bands"),
         ({"sigma": np.array("none")}, TOLD, "without an array `sigma`"),
     ],
 )

@@ -501,11 +501,12 @@ def test_a_list_may_begin_with_a_mark_of_its_encoding(tmp_path):
 
 
 def test_the_layout_of_galaxy10(tmp_path):
-    """[n y x band] bytes with `pxscale` of each: a unit must be told, for pictures have none."""
+    """[n y x band] bytes with `pxscale` of each: colours of pictures, unless a unit is told."""
     images = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3)).astype(np.uint8)
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["images"], file["ans"], file["pxscale"] = images, np.arange(3), np.array([0.262, 0.262, 0.524])
-    assert "there is no unit" in stamps_of(tmp_path / "a.h5")[0].reason
+    assert stamps_of(tmp_path / "a.h5")[2].bands == ("R", "G", "B")
+    assert "without a unit" in files.left_out(f"{tmp_path}/a.h5[2]")
     with h5py.File(tmp_path / "b.h5", "w") as file:
         file["images"], file["ans"], file["pxscale"] = images, np.arange(3), np.array([0.262, 0.262, 0.524])
         file["images"].attrs.update({"unit": "nJy", "variance": 0.0})

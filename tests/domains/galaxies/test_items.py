@@ -147,6 +147,8 @@ def image_with(value: float) -> np.ndarray:
         (changed(variance=np.array([1e60])), "noise isn't finite"),
         (changed(variance=np.where(np.eye(64), 1e-60, 1.0)[None]), "variance is 0 in a part"),
         (changed(psf=np.ones((4, 4))), "square PSF with an odd side"),
+        (changed(psf=noisy().psf - 0.06), "negative pixels hold"),
+        (changed(mask=np.arange(4096).reshape(64, 64) > 0), "all but 1 of 4096 pixels; if it marks the good ones"),
     ],
 )
 @pytest.mark.filterwarnings("error::RuntimeWarning")
