@@ -17,7 +17,7 @@ from sciencegen.batch import Batch
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.diffusion.model import Bend
 from sciencegen.diffusion.observed_images import ObservedImageDiffusion
-from sciencegen.diffusion.posterior import observing
+from sciencegen.diffusion.posterior import Observation, observing
 from sciencegen.diffusion.stretch import unstretched
 from sciencegen.errors import ConfigError
 from sciencegen.networks.normal import standard_normal
@@ -28,7 +28,7 @@ AT_ONCE = 32 * 64 * 64
 LARGEST = 20.0
 """Of |u|, so that sinh stays finite where an estimate is far off."""
 LARGEST_CHANGE = 1.0
-"""Of u at one noise level, within which sinh is taken to be linear. Without this limit, single samples ended far from the
+"""Of u at one noise level, within which sinh is taken to be linear. Without it, single samples ended far from the
 observation."""
 
 
@@ -99,5 +99,5 @@ def _given(model: ObservedImageDiffusion, image: Batch, iterations: int) -> Bend
         slope = unit * torch.cosh(u.clamp(-LARGEST, LARGEST)) / deviation
         return convolved(slope.square(), None if psf is None else psf.square()).flatten(1)
 
-    state = model.diffusion.state
-    return lambda denoise: observing(denoise, state, IMAGE, residual, iterations, sensitivity, LARGEST_CHANGE)
+    given = Observation(IMAGE, residual, sensitivity, LARGEST_CHANGE, iterations)
+    return lambda denoise: observing(denoise, model.diffusion.state, given)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -22,25 +23,36 @@ from sciencegen.batch import Batch
 from sciencegen.diffusion.process import Denoiser, Levels, coefficients
 from sciencegen.diffusion.state import Fields, State, differentiable
 
-Residual = Callable[[Tensor], Float[Tensor, "batch number"]]
-"""One field of x -> S^(-1/2) (y - h(x)), differentiable."""
 
+@dataclass(frozen=True)
+class Observation:
+    """What is known of one field of x.
 
-Sensitivity = Callable[[Tensor], Float[Tensor, "batch number"]]
-"""One field of x -> the diagonal of B B^T, B = S^(-1/2) A."""
-
-
-def observing(
-    denoise: Denoiser, state: State, name: str, residual: Residual, iterations: int = 3,
-    sensitivity: Sensitivity | None = None, largest: float = math.inf,
-) -> Denoiser:  # fmt: skip
-    """Guide a denoiser by an observation of the field `name`.
-
-    iterations: of conjugate gradients, each the cost of a gradient of the network; with few, directions that y tells
-    least stay as the network has them. sensitivity: with it, the system is divided by its diagonal as it would be with
-    independent values of x (Jacobi's preconditioner), of variance 1 without z: 1 + sigma^2 diag(B B^T). largest: change
-    of an entry of x^; where h isn't linear, A doesn't hold farther away.
+    Parameters
+    ----------
+    field : str
+    residual : x -> [batch number]
+        S^(-1/2) (y - h(x)), differentiable.
+    sensitivity : x -> [batch number], optional
+        The diagonal of B B^T, B = S^(-1/2) A. With it, the system is divided by its diagonal as it would be with
+        independent values of x (Jacobi's preconditioner), of variance 1 without z: 1 + sigma^2 diag(B B^T).
+    largest : float
+        Change of an entry of x^ at one noise level. Where h isn't linear, A doesn't hold farther away.
+    iterations : int
+        Of conjugate gradients, each the cost of a gradient of the network. With few, directions that y tells least stay
+        as the network has them.
     """
+
+    field: str
+    residual: Callable[[Tensor], Float[Tensor, "batch number"]]
+    sensitivity: Callable[[Tensor], Float[Tensor, "batch number"]] | None = None
+    largest: float = math.inf
+    iterations: int = 2
+
+
+def observing(denoise: Denoiser, state: State, given: Observation) -> Denoiser:
+    """Guide a denoiser by an observation."""
+    name = given.field
 
     def guided(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
         at = coefficients(state, name, log_snr, z[name])
@@ -54,36 +66,34 @@ def observing(
                 (moved,) = torch.autograd.grad(x, leaf, direction, retain_graph=True)
                 return at.sigma.square() / at.alpha * moved
 
-            diagonal = 1.0
-            if sensitivity is not None:
-                diagonal = 1 + sensitivity(x.detach()) * at.sigma.square().flatten(1)
-            change = _kalman(residual, x.detach(), covariance, diagonal, iterations).clamp(-largest, largest)
+            change = _kalman(given, x.detach(), covariance, at.sigma).clamp(-given.largest, given.largest)
         return {**{key: value.detach() for key, value in estimate.items()}, name: x.detach() + change}
 
     return guided
 
 
-def _kalman(
-    residual: Residual, x: Tensor, covariance: Callable[[Tensor], Tensor], diagonal: Tensor | float, iterations: int
-) -> Tensor:
+def _kalman(given: Observation, x: Tensor, covariance: Callable[[Tensor], Tensor], sigma: Tensor) -> Tensor:
     """V B^T (I + B V B^T)^-1 r,  r = S^(-1/2) (y - h(x)),  B = -dr/dx."""
-    found = torch.func.vjp(residual, x)
-    missed, transposed = found[0], found[1]
+    found = torch.func.vjp(given.residual, x)
+    missed, transposed = found[0].detach(), found[1]
+    diagonal = torch.ones_like(missed)
+    if given.sensitivity is not None:
+        diagonal = 1 + given.sensitivity(x) * sigma.square().flatten(1)
 
     def spread(w: Tensor) -> Tensor:
         return covariance(-transposed(w)[0])
 
     def forward(w: Tensor) -> Tensor:
-        return w - torch.func.jvp(residual, (x,), (spread(w),))[1]
+        return w - torch.func.jvp(given.residual, (x,), (spread(w),))[1]
 
-    return spread(conjugate_gradients(forward, missed.detach(), iterations, diagonal))
+    return spread(conjugate_gradients(forward, missed, given.iterations, diagonal))
 
 
 def conjugate_gradients(
     product: Callable[[Tensor], Tensor],
     target: Float[Tensor, "batch number"],
     iterations: int,
-    diagonal: Float[Tensor, "batch number"] | float = 1.0,
+    diagonal: Float[Tensor, "batch number"],
 ) -> Float[Tensor, "batch number"]:
     """The solution of M w = target after a few iterations, each row by itself; M is symmetric and positive. diagonal:
     about that of M, by which the system is preconditioned."""

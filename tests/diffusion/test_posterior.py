@@ -1,10 +1,12 @@
 """Draws given an observation: exact where all is Gaussian and linear."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.posterior import conjugate_gradients, observing
+from sciencegen.diffusion.posterior import Observation, conjugate_gradients, observing
 from sciencegen.diffusion.process import alpha, sigma
 from sciencegen.diffusion.samplers import sample
 from sciencegen.diffusion.spaces import Euclidean
@@ -35,6 +37,13 @@ def exact_denoiser(mean, cov):
     return denoise
 
 
+def seen_through(matrix, y, noise):
+    rows = matrix.square().sum(1) / noise**2
+    return Observation(
+        "image", lambda x: (y - x @ matrix.T) / noise, lambda x: rows.expand(len(x), -1), iterations=SEEN
+    )
+
+
 def posterior(mean, cov, matrix, y, noise):
     gain = cov @ matrix.T @ torch.linalg.inv(matrix @ cov @ matrix.T + noise**2 * torch.eye(SEEN))
     return mean + gain @ (y - matrix @ mean), cov - gain @ matrix @ cov
@@ -43,7 +52,7 @@ def posterior(mean, cov, matrix, y, noise):
 @pytest.mark.parametrize("log_snr", [-4.0, 0.0, 3.0])
 def test_the_estimate_is_exact_of_gaussians(case, generator, log_snr):
     mean, cov, matrix, y, noise = case
-    guided = observing(exact_denoiser(mean, cov), STATE, "image", lambda x: (y - x @ matrix.T) / noise, SEEN)
+    guided = observing(exact_denoiser(mean, cov), STATE, seen_through(matrix, y, noise))
     z, at = torch.randn(4, SIDE, generator=generator), torch.full((4,), log_snr)
     found = guided({"image": z}, at, None, None)["image"]
     expected = exact_denoiser(*posterior(*case))({"image": z}, at, None, None)["image"]
@@ -52,7 +61,7 @@ def test_the_estimate_is_exact_of_gaussians(case, generator, log_snr):
 
 def test_draws_have_the_posteriors_mean_and_covariance(case, generator):
     mean, cov, matrix, y, noise = case
-    guided = observing(exact_denoiser(mean, cov), STATE, "image", lambda x: (y - x @ matrix.T) / noise, SEEN)
+    guided = observing(exact_denoiser(mean, cov), STATE, seen_through(matrix, y, noise))
     z = Batch({"image": torch.randn(4000, SIDE, generator=generator)})
     drawn = sample("heun", guided, STATE, z, torch.linspace(-9, 9, 40))["image"]
     expected_mean, expected_cov = posterior(*case)
@@ -63,6 +72,18 @@ def test_draws_have_the_posteriors_mean_and_covariance(case, generator):
 def test_rows_are_solved_each_by_itself(generator):
     root = torch.randn(6, 4, 4, generator=generator)
     matrices, target = root @ root.mT + torch.eye(4), torch.randn(6, 4, generator=generator)
-    found = conjugate_gradients(lambda w: (matrices @ w[..., None])[..., 0], target, 4)
-    torch.testing.assert_close(found, torch.linalg.solve(matrices, target), rtol=1e-6, atol=1e-8)
-    torch.testing.assert_close(conjugate_gradients(lambda w: 2 * w, torch.zeros(1, 3), 5), torch.zeros(1, 3))
+    product, diagonal = lambda w: (matrices @ w[..., None])[..., 0], matrices.diagonal(dim1=1, dim2=2)
+    for about in (diagonal, torch.ones(6, 4)):
+        found = conjugate_gradients(product, target, 4, about)
+        torch.testing.assert_close(found, torch.linalg.solve(matrices, target), rtol=1e-6, atol=1e-8)
+    nothing = conjugate_gradients(lambda w: 2 * w, torch.zeros(1, 3), 5, torch.ones(1, 3))
+    torch.testing.assert_close(nothing, torch.zeros(1, 3))
+
+
+def test_no_entry_changes_by_more_than_the_limit(case, generator):
+    mean, cov, matrix, y, noise = case
+    given = replace(seen_through(matrix, y + 100, noise), largest=0.3)
+    z, at = {"image": torch.randn(4, SIDE, generator=generator)}, torch.zeros(4)
+    free = exact_denoiser(mean, cov)
+    change = observing(free, STATE, given)(z, at, None, None)["image"] - free(z, at, None, None)["image"]
+    assert change.abs().max() == pytest.approx(0.3)
