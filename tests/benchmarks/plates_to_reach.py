@@ -25,6 +25,7 @@ from sciencegen.data.threads import inference_threads
 from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.candidate_sources import CandidateSources
 from sciencegen.optimization.measurements import Measurement
+from sciencegen.optimization.misfit import PlateError, misfit_after, plate_error
 from sciencegen.optimization.plates_needed import PlatesNeeded
 
 COLUMNS = ("repeat", "round", "median", "lower", "upper", "took", "left")
@@ -33,13 +34,16 @@ COLUMNS = ("repeat", "round", "median", "lower", "upper", "took", "left")
 def said_of(plan: BacktestPlan, value: float, repeat: int) -> Iterator[tuple[int, PlatesNeeded | None, bool]]:
     """Number of each plate of one campaign, what it was said to take before, and whether it reaches the value."""
     landscape, settings_of = plan.pool.landscape, partial(campaign_settings, plan.request.plate)
-    known: list[Measurement] = []
+    known, errors = list[Measurement](), list[PlateError]()
     for number in range(1, plan.settings.rounds + 1):
-        settings = replace(settings_of(number), reach=value)
+        settings = replace(settings_of(number), reach=value, misfit=misfit_after(errors))
         generator = np.random.default_rng((plan.settings.seed, repeat, number))
         plate = next_plate(landscape.space, known, [], settings, generator, CandidateSources(landscape.pool))
         found = [landscape.measured[place] for place in plate.items]
         known += found
+        ends = [plate.predicted, plate.lower, plate.upper]
+        error = plate_error([one.value for one in found], ends, settings.minimize)
+        errors += [] if error is None else [error]
         yield number, plate.needed, any(one.is_hit(value, settings.minimize) for one in found)
 
 
