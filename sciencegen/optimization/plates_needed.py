@@ -36,6 +36,8 @@ class PlatesNeeded:
         Plates that these candidates fill.
     reached : float
         Probability that one of them reaches it.
+    beyond : bool
+        Whether the value lies beyond the end of the model's scale, so that no prediction reaches it.
     """
 
     value: float
@@ -44,6 +46,7 @@ class PlatesNeeded:
     upper: float
     most: int
     reached: float
+    beyond: bool = False
 
 
 def plates_needed(
@@ -89,4 +92,5 @@ def plates_needed(
     tail = (1 - LEVEL) / 2
     lower, median, upper = np.quantile(plates, [tail, 0.5, 1 - tail], method="inverted_cdf").tolist()
     most = math.ceil(len(order) / settings.count)
-    return PlatesNeeded(value, median, lower, upper, most, float(np.isfinite(first).mean()))
+    beyond = (-value if minimize else value) > posterior.warp.highest
+    return PlatesNeeded(value, median, lower, upper, most, float(np.isfinite(first).mean()), beyond)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from sciencegen.metrics.warps import fit_warp
 from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.misfit import Misfit
 from sciencegen.optimization.plates_needed import plates_needed
@@ -13,8 +14,8 @@ from tests.optimization.test_forecast import Known
 NONE = Misfit()
 
 
-def of(means, value, batch=10, deviation=1.0, picked=(0,), minimize=False, misfit=NONE):
-    posterior = Known(means, deviation**2 * np.eye(len(means)))
+def of(means, value, batch=10, deviation=1.0, picked=(0,), minimize=False, misfit=NONE, warp=None):
+    posterior = Known(means, deviation**2 * np.eye(len(means)), warp=warp)
     posterior.means = lambda rows: posterior.joint(posterior.points(rows)).mean
     rows = np.arange(len(means), dtype=float)[:, None]
     settings = CampaignSettings(batch, minimize=minimize, reach=value, misfit=misfit)
@@ -57,3 +58,11 @@ def test_items_that_are_worse_than_predicted_take_more_plates(minimize):
 
 def test_without_a_value_to_reach_no_plates_are_counted():
     assert of(np.zeros(10), None) is None
+
+
+@pytest.mark.parametrize("minimize", [False, True])
+def test_a_value_beyond_the_end_of_the_scale_is_told(minimize):
+    sign, warp = (-1 if minimize else 1), fit_warp("log-from-above", np.linspace(0, 1, 50))
+    inside, beyond = (of(np.zeros(50), sign * value, minimize=minimize, warp=warp) for value in (1.005, 1.5))
+    assert (inside.beyond, beyond.beyond) == (False, True)
+    assert math.isinf(beyond.lower)
