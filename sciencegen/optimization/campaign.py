@@ -152,7 +152,7 @@ def next_plate(
             candidates.rows[picked], posterior, values, generator, hit=settings.hit, minimize=settings.minimize,
             misfit=settings.misfit,
         )  # fmt: skip
-        needed = _needed(candidates, picked, posterior, settings, generator)
+        needed = plates_needed(candidates.rows, picked, posterior, settings, generator)
         plate = replace(_plate(candidates, origins, picked, posterior, sign), forecast=hits, needed=needed)
     return replace(plate, extra=predicted_by(space.features(extra), posterior, sign)) if extra else plate
 
@@ -178,17 +178,6 @@ def _task(
     sign = -1.0 if settings.minimize else 1.0
     rows = space.features([one.item for one in measured])
     return fit_measured(rows, sign, measured, replace(settings, surrogate=GP), generator)
-
-
-def _needed(
-    candidates: Candidates, picked: np.ndarray, posterior: Posterior, settings: CampaignSettings,
-    generator: np.random.Generator,
-) -> PlatesNeeded | None:  # fmt: skip
-    if settings.reach is None:
-        return None
-    return plates_needed(
-        candidates.rows, picked, posterior, settings.reach, generator, batch=settings.count, minimize=settings.minimize
-    )
 
 
 def predicted_by(

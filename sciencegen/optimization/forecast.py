@@ -10,6 +10,9 @@ the shape of left-out residuals (`ResidualCalibration.shaped`). n_i, e ~ N(0, 1)
 predicted on average, since the best predictions out of many are those with the luckiest errors. c: share of an error
 that the whole plate has in common beyond the posterior's correlations, as if the model were wrong about all that it
 likes. Earlier plates tell b and c (`misfit`).
+
+N is a linear pool of the surrogates on the chosen scale with equal weights (Stone 1961): the most likely one, of which
+all other predictions are, picked the plate, and the other one doesn't share its errors.
 """
 
 from __future__ import annotations
@@ -160,17 +163,18 @@ def forecast(
     """
     threshold = default_threshold(values, minimize) if hit is None else hit
     best = float(min(values) if minimize else max(values))
-    counts, better = np.zeros(DRAWS), np.zeros(DRAWS, bool)
-    common = generator.standard_normal((DRAWS, 1))
-    for start in range(0, len(rows), BLOCK):
-        drawn = (-1.0 if minimize else 1.0) * drawn_measurements(
-            rows[start : start + BLOCK], posterior, generator, misfit, common
-        )
-        counts += is_hit(drawn, threshold, minimize).sum(1)
-        better |= (drawn < best if minimize else drawn > best).any(1)
+    models = [posterior, *posterior.others]
+    counts, better = np.zeros((len(models), DRAWS)), np.zeros((len(models), DRAWS), bool)
+    for model, own, beats in zip(models, counts, better, strict=True):
+        common = generator.standard_normal((DRAWS, 1))
+        for start in range(0, len(rows), BLOCK):
+            drawn = drawn_measurements(rows[start : start + BLOCK], model, generator, misfit, common)
+            drawn = -drawn if minimize else drawn
+            own += is_hit(drawn, threshold, minimize).sum(1)
+            beats |= (drawn < best if minimize else drawn > best).any(1)
     tail = (1 - LEVEL) / 2
     lower, upper = np.quantile(counts, [tail, 1 - tail], method="inverted_cdf")
-    return Forecast(threshold, len(rows), float(counts.mean()), int(lower), int(upper), best, float(better.mean()))
+    return Forecast(threshold, len(rows), float(counts.mean()), int(lower), int(upper), best, float(better[0].mean()))
 
 
 def drawn_measurements(

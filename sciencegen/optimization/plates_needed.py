@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.forecast import BLOCK, DRAWS, drawn_measurements, is_hit
-from sciencegen.optimization.misfit import PICKED
 from sciencegen.optimization.posterior import LEVEL, Posterior
 
 MOST_BLOCKS = 3
@@ -36,6 +36,8 @@ class PlatesNeeded:
         Plates that these candidates fill.
     reached : float
         Probability that one of them reaches it.
+    beyond : bool
+        Whether the value lies beyond the end of the model's scale, so that no prediction reaches it.
     """
 
     value: float
@@ -44,19 +46,17 @@ class PlatesNeeded:
     upper: float
     most: int
     reached: float
+    beyond: bool = False
 
 
 def plates_needed(
     rows: FeatureRows,
     picked: Int[np.ndarray, " pick"],
     posterior: Posterior,
-    value: float,
+    settings: CampaignSettings,
     generator: np.random.Generator,
-    *,
-    batch: int,
-    minimize: bool = False,
-) -> PlatesNeeded:
-    """The plates that the candidates with these features take until one reaches the value.
+) -> PlatesNeeded | None:
+    """The plates that the candidates with these features take until one reaches `settings.reach`; None without it.
 
     Parameters
     ----------
@@ -65,18 +65,18 @@ def plates_needed(
     picked : array of int [pick]
         Those of the next plate.
     posterior : Posterior
-        Of the values, negated with `minimize`.
-    value : float
-        A measurement at least as good ends the search.
+        Of the values, negated if they are minimized.
+    settings : CampaignSettings
+        Later plates have as many items as the next one, and its misfit.
     generator : numpy.random.Generator
-    batch : int
-        Items of a plate.
-    minimize : bool
 
     Returns
     -------
-    PlatesNeeded
+    PlatesNeeded or None
     """
+    value, minimize = settings.reach, settings.minimize
+    if value is None:
+        return None
     means = posterior.means(rows)
     rest = np.setdiff1d(np.argsort(-means, kind="stable"), picked, assume_unique=True)  # keeps the order
     order = np.concatenate([picked, rest])[: MOST_BLOCKS * BLOCK]
@@ -84,11 +84,13 @@ def plates_needed(
     common = generator.standard_normal((DRAWS, 1))
     for start in range(0, len(order), BLOCK):
         block = order[start : start + BLOCK]
-        drawn = drawn_measurements(rows[block], posterior, generator, PICKED, common)
+        drawn = drawn_measurements(rows[block], posterior, generator, settings.misfit, common)
         good = is_hit(-drawn if minimize else drawn, value, minimize)
         place = np.where(good.any(1), start + good.argmax(1), math.inf)
         first = np.minimum(first, place)
-    plates = np.floor(first / batch) + 1
+    plates = np.floor(first / settings.count) + 1
     tail = (1 - LEVEL) / 2
     lower, median, upper = np.quantile(plates, [tail, 0.5, 1 - tail], method="inverted_cdf").tolist()
-    return PlatesNeeded(value, median, lower, upper, math.ceil(len(order) / batch), float(np.isfinite(first).mean()))
+    most = math.ceil(len(order) / settings.count)
+    beyond = (-value if minimize else value) > posterior.warp.highest
+    return PlatesNeeded(value, median, lower, upper, most, float(np.isfinite(first).mean()), beyond)

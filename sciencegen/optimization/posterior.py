@@ -70,7 +70,8 @@ def fit_posterior(
         fit(name, chosen)
     likelihoods = {name: one.likelihoods[name] for name, one in fitted.items()}
     best = max((f"{name} {chosen}" for name in models), key=lambda name: likelihoods[name])
-    found = replace(fitted[best], name=best, likelihoods=likelihoods)
+    others = [fitted[one] for name in models if (one := f"{name} {chosen}") != best]
+    found = replace(fitted[best], name=best, likelihoods=likelihoods, others=others)
     return _with_tasks(found, rows, measured, tasks, generator) if tasks else found
 
 

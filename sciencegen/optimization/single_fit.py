@@ -29,7 +29,7 @@ class Posterior:
     noise: variance of one new measurement around the function, on the warp's scale. likelihoods: cross-validated log
     likelihood of each pair of model and scale, in nats per measurement. calibration: of the model's deviations. name:
     of the model and the scale, such as "gp log". correlation: rank correlation of values and left-out predictions.
-    tasks: number of each earlier task that is used -> its weight.
+    tasks: number of each earlier task that is used -> its weight. others: less likely models on the same scale.
     """
 
     encoding: PointEncoding
@@ -41,6 +41,7 @@ class Posterior:
     name: str = ""
     correlation: float = math.nan
     tasks: Mapping[int, float] = field(default_factory=dict)
+    others: Sequence[Posterior] = ()
 
     def points(self, rows: FeatureRows) -> Points:
         return self.encoding.points(rows)

@@ -7,7 +7,9 @@ The candidates are the molecules that both tables hold. Each campaign measures -
 first plate is random and the same for all methods. `pareto` picks by expected hypervolume improvement. `weighted` gives
 plates by Thompson sampling, as `propose` does for one target, of the sum of both values in units of their standard
 deviations; `weights` gives each plate a random weight instead (uniform from 0 to 1). Reported is the hypervolume that
-the measured items dominate above the table's median of both values, as a share of that of the whole table.
+the measured items dominate above the table's median of both values, as a share of that of the whole table. For `pareto`
+also the share of the plate's values inside their 90% intervals (`held`), and inside intervals that are wider by the
+factor of plates with one target (`held_wider`).
 """
 
 from __future__ import annotations
@@ -25,9 +27,10 @@ from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.goals import parse_goals
+from sciencegen.optimization.misfit import WIDER
 from sciencegen.optimization.pareto import hypervolume
 from sciencegen.optimization.pareto_models import MeasuredTargets
-from sciencegen.optimization.pareto_plate import next_pareto_plate
+from sciencegen.optimization.pareto_plate import ParetoPlate, next_pareto_plate
 from sciencegen.optimization.proposers import CampaignSpace
 from tests.benchmarks.ligand_tables import Ligands, exact, read_ligands, space_of
 
@@ -49,17 +52,23 @@ def cached_space(ligands: Ligands) -> tuple[CampaignSpace, CandidatePool, Featur
     return space_of(ligands.items)
 
 
+def inside(plate: ParetoPlate, values: Float[np.ndarray, "item target"], wider: float = 1.0) -> float:
+    """Share of a plate's values in their intervals, which are symmetric on a linear scale."""
+    median, lower, upper = np.stack([plate.predicted["first"], plate.predicted["second"]], 2)
+    return float((abs(values - median) <= wider * (upper - lower) / 2).mean())
+
+
 def campaign(
     ligands: Ligands, values: np.ndarray, gains: np.ndarray, method: str, options: argparse.Namespace, seed: int
-) -> list[float]:
-    """The hypervolume after each plate, as a share of the table's."""
+) -> list[dict[str, float]]:
+    """Of each plate: the hypervolume after it, as a share of the table's, and the share inside the intervals."""
     space, pool, _ = cached_space(ligands)
     floor, sources, places = np.median(gains, 0), CandidateSources(pool), list[int]()
     whole, found = hypervolume(gains, floor), []
     goals = parse_goals(["maximize first", "minimize second" if options.minimize_second else "maximize second"])
     for number in range(1, options.rounds + 1):
         generator = np.random.default_rng((seed, number))
-        settings = CampaignSettings(options.batch, surrogate="gp", scale="linear")
+        settings, held = CampaignSettings(options.batch, surrogate="gp", scale="linear"), {}
         if number == 1 or method == RANDOM:
             picked = next_plate(space, [], places, settings, generator, sources).items
         elif method == PARETO:
@@ -67,7 +76,9 @@ def campaign(
                 goal.name: [exact(place, float(values[place, column])) for place in places]
                 for column, goal in enumerate(goals)
             }
-            picked = next_pareto_plate(space, MeasuredTargets(goals, known), [], settings, generator, sources).items
+            plate = next_pareto_plate(space, MeasuredTargets(goals, known), [], settings, generator, sources)
+            picked, own = plate.items, values[plate.items]
+            held = {"held": inside(plate, own), "held_wider": inside(plate, own, WIDER)}
         else:
             share = 0.5 if method == WEIGHTED else np.random.default_rng((seed, number, 1)).uniform()
             own = gains[places]
@@ -75,7 +86,7 @@ def campaign(
             known_sums = [exact(place, float(one)) for place, one in zip(places, sums, strict=True)]
             picked = next_plate(space, known_sums, [], settings, generator, sources).items
         places += picked
-        found.append(hypervolume(gains[places], floor) / whole)
+        found.append({"share": hypervolume(gains[places], floor) / whole} | held)
     return found
 
 
@@ -98,11 +109,13 @@ def main() -> None:
     for repeat in range(options.repeats):
         for method in options.methods:
             found = campaign(ligands, values, gains, method, options, options.seed + repeat)
-            rows += [{"repeat": repeat, "method": method, "round": n, "share": one} for n, one in enumerate(found, 1)]
-            print(repeat, method, np.round(found, 3), flush=True)
+            rows += [{"repeat": repeat, "method": method, "round": n} | one for n, one in enumerate(found, 1)]
+            print(repeat, method, np.round([one["share"] for one in found], 3), flush=True)
         pd.DataFrame(rows).to_csv(options.output, index=False)
-    table = pd.DataFrame(rows).groupby(["method", "round"])["share"].agg(["mean", "sem"])
-    print(table.round(4).to_string())
+    table = pd.DataFrame(rows)
+    print(table.groupby(["method", "round"])["share"].agg(["mean", "sem"]).round(4).to_string())
+    if PARETO in options.methods:
+        print(table[table["method"] == PARETO].groupby("round")[["held", "held_wider"]].mean().round(3).to_string())
 
 
 if __name__ == "__main__":

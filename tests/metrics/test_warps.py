@@ -37,6 +37,14 @@ def test_values_beyond_what_was_seen_are_finite(name):
     assert np.isfinite(warp.slope(np.array([-1e3, 1e3]))).all()
 
 
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_scale_ends_where_no_prediction_exceeds(name):
+    warp = fit_warp(name, VALUES)
+    most = warp.inverse(np.array(1e6))
+    assert VALUES.max() < most <= warp.highest
+    assert most == pytest.approx(warp.highest) or name in ("linear", "log")
+
+
 def test_a_constant_is_no_division_by_zero():
     assert np.isfinite(fit_warp("log", np.ones(5)).forward(np.ones(5))).all()
 

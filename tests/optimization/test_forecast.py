@@ -24,8 +24,8 @@ class Known:
     errors into others by `shape`."""
 
     def __init__(self, mean, covariance, noise=0.0, wider=1.0, warp=None, shape=lambda errors: errors):
-        self._joint = Joint(np.asarray(mean, float), np.asarray(covariance, float), noise)
-        self.warp = warp or SimpleNamespace(inverse=lambda targets: targets)
+        self._joint, self.others = Joint(np.asarray(mean, float), np.asarray(covariance, float), noise), ()
+        self.warp = warp or SimpleNamespace(inverse=lambda targets: targets, highest=math.inf)
         self.calibration = SimpleNamespace(
             deviation=lambda mean, deviation: wider * deviation, shaped=lambda mean, errors: shape(errors)
         )
@@ -50,6 +50,15 @@ def test_independent_items_give_a_binomial_count(noise):
     expected = stats.binom(40, stats.norm.sf(1.0))
     assert found.expected == pytest.approx(expected.mean(), abs=0.2)
     assert (found.lower, found.upper) == tuple(expected.ppf([0.05, 0.95]))
+
+
+def test_surrogates_have_equal_parts_in_a_forecast_of_hits():
+    posterior = Known(np.full(40, -9.0), np.eye(40))
+    posterior.others = [Known(np.full(40, 9.0), np.eye(40))]
+    found = of(posterior, 40, hit=0.0)
+    assert found.expected == pytest.approx(20, abs=0.1)
+    assert (found.lower, found.upper) == (0, 40)
+    assert found.beats_best == 0  # by the most likely one alone
 
 
 def test_items_with_a_common_error_are_hits_together():

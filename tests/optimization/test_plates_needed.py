@@ -5,25 +5,21 @@ import math
 import numpy as np
 import pytest
 
-from sciencegen.optimization import plates_needed as module
+from sciencegen.metrics.warps import fit_warp
+from sciencegen.optimization.campaign_settings import CampaignSettings
 from sciencegen.optimization.misfit import Misfit
 from sciencegen.optimization.plates_needed import plates_needed
 from tests.optimization.test_forecast import Known
 
-
-@pytest.fixture(autouse=True)
-def exact(monkeypatch):
-    """Without what is known of picked items in general."""
-    monkeypatch.setattr(module, "PICKED", Misfit())
+NONE = Misfit()
 
 
-def of(means, value, batch=10, deviation=1.0, picked=(0,), minimize=False):
-    posterior = Known(means, deviation**2 * np.eye(len(means)))
+def of(means, value, batch=10, deviation=1.0, picked=(0,), minimize=False, misfit=NONE, warp=None):
+    posterior = Known(means, deviation**2 * np.eye(len(means)), warp=warp)
     posterior.means = lambda rows: posterior.joint(posterior.points(rows)).mean
     rows = np.arange(len(means), dtype=float)[:, None]
-    return plates_needed(
-        rows, np.array(picked), posterior, value, np.random.default_rng(0), batch=batch, minimize=minimize
-    )
+    settings = CampaignSettings(batch, minimize=minimize, reach=value, misfit=misfit)
+    return plates_needed(rows, np.array(picked), posterior, settings, np.random.default_rng(0))
 
 
 def test_independent_equal_candidates_give_a_geometric_number_of_plates():
@@ -51,3 +47,22 @@ def test_the_plate_comes_first_and_then_the_best_predictions(picked, plates):
 def test_minimizing_the_negative_is_the_same():
     means = np.linspace(-1, 1, 50)
     assert of(means, 2.0).median == of(means, -2.0, minimize=True).median
+
+
+@pytest.mark.parametrize("minimize", [False, True])
+def test_items_that_are_worse_than_predicted_take_more_plates(minimize):
+    value = -2.0 if minimize else 2.0
+    medians = [of(np.zeros(400), value, minimize=minimize, misfit=Misfit(bias)).median for bias in (-0.5, 0.0, 0.5)]
+    assert medians == sorted(set(medians))
+
+
+def test_without_a_value_to_reach_no_plates_are_counted():
+    assert of(np.zeros(10), None) is None
+
+
+@pytest.mark.parametrize("minimize", [False, True])
+def test_a_value_beyond_the_end_of_the_scale_is_told(minimize):
+    sign, warp = (-1 if minimize else 1), fit_warp("log-from-above", np.linspace(0, 1, 50))
+    inside, beyond = (of(np.zeros(50), sign * value, minimize=minimize, warp=warp) for value in (1.005, 1.5))
+    assert (inside.beyond, beyond.beyond) == (False, True)
+    assert math.isinf(beyond.lower)

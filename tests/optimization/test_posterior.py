@@ -109,8 +109,10 @@ def test_errors_that_few_measurements_state_are_not_those_of_a_new_one():
 
 def test_a_process_and_an_ensemble_are_compared():
     rows, values = table()
-    found = fit_posterior(rows, Measured(values, NOTHING), np.random.default_rng(0)).likelihoods
-    assert {name.split()[0] for name in found} == set(MODELS)
+    found = fit_posterior(rows, Measured(values, NOTHING), np.random.default_rng(0))
+    assert {name.split()[0] for name in found.likelihoods} == set(MODELS)
+    (other,) = found.others
+    assert {found.name, *other.likelihoods} == {f"{name} {found.warp.name}" for name in MODELS}
 
 
 @pytest.mark.parametrize("unit", [1e-310, 1e-100, 1e300])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from sciencegen.api.campaign.request import SuppliedCandidates
+from sciencegen.api.campaign.space import Unlike
 from sciencegen.api.science.naming import ReadItems, read_rows_of
 from sciencegen.api.science.workers import describe
 from sciencegen.api.sources.datasets import all_rows, open_source
@@ -25,48 +27,57 @@ LARGEST_SPACE = 200_000
 
 
 def candidate_pool(
-    science: Domain, supplied: SuppliedCandidates, space: DesignSpace | None
+    science: Domain, supplied: SuppliedCandidates, space: DesignSpace | None, unlike: Unlike
 ) -> tuple[CandidatePool | None, list[Refused]]:
-    """Candidates of the pool, or all items of a small enough design space; and refused rows."""
+    """Candidates of the pool, or all items of a small enough design space; and refused rows. unlike: why an item can't
+    be compared with the measured ones."""
     if supplied.pool is None:
         items = None if space is None else space.everything(LARGEST_SPACE)
         if items is None:
             return None, []
         return CandidatePool(items, [science.items.key(item) for item in items], np.ones(len(items))), []
-    distinct, refused = _candidates(science, supplied.pool, supplied.column, space, supplied.threads)
+    distinct, refused = _candidates(science, supplied.pool, supplied, space, unlike)
     if not distinct:
         reason = f"all rows were refused, the first: {refused[0][2]}" if refused else "it has none"
-        raise DataError(f"Expected items in the pool {supplied.pool}, {reason}.")
+        raise DataError(
+            f"Expected items in the pool {supplied.pool} that can be compared with measured ones, {reason}. Correct "
+            "them, or pass another pool."
+        )
     costs = np.array([_cost(row, supplied) for row, _ in distinct.values()])
-    return CandidatePool([science.items.parse(text) for _, text in distinct.values()], list(distinct), costs), refused
+    return CandidatePool([item for _, item in distinct.values()], list(distinct), costs), refused
 
 
 def suggested_items(
-    science: Domain, supplied: SuppliedCandidates, space: DesignSpace | None
+    science: Domain, supplied: SuppliedCandidates, space: DesignSpace | None, unlike: Unlike
 ) -> tuple[list[Item], list[Refused]]:
-    """The candidates of `also`, and refused rows."""
+    """The candidates of `also`, and refused rows. unlike: as of `candidate_pool`."""
     found, refused = list[Item](), list[Refused]()
     for source in supplied.also:
-        distinct, strange = _candidates(science, source, None, space, supplied.threads)
-        found += [science.items.parse(text) for _, text in distinct.values()]
+        distinct, strange = _candidates(science, source, replace(supplied, column=None), space, unlike)
+        found += [item for _, item in distinct.values()]
         refused += strange
     return found, refused
 
 
 def _candidates(
-    science: Domain, source: str, column: str | None, space: DesignSpace | None, threads: int
-) -> tuple[dict[str, tuple[Row, str]], list[Refused]]:
-    """Key -> first row and text of each distinct item of a file or dataset; and refused rows."""
+    science: Domain, source: str, supplied: SuppliedCandidates, space: DesignSpace | None, unlike: Unlike
+) -> tuple[dict[str, tuple[Row, Item]], list[Refused]]:
+    """Key -> first row of each distinct item of a file or dataset, and the item; and refused rows."""
     reference, path = None if space is None else space.reference, Path(source)
     if reference is not None and os.path.isfile(file_of(path)):
-        rows = read_rows_of(science, path, column, reference)
+        rows = read_rows_of(science, path, supplied.column, reference)
     else:
-        rows = all_rows(open_source(science.name, PrepareSettings(source=source, column=column, threads=threads))[0])
-    pairs, refused = describe(ReadItems(science.name, reference), list(rows), threads)
-    distinct: dict[str, tuple[Row, str]] = {}
+        settings = PrepareSettings(source=source, column=supplied.column, threads=supplied.threads)
+        rows = all_rows(open_source(science.name, settings)[0])
+    pairs, refused = describe(ReadItems(science.name, reference), list(rows), supplied.threads)
+    distinct, reasons = dict[str, tuple[Row, Item]](), dict[str, str | None]()
     for row, (text, key, _) in pairs:
-        distinct.setdefault(key, (row, text))
-    return distinct, refused
+        if key not in reasons:
+            item = science.items.parse(text)
+            reasons[key] = unlike(item)
+            distinct[key] = row, item
+    apart = [(row.line, text, why) for row, (text, key, _) in pairs if (why := reasons[key]) is not None]
+    return {key: one for key, one in distinct.items() if reasons[key] is None}, [*refused, *apart]
 
 
 def _cost(row: Row, supplied: SuppliedCandidates) -> float:

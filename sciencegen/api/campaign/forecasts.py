@@ -92,6 +92,11 @@ def needed_notes(needed: PlatesNeeded | None, forecast: Forecast, target: str, m
     goal = f"{target} {sign} {needed.value:.3g}"
     if forecast.best <= needed.value if minimize else forecast.best >= needed.value:
         return [f"{goal} is reached already: the best measured value is {forecast.best:.3g}"]
+    if needed.beyond:
+        return [
+            f"how many plates it takes to reach {goal} can't be told: most measured values lie close to the best one, "
+            "so that the model's scale ends below it. `scale` linear has no end"
+        ]
     what = f"{forecast.items} items to reach {goal}, this one included, if later plates taught the model nothing"
     if math.isinf(needed.median):
         return [

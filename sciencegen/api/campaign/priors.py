@@ -29,12 +29,13 @@ class Prior:
 
 def read_priors(request: ProposeRequest, state: CampaignState) -> list[Prior]:
     """The measurements of each source whose items can be compared with those of the campaign."""
-    _, fits = features_for(request.domain, state.origin, state.items, state.edits)
+    _, unlike = features_for(request.domain, state.origin, state.items, state.edits)
     found = []
     for source in request.priors.sources:
         measured, reasons = _measurements(request, source)
-        usable = [one for one in measured if fits(one.item)]
-        reasons += [f"{one.text[:60]}: another length" for one in measured if not fits(one.item)]
+        refusals = [unlike(one.item) for one in measured]
+        usable = [one for one, why in zip(measured, refusals, strict=True) if why is None]
+        reasons += [f"{one.text[:60]}: {why}" for one, why in zip(measured, refusals, strict=True) if why is not None]
         if len(usable) < LEAST_MEASURED or len({one.value for one in usable}) < 2:
             raise DataError(
                 f"Expected at least {LEAST_MEASURED} items with different values in `prior` {source} that can be "

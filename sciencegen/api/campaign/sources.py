@@ -12,10 +12,11 @@ from sciencegen.api.campaign.controls import check_controls
 from sciencegen.api.campaign.history import CampaignState
 from sciencegen.api.campaign.makeable import only_makeable
 from sciencegen.api.campaign.request import ProposeRequest
-from sciencegen.api.campaign.space import campaign_space
+from sciencegen.api.campaign.space import campaign_space, features_for
 from sciencegen.data.threads import inference_threads
 from sciencegen.data.writers import Refused
 from sciencegen.errors import ConfigError
+from sciencegen.items import Item
 from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
 from sciencegen.optimization.proposers import CampaignSpace
 from sciencegen.progress import Report
@@ -38,8 +39,10 @@ def plate_search(request: ProposeRequest, state: CampaignState, log: Log, report
     """Log the state's notes, read the candidates and check the controls."""
     log_notes(state.notes, log)
     inference_threads(request.supplied.threads)
-    pool, refused = candidate_pool(request.domain, request.supplied, state.space)
-    space, sources, strange = space_and_sources(request, state, pool, log)
+    _, unlike = features_for(request.domain, state.origin, state.items, state.edits)
+    pool, refused = candidate_pool(request.domain, request.supplied, state.space, unlike)
+    suggested, strange = suggested_items(request.domain, request.supplied, state.space, unlike)
+    space, sources = space_and_sources(request, state, pool, suggested, log)
     space = replace(space, report=report)
     check_controls(space, request.controls)
     generator = np.random.default_rng((request.plate.seed, state.history.next_round))
@@ -53,12 +56,11 @@ def refusals(request: ProposeRequest, state: CampaignState, search: PlateSearch)
 
 
 def space_and_sources(
-    request: ProposeRequest, state: CampaignState, pool: CandidatePool | None, log: Log
-) -> tuple[CampaignSpace, CandidateSources, list[Refused]]:
-    """The space of candidates, what the user supplies to them, and refused rows of `also`."""
+    request: ProposeRequest, state: CampaignState, pool: CandidatePool | None, suggested: Sequence[Item], log: Log
+) -> tuple[CampaignSpace, CandidateSources]:
+    """The space of candidates, and what the user supplies to them."""
     whole = pool is not None and request.supplied.pool is None
     space = campaign_space(request, state.space, state.items, state.edits, whole)
-    suggested, strange = suggested_items(request.domain, request.supplied, state.space)
     sources = CandidateSources(pool, state.start, suggested)
     if request.blocks is not None:
         space, sources, notes = only_makeable(request, request.blocks, state, space, sources)
@@ -69,7 +71,7 @@ def space_and_sources(
             "Expected measured items, a pool, a model or start items to propose from, got none. "
             "Pass `measured`, `journal`, `pool`, `also`, `model` or `start`."
         )
-    return space, sources, strange
+    return space, sources
 
 
 def log_notes(notes: Sequence[str], log: Log) -> None:

@@ -30,6 +30,8 @@ from sciencegen.optimization.quotas import Marks
 
 Features = Callable[[Sequence[Item]], FeatureRows]
 Draw = Callable[[int, np.random.Generator], list[Item | None]]
+Unlike = Callable[[Item], str | None]
+"""The reason why an item can't be compared with the known ones, or None."""
 
 STEPS = (0.1, 0.25, 0.5)
 """Step sizes of moves in latent space, in prior standard deviations."""
@@ -104,8 +106,10 @@ def campaign_space(
     whole: candidates are all items of the space, so that only patterns and constraints are tested.
     """
     science, model, patterns = request.domain, request.model, request.patterns
-    features, fits = features_for(science, None if space is None else space.origin, known_items, edits)
-    tests = [] if whole else [fits] if space is None else [space.accepts, fits]
+    features, unlike = features_for(science, None if space is None else space.origin, known_items, edits)
+    tests: list[Callable[[Item], bool]] = [] if whole else [lambda item: unlike(item) is None]
+    if space is not None and not whole:
+        tests.insert(0, space.accepts)
     if patterns.keep or patterns.forbid or patterns.plausible:
         origin = origin_of(science, space)
         given = request.supplied.pool is not None or request.blocks is not None  # a user's choice, or with a route
@@ -172,15 +176,15 @@ def origin_of(science: Domain, space: DesignSpace | None) -> Reference | None:
 
 def features_for(
     science: Domain, origin: Item | None, known_items: Sequence[Item], edits: Edits | None
-) -> tuple[Features, Callable[[Item], bool]]:
-    """Features, and a test whether an item has them: those of edits if there are such, the domain's features of aligned
-    designs if all known items can be aligned, else its features for predictors, which every item has."""
+) -> tuple[Features, Unlike]:
+    """Features, and why an item has none: those of edits if there are such, the domain's features of aligned designs if
+    all known items can be aligned, else its features for predictors, which every item has."""
     if edits is not None:
-        return edits, lambda item: edits.refusal(item) is None
+        return edits, edits.refusal
     first = origin if origin is not None else next(iter(known_items), None)
     design = aligned_features(science)
     if design is None or first is None or not comparable(science, first, known_items):
-        return science.regression.features, lambda item: True
+        return science.regression.features, lambda item: None
 
     def aligned(items: Sequence[Item]) -> FeatureRows:
         rows = design(items, first)
@@ -188,7 +192,7 @@ def features_for(
             raise ShapeError("Expected items that can be aligned with the measured ones, got others.")
         return rows
 
-    return aligned, lambda item: design([item], first) is not None
+    return aligned, lambda item: "another length" if design([item], first) is None else None
 
 
 def comparable(science: Domain, origin: Item | None, known_items: Sequence[Item]) -> bool:

@@ -39,7 +39,8 @@ if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't 
 LARGEST_FIT = 50_000
 """Maximum number of items to fit a representation on; they are evenly spaced in a larger set."""
 FEWEST_NUMBERS = 1000
-"""Further items are taken if fewer have a number of a property, such as one that a few of many rows have."""
+"""Further items are taken if fewer have a number of a property, such as one that a few of many rows have; fewer of each
+where there are many such properties."""
 
 HELD_OUT = ("validation", "test")
 
@@ -221,11 +222,15 @@ def fit_representation(
 
 
 def rows_to_fit(values: Float[np.ndarray, "row property"]) -> Int[np.ndarray, " row"]:
-    """At most `LARGEST_FIT` evenly spaced rows, and further ones with numbers of a property that these hardly have."""
+    """At most `LARGEST_FIT` evenly spaced rows, and as many further ones, or one for each property, with numbers of
+    properties that these hardly have."""
     rows = evenly_spaced(len(values), LARGEST_FIT)
-    few = (len(rows) < len(values)) & ((~np.isnan(values[rows])).sum(axis=0) < FEWEST_NUMBERS)
-    known = [np.flatnonzero(~np.isnan(values[:, column])) for column in np.flatnonzero(few)]
-    return np.unique(np.concatenate([rows, *(own[evenly_spaced(len(own), FEWEST_NUMBERS)] for own in known)]))
+    if len(rows) == len(values):
+        return rows
+    few = [own for own in values.T if np.count_nonzero(~np.isnan(own[rows])) < FEWEST_NUMBERS]
+    each = max(1, min(FEWEST_NUMBERS, LARGEST_FIT // max(1, len(few))))
+    known = (np.flatnonzero(~np.isnan(own)) for own in few)
+    return np.unique(np.concatenate([rows, *(own[evenly_spaced(len(own), each)] for own in known)]))
 
 
 def family_columns(recipe: Recipe) -> tuple[str, ...]:

@@ -40,6 +40,8 @@ MOST_EDITS = 20
 """More, for the typical item, mean that items aren't variants of one sequence."""
 LEAST_IDENTITY = 0.5
 """Share of residues that the typical variant keeps. Alignments of unrelated sequences keep up to a third."""
+LEAST_KEPT = 0.4
+"""Share of residues that each variant keeps. 95 of 100 unrelated sequences keep less, of 8 residues as of 300."""
 SHIFTED = 3
 """Items are shifted if they have this many times more changes by position than edits."""
 LOOKED_AT = 100
@@ -98,9 +100,12 @@ class EditFeatures:
     def refusal(self, item: str) -> str | None:
         """The reason why a sequence can't be encoded, or None."""
         length = len(self.origin)
-        if abs(len(item) - length) <= MOST_EDITS:
-            return None
-        return f"{len(item)} residues, where this predictor sees variants of {length}"
+        if abs(len(item) - length) > MOST_EDITS:
+            return f"{len(item)} residues, expected {max(length - MOST_EDITS, 1)} to {length + MOST_EDITS}"
+        kept = _identity(self.origin, item, edits_of(self.origin, item))
+        if kept < LEAST_KEPT:
+            return f"{kept:.0%} of the residues of the sequence it is compared with, expected {LEAST_KEPT:.0%} or more"
+        return None
 
     def novel(self, items: Sequence[str]) -> Bool[np.ndarray, " item"]:
         """No item: an edit at a new place is compared with those nearby."""
@@ -178,13 +183,17 @@ def _typical(edits: Sequence[Sequence[Edit]]) -> float:
     return float(np.median([len(one) for one in edits]))
 
 
+def _identity(start: str, item: str, edits: Sequence[Edit]) -> float:
+    """Residues of the start that these edits keep, as a share of the longer sequence."""
+    return (len(start) - sum(bool(one.lost) for one in edits)) / max(len(start), len(item))
+
+
 def _describe(
     start: str, edits: Sequence[Sequence[Edit]], some: Sequence[str], lengths: Collection[int], by_position: float
 ) -> bool:
     """Whether the typical item has few edits, fewer than changes by position, and keeps enough of the start's residues
     for an alignment to mean anything."""
     count = _typical(edits)
-    kept = [len(start) - sum(bool(one.lost) for one in own) for own in edits]
-    identity = np.median([own / max(len(start), len(item)) for own, item in zip(kept, some, strict=True)])
+    identity = np.median([_identity(start, item, own) for item, own in zip(some, edits, strict=True)])
     few = max(abs(length - len(start)) for length in lengths) <= MOST_EDITS >= count
     return bool(few and by_position > SHIFTED * max(count, 1) and identity >= LEAST_IDENTITY)

@@ -7,6 +7,11 @@ from sciencegen.api.campaign.candidates import candidate_pool, suggested_items
 from sciencegen.api.campaign.request import SuppliedCandidates
 from sciencegen.errors import DataError
 
+
+def like(item):
+    """Every item can be compared with the known ones."""
+
+
 CLOUDS = ["0 0;1 0;0 1;1 1;2 2", "0 0;2 0;0 2;2 2;1 1"]
 
 
@@ -22,7 +27,7 @@ def pool(tmp_path):
 
 
 def test_an_item_counts_once_at_its_first_cost(pool):
-    found, refused = candidate_pool(DOMAIN, supplied(pool, "price"), None)
+    found, refused = candidate_pool(DOMAIN, supplied(pool, "price"), None, like)
     assert [DOMAIN.items.key(item) for item in found.items] == list(found.keys)
     assert found.costs.tolist() == [2.0, 3.0]
     assert [(line, text) for line, text, _ in refused] == [(5, "junk")]
@@ -31,16 +36,29 @@ def test_an_item_counts_once_at_its_first_cost(pool):
 def test_a_cost_that_is_none_is_an_error_with_its_line(pool):
     pool.write_text(f"item,price\n{CLOUDS[0]},2\n{CLOUDS[1]},0\n")
     with pytest.raises(DataError, match="line 3 has 0"):
-        candidate_pool(DOMAIN, supplied(pool, "price"), None)
+        candidate_pool(DOMAIN, supplied(pool, "price"), None, like)
 
 
 def test_a_pool_without_items_says_why(pool):
     pool.write_text("item\njunk\n")
     with pytest.raises(DataError, match="all rows were refused"):
-        candidate_pool(DOMAIN, supplied(pool), None)
+        candidate_pool(DOMAIN, supplied(pool), None, like)
+
+
+def test_items_that_cannot_be_compared_are_refused_with_the_reason(pool):
+    first = DOMAIN.items.key(DOMAIN.items.parse(CLOUDS[0]))
+
+    def unlike(item):
+        return "too small" if DOMAIN.items.key(item) == first else None
+
+    found, refused = candidate_pool(DOMAIN, supplied(pool), None, unlike)
+    assert len(found.items) == 1
+    assert [(line, why) for line, _, why in sorted(refused) if line < 5] == [(2, "too small"), (4, "too small")]
+    with pytest.raises(DataError, match=r"all rows were refused, the first: .*\. Correct them, or pass another pool"):
+        candidate_pool(DOMAIN, supplied(pool), None, lambda item: "too small")
 
 
 def test_further_tables_give_items_and_refusals(pool):
-    items, refused = suggested_items(DOMAIN, supplied(pool, also=[pool, pool]), None)
+    items, refused = suggested_items(DOMAIN, supplied(pool, also=[pool, pool]), None, like)
     assert len(items) == 4
     assert len(refused) == 2

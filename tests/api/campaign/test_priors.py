@@ -54,19 +54,22 @@ def test_items_of_another_length_are_counted(folder):
     assert note.startswith("prior more.csv (20 items; 3 left out, the first: MKAAA: 5 letters, ")
 
 
-def test_items_that_differ_by_edits_are_used_whatever_their_length(folder):
+def test_items_that_differ_by_few_edits_are_used_whatever_their_length(folder):
     def deletions(count):
         return [GB1[:place] + GB1[place + count :] for place in range(0, 54, 2)]
 
     insertions = [GB1[:at] + "W" + GB1[at:] for at in range(0, 55, 2)]
-    for name, items in (("insertions", insertions), ("shorter", [*deletions(2), *deletions(30)[:2]])):
+    strange = [deletions(30)[0], GB1[::-1]]
+    for name, items in (("insertions", insertions), ("shorter", [*deletions(2), *strange])):
         pd.DataFrame({"item": items, "value": range(len(items))}).to_csv(f"{name}.csv", index=False)
-    pd.DataFrame({"item": deletions(1)}).to_csv("pool.csv", index=False)
+    pd.DataFrame({"item": [*deletions(1), *strange]}).to_csv("pool.csv", index=False)
     options = {"pool": "pool.csv", "batch": 4, "surrogate": "gp", "scale": "linear", "threads": 1}
     plate = sg.propose("proteins", "insertions.csv", prior="shorter.csv", **options)
     (note,) = (note for note in plate.notes if note.startswith("prior "))
-    left_out = f"2 left out, the first: {deletions(30)[0]}: another length"
+    left_out = f"2 left out, the first: {strange[0]}: 26 residues, expected 36 to 76"
     assert note.startswith(f"prior shorter.csv (27 items; {left_out}): ")
+    assert plate.summary["refused"] == 2
+    assert [line for line, _, _ in plate.proposed.refused] == [29, 30]
 
 
 @pytest.mark.parametrize(

@@ -29,27 +29,28 @@ WORDS = SimpleNamespace(regression=LENGTHS, design=Design(space=lambda measured=
 
 
 def test_sequences_of_one_length_are_seen_site_by_site():
-    features, fits = features_for(WORDS, None, ["abc", "abd"], None)
+    features, unlike = features_for(WORDS, None, ["abc", "abd"], None)
     assert features(["bbb"]).codes.tolist() == [[1, 1, 1]]
-    assert fits("cab")
-    assert not fits("ab")
+    assert unlike("cab") is None
+    assert unlike("ab") == "another length"
 
 
 def test_others_are_seen_by_the_domains_features():
     plain = SimpleNamespace(regression=LENGTHS, design=None)
     for seen, science in ((["abc", "ab"], WORDS), (["abc"], plain), ([], WORDS)):
-        features, fits = features_for(science, None, seen, None)
+        features, unlike = features_for(science, None, seen, None)
         assert features(["abcd"]).tolist() == [[4]]
-        assert fits("anything")
+        assert unlike("anything") is None
 
 
 def test_sequences_with_insertions_are_seen_by_their_edits():
     """Of one length, with all residues after an insertion shifted; substitutions stay residue by residue."""
     proteins, wild = load_domain("proteins"), "MKTAYIAKQRQISFVKSHFSRQ"
     inserted = [wild[:place] + "G" + wild[place:] for place in range(len(wild))]
-    features, fits = features_for(proteins, None, inserted, edit_features(proteins, None, inserted))
-    assert fits(wild)
-    assert not fits(wild * 2)
+    features, unlike = features_for(proteins, None, inserted, edit_features(proteins, None, inserted))
+    assert unlike(wild) is None
+    assert unlike(wild * 2) == "44 residues, expected 2 to 42"
+    assert unlike("W" * 23).startswith("0% of the residues of the sequence it is compared with, expected 40%")
     assert isinstance(features(inserted), np.ndarray)
     substituted = [wild[:place] + "G" + wild[place + 1 :] for place in range(len(wild))]
     assert edit_features(proteins, wild, substituted) is None

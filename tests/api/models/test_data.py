@@ -45,6 +45,17 @@ def test_a_representation_sees_the_rows_that_have_a_rare_number(monkeypatch):
     assert len(rows_to_fit(values[:, :1])) == 1100
 
 
+def test_many_rare_numbers_add_no_more_rows_than_are_looked_at(monkeypatch):
+    """Each of 40 labs measured another property of 500 rows."""
+    monkeypatch.setattr(models_data, "LARGEST_FIT", 1100)
+    values = np.full((20_000, 40), np.nan)
+    for lab in range(40):
+        values[500 * lab : 500 * (lab + 1), lab] = 1.0
+    rows = rows_to_fit(values)
+    assert 1100 <= len(rows) <= 2200
+    assert (~np.isnan(values[rows])).sum(axis=0).min() >= 1100 // 40
+
+
 def test_a_column_of_texts_stands_for_its_indicators():
     known = ("age", "city:Bergen", "city:Oslo", "cityscape:x")
     assert with_parts(("city", "age"), known) == ("city:Bergen", "city:Oslo", "age")
