@@ -20,8 +20,8 @@ from sciencegen.diffusion.observed_images import ObservedImageDiffusion
 from sciencegen.diffusion.posterior import Observation, observing
 from sciencegen.diffusion.stretch import unstretched
 from sciencegen.errors import ConfigError
+from sciencegen.networks.convolution import convolved
 from sciencegen.networks.normal import standard_normal
-from sciencegen.vae.images.observation import convolved
 
 AT_ONCE = 32 * 64 * 64
 """Pixels of all images that are computed together, which bounds memory."""

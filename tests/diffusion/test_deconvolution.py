@@ -13,7 +13,7 @@ from sciencegen.diffusion.schedules import Linear
 from sciencegen.diffusion.spaces import Euclidean
 from sciencegen.diffusion.state import Field, State
 from sciencegen.errors import ConfigError
-from sciencegen.vae.images.observation import convolved
+from sciencegen.networks.convolution import convolved
 
 STATE, SIDE, SPREAD, UNIT = State({"image": Field(Euclidean(), positions=0)}), 4, 0.05, 3.0
 

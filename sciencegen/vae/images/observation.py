@@ -8,8 +8,9 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from sciencegen.batch import Batch
-from sciencegen.data.observation import IMAGE, PSF, VARIANCE, convolve
+from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.errors import ShapeError
+from sciencegen.networks.convolution import convolved
 from sciencegen.networks.normal import LOG_2_PI, standard_normal
 from sciencegen.networks.symmetry import turned
 from sciencegen.vae.likelihoods import Gaussian
@@ -20,21 +21,6 @@ LEAST_POWER = 0.05
 """Least power of noise at a frequency relative to white noise, so that no data count for more than 20 times as much."""
 DARK = 1e-9
 """Relative to the peak: a floor of the brightness whose roughness counts, so that gradients stay finite."""
-
-
-def convolved(
-    image: Float[Tensor, "batch band y x"], psf: Float[Tensor, "_ *band v u"] | None
-) -> Float[Tensor, "batch band y x"]:
-    """Convolves by psf (`data.observation.convolve`); an image whose psf is missing or all zero is unchanged."""
-    if psf is None:
-        return image
-    psf = psf[:, None] if psf.ndim == 3 else psf
-    side = psf.shape[-1]
-    if side % 2 == 0 or psf.shape[-2] != side or psf.shape[1] not in (1, image.shape[1]):
-        raise ShapeError(f"Expected a psf of shape [batch y x] with y = x odd, got {list(psf.shape)}. Pad or crop it.")
-    nothing = functional.pad(psf.new_ones(1, 1, 1, 1), [side // 2] * 4)
-    psf = torch.where(psf.abs().sum((-2, -1), keepdim=True) > 0, psf, nothing).to(image)
-    return convolve(image, psf, torch.fft)
 
 
 def observed(image: Float[Tensor, "batch band y x"], like: Batch, misfit: float = 0.0) -> Gaussian:

@@ -29,9 +29,10 @@ from torch import Generator, Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.data.observation import IMAGE, PSF
+from sciencegen.networks.convolution import convolved
 from sciencegen.networks.normal import standard_normal
 from sciencegen.vae.images.image_vae import ImageVAE
-from sciencegen.vae.images.observation import convolved, observed, whitened
+from sciencegen.vae.images.observation import observed, whitened
 
 RANK = 96
 """Most directions of a latent in which data are taken to inform."""

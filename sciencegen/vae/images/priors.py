@@ -16,6 +16,7 @@ from sciencegen.batch import Batch, concatenate
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.convolution import convolved
 from sciencegen.networks.descent import FitProgress, Progress
 from sciencegen.networks.normal import standard_normal
 from sciencegen.networks.pixels import cropped
@@ -24,7 +25,7 @@ from sciencegen.networks.texture import Draws, fit_texture
 from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.images.map_flow import LEAST, Precision, fit_map_flow
 from sciencegen.vae.images.networks import Condition
-from sciencegen.vae.images.observation import convolved, observed
+from sciencegen.vae.images.observation import observed
 from sciencegen.vae.images.warm_start import augmented_conditions
 from sciencegen.vae.prior_fitting import GO_ON, PriorFit, PriorFitSettings, fit_prior, steps_further
 

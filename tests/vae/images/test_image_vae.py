@@ -12,6 +12,7 @@ from sciencegen.diffusion.latent_prior import DiffusionPrior
 from sciencegen.diffusion.vectors import VectorDiffusionSettings
 from sciencegen.errors import ConfigError, ShapeError, UnknownNameError
 from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.convolution import convolved
 from sciencegen.networks.descent import DescentSettings, descend
 from sciencegen.networks.pixels import cropped, padded
 from sciencegen.networks.pyramid import PyramidSettings
@@ -20,7 +21,7 @@ from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.images import image_vae
 from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
 from sciencegen.vae.images.networks import FluxScale, Inference, Light
-from sciencegen.vae.images.observation import convolved, observed
+from sciencegen.vae.images.observation import observed
 from sciencegen.vae.model import ConditionalVAE, VAEParts
 from sciencegen.vae.priors import StandardNormalPrior
 from sciencegen.vae.warmup import Warmup
