@@ -98,7 +98,7 @@ def resolve_restore(domain: str, items: Path | Given, settings: RestoreSettings)
         raise ConfigError(
             f"Expected a model that can restore items, {model.folder.name} ({model.recipe.name}) can't. {remedy}"
         )
-    if reason := restoration.lacking(model.representation):
+    if reason := restoration.unable(model.representation):
         raise ConfigError(f"Expected a model that can restore items, {model.folder.name} {reason}.")
     for name in settings.names:
         if name not in model.domain.properties:

@@ -27,14 +27,15 @@ AT_ONCE = 32 * 64 * 64
 """Pixels of all images that are computed together, which bounds memory."""
 LARGEST = 20.0
 """Of |u|, so that sinh stays finite where an estimate is far off."""
-LARGEST_CHANGE = 1.0
+LARGEST_CHANGE = 1.5
 """Of u at one noise level, within which sinh is taken to be linear. Without it, single samples ended far from the
 observation."""
 
 
 @dataclass(frozen=True)
 class DeconvolutionSettings:
-    """sampler, steps: from noise to an image. iterations: of conjugate gradients in each step."""
+    """sampler, steps: from noise to an image. iterations: of conjugate gradients in each step, in which the network's
+    gradient is computed once more than these."""
 
     sampler: str = "ancestral"
     steps: int = 40
@@ -70,34 +71,36 @@ def deconvolved_samples(
     if not model.least_variance.any():
         raise ConfigError("Expected a model that has learned from noise-free images, too, got one of observed alone.")
     s, diffusion = settings or DeconvolutionSettings(), model.diffusion
-    unit = model.unit(_noise_free(image, 1))
+    unit = model.unit(_noise_free(model, image, 1))
     noise = standard_normal((samples, diffusion.latent_size), generator, image[IMAGE])
     found, size = [], max(1, AT_ONCE // image[IMAGE].numel())
     for rows in noise.split(size):
-        start = diffusion.start(rows, None, model.context(_noise_free(image, len(rows))))
+        start = diffusion.start(rows, None, model.context(_noise_free(model, image, len(rows))))
         drawn = diffusion.draw(start, s.sampler, s.steps, bend=_given(model, image, s.iterations))
         found.append(unstretched(drawn[IMAGE]) * unit)
     return torch.cat(found)
 
 
-def _noise_free(image: Batch, count: int) -> Batch:
+def _noise_free(model: ObservedImageDiffusion, image: Batch, count: int) -> Batch:
     """No psf and no noise, as many as `count`."""
-    like = image.repeat_interleave(count)
-    return Batch({PSF: torch.zeros_like(like[PSF]), VARIANCE: torch.zeros_like(like[VARIANCE])})
+    nothing = image[IMAGE].new_zeros
+    variance = nothing(count, image[IMAGE].shape[1], 1, 1)
+    return Batch({PSF: nothing(count, model.psf_channels, 1, 1), VARIANCE: variance})
 
 
 def _given(model: ObservedImageDiffusion, image: Batch, iterations: int) -> Bend:
     """Guides by the observed image."""
     psf = image.fields.get(PSF)
-    unit, deviation = model.unit(_noise_free(image, 1)), image[VARIANCE].sqrt()
+    unit, deviation = model.unit(_noise_free(model, image, 1)), image[VARIANCE].sqrt()
 
     def residual(u: Tensor) -> Tensor:
         seen = convolved(unstretched(u.clamp(-LARGEST, LARGEST)) * unit, psf)
         return ((image[IMAGE] - seen) / deviation).flatten(1)
 
     def sensitivity(u: Tensor) -> Tensor:
-        slope = unit * torch.cosh(u.clamp(-LARGEST, LARGEST)) / deviation
-        return convolved(slope.square(), None if psf is None else psf.square()).flatten(1)
+        slope = unit * torch.cosh(u.clamp(-LARGEST, LARGEST))
+        squares = convolved(slope.square(), None if psf is None else psf.square())
+        return (squares.clamp(min=0) / deviation.square()).flatten(1)
 
     given = Observation(IMAGE, residual, sensitivity, LARGEST_CHANGE, iterations)
     return lambda denoise: observing(denoise, model.diffusion.state, given)

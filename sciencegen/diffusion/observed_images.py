@@ -73,11 +73,11 @@ class ObservedImageDiffusion(nn.Module):
         image = batch[IMAGE]
         if generator is not None:
             uniform = torch.rand(image.shape, generator=generator, device=generator.device, dtype=image.dtype)
-            image = image + (uniform.to(image.device) - 0.5) * self.step(batch) + self._lacking(batch, generator)
+            image = image + (uniform.to(image.device) - 0.5) * self.step(batch) + self._missing_noise(batch, generator)
         fields = {IMAGE: stretched(image / self.unit(batch)), **self._given(batch)}
         return Batch(fields, batch.mask, batch.condition)
 
-    def _lacking(self, batch: Batch, generator: Generator) -> Tensor | float:
+    def _missing_noise(self, batch: Batch, generator: Generator) -> Tensor | float:
         """The noise that brings images to the least variance; 0 if that is 0."""
         if not self.least_variance.any():
             return 0.0
@@ -202,6 +202,7 @@ class ObservedImageDiffusion(nn.Module):
         return Batch({PSF: self.psf[place], VARIANCE: self.variance[place]})
 
     def context(self, like: Batch) -> Batch:
+        """The fields that are given to the diffusion, from psf and variance."""
         return Batch(self._given(like))
 
     def _read(self, drawn: Batch, like: Batch) -> Batch:

@@ -95,16 +95,19 @@ def conjugate_gradients(
     iterations: int,
     diagonal: Float[Tensor, "batch number"],
 ) -> Float[Tensor, "batch number"]:
-    """The solution of M w = target after a few iterations, each row by itself; M is symmetric and positive. diagonal:
-    about that of M, by which the system is preconditioned."""
+    """The solution of M w = target after a few iterations, each row by itself; M is symmetric, and M - I positive.
+
+    diagonal: about that of M, by which the system is preconditioned. With a network's Jacobian, M is neither exactly:
+    curvatures below those of I are taken for these.
+    """
     solution, left = torch.zeros_like(target), target
     direction = left / diagonal
     size = (left * direction).sum(1, keepdim=True)
     tiny = torch.finfo(target.dtype).tiny
     for _ in range(iterations):
         moved = product(direction)
-        curvature = (direction * moved).sum(1, keepdim=True)
-        step = torch.where(curvature > 0, size / curvature.clamp(min=tiny), 0.0)
+        least = direction.square().sum(1, keepdim=True).clamp(min=tiny)
+        step = size / torch.maximum((direction * moved).sum(1, keepdim=True), least)
         solution, left = solution + step * direction, left - step * moved
         scaled = left / diagonal
         following = (left * scaled).sum(1, keepdim=True)

@@ -87,3 +87,11 @@ def test_no_entry_changes_by_more_than_the_limit(case, generator):
     free = exact_denoiser(mean, cov)
     change = observing(free, STATE, given)(z, at, None, None)["image"] - free(z, at, None, None)["image"]
     assert change.abs().max() == pytest.approx(0.3)
+
+
+def test_a_matrix_that_is_not_positive_leaves_other_rows_alone(generator):
+    matrices = torch.stack([torch.eye(3) * 2, -torch.eye(3)])
+    target = torch.randn(2, 3, generator=generator)
+    found = conjugate_gradients(lambda w: (matrices @ w[..., None])[..., 0], target, 3, torch.ones(2, 3))
+    torch.testing.assert_close(found[0], target[0] / 2)
+    assert found.isfinite().all()

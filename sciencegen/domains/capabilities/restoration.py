@@ -34,7 +34,7 @@ class Restoration:
         What to know about them.
     origin : tuple of str
         Notes for a file of restored items.
-    lacking : (representation) -> str
+    unable : (representation) -> str
         Why a model with this representation can't restore ("has learned ..."), or "".
     """
 
@@ -43,4 +43,4 @@ class Restoration:
     properties: tuple[str, ...] = ()
     notes: Callable[[Sequence[Mapping[str, float]]], list[str]] = lambda agreements: []
     origin: tuple[str, ...] = ()
-    lacking: Callable[[Any], str] = lambda representation: ""
+    unable: Callable[[Any], str] = lambda representation: ""

@@ -220,9 +220,9 @@ def _some_stamps(texts: Sequence[str]) -> list[Stamp]:
     raise DataError("Expected stamps to learn from, found none.")
 
 
-def any_noise_free(texts: Sequence[str]) -> bool:
-    """Whether some of the stamps that are used for fitting have no noise."""
-    return any(one.noise_free for one in _some_stamps(texts))
+def noise_free_share(texts: Sequence[str]) -> float:
+    """Share of the stamps that are used for fitting which have neither noise nor PSF."""
+    return float(np.mean([one.noise_free and one.psf is None for one in _some_stamps(texts)]))
 
 
 def _exposures(stamps: Sequence[Stamp]) -> tuple[Exposure, ...]:

@@ -120,9 +120,11 @@ def stamp_diffusion(representation: ObservedRepresentation, settings: ImageDiffu
 def check_diffusion(
     model: ObservedImageDiffusion, representation: ObservedRepresentation, arrays: Sequence[EncodedStamp]
 ) -> Mapping[str, float]:
-    """Bits per pixel of held-out stamps without their conditions, which are quantized in steps of a sixteenth of the
-    noise; and the part of them that is due to noise alone."""
-    bits = model.bits_per_pixel(representation.batch(arrays))
+    """Bits per pixel of held-out stamps that have noise, without their conditions; they are quantized in steps of a
+    sixteenth of the noise. And the part of them that is due to noise alone."""
+    batch = representation.batch(arrays)
+    noisy = batch[VARIANCE].flatten(1).amin(1) > 0
+    bits = model.bits_per_pixel(batch.select(noisy) if noisy.any() else batch)
     return {"bits_per_pixel": float(bits.mean()), "noise_bits": model.noise_bits}
 
 

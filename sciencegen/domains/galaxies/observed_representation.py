@@ -20,12 +20,14 @@ from sciencegen.domains.recipes import ObservedItems, Representation
 from sciencegen.errors import DataError
 from sciencegen.items import Json, Refusal
 
-QUIET = 16
-"""The noise that noise-free stamps get is that of the observed ones divided by this."""
+NOISE_RATIO = 16
+"""The noise that noise-free stamps get is the least of the observed ones divided by this."""
 NOISE_FREE = (
-    "a stamp without noise; pixels are told in units of their noise, which observed stamps among those of the training "
-    "would state. Take the recipe stamp-vae"
+    "a stamp without noise: this recipe scales pixels by their noise, so that training stamps must have some. Take the "
+    "recipe stamp-vae"
 )
+FEWEST_NOISE_FREE = 0.05
+"""Least share of the training stamps from which noise-free ones are learned."""
 
 
 AS_SEEN = (
@@ -107,7 +109,9 @@ def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> Obser
     fitted = image_representation.fit(texts, values, names)
     noisy = tuple(one for one in fitted.instrument.exposures if (one.variance > 0).all())
     if not noisy:
-        raise DataError(f"Expected stamps with noise, got {NOISE_FREE}.")
-    least = np.median([one.variance for one in noisy], 0) / QUIET**2
+        raise DataError(f"Expected stamps with noise among those of the training, got none: {NOISE_FREE}.")
     images = replace(fitted, instrument=replace(fitted.instrument, exposures=noisy))
-    return ObservedRepresentation(images, tuple(least.tolist()) if image_representation.any_noise_free(texts) else None)
+    if image_representation.noise_free_share(texts) < FEWEST_NOISE_FREE:
+        return ObservedRepresentation(images)
+    least = np.min([one.variance for one in noisy], 0) / NOISE_RATIO**2
+    return ObservedRepresentation(images, tuple(least.tolist()))

@@ -29,6 +29,7 @@ ModelT = TypeVar("ModelT", bound=nn.Module)
 ODD = 2.0
 """chi_squared above which intervals don't hold."""
 NOISE_FREE = "has no noise: there is nothing to restore"
+LITTLE_NOISE = "has less noise than the samples of this model would; take a stamp-vae"
 
 
 def by_autoencoder(
@@ -42,6 +43,9 @@ def by_diffusion(
     model: ObservedImageDiffusion, representation: ObservedRepresentation, stamp: Stamp, samples: int, seed: int
 ) -> Restored | Refusal:
     """By draws of a diffusion model, given the stamp."""
+    least = np.asarray(representation.least_variance or 0.0)
+    if not stamp.noise_free and (per_band(stamp.variance).min((1, 2)) < least).any():
+        return Refusal(LITTLE_NOISE)
     return restored(deconvolved_samples, model, representation.images, stamp, samples, seed)
 
 
@@ -108,11 +112,13 @@ def notes(agreements: Sequence[Mapping[str, float]]) -> list[str]:
     return [f"{odd} of {len(agreements)} have a chi_squared above {ODD:g}: {what}; their intervals don't hold"]
 
 
-def lacking(representation: ObservedRepresentation) -> str:
+def unable(representation: ObservedRepresentation) -> str:
     """Why a diffusion model can't restore, or ""."""
-    if representation.least_variance is not None:
-        return ""
-    return "has learned from observed stamps alone; train it with noise-free ones, too, as those of simulated-deep"
+    if representation.least_variance is None:
+        return "has learned from observed stamps alone; train one with noise-free ones, too, as those of simulated-deep"
+    if representation.images.instrument.correlation is not None:
+        return "has learned from stamps whose noise is correlated between pixels, which it ignores; use a stamp-vae"
+    return ""
 
 
 BY_AUTOENCODER = Restoration(
@@ -122,4 +128,9 @@ BY_AUTOENCODER = Restoration(
     notes=notes,
     origin=("variance: that of posterior samples, which is correlated between pixels, and no noise",),
 )
-BY_DIFFUSION = replace(BY_AUTOENCODER, restore=by_diffusion, lacking=lacking)
+BY_DIFFUSION = replace(
+    BY_AUTOENCODER,
+    restore=by_diffusion,
+    unable=unable,
+    origin=(*BY_AUTOENCODER.origin, "samples: with a sixteenth of the least noise of the training stamps"),
+)
