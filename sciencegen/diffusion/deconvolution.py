@@ -27,7 +27,7 @@ AT_ONCE = 32 * 64 * 64
 """Pixels of all images that are computed together, which bounds memory."""
 LARGEST = 20.0
 """Of |u|, so that sinh stays finite where an estimate is far off."""
-LARGEST_CHANGE = 1.5
+LARGEST_CHANGE = 1.75
 """Of u at one noise level, within which sinh is taken to be linear. Without it, single samples ended far from the
 observation."""
 
