@@ -111,7 +111,7 @@ def test_a_uvit_takes_the_place_of_the_unet(cli, folder):
 def test_a_model_of_observed_stamps_alone_does_not_restore(cli, folder):
     result = cli("restore", "galaxies", folder / "stamps.fits", "--model", folder / "model", "-o", "restored.fits")
     assert result.code == 2
-    assert "observed stamps alone; train it with noise-free ones, too" in result.err
+    assert "observed stamps alone; train one with noise-free ones, too" in result.err
 
 
 def test_one_that_has_seen_noise_free_stamps_restores(cli, tmp_path):
