@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
@@ -119,6 +120,7 @@ class Restoring:
     settings: RestoreSettings
     origin: Origin
     agreements: list[Mapping[str, float]] = field(default_factory=list)
+    remarks: Counter[str] = field(default_factory=Counter)
     refused: int = 0
     first_refused: Refused | None = None
     own: OwnColumns = field(init=False)
@@ -136,7 +138,8 @@ class Restoring:
 
     @property
     def notes(self) -> list[str]:
-        return [*self.own.notes, *self.restoration.notes(self.agreements)]
+        remarks = [f"{count} of {self.restored}: {remark}" for remark, count in self.remarks.items()]
+        return [*self.own.notes, *remarks, *self.restoration.notes(self.agreements)]
 
     @property
     def restored(self) -> int:
@@ -175,6 +178,7 @@ class Restoring:
                 yield ScoredChunk({name: [] for name in self.columns}, [refused])
                 continue
             self.agreements.append(found.agreement)
+            self.remarks.update(found.remarks)
             values = self._samples(row, found) if self.settings.keep_samples else self._summary(row, found)
             count = len(values["item"])
             yield ScoredChunk(values | {name: [_beside(row).get(name)] * count for name in self.own.carried}, [])

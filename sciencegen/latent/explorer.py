@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Render = Callable[[Item, int, int], str]
 RenderAlike = Callable[[Sequence[Item], int, int], list[str]]
+LONGEST_TEXT = 80
+"""Characters of an item in a message."""
 
 
 def as_given_texts(given: Given) -> list[str]:
@@ -147,8 +149,10 @@ class LatentSpace(LatentRows):
         given = self._one(item)
         latent, own = self.encode([given]), self.text(self.parse(given))
         if (centre := self.decode(latent)[0]) != own:
-            centre = f"'{centre}'" if centre else "no item"
-            note = f"'{given}' is not reconstructed: its latent decodes to {centre}, whose neighbours these are."
+            centre = f"'{_short(centre)}'" if centre else "no item"
+            note = (
+                f"'{_short(given)}' is not reconstructed: its latent decodes to {centre}, whose neighbours these are."
+            )
             warnings.warn(note, stacklevel=2)
         found = dict.fromkeys([own, ""])
         for attempt in range(attempts):
@@ -292,3 +296,8 @@ def _raise_refused(items: Sequence[str], results: Sequence[Any]) -> None:
         raise DataError(
             f"Expected items that can be encoded, {len(refused)} can't, such as '{item}': {refusal.reason}."
         )
+
+
+def _short(text: str) -> str:
+    """For a message; texts of images have thousands of characters."""
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"

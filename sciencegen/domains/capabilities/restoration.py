@@ -12,11 +12,13 @@ from sciencegen.items import Item, Refusal
 @dataclass(frozen=True)
 class Restored:
     """mean: of the samples, with their variance. samples: of the posterior, each as probable as the others. agreement:
-    numbers of how they agree with the observation and with each other."""
+    numbers of how they agree with the observation and with each other. remarks: what to know of this item; a note says
+    of how many each is true."""
 
     mean: Item
     samples: tuple[Item, ...]
     agreement: Mapping[str, float]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -106,7 +106,9 @@ class ImageRepresentation(Representation):
         if stamp.image.shape != self.shape:
             bands, side, _ = self.shape
             got = f"{len(stamp.bands)} of {stamp.side}"
-            return Refusal(f"expected {bands} band(s) of {side} x {side} pixels, got {got}; {self._remedy}")
+            few = len(stamp.bands) < bands
+            remedy = f"take or train a model of {len(stamp.bands)} band(s)" if few else self._remedy
+            return Refusal(f"expected {bands} band(s) of {side} x {side} pixels, got {got}; {remedy}")
         if stamp.bands != self.bands and sorted(stamp.bands) == sorted(self.bands):
             order, got = ", ".join(self.bands), ", ".join(stamp.bands)
             return Refusal(f"expected bands {order}, got {got}; write `use: [{order}]` in stamps.yaml beside the file")

@@ -29,6 +29,7 @@ ModelT = TypeVar("ModelT", bound=nn.Module)
 ODD = 2.0
 """chi_squared above which intervals don't hold."""
 NOISE_FREE = "has no noise: there is nothing to restore"
+NO_PSF = "no PSF is given: only noise was removed, and sizes and fluxes are those of a blurred image"
 LITTLE_NOISE = "has less noise than the samples of this model would; take a stamp-vae"
 
 
@@ -76,7 +77,7 @@ def restored(
     mean = standardize(Stamp(images.mean(0), stamp.pixel_scale, None, images.var(0, ddof=1), stamp.bands, stamp.name))
     if isinstance(mean, Refusal):
         return mean
-    return Restored(mean, tuple(drawn), _agreement(images, stamp))
+    return Restored(mean, tuple(drawn), _agreement(images, stamp), (NO_PSF,) if stamp.psf is None else ())
 
 
 def _agreement(images: np.ndarray, stamp: Stamp) -> Mapping[str, float]:

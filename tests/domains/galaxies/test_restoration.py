@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import sciencegen as sg
 from sciencegen.api.models.folder import load_model
+from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.items import Refusal
 
@@ -48,3 +50,18 @@ def test_bands_in_another_order_are_refused(kids, seen):
     refused = restored(kids, turned)
     assert isinstance(refused, Refusal)
     assert "expected bands g, r, i, Z, got r, g, i, Z" in refused.reason
+
+
+def test_without_a_psf_a_note_says_so(kids, seen):
+    bare = standardize(replace(seen, psf=None))
+    found = sg.restore("galaxies", [DOMAIN.items.text(bare)], "flux", model="galaxies-kids", threads=1)
+    assert any("1 of 1: no PSF is given" in note for note in found.notes)
+    assert restored(kids, seen).remarks == ()
+
+
+def test_too_few_bands_have_no_remedy_by_resampling(kids, seen):
+    one = standardize(replace(seen, image=seen.image[:1], variance=seen.variance[:1], bands=("g",)))
+    refused = restored(kids, one)
+    assert isinstance(refused, Refusal)
+    assert "a model of 1 band" in refused.reason
+    assert "resample" not in refused.reason
