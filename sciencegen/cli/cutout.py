@@ -64,8 +64,8 @@ def cutout(
 ) -> None:
     """Cut stamps out of a survey's image, with PSF, noise and masked neighbours.
 
-    Each stamp has flags: neighbour, blended, edge, bad, undetected. Positions of which nothing can be cut are listed
-    in <output>.rejects.csv.
+    Each stamp has flags: neighbour, blended, edge, bad, undetected, large. Positions of which nothing can be cut are
+    listed in <output>.rejects.csv.
     """
     from sciencegen.config import CutoutSettings
 

@@ -1,9 +1,6 @@
 """Models of galaxies beside each other: draws as a survey sees them, of which nothing is asked.
 
-    sciencegen train galaxies --recipe stamp-diffusion --data simulated -o runs/diffusion \
-        --training steps=14000 --training batch_size=32 --training precision=bfloat16 --training ema_decay=0.998 \
-        --set 'unet={width: 32, multipliers: [1, 2, 4, 4], patch: 2}'
-    python tests/benchmarks/galaxy_models.py galaxies runs/diffusion -n 1000
+    python tests/benchmarks/galaxy_models.py galaxies galaxies-diffusion -n 1000
 
 Each model's draws beside as many stamps of the test split of the card `simulated` (made, not fetched: `sciencegen
 datasets fetch galaxies/simulated`), both with PSF and noise; a model that makes neither gets those of training stamps.

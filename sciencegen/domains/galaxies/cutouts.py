@@ -3,7 +3,7 @@
 A stamp is cut at whole pixels, so that its noise stays as it is; with another pixel scale it is resampled
 (`resampling`). Flags of a stamp: `neighbour` (masked), `blended` (another source of the catalogue within the galaxy's
 own light, which isn't masked), `edge` (a part lies outside of the image), `bad` (NaN, saturated or bad pixels, masked),
-`undetected` (no light above the noise in the middle)."""
+`undetected` (no light above the noise in the middle), `large` (the source reaches the edge of its stamp)."""
 
 from __future__ import annotations
 
@@ -191,6 +191,8 @@ class _Cutter:
             flags.append("blended")
         if others.any():
             flags.append("neighbour")
+        if own and _reaches_edge(labels == own):
+            flags.append("large")
         hidden = part.hidden if self.settings.neighbours else part.hidden | others
         return hidden, flags
 
@@ -210,12 +212,22 @@ def _of_bands(variance: np.ndarray) -> Float[np.ndarray, " band"]:
     return np.array([np.median(plane[plane > 0]) if (plane > 0).any() else 1.0 for plane in variance])
 
 
+def _reaches_edge(own: Bool[np.ndarray, "y x"]) -> bool:
+    return bool(own[[0, -1]].any() or own[:, [0, -1]].any())
+
+
+LARGE = ": the source reaches the stamp's edge, where noise and sky are measured; take a larger `side`"
+
+
 def notes(values: list[Mapping[str, Cell]]) -> list[str]:
     """Notes on all stamps: how many have each flag, and a sky that isn't subtracted."""
     counts = Counter(flag for one in values for flag in str(one.get("flags", "")).split())
-    found = [f"{count} of {len(values)} stamps are flagged {flag}" for flag, count in sorted(counts.items())]
+    found = [
+        f"{count} of {len(values)} stamps are flagged {flag}{LARGE if flag == 'large' else ''}"
+        for flag, count in sorted(counts.items())
+    ]
     levels = [float(one["sky"]) for one in values if "sky" in one]
-    if levels and abs(float(np.median(levels))) > SKY:
+    if levels and not counts["large"] and abs(float(np.median(levels))) > SKY:
         found.append(
             f"the sky at the stamps' edges is {float(np.median(levels)):+.2g} sigma: `sky` subtracts its median"
         )

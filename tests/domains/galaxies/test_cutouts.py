@@ -100,6 +100,18 @@ def test_a_source_within_another_s_light_is_flagged(tmp_path: Path) -> None:
     assert "blended" in flags(cuts(write_field(tmp_path / "a.fits"), tmp_path / "near.csv")[0])
 
 
+def test_a_source_that_reaches_the_edge_of_its_stamp_is_flagged(tmp_path: Path, catalogue: Path) -> None:
+    labels = np.zeros(field().shape, np.int32)
+    x, y = (round(place) for place in SOURCES[4][:2])
+    labels[y - 2 : y + 3, x - 40 : x + 3] = 5
+    fits.PrimaryHDU(labels).writeto(tmp_path / "labels.fits")
+    found = cuts(write_field(tmp_path / "a.fits"), catalogue, segments=str(tmp_path / "labels.fits"))[4]
+    assert flags(found) == {"large"}
+    told = notes([found.values | {"sky": 1.0}])
+    assert any("take a larger `side`" in note for note in told)
+    assert not any("subtracts" in note for note in told)
+
+
 def test_edges_and_bad_pixels_are_masked(tmp_path: Path, catalogue: Path) -> None:
     image = field()
     image[195:205, 285:290] = np.nan
