@@ -57,19 +57,24 @@ def prepare_source(
         columns or None, science.items.given, split, repeats=science.items.repeats,
         workers=WorkerSettings(worker_count(chosen.threads)),
     )  # fmt: skip
-    source = SourceDescription(
-        chosen.source, [*files, *([chosen.measured] if chosen.measured else [])],
-        provenance(["sciencegen", "datasets", "prepare"], chosen.seed), context or {},
-    )  # fmt: skip
+    source = _described(chosen, chosen.source, files, context or {})
     functions, first = ItemFunctions(ParseAndMeasure(domain, names), names), list[Row]()
     rows = _each(rows, partial(_noted, first=first))
     with reserved(output):
         prepared = prepare_rows(rows, functions, output, options, source, force, progress)
     if log is not None:
-        of_card = note_on_source(domain, chosen.source) if path is None else ""
-        for note in (*filter(None, [of_card]), *_notes(science, first, prepared)):
-            log(f"note: {note}")
+        _tell(log, [note_on_source(domain, chosen.source) if path is None else "", *_notes(science, first, prepared)])
     return prepared
+
+
+def _tell(log: Callable[[str], None], notes: Sequence[str]) -> None:
+    for note in filter(None, notes):
+        log(f"note: {note}")
+
+
+def _described(chosen: PrepareSettings, source: str, files: Sequence[Path], context: Json) -> SourceDescription:
+    made = provenance(["sciencegen", "datasets", "prepare"], chosen.seed)
+    return SourceDescription(source, [*files, *([chosen.measured] if chosen.measured else [])], made, context)
 
 
 LOOKED_AT = 100
