@@ -35,11 +35,13 @@ observation."""
 @dataclass(frozen=True)
 class DeconvolutionSettings:
     """sampler, steps: from noise to an image. iterations: of conjugate gradients in each step, in which the network's
-    gradient is computed once more than these."""
+    gradient is computed once more than these. temperature: of the likelihood N(y; psf * x, T v); with T = 1, a prior
+    that doesn't describe every image claims too much (Miller and Dunson 2019, on coarsened posteriors)."""
 
     sampler: str = "ancestral"
     steps: int = 40
     iterations: int = 2
+    temperature: float = 1.0
 
 
 def deconvolved_samples(
@@ -76,7 +78,7 @@ def deconvolved_samples(
     found, size = [], max(1, AT_ONCE // image[IMAGE].numel())
     for rows in noise.split(size):
         start = diffusion.start(rows, None, model.context(_noise_free(model, image, len(rows))))
-        drawn = diffusion.draw(start, s.sampler, s.steps, bend=_given(model, image, s.iterations))
+        drawn = diffusion.draw(start, s.sampler, s.steps, bend=_given(model, image, s))
         found.append(unstretched(drawn[IMAGE]) * unit)
     return torch.cat(found)
 
@@ -88,10 +90,10 @@ def _noise_free(model: ObservedImageDiffusion, image: Batch, count: int) -> Batc
     return Batch({PSF: nothing(count, model.psf_channels, 1, 1), VARIANCE: variance})
 
 
-def _given(model: ObservedImageDiffusion, image: Batch, iterations: int) -> Bend:
+def _given(model: ObservedImageDiffusion, image: Batch, settings: DeconvolutionSettings) -> Bend:
     """Guides by the observed image."""
     psf = image.fields.get(PSF)
-    unit, deviation = model.unit(_noise_free(model, image, 1)), image[VARIANCE].sqrt()
+    unit, deviation = model.unit(_noise_free(model, image, 1)), (settings.temperature * image[VARIANCE]).sqrt()
 
     def residual(u: Tensor) -> Tensor:
         seen = convolved(unstretched(u.clamp(-LARGEST, LARGEST)) * unit, psf)
@@ -102,5 +104,5 @@ def _given(model: ObservedImageDiffusion, image: Batch, iterations: int) -> Bend
         squares = convolved(slope.square(), None if psf is None else psf.square())
         return (squares.clamp(min=0) / deviation.square()).flatten(1)
 
-    given = Observation(IMAGE, residual, sensitivity, LARGEST_CHANGE, iterations)
+    given = Observation(IMAGE, residual, sensitivity, LARGEST_CHANGE, settings.iterations)
     return lambda denoise: observing(denoise, model.diffusion.state, given)

@@ -50,7 +50,7 @@ def blurred(generator):
 
 def test_samples_have_the_posteriors_mean_and_covariance(blurred, generator):
     one = model(torch.full((1, 1, 1), 1e-6))
-    settings = DeconvolutionSettings("heun", 16, SIDE**2)
+    settings = DeconvolutionSettings("heun", 16, SIDE**2, temperature=1.0)
     found = deconvolved_samples(one, blurred, 1000, generator, settings).flatten(1)
     pixels = torch.eye(SIDE**2).reshape(-1, 1, SIDE, SIDE)
     matrix = convolved(pixels, blurred["psf"]).flatten(1).T
@@ -64,9 +64,9 @@ def test_samples_have_the_posteriors_mean_and_covariance(blurred, generator):
 @pytest.mark.parametrize("seen", [0.0, 4.0, 30.0])
 def test_the_stretch_is_undone(seen, generator):
     """One pixel of 3 sinh(u), u ~ N(0, 1.5^2), with noise of 3: mean and deviation of u beside those by quadrature."""
-    one = model(torch.full((1, 1, 1), 1e-6), 1.5, 1)
+    one, settings = model(torch.full((1, 1, 1), 1e-6), 1.5, 1), DeconvolutionSettings(temperature=1.0)
     image = Batch({"image": torch.full((1, 1, 1, 1), seen), "variance": torch.full((1, 1, 1, 1), UNIT**2)})
-    found = torch.asinh(deconvolved_samples(one, image, 4000, generator) / UNIT)
+    found = torch.asinh(deconvolved_samples(one, image, 4000, generator, settings) / UNIT)
     u = torch.linspace(-6, 6, 4001)
     weight = (-0.5 * (u / 1.5).square() - 0.5 * ((seen - UNIT * u.sinh()) / UNIT).square()).softmax(0)
     mean = (weight * u).sum()
