@@ -22,9 +22,8 @@ from sciencegen.diffusion.stretch import unstretched
 from sciencegen.errors import ConfigError
 from sciencegen.networks.convolution import convolved
 from sciencegen.networks.normal import standard_normal
+from sciencegen.networks.pixels import images_at_once
 
-AT_ONCE = 32 * 64 * 64
-"""Pixels of all images that are computed together, which bounds memory."""
 LARGEST = 20.0
 """Of |u|, so that sinh stays finite where an estimate is far off."""
 LARGEST_CHANGE = 1.75
@@ -72,28 +71,27 @@ def deconvolved_samples(
     """
     if not model.least_variance.any():
         raise ConfigError("Expected a model that has learned from noise-free images, too, got one of observed alone.")
-    s, diffusion = settings or DeconvolutionSettings(), model.diffusion
-    unit = model.unit(_noise_free(model, image, 1))
+    s, diffusion, noise_free = settings or DeconvolutionSettings(), model.diffusion, _noise_free(model, image)
+    unit, context = model.unit(noise_free), model.context(noise_free)
+    bend = _given(model, image, unit, s)
     noise = standard_normal((samples, diffusion.latent_size), generator, image[IMAGE])
-    found, size = [], max(1, AT_ONCE // image[IMAGE].numel())
-    for rows in noise.split(size):
-        start = diffusion.start(rows, None, model.context(_noise_free(model, image, len(rows))))
-        drawn = diffusion.draw(start, s.sampler, s.steps, bend=_given(model, image, s))
+    found = []
+    for rows in noise.split(images_at_once(image[IMAGE].numel())):
+        start = diffusion.start(rows, None, context.repeat_interleave(len(rows)))
+        drawn = diffusion.draw(start, s.sampler, s.steps, bend=bend)
         found.append(unstretched(drawn[IMAGE]) * unit)
     return torch.cat(found)
 
 
-def _noise_free(model: ObservedImageDiffusion, image: Batch, count: int) -> Batch:
-    """No psf and no noise, as many as `count`."""
+def _noise_free(model: ObservedImageDiffusion, image: Batch) -> Batch:
+    """No psf and no noise, for one image."""
     nothing = image[IMAGE].new_zeros
-    variance = nothing(count, image[IMAGE].shape[1], 1, 1)
-    return Batch({PSF: nothing(count, model.psf_channels, 1, 1), VARIANCE: variance})
+    return Batch({PSF: nothing(1, model.psf_channels, 1, 1), VARIANCE: nothing(1, image[IMAGE].shape[1], 1, 1)})
 
 
-def _given(model: ObservedImageDiffusion, image: Batch, settings: DeconvolutionSettings) -> Bend:
-    """Guides by the observed image."""
-    psf = image.fields.get(PSF)
-    unit, deviation = model.unit(_noise_free(model, image, 1)), (settings.temperature * image[VARIANCE]).sqrt()
+def _given(model: ObservedImageDiffusion, image: Batch, unit: Tensor, settings: DeconvolutionSettings) -> Bend:
+    """Guides by the observed image. unit: c above."""
+    psf, deviation = image.fields.get(PSF), (settings.temperature * image[VARIANCE]).sqrt()
 
     def residual(u: Tensor) -> Tensor:
         seen = convolved(unstretched(u.clamp(-LARGEST, LARGEST)) * unit, psf)

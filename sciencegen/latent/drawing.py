@@ -82,7 +82,7 @@ def grid(pictures: Sequence[str], captions: Sequence[str], columns: int) -> Draw
     _check(pictures, captions, columns)
     cells = [
         f'<g transform="translate({WIDTH * (at % columns)} {(HEIGHT + CAPTION) * (at // columns)})">{_nested(picture)}'
-        f'<text x="{WIDTH // 2}" y="{HEIGHT + 12}" text-anchor="middle">{html.escape(_short(caption))}</text></g>'
+        f'<text x="{WIDTH // 2}" y="{HEIGHT + 12}" text-anchor="middle">{html.escape(shortened(caption))}</text></g>'
         for at, (picture, caption) in enumerate(zip(pictures, captions, strict=True))
     ]
     width, height = WIDTH * min(columns, max(len(pictures), 1)), (HEIGHT + CAPTION) * -(-len(pictures) // columns)
@@ -107,7 +107,7 @@ def pictures_figure(pictures: Sequence[str], captions: Sequence[str], columns: i
         left = (at % columns + (1 - FILLED) / 2) / across
         axes = figure.add_axes((left, bottom, FILLED / across, share / down), label=str(at))
         draw_svg(axes, _framed(picture), POINTS_PER_INCH * FILLED * CELL / WIDTH)
-        axes.text(0.5, -0.02, _short(text), transform=axes.transAxes, ha="center", va="top", fontsize=CAPTION_POINTS)
+        axes.text(0.5, -0.02, shortened(text), transform=axes.transAxes, ha="center", va="top", fontsize=CAPTION_POINTS)
     return figure
 
 
@@ -141,9 +141,10 @@ def _framed(picture: str) -> str:
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}">{nested}</svg>'
 
 
-def _short(text: str) -> str:
-    text = "".join(filter(str.isprintable, text))  # others are no XML
-    return text if len(text) <= LONGEST_CAPTION else f"{text[: LONGEST_CAPTION - 1]}…"
+def shortened(text: str, longest: int = LONGEST_CAPTION) -> str:
+    """Its printable characters, others are no XML; at most `longest`, of which the last is then an ellipsis."""
+    text = "".join(filter(str.isprintable, text))
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def axis_labels(plane: PrincipalAxes, values: str = "", explained: float = 0.0) -> tuple[str, str]:

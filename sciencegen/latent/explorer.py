@@ -14,7 +14,17 @@ from sciencegen.config import COMPUTE_CHUNK, as_texts
 from sciencegen.data.workers import is_refusal
 from sciencegen.errors import ConfigError, DataError, ShapeError
 from sciencegen.items import Given, Item, Refusal
-from sciencegen.latent.drawing import HEIGHT, WIDTH, Drawing, axis_labels, caption, grid, map_figure, pictures_figure
+from sciencegen.latent.drawing import (
+    HEIGHT,
+    WIDTH,
+    Drawing,
+    axis_labels,
+    caption,
+    grid,
+    map_figure,
+    pictures_figure,
+    shortened,
+)
 from sciencegen.latent.geometry import PrincipalAxes, arc, axes_of_values, principal_axes
 from sciencegen.latent.noise import latent_noise, latents_near
 from sciencegen.latent.rows import LatentRows, Latents
@@ -149,11 +159,9 @@ class LatentSpace(LatentRows):
         given = self._one(item)
         latent, own = self.encode([given]), self.text(self.parse(given))
         if (centre := self.decode(latent)[0]) != own:
-            centre = f"'{_short(centre)}'" if centre else "no item"
-            note = (
-                f"'{_short(given)}' is not reconstructed: its latent decodes to {centre}, whose neighbours these are."
-            )
-            warnings.warn(note, stacklevel=2)
+            centre = f"'{shortened(centre, LONGEST_TEXT)}'" if centre else "no item"
+            what = f"'{shortened(given, LONGEST_TEXT)}' is not reconstructed"
+            warnings.warn(f"{what}: its latent decodes to {centre}, whose neighbours these are.", stacklevel=2)
         found = dict.fromkeys([own, ""])
         for attempt in range(attempts):
             found |= dict.fromkeys(self.decode(latents_near(latent[0], radius, 4 * n, seed, attempt)))
@@ -296,8 +304,3 @@ def _raise_refused(items: Sequence[str], results: Sequence[Any]) -> None:
         raise DataError(
             f"Expected items that can be encoded, {len(refused)} can't, such as '{item}': {refusal.reason}."
         )
-
-
-def _short(text: str) -> str:
-    """For a message; texts of images have thousands of characters."""
-    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"

@@ -12,6 +12,14 @@ from torch.nn import functional
 
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 
+AT_ONCE = 32 * 64 * 64
+"""Pixels of all images that are computed together, which bounds memory."""
+
+
+def images_at_once(pixels: int) -> int:
+    """How many images of so many pixels are computed together, at least one."""
+    return max(1, AT_ONCE // pixels)
+
 
 def square_shape(shape: Sequence[int]) -> tuple[int, int, int]:
     """Channels, y and x = y.

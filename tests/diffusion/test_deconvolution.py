@@ -79,7 +79,7 @@ def test_the_stretch_is_undone(seen, generator):
 def test_images_that_are_computed_in_parts_are_the_same(blurred, monkeypatch):
     one, settings = model(torch.full((1, 1, 1), 1e-6)), DeconvolutionSettings(steps=3)
     whole = deconvolved_samples(one, blurred, 7, torch.Generator().manual_seed(5), settings)
-    monkeypatch.setattr("sciencegen.diffusion.deconvolution.AT_ONCE", 3 * SIDE**2)
+    monkeypatch.setattr("sciencegen.networks.pixels.AT_ONCE", 3 * SIDE**2)
     parts = deconvolved_samples(one, blurred, 7, torch.Generator().manual_seed(5), settings)
     torch.testing.assert_close(parts, whole, rtol=1e-5, atol=1e-7)
 

@@ -175,8 +175,12 @@ def load(data: Mapping[str, Any]) -> ImageRepresentation:
 
 def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> ImageRepresentation:
     """Fit bands, side and pixel scale to the first stamp; fluxes, PSFs and noise to evenly spaced stamps."""
+    return fit_to(some_stamps(texts), values, names)
+
+
+def fit_to(stamps: Sequence[Stamp], values: np.ndarray, names: Sequence[str]) -> ImageRepresentation:
+    """Fit bands, side and pixel scale to the first stamp; fluxes, PSFs and noise to all. values: of all items."""
     _check_pair(names)
-    stamps = _some_stamps(texts)
     first = stamps[0]
     alike = [one for one in stamps if one.image.shape == first.image.shape and one.bands == first.bands]
     sums = np.log([_positive_sum(one) for one in alike])
@@ -192,7 +196,7 @@ def adapt(
     """For fine-tuning: keep the old scales of images and of known columns; take names of bands, PSFs and noise from the
     new stamps. Raises a DataError if no stamp has the old shape and pixel scale."""
     _check_pair(names)
-    stamps = _some_stamps(texts)
+    stamps = some_stamps(texts)
     fitting = [one for one in stamps if isinstance(old.encode([one])[0], EncodedStamp)]
     if not fitting:
         refusal = old.encode(stamps[:1])[0]
@@ -214,17 +218,12 @@ def _check_pair(names: Sequence[str]) -> None:
         raise ConfigError(f"Expected conditions {SPIN_2[0]} and {SPIN_2[1]} together: one turns into the other.")
 
 
-def _some_stamps(texts: Sequence[str]) -> list[Stamp]:
+def some_stamps(texts: Sequence[str]) -> list[Stamp]:
     """Evenly spaced stamps, at most `LOOKED_AT`."""
     read = [parse_text(texts[row]) for row in evenly_spaced(len(texts), LOOKED_AT)]
     if stamps := [stamp for stamp in read if isinstance(stamp, Stamp)]:
         return stamps
     raise DataError("Expected stamps to learn from, found none.")
-
-
-def noise_free_share(texts: Sequence[str]) -> float:
-    """Share of the stamps that are used for fitting which have neither noise nor PSF."""
-    return float(np.mean([one.noise_free and one.psf is None for one in _some_stamps(texts)]))
 
 
 def _exposures(stamps: Sequence[Stamp]) -> tuple[Exposure, ...]:

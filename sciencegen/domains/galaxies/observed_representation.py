@@ -40,7 +40,7 @@ AS_SEEN = (
 @dataclass(frozen=True, eq=False)
 class ObservedRepresentation(Representation):
     """Like `images`, but decoded stamps have the PSF and the noise of their Batch. least_variance: of the noise, nJy²
-    [band]; noise-free stamps get it from the model. None if the training stamps had noise, all of them."""
+    [band]; noise-free stamps get it from the model. None if hardly any training stamp was free of noise and PSF."""
 
     images: ImageRepresentation
     least_variance: tuple[float, ...] | None = None
@@ -105,13 +105,14 @@ def load(data: Mapping[str, Any]) -> ObservedRepresentation:
 
 
 def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> ObservedRepresentation:
-    """`image_representation.fit`, with exposures that have noise only; DataError if there are none."""
-    fitted = image_representation.fit(texts, values, names)
+    """`image_representation.fit_to`, with exposures that have noise only; DataError if there are none."""
+    stamps = image_representation.some_stamps(texts)
+    fitted = image_representation.fit_to(stamps, values, names)
     noisy = tuple(one for one in fitted.instrument.exposures if (one.variance > 0).all())
     if not noisy:
         raise DataError(f"Expected stamps with noise among those of the training, got none: {NOISE_FREE}.")
     images = replace(fitted, instrument=replace(fitted.instrument, exposures=noisy))
-    if image_representation.noise_free_share(texts) < FEWEST_NOISE_FREE:
+    if np.mean([one.noise_free and one.psf is None for one in stamps]) < FEWEST_NOISE_FREE:
         return ObservedRepresentation(images)
     least = np.min([one.variance for one in noisy], 0) / NOISE_RATIO**2
     return ObservedRepresentation(images, tuple(least.tolist()))

@@ -44,8 +44,8 @@ def by_diffusion(
     model: ObservedImageDiffusion, representation: ObservedRepresentation, stamp: Stamp, samples: int, seed: int
 ) -> Restored | Refusal:
     """By draws of a diffusion model, given the stamp."""
-    least = np.asarray(representation.least_variance or 0.0)
-    if not stamp.noise_free and (per_band(stamp.variance).min((1, 2)) < least).any():
+    assert representation.least_variance is not None, "`unable` refuses such models"
+    if not stamp.noise_free and (per_band(stamp.variance).min((1, 2)) < representation.least_variance).any():
         return Refusal(LITTLE_NOISE)
     return restored(deconvolved_samples, model, representation.images, stamp, samples, seed)
 

@@ -31,13 +31,12 @@ from sciencegen.batch import Batch
 from sciencegen.data.observation import IMAGE, PSF
 from sciencegen.networks.convolution import convolved
 from sciencegen.networks.normal import standard_normal
+from sciencegen.networks.pixels import images_at_once
 from sciencegen.vae.images.image_vae import ImageVAE
 from sciencegen.vae.images.observation import observed, whitened
 
 RANK = 96
 """Most directions of a latent in which data are taken to inform."""
-AT_ONCE = 32 * 64 * 64
-"""Pixels of all images that are computed together, which bounds memory."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ class _Scene:
 
     def slices(self, count: int) -> list[slice]:
         """Rows that are computed together."""
-        size = max(1, AT_ONCE // self.data.shape[1])
+        size = images_at_once(self.data.shape[1])
         return [slice(start, start + size) for start in range(0, count, size)]
 
 

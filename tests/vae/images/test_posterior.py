@@ -8,8 +8,8 @@ import torch
 from torch import Generator, nn
 
 from sciencegen.batch import Batch
+from sciencegen.networks import pixels
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.vae.images import posterior
 from sciencegen.vae.images.image_vae import ImageVAE
 from sciencegen.vae.images.networks import FluxScale
 from sciencegen.vae.images.observation import noise_power, whitened, with_noise
@@ -122,7 +122,7 @@ class Linear(ImageVAE):
 @pytest.mark.parametrize("correlated", [False, True])
 def test_samples_of_a_linear_model_are_its_posterior(temperature, correlated, monkeypatch):
     """N(C A'K x / T, C), C = (I + A'K A / T)^-1, K: the inverse covariance of the noise. Samples are drawn in parts."""
-    monkeypatch.setattr(posterior, "AT_ONCE", 700 * 16)
+    monkeypatch.setattr(pixels, "AT_ONCE", 700 * 16)
     generator = Generator().manual_seed(1)
     design = torch.randn(16, 3, generator=generator)
     power = noise_power(torch.tensor([[[0.0, 0.1, 0.0], [0.2, 1.0, 0.2], [0.0, 0.1, 0.0]]]), 4) if correlated else None
