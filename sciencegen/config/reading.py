@@ -83,8 +83,8 @@ def _content(place: str) -> str:
 
 
 def read_settings(text: str) -> dict[str, Any]:
-    """A mapping from YAML or JSON text, or from a file given as `@path`."""
-    place = text[1:] if text.startswith("@") else "`settings`"
+    """A mapping from YAML or JSON text of the flag --settings, or from a file given as `@path`."""
+    place = text[1:] if text.startswith("@") else "--settings"
     try:
         values = parse_yaml(_content(place) if text.startswith("@") else text)
     except FileNotFoundError:
