@@ -1,9 +1,16 @@
-"""Programs and functions of the user's that a server allows, checked before it starts."""
+"""What a server checks itself: programs and functions before it starts, and a request before it makes a job."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sciencegen.api.criteria.conditions import Condition, parse_conditions
+from sciencegen.api.criteria.goals import read_goals
+from sciencegen.api.science.forms import domain_of
+from sciencegen.config import GenerateSettings, OptimizeSettings, Settings
+from sciencegen.domains import domain_names
+from sciencegen.errors import unknown_name
+from sciencegen.optimization.goals import Goal
 from sciencegen.scoring.commands import split_command
 from sciencegen.scoring.plugins import check_plugged
 
@@ -33,3 +40,27 @@ def check_code(commands: Iterable[str], functions: Iterable[str]) -> None:
         split_command(command)
     for function in functions:
         check_plugged(function)
+
+
+def criteria_of(domain: str, settings: Settings | None) -> tuple[list[Condition], list[Goal]]:
+    """The conditions and goals of settings as far as they can be read without a model, which may know further names.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown domain, or a text that is no condition or goal.
+
+    Examples
+    --------
+    >>> criteria_of("molecule", None)
+    Traceback (most recent call last):
+    sciencegen.errors.UnknownNameError: Unknown domain 'molecule'. Did you mean 'molecules'?
+    """
+    if domain.partition("/")[0] not in domain_names():
+        raise unknown_name("domain", domain, domain_names())
+    where = settings.where if isinstance(settings, GenerateSettings | OptimizeSettings) else ()
+    goals = settings.goals if isinstance(settings, OptimizeSettings) else None
+    science = domain_of(domain) if where or goals is not None else None
+    if science is None:
+        return [], []
+    return parse_conditions(where, science), [] if goals is None else read_goals(science, goals)
