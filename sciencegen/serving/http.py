@@ -213,7 +213,9 @@ class Handlers:
                 if only_new and path.exists():
                     raise FileExistsError
         except FileExistsError:
-            return _exists(path)
+            if only_new and path.exists():
+                return _exists(path)
+            raise  # a folder of the path is a file
         except ClientDisconnect:
             return refused(400, "Expected the whole file, the connection was closed before its end.")
         return answer({"path": path_for_clients(path, self.service.folder), "bytes": size}, 201)

@@ -233,7 +233,11 @@ class Jobs:
 
     def _start_waiting(self) -> None:
         while self._queue and len(self._running) < self.parallel:
-            job = self.job(self._queue[0])
+            try:
+                job = self.job(self._queue[0])
+            except NotFound:  # somebody removed or damaged its record
+                del self._states[self._queue.popleft()]
+                continue
             words = words_again(job, self.folder) if job.starts else job.words
             job = replace(job, state="running", started=now(), starts=job.starts + 1)
             self._save(job)

@@ -172,7 +172,7 @@ def _read(record: type[Record], path: Path) -> Record | None:
     names = {one.name for one in fields(record)}
     try:
         given = {name: one for name, one in (found or {}).items() if name in names}
-        return None if found is None else _adapter(record).validate_python(given, strict=True)
+        return None if found is None else _adapter(record).validate_json(json.dumps(given), strict=True)
     except ValidationError:
         return None
 
