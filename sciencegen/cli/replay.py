@@ -61,8 +61,8 @@ def replay(
     from sciencegen.api.replay import replayed, resolve_replay
 
     request = resolve_replay(file, None if every else ",".join(row or ()), settings)
-    for one in request.code:
-        say(f"note: the record names {one}, which may run.")
+    for code in request.code:
+        say(f"note: the record names {code}, which may run.")
     for one in request.differences:
         say(f"note: {one}")
     with progress("comparing", len(request.numbers)) as advance:

@@ -83,9 +83,10 @@ class CommandOracle:
 
     @property
     def _program(self) -> BatchProgram:
-        names = (f"input{self.input_ending}", "output.csv")
-        limits = (self.parallel, self.timeout_s, self.retries, self.environment)
-        return BatchProgram(self.command, *names, *limits, self.ours)
+        return BatchProgram(
+            self.command, f"input{self.input_ending}", "output.csv", self.parallel, self.timeout_s, self.retries,
+            self.environment, self.ours,
+        )  # fmt: skip
 
     def _write(self, source: Path, items: Sequence[Any]) -> None:
         self.write(source, items, [str(row) for row in range(len(items))])

@@ -89,8 +89,8 @@ def _holding(place: Path, folders: Sequence[Path]) -> Path | None:
 
 def _check_is_no_module(folder: Path, here: Path) -> None:
     """Raise an error if files in a folder could be modules of a package that is imported."""
-    installed = [PACKAGE, *(Path(sysconfig.get_path(one)).resolve() for one in ("purelib", "platlib", "stdlib"))]
-    searched = [Path(one).resolve() for one in (*sys.path, here)]
+    installed = [PACKAGE, *(Path(str(sysconfig.get_path(one))).resolve() for one in ("purelib", "platlib", "stdlib"))]
+    searched = [one.resolve() for one in (*map(Path, sys.path), here)]
     others = [str(one) for one in searched if one != folder.parent]
     name = folder.name if folder.parent in searched and folder.name.isidentifier() else ""
     if _holding(folder, installed) or (name and PathFinder.find_spec(name, others)):

@@ -6,9 +6,8 @@ import errno
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -115,6 +114,7 @@ class Outcome:
 
 
 Record = TypeVar("Record", Job, Outcome)
+_JOBS, _OUTCOMES = TypeAdapter(Job), TypeAdapter(Outcome)
 
 
 def refusal_of(error: OSError) -> str:
@@ -147,7 +147,7 @@ def write_job(folder: Path, job: Job) -> None:
 
 def read_job(folder: Path) -> Job | None:
     """The job of a folder; None if the record is missing or damaged, or that of another folder."""
-    job = _read(Job, folder / RECORD)
+    job = _read(_JOBS, folder / RECORD)
     if job is None or job.id != folder.name or not _ID.fullmatch(job.id):
         return None
     return job if all(map(_is_time, (job.created, job.started, job.ended))) else None
@@ -163,23 +163,16 @@ def _is_time(text: str) -> bool:
 
 def read_outcome(folder: Path) -> Outcome | None:
     """How the process of a job ended; None if it didn't say."""
-    return _read(Outcome, folder / OUTCOME)
+    return _read(_OUTCOMES, folder / OUTCOME)
 
 
-def _read(record: type[Record], path: Path) -> Record | None:
-    """The record of a file; None if it is missing, or values have other types."""
+def _read(adapter: TypeAdapter[Record], path: Path) -> Record | None:
+    """The record of a file; None if it is missing, or values have other types. Further keys are of newer versions."""
     found = read_json(path)
-    names = {one.name for one in fields(record)}
     try:
-        given = {name: one for name, one in (found or {}).items() if name in names}
-        return None if found is None else _adapter(record).validate_json(json.dumps(given), strict=True)
+        return None if found is None else adapter.validate_json(json.dumps(found), strict=True)
     except ValidationError:
         return None
-
-
-@cache
-def _adapter(record: type[Record]) -> TypeAdapter[Record]:
-    return TypeAdapter(record)
 
 
 def write_json(path: Path, value: Json) -> None:

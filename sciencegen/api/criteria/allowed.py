@@ -59,8 +59,7 @@ def criteria_of(domain: str, settings: Settings | None) -> tuple[list[Condition]
     if domain.partition("/")[0] not in domain_names():
         raise unknown_name("domain", domain, domain_names())
     where = settings.where if isinstance(settings, GenerateSettings | OptimizeSettings) else ()
-    goals = settings.goals if isinstance(settings, OptimizeSettings) else None
-    science = domain_of(domain) if where or goals is not None else None
-    if science is None:
+    goals = settings.goals if isinstance(settings, OptimizeSettings) else ()
+    if not where and not goals:
         return [], []
-    return parse_conditions(where, science), [] if goals is None else read_goals(science, goals)
+    return parse_conditions(where, domain_of(domain)), read_goals(domain_of(domain), goals) if goals else []
