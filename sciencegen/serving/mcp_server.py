@@ -31,7 +31,7 @@ from sciencegen.items import Json
 from sciencegen.serving.tools import Tools
 
 if TYPE_CHECKING:
-    from mcp.shared._stream_protocols import ReadStream, WriteStream
+    from mcp.shared._context_streams import ContextReceiveStream, ContextSendStream
 
 INSTRUCTIONS = (
     "sciencegen trains generative models, draws items from them, searches for items that meet goals, scores items, and "
@@ -78,16 +78,18 @@ def _encodable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-class Reading:
+class Answered:
     """The messages of a client, by the interface of the library's stream. It drops lines that are no message, such as
     with half a character, and whoever sent one would wait for ever: they are answered here."""
 
-    def __init__(self, stream: ReadStream[SessionMessage | Exception], answers: WriteStream[SessionMessage]) -> None:
+    def __init__(
+        self, stream: ContextReceiveStream[SessionMessage | Exception], answers: ContextSendStream[SessionMessage]
+    ) -> None:
         self._stream, self._answers = stream, answers
 
     @property
     def last_context(self) -> Context | None:
-        return getattr(self._stream, "last_context", None)
+        return self._stream.last_context
 
     async def receive(self) -> SessionMessage | Exception:
         while isinstance(found := await self._stream.receive(), ValidationError):
@@ -96,7 +98,7 @@ class Reading:
             await self._answers.send(SessionMessage(JSONRPCError(jsonrpc="2.0", id=id, error=error)))
         return found
 
-    def __aiter__(self) -> Reading:
+    def __aiter__(self) -> Answered:
         return self
 
     async def __anext__(self) -> SessionMessage | Exception:
@@ -108,7 +110,7 @@ class Reading:
     async def aclose(self) -> None:
         await self._stream.aclose()
 
-    async def __aenter__(self) -> Reading:
+    async def __aenter__(self) -> Answered:
         return self
 
     async def __aexit__(
@@ -134,6 +136,6 @@ def serve_stdio(tools: Tools) -> None:
 
     async def serve() -> None:
         async with stdio_server() as (reading, writing):
-            await server.run(Reading(reading, writing), writing, server.create_initialization_options())
+            await server.run(Answered(reading, writing), writing, server.create_initialization_options())
 
     anyio.run(serve)

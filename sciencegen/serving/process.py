@@ -58,7 +58,11 @@ def environment_of_jobs(boundary: Boundary, programs: Programs, here: Path) -> M
                 "Name another one for --folder or --allow, such as runs/served."
             )
     for folder in folders:
-        _check_is_no_module(folder, here)
+        if _may_be_imported(folder, here):
+            raise ConfigError(
+                f"Expected a folder outside of Python's, without the name of a module, got {folder}: files in it could "
+                "be imported. Name another one for --folder or --allow, such as runs/served."
+            )
     found = {name: one for name, one in os.environ.items() if name not in (RUN, TOKEN)}
     for name in SEARCHED:
         if name in found:
@@ -87,17 +91,15 @@ def _holding(place: Path, folders: Sequence[Path]) -> Path | None:
     return next((one for one in folders if place.is_relative_to(one)), None)
 
 
-def _check_is_no_module(folder: Path, here: Path) -> None:
-    """Raise an error if files in a folder could be modules of a package that is imported."""
-    installed = [PACKAGE, *(Path(str(sysconfig.get_path(one))).resolve() for one in ("purelib", "platlib", "stdlib"))]
+def _may_be_imported(folder: Path, here: Path) -> bool:
+    """Whether files in a folder could be modules of a package that is imported."""
+    installed = [Path(str(sysconfig.get_path(one))).resolve() for one in ("purelib", "platlib", "stdlib")]
+    if _holding(folder, [PACKAGE, *installed]):
+        return True
     searched = [one.resolve() for one in (*map(Path, sys.path), here)]
     others = [str(one) for one in searched if one != folder.parent]
-    name = folder.name if folder.parent in searched and folder.name.isidentifier() else ""
-    if _holding(folder, installed) or (name and PathFinder.find_spec(name, others)):
-        raise ConfigError(
-            f"Expected a folder outside of Python's, without the name of a module, got {folder}: files in it could be "
-            "imported. Name another one for --folder or --allow, such as runs/served."
-        )
+    is_name = folder.parent in searched and folder.name.isidentifier()
+    return is_name and PathFinder.find_spec(folder.name, others) is not None
 
 
 def start(
