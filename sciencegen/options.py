@@ -329,6 +329,7 @@ class ReplayOptions(TypedDict, total=False):
     """`config.ReplaySettings`."""
 
     threads: int
+    run_programs: bool
 
 
 class PredictOptions(ResourceOptions, total=False):

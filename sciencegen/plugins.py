@@ -1,28 +1,37 @@
-"""Parts that installed packages add to built-in ones: entry points of a group, loaded by name on use.
+"""Code of others: parts that installed packages add to built-in ones (entry points of a group, loaded by name on use),
+and which programs and functions (`module:function`) of the user's may run.
 
-They are code. With `SCIENCEGEN_NO_PLUGINS=1` they are refused, and with them programs and `module:function`.
+With `SCIENCEGEN_NO_PLUGINS=1` all of them are refused.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from importlib import metadata
 from importlib.metadata import EntryPoint, EntryPoints
+from importlib.util import find_spec
 from typing import Any
 
 from sciencegen.errors import ConfigError, unknown_name
 
 NO_PLUGINS = "SCIENCEGEN_NO_PLUGINS"
 """The environment variable by which plugins are refused; `sciencegen --no-plugins` sets it."""
-FUNCTIONS = "SCIENCEGEN_FUNCTIONS"
-"""The environment variable that lists the functions `module:function` that may be imported, a,b,c; all if it is not
-set. Servers set it for their jobs."""
+ALLOWED = "SCIENCEGEN_ALLOWED"
+"""The environment variable that lists what may run of the user's, for a process that works for others and its children:
+JSON with `programs` (commands), `functions` (`module:function`) and the `folder` in which programs run. All may run
+where it is not set. Servers set it for their jobs."""
 FUNCTION_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 """The form `module:function`."""
+_COMPARED_WITH = re.compile(r"\bto\s+\S+")
+"""What a goal such as "similarity to 1pga.pdb:A >= 0.4" compares with: an item, which is no function."""
+_NO_CODE: ContextVar[bool] = ContextVar("no_code", default=False)
 
 
 def plugins_refused() -> bool:
@@ -39,11 +48,67 @@ def check_allowed(what: str) -> None:
         )
 
 
+class CodeRefused(ConfigError):
+    """A program or function that may not run in a block of `no_code`. what: such as "the function 'os:getpid'"."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"Expected no program or function of others here, got {what}. Leave it out.")
+        self.what = what
+
+
+@contextmanager
+def no_code() -> Iterator[None]:
+    """A block in which settings, such as those of a file of others, can run no program and no `module:function`."""
+    token = _NO_CODE.set(True)
+    try:
+        yield
+    finally:
+        _NO_CODE.reset(token)
+
+
+def allowed_code(kind: str) -> list[str] | None:
+    """The programs or functions that may run in this process; None: all."""
+    found = _allowance()
+    return None if found is None else [str(one) for one in found.get(kind) or ()]
+
+
+def folder_of_programs() -> str | None:
+    """The folder in which programs run; None: the current one, in which modules are found too."""
+    found = _allowance()
+    return None if found is None else str(found.get("folder") or "/")
+
+
+def _allowance() -> dict[str, Any] | None:
+    given = os.environ.get(ALLOWED)
+    if given is None:
+        return None
+    try:
+        found = json.loads(given)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {}  # a text that can't be read allows nothing
+
+
+def check_program(command: str) -> None:
+    """Raise an error if a command from settings, a record or another file may not run in this process."""
+    check_allowed(f"the program '{command}'")
+    allowed = allowed_code("programs")
+    if allowed is not None and command not in allowed:
+        raise ConfigError(
+            f"Expected a program that this server allows ({', '.join(allowed) or 'none'}), got '{command}'. Start the "
+            "server with --oracle 'NAME=program {input} {output}' if you trust it."
+        )
+    if _NO_CODE.get():
+        raise CodeRefused(f"the program '{command}'")
+
+
 def check_function(path: str) -> None:
-    """Raise an error if `module:function` is not among the functions that may be imported."""
-    listed = os.environ.get(FUNCTIONS)
-    if listed is not None and path not in (allowed := listed.split(",")):
+    """Raise an error if `module:function` from settings, a record or another file may not be imported here."""
+    allowed = allowed_code("functions")
+    if allowed is not None and path not in allowed:
         raise function_refused(path, allowed)
+    if _NO_CODE.get():
+        raise CodeRefused(f"the function '{path}'")
 
 
 def function_refused(path: str, allowed: Iterable[str], where: str = "") -> ConfigError:
@@ -52,6 +117,27 @@ def function_refused(path: str, allowed: Iterable[str], where: str = "") -> Conf
         f"Expected a function that this server allows ({', '.join(allowed) or 'none'}){where}, got '{path}'. Start the "
         f"server with --oracle {path} if you trust it."
     )
+
+
+def functions_in(text: str) -> list[str]:
+    """The words of a goal, or of a list of names, that have the form `module:function`; names of a domain's own may
+    have it too.
+
+    Examples
+    --------
+    >>> functions_in("maximize mine:score"), functions_in("similarity to a.pdb:A >= 0.4"), functions_in("qed,pmo:drd2")
+    (['mine:score'], [], ['pmo:drd2'])
+    """
+    words = _COMPARED_WITH.sub("", text).replace(",", " ").split()
+    return [word for word in words if FUNCTION_PATH.fullmatch(word)]
+
+
+def is_module(path: str) -> bool:
+    """Whether Python would find the module of `module:function`, or its package. Nothing is imported."""
+    try:
+        return find_spec(path.partition(":")[0].partition(".")[0]) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def entry_points(*, group: str, name: str | None = None) -> EntryPoints:

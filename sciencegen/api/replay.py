@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
@@ -12,20 +13,23 @@ from typing import TYPE_CHECKING, NamedTuple, Unpack
 from sciencegen.api.generate import Generation, resolve_generate
 from sciencegen.api.optimize import resolve_optimize, search
 from sciencegen.api.sampling.redrawing import redraw
+from sciencegen.api.science.forms import domain_of
 from sciencegen.api.writing.comparing import Again, Differing, chosen, compared
 from sciencegen.api.writing.differences import Difference, differences
 from sciencegen.api.writing.formats import check_table, writes_structures
-from sciencegen.api.writing.ingredients import located
+from sciencegen.api.writing.ingredients import NOT_RECORDED, located
 from sciencegen.api.writing.output_record import OutputRecord, read_record
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.search_files import SearchFiles
-from sciencegen.config import GenerateSettings, OptimizeSettings, ReplaySettings, Settings, build_settings
+from sciencegen.config import GenerateSettings, OptimizeSettings, ReplaySettings, Settings, as_texts, build_settings
 from sciencegen.data.number_ranges import NumberRanges
 from sciencegen.data.writers import write_table
-from sciencegen.errors import ConfigError, DataError, IncompatibleError
+from sciencegen.errors import ConfigError, DataError, IncompatibleError, UnknownNameError
 from sciencegen.files import found_at, is_replaceable_store
 from sciencegen.items import Json
 from sciencegen.options import ReplayOptions, takes
+from sciencegen.plugins import CodeRefused, functions_in, no_code
+from sciencegen.scoring.plugins import has_module
 
 if TYPE_CHECKING:  # it takes most of a second to import
     import pandas as pd
@@ -34,6 +38,8 @@ COLUMNS = ("row", "result", "column", "expected", "found")
 SAME, DIFFERS = "same", "differs"
 TOGETHER = 256
 """Rows that are written at once."""
+NAMING = ("goals", "where", "include", "steer")
+"""Settings that may name functions."""
 
 Rows = int | str | Iterable[int] | None
 """Which rows to make again, from 1: a number, numbers, a text such as "1-20,35", or None for all."""
@@ -65,20 +71,23 @@ class Replayed(Result):
 class ReplayRequest:
     """Rows to make again.
 
-    record: of the file. rows: numbers from 1; None: all. differences: of the ingredients.
+    record: of the file. rows: numbers from 1; None: all. how: to make them. differences: of the ingredients. code: the
+    programs and functions that the record names.
     """
 
     file: Path
     record: OutputRecord
     rows: NumberRanges | None
-    threads: int
+    how: ReplaySettings
     differences: tuple[Difference, ...]
+    code: tuple[str, ...]
 
     @property
     def settings(self) -> Json:
         """Settings to make rows again: those of the record, with paths as they are now."""
-        how = {"device": self.record.device, "threads": self.threads}
-        return {**located(self.record.settings, self.file.parent), **how}
+        recorded = {name: one for name, one in self.record.settings.items() if name not in NOT_RECORDED}
+        here = {"device": self.record.device, "threads": self.how.threads}
+        return {**located(recorded, self.file.parent), **here}
 
     @property
     def numbers(self) -> NumberRanges:
@@ -114,6 +123,9 @@ def replay(file: str | Path, rows: Rows = None, **options: Unpack[ReplayOptions]
         depend on the others, so all are made.
     threads : int
         CPU cores to use; 0 is all of them. It has no effect on rows.
+    run_programs : bool
+        Run the programs (`command`) and functions (`module:function`) that the record names. They have your rights, and
+        whoever wrote the record chose them.
 
     Returns
     -------
@@ -122,6 +134,8 @@ def replay(file: str | Path, rows: Rows = None, **options: Unpack[ReplayOptions]
 
     Raises
     ------
+    ConfigError
+        If the record names programs or functions and `run_programs` is false; the message lists them.
     DataError
         If the file or its record is missing, or has no such row.
     IncompatibleError
@@ -139,7 +153,7 @@ def replay(file: str | Path, rows: Rows = None, **options: Unpack[ReplayOptions]
 
 
 def resolve_replay(file: str | Path, rows: Rows, settings: ReplaySettings) -> ReplayRequest:
-    """Read the record of a file and find what differs from it; wrong rows are an error."""
+    """Read the record of a file and find what differs from it; wrong rows, and code that may not run, are an error."""
     path = Path(file)
     if not path.is_file() and not is_replaceable_store(path):
         there = found_at(path)
@@ -149,8 +163,41 @@ def resolve_replay(file: str | Path, rows: Rows, settings: ReplaySettings) -> Re
         raise IncompatibleError(f"Expected the record of {' or '.join(MAKE)} for {path}, found one of {record.verb}.")
     if chosen is not None and chosen.ranges[-1][1] > record.rows:
         raise DataError(f"Expected rows up to {record.rows}, as many as {path} has, got {chosen.ranges[-1][1]}.")
+    programs, functions = named_code(record)
+    if programs and not settings.run_programs:
+        raise _refused(path, [*programs, *functions])
     found = differences(record, path, MAKE[record.verb].settings)
-    return ReplayRequest(path, record, chosen, settings.threads, tuple(found))
+    return ReplayRequest(path, record, chosen, settings, tuple(found), (*programs, *functions))
+
+
+def named_code(record: OutputRecord) -> tuple[list[str], list[str]]:
+    """The programs and the functions of the user's that a record names. Names of the form `module:function` are among
+    them if there is such a module, unless the domain has them; a model's own may be. Only the domain is imported."""
+    given = record.settings.get("oracles")
+    oracles = given.values() if isinstance(given, dict) else ()
+    programs = [f"the program '{one['command']}'" for one in oracles if isinstance(one, dict) and "command" in one]
+    naming = [one for name in NAMING if isinstance(one := record.settings.get(name), str | list)]
+    words = dict.fromkeys(word for one in naming for text in as_texts(one) for word in functions_in(str(text)))
+    functions = [word for word in words if has_module(word) and not _is_own(record.domain, word)]
+    return programs, [f"the function '{word}'" for word in functions]
+
+
+def _refused(file: Path, code: Iterable[str]) -> ConfigError:
+    return ConfigError(
+        f"Expected a record without programs and functions, that of {file} names {'; '.join(code)}. Pass "
+        "`run_programs` to run them, if you trust whoever wrote the record."
+    )
+
+
+def _is_own(domain: str, name: str) -> bool:
+    """Whether a domain has an oracle of this name, such as dock:EGFR."""
+    try:
+        domain_of(domain).oracles.find(name)
+    except UnknownNameError:
+        return False
+    except ConfigError:  # it is known, but can't be used here
+        return True
+    return True
 
 
 def numbers_of(rows: Rows) -> NumberRanges | None:
@@ -203,7 +250,11 @@ def _writer(table: pd.DataFrame) -> Callable[[Path, bool], None]:
 def _compared(request: ReplayRequest) -> Iterator[tuple[int, list[Differing]]]:
     """(number, fields that differ) of each row."""
     with TemporaryDirectory() as folder:
-        again = MAKE[request.record.verb].rows(request, Path(folder) / request.file.name)
+        try:
+            with nullcontext() if request.how.run_programs else no_code():
+                again = MAKE[request.record.verb].rows(request, Path(folder) / request.file.name)
+        except CodeRefused as error:
+            raise _refused(request.file, dict.fromkeys([*request.code, error.what])) from None
         yield from compared(request.file, again, request.numbers, every=request.rows is None)
 
 

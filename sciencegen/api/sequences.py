@@ -24,7 +24,6 @@ from sciencegen.domains.capabilities import SequenceDraws
 from sciencegen.errors import ConfigError
 from sciencegen.items import Given, Origin, Row
 from sciencegen.options import SequencesOptions, takes
-from sciencegen.plugins import check_allowed
 from sciencegen.scoring.commands import split_command
 from sciencegen.scoring.oracles import Oracle
 
@@ -128,7 +127,9 @@ def resolve_sequences(
     source in the origin."""
     form = form_with_sequences(domain)
     draws = SequenceDraws(settings.n, settings.temperature, settings.keep_positions, settings.seed)
-    design, fold = (_checked(name, settings.oracles.get(name)) for name in PROGRAMS)
+    design, fold = (settings.oracles.get(name) for name in PROGRAMS)
+    for program in filter(None, (design, fold)):
+        split_command(program.command)
     sequences_of(domain_of(form)).check(draws, design is not None)
     drawing = Drawing(form, draws, design, settings.threads, settings.timeout_s)
     task = SequenceTask(drawing, _folding(form, fold), _family_oracles(domain, settings, log))
@@ -145,14 +146,6 @@ def form_with_sequences(domain: str) -> str:
     if found is None:
         raise ConfigError(f"Expected a domain whose items get sequences (proteins), {domain} has none.")
     return found
-
-
-def _checked(name: str, program: ProgramSettings | None) -> ProgramSettings | None:
-    """The program, with an error for a wrong command."""
-    if program is not None:
-        check_allowed(f"the program '{program.command}' of oracle '{name}'")
-        split_command(program.command)
-    return program
 
 
 def _folding(form: str, program: ProgramSettings | None) -> Folding | None:

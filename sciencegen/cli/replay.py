@@ -25,6 +25,14 @@ def replay(
     ],
     row: Annotated[list[str] | None, typer.Option(help="Numbers of rows, from 1: 17, or 1-20,35. Repeatable.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All rows.")] = False,
+    run_programs: Annotated[
+        bool,
+        typer.Option(
+            "--run-programs",
+            help="Run the programs and functions that the record names, with your rights. Whoever wrote the record "
+            "chose them.",
+        ),
+    ] = False,
     threads: options.Threads = None,
     output: options.Output = "-",
     force: options.Force = False,
@@ -35,13 +43,14 @@ def replay(
     The record FILE.provenance.json names what rows depend on: settings, seed, models, files, device, versions and the
     computer. What differs is said first, with a remedy. The table of results has a line for each row that is the same,
     and one for each column of a row that differs: row, result, column, expected (in the file), found (made again). The
-    exit code is 0 if all rows are the same, else 6.
+    exit code is 0 if all rows are the same, else 6. A record that names programs (command) or functions
+    (module:function) is refused, and they are listed, unless --run-programs is given.
     """
     from sciencegen.config import ReplaySettings
 
     if every == bool(row):
         raise ConfigError("Expected `row` N or `all`, got " + ("both." if every else "neither."))
-    settings = options.settings_from(ReplaySettings, None, threads=threads)
+    settings = options.settings_from(ReplaySettings, None, threads=threads, run_programs=run_programs)
     from sciencegen.api.writing.formats import check_table
 
     check_table(output, "rows that were made again")
@@ -52,6 +61,8 @@ def replay(
     from sciencegen.api.replay import replayed, resolve_replay
 
     request = resolve_replay(file, None if every else ",".join(row or ()), settings)
+    for code in request.code:
+        say(f"note: the record names {code}, which may run.")
     for one in request.differences:
         say(f"note: {one}")
     with progress("comparing", len(request.numbers)) as advance:

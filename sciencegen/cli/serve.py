@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,8 +36,6 @@ Calls = Annotated[
 Seconds = Annotated[
     float | None, typer.Option(min=1, help="Most time of all jobs together, after which they end. [default: no limit]")
 ]
-COMMAND = (sys.executable, "-P", "-m", "sciencegen.cli.main")
-"""A job's command; -P: no module is imported from the current folder, where requests may write."""
 
 
 def serve(
@@ -139,6 +137,7 @@ def _service(
     from sciencegen.serving.budget import Budget
     from sciencegen.serving.jobs import Jobs
     from sciencegen.serving.paths import Boundary
+    from sciencegen.serving.process import COMMAND, environment_of_jobs
     from sciencegen.serving.programs import read_programs
     from sciencegen.serving.records import RECORDS, SERVER_LOCK
     from sciencegen.serving.service import Service
@@ -150,11 +149,11 @@ def _service(
         from sciencegen.api.criteria.allowed import check_code
 
         check_code(programs.commands.values(), programs.functions)
-    make_folder(Path(folder))
     place = Path(folder).resolve()
+    boundary = Boundary(place, tuple(allowed), (place / RECORDS, place / SERVER_LOCK))
+    environment = environment_of_jobs(boundary, programs, here)
+    make_folder(place)
     os.chdir(place)  # as the jobs, so that names of files mean the same
-    boundary = Boundary(place, tuple(allowed), (place / RECORDS, place / SERVER_LOCK, *programs.files))
-    environment = _environment(here, programs.functions)
     jobs = Jobs(place, COMMAND, environment, parallel, Budget(calls, seconds))
     try:
         yield Service(served_verbs(), jobs, boundary, programs)
@@ -167,17 +166,3 @@ def _folder(text: str) -> Path:
     if not path.is_dir():
         raise ConfigError(f"Expected a folder for --allow, got '{text}'. Make it, or name another.")
     return path
-
-
-def _environment(here: Path, functions: tuple[str, ...]) -> Mapping[str, str]:
-    """That of jobs: they find the same modules as this process, and functions that were allowed."""
-    from sciencegen.notes import RUN
-    from sciencegen.plugins import FUNCTIONS
-    from sciencegen.serving.records import TOKEN
-
-    found = {name: one for name, one in os.environ.items() if name not in (RUN, TOKEN)}
-    given = found.get("PYTHONPATH")
-    paths = [str((here / one).resolve()) for one in (given.split(os.pathsep) if given else ())]
-    if functions:
-        paths.append(str(here))
-    return found | {FUNCTIONS: ",".join(functions)} | ({"PYTHONPATH": os.pathsep.join(paths)} if paths else {})

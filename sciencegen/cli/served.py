@@ -87,7 +87,7 @@ def _verb(name: str, words: tuple[str, ...], function: Callable[..., None]) -> V
         places,
         None if prints else ENDINGS.get(name, ".csv"),
         "force" in places and not prints,
-        _checker(function) if name in RECORDS else lambda arguments: None,
+        _checker(function if name in RECORDS else None),
     )
 
 
@@ -136,13 +136,22 @@ def _part_of(record: type[Settings]) -> type[Settings]:
     return create_model(record.__name__, __base__=record, __doc__=record.__doc__, **optional)  # type: ignore[call-overload]
 
 
-def _checker(function: Callable[..., None]) -> Callable[[Mapping[str, Any]], Settings | None]:
+def _checker(function: Callable[..., None] | None) -> Callable[[Mapping[str, Any]], Settings | None]:
+    """function: of a command that has a record of settings."""
+
     def check(arguments: Mapping[str, Any]) -> Settings | None:
+        record = None
         try:
             with only_checking():
-                function(**arguments)
+                if function is not None:
+                    function(**arguments)
         except CheckedOnly as found:
-            return found.record
-        return None
+            record = found.record
+        domain = arguments.get("domain")
+        if isinstance(domain, str):
+            from sciencegen.api.criteria.allowed import criteria_of  # on use: with the domain's libraries
+
+            criteria_of(domain, record)
+        return record
 
     return check

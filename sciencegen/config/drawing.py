@@ -65,9 +65,11 @@ class GenerateSettings(Resources, BuildingBlocks):
 
 
 class ReplaySettings(Settings):
-    """threads: CPU cores to use; 0 is every core. The other resources are those of the record."""
+    """threads: CPU cores to use; 0 is every core. The other resources are those of the record. run_programs: whether
+    the programs and functions that the record names may run."""
 
     threads: int = Field(0, ge=0)
+    run_programs: bool = False
 
 
 class EncodeSettings(Resources):

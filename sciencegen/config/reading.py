@@ -11,22 +11,28 @@ from pydantic import BaseModel, ValidationError
 
 from sciencegen.errors import ConfigError
 from sciencegen.files import found_at
-from sciencegen.yaml_text import parse_yaml
+from sciencegen.yaml_text import DEEPEST, parse_yaml
 
 Record = TypeVar("Record", bound=BaseModel)
 
 
-def _has_huge(value: Any) -> bool:
-    """Whether a setting is, or holds, a whole number beyond 64 bits, which libraries cannot hold."""
+def _unusable(value: Any, level: int = 0) -> str:
+    """Why a setting can't be used whatever it is for, "" otherwise: it is, or holds, a whole number beyond 64 bits,
+    which libraries cannot hold, or it has too many levels."""
+    if level > DEEPEST:
+        return f"Expected at most {DEEPEST} levels of brackets, got more"
     if isinstance(value, Mapping | list | tuple):
-        return any(map(_has_huge, value.values() if isinstance(value, Mapping) else value))
-    return isinstance(value, int) and bool(abs(value) >> 63)
+        inside = value.values() if isinstance(value, Mapping) else value
+        return next(filter(None, (_unusable(one, level + 1) for one in inside)), "")
+    huge = isinstance(value, int) and bool(abs(value) >> 63)
+    return "Expected a whole number below 2^63, got more digits" if huge else ""
 
 
 def build_settings(record: type[Record], values: Mapping[str, Any], place: str = "") -> Record:
     """`record(**values)`, with a readable error."""
-    if huge := next((name for name, value in values.items() if _has_huge(value)), None):
-        raise ConfigError(f"{place or 'Settings'}: '{huge}': Expected a whole number below 2^63, got more digits.")
+    for name, value in values.items():
+        if reason := _unusable(value):
+            raise ConfigError(f"{place or 'Settings'}: '{name}': {reason}.")
     try:
         return record.model_validate(dict(values))
     except ValidationError as error:
@@ -83,8 +89,8 @@ def _content(place: str) -> str:
 
 
 def read_settings(text: str) -> dict[str, Any]:
-    """A mapping from YAML or JSON text, or from a file given as `@path`."""
-    place = text[1:] if text.startswith("@") else "`settings`"
+    """A mapping from YAML or JSON text of the flag --settings, or from a file given as `@path`."""
+    place = text[1:] if text.startswith("@") else "--settings"
     try:
         values = parse_yaml(_content(place) if text.startswith("@") else text)
     except FileNotFoundError:

@@ -98,9 +98,10 @@ def _new_python(socket_of_server: socket.socket) -> subprocess.Popen[bytes]:
     """A server in a new Python."""
     # In a new session, so that Ctrl-C reaches only the calling process, which decides what to stop. What libraries
     # print in a worker goes to standard error, so that it does not mix with a table on our standard output.
+    # -P: workers change to the caller's folder, in which no module is looked for unless the caller looks there too.
     descriptor = socket_of_server.fileno()
     return subprocess.Popen(
-        [sys.executable, "-c", f"from sciencegen.data.forkserver import serve; serve({descriptor})"],
+        [sys.executable, "-P", "-c", f"from sciencegen.data.forkserver import serve; serve({descriptor})"],
         pass_fds=[descriptor],
         stdin=subprocess.DEVNULL,
         stdout=sys.__stderr__ if has_descriptor(sys.__stderr__) else subprocess.DEVNULL,

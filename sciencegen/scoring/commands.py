@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 from sciencegen.config import ProgramSettings
 from sciencegen.errors import ConfigError
 from sciencegen.files import last_line
+from sciencegen.plugins import check_program, folder_of_programs
 from sciencegen.scoring.programs import Programs
 
 Batch = TypeVar("Batch")
@@ -52,6 +53,7 @@ class BatchProgram:
 
     input_name, output_name: of the files in the temporary folder of a call. After a time-out, a non-zero exit code or
     no output, a batch is run up to `retries` more times. parallel: number of batches that run at the same time.
+    ours: whether the command is this package's own, and not a user's.
     """
 
     command: str
@@ -61,6 +63,7 @@ class BatchProgram:
     timeout_s: float = 600.0
     retries: int = 1
     environment: Mapping[str, str] = field(default_factory=dict)
+    ours: bool = False
 
     def run(
         self,
@@ -101,9 +104,10 @@ class BatchProgram:
 
     def _call(self, values: Mapping[str, str], log: Path, programs: Programs) -> str:
         """Run the program and return why it failed, or ""."""
-        words = [_filled(word, values) for word in split_command(self.command)]
+        words = [_filled(word, values) for word in split_command(self.command, self.ours)]
+        folder = None if self.ours else folder_of_programs()
         try:
-            code = programs.wait(words, log, self.timeout_s, {**os.environ, **self.environment})
+            code = programs.wait(words, log, self.timeout_s, {**os.environ, **self.environment}, folder)
         except subprocess.TimeoutExpired:
             return f"time-out after {self.timeout_s:g} s"
         except OSError as error:
@@ -125,8 +129,11 @@ def _filled(word: str, values: Mapping[str, str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), word)
 
 
-def split_command(command: str) -> list[str]:
-    """The words of a command template, checked: both placeholders, a program that exists, no shell syntax."""
+def split_command(command: str, ours: bool = False) -> list[str]:
+    """The words of a command template, checked: both placeholders, a program that exists, no shell syntax, and that it
+    may run in this process. ours: whether it is this package's own. No other function makes words of a command."""
+    if not ours:
+        check_program(command)
     try:
         words = shlex.split(command)
     except ValueError as error:

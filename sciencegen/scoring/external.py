@@ -29,7 +29,7 @@ class CommandOracle:
     the item's text (`item`, compared with `text(item)`). An item fails if its row is missing or its cell is empty or
     not a number; its reason is the cell of the column `failure`, if any. After a time-out, a non-zero exit code or no
     output, the batch is run up to `retries` more times; then its items fail. parallel: number of batches that run at
-    the same time.
+    the same time. ours: as in `BatchProgram`.
     """
 
     name: str
@@ -47,11 +47,12 @@ class CommandOracle:
     timeout_s: float = 600.0
     retries: int = 1
     environment: Mapping[str, str] = field(default_factory=dict)
+    ours: bool = False
     scored: Scored = field(default=not_reported, compare=False, repr=False)
     """Called with the number of items of each batch that has ended."""
 
     def __post_init__(self) -> None:
-        split_command(self.command)
+        split_command(self.command, self.ours)
         low = {"batch_size": 1, "parallel": 1, "retries": 0}
         bad = [f"{key} = {getattr(self, key)}" for key, least in low.items() if getattr(self, key) < least]
         if bad or not self.timeout_s > 0:
@@ -82,8 +83,10 @@ class CommandOracle:
 
     @property
     def _program(self) -> BatchProgram:
-        names = (f"input{self.input_ending}", "output.csv")
-        return BatchProgram(self.command, *names, self.parallel, self.timeout_s, self.retries, self.environment)
+        return BatchProgram(
+            self.command, f"input{self.input_ending}", "output.csv", self.parallel, self.timeout_s, self.retries,
+            self.environment, self.ours,
+        )  # fmt: skip
 
     def _write(self, source: Path, items: Sequence[Any]) -> None:
         self.write(source, items, [str(row) for row in range(len(items))])

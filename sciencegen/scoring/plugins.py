@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import ConfigError, unknown_name
-from sciencegen.plugins import FUNCTION_PATH, check_allowed, check_function, entry_points, plugins_refused
+from sciencegen.plugins import (
+    FUNCTION_PATH,
+    check_allowed,
+    check_function,
+    entry_points,
+    folder_of_programs,
+    plugins_refused,
+)
 from sciencegen.scoring.oracles import FunctionOracle, Oracle
 
 GROUP = "sciencegen.oracles"
@@ -30,6 +37,11 @@ def plugged_names() -> list[str]:
 def is_plugged(name: str) -> bool:
     """Whether `load_plugged(name)` would find something to import: an entry point or the form `module:function`."""
     return _entry(name) is not None or bool(FUNCTION_PATH.fullmatch(name))
+
+
+def has_module(name: str) -> bool:
+    """Whether there is the module of `module:function`. Nothing is imported."""
+    return _source(name.partition(":")[0]) is not None
 
 
 def check_plugged(name: str) -> None:
@@ -50,7 +62,8 @@ def load_plugged(name: str) -> Oracle:
     """The oracle of an entry point or of `module:function`.
 
     Either refers to an oracle, a class or function without arguments that makes one, or a function item -> float.
-    Modules of the current folder are found too, after the installed ones.
+    Modules of the current folder are found too, after the installed ones, but not by jobs of a server: requests may
+    write there.
     """
     check_allowed(f"the oracle '{name}'")
     if (entry := _entry(name)) is not None:
@@ -104,8 +117,8 @@ def _source(module: str) -> str | None:
         name = ".".join(module.split(".")[:end])
         found = (finder.find_spec(name, path) for finder in sys.meta_path)
         spec = next((one for one in found if one is not None), None)
-        if spec is None and path is None:
-            spec = PathFinder.find_spec(name, [os.getcwd()])
+        if spec is None and path is None and (here := _here()):
+            spec = PathFinder.find_spec(name, [here])
         if spec is None:
             return None
         path = spec.submodule_search_locations or []
@@ -114,10 +127,15 @@ def _source(module: str) -> str | None:
     return Path(str(spec.origin)).read_text(encoding="utf-8", errors="replace")
 
 
+def _here() -> str:
+    """The folder in which modules are looked for last; "" if they may not be."""
+    return os.getcwd() if folder_of_programs() is None else ""
+
+
 def _loaded(name: str, target: str) -> Any:
     module, _, attribute = target.partition(":")
-    here = os.getcwd()
-    added = here not in sys.path and "" not in sys.path
+    here = _here()
+    added = bool(here) and here not in sys.path and "" not in sys.path
     if added:
         sys.path.append(here)  # last, so that nothing installed is shadowed
     try:

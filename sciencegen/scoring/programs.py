@@ -57,8 +57,12 @@ class Programs:
             finally:
                 self._note(f"-{name}")
 
-    def wait(self, words: Sequence[str], log: Path, timeout_s: float, environment: Mapping[str, str]) -> int:
-        """Run a program with a log in its folder, and return its exit code.
+    def wait(
+        self, words: Sequence[str], log: Path, timeout_s: float, environment: Mapping[str, str],
+        folder: str | None = None,
+    ) -> int:  # fmt: skip
+        """Run a program with a log in its folder, and return its exit code. folder: in which it runs, by default the
+        current one.
 
         All its descendants are killed at the end, on Linux daemons too; elsewhere only its process group.
         """
@@ -68,7 +72,7 @@ class Programs:
                 return 130
             process = subprocess.Popen(
                 guard.launching(words), stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
-                env={**environment, MARK: name},
+                env={**environment, MARK: name}, cwd=folder,
             )  # fmt: skip
             self._running[name] = process
         try:

@@ -11,7 +11,7 @@ Left = dict[str, float | None]
 
 
 class BudgetSpent(ConfigError):
-    """The budget of jobs is used up."""
+    """The budget of jobs is used up, or the queue is full."""
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,13 @@ from starlette.routing import Route
 
 from sciencegen import __version__
 from sciencegen.errors import ConfigError, DataError, SciencegenError
-from sciencegen.files import atomic_write, files_below
+from sciencegen.files import atomic_write, files_below, found_at
 from sciencegen.items import Json
 from sciencegen.serving.answers import HEADERS, Guard, answer, page, refused
 from sciencegen.serving.budget import BudgetSpent
 from sciencegen.serving.openapi import VERB_PATH, described_queries, openapi_document, openapi_page
 from sciencegen.serving.queries import query_values
-from sciencegen.serving.records import ACTIVE, RECORDS, STATES, Conflict, NotFound
+from sciencegen.serving.records import ACTIVE, NO_SPACE, RECORDS, STATES, Conflict, NotFound, refusal_of
 from sciencegen.serving.results import path_for_clients
 from sciencegen.serving.service import Service, take_dry_run
 
@@ -39,6 +39,12 @@ MOST_LISTED = 1000
 async def _on_error(request: Request, error: Exception) -> Response:
     statuses = ((NotFound, 404), (Conflict, 409), (BudgetSpent, 429), (ConfigError, 400), (DataError, 400))
     return refused(next((one for kind, one in statuses if isinstance(error, kind)), 500), str(error))
+
+
+async def _on_system(request: Request, error: Exception) -> Response:
+    """What the system refuses is the request's fault, unless the disk is full or broken."""
+    assert isinstance(error, OSError)
+    return refused(507 if error.errno in NO_SPACE else 400, refusal_of(error))
 
 
 async def _on_status(request: Request, error: Exception) -> Response:
@@ -77,7 +83,7 @@ def application(service: Service, token: str, address: str) -> Starlette:
         _route("/files/{path}", handlers.upload, "PUT"),
     ]
     errors: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
-        SciencegenError: _on_error, HTTPException: _on_status, Exception: _on_error
+        SciencegenError: _on_error, OSError: _on_system, HTTPException: _on_status, Exception: _on_error
     }  # fmt: skip
     return Starlette(routes=routes, middleware=[Middleware(partial(Guard, token=token))], exception_handlers=errors)
 
@@ -176,7 +182,10 @@ class Handlers:
 
     def files(self, request: Request) -> Response:
         """Files in the server's folder or in one of it."""
-        below = self.service.boundary.inside(request.state.query.get("below", "."), "below")
+        given = request.state.query.get("below", ".")
+        below = self.service.boundary.inside(given, "below")
+        if not below.is_dir():
+            raise NotFound(f"Expected a folder at {given}, found {found_at(below)}. List its files without `below`.")
         folder, closed = self.service.folder, self.service.folder / RECORDS
         found = sorted(one for one in files_below(below) if not one.is_relative_to(closed) and one.name[0] != ".")
         rows: list[Json] = [
@@ -204,7 +213,9 @@ class Handlers:
                 if only_new and path.exists():
                     raise FileExistsError
         except FileExistsError:
-            return _exists(path)
+            if only_new and path.exists():
+                return _exists(path)
+            raise  # a folder of the path is a file
         except ClientDisconnect:
             return refused(400, "Expected the whole file, the connection was closed before its end.")
         return answer({"path": path_for_clients(path, self.service.folder), "bytes": size}, 201)

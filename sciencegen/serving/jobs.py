@@ -15,7 +15,7 @@ from time import monotonic
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.locks import exclusive
 from sciencegen.serving import process
-from sciencegen.serving.budget import Budget, Left
+from sciencegen.serving.budget import Budget, BudgetSpent, Left
 from sciencegen.serving.ends import Running, ended_job, words_again
 from sciencegen.serving.records import (
     ACTIVE,
@@ -36,6 +36,8 @@ from sciencegen.serving.records import (
 
 TICK_S = 0.05
 """Seconds between looks at the processes."""
+MOST_WAITING = 1000
+"""Jobs in the queue."""
 GRACE_S = 30.0
 """Seconds that a process has to save what it has; then it is killed."""
 
@@ -87,7 +89,7 @@ class Jobs:
             if call.key and call.key in self._keys:
                 check_same_request(found := self.job(self._keys[call.key]), call.verb, call.parameters)
                 return found
-            self.budget.check(self.left())
+            self._check_room()
             id = self._new_id()
             words, output = call.command(id)
             parts = (call.verb, dict(call.parameters), words, output, call.overwrites)
@@ -132,7 +134,7 @@ class Jobs:
                 raise ConfigError(
                     f"Expected a job that failed or was stopped, {id} is {job.state}. Make a new request instead."
                 )
-            self.budget.check(self.left())
+            self._check_room()
             for name in (OUTCOME, PROGRESS):
                 (self.records(id) / name).unlink(missing_ok=True)
             return self._queued(replace(job, state="queued", ended="", error="", exit_code=None))
@@ -155,6 +157,15 @@ class Jobs:
                 self._look()
             threading.Event().wait(TICK_S)
         self._lock.__exit__(None, None, None)
+
+    def _check_room(self) -> None:
+        """Raise an error if the budget is used up, or the queue is full."""
+        self.budget.check(self.left())
+        if len(self._queue) >= MOST_WAITING:
+            raise BudgetSpent(
+                f"Expected at most {MOST_WAITING:,} jobs that wait, and there are as many. Wait until some have ended, "
+                "or cancel some."
+            )
 
     def _new_id(self) -> str:
         last = max(self._states, default="0")
@@ -222,7 +233,11 @@ class Jobs:
 
     def _start_waiting(self) -> None:
         while self._queue and len(self._running) < self.parallel:
-            job = self.job(self._queue[0])
+            try:
+                job = self.job(self._queue[0])
+            except NotFound:  # somebody removed or damaged its record
+                del self._states[self._queue.popleft()]
+                continue
             words = words_again(job, self.folder) if job.starts else job.words
             job = replace(job, state="running", started=now(), starts=job.starts + 1)
             self._save(job)

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import json
+from contextvars import Context
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 import anyio
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
+from mcp.shared.message import SessionMessage
 from mcp_types import (
+    PARSE_ERROR,
     CallToolRequestParams,
     CallToolResult,
+    ErrorData,
+    JSONRPCError,
     ListToolsResult,
     PaginatedRequestParams,
     TextContent,
     Tool,
     ToolAnnotations,
 )
+from pydantic import ValidationError
 
 from sciencegen import __version__
 from sciencegen.items import Json
 from sciencegen.serving.tools import Tools
+
+if TYPE_CHECKING:
+    from mcp.shared._context_streams import ContextReceiveStream, ContextSendStream
 
 INSTRUCTIONS = (
     "sciencegen trains generative models, draws items from them, searches for items that meet goals, scores items, and "
@@ -67,12 +78,64 @@ def _encodable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
+class Answered:
+    """The messages of a client, by the interface of the library's stream. It drops lines that are no message, such as
+    with half a character, and whoever sent one would wait for ever: they are answered here."""
+
+    def __init__(
+        self, stream: ContextReceiveStream[SessionMessage | Exception], answers: ContextSendStream[SessionMessage]
+    ) -> None:
+        self._stream, self._answers = stream, answers
+
+    @property
+    def last_context(self) -> Context | None:
+        return self._stream.last_context
+
+    async def receive(self) -> SessionMessage | Exception:
+        while isinstance(found := await self._stream.receive(), ValidationError):
+            id, reason = _unread(found)
+            error = ErrorData(code=PARSE_ERROR, message=f"Expected a message of JSON-RPC in UTF-8, got {reason}.")
+            await self._answers.send(SessionMessage(JSONRPCError(jsonrpc="2.0", id=id, error=error)))
+        return found
+
+    def __aiter__(self) -> Answered:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        try:
+            return await self.receive()
+        except anyio.EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def __aenter__(self) -> Answered:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _unread(error: ValidationError) -> tuple[str | int | None, str]:
+    """The id in a line that is no message, and what is wrong with it."""
+    first = error.errors(include_url=False)[0]
+    try:
+        found = json.loads(first["input"]) if isinstance(first["input"], str) else None
+    except (ValueError, RecursionError):
+        found = None
+    id = found.get("id") if isinstance(found, dict) else None
+    return id if type(id) in (str, int) else None, _encodable(first["msg"])[:200]
+
+
 def serve_stdio(tools: Tools) -> None:
     """Answer on standard output until standard input ends. Nothing else is printed there."""
     server = mcp_server(tools)
 
     async def serve() -> None:
         async with stdio_server() as (reading, writing):
-            await server.run(reading, writing, server.create_initialization_options())
+            await server.run(Answered(reading, writing), writing, server.create_initialization_options())
 
     anyio.run(serve)

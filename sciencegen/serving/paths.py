@@ -11,8 +11,10 @@ from typing import Any
 
 from sciencegen.errors import ConfigError
 
-LONGEST_PATH = 4096
-"""Characters; the system opens no longer one."""
+LONGEST_PATH, LONGEST_NAME = 4096, 255
+"""Bytes; the system opens no longer path, and none with a longer name in it."""
+CONFIGS = frozenset({"matplotlibrc"})
+"""Names of files with which libraries are configured if they lie in the current folder, which is a job's."""
 WRITTEN = frozenset({"output", "structures", "details", "journal", "cache"})
 """Parameters that name files to write."""
 _PARTS = re.compile(r"[\s,;='\"@]+")
@@ -49,8 +51,16 @@ class Boundary:
         """The path without links, if requests may reach it; else an error that names the parameter."""
         if "\0" in str(path) or not _is_unicode(str(path)):
             raise ConfigError(f"Expected a path for `{name}`, got one with characters that no file's name can have.")
+        longest = max(map(len, str(path).encode().split(b"/")))
+        if len(str(path).encode()) > LONGEST_PATH or longest > LONGEST_NAME:
+            raise ConfigError(
+                f"Expected a path of at most {LONGEST_PATH:,} bytes for `{name}`, whose names have at most "
+                f"{LONGEST_NAME}, got '{str(path)[:40]}...'. Shorten it."
+            )
         real = self._real(path)
-        if any(real.is_relative_to(one) for one in self.closed):
+        if real.name.casefold() in CONFIGS:
+            raise ConfigError(f"Expected another name for `{name}` than '{real.name}', which configures a library.")
+        if any(_folded(real).is_relative_to(_folded(one)) for one in self.closed):
             raise ConfigError(
                 f"Expected a file of your own for `{name}`, got '{path}', which belongs to the server. Name another."
             )
@@ -106,7 +116,12 @@ class Boundary:
             return os.path.lexists(f"/{part.lstrip('/').split('/')[0]}")
         if ".." in pieces or part.startswith("~") or os.path.lexists(self.folder / part):
             return True
-        return any(self._real(part).is_relative_to(one) for one in self.closed)
+        return any(_folded(self._real(part)).is_relative_to(_folded(one)) for one in self.closed)
+
+
+def _folded(path: Path) -> Path:
+    """The path in small letters: on some systems names with others mean the same file."""
+    return Path(str(path).casefold())
 
 
 def _is_unicode(text: str) -> bool:

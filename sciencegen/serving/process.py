@@ -1,4 +1,8 @@
-"""The process of a job: it outlives the server, and a lock that it holds says whether it still runs."""
+"""The process of a job: it outlives the server, and a lock that it holds says whether it still runs.
+
+No module is imported from a folder in which requests may write: not by the server, not by a job, and not by processes
+that a job starts.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,96 @@ import fcntl
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from importlib.machinery import PathFinder
 from pathlib import Path
 
+from sciencegen.errors import ConfigError
 from sciencegen.files import NO_LOCKS
-from sciencegen.notes import JOB
-from sciencegen.serving.records import LOG, PRINTED
+from sciencegen.notes import JOB, RUN
+from sciencegen.plugins import ALLOWED
+from sciencegen.serving.paths import Boundary
+from sciencegen.serving.programs import Programs
+from sciencegen.serving.records import LOG, PRINTED, TOKEN
 
 LOCK = "lock"
 """The file that a job's process holds locked. The system releases it when the process ends, however it does."""
+COMMAND = (sys.executable, "-P", "-m", "sciencegen.cli.main")
+"""A job's command; -P: no module is imported from the current folder, where requests may write."""
+SEARCHED = (
+    "PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"
+)  # fmt: skip
+"""Environment variables with places of programs, modules and libraries. An empty or relative one means the current
+folder, and that of a job is the server's."""
+PACKAGE = Path(__file__).parents[1]
+
+
+def environment_of_jobs(boundary: Boundary, programs: Programs, here: Path) -> Mapping[str, str]:
+    """The environment of a server's jobs, in which they find the same modules as the server, and functions that it
+    allows. here: the folder in which the server was started.
+
+    Raises
+    ------
+    ConfigError
+        If requests may write where code is: they could replace it.
+    """
+    folders = (boundary.folder, *boundary.allowed)
+    given = [os.path.abspath(one) for one in sys.path]
+    # The current folder is among them by `python -m` alone.
+    sys.path[:] = [one for one in given if Path(one).resolve() != here or _holding(here, folders) is None]
+    for what, place in _code(programs, here):
+        if (folder := _holding(place, folders)) is not None:
+            raise ConfigError(
+                f"Expected a folder without code for requests to write in, got {folder}: it holds {what} ({place}). "
+                "Name another one for --folder or --allow, such as runs/served."
+            )
+    for folder in folders:
+        if _may_be_imported(folder, here):
+            raise ConfigError(
+                f"Expected a folder outside of Python's, without the name of a module, got {folder}: files in it could "
+                "be imported. Name another one for --folder or --allow, such as runs/served."
+            )
+    found = {name: one for name, one in os.environ.items() if name not in (RUN, TOKEN)}
+    for name in SEARCHED:
+        if name in found:
+            places = [(here / one).resolve() for one in found[name].split(os.pathsep)]
+            found[name] = os.pathsep.join(str(one) for one in places if _holding(one, folders) is None)
+    if programs.functions:
+        found["PYTHONPATH"] = os.pathsep.join(filter(None, (found.get("PYTHONPATH"), str(here))))
+    return found | {ALLOWED: programs.allowance}
+
+
+def _code(programs: Programs, here: Path) -> Iterator[tuple[str, Path]]:
+    """What is there, and where: files that run, or that decide what runs."""
+    yield "this package", PACKAGE
+    for one in sys.path:
+        yield "modules that are imported", Path(one).resolve()
+    for file in programs.files:
+        yield "what --oracle names", file
+    if programs.commands or programs.functions:
+        yield "the folder in which programs run", here
+    yield "your home folder", Path("~").expanduser().resolve()
+    yield "the system's temporary folder", Path(tempfile.gettempdir()).resolve()
+
+
+def _holding(place: Path, folders: Sequence[Path]) -> Path | None:
+    """The folder that a place is in, or is; None if in none."""
+    return next((one for one in folders if place.is_relative_to(one)), None)
+
+
+def _may_be_imported(folder: Path, here: Path) -> bool:
+    """Whether files in a folder could be modules of a package that is imported."""
+    installed = [Path(str(sysconfig.get_path(one))).resolve() for one in ("purelib", "platlib", "stdlib")]
+    if _holding(folder, [PACKAGE, *installed]):
+        return True
+    searched = [one.resolve() for one in (*map(Path, sys.path), here)]
+    others = [str(one) for one in searched if one != folder.parent]
+    is_name = folder.parent in searched and folder.name.isidentifier()
+    return is_name and PathFinder.find_spec(folder.name, others) is not None
 
 
 def start(

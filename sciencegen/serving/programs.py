@@ -1,9 +1,13 @@
-"""Programs and functions of the user's that requests may run: those that were named when the server was started."""
+"""Programs and functions of the user's that requests may run: those that were named when the server was started.
+
+What is checked here gives a request an early answer. A job's process is told what may run (`plugins.ALLOWED`), and
+checks it where it makes words of a command and imports a function, whichever file or setting named them.
+"""
 
 from __future__ import annotations
 
 import importlib.util
-import re
+import json
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,14 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import ConfigError, unknown_name
-from sciencegen.plugins import FUNCTION_PATH, function_refused
+from sciencegen.plugins import FUNCTION_PATH, function_refused, functions_in, is_module
 
 COMMANDS = frozenset({"command", "fold"})
 """Parameters and settings that name a program."""
 NAMING = frozenset({"goal", "where", "with", "steer"})
 """Parameters that may name a function."""
-_NO_FILE = re.compile(r"\bto\s+\S+")
-"""What a goal such as "similarity to 1pga.pdb:A >= 0.4" compares with: an item, which is no function."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,21 @@ class Programs:
     functions : tuple of str
         As `module:function`.
     files : tuple of Path
-        Files of the programs, which requests may not replace.
+        Files of the programs and modules.
+    folder : Path
+        In which the programs run.
     """
 
     commands: Mapping[str, str]
     functions: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+    folder: Path = Path("/")
+
+    @property
+    def allowance(self) -> str:
+        """The value of `plugins.ALLOWED` for a job."""
+        found = {"programs": [*self.commands.values()], "functions": [*self.functions], "folder": str(self.folder)}
+        return json.dumps(found)
 
     def put_in(self, value: Any, name: str = "") -> Any:
         """The parameters of a request with commands in place of the names of programs."""
@@ -48,12 +59,13 @@ class Programs:
         return self._command(value) if name in COMMANDS and isinstance(value, str) else value
 
     def check_functions(self, values: Mapping[str, Any]) -> None:
-        """Raise an error if a goal or another parameter names a function that isn't allowed."""
+        """Raise an error if a goal or another parameter names a function of an installed module that isn't allowed.
+        Other names may be a domain's own, such as dock:EGFR."""
         for name in NAMING & values.keys():
             texts = [values[name]] if isinstance(values[name], str) else values[name]
             for text in map(str, texts):
-                for word in _NO_FILE.sub("", text).replace(",", " ").split():
-                    if FUNCTION_PATH.fullmatch(word) and word not in self.functions:
+                for word in functions_in(text):
+                    if word not in self.functions and is_module(word):
                         raise function_refused(word, self.functions, f" in `{name}`")
 
     def _command(self, name: str) -> str:
@@ -90,7 +102,7 @@ def read_programs(texts: Iterable[str], here: Path) -> Programs:
             raise ConfigError(
                 f"Expected 'NAME=program {{input}} {{output}}' or module:function for --oracle, got '{text}'."
             )
-    return Programs(commands, tuple(functions), tuple(files))
+    return Programs(commands, tuple(functions), tuple(files), here)
 
 
 def _words(command: str) -> list[str]:

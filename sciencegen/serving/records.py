@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
+
+from pydantic import TypeAdapter, ValidationError
 
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_write
@@ -21,6 +25,10 @@ SERVER_LOCK = ".server.lock"
 """The file of a server's folder that says which server has it."""
 RECORD, LOG, PRINTED, PROGRESS, OUTCOME = "job.json", "log.txt", "printed.txt", "progress.json", "outcome.json"
 """Files of a job. The server writes the record; the job's process the others."""
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE})
+"""Errors of the system that aren't a client's fault."""
+_ID = re.compile(r"[0-9]{8,18}-[0-9a-f]{6}")
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 STATES: tuple[State, ...] = get_args(State)
@@ -105,6 +113,16 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
 
 
+Record = TypeVar("Record", Job, Outcome)
+_JOBS, _OUTCOMES = TypeAdapter(Job), TypeAdapter(Outcome)
+
+
+def refusal_of(error: OSError) -> str:
+    """What the system refused, for clients."""
+    name = Path(str(error.filename)).name if error.filename else "a file"
+    return f"Expected to use {name[:60]}, the system says: {error.strerror or error}. Name another file or folder."
+
+
 def check_same_request(job: Job, verb: str, parameters: Mapping[str, Any]) -> None:
     """Raise an error if a key was given with another request than that of its job."""
     differing = [name for name in {**job.parameters, **parameters} if job.parameters.get(name) != parameters.get(name)]
@@ -128,21 +146,32 @@ def write_job(folder: Path, job: Job) -> None:
 
 
 def read_job(folder: Path) -> Job | None:
-    """The job of a folder; None if the record is missing or damaged."""
-    found = read_json(folder / RECORD)
-    names = {one.name for one in fields(Job)}
-    try:
-        return None if found is None else Job(**{name: one for name, one in found.items() if name in names})
-    except TypeError:
+    """The job of a folder; None if the record is missing or damaged, or that of another folder."""
+    job = _read(_JOBS, folder / RECORD)
+    if job is None or job.id != folder.name or not _ID.fullmatch(job.id):
         return None
+    return job if all(map(_is_time, (job.created, job.started, job.ended))) else None
+
+
+def _is_time(text: str) -> bool:
+    """Whether a text is a time as `now` gives it, or empty."""
+    try:
+        return not text or datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def read_outcome(folder: Path) -> Outcome | None:
     """How the process of a job ended; None if it didn't say."""
-    found = read_json(folder / OUTCOME)
+    return _read(_OUTCOMES, folder / OUTCOME)
+
+
+def _read(adapter: TypeAdapter[Record], path: Path) -> Record | None:
+    """The record of a file; None if it is missing, or values have other types. Further keys are of newer versions."""
+    found = read_json(path)
     try:
-        return None if found is None else Outcome(**found)
-    except TypeError:
+        return None if found is None else adapter.validate_json(json.dumps(found), strict=True)
+    except ValidationError:
         return None
 
 

@@ -13,7 +13,7 @@ import anyio.to_thread
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.files import atomic_write
 from sciencegen.items import Json
-from sciencegen.serving.records import ACTIVE
+from sciencegen.serving.records import ACTIVE, refusal_of
 from sciencegen.serving.results import TABLES
 from sciencegen.serving.service import Service, take_dry_run
 from sciencegen.serving.verbs import Verb
@@ -134,6 +134,8 @@ class Tools:
             return await self._own(name, arguments, progress)
         except SciencegenError as error:
             return Result({"error": str(error)}, True)
+        except OSError as error:
+            return Result({"error": refusal_of(error)}, True)
 
     async def _verb(self, verb: str, arguments: dict[str, Any], progress: Progress) -> Result:
         if take_dry_run(arguments):

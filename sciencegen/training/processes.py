@@ -160,16 +160,17 @@ def _free_port() -> int:
 
 
 def _command() -> list[str]:
-    """The command line of this process."""
+    """The command line of this process. -P: it imports nothing from the current folder, and so they don't either."""
+    python = [sys.executable, "-P"] if sys.flags.safe_path else [sys.executable]
     module = vars(sys.modules["__main__"]).get("__spec__")  # a debugger's has none
     if module is not None:
-        return [sys.executable, "-m", module.name, *sys.argv[1:]]
+        return [*python, "-m", module.name, *sys.argv[1:]]
     if not Path(sys.argv[0]).is_file():
         raise ConfigError(
             "Expected a command or a script that can be started again for each of the `devices`, got an interactive "
             "session. Put it in a file, or train on one device."
         )
-    return [sys.executable, os.path.abspath(sys.argv[0]), *sys.argv[1:]]
+    return [*python, os.path.abspath(sys.argv[0]), *sys.argv[1:]]
 
 
 @contextmanager

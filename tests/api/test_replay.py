@@ -212,3 +212,53 @@ def test_an_output_without_rows_has_no_record(workspace):
             "none.csv"
         )
     assert not list(Path().glob("none.csv*"))
+
+
+def named_in_record(file: Path, **settings: object) -> None:
+    """Write settings into the record of a file, with the checksum that fits, as anybody can."""
+    record = json.loads(record_path(file).read_text())
+    record["settings"] |= settings
+    record["sha256"]["settings"] = text_sha256(record["settings"])
+    record_path(file).write_text(json.dumps(record))
+
+
+@pytest.fixture
+def scoring(tmp_path):
+    """A program and a module that leave a mark where they run."""
+    (tmp_path / "evil.sh").write_text("#!/bin/sh\ntouch ran\necho index,score > $2\nseq 0 99 | sed 's/$/,1/' >> $2\n")
+    (tmp_path / "evil.sh").chmod(0o755)
+    (tmp_path / "evil_module.py").write_text("open('ran', 'w')\ndef score(item):\n    return 1.0\n")
+    return {"command": f"{tmp_path}/evil.sh {{input}} {{output}}"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "kind"), [("optimize", "program"), ("optimize", "function"), ("generate", "function")]
+)
+def test_code_that_a_record_names_runs_only_with_run_programs(workspace, scoring, verb, kind):
+    model = {"model": str(workspace.model), "threads": 1}
+    if verb == "optimize":
+        file = sg.optimize("pointclouds", "maximize height", budget=8, n=2, **model).write("a.csv")
+        name = "x" if kind == "program" else "evil_module:score"
+        named_in_record(file, goals=[f"maximize {name}"], oracles={"x": scoring} if kind == "program" else {})
+        named = scoring["command"] if kind == "program" else name
+    else:
+        file, named = sg.generate("pointclouds", 2, **model).write("a.csv"), "evil_module:score"
+        named_in_record(file, include=[named])
+    with pytest.raises(ConfigError) as refused:
+        sg.replay(file, threads=1)
+    assert f"the {kind} '{named}'. Pass `run_programs`" in str(refused.value)
+    assert not Path("ran").exists()
+    sg.replay(file, threads=1, run_programs=True)
+    assert Path("ran").exists()
+
+
+def test_a_record_names_no_cache_and_no_text_that_is_none(workspace):
+    file = sg.optimize("pointclouds", "maximize height", model=str(workspace.model), budget=8, n=2, threads=1)
+    file = file.write("a.csv")
+    named_in_record(file, cache="written.sqlite")
+    assert sg.replay(file, threads=1).same
+    assert not Path("written.sqlite").exists()
+    record = record_path(file)
+    record.write_text(record.read_text().replace('"height"', '"\\ud800"').replace("maximize height", "\\ud800"))
+    with pytest.raises(IncompatibleError, match="as sciencegen wrote it"):
+        sg.replay(file)

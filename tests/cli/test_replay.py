@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sciencegen.data.number_ranges import NumberRanges
-from tests.api.test_replay import array_model  # noqa: F401
+from tests.api.test_replay import array_model, named_in_record  # noqa: F401
 from tests.cli.conftest import read
 
 ROWS = 200
@@ -46,6 +46,18 @@ def test_what_prevents_it_is_named(cli, hits):
     assert found.out == ""
     assert "note: seed: expected 1, found 0" in found.err
     assert "seed differs" in found.err
+
+
+@pytest.mark.usefixtures("tiny_draws")
+def test_a_function_of_a_record_is_shown_and_runs_only_with_a_flag(cli, hits):
+    Path("evil_module.py").write_text("open('ran', 'w')\ndef score(item):\n    return 1.0\n")
+    named_in_record(hits, include=["height", "evil_module:score"])
+    refused = cli("replay", hits, "--row", 2)
+    assert (refused.code, Path("ran").exists()) == (2, False)
+    assert "names the function 'evil_module:score'. Pass --run-programs" in refused.err
+    run = cli("replay", hits, "--row", 2, "--run-programs")
+    assert (run.code, Path("ran").exists()) == (6, True), run.err  # there is another column
+    assert "note: the record names the function 'evil_module:score', which may run." in run.err
 
 
 def test_wrong_usage(cli, hits):

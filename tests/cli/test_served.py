@@ -36,7 +36,8 @@ EXAMPLES: dict[str, Any] = {
 CHOSEN = {
     "device": "cpu", "sampler": "ddim", "projection": "pca", "all": False, "rounds": 2, "steps": 4, "plate": 96,
     "calibrate": {"a": "1,2"}, "variants": None, "classify": None, "set": None, "training": "name", "latents": "a.npz",
-    "alignment": None, "structure": None, "along": False, "settings": {}, "first_pixel": 1,
+    "alignment": None, "structure": None, "along": False, "settings": {}, "first_pixel": 1, "domain": "molecules",
+    "goal": ["maximize qed"], "where": ["qed >= 0.5"],
 }  # fmt: skip
 
 
@@ -132,6 +133,10 @@ def test_score_of_variants_has_its_own_record():
 @pytest.mark.parametrize(
     ("name", "given", "message"),
     [
+        ("properties", {"domain": "molecule"}, "Unknown domain 'molecule'. Did you mean 'molecules'?"),
+        ("generate", {"domain": "molecule"}, "Unknown domain 'molecule'. Did you mean 'molecules'?"),
+        ("generate", {"where": ["qed"]}, "Expected a condition like"),
+        ("optimize", {"goal": ["maximise"]}, "Expected a goal like"),
         ("generate", {"n": 0}, "'n': Input should be greater than or equal to 1"),
         ("optimize", {"settings": {"budgett": 3}}, "did you mean 'budget'"),
         ("optimize", {"settings": {"oracles": {"a": {}}}}, "'settings.oracles.a.command' is missing"),

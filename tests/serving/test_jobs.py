@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sciencegen.errors import ConfigError
+from sciencegen.serving import jobs
 from sciencegen.serving.budget import Budget, BudgetSpent
 from sciencegen.serving.process import is_running
 from sciencegen.serving.records import Conflict, NotFound, read_job, write_job
@@ -228,3 +229,34 @@ def test_a_command_that_cannot_start_fails(make_jobs):
     job = ended(jobs, jobs.submit(call()).id)
     assert job.state == "failed"
     assert "can't be started" in job.error
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"parameters": 3}, {"words": "draw"}, {"state": "gone"}, {"seconds": "long"}, {"id": "../../x"}, {"key": []},
+        {"created": "yesterday"}, {"output": 4}, {"starts": None}, {"process": "1"},
+    ],
+)  # fmt: skip
+def test_a_record_of_wrong_types_stops_no_start(make_jobs, tmp_path, change):
+    first = make_jobs()
+    kept, damaged = (ended(first, first.submit(call(n=1)).id).id for _ in range(2))
+    first.close()
+    place = first.records(damaged) / "job.json"
+    place.write_text(json.dumps(json.loads(place.read_text()) | change))
+    (tmp_path / "records" / "notes").mkdir()
+    second = make_jobs()
+    assert second.ids() == [kept]
+    assert ended(second, second.submit(call(n=1)).id).state == "done"
+
+
+def test_the_queue_is_limited(make_jobs, monkeypatch):
+    monkeypatch.setattr(jobs, "MOST_WAITING", 2)
+    found = make_jobs()
+    first = found.submit(call(n=100, pause=0.1))
+    until(lambda: found.job(first.id).state == "running")
+    waiting = [found.submit(call(n=1)) for _ in range(2)]
+    with pytest.raises(BudgetSpent, match="at most 2 jobs that wait"):
+        found.submit(call(n=1))
+    found.cancel(waiting[0].id)
+    assert found.submit(call(n=1)).state == "queued"

@@ -141,3 +141,29 @@ def test_the_reference_client_runs_generate_optimize_record_and_propose(folder):
         assert (is_error, "--oracle os:system" in value["error"]) == (True, True)
 
     with_client(use, *ORACLE, "--wait", "200")
+
+
+def test_a_line_that_is_no_message_is_answered(folder):
+    """With half a character, which JSON can hold and UTF-8 can't."""
+    first = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "a", "version": "1"}}
+    lines = [
+        json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": first}),
+        '{"jsonrpc": "2.0", "method": "notifications/initialized"}',
+        '{"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "\\ud800", "arguments": {}}}',
+        '{"jsonrpc": "2.0", "id": true, "method": 3}',
+        "[" * 5000,
+        "\\ud800 é {",
+        json.dumps({"jsonrpc": "2.0", "id": 8, "method": "tools/list"}),
+    ]
+    environment = {**os.environ, "PYTHONPATH": PATH}
+    with subprocess.Popen(
+        [sys.executable, *WORDS], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write("\n".join(lines) + "\n")
+        server.stdin.flush()
+        answers = [json.loads(server.stdout.readline()) for _ in range(6)]
+        server.stdin.close()
+    assert [one["id"] for one in answers] == [1, 7, None, None, None, 8]
+    assert "Expected a message of JSON-RPC" in answers[1]["error"]["message"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +13,7 @@ from sciencegen.config import OracleSettings
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError, UnknownNameError, nearest_names, unknown_name
 from sciencegen.files import sha256_of
-from sciencegen.plugins import check_allowed
+from sciencegen.plugins import is_module
 from sciencegen.scoring.external import CommandOracle, Write
 from sciencegen.scoring.oracles import Oracle, ParallelOracle, ProbabilityOracle, measured_range
 from sciencegen.scoring.plugins import check_plugged, is_plugged, load_plugged, plugged_names
@@ -77,7 +76,7 @@ class OracleBook:
             if any(own.partition(":")[0] == family for own in domain_of(self.domain).oracles.names()):
                 raise error from None
             columns = sorted({own.partition(":")[0] for own in self.own})
-            if any(":" in own for own in self.own) and not _is_module(family):
+            if any(":" in own for own in self.own) and not is_module(family):
                 raise unknown_name("column", family, columns) from None
             raise
 
@@ -102,14 +101,6 @@ class OracleBook:
         within = sorted((one for one in targets if one in name.casefold()), key=name.casefold().rfind)
         near = [*reversed(within), *nearest_names(name, targets)]  # homo_lumo_gap contains gap
         return (near[0], targets[near[0]]) if near else None
-
-
-def _is_module(name: str) -> bool:
-    """Whether Python would find a module of this name."""
-    try:
-        return find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False
 
 
 def predictor_oracle(domain: str, name: str, folder: str) -> Oracle:
@@ -151,7 +142,6 @@ def _loaded_predictor(domain: str, name: str, folder: str, as_written: str) -> O
 
 def command_oracle(domain: str, name: str, settings: OracleSettings) -> CommandOracle:
     """An external command as an oracle. Items are passed in `input_format`, by default the domain's first format."""
-    check_allowed(f"the program '{settings.command}' of oracle '{name}'")
     science = domain_of(domain)
     write: Write = lambda path, items, names: science.items.write(path, items, names, {})  # noqa: E731
     return CommandOracle(

@@ -19,7 +19,7 @@ from typing import Any
 from sciencegen.errors import Stopped
 from sciencegen.notes import RUN
 
-SNAKEMAKE = (sys.executable, "-m", "snakemake")
+SNAKEMAKE = (sys.executable, "-P", "-m", "snakemake")
 
 PATIENCE_S = 10.0
 """Seconds that a process has to end by itself."""

@@ -150,6 +150,7 @@ def read_record(output: str | Path) -> OutputRecord:
         if place.stat().st_size > LARGEST:
             raise ValueError(f"it has more than {LARGEST:,} bytes")
         found = json.loads(place.read_text(encoding="utf-8"))
+        canonical_json(found).encode()  # JSON can hold halves of characters, which no text has
         check_format(found.get("format_version") if isinstance(found, dict) else None, str(place))
         record = build_settings(OutputRecord, found, str(place))
         left_out = len(NumberRanges.parse(record.left_out))

@@ -83,7 +83,8 @@ def docking_oracle(name: str) -> DockingOracle | None:
     return DockingOracle(
         name, f"{shlex.join(words)} {{input}} {{output}}", write=_write, text=text, input_ending=".smi",
         value_column="score", unit="kcal/mol", direction="minimize", batch_size=search.batch_size,
-        parallel=worker_count(0), timeout_s=TIMEOUT_S, retries=0, receptor=receptor, packages=search.packages,
+        parallel=worker_count(0), timeout_s=TIMEOUT_S, retries=0, ours=True, receptor=receptor,
+        packages=search.packages,
     )  # fmt: skip
 
 
