@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -51,6 +50,8 @@ Records = Iterator[tuple[int, list[str]]]
 """First line and cells of each record."""
 PEEK_ROWS = 200
 """Number of rows by which columns of numbers are recognized."""
+PEEK_LETTERS = 1 << 24
+"""Fewer rows are enough if they have so many characters."""
 
 
 def read_table(
@@ -105,7 +106,7 @@ def read_lines(path: Path) -> Iterator[Row]:
 
 
 def _read_lines(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+    with io.TextIOWrapper(open_binary(path), encoding="utf-8-sig", errors="replace") as lines:
         yield from (Row(number, line.strip()) for number, line in enumerate(lines, start=1))
 
 
@@ -186,7 +187,12 @@ def _peek(
     names: Sequence[str], separator: str, records: Records
 ) -> tuple[list[tuple[int, list[str]]], str, set[int], set[int]]:
     """The first records, the decimal mark, which columns have numbers in these records, and which are empty."""
-    peeked = list(islice(records, PEEK_ROWS))
+    peeked, letters = [], 0
+    for record in islice(records, PEEK_ROWS):
+        peeked.append(record)
+        letters += sum(map(len, record[1])) + len(record[1])
+        if letters > PEEK_LETTERS:
+            break
     decimal = "," if separator == ";" else "."
     filled = [[row[at] for _, row in peeked if at < len(row) and row[at].strip()] for at in range(len(names))]
     empty = {index for index, cells in enumerate(filled) if not cells}
@@ -198,7 +204,6 @@ def _open_csv(binary: io.BufferedReader, source: str) -> tuple[list[str], str, R
     """The header's names, the separator, and the records after the header."""
     head = binary.peek(1 << 16)[: 1 << 16]
     _check_is_text(head, source)
-    csv.field_size_limit(1 << 30)  # a molecule of 1 MB is refused by the domain, not by the CSV reader
     text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline="")
     separator = _separator(head.decode("utf-8", "replace"))
     records = csv_records(text, separator, source)
