@@ -7,12 +7,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sciencegen.data.damage import open_binary, reading, standard_input
-from sciencegen.data.records import csv_records
+from sciencegen.data.damage import MOST_UNPACKED, open_binary, reading, standard_input
+from sciencegen.data.records import check_width, csv_records
 from sciencegen.data.rows import Columns, NoItemColumn, TableReading, find_column
-from sciencegen.data.workbooks import file_of, is_workbook
+from sciencegen.data.workbooks import file_of, is_workbook, most_unpacked, too_dense
 from sciencegen.data.writers import WRITTEN_TABLES, RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.files import found_at
@@ -35,11 +35,14 @@ __all__ = [
     "lines_matching",
     "no_numbers",
     "number_columns",
+    "open_parquet",
     "parquet_texts",
+    "parquet_values",
     "read_lines",
     "read_records",
     "read_table",
     "rejects_path",
+    "typed_records",
     "write_rejects",
     "write_table",
 ]
@@ -52,6 +55,10 @@ PEEK_ROWS = 200
 """Number of rows by which columns of numbers are recognized."""
 PEEK_LETTERS = 1 << 24
 """Fewer rows are enough if they have so many characters."""
+PAGES_AT_ONCE = 1 << 20
+"""Bytes of a column of Parquet that are read at once."""
+MOST_ROWS_ALIKE = 1 << 24
+"""Rows that any Parquet file may have: a few bytes can stand for billions of equal ones."""
 
 
 def read_table(
@@ -115,10 +122,18 @@ def read_records(path: Path) -> tuple[list[str], str, Records]:
     return _open_csv(open_binary(path), str(path))
 
 
+def typed_records(path: Path) -> tuple[list[str], set[int], Records]:
+    """The header's names, the places of the columns that `read_table` reads as numbers, and the records, of a file that
+    isn't Parquet."""
+    names, separator, records = read_records(path)
+    peeked, _, numbers, empty = _peek(names, separator, records)
+    return [name.strip() for name in names], numbers | empty, chain(peeked, records)
+
+
 def column_names(path: Path) -> list[str]:
     """The names of all columns of a table."""
     if is_parquet(path):
-        return _open_parquet(path).schema_arrow.names
+        return open_parquet(path).schema_arrow.names
     with open_binary(path) as binary:
         return [name.strip() for name in _open_csv(binary, str(path))[0]]
 
@@ -126,12 +141,10 @@ def column_names(path: Path) -> list[str]:
 def number_columns(path: Path) -> list[str]:
     """The names of the columns that `read_table` reads as numbers."""
     if is_parquet(path):
-        schema = _open_parquet(path).schema_arrow
+        schema = open_parquet(path).schema_arrow
         return [schema.names[at] for at in sorted(_number_fields(schema))]
-    with open_binary(path) as binary:
-        names, separator, records = _open_csv(binary, str(path))
-        _, _, numbers, empty = _peek(names, separator, records)
-        return [names[at].strip() for at in sorted(numbers | empty)]
+    names, numbers, _ = typed_records(path)
+    return [names[at] for at in sorted(numbers)]
 
 
 def no_numbers(source: str | Path, name: str, columns: Iterable[str]) -> DataError:
@@ -274,18 +287,29 @@ def _is_numeric(cell: str, decimal: str) -> bool:
 
 
 def _read_parquet(path: Path, reading: TableReading) -> Iterator[Row]:
-    file = _open_parquet(path)
+    file = open_parquet(path)
     schema = file.schema_arrow
     return _parquet_rows(file, path, schema.names, reading.columns(schema.names, _number_fields(schema)))
 
 
-def _open_parquet(path: Path) -> pq.ParquetFile:
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """A Parquet file, whose pages are read one by one. A text that is stored once for many rows is held once."""
     import pyarrow.parquet as pq
 
     with reading("a Parquet table", path):
         file = pq.ParquetFile(path)
-        _ = file.schema_arrow.names  # may be unreadable too
-        return file
+        check_width(len(file.schema_arrow.names), str(path))  # the schema may be unreadable too
+        groups = (file.metadata.row_group(at) for at in range(file.metadata.num_row_groups))
+        size, texts = path.stat().st_size, [one.path for one in file.schema if one.physical_type == "BYTE_ARRAY"]
+        if sum(group.total_byte_size for group in groups) > most_unpacked(size):
+            raise too_dense(path, "write it anew without compression, or as .csv")
+        if file.metadata.num_rows > max(MOST_ROWS_ALIKE, MOST_UNPACKED * size):
+            raise DataError(
+                f"Expected a number of rows that agrees with the {size} bytes of {path}, found "
+                f"{file.metadata.num_rows:,}: they are alike, or it is damaged. Write each different row once."
+            )
+        flat = [name for name in texts if "." not in name]
+        return pq.ParquetFile(path, metadata=file.metadata, read_dictionary=flat, buffer_size=PAGES_AT_ONCE)
 
 
 def _number_fields(schema: pa.Schema) -> set[int]:
@@ -340,19 +364,31 @@ def parquet_texts(column: pa.Array | pa.ChunkedArray) -> list[str]:
     import pyarrow as pa
 
     kind = column.type
+    if isinstance(column, pa.DictionaryArray):
+        held = dict(zip(used := column.indices.unique().to_pylist(), parquet_texts(_of(column, used)), strict=True))
+        return [held[at] for at in column.indices.to_pylist()]
     cells = column.cast(pa.large_binary()) if pa.types.is_string(kind) or pa.types.is_large_string(kind) else column
-    try:
-        values = cells.to_pylist()
-    except (OverflowError, ValueError, KeyError):  # a date that Python can't hold, an unknown time zone
-        values = [_python_value(cell) for cell in cells]
     return [
         value.decode("utf-8", "replace") if isinstance(value, bytes) else "" if value is None else str(value)
-        for value in values
+        for value in parquet_values(cells)
     ]
 
 
+def parquet_values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """Cells as values of Python; of one that Python can't hold, the number by which it is stored."""
+    try:
+        return column.to_pylist()
+    except (OverflowError, ValueError, KeyError):  # a date that Python can't hold, an unknown time zone
+        return [_python_value(cell) for cell in column]
+
+
+def _of(column: pa.DictionaryArray, used: list[int | None]) -> pa.Array:
+    import pyarrow as pa
+
+    return column.dictionary.take(pa.array(used, column.indices.type))
+
+
 def _python_value(cell: pa.Scalar) -> object:
-    """The value of a cell; of one that Python can't hold, the number by which it is stored."""
     try:
         return cell.as_py()
     except (OverflowError, ValueError, KeyError):
