@@ -8,14 +8,15 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from glob import escape
 from itertools import islice
 from pathlib import Path
-from threading import BoundedSemaphore, Lock
+from threading import BoundedSemaphore, Lock, Thread, main_thread
 from typing import Any
 
 from sciencegen.data.damage import reading
-from sciencegen.data.forkserver import AVAILABLE
+from sciencegen.data.forkserver import AVAILABLE, forkserver
 from sciencegen.data.rows import check_distinct
 from sciencegen.data.tables import is_parquet, open_parquet, parquet_values, typed_records
 from sciencegen.data.workers import Failure, map_killable
@@ -24,7 +25,7 @@ from sciencegen.files import files_below
 from sciencegen.items import Json
 from sciencegen.serving.budget import BudgetSpent
 from sciencegen.serving.paths import WRITTEN
-from sciencegen.serving.records import LOG, PRINTED, PROGRESS, RESULTS, Job, NotFound, read_json, read_outcome
+from sciencegen.serving.records import LOG, PRINTED, PROGRESS, RESULTS, Conflict, Job, NotFound, read_json, read_outcome
 
 MOST_ROWS = 1000
 """Rows of one answer."""
@@ -129,7 +130,10 @@ def rows_of(path: Path, start: int = 0, limit: int = 100) -> Json:
     if not _WAITING.acquire(blocking=False):
         raise BudgetSpent(f"Expected at most {MOST_WAITING} requests for rows at a time, got more. Ask again later.")
     try:
+        _end_with_the_server()
         with _ONE_READER:
+            if not main_thread().is_alive():
+                raise Conflict("The server ends. Ask the next one.")
             task = path, start, min(limit, MOST_ROWS)
             ((_, found),) = map_killable(_rows_apart, [task], processes=1, timeout_s=LONGEST_READ_S)
     finally:
@@ -142,6 +146,17 @@ def rows_of(path: Path, start: int = 0, limit: int = 100) -> Json:
     if isinstance(found, str):
         raise DataError(found)
     return found
+
+
+@cache
+def _end_with_the_server() -> None:
+    """From now on, end the reading of rows when the main thread ends: Python waits for threads that wait for it."""
+
+    def end() -> None:
+        main_thread().join()
+        forkserver().close()
+
+    Thread(target=end, daemon=True).start()
 
 
 def _rows_apart(task: tuple[Path, int, int]) -> Json | str:
@@ -161,8 +176,10 @@ def _rows_apart(task: tuple[Path, int, int]) -> Json | str:
 
 
 def _page(names: list[str], found: Iterator[list[Any]], start: int, limit: int, source: str) -> Json:
-    check_distinct(names, names, source)
-    columns = [name if names.index(name) == at else f"column {at + 1}" for at, name in enumerate(names)]
+    unnamed = (at for at, name in enumerate(names) if not name)
+    others = set(islice(unnamed, 1, None))  # of several columns without a name
+    columns = [f"column {at + 1}" if at in others else name for at, name in enumerate(names)]
+    check_distinct(columns, columns, source)
     rows: list[Json] = []
     letters = 0
     for cells in islice(found, limit):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime, timedelta
 from random import Random
 from threading import BoundedSemaphore
@@ -18,6 +21,7 @@ from sciencegen.serving import results
 from sciencegen.serving.budget import BudgetSpent
 from sciencegen.serving.records import Job, NotFound
 from sciencegen.serving.results import _rows_apart, files_of, rows_of
+from tests.serving.conftest import PATH
 
 TABLE = pd.DataFrame(
     {"item": ["CCO", "007", "x,y", "é"], "value": [1.5, None, -2.0, 1e-7], "count": [1, 2, 3, 4], "good": [True] * 4}
@@ -176,3 +180,24 @@ def test_too_many_readers_are_refused(tmp_path, monkeypatch):
     with results._WAITING, pytest.raises(BudgetSpent, match="requests for rows at a time"):
         rows_of(tmp_path / "t.csv")
     assert rows_of(tmp_path / "t.csv")["rows"]
+
+
+ENDING = """
+import sys, threading, time
+from pathlib import Path
+from sciencegen.serving.results import rows_of
+threading.Thread(target=rows_of, args=(Path(sys.argv[1]), 10**9)).start()
+time.sleep(3)
+"""
+
+
+def test_a_process_that_ends_does_not_wait_for_rows(tmp_path):
+    with (tmp_path / "t.csv").open("wb") as file:
+        for _ in range(60):
+            file.write(b"x\n" * 1_000_000)
+    started = time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDING, tmp_path / "t.csv"], env={**os.environ, "PYTHONPATH": PATH}, capture_output=True
+    )
+    assert b"it crashed the worker process" in ended.stderr
+    assert time.monotonic() - started < 15
