@@ -13,6 +13,7 @@ import math
 import os
 import posixpath
 import re
+import shutil
 import zipfile
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -448,7 +449,8 @@ def sheet_as_csv(path: Path, sheet: str) -> Iterator[Path]:
         raise ConfigError(f"Expected an Excel workbook (.xlsx) with `sheet`, got {path}. Leave `sheet` out.")
     with TemporaryDirectory() as folder, open_sheet(path, sheet) as rows:
         copy = Path(folder, f"{path.stem}.csv")
-        copy.write_bytes(rows.read())
+        with copy.open("wb") as file:
+            shutil.copyfileobj(rows, file)
         try:
             yield copy
         except DataError as error:

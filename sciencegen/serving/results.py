@@ -18,7 +18,7 @@ from typing import Any
 from sciencegen.data.damage import reading
 from sciencegen.data.forkserver import AVAILABLE, forkserver
 from sciencegen.data.rows import check_distinct
-from sciencegen.data.tables import is_parquet, open_parquet, parquet_values, typed_records
+from sciencegen.data.tables import is_parquet, open_parquet, parquet_batches, parquet_values, typed_records
 from sciencegen.data.workers import Failure, map_killable
 from sciencegen.errors import DataError, SciencegenError
 from sciencegen.files import files_below
@@ -217,17 +217,15 @@ def _cell(text: str, numeric: bool) -> str | float | int | bool | None:
 
 
 def _parquet_rows(path: Path, start: int) -> tuple[list[str], Iterator[list[Any]]]:
-    file = open_parquet(path)
-
     def rows() -> Iterator[list[Any]]:
         before = start
-        for batch in file.iter_batches(ROWS_AT_ONCE, use_threads=False):
+        for batch in parquet_batches(path, ROWS_AT_ONCE):
             if before < batch.num_rows:
                 columns = [parquet_values(column) for column in batch.slice(before).columns]
                 yield from (list(map(_plain, cells)) for cells in zip(*columns, strict=True))
             before = max(0, before - batch.num_rows)
 
-    return [name.strip() for name in file.schema_arrow.names], rows()
+    return [name.strip() for name in open_parquet(path).schema_arrow.names], rows()
 
 
 def _plain(value: object, levels: int = 0) -> Any:
