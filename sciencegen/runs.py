@@ -147,9 +147,11 @@ class RunFolder:
         return self.path / name
 
     def read_json(self, name: str) -> Any:
+        from sciencegen.yaml_text import parse_json  # on use: it imports yaml
+
         try:
-            return json.loads(self._read(name))
-        except (ValueError, RecursionError) as error:
+            return parse_json(self._read(name))
+        except ValueError as error:
             raise IncompatibleError(f"Expected JSON in {self.path / name}, found something else: {error}.") from error
 
     def read_yaml(self, name: str) -> Any:

@@ -1,7 +1,8 @@
-"""YAML that users write: plain values, or a reason why it can't be read."""
+"""YAML and JSON that users write: plain values, or a reason why it can't be read."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from contextlib import suppress
 from typing import Any
@@ -48,6 +49,39 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(str(error) or type(error).__name__) from None
 
 
+def parse_json(text: str) -> Any:
+    r"""The value of JSON text.
+
+    Raises
+    ------
+    ValueError
+        With a reason, whatever the text is.
+
+    Examples
+    --------
+    >>> parse_json('{"a": "\\ud83d\\ude00"}')
+    {'a': '😀'}
+    >>> parse_json('["\\ud800"]')
+    Traceback (most recent call last):
+    ValueError: it has half a character (such as \ud800), which no text can hold
+    """
+    try:
+        found = json.loads(text)
+        if "\\u" in text:
+            whole_text(json.dumps(found, ensure_ascii=False))
+    except RecursionError:
+        raise ValueError("it has too many levels of brackets") from None
+    return found
+
+
+def whole_text(text: str) -> str:
+    """The text in which two halves of a character that follow each other are that character; an error for one alone."""
+    try:
+        return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise ValueError("it has half a character (such as \\ud800), which no text can hold") from None
+
+
 def _value(loader: yaml.SafeLoader | yaml.CSafeLoader) -> Any:
     node = loader.get_single_node()
     if node is None:
@@ -64,6 +98,8 @@ def _measure(node: yaml.Node, known: dict[int, tuple[int, int]]) -> tuple[int, i
             raise ValueError("it contains itself")
         return count, depth
     known[id(node)] = 0, 0
+    if isinstance(node, yaml.ScalarNode):
+        node.value = whole_text(node.value)
     parts = node.value if isinstance(node, yaml.SequenceNode) else []
     if isinstance(node, yaml.MappingNode):
         keys = Counter((key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode))

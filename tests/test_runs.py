@@ -92,6 +92,10 @@ def test_records_read_back(tmp_path):
     run.write_text("bad.json", "{")
     with pytest.raises(IncompatibleError, match="Expected JSON"):
         run.read_json("bad.json")
+    run.write_text("half.json", '{"name": "\\ud800"}')
+    for read in (run.read_json, run.read_yaml):
+        with pytest.raises(IncompatibleError, match=r"Expected .* in .*half.json, .* half a character"):
+            read("half.json")
     with pytest.raises(DataError, match="sciencegen train"):
         RunFolder(tmp_path / "none", create=False)
 

@@ -8,7 +8,7 @@ import yaml
 
 from sciencegen.config import GenerateSettings, RunSettings, build_settings, read_settings
 from sciencegen.errors import ConfigError
-from sciencegen.yaml_text import parse_yaml
+from sciencegen.yaml_text import parse_json, parse_yaml
 from tests.workflows.snakemake_process import WORKFLOWS
 
 PIECES = (
@@ -91,3 +91,15 @@ def test_what_would_end_a_parser_is_refused(text, reason):
 def test_keys_are_texts():
     with pytest.raises(ConfigError, match="Keys should be strings, got 1"):
         build_settings(GenerateSettings, read_settings("1: 2"))
+
+
+@pytest.mark.parametrize("text", ['"\\ud800"', '{"\\udc00": 1}', '["a", {"b": "\\ud800x"}]'])
+def test_half_a_character_is_refused(text):
+    for parse in (parse_yaml, parse_json):
+        with pytest.raises(ValueError, match="half a character"):
+            parse(text)
+
+
+def test_two_halves_are_a_character():
+    for parse in (parse_yaml, parse_json):
+        assert parse('{"\\ud83d\\ude00": "\\ud83d\\ude00 \\u00e9"}') == {"\U0001f600": "\U0001f600 \xe9"}

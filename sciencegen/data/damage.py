@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from sciencegen.data.workbooks import file_of, is_workbook, open_sheet, sheet_of
+from sciencegen.data.workbooks import file_of, is_workbook, most_unpacked, open_sheet, sheet_of, too_dense
 from sciencegen.errors import DataError, converted
 from sciencegen.files import found_at
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 GZIP_START = b"\x1f\x8b"
 GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
 BLOCK = 1 << 17
+LONGEST_LINE = 1 << 24
+"""Bytes of a line of a text file, and characters of a record of a table with all its lines."""
 MOST_UNPACKED = 1100
 """Bytes that one byte of a packed file may stand for; deflate reaches 1032 at most."""
 SMALL = 1 << 24
@@ -47,8 +49,9 @@ def reason_of(error: BaseException) -> str:
 
 def open_binary(path: Path) -> io.BufferedReader:
     """Open a file of text, unzipped if its first two bytes are those of gzip; of an Excel workbook, its first sheet or
-    the named one (`file.xlsx[Sheet]`) as CSV. Damage is a DataError. Lines that end in a carriage return, as those of
-    old Macs, end in a line feed here."""
+    the named one (`file.xlsx[Sheet]`) as CSV. Damage is a DataError, as is a line of more than `LONGEST_LINE` bytes,
+    or a packed file that stands for more than `most_unpacked`. Lines that end in a carriage return, as those of old
+    Macs, end in a line feed here."""
     if os.path.exists(path) and not os.path.isfile(path):  # a link to itself doesn't exist here
         raise DataError(f"Expected a file at {path}, found {found_at(path)}.")
     if is_workbook(path) and file_of(path).is_file():
@@ -57,7 +60,7 @@ def open_binary(path: Path) -> io.BufferedReader:
     try:
         is_gzip = handle.read(2) == GZIP_START
         handle.seek(0)
-        return with_line_feeds(io.BufferedReader(_Unzipped(handle, path), BLOCK) if is_gzip else handle)
+        return with_line_feeds(io.BufferedReader(_Unzipped(handle, path), BLOCK) if is_gzip else handle, str(path))
     except BaseException:
         handle.close()
         raise
@@ -77,22 +80,26 @@ class _File(io.FileIO):
             raise DataError(f"Expected a file that can be read at {self._path}, found: {error.strerror}.") from error
 
 
-def with_line_feeds(stream: io.BufferedReader) -> io.BufferedReader:
-    """The same stream, or one with line feeds, if its beginning has carriage returns as its only line ends."""
-    head = stream.peek(BLOCK)
-    return io.BufferedReader(_LineFeeds(stream), BLOCK) if b"\r" in head[:-1] and b"\n" not in head else stream
-
-
 def standard_input() -> io.BufferedReader:
     """Standard input, as `open_binary` opens a file."""
-    return with_line_feeds(cast(io.BufferedReader, sys.stdin.buffer))
+    return with_line_feeds(cast(io.BufferedReader, sys.stdin.buffer), "standard input")
 
 
-class _LineFeeds(io.RawIOBase):
-    """Content in which each line end is a line feed."""
+def with_line_feeds(stream: io.BufferedReader, source: str = "a stream") -> io.BufferedReader:
+    """The same content in lines of at most `LONGEST_LINE` bytes, which end in a line feed, also if the beginning has
+    carriage returns as its only line ends."""
+    head = stream.peek(BLOCK)
+    return io.BufferedReader(_Lines(stream, source, b"\r" in head[:-1] and b"\n" not in head), BLOCK)
 
-    def __init__(self, stream: io.BufferedReader) -> None:
-        self._stream, self._returned = stream, False
+
+class _Lines(io.RawIOBase):
+    """Content whose lines are measured, so that nobody holds one that is too long. returns: whether lines that end in a
+    carriage return end in a line feed here."""
+
+    def __init__(self, stream: io.BufferedReader, source: str, returns: bool) -> None:
+        self._stream, self._source, self._returns, self._returned = stream, source, returns, False
+        self._number, self._length = 1, 0
+        """Of the line that goes on."""
 
     def readable(self) -> bool:
         return True
@@ -100,13 +107,24 @@ class _LineFeeds(io.RawIOBase):
     def readinto(self, buffer: Buffer) -> int:
         view = memoryview(buffer).cast("B")
         while block := self._stream.read1(len(view)):
-            found = block.removeprefix(b"\n") if self._returned else block
-            self._returned = block.endswith(b"\r")
-            if found:
-                found = found.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-                view[: len(found)] = found
-                return len(found)
+            if self._returns:
+                block, self._returned = block.removeprefix(b"\n") if self._returned else block, block.endswith(b"\r")
+                block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            if block:
+                self._measure(block)
+                view[: len(block)] = block
+                return len(block)
         return 0
+
+    def _measure(self, block: bytes) -> None:
+        end = block.rfind(b"\n")
+        self._length = len(block) - end - 1 if end >= 0 else self._length + len(block)
+        self._number += block.count(b"\n")
+        if self._length > LONGEST_LINE:
+            raise DataError(
+                f"Expected lines of at most {LONGEST_LINE >> 20} MiB in {self._source}, found a longer one, number "
+                f"{self._number}: it is damaged, or no text with one item to a line. Remove that line."
+            )
 
     def close(self) -> None:
         self._stream.close()
@@ -118,7 +136,7 @@ class _Unzipped(io.RawIOBase):
 
     def __init__(self, packed: io.BufferedReader, path: Path) -> None:
         self._packed, self._path, self._lines = packed, path, 0
-        self._file = gzip.GzipFile(fileobj=packed)
+        self._file, self._left = gzip.GzipFile(fileobj=packed), most_unpacked(os.fstat(packed.fileno()).st_size)
 
     def readable(self) -> bool:
         return True
@@ -133,7 +151,9 @@ class _Unzipped(io.RawIOBase):
                 f"{self._lines} lines are whole. Get it again."
             ) from error
         view[: len(block)] = block
-        self._lines += block.count(b"\n")
+        self._lines, self._left = self._lines + block.count(b"\n"), self._left - len(block)
+        if self._left < 0:
+            raise too_dense(self._path, "gunzip it, and pass the unpacked file")
         return len(block)
 
     def close(self) -> None:

@@ -107,7 +107,9 @@ RETRY_WAIT_S = 1.0
 
 def _download_once(url: str, target: Path, sha256: str | None, progress: Progress | None, largest: int | None) -> None:
     with closing(open_url(url)) as answer, atomic_write(target, "wb") as handle:
-        expected = int(answer.headers.get("Content-Length") or -1)
+        if answer.status == http.client.PARTIAL_CONTENT:
+            raise http.client.HTTPException("a part of the file, where all of it was asked for")
+        expected = content_length(answer)
         if largest is not None and expected > largest:
             raise too_long(url, largest)
         size, found = _copy(answer, handle, expected, progress, largest)
@@ -117,6 +119,14 @@ def _download_once(url: str, target: Path, sha256: str | None, progress: Progres
             raise http.client.IncompleteRead(b"", expected - size)
         if sha256 is not None and found != sha256:
             raise DataError(f"Expected sha256 {sha256} of {without_credentials(url)}, found {found}.")
+
+
+def content_length(answer: Response) -> int:
+    """The bytes that an answer says it has, -1 if it doesn't say it."""
+    text = (answer.headers.get("Content-Length") or "").strip()
+    if text and not (text.isascii() and text.isdecimal()):
+        raise http.client.HTTPException(f"a Content-Length that is no number: {text[:60]!r}")
+    return int(text[:20]) if text else -1
 
 
 def too_long(url: str, largest: int) -> DataError:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sciencegen.data.archives import extract, write_checked
@@ -20,7 +20,7 @@ from sciencegen.data.cards import (
     SimulationSource,
 )
 from sciencegen.data.downloads import NETWORK_ERRORS, download, find_distribution, without_credentials
-from sciencegen.data.first_fetch import check_first, record_beside
+from sciencegen.data.first_fetch import check_first, record_beside, recorded
 from sciencegen.data.listed_files import fetch_listed
 from sciencegen.data.resumed_downloads import download_resumed, drop_download, place_of
 from sciencegen.errors import ConfigError, DataError
@@ -102,8 +102,9 @@ def _fetched(
                 elif isinstance(source, ListedSource):
                     fetch_listed(source, card, work, downloads / card.name, offline, progress)
                 elif isinstance(source, FilesSource):
-                    found = _fetch_files(source, card, work, downloads, offline, progress)
-                    check_first(record_beside(folder, card), found)
+                    record = record_beside(folder, card)
+                    found = _fetch_files(source, card, work, downloads, offline, progress, recorded(record))
+                    check_first(record, found)
                 else:
                     _fetch_from(source, card, work, downloads, offline, progress)
                 _write_beside(card, work)
@@ -131,17 +132,20 @@ def _simulate(
 
 
 def _fetch_files(
-    source: FilesSource, card: Card, work: Path, downloads: Path, offline: bool, progress: Progress | None
-) -> dict[str, str]:
+    source: FilesSource, card: Card, work: Path, downloads: Path, offline: bool, progress: Progress | None,
+    known: Mapping[str, str],
+) -> dict[str, str]:  # fmt: skip
     """Fetch single files; returns the checksums of those that have none in the card, by name.
 
-    All are downloaded before the first is written, so that a broken download costs no other file."""
+    All are downloaded before the first is written, so that a broken download costs no other file. A file whose checksum
+    is neither in the card nor `known` from an earlier fetch comes in one piece, since its checksum is then recorded."""
     obtained = {}
     for split, file in source.files.items():
         name, largest = card.files[split].name, file.most + file.most // 100 + (1 << 16)  # gzip may add a little
         own = _own_copy(downloads / name, file.path, offline)
         whole = place_of(downloads, name, file.path)
-        obtained[name] = own or download_resumed(file.path, whole, largest, progress), file
+        resumes = file.sha256 != FIRST_FETCH or name in known
+        obtained[name] = own or download_resumed(file.path, whole, largest, progress, resumes), file
     found = {}
     for name, (path, file) in obtained.items():
         label = str(path) if path == downloads / name else without_credentials(file.path)

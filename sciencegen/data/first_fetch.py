@@ -27,11 +27,19 @@ def unstated(card: Card) -> tuple[str, ...]:
     )
 
 
+def recorded(record: Path) -> dict[str, str]:
+    """The checksums of a record by the names of the files."""
+    lines = record.read_text(encoding="utf-8").splitlines() if record.is_file() else []
+    if wrong := next((line for line in lines if "  " not in line), None):
+        raise DataError(f"Expected lines of a checksum, two spaces and a name in {record}, found '{wrong[:80]}'.")
+    return dict(line.split("  ", 1)[::-1] for line in lines)
+
+
 def check_first(record: Path, found: Mapping[str, str]) -> None:
     """Compare checksums by file name with those of the first fetch; new names are added to the record.
 
     The record has the form of `sha256sum`. A DataError is raised for another checksum."""
-    known = dict(line.split("  ", 1)[::-1] for line in _lines(record))
+    known = recorded(record)
     for name, digest in found.items():
         if known.get(name, digest) != digest:
             raise DataError(
@@ -41,13 +49,6 @@ def check_first(record: Path, found: Mapping[str, str]) -> None:
     if not found.keys() <= known.keys():
         with atomic_write(record) as file:
             file.writelines(f"{digest}  {name}\n" for name, digest in {**known, **found}.items())
-
-
-def _lines(record: Path) -> list[str]:
-    lines = record.read_text(encoding="utf-8").splitlines() if record.is_file() else []
-    if wrong := next((line for line in lines if "  " not in line), None):
-        raise DataError(f"Expected lines of a checksum, two spaces and a name in {record}, found '{wrong[:80]}'.")
-    return lines
 
 
 def note_on(card: Card, folder: Path) -> str:

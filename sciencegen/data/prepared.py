@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,6 +14,7 @@ from sciencegen.data.damage import reading
 from sciencegen.data.item_columns import ItemColumn
 from sciencegen.data.itemtable import NAME
 from sciencegen.errors import ConfigError, DataError, IncompatibleError, unknown_name
+from sciencegen.yaml_text import parse_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,9 +57,9 @@ class PreparedDataset:
                 "Make one with `sciencegen datasets prepare`."
             )
         try:
-            summary = json.loads((path / SUMMARY).read_text(encoding="utf-8"))
+            summary = parse_json((path / SUMMARY).read_text(encoding="utf-8"))
             version = summary["format_version"]
-        except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
+        except (ValueError, KeyError, TypeError, OSError) as error:
             raise IncompatibleError(f"Expected a dataset summary in {path / SUMMARY}, found something else.") from error
         if not isinstance(version, int):
             raise IncompatibleError(f"Expected a format version in {path / SUMMARY}, found {version!r}.")

@@ -1,8 +1,9 @@
 """Downloads of large files, which go on where an earlier attempt was broken off.
 
-What was received is kept in a file beside the target, and the server's `ETag` or `Last-Modified` with it: the rest is
-asked for under the condition that the file is still the same (RFC 9110, sections 13 and 14). A server that doesn't
-know ranges, or a file that was replaced, begins anew."""
+What was received is kept in a file beside the target, and the server's `ETag` or `Last-Modified` and the file's size
+with it: the rest is asked for under the condition that the file is still the same (RFC 9110, sections 13 and 14). It is
+appended only if the answer says that it is the rest of that file. A server that doesn't know ranges, a file that was
+replaced, or an answer with another part begins anew."""
 
 from __future__ import annotations
 
@@ -15,7 +16,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO
 
-from sciencegen.data.downloads import BLOCK, Progress, Response, open_url, too_long, try_repeatedly
+from sciencegen.data.downloads import (
+    BLOCK,
+    Progress,
+    Response,
+    content_length,
+    open_url,
+    too_long,
+    try_repeatedly,
+)
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_write, make_folder
 
@@ -30,19 +39,28 @@ def drop_download(whole: Path) -> None:
     _drop(whole, *_parts(whole))
 
 
-def download_resumed(url: str, whole: Path, largest: int, progress: Progress | None = None) -> Path:
+def download_resumed(
+    url: str, whole: Path, largest: int, progress: Progress | None = None, resumes: bool = True
+) -> Path:  # fmt: skip
     """Download `url` to `whole`, which is there only if it is complete; a complete one is left as it is.
 
     What was received is kept beside it if the download is broken off. largest: bytes after which it is refused.
+    resumes: whether it goes on with what was received; a file without a checksum shouldn't be made of two answers.
     """
     if whole.is_file():
         return whole
     make_folder(whole.parent)
     partial, version = _parts(whole)
+
+    def receive() -> None:
+        if not resumes:
+            _drop(partial, version)
+        _receive(url, partial, version, largest, progress)
+
     try:
-        try_repeatedly(url, lambda: _receive(url, partial, version, largest, progress))
+        try_repeatedly(url, receive)
     except DataError:
-        if not _is_resumable(partial, version):
+        if not resumes or not _is_resumable(partial, version):
             _drop(partial, version)
         raise
     os.replace(partial, whole)
@@ -66,22 +84,32 @@ def _drop(*files: Path) -> None:
 
 def _receive(url: str, partial: Path, version: Path, largest: int, progress: Progress | None) -> None:
     """Append what is missing to `partial`, or write it anew."""
-    start, wanted = 0, {}
+    start, wanted, kept, size = 0, {}, "", -1
     if _is_resumable(partial, version):
         start = partial.stat().st_size
-        wanted = {"Range": f"bytes={start}-", "If-Range": version.read_text(encoding="utf-8")}
+        kept, _, told_size = version.read_text(encoding="utf-8").partition("\n")
+        size = int(told_size) if told_size.isdecimal() else -1
+        wanted = {"Range": f"bytes={start}-", "If-Range": kept}
     try:
         answer = open_url(url, headers=wanted)
     except urllib.error.HTTPError as error:
         if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE or not wanted:
             raise
-        _drop(partial, version)  # it holds more than the file does: another version
+        answer = None  # what was received is more than the file: another version
+    if answer is not None and answer.status == http.client.PARTIAL_CONTENT and not _goes_on(answer, start, kept, size):
+        answer.close()
+        answer = None
+    if answer is None:
+        _drop(partial, version)
         answer = open_url(url)
     with closing(answer):
-        if not _goes_on(answer, start):
+        if answer.status != http.client.PARTIAL_CONTENT:
             start = 0
             _write_version(answer, version)
-        total = start + int(answer.headers.get("Content-Length") or -1 - start)
+        elif not start:
+            raise http.client.HTTPException("a part of the file, where all of it was asked for")
+        length = content_length(answer)
+        total = start + length if length >= 0 else -1
         with open(partial, "ab" if start else "wb") as sink:
             size = _append(answer, sink, start, (total, largest), progress)
     if size > largest or total > largest:
@@ -91,10 +119,20 @@ def _receive(url: str, partial: Path, version: Path, largest: int, progress: Pro
         raise http.client.IncompleteRead(b"", total - size)
 
 
-def _goes_on(answer: Response, start: int) -> bool:
-    """Whether an answer holds the bytes from `start`; the whole file if it isn't."""
-    said = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range") or "")
-    return start > 0 and answer.status == http.client.PARTIAL_CONTENT and said is not None and int(said[1]) == start
+def _goes_on(answer: Response, start: int, kept: str, size: int) -> bool:
+    """Whether a partial answer holds all bytes from `start` of the file that was kept. size: of that, -1 if unknown."""
+    said = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", (answer.headers.get("Content-Range") or "").strip())
+    if not start or said is None:
+        return False
+    first, last, total = map(int, said.groups())
+    is_rest = first == start <= last == total - 1 and content_length(answer) in (-1, total - start)
+    is_same = all(answer.headers.get(name) in (None, kept) for name in _told_by(kept)) and size in (-1, total)
+    return is_rest and is_same
+
+
+def _told_by(kept: str) -> tuple[str, ...]:
+    """The header that must repeat what tells the version."""
+    return ("ETag",) if kept.startswith('"') else ("Last-Modified",)
 
 
 def _write_version(answer: Response, version: Path) -> None:
@@ -103,7 +141,7 @@ def _write_version(answer: Response, version: Path) -> None:
     told = etag if etag and not etag.startswith("W/") else answer.headers.get("Last-Modified")
     if told and answer.headers.get("Accept-Ranges") != "none":
         with atomic_write(version) as file:
-            file.write(told)
+            file.write(f"{told}\n{content_length(answer)}")
     else:
         version.unlink(missing_ok=True)
 

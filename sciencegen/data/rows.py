@@ -46,7 +46,7 @@ class TableReading:
         guess = next((name for index, name in enumerate(names) if index not in numeric), "")
         item = find_column(names, self.item_columns, self.column, self.source, guess)
         used = [item, *numeric] if not self.with_cells else range(len(names))
-        _check_distinct(names, {names[index].strip() for index in used}, self.source)
+        check_distinct(names, {names[index].strip() for index in used}, self.source)
         lower = [name.strip().lower() for name in names]
         alternatives = [lower.index(name) for name in self.item_columns if self.column is None and name in lower]
         name_column = (lower.index(name) for name in ID_COLUMNS if name in lower and lower.index(name) != item)
@@ -70,7 +70,7 @@ def cells_by_column(rows: Sequence[Mapping[str, Cell]]) -> dict[str, list[Cell]]
     return {name: [row.get(name) for row in rows] for name in names}
 
 
-def _check_distinct(names: Sequence[str], used: Collection[str], source: str) -> None:
+def check_distinct(names: Sequence[str], used: Collection[str], source: str) -> None:
     """Raise an error if two columns have one of the names that are used: the values of one would be lost."""
     counts = Counter(name.strip() for name in names)
     if twice := next((name for name in counts if name and counts[name] > 1 and name in used), None):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sciencegen.data.damage import open_binary, reading, standard_input
-from sciencegen.data.records import csv_records
+from sciencegen.data.records import check_width, csv_records
 from sciencegen.data.rows import Columns, NoItemColumn, TableReading, find_column
-from sciencegen.data.workbooks import file_of, is_workbook
+from sciencegen.data.workbooks import MOST_TIMES, file_of, is_workbook, most_unpacked, too_dense
 from sciencegen.data.writers import WRITTEN_TABLES, RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.files import found_at
@@ -36,11 +35,15 @@ __all__ = [
     "lines_matching",
     "no_numbers",
     "number_columns",
+    "open_parquet",
+    "parquet_batches",
     "parquet_texts",
+    "parquet_values",
     "read_lines",
     "read_records",
     "read_table",
     "rejects_path",
+    "typed_records",
     "write_rejects",
     "write_table",
 ]
@@ -51,6 +54,15 @@ Records = Iterator[tuple[int, list[str]]]
 """First line and cells of each record."""
 PEEK_ROWS = 200
 """Number of rows by which columns of numbers are recognized."""
+PEEK_LETTERS = 1 << 24
+"""Fewer rows are enough if they have so many characters."""
+PAGES_AT_ONCE, LARGEST_BATCH, FEWEST_ROWS = 1 << 20, 1 << 26, 8
+"""Bytes of a column of Parquet that are read at once; of texts within lists of the rows that are taken at once, where
+these are more than so many."""
+TEXTS = ("NONE", "STRING", "ENUM", "JSON", "BSON")
+"""Types of columns of Parquet whose bytes are texts."""
+MOST_ROWS_ALIKE = 1 << 22
+"""Rows that any Parquet file may have: a few bytes can stand for billions of equal ones."""
 
 
 def read_table(
@@ -105,7 +117,7 @@ def read_lines(path: Path) -> Iterator[Row]:
 
 
 def _read_lines(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+    with io.TextIOWrapper(open_binary(path), encoding="utf-8-sig", errors="replace") as lines:
         yield from (Row(number, line.strip()) for number, line in enumerate(lines, start=1))
 
 
@@ -114,10 +126,18 @@ def read_records(path: Path) -> tuple[list[str], str, Records]:
     return _open_csv(open_binary(path), str(path))
 
 
+def typed_records(path: Path) -> tuple[list[str], set[int], Records]:
+    """The header's names, the places of the columns that `read_table` reads as numbers, and the records, of a file that
+    isn't Parquet."""
+    names, separator, records = read_records(path)
+    peeked, _, numbers, empty = _peek(names, separator, records)
+    return [name.strip() for name in names], numbers | empty, chain(peeked, records)
+
+
 def column_names(path: Path) -> list[str]:
     """The names of all columns of a table."""
     if is_parquet(path):
-        return _open_parquet(path).schema_arrow.names
+        return open_parquet(path).schema_arrow.names
     with open_binary(path) as binary:
         return [name.strip() for name in _open_csv(binary, str(path))[0]]
 
@@ -125,12 +145,10 @@ def column_names(path: Path) -> list[str]:
 def number_columns(path: Path) -> list[str]:
     """The names of the columns that `read_table` reads as numbers."""
     if is_parquet(path):
-        schema = _open_parquet(path).schema_arrow
+        schema = open_parquet(path).schema_arrow
         return [schema.names[at] for at in sorted(_number_fields(schema))]
-    with open_binary(path) as binary:
-        names, separator, records = _open_csv(binary, str(path))
-        _, _, numbers, empty = _peek(names, separator, records)
-        return [names[at].strip() for at in sorted(numbers | empty)]
+    names, numbers, _ = typed_records(path)
+    return [names[at] for at in sorted(numbers)]
 
 
 def no_numbers(source: str | Path, name: str, columns: Iterable[str]) -> DataError:
@@ -186,7 +204,12 @@ def _peek(
     names: Sequence[str], separator: str, records: Records
 ) -> tuple[list[tuple[int, list[str]]], str, set[int], set[int]]:
     """The first records, the decimal mark, which columns have numbers in these records, and which are empty."""
-    peeked = list(islice(records, PEEK_ROWS))
+    peeked, letters = [], 0
+    for record in islice(records, PEEK_ROWS):
+        peeked.append(record)
+        letters += sum(map(len, record[1])) + len(record[1])
+        if letters > PEEK_LETTERS:
+            break
     decimal = "," if separator == ";" else "."
     filled = [[row[at] for _, row in peeked if at < len(row) and row[at].strip()] for at in range(len(names))]
     empty = {index for index, cells in enumerate(filled) if not cells}
@@ -198,7 +221,6 @@ def _open_csv(binary: io.BufferedReader, source: str) -> tuple[list[str], str, R
     """The header's names, the separator, and the records after the header."""
     head = binary.peek(1 << 16)[: 1 << 16]
     _check_is_text(head, source)
-    csv.field_size_limit(1 << 30)  # a molecule of 1 MB is refused by the domain, not by the CSV reader
     text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline="")
     separator = _separator(head.decode("utf-8", "replace"))
     records = csv_records(text, separator, source)
@@ -269,18 +291,40 @@ def _is_numeric(cell: str, decimal: str) -> bool:
 
 
 def _read_parquet(path: Path, reading: TableReading) -> Iterator[Row]:
-    file = _open_parquet(path)
-    schema = file.schema_arrow
-    return _parquet_rows(file, path, schema.names, reading.columns(schema.names, _number_fields(schema)))
+    schema = open_parquet(path).schema_arrow
+    return _parquet_rows(path, schema.names, reading.columns(schema.names, _number_fields(schema)))
 
 
-def _open_parquet(path: Path) -> pq.ParquetFile:
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """A Parquet file, whose pages are read one by one. A text that is stored once for many rows is held once."""
     import pyarrow.parquet as pq
 
     with reading("a Parquet table", path):
         file = pq.ParquetFile(path)
-        _ = file.schema_arrow.names  # may be unreadable too
-        return file
+        check_width(len(file.schema_arrow.names), str(path))  # the schema may be unreadable too
+        groups = (file.metadata.row_group(at) for at in range(file.metadata.num_row_groups))
+        texts = (one for one in file.schema if one.physical_type == "BYTE_ARRAY" and one.logical_type.type in TEXTS)
+        flat = [one.path for one in texts if "." not in one.path]  # the library can't do it within lists
+        size = path.stat().st_size
+        if sum(group.total_byte_size for group in groups) > most_unpacked(size):
+            raise too_dense(path, "write it anew without compression, or as .csv")
+        if file.metadata.num_rows > max(MOST_ROWS_ALIKE, MOST_TIMES * size):
+            raise DataError(
+                f"Expected a number of rows that agrees with the {size} bytes of {path}, found "
+                f"{file.metadata.num_rows:,}: they are alike, or it is damaged. Write each different row once."
+            )
+        return pq.ParquetFile(path, metadata=file.metadata, read_dictionary=flat, buffer_size=PAGES_AT_ONCE)
+
+
+def parquet_batches(path: Path, rows: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Blocks of at most so many rows, or fewer if each may hold a long text within a list."""
+    with reading("a whole Parquet table", path):
+        file = open_parquet(path)
+        groups = [file.metadata.row_group(at) for at in range(file.metadata.num_row_groups)]
+        within = [at for at, one in enumerate(file.schema) if "." in one.path and one.physical_type == "BYTE_ARRAY"]
+        largest = max((group.column(at).total_uncompressed_size for group in groups for at in within), default=1)
+        rows = min(rows, max(FEWEST_ROWS, LARGEST_BATCH // max(1, largest)))
+        yield from file.iter_batches(rows, columns=columns)
 
 
 def _number_fields(schema: pa.Schema) -> set[int]:
@@ -290,26 +334,25 @@ def _number_fields(schema: pa.Schema) -> set[int]:
     return {at for at, field in enumerate(schema) if any(is_kind(field.type) for is_kind in kinds)}
 
 
-def _parquet_rows(file: pq.ParquetFile, path: Path, names: Sequence[str], columns: Columns) -> Iterator[Row]:
+def _parquet_rows(path: Path, names: Sequence[str], columns: Columns) -> Iterator[Row]:
     named = [] if columns.name_column is None else [columns.name_column]
     needed = sorted({*columns.items, *named, *columns.numbers.values(), *columns.cells.values()})
     numeric, line = set(columns.numbers.values()), 0
-    with reading("a whole Parquet table", path):
-        for batch in file.iter_batches(4096, columns=[names[index] for index in needed]):
-            cells_of = {at: _cells(batch.column(names[at]), at in numeric) for at in needed}
-            for row in range(batch.num_rows):
-                line += 1
-                texts = (cells_of[at][row] for at in columns.items)
-                numbers = ((name, cells_of[at][row]) for name, at in columns.numbers.items())
-                parsed = {name: number for name, number in numbers if number is not None}
-                yield Row(
-                    line,
-                    next((text for text in texts if text), ""),
-                    {name: float(number) for name, number in parsed.items() if math.isfinite(number)},
-                    _name(cells_of[named[0]][row]) if named else "",
-                    {name: str(number) for name, number in parsed.items() if math.isinf(number)},
-                    {name: cells_of[at][row] for name, at in columns.cells.items()},
-                )
+    for batch in parquet_batches(path, 4096, [names[index] for index in needed]):
+        cells_of = {at: _cells(batch.column(names[at]), at in numeric) for at in needed}
+        for row in range(batch.num_rows):
+            line += 1
+            texts = (cells_of[at][row] for at in columns.items)
+            numbers = ((name, cells_of[at][row]) for name, at in columns.numbers.items())
+            parsed = {name: number for name, number in numbers if number is not None}
+            yield Row(
+                line,
+                next((text for text in texts if text), ""),
+                {name: float(number) for name, number in parsed.items() if math.isfinite(number)},
+                _name(cells_of[named[0]][row]) if named else "",
+                {name: str(number) for name, number in parsed.items() if math.isinf(number)},
+                {name: cells_of[at][row] for name, at in columns.cells.items()},
+            )
 
 
 def _name(cell: str | float | None) -> str:
@@ -332,22 +375,34 @@ def _cells(column: pa.ChunkedArray, numeric: bool) -> list:
 
 def parquet_texts(column: pa.Array | pa.ChunkedArray) -> list[str]:
     """Cells as text, "" if missing; bytes that aren't UTF-8 (Parquet doesn't check) are replaced."""
-    import pyarrow as pa
-
-    kind = column.type
-    cells = column.cast(pa.large_binary()) if pa.types.is_string(kind) or pa.types.is_large_string(kind) else column
-    try:
-        values = cells.to_pylist()
-    except (OverflowError, ValueError, KeyError):  # a date that Python can't hold, an unknown time zone
-        values = [_python_value(cell) for cell in cells]
     return [
         value.decode("utf-8", "replace") if isinstance(value, bytes) else "" if value is None else str(value)
-        for value in values
+        for value in parquet_values(column)
     ]
 
 
+def parquet_values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """Cells as values of Python; a text that a column stores once is one object. Of a cell that Python can't hold, the
+    number by which it is stored; what isn't UTF-8 in a text is replaced."""
+    import pyarrow as pa
+
+    if isinstance(column, pa.DictionaryArray):
+        used = column.indices.unique()
+        held = dict(zip(used.to_pylist(), map(_text_of, parquet_values(column.dictionary.take(used))), strict=True))
+        return [held[at] for at in column.indices.to_pylist()]
+    is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    try:
+        return list(map(_text_of, column.cast(pa.large_binary()).to_pylist())) if is_text else column.to_pylist()
+    except (OverflowError, ValueError, KeyError):  # a date that Python can't hold, an unknown time zone
+        return [_python_value(cell) for cell in column]
+
+
+def _text_of(value: object) -> object:
+    """Text of the bytes of a text."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
 def _python_value(cell: pa.Scalar) -> object:
-    """The value of a cell; of one that Python can't hold, the number by which it is stored."""
     try:
         return cell.as_py()
     except (OverflowError, ValueError, KeyError):

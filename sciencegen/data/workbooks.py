@@ -10,21 +10,26 @@ import csv
 import datetime
 import io
 import math
+import os
+import posixpath
 import re
+import shutil
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from types import ModuleType
 from typing import IO, TYPE_CHECKING, cast
+from xml.parsers import expat
 
 import numpy as np
 
 from sciencegen.errors import ConfigError, DataError, converted
 
 if TYPE_CHECKING:
-    from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
 
 ENDING = ".xlsx"
@@ -36,13 +41,23 @@ LARGEST_EXACT = 10**15
 """Excel keeps 15 digits: whole numbers from here on are written as text."""
 NO_XML = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 """Characters that XML can't hold or changes; a workbook has them as _x000D_."""
-ESCAPED, LITERAL = re.compile("_x([0-9A-Fa-f]{4})_"), re.compile("_(?=x[0-9A-Fa-f]{4}_)")
+ESCAPED, LITERAL = re.compile("_x((?![dD][89a-fA-F])[0-9A-Fa-f]{4})_"), re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 TIMES = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
-FORMULA = re.compile(rb"<(\w{1,8}:)?f[\s/>]")
-BLOCK, LONGEST_TAG = 2**20, 16
-"""Bytes that are read at once, and of the longest match of `FORMULA`."""
+REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?[0-9]{1,7}")
+"""A cell, such as B12."""
+BLOCK = 1 << 16
+"""Bytes that are read at once."""
+LONGEST_TEXT, MOST_CELLS = 1 << 20, 16_384
+"""Most characters of a cell that is read: other programs than Excel may write longer ones; and most cells of a row."""
+LONGEST_TAG, LARGEST_XML, LARGEST_STRINGS, DEEPEST = 1 << 18, 1 << 24, 1 << 29, 100
+"""Most bytes of a tag, of a part that isn't a sheet, and of that of the texts; most elements within each other."""
+Begin = Callable[[str, dict[str, str]], None]
+End = Callable[[str, str], None]
+"""Called with the name and the attributes of an element, and with its name and its text."""
 DATE = (1980, 1, 1, 0, 0, 0)
 """Of each part of a workbook, so that equal tables give equal bytes."""
+WINDOWS_EPOCH, MAC_EPOCH = datetime.datetime(1899, 12, 30), datetime.datetime(1904, 1, 1)
+"""Day 0 of the numbers that are dates."""
 
 
 def is_workbook(path: str | Path) -> bool:
@@ -89,47 +104,336 @@ def _openpyxl() -> ModuleType:
     return openpyxl
 
 
+FREELY, MOST_TIMES = 1 << 25, 100
+"""Bytes that any packed file may stand for, and how many times its own bytes more of them: texts and numbers are packed
+to a half or a fiftieth."""
+
+
+def most_unpacked(size: int) -> int:
+    """The bytes that a packed file of so many bytes may stand for."""
+    return max(FREELY, MOST_TIMES * size)
+
+
+def too_dense(path: Path, remedy: str) -> DataError:
+    """The error for a packed file that stands for more."""
+    return DataError(
+        f"Expected a packed file that stands for at most {MOST_TIMES} times its bytes, or {FREELY >> 20} MiB, at "
+        f"{path}, found one that stands for more. If that is meant, {remedy}."
+    )
+
+
+class _Book:
+    """The worksheets of a workbook, whose cells are read one by one in little memory.
+
+    Parameters
+    ----------
+    file : open file
+    path : Path
+        For messages.
+
+    Attributes
+    ----------
+    sheets : mapping
+        The part of each worksheet by its name.
+    formulas, empty_formulas : int
+        Cells with a formula in the rows that were read, and those of them without a value.
+    """
+
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        self.path, self._zip = path, zipfile.ZipFile(file)
+        self._left = self._most = most_unpacked(os.fstat(file.fileno()).st_size)
+        self._dates: dict[int, bool] = {}
+        """Whether a style is one of durations, for the styles of dates and durations."""
+        self._strings, self._ends = bytearray(), array("Q", [0])
+        """The shared texts one after the other, and where each ends."""
+        self.formulas = self.empty_formulas = 0
+        books = [part for kind, part in self._related("").values() if kind == "officeDocument"]
+        book = next(iter(books), "xl/workbook.xml")
+        parts, named, self._epoch = self._related(book), list[tuple[str, str]](), WINDOWS_EPOCH
+
+        def begin(name: str, given: dict[str, str]) -> None:
+            if name == "sheet":
+                named.append((given["name"], next(text for key, text in given.items() if key.endswith(":id"))))
+            elif name == "workbookPr" and given.get("date1904") in ("1", "true"):
+                self._epoch = MAC_EPOCH
+
+        self._read(book, begin)
+        found = [(name, *parts[id]) for name, id in named if id in parts]
+        held = set(self._zip.namelist())
+        self.sheets = {name: part for name, kind, part in reversed(found) if kind != "chartsheet" and part in held}
+        self.sheets = {name: self.sheets[name] for name, *_ in found if name in self.sheets}
+        for kind, part in parts.values():
+            if kind == "sharedStrings" and part in held:
+                self._read_strings(part)
+            elif kind == "styles" and part in held:
+                self._read_styles(part)
+
+    def __enter__(self) -> _Book:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._zip.close()
+
+    def chosen(self, sheet: str | None) -> str:
+        """The sheet's name; by default the first with a cell that isn't empty."""
+        if sheet is None:
+            filled = (name for name in self.sheets if any(any(cells.values()) for _, cells in self.rows(name)))
+            return next(filled, next(iter(self.sheets)))
+        if sheet not in self.sheets:
+            found = ", ".join(map(repr, self.sheets))
+            raise DataError(f"Expected the sheet '{sheet}' in {self.path}, found {found}. Pass one of them.")
+        return sheet
+
+    def others(self, sheet: str) -> str:
+        """The names of the other sheets, for messages."""
+        return ", ".join(repr(name) for name in self.sheets if name != sheet)
+
+    def rows(self, sheet: str) -> Iterator[tuple[int, dict[int, str]]]:
+        """(number from 1, texts by the number of their column from 1) of the rows of a sheet that it has."""
+        made: list[tuple[int, dict[int, str]]] = []
+        number = column = 0
+        cells: dict[int, str] | None = None
+        kind, style, value, is_formula, is_phonetic = "n", 0, "", False, False
+        self.formulas = self.empty_formulas = 0
+
+        def begin(name: str, given: dict[str, str]) -> None:
+            nonlocal number, column, cells, kind, style, value, is_formula, is_phonetic
+            if name == "row":
+                before, number = number, int(float(given.get("r", number + 1)))
+                if not before < number <= MOST_ROWS:
+                    raise self._damaged(f"rows with numbers from 1 to {MOST_ROWS:,} in their order", f"{number:,}")
+                cells, column = {}, 0
+            elif cells is None:
+                return
+            elif name == "c":
+                column = column_of(given["r"]) if "r" in given else column + 1
+                if column in cells or column > MOST_CELLS:
+                    raise self._damaged(
+                        f"one cell for each of {MOST_CELLS:,} columns at most", f"{given.get('r')!r:.60}"
+                    )
+                kind, style, value, is_formula = given.get("t", "n"), int(given.get("s", 0)), "", False
+            elif name == "f":
+                is_formula = True
+            elif name == "rPh":
+                is_phonetic = True
+
+        def end(name: str, text: str) -> None:
+            nonlocal cells, value, is_phonetic
+            if cells is None:
+                return
+            if name == "v" and kind != "inlineStr":
+                value = text
+            elif name == "t" and kind == "inlineStr" and not is_phonetic:
+                value += text
+                self._check_text(len(value))
+            elif name == "rPh":
+                is_phonetic = False
+            elif name == "c":
+                cells[column] = self._cell(kind, style, value) if value else ""
+                self.formulas += is_formula
+                self.empty_formulas += is_formula and not value
+            elif name == "row":
+                made.append((number, cells))
+                cells = None
+
+        for _ in self._blocks(self.sheets[sheet], begin, end):
+            yield from made
+            made.clear()
+
+    def _cell(self, kind: str, style: int, value: str) -> str:
+        """The text of a cell, as CSV has it."""
+        if kind == "s":
+            at = int(value)
+            if not 0 <= at < len(self._ends) - 1:
+                raise self._damaged(f"one of {len(self._ends) - 1:,} shared texts", f"number {at}")
+            return _text(self._strings[self._ends[at] : self._ends[at + 1]].decode())
+        if kind == "n":
+            number = float(value) if any(mark in value for mark in ".eE") else int(value)
+            return self._date(number, style) if style in self._dates else _text(number)
+        if kind == "b":
+            return _text(bool(int(value)))
+        return self._date(value) if kind == "d" else _text(value)
+
+    def _date(self, value: str | float, style: int = 0) -> str:
+        from openpyxl.utils.datetime import from_excel, from_ISO8601
+
+        try:
+            if isinstance(value, str):
+                return _text(from_ISO8601(value))
+            return _text(from_excel(value, self._epoch, timedelta=self._dates[style]))
+        except (OverflowError, ValueError):
+            return "#VALUE!"
+
+    def _read_strings(self, part: str) -> None:
+        is_phonetic = False
+
+        def begin(name: str, given: dict[str, str]) -> None:
+            nonlocal is_phonetic
+            is_phonetic = is_phonetic or name == "rPh"
+
+        def end(name: str, text: str) -> None:
+            nonlocal is_phonetic
+            if name == "t" and not is_phonetic:
+                self._strings.extend(text.encode())
+                self._check_text(len(self._strings) - self._ends[-1])
+            elif name == "rPh":
+                is_phonetic = False
+            elif name == "si":
+                self._ends.append(len(self._strings))
+
+        self._read(part, begin, end, LARGEST_STRINGS)
+
+    def _read_styles(self, part: str) -> None:
+        from openpyxl.styles.numbers import builtin_format_code, is_date_format, is_timedelta_format
+
+        formats: dict[int, str] = {}
+        style = -1
+        is_inside = False
+
+        def begin(name: str, given: dict[str, str]) -> None:
+            nonlocal style, is_inside
+            if name == "numFmt":
+                formats[int(given["numFmtId"])] = given["formatCode"]
+            elif name == "cellXfs":
+                is_inside = True
+            elif name == "xf" and is_inside:
+                style, number = style + 1, int(given.get("numFmtId", 0))
+                form = formats.get(number) or builtin_format_code(number)
+                if is_date_format(form) or is_timedelta_format(form):
+                    self._dates[style] = is_timedelta_format(form)
+
+        def end(name: str, text: str) -> None:
+            nonlocal is_inside
+            is_inside = is_inside and name != "cellXfs"
+
+        self._read(part, begin, end)
+
+    def _related(self, part: str) -> dict[str, tuple[str, str]]:
+        """The kind and the path of the parts that a part refers to, by its names for them."""
+        folder, name = posixpath.split(part)
+        found: dict[str, tuple[str, str]] = {}
+
+        def begin(name: str, given: dict[str, str]) -> None:
+            if name == "Relationship" and given.get("TargetMode") != "External":
+                place = posixpath.normpath(posixpath.join("/", folder, given["Target"])).lstrip("/")
+                found[given["Id"]] = given["Type"].rpartition("/")[2], place
+
+        self._read(posixpath.join(folder, "_rels", f"{name}.rels"), begin)
+        return found
+
+    def _read(
+        self, part: str, begin: Begin, end: End = lambda name, text: None, largest: int = LARGEST_XML
+    ) -> None:  # fmt: skip
+        for _ in self._blocks(part, begin, end, largest):
+            pass
+
+    def _blocks(self, part: str, begin: Begin, end: End, largest: int | None = None) -> Iterator[None]:
+        """Parse the XML of a part, block by block; `end` gets the text since the last tag. Names are without prefix."""
+        parser, texts, length, depth = expat.ParserCreate(), list[str](), 0, 0
+
+        def started(name: str, given: dict[str, str]) -> None:
+            nonlocal length, depth
+            depth += 1
+            if depth > DEEPEST:
+                raise self._damaged(f"at most {DEEPEST} elements within each other", "more")
+            if length:
+                length = 0
+                texts.clear()
+            begin(name.rpartition(":")[2] if ":" in name else name, given)
+
+        def ended(name: str) -> None:
+            nonlocal length, depth
+            depth -= 1
+            end(name.rpartition(":")[2] if ":" in name else name, "".join(texts) if length else "")
+            if length:
+                length = 0
+                texts.clear()
+
+        def found(text: str) -> None:
+            nonlocal length
+            length += len(text)
+            self._check_text(length)
+            texts.append(text)
+
+        def refuse(*_: object) -> None:
+            raise self._damaged("no document type", "one")
+
+        parser.buffer_text = True
+        parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = started, ended, found
+        parser.StartDoctypeDeclHandler = refuse
+        size, open_tag = 0, 0
+        with self._zip.open(part) as xml:
+            while block := xml.read(BLOCK):
+                size, self._left = size + len(block), self._left - len(block)
+                if self._left < 0:
+                    raise too_dense(self.path, "save it as .csv")
+                if largest is not None and size > largest:
+                    raise self._damaged(f"at most {largest >> 20} MiB in {part}", "more")
+                begun, closed = block.rfind(b"<"), block.rfind(b">")
+                open_tag = (
+                    0 if closed > begun else len(block) - begun if begun >= 0 else open_tag and open_tag + len(block)
+                )
+                if open_tag > LONGEST_TAG:
+                    raise self._damaged(f"tags of at most {LONGEST_TAG >> 10} KiB in {part}", "a longer one")
+                parser.Parse(block)
+                yield
+            parser.Parse(b"", True)
+            yield
+
+    def _check_text(self, length: int) -> None:
+        if length > LONGEST_TEXT:
+            raise self._damaged(f"cells of at most {LONGEST_TEXT >> 10} KiB of text", "a longer one")
+
+    def _damaged(self, expected: str, found: str) -> DataError:
+        return DataError(f"Expected {expected} in {self.path}, found {found}. Save it anew, or as .csv.")
+
+
+@lru_cache(1 << 15)
+def _column(letters: str) -> int:
+    number = 0
+    for letter in letters:
+        number = 26 * number + ord(letter) - ord("A") + 1
+    return number
+
+
+def column_of(reference: str) -> int:
+    """The column of a cell, from 1.
+
+    Examples
+    --------
+    >>> column_of("A1"), column_of("$xfd$12")
+    (1, 16384)
+    """
+    match = REFERENCE.fullmatch(reference)
+    if match is None:
+        raise ValueError(f"{reference[:60]!r} is no cell")
+    return _column(match[1].upper())
+
+
 @contextmanager
-def _opened(path: Path, data_only: bool) -> Iterator[Workbook]:
-    """A workbook whose cells are read on demand. data_only: values of formulas instead of the formulas."""
-    openpyxl = _openpyxl()
+def _opened(path: Path) -> Iterator[_Book]:
+    """A workbook whose cells are read on demand."""
+    _openpyxl()
 
     def explained(error: Exception) -> DataError:
-        found = " ".join(str(error).split())[:300].rstrip(".")
+        found = " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
         return DataError(
             f"Expected an Excel workbook (.xlsx) in {path}, found another file or a damaged one, which can't be read: "
             f"{found}."
         )
 
-    with converted(explained), path.open("rb") as file:
-        workbook = openpyxl.load_workbook(file, read_only=True, data_only=data_only)
-        try:
-            yield workbook
-        finally:
-            workbook.close()
-
-
-def _chosen(workbook: Workbook, sheet: str | None, path: Path) -> str:
-    """The sheet's name; by default the first with a cell that isn't empty."""
-    names = [one.title for one in workbook.worksheets]
-    if sheet is None:
-        filled = (one.title for one in workbook.worksheets if any(map(any, one.iter_rows(values_only=True))))
-        return next(filled, names[0])
-    if sheet not in names:
-        raise DataError(
-            f"Expected the sheet '{sheet}' in {path}, found {', '.join(map(repr, names))}. Pass one of them."
-        )
-    return sheet
+    with converted(explained), path.open("rb") as file, _Book(file, path) as book:
+        yield book
 
 
 def open_sheet(path: Path, sheet: str | None = None) -> io.BufferedReader:
     """A sheet as CSV text, in a temporary file. sheet: its name; by default the first that isn't empty."""
     file = TemporaryFile()  # noqa: SIM115
     try:
-        with _opened(path, data_only=True) as workbook:
-            rows = workbook[_chosen(workbook, sheet, path)].iter_rows(values_only=True)
+        with _opened(path) as book:
             text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-            csv.writer(text, lineterminator="\r\n").writerows(_texts(rows))
+            rows = _texts(book.rows(book.chosen(sheet)), path)
+            csv.writer(text, lineterminator="\r\n").writerows(rows)
             text.detach()
     except BaseException:
         file.close()
@@ -145,7 +449,8 @@ def sheet_as_csv(path: Path, sheet: str) -> Iterator[Path]:
         raise ConfigError(f"Expected an Excel workbook (.xlsx) with `sheet`, got {path}. Leave `sheet` out.")
     with TemporaryDirectory() as folder, open_sheet(path, sheet) as rows:
         copy = Path(folder, f"{path.stem}.csv")
-        copy.write_bytes(rows.read())
+        with copy.open("wb") as file:
+            shutil.copyfileobj(rows, file)
         try:
             yield copy
         except DataError as error:
@@ -160,9 +465,9 @@ def naming_sheets(path: Path) -> Iterator[None]:
     except DataError as error:
         if not is_workbook(path) or not path.is_file():
             raise
-        with _opened(path, data_only=True) as workbook:
-            read = _chosen(workbook, None, path)
-            others = ", ".join(repr(one.title) for one in workbook.worksheets if one.title != read)
+        with _opened(path) as book:
+            read = book.chosen(None)
+            others = book.others(read)
         if not others:
             raise
         raise DataError(f"{error} Sheet {read!r} was read; `sheet` names another: {others}.") from None
@@ -170,52 +475,37 @@ def naming_sheets(path: Path) -> Iterator[None]:
 
 def sheet_notes(path: Path, sheet: str | None = None, remedy: str = "`sheet` names another") -> list[str]:
     """Notes on formulas, which are read as their values, and on sheets that are not read. remedy: how to read those."""
-    with _opened(path, data_only=True) as values:
-        name = _chosen(values, sheet, path)
-        found = _values_of_formulas(path, values, name) if _may_have_formulas(path) else []
-        others = ", ".join(repr(one.title) for one in values.worksheets if one.title != name)
+    with _opened(path) as book:
+        name = book.chosen(sheet)
+        others = book.others(name)
+        for _ in book.rows(name):
+            pass
     notes = [f"sheet {name!r} is read, not {others}: {remedy}"] if others and sheet is None else []
-    if found:
-        notes.append(f"cells with formulas: {len(found)}; they are read as the values that the workbook holds")
-    if empty := found.count(None):
+    if book.formulas:
+        notes.append(f"cells with formulas: {book.formulas}; they are read as the values that the workbook holds")
+    if book.empty_formulas:
         notes.append(
-            f"formulas without a value in the workbook: {empty}; they count as empty cells. Open it in a spreadsheet "
-            "program, and save it"
+            f"formulas without a value in the workbook: {book.empty_formulas}; they count as empty cells. Open it in a "
+            "spreadsheet program, and save it"
         )
     return notes
 
 
-def _values_of_formulas(path: Path, values: Workbook, name: str) -> list[object]:
-    """The values that a workbook holds for the formulas of a sheet."""
-    with _opened(path, data_only=False) as formulas:
-        rows = zip(formulas[name].iter_rows(), values[name].iter_rows(values_only=True), strict=False)
-        pairs = (pair for row, stored in rows for pair in zip(row, stored, strict=False))
-        return [value for cell, value in pairs if cell.data_type == "f"]
-
-
-def _may_have_formulas(path: Path) -> bool:
-    """Whether a sheet has an element of a formula; much faster than reading the cells."""
-    with zipfile.ZipFile(path) as file:
-        for part in file.namelist():
-            if "worksheets/" in part:
-                with file.open(part) as xml:
-                    before = b""
-                    while block := xml.read(BLOCK):
-                        if FORMULA.search(before + block):
-                            return True
-                        before = block[-LONGEST_TAG:]
-    return False
-
-
-def _texts(rows: Iterable[Sequence[object]]) -> Iterator[list[str]]:
+def _texts(rows: Iterable[tuple[int, Mapping[int, str]]], path: Path) -> Iterator[list[str]]:
     """Cells as text, as many as the header has names, or more where these aren't empty; none for an empty row."""
-    width = 0
-    for row in rows:
-        cells = [_text(cell) for cell in row]
-        while cells and not cells[-1]:
-            cells.pop()
-        width = width or len(cells)
-        yield [*cells, *[""] * (width - len(cells))] if cells else []
+    width, written, left = 0, 0, most_unpacked(path.stat().st_size)
+    for number, cells in rows:
+        last = max((column for column, text in cells.items() if text), default=0)
+        if not last:
+            continue
+        width = width or last
+        yield from ([] for _ in range(number - written - 1))
+        texts = [cells.get(column, "") for column in range(1, max(width, last) + 1)]
+        left -= sum(map(len, texts)) + len(texts) + 2 * (number - written)
+        if left < 0:
+            raise too_dense(path, "save it as .csv")
+        yield texts
+        written = number
 
 
 def _text(value: object) -> str:

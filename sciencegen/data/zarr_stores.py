@@ -20,6 +20,7 @@ import numpy as np
 from sciencegen.data.damage import check_part, reading
 from sciencegen.errors import ConfigError, DataError, IncompatibleError
 from sciencegen.files import STORE
+from sciencegen.yaml_text import parse_json
 
 ENDINGS = (STORE, f"{STORE}.zip")
 CODECS = frozenset({
@@ -39,7 +40,8 @@ class Blocks:
     """An array whose last block is cached for the next rows. attrs: its attributes by name."""
 
     def __init__(self, array: Any, place: str) -> None:
-        self.shape, self.dtype, self.attrs = array.shape, array.dtype, array.attrs.asdict()
+        self.shape, self.dtype = array.shape, array.dtype
+        self.attrs: dict[str, Any] = parse_json(json.dumps(array.attrs.asdict()))
         self._array, self._place, self._number, self._block = array, place, -1, np.empty(0)
         self._rows = array.chunks[0] if array.chunks else 1
         size = self._rows * math.prod(self.shape[1:]) * array.dtype.itemsize
@@ -142,7 +144,7 @@ def _within(path: Path, node: Any) -> str:
 def _said(node: Any, *names: str) -> dict[str, Any]:
     """Metadata of a node from the first of these files that exists, {} if there is none or the kind differs."""
     place = next((node / name for name in names if node.is_dir() and (node / name).exists()), None)
-    said = {} if place is None else json.loads(place.read_text(encoding="utf-8"))
+    said = {} if place is None else parse_json(place.read_text(encoding="utf-8"))
     kind = said.get("node_type")
     return {} if kind is not None and (kind == "array") != (names == ARRAY) else said
 

@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from glob import escape
 from itertools import islice
 from pathlib import Path
+from threading import BoundedSemaphore, Lock, Thread, main_thread
 from typing import Any
 
-from sciencegen.data.tables import is_parquet, number_columns, read_records
-from sciencegen.errors import DataError
+from sciencegen.data.damage import reading
+from sciencegen.data.forkserver import AVAILABLE, forkserver
+from sciencegen.data.rows import check_distinct
+from sciencegen.data.tables import is_parquet, open_parquet, parquet_batches, parquet_values, typed_records
+from sciencegen.data.workers import Failure, map_killable
+from sciencegen.errors import DataError, SciencegenError
 from sciencegen.files import files_below
 from sciencegen.items import Json
+from sciencegen.serving.budget import BudgetSpent
 from sciencegen.serving.paths import WRITTEN
-from sciencegen.serving.records import LOG, PRINTED, PROGRESS, RESULTS, Job, NotFound, read_json, read_outcome
+from sciencegen.serving.records import LOG, PRINTED, PROGRESS, RESULTS, Conflict, Job, NotFound, read_json, read_outcome
 
 MOST_ROWS = 1000
 """Rows of one answer."""
 MOST_PRINTED = 1 << 24
 MOST_FILES = 1000
+LONGEST_READ_S, LARGEST_MEMORY, LARGEST_ANSWER = 30.0, 1 << 29, 1 << 24
+"""Seconds and bytes of memory that reading rows may take; characters of an answer, which has fewer rows instead."""
+MOST_WAITING, ROWS_AT_ONCE, DEEPEST = 8, 256, 100
+"""Requests that read rows or wait for it; rows of Parquet that are read at once; levels within a cell."""
+_ONE_READER, _WAITING = Lock(), BoundedSemaphore(MOST_WAITING)
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,300})([.][0-9]+)?([eE][-+]?[0-9]{1,2})?")
 """A number of JSON; 007 is none."""
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".pq", ".xlsx")
@@ -95,41 +108,100 @@ def log_of(records: Path) -> str:
 
 
 def rows_of(path: Path, start: int = 0, limit: int = 100) -> Json:
-    """Rows of a table from `start`, at most `limit`.
+    """Rows of a table from `start`, at most `limit`, or fewer if they are long. A process of its own reads them, which
+    is killed if it takes too long or too much memory.
 
     Returns
     -------
     mapping
-        `columns`; `rows`, a mapping each, in which empty cells are null, cells of columns of numbers are numbers, and
-        true and false are booleans; `next`, the number of the row after these, null if there is none.
+        `columns`; `rows`, a mapping each, in which empty cells are null, cells of columns of numbers are numbers, true
+        and false are booleans, and cells beyond the header have the names `column 4`, ...; `next`, the number of the
+        row after these, null if there is none.
+
+    Raises
+    ------
+    BudgetSpent
+        If too many others wait for rows.
     """
     if not path.name.lower().endswith(TABLES):
         raise DataError(f"Expected a table for rows ({', '.join(TABLES)}), {path.name} is none. Get it as a file.")
     if not path.is_file():
         raise NotFound(f"Expected a table at {path.name}, found none: the job has written no row yet, or none at all.")
-    limit = min(limit, MOST_ROWS)
-    rows = _parquet_rows(path, start, limit) if is_parquet(path) else _csv_rows(path, start, limit)
-    shown = rows[:limit]
-    columns = list(shown[0]) if shown else _columns(path)
-    return {"columns": columns, "rows": shown, "next": start + limit if len(rows) > limit else None}
+    if not _WAITING.acquire(blocking=False):
+        raise BudgetSpent(f"Expected at most {MOST_WAITING} requests for rows at a time, got more. Ask again later.")
+    try:
+        _end_with_the_server()
+        with _ONE_READER:
+            if not main_thread().is_alive():
+                raise Conflict("The server ends. Ask the next one.")
+            task = path, start, min(limit, MOST_ROWS)
+            ((_, found),) = map_killable(_rows_apart, [task], processes=1, timeout_s=LONGEST_READ_S)
+    finally:
+        _WAITING.release()
+    if isinstance(found, Failure):
+        raise DataError(
+            f"Expected to read rows {start} to {start + limit} of {path.name} within {LONGEST_READ_S:g} s and "
+            f"{LARGEST_MEMORY >> 20} MiB of memory, got: it {found.reason}. Get it as a file, or ask for fewer rows."
+        )
+    if isinstance(found, str):
+        raise DataError(found)
+    return found
 
 
-def _columns(path: Path) -> list[str]:
-    if is_parquet(path):
-        import pyarrow.parquet as pq
+@cache
+def _end_with_the_server() -> None:
+    """From now on, end the reading of rows when the main thread ends: Python waits for threads that wait for it."""
 
-        return list(pq.read_schema(path).names)
-    return [name.strip() for name in read_records(path)[0]]
+    def end() -> None:
+        main_thread().join()
+        forkserver().close()
+
+    Thread(target=end, daemon=True).start()
 
 
-def _csv_rows(path: Path, start: int, limit: int) -> list[Json]:
-    """One row more than the limit, if there is one."""
-    numbers = set(number_columns(path))
-    names, _, records = read_records(path)
-    return [
-        {name.strip(): _cell(cell, name.strip() in numbers) for name, cell in zip(names, cells, strict=False)}
-        for _, cells in islice(records, start, start + limit + 1)
-    ]
+def _rows_apart(task: tuple[Path, int, int]) -> Json | str:
+    """The rows, or the error's text. In a worker's process."""
+    if AVAILABLE:
+        import resource
+
+        os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # others reserve gigabytes that they don't use
+        resource.setrlimit(resource.RLIMIT_DATA, (LARGEST_MEMORY, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+    path, start, limit = task
+    try:
+        with reading("a table", path.name):
+            names, found = _parquet_rows(path, start) if is_parquet(path) else _csv_rows(path, start)
+            return _page(names, found, start, limit, path.name)
+    except SciencegenError as error:
+        return str(error).replace(str(path), path.name)
+
+
+def _page(names: list[str], found: Iterator[list[Any]], start: int, limit: int, source: str) -> Json:
+    unnamed = (at for at, name in enumerate(names) if not name)
+    others = set(islice(unnamed, 1, None))  # of several columns without a name
+    columns = [f"column {at + 1}" if at in others else name for at, name in enumerate(names)]
+    check_distinct(columns, columns, source)
+    rows: list[Json] = []
+    letters = 0
+    for cells in islice(found, limit):
+        beyond = {f"column {at + 1}": cell for at, cell in enumerate(cells) if at >= len(columns) and cell is not None}
+        row = dict(zip(columns, [*cells, *[None] * (len(columns) - len(cells))], strict=False)) | beyond
+        letters += len(json.dumps(row, allow_nan=False))
+        if letters > LARGEST_ANSWER:
+            if rows:
+                return {"columns": columns, "rows": rows, "next": start + len(rows)}
+            raise DataError(
+                f"Expected rows of at most {LARGEST_ANSWER >> 20} MiB in {source}, row {start} is longer. Get it as a "
+                "file."
+            )
+        rows.append(row)
+    has_more = len(rows) == limit and next(found, None) is not None
+    return {"columns": columns, "rows": rows, "next": start + limit if has_more else None}
+
+
+def _csv_rows(path: Path, start: int) -> tuple[list[str], Iterator[list[Any]]]:
+    names, numbers, records = typed_records(path)
+    rows = ([_cell(cell, at in numbers) for at, cell in enumerate(cells)] for _, cells in islice(records, start, None))
+    return names, rows
 
 
 def _cell(text: str, numeric: bool) -> str | float | int | bool | None:
@@ -139,23 +211,35 @@ def _cell(text: str, numeric: bool) -> str | float | int | bool | None:
         return text == "true"
     if not numeric or not _NUMBER.fullmatch(text):
         return text
-    return int(text) if text.lstrip("-").isdigit() else float(text)
+    if text.lstrip("-").isdigit():
+        return int(text)
+    return value if math.isfinite(value := float(text)) else text
 
 
-def _parquet_rows(path: Path, start: int, limit: int) -> list[Json]:
-    import pyarrow.parquet as pq
+def _parquet_rows(path: Path, start: int) -> tuple[list[str], Iterator[list[Any]]]:
+    def rows() -> Iterator[list[Any]]:
+        before = start
+        for batch in parquet_batches(path, ROWS_AT_ONCE):
+            if before < batch.num_rows:
+                columns = [parquet_values(column) for column in batch.slice(before).columns]
+                yield from (list(map(_plain, cells)) for cells in zip(*columns, strict=True))
+            before = max(0, before - batch.num_rows)
 
-    rows: list[Json] = []
-    for batch in pq.ParquetFile(path).iter_batches(4096):
-        if start >= batch.num_rows:
-            start -= batch.num_rows
-            continue
-        rows += [_finite(row) for row in batch.slice(start, limit + 1 - len(rows)).to_pylist()]
-        start = 0
-        if len(rows) > limit:
-            break
-    return rows
+    return [name.strip() for name in open_parquet(path).schema_arrow.names], rows()
 
 
-def _finite(row: Mapping[str, Any]) -> Json:
-    return {name: None if isinstance(one, float) and not math.isfinite(one) else one for name, one in row.items()}
+def _plain(value: object, levels: int = 0) -> Any:
+    """A value of JSON: null for numbers that aren't finite, also within lists and mappings; text for other kinds."""
+    if levels > DEEPEST:
+        raise ValueError(f"its cells have more than {DEEPEST} levels")
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one, levels + 1) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one, levels + 1) for one in value]
+    return str(value)

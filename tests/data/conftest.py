@@ -28,6 +28,7 @@ def other_server():
 def _running():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         running.pages, running.redirects, running.asked, running.missing = {}, {}, [], 0
+        running.shift, running.headers_of_rest, running.length = 0, {}, ""
         running.tells_length, running.etag, running.stops_at = True, "", None
         running.url = f"http://127.0.0.1:{running.server_port}"
         threading.Thread(target=functools.partial(running.serve_forever, 0.01), daemon=True).start()

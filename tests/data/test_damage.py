@@ -1,11 +1,14 @@
 """Damage of files: any exception becomes an error that names the file."""
 
 import gzip
+import tracemalloc
 
 import numpy as np
 import pytest
 
+from sciencegen.api.science.forms import domain_of
 from sciencegen.data.damage import MOST_UNPACKED, SMALL, check_claim, check_part, open_binary, reading
+from sciencegen.data.tables import read_table
 from sciencegen.errors import ConfigError, DataError
 
 
@@ -50,3 +53,61 @@ def test_claims_are_held_against_the_file():
             check_claim("a", *claim)
     with pytest.raises(DataError, match="smaller chunks"):
         check_part("a", 1 << 31)
+
+
+def gzipped(path, line, times):
+    with gzip.open(path, "wb", 9) as file:
+        for _ in range(times):
+            file.write(line)
+    return path
+
+
+def peak_while(read):
+    """The largest memory of Python objects meanwhile, in MiB."""
+    tracemalloc.start()
+    try:
+        read()
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    return peak / 2**20
+
+
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.smi.gz", "t.sdf.gz", "t.fasta.gz", "t.txt.gz"])
+def test_a_line_without_end_is_refused_before_it_is_held(tmp_path, name):
+    path = gzipped(tmp_path / name, b">" * (1 << 20), 30)
+    domain = domain_of("molecules" if name in ("t.csv.gz", "t.smi.gz", "t.sdf.gz") else "proteins")
+
+    def read():
+        with pytest.raises(
+            DataError, match=r"Expected lines of at most 16 MiB in .*, found a longer one, number 1: .*"
+        ):
+            for _ in domain.items.read(path):
+                pass
+
+    assert peak_while(read) < 80
+
+
+def test_a_packed_file_stands_for_so_much_and_no_more(tmp_path):
+    path, read = gzipped(tmp_path / "t.csv.gz", b"item\n" * (1 << 17), 52), []
+
+    def read_all(path):
+        with open_binary(path) as file:
+            read.extend(map(len, iter(lambda: file.read(1 << 16), b"")))
+
+    with pytest.raises(DataError, match=r"at most 100 times its bytes, or 32 MiB, .* gunzip it, and pass the unpacked"):
+        read_all(path)
+    assert 30 << 20 < sum(read) <= 32 << 20
+    read.clear()
+    (tmp_path / "t.csv").write_bytes(gzip.decompress(path.read_bytes()))
+    read_all(tmp_path / "t.csv")
+    assert sum(read) == 52 * 5 << 17
+
+
+@pytest.mark.parametrize("letters", [35_000, 1_000_000])
+def test_long_cells_are_whole(tmp_path, letters):
+    """A large protein, the text of a crystal's structure."""
+    cell = "loop_\n" * (letters // 6000) + "A" * letters
+    (tmp_path / "t.csv").write_text(f'item,x\n"{cell}",1\n')
+    (row,) = read_table(tmp_path / "t.csv", ["item"])
+    assert row.text == cell

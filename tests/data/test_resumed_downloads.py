@@ -1,7 +1,10 @@
 """A large file that was broken off goes on where it ended, if it is still the same file."""
 
+import shutil
+
 import pytest
 
+from sciencegen.data.downloads import download
 from sciencegen.data.fetch import fetch
 from sciencegen.data.resumed_downloads import download_resumed
 from sciencegen.errors import DataError
@@ -39,6 +42,79 @@ def test_another_version_or_a_server_without_ranges_begins_anew(server, tmp_path
     download_resumed(f"{server.url}/a", tmp_path / ".a.whole", len(CONTENT))
     assert (tmp_path / ".a.whole").read_bytes() == CONTENT[::-1]
     assert [path.name for path in tmp_path.iterdir()] == [".a.whole"]
+
+
+OTHER_RESTS = {
+    "another version": {"ETag": '"two"'},
+    "another size": {"Content-Range": f"bytes 300000-{len(CONTENT)}/{len(CONTENT) + 1}"},
+    "another place": {"Content-Range": f"bytes 0-{len(CONTENT) - 1}/{len(CONTENT)}"},
+    "only a part of it": {"Content-Range": f"bytes 300000-400000/{len(CONTENT)}", "Content-Length": "100001"},
+    "another length": {"Content-Length": "5"},
+    "an unknown size": {"Content-Range": f"bytes 300000-{len(CONTENT) - 1}/*"},
+    "no range": {"Content-Range": "x"},
+    "a length that is no number": {"Content-Length": "x"},
+}
+
+
+@pytest.mark.parametrize("headers", OTHER_RESTS.values(), ids=OTHER_RESTS)
+def test_an_answer_that_is_no_rest_of_the_file_begins_anew(server, tmp_path, headers):
+    broken_off(server, tmp_path / ".a.whole")
+    server.headers_of_rest = headers
+    other = CONTENT[::-1]
+    server.pages = {"/a": other}
+    if headers.get("Content-Length") == "x":
+        with pytest.raises(DataError, match="got: a Content-Length that is no number: 'x'"):
+            download_resumed(f"{server.url}/a", tmp_path / ".a.whole", len(CONTENT))
+        server.headers_of_rest = {"ETag": '"two"'}
+    download_resumed(f"{server.url}/a", tmp_path / ".a.whole", len(CONTENT))
+    assert (tmp_path / ".a.whole").read_bytes() == other
+
+
+@pytest.mark.parametrize("shift", [-300_000, -1, 1])
+def test_a_rest_from_another_place_begins_anew(server, tmp_path, shift):
+    broken_off(server, tmp_path / ".a.whole")
+    server.shift = shift
+    download_resumed(f"{server.url}/a", tmp_path / ".a.whole", len(CONTENT))
+    assert (tmp_path / ".a.whole").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("length", ["x", "-1", "1, 1", "\xb2"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_length_that_is_no_number_is_an_error(server, tmp_path, length, whole):
+    server.pages, server.length = {"/a": CONTENT}, length
+    with pytest.raises(DataError, match="got: a Content-Length that is no number"):
+        (download if whole else download_resumed)(f"{server.url}/a", tmp_path / ".a.whole", largest=len(CONTENT))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_an_earlier_version_kept_goes_on(server, tmp_path):
+    broken_off(server, tmp_path / ".a.whole")
+    (tmp_path / ".a.version").write_text('"one"')
+    download_resumed(f"{server.url}/a", tmp_path / ".a.whole", len(CONTENT))
+    assert (tmp_path / ".a.whole").read_bytes() == CONTENT
+    assert len(server.asked) == 1
+
+
+def test_a_first_fetch_is_one_answer(server, tmp_path):
+    """Its checksum is recorded: it must not be that of two versions' halves."""
+    files = {
+        split: {"path": f"{server.url}/{name}", "at_most": 2000, "sha256": "first fetch"}
+        for split, name in (("train", "a"), ("test", "b"))
+    }
+    card, cache = card_with(tmp_path, {"kind": "files", "files": files}), tmp_path / "cache"
+    server.pages, server.etag, server.stops_at = {"/a": TRAIN, "/b": TEST}, '"one"', 300
+    with pytest.raises(DataError, match=r"IncompleteRead|more expected"):
+        fetch(card, cache)
+    assert nothing_in(cache / "downloads")
+    server.stops_at = None
+    folder = fetch(card, cache)
+    check(folder)
+    shutil.rmtree(folder)
+    server.stops_at = 300  # from now on the checksum is known
+    with pytest.raises(DataError, match=r"IncompleteRead|more expected"):
+        fetch(card, cache)
+    server.stops_at = None
+    check(fetch(card, cache))
 
 
 def test_a_shorter_file_than_what_was_received_begins_anew(server, tmp_path):

@@ -1,6 +1,7 @@
 import gzip
 import math
 import os
+import tracemalloc
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -157,3 +158,38 @@ def test_parquet_without_a_column_has_no_items(tmp_path):
     pq.write_table(pa.table({}), tmp_path / "x.parquet")
     with pytest.raises(DataError, match="Expected column 'smiles'"):
         read_table(tmp_path / "x.parquet", ["smiles"])
+
+
+def test_a_text_that_parquet_holds_once_is_held_once(tmp_path):
+    """A few bytes can stand for gigabytes of equal cells, also within lists."""
+    once = pa.DictionaryArray.from_arrays(pa.array([0] * 1000), pa.array(["C" * (1 << 20)]))
+    pq.write_table(pa.table({"item": once, "x": pa.array([1.0] * 1000)}), tmp_path / "a.parquet")
+    lists = pa.ListArray.from_arrays(pa.array(range(1001), pa.int32()), once.dictionary_decode())
+    pq.write_table(pa.table({"item": ["C"] * 1000, "x": lists}), tmp_path / "b.parquet")
+    tracemalloc.start()
+    pq.write_table(
+        pa.table(
+            {"item": ["C"] * 9, "x": [[("k", "v")]] * 9},
+            pa.schema([("item", pa.string()), ("x", pa.map_(pa.string(), pa.string()))]),
+        ),
+        tmp_path / "c.parquet",
+        row_group_size=2,
+    )
+    assert [row.cells["x"] for row in read_table(tmp_path / "c.parquet", ["item"], with_cells=True)] == [
+        "[('k', 'v')]"
+    ] * 9
+    for name in ("a.parquet", "b.parquet"):
+        assert sum(1 for _ in read_table(tmp_path / name, ["item"], with_cells=name == "b.parquet")) == 1000
+    assert tracemalloc.get_traced_memory()[1] < 300 << 20
+    tracemalloc.stop()
+
+
+def test_parquet_that_stands_for_too_much_is_refused(tmp_path):
+    pq.write_table(pa.table({"item": ["C" * (40 << 20)]}), tmp_path / "a.parquet", compression="zstd")
+    with pytest.raises(DataError, match=r"stands for at most 100 times its bytes, or 32 MiB, .* without compression"):
+        read_table(tmp_path / "a.parquet", ["item"])
+    pq.write_table(pa.table({"item": pa.nulls(5_000_000, pa.string())}), tmp_path / "b.parquet")
+    with pytest.raises(
+        DataError, match=r"Expected a number of rows that agrees with .* found 5,000,000: they are alike"
+    ):
+        read_table(tmp_path / "b.parquet", ["item"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -86,6 +87,82 @@ def test_equal_tables_are_equal_bytes(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "a.xlsx") as parts:
         assert {part.date_time for part in parts.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert b"1980-01-01T00:00:00Z" in parts.read("docProps/core.xml")
+
+
+SHEET = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">%s</worksheet>'
+SHARED = b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">%s</sst>'
+RELATED = (
+    b'<Relationship Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings" '
+    b'Target="sharedStrings.xml" Id="texts"/></Relationships>'
+)
+
+
+def made_by_hand(path, sheet, texts=b""):
+    """A workbook with this content of its sheet, and these shared texts."""
+    book(path, only=[])
+    with zipfile.ZipFile(path) as parts:
+        content = {name: parts.read(name) for name in parts.namelist()}
+    content["xl/_rels/workbook.xml.rels"] = content["xl/_rels/workbook.xml.rels"].replace(b"</Relationships>", RELATED)
+    content |= {"xl/worksheets/sheet1.xml": SHEET % sheet, "xl/sharedStrings.xml": SHARED % texts}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, text in content.items():
+            packed.writestr(name, text)
+    return path
+
+
+def test_shared_texts_are_joined_without_how_they_are_spoken(tmp_path):
+    texts = (
+        b"<si><t>item</t></si><si><r><t>C</t></r><r><t> O</t></r><rPh><t>no</t></rPh></si><si><t>_x005F_x41_</t></si>"
+    )
+    cells = b"".join(b'<row><c t="s"><v>%d</v></c></row>' % number for number in (0, 1, 2))
+    assert rows(made_by_hand(tmp_path / "a.xlsx", b"<sheetData>%s</sheetData>" % cells, texts)) == [
+        ["item"], ["C O"], ["_x41_"]
+    ]  # fmt: skip
+
+
+def test_rows_outside_the_range_that_a_sheet_states_are_read(tmp_path):
+    cells = b"".join(b'<row r="%d"><c t="str"><v>%d</v></c></row>' % (number, number) for number in (1, 3))
+    path = made_by_hand(tmp_path / "a.xlsx", b'<dimension ref="A1:A1"/><sheetData>%s</sheetData>' % cells)
+    assert rows(path) == [["1"], [], ["3"]]
+
+
+ROW = b'<sheetData><row r="1"><c t="str"><v>item</v></c></row>%s</sheetData>'
+
+
+@pytest.mark.parametrize(
+    ("sheet", "texts", "found"),
+    [
+        (b'<row r="2000000000"><c><v>1</v></c></row>', b"", "rows with numbers from 1 to 1,048,576 in their order"),
+        (b'<row r="3"/><row r="2"><c><v>1</v></c></row>', b"", "rows with numbers .* in their order .* found 2"),
+        (b'<row><c r="XFE2"><v>1</v></c></row>', b"", "one cell for each of 16,384 columns at most"),
+        (b'<row><c r="B2"><v>1</v></c><c r="B2"><v>2</v></c></row>', b"", "one cell for each .* found 'B2'"),
+        (b'<row><c t="s"><v>-1</v></c></row>', b"<si/>", "one of 1 shared texts in .*, found number -1"),
+        (b"<row><c><v>%s</v></c></row>" % (b"1" * (30 << 20)), b"", "cells of at most 1024 KiB of text in"),
+        (b"", b"<si><t>%s</t></si>" % (b"1" * (30 << 20)), "cells of at most 1024 KiB of text in"),
+        (b'<row a="%s"/>' % (b"1" * (1 << 20)), b"", "tags of at most 256 KiB"),
+        (b"<row>" * 101 + b"</row>" * 101, b"", "at most 100 elements within each other"),
+        (b'<row><c r="XFD1"><v>1</v></c></row>' * 100, b"", "at most 100 times its bytes, or 1 MiB"),
+        (b"<x/>" * (1 << 19), b"", "at most 100 times its bytes, or 1 MiB"),
+    ],
+    ids=range(11),
+)  # fmt: skip
+def test_a_hostile_sheet_is_refused_in_little_memory(tmp_path, monkeypatch, sheet, texts, found):
+    if "times" in found:
+        monkeypatch.setattr("sciencegen.data.workbooks.FREELY", 1 << 20)
+    path = made_by_hand(tmp_path / "a.xlsx", ROW % sheet, texts)
+    tracemalloc.start()
+    with pytest.raises(DataError, match=f"Expected .*{found}"):
+        rows(path)
+    assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    tracemalloc.stop()
+
+
+def test_entities_are_refused(tmp_path):
+    path = made_by_hand(tmp_path / "a.xlsx", ROW % b"")
+    with zipfile.ZipFile(path, "a") as parts, pytest.warns(UserWarning, match="Duplicate name"):
+        parts.writestr("xl/worksheets/sheet1.xml", b'<!DOCTYPE x [<!ENTITY a "a">]>' + SHEET % (ROW % b""))
+    with pytest.raises(DataError, match="Expected no document type in"):
+        rows(path)
 
 
 def test_a_failed_block_leaves_no_file(tmp_path):

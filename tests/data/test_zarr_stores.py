@@ -177,12 +177,21 @@ def test_a_chunk_without_end_is_refused(zarr, tmp_path, monkeypatch):
         (lambda path: (path / "zarr.json").unlink(), "Expected a Zarr store .* it has none of"),
         (lambda path: (path / "images/zarr.json").write_text("{"), "Expected a Zarr store .* a damaged one"),
         (lambda path: changed(path / "images/zarr.json", data_type="float17"), "Expected a Zarr store"),
+        (lambda path: changed(path / "zarr.json", attributes={"unit": "\ud800"}), "half a character"),
+        (lambda path: changed(path / "images/zarr.json", attributes={"\ud800": 1}), "half a character"),
     ],
 )
 def test_what_is_no_store_of_stamps_says_so(zarr, tmp_path, spoil, told):
     path = group(zarr, tmp_path / "cube.zarr", 3)
     spoil(path)
     with pytest.raises(DataError, match=told):
+        list(files.read(path))
+
+
+def test_an_attribute_of_half_a_character_is_refused(zarr, tmp_path):
+    path = group(zarr, tmp_path / "cube.zarr", 2)
+    changed(path / "images/.zattrs", bands="\ud800")
+    with pytest.raises(DataError, match="half a character"):
         list(files.read(path))
 
 

@@ -72,18 +72,21 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", kind)
         if self.server.tells_length:
-            self.send_header("Content-Length", str(len(content) + self.server.missing))
+            self.send_header("Content-Length", self.server.length or str(len(content) + self.server.missing))
         if self.server.etag:
             self.send_header("ETag", self.server.etag)
         self.end_headers()
         self.wfile.write(content[: self.server.stops_at])
 
     def send_rest(self, content, start):
+        """The rest, with other headers and from another place if the server is told to."""
         if start >= len(content):
             return self.send_error(416)
+        start += self.server.shift
         self.send_response(206)
-        self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(content) - start))
+        said = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}", **self.server.headers_of_rest}
+        for name, text in {"Content-Length": str(len(content) - start), **said}.items():
+            self.send_header(name, text)
         self.end_headers()
         self.wfile.write(content[start : self.server.stops_at])
 

@@ -122,8 +122,8 @@ def read_fasta(path: Path) -> Iterator[Row]:
             if header is not None:
                 yield _row(number, header, parts)
             number, header, parts, length = at, line[1:], [], 0
-        elif header is not None and length < LONGEST_TEXT:
-            parts.append(line.strip()[:LONGEST_TEXT])
+        elif header is not None and (letters := line.strip()) and length < LONGEST_TEXT:
+            parts.append(letters[:LONGEST_TEXT])
             length += len(parts[-1])
         elif header is None and line.strip():  # a stream that isn't FASTA: each line is refused
             yield Row(at, f">? {line.strip()[:LONGEST_TEXT]}")

@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sciencegen.data.damage import reading
-from sciencegen.data.tables import is_parquet, parquet_texts, read_records
+from sciencegen.data.tables import is_parquet, open_parquet, parquet_batches, parquet_texts, read_records
 from sciencegen.domains.tables import array_sources
 from sciencegen.domains.tables.array_cells import cell_of_list
 from sciencegen.domains.tables.array_sources import ID
@@ -129,12 +128,10 @@ def _is_text(name: str) -> bool:
 
 
 def _of_parquet(path: Path) -> TableSource:
-    import pyarrow.parquet as pq
     from pyarrow import types
 
-    with reading("a Parquet table", path):
-        schema = pq.ParquetFile(path).schema_arrow
-        names = list(schema.names)
+    schema = open_parquet(path).schema_arrow
+    names = list(schema.names)
     check_names(names, str(path))
     plain = (types.is_floating, types.is_integer, types.is_decimal)  # Booleans are categories
     lists = (types.is_list, types.is_large_list, types.is_fixed_size_list)
@@ -147,10 +144,9 @@ def _of_parquet(path: Path) -> TableSource:
     """Columns of arrays as texts."""
 
     def blocks(places: Sequence[int]) -> Iterator[list[list[TableCell | ValueError]]]:
-        with reading("a whole Parquet table", path):
-            for batch in pq.ParquetFile(path).iter_batches(ROWS_AT_ONCE, columns=[names[at] for at in places]):
-                kinds = zip(batch.columns, places, strict=True)
-                yield [_parquet_cells(column, numeric[at], arrays[at], at in as_json) for column, at in kinds]
+        for batch in parquet_batches(path, ROWS_AT_ONCE, [names[at] for at in places]):
+            kinds = zip(batch.columns, places, strict=True)
+            yield [_parquet_cells(column, numeric[at], arrays[at], at in as_json) for column, at in kinds]
 
     texts = [at for at in range(len(names)) if not numeric[at] and not arrays[at]]
     first = next(blocks(texts), [])

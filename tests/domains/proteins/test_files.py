@@ -1,6 +1,7 @@
 """Files of proteins: every record is seen, whatever is in it; what is written is read back."""
 
 import gzip
+import tracemalloc
 
 import pytest
 
@@ -103,3 +104,13 @@ def test_fields_hold_each_line_of_a_record(tmp_path, proteins):
     words = [" ".join([one["name"], *(f"{key}={one[key]}" for key in one if key == "fitness")]) for one in found]
     assert path.read_text() == "".join(f"{word}\n{one['sequence']}\n" for word, one in zip(words, found, strict=True))
     assert DOMAIN.items.fields(tmp_path / "out.txt") is None
+
+
+def test_blank_lines_of_a_record_are_not_kept(tmp_path):
+    (tmp_path / "a.fasta").write_text(">a\nMK\n" + "\n" * 100_000 + "VL\n")
+    tracemalloc.start()
+    (row,) = DOMAIN.items.read(tmp_path / "a.fasta")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert row.text == "MKVL"
+    assert peak < 1 << 20
