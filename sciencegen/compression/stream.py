@@ -40,8 +40,8 @@ _FRAME = struct.Struct("<cII8s")
 _SUM = struct.Struct("<I")
 IDENTITY = 8
 """Bytes of an identity and of a digest."""
-LARGEST = 1 << 30
-"""Longest content of a block."""
+LARGEST, LARGEST_UNNUMBERED = 1 << 28, 1 << 30
+"""Longest content of a block, in the format that is written and in the older one."""
 MOST_BLOCKS = 1 << 20
 LARGEST_RECORD = 1 << 26
 """Longest JSON of a block; that of the end grows with their number."""
@@ -130,9 +130,11 @@ class EndRecord(Record):
         """Bytes of what was coded."""
         return sum(self.sizes) if self.kinds else self.bytes
 
-    def is_complete(self, count: int) -> bool:
-        """Whether it describes so many blocks."""
-        return len(self.kinds) == len(self.sizes) == len(self.digests) // (2 * IDENTITY) == count
+    def describes(self, count: int) -> bool:
+        """Whether it is the end of so many blocks, of sizes that blocks of their types may have."""
+        most = {"R": PIECE, "I": 1 << 62}
+        sizes = all(size <= most.get(kind, 0) for kind, size in zip(self.kinds, self.sizes, strict=False))
+        return sizes and len(self.kinds) == len(self.sizes) == len(self.digests) // (2 * IDENTITY) == count
 
 
 def digest_of(content: bytes) -> bytes:
@@ -273,7 +275,7 @@ def _take_unnumbered(stream: Stream, file: IO[bytes]) -> None:
     while len(frame := file.read(_FIRST_FRAME.size)) == _FIRST_FRAME.size:
         kind, length, checksum = _FIRST_FRAME.unpack(frame)
         start = file.tell()
-        if kind not in _KINDS or length > LARGEST or length > stream.size - start:
+        if kind not in _KINDS or length > LARGEST_UNNUMBERED or length > stream.size - start:
             return
         found, digest = _sums(file, length, zlib.crc32(kind))
         block = Block(kind, stream.count, start, length, digest) if found == checksum else None
@@ -378,7 +380,7 @@ def _end_of(stream: Stream, block: Block | None) -> EndRecord | None:
     except DataError as error:
         stream.problems.append(f"an end that can't be read: {error}")
         return None
-    if stream.numbered and not end.is_complete(block.number):
-        stream.problems.append("an end that describes another number of blocks")
+    if stream.numbered and not end.describes(block.number):
+        stream.problems.append("an end that describes another number of blocks, or other sizes")
         return None
     return end if stream.numbered else end.model_copy(update={"kinds": "", "sizes": [], "digests": ""})

@@ -160,7 +160,7 @@ def described(blocks: Blocks, chooser: Random) -> Blocks:
     at = chooser.choice([place for place, one in enumerate(blocks) if one.kind in b"HMIE"] or [0])
     try:
         data = blocks[at].json()
-    except (ValueError, zlib.error):  # changed before
+    except (ValueError, RecursionError, zlib.error):  # changed before
         return blocks
     for _ in range(chooser.choice((1, 1, 2, 5))):
         data = value_changed(data, chooser, MORE_VALUES) if chooser.random() < 0.8 else _claimed(data, chooser)
@@ -173,13 +173,16 @@ def _claimed(data: object, chooser: Random) -> object:
         return data
     found = dict(data)
     claims = {"shape": CLAIMS, "kind": ("<f8", "|u1", ">i2", "|O", "<U9", "<f2"), "method": ("lzma", "predictor", "x"),
-              "sizes": ([10**12] * len(found.get("sizes", [])), [2**61] * len(found.get("sizes", [])), []),
+              "sizes": ([10**12] * 6, [2**61] * 6, [0, 2**61, 2**40, 0, 0, 0], []),
               "bytes": (0, 10**15), "kinds": ("H" + "C" * 50, "H"), "name": ("../../x", "a\0b", "\ud800", "x" * 70000),
               "container": ("zip", "file"), "version": (2, 3, 4, 10**30), "codings": ([],), "sigmas": ([1e308] * 9,),
               "sha256": (None, "0" * 64), "identity": ("", "00" * 8, "zz")}  # fmt: skip
     name = chooser.choice(sorted(claims.keys() & found.keys()) or ["name"])
     found[name] = chooser.choice(claims[name])
-    for coding in found.get("codings", []) if chooser.random() < 0.3 else []:
+    codings = found.get("codings")
+    for coding in codings if isinstance(codings, list) and chooser.random() < 0.3 else []:
+        if not isinstance(coding, dict):
+            continue
         field = chooser.choice(("sigma", "sky", "scale", "shape", "shift", "experts", "grid"))
         coding[field] = chooser.choice((0, -1, 10**400, [9] * 96, [10**5] * 96, [[1]], None, {}))
     return found
@@ -223,7 +226,9 @@ def mutate(content: bytes, chooser: Random, name: str, forged: bool) -> bytes:
         blocks = chooser.choice(CHANGES)(blocks, chooser) if len(blocks) > 1 else blocks
     if forged:
         numbered = [replace(one, number=None if one.number is None else at) for at, one in enumerate(blocks)]
-        with suppress(ValueError, AttributeError, TypeError, KeyError, zlib.error):  # an end that was itself changed
+        with suppress(
+            ValueError, AttributeError, TypeError, KeyError, RecursionError, zlib.error
+        ):  # an end that was itself changed
             blocks = with_right_end(numbered)
     found = joined(blocks)
     return found[: chooser.randrange(len(found))] if chooser.random() < 0.1 and not forged else found
