@@ -13,9 +13,10 @@ from typing import IO, Any, Unpack
 import numpy as np
 
 from sciencegen.api.science.forms import domain_of
-from sciencegen.compression.archive import read_archive, read_header, write_archive
+from sciencegen.compression.archive import Header, read_archive, read_header, write_archive
 from sciencegen.compression.images import Lossy
-from sciencegen.compression.parts import Member, Part, Report
+from sciencegen.compression.parts import Part, Picture, Report
+from sciencegen.compression.stream import identity_of
 from sciencegen.config import CompressSettings, DecompressSettings, build_settings
 from sciencegen.data.threads import worker_count
 from sciencegen.domains.capabilities.coded_files import CodedFiles
@@ -103,9 +104,10 @@ def compress(
     _claim(place, overwrite, path)
     lossy = None if settings.quantize is None else Lossy(settings.quantize, settings.noise)
     container = "zip" if path.suffix.lower() == ZIP else "file"
+    identity = identity_of(path, {"name": path.name, "quantize": settings.quantize, "noise": settings.noise})
     with atomic_write(place, "wb") as file:
         workers = worker_count(settings.threads)
-        report = write_archive(file, files.parts(path), container, path.name, lossy, workers)
+        report = write_archive(file, files.parts(path), Header(container, path.name, identity), lossy, workers)
     return Coded(place, _summary(report), _notes(report, lossy))
 
 
@@ -154,7 +156,7 @@ def decompress(
     >>> _ = (folder / "images.sgc").write_bytes(stream[: len(stream) * 3 // 4])
     >>> options = {"partial": True, "threads": 1}
     >>> sg.decompress("galaxies", folder / "images.sgc", folder / "back.npy", **options).notes
-    ('lost: chunk 2 of 2 of an image [1000, 16, 16]', 'lost: the end of the file')
+    ('lost: chunk 2 of 2 of image 1 [1000, 16, 16] (images 501 to 1000)', 'lost: the end of the file', ...)
     >>> back = np.load(folder / "back.npy")
     >>> bool((back[:500] == images[:500]).all()), int(np.abs(back[500:]).max())
     (True, 0)
@@ -176,30 +178,30 @@ def decompress(
             else:
                 write(part)
     summary = {"bytes_before": path.stat().st_size, "bytes_after": place.stat().st_size, "lost": len(report.lost)}
-    return Coded(place, summary, tuple(f"lost: {one}" for one in report.lost))
+    return Coded(place, summary, (*(f"lost: {one}" for one in report.lost), *report.notes))
 
 
 class _Sink:
     """Writes parts one after the other, or as the members of a zip file."""
 
     def __init__(self, file: IO[bytes], archive: zipfile.ZipFile | None) -> None:
-        self._file, self._archive, self._member = file, archive, None if archive is None else io.BytesIO()
-        self._name = ""
+        self._file, self._archive = file, archive
 
     def __call__(self, part: Part) -> None:
-        if isinstance(part, Member):
+        if isinstance(part, bytes):
+            self._file.write(part)
+        elif isinstance(part, Picture):
+            self._file.write(np.ascontiguousarray(part.array).data)
+        elif self._archive is not None:
             self.close()
-            self._name = part.name
-            return
-        content = part if isinstance(part, bytes) else np.ascontiguousarray(part.array).data
-        (self._file if self._member is None else self._member).write(content)
+            member = zipfile.ZipInfo(part.name, EPOCH)
+            member.file_size = part.most  # of a long one the header has another form
+            self._file = self._archive.open(member, "w")
 
     def close(self) -> None:
         """End a member."""
-        if self._archive is None or self._member is None or not self._name:
-            return
-        self._archive.writestr(zipfile.ZipInfo(self._name, EPOCH), self._member.getvalue())
-        self._member = io.BytesIO()
+        if self._archive is not None:
+            self._file.close()
 
 
 @contextmanager
@@ -208,9 +210,11 @@ def _sink(file: IO[bytes], container: str) -> Iterator[_Sink]:
         yield _Sink(file, None)
         return
     with zipfile.ZipFile(file, "w") as archive:
-        sink = _Sink(file, archive)
-        yield sink
-        sink.close()
+        sink = _Sink(io.BytesIO(), archive)
+        try:
+            yield sink
+        finally:
+            sink.close()
 
 
 def _coded_files(domain: str) -> CodedFiles:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import lzma
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
@@ -13,25 +12,33 @@ from typing import IO, TypeVar
 
 import numpy as np
 
-from sciencegen.compression.images import ImagePlan, Lossy, coded, decoded, image_plan, place_chunk, planned
+from sciencegen.compression.images import Lossy, coded, decoded, empty, place_chunk, planned, slabs
+from sciencegen.compression.layout import Bytes, Gap, Image, Layout, Piece
+from sciencegen.compression.packing import PIECE, packed, unpacked
 from sciencegen.compression.parts import Member, Part, Picture, Report
 from sciencegen.compression.stream import (
     BYTES,
     CHUNK,
-    END,
-    HEADER,
     IMAGE,
-    MAGIC,
     MEMBER,
+    UNNUMBERED,
     VERSION,
-    Block,
-    read_blocks,
-    write_block,
+    BlockWriter,
+    HeaderRecord,
+    Stream,
+    VersionRecord,
+    json_of,
+    read_first,
+    read_stream,
+    typed,
 )  # fmt: skip
 from sciencegen.data.workers import Failure, map_killable
 from sciencegen.errors import DataError, IncompatibleError
+from sciencegen.items import Refusal
 
 CHUNK_TIMEOUT_S = 3600.0
+DIGITS = 32
+"""Hexadecimal digits of the checksum of what was coded."""
 Result = TypeVar("Result")
 
 
@@ -41,42 +48,50 @@ def tables_checksum() -> str:
     return hashlib.sha256((files("sciencegen.compression") / "predictors.npz").read_bytes()).hexdigest()[:16]
 
 
+@dataclass(frozen=True)
+class Header:
+    """container: "file" or "zip". name: of the file that was coded. identity: of the stream, by `identity_of`."""
+
+    container: str
+    name: str
+    identity: bytes
+
+
 def write_archive(
-    file: IO[bytes], parts: Iterable[Part], container: str, name: str, lossy: Lossy | None, processes: int
+    file: IO[bytes], parts: Iterable[Part], header: Header, lossy: Lossy | None, processes: int
 ) -> Report:
-    """Code the parts of a file. container: "file" or "zip"."""
+    """Code the parts of a file."""
     report, digest = Report(), hashlib.sha256()
-    file.write(MAGIC)
-    header = {"version": VERSION, "tables": tables_checksum(), "container": container, "name": name}
-    report.after = len(MAGIC) + write_block(file, HEADER, header)
+    name, identity = header.name.encode("utf-8", "replace").decode(), header.identity.hex()
+    about = {"version": VERSION, "tables": tables_checksum(), "container": header.container, "name": name}
+    writer = BlockWriter(file, about | {"identity": identity}, header.identity)
     for part in parts:
         if isinstance(part, Member):
-            report.after += write_block(file, MEMBER, {"name": part.name})
-            continue
-        if isinstance(part, bytes):
+            writer.write(MEMBER, {"name": part.name})
+        elif isinstance(part, bytes):
             digest.update(part)
             report.before += len(part)
-            report.after += write_block(file, BYTES, lzma.compress(part))
-            continue
-        report.before += part.array.nbytes
-        _write_image(file, part, None if part.exact else lossy, processes, report)
-        if report.largest_error is None:
-            digest.update(np.ascontiguousarray(part.array).data)
-    exact = report.largest_error is None
-    report.after += write_block(file, END, {"sha256": digest.hexdigest() if exact else None, "bytes": report.before})
+            for start in range(0, len(part), PIECE):
+                piece = part[start : start + PIECE]
+                writer.write(BYTES, packed(piece), len(piece))
+        else:
+            report.before += part.array.nbytes
+            _write_image(writer, part, None if part.exact else lossy, processes, report)
+            if report.largest_error is None:
+                digest.update(np.ascontiguousarray(part.array).data)
+    writer.end(digest.hexdigest()[:DIGITS] if report.largest_error is None else None)
+    report.after = writer.written
     return report
 
 
-def _write_image(file: IO[bytes], part: Picture, lossy: Lossy | None, processes: int, report: Report) -> None:
+def _write_image(writer: BlockWriter, part: Picture, lossy: Lossy | None, processes: int, report: Report) -> None:
     plan = planned(part.array, lossy)
-    size = write_block(file, IMAGE, plan.to_json())
+    writer.write(IMAGE, plan.to_json(), part.array.nbytes)
     for content in _called(coded(part.array, plan), processes):
-        size += write_block(file, CHUNK, content)
+        writer.write(CHUNK, content)
         report.chunks += 1
-    report.after += size
     if plan.method == "predictor":
         report.pixels += part.array.size
-        report.bits += 8 * size
         report.floor += plan.floor_bits()
     else:
         report.general += part.array.nbytes
@@ -98,116 +113,119 @@ def _called(jobs: Iterator[partial[Result]], processes: int) -> Iterator[Result]
         yield found
 
 
-@dataclass(frozen=True)
-class Header:
-    """container: "file" or "zip". name: of the file that was coded."""
-
-    container: str
-    name: str
-
-
-def read_header(path: Path) -> Header:
+def read_header(path: Path) -> HeaderRecord:
     """The first block of a stream."""
-    first = next(read_blocks(path), None)
-    if first is None or first.kind != HEADER or not first.whole:
-        raise DataError(
-            f"Expected a file of `compress` at {path}, found one with a damaged header. Nothing can be read."
-        )
-    data = first.data()
-    if data["version"] != VERSION or data["tables"] != tables_checksum():
-        raise IncompatibleError(
-            f"Expected a stream of format {VERSION} with the tables {tables_checksum()} at {path}, found format "
-            f"{data['version']} with {data['tables']}. Read it with the version of sciencegen that wrote it."
-        )
-    return Header(str(data["container"]), str(data["name"]))
+    try:
+        data = json_of(read_first(path)[0])
+        found = typed(VersionRecord, data)
+        if found.version in (VERSION, UNNUMBERED) and found.tables == tables_checksum():
+            return typed(HeaderRecord, data)
+    except DataError as error:
+        raise DataError(f"{error} It is the header of {path}, without which nothing can be read.") from error
+    raise IncompatibleError(
+        f"Expected a stream of format {VERSION} or {UNNUMBERED} with the tables {tables_checksum()} at {path}, found "
+        f"format {found.version} with {found.tables!r}. Read it with the version of sciencegen that wrote it."
+    )
 
 
 def read_archive(path: Path, processes: int, partial_too: bool) -> Iterator[Part | Report]:
     """The parts of a coded file, then a report. partial_too: fill what is damaged with zeros (NaN for floats)
-    instead of raising an error."""
-    blocks, report = _Blocks(path), Report()
-    digest, exact = hashlib.sha256(), True
-    read_header(path)
-    next(blocks)
-    for block in blocks:
-        if not block.whole and block.kind != CHUNK:
-            report.lost.append(f"a block of type {block.kind.decode()}")
-        elif block.kind == MEMBER:
-            yield Member(str(block.data()["name"]))
-        elif block.kind == BYTES:
-            content = lzma.decompress(block.content)
-            digest.update(content)
-            yield content
-        elif block.kind == IMAGE:
-            plan = image_plan(block.data())
-            exact = exact and plan.largest_error() is None
-            array = _read_image(blocks, plan, processes, report)
-            digest.update(array.data)
-            yield Picture(array)
-        elif block.kind == END:
-            _check_end(block, digest.hexdigest(), exact, report, path)
-        if report.lost and not partial_too:
-            _refuse(path, blocks, report)
-    if not blocks.ended:
-        report.lost.append("the end of the file")
-        if not partial_too:
-            _refuse(path, blocks, report)
+    instead of raising an error. All blocks are checked before the first part is made of them."""
+    stream = read_stream(path, read_header(path))
+    layout, report, digest = Layout(stream), Report(), hashlib.sha256()
+    report.lost, report.notes = layout.lost, stream.problems
+    if stream.numbered and stream.end is None:
+        report.notes.append(
+            "the end, with the digests of all blocks, is lost: each was checked by its own checksum alone"
+        )
+    is_whole = not (layout.lost or stream.problems)
+    if not partial_too and not is_whole:
+        raise _refusal(stream, (layout.lost or stream.problems)[0])
+    if not any(isinstance(piece, Bytes | Image) for piece in layout.pieces) and layout.lost:
+        raise _refusal(stream, layout.lost[0])
+    is_exact, is_known = True, True
+    for piece in layout.pieces:
+        if isinstance(piece, Member):
+            is_known = True
+            yield piece
+        elif is_known:
+            before = len(report.lost)
+            for part in _restored(stream, piece, processes, report):
+                digest.update(part if isinstance(part, bytes) else part.array.data)
+                yield part
+            if not partial_too and len(report.lost) > before:
+                raise _refusal(stream, report.lost[before])
+            if len(report.lost) > before and isinstance(piece, Bytes) and piece.size is None:
+                is_known = False
+                report.lost.append(f"what follows {piece.name}, whose place isn't known")
+        if isinstance(piece, Image):
+            is_exact = is_exact and piece.plan.largest_error() is None
+    expected = None if stream.end is None else stream.end.sha256
+    if is_exact and not report.lost and expected is not None and not digest.hexdigest().startswith(expected):
+        raise DataError(
+            f"Expected content with the checksum {expected} in {path}, found {digest.hexdigest()[:DIGITS]}: parts were "
+            "exchanged or left out, or this machine computes otherwise. Get it again, or report this."
+        )
+    if not stream.numbered:
+        report.notes.append(_unnumbered(is_exact and expected is not None and not report.lost, stream.header.container))
     yield report
 
 
-class _Blocks:
-    """The blocks of a file, of which one can be put back."""
-
-    def __init__(self, path: Path) -> None:
-        self._blocks, self._back, self.ended = read_blocks(path), list[Block](), False
-
-    def __iter__(self) -> _Blocks:
-        return self
-
-    def __next__(self) -> Block:
-        block = self._back.pop() if self._back else next(self._blocks)
-        self.ended = block.kind == END
-        return block
-
-    def put_back(self, block: Block) -> None:
-        self._back.append(block)
+def _restored(stream: Stream, piece: Piece, processes: int, report: Report) -> Iterator[bytes | Picture]:
+    """A piece in parts. What can't be decoded is lost too."""
+    if isinstance(piece, Gap):
+        yield from (bytes(min(PIECE, piece.size - start)) for start in range(0, piece.size, PIECE))
+    elif isinstance(piece, Bytes):
+        yield from _restored_bytes(stream, piece, report)
+    elif isinstance(piece, Image):
+        yield from _restored_image(stream, piece, processes, report)
 
 
-def _read_image(blocks: _Blocks, plan: ImagePlan, processes: int, report: Report) -> np.ndarray:
-    """The array of an image; chunks that are damaged or missing stay empty."""
-    kind = np.dtype(plan.kind)
-    array = np.full(plan.shape, np.nan if kind.kind == "f" else 0, kind)
-    found: list[Block | None] = []
-    count = plan.chunk_count()
-    for _ in range(count):
-        block = next(blocks, None)
-        if block is not None and block.kind != CHUNK:
-            blocks.put_back(block)
-            block = None
-        found.append(block)
-    whole = [number for number, block in enumerate(found) if block is not None and block.whole]
-    contents = {number: found[number].content for number in whole}  # type: ignore[union-attr]
-    for number, values in zip(whole, _called(decoded(contents, plan), processes), strict=True):
-        place_chunk(array, plan, number, values)
-    report.chunks += len(whole)
-    lost = [number for number in range(count) if number not in contents]
-    report.lost += [f"chunk {number + 1} of {count} of an image {list(plan.shape)}" for number in lost]
-    return array
+def _restored_bytes(stream: Stream, piece: Bytes, report: Report) -> Iterator[bytes]:
+    count = 0
+    try:
+        most = stream.most_of(piece.block) if piece.size is None else piece.size
+        for part in unpacked(stream.content(piece.block), most):
+            count += len(part)
+            yield part
+        if count < (piece.size or 0):
+            raise DataError(f"Expected {piece.size} bytes, found {count}.")
+    except DataError as error:
+        report.lost.append(f"{piece.name} ({error})")
+        yield from (bytes(min(PIECE, size)) for size in range((piece.size or 0) - count, 0, -PIECE))
 
 
-def _check_end(block: Block, digest: str, exact: bool, report: Report, path: Path) -> None:
-    expected = block.data()["sha256"]
-    if exact and not report.lost and expected is not None and expected != digest:
-        raise DataError(
-            f"Expected the checksum {expected} of what {path} holds, found {digest}. Please report this: every "
-            "chunk was whole."
-        )
+def _restored_image(stream: Stream, image: Image, processes: int, report: Report) -> Iterator[Picture]:
+    """An image in slabs; chunks that are lost stay empty."""
+    plan = image.plan
+    whole = [number for number, block in enumerate(image.chunks) if block is not None]
+    jobs = (partial(decoded, plan, number, stream.content(image.chunks[number])) for number in whole)  # type: ignore[arg-type]
+    results = _called(jobs, processes)
+    for numbers, begin, end in slabs(plan):
+        slab = empty(plan, begin, end)
+        for number in numbers:
+            found = next(results) if image.chunks[number] is not None else None
+            if isinstance(found, Refusal):
+                report.lost.append(f"{image.name_of(number)} ({found.reason})")
+            report.chunks += isinstance(found, np.ndarray)
+            place_chunk(slab, begin, plan, number, found if isinstance(found, np.ndarray) else None)
+        yield Picture(slab.reshape(plan.shape) if len(slab) == plan.pixels else slab)
 
 
-def _refuse(path: Path, blocks: _Blocks, report: Report) -> None:
-    """Raise the error for a damaged stream, with what is whole."""
-    later = sum(block.kind == CHUNK and block.whole for block in blocks)
-    raise DataError(
-        f"Expected a whole file at {path}, found {report.lost[0]} damaged or missing; {report.chunks + later} chunks "
-        "are whole. Get it again, or restore what is whole with `partial`."
+def _refusal(stream: Stream, problem: str) -> DataError:
+    """The error for a damaged stream, with what is whole."""
+    chunks = sum(block.kind == CHUNK for block in stream.blocks.values())
+    return DataError(
+        f"Expected a whole file at {stream.path}, found damage, gaps or another order: {problem}; {chunks} chunks are "
+        "whole. Get it again, or restore what is whole with `partial`."
+    )
+
+
+def _unnumbered(is_exact: bool, container: str) -> str:
+    """What a file of the older format can't guarantee."""
+    open_ = "the names of its members" if container == "zip" else ""
+    if not is_exact:
+        open_ = "that none of its parts was exchanged, doubled or left out"
+    return f"the file has the older format {UNNUMBERED}, " + (
+        f"which doesn't guarantee {open_}; compress the original anew" if open_ else "whose checksum agrees"
     )

@@ -26,6 +26,9 @@ def array_parts(path: Path) -> Iterator[Part]:
                 yield from npy_parts(file)
             return
         with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if "" in names or len(set(names)) < len(names):
+                raise ValueError("members without a name of their own")
             for member in archive.infolist():
                 yield Member(member.filename)
                 with archive.open(member) as file:

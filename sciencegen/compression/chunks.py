@@ -2,18 +2,67 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import AfterValidator, Field
 
+from sciencegen.compression.distribution import shapes
 from sciencegen.compression.grids import Grid, code_rest, exceptions, to_cells, to_values
 from sciencegen.compression.network import EXPERT_STEP, shipped_network
+from sciencegen.compression.packing import unzipped
 from sciencegen.compression.planes import SCALE_BINS, Pixels, PlaneModel, code_stack
+from sciencegen.compression.stream import Record, typed
 from sciencegen.compression.symbols import Coder, Reader, Writer
+from sciencegen.errors import DataError
 from sciencegen.items import Json
+
+MOST_PIXELS = 1 << 17
+"""Pixels that a byte of a chunk may stand for: the most probable symbol takes 1 / 11,000 of a bit."""
+
+
+def _step(text: str) -> str:
+    if not 0 < float.fromhex(text) < math.inf:
+        raise ValueError("Expected a finite positive number")
+    return text
+
+
+def _shape(number: int) -> int:
+    if not 0 <= number < shapes():
+        raise ValueError("Expected the number of a shape")
+    return number
+
+
+Step = Annotated[str, Field(max_length=30), AfterValidator(_step)]
+Small = Annotated[int, Field(gt=-(1 << 20), lt=1 << 20)]
+Exact = Annotated[int, Field(gt=-(1 << 53), lt=1 << 53)]
+BINS = Field(min_length=SCALE_BINS, max_length=SCALE_BINS)
+
+
+class GridRecord(Record):
+    """A `Grid`, with its step in hexadecimal digits."""
+
+    kind: Literal["integers", "multiples", "floats", "lossy"]
+    step: Step
+    offset: Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
+    shift: Annotated[int, Field(ge=0, le=62)]
+    zeros: bool
+
+
+class CodingRecord(Record):
+    """A `PlaneCoding`."""
+
+    grid: GridRecord
+    sigma: Annotated[int, Field(gt=0, le=10**300)]
+    sky: Annotated[int, Field(ge=-(1 << 62), lt=1 << 62)]
+    scale: Annotated[list[Small], BINS]
+    shape: Annotated[list[Annotated[int, AfterValidator(_shape)]], BINS]
+    shift: Annotated[list[Exact], BINS]
+    experts: list[list[Small]] | None
 
 
 @dataclass(frozen=True)
@@ -38,16 +87,18 @@ class PlaneCoding:
         }
 
 
-def plane_coding(data: Mapping[str, object], plane: int) -> PlaneCoding:
+def plane_coding(data: object, plane: int) -> PlaneCoding:
     """The inverse of `PlaneCoding.to_json`."""
-    grid = dict(data["grid"])  # type: ignore[call-overload]
-    network = shipped_network(plane)
-    if data["experts"] is not None:
-        network = network.with_changes(np.array(data["experts"], np.int64))
-    sigma, sky = int(str(data["sigma"])), int(str(data["sky"]))
-    scale, shape, shift = (np.array(data[name], np.int64) for name in ("scale", "shape", "shift"))
-    model = PlaneModel(network, sigma, scale + np.arange(SCALE_BINS), shape, shift, sky)
-    return PlaneCoding(Grid(**grid | {"step": float.fromhex(grid["step"])}), model)
+    record, network = typed(CodingRecord, data), shipped_network(plane)
+    if record.experts is not None:
+        rows, inputs = network.experts.shape
+        if [len(row) for row in record.experts] != [inputs] * rows:
+            raise DataError(f"Expected {rows} experts of {inputs} weights, found others.")
+        network = network.with_changes(np.array(record.experts, np.int64))
+    grid = Grid(**record.grid.model_dump() | {"step": float.fromhex(record.grid.step)})
+    scale, shape, shift = (np.array(one, np.int64) for one in (record.scale, record.shape, record.shift))
+    model = PlaneModel(network, record.sigma, scale + np.arange(SCALE_BINS), shape, shift, record.sky)
+    return PlaneCoding(grid, model)
 
 
 def write_chunk(values: np.ndarray, codings: list[PlaneCoding], centred: bool) -> bytes:
@@ -73,14 +124,26 @@ def read_chunk(
     content: bytes, shape: tuple[int, int, int, int], kind: np.dtype, codings: list[PlaneCoding], centred: bool
 ) -> np.ndarray:
     """The inverse of `write_chunk`."""
-    (length,) = struct.unpack_from("<I", content)
+    length, pixels = int.from_bytes(content[:4], "little"), math.prod(shape)
+    if len(content) < 4 + length or (len(content) - length) % 4 or pixels > MOST_PIXELS * len(content):
+        raise DataError(f"Expected a chunk of {pixels} pixels, found {len(content)} bytes that can't hold them.")
     masks, beside = None, np.empty(0, kind)
     if length:
-        raw, count = zlib.decompress(content[4 : 4 + length]), -(-int(np.prod(shape)) // 8)
-        masks = (
-            np.unpackbits(np.frombuffer(raw[:count], np.uint8), count=int(np.prod(shape))).astype(bool).reshape(shape)
-        )
+        count = -(-pixels // 8)
+        raw = unzipped(content[4 : 4 + length], count + pixels * kind.itemsize)
+        masks = np.unpackbits(np.frombuffer(raw[:count], np.uint8), count=pixels).astype(bool).reshape(shape)
+        if len(raw) != count + np.count_nonzero(masks) * kind.itemsize:
+            raise DataError("Expected the bits of each pixel without a cell in a chunk, found more or fewer.")
         beside = np.frombuffer(raw[count:], kind.newbyteorder("<")).astype(kind)
+    with np.errstate(all="ignore"):  # numbers that no writer makes wrap around
+        return _read_cells(Reader(content[4 + length :]), shape, kind, codings, centred, masks, beside)
+
+
+def _read_cells(
+    reader: Reader, shape: tuple[int, int, int, int], kind: np.dtype, codings: list[PlaneCoding], centred: bool,
+    masks: np.ndarray | None, beside: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Pixels with a cell from the range coder, and the others from `beside`."""
     cells = np.zeros(shape, np.int64) if masks is None else np.where(masks, _sky_cells(codings), 0)
     rests = np.zeros(shape, np.int64)
 
@@ -91,7 +154,7 @@ def read_chunk(
             block.reshape(-1)[chosen] = code_rest(coder, None, found, grid, kind)
             rests[plane][pixels] = block
 
-    code_stack(Reader(content[4 + length :]), cells, masks, [one.model for one in codings], False, rest, centred)
+    code_stack(reader, cells, masks, [one.model for one in codings], False, rest, centred)
     values = np.stack([
         to_values(cells[plane], rests[plane], one.grid, kind) for plane, one in enumerate(codings)
     ])  # fmt: skip

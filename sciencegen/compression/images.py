@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-import lzma
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from sciencegen.compression.calibration import calibrated
 from sciencegen.compression.chunks import PlaneCoding, plane_coding, read_chunk, write_chunk
 from sciencegen.compression.grids import FARTHEST, Grid, chosen_grid, exceptions, to_cells
 from sciencegen.compression.network import SIGMA_UNIT
 from sciencegen.compression.noise import NOISE_BITS, noise_floor, noise_of
-from sciencegen.compression.tiles import WHOLE, Tiles, chunks, put, stack_shape, taken, tilings
-from sciencegen.items import Json
+from sciencegen.compression.packing import PIECE, packed_numbers, unpacked_numbers
+from sciencegen.compression.stream import Record, typed
+from sciencegen.compression.tiles import (
+    MOST_PLANES,
+    WHOLE,
+    Tiles,
+    chunk_count,
+    chunks,
+    put,
+    stack_shape,
+    taken,
+    tilings,
+)
+from sciencegen.errors import DataError
+from sciencegen.items import Json, Refusal
 
 LEARN_FROM = 1000
 """Tiles that the predictor is fitted to."""
@@ -26,8 +39,12 @@ FEWEST = 1024
 """Pixels of an array that the predictor is tried on."""
 TRIAL = 64
 """Tiles on which the two methods are compared."""
-PIECE = 1 << 24
-"""Bytes that the general compressor gets at once."""
+LARGEST = 1 << 56
+"""Pixels of an image, and one more."""
+SLAB = 1 << 26
+"""Bytes of an image that are restored together, where its chunks allow it."""
+_NUMBERS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
+KINDS = {np.dtype(order + kind).str for order in "<>" for kind in _NUMBERS}
 
 
 @dataclass(frozen=True)
@@ -65,16 +82,51 @@ class ImagePlan:
         images, planes, height, width = stack_shape(self.shape)
         return [(one, *ends) for one in tilings(height, width) for ends in chunks(images, planes, one)]
 
+    @property
+    def pixels(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        return self.pixels * self.native.itemsize
+
     def chunk_count(self) -> int:
-        if self.method == "predictor":
-            return len(self.jobs)
-        return -(-int(np.prod(self.shape)) * np.dtype(self.kind).itemsize // PIECE)
+        if self.method == "lzma":
+            return -(-self.bytes // PIECE)
+        images, planes, height, width = stack_shape(self.shape)
+        return sum(chunk_count(images, planes, tiles) for tiles in tilings(height, width))
+
+    def extent(self, number: int) -> tuple[int, int]:
+        """The pixels of a chunk in the order of the array; those of the whole image if they don't lie together."""
+        if self.method == "lzma":
+            step = PIECE // self.native.itemsize
+            return number * step, min((number + 1) * step, self.pixels)
+        if not self.centred:
+            return 0, self.pixels
+        _, start, stop = self.jobs[number]
+        size = math.prod(stack_shape(self.shape)[1:])
+        return start * size, stop * size
+
+    def chunk_shape(self, number: int) -> tuple[int, int, int, int]:
+        """[plane y x tile] of a chunk of the predictor."""
+        tiles, start, stop = self.jobs[number]
+        return stack_shape(self.shape)[1], tiles.height, tiles.width, stop - start
+
+    def place_of(self, number: int) -> str:
+        """Where the pixels of a chunk are, in words."""
+        if self.method == "lzma" or (self.centred and stack_shape(self.shape)[0] == 1):
+            start, stop = self.extent(number)
+            return f"pixels {start + 1} to {stop}"
+        tiles, start, stop = self.jobs[number]
+        if self.centred:
+            return f"images {start + 1} to {stop}"
+        return f"tiles {start + 1} to {stop} of {tiles.height} x {tiles.width}"
 
     def floor_bits(self) -> float:
         """Bits of the noise alone, for all pixels."""
         if self.method != "predictor":
             return 0.0
-        return float(np.mean(self.floors)) * int(np.prod(self.shape))
+        return float(np.mean(self.floors)) * self.pixels
 
     def largest_error(self) -> float | None:
         """Of any pixel, in the image's unit, None if nothing is lost."""
@@ -100,11 +152,34 @@ class ImagePlan:
                 "codings": codings}  # fmt: skip
 
 
-def image_plan(data: Mapping[str, Any]) -> ImagePlan:
+class ImageRecord(Record):
+    """An `ImagePlan`."""
+
+    shape: Annotated[list[Annotated[int, Field(ge=1, lt=1 << 48)]], Field(min_length=2, max_length=32)]
+    kind: str
+    method: Literal["predictor", "lzma"]
+    sigmas: list[Annotated[float, Field(gt=0, allow_inf_nan=False)]]
+    floors: list[float]
+    codings: Annotated[list[object], Field(max_length=MOST_PLANES)]
+
+
+def image_plan(data: object) -> ImagePlan:
     """The inverse of `ImagePlan.to_json`."""
-    codings = tuple(plane_coding(one, plane) for plane, one in enumerate(data["codings"]))
-    shape, sigmas, floors = (tuple(data[name]) for name in ("shape", "sigmas", "floors"))
-    return ImagePlan(shape, str(data["kind"]), data["method"], sigmas, floors, codings)
+    record = typed(ImageRecord, data)
+    if record.kind not in KINDS or math.prod(record.shape) >= LARGEST:
+        raise DataError(f"Expected a type of numbers and fewer than 2^56 of them, found {record.kind[:20]!r}.")
+    is_predicted = record.method == "predictor"
+    planes = stack_shape(record.shape)[1] if is_predicted else 0
+    if not len(record.sigmas) == len(record.codings) == planes:
+        raise DataError(f"Expected noise and models of {planes} planes, found those of {len(record.codings)}.")
+    codings = tuple(plane_coding(one, plane) for plane, one in enumerate(record.codings))
+    plan = ImagePlan(
+        tuple(record.shape), record.kind, record.method, tuple(record.sigmas), tuple(record.floors), codings
+    )
+    for one in codings:
+        if one.grid.kind != "lossy" and (one.grid.kind == "integers") != (plan.native.kind != "f"):
+            raise DataError(f"Expected {one.grid.kind} of another type, found {record.kind}.")
+    return plan
 
 
 def _floor(values: np.ndarray, sigma: float, grid: Grid) -> float:
@@ -152,7 +227,7 @@ def _is_shorter(plan: ImagePlan, sample: np.ndarray) -> bool:
     start = (sample.shape[1] - rows) // 2
     trial = sample[:, start : start + rows, :, :TRIAL]
     predicted = write_chunk(trial, list(plan.codings), False)
-    return len(predicted) <= len(_packed(trial.tobytes(), trial.itemsize))
+    return len(predicted) <= len(packed_numbers(trial.tobytes(), trial.itemsize))
 
 
 def _edges(sample: np.ndarray) -> np.ndarray:
@@ -194,41 +269,52 @@ def coded(array: np.ndarray, plan: ImagePlan) -> Iterator[partial[bytes]]:
         flat = array.reshape(-1)
         step = PIECE // array.itemsize
         starts = range(0, array.size, step)
-        return (partial(_packed, flat[start : start + step].tobytes(), array.itemsize) for start in starts)
+        return (partial(packed_numbers, flat[start : start + step].tobytes(), array.itemsize) for start in starts)
     stack, codings = array.reshape(stack_shape(array.shape)), list(plan.codings)
     jobs = plan.jobs
     return (partial(write_chunk, _native(taken(stack, tiles, a, b)), codings, plan.centred) for tiles, a, b in jobs)
 
 
-def decoded(contents: Mapping[int, bytes], plan: ImagePlan) -> Iterator[partial[np.ndarray]]:
-    """For each chunk, by its number, the call that decodes it."""
-    if plan.method == "lzma":
-        yield from (partial(_unpacked, content, plan.kind) for content in contents.values())
-        return
-    planes, jobs = stack_shape(plan.shape)[1], plan.jobs
-    for number, content in contents.items():
-        tiles, start, stop = jobs[number]
-        shape = (planes, tiles.height, tiles.width, stop - start)
-        yield partial(read_chunk, content, shape, plan.native, list(plan.codings), plan.centred)
+def decoded(plan: ImagePlan, number: int, content: bytes) -> np.ndarray | Refusal:
+    """The pixels of a chunk, as `placed` takes them, or why it has none."""
+    try:
+        if plan.method == "lzma":
+            start, stop = plan.extent(number)
+            return unpacked_numbers(content, plan.kind, stop - start)
+        return read_chunk(content, plan.chunk_shape(number), plan.native, list(plan.codings), plan.centred)
+    except DataError as error:
+        return Refusal(str(error))
 
 
-def place_chunk(array: np.ndarray, plan: ImagePlan, number: int, block: np.ndarray) -> None:
-    """Put a decoded chunk into the array."""
-    if plan.method == "lzma":
-        start = number * (PIECE // array.itemsize)
-        array.reshape(-1)[start : start + block.size] = block
+def slabs(plan: ImagePlan) -> Iterator[tuple[range, int, int]]:
+    """Chunks that are restored together, and the first and last pixel of theirs in the order of the array."""
+    count, first, begin = plan.chunk_count(), 0, 0
+    for number in range(count):
+        end = plan.extent(number)[1]
+        if number == count - 1 or (end < plan.pixels and (end - begin) * plan.native.itemsize >= SLAB):
+            yield range(first, number + 1), begin, end
+            first, begin = number + 1, end
+
+
+def empty(plan: ImagePlan, begin: int, end: int) -> np.ndarray:
+    """Room for a slab, which takes memory only when it is filled."""
+    try:
+        return np.zeros(end - begin, plan.kind)
+    except MemoryError as error:
+        size = (end - begin) * plan.native.itemsize >> 20
+        raise DataError(
+            f"Expected an image that fits in memory, found one of {size} MiB. Use another machine."
+        ) from error
+
+
+def place_chunk(slab: np.ndarray, begin: int, plan: ImagePlan, number: int, block: np.ndarray | None) -> None:
+    """Put a decoded chunk, or NaN or 0 for one that is lost, into its slab, whose first pixel is `begin`."""
+    unknown = np.array(np.nan if slab.dtype.kind == "f" else 0, slab.dtype)
+    if plan.method == "lzma" or plan.centred:
+        start, stop = plan.extent(number)
+        values = unknown if block is None else (block if block.ndim == 1 else np.moveaxis(block, -1, 0)).reshape(-1)
+        slab[start - begin : stop - begin] = values
         return
     tiles, start, _ = plan.jobs[number]
-    put(array.reshape(stack_shape(plan.shape)), tiles, start, block)
-
-
-def _packed(content: bytes, width: int) -> bytes:
-    """The bytes of numbers of `width` bytes, sorted by their place in a number, by LZMA."""
-    planes = np.frombuffer(content, np.uint8).reshape(-1, width).T
-    return lzma.compress(np.ascontiguousarray(planes).tobytes(), preset=1)
-
-
-def _unpacked(content: bytes, kind: str) -> np.ndarray:
-    raw = np.frombuffer(lzma.decompress(content), np.uint8)
-    planes = raw.reshape(np.dtype(kind).itemsize, -1).T
-    return np.ascontiguousarray(planes).reshape(-1).view(kind)
+    values = np.broadcast_to(unknown, plan.chunk_shape(number)) if block is None else block
+    put(slab.reshape(stack_shape(plan.shape)), tiles, start, values)

@@ -15,6 +15,7 @@ from jaxtyping import Int
 from sciencegen.compression import distribution
 from sciencegen.compression.distribution import REACH, SYMBOLS, Placed
 from sciencegen.compression.network import bounded
+from sciencegen.errors import DataError
 
 LONGEST = 64
 """Largest number of bits of a distance beyond REACH."""
@@ -68,13 +69,19 @@ class Reader:
     def table(self, symbols: np.ndarray | None, probabilities: np.ndarray) -> np.ndarray:
         if not len(probabilities):
             return np.zeros(0, np.int64)
-        return self._coder.decode(_TABLE, probabilities).astype(np.int64)
+        return self._read(_TABLE, probabilities)
 
     def uniform(self, symbols: np.ndarray | None, sizes: np.ndarray) -> np.ndarray:
         found, some = np.zeros(len(sizes), np.int64), sizes > 1
         if some.any():
-            found[some] = self._coder.decode(_UNIFORM, sizes[some].astype(np.int32))
+            found[some] = self._read(_UNIFORM, sizes[some].astype(np.int32))
         return found
+
+    def _read(self, model: constriction.stream.model.Model, parameters: np.ndarray) -> np.ndarray:
+        try:
+            return np.asarray(self._coder.decode(model, parameters), np.int64)
+        except AssertionError as error:  # so the library says that no writer makes such bytes
+            raise DataError("Expected the bytes of a range coder, found others.") from error
 
 
 def code_cells(coder: Coder, cells: Int[np.ndarray, " lane"] | None, placed: Placed) -> Int[np.ndarray, " lane"]:

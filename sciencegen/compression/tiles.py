@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,8 +22,8 @@ CHUNK_PIXELS = 1 << 23
 class Tiles:
     """Tiles of one shape: their first rows and columns in the image, and their sides."""
 
-    rows: tuple[int, ...]
-    columns: tuple[int, ...]
+    rows: range
+    columns: range
     height: int
     width: int
 
@@ -38,16 +39,16 @@ def stack_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:
     if len(outer) == 1:
         return (1, outer[0], height, width) if outer[0] <= MOST_PLANES else (outer[0], 1, height, width)
     planes = outer[-1] if outer[-1] <= MOST_PLANES else 1
-    return int(np.prod(outer)) // max(planes, 1), planes, height, width
+    return math.prod(outer) // max(planes, 1), planes, height, width
 
 
-def _cuts(length: int) -> list[tuple[tuple[int, ...], int]]:
+def _cuts(length: int) -> list[tuple[range, int]]:
     """Starts of the tiles along one side, by length."""
     if length <= WHOLE:
-        return [((0,), length)]
-    starts = tuple(range(0, length - SIDE + 1, SIDE))
+        return [(range(1), length)]
+    starts = range(0, length - SIDE + 1, SIDE)
     rest = length - len(starts) * SIDE
-    return [(starts, SIDE), *([((length - rest,), rest)] if rest else [])]
+    return [(starts, SIDE), *([(range(length - rest, length, rest), rest)] if rest else [])]
 
 
 def tilings(height: int, width: int) -> list[Tiles]:
@@ -55,11 +56,15 @@ def tilings(height: int, width: int) -> list[Tiles]:
     return [Tiles(rows, columns, y, x) for rows, y in _cuts(height) for columns, x in _cuts(width)]
 
 
+def chunk_count(images: int, planes: int, tiles: Tiles) -> int:
+    """Number of the chunks of tiles."""
+    size = max(1, min(CHUNK, CHUNK_PIXELS // max(planes * tiles.height * tiles.width, 1)))
+    return -(-tiles.count(images) // size)
+
+
 def chunks(images: int, planes: int, tiles: Tiles) -> Iterator[tuple[int, int]]:
     """Ranges of the tiles that are coded together."""
-    size = max(1, min(CHUNK, CHUNK_PIXELS // max(planes * tiles.height * tiles.width, 1)))
-    count = tiles.count(images)
-    parts = -(-count // size)
+    count, parts = tiles.count(images), chunk_count(images, planes, tiles)
     for part in range(parts):  # of nearly equal size
         yield count * part // parts, count * (part + 1) // parts
 

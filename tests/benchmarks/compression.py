@@ -24,12 +24,13 @@ from functools import partial
 
 import numpy as np
 
-from sciencegen.compression.archive import read_archive, write_archive
+from sciencegen.compression.archive import Header, read_archive, write_archive
 from sciencegen.compression.images import Lossy
 from sciencegen.compression.noise import noise_floor
 from sciencegen.compression.parts import Picture
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 
+HEADER = Header("file", "stamps", bytes(8))
 STEPS = (16, 4, 1)
 CURVE = (64.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.5, 0.25)
 
@@ -89,8 +90,8 @@ def curve(stamps: np.ndarray, processes: int) -> None:
     floats = stamps.astype(np.float32)
     for quantize in CURVE:
         file = io.BytesIO()
-        report = write_archive(file, [Picture(floats)], "file", "stamps", Lossy(quantize, 1.0), processes)
-        error = decoded(file.getvalue(), processes)[0].astype(np.float64) - floats
+        report = write_archive(file, [Picture(floats)], HEADER, Lossy(quantize, 1.0), processes)
+        error = decoded(file.getvalue(), processes, floats.shape)[0].astype(np.float64) - floats
         bits, floor = 8 * report.after / floats.size, noise_floor(quantize)
         print(
             f"noise / {quantize:g}: {bits:.3f} bits per pixel, {bits - floor:+.3f} over the floor; error at most "
@@ -103,9 +104,9 @@ def ours(stamps: np.ndarray, processes: int = 1) -> int:
     """Bytes of the file; prints its times."""
     integers = stamps.astype(np.int32)
     file, start, cpu = io.BytesIO(), time.perf_counter(), time.process_time()
-    report = write_archive(file, [Picture(integers)], "file", "stamps", None, processes)
+    report = write_archive(file, [Picture(integers)], HEADER, None, processes)
     wrote, wrote_cpu = time.perf_counter() - start, time.process_time() - cpu
-    back, read, read_cpu = decoded(file.getvalue(), processes)
+    back, read, read_cpu = decoded(file.getvalue(), processes, integers.shape)
     assert np.array_equal(back, integers)
     million = stamps.size / 1e6
     print(
@@ -115,7 +116,7 @@ def ours(stamps: np.ndarray, processes: int = 1) -> int:
     return report.after
 
 
-def decoded(content: bytes, processes: int) -> tuple[np.ndarray, float, float]:
+def decoded(content: bytes, processes: int, shape: tuple[int, ...]) -> tuple[np.ndarray, float, float]:
     import tempfile
     from pathlib import Path
 
@@ -123,9 +124,9 @@ def decoded(content: bytes, processes: int) -> tuple[np.ndarray, float, float]:
         path = Path(folder) / "stamps.sgc"
         path.write_bytes(content)
         start, cpu = time.perf_counter(), time.process_time()
-        picture = next(iter(read_archive(path, processes, False)))
-        assert isinstance(picture, Picture)
-        return picture.array, time.perf_counter() - start, time.process_time() - cpu
+        found = [part for part in read_archive(path, processes, False) if isinstance(part, Picture)]
+        stamps = np.concatenate([part.array.reshape(-1) for part in found]).reshape(shape)
+        return stamps, time.perf_counter() - start, time.process_time() - cpu
 
 
 def by_band(code: Callable[[np.ndarray], int]) -> Callable[[np.ndarray], int]:
@@ -154,7 +155,7 @@ def main() -> None:
     if chosen.curve:
         curve(stamps, chosen.processes)
         return
-    codecs = {**CODECS, "sciencegen": partial(ours, processes=chosen.processes)}
+    codecs: dict[str, Callable[[np.ndarray], int]] = {**CODECS, "sciencegen": partial(ours, processes=chosen.processes)}
     for step in STEPS:
         integers, floor = np.rint(stamps * step).astype(np.int64), noise_floor(float(step))
         print(f"noise / {step}: floor {floor:.4f} bits per pixel", flush=True)

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sciencegen.compression.archive import read_archive, write_archive
+from sciencegen.compression.archive import Header, read_archive, write_archive
 from sciencegen.compression.images import Lossy, planned
 from sciencegen.compression.parts import Picture, Report
-from sciencegen.compression.stream import VERSION
+from sciencegen.compression.stream import UNNUMBERED, VERSION
+from sciencegen.compression.stream import digest_of as digest_of_bytes
 from sciencegen.errors import DataError, IncompatibleError
 
 NOISE = np.random.default_rng(0).normal(size=(12, 16, 16))
@@ -24,7 +25,8 @@ SPECIAL = (np.nan, np.inf, -np.inf, -0.0, 0.0, 1e30, -1e-40, 3.0)
 
 def stream(array: np.ndarray, lossy: Lossy | None = None) -> tuple[bytes, Report]:
     file = io.BytesIO()
-    report = write_archive(file, [b"head", Picture(array), b"tail"], "file", "name", lossy, 1)
+    header = Header("file", "name", digest_of_bytes(array.tobytes()))
+    report = write_archive(file, [b"head", Picture(array), b"tail"], header, lossy, 1)
     return file.getvalue(), report
 
 
@@ -155,10 +157,12 @@ def test_every_changed_byte_is_noticed(tmp_path: Path) -> None:
 
 
 def test_stream_of_another_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sciencegen.compression.archive.VERSION", VERSION - 1)
+    monkeypatch.setattr("sciencegen.compression.archive.VERSION", VERSION + 1)
     content = stream(NOISE)[0]
     monkeypatch.undo()
-    with pytest.raises(IncompatibleError, match=f"format {VERSION} .* found format {VERSION - 1} .*Read it with the"):
+    with pytest.raises(
+        IncompatibleError, match=f"format {VERSION} or {UNNUMBERED} .* found format {VERSION + 1} .*Read it with the"
+    ):
         restored(content, tmp_path)
 
 
