@@ -58,4 +58,4 @@ def test_a_stop_in_the_figures_leaves_the_model(workspace, tmp_path, monkeypatch
     monkeypatch.setattr("sciencegen.api.train._descend", broken)
     trained = sg.train("pointclouds", workspace.folder / "clouds.csv", folder=tmp_path / "model", **FEW)
     assert "unmeasured" not in trained.metrics
-    assert any(name.startswith("reconstruction") for name in trained.metrics)
+    assert trained.metrics.keys() > {"items", "refused"}
