@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
-
-from sciencegen.errors import ConfigError
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 COMPUTE_CHUNK = 512
 """Items in one matrix product. It is fixed, because products of other sizes round differently."""
@@ -110,11 +108,3 @@ class WellLayout(Settings):
     picklist: tuple[str, ...] = ()
     transfer_volume: float | None = Field(None, gt=0)
     stocks: dict[str, Any] = {}
-
-    @model_validator(mode="after")
-    def _has_volume(self) -> Self:
-        if self.picklist and self.transfer_volume is None:
-            raise ConfigError(
-                "Expected the volume of a transfer with `picklist`, got none. Pass `transfer_volume` in nL."
-            )
-        return self

@@ -1,13 +1,16 @@
 """Threads change when things are computed, never what comes out."""
 
+import re
 import subprocess
 import sys
 import threading
 import time
 from itertools import count, islice
+from pathlib import Path
 
 import pytest
 
+import sciencegen
 from sciencegen.data.threads import map_threaded
 from tests.signals import hear
 
@@ -137,3 +140,22 @@ def test_ctrl_c_ends_a_wait_where_a_library_lets_calls_go_on_after_signals(tmp_p
     )  # fmt: skip
     assert done.stdout == "interrupted\n", done.stderr
     assert time.monotonic() - begun < 8
+
+
+ENDLESS = re.compile(
+    r"\.(result|wait|join|acquire|communicate)\(\)|LOCK_EX\)|as_completed\(|subprocess\.run\((?!.*timeout)"
+)
+FINITE = {
+    "data/threads.py: yield pending.popleft().result()",  # its end was waited for
+}
+
+
+def test_no_wait_of_the_package_is_without_a_limit():
+    root = Path(sciencegen.__file__).parent
+    found = {
+        f"{path.relative_to(root).as_posix()}: {line.strip()}"
+        for path in root.rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if ENDLESS.search(line)
+    }
+    assert found == FINITE

@@ -78,10 +78,10 @@ def _without_sites(source: str, first: int) -> Reference:
 def variant_text(reference: Reference, text: str) -> str | Refusal:
     """The sequence of a variant, given by name (`A42G:K43R`), by its letters at the reference's open positions, or as a
     sequence of any length."""
-    text = at_sites(reference, text)
-    if isinstance(text, Refusal):
-        return text
-    written = written_out(text)
+    whole = at_sites(reference, text)
+    if isinstance(whole, Refusal):
+        return whole
+    written = written_out(whole)
     sequence = apply_variant(reference, text) if written is None else written
     if isinstance(sequence, str) and GAP_LETTER in sequence:
         return Refusal(f"'{text[:60]}' deletes a residue: only substitutions have a place here")

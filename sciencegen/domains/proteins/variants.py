@@ -127,10 +127,10 @@ def at_sites(reference: Reference, text: str) -> str | Refusal:
 
 def variant_sequence(reference: Reference, text: str) -> str | Refusal:
     """The sequence of a variant, given by name or as a sequence; it is as long as the reference."""
-    text = at_sites(reference, text)
-    if isinstance(text, Refusal):
-        return text
-    written = written_out(text)
+    whole = at_sites(reference, text)
+    if isinstance(whole, Refusal):
+        return whole
+    written = written_out(whole)
     if written is None:
         return apply_variant(reference, text)
     if len(written) != len(reference.sequence) and looks_like_dna(set(written), len(written)):
