@@ -12,6 +12,7 @@ import shutil
 import socket
 import stat
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -218,16 +219,24 @@ def turn_at(path: Path) -> Iterator[None]:
     """
     path = linked(path)  # of several links to one file, all take the same lock
     place = path.with_name(f".{path.name}.lock")
-    with _THREADS.setdefault(place.absolute(), threading.Lock()):  # `lockf` doesn't stop threads of this process
+    others = _THREADS.setdefault(place.absolute(), threading.Lock())  # `lockf` doesn't stop threads of this process
+    while not others.acquire(timeout=TURN_S):
+        pass
+    try:
         handle = _locked_handle(place)
         try:
             yield
         finally:
             place.unlink(missing_ok=True)  # while it is locked: those who wait for this file will make a new one
             os.close(handle)
+    finally:
+        others.release()
 
 
 _THREADS: dict[Path, threading.Lock] = {}
+
+TURN_S = 0.02
+"""Seconds between two looks at a lock: a wait without an end isn't always interrupted by Ctrl-C."""
 
 
 def _locked_handle(place: Path) -> int:
@@ -236,16 +245,22 @@ def _locked_handle(place: Path) -> int:
     while True:
         handle = os.open(place, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.lockf(handle, fcntl.LOCK_EX)
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno not in NO_LOCKS:
                 os.close(handle)
-                raise
+                if error.errno not in TAKEN:
+                    raise
+                time.sleep(TURN_S)
+                continue
         with suppress(FileNotFoundError):  # the last owner may have removed it between our open and our lock
             if os.path.samestat(os.fstat(handle), place.stat()):
                 return handle
         os.close(handle)
 
+
+TAKEN = {errno.EACCES, errno.EAGAIN}
+"""Errors of a lock that another process holds."""
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}
 """Errors of file systems without locks."""

@@ -138,7 +138,7 @@ def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] 
         raise ConfigError("Expected a pool with a column of costs beside `cost` and `cost_limit`. Pass `pool`.")
     if settings.pool is not None and settings.also:
         raise ConfigError("Expected either `pool`, the only candidates, or `also`, some beside those made, got both.")
-    check_layout(settings)
+    check_layout(science, settings)
     order_sheet(science, settings.order_sheet, settings.order)
     if settings.blocks is not None:
         check_blocks(science, settings.blocks)

@@ -165,9 +165,9 @@ def train_model(
     run = RunFolder(path)
     with nullcontext() if plan.follows else run.lock():
         if plan.follows:
-            check_follows(lambda: _is_begun(run, identity), path, plan.training.nodes)
+            check_follows(lambda: _is_begun(run, identity, force), path, plan.training.nodes)
             return _train(plan, run, identity, True, silent)
-        going_on = _is_begun(run, identity)
+        going_on = _is_begun(run, identity, force)
         if not going_on:
             training_folder.refuse_taken(run, force, identity)
         return _train(plan, run, identity, going_on, log)
@@ -190,12 +190,13 @@ def take_model(domain: str, model: str, folder: str | Path | None, force: bool =
         return Trained(run.path, run.read_json(models.METRICS))
 
 
-def _is_begun(run: RunFolder, identity: Mapping[str, Any]) -> bool:
-    return is_same(run, identity) and not run.has(models.WEIGHTS)
+def _is_begun(run: RunFolder, identity: Mapping[str, Any], force: bool) -> bool:
+    """Whether the same training has something left to do here: steps, or, unless `force` begins anew, figures."""
+    return is_same(run, identity) and (not run.has(models.WEIGHTS) or (not force and not models.is_measured(run)))
 
 
 def _is_finished(run: RunFolder, identity: Mapping[str, Any]) -> bool:
-    return is_same(run, identity) and run.has(models.WEIGHTS)
+    return is_same(run, identity) and run.has(models.WEIGHTS) and models.is_measured(run)
 
 
 def _train(plan: Plan, run: RunFolder, identity: Mapping[str, Any], going_on: bool, log: Log) -> Trained:
@@ -228,6 +229,8 @@ def _train(plan: Plan, run: RunFolder, identity: Mapping[str, Any], going_on: bo
 
 
 def _fit(plan: Plan, run: RunFolder, model: LatentModel, representation: Representation, log: Log) -> Trained:
+    if plan.follows and run.has(models.WEIGHTS):
+        raise SystemExit(0)  # the first process computes the figures
     if not plan.halvings and not plan.follows:
         _describe(run, plan, representation, plan.network)
     prepared = read_prepared(plan.data, run, plan.preparing.limit)
@@ -236,6 +239,8 @@ def _fit(plan: Plan, run: RunFolder, model: LatentModel, representation: Represe
         held = replace(held, refused=held.refused + prepared.summary["counts"]["refused"])
     if plan.halvings:
         return _distill(plan, run, model, held, log)
+    if run.has(models.WEIGHTS):
+        return _measure(run, models.load_model(plan.domain, run.path, "cpu").model, held, plan, log)
     if held.weights is not None and isinstance(model, WeightedModel):
         model.effective_items = worth = float(held.weights.sum())
         if worth < FEW_EFFECTIVE:
@@ -257,6 +262,8 @@ def _distill(plan: Plan, run: RunFolder, model: LatentModel, held: TrainingData,
         if place.has(models.WEIGHTS):
             model = models.load_model(plan.domain, place.path, "cpu").model
             training_folder.drop_checkpoints(place)  # of a call that was killed before it did so
+            if not models.is_measured(place):
+                _measure(place, model, held, plan, log)
             continue
         log(f"from {2 * steps} steps to {steps}")
         halving = Distillation(cast("nn.Module", model), steps)
@@ -301,21 +308,35 @@ def _describe(run: RunFolder, plan: Plan, representation: Representation, networ
 
 
 def _save(run: RunFolder, model: LatentModel, held: TrainingData, plan: Plan, log: Log) -> Trained:
-    """Write metrics and card, then the weights."""
-    from sciencegen.api.models.draws import draws_near
-
+    """Write the weights, then the figures."""
     model.to("cpu").eval()
-    science = domain_of(plan.formed)
-    metrics = {"items": len(held.arrays), "refused": held.refused, **check(model, held, science, plan.recipe)}
-    if plan.start is not None and not plan.halvings:
-        draws = draws_near(model, held, science, plan.settings.seed)
-        metrics |= draws.metrics()
-        for sentence in draws.sentences(plan.more_steps):
-            log(sentence)
-    models.save_model(run, model, metrics, science.name, sparse=plan.training.sparsity > 0)
+    metrics = {"items": len(held.arrays), "refused": held.refused, models.UNMEASURED: models.NOT_YET}
+    models.save_model(run, model, metrics, domain_of(plan.formed).name, sparse=plan.training.sparsity > 0)
+    return _measure(run, model, held, plan, log)
+
+
+def _measure(run: RunFolder, model: LatentModel, held: TrainingData, plan: Plan, log: Log) -> Trained:
+    """Compute the figures of a saved model, and write them with its card."""
     training_folder.drop_checkpoints(run)
+    again = "The same command computes them again, without training."
+    figures = models.measured(lambda: _figures(model, held, plan, log), run, again, log)
+    metrics = {"items": len(held.arrays), "refused": held.refused, **figures}
+    models.write_metrics(run, metrics, domain_of(plan.formed).name)
     log(f"model in {run.path}")
     return Trained(run.path, metrics)
+
+
+def _figures(model: LatentModel, held: TrainingData, plan: Plan, log: Log) -> dict[str, float]:
+    from sciencegen.api.models.draws import draws_near
+
+    science = domain_of(plan.formed)
+    figures = check(model, held, science, plan.recipe)
+    if plan.start is not None and not plan.halvings:
+        draws = draws_near(model, held, science, plan.settings.seed)
+        figures = {**figures, **draws.metrics()}
+        for sentence in draws.sentences(plan.more_steps):
+            log(sentence)
+    return figures
 
 
 def check(

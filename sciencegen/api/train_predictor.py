@@ -9,6 +9,7 @@ from typing import Unpack
 
 import numpy as np
 
+from sciencegen.api.models.folder import METRICS, measured
 from sciencegen.api.predictors.folder import TrainedPredictor
 from sciencegen.api.predictors.inputs import ModelInputs, check_split, observing_of, predictor_data, write_observing
 from sciencegen.api.predictors.tabular import FittedPredictor, evaluated, usable_rows, write_predictor
@@ -132,14 +133,16 @@ def _fit_tabular(
     log(f"{len(data.tables.values)} items with '{chosen.target}', {len(data.refused)} refused")
     generator = np.random.default_rng(chosen.seed)
     fitted = prediction.fit_predictor(data.tables, options, generator, data.features.made_by, log)
-    tested = evaluated(data.tables, options, chosen, log)
-    figures = {split: one.figures() for split, one in tested.items()}
-    metrics = {"rows": len(data.tables.values), "refused": len(data.refused), **figures}
     run, observing = RunFolder(folder), observing_of(domain, usable.texts)
     write_observing(run, observing)
-    made = FittedPredictor(fitted, metrics, usable.keys, data.refused, files, tested)
+    counts = {"rows": len(data.tables.values), "refused": len(data.refused)}
+    made = FittedPredictor(fitted, counts, usable.keys, data.refused, files)
     written = write_predictor(domain, table, chosen, run, made)
-    return replace(written, observing=observing)
+    figures = measured(
+        lambda: evaluated(run, data.tables, options, chosen, log), run, "The same command trains again.", log
+    )
+    run.write_json(METRICS, {**counts, **figures})
+    return replace(written, metrics={**counts, **figures}, observing=observing)
 
 
 def _informs(model: ModelInputs) -> bool:

@@ -297,6 +297,4 @@ def record(
         keep_rejected(journal, found.source, found.refused)
     for note in found.notes:
         say(f"note: {note}")
-    if line := found.appended.incomplete_line:
-        say(f"note: the journal's last line was cut off; it was moved to {journal}.torn: '{line[:80]}'")
     summarize(found.summary, journal, as_json)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sciencegen.config.base import BuildingBlocks, Reading, WellLayout
+from sciencegen.errors import ConfigError
 
 
 class ProposeSettings(Reading, BuildingBlocks, WellLayout):
@@ -81,6 +82,14 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
     sheet: str | None = None
     order_sheet: bool = False
     order: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _has_volume(self) -> Self:
+        if self.picklist and self.transfer_volume is None:
+            raise ConfigError(
+                "Expected the volume of a transfer with `picklist`, got none. Pass `transfer_volume` in nL."
+            )
+        return self
 
 
 class RecordSettings(Reading):

@@ -24,6 +24,7 @@ from multiprocessing.reduction import recv_handle, send_handle
 from typing import Protocol
 
 from sciencegen.data.process_copies import copy_serving, has_descriptor, has_one_thread
+from sciencegen.data.threads import WAIT_S, exit_code, held
 from sciencegen.errors import ConfigError, SciencegenError
 
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
@@ -64,13 +65,18 @@ class Forkserver:
     def fork(self, task: bytes) -> tuple[int, Connection]:
         """Start a worker for a pickled function."""
         ours, theirs = socket.socketpair()
-        with self._one_request, theirs:
+        with theirs, held(self._one_request):
             try:
                 self.connection.send((os.getcwd(), {**os.environ, **ONE_THREAD}, task))
                 send_handle(self.connection, theirs.fileno(), self.process.pid)
+                while not self.connection.poll(WAIT_S):
+                    pass
                 pid, problem = self.connection.recv()
             except (EOFError, OSError) as error:
                 raise SciencegenError("The process that starts workers has died. See the messages above.") from error
+            except BaseException:  # Ctrl-C: nobody would take the answer, and the next request would get it
+                self.close()
+                raise
         if pid == NO_PROCESS:
             raise _no_process(problem)
         if problem:
@@ -86,7 +92,7 @@ class Forkserver:
             self.process.wait(2)
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait()
+            exit_code(self.process)
 
 
 _SERVERS: dict[tuple[int, tuple[str, ...]], Forkserver] = {}

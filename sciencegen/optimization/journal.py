@@ -24,7 +24,6 @@ from sciencegen.files import atomic_write, check_regular, make_folder, turn_at
 from sciencegen.optimization.journal_lines import (
     COLUMNS,
     Entry,
-    cells_of,
     checked_header,
     entry_of,
     line_of,
@@ -39,16 +38,13 @@ class Journal:
     Parameters
     ----------
     entries : tuple of Entry
-    incomplete_line : str
-        A last line that was not completely written; "" if there is none.
     header : tuple of str
         The file's columns: `COLUMNS`, and perhaps others of the user's.
     text : str
-        The complete lines, unchanged.
+        The lines, unchanged.
     """
 
     entries: tuple[Entry, ...] = ()
-    incomplete_line: str = ""
     header: tuple[str, ...] = COLUMNS
     text: str = ""
 
@@ -83,11 +79,10 @@ class Journal:
 
 @dataclass(frozen=True)
 class Appended:
-    """Number of added lines and of those already present, and the incomplete line that was removed."""
+    """Number of added lines and of those already present."""
 
     added: int
     already_present: int
-    incomplete_line: str = ""
 
 
 def read_journal(path: str | Path) -> Journal:
@@ -101,12 +96,11 @@ def read_journal(path: str | Path) -> Journal:
     Returns
     -------
     Journal
-        An incomplete last line is in `incomplete_line`.
 
     Raises
     ------
     DataError
-        If another line is damaged, or the file is not a journal.
+        If a line is damaged, such as a last one that was cut short, or the file is not a journal.
     """
     path = Path(path)
     check_regular(path, "the journal")
@@ -123,16 +117,13 @@ def read_journal(path: str | Path) -> Journal:
     except OSError as error:
         raise DataError(f"Expected a journal that can be read at {path}, found: {error.strerror}.") from error
     text = text if "\n" in text else text.replace("\r", "\n")  # an editor with the line ends of old Macs
-    complete, _, last = text.rpartition("\n")
-    lines = complete.split("\n") if complete else []
-    if last and lines and len(cells_of(last)) == len(cells_of(lines[0])):  # an editor that drops the last line feed
-        lines, last = [*lines, last], ""
-    if not lines:
-        return Journal(incomplete_line=last)
+    lines = text.removesuffix("\n").split("\n")
+    if not text.strip():
+        return Journal()
     header = checked_header(lines[0], path)
     numbered = [(number, line) for number, line in enumerate(lines[1:], start=2) if line.strip()]
     entries = tuple(entry_of(line, header, f"line {number} of {path}") for number, line in numbered)
-    return Journal(entries, last.strip(), header, "".join(f"{line}\n" for line in lines))
+    return Journal(entries, header, "".join(f"{line}\n" for line in lines))
 
 
 def append(path: str | Path, entries: Iterable[Entry], names: str = "", several: bool = False) -> Appended:
@@ -147,7 +138,7 @@ def append(path: str | Path, entries: Iterable[Entry], names: str = "", several:
     Parameters
     ----------
     path : str or Path
-        Created with its folder if it doesn't exist. An incomplete last line is moved to `<path>.torn`.
+        Created with its folder if it doesn't exist.
     entries : iterable of Entry
     names : str
         Title of the column of names, in a new journal or in one that has it; "" for none.
@@ -186,7 +177,7 @@ def _append_once(path: Path, wanted: Sequence[Entry], names: str, several: bool)
         raise DataError(
             f"Expected entries of one target in {path}, got {' and '.join(targets)}. Keep a journal for each."
         )
-    if fresh or journal.incomplete_line or not path.exists():
+    if fresh or not path.exists():
         header = journal.header if journal.text else new_header(names, any(entry.target for entry in wanted))
         try:
             with atomic_write(path) as file:
@@ -195,12 +186,9 @@ def _append_once(path: Path, wanted: Sequence[Entry], names: str, several: bool)
                 file.flush()
                 if _content(path) != before:
                     raise _ChangedError
-                if journal.incomplete_line:
-                    with open(f"{path}.torn", "a", encoding="utf-8") as torn:
-                        torn.write(f"{journal.incomplete_line}\n")
         except _ChangedError:
             return None
-    return Appended(len(fresh), len(wanted) - len(fresh), journal.incomplete_line)
+    return Appended(len(fresh), len(wanted) - len(fresh))
 
 
 def proposals(entries: Sequence[Entry]) -> list[Entry]:

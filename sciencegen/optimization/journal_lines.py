@@ -113,7 +113,8 @@ def entry_of(line: str, header: Sequence[str], place: str) -> Entry:
     cells = cells_of(line)
     if len(cells) != len(header):
         raise DataError(
-            f"Expected {len(header)} cells in {place}, found {len(cells)}: {line[:LONGEST_SHOWN]!r}. Correct it."
+            f"Expected {len(header)} cells in {place}, found {len(cells)}: {line[:LONGEST_SHOWN]!r}. Complete the "
+            "line, or delete it and record what it held again."
         )
     row = dict(zip(header, cells, strict=True))
     bound = bound_of(row["value"])

@@ -8,12 +8,14 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from sciencegen.config import ProgramSettings
+from sciencegen.data.threads import map_threaded
 from sciencegen.errors import ConfigError
 from sciencegen.files import last_line
 from sciencegen.plugins import check_program, folder_of_programs
@@ -74,17 +76,12 @@ class BatchProgram:
         """The result of each batch, in order. ended: called with each batch that has ended, in order."""
         results = []
         with Programs() as programs:
-            pool = ThreadPoolExecutor(self.parallel)
-            try:
-                found = pool.map(lambda batch: self._run_batch(batch, exchange, programs), batches)
+            run = partial(self._run_batch, exchange=exchange, programs=programs)
+            found = map_threaded(run, batches, self.parallel, len(batches), stop=programs.kill_all)
+            with closing(found):  # after Ctrl-C too, no program keeps running after the call
                 for batch, result in zip(batches, found, strict=True):
                     results.append(result)
                     ended(batch)
-            except BaseException:  # Ctrl-C included: no program keeps running after the call
-                programs.kill_all()
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
-            pool.shutdown()
         return results
 
     def _run_batch(self, batch: Batch, exchange: Exchange[Batch, Result], programs: Programs) -> Result:

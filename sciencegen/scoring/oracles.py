@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -168,6 +169,7 @@ class FunctionOracle:
         return [self._score_one(item) for item in items]
 
     def _score_one(self, item: Any) -> Score:
+        signal.siginterrupt(signal.SIGINT, True)  # a search by RDKit may have left it so that no wait is interrupted
         try:
             value = float(self.function(item))
         except Exception as error:  # third-party code: the error is recorded as the item's failure

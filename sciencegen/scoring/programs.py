@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from sciencegen.data.threads import exit_code
 from sciencegen.files import is_abandoned, owner_tag
 from sciencegen.scoring import guard
 from sciencegen.scoring.guard import MARK, end_programs
@@ -45,7 +46,7 @@ class Programs:
             assert self._guard.stdin is not None
             with contextlib.suppress(OSError):
                 self._guard.stdin.close()
-            self._guard.wait()
+            exit_code(self._guard)
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
@@ -83,7 +84,7 @@ class Programs:
             raise
         finally:
             guard.end_group(process.pid)
-            process.wait()
+            exit_code(process)
             with self._lock:
                 del self._running[name]
 

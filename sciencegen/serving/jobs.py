@@ -147,7 +147,8 @@ class Jobs:
     def close(self) -> None:
         """End the jobs that run, which can be started again later, and stop."""
         self._closing.set()
-        self._watcher.join()
+        while self._watcher.is_alive():
+            self._watcher.join(TICK_S)
         with self._turn:
             for one in self._running.values():
                 self._end(one, "interrupted", "The server was stopped. It can be started again.")

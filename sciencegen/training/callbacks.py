@@ -135,9 +135,10 @@ class Log(lightning.Callback):
             self.path.unlink(missing_ok=True)
         elif self.path.exists():
             with self.path.open(newline="") as file:
-                head, *rows = list(csv.reader(file))
+                head, *rows = list(csv.reader(file)) or [[]]
+            whole = (row for row in rows if len(row) == len(head))  # the last one may be cut short by a kill
             with atomic_write(self.path) as handle:
-                csv.writer(handle).writerows([head, *(row for row in rows if int(row[0]) <= module.start)])
+                csv.writer(handle).writerows([head, *(row for row in whole if int(row[0]) <= module.start)])
         self.began = time.monotonic()
 
     def on_train_batch_end(

@@ -18,7 +18,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
-from sciencegen.data.threads import worker_count
+from sciencegen.data.threads import exit_code, worker_count
 from sciencegen.errors import ConfigError, SciencegenError, Stopped
 
 RANK, NODE_RANK = "LOCAL_RANK", "NODE_RANK"
@@ -144,7 +144,7 @@ def _followers(devices: int, nodes: int) -> Iterator[list[subprocess.Popen]]:
                 one.wait(max(deadline - time.monotonic(), 0.1))
             except subprocess.TimeoutExpired:
                 one.kill()
-                one.wait()
+                exit_code(one)
         for name in VARIABLES:
             os.environ.pop(name, None)
         os.environ.update(_present(before))

@@ -54,11 +54,26 @@ def test_the_picture_has_a_panel_for_each_plate():
         ({"plate": 96, "control_wells": "I1=WT"}, "A1 to H12, got 'I1'"),
         ({"plate": 96, "control_wells": ("A1=WT", "A2,A1=")}, "got A1 twice"),
         ({"plate": 96, "control_wells": "A1=K2"}, "`control_wells`, got 'K2'"),
+        (
+            {"plate": 96, "control_copies": 4, "control_wells": "A1,H12=WT"},
+            "Expected 4 wells of each control, .* got 2 in `control_wells` for MKVLAWQRST",
+        ),
+        (
+            {"plate": 96, "controls": ("WT", "K2A"), "control_copies": 4, "control_wells": "A1,H12=WT"},
+            "Expected 4 wells of each control",
+        ),
     ],
 )
 def test_errors_say_what_to_do(options, message):
     with pytest.raises(sg.ConfigError, match=message):
         propose(**options)
+
+
+def test_stock_plates_are_of_the_usual_type_of_the_domain(tmp_path):
+    lists = {"plate": 96, "picklist": "echo", "transfer_volume": 25, "batch": 3}
+    for stocks, name in (({}, "384PP_AQ_BP"), ({"echo_type": "384PP_DMSO2"}, "384PP_DMSO2")):
+        propose(stocks=stocks, **lists).write(tmp_path / f"{name}.csv")
+        assert set(pd.read_csv(tmp_path / f"{name}.echo.csv")["Source Plate Type"]) == {name}
 
 
 def test_a_picture_needs_a_layout():

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
+import sciencegen as sg
 from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.api.predictors.training_keys import read_training_keys
 from sciencegen.files import sha256_of
@@ -99,3 +100,17 @@ def test_the_help_says_what_a_stopped_training_does(cli):
     told = " ".join(cli("train", "predictor", "--help").out.split())
     assert "A training that was stopped starts again with the same command" in told
     assert "resumes their training" in told
+
+
+def test_a_predictor_whose_figures_fail_is_saved(workspace, tmp_path, monkeypatch):
+    def broken(*arguments):
+        raise ValueError("no folds")
+
+    said, ask = [], {"target": "measured", "settings": {"families": ["ridge"], "folds": 3}, "threads": 1}
+    monkeypatch.setattr("sciencegen.api.train_predictor.evaluated", broken)
+    trained = sg.train_predictor(
+        "pointclouds", workspace.folder / "clouds.csv", folder=tmp_path / "p", log=said.append, **ask
+    )
+    assert trained.metrics["unmeasured"] == "ValueError: no folds"
+    assert said[-1].endswith("(ValueError: no folds). The same command trains again.")
+    assert load_predictor("pointclouds", tmp_path / "p").metrics == trained.metrics

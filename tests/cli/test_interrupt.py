@@ -47,13 +47,31 @@ time.sleep(120)
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
-def test_a_stopped_search_ends_its_oracle_and_leaves_no_file(workspace, toy_folder, tmp_path, number):
+AS_A_MODULE = ["-m", "sciencegen.cli.main"]
+AFTER_A_SUBSTRUCTURE_SEARCH = [
+    "-c",
+    "from rdkit import Chem; Chem.MolFromSmiles('CCO').HasSubstructMatch(Chem.MolFromSmarts('O'));"
+    "from sciencegen.cli.main import main; main()",
+]
+
+
+@pytest.mark.parametrize(
+    ("number", "started", "parallel"),
+    [
+        (signal.SIGTERM, AS_A_MODULE, 1),
+        pytest.param(signal.SIGHUP, AS_A_MODULE, 1, marks=pytest.mark.slow),
+        (signal.SIGINT, AFTER_A_SUBSTRUCTURE_SEARCH, 1),
+        (signal.SIGINT, AFTER_A_SUBSTRUCTURE_SEARCH, 2),
+    ],
+)
+def test_a_stopped_search_ends_its_oracle_and_leaves_no_file(
+    workspace, toy_folder, tmp_path, number, started, parallel
+):
     (tmp_path / "tmp").mkdir()
     (tmp_path / "dock.py").write_text(PROGRAM)
     command = f"'{sys.executable}' '{tmp_path}/dock.py' {{input}} {{output}} '{tmp_path}/note'"
-    settings = json.dumps({"oracles": {"dock": {"command": command, "input_format": ".csv"}}})
-    words = [sys.executable, "-m", "sciencegen.cli.main", "optimize", "pointclouds", "--model", str(workspace.model)]
+    settings = json.dumps({"oracles": {"dock": {"command": command, "input_format": ".csv", "parallel": parallel}}})
+    words = [sys.executable, *started, "optimize", "pointclouds", "--model", str(workspace.model)]
     more = ["--settings", settings, "--goal", "maximize dock", "--training", str(workspace.folder / "data")]
     process = subprocess.Popen(
         [*words, *more, "-o", "x.csv"], cwd=tmp_path, stderr=subprocess.DEVNULL,

@@ -151,6 +151,21 @@ def test_a_killed_training_goes_on_to_the_same_bytes(cli, trained, tmp_path):
         assert (tmp_path / "p" / name).read_bytes() == (trained / name).read_bytes()
 
 
+def test_a_predictor_whose_figures_fail_is_saved_and_the_same_call_computes_them_alone(trained, tmp_path, monkeypatch):
+    def broken(*arguments):
+        raise ValueError("no test items")
+
+    settings = {"form": "structures", "target": "gap,u0", "threads": 1, "settings": SETTINGS, "folder": tmp_path / "p"}
+    with monkeypatch.context() as patched:
+        patched.setattr("sciencegen.api.predictors.points._figures", broken)
+        made = train_predictor("molecules", "qm9/train_second", **settings)
+    assert made.metrics["unmeasured"] == "ValueError: no test items"
+    monkeypatch.setattr("sciencegen.api.predictors.points._train", broken)
+    assert "unmeasured" not in train_predictor("molecules", "qm9/train_second", **settings).metrics
+    for name in ("predictor.safetensors", "predictor.json", "metrics.json"):
+        assert (tmp_path / "p" / name).read_bytes() == (trained / name).read_bytes()
+
+
 def test_what_a_call_left_that_was_killed_at_its_end_or_its_start_is_no_obstacle(cli, trained, tmp_path):
     call = ["train", "predictor", "molecules", "qm9/train_second", "--target", "gap,u0", *SMALL]
     ended = shutil.copytree(trained, tmp_path / "ended")

@@ -15,6 +15,7 @@ from sciencegen.api.campaign.space import latent_moves
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.propose import propose
 from sciencegen.api.writing import writer as outputs
+from sciencegen.errors import DataError
 from sciencegen.locks import one_plate
 from sciencegen.optimization.journal import read_journal
 from tests.toy import write_clouds
@@ -158,14 +159,28 @@ def test_rows_without_a_value_wait_whichever_table_holds_them(cli, round_one, jo
     assert not Path("plate.csv").exists() or pd.read_csv("plate.csv").empty, "what waits was proposed again"
 
 
-def test_a_torn_journal_is_said_and_goes_on(cli, round_one, tmp_path):
+def test_a_torn_journal_is_refused_and_nothing_is_lost(cli, round_one, tmp_path):
     assert cli("record", "pointclouds", "round1.csv", "--journal", "campaign.csv").code == 0
     path = tmp_path / "campaign.csv"
-    path.write_bytes(path.read_bytes()[:-30])
-    result = cli("propose", "pointclouds", "--journal", path, *BATCH, *FAST, "-o", "round2.csv")
-    assert result.code == 0
-    assert "was cut off and is left out" in result.err
-    assert len(read_journal(path).entries) == 39 + 8
+    torn = path.read_bytes()[:-30]
+    path.write_bytes(torn)
+    for words in (
+        ("propose", "pointclouds", *BATCH, *FAST, "-o", "round2.csv"),
+        ("record", "pointclouds", "round1.csv"),
+    ):
+        result = cli(*words, "--journal", path)
+        assert result.code == DataError.exit_code
+        assert "cells in line 41 of" in result.err
+    assert path.read_bytes() == torn
+    assert not (tmp_path / "round2.csv").exists()
+
+
+def test_measurements_none_of_which_can_be_used_are_an_error(cli, round_one, tmp_path):
+    pd.DataFrame({"item": ["junk"] * 3, "value": [1.0, 2.0, 3.0]}).to_csv("wrong.csv", index=False)
+    result = cli("propose", "pointclouds", "--measured", "wrong.csv", *BATCH, *FAST, "-o", "round2.csv")
+    assert result.code == DataError.exit_code
+    assert "3 rows that are refused, the first, 'junk'" in result.err
+    assert not (tmp_path / "round2.csv").exists()
 
 
 def test_replicates_are_averaged_and_bad_rows_are_listed(cli, round_one):

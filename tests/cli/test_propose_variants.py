@@ -12,6 +12,7 @@ import pytest
 from sciencegen.api.predict import predict
 from sciencegen.api.propose import propose
 from sciencegen.domains.proteins.variants import Reference, apply_variant, variant_name
+from sciencegen.errors import DataError
 from sciencegen.optimization.journal import read_journal
 from tests.domains.proteins.examples import GB1
 
@@ -423,3 +424,57 @@ def test_a_plate_tells_what_a_predictor_says_of_it_and_what_is_worth_knowing(cli
     outside = int((~plate["predictor_value_in_domain"]).sum())
     assert (f"{outside} of the plate's 8 items are unlike" in told) == bool(outside)
     assert "note: the wild type itself" in result.err
+
+
+@pytest.fixture
+def library():
+    """Thirty variants of GB1's four positions V39, D40, G41 and V54, numbered from 1 without the methionine: by their
+    letters in letters.csv, by name in named.csv."""
+    letters = ["VDGV", *(f"{one}D{two}V" for one in "ACFLWY" for two in "AGSTP")][:30]
+    written = ["".join({**dict(enumerate(WILD)), **dict(zip((37, 38, 39, 52), text, strict=True))}.values())
+               for text in letters]  # fmt: skip
+    value = [float(len(set(text))) + number / 100 for number, text in enumerate(letters)]
+    names = [variant_name(Reference(WILD), item) for item in written]
+    pd.DataFrame({"Variants": letters, "value": value}).to_csv("letters.csv", index=False)
+    pd.DataFrame({"mutant": names, "value": value}).to_csv("named.csv", index=False)
+    return written
+
+
+def test_variants_written_as_letters_of_open_positions_are_read_by_each_verb(cli, library):
+    sites = ("--wild-type", f"{WILD}@38-40,53")
+    for table, wild in (("letters", sites), ("named", ("--wild-type", WILD, "--space", "positions=38-40,53"))):
+        done = cli("propose", "proteins", "--measured", f"{table}.csv", *wild, *BATCH, *FAST, "-o", f"from_{table}.csv")
+        assert done.code == 0, done.err
+        assert "4 of 55 positions are open: V38, D39, G40, V53" in done.err
+    assert Path("from_letters.csv").read_bytes() == Path("from_named.csv").read_bytes()
+    told = ("--measured", "letters.csv", "--wild-type", WILD, *BATCH, *FAST)
+    done = cli("propose", "proteins", *told, "--space", "positions=38-40,53", "-o", "by_space.csv")
+    assert done.code == 0, done.err
+    assert Path("by_space.csv").read_bytes() == Path("from_named.csv").read_bytes()
+    pd.DataFrame({"Variants": [f"{one}DGV" for one in "NQRSTEHIKM"]}).to_csv("pool.csv", index=False)
+    pool = ("--measured", "letters.csv", *sites, "--pool", "pool.csv", *BATCH, *FAST)
+    done = cli("propose", "proteins", *pool, "-o", "of_pool.csv")
+    assert done.code == 0, done.err
+    assert pd.read_csv("of_pool.csv")["mutant"].str.fullmatch("V38[NQRSTEHIKM]").all()
+    assert cli("record", "proteins", "letters.csv", *sites, "--journal", "campaign.csv").code == 0
+    assert [one.item for one in read_journal("campaign.csv").measured] == library
+    small = ("--target", "value", "--set", "families=[ridge]", "--set", "folds=3", "--threads", 1)
+    done = cli("train", "predictor", "proteins", "letters.csv", *sites, *small, "-o", "p")
+    assert done.code == 0, done.err
+    for verb in ("predict", "score"):
+        done = cli(verb, "proteins", "letters.csv", *sites, "--predictor", "value=p", "-o", f"{verb}.csv")
+        assert done.code == 0, done.err
+        assert pd.read_csv(f"{verb}.csv")["item"].tolist() == library
+    done = cli("backtest", "proteins", "letters.csv", *sites, "--batch", 5, "--rounds", 2, "--repeats", 1, "--threads",
+               1, "-o", "replayed.csv")  # fmt: skip
+    assert done.code == 0, done.err
+
+
+def test_letters_without_open_positions_are_refused_with_the_remedy(cli, library):
+    done = cli(
+        "propose", "proteins", "--measured", "letters.csv", "--wild-type", WILD, *BATCH, *FAST, "-o", "plate.csv"
+    )
+    assert done.code == DataError.exit_code
+    assert "30 rows that are refused, the first, 'VDGV': 4 letters, the reference has 55" in done.err
+    assert "gb1.fasta@39,40,41,54" in done.err
+    assert not Path("plate.csv").exists()

@@ -23,7 +23,6 @@ def test_what_is_written_is_read_again(tmp_path):
     journal = read_journal(path)
     assert journal.entries == (MEASURED, PROPOSED, odd)
     assert (journal.measured, journal.proposed, journal.last_round) == ([MEASURED, odd], [PROPOSED], 2)
-    assert not journal.incomplete_line
 
 
 def test_a_column_of_names_is_for_people_and_old_journals_stay_as_they_are(tmp_path):
@@ -80,18 +79,28 @@ def test_adding_again_adds_nothing_but_replicates_count(tmp_path):
 
 
 @pytest.mark.parametrize("cut", [1, 5, 20, 45])
-def test_a_torn_last_line_is_told_left_out_and_kept_aside(tmp_path, cut):
+@pytest.mark.parametrize("cut_off", [PROPOSED, Entry(2, "CCCl", "measured", value=0.5, value_sd=4.25, source="a.csv")])
+def test_a_last_line_that_was_cut_short_is_refused_by_its_number(tmp_path, cut, cut_off):
     path = tmp_path / "campaign.csv"
-    append(path, [MEASURED, PROPOSED])
+    append(path, [MEASURED, cut_off])
     whole = path.read_bytes()
     last = whole.splitlines()[-1]
-    path.write_bytes(whole[: len(whole) - len(last) - 1 + min(cut, len(last) - 12)])
-    journal = read_journal(path)
-    assert journal.entries == (MEASURED,)
-    assert journal.incomplete_line
-    assert append(path, [PROPOSED]).incomplete_line == journal.incomplete_line
-    assert path.read_bytes() == whole
-    assert (tmp_path / "campaign.csv.torn").read_text().strip() == journal.incomplete_line
+    path.write_bytes(torn := whole[: len(whole) - len(last) - 1 + min(cut, len(last) - 12)])
+    for use in (lambda: read_journal(path), lambda: append(path, [cut_off])):
+        with pytest.raises(DataError, match=r"cells in line 3 of .*campaign.csv, found .*delete it and record"):
+            use()
+    assert path.read_bytes() == torn
+    assert [one.name for one in tmp_path.iterdir()] == ["campaign.csv"]
+
+
+def test_a_header_that_was_cut_short_is_refused_and_a_whole_one_is_a_journal(tmp_path):
+    path = tmp_path / "campaign.csv"
+    path.write_text(",".join(COLUMNS)[:-3])
+    with pytest.raises(DataError, match="Expected a journal with the columns"):
+        read_journal(path)
+    path.write_text(",".join(COLUMNS))
+    assert append(path, [MEASURED]).added == 1
+    assert read_journal(path).entries == (MEASURED,)
 
 
 def test_a_last_line_without_its_line_feed_has_lost_no_number(tmp_path):

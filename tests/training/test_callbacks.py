@@ -41,6 +41,8 @@ def test_a_resumed_run_is_the_unbroken_run(tmp_path, kill):
     train(whole, batches, settings(), tmp_path / "whole")
     with pytest.raises(Killed):
         train(broken, killed_at(kill), settings(), tmp_path / "broken")
+    with open(tmp_path / "broken" / "log.csv", "a") as log:
+        log.write("5")  # of 50, with the rest of its row
     resumed = Line()
     train(resumed, batches, settings(), tmp_path / "broken")
     for name, value in whole.state_dict().items():

@@ -17,14 +17,18 @@ from sciencegen.api.campaign.non_numeric import count_unread, rejected
 from sciencegen.api.campaign.request import HistorySources, ProposeRequest
 from sciencegen.api.campaign.space import aligned_features, design_space, edit_features, origin_of, unlike_lengths
 from sciencegen.api.science.naming import exempt_motifs
-from sciencegen.data.writers import Refused
+from sciencegen.data.writers import Refused, escape
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import DesignSpace, Edits, Reference
+from sciencegen.errors import DataError
 from sciencegen.items import Item
 from sciencegen.optimization.journal import Entry, Journal, missing_entries, proposals, read_journal
 from sciencegen.optimization.measurements import Measurement
 
 Log = Callable[[str], None]
+
+SHOWN = 40
+"""Letters of a refused item in an error."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +104,27 @@ def state_of(request: ProposeRequest, history: History) -> CampaignState:
         [item for item in waiting if science.items.key(item) not in apart],
         start, space, [],
     )  # fmt: skip
+    if request.history.tables and not state.known:
+        raise _none_usable(request, history, unaligned)
     state = replace(state, edits=edit_features(science, state.origin, state.items))
     state.notes.extend(_notes(science, state, unaligned))
     state.notes.extend(_non_numeric(request, state))
     state.notes.extend(exempt_motifs(science, origin_of(science, space), request.patterns.forbid))
     return state
+
+
+def _none_usable(request: ProposeRequest, history: History, unaligned: Sequence[Item]) -> DataError:
+    """The error for measured tables of which nothing can be used."""
+    found = ["no row with a value"]
+    if history.refused:
+        _, item, reason = history.refused[0]
+        found = [f"{len(history.refused)} rows that are refused, the first, {escape(item, SHOWN)!r}: {reason}"]
+    if unaligned:
+        found.append(f"{len(unaligned)} items of another length than the wild type")
+    return DataError(
+        f"Expected measured items in {', '.join(map(str, request.history.tables))} that can be used, found "
+        f"{' and '.join(found)}. Correct them, or name the columns and the wild type that they refer to."
+    )
 
 
 def _unaligned(science: Domain, space: DesignSpace | None, items: Sequence[Item]) -> list[Item]:
@@ -173,7 +193,7 @@ def _non_numeric(request: ProposeRequest, state: CampaignState) -> list[str]:
 
 def read_history(science: Domain, sources: HistorySources, reference: Reference | None, log: Log) -> History:
     """Read the journal and the measured tables. Rows that the journal already holds are skipped."""
-    entries, joining = _journal_entries(sources, log), list[Entry]()
+    entries, joining = _journal_entries(sources), list[Entry]()
     place = sources.journal or "the measured tables"
     keys = keys_of(science.name, [entry.item for entry in entries], sources.reading.threads, place)
     refused: list[Refused] = []
@@ -199,14 +219,11 @@ def read_history(science: Domain, sources: HistorySources, reference: Reference 
     return History([*entries, *waiting], keys, refused, joining, frozenset(listed - planned))
 
 
-def _journal_entries(sources: HistorySources, log: Log) -> list[Entry]:
+def _journal_entries(sources: HistorySources) -> list[Entry]:
     """The journal's entries; of a campaign with several targets those of the one that is read."""
     if sources.journal is None:
         return []
     journal, reading = read_journal(sources.journal), sources.reading
-    if journal.incomplete_line:
-        line = journal.incomplete_line[:80]
-        log(f"note: the last line of {sources.journal} was cut off and is left out: '{line}'")
     return [one for one in journal.entries if not reading.several or one.target == reading.target]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -50,7 +51,7 @@ class Layout:
         return max(1, len(self.wells.items) // self.settings.replicates)
 
 
-def check_layout(settings: WellLayout) -> None:
+def check_layout(science: Domain, settings: WellLayout) -> None:
     """Raise an error for settings of a layout without a plate, or of unknown plates and fills."""
     if settings.plate is None:
         for name in settings.model_dump(include=set(WellLayout.model_fields), exclude_defaults=True):
@@ -64,7 +65,7 @@ def check_layout(settings: WellLayout) -> None:
         raise unknown_name("fill", settings.fill, FILLS)
     for text in settings.control_wells:
         _stated(text, settings.plate)
-    _picks(settings)
+    _picks(science, settings)
 
 
 def layout_of(
@@ -74,7 +75,7 @@ def layout_of(
 
     controls: those without stated wells; the others are added to them.
     """
-    check_layout(settings)
+    check_layout(science, settings)
     if settings.plate is None:
         return None
     every, stated = {science.items.key(one): one for one in controls}, dict[Well, int | None]()
@@ -88,14 +89,25 @@ def layout_of(
         if twice := [well_name(well) for well in wells if well in stated]:
             raise ConfigError(f"Expected each well once in `control_wells`, got {twice[0]} twice. Remove one of them.")
         stated |= dict.fromkeys(wells, number)
+    copies, counts = settings.control_copies, Counter(stated.values())
+    all_stated = all(counts[number] for number in range(len(every)))
+    for number, item in enumerate(every.values()):
+        if copies > 1 and counts[number] not in (0, copies) and (all_stated or number < len(controls)):
+            raise ConfigError(
+                f"Expected {copies} wells of each control, as `control_copies` says, got {counts[number]} in "
+                f"`control_wells` for {science.items.text(item)[:40]}. Name {copies} wells, or leave out one of them."
+            )
     options = LayoutSettings(
         settings.plate, settings.fill, settings.edge_wells, settings.replicates, settings.control_copies
     )
-    return Layout(options, plate_wells(options, len(every), stated), tuple(every.values()), _picks(settings))
+    return Layout(options, plate_wells(options, len(every), stated), tuple(every.values()), _picks(science, settings))
 
 
-def _picks(settings: WellLayout) -> PickLists | None:
-    stocks = to_record(StockOptions, settings.stocks, "stocks")
+def _picks(science: Domain, settings: WellLayout) -> PickLists | None:
+    usual = StockOptions() if science.orders is None else StockOptions(echo_type=science.orders.echo_type)
+    stocks = to_record(StockOptions, settings.stocks, "stocks", usual)
+    if settings.transfer_volume is None:
+        return None
     return pick_lists(settings.picklist, settings.transfer_volume, settings.plate, stocks)
 
 
@@ -138,10 +150,12 @@ def layout_summary(places: Sequence[Placement]) -> dict[str, int]:
 
 
 def layout_notes(layout: Layout, places: Sequence[Placement]) -> list[str]:
-    """A note on a last plate that is less than half full."""
+    """A note on a last plate that is less than half full, and those on pick lists."""
+    found = [] if layout.picks is None else layout.picks.notes
     plates = max((one.plate for one in places), default=0)
     last = sum(one.plate == plates for one in places)
     room = len(layout.wells.items) + len(layout.wells.controls)
     if plates < 2 or last * 2 > room:
-        return []
-    return [f"the last of {plates} plates uses {last} of its {room} wells: `batch` {layout.one_plate} fills one plate"]
+        return found
+    uses = f"the last of {plates} plates uses {last} of its {room} wells"
+    return [*found, f"{uses}: `batch` {layout.one_plate} fills one plate"]

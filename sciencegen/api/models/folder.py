@@ -40,6 +40,8 @@ if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't 
 CONFIG, REPRESENTATION, WEIGHTS, METRICS, CARD = (
     "config.yaml", "representation.json", "weights.safetensors", "metrics.json", "card.md",
 )  # fmt: skip
+UNMEASURED, NOT_YET = "unmeasured", "the training was stopped before its figures were computed"
+"""In a model's metrics: why there are no figures; what it says before they are computed."""
 
 
 @dataclass(frozen=True)
@@ -333,14 +335,40 @@ def save_model(
     """
     from sciencegen.data.weights import weights_content
 
-    run.write_json(METRICS, metrics)
-    rows = "\n".join(f"- {name}: {value}" for name, value in metrics.items())
-    run.write_text(CARD, f"# A model of {science}\n\nSettings in `{CONFIG}`. Measured:\n\n{rows}\n")
+    write_metrics(run, metrics, science)
     content = weights_content(model.state_dict(), sparse)
     files = {REPRESENTATION: sha256_of(run / REPRESENTATION), WEIGHTS: hashlib.sha256(content).hexdigest()}
     run.write_yaml(CONFIG, with_checksums(run.read_yaml(CONFIG), files))
     with atomic_write(run / WEIGHTS, "wb") as file:
         file.write(content)
+
+
+def write_metrics(run: RunFolder, metrics: Mapping[str, Any], science: str) -> None:
+    """Write the figures of a model, and its card with them."""
+    run.write_json(METRICS, metrics)
+    rows = "\n".join(f"- {name}: {value}" for name, value in metrics.items())
+    run.write_text(CARD, f"# A model of {science}\n\nSettings in `{CONFIG}`. Measured:\n\n{rows}\n")
+
+
+def is_measured(run: RunFolder) -> bool:
+    """Whether the figures of a saved model could be computed."""
+    return run.has(METRICS) and UNMEASURED not in run.read_json(METRICS)
+
+
+def measured(measure: Callable[[], Mapping[str, Any]], run: RunFolder, again: str, log: Callable[[str], None]) -> Json:
+    """The figures of a model that is saved in this folder; if they can't be computed, why.
+
+    again: what the same command does.
+    """
+    try:
+        return dict(measure())
+    except Exception as error:  # whatever it is, the model is there
+        why = f"{type(error).__name__}: {error}".rstrip(": ")
+        log(
+            f"note: the model in {run.path} is saved, but its figures are missing in {METRICS}, since they can't be "
+            f"computed ({why}). {again}"
+        )
+        return {UNMEASURED: why}
 
 
 def write_weights(path: Path, state: Mapping[str, Tensor]) -> None:

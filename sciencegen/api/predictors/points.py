@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sciencegen.api.models.folder import CONFIG, METRICS, WEIGHTS, resolve_device, write_weights
+from sciencegen.api.models.folder import (
+    CONFIG,
+    METRICS,
+    NOT_YET,
+    UNMEASURED,
+    WEIGHTS,
+    is_measured,
+    measured,
+    resolve_device,
+    write_weights,
+)
 from sciencegen.api.models.identity import IDENTITY, identity_of, is_prepared, is_same
 from sciencegen.api.predictors.folder import TrainedPredictor, load_point_predictor
 from sciencegen.api.predictors.held_out import HELD_OUT
@@ -62,16 +72,17 @@ def train_point_predictor(
         whole = Path(table).parent  # the table may be a split of a prepared dataset
         source = whole if is_prepared(whole) and not Path(table).exists() else table
         identity = identity_of(form, source, chosen.column, chosen)
-        finished = run.has(ARRAYS, CONFIG)
-        going_on = is_same(run, identity) and not (
-            force and finished
-        )  # a killed one is resumed, with or without `force`
-        if going_on and finished:
+        trained = run.has(ARRAYS, CONFIG)
+        # A killed one is resumed, with or without `force`.
+        going_on = is_same(run, identity) and not (force and trained)
+        if going_on and trained and is_measured(run):
             _drop_members(run)  # left by a call that was killed before it did so
             log(f"{run.path} is finished already; `force` trains it again")
             return load_point_predictor(domain, run)
         if follows:
             check_follows(lambda: is_same(run, identity), run.path, training.nodes)
+            if going_on and trained:
+                raise SystemExit(0)  # the first process computes the figures
             log = silent
         elif not going_on:
             _refuse_taken(run, force)
@@ -81,7 +92,17 @@ def train_point_predictor(
         if not going_on:  # replace the earlier one only now, after all checks
             _clear(run)
             run.write_json(IDENTITY, identity)
-        return _train(domain, run, data, chosen, options, log)
+        if going_on and trained:
+            log("evaluating on held-out rows")
+        else:
+            _train(domain, run, data, chosen, options, log)
+        _drop_members(run)
+        again = "The same command computes them again, without training."
+        from sciencegen.prediction.point_storage import load_points
+
+        figures = measured(lambda: _figures(load_points(run.path), data), run, again, log)
+        run.write_json(METRICS, {"rows": len(data.items), "refused": len(data.refused), **figures})
+        return load_point_predictor(domain, run)
 
 
 def _training(chosen: PredictorSettings, options: PointPredictorSettings, seed: int) -> TrainingSettings:
@@ -133,7 +154,8 @@ def _clear(run: RunFolder) -> None:
 
 def _train(
     domain: str, run: RunFolder, data: Located, chosen: PredictorSettings, options: PointPredictorSettings, log: Log
-) -> TrainedPredictor:
+) -> None:
+    """Train, calibrate and save the ensemble."""
     from sciencegen.prediction.baselines import fit_baseline
     from sciencegen.prediction.points import PointPredictor, calibrate, opinions, total_charge, type_counts
 
@@ -156,7 +178,6 @@ def _train(
         charges,
     )  # fmt: skip
     _write(run, domain, data, chosen, fitted)
-    return load_point_predictor(domain, run)
 
 
 @dataclass(frozen=True)
@@ -208,18 +229,17 @@ def _member(
 
 
 def _write(run: RunFolder, domain: str, data: Located, chosen: PredictorSettings, fitted: PointPredictor) -> None:
-    """Write the folder's files, the arrays last, and remove the files of the training except the logs."""
+    """Write the folder's files without its figures, the arrays last."""
     from sciencegen.prediction.point_storage import save_points
 
     if data.refused:
         write_rejects(run / REJECTS, data.refused)
-    run.write_json(METRICS, {"rows": len(data.items), "refused": len(data.refused), **_figures(fitted, data)})
+    run.write_json(METRICS, {"rows": len(data.items), "refused": len(data.refused), UNMEASURED: NOT_YET})
     made = provenance(["sciencegen", "train", "predictor"], chosen.seed, {str(path): path for path in data.files})
     config = {"format_version": FORMAT_VERSION, "domain": domain, "form": chosen.form, "target": chosen.target}
     run.write_yaml(CONFIG, {**config, "table": chosen.table, "settings": chosen.settings, "provenance": made})
     write_training_keys(run, data.keys)
     save_points(fitted, run.path)
-    _drop_members(run)
 
 
 def _drop_members(run: RunFolder) -> None:

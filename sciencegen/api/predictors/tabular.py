@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sciencegen.api.models.folder import CONFIG, METRICS, reference_to
+from sciencegen.api.models.folder import CONFIG, METRICS, NOT_YET, UNMEASURED, reference_to
 from sciencegen.api.predictors.folder import TrainedPredictor
-from sciencegen.api.predictors.held_out import write_held_out
+from sciencegen.api.predictors.held_out import HELD_OUT, write_held_out
 from sciencegen.api.predictors.inputs import UsableRows
 from sciencegen.api.predictors.training_keys import write_training_keys
 from sciencegen.api.science.forms import domain_of, key_of
@@ -54,10 +54,10 @@ class Describe(InDomain):
 
 
 def evaluated(
-    tables: prediction.TrainingTables, options: prediction.PredictorSettings, chosen: PredictorSettings,
-    log: Callable[[str], None],
-) -> dict[str, prediction.Evaluation]:  # fmt: skip
-    """Split -> predictions of held-out rows, with their metrics."""
+    run: RunFolder, tables: prediction.TrainingTables, options: prediction.PredictorSettings,
+    chosen: PredictorSettings, log: Callable[[str], None],
+) -> Json:  # fmt: skip
+    """Split -> figures of the predictions of held-out rows, which are written to the predictor's folder."""
     from sciencegen.prediction import EvaluationPlan, evaluate_predictor
 
     plan = EvaluationPlan(folds=chosen.evaluation_folds, repeats=chosen.evaluation_repeats)
@@ -67,26 +67,26 @@ def evaluated(
             f"{split}: Spearman {one.spearman:.3g}, error {one.rmse:.3g} (guessing the mean: {one.baseline_rmse:.3g}), "
             f"{one.level:.0%} intervals hold {one.coverage:.0%}"
         )
-    return found
+    write_held_out(run.path, found)
+    return {split: one.figures() for split, one in found.items()}
 
 
 @dataclass(frozen=True)
 class FittedPredictor:
-    """Content of a predictor's folder. keys: of the items that it was trained on. refused: rows that were not used.
-    files: the sources of the rows. evaluations: predictions of held-out rows by split."""
+    """Content of a predictor's folder. counts: of the rows. keys: of the items that it was trained on. refused: rows
+    that were not used. files: the sources of the rows."""
 
     predictor: Predictor
-    metrics: Json
+    counts: Json
     keys: Sequence[str]
     refused: Sequence[Refused]
     files: Sequence[Path]
-    evaluations: Mapping[str, prediction.Evaluation]
 
 
 def write_predictor(
     domain: str, table: str, chosen: PredictorSettings, run: RunFolder, fitted: FittedPredictor
 ) -> TrainedPredictor:
-    """Write all files of a predictor's folder."""
+    """Write all files of a predictor's folder, without its figures."""
     from sciencegen.prediction import save
 
     if fitted.refused:
@@ -101,11 +101,12 @@ def write_predictor(
     config = {"format_version": FORMAT_VERSION, "domain": domain, "target": chosen.target}
     config["model"] = reference_to(domain, chosen.model, run.path)
     run.write_yaml(CONFIG, {**config, "table": files[0].name if files else table, "provenance": made})
-    run.write_json(METRICS, fitted.metrics)
+    metrics = {**fitted.counts, UNMEASURED: NOT_YET}
+    run.write_json(METRICS, metrics)
     write_training_keys(run, fitted.keys)
-    write_held_out(run.path, fitted.evaluations)
+    (run / HELD_OUT).unlink(missing_ok=True)  # of an earlier predictor
     save(fitted.predictor, run.path)
-    return TrainedPredictor(domain, run.path, fitted.predictor, chosen.target, chosen.model, fitted.metrics)
+    return TrainedPredictor(domain, run.path, fitted.predictor, chosen.target, chosen.model, metrics)
 
 
 def usable_rows(domain: str, rows: Sequence[Row], settings: PredictorSettings) -> UsableRows:

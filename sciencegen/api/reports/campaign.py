@@ -79,17 +79,15 @@ def campaign_content(campaign: Campaign) -> ReportContent:
 
 
 def warnings(campaign: Campaign) -> list[str]:
-    """Sentences on a cut-off last line, values that are no numbers, and replicates that contradict each other."""
-    cut_off = f"The journal's last line was cut off and is left out: '{campaign.journal.incomplete_line[:80]}'."
+    """Sentences on values that are no numbers, and replicates that contradict each other."""
     unread = (
         f"{campaign.unread} of the {len(campaign.pending)} items not measured yet stand in "
         f"{campaign.path.name}.rejects.csv with a value that is no number, such as a bound: they are not used."
     )
     apart = contradictions([campaign.name_of(key) for key in campaign.discordant])
-    found = [cut_off] if campaign.journal.incomplete_line else []
     last = evidence(campaign.journal, campaign.keys, campaign.settings.minimize)
     poor = [f"{note[0].upper()}{note[1:]}." for note in diagnosis_notes(last, causes(last))]
-    return [*found, *_bounds(campaign.measured), *([unread] if campaign.unread else []), *apart, *poor]
+    return [*_bounds(campaign.measured), *([unread] if campaign.unread else []), *apart, *poor]
 
 
 def _bounds(measured: Sequence[Measurement]) -> list[str]:

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from sciencegen.data.threads import exit_code
 from sciencegen.errors import Stopped
 from sciencegen.notes import RUN
 
@@ -39,7 +40,7 @@ def call(command: Sequence[str], folder: Path) -> int:
     process = subprocess.Popen(command, env=job_environment(folder), stdout=2)
     try:
         with _sigterm_raises():
-            return process.wait()
+            return exit_code(process)
     except (KeyboardInterrupt, Stopped) as stop:
         if isinstance(stop, Stopped):  # unlike Ctrl-C, SIGTERM reaches this process only
             _interrupt(folder)

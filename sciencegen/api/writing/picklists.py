@@ -77,6 +77,15 @@ class PickLists:
     size: int
     stocks: StockOptions = StockOptions()
 
+    @property
+    def notes(self) -> list[str]:
+        """A note on a volume that a pick list states in another unit."""
+        if "opentrons" not in self.kinds:
+            return []
+        return [
+            f"the pick list of the Opentrons has its volumes in µl: {self.volume:g} nL are {self.volume / 1000:g} µl"
+        ]
+
     def write(self, output: str | Path, table: Mapping[str, Sequence[Cell]]) -> None:
         """Write the pick lists beside the plate's table."""
         names = ("plate", "well", STOCK_PLATE, STOCK_WELL, "id")
@@ -114,13 +123,13 @@ def stock_columns(items: Sequence[int], size: int) -> dict[str, list[Cell]]:
     return {STOCK_PLATE: [1 + item // size for item in items], STOCK_WELL: [names[item % size] for item in items]}
 
 
-def pick_lists(kinds: Sequence[str], volume: float | None, size: int | None, stocks: StockOptions) -> PickLists | None:
+def pick_lists(kinds: Sequence[str], volume: float, size: int | None, stocks: StockOptions) -> PickLists | None:
     """Check the settings; None without pick lists.
 
     Parameters
     ----------
     kinds : sequence of str
-    volume : float, optional
+    volume : float
         Of each transfer, in nL.
     size : int, optional
         Wells of a plate.
@@ -140,8 +149,6 @@ def pick_lists(kinds: Sequence[str], volume: float | None, size: int | None, sto
         raise ConfigError("Expected a plate with `picklist`, got none. Pass `plate`, 96 or 384.")
     if stocks.size not in SIZES:
         raise ConfigError(f"Expected stock plates of {' or '.join(map(str, SIZES))} wells, got `size` {stocks.size}.")
-    if volume is None:
-        raise ConfigError("Expected the volume of a transfer with `picklist`, got none. Pass `transfer_volume` in nL.")
     if "echo" in kinds and not (volume / DROPLET).is_integer():
         raise ConfigError(
             f"Expected a multiple of {DROPLET:g} nL, an Echo's droplet, as `transfer_volume`, got {volume:g}."

@@ -23,8 +23,11 @@ class Orders:
         Names of the columns beside the item.
     cells : (item, options) -> mapping or Refusal
         Column -> text, or why the item can't be ordered so. Equal items and options give equal texts.
+    echo_type : str
+        The Echo's name of the usual type of stock plates for what is ordered.
     """
 
     check: Callable[[OrderOptions], None]
     columns: Callable[[OrderOptions], Sequence[str]]
     cells: Callable[[Item, OrderOptions], Mapping[str, str] | Refusal]
+    echo_type: str = "384PP_DMSO2"

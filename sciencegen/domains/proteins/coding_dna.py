@@ -154,4 +154,6 @@ def _cells(protein: str, options: OrderOptions) -> Mapping[str, str] | Refusal:
     return {DNA: dna, SHARE: f"{sum(letter in 'GC' for letter in dna) / len(dna):.3f}"}
 
 
-ORDERS = Orders(check=check_options, columns=lambda options: (DNA, SHARE), cells=_cells)
+ORDERS = Orders(
+    check=check_options, columns=lambda options: (DNA, SHARE), cells=_cells, echo_type="384PP_AQ_BP"
+)  # fmt: skip

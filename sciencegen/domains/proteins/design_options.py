@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from sciencegen.domains.capabilities import Design
 from sciencegen.domains.proteins.design import DesignSpace, design_features, marks
@@ -16,11 +17,13 @@ from sciencegen.domains.proteins.edit_features import fit_edit_features
 from sciencegen.domains.proteins.exposed_positions import MEASURES, ExposedPositions, exposed_positions
 from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.domains.proteins.variant_tables import read_reference
-from sciencegen.domains.proteins.variants import Reference
+from sciencegen.domains.proteins.variants import MOST_SITES, Reference
 from sciencegen.errors import ConfigError
 
 OPTIONS = ("reference", "positions", "residues", "maximum_mutations", "structure", *MEASURES)
 ANY = "*"
+FEWEST_SITES = 3
+"""Positions whose letters can't be taken for the wild type's name, WT."""
 _RANGE = re.compile(r"([A-Z]?)(-?[0-9]{1,9})(?:(?:-|\.\.)([A-Z]?)(-?[0-9]{1,9}))?")
 _OTHER_NUMBERS = (
     "If its numbers are others, say so: `wild_type` SEQUENCE/2-56 or the name of its file's first record (>GB1/2-56)."
@@ -34,7 +37,8 @@ def design_space(measured: Sequence[str] = (), **options: object) -> DesignSpace
     reference: the wild type or its file. Default: the most frequent residue at each position of `measured`, if these
         sequences have one length.
     positions: numbers and ranges, `39-41,54`, optionally with the wild type's letters (`V39,D40`), which are checked.
-        Default: the positions of `residues`, else all.
+        Measured variants may be written as the letters of three to twelve of them. Default: the positions of
+        `residues`, those behind the wild type's @, else all.
     residues: residues allowed at all open positions, or by position, `39:AVLI 40:*`; the wild type's always are.
     maximum_mutations: of one sequence. Default: the number of open positions.
     structure, exposure, contacts: a structure of the wild type, and limits for the residues that may be changed
@@ -43,7 +47,11 @@ def design_space(measured: Sequence[str] = (), **options: object) -> DesignSpace
     wild_type = _wild_type(options.get("reference"), measured)
     common, own = _residues(wild_type, options.get("residues"))
     asked = options.get("positions")
+    if asked is None and not own and wild_type.sites:
+        asked = list(wild_type.sites)
     places = sorted(own) if asked is None and own else _places(wild_type, "positions", asked)
+    if not wild_type.sites and asked is not None and FEWEST_SITES <= len(places) <= MOST_SITES:
+        wild_type = replace(wild_type, sites=tuple(place + wild_type.first for place in places))
     if strange := sorted(set(own) - set(places)):
         number = strange[0] + wild_type.first
         raise ConfigError(f"Expected residues of open positions, got some for {number}. Add {number} to positions.")

@@ -2,7 +2,7 @@
 
 Positions are in the reference's numbering (such as that in its alignment's header). `A42-` is a deletion; it keeps its
 column, so that a variant is as long as its reference. The wild type's name is "WT". An empty text is an empty cell, not
-a variant.
+a variant. In a library of some open positions, a variant may be written as the letters there, `VDGV`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 
 WILD_TYPE = "WT"
+OPEN = "`wild_type` gb1.fasta@39,40,41,54"
+MOST_SITES = 12
+"""Longest text that a refusal takes for the letters of open positions."""
 EMPTY = f"empty; the wild type itself is written {WILD_TYPE}"
 _WILD_TYPE_NAMES = frozenset({WILD_TYPE, "WILD TYPE", "WILDTYPE", "WILD-TYPE", "_WT"})
 _JOINED = re.compile(r"[:;,/+\s]+")
@@ -29,10 +32,12 @@ _RANGE = re.compile(r"(.*)/(-?[0-9]{1,9})-(-?[0-9]{1,9})", re.DOTALL)
 
 @dataclass(frozen=True)
 class Reference:
-    """A wild type; `first` is the number of its first residue."""
+    """A wild type; `first` is the number of its first residue. sites: numbers of the open positions of a library whose
+    variants are written as the letters there (`VDGV`); none if there is no such library."""
 
     sequence: str
     first: int = 1
+    sites: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         found = parse(self.sequence)
@@ -83,7 +88,9 @@ def variant_name(reference: Reference, sequence: str) -> str | Refusal:
     """The changes in a sequence of the reference's length, by position; "WT" for the reference itself."""
     if len(sequence) != len(reference.sequence):
         lengths = f"{len(sequence)} letters, the reference has {len(reference.sequence)}"
-        return Refusal(f"{lengths}: a variant is as long as its reference, with '-' for what is deleted")
+        few = not reference.sites and len(sequence) <= MOST_SITES
+        hint = f"; if these are the letters of {len(sequence)} open positions, name those: {OPEN}" if few else ""
+        return Refusal(f"{lengths}: a variant is as long as its reference, with '-' for what is deleted{hint}")
     if not _ALLOWED.issuperset(sequence):
         return Refusal(why_not_residues(sequence, _ALLOWED))
     pairs = enumerate(zip(reference.sequence, sequence, strict=True), reference.first)
@@ -96,9 +103,34 @@ def written_out(text: str) -> str | None:
     return letters if letters and letters not in _WILD_TYPE_NAMES and _ALLOWED.issuperset(letters) else None
 
 
+def at_sites(reference: Reference, text: str) -> str | Refusal:
+    """The whole sequence of a variant that is written as its letters at the open positions; else the text itself.
+
+    Examples
+    --------
+    >>> [at_sites(Reference("MKVLAT", 1, (2, 4, 5)), text) for text in ("GLA", "K2G", "MKVLAT")]
+    ['MGVLAT', 'K2G', 'MKVLAT']
+    """
+    letters = text.strip().upper()
+    if len(letters) != len(reference.sites) or not letters or not re.fullmatch(r"[A-Z*-]+", letters):
+        return text
+    if letters in _WILD_TYPE_NAMES:
+        why = f"'{letters}' may be the wild type or the letters of two open positions: write _WT, or W39W:V40T"
+        return Refusal(why) if letters == WILD_TYPE else text
+    if not _ALLOWED.issuperset(letters):
+        return Refusal(why_not_residues(letters, _ALLOWED))
+    whole = list(reference.sequence)
+    for position, letter in zip(reference.sites, letters, strict=True):
+        whole[position - reference.first] = letter
+    return "".join(whole)
+
+
 def variant_sequence(reference: Reference, text: str) -> str | Refusal:
     """The sequence of a variant, given by name or as a sequence; it is as long as the reference."""
-    written = written_out(text)
+    whole = at_sites(reference, text)
+    if isinstance(whole, Refusal):
+        return whole
+    written = written_out(whole)
     if written is None:
         return apply_variant(reference, text)
     if len(written) != len(reference.sequence) and looks_like_dna(set(written), len(written)):

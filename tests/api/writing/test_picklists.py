@@ -7,6 +7,7 @@ import csv
 import pytest
 
 from sciencegen.api.writing.picklists import PickLists, StockOptions, pick_lists, picklist_paths, stock_columns
+from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.errors import ConfigError
 
 DOCUMENTED_ECHO = {
@@ -69,7 +70,6 @@ def test_stock_plates_are_filled_in_the_order_of_picking():
     [
         (["tecan"], 25, 96, StockOptions(), "Expected `picklist` echo or opentrons, got 'tecan'"),
         (["echo"], 25, None, StockOptions(), "Pass `plate`, 96 or 384"),
-        (["echo"], None, 96, StockOptions(), "Pass `transfer_volume` in nL"),
         (["echo"], 26, 96, StockOptions(), "multiple of 2.5 nL, .* got 26"),
         (["echo"], 25, 96, StockOptions(48), "96 or 384 wells, got `size` 48"),
     ],
@@ -88,3 +88,15 @@ def test_an_opentrons_transfers_any_volume_and_holds_few_plates(tmp_path):
 
 def test_lists_stand_beside_the_plate():
     assert [str(one) for one in picklist_paths("a/plate.csv.gz", ["echo"])] == ["a/plate.echo.csv"]
+
+
+def test_a_pick_list_without_a_volume_is_refused_with_the_settings():
+    with pytest.raises(ConfigError, match="Pass `transfer_volume` in nL"):
+        build_settings(ProposeSettings, {"plate": 96, "picklist": ["echo"]})
+
+
+def test_a_volume_in_another_unit_is_noted():
+    assert pick_lists(["echo"], 500, 96, StockOptions()).notes == []
+    assert pick_lists(["echo", "opentrons"], 500, 96, StockOptions()).notes == [
+        "the pick list of the Opentrons has its volumes in µl: 500 nL are 0.5 µl"
+    ]

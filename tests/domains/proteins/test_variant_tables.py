@@ -1,6 +1,7 @@
 import pytest
 
 from sciencegen.domains.proteins import DOMAIN
+from sciencegen.domains.proteins.variant_tables import read_reference
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
@@ -73,3 +74,22 @@ def test_a_file_without_a_sequence_is_told(tmp_path):
     path.write_text(">nothing\n")
     with pytest.raises(DataError):
         DOMAIN.variants.read_reference(str(path))
+
+
+@pytest.mark.parametrize(
+    ("source", "sites"), [("MAKA/40-43@41,43", (41, 43)), ("MAKA@2-4", (2, 3, 4)), ("MAKA@4,1", (4, 1)), ("MAKA", ())]
+)
+def test_open_positions_stand_behind_the_wild_type(source, sites):
+    assert read_reference(source).sites == sites
+
+
+@pytest.mark.parametrize("numbers", ["41", "5", "0-2", "2,2", "1-4,3", "3-2", "1-999999999"])
+def test_wrong_open_positions_are_an_error(numbers):
+    with pytest.raises(ConfigError, match="Expected different open positions from 1 to 4"):
+        read_reference(f"MAKA@{numbers}")
+
+
+def test_a_file_may_have_an_at_sign_in_its_name(tmp_path):
+    (tmp_path / "wild@2").write_text(">a\nMAKA\n")
+    assert read_reference(str(tmp_path / "wild@2")).sites == ()
+    assert read_reference(f"{tmp_path / 'wild@2'}@3,1").sites == (3, 1)

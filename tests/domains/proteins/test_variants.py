@@ -4,7 +4,14 @@ import pytest
 
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.items import ALPHABET
-from sciencegen.domains.proteins.variants import Reference, all_singles, apply_variant, read_variant, variant_name
+from sciencegen.domains.proteins.variants import (
+    Reference,
+    all_singles,
+    apply_variant,
+    read_variant,
+    variant_name,
+    variant_sequence,
+)
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 from tests.domains.proteins.examples import GB1
@@ -97,3 +104,27 @@ def test_a_reference_knows_its_positions():
     assert (REFERENCE.first, REFERENCE.last) == (40, 43)
     assert [REFERENCE.residue(position) for position in (39, 40, 42, 43, 44)] == [None, "M", "K", "A", None]
     assert set(ALPHABET) >= set(REFERENCE.sequence)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("GA", "MGKA"),
+        (" ga ", "MGKA"),
+        ("A41G", "MGKA"),
+        ("MGKA", "MGKA"),
+        ("G-", "MGK-"),
+        ("_WT", "MAKA"),
+        ("WT", "may be the wild type"),
+        ("GX", "unknown residue 'X', at position 2"),
+        ("G*", "at position 2"),
+        ("GAG", "3 letters, the reference has 4"),
+    ],
+)
+def test_letters_at_open_positions_are_a_variant(text, expected):
+    found = variant_sequence(Reference("MAKA", 40, (41, 43)), text)
+    assert expected in (found.reason if isinstance(found, Refusal) else found)
+
+
+def test_the_wild_types_own_name_needs_no_sign_where_letters_cannot_be_taken_for_it():
+    assert variant_sequence(Reference("MAKA", 40, (41, 42, 43)), "WT") == "MAKA"

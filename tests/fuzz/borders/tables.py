@@ -58,7 +58,7 @@ def use_journal(path: Path, source: Source) -> Found:
             assert [one.name for one in work.iterdir()] == [JOURNAL], "files beside the journal"
             assert (work / JOURNAL).read_bytes() == before, "the journal was changed by a command that failed"
             raise
-        assert {one.name for one in work.iterdir()} <= {JOURNAL, f"{JOURNAL}.torn"}
+        assert {one.name for one in work.iterdir()} <= {JOURNAL}
         journal, old = read_journal(work / JOURNAL), read_journal(folder / JOURNAL)
         assert journal.entries[: len(old.entries)] == old.entries, "entries of the journal were lost"
         rows = sum(1 for _ in read_table(folder / PLATE, ("item",)))
