@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from tests.fuzz.borders import backbones, documents, folders, galaxies, listings, molecules, proteins, tables
+from tests.fuzz.borders import (
+    backbones,
+    documents,
+    folders,
+    galaxies,
+    listings,
+    molecules,
+    proteins,
+    surveys,
+    tables,
+)
 from tests.fuzz.cases import Border
 
 BORDERS: dict[str, Border] = {
     one.name: one
     for one in (
         molecules.BORDER, proteins.BORDER, backbones.BORDER, galaxies.BORDER, listings.BORDER,
-        *documents.BORDERS, *folders.BORDERS, *tables.BORDERS,
+        *documents.BORDERS, *folders.BORDERS, *tables.BORDERS, *surveys.BORDERS,
     )
 }  # fmt: skip
