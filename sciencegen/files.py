@@ -13,6 +13,7 @@ import socket
 import stat
 import threading
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -220,10 +221,10 @@ def turn_at(path: Path) -> Iterator[None]:
     path = linked(path)  # of several links to one file, all take the same lock
     place = path.with_name(f".{path.name}.lock")
     others = _THREADS.setdefault(place.absolute(), threading.Lock())  # `lockf` doesn't stop threads of this process
-    while not others.acquire(timeout=TURN_S):
+    while not others.acquire(timeout=PAUSE_S):
         pass
     try:
-        handle = _locked_handle(place)
+        handle = _locked_handle(place, path)
         try:
             yield
         finally:
@@ -235,33 +236,41 @@ def turn_at(path: Path) -> Iterator[None]:
 
 _THREADS: dict[Path, threading.Lock] = {}
 
-TURN_S = 0.02
-"""Seconds between two looks at a lock: a wait without an end isn't always interrupted by Ctrl-C."""
+PATIENCE_S, PAUSE_S = 2.0, 0.05
+"""Seconds after which a note says what a process waits for, and most seconds between two attempts: a wait without an end
+isn't always interrupted by Ctrl-C."""
 
 
-def _locked_handle(place: Path) -> int:
+def _locked_handle(place: Path, path: Path) -> int:
+    """An open, locked file at `place`. It is tried again and again, since a library may have told the system that
+    signals don't interrupt a call that waits."""
     import fcntl
 
+    started, pause, told = time.monotonic(), PAUSE_S / 64, False
     while True:
         handle = os.open(place, os.O_RDWR | os.O_CREAT, 0o666)
+        taken = False
         try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            if error.errno not in NO_LOCKS:
+            taken = error.errno in TAKEN
+            if not taken and error.errno not in NO_LOCKS:
                 os.close(handle)
-                if error.errno not in TAKEN:
-                    raise
-                time.sleep(TURN_S)
-                continue
+                raise
         with suppress(FileNotFoundError):  # the last owner may have removed it between our open and our lock
-            if os.path.samestat(os.fstat(handle), place.stat()):
+            if not taken and os.path.samestat(os.fstat(handle), place.stat()):
                 return handle
         os.close(handle)
+        if taken:
+            if not told and time.monotonic() - started > PATIENCE_S:
+                told = True
+                warnings.warn(f"waiting for another process that writes {path}", stacklevel=2)
+            time.sleep(pause)
+            pause = min(2 * pause, PAUSE_S)
 
 
-TAKEN = {errno.EACCES, errno.EAGAIN}
+TAKEN = {errno.EAGAIN, errno.EACCES}
 """Errors of a lock that another process holds."""
-
 NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}
 """Errors of file systems without locks."""
 

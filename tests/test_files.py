@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from sciencegen import files
 from sciencegen.api.campaign.contents import CampaignReportSettings, read_campaign
 from sciencegen.api.campaign.measurements import read_measured
 from sciencegen.api.campaign.request import MeasurementReading
@@ -161,6 +165,53 @@ def test_turns_hold_between_processes_where_flock_does_nothing(tmp_path):
         assert process.wait(60) == 0
     assert counter.read_text() == "400"
     assert [one.name for one in tmp_path.iterdir()] == ["counter"]
+
+
+HOLDING = """
+import sys, time
+from pathlib import Path
+from sciencegen.files import turn_at
+with turn_at(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(20)
+"""
+
+
+@pytest.fixture
+def held(tmp_path):
+    """A file whose turn another process has."""
+    place = tmp_path / "counter"
+    words = [sys.executable, "-c", HOLDING, str(place)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        yield place, process
+        process.kill()
+
+
+def test_a_signal_ends_the_wait_for_a_turn_whatever_a_library_did_to_its_handler(held):
+    place, _ = held
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    before, started = signal.signal(signal.SIGALRM, stop), time.monotonic()
+    signal.siginterrupt(signal.SIGALRM, False)  # as RDKit does with SIGINT
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(KeyboardInterrupt), turn_at(place):
+            pass
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert time.monotonic() - started < 10
+
+
+def test_a_process_that_waits_for_a_turn_says_so(held, monkeypatch):
+    place, process = held
+    monkeypatch.setattr(files, "PATIENCE_S", 0.1)
+    threading.Timer(1.0, process.kill).start()
+    with pytest.warns(UserWarning, match="waiting for another process that writes") as told, turn_at(place):
+        pass
+    assert [str(place) in str(one.message) for one in told] == [True]
 
 
 def test_turns_hold_between_threads(tmp_path):

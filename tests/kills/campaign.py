@@ -13,8 +13,10 @@ from tests.kills import checks
 from tests.kills.commands import Command, write_inputs
 from tests.kills.process import Ended, Moment, call, wait_for_end
 
-HOW = ("all", "all", "head", "all", "term")
+HOW = ("all", "int", "head", "all", "term", "all-int", "all-term")
 """How the strikes of a campaign follow each other; see `hook/sitecustomize.py`."""
+PATIENCE_S = 10.0
+"""In which a command must end after its strike."""
 MOST_MISSES = 20
 """Calls that finish before they are struck, one after the other."""
 Log = Callable[[str], None]
@@ -111,6 +113,10 @@ class Campaign:
                 f"{moment.how} at {f'change {moment.change}' if moment.change else f'{moment.seconds:.2f} s'}"
             )
             self.tally.kills += 1
+            if ended.after > PATIENCE_S:
+                self.tally.note("slow", f"{self.name} {struck}", [f"{ended.after:.1f} s to the end"])
+            if "Traceback (most" in self._said():
+                self.tally.note("traceback", f"{self.name} {struck}", [self._said()])
             if self.command.in_a_row == 1:
                 wait_for_end(self.place)
             found = checks.half_written(self.place, self.known)

@@ -116,6 +116,20 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
             f"{FAMILY_DATA} --settings '{FAMILY}' --threads 1 -o model",
         ),
     ),
+    "devices": (
+        Command(
+            f"{FAMILY_DATA} --settings '{LONGER.replace('steps: 24', 'steps: 24, devices: 2')}' --device cpu"
+            " --threads 1 -o model",
+            in_a_row=2,
+        ),
+    ),
+    "map": (
+        Command("sciencegen map molecules --limit 12 --include logp --threads 1 --force -o map.png"),
+        Command(
+            "sciencegen map proteins --data short.a2m --model model --threads 1 --force -o map.csv",
+            before=f"{FAMILY_DATA} --settings '{FAMILY}' --threads 1 -o model",
+        ),
+    ),
     "run": tuple(
         Command(f"sciencegen run {domain} --config {domain}.yaml", in_a_row=7)
         for domain in ("proteins", "galaxies", "molecules")

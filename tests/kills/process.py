@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -22,7 +23,7 @@ from tests.signals import hear
 ROOT = Path(__file__).parents[2]
 HOOK = Path(hook.__file__).parent
 TIMEOUT_S = 3600
-ENDED = {-signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM}
+ENDED = {-signal.SIGKILL, *(sign for one in (signal.SIGTERM, signal.SIGINT) for sign in (-one, 128 + one))}
 """Exit codes of a command that was struck."""
 
 
@@ -40,9 +41,12 @@ class Moment:
 
 @dataclass(frozen=True)
 class Ended:
+    """after: seconds from the strike to the end of the first process."""
+
     code: int
     changes: int
     seconds: float
+    after: float = 0.0
 
     @property
     def struck(self) -> bool:
@@ -61,18 +65,21 @@ def call(words: str, place: Path, moment: Moment | None = None) -> Ended:
     """Run a command in the folder `place`, its messages in `<place>.log`; struck at a moment, if one is given."""
     moment = moment or Moment()
     count = Path(f"{place}.count")
-    count.unlink(missing_ok=True)
+    struck = Path(f"{count}.struck")
+    for one in (count, struck):
+        one.unlink(missing_ok=True)
     began = time.monotonic()
     child = os.fork()
     if child == 0:
         _work(shlex.split(words), place, count, moment)
-    status = _wait(child, moment)
+    status = _wait(child, count, moment)
+    after = time.time() - struck.stat().st_mtime if struck.exists() else 0.0
     if moment.how == "all" and os.waitstatus_to_exitcode(status) == -signal.SIGKILL:
         for process in left_over(place, child):
             with suppress(psutil.Error):
                 process.kill()
     changes = count.stat().st_size if count.exists() else 0
-    return Ended(os.waitstatus_to_exitcode(status), changes, time.monotonic() - began)
+    return Ended(os.waitstatus_to_exitcode(status), changes, time.monotonic() - began, after)
 
 
 def _work(words: list[str], place: Path, count: Path, moment: Moment) -> None:
@@ -89,6 +96,7 @@ def _work(words: list[str], place: Path, count: Path, moment: Moment) -> None:
         from sciencegen.cli.main import main
 
         sys.argv = words
+        sys.modules["__main__"].__spec__ = find_spec("sciencegen.__main__")  # what other processes of a training start
         main(own_process=False)
     except SystemExit as ended:
         code = int(ended.code or 0)
@@ -109,14 +117,14 @@ def _environment(place: Path, count: Path, moment: Moment) -> Mapping[str, str]:
     }  # fmt: skip
 
 
-def _wait(child: int, moment: Moment) -> int:
+def _wait(child: int, count: Path, moment: Moment) -> int:
     end = time.monotonic() + moment.seconds
     while time.monotonic() < end:
         found, status = os.waitpid(child, os.WNOHANG)
         if found:
             return status
         time.sleep(0.005)
-    hook.strike(child, moment.how)
+    hook.strike(child, moment.how, count)
     return os.waitpid(child, 0)[1]
 
 

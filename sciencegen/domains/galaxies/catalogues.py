@@ -18,7 +18,7 @@ import numpy as np
 
 from sciencegen.data.damage import reading
 from sciencegen.data.tables import READ_TABLES, column_names, read_table
-from sciencegen.domains.galaxies.fits_layout import check_whole
+from sciencegen.domains.galaxies.fits_files import open_whole
 from sciencegen.errors import DataError
 from sciencegen.files import found_at
 from sciencegen.items import Cell, Refusal
@@ -119,9 +119,8 @@ def _fits_records(path: Path) -> tuple[list[str], Iterator[tuple[int, Mapping[st
     """Names and rows of the first table of a FITS file that has positions."""
     from astropy.io import fits
 
-    check_whole(path)
+    hdus = open_whole(path)
     with reading("a catalogue in FITS", path):
-        hdus = fits.open(path)
         tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
         found = next((hdu for hdu in tables if _known(hdu.columns.names)), None)
         if found is None:
@@ -130,9 +129,10 @@ def _fits_records(path: Path) -> tuple[list[str], Iterator[tuple[int, Mapping[st
         data, names = found.data, list(found.columns.names)
 
     def rows() -> Iterator[tuple[int, Mapping[str, Cell]]]:
-        for number in range(len(data)):
-            row = data[number]
-            yield number + 1, {name: _plain(row[name]) for name in names if np.ndim(row[name]) == 0}
+        with reading("a catalogue in FITS", path):
+            for number in range(len(data)):
+                row = data[number]
+                yield number + 1, {name: _plain(row[name]) for name in names if np.ndim(row[name]) == 0}
 
     return names, rows()
 

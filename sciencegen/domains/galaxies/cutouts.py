@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sciencegen.config import CutoutSettings
+from sciencegen.data.damage import reading
 from sciencegen.domains.capabilities.cutouts import Cut
 from sciencegen.domains.galaxies.annotations import NOISES
 from sciencegen.domains.galaxies.catalogues import Catalogue, Source, read_catalogue
@@ -35,6 +36,8 @@ MASK_ADVICE = (
     "stamps.yaml"
 )
 """What may be wrong where an image with a mask has no good pixels."""
+IMAGE = "an image with its noise, masks and PSF"
+"""What is expected of a file, for an error."""
 MOST_HIDDEN = 0.5
 """Share of masked pixels from which a stamp is refused."""
 
@@ -64,15 +67,16 @@ class Part:
 def cut(image: Path, catalogue: Path, settings: CutoutSettings) -> Iterator[Cut]:
     """Cut a stamp for each row of a catalogue."""
     check_geometry(settings.side, settings.pixel_scale)
-    survey = SurveyImage(image, settings.extension)
-    maps = _maps(survey, settings)
-    lacking = [band for band in settings.bands if band not in survey.bands]
-    if lacking:
-        raise ConfigError(f"Expected bands among {', '.join(survey.bands)}, got {', '.join(lacking)}.")
-    sources = read_catalogue(catalogue, settings.first_pixel, settings.limit)
-    if sources.on_sky:
-        survey.check_sky()
-    return _Cutter(survey, maps, settings, _others(catalogue, survey, settings)).cuts(sources)
+    with reading(IMAGE, image):
+        survey = SurveyImage(image, settings.extension)
+        maps = _maps(survey, settings)
+        lacking = [band for band in settings.bands if band not in survey.bands]
+        if lacking:
+            raise ConfigError(f"Expected bands among {', '.join(survey.bands)}, got {', '.join(lacking)}.")
+        sources = read_catalogue(catalogue, settings.first_pixel, settings.limit)
+        if sources.on_sky:
+            survey.check_sky()
+        return _Cutter(survey, maps, settings, _others(catalogue, survey, settings)).cuts(sources)
 
 
 def _others(catalogue: Path, survey: SurveyImage, settings: CutoutSettings) -> Float[np.ndarray, "source 2"]:
@@ -114,7 +118,7 @@ class _Cutter:
         self.own_side = settings.side if settings.pixel_scale is None else 2 * math.ceil(settings.side * ratio / 2 + 1)
 
     def cuts(self, catalogue: Catalogue) -> Iterator[Cut]:
-        with self.survey.hdus:
+        with reading(IMAGE, self.survey.path), self.survey.hdus:
             for source in catalogue.sources:
                 pixel = _pixel(self.survey, catalogue, source)
                 if isinstance(pixel, Refusal):

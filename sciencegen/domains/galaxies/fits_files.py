@@ -23,7 +23,7 @@ import numpy as np
 from sciencegen.data.damage import check_claim, reading
 from sciencegen.domains.galaxies.annotations import ANNOTATIONS, PASSED_OVER, variance_of
 from sciencegen.domains.galaxies.beside import changed_at, told_beside
-from sciencegen.domains.galaxies.fits_layout import Extent, first_bytes, read_layout
+from sciencegen.domains.galaxies.fits_layout import Extent, check_whole, first_bytes, read_layout
 from sciencegen.domains.galaxies.headers import About, about, band_names, psf_of, saturated
 from sciencegen.domains.galaxies.items import Stamp, shape_problem
 from sciencegen.domains.galaxies.masks import MASKS, SEGMENTS, hidden_pixels
@@ -135,9 +135,20 @@ def _opened(path: Path, changed: tuple[int, ...]) -> FitsFile:
             f"Expected a FITS file at {path}, found {layout.problem}; {whole} of its stamps are whole. Get it again."
         )
     with reading("a FITS file", path):
-        hdus = _open(path, len(layout.extents))
-        _check_claims(hdus, path)
-        return FitsFile(hdus, path)
+        return FitsFile(_whole(path, layout.extents), path)
+
+
+def open_whole(path: Path) -> Any:
+    """The HDUs of a file of which each byte is there and each header can be read; else a DataError."""
+    extents = check_whole(path)
+    with reading("a FITS file", path):
+        return _whole(path, extents)
+
+
+def _whole(path: Path, extents: Sequence[Extent]) -> Any:
+    hdus = _open(path, len(extents))
+    _check_claims(hdus, path)
+    return hdus
 
 
 def opened(path: Path) -> FitsFile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +16,7 @@ from jaxtyping import Bool, Float
 from sciencegen.data.damage import reading
 from sciencegen.domains.galaxies.annotations import ANNOTATIONS, PASSED_OVER
 from sciencegen.domains.galaxies.beside import told_beside
-from sciencegen.domains.galaxies.fits_files import ENDINGS
-from sciencegen.domains.galaxies.fits_layout import check_whole
+from sciencegen.domains.galaxies.fits_files import ENDINGS, open_whole
 from sciencegen.domains.galaxies.headers import About, about, band_names
 from sciencegen.domains.galaxies.masks import MASKS, SEGMENTS
 from sciencegen.errors import ConfigError, DataError
@@ -42,6 +41,7 @@ class ImageHDU(Protocol):
     """An image in FITS as astropy gives it."""
 
     name: str
+    ver: int
     is_image: bool
     shape: tuple[int, ...]
     header: Mapping[str, object]
@@ -74,18 +74,12 @@ class SurveyImage:
     """An open file: its image [y x] or [band y x], and the maps that belong to it, read in parts."""
 
     def __init__(self, path: Path, extension: str | None = None) -> None:
-        from astropy.io import fits
-
         if not path.is_file():
             raise DataError(f"Expected an image at {path}, found {found_at(path)}.")
         if not path.name.lower().endswith(ENDINGS):
             raise DataError(f"Expected an image in FITS ({', '.join(ENDINGS)}), got {path.name}.")
-        check_whole(path)
-        self.path = path
-        with reading("a FITS file", path):
-            self.hdus = fits.open(path, memmap=False, lazy_load_hdus=True)
-            self.number = _number(self.hdus, extension, path)
-        self.hdu = self.hdus[self.number]
+        self.path, self.hdus = path, open_whole(path)
+        self.hdu, self.is_only = _image_of(self.hdus, extension, path)
         header = {**self.hdus[0].header, **self.hdu.header}
         overrides = told_beside(path)
         found = about(header, overrides)
@@ -106,11 +100,15 @@ class SurveyImage:
         return read_part(self.hdu, window)
 
     def beside(self, names: Sequence[str]) -> ImageHDU | None:
-        """The HDU of the same shape with one of these names, None if there is none."""
-        for hdu in self.hdus:
-            if getattr(hdu, "is_image", False) and hdu.name.upper() in names and hdu.shape[-2:] == self.shape[1:]:
-                return hdu
-        return None
+        """The HDU of the same shape with one of these names that belongs to the image, None if there is none."""
+        named = (hdu for hdu in self._own if hdu.name.upper() in names)
+        return next((hdu for hdu in named if hdu.shape[-2:] == self.shape[1:]), None)
+
+    @property
+    def _own(self) -> Iterator[ImageHDU]:
+        """The image HDUs that belong to the image: of several images in a file, those of the same EXTVER."""
+        images = (hdu for hdu in self.hdus if getattr(hdu, "is_image", False))
+        return (hdu for hdu in images if self.is_only or hdu.ver == self.hdu.ver)
 
     def noise(self) -> tuple[str, ImageHDU] | None:
         """Kind ("variance", "inverse", "sigma") and HDU of a map of the noise."""
@@ -121,10 +119,9 @@ class SurveyImage:
 
     def psf(self) -> np.ndarray | None:
         """The image of the PSF in an extension."""
-        for hdu in self.hdus:
-            if hdu.name.upper() == "PSF" and getattr(hdu, "is_image", False) and len(hdu.shape) in (2, 3):
-                return np.asarray(hdu.data, np.float64)
-        return None
+        found = (hdu for hdu in self._own if hdu.name.upper() == "PSF" and len(hdu.shape) in (2, 3))
+        hdu = next(found, None)
+        return None if hdu is None else np.asarray(hdu.data, np.float64)
 
     def masks(self) -> ImageHDU | None:
         """The mask that is told beside the file, else one with a usual name; a map of segments is none."""
@@ -178,15 +175,10 @@ def read_part(hdu: ImageHDU, window: Window) -> tuple[np.ndarray, np.ndarray]:
 
 def _first_image(path: str, what: str) -> ImageHDU | None:
     """The first image HDU of the file of a setting, None without one."""
-    from astropy.io import fits
-
     place = Path(path)
     if not place.is_file():
         raise ConfigError(f"Expected a file for `{what}` at {path}, found {found_at(place)}.")
-    check_whole(place)
-    with reading("a FITS file", place):
-        hdus = fits.open(place, memmap=False, lazy_load_hdus=True)
-        return next((hdu for hdu in hdus if hdu.is_image and len(hdu.shape) in (2, 3)), None)
+    return next((hdu for hdu in open_whole(place) if hdu.is_image and len(hdu.shape) in (2, 3)), None)
 
 
 def read_psf(path: str) -> Float[np.ndarray, "*band y x"]:
@@ -194,7 +186,8 @@ def read_psf(path: str) -> Float[np.ndarray, "*band y x"]:
     found = _first_image(path, "psf")
     if found is None:
         raise DataError(f"Expected the image of a PSF [y x] or [band y x] in {path}, found none.")
-    return np.asarray(found.data, np.float64)
+    with reading("whole pixels", path):
+        return np.asarray(found.data, np.float64)
 
 
 def open_map(path: str, shape: tuple[int, int, int], what: str) -> ImageHDU:
@@ -206,18 +199,21 @@ def open_map(path: str, shape: tuple[int, int, int], what: str) -> ImageHDU:
     return found
 
 
-def _number(hdus: Iterable[ImageHDU], extension: str | None, path: Path) -> int:
-    """The number of the HDU that is the image."""
-    found = []
-    for number, hdu in enumerate(hdus):
-        if not getattr(hdu, "is_image", False) or len(hdu.shape) not in (2, 3) or min(hdu.shape) < 1:
-            continue
-        if extension is not None and extension.upper() in (hdu.name.upper(), str(number)):
-            return number
-        if hdu.name.upper() not in (*ANNOTATIONS, *PASSED_OVER):
-            found.append((hdu.name, number))
-    if extension is not None or not found:
-        listed = ", ".join(f"{number} {name}".strip() for name, number in found) or "none"
-        wanted = "an image" if extension is None else f"the image {extension}"
-        raise DataError(f"Expected {wanted} [y x] or [band y x] in {path}, found {listed}.")
-    return next((number for name, number in found if name.upper() == "SCI"), found[0][1])
+def _image_of(hdus: Iterable[ImageHDU], extension: str | None, path: Path) -> tuple[ImageHDU, bool]:
+    """The HDU that is the image, and whether it is the only one."""
+    found = [
+        (number, hdu)
+        for number, hdu in enumerate(hdus)
+        if getattr(hdu, "is_image", False) and len(hdu.shape) in (2, 3) and min(hdu.shape) >= 1
+    ]
+    images = [(number, hdu) for number, hdu in found if hdu.name.upper() not in (*ANNOTATIONS, *PASSED_OVER)]
+    only = len(images) == 1
+    if extension is not None:
+        named = [hdu for number, hdu in found if extension.upper() in (hdu.name.upper(), str(number))]
+    else:
+        named = [hdu for _, hdu in images if hdu.name.upper() == "SCI"] or [hdu for _, hdu in images]
+    if named:
+        return named[0], only
+    listed = ", ".join(f"{number} {hdu.name}".strip() for number, hdu in images) or "none"
+    wanted = "an image" if extension is None else f"the image {extension}"
+    raise DataError(f"Expected {wanted} [y x] or [band y x] in {path}, found {listed}.")

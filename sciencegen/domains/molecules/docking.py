@@ -16,7 +16,7 @@ from rdkit import Chem
 from sciencegen.data.threads import worker_count
 from sciencegen.domains.molecules import files, vina
 from sciencegen.domains.molecules.items import text
-from sciencegen.errors import ConfigError, nearest_names
+from sciencegen.errors import ConfigError, converted, nearest_names
 from sciencegen.files import sha256_of
 from sciencegen.scoring.external import CommandOracle
 from sciencegen.scoring.oracles import Score
@@ -104,6 +104,9 @@ def checked_target(target: str) -> tuple[Path, str]:
     name, known = Path(target).name, vina.target_names(folder)
     if name not in known:
         raise ConfigError(_unknown(name, folder, known, is_shipped=folder == shipped))
+    with converted(lambda error: ConfigError(str(error))):
+        vina.read_box(folder / f"{name}{vina.BOX}")
+        vina.receptor_atoms(folder / f"{name}{vina.RECEPTOR}")
     return folder, name
 
 

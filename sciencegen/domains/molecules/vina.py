@@ -10,13 +10,14 @@ OUTPUT` or `vina.py TARGET quick INPUT OUTPUT`; for that it imports nothing of s
 from __future__ import annotations
 
 import csv
+import math
 import os
 import re
 import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -42,6 +43,14 @@ BOX_LINE = re.compile(r"^\s*((?:center|size)_[xyz])\s*=\s*(.*?)\s*$", re.MULTILI
 """A line of a box; other settings of a user's file are left out."""
 
 
+SIDES = tuple(f"{what}_{axis}" for what in ("center", "size") for axis in "xyz")
+"""Names of a box's numbers."""
+LARGEST_SIDE = 126.0
+"""Å of a box, as in AutoDock's tools; the grids of larger ones take gigabytes."""
+FARTHEST = 9999.999
+"""Å from the origin that the columns of a PDB file hold."""
+
+
 @dataclass(frozen=True)
 class Pose:
     """The best pose of a docked molecule. score: kcal/mol, lower is better. molecule: with one conformer in the
@@ -63,6 +72,54 @@ def target_names(folder: Path) -> list[str]:
     """Names of the targets in a folder that have both files."""
     names = (path.name.removesuffix(RECEPTOR) for path in folder.glob(f"*{RECEPTOR}"))
     return sorted(name for name in names if (folder / f"{name}{BOX}").is_file())
+
+
+def read_box(path: Path) -> dict[str, float]:
+    """The centre and size of a search box in Å.
+
+    Raises
+    ------
+    ValueError
+        If a number is missing or out of bounds.
+    """
+    box = dict.fromkeys(SIDES, math.nan)
+    for key, text in BOX_LINE.findall(path.read_text(encoding="utf-8", errors="replace")):
+        with suppress(ValueError):
+            box[key] = float(text)
+    for key, value in box.items():
+        least, most = (0.0, LARGEST_SIDE) if key.startswith("size") else (-FARTHEST, FARTHEST)
+        if not least <= value <= most or value == 0 == least:
+            bounds = f"above 0 to {most:g}" if least == 0 else f"within {least:g} to {most:g}"
+            raise ValueError(f"Expected `{key} = ` a number {bounds} (Å) in the box {path}, got {value:g}.")
+    return box
+
+
+def receptor_atoms(path: Path) -> int:
+    """The number of atoms of a receptor in PDBQT.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or one without finite coordinates, on which Vina crashes.
+    """
+    count = 0
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        if not line.startswith(("ATOM", "HETATM")):
+            continue
+        place = [line[at : at + 8] for at in (30, 38, 46)]
+        try:
+            whole = all(abs(float(text)) <= FARTHEST for text in place)
+        except ValueError:
+            whole = False
+        if not whole:
+            raise ValueError(
+                f"Expected coordinates in columns 31 to 54 of line {number} of the receptor {path}, got "
+                f"'{''.join(place)}'. Prepare it again."
+            )
+        count += 1
+    if not count:
+        raise ValueError(f"Expected atoms in the receptor {path}, found none. Prepare it again.")
+    return count
 
 
 def dock(smiles: str, target: str | Path, exhaustiveness: int = EXHAUSTIVENESS) -> Pose:
@@ -122,7 +179,7 @@ class QuickDocking:
 
         self.target = target
         with _prepared(target) as (name, folder):
-            box = {key: float(value) for key, value in BOX_LINE.findall((folder / f"{name}{BOX}").read_text("utf-8"))}
+            box = read_box(folder / f"{name}{BOX}")
             self._vina = Vina(sf_name="vina", cpu=1, seed=SEED, verbosity=0)
             self._vina.set_receptor(str(folder / f"{name}{RECEPTOR}"))
             centre, size = ([box[f"{what}_{axis}"] for axis in "xyz"] for what in ("center", "size"))
@@ -164,7 +221,7 @@ def _prepared(target: str | Path, *lines: str) -> Iterator[tuple[str, Path]]:
     name, source = Path(target).name, Path(target).parent if "/" in str(target) else _shipped()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / f"{name}{RECEPTOR}").symlink_to((source / f"{name}{RECEPTOR}").resolve())
-        box = BOX_LINE.findall((source / f"{name}{BOX}").read_text(encoding="utf-8"))
+        box = read_box(source / f"{name}{BOX}").items()
         written = "\n".join([*(f"{key} = {value}" for key, value in box), *lines, ""])
         (Path(folder) / f"{name}{BOX}").write_text(written, encoding="utf-8")
         yield name, Path(folder)
@@ -211,7 +268,10 @@ def main(target: str, exhaustiveness: str, source: str, output: str) -> None:
     """Dock each line `SMILES number` of a file, and write `index,score,failure`. Temporary files lie beside the output,
     since who ends this program removes that folder."""
     tempfile.tempdir = str(Path(output).parent)
-    docked = _docking(target, exhaustiveness)
+    try:
+        docked = _docking(target, exhaustiveness)
+    except Exception as error:  # of a receptor that the library can't use
+        sys.exit(f"the receptor {target} can't be used: {' '.join(str(error).split())}")
     rows: list[tuple[str, str, str]] = []
     for line in Path(source).read_text(encoding="utf-8").splitlines():
         smiles, number = line.split()[:2]

@@ -252,3 +252,17 @@ def test_a_mask_that_hides_every_source_has_its_remedy(tmp_path: Path, catalogue
     assert "`mask: none` in stamps.yaml" in reason
     (tmp_path / "stamps.yaml").write_text("mask: none")
     assert not isinstance(cuts(image, catalogue)[2].item, Refusal)
+
+
+def test_maps_are_those_of_the_same_extver(tmp_path: Path, catalogue: Path) -> None:
+    """Files of two chips have a map of each kind for each."""
+    path, ones = tmp_path / "chips.fits", np.ones((HEIGHT, WIDTH), np.float32)
+    hdus = [fits.PrimaryHDU()]
+    for chip, level in ((1, 4.0), (2, 9.0)):
+        hdus += [
+            fits.ImageHDU(field(chip), sky_header(), name="SCI", ver=chip),
+            fits.ImageHDU(level * ones, name="VARIANCE", ver=chip),
+        ]
+    fits.HDUList(hdus).writeto(path)
+    levels = [float(np.median(cuts(path, catalogue, extension=one)[2].item.variance)) for one in ("SCI", "3")]
+    assert levels == [4.0, 9.0]

@@ -208,3 +208,35 @@ def test_without_the_packages_the_error_says_how_to_install_them(monkeypatch):
 def test_no_text_reaches_a_shell_unless_it_is_a_smiles(text):
     with pytest.raises(ValueError, match="expected a SMILES"):
         vina.dock(text, "EGFR")
+
+
+@needs_dockstring
+@pytest.mark.parametrize(
+    ("ending", "old", "new", "said"),
+    [
+        (vina.BOX, "size_x = 8.000", "size_x = 10000", "size_x = .*above 0 to 126"),
+        (vina.BOX, "size_y = 8.000", "size_y = 0", "size_y"),
+        (vina.BOX, "center_x", "centre_x", "center_x = .*got nan"),
+        (vina.BOX, "center_z = ", "center_z = 1e", "center_z"),
+        (vina.RECEPTOR, "1.538  37.455", "  nan  37.455", "columns 31 to 54 of line 2 of the receptor"),
+        (vina.RECEPTOR, "ATOM", "HALT", "atoms in the receptor .* found none"),
+    ],
+)
+def test_a_target_that_cannot_be_used_is_refused_before_anything_is_docked(own, ending, old, new, said):
+    """Vina would crash, or take gigabytes and never return."""
+    path = own / f"mine{ending}"
+    content = path.read_text()
+    assert old in content
+    path.write_text(content.replace(old, new))
+    with pytest.raises(ConfigError, match=said):
+        DOMAIN.oracles.find(f"dock:{own}/mine")
+
+
+@needs_library
+def test_a_receptor_that_the_library_refuses_is_told_in_one_line(own):
+    path = own / f"mine{vina.RECEPTOR}"
+    path.write_text(path.read_text().replace("-0.411 N ", "-0.411 Qq", 1))
+    (found,) = DOMAIN.oracles.find(f"quick-dock:{own}/mine").score(molecules("CCO"))
+    assert found.failed
+    assert "receptor" in found.failure
+    assert "can't be used" in found.failure

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.fuzz.borders import backbones, documents, folders, galaxies, listings, molecules, proteins, streams, tables
+from tests.fuzz.borders import (
+    backbones,
+    documents,
+    folders,
+    galaxies,
+    listings,
+    molecules,
+    proteins,
+    streams,
+    surveys,
+    tables,
+)
 from tests.fuzz.cases import Border
 
 BORDERS: dict[str, Border] = {
@@ -10,6 +21,6 @@ BORDERS: dict[str, Border] = {
     for one in (
         molecules.BORDER, proteins.BORDER, backbones.BORDER, galaxies.BORDER, listings.BORDER,
         streams.BORDER,
-        *documents.BORDERS, *folders.BORDERS, *tables.BORDERS,
+        *documents.BORDERS, *folders.BORDERS, *tables.BORDERS, *surveys.BORDERS,
     )
 }  # fmt: skip

@@ -15,12 +15,22 @@ CHANGES = {"open", "os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncat
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
-def strike(head, how):
-    """All processes of the group at once by SIGKILL ("all"), or the first by SIGKILL ("head") or SIGTERM ("term")."""
-    if how == "all":
-        os.killpg(head, signal.SIGKILL)
-    else:
-        os.kill(head, signal.SIGTERM if how == "term" else signal.SIGKILL)
+STRIKES = {
+    "all": (os.killpg, signal.SIGKILL),
+    "head": (os.kill, signal.SIGKILL),
+    "term": (os.kill, signal.SIGTERM),
+    "int": (os.kill, signal.SIGINT),
+    "all-term": (os.killpg, signal.SIGTERM),
+    "all-int": (os.killpg, signal.SIGINT),
+}
+"""How to strike: all processes of the group at once, or the first alone, by which signal."""
+
+
+def strike(head, how, count):
+    """Strike, and keep the time: that of the file `<count>.struck`."""
+    os.close(os.open(f"{count}.struck", os.O_WRONLY | os.O_CREAT))
+    send, number = STRIKES[how]
+    send(head, number)
 
 
 def watch(folder, count, at, how, head):
@@ -34,7 +44,7 @@ def watch(folder, count, at, how, head):
         busy = True
         try:
             if path_of(arguments).startswith(folder) and one_more(count) == at:
-                strike(head, how)
+                strike(head, how, count)
         finally:
             busy = False
 
