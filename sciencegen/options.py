@@ -155,7 +155,6 @@ class ProposeOptions(ReadingOptions, BlockOptions, LayoutOptions, total=False):
     breeding: Mapping[str, Any]
     predictors: Mapping[str, str]
     hit: float | None
-    reach: float | None
     sheet: str | None
     order_sheet: bool
     order: Mapping[str, Any]

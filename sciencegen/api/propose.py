@@ -10,7 +10,7 @@ from typing import Unpack
 import numpy as np
 
 from sciencegen.api.campaign.controls import with_controls, without_controls
-from sciencegen.api.campaign.forecasts import needed_summary, plate_errors
+from sciencegen.api.campaign.forecasts import plate_errors
 from sciencegen.api.campaign.history import CampaignState, campaign_state
 from sciencegen.api.campaign.layout import Layout, check_layout, layout_of
 from sciencegen.api.campaign.look_back import hit_notes, look_back
@@ -215,9 +215,7 @@ def _plate_options(settings: ProposeSettings, controls: int, layout: Layout | No
     )
     breeding = to_record(BreedingSettings, settings.breeding, "breeding")
     minimize = not settings.goals and is_minimized(settings.minimize, settings.journal)
-    campaign = CampaignSettings(
-        count, settings.surrogate, settings.scale, minimize, plate, breeding, settings.hit, settings.reach
-    )
+    campaign = CampaignSettings(count, settings.surrogate, settings.scale, minimize, plate, breeding, settings.hit)
     return PlateOptions(batch, campaign, settings.exploration, settings.rounds, settings.seed)
 
 
@@ -258,8 +256,6 @@ def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Re
     table, layout = wells_of(request, items, len(picked.items), number, notes)
     log_notes(notes, log)
     summary = plate_summary(request, plate, items, state, past, notes, len(refused)) | layout
-    if plate.needed is not None:
-        summary |= {"plates_needed": needed_summary(plate.needed)}
     if priors:
         summary |= {"prior": {one.name: plate.tasks.get(place) for place, one in enumerate(priors)}}
     return proposed_of(request, state, table, refused, summary, entries)

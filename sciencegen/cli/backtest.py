@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SHOWN = {
     "mean": "mean best", "worst": "worst", "items_to_threshold": "items", "reached": "reached", "coverage": "coverage",
-    "hits_coverage": "hits held", "plates_saved": "saved", "mean_stopped": "best then",
+    "hits_coverage": "hits held",
 }  # fmt: skip
 """Statistics of the printed table, and their titles."""
 
@@ -68,8 +68,7 @@ def backtest(
     `best` is a fraction of the table's maximum; with --minimize, or if the maximum is not above 0, it is 0 at the
     table's median and 1 at the best value. `held` is the share of the plate's values inside their 90% intervals.
     `hits` is the number of its values that are at least as good as --hit; `hits_expected`, `hits_low` and `hits_high`
-    were forecast, and `beats_best`, the probability that one is better than all before. The summary says how many
-    plates the stop rule of `propose` saves, and the best value then.
+    were forecast, and `beats_best`, the probability that one is better than all before.
 
     The same command goes on after a stop: finished campaigns are kept in `.<output>.unfinished`.
     """

@@ -90,9 +90,6 @@ def propose(
     ] = None,
     predictor: options.Predictor = None,
     hit: options.Hit = None,
-    reach: Annotated[
-        float | None, typer.Option(help="A value to reach: a note says how many more plates that may take.")
-    ] = None,
     sheet: options.Sheet = None,
     maximum_similarity: options.MaximumSimilarity = None,
     maximum_share: options.MaximumShare = None,
@@ -223,9 +220,7 @@ def propose(
     flags |= dict(plate=plate, fill=fill, edge_wells=False if no_edge_wells else None, replicates=replicates)
     flags |= dict(control_wells=control_wells, control_copies=control_copies, picklist=picklist)
     flags |= dict(order_sheet=order_sheet or None, order=options.pairs(order, "--order"))
-    flags |= dict(
-        hit=hit, reach=reach, sheet=sheet, transfer_volume=transfer_volume, stocks=options.pairs(stocks, "--stocks")
-    )
+    flags |= dict(hit=hit, sheet=sheet, transfer_volume=transfer_volume, stocks=options.pairs(stocks, "--stocks"))
     record = options.settings_from(ProposeSettings, settings, **flags)
     claim_output(output, force, inputs=[*record.measured, record.pool, *record.also, *record.controls])
     if record.journal is not None:

@@ -37,8 +37,7 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
     breeding: children, generations, parents, draws of candidates without a pool. predictors: name -> folder; their
     predictions and domains are added to the plate's table, but affect the choice only through `where`.
     hit: a value at least as good counts as a hit in the forecast of the plate; by default that of the best tenth of the
-    measured items. reach: a value for which a note says how many more plates it takes. sheet: of measured tables that
-    are Excel workbooks; by default the first that isn't empty.
+    measured items. sheet: of measured tables that are Excel workbooks; by default the first that isn't empty.
     order_sheet: write each item once with what a supplier needs, beside the output. order: its options, which ask for
     it too (proteins: host, avoid, stop).
     sharing: with `blocks`, how far below the best a candidate's value may be if the candidate needs fewer blocks and
@@ -78,7 +77,6 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
     breeding: dict[str, Any] = {}
     predictors: dict[str, str] = {}
     hit: float | None = Field(None, allow_inf_nan=False)
-    reach: float | None = Field(None, allow_inf_nan=False)
     sheet: str | None = None
     order_sheet: bool = False
     order: dict[str, Any] = {}

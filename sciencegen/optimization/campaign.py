@@ -25,7 +25,6 @@ from sciencegen.optimization.measurements import Measurement, settled_values
 from sciencegen.optimization.misfit import WIDER
 from sciencegen.optimization.plate import BASELINE, ContextRows, first_pickable, pick_by_prior, pick_plate
 from sciencegen.optimization.plate_builder import Candidates
-from sciencegen.optimization.plates_needed import PlatesNeeded, plates_needed
 from sciencegen.optimization.posterior import GP, Measured, Posterior, fit_posterior
 from sciencegen.optimization.proposers import CampaignSpace, Item
 from sciencegen.optimization.transfer import Task
@@ -58,8 +57,6 @@ class Plate:
         Rank correlation of measured values and predictions without them; NaN without a model.
     tasks : mapping
         Number of each earlier task that is used -> its weight.
-    needed : PlatesNeeded, optional
-        Plates until a value is reached, if the settings name one.
     """
 
     items: list[Item]
@@ -75,7 +72,6 @@ class Plate:
     forecast: Forecast | None = None
     correlation: float = math.nan
     tasks: Mapping[int, float] = field(default_factory=dict)
-    needed: PlatesNeeded | None = None
 
 
 def next_plate(
@@ -152,8 +148,7 @@ def next_plate(
             candidates.rows[picked], posterior, values, generator, hit=settings.hit, minimize=settings.minimize,
             misfit=settings.misfit,
         )  # fmt: skip
-        needed = plates_needed(candidates.rows, picked, posterior, settings, generator)
-        plate = replace(_plate(candidates, origins, picked, posterior, sign), forecast=hits, needed=needed)
+        plate = replace(_plate(candidates, origins, picked, posterior, sign), forecast=hits)
     return replace(plate, extra=predicted_by(space.features(extra), posterior, sign)) if extra else plate
 
 

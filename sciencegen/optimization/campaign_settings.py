@@ -30,8 +30,6 @@ class CampaignSettings:
     breeding : BreedingSettings
     hit : float, optional
         A value at least as good counts as a hit in forecasts; by default that of the best tenth of the measured items.
-    reach : float, optional
-        The value for which `Plate.needed` says how many plates it takes.
     misfit : Misfit
         Of items that are picked for their predictions.
     """
@@ -43,7 +41,6 @@ class CampaignSettings:
     plate: PlateSettings = field(default_factory=PlateSettings)
     breeding: BreedingSettings = field(default_factory=BreedingSettings)
     hit: float | None = None
-    reach: float | None = None
     misfit: Misfit = PICKED
 
     def __post_init__(self) -> None:

@@ -1,5 +1,4 @@
-"""Statistics of replayed campaigns: final best, items until a threshold is reached, coverage of the intervals, and what
-the stop rule saves."""
+"""Statistics of replayed campaigns: final best, items until a threshold is reached, and coverage of the intervals."""
 
 from __future__ import annotations
 
@@ -10,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from sciencegen.optimization.replay import ReplayedRound
-from sciencegen.optimization.stopping import until_stop
 
 Campaign = Sequence[ReplayedRound]
 LEVEL = 0.95
@@ -43,10 +41,6 @@ class ReplayStatistics:
         Mean number of hits of the plates with a forecast, and mean of what was forecast; NaN without a forecast.
     hits_coverage : float
         Share of the forecasts whose 90% interval holds the number of hits; NaN without a forecast.
-    plates_saved : float
-        Share of the plates that aren't measured if each campaign ends where the stop rule says so.
-    mean_stopped : float
-        Mean of the best values then.
     """
 
     campaigns: int
@@ -62,8 +56,6 @@ class ReplayStatistics:
     hits: float
     hits_expected: float
     hits_coverage: float
-    plates_saved: float
-    mean_stopped: float
 
 
 def replay_statistics(campaigns: Sequence[Campaign], threshold: float) -> ReplayStatistics:
@@ -93,7 +85,6 @@ def replay_statistics(campaigns: Sequence[Campaign], threshold: float) -> Replay
         coverage=_coverage(campaigns),
         coverage_by_round=by_round,
         **_hits(campaigns),
-        **_stopped(campaigns),
     )
 
 
@@ -106,15 +97,6 @@ def _hits(campaigns: Sequence[Campaign]) -> dict[str, float]:
         "hits": float(np.mean([one.hits for one in rounds])),
         "hits_expected": float(np.mean([one.hits_expected for one in rounds])),
         "hits_coverage": float(np.mean([one.hits_low <= one.hits <= one.hits_high for one in rounds])),
-    }
-
-
-def _stopped(campaigns: Sequence[Campaign]) -> dict[str, float]:
-    """Figures of the stop rule."""
-    ended = [until_stop(rounds) for rounds in campaigns]
-    return {
-        "plates_saved": 1 - sum(map(len, ended)) / sum(map(len, campaigns)),
-        "mean_stopped": float(np.mean([rounds[-1].best for rounds in ended])),
     }
 
 

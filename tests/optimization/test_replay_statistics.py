@@ -46,22 +46,3 @@ def test_coverage_counts_items():
     assert math.isnan(found.coverage_by_round[0])
     assert found.coverage_by_round[1:] == pytest.approx([(9 + 1) / 12, (8 + 7) / 20])
     assert math.isnan(replay_statistics([campaign([0.1, 0.2])], 0.9).coverage)
-
-
-def test_the_stop_rule_ends_a_campaign_before_the_first_plate_that_hardly_promises_a_better_item():
-    """The first campaign ends after two of its four plates, the second not at all, random ones never."""
-    first, second = (
-        [ReplayedRound(n, 10 * n, 0.2 * n, NONE, beats_best=one) for n, one in enumerate(chances, 1)]
-        for chances in ([NONE, 0.5, 0.05, 0.8], [NONE, 0.5, 0.5, 0.5])
-    )
-    found = replay_statistics([first, second], 0.9)
-    assert (found.plates_saved, found.mean_stopped) == pytest.approx((2 / 8, (0.4 + 0.8) / 2))
-    random = replay_statistics([campaign([0.1, 0.5])], 0.9)
-    assert (random.plates_saved, random.mean_stopped) == (0, 0.5)
-
-
-def test_the_stop_rule_keeps_the_first_plate():
-    """Which has a forecast where the campaign begins with measurements."""
-    rounds = [ReplayedRound(n, 10 * n, 0.2 * n, NONE, beats_best=0.01) for n in (1, 2)]
-    found = replay_statistics([rounds], 0.9)
-    assert (found.plates_saved, found.mean_stopped) == (0.5, 0.2)

@@ -12,7 +12,6 @@ from sciencegen.api.campaign.controls import CONTROL
 from sciencegen.api.campaign.journal_items import measured_by_key, values_by_key
 from sciencegen.optimization.journal import Entry, Journal
 from sciencegen.optimization.measurements import Measurement, pooled_deviation, settled_values
-from sciencegen.optimization.stopping import says_stop
 
 NOISY = 0.5
 """Standard deviation of replicates, in those of all items' values, from which noise hides most differences."""
@@ -124,16 +123,3 @@ def diagnosis_notes(found: Evidence, seen: Mapping[str, str]) -> list[str]:
     if not seen:
         return [f"round {found.round} has no better item than before; nothing points to noise or to a wrong model"]
     return [f"round {found.round} has no better item than before, by {cause}: {why}" for cause, why in seen.items()]
-
-
-def stop_notes(beats_best: float | None, candidates: int, batch: int) -> list[str]:
-    """Notes on a plate that is not expected to pay, and on candidates that run out."""
-    notes = []
-    if beats_best is not None and says_stop(beats_best):
-        notes.append(
-            f"a better item than the best is on this plate with a probability of {beats_best:.2g} only: stop here, or "
-            "widen the candidates (another space, a model, more changes at once)"
-        )
-    if candidates <= batch:
-        notes.append(f"the plate takes all {candidates} candidates that are left: the next one needs others")
-    return notes

@@ -14,7 +14,6 @@ from sciencegen.api.campaign.journal_items import measured_by_key
 from sciencegen.optimization.forecast import Forecast, read_forecast
 from sciencegen.optimization.journal import Journal
 from sciencegen.optimization.misfit import PlateError, plate_error
-from sciencegen.optimization.plates_needed import PlatesNeeded
 
 SHOWN = 3
 """Number of earlier forecasts that a note names."""
@@ -82,34 +81,6 @@ def forecast_notes(forecast: Forecast, past: Sequence[Outcome], target: str, min
         for one in past[-SHOWN:]
     )
     return [*found, f"{sum(decided)} of {len(decided)} earlier forecasts of hits held: {last}"]
-
-
-def needed_notes(needed: PlatesNeeded | None, forecast: Forecast, target: str, minimize: bool) -> list[str]:
-    """A note on the plates that a value takes."""
-    if needed is None:
-        return []
-    sign = "<=" if minimize else ">="
-    goal = f"{target} {sign} {needed.value:.3g}"
-    if forecast.best <= needed.value if minimize else forecast.best >= needed.value:
-        return [f"{goal} is reached already: the best measured value is {forecast.best:.3g}"]
-    if needed.beyond:
-        return [
-            f"how many plates it takes to reach {goal} can't be told: most measured values lie close to the best one, "
-            "so that the model's scale ends below it. `scale` linear has no end"
-        ]
-    what = f"{forecast.items} items to reach {goal}, this one included, if later plates taught the model nothing"
-    if math.isinf(needed.median):
-        return [
-            f"more than {needed.most} plates of {what}: with a probability of {1 - needed.reached:.2g} none of the "
-            "candidates that were looked at reaches it. Widen the candidates"
-        ]
-    upper = f"more than {needed.most}" if math.isinf(needed.upper) else f"{needed.upper:.0f}"
-    return [f"about {needed.median:.0f} plates of {what}, {needed.lower:.0f} to {upper} with a probability of 90%"]
-
-
-def needed_summary(needed: PlatesNeeded) -> dict[str, float | None]:
-    """The record, with None for plates that the candidates don't fill."""
-    return {name: None if math.isinf(value) else value for name, value in asdict(needed).items()}
 
 
 def forecast_summary(forecast: Forecast | None, past: Sequence[Outcome]) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sciencegen.api.campaign.diagnosis import Evidence, causes, diagnosis_notes, evidence, stop_notes
-from sciencegen.api.campaign.forecasts import Outcome, forecast_notes, needed_notes, outcomes
+from sciencegen.api.campaign.diagnosis import Evidence, causes, diagnosis_notes, evidence
+from sciencegen.api.campaign.forecasts import Outcome, forecast_notes, outcomes
 from sciencegen.api.campaign.history import CampaignState
 from sciencegen.api.campaign.request import ProposeRequest
 from sciencegen.optimization.campaign import Plate
@@ -30,12 +30,12 @@ def look_back(request: ProposeRequest, plate: Plate, state: CampaignState) -> Lo
 
 
 def hit_notes(request: ProposeRequest, plate: Plate, past: LookBack) -> list[str]:
-    """Notes on the hits to expect, on the last round, and on whether to stop; none without a forecast."""
+    """Notes on the hits to expect, on the last round, and on candidates that run out; none without a forecast."""
     if plate.forecast is None:
         return []
+    ended = f"the plate takes all {plate.candidate_count} candidates that are left: the next one needs others"
     return [
         *forecast_notes(plate.forecast, past.outcomes, request.target, request.minimize),
-        *needed_notes(plate.needed, plate.forecast, request.target, request.minimize),
         *diagnosis_notes(past.last, past.causes),
-        *stop_notes(plate.forecast.beats_best, plate.candidate_count, plate.forecast.items),
+        *([ended] if plate.candidate_count <= plate.forecast.items else []),
     ]

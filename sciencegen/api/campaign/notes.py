@@ -27,7 +27,6 @@ from sciencegen.optimization.campaign import Plate
 from sciencegen.optimization.measurements import settled_values
 from sciencegen.optimization.objective import score_safely
 from sciencegen.optimization.pareto_plate import ParetoPlate
-from sciencegen.optimization.stopping import says_stop
 from sciencegen.scoring.oracles import Oracle
 
 Table = Mapping[str, Sequence[Any]]
@@ -120,7 +119,6 @@ def plate_summary(
         **forecast_summary(plate.forecast, past.outcomes),
         "correlation": none_if_nan(plate.correlation),
         "causes": list(past.causes),
-        "stop": None if plate.forecast is None else says_stop(plate.forecast.beats_best),
         "notes": [*state.notes, *notes],
     }
 

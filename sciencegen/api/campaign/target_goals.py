@@ -9,7 +9,7 @@ from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
 from sciencegen.optimization.goals import Goal, parse_goals
 
-NOT_WITH_SEVERAL = ("acquisition", "exploration", "hit", "reach")
+NOT_WITH_SEVERAL = ("acquisition", "exploration", "hit")
 """Settings of plates with one target: several have the expected hypervolume improvement."""
 
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from sciencegen.api.campaign.diagnosis import Evidence, causes, diagnosis_notes, evidence, stop_notes
+from sciencegen.api.campaign.diagnosis import Evidence, causes, diagnosis_notes, evidence
 from sciencegen.optimization.journal import Entry, Journal
 
 NAMES = "abcdefghij"
@@ -74,9 +74,3 @@ def test_causes_of_a_poor_round(seen, correlation, measured, expected):
     notes = diagnosis_notes(seen, named)
     assert len(notes) == (0 if seen.improved else max(1, len(expected)))
     assert all(note.startswith("round 2 has no better item than before") for note in notes)
-
-
-def test_a_plate_that_is_not_expected_to_pay_is_said():
-    assert stop_notes(0.5, 1000, 96) == stop_notes(None, 1000, 96) == []
-    assert "probability of 0.04 only: stop here" in stop_notes(0.04, 1000, 96)[0]
-    assert stop_notes(0.5, 40, 40) == ["the plate takes all 40 candidates that are left: the next one needs others"]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
+from types import SimpleNamespace
 
 import pytest
 
-from sciencegen.api.campaign.forecasts import forecast_notes, forecast_summary, needed_notes, outcomes, plate_errors
+from sciencegen.api.campaign.diagnosis import Evidence
+from sciencegen.api.campaign.forecasts import forecast_notes, forecast_summary, outcomes, plate_errors
+from sciencegen.api.campaign.look_back import LookBack, hit_notes
 from sciencegen.optimization.forecast import Forecast
 from sciencegen.optimization.journal import Entry, Journal, append, read_journal
 from sciencegen.optimization.misfit import WIDER
-from sciencegen.optimization.plates_needed import PlatesNeeded
 
 FORECAST = Forecast(2.0, 4, 1.5, 1, 2, 3.0, 0.25)
 
@@ -60,19 +61,14 @@ def test_replicates_count_by_their_mean():
     assert found.hits == 0
 
 
-@pytest.mark.parametrize(
-    ("needed", "said"),
-    [
-        (PlatesNeeded(4.0, 2.0, 1.0, math.inf, 9, 0.9), "about 2 plates of 4 items to reach value >= 4, "),
-        (PlatesNeeded(4.0, math.inf, 3.0, math.inf, 9, 0.2), "more than 9 plates of 4 items"),
-        (PlatesNeeded(4.0, math.inf, math.inf, math.inf, 9, 0.0, True), "`scale` linear has no end"),
-        (PlatesNeeded(2.5, 2.0, 1.0, 3.0, 9, 1.0), "value >= 2.5 is reached already"),
-    ],
-)
-def test_a_note_says_how_many_plates_a_value_takes(needed, said):
-    (note,) = needed_notes(needed, FORECAST, "value", minimize=False)
-    assert said in note
-    assert ("Widen the candidates" in note) == (math.isinf(needed.median) and not needed.beyond)
+@pytest.mark.parametrize(("candidates", "ends"), [(4, True), (5, False)])
+def test_a_plate_that_takes_all_candidates_says_so(candidates, ends):
+    request, plate = (
+        SimpleNamespace(target="value", minimize=False),
+        SimpleNamespace(forecast=FORECAST, candidate_count=candidates),
+    )
+    notes = hit_notes(request, plate, LookBack([], Evidence(0, False, 0.0, 1.0), {}))
+    assert ("the plate takes all 4 candidates that are left: the next one needs others" in notes) == ends
 
 
 def test_a_journal_keeps_the_forecast_in_a_new_file_and_leaves_an_old_header_alone(tmp_path):
