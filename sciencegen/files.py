@@ -237,7 +237,7 @@ def turn_at(path: Path) -> Iterator[None]:
 _THREADS: dict[Path, threading.Lock] = {}
 
 PATIENCE_S, PAUSE_S = 2.0, 0.05
-"""Seconds after which a note says what a process waits for, and most seconds between two attempts: Ctrl-C doesn't always
+"""Seconds after which a note says what a process waits for, and most seconds between attempts. Ctrl-C doesn't always
 interrupt a wait without an end."""
 
 
