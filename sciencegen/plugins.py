@@ -89,9 +89,10 @@ def _allowance() -> dict[str, Any] | None:
     return found if isinstance(found, dict) else {}  # a text that can't be read allows nothing
 
 
-def check_program(command: str) -> None:
-    """Raise an error if a command from settings, a record or another file may not run in this process."""
-    check_allowed(f"the program '{command}'")
+def check_program(command: str, oracle: str = "") -> None:
+    """Raise an error if a command from settings, a record or another file may not run in this process. oracle: its
+    name."""
+    check_allowed(f"the program '{command}'" + (f" of oracle '{oracle}'" if oracle else ""))
     allowed = allowed_code("programs")
     if allowed is not None and command not in allowed:
         raise ConfigError(

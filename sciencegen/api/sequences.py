@@ -128,8 +128,8 @@ def resolve_sequences(
     form = form_with_sequences(domain)
     draws = SequenceDraws(settings.n, settings.temperature, settings.keep_positions, settings.seed)
     design, fold = (settings.oracles.get(name) for name in PROGRAMS)
-    for program in filter(None, (design, fold)):
-        split_command(program.command)
+    for name, program in settings.oracles.items():
+        split_command(program.command, oracle=name)
     sequences_of(domain_of(form)).check(draws, design is not None)
     drawing = Drawing(form, draws, design, settings.threads, settings.timeout_s)
     task = SequenceTask(drawing, _folding(form, fold), _family_oracles(domain, settings, log))

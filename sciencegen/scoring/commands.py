@@ -126,11 +126,12 @@ def _filled(word: str, values: Mapping[str, str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), word)
 
 
-def split_command(command: str, ours: bool = False) -> list[str]:
+def split_command(command: str, ours: bool = False, oracle: str = "") -> list[str]:
     """The words of a command template, checked: both placeholders, a program that exists, no shell syntax, and that it
-    may run in this process. ours: whether it is this package's own. No other function makes words of a command."""
+    may run in this process. ours: whether it is this package's own. oracle: its name, for errors. No other function
+    makes words of a command."""
     if not ours:
-        check_program(command)
+        check_program(command, oracle)
     try:
         words = shlex.split(command)
     except ValueError as error:

@@ -52,7 +52,7 @@ class CommandOracle:
     """Called with the number of items of each batch that has ended."""
 
     def __post_init__(self) -> None:
-        split_command(self.command, self.ours)
+        split_command(self.command, self.ours, self.name)
         low = {"batch_size": 1, "parallel": 1, "retries": 0}
         bad = [f"{key} = {getattr(self, key)}" for key, least in low.items() if getattr(self, key) < least]
         if bad or not self.timeout_s > 0:
