@@ -107,10 +107,10 @@ def test_fields_hold_each_line_of_a_record(tmp_path, proteins):
 
 
 def test_blank_lines_of_a_record_are_not_kept(tmp_path):
-    (tmp_path / "a.fasta").write_text(">a\nMK\n" + "\n" * 100_000 + "VL\n")
+    (tmp_path / "a.fasta").write_text(">a\nMK\n" + "\n" * 300_000 + "VL\n")
     tracemalloc.start()
     (row,) = DOMAIN.items.read(tmp_path / "a.fasta")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert row.text == "MKVL"
-    assert peak < 1 << 20
+    assert peak < 3 << 19
