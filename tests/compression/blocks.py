@@ -70,7 +70,7 @@ def joined(blocks: Sequence[Raw]) -> bytes:
 
 def with_right_end(blocks: list[Raw]) -> list[Raw]:
     """The end describes the blocks as they are, as a program does that writes such a file."""
-    if blocks[-1].kind != b"E" or blocks[-1].number is None:
+    if not blocks or blocks[-1].kind != b"E" or blocks[-1].number is None:
         return blocks
     data, head = blocks[-1].json(), blocks[:-1]
     digests = "".join(hashlib.sha256(block.content).digest()[:8].hex() for block in head)

@@ -249,7 +249,8 @@ def use(path: Path, source: Source) -> Found:
         content = back.read_bytes()
     finally:
         back.unlink(missing_ok=True)
-    if content != original and way != "forged":
+    others = [one for _, _, one in ORIGINALS.values()]  # a whole file in place of this one
+    if content != original and way != "forged" and (content not in others or way == "strict"):
         lost = [note for note in found.notes if note.startswith("lost: ")]
         is_open = any("doesn't guarantee" in note for note in found.notes)
         assert lost or is_open, f"another content in silence: {found.notes}"
