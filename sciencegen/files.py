@@ -321,8 +321,9 @@ TRIAL = "trial"
 """The name of the temporary folder of `check_writable`, without its owner."""
 
 
-def check_writable(path: str | Path, setting: str) -> None:
-    """Raise an error if no file or folder can be made at `path`, before minutes of work for it.
+def check_writable(path: str | Path, setting: str, remedy: str = "") -> None:
+    """Raise an error if no file or folder can be made at `path`, before minutes of work for it. remedy: what the error
+    advises, by default another `setting`.
 
     It is tested by writing, since nothing else detects all problems (the length of names, a read-only disk, a file in
     place of a folder): in a temporary folder, with the longest name of the files next to an output. Those that killed
@@ -350,7 +351,7 @@ def check_writable(path: str | Path, setting: str) -> None:
     except OSError as error:
         raise ConfigError(
             f"Expected a place for {setting} that can be written to, got {path}: {error.strerror}. "
-            f"Pass another {setting}."
+            f"{remedy or f'Pass another {setting}.'}"
         ) from None
 
 
