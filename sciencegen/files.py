@@ -69,6 +69,13 @@ def check_depth(path: str | Path) -> None:
         )
 
 
+def version_of(path: str | Path) -> tuple[int, ...]:
+    """What tells a file from the one that was there before, for a cache of its content. Its time alone doesn't: an
+    archive may keep it, and a clock may go back."""
+    found = os.stat(path)
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 def files_below(folder: str | Path) -> Iterator[Path]:
     """The files in a folder and in those below it, however many levels there are. Links to folders aren't followed."""
     left = [os.fspath(folder)]
