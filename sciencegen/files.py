@@ -69,6 +69,13 @@ def check_depth(path: str | Path) -> None:
         )
 
 
+def version_of(path: str | Path) -> tuple[int, ...]:
+    """What tells a file from the one that was there before, for a cache of its content. Its time alone doesn't: an
+    archive may keep it, and a clock may go back."""
+    found = os.stat(path)
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 def files_below(folder: str | Path) -> Iterator[Path]:
     """The files in a folder and in those below it, however many levels there are. Links to folders aren't followed."""
     left = [os.fspath(folder)]
@@ -326,8 +333,9 @@ TRIAL = "trial"
 """The name of the temporary folder of `check_writable`, without its owner."""
 
 
-def check_writable(path: str | Path, setting: str) -> None:
-    """Raise an error if no file or folder can be made at `path`, before minutes of work for it.
+def check_writable(path: str | Path, setting: str, remedy: str = "") -> None:
+    """Raise an error if no file or folder can be made at `path`, before minutes of work for it. remedy: what the error
+    advises, by default another `setting`.
 
     It is tested by writing, since nothing else detects all problems (the length of names, a read-only disk, a file in
     place of a folder): in a temporary folder, with the longest name of the files next to an output. Those that killed
@@ -355,7 +363,7 @@ def check_writable(path: str | Path, setting: str) -> None:
     except OSError as error:
         raise ConfigError(
             f"Expected a place for {setting} that can be written to, got {path}: {error.strerror}. "
-            f"Pass another {setting}."
+            f"{remedy or f'Pass another {setting}.'}"
         ) from None
 
 

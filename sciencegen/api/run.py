@@ -92,6 +92,7 @@ def run(
     root = workflow_root()
     settings, raw = read_config(domain, Path(config) if config else default_config(root, domain), results)
     check_writable(Path(settings.folder) / WORKFLOW, "`results`")
+    check_writable(Path.cwd() / supervision.RECORDS, "Snakemake's records", "Change to another folder with `cd`.")
     folder = RunFolder(settings.folder)
     with folder.lock():
         supervision.stop_left_over(folder.path)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import math
 import re
+import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,17 @@ class Blocks:
         self._rows = array.chunks[0] if array.chunks else 1
         size = self._rows * math.prod(self.shape[1:]) * array.dtype.itemsize
         check_part(place, size)
+
+    @property
+    def gaps(self) -> str:
+        """Which of its chunks the store lacks, for a note, or "". Writers leave out chunks of the fill value alone, so
+        that a lost chunk can't be told from one of these; an array of whole numbers without any chunk is none."""
+        with reading("whole chunks", self._place):
+            count, held = self._array.nchunks, self._array.nchunks_initialized
+            fill = self._array.fill_value
+        if held >= count or (not held and self.dtype.kind in "biu"):
+            return ""
+        return f"{count - held} of {count} chunks of {self._place} are missing, which are read as {fill}"
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, (slice, tuple)):  # of all: array[()], as of NumPy and h5py
@@ -83,6 +95,13 @@ def arrays(path: Path, alone: str) -> tuple[dict[str, Blocks], dict[str, Any]]:
         found = {name: library.open_array(store, path=_within(path, node), mode="r") for name, node in nodes.items()}
         opened = {name: Blocks(array, f"array {name} of {path}") for name, array in found.items()}
         return opened, {} if is_array else _said(root, *GROUP).get("attributes") or _said(root, ".zattrs")
+
+
+def note_gaps(arrays: Iterable[object]) -> None:
+    """Warn of chunks that stores lack."""
+    for array in arrays:
+        if isinstance(array, Blocks) and (note := array.gaps):
+            warnings.warn(f"{note}. If they were lost, copy the store again.", stacklevel=1)
 
 
 def write(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:

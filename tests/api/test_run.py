@@ -39,3 +39,11 @@ def test_a_profile_of_the_user_is_found(tmp_path):
     (tmp_path / "config.yaml").write_text("jobs: 3\n")
     assert find_profile(WORKFLOWS, str(tmp_path)) == tmp_path
     assert find_profile(WORKFLOWS, "slurm") == WORKFLOWS / "profiles" / "slurm"
+
+
+def test_a_current_folder_that_cannot_hold_snakemake_s_records_is_told_first(tmp_path, monkeypatch):
+    """Snakemake would end in a traceback, wherever the results are."""
+    monkeypatch.chdir("/proc")
+    with pytest.raises(ConfigError, match=r"Snakemake's records .* /proc/\.snakemake: .*\. Change to another folder"):
+        run("molecules", results=str(tmp_path / "results"))
+    assert not list(tmp_path.iterdir())

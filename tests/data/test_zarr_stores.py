@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -220,3 +221,17 @@ def test_without_the_package_it_says_what_to_install(tmp_path, monkeypatch, vers
     monkeypatch.setitem(sys.modules, "zarr", there)
     with pytest.raises(ConfigError, match=r"pip install 'zarr>=3\.1\.3'"):
         list(files.read(tmp_path / "cube.zarr"))
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_missing_chunks_are_noted(zarr, tmp_path, version):
+    """The library reads them as zeros, without a word."""
+    path = group(zarr, tmp_path / "a.zarr", version)
+    mask = zarr.open_group(path).create_array("mask", data=np.zeros((COUNT, 16, 16), np.uint8), chunks=(3, 16, 16))
+    assert mask.nchunks_initialized == 0  # writers leave out chunks of the fill value alone
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(list(files.read(path))) == COUNT
+    (path / "images" / ("1.0.0.0" if version == 2 else "c/1/0/0/0")).unlink()
+    with pytest.warns(UserWarning, match="1 of 3 chunks of array images of .* are missing, which are read as 0.0"):
+        assert len(list(files.read(path))) == COUNT

@@ -130,9 +130,12 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
             before=f"{FAMILY_DATA} --settings '{FAMILY}' --threads 1 -o model",
         ),
     ),
-    "run": tuple(
-        Command(f"sciencegen run {domain} --config {domain}.yaml", in_a_row=7)
-        for domain in ("proteins", "galaxies", "molecules")
+    "run": (
+        Command("sciencegen run proteins --config short.yaml", in_a_row=7),
+        *(
+            Command(f"sciencegen run {domain} --config {domain}.yaml", in_a_row=7)
+            for domain in ("proteins", "galaxies", "molecules")
+        ),
     ),
     "predictor": (
         Command(

@@ -22,6 +22,9 @@ from sciencegen.notes import RUN
 
 SNAKEMAKE = (sys.executable, "-P", "-m", "snakemake")
 
+RECORDS = ".snakemake"
+"""Snakemake's folder in the current one."""
+
 PATIENCE_S = 10.0
 """Seconds that a process has to end by itself."""
 
@@ -105,7 +108,7 @@ def _marked(folder: str) -> Iterator[Any]:
 
 def unlock(folder: Path) -> None:
     """Remove Snakemake's lock on its working folder, left by a killed run, unless a Snakemake runs there."""
-    locks = folder / ".snakemake" / "locks"
+    locks = folder / RECORDS / "locks"
     if locks.is_dir() and any(locks.iterdir()) and not _snakemake_in(folder):
         for lock in locks.iterdir():
             with suppress(OSError):

@@ -10,6 +10,7 @@ from typing import Any
 
 from sciencegen.domains.galaxies.headers import KEYWORDS
 from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.files import version_of
 
 OWN, OWN_WITHIN = b"ORIGIN  = 'sciencegen ", 5760
 """Card in the header of FITS files by this program, and the bytes in which it is looked for."""
@@ -20,7 +21,7 @@ def changed_at(path: Path) -> tuple[int, ...]:
     """When a file was changed, and what is told beside it, and this process: a cache of open files needs all three. A
     copy of the process has none of its files open."""
     beside = _place_beside(path)
-    return os.getpid(), *(place.stat().st_mtime_ns for place in (path, beside) if place is not None)
+    return os.getpid(), *(one for place in (path, beside) if place is not None for one in version_of(place))
 
 
 def _is_own(path: Path) -> bool:
@@ -43,14 +44,14 @@ def _place_beside(path: Path) -> Path | None:
 def told_beside(path: Path) -> Mapping[str, Any]:
     """Content of `<file>.yaml` or of the folder's `stamps.yaml`, {} if there is neither."""
     beside = _place_beside(path)
-    told = {} if beside is None else _told_in(beside, beside.stat().st_mtime_ns)
+    told = {} if beside is None else _told_in(beside, version_of(beside))
     if isinstance(told, ConfigError):
         raise ConfigError(str(told))
     return told
 
 
 @lru_cache(maxsize=64)
-def _told_in(beside: Path, changed: int) -> Mapping[str, Any] | ConfigError:
+def _told_in(beside: Path, changed: tuple[int, ...]) -> Mapping[str, Any] | ConfigError:
     """The content of a file, or what is wrong with it, which may take seconds to find and is asked for each stamp."""
     from sciencegen.yaml_text import parse_yaml  # on use: it imports yaml
 

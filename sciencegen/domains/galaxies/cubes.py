@@ -19,6 +19,7 @@ import numpy as np
 
 from sciencegen.data.array_files import HDF5, check_returns, open_arrays
 from sciencegen.data.zarr_stores import ENDINGS as STORES
+from sciencegen.data.zarr_stores import note_gaps
 from sciencegen.domains.galaxies.beside import changed_at, told_beside
 from sciencegen.domains.galaxies.encoded_stamps import per_band, same_side
 from sciencegen.domains.galaxies.headers import About, about, band_names, psf_of, saturated
@@ -137,6 +138,7 @@ def rows(path: Path) -> Iterator[Row]:
     """Each stamp of a file as a reference, with its values."""
     check_returns(path, _try)
     cube = opened(path)
+    note_gaps([cube.images, *cube.arrays.values()])
     columns, names = cube.columns(), cube.names
     for index in range(len(cube)):
         values = {name: float(cells[index]) for name, cells in columns.items() if math.isfinite(cells[index])}

@@ -100,21 +100,21 @@ def receptor_atoms(path: Path) -> int:
     Raises
     ------
     ValueError
-        If there is none, or one without finite coordinates, on which Vina crashes.
+        If there is none, or one without coordinates or a charge, on which Vina crashes.
     """
     count = 0
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         if not line.startswith(("ATOM", "HETATM")):
             continue
-        place = [line[at : at + 8] for at in (30, 38, 46)]
+        numbers = [line[at : at + 8] for at in (30, 38, 46, 68)]
         try:
-            whole = all(abs(float(text)) <= FARTHEST for text in place)
+            whole = all(abs(float(text)) <= FARTHEST for text in numbers)
         except ValueError:
             whole = False
         if not whole:
             raise ValueError(
-                f"Expected coordinates in columns 31 to 54 of line {number} of the receptor {path}, got "
-                f"'{''.join(place)}'. Prepare it again."
+                f"Expected coordinates and a charge in columns 31 to 54 and 69 to 76 of line {number} of the receptor "
+                f"{path}, got '{' '.join(numbers)}'. Prepare it again."
             )
         count += 1
     if not count:

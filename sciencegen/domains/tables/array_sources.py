@@ -73,6 +73,7 @@ def open_source(path: Path, wanted: Collection[str] | None = None) -> TableSourc
         raise DataError(f"Expected a table at {path}, found {found_at(path)}.")
     check_returns(path, _try)
     arrays = {name: array for name, array in _loaded(path) if _is_wanted(name, array, wanted)}
+    zarr_stores.note_gaps(arrays.values())
     columns = [one for name, array in arrays.items() for one in _columns(name, array.shape, array.dtype, path)]
     if not columns:
         raise DataError(f"Expected arrays with a row for each item at the top level of {path}, found none. Move them.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -61,3 +62,12 @@ def test_an_impossible_side_is_an_error_of_the_stamp(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.ones((2, 16, 16)) * np.eye(16))
     (tmp_path / "stamps.yaml").write_text("unit: nJy\npixel_scale: 0.2\nresample: {side: 4}")
     assert "pixels on a side" in parse(f"{tmp_path / 'a.npz'}[0]").reason
+
+
+def test_another_file_with_the_time_of_the_first_is_read_anew(tmp_path: Path) -> None:
+    """Archives keep times, and clocks go back."""
+    path, first, second = tmp_path / "a.fits", *(standardize(stamp(sersic(1, size))) for size in (4, 5))
+    for one in (first, second):
+        fits_writing.write(path, [one], ["1"], {})
+        os.utime(path, (0, 0))
+        assert key(parse(str(path))) == key(one)

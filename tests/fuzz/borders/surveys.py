@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import re
+import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 
@@ -16,7 +18,8 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from sciencegen.api.cutout import cutout
-from sciencegen.api.restore import resolve_restore
+from sciencegen.api.restore import Restoring, resolve_restore
+from sciencegen.api.sources.tables import given_source
 from sciencegen.batch import Batch
 from sciencegen.config import RestoreSettings
 from sciencegen.domains.galaxies.restoration import restored
@@ -238,11 +241,21 @@ def drawn(model: object, batch: Batch, samples: int, generator: torch.Generator)
     return torch.randn((samples, 1, 64, 64), generator=generator)
 
 
+@cache
+def restoring() -> Restoring:
+    """Of a sound file; loading the model takes most of a second."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "stamps.fits")
+        path.write_bytes(observed()["restored"])
+        found = resolve_restore("galaxies", path, RestoreSettings(samples=19, threads=1, device="cpu"))
+    return replace(found, restoration=replace(found.restoration, restore=partial(restored, drawn)), source=[])
+
+
 def use_restore(path: Path, source: Source) -> Found:
-    restoring = resolve_restore("galaxies", path, RestoreSettings(samples=19, threads=1, device="cpu"))
-    restoring.restoration = replace(restoring.restoration, restore=partial(restored, drawn))
+    given = given_source(restoring().model.domain, path, None)
+    chunks = replace(restoring(), source=given, agreements=[], remarks=Counter(), refused=0, first_refused=None)
     read, reasons = 0, list[str]()
-    for chunk in restoring:
+    for chunk in chunks:
         read += len(chunk.values["item"])
         reasons += [reason for _, _, reason in chunk.refused]
         for name in ("flux", "chi_squared"):

@@ -23,6 +23,7 @@ from sciencegen.domains.proteins.backbones.reading import Piece, read_backbones
 from sciencegen.domains.proteins.backbones.writing import write
 from sciencegen.domains.proteins.structure_sequences import STRUCTURE_FORMATS
 from sciencegen.errors import ConfigError, DataError, SciencegenError
+from sciencegen.files import version_of
 from sciencegen.items import Refusal, Row
 
 ITEM_COLUMNS = ("item", "backbone", "structure", "file", "path")
@@ -103,7 +104,7 @@ def parse(line: str) -> Backbone | Refusal:
     if not _is_file(Path(found["path"])):
         return Refusal(f"there is no file {found['path']}")
     try:
-        pieces = _pieces(found["path"], Path(found["path"]).stat().st_mtime_ns, found["chain"], bool(found["crc"]))
+        pieces = _pieces(found["path"], version_of(found["path"]), found["chain"], bool(found["crc"]))
     except SciencegenError as error:
         return Refusal(str(error))
     return _chosen(pieces, found)
@@ -121,7 +122,7 @@ def _referred(line: str) -> re.Match[str] | None:
 
 
 @lru_cache(maxsize=4)
-def _pieces(path: str, changed: int, chain: str | None, any_chain: bool) -> tuple[Piece, ...]:
+def _pieces(path: str, changed: tuple[int, ...], chain: str | None, any_chain: bool) -> tuple[Piece, ...]:
     return tuple(read_backbones(Path(path), None if any_chain else chain))
 
 
