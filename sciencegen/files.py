@@ -21,8 +21,16 @@ from typing import IO, Any
 
 from sciencegen.errors import ConfigError
 
+NUMBA_CONFIG = ".numba_config.yaml"
+CONFIGS = frozenset({"matplotlibrc", NUMBA_CONFIG})
+"""Names of files with which libraries are configured if they lie in the current folder."""
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """Errors of a write: a full disk, a quota, a limit of the size of files."""
+
+
+def configures(path: Path) -> bool:
+    """Whether a library would be configured by the file, if its folder were the current one."""
+    return path.name.casefold() in CONFIGS
 
 
 def temporary_sibling(path: Path) -> Path:
@@ -105,6 +113,8 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """
     path = linked(path)
     check_regular(path)
+    if configures(path):  # its content may come from a file or a program of others
+        raise ConfigError(f"Expected another name for a file to write than '{path.name}', which configures a library.")
     made = make_folder(path.parent)
     for left in abandoned(path):
         with suppress(OSError):

@@ -56,6 +56,14 @@ def test_a_file_that_fails_leaves_the_old_one_and_no_part(tmp_path):
     assert [one.name for one in tmp_path.iterdir()] == ["x.txt"]
 
 
+@pytest.mark.parametrize("name", ["matplotlibrc", ".numba_config.yaml", ".NUMBA_config.yaml"])
+def test_no_file_is_written_that_configures_a_library(tmp_path, name):
+    """Names can come from files of others, such as the card of a dataset that is copied into the current folder."""
+    with pytest.raises(ConfigError, match="which configures a library"), atomic_write(tmp_path / name):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_that_fails_leaves_nothing_of_those_above_it(tmp_path):
     with pytest.raises(FileNotFoundError), atomic_folder(tmp_path / "a/b") as folder:
         (folder / "none").unlink()

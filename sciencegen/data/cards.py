@@ -203,15 +203,17 @@ class Card(_Strict):
 
     @model_validator(mode="after")
     def _agree(self) -> Card:
-        """Every source has every file, and file names contain no folders."""
+        """Every source has every file, and names contain no folders."""
         for source in self.sources:
             if set(source.files) != set(self.files):
                 raise ValueError(
                     f"expected a {source.kind} source with files {sorted(self.files)}, got {sorted(source.files)}"
                 )
-        for name in [*(file.name for file in self.files.values()), *(sample.name for sample in self.samples.values())]:
-            if Path(name).name != name or name in ("", ".", ".."):
-                raise ValueError(f"expected a file name without folders, got '{name}'")
+        distributions = (source.filename for source in self.sources if isinstance(source, PypiSource))
+        files = (file.name for file in [*self.files.values(), *self.samples.values()])
+        for name in (self.domain, self.name, *files, *distributions):  # which become those of files and of folders
+            if Path(name).name != name or name in ("", ".", "..") or "\0" in name:
+                raise ValueError(f"expected a name without folders, got '{name}'")
         return self
 
     @model_validator(mode="after")

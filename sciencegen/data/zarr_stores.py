@@ -93,6 +93,8 @@ def arrays(path: Path, alone: str) -> tuple[dict[str, Blocks], dict[str, Any]]:
             _check_codecs(f"array {name} of {path}", _said(node, *ARRAY))
         store = library.storage.LocalStore(path, read_only=True) if path.is_dir() else library.storage.ZipStore(path)
         found = {name: library.open_array(store, path=_within(path, node), mode="r") for name, node in nodes.items()}
+        for name, array in found.items():  # as it was opened: the library reads `a\\b` from a/b
+            _check_codecs(f"array {name} of {path}", array.metadata.to_dict())
         opened = {name: Blocks(array, f"array {name} of {path}") for name, array in found.items()}
         return opened, {} if is_array else _said(root, *GROUP).get("attributes") or _said(root, ".zattrs")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from jaxtyping import Float, Int
 
 from sciencegen.data.spacing import evenly_spaced
 from sciencegen.errors import ConfigError
+from sciencegen.files import NUMBA_CONFIG
 from sciencegen.latent.geometry import Latents
 from sciencegen.progress import Report, silent
 
@@ -106,7 +108,13 @@ def neighbours_kept(latents: Latents, points: Float[np.ndarray, "item 2"]) -> fl
 
 
 def check_umap() -> None:
-    """Raise an error if the package isn't installed."""
+    """Raise an error if the package isn't installed, or if numba, with which it compiles, would be configured by the
+    current folder: it unpickles what lies in the cache that the file names."""
+    if os.path.exists(NUMBA_CONFIG):
+        raise ConfigError(
+            f"Expected no {NUMBA_CONFIG} in the current folder for `projection` umap: it decides which code runs. "
+            "Remove it, or start in another folder. Set NUMBA_... as environment variables instead."
+        )
     if find_spec("umap") is None:
         raise ConfigError(
             "Expected the package umap-learn for `projection` umap, it isn't installed. Install it: "

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import ConfigError
+from sciencegen.files import configures
 
 LONGEST_PATH, LONGEST_NAME = 4096, 255
 """Bytes; the system opens no longer path, and none with a longer name in it."""
-CONFIGS = frozenset({"matplotlibrc"})
-"""Names of files with which libraries are configured if they lie in the current folder, which is a job's."""
 WRITTEN = frozenset({"output", "structures", "details", "journal", "cache"})
 """Parameters that name files to write."""
 _PARTS = re.compile(r"[\s,;='\"@]+")
@@ -58,7 +57,7 @@ class Boundary:
                 f"{LONGEST_NAME}, got '{str(path)[:40]}...'. Shorten it."
             )
         real = self._real(path)
-        if real.name.casefold() in CONFIGS:
+        if configures(real):
             raise ConfigError(f"Expected another name for `{name}` than '{real.name}', which configures a library.")
         if any(_folded(real).is_relative_to(_folded(one)) for one in self.closed):
             raise ConfigError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import site
 import subprocess
 import sys
 import sysconfig
@@ -31,7 +32,8 @@ LOCK = "lock"
 COMMAND = (sys.executable, "-P", "-m", "sciencegen.cli.main")
 """A job's command; -P: no module is imported from the current folder, where requests may write."""
 SEARCHED = (
-    "PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"
+    "PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
+    "NUMBA_CACHE_DIR",
 )  # fmt: skip
 """Environment variables with places of programs, modules and libraries. An empty or relative one means the current
 folder, and that of a job is the server's."""
@@ -83,6 +85,12 @@ def _code(programs: Programs, here: Path) -> Iterator[tuple[str, Path]]:
     if programs.commands or programs.functions:
         yield "the folder in which programs run", here
     yield "your home folder", Path("~").expanduser().resolve()
+    yield (
+        "code that libraries have compiled",
+        Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().resolve(),
+    )
+    if site.ENABLE_USER_SITE:  # which is on Python's path once it is there
+        yield "modules that are imported", Path(site.getusersitepackages()).resolve()
     yield "the system's temporary folder", Path(tempfile.gettempdir()).resolve()
 
 

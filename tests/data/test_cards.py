@@ -160,6 +160,7 @@ def test_the_published_split_of_qm9():
             r"files \['test'\], got \['train'\]",
         ),
         ({"files": {"train": {"name": "../t.csv", "rows": 1}}}, "without folders"),
+        *(({key: name}, "without folders") for key in ("name", "domain") for name in ("../a", "/a", "..", "", "a\0")),
         ({"samples": {"train": {"name": "s.csv", "rows": 1, "sha256": "abc"}}}, "samples.train.sha256"),
         ({"sources": [{"kind": "ftp"}]}, "sources.0"),
         ({"folder": "/"}, "keys of a dataset card"),

@@ -155,6 +155,16 @@ class _Trap:
         return Path.touch, (Path(self.place),)
 
 
+def test_the_codecs_are_those_of_the_array_that_is_read(zarr, tmp_path):
+    path = group(zarr, tmp_path / "cube.zarr", 2)
+    shutil.copytree(path / "images", path / "hidden/images")
+    texts = {"dtype": "|O", "fill_value": "", "compressor": None}
+    changed(path / "hidden/images/.zarray", **texts, filters=[{"id": "vlen-utf8"}, {"id": "pickle"}])
+    (path / "images").rename(path / "hidden\\images")
+    with pytest.raises(DataError, match="found 'pickle', which isn't run"):
+        zarr_stores.arrays(path, "images")
+
+
 def test_a_codec_within_a_shard_is_looked_at_too(zarr, tmp_path):
     path = tmp_path / "one.zarr"
     zarr.create_array(path, data=IMAGES[:6], chunks=(2, 2, 16, 16), shards=(6, 2, 16, 16))

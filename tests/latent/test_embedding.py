@@ -53,6 +53,13 @@ def test_a_missing_package_has_a_remedy(monkeypatch):
         umap_embedding(np.zeros((3, 2)), 0)
 
 
+def test_a_file_in_the_current_folder_does_not_choose_the_compiled_code(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".numba_config.yaml").write_text("cache_dir: cache\n")
+    with pytest.raises(ConfigError, match=r"Expected no \.numba_config\.yaml in the current folder"):
+        umap_embedding(np.zeros((3, 2)), 0)
+
+
 @pytest.mark.slow
 def test_umap_repeats_and_keeps_more_neighbours_than_a_plane():
     pytest.importorskip("umap", reason="needs the extra `map`")

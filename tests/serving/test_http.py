@@ -184,6 +184,8 @@ def test_the_description_needs_no_token_but_the_own_host(client, path):
         ("GET", f"/files/{'a/' * 3000}", None, 400, "a path of at most 4,096 bytes"),
         ("GET", "/files?below=nope", None, 404, "Expected a folder at nope, found nothing"),
         ("PUT", "/files/matplotlibrc", b"", 400, "which configures a library"),
+        ("PUT", "/files/.numba_config.yaml", b"", 400, "which configures a library"),
+        ("PUT", "/files/jobs", b"", 404, "jobs is a folder"),
         ("PUT", "/files/.server.lock/a", b"", 400, "the system says: File exists"),
         ("POST", "/verbs/draw", b'{"kind": "a\\u0000b"}', 400, "no command can be given"),
         ("POST", "/verbs/draw", b'{"kind": "\\ud800"}', 400, "no command can be given"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import site
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,8 @@ def path(monkeypatch):
     [
         (str(PACKAGE.parent), "this package"),
         ("home", "your home folder"),
+        ("home/.cache", "code that libraries have compiled"),
+        ("home/.local", "modules that are imported"),  # those of the user, though there are none yet
         ("temporary", "the system's temporary folder"),
         (sys.prefix, "modules that are imported"),
         (str(PACKAGE / "pretrained"), "outside of Python's"),
@@ -37,6 +40,9 @@ def path(monkeypatch):
 )
 def test_no_folder_with_code_is_served(folder, what, tmp_path, path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(site, "ENABLE_USER_SITE", True)
+    monkeypatch.setattr(site, "USER_SITE", str(tmp_path / "home/.local/lib/python/site-packages"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     place, other = (tmp_path / folder).resolve(), tmp_path / "served"
     for boundary in (Boundary(place), Boundary(other, (place,))):
