@@ -174,6 +174,8 @@ def _arrow(values: Sequence[Any]) -> pa.Array:
         return pa.array(values if isinstance(values, np.ndarray) else list(values), from_pandas=True)
     except UnicodeEncodeError:
         return pa.array([utf8(value) if isinstance(value, str) else value for value in values], from_pandas=True)
+    except OverflowError:  # whole numbers of more than 63 bits are texts, as in workbooks
+        return pa.array([None if is_missing(value) else str(value) for value in values])
 
 
 def utf8(text: str) -> str:
