@@ -185,7 +185,8 @@ REFUSED_ROW = "# "
 class Row:
     """One row of a user's file. `line`: line number from 1, as in an editor (Parquet, SDF: the record's number); `id`:
     the item's name in the file, "" if it has none; `unread`: nonempty cells of columns of numbers that are not finite
-    numbers, where bounds such as `>5` have a decimal point (in SDF and FASTA: all values that are no number); `cells`: the whole row of a table, if requested."""
+    numbers, where bounds such as `>5` have a decimal point (in SDF and FASTA: all values that are no number); `cells`:
+    the whole row of a table, if requested."""
 
     line: int
     text: str

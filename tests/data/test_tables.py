@@ -214,3 +214,9 @@ def test_decimal_numbers_of_parquet_are_numbers(tmp_path):
 def test_whole_numbers_of_64_bits_are_written_with_all_digits(tmp_path):
     write_table(tmp_path / "t.parquet", {"item": ["a", "b", "c"], "id": [2**64 - 1, None, 7]})
     assert pq.read_table(tmp_path / "t.parquet")["id"].to_pylist() == ["18446744073709551615", None, "7"]
+
+
+def test_a_later_row_of_another_type_is_an_error_of_the_table(tmp_path):
+    with pytest.raises(DataError, match=r"Write \.csv"), TableWriter(tmp_path / "t.parquet") as table:
+        table.write({"id": [None]})
+        table.write({"id": [2**60 + 1]})

@@ -203,7 +203,7 @@ def test_a_pipe_is_no_journal(tmp_path):
         read_journal(tmp_path / "journal.csv")
 
 
-@pytest.mark.parametrize("old, new", [("target", "value"), (",0.30000000000000004,", ",3_0,")])
+@pytest.mark.parametrize(("old", "new"), [("target", "value"), (",0.30000000000000004,", ",3_0,")])
 def test_edits_that_leave_a_value_open_are_errors(tmp_path, old, new):
     path = tmp_path / "campaign.csv"
     append(path, [Entry(1, "CCO", "measured", value=0.1 + 0.2, source="a.csv", target="kd")])
