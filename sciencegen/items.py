@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -111,6 +111,44 @@ LEADING_ZEROS = re.compile(r"[+-]?0\d+")
 """Whole numbers with leading zeros, which are codes rather than values: 007."""
 
 
+def number_of(cell: str) -> float | None:
+    """The finite number in a cell; None for another text, for a code such as 007, and for 1_000, which Python alone
+    takes for a number.
+
+    Examples
+    --------
+    >>> number_of("1.5"), number_of("007"), number_of("10_2"), number_of("nan")
+    (1.5, None, None, None)
+    """
+    if "_" in cell or LEADING_ZEROS.fullmatch(cell.strip()):
+        return None
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def numbers_and_texts(cells: Iterable[tuple[str, str]]) -> tuple[dict[str, float], dict[str, str]]:
+    """The numbers by name, as in `Row.values`, and the other texts that aren't empty, as in `Row.unread`: those of a
+    name with two different texts are no number.
+
+    Examples
+    --------
+    >>> numbers_and_texts([("kd", "5"), ("ki", ">5"), ("logp", "1"), ("logp", "2"), ("note", "")])
+    ({'kd': 5.0}, {'ki': '>5', 'logp': '1; 2'})
+    """
+    texts: dict[str, dict[str, None]] = {}
+    for name, cell in cells:
+        if text := cell.strip():
+            texts.setdefault(name, {})[text] = None
+    parsed = {name: number_of("; ".join(found)) for name, found in texts.items()}
+    return (
+        {name: number for name, number in parsed.items() if number is not None},
+        {name: "; ".join(texts[name])[: 2 * LONGEST_CELL] for name, number in parsed.items() if number is None},
+    )
+
+
 def bound_of(cell: str) -> Bound | None:
     """The bound in a cell such as `>5`, `<= 0.1` or `≥2`; None if it holds something else.
 
@@ -147,7 +185,8 @@ REFUSED_ROW = "# "
 class Row:
     """One row of a user's file. `line`: line number from 1, as in an editor (Parquet, SDF: the record's number); `id`:
     the item's name in the file, "" if it has none; `unread`: nonempty cells of columns of numbers that are not finite
-    numbers, where bounds such as `>5` have a decimal point; `cells`: the whole row of a table, if requested."""
+    numbers, where bounds such as `>5` have a decimal point (in SDF and FASTA: all values that are no number); `cells`:
+    the whole row of a table, if requested."""
 
     line: int
     text: str

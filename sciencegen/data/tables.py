@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from sciencegen.data.workbooks import MOST_TIMES, file_of, is_workbook, most_unp
 from sciencegen.data.writers import WRITTEN_TABLES, RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.files import found_at
-from sciencegen.items import LEADING_ZEROS, Row, bound_of
+from sciencegen.items import Cell, Row, bound_of, number_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -269,14 +270,8 @@ def _separator(head: str) -> str:
 
 
 def _number(cell: str, decimal: str) -> float | None:
-    """The finite number in a cell, or None. Whole numbers with leading zeros, such as 007, are codes."""
-    if LEADING_ZEROS.fullmatch(cell.strip()):
-        return None
-    try:
-        value = float(cell.replace(",", ".") if decimal == "," else cell)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+    """The number in a cell, or None, as in `number_of`."""
+    return number_of(cell.replace(",", ".") if decimal == "," else cell)
 
 
 def _unread(cell: str, decimal: str) -> str:
@@ -330,7 +325,7 @@ def parquet_batches(path: Path, rows: int, columns: Sequence[str] | None = None)
 def _number_fields(schema: pa.Schema) -> set[int]:
     from pyarrow import types
 
-    kinds = (types.is_floating, types.is_integer, types.is_boolean)
+    kinds = (types.is_floating, types.is_integer, types.is_boolean, types.is_decimal)
     return {at for at, field in enumerate(schema) if any(is_kind(field.type) for is_kind in kinds)}
 
 
@@ -351,8 +346,13 @@ def _parquet_rows(path: Path, names: Sequence[str], columns: Columns) -> Iterato
                 {name: float(number) for name, number in parsed.items() if math.isfinite(number)},
                 _name(cells_of[named[0]][row]) if named else "",
                 {name: str(number) for name, number in parsed.items() if math.isinf(number)},
-                {name: cells_of[at][row] for name, at in columns.cells.items()},
+                {name: _cell(cells_of[at][row]) for name, at in columns.cells.items()},
             )
+
+
+def _cell(cell: Cell) -> Cell:
+    """A cell that is copied: decimal numbers as texts, which keep all digits."""
+    return str(cell) if isinstance(cell, Decimal) else cell
 
 
 def _name(cell: str | float | None) -> str:

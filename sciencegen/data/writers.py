@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sciencegen.data.workbooks import ENDING, SheetWriter, is_workbook
-from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.errors import ConfigError, DataError, ShapeError
 from sciencegen.files import atomic_write, turn_at
 from sciencegen.items import REFUSED_ROW, Cell
 
@@ -164,7 +164,13 @@ class TableWriter:
             )
             self._writer = pq.ParquetWriter(self._sink, schema, compression="zstd")
             self._stack.callback(self._writer.close)
-        self._writer.write_table(pa.table(arrays).cast(self._writer.schema))
+        try:
+            rows = pa.table(arrays).cast(self._writer.schema)
+        except pa.ArrowInvalid as error:
+            raise DataError(
+                f"Expected rows of the types of the first ones for {self.path}, got others: {error}. Write .csv."
+            ) from None
+        self._writer.write_table(rows)
 
 
 def _arrow(values: Sequence[Any]) -> pa.Array:
@@ -174,6 +180,8 @@ def _arrow(values: Sequence[Any]) -> pa.Array:
         return pa.array(values if isinstance(values, np.ndarray) else list(values), from_pandas=True)
     except UnicodeEncodeError:
         return pa.array([utf8(value) if isinstance(value, str) else value for value in values], from_pandas=True)
+    except OverflowError:  # whole numbers of more than 63 bits are texts, as in workbooks
+        return pa.array([None if is_missing(value) else str(value) for value in values])
 
 
 def utf8(text: str) -> str:

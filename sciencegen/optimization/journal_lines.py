@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -105,6 +106,11 @@ def checked_header(line: str, path: Path) -> tuple[str, ...]:
             f"without {', '.join(missing)}. Name another file with `journal`: it is made by the first entry. "
             "Add a table of measurements with `sciencegen record`."
         )
+    if twice := next((name for name, count in Counter(header).items() if name and count > 1), None):
+        raise DataError(
+            f"Expected columns of different names in {path}, found two of the name '{twice[:LONGEST_SHOWN]}'. Rename "
+            "or delete one."
+        )
     return header
 
 
@@ -144,7 +150,7 @@ def _number(cell: str, name: str, place: str) -> float | None:
     if not cell.strip():
         return None
     try:
-        number = float(cell)
+        number = math.nan if "_" in cell else float(cell)  # Python would read 1_5 as 15
     except ValueError:
         number = math.nan
     if not math.isfinite(number):

@@ -2,6 +2,7 @@ import gzip
 import math
 import os
 import tracemalloc
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -193,3 +194,29 @@ def test_parquet_that_stands_for_too_much_is_refused(tmp_path):
         DataError, match=r"Expected a number of rows that agrees with .* found 5,000,000: they are alike"
     ):
         read_table(tmp_path / "b.parquet", ["item"])
+
+
+def test_an_underscore_is_no_part_of_a_number(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("item,kd\na,1_000\nb,10_2\nc,3\n")
+    found = list(read_table(path, ["item"]))
+    assert [(row.values, row.unread) for row in found] == [({}, {"kd": "1_000"}), ({}, {"kd": "10_2"}), ({"kd": 3}, {})]
+
+
+def test_decimal_numbers_of_parquet_are_numbers(tmp_path):
+    path = tmp_path / "table.parquet"
+    pq.write_table(pa.table({"item": ["a", "b"], "kd": [Decimal("1.50"), None]}), path)
+    found = list(read_table(path, ["item"], with_cells=True))
+    assert [row.values for row in found] == [{"kd": 1.5}, {}]
+    assert [row.cells["kd"] for row in found] == ["1.50", None]
+
+
+def test_whole_numbers_of_64_bits_are_written_with_all_digits(tmp_path):
+    write_table(tmp_path / "t.parquet", {"item": ["a", "b", "c"], "id": [2**64 - 1, None, 7]})
+    assert pq.read_table(tmp_path / "t.parquet")["id"].to_pylist() == ["18446744073709551615", None, "7"]
+
+
+def test_a_later_row_of_another_type_is_an_error_of_the_table(tmp_path):
+    with pytest.raises(DataError, match=r"Write \.csv"), TableWriter(tmp_path / "t.parquet") as table:
+        table.write({"id": [None]})
+        table.write({"id": [2**60 + 1]})

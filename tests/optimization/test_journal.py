@@ -201,3 +201,12 @@ def test_a_pipe_is_no_journal(tmp_path):
     os.mkfifo(tmp_path / "journal.csv")
     with pytest.raises(ConfigError, match="device or a pipe"):
         read_journal(tmp_path / "journal.csv")
+
+
+@pytest.mark.parametrize(("old", "new"), [("target", "value"), (",0.30000000000000004,", ",3_0,")])
+def test_edits_that_leave_a_value_open_are_errors(tmp_path, old, new):
+    path = tmp_path / "campaign.csv"
+    append(path, [Entry(1, "CCO", "measured", value=0.1 + 0.2, source="a.csv", target="kd")])
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(DataError, match=r"different names|finite number"):
+        read_journal(path)

@@ -17,17 +17,20 @@ OF_A_PLATE = re.compile(r"\s*r(\d+)-(\d+)(?:-\d+)?\s*")
 
 
 def items_by_id(entries: Iterable[Entry]) -> dict[tuple[int, int], str]:
-    """The items that a journal holds as proposed, by round and place from 1.
+    """The items of a journal's plates, by round and place from 1.
+
+    Proposals without a source are rows of a table that was recorded, in the order of its rows without a value: their
+    ids aren't known.
 
     Examples
     --------
     >>> from sciencegen.optimization.journal import Entry
-    >>> items_by_id([Entry(2, "CCO", "proposed"), Entry(2, "CCN", "proposed")])
+    >>> items_by_id([Entry(2, "CCO", "proposed", source="pool"), Entry(2, "CCN", "proposed", source="pool")])
     {(2, 1): 'CCO', (2, 2): 'CCN'}
     """
     plates: dict[int, dict[str, None]] = {}
     for entry in entries:
-        if entry.kind == "proposed":
+        if entry.kind == "proposed" and entry.source:
             plates.setdefault(entry.round, {})[entry.item] = None  # of several targets: a line for each
     return {(number, at): item for number, plate in plates.items() for at, item in enumerate(plate, start=1)}
 

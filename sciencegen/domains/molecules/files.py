@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 from rdkit import Chem
@@ -19,13 +19,15 @@ from sciencegen.domains.molecules.molfiles import read_molfile
 from sciencegen.domains.molecules.structures import ASKED, with_structure
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import found_at
-from sciencegen.items import Cell, Origin, Refusal, Row
+from sciencegen.items import Cell, Origin, Refusal, Row, numbers_and_texts
 
 ITEM_COLUMNS = ("item", "smiles", "canonical_smiles", "structure", "molecule", "mol")
 FORMATS = (".smi", ".smi.gz", ".sdf", ".sdf.gz", *READ_TABLES)
 MAX_LINE_BYTES = 2_000_000
 MAX_RECORD_LINES = 20_000
 MAX_RECORD_COLUMNS = 1000
+MOST_VALUE_LINES = 2
+"""Lines of a value that are read: with more than one it is no number."""
 
 
 def ending(path: Path) -> str:
@@ -143,7 +145,7 @@ def _molfile_blocks(path: Path) -> Iterator[str]:
 
 
 def _sdf_row(number: int, record: Sequence[str]) -> Row:
-    values = sdf_values(record)
+    values, texts = sdf_values(record)
     if len(record) > MAX_RECORD_LINES:
         return Row(number, f"{RECORD_ERROR}record of more than {MAX_RECORD_LINES} lines", values)
     atoms = _declared_atoms(record)
@@ -153,7 +155,7 @@ def _sdf_row(number: int, record: Sequence[str]) -> Row:
     molecule = read_molfile("\n".join(record))
     if isinstance(molecule, Refusal):
         return Row(number, f"{RECORD_ERROR}{molecule.reason}", values)
-    return Row(number, Chem.MolToSmiles(molecule), values, record[0].strip() if record else "")
+    return Row(number, Chem.MolToSmiles(molecule), values, record[0].strip() if record else "", texts)
 
 
 def _declared_atoms(record: Sequence[str]) -> int | None:
@@ -166,16 +168,16 @@ def _declared_atoms(record: Sequence[str]) -> int | None:
     return int(count) if count.isdecimal() else None
 
 
-def sdf_values(record: Sequence[str]) -> dict[str, float]:
-    """Numeric SD tags: "> <logp>" and its value on the next line."""
-    values: dict[str, float] = {}
-    for line, following in pairwise(record):
+def sdf_values(record: Sequence[str]) -> tuple[dict[str, float], dict[str, str]]:
+    """Numbers and other texts of SD tags: "> <logp>" and its value on the next lines, up to an empty one."""
+    return numbers_and_texts(_tags(record))
+
+
+def _tags(record: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for at, line in enumerate(record):
         if line.startswith(">") and "<" in line and ">" in line[1:]:
-            try:
-                values[line[line.index("<") + 1 : line.rindex(">")]] = float(following)
-            except ValueError:
-                continue
-    return values
+            value = takewhile(str.strip, record[at + 1 : at + 1 + MOST_VALUE_LINES])
+            yield line[line.index("<") + 1 : line.rindex(">")], " ".join(value)
 
 
 def write(

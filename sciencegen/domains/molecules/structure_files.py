@@ -75,7 +75,8 @@ def read_structures(path: Path, column: str | None = None) -> Iterator[Row]:
 def _read_sdf(path: Path) -> Iterator[Row]:
     for number, record in split_records(path):
         block = record[: record.index("M  END") + 1] if "M  END" in record else record
-        yield Row(number, "\n".join(block), sdf_values(record), record[0].strip() if record else "")
+        values, texts = sdf_values(record)
+        yield Row(number, "\n".join(block), values, record[0].strip() if record else "", texts)
 
 
 def _read_xyz(path: Path) -> Iterator[Row]:

@@ -5,7 +5,6 @@ Values of a record are read from and written to the FASTA header as `key=number`
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from sciencegen.domains.proteins.record_names import taxon
 from sciencegen.domains.proteins.structure_sequences import STRUCTURE_FORMATS, chain_rows
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import found_at
-from sciencegen.items import VARIANT_COLUMNS, Cell, Origin, Row
+from sciencegen.items import VARIANT_COLUMNS, Cell, Origin, Row, numbers_and_texts
 
 ITEM_COLUMNS = ("item", "sequence", "seq", "protein", "mutated_sequence")
 FASTA = (".fasta", ".fa", ".faa")
@@ -134,21 +133,14 @@ def read_fasta(path: Path) -> Iterator[Row]:
 def _row(number: int, header: str, parts: Sequence[str]) -> Row:
     words = header.split()
     named = "" if not words or header[:1].isspace() else words[0]
-    return Row(number, "".join(parts), header_values(words[bool(named) :]), named)
+    values, texts = header_values(words[bool(named) :])
+    return Row(number, "".join(parts), values, named, texts)
 
 
-def header_values(words: Sequence[str]) -> dict[str, float]:
-    """The numbers among `key=value` words."""
-    values: dict[str, float] = {}
-    for word in words:
-        key, mark, value = word.partition("=")
-        try:
-            number = float(value) if mark and key and key not in NOT_MEASURED else math.nan
-        except ValueError:
-            continue
-        if math.isfinite(number):
-            values[key] = number
-    return values
+def header_values(words: Sequence[str]) -> tuple[dict[str, float], dict[str, str]]:
+    """The numbers and the other texts among `key=value` words."""
+    pairs = (word.partition("=") for word in words)
+    return numbers_and_texts((key, value) for key, _, value in pairs if key and key not in NOT_MEASURED)
 
 
 def write(

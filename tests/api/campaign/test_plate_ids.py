@@ -63,5 +63,15 @@ def test_items_come_before_ids(plate):
 
 
 def test_an_item_of_several_targets_has_one_place():
-    lines = [Entry(1, item, "proposed", target=target) for item in ("A", "B") for target in ("x", "y")]
+    lines = [Entry(1, item, "proposed", source="pool", target=target) for item in ("A", "B") for target in ("x", "y")]
     assert items_by_id(lines) == {(1, 1): "A", (1, 2): "B"}
+
+
+def test_a_recorded_plate_without_a_journal_has_no_ids(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("plate.csv").write_text("id,item,kd,round\nr1-01,MKVA,1.5,1\nr1-02,MKLA,,1\nr1-03,MKIA,,1\n")
+    sg.record("proteins", "j.csv", "plate.csv", target="kd")
+    Path("lims.csv").write_text("id,kd\nr1-01,7\n")  # the first row without a value is r1-02
+    with pytest.raises(DataError, match="Expected column 'item'"):
+        sg.record("proteins", "j.csv", "lims.csv")
+    assert [(entry.item, entry.value) for entry in read_journal("j.csv").measured] == [("MKVA", 1.5)]

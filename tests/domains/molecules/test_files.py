@@ -156,3 +156,14 @@ def test_fields_hold_each_line_of_a_record(tmp_path, name):
         assert "\n".join([*[*fields.values()][:2], tags]) == record
     assert found[0].keys() - found[1].keys() == {"qed"}
     assert DOMAIN.items.fields(tmp_path / "a.smi") is None
+
+
+def test_tags_that_are_no_number_are_told(tmp_path):
+    path = tmp_path / "in.sdf"
+    tags = [">  <kd>\n1.5\n", ">  <kd>\n>5\n", ">  <kd>\nnan\n", ">  <kd>\n2\n3\n", ">  <kd>\n2\n\n>  <kd>\n9\n"]
+    atom = "    0.0000    0.0000    0.0000 C   0  0\n"
+    block = f"\n  x\n\n  1  0  0  0  0  0  0  0  0  0999 V2000\n{atom}M  END\n"
+    path.write_text("".join(f"{block}{tag}\n$$$$\n" for tag in tags))
+    rows = list(DOMAIN.items.read(path))
+    assert [row.values for row in rows] == [{"kd": 1.5}, {}, {}, {}, {}]
+    assert [row.unread.get("kd") for row in rows] == [None, ">5", "nan", "2 3", "2; 9"]

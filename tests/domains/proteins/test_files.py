@@ -114,3 +114,12 @@ def test_blank_lines_of_a_record_are_not_kept(tmp_path):
     tracemalloc.stop()
     assert row.text == "MKVL"
     assert peak < 3 << 19
+
+
+def test_values_of_headers_that_are_no_number_are_told(tmp_path):
+    path = tmp_path / "in.fasta"
+    headers = ["kd=1.5", "kd=>5", "kd=n.d.", "kd=1 kd=2", "kd=1 kd=1", "kd=1_0", "kd="]
+    path.write_text("".join(f">p {header}\nMKV\n" for header in headers))
+    rows = list(DOMAIN.items.read(path))
+    assert [row.values for row in rows] == [{"kd": 1.5}, {}, {}, {}, {"kd": 1.0}, {}, {}]
+    assert [row.unread.get("kd") for row in rows] == [None, ">5", "n.d.", "1; 2", None, "1_0", None]
