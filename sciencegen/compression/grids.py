@@ -24,6 +24,9 @@ FINE = 16
 """Cells of floats are at least as narrow as the noise divided by this."""
 COARSE = 1 << 12
 """Multiples are cells of their own if they are wider than the noise divided by this."""
+ROUNDING, MOST_COARSE = 1 / 64, 1 / 8
+"""Error in cells that the rounding of floats may add to that of a lossy grid, and the share of pixels of a greater one
+with which nothing is lost."""
 OCTAVES = 24
 """Octaves of floats below the first cell."""
 
@@ -52,7 +55,9 @@ def chosen_grid(values: np.ndarray, sigma: float, error: float | None) -> Grid:
     middle = float(np.median(finite)) if finite.size else 0.0
     if error is not None and (values.dtype.kind == "f" or error > 1):
         zeros = values.dtype.kind == "f" and _many_zeros(values)
-        return Grid("lossy", error, round(middle / error), zeros=zeros)
+        grid = Grid("lossy", error, round(middle / error), zeros=zeros)
+        if np.count_nonzero(_too_coarse(finite, grid)) <= MOST_COARSE * values.size:
+            return grid
     if values.dtype.kind != "f":
         shift = max(0, math.ceil(math.log2(max(sigma, 1e-9) / 64)))
         return Grid("integers", float(1 << shift), int(middle) >> shift, shift)
@@ -99,12 +104,24 @@ def exceptions(values: np.ndarray, grid: Grid) -> Bool[np.ndarray, "*shape"]:
         return np.abs(values / grid.step) >= FARTHEST
     with np.errstate(invalid="ignore", over="ignore"):
         found = ~(np.abs(values.astype(np.float64) / grid.step) < FARTHEST)
+    if grid.kind == "lossy":
+        found |= _too_coarse(values, grid)
     if grid.kind == "multiples":
         again = to_values(to_cells(values, grid)[0], None, grid, values.dtype)
         found |= again.view(f"i{again.itemsize}") != values.view(f"i{again.itemsize}")
     if grid.kind == "floats":
         found |= magnitudes(values) & ((1 << grid.shift) - 1) > 0  # the sample had no such number
     return found | (values == 0) if grid.zeros else found
+
+
+def _too_coarse(values: np.ndarray, grid: Grid) -> Bool[np.ndarray, "*shape"]:
+    """Pixels of a lossy grid whose floats lie so far from each other that rounding to one of them adds to the error;
+    none of integers, whose rounding the largest error includes."""
+    if values.dtype.kind != "f":
+        return np.zeros(values.shape, bool)
+    with np.errstate(invalid="ignore", over="ignore"):
+        again = to_values(to_cells(values, grid)[0], None, grid, values.dtype).astype(np.float64)
+        return np.abs(again - values.astype(np.float64)) > (0.5 + ROUNDING) * grid.step
 
 
 def to_cells(values: np.ndarray, grid: Grid) -> tuple[Int[np.ndarray, "*shape"], Int[np.ndarray, "*shape"] | None]:

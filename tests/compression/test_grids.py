@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.compression.grids import Grid, chosen_grid, exceptions, to_cells, to_values
+from sciencegen.compression.grids import ROUNDING, Grid, chosen_grid, exceptions, to_cells, to_values
 
 NOISE = np.random.default_rng(0).normal(size=2000)
 
@@ -45,3 +45,16 @@ def test_integers_with_a_step_of_one_lose_nothing() -> None:
 def test_what_has_no_cell_is_an_exception() -> None:
     values = np.array([1.0, np.nan, np.inf, -np.inf, 1e30])
     assert exceptions(values, Grid("lossy", 0.5)).tolist() == [False, True, True, True, True]
+
+
+@pytest.mark.parametrize(("kind", "sky", "scale"), [("f2", 0.0, 10.0), ("f2", 6e4, 2e3), ("f4", 1e6, 1.0)])
+def test_the_rounding_of_coarse_floats_keeps_the_largest_error(kind, sky, scale):
+    wide = sky + scale * np.random.default_rng(0).normal(size=8000)
+    values = wide[np.abs(wide) < np.finfo(kind).max].astype(kind)
+    values[:20] *= 100 if sky == 0 else 1
+    grid = chosen_grid(values, scale, scale / 16)
+    kept = exceptions(values, grid)
+    again = to_values(*to_cells(values, grid), grid, values.dtype)
+    assert grid.kind == "lossy" or (again == values)[~kept].all()
+    errors = np.abs(again.astype(np.float64) - values.astype(np.float64))[~kept]
+    assert errors.max(initial=0.0) <= (0.5 + ROUNDING) * scale / 16

@@ -25,6 +25,7 @@ ITEM_COLUMNS = ("item", "smiles", "canonical_smiles", "structure", "molecule", "
 FORMATS = (".smi", ".smi.gz", ".sdf", ".sdf.gz", *READ_TABLES)
 MAX_LINE_BYTES = 2_000_000
 MAX_RECORD_LINES = 20_000
+SEVERAL = "several molecules in one record; a line $$$$ parts them"
 MAX_RECORD_COLUMNS = 1000
 MOST_VALUE_LINES = 2
 """Lines of a value that are read: with more than one it is no number."""
@@ -95,7 +96,7 @@ def split_records(path: Path) -> Iterator[tuple[int, list[str]]]:
     number, any_line = 1, False
     record: list[str] = []
     for line in lines(path):
-        if line.rstrip() == "$$$$":
+        if line.lstrip().startswith("$$$$"):
             yield number, record
             number, record, any_line = number + 1, [], False
             continue
@@ -148,6 +149,8 @@ def _sdf_row(number: int, record: Sequence[str]) -> Row:
     values, texts = sdf_values(record)
     if len(record) > MAX_RECORD_LINES:
         return Row(number, f"{RECORD_ERROR}record of more than {MAX_RECORD_LINES} lines", values)
+    if holds_several(record):
+        return Row(number, f"{RECORD_ERROR}{SEVERAL}", values)
     atoms = _declared_atoms(record)
     if atoms is not None and atoms > MAX_ATOMS:
         reason = f"record of {atoms} atoms; at most {MAX_HEAVY_ATOMS} heavy ones are accepted"
@@ -156,6 +159,11 @@ def _sdf_row(number: int, record: Sequence[str]) -> Row:
     if isinstance(molecule, Refusal):
         return Row(number, f"{RECORD_ERROR}{molecule.reason}", values)
     return Row(number, Chem.MolToSmiles(molecule), values, record[0].strip() if record else "", texts)
+
+
+def holds_several(record: Sequence[str]) -> bool:
+    """Whether a record has the ends of several molecules: all but the first would be lost."""
+    return sum(line.startswith("M  END") for line in record) > 1
 
 
 def _declared_atoms(record: Sequence[str]) -> int | None:

@@ -22,7 +22,16 @@ from sciencegen.data.damage import open_binary
 from sciencegen.data.records import csv_records
 from sciencegen.data.tables import find_column
 from sciencegen.data.writers import write_text
-from sciencegen.domains.molecules.files import ITEM_COLUMNS, check_exists, ending, lines, sdf_values, split_records
+from sciencegen.domains.molecules.files import (
+    ITEM_COLUMNS,
+    SEVERAL,
+    check_exists,
+    ending,
+    holds_several,
+    lines,
+    sdf_values,
+    split_records,
+)
 from sciencegen.domains.molecules.geometry import (
     MAX_ATOMS,
     Geometry,
@@ -76,6 +85,9 @@ def _read_sdf(path: Path) -> Iterator[Row]:
     for number, record in split_records(path):
         block = record[: record.index("M  END") + 1] if "M  END" in record else record
         values, texts = sdf_values(record)
+        if holds_several(record):
+            yield Row(number, f"{RECORD_ERROR}{SEVERAL}", values)
+            continue
         yield Row(number, "\n".join(block), values, record[0].strip() if record else "", texts)
 
 

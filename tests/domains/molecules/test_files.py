@@ -4,10 +4,13 @@ import gzip
 
 import pytest
 
+from sciencegen.api.science.forms import domain_of
 from sciencegen.domains import load_domain
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Origin
+
+MOLFILE = "\n  x\n\n  1  0  0  0  0  0  0  0  0  0999 V2000\n    0.0000    0.0000    0.0000 {}   0  0\nM  END\n"
 
 
 def test_smi_rows_keep_their_line_numbers(tmp_path):
@@ -161,9 +164,24 @@ def test_fields_hold_each_line_of_a_record(tmp_path, name):
 def test_tags_that_are_no_number_are_told(tmp_path):
     path = tmp_path / "in.sdf"
     tags = [">  <kd>\n1.5\n", ">  <kd>\n>5\n", ">  <kd>\nnan\n", ">  <kd>\n2\n3\n", ">  <kd>\n2\n\n>  <kd>\n9\n"]
-    atom = "    0.0000    0.0000    0.0000 C   0  0\n"
-    block = f"\n  x\n\n  1  0  0  0  0  0  0  0  0  0999 V2000\n{atom}M  END\n"
-    path.write_text("".join(f"{block}{tag}\n$$$$\n" for tag in tags))
+    path.write_text("".join(f"{MOLFILE.format('C')}{tag}\n$$$$\n" for tag in tags))
     rows = list(DOMAIN.items.read(path))
     assert [row.values for row in rows] == [{"kd": 1.5}, {}, {}, {}, {}]
     assert [row.unread.get("kd") for row in rows] == [None, ">5", "nan", "2 3", "2; 9"]
+
+
+@pytest.mark.parametrize("end", [" $$$$", "$$$$ next", "$$$$"])
+def test_records_are_parted_by_every_spelling_of_their_end(tmp_path, end):
+    path = tmp_path / "in.sdf"
+    path.write_text(f"{MOLFILE.format('C')}{end}\n{MOLFILE.format('N')}{end}\n")
+    assert [row.text for row in DOMAIN.items.read(path)] == ["C", "N"]
+
+
+@pytest.mark.parametrize("form", ["molecules", "molecules/structures"])
+def test_molecules_without_an_end_between_them_are_refused(tmp_path, form):
+    path = tmp_path / "in.sdf"
+    path.write_text(f"{MOLFILE.format('C')}{MOLFILE.format('N')}$$$$\n{MOLFILE.format('O')}$$$$\n")
+    science = domain_of(form)
+    first, second = science.items.read(path)
+    assert "several molecules" in science.items.parse(first.text).reason
+    assert "several" not in second.text
