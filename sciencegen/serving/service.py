@@ -170,7 +170,7 @@ class Service:
     def place(self, path: str, force: bool = False) -> Path:
         """Where a client may put a file. force: also in place of a file that a job uses, or of a journal."""
         found = self.boundary.inside(path)
-        if found.is_dir():
+        if found.is_dir() or found == self.folder / RESULTS:  # also before the first job
             raise NotFound(f"Expected the name of a file, {path} is a folder.")
         if found.exists() and not force:
             jobs = self.jobs
