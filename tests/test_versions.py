@@ -35,7 +35,7 @@ def test_pins_are_releases_of_others():
     assert list(PINS) == sorted(PINS)
 
 
-@pytest.mark.parametrize(("which", "line"), [("oldest", "torch==2.4"), ("installed", f"pytest=={pytest.__version__}")])
+@pytest.mark.parametrize(("which", "line"), [("oldest", "torch==2.6"), ("installed", f"pytest=={pytest.__version__}")])
 def test_the_command_prints_lines_for_pip(which, line):
     done = subprocess.run([sys.executable, "-m", "tests.versions", which], cwd=PYPROJECT.parent, capture_output=True)
     assert done.returncode == 0, done.stderr

@@ -28,6 +28,10 @@ def _unusable(value: Any, level: int = 0) -> str:
     return "Expected a whole number below 2^63, got more digits" if huge else ""
 
 
+MOST_PROBLEMS = 20
+"""Problems that an error names."""
+
+
 def build_settings(record: type[Record], values: Mapping[str, Any], place: str = "") -> Record:
     """`record(**values)`, with a readable error."""
     for name, value in values.items():
@@ -36,7 +40,10 @@ def build_settings(record: type[Record], values: Mapping[str, Any], place: str =
     try:
         return record.model_validate(dict(values))
     except ValidationError as error:
-        lines = [_explain(record, problem) for problem in error.errors()]
+        problems = error.errors(include_url=False)
+        lines = [_explain(record, problem) for problem in problems[:MOST_PROBLEMS]]
+        if len(problems) > MOST_PROBLEMS:
+            lines.append(f"and {len(problems) - MOST_PROBLEMS:,} further problems")
         raise ConfigError(f"{place or 'Settings'}: " + "; ".join(lines)) from None
 
 

@@ -210,7 +210,7 @@ class Card(_Strict):
                     f"expected a {source.kind} source with files {sorted(self.files)}, got {sorted(source.files)}"
                 )
         distributions = (source.filename for source in self.sources if isinstance(source, PypiSource))
-        files = (file.name for file in [*self.files.values(), *self.samples.values()])
+        files = [*(file.name for file in self.files.values()), *(sample.name for sample in self.samples.values())]
         for name in (self.domain, self.name, *files, *distributions):  # which become those of files and of folders
             if Path(name).name != name or name in ("", ".", "..") or "\0" in name:
                 raise ValueError(f"expected a name without folders, got '{name}'")

@@ -13,7 +13,6 @@ from pathlib import Path
 from time import monotonic
 
 from sciencegen.errors import ConfigError, SciencegenError
-from sciencegen.files import make_folder
 from sciencegen.locks import exclusive
 from sciencegen.serving import process
 from sciencegen.serving.budget import Budget, BudgetSpent, Left
@@ -76,7 +75,6 @@ class Jobs:
         self._calls, self._seconds = 0, 0.0
         self._lock = exclusive(folder / SERVER_LOCK, folder, "choose another `folder`")
         self._lock.__enter__()
-        make_folder(folder / RESULTS)  # before a client can put a file in its place
         self._take_over()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,18 @@ from sciencegen.serving.verbs import Verb
 
 REMEMBERED = 100
 """The last jobs, among which those of the same verb say how long a request takes."""
+
+
+MOST_VALUES = 10_000
+"""Texts and numbers in the parameters of a request: each may be a path, for which the system is asked."""
+
+
+def _within(value: Any) -> Iterator[Any]:
+    """The values in a value of JSON, however deep."""
+    left = [value]
+    while left:
+        yield (one := left.pop())
+        left.extend(one.values() if isinstance(one, Mapping) else one if isinstance(one, list | tuple) else ())
 
 
 @dataclass(frozen=True)
@@ -84,6 +97,11 @@ class Service:
     def plan(self, verb: str, given: Mapping[str, Any]) -> Plan:
         """Check a request: its parameters, paths, programs and settings. Nothing is computed."""
         found = self.verb(verb)
+        if sum(1 for _ in islice(_within(given), MOST_VALUES + 1)) > MOST_VALUES:
+            raise ConfigError(
+                f"Expected at most {MOST_VALUES:,} values in the parameters of a request, got more. Put items into a "
+                "file (PUT /files/PATH, or the tool write_file)."
+            )
         values = found.values(given)
         filled = self.programs.put_in(values)  # first, so that a path in place of a program's name has its remedy
         self.programs.check_functions(values)
@@ -152,7 +170,7 @@ class Service:
     def place(self, path: str, force: bool = False) -> Path:
         """Where a client may put a file. force: also in place of a file that a job uses, or of a journal."""
         found = self.boundary.inside(path)
-        if found.is_dir():
+        if found.is_dir() or found == self.folder / RESULTS:  # also before the first job
             raise NotFound(f"Expected the name of a file, {path} is a folder.")
         if found.exists() and not force:
             jobs = self.jobs
