@@ -85,10 +85,11 @@ def version_of(path: str | Path) -> tuple[int, ...]:
 
 
 def files_below(folder: str | Path) -> Iterator[Path]:
-    """The files in a folder and in those below it, however many levels there are. Links to folders aren't followed."""
+    """The files in a folder and in those below it, however many levels there are. Links to folders aren't followed, and
+    folders that aren't there, or go in the meantime, have none."""
     left = [os.fspath(folder)]
     while left:
-        with suppress(PermissionError), os.scandir(left.pop()) as entries:
+        with suppress(PermissionError, FileNotFoundError), os.scandir(left.pop()) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     left.append(entry.path)

@@ -1,14 +1,19 @@
-"""Names of a workflow's files: those that Snakemake can't take as they are, or that would lie elsewhere, are errors."""
+"""A workflow's files: names that Snakemake can't take as they are, or that would lie elsewhere, and times to come are
+errors."""
 
 from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from sciencegen.config import RunSettings
 from sciencegen.errors import ConfigError
+from sciencegen.files import files_below
 
 NAME = re.compile(r"\w([\w .,'+:@()-]*[\w)])?")
 """Names of runs and predictors, which are names of folders too."""
@@ -44,6 +49,28 @@ def check_braces(settings: RunSettings) -> None:
     for text in {settings.results, *filter(os.path.isfile, _texts(settings.model_dump()))}:
         if BRACES.search(text):
             raise ConfigError(f"Expected a path without braces, which Snakemake can't take, got {text!r}. Rename it.")
+
+
+TOLERANCE_S = 2.0
+"""By which clocks of machines, and times of file systems, may differ."""
+
+
+def check_times(settings: RunSettings) -> None:
+    """Raise an error for files of a time to come: what a step makes of them would be older than they are, for which
+    Snakemake removes it."""
+    given = filter(os.path.isfile, _texts(settings.model_dump(exclude={"results"})))
+    now = time.time()
+    for path in (*map(Path, given), *files_below(settings.folder)):
+        with suppress(FileNotFoundError):  # what a killed run left may go in the meantime
+            if (changed := path.stat().st_mtime) > now + TOLERANCE_S:
+                raise ConfigError(
+                    f"Expected files that are not from the future, {path} is of {_written(changed)}, and it is "
+                    f"{_written(now)}. Set the clock, or give the file the present time with `touch`."
+                )
+
+
+def _written(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def _texts(value: Any) -> Iterator[str]:

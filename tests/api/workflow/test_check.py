@@ -2,6 +2,8 @@
 
 import contextlib
 import copy
+import os
+import time
 
 import pytest
 import yaml
@@ -266,6 +268,22 @@ def test_names_that_cannot_be_folders_are_told(tmp_path, monkeypatch, config, me
     (tmp_path / "a{word}.csv").write_text("item,activity\nCCO,1\n")
     with pytest.raises(ConfigError, match=f"run.yaml, {message}"):
         read(tmp_path, config)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "results/molecules/late/data/items.parquet"])
+def test_files_from_the_future_are_told(tmp_path, monkeypatch, name):
+    """What a step makes of them would be older than they are, so that Snakemake removes it."""
+    monkeypatch.chdir(tmp_path)
+    for one in ("a.csv", name):
+        (tmp_path / one).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / one).write_text("item,activity\nCCO,1\n")
+    tomorrow = time.time() + 86_400
+    os.utime(tmp_path / name, (tomorrow, tomorrow))
+    config = changed("molecules", "predict.y", {"table": "a.csv", "target": "activity"}) | {"name": "late"}
+    with pytest.raises(ConfigError, match=f"files: Expected files that are not from the future, .*{name} is of"):
+        read(tmp_path, config)
+    os.utime(tmp_path / name)
+    read(tmp_path, config)
 
 
 @pytest.mark.parametrize("name", ["Anna's run", "run 2 (new)", "ü", "a.b-c_d", "7"])
