@@ -323,6 +323,11 @@ def has_card(name: str) -> bool:
     return name in _card_paths()
 
 
+def is_known(card: Card) -> bool:
+    """Whether a card is one of those that are found by name."""
+    return card.folder.resolve() in {path.parent.resolve() for path in _card_paths().values()}
+
+
 def list_cards(domain: str | None = None) -> list[Card]:
     """Every card, sorted by domain and name."""
     return [

@@ -18,6 +18,7 @@ from sciencegen.data.cards import (
     ListedSource,
     PypiSource,
     SimulationSource,
+    is_known,
 )
 from sciencegen.data.downloads import NETWORK_ERRORS, download, find_distribution, without_credentials
 from sciencegen.data.first_fetch import check_first, record_beside, recorded
@@ -25,6 +26,7 @@ from sciencegen.data.listed_files import fetch_listed
 from sciencegen.data.resumed_downloads import download_resumed, drop_download, place_of
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_folder, atomic_write, make_folder, sha256_of, turn_at
+from sciencegen.plugins import allowed_code
 
 MANIFEST = "fetched.json"
 LARGEST_ARCHIVE = 1 << 32
@@ -85,6 +87,12 @@ def fetch(
     folder = cached_folder(card, cache_dir)
     if is_fetched(card, cache_dir):
         return folder
+    if allowed_code("programs") is not None and not is_known(card):  # a job of a server, which a client sent a card
+        raise DataError(
+            f"Expected a dataset that this server knows (`sciencegen datasets list`), got the card in {card.folder}: "
+            "addresses in files of clients aren't fetched. Start the server with the folder of such cards in "
+            "$SCIENCEGEN_DATASETS if you trust them."
+        )
     make_folder(folder.parent)
     with turn_at(folder):  # several processes may need the same set at once
         return folder if is_fetched(card, cache_dir) else _fetched(card, folder, cache_dir, offline, progress, make)

@@ -156,3 +156,15 @@ def test_a_cache_of_an_unknown_user_is_an_error_in_words(monkeypatch):
     monkeypatch.setenv("SCIENCEGEN_CACHE", "~nobody-of-this-name/x")
     with pytest.raises(ConfigError, match="SCIENCEGEN_CACHE, got '~nobody-of-this-name/x'"):
         cache_root()
+
+
+def test_a_job_of_a_server_fetches_addresses_of_known_cards_alone(server, tmp_path, monkeypatch):
+    server.pages = {"/a": TRAIN, "/b": TEST}
+    source = {"kind": "files", "files": entries({"train": f"{server.url}/a", "test": f"{server.url}/b"})}
+    monkeypatch.setenv("SCIENCEGEN_ALLOWED", "{}")
+    card = card_with(tmp_path / "cards", source)
+    with pytest.raises(DataError, match="addresses in files of clients aren't fetched"):
+        fetch(card, tmp_path / "cache")
+    assert not server.asked
+    monkeypatch.setenv("SCIENCEGEN_DATASETS", str(tmp_path / "cards"))
+    check(fetch(card, tmp_path / "cache"))
