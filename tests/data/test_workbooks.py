@@ -131,7 +131,7 @@ def test_a_workbook_of_charts_alone_has_no_sheet_to_read(tmp_path):
     charts.create_chartsheet("plot")
     charts.remove(charts.active)
     charts.save(tmp_path / "a.xlsx")
-    with pytest.raises(DataError, match="Expected a sheet with cells in .*a.xlsx, found none"):
+    with pytest.raises(DataError, match=r"Expected a sheet with cells in .*a\.xlsx, found none"):
         column_names(tmp_path / "a.xlsx")
 
 
