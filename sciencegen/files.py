@@ -230,6 +230,17 @@ def replace_folder(new: Path, path: Path) -> None:
 
 
 @contextmanager
+def held(lock: threading.Lock) -> Iterator[None]:
+    """Hold a lock of this process in the block. Ctrl-C interrupts the wait for it."""
+    while not lock.acquire(timeout=PAUSE_S):
+        pass
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
 def turn_at(path: Path) -> Iterator[None]:
     """A lock for one process and one thread at a time; the others wait. The system releases it if a process dies.
 
@@ -238,18 +249,13 @@ def turn_at(path: Path) -> Iterator[None]:
     """
     path = linked(path)  # of several links to one file, all take the same lock
     place = path.with_name(f".{path.name}.lock")
-    others = _THREADS.setdefault(place.absolute(), threading.Lock())  # `lockf` doesn't stop threads of this process
-    while not others.acquire(timeout=PAUSE_S):
-        pass
-    try:
+    with held(_THREADS.setdefault(place.absolute(), threading.Lock())):  # `lockf` doesn't stop threads of this process
         handle = _locked_handle(place, path)
         try:
             yield
         finally:
             place.unlink(missing_ok=True)  # while it is locked: those who wait for this file will make a new one
             os.close(handle)
-    finally:
-        others.release()
 
 
 _THREADS: dict[Path, threading.Lock] = {}

@@ -17,7 +17,7 @@ from functools import lru_cache
 from importlib import metadata
 from importlib.metadata import EntryPoint, EntryPoints
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal
 
 from sciencegen.errors import ConfigError, unknown_name
 
@@ -89,27 +89,19 @@ def _allowance() -> dict[str, Any] | None:
     return found if isinstance(found, dict) else {}  # a text that can't be read allows nothing
 
 
-def check_program(command: str, oracle: str = "") -> None:
-    """Raise an error if a command from settings, a record or another file may not run in this process. oracle: its
-    name."""
-    check_allowed(f"the program '{command}'" + (f" of oracle '{oracle}'" if oracle else ""))
-    allowed = allowed_code("programs")
-    if allowed is not None and command not in allowed:
+def check_may_run(kind: Literal["program", "function"], code: str) -> None:
+    """Raise an error if a command or a `module:function` from settings, a record or another file may not run in this
+    process."""
+    allowed = allowed_code(f"{kind}s")
+    if allowed is not None and code not in allowed:
+        if kind == "function":
+            raise function_refused(code, allowed)
         raise ConfigError(
-            f"Expected a program that this server allows ({', '.join(allowed) or 'none'}), got '{command}'. Start the "
+            f"Expected a program that this server allows ({', '.join(allowed) or 'none'}), got '{code}'. Start the "
             "server with --oracle 'NAME=program {input} {output}' if you trust it."
         )
     if _NO_CODE.get():
-        raise CodeRefused(f"the program '{command}'")
-
-
-def check_function(path: str) -> None:
-    """Raise an error if `module:function` from settings, a record or another file may not be imported here."""
-    allowed = allowed_code("functions")
-    if allowed is not None and path not in allowed:
-        raise function_refused(path, allowed)
-    if _NO_CODE.get():
-        raise CodeRefused(f"the function '{path}'")
+        raise CodeRefused(f"the {kind} '{code}'")
 
 
 def function_refused(path: str, allowed: Iterable[str], where: str = "") -> ConfigError:

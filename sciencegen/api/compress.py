@@ -13,7 +13,7 @@ from typing import IO, Any, Unpack
 import numpy as np
 
 from sciencegen.api.science.forms import domain_of
-from sciencegen.compression.archive import Header, read_archive, read_header, write_archive
+from sciencegen.compression.archive import header_of, read_archive, read_header, write_archive
 from sciencegen.compression.images import Lossy
 from sciencegen.compression.parts import Part, Picture, Report
 from sciencegen.compression.stream import identity_of
@@ -103,11 +103,10 @@ def compress(
         raise ConfigError("Expected `quantize` with `noise`, which is the noise that the step is a fraction of.")
     _claim(place, overwrite, path)
     lossy = None if settings.quantize is None else Lossy(settings.quantize, settings.noise)
-    container = "zip" if path.suffix.lower() == ZIP else "file"
     identity = identity_of(path, {"name": path.name, "quantize": settings.quantize, "noise": settings.noise})
+    header = header_of("zip" if path.suffix.lower() == ZIP else "file", path.name, identity)
     with atomic_write(place, "wb") as file:
-        workers = worker_count(settings.threads)
-        report = write_archive(file, files.parts(path), Header(container, path.name, identity), lossy, workers)
+        report = write_archive(file, files.parts(path), header, lossy, worker_count(settings.threads))
     return Coded(place, _summary(report), _notes(report, lossy))
 
 

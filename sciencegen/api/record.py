@@ -20,7 +20,7 @@ from sciencegen.config import RecordSettings, build_settings
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.optimization.journal import Appended, append, read_journal
+from sciencegen.optimization.journal import append, read_journal
 from sciencegen.options import RecordOptions, takes
 
 OF_TABLES = {"target", "column", "round", "wild_type", "sheet"}
@@ -29,10 +29,9 @@ OF_TABLES = {"target", "column", "round", "wild_type", "sheet"}
 
 @dataclass(frozen=True)
 class Recorded:
-    """The entries that a file (`source`) added to a journal, and its refused rows."""
+    """What a file (`source`) added to a journal, and its refused rows."""
 
     source: str
-    appended: Appended
     refused: list[Refused]
     notes: list[str]
     summary: dict[str, Any]
@@ -113,26 +112,26 @@ def _recorded(domain: str, journal: str | Path, results: str | Path, settings: R
     known = {keys[entry.item] for entry in before.entries} | (measured if several else set())
     waiting = [awaiting_entries(table, known) for table in tables]
     proposals = [entry for own in waiting for entry in own.values()]
-    appended = append(journal, [*entries, *proposals], name_column(reference), several)
+    added = append(journal, [*entries, *proposals], name_column(reference), several)
     summary = {
-        "recorded": appended.added - len(proposals),
-        "known": appended.already_present,
+        "recorded": added - len(proposals),
+        "known": len(entries) + len(proposals) - added,
         "unmeasured": min(table.unmeasured for table in tables),
         "refused": len(refused),
         "awaited": len(awaited_keys(before, keys).union(*waiting) - measured),
     }
     notes = list(dict.fromkeys(note for table in tables for note in table.notes))
-    return Recorded(tables[0].source, appended, refused, notes, summary)
+    return Recorded(tables[0].source, refused, notes, summary)
 
 
 def _withdrawn(domain: str, journal: str | Path, number: int, threads: int) -> Recorded:
     before = read_journal(journal)
     keys = keys_of(domain, [entry.item for entry in before.entries], threads, str(journal))
     lines = withdrawals(before, number, keys, str(journal))
-    appended = append(journal, lines, several=len(before.targets) > 1)
+    append(journal, lines, several=len(before.targets) > 1)
     items = {keys[line.item] for line in lines}
     awaited = awaited_keys(read_journal(journal), keys)
-    return Recorded(str(journal), appended, [], [], {"withdrawn": len(items), "awaited": len(awaited)})
+    return Recorded(str(journal), [], [], {"withdrawn": len(items), "awaited": len(awaited)})
 
 
 def _checked_targets(science: Domain, settings: RecordSettings, journal: str | Path) -> tuple[str, ...]:

@@ -310,7 +310,7 @@ def _describe(run: RunFolder, plan: Plan, representation: Representation, networ
 def _save(run: RunFolder, model: LatentModel, held: TrainingData, plan: Plan, log: Log) -> Trained:
     """Write the weights, then the figures."""
     model.to("cpu").eval()
-    metrics = {"items": len(held.arrays), "refused": held.refused, models.UNMEASURED: models.NOT_YET}
+    metrics = {"items": len(held.arrays), "refused": held.refused, **models.NOT_YET}
     models.save_model(run, model, metrics, domain_of(plan.formed).name, sparse=plan.training.sparsity > 0)
     return _measure(run, model, held, plan, log)
 
@@ -318,8 +318,7 @@ def _save(run: RunFolder, model: LatentModel, held: TrainingData, plan: Plan, lo
 def _measure(run: RunFolder, model: LatentModel, held: TrainingData, plan: Plan, log: Log) -> Trained:
     """Compute the figures of a saved model, and write them with its card."""
     training_folder.drop_checkpoints(run)
-    again = "The same command computes them again, without training."
-    figures = models.measured(lambda: _figures(model, held, plan, log), run, again, log)
+    figures = models.measured(lambda: _figures(model, held, plan, log), run, log)
     metrics = {"items": len(held.arrays), "refused": held.refused, **figures}
     models.write_metrics(run, metrics, domain_of(plan.formed).name)
     log(f"model in {run.path}")

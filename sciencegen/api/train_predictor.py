@@ -138,9 +138,7 @@ def _fit_tabular(
     counts = {"rows": len(data.tables.values), "refused": len(data.refused)}
     made = FittedPredictor(fitted, counts, usable.keys, data.refused, files)
     written = write_predictor(domain, table, chosen, run, made)
-    figures = measured(
-        lambda: evaluated(run, data.tables, options, chosen, log), run, "The same command trains again.", log
-    )
+    figures = measured(lambda: evaluated(run, data.tables, options, chosen, log), run, log, "trains again")
     run.write_json(METRICS, {**counts, **figures})
     return replace(written, metrics={**counts, **figures}, observing=observing)
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Literal, TypeVar
 
 import numpy as np
 
 from sciencegen.compression.images import Lossy, coded, decoded, empty, place_chunk, planned, slabs
-from sciencegen.compression.layout import Bytes, Gap, Image, Layout, Piece
+from sciencegen.compression.layout import Bytes, Image, Layout, Piece
 from sciencegen.compression.packing import PIECE, packed, unpacked
 from sciencegen.compression.parts import Member, Part, Picture, Report
 from sciencegen.compression.stream import (
@@ -48,23 +47,19 @@ def tables_checksum() -> str:
     return hashlib.sha256((files("sciencegen.compression") / "predictors.npz").read_bytes()).hexdigest()[:16]
 
 
-@dataclass(frozen=True)
-class Header:
-    """container: "file" or "zip". name: of the file that was coded. identity: of the stream, by `identity_of`."""
-
-    container: str
-    name: str
-    identity: bytes
+def header_of(container: Literal["file", "zip"], name: str, identity: bytes) -> HeaderRecord:
+    """The header of a stream that is written. name: of the file that is coded. identity: by `identity_of`."""
+    return HeaderRecord(
+        version=VERSION, tables=tables_checksum(), container=container, name=name, identity=identity.hex()
+    )
 
 
 def write_archive(
-    file: IO[bytes], parts: Iterable[Part], header: Header, lossy: Lossy | None, processes: int
+    file: IO[bytes], parts: Iterable[Part], header: HeaderRecord, lossy: Lossy | None, processes: int
 ) -> Report:
     """Code the parts of a file."""
     report, digest = Report(), hashlib.sha256()
-    name, identity = header.name.encode("utf-8", "replace").decode(), header.identity.hex()
-    about = {"version": VERSION, "tables": tables_checksum(), "container": header.container, "name": name}
-    writer = BlockWriter(file, about | {"identity": identity}, header.identity)
+    writer = BlockWriter(file, header)
     for part in parts:
         if isinstance(part, Member):
             writer.write(MEMBER, {"name": part.name})
@@ -141,7 +136,8 @@ def read_archive(path: Path, processes: int, partial_too: bool) -> Iterator[Part
     is_whole = not (layout.lost or stream.problems)
     if not partial_too and not is_whole:
         raise _refusal(stream, (layout.lost or stream.problems)[0])
-    if not any(isinstance(piece, Bytes | Image) for piece in layout.pieces) and layout.lost:
+    contents = (one for one in layout.pieces if not isinstance(one, Member))
+    if layout.lost and all(isinstance(one, Bytes) and one.block is None for one in contents):
         raise _refusal(stream, layout.lost[0])
     is_exact, is_known = True, True
     for piece in layout.pieces:
@@ -173,26 +169,26 @@ def read_archive(path: Path, processes: int, partial_too: bool) -> Iterator[Part
 
 def _restored(stream: Stream, piece: Piece, processes: int, report: Report) -> Iterator[bytes | Picture]:
     """A piece in parts. What can't be decoded is lost too."""
-    if isinstance(piece, Gap):
-        yield from (bytes(min(PIECE, piece.size - start)) for start in range(0, piece.size, PIECE))
-    elif isinstance(piece, Bytes):
+    if isinstance(piece, Bytes):
         yield from _restored_bytes(stream, piece, report)
     elif isinstance(piece, Image):
         yield from _restored_image(stream, piece, processes, report)
 
 
 def _restored_bytes(stream: Stream, piece: Bytes, report: Report) -> Iterator[bytes]:
+    """Bytes in parts, with zeros in place of those that are lost."""
     count = 0
     try:
-        most = stream.most_of(piece.block) if piece.size is None else piece.size
-        for part in unpacked(stream.content(piece.block), most):
-            count += len(part)
-            yield part
-        if count < (piece.size or 0):
-            raise DataError(f"Expected {piece.size} bytes, found {count}.")
+        if piece.block is not None:
+            most = stream.most_of(piece.block) if piece.size is None else piece.size
+            for part in unpacked(stream.content(piece.block), most):
+                count += len(part)
+                yield part
+            if count < (piece.size or 0):
+                raise DataError(f"Expected {piece.size} bytes, found {count}.")
     except DataError as error:
         report.lost.append(f"{piece.name} ({error})")
-        yield from (bytes(min(PIECE, size)) for size in range((piece.size or 0) - count, 0, -PIECE))
+    yield from (bytes(min(PIECE, size)) for size in range((piece.size or 0) - count, 0, -PIECE))
 
 
 def _restored_image(stream: Stream, image: Image, processes: int, report: Report) -> Iterator[Picture]:

@@ -276,7 +276,7 @@ def coded(array: np.ndarray, plan: ImagePlan) -> Iterator[partial[bytes]]:
 
 
 def decoded(plan: ImagePlan, number: int, content: bytes) -> np.ndarray | Refusal:
-    """The pixels of a chunk, as `placed` takes them, or why it has none."""
+    """The pixels of a chunk, as `place_chunk` takes them, or why it has none."""
     try:
         if plan.method == "lzma":
             start, stop = plan.extent(number)
@@ -287,7 +287,7 @@ def decoded(plan: ImagePlan, number: int, content: bytes) -> np.ndarray | Refusa
 
 
 def slabs(plan: ImagePlan) -> Iterator[tuple[range, int, int]]:
-    """Chunks that are restored together, and the first and last pixel of theirs in the order of the array."""
+    """Numbers of chunks that are restored together, and the range of their pixels in the order of the array."""
     count, first, begin = plan.chunk_count(), 0, 0
     for number in range(count):
         end = plan.extent(number)[1]

@@ -26,17 +26,11 @@ SMALL = 1 << 24
 
 
 @dataclass(frozen=True)
-class Gap:
-    """Bytes in place of which zeros stand."""
-
-    size: int
-
-
-@dataclass(frozen=True)
 class Bytes:
-    """Bytes as they are. size: their number, None if it isn't known. name: in messages."""
+    """Bytes as they are. block: None if they are lost: zeros stand in their place, and their size is known. size: their
+    number, None if it isn't known. name: in messages."""
 
-    block: Block
+    block: Block | None
     size: int | None
     name: str
 
@@ -54,7 +48,7 @@ class Image:
         return f"chunk {number + 1} of {len(self.chunks)} of {self.name} ({self.plan.place_of(number)})"
 
 
-Piece = Member | Bytes | Image | Gap
+Piece = Member | Bytes | Image
 
 
 class Layout:
@@ -121,7 +115,7 @@ class Layout:
         self.lost.append(name)
         if size is None or not self._can_fill(size):
             return False
-        self.pieces.append(Gap(size))
+        self.pieces.append(Bytes(None, size, name))
         return True
 
     def _can_fill(self, size: int) -> bool:

@@ -153,11 +153,10 @@ def identity_of(source: Path, about: Json) -> bytes:
 class BlockWriter:
     """Writes the blocks of a stream. written: bytes so far."""
 
-    def __init__(self, file: IO[bytes], header: Json, identity: bytes) -> None:
-        self._file, self._identity = file, identity
-        self._kinds, self._sizes, self._digests = "H", [0], b""
-        content = _packed(header)
-        self._digests = digest_of(content)
+    def __init__(self, file: IO[bytes], header: HeaderRecord) -> None:
+        self._file, self._identity = file, bytes.fromhex(header.identity)
+        content = _packed(header.model_dump())
+        self._kinds, self._sizes, self._digests = bytearray(HEADER), [0], bytearray(digest_of(content))
         file.write(MAGIC + _FIRST_FRAME.pack(HEADER, len(content), zlib.crc32(HEADER + content)) + content)
         self.written = len(MAGIC) + _FIRST_FRAME.size + len(content)
 
@@ -170,14 +169,14 @@ class BlockWriter:
         self._file.write(frame + _SUM.pack(zlib.crc32(packed, zlib.crc32(frame))))
         self._file.write(packed)
         self.written += len(frame) + _SUM.size + len(packed)
-        self._kinds += kind.decode()
+        self._kinds += kind
         self._sizes.append(size)
         self._digests += digest_of(packed)
 
     def end(self, sha256: str | None) -> None:
         """Write the end, with what `EndRecord` says."""
-        digests = self._digests.hex()
-        self.write(END, {"kinds": self._kinds, "sizes": self._sizes, "digests": digests, "sha256": sha256})
+        kinds, digests = self._kinds.decode(), self._digests.hex()
+        self.write(END, {"kinds": kinds, "sizes": self._sizes, "digests": digests, "sha256": sha256})
 
 
 def _packed(data: Json) -> bytes:
@@ -360,7 +359,7 @@ def _take_numbered(stream: Stream, found: list[Block]) -> None:
 def _take_one(stream: Stream, number: int, blocks: list[Block]) -> None:
     """Keep a block. blocks: all that have this number."""
     if stream.end is not None:
-        digest = bytes.fromhex(stream.end.digests)[number * IDENTITY : (number + 1) * IDENTITY]
+        digest = bytes.fromhex(stream.end.digests[2 * IDENTITY * number : 2 * IDENTITY * (number + 1)])
         kinds = stream.end.kinds[number : number + 1].encode()
         kept = [block for block in blocks if block.digest == digest and block.kind == kinds]
     else:

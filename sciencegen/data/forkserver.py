@@ -24,8 +24,9 @@ from multiprocessing.reduction import recv_handle, send_handle
 from typing import Protocol
 
 from sciencegen.data.process_copies import copy_serving, has_descriptor, has_one_thread
-from sciencegen.data.threads import WAIT_S, exit_code, held
+from sciencegen.data.threads import WAIT_S, exit_code
 from sciencegen.errors import ConfigError, SciencegenError
+from sciencegen.files import held
 
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
 

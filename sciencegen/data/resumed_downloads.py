@@ -126,13 +126,8 @@ def _goes_on(answer: Response, start: int, kept: str, size: int) -> bool:
         return False
     first, last, total = map(int, said.groups())
     is_rest = first == start <= last == total - 1 and content_length(answer) in (-1, total - start)
-    is_same = all(answer.headers.get(name) in (None, kept) for name in _told_by(kept)) and size in (-1, total)
-    return is_rest and is_same
-
-
-def _told_by(kept: str) -> tuple[str, ...]:
-    """The header that must repeat what tells the version."""
-    return ("ETag",) if kept.startswith('"') else ("Last-Modified",)
+    told = answer.headers.get("ETag" if kept.startswith('"') else "Last-Modified")
+    return is_rest and told in (None, kept) and size in (-1, total)
 
 
 def _write_version(answer: Response, version: Path) -> None:

@@ -58,8 +58,8 @@ PEEK_ROWS = 200
 PEEK_LETTERS = 1 << 24
 """Fewer rows are enough if they have so many characters."""
 PAGES_AT_ONCE, LARGEST_BATCH, FEWEST_ROWS = 1 << 20, 1 << 26, 8
-"""Bytes of a column of Parquet that are read at once; of texts within lists of the rows that are taken at once, where
-these are more than so many."""
+"""Bytes of a column of Parquet that are read at once; most bytes of texts within lists in a block of rows; and the rows
+that a block has in any case."""
 TEXTS = ("NONE", "STRING", "ENUM", "JSON", "BSON")
 """Types of columns of Parquet whose bytes are texts."""
 MOST_ROWS_ALIKE = 1 << 22

@@ -6,10 +6,9 @@ import os
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
-from threading import Lock
+from contextlib import suppress
 from typing import Protocol, TypeVar
 
 Argument = TypeVar("Argument")
@@ -84,17 +83,6 @@ class Waited(Protocol):
     """What is used of `subprocess.Popen`."""
 
     def wait(self, timeout: float | None = None) -> int: ...
-
-
-@contextmanager
-def held(lock: Lock) -> Iterator[None]:
-    """Hold a lock of this process in the block."""
-    while not lock.acquire(timeout=WAIT_S):
-        pass
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def exit_code(process: Waited) -> int:

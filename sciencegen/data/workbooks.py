@@ -141,7 +141,7 @@ class _Book:
 
     def __init__(self, file: IO[bytes], path: Path) -> None:
         self.path, self._zip = path, zipfile.ZipFile(file)
-        self._left = self._most = most_unpacked(os.fstat(file.fileno()).st_size)
+        self._left = most_unpacked(os.fstat(file.fileno()).st_size)
         self._dates: dict[int, bool] = {}
         """Whether a style is one of durations, for the styles of dates and durations."""
         self._strings, self._ends = bytearray(), array("Q", [0])
@@ -158,10 +158,11 @@ class _Book:
                 self._epoch = MAC_EPOCH
 
         self._read(book, begin)
-        found = [(name, *parts[id]) for name, id in named if id in parts]
         held = set(self._zip.namelist())
-        self.sheets = {name: part for name, kind, part in reversed(found) if kind != "chartsheet" and part in held}
-        self.sheets = {name: self.sheets[name] for name, *_ in found if name in self.sheets}
+        self.sheets: dict[str, str] = {}
+        for name, kind, part in [(name, *parts[id]) for name, id in named if id in parts]:
+            if kind != "chartsheet" and part in held:
+                self.sheets.setdefault(name, part)
         for kind, part in parts.values():
             if kind == "sharedStrings" and part in held:
                 self._read_strings(part)
@@ -176,6 +177,8 @@ class _Book:
 
     def chosen(self, sheet: str | None) -> str:
         """The sheet's name; by default the first with a cell that isn't empty."""
+        if not self.sheets:
+            raise self._damaged("a sheet with cells", "none")
         if sheet is None:
             filled = (name for name in self.sheets if any(any(cells.values()) for _, cells in self.rows(name)))
             return next(filled, next(iter(self.sheets)))

@@ -77,14 +77,6 @@ class Journal:
         return next((entry.direction for entry in reversed(self.entries) if entry.direction), "")
 
 
-@dataclass(frozen=True)
-class Appended:
-    """Number of added lines and of those already present."""
-
-    added: int
-    already_present: int
-
-
 def read_journal(path: str | Path) -> Journal:
     """Read the journal in a file; it is empty if the file does not exist.
 
@@ -126,7 +118,7 @@ def read_journal(path: str | Path) -> Journal:
     return Journal(entries, header, "".join(f"{line}\n" for line in lines))
 
 
-def append(path: str | Path, entries: Iterable[Entry], names: str = "", several: bool = False) -> Appended:
+def append(path: str | Path, entries: Iterable[Entry], names: str = "", several: bool = False) -> int:
     """Add lines, all or none: the file is written under a temporary name and renamed, by one process at a time.
 
     The journal is read again before the rename: where a disk has no locks, lines that another node added are kept.
@@ -147,15 +139,16 @@ def append(path: str | Path, entries: Iterable[Entry], names: str = "", several:
 
     Returns
     -------
-    Appended
+    int
+        Number of added lines; the other entries were there.
 
     Examples
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "journal.csv")
     >>> entry = Entry(1, "CCO", "measured", 0.31, source="round1.csv")
-    >>> append(path, [entry]).added, append(path, [entry]).already_present
-    (1, 1)
+    >>> append(path, [entry]), append(path, [entry])
+    (1, 0)
     >>> read_journal(path).measured[0].value
     0.31
     """
@@ -163,13 +156,13 @@ def append(path: str | Path, entries: Iterable[Entry], names: str = "", several:
     make_folder(path.parent)
     wanted = list(entries)
     with turn_at(path):
-        while (appended := _append_once(path, wanted, names, several)) is None:
+        while (added := _append_once(path, wanted, names, several)) is None:
             pass
-    return appended
+    return added
 
 
-def _append_once(path: Path, wanted: Sequence[Entry], names: str, several: bool) -> Appended | None:
-    """Append once; None if the file changed before the rename."""
+def _append_once(path: Path, wanted: Sequence[Entry], names: str, several: bool) -> int | None:
+    """Append once, and return the number of added lines; None if the file changed before the rename."""
     before = _content(path)
     journal = read_journal(path)
     fresh = missing_entries(journal.entries, wanted, several)
@@ -188,7 +181,7 @@ def _append_once(path: Path, wanted: Sequence[Entry], names: str, several: bool)
                     raise _ChangedError
         except _ChangedError:
             return None
-    return Appended(len(fresh), len(wanted) - len(fresh))
+    return len(fresh)
 
 
 def proposals(entries: Sequence[Entry]) -> list[Entry]:
@@ -237,4 +230,4 @@ def _identity(entry: Entry, several: bool) -> tuple:
     return (target, entry.kind, entry.item, entry.value, entry.bound, entry.value_sd, entry.source)
 
 
-__all__ = ["COLUMNS", "Appended", "Entry", "Journal", "append", "missing_entries", "proposals", "read_journal"]
+__all__ = ["COLUMNS", "Entry", "Journal", "append", "missing_entries", "proposals", "read_journal"]

@@ -18,7 +18,7 @@ from sciencegen.config import ProgramSettings
 from sciencegen.data.threads import map_threaded
 from sciencegen.errors import ConfigError
 from sciencegen.files import last_line
-from sciencegen.plugins import check_program, folder_of_programs
+from sciencegen.plugins import check_allowed, check_may_run, folder_of_programs
 from sciencegen.scoring.programs import Programs
 
 Batch = TypeVar("Batch")
@@ -131,7 +131,8 @@ def split_command(command: str, ours: bool = False, oracle: str = "") -> list[st
     may run in this process. ours: whether it is this package's own. oracle: its name, for errors. No other function
     makes words of a command."""
     if not ours:
-        check_program(command, oracle)
+        check_allowed(f"the program '{command}'" + (f" of oracle '{oracle}'" if oracle else ""))
+        check_may_run("program", command)
     try:
         words = shlex.split(command)
     except ValueError as error:

@@ -17,7 +17,7 @@ from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.plugins import (
     FUNCTION_PATH,
     check_allowed,
-    check_function,
+    check_may_run,
     entry_points,
     folder_of_programs,
     plugins_refused,
@@ -49,7 +49,7 @@ def check_plugged(name: str) -> None:
     check_allowed(f"the oracle '{name}'")
     if _entry(name) is not None:
         return
-    check_function(name)
+    check_may_run("function", name)
     module, _, attribute = name.partition(":")
     source = _source(module)
     if source is None:
@@ -70,7 +70,7 @@ def load_plugged(name: str) -> Oracle:
         return as_oracle(entry.name, _loaded(name, entry.value))
     if not FUNCTION_PATH.fullmatch(name):
         raise unknown_name("oracle", name, plugged_names() or ["module:function"])
-    check_function(name)
+    check_may_run("function", name)
     return as_oracle(name, _loaded(name, name))
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from sciencegen.errors import ConfigError
 
+MOST_WAITING = 1000
+"""Jobs in the queue."""
 Left = dict[str, float | None]
 """What is left of a budget, by the name of its limit; None is no limit."""
 
@@ -39,14 +41,19 @@ class Budget:
         used = {"calls": calls, "seconds": seconds}
         return {name: None if most is None else max(0, round(most - used[name], 1)) for name, most in self._limits()}
 
-    def check(self, left: Left) -> None:
-        """Raise an error if a limit is used up."""
+    def check(self, left: Left, waiting: int) -> None:
+        """Raise an error if a limit is used up, or the queue is full. waiting: jobs in it."""
         for name, most in self._limits():
             if left[name] == 0:
                 raise BudgetSpent(
                     f"Expected at most {most:g} {name} for jobs, and they are used up. Start the server again, or with "
                     f"a larger --{name}."
                 )
+        if waiting >= MOST_WAITING:
+            raise BudgetSpent(
+                f"Expected at most {MOST_WAITING:,} jobs that wait, and there are as many. Wait until some have ended, "
+                "or cancel some."
+            )
 
     def _limits(self) -> tuple[tuple[str, float | None], ...]:
         return ("calls", self.calls), ("seconds", self.seconds)

@@ -26,7 +26,7 @@ from sciencegen.serving.answers import HEADERS, Guard, answer, page, refused
 from sciencegen.serving.budget import BudgetSpent
 from sciencegen.serving.openapi import VERB_PATH, described_queries, openapi_document, openapi_page
 from sciencegen.serving.queries import query_values
-from sciencegen.serving.records import ACTIVE, NO_SPACE, RECORDS, STATES, Conflict, NotFound, refusal_of
+from sciencegen.serving.records import ACTIVE, NOT_A_CLIENTS, RECORDS, STATES, Conflict, NotFound, refusal_of
 from sciencegen.serving.results import path_for_clients
 from sciencegen.serving.service import Service, take_dry_run
 
@@ -44,7 +44,7 @@ async def _on_error(request: Request, error: Exception) -> Response:
 async def _on_system(request: Request, error: Exception) -> Response:
     """What the system refuses is the request's fault, unless the disk is full or broken."""
     assert isinstance(error, OSError)
-    return refused(507 if error.errno in NO_SPACE else 400, refusal_of(error))
+    return refused(507 if error.errno in NOT_A_CLIENTS else 400, refusal_of(error))
 
 
 async def _on_status(request: Request, error: Exception) -> Response:

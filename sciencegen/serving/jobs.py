@@ -15,7 +15,7 @@ from time import monotonic
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.locks import exclusive
 from sciencegen.serving import process
-from sciencegen.serving.budget import Budget, BudgetSpent, Left
+from sciencegen.serving.budget import Budget, Left
 from sciencegen.serving.ends import Running, ended_job, words_again
 from sciencegen.serving.records import (
     ACTIVE,
@@ -36,8 +36,6 @@ from sciencegen.serving.records import (
 
 TICK_S = 0.05
 """Seconds between looks at the processes."""
-MOST_WAITING = 1000
-"""Jobs in the queue."""
 GRACE_S = 30.0
 """Seconds that a process has to save what it has; then it is killed."""
 
@@ -89,7 +87,7 @@ class Jobs:
             if call.key and call.key in self._keys:
                 check_same_request(found := self.job(self._keys[call.key]), call.verb, call.parameters)
                 return found
-            self._check_room()
+            self.budget.check(self.left(), len(self._queue))
             id = self._new_id()
             words, output = call.command(id)
             parts = (call.verb, dict(call.parameters), words, output, call.overwrites)
@@ -134,7 +132,7 @@ class Jobs:
                 raise ConfigError(
                     f"Expected a job that failed or was stopped, {id} is {job.state}. Make a new request instead."
                 )
-            self._check_room()
+            self.budget.check(self.left(), len(self._queue))
             for name in (OUTCOME, PROGRESS):
                 (self.records(id) / name).unlink(missing_ok=True)
             return self._queued(replace(job, state="queued", ended="", error="", exit_code=None))
@@ -158,15 +156,6 @@ class Jobs:
                 self._look()
             threading.Event().wait(TICK_S)
         self._lock.__exit__(None, None, None)
-
-    def _check_room(self) -> None:
-        """Raise an error if the budget is used up, or the queue is full."""
-        self.budget.check(self.left())
-        if len(self._queue) >= MOST_WAITING:
-            raise BudgetSpent(
-                f"Expected at most {MOST_WAITING:,} jobs that wait, and there are as many. Wait until some have ended, "
-                "or cancel some."
-            )
 
     def _new_id(self) -> str:
         last = max(self._states, default="0")

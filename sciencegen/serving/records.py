@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from sciencegen.errors import DataError
-from sciencegen.files import atomic_write
+from sciencegen.files import NO_ROOM, atomic_write
 from sciencegen.items import Json
 
 TOKEN = "SCIENCEGEN_TOKEN"
@@ -26,7 +26,7 @@ SERVER_LOCK = ".server.lock"
 RECORD, LOG, PRINTED, PROGRESS, OUTCOME = "job.json", "log.txt", "printed.txt", "progress.json", "outcome.json"
 """Files of a job. The server writes the record; the job's process the others."""
 
-NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE})
+NOT_A_CLIENTS = NO_ROOM | {errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE}
 """Errors of the system that aren't a client's fault."""
 _ID = re.compile(r"[0-9]{8,18}-[0-9a-f]{6}")
 
@@ -168,10 +168,9 @@ def read_outcome(folder: Path) -> Outcome | None:
 
 def _read(adapter: TypeAdapter[Record], path: Path) -> Record | None:
     """The record of a file; None if it is missing, or values have other types. Further keys are of newer versions."""
-    found = read_json(path)
     try:
-        return None if found is None else adapter.validate_json(json.dumps(found), strict=True)
-    except ValidationError:
+        return adapter.validate_json(path.read_bytes(), strict=True)
+    except (OSError, ValidationError):
         return None
 
 

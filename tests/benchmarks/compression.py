@@ -24,13 +24,13 @@ from functools import partial
 
 import numpy as np
 
-from sciencegen.compression.archive import Header, read_archive, write_archive
+from sciencegen.compression.archive import header_of, read_archive, write_archive
 from sciencegen.compression.images import Lossy
 from sciencegen.compression.noise import noise_floor
 from sciencegen.compression.parts import Picture
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 
-HEADER = Header("file", "stamps", bytes(8))
+HEADER = header_of("file", "stamps", bytes(8))
 STEPS = (16, 4, 1)
 CURVE = (64.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.5, 0.25)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sciencegen.compression.archive import Header, read_archive, write_archive
+from sciencegen.compression.archive import header_of, read_archive, write_archive
 from sciencegen.compression.images import Lossy, planned
 from sciencegen.compression.parts import Picture, Report
 from sciencegen.compression.stream import UNNUMBERED, VERSION
@@ -25,7 +25,7 @@ SPECIAL = (np.nan, np.inf, -np.inf, -0.0, 0.0, 1e30, -1e-40, 3.0)
 
 def stream(array: np.ndarray, lossy: Lossy | None = None) -> tuple[bytes, Report]:
     file = io.BytesIO()
-    header = Header("file", "name", digest_of_bytes(array.tobytes()))
+    header = header_of("file", "name", digest_of_bytes(array.tobytes()))
     report = write_archive(file, [b"head", Picture(array), b"tail"], header, lossy, 1)
     return file.getvalue(), report
 

@@ -23,12 +23,12 @@ from sciencegen.errors import DataError
 from tests.compression.blocks import blocks_of, joined
 
 IDENTITY = bytes(range(8))
-ABOUT = {"version": 3, "container": "file", "name": "a", "identity": IDENTITY.hex()}
+ABOUT = HeaderRecord(version=3, container="file", name="a", identity=IDENTITY.hex())
 
 
 def write(path: Path, content: bytes = b"some bytes") -> Path:
     with open(path, "wb") as file:
-        writer = BlockWriter(file, ABOUT, IDENTITY)
+        writer = BlockWriter(file, ABOUT)
         writer.write(BYTES, content, 10)
         writer.write(CHUNK, b"")
         writer.write(MEMBER, {"name": "b"})

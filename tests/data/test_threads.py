@@ -66,8 +66,8 @@ WAITING = """
 import os, signal, subprocess, sys, threading
 from pathlib import Path
 from sciencegen.data.forkserver import forkserver
-from sciencegen.data.threads import exit_code, held, map_threaded
-from sciencegen.files import turn_at
+from sciencegen.data.threads import exit_code, map_threaded
+from sciencegen.files import held, turn_at
 from sciencegen.scoring.oracles import FunctionOracle
 
 def send():

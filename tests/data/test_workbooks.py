@@ -126,6 +126,15 @@ def test_rows_outside_the_range_that_a_sheet_states_are_read(tmp_path):
     assert rows(path) == [["1"], [], ["3"]]
 
 
+def test_a_workbook_of_charts_alone_has_no_sheet_to_read(tmp_path):
+    charts = openpyxl.Workbook()
+    charts.create_chartsheet("plot")
+    charts.remove(charts.active)
+    charts.save(tmp_path / "a.xlsx")
+    with pytest.raises(DataError, match=r"Expected a sheet with cells in .*a\.xlsx, found none"):
+        column_names(tmp_path / "a.xlsx")
+
+
 ROW = b'<sheetData><row r="1"><c t="str"><v>item</v></c></row>%s</sheetData>'
 
 

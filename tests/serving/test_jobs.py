@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sciencegen.errors import ConfigError
-from sciencegen.serving import jobs
+from sciencegen.serving import budget
 from sciencegen.serving.budget import Budget, BudgetSpent
 from sciencegen.serving.process import is_running
 from sciencegen.serving.records import Conflict, NotFound, read_job, write_job
@@ -251,7 +251,7 @@ def test_a_record_of_wrong_types_stops_no_start(make_jobs, tmp_path, change):
 
 
 def test_the_queue_is_limited(make_jobs, monkeypatch):
-    monkeypatch.setattr(jobs, "MOST_WAITING", 2)
+    monkeypatch.setattr(budget, "MOST_WAITING", 2)
     found = make_jobs()
     first = found.submit(call(n=100, pause=0.1))
     until(lambda: found.job(first.id).state == "running")

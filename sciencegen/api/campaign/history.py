@@ -115,15 +115,16 @@ def state_of(request: ProposeRequest, history: History) -> CampaignState:
 
 def _none_usable(request: ProposeRequest, history: History, unaligned: Sequence[Item]) -> DataError:
     """The error for measured tables of which nothing can be used."""
-    found = ["no row with a value"]
+    found = list[str]()
     if history.refused:
         _, item, reason = history.refused[0]
-        found = [f"{len(history.refused)} rows that are refused, the first, {escape(item, SHOWN)!r}: {reason}"]
+        found.append(f"{len(history.refused)} rows that are refused, the first, {escape(item, SHOWN)!r}: {reason}")
     if unaligned:
         found.append(f"{len(unaligned)} items of another length than the wild type")
     return DataError(
         f"Expected measured items in {', '.join(map(str, request.history.tables))} that can be used, found "
-        f"{' and '.join(found)}. Correct them, or name the columns and the wild type that they refer to."
+        f"{' and '.join(found) or 'no row with a value'}. Correct them, or name the columns and the wild type that "
+        "they refer to."
     )
 
 

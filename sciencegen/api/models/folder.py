@@ -40,8 +40,10 @@ if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't 
 CONFIG, REPRESENTATION, WEIGHTS, METRICS, CARD = (
     "config.yaml", "representation.json", "weights.safetensors", "metrics.json", "card.md",
 )  # fmt: skip
-UNMEASURED, NOT_YET = "unmeasured", "the training was stopped before its figures were computed"
-"""In a model's metrics: why there are no figures; what it says before they are computed."""
+UNMEASURED = "unmeasured"
+"""In a model's metrics: why there are no figures."""
+NOT_YET = {UNMEASURED: "the training was stopped before its figures were computed"}
+"""The metrics of a model whose figures aren't computed yet."""
 
 
 @dataclass(frozen=True)
@@ -355,7 +357,10 @@ def is_measured(run: RunFolder) -> bool:
     return run.has(METRICS) and UNMEASURED not in run.read_json(METRICS)
 
 
-def measured(measure: Callable[[], Mapping[str, Any]], run: RunFolder, again: str, log: Callable[[str], None]) -> Json:
+def measured(
+    measure: Callable[[], Mapping[str, Any]], run: RunFolder, log: Callable[[str], None],
+    again: str = "computes them again, without training",
+) -> Json:  # fmt: skip
     """The figures of a model that is saved in this folder; if they can't be computed, why.
 
     again: what the same command does.
@@ -366,7 +371,7 @@ def measured(measure: Callable[[], Mapping[str, Any]], run: RunFolder, again: st
         why = f"{type(error).__name__}: {error}".rstrip(": ")
         log(
             f"note: the model in {run.path} is saved, but its figures are missing in {METRICS}, since they can't be "
-            f"computed ({why}). {again}"
+            f"computed ({why}). The same command {again}."
         )
         return {UNMEASURED: why}
 

@@ -15,7 +15,6 @@ from sciencegen.api.models.folder import (
     CONFIG,
     METRICS,
     NOT_YET,
-    UNMEASURED,
     WEIGHTS,
     is_measured,
     measured,
@@ -97,10 +96,9 @@ def train_point_predictor(
         else:
             _train(domain, run, data, chosen, options, log)
         _drop_members(run)
-        again = "The same command computes them again, without training."
         from sciencegen.prediction.point_storage import load_points
 
-        figures = measured(lambda: _figures(load_points(run.path), data), run, again, log)
+        figures = measured(lambda: _figures(load_points(run.path), data), run, log)
         run.write_json(METRICS, {"rows": len(data.items), "refused": len(data.refused), **figures})
         return load_point_predictor(domain, run)
 
@@ -234,7 +232,7 @@ def _write(run: RunFolder, domain: str, data: Located, chosen: PredictorSettings
 
     if data.refused:
         write_rejects(run / REJECTS, data.refused)
-    run.write_json(METRICS, {"rows": len(data.items), "refused": len(data.refused), UNMEASURED: NOT_YET})
+    run.write_json(METRICS, {"rows": len(data.items), "refused": len(data.refused), **NOT_YET})
     made = provenance(["sciencegen", "train", "predictor"], chosen.seed, {str(path): path for path in data.files})
     config = {"format_version": FORMAT_VERSION, "domain": domain, "form": chosen.form, "target": chosen.target}
     run.write_yaml(CONFIG, {**config, "table": chosen.table, "settings": chosen.settings, "provenance": made})

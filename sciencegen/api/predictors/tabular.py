@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sciencegen.api.models.folder import CONFIG, METRICS, NOT_YET, UNMEASURED, reference_to
+from sciencegen.api.models.folder import CONFIG, METRICS, NOT_YET, reference_to
 from sciencegen.api.predictors.folder import TrainedPredictor
 from sciencegen.api.predictors.held_out import HELD_OUT, write_held_out
 from sciencegen.api.predictors.inputs import UsableRows
@@ -101,7 +101,7 @@ def write_predictor(
     config = {"format_version": FORMAT_VERSION, "domain": domain, "target": chosen.target}
     config["model"] = reference_to(domain, chosen.model, run.path)
     run.write_yaml(CONFIG, {**config, "table": files[0].name if files else table, "provenance": made})
-    metrics = {**fitted.counts, UNMEASURED: NOT_YET}
+    metrics = {**fitted.counts, **NOT_YET}
     run.write_json(METRICS, metrics)
     write_training_keys(run, fitted.keys)
     (run / HELD_OUT).unlink(missing_ok=True)  # of an earlier predictor

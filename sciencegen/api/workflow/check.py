@@ -31,7 +31,7 @@ from sciencegen.api.sources.datasets import check_source, find_card, prepared_at
 from sciencegen.api.sources.family import check_measured_table
 from sciencegen.api.sources.preparation import check_splits, property_names, reference_of_source
 from sciencegen.api.train_predictor import check_predictor
-from sciencegen.api.workflow.names import check_braces, check_ending_of, check_name, check_times
+from sciencegen.api.workflow.names import check_ending_of, check_files, check_name
 from sciencegen.api.workflow.planned_model import (
     PlannedModel,
     planned_conditions,
@@ -57,8 +57,7 @@ def check_run(settings: RunSettings, config: str) -> None:
         with at("predict"):
             check_name(name)
     with at("files"):
-        check_braces(settings)
-        check_times(settings)
+        check_files(settings)
     with at("prepare"):
         check_prepare(settings)
     with at("train"):

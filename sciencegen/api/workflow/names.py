@@ -44,22 +44,17 @@ def check_ending_of(structures: str) -> None:
         raise ConfigError(f"Expected a file ending such as .sdf, got {structures!r}.")
 
 
-def check_braces(settings: RunSettings) -> None:
-    """Raise an error for braces in the names of files, which Snakemake takes for wildcards."""
-    for text in {settings.results, *filter(os.path.isfile, _texts(settings.model_dump()))}:
-        if BRACES.search(text):
-            raise ConfigError(f"Expected a path without braces, which Snakemake can't take, got {text!r}. Rename it.")
-
-
 TOLERANCE_S = 2.0
 """By which clocks of machines, and times of file systems, may differ."""
 
 
-def check_times(settings: RunSettings) -> None:
-    """Raise an error for files of a time to come: what a step makes of them would be older than they are, for which
-    Snakemake removes it."""
-    given = filter(os.path.isfile, _texts(settings.model_dump(exclude={"results"})))
-    now = time.time()
+def check_files(settings: RunSettings) -> None:
+    """Raise an error for files that Snakemake can't take: with braces in their names, which are its wildcards, or of a
+    time to come. What a step makes of such a file would be older than it, for which Snakemake removes the result."""
+    given, now = set(filter(os.path.isfile, _texts(settings.model_dump()))), time.time()
+    for text in {settings.results, *given}:
+        if BRACES.search(text):
+            raise ConfigError(f"Expected a path without braces, which Snakemake can't take, got {text!r}. Rename it.")
     for path in (*map(Path, given), *files_below(settings.folder)):
         with suppress(FileNotFoundError):  # what a killed run left may go in the meantime
             if (changed := path.stat().st_mtime) > now + TOLERANCE_S:

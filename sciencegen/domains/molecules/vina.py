@@ -87,9 +87,9 @@ def read_box(path: Path) -> dict[str, float]:
         with suppress(ValueError):
             box[key] = float(text)
     for key, value in box.items():
-        least, most = (0.0, LARGEST_SIDE) if key.startswith("size") else (-FARTHEST, FARTHEST)
-        if not least <= value <= most or value == 0 == least:
-            bounds = f"above 0 to {most:g}" if least == 0 else f"within {least:g} to {most:g}"
+        is_size = key.startswith("size")
+        if not (0 < value <= LARGEST_SIDE if is_size else abs(value) <= FARTHEST):
+            bounds = f"above 0 to {LARGEST_SIDE:g}" if is_size else f"within {-FARTHEST:g} to {FARTHEST:g}"
             raise ValueError(f"Expected `{key} = ` a number {bounds} (Å) in the box {path}, got {value:g}.")
     return box
 

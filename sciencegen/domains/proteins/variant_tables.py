@@ -18,7 +18,6 @@ from sciencegen.domains.proteins.variant_names import VariantNames
 from sciencegen.domains.proteins.variants import (
     Reference,
     apply_variant,
-    at_sites,
     numbered,
     split_range,
     variant_name,
@@ -78,10 +77,7 @@ def _without_sites(source: str, first: int) -> Reference:
 def variant_text(reference: Reference, text: str) -> str | Refusal:
     """The sequence of a variant, given by name (`A42G:K43R`), by its letters at the reference's open positions, or as a
     sequence of any length."""
-    whole = at_sites(reference, text)
-    if isinstance(whole, Refusal):
-        return whole
-    written = written_out(whole)
+    written = written_out(reference, text)
     sequence = apply_variant(reference, text) if written is None else written
     if isinstance(sequence, str) and GAP_LETTER in sequence:
         return Refusal(f"'{text[:60]}' deletes a residue: only substitutions have a place here")

@@ -97,9 +97,13 @@ def variant_name(reference: Reference, sequence: str) -> str | Refusal:
     return ":".join(f"{wild}{position}{letter}" for position, (wild, letter) in pairs if wild != letter) or WILD_TYPE
 
 
-def written_out(text: str) -> str | None:
-    """The letters of a sequence of any length; None for an empty text and for a variant name."""
-    letters = text.strip().upper().removesuffix("*")
+def written_out(reference: Reference, text: str) -> str | Refusal | None:
+    """The letters of a sequence of any length, whole if `text` has those at the reference's open positions; None for an
+    empty text and for a variant name."""
+    whole = at_sites(reference, text)
+    if isinstance(whole, Refusal):
+        return whole
+    letters = whole.strip().upper().removesuffix("*")
     return letters if letters and letters not in _WILD_TYPE_NAMES and _ALLOWED.issuperset(letters) else None
 
 
@@ -127,12 +131,11 @@ def at_sites(reference: Reference, text: str) -> str | Refusal:
 
 def variant_sequence(reference: Reference, text: str) -> str | Refusal:
     """The sequence of a variant, given by name or as a sequence; it is as long as the reference."""
-    whole = at_sites(reference, text)
-    if isinstance(whole, Refusal):
-        return whole
-    written = written_out(whole)
+    written = written_out(reference, text)
     if written is None:
         return apply_variant(reference, text)
+    if isinstance(written, Refusal):
+        return written
     if len(written) != len(reference.sequence) and looks_like_dna(set(written), len(written)):
         return Refusal(f"{len(written)} nucleotides, it seems: translate them to protein")
     name = variant_name(reference, written)
