@@ -30,7 +30,7 @@ SAME_NAME = frozenset({
     "minimize", "model", "neighbours", "no_edge_wells", "nodes", "noise", "noise_free", "noise_level",
     "noise_scale", "offline", "openapi", "optimizer", "oracle", "order", "order_sheet", "partial", "particles",
     "picklist", "pixel_scale", "plate", "pool", "port", "predictor", "prior", "prior_target", "profile",
-    "projection", "psf", "psf_fwhm", "quantize", "raw", "reach", "recipe", "repeats", "replicates", "results",
+    "projection", "psf", "psf_fwhm", "quantize", "raw", "recipe", "repeats", "replicates", "results",
     "round", "rounds", "row", "run_programs", "sample", "sampler", "samples", "scaffold", "schedule", "schema",
     "seconds", "seed", "seeds", "segments", "set", "settings", "sharing", "sheet", "show_completion", "side", "sky",
     "space", "split", "start", "steer", "step_noise", "steps", "stocks", "strategy", "structure", "structures",
