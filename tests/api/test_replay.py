@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -223,11 +224,12 @@ def named_in_record(file: Path, **settings: object) -> None:
 
 
 @pytest.fixture
-def scoring(tmp_path):
+def scoring(tmp_path, monkeypatch):
     """A program and a module that leave a mark where they run."""
     (tmp_path / "evil.sh").write_text("#!/bin/sh\ntouch ran\necho index,score > $2\nseq 0 99 | sed 's/$/,1/' >> $2\n")
     (tmp_path / "evil.sh").chmod(0o755)
     (tmp_path / "evil_module.py").write_text("open('ran', 'w')\ndef score(item):\n    return 1.0\n")
+    monkeypatch.delitem(sys.modules, "evil_module", raising=False)  # of another test
     return {"command": f"{tmp_path}/evil.sh {{input}} {{output}}"}
 
 

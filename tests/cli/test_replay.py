@@ -49,7 +49,8 @@ def test_what_prevents_it_is_named(cli, hits):
 
 
 @pytest.mark.usefixtures("tiny_draws")
-def test_a_function_of_a_record_is_shown_and_runs_only_with_a_flag(cli, hits):
+def test_a_function_of_a_record_is_shown_and_runs_only_with_a_flag(cli, hits, monkeypatch):
+    monkeypatch.delitem(sys.modules, "evil_module", raising=False)  # of another test
     Path("evil_module.py").write_text("open('ran', 'w')\ndef score(item):\n    return 1.0\n")
     named_in_record(hits, include=["height", "evil_module:score"])
     refused = cli("replay", hits, "--row", 2)
