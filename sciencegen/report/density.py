@@ -48,9 +48,9 @@ def density(points: Float[np.ndarray, "point 2"], x: Axis, y: Axis) -> Density:
     from scipy.ndimage import gaussian_filter1d
 
     values = np.histogram2d(points[:, 0], points[:, 1], CELLS, (ends(x), ends(y)))[0]
-    for number, axis in enumerate((x, y)):
+    for at, axis in enumerate((x, y)):
         mode = "wrap" if axis.periodic else "constant"
-        values = gaussian_filter1d(values, BANDWIDTH, axis=number, mode=mode)
+        values = gaussian_filter1d(values, BANDWIDTH, axis=at, mode=mode)
     return Density(x, y, values)
 
 
