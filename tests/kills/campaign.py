@@ -109,9 +109,7 @@ class Campaign:
                     self.tally.note("error", f"{self.name} {struck}", [f"exit code {ended.code}: {self._said()}"])
                 break
             self.struck += 1
-            struck.append(
-                f"{moment.how} at {f'change {moment.change}' if moment.change else f'{moment.seconds:.2f} s'}"
-            )
+            struck.append(f"{moment}, ended in {ended.after:.1f} s")
             self.tally.kills += 1
             if ended.after > PATIENCE_S:
                 self.tally.note("slow", f"{self.name} {struck}", [f"{ended.after:.1f} s to the end"])
