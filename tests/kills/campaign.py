@@ -15,8 +15,8 @@ from tests.kills.process import Ended, Moment, call, wait_for_end
 
 HOW = ("all", "int", "head", "all", "term", "all-int", "all-term")
 """How the strikes of a campaign follow each other; see `hook/sitecustomize.py`."""
-PATIENCE_S = 30.0
-"""In which a command must end after its strike: a run waits 10 s for its steps to save, then 10 s for their end."""
+PATIENCE_S = 10.0
+"""In which a command must end after its strike: a run waits 5.5 s for its steps to save, then 3 s for their end."""
 MOST_MISSES = 20
 """Calls that finish before they are struck, one after the other."""
 Log = Callable[[str], None]
