@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
 import numpy as np
 
-from sciencegen.api.models.folder import METRICS, measured
+from sciencegen.api.models.folder import METRICS, is_measured, measured
+from sciencegen.api.models.identity import IDENTITY, is_same, refuse_taken
 from sciencegen.api.predictors.folder import TrainedPredictor
 from sciencegen.api.predictors.inputs import ModelInputs, check_split, observing_of, predictor_data, write_observing
-from sciencegen.api.predictors.tabular import FittedPredictor, evaluated, usable_rows, write_predictor
+from sciencegen.api.predictors.tabular import (
+    FittedPredictor,
+    awaits_figures,
+    evaluated,
+    identity_of_rows,
+    usable_rows,
+    write_predictor,
+)
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import reference_of
 from sciencegen.api.sources.tables import notes_of_splits, read_rows, without_target
@@ -35,8 +42,9 @@ def train_predictor(
 ) -> TrainedPredictor:
     r"""Fit a property predictor with calibrated intervals, evaluate it on held-out rows, and write its folder.
 
-    Intervals are conformal [1]_: for items like those of the table, nine of ten intervals contain the value. After a
-    stop the same call starts again; with `form`, finished networks are kept and the others go on.
+    Intervals are conformal [1]_: for items like those of the table, nine of ten intervals contain the value. The
+    same call goes on after a stop: a saved predictor is only evaluated, and with `form`, finished networks are kept and
+    the others go on.
 
     Parameters
     ----------
@@ -47,7 +55,7 @@ def train_predictor(
     folder : str or Path
         The folder of the predictor.
     force : bool
-        Whether to replace other contents of the folder.
+        Whether to replace other contents of the folder, also a predictor that only lacks its evaluation.
     log : callable
         Called with each line of the log.
     target : str
@@ -110,11 +118,11 @@ def fit_predictor(
 
         return train_point_predictor(domain, str(table), chosen, folder, force, log)
     with reserved(folder):
-        return _fit_tabular(domain, str(table), chosen, folder, log)
+        return _fit_tabular(domain, str(table), chosen, folder, force, log)
 
 
 def _fit_tabular(
-    domain: str, table: str, chosen: PredictorSettings, folder: str | Path, log: Callable[[str], None]
+    domain: str, table: str, chosen: PredictorSettings, folder: str | Path, force: bool, log: Callable[[str], None]
 ) -> TrainedPredictor:
     from sciencegen import prediction
 
@@ -130,17 +138,29 @@ def _fit_tabular(
     data = predictor_data(domain, chosen, inputs, usable, model)
     wanted = {**data.features.defaults, **chosen.settings, "inputs": inputs}
     options = to_record(prediction.PredictorSettings, wanted, "predictor settings")
+    identity = identity_of_rows(domain, usable, files, chosen)
+    saved = awaits_figures(folder) and not force
+    if saved and not is_same(RunFolder(folder), identity):
+        refuse_taken(RunFolder(folder), force, identity)
     log(f"{len(data.tables.values)} items with '{chosen.target}', {len(data.refused)} refused")
-    generator = np.random.default_rng(chosen.seed)
-    fitted = prediction.fit_predictor(data.tables, options, generator, data.features.made_by, log)
-    run, observing = RunFolder(folder), observing_of(domain, usable.texts)
-    write_observing(run, observing)
     counts = {"rows": len(data.tables.values), "refused": len(data.refused)}
-    made = FittedPredictor(fitted, counts, usable.keys, data.refused, files)
-    written = write_predictor(domain, table, chosen, run, made)
-    figures = measured(lambda: evaluated(run, data.tables, options, chosen, log), run, log, "trains again")
+    observing = observing_of(domain, usable.texts)
+    if saved:
+        log("evaluating on held-out rows")
+        run, fitted = RunFolder(folder), prediction.load(folder)
+    else:
+        generator = np.random.default_rng(chosen.seed)
+        fitted = prediction.fit_predictor(data.tables, options, generator, data.features.made_by, log)
+        run = RunFolder(folder)
+        write_observing(run, observing)
+        made = FittedPredictor(fitted, counts, usable.keys, data.refused, files, identity)
+        write_predictor(domain, table, chosen, run, made)
+    figures = measured(lambda: evaluated(run, data.tables, options, chosen, log), run, log)
     run.write_json(METRICS, {**counts, **figures})
-    return replace(written, metrics={**counts, **figures}, observing=observing)
+    if is_measured(run):
+        (run / IDENTITY).unlink()
+    metrics = {**counts, **figures}
+    return TrainedPredictor(domain, run.path, fitted, chosen.target, chosen.model, metrics, observing=observing)
 
 
 def _informs(model: ModelInputs) -> bool:

@@ -138,23 +138,23 @@ def predictor(
 ) -> None:
     """Train a property predictor with calibrated intervals from a table of items and values.
 
-    A training that was stopped starts again with the same command; one of 1,000 molecules takes about a minute of one
-    core. With --form structures, neural networks predict one or several targets (--target a,b,c) from the coordinates,
-    and the same command resumes their training.
+    A training that was stopped starts again with the same command, and only its evaluation if the predictor was saved;
+    one of 1,000 molecules takes about a minute of one core. With --form structures, neural networks predict one or
+    several targets (--target a,b,c) from the coordinates, and the same command resumes their training.
     """
     from sciencegen.config import PredictorSettings
 
     flags: dict[str, Any] = dict(target=target, column=column, form=form, model=model, seed=seed, device=device)
     flags |= dict(settings=options.pairs(setting, "--set"), threads=threads, split=split, wild_type=wild_type)
     record = options.settings_from(PredictorSettings, settings, table=table, **flags)
-    if record.form:  # networks resume in the folder of a killed call
-        check_writable(Path(output) / "predictor", "`output`")
-    else:
-        claim_output(output, force, folder=True)
-
+    from sciencegen.api.predictors.tabular import awaits_figures
     from sciencegen.api.train_predictor import fit_predictor
     from sciencegen.api.writing.writer import input_ending
 
+    if record.form:  # networks resume in the folder of a killed call
+        check_writable(Path(output) / "predictor", "`output`")
+    else:
+        claim_output(output, force or awaits_figures(output), folder=True)
     source = input_path(table, partial(input_ending, domain, ".csv")) if table == "-" else nullcontext(table)
     with source as path:
         trained = fit_predictor(domain, path, record, folder=output, force=force, log=say)

@@ -8,6 +8,7 @@ error. On several nodes the user, or SLURM, starts the command on each, with the
 from __future__ import annotations
 
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -20,13 +21,16 @@ from pathlib import Path
 
 from sciencegen.data.threads import exit_code, worker_count
 from sciencegen.errors import ConfigError, SciencegenError, Stopped
+from sciencegen.training.stopping import stop_on_signals
 
 RANK, NODE_RANK = "LOCAL_RANK", "NODE_RANK"
 NODES = (NODE_RANK, "MASTER_ADDR", "MASTER_PORT")
 """What a process of several nodes needs to know: its node, from 0, and the address and a free port of node 0."""
 PARENT = "SCIENCEGEN_FIRST_PROCESS"
 """The id of the process that started this one."""
-VARIABLES = (RANK, *NODES, "WORLD_SIZE", PARENT)
+ARRIVED = "SCIENCEGEN_ARRIVED"
+"""The pipe into which a process writes a byte when it is ready to meet the one that started it."""
+VARIABLES = (RANK, *NODES, "WORLD_SIZE", PARENT, ARRIVED)
 """What is set for the processes of a training."""
 
 CHECK_S = 0.5
@@ -97,7 +101,10 @@ def in_processes(devices: int, nodes: int = 1) -> Iterator[None]:
     says_nothing = suppress(Stopped) if is_follower(devices, nodes) else nullcontext()  # the first process says so
     with says_nothing, _shared_cores(devices):
         if _is_started(devices):
-            with _ending_with(_lost_parent):
+            with stop_on_signals(), _ending_with(_lost_parent):  # a signal to all: the first process stops the steps
+                if ARRIVED in os.environ:
+                    with suppress(BrokenPipeError):  # the first process has just ended
+                        os.write(int(os.environ[ARRIVED]), b".")
                 yield
         else:
             with _followers(devices, nodes) as started, _group(), _ending_with(partial(_lost, started)):
@@ -129,9 +136,15 @@ def _followers(devices: int, nodes: int) -> Iterator[list[subprocess.Popen]]:
             command = _command()
             found = {NODE_RANK: str(node_rank()), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
             os.environ.update(found | _present(before) | {RANK: "0", "WORLD_SIZE": str(devices * nodes)})
-            for rank in range(1, devices):
-                own = {**os.environ, RANK: str(rank), PARENT: str(os.getpid())}
-                started.append(subprocess.Popen(command, env=own))
+            read, write = os.pipe()
+            try:
+                for rank in range(1, devices):
+                    own = {**os.environ, RANK: str(rank), PARENT: str(os.getpid()), ARRIVED: str(write)}
+                    started.append(subprocess.Popen(command, env=own, pass_fds=[write]))
+                _await_arrivals(started, read)
+            finally:
+                os.close(read)
+                os.close(write)
         yield started
     except BaseException:
         for one in started:
@@ -148,6 +161,15 @@ def _followers(devices: int, nodes: int) -> Iterator[list[subprocess.Popen]]:
         for name in VARIABLES:
             os.environ.pop(name, None)
         os.environ.update(_present(before))
+
+
+def _await_arrivals(started: Sequence[subprocess.Popen], pipe: int) -> None:
+    """Wait until the processes are ready, which takes them seconds. Without it, this process would wait for them in a
+    library that no signal reaches."""
+    arrived = 0
+    while arrived < len(started) and all(one.poll() is None for one in started):
+        if select.select([pipe], [], [], CHECK_S)[0]:
+            arrived += len(os.read(pipe, len(started)))
 
 
 def _present(variables: dict[str, str | None]) -> dict[str, str]:

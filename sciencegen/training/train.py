@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import lightning
@@ -21,7 +22,7 @@ from sciencegen.training.module import StepBatches, TrainedModule
 from sciencegen.training.processes import in_processes
 from sciencegen.training.settings import CHECKPOINT, PRECISIONS, TrainingSettings
 from sciencegen.training.sparsity import Pruning, check_prunable
-from sciencegen.training.stopping import stop_on_signals
+from sciencegen.training.stopping import StopRequest, stop_on_signals
 
 
 def train(
@@ -58,12 +59,22 @@ def train(
             network.compile(dynamic=True)
     if start < settings.steps:
         with in_processes(settings.count, settings.nodes), stop_on_signals() as stop_request:
-            log = Log(Path(folder) / "log.csv", settings.log_every, settings.steps, progress, logged)
+            heard = partial(_unless_stopped, stop_request, progress)
+            log = Log(Path(folder) / "log.csv", settings.log_every, settings.steps, heard, logged)
             callbacks = [Averaging(), log, Checkpoints(checkpoint, settings, stop_request, log)]
             pruning = [Pruning()] if settings.sparsity else []
             _fit(module, batches, settings, folder, device, [*pruning, *callbacks])
     model.load_state_dict(module.average)
     model.eval()
+
+
+def _unless_stopped(
+    stop_request: StopRequest, progress: Progress | None, step: int, total: int, terms: dict[str, float]
+) -> None:
+    """Report, but not after a signal: `tee` behind a pipe gets it too, and a message that nobody can read would end the
+    training before it is saved."""
+    if progress is not None and stop_request.signal is None:
+        progress(step, total, terms)
 
 
 def _fit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
@@ -112,5 +113,43 @@ def test_a_predictor_whose_figures_fail_is_saved(workspace, tmp_path, monkeypatc
         "pointclouds", workspace.folder / "clouds.csv", folder=tmp_path / "p", log=said.append, **ask
     )
     assert trained.metrics["unmeasured"] == "ValueError: no folds"
-    assert said[-1].endswith("(ValueError: no folds). The same command trains again.")
+    assert said[-1].endswith("(ValueError: no folds). The same command computes them again, without training.")
     assert load_predictor("pointclouds", tmp_path / "p").metrics == trained.metrics
+
+
+def test_a_saved_predictor_without_figures_is_only_measured(cli, tmp_path, monkeypatch):
+    """After an error and after a stop, with the bytes of an unbroken call; another call's predictor is not taken."""
+    table = write_clouds(tmp_path / "clouds.csv", 60, extra=True)
+    base = ("train", "predictor", "pointclouds", "-", "--target", "measured", "--set", "families=[ridge]")
+
+    def call(folder, *words):
+        return cli(*base, "-o", folder, *words, stdin=table.read_bytes())
+
+    def content(folder):
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+    assert call("whole").code == 0
+    for number, (error, code) in enumerate([(ValueError("no folds"), 0), (KeyboardInterrupt(), 130)]):
+        with monkeypatch.context() as broken:
+            broken.setattr("sciencegen.api.train_predictor.evaluated", Mock(side_effect=error))
+            assert call(f"p{number}").code == code
+        saved = content(f"p{number}")
+        assert call(f"p{number}", "--set", "folds=4").code == 2  # another predictor
+        with monkeypatch.context() as untrained:
+            untrained.setattr("sciencegen.prediction.fit_predictor", Mock(side_effect=AssertionError("trains")))
+            again = call(f"p{number}")
+        assert again.code == 0, again.err
+        assert content(f"p{number}") == content("whole")
+        assert saved["predictor.safetensors"] == content("whole")["predictor.safetensors"]
+    assert call("whole").code == 2  # finished
+
+
+def test_force_trains_a_saved_predictor_again(workspace, tmp_path, monkeypatch):
+    ask = {"target": "measured", "settings": {"families": ["ridge"], "folds": 3}, "threads": 1}
+    table, folder, said = workspace.folder / "clouds.csv", tmp_path / "p", []
+    with monkeypatch.context() as broken:
+        broken.setattr("sciencegen.api.train_predictor.evaluated", Mock(side_effect=ValueError("no folds")))
+        sg.train_predictor("pointclouds", table, folder=folder, **ask)
+    sg.train_predictor("pointclouds", table, folder=folder, force=True, log=said.append, **ask)
+    assert any(line.startswith("fitting ridge") for line in said)
+    assert not (folder / "train.json").exists()

@@ -15,8 +15,8 @@ from tests.kills.process import Ended, Moment, call, wait_for_end
 
 HOW = ("all", "int", "head", "all", "term", "all-int", "all-term")
 """How the strikes of a campaign follow each other; see `hook/sitecustomize.py`."""
-PATIENCE_S = 30.0
-"""In which a command must end after its strike: a run waits 10 s for its steps to save, then 10 s for their end."""
+PATIENCE_S = 10.0
+"""In which a command must end after its strike: a run waits 5.5 s for its steps to save, then 3 s for their end."""
 MOST_MISSES = 20
 """Calls that finish before they are struck, one after the other."""
 Log = Callable[[str], None]
@@ -109,9 +109,7 @@ class Campaign:
                     self.tally.note("error", f"{self.name} {struck}", [f"exit code {ended.code}: {self._said()}"])
                 break
             self.struck += 1
-            struck.append(
-                f"{moment.how} at {f'change {moment.change}' if moment.change else f'{moment.seconds:.2f} s'}"
-            )
+            struck.append(f"{moment}, ended in {ended.after:.1f} s")
             self.tally.kills += 1
             if ended.after > PATIENCE_S:
                 self.tally.note("slow", f"{self.name} {struck}", [f"{ended.after:.1f} s to the end"])

@@ -22,11 +22,15 @@ UNFINISHED = (
     "*checkpoints/last.pt",
     "*log.csv",
     "*model/config.yaml",
+    "*metrics.json",
+    "*card.md",
+    "predictor/train.json",
     "student/config.yaml",
     "*/members/*/weights.safetensors",
 )
 """Files of final name that grow or change until a command ends; they must be complete at any time. The config of a
-model gets checksums at the end; networks of a predictor have files of their own until then."""
+model gets checksums at the end; networks of a predictor have files of their own until then. Figures come after the
+weights, and until then a predictor keeps what it was trained on."""
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -74,6 +78,10 @@ def _log(path: Path) -> str:
     return "" if whole else "an incomplete row"
 
 
+def _text(path: Path) -> str:
+    return "" if path.read_text(encoding="utf-8").endswith("\n") else "cut"
+
+
 def _settings(path: Path) -> str:
     text = path.read_text(encoding="utf-8")
     return "" if text.endswith("\n") and isinstance(yaml.safe_load(text), dict) else "cut"
@@ -103,6 +111,8 @@ READABLE: Mapping[str, Callable[[Path], str]] = {
     ".csv": _log,
     ".pt": _checkpoint,
     ".yaml": _settings,
+    ".json": _settings,
+    ".md": _text,
     ".safetensors": _weights,
 }
 

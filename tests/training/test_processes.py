@@ -70,8 +70,9 @@ def run(text, folder, *arguments):
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [environment.get("PYTHONPATH")])])
     log = (folder / "log").open("a")
     return subprocess.Popen(
-        [sys.executable, script, folder, *arguments], env=environment, stderr=log, preexec_fn=hear, cwd=folder
-    )
+        [sys.executable, script, folder, *arguments], env=environment, stderr=log, preexec_fn=hear, cwd=folder,
+        start_new_session=True,
+    )  # fmt: skip
 
 
 ENDS_WITHIN = 30.0
@@ -147,6 +148,42 @@ def test_a_process_killed_before_the_others_meet_it_ends_them(tmp_path, name, co
     while KILLED[name][1] not in (folder / "log").read_text() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert KILLED[name][1] in (folder / "log").read_text()
+
+
+LATE = """
+import os, sys, time
+from tests.training.line import Line, batches, settings
+from sciencegen.training import processes
+from sciencegen.training.train import train
+
+if os.environ.get(processes.RANK) == "1":
+    open(sys.argv[1] + "/started", "w").write(str(os.getpid()))
+    time.sleep(60)
+try:
+    train(Line(), batches, settings(steps=40, devices=2), sys.argv[1] + "/model")
+except KeyboardInterrupt:
+    os._exit(130)  # the interpreter's own end takes seconds
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("send", [os.kill, os.killpg])
+def test_a_signal_ends_a_process_that_waits_for_another_to_start(tmp_path, send):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    process, deadline = run(LATE, folder), time.monotonic() + 240
+    while not (folder / "started").exists() or not (folder / "started").read_text():
+        assert process.poll() is None, (folder / "log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.5)  # until the first process waits
+    send(process.pid, signal.SIGINT)
+    assert process.wait(10.0) == 130
+    other = int((folder / "started").read_text())
+    while process_is_alive(other) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not process_is_alive(other)
 
 
 @pytest.mark.slow

@@ -38,6 +38,21 @@ def test_a_signal_ends_it_after_a_whole_step_that_is_saved(tmp_path, number):
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
+def test_nothing_is_said_between_a_signal_and_the_save(tmp_path):
+    """The reader of a pipe, such as `tee`, may get the signal too, and what can't be written would end the training."""
+    said = []
+    with pytest.raises(Stopped):
+        train(
+            Line(),
+            signalled_at(17, signal.SIGTERM),
+            settings(log_every=1),
+            tmp_path,
+            progress=lambda *row: said.append(row),
+        )
+    saved = torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"]
+    assert [step for step, *_ in said] == list(range(1, saved))
+
+
 def test_a_second_signal_ends_it_at_once(tmp_path):
     def impatient(start):
         yield from islice(batches(start), 3)

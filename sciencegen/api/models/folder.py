@@ -358,20 +358,16 @@ def is_measured(run: RunFolder) -> bool:
 
 
 def measured(
-    measure: Callable[[], Mapping[str, Any]], run: RunFolder, log: Callable[[str], None],
-    again: str = "computes them again, without training",
+    measure: Callable[[], Mapping[str, Any]], run: RunFolder, log: Callable[[str], None]
 ) -> Json:  # fmt: skip
-    """The figures of a model that is saved in this folder; if they can't be computed, why.
-
-    again: what the same command does.
-    """
+    """The figures of a model that is saved in this folder; if they can't be computed, why."""
     try:
         return dict(measure())
     except Exception as error:  # whatever it is, the model is there
         why = f"{type(error).__name__}: {error}".rstrip(": ")
         log(
             f"note: the model in {run.path} is saved, but its figures are missing in {METRICS}, since they can't be "
-            f"computed ({why}). The same command {again}."
+            f"computed ({why}). The same command computes them again, without training."
         )
         return {UNMEASURED: why}
 

@@ -46,7 +46,7 @@ def identity_of(domain: str, data: str | Path, column: str | None, settings: Tra
     chosen = _without_processes(chosen)
     identity = {"domain": domain, "data": _data_identity(domain, data, column, settings), "train": chosen}
     start = settings.from_model if isinstance(settings, TrainSettings) else None
-    return identity if start is None else identity | {"from": _weights_of(domain, start)}
+    return identity if start is None else identity | {"from": weights_of(domain, start)}
 
 
 def _without_processes(chosen: Mapping[str, Json]) -> dict[str, Json]:
@@ -77,7 +77,7 @@ def _without_later(settings: Mapping[str, Json]) -> dict[str, Json]:
     }
 
 
-def _weights_of(domain: str, model: str) -> str:
+def weights_of(domain: str, model: str) -> str:
     """The checksum of the start weights, since the same folder may hold other weights later."""
     weights = find_model(domain, model) / WEIGHTS
     return sha256_of(weights) if weights.is_file() else ""

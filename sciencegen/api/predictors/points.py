@@ -133,10 +133,11 @@ def _refuse_taken(run: RunFolder, force: bool) -> None:
 
 
 def _made_here(run: RunFolder) -> Sequence[str]:
-    """Names that belong to a predictor in this folder; predictors of features have no identity and no networks."""
+    """Names that belong to a predictor in this folder; predictors of features have no networks, and no identity once
+    they have their figures."""
     trained = run.read_json(IDENTITY) if run.has(IDENTITY) else None
-    if isinstance(trained, dict) and "target" in dict(trained.get("train") or {}):
-        return MADE
+    if isinstance(trained, dict) and "target" in (settings := dict(trained.get("train") or {})):
+        return MADE if settings.get("form") else (*OF_ANY, IDENTITY)
     numbers = run.read_json(NUMBERS) if run.has(NUMBERS) else None
     return OF_ANY if isinstance(numbers, dict) and "arrays_sha256" in numbers else ()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sciencegen.api.models.folder import CONFIG, METRICS, NOT_YET, reference_to
-from sciencegen.api.predictors.folder import TrainedPredictor
+from sciencegen.api.models.identity import IDENTITY, weights_of
 from sciencegen.api.predictors.held_out import HELD_OUT, write_held_out
 from sciencegen.api.predictors.inputs import UsableRows
 from sciencegen.api.predictors.training_keys import write_training_keys
@@ -18,13 +20,14 @@ from sciencegen.api.science.forms import domain_of, key_of
 from sciencegen.api.science.left_out import LeftOut
 from sciencegen.api.science.naming import Numbering, name_conflicts, names_of, parse_texts
 from sciencegen.api.science.workers import InDomain, describe
-from sciencegen.config import PredictorSettings
+from sciencegen.config import PredictorSettings, Resources
 from sciencegen.data.prepared import REJECTS
 from sciencegen.data.tables import no_numbers
 from sciencegen.data.writers import Refused, write_rejects
 from sciencegen.errors import DataError
 from sciencegen.items import Json, Refusal, Row
-from sciencegen.runs import FORMAT_VERSION, RunFolder, provenance
+from sciencegen.prediction.storage import NUMBERS
+from sciencegen.runs import FORMAT_VERSION, RunFolder, canonical_json, provenance, sha256_of
 
 if TYPE_CHECKING:  # it imports libraries that many verbs don't need
     from sciencegen import prediction
@@ -71,24 +74,45 @@ def evaluated(
     return {split: one.figures() for split, one in found.items()}
 
 
+EVALUATION = {"evaluation_folds", "evaluation_repeats"}
+"""Settings of the figures alone."""
+
+
+def identity_of_rows(domain: str, rows: UsableRows, files: Sequence[Path], chosen: PredictorSettings) -> Json:
+    """As `identity_of`, of the rows that were read. A folder keeps it while a saved predictor has no figures."""
+    read = canonical_json([rows.texts, rows.values, rows.refused, [sha256_of(file) for file in files]])
+    data = {"name": chosen.table, "sha256": hashlib.sha256(read.encode()).hexdigest()}
+    trained = chosen.model_dump(mode="json", exclude={*Resources.model_fields, *EVALUATION} - {"seed"})
+    start = {} if chosen.model is None else {"from": weights_of(domain, chosen.model)}
+    return {"domain": domain, "data": data, "train": trained, **start}
+
+
+def awaits_figures(folder: str | Path) -> bool:
+    """Whether a predictor was saved in this folder by a call that was stopped, or failed, before it had figures."""
+    return all(os.path.isfile(Path(folder) / name) for name in (IDENTITY, NUMBERS))
+
+
 @dataclass(frozen=True)
 class FittedPredictor:
     """Content of a predictor's folder. counts: of the rows. keys: of the items that it was trained on. refused: rows
-    that were not used. files: the sources of the rows."""
+    that were not used. files: the sources of the rows. identity: `identity_of_rows`."""
 
     predictor: Predictor
     counts: Json
     keys: Sequence[str]
     refused: Sequence[Refused]
     files: Sequence[Path]
+    identity: Json
 
 
 def write_predictor(
     domain: str, table: str, chosen: PredictorSettings, run: RunFolder, fitted: FittedPredictor
-) -> TrainedPredictor:
-    """Write all files of a predictor's folder, without its figures."""
+) -> None:
+    """Write all files of a predictor's folder, without its figures, and last the identity by which an equal call knows
+    that they are whole."""
     from sciencegen.prediction import save
 
+    (run / IDENTITY).unlink(missing_ok=True)  # of an earlier predictor
     if fitted.refused:
         write_rejects(run / REJECTS, fitted.refused)
     else:  # left by an earlier run
@@ -101,12 +125,11 @@ def write_predictor(
     config = {"format_version": FORMAT_VERSION, "domain": domain, "target": chosen.target}
     config["model"] = reference_to(domain, chosen.model, run.path)
     run.write_yaml(CONFIG, {**config, "table": files[0].name if files else table, "provenance": made})
-    metrics = {**fitted.counts, **NOT_YET}
-    run.write_json(METRICS, metrics)
+    run.write_json(METRICS, {**fitted.counts, **NOT_YET})
     write_training_keys(run, fitted.keys)
     (run / HELD_OUT).unlink(missing_ok=True)  # of an earlier predictor
     save(fitted.predictor, run.path)
-    return TrainedPredictor(domain, run.path, fitted.predictor, chosen.target, chosen.model, metrics)
+    run.write_json(IDENTITY, fitted.identity)
 
 
 def usable_rows(domain: str, rows: Sequence[Row], settings: PredictorSettings) -> UsableRows:

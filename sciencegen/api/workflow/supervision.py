@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,8 +26,18 @@ SNAKEMAKE = (sys.executable, "-P", "-m", "snakemake")
 RECORDS = ".snakemake"
 """Snakemake's folder in the current one."""
 
-PATIENCE_S = 10.0
-"""Seconds that a process has to end by itself."""
+LEFT_OVER_S = 10.0
+"""Seconds that a process has to end by itself, which an earlier run left."""
+
+HEARD_S = 0.5
+"""Seconds in which a signal to the whole process group ends another process of it."""
+
+SAVE_S = 5.5
+"""Seconds that steps have to save after a signal."""
+
+CLEAN_UP_S = 1.5
+"""Seconds that Snakemake has to clean up when no step runs any more, and then steps to end by SIGTERM. The handler of
+its scheduler waits for a lock that the scheduler may hold, and then Snakemake never ends by itself."""
 
 
 def job_environment(folder: Path) -> dict[str, str]:
@@ -38,19 +49,18 @@ def job_environment(folder: Path) -> dict[str, str]:
 def call(command: Sequence[str], folder: Path) -> int:
     """Run a command and return its exit code; its output goes to stderr.
 
-    Ctrl-C or SIGTERM ends it with all its child processes before this process ends.
+    Ctrl-C or SIGTERM ends it with all its child processes before this process ends, within 10 s.
     """
-    process = subprocess.Popen(command, env=job_environment(folder), stdout=2)
-    try:
-        with _sigterm_raises():
-            return exit_code(process)
-    except (KeyboardInterrupt, Stopped) as stop:
-        if isinstance(stop, Stopped):  # unlike Ctrl-C, SIGTERM reaches this process only
-            _interrupt(folder)
-        with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-            process.wait(PATIENCE_S)
-        stop_left_over(folder)
-        raise
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=2) as witness:  # ends with this process
+        process = subprocess.Popen(command, env=job_environment(folder), stdout=2)
+        try:
+            with _sigterm_raises():
+                return exit_code(process)
+        except (KeyboardInterrupt, Stopped):
+            with suppress(KeyboardInterrupt, Stopped):
+                _await_end(process, witness, folder)
+            stop_left_over(folder, CLEAN_UP_S)
+            raise
 
 
 @contextmanager
@@ -70,8 +80,27 @@ def _sigterm_raises() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _await_end(process: subprocess.Popen, witness: subprocess.Popen, folder: Path) -> None:
+    """Wait for the end of Snakemake and its steps, after this process got a signal.
+
+    From a terminal all processes of the group get it, as the witness does: a second one could end a step before it has
+    saved. If this process alone got it, they get SIGINT, as by Ctrl-C: steps keep what is finished, and Snakemake
+    cleans up.
+    """
+    began = busy = time.monotonic()
+    try:
+        witness.wait(HEARD_S)
+    except subprocess.TimeoutExpired:
+        _interrupt(folder)
+    while (now := time.monotonic()) < min(began + SAVE_S, busy + CLEAN_UP_S):
+        if any(one.pid != process.pid for one in _marked(str(folder.resolve()))):
+            busy = now  # Snakemake and the shell of a step may end before it
+        elif process.poll() is not None:
+            break
+        time.sleep(0.1)
+
+
 def _interrupt(folder: Path) -> None:
-    """Send SIGINT, as Ctrl-C would: jobs keep what is finished, and Snakemake cleans up."""
     import psutil
 
     for process in _marked(str(folder.resolve())):
@@ -79,7 +108,7 @@ def _interrupt(folder: Path) -> None:
             process.send_signal(signal.SIGINT)
 
 
-def stop_left_over(folder: Path) -> int:
+def stop_left_over(folder: Path, patience_s: float = LEFT_OVER_S) -> int:
     """End left-over processes of this run and return their number. Call it while holding the lock."""
     import psutil
 
@@ -87,11 +116,11 @@ def stop_left_over(folder: Path) -> int:
     for process in found:
         with suppress(psutil.Error):
             process.terminate()
-    _, alive = psutil.wait_procs(found, PATIENCE_S)
+    _, alive = psutil.wait_procs(found, patience_s)
     for process in alive:
         with suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(alive, PATIENCE_S)
+    psutil.wait_procs(alive, patience_s)
     return len(found)
 
 

@@ -1,12 +1,73 @@
 """Snakemake as a child process: its environment, its exit code, and its locks."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import pytest
 
 from sciencegen.api.workflow.supervision import call, job_environment, stop_left_over, unlock
 from sciencegen.notes import RUN
+from tests.signals import hear
+
+HEAD = """
+import sys
+from pathlib import Path
+from sciencegen.api.workflow.supervision import call
+from sciencegen.errors import Stopped
+try:
+    call(["bash", "-c", sys.argv[1]], Path("."))
+except (KeyboardInterrupt, Stopped):
+    sys.exit(3)
+"""
+STEP = """
+import signal, sys, time
+heard = []
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda number, frame: heard.append(number))
+open("started", "w").close()
+while not heard:
+    time.sleep(0.01)
+end = time.monotonic() + 2.5  # it saves
+while time.monotonic() < end:
+    time.sleep(0.01)
+open("heard", "w").write(str(list(map(int, heard))))
+"""
+DEAF = "trap '' INT TERM; touch started; while true; do sleep 60; done"
+
+
+def end_by_a_signal(folder, command, send, number):
+    """Seconds from the signal to the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HEAD, command], cwd=folder, start_new_session=True, preexec_fn=hear
+    )
+    while not (folder / "started").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    began = time.monotonic()
+    send(process.pid, number)
+    assert process.wait(60) == 3
+    return time.monotonic() - began
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("send", [os.kill, os.killpg])
+def test_a_step_gets_one_signal_and_saves(tmp_path, send, number):
+    """Also if the signal came to the first process alone."""
+    (tmp_path / "step.py").write_text(STEP)
+    end_by_a_signal(tmp_path, f"{sys.executable} -S step.py | tee log", send, number)
+    assert (tmp_path / "heard").read_text() == str([int(number if send is os.killpg else signal.SIGINT)])
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_ends_within_ten_seconds_though_a_step_is_deaf(tmp_path, number):
+    assert end_by_a_signal(tmp_path, DEAF, os.killpg, number) < 10
+    assert stop_left_over(tmp_path) == 0
 
 
 def test_jobs_find_the_command_of_this_python_first_and_carry_the_mark(tmp_path):
