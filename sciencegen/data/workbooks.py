@@ -463,7 +463,7 @@ def _key(path: Path, sheet: str | None) -> tuple[Path, int, int, str | None]:
 
 def open_sheet(path: Path, sheet: str | None = None) -> io.BufferedReader:
     """A sheet as CSV text, made while it is read. sheet: its name; by default the first that isn't empty."""
-    stream = io.BufferedReader(_SheetText(path, sheet), BLOCK)
+    stream: io.BufferedReader = io.BufferedReader(_SheetText(path, sheet), BLOCK)
     try:
         stream.peek(1)
     except BaseException:
