@@ -8,7 +8,8 @@ import io
 import os
 import sys
 import zlib
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -40,6 +41,27 @@ def reading(expected: str, source: str | Path) -> AbstractContextManager[None]:
             f"{reason_of(error)}."
         )
     )
+
+
+@contextmanager
+def little_memory(most: int) -> Iterator[None]:
+    """Allocations of more than so many bytes beyond those held now are a MemoryError in the block, where Linux counts
+    them: a library that reads a file may allocate whatever that claims."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        used = next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmData"))
+    except (OSError, StopIteration):
+        yield
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    lower = used + most if soft == resource.RLIM_INFINITY else min(soft, used + most)
+    resource.setrlimit(resource.RLIMIT_DATA, (lower, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def reason_of(error: BaseException) -> str:

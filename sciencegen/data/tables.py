@@ -10,7 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sciencegen.data.damage import open_binary, reading, standard_input
+from sciencegen.data.damage import little_memory, open_binary, reading, standard_input
 from sciencegen.data.records import check_width, csv_records
 from sciencegen.data.rows import Columns, NoItemColumn, TableReading, find_column
 from sciencegen.data.workbooks import MOST_TIMES, file_of, is_workbook, most_unpacked, too_dense
@@ -63,7 +63,9 @@ that a block has in any case."""
 TEXTS = ("NONE", "STRING", "ENUM", "JSON", "BSON")
 """Types of columns of Parquet whose bytes are texts."""
 MOST_ROWS_ALIKE = 1 << 22
-"""Rows that any Parquet file may have: a few bytes can stand for billions of equal ones."""
+"""Rows, and values within lists, that any Parquet file may have: a few bytes can stand for billions of equal ones."""
+MOST_WITHIN, MEMORY_OF_BATCH = 1 << 22, 1 << 28
+"""Values within the lists of a block of rows; bytes of memory that reading a block takes."""
 
 
 def read_table(
@@ -308,6 +310,11 @@ def open_parquet(path: Path) -> pq.ParquetFile:
                 f"Expected a number of rows that agrees with the {size} bytes of {path}, found "
                 f"{file.metadata.num_rows:,}: they are alike, or it is damaged. Write each different row once."
             )
+        if max(_within(file.metadata), default=0) > max(MOST_ROWS_ALIKE, MOST_TIMES * size):
+            raise DataError(
+                f"Expected a number of values within lists that agrees with the {size} bytes of {path}, found "
+                f"{max(_within(file.metadata)):,}: they are alike, or it is damaged. Write it as .csv."
+            )
         return pq.ParquetFile(path, metadata=file.metadata, read_dictionary=flat, buffer_size=PAGES_AT_ONCE)
 
 
@@ -319,7 +326,45 @@ def parquet_batches(path: Path, rows: int, columns: Sequence[str] | None = None)
         within = [at for at, one in enumerate(file.schema) if "." in one.path and one.physical_type == "BYTE_ARRAY"]
         largest = max((group.column(at).total_uncompressed_size for group in groups for at in within), default=1)
         rows = min(rows, max(FEWEST_ROWS, LARGEST_BATCH // max(1, largest)))
-        yield from file.iter_batches(rows, columns=columns)
+        each = max(1, max(_within(file.metadata), default=0) // max(1, file.metadata.num_rows))
+        size = sum(group.total_byte_size for group in groups) // max(1, file.metadata.num_rows)
+        rows = max(1, min(rows, MOST_WITHIN // each, LARGEST_BATCH // max(1, size)))
+        batches = file.iter_batches(rows, columns=columns)
+        while True:
+            with little_memory(MEMORY_OF_BATCH):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            if batch.nbytes > MEMORY_OF_BATCH:
+                raise DataError(
+                    f"Expected at most {MEMORY_OF_BATCH >> 20} MiB in {len(batch)} rows of {path}, found "
+                    f"{batch.nbytes >> 20}. Write shorter texts and lists."
+                )
+            if (found := max(map(_values, batch.columns), default=0)) > MOST_WITHIN + len(batch):
+                raise DataError(
+                    f"Expected at most {MOST_WITHIN:,} values within the lists of {len(batch)} rows of {path}, found "
+                    f"{found:,}. Write shorter lists."
+                )
+            yield batch
+
+
+def _within(metadata: pq.FileMetaData) -> list[int]:
+    """The numbers of values of the columns within lists, by the file's own account."""
+    nested = [at for at in range(metadata.num_columns) if metadata.schema.column(at).max_repetition_level]
+    groups = [metadata.row_group(at) for at in range(metadata.num_row_groups)]
+    return [sum(group.column(at).num_values for group in groups) for at in nested]
+
+
+def _values(array: pa.Array) -> int:
+    """Values of an array, with those within its lists."""
+    from pyarrow import types
+
+    if types.is_struct(array.type):
+        return max(map(_values, array.flatten()), default=len(array))
+    if types.is_map(array.type):
+        return len(array) + array.offsets[-1].as_py() - array.offsets[0].as_py()
+    kinds = (types.is_list, types.is_large_list, types.is_fixed_size_list)
+    return len(array) + (_values(array.flatten()) if any(is_kind(array.type) for is_kind in kinds) else 0)
 
 
 def _number_fields(schema: pa.Schema) -> set[int]:

@@ -16,13 +16,13 @@ import re
 import shutil
 import zipfile
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from types import ModuleType
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING
 from xml.parsers import expat
 
 import numpy as np
@@ -30,6 +30,7 @@ import numpy as np
 from sciencegen.errors import ConfigError, DataError, converted
 
 if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
     from openpyxl.cell import WriteOnlyCell
 
 ENDING = ".xlsx"
@@ -49,8 +50,12 @@ BLOCK = 1 << 16
 """Bytes that are read at once."""
 LONGEST_TEXT, MOST_CELLS = 1 << 20, 16_384
 """Most characters of a cell that is read: other programs than Excel may write longer ones; and most cells of a row."""
-LONGEST_TAG, LARGEST_XML, LARGEST_STRINGS, DEEPEST = 1 << 18, 1 << 24, 1 << 29, 100
-"""Most bytes of a tag, of a part that isn't a sheet, and of that of the texts; most elements within each other."""
+LONGEST_TAG, LARGEST_XML, LARGEST_STRINGS, LARGEST_BOOK, DEEPEST = 1 << 18, 1 << 24, 1 << 27, 1 << 28, 100
+"""Most bytes of a tag, of a part that isn't a sheet, of that of the texts, and of all; most elements within each
+other."""
+MOST_SHEETS, MOST_ELEMENTS, OF_A_DATE, LONGEST_FORMAT = 10_000, 7_000_000, 4, 255
+"""Most sheets; most elements of XML, of which a cell has two or three, with the empty cells that stand for none; as
+many elements as a date takes; characters of a format of numbers, as in Excel."""
 Begin = Callable[[str, dict[str, str]], None]
 End = Callable[[str, str], None]
 """Called with the name and the attributes of an element, and with its name and its text."""
@@ -141,7 +146,8 @@ class _Book:
 
     def __init__(self, file: IO[bytes], path: Path) -> None:
         self.path, self._zip = path, zipfile.ZipFile(file)
-        self._left = most_unpacked(os.fstat(file.fileno()).st_size)
+        self._left = min(LARGEST_BOOK, most_unpacked(os.fstat(file.fileno()).st_size))
+        self._elements = MOST_ELEMENTS
         self._dates: dict[int, bool] = {}
         """Whether a style is one of durations, for the styles of dates and durations."""
         self._strings, self._ends = bytearray(), array("Q", [0])
@@ -158,6 +164,8 @@ class _Book:
                 self._epoch = MAC_EPOCH
 
         self._read(book, begin)
+        if len(named) > MOST_SHEETS:
+            raise self._damaged(f"at most {MOST_SHEETS:,} sheets", f"{len(named):,}")
         held = set(self._zip.namelist())
         self.sheets: dict[str, str] = {}
         for name, kind, part in [(name, *parts[id]) for name, id in named if id in parts]:
@@ -260,6 +268,7 @@ class _Book:
     def _date(self, value: str | float, style: int = 0) -> str:
         from openpyxl.utils.datetime import from_excel, from_ISO8601
 
+        self.spend(OF_A_DATE)
         try:
             if isinstance(value, str):
                 return _text(from_ISO8601(value))
@@ -290,20 +299,25 @@ class _Book:
         from openpyxl.styles.numbers import builtin_format_code, is_date_format, is_timedelta_format
 
         formats: dict[int, str] = {}
+        kinds: dict[int, tuple[bool, bool]] = {}
+        """Whether a format is one of dates or durations, and whether one of durations."""
         style = -1
         is_inside = False
 
         def begin(name: str, given: dict[str, str]) -> None:
             nonlocal style, is_inside
             if name == "numFmt":
-                formats[int(given["numFmtId"])] = given["formatCode"]
+                formats[int(given["numFmtId"])] = given["formatCode"][:LONGEST_FORMAT]
             elif name == "cellXfs":
                 is_inside = True
             elif name == "xf" and is_inside:
                 style, number = style + 1, int(given.get("numFmtId", 0))
-                form = formats.get(number) or builtin_format_code(number)
-                if is_date_format(form) or is_timedelta_format(form):
-                    self._dates[style] = is_timedelta_format(form)
+                if number not in kinds:
+                    form = formats.get(number) or builtin_format_code(number)
+                    is_duration = is_timedelta_format(form)
+                    kinds[number] = is_duration or is_date_format(form), is_duration
+                if kinds[number][0]:
+                    self._dates[style] = kinds[number][1]
 
         def end(name: str, text: str) -> None:
             nonlocal is_inside
@@ -332,11 +346,12 @@ class _Book:
 
     def _blocks(self, part: str, begin: Begin, end: End, largest: int | None = None) -> Iterator[None]:
         """Parse the XML of a part, block by block; `end` gets the text since the last tag. Names are without prefix."""
-        parser, texts, length, depth = expat.ParserCreate(), list[str](), 0, 0
+        parser, texts, length, depth, elements = expat.ParserCreate(), list[str](), 0, 0, 0
 
         def started(name: str, given: dict[str, str]) -> None:
-            nonlocal length, depth
+            nonlocal length, depth, elements
             depth += 1
+            elements += 1 + len(given) // 4
             if depth > DEEPEST:
                 raise self._damaged(f"at most {DEEPEST} elements within each other", "more")
             if length:
@@ -379,9 +394,17 @@ class _Book:
                 if open_tag > LONGEST_TAG:
                     raise self._damaged(f"tags of at most {LONGEST_TAG >> 10} KiB in {part}", "a longer one")
                 parser.Parse(block)
+                self.spend(elements)
+                elements = 0
                 yield
             parser.Parse(b"", True)
             yield
+
+    def spend(self, elements: int) -> None:
+        """Count elements, and empty cells that stand for none."""
+        self._elements -= elements
+        if self._elements < 0:
+            raise self._damaged(f"at most {MOST_ELEMENTS:,} elements and empty cells", "more")
 
     def _check_text(self, length: int) -> None:
         if length > LONGEST_TEXT:
@@ -429,20 +452,60 @@ def _opened(path: Path) -> Iterator[_Book]:
         yield book
 
 
+_notes: dict[tuple[Path, int, int, str | None], tuple[str, str, int, int]] = {}
+"""Of the sheet that was read last: its name, the others, its formulas, and those without a value."""
+
+
+def _key(path: Path, sheet: str | None) -> tuple[Path, int, int, str | None]:
+    found = path.stat()
+    return path.absolute(), found.st_size, found.st_mtime_ns, sheet
+
+
 def open_sheet(path: Path, sheet: str | None = None) -> io.BufferedReader:
-    """A sheet as CSV text, in a temporary file. sheet: its name; by default the first that isn't empty."""
-    file = TemporaryFile()  # noqa: SIM115
+    """A sheet as CSV text, made while it is read. sheet: its name; by default the first that isn't empty."""
+    stream: io.BufferedReader = io.BufferedReader(_SheetText(path, sheet), BLOCK)
     try:
-        with _opened(path) as book:
-            text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-            rows = _texts(book.rows(book.chosen(sheet)), path)
-            csv.writer(text, lineterminator="\r\n").writerows(rows)
-            text.detach()
+        stream.peek(1)
     except BaseException:
-        file.close()
+        stream.close()
         raise
-    file.seek(0)
-    return cast(io.BufferedReader, file)
+    return stream
+
+
+class _SheetText(io.RawIOBase):
+    """The CSV text of a sheet, from the rows as they are parsed."""
+
+    def __init__(self, path: Path, sheet: str | None) -> None:
+        self._blocks, self._block = _csv_blocks(path, sheet), memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer).cast("B")
+        self._block = self._block or memoryview(next(self._blocks, b""))
+        given, self._block = self._block[: len(view)], self._block[len(view) :]
+        view[: len(given)] = given
+        return len(given)
+
+    def close(self) -> None:
+        self._blocks.close()
+        super().close()
+
+
+def _csv_blocks(path: Path, sheet: str | None) -> Generator[bytes]:
+    key = _key(path, sheet)
+    with _opened(path) as book:
+        name, text = book.chosen(sheet), io.StringIO()
+        writer = csv.writer(text, lineterminator="\r\n")
+        for row in _texts(book, name):
+            writer.writerow(row)
+            if text.tell() >= BLOCK:
+                yield text.getvalue().encode()
+                text.seek(text.truncate(0))
+        _notes.clear()
+        _notes[key] = name, book.others(name), book.formulas, book.empty_formulas
+        yield text.getvalue().encode()
 
 
 @contextmanager
@@ -478,26 +541,26 @@ def naming_sheets(path: Path) -> Iterator[None]:
 
 def sheet_notes(path: Path, sheet: str | None = None, remedy: str = "`sheet` names another") -> list[str]:
     """Notes on formulas, which are read as their values, and on sheets that are not read. remedy: how to read those."""
-    with _opened(path) as book:
-        name = book.chosen(sheet)
-        others = book.others(name)
-        for _ in book.rows(name):
-            pass
+    if (key := _key(path, sheet)) not in _notes:
+        with open_sheet(path, sheet) as rows:
+            while rows.read(BLOCK):
+                pass
+    name, others, formulas, empty = _notes[key]
     notes = [f"sheet {name!r} is read, not {others}: {remedy}"] if others and sheet is None else []
-    if book.formulas:
-        notes.append(f"cells with formulas: {book.formulas}; they are read as the values that the workbook holds")
-    if book.empty_formulas:
+    if formulas:
+        notes.append(f"cells with formulas: {formulas}; they are read as the values that the workbook holds")
+    if empty:
         notes.append(
-            f"formulas without a value in the workbook: {book.empty_formulas}; they count as empty cells. Open it in a "
+            f"formulas without a value in the workbook: {empty}; they count as empty cells. Open it in a "
             "spreadsheet program, and save it"
         )
     return notes
 
 
-def _texts(rows: Iterable[tuple[int, Mapping[int, str]]], path: Path) -> Iterator[list[str]]:
+def _texts(book: _Book, sheet: str) -> Iterator[list[str]]:
     """Cells as text, as many as the header has names, or more where these aren't empty; none for an empty row."""
-    width, written, left = 0, 0, most_unpacked(path.stat().st_size)
-    for number, cells in rows:
+    width, written, left = 0, 0, most_unpacked(book.path.stat().st_size)
+    for number, cells in book.rows(sheet):
         last = max((column for column, text in cells.items() if text), default=0)
         if not last:
             continue
@@ -506,7 +569,8 @@ def _texts(rows: Iterable[tuple[int, Mapping[int, str]]], path: Path) -> Iterato
         texts = [cells.get(column, "") for column in range(1, max(width, last) + 1)]
         left -= sum(map(len, texts)) + len(texts) + 2 * (number - written)
         if left < 0:
-            raise too_dense(path, "save it as .csv")
+            raise too_dense(book.path, "save it as .csv")
+        book.spend(len(texts) - len(cells))
         yield texts
         written = number
 

@@ -13,6 +13,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,7 @@ def arrays(path: Path, alone: str) -> tuple[dict[str, Blocks], dict[str, Any]]:
         nodes = {alone: root} if is_array else {one.name: one for one in inside if _said(one, *ARRAY)}
         for name, node in nodes.items():
             _check_codecs(f"array {name} of {path}", _said(node, *ARRAY))
+        _check_counts_of_texts()
         store = library.storage.LocalStore(path, read_only=True) if path.is_dir() else library.storage.ZipStore(path)
         found = {name: library.open_array(store, path=_within(path, node), mode="r") for name, node in nodes.items()}
         for name, array in found.items():  # as it was opened: the library reads `a\\b` from a/b
@@ -143,6 +145,29 @@ def _library(purpose: str) -> Any:
         pass
     oldest = ".".join(map(str, OLDEST))
     raise ConfigError(f"Expected zarr {oldest} or newer to {purpose}. Install it: pip install 'zarr>={oldest}'.")
+
+
+@cache
+def _check_counts_of_texts() -> None:
+    """From now on, refuse a chunk of texts that states more of them than its bytes can hold: the library allocates them
+    all first. It has one codec of them for each format; that of format 3 uses that of format 2."""
+    from numcodecs import registry, vlen
+    from zarr.codecs import vlen_utf8
+
+    def checked(codec: Any) -> Any:
+        class Checked(codec):
+            def decode(self, buf: Any, out: Any = None) -> Any:
+                held = memoryview(buf).cast("B")
+                count = int.from_bytes(held[:4], "little")
+                if count > (len(held) - 4) // 4:
+                    raise ValueError(f"{count:,} texts in {len(held):,} bytes")
+                return super().decode(buf, out)
+
+        registry.register_codec(Checked)
+        return Checked()
+
+    vlen_utf8._vlen_utf8_codec = checked(vlen.VLenUTF8)
+    vlen_utf8._vlen_bytes_codec = checked(vlen.VLenBytes)
 
 
 def _root(path: Path) -> Any:

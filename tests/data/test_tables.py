@@ -4,6 +4,7 @@ import os
 import tracemalloc
 from decimal import Decimal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -194,6 +195,25 @@ def test_parquet_that_stands_for_too_much_is_refused(tmp_path):
         DataError, match=r"Expected a number of rows that agrees with .* found 5,000,000: they are alike"
     ):
         read_table(tmp_path / "b.parquet", ["item"])
+
+
+def test_a_huge_list_is_refused(tmp_path):
+    """A kilobyte can stand for gigabytes of equal values in one row."""
+
+    def write(name, values):
+        lists = pa.ListArray.from_arrays(pa.array([0, len(values)], pa.int32()), values)
+        pq.write_table(pa.table({"item": ["C"], "x": lists}), tmp_path / name)
+        return list(read_table(tmp_path / name, ["item"], with_cells=True))
+
+    assert len(write("a.parquet", pa.array(np.zeros(1 << 16)))) == 1
+    with pytest.raises(DataError, match=r"Expected a number of values within lists that agrees with .* 5,000,000"):
+        write("b.parquet", pa.array(np.zeros(5_000_000)))
+    with pytest.raises(DataError, match=r"at most 4,194,304 values within the lists of 1 rows .* found 5,000,001"):
+        write("c.parquet", pa.array(np.arange(5_000_000)))
+    once = pa.DictionaryArray.from_arrays(pa.array([0] * 500, pa.int32()), pa.array(["C" * (1 << 20)]))
+    texts = once.dictionary_decode()
+    with pytest.raises(DataError, match=r"Expected a whole Parquet table in .* failed|at most 256 MiB in 1 rows"):
+        write("d.parquet", texts)
 
 
 def test_an_underscore_is_no_part_of_a_number(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import tracemalloc
 import zipfile
 
@@ -152,18 +153,45 @@ ROW = b'<sheetData><row r="1"><c t="str"><v>item</v></c></row>%s</sheetData>'
         (b"<row>" * 101 + b"</row>" * 101, b"", "at most 100 elements within each other"),
         (b'<row><c r="XFD1"><v>1</v></c></row>' * 100, b"", "at most 100 times its bytes, or 1 MiB"),
         (b"<x/>" * (1 << 19), b"", "at most 100 times its bytes, or 1 MiB"),
+        (b"<row>%s</row>" % (b"<c/>" * 10_001), b"", "at most 10,000 elements and empty cells"),
+        (b'<row a="" b="" c="" d="" e="" f="" g="" h=""/>' * 4_000, b"", "at most 10,000 elements and empty cells"),
+        (b'<row><c r="XFD1"><v>1</v></c></row>', b"", "at most 10,000 elements and empty cells"),
+        (b'<row><c t="d"><v>2020-01-01</v></c></row>' * 2_000, b"", "at most 10,000 elements and empty cells"),
+        (b"", b"<si/>" * 10_001, "at most 10,000 elements and empty cells"),
     ],
-    ids=range(11),
+    ids=range(16),
 )  # fmt: skip
 def test_a_hostile_sheet_is_refused_in_little_memory(tmp_path, monkeypatch, sheet, texts, found):
     if "times" in found:
         monkeypatch.setattr("sciencegen.data.workbooks.FREELY", 1 << 20)
+    if "10,000" in found:
+        monkeypatch.setattr("sciencegen.data.workbooks.MOST_ELEMENTS", 10_000)
     path = made_by_hand(tmp_path / "a.xlsx", ROW % sheet, texts)
     tracemalloc.start()
     with pytest.raises(DataError, match=f"Expected .*{found}"):
         rows(path)
     assert tracemalloc.get_traced_memory()[1] < 20 << 20
     tracemalloc.stop()
+
+
+def test_many_sheets_of_one_part_are_refused(tmp_path):
+    path = made_by_hand(tmp_path / "a.xlsx", ROW % b"")
+    with zipfile.ZipFile(path) as parts:
+        sheets = parts.read("xl/workbook.xml")
+    one = re.search(rb"<sheet [^>]*/>", sheets)[0]
+    many = b"".join(one.replace(b'name="', b'name="%d' % number) for number in range(10_001))
+    with zipfile.ZipFile(path, "a") as parts, pytest.warns(UserWarning, match="Duplicate name"):
+        parts.writestr("xl/workbook.xml", sheets.replace(one, many))
+    with pytest.raises(DataError, match=r"Expected at most 10,000 sheets in .*, found 10,001"):
+        rows(path)
+
+
+def test_the_first_rows_of_a_sheet_are_read_without_the_rest(tmp_path):
+    path = made_by_hand(tmp_path / "a.xlsx", ROW % (b'<row><c t="str"><v>C</v></c></row>' * 50_000 + b"<row r='1'/>"))
+    read = read_table(path, ["item"])
+    assert next(read).text == "C"
+    with pytest.raises(DataError, match="rows with numbers"):
+        list(read)
 
 
 def test_entities_are_refused(tmp_path):

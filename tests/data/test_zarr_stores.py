@@ -181,6 +181,19 @@ def test_a_chunk_without_end_is_refused(zarr, tmp_path, monkeypatch):
         list(files.read(group(zarr, tmp_path / "cube.zarr", 3)))
 
 
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("count", [6, 400_000_000, 2**32 - 1])
+def test_a_count_of_texts_is_one_that_a_chunk_can_hold(zarr, tmp_path, version, count):
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=version)
+    names = group.create_array("name", shape=(4,), dtype="string", compressors=None)
+    names[...] = np.array(["a", "b", "", "d"])
+    assert list(zarr_stores.arrays(tmp_path / "a.zarr", "x")[0]["name"][()]) == ["a", "b", "", "d"]
+    (chunk,) = (one for one in (tmp_path / "a.zarr/name").rglob("*") if one.is_file() and "z" not in one.name)
+    chunk.write_bytes(count.to_bytes(4, "little") + chunk.read_bytes()[4:])
+    with pytest.raises(DataError, match=f"{count:,} texts in 23 bytes"):
+        zarr_stores.arrays(tmp_path / "a.zarr", "x")[0]["name"][()]
+
+
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
