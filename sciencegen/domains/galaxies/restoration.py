@@ -30,6 +30,7 @@ ODD = 2.0
 """chi_squared above which intervals don't hold."""
 NOISE_FREE = "has no noise: there is nothing to restore"
 NO_PSF = "no PSF is given: only noise was removed, and sizes and fluxes are those of a blurred image"
+OVERFLOWN = "check their unit and the noise, or mask those that are no light"
 LITTLE_NOISE = "has less noise than the samples of this model would; take a stamp-vae"
 
 
@@ -69,11 +70,18 @@ def restored(
     if stamp.noise_free:
         return Refusal(NOISE_FREE)
     batch = representation.batch([encoded]).to(next(model.parameters()).device)
-    images = sampled(model, batch, samples, Generator().manual_seed(seed)).cpu().numpy()
+    try:
+        images = sampled(model, batch, samples, Generator().manual_seed(seed)).cpu().numpy()
+    except np.linalg.LinAlgError:  # of numbers that aren't finite
+        images = np.full((samples, *stamp.image.shape), np.nan)
+    if not np.isfinite(images).all():
+        deviations = float((np.abs(stamp.image.astype(np.float64)) / np.sqrt(per_band(stamp.variance))).max())
+        return Refusal(f"the model's numbers overflow: pixels are up to {deviations:.2g} times the noise; {OVERFLOWN}")
     made = [representation.stamp(image) for image in images]
     drawn = [replace(one, name=stamp.name) for one in made if isinstance(one, Stamp)]
     if len(drawn) < samples:
-        return Refusal(next(one.reason for one in made if isinstance(one, Refusal)))
+        reason = next(one.reason for one in made if isinstance(one, Refusal))
+        return Refusal(f"a sample that the model drew for it can't be used: {reason}")
     mean = standardize(Stamp(images.mean(0), stamp.pixel_scale, None, images.var(0, ddof=1), stamp.bands, stamp.name))
     if isinstance(mean, Refusal):
         return mean
