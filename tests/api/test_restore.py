@@ -80,7 +80,18 @@ def test_pixels_that_overflow_the_model_are_refused(simulated):
     image = simulated.observed.image.copy()
     image[0, 0, 0] = 1e30
     found = sg.restore("galaxies", [DOMAIN.items.text(replace(simulated.observed, image=image))], "flux", threads=1)
-    assert "overflow: pixels are up to" in found.table["refused"][0]
+    assert "pixels of up to 1e+30 nJy" in found.table["refused"][0]
+
+
+def test_empty_sky_is_restored_as_nearly_no_light(simulated):
+    """Its latent by the encoder is so far off that no descent would come back."""
+    seen = simulated.observed
+    noise = np.random.default_rng(1).normal(0, 1, seen.image.shape) * np.sqrt(seen.variance).reshape(-1, 1, 1)
+    found = sg.restore("galaxies", [DOMAIN.items.text(replace(seen, image=noise))], "flux", threads=1)
+    row = found.table.iloc[0]
+    assert found.summary["restored"] == 1
+    assert 0.8 < row["chi_squared"] < 1.2
+    assert row["flux_upper"] < 0.2 * simulated.twin.image.sum()
 
 
 def test_if_all_is_refused_there_is_no_warning(simulated):
