@@ -71,7 +71,9 @@ def score(
     format: options.Format = None,
     threads: options.Threads = None,
     device: options.Device = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds that one item may take. [default: 30]")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds that one item may take, programs such as docking apart. [default: 30]")
+    ] = None,
     output: options.Output = "-",
     force: options.Force = False,
     as_json: options.Json = False,

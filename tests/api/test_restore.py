@@ -1,6 +1,8 @@
 """`restore`: rows of means and intervals, or of samples, and what is refused."""
 
 import math
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -71,6 +73,33 @@ def test_the_resolution_is_where_the_light_meets_the_noise():
     assert resolution(10 * ramp, 0.5) == pytest.approx(32 * 0.5 / 4)
     assert resolution(10 * wave, 0.5) == math.inf
     assert resolution(np.zeros((1, 32, 32)), 0.5) == math.inf
+
+
+def test_pixels_that_overflow_the_model_are_refused(simulated):
+    """LAPACK raises an error on numbers that aren't finite, which would end the whole command."""
+    image = simulated.observed.image.copy()
+    image[0, 0, 0] = 1e30
+    found = sg.restore("galaxies", [DOMAIN.items.text(replace(simulated.observed, image=image))], "flux", threads=1)
+    assert "pixels of up to 1e+30 nJy" in found.table["refused"][0]
+
+
+def test_empty_sky_is_restored_as_nearly_no_light():
+    """Its latent by the encoder is so far off that no descent comes back."""
+    y, x = np.mgrid[:33, :33] - 16
+    stamp = {"image": np.random.default_rng(1).normal(0, 15, (64, 64)), "pixel_scale": 0.1, "variance": 15.0**2}
+    found = sg.restore("galaxies", [{**stamp, "psf": np.exp(-(x**2 + y**2) / 2 / 1.4**2)}], "flux", threads=1)
+    assert found.summary["restored"] == 1
+    row = found.table.iloc[0]
+    assert 0.9 < row["chi_squared"] < 1.1
+    assert row["flux_upper"] < 3 * 15 * 64
+
+
+def test_if_all_is_refused_there_is_no_warning(simulated):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = sg.restore("galaxies", [DOMAIN.items.text(simulated.twin)] * 2, "flux", threads=1).table
+    assert table["item"].tolist() == [DOMAIN.items.text(simulated.twin)] * 2
+    assert table["refused"].str.contains("no noise").all()
 
 
 def test_wrong_requests_are_refused(simulated):

@@ -273,7 +273,7 @@ def scored_table(
         return table
     refused = {line: reason for chunk in chunks for line, _, reason in chunk.refused}
     table = table.set_index("line").reindex(range(1, len(given) + 1))
-    table["item"] = table["item"].fillna(pd.Series(given, index=table.index))
+    table["item"] = [text if pd.isna(item) else item for item, text in zip(table["item"], given, strict=True)]
     table["refused"] = [refused.get(line) for line in table.index]
     return table.reset_index(drop=True)
 

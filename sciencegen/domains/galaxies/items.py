@@ -100,6 +100,8 @@ class Stamp:
 def _numbers(given: Any, unit: str) -> np.ndarray:
     """Convert to an array, masked values to NaN, and a quantity to this unit."""
     plain = given.to_value(unit) if hasattr(given, "to_value") else given
+    if np.iscomplexobj(plain):
+        raise TypeError("complex ones")
     return np.ma.filled(np.ma.asarray(plain, np.float64), np.nan)
 
 

@@ -30,6 +30,9 @@ ODD = 2.0
 """chi_squared above which intervals don't hold."""
 NOISE_FREE = "has no noise: there is nothing to restore"
 NO_PSF = "no PSF is given: only noise was removed, and sizes and fluxes are those of a blurred image"
+LOST = "the model's numbers aren't finite for it: it is too far from what the model has learned"
+BRIGHTEST = 1e15
+"""nJy of a pixel whose square single precision holds by far: an AB magnitude of -6."""
 LITTLE_NOISE = "has less noise than the samples of this model would; take a stamp-vae"
 
 
@@ -68,12 +71,21 @@ def restored(
         return encoded
     if stamp.noise_free:
         return Refusal(NOISE_FREE)
+    brightest = float(np.abs(stamp.image).max())
+    if brightest > BRIGHTEST:
+        return Refusal(f"pixels of up to {brightest:.2g} nJy; at most {BRIGHTEST:g} are accepted: check the unit")
     batch = representation.batch([encoded]).to(next(model.parameters()).device)
-    images = sampled(model, batch, samples, Generator().manual_seed(seed)).cpu().numpy()
+    try:
+        images = sampled(model, batch, samples, Generator().manual_seed(seed)).cpu().numpy()
+    except np.linalg.LinAlgError:  # of numbers that aren't finite
+        return Refusal(LOST)
+    if not np.isfinite(images).all():
+        return Refusal(LOST)
     made = [representation.stamp(image) for image in images]
     drawn = [replace(one, name=stamp.name) for one in made if isinstance(one, Stamp)]
     if len(drawn) < samples:
-        return Refusal(next(one.reason for one in made if isinstance(one, Refusal)))
+        reason = next(one.reason for one in made if isinstance(one, Refusal))
+        return Refusal(f"a sample that the model drew for it can't be used: {reason}")
     mean = standardize(Stamp(images.mean(0), stamp.pixel_scale, None, images.var(0, ddof=1), stamp.bands, stamp.name))
     if isinstance(mean, Refusal):
         return mean

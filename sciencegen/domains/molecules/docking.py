@@ -105,8 +105,7 @@ def checked_target(target: str) -> tuple[Path, str]:
     if name not in known:
         raise ConfigError(_unknown(name, folder, known, is_shipped=folder == shipped))
     with converted(lambda error: ConfigError(str(error))):
-        vina.read_box(folder / f"{name}{vina.BOX}")
-        vina.receptor_atoms(folder / f"{name}{vina.RECEPTOR}")
+        vina.receptor_atoms(folder / f"{name}{vina.RECEPTOR}", vina.read_box(folder / f"{name}{vina.BOX}"))
     return folder, name
 
 

@@ -16,7 +16,7 @@ import re
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -49,6 +49,10 @@ LARGEST_SIDE = 126.0
 """Å of a box, as in AutoDock's tools; the grids of larger ones take gigabytes."""
 FARTHEST = 9999.999
 """Å from the origin that the columns of a PDB file hold."""
+REACH = 8.0
+"""Å within which Vina counts the atoms of a receptor and a ligand."""
+OVERLAP = 0.5
+"""Å between atoms that can't both be there; the closest in the receptors of dockstring are 0.86 Å apart."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,10 @@ def read_box(path: Path) -> dict[str, float]:
         If a number is missing or out of bounds.
     """
     box = dict.fromkeys(SIDES, math.nan)
-    for key, text in BOX_LINE.findall(path.read_text(encoding="utf-8", errors="replace")):
+    lines = BOX_LINE.findall(path.read_text(encoding="utf-8-sig", errors="replace"))
+    if len(lines) > len(dict(lines)):
+        raise ValueError(f"Expected one line for each of {', '.join(SIDES)} in the box {path}, got {len(lines)} lines.")
+    for key, text in lines:
         with suppress(ValueError):
             box[key] = float(text)
     for key, value in box.items():
@@ -94,32 +101,59 @@ def read_box(path: Path) -> dict[str, float]:
     return box
 
 
-def receptor_atoms(path: Path) -> int:
-    """The number of atoms of a receptor in PDBQT.
+def receptor_atoms(path: Path, box: Mapping[str, float]) -> int:
+    """The number of atoms of a receptor in PDBQT that are within reach of a box.
 
     Raises
     ------
     ValueError
-        If there is none, or one without coordinates or a charge, on which Vina crashes.
+        If an atom has no coordinates, charge or type, on which Vina crashes; if atoms overlap, which Vina would count
+        several times; or if none is within reach, so that every ligand would get a score of nothing.
     """
-    count = 0
+    placed: list[tuple[int, tuple[float, ...], bool]] = []
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         if not line.startswith(("ATOM", "HETATM")):
             continue
-        numbers = [line[at : at + 8] for at in (30, 38, 46, 68)]
+        numbers, kind = [line[at : at + 8] for at in (30, 38, 46, 68)], line[77:79].strip()
         try:
-            whole = all(abs(float(text)) <= FARTHEST for text in numbers)
+            values = tuple(map(float, numbers))
         except ValueError:
-            whole = False
-        if not whole:
+            values = (math.nan,)
+        if not (kind and all(abs(value) <= FARTHEST for value in values)):
             raise ValueError(
                 f"Expected coordinates and a charge in columns 31 to 54 and 69 to 76 of line {number} of the receptor "
-                f"{path}, got '{' '.join(numbers)}'. Prepare it again."
+                f"{path}, and an atom's type in 78 to 79, got '{' '.join([*numbers, kind])}'. Prepare it again."
             )
-        count += 1
-    if not count:
+        placed.append((number, values[:3], kind.startswith("H")))
+    if not placed:
         raise ValueError(f"Expected atoms in the receptor {path}, found none. Prepare it again.")
-    return count
+    if pair := _overlap({number: place for number, place, hydrogen in placed if not hydrogen}):
+        raise ValueError(
+            f"Expected one atom at each place of the receptor {path}, got those of lines {pair[0]} and {pair[1]} less "
+            f"than {OVERLAP:g} Å apart, as alternative locations or copies are. Keep one of them, and prepare it again."
+        )
+    centre, sides = ([box[f"{what}_{axis}"] for axis in "xyz"] for what in ("center", "size"))
+    far = [side / 2 + REACH for side in sides]
+    near = sum(all(abs(at - c) <= r for at, c, r in zip(place, centre, far, strict=True)) for _, place, _ in placed)
+    if not near:
+        raise ValueError(
+            f"Expected atoms of the receptor {path} in the box or within {REACH:g} Å of it, found none. Move the box: "
+            f"its centre is {' '.join(f'{at:g}' for at in centre)}."
+        )
+    return near
+
+
+def _overlap(atoms: Mapping[int, tuple[float, ...]]) -> tuple[int, int] | None:
+    """The numbers of two atoms that are less than `OVERLAP` apart."""
+    along = sorted((place, number) for number, place in atoms.items())
+    first = 0
+    for at, (place, number) in enumerate(along):
+        while place[0] - along[first][0][0] >= OVERLAP:
+            first += 1
+        for other, theirs in along[first:at]:
+            if math.dist(place, other) < OVERLAP:
+                return min(number, theirs), max(number, theirs)
+    return None
 
 
 def dock(smiles: str, target: str | Path, exhaustiveness: int = EXHAUSTIVENESS) -> Pose:
@@ -267,18 +301,19 @@ def _best_only(poses: Chem.Mol) -> Chem.Mol:
 def main(target: str, exhaustiveness: str, source: str, output: str) -> None:
     """Dock each line `SMILES number` of a file, and write `index,score,failure`. Temporary files lie beside the output,
     since who ends this program removes that folder."""
-    tempfile.tempdir = str(Path(output).parent)
+    tempfile.tempdir = str(Path(output).parent.resolve())
     try:
         docked = _docking(target, exhaustiveness)
     except Exception as error:  # of a receptor that the library can't use
         sys.exit(f"the receptor {target} can't be used: {' '.join(str(error).split())}")
     rows: list[tuple[str, str, str]] = []
+    inner = re.compile(rf"{re.escape(tempfile.tempdir)}/(\S*/)?")  # gone when the reason is read
     for line in Path(source).read_text(encoding="utf-8").splitlines():
         smiles, number = line.split()[:2]
         try:
             rows.append((number, str(docked(smiles).score), ""))
         except Exception as error:  # of four packages: the reason is the item's
-            rows.append((number, "", f"{error}"))
+            rows.append((number, "", inner.sub("", f"{error}")))
     with open(output, "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("index", "score", "failure"), *rows])
 

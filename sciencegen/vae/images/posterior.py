@@ -93,6 +93,17 @@ class _Scene:
         seen = convolved(self.sharp(z), self.image.fields.get(PSF)) / self.deviation
         return whitened(seen, self.model.noise_power).flatten(1)
 
+    def energy(self, z: Float[Tensor, "sample latent"], data: Tensor, prior: Tensor) -> Tensor:
+        """|data - f(z)|^2 / 2 + |z - prior|^2 / 2, summed over samples."""
+        return 0.5 * (data - self(z)).square().sum() + 0.5 * (z - prior).square().sum()
+
+    def start(self, encoded: Float[Tensor, "1 latent"]) -> Float[Tensor, "1 latent"]:
+        """The encoder's latent, or the prior's mean where that is nearer to the mode: of stamps unlike those that it
+        was trained on, such as empty sky, the encoder gives latents from which no descent comes back."""
+        mean = torch.zeros_like(encoded)
+        lower = self.energy(encoded, self.data, mean) <= self.energy(mean, self.data, mean)
+        return encoded if lower else mean
+
     def coordinates_at(self, z: Float[Tensor, "1 latent"], generator: Generator) -> _Coordinates:
         """Around z, from the largest singular values of J = df/dz: J on random vectors spans its range Q, and the
         decomposition of Q'J is that of J. By numpy: torch's QR waits forever where OpenMP gives fewer threads than it
@@ -144,10 +155,10 @@ def posterior_samples(
     s = settings or PosteriorSettings()
     scene = _Scene(model, image, s.temperature)
     with torch.no_grad():
-        encoded = model.encode(image)[:, : scene.size]
-    near = scene.coordinates_at(encoded, generator)
-    origin = torch.zeros_like(encoded)
-    mode = _minimum(scene, near, encoded, scene.data, origin, s)
+        start = scene.start(model.encode(image)[:, : scene.size])
+    near = scene.coordinates_at(start, generator)
+    origin = torch.zeros_like(start)
+    mode = _minimum(scene, near, start, scene.data, origin, s)
     here = scene.coordinates_at(mode, generator)
     prior = standard_normal((samples, scene.size), generator, mode)
     data = scene.data + standard_normal((samples, scene.data.shape[1]), generator, mode)
@@ -165,8 +176,7 @@ def _minimum(
     """The z that minimizes |data - f(z)|^2 / 2 + |z - prior|^2 / 2, each row on its own."""
 
     def energy(u: Tensor) -> Tensor:
-        z = here(u)
-        return 0.5 * (data - scene(z)).square().sum() + 0.5 * (z - prior).square().sum()
+        return scene.energy(here(u), data, prior)
 
     return here(descended(energy, here.inverse(start), settings.steps, settings.rate))
 

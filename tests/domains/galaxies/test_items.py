@@ -185,3 +185,9 @@ def test_notebooks_show_a_stamp():
     page = replace(GOOD, name="<b>NGC</b>")._repr_html_()
     assert 'src="data:image/png;base64,' in page
     assert "&lt;b&gt;NGC&lt;/b&gt;: r; 64 pixels of 0.1 arcsec" in page
+
+
+def test_complex_pixels_are_refused():
+    """Their imaginary part would be dropped."""
+    with pytest.raises(DataError, match="numbers for a stamp, got others: complex ones"):
+        Stamp.of(np.ones((32, 32)) * 1j, 0.1, 1)

@@ -221,6 +221,9 @@ def test_no_text_reaches_a_shell_unless_it_is_a_smiles(text):
         (vina.BOX, "center_z = ", "center_z = 1e", "center_z"),
         (vina.RECEPTOR, "1.538  37.455", "  nan  37.455", "columns 31 to 54 .* line 2 of the receptor"),
         (vina.RECEPTOR, "    -0.411 N ", " N ", "69 to 76 of line 2"),
+        (vina.RECEPTOR, "-0.411 N ", "-0.411   ", "line 2 of the receptor .* an atom's type in 78"),
+        (vina.BOX, "size_z", "size_x = 1\nsize_z", "Expected one line for each of .* got 7 lines"),
+        (vina.BOX, "center_x = ", "center_x = 9", "found none. Move the box: its centre is 9"),
         (vina.RECEPTOR, "ATOM", "HALT", "atoms in the receptor .* found none"),
     ],
 )
@@ -232,6 +235,37 @@ def test_a_target_that_cannot_be_used_is_refused_before_anything_is_docked(own, 
     path.write_text(content.replace(old, new))
     with pytest.raises(ConfigError, match=said):
         DOMAIN.oracles.find(f"dock:{own}/mine")
+
+
+@needs_dockstring
+@pytest.mark.parametrize("shift", [0.0, 0.2])
+def test_a_receptor_with_an_atom_twice_is_refused(own, shift):
+    """As Open Babel writes alternative locations. Vina would count both, and score every molecule wrongly."""
+    path = own / f"mine{vina.RECEPTOR}"
+    lines = path.read_text().splitlines()
+    lines.append(f"{lines[5][:30]}{float(lines[5][30:38]) + shift:8.3f}{lines[5][38:]}")
+    path.write_text("\n".join(lines))
+    with pytest.raises(ConfigError, match=f"lines 6 and {len(lines)} less than 0.5 Å apart, as alternative locations"):
+        DOMAIN.oracles.find(f"dock:{own}/mine")
+
+
+@needs_dockstring
+def test_all_receptors_of_dockstring_can_be_used():
+    for name in vina.target_names(FOLDER):
+        assert vina.receptor_atoms(FOLDER / f"{name}{vina.RECEPTOR}", vina.read_box(FOLDER / f"{name}{vina.BOX}")) > 800
+
+
+def test_a_reason_names_no_temporary_folder(tmp_path, monkeypatch):
+    """It is another one each time, and gone when the reason is read."""
+
+    def fail(smiles):
+        raise ValueError(f"Cannot read PDB file {tempfile.mkdtemp()}/docked.pdb of {smiles}")
+
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(vina, "_docking", lambda target, exhaustiveness: fail)
+    (tmp_path / "in.smi").write_text("CCO 0\n")
+    vina.main("EGFR", "1", str(tmp_path / "in.smi"), str(tmp_path / "out.csv"))
+    assert (tmp_path / "out.csv").read_text().splitlines()[1] == "0,,Cannot read PDB file docked.pdb of CCO"
 
 
 @needs_library
