@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
+
+from sciencegen.errors import ConfigError
 
 _DEVICE: ContextVar[str] = ContextVar("device", default="cpu")
 
@@ -36,4 +40,39 @@ def computing_device() -> str:
     return "cpu" if device == "mps" else device
 
 
-__all__ = ["computing_device", "computing_on"]
+# A chunk of rows that does not fit an accelerator's memory is computed in halves.
+
+Result = TypeVar("Result")
+
+HALVED = (
+    "The accelerator's memory is too small for a whole chunk, so chunks are computed in halves: slower, and rounded "
+    "otherwise in the last digits. `device` cpu computes them whole."
+)
+
+
+def halved_to_fit(compute: Callable[[slice], Result], count: int, join: Callable[[Sequence[Result]], Result]) -> Result:
+    """compute(rows) of rows 0 to `count`; if the memory is too small, of halves of these, joined in order.
+
+    Rows must be independent. What fits is computed at once, since rounding depends on the number of rows.
+    """
+    return _halved(compute, slice(0, count), join)
+
+
+def _halved(compute: Callable[[slice], Result], rows: slice, join: Callable[[Sequence[Result]], Result]) -> Result:
+    import torch
+
+    try:
+        return compute(rows)
+    except torch.cuda.OutOfMemoryError as error:
+        reason = str(error).partition("\n")[0]
+    # outside of `except`, whose traceback keeps tensors alive
+    torch.cuda.empty_cache()
+    middle = (rows.start + rows.stop) // 2
+    if middle == rows.start:
+        raise ConfigError(
+            f"Expected room for one item in the accelerator's memory, got: {reason} "
+            "Pass `device` cpu, or free the memory that other programs hold."
+        )
+    warnings.warn(HALVED, stacklevel=1)  # always from this line with equal text, so that Python shows it once
+    parts = [_halved(compute, half, join) for half in (slice(rows.start, middle), slice(middle, rows.stop))]
+    return join(parts)

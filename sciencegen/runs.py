@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.errors import DataError, IncompatibleError
-from sciencegen.files import atomic_write, drop_empty, found_at, make_folder, sha256_of
-from sciencegen.locks import exclusive
+from sciencegen.files import atomic_write, drop_empty, exclusive, found_at, make_folder, sha256_of
 
 __all__ = [
     "FORMAT_VERSION",

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from sciencegen.batch import Batch
-from sciencegen.networks.symmetry import ConditionKinds
-from sciencegen.vae.images.observation import with_noise
+from sciencegen.networks.pixels import ConditionKinds
+from sciencegen.vae.image_networks import with_noise
 
 KINDS = ConditionKinds((0, 1), ((2, 3),))
 """log flux, log size, e1, e2."""

@@ -15,12 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sciencegen import files
-from sciencegen.api.campaign.contents import CampaignReportSettings, read_campaign
 from sciencegen.api.campaign.measurements import read_measured
+from sciencegen.api.campaign.notes import CampaignReportSettings, read_campaign
 from sciencegen.api.campaign.request import MeasurementReading
-from sciencegen.api.models.latent_files import read_latents
+from sciencegen.api.models.completion import read_latents
 from sciencegen.api.science.forms import domain_of
-from sciencegen.api.sources.datasets import find_card
+from sciencegen.api.sources.tables import find_card
 from sciencegen.config import read_settings
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import (

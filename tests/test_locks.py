@@ -12,12 +12,11 @@ from pathlib import Path
 import pytest
 
 from sciencegen.errors import ConfigError
-from sciencegen.files import sha256_of
-from sciencegen.locks import reserved
+from sciencegen.files import reserved, sha256_of
 
 HOLD = """
 import sys, time
-from sciencegen.locks import reserved
+from sciencegen.files import reserved
 with reserved(*sys.argv[1:]):
     print("held", flush=True)
     time.sleep(60)
@@ -56,7 +55,7 @@ def test_a_thread_may_keep_an_output_twice_and_another_thread_may_not(tmp_path):
         assert keep(place)
         with ThreadPoolExecutor(1) as pool, pytest.raises(ConfigError, match="this very process"):
             pool.submit(keep, place).result()
-        code = "import sys; from sciencegen.locks import reserved; reserved(sys.argv[1]).__enter__()"
+        code = "import sys; from sciencegen.files import reserved; reserved(sys.argv[1]).__enter__()"
         other = subprocess.run([sys.executable, "-c", code, str(place)], capture_output=True, text=True, check=False)
         assert "another process writes there" in other.stderr  # the refusals above didn't drop the lock
     assert not list(tmp_path.iterdir())

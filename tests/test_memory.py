@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from sciencegen.devices import HALVED, halved_to_fit
 from sciencegen.errors import ConfigError
 from sciencegen.latent.explorer import LatentSpace
-from sciencegen.memory import HALVED, halved_to_fit
-from sciencegen.vae.arrays.array_vae import ArrayVAE
+from sciencegen.vae.array_vae import ArrayVAE
 from tests.toy.models import RECIPE, latent_space, untrained
 
 ROOM = 5

@@ -2,7 +2,7 @@
 
 import json
 
-from sciencegen import notes
+from sciencegen import progress as notes
 
 
 def test_a_step_of_a_run_leaves_its_notes_and_replaces_them(tmp_path, monkeypatch):

@@ -22,26 +22,26 @@ from astropy.io import fits
 import sciencegen as sg
 from sciencegen.api.backtest import COLUMNS as BACKTEST
 from sciencegen.api.benchmark import COLUMNS as BENCHMARK
-from sciencegen.api.campaign.contents import CampaignReportSettings
-from sciencegen.api.maps.export import ATLAS_COLUMNS, TABLE_COLUMNS
-from sciencegen.api.models.draws import Draws
+from sciencegen.api.campaign.notes import CampaignReportSettings
+from sciencegen.api.maps.latent_map import ATLAS_COLUMNS, TABLE_COLUMNS
+from sciencegen.api.models.draws import TunedDraws as Draws
 from sciencegen.api.replay import COLUMNS as REPLAYED
 from sciencegen.api.reports.campaign import report_campaign
 from sciencegen.api.sampling.generation import COUNTS
-from sciencegen.api.sampling.replacement import DRAW, SIMILARITY
+from sciencegen.api.sampling.request import DRAW, SIMILARITY
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.scores import variants
 from sciencegen.api.search.tables import IN_DOMAIN, score_columns, trace_table
 from sciencegen.data.writers import REJECT_COLUMNS
 from sciencegen.domains.galaxies.sersic_fit import FITTED
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
-from sciencegen.domains.proteins.backbones import self_consistency
+from sciencegen.domains.proteins.backbones import sequences as self_consistency
 from sciencegen.domains.proteins.pathogenicity import VariantClasses
 from sciencegen.domains.proteins.structure_scores import CONTACTS, LOG_ODDS, RANKS
 from sciencegen.domains.tables.recipe_parts import INFERRED
-from sciencegen.optimization.journal_lines import new_header
-from sciencegen.optimization.replay_statistics import ReplayStatistics
-from sciencegen.prediction.evaluation import Evaluation
+from sciencegen.optimization.journal import new_header
+from sciencegen.optimization.replay import ReplayStatistics
+from sciencegen.prediction.evaluation import HeldOutEvaluation as Evaluation
 from sciencegen.scoring.oracles import Score
 from tests.documentation import REPOSITORY
 from tests.domains.contract_examples import examples

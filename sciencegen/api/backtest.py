@@ -13,18 +13,17 @@ from typing import Any, Unpack
 import numpy as np
 
 from sciencegen import __version__
-from sciencegen.api.campaign.measured_pool import MeasuredPool, measured_pool
+from sciencegen.api.campaign.replays import Case, FinishedCampaigns, MeasuredPool, measured_pool
 from sciencegen.api.campaign.request import ProposeRequest
-from sciencegen.api.campaign.unfinished import Case, FinishedCampaigns
 from sciencegen.api.propose import campaign_settings, resolve
-from sciencegen.api.writing.backtested import COLUMNS, Backtested, open_campaigns
+from sciencegen.api.writing.plates import BACKTEST_COLUMNS as COLUMNS
+from sciencegen.api.writing.plates import Backtested, open_campaigns
 from sciencegen.config import BacktestSettings, ProposeSettings, Reading, Resources, build_settings
 from sciencegen.data.threads import inference_threads
 from sciencegen.errors import unknown_name
 from sciencegen.items import Cell, Json, none_if_nan
 from sciencegen.optimization.measurements import settled_values
-from sciencegen.optimization.replay import METHODS, BestScale, ReplayedRound, best_scale, replay
-from sciencegen.optimization.replay_statistics import replay_statistics
+from sciencegen.optimization.replay import METHODS, BestScale, ReplayedRound, best_scale, replay, replay_statistics
 from sciencegen.options import BacktestOptions, takes
 
 OWN = ("repeats", "methods", "threshold")

@@ -19,9 +19,8 @@ from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_outp
 from sciencegen.config import BenchmarkSettings, as_texts, build_settings
 from sciencegen.domains import domain_names
 from sciencegen.errors import unknown_name
-from sciencegen.optimization.benchmark import auc_top_k
 from sciencegen.optimization.goals import Goal
-from sciencegen.optimization.objective import Objective
+from sciencegen.optimization.objective import Objective, auc_top_k
 from sciencegen.optimization.search import DEFAULT_METHOD, METHODS, WITH_SURROGATE, load_method
 from sciencegen.optimization.spaces import Item, SearchSettings, SearchSpace
 from sciencegen.options import BenchmarkOptions, takes

@@ -13,13 +13,14 @@ from typing import IO, Any, Unpack
 import numpy as np
 
 from sciencegen.api.science.forms import domain_of
-from sciencegen.compression.archive import header_of, read_archive, read_header, write_archive
+from sciencegen.compression.archive import CodingReport as Report
+from sciencegen.compression.archive import ImagePart as Picture
+from sciencegen.compression.archive import Part, header_of, read_archive, read_header, write_archive
 from sciencegen.compression.images import Lossy
-from sciencegen.compression.parts import Part, Picture, Report
 from sciencegen.compression.stream import identity_of
 from sciencegen.config import CompressSettings, DecompressSettings, build_settings
 from sciencegen.data.threads import worker_count
-from sciencegen.domains.capabilities.coded_files import CodedFiles
+from sciencegen.domains.capabilities.observation import CodedFiles
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_write, claim_output, found_at
 from sciencegen.options import CompressOptions, DecompressOptions, takes

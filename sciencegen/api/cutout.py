@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Unpack
 
 from sciencegen.api.science.forms import domain_of
-from sciencegen.api.writing.provenance import origin_of_given, plain_path
+from sciencegen.api.writing.output_record import origin_of_given, plain_path
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import OutputOptions, open_output, write_rejected
 from sciencegen.config import CutoutSettings, build_settings

@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.sources.simulated import obtain
-from sciencegen.data import cards, first_fetch
+from sciencegen.api.sources.tables import obtain
+from sciencegen.data import cards
+from sciencegen.data import fetch as first_fetch
 from sciencegen.data.fetch import MANIFEST, Progress, cached_folder, is_fetched
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write, sha256_of

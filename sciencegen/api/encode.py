@@ -9,13 +9,12 @@ from typing import Unpack
 
 import numpy as np
 
-from sciencegen.api.criteria.conditions import parse_conditions
-from sciencegen.api.models.encoding import Encoded, are_reconstructed, encode_rows
-from sciencegen.api.models.folder import LoadedModel, open_model
-from sciencegen.api.models.latent_files import check_latents, read_latents
+from sciencegen.api.criteria.goals import parse_conditions
+from sciencegen.api.models.completion import check_latents, read_latents
+from sciencegen.api.models.folder import Encoded, LoadedModel, are_reconstructed, encode_rows, open_model
 from sciencegen.api.sampling.judge import measure_all
 from sciencegen.api.sources.tables import given_source
-from sciencegen.api.writing.provenance import Criteria, origin_of, plain_path
+from sciencegen.api.writing.output_record import Criteria, origin_of, plain_path
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import OutputOptions, open_output, write_latents, write_lines, write_rejected
 from sciencegen.config import DecodeSettings, EncodeSettings, InterpolateSettings, build_settings

@@ -8,12 +8,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from sciencegen.api.criteria.conditions import parse_conditions
+from sciencegen.api.criteria.goals import parse_conditions
 from sciencegen.api.models.folder import describe_model, resolve_device
-from sciencegen.api.sampling.calibration import calibrate, check_calibrated
+from sciencegen.api.sampling.generation import calibrate, check_calibrated
 from sciencegen.api.science.forms import domain_of, in_form, plain_name
-from sciencegen.api.scores.model_figures import figures_of_model
-from sciencegen.api.sources.datasets import form_of_folder, read_texts
+from sciencegen.api.scores.rows import figures_of_model
+from sciencegen.api.sources.tables import form_of_folder, read_texts
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import write_json
 from sciencegen.config import EvaluateSettings, build_settings
@@ -69,7 +69,7 @@ class Evaluated(Result):
         ConfigError
             Without `calibrate`.
         """
-        from sciencegen.report.figures.calibration import conditions_figure
+        from sciencegen.report.paper_figures import conditions_figure
 
         if "conditions" not in self.metrics:
             raise ConfigError("Expected an evaluation with `calibrate`, such as calibrate={'logp': [1, 2, 3]}.")

@@ -11,14 +11,12 @@ from typing import Unpack
 
 import numpy as np
 
-from sciencegen.api.maps.latent_map import LatentMap, make_map
-from sciencegen.api.maps.making import Maker
-from sciencegen.api.maps.pictures import picture_of
-from sciencegen.api.maps.site import description_of, site_of
+from sciencegen.api.maps.latent_map import LatentMap, make_map, picture_of
+from sciencegen.api.maps.site import Maker, description_of, site_of
 from sciencegen.browser.page import offline_page
 from sciencegen.browser.server import LocalServer
 from sciencegen.config import MapSettings, build_settings
-from sciencegen.data.spacing import evenly_spaced
+from sciencegen.data.statistics import evenly_spaced
 from sciencegen.files import atomic_write
 from sciencegen.options import MapOptions, takes
 

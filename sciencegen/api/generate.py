@@ -9,17 +9,26 @@ from typing import Any, Unpack
 
 from sciencegen.api.models.completion import Completer, completer
 from sciencegen.api.models.folder import LoadedModel, name_suffixes, open_model
-from sciencegen.api.sampling.drawing import drawing_words, set_drawing, set_tries
 from sciencegen.api.sampling.generation import Generation
-from sciencegen.api.sampling.request import DrawRequest, resolve_draws
-from sciencegen.api.sampling.tasks import task_words
-from sciencegen.api.writing.cells import with_cells
-from sciencegen.api.writing.formats import writes_structures
-from sciencegen.api.writing.ingredients import Ingredients, ingredients_of
-from sciencegen.api.writing.output_record import Written, check_record, recorded
-from sciencegen.api.writing.provenance import Criteria, origin_of
+from sciencegen.api.sampling.request import (
+    DrawRequest,
+    drawing_words,
+    resolve_draws,
+    set_drawing,
+    set_tries,
+    task_words,
+)
+from sciencegen.api.writing.output_record import (
+    Criteria,
+    Ingredients,
+    Written,
+    check_record,
+    ingredients_of,
+    origin_of,
+    recorded,
+)
 from sciencegen.api.writing.results import Result
-from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
+from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output, with_cells, writes_structures
 from sciencegen.config import GenerateSettings, build_settings
 from sciencegen.data.number_ranges import NumberRanges
 from sciencegen.errors import DataError

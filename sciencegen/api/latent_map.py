@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Unpack
 
-from sciencegen.api.maps.export import write_map
-from sciencegen.api.maps.latent_map import LatentMap, make_map
+from sciencegen.api.maps.latent_map import LatentMap, make_map, write_map
 from sciencegen.api.writing.results import Result
 from sciencegen.config import MapSettings, build_settings
 from sciencegen.options import MapOptions, takes

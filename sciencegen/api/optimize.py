@@ -8,39 +8,36 @@ from typing import Unpack
 
 import numpy as np
 
-from sciencegen.api.criteria.conditions import Condition, parse_conditions
-from sciencegen.api.criteria.goals import check_domains, read_goals
+from sciencegen.api.criteria.goals import Condition, check_domains, parse_conditions, read_goals
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.models.completion import Completer, completer
 from sciencegen.api.models.folder import LoadedModel, name_columns, name_suffixes, open_model, results_of_model
 from sciencegen.api.models.identity import data_of
-from sciencegen.api.sampling.checks import check_limits
-from sciencegen.api.sampling.model_conditions import checked_conditions, condition_notes
+from sciencegen.api.sampling.request import check_limits, checked_conditions, condition_notes
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import check_kept, constraint_of, exempt_motifs
-from sciencegen.api.search.blocks import check_methods, resolve_blocks
-from sciencegen.api.search.left_open import left_open_counts
-from sciencegen.api.search.novelty import Known, learned_notes, read_known, with_predictors
-from sciencegen.api.search.oracles import search_oracles
-from sciencegen.api.search.pooled import FOUND_BY, Pooled, control_notes
-from sciencegen.api.search.progress import SearchProgress
-from sciencegen.api.search.space import search_space
-from sciencegen.api.search.starts import start_notes, start_rows
+from sciencegen.api.search.oracles import Known, learned_notes, read_known, search_oracles, with_predictors
+from sciencegen.api.search.space import check_methods, resolve_blocks, search_space, start_notes, start_rows
 from sciencegen.api.search.tables import (
+    FOUND_BY,
+    Pooled,
+    SearchProgress,
     candidate_notes,
     candidates_table,
+    class_notes,
+    control_notes,
     control_summary,
+    diversity_filter,
     judged_by_intervals,
+    left_open_counts,
     met_by,
     scored_table,
     trace_table,
+    variety_of,
 )
-from sciencegen.api.search.variety import class_notes, diversity_filter, variety_of
 from sciencegen.api.sources.blocks import Blocks, check_blocks
-from sciencegen.api.writing.ingredients import Ingredients, ingredients_of
-from sciencegen.api.writing.optimized import Optimized
-from sciencegen.api.writing.provenance import Criteria, origin_of
-from sciencegen.api.writing.search_files import SearchRecord
+from sciencegen.api.writing.optimized import Optimized, SearchRecord
+from sciencegen.api.writing.output_record import Criteria, Ingredients, ingredients_of, origin_of
 from sciencegen.config import OptimizeSettings, as_texts, build_settings
 from sciencegen.items import Cell, Item, Origin
 from sciencegen.optimization.goals import Goal

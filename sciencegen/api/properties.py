@@ -12,7 +12,7 @@ from sciencegen.api.models.folder import describe_model, find_model, results_of_
 from sciencegen.api.predictors.folder import shipped_targets
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.writing.results import Result
-from sciencegen.domains.oracles import SIMILARITY_PREFIX
+from sciencegen.domains.properties import SIMILARITY_PREFIX
 from sciencegen.errors import ConfigError
 from sciencegen.files import atomic_write
 from sciencegen.items import Json, Property

@@ -9,16 +9,12 @@ from typing import Unpack
 
 import numpy as np
 
-from sciencegen.api.campaign.controls import with_controls, without_controls
-from sciencegen.api.campaign.forecasts import plate_errors
-from sciencegen.api.campaign.history import CampaignState, campaign_state
-from sciencegen.api.campaign.layout import Layout, check_layout, layout_of
-from sciencegen.api.campaign.look_back import hit_notes, look_back
-from sciencegen.api.campaign.notes import cost_notes, plate_notes, plate_summary
-from sciencegen.api.campaign.pareto_plan import plan_pareto_plate
-from sciencegen.api.campaign.plate_files import wells_of
-from sciencegen.api.campaign.priors import prior_notes, read_priors
-from sciencegen.api.campaign.proposal import Proposal, Proposed, plate_table, proposed_entries, proposed_of
+from sciencegen.api.campaign.candidates import log_notes, plate_search, refusals
+from sciencegen.api.campaign.history import CampaignState, campaign_state, prior_notes, read_priors
+from sciencegen.api.campaign.journal_items import is_minimized, one_target, read_targets, target_of
+from sciencegen.api.campaign.notes import cost_notes, hit_notes, look_back, plate_errors, plate_notes, plate_summary
+from sciencegen.api.campaign.pareto import plan_pareto_plate
+from sciencegen.api.campaign.proposal import Proposal, Proposed, plate_table, proposed_entries, proposed_of, wells_of
 from sciencegen.api.campaign.request import (
     HistorySources,
     MeasurementReading,
@@ -27,31 +23,31 @@ from sciencegen.api.campaign.request import (
     PriorSources,
     ProposeRequest,
     SuppliedCandidates,
+    check_layout,
+    layout_of,
+    with_controls,
+    without_controls,
 )
-from sciencegen.api.campaign.sources import log_notes, plate_search, refusals
+from sciencegen.api.campaign.request import PlateLayout as Layout
 from sciencegen.api.campaign.space import design_space, space_options, wild_type
-from sciencegen.api.campaign.target import is_minimized, target_of
-from sciencegen.api.campaign.target_goals import one_target, read_targets
-from sciencegen.api.criteria.checks import check_target
+from sciencegen.api.criteria.goals import check_target, read_constraints
 from sciencegen.api.criteria.oracles import predictor_oracle
-from sciencegen.api.criteria.proposals import read_constraints
 from sciencegen.api.models.folder import open_model, resolve_device
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import check_kept, constraint_of, name_column
 from sciencegen.api.search.space import start_items
 from sciencegen.api.sources.blocks import blocks_of, check_blocks
-from sciencegen.api.writing.order_sheets import order_sheet
+from sciencegen.api.writing.plates import order_sheet
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.devices import computing_on
 from sciencegen.errors import ConfigError
 from sciencegen.files import check_writable
 from sciencegen.items import Item
 from sciencegen.optimization.campaign import next_plate
-from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
+from sciencegen.optimization.candidates import BreedingSettings, CampaignSettings, exploration_at
 from sciencegen.optimization.goals import Goal
-from sciencegen.optimization.misfit import misfit_after
-from sciencegen.optimization.plate_builder import PlateSettings
-from sciencegen.optimization.proposers import BreedingSettings
+from sciencegen.optimization.plate import PlateSettings
+from sciencegen.optimization.posterior import misfit_after
 from sciencegen.options import ProposeOptions, Texts, takes
 from sciencegen.progress import Report, silent
 from sciencegen.records import to_record

@@ -7,13 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from sciencegen.api.campaign.journal_items import awaited_keys, keys_of, proposed_rounds
+from sciencegen.api.campaign.journal_items import (
+    awaited_keys,
+    items_by_id,
+    keys_of,
+    proposed_rounds,
+    targets_of,
+    withdrawals,
+)
 from sciencegen.api.campaign.measurements import awaiting_entries, measured_entries, read_measured
-from sciencegen.api.campaign.plate_ids import items_by_id
 from sciencegen.api.campaign.request import MeasurementReading
-from sciencegen.api.campaign.target import targets_of
-from sciencegen.api.campaign.withdrawal import withdrawals
-from sciencegen.api.criteria.checks import check_target
+from sciencegen.api.criteria.goals import check_target
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import name_column, reference_of
 from sciencegen.config import RecordSettings, build_settings

@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from sciencegen.api.generate import Generation, resolve_generate
 from sciencegen.api.optimize import resolve_optimize, search
-from sciencegen.api.sampling.redrawing import redraw
+from sciencegen.api.sampling.generation import redraw
 from sciencegen.api.science.forms import domain_of
-from sciencegen.api.writing.comparing import Again, Differing, chosen, compared
-from sciencegen.api.writing.differences import Difference, differences
-from sciencegen.api.writing.formats import check_table, writes_structures
-from sciencegen.api.writing.ingredients import NOT_RECORDED, located
-from sciencegen.api.writing.output_record import OutputRecord, read_record
+from sciencegen.api.writing.comparing import Again, Difference, Differing, chosen, compared, differences
+from sciencegen.api.writing.optimized import SearchFiles
+from sciencegen.api.writing.output_record import NOT_RECORDED, OutputRecord, located, read_record
 from sciencegen.api.writing.results import Result
-from sciencegen.api.writing.search_files import SearchFiles
+from sciencegen.api.writing.writer import check_table, writes_structures
 from sciencegen.config import GenerateSettings, OptimizeSettings, ReplaySettings, Settings, as_texts, build_settings
 from sciencegen.data.number_ranges import NumberRanges
 from sciencegen.data.writers import write_table

@@ -12,9 +12,9 @@ from sciencegen.api.models.folder import CONFIG, METRICS, WEIGHTS
 from sciencegen.api.reports import notes as report_notes
 from sciencegen.api.reports import pictures as report_pictures
 from sciencegen.api.reports import sections
-from sciencegen.api.reports import sites as report_sites
+from sciencegen.api.reports import sections as report_sites
 from sciencegen.api.reports.contents import CANDIDATES, SAMPLES, RunContents
-from sciencegen.api.reports.latent_map import latent_map
+from sciencegen.api.reports.pictures import latent_map
 from sciencegen.config import RunSettings, build_settings
 from sciencegen.data.prepared import ITEMS
 from sciencegen.errors import DataError, converted

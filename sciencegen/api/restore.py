@@ -15,7 +15,7 @@ import numpy as np
 from sciencegen.api.models.folder import LoadedModel, open_model
 from sciencegen.api.scores.rows import OwnColumns, ScoredChunk, own_columns
 from sciencegen.api.sources.tables import given_source, rows_with_cells
-from sciencegen.api.writing.provenance import Criteria, origin_of
+from sciencegen.api.writing.output_record import Criteria, origin_of
 from sciencegen.api.writing.results import Scored, scored
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
 from sciencegen.config import FEWEST_SAMPLES, RestoreSettings, as_texts, build_settings

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.search.tables import short_plate, shortfall
 from sciencegen.api.workflow import supervision
-from sciencegen.api.writing.notebook import notes_html
+from sciencegen.api.writing.results import notes_html
 from sciencegen.config import RunSettings, build_settings, read_settings
 from sciencegen.data.shipped import workflow_root
 from sciencegen.data.tables import read_table

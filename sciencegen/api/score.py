@@ -14,7 +14,7 @@ from sciencegen.api.science.forms import domain_of, in_form
 from sciencegen.api.science.naming import read_rows_of
 from sciencegen.api.scores.rows import ScoredChunk, Scoring, ScoringTask, scoring_task
 from sciencegen.api.sources.tables import given_form, given_source, rows_with_cells
-from sciencegen.api.writing.provenance import origin_of_given, plain_path
+from sciencegen.api.writing.output_record import origin_of_given, plain_path
 from sciencegen.api.writing.results import Scored, scored
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
 from sciencegen.config import ScoreSettings, as_texts, build_settings

@@ -13,10 +13,9 @@ from sciencegen.api.science.forms import domain_of, plain_of
 from sciencegen.api.science.naming import reference_of, variants_of
 from sciencegen.api.scores.variants import ALL_SINGLES, VariantScoring, VariantTask, variant_rows
 from sciencegen.api.train import Log, train_model
-from sciencegen.api.writing.formats import check_table
+from sciencegen.api.writing.letters import VariantScores
 from sciencegen.api.writing.results import scored
-from sciencegen.api.writing.variant_scores import VariantScores
-from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
+from sciencegen.api.writing.writer import OutputOptions, OutputWriter, check_table, open_output
 from sciencegen.config import DEFAULT_RESOURCES, Resources, TrainSettings, VariantScoringSettings, build_settings
 from sciencegen.data.tables import READ_TABLES
 from sciencegen.data.threads import use_threads

@@ -11,21 +11,20 @@ from typing import Literal, Unpack
 from sciencegen.api.models.folder import open_model
 from sciencegen.api.science.forms import domain_of, in_form, plain_name
 from sciencegen.api.score_variants import family_model
-from sciencegen.api.scores.drawn_sequences import Drawing, sequences_of
-from sciencegen.api.scores.predicted_structures import Folding
-from sciencegen.api.scores.sequences import SequenceScoring, SequenceTask
+from sciencegen.api.scores.sequences import Folding, SequenceScoring, SequenceTask, sequences_of
+from sciencegen.api.scores.sequences import SequenceDrawing as Drawing
 from sciencegen.api.sources.tables import given_source
-from sciencegen.api.writing.provenance import origin_of_given, plain_path
+from sciencegen.api.writing.letters import claim_sequences, open_sequences
+from sciencegen.api.writing.output_record import origin_of_given, plain_path
 from sciencegen.api.writing.results import Scored, scored
-from sciencegen.api.writing.sequences import claim_sequences, open_sequences
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter
 from sciencegen.config import ProgramSettings, SequencesSettings, build_settings
 from sciencegen.domains.capabilities import SequenceDraws
 from sciencegen.errors import ConfigError
 from sciencegen.items import Given, Origin, Row
 from sciencegen.options import SequencesOptions, takes
-from sciencegen.scoring.commands import split_command
 from sciencegen.scoring.oracles import Oracle
+from sciencegen.scoring.programs import split_command
 
 Log = Callable[[str], None]
 PROGRAMS: tuple[Literal["design"], Literal["fold"]] = ("design", "fold")

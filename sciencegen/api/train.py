@@ -23,8 +23,7 @@ from sciencegen.api.models.data import (
     read_training_data,
 )
 from sciencegen.api.models.identity import IDENTITY, clear, defaults_of, identity_of, is_prepared, is_same
-from sciencegen.api.models.latent_priors import check_prior_settings, fit_priors
-from sciencegen.api.models.plan import Plan, check_taken, drawing_as, make_plan
+from sciencegen.api.models.plan import Plan, check_prior_settings, check_taken, drawing_as, fit_priors, make_plan
 from sciencegen.api.science.forms import domain_of
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings, build_settings
 from sciencegen.data.threads import use_threads

@@ -24,7 +24,7 @@ from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import reference_of
 from sciencegen.api.sources.tables import notes_of_splits, read_rows, without_target
 from sciencegen.config import PredictorSettings, build_settings
-from sciencegen.locks import reserved
+from sciencegen.files import reserved
 from sciencegen.options import PredictorOptions, takes
 from sciencegen.records import to_record
 from sciencegen.runs import RunFolder

@@ -13,7 +13,7 @@ from sciencegen.cli.output import claim_output
 
 if TYPE_CHECKING:
     from sciencegen.api.backtest import BacktestPlan
-    from sciencegen.api.campaign.unfinished import FinishedCampaigns
+    from sciencegen.api.campaign.replays import FinishedCampaigns
     from sciencegen.api.writing.writer import OutputWriter
 
 SHOWN = {
@@ -83,8 +83,8 @@ def backtest(
     record = options.settings_from(BacktestSettings, settings, **flags)
 
     from sciencegen.api.backtest import resolve_backtest
-    from sciencegen.api.campaign.unfinished import FinishedCampaigns, is_unfinished, unfinished_path
-    from sciencegen.api.writing.backtested import open_campaigns
+    from sciencegen.api.campaign.replays import FinishedCampaigns, is_unfinished, unfinished_path
+    from sciencegen.api.writing.plates import open_campaigns
 
     claim_output(output, force or is_unfinished(output), inputs=[table])
     writer = open_campaigns(output)

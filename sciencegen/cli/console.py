@@ -10,7 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from sciencegen import notes
+from sciencegen import progress as notes
 from sciencegen.cli import job
 from sciencegen.cli.flags import in_flags
 from sciencegen.progress import Pace, Report

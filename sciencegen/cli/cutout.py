@@ -76,7 +76,7 @@ def cutout(
     )  # fmt: skip
 
     from sciencegen.api.cutout import cutout as run
-    from sciencegen.api.writing.formats import check_endings
+    from sciencegen.api.writing.writer import check_endings
 
     check_endings(domain, output)
     claim_output(output, force, inputs=[image, catalogue, psf, variance, segments])

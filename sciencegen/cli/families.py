@@ -17,7 +17,7 @@ def of_family(domain: str, record: Record, alignment: str, output: str) -> Recor
     """The settings with the model of the alignment's family. output: the file to write; its ending is checked first."""
     from sciencegen.api.science.forms import in_form
     from sciencegen.api.score_variants import family_model, family_recipe
-    from sciencegen.api.writing.formats import check_endings
+    from sciencegen.api.writing.writer import check_endings
 
     if record.model is not None:
         raise ConfigError("Expected --alignment or --model, got both.")

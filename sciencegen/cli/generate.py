@@ -180,11 +180,11 @@ def generate(
     if alignment is None:  # else a model is trained first
         begin_loading()
 
-    from sciencegen.api.criteria.conditions import parse_conditions
+    from sciencegen.api.criteria.goals import parse_conditions
     from sciencegen.api.generate import Generation, resolve_generate
-    from sciencegen.api.sampling.drawing import check_drawing
+    from sciencegen.api.sampling.request import check_drawing
     from sciencegen.api.science.forms import domain_of
-    from sciencegen.api.writing.formats import check_complete
+    from sciencegen.api.writing.writer import check_complete
 
     check_complete(complete_by, output)
     if alignment is not None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
-from sciencegen import notes
+from sciencegen import progress as notes
 from sciencegen.cli.flags import in_keys
 
 PAUSE_S = 0.5

@@ -76,7 +76,7 @@ def decode(
     claim_output(output, force)
 
     from sciencegen.api.encode import decode_latents
-    from sciencegen.api.writing.provenance import plain_path
+    from sciencegen.api.writing.output_record import plain_path
 
     with input_path(latents, lambda line: ".npz") as path:
         decoded = decode_latents(domain, path, record, plain_path(latents))

@@ -18,7 +18,7 @@ from typing import Any
 
 import typer
 
-from sciencegen import notes
+from sciencegen import progress as notes
 from sciencegen.cli import datasets, job, run, serve, train
 from sciencegen.cli.commands import COMMANDS
 from sciencegen.cli.console import say

@@ -83,7 +83,7 @@ def map_(
     )  # fmt: skip
 
     from sciencegen.api.latent_map import summary_of
-    from sciencegen.api.maps.export import check_map_output, write_map
+    from sciencegen.api.maps.latent_map import check_map_output, write_map
 
     check_map_output(output)
     claim_output(output, force, inputs=[data])
@@ -173,7 +173,7 @@ def _claim(export: str, force: bool, data: str | None) -> None:
 
 def _export(found: LatentMap, title: str, output: str) -> None:
     from sciencegen.api.explore import write_page
-    from sciencegen.api.maps.export import write_map
+    from sciencegen.api.maps.latent_map import write_map
 
     if not output.lower().endswith(PAGE):
         write_map(found, output)

@@ -107,7 +107,7 @@ def optimize(
     record = options.settings_from(OptimizeSettings, settings, **flags)
 
     from sciencegen.api.models.folder import results_of_model
-    from sciencegen.api.writing.search_files import SearchFiles, write_failures
+    from sciencegen.api.writing.optimized import SearchFiles, write_failures
 
     files, written = SearchFiles(output, structures, details), results_of_model(domain, record.model)
     reserve(*files.paths)

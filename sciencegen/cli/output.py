@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sciencegen import files
 from sciencegen.errors import DataError, SciencegenError
-from sciencegen.locks import reserved
+from sciencegen.files import reserved
 
 
 class FewerResults(SciencegenError):

@@ -12,8 +12,7 @@ from sciencegen.cli import options
 from sciencegen.cli.console import say, steps, summarize
 from sciencegen.cli.output import FewerResults, claim_output
 from sciencegen.errors import ConfigError
-from sciencegen.files import check_rejects, check_writable
-from sciencegen.locks import one_plate
+from sciencegen.files import check_rejects, check_writable, one_plate
 
 Journal = Annotated[str | None, typer.Option(help="The campaign's table of all proposals and measurements (CSV).")]
 Target = Annotated[
@@ -231,7 +230,7 @@ def propose(
     from sciencegen.api.campaign.proposal import check_beside
     from sciencegen.api.propose import plan
     from sciencegen.api.search.tables import short_plate
-    from sciencegen.api.writing.formats import check_endings
+    from sciencegen.api.writing.writer import check_endings
 
     check_endings(domain, output)
     check_beside(output, record.picklist, record.order_sheet or bool(record.order), force)

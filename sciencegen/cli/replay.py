@@ -51,7 +51,7 @@ def replay(
     if every == bool(row):
         raise ConfigError("Expected `row` N or `all`, got " + ("both." if every else "neither."))
     settings = options.settings_from(ReplaySettings, None, threads=threads, run_programs=run_programs)
-    from sciencegen.api.writing.formats import check_table
+    from sciencegen.api.writing.writer import check_table
 
     check_table(output, "rows that were made again")
     if output != "-" and Path(output).exists() and Path(file).exists() and Path(output).samefile(file):

@@ -130,9 +130,8 @@ def score_items(
 
     from sciencegen.api.science.forms import reads_folders
     from sciencegen.api.score import resolve_score
-    from sciencegen.api.writing.formats import writes_structures
     from sciencegen.api.writing.results import write_chunks
-    from sciencegen.api.writing.writer import input_ending
+    from sciencegen.api.writing.writer import input_ending, writes_structures
 
     whole, called = writes_structures(place.output), "standard input" if source == "-" else ""
     ending = partial(input_ending, domain, format, column=record.column)
@@ -164,7 +163,7 @@ def _score_variants(
 
     record = options.settings_from(VariantScoringSettings, None, **flags)
 
-    from sciencegen.api.writing.formats import check_table
+    from sciencegen.api.writing.writer import check_table
 
     check_table(place.output, "scores of variants")
     claim_output(place.output, place.force, inputs=[variants])

@@ -90,8 +90,8 @@ def _draw(domain: str, source: str, format: str | None, place: Destination, reco
 
     from sciencegen.api.science.forms import reads_folders
     from sciencegen.api.sequences import form_with_sequences, resolve_sequences
+    from sciencegen.api.writing.letters import claim_sequences
     from sciencegen.api.writing.results import write_chunks
-    from sciencegen.api.writing.sequences import claim_sequences
     from sciencegen.api.writing.writer import input_ending
 
     form, called = form_with_sequences(domain), "standard input" if source == "-" else ""

@@ -59,8 +59,7 @@ def serve(
     command lists them again; a job that was cut off can be started again.
     """
     with _extra("serve"):
-        from sciencegen.serving.http import application
-        from sciencegen.serving.listening import http_server, listen, token_of_server
+        from sciencegen.serving.http import application, http_server, listen, token_of_server
     if openapi:
         from sciencegen import __version__
         from sciencegen.cli.served import served_verbs
@@ -98,11 +97,10 @@ def mcp(
     says what it would do and what it would take. It ends with its input; jobs that run then can be started again.
     """
     with _extra("mcp"):
-        from sciencegen.serving.mcp_server import serve_stdio
-        from sciencegen.serving.tools import Tools
+        from sciencegen.serving.mcp_server import Tools, serve_stdio
     if tools:
         from sciencegen.cli.served import served_verbs
-        from sciencegen.serving.tools import tools_of
+        from sciencegen.serving.mcp_server import tools_of
 
         print(json.dumps([vars(one) for one in tools_of(served_verbs())], indent=1))
         return
@@ -134,11 +132,9 @@ def _service(
     """The service of a folder, which becomes the current one; its jobs end with the block."""
     from sciencegen.cli.served import served_verbs
     from sciencegen.files import check_writable, make_folder
-    from sciencegen.serving.budget import Budget
-    from sciencegen.serving.jobs import Jobs
-    from sciencegen.serving.paths import Boundary
+    from sciencegen.serving.jobs import Budget, Jobs
+    from sciencegen.serving.paths import Boundary, read_programs
     from sciencegen.serving.process import COMMAND, environment_of_jobs
-    from sciencegen.serving.programs import read_programs
     from sciencegen.serving.records import RECORDS, SERVER_LOCK
     from sciencegen.serving.service import Service
 
@@ -146,7 +142,7 @@ def _service(
     here, allowed = Path.cwd(), [_folder(one) for one in allow or ()]
     programs = read_programs(oracle or (), here)
     if oracle:
-        from sciencegen.api.criteria.allowed import check_code
+        from sciencegen.api.criteria.oracles import check_code
 
         check_code(programs.commands.values(), programs.functions)
     place = Path(folder).resolve()

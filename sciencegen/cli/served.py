@@ -18,7 +18,8 @@ from sciencegen.cli import datasets, train
 from sciencegen.cli.commands import COMMANDS
 from sciencegen.cli.options import CheckedOnly, only_checking
 from sciencegen.config import Settings
-from sciencegen.serving.verbs import Place, Verb
+from sciencegen.serving.verbs import Place
+from sciencegen.serving.verbs import ServedVerb as Verb
 
 NOT_SERVED = {"explore"}
 """Commands that a server doesn't offer: those that serve themselves."""
@@ -149,7 +150,7 @@ def _checker(function: Callable[..., None] | None) -> Callable[[Mapping[str, Any
             record = found.record
         domain = arguments.get("domain")
         if isinstance(domain, str):
-            from sciencegen.api.criteria.allowed import criteria_of  # on use: with the domain's libraries
+            from sciencegen.api.criteria.oracles import criteria_of  # on use: with the domain's libraries
 
             criteria_of(domain, record)
         return record

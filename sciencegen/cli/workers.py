@@ -40,6 +40,6 @@ def start_workers() -> None:
         os.environ.pop(BLAS_THREADS, None)  # it isn't meant for programs of others
     gc.freeze()
     gc.enable()
-    from sciencegen.api.science.workers import start_copied_server
+    from sciencegen.data.forkserver import start_copied_server
 
     start_copied_server()

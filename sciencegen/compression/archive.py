@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import zipfile
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
@@ -11,29 +15,235 @@ from typing import IO, Literal, TypeVar
 
 import numpy as np
 
-from sciencegen.compression.images import Lossy, coded, decoded, empty, place_chunk, planned, slabs
-from sciencegen.compression.layout import Bytes, Image, Layout, Piece
-from sciencegen.compression.packing import PIECE, packed, unpacked
-from sciencegen.compression.parts import Member, Part, Picture, Report
+from sciencegen.compression.images import (
+    ImagePlan,
+    Lossy,
+    coded,
+    decoded,
+    empty,
+    image_plan,
+    is_image,
+    place_chunk,
+    planned,
+    slabs,
+)
 from sciencegen.compression.stream import (
-    BYTES,
-    CHUNK,
-    IMAGE,
-    MEMBER,
-    UNNUMBERED,
-    VERSION,
-    BlockWriter,
-    HeaderRecord,
-    Stream,
-    VersionRecord,
-    json_of,
-    read_first,
-    read_stream,
-    typed,
-)  # fmt: skip
+    BYTES,  # fmt: skip
+    CHUNK,  # fmt: skip
+    IMAGE,  # fmt: skip
+    MEMBER,  # fmt: skip
+    MOST_UNPACKED,  # fmt: skip
+    PIECE,
+    UNNUMBERED,  # fmt: skip
+    VERSION,  # fmt: skip
+    BlockWriter,  # fmt: skip
+    HeaderRecord,  # fmt: skip
+    MemberRecord,  # fmt: skip
+    Stream,  # fmt: skip
+    VersionRecord,  # fmt: skip
+    json_of,  # fmt: skip
+    packed,
+    read_first,  # fmt: skip
+    read_stream,  # fmt: skip
+    typed,  # fmt: skip
+    unpacked,
+)
+from sciencegen.compression.stream import StreamBlock as Block  # fmt: skip
+from sciencegen.data.damage import reading
 from sciencegen.data.workers import Failure, map_killable
 from sciencegen.errors import DataError, IncompatibleError
 from sciencegen.items import Refusal
+
+# The parts of a file that is coded, and the report on how.
+
+
+@dataclass(frozen=True)
+class ArchiveMember:
+    """The start of a file in an archive. most: bytes that it has at most, as far as that is known."""
+
+    name: str
+    most: int = 0
+
+
+@dataclass(frozen=True)
+class ImagePart:
+    """An array of images in a file, or of a large one that is read a part. array: with the file's byte order. exact: it
+    is never coded with loss."""
+
+    array: np.ndarray
+    exact: bool = False
+
+
+Part = bytes | ArchiveMember | ImagePart
+"""The parts of a file in order. Bytes and arrays one after the other are its content."""
+
+
+@dataclass
+class CodingReport:
+    """pixels: of images coded by the predictor, and floor: bits of their noise. general: bytes of pixels that the
+    general compressor took. largest_error: in the images' unit, and error_over_noise in units of the noise. lost:
+    what is damaged or missing. notes: what else is odd about a file that is read."""
+
+    before: int = 0
+    after: int = 0
+    pixels: int = 0
+    floor: float = 0.0
+    general: int = 0
+    largest_error: float | None = None
+    error_over_noise: float | None = None
+    chunks: int = 0
+    lost: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def bits(self) -> int:
+        """Of the whole file."""
+        return 8 * self.after
+
+    def add_errors(self, largest: float | None, over_noise: float | None) -> None:
+        """Add the errors of an image, None if nothing is lost of it."""
+        self.largest_error = _larger(self.largest_error, largest)
+        self.error_over_noise = _larger(self.error_over_noise, over_noise)
+
+
+def _larger(*errors: float | None) -> float | None:
+    return max((one for one in errors if one is not None), default=None)
+
+
+# What a stream holds, piece by piece, each in its place, and what of it is lost: known before anything is unpacked.
+
+SMALL = 1 << 24
+"""Bytes in place of lost ones that a file of any size may have."""
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """Bytes as they are. block: None if they are lost: zeros stand in their place, and their size is known. size: their
+    number, None if it isn't known. name: in messages."""
+
+    block: Block | None
+    size: int | None
+    name: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image. chunks: None for those that are lost. name: in messages."""
+
+    plan: ImagePlan
+    chunks: tuple[Block | None, ...]
+    name: str
+
+    def name_of(self, number: int) -> str:
+        """A chunk in messages."""
+        return f"chunk {number + 1} of {len(self.chunks)} of {self.name} ({self.plan.place_of(number)})"
+
+
+Piece = ArchiveMember | Bytes | Image
+
+
+class StreamLayout:
+    """The pieces of a stream in order. lost: those that can't be restored, in words.
+
+    Where the place of what follows isn't known, it is left out up to the next member.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self.pieces, self.lost = list[Piece](), list[str]()
+        self._stream, self._next, self._images, self._filled = stream, 1, 0, 0
+        self._names, self._of_member = set[str](), ""
+        self._members = sorted(number for number, kind in stream.kinds.items() if kind == MEMBER)
+        self._others = sorted(number for number, kind in stream.kinds.items() if kind != CHUNK)
+        if 0 not in stream.blocks:
+            self.lost.append("the header that was written")
+        readers = {MEMBER: self._read_member, BYTES: self._read_bytes, IMAGE: self._read_image}
+        while self._next < stream.count:
+            number, self._next = self._next, self._next + 1
+            kind = stream.kinds.get(number, b"")
+            is_outside = stream.header.container == "zip" and kind != MEMBER and not self._names
+            if is_outside or kind not in readers or not readers[kind](number):
+                self._next = self._following(self._members, number)
+                last = f" to {self._next - 1}" if self._next - 1 > number else ""
+                self.lost.append(f"block {number}{last}{self._of_member}, whose place isn't known")
+        if stream.end is None:
+            self.lost.append("the end of the file")
+
+    def _following(self, numbers: list[int], number: int) -> int:
+        """The first of sorted numbers after one, or the end of the file."""
+        place = bisect_right(numbers, number)
+        return numbers[place] if place < len(numbers) else self._stream.count
+
+    def _read_member(self, number: int) -> bool:
+        """As the others: take the blocks from a number on; whether the place of what follows is known."""
+        stream, count = self._stream, len(self._names) + 1
+        if stream.header.container != "zip":
+            return False
+        name, reason = f"lost_name_{count}.npy", "damaged or missing"
+        try:
+            if number in stream.blocks:
+                found = typed(MemberRecord, json_of(stream.content(stream.blocks[number]))).name
+                name, reason = (name, f"{found} stands twice") if found in self._names else (found, "")
+        except DataError as error:
+            reason = str(error)
+        if reason:
+            self.lost.append(f"the name of member {count}, which is called {name} here ({reason})")
+        self._names.add(name)
+        self._of_member = f" of {name}"
+        most = stream.end.total if stream.end is not None else MOST_UNPACKED * stream.size
+        self.pieces.append(ArchiveMember(name, most))
+        return True
+
+    def _read_bytes(self, number: int) -> bool:
+        block, size = self._stream.blocks.get(number), self._stream.size_of(number)
+        name = f"block {number}, {'bytes' if size is None else f'{size} bytes'} as they are{self._of_member}"
+        if block is None:
+            return self._lose(name, size)
+        self.pieces.append(Bytes(block, size, name))
+        return True
+
+    def _lose(self, name: str, size: int | None) -> bool:
+        """Say what is lost; what follows can be put into its place if its size is known."""
+        self.lost.append(name)
+        if size is None or not self._can_fill(size):
+            return False
+        self.pieces.append(Bytes(None, size, name))
+        return True
+
+    def _can_fill(self, size: int) -> bool:
+        """Whether a file of this length may claim so many bytes that it doesn't have, besides those before."""
+        self._filled += size
+        return self._filled <= max(SMALL, MOST_UNPACKED * self._stream.size)
+
+    def _read_image(self, number: int) -> bool:
+        self._images += 1
+        stream, name, size = self._stream, f"image {self._images}", self._stream.size_of(number)
+        self._next = behind = self._following(self._others, number)
+        try:
+            plan = image_plan(json_of(stream.content(stream.blocks[number]))) if number in stream.blocks else None
+        except DataError as error:
+            return self._lose(f"{name}{self._of_member} ({error})", size)
+        if plan is None:
+            return self._lose(f"{name}{self._of_member}, whose description is damaged or missing", size)
+        name = f"{name} {list(plan.shape)}{self._of_member}"
+        count, found = plan.chunk_count(), behind - number - 1
+        is_known = stream.end is not None or not stream.numbered  # of each block what it is
+        is_cut = stream.end is None and behind == stream.count
+        fits = found == count or (is_cut if found < count else not is_known)
+        numbers = range(number + 1, number + 1 + count)
+        is_whole = fits and count <= len(stream.blocks) and all(one in stream.blocks for one in numbers)
+        if size not in (None, plan.bytes) or not (is_whole or self._can_fill(plan.bytes)):
+            return self._lose(f"{name}, which claims {plan.bytes} bytes that the file can't hold", size)
+        if not fits:
+            self.lost.append(f"{name}, of which {found} chunks are there instead of {count}")
+            self.pieces.append(Image(plan, (None,) * count, name))
+            return True
+        self._next = min(behind, numbers.stop)
+        image = Image(plan, tuple(stream.blocks.get(one) for one in numbers), name)
+        lost = [place for place, block in enumerate(image.chunks) if block is None]
+        self.lost += [f"all chunks of {name}"] if len(lost) == count > 1 else [image.name_of(place) for place in lost]
+        self.pieces.append(image)
+        return True
+
 
 CHUNK_TIMEOUT_S = 3600.0
 DIGITS = 32
@@ -56,12 +266,12 @@ def header_of(container: Literal["file", "zip"], name: str, identity: bytes) -> 
 
 def write_archive(
     file: IO[bytes], parts: Iterable[Part], header: HeaderRecord, lossy: Lossy | None, processes: int
-) -> Report:
+) -> CodingReport:
     """Code the parts of a file."""
-    report, digest = Report(), hashlib.sha256()
+    report, digest = CodingReport(), hashlib.sha256()
     writer = BlockWriter(file, header)
     for part in parts:
-        if isinstance(part, Member):
+        if isinstance(part, ArchiveMember):
             writer.write(MEMBER, {"name": part.name})
         elif isinstance(part, bytes):
             digest.update(part)
@@ -79,7 +289,9 @@ def write_archive(
     return report
 
 
-def _write_image(writer: BlockWriter, part: Picture, lossy: Lossy | None, processes: int, report: Report) -> None:
+def _write_image(
+    writer: BlockWriter, part: ImagePart, lossy: Lossy | None, processes: int, report: CodingReport
+) -> None:
     plan = planned(part.array, lossy)
     writer.write(IMAGE, plan.to_json(), part.array.nbytes)
     for content in _called(coded(part.array, plan), processes):
@@ -123,11 +335,11 @@ def read_header(path: Path) -> HeaderRecord:
     )
 
 
-def read_archive(path: Path, processes: int, partial_too: bool) -> Iterator[Part | Report]:
+def read_archive(path: Path, processes: int, partial_too: bool) -> Iterator[Part | CodingReport]:
     """The parts of a coded file, then a report. partial_too: fill what is damaged with zeros (NaN for floats)
     instead of raising an error. All blocks are checked before the first part is made of them."""
     stream = read_stream(path, read_header(path))
-    layout, report, digest = Layout(stream), Report(), hashlib.sha256()
+    layout, report, digest = StreamLayout(stream), CodingReport(), hashlib.sha256()
     report.lost, report.notes = layout.lost, stream.problems
     if stream.numbered and stream.end is None:
         report.notes.append(
@@ -136,12 +348,12 @@ def read_archive(path: Path, processes: int, partial_too: bool) -> Iterator[Part
     is_whole = not (layout.lost or stream.problems)
     if not partial_too and not is_whole:
         raise _refusal(stream, (layout.lost or stream.problems)[0])
-    contents = (one for one in layout.pieces if not isinstance(one, Member))
+    contents = (one for one in layout.pieces if not isinstance(one, ArchiveMember))
     if layout.lost and all(isinstance(one, Bytes) and one.block is None for one in contents):
         raise _refusal(stream, layout.lost[0])
     is_exact, is_known = True, True
     for piece in layout.pieces:
-        if isinstance(piece, Member):
+        if isinstance(piece, ArchiveMember):
             is_known = True
             yield piece
         elif is_known:
@@ -167,7 +379,7 @@ def read_archive(path: Path, processes: int, partial_too: bool) -> Iterator[Part
     yield report
 
 
-def _restored(stream: Stream, piece: Piece, processes: int, report: Report) -> Iterator[bytes | Picture]:
+def _restored(stream: Stream, piece: Piece, processes: int, report: CodingReport) -> Iterator[bytes | ImagePart]:
     """A piece in parts. What can't be decoded is lost too."""
     if isinstance(piece, Bytes):
         yield from _restored_bytes(stream, piece, report)
@@ -175,7 +387,7 @@ def _restored(stream: Stream, piece: Piece, processes: int, report: Report) -> I
         yield from _restored_image(stream, piece, processes, report)
 
 
-def _restored_bytes(stream: Stream, piece: Bytes, report: Report) -> Iterator[bytes]:
+def _restored_bytes(stream: Stream, piece: Bytes, report: CodingReport) -> Iterator[bytes]:
     """Bytes in parts, with zeros in place of those that are lost."""
     count = 0
     try:
@@ -191,7 +403,7 @@ def _restored_bytes(stream: Stream, piece: Bytes, report: Report) -> Iterator[by
     yield from (bytes(min(PIECE, size)) for size in range((piece.size or 0) - count, 0, -PIECE))
 
 
-def _restored_image(stream: Stream, image: Image, processes: int, report: Report) -> Iterator[Picture]:
+def _restored_image(stream: Stream, image: Image, processes: int, report: CodingReport) -> Iterator[ImagePart]:
     """An image in slabs; chunks that are lost stay empty."""
     plan = image.plan
     whole = [number for number, block in enumerate(image.chunks) if block is not None]
@@ -205,7 +417,7 @@ def _restored_image(stream: Stream, image: Image, processes: int, report: Report
                 report.lost.append(f"{image.name_of(number)} ({found.reason})")
             report.chunks += isinstance(found, np.ndarray)
             place_chunk(slab, begin, plan, number, found if isinstance(found, np.ndarray) else None)
-        yield Picture(slab.reshape(plan.shape) if len(slab) == plan.pixels else slab)
+        yield ImagePart(slab.reshape(plan.shape) if len(slab) == plan.pixels else slab)
 
 
 def _refusal(stream: Stream, problem: str) -> DataError:
@@ -225,3 +437,56 @@ def _unnumbered(is_exact: bool, container: str) -> str:
     return f"the file has the older format {UNNUMBERED}, " + (
         f"which doesn't guarantee {open_}; compress the original anew" if open_ else "whose checksum agrees"
     )
+
+
+# The parts of .npy and .npz files: their headers as bytes, and their arrays as images. No array is unpickled.
+
+READ_PIECE = 1 << 24
+"""Bytes that are read at once."""
+
+
+def array_parts(path: Path) -> Iterator[Part]:
+    """The parts of an .npy file, or of each member of an .npz file."""
+    with reading("a file of arrays", path):
+        if path.suffix.lower() == ".npy":
+            with open(path, "rb") as file:
+                yield from npy_parts(file)
+            return
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if "" in names or len(set(names)) < len(names):
+                raise ValueError("members without a name of their own")
+            for member in archive.infolist():
+                yield ArchiveMember(member.filename)
+                with archive.open(member) as file:
+                    yield from npy_parts(file)
+
+
+def npy_parts(file: IO[bytes]) -> Iterator[Part]:
+    """The header of an array, and its numbers as an image if they are one, else as bytes. Other files are bytes."""
+    start = file.read(len(np.lib.format.MAGIC_PREFIX) + 2)
+    if start[:-2] != np.lib.format.MAGIC_PREFIX or start[-2] not in (1, 2):
+        yield start
+        yield from _rest(file)
+        return
+    length = file.read(2 if start[-2] == 1 else 4)
+    text = file.read(int.from_bytes(length, "little"))
+    yield start + length + text
+    whole = io.BytesIO(length + text)
+    read = np.lib.format.read_array_header_1_0 if start[-2] == 1 else np.lib.format.read_array_header_2_0
+    shape, fortran, kind = read(whole)
+    if kind.hasobject or not is_image(np.empty((0,) * len(shape) if 0 in shape else (1,) * len(shape), kind)):
+        yield from _rest(file)
+        return
+    size = int(np.prod(shape)) * kind.itemsize
+    content = file.read(size)
+    if len(content) < size:
+        raise ValueError(f"{len(content)} bytes of an array of {size}")
+    array = np.frombuffer(content, kind).reshape(shape[::-1] if fortran else shape)
+    yield ImagePart(array)
+    yield from _rest(file)
+
+
+def _rest(file: IO[bytes]) -> Iterator[bytes]:
+    while content := file.read(READ_PIECE):
+        yield content

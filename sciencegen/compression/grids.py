@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Num
 
-from sciencegen.compression.symbols import Coder, code_below, code_octave
+from sciencegen.compression.planes import Coder, code_below, code_octave
 
 FARTHEST = 1 << 40
 """Cells beyond it are kept as exceptions."""
@@ -32,7 +32,7 @@ OCTAVES = 24
 
 
 @dataclass(frozen=True)
-class Grid:
+class CellGrid:
     """How a plane's values become cells. kind: that of the module's docstring. step: width of a cell. offset: in cells.
     shift: bits below a cell; of floats: bits at the end of all numbers that are 0. zeros: whether zeros are exceptions.
     """
@@ -49,25 +49,25 @@ class Grid:
         return self.kind == "floats" or (self.kind == "integers" and self.shift > 0)
 
 
-def chosen_grid(values: np.ndarray, sigma: float, error: float | None) -> Grid:
+def chosen_grid(values: np.ndarray, sigma: float, error: float | None) -> CellGrid:
     """The grid of a sample of a plane's values. sigma: their noise. error: step of a lossy grid, None for lossless."""
     finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values.ravel()
     middle = float(np.median(finite)) if finite.size else 0.0
     if error is not None and (values.dtype.kind == "f" or error > 1):
         zeros = values.dtype.kind == "f" and _many_zeros(values)
-        grid = Grid("lossy", error, round(middle / error), zeros=zeros)
+        grid = CellGrid("lossy", error, round(middle / error), zeros=zeros)
         if np.count_nonzero(_too_coarse(finite, grid)) <= MOST_COARSE * values.size:
             return grid
     if values.dtype.kind != "f":
         shift = max(0, math.ceil(math.log2(max(sigma, 1e-9) / 64)))
-        return Grid("integers", float(1 << shift), int(middle) >> shift, shift)
+        return CellGrid("integers", float(1 << shift), int(middle) >> shift, shift)
     if (unit := _common_unit(finite)) > sigma / COARSE:
-        return Grid("multiples", unit, round(middle / unit), zeros=_many_zeros(values) and unit < sigma / 64)
+        return CellGrid("multiples", unit, round(middle / unit), zeros=_many_zeros(values) and unit < sigma / 64)
     step = 2.0 ** max(math.floor(math.log2(sigma / FINE)), np.finfo(values.dtype).minexp)
     sizes = magnitudes(finite)
     union = int(np.bitwise_or.reduce(sizes)) if sizes.size else 0
     shift = (union & -union).bit_length() - 1 if union else 0
-    return Grid("floats", step, 0, shift, _many_zeros(values))
+    return CellGrid("floats", step, 0, shift, _many_zeros(values))
 
 
 def _common_unit(values: np.ndarray) -> float:
@@ -80,7 +80,7 @@ def _common_unit(values: np.ndarray) -> float:
     whole = np.ldexp(fractions, 53).astype(np.int64)
     trailing = np.frexp((whole & -whole).astype(np.float64))[1] - 1
     for unit in (float(np.abs(some).min()), float(np.ldexp(1.0, int((exponents - 53 + trailing).min())))):
-        grid = Grid("multiples", unit)
+        grid = CellGrid("multiples", unit)
         if np.count_nonzero(exceptions(values, grid)) <= values.size // 1000:
             return unit
     return 0.0
@@ -96,7 +96,7 @@ def magnitudes(values: np.ndarray) -> Int[np.ndarray, "*shape"]:
     return values.view(f"i{width}").astype(np.int64) & ((1 << (8 * width - 1)) - 1)
 
 
-def exceptions(values: np.ndarray, grid: Grid) -> Bool[np.ndarray, "*shape"]:
+def exceptions(values: np.ndarray, grid: CellGrid) -> Bool[np.ndarray, "*shape"]:
     """Pixels that have no cell: no numbers, very far ones, and zeros where many pixels are zero."""
     if values.dtype.kind != "f":
         if grid.kind == "integers":
@@ -114,7 +114,7 @@ def exceptions(values: np.ndarray, grid: Grid) -> Bool[np.ndarray, "*shape"]:
     return found | (values == 0) if grid.zeros else found
 
 
-def _too_coarse(values: np.ndarray, grid: Grid) -> Bool[np.ndarray, "*shape"]:
+def _too_coarse(values: np.ndarray, grid: CellGrid) -> Bool[np.ndarray, "*shape"]:
     """Pixels of a lossy grid whose floats lie so far from each other that rounding to one of them adds to the error;
     none of integers, whose rounding the largest error includes."""
     if values.dtype.kind != "f":
@@ -124,7 +124,7 @@ def _too_coarse(values: np.ndarray, grid: Grid) -> Bool[np.ndarray, "*shape"]:
         return np.abs(again - values.astype(np.float64)) > (0.5 + ROUNDING) * grid.step
 
 
-def to_cells(values: np.ndarray, grid: Grid) -> tuple[Int[np.ndarray, "*shape"], Int[np.ndarray, "*shape"] | None]:
+def to_cells(values: np.ndarray, grid: CellGrid) -> tuple[Int[np.ndarray, "*shape"], Int[np.ndarray, "*shape"] | None]:
     """Cells, and the numbers within them (None for a lossy grid). Exceptions have any."""
     if grid.kind == "integers":
         return (values.astype(np.int64) >> grid.shift) - grid.offset, values.astype(np.int64) & ((1 << grid.shift) - 1)
@@ -136,7 +136,7 @@ def to_cells(values: np.ndarray, grid: Grid) -> tuple[Int[np.ndarray, "*shape"],
     return np.where(np.signbit(values), -1 - size, size), magnitudes(values) >> grid.shift
 
 
-def to_values(cells: np.ndarray, rest: np.ndarray | None, grid: Grid, kind: np.dtype) -> np.ndarray:
+def to_values(cells: np.ndarray, rest: np.ndarray | None, grid: CellGrid, kind: np.dtype) -> np.ndarray:
     """The inverse of `to_cells`."""
     if grid.kind == "multiples":
         with np.errstate(over="ignore", invalid="ignore"):
@@ -156,7 +156,7 @@ def to_values(cells: np.ndarray, rest: np.ndarray | None, grid: Grid, kind: np.d
 
 
 def code_rest(
-    coder: Coder, rest: Int[np.ndarray, " lane"] | None, cells: Int[np.ndarray, " lane"], grid: Grid, kind: np.dtype
+    coder: Coder, rest: Int[np.ndarray, " lane"] | None, cells: Int[np.ndarray, " lane"], grid: CellGrid, kind: np.dtype
 ) -> Int[np.ndarray, " lane"]:
     """Write or read the numbers within cells."""
     if grid.kind == "integers":
@@ -171,19 +171,87 @@ def code_rest(
     return low + code_below(coder, None if rest is None else rest - low, np.maximum(high - low, 1))
 
 
-def _octave_limits(grid: Grid, kind: np.dtype) -> Int[np.ndarray, " limit"]:
+def _octave_limits(grid: CellGrid, kind: np.dtype) -> Int[np.ndarray, " limit"]:
     """First numbers of the octaves of the first cell, from 0: limits [0, step / 2^OCTAVES, ..., step / 2, step]."""
     below = grid.step * 2.0 ** -np.arange(OCTAVES, -1, -1)
     return np.concatenate([[0], _first_at(below, grid, kind)])
 
 
-def _first(size: np.ndarray, grid: Grid, kind: np.dtype) -> np.ndarray:
+def _first(size: np.ndarray, grid: CellGrid, kind: np.dtype) -> np.ndarray:
     return _first_at(size * grid.step, grid, kind)
 
 
-def _first_at(values: np.ndarray, grid: Grid, kind: np.dtype) -> np.ndarray:
+def _first_at(values: np.ndarray, grid: CellGrid, kind: np.dtype) -> np.ndarray:
     """Number of the first float of a type that is not below `values`."""
     with np.errstate(over="ignore"):
         near = values.astype(kind)
     bits = magnitudes(near) + (near.astype(np.float64) < values)
     return (bits + (1 << grid.shift) - 1) >> grid.shift
+
+
+# Noise of images without a map of it, and the number of bits that no code can save of it.
+
+MAD = 1.4826
+"""Standard deviation of a Gaussian in units of its median absolute deviation."""
+
+
+COARSE_NOISE = 32.0
+"""Noise in units of the step of the numbers, below which they are coarse."""
+NOISE_BITS = 0.5 * math.log2(2 * math.pi * math.e)
+"""Differential entropy of N(0, 1)."""
+
+
+def noise_of(images: Num[np.ndarray, "image y x"]) -> float:
+    """Standard deviation of the noise, 0 if it can't be told: from differences of pixels two apart.
+
+    sigma = 1.4826 median |v[x + 2] - v[x]| / sqrt(2), which structures and correlated neighbours hardly change; of
+    coarse numbers by the share of differences below a step (`_of_coarse`).
+    """
+    if images.shape[2] < 3:
+        return 0.0
+    with np.errstate(invalid="ignore", over="ignore"):
+        wide = images.astype(np.float64)
+        differences = np.abs(wide[..., 2:] - wide[..., :-2])
+    differences = differences[np.isfinite(differences)]
+    if not differences.size:
+        return 0.0
+    some = differences[differences > 0]
+    if not some.size:
+        return 0.0
+    if float(np.median(some)) < COARSE_NOISE * (unit := float(some.min())):
+        return _of_coarse(differences, unit)
+    middle = float(np.median(differences)) or float(differences.mean()) / 2  # of many zeros
+    return MAD * middle / math.sqrt(2)
+
+
+def _of_coarse(differences: np.ndarray, unit: float) -> float:
+    """The noise of multiples of u by the share p of differences d below an edge (k + 1/2) u near their median.
+
+    p = erf(edge / (s sqrt(2))),   s^2 = 2 sigma^2 + u^2 / 12, since rounding adds a uniform number on either side.
+    """
+    from scipy.special import erfinv
+
+    middle = float(np.median(differences))
+    edges = [edge for edge in (middle - unit / 2, middle + unit / 2) if edge > 0]
+    shares = [float((differences < edge).mean()) for edge in edges]
+    edge, share = min(zip(edges, shares, strict=True), key=lambda one: abs(one[1] - 0.5))
+    spread = edge / (math.sqrt(2) * float(erfinv(min(max(share, 0.01), 0.99))))
+    return math.sqrt(max((spread**2 - unit**2 / 12) / 2, (unit / 8) ** 2))
+
+
+def noise_floor(sigma: float) -> float:
+    """Entropy in bits of Gaussian noise that is rounded to integers: what a lossless code needs at least, on average.
+
+    sigma: standard deviation in steps.
+
+    >>> round(noise_floor(16.0), 3), round(noise_floor(1.0), 3)
+    (6.047, 2.105)
+    """
+    if sigma <= 0:
+        return 0.0
+    if sigma > 64:
+        return math.log2(sigma) + NOISE_BITS
+    edges = np.arange(-math.ceil(10 * sigma) - 1, math.ceil(10 * sigma) + 2) - 0.5
+    masses = np.diff([0.5 * math.erfc(-edge / sigma / math.sqrt(2)) for edge in edges])
+    masses = masses[masses > 0]
+    return float(-(masses * np.log2(masses)).sum())

@@ -3,34 +3,282 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from sciencegen.compression.calibration import calibrated
-from sciencegen.compression.chunks import PlaneCoding, plane_coding, read_chunk, write_chunk
-from sciencegen.compression.grids import FARTHEST, Grid, chosen_grid, exceptions, to_cells
-from sciencegen.compression.network import SIGMA_UNIT
-from sciencegen.compression.noise import NOISE_BITS, noise_floor, noise_of
-from sciencegen.compression.packing import PIECE, packed_numbers, unpacked_numbers
-from sciencegen.compression.stream import Record, typed
-from sciencegen.compression.tiles import (
-    MOST_PLANES,
-    WHOLE,
-    Tiles,
-    chunk_count,
-    chunks,
-    put,
-    stack_shape,
-    taken,
-    tilings,
+from sciencegen.compression.grids import (
+    FARTHEST,
+    NOISE_BITS,
+    chosen_grid,
+    code_rest,
+    exceptions,
+    noise_floor,
+    noise_of,
+    to_cells,
+    to_values,
 )
+from sciencegen.compression.grids import CellGrid as Grid
+from sciencegen.compression.network import EXPERT_STEP, SIGMA_UNIT, shipped_network
+from sciencegen.compression.planes import (
+    SCALE_BINS,
+    Coder,
+    Pixels,
+    PlaneModel,
+    Reader,
+    Writer,
+    calibrated,
+    code_stack,
+    shapes,
+)
+from sciencegen.compression.stream import PIECE, Record, packed_numbers, typed, unpacked_numbers, unzipped
 from sciencegen.errors import DataError
 from sciencegen.items import Json, Refusal
+
+# One chunk of tiles as bytes: exceptions, then the range coder's stream. A chunk is decoded without the others.
+
+MOST_PIXELS = 1 << 17
+"""Pixels that a byte of a chunk may stand for: the most probable symbol takes 1 / 11,000 of a bit."""
+
+
+def _step(text: str) -> str:
+    if not 0 < float.fromhex(text) < math.inf:
+        raise ValueError("Expected a finite positive number")
+    return text
+
+
+def _shape(number: int) -> int:
+    if not 0 <= number < shapes():
+        raise ValueError("Expected the number of a shape")
+    return number
+
+
+Step = Annotated[str, Field(max_length=30), AfterValidator(_step)]
+Small = Annotated[int, Field(gt=-(1 << 20), lt=1 << 20)]
+Exact = Annotated[int, Field(gt=-(1 << 53), lt=1 << 53)]
+BINS = Field(min_length=SCALE_BINS, max_length=SCALE_BINS)
+
+
+class GridRecord(Record):
+    """A `Grid`, with its step in hexadecimal digits."""
+
+    kind: Literal["integers", "multiples", "floats", "lossy"]
+    step: Step
+    offset: Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
+    shift: Annotated[int, Field(ge=0, le=62)]
+    zeros: bool
+
+
+class CodingRecord(Record):
+    """A `PlaneCoding`."""
+
+    grid: GridRecord
+    sigma: Annotated[int, Field(gt=0, le=10**300)]
+    sky: Annotated[int, Field(ge=-(1 << 62), lt=1 << 62)]
+    scale: Annotated[list[Small], BINS]
+    shape: Annotated[list[Annotated[int, AfterValidator(_shape)]], BINS]
+    shift: Annotated[list[Exact], BINS]
+    experts: list[list[Small]] | None
+
+
+@dataclass(frozen=True)
+class PlaneCoding:
+    """The grid of a plane, and the model that predicts its cells."""
+
+    grid: Grid
+    model: PlaneModel
+
+    def to_json(self, plane: int) -> Json:
+        """Experts are stored as what was added to the shipped ones, if anything."""
+        model = self.model
+        changes = (model.network.experts - shipped_network(plane).experts) / EXPERT_STEP
+        return {
+            "grid": asdict(self.grid) | {"step": self.grid.step.hex()},
+            "sigma": model.sigma,
+            "sky": model.sky,
+            "scale": (model.scale - np.arange(SCALE_BINS)).tolist(),
+            "shape": model.shape.tolist(),
+            "shift": model.shift.tolist(),
+            "experts": changes.astype(np.int64).tolist() if changes.any() else None,
+        }
+
+
+def plane_coding(data: object, plane: int) -> PlaneCoding:
+    """The inverse of `PlaneCoding.to_json`."""
+    record, network = typed(CodingRecord, data), shipped_network(plane)
+    if record.experts is not None:
+        rows, inputs = network.experts.shape
+        if [len(row) for row in record.experts] != [inputs] * rows:
+            raise DataError(f"Expected {rows} experts of {inputs} weights, found others.")
+        network = network.with_changes(np.array(record.experts, np.int64))
+    grid = Grid(**record.grid.model_dump() | {"step": float.fromhex(record.grid.step)})
+    scale, shape, shift = (np.array(one, np.int64) for one in (record.scale, record.shape, record.shift))
+    model = PlaneModel(network, record.sigma, scale + np.arange(SCALE_BINS), shape, shift, record.sky)
+    return PlaneCoding(grid, model)
+
+
+def write_chunk(values: np.ndarray, codings: list[PlaneCoding], centred: bool) -> bytes:
+    """Code tiles [plane y x tile]. centred: as in `code_stack`."""
+    masks = np.stack([exceptions(plane, one.grid) for plane, one in zip(values, codings, strict=True)])
+    parts = [to_cells(plane, one.grid) for plane, one in zip(values, codings, strict=True)]
+    cells = np.where(masks, _sky_cells(codings), np.stack([part[0] for part in parts]))
+    writer = Writer()
+
+    def rest(coder: Coder, plane: int, pixels: Pixels, chosen: np.ndarray | slice, found: np.ndarray) -> None:
+        given, grid = parts[plane][1], codings[plane].grid
+        if given is not None and grid.has_rest:
+            code_rest(coder, given[pixels].reshape(-1)[chosen], found, grid, values.dtype)
+
+    code_stack(writer, cells, masks if masks.any() else None, [one.model for one in codings], True, rest, centred)
+    beside = b""
+    if masks.any():
+        beside = zlib.compress(np.packbits(masks).tobytes() + _little(values[masks]).tobytes(), 6)
+    return struct.pack("<I", len(beside)) + beside + writer.content()
+
+
+def read_chunk(
+    content: bytes, shape: tuple[int, int, int, int], kind: np.dtype, codings: list[PlaneCoding], centred: bool
+) -> np.ndarray:
+    """The inverse of `write_chunk`."""
+    length, pixels = int.from_bytes(content[:4], "little"), math.prod(shape)
+    if len(content) < 4 + length or (len(content) - length) % 4 or pixels > MOST_PIXELS * len(content):
+        raise DataError(f"Expected a chunk of {pixels} pixels, found {len(content)} bytes that can't hold them.")
+    masks, beside = None, np.empty(0, kind)
+    if length:
+        count = -(-pixels // 8)
+        raw = unzipped(content[4 : 4 + length], count + pixels * kind.itemsize)
+        masks = np.unpackbits(np.frombuffer(raw[:count], np.uint8), count=pixels).astype(bool).reshape(shape)
+        if len(raw) != count + np.count_nonzero(masks) * kind.itemsize:
+            raise DataError("Expected the bits of each pixel without a cell in a chunk, found more or fewer.")
+        beside = np.frombuffer(raw[count:], kind.newbyteorder("<")).astype(kind)
+    with np.errstate(all="ignore"):  # numbers that no writer makes wrap around
+        return _read_cells(Reader(content[4 + length :]), shape, kind, codings, centred, masks, beside)
+
+
+def _read_cells(
+    reader: Reader, shape: tuple[int, int, int, int], kind: np.dtype, codings: list[PlaneCoding], centred: bool,
+    masks: np.ndarray | None, beside: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Pixels with a cell from the range coder, and the others from `beside`."""
+    cells = np.zeros(shape, np.int64) if masks is None else np.where(masks, _sky_cells(codings), 0)
+    rests = np.zeros(shape, np.int64)
+
+    def rest(coder: Coder, plane: int, pixels: Pixels, chosen: np.ndarray | slice, found: np.ndarray) -> None:
+        grid = codings[plane].grid
+        if grid.has_rest:
+            block = np.zeros((len(pixels[0]), shape[3]), np.int64)
+            block.reshape(-1)[chosen] = code_rest(coder, None, found, grid, kind)
+            rests[plane][pixels] = block
+
+    code_stack(reader, cells, masks, [one.model for one in codings], False, rest, centred)
+    values = np.stack([
+        to_values(cells[plane], rests[plane], one.grid, kind) for plane, one in enumerate(codings)
+    ])  # fmt: skip
+    if masks is not None:
+        values[masks] = beside
+    return values
+
+
+def _sky_cells(codings: list[PlaneCoding]) -> np.ndarray:
+    """[plane 1 1 1]: the cells of pixels that have none."""
+    return np.array([one.model.sky_cell for one in codings])[:, None, None, None]
+
+
+def _little(values: np.ndarray) -> np.ndarray:
+    return values.astype(values.dtype.newbyteorder("<"), copy=False)
+
+
+# Tiles of images: groups of equal shape that are coded together.
+
+WHOLE = 96
+"""Largest side of an image that is one tile."""
+SIDE = 64
+MOST_PLANES = 8
+"""Largest number of planes of one image that are predicted from each other."""
+CHUNK = 512
+"""Tiles that are coded together."""
+CHUNK_PIXELS = 1 << 23
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Tiles of one shape: their first rows and columns in the image, and their sides."""
+
+    rows: range
+    columns: range
+    height: int
+    width: int
+
+    def count(self, images: int) -> int:
+        return images * len(self.rows) * len(self.columns)
+
+
+def stack_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:
+    """[image plane y x] of an array of images: of three sides the first counts planes, above MOST_PLANES images."""
+    *outer, height, width = shape
+    if len(outer) == 0:
+        return 1, 1, height, width
+    if len(outer) == 1:
+        return (1, outer[0], height, width) if outer[0] <= MOST_PLANES else (outer[0], 1, height, width)
+    planes = outer[-1] if outer[-1] <= MOST_PLANES else 1
+    return math.prod(outer) // max(planes, 1), planes, height, width
+
+
+def _cuts(length: int) -> list[tuple[range, int]]:
+    """Starts of the tiles along one side, by length."""
+    if length <= WHOLE:
+        return [(range(1), length)]
+    starts = range(0, length - SIDE + 1, SIDE)
+    rest = length - len(starts) * SIDE
+    return [(starts, SIDE), *([(range(length - rest, length, rest), rest)] if rest else [])]
+
+
+def tilings(height: int, width: int) -> list[Tiles]:
+    """The groups of tiles that cover an image."""
+    return [Tiles(rows, columns, y, x) for rows, y in _cuts(height) for columns, x in _cuts(width)]
+
+
+def chunk_count(images: int, planes: int, tiles: Tiles) -> int:
+    """Number of the chunks of tiles."""
+    size = max(1, min(CHUNK, CHUNK_PIXELS // max(planes * tiles.height * tiles.width, 1)))
+    return -(-tiles.count(images) // size)
+
+
+def chunks(images: int, planes: int, tiles: Tiles) -> Iterator[tuple[int, int]]:
+    """Ranges of the tiles that are coded together."""
+    count, parts = tiles.count(images), chunk_count(images, planes, tiles)
+    for part in range(parts):  # of nearly equal size
+        yield count * part // parts, count * (part + 1) // parts
+
+
+def _place(tiles: Tiles, number: int) -> tuple[int, slice, slice]:
+    image, rest = divmod(number, len(tiles.rows) * len(tiles.columns))
+    row, column = divmod(rest, len(tiles.columns))
+    top, left = tiles.rows[row], tiles.columns[column]
+    return image, slice(top, top + tiles.height), slice(left, left + tiles.width)
+
+
+def taken(stack: np.ndarray, tiles: Tiles, start: int, stop: int) -> np.ndarray:
+    """Tiles [plane y x tile] of a stack [image plane y x]."""
+    found = []
+    for number in range(start, stop):
+        image, rows, columns = _place(tiles, number)
+        found.append(stack[image, :, rows, columns])
+    return np.stack(found, -1)
+
+
+def put(stack: np.ndarray, tiles: Tiles, start: int, block: np.ndarray) -> None:
+    """The inverse of `taken`."""
+    for number in range(block.shape[-1]):
+        image, rows, columns = _place(tiles, start + number)
+        stack[image, :, rows, columns] = block[..., number]
+
 
 LEARN_FROM = 1000
 """Tiles that the predictor is fitted to."""

@@ -45,7 +45,7 @@ OCTAVE = 8
 """Scales are multiples of 1 / OCTAVE octaves."""
 
 
-class Prediction(NamedTuple):
+class PixelPrediction(NamedTuple):
     """mean: in 1 / FRACTION. scale: log2 of the scale in units of sigma, in 1 / OCTAVE. gates: of the experts, not
     normalized."""
 
@@ -87,7 +87,7 @@ class Network:
     def predict(
         self, values: Float[np.ndarray, "input lane"], companded: Float[np.ndarray, "input lane"],
         positions: Float[np.ndarray, "4 place"], sigma: int,
-    ) -> Prediction:  # fmt: skip
+    ) -> PixelPrediction:  # fmt: skip
         """Predict pixels. values: neighbours in cells, float64. companded: the same by `compand`, float32. positions:
         of as many places as divide the pixels into equal runs. sigma: in 1 / SIGMA_UNIT cells."""
         hidden = self.hidden1 @ companded
@@ -102,7 +102,7 @@ class Network:
         each /= EXPERT_UNIT / FRACTION
         mean = np.floor((gates * np.floor(each, out=each)).sum(0) / gates.sum(0))
         mean += np.floor(heads[-1].astype(np.float64) * sigma / (2048 * SIGMA_UNIT // FRACTION))
-        return Prediction(mean, np.floor((heads[-2] + 128.0) / 256.0).astype(np.int64), gates)
+        return PixelPrediction(mean, np.floor((heads[-2] + 128.0) / 256.0).astype(np.int64), gates)
 
 
 def _rectified(sums: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import struct
 import zlib
 from collections.abc import Iterator
@@ -24,11 +25,79 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO, Annotated, Literal, Self, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from sciencegen.compression.packing import PIECE, unzipped
 from sciencegen.errors import DataError
 from sciencegen.items import Json
+
+# Bytes that are packed and unpacked by general compressors; how many are unpacked is bounded.
+
+PIECE = 1 << 24
+"""Bytes that are packed or unpacked at once."""
+_XZ = b"\xfd7zXZ\0"
+"""Start of an .xz file, as format 2 has them; no LZMA2 stream of ours begins so."""
+_XZ_MEMORY = 1 << 28
+_PRESETS = {preset: [{"id": lzma.FILTER_LZMA2, "preset": preset}] for preset in (1, 6)}
+
+
+def packed(content: bytes, preset: int = 6) -> bytes:
+    """An LZMA2 stream."""
+    return lzma.compress(content, lzma.FORMAT_RAW, filters=_PRESETS[preset])
+
+
+def unpacked(content: bytes, most: int) -> Iterator[bytes]:
+    """The inverse of `packed`, in pieces. most: number of bytes beyond which an error is raised."""
+    if content.startswith(_XZ):
+        decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY)
+    else:
+        decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_PRESETS[6])
+    count = 0
+    while not decoder.eof:
+        try:
+            piece = decoder.decompress(content, min(PIECE, most - count + 1))
+        except lzma.LZMAError as error:
+            raise DataError(f"Expected bytes that are packed by LZMA, found others: {error}.") from error
+        content, count = b"", count + len(piece)
+        if count > most:
+            raise DataError(f"Expected at most {most} bytes in a block, found more.")
+        if not piece and not decoder.eof:
+            raise DataError("Expected bytes that are packed by LZMA, found some that end early.")
+        if piece:
+            yield piece
+    if decoder.unused_data:
+        raise DataError("Expected bytes that are packed by LZMA alone, found others behind them.")
+
+
+def packed_numbers(content: bytes, width: int) -> bytes:
+    """The bytes of numbers of `width` bytes, sorted by their place in a number, packed."""
+    planes = np.frombuffer(content, np.uint8).reshape(-1, width).T
+    return packed(np.ascontiguousarray(planes).tobytes(), 1)
+
+
+def unpacked_numbers(content: bytes, kind: str, count: int) -> np.ndarray:
+    """The inverse of `packed_numbers`. count: of the numbers."""
+    width = np.dtype(kind).itemsize
+    raw = b"".join(unpacked(content, count * width))
+    if len(raw) != count * width:
+        raise DataError(f"Expected {count} numbers of {width} bytes, found {len(raw)} bytes.")
+    planes = np.frombuffer(raw, np.uint8).reshape(width, -1).T
+    return np.ascontiguousarray(planes).reshape(-1).view(kind)
+
+
+def unzipped(content: bytes, most: int) -> bytes:
+    """Unpack what `zlib.compress` packed. most: number of bytes beyond which an error is raised."""
+    decoder = zlib.decompressobj()
+    try:
+        found = decoder.decompress(content, most + 1)
+    except zlib.error as error:
+        raise DataError(f"Expected bytes that are packed by zlib, found others: {error}.") from error
+    if len(found) > most:
+        raise DataError(f"Expected at most {most} bytes in a block, found more.")
+    if not decoder.eof or decoder.unused_data:
+        raise DataError("Expected bytes that are packed by zlib alone, found some that end early or others behind.")
+    return found
+
 
 MAGIC = b"\x89SGC\r\n\x1a\n"
 VERSION, UNNUMBERED = 3, 2
@@ -184,7 +253,7 @@ def _packed(data: Json) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class StreamBlock:
     """A whole block in a file. start, length: of its content."""
 
     kind: bytes
@@ -205,7 +274,7 @@ class Stream:
     path: Path
     header: HeaderRecord
     size: int
-    blocks: dict[int, Block] = field(default_factory=dict)
+    blocks: dict[int, StreamBlock] = field(default_factory=dict)
     kinds: dict[int, bytes] = field(default_factory=dict)
     count: int = 1
     end: EndRecord | None = None
@@ -215,7 +284,7 @@ class Stream:
     def numbered(self) -> bool:
         return self.header.version != UNNUMBERED
 
-    def content(self, block: Block) -> bytes:
+    def content(self, block: StreamBlock) -> bytes:
         """The content of a block."""
         with open(self.path, "rb") as file:
             file.seek(block.start)
@@ -228,7 +297,7 @@ class Stream:
         """Bytes that a block stands for, None if they aren't known."""
         return self.end.sizes[number] if self.end is not None and self.end.kinds else None
 
-    def most_of(self, block: Block) -> int:
+    def most_of(self, block: StreamBlock) -> int:
         """Most bytes that may be unpacked from a block of bytes."""
         if self.numbered:
             return PIECE
@@ -259,7 +328,10 @@ def read_stream(path: Path, header: HeaderRecord) -> Stream:
     """Look at all blocks of a file, and check them."""
     content, start = read_first(path)
     stream = Stream(path, header, path.stat().st_size)
-    stream.blocks[0], stream.kinds[0] = Block(HEADER, 0, start - len(content), len(content), digest_of(content)), HEADER
+    stream.blocks[0], stream.kinds[0] = (
+        StreamBlock(HEADER, 0, start - len(content), len(content), digest_of(content)),
+        HEADER,
+    )
     with open(path, "rb") as file:
         file.seek(start)
         if stream.numbered:
@@ -277,7 +349,7 @@ def _take_unnumbered(stream: Stream, file: IO[bytes]) -> None:
         if kind not in _KINDS or length > LARGEST_UNNUMBERED or length > stream.size - start:
             return
         found, digest = _sums(file, length, zlib.crc32(kind))
-        block = Block(kind, stream.count, start, length, digest) if found == checksum else None
+        block = StreamBlock(kind, stream.count, start, length, digest) if found == checksum else None
         if kind == END:
             stream.end = _end_of(stream, block)
             if file.tell() < stream.size:
@@ -289,7 +361,7 @@ def _take_unnumbered(stream: Stream, file: IO[bytes]) -> None:
         stream.count += 1
 
 
-def _numbered_blocks(file: IO[bytes], stream: Stream, identity: bytes) -> Iterator[Block]:
+def _numbered_blocks(file: IO[bytes], stream: Stream, identity: bytes) -> Iterator[StreamBlock]:
     """The blocks of a file with its identity, in the order in which they stand."""
     at, patience = file.tell(), _PATIENCE * stream.size + 256 * _FAILURE
     while at < stream.size and patience > 0:
@@ -303,7 +375,7 @@ def _numbered_blocks(file: IO[bytes], stream: Stream, identity: bytes) -> Iterat
                 if _SUM.pack(found) == checksum:
                     at = start + length
                     if owner == identity:
-                        yield Block(kind, number, start, length, digest)
+                        yield StreamBlock(kind, number, start, length, digest)
                     else:
                         stream.problems.append(f"block {number} of another file")
                     continue
@@ -335,7 +407,7 @@ def _next_block(file: IO[bytes], at: int, identity: bytes, size: int) -> int:
     return size
 
 
-def _take_numbered(stream: Stream, found: list[Block]) -> None:
+def _take_numbered(stream: Stream, found: list[StreamBlock]) -> None:
     """Keep one block of each number: the one that the end describes, or the only one."""
     ends = [block for block in found if block.kind == END]
     if ends and all(block.digest == ends[0].digest and block.number == ends[0].number for block in ends):
@@ -345,7 +417,7 @@ def _take_numbered(stream: Stream, found: list[Block]) -> None:
             stream.problems.append(f"block {after.number} behind block {before.number}")
     if found and found[-1].kind != END and stream.end is not None:
         stream.problems.append("blocks behind the end")
-    groups: dict[int, list[Block]] = {0: [stream.blocks.pop(0)]}
+    groups: dict[int, list[StreamBlock]] = {0: [stream.blocks.pop(0)]}
     for block in found:
         if block.kind != END and block.digest not in {one.digest for one in groups.get(block.number, [])}:
             groups.setdefault(block.number, []).append(block)
@@ -356,7 +428,7 @@ def _take_numbered(stream: Stream, found: list[Block]) -> None:
         stream.kinds = {number: kind.encode() for number, kind in enumerate(stream.end.kinds)}
 
 
-def _take_one(stream: Stream, number: int, blocks: list[Block]) -> None:
+def _take_one(stream: Stream, number: int, blocks: list[StreamBlock]) -> None:
     """Keep a block. blocks: all that have this number."""
     if stream.end is not None:
         digest = bytes.fromhex(stream.end.digests[2 * IDENTITY * number : 2 * IDENTITY * (number + 1)])
@@ -370,7 +442,7 @@ def _take_one(stream: Stream, number: int, blocks: list[Block]) -> None:
         stream.problems.append(f"a block {number} that isn't the one that was written")
 
 
-def _end_of(stream: Stream, block: Block | None) -> EndRecord | None:
+def _end_of(stream: Stream, block: StreamBlock | None) -> EndRecord | None:
     """The end of a stream, None if it is damaged."""
     if block is None:
         return None

@@ -2,19 +2,223 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
+import warnings
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sciencegen.data import zarr_stores
 from sciencegen.data.damage import check_claim, check_part, reading
 from sciencegen.data.workers import Failure, map_killable
-from sciencegen.errors import DataError
-from sciencegen.files import files_below, found_at
+from sciencegen.errors import ConfigError, DataError, IncompatibleError
+from sciencegen.files import STORE, files_below, found_at
+from sciencegen.yaml_text import parse_json
+
+# Stores of arrays in Zarr's formats 2 and 3, in a folder or a zip: a group of arrays, or a single array. Written are
+# folders of format 3.
+#
+# They are read in blocks of the rows in one chunk, with an allow-list of codecs that decode bytes to numbers or
+# texts:
+# a codec that unpickles could run code from the file.
+
+ENDINGS = (STORE, f"{STORE}.zip")
+CODECS = frozenset({
+    "bytes", "endian", "transpose", "sharding_indexed", "blosc", "zstd", "gzip", "zlib", "bz2", "lzma", "lz4",
+    "shuffle", "bitround", "delta", "fixedscaleoffset", "quantize", "packbits", "astype", "crc32", "crc32c", "adler32",
+    "fletcher32", "jenkins_lookup3", "vlen-utf8", "vlen-bytes",
+})  # fmt: skip
+ARRAY, GROUP = ("zarr.json", ".zarray"), ("zarr.json", ".zgroup")
+"""Metadata files of a node, in formats 3 and 2."""
+OLDEST = (3, 1, 3)
+"""Versions of zarr before it read parts of shards as zeros."""
+BYTES_AT_ONCE = 1 << 24
+"""Most bytes of a chunk that is written."""
+
+
+class ZarrBlocks:
+    """An array whose last block is cached for the next rows. attrs: its attributes by name."""
+
+    def __init__(self, array: Any, place: str) -> None:
+        self.shape, self.dtype = array.shape, array.dtype
+        self.attrs: dict[str, Any] = parse_json(json.dumps(array.attrs.asdict()))
+        self._array, self._place, self._number, self._block = array, place, -1, np.empty(0)
+        self._rows = array.chunks[0] if array.chunks else 1
+        size = self._rows * math.prod(self.shape[1:]) * array.dtype.itemsize
+        check_part(place, size)
+
+    @property
+    def gaps(self) -> str:
+        """Which of its chunks the store lacks, for a note, or "". Writers leave out chunks of the fill value alone, so
+        that a lost chunk can't be told from one of these; an array of whole numbers without any chunk is none."""
+        with reading("whole chunks", self._place):
+            count, held = self._array.nchunks, self._array.nchunks_initialized
+            fill = self._array.fill_value
+        if held >= count or (not held and self.dtype.kind in "biu"):
+            return ""
+        return f"{count - held} of {count} chunks of {self._place} are missing, which are read as {fill}"
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, (slice, tuple)):  # of all: array[()], as of NumPy and h5py
+            return self._read(index)
+        number, row = divmod(int(index), self._rows)
+        if number != self._number:
+            self._block = self._read(slice(number * self._rows, (number + 1) * self._rows))
+            self._number = number
+        return self._block[row]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self._read(...), dtype)
+
+    def _read(self, rows: Any) -> Any:
+        with reading("whole chunks", self._place):
+            return self._array[rows]
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder or file with the suffix of a store exists."""
+    return path.name.lower().endswith(ENDINGS) and path.exists()
+
+
+def zarr_arrays(path: Path, alone: str) -> tuple[dict[str, ZarrBlocks], dict[str, Any]]:
+    """The arrays of a group by name, or a single array as `alone`; and the group's attributes."""
+    library = _library(f"read {path}")
+    with reading("a Zarr store", path):
+        root = _root(path)
+        is_array = bool(_said(root, *ARRAY))
+        inside = [] if is_array else sorted(root.iterdir(), key=lambda one: one.name)  # a folder has no order
+        nodes = {alone: root} if is_array else {one.name: one for one in inside if _said(one, *ARRAY)}
+        for name, node in nodes.items():
+            _check_codecs(f"array {name} of {path}", _said(node, *ARRAY))
+        _check_counts_of_texts()
+        store = library.storage.LocalStore(path, read_only=True) if path.is_dir() else library.storage.ZipStore(path)
+        found = {name: library.open_array(store, path=_within(path, node), mode="r") for name, node in nodes.items()}
+        for name, array in found.items():  # as it was opened: the library reads `a\\b` from a/b
+            _check_codecs(f"array {name} of {path}", array.metadata.to_dict())
+        opened = {name: ZarrBlocks(array, f"array {name} of {path}") for name, array in found.items()}
+        return opened, {} if is_array else _said(root, *GROUP).get("attributes") or _said(root, ".zattrs")
+
+
+def note_gaps(arrays: Iterable[object]) -> None:
+    """Warn of chunks that stores lack."""
+    for array in arrays:
+        if isinstance(array, ZarrBlocks) and (note := array.gaps):
+            warnings.warn(f"{note}. If they were lost, copy the store again.", stacklevel=1)
+
+
+def write_zarr(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays [row ...] as a group in an empty folder; equal arrays give equal files.
+
+    Raises
+    ------
+    ConfigError
+        For a name that no array of a store can have.
+    IncompatibleError
+        Without the library.
+    """
+    try:
+        library = _library("write a Zarr store")
+    except ConfigError as error:
+        raise IncompatibleError(str(error)) from None
+    if odd := next((name for name in arrays if "/" in name or not name.strip(".") or name.startswith("__")), None):
+        raise ConfigError(
+            f"Expected names of columns without a slash and not beginning with '__' for a Zarr store, got {odd!r}. "
+            "Rename it, or write .npz."
+        )
+    group = library.create_group(library.storage.LocalStore(folder), zarr_format=3)
+    for name, array in arrays.items():
+        kind = "string" if array.dtype.kind == "U" else array.dtype
+        rows = max(1, BYTES_AT_ONCE // max(1, array.nbytes // max(1, len(array))))
+        chunks = (min(rows, max(1, len(array))), *array.shape[1:])
+        group.create_array(name, shape=array.shape, dtype=kind, chunks=chunks)[...] = array
+
+
+def _library(purpose: str) -> Any:
+    try:
+        import zarr
+
+        if tuple(map(int, re.findall(r"\d+", zarr.__version__)[:3])) >= OLDEST:
+            return zarr
+    except ImportError:
+        pass
+    oldest = ".".join(map(str, OLDEST))
+    raise ConfigError(f"Expected zarr {oldest} or newer to {purpose}. Install it: pip install 'zarr>={oldest}'.")
+
+
+@cache
+def _check_counts_of_texts() -> None:
+    """From now on, refuse a chunk of texts that states more of them than its bytes can hold: the library allocates them
+    all first. It has one codec of them for each format; that of format 3 uses that of format 2."""
+    from numcodecs import registry, vlen
+    from zarr.codecs import vlen_utf8
+
+    def checked(codec: Any) -> Any:
+        class Checked(codec):
+            def decode(self, buf: Any, out: Any = None) -> Any:
+                held = memoryview(buf).cast("B")
+                count = int.from_bytes(held[:4], "little")
+                if count > (len(held) - 4) // 4:
+                    raise ValueError(f"{count:,} texts in {len(held):,} bytes")
+                return super().decode(buf, out)
+
+        registry.register_codec(Checked)
+        return Checked()
+
+    vlen_utf8._vlen_utf8_codec = checked(vlen.VLenUTF8)
+    vlen_utf8._vlen_bytes_codec = checked(vlen.VLenBytes)
+
+
+def _root(path: Path) -> Any:
+    """The root of the store, which may be a folder in a zip file."""
+    if path.is_dir():
+        root: Any = path
+    else:
+        root, inside = zipfile.Path(path), list(zipfile.Path(path).iterdir())
+        root = inside[0] if len(inside) == 1 and inside[0].is_dir() else root
+    if not any((root / name).exists() for name in {*ARRAY, *GROUP}):
+        raise ValueError(f"it has none of {', '.join(sorted({*ARRAY, *GROUP}))}")
+    return root
+
+
+def _within(path: Path, node: Any) -> str:
+    """A node's path in its store."""
+    return node.at.strip("/") if isinstance(node, zipfile.Path) else node.relative_to(path).as_posix().strip(".")
+
+
+def _said(node: Any, *names: str) -> dict[str, Any]:
+    """Metadata of a node from the first of these files that exists, {} if there is none or the kind differs."""
+    place = next((node / name for name in names if node.is_dir() and (node / name).exists()), None)
+    said = {} if place is None else parse_json(place.read_text(encoding="utf-8"))
+    kind = said.get("node_type")
+    return {} if kind is not None and (kind == "array") != (names == ARRAY) else said
+
+
+def _check_codecs(place: str, said: Mapping[str, Any]) -> None:
+    named = [*_names([said.get("compressor")]), *_names(said.get("filters")), *_names(said.get("codecs"))]
+    for name in named:
+        if name.removeprefix("numcodecs.") not in CODECS:
+            raise DataError(
+                f"Expected codecs that make numbers of bytes in {place}, found '{name}', which isn't run. "
+                "Write it anew without that."
+            )
+
+
+def _names(codecs: Any) -> Iterator[str]:
+    """Names of codecs, including those within a shard."""
+    for one in codecs or ():
+        if isinstance(one, dict):
+            yield str(one.get("id", one.get("name")))
+            inner = one.get("configuration") or {}
+            yield from _names(inner.get("codecs"))
+            yield from _names(inner.get("index_codecs"))
+        elif one is not None:
+            yield str(one)
+
 
 HDF5 = (".h5", ".hdf5")
 OPENING_TIMEOUT_S = 5.0
@@ -43,8 +247,8 @@ def open_arrays(path: Path, alone: str) -> tuple[dict[str, Any], dict[str, Any]]
 
     alone: name of the array of a file that holds a single one without a name.
     """
-    if zarr_stores.is_store(path):
-        blocks, header = zarr_stores.arrays(path, alone)
+    if is_store(path):
+        blocks, header = zarr_arrays(path, alone)
         for array in blocks.values():
             check_claim(path, math.prod(array.shape[:1]), _size(array), _held(path, _size(array)))
         return dict(blocks), header

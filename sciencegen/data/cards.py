@@ -31,7 +31,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
-class Column(_Strict):
+class CardColumn(_Strict):
     """A column of numbers. `source` is its name in the set's own files, if it isn't `name`; numbers in the files are
     multiplied by `factor` to be in `unit`."""
 
@@ -185,7 +185,7 @@ class Card(_Strict):
     home: str
     licence: str
     citation: str
-    columns: list[Column] = []
+    columns: list[CardColumn] = []
     reference: CardReference | None = None
     files: dict[str, CardFile]
     divisions: list[Division] = []

@@ -10,32 +10,117 @@ from __future__ import annotations
 import json
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sciencegen.data.chunks import PrepareChunk, PreparedChunk
-from sciencegen.data.deduplication import FirstOccurrences
-from sciencegen.data.itemtable import ItemsWriter, PendingRow, Plan
-from sciencegen.data.preparation import ItemFunctions, PreparationOptions, SourceDescription, WorkerSettings
 from sciencegen.data.prepared import (
     DATASET_FORMAT,
     FIXED_COLUMNS,
     ITEMS,
     REJECTS,
     SUMMARY,
+    Encode,
+    FirstOccurrences,
+    ItemsWriter,
+    ParseAndMeasure,
+    PendingRow,
+    PrepareChunk,
+    PreparedChunk,
     PreparedDataset,
     check_replaceable,
 )
+from sciencegen.data.prepared import TablePlan as Plan
 from sciencegen.data.tables import no_numbers
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import RejectsWriter, without_reason
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_folder, atomic_write, sha256_of
 from sciencegen.items import Row
+
+# Settings of a dataset's preparation: what is computed for items, how rows are treated, and their origin.
+
+
+@dataclass(frozen=True)
+class ItemFunctions:
+    """The functions of texts that run in worker processes; both must be picklable.
+
+    Parameters
+    ----------
+    parse_and_measure : callable
+        Texts -> for each (text, key, values, encoded or None), or a reason: a string or a record with `reason`.
+    property_names : sequence of str
+        Names of the values.
+    encode : callable, optional
+        Texts of the accepted items -> whole numbers of each, or a reason.
+    """
+
+    parse_and_measure: ParseAndMeasure
+    property_names: Sequence[str] = ()
+    encode: Encode | None = None
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """processes: 0 for this one. timeout_s: for a chunk, then for each of its items."""
+
+    processes: int = 2
+    chunk: int = 512
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class PreparationOptions:
+    """How rows are treated.
+
+    Parameters
+    ----------
+    column_names : sequence of str, optional
+        Columns of numbers to keep; by default those found in the first rows, except names of properties.
+    supplied_names : collection of str
+        Properties for which a row's own value, if it has one, replaces the computed one.
+    split : str or mapping
+        One split, or fractions by name: an item's split depends on its key only. Not used for named streams.
+    report_duplicates : bool
+        Whether rejects.csv lists duplicates. They are always counted.
+    repeats : bool
+        Whether rows of equal keys are different observations. All are kept, and their splits depend on the line too.
+    workers : WorkerSettings
+    """
+
+    column_names: Sequence[str] | None = None
+    supplied_names: Collection[str] = ()
+    split: Mapping[str, float] | str = "train"
+    report_duplicates: bool = False
+    repeats: bool = False
+    workers: WorkerSettings = field(default_factory=WorkerSettings)
+
+
+@dataclass(frozen=True)
+class SourceDescription:
+    """The rows' origin, as written in dataset.json.
+
+    Parameters
+    ----------
+    name : str
+        Used in messages.
+    files : sequence of str or Path
+        Their checksums are saved.
+    provenance : mapping
+        Command, versions and seed.
+    context : mapping
+        What the items have in common.
+    """
+
+    name: str = "the table"
+    files: Sequence[str | Path] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+
 
 PEEK_ROWS = 200
 
@@ -81,7 +166,7 @@ def prepare(
     Examples
     --------
     >>> import tempfile
-    >>> from sciencegen.data.preparation import ItemFunctions, PreparationOptions, WorkerSettings
+    >>> from sciencegen.data.prepare import ItemFunctions, PreparationOptions, WorkerSettings
     >>> from sciencegen.data.prepare import prepare
     >>> from sciencegen.items import Row
     >>> def lengths(texts):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Int
 
 
 @dataclass(frozen=True)
@@ -52,3 +53,13 @@ class ColumnStatistics:
             | {key: float(column[i]) if self.count[i] else None for key, column in columns.items()}
             for i, name in enumerate(names)
         }
+
+
+# Evenly spaced subsets of rows.
+
+
+def evenly_spaced(count: int, most: int) -> Int[np.ndarray, " row"]:
+    """At most `most` row numbers below `count`, evenly spaced and including the first and the last."""
+    if not count:
+        return np.empty(0, int)
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sciencegen.data.damage import little_memory, open_binary, reading, standard_input
-from sciencegen.data.records import check_width, csv_records
-from sciencegen.data.rows import Columns, NoItemColumn, TableReading, find_column
+from sciencegen.data.damage import LONGEST_LINE, little_memory, open_binary, reading, standard_input
 from sciencegen.data.workbooks import MOST_TIMES, file_of, is_workbook, most_unpacked, too_dense
-from sciencegen.data.writers import WRITTEN_TABLES, RejectsWriter, TableWriter, rejects_path, write_rejects, write_table
+from sciencegen.data.writers import WRITTEN_TABLES
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.files import found_at
 from sciencegen.items import Cell, Row, bound_of, number_of
@@ -23,31 +24,176 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-__all__ = [
-    "READ_TABLES",
-    "WRITTEN_TABLES",
-    "NoItemColumn",
-    "RejectsWriter",
-    "Row",
-    "TableWriter",
-    "column_names",
-    "find_column",
-    "is_parquet",
-    "lines_matching",
-    "no_numbers",
-    "number_columns",
-    "open_parquet",
-    "parquet_batches",
-    "parquet_texts",
-    "parquet_values",
-    "read_lines",
-    "read_records",
-    "read_table",
-    "rejects_path",
-    "typed_records",
-    "write_rejects",
-    "write_table",
-]
+
+# Records of a CSV text, each with its first line number; a stray quotation mark affects only its own record.
+
+LONGEST_RECORD = 1000
+"""Most lines of one quoted record; with more, or with more than `LONGEST_LINE` characters, the quotation mark counts as
+unclosed and as an ordinary character."""
+
+MOST_COLUMNS = 1 << 20
+"""Most columns of a table."""
+MOST_BLANK = 1 << 21
+"""Most blank lines between two rows."""
+
+
+def check_width(columns: int, source: str) -> None:
+    """Raise a DataError for a table of more than `MOST_COLUMNS`."""
+    if columns > MOST_COLUMNS:
+        raise DataError(
+            f"Expected at most {MOST_COLUMNS:,} columns in {source}, found {columns:,}. Keep those that are needed."
+        )
+
+
+def csv_records(text: Iterator[str], separator: str, source: str) -> Iterator[tuple[int, list[str]]]:
+    """(first line, cells) of each record that isn't blank.
+
+    A quotation mark that is never closed, or closed before the end of its cell, would include the following lines. In
+    this case its line is read without quoting, and reading continues with the next line.
+    """
+    csv.field_size_limit(LONGEST_LINE)  # the library's own limit refuses an item of 128 KiB, which the domain may take
+    lines, number, blank = _RecordLines(text), 1, 0
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    with reading("CSV", source):
+        while True:
+            lines.begin()
+            try:
+                cells = next(reader, None)
+            except csv.Error:
+                cells = next(csv.reader([lines.put_back()], delimiter=separator, quoting=csv.QUOTE_NONE))
+                reader = csv.reader(lines, delimiter=separator, strict=True)
+            if cells is None:
+                return
+            blank = 0 if cells else blank + 1
+            if blank > MOST_BLANK:
+                raise DataError(
+                    f"Expected rows in {source}, found {blank:,} blank lines before line {number}. Remove them."
+                )
+            if cells:
+                check_width(len(cells), f"line {number} of {source}")
+                yield number, cells
+            number += len(lines.lines_of_record)
+
+
+class _RecordLines:
+    """Lines of a text, which stop where a record gets too long; all but its first can be put back."""
+
+    def __init__(self, text: Iterator[str]) -> None:
+        self._text, self._returned = text, deque[str]()
+        self.lines_of_record: list[str] = []
+        self._length = 0
+
+    def __iter__(self) -> _RecordLines:
+        return self
+
+    def __next__(self) -> str:
+        if len(self.lines_of_record) >= LONGEST_RECORD or self._length > LONGEST_LINE:
+            raise StopIteration
+        self.lines_of_record.append(self._returned.popleft() if self._returned else next(self._text))
+        self._length += len(self.lines_of_record[-1])
+        return self.lines_of_record[-1]
+
+    def begin(self) -> None:
+        self.lines_of_record.clear()
+        self._length = 0
+
+    def put_back(self) -> str:
+        """The record's first line; the others will be read again."""
+        self._returned.extendleft(reversed(self.lines_of_record[1:]))
+        del self.lines_of_record[1:]
+        return self.lines_of_record[0]
+
+
+# Roles of the columns of users' tables.
+
+ID_COLUMNS = ("id", "name")
+"""Columns with the names of a table's items, in upper or lower case."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Indices of a record's cells. items: the row's item is in the first of these that isn't empty. name_column: of the
+    item's name. numbers, cells: by column name."""
+
+    items: Sequence[int]
+    name_column: int | None
+    numbers: Mapping[str, int]
+    cells: Mapping[str, int]
+
+
+class NoItemColumn(DataError):
+    """A table has no column of items; `columns` are the names of its columns."""
+
+    def __init__(self, message: str, columns: Sequence[str]) -> None:
+        super().__init__(message)
+        self.columns = tuple(columns)
+
+
+@dataclass(frozen=True)
+class TableReading:
+    """item_columns, column, with_cells: as in `read_table`. source: the file, for messages."""
+
+    item_columns: Sequence[str]
+    column: str | None
+    source: str
+    with_cells: bool = False
+
+    def columns(self, names: Sequence[str], numeric: Collection[int], empty: Collection[int] = ()) -> Columns:
+        """numeric: columns that may contain numbers; empty: those of them that were empty in all rows so far."""
+        guess = next((name for index, name in enumerate(names) if index not in numeric), "")
+        item = find_column(names, self.item_columns, self.column, self.source, guess)
+        used = [item, *numeric] if not self.with_cells else range(len(names))
+        check_distinct(names, {names[index].strip() for index in used}, self.source)
+        lower = [name.strip().lower() for name in names]
+        alternatives = [lower.index(name) for name in self.item_columns if self.column is None and name in lower]
+        name_column = (lower.index(name) for name in ID_COLUMNS if name in lower and lower.index(name) != item)
+        return Columns(
+            [item, *(index for index in alternatives if index != item and (index in empty or index not in numeric))],
+            next(name_column, None),
+            {names[index].strip(): index for index in sorted(numeric) if index != item},
+            {name.strip(): index for index, name in enumerate(names) if self.with_cells and name.strip()},
+        )
+
+
+def cells_by_column(rows: Sequence[Mapping[str, Cell]]) -> dict[str, list[Cell]]:
+    """Rows as columns, in the order in which these occur first; None where a row has no such column.
+
+    Examples
+    --------
+    >>> cells_by_column([{"a": 1}, {"a": 2, "b": "x"}])
+    {'a': [1, 2], 'b': [None, 'x']}
+    """
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def check_distinct(names: Sequence[str], used: Collection[str], source: str) -> None:
+    """Raise an error if two columns have one of the names that are used: the values of one would be lost."""
+    counts = Counter(name.strip() for name in names)
+    if twice := next((name for name in counts if name and counts[name] > 1 and name in used), None):
+        raise DataError(
+            f"Expected columns of different names in {source}, found {counts[twice]} of the name {twice[:60]!r}. "
+            "Rename or delete all but one."
+        )
+
+
+def find_column(names: Sequence[str], accepted: Sequence[str], column: str | None, source: str, guess: str = "") -> int:
+    """Index of the item's column; the error names the columns found and the flag to pass."""
+    lower = [name.strip().lower() for name in names]
+    for candidate in [column] if column is not None else accepted:
+        if candidate in names:
+            return list(names).index(candidate)
+        if candidate.strip().lower() in lower:
+            return lower.index(candidate.strip().lower())
+    expected = repr(column) if column is not None else " or ".join(map(repr, accepted))
+    found = ", ".join(repr(name[:60]) for name in names[:30]) + (", ..." if len(names) > 30 else "")
+    raise NoItemColumn(
+        f"Expected column {expected} in {source}, found {found or 'none'}. "
+        f"Pass `column` {(guess or next(iter(names), 'NAME'))[:60]} (the column that holds the items), "
+        "or add a header line.",
+        names,
+    )
+
 
 READ_TABLES = (*WRITTEN_TABLES, ".tsv", ".tsv.gz")
 """Endings of files for `read_table`; their format is recognized by the first bytes."""
@@ -452,3 +598,70 @@ def _python_value(cell: pa.Scalar) -> object:
         return cell.as_py()
     except (OverflowError, ValueError, KeyError):
         return cell.value
+
+
+# Labels of items by their names: read from the names by the domain, or from a user's table.
+
+
+def grouped(
+    readers: Mapping[str, Callable[[str], str]], requested: str, names: Sequence[str], numbers: Iterable[str] = ()
+) -> tuple[str, list[str]]:
+    """The title of the labels, and a label for each name, "" if it has none. numbers: what else may be requested.
+
+    A table is searched for an item's full name, then for the name without range (`BLAT_ECOLX` of `BLAT_ECOLX/24-286`).
+    """
+    if requested in readers:
+        found, what = [readers[requested](name) for name in names], requested
+    elif Path(requested).is_file():
+        what, table = read_labels(Path(requested))
+        found = [table.get(name) or table.get(name.partition("/")[0], "") for name in names]
+    else:
+        raise unknown_name("number, label or table to colour by", requested, [*numbers, *readers])
+    if not any(found):
+        example = f"such as '{next(filter(None, names))}'" if any(names) else "but none has one: prepare the data again"
+        raise DataError(f"Expected labels for some items by their names, {example}; found none in '{requested}'.")
+    return what, found
+
+
+def check_labels(requested: str | None) -> None:
+    """Raise an error if a table of labels doesn't exist."""
+    if requested is not None and requested.lower().endswith(READ_TABLES) and not Path(requested).is_file():
+        raise DataError(f"Expected a table of labels at {requested}, found no file.")
+
+
+def read_labels(path: Path) -> tuple[str, dict[str, str]]:
+    """Read a table with a column `name` or `id` and a first other column, of labels: its title, and labels by name."""
+    columns, accepted = column_names(path), ("name", *ID_COLUMNS)
+    named = next((columns[at] for one in accepted for at, name in enumerate(columns) if name.lower() == one), None)
+    label = next((name for name in columns if name != named), None)
+    if named is None or label is None:
+        raise DataError(f"Expected columns 'name' and a label in {path}, found {', '.join(columns) or 'nothing'}.")
+    rows = read_table(path, accepted, named, with_cells=True)
+    return label, {row.text: str(row.cells[label]) for row in rows if row.text}
+
+
+# Files to which the cells of a table refer.
+
+
+def referred_place(path: Path, table: Path, is_there: Callable[[Path], bool]) -> Path:
+    """The place of a file that a table names.
+
+    Parameters
+    ----------
+    path : Path
+        As in the cell: absolute, or relative to the working directory or to the table.
+    table : Path
+    is_there : (path) -> bool
+
+    Returns
+    -------
+    Path
+        `path` itself or, if it isn't there, its place from the table's folder. A file with the table's name
+        (`designs.fits` of `designs.csv`), which is written with it, is also found beside it, so that both can be moved.
+        A file that is nowhere is returned as it is; one with the same name in another folder is another file.
+    """
+    if is_there(path):
+        return path
+    stem = next((table.name[: -len(end)] for end in READ_TABLES if table.name.lower().endswith(end)), table.name)
+    names = [path, Path(path.name)] if path.stem == stem else [path]
+    return next((place for name in names if is_there(place := table.parent / name)), path)

@@ -6,14 +6,18 @@ import csv
 import gzip
 import io
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import tempfile
+import zipfile
+from array import array
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import numpy as np
+from jaxtyping import Shaped
 
 from sciencegen.data.workbooks import ENDING, SheetWriter, is_workbook
 from sciencegen.errors import ConfigError, DataError, ShapeError
@@ -324,3 +328,78 @@ def escape(item: str, longest: int = LONGEST_REJECTED_ITEM) -> str:
     """An item as a cell: control characters are escaped, and a very long item is cut, with a note of its length."""
     text = "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in item[:longest])
     return text if len(item) <= longest else f"{text}... ({len(item)} characters)"
+
+
+# Items that wait on disk for a file that is written at the end, so that memory doesn't grow with their number.
+
+Item = TypeVar("Item")
+
+
+class StoredItems(Sequence[Item], Generic[Item]):
+    """A sequence of items, kept as texts in a temporary file and parsed when they are read."""
+
+    def __init__(self, parse: Callable[[str], Item]) -> None:
+        self._parse, self._ends = parse, array("Q", [0])
+        self._file: IO[bytes] | None = None
+
+    def append(self, text: str) -> None:
+        """Add the item with this text."""
+        if self._file is None:
+            # Open as long as this object, and without a name, so that nothing is left of it.
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        self._file.seek(self._ends[-1])
+        self._file.write(text.encode("utf-8", "surrogatepass"))
+        self._ends.append(self._file.tell())
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Item]: ...
+
+    def __getitem__(self, index: int | slice) -> Item | list[Item]:
+        if isinstance(index, slice):
+            return [self[row] for row in range(*index.indices(len(self)))]
+        row = range(len(self))[index]
+        assert self._file is not None  # there is an item
+        self._file.seek(self._ends[row])
+        return self._parse(self._file.read(self._ends[row + 1] - self._ends[row]).decode("utf-8", "surrogatepass"))
+
+
+# Writing .npz files whose texts are never held as an array: that takes four bytes for each letter of the longest.
+
+BLOCK = 4096
+"""Number of texts that are converted at once."""
+
+
+def save_arrays(sink: IO[bytes], arrays: Mapping[str, Shaped[np.ndarray, "..."] | Sequence[str]]) -> None:
+    """Write arrays and lists of texts as `numpy.savez` does, with equal bytes.
+
+    Examples
+    --------
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> save_arrays(file, {"x": np.arange(3), "name": ["a", "bc"]})
+    >>> np.load(io.BytesIO(file.getvalue()))["name"]
+    array(['a', 'bc'], dtype='<U2')
+    """
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                if isinstance(array, np.ndarray):
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+                else:
+                    member.writelines(_texts(array))
+
+
+def _texts(texts: Sequence[str]) -> Iterator[bytes]:
+    """The parts of an array [text] in numpy's format."""
+    dtype, header = np.dtype(f"<U{max(map(len, texts), default=0) or 1}"), io.BytesIO()
+    about = {"descr": dtype.str, "fortran_order": False, "shape": (len(texts),)}
+    np.lib.format.write_array_header_1_0(header, about)
+    yield header.getvalue()
+    for start in range(0, len(texts), BLOCK):
+        yield np.array(texts[start : start + BLOCK], dtype).tobytes()

@@ -13,13 +13,11 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.model import DiffusionModel
+from sciencegen.diffusion.model import DiffusionModel, after_first_estimate
 from sciencegen.diffusion.objectives import low_discrepancy_times
 from sciencegen.diffusion.process import Denoiser, Levels, deterministic_step, diffuse, predict
 from sciencegen.diffusion.samplers import Path
-from sciencegen.diffusion.self_conditioning import after_first_estimate
-from sciencegen.diffusion.spaces import rows
-from sciencegen.diffusion.state import Fields, State
+from sciencegen.diffusion.state import Fields, State, rows
 from sciencegen.errors import ConfigError
 from sciencegen.networks.shared_noise import mean_of_processes
 

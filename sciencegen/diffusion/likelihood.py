@@ -23,10 +23,10 @@ from torch import Generator, Tensor
 from sciencegen.batch import Batch
 from sciencegen.diffusion.process import Coefficients, Denoiser, coefficients, levels, predict
 from sciencegen.diffusion.samplers import Path, start_keys, streams
-from sciencegen.diffusion.spaces import Categorical, sum_over_item
-from sciencegen.diffusion.state import Fields, State, differentiable, with_fields
+from sciencegen.diffusion.state import CategoricalSpace as Categorical
+from sciencegen.diffusion.state import Fields, State, differentiable, sum_over_item, with_fields
 from sciencegen.errors import ConfigError
-from sciencegen.networks.normal import LOG_2_PI
+from sciencegen.networks.shared_noise import LOG_2_PI
 
 Divergence = Callable[[dict[str, Tensor], dict[str, Tensor]], Float[Tensor, " batch"]]
 """(outputs, inputs that they were computed from) -> sum_i d output_i / d input_i for each item."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
@@ -21,18 +22,152 @@ from sciencegen.diffusion.objectives import (
     continuous_bound,
     low_discrepancy_times,
     variance_minimizing_loss,
+    weighting,
 )
-from sciencegen.diffusion.process import TO_X, Denoiser, Levels, convert
-from sciencegen.diffusion.samplers import Noise, Path, clean, from_pure_noise, noise_of_start, sample, sampler, scaled
+from sciencegen.diffusion.process import TO_X, Denoiser, Levels, convert, diffuse, levels
+from sciencegen.diffusion.samplers import (
+    DETERMINISTIC,
+    SAMPLERS,
+    Noise,
+    Path,
+    clean,
+    from_pure_noise,
+    noise_of_start,
+    sample,
+    sampler,
+    scaled,
+)
 from sciencegen.diffusion.schedules import Schedule, check_times, log_snr_grid
-from sciencegen.diffusion.self_conditioning import after_first_estimate, check_recalls, with_last_estimate
 from sciencegen.diffusion.state import Fields, State, with_fields
 from sciencegen.diffusion.steering import Steering, best_particles, sample_steered
-from sciencegen.diffusion.weightings import weighting
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.normal import check_latents
-from sciencegen.networks.shared_noise import mean_of_processes
+from sciencegen.networks.shared_noise import check_latents, mean_of_processes
+
+# Conditions that aren't given, taken from a training item that has the given ones.
+#
+# p(x) = E p(x | c) over c ~ p(c). A network that has learned p(x | c) and p(x) alike draws the first more exactly,
+# since
+# c decides at the start what the unconditional model has to decide from noise. So an item without conditions is drawn
+# with those of a random training item of its size, and one with some of them with the others of an item near in
+# these.
+
+NEAREST = 32
+"""The least number of training items among which one is chosen at random."""
+SIZE_UNIT = 8.0
+"""Positions that count as much as one standard deviation of a condition."""
+
+
+@dataclass(frozen=True, eq=False)
+class TypicalConditions:
+    """Conditions and sizes of training items. values: standardized, NaN where unknown. bias: by how much draws exceed
+    the conditions on average, also standardized; it is subtracted from those that the network gets."""
+
+    values: Float[Tensor, "item property"]
+    sizes: Int[Tensor, " item"]
+    bias: Float[Tensor, " property"] | None = None
+
+    def complete(
+        self,
+        noise: Float[Tensor, "batch latent"],
+        counts: Int[Tensor, " batch"],
+        condition: Float[Tensor, "batch property"] | None,
+    ) -> Float[Tensor, "batch property"] | None:
+        """The condition with each NaN replaced by the value of one of the `NEAREST` items that are nearest in the given
+        values and in size, or of one as near as the last of them, less the bias. The row of noise determines which."""
+        if not self.values.numel():
+            return condition
+        nothing = noise.new_full((len(counts), self.values.shape[1]), torch.nan)
+        requested = (nothing if condition is None else condition.detach()).cpu()
+        off = self._squared_distances(requested, counts.cpu())
+        near = off <= off.kthvalue(min(NEAREST, len(self.values)), 1, keepdim=True).values
+        place = (_uniform(noise) * near.sum(1)).long().clamp(max=near.sum(1) - 1)
+        typical = self.values[torch.searchsorted(near.cumsum(1), place[:, None] + 1)[:, 0]]
+        completed = torch.where(requested.isnan(), typical.to(requested), requested)
+        return (completed if self.bias is None else completed - self.bias.to(completed)).to(noise.device)
+
+    def _squared_distances(
+        self, requested: Float[Tensor, "batch property"], counts: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch item"]:
+        """Of the given values and sizes; where an item's value is unknown, its mean c^2 + 1 over standardized ones."""
+        given = requested[:, None]
+        squares = torch.where(self.values.isnan(), given.square() + 1, (given - self.values).square())
+        return squares.nan_to_num(nan=0.0).sum(2) + ((counts[:, None] - self.sizes) / SIZE_UNIT).square()
+
+
+def _uniform(noise: Float[Tensor, "batch latent"]) -> Float[Tensor, " batch"]:
+    """A number from 0 to 1 that each row determines, by a hash."""
+    rows = noise.detach().cpu().contiguous().numpy()
+    numbers = [int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest()) / 2**64 for row in rows]
+    return torch.tensor(numbers, dtype=torch.float64)
+
+
+# Self-conditioning: the denoiser also sees its own estimate of the step before. Chen et al. 2023 (Analog bits).
+#
+# At high noise an estimate is made of decisions that z hardly shows. A network that sees them goes on with them,
+# instead
+# of deciding anew at each step. In training, for a share of the batches, the estimate is the network's own at the
+# same z.
+#
+# Estimates are given fields, named by `earlier`. Without them the network has no earlier estimate: so do likelihoods,
+# the
+# probability-flow ODE and steered particles, for which x^ must depend on z alone.
+
+
+@runtime_checkable
+class Recalling(Protocol):
+    """A network with an input for an earlier estimate."""
+
+    recalls: bool
+    """Whether it sees the given fields `earlier(name)`, where they are given."""
+
+
+def check_recalls(network: nn.Module, share: float) -> None:
+    """Raise an error for a network that doesn't see the earlier estimates: they would double the cost for nothing."""
+    if share and not (isinstance(network, Recalling) and network.recalls):
+        raise ConfigError(
+            f"Expected a self_conditioning of 0 with a network that doesn't see its earlier estimate, got {share} with "
+            f"{type(network).__name__}. Leave self_conditioning out."
+        )
+
+
+def earlier(name: str) -> str:
+    """The given field of the earlier estimate of a field.
+
+    Examples
+    --------
+    >>> earlier("trace")
+    'earlier_trace'
+    """
+    return f"earlier_{name}"
+
+
+def _as_given(estimate: Fields) -> dict[str, Tensor]:
+    return {earlier(name): value.detach() for name, value in estimate.items()}
+
+
+def after_first_estimate(denoise: Denoiser) -> Denoiser:
+    """x^(z, x^(z)), for training: the gradient passes through the second estimate alone."""
+
+    def second(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
+        with torch.no_grad():
+            first = denoise(z, log_snr, condition, mask)
+        return denoise({**z, **_as_given(first)}, log_snr, condition, mask)
+
+    return second
+
+
+def with_last_estimate(denoise: Denoiser) -> Denoiser:
+    """A denoiser for one path of a sampler: each call sees the estimate of the call before it."""
+    last: dict[str, Tensor] = {}
+
+    def following(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
+        estimate = denoise({**z, **last}, log_snr, condition, mask)
+        last.update(_as_given(estimate))
+        return estimate
+
+    return following
+
 
 EVALUATION_SEED = 2107_0630
 """Not 0, so that data drawn with seed 0 are not noised with the same random numbers."""
@@ -284,3 +419,122 @@ class DiffusionModel(nn.Module):
         z = Batch({**given, **fields}, mask, condition)
         self.state.check(z.fields, mask)
         return with_fields(z, self.state.project(fields, mask))
+
+
+# Sampling settings that replace those of a trained diffusion model.
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Sampling settings of a diffusion model; None keeps the model's own value.
+
+    Parameters
+    ----------
+    sampler : str, optional
+        Name of a sampler (`samplers.sampler`).
+    steps : int, optional
+        Number of steps from noise to data.
+    guidance : float, optional
+        Weight w of classifier-free guidance, (1 + w) x^(z, c) - w x^(z); 0 is the conditional model.
+    step_noise : float, optional
+        Factor on the noise that random samplers add at each step.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such sampler.
+    ConfigError
+        If `steps` is below 1, or `step_noise` below 0.
+
+    Examples
+    --------
+    >>> Drawing(sampler="heun", steps=24).settings(DiffusionSettings()).steps
+    24
+    """
+
+    sampler: str | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    step_noise: float | None = None
+
+    def __post_init__(self) -> None:
+        replace(DiffusionSettings(), **self._changed)
+
+    @property
+    def _changed(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    def settings(self, own: DiffusionSettings) -> DiffusionSettings:
+        """A model's settings with these values replaced.
+
+        Raises
+        ------
+        ConfigError
+            If `step_noise` is given and the sampler is deterministic.
+        """
+        chosen = replace(own, **self._changed)
+        if self.step_noise is not None:
+            check_random(chosen.sampler)
+        return chosen
+
+
+def check_random(sampler: str) -> None:
+    """Raise an error for a deterministic sampler, whose steps have no noise to scale."""
+    if sampler in DETERMINISTIC:
+        random = " or ".join(sorted(set(SAMPLERS) - DETERMINISTIC))
+        raise ConfigError(f"Expected a random sampler with `step_noise`, got '{sampler}'. Set `sampler` to {random}.")
+
+
+def diffusions_in(model: nn.Module) -> list[DiffusionModel]:
+    """All diffusion models in a model: itself or parts of it (such as the prior of an autoencoder's codes)."""
+    return [part for part in model.modules() if isinstance(part, DiffusionModel)]
+
+
+def draw_by(model: nn.Module, drawing: Drawing) -> int:
+    """Change a model's sampling settings in place.
+
+    Returns
+    -------
+    int
+        Number of diffusion models in the model. If it is 0, nothing was changed.
+    """
+    found = diffusions_in(model)
+    for diffusion in found:
+        diffusion.settings = drawing.settings(diffusion.settings)
+    return len(found)
+
+
+# Partial diffusion: variations of items, by noising them to an intermediate level and denoising them again.
+#
+# Meng et al. 2022 (SDEdit); for protein backbones Watson et al. 2023 (RFdiffusion, partial diffusion).
+
+
+@torch.no_grad()
+def vary(model: DiffusionModel, x: Batch, noise: Fields, level: float, bend: Bend | None = None) -> Batch:
+    """Draw x' from p(x' | z_t), with z_t from q(z_t | x).
+
+    Parameters
+    ----------
+    model : DiffusionModel
+        Its settings give the sampler, the guidance and the noise of steps. Of its steps, the share `level` is used.
+    x : Batch
+        Items in the state's spaces, with the fields that are given, mask and condition.
+    noise : Fields
+        Standard normal, of the state's fields.
+    level : float
+        The time t of the schedule, above 0 to 1. Near 0 the items hardly change; at 1 nothing of them is left.
+    bend : function from denoiser to denoiser, optional
+        Further guidance.
+
+    Raises
+    ------
+    ConfigError
+        If the level is out of range.
+    """
+    if not 0 < level <= 1:
+        raise ConfigError(f"Expected a noise level above 0, at most 1, got {level}.")
+    settings, first = model.settings, x[next(iter(model.state.fields))]
+    steps = max(1, math.ceil(level * settings.steps))
+    path = log_snr_grid(model.schedule, steps, first, settings.last_time * level, settings.crowding, level)
+    z = diffuse(model.state, x, levels(path[0], x), model.state.project(noise, x.mask, "noise"))
+    return model.denoised(path, z, settings.sampler, bend=bend)

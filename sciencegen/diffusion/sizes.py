@@ -15,11 +15,10 @@ from torch.nn import functional
 
 from sciencegen.batch import Batch, concatenate
 from sciencegen.diffusion.likelihood import check_continuous, decode, encode
-from sciencegen.diffusion.model import Accept, Condition, DiffusionModel
+from sciencegen.diffusion.model import Accept, Condition, DiffusionModel, TypicalConditions
 from sciencegen.diffusion.steering import Steering, best_particles
-from sciencegen.diffusion.typical_conditions import TypicalConditions
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.networks.normal import check_latents
+from sciencegen.networks.shared_noise import check_latents
 
 Work = Callable[[Batch, Int[Tensor, " row"]], Batch]
 """(items of one size without padding, the numbers of their rows) -> items of this size."""

@@ -17,7 +17,7 @@ from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
 from sciencegen.domains.recipes import ModelOracles, Recipe, Remember
 from sciencegen.items import Item, Refusal
 from sciencegen.scoring.oracles import Oracle
-from sciencegen.vae.arrays.networks import VALUES
+from sciencegen.vae.array_columns import VALUES
 
 
 def array_diffusion_recipe(

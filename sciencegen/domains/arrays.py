@@ -17,7 +17,8 @@ from sciencegen.items import Item, Json, Refusal
 
 if TYPE_CHECKING:
     from sciencegen.batch import Batch
-    from sciencegen.vae.arrays.array_vae import ArrayVAE, ArrayVAESettings
+    from sciencegen.vae.array_settings import ArrayVAESettings
+    from sciencegen.vae.array_vae import ArrayVAE
 
 Settings = TypeVar("Settings", bound="ArrayVAESettings")
 
@@ -118,14 +119,14 @@ class ArrayRepresentation(Representation):
         import torch
 
         from sciencegen.batch import Batch
-        from sciencegen.vae.arrays.networks import VALUES
+        from sciencegen.vae.array_columns import VALUES
 
         condition = None if values is None or not self.properties else torch.from_numpy(self._condition(values))
         array = torch.from_numpy(np.stack(encoded))
         return Batch({VALUES: array.nan_to_num(0.0)}, ~array.isnan() if array.isnan().any() else None, condition)
 
     def decode(self, batch: Batch) -> list[Item | Refusal]:
-        from sciencegen.vae.arrays.networks import VALUES
+        from sciencegen.vae.array_columns import VALUES
 
         rows = batch[VALUES].cpu().numpy().astype(float) * self.values[1] + self.values[0]
         return [
@@ -240,7 +241,7 @@ def array_recipe(
     >>> representation.decode(model.decode(model.encode(batch)))
     [array([1., 2.])]
     """
-    from sciencegen.vae.arrays.array_vae import ArrayVAESettings
+    from sciencegen.vae.array_settings import ArrayVAESettings
 
     return Recipe(
         name=name,
@@ -257,7 +258,7 @@ def array_recipe(
 
 
 def _build(representation: ArrayRepresentation, settings: ArrayVAESettings) -> ArrayVAE:
-    from sciencegen.vae.arrays.array_vae import ArrayVAE
+    from sciencegen.vae.array_vae import ArrayVAE
 
     if representation.properties:
         settings = with_standardized_labels(settings, *representation.moments[:, 0].tolist())

@@ -16,8 +16,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from sciencegen.data.tables import READ_TABLES, read_lines, read_table, write_table
-from sciencegen.data.writers import write_text
+from sciencegen.data.tables import READ_TABLES, read_lines, read_table
+from sciencegen.data.writers import write_table, write_text
 from sciencegen.domains.capabilities import (
     Cells,
     CodedFiles,

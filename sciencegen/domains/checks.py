@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sciencegen.domains.base import Domain
-from sciencegen.domains.core_laws import CORE_LAWS
-from sciencegen.domains.image_laws import IMAGE_LAWS
-from sciencegen.domains.item_laws import ITEM_LAWS
+from sciencegen.domains.core_laws import CORE_LAWS, MODEL_LAWS
+from sciencegen.domains.item_laws import IMAGE_LAWS, ITEM_LAWS, SEQUENCE_LAWS
 from sciencegen.domains.laws import ContractError, Law, Subject
-from sciencegen.domains.model_laws import MODEL_LAWS
 from sciencegen.domains.part_laws import PART_LAWS
-from sciencegen.domains.sequence_laws import SEQUENCE_LAWS
 
 __all__ = ["LAWS", "ContractError", "check_domain"]
 

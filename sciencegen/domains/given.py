@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING
 
-from sciencegen.data.rows import NoItemColumn, find_column
+from sciencegen.data.tables import NoItemColumn, find_column
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Given, Item, Refusal

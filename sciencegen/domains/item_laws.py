@@ -8,7 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sciencegen.data.tables import write_table
+from sciencegen.compression.archive import ArchiveMember as Member
+from sciencegen.compression.archive import ImagePart as Picture
+from sciencegen.compression.archive import Part
+from sciencegen.config import CutoutSettings
+from sciencegen.data.writers import write_table
 from sciencegen.domains.laws import CLOSE, FEWEST_EXAMPLES, Law, Subject, shape_breach
 from sciencegen.errors import SciencegenError
 from sciencegen.items import Property, Refusal
@@ -190,4 +194,80 @@ ITEM_LAWS = (
     Law("measure", "there is a row for each item, a column for each name", measured_shape, "Return [item property]."),
     Law("measure", "a value follows from its item alone", measured_apart, "Measure items one by one."),
     Law("measure", "values are possible ones", impossible_values, "Widen `possible`, or return NaN for a failure."),
+)  # fmt: skip
+
+
+# Laws of the optional parts for files of images: `coded_files` and `cutouts`.
+
+
+def lossy_parts(subject: Subject) -> str:
+    """A file of items whose parts, one after the other, aren't its bytes."""
+    coded, items = subject.domain.coded_files, subject.domain.items
+    if coded is None:
+        return ""
+    for ending in coded.formats:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, f"items{ending}")
+            try:
+                items.write(path, subject.items, [str(number) for number in range(len(subject.items))], {})
+            except (SciencegenError, ValueError):  # the domain doesn't write this format
+                continue
+            parts = list(coded.parts(path))
+            if any(isinstance(part, Member) for part in parts) or path.name.lower().endswith(".gz"):
+                continue
+            found = b"".join(map(_bytes, parts))
+            if found != path.read_bytes():
+                return f"{len(found)} bytes of a {ending} file of {path.stat().st_size}, or other ones"
+    return ""
+
+
+def _bytes(part: Part) -> bytes:
+    if isinstance(part, Picture):
+        return np.ascontiguousarray(part.array).tobytes()
+    return part if isinstance(part, bytes) else b""
+
+
+def cuts_of_nothing(subject: Subject) -> str:
+    """An image that doesn't exist, without an error."""
+    cutouts = subject.domain.cutouts
+    if cutouts is None:
+        return ""
+    for ending in cutouts.formats:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                cutouts.cut(Path(folder, f"none{ending}"), Path(folder, "none.csv"), CutoutSettings())
+            except SciencegenError:
+                continue
+            return f"no error of a {ending} file that doesn't exist"
+    return ""
+
+
+IMAGE_LAWS = (
+    Law("coded_files", "the parts of a file, one after the other, are its bytes", lossy_parts,
+        "Yield headers and padding too."),
+    Law("cutouts", "errors of the files are raised by the call", cuts_of_nothing,
+        "Open the image before the first cut; return a generator, don't be one."),
+)  # fmt: skip
+
+
+# A law of the optional part `sequences`.
+
+
+def bad_sequences(subject: Subject) -> str:
+    """An example that becomes another item, or none, when its own sequence is assigned to it."""
+    sequences, form = subject.domain.sequences, subject.domain.form
+    if sequences is None or form is None:
+        return ""
+    for item in subject.items:
+        made = sequences.assign(item, form.plain(item), "")
+        if isinstance(made, Refusal):
+            return f"a refusal: {made.reason}"
+        if subject.keys([made]) != subject.keys([item]):
+            return f"'{subject.domain.items.text(made)[:60]}'"
+    return ""
+
+
+SEQUENCE_LAWS = (
+    Law("sequences.assign", "an item stays the same with its own sequence", bad_sequences,
+        "Replace nothing but the sequence."),
 )  # fmt: skip

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from sciencegen.config import CPU_CHUNK
-from sciencegen.domains.capabilities.draw_tasks import DrawTasks
-from sciencegen.domains.capabilities.observation import Instrument
-from sciencegen.domains.capabilities.restoration import Restoration
-from sciencegen.domains.capabilities.variants import VariantNames
+from sciencegen.domains.capabilities.design import DrawTasks, VariantNames
+from sciencegen.domains.capabilities.observation import Instrument, Restoration
 from sciencegen.items import Item, Json, Reference, Refusal
 from sciencegen.latent.space import LatentModel
 from sciencegen.scoring.oracles import Oracle

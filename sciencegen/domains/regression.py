@@ -11,8 +11,8 @@ import numpy as np
 from sciencegen.items import Item, Json, Reference, Refusal
 
 if TYPE_CHECKING:  # they import libraries that many verbs don't need
-    from sciencegen.prediction.blocks import Block
-    from sciencegen.prediction.splits import Split
+    from sciencegen.prediction.columns import FeatureBlock as Block
+    from sciencegen.prediction.training_tables import Split
 
 
 class FittedFeatures(Protocol):

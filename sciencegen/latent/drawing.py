@@ -35,7 +35,7 @@ _DECLARATION = re.compile(r"<\?xml[^>]*\?>\s*")
 
 
 @dataclass(frozen=True)
-class Drawing:
+class ItemDrawing:
     """An SVG image, which notebooks show.
 
     Parameters
@@ -69,7 +69,7 @@ class Drawing:
         return Path(path)
 
 
-def grid(pictures: Sequence[str], captions: Sequence[str], columns: int) -> Drawing:
+def grid(pictures: Sequence[str], captions: Sequence[str], columns: int) -> ItemDrawing:
     """Pictures, row by row, each with a caption below it.
 
     Parameters
@@ -86,7 +86,7 @@ def grid(pictures: Sequence[str], captions: Sequence[str], columns: int) -> Draw
         for at, (picture, caption) in enumerate(zip(pictures, captions, strict=True))
     ]
     width, height = WIDTH * min(columns, max(len(pictures), 1)), (HEIGHT + CAPTION) * -(-len(pictures) // columns)
-    return Drawing(
+    return ItemDrawing(
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>{"".join(cells)}</svg>'
     )

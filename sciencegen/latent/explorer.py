@@ -14,19 +14,9 @@ from sciencegen.config import COMPUTE_CHUNK, as_texts
 from sciencegen.data.workers import is_refusal
 from sciencegen.errors import ConfigError, DataError, ShapeError
 from sciencegen.items import Given, Item, Refusal
-from sciencegen.latent.drawing import (
-    HEIGHT,
-    WIDTH,
-    Drawing,
-    axis_labels,
-    caption,
-    grid,
-    map_figure,
-    pictures_figure,
-    shortened,
-)
-from sciencegen.latent.geometry import PrincipalAxes, arc, axes_of_values, principal_axes
-from sciencegen.latent.noise import latent_noise, latents_near
+from sciencegen.latent.drawing import HEIGHT, WIDTH, axis_labels, caption, grid, map_figure, pictures_figure, shortened
+from sciencegen.latent.drawing import ItemDrawing as Drawing
+from sciencegen.latent.geometry import PrincipalAxes, arc, axes_of_values, latent_noise, latents_near, principal_axes
 from sciencegen.latent.rows import LatentRows, Latents
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from jaxtyping import Float
 from sciencegen.batch import Batch, concatenate
 from sciencegen.config import COMPUTE_CHUNK, CPU_CHUNK
 from sciencegen.data.threads import growing_size, map_threaded
+from sciencegen.devices import halved_to_fit
 from sciencegen.errors import ShapeError, unknown_name
 from sciencegen.items import Item, Refusal
 from sciencegen.latent.space import Accept, DecodesAccepted, Drafts, InfersArrays, ItemCodec, LatentModel
-from sciencegen.memory import halved_to_fit
 
 Latents = Float[np.ndarray, "item latent"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 from torch.overrides import TorchFunctionMode
+
+from sciencegen.errors import ShapeError
 
 DRAWS: tuple[Callable[..., Tensor], ...] = (torch.rand, torch.randn, torch.randint)
 """Functions whose last argument, or arguments, are sizes."""
@@ -122,4 +125,17 @@ def _parts(args: Sequence[Any], named: Mapping[str, Any]) -> tuple[list[Any], li
     return list(args[:-1]), list(args[-1])
 
 
-__all__ = ["Share", "SharedNoise", "mean_of_processes", "whole_batch"]
+# Standard normal noise, and a check of the shape of latents.
+
+LOG_2_PI = math.log(2 * math.pi)
+
+
+def standard_normal(shape: Sequence[int], generator: Generator, like: Tensor) -> Tensor:
+    """Standard normal noise with the type and device of `like`, drawn on the generator's device."""
+    return torch.randn(tuple(shape), generator=generator, device=generator.device, dtype=like.dtype).to(like.device)
+
+
+def check_latents(latent: Tensor, latent_size: int) -> None:
+    """Raise an error unless latents have the shape [batch latent_size]."""
+    if latent.ndim != 2 or latent.shape[1] != latent_size:
+        raise ShapeError(f"Expected latents [batch {latent_size}], got {list(latent.shape)}.")

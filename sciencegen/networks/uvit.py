@@ -5,6 +5,7 @@ Bao et al., "All are Worth Words: A ViT Backbone for Diffusion Models", CVPR 202
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -12,12 +13,85 @@ from typing import cast
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.denoiser import LEVEL_SIZE, LevelEmbedding, vector_and_mask
 from sciencegen.networks.mlp import linear
-from sciencegen.networks.patches import Grid, PatchTokens, outside, vector_of
+from sciencegen.networks.pixels import ConditionKinds, image_of, square_shape, with_context
+
+# Images that lie in a vector of numbers, and their patches as tokens.
+
+
+@dataclass(frozen=True)
+class Grid:
+    """An image in a vector.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Channels, height and width. A series has a height of 1.
+    index : tuple of int
+        Places of the numbers in the vector, in the order of the flat image.
+    """
+
+    shape: tuple[int, int, int]
+    index: tuple[int, ...]
+
+    def image(self, vector: Float[Tensor, "batch size"]) -> Float[Tensor, "batch channel y x"]:
+        return vector[:, list(self.index)].unflatten(1, self.shape)
+
+
+def outside(size: int, grids: Sequence[Grid]) -> list[int]:
+    """Places of a vector that are in none of the grids."""
+    inside = {place for grid in grids for place in grid.index}
+    return [place for place in range(size) if place not in inside]
+
+
+def vector_of(
+    others: Float[Tensor, "batch other"], images: Sequence[Float[Tensor, "batch _c _y _x"]], grids: Sequence[Grid]
+) -> Float[Tensor, "batch size"]:
+    """The vector of the numbers outside of the grids and of the grids' images."""
+    parts = torch.cat([others, *(image.flatten(1) for image in images)], 1)
+    index = [*outside(parts.shape[1], grids), *(place for grid in grids for place in grid.index)]
+    return parts[:, torch.tensor(index, device=parts.device).argsort()]
+
+
+class PatchTokens(nn.Module):
+    """Squares of pixels of an image as tokens, and back; images are padded at the bottom and at the right.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Channels, height and width of the image that is made.
+    patch : int
+        Side of a square.
+    width : int
+        Of a token.
+    inputs : int
+        Channels that are read.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], patch: int, width: int, inputs: int) -> None:
+        super().__init__()
+        self.shape, self.patch = shape, patch
+        self.rows, self.columns = (math.ceil(side / patch) for side in shape[1:])
+        self.count = self.rows * self.columns
+        self.inward = linear(inputs * patch**2, width)
+        self.outward = linear(width, shape[0] * patch**2, zero=True)
+
+    def forward(self, image: Float[Tensor, "batch input y x"]) -> Float[Tensor, "batch token width"]:
+        """Tokens of an image."""
+        _, height, width = self.shape
+        margins = (0, self.columns * self.patch - width, 0, self.rows * self.patch - height)
+        whole = functional.pad(image, margins)
+        return self.inward(functional.pixel_unshuffle(whole, self.patch).flatten(2).transpose(1, 2))
+
+    def read(self, tokens: Float[Tensor, "batch token width"]) -> Float[Tensor, "batch channel y x"]:
+        """The image of tokens; it starts as 0."""
+        squares = self.outward(tokens).transpose(1, 2).unflatten(2, (self.rows, self.columns))
+        return functional.pixel_shuffle(squares, self.patch)[:, :, : self.shape[1], : self.shape[2]]
 
 
 @dataclass(frozen=True)
@@ -173,3 +247,51 @@ def _block(s: UViTSettings) -> nn.Module:
     return nn.TransformerEncoderLayer(
         s.width, s.heads, 4 * s.width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
     )
+
+
+# A U-ViT that denoises images. Bao et al., "All are Worth Words: A ViT Backbone for Diffusion Models", CVPR 2023.
+
+
+class ImageUViTDenoiser(nn.Module):
+    """`(z, log_snr, condition, mask) -> estimate` of one field of images [batch channel y x], y = x.
+
+    Tokens of the `UViT` are patches of the image and its context. The network isn't equivariant: like the U-Net of the
+    symmetry "none", it doesn't turn with what it is given, and nothing is turned in training. It starts as the zero
+    function.
+
+    Parameters
+    ----------
+    name, shape, conditions, context
+        As of `UNetDenoiser`. Images have any side: patches are padded.
+    settings : UViTSettings, optional
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = ImageUViTDenoiser("image", (1, 9, 9), settings=UViTSettings(width=8, depth=1, heads=2))
+    >>> network({"image": torch.randn(3, 1, 9, 9)}, torch.zeros(3), None, None)["image"].shape
+    torch.Size([3, 1, 9, 9])
+    """
+
+    def __init__(
+        self,
+        name: str,
+        shape: Sequence[int],
+        conditions: ConditionKinds | None = None,
+        context: Mapping[str, int] | None = None,
+        settings: UViTSettings | None = None,
+    ) -> None:
+        super().__init__()
+        s = settings or UViTSettings()
+        self.name, self.shape, self.context = name, square_shape(shape), dict(context or {})
+        self.conditions = conditions or ConditionKinds()
+        inputs = self.shape[0] + sum(self.context.values())
+        self.patches = PatchTokens(self.shape, s.patch, s.width, inputs)
+        self.transformer = UViT(self.patches.count, self.conditions.count, s)
+
+    def forward(
+        self, z: Mapping[str, Tensor], log_snr: Float[Tensor, " batch"], condition: Tensor | None, mask: Tensor | None
+    ) -> dict[str, Tensor]:
+        image = image_of(z, self.name, self.shape)
+        tokens = self.patches(with_context(image, z, self.context))
+        return {self.name: self.patches.read(self.transformer(tokens, log_snr, condition))}

@@ -14,7 +14,8 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Float
 
-from sciencegen.optimization.normals import Joint, draws_of
+from sciencegen.optimization.normals import JointNormal as Joint
+from sciencegen.optimization.normals import draws_of
 from sciencegen.plugins import installed_part
 
 BETA = 2.0
@@ -27,7 +28,7 @@ LONGEST_EI = 150
 
 
 @dataclass(frozen=True)
-class State:
+class AcquisitionState:
     """The joint posterior of the candidates, the pending items and the best measured items, in this order.
 
     pending, baseline: numbers of pending and of best measured items. costs: of each candidate. exploration: as in
@@ -57,7 +58,7 @@ class Thompson:
     """Each pick is the best of another function drawn from the posterior (Thompson 1933; in batches, Kandasamy et al.
     2018): candidates are taken as often as they are likely to be best."""
 
-    def __init__(self, state: State, generator: np.random.Generator) -> None:
+    def __init__(self, state: AcquisitionState, generator: np.random.Generator) -> None:
         self._state, self._generator = state, generator
         self._draws: list[np.ndarray] = []
 
@@ -75,7 +76,7 @@ class Thompson:
 class UpperBound:
     """mean + BETA sd, the sd falling as if each pick had been measured (GP-BUCB, Desautels, Krause, Burdick 2014)."""
 
-    def __init__(self, state: State, generator: np.random.Generator) -> None:
+    def __init__(self, state: AcquisitionState, generator: np.random.Generator) -> None:
         self._state, self._covariance = state, state.joint.covariance.copy()
         for index in range(state.candidates, state.candidates + state.pending):
             self.pick(index)
@@ -93,7 +94,7 @@ class UpperBound:
 class Greedy:
     """The posterior mean, without exploration: for controls and for the last plate."""
 
-    def __init__(self, state: State, generator: np.random.Generator) -> None:
+    def __init__(self, state: AcquisitionState, generator: np.random.Generator) -> None:
         self._state = state
 
     def values(self) -> Float[np.ndarray, " candidate"]:
@@ -110,8 +111,8 @@ class NoisyImprovement:
     The log of a candidate's cost is subtracted: improvement per cost (Snoek et al. 2012).
     """
 
-    def __init__(self, state: State, generator: np.random.Generator) -> None:
-        from sciencegen.optimization.finite_pool import FinitePool  # on use: BoTorch's acquisition functions
+    def __init__(self, state: AcquisitionState, generator: np.random.Generator) -> None:
+        from sciencegen.optimization.gaussian_process import FinitePool  # on use: BoTorch's acquisition functions
 
         self._state, self._pool, self._seed = state, FinitePool(state.joint), int(generator.integers(2**31))
         self._reference = list(range(state.candidates, len(state.joint.mean)))
@@ -119,7 +120,7 @@ class NoisyImprovement:
         self._looked_at = np.sort(np.argsort(-optimistic[: state.candidates], kind="stable")[:LONGEST_EI])
 
     def values(self) -> Float[np.ndarray, " candidate"]:
-        from sciencegen.optimization.finite_pool import log_noisy_improvement
+        from sciencegen.optimization.gaussian_process import log_noisy_improvement
 
         values = np.full(self._state.candidates, -np.inf)
         values[self._looked_at] = log_noisy_improvement(self._pool, self._looked_at, self._reference, DRAWS, self._seed)
@@ -129,7 +130,7 @@ class NoisyImprovement:
         self._reference.append(index)
 
 
-MakeAcquisition = Callable[[State, np.random.Generator], Acquisition]
+MakeAcquisition = Callable[[AcquisitionState, np.random.Generator], Acquisition]
 
 ACQUISITIONS: dict[str, MakeAcquisition] = {
     "thompson": Thompson,

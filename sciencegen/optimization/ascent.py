@@ -9,18 +9,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sciencegen.optimization.moves import crank_nicolson_step
-from sciencegen.optimization.objective import Objective
-from sciencegen.optimization.population import (
+from sciencegen.optimization.evolution import (
     Individual,
     begin,
+    crank_nicolson_step,
     draw_prior,
     first_distinct,
     locate,
     score_new,
     survivors,
 )
-from sciencegen.optimization.ranking import desirability, random_weights
+from sciencegen.optimization.objective import Objective
+from sciencegen.optimization.selection import desirability, random_weights
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 from sciencegen.optimization.surrogate import training_subset
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
+from sciencegen.optimization.evolution import Individual, begin, draw_prior, first_distinct, locate, score_new
 from sciencegen.optimization.objective import Objective
-from sciencegen.optimization.population import Individual, begin, draw_prior, first_distinct, locate, score_new
-from sciencegen.optimization.ranking import desirability, random_weights
+from sciencegen.optimization.selection import desirability, random_weights
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 
 if TYPE_CHECKING:

@@ -17,17 +17,20 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float
 
-from sciencegen.optimization.campaign_settings import CampaignSettings
-from sciencegen.optimization.candidate_sources import POOL, CandidateMaker, CandidateSources
+from sciencegen.optimization.candidates import (
+    POOL,
+    CampaignSettings,
+    CampaignSpace,
+    CandidateMaker,
+    CandidateSources,
+    Item,
+)
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.forecast import Forecast, forecast
 from sciencegen.optimization.measurements import Measurement, settled_values
-from sciencegen.optimization.misfit import WIDER
-from sciencegen.optimization.plate import BASELINE, ContextRows, first_pickable, pick_by_prior, pick_plate
-from sciencegen.optimization.plate_builder import Candidates
-from sciencegen.optimization.posterior import GP, Measured, Posterior, fit_posterior
-from sciencegen.optimization.proposers import CampaignSpace, Item
-from sciencegen.optimization.transfer import Task
+from sciencegen.optimization.plate import BASELINE, Candidates, ContextRows, first_pickable, pick_by_prior, pick_plate
+from sciencegen.optimization.posterior import GP, WIDER, Measured, Task, fit_posterior
+from sciencegen.optimization.posterior import SurrogatePosterior as Posterior
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def next_plate(
     Examples
     --------
     >>> import numpy as np
-    >>> from sciencegen.optimization.candidate_sources import CandidatePool
+    >>> from sciencegen.optimization.candidates import CandidatePool
     >>> space = CampaignSpace(
     ...     key=str, features=lambda items: np.array(items, float)[:, None],
     ...     similarity=lambda some, others: np.zeros((len(some), len(others))),

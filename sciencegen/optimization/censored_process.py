@@ -13,7 +13,8 @@ from jaxtyping import Float
 from sciencegen.optimization.censored import Factors, Limits, propagate
 from sciencegen.optimization.feature_rows import Encoding
 from sciencegen.optimization.gaussian_process import GaussianProcess, Points
-from sciencegen.optimization.normals import Joint, Marginals
+from sciencegen.optimization.normals import JointNormal as Joint
+from sciencegen.optimization.normals import Marginals
 
 TURNS, BRIEF_TURNS = 2, 1
 FEWEST_EXACT = 10

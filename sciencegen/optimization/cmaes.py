@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.errors import ConfigError
+from sciencegen.optimization.evolution import Individual, begin, locate, score_new, survivors
 from sciencegen.optimization.objective import Evaluation, Objective
-from sciencegen.optimization.population import Individual, begin, locate, score_new, survivors
-from sciencegen.optimization.ranking import best_first
+from sciencegen.optimization.selection import best_first
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 
 if TYPE_CHECKING:

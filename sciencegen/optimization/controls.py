@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from sciencegen.errors import ConfigError
+from sciencegen.optimization.evolution import begin, draw_prior, first_distinct, score_new, survivors
 from sciencegen.optimization.objective import Objective
-from sciencegen.optimization.population import begin, draw_prior, first_distinct, score_new, survivors
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 
 

@@ -9,7 +9,8 @@ from jaxtyping import Float
 from sciencegen.optimization.ascent import fit_ensemble
 from sciencegen.optimization.feature_rows import Encoding
 from sciencegen.optimization.measurements import typical_variance
-from sciencegen.optimization.normals import Joint, Marginals, log_density
+from sciencegen.optimization.normals import JointNormal as Joint
+from sciencegen.optimization.normals import Marginals, log_density
 
 MEMBERS, FOLDS = 20, 5
 COMPONENTS = 64

@@ -27,9 +27,9 @@ from jaxtyping import Float
 
 from sciencegen.errors import DataError
 from sciencegen.optimization.feature_rows import FeatureRows
-from sciencegen.optimization.misfit import PICKED, Misfit
 from sciencegen.optimization.normals import draws_of
-from sciencegen.optimization.posterior import LEVEL, Posterior
+from sciencegen.optimization.posterior import LEVEL, PICKED, Misfit
+from sciencegen.optimization.posterior import SurrogatePosterior as Posterior
 
 DRAWS = 2000
 BLOCK = 1000

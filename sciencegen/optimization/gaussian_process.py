@@ -2,24 +2,222 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 import numpy as np
 import torch
+from botorch.acquisition.logei import qLogNoisyExpectedImprovement
 from botorch.exceptions.errors import ModelFittingError
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
-from gpytorch.kernels import Kernel
+from botorch.models.gpytorch import GPyTorchModel
+from botorch.posteriors.gpytorch import GPyTorchPosterior
+from botorch.sampling.normal import SobolQMCNormalSampler
+from gpytorch.distributions import MultivariateNormal
+from gpytorch.kernels import Kernel, MaternKernel, ScaleKernel
 from gpytorch.likelihoods import FixedNoiseGaussianLikelihood
 from gpytorch.mlls import ExactMarginalLogLikelihood
-from jaxtyping import Float
-from torch import Tensor
+from gpytorch.priors import LogNormalPrior, NormalPrior
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 
 from sciencegen.devices import computing_device
-from sciencegen.optimization.feature_rows import Encoding, SiteEncoding
-from sciencegen.optimization.kernels import SiteKernel, table_kernel
-from sciencegen.optimization.normals import Joint, Marginals, stable_cholesky
+from sciencegen.optimization.feature_rows import Encoding, SiteEncoding, TableEncoding
+from sciencegen.optimization.normals import JointNormal as Joint
+from sciencegen.optimization.normals import Marginals, stable_cholesky
+
+# Kernels of Gaussian processes: for sequences of equal length, site by site, and for tables of features.
+
+FEW_SITES = 8
+FEW_COLUMNS = 20
+"""With up to this many varying sites, or dense columns, each has its own relevance."""
+
+
+class SiteKernel(Kernel):
+    """Sums of products over sets of sites: main effects, pairs, and all sites at once.
+
+    k(x, y) = v_1 e_1(c) / C(h, 1) + v_2 e_2(c) / C(h, 2) + v_all prod_s c_s
+    c_s(x, y) = exp(-sum_f w_sf (l_f(x_s) - l_f(y_s))^2 / 2)
+
+    e_d is the elementary symmetric polynomial, the sum over all sets of d sites (Duvenaud, Nickisch, Rasmussen 2011,
+    eq. 9 to 13): a term of order d models interactions of d sites, and predicts combinations that were never measured.
+    l(a) are the features of letter a and its one-hot code. h is the mean number of sites in which two items differ.
+    Sites that do not vary among the measured items share one w; if many sites vary, w_sf = u_s w_f.
+    """
+
+    has_lengthscale = False
+
+    def __init__(self, encoding: SiteEncoding) -> None:
+        super().__init__()
+        letters = torch.as_tensor(encoding.letters, dtype=torch.float64)
+        squares = (letters[:, None] - letters[None]).square().permute(2, 0, 1) / 2
+        mismatch = LEAST_MISMATCH * (1 - torch.eye(len(letters), dtype=torch.float64))
+        self.register_buffer("squares", torch.cat([squares, mismatch[None]]))
+        varied = torch.as_tensor(encoding.varied)
+        few = int(varied.sum()) <= FEW_SITES
+        own = torch.cumsum(varied, 0) - 1 if few else torch.zeros(len(varied), dtype=torch.long)
+        common = int(varied.sum()) if few else 0
+        self.register_buffer("row_of_site", torch.where(varied, own, torch.full_like(own, common)))
+        self.norms = [binomial(encoding.differences, order) for order in (1, 2)]
+        zeros = lambda *shape: nn.Parameter(torch.zeros(*shape, dtype=torch.float64))  # noqa: E731
+        self.register_parameter("log_relevance", zeros(common + 1, len(self.squares)))
+        self.register_parameter("log_site", zeros(len(varied), 1))
+        self.register_parameter("log_order", nn.Parameter(zeros(3).data - math.log(3)))
+        self.register_prior("relevance_prior", NormalPrior(0.0, 1.0), lambda kernel: kernel.log_relevance)
+        self.register_prior("site_prior", NormalPrior(0.0, 0.1 if few else 0.7), lambda kernel: kernel.log_site)
+        self.register_prior("order_prior", NormalPrior(-math.log(3), 1.0), lambda kernel: kernel.log_order)
+
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options: object) -> Tensor:
+        first, second = x1.long(), x2.long()
+        both = torch.cat([first.flatten(0, -2), second.flatten(0, -2)])
+        here = torch.nonzero((both != both[:1]).any(0))[:, 0]  # the other sites are equal in all rows: c = 1
+        weights = _positive(self.log_relevance[self.row_of_site[here]] + self.log_site[here]).to(x1)
+        logarithms = -torch.einsum("sf,fab->sab", weights, self.squares.to(x1))
+        orders = _positive(self.log_order).to(x1)
+        if len(here) > FEW_SITES and not diag and first.ndim == second.ndim == 2:
+            sums = power_sums(logarithms, first[:, here], second[:, here])
+            return self._of_power_sums(*sums, x1.shape[-1] - len(here), orders)
+        tables = torch.exp(logarithms)
+        look_up = _pairwise if diag else _looked_up
+        alike = [
+            look_up(table, first[..., site], second[..., site])
+            for table, site in zip(tables, here.tolist(), strict=True)
+        ]
+        shape = x1.shape[:-1] if diag else (*x1.shape[:-1], x2.shape[-2])
+        one = torch.ones(shape, dtype=x1.dtype)
+        sums = symmetric_sums(alike, one, x1.shape[-1] - len(here))
+        terms = (sums[1] / self.norms[0], sums[2] / self.norms[1], math.prod(alike, start=one))
+        return sum(v * term for v, term in zip(orders, terms, strict=True))
+
+    def _of_power_sums(self, first: Tensor, second: Tensor, logarithm: Tensor, ones: int, orders: Tensor) -> Tensor:
+        """e_1 = p_1, e_2 = (p_1^2 - p_2) / 2, and the product. ones: number of further sites, where c = 1."""
+        first, second = first + ones, second + ones
+        pairs = (first.square() - second) / 2
+        terms = (first / self.norms[0], pairs / self.norms[1], logarithm.exp())
+        return sum(v * term for v, term in zip(orders, terms, strict=True))
+
+
+def _positive(logarithms: Tensor) -> Tensor:
+    """Exponentials of the clipped logarithms, so that a line search stays within bounds."""
+    return logarithms.clamp(-LARGEST_LOG, LARGEST_LOG).exp()
+
+
+LARGEST_LOG = 5.0
+LEAST_MISMATCH = 0.05
+"""Squared distance of any two different letters, in addition to that of their features."""
+
+
+def _looked_up(table: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """[... n m] entries of a small table; without a batch, by columns and then rows, whose gradient is fast."""
+    if first.ndim == second.ndim == 1:
+        return table.index_select(1, second).index_select(0, first)
+    return table[first[..., :, None], second[..., None, :]]
+
+
+def _pairwise(table: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    return table[first, second]
+
+
+def power_sums(logarithms: Tensor, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """[n m] p_1 = sum_s c_s, p_2 = sum_s c_s^2, sum_s log c_s, from the tables log c_s(a, b) of sites, x1 [n site], x2
+    [m site].
+
+    At each site, most rows of x2 have its most frequent letter b*_s. So sum_s c_s(x, y) = sum_s c_s(x, b*_s) + the sum
+    of c_s(x, y_s) - c_s(x, b*_s) over the sites where y_s is not b*_s, which is a product with a sparse matrix.
+    """
+    common = x2.mode(0).values
+    row, site = torch.nonzero(x2 != common, as_tuple=True)
+    kinds = logarithms.shape[-1]
+    column, place = torch.unique(site * kinds + x2[row, site], return_inverse=True)
+    at = column // kinds
+    sites = torch.arange(len(common))
+    most_frequent = logarithms[sites, :, common].gather(1, x1.T)  # [site n]
+    rarer = logarithms[at, :, column % kinds].gather(1, x1.T[at])  # [column n]
+    ones = torch.ones(len(row), dtype=rarer.dtype)
+    shape = (len(x2), len(column))
+    taken = torch.sparse_coo_tensor(torch.stack([row, place]), ones, shape, check_invariants=False)
+
+    def summed(most_frequent: Tensor, rarer: Tensor) -> Tensor:
+        return most_frequent.sum(0)[:, None] + torch.sparse.mm(taken, rarer - most_frequent[at]).T
+
+    once, twice = (most_frequent.exp(), rarer.exp()), ((2 * most_frequent).exp(), (2 * rarer).exp())
+    return summed(*once), summed(*twice), summed(most_frequent, rarer)
+
+
+def symmetric_sums(terms: list[Tensor], one: Tensor, ones: int) -> tuple[Tensor, Tensor, Tensor]:
+    """e_0, e_1, e_2 of the terms and of `ones` further terms that are 1: e_d <- e_d + c e_(d-1) for each term c."""
+    first, second = ones * one, ones * (ones - 1) / 2 * one
+    for term in terms:
+        first, second = first + term, second + first * term
+    return one, first, second
+
+
+def binomial(count: float, order: int) -> float:
+    """C(count, order) of a real count, which is clipped to at least `order`."""
+    count = max(count, order)
+    return math.exp(math.lgamma(count + 1) - math.lgamma(order + 1) - math.lgamma(count - order + 1))
+
+
+class TanimotoKernel(Kernel):
+    """<x, y> / (|x|^2 + |y|^2 - <x, y>) of counts and bits (Ralaivola et al. 2005, eq. 7); 1 for two zero rows."""
+
+    has_lengthscale = False
+    _cache: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options: object) -> Tensor:
+        """The kernel has no parameters: a fit needs the same matrix at each step, so it is computed once."""
+        if diag:
+            return torch.ones(x1.shape[:-1], dtype=x1.dtype)
+        if not self.training:
+            return self._similarity(x1, x2)
+        if self._cache is None or not (torch.equal(x1, self._cache[0]) and torch.equal(x2, self._cache[1])):
+            self._cache = (x1, x2, self._similarity(x1, x2))
+        return self._cache[2]
+
+    @staticmethod
+    def _similarity(x1: Tensor, x2: Tensor) -> Tensor:
+        product = x1 @ x2.transpose(-1, -2)
+        total = x1.square().sum(-1)[..., :, None] + x2.square().sum(-1)[..., None, :] - product
+        return torch.where(total > 1e-12, product / total.clamp_min(1e-12), torch.ones_like(product))
+
+
+class OfColumns(Kernel):
+    """Another kernel on adjacent columns: it uses a view, whereas `active_dims` copies the table at each step."""
+
+    has_lengthscale = False
+
+    def __init__(self, kernel: Kernel, columns: slice) -> None:
+        super().__init__()
+        self.kernel, self.columns = kernel, columns
+
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options: object) -> Tensor:
+        return self.kernel.forward(x1[..., self.columns], x2[..., self.columns], diag=diag, **options)
+
+
+def table_kernel(encoding: TableEncoding) -> Kernel:
+    """The sum a Matern_5/2 of the dense columns + b Tanimoto of the sparse ones; the lengthscale's prior grows with the
+    square root of the columns (Hvarfner, Hellsten, Nardi 2024)."""
+    dense, sparse = len(encoding.dense), len(encoding.sparse)
+    parts: list[Kernel] = []
+    if dense:
+        prior = LogNormalPrior(math.sqrt(2) + math.log(dense) / 2, math.sqrt(3))
+        ard = dense if dense <= FEW_COLUMNS else None
+        matern = MaternKernel(2.5, ard_num_dims=ard, lengthscale_prior=prior)
+        matern.lengthscale = math.sqrt(dense)
+        parts.append(_scaled(OfColumns(matern, slice(dense))))
+    if sparse:
+        parts.append(_scaled(OfColumns(TanimotoKernel(), slice(dense, None))))
+    return sum(parts[1:], start=parts[0]).double()
+
+
+def _scaled(kernel: Kernel) -> ScaleKernel:
+    scaled = ScaleKernel(kernel, outputscale_prior=LogNormalPrior(-0.7, 1.0))
+    scaled.outputscale = 0.5
+    return scaled
+
 
 Points = Float[np.ndarray, "point column"]
 
@@ -162,3 +360,47 @@ def _shared_state(model: SingleTaskGP) -> dict[str, Tensor]:
     """The parameters without those that belong to single points."""
     own = "likelihood.noise_covar.noise"
     return {name: value for name, value in model.state_dict().items() if not name.startswith(own)}
+
+
+# BoTorch's acquisition functions over a finite set whose joint posterior is known: an input is an index into it.
+
+JITTER = 1e-6
+"""Variance added to the diagonal, relative to the mean variance: it allows an index to occur twice in a set."""
+
+
+class FinitePool(GPyTorchModel):
+    """posterior(X): the joint normal of the points whose indices X [... q 1] holds."""
+
+    num_outputs = 1
+    batch_shape = torch.Size([])
+
+    def __init__(self, joint: Joint) -> None:
+        super().__init__()
+        self._mean, self._covariance = torch.as_tensor(joint.mean), torch.as_tensor(joint.covariance)
+        self._jitter = JITTER * max(float(np.diag(joint.covariance).mean()), 1e-12)
+
+    def posterior(
+        self, X: Tensor, *arguments: object, posterior_transform: object = None, **options: object
+    ) -> GPyTorchPosterior:
+        index = X[..., 0].long()
+        covariance = self._covariance[index[..., :, None], index[..., None, :]]
+        covariance = covariance + self._jitter * torch.eye(index.shape[-1], dtype=covariance.dtype)
+        return GPyTorchPosterior(MultivariateNormal(self._mean[index], covariance))
+
+
+def log_noisy_improvement(
+    pool: FinitePool, candidates: Int[np.ndarray, " candidate"], reference: Sequence[int], draws: int, seed: int
+) -> Float[np.ndarray, " candidate"]:
+    """Log E[max(0, f(candidate) - max f(reference))] of each candidate, where the reference is uncertain too.
+
+    The reference includes pending items, so that the value is what the candidate adds to them.
+    """
+    sampler = SobolQMCNormalSampler(torch.Size([draws]), seed=seed)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # BoTorch expects inputs in the unit cube; these are indices
+        function = qLogNoisyExpectedImprovement(pool, _column(reference), sampler, prune_baseline=False)
+        return function(_column(candidates)[:, None]).numpy()
+
+
+def _column(index: Sequence[int] | np.ndarray) -> Tensor:
+    return torch.as_tensor(np.asarray(index, float))[:, None]

@@ -20,7 +20,7 @@ class Marginals:
 
 
 @dataclass(frozen=True)
-class Joint:
+class JointNormal:
     """Mean and covariance of the function over some points, and the variance of a measurement's noise
     (in the joint that a model returns, without the stated errors)."""
 
@@ -39,7 +39,7 @@ def stable_cholesky(matrix: Tensor) -> Tensor:
     raise ValueError(f"no covariance matrix: its least eigenvalue is {float(torch.linalg.eigvalsh(matrix)[0]):.3g}")
 
 
-def draws_of(joint: Joint, count: int, generator: np.random.Generator) -> Float[np.ndarray, "draw point"]:
+def draws_of(joint: JointNormal, count: int, generator: np.random.Generator) -> Float[np.ndarray, "draw point"]:
     """Draws from the joint posterior: mean + L eps with L L^T = covariance."""
     jitter = 1e-8 * max(float(np.diag(joint.covariance).mean()), 1e-12)
     factor = stable_cholesky(torch.as_tensor(joint.covariance) + jitter * torch.eye(len(joint.mean))).numpy()
@@ -60,6 +60,6 @@ def rank_correlation(some: Float[np.ndarray, " item"], others: Float[np.ndarray,
     >>> round(rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([10.0, 30.0, 20.0])), 6)
     0.5
     """
-    from sciencegen.metrics.regression import spearman  # on use: needs scipy
+    from sciencegen.metrics.numbers import spearman  # on use: needs scipy
 
     return spearman(some, others) if len(some) > 1 and np.ptp(some) > 0 and np.ptp(others) > 0 else math.nan

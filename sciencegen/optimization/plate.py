@@ -2,16 +2,195 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from sciencegen.optimization.acquisition import BETA, Acquisition, State, Thompson, load_acquisition
+from sciencegen.errors import ConfigError
+from sciencegen.optimization.acquisition import BETA, Acquisition, Thompson, load_acquisition
+from sciencegen.optimization.acquisition import AcquisitionState as State
 from sciencegen.optimization.feature_rows import FeatureRows, concatenate_rows
-from sciencegen.optimization.plate_builder import Candidates, PlateBuilder, PlateSettings, Similarity, fill
-from sciencegen.optimization.posterior import Posterior
+from sciencegen.optimization.posterior import SurrogatePosterior as Posterior
+from sciencegen.optimization.selection import Marks, Quota, quota_limit
+
+# A plate under construction: which candidates may still be picked, and the next pick by an acquisition's values.
+
+COMPARED = 200
+"""Number of best candidates of a block whose median similarity counts as typical."""
+
+Materials = AbstractSet[Hashable]
+"""What making an item takes."""
+Similarity = Callable[[Sequence[Any], Sequence[Any]], Float[np.ndarray, "item reference"]]
+
+
+@dataclass(frozen=True)
+class PlateSettings:
+    """Limits and preferences of a plate.
+
+    Parameters
+    ----------
+    acquisition : str
+        A name that `load_acquisition` takes.
+    exploration : float
+        Factor of the posterior's standard deviation where functions are drawn from it (Agrawal & Goyal 2013).
+        Candidates that look best among many tend to be overrated.
+    maximum_similarity : float
+        Greatest similarity of two items of a plate, in (0, 1].
+    maximum_share : float
+        Greatest share of the plate that may have one mark (`CampaignSpace.marks`), in (0, 1].
+    diversity : float
+        Local penalization: each pick lowers its neighbours' values by diversity * nearness * (the values' standard
+        deviation among the block). Nearness is 1 at the pick and 0 at the typical similarity of two candidates.
+    cost_limit : float
+        Of the whole plate.
+    sharing : float
+        How far below the best a candidate's value may be so that the candidate is picked instead, if it needs fewer
+        materials that the plate doesn't use yet (`CampaignSpace.materials`): a share, in [0, 1], of the distance from
+        the best value to the median one.
+
+    Raises
+    ------
+    ConfigError
+        If a number is outside its range or the acquisition is unknown.
+    """
+
+    acquisition: str = "thompson"
+    exploration: float = 1.4
+    maximum_similarity: float = 1.0
+    maximum_share: float = 1.0
+    diversity: float = 0.0
+    cost_limit: float = math.inf
+    sharing: float = 0.0
+
+    def __post_init__(self) -> None:
+        load_acquisition(self.acquisition)  # an unknown one is an error
+        least, most = sorted((self.maximum_similarity, self.maximum_share))
+        if not 0 <= self.sharing <= 1:
+            raise ConfigError(f"Expected `sharing` from 0 to 1, got {self.sharing}.")
+        if not 0 < least <= most <= 1 or min(self.diversity, self.exploration) < 0 or self.cost_limit <= 0:
+            raise ConfigError(
+                "Expected 0 < maximum_similarity <= 1, the same of maximum_share, diversity and exploration from 0, a "
+                f"cost limit above 0, got {self.maximum_similarity}, {self.maximum_share}, {self.diversity}, "
+                f"{self.exploration} and {self.cost_limit}."
+            )
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Candidates that may be picked.
+
+    Parameters
+    ----------
+    items : sequence
+    rows : SiteRows or array [item feature]
+    costs : array [item]
+        Above 0.
+    marks : sequence
+        Of each item; empty where they are not limited.
+    materials : sequence
+        What making each item takes; empty if nothing is known of it.
+    """
+
+    items: Sequence[Any]
+    rows: FeatureRows
+    costs: Float[np.ndarray, " item"]
+    marks: Sequence[Marks] = ()
+    materials: Sequence[Materials] = ()
+
+
+class PlateBuilder:
+    """A plate under construction: the picked candidates, their cost and materials, and which others may still be
+    picked."""
+
+    def __init__(self, candidates: Candidates, settings: PlateSettings, similarity: Similarity, count: int) -> None:
+        self.candidates, self.settings, self.count = candidates, settings, count
+        self.picked: list[int] = []
+        self.cost = 0.0
+        self.materials = set[Hashable]()
+        self._similarity, self._quota = similarity, Quota(quota_limit(settings.maximum_share, count))
+        self._compares = settings.maximum_similarity < 1 or settings.diversity > 0
+
+    @property
+    def full(self) -> bool:
+        return len(self.picked) >= self.count
+
+    def add(self, place: int) -> None:
+        self.picked.append(place)
+        self.cost += float(self.candidates.costs[place])
+        self._quota.add(self._marks(place))
+        self.materials.update(self._materials(place))
+
+    def _materials(self, place: int) -> Materials:
+        return self.candidates.materials[place] if self.candidates.materials else frozenset()
+
+    def _marks(self, place: int) -> Marks:
+        return self.candidates.marks[place] if self.candidates.marks else ()
+
+    def typical_similarity(self, block: Int[np.ndarray, " candidate"]) -> float:
+        """Median similarity of two of the block's best candidates."""
+        if self.settings.diversity == 0 or len(block) < 2:
+            return 0.0
+        best = [self.candidates.items[place] for place in block[:COMPARED]]
+        return float(np.median(np.asarray(self._similarity(best, best))[~np.eye(len(best), dtype=bool)]))
+
+    def greatest_similarity(
+        self, block: Int[np.ndarray, " candidate"], before: Float[np.ndarray, " candidate"] | None
+    ) -> Float[np.ndarray, " candidate"]:
+        """Greatest similarity of each candidate to the plate. before: the same without the latest pick, if known."""
+        if not self._compares or not self.picked:
+            return np.zeros(len(block))
+        since = self.picked if before is None else self.picked[-1:]
+        items = [self.candidates.items[place] for place in block]
+        found = np.asarray(self._similarity(items, [self.candidates.items[place] for place in since])).max(1)
+        return found if before is None else np.maximum(before, found)
+
+    def pickable(
+        self, block: Int[np.ndarray, " candidate"], greatest_similarity: Float[np.ndarray, " candidate"]
+    ) -> Bool[np.ndarray, " candidate"]:
+        distant = greatest_similarity <= self.settings.maximum_similarity
+        affordable = self.cost + self.candidates.costs[block] <= self.settings.cost_limit * (1 + 1e-12)
+        found = distant & affordable & ~np.isin(block, self.picked)
+        if self.settings.maximum_share < 1:
+            found &= np.array([self._quota.allows(self._marks(place)) for place in block], bool)
+        return found
+
+    def sharing(self, block: Int[np.ndarray, " candidate"], values: Float[np.ndarray, " candidate"]) -> int:
+        """The index in the block of the candidate to pick: of those whose values are nearly the best, the one that
+        needs the fewest further materials. values: -inf where a candidate can't be picked."""
+        best = int(np.argmax(values))
+        if self.settings.sharing == 0 or not self.candidates.materials or values[best] == -np.inf:
+            return best
+        width = values[best] - np.median(values[np.isfinite(values)])
+        near = np.flatnonzero(values >= values[best] - self.settings.sharing * width)
+        further = np.array([len(self._materials(block[index]) - self.materials) for index in near])
+        return int(near[np.lexsort((-values[near], further))[0]])
+
+
+def fill(builder: PlateBuilder, block: Int[np.ndarray, " candidate"], acquisition: Acquisition) -> None:
+    """Pick from the block until the plate is full or nothing in the block may be picked."""
+    greatest, typical = builder.greatest_similarity(block, None), builder.typical_similarity(block)
+    while not builder.full:
+        pickable = builder.pickable(block, greatest)
+        if not pickable.any():
+            return
+        values = acquisition.values()
+        finite = values[np.isfinite(values)]
+        if builder.settings.diversity > 0 and len(finite):
+            nearness = np.clip((greatest - typical) / max(1 - typical, 1e-9), 0, 1)
+            values = values - builder.settings.diversity * nearness * finite.std()
+        values = np.where(pickable, values, -np.inf)
+        index = builder.sharing(block, values)
+        if values[index] == -np.inf:
+            return
+        builder.add(int(block[index]))
+        acquisition.pick(index)
+        greatest = builder.greatest_similarity(block, greatest)
+
 
 SHORTLIST = 1000
 """Candidates of a block, which share a joint posterior. If one block can't fill the plate, the next one is used."""

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.errors import ConfigError
-from sciencegen.optimization.variety import DiversityFilter
+from sciencegen.optimization.selection import DiversityFilter
 
 Item = Any
 Latents = Float[np.ndarray, "item latent"]

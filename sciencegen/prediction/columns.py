@@ -9,7 +9,65 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from sciencegen.errors import DataError, ShapeError
-from sciencegen.prediction.blocks import Block, blocks_of, of_columns
+
+# How the columns of a feature table are scaled, and which models use them.
+
+
+@dataclass(frozen=True)
+class FeatureBlock:
+    """Neighbouring columns of one kind.
+
+    scaled: whether each column is transformed, centred and scaled by itself. Otherwise the columns have a meaningful
+        common scale near 1 and are used unchanged.
+    sparse: whether the distance over sparse columns uses them (else the one over dense columns); None: columns that are
+        mostly zero count as sparse.
+    near: whether distances and kernels use them; sums and products of other columns add nothing to these.
+    grown: whether trees use them. emphasis: the penalty on their coefficients is divided by its square.
+    """
+
+    size: int
+    scaled: bool = True
+    sparse: bool | None = None
+    near: bool = True
+    grown: bool = True
+    emphasis: float = 1.0
+
+
+@dataclass(frozen=True)
+class BlockRoles:
+    """The same-named fields of `Block`, for each kept column."""
+
+    near: Bool[np.ndarray, " column"]
+    grown: Bool[np.ndarray, " column"]
+    emphasis: Float[np.ndarray, " column"]
+
+
+def blocks_of(size: int, blocks: Sequence[FeatureBlock]) -> Sequence[FeatureBlock]:
+    """The blocks, checked to cover all columns; by default one block of all columns."""
+    blocks = blocks or [FeatureBlock(size)]
+    if sum(block.size for block in blocks) != size:
+        raise ShapeError(f"Expected blocks that fill {size} columns, got {[block.size for block in blocks]}.")
+    return blocks
+
+
+def of_columns(blocks: Sequence[FeatureBlock], name: str) -> np.ndarray:
+    """One field of the blocks, repeated for each column."""
+    return np.repeat([getattr(block, name) for block in blocks], [block.size for block in blocks])
+
+
+def roles_of(blocks: Sequence[FeatureBlock], kept: Int[np.ndarray, " kept"]) -> BlockRoles:
+    """Roles of the kept columns. kept: their places in the table that the blocks fill."""
+    near, grown, emphasis = (of_columns(blocks, name)[kept] for name in ("near", "grown", "emphasis"))
+    return BlockRoles(near, grown, emphasis.astype(float))
+
+
+def joined_roles(parts: Sequence[BlockRoles]) -> BlockRoles:
+    """Roles of several tables whose columns are concatenated in this order."""
+    near, grown, emphasis = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("near", "grown", "emphasis")
+    )
+    return BlockRoles(near, grown, emphasis)
+
 
 CLIP = 5.0
 """Columns are clipped at this many standard deviations, so that one column cannot dominate a linear model."""
@@ -18,7 +76,7 @@ LARGEST = 1e12
 
 
 @dataclass(frozen=True)
-class Columns:
+class FeatureColumns:
     """x -> clip((f(x) - centre) / scale, -5, 5), where f(x) = sign(x) log(1 + |x|/typical) in `bent` columns.
 
     fill: the median, used for missing values. kept: indices of the columns that vary in the training data.
@@ -61,7 +119,7 @@ def mostly_missing(features: np.ndarray) -> Bool[np.ndarray, " item"]:
     return np.isnan(usable(features)).mean(axis=1) > 0.5
 
 
-def fit_columns(features: Float[np.ndarray, "item feature"], blocks: Sequence[Block] = ()) -> Columns:
+def fit_columns(features: Float[np.ndarray, "item feature"], blocks: Sequence[FeatureBlock] = ()) -> FeatureColumns:
     """Columns of training features.
 
     Constant and empty columns are left out. Constant ones are kept in near blocks that are not scaled: an item that
@@ -89,7 +147,7 @@ def fit_columns(features: Float[np.ndarray, "item feature"], blocks: Sequence[Bl
     values = np.where(bent, np.sign(values) * np.log1p(np.abs(values) / typical), values)
     centre, scale = np.where(scaled, values.mean(axis=0), 0.0), np.where(scaled, values.std(axis=0), 1.0)
     looked_at = None if near.all() else near.astype(bool)
-    return Columns(features.shape[1], kept, fill, bent, typical, centre, scale, sparse, looked_at)
+    return FeatureColumns(features.shape[1], kept, fill, bent, typical, centre, scale, sparse, looked_at)
 
 
 def _varies(values: np.ndarray) -> Bool[np.ndarray, " feature"]:
@@ -100,3 +158,62 @@ def _varies(values: np.ndarray) -> Bool[np.ndarray, " feature"]:
     enough = present.sum(axis=0) >= max(2, len(values) // 2)
     with np.errstate(invalid="ignore"):
         return enough & (largest - smallest > 1e-9 * np.maximum(np.abs(largest), np.abs(smallest)))
+
+
+# A linear baseline by the composition of an item, so that a network learns only the residual, scaled to size one.
+#
+# With n_e the number of points of type e,
+#
+#     y = sum_e w_e n_e + w_0 + scale * readout,
+#
+# w by least squares. If composition without w_0 explains more than EXTENSIVE of a property's variance, the property
+# is
+# extensive: w_0 is 0 and the readout is a sum over points. Otherwise w_0 is fitted, and the readout is a mean. A
+# readout
+# may also be given by name; those that are neither sum nor mean (a dipole's length) have no baseline.
+
+EXTENSIVE = 0.9
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """weights: of each type, and the constant last. readouts: the name of each target's readout."""
+
+    weights: Float[np.ndarray, "target type_and_one"]
+    scale: Float[np.ndarray, " target"]
+    readouts: tuple[str, ...]
+
+    def of(self, counts: Float[np.ndarray, "item type"]) -> Float[np.ndarray, "item target"]:
+        return np.column_stack([counts, np.ones(len(counts))]) @ self.weights.T
+
+    def standardized(self, counts: np.ndarray, values: Float[np.ndarray, "item target"]) -> np.ndarray:
+        return (values - self.of(counts)) / self.scale
+
+    def restored(self, counts: np.ndarray, answers: Float[np.ndarray, "... item target"]) -> np.ndarray:
+        return self.of(counts) + self.scale * answers
+
+
+def fit_baseline(
+    counts: Float[np.ndarray, "item type"], values: Float[np.ndarray, "item target"], named: Sequence[str | None]
+) -> Baseline:
+    """values: NaN where unknown. named: the readout of each target, or None to choose it by the data."""
+    parts = [_fit_one(counts, column, name) for column, name in zip(values.T, named, strict=True)]
+    weights, scales, readouts = zip(*parts, strict=True)
+    return Baseline(np.stack(weights), np.array(scales), tuple(readouts))
+
+
+def _fit_one(counts: np.ndarray, values: np.ndarray, named: str | None) -> tuple[np.ndarray, float, str]:
+    present = np.isfinite(values)
+    counts, values = counts[present], values[present]
+    if len(values) < 2 or values.std() == 0:
+        raise DataError(f"Expected two or more different values to learn from, found {len(values)} values.")
+    if named not in (None, "sum", "mean"):
+        return np.zeros(counts.shape[1] + 1), float(np.sqrt((values**2).mean())), str(named)
+    weights = np.append(np.linalg.lstsq(counts, values, rcond=None)[0], 0.0)
+    design = np.column_stack([counts, np.ones(len(counts))])
+    explains = ((values - design @ weights) ** 2).mean() < (1 - EXTENSIVE) * values.var()
+    readout = named or ("sum" if explains else "mean")
+    if readout == "mean":
+        weights = np.linalg.lstsq(design, values, rcond=None)[0]
+    residual = float((values - design @ weights).std())
+    return weights, residual if residual > 1e-9 * values.std() else float(values.std()), readout

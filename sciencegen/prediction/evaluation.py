@@ -10,19 +10,17 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from sciencegen.errors import unknown_name
-from sciencegen.metrics.calibration import interval_coverage, mean_interval_width
-from sciencegen.metrics.regression import REGRESSION_METRICS
+from sciencegen.metrics.numbers import REGRESSION_METRICS, interval_coverage, mean_interval_width
 from sciencegen.prediction.conformal import required_rows, signed_level
 from sciencegen.prediction.fitting import check_values, fit_predictor
 from sciencegen.prediction.predictor import Prediction, Predictor, PredictorSettings
-from sciencegen.prediction.splits import FEWEST_ROWS, Split, below_cut, has_cut, split_folds
-from sciencegen.prediction.training_tables import TrainingTables
+from sciencegen.prediction.training_tables import FEWEST_ROWS, Split, TrainingTables, below_cut, has_cut, split_folds
 
 SPLITS = ("random", "grouped")
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class HeldOutEvaluation:
     """Held-out metrics of one kind of split, over all tested rows. baseline_rmse, baseline_mae: of the training mean.
 
     coverage: share of intervals that contain the measured value. in_domain: share of items in the domain; the metrics
@@ -80,7 +78,7 @@ def evaluate_predictor(
     generator: np.random.Generator,
     plan: EvaluationPlan | None = None,
     log: Callable[[str], None] = lambda text: None,
-) -> dict[str, Evaluation]:
+) -> dict[str, HeldOutEvaluation]:
     """Held-out metrics by split; each test set is predicted by a predictor that is fitted on the rest.
 
     Intervals are those that `fit_predictor` makes for the same split. An order without a second cut below the first
@@ -165,7 +163,7 @@ class _Held:
 
 def _evaluate(
     data: _Held, settings: PredictorSettings, generator: np.random.Generator, plan: EvaluationPlan
-) -> Evaluation:
+) -> HeldOutEvaluation:
     parts: list[Prediction] = []
     tested, baseline = [], []
     target, name = data.tables.target, data.split.name
@@ -200,13 +198,13 @@ def _divisions(
 
 def summarize(
     split: str, measured: np.ndarray, predicted: Prediction, baseline: np.ndarray, level: float, row: np.ndarray
-) -> Evaluation:
+) -> HeldOutEvaluation:
     """The metrics of predictions of measured values."""
     inside = predicted.in_domain
     figures = {name: metric(measured, predicted.mean) for name, metric in REGRESSION_METRICS.items()}
     of_inside = lambda figure: figure(inside) if inside.any() else float("nan")  # noqa: E731
     rmse = REGRESSION_METRICS["rmse"]
-    return Evaluation(
+    return HeldOutEvaluation(
         split=split,
         rows=len(measured),
         **figures,

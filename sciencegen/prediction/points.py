@@ -10,9 +10,11 @@ a and b are fitted on the same items, so the level holds up to the choice of the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -20,11 +22,15 @@ from jaxtyping import Bool, Float, Int
 
 from sciencegen.batch import Batch
 from sciencegen.errors import ShapeError
-from sciencegen.networks.equivariant.harmonics import HarmonicSettings
-from sciencegen.networks.equivariant.properties import PropertyNetwork
-from sciencegen.prediction.baselines import Baseline
+from sciencegen.files import atomic_write
+from sciencegen.items import Direction, Refusal
+from sciencegen.networks.harmonics import HarmonicSettings, PropertyNetwork
+from sciencegen.prediction.columns import Baseline
 from sciencegen.prediction.conformal import fit_difficulty, ranks
 from sciencegen.prediction.predictor import Prediction
+from sciencegen.prediction.storage import ARRAYS, NUMBERS, of_a_predictor, read_numbers
+from sciencegen.runs import FORMAT_VERSION, RunFolder
+from sciencegen.scoring.oracles import Score
 
 CHUNK = 64
 """Items of one forward pass, of similar size."""
@@ -175,3 +181,102 @@ def chunks_by_size(sizes: Int[np.ndarray, " item"]) -> Iterator[Int[np.ndarray, 
         stop = start + max(1, min(CHUNK, PAIRS // max(1, largest) ** 2))
         yield order[start:stop]
         start = stop
+
+
+# A predictor of points as an oracle.
+
+
+@dataclass(frozen=True)
+class PointOracle:
+    """Scores of one target. points: items -> their points, or a Refusal.
+
+    An item with types or a charge outside the training set is a failure; one of another size is only out of domain.
+    """
+
+    name: str
+    predictor: PointPredictor
+    target: str
+    points: Callable[[Sequence[Any]], Sequence[Points | Refusal]]
+    unit: str = ""
+    direction: Direction | None = None
+
+    def score(self, items: Sequence[Any]) -> list[Score]:
+        found = self.points(items) if len(items) else []
+        good = {row: one for row, one in enumerate(found) if not isinstance(one, Refusal)}
+        predicted = self.predictor.predict(list(good.values()))[self.target] if good else None
+        scores = [Score(None, failure=one.reason if isinstance(one, Refusal) else "", in_domain=False) for one in found]
+        for index, (row, item) in enumerate(good.items()):
+            assert predicted is not None
+            value, lower, upper = (float(part[index]) for part in (predicted.mean, predicted.lower, predicted.upper))
+            if value != value:
+                reason = self.predictor.why_unknown(item) or "no finite prediction"
+                scores[row] = Score(None, failure=reason, in_domain=False)
+            else:
+                scores[row] = Score(value, lower, upper, in_domain=bool(predicted.in_domain[index]))
+        return scores
+
+
+# A predictor of points as files, named as in storage.py: plain numbers, and every array; no pickle.
+
+KIND = "points"
+
+
+def save_points(predictor: PointPredictor, folder: str | Path) -> Path:
+    """Write a complete predictor into a run folder: the arrays last, with their checksum among the numbers."""
+    from safetensors.numpy import save as to_bytes
+
+    arrays = {
+        "types": predictor.types,
+        "baseline.weights": predictor.baseline.weights,
+        "baseline.scale": predictor.baseline.scale,
+        "conformal.difficulty": predictor.conformal.difficulty,
+        "conformal.quantile": predictor.conformal.quantile,
+    }
+    for member, network in enumerate(predictor.networks):
+        state = network.state_dict().items()
+        arrays |= {f"network.{member}.{name}": value.detach().cpu().numpy() for name, value in state}
+    content = to_bytes({name: np.array(array, order="C") for name, array in arrays.items()})
+    numbers = {
+        "format_version": FORMAT_VERSION, "kind": KIND, "targets": predictor.targets, "smallest": predictor.smallest,
+        "largest": predictor.largest, "charges": predictor.charges, "readouts": predictor.baseline.readouts,
+        "settings": asdict(predictor.settings),
+        "members": len(predictor.networks), "level": predictor.level,
+        "arrays_sha256": hashlib.sha256(content).hexdigest(),
+    }  # fmt: skip
+    run = RunFolder(folder)
+    run.write_json(NUMBERS, numbers)
+    with atomic_write(run / ARRAYS, "wb") as handle:
+        handle.write(content)
+    return run.path
+
+
+def load_points(folder: str | Path) -> PointPredictor:
+    """Load the predictor in a folder, on the CPU."""
+    from safetensors.torch import load_file
+
+    run = RunFolder(folder, create=False)
+    numbers = read_numbers(run, KIND)
+    with of_a_predictor(run):
+        return _assembled(numbers, load_file(run / ARRAYS))
+
+
+def _assembled(numbers: Mapping[str, Any], arrays: Mapping[str, Any]) -> PointPredictor:
+    plain = {name: value.numpy() for name, value in arrays.items() if not name.startswith("network.")}
+    readouts, settings = tuple(numbers["readouts"]), HarmonicSettings(**numbers["settings"])
+    networks = []
+    for member in range(numbers["members"]):
+        network, prefix = PropertyNetwork(len(plain["types"]), readouts, settings), f"network.{member}."
+        network.load_state_dict({k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)})
+        networks.append(network.eval().requires_grad_(False))
+    return PointPredictor(
+        tuple(numbers["targets"]),
+        plain["types"],
+        numbers["smallest"],
+        numbers["largest"],
+        Baseline(plain["baseline.weights"], plain["baseline.scale"], readouts),
+        settings,
+        tuple(networks),
+        Conformal(plain["conformal.difficulty"], plain["conformal.quantile"]),
+        numbers["level"],
+        None if numbers.get("charges") is None else tuple(numbers["charges"]),
+    )

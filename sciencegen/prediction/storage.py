@@ -18,13 +18,10 @@ import numpy as np
 
 from sciencegen.errors import IncompatibleError, converted
 from sciencegen.files import atomic_write, sha256_of
-from sciencegen.metrics.warps import Warp
-from sciencegen.prediction.columns import Columns
-from sciencegen.prediction.families import Family, TreeFamily
-from sciencegen.prediction.kernels import Kernel, Product
+from sciencegen.metrics.numbers import Warp
+from sciencegen.prediction.columns import FeatureColumns as Columns
+from sciencegen.prediction.families import Curve, Family, Kernel, Product, Ridge, TreeFamily, Trees
 from sciencegen.prediction.predictor import Calibration, Predictor, PredictorSettings
-from sciencegen.prediction.ridges import Curve, Ridge
-from sciencegen.prediction.trees import Trees
 from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format
 
 NUMBERS = "predictor.json"

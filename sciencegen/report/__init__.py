@@ -1,25 +1,32 @@
 """One self-contained HTML page from plain records, independent of the domain."""
 
-from sciencegen.report.candidate_content import Candidates, Column, ColumnDescription
-from sciencegen.report.chart_content import Axis, Chart, Line
 from sciencegen.report.content import (
-    Calibration,
-    Curve,
+    Agreement,
+    Axis,
+    Chart,
+    ColumnDescription,
     Distribution,
     Fact,
-    LatentMap,
+    Gallery,
+    HeatMap,
+    Line,
+    Logo,
     Metric,
-    Objective,
     Pareto,
     Provenance,
     ReportContent,
-    Structures,
+    Rounds,
     Trace,
+    Traversal,
 )
+from sciencegen.report.content import CalibrationContent as Calibration
+from sciencegen.report.content import CandidateContent as Candidates
+from sciencegen.report.content import CurveContent as Curve
+from sciencegen.report.content import LatentMapContent as LatentMap
+from sciencegen.report.content import ObjectiveContent as Objective
+from sciencegen.report.content import StructureContent as Structures
+from sciencegen.report.content import TableColumn as Column
 from sciencegen.report.page import render_page, write_report
-from sciencegen.report.picture_content import Gallery, Traversal
-from sciencegen.report.round_content import Agreement, Rounds
-from sciencegen.report.site_content import HeatMap, Logo
 
 __all__ = [
     "Agreement",

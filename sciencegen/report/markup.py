@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from numbers import Real
 from typing import TypeGuard
 
-from sciencegen.report.candidate_content import Bounds
+from sciencegen.report.content import Bounds
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 """Characters that are not allowed in HTML, and those that change the direction of the text around them."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+import os
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -17,18 +21,175 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sciencegen import __version__
-from sciencegen.errors import ConfigError, DataError, SciencegenError
+from sciencegen.browser.server import FIXED_HEADERS, LOOPBACK, is_foreign, new_token, same_token
+from sciencegen.errors import ConfigError, DataError, SciencegenError, unknown_name
 from sciencegen.files import atomic_write, files_below, found_at
 from sciencegen.items import Json
-from sciencegen.serving.answers import HEADERS, Guard, answer, page, refused
-from sciencegen.serving.budget import BudgetSpent
+from sciencegen.serving.jobs import BudgetSpent
 from sciencegen.serving.openapi import VERB_PATH, described_queries, openapi_document, openapi_page
-from sciencegen.serving.queries import query_values
-from sciencegen.serving.records import ACTIVE, NOT_A_CLIENTS, RECORDS, STATES, Conflict, NotFound, refusal_of
+from sciencegen.serving.records import ACTIVE, NOT_A_CLIENTS, RECORDS, STATES, TOKEN, Conflict, NotFound, refusal_of
 from sciencegen.serving.results import path_for_clients
 from sciencegen.serving.service import Service, take_dry_run
+
+# Answers of the HTTP server, and who gets one.
+
+OPEN = ("/", "/openapi.json")
+"""Paths that need no token: they say what the package can do, and nothing of its user."""
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox allow-same-origin"
+HEADERS = {**FIXED_HEADERS, "Content-Security-Policy": POLICY}
+
+
+class Guard:
+    """Refuses requests of other origins, and requests without the token."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self.app, self.token = app, token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        given = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        refusal = self._refusal(scope["server"][1], scope["path"], given)
+        await (self.app if refusal is None else refusal)(scope, receive, send)
+
+    def _refusal(self, port: int, path: str, given: dict[str, str]) -> Response | None:
+        if is_foreign(port, given.get("host", ""), given.get("origin"), given.get("sec-fetch-site")):
+            return refused(403, "Expected a request for 127.0.0.1 without a foreign origin, got another one.")
+        kind, _, token = given.get("authorization", "").partition(" ")
+        if path in OPEN or (kind.lower() == "bearer" and same_token(token.strip(), self.token)):
+            return None
+        text = "Expected the header 'Authorization: Bearer TOKEN' with the token that the server printed, got "
+        return refused(401, text + ("another token." if token else "none."), {"WWW-Authenticate": "Bearer"})
+
+
+def answer(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A value as JSON."""
+    content = json.dumps(value, allow_nan=False, default=str)
+    return Response(content, status, {**HEADERS, **(headers or {})}, "application/json")
+
+
+def refused(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Why a request isn't done."""
+    return answer({"error": reason}, status, headers)
+
+
+def page(content: str) -> Response:
+    """A page."""
+    return Response(content, 200, HEADERS, "text/html")
+
+
+# The HTTP server on the loopback address.
+
+SHORTEST_TOKEN = 16
+BACKLOG = 1024
+LAST_S = 3
+"""Seconds that requests get to end when the server is stopped."""
+
+
+def token_of_server() -> str:
+    """The token of the environment variable, else a random one."""
+    token = os.environ.get(TOKEN) or new_token()
+    if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
+        raise ConfigError(
+            f"Expected a token of at least {SHORTEST_TOKEN} letters, digits or signs in {TOKEN}, got {len(token)} "
+            "characters. Make one with: python -c 'import secrets; print(secrets.token_urlsafe(24))'"
+        )
+    return token
+
+
+def listen(port: int) -> socket.socket:
+    """A socket on the loopback address; port 0 is any free one."""
+    # asyncio sends small answers at once only where the protocol is named; else each takes 40 ms.
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((LOOPBACK, port))
+        found.listen(BACKLOG)  # from now on requests wait, though nothing answers yet
+    except OSError as error:
+        found.close()
+        raise ConfigError(
+            f"Expected a free port, got {port}: {error.strerror}. Pass another `port`, or 0 for any free one."
+        ) from None
+    return found
+
+
+def http_server(app: ASGIApp) -> uvicorn.Server:
+    """A server whose `run(sockets=[...])` answers requests until a signal ends it, which is raised again afterwards."""
+    config = uvicorn.Config(
+        app, http="h11", ws="none", lifespan="off", access_log=False, log_config=None, server_header=False,
+        backlog=BACKLOG, timeout_graceful_shutdown=LAST_S,
+    )  # fmt: skip
+    return uvicorn.Server(config)
+
+
+# Parameters of a request's address, checked against their description.
+
+Value = str | float | bool
+TRUTHS: Mapping[str, bool] = {"true": True, "1": True, "false": False, "0": False}
+
+
+def query_values(given: Mapping[str, str], described: Sequence[Json]) -> dict[str, Value]:
+    """The parameters of an address by name, those that aren't given with their defaults.
+
+    Parameters
+    ----------
+    given : mapping
+        Texts by name. An empty text counts as not given, except for numbers.
+    described : sequence of mapping
+        The parameters as the OpenAPI document describes them: name and JSON schema.
+
+    Raises
+    ------
+    ConfigError
+        If a name is unknown, or a value isn't one of its schema.
+
+    Examples
+    --------
+    >>> wait = {"name": "wait", "schema": {"type": "number", "minimum": 0, "maximum": 600, "default": 0}}
+    >>> query_values({"wait": "60"}, [wait]), query_values({}, [wait])
+    ({'wait': 60.0}, {'wait': 0})
+    >>> query_values({"wiat": "60"}, [wait])
+    Traceback (most recent call last):
+    sciencegen.errors.ConfigError: Unknown query parameter 'wiat'. Did you mean 'wait'?
+    """
+    schemas = {one["name"]: one["schema"] for one in described}
+    for name in given:
+        if not schemas:
+            raise ConfigError(f"Expected no query parameters for this path, got '{name}'. Leave it out.")
+        if name not in schemas:
+            raise ConfigError(str(unknown_name("query parameter", name, schemas)))
+    defaults = {name: one["default"] for name, one in schemas.items() if "default" in one}
+    return defaults | {
+        name: _value(name, text, schemas[name])
+        for name, text in given.items()
+        if text or schemas[name]["type"] in ("number", "integer")
+    }
+
+
+def _value(name: str, text: str, schema: Json) -> Value:
+    if schema["type"] in ("number", "integer"):
+        return _number(name, text, schema)
+    if schema["type"] == "boolean":
+        if text.lower() not in TRUTHS:
+            raise ConfigError(f"Expected true or false for the query parameter `{name}`, got '{text}'.")
+        return TRUTHS[text.lower()]
+    if text not in schema.get("enum", (text,)):
+        known = ", ".join(schema["enum"])
+        raise ConfigError(f"Expected one of {known} for the query parameter `{name}`, got '{text}'.")
+    return text
+
+
+def _number(name: str, text: str, schema: Json) -> float:
+    low, high, whole = schema["minimum"], schema["maximum"], schema["type"] == "integer"
+    with suppress(ValueError):
+        if low <= (value := int(text) if whole else float(text)) <= high:
+            return value
+    kind = "an integer" if whole else "a number"
+    raise ConfigError(f"Expected {kind} from {low} to {high} for the query parameter `{name}`, got '{text}'.")
+
 
 LARGEST_BODY = 16 * 2**20
 """Bytes of parameters."""

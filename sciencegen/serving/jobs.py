@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import signal
+import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
+from typing import Any, TypeVar
 
+from sciencegen import config
+from sciencegen.config import OptimizeSettings, Settings
 from sciencegen.errors import ConfigError, SciencegenError
-from sciencegen.locks import exclusive
+from sciencegen.files import exclusive, last_line
 from sciencegen.serving import process
-from sciencegen.serving.budget import Budget, Left
-from sciencegen.serving.ends import Running, ended_job, words_again
 from sciencegen.serving.records import (
     ACTIVE,
+    LOG,
     OUTCOME,
     PROGRESS,
     RECORDS,
@@ -31,8 +36,151 @@ from sciencegen.serving.records import (
     check_same_request,
     now,
     read_job,
+    read_outcome,
     write_job,
 )
+
+# How jobs end, and how they are started again.
+
+DONE: Mapping[int, str] = {0: "", 5: "fewer results than requested", 6: "rows that differ"}
+"""Exit codes after which results are complete, and what they say."""
+STOPPED = (-signal.SIGTERM, -signal.SIGKILL, 128 + signal.SIGTERM)
+"""Codes of a process that was told to end."""
+LAST_BYTES = 4096
+"""At the end of a log, in which a reason is looked for."""
+
+
+@dataclass
+class Running:
+    """A process that the server watches.
+
+    Parameters
+    ----------
+    job : Job
+    own : Popen, optional
+        None if an earlier server started it.
+    since : float
+    ending : str, optional
+        The state that it will have since it was told to end, and the reason.
+    killed_at : float, optional
+        When it is killed if it goes on.
+    """
+
+    job: Job
+    own: subprocess.Popen[bytes] | None = None
+    since: float = field(default_factory=monotonic)
+    ending: State | None = None
+    reason: str = ""
+    killed_at: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Time since it was started, or since this server watches it."""
+        return monotonic() - self.since
+
+
+def ended_job(one: Running, records: Path, code: int | None) -> Job:
+    """The job of a process that has ended.
+
+    Parameters
+    ----------
+    one : Running
+    records : Path
+        The folder of its records, where the process left its outcome.
+    code : int, optional
+        The exit code that the system gave to the server that started it.
+    """
+    outcome = read_outcome(records)
+    code = code if outcome is None else outcome.exit_code
+    error = "" if outcome is None else outcome.error
+    state: State = "failed"
+    if code is not None and code in DONE:
+        state, error = "done", error or DONE[code]
+    elif one.ending is not None and (code is None or code in STOPPED):
+        state, error = one.ending, one.reason
+    elif code is None:
+        state, error = "interrupted", "The process was cut off. It can be started again."
+    else:
+        error = error or _last_words(records / LOG, code)
+    seconds = round(one.job.seconds + one.seconds, 3)
+    return replace(one.job, state=state, ended=now(), seconds=seconds, process=None, exit_code=code, error=error)
+
+
+def _last_words(log: Path, code: int) -> str:
+    """Why a process failed that didn't say it itself: a signal, or the last line of its log."""
+    if code < 0:
+        return f"The process was ended by {signal.Signals(-code).name}; memory may have run out. Start it again."
+    with suppress(OSError):
+        if words := last_line(log, LAST_BYTES):
+            return words
+    return f"exit code {code}"
+
+
+def words_again(job: Job, folder: Path) -> list[str]:
+    """The words of a command that is started again: its own file is overwritten, unless the command goes on with it."""
+    output = None if job.output is None else folder / job.output
+    if output is None or not job.overwrites or "--force" in job.words or not output.is_file():
+        return job.words
+    if output.with_name(f".{output.name}.unfinished").exists():
+        return job.words
+    at = job.words.index("--") if "--" in job.words else len(job.words)
+    return [*job.words[:at], "--force", *job.words[at:]]
+
+
+# The most that the jobs of a server may take.
+
+MOST_WAITING = 1000
+"""Jobs in the queue."""
+Left = dict[str, float | None]
+"""What is left of a budget, by the name of its limit; None is no limit."""
+
+
+class BudgetSpent(ConfigError):
+    """The budget of jobs is used up, or the queue is full."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits of all jobs together; None is no limit.
+
+    Parameters
+    ----------
+    calls : int, optional
+        Jobs that are started.
+    seconds : float, optional
+        Time that they run.
+
+    Examples
+    --------
+    >>> Budget(calls=3).left(calls=2, seconds=60.0)
+    {'calls': 1, 'seconds': None}
+    """
+
+    calls: int | None = None
+    seconds: float | None = None
+
+    def left(self, calls: int, seconds: float) -> Left:
+        """What is left after so many calls and seconds."""
+        used = {"calls": calls, "seconds": seconds}
+        return {name: None if most is None else max(0, round(most - used[name], 1)) for name, most in self._limits()}
+
+    def check(self, left: Left, waiting: int) -> None:
+        """Raise an error if a limit is used up, or the queue is full. waiting: jobs in it."""
+        for name, most in self._limits():
+            if left[name] == 0:
+                raise BudgetSpent(
+                    f"Expected at most {most:g} {name} for jobs, and they are used up. Start the server again, or with "
+                    f"a larger --{name}."
+                )
+        if waiting >= MOST_WAITING:
+            raise BudgetSpent(
+                f"Expected at most {MOST_WAITING:,} jobs that wait, and there are as many. Wait until some have ended, "
+                "or cancel some."
+            )
+
+    def _limits(self) -> tuple[tuple[str, float | None], ...]:
+        return ("calls", self.calls), ("seconds", self.seconds)
+
 
 TICK_S = 0.05
 """Seconds between looks at the processes."""
@@ -246,3 +394,70 @@ class Jobs:
         if one.ending is None:
             one.ending, one.reason, one.killed_at = state, reason, monotonic() + GRACE_S
             process.send(one.job.process, signal.SIGTERM)
+
+
+# What a request would take, said by a dry run: what is counted, and the time that earlier jobs took.
+
+Record = TypeVar("Record", bound=Settings)
+Counts = dict[str, int]
+
+
+def _generate(record: config.GenerateSettings) -> Counts:
+    most = record.n * record.attempts if record.attempts else max(1000, 50 * record.n)
+    return {"items": record.n, "largest_number_of_draws": record.best_of * (record.n if record.raw else most)}
+
+
+def _optimize(record: OptimizeSettings) -> Counts:
+    scored = record.budget * len({record.method, *record.controls})
+    calls = {f"calls_of_{name}": math.ceil(scored / one.batch_size) for name, one in record.oracles.items()}
+    return {"scored_items": scored, **calls}
+
+
+def _backtest(record: config.BacktestSettings) -> Counts:
+    campaigns = record.repeats * (len(record.methods) or 4)
+    return {"plates": campaigns * record.rounds, "campaigns": campaigns}
+
+
+COUNTED: Mapping[type[Settings], Callable[[Any], Counts]] = {
+    config.GenerateSettings: _generate,
+    config.OptimizeSettings: _optimize,
+    config.BacktestSettings: _backtest,
+    config.ProposeSettings: lambda record: {"items": record.batch},
+    config.SequencesSettings: lambda record: {"sequences_of_each_item": record.n},
+    config.BenchmarkSettings: lambda record: {"scored_items_of_each_task": record.budget * record.seeds},
+}
+"""Record of settings -> what is counted; the first is what the time grows with."""
+
+
+def counts_of(record: Settings | None) -> Counts:
+    """What is counted of a request, by name; empty for verbs whose work depends on their input alone."""
+    count = None if record is None else COUNTED.get(type(record))
+    return {} if count is None else count(record)
+
+
+def expected_seconds(counts: Counts, earlier: list[tuple[Counts, float]]) -> float | None:
+    """The time that a request takes if it grows with what is counted.
+
+    Parameters
+    ----------
+    counts : mapping
+        Of the request.
+    earlier : list of (counts, seconds)
+        Of jobs of the same verb and domain that are done.
+
+    Returns
+    -------
+    float or None
+        The longest of the times that each of these jobs would have taken; None without such jobs.
+
+    Examples
+    --------
+    >>> expected_seconds({"items": 20}, [({"items": 10}, 4.0), ({"items": 40}, 6.0)])
+    8.0
+    """
+    times = []
+    for counted, seconds in earlier:
+        name = next(iter(counts), None)
+        more = counts[name] / counted[name] if name is not None and counted.get(name) else 1.0
+        times.append(seconds * max(1.0, more))  # a start takes its time for few items too
+    return round(max(times), 1) if times else None

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import importlib.util
+import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.files import configures
+from sciencegen.plugins import FUNCTION_PATH, function_refused, functions_in, is_module
+from sciencegen.serving.records import Conflict, Job
 
 LONGEST_PATH, LONGEST_NAME = 4096, 255
 """Bytes; the system opens no longer path, and none with a longer name in it."""
@@ -152,3 +158,153 @@ def _parts(text: str) -> Iterator[str]:
             yield part
             if (alone := _BEHIND.sub("", part)) != part and alone:
                 yield alone
+
+
+# Programs and functions of the user's that requests may run: those that were named when the server was started.
+#
+# What is checked here gives a request an early answer. A job's process is told what may run (`plugins.ALLOWED`), and
+# checks it where it makes words of a command and imports a function, whichever file or setting named them.
+
+COMMANDS = frozenset({"command", "fold"})
+"""Parameters and settings that name a program."""
+NAMING = frozenset({"goal", "where", "with", "steer"})
+"""Parameters that may name a function."""
+
+
+@dataclass(frozen=True)
+class AllowedPrograms:
+    """What requests may run.
+
+    Parameters
+    ----------
+    commands : mapping
+        Name -> command.
+    functions : tuple of str
+        As `module:function`.
+    files : tuple of Path
+        Files of the programs and modules.
+    folder : Path
+        In which the programs run.
+    """
+
+    commands: Mapping[str, str]
+    functions: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    folder: Path = Path("/")
+
+    @property
+    def allowance(self) -> str:
+        """The value of `plugins.ALLOWED` for a job."""
+        found = {"programs": [*self.commands.values()], "functions": [*self.functions], "folder": str(self.folder)}
+        return json.dumps(found)
+
+    def put_in(self, value: Any, name: str = "") -> Any:
+        """The parameters of a request with commands in place of the names of programs."""
+        if isinstance(value, Mapping):
+            return {key: self.put_in(one, key) for key, one in value.items()}
+        if isinstance(value, list):
+            return [self.put_in(one, name) for one in value]
+        return self._command(value) if name in COMMANDS and isinstance(value, str) else value
+
+    def check_functions(self, values: Mapping[str, Any]) -> None:
+        """Raise an error if a goal or another parameter names a function of an installed module that isn't allowed.
+        Other names may be a domain's own, such as dock:EGFR."""
+        for name in NAMING & values.keys():
+            texts = [values[name]] if isinstance(values[name], str) else values[name]
+            for text in map(str, texts):
+                for word in functions_in(text):
+                    if word not in self.functions and is_module(word):
+                        raise function_refused(word, self.functions, f" in `{name}`")
+
+    def _command(self, name: str) -> str:
+        if name in self.commands:
+            return self.commands[name]
+        if not self.commands:
+            raise ConfigError(
+                f"Expected the name of a program that this server allows, it allows none, got '{name}'. Start the "
+                "server with --oracle 'NAME=program {input} {output}'."
+            )
+        raise ConfigError(
+            f"{unknown_name('program', name, self.commands)} Give one of these names, or start the server with "
+            "--oracle 'NAME=program {input} {output}'."
+        )
+
+
+def read_programs(texts: Iterable[str], here: Path) -> AllowedPrograms:
+    """Programs from texts such as `dock=./dock.sh {input} {output}` or `module:function`.
+
+    here: the folder in which names of files in a command are meant.
+    """
+    commands: dict[str, str] = {}
+    functions, files = [], []
+    for text in texts:
+        name, equals, command = text.partition("=")
+        if FUNCTION_PATH.fullmatch(text.strip()):
+            functions.append(text.strip())
+            files += _module_files(text.partition(":")[0].strip(), here)
+        elif equals and name.strip() and command.strip():
+            words = [_absolute(word, here) for word in _words(command)]
+            commands[name.strip()] = shlex.join(words)
+            files += [Path(word).resolve() for word in words if Path(word).is_file()]
+        else:
+            raise ConfigError(
+                f"Expected 'NAME=program {{input}} {{output}}' or module:function for --oracle, got '{text}'."
+            )
+    return AllowedPrograms(commands, tuple(functions), tuple(files), here)
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise ConfigError(
+            f"Expected 'NAME=program {{input}} {{output}}' for --oracle, got '{command}': {error}. Correct its quotes."
+        ) from None
+
+
+def _absolute(word: str, here: Path) -> str:
+    """A word of a command; the name of a file as an absolute path, since jobs run in another folder."""
+    return str((here / word).resolve()) if (here / word).is_file() else word
+
+
+def _module_files(module: str, here: Path) -> list[Path]:
+    first = module.partition(".")[0]
+    spec = importlib.util.find_spec(first)
+    places = [here / first, here / f"{first}.py", *([Path(spec.origin)] if spec and spec.origin else [])]
+    return [place.resolve() for place in places if place.exists()]
+
+
+# Files that an upload may not replace: those of jobs that wait or run, and journals.
+
+JOURNAL = frozenset({"round", "item", "kind", "value", "value_sd", "predicted", "lower", "upper", "source"})
+"""Columns that the journal of a campaign has."""
+LONGEST_HEADER = 1 << 16
+REMEDY = "Choose another name, or force the upload to replace it (`force`)."
+
+
+def check_replaceable(path: Path, boundary: Boundary, active: Iterable[Job]) -> None:
+    """Raise an error if a file is needed.
+
+    Parameters
+    ----------
+    path : Path
+        Without links.
+    boundary : Boundary
+    active : iterable of Job
+        The jobs that wait or run.
+    """
+    for job in active:
+        used = boundary.named({**job.parameters, "output": job.output or ""})
+        if any(path.is_relative_to(one) for one in used):
+            raise Conflict(f"Expected a file that no job uses, got {path.name} of job {job.id} ({job.state}). {REMEDY}")
+    if is_journal(path):
+        raise Conflict(f"Expected a file that is no journal, {path.name} has the measurements of a campaign. {REMEDY}")
+
+
+def is_journal(path: Path) -> bool:
+    """Whether a file has the columns of a campaign's journal."""
+    if not path.is_file():
+        return False
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        header = file.readline(LONGEST_HEADER)
+    return {cell.strip() for cell in next(csv.reader([header]), [])} >= JOURNAL

@@ -21,10 +21,10 @@ from pathlib import Path
 
 from sciencegen.errors import ConfigError
 from sciencegen.files import NO_LOCKS
-from sciencegen.notes import JOB, RUN
 from sciencegen.plugins import ALLOWED
+from sciencegen.progress import JOB, RUN
+from sciencegen.serving.paths import AllowedPrograms as Programs
 from sciencegen.serving.paths import Boundary
-from sciencegen.serving.programs import Programs
 from sciencegen.serving.records import LOG, PRINTED, TOKEN
 
 LOCK = "lock"

@@ -17,13 +17,19 @@ from typing import Any
 
 from sciencegen.data.damage import reading
 from sciencegen.data.forkserver import AVAILABLE, forkserver
-from sciencegen.data.rows import check_distinct
-from sciencegen.data.tables import is_parquet, open_parquet, parquet_batches, parquet_values, typed_records
+from sciencegen.data.tables import (
+    check_distinct,
+    is_parquet,
+    open_parquet,
+    parquet_batches,
+    parquet_values,
+    typed_records,
+)
 from sciencegen.data.workers import Failure, map_killable
 from sciencegen.errors import DataError, SciencegenError
 from sciencegen.files import files_below
 from sciencegen.items import Json
-from sciencegen.serving.budget import BudgetSpent
+from sciencegen.serving.jobs import BudgetSpent
 from sciencegen.serving.paths import WRITTEN
 from sciencegen.serving.records import LOG, PRINTED, PROGRESS, RESULTS, Conflict, Job, NotFound, read_json, read_outcome
 

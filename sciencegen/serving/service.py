@@ -13,14 +13,12 @@ from typing import Any
 from sciencegen.config import Settings
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.items import Json
-from sciencegen.serving.costs import counts_of, expected_seconds
-from sciencegen.serving.jobs import Jobs
-from sciencegen.serving.paths import Boundary
-from sciencegen.serving.programs import Programs
+from sciencegen.serving.jobs import Jobs, counts_of, expected_seconds
+from sciencegen.serving.paths import AllowedPrograms as Programs
+from sciencegen.serving.paths import Boundary, check_replaceable
 from sciencegen.serving.records import PROGRESS, RESULTS, Call, Job, NotFound, read_json
 from sciencegen.serving.results import described, log_of, rows_of
-from sciencegen.serving.uploads import check_replaceable
-from sciencegen.serving.verbs import Verb
+from sciencegen.serving.verbs import ServedVerb as Verb
 
 REMEMBERED = 100
 """The last jobs, among which those of the same verb say how long a request takes."""
@@ -39,7 +37,7 @@ def _within(value: Any) -> Iterator[Any]:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RequestPlan:
     """A request that was checked. values: its parameters as given; filled: with the commands of programs."""
 
     verb: Verb
@@ -94,7 +92,7 @@ class Service:
             raise NotFound(str(unknown_name("verb", name, self.verbs)))
         return self.verbs[name]
 
-    def plan(self, verb: str, given: Mapping[str, Any]) -> Plan:
+    def plan(self, verb: str, given: Mapping[str, Any]) -> RequestPlan:
         """Check a request: its parameters, paths, programs and settings. Nothing is computed."""
         found = self.verb(verb)
         if sum(1 for _ in islice(_within(given), MOST_VALUES + 1)) > MOST_VALUES:
@@ -106,7 +104,7 @@ class Service:
         filled = self.programs.put_in(values)  # first, so that a path in place of a program's name has its remedy
         self.programs.check_functions(values)
         self.boundary.check(values)
-        return Plan(found, values, filled, found.settings({**default_output(found, "ID"), **filled}))
+        return RequestPlan(found, values, filled, found.settings({**default_output(found, "ID"), **filled}))
 
     def submit(self, verb: str, given: Mapping[str, Any], key: str = "") -> Job:
         """A new job, or that of the same key."""
@@ -128,7 +126,7 @@ class Service:
             "left": self.jobs.left(),
         }  # fmt: skip
 
-    def _earlier(self, plan: Plan) -> list[tuple[dict[str, int], float]]:
+    def _earlier(self, plan: RequestPlan) -> list[tuple[dict[str, int], float]]:
         """Counts and seconds of the last jobs of the same verb and domain that are done."""
         found: list[tuple[dict[str, int], float]] = []
         domain = plan.values.get("domain")

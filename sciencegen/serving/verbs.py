@@ -62,7 +62,7 @@ def _text(value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Verb:
+class ServedVerb:
     """A verb of the command line.
 
     Parameters

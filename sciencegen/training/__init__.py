@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sciencegen.training.order import batch_order, weighted_order
+from sciencegen.training.progress import batch_order, weighted_order
 from sciencegen.training.settings import TrainingSettings
 
 __all__ = ["TrainingSettings", "batch_order", "weighted_order"]

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from sciencegen.data.threads import exit_code, worker_count
 from sciencegen.errors import ConfigError, SciencegenError, Stopped
-from sciencegen.training.stopping import stop_on_signals
+from sciencegen.training.progress import stop_on_signals
 
 RANK, NODE_RANK = "LOCAL_RANK", "NODE_RANK"
 NODES = (NODE_RANK, "MASTER_ADDR", "MASTER_PORT")

@@ -2,27 +2,395 @@
 
 from __future__ import annotations
 
+import csv
 import logging
+import math
+import re
+import signal
+import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any, TypedDict, cast
 
 import lightning
+import numpy as np
 import torch
+from jaxtyping import Bool, Float
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.strategies import DDPStrategy, Strategy
-from torch import nn
-from torch.utils.data import DataLoader
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader, IterableDataset
 
 from sciencegen.batch import Batch
-from sciencegen.files import make_folder
-from sciencegen.training.callbacks import Averaging, Checkpoints, Log, Progress
-from sciencegen.training.module import StepBatches, TrainedModule
+from sciencegen.errors import ConfigError, Stopped
+from sciencegen.files import atomic_write, make_folder
+from sciencegen.networks.shared_noise import Share, SharedNoise
+from sciencegen.training.optimizers import make_optimizer
 from sciencegen.training.processes import in_processes
+from sciencegen.training.progress import StopRequest, stop_on_signals
+from sciencegen.training.schedules import learning_rate
 from sciencegen.training.settings import CHECKPOINT, PRECISIONS, TrainingSettings
-from sciencegen.training.sparsity import Pruning, check_prunable
-from sciencegen.training.stopping import StopRequest, stop_on_signals
+
+# One LightningModule for any model that has a `loss`.
+
+Loss = Callable[[Batch, int, torch.Generator], dict[str, Tensor]]
+"""(batch, step, generator) -> named scalars, of which "loss" is minimized."""
+
+
+Part = tuple[Batch, int]
+"""A process's share of a batch, and the number of rows of the whole batch."""
+
+
+class StepBatches(IterableDataset):
+    """The batches from step `start` on; each process of a distributed run takes its share of every batch."""
+
+    def __init__(self, batches: Callable[[int], Iterator[Batch]], start: int, rank: int = 0, world: int = 1) -> None:
+        self.batches, self.start, self.rank, self.world = batches, start, rank, world
+
+    def __iter__(self) -> Iterator[Part]:
+        for batch in self.batches(self.start):
+            own = batch if self.world == 1 else batch.select(slice(self.rank, None, self.world))
+            yield own, len(batch)
+
+
+class TrainedModule(lightning.LightningModule):
+    """Trains `model` from step `start`. Noise depends on (seed, step, row), never on global state or on the number of
+    processes that share a batch."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        settings: TrainingSettings,
+        start: int = 0,
+        optimizer_state: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.model, self.settings, self.start, self.optimizer_state = model, settings, start, optimizer_state
+        self.average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        self.masks: dict[str, Tensor] = {}  # of pruned weights (sparsity.py)
+        self.terms: dict[str, Tensor] = {}
+
+    @property
+    def step(self) -> int:
+        """Total number of steps done, before and after resuming."""
+        return self.start + self.global_step
+
+    def transfer_batch_to_device(self, batch: Part, device: torch.device, dataloader_idx: int) -> Part:
+        return batch[0].to(device), batch[1]
+
+    def training_step(self, batch: Part, index: int) -> Tensor:
+        own, rows = batch
+        loss = cast(Loss, self.model.loss)  # torch types every attribute of a module as a tensor or module
+        with self._shared_noise(rows):
+            self.terms = loss(own, self.step, self._generator(0))
+        return self.terms["loss"]
+
+    def _generator(self, rank: int) -> torch.Generator:
+        key = np.random.SeedSequence([self.settings.seed, self.step, rank]).generate_state(1, np.uint64)[0]
+        return torch.Generator(device=self.device).manual_seed(int(key) >> 1)
+
+    def _shared_noise(self, rows: int) -> AbstractContextManager[object]:
+        """The noise of this process's rows of a batch."""
+        world = self.trainer.world_size if self._trainer is not None else 1
+        if world == 1:
+            return nullcontext()
+        return SharedNoise(Share(self.global_rank, world, rows), self._generator(1 + self.global_rank))
+
+    def configure_optimizers(self) -> dict:
+        s = self.settings
+        optimizer = make_optimizer(self.model, s)
+        if self.optimizer_state is not None:
+            optimizer.load_state_dict(self.optimizer_state)
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] = s.learning_rate
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: learning_rate(self.start + done, s))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def update_average(self) -> None:
+        """Sets average to d average + (1 - d) weights, with smaller d in early steps, so that initial weights decay."""
+        decay = min(self.settings.ema_decay, (1 + self.step) / (10 + self.step)) if self.settings.ema_decay else 0.0
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                average_value = self.average[name] = self.average[name].to(value.device)
+                if value.is_floating_point():
+                    average_value.lerp_(value, 1 - decay)
+                else:
+                    average_value.copy_(value)
+
+
+# Callbacks of a training: averaged weights, checkpoints, log and progress.
+
+CHECKPOINT_S = 60.0
+"""Longest time between checkpoints: the most that a killed run loses."""
+
+SILENCE_S = 20.0
+"""Longest time between progress reports; the first step is always reported."""
+
+Progress = Callable[[int, int, dict[str, float]], None]
+"""(steps done, total steps, latest terms)."""
+
+
+def check_finite(module: TrainedModule) -> None:
+    """Raise an error if the loss of the latest step is infinite or NaN: all further steps would be, too."""
+    loss = float(module.terms["loss"].detach())
+    if not math.isfinite(loss):
+        s = module.settings
+        raise ConfigError(
+            f"Expected a finite loss, got {loss} in step {module.step:,} of {s.steps:,}: the training has diverged. "
+            f"Lower the learning rate from {s.learning_rate:g} (`training` learning_rate={s.learning_rate / 4:g}), and "
+            "train into another folder."
+        )
+
+
+def save_checkpoint(module: TrainedModule, path: Path, log: LogState) -> None:
+    """Save everything that the next step and the next row of the log depend on: tensors and numbers, which can be
+    loaded with weights_only."""
+    optimizer = module.optimizers()
+    assert not isinstance(optimizer, list)  # `configure_optimizers` makes one
+    state = {
+        "step": module.step,
+        "model": module.model.state_dict(),
+        "average": module.average,
+        "masks": module.masks,
+        "optimizer": optimizer.optimizer.state_dict(),
+        "log": log,
+    }
+    with atomic_write(path, "wb") as handle:
+        torch.save(state, handle)
+
+
+class LogState(TypedDict):
+    """Sums of the loss terms of the steps since the last row of the log, and the number of these steps."""
+
+    sums: dict[str, float]
+    count: int
+
+
+class Averaging(lightning.Callback):
+    """Updates the averaged weights. Must come before `Checkpoints`, which saves them."""
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: TrainedModule, outputs: object, batch: Part, batch_idx: int
+    ) -> None:
+        module.update_average()
+
+
+class Checkpoints(lightning.Callback):
+    """Saves after every `checkpoint_every` steps, once a minute, and before it ends a training that a signal stops."""
+
+    def __init__(self, path: Path, settings: TrainingSettings, stop_request: StopRequest, log: Log) -> None:
+        self.path, self.settings, self.stop_request, self.rows = path, settings, stop_request, log
+        self.saved = time.monotonic()
+
+    def on_train_start(self, trainer: lightning.Trainer, module: TrainedModule) -> None:
+        self.stop_request.listen()  # replaces Lightning's handler, which exits with code 0
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: TrainedModule, outputs: object, batch: Part, batch_idx: int
+    ) -> None:
+        self._save(trainer, module)
+
+    def _save(self, trainer: lightning.Trainer, module: TrainedModule) -> None:
+        late = time.monotonic() - self.saved > CHECKPOINT_S
+        stops = self._stops(trainer)
+        if trainer.is_global_zero and (late or stops or module.step % self.settings.checkpoint_every == 0):
+            check_finite(module)
+            save_checkpoint(module, self.path, self.rows.state())
+            self.saved = time.monotonic()
+        if stops:
+            done = f"after {module.step:,} of {self.settings.steps:,} steps. The same call goes on from there"
+            raise Stopped(self.stop_request.signal or signal.SIGTERM, done)
+
+    def on_train_end(self, trainer: lightning.Trainer, module: TrainedModule) -> None:
+        if self._stops(trainer):
+            self._save(trainer, module)
+
+    def _stops(self, trainer: lightning.Trainer) -> bool:
+        """Whether to stop; equal on all processes of a distributed run, so that none waits for one that has ended."""
+        requested = self.stop_request.signal is not None
+        return requested if trainer.world_size == 1 else trainer.strategy.reduce_boolean_decision(requested, all=False)
+
+
+class Log(lightning.Callback):
+    """Appends running means of the loss terms to log.csv and reports them; rows after the resumed step are dropped
+    first.
+
+    before: the state at the resumed step.
+    """
+
+    def __init__(
+        self, path: Path, every: int, total: int, progress: Progress | None, before: LogState | None = None
+    ) -> None:
+        self.path, self.every, self.total, self.progress = path, every, total, progress
+        self.sums: dict[str, float] = dict(before["sums"]) if before else {}
+        self.count, self.items, self.began = before["count"] if before else 0, 0, time.monotonic()
+        self.reported_at = -math.inf
+
+    def state(self) -> LogState:
+        return {"sums": self.sums, "count": self.count}
+
+    def on_train_start(self, trainer: lightning.Trainer, module: TrainedModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        if module.start == 0:
+            self.path.unlink(missing_ok=True)
+        elif self.path.exists():
+            with self.path.open(newline="") as file:
+                head, *rows = list(csv.reader(file)) or [[]]
+            whole = (row for row in rows if len(row) == len(head))  # the last one may be cut short by a kill
+            with atomic_write(self.path) as handle:
+                csv.writer(handle).writerows([head, *(row for row in whole if int(row[0]) <= module.start)])
+        self.began = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: TrainedModule, outputs: object, batch: Part, batch_idx: int
+    ) -> None:
+        if module.step % self.every == 0:
+            check_finite(module)
+        if not trainer.is_global_zero:
+            return
+        for name, value in module.terms.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
+        self.count += 1
+        self.items += batch[1]
+        if module.step % self.every == 0 or module.step == self.total:
+            self._flush(module.step)
+        elif time.monotonic() - self.reported_at > SILENCE_S:
+            self._report(module.step, *self._means())
+
+    def _means(self) -> tuple[dict[str, float], float]:
+        """Mean terms of the steps since the last row, and items per second."""
+        means = {name: value / self.count for name, value in self.sums.items()}
+        return means, self.items / max(time.monotonic() - self.began, 1e-9)
+
+    def _report(self, step: int, means: dict[str, float], rate: float) -> None:
+        if self.progress is not None:
+            self.progress(step, self.total, {**means, "items_per_second": rate})
+        self.reported_at = time.monotonic()
+
+    def _flush(self, step: int) -> None:
+        means, rate = self._means()
+        new = not self.path.exists()
+        with self.path.open("a", newline="") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(["step", *means, "items_per_second"])
+            writer.writerow([step, *(f"{value:.6g}" for value in means.values()), f"{rate:.1f}"])
+        self._report(step, means, rate)
+        self.sums, self.count, self.items, self.began = {}, 0, 0, time.monotonic()
+
+
+# Gradual magnitude pruning: the smallest weights of each layer are set to 0 while the network is trained.
+#
+# Zhu and Gupta, "To prune, or not to prune: exploring the efficacy of pruning for model compression", 2017.
+
+BEGIN, END = 0.1, 0.7
+"""Shares of the steps between which sparsity rises. After that, masks are fixed."""
+
+UPDATES = 100
+"""Number of updates of the masks in a long training."""
+
+WEIGHT = re.compile(r"(\w+_)?weight(_[ih]h_l\d+(_reverse)?)?")
+"""Names of the weights of linear, convolutional, recurrent and attention layers and of embeddings in torch."""
+
+
+def scheduled_sparsity(step: int, settings: TrainingSettings) -> float:
+    """Share of zeros after an update of the masks at `step`: s (1 - (1 - t)^3) with t from 0 to 1 between the shares
+    `BEGIN` and `END` of the steps (Zhu and Gupta 2017, equation 1).
+
+    Examples
+    --------
+    >>> from sciencegen.training import TrainingSettings
+    >>> from sciencegen.training.train import scheduled_sparsity
+    >>> settings = TrainingSettings(steps=1000, sparsity=0.8)
+    >>> [round(scheduled_sparsity(step, settings), 3) for step in (0, 100, 400, 700, 1000)]
+    [0.0, 0.0, 0.7, 0.8, 0.8]
+    """
+    begin, end = _span(settings)
+    t = min(1.0, max(0.0, (step - begin) / (end - begin))) if end > begin else float(step >= end)
+    return settings.sparsity * (1 - (1 - t) ** 3)
+
+
+def magnitude_mask(
+    weight: Float[Tensor, "*shape"], share: float, before: Bool[Tensor, "*shape"] | None = None
+) -> Bool[Tensor, "*shape"]:
+    """Which weights are kept: False for the smallest magnitudes, exactly round(share times their number) of them. What
+    `before` doesn't keep comes first.
+
+    Examples
+    --------
+    >>> import torch
+    >>> magnitude_mask(torch.tensor([0.3, -0.1, 0.2, -0.4]), 0.5).tolist()
+    [True, False, False, True]
+    """
+    magnitude = weight.detach().abs().flatten()
+    if before is not None:
+        magnitude = magnitude.masked_fill(~before.flatten(), -1.0)
+    kept = torch.ones_like(magnitude, dtype=torch.bool)
+    kept[magnitude.argsort(stable=True)[: round(share * len(magnitude))]] = False
+    return kept.view(weight.shape)
+
+
+def prunable(model: nn.Module, settings: TrainingSettings) -> Iterator[tuple[str, nn.Parameter]]:
+    """Names and weights that may be pruned: matrices, kernels and tables of at least `smallest_pruned` numbers."""
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        weight = WEIGHT.fullmatch(name.rpartition(".")[2]) is not None and parameter.ndim > 1
+        if weight and parameter.requires_grad and parameter.numel() >= settings.smallest_pruned:
+            yield name, parameter
+
+
+def check_prunable(model: nn.Module, settings: TrainingSettings) -> None:
+    """Raise an error if weights are to be pruned, and the model has none that may be."""
+    if settings.sparsity and not any(True for _ in prunable(model, settings)):
+        raise ConfigError(
+            f"Expected a layer of at least {settings.smallest_pruned} weights for sparsity {settings.sparsity:g}, "
+            "found none. Pass a lower `smallest_pruned`, or no `sparsity`."
+        )
+
+
+class Pruning(lightning.Callback):
+    """Keeps pruned weights and their averages at 0, in `module.masks`. Comes before `Averaging` and `Checkpoints`.
+
+    Weights without a gradient aren't pruned: they are fitted later, such as a prior.
+    """
+
+    def on_train_start(self, trainer: lightning.Trainer, module: TrainedModule) -> None:
+        module.masks = {name: mask.to(module.device) for name, mask in module.masks.items()}  # of a checkpoint
+
+    @torch.no_grad()
+    def on_before_optimizer_step(self, trainer: lightning.Trainer, module: TrainedModule, optimizer: Optimizer) -> None:
+        weights = [(name, one) for name, one in prunable(module.model, module.settings) if one.grad is not None]
+        if _is_due(module.step, module.settings):
+            share = scheduled_sparsity(module.step, module.settings)
+            masks = {name: magnitude_mask(one, share, module.masks.get(name)) for name, one in weights}
+            module.masks.update(masks)
+        for name, one in weights:
+            if name in module.masks and one.grad is not None:
+                one.grad.masked_fill_(~module.masks[name], 0.0)
+
+    @torch.no_grad()
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: TrainedModule, outputs: object, batch: Batch, batch_idx: int
+    ) -> None:
+        weights = dict(module.model.named_parameters(remove_duplicate=False))
+        for name, mask in module.masks.items():
+            pruned = ~mask
+            weights[name].masked_fill_(pruned, 0.0)
+            module.average[name].masked_fill_(pruned.to(module.average[name].device), 0.0)
+
+
+def _span(settings: TrainingSettings) -> tuple[int, int]:
+    return int(BEGIN * settings.steps), int(END * settings.steps)
+
+
+def _is_due(step: int, settings: TrainingSettings) -> bool:
+    begin, end = _span(settings)
+    every = max(1, (end - begin) // UPDATES)
+    return begin <= step <= end and ((step - begin) % every == 0 or step == end)
 
 
 def train(

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.vae.gaussian import DiagonalGaussian
+from sciencegen.vae.posteriors import DiagonalGaussian
 from sciencegen.vae.warmup import Warmup
 
 

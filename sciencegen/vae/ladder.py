@@ -23,10 +23,9 @@ from torch.nn import functional
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.mlp import MLP
-from sciencegen.networks.normal import check_latents, standard_normal
-from sciencegen.vae.gaussian import DiagonalGaussian, repeats, standard_normal_log_prob
+from sciencegen.networks.shared_noise import check_latents, standard_normal
 from sciencegen.vae.likelihoods import Likelihood
-from sciencegen.vae.posteriors import GaussianPosterior
+from sciencegen.vae.posteriors import DiagonalGaussian, GaussianPosterior, repeats, standard_normal_log_prob
 from sciencegen.vae.priors import Condition, Latent
 
 LARGEST_LOG_STD = 4.0

@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from sciencegen.errors import ShapeError
-from sciencegen.networks.normal import LOG_2_PI, standard_normal
+from sciencegen.networks.shared_noise import LOG_2_PI, standard_normal
 
 
 @runtime_checkable

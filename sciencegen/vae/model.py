@@ -14,7 +14,7 @@ from torch import Generator, Tensor, nn
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.normal import check_latents
+from sciencegen.networks.shared_noise import check_latents
 from sciencegen.vae.bounds import (
     BoundTerms,
     check_importance_samples,
@@ -24,11 +24,9 @@ from sciencegen.vae.bounds import (
     negative_elbo,
     segment_logsumexp,
 )
-from sciencegen.vae.gaussian import DiagonalGaussian
-from sciencegen.vae.hamiltonian import HamiltonianRefinement, JointDensity
+from sciencegen.vae.conditions import Completion, as_given
 from sciencegen.vae.likelihoods import Likelihood
-from sciencegen.vae.posteriors import SampledPosterior
-from sciencegen.vae.semi_supervised import Completion, as_given
+from sciencegen.vae.posteriors import DiagonalGaussian, HamiltonianRefinement, JointDensity, SampledPosterior
 from sciencegen.vae.warmup import Warmup
 
 EVALUATION_SEED = 1312_6114

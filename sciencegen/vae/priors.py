@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP
-from sciencegen.networks.normal import check_latents
-from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_log_prob
+from sciencegen.networks.shared_noise import check_latents
+from sciencegen.vae.posteriors import DiagonalGaussian, standard_normal_log_prob
 
 Latent = Float[Tensor, "batch latent"]
 Condition = Float[Tensor, "batch property"] | None

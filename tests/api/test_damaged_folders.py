@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sciencegen.api.models.checksums import KEY, with_checksums
-from sciencegen.api.models.folder import load_model
+from sciencegen.api.models.folder import KEY, load_model, with_checksums
 from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.api.report import report
 from sciencegen.errors import IncompatibleError, SciencegenError

@@ -8,7 +8,7 @@ import pytest
 
 import sciencegen as sg
 from sciencegen.api.encode import Decoded, decode_latents, summary_of, write_encoded
-from sciencegen.api.models.encoding import Encoded
+from sciencegen.api.models.folder import Encoded
 from sciencegen.config import DecodeSettings
 from sciencegen.domains.molecules.items import parse
 from sciencegen.errors import ConfigError, DataError

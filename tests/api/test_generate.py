@@ -9,8 +9,7 @@ import pytest
 from sciencegen.api import generate as verb
 from sciencegen.api.generate import generate
 from sciencegen.api.writing.output_record import read_record
-from sciencegen.api.writing.sinks import LineSink
-from sciencegen.api.writing.writer import OutputWriter
+from sciencegen.api.writing.writer import LineSink, OutputWriter
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.molecules.synthesis import replay
 from sciencegen.errors import DataError, SciencegenError

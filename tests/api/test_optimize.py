@@ -6,7 +6,7 @@ import pytest
 from pointclouds import DOMAIN
 
 from sciencegen.api.optimize import optimize, resolve_optimize
-from sciencegen.api.predictors.training_keys import TRAINING_KEYS, write_training_keys
+from sciencegen.api.predictors.folder import TRAINING_KEYS, write_training_keys
 from sciencegen.api.score import score
 from sciencegen.config import OptimizeSettings
 from sciencegen.domains.molecules.synthesis import replay

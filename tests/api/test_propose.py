@@ -10,7 +10,7 @@ from sciencegen.api.propose import resolve
 from sciencegen.config import ProposeSettings
 from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.journal import read_journal
-from sciencegen.optimization.misfit import PICKED
+from sciencegen.optimization.posterior import PICKED
 
 FIRST_PLATE = dict(wild_type="MKVLA", space={"positions": "2-4"}, batch=3, threads=1)
 

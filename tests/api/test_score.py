@@ -7,8 +7,7 @@ import pytest
 from pointclouds import DOMAIN
 
 from sciencegen.api.score import score
-from sciencegen.domains.proteins.backbones.files import ITEMS
-from sciencegen.domains.proteins.backbones.objects import OBJECTS
+from sciencegen.domains.proteins.backbones.files import ITEMS, OBJECTS
 from sciencegen.errors import DataError, SciencegenError
 from tests.domains.proteins.backbones.examples import chains
 

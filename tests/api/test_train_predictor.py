@@ -11,8 +11,7 @@ import pytest
 import yaml
 
 import sciencegen as sg
-from sciencegen.api.predictors.folder import load_predictor
-from sciencegen.api.predictors.training_keys import read_training_keys
+from sciencegen.api.predictors.folder import load_predictor, read_training_keys
 from sciencegen.files import sha256_of
 from tests.toy import write_clouds
 

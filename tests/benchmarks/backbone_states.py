@@ -27,12 +27,11 @@ import torch
 
 from sciencegen.batch import Batch
 from sciencegen.data.prepared import PreparedDataset
-from sciencegen.data.spacing import evenly_spaced
+from sciencegen.data.statistics import evenly_spaced
 from sciencegen.diffusion.model import DiffusionModel
 from sciencegen.diffusion.process import diffuse, predict
 from sciencegen.diffusion.schedules import Cosine
-from sciencegen.diffusion.spaces import Euclidean
-from sciencegen.diffusion.state import Field, State
+from sciencegen.diffusion.state import Euclidean, Field, State
 from sciencegen.domains.proteins.backbones import diffusion
 from sciencegen.domains.proteins.backbones.files import ITEMS
 from sciencegen.domains.proteins.backbones.geometry import place_oxygens
@@ -41,8 +40,7 @@ from sciencegen.domains.proteins.backbones.metrics import evaluate_backbones
 from sciencegen.domains.proteins.backbones.relaxation import relaxed
 from sciencegen.domains.proteins.backbones.representation import padded_places, places_of
 from sciencegen.files import atomic_write
-from sciencegen.networks.equivariant.chain import colour
-from sciencegen.networks.equivariant.residues import ATOMS, BOND, TRACE, ResidueDenoiser, ResidueNetworkSettings
+from sciencegen.networks.residues import ATOMS, BOND, TRACE, ResidueDenoiser, ResidueNetworkSettings, colour
 from tests.benchmarks.frame_flow import FrameFlow, Turning
 from tests.benchmarks.timed_training import TimedTraining, train
 

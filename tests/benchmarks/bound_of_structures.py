@@ -23,11 +23,16 @@ from sciencegen.data.prepared import PreparedDataset
 from sciencegen.data.threads import inference_threads
 from sciencegen.diffusion.distillation import diffusion_of
 from sciencegen.diffusion.model import DiffusionModel
-from sciencegen.diffusion.objectives import Weighted, continuous_bound, diffusion_loss, variance_minimizing_loss
+from sciencegen.diffusion.objectives import (
+    Weighted,
+    continuous_bound,
+    diffusion_loss,
+    elbo_weighting,
+    variance_minimizing_loss,
+)
 from sciencegen.diffusion.schedules import Learned, Linear, Schedule
-from sciencegen.diffusion.weightings import elbo_weighting
 from sciencegen.domains.molecules.geometry import Geometry
-from sciencegen.domains.molecules.geometry_representation import GeometryRepresentation, read_geometry
+from sciencegen.domains.molecules.geometry_models import GeometryRepresentation, read_geometry
 from sciencegen.items import Refusal
 
 ROWS = 64

@@ -19,10 +19,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sciencegen.metrics.regression import spearman
+from sciencegen.metrics.numbers import spearman
 from sciencegen.optimization.campaign import next_plate
-from sciencegen.optimization.campaign_settings import CampaignSettings
-from sciencegen.optimization.candidate_sources import CandidateSources
+from sciencegen.optimization.candidates import CampaignSettings, CandidateSources
 from sciencegen.optimization.measurements import Measurement
 from tests.benchmarks.ligand_tables import Ligands, exact, read_ligands, space_of
 

@@ -24,10 +24,10 @@ from functools import partial
 
 import numpy as np
 
+from sciencegen.compression.archive import ImagePart as Picture
 from sciencegen.compression.archive import header_of, read_archive, write_archive
+from sciencegen.compression.grids import noise_floor
 from sciencegen.compression.images import Lossy
-from sciencegen.compression.noise import noise_floor
-from sciencegen.compression.parts import Picture
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 
 HEADER = header_of("file", "stamps", bytes(8))

@@ -32,9 +32,9 @@ from sciencegen.data.threads import inference_threads
 from sciencegen.diffusion.samplers import noise_of
 from sciencegen.diffusion.steering import Steering, sample_steered, uniform_of
 from sciencegen.domains.molecules.geometry import Geometry, geometry_of
-from sciencegen.domains.molecules.geometry_representation import read_geometry
+from sciencegen.domains.molecules.geometry_models import read_geometry
 from sciencegen.items import Refusal
-from sciencegen.latent.noise import latent_noise
+from sciencegen.latent.geometry import latent_noise
 
 PROPERTIES = ("dipole", "polarizability", "cv", "homo", "lumo", "gap")
 PUBLISHED = {"EDM": (1.12, 2.78, 1.07, 0.371, 0.601, 0.671), "UDM-3D": (0.60, 1.76, 0.55, 0.216, 0.247, 0.313)}

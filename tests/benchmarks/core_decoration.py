@@ -18,8 +18,8 @@ from rdkit import Chem, RDLogger
 
 import sciencegen as sg
 from sciencegen.domains.molecules import DOMAIN
+from sciencegen.domains.molecules.edits import chain_bonds
 from sciencegen.domains.molecules.patterns import constraint
-from sciencegen.domains.molecules.recombination import chain_bonds
 from sciencegen.items import Refusal
 
 LEAST_PART, LEAST_CORE = 2, 10

@@ -25,12 +25,11 @@ from sklearn.datasets import load_digits
 from torch import Generator
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.coded import CodedDiffusion
 from sciencegen.diffusion.schedules import Linear
-from sciencegen.diffusion.vectors import LOG_SNR_ENDS
+from sciencegen.diffusion.vectors import LOG_SNR_ENDS, CodedDiffusion
 from sciencegen.domains import load_domain
 from sciencegen.domains.tables import rows
-from sciencegen.domains.tables.diffusion_networks import NETWORKS
+from sciencegen.domains.tables.coding import NETWORKS
 from sciencegen.training.settings import TrainingSettings
 from sciencegen.training.train import train
 from sciencegen.vae.bounds import bits_per_dimension

@@ -22,11 +22,10 @@ import pandas as pd
 
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.variants import Reference
-from sciencegen.metrics.calibration import interval_coverage, mean_interval_width
-from sciencegen.metrics.regression import r2, spearman
+from sciencegen.metrics.numbers import interval_coverage, mean_interval_width, r2, spearman
 from sciencegen.prediction import Predictor, PredictorSettings, TrainingTables, fit_predictor
-from sciencegen.prediction.blocks import Block
-from sciencegen.prediction.splits import Split
+from sciencegen.prediction.columns import FeatureBlock as Block
+from sciencegen.prediction.training_tables import Split
 from tests.benchmarks.dataset_files import dataset_file
 
 SPLITS = {"two_vs_rest": "mutations", "low_vs_high": "low-high", "sampled": None}

@@ -29,18 +29,14 @@ from scipy.spatial.transform import Rotation
 from torch import Generator, Tensor
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.model import DiffusionModel
-from sciencegen.diffusion.objectives import low_discrepancy_times
+from sciencegen.diffusion.model import DiffusionModel, with_last_estimate
+from sciencegen.diffusion.objectives import low_discrepancy_times, weighting
 from sciencegen.diffusion.process import Denoiser, ancestral_step, diffuse, levels, predict
 from sciencegen.diffusion.samplers import clean, noise_of_start, scaled
 from sciencegen.diffusion.schedules import log_snr_and_slope
-from sciencegen.diffusion.self_conditioning import with_last_estimate
-from sciencegen.diffusion.spaces import Euclidean
-from sciencegen.diffusion.state import Field, State, with_fields
-from sciencegen.diffusion.weightings import weighting
+from sciencegen.diffusion.state import Euclidean, Field, State, with_fields
 from sciencegen.domains.proteins.backbones.geometry import CA_C, N_CA, N_CA_C
-from sciencegen.networks.equivariant.residue_frames import frames
-from sciencegen.networks.equivariant.residues import ATOMS, BOND, TRACE
+from sciencegen.networks.residues import ATOMS, BOND, TRACE, frames
 
 _ANGLE = math.radians(N_CA_C)
 IDEAL = ((N_CA * math.cos(_ANGLE), N_CA * math.sin(_ANGLE), 0.0), (CA_C, 0.0, 0.0))

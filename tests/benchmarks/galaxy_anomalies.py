@@ -35,7 +35,7 @@ from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.observation import observed
 from sciencegen.domains.galaxies.survey import Simulated, SurveySettings, simulate
-from sciencegen.metrics.regression import spearman
+from sciencegen.metrics.numbers import spearman
 from tests.benchmarks.galaxy_images import drawn
 
 FIRST = 2_000_000

@@ -41,9 +41,8 @@ from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.domains.galaxies.metrics import STATISTICS
 from sciencegen.domains.galaxies.models import CONDITIONS, RECIPES
 from sciencegen.domains.galaxies.properties import measure
-from sciencegen.metrics.distances import wasserstein_1d
-from sciencegen.metrics.spectra import log_spectra
-from sciencegen.metrics.tables import classifier_auc, table_distance
+from sciencegen.metrics.images import log_spectra
+from sciencegen.metrics.sets import classifier_auc, table_distance, wasserstein_1d
 from sciencegen.networks.unet import UNetSettings, equivariance_error, parameter_count, with_parameters
 from sciencegen.networks.uvit import UViTSettings
 

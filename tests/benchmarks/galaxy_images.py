@@ -22,27 +22,26 @@ import numpy as np
 from scipy.special import gammaincinv
 
 from sciencegen.api.models.folder import load_model
-from sciencegen.api.sources.datasets import card_rows
+from sciencegen.api.sources.tables import card_rows
 from sciencegen.data.cards import load_card
 from sciencegen.domains.galaxies import DOMAIN
-from sciencegen.domains.galaxies.items import Stamp
-from sciencegen.domains.galaxies.magnitudes import flux_of
+from sciencegen.domains.galaxies.items import Stamp, flux_of, parse_text
 from sciencegen.domains.galaxies.metrics import STATISTICS
-from sciencegen.domains.galaxies.population import Component, draw_galaxy
 from sciencegen.domains.galaxies.properties import measure
-from sciencegen.domains.galaxies.stamp_text import parse_text
 from sciencegen.domains.galaxies.survey import (
     SIDE_OVER_RADIUS,
     SMALLEST_RADIUS,
+    Component,
     SurveySettings,
     binned,
     chosen_survey,
+    draw_galaxy,
     draw_scene,
 )
 from sciencegen.items import Refusal
-from sciencegen.latent.noise import latent_noise
-from sciencegen.metrics.spectra import log_spectra
-from sciencegen.metrics.tables import classifier_auc, table_distance
+from sciencegen.latent.geometry import latent_noise
+from sciencegen.metrics.images import log_spectra
+from sciencegen.metrics.sets import classifier_auc, table_distance
 
 CHUNK = 256
 ASKED = ("flux", "half_light_radius", "e1", "e2")

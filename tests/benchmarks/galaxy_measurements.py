@@ -19,12 +19,11 @@ from itertools import islice
 import numpy as np
 
 from sciencegen.api.predictors.folder import load_predictor
-from sciencegen.api.sources.datasets import card_rows
+from sciencegen.api.sources.tables import card_rows
 from sciencegen.data.cards import load_card
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import Stamp
-from sciencegen.domains.galaxies.population import Component
-from sciencegen.domains.galaxies.survey import binned, draw_profile
+from sciencegen.domains.galaxies.survey import Component, binned, draw_profile
 
 SCALE, SIDE = 0.1, 64
 

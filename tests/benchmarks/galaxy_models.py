@@ -19,9 +19,8 @@ from dataclasses import replace
 import torch
 
 from sciencegen.api.models.folder import LoadedModel, load_model, recipe_settings
-from sciencegen.domains.galaxies.metrics import as_observed
-from sciencegen.domains.galaxies.morphology import morphology, morphology_distance
-from sciencegen.vae.images.image_vae import ImageVAE
+from sciencegen.domains.galaxies.metrics import as_observed, morphology, morphology_distance
+from sciencegen.vae.image_vae import ImageVAE
 from tests.benchmarks.galaxy_diffusion import distances
 from tests.benchmarks.galaxy_images import drawn, held_out
 

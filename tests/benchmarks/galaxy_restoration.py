@@ -20,7 +20,7 @@ import torch
 from sciencegen.api.models.folder import LoadedModel, load_model
 from sciencegen.api.restore import interval
 from sciencegen.data.prepared import PreparedDataset
-from sciencegen.data.spacing import evenly_spaced
+from sciencegen.data.statistics import evenly_spaced
 from sciencegen.domains.capabilities import Restored
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import Stamp

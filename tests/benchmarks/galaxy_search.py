@@ -27,11 +27,9 @@ import torch
 
 import sciencegen as sg
 from sciencegen.domains.galaxies import DOMAIN
-from sciencegen.domains.galaxies.items import Stamp
-from sciencegen.domains.galaxies.magnitudes import flux_of
-from sciencegen.domains.galaxies.population import Component
+from sciencegen.domains.galaxies.items import Stamp, flux_of
 from sciencegen.domains.galaxies.properties import measure
-from sciencegen.domains.galaxies.survey import binned, draw_profile
+from sciencegen.domains.galaxies.survey import Component, binned, draw_profile
 from tests.benchmarks.rows import write_rows
 
 BEST, SIDE, SCALE, SPREAD = 10, 64, 0.1, 0.15

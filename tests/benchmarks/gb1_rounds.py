@@ -39,12 +39,16 @@ from scipy import stats
 from sciencegen.domains.proteins.design import design_features
 from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.optimization.campaign import Plate, next_plate
-from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
-from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
+from sciencegen.optimization.candidates import (
+    CampaignSettings,
+    CampaignSpace,
+    CandidatePool,
+    CandidateSources,
+    exploration_at,
+)
 from sciencegen.optimization.feature_rows import SiteRows
 from sciencegen.optimization.measurements import Measurement
-from sciencegen.optimization.plate_builder import PlateSettings
-from sciencegen.optimization.proposers import CampaignSpace
+from sciencegen.optimization.plate import PlateSettings
 from tests.benchmarks.dataset_files import dataset_file
 from tests.benchmarks.latent_variants import LatentVariants
 

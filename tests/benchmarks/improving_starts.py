@@ -32,12 +32,12 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem import QED
 
 from sciencegen.api.optimize import resolve_optimize, search
-from sciencegen.api.search.novelty import Known, read_known
-from sciencegen.api.sources.datasets import card_rows, find_card
-from sciencegen.api.writing.search_files import SearchRecord
+from sciencegen.api.search.oracles import Known, read_known
+from sciencegen.api.sources.tables import card_rows, find_card
+from sciencegen.api.writing.optimized import SearchRecord
 from sciencegen.config import OptimizeSettings
 from sciencegen.domains.molecules import DOMAIN
-from sciencegen.domains.molecules.similarity import fingerprints
+from sciencegen.domains.molecules.features import fingerprints
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
 from sciencegen.optimization.search import METHODS

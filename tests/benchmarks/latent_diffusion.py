@@ -20,12 +20,11 @@ import torch
 from sciencegen.api.models.folder import load_model
 from sciencegen.batch import Batch
 from sciencegen.data.prepared import PreparedDataset
-from sciencegen.diffusion.latent_prior import DiffusionPrior
-from sciencegen.diffusion.vectors import VectorDiffusionSettings
+from sciencegen.diffusion.vectors import DiffusionPrior, VectorDiffusionSettings
 from sciencegen.domains import load_domain
 from sciencegen.items import Refusal
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.vae.prior_fitting import PriorFitSettings, fit_prior
+from sciencegen.vae.flows import PriorFitSettings, fit_prior
 
 ROWS = 256
 DRAWN = 2_000

@@ -12,10 +12,10 @@ from torch.nn import functional
 from sciencegen.batch import Batch
 from sciencegen.domains.proteins.design import design_features, letters
 from sciencegen.domains.proteins.items import ALPHABET
-from sciencegen.metrics.warps import fit_warp
+from sciencegen.metrics.numbers import fit_warp
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP
-from sciencegen.optimization.moves import crank_nicolson_step
+from sciencegen.optimization.evolution import crank_nicolson_step
 from sciencegen.vae.likelihoods import Categorical
 from sciencegen.vae.model import ConditionalVAE, VAEParts, VAESettings
 from sciencegen.vae.posteriors import GaussianPosterior

@@ -12,10 +12,9 @@ from jaxtyping import Float
 
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.items import Item, Refusal
-from sciencegen.optimization.candidate_sources import CandidatePool
+from sciencegen.optimization.candidates import CampaignSpace, CandidatePool
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.measurements import Measurement
-from sciencegen.optimization.proposers import CampaignSpace
 
 VALUES = "y [pEC50/pKi]"
 

@@ -23,8 +23,8 @@ from rdkit import Chem, RDLogger
 from scipy.stats import spearmanr
 
 from sciencegen.api.models.folder import LoadedModel, load_model
+from sciencegen.domains.molecules.features import similarity
 from sciencegen.domains.molecules.properties import measure
-from sciencegen.domains.molecules.similarity import similarity
 from sciencegen.items import Refusal
 from sciencegen.latent.geometry import arc, axes_of_values
 

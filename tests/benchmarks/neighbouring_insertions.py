@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from sciencegen.domains.proteins.edits import edits_of
+from sciencegen.domains.proteins.variants import edits_of
 
 FOLDS = 5
 

@@ -23,15 +23,12 @@ import pandas as pd
 from jaxtyping import Float
 
 from sciencegen.optimization.campaign import next_plate
-from sciencegen.optimization.campaign_settings import CampaignSettings
-from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
+from sciencegen.optimization.candidates import CampaignSettings, CampaignSpace, CandidatePool, CandidateSources
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.goals import parse_goals
-from sciencegen.optimization.misfit import WIDER
 from sciencegen.optimization.pareto import hypervolume
-from sciencegen.optimization.pareto_models import MeasuredTargets
-from sciencegen.optimization.pareto_plate import ParetoPlate, next_pareto_plate
-from sciencegen.optimization.proposers import CampaignSpace
+from sciencegen.optimization.pareto_plate import MeasuredTargets, ParetoPlate, next_pareto_plate
+from sciencegen.optimization.posterior import WIDER
 from tests.benchmarks.ligand_tables import Ligands, exact, read_ligands, space_of
 
 PARETO, WEIGHTED, WEIGHTS, RANDOM = "pareto", "weighted", "weights", "random"

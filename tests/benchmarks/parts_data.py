@@ -14,7 +14,7 @@ from sciencegen.domains import load_domain
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.domains.tables import rows
 from sciencegen.domains.tables.representation import TableRepresentation
-from sciencegen.vae.arrays.networks import VALUES
+from sciencegen.vae.array_columns import VALUES
 
 HELD_OUT, TEST = 797, 500
 FEWEST_ONES = 10

@@ -29,15 +29,13 @@ import pandas as pd
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.latent_prior import DiffusionPrior
-from sciencegen.diffusion.vectors import VectorDiffusionSettings
+from sciencegen.diffusion.vectors import DiffusionPrior, VectorDiffusionSettings
 from sciencegen.domains import load_domain
 from sciencegen.training.settings import TrainingSettings
 from sciencegen.training.train import train
-from sciencegen.vae.arrays.array_vae import ArrayVAE
+from sciencegen.vae.array_vae import ArrayVAE
 from sciencegen.vae.bounds import bits_per_dimension
-from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
-from sciencegen.vae.prior_fitting import PriorFitSettings, fit_prior
+from sciencegen.vae.flows import FlowPrior, FlowSettings, PriorFitSettings, fit_prior
 from tests.benchmarks.optimizers import TENTHS, TIMED, Clock
 from tests.benchmarks.parts_data import DATA, TEST, Images
 

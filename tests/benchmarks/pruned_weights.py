@@ -23,7 +23,7 @@ from torch import Tensor
 from sciencegen.api.models.folder import LoadedModel, load_model
 from sciencegen.data.weights import weights_content
 from sciencegen.training.settings import TrainingSettings
-from sciencegen.training.sparsity import magnitude_mask, prunable
+from sciencegen.training.train import magnitude_mask, prunable
 from tests.benchmarks.molecule_latents import decoded, encoded, read
 
 FITTED_LATER = "prior."

@@ -22,16 +22,14 @@ import numpy as np
 
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.models.folder import load_model
-from sciencegen.api.search.blocks import space_of_blocks
-from sciencegen.api.search.space import search_space
+from sciencegen.api.search.space import search_space, space_of_blocks
 from sciencegen.api.sources.blocks import read_blocks
 from sciencegen.domains.capabilities import BlockMoves
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.synthesis import replay
 from sciencegen.items import Refusal
-from sciencegen.optimization.benchmark import auc_top_k
 from sciencegen.optimization.goals import Goal
-from sciencegen.optimization.objective import Evaluation, Objective
+from sciencegen.optimization.objective import Evaluation, Objective, auc_top_k
 from sciencegen.optimization.search import search
 from sciencegen.optimization.spaces import SearchSpace
 from tests.benchmarks.rows import write_rows

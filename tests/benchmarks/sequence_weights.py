@@ -19,9 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.domains.proteins.alignments import read_alignment
+from sciencegen.domains.proteins.alignments import read_alignment, sequence_weights
 from sciencegen.domains.proteins.items import GAP, decode_rows
-from sciencegen.domains.proteins.sequence_weights import sequence_weights
 from tests.benchmarks.dataset_files import dataset_file
 
 BLOCK = 10_000

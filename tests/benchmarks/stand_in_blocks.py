@@ -19,10 +19,10 @@ import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdChemReactions
 
-from sciencegen.api.sources.datasets import read_texts
+from sciencegen.api.sources.tables import read_texts
+from sciencegen.domains.molecules.alerts import is_stable
 from sciencegen.domains.molecules.items import parse, text
-from sciencegen.domains.molecules.synthesis.reactions import slots_of
-from sciencegen.domains.molecules.unstable import is_stable
+from sciencegen.domains.molecules.synthesis.routes import slots_of
 from sciencegen.files import atomic_write
 from sciencegen.items import Refusal
 

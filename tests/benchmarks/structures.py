@@ -19,16 +19,15 @@ from typing import Any
 from sciencegen.api.generate import generate
 from sciencegen.api.models.completion import draws
 from sciencegen.api.models.folder import LoadedModel, load_model
-from sciencegen.api.sources.datasets import read_texts
+from sciencegen.api.sources.tables import read_texts
 from sciencegen.config import COMPUTE_CHUNK
 from sciencegen.data.threads import inference_threads
 from sciencegen.diffusion.model import DiffusionSettings
 from sciencegen.domains import load_domain
-from sciencegen.domains.molecules.geometry import symbols
+from sciencegen.domains.molecules.geometry import symbols, with_structure
 from sciencegen.domains.molecules.structure_metrics import evaluate_structures
-from sciencegen.domains.molecules.structures import with_structure
 from sciencegen.items import Refusal
-from sciencegen.latent.noise import latent_noise
+from sciencegen.latent.geometry import latent_noise
 
 
 def graphs(chosen: argparse.Namespace) -> list[Any]:

@@ -21,7 +21,7 @@ import pandas as pd
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import Stamp
-from sciencegen.domains.galaxies.noise import noise_correlation
+from sciencegen.domains.galaxies.measurements import noise_correlation
 from sciencegen.domains.galaxies.observation import observed
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.files import atomic_write

@@ -29,19 +29,18 @@ import torch
 
 from sciencegen.api.models.folder import LoadedModel, load_model
 from sciencegen.data.prepared import PreparedDataset
-from sciencegen.diffusion.observed_images import ObservedImageDiffusion
+from sciencegen.diffusion.images import ObservedImageDiffusion
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.files import less_sky
-from sciencegen.domains.galaxies.items import STEPS_PER_SIGMA, Stamp, standardize
-from sciencegen.domains.galaxies.magnitudes import magnitude
+from sciencegen.domains.galaxies.items import STEPS_PER_SIGMA, Stamp, magnitude, standardize
 from sciencegen.domains.galaxies.metrics import STATISTICS
 from sciencegen.domains.galaxies.observation import observed
 from sciencegen.domains.galaxies.properties import measure
 from sciencegen.domains.likelihoods import CodesItems
 from sciencegen.items import Refusal
-from sciencegen.latent.noise import latent_noise
-from sciencegen.metrics.spectra import log_spectra
-from sciencegen.metrics.tables import classifier_auc, table_distance
+from sciencegen.latent.geometry import latent_noise
+from sciencegen.metrics.images import log_spectra
+from sciencegen.metrics.sets import classifier_auc, table_distance
 from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
 from tests.benchmarks.galaxy_images import drawn
 

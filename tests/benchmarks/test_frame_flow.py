@@ -9,7 +9,7 @@ import torch
 from sciencegen.batch import Batch
 from sciencegen.diffusion.process import FROM_X, coefficients
 from sciencegen.domains.proteins.backbones.representation import padded_places
-from sciencegen.networks.equivariant.residues import ATOMS, TRACE, ResidueNetworkSettings
+from sciencegen.networks.residues import ATOMS, TRACE, ResidueNetworkSettings
 from tests.benchmarks import backbone_states
 from tests.benchmarks.frame_flow import Turning, geodesic, ideal_atoms, rotations_of, toward, uniform_rotations
 from tests.domains.proteins.backbones.examples import chains

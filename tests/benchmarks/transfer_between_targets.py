@@ -19,8 +19,7 @@ import pandas as pd
 
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.optimization.campaign import next_plate
-from sciencegen.optimization.campaign_settings import CampaignSettings
-from sciencegen.optimization.candidate_sources import CandidateSources
+from sciencegen.optimization.candidates import CampaignSettings, CandidateSources
 from tests.benchmarks.ligand_tables import Ligands, exact, read_ligands, space_of
 
 BEST, TEN = 0.05, 10

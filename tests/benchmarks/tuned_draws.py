@@ -19,7 +19,7 @@ import pandas as pd
 
 from sciencegen.api.datasets import fetch
 from sciencegen.domains.molecules import DOMAIN
-from sciencegen.domains.molecules.similarity import similarity
+from sciencegen.domains.molecules.features import similarity
 from sciencegen.items import Refusal
 
 ACTIVES = 300

@@ -18,9 +18,7 @@ import pandas as pd
 from jaxtyping import Int
 from rdkit import Chem, RDLogger
 
-from sciencegen.domains.molecules.environments import environments, unknown_environments
-from sciencegen.domains.molecules.large_rings import large_ring_texts
-from sciencegen.domains.molecules.reactive import is_plausible
+from sciencegen.domains.molecules.alerts import environments, is_plausible, large_ring_texts, unknown_environments
 
 LIMITS = (0, 1, 2, 3, 4)
 

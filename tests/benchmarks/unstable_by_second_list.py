@@ -25,7 +25,7 @@ from rdkit import Chem, RDLogger
 from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 
 from sciencegen.domains.molecules import DOMAIN
-from sciencegen.domains.molecules.reactive import is_plausible
+from sciencegen.domains.molecules.alerts import is_plausible
 from sciencegen.items import Refusal
 
 UNSTABLE = {

@@ -28,7 +28,7 @@ from sciencegen.domains.proteins.alignment_representation import AlignmentRepres
 from sciencegen.domains.proteins.alignments import read_alignment
 from sciencegen.domains.proteins.items import GAP, encode_rows
 from sciencegen.domains.proteins.models import RECIPES, alignment_vae
-from sciencegen.domains.proteins.variant_scores import VariantScorer
+from sciencegen.domains.proteins.variant_scores import FamilyScorer as VariantScorer
 from sciencegen.records import to_record
 from sciencegen.training import TrainingSettings, weighted_order
 from sciencegen.training.train import train

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 import sciencegen as sg
-from sciencegen.domains.proteins.backbones.files import parse, read
-from sciencegen.domains.proteins.backbones.writing import write
+from sciencegen.domains.proteins.backbones.files import parse, read, write
 from tests.cli.conftest import run
 from tests.domains.proteins.backbones.examples import chains
 from tests.shared import made_once

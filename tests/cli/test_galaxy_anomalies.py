@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from sciencegen.api.models.folder import load_model
-from sciencegen.domains.galaxies import DOMAIN, likelihood
+from sciencegen.domains.galaxies import DOMAIN
+from sciencegen.domains.galaxies import restoration as likelihood
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sciencegen.api.models.folder import WEIGHTS, load_model
-from sciencegen.diffusion.latent_prior import DiffusionPrior
+from sciencegen.diffusion.vectors import DiffusionPrior
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from tests.cli.conftest import TINY

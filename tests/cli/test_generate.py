@@ -12,7 +12,7 @@ import pytest
 
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.sampling import generation
-from sciencegen.api.sampling.known import training_texts
+from sciencegen.api.sampling.request import training_texts
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.data.tables import read_table
 from sciencegen.domains import load_domain

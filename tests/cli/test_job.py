@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sciencegen import notes
+from sciencegen import progress as notes
 from sciencegen.cli import console, job
 from sciencegen.serving.records import Outcome, read_outcome
 

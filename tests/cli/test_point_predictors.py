@@ -12,7 +12,7 @@ import pytest
 
 from sciencegen.api.predict import predict
 from sciencegen.api.predictors.folder import load_predictor
-from sciencegen.api.predictors.point_data import check_parts
+from sciencegen.api.predictors.points import check_parts
 from sciencegen.api.train_predictor import train_predictor
 from sciencegen.errors import ConfigError, DataError
 from tests.cli.conftest import run

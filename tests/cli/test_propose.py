@@ -16,7 +16,7 @@ from sciencegen.api.models.folder import load_model
 from sciencegen.api.propose import propose
 from sciencegen.api.writing import writer as outputs
 from sciencegen.errors import DataError
-from sciencegen.locks import one_plate
+from sciencegen.files import one_plate
 from sciencegen.optimization.journal import read_journal
 from tests.toy import write_clouds
 

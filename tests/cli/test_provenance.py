@@ -10,7 +10,7 @@ from astropy.io import fits
 
 from sciencegen.api.models.folder import WEIGHTS
 from sciencegen.domains.galaxies import DOMAIN
-from sciencegen.domains.galaxies.image_representation import OBSERVED_NOTES
+from sciencegen.domains.galaxies.representation import OBSERVED_NOTES
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.files import sha256_of
 

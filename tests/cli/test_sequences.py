@@ -9,7 +9,7 @@ import pytest
 
 from sciencegen.domains.proteins.backbones.files import ITEMS
 from sciencegen.domains.proteins.backbones.items import backbone
-from sciencegen.domains.proteins.backbones.perplexity import drawn_perplexity, own_perplexity
+from sciencegen.domains.proteins.backbones.sequences import drawn_perplexity, own_perplexity
 from sciencegen.domains.proteins.files import read_fasta
 from tests.cli.conftest import read
 from tests.domains.proteins.backbones.examples import chains, helix

@@ -25,8 +25,8 @@ from sciencegen.cli.served import (
 from sciencegen.config import ProgramSettings
 from sciencegen.errors import ConfigError
 from sciencegen.serving.openapi import openapi_document
+from sciencegen.serving.paths import COMMANDS as PROGRAMS
 from sciencegen.serving.paths import WRITTEN
-from sciencegen.serving.programs import COMMANDS as PROGRAMS
 from sciencegen.serving.service import default_output
 
 VERBS = served_verbs()

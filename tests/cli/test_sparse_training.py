@@ -7,8 +7,7 @@ import shutil
 import pytest
 import yaml
 
-from sciencegen.api.models.checksums import KEY
-from sciencegen.api.models.folder import CONFIG, WEIGHTS, load_model
+from sciencegen.api.models.folder import CONFIG, KEY, WEIGHTS, load_model
 from sciencegen.data.weights import read_weights, weights_content
 from sciencegen.files import sha256_of
 from tests.toy import write_clouds

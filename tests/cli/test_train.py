@@ -23,7 +23,7 @@ from sciencegen.config import TrainSettings, build_settings
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.runs import RunFolder
-from sciencegen.vae.arrays.array_vae import ArrayVAE
+from sciencegen.vae.array_vae import ArrayVAE
 from tests.api.test_train_predictor import write_card
 from tests.toy import write_clouds
 
@@ -217,7 +217,7 @@ def test_a_sets_sample_and_the_whole_set_are_two_trainings(tmp_path, workspace, 
     said: list[str] = []
     fit("rings", tmp_path / "run", log=said.append)
     assert "finished already" in said[0]
-    monkeypatch.setattr("sciencegen.api.sources.datasets.is_fetched", lambda card: True)
+    monkeypatch.setattr("sciencegen.api.sources.tables.is_fetched", lambda card: True)
     with pytest.raises(ConfigError, match="another training"):
         fit("rings", tmp_path / "run")
 

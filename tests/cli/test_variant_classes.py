@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sciencegen.domains.proteins.variant_scores import VariantScorer
+from sciencegen.domains.proteins.variant_scores import FamilyScorer as VariantScorer
 
 
 def score(cli, model, variants, *more):

@@ -3,7 +3,7 @@
 import pytest
 
 from sciencegen.domains import load_domain
-from sciencegen.domains.proteins.oracles import NOT_GOALS
+from sciencegen.domains.proteins.properties import NOT_GOALS
 
 NAMES = ["surveillance", "escape", "Immune-Escape", "EVEscape", "escape:mine"]
 

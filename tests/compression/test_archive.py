@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sciencegen.compression.archive import CodingReport as Report
+from sciencegen.compression.archive import ImagePart as Picture
 from sciencegen.compression.archive import header_of, read_archive, write_archive
 from sciencegen.compression.images import Lossy, planned
-from sciencegen.compression.parts import Picture, Report
 from sciencegen.compression.stream import UNNUMBERED, VERSION
 from sciencegen.compression.stream import digest_of as digest_of_bytes
 from sciencegen.errors import DataError, IncompatibleError
@@ -177,8 +178,7 @@ print(digest_of())
 def digest_of() -> str:
     """Of the cells' stream under fixed models: what a reader must compute again."""
     from sciencegen.compression.network import shipped_network
-    from sciencegen.compression.planes import SCALE_BINS, PlaneModel, code_stack
-    from sciencegen.compression.symbols import Writer
+    from sciencegen.compression.planes import SCALE_BINS, PlaneModel, Writer, code_stack
 
     bins = np.arange(SCALE_BINS)
     cells = np.rint(np.cumsum(np.repeat(NOISE[None, :, :, :], 2, 0), 2) * 12).astype(np.int64).transpose(0, 2, 3, 1)

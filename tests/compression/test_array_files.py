@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sciencegen.compression.array_files import array_parts, npy_parts
-from sciencegen.compression.parts import Member, Picture
+from sciencegen.compression.archive import ArchiveMember as Member
+from sciencegen.compression.archive import ImagePart as Picture
+from sciencegen.compression.archive import array_parts, npy_parts
 from sciencegen.errors import DataError
 
 

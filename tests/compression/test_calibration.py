@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.compression.calibration import calibrated, cell_scale, fit_bins, sky_level
 from sciencegen.compression.network import FRACTION, OCTAVE, SIGMA_UNIT, shipped_network
-from sciencegen.compression.planes import SCALE_ZERO, code_stack
-from sciencegen.compression.symbols import Writer
+from sciencegen.compression.planes import SCALE_ZERO, Writer, calibrated, cell_scale, code_stack, fit_bins, sky_level
 
 
 def bits(cells: np.ndarray, sigma: float, experts: bool) -> float:

@@ -6,9 +6,7 @@ import json
 
 import numpy as np
 
-from sciencegen.compression.chunks import plane_coding, read_chunk, write_chunk
-from sciencegen.compression.images import planned
-from sciencegen.compression.tiles import taken, tilings
+from sciencegen.compression.images import plane_coding, planned, read_chunk, taken, tilings, write_chunk
 
 STACK = np.rint(np.random.default_rng(0).normal(0, 9, (12, 3, 16, 16))).astype(np.int16)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sciencegen.compression.distribution import (
+from sciencegen.compression.planes import (  # fmt: skip
     COARSEST,
     FINEST,
     FRACTIONS,
@@ -17,7 +17,7 @@ from sciencegen.compression.distribution import (
     low_table,
     place,
     shapes,
-)  # fmt: skip
+)
 
 FAMILIES = (stats.norm(), stats.t(12), stats.t(5), stats.t(2.5))
 

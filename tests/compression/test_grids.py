@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.compression.grids import ROUNDING, Grid, chosen_grid, exceptions, to_cells, to_values
+from sciencegen.compression.grids import ROUNDING, chosen_grid, exceptions, to_cells, to_values
+from sciencegen.compression.grids import CellGrid as Grid
 
 NOISE = np.random.default_rng(0).normal(size=2000)
 

@@ -8,11 +8,8 @@ import numpy as np
 import pytest
 
 from sciencegen.compression import images
-from sciencegen.compression.calibration import calibrated
-from sciencegen.compression.chunks import write_chunk
-from sciencegen.compression.images import Lossy, image_plan, is_image, planned
-from sciencegen.compression.planes import PlaneModel
-from sciencegen.compression.tiles import taken, tilings
+from sciencegen.compression.images import Lossy, image_plan, is_image, planned, taken, tilings, write_chunk
+from sciencegen.compression.planes import PlaneModel, calibrated
 
 NOISE = np.random.default_rng(0).normal(size=(20, 16, 16))
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from sciencegen.compression.noise import noise_floor, noise_of
+from sciencegen.compression.grids import noise_floor, noise_of
 
 
 @pytest.mark.parametrize("sigma", [0.5, 3.0, 200.0])

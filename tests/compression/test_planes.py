@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sciencegen.compression.network import SIGMA_UNIT, shipped_network
-from sciencegen.compression.planes import SCALE_BINS, Neighbours, PlaneModel, code_stack, waves
-from sciencegen.compression.symbols import Reader, Writer
+from sciencegen.compression.planes import SCALE_BINS, PlaneModel, Reader, Writer, code_stack, waves
+from sciencegen.compression.planes import CausalPixels as Neighbours
 
 CELLS = np.rint(np.cumsum(np.random.default_rng(0).normal(0, 9, (3, 7, 9, 5)), 2)).astype(np.int64)
 BINS = np.arange(SCALE_BINS)

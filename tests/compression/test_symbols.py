@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.compression.distribution import place, shapes
 from sciencegen.compression.network import FRACTION
-from sciencegen.compression.symbols import Reader, Writer, code_below, code_cells, code_octave
+from sciencegen.compression.planes import Reader, Writer, code_below, code_cells, code_octave, place, shapes
 
 GENERATOR = np.random.default_rng(0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.compression.tiles import chunks, put, stack_shape, taken, tilings
+from sciencegen.compression.images import chunks, put, stack_shape, taken, tilings
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (40, 40), (96, 97), (128, 64), (130, 200)])

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from sciencegen.data import downloads
+from sciencegen.data import fetch as downloads
 from tests.data.word_sources import Handler
 
 

@@ -2,7 +2,7 @@
 
 import csv
 
-from sciencegen.data.preparation import ItemFunctions, PreparationOptions, WorkerSettings
+from sciencegen.data.prepare import ItemFunctions, PreparationOptions, WorkerSettings
 from sciencegen.data.prepare import prepare as prepare_dataset
 from sciencegen.items import Row
 from tests.data import words

@@ -5,8 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from sciencegen.data.archives import extract
-from sciencegen.data.fetch import fetch
+from sciencegen.data.fetch import extract, fetch
 from sciencegen.errors import DataError, SciencegenError
 from tests.damage import damaged
 from tests.data.word_sources import (

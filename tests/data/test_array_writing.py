@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from sciencegen.data import array_writing
+from sciencegen.data import writers as array_writing
 
 
 @pytest.mark.parametrize("texts", [["a", "longer", ""], [""], [], ["ø", "\U0001f600x"], [f"t{at}" for at in range(20)]])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sciencegen.data.chunks import PrepareChunk, reason_of
+from sciencegen.data.prepared import PrepareChunk, reason_of
 from sciencegen.data.workers import Failure
 from sciencegen.items import Refusal
 from tests.data import words

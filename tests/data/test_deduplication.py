@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sciencegen.data.deduplication import FirstOccurrences, hash_keys
+from sciencegen.data.prepared import FirstOccurrences, hash_keys
 
 
 def test_seen_keys_agree_with_a_dictionary():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.data import downloads
+from sciencegen.data import fetch as downloads
 from sciencegen.data.fetch import fetch
 from sciencegen.errors import DataError
 from tests.data.word_sources import (

@@ -7,8 +7,7 @@ import yaml
 
 from sciencegen.api import datasets
 from sciencegen.data.cards import load_card
-from sciencegen.data.fetch import fetch
-from sciencegen.data.first_fetch import note_on, record_beside
+from sciencegen.data.fetch import fetch, note_on, record_beside
 from sciencegen.errors import ConfigError, DataError
 from tests.data.word_sources import FACTS, TEST, TRAIN, archive_source, card_with, check, nothing_in, sha256
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sciencegen.data.item_columns import ItemColumn
+from sciencegen.data.prepared import ItemColumn
 from sciencegen.errors import DataError
 
 TEXTS = [f"t{number}" for number in range(1000)]
@@ -13,7 +13,7 @@ TEXTS = [f"t{number}" for number in range(1000)]
 
 @pytest.fixture
 def path(tmp_path, monkeypatch):
-    monkeypatch.setattr("sciencegen.data.item_columns.ROWS_AT_ONCE", 16)
+    monkeypatch.setattr("sciencegen.data.prepared.ROWS_AT_ONCE", 16)
     pq.write_table(pa.table({"item": TEXTS}), tmp_path / "items.parquet", row_group_size=100)
     return tmp_path / "items.parquet"
 

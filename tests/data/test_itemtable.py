@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from sciencegen.data.chunks import PrepareChunk
-from sciencegen.data.itemtable import ItemsWriter, PendingRow, Plan
+from sciencegen.data.prepared import ItemsWriter, PendingRow, PrepareChunk
+from sciencegen.data.prepared import TablePlan as Plan
 from tests.data import words
 
 CHUNK = PrepareChunk(words.parse_and_measure, words.encode, 2)
@@ -31,7 +31,7 @@ def test_columns_stand_beside_computed_properties_and_supplied_values_replace_th
 
 
 def test_large_items_are_written_before_they_fill_the_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("sciencegen.data.itemtable.BYTES_PER_GROUP", 1 << 12)
+    monkeypatch.setattr("sciencegen.data.prepared.BYTES_PER_GROUP", 1 << 12)
     plan = Plan(("length", "vowels"), (), ("train",), None, False)
     with ItemsWriter(tmp_path / "i.parquet", plan) as items:
         for number in range(6):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.data.labels import grouped, read_labels
+from sciencegen.data.tables import grouped, read_labels
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.errors import DataError, UnknownNameError
 

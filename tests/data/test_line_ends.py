@@ -13,7 +13,7 @@ from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import reference_of
 from sciencegen.api.scores.variants import variant_rows
 from sciencegen.data.damage import BLOCK, with_line_feeds
-from sciencegen.domains.proteins.variant_names import VariantNames
+from sciencegen.domains.proteins.variants import ProteinVariantNames as VariantNames
 from sciencegen.optimization.journal import Entry, append, read_journal
 from tests.domains.proteins.example_structures import cif, pdb, peptide
 

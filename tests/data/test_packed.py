@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from sciencegen.data.packed import PackedArrays, pack
+from sciencegen.data.prepared import PackedArrays, pack
 
 KINDS = {
     "rows": [np.arange(3, dtype=np.float32) + at for at in range(50)],
@@ -17,7 +17,7 @@ KINDS = {
 @pytest.mark.parametrize("most_held", [1 << 26, 16])
 @pytest.mark.parametrize("arrays", KINDS.values(), ids=KINDS)
 def test_each_array_is_as_before(arrays, most_held, tmp_path, monkeypatch):
-    monkeypatch.setattr("sciencegen.data.packed.MOST_HELD", most_held)
+    monkeypatch.setattr("sciencegen.data.prepared.MOST_HELD", most_held)
     packed = pack(iter(arrays), tmp_path)
     assert isinstance(packed, PackedArrays)
     assert packed.lengths.tolist() == [len(one) for one in arrays]
@@ -33,7 +33,7 @@ def test_each_array_is_as_before(arrays, most_held, tmp_path, monkeypatch):
 
 
 def test_a_large_block_may_be_changed(tmp_path, monkeypatch):
-    monkeypatch.setattr("sciencegen.data.packed.MOST_HELD", 16)
+    monkeypatch.setattr("sciencegen.data.prepared.MOST_HELD", 16)
     packed = pack([np.zeros(100)], tmp_path)
     packed[0][3] = 1.0
     assert packed[0].sum() == 1.0

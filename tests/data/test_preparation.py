@@ -1,6 +1,6 @@
 """Records of a preparation."""
 
-from sciencegen.data.preparation import ItemFunctions, PreparationOptions, SourceDescription, WorkerSettings
+from sciencegen.data.prepare import ItemFunctions, PreparationOptions, SourceDescription, WorkerSettings
 from tests.data import words
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from sciencegen.data.preparation import SourceDescription
+from sciencegen.data.prepare import SourceDescription
 from sciencegen.data.prepared import PreparedDataset
-from sciencegen.data.tables import read_table, write_table
+from sciencegen.data.tables import read_table
+from sciencegen.data.writers import write_table
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import sha256_of
 from sciencegen.items import Row
@@ -155,7 +156,7 @@ def test_an_error_on_the_way_leaves_the_old_dataset(tmp_path):
 SCRIPT = """
 import os, sys; sys.path.insert(0, {folder!r})
 from tests.data import words
-from sciencegen.data.preparation import ItemFunctions, PreparationOptions, WorkerSettings
+from sciencegen.data.prepare import ItemFunctions, PreparationOptions, WorkerSettings
 from sciencegen.data.prepare import prepare
 from sciencegen.items import Row
 def rows():

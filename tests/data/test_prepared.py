@@ -50,7 +50,7 @@ def test_names_of_some_items(tmp_path):
 
 
 def test_several_row_groups_read_as_one(tmp_path, monkeypatch):
-    monkeypatch.setattr("sciencegen.data.itemtable.ROWS_PER_GROUP", 64)
+    monkeypatch.setattr("sciencegen.data.prepared.ROWS_PER_GROUP", 64)
     names = [letters(number) for number in range(300)]
     fractions = {"train": 0.5, "test": 0.5}
     dataset = prepare(as_rows(names), output=tmp_path / "words", encode=words.encode, chunk=25, split=fractions)
@@ -63,7 +63,7 @@ def test_several_row_groups_read_as_one(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("limit", [1, 40, 1000])
 def test_a_limit_leaves_the_first_of_each_split(tmp_path, monkeypatch, limit):
-    monkeypatch.setattr("sciencegen.data.itemtable.ROWS_PER_GROUP", 64)
+    monkeypatch.setattr("sciencegen.data.prepared.ROWS_PER_GROUP", 64)
     names = [letters(number) for number in range(300)]
     whole = prepare(as_rows(names), output=tmp_path / "words", encode=words.encode, split={"train": 0.7, "test": 0.3})
     cut = PreparedDataset.load(tmp_path / "words", limit)

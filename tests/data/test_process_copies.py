@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from sciencegen.data.process_copies import Copy, has_descriptor, has_one_thread
+from sciencegen.data.forkserver import Copy, has_descriptor, has_one_thread
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the system doesn't tell about threads")
 
 SCRIPT = """
 import atexit, os, signal, socket, sys
-from sciencegen.data.process_copies import copy_serving
+from sciencegen.data.forkserver import copy_serving
 
 def serve(descriptor):
     files = sorted(int(name) for name in os.listdir("/proc/self/fd"))
@@ -52,7 +52,7 @@ def test_a_copy_knows_all_and_touches_nothing(tmp_path):
 
 
 def test_threads_are_counted():
-    code = "import threading, time; from sciencegen.data.process_copies import has_one_thread as one; print(one());"
+    code = "import threading, time; from sciencegen.data.forkserver import has_one_thread as one; print(one());"
     code += "threading.Thread(target=time.sleep, args=(1,)).start(); print(one())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False"]

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from sciencegen.api.sources.datasets import card_rows
+from sciencegen.api.sources.tables import card_rows
 from sciencegen.data.cards import load_card
 from sciencegen.data.fetch import cache_root, fetch, is_fetched
 from sciencegen.domains import load_domain

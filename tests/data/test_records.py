@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.data.records import csv_records
+from sciencegen.data.tables import csv_records
 from sciencegen.errors import DataError
 from tests.data.written_tables import rows, write
 
@@ -33,7 +33,7 @@ def test_an_unclosed_quotation_mark_swallows_no_thousand_rows(tmp_path):
 
 def test_a_record_that_is_too_long_is_no_quoted_one(monkeypatch):
     """The lines after an open quotation mark aren't held: its line is read alone, and the others as records."""
-    monkeypatch.setattr("sciencegen.data.records.LONGEST_LINE", 1000)
+    monkeypatch.setattr("sciencegen.data.tables.LONGEST_LINE", 1000)
     text = ["a,b\n", 'x,"open\n', *["y" * 300 + ",1\n"] * 9]
     found = list(csv_records(iter(text), ",", "t.csv"))
     assert [line for line, _ in found] == list(range(1, 12))
@@ -41,8 +41,8 @@ def test_a_record_that_is_too_long_is_no_quoted_one(monkeypatch):
 
 
 def test_too_many_columns_and_blank_lines_are_errors(monkeypatch):
-    monkeypatch.setattr("sciencegen.data.records.MOST_COLUMNS", 3)
-    monkeypatch.setattr("sciencegen.data.records.MOST_BLANK", 4)
+    monkeypatch.setattr("sciencegen.data.tables.MOST_COLUMNS", 3)
+    monkeypatch.setattr("sciencegen.data.tables.MOST_BLANK", 4)
     with pytest.raises(DataError, match=r"Expected at most 3 columns in line 2 of t.csv, found 4\. Keep those"):
         list(csv_records(iter(["a,b\n", "1,2,3,4\n"]), ",", "t.csv"))
     assert len(list(csv_records(iter(["a\n", *["\n"] * 4, "b\n"]), ",", "t.csv"))) == 2

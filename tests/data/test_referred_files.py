@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sciencegen.data.referred_files import referred_place
+from sciencegen.data.tables import referred_place
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,7 @@ import shutil
 
 import pytest
 
-from sciencegen.data.downloads import download
-from sciencegen.data.fetch import fetch
-from sciencegen.data.resumed_downloads import download_resumed
+from sciencegen.data.fetch import download, download_resumed, fetch
 from sciencegen.errors import DataError
 from tests.data.word_sources import TEST, TRAIN, card_with, check, entries, nothing_in
 

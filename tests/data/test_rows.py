@@ -6,11 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sciencegen.data.tables import (
-    no_numbers,
-    read_table,
-    write_table,
-)
+from sciencegen.data.tables import no_numbers, read_table
+from sciencegen.data.writers import write_table
 from sciencegen.errors import DataError
 from tests.data.written_tables import NAMES, rows, write
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sciencegen.data.spacing import evenly_spaced
+from sciencegen.data.statistics import evenly_spaced
 
 
 @pytest.mark.parametrize(("count", "most"), [(0, 3), (1, 3), (5, 10), (100, 7), (1000, 1)])

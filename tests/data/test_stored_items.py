@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.data.stored_items import StoredItems
+from sciencegen.data.writers import StoredItems
 
 TEXTS = ["a", "", "żółw\n", "b" * 10_000, "\udcff"]
 

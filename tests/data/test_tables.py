@@ -9,11 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sciencegen.data.tables import (
-    TableWriter,
-    read_table,
-    write_table,
-)
+from sciencegen.data.tables import read_table
+from sciencegen.data.writers import TableWriter, write_table
 from sciencegen.errors import DataError
 from tests.data.written_tables import NAMES, rows, write
 

@@ -7,15 +7,18 @@ import random
 import numpy as np
 import pytest
 
-from sciencegen.data.tables import (
+from sciencegen.data.tables import read_table
+from sciencegen.data.writers import (
     RejectsWriter,
     TableWriter,
-    read_table,
+    is_missing,
+    no_formula,
     rejects_path,
+    replace_rejects,
+    without_mark,
     write_rejects,
     write_table,
 )
-from sciencegen.data.writers import is_missing, no_formula, replace_rejects, without_mark
 from sciencegen.errors import ConfigError, ShapeError
 from tests.data.written_tables import NAMES, rows
 

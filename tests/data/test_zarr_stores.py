@@ -13,7 +13,8 @@ import h5py
 import numpy as np
 import pytest
 
-from sciencegen.data import damage, zarr_stores
+from sciencegen.data import array_files as zarr_stores
+from sciencegen.data import damage
 from sciencegen.domains.galaxies import files
 from sciencegen.domains.galaxies.items import Stamp, key
 from sciencegen.errors import ConfigError, DataError
@@ -81,7 +82,7 @@ def test_a_group_says_what_an_hdf5_file_says(zarr, tmp_path, of_hdf5, version, f
 def test_a_shard_is_read_by_its_chunks(zarr, tmp_path):
     images = {"data": IMAGES[:6], "chunks": (2, 2, 16, 16), "shards": (6, 2, 16, 16)}
     zarr.create_array(tmp_path / "one.zarr", attributes={"unit": "nJy", "pixel_scale": 0.1}, **images)
-    assert zarr_stores.arrays(tmp_path / "one.zarr", "images")[0]["images"]._rows == 2
+    assert zarr_stores.zarr_arrays(tmp_path / "one.zarr", "images")[0]["images"]._rows == 2
     np.testing.assert_allclose(stamps_of(tmp_path / "one.zarr")[5].image, IMAGES[5], atol=0.07)
 
 
@@ -102,9 +103,9 @@ def test_names_are_texts(zarr, tmp_path):
 
 def test_stamps_in_a_row_share_the_reading_of_their_chunk(zarr, tmp_path, monkeypatch):
     path, read = group(zarr, tmp_path / "cube.zarr", 3), []
-    whole = zarr_stores.Blocks._read
-    monkeypatch.setattr(zarr_stores.Blocks, "_read", lambda self, rows: read.append(rows) or whole(self, rows))
-    images = zarr_stores.arrays(path, "images")[0]["images"]
+    whole = zarr_stores.ZarrBlocks._read
+    monkeypatch.setattr(zarr_stores.ZarrBlocks, "_read", lambda self, rows: read.append(rows) or whole(self, rows))
+    images = zarr_stores.zarr_arrays(path, "images")[0]["images"]
     for index in range(COUNT):
         np.testing.assert_array_equal(images[index], IMAGES[index])
     assert read == [slice(0, 3), slice(3, 6), slice(6, 9)]
@@ -162,7 +163,7 @@ def test_the_codecs_are_those_of_the_array_that_is_read(zarr, tmp_path):
     changed(path / "hidden/images/.zarray", **texts, filters=[{"id": "vlen-utf8"}, {"id": "pickle"}])
     (path / "images").rename(path / "hidden\\images")
     with pytest.raises(DataError, match="found 'pickle', which isn't run"):
-        zarr_stores.arrays(path, "images")
+        zarr_stores.zarr_arrays(path, "images")
 
 
 def test_a_codec_within_a_shard_is_looked_at_too(zarr, tmp_path):
@@ -187,11 +188,11 @@ def test_a_count_of_texts_is_one_that_a_chunk_can_hold(zarr, tmp_path, version, 
     group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=version)
     names = group.create_array("name", shape=(4,), dtype="string", compressors=None)
     names[...] = np.array(["a", "b", "", "d"])
-    assert list(zarr_stores.arrays(tmp_path / "a.zarr", "x")[0]["name"][()]) == ["a", "b", "", "d"]
+    assert list(zarr_stores.zarr_arrays(tmp_path / "a.zarr", "x")[0]["name"][()]) == ["a", "b", "", "d"]
     (chunk,) = (one for one in (tmp_path / "a.zarr/name").rglob("*") if one.is_file() and "z" not in one.name)
     chunk.write_bytes(count.to_bytes(4, "little") + chunk.read_bytes()[4:])
     with pytest.raises(DataError, match=f"{count:,} texts in 23 bytes"):
-        zarr_stores.arrays(tmp_path / "a.zarr", "x")[0]["name"][()]
+        zarr_stores.zarr_arrays(tmp_path / "a.zarr", "x")[0]["name"][()]
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ from torch import Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.process import alpha, sigma
-from sciencegen.diffusion.spaces import Euclidean
-from sciencegen.diffusion.state import Field, State
+from sciencegen.diffusion.state import Euclidean, Field, State
 
 VECTOR = State({"x": Field(Euclidean(), positions=0)})
 

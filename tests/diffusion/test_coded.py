@@ -8,9 +8,8 @@ from torch import Generator, Tensor
 from torch.distributions import MultivariateNormal
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.coded import CodedDiffusion
 from sciencegen.diffusion.steering import SteeredModel, Steering
-from sciencegen.diffusion.vectors import VectorDiffusionSettings, vector_diffusion
+from sciencegen.diffusion.vectors import CodedDiffusion, VectorDiffusionSettings, vector_diffusion
 from sciencegen.errors import ConfigError
 
 COVARIANCE = torch.tensor([[1.0, 0.8, 0.0], [0.8, 1.0, -0.3], [0.0, -0.3, 1.0]], dtype=torch.float64)

@@ -5,13 +5,12 @@ import torch
 from torch import nn
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.deconvolution import DeconvolutionSettings, deconvolved_samples
+from sciencegen.diffusion.images import ObservedImageDiffusion
 from sciencegen.diffusion.model import DiffusionModel
-from sciencegen.diffusion.observed_images import ObservedImageDiffusion
+from sciencegen.diffusion.posterior import DeconvolutionSettings, deconvolved_samples
 from sciencegen.diffusion.process import alpha, convert, sigma
 from sciencegen.diffusion.schedules import Linear
-from sciencegen.diffusion.spaces import Euclidean
-from sciencegen.diffusion.state import Field, State
+from sciencegen.diffusion.state import Euclidean, Field, State
 from sciencegen.errors import ConfigError
 from sciencegen.networks.convolution import convolved
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from sciencegen.diffusion.drawing import Drawing, diffusions_in, draw_by
+from sciencegen.diffusion.model import Drawing, diffusions_in, draw_by
 from sciencegen.errors import ConfigError
 from tests.diffusion.test_model import known
 

@@ -10,19 +10,17 @@ from torch.distributions import MultivariateNormal
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.images import ImageDiffusionSettings, image_diffusion
-from sciencegen.diffusion.latent_prior import DiffusionPrior
 from sciencegen.diffusion.likelihood import hutchinson_divergence
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.process import alpha, convert, sigma
 from sciencegen.diffusion.schedules import Linear
-from sciencegen.diffusion.spaces import Euclidean
-from sciencegen.diffusion.state import Field, State
-from sciencegen.diffusion.vectors import VectorDiffusionSettings
+from sciencegen.diffusion.state import Euclidean, Field, State
+from sciencegen.diffusion.vectors import DiffusionPrior, VectorDiffusionSettings
 from sciencegen.networks.descent import DescentSettings, descend
+from sciencegen.networks.pixels import ConditionKinds, turned
 from sciencegen.networks.pyramid import PyramidSettings
-from sciencegen.networks.symmetry import ConditionKinds, turned
 from sciencegen.networks.unet import UNetSettings
-from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
+from sciencegen.vae.image_vae import ImageVAE, ImageVAESettings
 from tests.blobs import KINDS, Blobs
 
 IMAGES = State({"image": Field(Euclidean(), positions=0)})

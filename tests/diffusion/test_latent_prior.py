@@ -7,13 +7,11 @@ import pytest
 import torch
 from torch import Generator
 
-from sciencegen.diffusion.drawing import Drawing, draw_by
-from sciencegen.diffusion.latent_prior import DiffusionPrior
-from sciencegen.diffusion.model import DiffusionSettings
-from sciencegen.diffusion.vectors import VectorDiffusionSettings
+from sciencegen.diffusion.model import DiffusionSettings, Drawing, draw_by
+from sciencegen.diffusion.vectors import DiffusionPrior, VectorDiffusionSettings
 from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.vae.prior_fitting import GO_ON, PriorFitSettings, fit_prior
+from sciencegen.vae.flows import GO_ON, PriorFitSettings, fit_prior
 
 CENTRES = torch.tensor([[2.0, 0.0], [-2.0, 1.0]], dtype=torch.float64)
 STD = 0.3

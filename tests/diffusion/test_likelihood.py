@@ -16,8 +16,8 @@ from sciencegen.diffusion.likelihood import (
 )
 from sciencegen.diffusion.process import alpha, sigma
 from sciencegen.diffusion.schedules import Linear, log_snr_grid
-from sciencegen.diffusion.spaces import Categorical, Euclidean, ZeroCentre
-from sciencegen.diffusion.state import Field, State
+from sciencegen.diffusion.state import CategoricalSpace as Categorical
+from sciencegen.diffusion.state import Euclidean, Field, State, ZeroCentre
 from sciencegen.errors import ConfigError
 from tests.diffusion.known_data import VECTOR, GaussianData, MixtureData
 

@@ -11,8 +11,8 @@ from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.process import convert
 from sciencegen.diffusion.samplers import SAMPLERS, no_noise, noise_of
 from sciencegen.diffusion.schedules import Cosine, Learned, Linear
-from sciencegen.diffusion.spaces import Categorical, Euclidean, ZeroCentre
-from sciencegen.diffusion.state import Field, State
+from sciencegen.diffusion.state import CategoricalSpace as Categorical
+from sciencegen.diffusion.state import Euclidean, Field, State, ZeroCentre
 from sciencegen.diffusion.steering import SteeredModel, Steering
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.conditions import ConditionDropout

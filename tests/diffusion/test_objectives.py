@@ -5,26 +5,24 @@ import torch
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.objectives import (
+    WEIGHTINGS,
     Weighted,
     continuous_bound,
     diffusion_loss,
+    edm_weighting,
     low_discrepancy_times,
     prior_loss,
     reconstruction_loss,
+    sigmoid_weighting,
     squared_error,
     variance_minimizing_loss,
     weighted_loss,
+    weighting,
 )
 from sciencegen.diffusion.process import alpha, sigma
 from sciencegen.diffusion.schedules import EDM, Cosine, Learned, Linear, log_snr_and_slope, schedule_of_density
-from sciencegen.diffusion.spaces import Categorical, Euclidean, ZeroCentre
-from sciencegen.diffusion.state import Field, State
-from sciencegen.diffusion.weightings import (
-    WEIGHTINGS,
-    edm_weighting,
-    sigmoid_weighting,
-    weighting,
-)
+from sciencegen.diffusion.state import CategoricalSpace as Categorical
+from sciencegen.diffusion.state import Euclidean, Field, State, ZeroCentre
 from sciencegen.errors import ConfigError
 from tests.diffusion.known_data import VECTOR, GaussianData, MixtureData
 

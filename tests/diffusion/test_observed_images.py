@@ -9,17 +9,15 @@ from torch import Generator, nn
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.distillation import Distillation
-from sciencegen.diffusion.images import ImageDiffusionSettings, image_diffusion
+from sciencegen.diffusion.images import ImageDiffusionSettings, ObservedImageDiffusion, image_diffusion, psf_channels
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.objectives import DiffusionBound
-from sciencegen.diffusion.observed_images import ObservedImageDiffusion, psf_channels
 from sciencegen.diffusion.process import alpha, convert, sigma
 from sciencegen.diffusion.schedules import Linear
-from sciencegen.diffusion.spaces import Euclidean
-from sciencegen.diffusion.state import Field, State
+from sciencegen.diffusion.state import Euclidean, Field, State
 from sciencegen.diffusion.steering import SteeredModel, Steering
 from sciencegen.errors import ConfigError, DataError, ShapeError
-from sciencegen.networks.symmetry import turned
+from sciencegen.networks.pixels import turned
 from sciencegen.networks.unet import UNetSettings
 from tests.blobs import KINDS, Blobs, gaussian_image
 

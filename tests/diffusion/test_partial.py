@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
-from sciencegen.diffusion.partial import vary
+from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings, vary
 from sciencegen.diffusion.process import alpha
 from sciencegen.diffusion.schedules import Cosine
 from sciencegen.errors import ConfigError

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.posterior import Observation, conjugate_gradients, observing
+from sciencegen.diffusion.posterior import NoisyObservation as Observation
+from sciencegen.diffusion.posterior import conjugate_gradients, observing
 from sciencegen.diffusion.process import alpha, sigma
 from sciencegen.diffusion.samplers import sample
-from sciencegen.diffusion.spaces import Euclidean
-from sciencegen.diffusion.state import Field, State
+from sciencegen.diffusion.state import Euclidean, Field, State
 
 STATE = State({"image": Field(Euclidean(), positions=0)})
 SIDE, SEEN = 5, 3

@@ -15,8 +15,8 @@ from sciencegen.diffusion.process import (
     predict,
     sigma,
 )
-from sciencegen.diffusion.spaces import Categorical, Euclidean, ZeroCentre
-from sciencegen.diffusion.state import Field, State
+from sciencegen.diffusion.state import CategoricalSpace as Categorical
+from sciencegen.diffusion.state import Euclidean, Field, State, ZeroCentre
 from sciencegen.errors import ConfigError, ShapeError
 from tests.diffusion.known_data import VECTOR, GaussianData
 

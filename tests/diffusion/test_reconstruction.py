@@ -4,12 +4,11 @@ import pytest
 import torch
 
 from sciencegen.batch import Batch
+from sciencegen.diffusion.posterior import least_change, reconstructing
 from sciencegen.diffusion.process import alpha, sigma
-from sciencegen.diffusion.reconstruction import least_change, reconstructing
 from sciencegen.diffusion.samplers import clean, noise_of, sampler
 from sciencegen.diffusion.schedules import Linear, log_snr_grid
-from sciencegen.diffusion.spaces import Euclidean
-from sciencegen.diffusion.state import Field, State
+from sciencegen.diffusion.state import Euclidean, Field, State
 
 STATE = State({"x": Field(Euclidean())})
 KNOWN = torch.tensor([[True, False, True, False]])

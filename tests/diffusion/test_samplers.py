@@ -20,8 +20,8 @@ from sciencegen.diffusion.samplers import (
     streams,
 )
 from sciencegen.diffusion.schedules import Linear, log_snr_grid
-from sciencegen.diffusion.spaces import Categorical, Euclidean, ZeroCentre
-from sciencegen.diffusion.state import Field, State
+from sciencegen.diffusion.state import CategoricalSpace as Categorical
+from sciencegen.diffusion.state import Euclidean, Field, State, ZeroCentre
 from sciencegen.errors import ConfigError, ShapeError
 from tests.diffusion.known_data import VECTOR, GaussianData, MixtureData
 

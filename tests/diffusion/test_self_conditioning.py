@@ -6,10 +6,15 @@ from torch import Generator, nn
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.distillation import Distillation
-from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
-from sciencegen.diffusion.partial import vary
+from sciencegen.diffusion.model import (
+    DiffusionModel,
+    DiffusionSettings,
+    after_first_estimate,
+    earlier,
+    vary,
+    with_last_estimate,
+)
 from sciencegen.diffusion.schedules import Cosine
-from sciencegen.diffusion.self_conditioning import after_first_estimate, earlier, with_last_estimate
 from sciencegen.diffusion.steering import Steering
 from sciencegen.errors import ConfigError
 from tests.diffusion.known_data import VECTOR

@@ -5,13 +5,12 @@ import torch
 from torch import nn
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
+from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings, TypicalConditions
 from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
-from sciencegen.diffusion.spaces import Categorical, Euclidean, ZeroCentre
-from sciencegen.diffusion.state import Field, State
+from sciencegen.diffusion.state import CategoricalSpace as Categorical
+from sciencegen.diffusion.state import Euclidean, Field, State, ZeroCentre
 from sciencegen.diffusion.steering import SteeredModel, Steering
-from sciencegen.diffusion.typical_conditions import TypicalConditions
 from sciencegen.errors import ConfigError, ShapeError
 
 SIZES, COUNTS = torch.tensor([2, 3, 5]), torch.tensor([60.0, 30.0, 10.0])

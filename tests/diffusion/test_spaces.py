@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.spaces import Categorical, Euclidean, ZeroCentre
-from sciencegen.diffusion.state import Field, State
+from sciencegen.diffusion.state import CategoricalSpace as Categorical
+from sciencegen.diffusion.state import Euclidean, Field, State, ZeroCentre
 from sciencegen.errors import ConfigError, DataError, ShapeError
 
 MASK = torch.tensor([[True, True, True, False], [True, False, False, False], [False, False, False, False]])

@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from sciencegen.diffusion.stretch import log_slope, stretched, unstretched
+from sciencegen.diffusion.images import log_slope, stretched, unstretched
 
 PIXELS = torch.tensor([-3e3, -40.0, -1.0, -1e-3, 0.0, 0.3, 7.0, 2e4])
 

@@ -2,10 +2,9 @@
 
 import torch
 
-from sciencegen.diffusion.spaces import Euclidean
-from sciencegen.diffusion.state import Field, State
-from sciencegen.diffusion.symmetric_copies import copies, mean_unit, symmetrized
-from sciencegen.domains.proteins.backbones.assemblies import rotations
+from sciencegen.diffusion.process import copies, mean_unit, symmetrized
+from sciencegen.diffusion.state import Euclidean, Field, State
+from sciencegen.domains.proteins.backbones.items import rotations
 
 STATE = State({"x": Field(Euclidean()), "y": Field(Euclidean())})
 GROUP = torch.from_numpy(rotations(3))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Generator
 
-from sciencegen.diffusion.typical_conditions import NEAREST, TypicalConditions
+from sciencegen.diffusion.model import NEAREST, TypicalConditions
 
 ITEMS = 400
 GENERATOR = Generator().manual_seed(0)

@@ -11,7 +11,7 @@ import pytest
 from sciencegen.domains.capabilities import CodedFiles, Cutouts
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import Stamp
-from sciencegen.domains.image_laws import cuts_of_nothing, lossy_parts
+from sciencegen.domains.item_laws import cuts_of_nothing, lossy_parts
 from sciencegen.domains.laws import Subject
 from sciencegen.errors import DataError
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import ConfigError
-from sciencegen.latent import embedding as module
-from sciencegen.latent.embedding import Embedding, nearest_items, neighbours_kept, umap_embedding
+from sciencegen.latent import geometry as module
+from sciencegen.latent.geometry import Embedding, nearest_items, neighbours_kept, umap_embedding
 
 
 @pytest.fixture

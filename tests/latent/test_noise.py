@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sciencegen.config import COMPUTE_CHUNK
-from sciencegen.latent.noise import latent_noise, uniform_targets
+from sciencegen.latent.geometry import latent_noise, uniform_targets
 
 
 def test_noise_differs_by_seed_chunk_and_purpose_and_is_normal():

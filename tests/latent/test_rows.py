@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sciencegen.latent.rows import LatentRows
-from sciencegen.vae.arrays.array_vae import ArrayVAE
+from sciencegen.vae.array_vae import ArrayVAE
 from tests.toy.models import RECIPE, untrained
 
 ROOM = 5

@@ -1,6 +1,6 @@
 import numpy as np
 
-from sciencegen.metrics.calibration import interval_coverage, mean_interval_width
+from sciencegen.metrics.numbers import interval_coverage, mean_interval_width
 
 
 def test_intervals_by_hand():

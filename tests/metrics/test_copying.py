@@ -3,7 +3,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from sciencegen.errors import DataError
-from sciencegen.metrics.copying import copying_scores
+from sciencegen.metrics.sets import copying_scores
 
 
 def distance(items, references):

@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pytest
 
-from sciencegen.metrics.coverage import KeyFilter, manifold_scores, novel_fraction
+from sciencegen.metrics.sets import KeyFilter, manifold_scores, novel_fraction
 
 
 def test_novel_counts_distinct_keys():

@@ -4,7 +4,7 @@ from scipy.linalg import sqrtm
 from scipy.stats import wasserstein_distance
 
 from sciencegen.errors import DataError, ShapeError
-from sciencegen.metrics.distances import (
+from sciencegen.metrics.sets import (
     Moments,
     count_cosine,
     frechet_distance,

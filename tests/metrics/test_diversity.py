@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from sciencegen.metrics import diversity
-from sciencegen.metrics.diversity import internal_diversities, jaccard_similarity, nearest_similarity, unique_fraction
+from sciencegen.metrics import sets as diversity
+from sciencegen.metrics.sets import internal_diversities, jaccard_similarity, nearest_similarity, unique_fraction
 
 
 @pytest.fixture

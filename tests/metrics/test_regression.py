@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from sciencegen.metrics.regression import REGRESSION_METRICS, r2, spearman
+from sciencegen.metrics.numbers import REGRESSION_METRICS, r2, spearman
 
 PEERS = {
     "mae": mean_absolute_error,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import ShapeError
-from sciencegen.metrics.scattering import SCALES, scattering
+from sciencegen.metrics.images import SCALES, scattering
 
 
 @pytest.mark.parametrize("side", [16, 31, 64])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import DataError, ShapeError
-from sciencegen.metrics.spectra import log_spectra, radial_power_spectrum, spectrum_frequencies
+from sciencegen.metrics.images import log_spectra, radial_power_spectrum, spectrum_frequencies
 
 
 def test_white_noise_has_its_variance_at_every_scale(generator):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import DataError, ShapeError
-from sciencegen.metrics.tables import classifier_auc, standardized_wasserstein, table_distance
+from sciencegen.metrics.sets import classifier_auc, standardized_wasserstein, table_distance
 
 
 def test_a_shift_counts_in_standard_deviations_whatever_the_unit(generator):

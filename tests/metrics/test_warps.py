@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import DataError
-from sciencegen.metrics.warps import SHAPES, fit_warp
+from sciencegen.metrics.numbers import SHAPES, fit_warp
 
 VALUES = np.exp(np.random.default_rng(0).standard_normal(200))
 

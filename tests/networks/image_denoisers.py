@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.networks.symmetry import ConditionKinds
+from sciencegen.networks.pixels import ConditionKinds
 
 KINDS = ConditionKinds((0, 3), ((2, 1),))
 CONTEXT = {"psf": 1, "level": 2}

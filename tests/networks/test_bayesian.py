@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from sciencegen.networks.bayesian import BayesianLinear
+from sciencegen.networks.mlp import BayesianLinear
 
 
 def layer(log_std):

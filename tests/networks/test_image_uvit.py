@@ -2,8 +2,7 @@ import pytest
 import torch
 
 from sciencegen.errors import ConfigError
-from sciencegen.networks.image_uvit import ImageUViTDenoiser
-from sciencegen.networks.uvit import UViTSettings
+from sciencegen.networks.uvit import ImageUViTDenoiser, UViTSettings
 from tests.networks.image_denoisers import CONTEXT, KINDS, awake, check_inputs, check_refusals, inputs
 
 SMALL = UViTSettings(width=8, depth=1, heads=2)

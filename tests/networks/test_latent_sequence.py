@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sciencegen.errors import ConfigError
-from sciencegen.networks.latent_sequence import AttentiveDecoder, BottleneckEncoder, SequenceSizes, attention
+from sciencegen.networks.sequence import AttentiveDecoder, BottleneckEncoder, SequenceSizes, attention
 
 SIZES = SequenceSizes(token=8, encoder=8, decoder=12, slots=3, slot=8, heads=2, dense=16)
 

@@ -5,7 +5,7 @@ import torch
 from torch import Generator
 
 from sciencegen.errors import ShapeError
-from sciencegen.networks.normal import LOG_2_PI, check_latents, standard_normal
+from sciencegen.networks.shared_noise import LOG_2_PI, check_latents, standard_normal
 
 
 def test_noise_follows_from_its_generator_and_has_the_type_of_what_it_is_for(generator):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from sciencegen.networks.patches import Grid, PatchTokens, outside, vector_of
+from sciencegen.networks.uvit import Grid, PatchTokens, outside, vector_of
 
 GRIDS = [Grid((1, 2, 2), (7, 5, 3, 1)), Grid((2, 1, 1), (0, 6))]
 

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.networks.pixels import on_pixels, with_context
-from sciencegen.networks.symmetry import SYMMETRIES, turned
+from sciencegen.networks.pixels import SYMMETRIES, on_pixels, turned, with_context
 
 
 def test_on_pixels_keeps_the_centre_and_the_sum(double_precision):

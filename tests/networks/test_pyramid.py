@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from sciencegen.errors import ConfigError
-from sciencegen.networks.pyramid import BottomUp, LatentMap, PyramidSettings, TopDown, map_shapes, map_widths
+from sciencegen.networks.pyramid import BottomUp, PyramidSettings, TopDown, map_shapes, map_widths
+from sciencegen.networks.pyramid import LatentGrid as LatentMap
 
 SETTINGS = PyramidSettings(width=4, multipliers=(1, 2, 2), patch=2, known=8, maps=(3, 1))
 

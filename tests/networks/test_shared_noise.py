@@ -7,8 +7,7 @@ import torch
 
 from sciencegen.diffusion.objectives import low_discrepancy_times
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.normal import standard_normal
-from sciencegen.networks.shared_noise import Share, SharedNoise, whole_batch
+from sciencegen.networks.shared_noise import Share, SharedNoise, standard_normal, whole_batch
 
 ROWS = 6
 DRAWS = {

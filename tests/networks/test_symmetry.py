@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sciencegen.errors import ConfigError
-from sciencegen.networks.symmetry import SYMMETRIES, ConditionKinds, SymmetricConvolution, inverse, product, turned
+from sciencegen.networks.pixels import SYMMETRIES, ConditionKinds, SymmetricConvolution, inverse, product, turned
 
 D4 = SYMMETRIES["d4"]
 pytestmark = pytest.mark.usefixtures("double_precision")

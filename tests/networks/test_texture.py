@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from sciencegen.networks import texture as module
-from sciencegen.networks.texture import Texture, energy_score, fit_texture
+from sciencegen.networks import pyramid as module
+from sciencegen.networks.pyramid import Texture, energy_score, fit_texture
 
 
 def noise(count, spread, generator):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sciencegen.errors import ConfigError
-from sciencegen.networks.symmetry import SYMMETRIES, turned
+from sciencegen.networks.pixels import SYMMETRIES, turned
 from sciencegen.networks.unet import UNetDenoiser, UNetSettings, equivariance_error, parameter_count, with_parameters
 from tests.networks.image_denoisers import CONTEXT, KINDS, awake, check_inputs, check_refusals, inputs
 

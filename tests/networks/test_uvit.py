@@ -2,8 +2,7 @@ import pytest
 import torch
 
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.networks.patches import Grid
-from sciencegen.networks.uvit import UViTDenoiser, UViTSettings
+from sciencegen.networks.uvit import Grid, UViTDenoiser, UViTSettings
 from tests.networks.vector_denoisers import GRID, PROPERTIES, SIZE, check_laws
 
 SMALL = UViTSettings(width=8, depth=1, heads=2)

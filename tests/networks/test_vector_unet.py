@@ -2,9 +2,8 @@ import pytest
 import torch
 
 from sciencegen.errors import ShapeError
-from sciencegen.networks.patches import Grid
-from sciencegen.networks.unet import UNetSettings
-from sciencegen.networks.vector_unet import VectorUNetDenoiser
+from sciencegen.networks.unet import UNetSettings, VectorUNetDenoiser
+from sciencegen.networks.uvit import Grid
 from tests.networks.vector_denoisers import GRID, PROPERTIES, SIZE, check_laws
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from sciencegen.networks.patches import Grid
+from sciencegen.networks.uvit import Grid
 
 SIZE, PROPERTIES = 12, 2
 GRID = Grid((1, 3, 3), (9, 8, 7, 6, 5, 4, 3, 2, 1))

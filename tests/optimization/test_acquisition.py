@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from sciencegen.optimization.acquisition import ACQUISITIONS, BETA, State, Thompson, UpperBound
-from sciencegen.optimization.normals import Joint
+from sciencegen.optimization.acquisition import ACQUISITIONS, BETA, Thompson, UpperBound
+from sciencegen.optimization.acquisition import AcquisitionState as State
+from sciencegen.optimization.normals import JointNormal as Joint
 
 
 def joint_of(count, noise=0.1, seed=0):

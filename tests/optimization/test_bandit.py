@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sciencegen.optimization.bandit import Bandit
+from sciencegen.optimization.evolution import Bandit
 
 
 def test_a_bandit_follows_success_and_drops_nobody():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sciencegen.optimization.benchmark import area_under_top_k, auc_top_k, top_k_curve
+from sciencegen.optimization.objective import area_under_top_k, auc_top_k, top_k_curve
 
 
 def test_a_constant_score_loses_only_the_first_triangle():

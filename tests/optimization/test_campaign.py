@@ -8,12 +8,16 @@ import pytest
 
 from sciencegen.optimization.acquisition import ACQUISITIONS
 from sciencegen.optimization.campaign import next_plate
-from sciencegen.optimization.campaign_settings import CampaignSettings
-from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
+from sciencegen.optimization.candidates import (
+    BreedingSettings,
+    CampaignSettings,
+    CampaignSpace,
+    CandidatePool,
+    CandidateSources,
+)
 from sciencegen.optimization.measurements import Measurement
-from sciencegen.optimization.misfit import WIDER, Misfit
-from sciencegen.optimization.plate_builder import PlateSettings
-from sciencegen.optimization.proposers import BreedingSettings, CampaignSpace
+from sciencegen.optimization.plate import PlateSettings
+from sciencegen.optimization.posterior import WIDER, Misfit
 from tests.optimization.word_space import (
     BEST,
     BRED,

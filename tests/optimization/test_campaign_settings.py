@@ -1,6 +1,6 @@
 """Settings of campaigns."""
 
-from sciencegen.optimization.campaign_settings import exploration_at
+from sciencegen.optimization.candidates import exploration_at
 
 
 def test_exploration_falls_to_the_last_round():

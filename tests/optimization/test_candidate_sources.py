@@ -3,9 +3,13 @@
 import numpy as np
 
 from sciencegen.optimization.campaign import next_plate
-from sciencegen.optimization.campaign_settings import CampaignSettings
-from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
-from sciencegen.optimization.proposers import BreedingSettings, CampaignSpace
+from sciencegen.optimization.candidates import (
+    BreedingSettings,
+    CampaignSettings,
+    CampaignSpace,
+    CandidatePool,
+    CandidateSources,
+)
 from tests.optimization.word_space import (
     BEST,
     BRED,

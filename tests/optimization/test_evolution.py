@@ -110,7 +110,7 @@ def test_latent_evolution_leaves_the_domains_moves_alone(toy_space, objective):
 
 def test_a_second_generation_descends_from_the_first(toy_space, objective, monkeypatch):
     from sciencegen.optimization import evolution
-    from sciencegen.optimization.operators import Child
+    from sciencegen.optimization.evolution import Child
 
     seen = []
     propose = evolution.propose

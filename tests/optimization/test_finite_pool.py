@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from sciencegen.optimization.finite_pool import FinitePool, log_noisy_improvement
-from sciencegen.optimization.normals import Joint
+from sciencegen.optimization.gaussian_process import FinitePool, log_noisy_improvement
+from sciencegen.optimization.normals import JointNormal as Joint
 
 
 def test_noisy_improvement_of_one_point_over_a_sure_best_is_the_closed_form():

@@ -10,11 +10,10 @@ import pytest
 from scipy import stats
 
 from sciencegen.errors import DataError
-from sciencegen.metrics.warps import fit_warp
+from sciencegen.metrics.numbers import fit_warp
 from sciencegen.optimization.forecast import Forecast, default_threshold, forecast, is_hit, read_forecast
-from sciencegen.optimization.misfit import Misfit
-from sciencegen.optimization.normals import Joint
-from sciencegen.optimization.residual_calibration import ResidualCalibration
+from sciencegen.optimization.normals import JointNormal as Joint
+from sciencegen.optimization.posterior import Misfit, ResidualCalibration
 
 VALUES = np.linspace(-2, 2, 41)
 

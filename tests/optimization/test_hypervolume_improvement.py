@@ -3,14 +3,8 @@
 import numpy as np
 import pytest
 
-from sciencegen.optimization.hypervolume_improvement import (
-    HypervolumeImprovement,
-    directions,
-    factor,
-    reference_point,
-    scalarized,
-)
 from sciencegen.optimization.pareto import hypervolume
+from sciencegen.optimization.pareto_plate import HypervolumeImprovement, directions, factor, reference_point, scalarized
 
 DRAWS, CANDIDATES = 40, 12
 

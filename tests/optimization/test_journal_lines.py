@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sciencegen.optimization.journal_lines import COLUMNS, Entry, checked_header, entry_of, line_of, new_header
+from sciencegen.optimization.journal import COLUMNS, Entry, checked_header, entry_of, line_of, new_header
 
 ENTRY = Entry(3, 'a,"b"', "measured", value=0.1 + 0.2, source="x, y.csv", name="wt", target="yield, %")
 

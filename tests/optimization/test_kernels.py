@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from sciencegen.optimization import kernels
+from sciencegen.optimization import gaussian_process as kernels
 from sciencegen.optimization.feature_rows import SiteRows, fit_encoding
-from sciencegen.optimization.kernels import SiteKernel, TanimotoKernel, binomial, symmetric_sums, table_kernel
+from sciencegen.optimization.gaussian_process import SiteKernel, TanimotoKernel, binomial, symmetric_sums, table_kernel
 from sciencegen.optimization.surrogate import tanimoto_kernel
 
 

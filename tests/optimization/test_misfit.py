@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from sciencegen.metrics.warps import SHAPES, fit_warp
-from sciencegen.optimization.misfit import AMONG, BIAS, COMMON, PICKED, WIDER, PlateError, misfit_after, plate_error
+from sciencegen.metrics.numbers import SHAPES, fit_warp
+from sciencegen.optimization.posterior import AMONG, BIAS, COMMON, PICKED, WIDER, PlateError, misfit_after, plate_error
 
 
 def test_the_bias_is_the_mean_of_the_posterior():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sciencegen.optimization import moves
+from sciencegen.optimization import evolution as moves
 
 MOVES = {
     "small step": lambda z, other, moving, rng: moves.crank_nicolson_step(z, 0.2, moving, rng),

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sciencegen.optimization.normals import Joint, draws_of, log_density
+from sciencegen.optimization.normals import JointNormal as Joint
+from sciencegen.optimization.normals import draws_of, log_density
 
 
 def test_draws_follow_the_posterior():

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from sciencegen.optimization.operators import item_moves, latent_moves, make_children
-from sciencegen.optimization.population import Individual
+from sciencegen.optimization.evolution import Individual, item_moves, latent_moves, make_children
 
 
 @pytest.fixture

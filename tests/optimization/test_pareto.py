@@ -11,7 +11,7 @@ from sciencegen.optimization.pareto import (
     nondominated_ranks,
     pareto_set,
 )
-from sciencegen.optimization.ranking import best_first, desirability
+from sciencegen.optimization.selection import best_first, desirability
 
 
 @pytest.fixture(params=[2, 3])

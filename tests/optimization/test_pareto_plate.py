@@ -4,13 +4,10 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import DataError
-from sciencegen.optimization.campaign_settings import CampaignSettings
-from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
+from sciencegen.optimization.candidates import CampaignSettings, CampaignSpace, CandidatePool, CandidateSources
 from sciencegen.optimization.goals import parse_goals
 from sciencegen.optimization.measurements import Measurement
-from sciencegen.optimization.pareto_models import MeasuredTargets
-from sciencegen.optimization.pareto_plate import next_pareto_plate
-from sciencegen.optimization.proposers import CampaignSpace
+from sciencegen.optimization.pareto_plate import MeasuredTargets, next_pareto_plate
 
 PLACES = np.linspace(0, 1, 101)
 SPACE = CampaignSpace(

@@ -5,8 +5,7 @@ import pytest
 
 from sciencegen.optimization import plate as plates
 from sciencegen.optimization.acquisition import ACQUISITIONS
-from sciencegen.optimization.plate import ContextRows, pick_plate
-from sciencegen.optimization.plate_builder import Candidates, PlateSettings
+from sciencegen.optimization.plate import Candidates, ContextRows, PlateSettings, pick_plate
 from sciencegen.optimization.posterior import Measured, fit_posterior
 
 GENERATOR = np.random.default_rng(0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import ConfigError
-from sciencegen.optimization.plate_builder import Candidates, PlateBuilder, PlateSettings
+from sciencegen.optimization.plate import Candidates, PlateBuilder, PlateSettings
 
 
 def test_impossible_settings_are_refused():

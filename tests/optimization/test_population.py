@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sciencegen.optimization.population import score_neighbours
+from sciencegen.optimization.evolution import score_neighbours
 
 
 def test_neighbours_of_a_start_that_is_not_acceptable_itself_are_found(toy_space, objective):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sciencegen.optimization.proposers import BreedingSettings, Parents, breed
+from sciencegen.optimization.candidates import BreedingSettings, Parents, breed
 from tests.optimization.word_space import (
     BRED,
     EVERYTHING,

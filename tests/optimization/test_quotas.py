@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from sciencegen.optimization.quotas import Quota, first_within_quota, quota_limit, spread
+from sciencegen.optimization.selection import Quota, first_within_quota, quota_limit, spread
 
 
 @pytest.mark.parametrize(("share", "count", "limit"), [(1.0, 10, np.inf), (0.25, 96, 24), (0.3, 10, 3), (0.01, 5, 1)])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sciencegen.optimization.ranking import best_first, desirability, random_weights
+from sciencegen.optimization.selection import best_first, desirability, random_weights
 
 
 @pytest.fixture

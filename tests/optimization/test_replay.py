@@ -10,10 +10,10 @@ import pytest
 from sciencegen.errors import DataError
 from sciencegen.optimization import replay as replays
 from sciencegen.optimization.campaign import next_plate
-from sciencegen.optimization.campaign_settings import CampaignSettings, exploration_at
+from sciencegen.optimization.candidates import CampaignSettings, exploration_at
 from sciencegen.optimization.measurements import Measurement
-from sciencegen.optimization.misfit import PICKED, misfit_after, plate_error
-from sciencegen.optimization.plate_builder import PlateSettings
+from sciencegen.optimization.plate import PlateSettings
+from sciencegen.optimization.posterior import PICKED, misfit_after, plate_error
 from sciencegen.optimization.replay import METHODS, best_scale, landscape_of, replay
 from tests.optimization.word_space import EVERYTHING, FROM_POOL, SPACE, features, fitness, known
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sciencegen.optimization.replay import ReplayedRound
-from sciencegen.optimization.replay_statistics import replay_statistics
+from sciencegen.optimization.replay import ReplayedRound, replay_statistics
 
 NONE = math.nan
 

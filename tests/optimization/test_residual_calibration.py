@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sciencegen.optimization.residual_calibration import ResidualCalibration
+from sciencegen.optimization.posterior import ResidualCalibration
 
 
 def test_a_calibrated_model_keeps_its_deviations():

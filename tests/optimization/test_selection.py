@@ -5,8 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from sciencegen.optimization.selection import select
-from sciencegen.optimization.variety import DiversityFilter
+from sciencegen.optimization.selection import DiversityFilter, select
 
 
 def similarity(items, references):

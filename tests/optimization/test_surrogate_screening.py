@@ -2,10 +2,7 @@
 
 import numpy as np
 
-from sciencegen.optimization.bandit import Bandit
-from sciencegen.optimization.operators import Child
-from sciencegen.optimization.population import Individual
-from sciencegen.optimization.surrogate_screening import SurrogateScreen
+from sciencegen.optimization.evolution import Bandit, Child, Individual, SurrogateScreen
 
 
 def individuals(space, objective, count, seed=0):

@@ -6,12 +6,9 @@ import numpy as np
 import pytest
 
 from sciencegen.optimization.campaign import next_plate
-from sciencegen.optimization.campaign_settings import CampaignSettings
-from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
+from sciencegen.optimization.candidates import CampaignSettings, CampaignSpace, CandidatePool, CandidateSources
 from sciencegen.optimization.measurements import Measurement
-from sciencegen.optimization.posterior import Measured, fit_posterior
-from sciencegen.optimization.proposers import CampaignSpace
-from sciencegen.optimization.transfer import weights_of
+from sciencegen.optimization.posterior import Measured, fit_posterior, weights_of
 
 COLUMNS = 6
 

@@ -5,10 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from sciencegen.optimization.bandit import Bandit
-from sciencegen.optimization.population import survivors
-from sciencegen.optimization.surrogate_screening import SurrogateScreen
-from sciencegen.optimization.variety import DiversityFilter
+from sciencegen.optimization.evolution import Bandit, SurrogateScreen, survivors
+from sciencegen.optimization.selection import DiversityFilter
 from tests.optimization.running import run
 from tests.optimization.test_surrogate_screening import children_of, individuals
 

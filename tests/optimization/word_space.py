@@ -4,10 +4,9 @@ import itertools
 
 import numpy as np
 
-from sciencegen.optimization.candidate_sources import CandidatePool, CandidateSources
+from sciencegen.optimization.candidates import CampaignSpace, CandidatePool, CandidateSources
 from sciencegen.optimization.feature_rows import SiteRows
 from sciencegen.optimization.measurements import Measurement
-from sciencegen.optimization.proposers import CampaignSpace
 
 KINDS, SITES = 6, 4
 LETTERS = np.linspace(-1, 1, KINDS)[:, None] * 1.5

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.prediction import PredictorSettings, TrainingTables, fit_predictor
-from sciencegen.prediction.point_storage import load_points, save_points
+from sciencegen.prediction.points import load_points, save_points
 from tests.prediction.known_truth import table
 from tests.prediction.point_clouds import held_out, trained_ensemble
 from tests.shared import made_once

@@ -5,9 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from sciencegen.networks.equivariant.harmonics import HarmonicSettings
-from sciencegen.networks.equivariant.properties import PropertyNetwork
-from sciencegen.prediction.baselines import fit_baseline
+from sciencegen.networks.harmonics import HarmonicSettings, PropertyNetwork
+from sciencegen.prediction.columns import fit_baseline
 from sciencegen.prediction.points import PointPredictor, calibrate, opinions, point_batch, type_counts
 
 SETTINGS = HarmonicSettings(scalars=16, vectors=8, tensors=4, layers=2, radial=8, reach=6.0)

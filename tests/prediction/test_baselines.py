@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sciencegen.prediction.baselines import fit_baseline
+from sciencegen.prediction.columns import fit_baseline
 
 
 def test_the_baseline_tells_what_grows_with_an_item():

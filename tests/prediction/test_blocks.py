@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import ShapeError
-from sciencegen.prediction.blocks import Block, blocks_of, joined_roles, of_columns, roles_of
+from sciencegen.prediction.columns import FeatureBlock as Block
+from sciencegen.prediction.columns import blocks_of, joined_roles, of_columns, roles_of
 
 BLOCKS = [Block(2, emphasis=3.0), Block(3, near=False), Block(1, grown=False)]
 

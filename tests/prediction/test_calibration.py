@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 
-from sciencegen.prediction.calibration import HeldOut, calibrate, family_weights, out_of_fold
-from sciencegen.prediction.families import FAMILIES
-from sciencegen.prediction.geometry import LOCAL, Neighbours
+from sciencegen.prediction.families import FAMILIES, LOCAL, Neighbours, Training
+from sciencegen.prediction.fitting import HeldOut, calibrate, family_weights, out_of_fold
 from sciencegen.prediction.predictor import PredictorSettings
-from sciencegen.prediction.task import Training
 from tests.prediction.known_truth import table
 
 

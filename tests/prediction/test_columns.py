@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import DataError, ShapeError
-from sciencegen.prediction.blocks import Block
 from sciencegen.prediction.columns import CLIP, fit_columns, mostly_missing
+from sciencegen.prediction.columns import FeatureBlock as Block
 
 GENERATOR = np.random.default_rng(0)
 

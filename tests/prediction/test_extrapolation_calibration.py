@@ -13,7 +13,7 @@ from sciencegen.prediction import (
     load,
     save,
 )
-from sciencegen.prediction.splits import Split
+from sciencegen.prediction.training_tables import Split
 from tests.prediction.known_truth import table
 
 SETTINGS = PredictorSettings(families=("ridge", "kernel"), folds=4)

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from sciencegen.prediction import kernels, ridges
-from sciencegen.prediction.families import FAMILIES
+from sciencegen.prediction import families as kernels
+from sciencegen.prediction import families as ridges
+from sciencegen.prediction.families import FAMILIES, Training
 from sciencegen.prediction.storage import STORED_FAMILIES
-from sciencegen.prediction.task import Training
 from tests.prediction.known_truth import table
 
 

@@ -3,9 +3,8 @@ import pytest
 
 from sciencegen.errors import DataError
 from sciencegen.prediction.fitting import calibration_split
-from sciencegen.prediction.folds import grouped_folds, joined_groups, row_groups
 from sciencegen.prediction.predictor import PredictorSettings
-from sciencegen.prediction.splits import split_folds
+from sciencegen.prediction.training_tables import grouped_folds, joined_groups, row_groups, split_folds
 
 
 def calibration_folds(features, groups, settings, generator):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sciencegen.prediction.geometry import CANDIDATES, LOCAL, NEIGHBOURS, Neighbours, make_query, nearest_left_in
+from sciencegen.prediction.families import CANDIDATES, LOCAL, NEIGHBOURS, Neighbours, make_query, nearest_left_in
 
 GENERATOR = np.random.default_rng(0)
 ITEMS, REFERENCE = GENERATOR.standard_normal((6, 5)), GENERATOR.standard_normal((20, 5))

@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from sciencegen.prediction.families import FAMILIES
-from sciencegen.prediction.kernels import leave_one_out
-from sciencegen.prediction.task import Training
+from sciencegen.prediction.families import FAMILIES, Training, leave_one_out
 
 
 def test_kernel_interpolates_when_noise_is_absent():

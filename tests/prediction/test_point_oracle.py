@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from sciencegen.items import Refusal
-from sciencegen.prediction.point_oracle import PointOracle
-from sciencegen.prediction.point_storage import load_points, save_points
+from sciencegen.prediction.points import PointOracle, load_points, save_points
 from tests.prediction.point_clouds import clouds
 
 

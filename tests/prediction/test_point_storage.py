@@ -3,7 +3,7 @@
 import pytest
 
 from sciencegen.errors import IncompatibleError
-from sciencegen.prediction.point_storage import load_points, save_points
+from sciencegen.prediction.points import load_points, save_points
 
 
 def test_a_folder_predicts_the_same_bytes(trained, tmp_path):

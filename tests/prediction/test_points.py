@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.networks.equivariant.properties import PropertyNetwork
-from sciencegen.prediction.baselines import fit_baseline
+from sciencegen.networks.harmonics import PropertyNetwork
+from sciencegen.prediction.columns import fit_baseline
 from sciencegen.prediction.points import (
     CHUNK,
     PAIRS,

@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
 
-from sciencegen.prediction.ridges import LEAST_SLOPE, fit_curve, fit_ridge, on_curve, rising_curve, weighted_ridge
-from sciencegen.prediction.task import Training
+from sciencegen.prediction.families import (
+    LEAST_SLOPE,
+    Training,
+    fit_curve,
+    fit_ridge,
+    on_curve,
+    rising_curve,
+    weighted_ridge,
+)
 
 
 def test_weighted_ridge_is_the_closed_form():

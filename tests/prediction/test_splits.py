@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.prediction.splits import Split, below_cut, has_cut, split_folds
+from sciencegen.prediction.training_tables import Split, below_cut, has_cut, split_folds
 
 
 def generator() -> np.random.Generator:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import DataError
-from sciencegen.metrics.warps import Warp, fit_warp
+from sciencegen.metrics.numbers import Warp, fit_warp
 from sciencegen.prediction.storage import _scale, _written_scale
-from sciencegen.prediction.targets import fit_scale
+from sciencegen.prediction.training_tables import fit_scale
 
 GENERATOR = np.random.default_rng(0)
 INPUTS = GENERATOR.integers(0, 2, (300, 20)).astype(float)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sciencegen.prediction.task import TUNING_ROWS, Training, tuning_rows
+from sciencegen.prediction.families import TUNING_ROWS, Training, tuning_rows
 
 TRAINING = Training(np.eye(6), np.arange(6.0), np.arange(6) % 3, np.array([0, 2]), np.zeros(6, bool))
 

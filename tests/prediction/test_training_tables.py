@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import ShapeError
-from sciencegen.prediction.splits import Split
-from sciencegen.prediction.training_tables import INPUTS, TrainingTables, select_inputs
+from sciencegen.prediction.training_tables import INPUTS, Split, TrainingTables, select_inputs
 
 FEATURES, LATENTS, SCORES = np.ones((5, 3)), np.zeros((5, 2)), np.full((5, 1), 2.0)
 VALUES = np.array([1.0, np.nan, 3.0, 4.0, 5.0])

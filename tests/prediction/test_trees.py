@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sciencegen.prediction.trees import flatten
+from sciencegen.prediction.families import flatten
 from tests.prediction.known_truth import table
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from sciencegen.report.canvas import Cloud, Marks, plot
+from sciencegen.report.plots import Cloud, Marks, plot
 
 
 def paint(axes):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sciencegen.report import Axis, Chart, Line, ReportContent
-from sciencegen.report.chart_sections import charts_section
+from sciencegen.report.charts import charts_section
 from tests.report.example import chart
 
 X, Y = Axis("residues"), Axis("radius", "Å")

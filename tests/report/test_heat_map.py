@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from sciencegen.report import HeatMap, ReportContent, render_page
-from sciencegen.report.canvas import COLOUR
-from sciencegen.report.heat_map import BEST, SHADES, STRIP, Scale, best_cells, heat_map, numbered_columns, scale_of
-from sciencegen.report.logo import logo
+from sciencegen.report.letters import BEST, SHADES, STRIP, Scale, best_cells, heat_map, logo, numbered_columns, scale_of
+from sciencegen.report.plots import COLOUR
 from tests.report.example_sites import heat_map as record
 from tests.report.example_sites import logo as logo_record
 

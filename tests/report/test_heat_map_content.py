@@ -6,12 +6,12 @@ from functools import partial
 import numpy as np
 import pytest
 
-from sciencegen.api.science.letters import align, letters_of
-from sciencegen.api.writing.variant_scores import unit_of
+from sciencegen.api.science.naming import align, letters_of
+from sciencegen.api.writing.letters import unit_of
 from sciencegen.domains.molecules import DOMAIN as MOLECULES
 from sciencegen.domains.proteins import DOMAIN as PROTEINS
 from sciencegen.domains.proteins.variants import Reference
-from sciencegen.report.heat_map_content import of_items, of_variants
+from sciencegen.report.letters import of_items, of_variants
 
 REFERENCE = Reference("MKVLAW", 24)
 SCORES = {"mutant": ["K25R", "V26A", "V26-", "K25R:V26A", "no"], "score": [1.0, -2, -5, 9, 9], "score_sd": [0.5] * 5}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sciencegen.report import Distribution
-from sciencegen.report.histograms import histogram, spans_decades
+from sciencegen.report.plots import histogram, spans_decades
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from sciencegen.errors import ShapeError
 from sciencegen.report import Candidates, Column, Curve, Pareto
-from sciencegen.report.content import Objective
+from sciencegen.report.content import ObjectiveContent as Objective
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sciencegen.report.logo import glyphs, heights, logo
+from sciencegen.report.letters import glyphs, heights, logo
 from tests.report.example_sites import logo as logo_record
 
 

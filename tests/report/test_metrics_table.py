@@ -3,7 +3,7 @@
 from sciencegen.report import (
     Metric,
 )
-from sciencegen.report.metrics_table import metrics_table
+from sciencegen.report.sections import metrics_table
 
 
 def test_a_column_of_metrics_that_would_be_empty_is_left_out():

@@ -8,7 +8,7 @@ from sciencegen.report import (
     ReportContent,
     render_page,
 )
-from sciencegen.report.order import SECTIONS
+from sciencegen.report.page import SECTIONS
 from tests.report.example import full_report
 from tests.report.parsing import Page
 

@@ -19,8 +19,7 @@ from sciencegen.report import (
     render_page,
     write_report,
 )
-from sciencegen.report.order import SECTIONS
-from sciencegen.report.page import NUMBERS, VIEWER, _asset
+from sciencegen.report.page import NUMBERS, SECTIONS, VIEWER, _asset
 from tests.documentation import REPOSITORY
 from tests.report.example import PICTURE, candidates, full_report
 from tests.report.parsing import Page

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from sciencegen.report import Calibration, Curve, Distribution, LatentMap, Objective, Pareto, Trace
-from sciencegen.report.canvas import COLOUR
-from sciencegen.report.histograms import histogram
 from sciencegen.report.plots import (
+    COLOUR,
     MAX_CLOUD,
     _staircase,
     calibration,
+    histogram,
     largest_groups,
     latent_map,
     pareto,

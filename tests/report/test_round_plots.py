@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from sciencegen.report import round_plots
-from sciencegen.report.round_plots import best_so_far, inside
+from sciencegen.report import plots as round_plots
+from sciencegen.report.plots import best_so_far, inside
 from tests.report.example_sites import agreement as expected
 from tests.report.example_sites import rounds
 

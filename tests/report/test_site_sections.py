@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sciencegen.report import ReportContent
-from sciencegen.report.site_sections import heat_maps, site_logo
+from sciencegen.report.letters import heat_maps, site_logo
 from tests.report.example_sites import heat_map, logo
 
 

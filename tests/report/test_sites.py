@@ -1,7 +1,7 @@
 """Items in common columns."""
 
+from sciencegen.report.content import Change, Sites
 from sciencegen.report.letters import changes_of
-from sciencegen.report.sites import Change, Sites
 
 
 def test_items_without_columns_have_no_row_and_no_changes():

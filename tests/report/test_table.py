@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from sciencegen.report import Candidates, Column, ReportContent, render_page
-from sciencegen.report.table import candidates_table, embedded
+from sciencegen.report.sections import candidates_table, embedded
 from tests.report.example import candidates, full_report
 
 

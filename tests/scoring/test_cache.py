@@ -6,8 +6,8 @@ import pytest
 
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.scoring.cache import CachedOracle, cache_notes, cached
-from sciencegen.scoring.external import CommandOracle
 from sciencegen.scoring.oracles import Oracle, Score
+from sciencegen.scoring.programs import CommandOracle
 
 
 class Counting:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from sciencegen.errors import ConfigError
-from sciencegen.scoring.commands import BatchProgram, Exchange, split_command
+from sciencegen.scoring.programs import BatchProgram, Exchange, split_command
 
 
 def _content(path, batch):

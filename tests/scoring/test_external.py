@@ -7,8 +7,8 @@ import time
 import pytest
 
 from sciencegen.errors import ConfigError
-from sciencegen.scoring.external import CommandOracle
 from sciencegen.scoring.oracles import Oracle
+from sciencegen.scoring.programs import CommandOracle
 
 HEAD = "import csv, os, sys, time\nrows = [line.split() for line in open(sys.argv[1])]\nout = open(sys.argv[2], 'w')\n"
 

@@ -13,13 +13,13 @@ import pytest
 from pydantic import Field, create_model
 
 from sciencegen.config import GenerateSettings, Settings, build_settings
-from sciencegen.serving.budget import Budget
-from sciencegen.serving.jobs import Jobs
+from sciencegen.serving.jobs import Budget, Jobs
+from sciencegen.serving.paths import AllowedPrograms as Programs
 from sciencegen.serving.paths import Boundary
-from sciencegen.serving.programs import Programs
 from sciencegen.serving.records import RECORDS, Call, Job
 from sciencegen.serving.service import Service
-from sciencegen.serving.verbs import Place, Verb
+from sciencegen.serving.verbs import Place
+from sciencegen.serving.verbs import ServedVerb as Verb
 
 REPOSITORY = Path(__file__).parents[2]
 PATH = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH", "")])])

@@ -17,8 +17,7 @@ import anyio
 import yaml
 
 from sciencegen.api.models.folder import CONFIG, pretrained_root
-from sciencegen.api.writing.ingredients import ingredients_of
-from sciencegen.api.writing.output_record import Written, record_path, write_record
+from sciencegen.api.writing.output_record import Written, ingredients_of, record_path, write_record
 from sciencegen.config import OptimizeSettings, build_settings
 from tests.cli.test_serve import MEASURE, ORACLE, served
 from tests.serving.test_mcp_server import tool, with_client

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sciencegen import config
-from sciencegen.serving.costs import counts_of, expected_seconds
+from sciencegen.serving.jobs import counts_of, expected_seconds
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,9 @@ import pytest
 pytest.importorskip("starlette", reason="needs sciencegen[serve]")
 pytest.importorskip("uvicorn", reason="needs sciencegen[serve]")
 
-from sciencegen.serving.budget import Budget
-from sciencegen.serving.http import application
-from sciencegen.serving.listening import http_server, listen
-from sciencegen.serving.schemas import SCHEMAS
+from sciencegen.serving.http import application, http_server, listen
+from sciencegen.serving.jobs import Budget
+from sciencegen.serving.openapi import SCHEMAS
 from tests.serving.conftest import ended, until
 
 TOKEN = "a-token-of-the-tests"

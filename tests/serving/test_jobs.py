@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from sciencegen.errors import ConfigError
-from sciencegen.serving import budget
-from sciencegen.serving.budget import Budget, BudgetSpent
+from sciencegen.serving import jobs as budget
+from sciencegen.serving.jobs import Budget, BudgetSpent
 from sciencegen.serving.process import is_running
 from sciencegen.serving.records import Conflict, NotFound, read_job, write_job
 from tests.serving.conftest import REPOSITORY, call, ended, environment, until

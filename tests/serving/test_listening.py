@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("uvicorn", reason="needs sciencegen[serve]")
 
 from sciencegen.errors import ConfigError
-from sciencegen.serving.listening import listen, token_of_server
+from sciencegen.serving.http import listen, token_of_server
 from sciencegen.serving.records import TOKEN
 
 

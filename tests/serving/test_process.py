@@ -13,9 +13,9 @@ import pytest
 
 from sciencegen.errors import ConfigError
 from sciencegen.plugins import ALLOWED
-from sciencegen.serving.paths import Boundary
+from sciencegen.serving.paths import AllowedPrograms as Programs
+from sciencegen.serving.paths import Boundary, read_programs
 from sciencegen.serving.process import COMMAND, PACKAGE, SEARCHED, environment_of_jobs
-from sciencegen.serving.programs import Programs, read_programs
 from tests.domains.tables.known_table import table
 
 

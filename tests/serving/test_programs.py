@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sciencegen.errors import ConfigError
-from sciencegen.serving.programs import Programs, read_programs
+from sciencegen.serving.paths import AllowedPrograms as Programs
+from sciencegen.serving.paths import read_programs
 
 
 def test_commands_and_functions_are_read(tmp_path):

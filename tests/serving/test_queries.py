@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sciencegen.errors import ConfigError
+from sciencegen.serving.http import query_values
 from sciencegen.serving.openapi import VERB_PATH, described_queries
-from sciencegen.serving.queries import query_values
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import pytest
 
 from sciencegen.errors import DataError
 from sciencegen.serving import results
-from sciencegen.serving.budget import BudgetSpent
+from sciencegen.serving.jobs import BudgetSpent
 from sciencegen.serving.records import Job, NotFound
 from sciencegen.serving.results import _rows_apart, files_of, rows_of
 from tests.serving.conftest import PATH

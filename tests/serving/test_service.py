@@ -12,10 +12,11 @@ import pytest
 from sciencegen.cli.served import served_verbs
 from sciencegen.errors import SciencegenError
 from sciencegen.optimization.wells import SIZES
+from sciencegen.serving.paths import AllowedPrograms as Programs
 from sciencegen.serving.paths import Boundary
-from sciencegen.serving.programs import Programs
 from sciencegen.serving.records import NotFound
-from sciencegen.serving.service import Plan, Service
+from sciencegen.serving.service import RequestPlan as Plan
+from sciencegen.serving.service import Service
 
 VERBS = served_verbs()
 ODD: list[Any] = [

@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from sciencegen.serving.tools import Tools, tools_of
+from sciencegen.serving.mcp_server import Tools, tools_of
 from tests.serving.conftest import VERBS, until
 
 

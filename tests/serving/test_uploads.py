@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sciencegen.optimization.journal_lines import COLUMNS, new_header
-from sciencegen.serving.uploads import JOURNAL, is_journal
+from sciencegen.optimization.journal import COLUMNS, new_header
+from sciencegen.serving.paths import JOURNAL, is_journal
 
 
 def test_the_columns_are_those_of_journals():

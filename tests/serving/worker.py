@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from sciencegen.notes import JOB
+from sciencegen.progress import JOB
 
 
 def outcome(code: int, error: str = "") -> None:

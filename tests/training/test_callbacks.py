@@ -23,7 +23,7 @@ def test_it_learns_and_logs(tmp_path):
 def test_the_rate_is_of_the_items_of_whole_batches(tmp_path, monkeypatch):
     """The clock advances by a second for each batch of 16."""
     clock = [0.0]
-    monkeypatch.setattr("sciencegen.training.callbacks.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("sciencegen.training.train.time.monotonic", lambda: clock[0])
 
     def timed(step):
         for batch in batches(step):

@@ -5,7 +5,7 @@ import torch
 
 from sciencegen.batch import Batch
 from sciencegen.training import TrainingSettings
-from sciencegen.training.module import StepBatches, TrainedModule
+from sciencegen.training.train import StepBatches, TrainedModule
 from tests.training.line import Line, batches
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import ConfigError
-from sciencegen.training.order import batch_order, weighted_order
+from sciencegen.training.progress import batch_order, weighted_order
 from tests.padding import padded_fraction
 
 

@@ -9,8 +9,7 @@ from torch import nn
 from sciencegen.errors import ConfigError
 from sciencegen.training import TrainingSettings
 from sciencegen.training.settings import CHECKPOINT
-from sciencegen.training.sparsity import END, Pruning, magnitude_mask, prunable, scheduled_sparsity
-from sciencegen.training.train import train
+from sciencegen.training.train import END, Pruning, magnitude_mask, prunable, scheduled_sparsity, train
 from tests.training.line import Killed, settings
 from tests.training.network import Network, batches
 from tests.training.test_optimizers import killed_at

@@ -7,10 +7,9 @@ import pytest
 import torch
 
 from sciencegen.errors import Stopped
-from sciencegen.training.module import TrainedModule
+from sciencegen.training.progress import SIGNALS, stop_on_signals
 from sciencegen.training.settings import CHECKPOINT
-from sciencegen.training.stopping import SIGNALS, stop_on_signals
-from sciencegen.training.train import train
+from sciencegen.training.train import TrainedModule, train
 from tests.training.line import Line, batches, settings, signalled_at
 
 

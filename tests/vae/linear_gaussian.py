@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
-from sciencegen.vae.gaussian import DiagonalGaussian
 from sciencegen.vae.likelihoods import Gaussian
+from sciencegen.vae.posteriors import DiagonalGaussian
 
 
 @dataclass(frozen=True)

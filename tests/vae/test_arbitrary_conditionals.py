@@ -5,8 +5,8 @@ import torch
 from torch import Generator, nn
 
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.vae.arbitrary_conditionals import ArbitraryConditionals, _quantile
-from sciencegen.vae.prior_fitting import PriorFitSettings, fit_prior
+from sciencegen.vae.conditions import ArbitraryConditionals, _quantile
+from sciencegen.vae.flows import PriorFitSettings, fit_prior
 
 DROPOUT = ConditionDropout(some=1.0, everything=0.3, few=0.5)
 

@@ -15,7 +15,7 @@ from sciencegen.vae.bounds import (
     negative_elbo,
     segment_logsumexp,
 )
-from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_log_prob
+from sciencegen.vae.posteriors import DiagonalGaussian, standard_normal_log_prob
 from tests.vae.linear_gaussian import CORRELATED, ORTHOGONAL
 
 pytestmark = pytest.mark.usefixtures("double_precision")

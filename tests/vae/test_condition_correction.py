@@ -2,8 +2,8 @@ from functools import partial
 
 import torch
 
-from sciencegen.vae.condition_correction import corrected as again
-from sciencegen.vae.condition_correction import with_known
+from sciencegen.vae.conditions import corrected as again
+from sciencegen.vae.conditions import with_known
 
 
 def corrected(make, measure, condition, times):

@@ -2,9 +2,8 @@ import torch
 from torch import Generator
 
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.vae.condition_imputation import FEWEST, ConditionImputation
-from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
-from sciencegen.vae.prior_fitting import PriorFitSettings
+from sciencegen.vae.conditions import FEWEST, ConditionImputation
+from sciencegen.vae.flows import FlowPrior, FlowSettings, PriorFitSettings
 
 DROPOUT = ConditionDropout(some=0.5, everything=0.1, few=0.5)
 

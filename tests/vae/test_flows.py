@@ -3,9 +3,7 @@ import torch
 from torch import Generator
 
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
-from sciencegen.vae.flows import COUPLINGS, Whitening
-from sciencegen.vae.splines import BOUND, rational_quadratic_spline
+from sciencegen.vae.flows import BOUND, COUPLINGS, FlowPrior, FlowSettings, Whitening, rational_quadratic_spline
 from tests.vae.test_posteriors import shaken
 
 pytestmark = pytest.mark.usefixtures("double_precision")

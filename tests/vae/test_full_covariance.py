@@ -3,9 +3,7 @@
 import pytest
 import torch
 
-from sciencegen.vae.full_covariance import FullCovariancePosterior
-from sciencegen.vae.gaussian import standard_normal_log_prob
-from sciencegen.vae.posteriors import Posterior
+from sciencegen.vae.posteriors import FullCovariancePosterior, Posterior, standard_normal_log_prob
 from tests.vae.linear_gaussian import CORRELATED
 
 pytestmark = pytest.mark.usefixtures("double_precision")

@@ -3,7 +3,7 @@ import torch
 from torch.distributions import Independent, Normal
 
 from sciencegen.errors import ShapeError
-from sciencegen.vae.gaussian import DiagonalGaussian
+from sciencegen.vae.posteriors import DiagonalGaussian
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 

@@ -11,9 +11,14 @@ from torch import Generator, nn
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.vae.bounds import importance_weighted_bound
-from sciencegen.vae.gaussian import DiagonalGaussian
-from sciencegen.vae.hamiltonian import HamiltonianPosterior, HamiltonianRefinement, JointDensity, Reversal
 from sciencegen.vae.model import ConditionalVAE, VAEParts
+from sciencegen.vae.posteriors import (
+    DiagonalGaussian,
+    HamiltonianPosterior,
+    HamiltonianRefinement,
+    JointDensity,
+    Reversal,
+)
 from sciencegen.vae.priors import StandardNormalPrior
 from tests.vae.linear_gaussian import CORRELATED, LinearDecoder
 from tests.vae.test_posteriors import shaken

@@ -9,10 +9,9 @@ from torch.distributions import MultivariateNormal, Normal
 
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
-from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_log_prob
 from sciencegen.vae.ladder import LadderPosterior, LadderPrior, LowestLevel, merged
 from sciencegen.vae.model import ConditionalVAE, VAEParts
-from sciencegen.vae.posteriors import GaussianPosterior
+from sciencegen.vae.posteriors import DiagonalGaussian, GaussianPosterior, standard_normal_log_prob
 from sciencegen.vae.priors import StandardNormalPrior
 from tests.vae.linear_gaussian import ORTHOGONAL, LinearDecoder
 from tests.vae.test_hamiltonian import Features

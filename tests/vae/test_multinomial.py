@@ -11,7 +11,7 @@ import torch
 from scipy import stats
 from torch import Generator
 
-from sciencegen.vae.multinomial import Multinomial
+from sciencegen.vae.column_likelihoods import Multinomial
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 

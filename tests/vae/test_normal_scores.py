@@ -1,7 +1,7 @@
 import torch
 from torch import Generator
 
-from sciencegen.vae.normal_scores import FURTHEST, NormalScores
+from sciencegen.vae.conditions import FURTHEST, NormalScores
 
 
 def table(count, generator):

@@ -2,8 +2,13 @@ import pytest
 import torch
 
 from sciencegen.errors import ShapeError
-from sciencegen.vae.gaussian import standard_normal_log_prob
-from sciencegen.vae.posteriors import FlowPosterior, GaussianPosterior, Posterior, kl_to_standard_normal
+from sciencegen.vae.posteriors import (
+    FlowPosterior,
+    GaussianPosterior,
+    Posterior,
+    kl_to_standard_normal,
+    standard_normal_log_prob,
+)
 from tests.vae.linear_gaussian import CORRELATED
 
 pytestmark = pytest.mark.usefixtures("double_precision")

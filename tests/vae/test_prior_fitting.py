@@ -9,10 +9,9 @@ from torch import Generator
 
 from sciencegen.errors import ShapeError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.vae import prior_fitting
-from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
-from sciencegen.vae.gaussian import standard_normal_log_prob
-from sciencegen.vae.prior_fitting import GO_ON, PriorFitSettings, fit_prior, steps_further
+from sciencegen.vae import flows as prior_fitting
+from sciencegen.vae.flows import GO_ON, FlowPrior, FlowSettings, PriorFitSettings, fit_prior, steps_further
+from sciencegen.vae.posteriors import standard_normal_log_prob
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 

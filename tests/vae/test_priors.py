@@ -5,9 +5,8 @@ import torch
 from torch import nn
 
 from sciencegen.errors import ShapeError
-from sciencegen.vae.flow_prior import FlowPrior, FlowSettings
-from sciencegen.vae.gaussian import DiagonalGaussian
-from sciencegen.vae.posteriors import GaussianPosterior
+from sciencegen.vae.flows import FlowPrior, FlowSettings
+from sciencegen.vae.posteriors import DiagonalGaussian, GaussianPosterior
 from sciencegen.vae.priors import ConditionalGaussianPrior, Prior, StandardNormalPrior, VampPrior
 from tests.vae.test_posteriors import shaken
 

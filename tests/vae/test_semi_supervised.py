@@ -8,12 +8,11 @@ from torch.distributions import MultivariateNormal
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_log_prob
+from sciencegen.vae.conditions import ConditionInference, DiscreteInference, GaussianInference
 from sciencegen.vae.likelihoods import Gaussian
 from sciencegen.vae.model import ConditionalVAE, VAEParts, VAESettings
-from sciencegen.vae.posteriors import GaussianPosterior
+from sciencegen.vae.posteriors import DiagonalGaussian, GaussianPosterior, standard_normal_log_prob
 from sciencegen.vae.priors import ConditionalGaussianPrior, StandardNormalPrior
-from sciencegen.vae.semi_supervised import ConditionInference, DiscreteInference, GaussianInference
 from tests.vae.test_model import ConditionalDecoder, Field, MLPField, train
 
 pytestmark = pytest.mark.usefixtures("double_precision")

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from sciencegen.api.science.naming import ReadItems
-from sciencegen.api.science.workers import describe
+from sciencegen.api.criteria.goals import check_target
+from sciencegen.api.science.forms import describe
+from sciencegen.api.science.naming import ReadItems, parse_texts
+from sciencegen.config import ProposeSettings
+from sciencegen.data.tables import READ_TABLES, column_names, read_table
+from sciencegen.data.writers import REJECT_COLUMNS, Refused, escape, rejects_path, without_mark
 from sciencegen.domains.base import Domain
-from sciencegen.errors import DataError
-from sciencegen.items import Row
-from sciencegen.optimization.journal import Entry, Journal
+from sciencegen.domains.capabilities import Reference
+from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Refusal, Row
+from sciencegen.optimization.goals import Goal, parse_goals
+from sciencegen.optimization.journal import Entry, Journal, read_journal
 from sciencegen.optimization.measurements import Measurement, averaged, discordant
 
 
@@ -76,3 +86,270 @@ def pending_entries(journal: Journal, keys: Mapping[str, str]) -> list[Entry]:
 def awaited_keys(journal: Journal, keys: Mapping[str, str]) -> set[str]:
     """Keys of the proposed items that were not measured."""
     return {keys[entry.item] for entry in journal.proposed} - {keys[entry.item] for entry in journal.measured}
+
+
+# Withdrawal of a plate: its items without a value are no longer awaited, and may be proposed again.
+
+
+def withdrawals(journal: Journal, number: int, keys: Mapping[str, str], place: str) -> list[Entry]:
+    """Lines that withdraw the proposals of a round whose items have no value.
+
+    Parameters
+    ----------
+    journal : Journal
+    number : int
+        The round of the plate.
+    keys : mapping
+        Text -> key of the journal's items.
+    place : str
+        The journal's name, for errors.
+
+    Returns
+    -------
+    list of Entry
+        One for each item and target; [] if all are withdrawn already.
+
+    Raises
+    ------
+    ConfigError
+        If the journal has no plate of this round.
+    DataError
+        If all of the plate's items are measured.
+
+    Examples
+    --------
+    >>> plate = [Entry(2, "CCO", "proposed", predicted=0.5), Entry(2, "CCN", "proposed")]
+    >>> journal = Journal((*plate, Entry(2, "CCN", "measured", 0.3)))
+    >>> [(line.kind, line.item) for line in withdrawals(journal, 2, {"CCO": "CCO", "CCN": "CCN"}, "journal.csv")]
+    [('withdrawn', 'CCO')]
+    """
+    rounds = sorted({entry.round for entry in journal.planned})
+    if number not in rounds:
+        known = f"has those of {', '.join(map(str, rounds))}" if rounds else "has no plate"
+        raise ConfigError(f"Expected the round of a plate in {place} to withdraw, got {number}. It {known}.")
+    measured = {keys[entry.item] for entry in journal.measured}
+    if all(keys[entry.item] in measured for entry in journal.planned if entry.round == number):
+        raise DataError(
+            f"Expected a plate without all of its values, got round {number} of {place}, which is measured."
+        )
+    awaited = awaited_keys(journal, keys)
+    own = [entry for entry in journal.proposed if entry.round == number and keys[entry.item] in awaited]
+    return [Entry(one.round, one.item, "withdrawn", name=one.name, target=one.target) for one in own]
+
+
+# The target of a campaign and its direction: named by the user, or known from its journal.
+
+DEFAULT = "value"
+
+
+def target_of(requested: str | None, journal: str | Path | None) -> str:
+    """The column of measured values: as requested, else that of the journal, else `value`.
+
+    A target other than that of the journal is an error, since values of both would be compared.
+
+    Examples
+    --------
+    >>> target_of(None, None), target_of("activity", None)
+    ('value', 'activity')
+    """
+    known = [] if journal is None else read_journal(journal).targets
+    if len(known) > 1:
+        raise DataError(
+            f"Expected one target in {journal}, found {', '.join(known)}. Pass `goals` with all of them, such as "
+            f"'maximize {known[0]}', or keep a journal for each."
+        )
+    if requested is not None and known and requested != known[0]:
+        raise ConfigError(
+            f"Expected the target of the journal {journal}, '{known[0]}', got '{requested}'. Leave `target` out, or "
+            "name another journal: each has one target. A table with the same values in a column of another name "
+            f"needs that column renamed to '{known[0]}'."
+        )
+    return requested or (known[0] if known else DEFAULT)
+
+
+def targets_of(requested: Sequence[str] | None, journal: str | Path) -> tuple[str, ...]:
+    """The columns that `record` reads: as requested, else those of the journal, else `value`.
+
+    Examples
+    --------
+    >>> targets_of(None, "none.csv"), targets_of(("activity", "toxicity"), "none.csv")
+    (('value',), ('activity', 'toxicity'))
+    """
+    known = read_journal(journal).targets
+    if requested is not None and len(requested) > 1:
+        return tuple(dict.fromkeys(requested))
+    if len(known) < 2:
+        return (target_of(requested[0] if requested else None, journal),)
+    if requested and requested[0] not in known:
+        raise ConfigError(
+            f"Expected targets of the journal {journal}, {', '.join(known)}, got '{requested[0]}'. Leave `target` out, "
+            f"or pass all targets to add one: {', '.join([*known, requested[0]])}."
+        )
+    return tuple(requested or known)
+
+
+def check_several(requested: str | None, minimize: bool, goals: Sequence[str]) -> None:
+    """Raise an error for a target or a direction in addition to goals.
+
+    Examples
+    --------
+    >>> check_several(None, False, ["maximize activity"])
+    """
+    if goals and (requested is not None or minimize):
+        given = "target" if requested is not None else "minimize"
+        raise ConfigError(
+            f"Expected `goals` alone, got `{given}` too. Name the column and the direction in the goals: "
+            f"'minimize {requested or 'value'}'."
+        )
+
+
+def is_minimized(requested: bool, journal: str | Path | None) -> bool:
+    """Whether smaller values are better: as requested, else as in the journal's plates.
+
+    A request to minimize is an error where the journal's plates maximize.
+
+    Examples
+    --------
+    >>> is_minimized(False, None), is_minimized(True, None)
+    (False, True)
+    """
+    known = "" if journal is None else read_journal(journal).direction
+    if requested and known == "maximize":
+        raise ConfigError(
+            f"Expected larger values to be better, as in the plates of the journal {journal}, got `minimize`. Leave it "
+            "out; or, if those plates went the wrong way, record the measurements in a new journal."
+        )
+    return requested or known == "minimize"
+
+
+# Goals on measured columns: one is a target and its direction, several make a campaign with several targets.
+
+NOT_WITH_SEVERAL = ("acquisition", "exploration", "hit")
+"""Settings of plates with one target: several have the expected hypervolume improvement."""
+
+
+def one_target(settings: ProposeSettings) -> ProposeSettings:
+    """Settings with a single goal, an objective, as those of a target and its direction.
+
+    Examples
+    --------
+    >>> found = one_target(ProposeSettings(goals=("minimize toxicity",)))
+    >>> found.target, found.minimize, found.goals
+    ('toxicity', True, ())
+    """
+    check_several(settings.target, settings.minimize, settings.goals)
+    if len(settings.goals) != 1:
+        return settings
+    (goal,) = parse_goals(settings.goals)
+    if not goal.is_objective:
+        return settings
+    minimize = goal.direction == "minimize"
+    return settings.model_copy(update={"target": goal.name, "minimize": minimize, "goals": ()})
+
+
+def read_targets(science: Domain, settings: ProposeSettings) -> list[Goal]:
+    """Goals on measured columns; [] for a campaign with one target."""
+    if not settings.goals:
+        return []
+    goals = parse_goals(settings.goals)
+    for goal in goals:
+        check_target(science, goal.name)
+    if settings.prior:
+        raise ConfigError(
+            "Expected no `prior` with several goals, got one. Leave it out: earlier values of the same targets may be "
+            "among `measured`."
+        )
+    if given := [name for name in NOT_WITH_SEVERAL if name in settings.model_fields_set]:
+        raise ConfigError(
+            f"Expected no `{given[0]}` with several goals, whose plates are picked by expected hypervolume "
+            "improvement, got one. Leave it out."
+        )
+    if wrong := [goal.text for goal in goals if goal.in_domain]:
+        raise ConfigError(f"Expected goals on measured columns, got '{wrong[0]}'. Pass it as `where`.")
+    if not any(goal.is_objective for goal in goals):
+        raise ConfigError(
+            f"Expected an objective among the goals, got {', '.join(settings.goals)}. Add one: 'maximize "
+            f"{goals[0].name}'."
+        )
+    return goals
+
+
+# Measurements that are no number (`>5`, `n.d.`): they are not used, and their items stay pending.
+
+NOT_RECORDED = ": not recorded"
+"""End of the reason for refusing such a row."""
+
+
+def rejected(journal: str | Path) -> Iterator[Refused]:
+    """The rows of `<journal>.rejects.csv`; none if there is no such file."""
+    path = rejects_path(journal)
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8", errors="replace", newline="") as handle:
+        for row in csv.DictReader(handle):
+            _, item, reason = (row.get(name) or "" for name in REJECT_COLUMNS)
+            yield 0, without_mark(item), reason
+
+
+def count_unread(
+    science: Domain,
+    waiting: Sequence[tuple[str, str]],
+    refused: Sequence[Refused],
+    target: str,
+    reference: Reference | None,
+) -> int:
+    """Count the pending items that were refused for a value that is no number. waiting: (text, name) of each.
+    reference: names in refused texts refer to it, or None."""
+    texts = {item for _, item, reason in refused if reason.endswith(NOT_RECORDED) and f" in '{target}', " in reason}
+    if not texts:
+        return 0
+    items = parse_texts(science, sorted(texts), reference)
+    keys = {science.items.key(item) for item in items if not isinstance(item, Refusal)}
+    # A long item is cut off in the rejects and can't be parsed, so its displayed text is compared.
+    known = [escape(text) in texts or name in texts - {""} for text, name in waiting]
+    return sum(
+        one or science.items.key(science.items.parse(text)) in keys
+        for one, (text, _) in zip(known, waiting, strict=True)
+    )
+
+
+# Measurements under the ids of a plate's items, such as `r2-07`, which labs write on tubes.
+
+ID = "id"
+OF_A_PLATE = re.compile(r"\s*r(\d+)-(\d+)(?:-\d+)?\s*")
+"""Round, place in the plate, and the number of a further copy."""
+
+
+def items_by_id(entries: Iterable[Entry]) -> dict[tuple[int, int], str]:
+    """The items of a journal's plates, by round and place from 1.
+
+    Proposals without a source are rows of a table that was recorded, in the order of its rows without a value: their
+    ids aren't known.
+
+    Examples
+    --------
+    >>> from sciencegen.optimization.journal import Entry
+    >>> items_by_id([Entry(2, "CCO", "proposed", source="pool"), Entry(2, "CCN", "proposed", source="pool")])
+    {(2, 1): 'CCO', (2, 2): 'CCN'}
+    """
+    plates: dict[int, dict[str, None]] = {}
+    for entry in entries:
+        if entry.kind == "proposed" and entry.source:
+            plates.setdefault(entry.round, {})[entry.item] = None  # of several targets: a line for each
+    return {(number, at): item for number, plate in plates.items() for at, item in enumerate(plate, start=1)}
+
+
+def names_ids_alone(path: Path, accepted: Sequence[str], column: str | None) -> bool:
+    """Whether the rows of a table have an id, and no item."""
+    if not path.name.lower().endswith(READ_TABLES) or column not in (None, ID):
+        return False
+    names = [name.lower() for name in column_names(path)]
+    return ID in names and (column == ID or not any(name.lower() in names for name in accepted))
+
+
+def rows_by_id(path: Path, items: Mapping[tuple[int, int], str]) -> Iterator[Row]:
+    """The rows of a table, with the items of their ids. Another id stays what the row holds in place of an item."""
+    for row in read_table(path, (ID,), None):
+        found = OF_A_PLATE.fullmatch(row.text)
+        item = items.get((int(found[1]), int(found[2]))) if found else None
+        yield row if item is None else replace(row, text=item)

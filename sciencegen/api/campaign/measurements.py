@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from sciencegen.api.campaign.non_numeric import NOT_RECORDED
-from sciencegen.api.campaign.plate_ids import names_ids_alone, rows_by_id
+from sciencegen.api.campaign.journal_items import NOT_RECORDED, names_ids_alone, rows_by_id
 from sciencegen.api.campaign.request import MeasurementReading
+from sciencegen.api.science.forms import describe
 from sciencegen.api.science.naming import (
     Numbering,
     ReadItems,
@@ -18,9 +18,7 @@ from sciencegen.api.science.naming import (
     names_of,
     read_rows_of,
 )
-from sciencegen.api.science.workers import describe
-from sciencegen.api.sources.datasets import all_rows, open_source, reference_row_of_card
-from sciencegen.api.sources.tables import without_target
+from sciencegen.api.sources.tables import all_rows, open_source, reference_row_of_card, without_target
 from sciencegen.config import PrepareSettings
 from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.data.workbooks import file_of, is_workbook, naming_sheets, sheet_as_csv, sheet_notes, sheet_of

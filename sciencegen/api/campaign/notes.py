@@ -5,29 +5,279 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from sciencegen.api.campaign.controls import CONTROL
-from sciencegen.api.campaign.forecasts import forecast_summary
+from sciencegen.api.campaign.candidates import material_notes
 from sciencegen.api.campaign.history import CampaignState
-from sciencegen.api.campaign.look_back import LookBack
-from sciencegen.api.campaign.makeable import material_notes
-from sciencegen.api.campaign.request import ProposeRequest
-from sciencegen.api.science.letters import align
-from sciencegen.api.search.left_open import left_open_counts, left_open_notes
-from sciencegen.api.search.tables import IN_DOMAIN, score_columns
+from sciencegen.api.campaign.journal_items import (
+    count_unread,
+    discordant_keys,
+    is_minimized,
+    keys_of,
+    latest_proposals,
+    measured_by_key,
+    measurements_of,
+    pending_entries,
+    rejected,
+    target_of,
+    values_by_key,
+)
+from sciencegen.api.campaign.request import CONTROL, ProposeRequest
+from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science.naming import align, reference_of
+from sciencegen.api.search.tables import IN_DOMAIN, left_open_counts, left_open_notes, score_columns
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
-from sciencegen.items import Item, none_if_nan
+from sciencegen.errors import DataError
+from sciencegen.files import found_at
+from sciencegen.items import Direction, Item, none_if_nan
 from sciencegen.optimization.campaign import Plate
-from sciencegen.optimization.measurements import settled_values
+from sciencegen.optimization.forecast import Forecast, read_forecast
+from sciencegen.optimization.journal import Entry, Journal, read_journal
+from sciencegen.optimization.measurements import Measurement, pooled_deviation, settled_values
 from sciencegen.optimization.objective import score_safely
 from sciencegen.optimization.pareto_plate import ParetoPlate
+from sciencegen.optimization.posterior import PlateError, plate_error
+from sciencegen.report.content import Sites
+from sciencegen.report.letters import changes_of
 from sciencegen.scoring.oracles import Oracle
+
+# Forecasts of a plate's hits: what is said of the next plate, and how those of earlier plates did.
+
+SHOWN_FORECASTS = 3
+"""Number of earlier forecasts that a note names."""
+
+
+@dataclass(frozen=True)
+class ForecastOutcome:
+    """A forecast and what was measured since. hits: among the measured items. pending: items without a value, or with
+    a bound that may be a hit or not."""
+
+    round: int
+    forecast: Forecast
+    hits: int
+    pending: int
+
+    @property
+    def held(self) -> bool | None:
+        """Whether the number of hits is inside its interval; None as long as pending items decide that."""
+        lower, upper = self.forecast.lower, self.forecast.upper
+        if lower <= self.hits and self.hits + self.pending <= upper:
+            return True
+        return False if self.hits > upper or self.hits + self.pending < lower else None
+
+
+def outcomes(journal: Journal, keys: Mapping[str, str], minimize: bool) -> list[ForecastOutcome]:
+    """The forecasts of a journal by round, of plates with any measured item. keys: text of an item -> its key."""
+    known, found = measured_by_key(journal, keys), []
+    for number, text in {entry.round: entry.forecast for entry in journal.planned if entry.forecast}.items():
+        plate = {keys[one.item] for one in journal.planned if one.round == number and one.source != CONTROL}
+        forecast = read_forecast(text, f"the journal's column `forecast`, round {number}")
+        if measured := [known[key] for key in plate if key in known]:
+            hits = [one.is_hit(forecast.threshold, minimize) for one in measured]
+            found.append(
+                ForecastOutcome(number, forecast, hits.count(True), len(plate) - len(measured) + hits.count(None))
+            )
+    return sorted(found, key=lambda one: one.round)
+
+
+def plate_errors(journal: Journal, keys: Mapping[str, str], minimize: bool) -> list[PlateError]:
+    """How far the measured items of each plate are from what was predicted; bounds don't count. keys: text of an item
+    -> its key."""
+    known, plates = measured_by_key(journal, keys), dict[int, list[tuple[float, ...]]]()
+    for one in journal.planned:
+        found = known.get(keys[one.item])
+        if found is not None and found.limits is None and one.source != CONTROL:
+            ends = [math.nan if end is None else end for end in (one.predicted, one.lower, one.upper)]
+            plates.setdefault(one.round, []).append((found.value, *ends))
+    numbers = (np.array(rows).T for rows in plates.values())
+    errors = [plate_error(values, ends, minimize) for values, *ends in numbers]
+    return [one for one in errors if one is not None]
+
+
+def forecast_notes(forecast: Forecast, past: Sequence[ForecastOutcome], target: str, minimize: bool) -> list[str]:
+    """Notes on the hits to expect, and on earlier forecasts."""
+    sign, better = ("<=", "below") if minimize else (">=", "above")
+    found = [
+        f"of the plate's {forecast.items} items {forecast.expected:.1f} are expected to be hits ({target} {sign} "
+        f"{forecast.threshold:.3g}), {forecast.lower} to {forecast.upper} with a probability of 90%; one is {better} "
+        f"the best measured value, {forecast.best:.3g}, with a probability of {forecast.beats_best:.2g}"
+    ]
+    if not past:
+        return found
+    decided = [one.held for one in past if one.held is not None]
+    last = "; ".join(
+        f"round {one.round} {one.forecast.expected:.1f} expected ({one.forecast.lower} to {one.forecast.upper}), "
+        f"{one.hits} found" + (f", {one.pending} pending" if one.pending else "")
+        for one in past[-SHOWN_FORECASTS:]
+    )
+    return [*found, f"{sum(decided)} of {len(decided)} earlier forecasts of hits held: {last}"]
+
+
+def forecast_summary(forecast: Forecast | None, past: Sequence[ForecastOutcome]) -> dict[str, Any]:
+    """The forecast, and a record for each earlier one."""
+    return {
+        "forecast": None if forecast is None else asdict(forecast),
+        "past_forecasts": [
+            {"round": one.round, **asdict(one.forecast), "hits": one.hits, "pending": one.pending, "held": one.held}
+            for one in past
+        ],
+    }
+
+
+# Why a round was poor, as far as the measurements tell, and whether another plate is worth its cost.
+
+NOISY = 0.5
+"""Standard deviation of replicates, in those of all items' values, from which noise hides most differences."""
+NO_SIGNAL, ENOUGH = 0.1, 20
+"""Cross-validated rank correlation up to which a model has learned nothing, and measured items from which it counts."""
+FEW_HELD, PREDICTED = 0.7, 8
+"""Share of a round's values inside their 90% intervals below which the model errs more than it says, and the fewest
+predicted items from which it counts."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the measurements say of the last round.
+
+    Parameters
+    ----------
+    round : int
+        The last round with a measured item that was predicted; 0 if there is none.
+    improved : bool
+        Whether one of its items is better than all before.
+    held : float
+        Share of its values inside their 90% intervals; NaN for fewer than `PREDICTED`.
+    noise : float
+        Pooled standard deviation of replicates, divided by that of the items' means; NaN without replicates.
+    """
+
+    round: int
+    improved: bool
+    held: float
+    noise: float
+
+
+def evidence(journal: Journal, keys: Mapping[str, str], minimize: bool) -> Evidence:
+    """The evidence in a journal. keys: text of an item -> its key."""
+    known, sign = measured_by_key(journal, keys), -1.0 if minimize else 1.0
+    settled = settled_values(list(known.values()), minimize)
+    means = {key: sign * value for key, value in zip(known, settled, strict=True)}
+    plates = {keys[one.item]: one for one in journal.planned if one.source != CONTROL and one.predicted is not None}
+    measured = {key: plate for key, plate in plates.items() if key in means}
+    number = max((one.round for one in measured.values()), default=0)
+    last = {key: one for key, one in measured.items() if one.round == number}
+    earlier = _earlier(journal, keys, number, set(last))
+    improved = bool(last) and max(means[key] for key in last) > max((means[key] for key in earlier), default=-math.inf)
+    return Evidence(number, improved, _held(last, known), _noise(list(values_by_key(journal, keys).values())))
+
+
+def _earlier(journal: Journal, keys: Mapping[str, str], number: int, last: set[str]) -> set[str]:
+    """Keys of the items that were measured before this round, or beside its plate."""
+    return {keys[one.item] for one in journal.measured if one.round <= number} - last
+
+
+def _held(last: Mapping[str, Entry], known: Mapping[str, Measurement]) -> float:
+    inside = [
+        known[key].agrees(one.lower, one.upper)
+        for key, one in last.items()
+        if one.lower is not None and one.upper is not None
+    ]
+    return float(np.mean(inside)) if len(inside) >= PREDICTED else math.nan
+
+
+def _noise(groups: Sequence[Sequence[float]]) -> float:
+    among = float(np.std([np.mean(one) for one in groups])) if groups else 0.0
+    return pooled_deviation([np.array(one) for one in groups if len(one) > 1]) / among if among else math.nan
+
+
+def causes(found: Evidence, correlation: float = math.nan, measured: int = 0) -> dict[str, str]:
+    """Cause -> what it is seen by and what to change; {} if the last round improved the best value, or is the first.
+
+    Parameters
+    ----------
+    found : Evidence
+    correlation : float
+        Cross-validated rank correlation of the model; NaN if unknown.
+    measured : int
+        Measured items.
+
+    Examples
+    --------
+    >>> list(causes(Evidence(2, False, 0.5, 0.8), 0.02, 96))
+    ['noise', 'no signal', 'out of domain']
+    >>> causes(Evidence(2, True, 0.5, 0.8))
+    {}
+    """
+    if not found.round or found.improved:
+        return {}
+    seen: dict[str, str] = {}
+    if found.noise >= NOISY:
+        seen["noise"] = (
+            f"replicates differ by a standard deviation of {found.noise:.2g} of that among items: measure fewer items, "
+            "more often (`replicates`), or improve the assay"
+        )
+    if correlation <= NO_SIGNAL and measured >= ENOUGH:
+        seen["no signal"] = (
+            f"predictions of left-out items don't follow their values (rank correlation {correlation:.2f}): check the "
+            "target and the items' identity, then measure a random plate, or make smaller changes"
+        )
+    if found.held < FEW_HELD:
+        seen["out of domain"] = (
+            f"{found.held:.0%} of the values lie inside their 90% intervals: the plate is unlike what was measured. "
+            "Make smaller changes, or spread the plate (`diversity`, `maximum_share`)"
+        )
+    return seen
+
+
+def diagnosis_notes(found: Evidence, seen: Mapping[str, str]) -> list[str]:
+    """Notes on a round that did not improve the best value."""
+    if not found.round or found.improved:
+        return []
+    if not seen:
+        return [f"round {found.round} has no better item than before; nothing points to noise or to a wrong model"]
+    return [f"round {found.round} has no better item than before, by {cause}: {why}" for cause, why in seen.items()]
+
+
+# What a campaign's journal says of its earlier rounds, and notes on it.
+
+
+@dataclass(frozen=True)
+class LookBack:
+    """What a campaign's journal says of its earlier rounds: forecasts of hits and what was measured since, the last
+    round, and why it was poor (`causes`)."""
+
+    outcomes: list[ForecastOutcome]
+    last: Evidence
+    causes: dict[str, str]
+
+
+def look_back(request: ProposeRequest, plate: Plate, state: CampaignState) -> LookBack:
+    """Look at the journal once. plate: the next one, whose model was fitted to all measurements."""
+    journal, keys = state.history.journal, state.history.keys
+    last = evidence(journal, keys, request.minimize)
+    seen = causes(last, plate.correlation, len(state.known))
+    return LookBack(outcomes(journal, keys, request.minimize), last, seen)
+
+
+def hit_notes(request: ProposeRequest, plate: Plate, past: LookBack) -> list[str]:
+    """Notes on the hits to expect, on the last round, and on candidates that run out; none without a forecast."""
+    if plate.forecast is None:
+        return []
+    ended = f"the plate takes all {plate.candidate_count} candidates that are left: the next one needs others"
+    return [
+        *forecast_notes(plate.forecast, past.outcomes, request.target, request.minimize),
+        *diagnosis_notes(past.last, past.causes),
+        *([ended] if plate.candidate_count <= plate.forecast.items else []),
+    ]
+
 
 Table = Mapping[str, Sequence[Any]]
 
@@ -237,3 +487,132 @@ def _some(ids: Sequence[str], chosen: Bool[np.ndarray, " item"]) -> str:
     """The ids of the first chosen items."""
     named = [one for one, is_so in zip(ids, chosen.tolist(), strict=True) if is_so]
     return ", ".join(named[:SHOWN]) + (" ..." if len(named) > SHOWN else "")
+
+
+# The content of a campaign's journal, item by item.
+
+
+@dataclass(frozen=True)
+class CampaignReportSettings:
+    """target: the measured column; "" means that of the journal. wild_type: the reference that items are aligned with.
+    shown: rows with pictures."""
+
+    domain: str
+    target: str = ""
+    minimize: bool = False
+    wild_type: str | None = None
+    shown: int = 100
+    threads: int = 0
+
+    @property
+    def direction(self) -> Direction:
+        return "minimize" if self.minimize else "maximize"
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A journal. keys: text of an item -> its key."""
+
+    path: Path
+    journal: Journal
+    keys: dict[str, str]
+    settings: CampaignReportSettings
+
+    @property
+    def science(self) -> Domain:
+        return domain_of(self.settings.domain)
+
+    @cached_property
+    def frame(self) -> Reference | None:
+        return reference_of(self.science, self.settings.wild_type)
+
+    @cached_property
+    def measured(self) -> list[Measurement]:
+        """Means of replicates, best first."""
+        found = measurements_of(self.science, self.journal, self.keys)
+        settled = settled_values(found, self.settings.minimize)
+        sign = 1.0 if self.settings.minimize else -1.0
+        return [one for _, one in sorted(zip(settled, found, strict=True), key=lambda pair: sign * pair[0])]
+
+    @cached_property
+    def foreseen(self) -> dict[str, Entry]:
+        """Key of an item -> its last proposal."""
+        return latest_proposals(self.journal, self.keys)
+
+    @cached_property
+    def pending(self) -> list[Entry]:
+        """Items that were proposed and not measured, last round first."""
+        return sorted(pending_entries(self.journal, self.keys), key=lambda entry: -entry.round)
+
+    @cached_property
+    def outcomes(self) -> list[ForecastOutcome]:
+        """Forecasts of hits of earlier plates, and what was measured since."""
+        return outcomes(self.journal, self.keys, self.settings.minimize)
+
+    @cached_property
+    def forecast(self) -> Forecast | None:
+        """That of the last plate, as long as none of its items is measured."""
+        number = self.journal.last_round
+        texts = [entry.forecast for entry in self.journal.planned if entry.round == number and entry.forecast]
+        if not texts or any(one.round == number for one in self.outcomes):
+            return None
+        return read_forecast(texts[0], f"round {number} of {self.path}")
+
+    @cached_property
+    def unread(self) -> int:
+        """How many pending items have a value in the journal's file of rejects that is no number."""
+        waiting = [(entry.item, entry.name) for entry in self.pending]
+        listed = list(rejected(self.path))
+        return count_unread(self.science, waiting, listed, self.settings.target, self.frame)
+
+    @cached_property
+    def discordant(self) -> list[str]:
+        """Keys of the measured items whose replicates contradict each other."""
+        return discordant_keys(self.journal, self.keys)
+
+    def name_of(self, key: str) -> str:
+        """The name of a measured item."""
+        return next(name for name, one in zip(self.names, self.measured, strict=True) if self.keys[one.text] == key)
+
+    @cached_property
+    def sites(self) -> Sites | None:
+        return align(self.science, [one.text for one in self.measured], self.frame)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Changes of each measured item relative to the wild type, else the item itself."""
+        texts = [one.text for one in self.measured]
+        if self.sites is None:
+            return texts
+        return [changes_of(self.sites, row) or text for row, text in zip(self.sites.rows, texts, strict=True)]
+
+    @property
+    def table_rows(self) -> list[int]:
+        shown = self.settings.shown
+        return [row if row < shown else -1 for row in range(len(self.measured))]
+
+
+def several_targets(path: str | Path, settings: CampaignReportSettings) -> Journal | None:
+    """The journal if it has several targets and the settings name none."""
+    journal = read_journal(path) if Path(path).is_file() and not settings.target else Journal()
+    return journal if len(journal.targets) > 1 and journal.measured else None
+
+
+def read_campaign(path: str | Path, settings: CampaignReportSettings) -> Campaign:
+    """Read the campaign of a journal. A missing file, no measurements or a wrong wild type are errors."""
+    if not Path(path).is_file():
+        raise DataError(f"Expected a campaign's journal or a run's folder at {path}, found {found_at(path)}.")
+    journal = read_journal(path)
+    if not journal.measured:
+        raise DataError(f"Expected measurements in {path}, found none. Write them down with `sciencegen record` first.")
+    reference_of(domain_of(settings.domain), settings.wild_type)  # a wrong one is an error before items are parsed
+    if len(journal.targets) > 1 and settings.target in journal.targets:
+        journal = replace(journal, entries=tuple(one for one in journal.entries if one.target == settings.target))
+        minimize = settings.minimize or journal.direction == "minimize"
+    else:
+        minimize = is_minimized(settings.minimize, path)
+        settings = replace(settings, target=target_of(settings.target or None, path))
+    texts = [entry.item for entry in journal.entries]
+    keys = keys_of(settings.domain, texts, settings.threads, str(path))
+    settings = replace(settings, minimize=minimize)
+    return Campaign(Path(path), journal, keys, settings)

@@ -5,18 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
-from sciencegen.api.campaign.history import CampaignState, History, Log, read_history, state_of
+from sciencegen.api.campaign.candidates import log_notes, plate_search, refusals
+from sciencegen.api.campaign.history import CampaignState, History, read_history, state_of
 from sciencegen.api.campaign.journal_items import measurements_of
-from sciencegen.api.campaign.request import ProposeRequest
+from sciencegen.api.campaign.notes import crowded_letters, item_notes
+from sciencegen.api.campaign.proposal import Proposed, plate_columns, proposed_of, wells_of
+from sciencegen.api.campaign.request import CONTROL, ProposeRequest, without_controls
+from sciencegen.api.science.naming import name_column
+from sciencegen.api.search.tables import left_open_counts
 from sciencegen.errors import DataError
-from sciencegen.items import Item
+from sciencegen.items import Cell, Item, none_if_nan
+from sciencegen.optimization.candidates import CandidatePool
 from sciencegen.optimization.goals import Goal, target_names
+from sciencegen.optimization.journal import Entry
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.pareto import hypervolume, in_unit_box, nondominated_ranks
-from sciencegen.optimization.pareto_models import MeasuredTargets
+from sciencegen.optimization.pareto_plate import MeasuredTargets, ParetoPlate, next_pareto_plate
+from sciencegen.progress import Report
 
 KeyOf = Callable[[Item], str]
 """`ItemIO.key` of a domain."""
@@ -136,3 +146,129 @@ def dominated_volume(values: Mapping[str, Mapping[str, float]], goals: Sequence[
         return math.nan
     scaled = in_unit_box(np.array(every, float))
     return hypervolume(scaled, np.zeros(scaled.shape[1]))
+
+
+# A plate with several targets: its table, its entries in the journal, its notes and its summary.
+
+PREDICTED, LOWER, UPPER, FEASIBLE = "predicted_", "lower_", "upper_", "feasible"
+"""Prefixes of the plate's columns of each target, and the column of the probability that all constraints are met."""
+
+
+def pareto_table(
+    request: ProposeRequest, plate: ParetoPlate, state: CampaignState, pool: CandidatePool | None
+) -> dict[str, list[Cell]]:
+    """The plate's columns; those of the targets are empty, for the laboratory to fill in."""
+    predicted: dict[str, list[Cell]] = {}
+    for name, numbers in plate.predicted.items():
+        parts = zip((PREDICTED, LOWER, UPPER), numbers, strict=True)
+        predicted |= {prefix + name: cells.tolist() for prefix, cells in parts}
+    if any(goal.is_constraint for goal in request.targets):
+        predicted[FEASIBLE] = plate.feasible.tolist()
+    return plate_columns(request, plate, list(plate.predicted), predicted, state, pool)
+
+
+def pareto_entries(table: Mapping[str, list[Any]], number: int, request: ProposeRequest, named: str) -> list[Entry]:
+    """A journal entry for each item and target."""
+    directions = {goal.name: goal.direction for goal in request.targets if goal.is_objective}
+    names = table[named] if named else [""] * len(table["item"])
+    found = []
+    for target in target_names(request.targets):
+        columns = [table[prefix + target] for prefix in (PREDICTED, LOWER, UPPER)]
+        for item, source, name, *numbers in zip(table["item"], table["source"], names, *columns, strict=True):
+            predicted, lower, upper = map(none_if_nan, numbers)
+            direction = directions.get(target) or ""
+            found.append(
+                Entry(number, item, "proposed", None, None, predicted, lower, upper, source, name, target, direction)
+            )
+    return found
+
+
+def pareto_notes(
+    request: ProposeRequest, plate: ParetoPlate, table: Mapping[str, list[Any]], campaign: ParetoState
+) -> list[str]:
+    """Notes on a plate."""
+    science, state = request.domain, campaign.state
+    known = [science.items.text(one.item) for one in state.known]
+    found = crowded_letters(science, table["item"], known, state.reference)
+    found += item_notes(request, plate, table)
+    whole = len(campaign.ranks)
+    if state.known and not whole:
+        found.append("no measured item has all targets and meets the constraints: the plate is picked by predictions")
+    elif whole:
+        found.append(
+            f"{campaign.front} of {whole} measured items with all targets that meet the constraints are on the front"
+        )
+    if lacking := len(state.known) - campaign.complete:
+        found.append(f"{lacking} of {len(state.known)} measured items lack a target; its model predicts them")
+    return found
+
+
+def pareto_summary(
+    request: ProposeRequest, plate: ParetoPlate, table: Mapping[str, list[Any]], campaign: ParetoState,
+    notes: Sequence[str], refused: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Counts and settings that the plate is based on."""
+    state = campaign.state
+    return {
+        "round": state.history.next_round,
+        "proposed": len(plate.items),
+        "candidates": plate.candidate_count,
+        "measured": len(state.known),
+        "front": campaign.front,
+        "hypervolume": none_if_nan(dominated_volume(campaign.values, request.targets)),
+        "pending": len(state.waiting),
+        "surrogates": dict(plate.surrogates),
+        "correlations": {name: none_if_nan(one) for name, one in plate.correlations.items()},
+        "refused": refused,
+        "sources": {name: plate.sources.count(name) for name in dict.fromkeys(plate.sources)},
+        "left_open": left_open_counts(request.domain, table),
+        "seed": request.plate.seed,
+        "notes": [*state.notes, *notes],
+    }
+
+
+# Choose a plate for several measured targets.
+
+Log = Callable[[str], None]
+
+
+def plan_pareto_plate(request: ProposeRequest, log: Log, report: Report) -> Proposed:
+    """`propose.plan_plate` for several targets."""
+    campaign = pareto_state(request, log)
+    state = campaign.state
+    search = plate_search(request, state, log, report)
+    controls, number = request.controls, state.history.next_round
+    options = without_controls(request.plate.campaign, request.domain, search.pool, controls)
+    waiting = [*state.waiting, *controls]
+    picked = next_pareto_plate(
+        search.space, campaign.targets, waiting, options, search.generator, search.sources, controls
+    )  # fmt: skip
+    plate = _with_controls(picked, controls)
+    items = pareto_table(request, plate, state, search.pool)
+    notes = pareto_notes(request, plate, items, campaign)
+    entries = pareto_entries(items, number, request, name_column(state.reference))
+    refused = refusals(request, state, search)
+    table, layout = wells_of(request, items, len(picked.items), number, notes)
+    log_notes(notes, log)
+    summary = pareto_summary(request, plate, items, campaign, notes, len(refused)) | layout
+    return proposed_of(request, state, table, refused, summary, entries)
+
+
+def _with_controls(plate: ParetoPlate, controls: Sequence[Item]) -> ParetoPlate:
+    """The plate with the controls at its end."""
+    if not controls:
+        return plate
+    return replace(
+        plate,
+        items=[*plate.items, *controls],
+        sources=[*plate.sources, *[CONTROL] * len(controls)],
+        predicted=_joined(plate.predicted, plate.extra, len(controls)),
+        feasible=np.append(plate.feasible, np.full(len(controls), np.nan)),
+    )
+
+
+def _joined(
+    plate: Mapping[str, Float[np.ndarray, "3 item"]], controls: Mapping[str, Float[np.ndarray, "3 item"]], count: int
+) -> dict[str, Float[np.ndarray, "3 item"]]:
+    nothing = np.full((3, count), np.nan)
+    return {name: np.concatenate([own, controls.get(name, nothing)], 1) for name, own in plate.items()}

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sciencegen.api.campaign.controls import CONTROL
+from sciencegen.api.campaign.candidates import how_made
 from sciencegen.api.campaign.history import CampaignState
-from sciencegen.api.campaign.layout import Layout
-from sciencegen.api.campaign.plate_files import origin_of_plate, plate_columns
-from sciencegen.api.campaign.request import ProposeRequest
-from sciencegen.api.science.naming import name_column
-from sciencegen.api.writing.order_sheets import OrderSheet, order_path
-from sciencegen.api.writing.picklists import picklist_paths
+from sciencegen.api.campaign.notes import predicted_columns
+from sciencegen.api.campaign.request import CONTROL, ProposeRequest, in_wells, layout_notes, layout_summary, placed
+from sciencegen.api.campaign.request import PlateLayout as Layout
+from sciencegen.api.science.naming import name_column, variants_of
+from sciencegen.api.search.tables import left_open_columns
+from sciencegen.api.writing.output_record import origin_of_given, plain_path
+from sciencegen.api.writing.plates import OrderSheet, order_path, picklist_paths
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import write_candidates, write_rejected
 from sciencegen.data.writers import Refused, no_formula
@@ -23,13 +24,69 @@ from sciencegen.errors import ConfigError
 from sciencegen.files import claim_output
 from sciencegen.items import Cell, Direction, Origin, none_if_nan
 from sciencegen.optimization.campaign import Plate
-from sciencegen.optimization.candidate_sources import CandidatePool
+from sciencegen.optimization.candidates import CandidatePool
 from sciencegen.optimization.forecast import Forecast
 from sciencegen.optimization.journal import Entry, append
+from sciencegen.optimization.pareto_plate import ParetoPlate
 from sciencegen.optimization.wells import SIZES, read_well
 
-if TYPE_CHECKING:  # it takes most of a second to import
-    from sciencegen.figures.style import Figure
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+# What plates of one and of several targets have in common: columns, wells, and the provenance of their items.
+
+
+def plate_columns(
+    request: ProposeRequest, plate: Plate | ParetoPlate, targets: Sequence[str],
+    predicted: Mapping[str, list[Cell]], state: CampaignState, pool: CandidatePool | None,
+) -> dict[str, list[Cell]]:  # fmt: skip
+    """The columns of a plate's table; those of the targets are empty, for the laboratory to fill in. predicted: the
+    columns of the surrogate models' predictions."""
+    science, reference = request.domain, state.reference
+    number, width = state.history.next_round, len(str(len(plate.items)))
+    table: dict[str, list[Cell]] = {
+        "id": [f"r{number}-{place:0{width}}" for place in range(1, len(plate.items) + 1)],
+        "item": [science.items.text(item) for item in plate.items],
+    }
+    if reference is not None:
+        table[name_column(reference)] = [variants_of(science).name_of(reference, item) for item in plate.items]
+    table |= {name: [None] * len(plate.items) for name in targets}
+    table["round"] = [number] * len(plate.items)
+    table |= predicted
+    table |= predicted_columns(request.predictors, plate.items)
+    table |= {name: cells for name, cells in left_open_columns(science, plate.items).items() if name not in table}
+    table["source"] = list(plate.sources)
+    if pool is not None and request.supplied.cost:
+        costs = dict(zip(pool.keys, pool.costs.tolist(), strict=True))
+        table[request.supplied.cost] = [costs.get(science.items.key(item)) for item in plate.items]
+    return table if request.blocks is None else table | how_made(request.blocks, plate.items)
+
+
+def wells_of(
+    request: ProposeRequest, items: dict[str, list[Cell]], picked: int, number: int, notes: list[str]
+) -> tuple[dict[str, list[Cell]], dict[str, int]]:
+    """The plate's table by wells, if there is a layout, and the layout's part of the summary. Adds to the notes."""
+    if request.layout is None:
+        return items, {}
+    places = placed(request.layout, picked, request.plate.seed, number)
+    notes.extend(layout_notes(request.layout, places))
+    return in_wells(request.layout, items, places), layout_summary(places)
+
+
+def origin_of_plate(request: ProposeRequest) -> Origin:
+    """Provenance of the plate's items."""
+    end = "lowest" if request.minimize else "highest"
+    asked = [goal.text for goal in request.targets] or [f"{end} {request.target}"]
+    sources = {
+        "measured": request.history.tables,
+        "also": request.supplied.also,
+        "pool": [request.supplied.pool],
+        "model": [None if request.model is None else request.model_name],
+    }
+    named = [f"{name} {plain_path(one)}" for name, given in sources.items() for one in given if one is not None]
+    goals = [goal.text for goal in request.goals]
+    return origin_of_given("propose", [*asked, *goals, *named], seed=request.plate.seed)
 
 
 @dataclass(frozen=True)
@@ -166,7 +223,7 @@ class Proposal(Result):
         >>> made.plot_plate().axes[0].get_title()
         'plate 1'
         """
-        from sciencegen.report.figures.plates import plates_figure
+        from sciencegen.report.paper_figures import plates_figure
 
         if self.proposed is None or self.proposed.layout is None:
             raise ConfigError("Expected a plate with a layout. Pass `plate`, 96 or 384, to `propose`.")

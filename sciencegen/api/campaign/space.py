@@ -10,23 +10,23 @@ from pathlib import Path
 import numpy as np
 
 from sciencegen.api.campaign.request import ProposeRequest
+from sciencegen.api.criteria.goals import ConstraintTest, constraint_test
 from sciencegen.api.criteria.oracles import OracleBook
-from sciencegen.api.criteria.proposals import ConstraintTest, constraint_test
 from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.predictors.inputs import latents_of
 from sciencegen.api.science.naming import constraint_of, reference_of
-from sciencegen.api.sources.datasets import reference_of_card
+from sciencegen.api.sources.tables import reference_of_card
 from sciencegen.data.workers import is_refusal
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import BlockMoves, DesignSpace, Edits, Moves, Reference
-from sciencegen.domains.capabilities.moves import Crossover
+from sciencegen.domains.capabilities.design import Crossover
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 from sciencegen.items import Item, Refusal
+from sciencegen.optimization.candidates import CampaignSpace, Move
+from sciencegen.optimization.evolution import crank_nicolson_step
 from sciencegen.optimization.feature_rows import FeatureRows
-from sciencegen.optimization.moves import crank_nicolson_step
 from sciencegen.optimization.objective import resolve_oracles
-from sciencegen.optimization.proposers import CampaignSpace, Move
-from sciencegen.optimization.quotas import Marks
+from sciencegen.optimization.selection import Marks
 
 Features = Callable[[Sequence[Item]], FeatureRows]
 Draw = Callable[[int, np.random.Generator], list[Item | None]]

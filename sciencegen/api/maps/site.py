@@ -5,29 +5,250 @@ from __future__ import annotations
 import io
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from pathlib import Path as FilePath
+from threading import Lock
 from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from sciencegen.api.maps import requests
-from sciencegen.api.maps.columns import MapColumn
-from sciencegen.api.maps.making import MadeItem, Maker, finite
-from sciencegen.api.maps.pictures import picture_of
-from sciencegen.api.writing.formats import check_ending
-from sciencegen.api.writing.writer import OutputOptions, open_output
+from sciencegen.api.maps.items import MapColumn
+from sciencegen.api.maps.latent_map import LatentMap, Picture, picture_of
+from sciencegen.api.sampling.judge import measure_all
+from sciencegen.api.writing.writer import OutputOptions, check_ending, open_output
 from sciencegen.browser.page import live_pages
 from sciencegen.browser.server import Answer, NoSuchPath, Site, json_answer
 from sciencegen.config import Settings
+from sciencegen.data.workers import is_refusal
 from sciencegen.data.writers import WRITTEN_TABLES
 from sciencegen.domains.base import Domain
-from sciencegen.errors import ConfigError, DataError
-from sciencegen.items import Cell, Json, Origin
-from sciencegen.latent.geometry import arc
+from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.items import Cell, Item, Json, Origin, Property, Refusal
+from sciencegen.latent.geometry import arc, latent_noise, latents_near
+
+# What the page asks its server: strict records of the JSON of each call.
+
+LONGEST_PATH = 50
+MOST_ROWS = 500
+Latent = tuple[float, ...]
+Condition = dict[str, float]
+
+
+class RowsRequest(Settings):
+    """The texts and names of some items."""
+
+    indices: tuple[int, ...] = Field(max_length=MOST_ROWS)
+
+
+class PlaceRequest(Settings):
+    """Decode a place of the map."""
+
+    x: float
+    y: float
+    condition: Condition = Field(default_factory=dict)
+
+
+class ItemRequest(Settings):
+    """An item of the data, with its latent."""
+
+    index: int = Field(ge=0)
+
+
+class ChangeRequest(Settings):
+    """Decode a latent, with its coordinate along one principal axis set to a number of standard deviations."""
+
+    latent: Latent
+    axis: int | None = Field(None, ge=0)
+    step: float = 0.0
+    condition: Condition = Field(default_factory=dict)
+
+
+class NearestRequest(Settings):
+    """The items of the data that are nearest to a latent."""
+
+    latent: Latent
+    count: int = Field(12, ge=1, le=100)
+
+
+class NearRequest(Settings):
+    """New items near a latent."""
+
+    latent: Latent
+    count: int = Field(8, ge=1, le=24)
+    radius: float = Field(0.3, gt=0, le=1)
+    seed: int = Field(0, ge=0)
+
+
+class PathRequest(Settings):
+    """Items on the arc between two latents."""
+
+    start: Latent
+    end: Latent
+    steps: int = Field(9, ge=2, le=LONGEST_PATH)
+
+
+class PageDrawRequest(Settings):
+    """A draw of the model."""
+
+    seed: int = Field(0, ge=0)
+    condition: Condition = Field(default_factory=dict)
+
+
+class Kept(Settings):
+    """An item of the basket. origin: how it came there."""
+
+    item: str
+    name: str = ""
+    origin: str = ""
+    values: dict[str, float | None] = Field(default_factory=dict)
+
+
+class ExportRequest(Settings):
+    """The basket as a file. ending: of its format."""
+
+    items: tuple[Kept, ...] = Field(min_length=1)
+    ending: str
+
+
+# Items that a page makes: decoded at a place, changed along an axis, between two others, near one, or drawn.
+
+ATTEMPTS = 6
+"""Rounds of draws near an item, until enough different items are found."""
+SPARE = 3
+"""Draws of a round for each item that is asked for."""
+
+
+@dataclass(frozen=True)
+class MadeItem:
+    """An item and its latent.
+
+    Parameters
+    ----------
+    text : str
+        "" if the latent decodes to no item.
+    reason : str
+        Why it has no text.
+    latent : array [latent]
+    point : (float, float)
+        Its place on the map.
+    steps : list of float
+        Its coordinates along the principal axes, in standard deviations.
+    values : mapping
+        Properties, None where they can't be computed.
+    picture : Picture, optional
+    """
+
+    text: str
+    reason: str
+    latent: Float[np.ndarray, " latent"] = field(repr=False)
+    point: tuple[float, float]
+    steps: list[float]
+    values: Mapping[str, float | None]
+    picture: Picture | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes items on a map; calls from several threads are computed one after another."""
+
+    map: LatentMap
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    @cached_property
+    def measured(self) -> tuple[str, ...]:
+        """Names of the properties that made items are shown with."""
+        domain = self.map.loaded.domain
+        names = [column.name for column in self.map.items.columns] or self.map.loaded.space.properties
+        return tuple(name for name in names if name in domain.properties)
+
+    @cached_property
+    def conditions(self) -> tuple[Property, ...]:
+        """The conditions that the model takes, with the range that its draws can have."""
+        loaded = self.map.loaded
+        known = [loaded.domain.properties[name] for name in loaded.space.properties if name in loaded.domain.properties]
+        limits = loaded.representation.limits
+        ends = [limits.get(one.name, (one.low, one.high)) for one in known]
+        return tuple(replace(one, low=low, high=high) for one, (low, high) in zip(known, ends, strict=True))
+
+    @property
+    def decoder_takes_conditions(self) -> bool:
+        """Whether conditions change what a latent is decoded to; else only what is drawn."""
+        return bool(self.conditions) and not self.map.loaded.recipe.latent_alone
+
+    def decoded(
+        self, latents: Float[np.ndarray, "item latent"], condition: Mapping[str, float] | None = None
+    ) -> list[MadeItem]:
+        """What each latent is decoded to."""
+        rows = None
+        if condition and self.decoder_takes_conditions:
+            rows = np.repeat(self._standardized(condition)[None], len(latents), 0)
+        with self._lock:
+            items = self.map.loaded.space.decode_items(latents, rows)
+            return self._described(items, list(latents))
+
+    def drawn(self, seed: int, condition: Mapping[str, float] | None) -> MadeItem:
+        """The draw with this seed, under a condition; the same noise is used for each condition."""
+        space = self.map.loaded.space
+        rows = self._standardized(condition)[None] if condition else None
+        with self._lock:
+            latents = space.from_noise(latent_noise(seed, 0, space.size)[:1], rows)
+        return self.decoded(latents, condition)[0]
+
+    def near(self, latent: Float[np.ndarray, " latent"], count: int, radius: float, seed: int) -> list[MadeItem]:
+        """Different items near a latent, as `LatentSpace.neighbours`: sqrt(1 - r^2) z + r noise."""
+        space, found = self.map.loaded.space, dict[str, tuple[Item, Float[np.ndarray, " latent"]]]()
+        text = self.map.loaded.domain.items.text
+        with self._lock:
+            own = [text(one) for one in space.decode_items(latent[None]) if not is_refusal(one)]
+            for attempt in range(ATTEMPTS):
+                moved = latents_near(latent, radius, SPARE * count, seed, attempt)
+                for one, place in zip(space.decode_items(moved), moved, strict=True):
+                    if not is_refusal(one) and text(one) not in own:
+                        found.setdefault(text(one), (one, place))
+                if len(found) >= count:
+                    break
+            chosen = list(found.values())[:count]
+            return self._described([one for one, _ in chosen], [place for _, place in chosen])
+
+    def parsed(self, text: str) -> Item:
+        """The item of a text; an error if it is none."""
+        item = self.map.loaded.domain.items.parse(text)
+        if isinstance(item, Refusal):
+            raise DataError(f"Expected an item, got '{text[:60]}': {item.reason}.")
+        return item
+
+    def _standardized(self, condition: Mapping[str, float]) -> Float[np.ndarray, " property"]:
+        for name in condition:
+            if name not in self.map.loaded.space.properties:
+                raise unknown_name("condition", name, self.map.loaded.space.properties)
+        return self.map.loaded.representation.condition(condition)
+
+    def _described(
+        self, items: Sequence[Item | Refusal], latents: Sequence[Float[np.ndarray, " latent"]]
+    ) -> list[MadeItem]:
+        domain, names = self.map.loaded.domain, self.measured
+        known = [item for item in items if not is_refusal(item)]
+        rows = iter(measure_all(domain, known, names) if names else [[] for _ in known])
+        made = []
+        for item, latent in zip(items, latents, strict=True):
+            x, y = self.map.place(latent[None])[0].tolist()
+            steps = self.map.steps(latent)
+            if isinstance(item, Refusal):
+                made.append(MadeItem("", item.reason, latent, (x, y), steps, {}, None))
+                continue
+            values = {name: finite(value) for name, value in zip(names, next(rows), strict=True)}
+            made.append(MadeItem(domain.items.text(item), "", latent, (x, y), steps, values, picture_of(domain, item)))
+        return made
+
+
+def finite(value: float | None) -> float | None:
+    """A number, or None if it is missing or not finite."""
+    return None if value is None or not np.isfinite(value) else float(value)
+
 
 BINARY = "application/octet-stream"
 BASKET = "basket"
@@ -109,15 +330,15 @@ class _Calls:
         self._maker, self._map = maker, maker.map
         self._of_data = lru_cache(KEPT)(self._decoded)
         self.table: Mapping[str, Callable[[bytes], Answer]] = {
-            "rows": _reading(requests.Rows, self.rows),
-            "place": _reading(requests.AtPlace, self.place),
-            "item": _reading(requests.OfItem, self.item),
-            "change": _reading(requests.Change, self.change),
-            "nearest": _reading(requests.Nearest, self.nearest),
-            "near": _reading(requests.Near, self.near),
-            "path": _reading(requests.Path, self.path),
-            "draw": _reading(requests.Draw, self.draw),
-            "export": _reading(requests.Export, self.export),
+            "rows": _reading(RowsRequest, self.rows),
+            "place": _reading(PlaceRequest, self.place),
+            "item": _reading(ItemRequest, self.item),
+            "change": _reading(ChangeRequest, self.change),
+            "nearest": _reading(NearestRequest, self.nearest),
+            "near": _reading(NearRequest, self.near),
+            "path": _reading(PathRequest, self.path),
+            "draw": _reading(PageDrawRequest, self.draw),
+            "export": _reading(ExportRequest, self.export),
         }
 
     def picture(self, path: str) -> Answer:
@@ -129,16 +350,16 @@ class _Calls:
         picture = picture_of(self._map.loaded.domain, item)
         return Answer(picture.content, picture.kind)
 
-    def rows(self, asked: requests.Rows) -> Answer:
+    def rows(self, asked: RowsRequest) -> Answer:
         items = self._map.items
         found = [self._checked(index) for index in asked.indices]
         return json_answer([{"index": at, "text": items.text[at], "name": items.name[at]} for at in found])
 
-    def place(self, asked: requests.AtPlace) -> Answer:
+    def place(self, asked: PlaceRequest) -> Answer:
         latent = self._map.at_place(asked.x, asked.y)
         return json_answer(_plain(self._maker.decoded(latent[None], asked.condition)[0]))
 
-    def item(self, asked: requests.OfItem) -> Answer:
+    def item(self, asked: ItemRequest) -> Answer:
         index = self._checked(asked.index)
         decoded, text = self._of_data(index), self._map.items.text[index]
         return json_answer(_plain(decoded) | {"same": decoded.text == text, "given": text})
@@ -146,7 +367,7 @@ class _Calls:
     def _decoded(self, index: int) -> MadeItem:
         return self._maker.decoded(self._map.items.latent[index][None])[0]
 
-    def change(self, asked: requests.Change) -> Answer:
+    def change(self, asked: ChangeRequest) -> Answer:
         latent = self._latent(asked.latent)
         if asked.axis is not None:
             if asked.axis >= len(self._map.axes.axes):
@@ -154,7 +375,7 @@ class _Calls:
             latent = self._map.moved(latent, asked.axis, asked.step)
         return json_answer(_plain(self._maker.decoded(latent[None], asked.condition)[0]))
 
-    def nearest(self, asked: requests.Nearest) -> Answer:
+    def nearest(self, asked: NearestRequest) -> Answer:
         found, distances = self._map.nearest(self._latent(asked.latent), asked.count)
         texts, names = self._map.items.text, self._map.items.name
         return json_answer([
@@ -162,20 +383,20 @@ class _Calls:
             for at, distance in zip(found.tolist(), distances, strict=True)
         ])  # fmt: skip
 
-    def near(self, asked: requests.Near) -> Answer:
+    def near(self, asked: NearRequest) -> Answer:
         found = self._maker.near(self._latent(asked.latent), asked.count, asked.radius, asked.seed)
         return json_answer([_plain(one) for one in found])
 
-    def path(self, asked: requests.Path) -> Answer:
+    def path(self, asked: PathRequest) -> Answer:
         """The latents of a path, both ends included; the page asks for the item of each, so that it shows them as they
         are decoded, and can stop."""
         found = arc(self._latent(asked.start), self._latent(asked.end), asked.steps)
         return json_answer([_rounded(latent) for latent in found])
 
-    def draw(self, asked: requests.Draw) -> Answer:
+    def draw(self, asked: PageDrawRequest) -> Answer:
         return json_answer(_plain(self._maker.drawn(asked.seed, asked.condition)))
 
-    def export(self, asked: requests.Export) -> Answer:
+    def export(self, asked: ExportRequest) -> Answer:
         loaded = self._map.loaded
         if asked.ending not in written_formats(loaded.results, loaded.domain.items.formats):
             raise ConfigError(f"Expected a format that can be written, got '{asked.ending}'.")
@@ -195,7 +416,7 @@ class _Calls:
             raise DataError(f"Expected an item's number below {len(self._map.items.text)}, got {index}.")
         return index
 
-    def _latent(self, values: requests.Latent) -> Float[np.ndarray, " latent"]:
+    def _latent(self, values: Latent) -> Float[np.ndarray, " latent"]:
         size = self._map.loaded.space.size
         if len(values) != size:
             raise DataError(f"Expected a latent of {size} numbers, got {len(values)}.")
@@ -207,9 +428,9 @@ def written(domain: str, table: Mapping[str, list[Cell]], ending: str) -> Answer
     origin = Origin("explore", made=False)
     with tempfile.TemporaryDirectory() as folder:
         name = f"{BASKET}{ending}"
-        with open_output(domain, str(Path(folder) / name), list(table), OutputOptions(origin=origin)) as writer:
+        with open_output(domain, str(FilePath(folder) / name), list(table), OutputOptions(origin=origin)) as writer:
             writer.write(table)
-        files = sorted(Path(folder).iterdir())
+        files = sorted(FilePath(folder).iterdir())
         if [file.name for file in files] == [name]:
             return Answer(files[0].read_bytes(), BINARY, name)
         content = io.BytesIO()

@@ -13,15 +13,17 @@ import numpy as np
 
 from sciencegen.api.models.folder import LoadedModel, find_model, load_model
 from sciencegen.config import Resources
+from sciencegen.data.damage import reading
 from sciencegen.data.threads import inference_threads, map_threaded
 from sciencegen.domains.capabilities import Scaffold
 from sciencegen.domains.capabilities.structures import Placement
 from sciencegen.domains.recipes import Completing, Encoded, Recipe
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, DataError, IncompatibleError
+from sciencegen.files import check_regular
 from sciencegen.items import Item, Refusal
 from sciencegen.latent.space import LatentModel
 
-if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't need it
+if TYPE_CHECKING:
     from sciencegen.batch import Batch
     from sciencegen.diffusion.model import Bend
     from sciencegen.diffusion.state import Fields, State
@@ -154,7 +156,7 @@ def _draw(
     import torch
 
     from sciencegen.batch import concatenate
-    from sciencegen.memory import halved_to_fit
+    from sciencegen.devices import halved_to_fit
 
     representation, network = completing_parts(model)
     batch = representation.batch(given)
@@ -192,3 +194,39 @@ def _keeping(model: LoadedModel, batch: Batch, places: Sequence[Placement]) -> B
         values[name] = value.to(model.device)
         where[name] = there.reshape(*there.shape, *[1] * (value.ndim - 2)).to(model.device)
     return lambda denoise: inpainting(denoise, values, where, rigid=values)
+
+
+# Latents that a user gives: in files, or as an array.
+
+ARRAY_FILES = (b"\x93NUMPY", b"PK")
+"""How .npy and .npz files begin."""
+
+
+def read_latents(path: Path, size: int) -> np.ndarray:
+    """Read an .npy file, or the array `latent` of an .npz, and check it."""
+    check_regular(path, "latents")
+    with reading("an .npz with an array `latent`, as encode makes it,", path):
+        with open(path, "rb") as file:
+            if not file.read(len(ARRAY_FILES[0])).startswith(ARRAY_FILES):
+                raise TypeError("it is neither .npy nor .npz")  # numpy would take it for a pickle
+        content = np.load(path, allow_pickle=False)
+        latents = content if isinstance(content, np.ndarray) else content["latent"]
+        if not isinstance(latents, np.ndarray):  # a member of an .npz that is no array is read as bytes
+            raise TypeError("'latent' is no array")
+    return check_latents(latents, size, str(path))
+
+
+def check_latents(latents: np.ndarray, size: int, place: str) -> np.ndarray:
+    """Check the type and shape of latents [item size]; returns them in single precision."""
+    limit = np.finfo(np.float32).max
+    if latents.ndim != 2 or latents.dtype.kind != "f" or not (np.abs(latents) <= limit).all():
+        raise DataError(
+            f"Expected finite numbers [item latent] of at most {limit:g} in {place}, got {latents.dtype} "
+            f"{latents.shape}."
+        )
+    if latents.shape[1] != size:
+        raise IncompatibleError(
+            f"Expected latents of {size} numbers for this model, {place} holds {latents.shape[1]}. "
+            "Pass `model` with the model that made them."
+        )
+    return latents.astype(np.float32)

@@ -16,15 +16,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sciencegen.api.models import folder as models
-from sciencegen.api.models.encoding import EncodeOne
+from sciencegen.api.models.folder import EncodeOne
 from sciencegen.api.models.identity import DATA, has_own_data, is_prepared
-from sciencegen.api.science.workers import Encode
+from sciencegen.api.science.forms import Encode
 from sciencegen.api.sources.preparation import prepare_source
 from sciencegen.config import COMPUTE_CHUNK, PrepareSettings, TrainSettings
-from sciencegen.data.item_columns import ItemColumn
-from sciencegen.data.packed import PackedArrays, pack
-from sciencegen.data.prepared import REJECTS, PreparedDataset
-from sciencegen.data.spacing import evenly_spaced
+from sciencegen.data.prepared import REJECTS, ItemColumn, PackedArrays, PreparedDataset, pack
+from sciencegen.data.statistics import evenly_spaced
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import map_killable
 from sciencegen.domains.recipes import Encoded, Recipe, Representation

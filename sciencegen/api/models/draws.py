@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from sciencegen.api.models.data import TrainingData
-from sciencegen.data.spacing import evenly_spaced
+from sciencegen.data.statistics import evenly_spaced
 from sciencegen.domains.base import Domain
 from sciencegen.items import Refusal
 from sciencegen.latent.explorer import LatentSpace
-from sciencegen.latent.noise import latent_noise
+from sciencegen.latent.geometry import latent_noise
 from sciencegen.latent.space import LatentModel
 
 DRAWS = 200
@@ -26,7 +26,7 @@ FEW_NEAR = 0.2
 
 
 @dataclass(frozen=True)
-class Draws:
+class TunedDraws:
     """Shares of draws without a condition: well_formed; near and new of those; their median similarity to an item."""
 
     well_formed: float
@@ -56,7 +56,7 @@ class Draws:
         return sentences
 
 
-def draws_near(model: LatentModel, data: TrainingData, science: Domain, seed: int) -> Draws:
+def draws_near(model: LatentModel, data: TrainingData, science: Domain, seed: int) -> TunedDraws:
     """Draw from a fine-tuned model and compare with the items that it was tuned on."""
     representation = data.representation
     space = LatentSpace(model, representation, parse=science.items.parse, text=science.items.text)
@@ -68,9 +68,9 @@ def draws_near(model: LatentModel, data: TrainingData, science: Domain, seed: in
         well_formed &= representation.well_formed(batch, items)
     drawn = [item for item, good in zip(items, well_formed, strict=True) if good]
     if not drawn:
-        return Draws(0.0, np.nan, np.nan, np.nan)
+        return TunedDraws(0.0, np.nan, np.nan, np.nan)
     items_or_refusals = [science.items.parse(data.texts[row]) for row in evenly_spaced(len(data.texts), LARGEST)]
     training_items = [item for item in items_or_refusals if not isinstance(item, Refusal)]
     nearest, texts = science.similarity.nearest(drawn, training_items), set(data.texts)
     new = np.mean([science.items.text(item) not in texts for item in drawn])
-    return Draws(float(well_formed.mean()), float(np.mean(nearest >= NEAR)), float(new), float(np.median(nearest)))
+    return TunedDraws(float(well_formed.mean()), float(np.mean(nearest >= NEAR)), float(new), float(np.median(nearest)))

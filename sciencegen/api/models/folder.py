@@ -3,39 +3,83 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sciencegen.api.models.checksums import KEY, SETTINGS, UNCHECKED, check_file, with_checksums
-from sciencegen.api.science.forms import domain_of, in_form, name_of_results
-from sciencegen.api.science.naming import NameSuffixes
+import numpy as np
+
+from sciencegen.api.science.forms import Encode, domain_of, in_form, name_of_results
+from sciencegen.api.science.naming import LeftOut, NameSuffixes
 from sciencegen.config import Resources
 from sciencegen.data.damage import reason_of
 from sciencegen.data.model_cache import remembered
-from sciencegen.data.threads import inference_threads
-from sciencegen.domains import domain_names
+from sciencegen.data.prepared import pack
+from sciencegen.data.threads import inference_threads, worker_count
+from sciencegen.data.workers import is_refusal, map_killable
+from sciencegen.data.writers import Refused, StoredItems
+from sciencegen.domains import domain_names, recipes
 from sciencegen.domains.base import Domain
 from sciencegen.domains.given import item_texts, object_of
 from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError, IncompatibleError, converted, unknown_name
 from sciencegen.files import atomic_write, sha256_of
-from sciencegen.items import Item, Json, Reference
+from sciencegen.items import Item, Json, Reference, Refusal, Row
 from sciencegen.latent.space import LatentModel
 from sciencegen.records import to_plain, to_record
-from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format
+from sciencegen.runs import FORMAT_VERSION, RunFolder, canonical_json, check_format
 from sciencegen.scoring.oracles import Oracle
 
-if TYPE_CHECKING:  # torch takes seconds to import, and half of the verbs don't need it
+if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from torch import Tensor
 
     from sciencegen.latent.explorer import LatentSpace
+
+
+# Checksums of a model's settings, representation and weights in its `config.yaml`: changed ones are not loaded.
+
+KEY = "sha256"
+SETTINGS = "settings"
+
+
+def settings_sha256(config: Mapping[str, Any]) -> str:
+    """The checksum of the network's settings, on whose sizes the time to build it depends."""
+    return hashlib.sha256(canonical_json([config.get("recipe"), config.get(SETTINGS)]).encode()).hexdigest()
+
+
+def with_checksums(config: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
+    """The config with checksums. files: those of the folder's files by name."""
+    return {**config, KEY: {SETTINGS: settings_sha256(config), **files}}
+
+
+def check_file(run: RunFolder, config: Mapping[str, Any], name: str) -> None:
+    """Raise an error if a file of the folder, or the settings, differ from their checksum, if there is one."""
+    known = config.get(KEY)
+    if known is None:  # earlier versions wrote none
+        return
+    wanted = known.get(name) if isinstance(known, dict) else None
+    found = settings_sha256(config) if name == SETTINGS else sha256_of(run / name)
+    if wanted != found:
+        what = f"the {SETTINGS}" if name == SETTINGS else name
+        raise IncompatibleError(
+            f"Expected {what} of the model in {run.path} as saved (sha256 {wanted}), found another ({found}). "
+            "It was changed or damaged: copy the folder again, or train the model again."
+        )
+
+
+UNCHECKED = (
+    "The model in {folder} has no checksums, since an earlier version wrote it: damage of its weights can't be seen. "
+    "`sciencegen train` writes them."
+)
 
 CONFIG, REPRESENTATION, WEIGHTS, METRICS, CARD = (
     "config.yaml", "representation.json", "weights.safetensors", "metrics.json", "card.md",
@@ -420,3 +464,74 @@ def name_columns(representation: Representation) -> Callable[[Sequence[Item]], d
 def name_suffixes(representation: Representation) -> NameSuffixes | None:
     """A function from items to suffixes of their names in the domain's files; None if items have no numbering."""
     return None if representation.naming is None else representation.naming.suffixes
+
+
+# Encode rows of items to latents.
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """latent [item latent]; index: the item's row in the input, from 0; item: standardized text; name: the
+    item's name in the input, or ""; notes: what to know about them; domain: name of the items' domain or form;
+    inferred: further arrays [item ...] by name (`LatentRows.inferred`)."""
+
+    latent: np.ndarray
+    index: np.ndarray
+    item: Sequence[str]
+    name: Sequence[str]
+    refused: list[Refused]
+    notes: tuple[str, ...] = ()
+    domain: str = ""
+    inferred: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+def are_reconstructed(loaded: LoadedModel, latents: np.ndarray, texts: Sequence[str]) -> list[bool]:
+    """Whether each item is decoded from its latent; always true for representations that are not exact (galaxies)."""
+    if not loaded.representation.canonical:
+        return [True] * len(texts)
+    items, decoded = loaded.domain.items, loaded.space.decode_items(latents)
+    keys = [None if is_refusal(one) else items.key(one) for one in decoded]
+    return [key == items.key(items.parse(text)) for key, text in zip(keys, texts, strict=True)]
+
+
+def encode_rows(
+    loaded: LoadedModel, rows: Iterable[Row], resources: Resources, advance: Callable[[int], None] = lambda rows: None
+) -> Encoded:
+    """Parse in killable workers, then encode in compute chunks. Rows are read one by one. advance: called with the
+    number of rows encoded."""
+    text = json.dumps(loaded.representation.to_json())
+    task = EncodeOne(Encode(loaded.domain.name, str(loaded.config["recipe"]), text))
+    waiting, left_out = deque[Row](), LeftOut(loaded.domain)
+    kept, refused = array("q"), list[Refused]()
+    items, names = StoredItems[str](str), StoredItems[str](str)  # on disk: there may be millions
+
+    def texts() -> Iterator[str]:
+        for row in rows:
+            waiting.append(row)
+            yield row.text
+
+    def arrays() -> Iterator[recipes.Encoded]:
+        for index, result in map_killable(task, texts(), processes=worker_count(resources.threads)):
+            row = waiting.popleft()
+            if not isinstance(result, tuple):
+                refused.append((row.line, row.text, result.reason))
+                continue
+            left_out.look([row])
+            kept.append(index)
+            items.append(result[0])
+            names.append(row.id)
+            yield result[1]
+
+    latents = loaded.space.encode_arrays(pack(arrays()), advance)
+    numbers, notes = np.array(kept, np.int64), tuple(left_out.notes)
+    return Encoded(latents, numbers, items, names, refused, notes, loaded.domain.name)
+
+
+@dataclass(frozen=True)
+class EncodeOne:
+    """`Encode` for a single text, for maps that run each text separately."""
+
+    encode: Encode
+
+    def __call__(self, text: str) -> tuple[str, recipes.Encoded] | Refusal:
+        return self.encode([text])[0]

@@ -3,26 +3,77 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from sciencegen.api.models.folder import CONFIG, METRICS, pretrained_root, referred_to
-from sciencegen.api.predictors.held_out import read_held_out
 from sciencegen.api.predictors.inputs import ModelInputs, predictor_oracle, read_observing
 from sciencegen.api.science.forms import adapted, in_form, plain_name, points_of
 from sciencegen.data.threads import inference_threads
+from sciencegen.data.writers import write_table
 from sciencegen.domains.capabilities import Instrument
-from sciencegen.errors import DataError, IncompatibleError, nearest_names, unknown_name
+from sciencegen.errors import ConfigError, DataError, IncompatibleError, converted, nearest_names, unknown_name
+from sciencegen.files import atomic_write
+from sciencegen.metrics.sets import KeyFilter
 from sciencegen.runs import RunFolder, check_format
 from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
 from sciencegen.scoring.oracles import Oracle
 
-if TYPE_CHECKING:  # they import libraries that many verbs don't need
-    from sciencegen.figures.style import Figure
-    from sciencegen.prediction import Predictor
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from sciencegen.prediction import Evaluation, Predictor
     from sciencegen.prediction.points import PointPredictor
+    from sciencegen.report.paper_figures import PlottedPredictions as Predictions
+
+
+# Predictions of held-out rows in a predictor's folder, from which its calibration is plotted.
+
+HELD_OUT = "held_out.csv"
+NUMBERS = ("measured", "predicted", "lower", "upper")
+COLUMNS = ("split", "row", *NUMBERS, "in_domain")
+"""Columns of the file. row: of the rows that were used, from 0."""
+
+
+def write_held_out(folder: Path, evaluations: Mapping[str, Evaluation]) -> None:
+    """Write the predictions of all splits."""
+    columns: dict[str, list[object]] = {name: [] for name in COLUMNS}
+    for split, one in evaluations.items():
+        arrays = one.row, one.measured, one.predicted, one.lower, one.upper, one.inside
+        columns["split"] += [split] * one.rows
+        for name, values in zip(COLUMNS[1:], arrays, strict=True):
+            columns[name] += values.tolist()
+    write_table(folder / HELD_OUT, columns)
+
+
+def read_held_out(folder: Path, split: str, level: float) -> Predictions:
+    """The predictions of a split; an error for a predictor without the file, and for a split that wasn't evaluated."""
+    import pandas as pd
+
+    from sciencegen.report.paper_figures import PlottedPredictions as Predictions
+
+    path = folder / HELD_OUT
+    if not path.is_file():
+        raise ConfigError(
+            f"Expected predictions of held-out rows in {path}, found no file: point predictors, and those that an "
+            "earlier version trained, have none. Train it again."
+        )
+    try:
+        table = pd.read_csv(path)
+        own = table[table["split"] == split]
+        numbers = own[list(NUMBERS)].to_numpy(np.float64)
+    except (ValueError, KeyError, UnicodeDecodeError) as error:
+        expected = ", ".join(COLUMNS)
+        raise DataError(f"Expected the columns {expected} in {path}, found others. Train it again.") from error
+    if not len(own):
+        raise unknown_name("split", split, sorted(set(table["split"].astype(str))))
+    measured, predicted, lower, upper = numbers.T
+    return Predictions(measured, predicted, lower, upper, level)
+
 
 SHIPPED = "predictors"
 """The folder of predictors among the shipped weights."""
@@ -65,7 +116,7 @@ class TrainedPredictor:
         ConfigError
             For a split that wasn't evaluated, or a predictor that holds no such predictions.
         """
-        from sciencegen.report.figures.calibration import predictions_figure
+        from sciencegen.report.paper_figures import predictions_figure
 
         level = self.metrics.get(split, {}).get("level", 0.9)
         return predictions_figure(read_held_out(self.folder, split, level), self.target)
@@ -79,7 +130,7 @@ class TrainedPredictor:
         return oracle if self.observing is None else ForwardModelOracle(oracle, self.observing)
 
     def _point_oracle(self, name: str) -> Oracle:
-        from sciencegen.prediction.point_oracle import PointOracle
+        from sciencegen.prediction.points import PointOracle
 
         check_goes_by(name, self.targets, self.folder.name)
         target = name if name in self.targets else self.targets[0]
@@ -166,8 +217,38 @@ def load_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
 
 def load_point_predictor(domain: str, run: RunFolder) -> TrainedPredictor:
     """The `PointPredictor` in a folder, with the form of items that it was trained on."""
-    from sciencegen.prediction.point_storage import load_points
+    from sciencegen.prediction.points import load_points
 
     config = run.read_yaml(CONFIG)
     metrics = run.read_json(METRICS)
     return TrainedPredictor(domain, run.path, load_points(run.path), config["target"], None, metrics, config["form"])
+
+
+# Hashes of the items that a predictor was trained on, in its folder: what it has learned from is no discovery.
+
+TRAINING_KEYS = "training_keys.npy"
+
+
+def write_training_keys(run: RunFolder, keys: Iterable[str]) -> None:
+    """Write the sorted hashes of the keys of the items."""
+    with atomic_write(run / TRAINING_KEYS, "wb") as file:
+        np.save(file, KeyFilter.of(keys).hashes, allow_pickle=False)
+
+
+def read_training_keys(folder: str | Path) -> KeyFilter | None:
+    """The keys of the items that the predictor in a folder was trained on; None where it doesn't keep them, as those
+    of version 0.1."""
+    path = Path(folder) / TRAINING_KEYS
+    if not path.exists():
+        return None
+    with converted(lambda error: _damaged(path, f"{type(error).__name__}: {str(error)[:200]}")):
+        hashes = np.load(path, allow_pickle=False)
+    is_list = isinstance(hashes, np.ndarray) and hashes.dtype == np.uint32 and hashes.ndim == 1
+    if not is_list or (np.diff(hashes.astype(np.int64)) <= 0).any():
+        raise _damaged(path, "other numbers")
+    return KeyFilter(hashes)
+
+
+def _damaged(path: Path, found: str) -> IncompatibleError:
+    remedy = "Copy the folder again, or train it again."
+    return IncompatibleError(f"Expected sorted hashes in {path}, found {found}. {remedy}")

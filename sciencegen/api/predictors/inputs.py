@@ -9,25 +9,84 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sciencegen.api.predictors.features import FeatureInputs, features_as_saved, fitted_features
 from sciencegen.api.science.forms import domain_of, plain_name, plain_of
 from sciencegen.api.science.naming import reference_of
 from sciencegen.config import PredictorSettings
-from sciencegen.data.spacing import evenly_spaced
+from sciencegen.data.damage import reason_of
+from sciencegen.data.statistics import evenly_spaced
 from sciencegen.data.threads import inference_threads
 from sciencegen.data.writers import Refused
 from sciencegen.domains.capabilities import Instrument
 from sciencegen.domains.regression import FittedFeatures, MakeSplit
 from sciencegen.errors import ConfigError, DataError, IncompatibleError, converted, unknown_name
-from sciencegen.items import Item, Refusal, Row
+from sciencegen.items import Item, Reference, Refusal, Row
 from sciencegen.runs import RunFolder
 from sciencegen.scoring.oracles import Oracle
 
-if TYPE_CHECKING:  # they import libraries that many verbs don't need
+if TYPE_CHECKING:
     from sciencegen.api.models.folder import LoadedModel
     from sciencegen.prediction import Predictor, PredictorOracle
-    from sciencegen.prediction.splits import Split
-    from sciencegen.prediction.training_tables import TrainingTables
+    from sciencegen.prediction.columns import FeatureBlock as Block
+    from sciencegen.prediction.training_tables import Split, TrainingTables
+
+
+# Features of items for regressors: the domain's own, or features that are fitted to the training items.
+
+
+@dataclass(frozen=True)
+class FeatureInputs:
+    """Features of items of a domain. fitted: features that were fitted to items, for domains that fit them. columns:
+    number of columns that a predictor was trained on, maybe with an earlier version; None: those of this version."""
+
+    domain: str
+    fitted: FittedFeatures | None = None
+    columns: int | None = None
+
+    def __call__(self, items: Sequence[Item]) -> np.ndarray:
+        """[item feature], a row of NaN for items without features."""
+        if self.fitted is None:
+            regression = plain_of(self.domain).regression
+            now = regression.features
+            return (now if self.columns is None else regression.earlier.get(self.columns, now))(items)
+        rows = self.fitted.encode(items)
+        missing = np.full(sum(block.size for block in self.fitted.blocks), np.nan, np.float32)
+        return np.stack([missing if isinstance(row, Refusal) else row for row in rows])
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        return () if self.fitted is None else self.fitted.blocks
+
+    @property
+    def defaults(self) -> Mapping[str, object]:
+        return {} if self.fitted is None else self.fitted.defaults
+
+    @property
+    def made_by(self) -> Mapping[str, object]:
+        return {} if self.fitted is None else self.fitted.to_json()
+
+
+def features_as_saved(domain: str, predictor: Predictor) -> FeatureInputs:
+    """The features that a predictor was trained on."""
+    if not predictor.made_by:
+        features = predictor.columns.get("features")
+        return FeatureInputs(domain, columns=None if features is None else features.size)
+    load = plain_of(domain).regression.load
+    if load is None:
+        raise IncompatibleError(f"Expected a predictor with features of {domain}, got one with fitted features.")
+    with converted(
+        lambda error: IncompatibleError(
+            f"Expected a predictor with features of {domain}, got one whose features are missing or changed "
+            f"({type(error).__name__}: {reason_of(error)}). Copy its folder again, or train it again."
+        )
+    ):
+        return FeatureInputs(domain, load(predictor.made_by))
+
+
+def fitted_features(domain: str, items: Sequence[Item], reference: Reference | None) -> FeatureInputs:
+    """The domain's features, fitted to these items if the domain fits features."""
+    fit = plain_of(domain).regression.fit
+    return FeatureInputs(domain, None if fit is None else fit(items, reference))
+
 
 MakeTable = Callable[[Sequence[Item]], np.ndarray]
 """items -> [item column]"""
@@ -91,7 +150,7 @@ def latents_of(loaded: LoadedModel, items: Sequence[Item]) -> np.ndarray:
 
 def predictor_oracle(domain: str, name: str, predictor: Predictor, model: ModelInputs) -> PredictorOracle:
     """A trained predictor as an oracle, which gives a reason for items without a prediction."""
-    from sciencegen.prediction.oracle import PredictorOracle
+    from sciencegen.prediction.predictor import PredictorOracle
 
     features, wanted = features_as_saved(domain, predictor), predictor.columns
     latents = model.latents if "latents" in wanted else None
@@ -180,7 +239,7 @@ def split_of(
     values: np.ndarray,
 ) -> Split | None:  # fmt: skip
     """The split with this name; None if the name is None, for the default of the predictor's settings."""
-    from sciencegen.prediction.splits import Split
+    from sciencegen.prediction.training_tables import Split
 
     if name is None:
         return None

@@ -13,13 +13,10 @@ import numpy as np
 
 from sciencegen.api.models.folder import CONFIG, METRICS, NOT_YET, reference_to
 from sciencegen.api.models.identity import IDENTITY, weights_of
-from sciencegen.api.predictors.held_out import HELD_OUT, write_held_out
+from sciencegen.api.predictors.folder import HELD_OUT, write_held_out, write_training_keys
 from sciencegen.api.predictors.inputs import UsableRows
-from sciencegen.api.predictors.training_keys import write_training_keys
-from sciencegen.api.science.forms import domain_of, key_of
-from sciencegen.api.science.left_out import LeftOut
-from sciencegen.api.science.naming import Numbering, name_conflicts, names_of, parse_texts
-from sciencegen.api.science.workers import InDomain, describe
+from sciencegen.api.science.forms import InDomain, describe, domain_of, key_of
+from sciencegen.api.science.naming import LeftOut, Numbering, name_conflicts, names_of, parse_texts
 from sciencegen.config import PredictorSettings, Resources
 from sciencegen.data.prepared import REJECTS
 from sciencegen.data.tables import no_numbers

@@ -10,18 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api.criteria.conditions import parse_conditions
-from sciencegen.api.criteria.goals import read_goals
-from sciencegen.api.models.encoding import encode_rows
-from sciencegen.api.models.folder import CONFIG, METRICS, LoadedModel, load_model
+from sciencegen.api.criteria.goals import parse_conditions, read_goals
+from sciencegen.api.models.folder import CONFIG, METRICS, LoadedModel, encode_rows, load_model
 from sciencegen.api.science.forms import domain_of, name_of_results
-from sciencegen.api.science.letters import letters_of
+from sciencegen.api.science.naming import letters_of
 from sciencegen.api.writing.output_record import read_record, record_path
 from sciencegen.config import Resources, RunSettings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset
-from sciencegen.data.spacing import evenly_spaced
+from sciencegen.data.statistics import evenly_spaced
 from sciencegen.domains.base import Domain
-from sciencegen.domains.capabilities.variants import ReferenceLike
+from sciencegen.domains.capabilities.design import ReferenceLike
 from sciencegen.errors import DataError
 from sciencegen.items import Item, Refusal, Row
 from sciencegen.optimization.goals import Goal

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciencegen.api.criteria.conditions import parse_conditions
+from sciencegen.api.criteria.goals import parse_conditions
 from sciencegen.api.models.folder import CONFIG
 from sciencegen.api.predictors.folder import load_predictor
-from sciencegen.api.sampling.model_conditions import UNCHECKED
-from sciencegen.data.spacing import evenly_spaced
+from sciencegen.api.sampling.request import UNCHECKED
+from sciencegen.data.statistics import evenly_spaced
 from sciencegen.items import Refusal
-from sciencegen.notes import FOLDER, NOTE
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import score_safely
+from sciencegen.progress import FOLDER, NOTE
 
 if TYPE_CHECKING:
     from sciencegen.api.reports.contents import RunContents

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciencegen.api.criteria.goals import NOT_TARGETS
 from sciencegen.api.models.folder import METRICS
 from sciencegen.api.reports.notes import progress_name
-from sciencegen.api.science.letters import picture
-from sciencegen.api.search.pooled import FOUND_BY
-from sciencegen.data.spacing import evenly_spaced
+from sciencegen.api.science.naming import align, letters_of, picture
+from sciencegen.api.search.tables import FOUND_BY
+from sciencegen.api.writing.letters import unit_of
+from sciencegen.data.statistics import evenly_spaced
+from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import ReferenceSets
+from sciencegen.domains.capabilities.design import ReferenceLike
+from sciencegen.items import Cell
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.pareto import nondominated
-from sciencegen.report.candidate_content import ColumnDescription
-from sciencegen.report.content import (
-    Calibration,
-    Candidates,
-    Curve,
-    Distribution,
-    Fact,
-    Metric,
-    Objective,
-    Pareto,
-    Structures,
-    Trace,
-)
+from sciencegen.report import letters as maps
+from sciencegen.report.content import CalibrationContent as Calibration
+from sciencegen.report.content import CandidateContent as Candidates
+from sciencegen.report.content import ColumnDescription, Distribution, Fact, HeatMap, Logo, Metric, Pareto, Trace
+from sciencegen.report.content import CurveContent as Curve
+from sciencegen.report.content import ObjectiveContent as Objective
+from sciencegen.report.content import StructureContent as Structures
+from sciencegen.report.letters import logo_of
 from sciencegen.report.markup import decimals, number
 
 if TYPE_CHECKING:
@@ -243,3 +244,61 @@ def _bounds(goal: Goal) -> tuple[float | None, float | None]:
 
 def _finite(values: list[Any]) -> list[float]:
     return [float(value) for value in values if value is not None and math.isfinite(value)]
+
+
+# Sections of a run's report: heat maps, logo, and the next plate with pictures.
+
+LOGO_POINTS = 5000
+
+
+def heat_maps(run: RunContents) -> list[HeatMap]:
+    """Scores of single variants as maps of letters at sites; [] for a domain without letters."""
+    letters, directions = letters_of(run.domain), {goal.name: goal.direction for goal in run.goals if goal.direction}
+    if letters is None:
+        return []
+    return maps.of_variants(letters, run.variants, partial(unit_of, run.domain), directions)
+
+
+def logo(run: RunContents) -> Logo | None:
+    """Logos of candidates and of training data, with sampling weights if training uses them."""
+    found = [str(text) for text in run.candidates["item"]]
+    known, weights = _training(run) if run.training else ([], np.empty(0))
+    letters, sites = letters_of(run.domain), align(run.domain, [*found, *known], run.frame)
+    if letters is None or sites is None or not found:
+        return None
+    groups = {"candidates": range(len(found)), "training data": range(len(found), len(sites.rows))}
+    return logo_of(letters, sites, groups, np.concatenate([np.ones(len(found)), weights]))
+
+
+def _training(run: RunContents) -> tuple[list[str], np.ndarray]:
+    """Evenly spaced texts of the training split, and their weights."""
+    assert run.training is not None
+    split, rows = run.training.splits[0], run.training_sample(LOGO_POINTS)
+    family = run.model.recipe.family if run.model else None
+    name = "" if family is None else family.weight
+    weights = run.training.values(split, [name])[rows, 0] if name in run.training.property_names else np.ones(len(rows))
+    return run.training.items(split).take(rows), np.nan_to_num(weights, nan=1.0)
+
+
+def plate(run: RunContents) -> Candidates | None:
+    """The next plate, as `propose` wrote it."""
+    if not run.plate or not run.plate.get("item"):
+        return None
+    return plate_of(run.domain, run.plate, run.frame, run.settings.report.candidates)
+
+
+def plate_of(
+    science: Domain, table: Mapping[str, Sequence[Cell]], frame: ReferenceLike | None, shown: int
+) -> Candidates:
+    """A plate as a table with pictures. The lab's empty column is left out; its name labels the predictions."""
+    empty = [name for name in table if not any(map(_has_value, table[name]))]
+    targets = [name for name in empty if name not in (*NOT_TARGETS, "value")]
+    target = f"predicted {targets[0]}" if targets else "predicted"
+    names = {"predicted": target, "lower": f"{target}_lower", "upper": f"{target}_upper"}
+    kept = {names.get(name, name): list(table[name])[:shown] for name in table if name not in empty}
+    pictures = [picture(science, science.items.parse(text), frame) for text in kept["item"]]
+    return Candidates.from_table(kept, pictures, total=len(table["item"]), noun="items")
+
+
+def _has_value(cell: Cell) -> bool:
+    return cell is not None and cell == cell and cell != ""

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from sciencegen.api.criteria.conditions import Condition, requested_rows
+from sciencegen.api.criteria.goals import Condition, requested_rows
 from sciencegen.api.models.folder import LoadedModel
-from sciencegen.api.sampling.drawing import no_diffusion
 from sciencegen.api.sampling.judge import split_rows
+from sciencegen.api.sampling.request import no_diffusion
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings
 from sciencegen.data.threads import map_threaded
 from sciencegen.domains.capabilities import DrawTask
 from sciencegen.errors import ConfigError
 from sciencegen.items import Item, Refusal
-from sciencegen.latent.noise import latent_noise, uniform_targets
+from sciencegen.latent.geometry import latent_noise, uniform_targets
 
-if TYPE_CHECKING:  # torch takes seconds to import
+if TYPE_CHECKING:
     from torch import Tensor
 
     from sciencegen.batch import Batch

@@ -5,27 +5,37 @@ from __future__ import annotations
 import json
 import math
 from array import array
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, takewhile
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
-from sciencegen.api.criteria.conditions import Condition
-from sciencegen.api.models.folder import name_columns
-from sciencegen.api.sampling.draws import Draws, steerable
-from sciencegen.api.sampling.judge import Judge, Judged
-from sciencegen.api.sampling.known import known_notes, training_texts
-from sciencegen.api.sampling.quality import DISTANCE, QualityByDraws, quality_name
-from sciencegen.api.sampling.ranking import in_groups, particles_of
-from sciencegen.api.sampling.replacement import Replace, Replacement, Result, replacement_notes
-from sciencegen.api.sampling.request import DrawRequest
-from sciencegen.data.deduplication import FirstOccurrences, hash_keys
+from sciencegen.api.criteria.goals import Condition
+from sciencegen.api.models.folder import LoadedModel, name_columns, open_model
+from sciencegen.api.sampling.draws import Draws, Part, first_draw, steerable
+from sciencegen.api.sampling.judge import DISTANCE, Judge, Judged, QualityByDraws, in_groups, particles_of, quality_name
+from sciencegen.api.sampling.request import (
+    DrawRequest,
+    Replace,
+    Replacement,
+    Result,
+    known_notes,
+    replacement_notes,
+    resolve_draws,
+    training_texts,
+)
+from sciencegen.config import EvaluateSettings, GenerateSettings
+from sciencegen.data.prepared import FirstOccurrences, hash_keys
 from sciencegen.data.threads import FIRST_ROWS, worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.domains.capabilities import DescribesDraws, DrawsGiven
+from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.items import Cell, Item, Refusal
+from sciencegen.progress import Report, silent
 from sciencegen.scoring.oracles import with_annotations
 
 COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected", "failed")
@@ -271,3 +281,146 @@ class Generation:
         missed = dict(self.missed.most_common())
         by_draws = {} if self.quality is None else {"quality_by_draws": self.quality.to_json()}
         return {**counts, "missed": missed, "first_failure": self.first_failure, **made_by, **by_draws}
+
+
+# Calibration of conditions: properties of unfiltered draws at each requested value.
+
+
+def calibrate(domain: str, settings: EvaluateSettings, report: Report = silent) -> dict[str, list[dict[str, float]]]:
+    """Property -> for each requested value: mean, central 80 % interval, mean absolute error, and the share within the
+    tolerance if the domain has one."""
+    model = open_model(domain, settings.model, settings)
+    return {
+        name: [calibrate_one(model, name, value, settings, report) for value in values]
+        for name, values in settings.calibrate.items()
+    }
+
+
+def check_calibrated(names: Iterable[str], known: Collection[str]) -> None:
+    """Raise an error for a name that is no condition of the model."""
+    for name in names:
+        if name not in known:
+            raise unknown_name("condition of the model", name, known)
+
+
+def check_measured(name: str, measured: Collection[str]) -> None:
+    """Raise an error for a property that neither the domain nor the model nor a predictor can measure."""
+    if name not in measured:
+        raise ConfigError(
+            f"Expected a property or a predictor that measures '{name}' of draws, found none. "
+            f"Pass `predictors` {name}=FOLDER."
+        )
+
+
+def calibrate_one(
+    model: LoadedModel, name: str, value: float, settings: EvaluateSettings, report: Report = silent
+) -> dict[str, float]:
+    """Statistics of raw draws for a requested `value`; `got`, their mean, is NaN if no draw is finite."""
+    requested = GenerateSettings(
+        n=settings.draws, raw=True, where=(f"{name} = {value:.12g}",), seed=settings.seed, threads=settings.threads,
+        predictors=settings.predictors,
+    )  # fmt: skip
+    request = resolve_draws(model, requested)
+    check_measured(name, request.names)
+    cells, what = list[Cell](), f"draws with {name} = {value:.6g}"
+    report(what, 0, settings.draws)
+    for chunk in Generation(request, few=True):
+        cells += chunk[name]
+        report(what, len(cells), settings.draws)
+    found = np.array(cells, float)
+    got = found[np.isfinite(found)]
+    if not len(got):
+        return {"asked": value, "draws": len(found), "got": float("nan")}
+    low, high = np.quantile(got, [0.1, 0.9])
+    known = model.domain.properties.get(name)
+    hits = {} if known is None else {"hit_rate": float((np.abs(got - value) <= known.tolerance).mean())}
+    return {
+        "asked": value,
+        "draws": len(found),
+        "got": float(got.mean()),
+        "lower": float(low),
+        "upper": float(high),
+        "mean_absolute_error": float(np.abs(got - value).mean()),
+        **hits,
+    }
+
+
+# Rows of an earlier generation, drawn again from their numbers without those before them.
+
+
+def redraw(request: DrawRequest, draws: Sequence[int]) -> Iterator[dict[str, Cell]]:
+    """The row of each of these draws, by column; that of a draw that is no item has the text "".
+
+    Rows are decoded and evaluated together with those of the first time, on which rounding depends: a whole part of
+    `Draws.parts`, and a whole task of `Generation.rows_per_task`. The parts are a compute chunk at most, so that a row
+    takes as long wherever it stands.
+
+    Parameters
+    ----------
+    request : DrawRequest
+        That of the first time, without building blocks, whose choice depends on the rows before.
+    draws : sequence of int
+        Their numbers, from 0, in increasing order (`Generation.kept`).
+    """
+    generation = Generation(request)
+    together = Together(np.asarray(draws, np.int64), generation.rows_per_task, request.settings.best_of)
+    parts = [part for part in takewhile(together.begins_before_end, generation.draws.parts()) if together.needs(part)]
+    numbers: deque[int] = deque()
+
+    def rows() -> Iterator[Mapping[str, np.ndarray]]:
+        for number, row in generation.draws.again(parts):
+            if together.has(number):
+                numbers.append(number)
+                yield row
+
+    group: list[Result] = []
+    for result in chain.from_iterable(generation.judged(rows())):
+        if together.drawn(numbers.popleft()):
+            group.append(result)
+        if len(group) == together.count:
+            yield _row(generation, *generation.best(group))
+            group = []
+
+
+def _row(generation: Generation, result: Result) -> dict[str, Cell]:
+    if isinstance(result, Judged):
+        return generation.cells(result.text, [*result.values, *result.how])
+    return generation.cells("", generation.no_values)
+
+
+@dataclass(frozen=True)
+class Together:
+    """What has to be computed for some draws.
+
+    draws: their numbers, increasing. size: rows of a task. count: rows of a draw.
+    """
+
+    draws: Int[np.ndarray, " draw"]
+    size: int
+    count: int
+
+    def begins_before_end(self, part: Part) -> bool:
+        """Whether a part begins before the end of the last task that is needed."""
+        last_row = (int(self.draws[-1]) + 1) * self.count - 1 if len(self.draws) else -1
+        return first_draw(part) * self.count < (last_row // self.size + 1) * self.size
+
+    def needs(self, part: Part) -> bool:
+        """Whether a part has rows of a task that is needed."""
+        first = first_draw(part)
+        rows = first * self.count, (first + part[1].stop - part[1].start) * self.count - 1
+        return self._any(rows[0] // self.size, rows[1] // self.size)
+
+    def has(self, row: int) -> bool:
+        """Whether a row belongs to a task that is needed."""
+        return self._any(row // self.size, row // self.size)
+
+    def drawn(self, row: int) -> bool:
+        """Whether a row is one of the draws."""
+        place = int(np.searchsorted(self.draws, row // self.count))
+        return place < len(self.draws) and int(self.draws[place]) == row // self.count
+
+    def _any(self, first_task: int, last_task: int) -> bool:
+        """Whether any of the draws has a row in these tasks."""
+        first = first_task * self.size // self.count
+        last = ((last_task + 1) * self.size - 1) // self.count
+        return bool(np.searchsorted(self.draws, first) < np.searchsorted(self.draws, last, "right"))

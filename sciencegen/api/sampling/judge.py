@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
+from sciencegen.api.criteria.goals import Condition, check_domains, read_goals
 from sciencegen.api.criteria.oracles import OracleBook
-from sciencegen.api.science.forms import domain_of, key_of
+from sciencegen.api.science.forms import InRecipe, domain_of, key_of, representation_of
 from sciencegen.api.science.naming import constraint_of
-from sciencegen.api.science.workers import InRecipe, representation_of
+from sciencegen.config import GenerateSettings
 from sciencegen.domains.base import Domain
-from sciencegen.domains.recipes import Representation
-from sciencegen.items import Cell, Item, Refusal
+from sciencegen.domains.recipes import Measures, Representation
+from sciencegen.errors import ConfigError
+from sciencegen.items import Cell, Item, Json, Refusal, none_if_nan
+from sciencegen.optimization.goals import Goal, desirability
+from sciencegen.optimization.objective import score_safely
 from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
-from sciencegen.scoring.oracles import Oracle
+from sciencegen.scoring.oracles import Oracle, Score
 
-if TYPE_CHECKING:  # torch takes seconds to import
+if TYPE_CHECKING:
     from sciencegen.batch import Batch
 
 
@@ -157,3 +162,163 @@ def measure_all(
                 bounds = ((score.lower, score.upper, score.in_domain) for score in scores)
                 columns += map(list, zip(*bounds, strict=True)) if scores else [[], [], []]
     return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in items]
+
+
+# Rank several draws of one item by the goals of `steer`, or by their distance to the conditions of `where`.
+
+Row = TypeVar("Row")
+
+PARTICLES = 8
+"""Default number of particles of a steered draw."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A ranking of the draws of one item.
+
+    Parameters
+    ----------
+    goals : tuple of Goal
+        The goals of `steer`.
+    conditions : tuple of Condition
+        The conditions of `where`; they are used without goals only.
+    scales : mapping
+        Property -> scale by which distances to conditions are divided.
+    """
+
+    goals: tuple[Goal, ...]
+    conditions: tuple[Condition, ...]
+    scales: Mapping[str, float]
+
+    @property
+    def names(self) -> list[str]:
+        """The properties of the goals."""
+        return [goal.name for goal in self.goals]
+
+    def merit(self, values: Mapping[str, Cell]) -> float:
+        """The merit of an item; greater is better. values: cells of its row, by column."""
+        if not self.goals:
+            return -sum(self._distance(one, float(values[one.name])) for one in self.conditions)
+        scores = {name: _score(name, values) for name in self.names}
+        found = desirability(self.goals, scores)
+        return -math.inf if math.isnan(found) else found
+
+    def merits(self, items: Sequence[Item], oracles: Mapping[str, Oracle]) -> list[float]:
+        """Merits of items by the goals only, NaN if an oracle fails. oracles: by the goals' names."""
+        columns = {name: score_safely(oracle, items) if items else [] for name, oracle in oracles.items()}
+        rows = ({name: column[row] for name, column in columns.items()} for row in range(len(items)))
+        return [desirability(self.goals, row) for row in rows]
+
+    def _distance(self, condition: Condition, value: float) -> float:
+        beyond = max(condition.requested_low - value, value - condition.requested_high, 0.0)
+        return beyond / self.scales.get(condition.name, 1.0)
+
+
+def _score(name: str, values: Mapping[str, Cell]) -> Score:
+    value, known = float(values[name]), values.get(f"{name}_in_domain")
+    return Score(none_if_nan(value), in_domain=None if known is None else bool(known))
+
+
+def read_ranking(
+    domain: Domain, settings: GenerateSettings, checked: Sequence[Condition], measures: Measures | None = None
+) -> Ranking:
+    """Check the settings of a ranking. checked: conditions that can be measured. measures: of the model.
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing to rank by, or if goals have no effect.
+    """
+    goals = tuple(read_goals(domain, settings.steer, measures)) if settings.steer else ()
+    check_domains(goals, settings.predictors)
+    if settings.best_of > 1 and not goals and not checked:
+        raise ConfigError(
+            "Expected goals, or conditions that can be checked, with `best_of`, got neither. Add `steer`, such "
+            "as 'maximize NAME', or `where`."
+        )
+    if settings.raw and settings.best_of > 1:
+        raise ConfigError("Expected `raw` or `best_of`, got both: raw draws are kept whatever they are.")
+    if settings.particles is not None and not goals:
+        raise ConfigError("Expected goals with `particles`, got none. Add `steer`, such as 'maximize NAME'.")
+    if goals and settings.best_of == 1 and particles_of(settings) == 1:
+        raise ConfigError("Expected `best_of` or `particles` of 2 or more with `steer`, got one draw of one particle.")
+    scales = {name: one.high - one.low for name, one in domain.properties.items()}
+    scales |= {} if measures is None else measures.scales
+    return Ranking(goals, tuple(checked), scales)
+
+
+def particles_of(settings: GenerateSettings) -> int:
+    """Number of particles of each draw; 1 without steering."""
+    if settings.particles is not None:
+        return settings.particles
+    return PARTICLES if settings.steer and settings.best_of == 1 else 1
+
+
+def in_groups(results: Iterable[Sequence[Row]], size: int) -> Iterator[list[Row]]:
+    """Regroup rows into lists whose lengths are multiples of `size`."""
+    waiting: list[Row] = []
+    for rows in results:
+        waiting += rows
+        whole = len(waiting) - len(waiting) % size
+        if whole:
+            yield waiting[:whole]
+            waiting = waiting[whole:]
+
+
+# Quality by compute: what the best of fewer draws of each item would have been.
+
+DISTANCE = "distance to the conditions"
+
+
+def quality_name(ranking: Ranking) -> str:
+    """What is averaged: the property of the first objective, else of the first goal, else the distance."""
+    goals = [goal for goal in ranking.goals if goal.is_objective] or list(ranking.goals)
+    return goals[0].name if goals else DISTANCE
+
+
+@dataclass
+class QualityByDraws:
+    """Means over items of the best of the first 1, 2, 4 ... of `most` draws, by the ranking.
+
+    Examples
+    --------
+    >>> from sciencegen.api.sampling.judge import QualityByDraws
+    >>> quality = QualityByDraws("qed", 4)
+    >>> quality.add([0.2, None, 0.9, 0.4], [0.2, 0.0, 0.9, 0.4])
+    >>> quality.to_json()["mean"]
+    [0.2, 0.2, 0.9]
+    """
+
+    name: str
+    most: int
+    draws: tuple[int, ...] = field(init=False)
+    items: list[int] = field(init=False)
+    sums: list[float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        powers = [1 << power for power in range(self.most.bit_length()) if 1 << power < self.most]
+        self.draws = (*powers, self.most)
+        self.items, self.sums = [0] * len(self.draws), [0.0] * len(self.draws)
+
+    def add(self, merits: Sequence[float | None], values: Sequence[float]) -> None:
+        """Add the draws of an item, in order. merits: None for draws that don't meet the request."""
+        best: int | None = None
+        for place, merit in enumerate(merits):
+            before = None if best is None else merits[best]
+            if merit is not None and (before is None or merit > before):
+                best = place
+            if place + 1 in self.draws and best is not None and math.isfinite(values[best]):
+                at = self.draws.index(place + 1)
+                self.items[at] += 1
+                self.sums[at] += values[best]
+
+    def to_json(self) -> Json:
+        """`of`: what is averaged. draws, items, mean: for each number of draws, the items of which one met the request,
+        and the mean of their best."""
+        known = [at for at, count in enumerate(self.items) if count]
+        return {
+            "of": self.name,
+            "draws": [self.draws[at] for at in known],
+            "items": [self.items[at] for at in known],
+            "mean": [float(f"{self.sums[at] / self.items[at]:.6g}") for at in known],
+        }

@@ -2,24 +2,441 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from pathlib import Path
 
-from sciencegen.api.criteria.conditions import Condition, parse_conditions
+import numpy as np
+
+from sciencegen.api.criteria.goals import Condition, parse_conditions
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.models.folder import LoadedModel, name_columns
-from sciencegen.api.sampling.checks import check_limits, check_noise_free, check_patterns, check_unobserved
-from sciencegen.api.sampling.drawing import check_guidance
-from sciencegen.api.sampling.model_conditions import checked_conditions, condition_notes, measures_of
-from sciencegen.api.sampling.ranking import Ranking, read_ranking
-from sciencegen.api.sampling.replacement import DRAW, SIMILARITY, check_replacing
-from sciencegen.api.sampling.tasks import resolve_task
-from sciencegen.api.science.naming import exempt_motifs
-from sciencegen.api.sources.blocks import Blocks, blocks_of
+from sciencegen.api.models.identity import data_of
+from sciencegen.api.models.plan import HasDiffusion, module_of
+from sciencegen.api.predictors.folder import shipped_for
+from sciencegen.api.sampling.judge import Judge, Judged, Ranking, particles_of, read_ranking
+from sciencegen.api.science.forms import InDomain, domain_of, plain_name
+from sciencegen.api.science.naming import check_kept, constraint_of, exempt_motifs
+from sciencegen.api.sources.blocks import SEARCH_S, Blocks, FindAnalogues, blocks_of, check_blocks
 from sciencegen.config import GenerateSettings
-from sciencegen.domains.capabilities import DescribesDraws, DrawTask, Scaffold
-from sciencegen.latent.space import ImputesConditions
+from sciencegen.data.prepared import PreparedDataset
+from sciencegen.data.threads import worker_count
+from sciencegen.data.workers import Failure, map_chunks_killable
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import DescribesDraws, DrawTask, DrawTasks, Scaffold, TaskSettings
+from sciencegen.domains.recipes import Recipe, Representation
+from sciencegen.errors import ConfigError
+from sciencegen.items import Refusal
+from sciencegen.latent.space import ImputesConditions, Resamples
 from sciencegen.scoring.oracles import ArrayOracle, Oracle, with_annotations
+
+# Checks of `generate`'s settings before any drawing.
+
+
+def check_noise_free(science: Domain, representation: Representation | type[Representation]) -> None:
+    """Raise an error for a model without a known instrument. representation: that of the model, or its class if the
+    model is not trained yet."""
+    if isinstance(representation, type):
+        if representation.observation is not Representation.observation:  # unknown before training
+            return
+        observation = None
+    else:
+        observation = representation.observation
+    if observation is None or observation.instrument is None:
+        made = "" if observation is None else observation.as_seen
+        raise ConfigError(f"Expected no `noise_free`: {made or f'what models of {science.name} make has no noise.'}")
+
+
+def check_unobserved(science: Domain, names: Sequence[str]) -> None:
+    """Raise an error for properties of observations, which noise-free items don't have."""
+    for name in names:
+        if name in science.properties and science.properties[name].observed:
+            raise ConfigError(
+                f"Expected no '{name}' with `noise_free`: it describes an observation. Leave out one of the two."
+            )
+
+
+def read_scaffold(science: Domain, settings: GenerateSettings) -> Scaffold | None:
+    """The scaffold that every item must contain, or None."""
+    if settings.scaffold is None:
+        return None
+    if settings.raw:
+        raise ConfigError("Expected `raw` or `scaffold`: raw draws are kept without a check of what they contain.")
+    if science.structures is None or science.structures.read_scaffold is None:
+        raise ConfigError(f"Expected a domain with scaffolds (molecules), {plain_name(science.name)} has none.")
+    return science.structures.read_scaffold(Path(settings.scaffold))
+
+
+def check_limits(representation: Representation, conditions: Sequence[Condition]) -> None:
+    """Raise an error for values that no draw of the model has."""
+    for condition in conditions:
+        low, high = representation.limits.get(condition.name, (-inf, inf))
+        if condition.goal.high < low or condition.goal.low > high:
+            raise ConfigError(
+                f"Expected a `where` with {condition.name} of {low:g} to {high:g}, which the model has learned, got "
+                f"'{condition.goal.text}'. Change it, or train a model on such items."
+            )
+
+
+def check_patterns(
+    science: Domain, settings: GenerateSettings, own_scaffold: bool = False
+) -> tuple[Scaffold | None, tuple[str, ...]]:
+    """The scaffold, and the patterns to keep with that of the scaffold; wrong patterns are an error. own_scaffold:
+    whether the model's recipe reads the scaffold itself."""
+    scaffold = None if own_scaffold else read_scaffold(science, settings)
+    whole = () if scaffold is None else (scaffold.pattern,)
+    constraint_of(science, (*settings.keep, *whole), settings.forbid, None)
+    parts = {"keep": settings.keep, "scaffold": whole, "core": () if settings.core is None else (settings.core,)}
+    check_kept(science, parts, settings.plausible and not settings.raw)
+    return scaffold, (*settings.keep, *whole)
+
+
+# Settings of diffusion sampling in `generate`: sampler, steps, guidance and noise of steps.
+
+DRAWING = ("sampler", "steps", "guidance", "step_noise")
+"""Names of the settings."""
+STEERED = "ancestral"
+"""Sampler of steered draws (`diffusion.steering`), whatever the settings say."""
+
+
+def drawing_words(settings: GenerateSettings) -> list[str]:
+    """The settings of sampling and ranking as phrases, such as `sampler heun`."""
+    values = settings.model_dump(include=set(DRAWING), exclude_none=True)
+    drawn = [f"{name} {values[name]}" for name in DRAWING if name in values]
+    best = [f"best of {settings.best_of}"] * (settings.best_of > 1)
+    drawn += [] if settings.tries is None else [f"tries {settings.tries}"]
+    return [*drawn, *(f"steered: {goal}" for goal in settings.steer), *best]
+
+
+def set_drawing(model: LoadedModel, settings: GenerateSettings, required: bool = True) -> None:
+    """Apply the settings to a model's diffusions. required: raise an error if it has none."""
+    names = settings.model_dump(include=set(DRAWING), exclude_none=True)
+    if not names:
+        return
+    from sciencegen.diffusion.model import Drawing, draw_by
+
+    chosen = Drawing(**_usual_sampler(model.recipe.tasks, settings) | names)
+    if not draw_by(module_of(model.model), chosen) and required:
+        raise no_diffusion(list(names), model)
+
+
+def set_tries(model: LoadedModel, settings: GenerateSettings) -> None:
+    """Apply `tries`; an error for a model that doesn't draw several times, and without a condition that it has."""
+    if settings.tries is None:
+        return
+    if not isinstance(model.model, Resamples):
+        raise ConfigError(
+            f"Expected a model that draws several times for a condition with `tries`, the one in {model.folder} "
+            f"(recipe '{model.recipe.name}') doesn't. Use `best_of`."
+        )
+    known = model.space.properties
+    if not any(one.name in known for one in parse_conditions(settings.where, model.domain, model.representation)):
+        raise ConfigError(
+            f"Expected a condition of the model with `tries`, got none (it is conditioned on {', '.join(known)}). Add "
+            "`where`, or leave `tries` out."
+        )
+    model.model.set_tries(settings.tries)
+
+
+def _usual_sampler(tasks: DrawTasks | None, settings: GenerateSettings) -> dict[str, str]:
+    """The sampler of steered draws, or of a requested task that has its own: `step_noise` needs a random one."""
+    if settings.step_noise is None:
+        return {}
+    if particles_of(settings) > 1:
+        return {"sampler": STEERED}
+    samplers = tasks.samplers if tasks else {}
+    given = list(settings.model_dump(include=set(samplers), exclude_none=True))
+    return {"sampler": samplers[given[0]]} if given else {}
+
+
+def no_diffusion(names: Sequence[str], model: LoadedModel) -> ConfigError:
+    """The error for settings that need a diffusion model."""
+    what = ", ".join(f"`{name}`" for name in names)
+    return ConfigError(
+        f"Expected a diffusion for {what}, the model in {model.folder} (recipe '{model.recipe.name}') takes no steps "
+        f"from noise to data. Leave {what} out, or pass another `model`."
+    )
+
+
+def check_drawing(settings: GenerateSettings) -> None:
+    """Raise an error for an unknown sampler, or one that has no noise to scale, before a model is loaded."""
+    if settings.sampler is not None:
+        from sciencegen.diffusion.model import check_random
+        from sciencegen.diffusion.samplers import sampler
+
+        sampler(settings.sampler)
+        if settings.step_noise is not None:
+            check_random(settings.sampler)
+
+
+def check_planned_drawing(network: object, tasks: DrawTasks | None, settings: GenerateSettings) -> None:
+    """`check_drawing` where the settings are known of the network that is to be trained or loaded, and thus its own
+    sampler. tasks: of the recipe."""
+    check_drawing(settings)
+    if settings.step_noise is None or not isinstance(network, HasDiffusion):
+        return
+    from sciencegen.diffusion.model import DiffusionSettings, Drawing
+
+    names = settings.model_dump(include=set(DRAWING), exclude_none=True)
+    if isinstance(network.diffusion, DiffusionSettings):
+        Drawing(**_usual_sampler(tasks, settings) | names).settings(network.diffusion)
+
+
+def check_guidance(
+    settings: GenerateSettings, conditions: Sequence[Condition], known: Collection[str], imputes: bool = False
+) -> None:
+    """Raise an error for guidance without a condition. known: properties that the model is conditioned on. imputes:
+    whether draws have conditions that aren't requested."""
+    if settings.guidance and not imputes and not any(one.name in known for one in conditions):
+        names = ", ".join(sorted(known)) or "nothing"
+        raise ConfigError(
+            f"Expected a condition of the model with `guidance`, got none (it is conditioned on {names}). "
+            "Add `where`, or leave `guidance` out."
+        )
+
+
+# Tasks of `generate`: draws that contain, vary or repeat something given (`domains.capabilities.DrawTasks`).
+
+TASKS = ("core", "scaffold", "vary", "symmetry")
+"""Settings that each define a task."""
+DETAILS = {"contigs": "scaffold", "noise_level": "vary"}
+"""Setting -> the task that it belongs to."""
+
+
+def task_words(settings: GenerateSettings) -> list[str]:
+    """The settings of a task as phrases, such as `contigs 10-40,A163-181,10-40`."""
+    return [f"{name} {value}" for name, value in _given(settings).items()]
+
+
+def _given(settings: GenerateSettings) -> dict[str, str | float]:
+    """The settings of a task that aren't None."""
+    values = settings.model_dump(include={*TASKS, *DETAILS}, exclude_none=True)
+    return {name: values[name] for name in (*TASKS, *DETAILS) if name in values}
+
+
+def check_task(
+    tasks: DrawTasks | None, settings: GenerateSettings, model: str, recipes: Mapping[str, Recipe] | None = None
+) -> bool:
+    """Whether the recipe's own task is requested; an error for settings that don't go together, that the recipe lacks,
+    or that it can't read. A scaffold of other recipes is one of the domain (`Structures`). model: its name in the
+    message. recipes: of the domain, of which the message names those that take the setting."""
+    given = _given(settings)
+    several = [f"`{name}`" for name in TASKS if name in given]
+    if len(several) > 1:
+        raise ConfigError(f"Expected one of {' and '.join(several)}, got {len(several)}. Leave one out.")
+    for name, task in DETAILS.items():
+        if name in given and task not in given:
+            raise ConfigError(f"Expected `{task}` with `{name}`, got none. Add it, or leave `{name}` out.")
+    lacking = [name for name in given if name not in (frozenset() if tasks is None else tasks.settings)]
+    if lacking and lacking != ["scaffold"]:
+        able = [name for name, one in (recipes or {}).items() if one.tasks and lacking[-1] in one.tasks.settings]
+        such = f"of a recipe with this task{': ' if able else ''}{', '.join(able)}"
+        raise ConfigError(
+            f"Expected a model that takes `{lacking[-1]}` ({such}), {model} doesn't. Pass another `model`."
+        )
+    requested = bool(given) and not lacking
+    if requested and particles_of(settings) > 1:
+        raise ConfigError(
+            f"Expected no `{'steer' if settings.particles is None else 'particles'}` with `{next(iter(given))}`, whose "
+            "draws can't be steered. With `best_of` alone the goals choose among finished draws."
+        )
+    if requested and tasks is not None:
+        tasks.check(_chosen(settings, ()))
+    return requested
+
+
+def _chosen(settings: GenerateSettings, conditions: Sequence[Condition]) -> TaskSettings:
+    return TaskSettings(
+        core=settings.core,
+        scaffold=settings.scaffold,
+        contigs=settings.contigs,
+        vary=settings.vary,
+        noise_level=settings.noise_level,
+        symmetry=settings.symmetry,
+        sampler=settings.sampler,
+        bounds={one.name: (one.goal.low, one.goal.high) for one in conditions},
+    )
+
+
+def resolve_task(model: LoadedModel, settings: GenerateSettings, conditions: Sequence[Condition]) -> DrawTask | None:
+    """The requested task of the model's recipe, or None."""
+    tasks = model.recipe.tasks
+    if not check_task(tasks, settings, f"that in {model.folder}", model.domain.recipes) or tasks is None:
+        return None
+    return tasks.resolve(model.model, model.representation, _chosen(settings, conditions))
+
+
+# Conditions of a model's draws: which of them can be checked, and what a user may not expect of them.
+
+UNCHECKED = "the model is told '{}', but nothing here can check it"
+
+
+def checked_conditions(
+    model: LoadedModel, conditions: Sequence[Condition], predictors: Collection[str], own: Mapping[str, Oracle]
+) -> list[Condition]:
+    """Conditions whose property can be measured, or that the model isn't conditioned on: names without a measurement
+    are an error then. own: the model's own oracles."""
+    known = model.space.properties
+    return [one for one in conditions if one.name not in known or _can_measure(model, one.name, predictors, own)]
+
+
+def measures_of(model: LoadedModel) -> tuple[str, ...]:
+    """Names of the representation's own measures."""
+    measures = model.representation.measures
+    return () if measures is None else measures.names
+
+
+def _can_measure(model: LoadedModel, name: str, predictors: Collection[str], own: Mapping[str, Oracle]) -> bool:
+    observation = model.representation.observation
+    if observation is not None and name in observation.hidden:
+        return name in predictors
+    return name in (*predictors, *model.domain.properties, *measures_of(model), *own)
+
+
+def condition_notes(model: LoadedModel, conditions: Sequence[Condition], checked: Sequence[Condition]) -> list[str]:
+    """Notes on conditions that only filter, that aren't checked, and that lie outside the range of the data."""
+    known, form = model.space.properties, model.domain.name
+    free = [one.name for one in conditions if one.name not in known]
+    unchecked = [one.name for one in conditions if one not in checked]
+    return [
+        *(
+            f"the model isn't conditioned on '{name}' (but on {', '.join(known) or 'nothing'}): it only filters"
+            for name in free
+        ),
+        *(
+            f"{UNCHECKED.format(name)}; `predictors` {name}={shipped_for(form, name) or 'FOLDER'} "
+            "filters by a prediction"
+            for name in unchecked
+        ),
+        *_beyond(model, conditions),
+    ]
+
+
+def _beyond(model: LoadedModel, conditions: Sequence[Condition]) -> list[str]:
+    """Notes on conditions outside the range of the domain's data."""
+    properties = model.domain.properties
+    return [
+        f"'{c.goal.text}' lies beyond the data's {one.low:g} to {one.high:g}: few draws or none may meet it, "
+        "and those that do are extrapolated"
+        for c in conditions
+        if (one := properties.get(c.name)) and (c.requested_low > one.high or c.requested_high < one.low)
+    ]
+
+
+# Training items of a model, as text, to count the draws that repeat them.
+
+MOST_ITEMS = 100_000
+"""Number of training items above which they are not read: draws should start at once and need constant memory."""
+
+
+def training_texts(model: LoadedModel) -> frozenset[str]:
+    """The training items in the dataset that the model was last trained on; none if it is missing or too large."""
+    folder = data_of(model.folder)
+    if folder is None:
+        return frozenset()
+    data = PreparedDataset.load(folder)
+    split = data.splits[0]
+    return frozenset(data.items(split)) if data.count(split) <= MOST_ITEMS else frozenset()
+
+
+def known_notes(known: int, written: int, model: LoadedModel) -> list[str]:
+    """A note on how many items of an output are training items; none for 0."""
+    if not known:
+        return []
+    return [f"{known} of {written} items are training items of the model ({data_of(model.folder)})"]
+
+
+# Draws replaced by items that can be made from building blocks.
+
+DRAW, SIMILARITY = "draw", "similarity_to_draw"
+"""Columns of the model's draw that a row stands for, and of the row's similarity to it; after those of the blocks."""
+
+Result = Judged | Refusal | Failure
+"""The result of one draw."""
+
+
+@dataclass(frozen=True)
+class Replace(InDomain):
+    """Judged draws to the judged items that can be made in their place, best first, with the cells of `Blocks.columns`,
+    `DRAW` and `SIMILARITY`. Draws that are not to be replaced (flag False) get none."""
+
+    find: FindAnalogues
+    judge: Judge
+
+    def __call__(self, draws: Sequence[tuple[Result, bool]]) -> list[list[Judged]]:
+        return [self._of(draw) if wanted and isinstance(draw, Judged) else [] for draw, wanted in draws]
+
+    def _of(self, draw: Judged) -> list[Judged]:
+        science = domain_of(self.domain)
+        (found,) = self.find([draw.text])
+        items = [science.items.parse(one.text) for one in found]
+        alike = science.similarity.matrix([science.items.parse(draw.text)], items)[0] if items else np.empty(0)
+        return [
+            judged._replace(how=(*one.cells, draw.text, similarity))
+            for judged, one, similarity in zip(self.judge.of_items(items), found, alike.tolist(), strict=True)
+        ]
+
+
+@dataclass
+class Replacement:
+    """Replaces draws that meet a request.
+
+    satisfies: whether an item meets the request. completed: adds values that workers can't compute. Both are called in
+    this process.
+    """
+
+    task: Replace
+    threads: int
+    satisfies: Callable[[Judged], bool]
+    completed: Callable[[Sequence[Result]], Sequence[Result]]
+    _keys: set[str] = field(default_factory=set)
+
+    def __call__(self, draws: Iterable[Result]) -> Iterator[list[Result]]:
+        """For each draw a list of one result."""
+        flagged = ((draw, isinstance(draw, Judged) and self.satisfies(draw)) for draw in draws)
+        workers = worker_count(self.threads)
+        judged = map_chunks_killable(self.task, flagged, processes=workers, chunk=1, timeout_s=SEARCH_S)
+        for _, members, found in judged:
+            results = [found] * len(members) if isinstance(found, Failure) else found
+            for (draw, wanted), made in zip(members, results, strict=True):
+                yield [self._chosen(draw, made) if wanted else draw]
+
+    def _chosen(self, draw: Judged, made: Sequence[Judged] | Failure) -> Result:
+        """The first of the items that meets the request and was not chosen before. If all of those were, the first of
+        them; if none meets the request, the draw as a rejected one."""
+        if isinstance(made, Failure):
+            return made
+        good = [one for one in self.completed(made) if isinstance(one, Judged) and self.satisfies(one)]
+        chosen = next((one for one in good if one.key not in self._keys), good[0] if good else None)
+        if chosen is None:
+            return draw._replace(accepted=False)
+        self._keys.add(chosen.key)
+        return chosen
+
+
+def check_replacing(science: Domain, settings: GenerateSettings) -> None:
+    """Raise an error for blocks that can't be read, and for settings that replaced draws can't keep."""
+    if settings.blocks is None:
+        return
+    check_blocks(science, settings.blocks)
+    if settings.raw:
+        raise ConfigError("Expected `raw` or `blocks`, got both: raw draws are kept whatever they are.")
+    if settings.core is not None:
+        raise ConfigError(
+            "Expected `core` or `blocks`, got both: an item in place of a draw need not hold the core. Pass its "
+            "pattern to `keep`."
+        )
+
+
+def replacement_notes(replaced: Sequence[float], written: int) -> list[str]:
+    """A note on the similarities of the items that replaced draws; none if there are none."""
+    if not replaced:
+        return []
+    return [
+        f"{len(replaced)} of {written} items replace draws that no way to make was found for; the median similarity to "
+        f"the draw is {np.median(replaced):.2f} (column {SIMILARITY})"
+    ]
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,17 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.workers import InDomain
+from sciencegen.api.science.forms import InDomain, domain_of
 from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.data.workbooks import file_of
 from sciencegen.data.writers import Refused, escape
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference, VariantNames, Variants
-from sciencegen.domains.capabilities.moves import no_patterns
+from sciencegen.domains.capabilities.design import ReferenceLike, no_patterns
 from sciencegen.errors import ConfigError
 from sciencegen.items import NAME_COLUMN, NAMES_OR_COUNTS, VARIANT_COLUMNS, Item, Refusal, Row
+from sciencegen.report.content import Sites
+from sciencegen.report.letters import Letters
 
 NameSuffixes = Callable[[Sequence[Item]], list[str]]
 """Items -> suffixes of their names in files that number the parts of an item (proteins: `/24-286`)."""
@@ -216,3 +217,57 @@ class Numbering:
         by_chance = 0 < self.fitted < self.refused
         chance = f". The {self.fitted} rows that fitted may have done so by chance" if by_chance else ""
         return [f"{self.refused} rows were refused, and their {hint}. {self.names.remedy}{chance}"]
+
+
+# Items as aligned letters, in domains that draw them as letters.
+
+WIDTH, HEIGHT = 220, 160
+"""Size of a picture in a table, in pixels."""
+
+
+def letters_of(science: Domain) -> Letters | None:
+    """The domain's `Letters`, None for a domain without letters."""
+    return None if science.pictures is None else science.pictures.letters
+
+
+def align(science: Domain, texts: Sequence[str], reference: ReferenceLike | None) -> Sites | None:
+    """Align items in columns; None without items or letters."""
+    letters = letters_of(science)
+    return None if letters is None or not texts else letters.align(texts, reference)
+
+
+def picture(science: Domain, item: Item, reference: ReferenceLike | None) -> str:
+    """A picture of an item, with changes relative to the reference if there is one."""
+    letters = letters_of(science)
+    if letters is None or reference is None:
+        return science.render(item, WIDTH, HEIGHT)
+    return letters.render_against(item, reference, WIDTH, HEIGHT)
+
+
+# Notes on parts of rows that reading an item leaves out, such as the salt of a molecule.
+
+SHOWN = 5
+"""Number of lines that a note lists."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Counts the rows of which `ItemIO.left_out` names a part, and keeps their first lines."""
+
+    science: Domain
+    lines: dict[str, list[int]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def look(self, rows: Sequence[Row]) -> None:
+        """Count these rows, which are items."""
+        for row in rows:
+            if what := self.science.items.left_out(row.text):
+                self.counts[what] = self.counts.get(what, 0) + 1
+                self.lines[what] = [*self.lines.get(what, ()), row.line][:SHOWN]
+
+    @property
+    def notes(self) -> list[str]:
+        return [
+            f"{count} rows hold {what}: line {', '.join(map(str, self.lines[what]))}{' ...' * (count > SHOWN)}"
+            for what, count in self.counts.items()
+        ]

@@ -10,19 +10,21 @@ from itertools import chain, islice
 from typing import Any
 
 from sciencegen.api.criteria.oracles import OracleBook
-from sciencegen.api.science.forms import domain_of, plain_text
-from sciencegen.api.science.left_out import LeftOut
-from sciencegen.api.science.naming import Numbering, names_of, parse_texts
-from sciencegen.api.science.workers import InDomain
-from sciencegen.config import ITEM_TIMEOUT_S, ScoreSettings
+from sciencegen.api.models.folder import LoadedModel, open_model
+from sciencegen.api.science.forms import InDomain, domain_of, plain_name, plain_text
+from sciencegen.api.science.naming import LeftOut, Numbering, names_of, parse_texts
+from sciencegen.api.sources.tables import read_texts
+from sciencegen.config import COMPUTE_CHUNK, ITEM_TIMEOUT_S, EvaluateSettings, ScoreSettings
+from sciencegen.data.statistics import evenly_spaced
 from sciencegen.data.tables import PEEK_ROWS
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
-from sciencegen.items import NAME_COLUMN, Refusal, Row
+from sciencegen.errors import SciencegenError
+from sciencegen.items import NAME_COLUMN, Item, Refusal, Row
 from sciencegen.scoring.cache import cache_notes, cached
-from sciencegen.scoring.oracles import Oracle, ProgramOracle, Score, cells_of, with_annotations
+from sciencegen.scoring.oracles import Oracle, OracleAround, ProgramOracle, Score, cells_of, with_annotations
 
 ROWS_PER_TASK = 256
 
@@ -246,3 +248,55 @@ class Scoring:
         counts = {"scored": self.scored, "refused": self.refused, "failed_scores": self.failed}
         notes = self.numbering.notes
         return counts | ({"notes": notes} if notes else {})
+
+
+# Figures of a model on the items that samples are compared with: its likelihood, also as the length of a code.
+
+CODED = 128
+"""Items whose likelihood is computed, one by one."""
+
+
+def figures_of_model(domain: str, settings: EvaluateSettings, reference: str | Sequence[str]) -> dict[str, float]:
+    """The likelihood of the items to compare with, also as the length of a code.
+
+    Parameters
+    ----------
+    domain : str
+        The items' domain or form. Of tables, the figures are the recipe's own, on at most `COMPUTE_CHUNK` rows.
+    settings : EvaluateSettings
+        `model`, and where it is computed.
+    reference : str or sequence of str
+        The items as text, or the name of a set that is shipped as statistics.
+
+    Returns
+    -------
+    dict
+        Empty for a model without a likelihood of these items.
+    """
+    from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, CodesItems, code_figures
+
+    model = open_model(plain_name(domain), settings.model, settings)
+    if domain_of(domain).cells is not None:
+        items = _references(domain, reference, model, COMPUTE_CHUNK)
+        arrays = [one for one in model.representation.encode(items) if not isinstance(one, Refusal)]
+        check = model.recipe.check
+        return dict(check(model.model, model.representation, arrays)) if arrays and check is not None else {}
+    oracle = model.oracles.get(LOG_LIKELIHOOD)
+    inner = oracle.oracle if isinstance(oracle, OracleAround) else oracle
+    if not isinstance(inner, CodesItems):
+        return {}
+    return code_figures(inner.code_lengths(_references(domain, reference, model, CODED)))
+
+
+def _references(domain: str, reference: str | Sequence[str], model: LoadedModel, largest: int) -> list[Item]:
+    """Evenly spaced ones of the items to compare with; of a set that is shipped as statistics, the first of its
+    dataset, where that is here."""
+    texts: Sequence[str]
+    if isinstance(reference, str):
+        try:
+            texts = list(islice(read_texts(domain, reference, offline=True), largest))
+        except SciencegenError:
+            return []
+    else:
+        texts = [reference[row] for row in evenly_spaced(len(reference), largest)]
+    return [item for item in map(model.domain.items.parse, texts) if not isinstance(item, Refusal)]

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from sciencegen.api.criteria.conditions import Condition, requested_rows
+from sciencegen.api.criteria.goals import Condition, requested_rows
 from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.predictors.inputs import latents_of
 from sciencegen.api.science.forms import plain_name
 from sciencegen.api.science.naming import constraint_of, parse_texts, variants_of
+from sciencegen.api.sources.blocks import ANALOGUES, Blocks, blocks_of
+from sciencegen.config import OptimizeSettings
 from sciencegen.data.workers import is_refusal
 from sciencegen.domains.base import Domain
-from sciencegen.domains.capabilities import Reference
+from sciencegen.domains.capabilities import BlockMoves, Reference
 from sciencegen.errors import ConfigError
 from sciencegen.items import Item, Refusal
 from sciencegen.latent.space import Drafts
+from sciencegen.optimization.goals import Goal
+from sciencegen.optimization.objective import Evaluation
 from sciencegen.optimization.spaces import SearchSpace
 
 Encode = Callable[[Sequence[Item]], Sequence[object]]
@@ -111,3 +117,128 @@ def _refused(item: Item | Refusal, encode: Encode) -> Item | Refusal:
     """The item, or the refusal if it can't be encoded."""
     (encoded,) = (item,) if isinstance(item, Refusal) else encode([item])
     return encoded if isinstance(encoded, Refusal) else item
+
+
+# The search space of items that can be made from a user's building blocks.
+
+METHODS = ("evolution", "hill_climb", "prior")
+"""Methods that need no latents: built items have none."""
+
+
+def check_methods(methods: Sequence[str]) -> None:
+    """Raise an error for a method that needs latents."""
+    if wrong := next((name for name in methods if name not in METHODS), None):
+        known = ", ".join(METHODS)
+        raise ConfigError(f"Expected a method that needs no latents ({known}) with `blocks`, got '{wrong}'.")
+
+
+def resolve_blocks(
+    science: Domain, settings: OptimizeSettings, space: SearchSpace
+) -> tuple[Blocks | None, SearchSpace]:
+    """What the settings' file of building blocks gives, and the space of items that are made from them; without a file
+    nothing, and the space itself."""
+    blocks = blocks_of(science, settings)
+    if blocks is None:
+        return None, space
+    start, notes = makeable_starts(science, space.start if settings.start else (), blocks.moves)
+    return replace(blocks, notes=(*blocks.notes, *notes)), space_of_blocks(space, blocks.moves, start)
+
+
+def makeable_starts(science: Domain, start: Sequence[Item], moves: BlockMoves) -> tuple[list[Item], list[str]]:
+    """For each start item the most similar ones that can be made from the blocks, itself if it can; and notes."""
+    found: list[Item] = []
+    notes = []
+    for item in start:
+        near, name = moves.nearest(item, ANALOGUES), science.items.text(item)
+        found += near
+        if not near:
+            notes.append(f"the start {name} has no analogue that the blocks give")
+        elif science.items.key(near[0]) == science.items.key(item):
+            notes.append(f"the start {name} can be made from the blocks")
+        else:
+            alike = science.similarity.matrix([item], near[:1])[0, 0]
+            notes.append(
+                f"no route to the start {name} was found; the search starts from analogues, the nearest of which is "
+                f"{science.items.text(near[0])} (similarity {alike:.2f})"
+            )
+    return found, notes
+
+
+def space_of_blocks(space: SearchSpace, moves: BlockMoves, start: Sequence[Item] = ()) -> SearchSpace:
+    """The same space, whose items are drawn and changed by the moves of building blocks; it has no latents. start:
+    items to begin with, which these moves made."""
+    unrefused = lambda item: None if isinstance(item, Refusal) else item  # noqa: E731
+    nowhere = lambda count: np.empty((count, 0), np.float32)  # noqa: E731
+    return replace(
+        space,
+        latent_size=0,
+        semantic_size=0,
+        sample=lambda count, generator: nowhere(count),
+        decode=lambda latents: [None] * len(latents),
+        encode=lambda items: nowhere(len(items)),
+        draw=lambda count, generator: [unrefused(item) for item in moves.draw(count, generator)],
+        mutate=lambda item, generator: unrefused(moves.mutate(item, generator)),
+        edit=lambda item, generator: unrefused(moves.edit(item, generator)),
+        recombine=lambda item, other, generator: unrefused(moves.recombine(item, other, generator)),
+        start=start,
+    )
+
+
+# Whether a search has found something better than the items that a user gave it.
+
+SHOWN = 5
+"""Most starts that have a note each."""
+
+
+def start_rows(
+    domain: Domain, goals: Sequence[Goal], start: Sequence[Item], trace: Sequence[Evaluation],
+    picked: Sequence[Evaluation], cautious: bool,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """For each start item its text, whether it was scored, its values, whether it meets the constraints (feasible), and
+    how many candidates are better, also by their values alone.
+
+    A candidate is better if it is as good in every objective and better in one, by the worse end of its interval if
+    `cautious` against the start's own value; any candidate is better than a start that misses a constraint.
+    """
+    scored = {evaluation.key: evaluation for evaluation in trace if evaluation.failure is None}
+    aims = [goal for goal in goals if goal.is_objective]
+    rows: list[dict[str, Any]] = []
+    for item in start:
+        found = scored.get(domain.items.key(item))
+        row: dict[str, Any] = {"item": domain.items.text(item), "scored": found is not None}
+        if found is not None:
+            row |= {"feasible": found.feasible, **found.values, "better": _better(aims, picked, found, cautious)}
+            row |= {"better_by_value": _better(aims, picked, found, False), "candidates": len(picked)}
+        rows.append(row)
+    return rows
+
+
+def _better(aims: Sequence[Goal], picked: Sequence[Evaluation], start: Evaluation, cautious: bool) -> int:
+    """How many candidates are better than a start."""
+    return sum(not start.feasible or _is_better(aims, one, start, cautious) for one in picked)
+
+
+def _is_better(aims: Sequence[Goal], one: Evaluation, start: Evaluation, cautious: bool) -> bool:
+    reached = [goal.gain(goal.value_of(one.scores[goal.name], cautious)) for goal in aims]
+    before = [goal.gain(goal.value_of(start.scores[goal.name], False)) for goal in aims]
+    pairs = list(zip(reached, before, strict=True))
+    return all(now >= then for now, then in pairs) and any(now > then for now, then in pairs)
+
+
+def start_notes(rows: Sequence[dict[str, Any]], names: Sequence[str], cautious: bool) -> list[str]:
+    """What to know of the start items: their values, and how many candidates are better."""
+    if len(rows) > SHOWN:
+        beaten = sum(bool(row.get("better")) for row in rows)
+        return [f"of {len(rows)} starts {beaten} are worse than some candidate (`starts` in the summary)"]
+    notes = []
+    for row in rows:
+        if not row["scored"]:
+            why = "it fails a pattern, is implausible, or lies beyond the budget"
+            notes.append(f"the start {row['item']} was not scored: {why}")
+            continue
+        values = ", ".join(f"{name} {row[name]:.4g}" for name in names if row.get(name) is not None)
+        by = f" by the worse ends of their intervals, {row['better_by_value']} by their values" if cautious else ""
+        missed = "" if row["feasible"] else ", misses a goal"
+        count = f"{row['better']} of {row['candidates']} candidates are better{by}"
+        notes.append(f"the start {row['item']} has {values}{missed}: {count}")
+    return notes

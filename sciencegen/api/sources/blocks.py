@@ -11,9 +11,8 @@ from itertools import compress
 from pathlib import Path
 from typing import NamedTuple
 
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science.forms import InDomain, describe, domain_of
 from sciencegen.api.science.naming import ReadItems
-from sciencegen.api.science.workers import InDomain, describe
 from sciencegen.config import GenerateSettings, OptimizeSettings, ProposeSettings
 from sciencegen.data.tables import READ_TABLES, NoItemColumn, read_table
 from sciencegen.data.threads import worker_count

@@ -3,28 +3,139 @@
 from __future__ import annotations
 
 import csv
+import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from sciencegen.api.science.forms import domain_of, family_of, in_form, plain_name
-from sciencegen.api.science.naming import reference_of
-from sciencegen.api.science.workers import ParseAndMeasure
-from sciencegen.api.sources.datasets import Rows, all_rows, note_on_source, open_source, reference_of_card
-from sciencegen.api.sources.family import check_measured_table, with_measured
-from sciencegen.api.sources.splitting import split_by_column
+import numpy as np
+
+from sciencegen.api.science.forms import (
+    IN_THE_GAP,
+    NO_POSITION,
+    ParseAndMeasure,
+    domain_of,
+    family_of,
+    in_form,
+    plain_name,
+    plain_of,
+)
+from sciencegen.api.science.naming import read_rows_of, reference_of
+from sciencegen.api.sources.tables import Rows, all_rows, note_on_source, open_source, reference_of_card
 from sciencegen.config import PrepareSettings
-from sciencegen.data.preparation import ItemFunctions, PreparationOptions, SourceDescription, WorkerSettings
-from sciencegen.data.prepare import check_fractions
+from sciencegen.data.prepare import (
+    ItemFunctions,
+    PreparationOptions,
+    SourceDescription,
+    WorkerSettings,
+    check_fractions,
+)
 from sciencegen.data.prepare import prepare as prepare_rows
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.data.threads import worker_count
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Family, Reference
-from sciencegen.errors import ConfigError
-from sciencegen.items import Json, Row
-from sciencegen.locks import reserved
+from sciencegen.errors import ConfigError, DataError
+from sciencegen.files import reserved
+from sciencegen.items import REFUSED_ROW, Json, Row
 from sciencegen.runs import provenance
+
+# Splits by the values of a column, such as a position or a date: a held-out part that lies apart.
+
+
+@dataclass(frozen=True)
+class SplitRanges:
+    """Half-open ranges of a column's values. edges: between splits, in the order of their names. gap: width below each
+    edge whose rows are left out."""
+
+    column: str
+    names: tuple[str, ...]
+    edges: tuple[float, ...]
+    gap: float
+
+    def of(self, row: Row) -> tuple[str, str]:
+        """The split of a row, and why it is left out, "" if it isn't."""
+        value = row.values.get(self.column, math.nan)
+        if not math.isfinite(value):
+            return self.names[0], NO_POSITION
+        split = int(np.searchsorted(self.edges, value, "right"))
+        near = split < len(self.edges) and value > self.edges[split] - self.gap
+        return self.names[split], IN_THE_GAP if near else ""
+
+    def rows(self, rows: Iterator[Row], split: str) -> Iterator[Row]:
+        """The rows of a split; those left out are marked as refused."""
+        for row in rows:
+            name, reason = self.of(row)
+            if name == split:
+                yield replace(row, text=f"{REFUSED_ROW}{row.text}: {reason}") if reason else row
+
+
+def split_by_column(
+    read: Callable[[], Iterator[Row]], column: str, fractions: Mapping[str, float], gap: float
+) -> dict[str, Iterator[Row]]:
+    """Rows by split: those with the lowest values of a column in the first one, and so on.
+
+    Parameters
+    ----------
+    read : () -> rows
+        Reads the rows; called once more for each split.
+    column : str
+        Of numbers.
+    fractions : mapping of str to float
+        Share of the rows of each split, in the order of the values.
+    gap : float
+        Rows of a split that are nearer than this to the next one are left out, in the column's unit, so that what
+        overlaps isn't in both.
+
+    Raises
+    ------
+    DataError
+        For a column without numbers.
+    """
+    if len(fractions) < 2:
+        raise ConfigError("Expected at least two `fractions` with `split_by`, such as {train: 0.8, test: 0.2}.")
+    values = np.sort([value for row in read() if math.isfinite(value := row.values.get(column, math.nan))])
+    if not len(values):
+        raise DataError(f"Expected numbers in the column {column} to split by, found none.")
+    places = np.rint(np.cumsum(list(fractions.values()))[:-1] * len(values)).astype(int)
+    edges = tuple(float(values[min(place, len(values) - 1)]) for place in places)
+    ranges = SplitRanges(column, tuple(fractions), edges, gap)
+    return {name: ranges.rows(read(), name) for name in fractions}
+
+
+# `measured`: add a table of measured variants to a family's alignment.
+
+TARGET = "value"
+
+
+def check_measured_table(science: Domain, settings: PrepareSettings) -> None:
+    """Raise an error for wrong settings of `measured`, before anything is read."""
+    if settings.measured is None:
+        if settings.target is not None:
+            raise ConfigError("Expected `measured` with `target`: the table that has this column.")
+        return
+    if family_of(science) is None:
+        raise ConfigError(f"Expected no `measured`: {science.name} are no family. For proteins, pass `form` aligned.")
+    if not os.path.isfile(settings.measured):
+        raise DataError(f"Expected a table of measured variants at {settings.measured}, found no file.")
+
+
+def with_measured(
+    science: Domain, rows: Iterator[Row] | Mapping[str, Iterator[Row]], context: Json | None, settings: PrepareSettings
+) -> tuple[Iterator[Row], Json, tuple[str, ...]]:
+    """Rows of the family and of the table, their context, and their numeric columns."""
+    family = family_of(science)
+    if isinstance(rows, Mapping) or not context or settings.wild_type or family is None:
+        raise ConfigError(
+            f"Expected an alignment's file, whose first record is the wild type, beside `measured`, got "
+            f"'{settings.source}'. A table alone trains a model as `data`, with `wild_type`."
+        )
+    path, name = Path(str(settings.measured)), settings.target or TARGET
+    table = partial(read_rows_of, plain_of(science.name), path, settings.column, True)
+    columns = tuple(dict.fromkeys([*(settings.columns or family.columns), name]))
+    return family.with_measured(rows, context, table, name), {**context, "measured": name}, columns
 
 
 def prepare_source(

@@ -6,46 +6,222 @@ Each section gets the checks that its verb makes before reading data. Other chec
 from __future__ import annotations
 
 import os
+import re
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from sciencegen.api.criteria.conditions import Condition, parse_conditions
+from sciencegen.api.criteria.goals import Condition, parse_conditions
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.evaluate import SetKind, check_against, check_calibration, shipped_set
 from sciencegen.api.models.completion import check_completes
-from sciencegen.api.models.folder import describe_model
-from sciencegen.api.models.plan import check_taken
+from sciencegen.api.models.data import check_conditions
+from sciencegen.api.models.folder import describe_model, recipe_settings
+from sciencegen.api.models.plan import Plan, check_taken, class_made_by, make_plan
 from sciencegen.api.optimize import check_search
 from sciencegen.api.predictors.folder import check_goes_by, split_targets
-from sciencegen.api.sampling.calibration import check_measured
-from sciencegen.api.sampling.checks import check_noise_free, check_patterns
-from sciencegen.api.sampling.drawing import check_planned_drawing
-from sciencegen.api.sampling.replacement import check_replacing
-from sciencegen.api.sampling.tasks import check_task
-from sciencegen.api.science.forms import domain_of, in_form
+from sciencegen.api.sampling.generation import check_measured
+from sciencegen.api.sampling.request import (
+    check_noise_free,
+    check_patterns,
+    check_planned_drawing,
+    check_replacing,
+    check_task,
+)
+from sciencegen.api.science.forms import domain_of, in_form, name_of_results
 from sciencegen.api.score_variants import check_family, check_variants
 from sciencegen.api.search.space import start_items
-from sciencegen.api.sources.datasets import check_source, find_card, prepared_at, splits_of
-from sciencegen.api.sources.family import check_measured_table
-from sciencegen.api.sources.preparation import check_splits, property_names, reference_of_source
+from sciencegen.api.sources.preparation import check_measured_table, check_splits, property_names, reference_of_source
+from sciencegen.api.sources.tables import check_source, find_card, is_folder_of, prepared_at, splits_of
 from sciencegen.api.train_predictor import check_predictor
-from sciencegen.api.workflow.names import check_ending_of, check_files, check_name
-from sciencegen.api.workflow.planned_model import (
-    PlannedModel,
-    planned_conditions,
-    planned_model,
-    planned_training,
-    source_columns,
-)
-from sciencegen.api.writing.formats import check_ending
-from sciencegen.config import PredictorSettings, RunSettings
-from sciencegen.data.labels import check_labels
+from sciencegen.api.writing.writer import check_ending
+from sciencegen.config import PredictorSettings, RunSettings, TrainSettings
 from sciencegen.data.prepare import check_columns, check_fractions
-from sciencegen.data.tables import column_names, find_column, no_numbers
+from sciencegen.data.tables import READ_TABLES, check_labels, column_names, find_column, no_numbers, number_columns
+from sciencegen.domains.base import Domain
+from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError, IncompatibleError, SciencegenError
+from sciencegen.files import files_below
 from sciencegen.optimization.goals import check_consistent
+
+# A workflow's model as far as it is known before anything runs: its conditions and its own scores.
+
+
+@dataclass(frozen=True)
+class PlannedModel:
+    """representation: the model's; its class if the model is to be trained; None if unknown. conditions: all possible
+    conditions; None if they depend on the data. knows: names of the model's possible scores; None if unknown. network:
+    the recipe's settings."""
+
+    science: Domain
+    recipe: Recipe
+    representation: Representation | type[Representation] | None
+    conditions: frozenset[str] | None
+    knows: tuple[str, ...] | None
+    network: object
+
+    @property
+    def results(self) -> str:
+        """Name of the domain or form in which the model's items are scored and written."""
+        return name_of_results(self.science.name, self.recipe.form)
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The model's scores, without oracles: for an `OracleBook` that only checks names."""
+        return dict.fromkeys(self.knows or ())
+
+    @property
+    def fitted(self) -> Representation | None:
+        """The representation of a model that is already trained, else None."""
+        return None if isinstance(self.representation, type) else self.representation
+
+
+def planned_model(settings: RunSettings) -> PlannedModel:
+    """The model of the section `train`; wrong settings are an error."""
+    domain, chosen = settings.domain, settings.train
+    if chosen.model is not None:
+        check_taken(chosen)
+        found = describe_model(domain, chosen.model)
+        conditions: frozenset[str] | None = frozenset(found.representation.properties)
+        network = recipe_settings(found.recipe, dict(found.config.get("settings") or {}))
+        return _planned(domain, found.recipe, found.representation, conditions, network)
+    plan = planned_training(domain, "", chosen)
+    if plan.halvings and plan.start:
+        conditions = frozenset(plan.start.representation.properties)
+    else:
+        conditions = planned_conditions(settings, chosen, plan)
+    return _planned(domain, plan.recipe, class_made_by(plan.recipe.fit), conditions, plan.network)
+
+
+def planned_training(domain: str, data: str, section: TrainSettings) -> Plan:
+    """The plan of a training. The device isn't checked here, since the step may run on another machine."""
+    return make_plan(domain, data, None, section.model_copy(update={"device": "auto"}))
+
+
+def _planned(
+    domain: str,
+    recipe: Recipe,
+    representation: Representation | type[Representation] | None,
+    conditions: frozenset[str] | None,
+    network: object,
+) -> PlannedModel:
+    science = domain_of(in_form(domain, recipe.form))
+    knows = () if recipe.oracles is None else recipe.oracles.names or None
+    if science.cells is not None:  # it scores the columns of its data
+        knows = None
+    return PlannedModel(science, recipe, representation, conditions, knows, network)
+
+
+def planned_conditions(settings: RunSettings, section: TrainSettings, plan: Plan) -> frozenset[str] | None:
+    """All possible conditions of a training; requested ones that the data can't have are an error."""
+    known = data_names(settings, plan.recipe)
+    if section.conditions is not None:
+        check_conditions(section.conditions, section.conditions if known is None else known)
+        return frozenset(section.conditions)
+    if plan.recipe.conditions is None:
+        return frozenset()
+    usual = plan.start.representation.properties if plan.start else plan.recipe.conditions
+    return None if known is None else known | set(usual)
+
+
+def data_names(settings: RunSettings, recipe: Recipe) -> frozenset[str] | None:
+    """Names of all numeric columns that the prepared data may have, None if unknown."""
+    source, chosen = settings.prepare.source, settings.prepare
+    form = in_form(settings.domain, chosen.form)
+    columns, properties = frozenset(chosen.columns) or source_columns(form, str(source)), domain_of(form).properties
+    computed = properties if chosen.properties is None else chosen.properties
+    return (
+        None
+        if columns is None
+        else columns
+        | set(computed)
+        | set(recipe.conditions or ())
+        | set(() if recipe.family is None else recipe.family.columns)
+    )
+
+
+def source_columns(domain: str, source: str) -> frozenset[str] | None:
+    """Names of a source's numeric columns; None for a file that isn't a table, and for items that are rows of one."""
+    if domain_of(domain).cells is not None:
+        return None
+    if (found := prepared_at(source)) is not None:
+        return frozenset(found[0].property_names)
+    if os.path.isfile(source):
+        return frozenset(number_columns(Path(source))) if source.lower().endswith(READ_TABLES) else None
+    if is_folder_of(domain_of(domain), source):
+        return None
+    return frozenset(column.name for column in find_card(domain, source)[0].columns)
+
+
+# A workflow's files: names that Snakemake can't take as they are, or that would lie elsewhere, and times to come are
+# errors.
+
+NAME = re.compile(r"\w([\w .,'+:@()-]*[\w)])?")
+"""Names of runs and predictors, which are names of folders too."""
+ENDING = re.compile(r"(\.\w+)+")
+BRACES = re.compile("[{}]")
+
+
+def check_name(name: str) -> None:
+    """Raise an error for a name of a run or of a predictor that can't be the name of a folder.
+
+    Examples
+    --------
+    >>> check_name("Anna's run")
+    >>> check_name("../run")
+    Traceback (most recent call last):
+    sciencegen.errors.ConfigError: Expected a name of letters, digits, spaces and _ . , ' + : @ ( ) - that begins ...
+    """
+    if not NAME.fullmatch(name):
+        raise ConfigError(
+            "Expected a name of letters, digits, spaces and _ . , ' + : @ ( ) - that begins with a letter or a digit, "
+            f"got {name!r}."
+        )
+
+
+def check_ending_of(structures: str) -> None:
+    """Raise an error for an ending that is more than that."""
+    if not ENDING.fullmatch(structures):
+        raise ConfigError(f"Expected a file ending such as .sdf, got {structures!r}.")
+
+
+TOLERANCE_S = 2.0
+"""By which clocks of machines, and times of file systems, may differ."""
+
+
+def check_files(settings: RunSettings) -> None:
+    """Raise an error for files that Snakemake can't take: with braces in their names, which are its wildcards, or of a
+    time to come. What a step makes of such a file would be older than it, for which Snakemake removes the result."""
+    given, now = set(filter(os.path.isfile, _texts(settings.model_dump()))), time.time()
+    for text in {settings.results, *given}:
+        if BRACES.search(text):
+            raise ConfigError(f"Expected a path without braces, which Snakemake can't take, got {text!r}. Rename it.")
+    for path in (*map(Path, given), *files_below(settings.folder)):
+        with suppress(FileNotFoundError):  # what a killed run left may go in the meantime
+            if (changed := path.stat().st_mtime) > now + TOLERANCE_S:
+                raise ConfigError(
+                    f"Expected files that are not from the future, {path} is of {_written(changed)}, and it is "
+                    f"{_written(now)}. Set the clock, or give the file the present time with `touch`."
+                )
+
+
+def _written(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from _texts(one)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _texts(one)
 
 
 def check_run(settings: RunSettings, config: str) -> None:

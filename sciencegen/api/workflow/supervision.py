@@ -19,7 +19,7 @@ from typing import Any
 
 from sciencegen.data.threads import exit_code
 from sciencegen.errors import Stopped
-from sciencegen.notes import RUN
+from sciencegen.progress import RUN
 
 SNAKEMAKE = (sys.executable, "-P", "-m", "snakemake")
 

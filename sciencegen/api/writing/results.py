@@ -2,29 +2,237 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sciencegen.api.science.forms import domain_of
+import numpy as np
+
+from sciencegen.api.science.forms import domain_of, plain_name
+from sciencegen.api.science.naming import align, letters_of, reference_of
 from sciencegen.api.scores.rows import ScoredChunk
-from sciencegen.api.writing.logos import logo_of_texts
-from sciencegen.api.writing.notebook import ITEM, result_html
-from sciencegen.api.writing.shown_item import ShownItem, item_of
-from sciencegen.api.writing.viewer import View, view_of
 from sciencegen.api.writing.writer import OutputWriter
 from sciencegen.data.writers import Refused
+from sciencegen.domains.base import Domain
 from sciencegen.domains.given import item_texts, objects_of
-from sciencegen.errors import ConfigError
-from sciencegen.files import claim_output
-from sciencegen.locks import reserved
+from sciencegen.errors import ConfigError, DataError
+from sciencegen.files import atomic_write, claim_output, reserved
+from sciencegen.items import Cell, Refusal
+from sciencegen.report.letters import heights, logo_of
+from sciencegen.report.viewer import viewer_page
 
-if TYPE_CHECKING:  # they take most of a second to import
+if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
-    from sciencegen.figures.style import Figure
+
+# Results as HTML for notebooks: a short table with pictures of the items. All texts are escaped.
+
+ITEM, REFUSED = "item", "refused"
+MOST_ROWS, MOST_COLUMNS, MOST_NOTES = 12, 24, 8
+WIDTH, HEIGHT = 150, 110
+"""Pixels of a picture in a table."""
+ITEM_WIDTH, ITEM_HEIGHT = 320, 240
+"""Pixels of the picture of a single item."""
+LONGEST = 60
+"""Characters of a cell; a longer text is cut."""
+FRAME = 'style="background:white;padding:2px;text-align:center"'
+"""Pictures are drawn for a white page."""
+
+
+def result_html(table: pd.DataFrame, notes: Sequence[str] = (), domain: Domain | None = None) -> str:
+    """The first rows of a table, and the notes. domain: of the items in the column `item`, which are drawn."""
+    shown = table.iloc[:MOST_ROWS, :MOST_COLUMNS]
+    columns = {str(name): shown.iloc[:, place].tolist() for place, name in enumerate(shown.columns)}
+    pictures = [] if domain is None or ITEM not in columns else _pictures(domain, columns)
+    head = "".join(f"<th>{escape(name)}</th>" for name in [*([""] if pictures else []), *columns])
+    rows = (
+        f"<tr>{f'<td {FRAME}>{pictures[row]}</td>' if pictures else ''}"
+        f"{''.join(f'<td>{escape(_text(cells[row]))}</td>' for cells in columns.values())}</tr>"
+        for row in range(len(shown))
+    )
+    size = f"<p>{len(table)} rows, {len(table.columns)} columns</p>" if table.shape != shown.shape else ""
+    body = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return f"<div>{body}{size}{notes_html(notes)}</div>"
+
+
+def notes_html(notes: Sequence[str]) -> str:
+    """Notes as a list, "" without any."""
+    more = [f"and {len(notes) - MOST_NOTES} more notes"] if len(notes) > MOST_NOTES else []
+    items = "".join(f"<li>{escape(note)}</li>" for note in [*notes[:MOST_NOTES], *more])
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def item_html(picture: str, values: Mapping[str, Cell]) -> str:
+    """A picture beside a table of values; "" for no picture."""
+    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(_text(cell))}</td></tr>" for name, cell in values.items())
+    drawn = f"<div {FRAME}>{picture}</div>" if picture else ""
+    return f'<div style="display:flex;align-items:flex-start;gap:1em">{drawn}<table>{rows}</table></div>'
+
+
+def _pictures(domain: Domain, columns: Mapping[str, Sequence[Cell]]) -> list[str]:
+    """A picture for each row, "" for a refused one: a text that was refused may be too much for a parser."""
+    refused = columns.get(REFUSED, [None] * len(columns[ITEM]))
+    rows = zip(columns[ITEM], refused, strict=True)
+    return [
+        item_picture(domain, text, WIDTH, HEIGHT) if isinstance(text, str) and _is_missing(why) else ""
+        for text, why in rows
+    ]
+
+
+def item_picture(domain: Domain, text: str, width: int = ITEM_WIDTH, height: int = ITEM_HEIGHT) -> str:
+    """The picture of an item, "" for a text that is none."""
+    item = domain.items.parse(text)
+    return "" if isinstance(item, Refusal) else domain.render(item, width, height)
+
+
+def _is_missing(cell: Cell) -> bool:
+    return cell is None or cell != cell
+
+
+def _text(cell: Cell) -> str:
+    if isinstance(cell, float):
+        return "" if cell != cell else f"{cell:.4g}" if abs(cell) < 1e6 else f"{cell:.6g}"
+    text = "" if cell is None else str(cell)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+# A structure of a result that can be turned in a notebook.
+
+VIEWED = (".sdf", ".pdb")
+"""Formats of files that `Structures.records` reads and 3Dmol.js draws."""
+VIEWER_WIDTH, VIEWER_HEIGHT = 480, 360
+
+
+@dataclass(frozen=True)
+class View:
+    """A page with a structure, which notebooks show. It needs no network.
+
+    Parameters
+    ----------
+    page : str
+        HTML, with 3Dmol.js (half a megabyte).
+    """
+
+    page: str = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        frame = f'width="{VIEWER_WIDTH}" height="{VIEWER_HEIGHT}" style="border:0"'
+        return f'<iframe sandbox="allow-scripts" {frame} srcdoc="{escape(self.page)}"></iframe>'
+
+    def write(self, path: str | Path) -> Path:
+        """Write the page to a file, for a browser; its name must end in .html."""
+        if Path(path).suffix.lower() != ".html":
+            raise ConfigError(f"Expected a file's name that ends in .html, got {path}.")
+        with atomic_write(Path(path)) as temporary:
+            temporary.write(self.page)
+        return Path(path)
+
+
+def view_of(science: Domain, text: str) -> View:
+    """The structure of an item; an error for an item without coordinates."""
+    parts, endings = science.structures, [one for one in VIEWED if one in science.items.formats]
+    if parts is None or parts.records is None or not endings:
+        raise ConfigError(f"Expected items with coordinates, {science.name} has none.")
+    item = science.items.parse(text)
+    if isinstance(item, Refusal):
+        raise DataError(f"Expected an item, got '{text[:60]}': {item.reason}.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"item{endings[0]}"
+        science.items.write(path, [item], ["item"], {}, None)
+        kind, records = parts.records(path)
+        record = next(iter(records), "")
+    if not record:
+        raise DataError("Expected an item with coordinates, got one without. Compute its structure first (`complete`).")
+    return View(viewer_page(record, kind, parts.style, science.name))
+
+
+# One item of a result, as notebooks show it: its picture, or its structure that can be turned, beside its values.
+
+
+@dataclass(frozen=True)
+class ShownItem:
+    """An item and the values of its row.
+
+    Parameters
+    ----------
+    text : str
+        The item as in files, "" for a row without one.
+    values : mapping
+        The other cells of the row, by column.
+    domain : str
+        The domain or form of the item.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> one = sg.score("molecules", ["CCO", "CC"], "hbd", threads=1).show(1)
+    >>> one.text, one.values["hbd"]
+    ('CC', 0.0)
+    >>> "<svg" in one._repr_html_()
+    True
+    """
+
+    text: str
+    values: Mapping[str, Cell]
+    domain: str = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        return item_html(self._picture(), {ITEM: self.text, **self.values})
+
+    def _picture(self) -> str:
+        """Forms whose items have coordinates are shown in 3D; a refused row has no picture."""
+        science, refused = domain_of(self.domain), self.values.get(REFUSED)
+        if not self.text or isinstance(refused, str):
+            return ""
+        if science.structures is not None and science.name != plain_name(science.name):
+            return view_of(science, self.text)._repr_html_()
+        return item_picture(science, self.text)
+
+
+def item_of(table: pd.DataFrame, row: int, domain: str) -> ShownItem:
+    """The item of a row, from 0; an error for rows of other things than items, and for a row beyond the table."""
+    if not domain or ITEM not in table:
+        raise ConfigError("Expected a result with the column `item`, got one of other rows.")
+    if not -len(table) <= row < len(table):
+        raise ConfigError(f"Expected a row from 0 to {len(table) - 1}, got {row}.")
+    cells = {str(name): table[name].iloc[row] for name in table.columns}
+    text = cells.pop(ITEM)
+    plain = {name: cell.item() if isinstance(cell, np.generic) else cell for name, cell in cells.items()}
+    return ShownItem(text if isinstance(text, str) else "", plain, domain)
+
+
+# The sequence logo of items that are letters in columns.
+
+GROUP = "items"
+
+
+def logo_of_texts(domain: str, cells: Sequence[Cell], wild_type: str | None) -> Figure:
+    """The logo of the texts among the cells. wild_type: of the columns, as text or a file."""
+    from sciencegen.report.paper_figures import logo_figure
+
+    science = domain_of(domain) if domain else None
+    letters = None if science is None else letters_of(science)
+    if science is None or letters is None:
+        raise ConfigError(f"Expected items that are letters in columns (proteins), got {domain or 'other rows'}.")
+    texts = [text for text in cells if isinstance(text, str) and text]
+    sites = align(science, texts, reference_of(science, wild_type))
+    found = None if sites is None else logo_of(letters, sites, {GROUP: range(len(texts))})
+    if found is None:
+        raise DataError(
+            f"Expected items that can be aligned and that differ, got {len(texts)} that can't. Sequences must have one "
+            "length, that of `wild_type` if there is one."
+        )
+    if not heights(np.asarray(found.counts[GROUP])).any():
+        raise DataError(
+            f"Expected more items for a logo, got {len(texts)}: in no column do their letters hold more information "
+            "than the correction for few items takes away. Draw more."
+        )
+    return logo_figure(found)
 
 
 @dataclass(frozen=True)

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from sciencegen.domains.base import Domain, ItemIO, Oracles, Regression, Similarity
 from sciencegen.domains.capabilities import CodedFiles, Cutouts, Moves, Observation, Pictures, ReferenceSets, Sidecar
-from sciencegen.domains.galaxies import (
-    coded_files,
-    cutouts,
-    features,
-    files,
-    fits_files,
-    items,
-    metrics,
-    mutations,
-    objects,
-    observation,
-    oracles,
-    render,
-    similarity,
-    simulation,
-    stamp_text,
-)
-from sciencegen.domains.galaxies.galsim_objects import galsim_object, galsim_psf
+from sciencegen.domains.galaxies import coded_files, features, files, items, metrics, objects, observation, render
+from sciencegen.domains.galaxies import features as mutations
+from sciencegen.domains.galaxies import features as oracles
+from sciencegen.domains.galaxies import features as similarity
+from sciencegen.domains.galaxies import fits as fits_files
+from sciencegen.domains.galaxies import items as stamp_text
+from sciencegen.domains.galaxies import survey as simulation
+from sciencegen.domains.galaxies import survey_images as cutouts
 from sciencegen.domains.galaxies.items import Stamp
+from sciencegen.domains.galaxies.objects import galsim_object, galsim_psf
 from sciencegen.domains.galaxies.properties import GIVEN, PROPERTIES, measure
 from sciencegen.domains.lazy import LazyTable
 

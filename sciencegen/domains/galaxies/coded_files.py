@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sciencegen.compression.array_files import array_parts
+from sciencegen.compression.archive import ImagePart as Picture
+from sciencegen.compression.archive import Part, array_parts
 from sciencegen.compression.images import is_image
-from sciencegen.compression.parts import Part, Picture
-from sciencegen.domains.galaxies.annotations import ANNOTATIONS, PASSED_OVER
-from sciencegen.domains.galaxies.fits_layout import Extent, check_whole
+from sciencegen.domains.galaxies.fits import Extent, check_whole
+from sciencegen.domains.galaxies.headers import ANNOTATIONS, PASSED_OVER
 
 ARRAYS = (".npy", ".npz")
 KINDS = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
 
-from sciencegen.domains.galaxies.items import Stamp
-from sciencegen.domains.galaxies.measurements import (
-    HSM_ITERATIONS,
-    SMOOTHING,
-    Moments,
-    adaptive_moments,
-    curve_of_growth,
-)
+from sciencegen.domains.galaxies.files import parse
+from sciencegen.domains.galaxies.items import Stamp, standardize
+from sciencegen.domains.galaxies.measurements import HSM_ITERATIONS, SMOOTHING, adaptive_moments, curve_of_growth
+from sciencegen.domains.galaxies.measurements import ImageMoments as Moments
 from sciencegen.domains.galaxies.properties import PROPERTIES, measure
+from sciencegen.domains.galaxies.sersic_fit import FITTED, SersicFit, at_limit, fit_sersic
+from sciencegen.domains.properties import SIMILARITY_PREFIX, property_oracle, similarity_oracle
+from sciencegen.errors import unknown_name
+from sciencegen.items import Direction, Refusal
+from sciencegen.scoring.oracles import Oracle, Score
 
 RINGS = np.geomspace(0.75, 24.0, 12)
 """Outer radii of the rings, pixels."""
@@ -87,3 +89,145 @@ def _in_ellipses(image: np.ndarray, moments: Moments) -> np.ndarray:
     v = ((1 + moments.e1) * y - moments.e2 * x) / math.sqrt(size)
     r2 = (u**2 + v**2) / max(moments.sigma, 0.5) ** 2
     return np.arcsinh([(image * np.exp(-r2 / (2 * width**2))).sum() for width in ELLIPSES])
+
+
+# Similarity of stamps: the distance between their smoothed first bands, independent of brightness.
+
+SIMILARITY_SMOOTHING = 1.5
+"""sigma in pixels: about the width of a survey's PSF, so that pixel noise has little effect."""
+WINDOW, BINNING = 32, 2
+"""Side in pixels of the compared window around the galaxy's centre, and of the bins."""
+BLOCK = 2048
+
+
+def pictures(stamps: Sequence[Stamp]) -> np.ndarray:
+    """[stamp 16 16] float32: smoothed, centred on the galaxy to the nearest pixel, binned, with unit norm."""
+    return np.array([_picture(stamp) for stamp in stamps], np.float32).reshape(len(stamps), *(WINDOW // BINNING,) * 2)
+
+
+def _picture(stamp: Stamp) -> np.ndarray:
+    image = stamp.image[0].astype(np.float64)
+    moments = adaptive_moments(image)
+    middle = (stamp.side - 1) / 2
+    x, y = (middle, middle) if moments is None else (moments.x, moments.y)
+    smooth = np.pad(ndimage.gaussian_filter(image, SIMILARITY_SMOOTHING), WINDOW // 2)
+    row, column = int(np.floor(y + 1)), int(np.floor(x + 1))
+    window = smooth[row : row + WINDOW, column : column + WINDOW]
+    small = window.reshape(WINDOW // BINNING, BINNING, WINDOW // BINNING, BINNING).sum((1, 3))
+    return small / max(np.linalg.norm(small), 1e-30)
+
+
+def orientations(images: np.ndarray) -> np.ndarray:
+    """[8 stamp y x] images rotated by multiples of 90 degrees, and their reflections."""
+    turned = [np.rot90(images, turn, (1, 2)) for turn in range(4)]
+    return np.stack([*turned, *(one[:, :, ::-1] for one in turned)])
+
+
+def similarity(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> np.ndarray:
+    """[stamp reference] in 0..1: 1 - d / sqrt(2), where d is the minimum distance of the two pictures as unit vectors
+    over the eight orientations of a square. With their correlation rho this is 1 - sqrt(1 - rho).
+
+    Galaxies have no preferred orientation, so a reflection is the same galaxy; another size or shape isn't.
+    """
+    if not len(stamps) or not len(references):
+        return np.zeros((len(stamps), len(references)))
+    own, others = pictures(stamps).reshape(len(stamps), -1), orientations(pictures(references))
+    flat = others.reshape(8, len(references), -1)
+    return _of_correlation(np.max([own @ one.T for one in flat], 0))
+
+
+def nearest(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> np.ndarray:
+    """[stamp] the greatest similarity to any reference, 0 without references."""
+    best = np.zeros(len(stamps))
+    if not len(stamps) or not len(references):
+        return best
+    own = pictures(stamps).reshape(len(stamps), -1)
+    for start in range(0, len(references), BLOCK):
+        flat = orientations(pictures(references[start : start + BLOCK])).reshape(-1, own.shape[1])
+        best = np.maximum(best, (own @ flat.T).max(1))
+    return _of_correlation(best)
+
+
+def _of_correlation(rho: np.ndarray) -> np.ndarray:
+    return 1 - np.sqrt(1 - np.clip(rho, 0.0, 1.0).astype(np.float64))
+
+
+# Small moves on a stamp: small changes of orientation, shear, size and flux; or symmetries of the square.
+
+TURN, SHEAR, GROWTH, BRIGHTENING = 0.15, 0.05, 0.08, 0.1
+"""Standard deviations: radians, ellipticity, logarithm of size, logarithm of flux."""
+
+
+def mutate(stamp: Stamp, generator: np.random.Generator) -> Stamp | Refusal:
+    """For a noise-free stamp without PSF: a small rotation, shear, magnification and change of flux. For any other: one
+    of seven symmetries of the square, also of PSF and noise map, since interpolating pixels would correlate noise."""
+    if not stamp.noise_free or stamp.psf is not None:
+        return oriented(stamp, int(generator.integers(1, 8)))
+    angle, g1, g2, growth, brightening = generator.normal(0, 1, 5) * (TURN, SHEAR, SHEAR, GROWTH, BRIGHTENING)
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    shear = np.array([[1 + g1, g2], [g2, 1 - g1]]) / math.sqrt(max(1 - g1**2 - g2**2, 0.5))
+    inverse = np.linalg.inv(math.exp(growth) * shear @ turn)[::-1, ::-1]  # of (x, y), for arrays [y x]
+    middle = np.full(2, (stamp.side - 1) / 2)
+    flux = math.exp(brightening) * abs(np.linalg.det(inverse))
+    image = [
+        flux * ndimage.affine_transform(plane, inverse, middle - inverse @ middle, order=3, mode="constant")
+        for plane in stamp.image.astype(np.float64)
+    ]
+    return standardize(replace(stamp, image=np.stack(image), name="", source=""))
+
+
+def oriented(stamp: Stamp, symmetry: int) -> Stamp | Refusal:
+    """The stamp under one of the eight symmetries of the square: 0 to 3 quarter turns; plus 4, mirrored in x before."""
+
+    def moved(image: np.ndarray) -> np.ndarray:
+        return np.rot90(image[..., ::-1] if symmetry >= 4 else image, symmetry % 4, (-2, -1)).copy()
+
+    variance = moved(stamp.variance) if stamp.variance.ndim > 1 else stamp.variance
+    psf, mask = (None if one is None else moved(one) for one in (stamp.psf, stamp.mask))
+    image = moved(stamp.image)
+    return standardize(replace(stamp, image=image, variance=variance, psf=psf, mask=mask, name="", source=""))
+
+
+# The domain's oracles by name: every property, those of a Sérsic profile's fit, and the similarity to a stamp.
+
+NOT_GOALS = {
+    "log_likelihood": "it tells how faint and how noisy a stamp is before anything else. Ask for 'anomaly <= 2' instead"
+}
+"""Name that can't be a goal or condition -> reason."""
+
+
+@dataclass(frozen=True)
+class FitOracle:
+    """Oracle of a parameter of the fitted Sérsic profile; the index has its 90% interval."""
+
+    name: str
+    unit: str = ""
+    direction: Direction | None = None
+
+    def score(self, items: Sequence[Stamp]) -> list[Score]:
+        return [self._score(fit_sersic(stamp)) for stamp in items]
+
+    def _score(self, fit: SersicFit | None) -> Score:
+        if fit is None:
+            return Score(None, failure="no Sérsic profile can be fitted")
+        if self.name == "sersic_index" and at_limit(fit.index):
+            return Score(None, failure=f"the fit ends at the limit of indices, {fit.index:.2g}: no profile fits")
+        bounds = (fit.lower, fit.upper) if self.name == "sersic_index" else (None, None)
+        return Score(getattr(fit, FITTED[self.name][0]), *bounds)
+
+
+def oracle(name: str) -> Oracle:
+    """A built-in oracle by name; also "similarity to <stamps.fits[3]>"."""
+    if name in PROPERTIES:
+        return property_oracle(PROPERTIES[name], measure)
+    if name in FITTED:
+        return FitOracle(name, FITTED[name][1])
+    if name.startswith(SIMILARITY_PREFIX):
+        other = name.removeprefix(SIMILARITY_PREFIX)
+        return similarity_oracle("galaxy", other, parse, lambda stamp: other, similarity)
+    raise unknown_name("property of galaxies", name, oracle_names())
+
+
+def oracle_names() -> list[str]:
+    """Names of the properties and of the fitted parameters; `similarity to ...` is not listed."""
+    return [*PROPERTIES, *FITTED]

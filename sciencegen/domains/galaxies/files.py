@@ -17,16 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.data import zarr_stores
+from sciencegen.data import array_files as zarr_stores
 from sciencegen.data.damage import open_binary, reading
-from sciencegen.data.referred_files import referred_place
-from sciencegen.data.tables import read_table
-from sciencegen.domains.galaxies import cubes, fits_files, fits_writing, pictures
-from sciencegen.domains.galaxies.beside import told_beside
-from sciencegen.domains.galaxies.headers import sky_at_edge
-from sciencegen.domains.galaxies.items import Stamp, standardize
-from sciencegen.domains.galaxies.resampling import in_bands, resampled
-from sciencegen.domains.galaxies.stamp_text import PREFIX, UNREADABLE, parse_text
+from sciencegen.data.tables import read_table, referred_place
+from sciencegen.domains.galaxies import cubes, pictures
+from sciencegen.domains.galaxies import cubes as fits_writing
+from sciencegen.domains.galaxies import fits as fits_files
+from sciencegen.domains.galaxies.headers import sky_at_edge, told_beside
+from sciencegen.domains.galaxies.items import PREFIX, UNREADABLE, Stamp, parse_text, standardize
+from sciencegen.domains.galaxies.observation import in_bands, resampled
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.files import found_at
 from sciencegen.items import Cell, Origin, Refusal, Row
@@ -228,5 +227,5 @@ def write(
 ) -> None:  # fmt: skip
     """Write stamps as FITS or HDF5 in one step; the same stamps give the same bytes."""
     check_writable(path)
-    writer: Callable[..., None] = cubes.write_hdf5 if ending(path) in cubes.HDF5 else fits_writing.write
+    writer: Callable[..., None] = cubes.write_hdf5 if ending(path) in cubes.HDF5 else fits_writing.write_fits
     writer(Path(path), items, names, values, origin)

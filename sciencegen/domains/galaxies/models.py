@@ -11,24 +11,27 @@ import torch
 from torch import Tensor
 
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
-from sciencegen.diffusion.images import ImageDiffusionSettings, image_diffusion
-from sciencegen.diffusion.latent_prior import DiffusionPrior
-from sciencegen.diffusion.observed_images import NOISE, ObservedImageDiffusion, psf_channels
-from sciencegen.diffusion.vectors import VectorDiffusionSettings
-from sciencegen.domains.galaxies import image_representation, likelihood, observed_representation, restoration
-from sciencegen.domains.galaxies.dependences import settled
-from sciencegen.domains.galaxies.encoded_stamps import EncodedStamp
-from sciencegen.domains.galaxies.image_representation import SPIN_2, ImageRepresentation
-from sciencegen.domains.galaxies.items import STEPS_PER_SIGMA
+from sciencegen.diffusion.images import (
+    NOISE,
+    ImageDiffusionSettings,
+    ObservedImageDiffusion,
+    image_diffusion,
+    psf_channels,
+)
+from sciencegen.diffusion.vectors import DiffusionPrior, VectorDiffusionSettings
+from sciencegen.domains.galaxies import observed_representation, restoration
+from sciencegen.domains.galaxies import representation as image_representation
+from sciencegen.domains.galaxies import restoration as likelihood
+from sciencegen.domains.galaxies.items import STEPS_PER_SIGMA, EncodedStamp
 from sciencegen.domains.galaxies.observed_representation import ObservedRepresentation
 from sciencegen.domains.galaxies.properties import PROPERTIES, measure
+from sciencegen.domains.galaxies.representation import SPIN_2, ImageRepresentation, settled
 from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe
 from sciencegen.items import Refusal
-from sciencegen.networks.symmetry import ConditionKinds
-from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
-from sciencegen.vae.images.networks import FluxScale
-from sciencegen.vae.images.observation import observed
-from sciencegen.vae.images.warm_start import warm_start
+from sciencegen.networks.pixels import ConditionKinds
+from sciencegen.vae.image_networks import FluxScale, observed
+from sciencegen.vae.image_priors import warm_start
+from sciencegen.vae.image_vae import ImageVAE, ImageVAESettings
 from sciencegen.vae.warmup import Warmup
 
 CONDITIONS = (

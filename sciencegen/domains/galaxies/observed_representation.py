@@ -11,11 +11,10 @@ from jaxtyping import Float
 
 from sciencegen.batch import Batch
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
-from sciencegen.domains.galaxies import image_representation
-from sciencegen.domains.galaxies.encoded_stamps import EncodedStamp
-from sciencegen.domains.galaxies.image_representation import ImageRepresentation
-from sciencegen.domains.galaxies.items import Stamp, standardize
+from sciencegen.domains.galaxies import representation as image_representation
+from sciencegen.domains.galaxies.items import EncodedStamp, Stamp, standardize
 from sciencegen.domains.galaxies.properties import GIVEN
+from sciencegen.domains.galaxies.representation import ImageRepresentation
 from sciencegen.domains.recipes import ObservedItems, Representation
 from sciencegen.errors import DataError
 from sciencegen.items import Json, Refusal

@@ -15,8 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sciencegen.data.damage import reading
-from sciencegen.domains.galaxies.beside import told_beside
-from sciencegen.domains.galaxies.headers import about, band_names, psf_of, saturated
+from sciencegen.domains.galaxies.headers import about, band_names, psf_of, saturated, told_beside
 from sciencegen.domains.galaxies.items import LARGEST_SIDE, Stamp, shape_problem
 from sciencegen.items import Refusal, Row
 

@@ -10,8 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from sciencegen.domains.galaxies import measurements
-from sciencegen.domains.galaxies.items import Stamp
-from sciencegen.domains.galaxies.magnitudes import magnitude
+from sciencegen.domains.galaxies.items import Stamp, magnitude
 from sciencegen.errors import unknown_name
 from sciencegen.items import Property
 
@@ -66,7 +65,7 @@ def measure_stamp(stamp: Stamp) -> Mapping[str, float]:
 
 
 def _of_growth(
-    image: np.ndarray, moments: measurements.Moments, variance: np.ndarray, pixel_scale: float
+    image: np.ndarray, moments: measurements.ImageMoments, variance: np.ndarray, pixel_scale: float
 ) -> dict[str, float]:  # fmt: skip
     x, y, sigma = moments.x, moments.y, math.sqrt(float(np.mean(variance)))
     growth = measurements.curve_of_growth(image, x, y)

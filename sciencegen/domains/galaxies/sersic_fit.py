@@ -15,8 +15,7 @@ from sciencegen.data.observation import convolve
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.domains.galaxies.measurements import adaptive_moments, curve_of_growth
 from sciencegen.domains.galaxies.observation import effective_variance
-from sciencegen.domains.galaxies.population import Component
-from sciencegen.domains.galaxies.survey import binned, draw_profile
+from sciencegen.domains.galaxies.survey import Component, binned, draw_profile
 
 INDICES = (0.3, 6.2)
 """Range of indices that GalSim supports."""

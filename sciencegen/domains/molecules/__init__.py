@@ -10,25 +10,17 @@ from rdkit import Chem
 from sciencegen.domains.base import Domain, ItemIO, Oracles, Regression, Similarity
 from sciencegen.domains.capabilities import BlockMoves, Moves, Pictures, ReferenceSets, Scaffold, Structures
 from sciencegen.domains.lazy import LazyTable
-from sciencegen.domains.molecules import (
-    edits,
-    familiar,
-    features,
-    files,
-    items,
-    kept_parts,
-    mutations,
-    objects,
-    oracles,
-    patterns,
-    reactive,
-    recombination,
-    render,
-    scaffold_classes,
-    similarity,
-    stereo,
-)
-from sciencegen.domains.molecules.metric_notes import METRIC_NOTES, METRIC_UNITS
+from sciencegen.domains.molecules import alerts as familiar
+from sciencegen.domains.molecules import alerts as kept_parts
+from sciencegen.domains.molecules import alerts as reactive
+from sciencegen.domains.molecules import edits, features, files, items, oracles, patterns, render
+from sciencegen.domains.molecules import edits as mutations
+from sciencegen.domains.molecules import edits as recombination
+from sciencegen.domains.molecules import features as similarity
+from sciencegen.domains.molecules import items as stereo
+from sciencegen.domains.molecules import patterns as scaffold_classes
+from sciencegen.domains.molecules import structure_files as objects
+from sciencegen.domains.molecules.metrics import METRIC_NOTES, METRIC_UNITS
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
 
 __all__ = ["DOMAIN"]
@@ -66,7 +58,7 @@ def load_training_set(name: str) -> Container[str] | None:
 
 def read_scaffold(path: Path) -> Scaffold:
     """`scaffolds.read_scaffold`, imported when called."""
-    from sciencegen.domains.molecules import scaffolds
+    from sciencegen.domains.molecules import structure_files as scaffolds
 
     return scaffolds.read_scaffold(path)
 

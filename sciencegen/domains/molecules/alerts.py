@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from functools import cache, lru_cache
+from importlib.resources import files
 
-from rdkit import Chem
+import numpy as np
+from rdkit import Chem, DataStructs, rdBase
 from rdkit.Chem import FilterCatalog
 from rdkit.Chem.FilterCatalog import FilterCatalogParams
 from rdkit.Chem.rdfiltercatalog import FilterCatalogCanSerialize
 
-from sciencegen.domains.molecules.screening import PatternScreen
+from sciencegen.data.statistics import evenly_spaced
+from sciencegen.domains.molecules.patterns import NamedPatterns, PatternScreen
+from sciencegen.domains.molecules.properties import MORGAN, find_fragments
 from sciencegen.errors import unknown_name
 
 DEFAULT_CATALOGS = ("PAINS", "BRENK")
@@ -67,3 +73,397 @@ def _query(entry: FilterCatalog.FilterCatalogEntry) -> Chem.Mol | None:
         return Chem.Mol(serialized[start:end])
     except (ValueError, RuntimeError):
         return None
+
+
+# The structure filters of MOSES: medicinal chemistry filters, PAINS, atoms, charge, ring size.
+
+ALLOWED_ELEMENTS = frozenset({"C", "N", "S", "O", "F", "Cl", "Br", "H"})
+LARGEST_RING = 7
+
+
+@lru_cache(maxsize=1)
+def load_patterns() -> tuple[list[Chem.Mol], np.ndarray]:
+    """The SMARTS of MCF and PAINS, and the substructure fingerprint [pattern word] that a match must contain."""
+    table = files("sciencegen.domains.molecules") / "references" / "moses_filters.csv"
+    rows = csv.DictReader(table.read_text().splitlines())
+    patterns = [Chem.MolFromSmarts(row["smarts"]) for row in rows]
+    return patterns, np.stack([_screen(pattern) for pattern in patterns])
+
+
+def _screen(molecule: Chem.Mol) -> np.ndarray:
+    return np.frombuffer(DataStructs.BitVectToBinaryText(Chem.PatternFingerprint(molecule)), np.uint64)
+
+
+def passes_filters(molecule: Chem.Mol) -> bool:
+    """Polykovskiy et al. 2020, section "Filters": no ring of 8 or more, no charge, allowed elements, no MCF or PAINS.
+
+    The patterns name explicit hydrogens, so they are matched with hydrogens added. A pattern whose fingerprint isn't
+    contained in the molecule's can't match; this screening is three times as fast and gives the same results.
+    """
+    if any(len(ring) > LARGEST_RING for ring in molecule.GetRingInfo().AtomRings()):
+        return False
+    if any(atom.GetFormalCharge() != 0 or atom.GetSymbol() not in ALLOWED_ELEMENTS for atom in molecule.GetAtoms()):
+        return False
+    patterns, screens = load_patterns()
+    complete = Chem.AddHs(molecule)
+    candidates = np.flatnonzero(~(screens & ~_screen(complete)).any(1))
+    return not any(complete.HasSubstructMatch(patterns[index]) for index in candidates)
+
+
+# Groups that a chemist would not expect to isolate: they decompose, tautomerize, or are reactive intermediates.
+#
+# Generative models and graph edits write such molecules, because they obey the valence rules, and QED, SA and
+# structural
+# alerts don't see most of them. The list is about stability alone. Reactive but storable reagents (acid chlorides,
+# epoxides, azides) and toxic groups are the subject of the structural alerts.
+#
+# In the names stand the sources: [C, n] Clayden, Greeves & Warren, Organic Chemistry, 2nd ed. 2012, and [M, n] Smith,
+# March's Advanced Organic Chemistry, 7th ed. 2013, with the chapter; [H] Hann et al., J. Chem. Inf. Comput. Sci.
+# 1999,
+# 39, 897; [W] Walters & Murcko, Adv. Drug Deliv. Rev. 2002, 54, 255; [B] Bundgaard & Johansen, J. Pharm. Sci. 1980,
+# 69,
+# 44.
+
+AMINE = "$([NX3;!$(N~[C,S,P]=[O,S,N]);!$(N[a]);!$(NC#N);!$(N[N,O])])"
+"""A nitrogen whose lone pair isn't delocalized."""
+ANILINE = "$([NX3;!$(N~[C,S,P]=[O,S,N]);!$(NC#N);!$(N[N,O])]a)"
+"""The nitrogen of an arylamine, without an acyl group at it."""
+_ARYLAMINE = f"{ANILINE},$([nX3;!$(n:c=[O,S])])"
+"""The nitrogen of an arylamine or an azole, without an acyl group at it."""
+NO_ACCEPTOR = "!$(C[CX4]([F,Cl])([F,Cl]));!$(C[CX3]=O)"
+"""A carbon whose neighbours don't stabilize its hydrate (as in chloral hydrate)."""
+NO_CONJUGATION = "!$(C=C-[C,S,N,P]=[O,N,S]);!$(C=C-C#N)"
+
+_LONE_END = "NX2,NX3,OX2,SX2;!$(*=[!#6])"
+"""A heteroatom with single bonds to others."""
+
+UNSTABLE = {
+    "peroxide [H, W]": "[OX2,OX1-][OX2,OX1-]",
+    "chain of sulfur atoms [W]": "[SX2;!r5][SX2][SX2]",
+    "hypohalite or sulfenyl halide [H]": "[O,S;X2][F,Cl,Br,I]",
+    "nitrogen-halogen bond [H, W]": "[#7][F,Cl,Br,I]",
+    "phosphorus halide [W]": "[#15][Cl,Br,I]",
+    "phosphorus(III) with P, N or H [M]": "[$([#15X3;!H0]),$([#15X3][#15,#7])]",
+    "multiple bond of phosphorus(III) [M]": "[#15X1,#15X2]",
+    "silicon or selenium halide [W]": "[#14,#34][Cl,Br,I]",
+    "sulfenic acid or ester [W]": "[SX2][OX2]",
+    "carbonyl hydrate [C, 6]": f"[CX4;{NO_ACCEPTOR}]([OX2H,SX2H])[OX2H,SX2H]",
+    "hemiacetal that is not a ring's [C, 6]": f"[CX4;{NO_ACCEPTOR}]([OX2H,SX2H])[OX2H0,SX2H0;!R]",
+    "hemiaminal [C, 11]": f"[CX4;{NO_ACCEPTOR}]([OX2H,SX2H])[{AMINE},{ANILINE}]",
+    "aminal with N-H [C, 11]": f"[CX4]([{AMINE};!H0])[{AMINE}]",
+    "aminal with a C-N bond outside rings [C, 11]": f"[CX4]([{AMINE},{ANILINE}])!@[{AMINE},{ANILINE}]",
+    "amine and amide at one carbon that is not a ring's [C, 11; B]": (
+        f"[CX4;!R]([{AMINE},{ANILINE}])[NX3;$(N~[C,S,P]=[O,S,N])]"
+    ),
+    "halogen and OH, SH or NH at one carbon [C, 6]": "[CX4]([F,Cl,Br,I])[OX2H,SX2H,$([NX3;!H0])]",
+    "halogen and amine at one carbon [C, 11]": f"[CX4;!$(C(F)(F)F)]([F,Cl,Br,I])[{AMINE}]",
+    "alpha-halogen ether or amide [W]": "[CX4;!$(C([F,Cl])([F,Cl])[F,Cl])]([Cl,Br,I])[OX2,SX2,#7]",
+    "enol [C, 20]": f"[CX3;{NO_CONJUGATION};!$(C=C-a);!$(C(=C)[C,S]=O)]=[CX3;!$(C-[C,S]=O)][OX2H,SX2H]",
+    "enamine with N-H [C, 11]": (
+        f"[CX3;{NO_CONJUGATION};!$(C(C#N)=C);!$(C([C,S,N,P]=[O,N,S])=C);!$(C-a)]=[CX3][{AMINE};!H0]"
+    ),
+    "alkyne with OH, SH, NH or halogen [C, 20]": "[CX2]#[CX2][OX2H,SX2H,$([NX3;!H0]),F,Cl]",
+    "N-H imine [C, 11]": "[#6][CX3;H1,$(C([#6])[#6])]=[NX2H]",
+    "imine of formaldehyde [C, 11]": "[CX3H2]=[NX2,NX3+]",
+    "aliphatic, vinylic or acyl nitroso compound [C, 21; M, 15]": "C[NX2]=O",
+    "thioaldehyde or thioketone [M, 16]": "[$([CH1](=S)[#6]),$([CH2]=S),$(C(=S)([#6;!a])[#6;!a])]",
+    "thioformate [W]": "[CX3H1](=O)[SX2]",
+    "carbamic or carbonic acid [C, 10]": "[OX2H,SX2H][CX3](=[O,S])[OX2,SX2,NX3]",
+    "chain of three heteroatoms with single bonds [H]": f"[{_LONE_END}]-[NX3,OX2,SX2;!$(*=*)]-[{_LONE_END}]",
+    "triazene with N-H [M]": "[NX3;!H0;!R]-[NX2;!R]=[NX2;!R]",
+    "two heteroatoms at an oxygen [H]": "[NX3;!$(N=*)]-[OX2]-[NX3,SX2,PX3;!$(N=*)]",
+    "diimide [M]": "[NX2;H1]=[NX2]",
+    "diazo or diazonium [H]": "[$([NX2+]#N),$([NX2+](=[NX1-])=[#6])]",
+    "ketene [H]": "[CX3]=[CX2]=[O,S]",
+    "cumulene in a small ring [M, 4]": "[#6,#7;r3,r4,r5,r6,r7]=[#6X2;r3,r4,r5,r6,r7]=[#6,#7]",
+    "triple bond in a small ring [M, 13]": "[*;r3,r4,r5,r6,r7]#[*;r3,r4,r5,r6,r7]",
+    "antiaromatic ring [M, 2]": (
+        "[$([#6]1=[#6][#6]=[#6,#7]1),$([O,S,N;r3]1[C,N;r3]=[C,N;r3]1),$([O,S,N;r3]1c:c1),$([CX3]1(=[O,N,S])[CX3]=[CX3]1)]"
+    ),
+    "aromatic ring of four with a heteroatom [M, 2]": "[o,s,n;r4]1~a~a~a~1",
+    "benzo-fused ring of four with a heteroatom [M, 4]": "[c;r4]1[c;r4]*[O,N,S;r4]1",
+    "ring of three or four heteroatoms in a row [M, 16]": "[$([O,S;r3]1[N,O,S]*1),$([N,O,S;r4]1[N,O,S][N,O,S]*1)]",
+    "carbocation or nitrenium [C, 15]": (
+        "[$([#6+;!$([#6+]=,#,:[#7,#8,#16]);!$([#6+]~[#6-])]),$([NX2+;!$(N=*);!$(N#*);!$([nX2+])])]"
+    ),
+    "oxonium or halonium [C, 5]": "[$([OX3+;!a]),$([OX2+;!a]=*),$([F,Cl,Br,I;+])]",
+    "carbanion [C, 9]": "[#6-;!$([#6-]#[#7+]);!$([#6-]~[#7+,#16+,#15+,#6+]);!$([#6-](C#N)C#N);!$([#6-](C=O)C=O);!a]",
+    "hypervalent sulfur, chlorine or bromine [M]": (
+        "[$([#16X4;!$(S=[O,N,S]);!$(S~[O-,N-])]),$([#16X5]),$([Cl,Br;X2,X3,X4;!$(*(~O)(~O)~O)])]"
+    ),
+    "boron or silicon with hydrogen [M]": "[#5,#14;!H0]",
+    "boron halide [M]": "[BX3][F,Cl,Br,I]",
+    "thiol and nitrogen at one carbon [C, 11]": "[CX4]([SX2H])[#7]",
+    "N-H imidoyl halide [C, 11]": "[CX3](=[NX2H])[F,Cl,Br,I]",
+    "unsaturated ring of four with oxygen or sulfur [M, 4]": "[OX2,SX2;r4]1[#6,#7]=[#6,#7][#6,#7]1",
+    "aromatic ring fused to a ring of three [M, 4]": "[a;r3;R2]",
+    "NH2 and arylamine or azole at one carbon [C, 11]": f"[CX4]([NX3H2])[{_ARYLAMINE}]",
+    "hemiaminal ether with NH2 [C, 11]": f"[CX4;{NO_ACCEPTOR}]([NX3H2])[OX2H0,SX2H0]",
+    "amine and sulfonamide at one carbon [C, 11]": f"[CX4]([{AMINE}])[SX4](=O)(=O)[#7]",
+    "ketene acetal [M, 10]": "[CX3]([OX2])([OX2])=[CX3;!$(C-[C,S,N,P]=[O,N,S]);!$(C-C#N)]",
+    "ring of four with two amines [M, 4]": "[$([NX3]1[CX4][CX4][NX3]1),$([NX3]1[CX4][NX3][CX4]1)]",
+    "fluorine and sulfur at one carbon, beside C-H [C, 17]": "[CX4;!$(C(F)F)](F)([SX2])[CX4;!H0]",
+    "N-arylhydroxylamine with N-H [M, 13]": "[NX3;H1]([OX2H])a",
+    "diazohydroxide [C, 22]": "[NX2]=[NX2][OX2H]",
+    "cyclopentadiene with hydrogen at its sp3 carbon [C, 34]": "[CX4;r5;!H0]1[CX3]=[CX3][CX3]=[CX3]1",
+    "open enehydrazine with N-H [C, 30]": (
+        f"[CX3;{NO_CONJUGATION};!$(C(C#N)=C);!$(C([C,S,N,P]=[O,N,S])=C);!$(C-a)]=[CX3]"
+        "[NX3;!H0;!R;!$(N~[C,S,P]=[O,S])][#7]"
+    ),
+    "alkylamine and azole at one carbon [B]": f"[CX4]([{AMINE}])!@[nX3;!$(n:c=[O,S])]",
+}
+"""Name and source -> SMARTS."""
+_UNSTABLE_GROUPS = NamedPatterns(UNSTABLE)
+
+RADICAL = "radical [M, 5]"
+BRIDGED_AROMATIC = "short bridge across an aromatic ring [M, 4]"
+LONGEST_BRIDGE = 5
+"""Bonds of a bridge between atoms of an aromatic ring that aren't neighbours; that of [6]metacyclophane has seven."""
+LARGE_AROMATIC = "aromatic ring of nine to eleven atoms [M, 2]"
+LARGE_SIZES = range(9, 12)
+"""Larger ones are the inner rings of porphyrins."""
+
+
+def unstable_groups(molecule: Chem.Mol) -> list[str]:
+    """Names of the unstable groups in a molecule, in the order of `UNSTABLE`."""
+    found = _UNSTABLE_GROUPS.found(molecule)
+    if any(atom.GetNumRadicalElectrons() for atom in molecule.GetAtoms()):
+        found.append(RADICAL)
+    if any(len(ring) in LARGE_SIZES and _aromatic(molecule, ring) for ring in molecule.GetRingInfo().AtomRings()):
+        found.append(LARGE_AROMATIC)
+    if any(_bridged(molecule, ring) for ring in molecule.GetRingInfo().AtomRings() if _aromatic(molecule, ring)):
+        found.append(BRIDGED_AROMATIC)
+    return found
+
+
+def is_stable(molecule: Chem.Mol) -> bool:
+    """Whether a molecule has none of the unstable groups."""
+    return not unstable_groups(molecule)
+
+
+def _aromatic(molecule: Chem.Mol, ring: tuple[int, ...]) -> bool:
+    return all(molecule.GetAtomWithIdx(index).GetIsAromatic() for index in ring)
+
+
+def _bridged(molecule: Chem.Mol, ring: tuple[int, ...]) -> bool:
+    """Whether at most `LONGEST_BRIDGE` bonds outside a ring join two of its atoms that aren't neighbours."""
+    for place, start in enumerate(ring):
+        beside = {start, ring[place - 1], ring[(place + 1) % len(ring)]}
+        across = set(ring) - beside
+        reached, border = set(ring), [start]
+        for _ in range(LONGEST_BRIDGE):
+            following = {near.GetIdx() for index in border for near in molecule.GetAtomWithIdx(index).GetNeighbors()}
+            if following & across:
+                return True
+            border = list(following - reached)
+            reached |= following
+    return False
+
+
+# Groups that react with proteins or water at once: reagents, not candidates.
+#
+# Searches and models find them where a predictor values their atoms, as it was never shown how they react. Groups of
+# approved drugs that bind covalently, such as acrylamides and nitriles, are not in the list; a chloroacetamide is.
+#
+# In the names stand the sources: [H] Hann et al., J. Chem. Inf. Comput. Sci. 1999, 39, 897; [W] Walters & Murcko,
+# Adv.
+# Drug Deliv. Rev. 2002, 54, 255; [C, n] Clayden, Greeves & Warren, Organic Chemistry, 2nd ed. 2012, and [M, n] Smith,
+# March's Advanced Organic Chemistry, 7th ed. 2013, with the chapter; [B] Bundgaard & Johansen, J. Pharm. Sci. 1980,
+# 69,
+# 44.
+
+REACTIVE = {
+    "acyl halide [H, W]": "[CX3](=[OX1,SX1])[F,Cl,Br,I]",
+    "sulfonyl or sulfinyl halide [H, W]": "[SX3,SX4](=[O,N])[F,Cl,Br,I]",
+    "phosphoryl halide [H, W]": "[PX4](=[O,S])[F,Cl,Br,I]",
+    "imidoyl halide [H]": "[CX3;!R](=[NX2])[Cl,Br,I]",
+    "anhydride [H, W]": "[CX3;!$(C([OX2])[OX2])](=[O,S])[OX2,SX2][CX3;!$(C([OX2])[OX2])]=[O,S]",
+    "isocyanate, isothiocyanate or carbodiimide [H, W]": "[NX2]=[CX2]=[O,S,N]",
+    "acyl cyanide [H]": "[CX3](=O)[CX2]#[NX1]",
+    "acyl azide or sulfonyl azide [W]": "[$([CX3]=O),$([SX4](=O)=O)][NX2]=[NX2+]=[NX1-]",
+    "halogen beside a carbonyl [H, W]": "[CX4;!$(C([F,Cl,Br,I])[F,Cl,Br,I])]([Cl,Br,I])[CX3]=[O,S,N]",
+    "alkyl bromide or iodide [H]": "[CX4;!$(C([F,Cl,Br,I])[F,Cl,Br,I])][Br,I]",
+    "benzylic, allylic or propargylic chloride [H]": "[CX4;!$(C([F,Cl])[F,Cl])]([Cl])[c,n,$([CX3]=C),$([CX2]#C)]",
+    "mustard [H, W]": "[Cl,Br,I][CX4][CX4][$([NX3;!$(N[C,S]=[O,S,N]);!$(N[a])]),SX2]",
+    "alkyl ester of a sulfonic or sulfuric acid [H, W]": "[SX4](=O)(=O)[OX2][CX4]",
+    "epoxide, aziridine or thiirane [H, W]": "[O,S,N;r3]1[C;r3][C;r3]1",
+    "beta-lactone [H]": "[OX2;r4]1[CX3;r4](=O)[C;r4][C;r4]1",
+    "activated ester [H]": (
+        "[CX3;!$(C(=O)([OX2,NX3])[OX2,NX3])](=O)[OX2]"
+        "[$([NX3]([CX3]=O)[CX3]=O),$(n1nnc2ccccc21),$(c1c(F)c(F)c(F)c(F)c1F),$(c1ccc([N+](=O)[O-])cc1)]"
+    ),
+    "acyl azole [C, 10]": "[CX3;!R](=O)([#6])[nX3]1[c,n][n,c][c,n][c,n]1",
+    "imidate with a sulfonate [C, 10]": "[CX3](=[NX2])[OX2][SX4](=O)=O",
+    "aldehyde [H, W]": "[CX3H1;!$(C([OX2,NX3,SX2]))](=O)[#6,#1]",
+    "sulfenamide [H]": "[NX3;!$(N[C,S]=O)][SX2]",
+    "phosphite [H]": "[PX3]([OX2])[OX2]",
+    "open acetal or hemiaminal ether [C, 11]": (
+        "[CX4;!R]([OX2H0;!$(O[C,S,P]=O)])[OX2H0,$([NX3;!$(N~[C,S,P]=[O,S,N]);!$(N[a])]);!$(O[C,S,P]=O)]"
+    ),
+    "hemiaminal ether of an arylamine, ester of a hemiaminal [C, 11]": (
+        f"[$([CX4;!R;!$(C[CX3]=O)]([OX2H0])[{ANILINE}]),$([CX4;!R]([OX2][CX3]=O)[{AMINE}])]"
+    ),
+    "N-hydroxymethyl amide or another adduct of an amide and an aldehyde [B]": (
+        f"[CX4;!R;{NO_ACCEPTOR}]([OX2H])[NX3;$(N~[C,S,P]=[O,S,N])]"
+    ),
+    "anhydride of a sulfonic acid [C, 10]": "[SX4](=[OX1])(=[OX1])[OX2][$([SX4]=O),$([CX3]=[O,S]),$([PX4]=O)]",
+    "enamine without N-H [C, 11]": (
+        f"[CX3;{NO_CONJUGATION};!$(C(C#N)=C);!$(C([C,S,N,P]=[O,N,S])=C);!$(C-a)]"
+        f"=[CX3;!$(C-[C,S,N,P]=[O,N,S]);!$(C-C#N)][{AMINE};H0]"
+    ),
+    "imine of an alkylamine [C, 11]": "[CX3;!R;!$(C[#7,O,S]);!$(C-c:c[OX2H]);!$(C-C=C[OX2H])]=[NX2;!R][CX4]",
+    "acyl ammonium or pyridinium [C, 10]": "[CX3](=[OX1,SX1])[$([nX3+]),$([NX4+])]",
+    "ynamine [M, 15]": "[CX2]#[CX2][NX3;!$(N[C,S,P]=[O,S,N])]",
+    "aminating hydroxylamine: aryl, acyl or sulfonyl at O, N-H2 [M, 12]": (
+        "[NX3H2][OX2][c,n,$([CX3]=[O,S,N]),$([SX4]=O),$([PX4]=O)]"
+    ),
+    "thiophenol [H]": "[SX2H]c(:c):c",
+}
+"""Name and source -> SMARTS."""
+
+
+_GROUPS = NamedPatterns(REACTIVE)
+
+
+def reactive_groups(molecule: Chem.Mol) -> list[str]:
+    """Names of the reactive groups in a molecule, in the order of `REACTIVE`."""
+    return _GROUPS.found(molecule)
+
+
+def is_plausible(molecule: Chem.Mol) -> bool:
+    """Whether a molecule could be a candidate: it has neither unstable nor reactive groups."""
+    return is_stable(molecule) and not reactive_groups(molecule)
+
+
+# Atom environments that no known molecule has: odd chemistry that no list of groups names.
+#
+# An environment is an atom with all atoms and bonds within two bonds, as Morgan fingerprints see it (Rogers & Hahn,
+# J.
+# Chem. Inf. Model. 2010, 50, 742). Those of about a million molecules of PubChem are the fragments of the synthetic
+# accessibility (Ertl & Schuffenhauer, J. Cheminformatics 2009, 1:8). That score is a mean over all atoms, so that a
+# large
+# molecule may hide an odd part; the number of unknown environments is not.
+#
+# A bond between two groups that nobody has joined gives several unknown environments. `MOST` is the smallest limit
+# that
+# at least 95% of measured ligands and of drugs meet; no other list of groups was used to choose it.
+
+MOST = 2
+"""Unknown environments that a candidate of a search may have."""
+
+_BITS = 0xFFFFFFFF
+
+
+def environments(molecule: Chem.Mol) -> set[int]:
+    """Identifiers of the environments of radius 0, 1 and 2 of all atoms."""
+    return {key & _BITS for key in MORGAN.GetSparseCountFingerprint(molecule).GetNonzeroElements()}
+
+
+def unknown_environments(molecule: Chem.Mol, known: AbstractSet[int] = frozenset()) -> int:
+    """Number of distinct environments that neither the table nor `known` holds."""
+    own = environments(molecule) - known
+    identifiers = np.fromiter(own, np.uint32, len(own))
+    _, found = find_fragments(identifiers)
+    return len(found) - int(found.sum())
+
+
+# Rings of eight or more atoms, which are hard to close, and which ones known molecules have.
+#
+# Rings of 8 to 11 atoms, the medium rings, are strained across the ring, and those of 12 and more have ends that
+# seldom
+# meet (Illuminati & Mandolini, Acc. Chem. Res. 1981, 14, 95). A ring is told by its own atoms and bonds, without what
+# is
+# attached to it.
+
+SMALLEST = 8
+"""Atoms of the smallest large ring."""
+
+
+def large_rings(molecule: Chem.Mol) -> int:
+    """Number of rings of eight or more atoms, of the smallest set of smallest rings.
+
+    Examples
+    --------
+    >>> large_rings(Chem.MolFromSmiles("CN1CCCNCCCC1"))
+    1
+    """
+    return sum(len(ring) >= SMALLEST for ring in molecule.GetRingInfo().AtomRings())
+
+
+def large_ring_texts(molecule: Chem.Mol) -> Iterator[str]:
+    """SMILES of each ring of eight or more atoms, without stereochemistry."""
+    for ring in molecule.GetRingInfo().AtomRings():
+        if len(ring) >= SMALLEST:
+            yield Chem.MolFragmentToSmiles(molecule, atomsToUse=ring, isomericSmiles=False)
+
+
+# Whether a molecule is like known ones: few unknown atom environments, and no large ring that none of them has.
+
+MOST_KNOWN = 20_000
+"""Molecules that count as known; of more, evenly spaced ones. Each takes 0.1 ms."""
+
+
+def familiar_beside(molecules: Sequence[Chem.Mol]) -> Callable[[Chem.Mol], bool]:
+    """A test that a molecule has at most `MOST` environments that are unknown in the table and in given molecules, and
+    that each of its rings of eight or more atoms is a ring of a given molecule."""
+    chosen = [molecules[row] for row in evenly_spaced(len(molecules), MOST_KNOWN)]
+    known = frozenset(key for molecule in chosen for key in environments(molecule))
+    rings = frozenset(text for molecule in chosen for text in large_ring_texts(molecule))
+    return lambda molecule: (
+        rings.issuperset(large_ring_texts(molecule)) and (unknown_environments(molecule, known) <= MOST)
+    )
+
+
+# Whether a part that every item must hold makes all of them implausible, whatever is attached to it.
+#
+# The part is completed in several ways: with hydrogens, and with a methyl, an acetyl, a phenyl or a trifluoromethyl
+# group
+# at each attachment point, or at each hydrogen of a part without points. A group that all of these molecules have is
+# one
+# of the part itself. `CC=O` is no aldehyde with a methyl group, and thus may be kept.
+
+COMPLETIONS = ("[H]", "C", "C(C)=O", "c1ccccc1", "C(F)(F)F")
+"""SMILES of what is attached, by its first atom."""
+_POINT = Chem.MolFromSmarts("[#0]")
+
+
+def implausible_groups(pattern: str) -> list[str]:
+    """Names of the unstable and reactive groups of all molecules that hold a part, a SMILES with or without attachment
+    points. Other patterns (SMARTS that are no SMILES) have none."""
+    with rdBase.BlockLogs():
+        part = _read(pattern)
+        if part is None:
+            return []
+        completed = [_completed(_opened(part), group) for group in COMPLETIONS]
+    found = [[*unstable_groups(one), *reactive_groups(one)] for one in completed if one is not None]
+    return [name for name in found[0] if all(name in names for names in found)] if found else []
+
+
+def _read(pattern: str) -> Chem.Mol | None:
+    """The part with its open valences filled by hydrogens: `[#6]` of SMARTS says nothing of them."""
+    part = Chem.MolFromSmiles(pattern)
+    if part is None or not part.GetNumHeavyAtoms():
+        return None
+    for atom in part.GetAtoms():
+        atom.SetNoImplicit(atom.GetAtomicNum() == 0)
+        atom.SetNumRadicalElectrons(0)
+    return part if Chem.SanitizeMol(part, catchErrors=True) == Chem.SanitizeFlags.SANITIZE_NONE else None
+
+
+def _opened(part: Chem.Mol) -> Chem.Mol:
+    """The part with its attachment points; with a point in place of each hydrogen if it has none."""
+    if part.HasSubstructMatch(_POINT):
+        return part
+    opened = Chem.AddHs(part)
+    for atom in opened.GetAtoms():
+        if atom.GetAtomicNum() == 1:
+            atom.SetAtomicNum(0)
+    return opened
+
+
+def _completed(part: Chem.Mol, group: str) -> Chem.Mol | None:
+    """The part with a group at each point, None where this is no molecule."""
+    (made, *_) = Chem.ReplaceSubstructs(part, _POINT, Chem.MolFromSmiles(group, sanitize=False), replaceAll=True)
+    for atom in made.GetAtoms():
+        atom.SetAtomMapNum(0)
+    return Chem.MolFromSmiles(Chem.MolToSmiles(made))

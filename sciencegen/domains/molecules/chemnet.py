@@ -11,7 +11,7 @@ import torch
 from fcd.utils import get_one_hot, load_imported_model
 
 from sciencegen.devices import computing_device
-from sciencegen.metrics.distances import Moments
+from sciencegen.metrics.sets import Moments
 
 PADDED_LENGTH = 350
 """ChemNet reads one-hot SMILES padded to this length; the padding is part of the activation's definition."""

@@ -18,8 +18,8 @@ from sciencegen.domains.molecules import files, vina
 from sciencegen.domains.molecules.items import text
 from sciencegen.errors import ConfigError, converted, nearest_names
 from sciencegen.files import sha256_of
-from sciencegen.scoring.external import CommandOracle
 from sciencegen.scoring.oracles import Score
+from sciencegen.scoring.programs import CommandOracle
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,14 @@ from sciencegen.data.damage import open_binary, standard_input
 from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.data.workbooks import file_of
 from sciencegen.data.writers import is_missing, line_of, number_text, write_text
-from sciencegen.domains.molecules.geometry import MAX_ATOMS, with_implicit_hydrogens
+from sciencegen.domains.molecules.geometry import (
+    ASKED,
+    MAX_ATOMS,
+    read_molfile,
+    with_implicit_hydrogens,
+    with_structure,
+)
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, RECORD_ERROR, text
-from sciencegen.domains.molecules.molfiles import read_molfile
-from sciencegen.domains.molecules.structures import ASKED, with_structure
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import found_at
 from sciencegen.items import Cell, Origin, Refusal, Row, numbers_and_texts

@@ -2,24 +2,260 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Sequence
+from functools import cache
 
-from rdkit import Chem
+from rdkit import Chem, DataStructs
+from rdkit.Chem import GraphDescriptors, rdFingerprintGenerator, rdMolDescriptors
+from rdkit.Chem.Pharm2D import Generate, Gobbi_Pharm2D
 
-from sciencegen.domains.molecules import pmo
-from sciencegen.domains.molecules.alerts import DEFAULT_CATALOGS, alert_catalog
+from sciencegen.domains.molecules.alerts import (
+    DEFAULT_CATALOGS,
+    alert_catalog,
+    large_rings,
+    reactive_groups,
+    unknown_environments,
+    unstable_groups,
+)
 from sciencegen.domains.molecules.docking import PREFIXES, docking_oracle
-from sciencegen.domains.molecules.environments import unknown_environments
-from sciencegen.domains.molecules.items import parse, text
-from sciencegen.domains.molecules.large_rings import large_rings
-from sciencegen.domains.molecules.properties import PROPERTIES, measure
-from sciencegen.domains.molecules.reactive import reactive_groups
-from sciencegen.domains.molecules.similarity import similarity
-from sciencegen.domains.molecules.stereo import undefined_stereocentres
-from sciencegen.domains.molecules.unstable import unstable_groups
-from sciencegen.domains.oracles import SIMILARITY_PREFIX, property_oracle, similarity_oracle
+from sciencegen.domains.molecules.features import similarity
+from sciencegen.domains.molecules.items import parse, text, undefined_stereocentres
+from sciencegen.domains.molecules.properties import PROPERTIES, drug_likeness, log_p, measure
+from sciencegen.domains.properties import SIMILARITY_PREFIX, property_oracle, similarity_oracle
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.scoring.oracles import FunctionOracle, Oracle
+
+# The 20 tasks of the PMO benchmark that need only RDKit (Gao, Fu, Sun, Coley, NeurIPS 2022).
+#
+# The other three need a classifier (`oracles.CLASSIFIERS`). These are GuacaMol's goals (Brown, Fiscato, Segler,
+# Vaucher,
+# J. Chem. Inf. Model. 2019, 59, 1096) with the settings of the benchmark's own oracles. Scores are in 0..1. Several
+# parts
+# are combined by the geometric mean, except in the two hops, which use the arithmetic mean.
+
+Task = Callable[[Chem.Mol], float]
+Modifier = Callable[[float], float]
+
+_MORGAN_FEATURES = rdFingerprintGenerator.GetMorganFeatureAtomInvGen()
+_GENERATORS = {
+    "ECFP4": rdFingerprintGenerator.GetMorganGenerator(radius=2),
+    "ECFP6": rdFingerprintGenerator.GetMorganGenerator(radius=3),
+    "FCFP4": rdFingerprintGenerator.GetMorganGenerator(radius=2, atomInvariantsGenerator=_MORGAN_FEATURES),
+    "AP": rdFingerprintGenerator.GetAtomPairGenerator(maxDistance=10),
+}
+
+
+def gaussian(mean: float, width: float) -> Modifier:
+    """exp(−½ ((x − mean)/width)²)."""
+    return lambda x: math.exp(-0.5 * ((x - mean) / width) ** 2)
+
+
+def at_least(mean: float, width: float) -> Modifier:
+    """1 above `mean`, a half Gaussian below it."""
+    bell = gaussian(mean, width)
+    return lambda x: bell(min(x, mean))
+
+
+def at_most(mean: float, width: float) -> Modifier:
+    """1 below `mean`, a half Gaussian above it."""
+    bell = gaussian(mean, width)
+    return lambda x: bell(max(x, mean))
+
+
+def clipped(full: float) -> Modifier:
+    """Linear from 0 to 1 at `full`, 1 beyond."""
+    return lambda x: min(max(x / full, 0.0), 1.0)
+
+
+def modified(function: Task, modifier: Modifier) -> Task:
+    """The task's value, passed through the modifier."""
+    return lambda molecule: modifier(function(molecule))
+
+
+def geometric(*parts: Task) -> Task:
+    """The geometric mean; 0 if any part is 0."""
+    return lambda molecule: _geometric_mean([part(molecule) for part in parts])
+
+
+def _geometric_mean(values: Sequence[float]) -> float:
+    return 0.0 if min(values) <= 0.0 else math.exp(math.fsum(map(math.log, values)) / len(values))
+
+
+def arithmetic(*parts: Task) -> Task:
+    """The arithmetic mean."""
+    return lambda molecule: math.fsum(part(molecule) for part in parts) / len(parts)
+
+
+def similar_to(smiles: str, kind: str) -> Task:
+    """Tanimoto similarity of count fingerprints."""
+    generator = _GENERATORS[kind]
+    target = generator.GetSparseCountFingerprint(Chem.MolFromSmiles(smiles))
+    return lambda molecule: DataStructs.TanimotoSimilarity(target, generator.GetSparseCountFingerprint(molecule))
+
+
+def isomer_of(formula: str) -> Task:
+    """Geometric mean of a Gaussian of each element's count (width 1) and one of the number of atoms (width 2)."""
+    wanted = {element: int(count or 1) for element, count in re.findall(r"([A-Z][a-z]?)(\d*)", formula)}
+    bells = {element: gaussian(count, 1.0) for element, count in wanted.items()}
+    total = gaussian(sum(wanted.values()), 2.0)
+
+    def score(molecule: Chem.Mol) -> float:
+        found = element_counts(molecule)
+        parts = [bell(found.get(element, 0)) for element, bell in bells.items()]
+        return _geometric_mean([*parts, total(sum(found.values()))])
+
+    return score
+
+
+def element_counts(molecule: Chem.Mol) -> dict[str, int]:
+    """Number of atoms of each element, with hydrogens."""
+    counts = {"H": 0}
+    for atom in molecule.GetAtoms():
+        counts[atom.GetSymbol()] = counts.get(atom.GetSymbol(), 0) + 1
+        counts["H"] += atom.GetTotalNumHs()
+    return counts
+
+
+def holds(smarts: str, *, wanted: bool = True) -> Task:
+    """1 if the molecule has the substructure (or lacks it, if `wanted` is False), else 0."""
+    query = Chem.MolFromSmarts(smarts)
+    return lambda molecule: float(molecule.HasSubstructMatch(query) == wanted)
+
+
+def pharmacophore_similar_to(smiles: str) -> Task:
+    """Tanimoto similarity of Gobbi's two-dimensional pharmacophore fingerprints."""
+    target = Generate.Gen2DFingerprint(Chem.MolFromSmiles(smiles), Gobbi_Pharm2D.factory)
+    return lambda molecule: DataStructs.TanimotoSimilarity(
+        target, Generate.Gen2DFingerprint(molecule, Gobbi_Pharm2D.factory)
+    )
+
+
+def fluorines(molecule: Chem.Mol) -> int:
+    """Number of fluorine atoms."""
+    return sum(atom.GetAtomicNum() == 9 for atom in molecule.GetAtoms())
+
+
+_TPSA, _RINGS = rdMolDescriptors.CalcTPSA, rdMolDescriptors.CalcNumRings
+_AROMATIC_RINGS, _COMPLEXITY = rdMolDescriptors.CalcNumAromaticRings, GraphDescriptors.BertzCT
+
+ALBUTEROL = "CC(C)(C)NCC(O)c1ccc(O)c(CO)c1"
+AMLODIPINE = r"Clc1ccccc1C2C(=C(/N/C(=C2/C(=O)OCC)COCCN)C)\C(=O)OC"
+CAMPHOR = "CC1(C)C2CCC1(C)C(=O)C2"
+CELECOXIB = "CC1=CC=C(C=C1)C1=CC(=NN1C1=CC=C(C=C1)S(N)(=O)=O)C(F)(F)F"
+FEXOFENADINE = "CC(C)(C(=O)O)c1ccc(cc1)C(O)CCCN2CCC(CC2)C(O)(c3ccccc3)c4ccccc4"
+HOPPED = "CCCOc1cc2ncnc(Nc3ccc4ncsc4c3)c2cc1S(=O)(=O)C(C)(C)C"
+HOPPED_SCAFFOLD = "[#7]-c1n[c;h1]nc2[c;h1]c(-[#8])[c;h0][c;h1]c12"
+MENTHOL = "CC(C)C1CCC(C)CC1O"
+MESTRANOL = "COc1ccc2[C@H]3CC[C@@]4(C)[C@@H](CC[C@@]4(O)C#C)[C@@H]3CCc2c1"
+OSIMERTINIB = "COc1cc(N(C)CCN(C)C)c(NC(=O)C=C)cc1Nc2nccc(n2)c3cn(C)c4ccccc34"
+PERINDOPRIL = "O=C(OCC)C(NC(C(=O)N1C(C(=O)O)CC2CCCCC12)C)CCC"
+RANOLAZINE = "COc1ccccc1OCC(O)CN2CCN(CC(=O)Nc3c(C)cccc3C)CC2"
+SILDENAFIL = "CCCC1=NN(C2=C1N=C(NC2=O)C3=C(C=CC(=C3)S(=O)(=O)N4CCN(CC4)C)OCC)C"
+SITAGLIPTIN = "Fc1cc(c(F)cc1F)CC(N)CC(=O)N3Cc2nnc(n2CC3)C(F)(F)F"
+TADALAFIL = "O=C1N(CC(N2C1CC3=C(C2C4=CC5=C(OCO5)C=C4)NC6=C3C=CC=C6)=O)C"
+THIOTHIXENE = "CN(C)S(=O)(=O)c1ccc2Sc3ccccc3C(=CCCN4CCN(C)CC4)c2c1"
+TROGLITAZONE = "Cc1c(C)c2OC(C)(COc3ccc(CC4SC(=O)NC4=O)cc3)CCc2c(C)c1O"
+ZALEPLON = "O=C(C)N(CC)C1=CC=CC(C2=CC=NC3=C(C=NN23)C#N)=C1"
+
+
+def _near_value_of(smiles: str, function: Task, width: float) -> Task:
+    return modified(function, gaussian(function(Chem.MolFromSmiles(smiles)), width))
+
+
+def _osimertinib() -> Task:
+    return geometric(
+        modified(similar_to(OSIMERTINIB, "FCFP4"), clipped(0.8)),
+        modified(similar_to(OSIMERTINIB, "ECFP6"), at_most(0.85, 0.1)),
+        modified(_TPSA, at_least(100, 10)),
+        modified(log_p, at_most(1, 1)),
+    )
+
+
+def _fexofenadine() -> Task:
+    return geometric(
+        modified(similar_to(FEXOFENADINE, "AP"), clipped(0.8)),
+        modified(_TPSA, at_least(90, 10)),
+        modified(log_p, at_most(4, 1)),
+    )
+
+
+def _ranolazine() -> Task:
+    return geometric(
+        modified(similar_to(RANOLAZINE, "AP"), clipped(0.7)),
+        modified(_TPSA, at_least(95, 20)),
+        modified(log_p, at_least(7, 1)),
+        modified(fluorines, gaussian(1, 1)),
+    )
+
+
+def _sitagliptin() -> Task:
+    return geometric(
+        modified(similar_to(SITAGLIPTIN, "ECFP4"), gaussian(0, 0.1)),
+        _near_value_of(SITAGLIPTIN, log_p, 0.2),
+        _near_value_of(SITAGLIPTIN, _TPSA, 5),
+        isomer_of("C16H15F6N5O"),
+    )
+
+
+def _valsartan() -> Task:
+    return geometric(
+        holds("CN(C=O)Cc1ccc(c2ccccc2)cc1"),
+        _near_value_of(SITAGLIPTIN, log_p, 0.2),
+        _near_value_of(SITAGLIPTIN, _TPSA, 5),
+        _near_value_of(SITAGLIPTIN, _COMPLEXITY, 30),
+    )
+
+
+def _deco_hop() -> Task:
+    return arithmetic(
+        modified(pharmacophore_similar_to(HOPPED), clipped(0.85)),
+        holds("CS([#6])(=O)=O", wanted=False),
+        holds("[#7]-c1ccc2ncsc2c1", wanted=False),
+        holds(HOPPED_SCAFFOLD),
+    )
+
+
+def _scaffold_hop() -> Task:
+    return arithmetic(
+        modified(pharmacophore_similar_to(HOPPED), clipped(0.75)),
+        holds("[#6]-[#6]-[#6]-[#8]-[#6]~[#6]~[#6]~[#6]~[#6]-[#7]-c1ccc2ncsc2c1"),
+        holds(HOPPED_SCAFFOLD, wanted=False),
+    )
+
+
+TASKS: dict[str, Callable[[], Task]] = {
+    "albuterol_similarity": lambda: modified(similar_to(ALBUTEROL, "FCFP4"), clipped(0.75)),
+    "amlodipine_mpo": lambda: geometric(similar_to(AMLODIPINE, "ECFP4"), modified(_RINGS, gaussian(3, 0.5))),
+    "celecoxib_rediscovery": lambda: similar_to(CELECOXIB, "ECFP4"),
+    "deco_hop": _deco_hop,
+    "fexofenadine_mpo": _fexofenadine,
+    "isomers_c7h8n2o2": lambda: isomer_of("C7H8N2O2"),
+    "isomers_c9h10n2o2pf2cl": lambda: isomer_of("C9H10N2O2PF2Cl"),
+    "median1": lambda: geometric(similar_to(CAMPHOR, "ECFP4"), similar_to(MENTHOL, "ECFP4")),
+    "median2": lambda: geometric(similar_to(TADALAFIL, "ECFP6"), similar_to(SILDENAFIL, "ECFP6")),
+    "mestranol_similarity": lambda: modified(similar_to(MESTRANOL, "AP"), clipped(0.75)),
+    "osimertinib_mpo": _osimertinib,
+    "perindopril_mpo": lambda: geometric(similar_to(PERINDOPRIL, "ECFP4"), modified(_AROMATIC_RINGS, gaussian(2, 0.5))),
+    "qed": lambda: drug_likeness,
+    "ranolazine_mpo": _ranolazine,
+    "scaffold_hop": _scaffold_hop,
+    "sitagliptin_mpo": _sitagliptin,
+    "thiothixene_rediscovery": lambda: similar_to(THIOTHIXENE, "ECFP4"),
+    "troglitazone_rediscovery": lambda: similar_to(TROGLITAZONE, "ECFP4"),
+    "valsartan_smarts": _valsartan,
+    "zaleplon_mpo": lambda: geometric(similar_to(ZALEPLON, "ECFP4"), isomer_of("C19H17N3O2")),
+}
+
+
+@cache
+def task(name: str) -> Task:
+    """The scoring function of a task by name."""
+    if name not in TASKS:
+        raise unknown_name("PMO task", name, TASKS)
+    return TASKS[name]()
+
 
 ALERTS_PREFIX = "alerts:"
 PMO_PREFIX = "pmo:"
@@ -62,7 +298,7 @@ def oracle(name: str) -> Oracle:
     if name in CLASSIFIERS:
         raise no_classifier(name)
     if name.startswith(PMO_PREFIX):
-        return FunctionOracle(name, pmo.task(name.removeprefix(PMO_PREFIX)), direction="maximize")
+        return FunctionOracle(name, task(name.removeprefix(PMO_PREFIX)), direction="maximize")
     if docking := docking_oracle(name):
         return docking
     if name.startswith(SIMILARITY_PREFIX):
@@ -72,7 +308,7 @@ def oracle(name: str) -> Oracle:
 
 def oracle_names() -> list[str]:
     """Names of properties, counts and PMO tasks; `similarity to ...`, chosen catalogs and docking are not listed."""
-    tasks = (f"{PMO_PREFIX}{name}" for name in pmo.TASKS)
+    tasks = (f"{PMO_PREFIX}{name}" for name in TASKS)
     return [*PROPERTIES, "alerts", *COUNTS, *tasks, *CLASSIFIERS]
 
 

@@ -13,8 +13,7 @@ from functools import lru_cache
 from rdkit import Chem
 
 from sciencegen.domains.molecules import items as flat
-from sciencegen.domains.molecules.geometry import Geometry, geometry_of
-from sciencegen.domains.molecules.structures import with_structure
+from sciencegen.domains.molecules.geometry import Geometry, geometry_of, with_structure
 from sciencegen.items import Refusal
 
 READOUTS: Mapping[str, str] = {

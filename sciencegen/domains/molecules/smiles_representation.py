@@ -18,8 +18,13 @@ from rdkit import Chem
 from sciencegen.batch import Batch
 from sciencegen.domains import standardization
 from sciencegen.domains.molecules.items import parse, text
-from sciencegen.domains.molecules.tokens import FIRST_TOKEN, MERGES, TokenRepresentation
-from sciencegen.domains.molecules.vocabulary import Vocabulary, learn_groups
+from sciencegen.domains.molecules.representations import (
+    FIRST_TOKEN,
+    MERGES,
+    TokenRepresentation,
+    Vocabulary,
+    learn_groups,
+)
 from sciencegen.errors import DataError
 from sciencegen.items import Json, Refusal
 from sciencegen.runs import check_format

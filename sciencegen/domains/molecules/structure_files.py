@@ -11,17 +11,20 @@ import io
 import math
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from rdkit import Chem, rdBase
 
 from sciencegen.data.damage import open_binary
-from sciencegen.data.records import csv_records
-from sciencegen.data.tables import find_column
+from sciencegen.data.tables import PEEK_ROWS, csv_records, find_column
 from sciencegen.data.writers import write_text
+from sciencegen.domains.capabilities import Objects
+from sciencegen.domains.capabilities.structures import Placement
 from sciencegen.domains.molecules.files import (
     ITEM_COLUMNS,
     SEVERAL,
@@ -34,18 +37,21 @@ from sciencegen.domains.molecules.files import (
 )
 from sciencegen.domains.molecules.geometry import (
     MAX_ATOMS,
+    METHOD,
     Geometry,
     atomic_number,
     geometry_of,
     graph_smiles,
     molecule_of,
     perceive_bonds,
+    read_molfile,
     symbols,
+    why_unusable,
     with_implicit_hydrogens,
 )
-from sciencegen.domains.molecules.items import RECORD_ERROR
-from sciencegen.domains.molecules.molfiles import read_molfile
-from sciencegen.errors import ConfigError
+from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, RECORD_ERROR
+from sciencegen.domains.superposition import superposed
+from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.items import Refusal, Row
 
 STRUCTURE_FORMATS = (".sdf", ".sdf.gz", ".xyz", ".xyz.gz", ".csv", ".csv.gz")
@@ -267,3 +273,202 @@ def xyz_block(molecule: Chem.Mol, comment: str = "") -> str:
     charge = Chem.GetFormalCharge(molecule)
     words = [*comment.split(), *([f"charge={charge:+d}"] if charge else [])]
     return "\n".join([str(len(atoms)), " ".join(words), *atoms]) + "\n"
+
+
+# Reads atoms, charges and positions from a structure's text without chemistry checks, also for invalid molecules.
+#
+# `structure_files.parse_structure` refuses invalid molecules, but metrics of validity must count them.
+
+_READER.sanitize = False
+
+
+def atoms_of(text: str) -> Geometry | Refusal:
+    """The atoms of an XYZ block, a molfile block or a line of SMILES with coordinates, without bonds."""
+    if text.startswith(RECORD_ERROR) or len(text) > LONGEST_TEXT:
+        return Refusal("no structure that can be read")
+    known = block_geometry(text) if "\n" in text and not is_molfile(text) else _drawn(text)
+    if not isinstance(known, Refusal) and not 0 < len(known) <= MAX_ATOMS:
+        return Refusal(f"{len(known)} atoms; 1 to {MAX_ATOMS} are accepted")
+    return known
+
+
+def _drawn(text: str) -> Geometry | Refusal:
+    """The atoms of a molfile block or a line of SMILES, whose bonds may be wrong."""
+    line = "\n" not in text
+    with rdBase.BlockLogs():
+        try:
+            if line:
+                molecule = Chem.MolFromSmiles(text, _READER)
+            else:
+                molecule = Chem.MolFromMolBlock(f"{text}\n", sanitize=False, removeHs=False)
+        except (ValueError, RuntimeError):
+            molecule = None
+    if molecule is None or not molecule.GetNumConformers() or not (line or molecule.GetConformer().Is3D()):
+        return Refusal("no 3D coordinates")
+    numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()], np.int64)
+    molecule.UpdatePropertyCache(strict=False)
+    if 1 not in numbers and any(atom.GetTotalNumHs() for atom in molecule.GetAtoms()):
+        return Refusal("its hydrogens have no coordinates")  # heavy atoms alone could pass as another molecule
+    charges = np.array([atom.GetFormalCharge() for atom in molecule.GetAtoms()], np.int64)
+    return Geometry(numbers, np.asarray(molecule.GetConformer().GetPositions(), np.float64), charges)
+
+
+# Tests whether a file of molecules has 3D structures, by its suffix and its first records.
+
+_ATOM_LINE = re.compile(r"(?:M  V30 +\d+ +\S+)?" + 3 * r"\s*(-?\d+\.\d+)" + r"\s")
+
+
+def holds_structures(path: Path) -> bool:
+    """Whether a file has 3D structures. An .sdf may have 2D drawings, a table SMILES only; an .xyz always has them."""
+    kind = ending(path)
+    if kind.startswith(".csv") and path.is_file():
+        try:
+            return read_structures(path) is not None  # it reads the header, no row
+        except SciencegenError:
+            return False
+    if kind.startswith(".sdf") and path.is_file():
+        return any(map(_is_deep, (record for _, record in islice(split_records(path), PEEK_ROWS))))
+    return kind.startswith(".xyz")
+
+
+def _is_deep(record: Sequence[str]) -> bool:
+    """Whether the second line of a molfile says 3D, or an atom has a z coordinate other than zero."""
+    said = len(record) > 1 and record[1][20:22] == "3D"
+    return said or any(float(atom[3]) != 0 for atom in map(_ATOM_LINE.match, record[4:]) if atom)
+
+
+# RDKit molecules as items: of the plain domain, and of the form with coordinates.
+
+KINDS = "RDKit molecules"
+
+
+def smiles_of(given: object) -> str | None:
+    """The SMILES of a molecule with implicit hydrogens."""
+    if not isinstance(given, Chem.Mol):
+        return None
+    if (heavy := given.GetNumHeavyAtoms()) > MAX_HEAVY_ATOMS:
+        return f"{RECORD_ERROR}{heavy} heavy atoms; at most {MAX_HEAVY_ATOMS} are accepted"
+    with rdBase.BlockLogs():
+        try:
+            return Chem.MolToSmiles(with_implicit_hydrogens(given))
+        except (ValueError, RuntimeError):
+            return f"{RECORD_ERROR}RDKit can't sanitize the molecule"
+
+
+def line_of(given: object) -> str | None:
+    """The SMILES and coordinates of a molecule with hydrogens and a conformer."""
+    if not isinstance(given, Chem.Mol):
+        return None
+    try:
+        geometry = geometry_of(given)
+    except (ValueError, RuntimeError):
+        geometry = Refusal("RDKit can't sanitize the molecule")
+    return f"{RECORD_ERROR}{geometry.reason}" if isinstance(geometry, Refusal) else structure_text(given)
+
+
+def copied(molecule: Chem.Mol) -> Chem.Mol:
+    """A molecule of the caller's own: items must not change."""
+    return Chem.Mol(molecule)
+
+
+OBJECTS = Objects(kinds=KINDS, text=smiles_of, of=copied)
+STRUCTURES = Objects(kinds=f"{KINDS} with hydrogens and a conformer", text=line_of, of=copied)
+
+
+# Scaffolds: parts of a molecule with fixed atom positions, around which the rest is generated.
+#
+# Bonds and elements of the file's heavy atoms are the pattern that a molecule must contain; hydrogens may be
+# replaced.
+
+FARTHEST_RMSD = 0.1
+"""Maximum RMSD in ångström between the scaffold's atoms and their positions in the file."""
+MAX_MATCHES = 1_000
+
+
+@dataclass(frozen=True)
+class MoleculeScaffold:
+    """item: its heavy atoms with one conformer, and implicit hydrogens. query: the same without hydrogens."""
+
+    item: Chem.Mol
+    query: Chem.Mol
+
+    @property
+    def pattern(self) -> str:
+        """The scaffold as a SMARTS pattern for `constraint`."""
+        return Chem.MolToSmarts(self.query)
+
+    @property
+    def positions(self) -> Float[np.ndarray, "atom 3"]:
+        return np.asarray(self.item.GetConformer().GetPositions())
+
+    def place(self, item: Chem.Mol, attempt: int = 0) -> Placement | Refusal:
+        """Indices and positions of the scaffold's atoms in a molecule; each attempt uses another match."""
+        found = item.GetSubstructMatches(self.query, uniquify=False, maxMatches=MAX_MATCHES)
+        matches = [match for match in found if _bonds_within(item, match) == self.query.GetNumBonds()]
+        if not matches:
+            what = "other bonds between the scaffold's atoms" if found else "no such scaffold in it"
+            return Refusal(f"{what} ({Chem.MolToSmiles(self.item)})")
+        return {"positions": (list(matches[attempt % len(matches)]), self.positions)}
+
+    def fit(self, item: Chem.Mol, made: Chem.Mol, known: Placement) -> Chem.Mol | Refusal:
+        """Superpose the structure so that the scaffold has its positions of the file; or superpose its mirror image, if
+        that is the same item."""
+        rows, places = known["positions"]
+        fitted, least = Chem.Mol(made), np.inf
+        for image in (1, -1):
+            positions = np.asarray(made.GetConformer().GetPositions()) * (1, 1, image)
+            moved = superposed(positions, positions[rows], places)
+            rmsd = float(np.sqrt(((moved[rows] - places) ** 2).sum(1).mean()))
+            fitted.GetConformer().SetPositions(moved)
+            if rmsd <= FARTHEST_RMSD and _is(item, fitted):
+                text = f"diffusion over coordinates around the scaffold (RMSD {rmsd:.3f} Å), bonds confirmed"
+                fitted.SetProp(METHOD, text)
+                return fitted
+            least = min(least, rmsd)
+        return Refusal(f"the scaffold's atoms are {least:.2f} Å from their places, or the rest is mirrored")
+
+
+def read_scaffold(path: Path) -> MoleculeScaffold:
+    """Read the single molecule of an .sdf (hydrogens may be missing) or of an .xyz (with all hydrogens)."""
+    rows = [row for _, row in zip(range(2), read_structures(path), strict=False)]
+    if len(rows) != 1:
+        raise DataError(f"Expected one molecule in {path}, found {'none' if not rows else 'several'}.")
+    text = rows[0].text
+    molecule = read_molfile(text) if ending(path).startswith(".sdf") else parse_structure(text)
+    scaffold = molecule if isinstance(molecule, Refusal) else _scaffold(molecule)
+    if isinstance(scaffold, Refusal):
+        raise DataError(f"Expected a molecule with 3D coordinates in {path}, found: {scaffold.reason}.")
+    return scaffold
+
+
+def _scaffold(molecule: Chem.Mol) -> MoleculeScaffold | Refusal:
+    with rdBase.BlockLogs():
+        heavy = Chem.RemoveAllHs(molecule)
+    if not heavy.GetNumAtoms():
+        return Refusal("no heavy atoms")
+    if not heavy.GetNumConformers() or not heavy.GetConformer().Is3D():
+        return Refusal("no third dimension")
+    Chem.RemoveStereochemistry(heavy)
+    numbers = np.array([atom.GetAtomicNum() for atom in heavy.GetAtoms()])
+    return why_unusable(numbers, heavy.GetConformer().GetPositions()) or MoleculeScaffold(heavy, _query(heavy))
+
+
+def _query(molecule: Chem.Mol) -> Chem.Mol:
+    """A query of elements, charges and bonds, which ignores hydrogens and other substituents."""
+    query = Chem.RWMol()
+    for atom in molecule.GetAtoms():
+        query.AddAtom(Chem.AtomFromSmarts(f"[#{atom.GetAtomicNum()}{atom.GetFormalCharge():+d}]"))
+    for bond in molecule.GetBonds():
+        query.AddBond(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), bond.GetBondType())
+    return Chem.MolFromSmarts(Chem.MolToSmarts(query))
+
+
+def _is(item: Chem.Mol, made: Chem.Mol) -> bool:
+    """Whether a structure has the configuration of the requested item."""
+    Chem.AssignStereochemistryFrom3D(made)
+    return with_implicit_hydrogens(made).HasSubstructMatch(item, useChirality=True)
+
+
+def _bonds_within(molecule: Chem.Mol, atoms: tuple[int, ...]) -> int:
+    inside = set(atoms)
+    return sum(bond.GetBeginAtomIdx() in inside and bond.GetEndAtomIdx() in inside for bond in molecule.GetBonds())

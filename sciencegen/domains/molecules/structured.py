@@ -21,24 +21,21 @@ from sciencegen.domains.molecules import (
     features,
     files,
     items,
-    mutations,
-    objects,
     oracles,
     patterns,
     properties,
     property_networks,
-    recombination,
-    scaffold_classes,
-    similarity,
     structure_files,
 )
-from sciencegen.domains.molecules.geometry import with_implicit_hydrogens
-from sciencegen.domains.molecules.kept_parts import implausible_groups
-from sciencegen.domains.molecules.metric_notes import METRIC_UNITS, STRUCTURE_NOTES
-from sciencegen.domains.molecules.reactive import is_plausible
-from sciencegen.domains.molecules.scaffolds import read_scaffold
-from sciencegen.domains.molecules.structure_peek import holds_structures
-from sciencegen.domains.molecules.structures import METHOD
+from sciencegen.domains.molecules import edits as mutations
+from sciencegen.domains.molecules import edits as recombination
+from sciencegen.domains.molecules import features as similarity
+from sciencegen.domains.molecules import patterns as scaffold_classes
+from sciencegen.domains.molecules import structure_files as objects
+from sciencegen.domains.molecules.alerts import implausible_groups, is_plausible
+from sciencegen.domains.molecules.geometry import METHOD, with_implicit_hydrogens
+from sciencegen.domains.molecules.metrics import METRIC_UNITS, STRUCTURE_NOTES
+from sciencegen.domains.molecules.structure_files import holds_structures, read_scaffold
 from sciencegen.domains.regression import MakeFeatures
 from sciencegen.items import Cell, Origin, Reference
 from sciencegen.scoring.oracles import Oracle, OracleAround, Score

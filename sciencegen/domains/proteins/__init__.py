@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from sciencegen.domains.base import Domain
 from sciencegen.domains.lazy import LazyTable
-from sciencegen.domains.proteins.coding_dna import ORDERS
-from sciencegen.domains.proteins.design_options import DESIGN
+from sciencegen.domains.proteins.design import DESIGN, ORDERS
+from sciencegen.domains.proteins.features import REGRESSION
 from sciencegen.domains.proteins.files import ITEMS
+from sciencegen.domains.proteins.items import OBJECTS
 from sciencegen.domains.proteins.metrics import REFERENCE_SETS, evaluate
-from sciencegen.domains.proteins.mutations import MOVES
-from sciencegen.domains.proteins.objects import OBJECTS
-from sciencegen.domains.proteins.oracles import ORACLES
-from sciencegen.domains.proteins.properties import PROPERTIES, measure
-from sciencegen.domains.proteins.regression import REGRESSION
+from sciencegen.domains.proteins.motifs import MOVES
+from sciencegen.domains.proteins.properties import ORACLES, PROPERTIES, measure
 from sciencegen.domains.proteins.render import PICTURES, render
 from sciencegen.domains.proteins.similarity import SIMILARITY
 from sciencegen.domains.proteins.variant_tables import VARIANTS

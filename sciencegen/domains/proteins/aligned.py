@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int, UInt8
 
 from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, read_table
 from sciencegen.domains.base import ItemTable, Similarity
 from sciencegen.domains.capabilities import Family, Form
-from sciencegen.domains.capabilities.moves import Test
+from sciencegen.domains.capabilities.design import Test
 from sciencegen.domains.proteins import DOMAIN as PROTEINS
 from sciencegen.domains.proteins import files
-from sciencegen.domains.proteins.alignment_files import ALIGNMENT_ENDINGS, STOCKHOLM_ENDINGS
-from sciencegen.domains.proteins.alignments import Alignment, read_alignment
-from sciencegen.domains.proteins.bit_planes import BLOCK, differing, pack
-from sciencegen.domains.proteins.coding_dna import ORDERS
+from sciencegen.domains.proteins.alignments import (
+    ALIGNMENT_ENDINGS,
+    BLOCK,
+    STOCKHOLM_ENDINGS,
+    Alignment,
+    differing,
+    pack,
+    read_alignment,
+    sequence_weights,
+)
+from sciencegen.domains.proteins.design import ORDERS
+from sciencegen.domains.proteins.features import REGRESSION, VariantFeatures, fit_variant_features
 from sciencegen.domains.proteins.items import (
     ALPHABET,
     GAP,
@@ -32,30 +41,143 @@ from sciencegen.domains.proteins.items import (
     encode_rows,
     why_not_residues,
 )
-from sciencegen.domains.proteins.measured_family import with_measured
-from sciencegen.domains.proteins.measured_variants import (
-    MUTATIONS,
-    WEIGHT,
-    mutations,
-    variant_context,
-    variant_rows,
-)
 from sciencegen.domains.proteins.metrics import Comparison, evaluate
-from sciencegen.domains.proteins.motifs import constraint
-from sciencegen.domains.proteins.mutations import MOVES
-from sciencegen.domains.proteins.oracles import ORACLES
-from sciencegen.domains.proteins.properties import measure
-from sciencegen.domains.proteins.regression import REGRESSION
-from sciencegen.domains.proteins.sequence_weights import sequence_weights
-from sciencegen.domains.proteins.variant_features import VariantFeatures, fit_variant_features
-from sciencegen.domains.proteins.variants import Reference
-from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.domains.proteins.motifs import MOVES, constraint
+from sciencegen.domains.proteins.properties import ORACLES, measure
+from sciencegen.domains.proteins.variants import ProteinVariantNames as VariantNames
+from sciencegen.domains.proteins.variants import Reference, variant_sequence
+from sciencegen.errors import ConfigError, DataError, ShapeError, unknown_name
 from sciencegen.items import REFUSED_ROW, Json, Origin, Refusal, Row
 from sciencegen.scoring.oracles import Oracle, OracleAround, Score
 
+# Converts measured variants of one protein to aligned rows, with the values that all aligned rows have.
+
+ROWS_AT_ONCE = 4096
+"""Number of rows from which a shift of the numbering is determined."""
+WEIGHT, MUTATIONS = "weight", "mutations"
+"""Values of a row: its sequence weight; the number of columns in which its residue differs from the focus."""
+
+
+def mutations(
+    rows: UInt8[np.ndarray, "sequence column"], focus: UInt8[np.ndarray, " column"]
+) -> Int[np.ndarray, " sequence"]:
+    """[sequence] number of columns in which a row's residue differs from the focus; gaps don't count."""
+    return ((rows != focus) & (rows != GAP)).sum(1)
+
+
+def in_columns(reference: Reference, columns: Int[np.ndarray, " column"], sequence: str) -> str | Refusal:
+    """The letters in the columns of a sequence of the reference's length; elsewhere it must equal the reference."""
+    if len(sequence) != len(reference.sequence):
+        return Refusal(f"{len(sequence)} letters, the family's reference has {len(reference.sequence)}")
+    outside = np.ones(len(sequence), bool)
+    outside[columns] = False
+    for place in np.flatnonzero(outside):
+        if sequence[place] != reference.sequence[place]:
+            number = reference.first + place
+            return Refusal(f"position {number} has no column in the alignment (lower case in its first record)")
+    return "".join(sequence[column] for column in columns)
+
+
+def variant_rows(reference: Reference, rows: Iterable[Row]) -> Iterator[Row]:
+    """Convert variants of one protein, given by name or as sequences, to rows of equal weight; invalid ones get a
+    reason."""
+    focus = encode_rows([reference.sequence])[0]
+    names, stream = VariantNames(reference), iter(rows)
+    while chunk := list(islice(stream, ROWS_AT_ONCE)):
+        found = [variant_sequence(reference, row.text) for row in chunk]
+        refused = any(isinstance(text, Refusal) for text in found)
+        hint = names.hint([row.text for row in chunk]) if refused else ""
+        for row, text in zip(chunk, found, strict=True):
+            if isinstance(text, Refusal):
+                yield replace(row, text=f"{REFUSED_ROW}{row.text}: {text.reason}" + (f"; {hint}" if hint else ""))
+                continue
+            changed = float(mutations(encode_rows([text]), focus)[0])
+            yield replace(row, text=text, values={**row.values, WEIGHT: 1.0, MUTATIONS: changed})
+
+
+def variant_context(reference: Reference) -> dict[str, Any]:
+    """`Family.context` of `variant_rows`: every residue of the reference has a column, and the rows aren't a family."""
+    columns = list(range(len(reference.sequence)))
+    return {"reference": reference.sequence, "first": reference.first, "columns": columns, "family": False}
+
+
+# Rows of a family, followed by measured variants of its focus.
+#
+# Variants have weight 0, since a lab's choice of variants says nothing about evolution. They don't change the
+# family's
+# model; only their measured values are used.
+
+FEWEST = 10
+Table = Callable[[], Iterable[Row]]
+"""Returns the rows of a table of variants; it is called twice, so that the table isn't kept in memory."""
+
+
+def with_measured(rows: Iterable[Row], context: Mapping[str, Any], table: Table, name: str) -> Iterator[Row]:
+    """The family's rows, then the table's. name: the column of measured values. A row of the family that is also in the
+    table gets its value; a variant without a value is refused."""
+    if name in (WEIGHT, MUTATIONS):
+        raise ConfigError(f"Expected another name for the measured column '{name}': rows have one already. Rename it.")
+    reference, columns = Reference(context["reference"], int(context["first"])), np.array(context["columns"])
+    variants = _Variants(reference, columns, table, name)
+    return _joined(rows, variants, variants.measured())
+
+
+def _joined(rows: Iterable[Row], variants: _Variants, measured: Mapping[int, float]) -> Iterator[Row]:
+    for row in rows:
+        known = measured.get(hash(row.text))
+        yield row if known is None else replace(row, values={**row.values, variants.name: known})
+    for row in variants:
+        yield replace(row, values={**row.values, WEIGHT: 0.0})
+
+
+@dataclass(frozen=True)
+class _Variants:
+    """The table's rows as rows of the family; invalid ones are refused with a reason."""
+
+    reference: Reference
+    columns: Int[np.ndarray, " column"]
+    table: Table
+    name: str
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(self._in_family, variant_rows(self.reference, self.table()))
+
+    def _in_family(self, row: Row) -> Row:
+        if row.text.startswith(REFUSED_ROW):
+            text, _, reason = row.text.removeprefix(REFUSED_ROW).partition(": ")
+            return _refused(row, text, reason)
+        found = in_columns(self.reference, self.columns, row.text)
+        if isinstance(found, Refusal):
+            return _refused(row, row.text, found.reason)
+        if self.name not in row.values:
+            return _refused(row, row.text, row.why_no_number(self.name))
+        return replace(row, text=found)
+
+    def measured(self) -> dict[int, float]:
+        """Hash of each distinct row -> its first value; raises a DataError if there are too few."""
+        found, names, reason = dict[int, float](), set[str](), "no other row"
+        for row in self:
+            names |= {name for name in row.values if name not in (WEIGHT, MUTATIONS)}
+            if not row.text.startswith(REFUSED_ROW):
+                found.setdefault(hash(row.text), row.values[self.name])
+            elif reason == "no other row":
+                reason = row.text.partition(": ")[2]
+        if self.name not in names:
+            raise unknown_name("column of numbers among the measured variants", self.name, names or ["none found"])
+        if len(found) < FEWEST:
+            raise DataError(
+                f"Expected {FEWEST} or more measured variants of the alignment's first record, found {len(found)} "
+                f"({reason}). Measure more, or correct their names."
+            )
+        return found
+
+
+def _refused(row: Row, text: str, reason: str) -> Row:
+    return replace(row, text=f"{REFUSED_ROW}{text}: measured variants: {reason}")
+
+
 FORMATS = (*ALIGNMENT_ENDINGS, *(f"{ending}.gz" for ending in ALIGNMENT_ENDINGS), *READ_TABLES)
 LETTERS = frozenset(ALPHABET + GAP_LETTER)
-ROWS_AT_ONCE = 4096
 REFERENCES_AT_ONCE = 10_000
 
 

@@ -11,14 +11,13 @@ import torch
 from jaxtyping import Float, Int, UInt8
 
 from sciencegen.batch import Batch
+from sciencegen.domains.proteins.aligned import MUTATIONS, WEIGHT, in_columns, mutations
 from sciencegen.domains.proteins.items import ALPHABET, GAP, GAP_LETTER, decode_rows, encode_rows
-from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT, in_columns, mutations
 from sciencegen.domains.proteins.variants import Reference, variant_name
 from sciencegen.domains.recipes import Measures, Naming, Representation
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import NAME_COLUMN, Json, Refusal
-from sciencegen.vae.alignments.additive_fitness import FOLDS
-from sciencegen.vae.alignments.alignment_vae import LETTERS
+from sciencegen.vae.alignment_fitness import FOLDS, LETTERS
 
 
 @dataclass(eq=False)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Int, UInt8
 
 from sciencegen.data.writers import escape
+from sciencegen.domains.capabilities import Objects
 from sciencegen.errors import ShapeError
 from sciencegen.items import Refusal
+
+if TYPE_CHECKING:
+    from Bio.Seq import Seq
 
 ALPHABET = "ACDEFGHIKLMNPQRSTVWY"
 GAP_LETTER = "-"
@@ -106,3 +112,63 @@ def encode_joined(sequences: Sequence[str]) -> tuple[UInt8[np.ndarray, " residue
     """Concatenated residue numbers of sequences of any lengths, and these lengths."""
     letters = np.frombuffer("".join(sequences).encode("ascii"), np.uint8)
     return NUMBER_OF_LETTER[letters], np.array([len(sequence) for sequence in sequences], np.int64)
+
+
+# Sequences of Biopython as items.
+
+
+def sequence_of(given: object) -> str | None:
+    """The letters of a Seq, a MutableSeq or a SeqRecord; "" if it has none."""
+    from Bio.Seq import MutableSeq, Seq, UndefinedSequenceError
+    from Bio.SeqRecord import SeqRecord
+
+    found = given.seq if isinstance(given, SeqRecord) else given
+    if found is None:
+        return "" if isinstance(given, SeqRecord) else None
+    if not isinstance(found, Seq | MutableSeq):
+        return None
+    try:
+        return str(found)
+    except UndefinedSequenceError:  # of a known length without letters
+        return ""
+
+
+def seq_of(sequence: str) -> Seq:
+    """The sequence as a Seq."""
+    from Bio.Seq import Seq
+
+    return Seq(sequence)
+
+
+OBJECTS = Objects(kinds="Seq and SeqRecord of Biopython", text=sequence_of, of=seq_of)
+
+
+# Reads the taxon from the name of a record.
+
+_ENTRY = re.compile(r"(?:.*\|)?[A-Z0-9]{1,10}_([A-Z0-9]{3,5})(?:/.*)?")
+
+
+def taxon(name: str) -> str:
+    """UniProt's code of the species from an entry's name: ECOLX for `BLAT_ECOLX/24-286`; "" for any other name."""
+    found = _ENTRY.fullmatch(name)
+    return found[1] if found else ""
+
+
+# Classes of residues by the chemistry of their side chains, and their colours in pictures.
+
+LETTER_CLASSES = {
+    "aliphatic, sulfur": "AVLIMC",
+    "aromatic": "FWY",
+    "basic": "KRH",
+    "acidic": "DE",
+    "polar": "STNQ",
+    "glycine": "G",
+    "proline": "P",
+}
+_COLOURS = ("#7fa650", "#c99b2e", "#4a7fc1", "#c8504c", "#58a5a3", "#b0b0b0", "#9a76b8")
+COLOUR = {
+    letter: colour
+    for letters, colour in zip(LETTER_CLASSES.values(), _COLOURS, strict=True)
+    for letter in letters
+} | {GAP_LETTER: "none"}  # fmt: skip
+"""Letter -> colour of its class."""

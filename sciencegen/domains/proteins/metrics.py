@@ -8,17 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sciencegen.data.spacing import evenly_spaced
+from sciencegen.data.statistics import evenly_spaced
 from sciencegen.domains.capabilities import ReferenceSets
-from sciencegen.domains.capabilities.reference_sets import MetricNote
+from sciencegen.domains.capabilities.structures import MetricNote
 from sciencegen.domains.proteins.items import parse
 from sciencegen.domains.proteins.properties import PROPERTIES, Residues, measure
 from sciencegen.domains.proteins.similarity import nearest, similarity
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
-from sciencegen.metrics.coverage import novel_fraction
-from sciencegen.metrics.distances import jensen_shannon_distance, wasserstein_1d
-from sciencegen.metrics.diversity import unique_fraction
+from sciencegen.metrics.sets import jensen_shannon_distance, novel_fraction, unique_fraction, wasserstein_1d
 
 MOST_COMPARED = 1000
 """Maximum number of items whose nearest reference is computed; of more, an evenly spaced subset."""

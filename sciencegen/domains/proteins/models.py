@@ -11,17 +11,17 @@ from torch import Tensor
 from sciencegen.batch import Batch
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
 from sciencegen.domains.proteins import alignment_representation
+from sciencegen.domains.proteins.aligned import MUTATIONS, WEIGHT
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.backbones import diffusion as backbone_models
 from sciencegen.domains.proteins.backbones import representation as backbone_representation
 from sciencegen.domains.proteins.backbones.tasks import TASKS
 from sciencegen.domains.proteins.items import ALPHABET, GAP, encode_rows
-from sciencegen.domains.proteins.measured_variants import MUTATIONS, WEIGHT
 from sciencegen.domains.proteins.variant_scores import family_oracles, variant_scorer
 from sciencegen.domains.recipes import FamilyTraining, ModelOracles, Recipe, Remember
 from sciencegen.scoring.oracles import Oracle
-from sciencegen.vae.alignments.additive_fitness import AdditiveFitness
-from sciencegen.vae.alignments.alignment_vae import AlignmentVAE, AlignmentVAESettings, WildTypeRow
+from sciencegen.vae.alignment_fitness import AdditiveFitness, WildTypeRow
+from sciencegen.vae.alignment_vae import AlignmentVAE, AlignmentVAESettings
 
 TRAINING = {"steps": 1500, "batch_size": 640, "learning_rate": 3e-3, "largest_gradient": 100.0, "ema_decay": 0.99}
 """128 rows per step for each of five members. Like the network's settings, they were chosen by the bound of held-out

@@ -12,7 +12,10 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from sciencegen.domains.properties import property_oracles
+from sciencegen.domains.proteins.files import ITEMS
 from sciencegen.domains.proteins.items import ALPHABET, encode_joined
+from sciencegen.domains.proteins.similarity import SIMILARITY
 from sciencegen.errors import unknown_name
 from sciencegen.items import Property
 
@@ -158,3 +161,14 @@ def measure(sequences: Sequence[str], names: Sequence[str]) -> Float[np.ndarray,
         for column, name in enumerate(names):
             values[part, column] = MEASURES[name](residues)
     return values
+
+
+# The domain's oracles by name: every property, and the identity to a sequence.
+
+_ESCAPE = "escape from immunity is a risk to watch in observed variants; designing toward it, or by it, is out of scope"
+NOT_GOALS = dict.fromkeys(
+    ("surveillance", "escape", "immune_escape", "antibody_escape", "immune_evasion", "evescape"), _ESCAPE
+)
+"""Name that can't be a goal or condition -> reason."""
+
+ORACLES = property_oracles(ITEMS, PROPERTIES, measure, SIMILARITY, noun="protein", not_goals=NOT_GOALS)

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 
 from sciencegen.domains.base import Similarity
-from sciencegen.domains.proteins.bit_planes import BLOCK, differing, pack
+from sciencegen.domains.proteins.alignments import BLOCK, differing, pack
 from sciencegen.domains.proteins.items import ALPHABET, encode_rows
 
 CHUNK = 10_000

@@ -19,11 +19,9 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.domains.proteins.backbones.published_weights import INSTALL, PACKAGE, has_weights
-from sciencegen.domains.proteins.exposure import weighted_contact_number
-from sciencegen.domains.proteins.residue_atoms import BACKBONE
-from sciencegen.domains.proteins.structure_mapping import map_to_reference
-from sciencegen.domains.proteins.structure_sequences import named_chain
-from sciencegen.domains.proteins.structures import ProteinChain
+from sciencegen.domains.proteins.files import named_chain
+from sciencegen.domains.proteins.residues import BACKBONE
+from sciencegen.domains.proteins.structures import ProteinChain, map_to_reference, weighted_contact_number
 from sciencegen.domains.proteins.variants import Reference, Substitution, read_variant
 from sciencegen.items import Cell, Refusal
 
@@ -145,8 +143,7 @@ def _signed(name: str, values: Float[np.ndarray, " variant"]) -> Float[np.ndarra
 
 def _log_probabilities(chain: ProteinChain) -> tuple[str, Float[np.ndarray, "residue letter"]]:
     """The letters, and their log probabilities; NaN for residues without all atoms of the backbone."""
-    from sciencegen.domains.proteins.backbones.inverse_folding import letter_log_probabilities
-    from sciencegen.domains.proteins.backbones.inverse_folding_network import LETTERS
+    from sciencegen.domains.proteins.backbones.inverse_folding import LETTERS, letter_log_probabilities
 
     coordinates = np.stack([chain.atom(name) for name in BACKBONE], 1)
     whole = ~np.isnan(coordinates).any((1, 2))

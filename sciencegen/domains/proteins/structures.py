@@ -2,20 +2,169 @@
 
 from __future__ import annotations
 
+import io
+import re
+import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from sciencegen.data.damage import reading
-from sciencegen.domains.proteins.residue_atoms import BACKBONE, UNKNOWN
-from sciencegen.domains.proteins.residues import Residue, Selected, atom_places, bond_length, select_chains
-from sciencegen.domains.proteins.structure_files import Parsed, read_structure_file
+from sciencegen.data.damage import open_binary, reading
+from sciencegen.domains.proteins.residues import (
+    BACKBONE,
+    UNKNOWN,
+    Residue,
+    Selected,
+    atom_places,
+    bond_length,
+    select_chains,
+)
+from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import DataError
+from sciencegen.files import found_at
+
+# Reads structure files of proteins, PDB and mmCIF, optionally gzipped, by Biopython, and reports their faults.
+
+STRUCTURE_ENDINGS = (".pdb", ".ent", ".cif", ".mmcif")
+MOST_BYTES = 1 << 28
+"""Maximum size of an unpacked file; the largest entries of the Protein Data Bank are close to it."""
+END_OF_COORDINATES = 54
+"""Last column of the coordinates in a line of a PDB file."""
+END_OF_OCCUPANCY = 60
+LOCATION = 16
+"""Column, from 0, of the letter of an alternate location."""
+ATOM_RECORDS = ("ATOM  ", "HETATM")
+_PDB_START = re.compile(
+    r"(HEADER|OBSLTE|TITLE|COMPND|SOURCE|KEYWDS|EXPDTA|NUMMDL|MDLTYP|AUTHOR|REVDAT|REMARK|DBREF|SEQADV|SEQRES|MODRES|"
+    r"HET|HELIX|SHEET|SSBOND|LINK|CISPEP|SITE|CRYST1|ORIGX|SCALE|MTRIX|MODEL|ATOM|HETATM|ANISOU|TER|PARENT|SPLIT|CAVEAT)"
+)
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """structure: of Biopython. mended: Biopython's warnings about faults that it ignored. ended: whether a PDB file has
+    an END or TER; one without may be truncated between two lines."""
+
+    structure: Any
+    mended: list[str]
+    ended: bool
+
+
+def read_structure_file(path: str | Path) -> Parsed:
+    """Read a structure file, whose format is determined by its content, not by its name."""
+    path = Path(path)
+    text = _text(path)
+    is_cif = _is_cif(text, path)
+    if not is_cif:
+        _check_lines(text, path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        structure = _parse_cif(text, path) if is_cif else _parse_pdb(text, path)
+    if not len(structure):
+        raise DataError(f"Expected atoms in {path}, found a file of a structure without any.")
+    messages = (" ".join(str(one.message).split()) for one in caught)
+    mended = list(dict.fromkeys(one for one in messages if not one.startswith("Ignoring unrecognized record")))
+    ended = is_cif or any(line.startswith(("END", "TER")) for line in text.rstrip().splitlines()[-3:])
+    return Parsed(structure, mended, ended)
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise DataError(f"Expected a structure at {path}, found {found_at(path)}.")
+    with open_binary(path) as stream:
+        data = stream.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise DataError(f"Expected at most {MOST_BYTES >> 20} MiB in {path}, found more. Cut it to the chain you need.")
+    if b"\0" in data:
+        raise DataError(f"Expected a PDB or mmCIF text in {path}, found a binary file. Convert it to mmCIF.")
+    text = data.decode("utf-8-sig", "replace")
+    if not text.strip():
+        raise DataError(f"Expected a structure in {path}, found an empty file.")
+    return text
+
+
+def _is_cif(text: str, path: Path) -> bool:
+    first = next(line for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    if first.lstrip().lower().startswith("data_"):
+        return True
+    if _PDB_START.match(first) or any(line.startswith(ATOM_RECORDS) for line in text.splitlines()):
+        return False
+    raise DataError(
+        f"Expected a structure in PDB or mmCIF format in {path}, found a text that starts with {first[:20]!a}. "
+        "Convert it."
+    )
+
+
+def _check_lines(text: str, path: Path) -> None:
+    """Raise a DataError unless each atom's line is complete up to its coordinates."""
+    atoms = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith(ATOM_RECORDS):
+            atoms += 1
+            if len(line.rstrip()) < END_OF_COORDINATES:
+                raise DataError(
+                    f"Expected coordinates up to column {END_OF_COORDINATES} of line {number} of {path}, found "
+                    f"{line.rstrip()[:60]!a}: the file is cut short or isn't in PDB format. Get it again."
+                )
+    if not atoms:
+        raise DataError(f"Expected ATOM records in {path}, found none: only a header, or the file is cut short.")
+
+
+def _parse_pdb(text: str, path: Path) -> Any:
+    from Bio.PDB.PDBParser import PDBParser
+
+    with reading("a PDB file", path):
+        whole = "".join(map(_with_occupancy, text.splitlines(keepends=True)))
+        return PDBParser(PERMISSIVE=True, QUIET=False).get_structure(path.name, io.StringIO(whole))
+
+
+def _with_occupancy(line: str) -> str:
+    """An atom's line with occupancy 0 if it has an alternate location without one, which Biopython can't compare."""
+    alone = line[LOCATION : LOCATION + 1].isspace() or not line.startswith(ATOM_RECORDS)
+    if alone or line[END_OF_COORDINATES:END_OF_OCCUPANCY].strip():
+        return line
+    return f"{line[:END_OF_COORDINATES]}  0.00{line[END_OF_OCCUPANCY:].rstrip()}\n"
+
+
+def _parse_cif(text: str, path: Path) -> Any:
+    from Bio.PDB.MMCIFParser import MMCIFParser
+
+    parser = MMCIFParser(QUIET=False)
+    with reading("an mmCIF file", path):
+        try:
+            structure = parser.get_structure(path.name, io.StringIO(text))
+        except KeyError as error:
+            raise DataError(
+                f"Expected atoms (_atom_site) in {path}, found no {error.args[0]}: the file is cut short, or it holds "
+                "no coordinates. Get it again."
+            ) from error
+        _check_columns(parser._mmcif_dict, path)
+        _check_models([model.serial_num for model in structure], path)
+    return structure
+
+
+def _check_models(numbers: list[int], path: Path) -> None:
+    """Raise a DataError if atoms of a model follow those of another one: the first model would lack them."""
+    again = next((number for number in numbers if numbers.count(number) > 1), None)
+    if again is not None:
+        raise DataError(
+            f"Expected the atoms of each model together in {path}, found those of model {again} at several places: the "
+            "file is damaged. Get it again."
+        )
+
+
+def _check_columns(columns: dict[str, Any], path: Path) -> None:
+    """Raise a DataError if the table of atoms is truncated: a reader that zips its columns silently drops rows."""
+    lengths = {len(value) for name, value in columns.items() if name.startswith("_atom_site.")}
+    if len(lengths) > 1:
+        raise DataError(f"Expected whole rows of atoms in {path}, found the last one cut short. Get the file again.")
+
 
 SHORTEST_CHAIN = 10
 """Minimum number of residues of a protein chain, unless all chains are shorter or the chain is requested."""
@@ -41,7 +190,7 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class Report:
+class StructureReport:
     """Report on reading a file. chains: number of residues of each protein chain. chosen: whether the chain was
     requested. renumbered: number of jumps in the numbering without a gap. mended, ended: see `Parsed`."""
 
@@ -63,7 +212,7 @@ class ProteinChain:
 
     residues: Sequence[Residue]
     gaps: Sequence[Gap]
-    report: Report
+    report: StructureReport
 
     @property
     def sequence(self) -> str:
@@ -190,9 +339,9 @@ def _chosen(selected: dict[str, Selected], chain: str | None, path: Path) -> lis
 
 def _report(
     name: str, counts: dict[str, int], chosen: bool, parsed: Parsed, selected: Selected, renumbered: int
-) -> Report:
+) -> StructureReport:
     proteins = {other: count for other, count in counts.items() if count}
-    return Report(
+    return StructureReport(
         name, proteins, chosen, len(parsed.structure), selected.left_out, selected.waters, selected.hydrogens,
         renumbered, parsed.mended, parsed.ended,
     )  # fmt: skip
@@ -211,4 +360,151 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
-__all__ = ["UNKNOWN", "Gap", "ProteinChain", "Report", "find_gaps", "read_chains", "read_structure"]
+# Maps residues of a structure to positions of a reference, by aligning their sequences.
+
+LEAST_IDENTITY = 0.3
+"""Minimum share of matches in the shorter sequence; below it, the structure is taken for another protein's."""
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A position at which the structure's residue differs from the reference's."""
+
+    label: str
+    structure: str
+    position: int
+    reference: str
+
+    def __str__(self) -> str:
+        return f"{self.reference}{self.position} is {self.structure} (residue {self.label})"
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """places: index in the reference of each residue of the structure, -1 if not aligned. identity: share of matches
+    among aligned residues."""
+
+    reference: Reference
+    places: Int[np.ndarray, " residue"]
+    mismatches: Sequence[Mismatch]
+    identity: float
+
+    @property
+    def coverage(self) -> float:
+        """Share of the reference's positions with a residue in the structure."""
+        return float((self.places >= 0).sum()) / len(self.reference.sequence)
+
+    def on_reference(self, values: Float[np.ndarray, " residue"]) -> Float[np.ndarray, " position"]:
+        """Map values of residues to the reference's positions, NaN for positions without a residue."""
+        found = np.full(len(self.reference.sequence), np.nan)
+        found[self.places[self.places >= 0]] = np.asarray(values)[self.places >= 0]
+        return found
+
+    def notes(self) -> list[str]:
+        """Notes on mismatches and missing positions, as sentences."""
+        outside, uncovered = int((self.places < 0).sum()), self.coverage < 1
+        several = f"{len(self.mismatches)} residues differ from the reference: "
+        several += "; ".join(map(str, self.mismatches[:SHOWN])) + ("; ..." if len(self.mismatches) > SHOWN else "")
+        covered = len(self.places) - outside
+        said = [
+            (self.mismatches, several),
+            (outside, f"{outside} residues of the structure have no position in the reference"),
+            (uncovered, f"{covered} of the reference's {len(self.reference.sequence)} positions have a residue"),
+        ]
+        return [sentence for applies, sentence in said if applies]
+
+
+def map_to_reference(chain: ProteinChain, reference: Reference, least_identity: float = LEAST_IDENTITY) -> Mapping:
+    """Global alignment by BLOSUM62 with free end gaps. A structure of another protein raises a DataError."""
+    sequence, places = chain.sequence, np.full(len(chain.residues), -1)
+    for residue, position in _aligned(sequence, reference.sequence):
+        places[residue] = position
+    pairs = [(residue, int(position)) for residue, position in enumerate(places) if position >= 0]
+    known = [(residue, position) for residue, position in pairs if sequence[residue] != UNKNOWN]
+    mismatches = [
+        Mismatch(chain.residues[one].label, sequence[one], at + reference.first, reference.sequence[at])
+        for one, at in known
+        if sequence[one] != reference.sequence[at]
+    ]
+    matches = len(known) - len(mismatches)
+    shorter = min(len(sequence), len(reference.sequence))
+    if matches < least_identity * shorter or not matches:
+        raise DataError(
+            f"Expected a structure of the reference's protein, found chain {chain.report.chain} alike at {matches} of "
+            f"{shorter} residues. Give another structure, or name its chain."
+        )
+    return Mapping(reference, places, mismatches, matches / len(known))
+
+
+def _aligned(sequence: str, reference: str) -> Iterator[tuple[int, int]]:
+    """Pairs of aligned places."""
+    from Bio.Align import PairwiseAligner, substitution_matrices
+
+    aligner = PairwiseAligner(mode="global", open_gap_score=-11, extend_gap_score=-1, end_gap_score=0.0)
+    aligner.substitution_matrix = substitution_matrices.load("BLOSUM62")
+    best = next(iter(aligner.align(sequence, reference)))
+    for (start, stop), (first, _) in zip(*best.aligned, strict=True):
+        yield from zip(range(start, stop), range(first, first + stop - start), strict=True)
+
+
+# Surface exposure of each residue of a chain, computed for the chain alone, without other chains of its complex.
+
+PROBE_RADIUS = 1.4
+"""Radius of a water molecule in ångström."""
+SPHERE_POINTS = 200
+LARGEST_AREA = {
+    "A": 129.0, "R": 274.0, "N": 195.0, "D": 193.0, "C": 167.0, "E": 223.0, "Q": 225.0, "G": 104.0, "H": 224.0,
+    "I": 197.0, "L": 201.0, "K": 236.0, "M": 224.0, "F": 240.0, "P": 159.0, "S": 155.0, "T": 172.0, "W": 285.0,
+    "Y": 263.0, "V": 174.0,
+}  # fmt: skip
+"""Theoretical maximum area in Å² of a residue in Gly-X-Gly: Tien et al. 2013, table 1."""
+ROWS_AT_ONCE = 1024
+
+Centre = Literal["alpha", "side_chain"]
+
+
+def relative_accessibility(chain: ProteinChain) -> Float[np.ndarray, " residue"]:
+    """The solvent-accessible area (Shrake and Rupley 1973) as a share of the maximum; slightly above 1 at the ends of a
+    chain. NaN for an unknown residue, and for one with missing atoms, which would seem buried."""
+    from Bio.PDB.SASA import ShrakeRupley
+
+    model = _atoms_of(chain)
+    ShrakeRupley(probe_radius=PROBE_RADIUS, n_points=SPHERE_POINTS).compute(model, level="R")
+    areas = np.array([residue.sasa for residue in model.get_residues()])
+    return areas / np.array([_largest_area(residue) for residue in chain.residues])
+
+
+def weighted_contact_number(chain: ProteinChain, centre: Centre = "alpha") -> Float[np.ndarray, " residue"]:
+    """sum_j 1 / r_ij^2 over the other residues, in Å^-2: high inside, low at the surface (Lin et al. 2008, eq. 1).
+
+    centre: position of a residue: its CA, as in the paper, or the centre of its side chain.
+    """
+    places = chain.atom("CA") if centre == "alpha" else chain.side_chain()
+    found = np.empty(len(places))
+    for start in range(0, len(places), ROWS_AT_ONCE):
+        part = places[start : start + ROWS_AT_ONCE]
+        squared = np.square(part[:, None] - places[None]).sum(-1)
+        squared[np.arange(len(part)), np.arange(start, start + len(part))] = np.inf
+        found[start : start + len(part)] = (1 / np.maximum(squared, 1.0)).sum(1)
+    return found
+
+
+def _largest_area(residue: Residue) -> float:
+    return np.nan if residue.missing else LARGEST_AREA.get(residue.letter, np.nan)
+
+
+def _atoms_of(chain: ProteinChain) -> Any:
+    """The residues as a Biopython model, numbered from 1; that of the file has hydrogens and alternate locations."""
+    from Bio.PDB.Atom import Atom
+    from Bio.PDB.Chain import Chain
+    from Bio.PDB.Model import Model
+    from Bio.PDB.Residue import Residue as Entity
+
+    model, entities = Model(0), Chain("A")
+    model.add(entities)
+    for number, residue in enumerate(chain.residues, 1):
+        entity = Entity((" ", number, " "), residue.name, "")
+        for (name, place), element in zip(residue.atoms.items(), residue.elements, strict=True):
+            entity.add(Atom(name, place, 0.0, 1.0, " ", name, number, element=element))
+        entities.add(entity)
+    return model

@@ -19,14 +19,14 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
+from sciencegen.domains.proteins.aligned import MUTATIONS
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.items import GAP, encode_rows
-from sciencegen.domains.proteins.measured_variants import MUTATIONS
-from sciencegen.domains.proteins.variant_names import VariantNames
+from sciencegen.domains.proteins.variants import ProteinVariantNames as VariantNames
 from sciencegen.domains.recipes import Remember
 from sciencegen.items import Direction, Refusal
 from sciencegen.scoring.oracles import Oracle, Score
-from sciencegen.vae.alignments.alignment_vae import AlignmentVAE
+from sciencegen.vae.alignment_vae import AlignmentVAE
 
 ROWS_AT_ONCE = 32
 """Fixed batch size for lower bounds: a variant's score must not depend on the number of variants."""
@@ -45,7 +45,7 @@ MOST_ABOVE = 0.5
 
 
 @dataclass(frozen=True)
-class VariantScore:
+class FamilyVariantScore:
     """score, deviation: nats."""
 
     name: str
@@ -53,7 +53,7 @@ class VariantScore:
     deviation: float
 
 
-class VariantScorer:
+class FamilyScorer:
     """Scores variants of a family's focus, given by name (`A42G:K43R`) or as whole sequences."""
 
     def __init__(
@@ -90,13 +90,13 @@ class VariantScorer:
             "these scores mean little. Train longer (`training` steps=...), or on more sequences"
         ]
 
-    def score(self, texts: Sequence[str]) -> list[VariantScore | Refusal]:
+    def score(self, texts: Sequence[str]) -> list[FamilyVariantScore | Refusal]:
         """A score or a Refusal for each text, in order."""
         named = [self._read(text) for text in texts]
         each = self._scores([one[1] for one in named if not isinstance(one, Refusal)])
         deviation = each.std(0, ddof=1) if len(each) > 1 else np.full(each.shape[1], np.nan)
         scores = zip(each.mean(0).tolist(), deviation.tolist(), strict=True)
-        return [one if isinstance(one, Refusal) else VariantScore(one[0], *next(scores)) for one in named]
+        return [one if isinstance(one, Refusal) else FamilyVariantScore(one[0], *next(scores)) for one in named]
 
     def member_scores(self, texts: Sequence[str]) -> Float[np.ndarray, "member text"]:
         """The scores of each member, NaN for invalid variants."""
@@ -145,10 +145,10 @@ class VariantScorer:
         return bounds[:, : len(rows)].double().cpu().numpy()
 
 
-def variant_scorer(model: AlignmentVAE, representation: AlignmentRepresentation) -> VariantScorer | None:
+def variant_scorer(model: AlignmentVAE, representation: AlignmentRepresentation) -> FamilyScorer | None:
     """The scorer of a family's model; None for a model of measured variants, whose frequency says nothing about
     effects."""
-    return VariantScorer(model, representation) if representation.family else None
+    return FamilyScorer(model, representation) if representation.family else None
 
 
 def family_oracles(
@@ -166,15 +166,15 @@ class FamilyScore:
     direction: Direction | None = "maximize"
 
     def __init__(self, model: AlignmentVAE, representation: AlignmentRepresentation) -> None:
-        self._make = partial(VariantScorer, model, representation)
-        self._scorer: VariantScorer | None = None
+        self._make = partial(FamilyScorer, model, representation)
+        self._scorer: FamilyScorer | None = None
 
     def score(self, items: Sequence[str]) -> list[Score]:
         self._scorer = self._scorer or self._make()
         return [_as_score(one) for one in self._scorer.score(items)]
 
 
-def _as_score(one: VariantScore | Refusal) -> Score:
+def _as_score(one: FamilyVariantScore | Refusal) -> Score:
     if isinstance(one, Refusal):
         return Score(None, failure=one.reason)
     if np.isnan(one.deviation):

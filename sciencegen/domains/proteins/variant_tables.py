@@ -9,12 +9,12 @@ from pathlib import Path
 
 from sciencegen.domains.capabilities import Variants
 from sciencegen.domains.proteins.alignments import read_focus
+from sciencegen.domains.proteins.files import chain_reference, split_chain
 from sciencegen.domains.proteins.items import GAP_LETTER, parse
 from sciencegen.domains.proteins.motifs import exempt_motifs
 from sciencegen.domains.proteins.pathogenicity import variant_classes
 from sciencegen.domains.proteins.structure_scores import structure_scores
-from sciencegen.domains.proteins.structure_sequences import chain_reference, split_chain
-from sciencegen.domains.proteins.variant_names import VariantNames
+from sciencegen.domains.proteins.variants import ProteinVariantNames as VariantNames
 from sciencegen.domains.proteins.variants import (
     Reference,
     apply_variant,

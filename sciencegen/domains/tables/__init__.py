@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from sciencegen.domains.base import Domain, ItemIO, Regression, Similarity
 from sciencegen.domains.capabilities import Cells, MetricNote, Pictures, ReferenceSets
 from sciencegen.domains.lazy import LazyTable
-from sciencegen.domains.oracles import property_oracles
-from sciencegen.domains.properties import measure_each
-from sciencegen.domains.tables import features, files, objects, render, rows
-from sciencegen.domains.tables.similarity import hashed_features, similarity
+from sciencegen.domains.properties import measure_each, property_oracles
+from sciencegen.domains.tables import features, files, render, rows
+from sciencegen.domains.tables import files as objects
+from sciencegen.domains.tables.features import hashed_features, similarity
 from sciencegen.items import Property
 
 __all__ = ["DOMAIN"]

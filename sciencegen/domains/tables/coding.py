@@ -1,4 +1,4 @@
-"""Rows as vectors of real numbers, for a diffusion: `sciencegen.diffusion.coded.Coding`.
+"""Rows as vectors of real numbers, for a diffusion: `sciencegen.diffusion.vectors.Coding`.
 
 A number is its standardized value, or that of its logarithm where it has one; a whole number gets uniform noise of
 one unit first. A class is one of K corners, 2 e_k - 2/K, of two classes -1 and 1, with normal noise of `NOISE`.
@@ -9,17 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from sciencegen.batch import Batch
-from sciencegen.networks.normal import standard_normal
-from sciencegen.vae.arrays.columns import COUNTS, Column, Group, groups_of, in_order
-from sciencegen.vae.arrays.networks import VALUES
-from sciencegen.vae.gaussian import standard_normal_log_prob
+from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.networks.shared_noise import standard_normal
+from sciencegen.networks.unet import UNetSettings, VectorUNetDenoiser
+from sciencegen.networks.uvit import Grid, UViTDenoiser, UViTSettings
+from sciencegen.vae.array_columns import COUNTS, VALUES, Group, groups_of, in_order
+from sciencegen.vae.array_columns import ArrayBlock as Block
+from sciencegen.vae.array_columns import LikelihoodColumn as Column
+from sciencegen.vae.posteriors import standard_normal_log_prob
 
 CODES = "codes"
 """The field of the vectors."""
@@ -111,3 +116,62 @@ def _corners(group: Group, cells: Float[Tensor, "batch 1"]) -> Float[Tensor, "ba
 def _nearest(codes: Float[Tensor, "batch number"]) -> Float[Tensor, "batch 1"]:
     """The class of each code."""
     return ((codes > 0) if codes.shape[1] == 1 else codes.argmax(1, keepdim=True)).to(codes)
+
+
+# Networks of the diffusion of a table with columns of arrays.
+
+NetworkName = Literal["mlp", "unet", "uvit"]
+
+NETWORKS: tuple[str, ...] = get_args(NetworkName)
+
+
+@dataclass(frozen=True)
+class NetworkSizes:
+    """size: of a row's vector. conditions: columns of the condition. unet, uvit: settings of the networks."""
+
+    size: int
+    conditions: int
+    unet: UNetSettings
+    uvit: UViTSettings
+
+
+def check_network(name: str) -> None:
+    """Raise an error for an unknown name."""
+    if name not in NETWORKS:
+        raise unknown_name("network", name, NETWORKS)
+
+
+def grids_of(blocks: Sequence[Block], columns: Sequence[int]) -> list[Grid]:
+    """Where the numbers of each block are in a row's vector. columns: the column of each number of the vector."""
+    places = {column: place for place, column in enumerate(columns)}
+    return [Grid(_image_shape(block), tuple(places[column] for column in block.index)) for block in blocks]
+
+
+def _image_shape(block: Block) -> tuple[int, int, int]:
+    """Channels, height and width; a series has a height of 1."""
+    channels, *sides = block.shape
+    height, width = (1, *sides) if block.kind == "series" else sides
+    return channels, height, width
+
+
+def network_of(name: str, grids: Sequence[Grid], sizes: NetworkSizes) -> nn.Module | None:
+    """The network of this name; None for "mlp", the default of a diffusion of vectors.
+
+    Raises
+    ------
+    ConfigError
+        If the columns don't fit the network.
+    """
+    if name == "mlp":
+        return None
+    if not grids:
+        raise ConfigError(f"Expected a column of images for network={name}, got none. Take network=mlp.")
+    if name == "uvit":
+        return UViTDenoiser(CODES, sizes.size, grids, sizes.conditions, sizes.uvit)
+    if len(grids) > 1 or grids[0].shape[1] == 1:
+        shapes = ", ".join(str(list(grid.shape)) for grid in grids)
+        raise ConfigError(
+            f"Expected one column of images for network=unet, got arrays [channel height width] of {shapes}. "
+            "Leave others out, or take network=uvit."
+        )
+    return VectorUNetDenoiser(CODES, sizes.size, grids[0], sizes.conditions, sizes.unet)

@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sciencegen.diffusion.coded import CodedDiffusion
 from sciencegen.diffusion.model import DiffusionSettings
-from sciencegen.diffusion.vectors import VectorDiffusionSettings, vector_diffusion
+from sciencegen.diffusion.vectors import CodedDiffusion, VectorDiffusionSettings, vector_diffusion
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD
 from sciencegen.domains.recipes import ModelOracles, Remember
-from sciencegen.domains.tables.array_choice import BlockSettings, columns_and_blocks
-from sciencegen.domains.tables.coding import CODES, TableCoding
-from sciencegen.domains.tables.diffusion_networks import (
+from sciencegen.domains.tables.coding import (
+    CODES,
     NetworkName,
     NetworkSizes,
+    TableCoding,
     check_network,
     grids_of,
     network_of,
 )
+from sciencegen.domains.tables.column_choice import BlockSettings, columns_and_blocks
 from sciencegen.domains.tables.recipe_parts import in_bits, oracles_of, table_recipe
 from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.errors import ConfigError

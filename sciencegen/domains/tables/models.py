@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sciencegen.domains.tables.array_choice import BlockSettings, columns_and_blocks
+from sciencegen.domains.tables.column_choice import BlockSettings, columns_and_blocks
 from sciencegen.domains.tables.diffusion_recipe import ARRAY_DIFFUSION
 from sciencegen.domains.tables.recipe_parts import check_score_samples, classes_of, vae_recipe, with_conditions
 from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.domains.tables.sequence_recipe import SEQUENCE_VAE
-from sciencegen.vae.arrays.array_vae import ArrayVAE
-from sciencegen.vae.arrays.settings import ArrayVAESettings
+from sciencegen.vae.array_settings import ArrayVAESettings
+from sciencegen.vae.array_vae import ArrayVAE
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ from sciencegen.domains.tables.rows import INDICATOR, indicator
 from sciencegen.errors import ConfigError
 from sciencegen.items import Item
 from sciencegen.scoring.oracles import ArrayOracle, Oracle
-from sciencegen.vae.arrays.array_vae import ArrayVAE
-from sciencegen.vae.arrays.columns import Column
-from sciencegen.vae.arrays.networks import VALUES
-from sciencegen.vae.arrays.settings import ArrayVAESettings
+from sciencegen.vae.array_columns import VALUES
+from sciencegen.vae.array_columns import LikelihoodColumn as Column
+from sciencegen.vae.array_settings import ArrayVAESettings
+from sciencegen.vae.array_vae import ArrayVAE
 
 INFERRED = "inferred_"
 """Before the name of a condition: the likeliest value given the other cells."""
@@ -45,7 +45,7 @@ def in_bits(nats: Float[Tensor, " row"], batch: Batch) -> Mapping[str, float]:
 
 
 @runtime_checkable
-class Scored(Protocol):
+class ScoredRows(Protocol):
     """Settings with the number of latents for each row by which its likelihood is bounded."""
 
     @property
@@ -54,7 +54,7 @@ class Scored(Protocol):
 
 def log_likelihood(model: ArrayVAE, batch: Batch) -> Float[Tensor, " row"]:
     """The bound of log p of each row in nats. model: with settings that are `Scored`."""
-    assert isinstance(model.settings, Scored)  # the recipe's `build` has made it
+    assert isinstance(model.settings, ScoredRows)  # the recipe's `build` has made it
     return model.bound(batch, model.settings.score_samples)
 
 

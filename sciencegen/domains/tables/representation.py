@@ -15,10 +15,8 @@ from sciencegen.domains import standardization
 from sciencegen.domains.recipes import Measures
 from sciencegen.domains.standardization import Standardization, StandardizedRepresentation
 from sciencegen.domains.tables import rows as table_rows
-from sciencegen.domains.tables.array_schema import ArraySample, ArraySchema, load_array
-from sciencegen.domains.tables.cells import cell_of
-from sciencegen.domains.tables.rows import LARGEST, TableCell, TableRow, indicator
-from sciencegen.domains.tables.schema import ColumnSchema, fit_cells, load_column
+from sciencegen.domains.tables.rows import LARGEST, TableCell, TableRow, cell_of, indicator
+from sciencegen.domains.tables.schema import ArraySample, ArraySchema, ColumnSchema, fit_cells, load_array, load_column
 from sciencegen.errors import DataError
 from sciencegen.items import Json, Refusal
 
@@ -124,7 +122,7 @@ class TableRepresentation(StandardizedRepresentation):
         import torch
 
         from sciencegen.batch import Batch
-        from sciencegen.vae.arrays.networks import VALUES
+        from sciencegen.vae.array_columns import VALUES
 
         condition = None if values is None or not self.properties else self.standardization.rows(values)
         array = torch.from_numpy(np.stack(encoded))
@@ -132,7 +130,7 @@ class TableRepresentation(StandardizedRepresentation):
         return Batch({VALUES: array.nan_to_num(0.0)}, mask, None if condition is None else torch.from_numpy(condition))
 
     def decode(self, batch: Batch) -> list[TableRow | Refusal]:
-        from sciencegen.vae.arrays.networks import VALUES
+        from sciencegen.vae.array_columns import VALUES
 
         return [self._decode(vector) for vector in batch[VALUES].cpu().numpy().astype(float)]
 

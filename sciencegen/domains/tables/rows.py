@@ -12,11 +12,108 @@ import math
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from sciencegen.data.rows import cells_by_column
-from sciencegen.domains.tables.array_cells import LARGEST, ArrayCell, plain_array, problem
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from sciencegen.data.tables import cells_by_column
 from sciencegen.items import REFUSED_ROW, Cell, Refusal
+
+# Cells that hold an array of numbers: nested lists, with None for an unknown number, as in JSON.
+
+ArrayCell = list["ArrayCell | float | int | None"]
+"""[time], [time channel], [height width] or [height width channel]."""
+
+LARGEST = 1e18
+"""Greatest magnitude of a number: the square of a greater one overflows in single precision."""
+MOST_NUMBERS = 1 << 18
+"""Most numbers of a cell."""
+MOST_DIMENSIONS = 3
+DIGITS = {2: 4, 4: 7}
+"""Bytes of a number -> its decimal digits, of less than double precision."""
+
+
+def array_of(cell: ArrayCell) -> Float[np.ndarray, "..."]:
+    """The numbers, NaN for an unknown one."""
+    return np.array(cell, dtype=np.float64)
+
+
+def problem(cell: object) -> str:
+    """Why a list is no array of numbers, "" if it is one."""
+    try:
+        values = np.array(cell)
+    except (ValueError, OverflowError):
+        return "lists of different lengths, or too deep"
+    if values.size == 0:
+        return "an empty list"
+    if values.ndim > MOST_DIMENSIONS or values.size > MOST_NUMBERS:
+        shape = f"an array of {values.ndim} dimensions and {values.size} numbers"
+        return f"{shape}, expected at most {MOST_DIMENSIONS} and {MOST_NUMBERS}"
+    if values.dtype.kind in "iub":
+        return ""
+    if values.dtype.kind == "O":  # None, or integers of more than 64 bits
+        known = [one for one in values.ravel() if one is not None]
+        if not all(isinstance(one, int | float) for one in known):
+            return "a list of something else than numbers"
+        values = np.array(known, np.float64) if all(abs(one) <= LARGEST for one in known) else np.array([np.inf])
+    if values.dtype.kind != "f":
+        return "a list of something else than numbers"
+    return "" if (np.abs(values) <= LARGEST).all() else f"a number that isn't finite or exceeds {LARGEST:g}"
+
+
+def plain_array(cell: ArrayCell) -> ArrayCell:
+    """The same array for equal numbers, whole or real: 3 for 3.0."""
+    return [
+        plain_array(one) if isinstance(one, list) else int(one) if isinstance(one, float) and one.is_integer() else one
+        for one in cell
+    ]
+
+
+def shortest(values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """Numbers as doubles, without the digits that single and half precision don't have: 0.1, not 0.10000000149."""
+    double = values.astype(np.float64)
+    if values.dtype.itemsize not in DIGITS:
+        return double
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        scale = 10.0 ** (DIGITS[values.dtype.itemsize] - 1 - np.floor(np.log10(np.abs(double))))
+        rounded = np.rint(double * scale) / scale
+    return np.where(np.isfinite(rounded), rounded, double)
+
+
+def cells_of(rows: Shaped[np.ndarray, "row ..."]) -> list[ArrayCell | ValueError | None]:
+    """The cells of an array; a ValueError for one with an infinity, None for one of unknown numbers only."""
+    if rows.dtype.kind in "iub":
+        return rows.astype(np.int64 if rows.dtype.kind == "b" else rows.dtype).tolist()
+    double = shortest(rows)
+    return double.tolist() if np.isfinite(double).all() else [_cell(one) for one in double]
+
+
+def _cell(values: Float[np.ndarray, "..."]) -> ArrayCell | ValueError | None:
+    if np.isinf(values).any():
+        return ValueError("an infinite number")
+    unknown = np.isnan(values)
+    if unknown.all():
+        return None
+    objects = values.astype(object)
+    objects[unknown] = None
+    return objects.tolist()
+
+
+def cell_of_list(found: list[object] | None) -> ArrayCell | ValueError | None:
+    """The cell of a list in a file; NaN counts as unknown."""
+    if found is None:
+        return None
+    try:
+        values = np.array(found)
+        values = values.astype(np.float64) if values.dtype.kind == "O" else values
+    except (ValueError, TypeError, OverflowError):
+        return ValueError("lists of different lengths, or of something else than numbers")
+    if values.dtype.kind not in "iubf":
+        return ValueError(problem(found))
+    return cells_of(values[None])[0]
+
 
 TableCell = bool | int | float | str | ArrayCell | None
 TableRow = Mapping[str, TableCell]
@@ -180,3 +277,141 @@ def without(text_of_row: str, name: str) -> str:
     """The text of a row without a column; a text that is no row is unchanged."""
     row = parse(text_of_row)
     return text_of_row if isinstance(row, Refusal) else text({one: cell for one, cell in row.items() if one != name})
+
+
+# What the columns of a file hold: numbers or texts, found by one pass over all of its cells, in constant memory.
+
+MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "--", "."})
+"""Texts of a missing cell, in lower case."""
+MOST_CATEGORIES = 100
+"""A column with more different texts holds no categories."""
+MOSTLY = 0.9
+"""A column with this share of numbers among its cells is one of numbers; texts in it are errors."""
+MANY = 0.01
+"""Marks of missing values of this share of a column's cells are told of columns of texts."""
+FEWEST_NUMBERED = 10
+"""Rows from which a column that counts them is told."""
+_CODE = re.compile(r"[+-]?0\d")
+"""A number with a leading zero is a code, such as a post code."""
+_LIKE_NUMBER = re.compile(r"[^\w\s]?\s?\d")
+
+
+@dataclass
+class ColumnCells:
+    """Counts of a column's cells.
+
+    numbers, texts: nonempty cells that are numbers, and others; codes: numbers with a leading zero; arrays: texts that
+    begin as a list; marks: the different marks of a missing value, with their counts. categories: different cells, at
+    most `MOST_CATEGORIES` + 1. next: one more than the last number, NaN if the numbers don't count up by 1.
+    """
+
+    numbers: int = 0
+    texts: int = 0
+    codes: int = 0
+    arrays: int = 0
+    marks: Counter[str] = field(default_factory=Counter)
+    categories: dict[str, None] = field(default_factory=dict)
+    next: float | None = None
+
+    def add(self, cell: str, decimal: str = ".") -> None:
+        """Count one cell."""
+        if is_missing(cell):
+            if cell:
+                self.marks[cell] += 1
+            return
+        value = _float(cell, decimal)
+        if value is None:
+            self.texts += 1
+            self.arrays += cell.startswith("[")
+        else:
+            self.next = value + 1 if self.next in (None, value) else math.nan
+            self.numbers += 1
+            self.codes += _CODE.match(cell) is not None
+        if len(self.categories) <= MOST_CATEGORIES:
+            self.categories[cell] = None
+
+    @property
+    def numbers_rows(self) -> bool:
+        """Whether the cells are whole numbers that count the rows, from 0 or 1 on, without gaps."""
+        if self.next is None or self.texts or self.numbers < FEWEST_NUMBERED:
+            return False
+        return self.next in (self.numbers, self.numbers + 1) and not self.marks
+
+    @property
+    def holds_arrays(self) -> bool:
+        """Whether the column is one of arrays."""
+        return self.arrays > 0 and self.arrays >= MOSTLY * (self.numbers + self.texts)
+
+    @property
+    def has_doubtful_gaps(self) -> bool:
+        """Whether marks of missing values are so many among texts that they may be a category, such as None."""
+        marked = self.marks.total()
+        return self.texts > 0 and not self.numeric and marked >= MANY * (marked + self.texts + self.numbers)
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the column is one of numbers."""
+        if self.codes:
+            return False
+        return self.numbers > 0 and self.numbers >= MOSTLY * (self.numbers + self.texts)
+
+
+def is_missing(cell: str) -> bool:
+    """Whether a cell is empty, or a usual mark of a missing value."""
+    return not cell or (len(cell) < 5 and cell.lower() in MISSING)
+
+
+def count_cells(records: Iterable[Sequence[str]], width: int, decimal: str = ".") -> list[ColumnCells]:
+    """The counts of each column of records that have as many cells as the header."""
+    columns = [ColumnCells() for _ in range(width)]
+    for record in records:
+        if len(record) == width:
+            for column, cell in zip(columns, record, strict=True):
+                column.add(cell.strip(), decimal)
+    return columns
+
+
+def cell_of(text: str, numeric: bool, decimal: str = ".") -> TableCell | ValueError:
+    """The content of a cell; a ValueError for a text in a column of numbers, or a number that isn't finite."""
+    if is_missing(text):
+        return None
+    if not numeric:
+        return text
+    found = _float(text, decimal)
+    if found is None or not math.isfinite(found):
+        return ValueError(text)
+    return int(found) if found.is_integer() and text.lstrip("+-").isdigit() and abs(found) < 2**53 else found
+
+
+def array_cell(text: str) -> TableCell | ValueError:
+    """The array in a cell, as JSON."""
+    if is_missing(text):
+        return None
+    try:
+        found = json.loads(text, parse_constant=float)
+    except (ValueError, RecursionError):
+        return ValueError(text)
+    return cell_of_list(found) if isinstance(found, list) else ValueError(text)
+
+
+def are_like_numbers(cells: Sequence[TableCell]) -> bool:
+    """Whether most texts among cells begin as a number, such as dates, `5 kg` and `$5`."""
+    texts = [str(cell) for cell in cells if isinstance(cell, str)]
+    return 2 * sum(_LIKE_NUMBER.match(text) is not None for text in texts) > len(texts)
+
+
+def example_with_unit(categories: Sequence[str]) -> str | None:
+    """A text of a category whose texts may be meant as numbers, such as '5 kg' or a date; None if they aren't like
+    numbers, or all are codes such as '007'."""
+    if not are_like_numbers(categories):
+        return None
+    return next((text for text in categories if _float(text, ".") is None), None)
+
+
+def _float(text: str, decimal: str) -> float | None:
+    if "_" in text:  # Python would read 2020_01 as a number
+        return None
+    try:
+        return float(text.replace(",", ".") if decimal == "," else text)
+    except ValueError:
+        return None

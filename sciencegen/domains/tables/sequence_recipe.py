@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sciencegen.domains.tables.array_choice import BlockSettings, columns_and_blocks
+from sciencegen.domains.tables.column_choice import BlockSettings, columns_and_blocks
 from sciencegen.domains.tables.recipe_parts import check_score_samples, classes_of, vae_recipe, with_conditions
 from sciencegen.domains.tables.representation import TableRepresentation
-from sciencegen.vae.arrays.sequence_vae import SequenceVAE, SequenceVAESettings
+from sciencegen.vae.series_vae import SeriesVAE as SequenceVAE
+from sciencegen.vae.series_vae import SeriesVAESettings as SequenceVAESettings
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sciencegen.api.campaign.controls import CONTROL, check_controls, with_controls, without_controls
+from sciencegen.api.campaign.request import CONTROL, check_controls, with_controls, without_controls
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.optimization.campaign import Plate
-from sciencegen.optimization.campaign_settings import CampaignSettings
-from sciencegen.optimization.candidate_sources import CandidatePool
+from sciencegen.optimization.candidates import CampaignSettings, CandidatePool
 from sciencegen.optimization.plate import PlateSettings
 
 SCIENCE = SimpleNamespace(items=SimpleNamespace(key=str.lower))

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from sciencegen.api.campaign.diagnosis import Evidence, causes, diagnosis_notes, evidence
+from sciencegen.api.campaign.notes import Evidence, causes, diagnosis_notes, evidence
 from sciencegen.optimization.journal import Entry, Journal
 
 NAMES = "abcdefghij"

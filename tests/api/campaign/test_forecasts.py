@@ -6,12 +6,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from sciencegen.api.campaign.diagnosis import Evidence
-from sciencegen.api.campaign.forecasts import forecast_notes, forecast_summary, outcomes, plate_errors
-from sciencegen.api.campaign.look_back import LookBack, hit_notes
+from sciencegen.api.campaign.notes import (
+    Evidence,
+    LookBack,
+    forecast_notes,
+    forecast_summary,
+    hit_notes,
+    outcomes,
+    plate_errors,
+)
 from sciencegen.optimization.forecast import Forecast
 from sciencegen.optimization.journal import Entry, Journal, append, read_journal
-from sciencegen.optimization.misfit import WIDER
+from sciencegen.optimization.posterior import WIDER
 
 FORECAST = Forecast(2.0, 4, 1.5, 1, 2, 3.0, 0.25)
 

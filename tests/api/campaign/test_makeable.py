@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import sciencegen as sg
-from sciencegen.api.campaign.makeable import how_made, material_notes
+from sciencegen.api.campaign.candidates import how_made, material_notes
 from sciencegen.api.sources.blocks import read_blocks
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.synthesis import replay

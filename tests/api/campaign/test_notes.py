@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sciencegen.api.campaign.controls import CONTROL
 from sciencegen.api.campaign.notes import against_wild_type, by_predictors, crowded_letters, plate_notes
+from sciencegen.api.campaign.request import CONTROL
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.optimization.campaign import Plate

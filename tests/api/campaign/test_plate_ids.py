@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import sciencegen as sg
-from sciencegen.api.campaign.plate_ids import items_by_id
+from sciencegen.api.campaign.journal_items import items_by_id
 from sciencegen.errors import DataError
 from sciencegen.optimization.journal import Entry, read_journal
 

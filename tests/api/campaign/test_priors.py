@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 import sciencegen as sg
-from sciencegen.api.campaign.priors import Prior, is_journal, prior_notes
+from sciencegen.api.campaign.history import EarlierMeasurements as Prior
+from sciencegen.api.campaign.history import is_journal, prior_notes
 from sciencegen.optimization.journal import Entry, append
 from tests.domains.proteins.examples import GB1
 

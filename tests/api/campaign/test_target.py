@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.api.campaign.target import is_minimized, target_of
+from sciencegen.api.campaign.journal_items import is_minimized, target_of
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.optimization.journal import Entry, append
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import sciencegen as sg
-from sciencegen.api.campaign.forecasts import outcomes
-from sciencegen.api.campaign.withdrawal import withdrawals
+from sciencegen.api.campaign.journal_items import withdrawals
+from sciencegen.api.campaign.notes import outcomes
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.optimization.forecast import Forecast
 from sciencegen.optimization.journal import Entry, Journal, read_journal

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from sciencegen.api.criteria.conditions import parse_conditions
-from sciencegen.api.criteria.goals import read_goals
+from sciencegen.api.criteria.goals import parse_conditions, read_goals
 from sciencegen.domains import load_domain
-from sciencegen.domains.proteins.oracles import NOT_GOALS
+from sciencegen.domains.proteins.properties import NOT_GOALS
 from sciencegen.domains.recipes import Measures
 from sciencegen.errors import ConfigError
 

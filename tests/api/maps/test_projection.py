@@ -11,7 +11,7 @@ from sciencegen.api.latent_map import summary_of
 from sciencegen.api.maps.latent_map import make_map
 from sciencegen.config import MapSettings
 from sciencegen.errors import ConfigError
-from sciencegen.latent.embedding import Embedding
+from sciencegen.latent.geometry import Embedding
 
 
 @pytest.fixture(scope="module")

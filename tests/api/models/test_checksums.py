@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.api.models.checksums import SETTINGS, check_file, settings_sha256, with_checksums
+from sciencegen.api.models.folder import SETTINGS, check_file, settings_sha256, with_checksums
 from sciencegen.errors import IncompatibleError
 from sciencegen.files import sha256_of
 from sciencegen.runs import RunFolder

@@ -12,7 +12,7 @@ from sciencegen.api.models.data import fit_representation, read_training_data, r
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.sources.preparation import prepare_source
 from sciencegen.config import PrepareSettings
-from sciencegen.data.packed import PackedArrays
+from sciencegen.data.prepared import PackedArrays
 from sciencegen.training import TrainingSettings
 from tests.domains.tables.known_table import table
 
@@ -65,7 +65,7 @@ def test_a_column_of_texts_stands_for_its_indicators():
 
 def test_batches_are_those_of_arrays_in_memory(prepared, tmp_path, monkeypatch):
     """Also where the arrays lie in a file."""
-    monkeypatch.setattr("sciencegen.data.packed.MOST_HELD", 1000)
+    monkeypatch.setattr("sciencegen.data.prepared.MOST_HELD", 1000)
     held, texts = read(prepared, tmp_path), list(prepared.items("train"))
     encoded = held.representation.encode([domain_of("arrays").items.parse(text) for text in texts])
     assert isinstance(held.arrays, PackedArrays)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sciencegen.api.models.data import TrainingData
-from sciencegen.api.models.draws import DRAWS, Draws, draws_near
+from sciencegen.api.models.draws import DRAWS, draws_near
+from sciencegen.api.models.draws import TunedDraws as Draws
 from sciencegen.api.models.plan import make_plan
 from sciencegen.batch import Batch
 from sciencegen.config import TrainSettings

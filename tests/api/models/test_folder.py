@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from sciencegen.api.models.checksums import KEY, SETTINGS, check_file
 from sciencegen.api.models.folder import (
     CONFIG,
+    KEY,
     RENAMED,
     REPRESENTATION,
+    SETTINGS,
     WEIGHTS,
+    check_file,
     find_model,
     find_recipe,
     load,

@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from sciencegen.api.models.latent_files import read_latents
+from sciencegen.api.models.completion import read_latents
 from sciencegen.errors import DataError
 
 

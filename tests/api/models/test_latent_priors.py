@@ -6,16 +6,16 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from sciencegen.api.models import latent_priors
-from sciencegen.api.models.latent_priors import FitProgress, check_prior_settings, fit_priors
+from sciencegen.api.models import plan as latent_priors
+from sciencegen.api.models.plan import FitProgress, check_prior_settings, fit_priors
 from sciencegen.batch import Batch
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings
 from sciencegen.errors import ConfigError
-from sciencegen.vae.arrays.array_vae import ArrayVAE
-from sciencegen.vae.arrays.networks import VALUES
-from sciencegen.vae.arrays.settings import ArrayVAESettings
-from sciencegen.vae.images.image_vae import ImageVAE
-from sciencegen.vae.prior_fitting import PriorFit
+from sciencegen.vae.array_columns import VALUES
+from sciencegen.vae.array_settings import ArrayVAESettings
+from sciencegen.vae.array_vae import ArrayVAE
+from sciencegen.vae.flows import PriorFit
+from sciencegen.vae.image_vae import ImageVAE
 
 
 def test_few_lines_tell_of_the_first_step_the_last_and_now_and_then(monkeypatch):

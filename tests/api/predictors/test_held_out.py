@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sciencegen.api.predictors.held_out import HELD_OUT, read_held_out, write_held_out
+from sciencegen.api.predictors.folder import HELD_OUT, read_held_out, write_held_out
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.prediction import EvaluationPlan, PredictorSettings, TrainingTables, evaluate_predictor
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sciencegen.api.predictors.point_data import PointPredictorSettings, _parts, check_parts
+from sciencegen.api.predictors.points import PointPredictorSettings, _parts, check_parts
 from sciencegen.errors import ConfigError, DataError
 
 COUNT = 400

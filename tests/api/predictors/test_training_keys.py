@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sciencegen.api.predictors.training_keys import TRAINING_KEYS, read_training_keys, write_training_keys
+from sciencegen.api.predictors.folder import TRAINING_KEYS, read_training_keys, write_training_keys
 from sciencegen.errors import IncompatibleError
 from sciencegen.runs import RunFolder
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.api.campaign.contents import CampaignReportSettings, read_campaign
+from sciencegen.api.campaign.notes import CampaignReportSettings, read_campaign
 from sciencegen.api.reports.campaign import agreement, campaign_content, plate, report_campaign, warnings
 from sciencegen.optimization.forecast import Forecast
 from sciencegen.optimization.journal import Entry, append

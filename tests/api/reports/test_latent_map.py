@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sciencegen.api.reports import latent_map as maps
-from sciencegen.api.reports.latent_map import latent_map, says_nothing
+from sciencegen.api.reports import pictures as maps
+from sciencegen.api.reports.pictures import latent_map, says_nothing
 
 
 @pytest.mark.parametrize(("spread", "silent"), [((0.04, 0.03), True), ((0.04, 0.6), False), ((1.0, 1.0), False)])

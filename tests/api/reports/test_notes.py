@@ -10,7 +10,7 @@ import pytest
 from sciencegen.api.reports import notes as report_notes
 from sciencegen.api.reports.contents import RunContents
 from sciencegen.api.reports.notes import progress_name, warnings
-from sciencegen.api.sampling.model_conditions import UNCHECKED
+from sciencegen.api.sampling.request import UNCHECKED
 from sciencegen.config import RunSettings
 from sciencegen.scoring.oracles import Score
 

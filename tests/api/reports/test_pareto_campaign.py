@@ -2,9 +2,8 @@
 
 import pytest
 
-from sciencegen.api.campaign.contents import CampaignReportSettings
-from sciencegen.api.reports.campaign import report_campaign
-from sciencegen.api.reports.pareto_campaign import pareto_campaign, pareto_content
+from sciencegen.api.campaign.notes import CampaignReportSettings
+from sciencegen.api.reports.campaign import pareto_campaign, pareto_content, report_campaign
 from sciencegen.errors import DataError
 from sciencegen.optimization.journal import Entry, append, read_journal
 

@@ -8,15 +8,15 @@ import pytest
 
 from sciencegen.api.reports import pictures as report_pictures
 from sciencegen.api.reports.pictures import charts, gallery, pictures_of, traversals
-from sciencegen.data.spacing import evenly_spaced
+from sciencegen.data.statistics import evenly_spaced
 from sciencegen.domains.capabilities import Compared
 from sciencegen.domains.galaxies import DOMAIN as GALAXIES
-from sciencegen.domains.galaxies.image_representation import fit
 from sciencegen.domains.galaxies.models import RECIPES, stamp_vae
+from sciencegen.domains.galaxies.representation import fit
 from sciencegen.items import Refusal
 from sciencegen.latent.explorer import LatentSpace
 from sciencegen.networks.pyramid import PyramidSettings
-from sciencegen.vae.images.image_vae import ImageVAESettings
+from sciencegen.vae.image_vae import ImageVAESettings
 
 SIDE, NAMES = 32, ("half_light_radius", "flux")
 MADE = GALAXIES.items.simulate({"side": SIDE}, 0, 0, 24)

@@ -7,8 +7,7 @@ import pyarrow.parquet as pq
 
 from sciencegen.api.reports.contents import RunContents
 from sciencegen.api.reports.sections import candidates, facts, metrics, summary_sentence, traces
-from sciencegen.api.writing.ingredients import Ingredients
-from sciencegen.api.writing.output_record import Written, write_record
+from sciencegen.api.writing.output_record import Ingredients, Written, write_record
 from sciencegen.config import RunSettings
 
 

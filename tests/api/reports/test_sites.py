@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sciencegen.api.report import report
-from sciencegen.api.reports import sites as report_sites
+from sciencegen.api.reports import sections as report_sites
 from sciencegen.api.reports.contents import RunContents
 from sciencegen.config import RunSettings
 from sciencegen.domains.molecules import DOMAIN as MOLECULES

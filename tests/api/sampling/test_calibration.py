@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sciencegen.api.sampling import calibration
-from sciencegen.api.sampling.calibration import calibrate_one
+from sciencegen.api.sampling import generation as calibration
+from sciencegen.api.sampling.generation import calibrate_one
 from sciencegen.config import EvaluateSettings
 from sciencegen.errors import ConfigError
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.sampling.checks import check_noise_free, check_patterns, check_unobserved, read_scaffold
+from sciencegen.api.sampling.request import check_noise_free, check_patterns, check_unobserved, read_scaffold
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.galaxies import DOMAIN as GALAXIES
 from sciencegen.domains.recipes import Representation

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.sampling.drawing import (
+from sciencegen.api.sampling.request import (
     check_drawing,
     check_guidance,
     drawing_words,
@@ -16,7 +16,7 @@ from sciencegen.api.sampling.drawing import (
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.capabilities import DrawTasks
 from sciencegen.errors import ConfigError
-from sciencegen.vae.sequences.latent_prior_vae import LatentPriorVAE
+from sciencegen.vae.latent_prior_vae import LatentPriorVAE
 from tests.diffusion.test_model import known
 from tests.vae.sequences.test_latent_prior_vae import SMALL as LATENT_PRIOR
 

@@ -1,7 +1,8 @@
 """Draws of a shipped model that `generate` keeps: without `raw`, only canonically written molecules."""
 
 from sciencegen.api.models.folder import load_model
-from sciencegen.api.sampling import generation, known
+from sciencegen.api.sampling import generation
+from sciencegen.api.sampling import request as known
 from sciencegen.api.sampling.generation import Generation
 from sciencegen.api.sampling.request import resolve_draws
 from sciencegen.config import GenerateSettings

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.criteria.conditions import parse_conditions
-from sciencegen.api.sampling.quality import DISTANCE, QualityByDraws, quality_name
-from sciencegen.api.sampling.ranking import read_ranking
+from sciencegen.api.criteria.goals import parse_conditions
+from sciencegen.api.sampling.judge import DISTANCE, QualityByDraws, quality_name, read_ranking
 from sciencegen.config import GenerateSettings
 
 

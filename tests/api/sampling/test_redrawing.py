@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.api.models.folder import load_model
-from sciencegen.api.sampling.generation import Generation
-from sciencegen.api.sampling.redrawing import Together, redraw
+from sciencegen.api.sampling.generation import Generation, Together, redraw
 from sciencegen.api.sampling.request import resolve_draws
 from sciencegen.config import GenerateSettings
 

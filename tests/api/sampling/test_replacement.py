@@ -7,8 +7,7 @@ import pytest
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.sampling.generation import Generation
 from sciencegen.api.sampling.judge import Judged
-from sciencegen.api.sampling.replacement import Replace, Replacement, check_replacing, replacement_notes
-from sciencegen.api.sampling.request import resolve_draws
+from sciencegen.api.sampling.request import Replace, Replacement, check_replacing, replacement_notes, resolve_draws
 from sciencegen.config import GenerateSettings
 from sciencegen.data.workers import Failure
 from sciencegen.domains.molecules import DOMAIN

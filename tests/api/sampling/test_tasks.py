@@ -3,8 +3,7 @@
 import pytest
 
 from sciencegen.api.models.folder import load_model
-from sciencegen.api.sampling.request import resolve_draws
-from sciencegen.api.sampling.tasks import check_task, task_words
+from sciencegen.api.sampling.request import check_task, resolve_draws, task_words
 from sciencegen.api.science.forms import domain_of
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.capabilities import DrawTasks

@@ -12,12 +12,11 @@ from rdkit import Chem
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.predictors.folder import TrainedPredictor
 from sciencegen.api.scores.rows import Scoring, ScoringTask
-from sciencegen.api.writing.formats import writes_structures
-from sciencegen.api.writing.writer import open_output
+from sciencegen.api.writing.writer import open_output, writes_structures
 from sciencegen.domains import load_domain
 from sciencegen.domains.molecules import DOMAIN
+from sciencegen.domains.molecules.geometry import with_structure
 from sciencegen.domains.molecules.structure_files import structure_key
-from sciencegen.domains.molecules.structures import with_structure
 from sciencegen.items import Refusal
 from sciencegen.prediction.predictor import Prediction
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sciencegen.api.scores.drawn_sequences import Drawing, Drawn, sequences_of
+from sciencegen.api.scores.sequences import Drawn, sequences_of
+from sciencegen.api.scores.sequences import SequenceDrawing as Drawing
 from sciencegen.config import ProgramSettings
 from sciencegen.domains.capabilities import SequenceDraws
 from sciencegen.domains.proteins import DOMAIN as PROTEINS

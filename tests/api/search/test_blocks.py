@@ -4,17 +4,16 @@ import numpy as np
 import pytest
 
 from sciencegen.api.models.folder import load_model
-from sciencegen.api.search.blocks import check_methods, makeable_starts, resolve_blocks, space_of_blocks
-from sciencegen.api.search.space import search_space
+from sciencegen.api.search.space import check_methods, makeable_starts, resolve_blocks, search_space, space_of_blocks
 from sciencegen.api.sources.blocks import read_blocks
 from sciencegen.config import OptimizeSettings
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.synthesis import replay
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
+from sciencegen.optimization.evolution import item_moves, latent_moves
 from sciencegen.optimization.goals import parse_goals
 from sciencegen.optimization.objective import Objective
-from sciencegen.optimization.operators import item_moves, latent_moves
 from sciencegen.optimization.search import search
 from sciencegen.optimization.spaces import SearchSettings
 from sciencegen.scoring.oracles import FunctionOracle

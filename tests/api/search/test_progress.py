@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from itertools import accumulate
 
-from sciencegen.api.search.progress import SearchProgress
+from sciencegen.api.search.tables import SearchProgress
 from sciencegen.optimization.goals import parse_goals
 from sciencegen.optimization.objective import Objective, ScoringOptions
 from sciencegen.scoring.cache import CachedOracle
-from sciencegen.scoring.external import CommandOracle
 from sciencegen.scoring.oracles import FunctionOracle
+from sciencegen.scoring.programs import CommandOracle
 
 LENGTHS = """
 import sys

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.api.sources.datasets import (
+from sciencegen.api.sources.tables import (
     all_rows,
     check_source,
     find_card,

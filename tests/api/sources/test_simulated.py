@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from sciencegen.api.sources.simulated import SimulateRows, write_rows
+from sciencegen.api.sources.tables import SimulateRows, write_rows
 from sciencegen.errors import DataError
 
 

@@ -7,9 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from sciencegen.api.science.workers import IN_THE_GAP, NO_POSITION
-from sciencegen.api.sources.preparation import prepare_source
-from sciencegen.api.sources.splitting import split_by_column
+from sciencegen.api.science.forms import IN_THE_GAP, NO_POSITION
+from sciencegen.api.sources.preparation import prepare_source, split_by_column
 from sciencegen.config import PrepareSettings
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Row

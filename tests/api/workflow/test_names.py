@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from sciencegen.api.workflow.names import check_ending_of, check_name
+from sciencegen.api.workflow.check import check_ending_of, check_name
 from sciencegen.errors import ConfigError
 
 HOSTILE = "'\"`$;&|<>*?!#~%=/\\{}\n\t\0"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.api.workflow.planned_model import planned_model, source_columns
+from sciencegen.api.workflow.check import planned_model, source_columns
 from sciencegen.config import RunSettings
 from sciencegen.errors import ConfigError
 from tests.toy import write_clouds

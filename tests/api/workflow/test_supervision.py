@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sciencegen.api.workflow.supervision import call, job_environment, stop_left_over, unlock
-from sciencegen.notes import RUN
+from sciencegen.progress import RUN
 from tests.signals import hear
 
 HEAD = """

@@ -3,8 +3,7 @@
 import pandas as pd
 import pytest
 
-from sciencegen.api.writing.cells import with_cells
-from sciencegen.api.writing.writer import open_output
+from sciencegen.api.writing.writer import open_output, with_cells
 from sciencegen.domains import load_domain
 
 ARRAYS = load_domain("arrays")

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from sciencegen.api.writing.formats import check_complete, check_ending, check_endings, check_table, writes_structures
+from sciencegen.api.writing.writer import check_complete, check_ending, check_endings, check_table, writes_structures
 from sciencegen.errors import ConfigError, IncompatibleError
 
 

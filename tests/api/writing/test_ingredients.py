@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sciencegen.api.writing.ingredients import file_checksums, located, portable
+from sciencegen.api.writing.output_record import file_checksums, located, portable
 from sciencegen.files import sha256_of
 
 SETTINGS = {

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from sciencegen.api.run import Finished
-from sciencegen.api.writing.notebook import MOST_NOTES, MOST_ROWS, result_html
-from sciencegen.api.writing.results import Result
+from sciencegen.api.writing.results import MOST_NOTES, MOST_ROWS, Result, result_html
 from sciencegen.domains import load_domain
 from tests.domains.contract_examples import examples
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from sciencegen.api.science.forms import domain_of
-from sciencegen.api.writing.order_sheets import order_sheet
+from sciencegen.api.writing.plates import order_sheet
 from sciencegen.errors import ConfigError
 
 pytest.importorskip("dnachisel")

@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from sciencegen.api.writing.picklists import PickLists, StockOptions, pick_lists, picklist_paths, stock_columns
+from sciencegen.api.writing.plates import PickLists, StockOptions, pick_lists, picklist_paths, stock_columns
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.errors import ConfigError
 

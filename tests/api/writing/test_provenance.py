@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from sciencegen.api.models.folder import CONFIG, WEIGHTS, pretrained_root
-from sciencegen.api.writing.provenance import LONGEST, Criteria, origin_of, origin_of_given, plain_path
+from sciencegen.api.writing.output_record import LONGEST, Criteria, origin_of, origin_of_given, plain_path
 from sciencegen.errors import ConfigError
 from sciencegen.files import sha256_of
 from sciencegen.items import Origin

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from sciencegen.api.writing.search_files import DETAILS, SearchFiles, SearchRecord
+from sciencegen.api.writing.optimized import DETAILS, SearchFiles, SearchRecord
 from sciencegen.errors import ConfigError
 
 TABLE = {"rank": [1, 2], "item": ["CCO", "CC"]}

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from sciencegen.api.writing.sidecar import SidecarFile
-from sciencegen.api.writing.writer import OutputOptions, open_output, write_candidates
+from sciencegen.api.writing.writer import OutputOptions, SidecarFile, open_output, write_candidates
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.errors import ConfigError
 

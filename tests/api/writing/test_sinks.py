@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.api.writing.sinks import LineSink, StructureSink, TableSink, write_structures
+from sciencegen.api.writing.writer import LineSink, StructureSink, TableSink, write_structures
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.items import Refusal
 

@@ -8,8 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from sciencegen.api.writing.results import Result
-from sciencegen.api.writing.viewer import view_of
+from sciencegen.api.writing.results import Result, view_of
 from sciencegen.domains import load_domain
 from sciencegen.errors import ConfigError, DataError
 from tests.domains.contract_examples import examples

@@ -8,9 +8,10 @@ from rdkit import Chem
 
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import read_rows_of
-from sciencegen.api.writing.search_files import SearchFiles, SearchRecord
+from sciencegen.api.writing.optimized import SearchFiles, SearchRecord
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
-from sciencegen.data.tables import READ_TABLES, WRITTEN_TABLES
+from sciencegen.data.tables import READ_TABLES
+from sciencegen.data.writers import WRITTEN_TABLES
 from sciencegen.domains import load_domain
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.domains.molecules import DOMAIN

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.domains.galaxies.annotations import ANNOTATIONS, NOISES, PASSED_OVER
+from sciencegen.domains.galaxies.headers import ANNOTATIONS, NOISES, PASSED_OVER
 
 VARIANCE = np.array([[0.25, 1.0], [4.0, 9.0]])
 GIVEN = {"variance": VARIANCE, "inverse": 1 / VARIANCE, "sigma": np.sqrt(VARIANCE)}

@@ -12,10 +12,9 @@ from astropy.io import fits
 from astropy.nddata import CCDData, InverseVariance, NDData, StdDevUncertainty, VarianceUncertainty
 from astropy.wcs import WCS
 
-from sciencegen.domains.galaxies.astropy_objects import hdus_of, stamp_of
 from sciencegen.domains.galaxies.files import parse
 from sciencegen.domains.galaxies.items import Stamp, key
-from sciencegen.domains.galaxies.objects import OBJECTS
+from sciencegen.domains.galaxies.objects import OBJECTS, hdus_of, stamp_of
 from sciencegen.items import Refusal
 
 RNG = np.random.default_rng(0)
@@ -94,7 +93,7 @@ def test_other_objects_are_none_and_import_nothing():
     assert stamp_of(IMAGE) is None
     assert stamp_of(fits.BinTableHDU.from_columns([])) is None
     code = (
-        "import sys; from sciencegen.domains.galaxies.astropy_objects import stamp_of; stamp_of(1); "
+        "import sys; from sciencegen.domains.galaxies.objects import stamp_of; stamp_of(1); "
         "print('astropy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

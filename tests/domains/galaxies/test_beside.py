@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sciencegen.domains.galaxies import fits_writing
-from sciencegen.domains.galaxies.beside import changed_at, told_beside
+from sciencegen.domains.galaxies import cubes as fits_writing
 from sciencegen.domains.galaxies.files import parse
+from sciencegen.domains.galaxies.headers import changed_at, told_beside
 from sciencegen.domains.galaxies.items import key, standardize
 from sciencegen.errors import ConfigError
 from tests.domains.galaxies.examples import sersic, stamp
@@ -35,7 +35,7 @@ def test_the_file_s_own_yaml_comes_first(tmp_path: Path) -> None:
 def test_files_that_this_program_wrote_lack_nothing(tmp_path: Path) -> None:
     """What is told of a survey's image isn't applied again to what was cut out of it."""
     one = standardize(stamp(sersic(1, 4)))
-    fits_writing.write(tmp_path / "a.fits", [one], ["1"], {})
+    fits_writing.write_fits(tmp_path / "a.fits", [one], ["1"], {})
     (tmp_path / "stamps.yaml").write_text("zero_point: 0\npixel_scale: 0.5\n")
     assert key(parse(str(tmp_path / "a.fits"))) == key(one)
 
@@ -68,6 +68,6 @@ def test_another_file_with_the_time_of_the_first_is_read_anew(tmp_path: Path) ->
     """Archives keep times, and clocks go back."""
     path, first, second = tmp_path / "a.fits", *(standardize(stamp(sersic(1, size))) for size in (4, 5))
     for one in (first, second):
-        fits_writing.write(path, [one], ["1"], {})
+        fits_writing.write_fits(path, [one], ["1"], {})
         os.utime(path, (0, 0))
         assert key(parse(str(path))) == key(one)

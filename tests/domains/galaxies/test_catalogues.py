@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from sciencegen.domains.galaxies.catalogues import read_catalogue
+from sciencegen.domains.galaxies.survey_images import read_catalogue
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 

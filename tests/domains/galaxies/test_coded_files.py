@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from sciencegen.compression.parts import Picture
+from sciencegen.compression.archive import ImagePart as Picture
 from sciencegen.domains.galaxies.coded_files import parts
 from sciencegen.errors import DataError
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.galaxies.files import left_out, parse, read
-from sciencegen.domains.galaxies.items import Stamp
-from sciencegen.domains.galaxies.magnitudes import flux_of
+from sciencegen.domains.galaxies.items import Stamp, flux_of
 from sciencegen.items import Refusal
 from tests.domains.galaxies.examples import sersic
 

@@ -12,9 +12,9 @@ from astropy.wcs import WCS
 
 from sciencegen.config import CutoutSettings
 from sciencegen.domains.capabilities import Cut
-from sciencegen.domains.galaxies.cutouts import cut, notes
 from sciencegen.domains.galaxies.items import Stamp
 from sciencegen.domains.galaxies.properties import measure
+from sciencegen.domains.galaxies.survey_images import cut, notes
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
 from tests.domains.galaxies.fields import (

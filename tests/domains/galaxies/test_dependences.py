@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from sciencegen.domains.galaxies.dependences import settled
-from sciencegen.domains.galaxies.image_representation import Column, ImageRepresentation
-from sciencegen.domains.galaxies.magnitudes import magnitude
+from sciencegen.domains.galaxies.items import magnitude
 from sciencegen.domains.galaxies.observation import ObservingConditions
+from sciencegen.domains.galaxies.representation import ConditionColumn as Column
+from sciencegen.domains.galaxies.representation import ImageRepresentation, settled
 
 COLUMNS = (
     Column("flux", 8.0, 1.0), Column("magnitude", 22.0, 0.9), Column("e1", 0.0, 0.2), Column("e2", 0.0, 0.2),

@@ -11,8 +11,7 @@ import pytest
 
 from sciencegen.data.cards import load_card
 from sciencegen.domains.galaxies import DOMAIN, galsim_object, galsim_psf
-from sciencegen.domains.galaxies.features import RINGS
-from sciencegen.domains.galaxies.mutations import oriented
+from sciencegen.domains.galaxies.features import RINGS, oriented
 from sciencegen.errors import ConfigError
 from sciencegen.files import sha256_of
 from sciencegen.items import Refusal

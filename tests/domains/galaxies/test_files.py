@@ -14,9 +14,8 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from sciencegen.domains.galaxies import files
-from sciencegen.domains.galaxies.fits_writing import psf_fwhm
-from sciencegen.domains.galaxies.items import Stamp, key
-from sciencegen.domains.galaxies.stamp_text import text
+from sciencegen.domains.galaxies.cubes import psf_fwhm
+from sciencegen.domains.galaxies.items import Stamp, key, text
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.items import Origin, Refusal

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from sciencegen.domains.galaxies.fits_layout import RECORD, first_bytes, read_layout
+from sciencegen.domains.galaxies.fits import RECORD, first_bytes, read_layout
 
 
 @pytest.fixture

@@ -8,9 +8,17 @@ import numpy as np
 import pytest
 from astropy import units
 
-from sciencegen.domains.galaxies.items import STEPS_PER_SIGMA, Stamp, key, standardize
-from sciencegen.domains.galaxies.magnitudes import flux_of, magnitude
-from sciencegen.domains.galaxies.stamp_text import PREFIX, parse_text, text
+from sciencegen.domains.galaxies.items import (
+    PREFIX,
+    STEPS_PER_SIGMA,
+    Stamp,
+    flux_of,
+    key,
+    magnitude,
+    parse_text,
+    standardize,
+    text,
+)
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal

@@ -11,10 +11,13 @@ import torch
 from sciencegen.api.models.folder import load_model
 from sciencegen.diffusion.images import ImageDiffusionSettings
 from sciencegen.diffusion.model import DiffusionSettings
-from sciencegen.domains.galaxies import likelihood, observed_representation
+from sciencegen.domains.galaxies import observed_representation
+from sciencegen.domains.galaxies import restoration as likelihood
 from sciencegen.domains.galaxies.headers import gaussian_psf
-from sciencegen.domains.galaxies.items import Stamp, standardize
-from sciencegen.domains.galaxies.likelihood import (
+from sciencegen.domains.galaxies.items import Stamp, standardize, text
+from sciencegen.domains.galaxies.models import RECIPES
+from sciencegen.domains.galaxies.observation import observed
+from sciencegen.domains.galaxies.restoration import (
     SAMPLES,
     TIMES,
     Anomaly,
@@ -22,9 +25,6 @@ from sciencegen.domains.galaxies.likelihood import (
     exposure_statistics,
     fit_expected_bound,
 )
-from sciencegen.domains.galaxies.models import RECIPES
-from sciencegen.domains.galaxies.observation import observed
-from sciencegen.domains.galaxies.stamp_text import text
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.domains.likelihoods import CodesItems, code_figures
 from sciencegen.items import Refusal

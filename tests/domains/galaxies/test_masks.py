@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.domains.galaxies.masks import hidden_pixels
+from sciencegen.domains.galaxies.items import hidden_pixels
 
 PLANE = np.array([[0, 2, 2], [0, 1, 0], [3, 0, 1]])
 

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from sciencegen.diffusion.latent_prior import DiffusionPrior
-from sciencegen.domains.galaxies.image_representation import fit
+from sciencegen.diffusion.vectors import DiffusionPrior
+from sciencegen.domains.galaxies.items import text
 from sciencegen.domains.galaxies.models import CONDITIONS, adapt_stamp_vae, condition_kinds, stamp_vae
 from sciencegen.domains.galaxies.properties import measure
-from sciencegen.domains.galaxies.stamp_text import text
+from sciencegen.domains.galaxies.representation import fit
 from sciencegen.networks.pyramid import PyramidSettings
-from sciencegen.vae.flow_prior import FlowPrior
-from sciencegen.vae.images.image_vae import ImageVAESettings
+from sciencegen.vae.flows import FlowPrior
+from sciencegen.vae.image_vae import ImageVAESettings
 
 SIZES = {"code": 4, "pyramid": PyramidSettings(4, (1, 2), known=8), "flow_layers": 2, "flow_width": 8}
 

@@ -7,11 +7,10 @@ import pytest
 from scipy import ndimage
 
 from sciencegen.domains.galaxies import DOMAIN, galsim_object
+from sciencegen.domains.galaxies.features import oriented
 from sciencegen.domains.galaxies.items import Stamp
-from sciencegen.domains.galaxies.morphology import SIZE, morphology, morphology_distance
-from sciencegen.domains.galaxies.mutations import oriented
-from sciencegen.domains.galaxies.population import draw_galaxy
-from sciencegen.domains.galaxies.survey import SurveySettings, binned, chosen_survey, draw_scene
+from sciencegen.domains.galaxies.metrics import SIZE, morphology, morphology_distance
+from sciencegen.domains.galaxies.survey import SurveySettings, binned, chosen_survey, draw_galaxy, draw_scene
 
 COUNT = 60
 SURVEY = chosen_survey(SurveySettings())

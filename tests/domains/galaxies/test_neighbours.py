@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sciencegen.domains.galaxies.neighbours import neighbours_in, own_segment, segments
+from sciencegen.domains.galaxies.survey_images import neighbours_in, own_segment, segments
 from tests.domains.galaxies.examples import sersic
 
 NOTHING = np.zeros((48, 48), bool)

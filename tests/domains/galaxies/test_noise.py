@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from sciencegen.data.observation import correlated_noise
-from sciencegen.domains.galaxies import DOMAIN, image_representation
+from sciencegen.domains.galaxies import DOMAIN
+from sciencegen.domains.galaxies import representation as image_representation
 from sciencegen.domains.galaxies.items import Stamp, standardize
-from sciencegen.domains.galaxies.measurements import smoothness
+from sciencegen.domains.galaxies.measurements import noise_correlation, smoothness
 from sciencegen.domains.galaxies.models import RECIPES
-from sciencegen.domains.galaxies.noise import noise_correlation
 from sciencegen.networks.pyramid import PyramidSettings
-from sciencegen.vae.images.image_vae import ImageVAESettings
+from sciencegen.vae.image_vae import ImageVAESettings
 
 KERNEL = np.array([[[0.0, 0.2, 0.0], [0.3, 1.0, 0.3], [0.0, 0.2, 0.0]]] * 2)
 KERNEL[1, 0] = KERNEL[1, 2] = 0

@@ -9,7 +9,7 @@ import pytest
 
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.measurements import adaptive_moments
-from sciencegen.domains.galaxies.resampling import in_bands, overlap_matrix, resampled, spline_matrix
+from sciencegen.domains.galaxies.observation import in_bands, overlap_matrix, resampled, spline_matrix
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
 from tests.domains.galaxies.examples import sersic, stamp

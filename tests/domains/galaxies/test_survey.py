@@ -8,19 +8,22 @@ import pytest
 
 from sciencegen.data.observation import convolve
 from sciencegen.domains.galaxies import survey as survey_module
-from sciencegen.domains.galaxies.items import key
-from sciencegen.domains.galaxies.magnitudes import AB_ZERO_POINT
-from sciencegen.domains.galaxies.population import COUNT_SLOPE, Component, axis_ratio, draw_disc_radius, draw_magnitude
-from sciencegen.domains.galaxies.simulation import rows, survey_settings
-from sciencegen.domains.galaxies.stamp_text import text
+from sciencegen.domains.galaxies.items import AB_ZERO_POINT, key, text
 from sciencegen.domains.galaxies.survey import (
+    COUNT_SLOPE,
+    SURVEYS,
+    Component,
     SurveySettings,
+    axis_ratio,
     binned,
     chosen_survey,
+    draw_disc_radius,
+    draw_magnitude,
     draw_profile,
+    rows,
     simulate,
+    survey_settings,
 )
-from sciencegen.domains.galaxies.surveys import SURVEYS
 from sciencegen.errors import ConfigError
 
 

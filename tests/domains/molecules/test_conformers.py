@@ -7,12 +7,13 @@ from rdkit import Chem
 
 from sciencegen.api.models.folder import load_model
 from sciencegen.domains import load_domain
-from sciencegen.domains.molecules import DOMAIN, conformers, geometry_representation
-from sciencegen.domains.molecules.geometry import with_implicit_hydrogens
-from sciencegen.domains.molecules.structures import METHOD, with_structure
+from sciencegen.domains.molecules import DOMAIN
+from sciencegen.domains.molecules import geometry_models as conformers
+from sciencegen.domains.molecules import geometry_models as geometry_representation
+from sciencegen.domains.molecules.geometry import METHOD, with_implicit_hydrogens, with_structure
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
-from sciencegen.networks.equivariant.pairs import PairNetworkSettings
+from sciencegen.networks.points import PairNetworkSettings
 
 SMALL = conformers.ConformerSettings(
     network=PairNetworkSettings(width=32, pair_width=8, layers=2, heads=2, vectors=2, radial=8, context=16)

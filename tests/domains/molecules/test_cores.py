@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from sciencegen.domains.molecules.cores import LARGEST_PART, read_cores
 from sciencegen.domains.molecules.items import parse, text
+from sciencegen.domains.molecules.patterns import LARGEST_PART, read_cores
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
 

@@ -14,8 +14,8 @@ from sciencegen.api.optimize import resolve_optimize
 from sciencegen.config import OptimizeSettings
 from sciencegen.domains.molecules import DOMAIN, docking, vina
 from sciencegen.errors import ConfigError
-from sciencegen.scoring.commands import BatchProgram
 from sciencegen.scoring.oracles import Score
+from sciencegen.scoring.programs import BatchProgram
 
 FOLDER = vina.targets_folder()
 needs_dockstring = pytest.mark.skipif(FOLDER is None, reason="pip install 'sciencegen[docking]'")

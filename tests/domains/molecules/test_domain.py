@@ -9,11 +9,12 @@ import pytest
 from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
-from sciencegen.domains.molecules import DOMAIN, similarity
+from sciencegen.domains.molecules import DOMAIN
+from sciencegen.domains.molecules import features as similarity
+from sciencegen.domains.molecules.edits import alphabet, radicals
 from sciencegen.domains.molecules.features import COUNT_BITS, DESCRIPTORS
-from sciencegen.domains.molecules.mutations import alphabet, radicals
-from sciencegen.domains.molecules.stereo import STEREO_BITS
-from sciencegen.domains.molecules.structures import with_structure
+from sciencegen.domains.molecules.geometry import with_structure
+from sciencegen.domains.molecules.items import STEREO_BITS
 from sciencegen.items import Refusal
 
 
@@ -30,11 +31,11 @@ def test_similarity_is_rdkits_tanimoto(mutants):
 
 def test_a_fingerprint_is_made_once_and_goes_with_its_molecule(monkeypatch):
     made, molecules = [], [DOMAIN.items.parse(one) for one in ("CCO", "CCN")]
-    fingerprint = similarity._MORGAN.GetFingerprint
+    fingerprint = similarity._FINGERPRINTS.GetFingerprint
     known = WeakKeyDictionary()
     monkeypatch.setattr(similarity, "_KNOWN", known)
     counting = SimpleNamespace(GetFingerprint=lambda molecule: made.append(0) or fingerprint(molecule))
-    monkeypatch.setattr(similarity, "_MORGAN", counting)
+    monkeypatch.setattr(similarity, "_FINGERPRINTS", counting)
     first = DOMAIN.similarity.matrix(molecules, molecules)
     assert np.array_equal(DOMAIN.similarity.matrix(molecules, molecules), first)
     assert len(made) == len(known) == 2

@@ -7,7 +7,7 @@ import pytest
 from rdkit import Chem
 
 from sciencegen.domains.molecules import DOMAIN
-from sciencegen.domains.molecules.environments import MOST, environments, unknown_environments
+from sciencegen.domains.molecules.alerts import MOST, environments, unknown_environments
 from tests.domains.molecules.test_reactive import DRUGS
 
 ODD = {

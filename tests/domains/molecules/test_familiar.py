@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from rdkit import Chem
 
-from sciencegen.domains.molecules.environments import MOST, unknown_environments
-from sciencegen.domains.molecules.familiar import familiar_beside
+from sciencegen.domains.molecules.alerts import MOST, familiar_beside, unknown_environments
 from tests.domains.molecules.test_environments import ODD
 from tests.domains.molecules.test_reactive import DRUGS
 

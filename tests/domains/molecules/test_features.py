@@ -7,7 +7,7 @@ from rdkit.Chem import Crippen, Descriptors, rdFingerprintGenerator, rdMolDescri
 
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.features import COUNT_BITS, DESCRIPTORS, features
-from sciencegen.domains.molecules.stereo import STEREO_BITS
+from sciencegen.domains.molecules.items import STEREO_BITS
 
 
 def column(table, name):

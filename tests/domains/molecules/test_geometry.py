@@ -8,14 +8,16 @@ from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.geometry import (
     Geometry,
     atomic_number,
+    distance_bond_orders,
     geometry_of,
     molecule_of,
     perceive_bonds,
+    stability,
+    stable_atoms,
     symbols,
     with_implicit_hydrogens,
+    with_structure,
 )
-from sciencegen.domains.molecules.stability import distance_bond_orders, stability, stable_atoms
-from sciencegen.domains.molecules.structures import with_structure
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 

@@ -3,15 +3,14 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import rdMolTransforms
 
-from sciencegen.domains.molecules.geometry import Geometry, geometry_of, molecule_of
-from sciencegen.domains.molecules.geometry_metrics import (
+from sciencegen.domains.molecules.geometry import Geometry, geometry_of, molecule_of, with_structure
+from sciencegen.domains.molecules.structure_metrics import (
     InternalCoordinates,
     geometry_distances,
     internal_coordinates,
     strain,
     strain_energies,
 )
-from sciencegen.domains.molecules.structures import with_structure
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 

@@ -6,12 +6,10 @@ import pytest
 import torch
 from rdkit import Chem
 
-from sciencegen.domains.molecules import geometry_representation as module
-from sciencegen.domains.molecules.confirmation import speaks
-from sciencegen.domains.molecules.geometry import Geometry, geometry_of
-from sciencegen.domains.molecules.geometry_representation import fit, fit_geometries
+from sciencegen.domains.molecules import geometry_models as module
+from sciencegen.domains.molecules.geometry import Geometry, geometry_of, speaks, with_structure
+from sciencegen.domains.molecules.geometry_models import fit, fit_geometries
 from sciencegen.domains.molecules.structure_files import structure_text
-from sciencegen.domains.molecules.structures import with_structure
 from sciencegen.errors import ConfigError, DataError, IncompatibleError
 from sciencegen.items import Refusal
 

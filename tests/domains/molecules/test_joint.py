@@ -8,10 +8,11 @@ import torch
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.model import DiffusionSettings
-from sciencegen.domains.molecules import geometry_representation, joint
+from sciencegen.domains.molecules import geometry_models as geometry_representation
+from sciencegen.domains.molecules import geometry_models as joint
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
-from sciencegen.networks.equivariant.pairs import PairNetworkSettings
+from sciencegen.networks.points import PairNetworkSettings
 
 SMALL = joint.JointSettings(
     network=PairNetworkSettings(width=32, pair_width=8, layers=2, heads=2, vectors=2, radial=8, context=16),

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from rdkit import Chem
 
-from sciencegen.domains.molecules.kept_parts import implausible_groups
-from sciencegen.domains.molecules.reactive import is_plausible
+from sciencegen.domains.molecules.alerts import implausible_groups, is_plausible
 from tests.domains.molecules.test_reactive import DRUGS
 
 ALWAYS = {

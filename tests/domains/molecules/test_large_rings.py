@@ -6,7 +6,7 @@ import pytest
 from rdkit import Chem
 
 from sciencegen.domains.molecules import DOMAIN
-from sciencegen.domains.molecules.large_rings import large_ring_texts, large_rings
+from sciencegen.domains.molecules.alerts import large_ring_texts, large_rings
 
 COUNTS = {
     "CC1CCCN1CCc1ccccc1": 0,

@@ -5,15 +5,22 @@ import pytest
 from rdkit import Chem
 from threadpoolctl import threadpool_limits
 
-from sciencegen.domains.molecules import descriptions, metrics, reference_sets
+from sciencegen.domains.molecules import metrics, reference_sets
+from sciencegen.domains.molecules import reference_sets as descriptions
+from sciencegen.domains.molecules.alerts import load_patterns, passes_filters
 from sciencegen.domains.molecules.chemnet import activation_moments, activations
-from sciencegen.domains.molecules.descriptions import canonical_smiles, describe, read_molecule, scaffold_of
 from sciencegen.domains.molecules.metrics import evaluate
-from sciencegen.domains.molecules.moses_filters import load_patterns, passes_filters
-from sciencegen.domains.molecules.reference_sets import Reference, build_reference, build_training_filter
+from sciencegen.domains.molecules.reference_sets import MoleculeReference as Reference
+from sciencegen.domains.molecules.reference_sets import (
+    build_reference,
+    build_training_filter,
+    canonical_smiles,
+    describe,
+    read_molecule,
+    scaffold_of,
+)
 from sciencegen.errors import ConfigError, DataError, IncompatibleError
-from sciencegen.metrics.distances import Moments, frechet_distance
-from sciencegen.metrics.diversity import nearest_similarity
+from sciencegen.metrics.sets import Moments, frechet_distance, nearest_similarity
 
 TRAINING = ["CCCS(=O)c1ccc2[nH]c(=NC(=O)OC)[nH]c2c1", "CC(C)(C)C(=O)C(Oc1ccc(Cl)cc1)n1ccnc1"]
 """The first two molecules of the MOSES training set."""

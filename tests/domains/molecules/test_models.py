@@ -9,9 +9,9 @@ import torch
 from sciencegen.domains.molecules import items
 from sciencegen.domains.molecules.models import RECIPES
 from sciencegen.domains.molecules.properties import measure
-from sciencegen.networks.latent_sequence import SequenceSizes
-from sciencegen.vae.sequences.latent_prior_settings import LatentPriorVAESettings
-from sciencegen.vae.sequences.sequence_vae import SequenceVAESettings
+from sciencegen.networks.sequence import SequenceSizes
+from sciencegen.vae.latent_prior_vae import LatentPriorVAESettings
+from sciencegen.vae.sequence_vae import SequenceVAESettings
 
 SMILES = ["CCO", "c1ccccc1O", "CC(=O)Nc1ccc(O)cc1", "O=C(O)c1ccccc1", "CCN(CC)CC", "Cc1ccncc1"]
 SMALL = SequenceVAESettings(width=32, heads=2, layers=1, hidden=32, flow_layers=2, flow_width=16)

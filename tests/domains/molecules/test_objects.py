@@ -6,8 +6,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
 from sciencegen.domains.molecules.items import parse
-from sciencegen.domains.molecules.objects import OBJECTS, STRUCTURES
-from sciencegen.domains.molecules.structure_files import parse_structure
+from sciencegen.domains.molecules.structure_files import OBJECTS, STRUCTURES, parse_structure
 
 
 @pytest.mark.parametrize(

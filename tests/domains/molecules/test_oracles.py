@@ -6,7 +6,8 @@ import pytest
 from rdkit import Chem, DataStructs
 from rdkit.Chem import GraphDescriptors, rdFingerprintGenerator, rdMolDescriptors
 
-from sciencegen.domains.molecules import DOMAIN, pmo
+from sciencegen.domains.molecules import DOMAIN
+from sciencegen.domains.molecules import oracles as pmo
 from sciencegen.domains.molecules.oracles import CLASSIFIERS, alerts_oracle
 from sciencegen.errors import ConfigError
 from sciencegen.scoring.oracles import Oracle

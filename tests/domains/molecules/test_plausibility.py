@@ -9,7 +9,7 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
-from sciencegen.domains.molecules.plausibility import failed_checks, plausible_share
+from sciencegen.domains.molecules.structure_metrics import failed_checks, plausible_share
 
 
 def embedded(smiles: str) -> Chem.Mol:

@@ -10,9 +10,8 @@ from rdkit.Chem import QED, Crippen, Descriptors, FilterCatalog, rdMolDescriptor
 
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.alerts import CATALOGS, alert_catalog
-from sciencegen.domains.molecules.drug_likeness import count_alerts
-from sciencegen.domains.molecules.screening import PatternScreen
-from sciencegen.domains.molecules.synthetic_accessibility import fragment_table, synthetic_accessibilities
+from sciencegen.domains.molecules.patterns import PatternScreen
+from sciencegen.domains.molecules.properties import count_alerts, fragment_table, synthetic_accessibilities
 from sciencegen.errors import ConfigError
 
 REFERENCES = {

@@ -7,9 +7,9 @@ from sciencegen.data.cards import load_card
 from sciencegen.domains import load_domain
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.property_networks import READOUTS
-from sciencegen.domains.molecules.structure_peek import holds_structures
+from sciencegen.domains.molecules.structure_files import holds_structures
 from sciencegen.items import Refusal
-from sciencegen.networks.equivariant import properties
+from sciencegen.networks import harmonics as properties
 
 FORM = load_domain("molecules/structures")
 
@@ -36,7 +36,7 @@ def test_its_own_coordinates_count():
 
 def test_what_has_no_structure_says_why(monkeypatch):
     from sciencegen.domains.molecules import property_networks
-    from sciencegen.domains.molecules.structures import Structure
+    from sciencegen.domains.molecules.geometry import Structure
 
     fail = lambda molecule: Structure(molecule, "flat", None, "no conformer found")  # noqa: E731
     monkeypatch.setattr(property_networks, "with_structure", fail)

@@ -6,7 +6,7 @@ import pytest
 from rdkit import Chem
 
 from sciencegen.domains.molecules import DOMAIN
-from sciencegen.domains.molecules.reactive import REACTIVE, is_plausible, reactive_groups
+from sciencegen.domains.molecules.alerts import REACTIVE, is_plausible, reactive_groups
 
 EXAMPLES = {
     "acyl halide": "CC(=O)Cl",

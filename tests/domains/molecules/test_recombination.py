@@ -7,8 +7,8 @@ import pytest
 from rdkit import Chem
 
 from sciencegen.domains.molecules import DOMAIN
+from sciencegen.domains.molecules.edits import chain_bonds, recombine, ring_cuts
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS
-from sciencegen.domains.molecules.recombination import chain_bonds, recombine, ring_cuts
 from sciencegen.items import Refusal
 
 ODD = [

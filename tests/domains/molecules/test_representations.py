@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.molecules import items, representations
-from sciencegen.domains.molecules.vocabulary import Vocabulary, learn_groups
+from sciencegen.domains.molecules.representations import Vocabulary, learn_groups
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
 

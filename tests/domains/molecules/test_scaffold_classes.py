@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from sciencegen.domains.molecules.scaffold_classes import ring_patterns, scaffolds
+from sciencegen.domains.molecules.patterns import ring_patterns, scaffolds
 
 
 def molecule(smiles):

@@ -8,7 +8,7 @@ import pytest
 from sciencegen.domains.molecules import items, smiles_representation
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
-from sciencegen.vae.sequences.autoregressive import END
+from sciencegen.vae.autoregressive import END
 
 SMILES = ["CCO", "c1ccccc1O", "CC(=O)Nc1ccc(O)cc1", "O=C(O)c1ccccc1", "CCN(CC)CC", "Cc1ccncc1", "CC(C)Cc1ccc(C)cc1"]
 WHOLE_CHEMISTRY = {

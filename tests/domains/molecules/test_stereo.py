@@ -5,7 +5,7 @@ import pytest
 from rdkit import Chem
 
 from sciencegen.domains.molecules import DOMAIN
-from sciencegen.domains.molecules.stereo import STEREO_BITS, notes, stereo_counts, undefined_stereocentres
+from sciencegen.domains.molecules.items import STEREO_BITS, notes, stereo_counts, undefined_stereocentres
 
 ISOMERS = [
     ("C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O"),

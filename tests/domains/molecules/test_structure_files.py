@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from sciencegen.api.science.workers import ParseAndMeasure
+from sciencegen.api.science.forms import ParseAndMeasure
 from sciencegen.data.cards import load_card
 from sciencegen.data.fetch import cached_folder, is_fetched
-from sciencegen.data.preparation import ItemFunctions, PreparationOptions, WorkerSettings
-from sciencegen.data.prepare import prepare
+from sciencegen.data.prepare import ItemFunctions, PreparationOptions, WorkerSettings, prepare
 from sciencegen.domains.molecules.files import write
 from sciencegen.domains.molecules.structure_files import (
     parse_structure,

@@ -7,10 +7,9 @@ import pytest
 from rdkit import Chem
 
 from sciencegen.domains.molecules import structure_metrics as module
-from sciencegen.domains.molecules.structure_atoms import atoms_of
-from sciencegen.domains.molecules.structure_files import parse_structure, structure_text, xyz_block
+from sciencegen.domains.molecules.geometry import with_structure
+from sciencegen.domains.molecules.structure_files import atoms_of, parse_structure, structure_text, xyz_block
 from sciencegen.domains.molecules.structure_metrics import evaluate_structures
-from sciencegen.domains.molecules.structures import with_structure
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 

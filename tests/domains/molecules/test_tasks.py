@@ -11,7 +11,7 @@ from sciencegen.api.sampling.request import resolve_draws
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.capabilities import TaskSettings
 from sciencegen.domains.molecules.items import key, parse
-from sciencegen.domains.molecules.tasks import resolve
+from sciencegen.domains.molecules.models import resolve
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
 
@@ -58,7 +58,7 @@ def test_a_molecule_that_does_not_come_back_is_told(loaded, recwarn, tmp_path, m
     with pytest.warns(UserWarning, match="1 of 1 molecules to vary are not reconstructed"):
         resolve(loaded.model, loaded.representation, TaskSettings(vary=lactose))
     (tmp_path / "leads.smi").write_text(f"{lactose}\n{NICOTINE}\n")
-    monkeypatch.setattr("sciencegen.domains.molecules.tasks.TRIED", 1)
+    monkeypatch.setattr("sciencegen.domains.molecules.models.TRIED", 1)
     with pytest.warns(UserWarning, match="1 of the first 1 molecules to vary"):
         resolve(loaded.model, loaded.representation, TaskSettings(vary=str(tmp_path / "leads.smi")))
 

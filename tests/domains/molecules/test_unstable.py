@@ -6,7 +6,7 @@ import pytest
 from rdkit import Chem
 
 from sciencegen.domains.molecules import DOMAIN
-from sciencegen.domains.molecules.unstable import (
+from sciencegen.domains.molecules.alerts import (
     BRIDGED_AROMATIC,
     LARGE_AROMATIC,
     RADICAL,

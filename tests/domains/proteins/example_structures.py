@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sciencegen.domains.proteins.residue_atoms import SIDE_CHAINS
+from sciencegen.domains.proteins.residues import SIDE_CHAINS
 
 NAMES = {
     "A": "ALA", "R": "ARG", "N": "ASN", "D": "ASP", "C": "CYS", "Q": "GLN", "E": "GLU", "G": "GLY", "H": "HIS",

@@ -5,9 +5,8 @@ import pytest
 
 from sciencegen.domains import load_domain
 from sciencegen.domains.proteins import DOMAIN, aligned
-from sciencegen.domains.proteins.alignments import read_alignment
+from sciencegen.domains.proteins.alignments import read_alignment, sequence_weights
 from sciencegen.domains.proteins.items import GAP, decode_rows
-from sciencegen.domains.proteins.sequence_weights import sequence_weights
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.items import Refusal
 from sciencegen.scoring.oracles import Score

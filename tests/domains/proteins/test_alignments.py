@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from Bio import AlignIO
 
-from sciencegen.domains.proteins import alignment_files
+from sciencegen.domains.proteins import alignments as alignment_files
 from sciencegen.domains.proteins.alignments import read_alignment
 from sciencegen.domains.proteins.items import GAP, decode_rows, encode_rows
 from sciencegen.errors import DataError

@@ -7,7 +7,7 @@ import pytest
 from Bio.Restriction import BsaI, NdeI
 from Bio.Seq import Seq
 
-from sciencegen.domains.proteins.coding_dna import HOSTS, CodingOptions, check_options, coding_dna
+from sciencegen.domains.proteins.design import HOSTS, CodingOptions, check_options, coding_dna
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
 

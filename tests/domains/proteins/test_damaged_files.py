@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sciencegen.domains.proteins import DOMAIN
-from sciencegen.domains.proteins.alignment_files import read_records
+from sciencegen.domains.proteins.alignments import read_records
 from sciencegen.domains.proteins.structures import read_chains, read_structure
 from sciencegen.errors import DataError, SciencegenError
 from tests.damage import damaged, read_all

@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.edit_features import EditFeatures, fit_edit_features
+from sciencegen.domains.proteins.features import REGRESSION, EditFeatures, VariantFeatures, fit_edit_features
 from sciencegen.domains.proteins.items import ALPHABET
-from sciencegen.domains.proteins.regression import REGRESSION
-from sciencegen.domains.proteins.variant_features import VariantFeatures
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import IncompatibleError
 from tests.domains.proteins.examples import GB1

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins import edits
-from sciencegen.domains.proteins.edits import Edit, consensus, edits_of, most_frequent_letters
+from sciencegen.domains.proteins import variants as edits
 from sciencegen.domains.proteins.items import ALPHABET
+from sciencegen.domains.proteins.variants import Edit, consensus, edits_of, most_frequent_letters
 from tests.domains.proteins.examples import GB1
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.proteins import DOMAIN
-from sciencegen.domains.proteins.exposed_positions import MEASURES, read_span
+from sciencegen.domains.proteins.design import MEASURES, read_span
 from sciencegen.domains.proteins.structures import read_structure
 from sciencegen.errors import ConfigError
 from tests.domains.proteins.example_structures import pdb, peptide

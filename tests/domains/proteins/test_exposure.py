@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from sciencegen.domains.proteins.exposure import LARGEST_AREA, relative_accessibility, weighted_contact_number
 from sciencegen.domains.proteins.items import ALPHABET
-from sciencegen.domains.proteins.structure_mapping import map_to_reference
-from sciencegen.domains.proteins.structures import read_structure
+from sciencegen.domains.proteins.structures import (
+    LARGEST_AREA,
+    map_to_reference,
+    read_structure,
+    relative_accessibility,
+    weighted_contact_number,
+)
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import DataError
 from tests.domains.proteins.conftest import SHARED

@@ -10,7 +10,7 @@ from sciencegen.domains.proteins.alignment_representation import fit, load
 from sciencegen.domains.proteins.models import alignment_vae
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal, Row
-from sciencegen.vae.alignments.alignment_vae import AlignmentVAESettings
+from sciencegen.vae.alignment_vae import AlignmentVAESettings
 
 FORM = load_domain("proteins/aligned")
 CONTEXT = {"reference": "MAKVWC", "first": 11, "columns": [1, 2, 3, 4, 5]}

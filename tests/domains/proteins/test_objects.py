@@ -4,8 +4,7 @@ import pytest
 from Bio.Seq import MutableSeq, Seq
 from Bio.SeqRecord import SeqRecord
 
-from sciencegen.domains.proteins.items import parse
-from sciencegen.domains.proteins.objects import OBJECTS
+from sciencegen.domains.proteins.items import OBJECTS, parse
 
 
 @pytest.mark.parametrize("given", [Seq("mkv*"), MutableSeq("MKV"), SeqRecord(Seq("MKV"), id="x")], ids=repr)

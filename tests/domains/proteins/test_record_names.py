@@ -1,7 +1,7 @@
 import pytest
 
 from sciencegen.domains import load_domain
-from sciencegen.domains.proteins.record_names import taxon
+from sciencegen.domains.proteins.items import taxon
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """How a set of variants is split."""
 
-from sciencegen.domains.proteins.regression import REGRESSION
+from sciencegen.domains.proteins.features import REGRESSION
 from sciencegen.domains.proteins.variants import Reference, apply_variant
 from tests.domains.proteins.examples import GB1
 

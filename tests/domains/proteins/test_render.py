@@ -5,8 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from sciencegen.domains.proteins import DOMAIN
-from sciencegen.domains.proteins.render import render
-from sciencegen.domains.proteins.render_changes import MOST_NAMED
+from sciencegen.domains.proteins.render import MOST_NAMED, render
 from sciencegen.domains.proteins.variants import Reference, variant_name
 from tests.domains.proteins.examples import GB1
 

@@ -3,15 +3,18 @@
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins import sequence_weights as module
-from sciencegen.domains.proteins.alignments import read_alignment
-from sciencegen.domains.proteins.bit_planes import differing, matching, matching_pairs, pack
-from sciencegen.domains.proteins.items import GAP
-from sciencegen.domains.proteins.sequence_weights import (
+from sciencegen.domains.proteins import alignments as module
+from sciencegen.domains.proteins.alignments import (
     count_neighbours_by_products,
+    differing,
     least_matches,
+    matching,
+    matching_pairs,
+    pack,
+    read_alignment,
     sequence_weights,
 )
+from sciencegen.domains.proteins.items import GAP
 from sciencegen.errors import ConfigError
 from tests.domains.proteins.examples import family
 

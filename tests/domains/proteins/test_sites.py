@@ -3,7 +3,7 @@
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.domains.proteins.variants import Reference, all_singles, read_variant
-from sciencegen.report.sites import Change
+from sciencegen.report.content import Change
 
 REFERENCE = Reference("MKVLAW", 24)
 LETTERS = DOMAIN.pictures.letters

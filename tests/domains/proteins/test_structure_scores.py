@@ -6,10 +6,9 @@ import torch
 
 from sciencegen.domains.proteins import structure_scores as module
 from sciencegen.domains.proteins.backbones import inverse_folding
-from sciencegen.domains.proteins.backbones.inverse_folding_network import LETTERS, InverseFolding
-from sciencegen.domains.proteins.exposure import weighted_contact_number
+from sciencegen.domains.proteins.backbones.inverse_folding import LETTERS, InverseFolding
 from sciencegen.domains.proteins.structure_scores import CONTACTS, LOG_ODDS, RANKS, Ranks, structure_scores
-from sciencegen.domains.proteins.structures import read_structure
+from sciencegen.domains.proteins.structures import read_structure, weighted_contact_number
 from sciencegen.domains.proteins.variants import Reference, all_singles
 from sciencegen.errors import ConfigError, DataError
 from tests.domains.proteins.example_structures import pdb, peptide

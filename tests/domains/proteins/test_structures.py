@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins import structure_files
-from sciencegen.domains.proteins.residue_atoms import SIDE_CHAINS, letter_of
+from sciencegen.domains.proteins import structures as structure_files
+from sciencegen.domains.proteins.residues import SIDE_CHAINS, letter_of
 from sciencegen.domains.proteins.structures import read_structure
 from sciencegen.errors import DataError
 from tests.domains.proteins.example_structures import NAMES, Line, cif, pdb, peptide

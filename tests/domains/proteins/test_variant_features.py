@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.proteins import DOMAIN
-from sciencegen.domains.proteins.descriptors import Z_SCALES, blosum62, z_scales
+from sciencegen.domains.proteins.features import MOST_PAIRS, Z_SCALES, blosum62, fit_variant_features, z_scales
 from sciencegen.domains.proteins.items import ALPHABET
-from sciencegen.domains.proteins.variant_features import MOST_PAIRS, fit_variant_features
 from sciencegen.domains.proteins.variants import Reference, apply_variant
 from sciencegen.errors import IncompatibleError
 from sciencegen.items import Refusal
-from sciencegen.metrics.regression import spearman
+from sciencegen.metrics.numbers import spearman
 from sciencegen.prediction import PredictorSettings, TrainingTables, fit_predictor
 from sciencegen.prediction.columns import fit_columns
 from tests.domains.proteins.examples import GB1, random_protein

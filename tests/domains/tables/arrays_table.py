@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sciencegen.domains.tables import rows
-from sciencegen.domains.tables.array_cells import cells_of
+from sciencegen.domains.tables.rows import cells_of
 
 
 def columns(count: int = 40, seed: int = 0) -> dict[str, np.ndarray]:

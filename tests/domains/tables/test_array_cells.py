@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sciencegen.domains.tables import array_cells, rows
+from sciencegen.domains.tables import rows
+from sciencegen.domains.tables import rows as array_cells
 from sciencegen.items import Refusal
 
 

@@ -5,9 +5,9 @@ import pytest
 
 from sciencegen.domains.tables import representation as tables
 from sciencegen.domains.tables import rows
-from sciencegen.domains.tables.array_choice import BlockSettings, columns_and_blocks
+from sciencegen.domains.tables.column_choice import BlockSettings, columns_and_blocks
 from sciencegen.errors import ConfigError, UnknownNameError
-from sciencegen.vae.arrays.columns import Column
+from sciencegen.vae.array_columns import LikelihoodColumn as Column
 from tests.domains.tables.arrays_table import items, texts
 
 FITTED = tables.fit(texts(), np.empty((40, 0)), ())

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.tables import rows
-from sciencegen.domains.tables.features import fit_features, load_features
+from sciencegen.domains.tables.features import fit_features, hashed_features, load_features, similarity
 from sciencegen.domains.tables.metrics import evaluate
-from sciencegen.domains.tables.similarity import hashed_features, similarity
 from tests.domains.tables.arrays_table import items, texts
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.tables import representation as tables
-from sciencegen.domains.tables.array_schema import channel_axis, is_series, load_array
+from sciencegen.domains.tables.schema import channel_axis, is_series, load_array
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 from tests.domains.tables.arrays_table import items, texts

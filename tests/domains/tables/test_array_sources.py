@@ -8,7 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
-from sciencegen.domains.tables import array_sources, files
+from sciencegen.domains.tables import files
+from sciencegen.domains.tables import sources as array_sources
 from sciencegen.domains.tables.rows import parse
 from sciencegen.errors import DataError
 from tests.damage import damaged, read_all

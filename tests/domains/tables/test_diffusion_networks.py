@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import sciencegen as sg
-from sciencegen.domains.tables.diffusion_networks import NETWORKS, grids_of
+from sciencegen.domains.tables.coding import NETWORKS, grids_of
 from sciencegen.errors import ConfigError
-from sciencegen.vae.arrays.blocks import Block
+from sciencegen.vae.array_columns import ArrayBlock as Block
 from tests.domains.tables.arrays_table import columns
 
 SMALL = {

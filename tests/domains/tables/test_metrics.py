@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from sciencegen.domains.tables import DOMAIN, rows
+from sciencegen.domains.tables.features import hashed_features, similarity
 from sciencegen.domains.tables.metrics import correlation, evaluate, total_variation
-from sciencegen.domains.tables.similarity import hashed_features, similarity
 from sciencegen.errors import DataError
 from tests.domains.tables.known_table import table, texts
 

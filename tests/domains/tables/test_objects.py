@@ -6,7 +6,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from sciencegen.domains.tables.objects import OBJECTS
+from sciencegen.domains.tables.files import OBJECTS
 from sciencegen.domains.tables.rows import parse
 from sciencegen.items import Refusal
 

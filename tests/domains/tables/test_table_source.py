@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from sciencegen.domains.tables.cells import MOST_CATEGORIES
-from sciencegen.domains.tables.table_source import check_distinct, different, number_cell, records_of
+from sciencegen.domains.tables.rows import MOST_CATEGORIES
+from sciencegen.domains.tables.sources import check_distinct, different, number_cell, records_of
 from sciencegen.errors import DataError
 
 

@@ -13,20 +13,18 @@ from random import Random
 import numpy as np
 import torch
 
-from sciencegen.api.models.latent_files import read_latents
+from sciencegen.api.models.completion import read_latents
 from sciencegen.api.science.forms import domain_of
-from sciencegen.api.scores.drawn_sequences import Drawn, fitting
+from sciencegen.api.scores.sequences import Drawn, fitting
 from sciencegen.domains.capabilities import TaskSettings
-from sciencegen.domains.proteins.backbones import self_consistency, writing
+from sciencegen.domains.proteins.backbones import files as writing
+from sciencegen.domains.proteins.backbones import sequences as self_consistency
+from sciencegen.domains.proteins.backbones.diffusion import motif_task, oligomer_task, variation_task
 from sciencegen.domains.proteins.backbones.files import parse, read
-from sciencegen.domains.proteins.backbones.inverse_folding import design_sequences
-from sciencegen.domains.proteins.backbones.inverse_folding_network import InverseFolding
+from sciencegen.domains.proteins.backbones.inverse_folding import InverseFolding, design_sequences
 from sciencegen.domains.proteins.backbones.items import Backbone, text
-from sciencegen.domains.proteins.backbones.kept_residues import FREE, check_numbers, kept_letters, kept_names
-from sciencegen.domains.proteins.backbones.oligomers import oligomer_task
-from sciencegen.domains.proteins.backbones.properties import PROPERTIES, measure
-from sciencegen.domains.proteins.backbones.scaffolding import motif_task
-from sciencegen.domains.proteins.backbones.variations import variation_task
+from sciencegen.domains.proteins.backbones.metrics import PROPERTIES, measure
+from sciencegen.domains.proteins.backbones.motifs import FREE, check_numbers, kept_letters, kept_names
 from sciencegen.errors import SciencegenError
 from sciencegen.items import Refusal
 from tests.domains.proteins.backbones.examples import chains

@@ -11,8 +11,7 @@ from random import Random
 import yaml
 
 from sciencegen import config
-from sciencegen.api.criteria.conditions import parse_conditions
-from sciencegen.api.criteria.goals import read_goals
+from sciencegen.api.criteria.goals import parse_conditions, read_goals
 from sciencegen.api.models.plan import make_plan
 from sciencegen.api.run import read_config
 from sciencegen.api.science.forms import domain_of

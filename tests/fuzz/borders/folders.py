@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sciencegen.api.models.checksums import KEY, with_checksums
-from sciencegen.api.models.folder import load_model
-from sciencegen.api.models.latent_files import read_latents
+from sciencegen.api.models.completion import read_latents
+from sciencegen.api.models.folder import KEY, load_model, with_checksums
 from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.api.report import report
-from sciencegen.api.sources.datasets import read_texts
+from sciencegen.api.sources.tables import read_texts
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.files import sha256_of
 from sciencegen.runs import RunFolder

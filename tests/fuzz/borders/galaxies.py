@@ -11,8 +11,7 @@ from random import Random
 
 import numpy as np
 
-from sciencegen.domains.galaxies.items import Stamp
-from sciencegen.domains.galaxies.stamp_text import text
+from sciencegen.domains.galaxies.items import Stamp, text
 from tests.damage import flipped
 from tests.domains.galaxies.test_damaged_files import IMAGES, PLAIN, arrays, hdf5
 from tests.fuzz.borders.items import lines, read_items, source_of

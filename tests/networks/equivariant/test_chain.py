@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sciencegen.networks.equivariant.chain import STEP, colour, globule_radius, pull_back, walk_matrix, whiten
+from sciencegen.networks.residues import STEP, colour, globule_radius, pull_back, walk_matrix, whiten
 
 
 def test_colour_inverts_whiten_for_chains_of_several_lengths():

@@ -5,8 +5,7 @@ import torch
 from torch.nn import functional
 
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.networks.equivariant.denoiser import EquivariantDenoiser, FieldShape
-from sciencegen.networks.equivariant.pairs import PairNetwork, PairNetworkSettings
+from sciencegen.networks.points import EquivariantDenoiser, FieldShape, PairNetwork, PairNetworkSettings
 from tests.networks.equivariant.turns import orthogonal
 
 TOLERANCE = 1e-10

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from sciencegen.networks.equivariant.graph import centred, complete_graph, exactly, radial_functions
+from sciencegen.networks.points import centred, complete_graph, exactly, radial_functions
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 

@@ -5,13 +5,7 @@ import torch
 from torch.nn import functional
 
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.networks.equivariant.harmonics import (
-    HarmonicNetwork,
-    HarmonicSettings,
-    neighbours,
-    pooled_scalars,
-    pooled_vectors,
-)
+from sciencegen.networks.harmonics import HarmonicNetwork, HarmonicSettings, neighbours, pooled_scalars, pooled_vectors
 from tests.networks.equivariant.turns import orthogonal
 
 TOLERANCE = 1e-10
@@ -142,7 +136,7 @@ def test_the_module_is_imported_without_the_library():
     import subprocess
     import sys
 
-    code = "import sys, sciencegen.networks.equivariant.harmonics; assert 'e3nn' not in sys.modules"
+    code = "import sys, sciencegen.networks.harmonics; assert 'e3nn' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

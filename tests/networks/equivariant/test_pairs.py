@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sciencegen.networks.equivariant.pairs import PairNetwork, PairNetworkSettings
+from sciencegen.networks.points import PairNetwork, PairNetworkSettings
 
 SETTINGS = PairNetworkSettings(width=16, pair_width=8, layers=2, heads=4, vectors=3, context=8)
 

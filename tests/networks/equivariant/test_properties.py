@@ -6,8 +6,7 @@ from torch.nn import functional
 
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
-from sciencegen.networks.equivariant.harmonics import HarmonicSettings, pooled_vectors
-from sciencegen.networks.equivariant.properties import READOUTS, PropertyNetwork
+from sciencegen.networks.harmonics import READOUTS, HarmonicSettings, PropertyNetwork, pooled_vectors
 from tests.networks.equivariant.turns import orthogonal
 
 TOLERANCE = 1e-10

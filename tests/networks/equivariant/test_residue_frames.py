@@ -2,12 +2,7 @@
 
 import torch
 
-from sciencegen.networks.equivariant.residue_frames import (
-    LARGEST_SEPARATION,
-    frames,
-    local_features,
-    place_along_chain,
-)
+from sciencegen.networks.residues import LARGEST_SEPARATION, frames, local_features, place_along_chain
 
 
 def test_frames_are_right_handed_rotations():

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from sciencegen.networks.equivariant.residue_frames import frames
-from sciencegen.networks.equivariant.residue_pairs import gaussians_between, pair_features, pulled_by, seen_pairs
+from sciencegen.networks.residues import frames, gaussians_between, pair_features, pulled_by, seen_pairs
 
 RADIAL, REACH = 6, 22.0
 MIRROR = torch.diag(torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sciencegen.networks.equivariant.residues import (
+from sciencegen.networks.residues import (
     ATOMS,
     CHAIN,
     EARLIER_ATOMS,
@@ -65,7 +65,7 @@ def test_translations_are_a_symmetry(network, noisy):
     """Only the first whitened number of a chain has to do with where it lies."""
     z, mask = noisy
     moved = {**z, TRACE: z[TRACE].clone()}
-    from sciencegen.networks.equivariant.chain import colour, whiten
+    from sciencegen.networks.residues import colour, whiten
 
     count = mask.sum(1)
     moved[TRACE] = whiten(colour(z[TRACE], count) + torch.tensor([5.0, -2.0, 9.0]), count) * mask[..., None]

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sciencegen.report.figures.calibration import Predictions, conditions_figure, predictions_figure
+from sciencegen.report.paper_figures import PlottedPredictions as Predictions
+from sciencegen.report.paper_figures import conditions_figure, predictions_figure
 
 
 def predictions(count: int, width: float) -> Predictions:

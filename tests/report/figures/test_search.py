@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.optimization.pareto import nondominated
-from sciencegen.report.figures.search import AVERAGED, GoalAxis, pareto_figure, trace_figure
+from sciencegen.report.paper_figures import AVERAGED, GoalAxis, pareto_figure, trace_figure
 
 
 def test_each_method_has_a_curve_that_begins_with_a_whole_mean():

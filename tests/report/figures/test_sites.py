@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from sciencegen.report.figures.sites import LOGO_STRIP, MAP_STRIP, heat_map_figure, logo_figure
-from sciencegen.report.logo import heights
-from sciencegen.report.site_content import HeatMap, Logo
+from sciencegen.report.content import HeatMap, Logo
+from sciencegen.report.letters import heights
+from sciencegen.report.paper_figures import LOGO_STRIP, MAP_STRIP, heat_map_figure, logo_figure
 
 LETTERS = list("ACDE")
 

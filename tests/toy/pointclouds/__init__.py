@@ -12,8 +12,7 @@ from sciencegen.domains.arrays import ArrayCodec, array_items, rounded
 from sciencegen.domains.base import Domain, Regression, Similarity
 from sciencegen.domains.capabilities import Moves
 from sciencegen.domains.lazy import LazyTable
-from sciencegen.domains.oracles import property_oracles
-from sciencegen.domains.properties import measure_each, property_metrics
+from sciencegen.domains.properties import measure_each, property_metrics, property_oracles
 from sciencegen.errors import unknown_name
 from sciencegen.items import Property, Refusal
 from sciencegen.scoring.oracles import FunctionOracle

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pointclouds import CODEC
 
 from sciencegen.domains.arrays import array_recipe
-from sciencegen.vae.arrays.array_vae import ArrayVAESettings
+from sciencegen.vae.array_settings import ArrayVAESettings
 from sciencegen.vae.warmup import Warmup
 
 

@@ -9,9 +9,8 @@ import torch
 
 from sciencegen.batch import Batch
 from sciencegen.errors import DataError
-from sciencegen.vae.alignments.additive_fitness import AdditiveFitness
-from sciencegen.vae.alignments.alignment_vae import LETTERS, AlignmentVAE, AlignmentVAESettings, WildTypeRow
-from sciencegen.vae.alignments.inverse_cdf import letters_at_quantile, with_changes
+from sciencegen.vae.alignment_fitness import LETTERS, AdditiveFitness, WildTypeRow, letters_at_quantile, with_changes
+from sciencegen.vae.alignment_vae import AlignmentVAE, AlignmentVAESettings
 
 COLUMNS, ALPHABET = 12, 5
 SMALL = AlignmentVAESettings(members=2, hidden=16, latent=2)

@@ -13,7 +13,8 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.training import TrainingSettings, weighted_order
 from sciencegen.training.train import train
-from sciencegen.vae.alignments.alignment_vae import LETTERS, AlignmentVAE, AlignmentVAESettings, WildTypeRow
+from sciencegen.vae.alignment_fitness import LETTERS, WildTypeRow
+from sciencegen.vae.alignment_vae import AlignmentVAE, AlignmentVAESettings
 from sciencegen.vae.posteriors import POSTERIORS
 from sciencegen.vae.warmup import Warmup
 from tests.vae.test_posteriors import shaken

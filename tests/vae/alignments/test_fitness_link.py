@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sciencegen.vae.alignments.fitness_link import FitnessLink
+from sciencegen.vae.alignment_fitness import FitnessLink
 
 VALUES = torch.tensor([-2.5, -1.0, 0.0, 1.0, 2.0, torch.nan], dtype=torch.float64)
 

@@ -10,8 +10,8 @@ import torch
 
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
-from sciencegen.vae.alignments.alignment_vae import LETTERS
-from sciencegen.vae.alignments.local_evidence import local_evidence, resampled, truncated_shares
+from sciencegen.vae.alignment_fitness import LETTERS
+from sciencegen.vae.alignment_vae import local_evidence, resampled, truncated_shares
 from sciencegen.vae.posteriors import POSTERIORS
 from tests.vae.alignments.test_alignment_vae import SMALL, every_row, exact
 from tests.vae.alignments.test_alignment_vae import model as sharp_model

@@ -13,10 +13,9 @@ from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.training import TrainingSettings, weighted_order
 from sciencegen.training.train import train
-from sciencegen.vae.alignments.additive_fitness import AdditiveFitness
-from sciencegen.vae.alignments.alignment_vae import AlignmentVAE
-from sciencegen.vae.alignments.networks import LETTERS, Member
-from sciencegen.vae.alignments.training import AlignmentVAESettings, Share, member_loss, shares_of
+from sciencegen.vae.alignment_fitness import LETTERS, AdditiveFitness, Member
+from sciencegen.vae.alignment_vae import AlignmentVAE, AlignmentVAESettings, member_loss, shares_of
+from sciencegen.vae.alignment_vae import BatchShare as Share
 
 SEMI = AlignmentVAESettings(members=2, hidden=32, latent=2, semi_supervised=True, label_weight=5.0)
 

@@ -10,10 +10,10 @@ from torch.distributions import MultivariateNormal
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.vae.arrays.array_vae import PRIORS, ArrayVAE, ArrayVAESettings
-from sciencegen.vae.arrays.columns import Column
-from sciencegen.vae.arrays.networks import VALUES
-from sciencegen.vae.arrays.settings import POSTERIOR_NAMES
+from sciencegen.vae.array_columns import VALUES
+from sciencegen.vae.array_columns import LikelihoodColumn as Column
+from sciencegen.vae.array_settings import POSTERIOR_NAMES, PRIORS, ArrayVAESettings
+from sciencegen.vae.array_vae import ArrayVAE
 from sciencegen.vae.warmup import Warmup
 from tests.vae.test_posteriors import shaken
 
@@ -250,7 +250,7 @@ def test_a_flow_is_no_prior_of_the_training():
 @pytest.mark.parametrize(("count", "stride"), [(3, 1), (4, 1), (5, 2), (8, 2), (9, 4), (40, 16)])
 def test_many_batches_are_thinned(monkeypatch, count, stride):
     """Of more than four batches every second one is left, again and again."""
-    monkeypatch.setattr("sciencegen.vae.arrays.array_vae.MOST_BATCHES", 4)
+    monkeypatch.setattr("sciencegen.vae.array_vae.MOST_BATCHES", 4)
     model, generator = made(0).eval(), Generator().manual_seed(0)
     batches = [draw(5, generator).with_condition(None) for _ in range(count)]
     latents, _, _ = model._posteriors(iter(batches), generator)

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.vae.arrays.array_vae import ArrayVAE, ArrayVAESettings
-from sciencegen.vae.arrays.blocks import Block
-from sciencegen.vae.arrays.columns import Column
-from sciencegen.vae.arrays.networks import VALUES
+from sciencegen.vae.array_columns import VALUES
+from sciencegen.vae.array_columns import ArrayBlock as Block
+from sciencegen.vae.array_columns import LikelihoodColumn as Column
+from sciencegen.vae.array_settings import ArrayVAESettings
+from sciencegen.vae.array_vae import ArrayVAE
 
 COLUMNS = [
     Column("gaussian"), Column("categorical", classes=3), *[Column("negative_binomial", 4.0, 2.0, 1.5, 0.4, 1.0)] * 6,

@@ -8,11 +8,11 @@ from torch import Generator
 
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
-from sciencegen.vae.arrays.array_vae import ArrayVAE, ArrayVAESettings
-from sciencegen.vae.arrays.blocks import Block, BlockEncoder
-from sciencegen.vae.arrays.cell_weights import with_dropout
-from sciencegen.vae.arrays.column_networks import ColumnEncoder
-from sciencegen.vae.arrays.columns import Column
+from sciencegen.vae.array_columns import ArrayBlock as Block
+from sciencegen.vae.array_columns import BlockEncoder, ColumnEncoder, with_dropout
+from sciencegen.vae.array_columns import LikelihoodColumn as Column
+from sciencegen.vae.array_settings import ArrayVAESettings
+from sciencegen.vae.array_vae import ArrayVAE
 
 COUNT = Column("multinomial", mean=2.0, std=1.5, log_mean=1.0, log_std=0.5, shift=1.0, multinomial="m", normalized=True)
 COLUMNS = [Column("gaussian"), *[COUNT] * 4]

@@ -8,9 +8,10 @@ import torch
 from scipy import stats
 
 from sciencegen.batch import Batch
-from sciencegen.vae.arrays.array_vae import ArrayVAE, ArrayVAESettings
-from sciencegen.vae.arrays.columns import LIKELIHOODS, Cellwise, Column, groups_of
-from sciencegen.vae.arrays.networks import VALUES
+from sciencegen.vae.array_columns import LIKELIHOODS, VALUES, Cellwise, groups_of
+from sciencegen.vae.array_columns import LikelihoodColumn as Column
+from sciencegen.vae.array_settings import ArrayVAESettings
+from sciencegen.vae.array_vae import ArrayVAE
 
 COLUMNS = [
     Column("gaussian", 170.0, 8.0),

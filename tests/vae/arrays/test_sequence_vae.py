@@ -7,10 +7,11 @@ import torch
 
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
-from sciencegen.vae.arrays.blocks import Block
-from sciencegen.vae.arrays.columns import Column
-from sciencegen.vae.arrays.networks import VALUES
-from sciencegen.vae.arrays.sequence_vae import SequenceVAE, SequenceVAESettings
+from sciencegen.vae.array_columns import VALUES
+from sciencegen.vae.array_columns import ArrayBlock as Block
+from sciencegen.vae.array_columns import LikelihoodColumn as Column
+from sciencegen.vae.series_vae import SeriesVAE as SequenceVAE
+from sciencegen.vae.series_vae import SeriesVAESettings as SequenceVAESettings
 from sciencegen.vae.warmup import Warmup
 
 UNITS, TIME = 3, 6

@@ -8,21 +8,18 @@ from torch import Generator, nn
 from torch.distributions import MultivariateNormal
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.latent_prior import DiffusionPrior
-from sciencegen.diffusion.vectors import VectorDiffusionSettings
+from sciencegen.diffusion.vectors import DiffusionPrior, VectorDiffusionSettings
 from sciencegen.errors import ConfigError, ShapeError, UnknownNameError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.convolution import convolved
 from sciencegen.networks.descent import DescentSettings, descend
-from sciencegen.networks.pixels import cropped, padded
+from sciencegen.networks.pixels import ConditionKinds, cropped, padded
 from sciencegen.networks.pyramid import PyramidSettings
-from sciencegen.networks.symmetry import ConditionKinds
-from sciencegen.vae.gaussian import DiagonalGaussian
-from sciencegen.vae.images import image_vae
-from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
-from sciencegen.vae.images.networks import FluxScale, Inference, Light
-from sciencegen.vae.images.observation import observed
+from sciencegen.vae import image_vae
+from sciencegen.vae.image_networks import FluxScale, Inference, Light, observed
+from sciencegen.vae.image_vae import ImageVAE, ImageVAESettings
 from sciencegen.vae.model import ConditionalVAE, VAEParts
+from sciencegen.vae.posteriors import DiagonalGaussian
 from sciencegen.vae.priors import StandardNormalPrior
 from sciencegen.vae.warmup import Warmup
 from tests.blobs import KINDS, Blobs, gaussian_image, moments

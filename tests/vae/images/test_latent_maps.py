@@ -10,10 +10,11 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import DescentSettings, descend
-from sciencegen.networks.pyramid import LatentMap, PyramidSettings
-from sciencegen.vae.gaussian import DiagonalGaussian, standard_normal_kl
-from sciencegen.vae.images import priors as image_priors
-from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
+from sciencegen.networks.pyramid import LatentGrid as LatentMap
+from sciencegen.networks.pyramid import PyramidSettings
+from sciencegen.vae import image_priors
+from sciencegen.vae.image_vae import ImageVAE, ImageVAESettings
+from sciencegen.vae.posteriors import DiagonalGaussian, standard_normal_kl
 from sciencegen.vae.warmup import Warmup
 from tests.blobs import KINDS, Blobs
 

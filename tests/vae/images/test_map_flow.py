@@ -1,8 +1,8 @@
 import torch
 from torch import Generator
 
-from sciencegen.networks.symmetry import ConditionKinds
-from sciencegen.vae.images.map_flow import MapFlow, fit_map_flow
+from sciencegen.networks.pixels import ConditionKinds
+from sciencegen.vae.image_priors import MapFlow, fit_map_flow
 
 KINDS = ConditionKinds((0,))
 

@@ -7,15 +7,8 @@ from torch.distributions import MultivariateNormal
 from sciencegen.batch import Batch
 from sciencegen.data.observation import correlated_noise
 from sciencegen.errors import ShapeError
-from sciencegen.vae.images.observation import (
-    convolved,
-    log_prob_observed,
-    noise_power,
-    observed,
-    roughness,
-    whitened,
-    with_noise,
-)
+from sciencegen.networks.convolution import convolved
+from sciencegen.vae.image_networks import log_prob_observed, noise_power, observed, roughness, whitened, with_noise
 from tests.blobs import gaussian_image
 
 pytestmark = pytest.mark.usefixtures("double_precision")

@@ -10,10 +10,8 @@ from torch import Generator, nn
 from sciencegen.batch import Batch
 from sciencegen.networks import pixels
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.vae.images.image_vae import ImageVAE
-from sciencegen.vae.images.networks import FluxScale
-from sciencegen.vae.images.observation import noise_power, whitened, with_noise
-from sciencegen.vae.images.posterior import PosteriorSettings, descended, posterior_samples
+from sciencegen.vae.image_networks import FluxScale, noise_power, whitened, with_noise
+from sciencegen.vae.image_vae import ImageVAE, PosteriorSettings, descended, posterior_samples
 from tests.blobs import KINDS, Blobs, moments
 from tests.vae.images.test_image_vae import PLAIN, trained
 

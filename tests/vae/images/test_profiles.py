@@ -7,13 +7,12 @@ import pytest
 import torch
 from torch import Generator
 
-from sciencegen.domains.galaxies.population import Component
-from sciencegen.domains.galaxies.survey import binned, draw_profile
+from sciencegen.domains.galaxies.survey import Component, binned, draw_profile
 from sciencegen.errors import ConfigError
+from sciencegen.networks.pixels import turned
 from sciencegen.networks.pyramid import PyramidSettings
-from sciencegen.networks.symmetry import turned
-from sciencegen.vae.images.image_vae import ImageVAE, ImageVAESettings
-from sciencegen.vae.images.profiles import SQUARES, Profiles, profile_images
+from sciencegen.vae.image_networks import SQUARES, Profiles, profile_images
+from sciencegen.vae.image_vae import ImageVAE, ImageVAESettings
 from sciencegen.vae.warmup import Warmup
 from tests.blobs import Blobs
 

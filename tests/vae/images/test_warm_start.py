@@ -7,19 +7,18 @@ import pytest
 import torch
 from torch import Generator, nn
 
-from sciencegen.diffusion.latent_prior import DiffusionPrior
 from sciencegen.diffusion.model import DiffusionSettings
-from sciencegen.diffusion.vectors import VectorDiffusionSettings
+from sciencegen.diffusion.vectors import DiffusionPrior, VectorDiffusionSettings
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import DescentSettings, descend, no_progress
+from sciencegen.networks.pixels import ConditionKinds
 from sciencegen.networks.pyramid import PyramidSettings
-from sciencegen.networks.symmetry import ConditionKinds
-from sciencegen.vae import prior_fitting
-from sciencegen.vae.condition_imputation import FEWEST_MORE, ConditionImputation
-from sciencegen.vae.images import priors as image_priors
-from sciencegen.vae.images.image_vae import LATENT_PRIORS, ImageVAE, ImageVAESettings
-from sciencegen.vae.images.warm_start import MANY, augmented_conditions, matched, warm_start
-from sciencegen.vae.prior_fitting import PriorFitSettings
+from sciencegen.vae import flows as prior_fitting
+from sciencegen.vae import image_priors
+from sciencegen.vae.conditions import FEWEST_MORE, ConditionImputation
+from sciencegen.vae.flows import PriorFitSettings
+from sciencegen.vae.image_priors import MANY, augmented_conditions, matched, warm_start
+from sciencegen.vae.image_vae import LATENT_PRIORS, ImageVAE, ImageVAESettings
 from sciencegen.vae.warmup import Warmup
 from tests.blobs import Blobs, moments
 

@@ -5,14 +5,8 @@ import math
 import pytest
 import torch
 
-from sciencegen.vae.sequences import autoregressive
-from sciencegen.vae.sequences.autoregressive import (
-    AutoregressiveCategorical,
-    decode,
-    distribution,
-    encode,
-    shift,
-)
+from sciencegen.vae import autoregressive
+from sciencegen.vae.autoregressive import AutoregressiveCategorical, decode, distribution, encode, shift
 
 END, START = 0, 1
 

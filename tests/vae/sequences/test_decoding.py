@@ -5,7 +5,7 @@ from itertools import product
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.vae.sequences.decoding import beam_search, first_accepted, most_likely, trimmed
+from sciencegen.vae.autoregressive import beam_search, first_accepted, most_likely, trimmed
 
 END, START = 0, 1
 

@@ -3,7 +3,7 @@
 import pytest
 
 from sciencegen.errors import ConfigError
-from sciencegen.vae.sequences.latent_prior_settings import LatentPriorVAESettings
+from sciencegen.vae.latent_prior_vae import LatentPriorVAESettings
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,11 @@ import torch
 from torch.nn.functional import pad
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.latent_prior import DiffusionPrior
-from sciencegen.diffusion.vectors import VectorDiffusionSettings
+from sciencegen.diffusion.vectors import DiffusionPrior, VectorDiffusionSettings
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.networks.latent_sequence import SequenceSizes
-from sciencegen.vae.sequences.autoregressive import END
-from sciencegen.vae.sequences.latent_prior_settings import LatentPriorVAESettings
-from sciencegen.vae.sequences.latent_prior_vae import LatentPriorVAE
+from sciencegen.networks.sequence import SequenceSizes
+from sciencegen.vae.autoregressive import END
+from sciencegen.vae.latent_prior_vae import LatentPriorVAE, LatentPriorVAESettings
 from sciencegen.vae.warmup import Warmup
 
 SIZES = SequenceSizes(token=16, encoder=16, decoder=32, slots=2, slot=16, heads=2, dense=32)

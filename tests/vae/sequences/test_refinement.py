@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sciencegen.vae.gaussian import DiagonalGaussian
-from sciencegen.vae.sequences.refinement import WEIGHT, refined
+from sciencegen.vae.latent_prior_vae import WEIGHT, refined
+from sciencegen.vae.posteriors import DiagonalGaussian
 
 
 @pytest.fixture

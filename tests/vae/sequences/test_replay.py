@@ -3,8 +3,8 @@
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.vae.sequences.autoregressive import END
-from sciencegen.vae.sequences.replay import replayed
+from sciencegen.vae.autoregressive import END
+from sciencegen.vae.sequence_vae import replayed
 
 
 class Counting:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.vae.sequences.resampling import Resampling, resample
+from sciencegen.vae.autoregressive import Resampling, resample
 
 NOISE = torch.randn(300, 3, generator=torch.Generator().manual_seed(0))
 ASKED = torch.full((300, 1), 1.0)

@@ -8,9 +8,10 @@ import torch
 from sciencegen.batch import Batch
 from sciencegen.errors import ShapeError
 from sciencegen.networks.sequence import PropertyReader
-from sciencegen.vae.sequences import autoregressive
-from sciencegen.vae.sequences.autoregressive import END
-from sciencegen.vae.sequences.sequence_vae import SequenceVAE, SequenceVAESettings, standard_normal_kl
+from sciencegen.vae import autoregressive
+from sciencegen.vae.autoregressive import END
+from sciencegen.vae.posteriors import standard_normal_kl
+from sciencegen.vae.sequence_vae import SequenceVAE, SequenceVAESettings
 from sciencegen.vae.warmup import Warmup
 
 SMALL = SequenceVAESettings(

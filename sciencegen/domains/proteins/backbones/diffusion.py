@@ -13,29 +13,165 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
+from math import ceil, floor, inf
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
+from sciencegen.diffusion.guidance import fitted
+from sciencegen.diffusion.model import Bend, Condition, DiffusionModel, DiffusionSettings, TypicalConditions, vary
 from sciencegen.diffusion.objectives import Norms
+from sciencegen.diffusion.posterior import Correction, least_change, reconstructing
+from sciencegen.diffusion.process import Denoiser, Levels, symmetrized
 from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
-from sciencegen.diffusion.spaces import Euclidean
-from sciencegen.diffusion.state import Field, Fields, State
-from sciencegen.diffusion.typical_conditions import TypicalConditions
-from sciencegen.domains.proteins.backbones.overlaps import without_overlaps
-from sciencegen.domains.proteins.backbones.properties import measure
-from sciencegen.domains.proteins.backbones.representation import LENGTH, BackboneRepresentation
-from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.diffusion.state import Euclidean, Field, Fields, State, with_fields
+from sciencegen.domains.capabilities import TaskSettings
+from sciencegen.domains.proteins.backbones.files import parse, read
+from sciencegen.domains.proteins.backbones.geometry import OVERLAP_SEPARATION
+from sciencegen.domains.proteins.backbones.inverse_folding import beta_carbons
+from sciencegen.domains.proteins.backbones.items import SHORTEST, Backbone, copy_count, rotations
+from sciencegen.domains.proteins.backbones.metrics import measure
+from sciencegen.domains.proteins.backbones.motifs import Lengths, Motif, read_motif
+from sciencegen.domains.proteins.backbones.reading import POSITIONS
+from sciencegen.domains.proteins.backbones.relaxation import join
+from sciencegen.domains.proteins.backbones.representation import (
+    COPIES,
+    LENGTH,
+    LETTER,
+    LETTERS_IN_ORDER,
+    OXYGEN,
+    BackboneRepresentation,
+    around_trace,
+    padded_places,
+    places_of,
+    relative_to_trace,
+    why_broken,
+)
+from sciencegen.domains.proteins.residues import UNKNOWN
+from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import Refusal
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.equivariant.chain import colour, globule_radius
-from sciencegen.networks.equivariant.graph import exactly
-from sciencegen.networks.equivariant.residues import ATOMS, TRACE, ResidueDenoiser, ResidueNetworkSettings
+from sciencegen.networks.points import centred, exactly
+from sciencegen.networks.residues import (
+    ATOMS,
+    BOND,
+    CHAIN,
+    TRACE,
+    ResidueDenoiser,
+    ResidueNetworkSettings,
+    colour,
+    globule_radius,
+    place_along_chain,
+    pull_back,
+    walk_matrix,
+    whiten,
+)
+
+# Draws of chains without overlaps: residues that an estimate places closer than those of proteins are moved apart.
+#
+# Where two parts of a drawn chain come to lie in the same place they stay there: estimates at high noise are means,
+# and
+# at low noise the network has seen no chain that passes through itself. So estimates are moved, `ROUNDS` times, by
+#
+#     w <- w - r (C^T / s^2) dE/dc,     E = 1/4 sum_{|i - j| >= 3} (d_A - |a_i - a_j|)_+^2 + (d_B - |b_i - b_j|)_+^2
+#
+# with whitened coordinates w, positions c = C w (`equivariant.chain`), alpha carbons a, and beta carbons b, which
+# keep
+# their places relative to them; and by forces toward the centre while the radius of gyration is above the estimate's,
+# so
+# that parts move into empty places instead of outward. d_A and d_B are distances within which few native residues
+# lie.
+# C^T makes it a move that the noise could have made: where one residue is pushed, those around it follow, and bonds
+# hardly change. Both are guiding potentials as in Watson et al. 2023 (RFdiffusion), applied to the estimate itself.
+
+ALPHA_DISTANCE, BETA_DISTANCE = 4.3, 4.2
+"""Ångström: d_A and d_B."""
+FIRST_LEVEL = 0.0
+"""Log-SNR from which on estimates are moved: those of more noise are means of different folds."""
+RATE, ROUNDS = 0.25, 6
+CENTRING = 0.5
+"""Of the forces toward the centre: the share of the excess over the estimate's radius."""
+LONGEST_MOVE = 1.0
+"""Ångström: longest move of a residue in one round."""
+
+
+def without_overlaps(denoise: Denoiser) -> Denoiser:
+    """A denoiser whose estimates are moved as above. They hold no gradient of the move."""
+
+    def moved(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
+        estimate = denoise(z, log_snr, condition, mask)
+        if float(log_snr.min()) < FIRST_LEVEL:
+            return estimate
+        trace, atoms = (estimate[name].detach() for name in (TRACE, ATOMS))
+        change = exactly(trace_change, trace, atoms, z.get(CHAIN), mask)
+        return {**estimate, TRACE: estimate[TRACE] + change}
+
+    return moved
+
+
+@torch.no_grad()
+def trace_change(
+    trace: Float[Tensor, "batch residue 3"],
+    atoms: Float[Tensor, "batch residue 6"],
+    chain: Tensor | None = None,
+    mask: Bool[Tensor, "batch residue"] | None = None,
+) -> Float[Tensor, "batch residue 3"]:
+    """The change of whitened coordinates that moves overlapping residues apart, zero where there are none.
+
+    Parameters
+    ----------
+    trace, atoms : tensor
+        Alpha carbons in whitened coordinates; N and C relative to them, over `BOND`.
+    chain : tensor [batch, residue], optional
+        The number of each residue's chain.
+    mask : tensor [batch, residue], optional
+        False for padding.
+    """
+    real = torch.ones_like(trace[..., 0], dtype=torch.bool) if mask is None else mask
+    count, index = real.sum(1), place_along_chain(trace, chain)
+    pairs = real[:, :, None] & real[:, None] & ((index[:, :, None] - index[:, None]).abs() >= OVERLAP_SEPARATION)
+    positions, beta = colour(trace, count, chain), beta_carbons(*(BOND * atoms).split(3, -1))
+    size = gyration(positions, real)
+    total = torch.zeros_like(trace)
+    for _ in range(ROUNDS):
+        forces = repulsion(positions, pairs, ALPHA_DISTANCE) + repulsion(positions + beta, pairs, BETA_DISTANCE)
+        if not forces.any():
+            break
+        overlapping = forces.flatten(1).any(1)[:, None, None]  # others of the batch stay, as they would alone
+        excess = 1 - size / gyration(positions, real)
+        forces = forces - overlapping * CENTRING * excess * centred(positions, real)
+        step = RATE * pull_back(forces, count, chain) * real[..., None]
+        shift = colour(step, count, chain)
+        longest = shift.norm(dim=-1).amax(1)[:, None, None]
+        shorter = LONGEST_MOVE / longest.clamp(min=LONGEST_MOVE)
+        positions, total = positions + shorter * shift, total + shorter * step
+    return total
+
+
+def repulsion(
+    points: Float[Tensor, "batch residue 3"], pairs: Bool[Tensor, "batch residue residue"], distance: float
+) -> Float[Tensor, "batch residue 3"]:
+    """-dE/dr of E = 1/4 sum over ordered pairs of max(0, distance - |r_i - r_j|)^2."""
+    apart = points[:, :, None] - points[:, None]
+    length = apart.norm(dim=-1).clamp(min=1e-3)
+    push = (distance - length).clamp(min=0) * pairs / length
+    return (push[..., None] * apart).sum(2)
+
+
+def gyration(
+    points: Float[Tensor, "batch residue 3"], real: Bool[Tensor, "batch residue"]
+) -> Float[Tensor, "batch 1 1"]:
+    """Radius of gyration."""
+    squares = centred(points, real).square().sum((1, 2)) / real.sum(1)
+    return squares.sqrt()[:, None, None]
+
 
 CONDITIONS = (LENGTH, "helix", "strand", "rg_ratio")
 TRAINING = {"batch_size": 12, "learning_rate": 6e-4}
@@ -170,3 +306,320 @@ def check(
     if items:
         figures |= dict(zip(("helix", "strand"), measure(items, ("helix", "strand")).mean(0).tolist(), strict=True))
     return figures
+
+
+# The lengths that a task may draw: what `where` accepts, up to the longest chain that the model has seen.
+
+
+class LengthRange(NamedTuple):
+    """Least and greatest number of residues of a chain."""
+
+    shortest: int
+    longest: int
+
+    def __str__(self) -> str:
+        return f"{self.shortest}" if self.shortest == self.longest else f"{self.shortest} to {self.longest}"
+
+
+def length_range(model: SizedDiffusion, settings: TaskSettings) -> LengthRange:
+    """The lengths that `where` accepts of those that the model can draw; an error if there are none."""
+    low, high = settings.bounds.get(LENGTH, (-inf, inf))
+    found = LengthRange(max(SHORTEST, ceil(max(low, 0))), floor(min(high, model.largest)))
+    if found.shortest > found.longest:
+        raise ConfigError(
+            f"Expected a `where` with a length of {SHORTEST} to {model.largest} residues, the longest chain that the "
+            f"model has seen, got {low:g} to {high:g}."
+        )
+    return found
+
+
+# Cyclic oligomers by symmetric noise: one chain is drawn, the network sees all chains of the assembly.
+
+RARE = 1e-6
+"""Relative frequency of assemblies whose size no training chain has."""
+
+
+@dataclass(frozen=True)
+class OligomerTask:
+    """Assemblies of `copies` equal chains. lengths: of a chain."""
+
+    model: SizedDiffusion
+    copies: int
+    lengths: LengthRange
+
+    def draw(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
+        """A batch with the given field `copies`."""
+        diffusion, settings = self.model.diffusion, self.model.diffusion.settings
+
+        def work(z: Batch, rows: Int[Tensor, " row"]) -> Batch:
+            x = diffusion.draw(z, settings.sampler, settings.steps, bend=symmetric(self.model, self.copies))
+            return rewhitened(x, self.copies, 1)
+
+        drawn = self.model.each_size(noise, self._counts(noise[:, 0].cpu()), work, condition)
+        return with_copies(drawn, self.copies)
+
+    def _counts(self, quantile: Float[Tensor, " batch"]) -> Int[Tensor, " batch"]:
+        """Lengths of a chain, by the distribution of the whole assembly's size among the training chains."""
+        lengths = torch.arange(self.lengths.shortest, self.lengths.longest + 1)
+        table = self.model.table
+        place = self.copies * lengths - int(table.sizes[0])
+        inside = (place >= 0) & (place < len(table.counts))
+        weight = torch.where(inside, table.counts.cpu().double()[place.clamp(0, len(table.counts) - 1)], RARE)
+        below = weight.cumsum(0) / weight.sum()
+        chosen = torch.searchsorted(below, torch.special.ndtr(quantile.double()))
+        return lengths[chosen.clamp(max=len(lengths) - 1)]
+
+
+def symmetric(model: SizedDiffusion, copies: int) -> Bend:
+    """A function from the denoiser of whole assemblies to that of one chain."""
+    group = torch.from_numpy(rotations(copies))
+
+    def bend(denoise: Denoiser) -> Denoiser:
+        return symmetrized(denoise, model.state, group, CHAIN)
+
+    return bend
+
+
+def rewhitened(x: Batch, before: int, after: int) -> Batch:
+    """Chains of one size whose trace is whitened as part of an assembly of `after` chains, instead of `before`."""
+    count = torch.full((len(x),), x[TRACE].shape[1], device=x[TRACE].device)
+    return with_fields(x, {TRACE: whiten(colour(x[TRACE], before * count), after * count)})
+
+
+def with_copies(x: Batch, copies: int) -> Batch:
+    """The batch with the number of chains of each assembly."""
+    return with_fields(x, {COPIES: torch.full((len(x),), copies, device=x[TRACE].device)})
+
+
+def oligomer_task(model: SizedDiffusion, settings: TaskSettings) -> OligomerTask:
+    """Check that the model can draw so many residues."""
+    copies, asked = copy_count(str(settings.symmetry)), length_range(model, settings)
+    lengths = LengthRange(asked.shortest, min(asked.longest, model.largest // copies))
+    if model.largest // copies < SHORTEST:
+        raise ConfigError(
+            f"Expected a `symmetry` of at most C{model.largest // SHORTEST} with this model, got {settings.symmetry}: "
+            f"it sees all chains together, at most {model.largest} residues. Choose fewer copies."
+        )
+    if lengths.shortest > lengths.longest:
+        raise ConfigError(
+            f"Expected {copies} chains of {SHORTEST} to {model.largest // copies} residues with `symmetry` "
+            f"{settings.symmetry}, got a length of {asked}: the longest chain that the model has seen has "
+            f"{model.largest}, and it sees all chains together. Ask for shorter chains or fewer copies."
+        )
+    return OligomerTask(model, copies, lengths)
+
+
+# Motif scaffolding: chains drawn around the residues of a motif, whose rigid placement is free.
+
+SAMPLER = "ancestral"
+"""Random steps correct what guidance leaves wrong at earlier ones, so that fewer chains break at the motif."""
+
+Layout = Bool[np.ndarray, " residue"]
+"""Of a chain: True at the motif's residues."""
+
+
+@dataclass(frozen=True, eq=False)
+class MotifTask:
+    """Draws around a motif, in the frame of its file.
+
+    The free lengths follow from each row's noise. Estimates are guided by reconstruction and replaced at the motif,
+    which is placed anew at every level; in the end its exact atoms replace the drawn ones, and the neighbours fit them.
+    """
+
+    model: SizedDiffusion
+    motif: Motif
+    lengths: Lengths
+    sampler: str = SAMPLER
+
+    def draw(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
+        """A batch with the given fields `letter` and `oxygen`."""
+        diffusion, layouts = self.model.diffusion, [self._layout(row) for row in noise.cpu().numpy()]
+
+        def work(z: Batch, rows: Int[Tensor, " row"]) -> Batch:
+            correction = self._correction([layouts[row] for row in rows.tolist()], z[TRACE])
+            return diffusion.draw(
+                z,
+                self.sampler,
+                diffusion.settings.steps,
+                bend=lambda denoise: reconstructing(denoise, diffusion.state, correction),
+            )
+
+        counts = torch.tensor([len(one) for one in layouts])
+        drawn = self.model.each_size(noise, counts, work, condition).to("cpu")
+        return self._joined(places_of(drawn), layouts, drawn)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column that says where the motif is."""
+        return (POSITIONS,)
+
+    def cells(self, item: Backbone) -> tuple[str]:
+        """The residues of the motif's pieces in a design, such as `21-33,53-60`."""
+        return (motif_positions(self.motif, item),)
+
+    def _layout(self, row: Float[np.ndarray, " latent"]) -> Layout:
+        key = int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest())
+        before, *after = self.lengths.draw(np.random.Generator(np.random.Philox(key)))
+        parts = [np.zeros(before, bool)]
+        for size, free in zip(self.motif.sizes, after, strict=True):
+            parts += [np.ones(size, bool), np.zeros(free, bool)]
+        return np.concatenate(parts)
+
+    def _correction(self, layouts: Sequence[Layout], like: Tensor) -> Correction:
+        """The correction for chains of one length."""
+        fixed = np.stack(layouts)
+        places = np.zeros((*fixed.shape, 3, 3))
+        for row, there in enumerate(fixed):
+            places[row, there] = self.motif.coordinates[:, :3] - self.motif.coordinates[:, 1].mean(0)
+        return motif_correction(torch.from_numpy(places).to(like), torch.from_numpy(fixed).to(like.device))
+
+    def _joined(self, drawn: Sequence[np.ndarray], layouts: Sequence[Layout], like: Batch) -> Batch:
+        """The chains with the motif's exact atoms and letters."""
+        places = [join(one, fixed, self.motif.coordinates) for one, fixed in zip(drawn, layouts, strict=True)]
+        assert like.mask is not None  # chains differ in length
+        size = like.mask.shape[1]
+        letters = np.full((len(places), size), LETTERS_IN_ORDER.index(UNKNOWN))
+        oxygens = np.full((len(places), size, 3), np.nan, np.float32)
+        for row, (one, fixed) in enumerate(zip(places, layouts, strict=True)):
+            there = np.flatnonzero(fixed)
+            letters[row, there] = [LETTERS_IN_ORDER.index(letter) for letter in self.motif.sequence]
+            oxygens[row, there] = (one[:, 3] - one[:, 1])[there]
+        batch = padded_places([one[:, :3] for one in places], size)
+        given = {LETTER: torch.from_numpy(letters), OXYGEN: torch.from_numpy(oxygens)}
+        return Batch({**batch.fields, **given}, batch.mask, like.condition)
+
+
+def motif_positions(motif: Motif, item: Backbone) -> str:
+    """The residue numbers of each piece in an item, which has the motif's alpha carbons in the same frame."""
+    apart = np.linalg.norm(motif.coordinates[:, None, 1] - item.trace, axis=-1)
+    rows, stops = apart.argmin(1), np.cumsum(motif.sizes)
+    ends = (
+        (item.numbers[rows[stop - size]], item.numbers[rows[stop - 1]])
+        for size, stop in zip(motif.sizes, stops, strict=True)
+    )
+    return ",".join(first if first == last else f"{first}-{last}" for first, last in ends)
+
+
+def motif_correction(
+    motif: Float[Tensor, "batch residue 3 3"], fixed: Bool[Tensor, "batch residue"]
+) -> Correction:  # fmt: skip
+    """The least changes of whitened traces and of N and C after which the fixed residues have the motif's shape.
+
+    motif: N, CA and C of the fixed residues in ångström, in any frame, which is fitted to each estimate.
+    """
+    count = torch.full(fixed.shape[:1], fixed.shape[1], device=fixed.device)
+    walk = walk_matrix(count, fixed.shape[1]).to(motif)
+    points, there = motif.flatten(1, 2), fixed.repeat_interleave(3, 1)[..., None]
+
+    def correction(estimate: Fields) -> dict[str, Tensor]:
+        trace = walk @ estimate[TRACE]
+        places = around_trace(trace, estimate[ATOMS]).flatten(1, 2)
+        placed = fitted(points, there, places, reflect=False).unflatten(1, (-1, 3))
+        return {
+            TRACE: least_change(walk, fixed, placed[:, :, 1] - trace),
+            ATOMS: (relative_to_trace(placed) - estimate[ATOMS]) * fixed[..., None],
+        }
+
+    return correction
+
+
+def motif_task(model: SizedDiffusion, settings: TaskSettings) -> MotifTask:
+    """Read the motif, and check that designs around it have lengths that the model can draw and that `where` accepts.
+
+    Raises
+    ------
+    ConfigError, DataError
+        With what to change.
+    """
+    asked, what = length_range(model, settings), "`contigs`" if settings.contigs else "a `scaffold`"
+    longest = model.largest if LENGTH in settings.bounds else None
+    motif = read_motif(Path(str(settings.scaffold)), settings.contigs, longest)
+    lengths = Lengths(motif.free, len(motif), *asked)
+    least, most = lengths.possible
+    if least > model.largest:
+        raise ConfigError(
+            f"Expected {what} of at most {model.largest} residues with those around it, the longest chain that the "
+            f"model has seen, got at least {least}. Choose fewer by `contigs`."
+        )
+    if most == len(motif):
+        raise ConfigError("Expected `contigs` with free residues to draw, such as '10-40,A163-181,10-40', got none.")
+    if lengths.empty:
+        raise ConfigError(
+            f"Expected {what} and `where` that agree, got designs of {least} to {most} residues and a length of "
+            f"{asked}. Change one of them."
+        )
+    return MotifTask(model, motif, lengths, settings.sampler or SAMPLER)
+
+
+# Variations of given backbones by partial diffusion.
+
+LEVEL = 0.3
+"""Default noise level."""
+
+
+@dataclass(frozen=True, eq=False)
+class BackboneVariationTask:
+    """Variations of chains. places: N, CA and C of each, ångström. copies: number of chains of their assemblies."""
+
+    model: SizedDiffusion
+    places: Sequence[Float[np.ndarray, "residue 3 3"]]
+    copies: int
+    level: float
+
+    def draw(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
+        """Each row varies one of the chains, by its first number."""
+        share = torch.special.ndtr(noise[:, 0].cpu().double())
+        chosen = (share * len(self.places)).long().clamp(max=len(self.places) - 1).tolist()
+        bend = symmetric(self.model, self.copies) if self.copies > 1 else None
+
+        def work(z: Batch, rows: Int[Tensor, " row"]) -> Batch:
+            chains = padded_places([self.places[chosen[row]] for row in rows.tolist()]).to(noise.device)
+            start = rewhitened(Batch(chains.fields, None, z.condition), 1, self.copies)
+            return rewhitened(vary(self.model.diffusion, start, z.fields, self.level, bend), self.copies, 1)
+
+        counts = torch.tensor([len(self.places[one]) for one in chosen])
+        drawn = self.model.each_size(noise, counts, work, condition)
+        return with_copies(drawn, self.copies) if self.copies > 1 else drawn
+
+
+def variation_task(model: SizedDiffusion, settings: TaskSettings) -> BackboneVariationTask:
+    """Read the chains to vary, and check that they have lengths that `where` accepts."""
+    items, asked = _items(str(settings.vary)), length_range(model, settings)
+    for item in items:
+        if refusal := why_broken(item):
+            raise DataError(f"Expected chains to `vary` that the model can draw, got {item.name}: {refusal.reason}.")
+    symmetries = {item.symmetry for item in items}
+    if len(symmetries) > 1:
+        raise ConfigError(f"Expected chains of one symmetry to `vary`, got {', '.join(sorted(symmetries))}.")
+    lengths = sorted({len(item) for item in items})
+    copies = copy_count(symmetries.pop())
+    if copies * lengths[-1] > model.largest:
+        raise ConfigError(
+            f"Expected chains, and assemblies, of at most {model.largest} residues to `vary`, the longest chain that "
+            f"the model has seen, got one of {copies * lengths[-1]}. Pass a part of it."
+        )
+    if other := [one for one in lengths if not asked.shortest <= one <= asked.longest]:
+        raise ConfigError(
+            f"Expected `vary` and `where` that agree, got a chain of {other[0]} residues and a length of {asked}. "
+            "A variation keeps the number of residues; change one of them."
+        )
+    level = LEVEL if settings.noise_level is None else settings.noise_level
+    return BackboneVariationTask(model, [_placed_variation(item) for item in items], copies, level)
+
+
+def _items(source: str) -> list[Backbone]:
+    """All items of a file or a folder, or the item of a reference such as `designs.pdb[3]`."""
+    path = Path(source)
+    texts = [row.text for row in read(path)] if path.exists() else [source]
+    items = [parse(text) for text in texts]
+    if refused := next((one for one in items if isinstance(one, Refusal)), None):
+        raise DataError(f"Expected backbones to `vary` in {source}, got one that can't be read: {refused.reason}.")
+    if not items:
+        raise DataError(f"Expected backbones to `vary` in {source}, found none.")
+    return [item for item in items if isinstance(item, Backbone)]
+
+
+def _placed_variation(item: Backbone) -> Float[np.ndarray, "residue 3 3"]:
+    """N, CA and C; a chain by itself is centred, as the model has seen it, an assembly has its own axis."""
+    places = item.coordinates[:, :3].astype(np.float64)
+    return places if item.symmetry else places - places[:, 1].mean(0)

@@ -7,24 +7,188 @@ digits). Paths in a table may be relative to the working directory or to the tab
 
 from __future__ import annotations
 
+import io
 import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sciencegen.data.referred_files import referred_place
-from sciencegen.data.tables import READ_TABLES, read_table
-from sciencegen.domains.base import ItemIO
-from sciencegen.domains.capabilities import Sidecar
-from sciencegen.domains.proteins.backbones.items import PREFIX, UNREADABLE, Backbone, backbone, key, parse_text, text
-from sciencegen.domains.proteins.backbones.reading import Piece, read_backbones
-from sciencegen.domains.proteins.backbones.writing import write
-from sciencegen.domains.proteins.structure_sequences import STRUCTURE_FORMATS
+import numpy as np
+
+from sciencegen.data.tables import READ_TABLES, read_table, referred_place
+from sciencegen.data.writers import is_missing, number_text, write_text
+from sciencegen.domains.base import ItemIO, ItemTable
+from sciencegen.domains.capabilities import Objects, Sidecar
+from sciencegen.domains.proteins.backbones.items import (
+    PREFIX,
+    UNREADABLE,
+    Backbone,
+    backbone,
+    chain_names,
+    key,
+    parse_text,
+    text,
+)
+from sciencegen.domains.proteins.backbones.reading import CIF_MARK, ITEM_MARK, SYMMETRY, chain_item, read_backbones
+from sciencegen.domains.proteins.backbones.reading import ChainPiece as Piece
+from sciencegen.domains.proteins.files import STRUCTURE_FORMATS
+from sciencegen.domains.proteins.residues import BACKBONE, UNKNOWN, Selected, select_residues
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.files import version_of
-from sciencegen.items import Refusal, Row
+from sciencegen.items import Cell, Origin, Refusal, Row
+
+if TYPE_CHECKING:
+    from Bio.PDB.Chain import Chain
+    from Bio.PDB.Structure import Structure
+
+
+# Backbones as PDB and mmCIF. Each item is a model of one file, with all its chains, and a line in the header names
+# it.
+#
+# A file of one item has no MODEL records. Programs for viewing show models one after another (PyMOL: as states).
+
+PDB, CIF = (".pdb", ".ent"), (".cif", ".mmcif")
+NOT_IN_HEADER = "sequence"
+"""A column that the residues hold."""
+COORDINATE_COLUMNS = 8
+"""Characters of a coordinate in a PDB file."""
+NUMBER_COLUMNS = 9999
+"""Greatest residue number that fits into a PDB file."""
+CIF_MARKS, CIF_UNKNOWN = ("'", '"', "#", "$", "_", "[", "]", ";"), (".", "?")
+"""Starts of words, and whole words, that need quotes in mmCIF."""
+ATOM_SITE = (
+    "group_PDB", "id", "type_symbol", "label_atom_id", "label_alt_id", "label_comp_id", "label_asym_id",
+    "label_entity_id", "label_seq_id", "pdbx_PDB_ins_code", "Cartn_x", "Cartn_y", "Cartn_z", "occupancy",
+    "B_iso_or_equiv", "auth_seq_id", "auth_asym_id", "pdbx_PDB_model_num",
+)  # fmt: skip
+
+
+def write(
+    path: Path, items: Sequence[Backbone], names: Sequence[str], values: ItemTable, origin: Origin | None = None
+) -> None:
+    """Write all items to one .pdb, .ent, .cif or .mmcif file, optionally gzipped; coordinates in ångström."""
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes if suffix.lower() != ".gz"]
+    kind = suffixes[-1] if suffixes else ""
+    if kind not in (*PDB, *CIF):
+        raise ConfigError(f"Expected a file ending in {', '.join((*PDB, *CIF))}, got '{path}'. Choose one of them.")
+    marks = [_mark(name, values, row, item.symmetry) for row, (name, item) in enumerate(zip(names, items, strict=True))]
+    title = _title(origin)
+    write_text(Path(path), pdb_lines(items, marks, title) if kind in PDB else cif_lines(items, marks, title))
+
+
+def _title(origin: Origin | None) -> str:
+    if origin is None:
+        return ""
+    by = f" by {origin.model}" if origin.model else ""
+    return f"sciencegen {origin.verb}{by}" + ("" if origin.seed is None else f", seed {origin.seed}")
+
+
+def _mark(name: str, values: ItemTable, row: int, symmetry: str) -> str:
+    """The name of an item, its symmetry and its numbers, as words of one line."""
+    told = ((column, cells[row]) for column, cells in values.items() if column != NOT_IN_HEADER)
+    present = {column: cell for column, cell in told if not is_missing(cell)}
+    present |= {SYMMETRY: symmetry} if symmetry else {}
+    return " ".join([_word(name) or "item", *(f"{_word(column)}={_word(cell)}" for column, cell in present.items())])
+
+
+def _word(cell: Cell) -> str:
+    text = number_text(cell) if isinstance(cell, float) else str(cell)
+    return "_".join(text.replace("'", "").split())
+
+
+def pdb_lines(items: Sequence[Backbone], marks: Sequence[str], title: str = "") -> Iterator[str]:
+    """The text of a PDB file in parts: header, then each item."""
+    yield "EXPDTA    THEORETICAL MODEL\n" if title else ""
+    yield f"TITLE     {title}\n" if title else ""
+    yield from (f"{ITEM_MARK}{mark}\n" for mark in marks)
+    for number, item in enumerate(items, 1):
+        body = "".join(line for one in chains_of(replace(item, chain=item.chain[:1])) for line in _pdb_atoms(one))
+        yield body if len(items) == 1 else f"MODEL     {number:>4}\n{body}ENDMDL\n"
+    yield "END\n"
+
+
+def chains_of(item: Backbone) -> list[Backbone]:
+    """Each chain of an assembly as an item of its own; the item itself if it has no symmetry."""
+    names = chain_names(item.chain, len(item.copies))
+    return [replace(item, coordinates=one, chain=name) for one, name in zip(item.copies, names, strict=True)]
+
+
+def _pdb_atoms(item: Backbone) -> Iterator[str]:
+    chain, serial = item.chain[:1], 0
+    for label, letter, places in zip(pdb_numbers(item), item.sequence, item.coordinates.astype(float), strict=True):
+        number, insertion = split_label(label)
+        for atom, (x, y, z) in zip(BACKBONE, places.tolist(), strict=True):
+            serial += 1
+            yield (
+                f"ATOM  {serial:>5}  {atom:<3} {name_of(letter)} {chain}{number:>4}{insertion:1}   "
+                f"{_columns(x)}{_columns(y)}{_columns(z)}  1.00  0.00           {atom[0]}\n"
+            )
+    last = pdb_numbers(item)[-1]
+    number, insertion = split_label(last)
+    yield f"TER   {serial + 1:>5}      {name_of(item.sequence[-1])} {chain}{number:>4}{insertion:1}\n"
+
+
+def _columns(coordinate: float) -> str:
+    """Eight characters, with three decimals where these fit."""
+    return next(text for digits in (3, 2, 1, 0) if len(text := f"{coordinate:8.{digits}f}") == COORDINATE_COLUMNS)
+
+
+def pdb_numbers(item: Backbone) -> Sequence[str]:
+    """The item's numbers, or 1 to N where these don't fit into the columns."""
+    fit = all(-999 <= split_label(label)[0] <= NUMBER_COLUMNS for label in item.numbers)
+    return item.numbers if fit else [str(number) for number in range(1, len(item) + 1)]
+
+
+def cif_lines(items: Sequence[Backbone], marks: Sequence[str], title: str = "") -> Iterator[str]:
+    """The text of an mmCIF file in parts: header, then each item."""
+    yield "data_backbones\n#\n"
+    yield f"_struct.entry_id backbones\n_struct.title '{_word(title).replace('_', ' ')}'\n#\n" if title else ""
+    yield "loop_\n_sciencegen_item.model_num\n_sciencegen_item.description\n" if marks else ""
+    yield from (f"{number}\n'{CIF_MARK}{mark}'\n" for number, mark in enumerate(marks, 1))
+    yield "#\nloop_\n" + "".join(f"_atom_site.{name}\n" for name in ATOM_SITE) if items else ""
+    serial = 0
+    for model, item in enumerate(items, 1):
+        for one in chains_of(item):
+            yield "".join(_cif_atoms(one, model, serial))
+            serial += len(BACKBONE) * len(one)
+    yield "#\n"
+
+
+def _cif_atoms(item: Backbone, model: int, serial: int) -> Iterator[str]:
+    chain = _cif_word(item.chain)
+    for place, (label, letter) in enumerate(zip(item.numbers, item.sequence, strict=True)):
+        number, insertion = split_label(label)
+        for atom, (x, y, z) in zip(BACKBONE, item.coordinates[place].astype(np.float64).tolist(), strict=True):
+            serial += 1
+            yield (
+                f"ATOM {serial} {atom[0]} {atom} . {name_of(letter)} {chain} 1 {place + 1} {insertion or '?'} "
+                f"{x:.3f} {y:.3f} {z:.3f} 1.00 0.00 {number} {chain} {model}\n"
+            )
+
+
+def _cif_word(word: str) -> str:
+    """A word of an mmCIF file, in quotes where it would mean something else there."""
+    if not word.startswith(CIF_MARKS) and word not in CIF_UNKNOWN:
+        return word
+    return f'"{word}"' if "'" in word else f"'{word}'"
+
+
+def split_label(label: str) -> tuple[int, str]:
+    """The number and the insertion code of "52A"."""
+    digits = label.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+    return int(digits), label[len(digits) :]
+
+
+@cache
+def name_of(letter: str) -> str:
+    """The three-letter name of a residue; UNK for an unknown one."""
+    from Bio.Data.PDBData import protein_letters_1to3
+
+    return "UNK" if letter == UNKNOWN else protein_letters_1to3[letter].upper()
+
 
 ITEM_COLUMNS = ("item", "backbone", "structure", "file", "path")
 FORMATS = (*STRUCTURE_FORMATS, *READ_TABLES)
@@ -171,3 +335,54 @@ ITEMS = ItemIO(
 )
 SIDECAR = Sidecar(ending=".pdb", cell=lambda item: "", text_at=lambda path, number: f"{path}[{number}]")
 """A table of designs has their coordinates in a PDB file beside it."""
+
+
+# Chains and structures of Biopython as backbones.
+
+
+def backbone_text(given: object) -> str | None:
+    """The text of a Chain, or of a Model or a Structure with one chain of amino acids; or of a `Backbone`."""
+    if isinstance(given, Backbone):
+        return text(given)
+    chains = _chains(given)
+    if chains is None:
+        return None
+    selected = {chain.id.strip() or "A": select_residues(chain) for chain in chains}
+    found = {name: one for name, one in selected.items() if one.residues}
+    item = _only(found)
+    return f"{UNREADABLE} {item.reason}" if isinstance(item, Refusal) else text(item)
+
+
+def is_object(given: object) -> bool:
+    """Whether `backbone_text` has a text for it."""
+    return isinstance(given, Backbone) or _chains(given) is not None
+
+
+def _chains(given: object) -> list[Chain] | None:
+    """The chains of an object of Biopython, of its first model; None for another object."""
+    from Bio.PDB.Chain import Chain
+    from Bio.PDB.Model import Model
+    from Bio.PDB.Structure import Structure
+
+    if isinstance(given, Structure):
+        given = next(iter(given), Model(0))
+    return [given] if isinstance(given, Chain) else list(given) if isinstance(given, Model) else None
+
+
+def _only(chains: dict[str, Selected]) -> Backbone | Refusal:
+    if len(chains) != 1:
+        named = f": {', '.join(chains)}" if chains else ""
+        return Refusal(f"{len(chains)} chains of amino acids{named}; pass one chain, such as structure[0]['A']")
+    [(name, selected)] = chains.items()
+    return chain_item(selected.residues, name)
+
+
+def structure_of(item: Backbone) -> Structure:
+    """The item as a Structure with all its chains."""
+    from Bio.PDB.PDBParser import PDBParser
+
+    lines = "".join(pdb_lines([item], []))
+    return PDBParser(QUIET=True).get_structure(item.name or "backbone", io.StringIO(lines))
+
+
+OBJECTS = Objects(kinds="chains and structures of Biopython", text=backbone_text, of=structure_of)

@@ -11,22 +11,17 @@ from jaxtyping import Float
 
 from sciencegen.domains.base import Regression
 from sciencegen.domains.capabilities import Form, Structures
-from sciencegen.domains.oracles import property_oracles
+from sciencegen.domains.properties import property_oracles
 from sciencegen.domains.proteins import DOMAIN as PROTEINS
-from sciencegen.domains.proteins.backbones.charts import PICTURES
-from sciencegen.domains.proteins.backbones.evaluation import REFERENCE_SETS, evaluate
-from sciencegen.domains.proteins.backbones.files import ITEMS, SIDECAR, is_text, read
+from sciencegen.domains.proteins.backbones.files import ITEMS, OBJECTS, SIDECAR, is_object, is_text, read
 from sciencegen.domains.proteins.backbones.items import Backbone, parse_text
-from sciencegen.domains.proteins.backbones.objects import OBJECTS, is_object
-from sciencegen.domains.proteins.backbones.perplexity import PERPLEXITIES, with_weights_checked
-from sciencegen.domains.proteins.backbones.properties import PROPERTIES, measure
-from sciencegen.domains.proteins.backbones.render import render
-from sciencegen.domains.proteins.backbones.sequences import SEQUENCES
+from sciencegen.domains.proteins.backbones.metrics import PICTURES, PROPERTIES, REFERENCE_SETS, evaluate, measure
+from sciencegen.domains.proteins.backbones.render import render, viewer_record
+from sciencegen.domains.proteins.backbones.sequences import PERPLEXITIES, SEQUENCES, with_weights_checked
 from sciencegen.domains.proteins.backbones.similarity import SIMILARITY
-from sciencegen.domains.proteins.backbones.viewer import viewer_record
-from sciencegen.domains.proteins.oracles import NOT_GOALS, ORACLES
-from sciencegen.domains.proteins.residue_atoms import UNKNOWN
-from sciencegen.domains.proteins.structure_sequences import STRUCTURE_FORMATS
+from sciencegen.domains.proteins.files import STRUCTURE_FORMATS
+from sciencegen.domains.proteins.properties import NOT_GOALS, ORACLES
+from sciencegen.domains.proteins.residues import UNKNOWN
 from sciencegen.items import Given, Refusal
 from sciencegen.scoring.oracles import Oracle, OracleAround, Score
 

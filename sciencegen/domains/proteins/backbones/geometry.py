@@ -5,10 +5,16 @@ Ideal bond lengths and angles: Engh & Huber 1991, Acta Cryst. A47, 392.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 
 from sciencegen.domains.proteins.residues import PEPTIDE_BOND
+from sciencegen.metrics.sets import jensen_shannon_distance
 
 N_CA, CA_C, C_N, C_O = 1.458, 1.525, 1.329, 1.231
 """Bond lengths in ångström."""
@@ -93,3 +99,203 @@ def is_dextro(n: Points, ca: Points, c: Points, beta: Points) -> Bool[np.ndarray
     normal = unit(np.cross(ca - n, c - ca))
     with np.errstate(invalid="ignore"):
         return np.einsum("ix,ix->i", beta - ca, normal) > CERTAIN
+
+
+# Geometry of backbones: bond lengths and angles, distances of neighbours, clashes and chain breaks.
+
+TRANS_DISTANCE = (3.6, 4.0)
+"""Distance in ångström of neighbours' CA across a trans peptide bond, 3.80; across a cis bond it is 2.9."""
+CLASH_DISTANCE = 3.4
+"""Distance in ångström below which two CA clash that aren't neighbours."""
+OVERLAP_DISTANCE, OVERLAP_SEPARATION = 4.0, 3
+"""Distance in ångström within which few CA of native chains lie that are so many residues apart: their side chains
+have no room."""
+TRANS_ANGLE = 150.0
+"""Minimum |omega| of a trans peptide bond, degrees."""
+
+
+def bond_lengths(coordinates: Coordinates) -> Mapping[str, Float[np.ndarray, " bond"]]:
+    """Bond lengths by kind, ångström; "C-N" is the peptide bond, also across chain breaks."""
+    n, ca, c, o = np.moveaxis(np.asarray(coordinates, np.float64), 1, 0)
+    ends = {"N-CA": (n, ca), "CA-C": (ca, c), "C=O": (c, o), "C-N": (c[:-1], n[1:])}
+    return {kind: np.linalg.norm(second - first, axis=-1) for kind, (first, second) in ends.items()}
+
+
+def bond_angles(coordinates: Coordinates) -> Mapping[str, Float[np.ndarray, " angle"]]:
+    """Bond angles by kind, degrees; those with "C-N" are at peptide bonds."""
+    n, ca, c, o = np.moveaxis(np.asarray(coordinates, np.float64), 1, 0)
+    points = {
+        "N-CA-C": (n, ca, c), "CA-C=O": (ca, c, o), "CA-C-N": (ca[:-1], c[:-1], n[1:]),
+        "O=C-N": (o[:-1], c[:-1], n[1:]), "C-N-CA": (c[:-1], n[1:], ca[1:]),
+    }  # fmt: skip
+    return {kind: _angles(*three) for kind, three in points.items()}
+
+
+def _angles(first: np.ndarray, middle: np.ndarray, last: np.ndarray) -> Float[np.ndarray, " angle"]:
+    """Angle at the middle point, degrees: atan2(|u × v|, u · v), which is accurate near 0 and 180."""
+    u, v = first - middle, last - middle
+    return np.degrees(np.arctan2(np.linalg.norm(np.cross(u, v), axis=-1), (u * v).sum(-1)))
+
+
+def ca_distances(coordinates: Coordinates) -> Float[np.ndarray, " bond"]:
+    """Distances of neighbours' CA, ångström."""
+    return np.linalg.norm(np.diff(np.asarray(coordinates, np.float64)[:, 1], axis=0), axis=-1)
+
+
+def ca_clashes(coordinates: Coordinates) -> int:
+    """Number of pairs of CA closer than `CLASH_DISTANCE` that aren't neighbours in the chain."""
+    return _close_pairs(coordinates, CLASH_DISTANCE, 2)
+
+
+def overlaps(coordinates: Coordinates) -> int:
+    """Number of pairs of CA within `OVERLAP_DISTANCE` that are `OVERLAP_SEPARATION` or more residues apart."""
+    return _close_pairs(coordinates, OVERLAP_DISTANCE, OVERLAP_SEPARATION)
+
+
+def _close_pairs(coordinates: Coordinates, distance: float, separation: int) -> int:
+    if len(coordinates) <= separation:
+        return 0
+    pairs = cKDTree(np.asarray(coordinates)[:, 1]).query_pairs(distance, output_type="ndarray")
+    return int((abs(pairs[:, 0] - pairs[:, 1]) >= separation).sum())
+
+
+def assembly_clashes(copies: Float[np.ndarray, "copy residue 4 3"]) -> bool:
+    """Whether two CA clash in the first of the equal chains, or one of the first and one of another chain."""
+    if ca_clashes(copies[0]) > 0:
+        return True
+    chain, *others = copies[:, :, 1]
+    return any(bool((cdist(chain, other) < CLASH_DISTANCE).any()) for other in others)
+
+
+def chain_breaks(coordinates: Coordinates) -> int:
+    """Number of peptide bonds that are longer than a bond can be."""
+    n, _, c, _ = np.moveaxis(np.asarray(coordinates, np.float64), 1, 0)
+    return int((~bonded(n, c)).sum())
+
+
+# Torsion angles of backbones: measured, compared as Ramachandran histograms, and built into coordinates.
+
+BIN_WIDTH = 10
+"""Of Ramachandran histograms, degrees."""
+
+
+class Torsions(NamedTuple):
+    """Torsion angles in degrees, -180 to 180; NaN at the ends of the chain, where an atom is missing.
+
+    phi: C of the residue before, N, CA, C. psi: N, CA, C, N of the residue after. omega: CA, C, N and CA of the residue
+    after.
+    """
+
+    phi: Float[np.ndarray, " residue"]
+    psi: Float[np.ndarray, " residue"]
+    omega: Float[np.ndarray, " residue"]
+
+
+def torsions_of(coordinates: Float[np.ndarray, "residue 4 3"]) -> Torsions:
+    """Torsion angles of each residue of a backbone, chain breaks ignored."""
+    n, ca, c, _ = np.moveaxis(np.asarray(coordinates, np.float64), 1, 0)
+    phi = dihedrals(np.stack([c[:-1], n[1:], ca[1:], c[1:]], -2))
+    psi = dihedrals(np.stack([n[:-1], ca[:-1], c[:-1], n[1:]], -2))
+    omega = dihedrals(np.stack([ca[:-1], c[:-1], n[1:], ca[1:]], -2))
+    end = [np.nan]
+    return Torsions(np.concatenate([end, phi]), np.concatenate([psi, end]), np.concatenate([omega, end]))
+
+
+def ramachandran_histogram(backbones: Iterable[Float[np.ndarray, "_ 4 3"]]) -> Float[np.ndarray, "phi psi"]:
+    """Number of inner residues of all backbones in each bin of phi and psi, `BIN_WIDTH` wide, from -180 degrees."""
+    edges = np.arange(-180, 181, BIN_WIDTH)
+    counts = np.zeros((len(edges) - 1,) * 2)
+    for coordinates in backbones:
+        phi, psi, _ = torsions_of(coordinates)
+        counts += np.histogram2d(phi[1:-1], psi[1:-1], (edges, edges))[0]
+    return counts
+
+
+def ramachandran_divergence(
+    backbones: Iterable[Float[np.ndarray, "_ 4 3"]], others: Iterable[Float[np.ndarray, "_ 4 3"]]
+) -> float:
+    """Jensen-Shannon divergence of the Ramachandran histograms of two sets, in bits, 0 to 1; NaN for an empty set.
+
+    It grows as sets get smaller, since empty bins differ: compare it with that of two sets of real structures.
+    """
+    first, second = ramachandran_histogram(backbones), ramachandran_histogram(others)
+    if not first.any() or not second.any():
+        return float("nan")
+    return jensen_shannon_distance(first.ravel(), second.ravel()) ** 2
+
+
+def backbone_of(
+    phi: Float[np.ndarray, " residue"],
+    psi: Float[np.ndarray, " residue"],
+    omega: Float[np.ndarray, " residue"] | float = 180.0,
+) -> Float[np.ndarray, "residue 4 3"]:
+    """Backbone with these torsion angles, in degrees, and ideal bond lengths and angles: N, CA, C and O, in ångström.
+
+    phi of the first residue and omega of the last are not used. psi of the last one gives the direction of its O.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> helix = backbone_of(np.full(20, -57.0), np.full(20, -47.0))
+    >>> helix.shape
+    (20, 4, 3)
+    >>> torsions_of(helix).phi[1:3].round(6)
+    array([-57., -57.])
+    """
+    twist = np.broadcast_to(omega, len(phi))
+    angle = np.radians(180 - N_CA_C)
+    placed = [np.zeros(3), np.array([N_CA, 0, 0]), np.array([N_CA + CA_C * np.cos(angle), CA_C * np.sin(angle), 0])]
+    for k in range(1, len(phi)):
+        placed.append(_next(placed, C_N, CA_C_N, psi[k - 1]))
+        placed.append(_next(placed, N_CA, C_N_CA, twist[k - 1]))
+        placed.append(_next(placed, CA_C, N_CA_C, phi[k]))
+    chain = np.stack(placed).reshape(-1, 3, 3)
+    n, ca, c = np.moveaxis(chain, 1, 0)
+    oxygens = place_atoms(n, ca, c, C_O, CA_C_O, np.asarray(psi) + 180)
+    return np.concatenate([chain, oxygens[:, None]], 1)
+
+
+def _next(before: list[np.ndarray], length: float, angle: float, dihedral: float) -> np.ndarray:
+    """The atom after the last three."""
+    return place_atoms(before[-3], before[-2], before[-1], length, angle, dihedral)
+
+
+# Planarity of peptide bonds: the height of each CA over the plane of the CA, C and N before it.
+#
+#     h = (a × b) · c / A,     a: CA to C,  b: C to N,  c: N to the next CA,     A = |a × b| of ideal bonds
+#
+# h is |c| sin(angle of b and c) sin(omega), 1.24 Å sin(omega) for ideal bonds, trans and cis alike. Unlike omega it
+# is a
+# polynomial of the coordinates, so that fits of coordinates can minimize it.
+
+AREA = float(CA_C * C_N * np.sin(np.radians(CA_C_N)))
+"""A above, Å²."""
+
+Atoms = Float[np.ndarray, "residue 3 3"]
+"""Positions of N, CA and C, in ångström."""
+
+
+def heights(atoms: Atoms) -> Float[np.ndarray, " bond"]:
+    """The height of each peptide bond in ångström, with the sign of omega."""
+    a, b, c = _bonds(atoms)
+    return (np.cross(a, b) * c).sum(-1) / AREA
+
+
+def squared_heights(atoms: Atoms, highest: float) -> tuple[float, Atoms]:
+    """The sum over peptide bonds of max(0, |h| - highest)^2, and its gradient."""
+    (a, b, c), height = _bonds(atoms), heights(atoms)
+    wrong = np.sign(height) * np.maximum(abs(height) - highest, 0)
+    slope = (2 * wrong / AREA)[:, None]
+    of_a, of_b, of_c = slope * np.cross(b, c), slope * np.cross(c, a), slope * np.cross(a, b)
+    gradient = np.zeros_like(atoms)
+    gradient[:-1, 1] -= of_a
+    gradient[:-1, 2] += of_a - of_b
+    gradient[1:, 0] += of_b - of_c
+    gradient[1:, 1] += of_c
+    return float((wrong**2).sum()), gradient
+
+
+def _bonds(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """[bond 3] the vectors a, b and c above."""
+    n, ca, c = atoms.swapaxes(0, 1)
+    return (c - ca)[:-1], n[1:] - c[:-1], (ca - n)[1:]

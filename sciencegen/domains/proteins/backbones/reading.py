@@ -13,10 +13,8 @@ import numpy as np
 from sciencegen.data.damage import open_binary, reading
 from sciencegen.domains.proteins.backbones.geometry import Coordinates, is_dextro, place_oxygens
 from sciencegen.domains.proteins.backbones.items import SHORTEST, Backbone, backbone
-from sciencegen.domains.proteins.residue_atoms import BACKBONE
-from sciencegen.domains.proteins.residues import Residue, Selected, atom_places, select_chains
-from sciencegen.domains.proteins.structure_files import read_structure_file
-from sciencegen.domains.proteins.structures import find_gaps
+from sciencegen.domains.proteins.residues import BACKBONE, Residue, Selected, atom_places, select_chains
+from sciencegen.domains.proteins.structures import find_gaps, read_structure_file
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 
@@ -33,7 +31,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Piece:
+class ChainPiece:
     """A row of a file: the item, or why there is none. name: the item's, or that of the file with the chain.
     values: numbers that the file holds for it."""
 
@@ -42,7 +40,7 @@ class Piece:
     values: dict[str, float] = field(default_factory=dict)
 
 
-def read_backbones(path: Path, chain: str | None = None) -> list[Piece]:
+def read_backbones(path: Path, chain: str | None = None) -> list[ChainPiece]:
     """The pieces of a file's protein chains, in order.
 
     A file of designs, which `writing` wrote, holds an item in each model. Of other files the first model is read, and
@@ -81,7 +79,7 @@ def item_marks(path: Path) -> list[str]:
     return marks
 
 
-def _design(chains: dict[str, Selected], mark: str, alone: bool = False) -> Piece:
+def _design(chains: dict[str, Selected], mark: str, alone: bool = False) -> ChainPiece:
     """The item of a model, its first chain; breaks between residues with successive numbers stay. alone: without the
     copies of an assembly."""
     name, *words = mark.split()
@@ -89,7 +87,7 @@ def _design(chains: dict[str, Selected], mark: str, alone: bool = False) -> Piec
     symmetry = "" if alone else values.get(SYMMETRY, "")
     numbers = {key: float(value) for key, value in values.items() if key != POSITIONS and _is_number(value)}
     chain, selected = next(iter(chains.items()), ("A", Selected()))
-    return Piece(_item(selected.residues, name, chain, symmetry), name, numbers)
+    return ChainPiece(_item(selected.residues, name, chain, symmetry), name, numbers)
 
 
 def _raise_no_chain(chains: Mapping[str, Selected], path: Path, chain: str | None) -> NoReturn:
@@ -108,7 +106,7 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _pieces(chains: dict[str, Selected], path: Path, chain: str | None) -> Iterator[Piece]:
+def _pieces(chains: dict[str, Selected], path: Path, chain: str | None) -> Iterator[ChainPiece]:
     names = [name for name, one in chains.items() if one.residues and chain in (None, name)]
     if not names:
         _raise_no_chain(chains, path, chain)
@@ -117,16 +115,16 @@ def _pieces(chains: dict[str, Selected], path: Path, chain: str | None) -> Itera
         yield from _chain_pieces(chains[name].residues, f"{stem}_{name}", name)
 
 
-def _chain_pieces(residues: Sequence[Residue], called: str, chain: str) -> Iterator[Piece]:
+def _chain_pieces(residues: Sequence[Residue], called: str, chain: str) -> Iterator[ChainPiece]:
     whole = [residue for residue in residues if residue.atoms.keys() >= set(BACKBONE[:3])]
     if not whole:
-        yield Piece(Refusal(f"{len(residues)} residues with CA only; N and C are needed"), called)
+        yield ChainPiece(Refusal(f"{len(residues)} residues with CA only; N and C are needed"), called)
         return
     cut = cut_chain(residues)
     long = [part for part in cut if len(part) >= SHORTEST] or [max(cut, key=len)]
     for part in long:
         name = called if len(cut) == 1 else f"{called}_{part[0].label}-{part[-1].label}"
-        yield Piece(_item(part, name, chain), name)
+        yield ChainPiece(_item(part, name, chain), name)
 
 
 def cut_chain(residues: Sequence[Residue]) -> list[list[Residue]]:

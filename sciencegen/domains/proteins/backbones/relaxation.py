@@ -15,23 +15,318 @@ sum.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
+from scipy.ndimage import binary_dilation
 from scipy.optimize import minimize
+from scipy.sparse import csr_array, eye_array, vstack
 from scipy.spatial import cKDTree
 
-from sciencegen.domains.proteins.backbones.bond_geometry import CLASH_DISTANCE, OVERLAP_DISTANCE
-from sciencegen.domains.proteins.backbones.distance_limits import Limits, squared_violations
-from sciencegen.domains.proteins.backbones.geometry import dihedrals
-from sciencegen.domains.proteins.backbones.items import FARTHEST
-from sciencegen.domains.proteins.backbones.planarity import Atoms, squared_heights
-from sciencegen.domains.proteins.backbones.strand_pairing import (
-    bond_limits,
-    nearly_bonded,
-    with_oxygens_and_hydrogens,
+from sciencegen.domains.proteins.backbones.geometry import (
+    C_N,
+    C_N_CA,
+    C_O,
+    CA_C,
+    CA_C_N,
+    CLASH_DISTANCE,
+    N_CA,
+    N_CA_C,
+    N_H,
+    OVERLAP_DISTANCE,
+    Coordinates,
+    bonded,
+    dihedrals,
+    place_oxygens,
+    squared_heights,
 )
+from sciencegen.domains.proteins.backbones.items import FARTHEST
+from sciencegen.domains.proteins.backbones.secondary_structure import hydrogen_bonds
+from sciencegen.domains.superposition import superposed
+
+# Limits of distances between atoms, and the sum of their squared violations, which fits of coordinates minimize.
+
+
+class DistanceLimits(NamedTuple):
+    """Pairs of atoms, by their rows, and their least and greatest distances in ångström, equal for an ideal one."""
+
+    pairs: Int[np.ndarray, "pair 2"]
+    low: Float[np.ndarray, " pair"]
+    high: Float[np.ndarray, " pair"]
+
+
+def squared_violations(
+    points: Float[np.ndarray, "atom 3"], limits: DistanceLimits, scale: float = 1.0
+) -> tuple[float, Float[np.ndarray, "atom 3"]]:
+    """The sum over pairs of (max(0, low - d, d - high) / scale)^2, with distances d, and its gradient."""
+    first, second = limits.pairs.T
+    apart = points[second] - points[first]
+    distance = np.maximum(np.linalg.norm(apart, axis=-1), 1e-9)
+    wrong = (np.maximum(distance - limits.high, 0) - np.maximum(limits.low - distance, 0)) / scale
+    slope = (2 * wrong / scale / distance)[:, None] * apart
+    gradient = np.zeros_like(points)
+    np.add.at(gradient, second, slope)
+    np.subtract.at(gradient, first, slope)
+    return float((wrong**2).sum()), gradient
+
+
+# Join fixed residues to the drawn ones around them: superposition, then a fit of the neighbours' bond geometry.
+#
+# The fit minimizes, over the atoms of the residues next to the fixed ones,
+#
+#     sum over bonds and angles of (d - d0)^2 / s^2 + sum over atoms of |x - x_drawn|^2 / t^2,
+#
+# where angles and trans peptide planes are distances of atoms two or three bonds apart. Ideal values: Engh & Huber
+# 1991.
+
+NEIGHBOURS = 5
+"""Number of residues next to a fixed one that the fit may move."""
+TOLERANCES, LOOSENESS = (0.3, 0.08, 0.02), 1.0
+"""s, which falls from fit to fit so that far atoms find their places, and t, in ångström."""
+TRANS_LENGTH = 3.80
+"""Distance of neighbours' CA across a trans peptide bond, ångström."""
+O_C_N = 123.0
+"""Bond angle in degrees."""
+STEPS = 150
+"""Of each fit."""
+Atoms = Float[np.ndarray, "residue 3 3"]
+"""Positions of N, CA and C."""
+
+
+def _third_side(a: float, b: float, angle: float) -> float:
+    """The distance of the ends of two bonds with this angle in degrees: c^2 = a^2 + b^2 - 2 a b cos angle."""
+    return float(np.sqrt(a * a + b * b - 2 * a * b * np.cos(np.radians(angle))))
+
+
+WITHIN = ((0, 1, N_CA), (1, 2, CA_C), (0, 2, _third_side(N_CA, CA_C, N_CA_C)))
+"""Of a residue: atom, atom (N, CA, C), distance."""
+BETWEEN = (
+    (2, 0, C_N), (1, 0, _third_side(CA_C, C_N, CA_C_N)), (2, 1, _third_side(C_N, N_CA, C_N_CA)), (1, 1, TRANS_LENGTH),
+)  # fmt: skip
+"""Of a residue and the next one: atom, atom of the next one, distance."""
+O_N = _third_side(C_O, C_N, O_C_N)
+
+
+def join(drawn: Atoms, fixed: Bool[np.ndarray, " residue"], motif: Coordinates) -> Coordinates:
+    """The chain in the frame of `motif`, whose residues replace the fixed ones, and whose neighbours fit it.
+
+    Parameters
+    ----------
+    drawn : array [residue 3 3]
+        N, CA and C of the chain, ångström.
+    fixed : array [residue]
+        True at the residues of the motif.
+    motif : array [fixed 4 3]
+        Their N, CA, C and O; an O that is NaN is placed.
+
+    Returns
+    -------
+    array [residue 4 3]
+        NaN everywhere if the drawn chain isn't finite.
+    """
+    if not np.isfinite(drawn).all():
+        return np.full((len(drawn), 4, 3), np.nan)
+    wanted = motif[:, :3].reshape(-1, 3)
+    places = superposed(drawn.reshape(-1, 3), drawn[fixed].reshape(-1, 3), wanted).reshape(drawn.shape)
+    places[fixed] = motif[:, :3]
+    places = _fitted(places, fixed, motif[:, 3])
+    n, ca, c = places.swapaxes(0, 1)
+    oxygens = place_oxygens(n, ca, c)
+    oxygens[fixed] = np.where(np.isnan(motif[:, 3]), oxygens[fixed], motif[:, 3])
+    return np.concatenate([places, oxygens[:, None]], 1)
+
+
+def _fitted(places: Atoms, fixed: Bool[np.ndarray, " residue"], oxygens: Float[np.ndarray, "fixed 3"]) -> Atoms:
+    """The places after a fit of the neighbours. The oxygens of fixed residues direct the next residue's N."""
+    near = binary_dilation(fixed, iterations=NEIGHBOURS)
+    free = np.repeat(near & ~fixed, 3)
+    if not free.any():
+        return places
+    points = np.concatenate([places.reshape(-1, 3), oxygens])
+    ideal, moving = _ideal(near, fixed, np.isfinite(oxygens).all(1)), np.flatnonzero(free)
+    moved = points[moving].ravel()
+    for tolerance in TOLERANCES:
+        cost = partial(_cost, points=points, moving=moving, ideal=ideal, tolerance=tolerance)
+        moved = minimize(cost, moved, jac=True, method="L-BFGS-B", options={"maxiter": STEPS}).x
+    points[moving] = moved.reshape(-1, 3)
+    return points[: 3 * len(places)].reshape(places.shape)
+
+
+def _cost(
+    flat: np.ndarray, points: Float[np.ndarray, "atom 3"], moving: Int[np.ndarray, " moving"], ideal: DistanceLimits,
+    tolerance: float,
+) -> tuple[float, np.ndarray]:  # fmt: skip
+    """The sum above with the moving atoms at `flat`, and its gradient."""
+    moved = points.copy()
+    moved[moving] = flat.reshape(-1, 3)
+    value, gradient = squared_violations(moved, ideal, tolerance)
+    away = (moved - points)[moving] / LOOSENESS
+    return value + float((away**2).sum()), (gradient[moving] + 2 * away / LOOSENESS).ravel()
+
+
+def _ideal(
+    near: Bool[np.ndarray, " residue"], fixed: Bool[np.ndarray, " residue"], directed: Bool[np.ndarray, " fixed"]
+) -> DistanceLimits:
+    """The ideal distances in and between the residues that move or are fixed, one of which moves. directed: fixed
+    residues whose O is known."""
+    count, moves = len(fixed), near & ~fixed
+    rows = [(3 * i + a, 3 * i + b, d) for i in np.flatnonzero(moves).tolist() for a, b, d in WITHIN]
+    for i in range(count - 1):
+        if moves[i] or moves[i + 1]:
+            rows += [(3 * i + a, 3 * i + 3 + b, d) for a, b, d in BETWEEN]
+    for number, i in enumerate(np.flatnonzero(fixed).tolist()):
+        if directed[number] and i + 1 < count and moves[i + 1]:
+            rows.append((3 * count + number, 3 * i + 3, O_N))
+    first, second, distance = (np.array(part) for part in zip(*rows, strict=True))
+    return DistanceLimits(np.stack([first, second], 1), distance, distance)
+
+
+# Hydrogen bonds of bridges between strands that a chain nearly has, as limits of distances that complete them.
+#
+# In draws, strands lie side by side with bonds that are off by an ångström, too long for a strand by DSSP's rules.
+# The
+# two bonds of an antiparallel bridge of residues i and j are i → j and j → i, those of a parallel one i - 1 → j and
+# j → i + 1, from the oxygen of one residue to the nitrogen of the other (Kabsch & Sander 1983). A bridge is nearly
+# there
+# if
+#
+#     sqrt(mean of (d - 2.9 Å)^2 over its two distances d of O and N) <= NEAR
+#
+# Of bridges that would share an atom the best one is taken, where a bridge two residues on counts as `LADDER`
+# ångström.
+
+IDEAL = 2.9
+"""Distance of O and N, ångström."""
+NEAR, LADDER = 1.6, 0.6
+APART = 3
+"""Least number of residues from one to the other of a bridge, as in DSSP."""
+EXTENDED = 6.0
+"""Ångström: least distance of the CA before and after a residue of a strand; 5.5 in helices, 6.2 to 7 in strands."""
+LONGEST_TURN = 5
+"""Bonds between residues no further apart are those of helices and turns, which are kept."""
+OXYGEN_NITROGEN, OXYGEN_HYDROGEN, CARBON_HYDROGEN = (2.7, 3.1), (1.75, 2.2), (2.5, 3.4)
+"""Distances within a hydrogen bond, ångström."""
+
+
+class Bridge(NamedTuple):
+    """Two residues, the number of one's neighbour over that of the other's (-1: antiparallel), and the error in Å."""
+
+    i: int
+    j: int
+    direction: int
+    error: float
+
+    @property
+    def bonds(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Acceptor and donor of each of the two bonds."""
+        antiparallel = self.direction < 0
+        return ((self.i, self.j), (self.j, self.i)) if antiparallel else ((self.i - 1, self.j), (self.j, self.i + 1))
+
+    def next_along(self, step: int) -> tuple[int, int, int]:
+        return self.i + step, self.j + self.direction * step, self.direction
+
+
+def nearly_bonded(atoms: Atoms) -> Int[np.ndarray, "bond 2"]:
+    """Acceptor and donor of each bond of a bridge that the chain nearly has, and of each bond of a turn that it has.
+
+    Empty if there is no such bridge.
+    """
+    n, ca, c = atoms.swapaxes(0, 1)
+    oxygens = place_oxygens(n, ca, c)
+    backbone = np.stack([n, ca, c, oxygens], 1)
+    joined = bonded(n, c)
+    chosen = _best(_bridges(_errors(n, oxygens, joined), _extended(ca))) if len(atoms) > APART else []
+    if not chosen:
+        return np.zeros((0, 2), int)
+    held = hydrogen_bonds(backbone)[:-1] & joined[:, None]
+    turns = [(i, j) for i, j in np.argwhere(held).tolist() if abs(i - j) <= LONGEST_TURN]
+    return np.array(sorted({*turns, *(bond for bridge in chosen for bond in bridge.bonds)}))
+
+
+def _errors(
+    n: Float[np.ndarray, "residue 3"], oxygens: Float[np.ndarray, "residue 3"], joined: Bool[np.ndarray, " bond"]
+) -> Float[np.ndarray, "acceptor donor"]:
+    """Squared errors of the distances of O and N, in Å². Infinite for an N without a residue before it, which places
+    its hydrogen, and for an O without a residue after it, at the ends and at breaks."""
+    squares = (np.linalg.norm(oxygens[:, None] - n, axis=-1) - IDEAL) ** 2
+    squares[:, ~np.append(False, joined)] = np.inf
+    squares[~np.append(joined, False)] = np.inf
+    return squares
+
+
+def _bridges(squares: Float[np.ndarray, "acceptor donor"], extended: Bool[np.ndarray, " residue"]) -> list[Bridge]:
+    """All bridges of two extended residues that are nearly there."""
+    residue = np.arange(len(squares))
+    apart = (abs(residue[:, None] - residue) >= APART) & extended & extended[:, None]
+    anti = np.where(np.triu(apart), squares + squares.T, np.inf)
+    parallel = np.full_like(squares, np.inf)
+    parallel[1:-1] = np.where(apart[1:-1], squares[:-2] + squares.T[2:], np.inf)
+    return [
+        Bridge(i, j, direction, float(np.sqrt(sums[i, j] / 2)))
+        for direction, sums in ((-1, anti), (1, parallel))
+        for i, j in np.argwhere(sums <= 2 * NEAR**2).tolist()
+    ]
+
+
+def _extended(ca: Float[np.ndarray, "residue 3"]) -> Bool[np.ndarray, " residue"]:
+    """Inner residues whose neighbours are as far from each other as in strands, not as in helices."""
+    found = np.zeros(len(ca), bool)
+    found[1:-1] = np.linalg.norm(ca[2:] - ca[:-2], axis=-1) >= EXTENDED
+    return found
+
+
+def _best(bridges: list[Bridge]) -> list[Bridge]:
+    """Bridges in order of their errors, each unless an atom of its bonds has one already."""
+    places = {bridge[:3] for bridge in bridges}
+
+    def rank(bridge: Bridge) -> float:
+        return bridge.error - LADDER * sum(bridge.next_along(step) in places for step in (-2, 2))
+
+    acceptors: set[int] = set()
+    donors: set[int] = set()
+    chosen = []
+    for bridge in sorted(bridges, key=rank):
+        (first, second), (third, fourth) = bridge.bonds
+        if {first, third} & acceptors or {second, fourth} & donors:
+            continue
+        acceptors |= {first, third}
+        donors |= {second, fourth}
+        chosen.append(bridge)
+    return chosen
+
+
+def bond_limits(bonds: Int[np.ndarray, "bond 2"], residues: int) -> DistanceLimits:
+    """The limits of hydrogen bonds, of points as in `with_oxygens_and_hydrogens`."""
+    acceptor, donor = bonds.T
+    oxygen, hydrogen = 3 * residues + acceptor, 4 * residues + donor
+    kinds = (
+        (oxygen, 3 * donor, OXYGEN_NITROGEN),
+        (oxygen, hydrogen, OXYGEN_HYDROGEN),
+        (3 * acceptor + 2, hydrogen, CARBON_HYDROGEN),
+    )
+    pairs = np.concatenate([np.stack([first, second], 1) for first, second, _ in kinds])
+    low, high = np.repeat([limits for *_, limits in kinds], len(bonds), 0).T
+    return DistanceLimits(pairs, low, high)
+
+
+def with_oxygens_and_hydrogens(residues: int) -> csr_array:
+    """The matrix from positions of N, CA and C [3 residue] to those and each residue's O and H [5 residue].
+
+        O = C + p (C - CA) + q (C - N),     H = N - (O - C) / 1.23 Å of the residue before
+
+    with N of the next residue, exact for ideal bond lengths and angles. The last residue's O is its C, and the first
+    one's H its N.
+    """
+    half = np.radians(CA_C_N) / 2
+    p, q = (C_O / (2 * np.cos(half) * bond) for bond in (CA_C, C_N))
+    atoms = csr_array(eye_array(3 * residues))
+    n, ca, c = (atoms[place::3] for place in range(3))
+    away = p * (c[:-1] - ca[:-1]) + q * (c[:-1] - n[1:])
+    nothing = csr_array((1, 3 * residues))
+    oxygens, hydrogens = c + vstack([away, nothing]), n - N_H / C_O * vstack([nothing, away])
+    return csr_array(vstack([atoms, oxygens, hydrogens]))
 
 
 class Kind(NamedTuple):
@@ -134,14 +429,14 @@ def _with_bonds(atoms: Atoms, bonds: Int[np.ndarray, "bond 2"]) -> Sum:
     return total
 
 
-def violations(atoms: Atoms, limits: Limits, narrow: bool) -> tuple[float, Atoms]:
+def violations(atoms: Atoms, limits: DistanceLimits, narrow: bool) -> tuple[float, Atoms]:
     """The sum above, and its gradient."""
     value, gradient = squared_violations(atoms.reshape(-1, 3), limits)
     bent, slope = squared_heights(atoms, HEIGHTS[narrow])
     return value + bent, gradient.reshape(atoms.shape) + slope
 
 
-def limits_of(atoms: Atoms, narrow: bool, reach: float = REACH) -> Limits:
+def limits_of(atoms: Atoms, narrow: bool, reach: float = REACH) -> DistanceLimits:
     """The limits of a chain; its atoms are numbered 3 residue + atom."""
     here = 3 * np.arange(len(atoms))
     before, after = here[:-1], here[1:]
@@ -152,7 +447,7 @@ def limits_of(atoms: Atoms, narrow: bool, reach: float = REACH) -> Limits:
     near = near[np.lexsort(near.T)]
     near = 3 * near[abs(near[:, 0] - near[:, 1]) > 1] + 1
 
-    def pairs(kind: Kind, first: np.ndarray, second: np.ndarray) -> Limits:
+    def pairs(kind: Kind, first: np.ndarray, second: np.ndarray) -> DistanceLimits:
         return _limits(first + kind.atoms[0], second + kind.atoms[1], kind.narrow if narrow else kind.wide)
 
     parts = [
@@ -161,9 +456,9 @@ def limits_of(atoms: Atoms, narrow: bool, reach: float = REACH) -> Limits:
         *(pairs(kind, before[chosen], after[chosen]) for kind, chosen in ((TRANS, ~cis), (CIS, cis))),
         _limits(near[:, 0], near[:, 1], (LEAST_APART[narrow], np.inf)),
     ]
-    return Limits(*map(np.concatenate, zip(*parts, strict=True)))
+    return DistanceLimits(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _limits(first: np.ndarray, second: np.ndarray, limits: tuple[float, float]) -> Limits:
+def _limits(first: np.ndarray, second: np.ndarray, limits: tuple[float, float]) -> DistanceLimits:
     low, high = np.tile(limits, (len(first), 1)).T
-    return Limits(np.stack([first, second], 1), low, high)
+    return DistanceLimits(np.stack([first, second], 1), low, high)

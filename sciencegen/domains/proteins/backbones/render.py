@@ -2,16 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy.interpolate import CubicSpline
 
-from sciencegen.domains.proteins.backbones.geometry import unit
+from sciencegen.domains.proteins.backbones.files import name_of, pdb_lines, pdb_numbers, split_label
+from sciencegen.domains.proteins.backbones.geometry import Coordinates, unit
 from sciencegen.domains.proteins.backbones.items import Backbone
-from sciencegen.domains.proteins.backbones.ribbon import Piece, ribbon
-from sciencegen.domains.proteins.backbones.secondary_structure import COIL
+from sciencegen.domains.proteins.backbones.secondary_structure import (
+    COIL,
+    HELIX,
+    STRAND,
+    Run,
+    runs,
+    secondary_structure,
+)
+
+# Ribbons of backbones, as they are drawn: flat along helices and strands with arrow heads, thin elsewhere.
+#
+# The ribbon follows the alpha carbons. Its width lies in the planes of the peptide bonds, along C=O: along the axis
+# of a
+# helix, and in the plane of a sheet (Carson & Bugg 1986, J. Mol. Graphics 4, 121).
+
+SHORTEST_RUN = 3
+"""Residues of the shortest helix or strand that is drawn as one."""
+HALF_WIDTH = {HELIX: 1.5, STRAND: 1.25, COIL: 0.35}
+"""Ångström."""
+HEAD, HEAD_WIDTH, TIP_WIDTH = 1.5, 2.2, 0.2
+"""Length of an arrow head in residues, and its half-widths at the base and at the tip in ångström."""
+PIECES = {HELIX: 2, STRAND: 2, COIL: 1}
+"""Pieces of the ribbon for each residue."""
+POINTS = 3
+"""Points on each edge of a piece."""
+
+
+@dataclass(frozen=True)
+class RibbonPiece:
+    """A piece of a ribbon.
+
+    place: its middle as a share of the chain, 0 at the N terminus. centre: points along it, in ångström. along, across:
+    unit vectors of the chain's direction and of the width. half_width: at each point, in ångström.
+    """
+
+    kind: str
+    place: float
+    centre: Float[np.ndarray, "point 3"]
+    along: Float[np.ndarray, "point 3"]
+    across: Float[np.ndarray, "point 3"]
+    half_width: Float[np.ndarray, " point"]
+
+
+def drawn_runs(states: str) -> list[Run]:
+    """Helices and strands of at least `SHORTEST_RUN` residues, and the coils between them.
+
+    Examples
+    --------
+    >>> [tuple(run) for run in drawn_runs("--HHHHEE")]
+    [('-', 0, 2), ('H', 2, 6), ('-', 6, 8)]
+    """
+    sizes = [(run.state, run.stop - run.start) for run in runs(states)]
+    return runs("".join((state if size >= SHORTEST_RUN else COIL) * size for state, size in sizes))
+
+
+def ribbon(coordinates: Coordinates) -> Iterator[RibbonPiece]:
+    """The pieces of a backbone's ribbon, from the N to the C terminus.
+
+    coordinates: [residue 4 3] N, CA, C and O in ångström, of at least two residues.
+    """
+    places = np.asarray(coordinates, np.float64)
+    residues, last = np.arange(len(places)), len(places) - 1
+    shown = drawn_runs(secondary_structure(places))
+    centre = CubicSpline(residues, _smoothed(places[:, 1], shown))
+    across = CubicSpline(residues, _across(places))
+    for run in shown:
+        first, end = max(run.start - 0.5, 0), min(run.stop - 0.5, last)
+        count = max(round((end - first) * PIECES[run.state]), 1)
+        for start, stop in zip(*_ends(first, end, count), strict=True):
+            at = np.linspace(start, stop, POINTS)
+            directions = unit(centre(at, 1)), unit(across(at))
+            yield RibbonPiece(
+                run.state, (start + stop) / 2 / last, centre(at), *directions, _widths(run.state, at, end)
+            )
+
+
+def _ends(first: float, end: float, count: int) -> tuple[np.ndarray, np.ndarray]:
+    edges = np.linspace(first, end, count + 1)
+    return edges[:-1], edges[1:]
+
+
+def _widths(kind: str, at: Float[np.ndarray, " point"], end: float) -> Float[np.ndarray, " point"]:
+    """Half-widths; those of a strand's last residues make an arrow head."""
+    if kind != STRAND or at.mean() < end - HEAD:
+        return np.full(len(at), HALF_WIDTH[kind])
+    return TIP_WIDTH + (HEAD_WIDTH - TIP_WIDTH) * (end - at) / HEAD
+
+
+def _smoothed(trace: Float[np.ndarray, "residue 3"], shown: list[Run]) -> Float[np.ndarray, "residue 3"]:
+    """Alpha carbons; those of strands lose their zigzag, and helices keep their radius."""
+    inner = trace.copy()
+    inner[1:-1] = (trace[:-2] + 2 * trace[1:-1] + trace[2:]) / 4
+    found = trace.copy()
+    for run in shown:
+        if run.state == STRAND:
+            found[run.start : run.stop] = inner[run.start : run.stop]
+    return found
+
+
+def _across(places: Coordinates) -> Float[np.ndarray, "residue 3"]:
+    """Directions of the ribbon's width: of C=O, perpendicular to the chain, turned by 180 degrees where neighbours
+    would be opposite."""
+    along = np.diff(places[:, 1], axis=0)
+    carbonyl = places[:-1, 3] - places[:-1, 2]
+    sideways = unit(np.cross(np.cross(along, carbonyl), along))
+    signs = np.where((sideways[1:] * sideways[:-1]).sum(1) < 0, -1.0, 1.0)
+    sideways[1:] *= np.cumprod(signs)[:, None]
+    padded = np.concatenate([sideways[:1], sideways, sideways[-1:]])
+    return unit(padded[:-1] + padded[1:])
+
 
 RAINBOW = np.array([[40, 80, 200], [0, 160, 210], [40, 170, 80], [235, 190, 30], [240, 120, 30], [205, 40, 45]]) / 255
 """Colours from the N to the C terminus, evenly spaced."""
@@ -25,10 +135,10 @@ Points = Float[np.ndarray, "point 3"]
 
 
 @dataclass(frozen=True)
-class Drawing:
+class BackboneDrawing:
     """A backbone seen from the viewer. pieces: of its ribbon, in ångström. edges: of each piece. low, high: corners."""
 
-    pieces: Sequence[Piece]
+    pieces: Sequence[RibbonPiece]
     edges: Sequence[tuple[Points, Points]]
     low: Float[np.ndarray, " 3"]
     high: Float[np.ndarray, " 3"]
@@ -52,15 +162,15 @@ def render_alike(items: Sequence[Backbone], width: int = 220, height: int = 160)
     return [_svg(one, scale, width, height) for one in drawings]
 
 
-def _drawing(item: Backbone) -> Drawing:
+def _drawing(item: Backbone) -> BackboneDrawing:
     view = _view(item.trace.astype(np.float64))
     pieces = list(ribbon((item.coordinates - item.trace.mean(0, dtype=np.float64)) @ view))
     edges = [_edges(piece) for piece in pieces]
     outline = np.concatenate([side for both in edges for side in both])
-    return Drawing(pieces, edges, outline.min(0), outline.max(0))
+    return BackboneDrawing(pieces, edges, outline.min(0), outline.max(0))
 
 
-def _svg(drawing: Drawing, scale: float, width: int, height: int) -> str:
+def _svg(drawing: BackboneDrawing, scale: float, width: int, height: int) -> str:
     middle = (drawing.low + drawing.high) / 2
 
     def placed(points: Points) -> Float[np.ndarray, "point 2"]:
@@ -88,7 +198,7 @@ def _view(trace: Points) -> Float[np.ndarray, "3 3"]:
     return axes
 
 
-def _edges(piece: Piece) -> tuple[Points, Points]:
+def _edges(piece: RibbonPiece) -> tuple[Points, Points]:
     """Both edges of a piece. Coils have no sides: they turn their width to the viewer."""
     across = piece.across
     if piece.kind == COIL:
@@ -97,7 +207,7 @@ def _edges(piece: Piece) -> tuple[Points, Points]:
     return piece.centre + sideways, piece.centre - sideways
 
 
-def _colour(piece: Piece, nearness: float) -> str:
+def _colour(piece: RibbonPiece, nearness: float) -> str:
     """#rrggbb by the place in the chain, darker where the ribbon is seen from its edge, paler far away."""
     at = np.linspace(0, 1, len(RAINBOW))
     colour = np.array([np.interp(piece.place, at, channel) for channel in RAINBOW.T])
@@ -127,3 +237,40 @@ def _letters(ends: Sequence[np.ndarray], width: int, height: int) -> str:
         x, y = np.clip(end + LETTER * unit(end - size / 2), LETTER / 2, size - LETTER / 2)
         texts.append(f'<text x="{x:.1f}" y="{y + LETTER / 3:.1f}">{name}</text>')
     return f"<g {style}>{''.join(texts)}</g>"
+
+
+# PDB records for viewers, with the helices and strands that are measured, so that no viewer finds others.
+
+RIGHT_HANDED_ALPHA = 1
+"""Class of helices in PDB files."""
+END = "END\n"
+"""3Dmol 2.5.5 discards HELIX and SHEET at a line that is nothing but END, and assigns others."""
+MOST_NUMBERED = 999
+"""Greatest serial number that the columns hold."""
+
+
+def viewer_record(item: Backbone) -> str:
+    """One item as PDB text, with HELIX and SHEET records."""
+    atoms = "".join(pdb_lines([item], [item.name])).removesuffix(END)
+    return "".join(secondary_records(item)) + atoms
+
+
+def secondary_records(item: Backbone) -> Iterator[str]:
+    """A HELIX record for each helix, and a SHEET record for each strand, as a sheet of its own."""
+    runs = drawn_runs(secondary_structure(item.coordinates))
+    for serial, run in _numbered(runs, HELIX):
+        first, last = (_residue(item, index, " ") for index in (run.start, run.stop - 1))
+        yield f"HELIX  {serial:>3} {serial:>3} {first} {last}{RIGHT_HANDED_ALPHA:>2}{'':30} {run.stop - run.start:>5}\n"
+    for serial, run in _numbered(runs, STRAND):
+        first, last = (_residue(item, index, "") for index in (run.start, run.stop - 1))
+        yield f"SHEET    1 {serial:>3} 1 {first} {last} 0\n"
+
+
+def _numbered(runs: list[Run], state: str) -> Iterator[tuple[int, Run]]:
+    return enumerate([run for run in runs if run.state == state][:MOST_NUMBERED], 1)
+
+
+def _residue(item: Backbone, index: int, gap: str) -> str:
+    """Name, chain, number and insertion code in columns. gap: between chain and number."""
+    number, insertion = split_label(pdb_numbers(item)[index])
+    return f"{name_of(item.sequence[index])} {item.chain[:1]}{gap}{number:>4}{insertion:1}"

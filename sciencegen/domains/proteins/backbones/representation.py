@@ -13,17 +13,15 @@ from torch import Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.domains import standardization
-from sciencegen.domains.proteins.backbones.bond_geometry import assembly_clashes
-from sciencegen.domains.proteins.backbones.geometry import bonded, place_oxygens
+from sciencegen.domains.proteins.backbones.geometry import assembly_clashes, bonded, place_oxygens
 from sciencegen.domains.proteins.backbones.items import Backbone, backbone, parse_text
 from sciencegen.domains.proteins.backbones.relaxation import relaxed
 from sciencegen.domains.proteins.items import ALPHABET
-from sciencegen.domains.proteins.residue_atoms import UNKNOWN
+from sciencegen.domains.proteins.residues import UNKNOWN
 from sciencegen.domains.standardization import Standardization, StandardizedRepresentation
 from sciencegen.errors import DataError
 from sciencegen.items import Json, Refusal
-from sciencegen.networks.equivariant.chain import colour, whiten
-from sciencegen.networks.equivariant.residues import ATOMS, BOND, TRACE
+from sciencegen.networks.residues import ATOMS, BOND, TRACE, colour, whiten
 from sciencegen.runs import check_format
 
 LENGTH = "length"

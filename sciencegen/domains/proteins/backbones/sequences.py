@@ -3,15 +3,129 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import replace
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+import numpy as np
+from jaxtyping import Float
+
+from sciencegen.data.damage import reading
+from sciencegen.domains.base import Oracles
 from sciencegen.domains.capabilities import Predictions, SequenceDraws, Sequences
-from sciencegen.domains.proteins.backbones import self_consistency
 from sciencegen.domains.proteins.backbones.items import Backbone, key
-from sciencegen.domains.proteins.backbones.kept_residues import FREE, check_numbers, kept_letters, kept_names
+from sciencegen.domains.proteins.backbones.motifs import FREE, check_numbers, kept_letters, kept_names
 from sciencegen.domains.proteins.backbones.published_weights import check_weights, has_weights
+from sciencegen.domains.proteins.backbones.similarity import Trace, can_align, trace_tm
+from sciencegen.domains.proteins.files import STRUCTURE_FORMATS
+from sciencegen.domains.proteins.residues import ALPHA_DISTANCE, UNKNOWN, letter_of
+from sciencegen.domains.proteins.structures import read_structure_file
+from sciencegen.domains.superposition import squared_distances
+from sciencegen.errors import DataError, SciencegenError
+from sciencegen.files import files_below
 from sciencegen.items import Refusal
+from sciencegen.scoring.oracles import FunctionOracle, Oracle
+
+# Self-consistency of backbones: how near the structure that a folding program predicts for a sequence comes to the
+# backbone that the sequence was drawn for (Trippe et al. 2023, Watson et al. 2023).
+#
+#     sc_rmsd = min over motions of sqrt(mean over residues |x_i - y_i|²),  x, y: alpha carbons
+#
+# The program writes a PDB or mmCIF file, or a folder of them, with pLDDT in the column of B-factors. A structure
+# belongs
+# to the sequence that its residues have, whatever its file is called.
+
+DESIGNABLE_RMSD = 2.0
+"""Greatest `sc_rmsd` of a backbone that counts as designable, in ångström."""
+PERCENT = 100.0
+NO_TM = (
+    "sc_tm is left out: it needs the package tmtools, which is not installed. "
+    "Install it: pip install 'sciencegen[design]'"
+)
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A predicted chain. trace: alpha carbons in ångström. plddt: mean over residues, 0 to 100, or NaN."""
+
+    sequence: str
+    trace: Trace
+    plddt: float
+
+
+def read_predicted(path: Path, sequences: Sequence[str]) -> list[Predicted | Refusal]:
+    """The predicted structure of each sequence. Of several the first in the order of file names counts; files that
+    can't be read, or that are no chains, are named in the reason of sequences that have none."""
+    wanted, found, problem = set(sequences), dict[str, Predicted](), ""
+    for file in _structure_files(path):
+        try:
+            for one in _chains(file):
+                if one.sequence in wanted and _is_chain(one.trace):
+                    found.setdefault(one.sequence, one)
+                elif one.sequence in wanted:
+                    problem = problem or f"; {file.name} has alpha carbons that aren't finite or too far apart"
+        except SciencegenError as error:
+            problem = problem or f"; {error}".replace(str(path), path.name)
+    missing = Refusal(f"no structure with this sequence in the output{problem}")
+    return [found.get(sequence, missing) for sequence in sequences]
+
+
+def _is_chain(trace: Trace) -> bool:
+    """Whether all alpha carbons are finite, and none is farther from the first one than a chain of their number can
+    reach: TM-align takes hours for such."""
+    if not np.isfinite(trace).all():
+        return False
+    return bool((np.linalg.norm(trace - trace[0], axis=1) <= ALPHA_DISTANCE * len(trace)).all())
+
+
+def _structure_files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(one for one in files_below(path) if one.name.lower().endswith(STRUCTURE_FORMATS))
+
+
+def _chains(path: Path) -> Iterator[Predicted]:
+    """The chains of all models of a file."""
+    structure = read_structure_file(path).structure
+    with reading("a structure of proteins", path):
+        for chain in structure.get_chains():
+            atoms = [residue["CA"] for residue in chain if "CA" in residue]
+            letters = "".join(letter_of(atom.get_parent().get_resname()) for atom in atoms)
+            if atoms:
+                trace = np.array([atom.get_coord() for atom in atoms], np.float64)
+                yield Predicted(letters, trace, mean_plddt(np.array([atom.get_bfactor() for atom in atoms], float)))
+
+
+def mean_plddt(factors: Float[np.ndarray, " residue"]) -> float:
+    """The mean of a column of B-factors as pLDDT; values up to 1 are shares of 1. Zeros alone are no values, nor are
+    columns with values that aren't from 0 to 100."""
+    if not ((factors >= 0) & (factors <= PERCENT)).all() or not factors.any():
+        return math.nan
+    return float(factors.mean() * (PERCENT if factors.max() <= 1 else 1.0))
+
+
+def ca_rmsd(first: Trace, second: Trace) -> float:
+    """Root mean square distance of alpha carbons after superposition, in ångström."""
+    return float(np.sqrt(squared_distances(first, second).mean()))
+
+
+def columns() -> tuple[str, ...]:
+    """The names of `compare`'s values."""
+    return ("sc_rmsd", *(("sc_tm",) if can_align() else ()), "plddt")
+
+
+def notes() -> list[str]:
+    """What is left out on this computer."""
+    return [] if can_align() else [NO_TM]
+
+
+def compare(item: Backbone, predicted: Predicted) -> Mapping[str, float]:
+    """sc_rmsd in ångström, sc_tm (TM-score) and plddt."""
+    trace = np.asarray(item.trace, np.float64)
+    values = {"sc_rmsd": ca_rmsd(trace, predicted.trace), "plddt": predicted.plddt}
+    return values | ({"sc_tm": trace_tm(trace, predicted.trace)} if can_align() else {})
+
 
 AT_ONCE = 16
 """Number of sequences that are drawn together, which bounds memory."""
@@ -86,11 +200,50 @@ SEQUENCES = Sequences(
     name=lambda item: item.name,
     note=note,
     predictions=Predictions(
-        read=self_consistency.read_predicted,
-        compare=self_consistency.compare,
-        columns=self_consistency.columns,
-        notes=self_consistency.notes,
+        read=read_predicted,
+        compare=compare,
+        columns=columns,
+        notes=notes,
         best="sc_rmsd",
-        good=("designable", self_consistency.DESIGNABLE_RMSD),
+        good=("designable", DESIGNABLE_RMSD),
     ),
 )
+
+
+# Perplexities of backbones as oracles. They need the weights of ProteinMPNN, see `published_weights`.
+
+
+def drawn_perplexity(item: Backbone) -> float:
+    """Mean perplexity of eight sequences that are drawn for the backbone, as `evaluate` computes it."""
+    from sciencegen.domains.proteins.backbones.inverse_folding import design_sequences
+
+    return float(design_sequences(item.coordinates).perplexity.mean())
+
+
+def own_perplexity(item: Backbone) -> float:
+    """Perplexity of the backbone's own sequence."""
+    from sciencegen.domains.proteins.backbones.inverse_folding import sequence_perplexity
+
+    if UNKNOWN in item.sequence:
+        raise DataError("residues without a known amino acid")
+    return sequence_perplexity(item.coordinates, item.sequence)
+
+
+FUNCTIONS: Mapping[str, Callable[[Backbone], float]] = {
+    "perplexity": drawn_perplexity,
+    "sequence_perplexity": own_perplexity,
+}
+PERPLEXITIES: Mapping[str, Oracle] = {
+    name: FunctionOracle(name, function, direction="minimize") for name, function in FUNCTIONS.items()
+}
+
+
+def with_weights_checked(oracles: Oracles) -> Oracles:
+    """The same oracles; perplexities are slow, and `find` raises a ConfigError for them if the weights are absent."""
+
+    def find(name: str) -> Oracle:
+        if name in PERPLEXITIES:
+            check_weights()
+        return oracles.find(name)
+
+    return replace(oracles, find=find, slow=frozenset(PERPLEXITIES))

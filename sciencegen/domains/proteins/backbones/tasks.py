@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from sciencegen.diffusion.sizes import SizedDiffusion
 from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
-from sciencegen.domains.proteins.backbones.oligomers import oligomer_task
+from sciencegen.domains.proteins.backbones.diffusion import SAMPLER, motif_task, oligomer_task, variation_task
 from sciencegen.domains.proteins.backbones.representation import BackboneRepresentation
-from sciencegen.domains.proteins.backbones.scaffolding import SAMPLER, motif_task
-from sciencegen.domains.proteins.backbones.variations import variation_task
 
 
 def resolve(model: SizedDiffusion, representation: BackboneRepresentation, settings: TaskSettings) -> DrawTask:

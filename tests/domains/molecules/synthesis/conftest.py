@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.molecules.items import parse
-from sciencegen.domains.molecules.synthesis.moves import RouteMoves
-from sciencegen.domains.molecules.synthesis.stock import make_stock
+from sciencegen.domains.molecules.synthesis.routes import make_stock
+from sciencegen.domains.molecules.synthesis.space import RouteMoves
 from tests.domains.molecules.synthesis.stocks import BLOCKS
 
 

@@ -1,11 +1,10 @@
 import pytest
 
+from sciencegen.domains.molecules.features import similarity
 from sciencegen.domains.molecules.items import parse, text
-from sciencegen.domains.molecules.similarity import similarity
 from sciencegen.domains.molecules.synthesis import replay, write_route
-from sciencegen.domains.molecules.synthesis.analogues import AnalogueSearch
-from sciencegen.domains.molecules.synthesis.moves import RouteMoves
-from sciencegen.domains.molecules.synthesis.stock import make_stock
+from sciencegen.domains.molecules.synthesis.routes import make_stock
+from sciencegen.domains.molecules.synthesis.space import AnalogueSearch, RouteMoves
 
 MADE = ("CC(=O)NCc1ccccc1", "c1ccc(-c2ccncc2)cc1", "O=C(c1ccc(-c2ccncc2)cc1)N1CCOCC1")
 

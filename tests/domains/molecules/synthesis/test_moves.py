@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.molecules.synthesis import replay, write_route
-from sciencegen.domains.molecules.synthesis.moves import RouteMoves
+from sciencegen.domains.molecules.synthesis.space import RouteMoves
 from sciencegen.items import Refusal
 
 CHANGES = ("exchange_block", "change")

@@ -2,7 +2,7 @@ import pytest
 from rdkit import Chem
 
 from sciencegen.domains.molecules.items import parse, text
-from sciencegen.domains.molecules.synthesis.reactions import reactions, reactions_by_name, slots_of
+from sciencegen.domains.molecules.synthesis.routes import reactions, reactions_by_name, slots_of
 from sciencegen.items import Refusal
 from tests.domains.molecules.synthesis.stocks import BLOCKS
 

@@ -1,10 +1,10 @@
 import pytest
 from rdkit import Chem
 
+from sciencegen.domains.molecules.alerts import is_stable
 from sciencegen.domains.molecules.items import parse, text
 from sciencegen.domains.molecules.synthesis import replay, write_route
 from sciencegen.domains.molecules.synthesis.routes import paths, read_steps, replaced, steps_of
-from sciencegen.domains.molecules.unstable import is_stable
 from sciencegen.items import Refusal
 from tests.domains.molecules.synthesis.stocks import BLOCKS
 

@@ -1,8 +1,7 @@
 import pytest
 
 from sciencegen.domains.molecules.items import parse
-from sciencegen.domains.molecules.synthesis.reactions import reactions_by_name
-from sciencegen.domains.molecules.synthesis.selectivity import CLASHES, UNSUITABLE, clash
+from sciencegen.domains.molecules.synthesis.routes import CLASHES, UNSUITABLE, clash, reactions_by_name
 from sciencegen.items import Refusal
 
 

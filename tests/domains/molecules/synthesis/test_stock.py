@@ -1,8 +1,7 @@
 import pytest
 
 from sciencegen.domains.molecules.items import parse
-from sciencegen.domains.molecules.synthesis.reactions import slots_of
-from sciencegen.domains.molecules.synthesis.stock import make_stock
+from sciencegen.domains.molecules.synthesis.routes import make_stock, slots_of
 from sciencegen.errors import ConfigError
 
 

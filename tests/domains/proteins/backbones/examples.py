@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from sciencegen.domains.proteins.backbones.geometry import place_oxygens
+from sciencegen.domains.proteins.backbones.geometry import backbone_of, place_oxygens
 from sciencegen.domains.proteins.backbones.items import Backbone, backbone
-from sciencegen.domains.proteins.backbones.torsions import backbone_of
 from sciencegen.items import Refusal
 from tests.domains.proteins.conftest import SHARED
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from sciencegen.domains.proteins.backbones.writing import name_of
+from sciencegen.domains.proteins.backbones.files import name_of
 
 DESIGN = """
 import random, sys

@@ -14,7 +14,7 @@ from tests.shared import made_once
 def write_weights(folder: Path) -> None:
     import torch
 
-    from sciencegen.domains.proteins.backbones.inverse_folding_network import InverseFolding
+    from sciencegen.domains.proteins.backbones.inverse_folding import InverseFolding
     from sciencegen.domains.proteins.backbones.published_weights import PACKAGE, WEIGHTS
 
     generator = torch.Generator().manual_seed(0)

@@ -5,11 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.backbones.assemblies import assembly, chain_names, copy_count, rotations
-from sciencegen.domains.proteins.backbones.bond_geometry import assembly_clashes
-from sciencegen.domains.proteins.backbones.files import parse, read
-from sciencegen.domains.proteins.backbones.items import backbone, key, parse_text, text
-from sciencegen.domains.proteins.backbones.writing import chains_of, write
+from sciencegen.domains.proteins.backbones.files import chains_of, parse, read, write
+from sciencegen.domains.proteins.backbones.geometry import assembly_clashes
+from sciencegen.domains.proteins.backbones.items import (
+    assembly,
+    backbone,
+    chain_names,
+    copy_count,
+    key,
+    parse_text,
+    rotations,
+    text,
+)
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
 from tests.domains.proteins.backbones.examples import chains, helix, random_chain

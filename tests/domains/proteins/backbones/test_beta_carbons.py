@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from sciencegen.domains.proteins.backbones.beta_carbons import beta_carbons
 from sciencegen.domains.proteins.backbones.geometry import is_dextro
+from sciencegen.domains.proteins.backbones.inverse_folding import beta_carbons
 from tests.domains.proteins.backbones.examples import helix
 
 

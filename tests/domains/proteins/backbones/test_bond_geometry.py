@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.proteins.backbones import geometry
-from sciencegen.domains.proteins.backbones.bond_geometry import (
+from sciencegen.domains.proteins.backbones.geometry import (
+    backbone_of,
     bond_angles,
     bond_lengths,
     ca_clashes,
     ca_distances,
     chain_breaks,
 )
-from sciencegen.domains.proteins.backbones.torsions import backbone_of
 from tests.domains.proteins.backbones.examples import MIRROR, helix, moved, random_backbone
 
 LENGTHS = {"N-CA": geometry.N_CA, "CA-C": geometry.CA_C, "C-N": geometry.C_N, "C=O": geometry.C_O}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.capabilities import Compared
-from sciencegen.domains.proteins.backbones.charts import angles, charts
 from sciencegen.domains.proteins.backbones.items import backbone
+from sciencegen.domains.proteins.backbones.metrics import angles, charts
 from sciencegen.report.charts import chart
 from tests.domains.proteins.backbones.examples import HELIX, chains, helix
 

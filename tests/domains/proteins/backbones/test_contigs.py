@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.backbones.contigs import Free, Lengths, Range, parse_contigs
+from sciencegen.domains.proteins.backbones.motifs import Free, Lengths, Range, parse_contigs
 from sciencegen.errors import ConfigError
 
 

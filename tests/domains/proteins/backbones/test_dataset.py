@@ -6,11 +6,11 @@ import zlib
 
 import yaml
 
-from sciencegen.api.sources.datasets import card_rows
+from sciencegen.api.sources.tables import card_rows
 from sciencegen.data.cards import load_card
 from sciencegen.domains import load_domain
-from sciencegen.domains.proteins.backbones.bond_geometry import assembly_clashes
 from sciencegen.domains.proteins.backbones.files import parse
+from sciencegen.domains.proteins.backbones.geometry import assembly_clashes
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.backbones.representation import why_broken
 from sciencegen.items import Refusal

@@ -8,17 +8,14 @@ import pytest
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.self_conditioning import earlier
-from sciencegen.diffusion.spaces import Euclidean
-from sciencegen.diffusion.state import Field, State
+from sciencegen.diffusion.model import earlier
+from sciencegen.diffusion.state import Euclidean, Field, State
 from sciencegen.domains.proteins.backbones import diffusion
-from sciencegen.domains.proteins.backbones.files import parse, read
-from sciencegen.domains.proteins.backbones.properties import measure
+from sciencegen.domains.proteins.backbones.files import parse, read, write
+from sciencegen.domains.proteins.backbones.metrics import measure
 from sciencegen.domains.proteins.backbones.representation import padded_places
-from sciencegen.domains.proteins.backbones.writing import write
 from sciencegen.errors import ConfigError
-from sciencegen.networks.equivariant.chain import colour, globule_radius
-from sciencegen.networks.equivariant.residues import ATOMS, EARLIER_ATOMS, EARLIER_TRACE, TRACE
+from sciencegen.networks.residues import ATOMS, EARLIER_ATOMS, EARLIER_TRACE, TRACE, colour, globule_radius
 from tests.cli.conftest import run
 from tests.domains.proteins.backbones import tiny_model
 from tests.domains.proteins.backbones.examples import chains

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.backbones.distance_limits import Limits, squared_violations
+from sciencegen.domains.proteins.backbones.relaxation import DistanceLimits as Limits
+from sciencegen.domains.proteins.backbones.relaxation import squared_violations
 
 POINTS = np.array([[0.0, 0, 0], [2, 0, 0], [0, 3, 0], [0, 0, 5]])
 LIMITS = Limits(np.array([[0, 1], [0, 2], [3, 0]]), np.array([1.0, 4.0, 1.0]), np.array([2.5, 6.0, 3.0]))

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from sciencegen.cli import console
-from sciencegen.domains.proteins.backbones import evaluation, published_weights
-from sciencegen.domains.proteins.backbones.evaluation import NO_ALIGNMENTS, NO_SEQUENCES, NOTES, evaluate
+from sciencegen.domains.proteins.backbones import metrics as evaluation
+from sciencegen.domains.proteins.backbones import published_weights
+from sciencegen.domains.proteins.backbones.files import write
 from sciencegen.domains.proteins.backbones.form import DOMAIN
 from sciencegen.domains.proteins.backbones.items import text
-from sciencegen.domains.proteins.backbones.writing import write
+from sciencegen.domains.proteins.backbones.metrics import NO_ALIGNMENTS, NO_SEQUENCES, NOTES, evaluate
 from tests.cli.conftest import run
 from tests.domains.proteins.backbones.examples import chains
 

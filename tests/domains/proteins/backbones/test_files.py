@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from sciencegen.domains import load_domain
-from sciencegen.domains.proteins.backbones.files import parse, read
+from sciencegen.domains.proteins.backbones.files import parse, read, write
 from sciencegen.domains.proteins.backbones.items import Backbone, key, text
-from sciencegen.domains.proteins.backbones.writing import write
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Origin, Refusal
 from tests.domains.proteins.backbones.examples import chains, needs_structures, random_chain

@@ -12,11 +12,11 @@ import torch
 from sciencegen.domains.proteins.backbones import published_weights
 from sciencegen.domains.proteins.backbones.inverse_folding import (
     LETTERS,
+    InverseFolding,
     design_sequences,
     load_inverse_folding,
     sequence_perplexity,
 )
-from sciencegen.domains.proteins.backbones.inverse_folding_network import InverseFolding
 from sciencegen.domains.proteins.backbones.published_weights import weights_path
 from sciencegen.errors import ConfigError, DataError
 from tests.domains.proteins.backbones.examples import MIRROR, helix, moved, random_backbone

@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.backbones.bond_geometry import bond_angles, bond_lengths, chain_breaks
-from sciencegen.domains.proteins.backbones.geometry import C_N, C_O
-from sciencegen.domains.proteins.backbones.joining import NEIGHBOURS, join
-from sciencegen.domains.proteins.backbones.torsions import torsions_of
+from sciencegen.domains.proteins.backbones.geometry import (
+    C_N,
+    C_O,
+    bond_angles,
+    bond_lengths,
+    chain_breaks,
+    torsions_of,
+)
+from sciencegen.domains.proteins.backbones.relaxation import NEIGHBOURS, join
 from tests.domains.proteins.backbones.examples import chains, moved
 
 ITEM = chains()[6].coordinates.astype(float)

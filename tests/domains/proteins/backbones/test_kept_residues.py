@@ -3,7 +3,7 @@
 import pytest
 
 from sciencegen.domains.proteins.backbones.items import backbone
-from sciencegen.domains.proteins.backbones.kept_residues import check_numbers, kept_letters, kept_names
+from sciencegen.domains.proteins.backbones.motifs import check_numbers, kept_letters, kept_names
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
 from tests.domains.proteins.backbones.examples import helix

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from sciencegen.domains.proteins.backbones.geometry import backbone_of
 from sciencegen.domains.proteins.backbones.metrics import METRIC_NOTES, METRIC_UNITS, evaluate_backbones
 from sciencegen.domains.proteins.backbones.published_weights import weights_path
-from sciencegen.domains.proteins.backbones.torsions import backbone_of
 from sciencegen.errors import DataError
 from tests.domains.proteins.backbones.examples import MIRROR, helix, moved, random_backbone
 

@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.backbones.contigs import Free
-from sciencegen.domains.proteins.backbones.motifs import END, read_motif
-from sciencegen.domains.proteins.backbones.writing import pdb_lines, write
+from sciencegen.domains.proteins.backbones.files import pdb_lines, write
+from sciencegen.domains.proteins.backbones.motifs import END, Free, read_motif
 from sciencegen.errors import ConfigError, DataError
 from tests.domains.proteins.backbones.examples import chains, moved
 

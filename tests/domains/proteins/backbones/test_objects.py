@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sciencegen.domains.proteins.backbones.files import parse
-from sciencegen.domains.proteins.backbones.objects import OBJECTS
+from sciencegen.domains.proteins.backbones.files import OBJECTS, parse
 from tests.domains.proteins.backbones.examples import chains
 
 

@@ -6,12 +6,11 @@ import torch
 
 from sciencegen.batch import Batch
 from sciencegen.domains.capabilities import TaskSettings
-from sciencegen.domains.proteins.backbones.assemblies import rotations
-from sciencegen.domains.proteins.backbones.oligomers import oligomer_task, rewhitened, symmetric
+from sciencegen.domains.proteins.backbones.diffusion import oligomer_task, rewhitened, symmetric
+from sciencegen.domains.proteins.backbones.items import rotations
 from sciencegen.domains.proteins.backbones.representation import places_of
 from sciencegen.errors import ConfigError
-from sciencegen.networks.equivariant.chain import colour
-from sciencegen.networks.equivariant.residues import ATOMS, TRACE
+from sciencegen.networks.residues import ATOMS, TRACE, colour
 from tests.domains.proteins.backbones.tiny_model import fitted, noise, tiny_model
 
 

@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from sciencegen.domains.proteins.backbones.bond_geometry import ca_distances, overlaps
-from sciencegen.domains.proteins.backbones.geometry import place_oxygens
-from sciencegen.domains.proteins.backbones.overlaps import repulsion, trace_change, without_overlaps
+from sciencegen.domains.proteins.backbones.diffusion import repulsion, trace_change, without_overlaps
+from sciencegen.domains.proteins.backbones.geometry import ca_distances, overlaps, place_oxygens
 from sciencegen.domains.proteins.backbones.representation import around_trace, padded_places
-from sciencegen.networks.equivariant.chain import colour, whiten
-from sciencegen.networks.equivariant.residues import ATOMS, CHAIN, TRACE
+from sciencegen.networks.residues import ATOMS, CHAIN, TRACE, colour, whiten
 from tests.domains.proteins.backbones import real
 from tests.domains.proteins.backbones.examples import helix
 

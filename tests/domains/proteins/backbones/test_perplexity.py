@@ -5,7 +5,7 @@ import pytest
 from sciencegen.domains.proteins.backbones.form import DOMAIN
 from sciencegen.domains.proteins.backbones.inverse_folding import design_sequences, sequence_perplexity
 from sciencegen.domains.proteins.backbones.items import backbone
-from sciencegen.domains.proteins.backbones.perplexity import PERPLEXITIES
+from sciencegen.domains.proteins.backbones.sequences import PERPLEXITIES
 from sciencegen.errors import ConfigError
 from tests.domains.proteins.backbones.examples import chains, helix
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.backbones.planarity import heights, squared_heights
-from sciencegen.domains.proteins.backbones.torsions import backbone_of
+from sciencegen.domains.proteins.backbones.geometry import backbone_of, heights, squared_heights
 from tests.domains.proteins.backbones.examples import MIRROR, moved
 
 

@@ -6,9 +6,9 @@ import pytest
 from sciencegen.domains.checks import check_domain
 from sciencegen.domains.proteins.backbones.form import DOMAIN, SequenceOracle
 from sciencegen.domains.proteins.backbones.items import backbone, text
-from sciencegen.domains.proteins.backbones.properties import PROPERTIES, measure
+from sciencegen.domains.proteins.backbones.metrics import PROPERTIES, measure
 from sciencegen.domains.proteins.backbones.similarity import similarity
-from sciencegen.domains.proteins.oracles import ORACLES
+from sciencegen.domains.proteins.properties import ORACLES
 from sciencegen.errors import UnknownNameError
 from tests.domains.proteins.backbones.examples import HELIX, built, chains, needs_structures, random_chain
 from tests.domains.proteins.backbones.real import holdout

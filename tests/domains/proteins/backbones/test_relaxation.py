@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.backbones.bond_geometry import (
+from sciencegen.domains.proteins.backbones.geometry import (
     TRANS_ANGLE,
     TRANS_DISTANCE,
+    backbone_of,
     ca_clashes,
     ca_distances,
     chain_breaks,
+    place_oxygens,
+    torsions_of,
 )
-from sciencegen.domains.proteins.backbones.geometry import place_oxygens
 from sciencegen.domains.proteins.backbones.relaxation import relaxed
-from sciencegen.domains.proteins.backbones.torsions import backbone_of, torsions_of
 from tests.domains.proteins.backbones.examples import helix, moved, needs_structures
 from tests.domains.proteins.backbones.real import committed, holdout
 

@@ -9,7 +9,7 @@ import torch
 from sciencegen.domains.proteins.backbones import representation as representations
 from sciencegen.domains.proteins.backbones.diffusion import typical_conditions
 from sciencegen.domains.proteins.backbones.items import Backbone, backbone, text
-from sciencegen.domains.proteins.backbones.properties import measure
+from sciencegen.domains.proteins.backbones.metrics import measure
 from sciencegen.domains.proteins.backbones.relaxation import relaxed
 from sciencegen.errors import DataError, UnknownNameError
 from tests.domains.proteins.backbones.examples import built, chains, needs_structures, random_chain

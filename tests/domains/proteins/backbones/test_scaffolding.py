@@ -8,14 +8,14 @@ import torch
 
 from sciencegen.batch import Batch
 from sciencegen.domains.capabilities import TaskSettings
+from sciencegen.domains.proteins.backbones.diffusion import motif_correction, motif_task
+from sciencegen.domains.proteins.backbones.files import write
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.backbones.representation import places_of
-from sciencegen.domains.proteins.backbones.scaffolding import motif_correction, motif_task
-from sciencegen.domains.proteins.backbones.writing import write
 from sciencegen.domains.superposition import superposed
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
-from sciencegen.networks.equivariant.residues import ATOMS, BOND, TRACE
+from sciencegen.networks.residues import ATOMS, BOND, TRACE
 from tests.domains.proteins.backbones.examples import chains
 from tests.domains.proteins.backbones.tiny_model import fitted, noise, random_model, tiny_model
 

@@ -7,16 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.backbones import self_consistency
-from sciencegen.domains.proteins.backbones.files import ITEMS
-from sciencegen.domains.proteins.backbones.self_consistency import (
-    Predicted,
-    ca_rmsd,
-    compare,
-    mean_plddt,
-    read_predicted,
-)
-from sciencegen.domains.proteins.backbones.writing import pdb_lines
+from sciencegen.domains.proteins.backbones import sequences as self_consistency
+from sciencegen.domains.proteins.backbones.files import ITEMS, pdb_lines
+from sciencegen.domains.proteins.backbones.sequences import Predicted, ca_rmsd, compare, mean_plddt, read_predicted
 from sciencegen.items import Refusal
 from tests.domains.proteins.backbones.examples import MIRROR, chains, moved, random_backbone
 

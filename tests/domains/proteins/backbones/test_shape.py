@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.backbones.shape import (
+from sciencegen.domains.proteins.backbones.geometry import backbone_of
+from sciencegen.domains.proteins.backbones.metrics import (
     expected_radius,
     gyration_ratio,
     radius_of_gyration,
     relative_contact_order,
 )
-from sciencegen.domains.proteins.backbones.torsions import backbone_of
 from tests.domains.proteins.backbones.examples import MIRROR, helix, moved, random_backbone
 from tests.domains.proteins.backbones.real import natives
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.proteins.backbones.geometry import place_hydrogens, place_oxygens
-from sciencegen.domains.proteins.backbones.relaxation import relaxed
-from sciencegen.domains.proteins.backbones.secondary_structure import hydrogen_bonds, secondary_structure
-from sciencegen.domains.proteins.backbones.strand_pairing import (
+from sciencegen.domains.proteins.backbones.relaxation import (
     OXYGEN_NITROGEN,
     bond_limits,
     nearly_bonded,
+    relaxed,
     with_oxygens_and_hydrogens,
 )
+from sciencegen.domains.proteins.backbones.secondary_structure import hydrogen_bonds, secondary_structure
 from tests.domains.proteins.backbones.examples import helix, moved, needs_structures
 from tests.domains.proteins.backbones.real import holdout
 

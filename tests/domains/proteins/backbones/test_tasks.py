@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 import sciencegen as sg
-from sciencegen.domains.proteins.backbones.files import parse, read
-from sciencegen.domains.proteins.backbones.writing import write
+from sciencegen.domains.proteins.backbones.files import parse, read, write
 from sciencegen.domains.superposition import superposed
 from tests.cli.conftest import run
 from tests.domains.proteins.backbones.examples import chains

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.backbones.tm_score import (
+from sciencegen.domains.proteins.backbones.similarity import (
     STRIDE,
     THINNING,
     distance_scale,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.backbones.torsions import (
+from sciencegen.domains.proteins.backbones.geometry import (
     backbone_of,
     dihedrals,
     ramachandran_divergence,

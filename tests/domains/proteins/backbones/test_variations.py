@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from sciencegen.domains.capabilities import TaskSettings
+from sciencegen.domains.proteins.backbones.diffusion import LEVEL, variation_task
+from sciencegen.domains.proteins.backbones.files import write
 from sciencegen.domains.proteins.backbones.items import backbone, text
-from sciencegen.domains.proteins.backbones.variations import LEVEL, variation_task
-from sciencegen.domains.proteins.backbones.writing import write
 from sciencegen.domains.superposition import superposed
 from sciencegen.errors import ConfigError, DataError
 from tests.domains.proteins.backbones.examples import chains, helix

@@ -10,8 +10,8 @@ import torch
 from sciencegen.diffusion.sizes import SizedDiffusion
 from sciencegen.domains.proteins.backbones import diffusion, representation
 from sciencegen.domains.proteins.backbones.items import text
-from sciencegen.domains.proteins.backbones.properties import measure
-from sciencegen.networks.equivariant.residues import ResidueNetworkSettings
+from sciencegen.domains.proteins.backbones.metrics import measure
+from sciencegen.networks.residues import ResidueNetworkSettings
 from tests.domains.proteins.backbones.examples import chains
 
 SMALL = diffusion.BackboneDiffusionSettings(

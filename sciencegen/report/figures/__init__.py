@@ -1,1 +1,0 @@
-"""Figures of matplotlib for papers and notebooks, with the colours of the report on a white page."""

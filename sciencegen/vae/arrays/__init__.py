@@ -1,1 +1,0 @@
-"""The variational autoencoder of vectors of numbers, some of which may be missing."""

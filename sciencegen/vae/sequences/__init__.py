@@ -1,1 +1,0 @@
-"""The variational autoencoder of token sequences, with an autoregressive decoder."""
