@@ -31,7 +31,7 @@ from sciencegen.optimization.pareto_plate import ParetoPlate
 from sciencegen.optimization.wells import SIZES, read_well
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from sciencegen.figures.style import Figure
 
 
 # What plates of one and of several targets have in common: columns, wells, and the provenance of their items.

@@ -24,8 +24,7 @@ from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
 from sciencegen.scoring.oracles import Oracle
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
+    from sciencegen.figures.style import Figure
     from sciencegen.prediction import Evaluation, Predictor
     from sciencegen.prediction.points import PointPredictor
     from sciencegen.report.paper_figures import PlottedPredictions as Predictions

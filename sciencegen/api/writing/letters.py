@@ -17,7 +17,7 @@ from sciencegen.errors import ConfigError, DataError
 from sciencegen.report.letters import SCORE, of_variants
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from sciencegen.figures.style import Figure
 
 
 # Scores of variants, and their heat map.

@@ -33,8 +33,8 @@ from sciencegen.optimization.pareto import nondominated
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
+    from sciencegen.figures.style import Figure
     from sciencegen.report.paper_figures import GoalAxis
 
 

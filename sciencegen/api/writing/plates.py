@@ -16,7 +16,7 @@ from sciencegen.items import Cell, Refusal
 from sciencegen.optimization.wells import SIZES, LayoutSettings, plate_wells, well_name
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from sciencegen.figures.style import Figure
 
 
 # Pick lists: which well of a stock plate goes into which well of a plate, as tables that liquid handlers read.

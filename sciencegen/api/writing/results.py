@@ -27,7 +27,8 @@ from sciencegen.report.viewer import viewer_page
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
+
+    from sciencegen.figures.style import Figure
 
 
 # Results as HTML for notebooks: a short table with pictures of the items. All texts are escaped.
