@@ -92,7 +92,7 @@ def vector_diffusion(
 
 # A diffusion p(z | c) over the latents of a trained autoencoder, with the interface of its flow prior.
 #
-# Vahdat et al. 2021 (LSGM) and Rombach et al. 2022, with the autoencoder fixed. `vae.prior_fitting.fit_prior` fits
+# Vahdat et al. 2021 (LSGM) and Rombach et al. 2022, with the autoencoder fixed. `vae.flows.fit_prior` fits
 # it.
 
 Latent = Float[Tensor, "batch latent"]

@@ -209,7 +209,7 @@ CORE_LAWS = (
     Law("similarity.maximum", "it is above 0, at most 1", bad_maximum, "Choose one in between."),
     Law("similarity.classes", "each kind gives a text for each item, from the item alone", bad_classes,
         "Return '' for an item of no class."),
-    Law("oracles.names", "every property is an oracle", missing_oracles, "Use `domains.oracles.property_oracles`."),
+    Law("oracles.names", "every property is an oracle", missing_oracles, "Use `domains.properties.property_oracles`."),
     Law("oracles.find", "a property's oracle has its name, unit and direction", other_oracles,
         "Use `property_oracles`."),
     Law("measure", "an example has a value if the property's oracle scores it", never_measured,
@@ -220,7 +220,7 @@ CORE_LAWS = (
     Law("regression.groups", "there is a text for each item", group_labels, "Return '' for an item that is alone."),
     Law("regression.fit", "fitted features are the same once loaded", fitted_features,
         "Write all that they need in `to_json`."),
-    Law("regression.splits", "a split has a label for each item", split_labels, "Return `prediction.splits.Split`."),
+    Law("regression.splits", "a split has a label for each item", split_labels, "Return `prediction.training_tables.Split`."),
     Law("evaluate", "metrics are finite numbers by name", bad_metrics, "Leave a metric out that can't be had."),
     Law("render", "a picture is an SVG element or an <img>", bad_pictures, "Return '<svg ...>...</svg>'."),
 )  # fmt: skip

@@ -47,7 +47,7 @@ class FitsPriors(Protocol):
         """Fit it to all training items; may do nothing.
 
         Further parameters have defaults: settings, and `progress` (`networks.descent.Progress`) for long fits. Notes of
-        a `vae.prior_fitting.PriorFit` that it returns are logged.
+        a `vae.flows.PriorFit` that it returns are logged.
         """
 
 

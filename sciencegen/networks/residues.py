@@ -274,7 +274,7 @@ def walk_matrix(count: Int[Tensor, " batch"], residues: int) -> Float[Tensor, "b
 TRACE, ATOMS = "trace", "atoms"
 """Fields: alpha carbons in whitened coordinates [batch residue 3]; N and C relative to CA [batch residue 6]."""
 EARLIER_TRACE, EARLIER_ATOMS = "earlier_trace", "earlier_atoms"
-"""Optional given fields: an earlier estimate of both (`diffusion.self_conditioning`)."""
+"""Optional given fields: an earlier estimate of both (`diffusion.model`)."""
 CHAIN = "chain"
 """Optional given field [batch residue]: the number of each residue's chain, ascending. Without it there is one chain.
 Residues of different chains have the largest separation."""

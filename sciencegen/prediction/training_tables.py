@@ -15,7 +15,7 @@ from sciencegen.prediction.columns import FeatureBlock as Block
 from sciencegen.prediction.columns import mostly_missing
 from sciencegen.prediction.families import PENALTIES, leave_one_out, tuning_rows
 
-# The scale on which a target is fitted (metrics/warps.py): linear; logarithmic, for effects that multiply; or
+# The scale on which a target is fitted (metrics/numbers.py): linear; logarithmic, for effects that multiply; or
 # saturating, with an end above the best value, for additive effects measured by an assay that saturates.
 #
 # Predictions and the ends of intervals are transformed back; since scales increase, intervals keep their coverage.

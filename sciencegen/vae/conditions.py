@@ -355,7 +355,7 @@ class ArbitraryConditionals(nn.Module):
         p(x | known) = prod over missing i of p(x_i | known, missing columns before i)
 
     One network predicts a mixture of normal distributions for every column from the columns that it is shown (ACE [1]_,
-    here with a fixed order of columns). Fitted by `vae.prior_fitting.fit_prior` to rows that are nearly standardized.
+    here with a fixed order of columns). Fitted by `vae.flows.fit_prior` to rows that are nearly standardized.
 
     Parameters
     ----------

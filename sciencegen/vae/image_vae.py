@@ -4,14 +4,14 @@
 
 Lanusse et al. 2021, section 3. The decoder's image m has neither blur nor noise: the PSF and noise of each stamp are
 applied before m is compared with it, so that m is deconvolved and denoised. `networks` defines m. In units of the noise
-alone, a few bright images would dominate the likelihood; `misfit` limits that (`observation.observed`).
+alone, a few bright images would dominate the likelihood; `misfit` limits that (`image_networks.observed`).
 
 Latents: z = (code, maps). The code describes the whole image; maps, if any, are the increasingly fine layers of a
 ladder, whose posteriors combine the features of encoder and decoder at each level (Sønderby et al. 2016, section 2;
 Kingma et al. 2016; Vahdat & Kautz 2020). A map is the u in z = mean(above) + std(above) u: its prior is N(0, I), its
 posterior is relative to that, and the KL divergence is the same. Samples are drawn from priors that are fitted to the
 trained model's posteriors: a flow p(code | c), and another one for each map (`map_flow`). The noise of a texture
-(`networks.texture`) is a further map with the prior N(0, I); reconstructions and the bound are those without texture.
+(`networks.pyramid`) is a further map with the prior N(0, I); reconstructions and the bound are those without texture.
 
 Encoder, prior and decoder take the same condition c, so that the code need not repeat it. With `measure`, `decode`
 adjusts the condition until the image has the requested properties (`condition_correction`). Sampling first imputes the
@@ -81,7 +81,7 @@ class ImageVAESettings:
     of p(c | known values of c). map_width, map_steps: of each map's prior. smoothing: nats of the penalty on the
     image's `roughness`, so that detail that the PSF hides stays smooth; of positive images. correlated_noise: whether
     the likelihood takes noise to be correlated where it is (`ImageVAE.correlate_noise`). profiles: number of elliptical
-    profiles in the decoder, 0 for none (`vae.images.profiles`); structure: by step, nats of the penalty on the share of
+    profiles in the decoder, 0 for none (`vae.image_networks`); structure: by step, nats of the penalty on the share of
     the light that they leave to the pyramid, without which they would stay unused.
     """
 
@@ -126,7 +126,7 @@ class ImageVAE(nn.Module):
     shape: bands, y and x. conditions: how their columns change in a rotation. scale: of the training images' flux.
     measure: images [batch band y x] -> measured properties [batch property], standardized as conditions are, NaN where
     one cannot be measured; a domain may set it. settle: recomputes the columns of a condition that depend on others.
-    prior: of codes, if it is not a flow (`diffusion.latent_prior.DiffusionPrior`).
+    prior: of codes, if it is not a flow (`diffusion.vectors.DiffusionPrior`).
 
     A latent is (code, maps, wish); wish is the noise from which missing values of a condition are drawn, 0 for an
     encoded image. pretrained: the model whose weights this one started with, if any (`warm_start`).
@@ -221,7 +221,7 @@ class ImageVAE(nn.Module):
     def terms(self, batch: Batch, generator: Generator | None = None, misfit: float | None = None) -> BoundTerms:
         """The two terms of the bound of log p(x | c) under the fitted prior, in nats; one sample of a fixed seed.
 
-        misfit: by default that of the settings; only 0 gives a proper density of x (`observation.observed`)."""
+        misfit: by default that of the settings; only 0 gives a proper density of x (`image_networks.observed`)."""
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
         found = self.networks.infer(batch, batch.condition, generator)
         code = found.latents[0]

@@ -209,7 +209,7 @@ class LatentPriorVAE(nn.Module):
         Columns of the condition.
     settings : LatentPriorVAESettings, optional
     prior : nn.Module, optional
-        p(z | c) where the settings name a diffusion (`diffusion.latent_prior.DiffusionPrior`).
+        p(z | c) where the settings name a diffusion (`diffusion.vectors.DiffusionPrior`).
     measure : Measure, optional
         Measures properties of decoded sequences. None: they are estimated from latents.
 

@@ -61,7 +61,7 @@ class Structures:
     style : "sticks" or "cartoon"
         How the viewer draws the records.
     readouts : mapping
-        Property -> name in `networks.equivariant.properties.READOUTS`, if there is one.
+        Property -> name in `networks.harmonics.READOUTS`, if there is one.
     """
 
     records: Callable[[Path], tuple[str, Iterator[str]]] | None = None

@@ -29,7 +29,7 @@ READOUTS: Mapping[str, str] = {
     "g298": "sum",
     "cv": "sum",
 }
-"""Column, named as in QM9's card -> readout. For other columns it is chosen by the data (prediction/baselines.py)."""
+"""Column, named as in QM9's card -> readout. For other columns it is chosen by the data (prediction/columns.py)."""
 
 
 def points(molecules: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:

@@ -1,4 +1,4 @@
-"""The recipe `sequence-vae` of tables: a series with recurrent dynamics (`vae.arrays.sequence_vae`)."""
+"""The recipe `sequence-vae` of tables: a series with recurrent dynamics (`vae.series_vae`)."""
 
 from __future__ import annotations
 
