@@ -119,7 +119,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if "_shared" not in path.p
 
 
 def test_arrows_point_down() -> None:
-    for path, name in ((path, name) for path in FILES for name in imports(path)):
+    for path, name in ((one, name) for one in FILES for name in imports(one)):
         if not name.startswith("sciencegen") or name in PROTOCOLS:
             continue
         here, parts = room(path), name.split(".")

@@ -220,7 +220,8 @@ CORE_LAWS = (
     Law("regression.groups", "there is a text for each item", group_labels, "Return '' for an item that is alone."),
     Law("regression.fit", "fitted features are the same once loaded", fitted_features,
         "Write all that they need in `to_json`."),
-    Law("regression.splits", "a split has a label for each item", split_labels, "Return `prediction.training_tables.Split`."),
+    Law("regression.splits", "a split has a label for each item", split_labels,
+        "Return `prediction.training_tables.Split`."),
     Law("evaluate", "metrics are finite numbers by name", bad_metrics, "Leave a metric out that can't be had."),
     Law("render", "a picture is an SVG element or an <img>", bad_pictures, "Return '<svg ...>...</svg>'."),
 )  # fmt: skip

@@ -106,7 +106,7 @@ class PyramidSettings:
     """width: channels at the finest level. multipliers: of the width, for each level; a level has half the side of the
     one before. patch: side of the square of pixels that is one position of the finest level. known: width of the
     decoder's input. maps: channels of the latent maps in the decoder, from the second coarsest level on. texture:
-    channels of the noise of the decoder's texture (`TextureDecoder`), 0 for none.
+    channels of the noise of the decoder's texture (`Texture`), 0 for none.
     """
 
     width: int = 16

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from sciencegen.api.science import forms as tasks
+from sciencegen.data import forkserver as tasks
 from sciencegen.cli import workers
 
 
