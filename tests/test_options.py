@@ -139,3 +139,9 @@ def test_a_table_in_memory_is_an_error_that_names_the_argument():
             call()
     for items in (table, table["item"]):
         assert len(sg.score("molecules", items, ["qed"]).table) == 1
+
+
+def test_documentation_says_what_false_does_where_true_is_the_default():
+    assert "novel : bool\n    False: return items of the training data" in inspect.getdoc(sg.optimize)
+    assert "measured : str or sequence of str\n    Tables of" in inspect.getdoc(sg.propose)
+    assert "prior_target : str, optional\n    Column of values in `prior`." in inspect.getdoc(sg.propose)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from sciencegen.errors import unknown_name
 from sciencegen.items import Cell, Json, none_if_nan
 from sciencegen.optimization.measurements import settled_values
 from sciencegen.optimization.replay import METHODS, BestScale, ReplayedRound, best_scale, replay, replay_statistics
-from sciencegen.options import BacktestOptions, takes
+from sciencegen.options import takes
 
 OWN = ("repeats", "methods", "threshold")
 """Settings that `propose` doesn't have. A campaign doesn't depend on them."""
@@ -153,7 +153,7 @@ def resolve_backtest(
 
 
 @takes(BacktestSettings)
-def backtest(domain: str, table: str | Path, **options: Unpack[BacktestOptions]) -> Backtested:
+def backtest(domain: str, table: str | Path, **options: object) -> Backtested:
     r"""Replay design campaigns on a table of measured items, to see how soon `propose` finds the best of them.
 
     The table's items are the only candidates. The first plate is random, the same for all methods of a repeat; later
@@ -165,9 +165,6 @@ def backtest(domain: str, table: str | Path, **options: Unpack[BacktestOptions])
         Such as "proteins".
     table : str or Path
         A table of measured items with the column `target`, or a dataset by name.
-    **options
-        Fields of `config.BacktestSettings`: `batch`, `rounds`, `repeats`, `methods`, `minimize`, `wild_type` and
-        others.
 
     Returns
     -------

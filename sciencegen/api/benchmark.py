@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Unpack
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import Objective, auc_top_k
 from sciencegen.optimization.search import DEFAULT_METHOD, METHODS, WITH_SURROGATE, load_method
 from sciencegen.optimization.spaces import Item, SearchSettings, SearchSpace
-from sciencegen.options import BenchmarkOptions, takes
+from sciencegen.options import takes
 from sciencegen.scoring.oracles import Oracle
 
 COLUMNS = (
@@ -178,7 +178,7 @@ def benchmark(
     suite: str,
     tasks: str | Sequence[str] = (),
     methods: str | Sequence[str] = (),
-    **options: Unpack[BenchmarkOptions],
+    **options: object,
 ) -> Result:
     """Measure search methods on a suite of oracles.
 
@@ -190,18 +190,6 @@ def benchmark(
         Tasks of the suite; none means all but those that need a classifier that is not given.
     methods : str or sequence of str
         Search methods; none means the default method.
-    budget : int
-        Distinct items to score for each task and seed.
-    seeds : int
-        Runs of each task, with seeds 0, 1 ...
-    domain : str, optional
-        By default the domain that has the suite.
-    model : str, optional
-        The model whose latent space is searched; by default the domain's shipped weights.
-    predictors : mapping of str to str
-        Name of a task's oracle ("pmo:drd2") to the folder of a predictor of labels, 0 or 1, as its classifier.
-    seed, device, threads, batch_size
-        `config.Resources`; results don't depend on them, except for rounding on other devices.
 
     Returns
     -------

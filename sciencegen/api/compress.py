@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Unpack
+from typing import IO, Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from sciencegen.data.threads import worker_count
 from sciencegen.domains.capabilities.observation import CodedFiles
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_write, claim_output, found_at
-from sciencegen.options import CompressOptions, DecompressOptions, takes
+from sciencegen.options import takes
 
 ZIP = ".npz"
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -45,7 +45,7 @@ class Coded:
 
 @takes(CompressSettings)
 def compress(
-    domain: str, source: str | Path, output: str | Path, *, overwrite: bool = False, **options: Unpack[CompressOptions]
+    domain: str, source: str | Path, output: str | Path, *, overwrite: bool = False, **options: object
 ) -> Coded:
     """Compress a file of images, without loss or with an error in units of the noise.
 
@@ -62,8 +62,6 @@ def compress(
         The stream, such as stamps.sgc.
     overwrite : bool
         Whether an existing output is replaced.
-    **options
-        Fields of `config.CompressSettings`: `quantize`, `noise`, `threads`.
 
     Returns
     -------
@@ -114,7 +112,7 @@ def compress(
 @takes(DecompressSettings)
 def decompress(
     domain: str, source: str | Path, output: str | Path, *, overwrite: bool = False,
-    **options: Unpack[DecompressOptions],
+    **options: object,
 ) -> Coded:  # fmt: skip
     """Restore a file from a stream of `compress`.
 
@@ -128,8 +126,6 @@ def decompress(
         The file: for a lossless stream, FITS and .npy are the bytes that were coded; arrays of .npz are equal.
     overwrite : bool
         Whether an existing output is replaced.
-    **options
-        Fields of `config.DecompressSettings`: `partial`, `threads`.
 
     Returns
     -------

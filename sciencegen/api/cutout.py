@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Unpack
 
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.writing.output_record import origin_of_given, plain_path
@@ -17,7 +16,7 @@ from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Cut, Cutouts
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Cell, Origin, Refusal
-from sciencegen.options import CutoutOptions, takes
+from sciencegen.options import takes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +33,7 @@ class CutItems(Result):
 
 
 @takes(CutoutSettings)
-def cutout(domain: str, image: str | Path, catalogue: str | Path, **options: Unpack[CutoutOptions]) -> CutItems:
+def cutout(domain: str, image: str | Path, catalogue: str | Path, **options: object) -> CutItems:
     r"""Cut items out of a large image, such as galaxies out of a survey's.
 
     The image is read in parts, so that it may be larger than memory. Neighbours are masked, and each item has flags.
@@ -49,9 +48,6 @@ def cutout(domain: str, image: str | Path, catalogue: str | Path, **options: Unp
     catalogue : str or Path
         CSV, Parquet, Excel, FITS or SExtractor's text, with columns x and y (pixels) or ra and dec (degrees, or
         sexagesimal with hours of right ascension).
-    **options
-        Fields of `config.CutoutSettings`: `side` (pixels), `pixel_scale` (arcsec), `bands`, `extension`, `psf`,
-        `psf_fwhm` (arcsec), `variance`, `segments`, `neighbours`, `sky`, `first_pixel`, `limit`.
 
     Returns
     -------

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Unpack
 
 import numpy as np
 
@@ -23,7 +22,7 @@ from sciencegen.data.writers import Refused
 from sciencegen.domains.given import one_text
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Cell, Given, Item, Origin, Refusal, Row
-from sciencegen.options import DecodeOptions, EncodeOptions, InterpolateOptions, takes
+from sciencegen.options import takes
 
 TRIED = 100
 """Items that `encode` decodes again, to say how many are reconstructed."""
@@ -49,7 +48,7 @@ class Latents(Result):
 
 
 @takes(EncodeSettings, frames=("items",))
-def encode(domain: str, items: Path | Given, **options: Unpack[EncodeOptions]) -> Latents:
+def encode(domain: str, items: Path | Given, **options: object) -> Latents:
     """Encode items into a model's latent space.
 
     Parameters
@@ -59,12 +58,6 @@ def encode(domain: str, items: Path | Given, **options: Unpack[EncodeOptions]) -
     items : str, object, sequence of these, Series, DataFrame, or Path
         One item or several, as texts or objects such as RDKit molecules; a data frame with a column of them; or the
         path of a file (a `pathlib.Path`; a str is an item).
-    model : str, optional
-        A shipped name or a run folder; by default the domain's shipped weights.
-    column : str, optional
-        The column of items in a table or a data frame.
-    seed, device, threads, batch_size
-        `config.Resources`; results don't depend on them, except for rounding on other devices.
 
     Returns
     -------
@@ -149,7 +142,7 @@ class Decoded:
 
 
 @takes(DecodeSettings)
-def decode(domain: str, latents: str | Path | np.ndarray, **options: Unpack[DecodeOptions]) -> Result:
+def decode(domain: str, latents: str | Path | np.ndarray, **options: object) -> Result:
     """Decode latents into items.
 
     Parameters
@@ -158,12 +151,6 @@ def decode(domain: str, latents: str | Path | np.ndarray, **options: Unpack[Deco
         Such as "molecules".
     latents : numpy.ndarray, str or Path
         [item latent], or a file of them: .npz (array `latent`) or .npy.
-    model : str, optional
-        The model that encoded them; by default the domain's shipped weights.
-    where : str or sequence of str
-        Conditions of the decoder, such as "name = 2.5" in the property's unit.
-    seed, device, threads, batch_size
-        `config.Resources`; results don't depend on them, except for rounding on other devices.
 
     Returns
     -------
@@ -258,7 +245,7 @@ class Interpolated:
 
 
 @takes(InterpolateSettings)
-def interpolate(domain: str, start: Given, end: Given, steps: int = 9, **options: Unpack[InterpolateOptions]) -> Result:
+def interpolate(domain: str, start: Given, end: Given, steps: int = 9, **options: object) -> Result:
     """Decode points along the arc between the latents of two items.
 
     Parameters
@@ -269,12 +256,6 @@ def interpolate(domain: str, start: Given, end: Given, steps: int = 9, **options
         Both items, as texts or objects such as RDKit molecules.
     steps : int
         Number of points, both ends included.
-    model : str, optional
-        A shipped name or a run folder; by default the domain's shipped weights.
-    include : str or sequence of str
-        Properties of the decoded items to compute.
-    seed, device, threads, batch_size
-        `config.Resources`; results don't depend on them, except for rounding on other devices.
 
     Returns
     -------

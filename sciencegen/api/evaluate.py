@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal
 
 from sciencegen.api.criteria.goals import parse_conditions
 from sciencegen.api.models.folder import describe_model, resolve_device
@@ -22,7 +22,7 @@ from sciencegen.devices import computing_on
 from sciencegen.domains.base import Domain, ReportingEvaluate
 from sciencegen.domains.capabilities import ReferenceSets
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.options import EvaluateOptions, takes
+from sciencegen.options import takes
 from sciencegen.progress import Report, silent
 from sciencegen.runs import sha256_of
 
@@ -80,9 +80,7 @@ class Evaluated(Result):
 
 
 @takes(EvaluateSettings)
-def evaluate(
-    domain: str, samples: str | Path, *, column: str | None = None, **options: Unpack[EvaluateOptions]
-) -> Evaluated:
+def evaluate(domain: str, samples: str | Path, *, column: str | None = None, **options: object) -> Evaluated:
     r"""Compare generated items with held-out ones.
 
     Parameters
@@ -93,28 +91,6 @@ def evaluate(
         The file of generated items.
     column : str, optional
         The column of items in a table.
-    against : str or Path
-        What to compare with: a dataset and its split ("moses/test"), a file, or a folder of files.
-    form : str
-        The form of the items to evaluate, such as "structures" of molecules. Without it, a folder in `against` that
-        only a form of the domain reads has this form.
-    training : str, optional
-        Training items, for novelty: a dataset and its split, or a file.
-    limit : int, optional
-        Use only the first samples.
-    offline : bool
-        Don't fetch datasets.
-    model : str, optional
-        The model whose draws `calibrate` evaluates, and whose likelihood of the items to compare with is added as the
-        length of a code, in bits per item and per symbol, residue, pixel or cell, if it has one.
-    calibrate : mapping of str to sequence of float
-        Property to requested values, in its unit: for each, how closely raw draws of the model meet it.
-    draws : int
-        Number of draws for each value.
-    predictors : mapping of str to str
-        Name to folder of trained predictors, for properties that the domain can't compute.
-    seed, device, threads, batch_size
-        `config.Resources`.
 
     Returns
     -------

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import Unpack
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from sciencegen.browser.server import LocalServer
 from sciencegen.config import MapSettings, build_settings
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.files import atomic_write
-from sciencegen.options import MapOptions, takes
+from sciencegen.options import takes
 
 PICTURES = 5000
 """Pictures that a page without a server holds at most, of items that are evenly spaced in the data."""
@@ -26,9 +25,7 @@ PICTURES = 5000
 
 @takes(MapSettings)
 @contextmanager
-def explore(
-    domain: str, data: str | Path | None = None, port: int = 0, **options: Unpack[MapOptions]
-) -> Iterator[LocalServer]:
+def explore(domain: str, data: str | Path | None = None, port: int = 0, **options: object) -> Iterator[LocalServer]:
     """Serve the latent map of items to a browser of this computer, as long as the context lasts.
 
     Parameters
@@ -39,10 +36,6 @@ def explore(
         A file of items, a dataset's name, a prepared folder, or an .npz file of latents; by default draws of the model.
     port : int
         Of the server; 0 for any free one.
-    model, column, include, colour_by, along, projection
-        As for `latent_map`.
-    sample, limit, offline, wild_type, seed, device, threads, batch_size
-        As for `latent_map`.
 
     Yields
     ------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 from sciencegen.api.models.completion import Completer, completer
 from sciencegen.api.models.folder import LoadedModel, name_suffixes, open_model
@@ -33,7 +33,7 @@ from sciencegen.config import GenerateSettings, build_settings
 from sciencegen.data.number_ranges import NumberRanges
 from sciencegen.errors import DataError
 from sciencegen.items import Cell, Origin
-from sciencegen.options import GenerateOptions, takes
+from sciencegen.options import takes
 
 Chunk = Mapping[str, Sequence[Cell]]
 """Rows, as a mapping of columns."""
@@ -98,7 +98,7 @@ class GenerateRequest:
 
 
 @takes(GenerateSettings)
-def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> Result:
+def generate(domain: str, n: int = 1000, **options: object) -> Result:
     """Draw new items with requested properties from a trained model.
 
     Parameters
@@ -107,61 +107,6 @@ def generate(domain: str, n: int = 1000, **options: Unpack[GenerateOptions]) -> 
         Such as "molecules". `properties` lists what may be requested.
     n : int
         Number of distinct accepted items, or of draws if `raw`.
-    model : str, optional
-        A shipped name or a run folder; by default the domain's shipped weights.
-    where : str or sequence of str
-        Conditions in the properties' units: "logp = 2.5", "tpsa in 40..90", "qed >= 0.6". Properties that the
-        model is not conditioned on only filter its draws.
-    plausible : bool
-        Write no items that can't be expected to exist (molecules: with groups that decompose or react); not with `raw`.
-    keep, forbid : str or sequence of str
-        Patterns that each item must, or must not, contain (molecules: SMARTS).
-    blocks : str, optional
-        A file of building blocks (molecules). A draw is kept if a way to make it from them is found; otherwise the most
-        similar item found that can be made, meets the request and isn't among the results takes its place. The columns
-        `route`, `route_steps` and `route_blocks` say how an item is made, `draw` and `similarity_to_draw` what was
-        drawn. Not with `raw` or `core`.
-    maximum_steps : int
-        Largest number of steps of such an item.
-    include : str or sequence of str
-        Further properties to write.
-    raw : bool
-        Keep all draws unfiltered, malformed ones too.
-    attempts : int, optional
-        Maximum number of draws for each requested item. None means 50, and at least 1,000 draws in all.
-    noise_scale : float
-        Factor on the standard normal latent noise that items are decoded from.
-    complete : str, optional
-        A model that computes the structures of items for files.
-    core : str, optional
-        Of molecules: SMILES that each item holds, with attachment points such as ``c1ccc([*:1])nc1``; two pieces with a
-        point each get a linker, a core without points a substituent in place of any hydrogen.
-    scaffold : str, optional
-        A file with a substructure that every item contains.
-    contigs : str, optional
-        Of protein backbones: residues of the scaffold and numbers of free ones, such as "10-40,A163-181,10-40".
-    vary : str, optional
-        A file of items, or one of them as text, of which each draw varies one: molecules by a step in the latent
-        space, protein backbones by partial diffusion.
-    noise_level : float, optional
-        Of `vary`: above 0 (no change) to 1 (nothing is left of the item).
-    symmetry : str, optional
-        Of assemblies of equal chains, such as "C3" (protein backbones).
-    noise_free : bool
-        Leave out the instrument's point-spread function and noise (galaxies).
-    predictors : mapping of str to str
-        Name to folder of trained predictors, for properties that the domain can't compute.
-    sampler, steps, guidance, step_noise
-        Sampler, number of steps, guidance strength, and factor on the noise that a random sampler adds at each step, of
-        a diffusion model; by default the model's own.
-    tries
-        Most draws that a model of sequences decodes for each item under a condition; it keeps the nearest.
-    best_of, steer, particles, strength
-        `best_of` draws are made for each item, and the best by the goals of `steer` is kept; with `particles` the
-        draws of a diffusion are steered by Feynman-Kac resampling [1]_, with a `strength` in nats.
-    seed, device, threads, batch_size
-        `config.Resources`: the same seed gives the same items; results don't depend on the others, except for
-        rounding on other devices.
 
     Returns
     -------

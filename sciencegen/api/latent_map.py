@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Unpack
 
 from sciencegen.api.maps.latent_map import LatentMap, make_map, write_map
 from sciencegen.api.writing.results import Result
 from sciencegen.config import MapSettings, build_settings
-from sciencegen.options import MapOptions, takes
+from sciencegen.options import takes
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Mapped(Result):
 
 
 @takes(MapSettings)
-def latent_map(domain: str, data: str | Path | None = None, **options: Unpack[MapOptions]) -> Mapped:
+def latent_map(domain: str, data: str | Path | None = None, **options: object) -> Mapped:
     """Place items on two axes of a model's latent space.
 
     Parameters
@@ -35,23 +34,6 @@ def latent_map(domain: str, data: str | Path | None = None, **options: Unpack[Ma
         Such as "molecules".
     data : str or Path, optional
         A file of items, a dataset's name, a prepared folder, or an .npz file of latents; by default draws of the model.
-    model : str, optional
-        A shipped name or a run folder; by default the domain's shipped weights.
-    column : str, optional
-        The column of items in a table.
-    include : str or sequence of str
-        Properties of the items to compute.
-    colour_by : str, optional
-        A property or a column of the table; by default the first column.
-    projection : str
-        "pca": two directions of the latent space; "umap": places that keep neighbours together (McInnes et al. 2018),
-        with the extra `map`. What lies between the items is then placed by a mean of the nearest ones.
-    along : bool
-        Whether the first axis is the direction in which the values of `colour_by` grow, by a ridge regression.
-    sample, limit, offline, wild_type
-        `config.Reading`; without data, `limit` is the number of draws.
-    seed, device, threads, batch_size
-        `config.Resources`; the seed is that of the draws.
 
     Returns
     -------

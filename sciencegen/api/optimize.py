@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Unpack
 
 import numpy as np
 
@@ -46,7 +45,7 @@ from sciencegen.optimization.pareto import are_optimal
 from sciencegen.optimization.search import load_method
 from sciencegen.optimization.selection import select
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
-from sciencegen.options import OptimizeOptions, takes
+from sciencegen.options import takes
 from sciencegen.records import to_record
 from sciencegen.scoring.oracles import Oracle
 
@@ -83,7 +82,7 @@ class OptimizeRequest:
 
 
 @takes(OptimizeSettings)
-def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[OptimizeOptions]) -> Optimized:
+def optimize(domain: str, goals: str | Sequence[str] = (), **options: object) -> Optimized:
     """Search a model's latent space for items that satisfy goals.
 
     Parameters
@@ -93,57 +92,6 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: Unpack[Opt
     goals : str or sequence of str
         Objectives ("maximize qed") and constraints ("sa <= 3", "logp in 1..3", "similarity to CCO >= 0.4"), in the
         properties' units.
-    where : str or sequence of str
-        Conditions, such as "magnitude in 21..22", under which the model draws, and which each candidate meets. A model
-        that is conditioned on a property finds such items at once, where a goal alone has to search for them.
-    method : str
-        Search method, such as "evolution" or "bayes".
-    budget : int
-        Maximum number of distinct items to score.
-    n : int
-        Number of candidates to return.
-    model : str, optional
-        A shipped name or a run folder; by default the domain's shipped weights.
-    start : str or sequence of str
-        Items to start from, in addition to draws of the model; or the names of files of them.
-    predictors : mapping of str to str
-        Name to folder of trained predictors that goals may name.
-    lower_bounds : bool
-        Use the worse end of a predicted interval instead of the predicted value.
-    oracles : mapping of str to OracleSettings
-        Name to an external program that scores items.
-    keep, forbid : str or sequence of str
-        Patterns that each candidate must, or must not, contain.
-    controls : str or sequence of str
-        Methods to run at the same budget, for comparison. Candidates are the best of what all of them scored.
-    training : str, optional
-        Items that count as known, as a predictor's do: a table, file or dataset; by default the model's training data.
-    novel : bool
-        Don't return known items.
-    plausible : bool
-        Score no items that can't be expected to exist (molecules: with groups that decompose or react, or with
-        unknown atom environments).
-    maximum_similarity : float, optional
-        Largest similarity of two candidates, 0 to 1.
-    maximum_share : float, optional
-        Greatest share of the candidates in one class of the domain (molecules: a scaffold, or a way to join rings), as
-        long as others meet the goals; by default 0.1 where the domain has classes. 1 means no limit.
-    blocks : str, optional
-        A file of building blocks (molecules). Only items are scored that can be made from them by known reactions; the
-        columns `route`, `route_steps` and `route_blocks` say how.
-    maximum_steps : int
-        Largest number of steps of such an item.
-    include : str or sequence of str
-        Further properties to write.
-    complete : str, optional
-        A model that computes the structures of candidates for files.
-    cache : str, optional
-        A file that keeps the scores of programs, such as docking, for later calls.
-    settings : mapping
-        Settings of the search method.
-    seed, device, threads, batch_size
-        `config.Resources`: the same seed gives the same items; results don't depend on the others, except for
-        rounding on other devices.
 
     Returns
     -------

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Unpack
 
 from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.api.score import collect, resolve_score
 from sciencegen.api.writing.results import Scored
 from sciencegen.config import PredictSettings, ScoreSettings, build_settings
 from sciencegen.items import Given
-from sciencegen.options import PredictOptions, takes
+from sciencegen.options import takes
 
 
 @takes(PredictSettings, frames=("items",))
-def predict(
-    domain: str, items: Path | Given, predictors: str | Path | Mapping[str, str], **options: Unpack[PredictOptions]
-) -> Scored:
+def predict(domain: str, items: Path | Given, predictors: str | Path | Mapping[str, str], **options: object) -> Scored:
     r"""Predict properties of items by trained predictors.
 
     Parameters
@@ -29,14 +26,6 @@ def predict(
         path of a file (a `pathlib.Path`; a str is an item).
     predictors : str, Path or mapping of str to str
         A predictor's folder or shipped name, for all its targets; or a mapping from column name to folder.
-    wild_type : str, optional
-        The wild type that names refer to (proteins: `A42G`), as text or its file.
-    column : str, optional
-        The column of items in a table or a data frame.
-    timeout_s : float
-        Seconds that one item may take.
-    seed, device, threads, batch_size
-        `config.Resources`; results don't depend on them, except for rounding on other devices.
 
     Returns
     -------

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Unpack
 
 from sciencegen.api.sources.preparation import prepare_source
 from sciencegen.config import PrepareSettings, build_settings
 from sciencegen.data.prepared import PreparedDataset
-from sciencegen.options import PrepareOptions, takes
+from sciencegen.options import takes
 
 
 @takes(PrepareSettings)
@@ -19,7 +18,7 @@ def prepare(
     *,
     force: bool = False,
     progress: Callable[[int], None] | None = None,
-    **options: Unpack[PrepareOptions],
+    **options: object,
 ) -> PreparedDataset:
     r"""Standardize the items of a file or a dataset, drop duplicates, compute properties, and write them to a folder.
 
@@ -33,28 +32,6 @@ def prepare(
         Whether to replace an existing prepared dataset.
     progress : callable, optional
         Called with the number of rows that are done.
-    source : str
-        A file, or a dataset's name with or without a split: "moses/train".
-    column : str, optional
-        The column of items in a table.
-    properties : str or sequence of str, optional
-        Properties to compute; None means all properties of the domain.
-    columns : str or sequence of str
-        Numeric columns to keep as properties; none means all.
-    fractions : mapping of str to float
-        Shares of the splits of a file, such as {"train": 0.9, "test": 0.1}; also of a dataset without several splits.
-    split_by : str, optional
-        A column of numbers, such as a position, by whose order the shares are cut.
-    split_gap : float
-        Rows of a split that are nearer than this to the next one are left out.
-    form : str
-        Which form of the items to read, such as "structures" of molecules.
-    measured, target
-        `config.FamilyMeasurements`: measured variants of an alignment's first record.
-    sample, limit, offline, wild_type
-        `config.Reading`: how rows are read from a file or a dataset.
-    seed, device, threads, batch_size
-        `config.Resources`; the output doesn't depend on them.
 
     Returns
     -------

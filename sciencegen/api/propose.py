@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import Unpack
 
 import numpy as np
 
@@ -48,7 +47,7 @@ from sciencegen.optimization.candidates import BreedingSettings, CampaignSetting
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.plate import PlateSettings
 from sciencegen.optimization.posterior import misfit_after
-from sciencegen.options import ProposeOptions, Texts, takes
+from sciencegen.options import takes
 from sciencegen.progress import Report, silent
 from sciencegen.records import to_record
 
@@ -56,7 +55,7 @@ Log = Callable[[str], None]
 
 
 @takes(ProposeSettings)
-def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]) -> Proposal:
+def propose(domain: str, measured: str | Sequence[str] = (), **options: object) -> Proposal:
     """Propose the next plate of a design campaign from what a laboratory measured.
 
     Parameters
@@ -65,9 +64,6 @@ def propose(domain: str, measured: Texts = (), **options: Unpack[ProposeOptions]
         Such as "proteins".
     measured : str or sequence of str
         Tables of measured items with the column `target`, or datasets by name.
-    **options
-        Fields of `config.ProposeSettings`: `journal`, `target`, `batch`, `pool`, `model`, `wild_type`, `space` and
-        others.
 
     Returns
     -------

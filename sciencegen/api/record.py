@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 from sciencegen.api.campaign.journal_items import (
     awaited_keys,
@@ -25,7 +25,7 @@ from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.optimization.journal import append, read_journal
-from sciencegen.options import RecordOptions, takes
+from sciencegen.options import takes
 
 OF_TABLES = {"target", "column", "round", "wild_type", "sheet"}
 """Settings that a plate to withdraw doesn't have."""
@@ -42,9 +42,7 @@ class Recorded:
 
 
 @takes(RecordSettings)
-def record(
-    domain: str, journal: str | Path, results: str | Path | None = None, **options: Unpack[RecordOptions]
-) -> Recorded:
+def record(domain: str, journal: str | Path, results: str | Path | None = None, **options: object) -> Recorded:
     r"""Add a table of measurements to the journal of a campaign, or withdraw a plate that won't be measured.
 
     Rows that the journal already holds from a file of the same name are skipped. Rows of the same item are replicates.
@@ -57,8 +55,6 @@ def record(
         The campaign's table; it is created if it doesn't exist.
     results : str or Path, optional
         The table of measured items; "-" is standard input. None with `withdraw`.
-    **options
-        Fields of `config.RecordSettings`: `target`, one column or several, `column`, `wild_type`, `round`, `withdraw`.
 
     Returns
     -------

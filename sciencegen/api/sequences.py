@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal, Unpack
+from typing import Literal
 
 from sciencegen.api.models.folder import open_model
 from sciencegen.api.science.forms import domain_of, in_form, plain_name
@@ -22,7 +22,7 @@ from sciencegen.config import ProgramSettings, SequencesSettings, build_settings
 from sciencegen.domains.capabilities import SequenceDraws
 from sciencegen.errors import ConfigError
 from sciencegen.items import Given, Origin, Row
-from sciencegen.options import SequencesOptions, takes
+from sciencegen.options import takes
 from sciencegen.scoring.oracles import Oracle
 from sciencegen.scoring.programs import split_command
 
@@ -57,7 +57,7 @@ class SequencesRequest:
 
 
 @takes(SequencesSettings, frames=("items",))
-def sequences(domain: str, items: Path | Given, n: int = 8, **options: Unpack[SequencesOptions]) -> Scored:
+def sequences(domain: str, items: Path | Given, n: int = 8, **options: object) -> Scored:
     """Draw sequences for items with coordinates, such as backbones of proteins.
 
     Parameters
@@ -69,22 +69,6 @@ def sequences(domain: str, items: Path | Given, n: int = 8, **options: Unpack[Se
         path of a file or folder (a `pathlib.Path`; a str is an item).
     n : int
         Number of sequences of each item.
-    temperature : float
-        Of the draws; the score is always that of temperature 1.
-    keep_positions : str
-        Numbers of residues whose letters stay, such as "10-20,35"; "known" keeps every known letter of each item, such
-        as those of a motif.
-    oracles : mapping
-        Programs by name: "design" draws the sequences, "fold" predicts structures from them. Each is a mapping with
-        the key "command", such as {"command": "./fold.sh {input} {output}"}, and may have limits.
-    alignment, model : str, optional
-        A family's alignment, on which a model is trained into `runs/`, or such a model: its scores are added.
-    column : str, optional
-        The column of items in a table or a data frame.
-    timeout_s : float
-        Seconds that the draws of one item may take.
-    seed, device, threads, batch_size
-        `config.Resources`; results don't depend on the last three, except for rounding on other devices.
 
     Returns
     -------

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -33,7 +33,7 @@ from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import atomic_write, check_writable
 from sciencegen.latent.space import LatentModel, WeightedModel
-from sciencegen.options import TrainOptions, takes
+from sciencegen.options import takes
 from sciencegen.records import to_plain
 from sciencegen.runs import RunFolder, run_name
 from sciencegen.training.processes import check_follows, silent
@@ -65,9 +65,9 @@ def train(
     column: str | None = None,
     force: bool = False,
     log: Log = lambda text: None,
-    **options: Unpack[TrainOptions],
+    **options: object,
 ) -> Trained:
-    r"""Train a generative model, fine-tune `from_model`, or `distill` it to a faster model.
+    r"""Train a generative model, fine-tune `from_model`, or `distill` it [1]_ to a faster model.
 
     The same call resumes a training that was stopped. Errors are raised before anything is written, or else what was
     written is removed. With `force`, an earlier training is kept until the data of the new one are prepared.
@@ -86,30 +86,6 @@ def train(
         Whether to replace another training in the folder.
     log : callable
         Called with each line of the log.
-    model : str, optional
-        Copy these weights instead of training: a shipped name or a run folder.
-    from_model : str, optional
-        Start from these weights.
-    recipe : str, optional
-        The kind of model; by default the domain's own.
-    conditions : str or sequence of str, optional
-        Properties that the model is conditioned on; None means the recipe's default.
-    settings : mapping
-        Settings of the network.
-    training : mapping
-        Settings of the training: `steps`, `batch_size`, `learning_rate`, `optimizer`, `schedule`, `sparsity` ...
-    finish : mapping
-        Settings of what is fitted after the weights, such as a prior over the latents.
-    distill : int, optional
-        Number of sampling steps to which the diffusion `from_model` is distilled, by progressive distillation [1]_.
-    teacher_steps : int, optional
-        Number of DDIM steps of the first teacher, before any halving.
-    measured, target
-        `config.FamilyMeasurements`: measured variants of an alignment's first record.
-    sample, limit, offline, wild_type
-        `config.Reading`: how rows are read from a file or a dataset.
-    seed, device, threads, batch_size
-        `config.Resources`; the weights depend on the seed, and by rounding on the device and the threads.
 
     Returns
     -------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Unpack
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from sciencegen.api.science.naming import reference_of
 from sciencegen.api.sources.tables import notes_of_splits, read_rows, without_target
 from sciencegen.config import PredictorSettings, build_settings
 from sciencegen.files import reserved
-from sciencegen.options import PredictorOptions, takes
+from sciencegen.options import takes
 from sciencegen.records import to_record
 from sciencegen.runs import RunFolder
 
@@ -38,7 +37,7 @@ def train_predictor(
     folder: str | Path,
     force: bool = False,
     log: Callable[[str], None] = lambda text: None,
-    **options: Unpack[PredictorOptions],
+    **options: object,
 ) -> TrainedPredictor:
     r"""Fit a property predictor with calibrated intervals, evaluate it on held-out rows, and write its folder.
 
@@ -58,24 +57,6 @@ def train_predictor(
         Whether to replace other contents of the folder, also a predictor that only lacks its evaluation.
     log : callable
         Called with each line of the log.
-    target : str
-        The column of numbers to predict, in any unit; with `form` also several, "a,b,c".
-    form : str
-        The form of items as input of neural networks, such as "structures" of molecules.
-    column : str, optional
-        The column of items.
-    model : str, optional
-        A model whose latents or scores are inputs: a shipped name or a run folder.
-    split : str, optional
-        How held-out items differ from training items: "random", "grouped", "low-high", or one of the domain's own.
-    evaluation_folds, evaluation_repeats : int
-        Settings of the cross-validation that `metrics` reports.
-    settings : mapping
-        Settings of the regressor, such as {"families": ["ridge"]}.
-    sample, limit, offline, wild_type
-        `config.Reading`: how rows are read from a file or a dataset.
-    seed, device, threads, batch_size
-        `config.Resources`.
 
     Returns
     -------

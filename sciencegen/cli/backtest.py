@@ -10,6 +10,7 @@ import typer
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, show, summarize
 from sciencegen.cli.output import claim_output
+from sciencegen.config import BacktestSettings
 
 if TYPE_CHECKING:
     from sciencegen.api.backtest import BacktestPlan
@@ -23,38 +24,11 @@ SHOWN = {
 """Statistics of the printed table, and their titles."""
 
 
+@options.flags_of(BacktestSettings, without=("device", "batch_size"))
 def backtest(
     domain: options.Domain,
     table: Annotated[str, typer.Argument(help="A table of measured items, or a dataset's name.", show_default=False)],
-    batch: Annotated[
-        int | None, typer.Option("--batch", "-n", min=1, help="Number of items on a plate. [default: 96]")
-    ] = None,
-    rounds: Annotated[
-        int | None, typer.Option(min=2, help="Plates of a campaign, the random first one included. [default: 5]")
-    ] = None,
-    repeats: Annotated[int | None, typer.Option(min=1, help="Campaigns of each method. [default: 10]")] = None,
-    method: Annotated[
-        list[str] | None,
-        typer.Option(help="What to compare: propose, greedy, one-shot, random, as a,b,c. [default: all]"),
-    ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(help="Fraction of the best value up to which the summary counts measured items. [default: 0.9]"),
-    ] = None,
-    target: Annotated[str | None, typer.Option(help="The column of measured values. [default: value]")] = None,
-    minimize: Annotated[bool, typer.Option("--minimize", help="Smaller values are better.")] = False,
-    hit: options.Hit = None,
-    sheet: options.Sheet = None,
-    acquisition: options.Acquisition = None,
-    surrogate: options.Surrogate = None,
-    maximum_similarity: options.MaximumSimilarity = None,
-    maximum_share: options.MaximumShare = None,
-    diversity: options.Diversity = None,
-    wild_type: options.WildType = None,
-    column: options.Column = None,
-    seed: options.Seed = None,
-    threads: options.Threads = None,
-    settings: options.SettingsText = None,
+    settings: BacktestSettings,
     output: options.Output = "-",
     force: options.Force = False,
     as_json: options.Json = False,
@@ -72,23 +46,13 @@ def backtest(
 
     The same command goes on after a stop: finished campaigns are kept in `.<output>.unfinished`.
     """
-    from sciencegen.config import BacktestSettings
-
-    flags: dict[str, Any] = dict(batch=batch, rounds=rounds, repeats=repeats, methods=options.names(method))
-    flags |= dict(threshold=threshold, target=target, minimize=minimize or None, acquisition=acquisition)
-    flags |= dict(surrogate=surrogate, maximum_similarity=maximum_similarity, maximum_share=maximum_share)
-    flags |= dict(
-        hit=hit, sheet=sheet, diversity=diversity, wild_type=wild_type, column=column, seed=seed, threads=threads
-    )
-    record = options.settings_from(BacktestSettings, settings, **flags)
-
     from sciencegen.api.backtest import resolve_backtest
     from sciencegen.api.campaign.replays import FinishedCampaigns, is_unfinished, unfinished_path
     from sciencegen.api.writing.plates import open_campaigns
 
     claim_output(output, force or is_unfinished(output), inputs=[table])
     writer = open_campaigns(output)
-    plan = resolve_backtest(domain, table, record, log=say)
+    plan = resolve_backtest(domain, table, settings, log=say)
     for note in plan.notes:
         say(f"note: {note}")
     finished = FinishedCampaigns(unfinished_path(output), plan.identity(), force)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from contextlib import nullcontext
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.output import claim_output, input_path
+from sciencegen.config import PrepareSettings
 from sciencegen.files import check_writable
 
 app = typer.Typer(no_args_is_help=True, help="List, download and prepare datasets.")
@@ -89,52 +90,28 @@ def fetch(
 
 
 @app.command("prepare")
+@options.flags_of(PrepareSettings, without=("seed", "device", "batch_size"))
 def prepare(
     domain: options.Domain,
     output: Annotated[str, typer.Option("-o", "--output", help="The folder to write.", show_default=False)],
     source: Annotated[
         str | None, typer.Argument(help="A file (- is stdin), or a dataset's name, or one of its splits: name/train.")
     ] = None,
-    columns: Annotated[
-        list[str] | None, typer.Option("--columns", help="Numeric columns to keep, a,b,c. [default: all]")
-    ] = None,
-    properties: Annotated[
-        list[str] | None, typer.Option("--with", help="Properties to compute, a,b,c. [default: all]")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(help="Read only the first N rows.")] = None,
-    sample: Annotated[
-        bool | None,
-        typer.Option(
-            "--sample/--full",
-            help="Use the small sample that is included, or the full dataset. [default: full, if it is downloaded]",
-        ),
-    ] = None,
-    column: options.Column = None,
-    form: options.Form = None,
-    wild_type: options.WildType = None,
-    measured: options.Measured = None,
-    target: options.Target = None,
+    *,
+    settings: PrepareSettings,
     format: options.Format = None,
-    threads: options.Threads = None,
-    offline: Offline = None,
-    settings: options.SettingsText = None,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
     """Standardize items, remove duplicates and compute properties. Refused rows are listed in its rejects.csv."""
-    from sciencegen.config import PrepareSettings
-
-    flags: dict[str, Any] = dict(columns=options.names(columns), properties=options.names(properties), limit=limit)
-    flags |= dict(column=column, form=form, sample=sample, wild_type=wild_type, measured=measured, target=target)
-    record = options.settings_from(PrepareSettings, settings, source=source, threads=threads, offline=offline, **flags)
     claim_output(output, force, folder=True)
 
     from sciencegen.api.sources.preparation import prepare_source
     from sciencegen.api.writing.writer import input_ending
 
     stdin = (
-        input_path("-", partial(input_ending, domain, format, column=record.column))
-        if record.source == "-"
+        input_path("-", partial(input_ending, domain, format, column=settings.column))
+        if settings.source == "-"
         else nullcontext()
     )
     with stdin as path, progress("preparing") as advance:
@@ -144,6 +121,6 @@ def prepare(
             advance(rows - done[0])
             done[0] = rows
 
-        prepared = prepare_source(domain, output, record, force=force, progress=show, path=path, log=say)
+        prepared = prepare_source(domain, output, settings, force=force, progress=show, path=path, log=say)
     counts = prepared.summary["counts"]
     summarize({**counts, "rejects": str(prepared.rejects_path)}, output, as_json)

@@ -11,47 +11,17 @@ import typer
 from sciencegen.cli import options
 from sciencegen.cli.console import say, steps, summarize
 from sciencegen.cli.output import claim_output
+from sciencegen.config import MapSettings
 from sciencegen.errors import ConfigError
 
 if TYPE_CHECKING:
     from sciencegen.api.maps.latent_map import LatentMap
-    from sciencegen.config import MapSettings
 
 PAGE = ".html"
 EXPORTS = (PAGE, ".parquet")
 
-Data = Annotated[
-    str | None,
-    typer.Option(
-        "--data",
-        help="A file of items, a dataset's name, a prepared folder, or an .npz file of `encode`. [default: draws of "
-        "the model]",
-    ),
-]
-Colour = Annotated[
-    str | None,
-    typer.Option("--colour-by", "--color-by", help="A property, or a column of the file. [default: the first column]"),
-]
-Along = Annotated[
-    bool,
-    typer.Option(
-        "--along", help="Draw the direction in which --colour-by grows as the first axis; else the plane of largest "
-        "variance.",
-    ),
-]  # fmt: skip
-Projection = Annotated[
-    str | None,
-    typer.Option(
-        help="pca: two directions of the latent space. umap: places that keep neighbours together (pip install "
-        "'sciencegen[map]'). [default: pca]"
-    ),
-]
-Limit = Annotated[
-    int | None, typer.Option("--limit", help="Only the first rows; without --data, the number of draws. [default: all]")
-]
-Sample = Annotated[bool | None, typer.Option("--sample/--whole", help="Of a dataset: its small sample, or all of it.")]
 
-
+@options.flags_of(MapSettings, without=("offline", "wild_type", "batch_size"), text=False)
 def map_(
     domain: options.Domain,
     output: Annotated[
@@ -61,48 +31,25 @@ def map_(
             "(.parquet).", show_default=False,
         ),
     ],
-    data: Data = None,
-    model: options.Model = None,
-    include: options.Include = None,
-    colour_by: Colour = None,
-    along: Along = False,
-    projection: Projection = None,
-    column: options.Column = None,
-    limit: Limit = None,
-    sample: Sample = None,
-    seed: options.Seed = None,
-    device: options.Device = None,
-    threads: options.Threads = None,
+    settings: MapSettings,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:  # fmt: skip
     """Draw items on two axes of the latent space, or write their coordinates."""
-    record = _settings(
-        data=data, model=model, include=options.names(include), colour_by=colour_by, along=along or None,
-        projection=projection, column=column, limit=limit, sample=sample, seed=seed, device=device, threads=threads,
-    )  # fmt: skip
-
     from sciencegen.api.latent_map import summary_of
     from sciencegen.api.maps.latent_map import check_map_output, write_map
 
     check_map_output(output)
-    claim_output(output, force, inputs=[data])
-    found = _made(domain, record)
+    claim_output(output, force, inputs=[settings.data])
+    found = _made(domain, settings)
     write_map(found, output, force)
     summarize(summary_of(found), output, as_json)
 
 
+@options.flags_of(MapSettings, without=("offline", "wild_type", "batch_size"), text=False)
 def explore(
     domain: options.Domain,
-    data: Data = None,
-    model: options.Model = None,
-    include: options.Include = None,
-    colour_by: Colour = None,
-    along: Along = False,
-    projection: Projection = None,
-    column: options.Column = None,
-    limit: Limit = None,
-    sample: Sample = None,
+    settings: MapSettings,
     export: Annotated[
         str | None,
         typer.Option(
@@ -112,9 +59,6 @@ def explore(
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 is any free one.")] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
-    seed: options.Seed = None,
-    device: options.Device = None,
-    threads: options.Threads = None,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
@@ -122,22 +66,18 @@ def explore(
 
     The page comes from this computer and is only for it: its address holds a random token. Ctrl-C ends it.
     """
-    record = _settings(
-        data=data, model=model, include=options.names(include), colour_by=colour_by, along=along or None,
-        projection=projection, column=column, limit=limit, sample=sample, seed=seed, device=device, threads=threads,
-    )  # fmt: skip
     if export is not None:
-        _claim(export, force, data)
+        _claim(export, force, settings.data)
 
     from sciencegen.api.explore import server_of, title_of
     from sciencegen.api.latent_map import summary_of
 
-    found = _made(domain, record)
+    found = _made(domain, settings)
     if export is not None:
-        _export(found, title_of(domain, data), export)
+        _export(found, title_of(domain, settings.data), export)
         summarize(summary_of(found), export, as_json)
         return
-    with server_of(found, title_of(domain, data), port) as server:
+    with server_of(found, title_of(domain, settings.data), port) as server:
         typer.echo(server.address)
         say("Open this address in a browser of this computer. Ctrl-C ends it.")
         if browser:
@@ -147,18 +87,12 @@ def explore(
     say("stopped")
 
 
-def _settings(**flags: object) -> MapSettings:
-    from sciencegen.config import MapSettings
-
-    return options.settings_from(MapSettings, None, **flags)
-
-
-def _made(domain: str, record: MapSettings) -> LatentMap:
+def _made(domain: str, settings: MapSettings) -> LatentMap:
     """The map, with progress and notes."""
     from sciencegen.api.maps.latent_map import make_map
 
     with steps() as report:
-        found = make_map(domain, record, report)
+        found = make_map(domain, settings, report)
     for note in found.notes:
         say(f"note: {note}")
     return found

@@ -1,16 +1,24 @@
-"""Flags that several verbs share. A flag that isn't given is None or empty; its default comes from `config`."""
+"""The flags of commands: those of settings are made from the records of `config` (`flags_of`); the others are here.
+
+A flag that isn't given is None or empty; its default comes from `config`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from dataclasses import dataclass
+from functools import wraps
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import typer
 
+from sciencegen.config import Flag, Settings, flags_of_field, own_first
+
 if TYPE_CHECKING:
-    from sciencegen.config import Settings
+    from pydantic.fields import FieldInfo
 
 Domain = Annotated[
     str, typer.Argument(help="molecules, proteins, galaxies, arrays, or the domain of a plugin.", show_default=False)
@@ -41,129 +49,13 @@ WildType = Annotated[
         "numbers as in SEQUENCE/2-56, or a file (>NAME/2-56; 1pga.pdb:A).",
     ),
 ]
-Measured = Annotated[
-    str | None,
-    typer.Option(
-        "--measured",
-        help="With an alignment: a table of measured variants of its first record (as A42G, or as whole sequences).",
-    ),
-]
-Target = Annotated[
-    str | None, typer.Option("--target", help="The column of --measured that was measured. [default: value]")
-]
-Complete = Annotated[
-    str | None,
-    typer.Option("--complete", help="A model that computes structures of the results (molecules: qm9-conformers)."),
-]
-Seed = Annotated[
-    int | None, typer.Option("--seed", help="Random seed: the same seed gives the same results. [default: 0]")
-]
-Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps. [default: auto]")]
-Threads = Annotated[int | None, typer.Option("--threads", help="CPU cores to use; 0 is all of them. [default: 0]")]
-BatchSize = Annotated[
-    int | None, typer.Option("--batch-size", help="Items in memory at once; no effect on results. [default: 512]")
-]
 SettingsText = Annotated[
     str | None, typer.Option("--settings", help="Settings as YAML or JSON, or @file; flags take precedence.")
-]
-RecipeSetting = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        help="A setting of the model, name=value, such as members=1 or semi_supervised=true (proteins). Repeatable.",
-    ),
-]
-Training = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--training",
-        help="A setting of the training, name=value: steps, batch_size, learning_rate, precision, sparsity ..., such "
-        "as steps=300. Repeatable.",
-    ),
 ]
 Column = Annotated[
     str | None, typer.Option("--item-column", help="The column of items. [default: the domain's usual names]")
 ]
-Form = Annotated[
-    str | None,
-    typer.Option("--form", help='The form of items to use: "structures" of molecules. [default: the domain\'s own]'),
-]
 Format = Annotated[str | None, typer.Option("--format", help="The format of stdin, as a file ending such as .csv.")]
-Implausible = Annotated[
-    bool,
-    typer.Option(
-        "--allow-implausible",
-        help="Allow items that can't be expected to exist. Molecules: groups that decompose (peroxides, hemiaminals, "
-        "enols ...) or react with proteins and water (acid halides, epoxides, aldehydes ...), "
-        "radicals; in searches and plates also atom environments that nobody has made.",
-    ),
-]
-Keep = Annotated[list[str] | None, typer.Option("--keep", help="A pattern that every result must contain. Repeatable.")]
-Forbid = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--forbid",
-        help="A pattern that no result may contain. Repeatable. Proteins: a motif of the wild type is allowed at its "
-        "own position, and a note says so.",
-    ),
-]
-Acquisition = Annotated[
-    str | None,
-    typer.Option(
-        help="How items are chosen: thompson (as often as each is likely the best), ucb (upper confidence bound), "
-        "noisy-ei (expected improvement per cost) or greedy (best predictions, for a last plate). [default: thompson]"
-    ),
-]
-Surrogate = Annotated[str | None, typer.Option(help="Regression model: gp, ensemble or auto. [default: auto]")]
-MaximumSimilarity = Annotated[
-    float | None, typer.Option(help="Largest similarity of two items on the plate. [default: 1]")
-]
-MaximumShare = Annotated[
-    float | None,
-    typer.Option(
-        help="Largest share of the plate with the same feature (proteins: a mutation; molecules: a scaffold or "
-        "a ring pattern). 0.25 spreads the risk. [default: 1]"
-    ),
-]
-Diversity = Annotated[
-    float | None, typer.Option(help="Penalty on items similar to chosen ones; 1 is strong. [default: 0]")
-]
-Sheet = Annotated[
-    str | None,
-    typer.Option("--sheet", help="Sheet of an Excel workbook (.xlsx). [default: the first that isn't empty]"),
-]
-Hit = Annotated[
-    float | None,
-    typer.Option(
-        "--hit",
-        help="A value at least as good counts as a hit in the forecast of hits. [default: that of the best tenth of "
-        "the measured items]",
-    ),
-]
-Blocks = Annotated[
-    str | None,
-    typer.Option(
-        "--blocks",
-        help="A file of building blocks (molecules). Results are only items that known reactions make from them, and "
-        "the columns route, route_steps and route_blocks say how.",
-    ),
-]
-MaximumSteps = Annotated[
-    int | None,
-    typer.Option("--maximum-steps", help="Most reactions of a route from the building blocks. [default: 4]"),
-]
-Predictor = Annotated[
-    list[str] | None, typer.Option("--predictor", help="A trained predictor, NAME=FOLDER. Repeatable.")
-]
-Cache = Annotated[
-    str | None,
-    typer.Option(
-        help="A file that keeps the scores of programs, such as docking, for the same command or another one."
-    ),
-]
-Include = Annotated[
-    list[str] | None, typer.Option("--with", "--include", help="Further properties to write, a,b,c. Repeatable.")
-]
 
 OWN_SETTINGS = "Pass settings of the network or regressor with --set NAME=VALUE."
 TAKEN_FOR_SET = ("unknown key", "Expected `key: value` lines")
@@ -221,6 +113,11 @@ def settings_from(record: type[Record], text: str | None, **flags: Any) -> Recor
     return built
 
 
+def record_of(record: type[Record], flags: Mapping[str, Any]) -> Record:
+    """The settings that a record has of those of a command's flags."""
+    return settings_from(record, None, **{name: one for name, one in flags.items() if name in record.model_fields})
+
+
 def pairs(texts: list[str] | None, flag: str) -> dict[str, Any]:
     """`name=value` flags as a mapping; values read as YAML, so that 3 is a number."""
     from sciencegen.errors import ConfigError
@@ -252,3 +149,131 @@ def folders(texts: list[str] | None) -> dict[str, str]:
 def names(texts: list[str] | None) -> list[str]:
     """A repeatable flag whose values may be comma-separated."""
     return [part.strip() for text in texts or [] for part in text.split(",") if part.strip()]
+
+
+RECORDS: dict[Callable[..., None], type[Settings]] = {}
+"""Commands and the records of their settings."""
+TEXT = "settings_text"
+"""The argument of the flag `--settings`."""
+UNSAID: tuple[Any, ...] = (None, "", False, True, (), {})
+"""Defaults that the help doesn't show: no value, or what the flag's name says."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting as a flag of the command line.
+
+    needed: whether this command requires it, also if the record has a default. text: its help, if not the description.
+    """
+
+    name: str
+    field: FieldInfo
+    needed: bool = False
+    text: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its name in texts of settings."""
+        return self.field.alias or self.name
+
+    @property
+    def default(self) -> Any:
+        return self.field.get_default(call_default_factory=True)
+
+    @property
+    def kind(self) -> Any:
+        """Its type, without None."""
+        kinds = get_args(self.field.annotation)
+        if get_origin(self.field.annotation) in (Union, UnionType):
+            return next(one for one in kinds if one is not NoneType)
+        return self.field.annotation
+
+    @property
+    def parameter(self) -> inspect.Parameter:
+        """Its parameter of a command's function."""
+        required, default = self.needed or self.field.is_required(), self.default
+        text = self.text or self.field.description or ""
+        if not required and default not in UNSAID and "[default: " not in text:
+            text = f"{text} [default: {default:g}]" if isinstance(default, float) else f"{text} [default: {default}]"
+        switch = self.kind is bool and default is not None  # else it has three values
+        kind = self._typer_kind if required or switch else self._typer_kind | None
+        option: Any = Annotated[kind, typer.Option(*flags_of_field(self.name, self.field), help=text)]
+        start = inspect.Parameter.empty if required else False if switch else None
+        return inspect.Parameter(self.name, inspect.Parameter.KEYWORD_ONLY, default=start, annotation=option)
+
+    @property
+    def _typer_kind(self) -> Any:
+        origin = get_origin(self.kind)
+        return list[str] if origin in (tuple, dict) else str if origin is Literal else self.kind
+
+    def value(self, given: Any) -> Any:
+        """The setting's value, None if the flag isn't given."""
+        if self.kind is bool and self.default is not None:
+            return (not self.default) if given else None
+        if get_origin(self.kind) is dict:
+            values = get_args(self.kind)[1]
+            if values is str:
+                return folders(given)
+            found = pairs(given, flags_of_field(self.name, self.field)[0])
+            several = get_origin(values) is tuple
+            return {name: str(value).split(",") for name, value in found.items()} if several else found
+        return names(given) if any(isinstance(one, Flag) and one.commas for one in self.field.metadata) else given
+
+
+def flags_of(
+    *records: type[Settings], without: Collection[str] = (), required: Collection[str] = (), text: bool = True
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A decorator: the parameter `settings` of a command becomes a flag for each setting of a record.
+
+    A parameter of the command that is named like a setting gives its value too: an argument of typer stays as it is,
+    another one is the setting's flag. Of several records, the command has a parameter `flags` instead: the values of
+    all flags, from which it makes the record that it needs.
+
+    Parameters
+    ----------
+    *records : type of Settings
+        Fields with a description have a flag, unless `Flag` says otherwise.
+    without : collection of str
+        Fields that this command has no flag for.
+    required : collection of str
+        Fields with a default whose flag this command requires.
+    text : bool
+        Whether the command has the flag `--settings` too.
+    """
+    fields: dict[str, Setting] = {}
+    for name, field in (one for record in records for one in own_first(record)):
+        if field.description and name not in without:
+            texts = [] if name not in fields else [fields[name].text]
+            help_text = " ".join(dict.fromkeys([*texts, field.description]))
+            fields[name] = Setting(name, fields[name].field if texts else field, name in required, help_text)
+    place = "settings" if len(records) == 1 else "flags"
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints, own = get_type_hints(command, include_extras=True), inspect.signature(command).parameters
+        arguments = {name for name in own if get_origin(hints[name]) is Annotated}
+        shared = {name: one for name, one in fields.items() if name in own and name != place}
+        flags = {name: one for name, one in fields.items() if flags_of_field(name, one.field) and name not in arguments}
+
+        @wraps(command)
+        def call(**given: Any) -> None:
+            values = {name: one.value(given.pop(name, None)) for name, one in (flags | shared).items()}
+            made: Any = values
+            if place == "settings":
+                keyed = {fields[name].key: value for name, value in values.items()}
+                made = settings_from(records[0], given.pop(TEXT, None), **keyed)
+            command(**{place: made}, **{name: values[name] for name in shared}, **given)
+
+        shown: list[inspect.Parameter] = []
+        for name, one in own.items():
+            if name in arguments or (name not in shared and name != place):
+                shown.append(one.replace(annotation=hints[name], kind=one.KEYWORD_ONLY))
+            elif name == place:
+                shown += [each.parameter for each in flags.values()]
+                if text:
+                    shown.append(inspect.Parameter(TEXT, one.KEYWORD_ONLY, default=None, annotation=SettingsText))
+        vars(call)["__signature__"] = inspect.Signature(shown)
+        call.__annotations__ = {one.name: one.annotation for one in shown}
+        RECORDS[call] = records[0]
+        return call
+
+    return decorate

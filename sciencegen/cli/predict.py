@@ -8,16 +8,20 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.score import Destination, score_items
+from sciencegen.config import ScoreSettings
 
 
+@options.flags_of(
+    ScoreSettings,
+    without=("names", "model", "cache", "timeout_s", "seed", "device", "batch_size"),
+    required=("predictors",),
+    text=False,
+)
 def predict(
     domain: options.Domain,
     source: Annotated[str, typer.Argument(help="The file of items; - is stdin.", show_default=False)],
-    predictor: Annotated[list[str], typer.Option(help="A trained predictor, NAME=FOLDER. Repeatable.")],
-    wild_type: options.WildType = None,
-    column: options.Column = None,
+    settings: ScoreSettings,
     format: options.Format = None,
-    threads: options.Threads = None,
     output: options.Output = "-",
     force: options.Force = False,
     as_json: options.Json = False,
@@ -26,5 +30,4 @@ def predict(
 
     The other columns of an input table are copied to the output.
     """
-    flags = dict(predictors=options.folders(predictor), wild_type=wild_type, column=column, threads=threads)
-    score_items(domain, source, format, Destination(output, force, as_json), flags, "predict")
+    score_items(domain, source, format, Destination(output, force, as_json), settings, "predict")

@@ -10,6 +10,7 @@ import typer
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.output import claim_output
+from sciencegen.config import ReplaySettings
 from sciencegen.errors import ConfigError, SciencegenError
 
 
@@ -19,21 +20,14 @@ class NotTheSame(SciencegenError):
     exit_code = 6
 
 
+@options.flags_of(ReplaySettings, text=False)
 def replay(
     file: Annotated[
         str, typer.Argument(help="A file that generate or optimize wrote, beside its record.", show_default=False)
     ],
+    settings: ReplaySettings,
     row: Annotated[list[str] | None, typer.Option(help="Numbers of rows, from 1: 17, or 1-20,35. Repeatable.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All rows.")] = False,
-    run_programs: Annotated[
-        bool,
-        typer.Option(
-            "--run-programs",
-            help="Run the programs and functions that the record names, with your rights. Whoever wrote the record "
-            "chose them.",
-        ),
-    ] = False,
-    threads: options.Threads = None,
     output: options.Output = "-",
     force: options.Force = False,
     as_json: options.Json = False,
@@ -46,11 +40,8 @@ def replay(
     exit code is 0 if all rows are the same, else 6. A record that names programs (command) or functions
     (module:function) is refused, and they are listed, unless --run-programs is given.
     """
-    from sciencegen.config import ReplaySettings
-
     if every == bool(row):
         raise ConfigError("Expected `row` N or `all`, got " + ("both." if every else "neither."))
-    settings = options.settings_from(ReplaySettings, None, threads=threads, run_programs=run_programs)
     from sciencegen.api.writing.writer import check_table
 
     check_table(output, "rows that were made again")

@@ -10,9 +10,11 @@ import typer
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.output import claim_output, input_items, reasons
+from sciencegen.config import RestoreSettings
 from sciencegen.errors import DataError
 
 
+@options.flags_of(RestoreSettings, without=("batch_size",), text=False)
 def restore(
     domain: options.Domain,
     source: Annotated[
@@ -22,24 +24,8 @@ def restore(
             show_default=False,
         ),
     ],
-    names: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--with", help="Properties with 90% intervals, a,b,c. [default: flux, half_light_radius, e1 and e2]"
-        ),
-    ] = None,
-    samples: Annotated[
-        int | None, typer.Option(help="Samples of the posterior of each item, at least 19. [default: 19]")
-    ] = None,
-    keep_samples: Annotated[
-        bool, typer.Option("--keep-samples", help="Write each sample instead of their mean.")
-    ] = False,
-    column: options.Column = None,
+    settings: RestoreSettings,
     format: options.Format = None,
-    model: options.Model = None,
-    seed: options.Seed = None,
-    device: options.Device = None,
-    threads: options.Threads = None,
     output: options.Output = "-",
     force: options.Force = False,
     as_json: options.Json = False,
@@ -50,11 +36,6 @@ def restore(
     properties, chi_squared, and the resolution: finer structure comes from the model. Other columns of a table or of a
     file's catalogue are copied.
     """
-    from sciencegen.config import RestoreSettings
-
-    flags = dict(samples=samples, keep_samples=keep_samples or None, names=options.names(names), column=column)
-    flags |= dict(model=model, seed=seed, device=device, threads=threads)
-    record = options.settings_from(RestoreSettings, None, **flags)
     claim_output(output, force, inputs=[source])
 
     from sciencegen.api.restore import resolve_restore
@@ -62,9 +43,9 @@ def restore(
     from sciencegen.api.writing.results import write_chunks
     from sciencegen.api.writing.writer import input_ending
 
-    ending = partial(input_ending, domain, format, column=column)
+    ending = partial(input_ending, domain, format, column=settings.column)
     with input_items(domain, source, ending, reads_folders(domain)) as given:
-        restoring = resolve_restore(domain, given, record)
+        restoring = resolve_restore(domain, given, settings)
         with progress("restoring") as advance:
             write_chunks(restoring.open(output, force), restoring, advance)
     for note in restoring.notes:

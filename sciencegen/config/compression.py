@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from sciencegen.config.base import Settings
+from sciencegen.config.base import THREADS, Settings
 
 
 class CompressSettings(Settings):
-    """quantize: the step of a lossy code is the noise divided by this, and the error at most half a step; None codes
-    without loss. noise: its standard deviation in the image's unit; None estimates it for each band. threads: 0 is
-    every core."""
+    """Settings of `compress`."""
 
-    quantize: float | None = Field(None, gt=0)
-    noise: float | None = Field(None, gt=0)
-    threads: int = Field(0, ge=0)
+    quantize: float | None = Field(
+        None,
+        gt=0,
+        description="Lose at most the noise divided by twice this: 16 keeps steps of a sixteenth of the noise. "
+        "[default: lose nothing]",
+    )
+    noise: float | None = Field(
+        None,
+        gt=0,
+        description="For --quantize: standard deviation of the noise, in the images' unit. [default: estimated for "
+        "each band]",
+    )
+    threads: int = THREADS
 
 
 class DecompressSettings(Settings):
-    """partial: restore what is whole of a damaged stream, with zeros (NaN for floats) in place of the rest. threads: 0
-    is every core."""
+    """Settings of `decompress`."""
 
-    partial: bool = False
-    threads: int = Field(0, ge=0)
+    partial: bool = Field(
+        False, description="Restore what is whole of a damaged file, with zeros or NaN (floats) elsewhere."
+    )
+    threads: int = THREADS

@@ -8,24 +8,38 @@ from sciencegen.config.base import Settings
 
 
 class CutoutSettings(Settings):
-    """side: pixels on a side. pixel_scale: arcsec; None keeps the image's own pixels, another one resamples them.
-    bands: of the image's bands, those to take; none means all. extension: name or number of the image's HDU; None takes
-    the first image. psf: a file with the PSF's image; psf_fwhm: arcsec, of a round Gaussian instead. variance: a file
-    with the noise's variance in the image's unit squared; None takes extensions of the image's file, else the noise at
-    each cut's edge. segments: a file with a map of sources, 0 for the sky; None takes an extension, else sources are
-    found in each cut. neighbours: True leaves them in the items unmasked. sky: True subtracts the median at the edge.
-    first_pixel: number of the first pixel in the catalogue's pixel positions; None takes that of the columns' names.
-    limit: only the first rows of the catalogue."""
+    """Settings of `cutout`."""
 
-    side: int = Field(64, ge=1)
-    pixel_scale: float | None = Field(None, gt=0)
-    bands: tuple[str, ...] = ()
-    extension: str | None = None
-    psf: str | None = None
-    psf_fwhm: float | None = Field(None, gt=0)
-    variance: str | None = None
-    segments: str | None = None
-    neighbours: bool = False
-    sky: bool = False
-    first_pixel: int | None = Field(None, ge=0, le=1)
-    limit: int | None = Field(None, ge=1)
+    side: int = Field(64, ge=1, description="Pixels on a side.")
+    pixel_scale: float | None = Field(
+        None,
+        gt=0,
+        description="Resample to pixels of this scale (arcsec), with the flux conserved. [default: the image's]",
+    )
+    bands: tuple[str, ...] = Field((), description="A band of the image to take; repeat it. [default: all]")
+    extension: str | None = Field(
+        None, description="Name or number of the image's HDU. [default: SCI, or the first image]"
+    )
+    psf: str | None = Field(
+        None, description="A FITS file with the PSF's image. [default: the extension PSF, if there is one]"
+    )
+    psf_fwhm: float | None = Field(None, gt=0, description="FWHM of a round Gaussian PSF, in arcsec.")
+    variance: str | None = Field(
+        None,
+        description="A FITS file with the noise's variance, in the image's unit squared. [default: an extension "
+        "VARIANCE, IVAR or ERR, else the scatter at each stamp's edge]",
+    )
+    segments: str | None = Field(
+        None,
+        description="A FITS file with the numbers of sources, 0 for the sky. [default: an extension SEG, else sources "
+        "are found in each stamp]",
+    )
+    neighbours: bool = Field(False, description="Leave neighbours unmasked.")
+    sky: bool = Field(False, description="Subtract the median at each stamp's edge.")
+    first_pixel: int | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Number of the first pixel in the catalogue, 0 or 1. [default: 1; 0 for xcentroid]",
+    )
+    limit: int | None = Field(None, ge=1, description="Only the first rows of the catalogue. [default: all]")

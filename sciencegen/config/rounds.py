@@ -2,84 +2,158 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from sciencegen.config.base import BuildingBlocks, Reading, WellLayout
+from sciencegen.config.base import (
+    COLUMN,
+    FORBID,
+    KEEP,
+    NO_FLAG,
+    PLAUSIBLE,
+    BuildingBlocks,
+    Column,
+    Flag,
+    Plausible,
+    Predictors,
+    Reading,
+    WellLayout,
+)
 from sciencegen.errors import ConfigError
+
+# Fields of proposals and of backtests, whose campaigns choose plates in the same way.
+
+MINIMIZE = Field(False, description="Smaller values are better.")
+ACQUISITION = Field(
+    "thompson",
+    description="How items are chosen: thompson (as often as each is likely the best), ucb (upper confidence bound), "
+    "noisy-ei (expected improvement per cost) or greedy (best predictions, for a last plate).",
+)
+SURROGATE = Field("auto", description="Regression model: gp, ensemble or auto (by cross-validated likelihood).")
+Scale = Annotated[str, NO_FLAG]
+SCALE = Field("auto", description="Scale of the target: linear, log, log-from-above, saturating or auto.")
+Exploration = Annotated[float | None, NO_FLAG]
+MAXIMUM_SIMILARITY = Field(1.0, gt=0, le=1, description="Largest similarity of two items on the plate. [default: 1]")
+MAXIMUM_SHARE = Field(
+    1.0,
+    gt=0,
+    le=1,
+    description="Largest share of the plate with the same feature (proteins: a mutation; molecules: a scaffold or a "
+    "ring pattern). 0.25 spreads the risk. [default: 1]",
+)
+DIVERSITY = Field(0.0, ge=0, description="Penalty on items similar to chosen ones; 1 is strong. [default: 0]")
+HIT = Field(
+    None,
+    allow_inf_nan=False,
+    description="A value at least as good counts as a hit in the forecast of hits. [default: that of the best tenth of "
+    "the measured items]",
+)
+SHEET = Field(None, description="Sheet of an Excel workbook (.xlsx). [default: the first that isn't empty]")
 
 
 class ProposeSettings(Reading, BuildingBlocks, WellLayout):
-    """measured: tables of measured items, or names of datasets, with the column `target`; None means that of the
-    journal, else `value`. journal: the table to which a campaign writes all proposals and measurements. batch: number
-    of items on the plate. minimize: whether smaller values of the target are better.
-    goals: objectives and constraints on measured columns, "maximize activity", "toxicity <= 2". Each column is a target
-    with a model of its own, and with more than one goal plates are picked by expected hypervolume improvement.
-    prior: tables, datasets or journals with earlier measurements of a related target, in the column `prior_target` (by
-    default that of the target, or a journal's own); they are used if they predict what is measured.
-    pool: a file of candidates, or a dataset's name; by default they come from moves of the best items and from `model`.
-    acquisition: thompson, ucb, noisy-ei or greedy. surrogate: gp, ensemble or auto (by cross-validated likelihood).
-    scale: of the target, linear, log, log-from-above, saturating or auto.
-    exploration: factor of the posterior's standard deviation for thompson; by default it depends on `rounds`, the total
-    number of rounds of the campaign, and is 1.4 without that.
-    plausible: propose no items that can't be expected to exist (molecules: with groups that decompose or react, or
-    with unknown atom environments).
-    wild_type: the reference of items that are named as its variants (a sequence or its file), and of all proposals.
-    space: options of the domain's design space (positions, letters ...). start: items to begin with if nothing is
-    measured; by default the wild type. also: tables of further candidates, in addition to those of moves and `model`.
-    controls: items that are always on the plate.
-    where: conditions on every proposal, in the syntax of goals. maximum_similarity: between two items of the plate.
-    maximum_share: greatest share of the plate with a common letter at a position, a common scaffold, or a common ring
-    pattern. diversity: penalty on candidates similar to those already picked.
-    cost: the pool's column of costs, also those of controls. cost_limit: of the whole plate, for all acquisitions;
-    noisy-ei also weighs improvement against cost. column: the item's column.
-    breeding: children, generations, parents, draws of candidates without a pool. predictors: name -> folder; their
-    predictions and domains are added to the plate's table, but affect the choice only through `where`.
-    hit: a value at least as good counts as a hit in the forecast of the plate; by default that of the best tenth of the
-    measured items. sheet: of measured tables that are Excel workbooks; by default the first that isn't empty.
-    order_sheet: write each item once with what a supplier needs, beside the output. order: its options, which ask for
-    it too (proteins: host, avoid, stop).
-    sharing: with `blocks`, how far below the best a candidate's value may be if the candidate needs fewer blocks and
-    intermediates that the plate doesn't use yet, as a share of the distance to the median candidate; 0 turns it off.
-    """
+    """Settings of `propose`."""
 
-    measured: tuple[str, ...] = ()
-    journal: str | None = None
-    target: str | None = None
-    minimize: bool = False
-    goals: tuple[str, ...] = ()
-    prior: tuple[str, ...] = ()
-    prior_target: str | None = None
-    batch: int = Field(96, ge=1)
-    pool: str | None = None
-    model: str | None = None
-    acquisition: str = "thompson"
-    surrogate: str = "auto"
-    scale: str = "auto"
-    exploration: float | None = Field(None, ge=0)
-    rounds: int | None = Field(None, ge=1)
-    keep: tuple[str, ...] = ()
-    forbid: tuple[str, ...] = ()
-    plausible: bool = True
-    space: dict[str, Any] = {}
-    start: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
-    controls: tuple[str, ...] = ()
-    where: tuple[str, ...] = ()
-    maximum_similarity: float = Field(1.0, gt=0, le=1)
-    maximum_share: float = Field(1.0, gt=0, le=1)
-    diversity: float = Field(0.0, ge=0)
-    cost: str | None = None
-    cost_limit: float | None = Field(None, gt=0)
-    column: str | None = None
-    sharing: float = Field(0.2, ge=0, le=1)
-    breeding: dict[str, Any] = {}
-    predictors: dict[str, str] = {}
-    hit: float | None = Field(None, allow_inf_nan=False)
-    sheet: str | None = None
-    order_sheet: bool = False
-    order: dict[str, Any] = {}
+    measured: tuple[str, ...] = Field(
+        (), description="A table of items and their measured values, or a dataset's name. Repeatable, oldest first."
+    )
+    journal: str | None = Field(None, description="The campaign's table of all proposals and measurements (CSV).")
+    target: str | None = Field(
+        None, description="The column of measured values. [default: that of the journal, else value]"
+    )
+    minimize: bool = MINIMIZE
+    goals: Annotated[tuple[str, ...], Flag("--goal")] = Field(
+        (),
+        description="In place of --target, for several measured columns: 'maximize activity', 'minimize toxicity', "
+        "'stability >= 1'. Repeatable. Each column has a model of its own. Plates are picked by expected hypervolume "
+        "improvement.",
+    )
+    prior: tuple[str, ...] = Field(
+        (),
+        description="Earlier measurements of a related target: a table, a dataset or a journal. They are used if they "
+        "predict what is measured. Repeatable.",
+    )
+    prior_target: str | None = Field(
+        None, description="Column of values in --prior. [default: that of --target, or a journal's own]"
+    )
+    batch: Annotated[int, Flag("--batch", "-n")] = Field(96, ge=1, description="Number of items on the plate.")
+    pool: str | None = Field(
+        None, description="The only candidates: a file, or a dataset's name. [default: they are generated]"
+    )
+    model: str | None = Field(None, description="A generative model that adds candidates.")
+    acquisition: str = ACQUISITION
+    surrogate: str = SURROGATE
+    scale: Scale = SCALE
+    exploration: Exploration = Field(
+        None,
+        ge=0,
+        description="Factor of the posterior's standard deviation for thompson. [default: by --rounds, else 1.4]",
+    )
+    rounds: int | None = Field(None, ge=1, description="Planned number of rounds: early ones explore more.")
+    keep: tuple[str, ...] = KEEP
+    forbid: tuple[str, ...] = FORBID
+    plausible: Plausible = PLAUSIBLE
+    space: dict[str, Any] = Field(
+        {},
+        description="An option of the design space, name=value. Repeatable. Proteins: positions=39-41,54, "
+        "residues=AVLI (or '39:AVLI 40:*'), maximum_mutations=4, structure=1pga.pdb:A with exposure=0.25.. (surface "
+        "residues).",
+    )
+    start: tuple[str, ...] = Field(
+        (),
+        description="An item to start from while none is measured, or a file of them. [default: the wild type]",
+    )
+    also: tuple[str, ...] = Field(
+        (), description="A file of additional candidates, such as the output of optimize. Repeatable."
+    )
+    controls: Annotated[tuple[str, ...], Flag("--control")] = Field(
+        (),
+        description="A control, which is always on the plate, such as WT with --wild-type; it counts among the "
+        "--batch. Repeatable.",
+    )
+    where: tuple[str, ...] = Field(
+        (),
+        description="A condition on every proposed item: 'logp <= 3', or 'NAME in domain' for a --predictor. "
+        "Repeatable.",
+    )
+    maximum_similarity: float = MAXIMUM_SIMILARITY
+    maximum_share: float = MAXIMUM_SHARE
+    diversity: float = DIVERSITY
+    cost: str | None = Field(
+        None,
+        description="Column of costs in --pool, also those of controls. noisy-ei weighs them; other acquisitions only "
+        "keep --cost-limit.",
+    )
+    cost_limit: float | None = Field(None, gt=0, description="Largest cost of the whole plate. [default: no limit]")
+    column: Column = COLUMN
+    sharing: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="With --blocks: how far below the best a candidate's value may be, if it needs fewer blocks and "
+        "intermediates that the plate doesn't use yet. A share of the distance to the median candidate; 0 is off.",
+    )
+    breeding: Annotated[dict[str, Any], NO_FLAG] = Field(
+        {}, description="Options of candidates without a pool: children, generations, parents, draws."
+    )
+    predictors: Predictors = Field(
+        {},
+        description="A trained predictor, NAME=FOLDER. Repeatable. Its predictions and domain are added to the table; "
+        "only --where chooses by them.",
+    )
+    hit: float | None = HIT
+    sheet: str | None = SHEET
+    order_sheet: bool = Field(
+        False,
+        description="Write each item once with what a supplier needs, beside the plate with .order.csv. Proteins: DNA "
+        "in a host's codons. Molecules: routes, with --blocks.",
+    )
+    order: dict[str, Any] = Field(
+        {},
+        description="An option of the order sheet, name=value. Repeatable. Proteins: host=e_coli (or yeast, human, "
+        "b_subtilis), avoid=BsaI,NdeI (restriction sites), stop=false.",
+    )
 
     @model_validator(mode="after")
     def _has_volume(self) -> Self:
@@ -91,38 +165,43 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
 
 
 class RecordSettings(Reading):
-    """target: the column of measured values, or several; None: those of the journal, else `value`. column: the item's.
-    round: for rows that weren't proposed and have no column `round`. wild_type: the reference of rows named as its
-    variants. sheet: of an Excel workbook; by default the first that isn't empty. withdraw: in place of a table, the
-    round of a plate that won't be measured."""
+    """Settings of `record`."""
 
-    target: tuple[str, ...] | None = None
-    column: str | None = None
-    round: int = Field(0, ge=0)
-    withdraw: int | None = None
-    sheet: str | None = None
+    target: tuple[str, ...] | None = Field(
+        None, description="A column of measured values. Repeatable. [default: those of the journal, else value]"
+    )
+    column: Column = COLUMN
+    round: int = Field(0, ge=0, description="Round of rows that have none and weren't proposed. [default: 0]")
+    withdraw: int | None = Field(
+        None,
+        description="Instead of RESULTS: the round of a plate that won't be measured. Its items may return.",
+    )
+    sheet: str | None = SHEET
 
 
 class BacktestSettings(Reading):
-    """Settings that `ProposeSettings` has too mean the same. batch, rounds: items of a plate, and plates of a campaign,
-    the random first one included. repeats: campaigns of each method, with other first plates. methods:
-    propose, greedy, one-shot and random; none means all. threshold: fraction of the best value up to which the summary
-    counts the measured items."""
+    """Settings of `backtest`."""
 
-    target: str | None = None
-    column: str | None = None
-    minimize: bool = False
-    batch: int = Field(96, ge=1)
-    rounds: int = Field(5, ge=2)
-    repeats: int = Field(10, ge=1)
-    methods: tuple[str, ...] = ()
-    threshold: float = Field(0.9, gt=0, le=1)
-    acquisition: str = "thompson"
-    surrogate: str = "auto"
-    scale: str = "auto"
-    exploration: float | None = Field(None, ge=0)
-    maximum_similarity: float = Field(1.0, gt=0, le=1)
-    maximum_share: float = Field(1.0, gt=0, le=1)
-    diversity: float = Field(0.0, ge=0)
-    hit: float | None = Field(None, allow_inf_nan=False)
-    sheet: str | None = None
+    target: str | None = Field(None, description="The column of measured values. [default: value]")
+    column: Column = COLUMN
+    minimize: bool = MINIMIZE
+    batch: Annotated[int, Flag("--batch", "-n")] = Field(96, ge=1, description="Number of items on a plate.")
+    rounds: int = Field(5, ge=2, description="Plates of a campaign, the random first one included.")
+    repeats: int = Field(10, ge=1, description="Campaigns of each method, with other first plates.")
+    methods: Annotated[tuple[str, ...], Flag("--method", commas=True)] = Field(
+        (), description="What to compare: propose, greedy, one-shot, random, as a,b,c. [default: all]"
+    )
+    threshold: float = Field(
+        0.9, gt=0, le=1, description="Fraction of the best value up to which the summary counts measured items."
+    )
+    acquisition: str = ACQUISITION
+    surrogate: str = SURROGATE
+    scale: Scale = SCALE
+    exploration: Exploration = Field(
+        None, ge=0, description="Factor of the posterior's standard deviation for thompson. [default: by --rounds]"
+    )
+    maximum_similarity: float = MAXIMUM_SIMILARITY
+    maximum_share: float = MAXIMUM_SHARE
+    diversity: float = DIVERSITY
+    hit: float | None = HIT
+    sheet: str | None = SHEET

@@ -2,71 +2,118 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from sciencegen.config.base import BuildingBlocks, Resources, Settings
+from sciencegen.config.base import (
+    CACHE,
+    COMPLETE,
+    FORBID,
+    INCLUDE,
+    KEEP,
+    MODEL,
+    NO_FLAG,
+    PLAUSIBLE,
+    PREDICTORS,
+    BuildingBlocks,
+    Flag,
+    Include,
+    Plausible,
+    Predictors,
+    Resources,
+    Settings,
+)
+
+METHODS = ("evolution", "latent_evolution", "bayes", "cma", "ascent", "hill_climb", "prior")
+"""The names in `optimization.search`, repeated here because importing it takes seconds."""
 
 
 class ProgramSettings(Settings):
-    """An external program, `command` with {input} and {output}. batch_size: items of a call. parallel: calls at the
-    same time. timeout_s: longest time for a call, in seconds. retries: further calls after a failure."""
+    """An external program."""
 
-    command: str
-    parallel: int = Field(1, ge=1)
-    batch_size: int = Field(64, ge=1)
-    timeout_s: float = Field(3600.0, gt=0)
-    retries: int = Field(1, ge=0)
+    command: str = Field(description="The program and its arguments, with {input} and {output}.")
+    parallel: int = Field(1, ge=1, description="Calls at the same time.")
+    batch_size: int = Field(64, ge=1, description="Items of a call.")
+    timeout_s: float = Field(3600.0, gt=0, description="Longest time for a call, in seconds.")
+    retries: int = Field(1, ge=0, description="Further calls after a failure.")
 
 
 class OracleSettings(ProgramSettings):
-    """An external program that reads items and writes a table with `column`."""
+    """An external program that reads items and writes a table with a column of scores."""
 
-    column: str = "score"
-    input_format: str | None = None
-    unit: str = ""
-    direction: Literal["maximize", "minimize"] | None = None
+    column: str = Field("score", description="The column of scores.")
+    input_format: str | None = Field(None, description="Ending of the file of items. [default: the domain's]")
+    unit: str = Field("", description="Unit of the scores.")
+    direction: Literal["maximize", "minimize"] | None = Field(None, description="Which scores are better.")
 
 
 class OptimizeSettings(Resources, BuildingBlocks):
-    """goals: "maximize qed", "sa <= 3", "logp in 1..3", "similarity to X >= 0.4". where: conditions under which the
-    model draws, and which each candidate meets. budget: distinct scored items.
-    predictors: name -> folder. controls: baseline methods that are run with the same budget, for comparison;
-    candidates are the best of what all methods scored.
-    lower_bounds: rate a score by the worse end of its interval, if it has one, so that a search avoids regions where a
-    predictor is uncertain; False uses the value alone.
-    maximum_similarity: greatest similarity of two returned candidates; None means that of the domain, else 0.7.
-    maximum_share: greatest share of the candidates, and of a search's parents, that one class may hold (molecules: a
-    scaffold, or a way to join rings), as long as others meet the goals; 1 means no limit, None means 0.1 if the domain
-    has classes. novel: no training items, nor predictors'. plausible: score no items that can't be expected to exist.
-    start: items to begin with, in addition to draws; by default those of the model, if any. complete: as in
-    `GenerateSettings`.
-    cache: a file (SQLite) of scores of programs, which later calls read and extend.
-    """
+    """Settings of `optimize`."""
 
-    goals: tuple[str, ...] = ()
-    where: tuple[str, ...] = ()
-    method: str = "evolution"
-    budget: int = Field(5000, ge=1)
-    n: int = Field(100, ge=1)
-    model: str | None = None
-    start: tuple[str, ...] = ()
-    predictors: dict[str, str] = {}
-    lower_bounds: bool = True
-    oracles: dict[str, OracleSettings] = {}
-    keep: tuple[str, ...] = ()
-    forbid: tuple[str, ...] = ()
-    controls: tuple[str, ...] = ()
-    training: str | None = None
-    novel: bool = True
-    plausible: bool = True
-    maximum_similarity: float | None = Field(None, ge=0, le=1)
-    maximum_share: float | None = Field(None, gt=0, le=1)
-    include: tuple[str, ...] = ()
-    complete: str | None = None
-    cache: str | None = None
-    settings: dict[str, Any] = {}
+    goals: Annotated[tuple[str, ...], Flag("--goal")] = Field(
+        (),
+        description='"maximize a", "b <= 3", "c in 1..3", "similarity to X >= 0.4" (names: `sciencegen properties '
+        "DOMAIN`). Repeatable. A predictor's value counts by the worse end of its interval: the lower end for maximize "
+        "and >=, the upper end for minimize and <=.",
+    )
+    where: tuple[str, ...] = Field(
+        (),
+        description='A condition under which the model draws, and which each candidate meets: "name in 40..90". '
+        "Repeatable. A model that is conditioned on a property finds such items faster than by a goal.",
+    )
+    method: str = Field("evolution", description=f"{', '.join(METHODS)}, or an installed plugin.")
+    budget: int = Field(5000, ge=1, description="Maximum number of distinct items to score.")
+    n: Annotated[int, Flag("-n")] = Field(100, ge=1, description="Candidates to return.")
+    model: str | None = MODEL
+    start: tuple[str, ...] = Field(
+        (),
+        description="An item to start from, in addition to draws of the model, or a file of them. Repeatable. "
+        "[default: the model's own, if any]",
+    )
+    predictors: Predictors = PREDICTORS
+    lower_bounds: Annotated[bool, NO_FLAG] = Field(
+        True,
+        description="Rate a score by the worse end of its interval, if it has one, so that the search avoids items for "
+        "which a prediction is uncertain; if false, by the value alone.",
+    )
+    oracles: Annotated[dict[str, OracleSettings], NO_FLAG] = Field(
+        {}, description="External programs that score items, by name."
+    )
+    keep: tuple[str, ...] = KEEP
+    forbid: tuple[str, ...] = FORBID
+    controls: Annotated[tuple[str, ...], Flag("--control", commas=True)] = Field(
+        (),
+        description="Methods to run at the same budget, for comparison, a,b. Candidates are the best of what all of "
+        "them scored.",
+    )
+    training: str | None = Field(
+        None,
+        description="Items that count as known, as those of predictors do: a table, file or dataset. [default: the "
+        "model's own]",
+    )
+    novel: Annotated[bool, Flag("--allow-known")] = Field(
+        True, description="Return items of the training data too, of the model and of predictors."
+    )
+    plausible: Plausible = PLAUSIBLE
+    maximum_similarity: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Largest similarity of two candidates. [default: 0.7; galaxies: 0.95; proteins: 1]",
+    )
+    maximum_share: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Greatest share of the candidates, and of a search's parents, in one class (molecules: scaffold, "
+        "how rings are joined), if others meet the goals; 1 is no limit. [default: 0.1 where the domain has classes, "
+        "as molecules]",
+    )
+    include: Include = INCLUDE
+    complete: str | None = COMPLETE
+    cache: str | None = CACHE
+    settings: Annotated[dict[str, Any], NO_FLAG] = Field({}, description="Settings of the search method.")
 
     @property
     def criteria(self) -> list[str]:
@@ -75,16 +122,18 @@ class OptimizeSettings(Resources, BuildingBlocks):
 
 
 class BenchmarkSettings(Resources):
-    """tasks: of the suite, by default all. methods: of search, by default only the default method. budget: distinct
-    scored items for each task and seed. seeds: number of runs of each task, with seeds 0, 1 ... domain: by default the
-    one that has the suite. model: its latent space is searched; by default the domain's shipped one. predictors: name
-    of an oracle that is a classifier (molecules: `pmo:drd2`) -> folder.
-    """
+    """Settings of `benchmark`."""
 
-    tasks: tuple[str, ...] = ()
-    methods: tuple[str, ...] = ()
-    budget: int = Field(10_000, ge=1)
-    seeds: int = Field(5, ge=1)
-    domain: str | None = None
-    model: str | None = None
-    predictors: dict[str, str] = {}
+    tasks: Annotated[tuple[str, ...], Flag(commas=True)] = Field(
+        (), description="Tasks of the suite, a,b,c. [default: all but those that lack a classifier]"
+    )
+    methods: Annotated[tuple[str, ...], Flag("--method", commas=True)] = Field(
+        (), description=f"Search methods, a,b,c. [default: {METHODS[0]}]"
+    )
+    budget: int = Field(10_000, ge=1, description="Distinct items to score for each task and seed.")
+    seeds: int = Field(5, ge=1, description="Runs of each task, with seeds 0, 1, ...")
+    domain: str | None = Field(None, description="The domain. [default: the one that has this suite]")
+    model: str | None = MODEL
+    predictors: Predictors = Field(
+        {}, description="The classifier of a task, a predictor of labels: pmo:drd2=FOLDER. Repeatable."
+    )

@@ -2,71 +2,123 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from sciencegen.config.base import FamilyMeasurements, Reading
+from sciencegen.config.base import (
+    COLUMN,
+    MODEL_SETTINGS,
+    NO_FLAG,
+    TRAINING,
+    Column,
+    FamilyMeasurements,
+    Flag,
+    ModelSettings,
+    Reading,
+)
 
 
 class PrepareSettings(Reading, FamilyMeasurements):
-    """source: a file, or a dataset card's name, which may end in its split: `moses/train`.
-    columns: numeric columns of the file that become properties too; by default all of them.
-    fractions: how a file, or a dataset without several splits, is divided, such as {train: 0.9, test: 0.1}; by default
-        it is not divided.
-    split_by: a column of numbers, such as a position, by whose order the fractions are cut: the rows with the lowest
-        values are the first split. By default an item's split is random. split_gap: rows of a split that are nearer
-        than this to the next one are left out, in the column's unit.
-    form: the form of the items to read, such as "structures" of molecules; by default the domain's standard form.
-    """
+    """Settings of `prepare`."""
 
-    source: str | None = None
-    column: str | None = None
-    properties: tuple[str, ...] | None = None
-    columns: tuple[str, ...] = ()
-    fractions: dict[str, float] = {}
-    split_by: str | None = None
-    split_gap: float = Field(0.0, ge=0)
-    form: str = ""
+    sample: Annotated[bool | None, Flag("--sample/--full")] = Field(
+        None,
+        description="Use the small sample that is included, or the full dataset. [default: full, if it is downloaded]",
+    )
+    limit: int | None = Field(None, ge=1, description="Read only the first N rows, of a dataset those of each split.")
+    offline: bool = Field(False, description="Use only files that are already on this machine.")
+    source: str | None = Field(
+        None, description="A file, or a dataset's name, or one of its splits, such as moses/train."
+    )
+    column: Column = COLUMN
+    properties: Annotated[tuple[str, ...] | None, Flag("--with", commas=True)] = Field(
+        None, description="Properties to compute, a,b,c. [default: all]"
+    )
+    columns: Annotated[tuple[str, ...], Flag(commas=True)] = Field(
+        (), description="Numeric columns to keep, a,b,c. [default: all]"
+    )
+    fractions: Annotated[dict[str, float], NO_FLAG] = Field(
+        {},
+        description="Shares of the splits of a file, or of a dataset without several splits, such as {train: 0.9, "
+        "test: 0.1}. [default: it is not divided]",
+    )
+    split_by: Annotated[str | None, NO_FLAG] = Field(
+        None,
+        description="A column of numbers, such as a position, by whose order the shares are cut: the rows with the "
+        "lowest values are the first split. [default: an item's split is random]",
+    )
+    split_gap: Annotated[float, NO_FLAG] = Field(
+        0.0,
+        ge=0,
+        description="Rows of a split that are nearer than this to the next one, in the unit of that column, are left "
+        "out.",
+    )
+    form: str = Field(
+        "", description='The form of items to use: "structures" of molecules. [default: the domain\'s own]'
+    )
 
 
 class TrainSettings(Reading, FamilyMeasurements):
-    """model: use these weights (a shipped name or a run folder) unchanged, instead of training.
-    from_model: continue training from these weights. recipe, settings: the network, and its settings.
-    training: settings of the training (steps, learning rate ...): `training.TrainingSettings`.
-    finish: settings of what is fitted after the weights, such as a prior over the latents (steps).
-    conditions: the properties that the model is conditioned on; None means those of the recipe.
-    distill: distill the diffusion `from_model` to this number of sampling steps, by repeated halving; each halving is
-    trained for `training`'s steps. teacher_steps: number of DDIM steps before the first halving; None means those of
-    the model's own sampling, or twice that if it uses another sampler.
-    """
+    """Settings of `train`."""
 
-    model: str | None = None
-    from_model: str | None = Field(None, alias="from")
-    recipe: str | None = None
-    conditions: tuple[str, ...] | None = None
-    settings: dict[str, Any] = {}
-    training: dict[str, Any] = {}
-    finish: dict[str, Any] = {}
-    distill: int | None = Field(None, ge=1)
-    teacher_steps: int | None = Field(None, ge=2)
+    model: Annotated[str | None, NO_FLAG] = Field(
+        None, description="Use these weights unchanged, instead of training: a shipped name or a folder."
+    )
+    from_model: Annotated[str | None, Flag("--from")] = Field(
+        None, alias="from", description="Fine-tune these weights: a shipped name or a folder."
+    )
+    recipe: str | None = Field(None, description="Kind of model. [default: the domain's own]")
+    conditions: Annotated[tuple[str, ...] | None, Flag("--condition", "--conditions", commas=True)] = Field(
+        None, description="Properties and columns to condition on, a,b,c. [default: the recipe's]"
+    )
+    settings: ModelSettings = MODEL_SETTINGS
+    training: dict[str, Any] = TRAINING
+    finish: Annotated[dict[str, Any], NO_FLAG] = Field(
+        {}, description="Settings (steps) of what is fitted after the weights, such as a prior over the latents."
+    )
+    distill: int | None = Field(
+        None,
+        ge=1,
+        description="Distill the diffusion model of --from to this many steps, such as 8, by repeated halving; the "
+        "steps of --training are those of each halving.",
+    )
+    teacher_steps: Annotated[int | None, NO_FLAG] = Field(
+        None,
+        ge=2,
+        description="Number of DDIM steps before the first halving. [default: those of the model's own sampling, or "
+        "twice that if it uses another sampler]",
+    )
 
 
 class PredictorSettings(Reading):
-    """A property regressor. table: a file, or a dataset card's name (all its rows), which may end in its split.
-    target: the column of numbers to predict. model: its latents can be used as inputs (settings: {inputs: both}); its
-        scores are used if it has any (a model of a protein family).
-    evaluation_folds, evaluation_repeats: of the cross-validation, whose metrics are written to metrics.json.
-    form: of the items that networks take (such as "structures" of molecules). Then table may also be a prepared
-    dataset, target may be several columns `a,b,c`, and settings are members, held_out, level, network, training.
-    """
+    """Settings of a property regressor."""
 
-    table: str
-    target: str
-    form: str = ""
-    column: str | None = None
-    model: str | None = None
-    split: str | None = None
-    evaluation_folds: int = Field(5, ge=2)
-    evaluation_repeats: int | None = Field(2, ge=1)
-    settings: dict[str, Any] = {}
+    table: str = Field(
+        description="A table with columns of items and of the target, a dataset's name (with or without a split), or, "
+        "with --form, a prepared folder."
+    )
+    target: str = Field(description="The column to predict; with --form structures also a,b,c.")
+    form: str = Field(
+        "",
+        description='The form of items to use: "structures" of molecules. Neural networks then predict from '
+        "coordinates; their settings are members, held_out, level, network and training. [default: the domain's own]",
+    )
+    column: Column = COLUMN
+    model: str | None = Field(
+        None,
+        description="A model whose latents or scores are inputs: a shipped name or a folder. Scores are by default, "
+        "latents with inputs=both in --set.",
+    )
+    split: str | None = Field(
+        None,
+        description="How held-out items differ from training items in the evaluation: random, grouped, low-high, "
+        "scaffold (molecules), positions or mutations (proteins). [default: grouped where groups are small]",
+    )
+    evaluation_folds: Annotated[int, NO_FLAG] = Field(
+        5, ge=2, description="Folds of the cross-validation that the metrics report."
+    )
+    evaluation_repeats: Annotated[int | None, NO_FLAG] = Field(2, ge=1, description="Its repeats; none: no evaluation.")
+    settings: Annotated[dict[str, Any], Flag("--set")] = Field(
+        {}, description="A setting of the regressor, name=value. Repeatable."
+    )

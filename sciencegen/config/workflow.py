@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from sciencegen.config.base import Device, Settings
+from sciencegen.config.base import THREADS, Device, Settings
 from sciencegen.config.drawing import GenerateSettings
 from sciencegen.config.judging import EvaluateSettings, VariantsSettings
 from sciencegen.config.rounds import ProposeSettings
@@ -15,42 +15,47 @@ from sciencegen.config.training import PredictorSettings, PrepareSettings, Train
 
 
 class ReportSettings(Settings):
-    """colour_by: the colours of training items on the latent map: one of their numbers; a label that the domain reads
-    from their names (proteins: `taxon`); or a table with the columns `name` and a label."""
+    """Settings of a run's page."""
 
-    title: str | None = None
-    colour_by: str | None = None
-    candidates: int = Field(100, ge=1)
+    title: str | None = Field(None, description="Title of the page. [default: the run's domain and name]")
+    colour_by: str | None = Field(
+        None,
+        description="Colours of training items on the latent map: one of their numbers; a label that the domain reads "
+        "from their names (proteins: taxon); or a table with the columns name and a label.",
+    )
+    candidates: int = Field(100, ge=1, description="Most candidates that the page shows.")
 
 
 class RunSettings(Settings):
-    """One workflow: a section for each verb. `name` is the folder in `results/<domain>/`.
+    """One workflow: a section for each verb."""
 
-    structures: the ending of the candidates' structure file, such as .sdf; None writes tables only. complete: a second
-    model of the same source, which generates structures of candidates; by default the domain makes them. propose: the
-    next plate for a lab. variants: their effects by the trained model and predictors, for models of a family. gpus:
-    number of GPUs of a training; other steps use one at most. container: the image of steps with `--sdm apptainer`.
-    """
-
-    domain: str
-    name: str = "default"
-    results: str = "results"
-    structures: str | None = None
-    seed: int = Field(0, ge=0)
-    device: Device = "auto"
-    threads: int = Field(0, ge=0)
-    gpus: int = Field(0, ge=0)
-    container: str | None = None
-    prepare: PrepareSettings = PrepareSettings()
-    train: TrainSettings = TrainSettings()
-    complete: TrainSettings | None = None
-    generate: GenerateSettings = GenerateSettings()
-    predict: dict[str, PredictorSettings] = {}
-    optimize: OptimizeSettings = OptimizeSettings()
-    variants: VariantsSettings | None = None
-    propose: ProposeSettings | None = None
-    evaluate: EvaluateSettings = EvaluateSettings()
-    report: ReportSettings = ReportSettings()
+    domain: str = Field(description="molecules, proteins, galaxies, arrays, or the domain of a plugin.")
+    name: str = Field("default", description="The folder in <results>/<domain>/.")
+    results: str = Field("results", description="The folder of results.")
+    structures: str | None = Field(
+        None, description="Ending of the candidates' structure file, such as .sdf. [default: tables only]"
+    )
+    seed: int = Field(0, ge=0, description="Random seed of the verbs that have none of their own.")
+    device: Device = Field("auto", description="auto, cpu, cuda or mps.")
+    threads: int = THREADS
+    gpus: int = Field(0, ge=0, description="Number of GPUs of a training; other steps use one at most.")
+    container: str | None = Field(None, description="The image of steps with `--sdm apptainer`.")
+    prepare: PrepareSettings = Field(PrepareSettings(), description="The data.")
+    train: TrainSettings = Field(TrainSettings(), description="The model.")
+    complete: TrainSettings | None = Field(
+        None,
+        description="A second model of the same source, which generates structures of candidates. [default: the "
+        "domain makes them]",
+    )
+    generate: GenerateSettings = Field(GenerateSettings(), description="Samples.")
+    predict: dict[str, PredictorSettings] = Field({}, description="Predictors to train, by name.")
+    optimize: OptimizeSettings = Field(OptimizeSettings(), description="The search for candidates.")
+    variants: VariantsSettings | None = Field(
+        None, description="Variants' effects by the trained model and predictors, for models of a family."
+    )
+    propose: ProposeSettings | None = Field(None, description="The next plate for a lab.")
+    evaluate: EvaluateSettings = Field(EvaluateSettings(), description="The evaluation of the samples.")
+    report: ReportSettings = Field(ReportSettings(), description="The page.")
 
     @property
     def folder(self) -> Path:

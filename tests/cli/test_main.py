@@ -9,8 +9,8 @@ import pytest
 import typer.main
 
 from sciencegen import config
-from sciencegen.cli import optimize
 from sciencegen.cli.main import app
+from sciencegen.config import search
 from sciencegen.domains import DOMAINS
 from sciencegen.optimization.search import METHODS
 from tests.toy import REPOSITORY, write_clouds
@@ -49,7 +49,7 @@ def test_defaults_of_settings_are_shown(cli):
 def test_choices_are_those_of_the_tables(cli, monkeypatch):
     """The help repeats them, since it imports no heavy library."""
     monkeypatch.setenv("COLUMNS", "400")
-    assert tuple(METHODS) == optimize.METHODS
+    assert tuple(METHODS) == search.METHODS
     assert ", ".join(METHODS) in cli("optimize", "--help").out
     assert ", ".join(DOMAINS) in cli("score", "--help").out
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Annotated, Any
 
 import pytest
+import typer
+from pydantic import Field
+from typer.testing import CliRunner
 
-from sciencegen.cli.options import folders, names, pairs, settings_from
-from sciencegen.config import GenerateSettings, TrainSettings
+from sciencegen.cli.options import flags_of, folders, names, pairs, record_of, settings_from
+from sciencegen.config import Flag, GenerateSettings, Settings, TrainSettings
 from sciencegen.errors import ConfigError
 
 
@@ -59,3 +64,66 @@ def test_odd_values_of_settings_are_told(cli, tmp_path):
     odd = partial(cli, "train", "pointclouds", "--data", "clouds.csv", "-o", "out", "--training")
     for value in ("[" * 3000, "!!timestamp x", "2024-13-99"):
         assert odd(f"steps={value}").code == 2
+
+
+class Made(Settings):
+    """Settings of a command."""
+
+    whole: Annotated[bool | None, Flag("--whole/--part")] = Field(None, description="Of a set: all of it, or a part.")
+    share: float = Field(30.0, description="Its share.")
+    values: dict[str, tuple[float, ...]] = Field({}, description="NAME=1,2,3.")
+    source: str = Field("", description="A file.")
+
+
+class Kept(Settings):
+    """Settings of another purpose of the same command."""
+
+    source: str = Field("", description="Kept: a place.")
+    deep: bool = Field(False, description="Look below.")
+
+
+def seen(decorator: Callable[..., Any], command: Callable[..., None], *words: str) -> Any:
+    """The result of a command line: its exit code and texts."""
+    app = typer.Typer(rich_markup_mode="markdown")
+    app.command()(decorator(command))
+    return CliRunner().invoke(app, [*words], env={"COLUMNS": "200"})
+
+
+def test_switches_of_three_states_and_texts_of_defaults():
+    def command(settings: Made) -> None:
+        print(settings.whole, settings.share, settings.values)
+
+    made = flags_of(Made, text=False)
+    assert seen(made, command).output == "None 30.0 {}\n"
+    assert seen(made, command, "--part", "--values", "a=1,2").output == "False 30.0 {'a': (1.0, 2.0)}\n"
+    assert seen(made, command, "--whole", "--values", "a=1").output == "True 30.0 {'a': (1.0,)}\n"
+    assert "Its share. [default: 30]" in seen(made, command, "--help").output
+
+
+def test_a_command_s_parameter_named_like_a_setting_gives_its_value():
+    def command(source: Annotated[str, typer.Argument()], settings: Made, share: float | None = None) -> None:
+        print(source, settings.source, share, settings.share)
+
+    made = flags_of(Made, text=False)
+    assert seen(made, command, "a.csv").output == "a.csv a.csv None 30.0\n"
+    assert seen(made, command, "a.csv", "--share", "2").output == "a.csv a.csv 2.0 2.0\n"
+
+
+def test_a_command_may_require_a_setting_that_has_a_default():
+    def command(settings: Made) -> None:
+        print(settings.source)
+
+    made = flags_of(Made, without=("share",), required=("source",), text=False)
+    assert seen(made, command, "--source", "a.csv").output == "a.csv\n"
+    assert seen(made, command).exit_code == 2
+    assert seen(made, command, "--source", "a.csv", "--share", "2").exit_code == 2
+
+
+def test_a_command_of_several_records_takes_the_flags_of_all():
+    def command(flags: dict[str, Any]) -> None:
+        print(record_of(Kept if flags["deep"] else Made, flags))
+
+    both = flags_of(Made, Kept, text=False)
+    assert "A file. Kept: a place." in seen(both, command, "--help").output
+    assert seen(both, command, "--source", "a", "--deep").output == "source='a' deep=True\n"
+    assert seen(both, command, "--source", "a").output == "whole=None share=30.0 values={} source='a'\n"

@@ -7,8 +7,8 @@ import os
 
 import pytest
 
-from sciencegen.data import forkserver as tasks
 from sciencegen.cli import workers
+from sciencegen.data import forkserver as tasks
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,6 @@ It has the keys and types of `config.RunSettings`. What depends on the domain, s
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,36 +52,17 @@ def _records(record: type[Settings]) -> Iterator[type[Settings]]:
         yield from _records(below)
 
 
-def _documented(record: type[Settings]) -> tuple[str, dict[str, str]]:
-    """What docstrings of the form `Summary. name, other: text` say of a record, and of its own and inherited keys."""
-    summary, found = "", dict[str, str]()
-    name = "(?:" + "|".join(record.model_fields) + ")"
-    for one in record.__mro__[::-1]:
-        if issubclass(one, Settings):
-            text = " ".join((inspect.getdoc(one) or "").split())
-            summary, *parts = re.split(rf"(?<![\w`])({name}(?:, {name})*): ", text)
-            for names, words in zip(parts[::2], parts[1::2], strict=True):
-                found |= dict.fromkeys(names.split(", "), words.strip())
-    return summary.strip(), found
-
-
 def _accepting(schema: Schema, record: type[Settings]) -> Schema:
     """The schema of a record with what `config` accepts besides: one text for several, and names for aliases."""
     properties = dict(schema["properties"])
-    summary, descriptions = _documented(record)
     for name, field in record.model_fields.items():
         known = field.alias or name
         if field.annotation in TEXTS:
-            properties[known] = {"anyOf": [{"type": "string"}, properties[known]]}
-        if name in descriptions:
-            properties[known] = {"description": descriptions[name], **properties[known]}
+            several = {key: value for key, value in properties[known].items() if key != "description"}
+            properties[known] = {"description": field.description, "anyOf": [{"type": "string"}, several]}
         properties.setdefault(name, properties[known])
-    described = {"description": summary} if summary else {}
-    return {
-        **described,
-        **{key: value for key, value in schema.items() if key != "description"},
-        "properties": properties,
-    }
+    summary = " ".join(schema.pop("description").split())
+    return {"description": summary, **schema, "properties": properties}
 
 
 def _plain(schema: Schema, definitions: dict[str, Schema]) -> Schema:
