@@ -7,6 +7,7 @@
 # these versions. `make oldest`: the tests with the oldest versions that pyproject.toml allows. Each of these three installs
 # into a fresh environment in a temporary folder, several gigabytes in size. `make licences`: docs/licences.md.
 # `make docs`: the documentation site, in build/docs. `make notebooks`: the tutorials as notebooks, in build/notebooks.
+# `make stubs`: what editors see of the public names, from their signatures.
 # `make schema`: the schema of the workflow's config, from the settings.
 
 PYTHON ?= python3
@@ -23,7 +24,7 @@ SEED ?= 0
 # A process that may not keep bytecode compiles the package anew, and the tests start hundreds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: design test fuzz kills lint types cpu constraints constrained oldest licences schema artefacts docs notebooks clean
+.PHONY: design test fuzz kills lint types cpu constraints constrained oldest licences stubs schema artefacts docs notebooks clean
 
 design: $(INSTALLED)
 	$(BIN)/sciencegen run molecules
@@ -80,6 +81,9 @@ oldest:
 licences: $(INSTALLED)
 	$(BIN)/python -m tests.licences > $(VENV)/licences.md
 	cp $(VENV)/licences.md docs/licences.md
+
+stubs: $(INSTALLED)
+	$(BIN)/python -m tests.stubs
 
 schema: $(INSTALLED)
 	$(BIN)/sciencegen run molecules --schema > $(VENV)/schema.yaml

@@ -1,40 +1,530 @@
-"""What editors and type checkers see of the public names, each of which is fetched on first use."""
+"""What editors and type checkers see of the public names: `make stubs` writes it from their signatures."""
 
-from sciencegen.api.backtest import backtest as backtest
-from sciencegen.api.benchmark import benchmark as benchmark
-from sciencegen.api.compress import compress as compress
-from sciencegen.api.compress import decompress as decompress
-from sciencegen.api.cutout import cutout as cutout
-from sciencegen.api.encode import decode as decode
-from sciencegen.api.encode import encode as encode
-from sciencegen.api.encode import interpolate as interpolate
-from sciencegen.api.evaluate import evaluate as evaluate
-from sciencegen.api.explore import explore as explore
-from sciencegen.api.generate import generate as generate
-from sciencegen.api.latent_map import latent_map as latent_map
-from sciencegen.api.models.folder import load as load
-from sciencegen.api.optimize import optimize as optimize
-from sciencegen.api.predict import predict as predict
-from sciencegen.api.prepare import prepare as prepare
-from sciencegen.api.properties import properties as properties
-from sciencegen.api.propose import propose as propose
-from sciencegen.api.record import record as record
-from sciencegen.api.replay import replay as replay
-from sciencegen.api.restore import restore as restore
-from sciencegen.api.run import run as run
-from sciencegen.api.score import score as score
-from sciencegen.api.score_variants import score_variants as score_variants
-from sciencegen.api.sequences import sequences as sequences
-from sciencegen.api.train import train as train
-from sciencegen.api.train_predictor import train_predictor as train_predictor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from sciencegen.api.campaign.proposal import Proposal
+from sciencegen.api.compress import Coded
+from sciencegen.api.cutout import CutItems
+from sciencegen.api.encode import Latents
+from sciencegen.api.evaluate import Evaluated
+from sciencegen.api.latent_map import Mapped
+from sciencegen.api.predictors.folder import TrainedPredictor
+from sciencegen.api.properties import Properties
+from sciencegen.api.record import Recorded
+from sciencegen.api.replay import Replayed, Rows
+from sciencegen.api.run import Finished
+from sciencegen.api.train import Log, Trained
+from sciencegen.api.writing.letters import VariantScores
+from sciencegen.api.writing.optimized import Optimized
+from sciencegen.api.writing.plates import Backtested
 from sciencegen.api.writing.results import Result as Result
-from sciencegen.data.shipped import workflow_root as workflow_root
-from sciencegen.domains.checks import check_domain as check_domain
+from sciencegen.api.writing.results import Scored
+from sciencegen.browser.server import LocalServer
+from sciencegen.config.search import OracleSettings, ProgramSettings
+from sciencegen.data.prepared import PreparedDataset
+from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError as ConfigError
 from sciencegen.errors import DataError as DataError
 from sciencegen.errors import IncompatibleError as IncompatibleError
 from sciencegen.errors import SciencegenError as SciencegenError
+from sciencegen.items import Given
 from sciencegen.latent.explorer import LatentSpace as LatentSpace
+
+def load(domain: str | Path, model: str | Path | None = None, device: str = "auto") -> LatentSpace: ...
+def prepare(
+    domain: str,
+    output: str | Path,
+    *,
+    force: bool = False,
+    progress: Callable[[int], None] | None = None,
+    sample: bool | None = None,
+    limit: int | None = None,
+    offline: bool = False,
+    source: str | None = None,
+    column: str | None = None,
+    properties: str | Sequence[str] | None = None,
+    columns: str | Sequence[str] = ...,
+    fractions: Mapping[str, float] = ...,
+    split_by: str | None = None,
+    split_gap: float = 0.0,
+    form: str = "",
+    measured: str | None = None,
+    target: str | None = None,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+    wild_type: str | None = None,
+) -> PreparedDataset: ...
+def train(
+    domain: str,
+    data: str | Path | None = None,
+    *,
+    folder: str | Path | None = None,
+    column: str | None = None,
+    force: bool = False,
+    log: Log = ...,
+    model: str | None = None,
+    from_model: str | None = None,
+    recipe: str | None = None,
+    conditions: str | Sequence[str] | None = None,
+    settings: Mapping[str, Any] = ...,
+    training: Mapping[str, Any] = ...,
+    finish: Mapping[str, Any] = ...,
+    distill: int | None = None,
+    teacher_steps: int | None = None,
+    measured: str | None = None,
+    target: str | None = None,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+    sample: bool | None = None,
+    limit: int | None = None,
+    offline: bool = False,
+    wild_type: str | None = None,
+) -> Trained: ...
+def train_predictor(
+    domain: str,
+    table: str | Path,
+    *,
+    folder: str | Path,
+    force: bool = False,
+    log: Callable[[str], None] = ...,
+    target: str,
+    form: str = "",
+    column: str | None = None,
+    model: str | None = None,
+    split: str | None = None,
+    evaluation_folds: int = 5,
+    evaluation_repeats: int | None = 2,
+    settings: Mapping[str, Any] = ...,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+    sample: bool | None = None,
+    limit: int | None = None,
+    offline: bool = False,
+    wild_type: str | None = None,
+) -> TrainedPredictor: ...
+def predict(
+    domain: str,
+    items: Path | Given,
+    predictors: str | Path | Mapping[str, str],
+    *,
+    wild_type: str | None = None,
+    column: str | None = None,
+    timeout_s: float = 30.0,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+) -> Scored: ...
+def generate(
+    domain: str,
+    n: int = 1000,
+    *,
+    model: str | None = None,
+    where: str | Sequence[str] = ...,
+    keep: str | Sequence[str] = ...,
+    forbid: str | Sequence[str] = ...,
+    include: str | Sequence[str] = ...,
+    raw: bool = False,
+    plausible: bool = True,
+    attempts: int | None = None,
+    noise_scale: float = 1.0,
+    complete: str | None = None,
+    core: str | None = None,
+    scaffold: str | None = None,
+    contigs: str | None = None,
+    vary: str | None = None,
+    noise_level: float | None = None,
+    symmetry: str | None = None,
+    noise_free: bool = False,
+    predictors: Mapping[str, str] = ...,
+    sampler: str | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+    step_noise: float | None = None,
+    tries: int | None = None,
+    steer: str | Sequence[str] = ...,
+    best_of: int = 1,
+    particles: int | None = None,
+    strength: float = 10.0,
+    blocks: str | None = None,
+    maximum_steps: int = 4,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+) -> Result: ...
+def encode(
+    domain: str,
+    items: Path | Given,
+    *,
+    model: str | None = None,
+    column: str | None = None,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+) -> Latents: ...
+def decode(
+    domain: str,
+    latents: str | Path | np.ndarray,
+    *,
+    model: str | None = None,
+    where: str | Sequence[str] = ...,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+) -> Result: ...
+def interpolate(
+    domain: str,
+    start: Given,
+    end: Given,
+    steps: int = 9,
+    *,
+    model: str | None = None,
+    include: str | Sequence[str] = ...,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+) -> Result: ...
+def latent_map(
+    domain: str,
+    data: str | Path | None = None,
+    *,
+    sample: bool | None = None,
+    limit: int | None = None,
+    model: str | None = None,
+    column: str | None = None,
+    include: str | Sequence[str] = ...,
+    colour_by: str | None = None,
+    along: bool = False,
+    projection: Literal["pca", "umap"] = "pca",
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+    offline: bool = False,
+    wild_type: str | None = None,
+) -> Mapped: ...
+def explore(
+    domain: str,
+    data: str | Path | None = None,
+    port: int = 0,
+    *,
+    sample: bool | None = None,
+    limit: int | None = None,
+    model: str | None = None,
+    column: str | None = None,
+    include: str | Sequence[str] = ...,
+    colour_by: str | None = None,
+    along: bool = False,
+    projection: Literal["pca", "umap"] = "pca",
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+    offline: bool = False,
+    wild_type: str | None = None,
+) -> Iterator[LocalServer]: ...
+def score(
+    domain: str,
+    items: Path | Given,
+    names: str | Sequence[str] = ...,
+    *,
+    predictors: Mapping[str, str] = ...,
+    model: str | None = None,
+    cache: str | None = None,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+    wild_type: str | None = None,
+    column: str | None = None,
+    timeout_s: float = 30.0,
+) -> Scored: ...
+def score_variants(
+    domain: str,
+    variants: str | Path | Sequence[str] = "all-singles",
+    *,
+    alignment: str | None = None,
+    model: str | None = None,
+    wild_type: str | None = None,
+    predictors: Mapping[str, str] = ...,
+    column: str | None = None,
+    classify: bool = False,
+    structure: str | None = None,
+    settings: Mapping[str, Any] = ...,
+    training: Mapping[str, Any] = ...,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+) -> VariantScores: ...
+def restore(
+    domain: str,
+    items: Path | Given,
+    names: str | Sequence[str] = ...,
+    *,
+    model: str | None = None,
+    samples: int = 19,
+    keep_samples: bool = False,
+    column: str | None = None,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+) -> Scored: ...
+def sequences(
+    domain: str,
+    items: Path | Given,
+    n: int = 8,
+    *,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    temperature: float = 0.1,
+    keep_positions: str = "",
+    oracles: Mapping[Literal["design", "fold"], ProgramSettings | Mapping[str, Any]] = ...,
+    alignment: str | None = None,
+    model: str | None = None,
+    column: str | None = None,
+    timeout_s: float = 600.0,
+    seed: int = 0,
+    threads: int = 0,
+    batch_size: int = 512,
+) -> Scored: ...
+def optimize(
+    domain: str,
+    goals: str | Sequence[str] = ...,
+    *,
+    where: str | Sequence[str] = ...,
+    method: str = "evolution",
+    budget: int = 5000,
+    n: int = 100,
+    model: str | None = None,
+    start: str | Sequence[str] = ...,
+    predictors: Mapping[str, str] = ...,
+    lower_bounds: bool = True,
+    oracles: Mapping[str, OracleSettings | Mapping[str, Any]] = ...,
+    keep: str | Sequence[str] = ...,
+    forbid: str | Sequence[str] = ...,
+    controls: str | Sequence[str] = ...,
+    training: str | None = None,
+    novel: bool = True,
+    plausible: bool = True,
+    maximum_similarity: float | None = None,
+    maximum_share: float | None = None,
+    include: str | Sequence[str] = ...,
+    complete: str | None = None,
+    cache: str | None = None,
+    settings: Mapping[str, Any] = ...,
+    blocks: str | None = None,
+    maximum_steps: int = 4,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+) -> Optimized: ...
+def propose(
+    domain: str,
+    measured: str | Sequence[str] = ...,
+    *,
+    journal: str | None = None,
+    target: str | None = None,
+    minimize: bool = False,
+    goals: str | Sequence[str] = ...,
+    prior: str | Sequence[str] = ...,
+    prior_target: str | None = None,
+    batch: int = 96,
+    pool: str | None = None,
+    model: str | None = None,
+    acquisition: str = "thompson",
+    surrogate: str = "auto",
+    scale: str = "auto",
+    exploration: float | None = None,
+    rounds: int | None = None,
+    keep: str | Sequence[str] = ...,
+    forbid: str | Sequence[str] = ...,
+    plausible: bool = True,
+    space: Mapping[str, Any] = ...,
+    start: str | Sequence[str] = ...,
+    also: str | Sequence[str] = ...,
+    controls: str | Sequence[str] = ...,
+    where: str | Sequence[str] = ...,
+    maximum_similarity: float = 1.0,
+    maximum_share: float = 1.0,
+    diversity: float = 0.0,
+    cost: str | None = None,
+    cost_limit: float | None = None,
+    column: str | None = None,
+    sharing: float = 0.2,
+    breeding: Mapping[str, Any] = ...,
+    predictors: Mapping[str, str] = ...,
+    hit: float | None = None,
+    sheet: str | None = None,
+    order_sheet: bool = False,
+    order: Mapping[str, Any] = ...,
+    plate: int | None = None,
+    fill: str = "rows",
+    edge_wells: bool = True,
+    replicates: int = 1,
+    control_wells: str | Sequence[str] = ...,
+    control_copies: int = 1,
+    picklist: str | Sequence[str] = ...,
+    transfer_volume: float | None = None,
+    stocks: Mapping[str, Any] = ...,
+    blocks: str | None = None,
+    maximum_steps: int = 4,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+    sample: bool | None = None,
+    limit: int | None = None,
+    offline: bool = False,
+    wild_type: str | None = None,
+) -> Proposal: ...
+def record(
+    domain: str,
+    journal: str | Path,
+    results: str | Path | None = None,
+    *,
+    target: str | Sequence[str] | None = None,
+    column: str | None = None,
+    round: int = 0,
+    withdraw: int | None = None,
+    sheet: str | None = None,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+    sample: bool | None = None,
+    limit: int | None = None,
+    offline: bool = False,
+    wild_type: str | None = None,
+) -> Recorded: ...
+def backtest(
+    domain: str,
+    table: str | Path,
+    *,
+    target: str | None = None,
+    column: str | None = None,
+    minimize: bool = False,
+    batch: int = 96,
+    rounds: int = 5,
+    repeats: int = 10,
+    methods: str | Sequence[str] = ...,
+    threshold: float = 0.9,
+    acquisition: str = "thompson",
+    surrogate: str = "auto",
+    scale: str = "auto",
+    exploration: float | None = None,
+    maximum_similarity: float = 1.0,
+    maximum_share: float = 1.0,
+    diversity: float = 0.0,
+    hit: float | None = None,
+    sheet: str | None = None,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+    sample: bool | None = None,
+    limit: int | None = None,
+    offline: bool = False,
+    wild_type: str | None = None,
+) -> Backtested: ...
+def replay(file: str | Path, rows: Rows = None, *, threads: int = 0, run_programs: bool = False) -> Replayed: ...
+def evaluate(
+    domain: str,
+    samples: str | Path,
+    *,
+    column: str | None = None,
+    against: str | None = None,
+    form: str = "",
+    training: str | None = None,
+    limit: int | None = None,
+    offline: bool = False,
+    model: str | None = None,
+    calibrate: Mapping[str, Sequence[float]] = ...,
+    draws: int = 512,
+    predictors: Mapping[str, str] = ...,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+) -> Evaluated: ...
+def benchmark(
+    suite: str,
+    tasks: str | Sequence[str] = ...,
+    methods: str | Sequence[str] = ...,
+    *,
+    budget: int = 10000,
+    seeds: int = 5,
+    domain: str | None = None,
+    model: str | None = None,
+    predictors: Mapping[str, str] = ...,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    threads: int = 0,
+    batch_size: int = 512,
+) -> Result: ...
+def run(
+    domain: str,
+    config: str | Path | None = None,
+    *,
+    profile: str = "default",
+    results: str | None = None,
+    flags: Sequence[str] = ...,
+) -> Finished: ...
+def compress(
+    domain: str,
+    source: str | Path,
+    output: str | Path,
+    *,
+    overwrite: bool = False,
+    quantize: float | None = None,
+    noise: float | None = None,
+    threads: int = 0,
+) -> Coded: ...
+def cutout(
+    domain: str,
+    image: str | Path,
+    catalogue: str | Path,
+    *,
+    side: int = 64,
+    pixel_scale: float | None = None,
+    bands: str | Sequence[str] = ...,
+    extension: str | None = None,
+    psf: str | None = None,
+    psf_fwhm: float | None = None,
+    variance: str | None = None,
+    segments: str | None = None,
+    neighbours: bool = False,
+    sky: bool = False,
+    first_pixel: int | None = None,
+    limit: int | None = None,
+) -> CutItems: ...
+def decompress(
+    domain: str,
+    source: str | Path,
+    output: str | Path,
+    *,
+    overwrite: bool = False,
+    partial: bool = False,
+    threads: int = 0,
+) -> Coded: ...
+def properties(domain: str, model: str | None = None) -> Properties: ...
+def workflow_root() -> Path: ...
+def check_domain(domain: Domain, examples: Sequence[str], models: bool = True) -> None: ...
 
 __version__: str
 PUBLIC_NAMES: dict[str, str]

@@ -21,7 +21,8 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
 def takes(record: type[BaseModel], frames: Collection[str] = ()) -> Callable[[Verb], Verb]:
-    """A decorator: the signature of `verb(..., **options)` lists the fields of a settings record with their defaults.
+    """A decorator: the signature of `verb(..., **options)` lists the fields of a settings record with their defaults, its
+    documentation describes them, and `verb.settings` is the record.
 
     Until version 0.4 the record itself may be passed instead of the options, with a warning.
 
@@ -55,8 +56,9 @@ def takes(record: type[BaseModel], frames: Collection[str] = ()) -> Callable[[Ve
 
         own = inspect.signature(verb)
         shown = [one for one in own.parameters.values() if one.kind is not one.VAR_KEYWORD]
-        fields = [_parameter(name, field) for name, field in record.model_fields.items() if name not in own.parameters]
+        fields = [_parameter(name, field) for name, field in own_first(record) if name not in own.parameters]
         vars(call)["__signature__"] = own.replace(parameters=[*shown, *fields])
+        vars(call)["settings"] = record
         call.__doc__ = _with_settings(inspect.getdoc(verb) or "", record, own.parameters)
         return call  # type: ignore[return-value]
 
