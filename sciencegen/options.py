@@ -21,7 +21,7 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
 def takes(record: type[BaseModel], frames: Collection[str] = ()) -> Callable[[Verb], Verb]:
-    """A decorator: the signature of `verb(..., **options)` lists the fields of a settings record with their defaults, its
+    """A decorator: the signature of `verb(..., **options)` lists the fields of a record with their defaults, its
     documentation describes them, and `verb.settings` is the record.
 
     Until version 0.4 the record itself may be passed instead of the options, with a warning.

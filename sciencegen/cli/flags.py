@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+
+from sciencegen import config
 
 OTHER_FLAGS = {
     "output": "-o",
@@ -18,27 +21,29 @@ OTHER_FLAGS = {
     "edge_wells": "--no-edge-wells",
 }
 """Settings whose flag has another name."""
-SAME_NAME = frozenset({
-    "acquisition", "against", "alignment", "all", "allow", "allow_implausible", "allow_known", "along", "also",
-    "attempts", "bands", "batch", "batch_size", "best_of", "blocks", "browser", "budget", "cache", "calibrate",
-    "calls", "classify", "color_by", "colour_by", "columns", "command", "complete", "condition", "conditions",
-    "config", "contigs", "control", "control_copies", "control_wells", "core", "cost", "cost_limit", "data",
-    "details", "device", "devices", "distill", "diversity", "domain", "draws", "export", "extension", "fill",
-    "first_pixel", "fold", "folder", "forbid", "force", "form", "format", "from", "goal", "guidance", "hit",
-    "include", "install_completion", "item_column", "jobs", "journal", "json", "keep", "keep_positions",
-    "keep_samples", "limit", "maximum_share", "maximum_similarity", "maximum_steps", "measured", "method",
-    "minimize", "model", "neighbours", "no_edge_wells", "nodes", "noise", "noise_free", "noise_level",
-    "noise_scale", "offline", "openapi", "optimizer", "oracle", "order", "order_sheet", "partial", "particles",
-    "picklist", "pixel_scale", "plate", "pool", "port", "predictor", "prior", "prior_target", "profile",
-    "projection", "psf", "psf_fwhm", "quantize", "raw", "recipe", "repeats", "replicates", "results",
-    "round", "rounds", "row", "run_programs", "sample", "sampler", "samples", "scaffold", "schedule", "schema",
-    "seconds", "seed", "seeds", "segments", "set", "settings", "sharing", "sheet", "show_completion", "side", "sky",
-    "space", "split", "start", "steer", "step_noise", "steps", "stocks", "strategy", "structure", "structures",
-    "surrogate", "symmetry", "target", "tasks", "temperature", "threads", "threshold", "timeout", "tools",
-    "training", "transfer_volume", "tries", "variance", "variants", "vary", "wait", "where", "wild_type", "with",
-    "withdraw",
+OWN_FLAGS = frozenset({
+    "all", "allow", "allow_implausible", "allow_known", "browser", "calls", "color_by", "condition", "conditions",
+    "config", "control", "details", "devices", "export", "fold", "folder", "force", "format", "from", "goal", "include",
+    "install_completion", "item_column", "jobs", "json", "no_edge_wells", "nodes", "openapi", "optimizer", "oracle",
+    "port", "predictor", "profile", "row", "schedule", "schema", "seconds", "set", "settings", "show_completion",
+    "strategy", "timeout", "tools", "wait", "with",
 })  # fmt: skip
-"""Settings whose flag is the name with dashes."""
+"""Flags that are no settings, or other names of settings."""
+NOT_OF_COMMANDS = (
+    config.RunSettings, config.ReportSettings, config.OracleSettings, config.ProgramSettings, config.VariantsSettings,
+)  # fmt: skip
+"""Records of a workflow's config, and of programs."""
+ARGUMENTS = frozenset({"source", "table"})
+"""Settings that are arguments of commands."""
+
+
+@cache
+def same_name() -> frozenset[str]:
+    """Settings whose flag is the name with dashes, and flags of no setting."""
+    records = {one for one in vars(config).values() if isinstance(one, type) and issubclass(one, config.Settings)}
+    fields = (item for one in records.difference(NOT_OF_COMMANDS) for item in one.model_fields.items())
+    named = ((name, flag.partition("/")[0]) for name, field in fields for flag in config.flags_of_field(name, field))
+    return OWN_FLAGS.union(name for name, flag in named if flag == f"--{name.replace('_', '-')}") - ARGUMENTS
 
 
 def in_flags(message: str) -> str:
@@ -70,4 +75,4 @@ def _key(name: str) -> str:
 
 def _flag(name: str) -> str:
     """The flag of a setting, "" where there is none."""
-    return OTHER_FLAGS.get(name) or (f"--{name.replace('_', '-')}" if name in SAME_NAME else "")
+    return OTHER_FLAGS.get(name) or (f"--{name.replace('_', '-')}" if name in same_name() else "")

@@ -13,10 +13,9 @@ from pydantic import Field, create_model
 from typer.models import ArgumentInfo, ParameterInfo
 from typer.utils import get_params_from_function
 
-from sciencegen import config
 from sciencegen.cli import datasets, train
 from sciencegen.cli.commands import COMMANDS
-from sciencegen.cli.options import CheckedOnly, only_checking
+from sciencegen.cli.options import RECORDS, CheckedOnly, only_checking
 from sciencegen.config import Settings
 from sciencegen.serving.verbs import Place
 from sciencegen.serving.verbs import ServedVerb as Verb
@@ -32,17 +31,6 @@ FURTHER: Mapping[str, tuple[tuple[str, ...], Callable[..., None]]] = {
     "datasets-prepare": (("datasets", "prepare"), datasets.prepare),
 }
 """Commands of groups."""
-RECORDS: Mapping[str, type[Settings]] = {
-    "generate": config.GenerateSettings, "encode": config.EncodeSettings, "decode": config.DecodeSettings,
-    "interpolate": config.InterpolateSettings, "map": config.MapSettings, "score": config.ScoreSettings,
-    "predict": config.ScoreSettings, "sequences": config.SequencesSettings, "optimize": config.OptimizeSettings,
-    "propose": config.ProposeSettings, "record": config.RecordSettings, "backtest": config.BacktestSettings,
-    "replay": config.ReplaySettings, "evaluate": config.EvaluateSettings, "benchmark": config.BenchmarkSettings,
-    "train": config.TrainSettings, "train-predictor": config.PredictorSettings,
-    "datasets-prepare": config.PrepareSettings, "compress": config.CompressSettings,
-    "decompress": config.DecompressSettings, "cutout": config.CutoutSettings, "restore": config.RestoreSettings,
-}  # fmt: skip
-"""The record of a command's settings, which `--settings` takes parts of."""
 ENDINGS = {
     "encode": ".npz", "evaluate": ".json", "map": ".png", "report": ".html", "decode": ".txt", "train": "",
     "train-predictor": "", "datasets-prepare": "", "compress": ".sgc", "cutout": ".fits",
@@ -78,7 +66,7 @@ def _verb(name: str, words: tuple[str, ...], function: Callable[..., None]) -> V
         key = _key(place)
         if key not in OURS and (name, key) not in LEFT_OUT:
             places[key] = place
-            fields[key] = _field(name, key, found.annotation, found.default)
+            fields[key] = _field(name, key, found.annotation, found.default, RECORDS.get(function))
     prints = "output" not in places or name in PRINTING
     return Verb(
         name,
@@ -88,7 +76,7 @@ def _verb(name: str, words: tuple[str, ...], function: Callable[..., None]) -> V
         places,
         None if prints else ENDINGS.get(name, ".csv"),
         "force" in places and not prints,
-        _checker(function if name in RECORDS else None),
+        _checker(function if function in RECORDS else None),
     )
 
 
@@ -112,11 +100,11 @@ def _inner(annotation: Any) -> Any:
     return annotation
 
 
-def _field(verb: str, key: str, annotation: Any, info: ParameterInfo) -> tuple[Any, Any]:
+def _field(verb: str, key: str, annotation: Any, info: ParameterInfo, record: type[Settings] | None) -> tuple[Any, Any]:
     """The type and the limits of a parameter."""
     inner, text = _inner(annotation), info.help or ""
-    if key == "settings":
-        inner, text = _part_of(RECORDS[verb]), "Further settings; parameters of the same name take precedence."
+    if key == "settings" and record is not None:
+        inner, text = _part_of(record), "Further settings; parameters of the same name take precedence."
     elif get_origin(inner) is list:
         inner = dict[str, Any] | tuple[str, ...] if NAMED.search(text) else tuple[str, ...]
     inner = CHOICES.get((verb, key), inner)

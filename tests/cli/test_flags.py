@@ -3,7 +3,7 @@
 import pytest
 from typer.main import get_command
 
-from sciencegen.cli.flags import OTHER_FLAGS, SAME_NAME, in_flags
+from sciencegen.cli.flags import OTHER_FLAGS, in_flags, same_name
 from sciencegen.cli.main import app
 
 
@@ -32,7 +32,7 @@ def test_every_flag_of_every_command_is_known():
         command = left.pop()
         found |= {flag for parameter in command.params for flag in parameter.opts if flag.startswith("-")}
         left += getattr(command, "commands", {}).values()
-    assert {f"--{name.replace('_', '-')}" for name in SAME_NAME} | {"--version", "--output", "--no-plugins"} == {
+    assert {f"--{name.replace('_', '-')}" for name in same_name()} | {"--version", "--output", "--no-plugins"} == {
         flag for flag in found if flag.startswith("--")
     }
     assert set(OTHER_FLAGS.values()) <= found

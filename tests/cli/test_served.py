@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from sciencegen.cli.commands import COMMANDS
 from sciencegen.cli.main import app
+from sciencegen.cli.options import RECORDS as RECORD_OF_COMMAND
 from sciencegen.cli.options import CheckedOnly, only_checking
 from sciencegen.cli.served import (
     ENDINGS,
@@ -18,7 +19,6 @@ from sciencegen.cli.served import (
     NAMES_OUTPUT,
     NOT_SERVED,
     OURS,
-    RECORDS,
     STANDARD_STREAMS,
     served_verbs,
 )  # fmt: skip
@@ -30,6 +30,11 @@ from sciencegen.serving.paths import WRITTEN
 from sciencegen.serving.service import default_output
 
 VERBS = served_verbs()
+_COMMANDS = {**COMMANDS, **{name: function for name, (_, function) in FURTHER.items()}}
+RECORDS = {
+    name: RECORD_OF_COMMAND[one] for name, one in _COMMANDS.items() if name in VERBS and one in RECORD_OF_COMMAND
+}
+"""The record of a command's settings, of those that have one."""
 EXAMPLES: dict[str, Any] = {
     "string": "text", "integer": 20, "number": 0.5, "boolean": True, "object": {"a": 1}, "array": ["a", "b"],
 }  # fmt: skip
