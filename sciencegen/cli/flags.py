@@ -22,7 +22,7 @@ OTHER_FLAGS = {
 }
 """Settings whose flag has another name."""
 OWN_FLAGS = frozenset({
-    "all", "allow", "allow_implausible", "allow_known", "browser", "calls", "color_by", "condition", "conditions",
+    "all", "allow", "command", "results", "structures", "variants", "allow_implausible", "allow_known", "browser", "calls", "color_by", "condition", "conditions",
     "config", "control", "details", "devices", "export", "fold", "folder", "force", "format", "from", "goal", "include",
     "install_completion", "item_column", "jobs", "json", "no_edge_wells", "nodes", "openapi", "optimizer", "oracle",
     "port", "predictor", "profile", "row", "schedule", "schema", "seconds", "set", "settings", "show_completion",
