@@ -24,7 +24,7 @@ from sciencegen.api.backtest import COLUMNS as BACKTEST
 from sciencegen.api.benchmark import COLUMNS as BENCHMARK
 from sciencegen.api.campaign.notes import CampaignReportSettings
 from sciencegen.api.maps.latent_map import ATLAS_COLUMNS, TABLE_COLUMNS
-from sciencegen.api.models.draws import TunedDraws as Draws
+from sciencegen.api.models.draws import TunedDraws
 from sciencegen.api.replay import COLUMNS as REPLAYED
 from sciencegen.api.reports.campaign import report_campaign
 from sciencegen.api.sampling.generation import COUNTS
@@ -41,7 +41,7 @@ from sciencegen.domains.proteins.structure_scores import CONTACTS, LOG_ODDS, RAN
 from sciencegen.domains.tables.recipe_parts import INFERRED
 from sciencegen.optimization.journal import new_header
 from sciencegen.optimization.replay import ReplayStatistics
-from sciencegen.prediction.evaluation import HeldOutEvaluation as Evaluation
+from sciencegen.prediction.evaluation import HeldOutEvaluation
 from sciencegen.scoring.oracles import Score
 from tests.documentation import REPOSITORY
 from tests.domains.contract_examples import examples
@@ -146,8 +146,8 @@ RECORDS: Mapping[str, Iterable[str]] = {
     "Record": new_header("mutant", True),
     "Backtest": [*BACKTEST, *(one.name for one in fields(ReplayStatistics))],
     "Benchmark": BENCHMARK,
-    "Training": [f"draws_{one.name}" for one in fields(Draws)],
-    "Train a predictor": [one.name for one in fields(Evaluation) if one.type in ("str", "int", "float")],
+    "Training": [f"draws_{one.name}" for one in fields(TunedDraws)],
+    "Train a predictor": [one.name for one in fields(HeldOutEvaluation) if one.type in ("str", "int", "float")],
     "Rejects": REJECT_COLUMNS,
 }
 

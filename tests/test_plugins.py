@@ -1,7 +1,9 @@
-"""Samplers, searches and acquisitions of an installed package (`tests/toy/parts`) are used by name as ours are."""
+"""Verbs, samplers, searches and acquisitions of an installed package (`tests/toy/parts`) are used as ours are."""
 
+import json
 import math
 import os
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from itertools import pairwise
 
@@ -13,6 +15,7 @@ import sciencegen as sg
 from sciencegen import plugins
 from sciencegen.api.models.folder import find_recipe
 from sciencegen.batch import Batch
+from sciencegen.cli.served import served_verbs
 from sciencegen.diffusion.model import DiffusionSettings
 from sciencegen.diffusion.samplers import GROUP, SAMPLERS, no_noise, sample, sampler
 from sciencegen.diffusion.schedules import Linear, log_snr_grid
@@ -46,6 +49,25 @@ def test_an_installed_sampler_is_a_setting_of_a_diffusion():
     assert DiffusionSettings(sampler="midpoint").sampler == "midpoint"
     with pytest.raises(ConfigError, match="rise from noise to data"):
         sample("midpoint", DATA.denoise, VECTOR, start, path.flip(0))
+
+
+def test_an_installed_verb_is_a_command_with_the_flags_of_its_settings(tmp_path, monkeypatch):
+    monkeypatch.setenv(plugins.NO_PLUGINS, "0")  # the flag sets it
+    (tmp_path / "items.txt").write_text("CCO\nCC\nCCN\n")
+    found = run("lengths", tmp_path / "items.txt", "--longest", 2)
+    assert (found.code, json.loads(found.out)) == (0, {"2": 1})
+    assert run("lengths", tmp_path / "items.txt", "--longest", 0).code == ConfigError.exit_code
+    assert "Of the package parts 1.0." in run("--help").out
+    shown = run("lengths", "--help").out
+    assert "Count the lengths" in shown
+    assert "[default: 1000]" in shown
+    given = {"source": "items.txt", "longest": 3}
+    assert served_verbs()["lengths"].values(given) == given
+    function = import_module("parts.verbs").lengths
+    assert function(tmp_path / "items.txt", longest=2) == {"2": 1}
+    assert "longest : int\n    Characters of the longest item" in function.__doc__
+    refused = run("--no-plugins", "lengths", tmp_path / "items.txt")
+    assert refused.code == ConfigError.exit_code
 
 
 def test_an_installed_search_is_a_method():

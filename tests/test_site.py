@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import sciencegen
-from sciencegen.cli.main import COMMANDS
+from sciencegen.cli.commands import COMMANDS
 from tests.documentation import PAGES, REPOSITORY, TUTORIALS
 
 pytest.importorskip("sphinx")

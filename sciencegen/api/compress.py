@@ -13,9 +13,15 @@ from typing import IO, Any
 import numpy as np
 
 from sciencegen.api.science.forms import domain_of
-from sciencegen.compression.archive import CodingReport as Report
-from sciencegen.compression.archive import ImagePart as Picture
-from sciencegen.compression.archive import Part, header_of, read_archive, read_header, write_archive
+from sciencegen.compression.archive import (
+    CodingReport,
+    ImagePart,
+    Part,
+    header_of,
+    read_archive,
+    read_header,
+    write_archive,
+)
 from sciencegen.compression.images import Lossy
 from sciencegen.compression.stream import identity_of
 from sciencegen.config import CompressSettings, DecompressSettings, build_settings
@@ -166,10 +172,10 @@ def decompress(
     if (header.container == "zip") != (place.suffix.lower() == ZIP):
         raise ConfigError(f"Expected an output like {header.name}, which was compressed, got {place.name}.")
     _claim(place, overwrite, path)
-    report = Report()
+    report = CodingReport()
     with atomic_write(place, "wb") as file, _sink(file, header.container) as write:
         for part in read_archive(path, worker_count(settings.threads), settings.partial):
-            if isinstance(part, Report):
+            if isinstance(part, CodingReport):
                 report = part
             else:
                 write(part)
@@ -186,7 +192,7 @@ class _Sink:
     def __call__(self, part: Part) -> None:
         if isinstance(part, bytes):
             self._file.write(part)
-        elif isinstance(part, Picture):
+        elif isinstance(part, ImagePart):
             self._file.write(np.ascontiguousarray(part.array).data)
         elif self._archive is not None:
             self.close()
@@ -226,7 +232,7 @@ def _claim(output: Path, overwrite: bool, source: Path) -> None:
         raise ConfigError(f"Expected an output besides the source, got {output} for both.")
 
 
-def _summary(report: Report) -> dict[str, Any]:
+def _summary(report: CodingReport) -> dict[str, Any]:
     summary: dict[str, Any] = {"bytes_before": report.before, "bytes_after": report.after}
     if report.pixels:
         bits = report.bits / report.pixels
@@ -239,7 +245,7 @@ def _summary(report: Report) -> dict[str, Any]:
     return summary | {"largest_error": report.largest_error, "error_over_noise": report.error_over_noise}
 
 
-def _notes(report: Report, lossy: Lossy | None) -> tuple[str, ...]:
+def _notes(report: CodingReport, lossy: Lossy | None) -> tuple[str, ...]:
     notes = []
     if lossy is not None and lossy.noise is None:
         notes.append("the noise was estimated from differences of pixels two apart; `noise` replaces it")

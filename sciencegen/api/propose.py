@@ -18,6 +18,7 @@ from sciencegen.api.campaign.request import (
     HistorySources,
     MeasurementReading,
     Patterns,
+    PlateLayout,
     PlateOptions,
     PriorSources,
     ProposeRequest,
@@ -27,7 +28,6 @@ from sciencegen.api.campaign.request import (
     with_controls,
     without_controls,
 )
-from sciencegen.api.campaign.request import PlateLayout as Layout
 from sciencegen.api.campaign.space import design_space, space_options, wild_type
 from sciencegen.api.criteria.goals import check_target, read_constraints
 from sciencegen.api.criteria.oracles import predictor_oracle
@@ -188,7 +188,7 @@ def _cost_column(settings: ProposeSettings) -> str | None:
     return settings.cost or ("cost" if settings.cost_limit is not None else None)
 
 
-def _plate_options(settings: ProposeSettings, controls: int, layout: Layout | None) -> PlateOptions:
+def _plate_options(settings: ProposeSettings, controls: int, layout: PlateLayout | None) -> PlateOptions:
     """Settings of the plate's optimization. Without a batch, items fill one plate of a layout."""
     fills = layout is not None and "batch" not in settings.model_fields_set
     batch = layout.one_plate + controls if layout is not None and fills else settings.batch

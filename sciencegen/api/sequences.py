@@ -11,8 +11,7 @@ from typing import Literal
 from sciencegen.api.models.folder import open_model
 from sciencegen.api.science.forms import domain_of, in_form, plain_name
 from sciencegen.api.score_variants import family_model
-from sciencegen.api.scores.sequences import Folding, SequenceScoring, SequenceTask, sequences_of
-from sciencegen.api.scores.sequences import SequenceDrawing as Drawing
+from sciencegen.api.scores.sequences import Folding, SequenceDrawing, SequenceScoring, SequenceTask, sequences_of
 from sciencegen.api.sources.tables import given_source
 from sciencegen.api.writing.letters import claim_sequences, open_sequences
 from sciencegen.api.writing.output_record import origin_of_given, plain_path
@@ -114,7 +113,7 @@ def resolve_sequences(
     for name, program in settings.oracles.items():
         split_command(program.command, oracle=name)
     sequences_of(domain_of(form)).check(draws, design is not None)
-    drawing = Drawing(form, draws, design, settings.threads, settings.timeout_s)
+    drawing = SequenceDrawing(form, draws, design, settings.threads, settings.timeout_s)
     task = SequenceTask(drawing, _folding(form, fold), _family_oracles(domain, settings, log))
     source = given_source(domain_of(form), items, settings.column)
     named = called or (plain_path(str(items)) if isinstance(items, Path) else "given items")

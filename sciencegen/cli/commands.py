@@ -1,52 +1,122 @@
-"""The commands that work for one request. `main` has these, groups of commands, `run`, and the servers."""
+"""The commands by name. Each is imported when it runs; `sciencegen --help` reads first sentences from their files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-from sciencegen.cli import (
-    backtest,
-    benchmark,
-    compress,
-    cutout,
-    doctor,
-    evaluate,
-    generate,
-    latent,
-    maps,
-    optimize,
-    predict,
-    properties,
-    propose,
-    replay,
-    report,
-    restore,
-    score,
-    sequences,
-)
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command_from_info, get_group_from_info
+from typer.models import CommandInfo, TyperInfo
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "generate": generate.generate,
-    "encode": latent.encode,
-    "decode": latent.decode,
-    "interpolate": latent.interpolate,
-    "map": maps.map_,
-    "explore": maps.explore,
-    "score": score.score,
-    "predict": predict.predict,
-    "restore": restore.restore,
-    "sequences": sequences.sequences,
-    "optimize": optimize.optimize,
-    "propose": propose.propose,
-    "record": propose.record,
-    "backtest": backtest.backtest,
-    "replay": replay.replay,
-    "evaluate": evaluate.evaluate,
-    "benchmark": benchmark.benchmark,
-    "report": report.report,
-    "compress": compress.compress,
-    "decompress": compress.decompress,
-    "cutout": cutout.cutout,
-    "properties": properties.properties,
-    "doctor": doctor.doctor,
+from sciencegen.plugins import active_entries, installed_part, package_of, part_names
+
+if TYPE_CHECKING:
+    from typer._click.core import Command, Context, HelpFormatter
+
+COMMANDS = {
+    "generate": "sciencegen.cli.generate:generate",
+    "encode": "sciencegen.cli.latent:encode",
+    "decode": "sciencegen.cli.latent:decode",
+    "interpolate": "sciencegen.cli.latent:interpolate",
+    "map": "sciencegen.cli.maps:map_",
+    "explore": "sciencegen.cli.maps:explore",
+    "score": "sciencegen.cli.score:score",
+    "predict": "sciencegen.cli.predict:predict",
+    "restore": "sciencegen.cli.restore:restore",
+    "sequences": "sciencegen.cli.sequences:sequences",
+    "optimize": "sciencegen.cli.optimize:optimize",
+    "propose": "sciencegen.cli.propose:propose",
+    "record": "sciencegen.cli.propose:record",
+    "backtest": "sciencegen.cli.backtest:backtest",
+    "replay": "sciencegen.cli.replay:replay",
+    "evaluate": "sciencegen.cli.evaluate:evaluate",
+    "benchmark": "sciencegen.cli.benchmark:benchmark",
+    "report": "sciencegen.cli.report:report",
+    "compress": "sciencegen.cli.compress:compress",
+    "decompress": "sciencegen.cli.compress:decompress",
+    "cutout": "sciencegen.cli.cutout:cutout",
+    "properties": "sciencegen.cli.properties:properties",
+    "doctor": "sciencegen.cli.doctor:doctor",
 }
+"""The commands that work for one request."""
+OTHERS = {
+    "run": "sciencegen.cli.run:run",
+    "serve": "sciencegen.cli.serve:serve",
+    "mcp": "sciencegen.cli.serve:mcp",
+    "train": "sciencegen.cli.train:app",
+    "datasets": "sciencegen.cli.datasets:app",
+}
+"""The whole workflow, the servers, and groups of commands."""
+BUILT_IN = {**COMMANDS, **OTHERS}
+GROUP = "sciencegen.verbs"
+"""The group of entry points of commands of other packages: name -> a function whose parameters are flags."""
+SENTENCE = r'^def {}\((?:[^\n]|\n[ )])*\n    """(.+?)(?:\n\n|"""\n)'
+PASSES_ON = {"run": {"allow_extra_args": True, "ignore_unknown_options": True}}
+MARKUP: Literal["markdown"] = "markdown"
+
+
+def command(name: str) -> Callable[..., None] | typer.Typer:
+    """The function of a command, or the group of that name."""
+    if name not in BUILT_IN:
+        return installed_part("command", GROUP, name, BUILT_IN)
+    module, _, attribute = BUILT_IN[name].partition(":")
+    found: Callable[..., None] | typer.Typer = vars(import_module(module))[attribute]
+    return found
+
+
+def sentence(name: str) -> str:
+    """What a command does, without importing it."""
+    if name not in BUILT_IN:
+        return f"Of the package {package_of(next(one for one in active_entries(GROUP) if one.name == name))}."
+    module, _, attribute = BUILT_IN[name].partition(":")
+    spec = find_spec(module)
+    text = Path(spec.origin).read_text(encoding="utf-8") if spec and spec.origin else ""
+    pattern = r'= typer\.Typer\(.*?help="(.+?)"' if attribute == "app" else SENTENCE.format(attribute)
+    found = re.search(pattern, text, re.DOTALL | re.MULTILINE)
+    return " ".join(found[1].split()) if found else ""
+
+
+class Commands(Mapping[str, "Command"]):
+    """Commands that are imported when they are looked up."""
+
+    def __init__(self) -> None:
+        self.names = part_names(GROUP, BUILT_IN)
+
+    def __getitem__(self, name: str) -> Command:
+        if name not in self:
+            raise KeyError(name)
+        found = command(name)
+        how: dict[str, Any] = {"pretty_exceptions_short": True, "rich_markup_mode": MARKUP}
+        if isinstance(found, typer.Typer):
+            return get_group_from_info(TyperInfo(found, name=name), suggest_commands=True, **how)
+        return get_command_from_info(CommandInfo(name, callback=found, context_settings=PASSES_ON.get(name)), **how)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+class Verbs(TyperGroup):
+    """The command `sciencegen`."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = Commands()  # type: ignore[assignment]
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        found, self.commands = self.commands, {name: TyperCommand(name, help=sentence(name)) for name in self.commands}
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self.commands = found

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from sciencegen import config
-
 OTHER_FLAGS = {
     "output": "-o",
     "controls": "--control",
@@ -22,16 +20,14 @@ OTHER_FLAGS = {
 }
 """Settings whose flag has another name."""
 OWN_FLAGS = frozenset({
-    "all", "allow", "command", "results", "structures", "variants", "allow_implausible", "allow_known", "browser", "calls", "color_by", "condition", "conditions",
-    "config", "control", "details", "devices", "export", "fold", "folder", "force", "format", "from", "goal", "include",
-    "install_completion", "item_column", "jobs", "json", "no_edge_wells", "nodes", "openapi", "optimizer", "oracle",
-    "port", "predictor", "profile", "row", "schedule", "schema", "seconds", "set", "settings", "show_completion",
-    "strategy", "timeout", "tools", "wait", "with",
+    "all", "allow", "allow_implausible", "allow_known", "browser", "calls", "color_by", "command", "condition",
+    "conditions", "config", "control", "details", "devices", "export", "fold", "folder", "force", "format", "from",
+    "goal", "include", "install_completion", "item_column", "jobs", "json", "no_edge_wells", "nodes", "openapi",
+    "optimizer", "oracle", "port", "predictor", "profile", "results", "row", "schedule", "schema", "seconds", "set",
+    "settings", "show_completion", "strategy", "structures", "timeout", "tools", "variants", "wait", "with",
 })  # fmt: skip
 """Flags that are no settings, or other names of settings."""
-NOT_OF_COMMANDS = (
-    config.RunSettings, config.ReportSettings, config.OracleSettings, config.ProgramSettings, config.VariantsSettings,
-)  # fmt: skip
+NOT_OF_COMMANDS = ("RunSettings", "ReportSettings", "OracleSettings", "ProgramSettings", "VariantsSettings")
 """Records of a workflow's config, and of programs."""
 ARGUMENTS = frozenset({"source", "table"})
 """Settings that are arguments of commands."""
@@ -40,8 +36,10 @@ ARGUMENTS = frozenset({"source", "table"})
 @cache
 def same_name() -> frozenset[str]:
     """Settings whose flag is the name with dashes, and flags of no setting."""
-    records = {one for one in vars(config).values() if isinstance(one, type) and issubclass(one, config.Settings)}
-    fields = (item for one in records.difference(NOT_OF_COMMANDS) for item in one.model_fields.items())
+    from sciencegen import config  # on use: it takes a tenth of a second
+
+    records = [one for one in vars(config).values() if isinstance(one, type) and issubclass(one, config.Settings)]
+    fields = (item for one in records if one.__name__ not in NOT_OF_COMMANDS for item in one.model_fields.items())
     named = ((name, flag.partition("/")[0]) for name, field in fields for flag in config.flags_of_field(name, field))
     return OWN_FLAGS.union(name for name, flag in named if flag == f"--{name.replace('_', '-')}") - ARGUMENTS
 

@@ -19,8 +19,8 @@ from typing import Any
 import typer
 
 from sciencegen import progress as notes
-from sciencegen.cli import datasets, job, run, serve, train
-from sciencegen.cli.commands import COMMANDS
+from sciencegen.cli import job
+from sciencegen.cli.commands import MARKUP, Verbs
 from sciencegen.cli.console import say
 from sciencegen.cli.output import released_outputs
 from sciencegen.cli.signals import stops_raise
@@ -37,15 +37,14 @@ from sciencegen.plugins import NO_PLUGINS
 
 app = typer.Typer(
     name="sciencegen",
+    cls=Verbs,
     help="Generative design: learn from data, search the latent space for requested properties, rank what is found.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=MARKUP,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for _name, _function in COMMANDS.items():
-    app.command(_name)(_function)
 PACKAGE = Path(__file__).parents[1]
 INTERRUPTED = 130
 """Exit code after a Ctrl-C."""
@@ -55,11 +54,10 @@ SYSTEM_SAYS_NO = {
 }  # fmt: skip
 """Errors of files that only the user can fix: a full or read-only disk, limits, missing permissions, closed streams."""
 
-app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run.run)
-app.command("serve")(serve.serve)
-app.command("mcp")(serve.mcp)
-app.add_typer(train.app, name="train")
-app.add_typer(datasets.app, name="datasets")
+
+def _refuse_plugins(value: bool) -> None:
+    if value:  # before a command is looked up
+        os.environ[NO_PLUGINS] = "1"  # also of the steps of a workflow
 
 
 def _version(value: bool) -> None:
@@ -76,6 +74,8 @@ def callback(
     no_plugins: bool = typer.Option(
         False,
         "--no-plugins",
+        callback=_refuse_plugins,
+        is_eager=True,
         help="Refuse code of others: installed plugins, programs as oracles, module:function.",
     ),
 ) -> None:
@@ -84,8 +84,6 @@ def callback(
         os.getcwd()
     except FileNotFoundError:
         raise ConfigError("Expected a current folder, it has been removed. Change to another one with `cd`.") from None
-    if no_plugins:
-        os.environ[NO_PLUGINS] = "1"  # also of the steps of a workflow
 
 
 def _show_warning(

@@ -14,11 +14,11 @@ from typer.models import ArgumentInfo, ParameterInfo
 from typer.utils import get_params_from_function
 
 from sciencegen.cli import datasets, train
-from sciencegen.cli.commands import COMMANDS
+from sciencegen.cli.commands import COMMANDS, GROUP, command
 from sciencegen.cli.options import RECORDS, CheckedOnly, only_checking
 from sciencegen.config import Settings
-from sciencegen.serving.verbs import Place
-from sciencegen.serving.verbs import ServedVerb as Verb
+from sciencegen.plugins import part_names
+from sciencegen.serving.verbs import Place, ServedVerb
 
 NOT_SERVED = {"explore"}
 """Commands that a server doesn't offer: those that serve themselves."""
@@ -53,13 +53,13 @@ NAMED = re.compile(r"\bname=value\b|\bNAME=|=FOLDER\b")
 
 
 @cache
-def served_verbs() -> Mapping[str, Verb]:
+def served_verbs() -> Mapping[str, ServedVerb]:
     """The verbs that servers offer, by name."""
-    alone = {name: ((name,), function) for name, function in COMMANDS.items() if name not in NOT_SERVED}
+    alone = {name: ((name,), command(name)) for name in part_names(GROUP, COMMANDS) if name not in NOT_SERVED}
     return {name: _verb(name, *found) for name, found in sorted({**alone, **FURTHER}.items())}
 
 
-def _verb(name: str, words: tuple[str, ...], function: Callable[..., None]) -> Verb:
+def _verb(name: str, words: tuple[str, ...], function: Callable[..., None]) -> ServedVerb:
     places, fields = {}, {}
     for argument, found in get_params_from_function(function).items():
         place = _place(argument, found.annotation, found.default)
@@ -68,7 +68,7 @@ def _verb(name: str, words: tuple[str, ...], function: Callable[..., None]) -> V
             places[key] = place
             fields[key] = _field(name, key, found.annotation, found.default, RECORDS.get(function))
     prints = "output" not in places or name in PRINTING
-    return Verb(
+    return ServedVerb(
         name,
         words,
         inspect.getdoc(function) or "",

@@ -40,6 +40,7 @@ from sciencegen.compression.stream import (
     HeaderRecord,  # fmt: skip
     MemberRecord,  # fmt: skip
     Stream,  # fmt: skip
+    StreamBlock,  # fmt: skip
     VersionRecord,  # fmt: skip
     json_of,  # fmt: skip
     packed,
@@ -48,7 +49,6 @@ from sciencegen.compression.stream import (
     typed,  # fmt: skip
     unpacked,
 )
-from sciencegen.compression.stream import StreamBlock as Block  # fmt: skip
 from sciencegen.data.damage import reading
 from sciencegen.data.workers import Failure, map_killable
 from sciencegen.errors import DataError, IncompatibleError
@@ -121,7 +121,7 @@ class Bytes:
     """Bytes as they are. block: None if they are lost: zeros stand in their place, and their size is known. size: their
     number, None if it isn't known. name: in messages."""
 
-    block: Block | None
+    block: StreamBlock | None
     size: int | None
     name: str
 
@@ -131,7 +131,7 @@ class Image:
     """An image. chunks: None for those that are lost. name: in messages."""
 
     plan: ImagePlan
-    chunks: tuple[Block | None, ...]
+    chunks: tuple[StreamBlock | None, ...]
     name: str
 
     def name_of(self, number: int) -> str:

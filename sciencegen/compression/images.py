@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field
 from sciencegen.compression.grids import (
     FARTHEST,
     NOISE_BITS,
+    CellGrid,
     chosen_grid,
     code_rest,
     exceptions,
@@ -24,7 +25,6 @@ from sciencegen.compression.grids import (
     to_cells,
     to_values,
 )
-from sciencegen.compression.grids import CellGrid as Grid
 from sciencegen.compression.network import EXPERT_STEP, SIGMA_UNIT, shipped_network
 from sciencegen.compression.planes import (
     SCALE_BINS,
@@ -91,7 +91,7 @@ class CodingRecord(Record):
 class PlaneCoding:
     """The grid of a plane, and the model that predicts its cells."""
 
-    grid: Grid
+    grid: CellGrid
     model: PlaneModel
 
     def to_json(self, plane: int) -> Json:
@@ -117,7 +117,7 @@ def plane_coding(data: object, plane: int) -> PlaneCoding:
         if [len(row) for row in record.experts] != [inputs] * rows:
             raise DataError(f"Expected {rows} experts of {inputs} weights, found others.")
         network = network.with_changes(np.array(record.experts, np.int64))
-    grid = Grid(**record.grid.model_dump() | {"step": float.fromhex(record.grid.step)})
+    grid = CellGrid(**record.grid.model_dump() | {"step": float.fromhex(record.grid.step)})
     scale, shape, shift = (np.array(one, np.int64) for one in (record.scale, record.shape, record.shift))
     model = PlaneModel(network, record.sigma, scale + np.arange(SCALE_BINS), shape, shift, record.sky)
     return PlaneCoding(grid, model)
@@ -430,7 +430,7 @@ def image_plan(data: object) -> ImagePlan:
     return plan
 
 
-def _floor(values: np.ndarray, sigma: float, grid: Grid) -> float:
+def _floor(values: np.ndarray, sigma: float, grid: CellGrid) -> float:
     """Bits of a pixel's noise. Of floats: log2 sigma sqrt(2 pi e) minus the mean log2 of the distance of two floats."""
     if grid.kind != "floats":
         return noise_floor(sigma / (1.0 if grid.kind == "integers" else grid.step))
@@ -497,7 +497,7 @@ def _native(values: np.ndarray) -> np.ndarray:
 
 
 def _fitted(
-    sample: np.ndarray, sigmas: list[float], grids: list[Grid], centred: bool, coded: int
+    sample: np.ndarray, sigmas: list[float], grids: list[CellGrid], centred: bool, coded: int
 ) -> Iterator[PlaneCoding]:
     """The grids with the models of their planes. centred, coded: as in `calibrated`."""
     masks = np.stack([exceptions(plane, grid) for plane, grid in zip(sample, grids, strict=True)])

@@ -25,13 +25,13 @@ from sciencegen.compression.network import (
     OWN_BORDER,
     SIGMA_UNIT,  # fmt: skip
     Network,  # fmt: skip
+    PixelPrediction,  # fmt: skip
     bounded,
     compand,
     positions,
     shipped,  # fmt: skip
     shipped_network,  # fmt: skip
 )
-from sciencegen.compression.network import PixelPrediction as Prediction  # fmt: skip
 from sciencegen.errors import DataError
 
 # Discretized distributions as tables of integers: what the range coder needs for each scale, fraction and shape.
@@ -451,7 +451,7 @@ class PixelSample:
     sigma: int
     lanes: int
 
-    def predicted(self, network: Network) -> Prediction:
+    def predicted(self, network: Network) -> PixelPrediction:
         return network.predict(self.values, self.companded, self.places, self.sigma)
 
 

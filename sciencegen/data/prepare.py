@@ -32,9 +32,9 @@ from sciencegen.data.prepared import (
     PrepareChunk,
     PreparedChunk,
     PreparedDataset,
+    TablePlan,
     check_replaceable,
 )
-from sciencegen.data.prepared import TablePlan as Plan
 from sciencegen.data.tables import no_numbers
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.data.writers import RejectsWriter, without_reason
@@ -189,7 +189,7 @@ def prepare(
     properties = tuple(functions.property_names)
     columns = _column_names(options.column_names, peeked, properties)
     supplied = tuple(name for name in properties if name in options.supplied_names)
-    plan = Plan(properties, columns, splits, edges, options.report_duplicates, supplied, options.repeats)
+    plan = TablePlan(properties, columns, splits, edges, options.report_duplicates, supplied, options.repeats)
     run = _Run(plan, chain(peeked, stream), isinstance(rows, Mapping))
     worker = PrepareChunk(functions.parse_and_measure, functions.encode, len(properties))
     with atomic_folder(output) as folder:
@@ -261,7 +261,7 @@ def _check_found(
 class _Run:
     """The rows that are being processed by workers, and the counts."""
 
-    def __init__(self, plan: Plan, stream: Iterator[tuple[int, Row]], by_split: bool) -> None:
+    def __init__(self, plan: TablePlan, stream: Iterator[tuple[int, Row]], by_split: bool) -> None:
         self.plan, self.stream, self.by_split = plan, stream, by_split
         self.pending: deque[PendingRow] = deque()
         self.first = FirstOccurrences()

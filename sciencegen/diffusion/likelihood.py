@@ -23,8 +23,7 @@ from torch import Generator, Tensor
 from sciencegen.batch import Batch
 from sciencegen.diffusion.process import Coefficients, Denoiser, coefficients, levels, predict
 from sciencegen.diffusion.samplers import Path, start_keys, streams
-from sciencegen.diffusion.state import CategoricalSpace as Categorical
-from sciencegen.diffusion.state import Fields, State, differentiable, sum_over_item, with_fields
+from sciencegen.diffusion.state import CategoricalSpace, Fields, State, differentiable, sum_over_item, with_fields
 from sciencegen.errors import ConfigError
 from sciencegen.networks.shared_noise import LOG_2_PI
 
@@ -189,7 +188,7 @@ def _step_with_divergence(
 
 def check_continuous(state: State) -> None:
     """Raise an error for categorical fields, which have no density."""
-    categorical = [name for name, field in state.fields.items() if isinstance(field.space, Categorical)]
+    categorical = [name for name, field in state.fields.items() if isinstance(field.space, CategoricalSpace)]
     if categorical:
         raise ConfigError(
             f"Expected continuous fields for a density, got categorical {categorical}. "

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sciencegen.compression.archive import ArchiveMember as Member
-from sciencegen.compression.archive import ImagePart as Picture
-from sciencegen.compression.archive import Part
+from sciencegen.compression.archive import ArchiveMember, ImagePart, Part
 from sciencegen.config import CutoutSettings
 from sciencegen.data.writers import write_table
 from sciencegen.domains.laws import CLOSE, FEWEST_EXAMPLES, Law, Subject, shape_breach
@@ -213,7 +211,7 @@ def lossy_parts(subject: Subject) -> str:
             except (SciencegenError, ValueError):  # the domain doesn't write this format
                 continue
             parts = list(coded.parts(path))
-            if any(isinstance(part, Member) for part in parts) or path.name.lower().endswith(".gz"):
+            if any(isinstance(part, ArchiveMember) for part in parts) or path.name.lower().endswith(".gz"):
                 continue
             found = b"".join(map(_bytes, parts))
             if found != path.read_bytes():
@@ -222,7 +220,7 @@ def lossy_parts(subject: Subject) -> str:
 
 
 def _bytes(part: Part) -> bytes:
-    if isinstance(part, Picture):
+    if isinstance(part, ImagePart):
         return np.ascontiguousarray(part.array).tobytes()
     return part if isinstance(part, bytes) else b""
 

@@ -11,7 +11,7 @@ import numpy as np
 from sciencegen.items import Item, Json, Reference, Refusal
 
 if TYPE_CHECKING:  # they import libraries that many verbs don't need
-    from sciencegen.prediction.columns import FeatureBlock as Block
+    from sciencegen.prediction.columns import FeatureBlock
     from sciencegen.prediction.training_tables import Split
 
 
@@ -19,7 +19,7 @@ class FittedFeatures(Protocol):
     """Features for regressors, fitted to the training items."""
 
     @property
-    def blocks(self) -> Sequence[Block]: ...
+    def blocks(self) -> Sequence[FeatureBlock]: ...
 
     @property
     def defaults(self) -> Mapping[str, object]:

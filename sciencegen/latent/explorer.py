@@ -14,8 +14,17 @@ from sciencegen.config import COMPUTE_CHUNK, as_texts
 from sciencegen.data.workers import is_refusal
 from sciencegen.errors import ConfigError, DataError, ShapeError
 from sciencegen.items import Given, Item, Refusal
-from sciencegen.latent.drawing import HEIGHT, WIDTH, axis_labels, caption, grid, map_figure, pictures_figure, shortened
-from sciencegen.latent.drawing import ItemDrawing as Drawing
+from sciencegen.latent.drawing import (
+    HEIGHT,
+    WIDTH,
+    ItemDrawing,
+    axis_labels,
+    caption,
+    grid,
+    map_figure,
+    pictures_figure,
+    shortened,
+)
 from sciencegen.latent.geometry import PrincipalAxes, arc, axes_of_values, latent_noise, latents_near, principal_axes
 from sciencegen.latent.rows import LatentRows, Latents
 
@@ -219,7 +228,7 @@ class LatentSpace(LatentRows):
         labels = axis_labels(plane, label or "the values", explained)
         return map_figure(plane.project(latents), numbers.tolist(), label, labels)
 
-    def draw(self, items: Given, captions: Sequence[str] | None = None, columns: int = 5) -> Drawing:
+    def draw(self, items: Given, captions: Sequence[str] | None = None, columns: int = 5) -> ItemDrawing:
         """Pictures of items, with their texts or these captions; the place of an item that can't be read is empty.
 
         Raises

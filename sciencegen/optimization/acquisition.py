@@ -14,8 +14,7 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Float
 
-from sciencegen.optimization.normals import JointNormal as Joint
-from sciencegen.optimization.normals import draws_of
+from sciencegen.optimization.normals import JointNormal, draws_of
 from sciencegen.plugins import installed_part
 
 BETA = 2.0
@@ -35,7 +34,7 @@ class AcquisitionState:
     `PlateSettings`.
     """
 
-    joint: Joint
+    joint: JointNormal
     pending: int
     baseline: int
     costs: Float[np.ndarray, " candidate"]
@@ -65,7 +64,7 @@ class Thompson:
     def values(self) -> Float[np.ndarray, " candidate"]:
         if not self._draws:
             joint = self._state.joint
-            wider = Joint(joint.mean, self._state.exploration**2 * joint.covariance, joint.noise)
+            wider = JointNormal(joint.mean, self._state.exploration**2 * joint.covariance, joint.noise)
             self._draws = list(draws_of(wider, DRAWN_AT_ONCE, self._generator)[::-1])
         return self._draws.pop()[: self._state.candidates]
 

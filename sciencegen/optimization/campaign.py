@@ -29,8 +29,7 @@ from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.forecast import Forecast, forecast
 from sciencegen.optimization.measurements import Measurement, settled_values
 from sciencegen.optimization.plate import BASELINE, Candidates, ContextRows, first_pickable, pick_by_prior, pick_plate
-from sciencegen.optimization.posterior import GP, WIDER, Measured, Task, fit_posterior
-from sciencegen.optimization.posterior import SurrogatePosterior as Posterior
+from sciencegen.optimization.posterior import GP, WIDER, Measured, SurrogatePosterior, Task, fit_posterior
 
 
 @dataclass(frozen=True)
@@ -162,7 +161,7 @@ def fit_measured(
     settings: CampaignSettings,
     generator: np.random.Generator,
     tasks: Sequence[Task] = (),
-) -> Posterior:
+) -> SurrogatePosterior:
     """The posterior of the values, negated with sign -1."""
     values = Measured.from_measurements(measured, sign)
     return fit_posterior(rows, values, generator, surrogate=settings.surrogate, scale=settings.scale, tasks=tasks)
@@ -170,7 +169,7 @@ def fit_measured(
 
 def _task(
     space: CampaignSpace, measured: Sequence[Measurement], settings: CampaignSettings, generator: np.random.Generator
-) -> Posterior:
+) -> SurrogatePosterior:
     """A Gaussian process of an earlier task."""
     space.report(f"fitting a model to {len(measured):,} items measured before", 0, None)
     sign = -1.0 if settings.minimize else 1.0
@@ -179,7 +178,7 @@ def _task(
 
 
 def predicted_by(
-    rows: FeatureRows, posterior: Posterior, sign: float, wider: float = 1.0
+    rows: FeatureRows, posterior: SurrogatePosterior, sign: float, wider: float = 1.0
 ) -> Float[np.ndarray, "3 item"]:
     """Median, lower and upper end of the next measurement."""
     marginals = posterior.marginals(rows)
@@ -188,7 +187,7 @@ def predicted_by(
 
 
 def _plate(
-    candidates: Candidates, origins: Sequence[str], picked: np.ndarray, posterior: Posterior, sign: float
+    candidates: Candidates, origins: Sequence[str], picked: np.ndarray, posterior: SurrogatePosterior, sign: float
 ) -> Plate:
     median, lower, upper = predicted_by(candidates.rows[picked], posterior, sign, WIDER)
     items, sources = [candidates.items[place] for place in picked], [origins[place] for place in picked]
@@ -204,7 +203,7 @@ def _unpredicted(items: list[Item], sources: list[str], candidate_count: int) ->
     return Plate(items, sources, nothing, nothing, nothing, candidate_count)
 
 
-def _first_plate(maker: CandidateMaker, prior: Posterior | None) -> Plate:
+def _first_plate(maker: CandidateMaker, prior: SurrogatePosterior | None) -> Plate:
     """A random batch within the plate's limits, half of it by an earlier task's model if there is one; start items that
     may be measured come first."""
     space, settings, pool = maker.space, maker.settings, maker.sources.pool

@@ -14,8 +14,7 @@ from sciencegen.metrics.numbers import SHAPES
 from sciencegen.optimization.feature_rows import FeatureRows, concatenate_rows, distinct_rows
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import Candidates, Materials, PlateSettings
-from sciencegen.optimization.posterior import MODELS, PICKED, Misfit, names_for
-from sciencegen.optimization.posterior import SurrogatePosterior as Posterior
+from sciencegen.optimization.posterior import MODELS, PICKED, Misfit, SurrogatePosterior, names_for
 from sciencegen.optimization.selection import Marks, first_within_quota
 from sciencegen.progress import Report, silent
 
@@ -356,7 +355,7 @@ class CandidateMaker:
         return self.candidates(items, self.space.features(items), pool.costs[open_places]), [POOL] * len(items)
 
     def bred(
-        self, measured: Sequence[Item], means: Float[np.ndarray, " item"], posterior: Posterior
+        self, measured: Sequence[Item], means: Float[np.ndarray, " item"], posterior: SurrogatePosterior
     ) -> tuple[Candidates, list[str]]:
         """Candidates from moves of the measured items, rated by means and deviations."""
 
@@ -396,7 +395,7 @@ class CandidateMaker:
         items = [*first, *(found.items[place] for place in order)]
         return items, [START] * len(first) + [found.sources[place] for place in order]
 
-    def by_earlier_task(self, posterior: Posterior, others: Sequence[Item]) -> Proposals:
+    def by_earlier_task(self, posterior: SurrogatePosterior, others: Sequence[Item]) -> Proposals:
         """The best items of the first earlier task, and children of them and of the start items, without these others.
 
         There is one generation, since nothing measured says yet how far the earlier task's model holds."""

@@ -13,8 +13,7 @@ from jaxtyping import Float
 from sciencegen.optimization.censored import Factors, Limits, propagate
 from sciencegen.optimization.feature_rows import Encoding
 from sciencegen.optimization.gaussian_process import GaussianProcess, Points
-from sciencegen.optimization.normals import JointNormal as Joint
-from sciencegen.optimization.normals import Marginals
+from sciencegen.optimization.normals import JointNormal, Marginals
 
 TURNS, BRIEF_TURNS = 2, 1
 FEWEST_EXACT = 10
@@ -57,7 +56,7 @@ class CensoredProcess:
     def marginals(self, points: Points) -> Marginals:
         return self.model.marginals(points)
 
-    def joint(self, points: Points) -> Joint:
+    def joint(self, points: Points) -> JointNormal:
         return self.model.joint(points)
 
     def left_out(self) -> Marginals:

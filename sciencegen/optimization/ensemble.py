@@ -9,8 +9,7 @@ from jaxtyping import Float
 from sciencegen.optimization.ascent import fit_ensemble
 from sciencegen.optimization.feature_rows import Encoding
 from sciencegen.optimization.measurements import typical_variance
-from sciencegen.optimization.normals import JointNormal as Joint
-from sciencegen.optimization.normals import Marginals, log_density
+from sciencegen.optimization.normals import JointNormal, Marginals, log_density
 
 MEMBERS, FOLDS = 20, 5
 COMPONENTS = 64
@@ -73,11 +72,11 @@ class DeepEnsemble:
         members = self._members(points)
         return Marginals(members.mean(0), np.sqrt(self._scale * members.var(0, ddof=1) + 1e-9))
 
-    def joint(self, points: np.ndarray) -> Joint:
+    def joint(self, points: np.ndarray) -> JointNormal:
         members = self._members(points)
         centred = members - members.mean(0)
         covariance = self._scale * centred.T @ centred / (len(members) - 1)
-        return Joint(members.mean(0), covariance + 1e-9 * np.eye(len(covariance)), self.noise)
+        return JointNormal(members.mean(0), covariance + 1e-9 * np.eye(len(covariance)), self.noise)
 
     def left_out(self) -> Marginals:
         """Predictive distribution of each target from the members that leave it out."""

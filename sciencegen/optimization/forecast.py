@@ -28,8 +28,7 @@ from jaxtyping import Float
 from sciencegen.errors import DataError
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.normals import draws_of
-from sciencegen.optimization.posterior import LEVEL, PICKED, Misfit
-from sciencegen.optimization.posterior import SurrogatePosterior as Posterior
+from sciencegen.optimization.posterior import LEVEL, PICKED, Misfit, SurrogatePosterior
 
 DRAWS = 2000
 BLOCK = 1000
@@ -120,7 +119,7 @@ def default_threshold(values: Sequence[float], minimize: bool) -> float:
 
 def forecast(
     rows: FeatureRows,
-    posterior: Posterior,
+    posterior: SurrogatePosterior,
     values: Sequence[float],
     generator: np.random.Generator,
     *,
@@ -178,7 +177,7 @@ def forecast(
 
 
 def drawn_measurements(
-    rows: FeatureRows, posterior: Posterior, generator: np.random.Generator, misfit: Misfit,
+    rows: FeatureRows, posterior: SurrogatePosterior, generator: np.random.Generator, misfit: Misfit,
     common: Float[np.ndarray, "draw 1"],
 ) -> Float[np.ndarray, "draw item"]:  # fmt: skip
     """Draws of one measurement of each item, in the unit of the values that the posterior was fitted to."""

@@ -26,8 +26,7 @@ from torch import Tensor, nn
 
 from sciencegen.devices import computing_device
 from sciencegen.optimization.feature_rows import Encoding, SiteEncoding, TableEncoding
-from sciencegen.optimization.normals import JointNormal as Joint
-from sciencegen.optimization.normals import Marginals, stable_cholesky
+from sciencegen.optimization.normals import JointNormal, Marginals, stable_cholesky
 
 # Kernels of Gaussian processes: for sequences of equal length, site by site, and for tables of features.
 
@@ -303,14 +302,14 @@ class GaussianProcess:
             deviations[rows] = variance.clamp_min(1e-9).sqrt().double().numpy(force=True)
         return Marginals(means, deviations)
 
-    def joint(self, points: Points) -> Joint:
+    def joint(self, points: Points) -> JointNormal:
         with torch.no_grad(), self._on_device():
             here = torch.as_tensor(points)
             cross = self.model.covar_module(here, self._points).to_dense()
             explained = torch.linalg.solve_triangular(self._factor, cross.T, upper=False)
             covariance = self.model.covar_module(here).to_dense() - explained.T @ explained
             mean = cross @ self._weights + self.constant
-        return Joint(mean.numpy(force=True), ((covariance + covariance.T) / 2).numpy(force=True), self.noise)
+        return JointNormal(mean.numpy(force=True), ((covariance + covariance.T) / 2).numpy(force=True), self.noise)
 
     def kernel(self, points: Points) -> Float[np.ndarray, "point point"]:
         """The prior covariance of the function at these points."""
@@ -374,7 +373,7 @@ class FinitePool(GPyTorchModel):
     num_outputs = 1
     batch_shape = torch.Size([])
 
-    def __init__(self, joint: Joint) -> None:
+    def __init__(self, joint: JointNormal) -> None:
         super().__init__()
         self._mean, self._covariance = torch.as_tensor(joint.mean), torch.as_tensor(joint.covariance)
         self._jitter = JITTER * max(float(np.diag(joint.covariance).mean()), 1e-12)

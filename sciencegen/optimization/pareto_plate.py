@@ -27,7 +27,7 @@ from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.normals import draws_of
 from sciencegen.optimization.pareto import nondominated
 from sciencegen.optimization.plate import Candidates, PlateBuilder, pick_by_blocks
-from sciencegen.optimization.posterior import SurrogatePosterior as Posterior
+from sciencegen.optimization.posterior import SurrogatePosterior
 
 # Surrogate models of several measured targets, which are objectives or constraints.
 
@@ -58,7 +58,7 @@ class Models:
     """A posterior for each target, of values whose sign makes larger better where the target is an objective."""
 
     goals: Sequence[Goal]
-    posteriors: Mapping[str, Posterior]
+    posteriors: Mapping[str, SurrogatePosterior]
     signs: Mapping[str, float]
 
     @property
@@ -103,7 +103,7 @@ class Models:
         return found
 
 
-def within(posterior: Posterior, rows: FeatureRows, goal: Goal, sign: float) -> Float[np.ndarray, " item"]:
+def within(posterior: SurrogatePosterior, rows: FeatureRows, goal: Goal, sign: float) -> Float[np.ndarray, " item"]:
     """Probability that the next measurement of each item lies in the range of a constraint."""
     marginals = posterior.marginals(rows)
     deviation = np.sqrt(np.square(marginals.deviation) + posterior.noise)

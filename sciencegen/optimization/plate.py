@@ -12,10 +12,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from sciencegen.errors import ConfigError
-from sciencegen.optimization.acquisition import BETA, Acquisition, Thompson, load_acquisition
-from sciencegen.optimization.acquisition import AcquisitionState as State
+from sciencegen.optimization.acquisition import BETA, Acquisition, AcquisitionState, Thompson, load_acquisition
 from sciencegen.optimization.feature_rows import FeatureRows, concatenate_rows
-from sciencegen.optimization.posterior import SurrogatePosterior as Posterior
+from sciencegen.optimization.posterior import SurrogatePosterior
 from sciencegen.optimization.selection import Marks, Quota, quota_limit
 
 # A plate under construction: which candidates may still be picked, and the next pick by an acquisition's values.
@@ -218,7 +217,7 @@ class ContextRows:
 
 def pick_plate(
     candidates: Candidates,
-    posterior: Posterior,
+    posterior: SurrogatePosterior,
     count: int,
     settings: PlateSettings,
     generator: np.random.Generator,
@@ -272,9 +271,13 @@ def pick_plate(
 
 
 def pick_by_prior(
-    candidates: Candidates, prior: Posterior, count: int, settings: PlateSettings, generator: np.random.Generator,
+    candidates: Candidates,
+    prior: SurrogatePosterior,
+    count: int,
+    settings: PlateSettings,
+    generator: np.random.Generator,
     similarity: Similarity,
-) -> Int[np.ndarray, " pick"]:  # fmt: skip
+) -> Int[np.ndarray, " pick"]:
     """A first plate: half of it by functions drawn from the model of an earlier task, the rest in the candidates'
     order, since nothing says yet that the tasks are related."""
     marginals = prior.marginals(candidates.rows)
@@ -326,9 +329,9 @@ class GivenOrder:
 
 
 def _state(
-    posterior: Posterior, candidates: Candidates, block: np.ndarray, context: ContextRows, exploration: float
-) -> State:
+    posterior: SurrogatePosterior, candidates: Candidates, block: np.ndarray, context: ContextRows, exploration: float
+) -> AcquisitionState:
     parts = [part for part in (context.pending, context.baseline) if part is not None and len(part)]
     joint = posterior.joint(posterior.points(concatenate_rows([candidates.rows[block], *parts])))
     sizes = [0 if part is None else len(part) for part in (context.pending, context.baseline)]
-    return State(joint, sizes[0], sizes[1], candidates.costs[block], exploration)
+    return AcquisitionState(joint, sizes[0], sizes[1], candidates.costs[block], exploration)

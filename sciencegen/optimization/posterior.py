@@ -17,8 +17,7 @@ from sciencegen.metrics.numbers import GREATEST, SHAPES, Warp, check_magnitude, 
 from sciencegen.optimization.censored import Limits, log_interval_probability
 from sciencegen.optimization.feature_rows import Encoding, FeatureRows, fit_encoding
 from sciencegen.optimization.measurements import Measurement, typical_variance
-from sciencegen.optimization.normals import JointNormal as Joint
-from sciencegen.optimization.normals import Marginals, log_density, rank_correlation
+from sciencegen.optimization.normals import JointNormal, Marginals, log_density, rank_correlation
 
 # Surrogate models by name: what they are fitted to, and what they predict.
 
@@ -39,7 +38,7 @@ class SurrogateModel(Protocol):
 
     def marginals(self, points: Points) -> Marginals: ...
 
-    def joint(self, points: Points) -> Joint: ...
+    def joint(self, points: Points) -> JointNormal: ...
 
     def left_out(self) -> Marginals:
         """Each target's predictive distribution from the others, noise included."""
@@ -225,7 +224,7 @@ class TransferModel:
         found = self.residual.marginals(own)
         return replace(found, mean=found.mean + mean)
 
-    def joint(self, points: Points) -> Joint:
+    def joint(self, points: Points) -> JointNormal:
         own, mean = self._parts(points)
         found = self.residual.joint(own)
         return replace(found, mean=found.mean + mean)
@@ -275,7 +274,7 @@ class SurrogatePosterior:
         """Those of `marginals`; of an earlier task, it is a `transfer.Task`."""
         return self.marginals(rows).mean
 
-    def joint(self, points: Points) -> Joint:
+    def joint(self, points: Points) -> JointNormal:
         """The model's `Joint`, with the noise of a new measurement."""
         return replace(self.model.joint(points), noise=self.noise)
 

@@ -10,10 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sciencegen.errors import DataError
-from sciencegen.prediction.columns import BlockRoles as Roles
-from sciencegen.prediction.columns import FeatureBlock as Block
-from sciencegen.prediction.columns import FeatureColumns as Columns
-from sciencegen.prediction.columns import fit_columns, joined_roles, roles_of
+from sciencegen.prediction.columns import BlockRoles, FeatureBlock, FeatureColumns, fit_columns, joined_roles, roles_of
 from sciencegen.prediction.conformal import fit_difficulty, fit_difficulty_quantile, required_rows, signed_level
 from sciencegen.prediction.families import FAMILIES, Family, Neighbours, Training, joined_neighbours, nearest_left_in
 from sciencegen.prediction.predictor import Calibration, Predictor, PredictorSettings, combine, difficulty, standardized
@@ -149,7 +146,7 @@ def _lower(
 
 LARGEST_GROUP = 1 / 3
 """Share of the rows above which "auto" doesn't leave out groups: too few rows would remain to fit a model."""
-SCORE = Block(1, emphasis=10.0)
+SCORE = FeatureBlock(1, emphasis=10.0)
 """A model's score is one informative column (Hsu et al. 2022): its penalty is a hundredth of that of the others."""
 
 
@@ -235,9 +232,11 @@ def fit_predictor(
     )  # fmt: skip
 
 
-def _columns(tables: Mapping[str, np.ndarray], blocks: Sequence[Block]) -> tuple[dict[str, Columns], Roles]:
+def _columns(
+    tables: Mapping[str, np.ndarray], blocks: Sequence[FeatureBlock]
+) -> tuple[dict[str, FeatureColumns], BlockRoles]:
     """The columns of each table, and the roles of all kept columns together."""
-    blocks_by_table = {name: [Block(array.shape[1])] for name, array in tables.items()}
+    blocks_by_table = {name: [FeatureBlock(array.shape[1])] for name, array in tables.items()}
     if "scores" in tables:
         blocks_by_table["scores"] = [SCORE] * tables["scores"].shape[1]
     if "features" in tables and blocks:
@@ -247,7 +246,7 @@ def _columns(tables: Mapping[str, np.ndarray], blocks: Sequence[Block]) -> tuple
 
 
 def _training(
-    inputs: np.ndarray, target: np.ndarray, folds: Folds, sparse: np.ndarray, roles: Roles,
+    inputs: np.ndarray, target: np.ndarray, folds: Folds, sparse: np.ndarray, roles: BlockRoles,
     settings: PredictorSettings, generator: np.random.Generator,
 ) -> Training:  # fmt: skip
     reference = np.sort(generator.permutation(len(target))[: settings.reference_rows])

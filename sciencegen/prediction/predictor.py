@@ -25,8 +25,7 @@ from jaxtyping import Bool, Float, Int
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 from sciencegen.items import Direction
 from sciencegen.metrics.numbers import Warp
-from sciencegen.prediction.columns import FeatureColumns as Columns
-from sciencegen.prediction.columns import mostly_missing
+from sciencegen.prediction.columns import FeatureColumns, mostly_missing
 from sciencegen.prediction.conformal import cross_validated_interval, required_rows, signed_interval
 from sciencegen.prediction.families import FAMILIES, Family, make_query, nearest_left_in
 from sciencegen.prediction.training_tables import INPUTS, SCALES, select_inputs
@@ -133,7 +132,7 @@ class Predictor:
     """
 
     settings: PredictorSettings
-    columns: Mapping[str, Columns]
+    columns: Mapping[str, FeatureColumns]
     reference: Float[np.ndarray, "reference column"]
     reference_left_in: Bool[np.ndarray, "reference fold"]
     families: Mapping[str, Family]
@@ -200,7 +199,9 @@ class Predictor:
         return np.concatenate([columns.sparse for columns in self.columns.values()])
 
 
-def standardized(columns: Mapping[str, Columns], tables: Mapping[str, np.ndarray]) -> Float[np.ndarray, "item column"]:
+def standardized(
+    columns: Mapping[str, FeatureColumns], tables: Mapping[str, np.ndarray]
+) -> Float[np.ndarray, "item column"]:
     """The tables' transformed columns side by side, in the order of `columns`."""
     return np.concatenate([columns[name].transform(tables[name]) for name in columns], axis=1)
 

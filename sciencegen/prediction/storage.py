@@ -19,7 +19,7 @@ import numpy as np
 from sciencegen.errors import IncompatibleError, converted
 from sciencegen.files import atomic_write, sha256_of
 from sciencegen.metrics.numbers import Warp
-from sciencegen.prediction.columns import FeatureColumns as Columns
+from sciencegen.prediction.columns import FeatureColumns
 from sciencegen.prediction.families import Curve, Family, Kernel, Product, Ridge, TreeFamily, Trees
 from sciencegen.prediction.predictor import Calibration, Predictor, PredictorSettings
 from sciencegen.runs import FORMAT_VERSION, RunFolder, check_format
@@ -112,7 +112,7 @@ def _assembled(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> 
     beyond = calibration.pop("beyond", None)
     return Predictor(
         settings=PredictorSettings(**settings),
-        columns={k: Columns(size=n, **_within(arrays, f"columns.{k}.")) for k, n in numbers["columns"].items()},
+        columns={k: FeatureColumns(size=n, **_within(arrays, f"columns.{k}.")) for k, n in numbers["columns"].items()},
         reference=arrays["reference"].astype(np.float64),
         reference_left_in=arrays["reference_seen"],
         families={name: _family(name, _within(arrays, f"family.{name}.")) for name in names},
@@ -155,7 +155,7 @@ def _family(name: str, arrays: Mapping[str, np.ndarray]) -> Family:
     return TreeFamily(Trees(**arrays)) if issubclass(kind, TreeFamily) else kind(**arrays)
 
 
-def _arrays(record: Family | Columns) -> dict[str, np.ndarray]:
+def _arrays(record: Family | FeatureColumns) -> dict[str, np.ndarray]:
     """The array fields of a record (of a tree family, those of its trees)."""
     source = record.trees if isinstance(record, TreeFamily) else record
     values = {field.name: getattr(source, field.name) for field in fields(source)}

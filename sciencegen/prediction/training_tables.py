@@ -11,8 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from sciencegen.errors import DataError, ShapeError, unknown_name
 from sciencegen.metrics.numbers import Warp, check_magnitude, fit_warp, spearman
-from sciencegen.prediction.columns import FeatureBlock as Block
-from sciencegen.prediction.columns import mostly_missing
+from sciencegen.prediction.columns import FeatureBlock, mostly_missing
 from sciencegen.prediction.families import PENALTIES, leave_one_out, tuning_rows
 
 # The scale on which a target is fitted (metrics/numbers.py): linear; logarithmic, for effects that multiply; or
@@ -287,7 +286,7 @@ class TrainingTables:
     groups: Sequence[Hashable] | np.ndarray | None = None
     latents: np.ndarray | None = None
     scores: np.ndarray | None = None
-    blocks: Sequence[Block] = ()
+    blocks: Sequence[FeatureBlock] = ()
     split: Split | None = None
 
     @property

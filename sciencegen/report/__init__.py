@@ -3,54 +3,54 @@
 from sciencegen.report.content import (
     Agreement,
     Axis,
+    CalibrationContent,
+    CandidateContent,
     Chart,
     ColumnDescription,
+    CurveContent,
     Distribution,
     Fact,
     Gallery,
     HeatMap,
+    LatentMapContent,
     Line,
     Logo,
     Metric,
+    ObjectiveContent,
     Pareto,
     Provenance,
     ReportContent,
     Rounds,
+    StructureContent,
+    TableColumn,
     Trace,
     Traversal,
 )
-from sciencegen.report.content import CalibrationContent as Calibration
-from sciencegen.report.content import CandidateContent as Candidates
-from sciencegen.report.content import CurveContent as Curve
-from sciencegen.report.content import LatentMapContent as LatentMap
-from sciencegen.report.content import ObjectiveContent as Objective
-from sciencegen.report.content import StructureContent as Structures
-from sciencegen.report.content import TableColumn as Column
 from sciencegen.report.page import render_page, write_report
 
 __all__ = [
     "Agreement",
     "Axis",
-    "Calibration",
-    "Candidates",
+    "CalibrationContent",
+    "CandidateContent",
     "Chart",
-    "Column",
     "ColumnDescription",
-    "Curve",
+    "CurveContent",
     "Distribution",
     "Fact",
     "Gallery",
     "HeatMap",
-    "LatentMap",
+    "LatentMapContent",
     "Line",
     "Logo",
     "Metric",
-    "Objective",
+    "ObjectiveContent",
     "Pareto",
     "Provenance",
     "ReportContent",
     "Rounds",
-    "Structures",
+    "StructureContent",
+    "TableColumn",
     "Trace",
     "Traversal",
     "render_page",

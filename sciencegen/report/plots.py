@@ -15,10 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from sciencegen.report.content import Agreement, Bounds, Distribution, Pareto, Rounds, Trace
-from sciencegen.report.content import CalibrationContent as Calibration
-from sciencegen.report.content import LatentMapContent as LatentMap
-from sciencegen.report.content import ObjectiveContent as Objective
+from sciencegen.report.content import (
+    Agreement,
+    Bounds,
+    CalibrationContent,
+    Distribution,
+    LatentMapContent,
+    ObjectiveContent,
+    Pareto,
+    Rounds,
+    Trace,
+)
 from sciencegen.report.markup import clean, element, finite, goal_text, number, readable, with_unit
 
 if TYPE_CHECKING:
@@ -180,7 +187,7 @@ SHADES = 8
 CONTROL_DASHES = ((0, (4, 2.2)), (0, (1.2, 1.8)), (0, (6, 2, 1.2, 2)))
 
 
-def latent_map(record: LatentMap) -> str:
+def latent_map(record: LatentMapContent) -> str:
     """The training set as a cloud, the candidates as marks on it."""
 
     def paint(axes: Axes) -> list[Overlay]:
@@ -195,20 +202,20 @@ def latent_map(record: LatentMap) -> str:
     return plot("latent map", f"Latent map of {count}{coloured}.", paint, (10.4, 5.2))
 
 
-def value_range(record: LatentMap) -> tuple[float, float] | None:
+def value_range(record: LatentMapContent) -> tuple[float, float] | None:
     """The values of the first and the last colour: the 2% and 98% quantiles; None if these are equal."""
     values = finite(record.values)
     low, high = np.quantile(values, [0.02, 0.98]).tolist() if values else (0.0, 0.0)
     return (low, high) if high > low else None
 
 
-def largest_groups(record: LatentMap) -> list[tuple[str, int]]:
+def largest_groups(record: LatentMapContent) -> list[tuple[str, int]]:
     """(name, items) of the groups that have a colour, the largest first; equal ones by name."""
     counts = Counter(group for group in record.groups if group)
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:SERIES]
 
 
-def _grouped(record: LatentMap) -> list[Cloud]:
+def _grouped(record: LatentMapContent) -> list[Cloud]:
     """Clouds of the groups: those without colour below, the smallest coloured one on top."""
     points, groups = np.asarray(record.training, dtype=float).reshape(-1, 2), np.asarray(record.groups)
     names = [name for name, _ in largest_groups(record)]
@@ -216,7 +223,7 @@ def _grouped(record: LatentMap) -> list[Cloud]:
     return [cloud(points[~np.isin(groups, names)].tolist(), "training"), *coloured]
 
 
-def _training(record: LatentMap) -> list[Cloud]:
+def _training(record: LatentMapContent) -> list[Cloud]:
     """Clouds of the training items: one, one per group, or one per shade of the values with the highest on top."""
     if len(record.groups):
         return _grouped(record)
@@ -291,7 +298,7 @@ def _staircase(record: Pareto) -> np.ndarray:
     return corners[np.argsort(corners[:, 0], kind="stable")]
 
 
-def _objective_label(objective: Objective) -> str:
+def _objective_label(objective: ObjectiveContent) -> str:
     arrow = "better →" if objective.direction == "maximize" else "← better"
     return clean(with_unit(readable(objective.name), f"{objective.unit}, {arrow}" if objective.unit else arrow))
 
@@ -341,7 +348,7 @@ def _thin(length: int) -> np.ndarray:
     return np.unique(np.linspace(0, length - 1, min(length, MAX_STEPS)).round().astype(int)) if length else np.arange(0)
 
 
-def calibration(record: Calibration) -> str:
+def calibration(record: CalibrationContent) -> str:
     """Observed against requested values; on the diagonal where the model follows its condition."""
 
     def paint(axes: Axes) -> None:

@@ -11,10 +11,17 @@ from typing import Any
 import numpy as np
 
 from sciencegen.report import plots
-from sciencegen.report.content import Agreement, Metric, ReportContent, Rounds, Trace, Traversal
-from sciencegen.report.content import CalibrationContent as Calibration
-from sciencegen.report.content import CandidateContent as Candidates
-from sciencegen.report.content import TableColumn as Column
+from sciencegen.report.content import (
+    Agreement,
+    CalibrationContent,
+    CandidateContent,
+    Metric,
+    ReportContent,
+    Rounds,
+    TableColumn,
+    Trace,
+    Traversal,
+)
 from sciencegen.report.markup import (
     MISSING,
     decimals,
@@ -111,7 +118,7 @@ LONG_TEXT = 60
 FLAG = '<label class="check"><input type="checkbox" data-flag="{column}"> {name}</label>'
 
 
-def is_flag(column: Column) -> bool:
+def is_flag(column: TableColumn) -> bool:
     """Whether the column has only Booleans and missing values, and at least one Boolean."""
     present = [value for value in column.values if value is not None]
     return bool(present) and all(
@@ -119,13 +126,13 @@ def is_flag(column: Column) -> bool:
     )
 
 
-def is_numeric(column: Column) -> bool:
+def is_numeric(column: TableColumn) -> bool:
     """Whether the column has only numbers and missing values, and at least one number."""
     present = [value for value in column.values if value is not None]
     return bool(present) and not is_flag(column) and all(map(is_number, present))
 
 
-def candidates_table(record: Candidates) -> str:
+def candidates_table(record: CandidateContent) -> str:
     """The toolbar, which the script makes visible, and the table."""
     count = _count(record)
     rows = "\n".join(_rows(record))
@@ -142,13 +149,13 @@ def candidates_table(record: Candidates) -> str:
     )
 
 
-def _count(record: Candidates) -> str:
+def _count(record: CandidateContent) -> str:
     if record.total is not None and record.total > len(record.items):
         return f"The first {len(record.items)} of {number(record.total)} {record.noun}"
     return f"{len(record.items)} {record.noun}"
 
 
-def static_table(record: Candidates, key: str) -> str:
+def static_table(record: CandidateContent, key: str) -> str:
     """The same rows without a toolbar. key: prefix of the rows' ids."""
     names = [*(["picture"] if record.pictures else []), record.item_label]
     heads = [element("th", escape(readable(name)), scope="col") for name in ("", *names)]
@@ -164,7 +171,7 @@ def static_table(record: Candidates, key: str) -> str:
     return element("p", escape(count), class_="count") + region
 
 
-def _toolbar(record: Candidates, count: str) -> str:
+def _toolbar(record: CandidateContent, count: str) -> str:
     offset = 2 + bool(record.pictures)
     flags = "\n".join(
         FLAG.format(column=offset + index, name=escape(readable(column.name)))
@@ -182,13 +189,13 @@ def _toolbar(record: Candidates, count: str) -> str:
     return TOOLBAR.format(example=example, flags=flags, options=options, count=count)
 
 
-def _example(record: Candidates, name: str) -> str:
+def _example(record: CandidateContent, name: str) -> str:
     """A threshold that keeps about half of the rows, as an example of a condition."""
     values = sorted(finite(v for column in record.columns if column.name == name for v in column.values))
     return f"{values[len(values) // 2]:.3g}" if values else "0"
 
 
-def _header(record: Candidates) -> str:
+def _header(record: CandidateContent) -> str:
     cells = [_heading(0, "rank", "", "number", "ascending")]
     if record.pictures:
         cells.append('<th scope="col" role="columnheader"><span class="sr">Picture</span></th>')
@@ -222,7 +229,7 @@ def _heading(index: int, name: str, unit: str, kind: str, first: str, want: str 
     return element("th", button + notes, aria_sort="none", class_=kind, **attributes)
 
 
-def _rows(record: Candidates, key: str = "candidate") -> list[str]:
+def _rows(record: CandidateContent, key: str = "candidate") -> list[str]:
     places = [decimals(column.values) for column in record.columns]
     return [
         element(
@@ -236,7 +243,7 @@ def _rows(record: Candidates, key: str = "candidate") -> list[str]:
     ]
 
 
-def _lead_cells(record: Candidates, row: int) -> str:
+def _lead_cells(record: CandidateContent, row: int) -> str:
     """Cells of the rank, the picture, and the item with its name."""
     item = record.items[row]
     cells = f'<td role="cell" class="rank" data-value="{row + 1}">{row + 1}</td>'
@@ -255,7 +262,7 @@ def embedded(picture: str) -> str:
     return re.sub(r"<\?xml.*?\?>|<!DOCTYPE[^>]*>|<!--.*?-->", "", picture, flags=re.S).strip()
 
 
-def _cell(column: Column, row: int, places: int) -> str:
+def _cell(column: TableColumn, row: int, places: int) -> str:
     value = column.values[row]
     attributes: dict[str, Any] = {"role": "cell", "data_label": with_unit(readable(column.name), column.unit)}
     if is_flag(column):
@@ -407,7 +414,7 @@ def calibrations(content: ReportContent) -> str:
     return legend(entries) + element("div", "".join(panels), class_="panels")
 
 
-def _calibration_table(record: Calibration) -> str:
+def _calibration_table(record: CalibrationContent) -> str:
     """The numbers of the plot as a table."""
     columns = [("asked", _column(record.requested)), ("got", _column(record.observed))]
     if len(record.mean_absolute_error):

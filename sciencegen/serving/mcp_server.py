@@ -37,7 +37,7 @@ from sciencegen.items import Json
 from sciencegen.serving.records import ACTIVE, refusal_of
 from sciencegen.serving.results import TABLES
 from sciencegen.serving.service import Service, take_dry_run
-from sciencegen.serving.verbs import ServedVerb as Verb
+from sciencegen.serving.verbs import ServedVerb
 
 if TYPE_CHECKING:
     from mcp.shared._context_streams import ContextReceiveStream, ContextSendStream
@@ -122,12 +122,12 @@ def tool_name(verb: str) -> str:
     return verb.replace("-", "_")
 
 
-def tools_of(verbs: Mapping[str, Verb]) -> list[Tool]:
+def tools_of(verbs: Mapping[str, ServedVerb]) -> list[Tool]:
     """The tools of these verbs, and those for jobs and files."""
     return [*(Tool(tool_name(name), verb.description, _with_dry_run(verb)) for name, verb in verbs.items()), *OWN]
 
 
-def _with_dry_run(verb: Verb) -> Json:
+def _with_dry_run(verb: ServedVerb) -> Json:
     schema = verb.schema()
     return {**schema, "properties": {**schema.get("properties", {}), "dry_run": _DRY}}
 

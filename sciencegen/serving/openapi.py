@@ -9,7 +9,7 @@ from typing import Any
 
 from sciencegen.items import Json
 from sciencegen.serving.records import STATES
-from sciencegen.serving.verbs import ServedVerb as Verb
+from sciencegen.serving.verbs import ServedVerb
 
 # JSON schemas of the HTTP server's answers.
 
@@ -145,7 +145,7 @@ def described_queries(method: str, path: str) -> list[Json]:
     return [one for one in operation["parameters"] if one["in"] == "query"]
 
 
-def openapi_document(verbs: Mapping[str, Verb], version: str) -> Json:
+def openapi_document(verbs: Mapping[str, ServedVerb], version: str) -> Json:
     """The OpenAPI 3.1 document. The parameters of verbs are those of the command line."""
     components: dict[str, Any] = {**SCHEMAS}
     paths = {path: dict(methods) for path, methods in PATHS.items()}
@@ -172,7 +172,7 @@ def _named(path: str, methods: Mapping[str, Json]) -> Json:
     }
 
 
-def _verb_operation(verb: Verb) -> Json:
+def _verb_operation(verb: ServedVerb) -> Json:
     key = {
         "name": "Idempotency-Key",
         "in": "header",

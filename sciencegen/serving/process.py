@@ -23,8 +23,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.files import NO_LOCKS
 from sciencegen.plugins import ALLOWED
 from sciencegen.progress import JOB, RUN
-from sciencegen.serving.paths import AllowedPrograms as Programs
-from sciencegen.serving.paths import Boundary
+from sciencegen.serving.paths import AllowedPrograms, Boundary
 from sciencegen.serving.records import LOG, PRINTED, TOKEN
 
 LOCK = "lock"
@@ -40,7 +39,7 @@ folder, and that of a job is the server's."""
 PACKAGE = Path(__file__).parents[1]
 
 
-def environment_of_jobs(boundary: Boundary, programs: Programs, here: Path) -> Mapping[str, str]:
+def environment_of_jobs(boundary: Boundary, programs: AllowedPrograms, here: Path) -> Mapping[str, str]:
     """The environment of a server's jobs, in which they find the same modules as the server, and functions that it
     allows. here: the folder in which the server was started.
 
@@ -75,7 +74,7 @@ def environment_of_jobs(boundary: Boundary, programs: Programs, here: Path) -> M
     return found | {ALLOWED: programs.allowance}
 
 
-def _code(programs: Programs, here: Path) -> Iterator[tuple[str, Path]]:
+def _code(programs: AllowedPrograms, here: Path) -> Iterator[tuple[str, Path]]:
     """What is there, and where: files that run, or that decide what runs."""
     yield "this package", PACKAGE
     for one in sys.path:

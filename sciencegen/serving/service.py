@@ -14,11 +14,10 @@ from sciencegen.config import Settings
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.items import Json
 from sciencegen.serving.jobs import Jobs, counts_of, expected_seconds
-from sciencegen.serving.paths import AllowedPrograms as Programs
-from sciencegen.serving.paths import Boundary, check_replaceable
+from sciencegen.serving.paths import AllowedPrograms, Boundary, check_replaceable
 from sciencegen.serving.records import PROGRESS, RESULTS, Call, Job, NotFound, read_json
 from sciencegen.serving.results import described, log_of, rows_of
-from sciencegen.serving.verbs import ServedVerb as Verb
+from sciencegen.serving.verbs import ServedVerb
 
 REMEMBERED = 100
 """The last jobs, among which those of the same verb say how long a request takes."""
@@ -40,7 +39,7 @@ def _within(value: Any) -> Iterator[Any]:
 class RequestPlan:
     """A request that was checked. values: its parameters as given; filled: with the commands of programs."""
 
-    verb: Verb
+    verb: ServedVerb
     values: Mapping[str, Any]
     filled: Mapping[str, Any]
     settings: Settings | None
@@ -54,7 +53,7 @@ class RequestPlan:
         return self.verb.command(values, ["--json"]), str(values["output"])
 
 
-def default_output(verb: Verb, id: str) -> dict[str, str]:
+def default_output(verb: ServedVerb, id: str) -> dict[str, str]:
     """The output of a request that names none: in the job's folder; empty for a verb that only prints."""
     return {} if verb.ending is None else {"output": f"{RESULTS}/{id}/{verb.name}{verb.ending}"}
 
@@ -78,7 +77,9 @@ class Service:
     programs : Programs
     """
 
-    def __init__(self, verbs: Mapping[str, Verb], jobs: Jobs, boundary: Boundary, programs: Programs) -> None:
+    def __init__(
+        self, verbs: Mapping[str, ServedVerb], jobs: Jobs, boundary: Boundary, programs: AllowedPrograms
+    ) -> None:
         self.verbs, self.jobs, self.boundary, self.programs = verbs, jobs, boundary, programs
 
     @property
@@ -86,7 +87,7 @@ class Service:
         """The server's folder."""
         return self.boundary.folder
 
-    def verb(self, name: str) -> Verb:
+    def verb(self, name: str) -> ServedVerb:
         """The verb of a name."""
         if name not in self.verbs:
             raise NotFound(str(unknown_name("verb", name, self.verbs)))

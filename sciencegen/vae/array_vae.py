@@ -23,6 +23,7 @@ from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.networks.shared_noise import check_latents
 from sciencegen.vae.array_columns import (
     VALUES,
+    ArrayBlock,
     ArrayDecoder,
     ArrayEncoder,
     BlockDecoder,
@@ -30,12 +31,11 @@ from sciencegen.vae.array_columns import (
     ColumnDecoder,
     ColumnEncoder,
     Condition,
+    LikelihoodColumn,
     PseudoPosterior,
     with_dropout,
     with_shared_counts,
 )
-from sciencegen.vae.array_columns import ArrayBlock as Block
-from sciencegen.vae.array_columns import LikelihoodColumn as Column
 from sciencegen.vae.array_settings import CONDITIONAL, FULL_COVARIANCE, HAMILTONIAN, ArrayVAESettings
 from sciencegen.vae.bounds import BoundTerms, importance_weighted_bound
 from sciencegen.vae.column_likelihoods import Multinomial
@@ -98,9 +98,15 @@ class ArrayVAE(nn.Module):
     """
 
     def __init__(
-        self, size: int, property_count: int, settings: ArrayVAESettings | None = None, columns: Sequence[Column] = (),
-        blocks: Sequence[Block] = (), parts: VAEParts | None = None, classes: Classes = (),
-    ) -> None:  # fmt: skip
+        self,
+        size: int,
+        property_count: int,
+        settings: ArrayVAESettings | None = None,
+        columns: Sequence[LikelihoodColumn] = (),
+        blocks: Sequence[ArrayBlock] = (),
+        parts: VAEParts | None = None,
+        classes: Classes = (),
+    ) -> None:
         super().__init__()
         s = self.settings = settings or ArrayVAESettings()
         self.columns = tuple(columns)
@@ -256,7 +262,9 @@ class ArrayVAE(nn.Module):
         return self.decode(self.sample(noise, condition), condition)
 
 
-def _encoder(size: int, s: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block]) -> Encoder:
+def _encoder(
+    size: int, s: ArrayVAESettings, columns: Sequence[LikelihoodColumn], blocks: Sequence[ArrayBlock]
+) -> Encoder:
     if blocks and s.direct:
         raise ConfigError("Expected no series and no images with direct, which they don't have. Leave it out.")
     if blocks:
@@ -266,7 +274,7 @@ def _encoder(size: int, s: ArrayVAESettings, columns: Sequence[Column], blocks: 
 
 
 def _decoder(
-    size: int, properties: int, s: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block]
+    size: int, properties: int, s: ArrayVAESettings, columns: Sequence[LikelihoodColumn], blocks: Sequence[ArrayBlock]
 ) -> nn.Module:
     sizes = s.layers[0] if s.layers else s.latent, s.read_by_decoder(properties), s.width, s.depth
     if blocks:
@@ -275,7 +283,7 @@ def _decoder(
 
 
 def _parts(
-    size: int, properties: int, s: ArrayVAESettings, columns: Sequence[Column], blocks: Sequence[Block],
+    size: int, properties: int, s: ArrayVAESettings, columns: Sequence[LikelihoodColumn], blocks: Sequence[ArrayBlock],
     classes: Classes,
 ) -> VAEParts:  # fmt: skip
     encoder = _encoder(size, s, columns, blocks)

@@ -24,9 +24,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.networks.dynamics import DynamicsWriter
 from sciencegen.networks.grids import SeriesReader
 from sciencegen.networks.shared_noise import check_latents
-from sciencegen.vae.array_columns import ArrayBlock as Block
-from sciencegen.vae.array_columns import BlockDecoder, BlockEncoder, Condition, expected
-from sciencegen.vae.array_columns import LikelihoodColumn as Column
+from sciencegen.vae.array_columns import ArrayBlock, BlockDecoder, BlockEncoder, Condition, LikelihoodColumn, expected
 from sciencegen.vae.array_settings import ArrayVAESettings
 from sciencegen.vae.array_vae import ArrayVAE, Classes, latents_of, parts_of
 from sciencegen.vae.ladder import LowestLevel
@@ -90,8 +88,8 @@ class SeriesVAE(ArrayVAE):
     """
 
     def __init__(
-        self, size: int, property_count: int, settings: SeriesVAESettings, columns: Sequence[Column],
-        blocks: Sequence[Block], classes: Classes = (),
+        self, size: int, property_count: int, settings: SeriesVAESettings, columns: Sequence[LikelihoodColumn],
+        blocks: Sequence[ArrayBlock], classes: Classes = (),
     ) -> None:  # fmt: skip
         if [block.kind for block in blocks] != ["series"]:
             raise ConfigError(
@@ -116,8 +114,12 @@ class SeriesVAE(ArrayVAE):
 
 
 def _parts(
-    properties: int, s: SeriesVAESettings, columns: Sequence[Column], blocks: Sequence[Block], classes: Classes
-) -> VAEParts:  # fmt: skip
+    properties: int,
+    s: SeriesVAESettings,
+    columns: Sequence[LikelihoodColumn],
+    blocks: Sequence[ArrayBlock],
+    classes: Classes,
+) -> VAEParts:
     """The networks; with inputs, the latent has their innovations behind the code."""
     time = blocks[0].shape[1]
     writer = partial(_writer, code=s.code, factors=s.factors, driven=s.inputs)
@@ -131,7 +133,9 @@ def _parts(
     return VAEParts(encoder, decoder, posterior, StandardNormalPrior(size))
 
 
-def _writer(block: Block, inputs: int, channels: int, width: int, code: int, factors: int, driven: int) -> nn.Module:
+def _writer(
+    block: ArrayBlock, inputs: int, channels: int, width: int, code: int, factors: int, driven: int
+) -> nn.Module:
     time = block.shape[1]
     return DynamicsWriter(code, inputs - code - driven * time, channels, time, width, factors, driven)
 
@@ -139,7 +143,9 @@ def _writer(block: Block, inputs: int, channels: int, width: int, code: int, fac
 class DynamicsEncoder(BlockEncoder):
     """A `BlockEncoder` that also gives means and log standard deviations of the innovations at each time."""
 
-    def __init__(self, columns: Sequence[Column], blocks: Sequence[Block], width: int, depth: int, inputs: int) -> None:
+    def __init__(
+        self, columns: Sequence[LikelihoodColumn], blocks: Sequence[ArrayBlock], width: int, depth: int, inputs: int
+    ) -> None:
         super().__init__(columns, blocks, width, depth)
         self.innovations = nn.Linear(2 * width, 2 * inputs)
 

@@ -24,8 +24,7 @@ from functools import partial
 
 import numpy as np
 
-from sciencegen.compression.archive import ImagePart as Picture
-from sciencegen.compression.archive import header_of, read_archive, write_archive
+from sciencegen.compression.archive import ImagePart, header_of, read_archive, write_archive
 from sciencegen.compression.grids import noise_floor
 from sciencegen.compression.images import Lossy
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
@@ -90,7 +89,7 @@ def curve(stamps: np.ndarray, processes: int) -> None:
     floats = stamps.astype(np.float32)
     for quantize in CURVE:
         file = io.BytesIO()
-        report = write_archive(file, [Picture(floats)], HEADER, Lossy(quantize, 1.0), processes)
+        report = write_archive(file, [ImagePart(floats)], HEADER, Lossy(quantize, 1.0), processes)
         error = decoded(file.getvalue(), processes, floats.shape)[0].astype(np.float64) - floats
         bits, floor = 8 * report.after / floats.size, noise_floor(quantize)
         print(
@@ -104,7 +103,7 @@ def ours(stamps: np.ndarray, processes: int = 1) -> int:
     """Bytes of the file; prints its times."""
     integers = stamps.astype(np.int32)
     file, start, cpu = io.BytesIO(), time.perf_counter(), time.process_time()
-    report = write_archive(file, [Picture(integers)], HEADER, None, processes)
+    report = write_archive(file, [ImagePart(integers)], HEADER, None, processes)
     wrote, wrote_cpu = time.perf_counter() - start, time.process_time() - cpu
     back, read, read_cpu = decoded(file.getvalue(), processes, integers.shape)
     assert np.array_equal(back, integers)
@@ -124,7 +123,7 @@ def decoded(content: bytes, processes: int, shape: tuple[int, ...]) -> tuple[np.
         path = Path(folder) / "stamps.sgc"
         path.write_bytes(content)
         start, cpu = time.perf_counter(), time.process_time()
-        found = [part for part in read_archive(path, processes, False) if isinstance(part, Picture)]
+        found = [part for part in read_archive(path, processes, False) if isinstance(part, ImagePart)]
         stamps = np.concatenate([part.array.reshape(-1) for part in found]).reshape(shape)
         return stamps, time.perf_counter() - start, time.process_time() - cpu
 

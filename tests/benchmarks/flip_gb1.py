@@ -24,7 +24,7 @@ from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.metrics.numbers import interval_coverage, mean_interval_width, r2, spearman
 from sciencegen.prediction import Predictor, PredictorSettings, TrainingTables, fit_predictor
-from sciencegen.prediction.columns import FeatureBlock as Block
+from sciencegen.prediction.columns import FeatureBlock
 from sciencegen.prediction.training_tables import Split
 from tests.benchmarks.dataset_files import dataset_file
 
@@ -51,7 +51,7 @@ def ridge_on_one_hot(train: Sequence[str], values: np.ndarray, test: Sequence[st
     """With intervals, as a predictor of one family on one block."""
     columns = one_hot([*train, *test])
     settings = PredictorSettings(families=("ridge",), folds=folds)
-    blocks = [Block(columns.shape[1], scaled=False, sparse=True)]
+    blocks = [FeatureBlock(columns.shape[1], scaled=False, sparse=True)]
     tables = TrainingTables(columns[: len(train)], values, blocks=blocks)
     known = fit_predictor(tables, settings, np.random.default_rng(0))
     return known.predict(columns[len(train) :])

@@ -25,7 +25,7 @@ from sciencegen.api.train import train
 from sciencegen.config import TrainSettings, build_settings
 from sciencegen.data.tables import read_table
 from sciencegen.domains.proteins.items import encode_rows
-from sciencegen.domains.proteins.variant_scores import FamilyScorer as VariantScorer
+from sciencegen.domains.proteins.variant_scores import FamilyScorer
 from sciencegen.latent.geometry import latent_noise
 from tests.benchmarks.dataset_files import dataset_file
 
@@ -52,7 +52,7 @@ def model_of(chosen: argparse.Namespace, shown: dict[str, float], folder: Path) 
 
 def readings(loaded: Any, others: dict[str, float]) -> None:
     """Spearman of scores, which know no measurement, and of what the model reads, with what was measured."""
-    scorer, names, values = VariantScorer(loaded.model, loaded.representation), list(others), list(others.values())
+    scorer, names, values = FamilyScorer(loaded.model, loaded.representation), list(others), list(others.values())
     known = ~np.isnan(scores := scorer.member_scores(names).mean(0))
     print(f"{known.sum()} variants left out: score {spearmanr(scores[known], np.array(values)[known]).statistic:.3f}")
     if loaded.model.landscape is not None:

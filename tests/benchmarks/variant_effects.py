@@ -28,7 +28,7 @@ from sciencegen.domains.proteins.alignment_representation import AlignmentRepres
 from sciencegen.domains.proteins.alignments import read_alignment
 from sciencegen.domains.proteins.items import GAP, encode_rows
 from sciencegen.domains.proteins.models import RECIPES, alignment_vae
-from sciencegen.domains.proteins.variant_scores import FamilyScorer as VariantScorer
+from sciencegen.domains.proteins.variant_scores import FamilyScorer
 from sciencegen.records import to_record
 from sciencegen.training import TrainingSettings, weighted_order
 from sciencegen.training.train import train
@@ -109,7 +109,7 @@ def bound(model: Any, family: Family, out: np.ndarray, samples: int = 32) -> tup
 
 def correlations(model: Any, family: Family, path: str, target: str) -> None:
     rows = [row for row in read_table(path, ("mutant",)) if target in row.values]
-    scorer = VariantScorer(model, family.representation)
+    scorer = FamilyScorer(model, family.representation)
     started = time.perf_counter()
     each = scorer.member_scores([row.text for row in rows])
     measured = np.array([row.values[target] for row in rows])

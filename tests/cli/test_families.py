@@ -15,7 +15,7 @@ import pytest
 from sciencegen.api.models.folder import load_model
 from sciencegen.domains.proteins.alignments import read_focus
 from sciencegen.domains.proteins.items import ALPHABET, decode_rows
-from sciencegen.domains.proteins.variant_scores import FamilyScorer as VariantScorer
+from sciencegen.domains.proteins.variant_scores import FamilyScorer
 from tests.cli.conftest import read, run
 from tests.domains.proteins.examples import family
 
@@ -296,9 +296,9 @@ def test_scores_of_a_family_that_was_not_learned_are_doubted(cli, model, tmp_pat
     table = b"mutant\nWT\n"
     learned = cli(*asked, "a.csv", stdin=table)
     assert "mean little" not in learned.err
-    score = VariantScorer.score
+    score = FamilyScorer.score
     turned = lambda self, texts: [replace(one, score=-one.score) for one in score(self, texts)]  # noqa: E731
-    monkeypatch.setattr(VariantScorer, "score", turned)
+    monkeypatch.setattr(FamilyScorer, "score", turned)
     doubted = cli(*asked, "b.csv", stdin=table)
     assert re.search(r"note: \d\d% of single substitutions score above the wild type, .* mean little", doubted.err)
     assert "mean little" in json.loads(doubted.out)["notes"][0]

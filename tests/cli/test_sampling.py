@@ -10,7 +10,7 @@ import pytest
 from sciencegen.api.generate import generate
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.writing.output_record import read_record
-from sciencegen.cli import generate as generate_command
+from sciencegen.config import drawing
 from sciencegen.diffusion import samplers
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD
 from tests.cli.conftest import read
@@ -30,7 +30,7 @@ def drawn(cli, toy_diffusion):
 
 
 def test_the_help_names_every_sampler():
-    assert tuple(samplers.SAMPLERS) == generate_command.SAMPLERS
+    assert tuple(samplers.SAMPLERS) == drawing.SAMPLERS
 
 
 def test_a_sampler_and_its_steps_are_flags_and_settings(drawn, toy_diffusion):

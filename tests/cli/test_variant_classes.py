@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sciencegen.domains.proteins.variant_scores import FamilyScorer as VariantScorer
+from sciencegen.domains.proteins.variant_scores import FamilyScorer
 
 
 def score(cli, model, variants, *more):
@@ -51,9 +51,9 @@ def test_classes_of_a_model_that_hardly_learned_are_doubted(cli, family_model, m
     """In the notes and the summary; classes of a trained model are not doubted."""
     learned = score(cli, family_model, "all-singles", "--classify")
     assert "mean little" not in learned.err
-    whole = VariantScorer.score
+    whole = FamilyScorer.score
     faint = lambda self, texts: [replace(one, score=one.score / 100) for one in whole(self, texts)]  # noqa: E731
-    monkeypatch.setattr(VariantScorer, "score", faint)
+    monkeypatch.setattr(FamilyScorer, "score", faint)
     doubted = score(cli, family_model, "all-singles", "--classify", "--json")
     assert "note: the classes and their chances mean little" in doubted.err
     assert "mean little" in json.loads(doubted.out)["notes"][0]

@@ -12,9 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sciencegen.compression.archive import CodingReport as Report
-from sciencegen.compression.archive import ImagePart as Picture
-from sciencegen.compression.archive import header_of, read_archive, write_archive
+from sciencegen.compression.archive import CodingReport, ImagePart, header_of, read_archive, write_archive
 from sciencegen.compression.images import Lossy, planned
 from sciencegen.compression.stream import UNNUMBERED, VERSION
 from sciencegen.compression.stream import digest_of as digest_of_bytes
@@ -24,20 +22,20 @@ NOISE = np.random.default_rng(0).normal(size=(12, 16, 16))
 SPECIAL = (np.nan, np.inf, -np.inf, -0.0, 0.0, 1e30, -1e-40, 3.0)
 
 
-def stream(array: np.ndarray, lossy: Lossy | None = None) -> tuple[bytes, Report]:
+def stream(array: np.ndarray, lossy: Lossy | None = None) -> tuple[bytes, CodingReport]:
     file = io.BytesIO()
     header = header_of("file", "name", digest_of_bytes(array.tobytes()))
-    report = write_archive(file, [b"head", Picture(array), b"tail"], header, lossy, 1)
+    report = write_archive(file, [b"head", ImagePart(array), b"tail"], header, lossy, 1)
     return file.getvalue(), report
 
 
-def restored(content: bytes, folder: Path, partial: bool = False) -> tuple[np.ndarray, Report]:
+def restored(content: bytes, folder: Path, partial: bool = False) -> tuple[np.ndarray, CodingReport]:
     path = folder / "a.sgc"
     path.write_bytes(content)
     head, picture, *_, report = read_archive(path, 1, partial)
     assert head == b"head"
-    assert isinstance(picture, Picture)
-    assert isinstance(report, Report)
+    assert isinstance(picture, ImagePart)
+    assert isinstance(report, CodingReport)
     return picture.array, report
 
 

@@ -8,9 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sciencegen.compression.archive import ArchiveMember as Member
-from sciencegen.compression.archive import ImagePart as Picture
-from sciencegen.compression.archive import array_parts, npy_parts
+from sciencegen.compression.archive import ArchiveMember, ImagePart, array_parts, npy_parts
 from sciencegen.errors import DataError
 
 
@@ -29,14 +27,14 @@ def content(array: np.ndarray) -> bytes:
 )  # fmt: skip
 def test_parts_are_the_content(array: np.ndarray, pictures: int) -> None:
     parts = list(npy_parts(io.BytesIO(content(array))))
-    found = [part for part in parts if isinstance(part, Picture)]
-    whole = b"".join(part.array.tobytes() if isinstance(part, Picture) else bytes(part) for part in parts)  # type: ignore[arg-type]
+    found = [part for part in parts if isinstance(part, ImagePart)]
+    whole = b"".join(part.array.tobytes() if isinstance(part, ImagePart) else bytes(part) for part in parts)  # type: ignore[arg-type]
     assert (whole, len(found)) == (content(array), pictures)
 
 
 def test_members_of_an_archive_are_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.zeros((2, 3)), label=np.array("x"))
-    names = [part.name for part in array_parts(tmp_path / "a.npz") if isinstance(part, Member)]
+    names = [part.name for part in array_parts(tmp_path / "a.npz") if isinstance(part, ArchiveMember)]
     assert names == ["images.npy", "label.npy"]
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.compression.grids import ROUNDING, chosen_grid, exceptions, to_cells, to_values
-from sciencegen.compression.grids import CellGrid as Grid
+from sciencegen.compression.grids import ROUNDING, CellGrid, chosen_grid, exceptions, to_cells, to_values
 
 NOISE = np.random.default_rng(0).normal(size=2000)
 
@@ -45,7 +44,7 @@ def test_integers_with_a_step_of_one_lose_nothing() -> None:
 
 def test_what_has_no_cell_is_an_exception() -> None:
     values = np.array([1.0, np.nan, np.inf, -np.inf, 1e30])
-    assert exceptions(values, Grid("lossy", 0.5)).tolist() == [False, True, True, True, True]
+    assert exceptions(values, CellGrid("lossy", 0.5)).tolist() == [False, True, True, True, True]
 
 
 @pytest.mark.parametrize(("kind", "sky", "scale"), [("f2", 0.0, 10.0), ("f2", 6e4, 2e3), ("f4", 1e6, 1.0)])

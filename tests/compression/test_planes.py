@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from sciencegen.compression.network import SIGMA_UNIT, shipped_network
-from sciencegen.compression.planes import SCALE_BINS, PlaneModel, Reader, Writer, code_stack, waves
-from sciencegen.compression.planes import CausalPixels as Neighbours
+from sciencegen.compression.planes import SCALE_BINS, CausalPixels, PlaneModel, Reader, Writer, code_stack, waves
 
 CELLS = np.rint(np.cumsum(np.random.default_rng(0).normal(0, 9, (3, 7, 9, 5)), 2)).astype(np.int64)
 BINS = np.arange(SCALE_BINS)
@@ -34,7 +33,7 @@ def test_waves_hold_each_pixel_once_after_its_neighbours(shape: tuple[int, int])
 def test_pixels_see_only_earlier_ones(shape: tuple[int, int], centred: bool) -> None:
     """Also around their mirror image, which is seen in stamps alone."""
     network = shipped_network(0)
-    full, part = (Neighbours((1, *shape, 1), centred) for _ in range(2))
+    full, part = (CausalPixels((1, *shape, 1), centred) for _ in range(2))
     every = np.divmod(np.arange(shape[0] * shape[1]), shape[1])
     full.start(0, SIGMA_UNIT, network)
     part.start(0, SIGMA_UNIT, network)

@@ -4,8 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from sciencegen.data.prepared import ItemsWriter, PendingRow, PrepareChunk
-from sciencegen.data.prepared import TablePlan as Plan
+from sciencegen.data.prepared import ItemsWriter, PendingRow, PrepareChunk, TablePlan
 from tests.data import words
 
 CHUNK = PrepareChunk(words.parse_and_measure, words.encode, 2)
@@ -19,7 +18,7 @@ def write(path, plan, texts, rows, fresh=None):
 
 
 def test_columns_stand_beside_computed_properties_and_supplied_values_replace_them(tmp_path):
-    plan = Plan(("length", "vowels"), ("activity",), ("train",), None, False, ("length",))
+    plan = TablePlan(("length", "vowels"), ("activity",), ("train",), None, False, ("length",))
     rows = [PendingRow(0, 2, "n1", [0.5, np.nan]), PendingRow(0, 3, "", [np.nan, 9.0])]
     table, items = write(tmp_path / "i.parquet", plan, ["pear", "fig"], rows)
     assert table["item"] == ["pear", "fig"]
@@ -32,7 +31,7 @@ def test_columns_stand_beside_computed_properties_and_supplied_values_replace_th
 
 def test_large_items_are_written_before_they_fill_the_memory(tmp_path, monkeypatch):
     monkeypatch.setattr("sciencegen.data.prepared.BYTES_PER_GROUP", 1 << 12)
-    plan = Plan(("length", "vowels"), (), ("train",), None, False)
+    plan = TablePlan(("length", "vowels"), (), ("train",), None, False)
     with ItemsWriter(tmp_path / "i.parquet", plan) as items:
         for number in range(6):
             chunk = PrepareChunk(words.parse_and_measure, None, 2)(["a" * 2000, "b" * 20])
@@ -42,7 +41,7 @@ def test_large_items_are_written_before_they_fill_the_memory(tmp_path, monkeypat
 
 
 def test_rows_that_are_not_fresh_are_left_out(tmp_path):
-    plan = Plan(("length", "vowels"), (), ("train",), None, False)
+    plan = TablePlan(("length", "vowels"), (), ("train",), None, False)
     table, items = write(tmp_path / "i.parquet", plan, ["pear", "fig"], [PendingRow(0, 3, "", [])], [False, True])
     assert table["item"] == ["fig"]
     assert items.counts.tolist() == [1]
@@ -51,7 +50,7 @@ def test_rows_that_are_not_fresh_are_left_out(tmp_path):
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_split_by_fractions_follows_from_the_key(tmp_path, order):
     texts = ["pear", "fig", "plum", "kiwi", "lime", "melon"][::order]
-    plan = Plan(("length", "vowels"), (), ("train", "test"), np.array([0.5]), False)
+    plan = TablePlan(("length", "vowels"), (), ("train", "test"), np.array([0.5]), False)
     table, items = write(tmp_path / "i.parquet", plan, texts, [PendingRow(0, n, "", []) for n in range(6)])
     split = dict(zip(table["item"], table["split"], strict=True))
     hashes = CHUNK(["pear"]).hashes

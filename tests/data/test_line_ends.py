@@ -13,7 +13,7 @@ from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import reference_of
 from sciencegen.api.scores.variants import variant_rows
 from sciencegen.data.damage import BLOCK, with_line_feeds
-from sciencegen.domains.proteins.variants import ProteinVariantNames as VariantNames
+from sciencegen.domains.proteins.variants import ProteinVariantNames
 from sciencegen.optimization.journal import Entry, append, read_journal
 from tests.domains.proteins.example_structures import cif, pdb, peptide
 
@@ -65,7 +65,7 @@ def test_line_ends_don_t_change_items(tmp_path, domain, name, ends):
 def test_line_ends_don_t_change_variants(tmp_path, name, ends):
     content = {"v.csv": b"mutant,x\nM1A,1\nK2G,2\n", "v.txt": b"M1A\nK2G\n"}[name]
     science = domain_of("proteins")
-    names = VariantNames(reference_of(science, "MKTAYIAKQR"))
+    names = ProteinVariantNames(reference_of(science, "MKTAYIAKQR"))
     for text in (content, content.replace(b"\n", ENDS[ends])):
         rows = variant_rows(str(written(tmp_path, name, text)), names, science, None)
         assert [row.text for row in rows] == ["M1A", "K2G"]

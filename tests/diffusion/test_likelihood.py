@@ -16,8 +16,7 @@ from sciencegen.diffusion.likelihood import (
 )
 from sciencegen.diffusion.process import alpha, sigma
 from sciencegen.diffusion.schedules import Linear, log_snr_grid
-from sciencegen.diffusion.state import CategoricalSpace as Categorical
-from sciencegen.diffusion.state import Euclidean, Field, State, ZeroCentre
+from sciencegen.diffusion.state import CategoricalSpace, Euclidean, Field, State, ZeroCentre
 from sciencegen.errors import ConfigError
 from tests.diffusion.known_data import VECTOR, GaussianData, MixtureData
 
@@ -106,6 +105,6 @@ def test_decoding_inverts_encoding(generator):
 
 
 def test_categories_have_no_density():
-    state = State({"kind": Field(Categorical(2))})
+    state = State({"kind": Field(CategoricalSpace(2))})
     with pytest.raises(ConfigError, match=r"categorical \['kind'\].*continuous_bound"):
         log_prob(DATA.denoise, state, Batch({"kind": torch.zeros(1, 1, 2)}), grid(3))

@@ -11,8 +11,7 @@ from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.process import convert
 from sciencegen.diffusion.samplers import SAMPLERS, no_noise, noise_of
 from sciencegen.diffusion.schedules import Cosine, Learned, Linear
-from sciencegen.diffusion.state import CategoricalSpace as Categorical
-from sciencegen.diffusion.state import Euclidean, Field, State, ZeroCentre
+from sciencegen.diffusion.state import CategoricalSpace, Euclidean, Field, State, ZeroCentre
 from sciencegen.diffusion.steering import SteeredModel, Steering
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.conditions import ConditionDropout
@@ -108,7 +107,9 @@ def test_a_predictor_of_ones_own_guides_a_draw(generator):
     torch.testing.assert_close(drawn.mean(0), torch.tensor([0.18, 0.0]), rtol=0, atol=0.04)
 
 
-MOLECULE = State({"place": Field(ZeroCentre()), "kind": Field(Categorical(3)), "link": Field(Euclidean(), positions=2)})
+MOLECULE = State(
+    {"place": Field(ZeroCentre()), "kind": Field(CategoricalSpace(3)), "link": Field(Euclidean(), positions=2)}
+)
 
 
 class Pointwise(nn.Module):

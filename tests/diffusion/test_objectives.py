@@ -21,8 +21,7 @@ from sciencegen.diffusion.objectives import (
 )
 from sciencegen.diffusion.process import alpha, sigma
 from sciencegen.diffusion.schedules import EDM, Cosine, Learned, Linear, log_snr_and_slope, schedule_of_density
-from sciencegen.diffusion.state import CategoricalSpace as Categorical
-from sciencegen.diffusion.state import Euclidean, Field, State, ZeroCentre
+from sciencegen.diffusion.state import CategoricalSpace, Euclidean, Field, State, ZeroCentre
 from sciencegen.errors import ConfigError
 from tests.diffusion.known_data import VECTOR, GaussianData, MixtureData
 
@@ -189,7 +188,7 @@ def test_the_bound_of_centred_points_is_that_of_their_subspace(positions, genera
 
 def test_the_bound_of_categories_is_the_exact_evidence(generator):
     """Independent letters with known frequencies: the bound is their entropy."""
-    frequency, state, count = torch.tensor([0.6, 0.3, 0.1]), State({"kind": Field(Categorical(3))}), 60_000
+    frequency, state, count = torch.tensor([0.6, 0.3, 0.1]), State({"kind": Field(CategoricalSpace(3))}), 60_000
     letters = torch.multinomial(frequency, 2 * count, replacement=True, generator=generator).reshape(count, 2)
     x = state.embed(Batch({"kind": letters}))
 
@@ -206,7 +205,9 @@ def test_the_bound_of_categories_is_the_exact_evidence(generator):
 
 
 def test_padding_changes_nothing(generator):
-    state = State({"place": Field(ZeroCentre()), "kind": Field(Categorical(3)), "link": Field(Euclidean(), 0.0, 2)})
+    state = State(
+        {"place": Field(ZeroCentre()), "kind": Field(CategoricalSpace(3)), "link": Field(Euclidean(), 0.0, 2)}
+    )
     raw = {"place": torch.randn(4, 3, 2), "kind": torch.randint(3, (4, 3)), "link": torch.randn(4, 3, 3)}
     bare = state.embed(Batch(raw))
     wide = {"place": torch.full((4, 5, 2), 9.0), "kind": torch.ones(4, 5).long(), "link": torch.full((4, 5, 5), 7.0)}

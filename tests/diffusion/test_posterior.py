@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.posterior import NoisyObservation as Observation
-from sciencegen.diffusion.posterior import conjugate_gradients, observing
+from sciencegen.diffusion.posterior import NoisyObservation, conjugate_gradients, observing
 from sciencegen.diffusion.process import alpha, sigma
 from sciencegen.diffusion.samplers import sample
 from sciencegen.diffusion.state import Euclidean, Field, State
@@ -39,7 +38,7 @@ def exact_denoiser(mean, cov):
 
 def seen_through(matrix, y, noise):
     rows = matrix.square().sum(1) / noise**2
-    return Observation(
+    return NoisyObservation(
         "image", lambda x: (y - x @ matrix.T) / noise, lambda x: rows.expand(len(x), -1), iterations=SEEN
     )
 

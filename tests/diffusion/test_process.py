@@ -15,15 +15,14 @@ from sciencegen.diffusion.process import (
     predict,
     sigma,
 )
-from sciencegen.diffusion.state import CategoricalSpace as Categorical
-from sciencegen.diffusion.state import Euclidean, Field, State, ZeroCentre
+from sciencegen.diffusion.state import CategoricalSpace, Euclidean, Field, State, ZeroCentre
 from sciencegen.errors import ConfigError, ShapeError
 from tests.diffusion.known_data import VECTOR, GaussianData
 
 MIXED = State(
     {
         "place": Field(ZeroCentre()),
-        "kind": Field(Categorical(3), log_snr_shift=-1.5),
+        "kind": Field(CategoricalSpace(3), log_snr_shift=-1.5),
         "link": Field(Euclidean(), 0.5, 2),
     }
 )

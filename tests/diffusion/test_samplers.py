@@ -20,8 +20,7 @@ from sciencegen.diffusion.samplers import (
     streams,
 )
 from sciencegen.diffusion.schedules import Linear, log_snr_grid
-from sciencegen.diffusion.state import CategoricalSpace as Categorical
-from sciencegen.diffusion.state import Euclidean, Field, State, ZeroCentre
+from sciencegen.diffusion.state import CategoricalSpace, Euclidean, Field, State, ZeroCentre
 from sciencegen.errors import ConfigError, ShapeError
 from tests.diffusion.known_data import VECTOR, GaussianData, MixtureData
 
@@ -101,7 +100,7 @@ def test_samples_of_a_mixture_are_the_mixtures(name, generator):
 
 
 MOLECULE = State(
-    {"place": Field(ZeroCentre()), "kind": Field(Categorical(3), -1.0), "link": Field(Euclidean(), 0.0, 2)}
+    {"place": Field(ZeroCentre()), "kind": Field(CategoricalSpace(3), -1.0), "link": Field(Euclidean(), 0.0, 2)}
 )
 
 

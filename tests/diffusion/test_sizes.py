@@ -8,8 +8,7 @@ from sciencegen.batch import Batch
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings, TypicalConditions
 from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
-from sciencegen.diffusion.state import CategoricalSpace as Categorical
-from sciencegen.diffusion.state import Euclidean, Field, State, ZeroCentre
+from sciencegen.diffusion.state import CategoricalSpace, Euclidean, Field, State, ZeroCentre
 from sciencegen.diffusion.steering import SteeredModel, Steering
 from sciencegen.errors import ConfigError, ShapeError
 
@@ -42,7 +41,7 @@ def model(**more):
 
 
 def whole():
-    return model(kinds=Field(Categorical(2)), links=Field(Euclidean(), positions=2))
+    return model(kinds=Field(CategoricalSpace(2)), links=Field(Euclidean(), positions=2))
 
 
 def test_sizes_come_back_from_their_quantiles():

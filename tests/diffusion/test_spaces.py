@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.state import CategoricalSpace as Categorical
-from sciencegen.diffusion.state import Euclidean, Field, State, ZeroCentre
+from sciencegen.diffusion.state import CategoricalSpace, Euclidean, Field, State, ZeroCentre
 from sciencegen.errors import ConfigError, DataError, ShapeError
 
 MASK = torch.tensor([[True, True, True, False], [True, False, False, False], [False, False, False, False]])
-MOLECULE = State({"place": Field(ZeroCentre()), "kind": Field(Categorical(3)), "link": Field(Euclidean(), positions=2)})
+MOLECULE = State(
+    {"place": Field(ZeroCentre()), "kind": Field(CategoricalSpace(3)), "link": Field(Euclidean(), positions=2)}
+)
 
 
 def molecule(generator, mask=MASK):
@@ -60,13 +61,13 @@ def test_pairs_count_once_and_have_unit_noise(generator):
 
 def test_categories_are_read_as_they_were_written(generator):
     index = torch.randint(3, (3, 4), generator=generator)
-    x = State({"kind": Field(Categorical(3))}).embed(Batch({"kind": index}))
+    x = State({"kind": Field(CategoricalSpace(3))}).embed(Batch({"kind": index}))
     assert x["kind"].shape == (3, 4, 3)
-    assert torch.equal(State({"kind": Field(Categorical(3))}).read(x)["kind"], index)
+    assert torch.equal(State({"kind": Field(CategoricalSpace(3))}).read(x)["kind"], index)
 
 
 def test_other_categories_are_refused_unless_they_are_padding():
-    state = State({"kind": Field(Categorical(3))})
+    state = State({"kind": Field(CategoricalSpace(3))})
     index, mask = torch.tensor([[0, 7], [2, -1]]), torch.tensor([[True, False], [True, False]])
     assert state.read(state.embed(Batch({"kind": index}, mask)))["kind"][:, 0].tolist() == [0, 2]
     with pytest.raises(DataError, match="categories 0 to 2, got -1 to 7"):
@@ -80,7 +81,7 @@ def test_the_likelihood_of_categories_is_the_integral_it_says(log_snr, generator
     normal = torch.distributions.Normal(z, std)
     mass = normal.cdf(torch.tensor(1.5)) - normal.cdf(torch.tensor(0.5))
     x = torch.eye(3)
-    surprise = Categorical(3).surprise(x[:, None], z.expand(3, 1, 3), torch.full((3,), log_snr), None)
+    surprise = CategoricalSpace(3).surprise(x[:, None], z.expand(3, 1, 3), torch.full((3,), log_snr), None)
     expected = -(mass / mass.sum()).log()
     finite = torch.isfinite(expected)
     assert finite.any()
@@ -107,7 +108,7 @@ def test_the_continuous_surprise_is_its_own_expectation(generator):
 )
 def test_batches_that_do_not_fit_the_state_are_refused(fields, mask, error, message):
     with pytest.raises(error, match=message):
-        State({"kind": Field(Categorical(1))}).check(fields, mask)
+        State({"kind": Field(CategoricalSpace(1))}).check(fields, mask)
 
 
 def test_impossible_states_are_refused():
@@ -118,7 +119,7 @@ def test_impossible_states_are_refused():
     with pytest.raises(ConfigError, match="centre at zero, got 2"):
         Field(ZeroCentre(), positions=2)
     with pytest.raises(ConfigError, match="1 or more categories"):
-        Categorical(0)
+        CategoricalSpace(0)
     with pytest.raises(ShapeError, match=r"\[batch position position \.\.\.\].*got \[2, 3, 4\]"):
         MOLECULE.check(
             {"place": torch.zeros(2, 3, 2), "kind": torch.zeros(2, 3, 3), "link": torch.zeros(2, 3, 4)}, None

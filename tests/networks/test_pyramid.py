@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from sciencegen.errors import ConfigError
-from sciencegen.networks.pyramid import BottomUp, PyramidSettings, TopDown, map_shapes, map_widths
-from sciencegen.networks.pyramid import LatentGrid as LatentMap
+from sciencegen.networks.pyramid import BottomUp, LatentGrid, PyramidSettings, TopDown, map_shapes, map_widths
 
 SETTINGS = PyramidSettings(width=4, multipliers=(1, 2, 2), patch=2, known=8, maps=(3, 1))
 
@@ -33,7 +32,7 @@ def test_the_way_back_asks_for_each_map_and_makes_the_image():
 
 def test_a_map_adds_a_linear_function_of_its_value():
     torch.manual_seed(0)
-    layer, hidden, noise = LatentMap(6, 2), torch.randn(3, 6, 4, 4), torch.randn(2, 3, 2, 4, 4)
+    layer, hidden, noise = LatentGrid(6, 2), torch.randn(3, 6, 4, 4), torch.randn(2, 3, 2, 4, 4)
     zero = layer(hidden, torch.zeros(3, 2, 4, 4))
     one, other, both = (layer(hidden, each) - zero for each in (noise[0], noise[1], noise.sum(0)))
     torch.testing.assert_close(one + other, both, atol=1e-5, rtol=1e-4)

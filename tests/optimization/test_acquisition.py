@@ -3,20 +3,19 @@
 import numpy as np
 import pytest
 
-from sciencegen.optimization.acquisition import ACQUISITIONS, BETA, Thompson, UpperBound
-from sciencegen.optimization.acquisition import AcquisitionState as State
-from sciencegen.optimization.normals import JointNormal as Joint
+from sciencegen.optimization.acquisition import ACQUISITIONS, BETA, AcquisitionState, Thompson, UpperBound
+from sciencegen.optimization.normals import JointNormal
 
 
 def joint_of(count, noise=0.1, seed=0):
     generator = np.random.default_rng(seed)
     root = generator.standard_normal((count, 2 * count))
-    return Joint(generator.standard_normal(count), root @ root.T / (2 * count), noise)
+    return JointNormal(generator.standard_normal(count), root @ root.T / (2 * count), noise)
 
 
 def state_of(count, pending=0, baseline=0, noise=0.1, costs=None):
     joint = joint_of(count + pending + baseline, noise)
-    return State(joint, pending, baseline, np.ones(count) if costs is None else costs)
+    return AcquisitionState(joint, pending, baseline, np.ones(count) if costs is None else costs)
 
 
 def test_thompson_picks_each_as_often_as_it_is_best():
@@ -30,7 +29,7 @@ def test_thompson_picks_each_as_often_as_it_is_best():
 
 def test_exploration_widens_what_is_drawn():
     def spread(exploration):
-        state = State(state_of(6).joint, 0, 0, np.ones(6), exploration)
+        state = AcquisitionState(state_of(6).joint, 0, 0, np.ones(6), exploration)
         thompson = Thompson(state, np.random.default_rng(0))
         return np.std([thompson.values() for _ in range(4000)], axis=0)
 
@@ -54,7 +53,7 @@ def test_every_acquisition_speaks_of_the_candidates_alone_and_likes_a_better_one
     state = state_of(7, pending=1, baseline=3)
     mean = state.joint.mean.copy()
     mean[2] = 50.0
-    state = State(Joint(mean, state.joint.covariance, 0.1), 1, 3, state.costs)
+    state = AcquisitionState(JointNormal(mean, state.joint.covariance, 0.1), 1, 3, state.costs)
     acquisition = ACQUISITIONS[name](state, np.random.default_rng(0))
     values = acquisition.values()
     assert values.shape == (7,)

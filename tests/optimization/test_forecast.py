@@ -12,7 +12,7 @@ from scipy import stats
 from sciencegen.errors import DataError
 from sciencegen.metrics.numbers import fit_warp
 from sciencegen.optimization.forecast import Forecast, default_threshold, forecast, is_hit, read_forecast
-from sciencegen.optimization.normals import JointNormal as Joint
+from sciencegen.optimization.normals import JointNormal
 from sciencegen.optimization.posterior import Misfit, ResidualCalibration
 
 VALUES = np.linspace(-2, 2, 41)
@@ -23,7 +23,7 @@ class Known:
     errors into others by `shape`."""
 
     def __init__(self, mean, covariance, noise=0.0, wider=1.0, warp=None, shape=lambda errors: errors):
-        self._joint, self.others = Joint(np.asarray(mean, float), np.asarray(covariance, float), noise), ()
+        self._joint, self.others = JointNormal(np.asarray(mean, float), np.asarray(covariance, float), noise), ()
         self.warp = warp or SimpleNamespace(inverse=lambda targets: targets, highest=math.inf)
         self.calibration = SimpleNamespace(
             deviation=lambda mean, deviation: wider * deviation, shaped=lambda mean, errors: shape(errors)
@@ -34,7 +34,7 @@ class Known:
 
     def joint(self, points):
         where = np.asarray(points)[:, 0].astype(int)
-        return Joint(self._joint.mean[where], self._joint.covariance[np.ix_(where, where)], self._joint.noise)
+        return JointNormal(self._joint.mean[where], self._joint.covariance[np.ix_(where, where)], self._joint.noise)
 
 
 def of(posterior, count, **options):

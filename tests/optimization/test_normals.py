@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
-from sciencegen.optimization.normals import JointNormal as Joint
-from sciencegen.optimization.normals import draws_of, log_density
+from sciencegen.optimization.normals import JointNormal, draws_of, log_density
 
 
 def test_draws_follow_the_posterior():
     generator = np.random.default_rng(0)
     root = generator.standard_normal((4, 4))
-    joint = Joint(np.array([0.0, 1.0, 2.0, -1.0]), root @ root.T, 0.1)
+    joint = JointNormal(np.array([0.0, 1.0, 2.0, -1.0]), root @ root.T, 0.1)
     draws = draws_of(joint, 60_000, generator)
     scale = np.sqrt(np.diag(joint.covariance))
     assert (np.abs(draws.mean(0) - joint.mean) < 4 * scale / np.sqrt(60_000)).all()
@@ -18,7 +17,7 @@ def test_draws_follow_the_posterior():
 
 
 def test_a_singular_covariance_is_drawn_from_too():
-    joint = Joint(np.zeros(3), np.ones((3, 3)), 0.1)
+    joint = JointNormal(np.zeros(3), np.ones((3, 3)), 0.1)
     draws = draws_of(joint, 10, np.random.default_rng(0))
     assert np.ptp(draws, axis=1).max() < 1e-2
 

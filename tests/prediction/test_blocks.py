@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import ShapeError
-from sciencegen.prediction.columns import FeatureBlock as Block
-from sciencegen.prediction.columns import blocks_of, joined_roles, of_columns, roles_of
+from sciencegen.prediction.columns import FeatureBlock, blocks_of, joined_roles, of_columns, roles_of
 
-BLOCKS = [Block(2, emphasis=3.0), Block(3, near=False), Block(1, grown=False)]
+BLOCKS = [FeatureBlock(2, emphasis=3.0), FeatureBlock(3, near=False), FeatureBlock(1, grown=False)]
 
 
 def test_a_field_of_blocks_is_one_of_each_column():
@@ -17,7 +16,7 @@ def test_a_field_of_blocks_is_one_of_each_column():
 
 def test_roles_are_of_the_columns_that_are_kept_and_tables_follow_each_other():
     roles = roles_of(BLOCKS, np.array([0, 4, 5]))
-    both = joined_roles([roles, roles_of([Block(2)], np.array([1]))])
+    both = joined_roles([roles, roles_of([FeatureBlock(2)], np.array([1]))])
     assert both.near.tolist() == [True, False, True, True]
     assert both.grown.tolist() == [True, True, False, True]
     assert both.emphasis.tolist() == [3, 1, 1, 1]

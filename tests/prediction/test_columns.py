@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import DataError, ShapeError
-from sciencegen.prediction.columns import CLIP, fit_columns, mostly_missing
-from sciencegen.prediction.columns import FeatureBlock as Block
+from sciencegen.prediction.columns import CLIP, FeatureBlock, fit_columns, mostly_missing
 
 GENERATOR = np.random.default_rng(0)
 
@@ -39,7 +38,7 @@ def test_constant_and_empty_columns_are_left_out_and_sparse_ones_told_apart():
 
 def test_blocks_say_which_columns_are_scaled_and_near():
     values = GENERATOR.integers(0, 2, (100, 4)).astype(float)
-    columns = fit_columns(values, [Block(2, scaled=False, sparse=True), Block(2, near=False)])
+    columns = fit_columns(values, [FeatureBlock(2, scaled=False, sparse=True), FeatureBlock(2, near=False)])
     assert (columns.transform(values)[:, :2] == values[:, :2]).all()
     assert columns.sparse[:2].all()
     assert columns.near.tolist() == [True, True, False, False]

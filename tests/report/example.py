@@ -6,23 +6,35 @@ import numpy as np
 
 from sciencegen.report import (
     Axis,
-    Calibration,
-    Candidates,
     Chart,
     ColumnDescription,
-    Curve,
     Distribution,
     Fact,
     Gallery,
-    LatentMap,
     Metric,
-    Objective,
     Pareto,
     Provenance,
     ReportContent,
-    Structures,
     Trace,
     Traversal,
+)
+from sciencegen.report import (
+    CalibrationContent as Calibration,
+)
+from sciencegen.report import (
+    CandidateContent as Candidates,
+)
+from sciencegen.report import (
+    CurveContent as Curve,
+)
+from sciencegen.report import (
+    LatentMapContent as LatentMap,
+)
+from sciencegen.report import (
+    ObjectiveContent as Objective,
+)
+from sciencegen.report import (
+    StructureContent as Structures,
 )
 from tests.report.example_sites import agreement, heat_map, logo, plate, rounds
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from sciencegen.report import Agreement, Candidates, Column, HeatMap, Logo, Rounds
+from sciencegen.report import Agreement, HeatMap, Logo, Rounds
+from sciencegen.report import CandidateContent as Candidates
+from sciencegen.report import TableColumn as Column
 
 LETTERS = "ABC"
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sciencegen.report import Candidates, ColumnDescription
+from sciencegen.report import CandidateContent as Candidates
+from sciencegen.report import ColumnDescription
 
 TABLE = {
     "rank": [1, 2], "id": ["a", "b"], "item": ["CCO", "CCN"], "mass": np.array([46.1, 45.1]),

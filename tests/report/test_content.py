@@ -3,7 +3,10 @@
 import pytest
 
 from sciencegen.errors import ShapeError
-from sciencegen.report import Calibration, LatentMap, ReportContent, Structures, render_page
+from sciencegen.report import CalibrationContent as Calibration
+from sciencegen.report import LatentMapContent as LatentMap
+from sciencegen.report import ReportContent, render_page
+from sciencegen.report import StructureContent as Structures
 
 
 def test_every_part_is_optional():

@@ -3,8 +3,11 @@
 import pytest
 
 from sciencegen.errors import ShapeError
-from sciencegen.report import Candidates, Column, Curve, Pareto
-from sciencegen.report.content import ObjectiveContent as Objective
+from sciencegen.report import CandidateContent as Candidates
+from sciencegen.report import CurveContent as Curve
+from sciencegen.report import Pareto
+from sciencegen.report import TableColumn as Column
+from sciencegen.report.content import ObjectiveContent
 
 
 @pytest.mark.parametrize(
@@ -14,7 +17,7 @@ from sciencegen.report.content import ObjectiveContent as Objective
         lambda: Candidates(["a", "b"], pictures=["<svg></svg>"]),
         lambda: Column("x", [1, 2], lower=[1]),
         lambda: Curve("c", [1, 2], [1]),
-        lambda: Pareto(Objective("a", "maximize"), Objective("b", "maximize"), [(0, 1)], [True, False]),
+        lambda: Pareto(ObjectiveContent("a", "maximize"), ObjectiveContent("b", "maximize"), [(0, 1)], [True, False]),
     ],
 )
 def test_lengths_that_disagree_are_refused(make):

@@ -8,16 +8,22 @@ from dataclasses import replace
 import pytest
 
 from sciencegen.report import (
-    Candidates,
-    Column,
+    CandidateContent as Candidates,
+)
+from sciencegen.report import (
     Distribution,
     Gallery,
     Metric,
     ReportContent,
-    Structures,
     Traversal,
     render_page,
     write_report,
+)
+from sciencegen.report import (
+    StructureContent as Structures,
+)
+from sciencegen.report import (
+    TableColumn as Column,
 )
 from sciencegen.report.page import NUMBERS, SECTIONS, VIEWER, _asset
 from tests.documentation import REPOSITORY

@@ -4,7 +4,11 @@ import re
 import numpy as np
 import pytest
 
-from sciencegen.report import Calibration, Curve, Distribution, LatentMap, Objective, Pareto, Trace
+from sciencegen.report import CalibrationContent as Calibration
+from sciencegen.report import CurveContent as Curve
+from sciencegen.report import Distribution, Pareto, Trace
+from sciencegen.report import LatentMapContent as LatentMap
+from sciencegen.report import ObjectiveContent as Objective
 from sciencegen.report.plots import (
     COLOUR,
     MAX_CLOUD,

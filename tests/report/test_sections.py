@@ -5,8 +5,10 @@ from typing import get_args
 
 from sciencegen.report import (
     ReportContent,
-    Structures,
     render_page,
+)
+from sciencegen.report import (
+    StructureContent as Structures,
 )
 from sciencegen.report.content import StructureStyle
 from sciencegen.report.page import VIEWER, _asset

@@ -5,7 +5,9 @@ import subprocess
 
 import pytest
 
-from sciencegen.report import Candidates, Column, ReportContent, render_page
+from sciencegen.report import CandidateContent as Candidates
+from sciencegen.report import ReportContent, render_page
+from sciencegen.report import TableColumn as Column
 from sciencegen.report.sections import candidates_table, embedded
 from tests.report.example import candidates, full_report
 

@@ -14,12 +14,10 @@ from pydantic import Field, create_model
 
 from sciencegen.config import GenerateSettings, Settings, build_settings
 from sciencegen.serving.jobs import Budget, Jobs
-from sciencegen.serving.paths import AllowedPrograms as Programs
-from sciencegen.serving.paths import Boundary
+from sciencegen.serving.paths import AllowedPrograms, Boundary
 from sciencegen.serving.records import RECORDS, Call, Job
 from sciencegen.serving.service import Service
-from sciencegen.serving.verbs import Place
-from sciencegen.serving.verbs import ServedVerb as Verb
+from sciencegen.serving.verbs import Place, ServedVerb
 
 REPOSITORY = Path(__file__).parents[2]
 PATH = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH", "")])])
@@ -38,7 +36,7 @@ def check(arguments: Mapping[str, Any]) -> Settings:
     return build_settings(GenerateSettings, {"n": arguments.get("n") or 3})
 
 
-DRAW = Verb(
+DRAW = ServedVerb(
     "draw", ("draw",), "Draw numbers.\n\nSlowly, if asked.", create_model("Draw", __base__=Settings, **FIELDS),
     {**PLACES, "kind": Place("kind")}, ".csv", True, check,
 )  # fmt: skip
@@ -90,4 +88,6 @@ def until(condition: Callable[[], object], seconds: float = 30) -> None:
 @pytest.fixture
 def service(tmp_path: Path, make_jobs: Callable[..., Jobs]) -> Service:
     (tmp_path / RECORDS).mkdir()
-    return Service(VERBS, make_jobs(2), Boundary(tmp_path, closed=(tmp_path / RECORDS,)), Programs({"dock": "./dock"}))
+    return Service(
+        VERBS, make_jobs(2), Boundary(tmp_path, closed=(tmp_path / RECORDS,)), AllowedPrograms({"dock": "./dock"})
+    )

@@ -13,8 +13,7 @@ import pytest
 
 from sciencegen.errors import ConfigError
 from sciencegen.plugins import ALLOWED
-from sciencegen.serving.paths import AllowedPrograms as Programs
-from sciencegen.serving.paths import Boundary, read_programs
+from sciencegen.serving.paths import AllowedPrograms, Boundary, read_programs
 from sciencegen.serving.process import COMMAND, PACKAGE, SEARCHED, environment_of_jobs
 from tests.domains.tables.known_table import table
 
@@ -47,8 +46,8 @@ def test_no_folder_with_code_is_served(folder, what, tmp_path, path, monkeypatch
     place, other = (tmp_path / folder).resolve(), tmp_path / "served"
     for boundary in (Boundary(place), Boundary(other, (place,))):
         with pytest.raises(ConfigError, match=what):
-            environment_of_jobs(boundary, Programs({}), tmp_path)
-    environment_of_jobs(Boundary(other), Programs({}), tmp_path)
+            environment_of_jobs(boundary, AllowedPrograms({}), tmp_path)
+    environment_of_jobs(Boundary(other), AllowedPrograms({}), tmp_path)
 
 
 @pytest.mark.parametrize("text", ["my_scores:f", "dock=./dock.sh {input} {output}", "dock=dock {input} {output}"])
@@ -63,16 +62,16 @@ def test_no_oracle_lies_where_requests_may_write(tmp_path, path, text):
 def test_a_folder_with_the_name_of_a_module_is_not_served(tmp_path, path):
     path.insert(0, str(tmp_path))
     with pytest.raises(ConfigError, match="the name of a module"):
-        environment_of_jobs(Boundary(tmp_path / "numpy"), Programs({}), tmp_path)
+        environment_of_jobs(Boundary(tmp_path / "numpy"), AllowedPrograms({}), tmp_path)
     path.insert(0, str(tmp_path / "inside"))
     with pytest.raises(ConfigError, match="modules that are imported"):
-        environment_of_jobs(Boundary(tmp_path), Programs({}), tmp_path / "elsewhere")
+        environment_of_jobs(Boundary(tmp_path), AllowedPrograms({}), tmp_path / "elsewhere")
 
 
 def test_the_current_folder_leaves_the_path_where_it_is_served(tmp_path, path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path[:0] = ["", str(tmp_path)]
-    environment_of_jobs(Boundary(tmp_path), Programs({}), tmp_path)
+    environment_of_jobs(Boundary(tmp_path), AllowedPrograms({}), tmp_path)
     assert not {"", str(tmp_path)} & set(path)
 
 
@@ -81,7 +80,7 @@ def test_jobs_look_for_code_outside_of_folders_of_requests(tmp_path, path, monke
     """An empty or relative place means the current folder, which for a job is the server's."""
     folder, here = tmp_path / "served", tmp_path / "here"
     monkeypatch.setenv(name, os.pathsep.join(["", "lib", str(folder), str(folder / "lib"), "/opt/lib"]))
-    found = environment_of_jobs(Boundary(folder), Programs({}), here)
+    found = environment_of_jobs(Boundary(folder), AllowedPrograms({}), here)
     assert found[name].split(os.pathsep) == [str(here), str(here / "lib"), "/opt/lib"]
     assert found[ALLOWED] == '{"programs": [], "functions": [], "folder": "/"}'
 
@@ -114,7 +113,7 @@ def test_uploads_with_names_of_modules_are_not_imported(tmp_path, path, command)
     for name in ("Snakefile", "setup.cfg", ".snakemake"):
         (tmp_path / name).write_text("import torch\n")
     table(40, seed=1).to_csv(tmp_path / "table.csv", index=False)
-    environment = dict(environment_of_jobs(Boundary(tmp_path), Programs({}), Path("/")))
+    environment = dict(environment_of_jobs(Boundary(tmp_path), AllowedPrograms({}), Path("/")))
     given = [str(PACKAGE.parent), *filter(None, [environment.get("PYTHONPATH")])]
     environment["PYTHONPATH"] = os.pathsep.join(given)
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)

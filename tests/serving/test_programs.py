@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sciencegen.errors import ConfigError
-from sciencegen.serving.paths import AllowedPrograms as Programs
-from sciencegen.serving.paths import read_programs
+from sciencegen.serving.paths import AllowedPrograms, read_programs
 
 
 def test_commands_and_functions_are_read(tmp_path):
@@ -25,7 +24,7 @@ def test_other_texts_are_refused(tmp_path, text):
 
 
 def test_names_become_commands_wherever_a_program_is_named():
-    programs = Programs({"dock": "/x/dock {input} {output}"})
+    programs = AllowedPrograms({"dock": "/x/dock {input} {output}"})
     oracles = {"a": {"command": "dock", "column": "dock"}}
     given = {"n": 3, "command": "dock", "fold": "dock", "settings": {"oracles": oracles}, "start": ["dock"]}
     full = "/x/dock {input} {output}"
@@ -42,7 +41,7 @@ def test_names_become_commands_wherever_a_program_is_named():
 @pytest.mark.parametrize("given", [{"command": "rm -rf"}, {"settings": {"oracles": {"a": {"command": "rm -rf"}}}}])
 def test_other_programs_are_refused(commands, message, given):
     with pytest.raises(ConfigError, match=message):
-        Programs(commands).put_in(given)
+        AllowedPrograms(commands).put_in(given)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +49,7 @@ def test_other_programs_are_refused(commands, message, given):
 )
 def test_other_functions_are_refused(values):
     with pytest.raises(ConfigError, match=r"\(own_assay:score\).*--oracle os:"):
-        Programs({}, ("own_assay:score",)).check_functions(values)
+        AllowedPrograms({}, ("own_assay:score",)).check_functions(values)
 
 
 @pytest.mark.parametrize(
@@ -62,4 +61,4 @@ def test_other_functions_are_refused(values):
     ],
 )
 def test_functions_that_are_allowed_and_other_texts_pass(values):
-    Programs({}, ("own_assay:score",)).check_functions(values)
+    AllowedPrograms({}, ("own_assay:score",)).check_functions(values)

@@ -12,11 +12,9 @@ import pytest
 from sciencegen.cli.served import served_verbs
 from sciencegen.errors import SciencegenError
 from sciencegen.optimization.wells import SIZES
-from sciencegen.serving.paths import AllowedPrograms as Programs
-from sciencegen.serving.paths import Boundary
+from sciencegen.serving.paths import AllowedPrograms, Boundary
 from sciencegen.serving.records import NotFound
-from sciencegen.serving.service import RequestPlan as Plan
-from sciencegen.serving.service import Service
+from sciencegen.serving.service import RequestPlan, Service
 
 VERBS = served_verbs()
 ODD: list[Any] = [
@@ -32,7 +30,7 @@ def served(make_jobs, tmp_path, monkeypatch) -> Service:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "records").mkdir()
     boundary = Boundary(tmp_path, closed=(tmp_path / "records",))
-    return Service(VERBS, make_jobs(), boundary, Programs({"dock": "true {input} {output}"}))
+    return Service(VERBS, make_jobs(), boundary, AllowedPrograms({"dock": "true {input} {output}"}))
 
 
 @pytest.mark.parametrize("name", VERBS)
@@ -54,7 +52,7 @@ def test_plans_name_the_output_and_the_program(served):
         "domain": "molecules", "goal": ["maximize a"], "settings": {"oracles": {"a": {"command": "dock"}}}, "n": 3,
     }  # fmt: skip
     plan = served.plan("optimize", given)
-    assert isinstance(plan, Plan)
+    assert isinstance(plan, RequestPlan)
     words, output = plan.command("7")
     assert output == "jobs/7/optimize.csv"
     assert words == [

@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Any
 from sciencegen.api.campaign.candidates import how_made
 from sciencegen.api.campaign.history import CampaignState
 from sciencegen.api.campaign.notes import predicted_columns
-from sciencegen.api.campaign.request import CONTROL, ProposeRequest, in_wells, layout_notes, layout_summary, placed
-from sciencegen.api.campaign.request import PlateLayout as Layout
+from sciencegen.api.campaign.request import (
+    CONTROL,
+    PlateLayout,
+    ProposeRequest,
+    in_wells,
+    layout_notes,
+    layout_summary,
+    placed,
+)
 from sciencegen.api.science.naming import name_column, variants_of
 from sciencegen.api.search.tables import left_open_columns
 from sciencegen.api.writing.output_record import origin_of_given, plain_path
@@ -126,7 +133,7 @@ class Proposed:
     origin: Origin
     names: str = ""
     requested: int = 0
-    layout: Layout | None = None
+    layout: PlateLayout | None = None
     order: OrderSheet | None = None
     several: bool = False
 

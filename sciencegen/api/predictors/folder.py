@@ -25,9 +25,10 @@ from sciencegen.scoring.oracles import Oracle
 
 if TYPE_CHECKING:
     from sciencegen.figures.style import Figure
-    from sciencegen.prediction import Evaluation, Predictor
+    from sciencegen.prediction import HeldOutEvaluation as Evaluation
+    from sciencegen.prediction import Predictor
     from sciencegen.prediction.points import PointPredictor
-    from sciencegen.report.paper_figures import PlottedPredictions as Predictions
+    from sciencegen.report.paper_figures import PlottedPredictions
 
 
 # Predictions of held-out rows in a predictor's folder, from which its calibration is plotted.
@@ -49,11 +50,11 @@ def write_held_out(folder: Path, evaluations: Mapping[str, Evaluation]) -> None:
     write_table(folder / HELD_OUT, columns)
 
 
-def read_held_out(folder: Path, split: str, level: float) -> Predictions:
+def read_held_out(folder: Path, split: str, level: float) -> PlottedPredictions:
     """The predictions of a split; an error for a predictor without the file, and for a split that wasn't evaluated."""
     import pandas as pd
 
-    from sciencegen.report.paper_figures import PlottedPredictions as Predictions
+    from sciencegen.report.paper_figures import PlottedPredictions
 
     path = folder / HELD_OUT
     if not path.is_file():
@@ -71,7 +72,7 @@ def read_held_out(folder: Path, split: str, level: float) -> Predictions:
     if not len(own):
         raise unknown_name("split", split, sorted(set(table["split"].astype(str))))
     measured, predicted, lower, upper = numbers.T
-    return Predictions(measured, predicted, lower, upper, level)
+    return PlottedPredictions(measured, predicted, lower, upper, level)
 
 
 SHIPPED = "predictors"

@@ -26,7 +26,7 @@ from sciencegen.scoring.oracles import Oracle
 if TYPE_CHECKING:
     from sciencegen.api.models.folder import LoadedModel
     from sciencegen.prediction import Predictor, PredictorOracle
-    from sciencegen.prediction.columns import FeatureBlock as Block
+    from sciencegen.prediction.columns import FeatureBlock
     from sciencegen.prediction.training_tables import Split, TrainingTables
 
 
@@ -53,7 +53,7 @@ class FeatureInputs:
         return np.stack([missing if isinstance(row, Refusal) else row for row in rows])
 
     @property
-    def blocks(self) -> Sequence[Block]:
+    def blocks(self) -> Sequence[FeatureBlock]:
         return () if self.fitted is None else self.fitted.blocks
 
     @property

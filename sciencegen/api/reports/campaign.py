@@ -33,10 +33,18 @@ from sciencegen.optimization.journal import Journal
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.pareto import hypervolume, in_unit_box, nondominated_ranks
 from sciencegen.report import letters as heat_maps
-from sciencegen.report.content import Agreement, Fact, Logo, Pareto, Provenance, ReportContent, Rounds
-from sciencegen.report.content import CandidateContent as Candidates
-from sciencegen.report.content import ObjectiveContent as Objective
-from sciencegen.report.content import TableColumn as Column
+from sciencegen.report.content import (
+    Agreement,
+    CandidateContent,
+    Fact,
+    Logo,
+    ObjectiveContent,
+    Pareto,
+    Provenance,
+    ReportContent,
+    Rounds,
+    TableColumn,
+)
 from sciencegen.report.letters import changes_of, logo_of
 from sciencegen.report.page import write_report
 from sciencegen.report.plots import inside
@@ -187,29 +195,29 @@ def _facts(found: ParetoCampaign, volumes: Mapping[int, float]) -> list[Fact]:
     return [*made, Fact(str(waiting), "not measured yet", "proposed")] if waiting else made
 
 
-def _candidates(found: ParetoCampaign) -> Candidates:
+def _candidates(found: ParetoCampaign) -> CandidateContent:
     """The items with all objectives, front by front, with every target."""
     science, shown = found.campaign.science, found.complete[: found.campaign.settings.shown]
     texts = [found.text_of(key) for key in shown]
     columns = [
-        Column(
+        TableColumn(
             name, [found.measured[name][key].value if key in found.measured[name] else None for key in shown],
             direction=found.directions.get(name),
         )
         for name in found.targets
     ]  # fmt: skip
     columns += [
-        Column("on the front", [place < found.front for place in range(len(shown))]),
-        Column("round", found.rounds[: len(shown)]),
+        TableColumn("on the front", [place < found.front for place in range(len(shown))]),
+        TableColumn("round", found.rounds[: len(shown)]),
     ]
     pictures_ = [picture(science, science.items.parse(text), found.campaign.frame) for text in texts]
-    return Candidates(texts, columns, pictures_, total=len(found.complete), noun="measured items")
+    return CandidateContent(texts, columns, pictures_, total=len(found.complete), noun="measured items")
 
 
 def pictures(found: ParetoCampaign) -> list[Pareto]:
     """Each pair of objectives, with the front."""
     names = list(found.directions)
-    axes = [Objective(name, found.directions[name]) for name in names]
+    axes = [ObjectiveContent(name, found.directions[name]) for name in names]
     values = np.array([[found.measured[name][key].value for name in names] for key in found.complete])
     front = [place < found.front for place in range(len(found.complete))]
     labels = [found.text_of(key) for key in found.complete]
@@ -217,7 +225,7 @@ def pictures(found: ParetoCampaign) -> list[Pareto]:
     return [Pareto(axes[x], axes[y], values[:, [x, y]].tolist(), front, labels=labels) for x, y in pairs]
 
 
-def _plate(found: ParetoCampaign) -> Candidates | None:
+def _plate(found: ParetoCampaign) -> CandidateContent | None:
     """Items without any value, with the predictions of each target."""
     campaign = found.campaign
     waiting = campaign.pending
@@ -335,35 +343,35 @@ def forecast_facts(campaign: Campaign) -> list[Fact]:
     return found
 
 
-def best_measured(campaign: Campaign) -> Candidates:
+def best_measured(campaign: Campaign) -> CandidateContent:
     """The best measured items with pictures and their earlier predictions."""
     settings, shown = campaign.settings, campaign.measured[: campaign.settings.shown]
     before = [campaign.foreseen.get(campaign.keys[one.text]) for one in shown]
     columns = [_column(settings.target, shown, settings.direction)]
     if campaign.names[: len(shown)] != [one.text for one in shown]:
-        columns.insert(0, Column(NAME_COLUMN, campaign.names[: len(shown)]))
+        columns.insert(0, TableColumn(NAME_COLUMN, campaign.names[: len(shown)]))
     if any(one.replicates > 1 for one in shown):
-        columns.append(Column("replicates", [one.replicates for one in shown]))
-    columns.append(Column("round", [one.round for one in shown]))
+        columns.append(TableColumn("replicates", [one.replicates for one in shown]))
+    columns.append(TableColumn("round", [one.round for one in shown]))
     if any(before):
         cells = {name: [None if one is None else vars(one)[name] for one in before] for name in FORETOLD}
         what = "what was expected of one measurement, with its 90 % interval"
         columns.append(
-            Column("predicted", cells["predicted"], lower=cells["lower"], upper=cells["upper"], description=what)
+            TableColumn("predicted", cells["predicted"], lower=cells["lower"], upper=cells["upper"], description=what)
         )
-        columns.append(Column("source", [one.source if one else None for one in before]))
+        columns.append(TableColumn("source", [one.source if one else None for one in before]))
     pictures = [picture(campaign.science, one.item, campaign.frame) for one in shown]
     texts = [one.text for one in shown]
-    return Candidates(texts, columns, pictures, total=len(campaign.measured), noun="measured items")
+    return CandidateContent(texts, columns, pictures, total=len(campaign.measured), noun="measured items")
 
 
-def _column(name: str, shown: Sequence[Measurement], direction: Direction) -> Column:
+def _column(name: str, shown: Sequence[Measurement], direction: Direction) -> TableColumn:
     """A column of means with 90 % intervals from their standard errors, if known, as predictions have."""
     values, errors = np.array([one.value for one in shown]), np.array([one.error for one in shown])
     known = np.isfinite(errors).any()
     lower, upper = ((values + way * REACH * errors).tolist() if known else () for way in (-1, 1))
     what = "mean, with its 90 % interval by its standard error (1.645 of them each way)"
-    return Column(name, values.tolist(), "", lower, upper, direction=direction, description=what)
+    return TableColumn(name, values.tolist(), "", lower, upper, direction=direction, description=what)
 
 
 def rounds(campaign: Campaign) -> Rounds:
@@ -385,7 +393,7 @@ def agreement(campaign: Campaign) -> Agreement | None:
     return Agreement(campaign.settings.target, *map(list, zip(*rows, strict=True))) if rows else None  # type: ignore[arg-type]
 
 
-def plate(campaign: Campaign) -> Candidates | None:
+def plate(campaign: Campaign) -> CandidateContent | None:
     """Items not measured yet with their predictions, last round first; None if there are none."""
     waiting = campaign.pending
     if not waiting:

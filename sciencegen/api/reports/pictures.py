@@ -20,8 +20,7 @@ from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Compared
 from sciencegen.items import Item, Refusal
 from sciencegen.latent.geometry import latent_noise, principal_axes
-from sciencegen.report.content import Chart, Gallery, Traversal
-from sciencegen.report.content import LatentMapContent as LatentMap
+from sciencegen.report.content import Chart, Gallery, LatentMapContent, Traversal
 from sciencegen.report.markup import decimals, number
 
 if TYPE_CHECKING:
@@ -178,7 +177,7 @@ NOTHING = 0.02
 Below it the axis holds less than a hundredth of a nat about items: -log(1 - 0.02) / 2."""
 
 
-def latent_map(run: RunContents) -> LatentMap | None:
+def latent_map(run: RunContents) -> LatentMapContent | None:
     """Project candidates onto the plane in which the latents of training items vary most; None for a diffusion model,
     whose latent is noise of the item's own size, and takes hundreds of network evaluations for each item."""
     if run.model is None or run.training is None or not run.items or _is_diffusion(run.model):
@@ -197,7 +196,7 @@ def latent_map(run: RunContents) -> LatentMap | None:
         note = silent
     if missing.any():
         note += f" {missing.sum()} candidates have no latent and are not shown."
-    record = LatentMap(points.tolist(), plane.project(known[:, :semantic]).tolist(), labels(run), note=note)
+    record = LatentMapContent(points.tolist(), plane.project(known[:, :semantic]).tolist(), labels(run), note=note)
     asked = run.settings.report.colour_by
     if asked is not None and asked not in run.training.property_names:
         called = run.training.names(split, run.latent_rows[encoded])

@@ -24,12 +24,21 @@ from sciencegen.items import Cell
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.pareto import nondominated
 from sciencegen.report import letters as maps
-from sciencegen.report.content import CalibrationContent as Calibration
-from sciencegen.report.content import CandidateContent as Candidates
-from sciencegen.report.content import ColumnDescription, Distribution, Fact, HeatMap, Logo, Metric, Pareto, Trace
-from sciencegen.report.content import CurveContent as Curve
-from sciencegen.report.content import ObjectiveContent as Objective
-from sciencegen.report.content import StructureContent as Structures
+from sciencegen.report.content import (
+    CalibrationContent,
+    CandidateContent,
+    ColumnDescription,
+    CurveContent,
+    Distribution,
+    Fact,
+    HeatMap,
+    Logo,
+    Metric,
+    ObjectiveContent,
+    Pareto,
+    StructureContent,
+    Trace,
+)
 from sciencegen.report.letters import logo_of
 from sciencegen.report.markup import decimals, number
 
@@ -76,7 +85,7 @@ def facts(run: RunContents) -> list[Fact]:
     return made + [Fact(str(one["count"]), kind, f"the largest holds {one['size']}") for kind, one in classes.items()]
 
 
-def candidates(run: RunContents) -> Candidates:
+def candidates(run: RunContents) -> CandidateContent:
     """The shown candidates with pictures, units, ranges of constraints and directions of objectives."""
     shown = {name: column[: len(run.items)] for name, column in run.candidates.items()}
     pictures = [picture(run.domain, item, run.frame) for item in run.items]
@@ -86,10 +95,10 @@ def candidates(run: RunContents) -> Candidates:
         {goal.name: _bounds(goal) for goal in run.goals if goal.is_constraint},
         {goal.name: goal.direction for goal in run.goals if goal.direction},
     )
-    return Candidates.from_table(shown, pictures, description, len(run.candidates["item"]))
+    return CandidateContent.from_table(shown, pictures, description, len(run.candidates["item"]))
 
 
-def structures(run: RunContents) -> Structures | None:
+def structures(run: RunContents) -> StructureContent | None:
     """The shown candidates in three dimensions, read from the structure file if the domain supports it."""
     ending, parts = run.settings.structures, run.domain.structures
     path = run.folder / f"candidates{ending}"
@@ -97,7 +106,7 @@ def structures(run: RunContents) -> Structures | None:
         return None
     kind, records = parts.records(path)
     shown = list(records)[: len(run.items)]
-    return Structures(labels(run)[: len(shown)], shown, kind, parts.style)
+    return StructureContent(labels(run)[: len(shown)], shown, kind, parts.style)
 
 
 def distributions(run: RunContents) -> list[Distribution]:
@@ -133,15 +142,15 @@ def pareto(run: RunContents) -> list[Pareto]:
     return [_pareto_plot(run, x, y) for x, y in list(combinations(axes, 2))[:3]]
 
 
-def _axis(goal: Goal) -> Objective | None:
+def _axis(goal: Goal) -> ObjectiveContent | None:
     if goal.direction is not None:
-        return Objective(goal.name, goal.direction)
+        return ObjectiveContent(goal.name, goal.direction)
     if math.isfinite(goal.low) != math.isfinite(goal.high):
-        return Objective(goal.name, "maximize" if math.isfinite(goal.low) else "minimize")
+        return ObjectiveContent(goal.name, "maximize" if math.isfinite(goal.low) else "minimize")
     return None
 
 
-def _pareto_plot(run: RunContents, x: Objective, y: Objective) -> Pareto:
+def _pareto_plot(run: RunContents, x: ObjectiveContent, y: ObjectiveContent) -> Pareto:
     points = np.array([run.candidates[axis.name][: len(run.items)] for axis in (x, y)], float).T
     signs = np.array([1.0 if axis.direction == "maximize" else -1.0 for axis in (x, y)])
     scored = []
@@ -165,7 +174,7 @@ def _draw_traces(run: RunContents) -> list[Trace]:
         return []
     name = str(found["of"])
     unit = run.domain.properties[name].unit if name in run.domain.properties else ""
-    curve = Curve("best of the draws", found["draws"], found["mean"])
+    curve = CurveContent("best of the draws", found["draws"], found["mean"])
     return [Trace(f"mean {name} of the samples", [curve], unit, "draws for each sample")]
 
 
@@ -180,7 +189,7 @@ def _search_traces(run: RunContents) -> list[Trace]:
     for method in dict.fromkeys(run.trace["method"]):
         rows = (table["method"] == method) & np.isfinite(table[shown].astype(float))
         control = method != run.settings.optimize.method
-        curves.append(Curve(method, table["call"][rows].tolist(), table[shown][rows].tolist(), control=control))
+        curves.append(CurveContent(method, table["call"][rows].tolist(), table[shown][rows].tolist(), control=control))
     return [Trace(progress_name(run), curves)]
 
 
@@ -211,14 +220,14 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def calibrations(run: RunContents) -> list[Calibration]:
+def calibrations(run: RunContents) -> list[CalibrationContent]:
     """For each condition, requested values and those of draws; requested values without a finite draw are left out."""
     made = []
     for name, rows in run.metrics.get("conditions", {}).items():
         kept = [row for row in rows if "lower" in row]
         prop = run.domain.properties.get(name)
         made.append(
-            Calibration(
+            CalibrationContent(
                 name,
                 requested=[row["asked"] for row in kept],
                 observed=[row["got"] for row in kept],
@@ -280,7 +289,7 @@ def _training(run: RunContents) -> tuple[list[str], np.ndarray]:
     return run.training.items(split).take(rows), np.nan_to_num(weights, nan=1.0)
 
 
-def plate(run: RunContents) -> Candidates | None:
+def plate(run: RunContents) -> CandidateContent | None:
     """The next plate, as `propose` wrote it."""
     if not run.plate or not run.plate.get("item"):
         return None
@@ -289,7 +298,7 @@ def plate(run: RunContents) -> Candidates | None:
 
 def plate_of(
     science: Domain, table: Mapping[str, Sequence[Cell]], frame: ReferenceLike | None, shown: int
-) -> Candidates:
+) -> CandidateContent:
     """A plate as a table with pictures. The lab's empty column is left out; its name labels the predictions."""
     empty = [name for name in table if not any(map(_has_value, table[name]))]
     targets = [name for name in empty if name not in (*NOT_TARGETS, "value")]
@@ -297,7 +306,7 @@ def plate_of(
     names = {"predicted": target, "lower": f"{target}_lower", "upper": f"{target}_upper"}
     kept = {names.get(name, name): list(table[name])[:shown] for name in table if name not in empty}
     pictures = [picture(science, science.items.parse(text), frame) for text in kept["item"]]
-    return Candidates.from_table(kept, pictures, total=len(table["item"]), noun="items")
+    return CandidateContent.from_table(kept, pictures, total=len(table["item"]), noun="items")
 
 
 def _has_value(cell: Cell) -> bool:

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sciencegen.compression.archive import ImagePart as Picture
-from sciencegen.compression.archive import Part, array_parts
+from sciencegen.compression.archive import ImagePart, Part, array_parts
 from sciencegen.compression.images import is_image
 from sciencegen.domains.galaxies.fits import Extent, check_whole
 from sciencegen.domains.galaxies.headers import ANNOTATIONS, PASSED_OVER
@@ -49,7 +48,7 @@ def _content(path: Path) -> np.ndarray:
     return np.memmap(path, np.uint8, "r")
 
 
-def _picture(header: bytes, data: np.ndarray, extent: Extent) -> Picture | None:
+def _picture(header: bytes, data: np.ndarray, extent: Extent) -> ImagePart | None:
     """The data of an HDU as an image, None for other data. header: may start with the padding of the HDU before."""
     from astropy.io import fits
 
@@ -63,4 +62,4 @@ def _picture(header: bytes, data: np.ndarray, extent: Extent) -> Picture | None:
         return None
     array = data.view(kind).reshape(shape)
     name = str(cards.get("EXTNAME", "")).strip().upper()
-    return Picture(array, exact=name in ANNOTATIONS or name in PASSED_OVER) if is_image(array) else None
+    return ImagePart(array, exact=name in ANNOTATIONS or name in PASSED_OVER) if is_image(array) else None

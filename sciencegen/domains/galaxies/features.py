@@ -16,8 +16,13 @@ from scipy import ndimage
 
 from sciencegen.domains.galaxies.files import parse
 from sciencegen.domains.galaxies.items import Stamp, standardize
-from sciencegen.domains.galaxies.measurements import HSM_ITERATIONS, SMOOTHING, adaptive_moments, curve_of_growth
-from sciencegen.domains.galaxies.measurements import ImageMoments as Moments
+from sciencegen.domains.galaxies.measurements import (
+    HSM_ITERATIONS,
+    SMOOTHING,
+    ImageMoments,
+    adaptive_moments,
+    curve_of_growth,
+)
 from sciencegen.domains.galaxies.properties import PROPERTIES, measure
 from sciencegen.domains.galaxies.sersic_fit import FITTED, SersicFit, at_limit, fit_sersic
 from sciencegen.domains.properties import SIMILARITY_PREFIX, property_oracle, similarity_oracle
@@ -55,7 +60,7 @@ def _of_one(stamp: Stamp) -> np.ndarray:
     return np.r_[_shares(image, moments), noise, _shape(image, stamp.psf_of(0)), _in_ellipses(image, moments)]
 
 
-def _shares(image: np.ndarray, moments: Moments) -> np.ndarray:
+def _shares(image: np.ndarray, moments: ImageMoments) -> np.ndarray:
     growth = curve_of_growth(image, moments.x, moments.y)
     total = growth.flux[-1]
     return np.clip(np.interp(RINGS, growth.radii, growth.flux) / total, -1, 2) if total > 0 else np.zeros(len(RINGS))
@@ -80,7 +85,7 @@ def _shape(image: np.ndarray, psf: np.ndarray | None) -> np.ndarray:
     ])  # fmt: skip
 
 
-def _in_ellipses(image: np.ndarray, moments: Moments) -> np.ndarray:
+def _in_ellipses(image: np.ndarray, moments: ImageMoments) -> np.ndarray:
     """The asinh of the flux in nJy, each pixel weighted by exp(-r² / 2 s²), with the stamp's elliptical radius r."""
     rows, columns = np.mgrid[: len(image), : len(image)]
     x, y = columns - moments.x, rows - moments.y

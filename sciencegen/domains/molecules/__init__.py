@@ -20,8 +20,8 @@ from sciencegen.domains.molecules import features as similarity
 from sciencegen.domains.molecules import items as stereo
 from sciencegen.domains.molecules import patterns as scaffold_classes
 from sciencegen.domains.molecules import structure_files as objects
-from sciencegen.domains.molecules.metrics import METRIC_NOTES, METRIC_UNITS
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
+from sciencegen.domains.molecules.reference_sets import METRIC_NOTES, METRIC_UNITS
 
 __all__ = ["DOMAIN"]
 

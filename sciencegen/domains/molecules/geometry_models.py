@@ -19,8 +19,7 @@ from sciencegen.batch import Batch
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
-from sciencegen.diffusion.state import CategoricalSpace as Categorical
-from sciencegen.diffusion.state import Euclidean, Field, State, ZeroCentre
+from sciencegen.diffusion.state import CategoricalSpace, Euclidean, Field, State, ZeroCentre
 from sciencegen.domains import standardization
 from sciencegen.domains.molecules import geometry
 from sciencegen.domains.molecules.geometry import (
@@ -337,9 +336,9 @@ def joint(representation: GeometryRepresentation, settings: JointSettings) -> Si
     state = State(
         {
             "positions": Field(ZeroCentre()),
-            "types": Field(Categorical(types), settings.class_shift),
+            "types": Field(CategoricalSpace(types), settings.class_shift),
             "charges": Field(Euclidean(), settings.class_shift),
-            "bonds": Field(Categorical(bonds), settings.class_shift, positions=2),
+            "bonds": Field(CategoricalSpace(bonds), settings.class_shift, positions=2),
         }
     )
     shapes = {

@@ -34,7 +34,7 @@ from sciencegen.domains.molecules import patterns as scaffold_classes
 from sciencegen.domains.molecules import structure_files as objects
 from sciencegen.domains.molecules.alerts import implausible_groups, is_plausible
 from sciencegen.domains.molecules.geometry import METHOD, with_implicit_hydrogens
-from sciencegen.domains.molecules.metrics import METRIC_UNITS, STRUCTURE_NOTES
+from sciencegen.domains.molecules.reference_sets import METRIC_UNITS, STRUCTURE_NOTES
 from sciencegen.domains.molecules.structure_files import holds_structures, read_scaffold
 from sciencegen.domains.regression import MakeFeatures
 from sciencegen.items import Cell, Origin, Reference

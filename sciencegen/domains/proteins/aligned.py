@@ -44,8 +44,7 @@ from sciencegen.domains.proteins.items import (
 from sciencegen.domains.proteins.metrics import Comparison, evaluate
 from sciencegen.domains.proteins.motifs import MOVES, constraint
 from sciencegen.domains.proteins.properties import ORACLES, measure
-from sciencegen.domains.proteins.variants import ProteinVariantNames as VariantNames
-from sciencegen.domains.proteins.variants import Reference, variant_sequence
+from sciencegen.domains.proteins.variants import ProteinVariantNames, Reference, variant_sequence
 from sciencegen.errors import ConfigError, DataError, ShapeError, unknown_name
 from sciencegen.items import REFUSED_ROW, Json, Origin, Refusal, Row
 from sciencegen.scoring.oracles import Oracle, OracleAround, Score
@@ -82,7 +81,7 @@ def variant_rows(reference: Reference, rows: Iterable[Row]) -> Iterator[Row]:
     """Convert variants of one protein, given by name or as sequences, to rows of equal weight; invalid ones get a
     reason."""
     focus = encode_rows([reference.sequence])[0]
-    names, stream = VariantNames(reference), iter(rows)
+    names, stream = ProteinVariantNames(reference), iter(rows)
     while chunk := list(islice(stream, ROWS_AT_ONCE)):
         found = [variant_sequence(reference, row.text) for row in chunk]
         refused = any(isinstance(text, Refusal) for text in found)

@@ -32,7 +32,7 @@ from sciencegen.domains.proteins.variants import (
 from sciencegen.domains.regression import Regression
 from sciencegen.errors import DataError, IncompatibleError
 from sciencegen.items import Refusal
-from sciencegen.prediction.columns import FeatureBlock as Block
+from sciencegen.prediction.columns import FeatureBlock
 from sciencegen.prediction.training_tables import Split
 
 KINDS = len(ALPHABET)
@@ -153,8 +153,8 @@ class EditFeatures:
         return Reference(self.origin)
 
     @property
-    def blocks(self) -> list[Block]:
-        return [Block(self._places + 2 * len(ALPHABET), scaled=False, sparse=True), Block(3, near=False)]
+    def blocks(self) -> list[FeatureBlock]:
+        return [FeatureBlock(self._places + 2 * len(ALPHABET), scaled=False, sparse=True), FeatureBlock(3, near=False)]
 
     @property
     def _places(self) -> int:
@@ -369,12 +369,16 @@ class VariantFeatures:
     defaults = DEFAULTS
 
     @property
-    def blocks(self) -> list[Block]:
+    def blocks(self) -> list[FeatureBlock]:
         return [
-            Block(len(self.columns[0]) + 1, scaled=False, sparse=True),
-            Block(len(self.sites) * z_scales().shape[1] + 1, scaled=False, sparse=False),
-            *([Block(len(self.pairs), scaled=False, sparse=True, near=False, grown=False)] if self.pairs else []),
-            Block(_CHANGES, near=False),
+            FeatureBlock(len(self.columns[0]) + 1, scaled=False, sparse=True),
+            FeatureBlock(len(self.sites) * z_scales().shape[1] + 1, scaled=False, sparse=False),
+            *(
+                [FeatureBlock(len(self.pairs), scaled=False, sparse=True, near=False, grown=False)]
+                if self.pairs
+                else []
+            ),
+            FeatureBlock(_CHANGES, near=False),
         ]
 
     @cached_property

@@ -22,7 +22,7 @@ from jaxtyping import Float, UInt8
 from sciencegen.domains.proteins.aligned import MUTATIONS
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.items import GAP, encode_rows
-from sciencegen.domains.proteins.variants import ProteinVariantNames as VariantNames
+from sciencegen.domains.proteins.variants import ProteinVariantNames
 from sciencegen.domains.recipes import Remember
 from sciencegen.items import Direction, Refusal
 from sciencegen.scoring.oracles import Oracle, Score
@@ -60,7 +60,7 @@ class FamilyScorer:
         self, model: AlignmentVAE, representation: AlignmentRepresentation, samples: int = 64, draws: int = DRAWS
     ) -> None:
         self.model, self.representation, self.samples = model, representation, samples
-        self.names = VariantNames(representation.reference)
+        self.names = ProteinVariantNames(representation.reference)
         self.log_odds = np.log(representation.gaps) - np.log1p(-representation.gaps)
         self.wild_type = self._bounds([representation.focus])
         focus = torch.from_numpy(encode_rows([representation.focus])[0].astype(np.int64))

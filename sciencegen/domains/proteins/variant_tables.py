@@ -14,8 +14,8 @@ from sciencegen.domains.proteins.items import GAP_LETTER, parse
 from sciencegen.domains.proteins.motifs import exempt_motifs
 from sciencegen.domains.proteins.pathogenicity import variant_classes
 from sciencegen.domains.proteins.structure_scores import structure_scores
-from sciencegen.domains.proteins.variants import ProteinVariantNames as VariantNames
 from sciencegen.domains.proteins.variants import (
+    ProteinVariantNames,
     Reference,
     apply_variant,
     numbered,
@@ -88,7 +88,7 @@ VARIANTS = Variants(
     read_reference=read_reference,
     text_of=variant_text,
     name_of=variant_name,
-    names=VariantNames,
+    names=ProteinVariantNames,
     exempt_motifs=exempt_motifs,
     classes=variant_classes,
     structure=structure_scores,

@@ -21,9 +21,7 @@ from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.shared_noise import standard_normal
 from sciencegen.networks.unet import UNetSettings, VectorUNetDenoiser
 from sciencegen.networks.uvit import Grid, UViTDenoiser, UViTSettings
-from sciencegen.vae.array_columns import COUNTS, VALUES, Group, groups_of, in_order
-from sciencegen.vae.array_columns import ArrayBlock as Block
-from sciencegen.vae.array_columns import LikelihoodColumn as Column
+from sciencegen.vae.array_columns import COUNTS, VALUES, ArrayBlock, Group, LikelihoodColumn, groups_of, in_order
 from sciencegen.vae.posteriors import standard_normal_log_prob
 
 CODES = "codes"
@@ -40,7 +38,7 @@ class TableCoding:
     columns: with the likelihoods by which the scale of numbers is chosen (`column_choice`).
     """
 
-    columns: Sequence[Column]
+    columns: Sequence[LikelihoodColumn]
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -141,13 +139,13 @@ def check_network(name: str) -> None:
         raise unknown_name("network", name, NETWORKS)
 
 
-def grids_of(blocks: Sequence[Block], columns: Sequence[int]) -> list[Grid]:
+def grids_of(blocks: Sequence[ArrayBlock], columns: Sequence[int]) -> list[Grid]:
     """Where the numbers of each block are in a row's vector. columns: the column of each number of the vector."""
     places = {column: place for place, column in enumerate(columns)}
     return [Grid(_image_shape(block), tuple(places[column] for column in block.index)) for block in blocks]
 
 
-def _image_shape(block: Block) -> tuple[int, int, int]:
+def _image_shape(block: ArrayBlock) -> tuple[int, int, int]:
     """Channels, height and width; a series has a height of 1."""
     channels, *sides = block.shape
     height, width = (1, *sides) if block.kind == "series" else sides

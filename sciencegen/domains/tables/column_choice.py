@@ -13,9 +13,7 @@ import numpy as np
 from sciencegen.domains.tables.rows import number
 from sciencegen.domains.tables.schema import ArraySchema, ColumnSchema, channel_axis, is_series
 from sciencegen.errors import ConfigError, unknown_name
-from sciencegen.vae.array_columns import CLASSES, COUNTS, LIKELIHOODS, MULTINOMIAL
-from sciencegen.vae.array_columns import ArrayBlock as Block
-from sciencegen.vae.array_columns import LikelihoodColumn as Column
+from sciencegen.vae.array_columns import CLASSES, COUNTS, LIKELIHOODS, MULTINOMIAL, ArrayBlock, LikelihoodColumn
 
 NEAR_ZERO = 2
 """Counts that begin at most here may be Poisson or negative binomial; others are spread around a centre."""
@@ -50,7 +48,7 @@ def check_likelihoods(names: Sequence[str], chosen: Mapping[str, str]) -> None:
 
 def columns_of(
     schema: Sequence[ColumnSchema], chosen: Mapping[str, str], shared: Mapping[str, Sequence[str]] | None = None
-) -> list[Column]:
+) -> list[LikelihoodColumn]:
     """The columns with their likelihoods. chosen: those of the settings, by name. shared: names of the counts that have
     one multinomial likelihood.
 
@@ -88,7 +86,7 @@ def _owners(
     return owner
 
 
-def column_with(column: ColumnSchema, likelihood: str, multinomial: str = "") -> Column:
+def column_with(column: ColumnSchema, likelihood: str, multinomial: str = "") -> LikelihoodColumn:
     """A column with a likelihood; a ConfigError for one that doesn't fit the data. multinomial: name of the likelihood
     that it shares."""
     if reason := misfit(column, likelihood):
@@ -99,7 +97,7 @@ def column_with(column: ColumnSchema, likelihood: str, multinomial: str = "") ->
     classes = len(column.categories) if likelihood in CLASSES else 0
     levels = tuple(map(number, column.categories)) if classes and column.numeric else ()
     logs = column.log_mean, column.log_std, column.shift
-    return Column(likelihood, column.mean, column.std, *logs, classes, levels, multinomial=multinomial)
+    return LikelihoodColumn(likelihood, column.mean, column.std, *logs, classes, levels, multinomial=multinomial)
 
 
 def misfit(column: ColumnSchema, likelihood: str) -> str:
@@ -148,7 +146,7 @@ class BlockSettings:
 
 def columns_and_blocks(
     plain: Sequence[ColumnSchema], arrays: Sequence[ArraySchema], settings: BlockSettings
-) -> tuple[list[Column], list[Block]]:
+) -> tuple[list[LikelihoodColumn], list[ArrayBlock]]:
     """The columns of a vector (plain ones, then the numbers of arrays) with their likelihoods, and the blocks.
 
     Raises
@@ -164,13 +162,13 @@ def columns_and_blocks(
     own = {name: one for name, one in settings.likelihoods.items() if name not in (*names, *joined)}
     shared = {name: _with_series(others, members) for name, members in settings.multinomial.items()}
     alone = iter(columns_of(others, own, shared))
-    columns = [Column("gaussian") if at in inside else next(alone) for at in range(len(plain))]
+    columns = [LikelihoodColumn("gaussian") if at in inside else next(alone) for at in range(len(plain))]
     blocks = []
     for name, places in joined.items():
         made = _columns_of(name, [plain[at] for at in places], "series", settings.likelihoods.get(name))
         for at, column in zip(places, made, strict=True):
             columns[at] = column
-        blocks.append(Block("series", (1, len(places)), tuple(places)))
+        blocks.append(ArrayBlock("series", (1, len(places)), tuple(places)))
     for array in arrays:
         kind = _kind(array, settings)
         made = _columns_of(array.name, array.channels, kind, settings.likelihoods.get(array.name))
@@ -231,14 +229,14 @@ def _kind(array: ArraySchema, settings: BlockSettings) -> Kind:
     return "image" if array.name in settings.images or not is_series(array.shape) else "series"
 
 
-def _block(array: ArraySchema, kind: Kind, start: int) -> Block:
+def _block(array: ArraySchema, kind: Kind, start: int) -> ArrayBlock:
     """The block of an array whose numbers are the columns from `start` on."""
     index = start + np.arange(array.size).reshape(array.shape)
     axis = len(array.shape) - 1 if kind == "series" and len(array.shape) == 2 else channel_axis(array.shape)
     if kind == "image" and len(array.shape) == 2:
         axis = None
     index = index[None] if axis is None else np.moveaxis(index, axis, 0)
-    return Block(kind, index.shape, tuple(index.ravel().tolist()))
+    return ArrayBlock(kind, index.shape, tuple(index.ravel().tolist()))
 
 
 def automatic_array(channels: Sequence[ColumnSchema], kind: Kind) -> str:
@@ -253,7 +251,7 @@ def automatic_array(channels: Sequence[ColumnSchema], kind: Kind) -> str:
     return "negative_binomial" if kind == "series" and counts and spread else "discretized_logistic"
 
 
-def _columns_of(name: str, channels: Sequence[ColumnSchema], kind: Kind, chosen: str | None) -> list[Column]:
+def _columns_of(name: str, channels: Sequence[ColumnSchema], kind: Kind, chosen: str | None) -> list[LikelihoodColumn]:
     """The column of each channel, all with one likelihood."""
     likelihood = chosen or automatic_array(channels, kind)
     if likelihood == "categorical" or (likelihood == "bernoulli" and len({one.categories for one in channels}) > 1):

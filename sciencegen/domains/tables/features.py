@@ -18,7 +18,7 @@ from sciencegen.domains.tables.rows import MOST_CATEGORIES, TableCell, TableRow,
 from sciencegen.items import Json, Reference, Refusal
 
 if TYPE_CHECKING:
-    from sciencegen.prediction.columns import FeatureBlock as Block
+    from sciencegen.prediction.columns import FeatureBlock
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class TableFeatures:
         return 2 * len(self.numbers) + sum(map(len, (*self.categories.values(), *self.arrays.values())))
 
     @property
-    def blocks(self) -> Sequence[Block]:
-        from sciencegen.prediction.columns import FeatureBlock as Block
+    def blocks(self) -> Sequence[FeatureBlock]:
+        from sciencegen.prediction.columns import FeatureBlock
 
-        return (Block(self.size),)
+        return (FeatureBlock(self.size),)
 
     @property
     def defaults(self) -> Mapping[str, object]:

@@ -22,8 +22,7 @@ from sciencegen.domains.tables.rows import INDICATOR, indicator
 from sciencegen.errors import ConfigError
 from sciencegen.items import Item
 from sciencegen.scoring.oracles import ArrayOracle, Oracle
-from sciencegen.vae.array_columns import VALUES
-from sciencegen.vae.array_columns import LikelihoodColumn as Column
+from sciencegen.vae.array_columns import VALUES, LikelihoodColumn
 from sciencegen.vae.array_settings import ArrayVAESettings
 from sciencegen.vae.array_vae import ArrayVAE
 
@@ -90,8 +89,8 @@ Settings = TypeVar("Settings", bound=ArrayVAESettings)
 
 
 def with_conditions(
-    representation: TableRepresentation, settings: Settings, columns: list[Column]
-) -> tuple[Settings, list[Column]]:
+    representation: TableRepresentation, settings: Settings, columns: list[LikelihoodColumn]
+) -> tuple[Settings, list[LikelihoodColumn]]:
     """The settings with the values of a class standardized as the condition is, and the columns, of which the encoder
     doesn't read conditions with `semi_supervised`, and the latent need not hold those that the decoder doesn't read."""
     given = of_conditions(representation, len(columns))

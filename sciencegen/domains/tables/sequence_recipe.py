@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from sciencegen.domains.tables.column_choice import BlockSettings, columns_and_blocks
 from sciencegen.domains.tables.recipe_parts import check_score_samples, classes_of, vae_recipe, with_conditions
 from sciencegen.domains.tables.representation import TableRepresentation
-from sciencegen.vae.series_vae import SeriesVAE as SequenceVAE
-from sciencegen.vae.series_vae import SeriesVAESettings as SequenceVAESettings
+from sciencegen.vae.series_vae import SeriesVAE, SeriesVAESettings
 
 
 @dataclass(frozen=True)
-class TableSequenceSettings(SequenceVAESettings):
+class TableSequenceSettings(SeriesVAESettings):
     """`SequenceVAESettings`, and the likelihoods.
 
     Attributes
@@ -35,14 +34,14 @@ class TableSequenceSettings(SequenceVAESettings):
         check_score_samples(self.score_samples)
 
 
-def build(representation: TableRepresentation, settings: TableSequenceSettings) -> SequenceVAE:
+def build(representation: TableRepresentation, settings: TableSequenceSettings) -> SeriesVAE:
     """A VAE with a recurrent generator of the one series of the table."""
     tables = (array.name for array in representation.arrays if len(array.shape) < 3)
     chosen = BlockSettings(settings.likelihoods, tuple(dict.fromkeys((*tables, *settings.series))))
     columns, blocks = columns_and_blocks(representation.columns, representation.arrays, chosen)
     settings, columns = with_conditions(representation, settings, columns)
     classes = classes_of(representation)
-    return SequenceVAE(len(columns), len(representation.properties), settings, columns, blocks, classes)
+    return SeriesVAE(len(columns), len(representation.properties), settings, columns, blocks, classes)
 
 
 SEQUENCE_VAE = vae_recipe(

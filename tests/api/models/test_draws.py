@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.api.models.data import TrainingData
-from sciencegen.api.models.draws import DRAWS, draws_near
-from sciencegen.api.models.draws import TunedDraws as Draws
+from sciencegen.api.models.draws import DRAWS, TunedDraws, draws_near
 from sciencegen.api.models.plan import make_plan
 from sciencegen.batch import Batch
 from sciencegen.config import TrainSettings
@@ -49,7 +48,7 @@ def test_draws_are_counted_as_well_formed_near_and_new():
         pytest.approx(2 / 3, abs=0.01),
     )
     assert draws.metrics()["draws_near"] == draws.near
-    (sentence,) = Draws(0.9, 0.4, 0.95, 0.3).sentences(600)
+    (sentence,) = TunedDraws(0.9, 0.4, 0.95, 0.3).sentences(600)
     assert sentence.startswith(
         f"of {DRAWS} draws without a condition 90% are well formed; of these 40% are near your items"
     )
@@ -62,8 +61,8 @@ def test_malformed_draws_are_warned_of():
 
 
 def test_more_steps_are_advised_where_few_draws_are_near():
-    assert Draws(0.9, 0.2, 0.95, 0.3).sentences(600)[1:] == []
-    (note,) = Draws(0.94, 0.08, 0.99, 0.26).sentences(600)[1:]
+    assert TunedDraws(0.9, 0.2, 0.95, 0.3).sentences(600)[1:] == []
+    (note,) = TunedDraws(0.94, 0.08, 0.99, 0.26).sentences(600)[1:]
     assert note == "note: few draws are near your items. More steps bring draws nearer, such as `training` steps=600."
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from sciencegen.compression.archive import ImagePart as Picture
+from sciencegen.compression.archive import ImagePart
 from sciencegen.domains.galaxies.coded_files import parts
 from sciencegen.errors import DataError
 
@@ -27,9 +27,9 @@ def test_parts_are_the_file(name: str, tmp_path: Path) -> None:
     content = (tmp_path / "plain.fits").read_bytes()
     (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
     found = list(parts(tmp_path / name))
-    pictures = [part for part in found if isinstance(part, Picture)]
+    pictures = [part for part in found if isinstance(part, ImagePart)]
     assert [(one.array.shape, one.exact) for one in pictures] == [((3, 4, 5), False), ((4, 5), True)]
-    whole = b"".join(part.array.tobytes() if isinstance(part, Picture) else bytes(part) for part in found)  # type: ignore[arg-type]
+    whole = b"".join(part.array.tobytes() if isinstance(part, ImagePart) else bytes(part) for part in found)  # type: ignore[arg-type]
     assert whole == content
 
 

@@ -8,13 +8,16 @@ import torch
 
 from sciencegen.domains.galaxies.items import magnitude
 from sciencegen.domains.galaxies.observation import ObservingConditions
-from sciencegen.domains.galaxies.representation import ConditionColumn as Column
-from sciencegen.domains.galaxies.representation import ImageRepresentation, settled
+from sciencegen.domains.galaxies.representation import ConditionColumn, ImageRepresentation, settled
 
 COLUMNS = (
-    Column("flux", 8.0, 1.0), Column("magnitude", 22.0, 0.9), Column("e1", 0.0, 0.2), Column("e2", 0.0, 0.2),
-    Column("ellipticity", 0.3, 0.15), Column("m20", -1.9, 0.4),
-)  # fmt: skip
+    ConditionColumn("flux", 8.0, 1.0),
+    ConditionColumn("magnitude", 22.0, 0.9),
+    ConditionColumn("e1", 0.0, 0.2),
+    ConditionColumn("e2", 0.0, 0.2),
+    ConditionColumn("ellipticity", 0.3, 0.15),
+    ConditionColumn("m20", -1.9, 0.4),
+)
 STAMPS = ImageRepresentation(("VIS",), 64, COLUMNS, 8.0, 1.0, ObservingConditions(0.1, ()))
 
 

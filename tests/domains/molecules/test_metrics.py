@@ -10,8 +10,8 @@ from sciencegen.domains.molecules import reference_sets as descriptions
 from sciencegen.domains.molecules.alerts import load_patterns, passes_filters
 from sciencegen.domains.molecules.chemnet import activation_moments, activations
 from sciencegen.domains.molecules.metrics import evaluate
-from sciencegen.domains.molecules.reference_sets import MoleculeReference as Reference
 from sciencegen.domains.molecules.reference_sets import (
+    MoleculeReference,
     build_reference,
     build_training_filter,
     canonical_smiles,
@@ -180,13 +180,13 @@ def test_a_saved_reference_scores_the_same(tmp_path, held_out, reference):
     reference.save(tmp_path / "a.npz")
     reference.save(tmp_path / "b.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    loaded = Reference.load(tmp_path / "a.npz")
+    loaded = MoleculeReference.load(tmp_path / "a.npz")
     assert frechet_distance(loaded.chemnet, reference.chemnet) < 1e-5
     np.testing.assert_allclose(nearest_similarity(loaded.fingerprints, reference.fingerprints), 1)
     assert (loaded.fragments, loaded.scaffolds) == (reference.fragments, reference.scaffolds)
     np.savez(tmp_path / "new.npz", format_version=99)
     with pytest.raises(IncompatibleError, match="Expected format 1"):
-        Reference.load(tmp_path / "new.npz")
+        MoleculeReference.load(tmp_path / "new.npz")
 
 
 def test_unknown_names_are_told():

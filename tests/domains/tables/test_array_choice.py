@@ -7,7 +7,7 @@ from sciencegen.domains.tables import representation as tables
 from sciencegen.domains.tables import rows
 from sciencegen.domains.tables.column_choice import BlockSettings, columns_and_blocks
 from sciencegen.errors import ConfigError, UnknownNameError
-from sciencegen.vae.array_columns import LikelihoodColumn as Column
+from sciencegen.vae.array_columns import LikelihoodColumn
 from tests.domains.tables.arrays_table import items, texts
 
 FITTED = tables.fit(texts(), np.empty((40, 0)), ())
@@ -50,7 +50,7 @@ def test_numbered_columns_are_a_series():
     assert [(one.kind, one.shape, len(set(one.index))) for one in blocks] == [("series", (1, 7), 7)]
     assert {columns[at].likelihood for at in blocks[0].index} == {"negative_binomial"}
     assert [columns[at].likelihood for at in range(len(columns)) if at not in blocks[0].index] == ["bernoulli"]
-    assert all(isinstance(one, Column) for one in columns)
+    assert all(isinstance(one, LikelihoodColumn) for one in columns)
     assert chosen(PLAIN)[1] == []
 
 

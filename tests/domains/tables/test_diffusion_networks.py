@@ -10,7 +10,7 @@ import pytest
 import sciencegen as sg
 from sciencegen.domains.tables.coding import NETWORKS, grids_of
 from sciencegen.errors import ConfigError
-from sciencegen.vae.array_columns import ArrayBlock as Block
+from sciencegen.vae.array_columns import ArrayBlock
 from tests.domains.tables.arrays_table import columns
 
 SMALL = {
@@ -33,7 +33,7 @@ def trained(folder: Path, network: str, names: tuple[str, ...]) -> Path:
 
 
 def test_grids_are_where_the_numbers_of_blocks_lie():
-    blocks = [Block("series", (1, 2), (3, 0)), Block("image", (1, 2, 1), (2, 4))]
+    blocks = [ArrayBlock("series", (1, 2), (3, 0)), ArrayBlock("image", (1, 2, 1), (2, 4))]
     first, second = grids_of(blocks, [4, 1, 3, 2, 0])
     assert (first.shape, first.index) == ((1, 1, 2), (2, 4))
     assert (second.shape, second.index) == ((1, 2, 1), (3, 0))

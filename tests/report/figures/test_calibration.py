@@ -3,15 +3,14 @@
 import numpy as np
 import pytest
 
-from sciencegen.report.paper_figures import PlottedPredictions as Predictions
-from sciencegen.report.paper_figures import conditions_figure, predictions_figure
+from sciencegen.report.paper_figures import PlottedPredictions, conditions_figure, predictions_figure
 
 
-def predictions(count: int, width: float) -> Predictions:
+def predictions(count: int, width: float) -> PlottedPredictions:
     generator = np.random.default_rng(0)
     measured = generator.normal(size=count)
     predicted = measured + 0.3 * generator.normal(size=count)
-    return Predictions(measured, predicted, predicted - width, predicted + width, 0.9)
+    return PlottedPredictions(measured, predicted, predicted - width, predicted + width, 0.9)
 
 
 @pytest.mark.parametrize("count", [1, 7, 25, 1000])

@@ -14,8 +14,7 @@ from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.training import TrainingSettings, weighted_order
 from sciencegen.training.train import train
 from sciencegen.vae.alignment_fitness import LETTERS, AdditiveFitness, Member
-from sciencegen.vae.alignment_vae import AlignmentVAE, AlignmentVAESettings, member_loss, shares_of
-from sciencegen.vae.alignment_vae import BatchShare as Share
+from sciencegen.vae.alignment_vae import AlignmentVAE, AlignmentVAESettings, BatchShare, member_loss, shares_of
 
 SEMI = AlignmentVAESettings(members=2, hidden=32, latent=2, semi_supervised=True, label_weight=5.0)
 
@@ -56,7 +55,7 @@ def loss_of(member, share, settings=SEMI):
 def share_of(row, label, count, forgotten=False):
     labels = torch.full((count, 1), label, dtype=torch.float64)
     letters = row.expand(count, -1)
-    return Share(letters, torch.ones_like(letters, dtype=torch.bool), labels, torch.full((count, 1), forgotten))
+    return BatchShare(letters, torch.ones_like(letters, dtype=torch.bool), labels, torch.full((count, 1), forgotten))
 
 
 @torch.no_grad()

@@ -10,8 +10,7 @@ from torch.distributions import MultivariateNormal
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.vae.array_columns import VALUES
-from sciencegen.vae.array_columns import LikelihoodColumn as Column
+from sciencegen.vae.array_columns import VALUES, LikelihoodColumn
 from sciencegen.vae.array_settings import POSTERIOR_NAMES, PRIORS, ArrayVAESettings
 from sciencegen.vae.array_vae import ArrayVAE
 from sciencegen.vae.warmup import Warmup
@@ -133,7 +132,7 @@ def test_the_conditional_prior_alone_is_trained_with_whole_conditions(generator)
 def test_the_decoders_noise_may_be_fixed(generator):
     latent = torch.randn(5, 2, generator=generator)
     plain = shaken(made(noise=0.1), generator, 0.3).vae.decoder(latent, torch.zeros(5, 1))
-    columns = [Column("gaussian", noise=0.1)] * 3
+    columns = [LikelihoodColumn("gaussian", noise=0.1)] * 3
     of_columns = shaken(ArrayVAE(3, 1, SMALL, columns), generator, 0.3).vae.decoder(latent, torch.zeros(5, 1))
     for likelihood in (plain, of_columns):
         spread = likelihood.from_noise(torch.ones(5, 3)) - likelihood.mode

@@ -6,20 +6,20 @@ import pytest
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.vae.array_columns import VALUES
-from sciencegen.vae.array_columns import ArrayBlock as Block
-from sciencegen.vae.array_columns import LikelihoodColumn as Column
+from sciencegen.vae.array_columns import VALUES, ArrayBlock, LikelihoodColumn
 from sciencegen.vae.array_settings import ArrayVAESettings
 from sciencegen.vae.array_vae import ArrayVAE
 
 COLUMNS = [
-    Column("gaussian"), Column("categorical", classes=3), *[Column("negative_binomial", 4.0, 2.0, 1.5, 0.4, 1.0)] * 6,
-    *[Column("discretized_logistic", 8.0, 4.0, limits=(0.0, 16.0))] * 12,
-    *[Column("bernoulli", 0.5, 0.5, classes=2, levels=(0.0, 1.0))] * 4,
-]  # fmt: skip
+    LikelihoodColumn("gaussian"),
+    LikelihoodColumn("categorical", classes=3),
+    *[LikelihoodColumn("negative_binomial", 4.0, 2.0, 1.5, 0.4, 1.0)] * 6,
+    *[LikelihoodColumn("discretized_logistic", 8.0, 4.0, limits=(0.0, 16.0))] * 12,
+    *[LikelihoodColumn("bernoulli", 0.5, 0.5, classes=2, levels=(0.0, 1.0))] * 4,
+]
 BLOCKS = [
-    Block("series", (2, 3), (2, 4, 6, 3, 5, 7)), Block("image", (1, 3, 4), tuple(range(8, 20))),
-    Block("series", (1, 4), tuple(range(20, 24))),
+    ArrayBlock("series", (2, 3), (2, 4, 6, 3, 5, 7)), ArrayBlock("image", (1, 3, 4), tuple(range(8, 20))),
+    ArrayBlock("series", (1, 4), tuple(range(20, 24))),
 ]  # fmt: skip
 SMALL = {"latent": 3, "width": 16, "components": 4, "flow_width": 8, "flow_layers": 2}
 
@@ -50,7 +50,7 @@ def test_rows_are_restored_from_their_latents(settings):
 
 
 def test_a_model_may_hold_one_block_alone():
-    columns, block = COLUMNS[8:20], Block("image", (1, 3, 4), tuple(range(12)))
+    columns, block = COLUMNS[8:20], ArrayBlock("image", (1, 3, 4), tuple(range(12)))
     values = Batch({VALUES: batch()[VALUES][:, 8:20]})
     made = model(columns, [block])
     torch.testing.assert_close(made.decode(made.encode(values))[VALUES], values[VALUES], atol=1e-4, rtol=1e-4)

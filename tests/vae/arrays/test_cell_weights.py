@@ -8,14 +8,14 @@ from torch import Generator
 
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
-from sciencegen.vae.array_columns import ArrayBlock as Block
-from sciencegen.vae.array_columns import BlockEncoder, ColumnEncoder, with_dropout
-from sciencegen.vae.array_columns import LikelihoodColumn as Column
+from sciencegen.vae.array_columns import ArrayBlock, BlockEncoder, ColumnEncoder, LikelihoodColumn, with_dropout
 from sciencegen.vae.array_settings import ArrayVAESettings
 from sciencegen.vae.array_vae import ArrayVAE
 
-COUNT = Column("multinomial", mean=2.0, std=1.5, log_mean=1.0, log_std=0.5, shift=1.0, multinomial="m", normalized=True)
-COLUMNS = [Column("gaussian"), *[COUNT] * 4]
+COUNT = LikelihoodColumn(
+    "multinomial", mean=2.0, std=1.5, log_mean=1.0, log_std=0.5, shift=1.0, multinomial="m", normalized=True
+)
+COLUMNS = [LikelihoodColumn("gaussian"), *[COUNT] * 4]
 
 
 def batch_of(counts: torch.Tensor) -> Batch:
@@ -27,7 +27,7 @@ def encoder(request):
     torch.manual_seed(0)
     if request.param == "columns":
         return ColumnEncoder(COLUMNS, 16, 1)
-    return BlockEncoder([*COLUMNS, *[Column("gaussian")] * 2], [Block("series", (1, 2), (5, 6))], 16, 1)
+    return BlockEncoder([*COLUMNS, *[LikelihoodColumn("gaussian")] * 2], [ArrayBlock("series", (1, 2), (5, 6))], 16, 1)
 
 
 def padded(batch: Batch, encoder) -> Batch:

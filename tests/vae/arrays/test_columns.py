@@ -8,21 +8,20 @@ import torch
 from scipy import stats
 
 from sciencegen.batch import Batch
-from sciencegen.vae.array_columns import LIKELIHOODS, VALUES, Cellwise, groups_of
-from sciencegen.vae.array_columns import LikelihoodColumn as Column
+from sciencegen.vae.array_columns import LIKELIHOODS, VALUES, Cellwise, LikelihoodColumn, groups_of
 from sciencegen.vae.array_settings import ArrayVAESettings
 from sciencegen.vae.array_vae import ArrayVAE
 
 COLUMNS = [
-    Column("gaussian", 170.0, 8.0),
-    Column("student_t", -3.0, 2.0),
-    Column("log_normal", 30_000.0, 9000.0, 10.2, 0.4, 500.0),
-    Column("poisson", 4.0, 2.0, 1.5, 0.4, 1.0),
-    Column("negative_binomial", 6.0, 5.0, 1.7, 0.7, 1.0),
-    Column("discretized_logistic", 48.0, 12.0),
-    Column("categorical", classes=3),
-    Column("bernoulli", classes=2),
-    Column("categorical", 3.0, 1.5, classes=4, levels=(1.0, 2.0, 3.0, 5.0)),
+    LikelihoodColumn("gaussian", 170.0, 8.0),
+    LikelihoodColumn("student_t", -3.0, 2.0),
+    LikelihoodColumn("log_normal", 30_000.0, 9000.0, 10.2, 0.4, 500.0),
+    LikelihoodColumn("poisson", 4.0, 2.0, 1.5, 0.4, 1.0),
+    LikelihoodColumn("negative_binomial", 6.0, 5.0, 1.7, 0.7, 1.0),
+    LikelihoodColumn("discretized_logistic", 48.0, 12.0),
+    LikelihoodColumn("categorical", classes=3),
+    LikelihoodColumn("bernoulli", classes=2),
+    LikelihoodColumn("categorical", 3.0, 1.5, classes=4, levels=(1.0, 2.0, 3.0, 5.0)),
 ]
 NUMBERS = torch.tensor(
     [

@@ -7,17 +7,16 @@ import torch
 
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
-from sciencegen.vae.array_columns import VALUES
-from sciencegen.vae.array_columns import ArrayBlock as Block
-from sciencegen.vae.array_columns import LikelihoodColumn as Column
-from sciencegen.vae.series_vae import SeriesVAE as SequenceVAE
-from sciencegen.vae.series_vae import SeriesVAESettings as SequenceVAESettings
+from sciencegen.vae.array_columns import VALUES, ArrayBlock, LikelihoodColumn
+from sciencegen.vae.series_vae import SeriesVAE, SeriesVAESettings
 from sciencegen.vae.warmup import Warmup
 
 UNITS, TIME = 3, 6
-COUNT = Column("poisson", 2.0, 1.5, 0.9, 0.5, 1.0)
-COLUMNS = [Column("gaussian"), *[COUNT] * (UNITS * TIME)]
-SERIES = Block("series", (UNITS, TIME), tuple(1 + UNITS * at + unit for unit in range(UNITS) for at in range(TIME)))
+COUNT = LikelihoodColumn("poisson", 2.0, 1.5, 0.9, 0.5, 1.0)
+COLUMNS = [LikelihoodColumn("gaussian"), *[COUNT] * (UNITS * TIME)]
+SERIES = ArrayBlock(
+    "series", (UNITS, TIME), tuple(1 + UNITS * at + unit for unit in range(UNITS) for at in range(TIME))
+)
 """Numbers are [time unit] in a row, [unit time] in the block."""
 SMALL = {"latent": 2, "width": 16, "factors": 2, "flow_width": 8, "flow_layers": 2}
 CASES = [
@@ -33,9 +32,9 @@ def batch(rows: int = 5, condition: bool = False) -> Batch:
     return Batch({VALUES: torch.cat([number, (counts - 2.0) / 1.5], 1)}, None, number if condition else None)
 
 
-def made(properties: int = 0, columns=COLUMNS, **settings) -> SequenceVAE:
+def made(properties: int = 0, columns=COLUMNS, **settings) -> SeriesVAE:
     torch.manual_seed(0)
-    return SequenceVAE(len(columns), properties, SequenceVAESettings(**SMALL | settings), columns, [SERIES]).eval()
+    return SeriesVAE(len(columns), properties, SeriesVAESettings(**SMALL | settings), columns, [SERIES]).eval()
 
 
 @pytest.mark.parametrize("settings", CASES)
@@ -114,11 +113,11 @@ WRONG = {
 @pytest.mark.parametrize("message", WRONG)
 def test_impossible_settings_are_refused(message):
     with pytest.raises(ConfigError, match=message):
-        SequenceVAESettings(**WRONG[message])
+        SeriesVAESettings(**WRONG[message])
 
 
 def test_there_must_be_one_series():
-    image = Block("image", (1, 2, 9), tuple(range(1, 19)))
+    image = ArrayBlock("image", (1, 2, 9), tuple(range(1, 19)))
     for blocks in ([], [image], [SERIES, image]):
         with pytest.raises(ConfigError, match="Expected one series"):
-            SequenceVAE(len(COLUMNS), 0, SequenceVAESettings(**SMALL), COLUMNS, blocks)
+            SeriesVAE(len(COLUMNS), 0, SeriesVAESettings(**SMALL), COLUMNS, blocks)

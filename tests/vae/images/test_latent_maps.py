@@ -10,8 +10,7 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import DescentSettings, descend
-from sciencegen.networks.pyramid import LatentGrid as LatentMap
-from sciencegen.networks.pyramid import PyramidSettings
+from sciencegen.networks.pyramid import LatentGrid, PyramidSettings
 from sciencegen.vae import image_priors
 from sciencegen.vae.image_vae import ImageVAE, ImageVAESettings
 from sciencegen.vae.posteriors import DiagonalGaussian, standard_normal_kl
@@ -56,7 +55,7 @@ def test_every_divergence_is_zero_or_more_and_zero_before_training(generator):
 
 def test_the_divergence_of_u_is_that_of_z(double_precision, generator):
     """z = mean(h) + std(h) u is one to one, so KL(q(z) || p(z)) = KL(q(u) || N(0, I))."""
-    layer, hidden = LatentMap(4, 2), torch.randn(3, 4, 5, 5)
+    layer, hidden = LatentGrid(4, 2), torch.randn(3, 4, 5, 5)
     nn.init.normal_(layer.prior.weight)
     mean, log_std = layer.prior(hidden).flatten(2).chunk(2, 1)
     prior = DiagonalGaussian(mean.flatten(1), (4 * torch.tanh(log_std / 4)).flatten(1))

@@ -32,8 +32,14 @@ from sciencegen.domains.proteins.backbones.items import (
     parse_text,
     text,
 )
-from sciencegen.domains.proteins.backbones.reading import CIF_MARK, ITEM_MARK, SYMMETRY, chain_item, read_backbones
-from sciencegen.domains.proteins.backbones.reading import ChainPiece as Piece
+from sciencegen.domains.proteins.backbones.reading import (
+    CIF_MARK,
+    ITEM_MARK,
+    SYMMETRY,
+    ChainPiece,
+    chain_item,
+    read_backbones,
+)
 from sciencegen.domains.proteins.files import STRUCTURE_FORMATS
 from sciencegen.domains.proteins.residues import BACKBONE, UNKNOWN, Selected, select_residues
 from sciencegen.errors import ConfigError, DataError, SciencegenError
@@ -231,7 +237,7 @@ def _rows_of(files: Sequence[Path]) -> Iterator[Row]:
             yield Row(1, f"{UNREADABLE} {file} can't be opened: {error.strerror}", id=file.name)
 
 
-def _row(number: int, piece: Piece) -> Row:
+def _row(number: int, piece: ChainPiece) -> Row:
     item = piece.item
     line = f"{UNREADABLE} {piece.name}: {item.reason}" if isinstance(item, Refusal) else text(item)
     return Row(number, line, piece.values, piece.name)
@@ -286,11 +292,11 @@ def _referred(line: str) -> re.Match[str] | None:
 
 
 @lru_cache(maxsize=4)
-def _pieces(path: str, changed: tuple[int, ...], chain: str | None, any_chain: bool) -> tuple[Piece, ...]:
+def _pieces(path: str, changed: tuple[int, ...], chain: str | None, any_chain: bool) -> tuple[ChainPiece, ...]:
     return tuple(read_backbones(Path(path), None if any_chain else chain))
 
 
-def _chosen(pieces: Sequence[Piece], found: re.Match[str]) -> Backbone | Refusal:
+def _chosen(pieces: Sequence[ChainPiece], found: re.Match[str]) -> Backbone | Refusal:
     if found["crc"]:
         return _with_sequence(pieces, int(found["length"]), int(found["crc"], 16), found["chain"])
     if found["number"] is not None:
@@ -308,7 +314,7 @@ def _chosen(pieces: Sequence[Piece], found: re.Match[str]) -> Backbone | Refusal
     return pieces[0].item
 
 
-def _with_sequence(pieces: Sequence[Piece], length: int, crc: int, chain: str) -> Backbone | Refusal:
+def _with_sequence(pieces: Sequence[ChainPiece], length: int, crc: int, chain: str) -> Backbone | Refusal:
     """The stretch with this sequence, in the chain of this name if several have it."""
     items = [piece.item for piece in pieces if isinstance(piece.item, Backbone)]
     for item in sorted(items, key=lambda one: one.chain != chain):

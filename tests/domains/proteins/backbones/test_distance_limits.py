@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.backbones.relaxation import DistanceLimits as Limits
-from sciencegen.domains.proteins.backbones.relaxation import squared_violations
+from sciencegen.domains.proteins.backbones.relaxation import DistanceLimits, squared_violations
 
 POINTS = np.array([[0.0, 0, 0], [2, 0, 0], [0, 3, 0], [0, 0, 5]])
-LIMITS = Limits(np.array([[0, 1], [0, 2], [3, 0]]), np.array([1.0, 4.0, 1.0]), np.array([2.5, 6.0, 3.0]))
+LIMITS = DistanceLimits(np.array([[0, 1], [0, 2], [3, 0]]), np.array([1.0, 4.0, 1.0]), np.array([2.5, 6.0, 3.0]))
 """The first distance, 2, lies within its limits; 3 is 1 too short, and 5 is 2 too long."""
 
 
