@@ -119,7 +119,7 @@ def _in_python(name: str, field: FieldInfo, flags: Mapping[str, str]) -> str:
     if field.default is True and flags_of_field(name, field):
         text = f"False: {text[0].lower()}{text[1:]}"
     text = re.sub(r"--?[a-z][a-z-]*\b", lambda found: f"`{flags[found[0]]}`" if found[0] in flags else found[0], text)
-    return text.replace(" Repeatable.", "")
+    return re.sub(r"(?<!\\)\*", r"\\*", text.replace(" Repeatable.", ""))  # in reStructuredText a star is emphasis
 
 
 def _type_text(field: FieldInfo) -> str:

@@ -101,6 +101,8 @@ class GenerateRequest:
 def generate(domain: str, n: int = 1000, **options: object) -> Result:
     """Draw new items with requested properties from a trained model.
 
+    With `particles`, the draws of a diffusion are steered by Feynman-Kac resampling [1]_.
+
     Parameters
     ----------
     domain : str

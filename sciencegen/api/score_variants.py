@@ -56,7 +56,9 @@ def family_model(
 
 @takes(VariantScoringSettings)
 def score_variants(domain: str, variants: str | Path | Sequence[str] = ALL_SINGLES, **options: object) -> VariantScores:
-    r"""Score variants of one item by a model of its family [1]_, or by predictors.
+    r"""Score variants of one item by a model of its family, or by predictors.
+
+    The score of a family is a difference of log-likelihoods [1]_.
 
     Parameters
     ----------
