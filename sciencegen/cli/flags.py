@@ -21,7 +21,7 @@ OTHER_FLAGS = {
 SAME_NAME = frozenset({
     "acquisition", "against", "alignment", "all", "allow", "allow_implausible", "allow_known", "along", "also",
     "attempts", "bands", "batch", "batch_size", "best_of", "blocks", "browser", "budget", "cache", "calibrate",
-    "calls", "classify", "color_by", "colour_by", "columns", "command", "complete", "condition", "conditions",
+    "calls", "color_by", "colour_by", "columns", "command", "complete", "condition", "conditions",
     "config", "contigs", "control", "control_copies", "control_wells", "core", "cost", "cost_limit", "data",
     "details", "device", "devices", "distill", "diversity", "domain", "draws", "export", "extension", "fill",
     "first_pixel", "fold", "folder", "forbid", "force", "form", "format", "from", "goal", "guidance", "hit",
