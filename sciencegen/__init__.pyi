@@ -262,7 +262,6 @@ def score_variants(
     wild_type: str | None = None,
     predictors: Mapping[str, str] = ...,
     column: str | None = None,
-    classify: bool = False,
     structure: str | None = None,
     settings: Mapping[str, Any] = ...,
     training: Mapping[str, Any] = ...,

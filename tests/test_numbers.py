@@ -36,7 +36,6 @@ from sciencegen.data.writers import REJECT_COLUMNS
 from sciencegen.domains.galaxies.sersic_fit import FITTED
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.domains.proteins.backbones import sequences as self_consistency
-from sciencegen.domains.proteins.pathogenicity import VariantClasses
 from sciencegen.domains.proteins.structure_scores import CONTACTS, LOG_ODDS, RANKS
 from sciencegen.domains.tables.recipe_parts import INFERRED
 from sciencegen.optimization.journal import new_header
@@ -140,7 +139,7 @@ RECORDS: Mapping[str, Iterable[str]] = {
     "Predict": annotated("PREDICTOR"),
     "Generate": generated(),
     "Map": [*TABLE_COLUMNS, *ATLAS_COLUMNS],
-    "Score variants": [*variants.SCORES, CONTACTS, LOG_ODDS, RANKS, *VariantClasses.columns],
+    "Score variants": [*variants.SCORES, CONTACTS, LOG_ODDS, RANKS],
     "Sequences": ["id", "name", "item", "sequence", "rank", "perplexity", *self_consistency.columns(), "best"],
     "Optimize": [*trace_table({}), f"PREDICTOR{IN_DOMAIN}"],
     "Record": new_header("mutant", True),

@@ -36,7 +36,8 @@ WIDTH_FLAGS = {"--cores", "-c", "--jobs", "-j", "--executor", "-e"}
 @dataclass(frozen=True)
 class Finished:
     """code: Snakemake's exit code. report: the page, None after a dry run or a failure. fewer: messages about results
-    that are fewer than requested. notes: such messages about the samples, which are no results."""
+    that are fewer than requested. notes: such messages about the samples, which are no results, and on ignored
+    keys."""
 
     code: int
     folder: Path
@@ -105,7 +106,8 @@ def run(
         return Finished(code, folder.path, None)
     if not folder.has(SUMMARY) or (_when_searched(folder) == before and not reports(folder, settings)):
         return Finished(code, folder.path, page)  # of an earlier config, with other numbers requested
-    return Finished(code, folder.path, page, fewer_than_asked(settings, folder), fewer_samples(settings, folder))
+    notes = (*ignored_keys(settings), *fewer_samples(settings, folder))
+    return Finished(code, folder.path, page, fewer_than_asked(settings, folder), notes)
 
 
 def _when_searched(folder: RunFolder) -> int | None:
@@ -115,6 +117,13 @@ def _when_searched(folder: RunFolder) -> int | None:
 def reports(folder: RunFolder, settings: RunSettings) -> bool:
     """Whether the report in the folder has this config: the run was killed after its search, or had nothing to do."""
     return folder.has(CONFIG) and folder.read_yaml(CONFIG) == settings.model_dump(mode="json", by_alias=True)
+
+
+def ignored_keys(settings: RunSettings) -> tuple[str, ...]:
+    """Notes on keys that had an effect in earlier versions. To be removed in version 0.5."""
+    if settings.variants is None or not settings.variants.classify:
+        return ()
+    return ("The key classify of `variants` is ignored: variants have no classes any more. Remove it.",)
 
 
 def fewer_samples(settings: RunSettings, folder: RunFolder) -> tuple[str, ...]:

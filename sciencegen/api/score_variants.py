@@ -71,8 +71,8 @@ def score_variants(domain: str, variants: str | Path | Sequence[str] = ALL_SINGL
     -------
     VariantScores
         `score` in nats, higher is fitter and 0 the wild type; `score_sd`, the spread between the models of the
-        ensemble; columns of classes and predictors; and the other columns of the input table. `plot_heatmap` draws
-        them.
+        ensemble; columns of a structure and of predictors; and the other columns of the input table. `plot_heatmap`
+        draws them.
 
     Raises
     ------
@@ -142,12 +142,11 @@ def resolve_score_variants(
         names = variants_of(science).names(loaded.reference) if scorer is None else scorer.names
     use_threads(settings.threads)
     total = len((scorer or names).all_singles()) if variants == ALL_SINGLES else None
-    if settings.classify or settings.structure is not None:
-        log("scoring all single substitutions, among which the others are ranked and classified")
-    classes = variants_of(science).classes if settings.classify else None
+    if settings.structure is not None:
+        log("scoring all single substitutions, among which the others are ranked")
     folder = None if loaded is None else str(loaded.folder)
     structure = None if loaded is None else _structure(science, loaded, settings.structure)
-    task = VariantTask(domain, scorer, names, settings.predictors, classes, structure, folder, total)
+    task = VariantTask(domain, scorer, names, settings.predictors, structure, folder, total)
     return VariantRequest(domain, task, variants, settings.column)
 
 
@@ -159,13 +158,9 @@ def check_score_variants(domain: str, variants: str | Path | Sequence[str], sett
             "Expected an alignment or a model trained on one (`alignment` or `model`), or `wild_type` with "
             "`predictors`, and one of them only."
         )
-    ranked = settings.classify or settings.structure is not None
-    if settings.wild_type is not None and (ranked or not settings.predictors):
-        raise ConfigError(
-            "Expected `predictors`, and neither `classify` nor `structure`, with `wild_type`: no family scores the "
-            "variants."
-        )
-    check_variants(domain, variants, settings.classify, settings.structure)
+    if settings.wild_type is not None and (settings.structure is not None or not settings.predictors):
+        raise ConfigError("Expected `predictors`, and no `structure`, with `wild_type`: no family scores the variants.")
+    check_variants(domain, variants, settings.structure)
     if (settings.settings or settings.training) and settings.alignment is None:
         raise ConfigError(
             "Expected `settings` and `training` with `alignment` only: they say how its model is trained."
@@ -182,7 +177,7 @@ def _family(domain: str, settings: VariantScoringSettings, log: Log) -> tuple[Lo
     loaded = _load(domain, folder, settings)
     assert loaded.recipe.family is not None  # checked by `_load`
     scorer = loaded.recipe.family.scorer(loaded.model, loaded.representation)
-    if scorer is None and (settings.classify or settings.structure is not None or not settings.predictors):
+    if scorer is None and (settings.structure is not None or not settings.predictors):
         raise ConfigError(
             f"Expected a family's model, trained on an alignment; {loaded.folder} was trained on measured "
             "variants, whose effects only a predictor can score. Train one (`train predictor`) and pass `predictors`."
@@ -190,13 +185,9 @@ def _family(domain: str, settings: VariantScoringSettings, log: Log) -> tuple[Lo
     return loaded, scorer
 
 
-def check_variants(
-    domain: str, variants: str | Path | Sequence[str], classify: bool, structure: str | None = None
-) -> None:
-    """Raise an error if the file of variants is missing, or if the domain has no classes or structures."""
+def check_variants(domain: str, variants: str | Path | Sequence[str], structure: str | None = None) -> None:
+    """Raise an error if the file of variants is missing, or if the domain has no structures of them."""
     known = plain_of(domain).variants
-    if classify and (known is None or known.classes is None):
-        raise ConfigError(f"Expected a domain with classes of variants (proteins), {domain} has none.")
     if structure is not None and (known is None or known.structure is None):
         raise ConfigError(f"Expected a domain with structures of variants (proteins), {domain} has none.")
     if isinstance(variants, str | Path) and variants != ALL_SINGLES and not Path(variants).is_file():

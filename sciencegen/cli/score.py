@@ -66,8 +66,6 @@ def score(
 
 def _check_for_items(flags: Mapping[str, Any]) -> None:
     """Raise an error for a flag that only variants have."""
-    if flags["classify"]:
-        raise ConfigError("Expected --variants with --classify: classes are those of variants.")
     if flags["structure"] is not None:
         raise ConfigError("Expected --variants with --structure: it adds to the scores of variants.")
     if flags["alignment"] is not None or flags["settings"] or flags["training"]:
@@ -119,8 +117,7 @@ def _score_variants(
     domain: str, variants: str, format: str | None, place: Destination, settings: VariantScoringSettings
 ) -> None:
     """Columns: score, higher is fitter and 0 the wild type; score_sd, the spread between the models of the ensemble;
-    with `structure` also contacts, structure_log_odds and family_structure_score; with `classify` also damaging, a
-    probability, and class: benign, uncertain or damaging."""
+    with `structure` also contacts, structure_log_odds and family_structure_score."""
     from sciencegen.api.writing.writer import check_table
 
     check_table(place.output, "scores of variants")

@@ -26,10 +26,6 @@ from sciencegen.config.base import (
 )
 from sciencegen.config.search import ProgramSettings
 
-CLASSIFY = Field(
-    False,
-    description="With --variants: add the probability to be damaging, and the class (benign, uncertain, damaging).",
-)
 STRUCTURE = Field(
     None,
     description="With --variants: a structure of the wild type, 1btl.pdb:A. Adds contacts, log odds of letters "
@@ -128,7 +124,6 @@ class VariantScoringSettings(Resources):
     wild_type: str | None = WILD_TYPE
     predictors: Predictors = PREDICTORS
     column: Column = Field(None, description="With --variants: the column of their names.")
-    classify: bool = CLASSIFY
     structure: str | None = STRUCTURE
     settings: ModelSettings = MODEL_SETTINGS
     training: dict[str, Any] = TRAINING
@@ -138,5 +133,7 @@ class VariantsSettings(Settings):
     """The effects that a family's model predicts in a workflow."""
 
     variants: str = Field("all-singles", description="Whose effects: all-singles, or a file (column mutant).")
-    classify: bool = CLASSIFY
+    classify: bool = Field(
+        False, exclude=True, description="Ignored: variants have no classes any more. An error from version 0.5 on."
+    )
     structure: str | None = STRUCTURE

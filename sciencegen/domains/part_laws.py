@@ -112,18 +112,6 @@ def bad_names(subject: Subject) -> str:
     return "" if names.all_singles() else "no single changes"
 
 
-def bad_classes(subject: Subject) -> str:
-    """Columns of the classes, if `class` is missing or there isn't one value for each score."""
-    make = None if subject.domain.variants is None else subject.domain.variants.classes
-    if make is None:
-        return ""
-    scores = subject.generator.normal(-3, 2, 200).tolist()
-    classes = make(scores)
-    found = classes.values(scores)
-    right = "class" in classes.columns and set(found) == set(classes.columns) and {*map(len, found.values())} == {200}
-    return "" if right else f"columns {classes.columns}, values of {sorted(found)}"
-
-
 def bad_space(subject: Subject) -> str:
     """A design space that rejects its origin or an item that its `mutate` returned."""
     design = subject.domain.design
@@ -301,8 +289,6 @@ PART_LAWS = (
         bad_built_items, "Note how each item is made."),
     Law("moves.constraint", "no patterns accept every item", strict_constraint, "Test patterns only."),
     Law("variants", "names of single changes are parsed and returned unchanged", bad_names, "Write one name for each."),
-    Law("variants.classes", "there is a cell for each score, `class` among them", bad_classes,
-        "Return lists by column."),
     Law("design.space", "a space accepts its origin and its own moves", bad_space, "Move within the space."),
     Law("design", "there is a row and a set of marks for each item", bad_design_rows, "Return one for each item."),
     Law("observation", "a loaded instrument observes as the fitted one does", bad_instrument,

@@ -104,11 +104,6 @@ class Warp:
             return np.full_like(np.asarray(values, float), 1 / self.scale)
         return 1 / (self.scale * self._above(np.asarray(values, float)))
 
-    @property
-    def highest(self) -> float:
-        """The value that `inverse` never exceeds."""
-        return self.end + self.offset if self.sign < 0 and math.isfinite(self.offset) else math.inf
-
     def _bent(self, values: Values) -> Values:
         return values if math.isinf(self.offset) else self.sign * np.log(self._above(values))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.api.run import find_profile, run, snakemake_command
+from sciencegen.api.run import find_profile, ignored_keys, run, snakemake_command
 from sciencegen.config import RunSettings
 from sciencegen.errors import ConfigError
 from tests.workflows.snakemake_process import WORKFLOWS
@@ -47,3 +47,12 @@ def test_a_current_folder_that_cannot_hold_snakemake_s_records_is_told_first(tmp
     with pytest.raises(ConfigError, match=r"Snakemake's records .* /proc/\.snakemake: .*\. Change to another folder"):
         run("molecules", results=str(tmp_path / "results"))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_key_of_an_earlier_version_is_ignored_and_told():
+    settings = RunSettings(domain="proteins", variants={"classify": True})
+    (told,) = ignored_keys(settings)
+    assert "classify of `variants` is ignored" in told
+    assert "classify" not in settings.model_dump()["variants"], "the config of a run has it no more"
+    assert not ignored_keys(RunSettings(domain="proteins", variants={"classify": False}))
+    assert not ignored_keys(RunSettings(domain="proteins"))

@@ -43,7 +43,7 @@ EXAMPLES: dict[str, Any] = {
 }  # fmt: skip
 CHOSEN = {
     "device": "cpu", "sampler": "ddim", "projection": "pca", "all": False, "rounds": 2, "steps": 4, "plate": 96,
-    "calibrate": {"a": "1,2"}, "variants": None, "classify": None, "set": None, "training": "name", "latents": "a.npz",
+    "calibrate": {"a": "1,2"}, "variants": None, "set": None, "training": "name", "latents": "a.npz",
     "alignment": None, "structure": None, "along": False, "settings": {}, "first_pixel": 1, "domain": "molecules",
     "goal": ["maximize qed"], "where": ["qed >= 0.5"],
 }  # fmt: skip

@@ -88,7 +88,6 @@ def draws_on_its_own(item, generator):
     return TOY.moves.mutate(item, np.random.default_rng())
 
 
-NO_CLASSES = SimpleNamespace(columns=("class",), values=lambda scores: {"class": []})
 LETTERS = PROTEINS.pictures.letters
 
 
@@ -167,7 +166,6 @@ BREACHES = [
     ("moves.constraint", "accept every item", TOY, "moves.constraint",
      lambda keep, forbid, reference: lambda item: False),
     ("variants", "names of single changes", PROTEINS, "variants.name_of", lambda reference, item: "WT"),
-    ("variants.classes", "a cell for each score", PROTEINS, "variants.classes", lambda scores: NO_CLASSES),
     ("design.space", "accepts its origin", TOY, "design", Design(space=closed_space)),
     ("design", "a set of marks", PROTEINS, "design.marks", lambda items, origin: []),
     ("observation", "a loaded instrument", TOY, "observation",

@@ -146,8 +146,7 @@ ENTRIES: dict[str, str] = {
     "score-proteins": "sciencegen score proteins gb1.fasta -o OUT/s.csv",
     "score-singles": "sciencegen score proteins --model train-family/model --variants all-singles"
     " --predictor fit=predictor-variants/predictor -o OUT/s.csv",
-    "score-variants": "sciencegen score proteins --model train-family/model --variants variants.csv --classify"
-    " -o OUT/s.csv",
+    "score-variants": "sciencegen score proteins --model train-family/model --variants variants.csv -o OUT/s.csv",
     "score-alignment": "sciencegen score proteins --alignment family.a2m --set members=1 --training steps=10"
     " --variants variants.csv -o OUT/s.csv",
     "cutout-galaxies": "sciencegen cutout galaxies field.fits sources.csv --side 32 --pixel-scale 0.25 -o OUT/a.fits",

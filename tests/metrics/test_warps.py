@@ -41,8 +41,8 @@ def test_values_beyond_what_was_seen_are_finite(name):
 def test_a_scale_ends_where_no_prediction_exceeds(name):
     warp = fit_warp(name, VALUES)
     most = warp.inverse(np.array(1e6))
-    assert VALUES.max() < most <= warp.highest
-    assert most == pytest.approx(warp.highest) or name in ("linear", "log")
+    assert VALUES.max() < most
+    assert (most < 2 * VALUES.max()) == (name not in ("linear", "log"))
 
 
 def test_a_constant_is_no_division_by_zero():

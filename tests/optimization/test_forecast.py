@@ -24,7 +24,7 @@ class Known:
 
     def __init__(self, mean, covariance, noise=0.0, wider=1.0, warp=None, shape=lambda errors: errors):
         self._joint, self.others = JointNormal(np.asarray(mean, float), np.asarray(covariance, float), noise), ()
-        self.warp = warp or SimpleNamespace(inverse=lambda targets: targets, highest=math.inf)
+        self.warp = warp or SimpleNamespace(inverse=lambda targets: targets)
         self.calibration = SimpleNamespace(
             deviation=lambda mean, deviation: wider * deviation, shaped=lambda mean, errors: shape(errors)
         )

@@ -38,7 +38,7 @@ def test_each_step_runs_once_and_is_heard(finished):
         (("generate", "n"), 8, {"generate", "evaluate", "report"}),
         (("predict", "stain", "settings"), {"members": 3}, AFTER_PREDICTING),
         (("predict", "stain", "table"), "solubility", AFTER_PREDICTING),
-        (("variants", "classify"), True, {"variants", "report"}),
+        (("variants", "structure"), "1btl.pdb:A", {"variants", "report"}),
         (("propose", "batch"), 8, {"propose", "report"}),
         (("train", "training"), {"steps": 4}, AFTER_TRAINING),
         (("report", "title"), "Another", {"report"}),

@@ -22,7 +22,6 @@ rule variants:
         domain=DOMAIN,
         variants=verbatim(VARIANTS.get("variants", "all-singles")),
         model=lambda wildcards, input: os.path.dirname(input.model[0]),
-        classify="--classify" if VARIANTS.get("classify") else "",
         structure=verbatim(
             ["--structure", VARIANTS["structure"]] if VARIANTS.get("structure") else ""
         ),
@@ -35,6 +34,6 @@ rule variants:
             or ""
         ),
     shell:
-        "sciencegen score {params.domain:q} --variants {params.variants:q} --model {params.model:q} {params.classify:q}"
+        "sciencegen score {params.domain:q} --variants {params.variants:q} --model {params.model:q}"
         " {params.structure:q} {params.predictors:q} --device {resources.device:q} --threads {threads} --force -o {output:q}"
         " 2>&1 | tee {log:q}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -16,7 +15,7 @@ from sciencegen.api.scores.rows import ScoredChunk, own_columns
 from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, read_table
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
-from sciencegen.domains.capabilities import VariantClasses, VariantNames, VariantStructure
+from sciencegen.domains.capabilities import VariantNames, VariantStructure
 from sciencegen.domains.recipes import VariantScorer
 from sciencegen.items import NAME_COLUMN, Refusal, Row
 from sciencegen.scoring.oracles import cells_of, with_annotations
@@ -33,16 +32,15 @@ CHUNK = 1024
 class VariantTask:
     """A checked task to score variants.
 
-    scorer: of the family, or None. names: how the domain names variants. predictors: name -> folder. classify: scores
-    of all single mutations -> classes. structure: (all single mutations, their scores) -> scores with a structure.
-    model: the family's folder. total: number of rows, if known.
+    scorer: of the family, or None. names: how the domain names variants. predictors: name -> folder. structure: (all
+    single mutations, their scores) -> scores with a structure. model: the family's folder. total: number of rows, if
+    known.
     """
 
     domain: str
     scorer: VariantScorer | None
     names: VariantNames
     predictors: Mapping[str, str] = field(default_factory=dict)
-    classify: Callable[[Sequence[float]], VariantClasses] | None = None
     structure: Callable[[Sequence[str], Sequence[float]], VariantStructure] | None = None
     model: str | None = None
     total: int | None = None
@@ -50,12 +48,12 @@ class VariantTask:
 
 class VariantScoring:
     """Iterates over `ScoredChunk`s. The columns are `line` and the name; with a family `score` and `score_sd`; those of
-    a structure and of classes; x, x_lower, x_upper, x_in_domain for each predictor x; and the input's other columns.
+    a structure; x, x_lower, x_upper, x_in_domain for each predictor x; and the input's other columns.
     """
 
     def __init__(self, task: VariantTask, rows: Iterator[Row]) -> None:
         self.domain, self.scorer, self.names, self.model = plain_of(task.domain), task.scorer, task.names, task.model
-        scorer, classify, structure = task.scorer, task.classify, task.structure
+        scorer, structure = task.scorer, task.structure
         self.total, self.doubts = task.total, [] if scorer is None else scorer.doubts()
         book = OracleBook(task.domain, dict(task.predictors))
         self.oracles = {name: book.resolve(name) for name in task.predictors}
@@ -63,18 +61,12 @@ class VariantScoring:
         self.first_failure = ""
         self.first_refused: Refused | None = None
         self.known: dict[str, Any] = {}
-        self.classes: VariantClasses | None = None
         self.structure: VariantStructure | None = None
-        self.counts: Counter[str] = Counter()
         self.numbering = Numbering(task.names)
-        if scorer is not None and (classify is not None or structure is not None):
+        if scorer is not None and structure is not None:
             singles = scorer.all_singles()
             self.known = dict(zip(singles, scorer.score(singles), strict=True))
-            scores = [one.score for one in self.known.values()]
-            self.structure = None if structure is None else structure(singles, scores)
-            if classify is not None:
-                self.classes = classify(scores)
-                self.doubts = [*self.doubts, *self.classes.doubts()]
+            self.structure = structure(singles, [one.score for one in self.known.values()])
         peeked = list(islice(rows, PEEK_ROWS))
         self.rows = chain(peeked, rows)
         self.own = own_columns(map(_own_cells, peeked), self.ours, (NAME_COLUMN,))
@@ -82,9 +74,8 @@ class VariantScoring:
     @property
     def ours(self) -> tuple[str, ...]:
         predicted = with_annotations(list(self.oracles), self.oracles)
-        classes = () if self.classes is None else self.classes.columns
         placed = () if self.structure is None else self.structure.columns
-        return (*COLUMNS, *(() if self.scorer is None else SCORES), *placed, *classes, *predicted)
+        return (*COLUMNS, *(() if self.scorer is None else SCORES), *placed, *predicted)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -93,8 +84,8 @@ class VariantScoring:
     @property
     def notes(self) -> list[str]:
         """Notes that are known before the first row."""
-        parts = [one.notes() for one in (self.structure, self.classes) if one is not None]
-        return [*self.doubts, *self.own.notes, *chain.from_iterable(parts)]
+        placed = [] if self.structure is None else self.structure.notes()
+        return [*self.doubts, *self.own.notes, *placed]
 
     def __iter__(self) -> Iterator[ScoredChunk]:
         while chunk := list(islice(self.rows, CHUNK)):
@@ -125,9 +116,6 @@ class VariantScoring:
             values |= {"score": [one.score for _, one in good], "score_sd": [one.deviation for _, one in good]}
         if self.structure is not None:
             values |= self.structure.values(values[NAME_COLUMN], values["score"])
-        if self.classes is not None:
-            values |= self.classes.values(values["score"])
-            self.counts.update(values["class"])
         values |= self._predicted(values[NAME_COLUMN])
         cells = [_own_cells(row) for row, _ in good]
         return {name: values[name] if name in values else [own.get(name) for own in cells] for name in self.columns}
@@ -155,11 +143,10 @@ class VariantScoring:
         return found[1]
 
     def summary(self) -> dict[str, Any]:
-        classes = {} if self.classes is None else {"classes": dict(sorted(self.counts.items()))}
         made_by = {} if self.model is None else {"model": self.model}
         notes = [*self.doubts, *self.numbering.notes]
         noted = {"notes": notes} if notes else {}
-        return {"scored": self.scored, "refused": self.refused} | made_by | classes | noted
+        return {"scored": self.scored, "refused": self.refused} | made_by | noted
 
 
 @dataclass(frozen=True)

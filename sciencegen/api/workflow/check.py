@@ -378,10 +378,10 @@ def check_optimize(settings: RunSettings, model: PlannedModel) -> None:
 
 
 def check_variants_of(settings: RunSettings, model: PlannedModel) -> None:
-    """Raise an error if the variants can't be read or classified, or if the model is not of a family."""
+    """Raise an error if the variants can't be read, or if the model is not of a family."""
     if settings.variants is not None:
         chosen = settings.variants
-        check_variants(settings.domain, chosen.variants, chosen.classify, chosen.structure)
+        check_variants(settings.domain, chosen.variants, chosen.structure)
         check_family(model.recipe, settings.train.model or "what is trained here")
 
 

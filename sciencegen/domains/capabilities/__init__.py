@@ -18,7 +18,6 @@ from sciencegen.domains.capabilities.design import (
     OrderOptions,
     Orders,
     TaskSettings,
-    VariantClasses,
     VariantNames,
     Variants,
     VariantStructure,
@@ -57,6 +56,6 @@ __all__ = [
     "DesignSpace", "DrawTask", "DrawTasks", "DrawsGiven", "Edits", "Family", "Form", "FromBlocks", "Instrument",
     "Letters", "Materials", "MetricNote", "Moves", "Objects", "Observation", "OrderOptions", "Orders", "Pictures",
     "Points", "Predictions", "Reference", "ReferenceSets", "Restoration", "Restored", "Scaffold", "SequenceDraws",
-    "Sequences", "Sidecar", "Structures", "TaskSettings", "VariantClasses", "VariantNames", "VariantStructure",
+    "Sequences", "Sidecar", "Structures", "TaskSettings", "VariantNames", "VariantStructure",
     "Variants",
 ]  # fmt: skip

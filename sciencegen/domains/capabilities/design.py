@@ -222,22 +222,6 @@ class VariantNames(Protocol):
         """Explain why refused texts don't match the reference, such as other numbering; "" without an explanation."""
 
 
-class VariantClasses(Protocol):
-    """Classes of the variants of one reference."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns of `values`, among them `class`."""
-
-    def values(self, scores: Sequence[float]) -> dict[str, list[Cell]]:
-        """Column -> list of cells, one for each score."""
-
-    def notes(self) -> list[str]: ...
-
-    def doubts(self) -> list[str]:
-        """Warnings that the classes may be unreliable, as sentences."""
-
-
 class VariantStructure(Protocol):
     """Scores of the variants of one reference that also know a structure of it."""
 
@@ -266,7 +250,6 @@ class Variants:
     names : (reference) -> VariantNames
     exempt_motifs : (reference, forbid) -> notes
         Notes on the patterns of `forbid` that the reference contains.
-    classes : (scores of all singles) -> VariantClasses, optional
     structure : (reference, file, names of all singles, their scores) -> VariantStructure, optional
     unit : str
         Unit of the scores of variants.
@@ -277,7 +260,6 @@ class Variants:
     name_of: Callable[[Reference, Item], str | Refusal]
     names: Callable[[Reference], VariantNames]
     exempt_motifs: Callable[[Reference, Sequence[str]], list[str]] = lambda reference, forbid: []
-    classes: Callable[[Sequence[float]], VariantClasses] | None = None
     structure: Callable[[Reference, str, Sequence[str], Sequence[float]], VariantStructure] | None = None
     unit: str = ""
 

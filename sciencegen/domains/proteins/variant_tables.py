@@ -12,7 +12,6 @@ from sciencegen.domains.proteins.alignments import read_focus
 from sciencegen.domains.proteins.files import chain_reference, split_chain
 from sciencegen.domains.proteins.items import GAP_LETTER, parse
 from sciencegen.domains.proteins.motifs import exempt_motifs
-from sciencegen.domains.proteins.pathogenicity import variant_classes
 from sciencegen.domains.proteins.structure_scores import structure_scores
 from sciencegen.domains.proteins.variants import (
     ProteinVariantNames,
@@ -90,7 +89,6 @@ VARIANTS = Variants(
     name_of=variant_name,
     names=ProteinVariantNames,
     exempt_motifs=exempt_motifs,
-    classes=variant_classes,
     structure=structure_scores,
     unit="nats",
 )

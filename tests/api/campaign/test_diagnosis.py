@@ -1,4 +1,4 @@
-"""Why a round was poor: noise, no signal, out of the domain; and when to stop."""
+"""Why a round was poor: noise, no signal, out of the domain."""
 
 from __future__ import annotations
 

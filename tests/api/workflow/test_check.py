@@ -148,7 +148,7 @@ TYPOS = {
         ("generate.scaffold", "part.sdf", "generate: Expected a domain with scaffolds"),
         ("train", {"settings": {"pyramid": {"widht": 8}}}, "train: .*Did you mean 'width'"),
         ("evaluate.calibrate", {"half_light_radus": [1]}, "evaluate: .*Did you mean 'half_light_radius'"),
-        ("variants", {"classify": True}, "variants: Expected a domain with classes"),
+        ("variants", {"structure": "1btl.pdb"}, "variants: Expected a domain with structures"),
         ("propose", {"measured": "simulated", "target": "flux", "space": {"a": 1}}, "propose: .*no design space"),
     ],
 }

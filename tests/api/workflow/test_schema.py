@@ -17,6 +17,7 @@ ACCEPTED = [
     {"domain": "molecules", "optimize": {"goals": "maximize qed"}},  # one text stands for a list of them
     {"domain": "proteins", "train": {"from": "x", "conditions": None}, "propose": {"measured": "a.csv", "target": "y"}},
     {"domain": "proteins", "train": {"from_model": "x"}, "variants": {}},
+    {"domain": "proteins", "variants": {"variants": "all-singles", "classify": False, "structure": None}},  # of 0.3
     {"domain": "molecules", "predict": {"any name": {"table": "a.csv", "target": "y", "settings": {"members": 3}}}},
 ]
 REFUSED = [
