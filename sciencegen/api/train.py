@@ -69,8 +69,9 @@ def train(
 ) -> Trained:
     r"""Train a generative model, fine-tune `from_model`, or `distill` it to a faster model.
 
-    Distillation is progressive [1]_. The same call resumes a training that was stopped. Errors are raised before anything
-    is written, or else what was written is removed. With `force`, an earlier training is kept until the data of the new one are prepared.
+    Distillation is progressive [1]_. The same call resumes a training that was stopped. Errors are raised before
+    anything is written, or else what was written is removed. With `force`, an earlier training is kept until the data
+    of the new one are prepared.
 
     Parameters
     ----------
