@@ -150,7 +150,8 @@ def _read_hdus(stream: _Stream, extents: list[Extent]) -> str:
         header = _header(record, stream)
         if header is None:
             return f"one that ends in, or has no end of, the header of HDU {len(extents)}"
-        numbers = _integers(header)
+        integers = filter(None, (_INTEGER.fullmatch(one.rstrip()) for one in reversed(header)))
+        numbers = {found[1].decode(): int(found[2]) for found in integers}  # the first card of a name counts
         size = _data_size(numbers)
         if size is None:
             return f"a header of HDU {len(extents)} that doesn't say the size of its data"
@@ -199,11 +200,6 @@ def _header(record: bytes, stream: _Stream) -> list[bytes] | None:
     return None
 
 
-def _integers(cards: list[bytes]) -> Mapping[str, int]:
-    matches = filter(None, (_INTEGER.fullmatch(card.rstrip()) for card in reversed(cards)))  # the first card counts
-    return {match[1].decode(): int(match[2]) for match in matches}
-
-
 def _data_size(header: Mapping[str, int]) -> int | None:
     """Bytes of the data without padding, None if the header has no valid sizes (FITS standard 4.0, section 4.4)."""
     axes = header.get("NAXIS", -1)
@@ -238,7 +234,10 @@ class FitsFile:
     """
 
     def __init__(self, hdus: Any, path: Path | None = None) -> None:
-        self.hdus, self.path, self.mask = hdus, path, "" if path is None else _mask_name(path)
+        self.hdus, self.path, self.mask = hdus, path, ""
+        if path is not None:
+            with suppress(ConfigError):  # what is wrong there is the refusal of each stamp
+                self.mask = str(told_beside(path).get("mask", "")).upper()
         self.images = _images(hdus, self.mask)
         self._about: dict[int, About | Refusal] = {}
 
@@ -359,13 +358,6 @@ def rows(path: Path) -> Iterator[Row]:
         yield Row(row + 1, f"{path}[{row}]", values, name)
 
 
-def _mask_name(path: Path) -> str:
-    """The name of the mask that is told beside a file; what is wrong there is the refusal of each stamp."""
-    with suppress(ConfigError):
-        return str(told_beside(path).get("mask", "")).upper()
-    return ""
-
-
 def _images(hdus: Any, mask: str = "") -> dict[int, int | None]:
     """Number of each HDU with stamps -> number of stamps in its stack, None for a single stamp. mask: name of the one
     that is the mask, "" for the usual names."""
@@ -404,13 +396,9 @@ def _count_whole(path: Path, extents: Sequence[Extent]) -> int:
     with suppress(Exception), warnings.catch_warnings():  # the error is raised anyway
         warnings.simplefilter("ignore")
         with _open(content, len(extents)) as hdus:
-            return sum(_whole_of(extents[number], size or 1) for number, size in _images(hdus).items())
+            sizes = ((extents[number], size or 1) for number, size in _images(hdus).items())
+            return sum(size * extent.present // max(extent.announced, 1) for extent, size in sizes)
     return 0
-
-
-def _whole_of(extent: Extent, count: int) -> int:
-    """How many of the stamps of an HDU are present."""
-    return count * extent.present // max(extent.announced, 1)
 
 
 def _is_image(hdu: Any, mask: str) -> bool:

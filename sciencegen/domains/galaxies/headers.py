@@ -141,11 +141,11 @@ def about(header: Mapping[str, Any], overrides: Mapping[str, Any]) -> About | Re
 
 
 def _first(header: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
-    return next((header[key.upper()] for key in keys if key and _is_given(header.get(key.upper()))), None)
-
-
-def _is_given(value: Any) -> bool:
-    return value is not None and not (isinstance(value, str | bytes) and not value)
+    """The value of the first of the keys that has one; a text is one unless it is empty."""
+    found = (header.get(key.upper()) for key in keys if key)
+    return next(
+        (value for value in found if value is not None and not (isinstance(value, str | bytes) and not value)), None
+    )
 
 
 def _number(value: Any) -> float | None:

@@ -420,7 +420,9 @@ class MoleculeScaffold:
             moved = superposed(positions, positions[rows], places)
             rmsd = float(np.sqrt(((moved[rows] - places) ** 2).sum(1).mean()))
             fitted.GetConformer().SetPositions(moved)
-            if rmsd <= FARTHEST_RMSD and _is(item, fitted):
+            if rmsd <= FARTHEST_RMSD:
+                Chem.AssignStereochemistryFrom3D(fitted)
+            if rmsd <= FARTHEST_RMSD and with_implicit_hydrogens(fitted).HasSubstructMatch(item, useChirality=True):
                 text = f"diffusion over coordinates around the scaffold (RMSD {rmsd:.3f} Å), bonds confirmed"
                 fitted.SetProp(METHOD, text)
                 return fitted
@@ -461,12 +463,6 @@ def _query(molecule: Chem.Mol) -> Chem.Mol:
     for bond in molecule.GetBonds():
         query.AddBond(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), bond.GetBondType())
     return Chem.MolFromSmarts(Chem.MolToSmarts(query))
-
-
-def _is(item: Chem.Mol, made: Chem.Mol) -> bool:
-    """Whether a structure has the configuration of the requested item."""
-    Chem.AssignStereochemistryFrom3D(made)
-    return with_implicit_hydrogens(made).HasSubstructMatch(item, useChirality=True)
 
 
 def _bonds_within(molecule: Chem.Mol, atoms: tuple[int, ...]) -> int:

@@ -281,7 +281,8 @@ def evaluate_structures(
     if connected:
         distinct = set(texts)
         result["unique"] = len(distinct) / len(texts)
-        result |= _plausible(connected)
+        checked = [connected[row] for row in evenly_spaced(len(connected), MOST_CHECKED)]
+        result |= {"count_posebusters": len(checked), "posebusters": plausible_share(checked)}
         if training is not None:
             result["novelty"] = len(distinct.difference(map(_known_flat, training))) / len(distinct)
         result |= _against(connected, reference)
@@ -297,11 +298,6 @@ def _stability(geometries: Sequence[Geometry], samples: int) -> dict[str, float]
         return {"stable_atoms": 0.0, "stable_molecules": 0.0}
     found, usable = stability(sound), sum(map(len, sound)) / sum(map(len, geometries))
     return {"stable_atoms": found.atoms * usable, "stable_molecules": found.molecules * len(sound) / samples}
-
-
-def _plausible(molecules: Sequence[Chem.Mol]) -> dict[str, float]:
-    checked = [molecules[row] for row in evenly_spaced(len(molecules), MOST_CHECKED)]
-    return {"count_posebusters": len(checked), "posebusters": plausible_share(checked)}
 
 
 def _against(molecules: Sequence[Chem.Mol], reference: Sequence[str]) -> dict[str, float]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8, UInt16, UInt64
+from jaxtyping import Float, Int, UInt8, UInt16, UInt64
 
 from sciencegen.data.damage import open_binary
 from sciencegen.data.threads import map_threaded
@@ -46,11 +46,6 @@ class Records:
 
     names: Sequence[str]
     bodies: Sequence[bytes]
-
-
-def is_a3m(path: Path) -> bool:
-    """Whether the file is an a3m: rows have no dots at the insertions of others, so that they differ in length."""
-    return Path(path).name.lower().removesuffix(".gz").endswith(".a3m")
 
 
 def read_records(path: Path) -> Iterator[Records]:
@@ -226,7 +221,8 @@ class _Ragged(Exception):
 def read_alignment(path: str | Path) -> Alignment:
     """Read .a2m, .a3m, Stockholm (.sto) or aligned FASTA, perhaps gzipped; the format is detected."""
     path = Path(path)
-    ways = (True,) if is_a3m(path) else (False, True)
+    # Rows of an a3m have no dots at the insertions of others, so that they differ in length.
+    ways = (True,) if path.name.lower().removesuffix(".gz").endswith(".a3m") else (False, True)
     for by_match in ways:
         try:
             return _read(path, by_match)
@@ -501,7 +497,10 @@ def _count_from(packed: BitPlanes, least: np.ndarray, start: int) -> Int[np.ndar
     count = np.zeros(len(least), np.int64)
     waiting: list[tuple[np.ndarray, np.ndarray]] = []
     for above, beside in _blocks(start, len(least)):
-        few = _may_match(packed, least, above, beside)
+        # Rows may be neighbours if matches <= columns - differing, which holds for the screening planes too.
+        most = np.maximum(packed.columns - least, 0).astype(np.uint16)
+        planes = packed.planes[:, :SCREENING_PLANES]
+        few = differing(planes[..., above], planes[..., beside]) <= np.maximum(most[above, None], most[beside])
         few &= np.arange(above.start, above.stop)[:, None] < np.arange(beside.start, beside.stop)
         if few.mean() > DENSE:
             matches = matching(packed, above, beside)
@@ -522,13 +521,6 @@ def _blocks(start: int, rows: int) -> Iterator[tuple[slice, slice]]:
     for top in range(start, stop, BLOCK[0]):
         for left in range(top, rows, BLOCK[1]):
             yield slice(top, min(top + BLOCK[0], stop)), slice(left, min(left + BLOCK[1], rows))
-
-
-def _may_match(packed: BitPlanes, least: np.ndarray, above: slice, beside: slice) -> Bool[np.ndarray, "row other"]:
-    """Whether rows may be neighbours: matches <= columns - differing, which holds for the screening planes too."""
-    most = np.maximum(packed.columns - least, 0).astype(np.uint16)
-    planes = packed.planes[:, :SCREENING_PLANES]
-    return differing(planes[..., above], planes[..., beside]) <= np.maximum(most[above, None], most[beside])
 
 
 def _count_pairs(

@@ -17,7 +17,7 @@ from sciencegen.domains.proteins.backbones import diffusion as backbone_models
 from sciencegen.domains.proteins.backbones import representation as backbone_representation
 from sciencegen.domains.proteins.backbones.tasks import TASKS
 from sciencegen.domains.proteins.items import ALPHABET, GAP, encode_rows
-from sciencegen.domains.proteins.variant_scores import family_oracles, variant_scorer
+from sciencegen.domains.proteins.variant_scores import FamilyScore, Mutations, variant_scorer
 from sciencegen.domains.recipes import FamilyTraining, ModelOracles, Recipe, Remember
 from sciencegen.scoring.oracles import Oracle
 from sciencegen.vae.alignment_fitness import AdditiveFitness, WildTypeRow
@@ -54,7 +54,8 @@ def model_oracles(
         members = model.evidence(batch, importance=True)
         return torch.logsumexp(members, 0) - np.log(len(members))
 
-    found = family_oracles(model, representation, remember)
+    scores = {"family_score": FamilyScore(model, representation)} if representation.family else {}
+    found = scores | {MUTATIONS: Mutations(representation)}
     return {**found, **likelihood_oracles(model, representation, bound)}
 
 

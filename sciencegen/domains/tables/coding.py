@@ -17,7 +17,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from sciencegen.batch import Batch
-from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.errors import ConfigError
 from sciencegen.networks.shared_noise import standard_normal
 from sciencegen.networks.unet import UNetSettings, VectorUNetDenoiser
 from sciencegen.networks.uvit import Grid, UViTDenoiser, UViTSettings
@@ -133,12 +133,6 @@ class NetworkSizes:
     conditions: int
     unet: UNetSettings
     uvit: UViTSettings
-
-
-def check_network(name: str) -> None:
-    """Raise an error for an unknown name."""
-    if name not in NETWORKS:
-        raise unknown_name("network", name, NETWORKS)
 
 
 def grids_of(blocks: Sequence[Block], columns: Sequence[int]) -> list[Grid]:
