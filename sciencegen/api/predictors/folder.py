@@ -168,11 +168,6 @@ def shipped_targets(domain: str) -> dict[str, str]:
     return found
 
 
-def shipped_for(domain: str, target: str) -> str | None:
-    """The shipped predictor of a property, if there is one."""
-    return shipped_targets(domain).get(target)
-
-
 def find_predictor(folder: str | Path) -> Path:
     """The folder itself, or that of the shipped predictor with this name."""
     if os.path.exists(folder):
