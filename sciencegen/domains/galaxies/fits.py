@@ -18,7 +18,7 @@ import re
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -68,14 +68,6 @@ class Extent:
     present: int
 
 
-@dataclass
-class FitsLayout:
-    """extents: of each HDU. problem: what is missing or damaged, "" for a whole file."""
-
-    extents: list[Extent] = field(default_factory=list)
-    problem: str = ""
-
-
 class _Stream:
     """The unpacked bytes of a file until its end or the first damage."""
 
@@ -115,22 +107,21 @@ class _Stream:
         return self.place - before
 
 
-def read_layout(path: Path) -> FitsLayout:
-    """Read the headers of all HDUs and skip their data; a packed file is unpacked once, up to its checksum."""
-    stream, layout = _Stream(path), FitsLayout()
+def read_layout(path: Path) -> tuple[list[Extent], str]:
+    """The extent of each HDU, and what is missing or damaged, "" for a whole file. Reads the headers of all HDUs and
+    skips their data; a packed file is unpacked once, up to its checksum."""
+    stream, extents = _Stream(path), list[Extent]()
     with stream.handle:
-        layout.problem = _read_hdus(stream, layout.extents)
-        if stream.damage:
-            layout.problem = f"a damaged one ({stream.damage})"
-    return layout
+        problem = _read_hdus(stream, extents)
+        return extents, f"a damaged one ({stream.damage})" if stream.damage else problem
 
 
 def check_whole(path: Path) -> list[Extent]:
     """The data of each HDU of a file that must be whole. Raises a DataError if a part is missing or damaged."""
-    layout = read_layout(path)
-    if layout.problem:
-        raise DataError(f"Expected a FITS file at {path}, found {layout.problem}. Get it again.")
-    return layout.extents
+    extents, problem = read_layout(path)
+    if problem:
+        raise DataError(f"Expected a FITS file at {path}, found {problem}. Get it again.")
+    return extents
 
 
 def first_bytes(path: Path, size: int) -> bytes:
@@ -316,14 +307,14 @@ class FitsFile:
 
 @lru_cache(maxsize=4)
 def _opened(path: Path, changed: tuple[int, ...]) -> FitsFile:
-    layout = read_layout(path)
-    if layout.problem:
-        whole = _count_whole(path, layout.extents) if layout.extents else 0
+    extents, problem = read_layout(path)
+    if problem:
+        whole = _count_whole(path, extents) if extents else 0
         raise DataError(
-            f"Expected a FITS file at {path}, found {layout.problem}; {whole} of its stamps are whole. Get it again."
+            f"Expected a FITS file at {path}, found {problem}; {whole} of its stamps are whole. Get it again."
         )
     with reading("a FITS file", path):
-        return FitsFile(_whole(path, layout.extents), path)
+        return FitsFile(_whole(path, extents), path)
 
 
 def open_whole(path: Path) -> Any:

@@ -15,7 +15,6 @@ from sciencegen.domains.tables.coding import (
     CODES,
     NETWORKS,
     NetworkName,
-    NetworkSizes,
     TableCoding,
     grids_of,
     network_of,
@@ -88,8 +87,8 @@ def build(representation: TableRepresentation, settings: TableDiffusionSettings)
     columns, blocks = columns_and_blocks(representation.columns, representation.arrays, chosen)
     coding = TableCoding(columns)
     conditions = len(representation.properties)
-    sizes = NetworkSizes(coding.size, conditions, settings.unet, settings.uvit)
-    network = network_of(settings.network, grids_of(blocks, coding.places), sizes)
+    grids = grids_of(blocks, coding.places)
+    network = network_of(settings.network, grids, coding.size, conditions, settings.unet, settings.uvit)
     diffusion = vector_diffusion(CODES, coding.size, conditions, settings, masked=True, network=network)
     return CodedDiffusion(coding, diffusion, settings.hidden, settings.score_samples, exact=network is None)
 
