@@ -363,11 +363,11 @@ class Replace(InDomain):
     def _of(self, draw: Judged) -> list[Judged]:
         science = domain_of(self.domain)
         (found,) = self.find([draw.text])
-        items = [science.items.parse(one.text) for one in found]
+        items = [science.items.parse(text) for text, _ in found]
         alike = science.similarity.matrix([science.items.parse(draw.text)], items)[0] if items else np.empty(0)
         return [
-            judged._replace(how=(*one.cells, draw.text, similarity))
-            for judged, one, similarity in zip(self.judge.of_items(items), found, alike.tolist(), strict=True)
+            judged._replace(how=(*cells, draw.text, similarity))
+            for judged, (_, cells), similarity in zip(self.judge.of_items(items), found, alike.tolist(), strict=True)
         ]
 
 

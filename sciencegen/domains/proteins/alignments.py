@@ -9,7 +9,6 @@ sequences have gaps; here they are kept, because any position may be requested, 
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8, UInt16, UInt64
 
 from sciencegen.data.damage import open_binary
-from sciencegen.data.threads import map_threaded
+from sciencegen.data.threads import map_threaded, worker_count
 from sciencegen.data.writers import escape
 from sciencegen.domains.proteins.items import ALPHABET, GAP, NUMBER_OF_LETTER, parse
 from sciencegen.domains.proteins.variants import Reference, numbered, split_range
@@ -458,14 +457,10 @@ def sequence_weights(
         raise ConfigError(f"Expected an identity of at least 0 and below 1, got {identity}. EVE uses 0.8.")
     least = least_matches(rows.shape[1], identity)[(rows != GAP).sum(1)]
     if device == "cpu":
-        count = count_neighbours(rows, least, threads or _cores())
+        count = count_neighbours(rows, least, worker_count(threads))
     else:
         count = count_neighbours_by_products(rows, least, device)
     return np.divide(1.0, count, out=np.zeros(len(rows)), where=count > 0)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def least_matches(columns: int, identity: float) -> Int[np.ndarray, " residues"]:
