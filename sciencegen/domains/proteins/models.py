@@ -48,15 +48,16 @@ def alignment_vae(representation: AlignmentRepresentation, settings: AlignmentVA
 def model_oracles(
     model: AlignmentVAE, representation: AlignmentRepresentation, remember: Remember
 ) -> Mapping[str, Oracle]:
-    """`family_oracles`, and a lower bound of log p of an aligned row, without gaps, by the mixture of members."""
+    """`family_score` of a variant, with an interval of one standard deviation of the members, `mutations`, and a lower
+    bound of log p of an aligned row, without gaps, by the mixture of members."""
 
     def bound(batch: Batch) -> Tensor:
         members = model.evidence(batch, importance=True)
         return torch.logsumexp(members, 0) - np.log(len(members))
 
     scores = {"family_score": FamilyScore(model, representation)} if representation.family else {}
-    found = scores | {MUTATIONS: Mutations(representation)}
-    return {**found, **likelihood_oracles(model, representation, bound)}
+    likelihoods = likelihood_oracles(model, representation, bound)
+    return {**scores, MUTATIONS: Mutations(representation), **likelihoods}
 
 
 def check(
