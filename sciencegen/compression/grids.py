@@ -164,17 +164,12 @@ def code_rest(
     size = np.where(cells < 0, -1 - cells, cells)
     low, high = _first(size, grid, kind), _first(size + 1, grid, kind)
     if (inner := np.flatnonzero(size == 0)).size:
-        limits = _octave_limits(grid, kind)
+        below = grid.step * 2.0 ** -np.arange(OCTAVES, -1, -1)
+        limits = np.concatenate([[0], _first_at(below, grid, kind)])  # first numbers of its octaves, from 0
         octave = None if rest is None else OCTAVES - np.searchsorted(limits[1:-1], rest[inner], "right")
         octave = OCTAVES - code_octave(coder, octave, inner.size, OCTAVES)
         low[inner], high[inner] = limits[octave], limits[octave + 1]
     return low + code_below(coder, None if rest is None else rest - low, np.maximum(high - low, 1))
-
-
-def _octave_limits(grid: CellGrid, kind: np.dtype) -> Int[np.ndarray, " limit"]:
-    """First numbers of the octaves of the first cell, from 0: limits [0, step / 2^OCTAVES, ..., step / 2, step]."""
-    below = grid.step * 2.0 ** -np.arange(OCTAVES, -1, -1)
-    return np.concatenate([[0], _first_at(below, grid, kind)])
 
 
 def _first(size: np.ndarray, grid: CellGrid, kind: np.dtype) -> np.ndarray:

@@ -138,7 +138,8 @@ def write_chunk(values: np.ndarray, codings: list[PlaneCoding], centred: bool) -
     code_stack(writer, cells, masks if masks.any() else None, [one.model for one in codings], True, rest, centred)
     beside = b""
     if masks.any():
-        beside = zlib.compress(np.packbits(masks).tobytes() + _little(values[masks]).tobytes(), 6)
+        masked = values[masks].astype(values.dtype.newbyteorder("<"), copy=False)
+        beside = zlib.compress(np.packbits(masks).tobytes() + masked.tobytes(), 6)
     return struct.pack("<I", len(beside)) + beside + writer.content()
 
 
@@ -188,10 +189,6 @@ def _read_cells(
 def _sky_cells(codings: list[PlaneCoding]) -> np.ndarray:
     """[plane 1 1 1]: the cells of pixels that have none."""
     return np.array([one.model.sky_cell for one in codings])[:, None, None, None]
-
-
-def _little(values: np.ndarray) -> np.ndarray:
-    return values.astype(values.dtype.newbyteorder("<"), copy=False)
 
 
 # Tiles of images: groups of equal shape that are coded together.

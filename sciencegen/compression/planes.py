@@ -543,7 +543,8 @@ def fit_bins(
     filled = [one for one in range(SCALE_BINS) if (bins == one).sum() >= FEWEST]
     for one in filled:
         own = residuals[bins == one]
-        middle = _middle(own, 2.0 ** ((one + zero) / OCTAVE))
+        reach = CLIPPED * (2.0 ** ((one + zero) / OCTAVE))
+        middle = float(np.clip(own, -reach, reach).sum()) / (len(own) + SHRINKAGE)  # a mean, small where they are few
         shift[one] = round(FRACTION * middle)
         steps[one], kinds[one] = _best(own[:MOST] - middle, one + zero)
     for one in range(SCALE_BINS):
@@ -553,12 +554,6 @@ def fit_bins(
         elif not filled:
             kinds[one] = 2
     return steps + np.arange(SCALE_BINS) + zero, kinds, shift
-
-
-def _middle(residuals: np.ndarray, scale: float) -> float:
-    """The mean of residuals that are clipped to some scales, shrunk to 0 where they are few."""
-    reach = CLIPPED * scale
-    return float(np.clip(residuals, -reach, reach).sum()) / (len(residuals) + SHRINKAGE)
 
 
 def _best(residuals: np.ndarray, scale: int) -> tuple[int, int]:

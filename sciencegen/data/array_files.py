@@ -267,7 +267,11 @@ def _hdf5(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     file = h5py.File(path, "r")
     found = {_text(name): one for name, one in file.items() if isinstance(one, h5py.Dataset) and one.shape is not None}
     for name, one in found.items():
-        others = list(_elsewhere(one, path))
+        if one.is_virtual:
+            sources = [source.file_name for source in one.virtual_sources() if source.file_name != "."]
+        else:
+            sources = [source for source, *_ in one.external or ()]
+        others = list({path.parent / source for source in sources})
         for other in others:  # reading a pipe may never end
             if other.exists() and not other.is_file():
                 raise DataError(f"Expected data set {name} of {path} in files, found {found_at(other)} at {other}.")
@@ -302,13 +306,6 @@ def _cached(dataset: Any) -> Any:
 def _text(name: str | bytes) -> str:
     """A name; h5py gives one that isn't UTF-8 as bytes."""
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else name
-
-
-def _elsewhere(dataset: Any, path: Path) -> Iterable[Path]:
-    """Files besides its own that hold the data of a data set."""
-    if dataset.is_virtual:
-        return {path.parent / source.file_name for source in dataset.virtual_sources() if source.file_name != "."}
-    return {path.parent / name for name, *_ in dataset.external or ()}
 
 
 def _size_of_file(path: Path) -> int:

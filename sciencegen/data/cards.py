@@ -304,15 +304,11 @@ def divide(divisions: Sequence[Division], rows: int) -> dict[str, np.ndarray]:
     return {name: part for name, part in parts.items() if name is not None}
 
 
-def _roots() -> list[Path]:
-    """Folders with cards (domain/name/card.yaml): those in $SCIENCEGEN_DATASETS, then that of sciencegen."""
-    configured = [Path(entry) for entry in os.environ.get("SCIENCEGEN_DATASETS", "").split(os.pathsep) if entry]
-    return [*configured, dataset_root()]
-
-
 def _card_paths() -> dict[str, Path]:
+    """The cards (domain/name/card.yaml) in the folders of $SCIENCEGEN_DATASETS, then in that of sciencegen."""
     found: dict[str, Path] = {}
-    for root in _roots():
+    configured = [Path(entry) for entry in os.environ.get("SCIENCEGEN_DATASETS", "").split(os.pathsep) if entry]
+    for root in [*configured, dataset_root()]:
         for path in sorted(root.glob("*/*/card.yaml")):
             found.setdefault(f"{path.parent.parent.name}/{path.parent.name}", path)
     return found

@@ -62,14 +62,10 @@ Progress = Callable[[int, int], None]
 Response = http.client.HTTPResponse | urllib.response.addinfourl
 
 
-def package_index() -> str:
-    """$SCIENCEGEN_PYPI, else pip's $PIP_INDEX_URL, else PyPI."""
-    return (os.environ.get("SCIENCEGEN_PYPI") or os.environ.get("PIP_INDEX_URL") or PYPI).rstrip("/")
-
-
 def find_distribution(project: str, filename: str) -> str:
     """The URL of one file of a project on the package index."""
-    page = f"{package_index()}/{project}/"
+    index = (os.environ.get("SCIENCEGEN_PYPI") or os.environ.get("PIP_INDEX_URL") or PYPI).rstrip("/")
+    page = f"{index}/{project}/"
     with closing(open_url(page, SIMPLE)) as answer:
         base, kind, body = answer.geturl(), answer.headers.get_content_type(), answer.read(LARGEST_PAGE + 1)
     if len(body) > LARGEST_PAGE:
@@ -713,7 +709,9 @@ def _fetched(
                 else:
                     _fetch_from(source, card, work, downloads, offline, progress)
                 _write_beside(card, work)
-                _write_manifest(card, work, source)
+                sizes = {file.name: (work / file.name).stat().st_size for file in card.files.values()}
+                with atomic_write(work / MANIFEST) as handle:
+                    json.dump({"dataset": card.full_name, "source": _name(source), "files": sizes}, handle, indent=2)
             _drop_downloads(card, downloads)
             return folder
         except (DataError, *NETWORK_ERRORS) as error:
@@ -818,12 +816,6 @@ def _write_beside(card: Card, work: Path) -> None:
         if file.beside:
             with atomic_write(work / f"{file.name}.yaml") as handle:
                 json.dump(file.beside, handle)  # which is YAML
-
-
-def _write_manifest(card: Card, work: Path, source: RemoteSource | ListedSource | SimulationSource) -> None:
-    sizes = {file.name: (work / file.name).stat().st_size for file in card.files.values()}
-    with atomic_write(work / MANIFEST) as handle:
-        json.dump({"dataset": card.full_name, "source": _name(source), "files": sizes}, handle, indent=2)
 
 
 def _name(source: RemoteSource | ListedSource | SimulationSource) -> str:

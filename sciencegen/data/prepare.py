@@ -194,7 +194,11 @@ def prepare(
     worker = PrepareChunk(functions.parse_and_measure, functions.encode, len(properties))
     with atomic_folder(output) as folder:
         with RejectsWriter(folder / REJECTS) as rejects, ItemsWriter(folder / ITEMS, plan) as items:
-            for _, texts, result in _results(worker, run.texts(), options.workers):
+            how = options.workers
+            results = map_chunks_killable(
+                worker, run.texts(), processes=how.processes, chunk=how.chunk, timeout_s=how.timeout_s
+            )
+            for _, texts, result in results:
                 run.take(texts, result, items, rejects)
                 if progress is not None:
                     progress(run.rows)
@@ -204,14 +208,6 @@ def prepare(
         with atomic_write(folder / SUMMARY) as handle:
             json.dump(summary, handle, indent=2, ensure_ascii=False)
     return PreparedDataset.load(output)
-
-
-def _results(
-    worker: PrepareChunk, texts: Iterable[str], settings: WorkerSettings
-) -> Iterator[tuple[int, list[str], PreparedChunk | Failure]]:
-    return map_chunks_killable(
-        worker, texts, processes=settings.processes, chunk=settings.chunk, timeout_s=settings.timeout_s
-    )
 
 
 def _streams(

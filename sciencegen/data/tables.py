@@ -362,7 +362,11 @@ def _peek(
     decimal = "," if separator == ";" else "."
     filled = [[row[at] for _, row in peeked if at < len(row) and row[at].strip()] for at in range(len(names))]
     empty = {index for index, cells in enumerate(filled) if not cells}
-    numbers = {index for index, cells in enumerate(filled) if any(_is_numeric(cell, decimal) for cell in cells)}
+
+    def is_numeric(cell: str) -> bool:
+        return _number(cell, decimal) is not None or bound_of(_unread(cell, decimal)) is not None
+
+    numbers = {index for index, cells in enumerate(filled) if any(map(is_numeric, cells))}
     return peeked, decimal, numbers, empty
 
 
@@ -371,7 +375,10 @@ def _open_csv(binary: io.BufferedReader, source: str) -> tuple[list[str], str, R
     head = binary.peek(1 << 16)[: 1 << 16]
     _check_is_text(head, source)
     text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline="")
-    separator = _separator(head.decode("utf-8", "replace"))
+    # the most frequent of the characters , ; tab | in the header line; a comma if there is none
+    line = next(iter(head.decode("utf-8", "replace").lstrip("\ufeff\r\n").splitlines()), "")
+    counts = {mark: line.count(mark) for mark in ",;\t|"}
+    separator = max(counts, key=lambda mark: counts[mark]) if any(counts.values()) else ","
     records = csv_records(text, separator, source)
     header = next(records, None)
     if header is None:
@@ -410,13 +417,6 @@ def _check_is_text(head: bytes, source: str) -> None:
         raise DataError(f"Expected a .csv or .parquet table in {source}, found a binary file. Export it as CSV.")
 
 
-def _separator(head: str) -> str:
-    """The most frequent of the characters , ; tab | in the header line; a comma if there is none."""
-    line = next(iter(head.lstrip("\ufeff\r\n").splitlines()), "")
-    counts = {mark: line.count(mark) for mark in ",;\t|"}
-    return max(counts, key=lambda mark: counts[mark]) if any(counts.values()) else ","
-
-
 def _number(cell: str, decimal: str) -> float | None:
     """The number in a cell, or None, as in `number_of`."""
     return number_of(cell.replace(",", ".") if decimal == "," else cell)
@@ -426,11 +426,6 @@ def _unread(cell: str, decimal: str) -> str:
     """A cell that is no finite number; a bound with a decimal point."""
     pointed = cell.replace(",", ".") if decimal == "," else cell
     return cell if bound_of(pointed) is None else pointed
-
-
-def _is_numeric(cell: str, decimal: str) -> bool:
-    """Whether a cell is a number or a bound."""
-    return _number(cell, decimal) is not None or bound_of(_unread(cell, decimal)) is not None
 
 
 def _read_parquet(path: Path, reading: TableReading) -> Iterator[Row]:
@@ -621,12 +616,6 @@ def grouped(
         example = f"such as '{next(filter(None, names))}'" if any(names) else "but none has one: prepare the data again"
         raise DataError(f"Expected labels for some items by their names, {example}; found none in '{requested}'.")
     return what, found
-
-
-def check_labels(requested: str | None) -> None:
-    """Raise an error if a table of labels doesn't exist."""
-    if requested is not None and requested.lower().endswith(READ_TABLES) and not Path(requested).is_file():
-        raise DataError(f"Expected a table of labels at {requested}, found no file.")
 
 
 def read_labels(path: Path) -> tuple[str, dict[str, str]]:

@@ -638,7 +638,8 @@ class SheetWriter:
                 f"Expected cells of at most {LONGEST_CELL:,} characters, Excel's limit, got {len(text):,}. Write .csv "
                 "or .parquet."
             )
-        return self._typed(NO_XML.sub(_escaped, LITERAL.sub("_x005F_", text)), "s")  # "=1" is no formula
+        escaped = NO_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", LITERAL.sub("_x005F_", text))
+        return self._typed(escaped, "s")  # "=1" is no formula
 
     def _typed(self, text: str, kind: str) -> WriteOnlyCell:
         """A cell of this kind: "s" is text, "n" a number."""
@@ -647,7 +648,3 @@ class SheetWriter:
         cell = WriteOnlyCell(self._sheet, text)
         cell.data_type = kind
         return cell
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return f"_x{ord(found[0]):04X}_"

@@ -287,11 +287,7 @@ def _same_representation(
     return old
 
 
-def _adapt(
-    model: ArrayVAE, old: Representation, new: Representation, settings: ArrayVAESettings, seed: int
-) -> ArrayVAE:
-    return deepcopy(model)
-
-
-SAME_COLUMNS = Adaptation(adapt_representation=_same_representation, adapt=_adapt)
+SAME_COLUMNS = Adaptation(
+    adapt_representation=_same_representation, adapt=lambda model, old, new, settings, seed: deepcopy(model)
+)
 """Fine-tuning of a model of fixed columns on further rows of them."""

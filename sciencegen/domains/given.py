@@ -69,11 +69,6 @@ def one_text(domain: Domain, given: Given) -> str:
     return texts[0]
 
 
-def objects_of(domain: Domain, texts: Iterable[str]) -> list[object | None]:
-    """The items as objects of the science's libraries; None for a text that holds no item."""
-    return [object_of(domain, domain.items.parse(text)) for text in texts]
-
-
 def object_of(domain: Domain, item: Item | Refusal) -> object | None:
     """An item as an object of the science's libraries, or the item itself in a domain without such objects."""
     if isinstance(item, Refusal):

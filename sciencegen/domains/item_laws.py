@@ -145,11 +145,8 @@ def measured_shape(subject: Subject) -> str:
     """The shape of measured values that isn't [item property], with or without items."""
     names = list(subject.domain.properties)
     found = subject.domain.measure(subject.items, names)
-    return shape_breach(found, (len(subject.items), len(names))) or _no_rows(subject, found.shape[1])
-
-
-def _no_rows(subject: Subject, columns: int) -> str:
-    return shape_breach(subject.domain.measure([], list(subject.domain.properties)), (0, columns))
+    breach = shape_breach(found, (len(subject.items), len(names)))
+    return breach or shape_breach(subject.domain.measure([], names), (0, found.shape[1]))
 
 
 def measured_apart(subject: Subject) -> str:

@@ -45,7 +45,11 @@ def _unparsed(subject: Subject, made: list[Item | Refusal]) -> str:
 def _plain(subject: Subject) -> tuple[Domain, Callable[[Item], Item]]:
     """The domain itself and a function that converts items to it: moves may keep data that only the form has."""
     form, domain = subject.domain.form, subject.domain
-    return (domain, lambda item: item) if form is None else (domain_of_form(domain), form.plain)
+    if form is None:
+        return domain, lambda item: item
+    from sciencegen.domains import load_domain
+
+    return load_domain(domain.name.partition("/")[0]), form.plain
 
 
 def moves_without_seed(subject: Subject) -> str:
@@ -90,18 +94,13 @@ def strict_constraint(subject: Subject) -> str:
     return f"'{subject.domain.items.text(refused[0])[:60]}' refused" if refused else ""
 
 
-def _plain_text(subject: Subject) -> str:
-    """The text of the first example, as an item of the domain instead of its form."""
-    base, plain = _plain(subject)
-    return base.items.text(plain(subject.items[0]))
-
-
 def bad_names(subject: Subject) -> str:
     """A single change whose name isn't parsed to the right item or isn't the item's name, or no single changes."""
     variants = subject.domain.variants
     if variants is None:
         return ""
-    reference = variants.read_reference(_plain_text(subject), 1)
+    base, plain = _plain(subject)
+    reference = variants.read_reference(base.items.text(plain(subject.items[0])), 1)
     names = variants.names(reference)
     for name in islice(names.all_singles(), DRAWS):
         text, read = variants.text_of(reference, name), names.read(name)
@@ -227,13 +226,6 @@ def bad_form(subject: Subject) -> str:
     adapted = form.adapt_oracle(plain)
     same = adapted.score(subject.items) == plain.score(form.plain_items(subject.items))
     return "" if same and adapted.name == name else f"other scores of {name}"
-
-
-def domain_of_form(domain: Domain) -> Domain:
-    """The domain that a form is of."""
-    from sciencegen.domains import load_domain
-
-    return load_domain(domain.name.partition("/")[0])
 
 
 def bad_objects(subject: Subject) -> str:

@@ -173,12 +173,13 @@ def _strip(record: HeatMap, columns: slice, width: int) -> str:
     values, names = _values(record)[:, columns], record.columns[columns]
     numbered = [escape(name) for name in names]
     size = (LEFT + len(names) * width + RIGHT, TOP + (len(record.rows) + 1) * HEIGHT + GAP + 2)
+    best = [(row, at - columns.start) for row, at in best_cells(record).tolist() if columns.start <= at < columns.stop]
     content = "".join(
         (
             *_shaded(record, values, width),
             _blank(record, columns, width),
             _references(record, columns, width),
-            _outlined(record, columns, width),
+            element("path", d=_boxes(best, width), class_="best"),
             *_labels(record, columns, width),
         )
     )
@@ -238,12 +239,6 @@ def _references(record: HeatMap, columns: slice, width: int) -> str:
     places = [(rows[letter], at) for at, letter in enumerate(record.reference[columns]) if letter in rows]
     dots = (f"M{LEFT + at * width + (width - 1) / 2:g} {TOP + row * HEIGHT + 7}h0" for row, at in places)
     return element("path", d="".join(dots), class_="there")
-
-
-def _outlined(record: HeatMap, columns: slice, width: int) -> str:
-    best = best_cells(record).tolist()
-    inside = [(row, at - columns.start) for row, at in best if columns.start <= at < columns.stop]
-    return element("path", d=_boxes(inside, width), class_="best")
 
 
 def _labels(record: HeatMap, columns: slice, width: int) -> Iterator[str]:

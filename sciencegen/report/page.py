@@ -234,7 +234,7 @@ def _header(content: ReportContent, present: list[Section]) -> str:
     if content.summary:
         parts.append(element("p", escape(content.summary), class_="summary"))
     if content.goals:
-        goals = "".join(element("li", escape(_readable(goal))) for goal in content.goals)
+        goals = "".join(element("li", escape(goal.replace("<=", "≤").replace(">=", "≥"))) for goal in content.goals)
         parts.append(f'<div class="goals" id="requested"><h2>Requested values</h2><ul>{goals}</ul></div>')
     if content.facts:
         facts = "".join(_fact(fact.value, fact.label, fact.note) for fact in content.facts)
@@ -245,10 +245,6 @@ def _header(content: ReportContent, present: list[Section]) -> str:
     links = "".join(f'<a href="#{section.key}">{escape(section.short)}</a>' for section in present)
     navigation = f'<nav aria-label="Sections">{links}</nav>' if len(present) > 1 else ""
     return element("header", "\n".join(parts)) + "\n" + navigation
-
-
-def _readable(goal: str) -> str:
-    return goal.replace("<=", "≤").replace(">=", "≥")
 
 
 def _fact(value: str, label: str, note: str) -> str:

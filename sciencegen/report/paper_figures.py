@@ -323,7 +323,10 @@ def pareto_figure(
                 cloud[:, 0], cloud[:, 1], s=size, color=colour, linewidths=0, label=label, rasterized=len(cloud) > 5000
             )
     if front.any():
-        _draw_front(axes, points[front], goals)
+        steps = points[front]  # through the points of the front: the border of what is dominated
+        steps = steps[np.lexsort((steps[:, 1], steps[:, 0]))]
+        where: Literal["pre", "post"] = "post" if goals[0].direction == "minimize" else "pre"
+        axes.step(steps[:, 0], steps[:, 1], where=where, color=SERIES[0], linewidth=1.0, label="Pareto front", zorder=4)
     if len(candidates):
         x, y = candidates.T
         axes.scatter(x, y, s=16, facecolor="none", edgecolor=SERIES[1], linewidths=0.9, label="candidates", zorder=5)
@@ -333,13 +336,6 @@ def pareto_figure(
     axes.margins(MARGIN)
     figure.legend(loc="outside upper center", ncols=2, handletextpad=0.4, columnspacing=1.5)
     return figure
-
-
-def _draw_front(axes: Axes, front: Float[np.ndarray, "item 2"], goals: tuple[GoalAxis, GoalAxis]) -> None:
-    """The border of what is dominated, as steps through the points of the front."""
-    ordered = front[np.lexsort((front[:, 1], front[:, 0]))]
-    where: Literal["pre", "post"] = "post" if goals[0].direction == "minimize" else "pre"
-    axes.step(ordered[:, 0], ordered[:, 1], where=where, color=SERIES[0], linewidth=1.0, label="Pareto front", zorder=4)
 
 
 def _draw_limits(axes: Axes, goals: tuple[GoalAxis, GoalAxis]) -> None:
@@ -454,7 +450,7 @@ def _mark_references(axes: Axes, record: HeatMap, strip: slice) -> None:
 def _label_sites(axes: Axes, columns: Sequence[str], reference: Sequence[str], width: int) -> None:
     """Numbers of the sites below, and the reference's letters above the axes."""
     many = width > FEW
-    ticks = [at for at, name in enumerate(columns) if not many or _is_round(name)] or [0]
+    ticks = [at for at, name in enumerate(columns) if not many or (name.isdecimal() and int(name) % EVERY == 0)] or [0]
     if ticks[0] > FREE:
         ticks.insert(0, 0)
     axes.spines["bottom"].set_bounds(-0.5, len(columns) - 0.5)
@@ -465,10 +461,6 @@ def _label_sites(axes: Axes, columns: Sequence[str], reference: Sequence[str], w
             letter, (at, 1), (0, 1.5), xycoords=("data", "axes fraction"), textcoords="offset points", ha="center",
             va="bottom", fontsize=5 if many else 7, color=MUTED, annotation_clip=False,
         )  # fmt: skip
-
-
-def _is_round(name: str) -> bool:
-    return name.isdecimal() and int(name) % EVERY == 0
 
 
 def _draw_stacks(axes: Axes, record: Logo, bits: Float[np.ndarray, "column letter"]) -> None:

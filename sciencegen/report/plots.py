@@ -307,8 +307,11 @@ def trace(record: Trace) -> str:
     """Progress of each search against the number of distinct scored items, or of draws; controls dashed."""
 
     def paint(axes: Axes) -> None:
-        for curve, role, dashes in zip(record.curves, curve_roles(record), _dashes(record), strict=True):
-            chosen = _thin(len(curve.calls))
+        for curve, role in zip(record.curves, curve_roles(record), strict=True):
+            # Each control has its own pattern, which can be recognized without colours.
+            dashes = CONTROL_DASHES[int(role[-1]) - 1] if role.startswith("control") else "-"
+            size = len(curve.calls)
+            chosen = np.unique(np.linspace(0, max(size - 1, 0), min(size, MAX_STEPS)).round().astype(int))
             calls = np.asarray(curve.calls, dtype=float)[chosen]
             if len(curve.lower) and len(curve.upper):
                 low, high = (np.asarray(side, dtype=float)[chosen] for side in (curve.lower, curve.upper))
@@ -336,16 +339,6 @@ def curve_roles(record: Trace) -> list[str]:
             roles.append(f"series-{methods % SERIES + 1}")
             methods += 1
     return roles
-
-
-def _dashes(record: Trace) -> list[Any]:
-    """Solid for methods; each control has its own pattern, which can be recognized without colours."""
-    return [CONTROL_DASHES[int(role[-1]) - 1] if role.startswith("control") else "-" for role in curve_roles(record)]
-
-
-def _thin(length: int) -> np.ndarray:
-    """Indices of at most MAX_STEPS points, including the first and the last."""
-    return np.unique(np.linspace(0, length - 1, min(length, MAX_STEPS)).round().astype(int)) if length else np.arange(0)
 
 
 def calibration(record: CalibrationContent) -> str:
@@ -386,7 +379,7 @@ def histogram(record: Distribution) -> str:
     ]
     present = [values for _, values in groups if values]
     decades = spans_decades(present)
-    edges = _decade_edges(present) if decades else _bin_edges(present)
+    edges = np.geomspace(min(map(min, present)), max(map(max, present)), BINS + 1) if decades else _bin_edges(present)
 
     def paint(axes: Axes) -> None:
         _shade(axes, record.goal_range, edges[0], edges[-1])
@@ -433,10 +426,6 @@ def spans_decades(groups: Sequence[Sequence[float]]) -> bool:
         return False
     low, middle, high = np.quantile(max(groups, key=len), [0.02, 0.5, 0.98])
     return bool(high > 10 * low and high - middle > FARTHER * (middle - low))
-
-
-def _decade_edges(groups: Sequence[Sequence[float]]) -> np.ndarray:
-    return np.geomspace(min(map(min, groups)), max(map(max, groups)), BINS + 1)
 
 
 def _bin_edges(groups: Sequence[Sequence[float]]) -> np.ndarray:

@@ -66,7 +66,8 @@ def _metric_row(record: Metric, referred: bool, directed: bool) -> str:
         element("span", escape(record.meaning), class_="meaning") if record.meaning else ""
     )
     name += element("code", escape(record.command), class_="command") if record.command else ""
-    value = escape(with_unit_after(number(record.value), record.unit))
+    shown = number(record.value)
+    value = escape(f"{shown} {record.unit}" if record.unit and shown != MISSING else shown)
     if record.lower is not None and record.upper is not None:
         value += element("span", f"{escape(number(record.lower))} to {escape(number(record.upper))}", class_="interval")
     if record.references and record.samples is not None:
@@ -76,11 +77,6 @@ def _metric_row(record: Metric, referred: bool, directed: bool) -> str:
     more = element("td", reference_list) if referred else ""
     more += element("td", ARROWS.get(record.direction or "", ""), class_="way") if directed else ""
     return f'<tr><th scope="row">{name}</th><td class="number big">{value}</td>{more}</tr>'
-
-
-def with_unit_after(text: str, unit: str) -> str:
-    """Text with its unit, "4.2 kcal/mol", "97 %"; only the text if there is no unit or no value."""
-    return f"{text} {unit}" if unit and text != MISSING else text
 
 
 def _reference(record: Metric, label: str, reference: float) -> str:

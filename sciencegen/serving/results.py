@@ -31,7 +31,7 @@ from sciencegen.files import files_below
 from sciencegen.items import Json
 from sciencegen.serving.jobs import BudgetSpent
 from sciencegen.serving.paths import WRITTEN
-from sciencegen.serving.records import LOG, PRINTED, PROGRESS, RESULTS, Conflict, Job, NotFound, read_json, read_outcome
+from sciencegen.serving.records import PRINTED, PROGRESS, RESULTS, Conflict, Job, NotFound, read_json, read_outcome
 
 MOST_ROWS = 1000
 """Rows of one answer."""
@@ -83,9 +83,12 @@ def files_of(folder: Path, job: Job) -> list[Json]:
     stands beside them under the same name."""
     own = folder / RESULTS / job.id
     found = set(files_below(own)) if own.is_dir() else set()
-    for text in {job.output, *(job.parameters.get(name) for name in WRITTEN)}:
-        if job.started and isinstance(text, str):
-            found |= {one for one in _beside(folder / text) if one.stat().st_mtime >= _first_start(job)}
+    if job.started:
+        # A job may have written from its first start on: a restart goes on with its files.
+        began = datetime.fromisoformat(job.started if job.starts <= 1 else job.created).timestamp()
+        for text in {job.output, *(job.parameters.get(name) for name in WRITTEN)}:
+            if isinstance(text, str):
+                found |= {one for one in _beside(folder / text) if one.stat().st_mtime >= began}
     named = sorted(one for one in found if one.is_file() and not one.name.startswith("."))
     return [{"path": path_for_clients(one, folder), "bytes": one.stat().st_size} for one in named[:MOST_FILES]]
 
@@ -97,20 +100,9 @@ def _beside(place: Path) -> set[Path]:
     return {one for one in place.parent.glob(f"{escape(place.name)}*") if one.is_file()}
 
 
-def _first_start(job: Job) -> float:
-    """The time, in seconds since the epoch, from which on a job may have written: a restart goes on with its files."""
-    return datetime.fromisoformat(job.started if job.starts <= 1 else job.created).timestamp()
-
-
 def path_for_clients(path: Path, folder: Path) -> str:
     """Relative to the server's folder; absolute in other folders."""
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
-
-
-def log_of(records: Path) -> str:
-    """The messages of a job."""
-    path = records / LOG
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
 def rows_of(path: Path, start: int = 0, limit: int = 100) -> Json:

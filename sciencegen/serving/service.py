@@ -15,8 +15,8 @@ from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.items import Json
 from sciencegen.serving.jobs import Jobs, counts_of, expected_seconds
 from sciencegen.serving.paths import AllowedPrograms, Boundary, check_replaceable
-from sciencegen.serving.records import PROGRESS, RESULTS, Call, Job, NotFound, read_json
-from sciencegen.serving.results import described, log_of, rows_of
+from sciencegen.serving.records import LOG, PROGRESS, RESULTS, Call, Job, NotFound, read_json
+from sciencegen.serving.results import described, rows_of
 from sciencegen.serving.verbs import ServedVerb
 
 REMEMBERED = 100
@@ -149,7 +149,8 @@ class Service:
 
     def log(self, id: str) -> str:
         """The messages of a job."""
-        return log_of(self.jobs.records(self.jobs.job(id).id))
+        path = self.jobs.records(self.jobs.job(id).id) / LOG
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
     def rows(self, id: str, start: int, limit: int, file: str = "") -> Json:
         """Rows of a job's output, or of another of its files."""

@@ -208,29 +208,21 @@ MALFORMED = 1e6
 """Added to the miss of a malformed draw, which is kept only if no draw is well formed. Doubles hold both numbers."""
 
 
-@dataclass(frozen=True)
-class Resampling:
-    """tries: most draws for each row. near: a miss that is good enough, in standard deviations of the data. lean:
-    share of the condition that the last try adds to it."""
-
-    tries: int
-    near: float
-    lean: float
-
-
 def resample(
     draw: Draw, miss: Miss, accept: Accept | None, noise: Float[Tensor, "batch position"],
-    condition: Float[Tensor, "batch property"], settings: Resampling,
+    condition: Float[Tensor, "batch property"], tries: int, near: float, lean: float,
 ) -> Batch:  # fmt: skip
-    """The best draw of each row. miss: distance of a draw's estimate from a condition; infinite without an end."""
+    """The best draw of each row. miss: distance of a draw's estimate from a condition; infinite without an end.
+    tries: most draws for each row. near: a miss that is good enough, in standard deviations of the data. lean: share of
+    the condition that the last try adds to it."""
 
     def attempt(rows: Tensor, number: int) -> tuple[Batch, Tensor]:
-        asked = condition[rows] * (1 + settings.lean * number / max(settings.tries - 1, 1))
+        asked = condition[rows] * (1 + lean * number / max(tries - 1, 1))
         drawn = draw(shift(noise[rows], number), asked)
         return drawn, miss(drawn, condition[rows])
 
     rows = torch.arange(len(noise), device=noise.device)
-    return best_of(attempt, accept, rows, settings.tries, settings.near)[0]
+    return best_of(attempt, accept, rows, tries, near)[0]
 
 
 def best_of(

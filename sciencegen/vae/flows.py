@@ -487,7 +487,10 @@ def fit_prior(
     prior.train()
     losses = descend(prior.parameters(), loss, steps, settings, _continued(progress, done, done + steps))
     prior.eval()
-    return PriorFit(_averages(losses, 10), start, _cross_entropy(prior, *check))
+    size = max(1, math.ceil(len(losses) / 10))
+    tenths = (losses[first : first + size] for first in range(0, len(losses), size))
+    averages = tuple(sum(piece) / len(piece) for piece in tenths)
+    return PriorFit(averages, start, _cross_entropy(prior, *check))
 
 
 def _fit_new_columns(prior: FlowPrior, loss: Callable[[int], Tensor], further: int, progress: FitProgress) -> int:
@@ -514,9 +517,3 @@ def _continued(progress: FitProgress, before: int, steps: int) -> FitProgress:
 @torch.no_grad()
 def _cross_entropy(prior: FittablePrior, latents: Tensor, conditions: Tensor | None) -> float:
     return prior.cross_entropy(latents, conditions) if len(latents) else math.nan
-
-
-def _averages(values: list[float], parts: int) -> tuple[float, ...]:
-    size = max(1, math.ceil(len(values) / parts))
-    pieces = [values[start : start + size] for start in range(0, len(values), size)]
-    return tuple(sum(piece) / len(piece) for piece in pieces)

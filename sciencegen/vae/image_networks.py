@@ -262,7 +262,10 @@ class ImageNetworks(nn.Module):
             raise ShapeError(f"Expected '{IMAGE}' of shape [batch, *{list(self.shape)}], got {list(image.shape)}.")
         tiny, side = torch.finfo(image.dtype).tiny ** 0.5, self.shape[-1]
         peak = image.abs().amax((-2, -1), keepdim=True)
-        noise = (_of_pixels(batch[VARIANCE].to(image)) + (SEEN * peak).square()).sqrt().clamp(min=tiny).expand_as(image)
+        variance = batch[VARIANCE].to(image)
+        least = variance.amin((-2, -1), keepdim=True)
+        variance = torch.where(variance > MASKED * least, least, variance)  # of masked pixels: the least of their image
+        noise = (variance + (SEEN * peak).square()).sqrt().clamp(min=tiny).expand_as(image)
         level = ((noise * side).log() - self.scale.mean) / self.scale.std
         psf = batch.fields.get(PSF, image.new_zeros(len(image), 1, 1))
         blur = psf.reshape(len(psf), -1, *psf.shape[-2:])[:, :1].to(image)
@@ -322,12 +325,6 @@ def _draw(posterior: DiagonalGaussian, generator: Generator | None) -> Float[Ten
     if generator is None:
         return posterior.mean
     return posterior.reparameterized(standard_normal(posterior.mean.shape, generator, posterior.mean))[0]
-
-
-def _of_pixels(variance: Float[Tensor, "batch band *pixels"]) -> Float[Tensor, "batch band *pixels"]:
-    """The variance, where that of masked pixels is the least one of their image."""
-    least = variance.amin((-2, -1), keepdim=True)
-    return torch.where(variance > MASKED * least, least, variance)
 
 
 # The likelihood of an image observed with a point spread function and with noise of known variance.

@@ -273,27 +273,18 @@ FEWEST_MAPS = 1000
 old ones stay, and draws have the knots and arms of the old items: nothing can be learned of a map that noise hides."""
 
 
-@dataclass(frozen=True)
-class PriorSteps:
-    """steps, batch: of the priors of codes and of conditions. map_steps, precision: of each map's prior; the texture
-    takes half as many steps."""
-
-    steps: int
-    batch: int
-    map_steps: int
-    precision: Precision
-
-
 def fit_priors(
-    model: Any, batches: Sequence[Batch], generator: Generator, how: PriorSteps, progress: Progress
-) -> PriorFit:
+    model: Any, batches: Sequence[Batch], generator: Generator, steps: int, batch: int, map_steps: int,
+    precision: Precision, progress: Progress,
+) -> PriorFit:  # fmt: skip
     """Fit an `ImageVAE`'s priors in place; returns the fit of the code's. Those of an adapted model continue from their
-    weights."""
+    weights. steps, batch: of the priors of codes and of conditions. map_steps, precision: of each map's prior; the
+    texture takes half as many steps."""
     count, fresh = sum(map(len, batches)), model.pretrained is None
     mean, log_std, condition = posteriors(model, batches, generator, partial(progress, "posteriors"))
     settings = replace(
-        PriorFitSettings() if fresh else GO_ON, steps=how.steps if fresh else steps_further(count, how.steps),
-        batch=how.batch, dropout=ConditionDropout(),  # `posteriors` has applied dropout
+        PriorFitSettings() if fresh else GO_ON, steps=steps if fresh else steps_further(count, steps),
+        batch=batch, dropout=ConditionDropout(),  # `posteriors` has applied dropout
     )  # fmt: skip
     named = partial(progress, "prior of codes")
     fit = fit_prior(model.prior, mean, condition, generator, log_std=log_std, settings=settings, progress=named)
@@ -301,20 +292,21 @@ def fit_priors(
         conditions = torch.cat([one.condition for one in batches if one.condition is not None])
         kinds, learning = (
             model.conditions,
-            PriorFitSettings(steps=how.steps, batch=how.batch, dropout=model.settings.dropout),
+            PriorFitSettings(steps=steps, batch=batch, dropout=model.settings.dropout),
         )
         signs = conditions.new_tensor([kinds.signs(g) for g in SYMMETRIES[model.settings.symmetry]])
         if model.pretrained is not None and not model.wishes.fitted:
             old = partial(progress, "prior of old conditions")
             conditions = augmented_conditions(model.pretrained, conditions, generator, learning, signs, old)
         model.wishes.learn(conditions, generator, learning, signs, partial(progress, "prior of conditions"))
-    _fit_maps(model, batches, generator, how, progress)
-    return replace(fit, notes=_fit_texture(model, batches, generator, how, progress))
+    _fit_maps(model, batches, generator, map_steps, precision, progress)
+    return replace(fit, notes=_fit_texture(model, batches, generator, map_steps // 2, progress))
 
 
-def _fit_maps(model: Any, batches: Sequence[Batch], generator: Generator, how: PriorSteps, progress: Progress) -> None:
+def _fit_maps(
+    model: Any, batches: Sequence[Batch], generator: Generator, steps: int, precision: Precision, progress: Progress
+) -> None:
     """Fit the prior of each map; those of an adapted model only if enough items are free of noise."""
-    steps = how.map_steps
     if adapted := model.pretrained is not None:
         quiet = sum(int(noise_free(one).sum()) for one in batches)
         if quiet < FEWEST_MAPS:
@@ -325,11 +317,11 @@ def _fit_maps(model: Any, batches: Sequence[Batch], generator: Generator, how: P
         rows = posterior_maps(model, number, batches, generator, partial(progress, f"posteriors of {name}"))
         active = flow.active.flatten() > 0 if adapted else rows.channel_kl > LEAST
         draw, named = partial(rows.draw, generator), partial(progress, f"prior of {name}")
-        fit_map_flow(flow, draw, active, steps, generator, how.precision, named)
+        fit_map_flow(flow, draw, active, steps, generator, precision, named)
 
 
 def _fit_texture(
-    model: Any, batches: Sequence[Batch], generator: Generator, how: PriorSteps, progress: Progress
+    model: Any, batches: Sequence[Batch], generator: Generator, steps: int, progress: Progress
 ) -> tuple[str, ...]:
     """Fit the texture, if there is one and if enough items are free of noise: noise would be taken for texture. Returns
     notes."""
@@ -345,7 +337,7 @@ def _fit_texture(
         return () if texture.fitted else (few,)
     some = concatenate(_some([one.select(noise_free(one)) for one in batches]))
     draw = partial(texture_draws, model, some, generator)
-    fit_texture(texture, draw, how.map_steps // 2, partial(progress, "texture"))
+    fit_texture(texture, draw, steps, partial(progress, "texture"))
     return ()
 
 

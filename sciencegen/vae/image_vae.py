@@ -55,7 +55,7 @@ from sciencegen.vae.image_networks import (
     roughness,
     whitened,
 )
-from sciencegen.vae.image_priors import MapFlow, Precision, Pretrained, PriorSteps, fit_priors
+from sciencegen.vae.image_priors import MapFlow, Precision, Pretrained, fit_priors
 from sciencegen.vae.posteriors import standard_normal_log_prob
 from sciencegen.vae.warmup import Warmup
 
@@ -213,7 +213,7 @@ class ImageVAE(nn.Module):
         precision (float32 or bfloat16): of each map's; a texture takes half as many steps. Priors of an adapted model
         continue from their weights, with fewer steps if there are few images; those of maps, and the texture, are not
         changed if few images are free of noise (the fit's notes say so of a texture)."""
-        return fit_priors(self, list(batches), generator, PriorSteps(steps, batch, map_steps, precision), progress)
+        return fit_priors(self, list(batches), generator, steps, batch, map_steps, precision, progress)
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 

@@ -41,7 +41,6 @@ from sciencegen.vae.autoregressive import (
     START,
     Accept,
     AutoregressiveCategorical,
-    Resampling,
     State,
     Step,
     filled,
@@ -226,9 +225,7 @@ class SequenceVAE(nn.Module):
         given = ~condition.isnan().all(1)
         if not given.any():
             return self._draw(noise, condition)
-        found = resample(
-            self._draw, self._miss, accept, noise[given], condition[given], Resampling(s.tries, s.near, s.lean)
-        )
+        found = resample(self._draw, self._miss, accept, noise[given], condition[given], s.tries, s.near, s.lean)
         # rows without a condition are drawn once, independent of other rows
         return found if given.all() else placed(self._draw(noise, condition), given, found)
 

@@ -80,9 +80,9 @@ def report_nearest(backbones: Sequence[np.ndarray], path: Path, count: int) -> N
     training = [places[offset[row] : offset[row + 1]] / 100.0 for row in rows]
     chosen = [backbones[row] for row in np.linspace(0, len(backbones) - 1, count).astype(int)]
     start = time.process_time()
-    found = nearest_chains(chosen, training)
+    scores, _ = nearest_chains(chosen, training)
     seconds = (time.process_time() - start) / count
-    print(f"nearest of {len(training)} chains: {seconds:.1f} s each; TM-scores {found.tm.round(2).tolist()}")
+    print(f"nearest of {len(training)} chains: {seconds:.1f} s each; TM-scores {scores.round(2).tolist()}")
 
 
 def main() -> None:

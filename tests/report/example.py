@@ -6,42 +6,30 @@ import numpy as np
 
 from sciencegen.report import (
     Axis,
+    CalibrationContent,
+    CandidateContent,
     Chart,
     ColumnDescription,
+    CurveContent,
     Distribution,
     Fact,
     Gallery,
+    LatentMapContent,
     Metric,
+    ObjectiveContent,
     Pareto,
     Provenance,
     ReportContent,
+    StructureContent,
     Trace,
     Traversal,
-)
-from sciencegen.report import (
-    CalibrationContent as Calibration,
-)
-from sciencegen.report import (
-    CandidateContent as Candidates,
-)
-from sciencegen.report import (
-    CurveContent as Curve,
-)
-from sciencegen.report import (
-    LatentMapContent as LatentMap,
-)
-from sciencegen.report import (
-    ObjectiveContent as Objective,
-)
-from sciencegen.report import (
-    StructureContent as Structures,
 )
 from tests.report.example_sites import agreement, heat_map, logo, plate, rounds
 
 PICTURE = "<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><path d='M0 0h9'/></svg>"
 
 
-def candidates(count: int = 12) -> Candidates:
+def candidates(count: int = 12) -> CandidateContent:
     score = np.linspace(0.9, 0.4, count)
     table = {
         "rank": np.arange(1, count + 1),
@@ -55,7 +43,7 @@ def candidates(count: int = 12) -> Candidates:
         "note_of_origin": ["left" if i % 3 else "right" for i in range(count)],
     }
     description = ColumnDescription({"mass": "kg"}, {"mass": (1.0, 9.0)}, {"score": "maximize"})
-    return Candidates.from_table(table, [PICTURE] * count, description)
+    return CandidateContent.from_table(table, [PICTURE] * count, description)
 
 
 def chart() -> Chart:
@@ -78,7 +66,7 @@ def full_report(count: int = 12) -> ReportContent:
         warnings=["Mind the gap."],
         notes=["A footnote."],
         candidates=candidates(count),
-        structures=Structures(["a", "b"], ["2\n\nH 0 0 0\nH 0 0 0.7", ""], "xyz"),
+        structures=StructureContent(["a", "b"], ["2\n\nH 0 0 0\nH 0 0 0.7", ""], "xyz"),
         distributions=[Distribution("mass", points[:, 0], cloud[:, 0], cloud[:50, 1], "kg", (None, 0.5))],
         charts=[chart()],
         plate=plate(),
@@ -88,19 +76,28 @@ def full_report(count: int = 12) -> ReportContent:
         logo=logo(),
         gallery=Gallery({"known": [PICTURE] * 4, "made": [PICTURE] * 3}, "Of two kinds."),
         traversals=[Traversal("mass", ["1", "2"], [PICTURE, ""], ["got 1.1", ""], "kg", "a quarter of all")],
-        latent_map=LatentMap(points, cloud, values=cloud[:, 0], value_name="mass", unit="kg"),
+        latent_map=LatentMapContent(points, cloud, values=cloud[:, 0], value_name="mass", unit="kg"),
         pareto=[
-            Pareto(Objective("score", "maximize"), Objective("mass", "minimize", "kg"), points, points[:, 0] > 0, cloud)
+            Pareto(
+                ObjectiveContent("score", "maximize"),
+                ObjectiveContent("mass", "minimize", "kg"),
+                points,
+                points[:, 0] > 0,
+                cloud,
+            )
         ],
         traces=[
             Trace(
                 "best",
-                [Curve("search", calls, best, best - 0.1, best + 0.1), Curve("chance", calls, best / 2, control=True)],
+                [
+                    CurveContent("search", calls, best, best - 0.1, best + 0.1),
+                    CurveContent("chance", calls, best / 2, control=True),
+                ],
             )
         ],
         metrics=[Metric("distance", 0.2, "", {"other": 0.3}, "How far.", "minimize", 0.1, 0.3, "measure distance")],
         calibrations=[
-            Calibration("mass", [1, 2], [1.1, 1.9], [0.9, 1.5], [1.3, 2.2], [0.1, 0.1], [0.9, 0.8], 0.25, "kg")
+            CalibrationContent("mass", [1, 2], [1.1, 1.9], [0.9, 1.5], [1.3, 2.2], [0.1, 0.1], [0.9, 0.8], 0.25, "kg")
         ],
         settings={"search": {"budget": 50, "goals": ["maximize score"]}, "seed": 0},
         provenance=Provenance(["make it"], {"search": 0}, {"program": "1.0"}, {"weights": "ab" * 32}),

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sciencegen.report import Agreement, HeatMap, Logo, Rounds
-from sciencegen.report import CandidateContent as Candidates
-from sciencegen.report import TableColumn as Column
+from sciencegen.report import Agreement, CandidateContent, HeatMap, Logo, Rounds, TableColumn
 
 LETTERS = "ABC"
 
@@ -35,5 +33,7 @@ def agreement() -> Agreement:
     )
 
 
-def plate() -> Candidates:
-    return Candidates(["x", "y"], [Column("predicted", [1.0, 2.0], lower=[0.5, 1.5], upper=[1.5, 2.5])], noun="items")
+def plate() -> CandidateContent:
+    return CandidateContent(
+        ["x", "y"], [TableColumn("predicted", [1.0, 2.0], lower=[0.5, 1.5], upper=[1.5, 2.5])], noun="items"
+    )

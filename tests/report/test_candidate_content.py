@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sciencegen.report import CandidateContent as Candidates
-from sciencegen.report import ColumnDescription
+from sciencegen.report import CandidateContent, ColumnDescription
 
 TABLE = {
     "rank": [1, 2], "id": ["a", "b"], "item": ["CCO", "CCN"], "mass": np.array([46.1, 45.1]),
@@ -14,7 +13,7 @@ TABLE = {
 
 
 def test_bounds_belong_to_their_column_and_ranks_and_ids_are_none():
-    found = Candidates.from_table(TABLE)
+    found = CandidateContent.from_table(TABLE)
     assert [column.name for column in found.columns] == ["mass", "novel"]
     assert found.columns[0].lower == [45.0, 44.0]
     assert (found.items, found.ids) == (["CCO", "CCN"], ["a", "b"])
@@ -23,13 +22,13 @@ def test_bounds_belong_to_their_column_and_ranks_and_ids_are_none():
 
 def test_columns_have_what_is_described_of_them():
     described = ColumnDescription({"mass": "Da"}, {"mass": (None, 46.0)}, {"novel": "maximize"})
-    mass, novel = Candidates.from_table(TABLE, description=described, total=9, noun="molecules").columns
+    mass, novel = CandidateContent.from_table(TABLE, description=described, total=9, noun="molecules").columns
     assert (mass.unit, mass.goal_range, mass.direction) == ("Da", (None, 46.0), None)
     assert (novel.unit, novel.goal_range, novel.direction) == ("", None, "maximize")
 
 
 @pytest.mark.parametrize("column", ["mass", "novel"])
 def test_a_table_needs_its_items_alone(column):
-    found = Candidates.from_table({"item": ["CCO", "CCN"], column: TABLE[column]})
+    found = CandidateContent.from_table({"item": ["CCO", "CCN"], column: TABLE[column]})
     assert [one.name for one in found.columns] == [column]
     assert found.ids == []

@@ -3,10 +3,7 @@
 import pytest
 
 from sciencegen.errors import ShapeError
-from sciencegen.report import CalibrationContent as Calibration
-from sciencegen.report import LatentMapContent as LatentMap
-from sciencegen.report import ReportContent, render_page
-from sciencegen.report import StructureContent as Structures
+from sciencegen.report import CalibrationContent, LatentMapContent, ReportContent, StructureContent, render_page
 
 
 def test_every_part_is_optional():
@@ -16,10 +13,10 @@ def test_every_part_is_optional():
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: Calibration("x", [1, 2], [1]),
-        lambda: LatentMap([(0, 0)], labels=["a", "b"]),
-        lambda: LatentMap([(0, 0)], [(0, 0)], values=[1.0, 2.0]),
-        lambda: Structures(["a"], ["x", "y"]),
+        lambda: CalibrationContent("x", [1, 2], [1]),
+        lambda: LatentMapContent([(0, 0)], labels=["a", "b"]),
+        lambda: LatentMapContent([(0, 0)], [(0, 0)], values=[1.0, 2.0]),
+        lambda: StructureContent(["a"], ["x", "y"]),
     ],
 )
 def test_parts_of_other_lengths_are_refused(make):

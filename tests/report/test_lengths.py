@@ -3,20 +3,17 @@
 import pytest
 
 from sciencegen.errors import ShapeError
-from sciencegen.report import CandidateContent as Candidates
-from sciencegen.report import CurveContent as Curve
-from sciencegen.report import Pareto
-from sciencegen.report import TableColumn as Column
+from sciencegen.report import CandidateContent, CurveContent, Pareto, TableColumn
 from sciencegen.report.content import ObjectiveContent
 
 
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: Candidates(["a", "b"], [Column("x", [1])]),
-        lambda: Candidates(["a", "b"], pictures=["<svg></svg>"]),
-        lambda: Column("x", [1, 2], lower=[1]),
-        lambda: Curve("c", [1, 2], [1]),
+        lambda: CandidateContent(["a", "b"], [TableColumn("x", [1])]),
+        lambda: CandidateContent(["a", "b"], pictures=["<svg></svg>"]),
+        lambda: TableColumn("x", [1, 2], lower=[1]),
+        lambda: CurveContent("c", [1, 2], [1]),
         lambda: Pareto(ObjectiveContent("a", "maximize"), ObjectiveContent("b", "maximize"), [(0, 1)], [True, False]),
     ],
 )

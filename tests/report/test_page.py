@@ -8,22 +8,16 @@ from dataclasses import replace
 import pytest
 
 from sciencegen.report import (
-    CandidateContent as Candidates,
-)
-from sciencegen.report import (
+    CandidateContent,
     Distribution,
     Gallery,
     Metric,
     ReportContent,
+    StructureContent,
+    TableColumn,
     Traversal,
     render_page,
     write_report,
-)
-from sciencegen.report import (
-    StructureContent as Structures,
-)
-from sciencegen.report import (
-    TableColumn as Column,
 )
 from sciencegen.report.page import NUMBERS, SECTIONS, VIEWER, _asset
 from tests.documentation import REPOSITORY
@@ -41,7 +35,7 @@ EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&$\\frac{\x00\u
 
 def evil_report() -> ReportContent:
     report = full_report(2)
-    column = Column(EVIL, [1.0, 2.0], unit=EVIL, description=EVIL, goal_range=(0.0, 1.0))
+    column = TableColumn(EVIL, [1.0, 2.0], unit=EVIL, description=EVIL, goal_range=(0.0, 1.0))
     return replace(
         report,
         title=EVIL,
@@ -49,9 +43,11 @@ def evil_report() -> ReportContent:
         goals=[EVIL],
         warnings=[EVIL],
         notes=[EVIL],
-        candidates=Candidates([EVIL, "b"], [column, Column("text", [EVIL, None])], ids=[EVIL, "b"], item_label=EVIL),
+        candidates=CandidateContent(
+            [EVIL, "b"], [column, TableColumn("text", [EVIL, None])], ids=[EVIL, "b"], item_label=EVIL
+        ),
         distributions=[Distribution(EVIL, [1.0, 2.0], [1.5], unit=EVIL)],
-        structures=Structures([EVIL], [EVIL], EVIL),
+        structures=StructureContent([EVIL], [EVIL], EVIL),
         plate=replace(report.plate, items=[EVIL, EVIL], item_label=EVIL, noun=EVIL),
         rounds=replace(report.rounds, name=EVIL, unit=EVIL, labels=[EVIL] * 5),
         agreement=replace(report.agreement, name=EVIL, unit=EVIL, labels=[EVIL] * 3),

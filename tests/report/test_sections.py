@@ -5,10 +5,8 @@ from typing import get_args
 
 from sciencegen.report import (
     ReportContent,
+    StructureContent,
     render_page,
-)
-from sciencegen.report import (
-    StructureContent as Structures,
 )
 from sciencegen.report.content import StructureStyle
 from sciencegen.report.page import VIEWER, _asset
@@ -16,8 +14,8 @@ from sciencegen.report.page import VIEWER, _asset
 
 def test_structures_can_be_turned_and_cost_nothing_where_there_are_none():
     """The viewer's script stands in the page only where a structure is."""
-    plain = render_page(ReportContent("t", structures=Structures(["flat"], [""])))
-    shown = render_page(ReportContent("t", structures=Structures(["a", "flat", "<b>"], ["x\n1 < 2", "", "y"])))
+    plain = render_page(ReportContent("t", structures=StructureContent(["flat"], [""])))
+    shown = render_page(ReportContent("t", structures=StructureContent(["a", "flat", "<b>"], ["x\n1 < 2", "", "y"])))
     assert _asset(VIEWER) not in plain
     assert _asset(VIEWER) in shown
     assert re.findall(r"<pre hidden data-structure>(.*?)</pre>", shown, re.DOTALL) == ["x\n1 &lt; 2", "y"]
@@ -27,6 +25,6 @@ def test_structures_can_be_turned_and_cost_nothing_where_there_are_none():
 def test_each_style_of_structures_is_one_that_the_viewer_has():
     script = _asset("page.js")
     for style in get_args(StructureStyle):
-        page = render_page(ReportContent("t", structures=Structures(["a"], ["x"], "pdb", style)))
+        page = render_page(ReportContent("t", structures=StructureContent(["a"], ["x"], "pdb", style)))
         assert f'data-format="pdb" data-style="{style}"' in page
         assert f"      {style}: (" in script

@@ -5,9 +5,7 @@ import subprocess
 
 import pytest
 
-from sciencegen.report import CandidateContent as Candidates
-from sciencegen.report import ReportContent, render_page
-from sciencegen.report import TableColumn as Column
+from sciencegen.report import CandidateContent, ReportContent, TableColumn, render_page
 from sciencegen.report.sections import candidates_table, embedded
 from tests.report.example import candidates, full_report
 
@@ -53,14 +51,14 @@ def test_the_first_click_brings_the_better_end_to_the_top(markup):
 
 def test_cells_carry_the_exact_value_and_show_a_rounded_one(markup):
     third = 0.1 + 0.2
-    cells = candidates_table(Candidates(["a", "b"], [Column("x", [third, 12.0])]))
+    cells = candidates_table(CandidateContent(["a", "b"], [TableColumn("x", [third, 12.0])]))
     assert f'data-value="{third!r}"' in cells
     assert ">0.3<" in cells
 
 
 def test_long_texts_wrap_within_words():
     long, short = "C" * 100, "a few words"
-    cells = candidates_table(Candidates(["a", "b"], [Column("route", [long, short])]))
+    cells = candidates_table(CandidateContent(["a", "b"], [TableColumn("route", [long, short])]))
     assert re.search(f'class="text long"[^>]*>{long}<', cells)
     assert re.search(f'class="text"[^>]*>{short}<', cells)
 
@@ -81,19 +79,21 @@ def test_intervals_units_ids_and_alternative_texts_are_shown(markup):
 
 
 def test_missing_values_are_missing_not_zero():
-    markup = candidates_table(Candidates(["a", "b"], [Column("x", [math.nan, 1.5]), Column("f", [None, True])]))
+    markup = candidates_table(
+        CandidateContent(["a", "b"], [TableColumn("x", [math.nan, 1.5]), TableColumn("f", [None, True])])
+    )
     assert re.findall(r'class="number" data-value="([^"]*)"[^>]*>–<', markup) == [""]
     assert re.findall(r'class="flag" data-value="([^"]*)"[^>]*>–<', markup) == [""]
 
 
 def test_a_table_without_pictures_has_no_column_for_them():
-    markup = candidates_table(Candidates(["a"], [Column("x", [1])]))
+    markup = candidates_table(CandidateContent(["a"], [TableColumn("x", [1])]))
     assert "picture" not in markup.lower()
     assert '<option value="2">x</option>' in markup
 
 
 def test_the_count_says_what_is_not_shown():
-    assert "The first 1 of 1\u202f843 candidates" in candidates_table(Candidates(["a"], total=1843))
+    assert "The first 1 of 1\u202f843 candidates" in candidates_table(CandidateContent(["a"], total=1843))
 
 
 def test_a_picture_becomes_part_of_the_page():

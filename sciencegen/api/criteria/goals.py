@@ -180,22 +180,15 @@ def parse_conditions(
 
 def _condition(goal: Goal, known: tuple[float, float] | None) -> Condition:
     """For `name = x` the model gets x; a half-open range is closed by the range of the data, `known`."""
-    if _is_equality(goal):
+    if "=" in goal.text and "<=" not in goal.text and ">=" not in goal.text:
         centre = (goal.low + goal.high) / 2
         return Condition(goal, centre, centre)
     low = goal.low if math.isfinite(goal.low) else known[0] if known else goal.high
     high = goal.high if math.isfinite(goal.high) else known[1] if known else goal.low
-    return Condition(goal, min(low, high), max(low, high)) if low <= high else Condition(goal, *_finite_end(goal))
-
-
-def _is_equality(goal: Goal) -> bool:
-    return "=" in goal.text and "<=" not in goal.text and ">=" not in goal.text
-
-
-def _finite_end(goal: Goal) -> tuple[float, float]:
-    """For a bound beyond the range of the data, the bound itself is requested."""
-    end = goal.low if math.isfinite(goal.low) else goal.high
-    return end, end
+    if low <= high:
+        return Condition(goal, min(low, high), max(low, high))
+    end = goal.low if math.isfinite(goal.low) else goal.high  # beyond the range of the data: the bound itself
+    return Condition(goal, end, end)
 
 
 # Constraints on the items of a plate, in the grammar of goals: `fitness in domain`, `logp <= 3`.

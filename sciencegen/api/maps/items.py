@@ -79,13 +79,6 @@ def unit_of(domain: Domain, name: str) -> str:
     return domain.properties[name].unit if name in domain.properties else ""
 
 
-def label_columns(domain: Domain, rows: Sequence[Row]) -> list[MapColumn]:
-    """Labels that the domain reads from the names of items."""
-    read = ((name, [reader(row.id) for row in rows]) for name, reader in domain.items.labels.items())
-    columns = (text_column(name, texts) for name, texts in read)
-    return [column for column in columns if column is not None]
-
-
 def class_columns(domain: Domain, data: str, column: str | None, rows: Sequence[Row]) -> list[MapColumn]:
     """The columns of texts of a table; none of another source."""
     if not (os.path.isfile(data) and data.lower().endswith(READ_TABLES)):
@@ -206,10 +199,12 @@ def _encoded(loaded: LoadedModel, settings: MapSettings, report: Report) -> Loca
     report(f"encoding {len(rows):,} items", 0, None)
     encoded = encode_rows(loaded, rows, settings, advance)
     kept = [rows[at] for at in encoded.index]
+    readers = domain.items.labels.items()  # of labels in the names of items
+    labels = [text_column(name, [reader(row.id) for row in kept]) for name, reader in readers]
     columns = [
         *number_columns(domain, [row.values for row in kept]),
         *class_columns(domain, data, settings.column, kept),
-        *label_columns(domain, kept),
+        *(one for one in labels if one is not None),
     ]
     return LocatedItems(list(encoded.item), list(encoded.name), encoded.latent, tuple(columns), tuple(encoded.refused))
 

@@ -67,7 +67,11 @@ class TrainingData:
         if self.weights is not None:
             drawn = partial(weighted_order, self.weights, size, seed)
             return lambda step: map(self._batch, drawn(step))
-        sizes = _lengths(self.arrays)
+        sizes = (
+            self.arrays.lengths
+            if isinstance(self.arrays, PackedArrays)
+            else np.array([len(one) for one in self.arrays])
+        )
         lengths = sizes if len(np.unique(sizes)) > 1 else None
 
         ordered = partial(batch_order, len(self.arrays), size, seed, lengths=lengths)
@@ -268,7 +272,3 @@ def _encode(
 
     packed = pack(arrays(), folder)
     return np.array(kept, np.int64), packed, "".join(reasons)
-
-
-def _lengths(arrays: Sequence[Encoded]) -> np.ndarray:
-    return arrays.lengths if isinstance(arrays, PackedArrays) else np.array([len(one) for one in arrays])

@@ -235,13 +235,6 @@ def shipped_names() -> list[str]:
     return sorted(path.parent.name for path in root.glob(f"*/{CONFIG}")) if root.is_dir() else []
 
 
-def _shipped_of(domain: str) -> dict[str, str]:
-    """Name of each shipped model of a domain -> the form of its items, "" for plain ones."""
-    read = {name: RunFolder(pretrained_root() / name, create=False).read_yaml(CONFIG) for name in shipped_names()}
-    recipes = domain_of(domain).recipes
-    return {name: recipes[one["recipe"]].form for name, one in read.items() if one["domain"] == domain}
-
-
 def find_model(domain: str, model: str | Path | None) -> Path:
     """The folder of a model: a shipped name, the path of a run folder, or None for the domain's default."""
     found = _shipped(domain) if model is None else _folder_of(model)
@@ -252,7 +245,13 @@ def find_model(domain: str, model: str | Path | None) -> Path:
         families = any(one.family is not None for one in science.recipes.values())
         flags = "`model` or `alignment`" if families else "`model`"
         without = "" if science.design is None else f" `sciencegen propose {domain}` needs no model."
-        others = [f"`model` {name} (draws {form or 'items'})" for name, form in _shipped_of(domain).items()]
+        configs = {one: RunFolder(pretrained_root() / one, create=False).read_yaml(CONFIG) for one in shipped_names()}
+        recipes = domain_of(domain).recipes
+        others = [
+            f"`model` {one} (draws {recipes[config['recipe']].form or 'items'})"
+            for one, config in configs.items()
+            if config["domain"] == domain
+        ]
         shipped = f" Shipped for {domain}: {', '.join(others)}." if others else ""
         raise ConfigError(
             f"No default weights are shipped for {domain}.{shipped} Pass {flags}, or train some (`sciencegen train "

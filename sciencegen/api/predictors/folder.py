@@ -25,8 +25,7 @@ from sciencegen.scoring.oracles import Oracle
 
 if TYPE_CHECKING:
     from sciencegen.figures.style import Figure
-    from sciencegen.prediction import HeldOutEvaluation as Evaluation
-    from sciencegen.prediction import Predictor
+    from sciencegen.prediction import HeldOutEvaluation, Predictor
     from sciencegen.prediction.points import PointPredictor
     from sciencegen.report.paper_figures import PlottedPredictions
 
@@ -39,7 +38,7 @@ COLUMNS = ("split", "row", *NUMBERS, "in_domain")
 """Columns of the file. row: of the rows that were used, from 0."""
 
 
-def write_held_out(folder: Path, evaluations: Mapping[str, Evaluation]) -> None:
+def write_held_out(folder: Path, evaluations: Mapping[str, HeldOutEvaluation]) -> None:
     """Write the predictions of all splits."""
     columns: dict[str, list[object]] = {name: [] for name in COLUMNS}
     for split, one in evaluations.items():
@@ -167,11 +166,6 @@ def shipped_targets(domain: str) -> dict[str, str]:
         if config["domain"] == plain_name(domain):
             found = dict.fromkeys(split_targets(config["target"]), name) | found
     return found
-
-
-def shipped_for(domain: str, target: str) -> str | None:
-    """The shipped predictor of a property, if there is one."""
-    return shipped_targets(domain).get(target)
 
 
 def find_predictor(folder: str | Path) -> Path:

@@ -96,15 +96,13 @@ def traversals(run: RunContents) -> list[Traversal]:
     """Traversals along latent directions and under changing conditions, in domains that show them."""
     if run.domain.pictures is None or not run.domain.pictures.traversals:
         return []
-    if run.training is None or run.model is None or not _is_quick(run.model):
+    if run.training is None or run.model is None or run.model.recipe.completes:
         return []
-    return [*_directions(run), *_conditions(run)]
-
-
-def _is_quick(loaded: LoadedModel) -> bool:
     from sciencegen.diffusion.model import DiffusionModel  # on use: needs torch
 
-    return not loaded.recipe.completes and not any(isinstance(one, DiffusionModel) for one in loaded.model.modules())
+    if any(isinstance(one, DiffusionModel) for one in run.model.model.modules()):  # slow
+        return []
+    return [*_directions(run), *_conditions(run)]
 
 
 def _directions(run: RunContents) -> list[Traversal]:

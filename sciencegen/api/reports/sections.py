@@ -53,15 +53,12 @@ def summary_sentence(run: RunContents) -> str:
     found, wanted = len(run.candidates["item"]), run.settings.optimize.n
     scored = run.summary.get("scored", run.settings.optimize.budget)
     few = f" ({wanted} were requested)" if found < wanted else ""
-    sentence = f"{found} candidates{few}, chosen among {scored} distinct items that were scored{_by_method(run)}."
-    return f"{sentence} The items to order are the next plate, further down." if run.plate.get("item") else sentence
-
-
-def _by_method(run: RunContents) -> str:
-    """How many items the search and each control scored, "" without controls, or where these chose no candidates."""
+    # how many items the search and each control scored, unless the controls chose no candidates
     methods = run.summary.get("controls", {}) if FOUND_BY in run.summary else {}
     counts = [f"{figures['scored']} by {name}" for name, figures in methods.items()]
-    return f" ({', '.join(counts[:-1])} and {counts[-1]})" if counts else ""
+    by_method = f" ({', '.join(counts[:-1])} and {counts[-1]})" if counts else ""
+    sentence = f"{found} candidates{few}, chosen among {scored} distinct items that were scored{by_method}."
+    return f"{sentence} The items to order are the next plate, further down." if run.plate.get("item") else sentence
 
 
 def facts(run: RunContents) -> list[Fact]:
@@ -300,14 +297,10 @@ def plate_of(
     science: Domain, table: Mapping[str, Sequence[Cell]], frame: ReferenceLike | None, shown: int
 ) -> CandidateContent:
     """A plate as a table with pictures. The lab's empty column is left out; its name labels the predictions."""
-    empty = [name for name in table if not any(map(_has_value, table[name]))]
+    empty = [name for name in table if all(cell is None or cell != cell or cell == "" for cell in table[name])]
     targets = [name for name in empty if name not in (*NOT_TARGETS, "value")]
     target = f"predicted {targets[0]}" if targets else "predicted"
     names = {"predicted": target, "lower": f"{target}_lower", "upper": f"{target}_upper"}
     kept = {names.get(name, name): list(table[name])[:shown] for name in table if name not in empty}
     pictures = [picture(science, science.items.parse(text), frame) for text in kept["item"]]
     return CandidateContent.from_table(kept, pictures, total=len(table["item"]), noun="items")
-
-
-def _has_value(cell: Cell) -> bool:
-    return cell is not None and cell == cell and cell != ""

@@ -16,6 +16,7 @@ from jaxtyping import Int
 
 from sciencegen.api.criteria.goals import Condition
 from sciencegen.api.models.folder import LoadedModel, name_columns, open_model
+from sciencegen.api.models.identity import data_of
 from sciencegen.api.sampling.draws import Draws, Part, first_draw, steerable
 from sciencegen.api.sampling.judge import DISTANCE, Judge, Judged, QualityByDraws, in_groups, particles_of, quality_name
 from sciencegen.api.sampling.request import (
@@ -23,7 +24,6 @@ from sciencegen.api.sampling.request import (
     Replace,
     Replacement,
     Result,
-    known_notes,
     replacement_notes,
     resolve_draws,
     training_texts,
@@ -271,7 +271,10 @@ class Generation:
     def notes(self) -> list[str]:
         """Notes on the written rows, known after the last one."""
         replaced = replacement_notes(self.replaced, self.written)
-        return [*known_notes(self.known, self.written, self.model), *replaced]
+        if not self.known:
+            return replaced
+        data = data_of(self.model.folder)
+        return [f"{self.known} of {self.written} items are training items of the model ({data})", *replaced]
 
     def summary(self) -> dict[str, Any]:
         counts = {name: getattr(self, name) for name in COUNTS}

@@ -14,7 +14,7 @@ from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.models.folder import LoadedModel, name_columns
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.models.plan import HasDiffusion, module_of
-from sciencegen.api.predictors.folder import shipped_for
+from sciencegen.api.predictors.folder import shipped_targets
 from sciencegen.api.sampling.judge import Judge, Judged, Ranking, particles_of, read_ranking
 from sciencegen.api.science.forms import InDomain, domain_of, plain_name
 from sciencegen.api.science.naming import check_kept, constraint_of, exempt_motifs
@@ -305,7 +305,7 @@ def condition_notes(model: LoadedModel, conditions: Sequence[Condition], checked
             for name in free
         ),
         *(
-            f"{UNCHECKED.format(name)}; `predictors` {name}={shipped_for(form, name) or 'FOLDER'} "
+            f"{UNCHECKED.format(name)}; `predictors` {name}={shipped_targets(form).get(name) or 'FOLDER'} "
             "filters by a prediction"
             for name in unchecked
         ),
@@ -340,13 +340,6 @@ def training_texts(model: LoadedModel) -> frozenset[str]:
     return frozenset(data.items(split)) if data.count(split) <= MOST_ITEMS else frozenset()
 
 
-def known_notes(known: int, written: int, model: LoadedModel) -> list[str]:
-    """A note on how many items of an output are training items; none for 0."""
-    if not known:
-        return []
-    return [f"{known} of {written} items are training items of the model ({data_of(model.folder)})"]
-
-
 # Draws replaced by items that can be made from building blocks.
 
 DRAW, SIMILARITY = "draw", "similarity_to_draw"
@@ -370,11 +363,11 @@ class Replace(InDomain):
     def _of(self, draw: Judged) -> list[Judged]:
         science = domain_of(self.domain)
         (found,) = self.find([draw.text])
-        items = [science.items.parse(one.text) for one in found]
+        items = [science.items.parse(text) for text, _ in found]
         alike = science.similarity.matrix([science.items.parse(draw.text)], items)[0] if items else np.empty(0)
         return [
-            judged._replace(how=(*one.cells, draw.text, similarity))
-            for judged, one, similarity in zip(self.judge.of_items(items), found, alike.tolist(), strict=True)
+            judged._replace(how=(*cells, draw.text, similarity))
+            for judged, (_, cells), similarity in zip(self.judge.of_items(items), found, alike.tolist(), strict=True)
         ]
 
 

@@ -42,8 +42,10 @@ def search_space(
     reference = None if naming is None else naming.reference
     noise = partial(_noise, model)
     moves = domain.moves
-    mutate = naming.mutate if naming is not None else _no_move if moves is None else moves.mutate
+    mutate = None if moves is None else moves.mutate
     edit, recombine = (None, None) if moves is None else (moves.edit, moves.recombine)
+    if naming is not None:
+        mutate = naming.mutate
     told = {one.name for one in conditions} & {*representation.properties}
     drafts = isinstance(model.model, Drafts) and not told  # its noise is the latents: draws need no encoder
     began = start_items(
@@ -59,7 +61,7 @@ def search_space(
         draw=None if drafts else partial(_drawn, model, conditions),
         decode=lambda latents: [_unrefused(item) for item in space.draft_items(latents)],
         encode=lambda items: latents_of(model, items),
-        mutate=lambda item, generator: _unrefused(mutate(item, generator)),
+        mutate=lambda item, generator: None if mutate is None else _unrefused(mutate(item, generator)),
         edit=edit and (lambda item, generator: _unrefused(edit(item, generator))),
         recombine=recombine and (lambda item, other, generator: _unrefused(recombine(item, other, generator))),
         features=domain.regression.features if naming is None else naming.differences,
@@ -106,11 +108,6 @@ def start_items(
                 f"Expected an item of {plain_name(domain.name)} for {flag}, got '{text}': {found.reason}."
             )
     return items
-
-
-def _no_move(item: Item, generator: np.random.Generator) -> Refusal:
-    """The mutation of a domain without moves, which always fails: searches use the latent space only."""
-    return Refusal("this domain has no moves")
 
 
 def _refused(item: Item | Refusal, encode: Encode) -> Item | Refusal:

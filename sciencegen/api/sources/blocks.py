@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import compress
 from pathlib import Path
-from typing import NamedTuple
 
 from sciencegen.api.science.forms import InDomain, describe, domain_of
 from sciencegen.api.science.naming import ReadItems
@@ -30,17 +29,11 @@ ANALOGUES = 5
 """Items that can be made, in place of each item."""
 
 
-class Analogue(NamedTuple):
-    """An item that can be made, as text. cells: of `BlockMoves.columns`."""
-
-    text: str
-    cells: tuple[Cell, ...]
-
-
 @dataclass(frozen=True)
 class FindAnalogues(InDomain):
-    """Texts of items to `ANALOGUES` of each that can be made, best first; the item itself is the first if a way to make
-    it is found. blocks: text and name of each. steps: the greatest number of steps."""
+    """Texts of items to `ANALOGUES` of each that can be made, best first: their texts with the cells of
+    `BlockMoves.columns`. The item itself is the first if a way to make it is found. blocks: text and name of each.
+    steps: the greatest number of steps."""
 
     blocks: tuple[tuple[str, str], ...]
     steps: int
@@ -50,13 +43,13 @@ class FindAnalogues(InDomain):
         super().__setstate__(state)
         _moves_of(self)
 
-    def __call__(self, texts: Sequence[str]) -> list[list[Analogue]]:
+    def __call__(self, texts: Sequence[str]) -> list[list[tuple[str, tuple[Cell, ...]]]]:
         science, moves = domain_of(self.domain), _moves_of(self)
         found = []
         for text in texts:
             items, columns = moves.analogues(science.items.parse(text), ANALOGUES)
             rows = zip(*columns.values(), strict=True)
-            found.append([Analogue(science.items.text(item), row) for item, row in zip(items, rows, strict=True)])
+            found.append([(science.items.text(item), row) for item, row in zip(items, rows, strict=True)])
         return found
 
 
@@ -118,7 +111,7 @@ class Blocks:
                 yield from ([] for _ in texts)
                 continue
             for analogues in results:
-                made = [self.moves.enter(str(one.cells[0])) for one in analogues]
+                made = [self.moves.enter(str(cells[0])) for _, cells in analogues]
                 yield [item for item in made if not isinstance(item, Refusal)]
 
 

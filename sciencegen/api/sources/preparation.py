@@ -174,13 +174,10 @@ def prepare_source(
     with reserved(output):
         prepared = prepare_rows(rows, functions, output, options, source, force, progress)
     if log is not None:
-        _tell(log, [note_on_source(domain, chosen.source) if path is None else "", *_notes(science, first, prepared)])
+        notes = [note_on_source(domain, chosen.source) if path is None else "", *_notes(science, first, prepared)]
+        for note in filter(None, notes):
+            log(f"note: {note}")
     return prepared
-
-
-def _tell(log: Callable[[str], None], notes: Sequence[str]) -> None:
-    for note in filter(None, notes):
-        log(f"note: {note}")
 
 
 def _described(chosen: PrepareSettings, source: str, files: Sequence[Path], context: Json) -> SourceDescription:

@@ -41,10 +41,10 @@ from sciencegen.api.train_predictor import check_predictor
 from sciencegen.api.writing.writer import check_ending
 from sciencegen.config import PredictorSettings, RunSettings, TrainSettings
 from sciencegen.data.prepare import check_columns, check_fractions
-from sciencegen.data.tables import READ_TABLES, check_labels, column_names, find_column, no_numbers, number_columns
+from sciencegen.data.tables import READ_TABLES, column_names, find_column, no_numbers, number_columns
 from sciencegen.domains.base import Domain
 from sciencegen.domains.recipes import Recipe, Representation
-from sciencegen.errors import ConfigError, IncompatibleError, SciencegenError
+from sciencegen.errors import ConfigError, DataError, IncompatibleError, SciencegenError
 from sciencegen.files import files_below
 from sciencegen.optimization.goals import check_consistent
 
@@ -239,7 +239,9 @@ def check_run(settings: RunSettings, config: str) -> None:
     with at("train"):
         model = planned_model(settings)
     with at("structures"):
-        _check_structures(settings, model)
+        if settings.structures:
+            check_ending_of(settings.structures)
+            check_ending(model.results, "structures", f"candidates{settings.structures}")
     if settings.complete is not None:
         with at("complete"):
             check_complete(settings)
@@ -255,13 +257,9 @@ def check_run(settings: RunSettings, config: str) -> None:
             _check_wired(settings, section)
             check(settings, model)
     with at("report"):
-        check_labels(settings.report.colour_by)
-
-
-def _check_structures(settings: RunSettings, model: PlannedModel) -> None:
-    if settings.structures:
-        check_ending_of(settings.structures)
-        check_ending(model.results, "structures", f"candidates{settings.structures}")
+        labels = settings.report.colour_by
+        if labels is not None and labels.lower().endswith(READ_TABLES) and not Path(labels).is_file():
+            raise DataError(f"Expected a table of labels at {labels}, found no file.")
 
 
 def _check_wired(settings: RunSettings, section: str) -> None:
@@ -302,7 +300,7 @@ def check_prepare(settings: RunSettings) -> None:
     if chosen.fractions:
         check_fractions(chosen.fractions)
         check_splits(chosen.source, splits_of(form, chosen.source), chosen.fractions)
-    reference_of_source(science, chosen, _files(chosen.source))
+    reference_of_source(science, chosen, [Path(chosen.source)] if os.path.isfile(chosen.source) else [])
     _check_columns_of(form, chosen.source, chosen.columns, chosen.column)
 
 
@@ -453,10 +451,6 @@ def _check_columns_of(domain: str, source: str, names: Iterable[str], item_colum
     for name in names:
         if name not in known:
             raise no_numbers(source, name, known)
-
-
-def _files(source: str) -> list[Path]:
-    return [Path(source)] if os.path.isfile(source) else []
 
 
 def _sample(settings: RunSettings, chosen: PredictorSettings) -> bool | None:

@@ -18,7 +18,7 @@ from sciencegen.api.scores.rows import ScoredChunk
 from sciencegen.api.writing.writer import OutputWriter
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
-from sciencegen.domains.given import item_texts, objects_of
+from sciencegen.domains.given import item_texts, object_of
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_write, claim_output, reserved
 from sciencegen.items import Cell, Refusal
@@ -66,13 +66,6 @@ def notes_html(notes: Sequence[str]) -> str:
     more = [f"and {len(notes) - MOST_NOTES} more notes"] if len(notes) > MOST_NOTES else []
     items = "".join(f"<li>{escape(note)}</li>" for note in [*notes[:MOST_NOTES], *more])
     return f"<ul>{items}</ul>" if items else ""
-
-
-def item_html(picture: str, values: Mapping[str, Cell]) -> str:
-    """A picture beside a table of values; "" for no picture."""
-    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(_text(cell))}</td></tr>" for name, cell in values.items())
-    drawn = f"<div {FRAME}>{picture}</div>" if picture else ""
-    return f'<div style="display:flex;align-items:flex-start;gap:1em">{drawn}<table>{rows}</table></div>'
 
 
 def _pictures(domain: Domain, columns: Mapping[str, Sequence[Cell]]) -> list[str]:
@@ -183,7 +176,11 @@ class ShownItem:
     domain: str = field(repr=False)
 
     def _repr_html_(self) -> str:
-        return item_html(self._picture(), {ITEM: self.text, **self.values})
+        picture, values = self._picture(), {ITEM: self.text, **self.values}
+        cells = ((escape(name), escape(_text(cell))) for name, cell in values.items())
+        rows = "".join(f"<tr><th>{name}</th><td>{cell}</td></tr>" for name, cell in cells)
+        drawn = f"<div {FRAME}>{picture}</div>" if picture else ""
+        return f'<div style="display:flex;align-items:flex-start;gap:1em">{drawn}<table>{rows}</table></div>'
 
     def _picture(self) -> str:
         """Forms whose items have coordinates are shown in 3D; a refused row has no picture."""
@@ -292,7 +289,7 @@ class Result:
             raise ConfigError("Expected a result with a row for each item, got one of other rows. Use its `table`.")
         science = domain_of(self.domain)
         rows = self.table if science.cells is not None else self.table[[ITEM]]
-        return objects_of(science, item_texts(science, rows))
+        return [object_of(science, science.items.parse(text)) for text in item_texts(science, rows)]
 
     def show(self, row: int = 0) -> ShownItem:
         """One item with the values of its row. Notebooks show its picture, or turn its structure in 3D.

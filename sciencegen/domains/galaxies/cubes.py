@@ -273,7 +273,11 @@ def hdu_list(
     """What `write` writes, in memory. The stamps have one shape and the same bands."""
     from astropy.io import fits
 
-    hdus = fits.HDUList([fits.PrimaryHDU(_cube(stamps), _header(stamps, origin))] if stamps else [fits.PrimaryHDU()])
+    primary = fits.PrimaryHDU()
+    if stamps:
+        cube = np.stack([stamp.image for stamp in stamps]).astype(np.float32)
+        primary = fits.PrimaryHDU(cube[:, 0] if cube.shape[1] == 1 else cube, _header(stamps, origin))
+    hdus = fits.HDUList([primary])
     if any(stamp.psf is not None for stamp in stamps):
         hdus.append(fits.ImageHDU(same_side([stamp.psf for stamp in stamps]), name="PSF"))
     if mapped(stamps):
@@ -293,11 +297,6 @@ def check_alike(path: Path, stamps: Sequence[Stamp]) -> None:
     if len(shapes) > 1:
         found = ", ".join(sorted(f"{list(shape)} of {'/'.join(bands)}" for shape, bands in shapes))
         raise ConfigError(f"Expected stamps of one shape and the same bands for {path}, got {found}. Write them apart.")
-
-
-def _cube(stamps: Sequence[Stamp]) -> np.ndarray:
-    cube = np.stack([stamp.image for stamp in stamps]).astype(np.float32)
-    return cube[:, 0] if cube.shape[1] == 1 else cube
 
 
 def mapped(stamps: Sequence[Stamp]) -> bool:

@@ -24,7 +24,7 @@ from sciencegen.domains.galaxies.measurements import (
     curve_of_growth,
 )
 from sciencegen.domains.galaxies.properties import PROPERTIES, measure
-from sciencegen.domains.galaxies.sersic_fit import FITTED, SersicFit, at_limit, fit_sersic
+from sciencegen.domains.galaxies.sersic_fit import AT_LIMIT, FITTED, INDICES, SersicFit, fit_sersic
 from sciencegen.domains.properties import SIMILARITY_PREFIX, property_oracle, similarity_oracle
 from sciencegen.errors import unknown_name
 from sciencegen.items import Direction, Refusal
@@ -215,7 +215,8 @@ class FitOracle:
     def _score(self, fit: SersicFit | None) -> Score:
         if fit is None:
             return Score(None, failure="no Sérsic profile can be fitted")
-        if self.name == "sersic_index" and at_limit(fit.index):
+        # At a limit of the index no profile fits, regardless of the other parameters.
+        if self.name == "sersic_index" and min(abs(math.log(fit.index / limit)) for limit in INDICES) < AT_LIMIT:
             return Score(None, failure=f"the fit ends at the limit of indices, {fit.index:.2g}: no profile fits")
         bounds = (fit.lower, fit.upper) if self.name == "sersic_index" else (None, None)
         return Score(getattr(fit, FITTED[self.name][0]), *bounds)

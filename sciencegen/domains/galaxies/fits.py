@@ -18,7 +18,7 @@ import re
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -68,14 +68,6 @@ class Extent:
     present: int
 
 
-@dataclass
-class FitsLayout:
-    """extents: of each HDU. problem: what is missing or damaged, "" for a whole file."""
-
-    extents: list[Extent] = field(default_factory=list)
-    problem: str = ""
-
-
 class _Stream:
     """The unpacked bytes of a file until its end or the first damage."""
 
@@ -115,22 +107,21 @@ class _Stream:
         return self.place - before
 
 
-def read_layout(path: Path) -> FitsLayout:
-    """Read the headers of all HDUs and skip their data; a packed file is unpacked once, up to its checksum."""
-    stream, layout = _Stream(path), FitsLayout()
+def read_layout(path: Path) -> tuple[list[Extent], str]:
+    """The extent of each HDU, and what is missing or damaged, "" for a whole file. Reads the headers of all HDUs and
+    skips their data; a packed file is unpacked once, up to its checksum."""
+    stream, extents = _Stream(path), list[Extent]()
     with stream.handle:
-        layout.problem = _read_hdus(stream, layout.extents)
-        if stream.damage:
-            layout.problem = f"a damaged one ({stream.damage})"
-    return layout
+        problem = _read_hdus(stream, extents)
+        return extents, f"a damaged one ({stream.damage})" if stream.damage else problem
 
 
 def check_whole(path: Path) -> list[Extent]:
     """The data of each HDU of a file that must be whole. Raises a DataError if a part is missing or damaged."""
-    layout = read_layout(path)
-    if layout.problem:
-        raise DataError(f"Expected a FITS file at {path}, found {layout.problem}. Get it again.")
-    return layout.extents
+    extents, problem = read_layout(path)
+    if problem:
+        raise DataError(f"Expected a FITS file at {path}, found {problem}. Get it again.")
+    return extents
 
 
 def first_bytes(path: Path, size: int) -> bytes:
@@ -150,7 +141,8 @@ def _read_hdus(stream: _Stream, extents: list[Extent]) -> str:
         header = _header(record, stream)
         if header is None:
             return f"one that ends in, or has no end of, the header of HDU {len(extents)}"
-        numbers = _integers(header)
+        integers = filter(None, (_INTEGER.fullmatch(one.rstrip()) for one in reversed(header)))
+        numbers = {found[1].decode(): int(found[2]) for found in integers}  # the first card of a name counts
         size = _data_size(numbers)
         if size is None:
             return f"a header of HDU {len(extents)} that doesn't say the size of its data"
@@ -199,11 +191,6 @@ def _header(record: bytes, stream: _Stream) -> list[bytes] | None:
     return None
 
 
-def _integers(cards: list[bytes]) -> Mapping[str, int]:
-    matches = filter(None, (_INTEGER.fullmatch(card.rstrip()) for card in reversed(cards)))  # the first card counts
-    return {match[1].decode(): int(match[2]) for match in matches}
-
-
 def _data_size(header: Mapping[str, int]) -> int | None:
     """Bytes of the data without padding, None if the header has no valid sizes (FITS standard 4.0, section 4.4)."""
     axes = header.get("NAXIS", -1)
@@ -238,7 +225,10 @@ class FitsFile:
     """
 
     def __init__(self, hdus: Any, path: Path | None = None) -> None:
-        self.hdus, self.path, self.mask = hdus, path, "" if path is None else _mask_name(path)
+        self.hdus, self.path, self.mask = hdus, path, ""
+        if path is not None:
+            with suppress(ConfigError):  # what is wrong there is the refusal of each stamp
+                self.mask = str(told_beside(path).get("mask", "")).upper()
         self.images = _images(hdus, self.mask)
         self._about: dict[int, About | Refusal] = {}
 
@@ -317,14 +307,14 @@ class FitsFile:
 
 @lru_cache(maxsize=4)
 def _opened(path: Path, changed: tuple[int, ...]) -> FitsFile:
-    layout = read_layout(path)
-    if layout.problem:
-        whole = _count_whole(path, layout.extents) if layout.extents else 0
+    extents, problem = read_layout(path)
+    if problem:
+        whole = _count_whole(path, extents) if extents else 0
         raise DataError(
-            f"Expected a FITS file at {path}, found {layout.problem}; {whole} of its stamps are whole. Get it again."
+            f"Expected a FITS file at {path}, found {problem}; {whole} of its stamps are whole. Get it again."
         )
     with reading("a FITS file", path):
-        return FitsFile(_whole(path, layout.extents), path)
+        return FitsFile(_whole(path, extents), path)
 
 
 def open_whole(path: Path) -> Any:
@@ -357,13 +347,6 @@ def rows(path: Path) -> Iterator[Row]:
         values = {name: float(cells[row]) for name, cells in columns.items() if math.isfinite(cells[row])}
         name = names[row] if names is not None else str(file.hdus[hdu].header.get("OBJECT", ""))
         yield Row(row + 1, f"{path}[{row}]", values, name)
-
-
-def _mask_name(path: Path) -> str:
-    """The name of the mask that is told beside a file; what is wrong there is the refusal of each stamp."""
-    with suppress(ConfigError):
-        return str(told_beside(path).get("mask", "")).upper()
-    return ""
 
 
 def _images(hdus: Any, mask: str = "") -> dict[int, int | None]:
@@ -404,13 +387,9 @@ def _count_whole(path: Path, extents: Sequence[Extent]) -> int:
     with suppress(Exception), warnings.catch_warnings():  # the error is raised anyway
         warnings.simplefilter("ignore")
         with _open(content, len(extents)) as hdus:
-            return sum(_whole_of(extents[number], size or 1) for number, size in _images(hdus).items())
+            sizes = ((extents[number], size or 1) for number, size in _images(hdus).items())
+            return sum(size * extent.present // max(extent.announced, 1) for extent, size in sizes)
     return 0
-
-
-def _whole_of(extent: Extent, count: int) -> int:
-    """How many of the stamps of an HDU are present."""
-    return count * extent.present // max(extent.announced, 1)
 
 
 def _is_image(hdu: Any, mask: str) -> bool:

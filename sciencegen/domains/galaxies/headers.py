@@ -94,7 +94,9 @@ class About:
 
     def noise_of(self, image: Float[np.ndarray, "band y x"]) -> Float[np.ndarray, " band"]:
         """The variance, or, if it is unknown, that at the image's edge."""
-        return frame_variance(image) if self.variance is None else np.full(len(image), self.variance)
+        if self.variance is None:
+            return robust_variance(image[:, frame(image.shape[1:])])
+        return np.full(len(image), self.variance)
 
     def nanojansky(
         self, image: Float[np.ndarray, "band y x"], variance: np.ndarray, pixel_scale: float
@@ -141,11 +143,11 @@ def about(header: Mapping[str, Any], overrides: Mapping[str, Any]) -> About | Re
 
 
 def _first(header: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
-    return next((header[key.upper()] for key in keys if key and _is_given(header.get(key.upper()))), None)
-
-
-def _is_given(value: Any) -> bool:
-    return value is not None and not (isinstance(value, str | bytes) and not value)
+    """The value of the first of the keys that has one; a text is one unless it is empty."""
+    found = (header.get(key.upper()) for key in keys if key)
+    return next(
+        (value for value in found if value is not None and not (isinstance(value, str | bytes) and not value)), None
+    )
 
 
 def _number(value: Any) -> float | None:
@@ -225,11 +227,6 @@ def gaussian_psf(fwhm: float, pixel_scale: float) -> np.ndarray:
     r2 = np.arange(-half, half + 1) ** 2 + (np.arange(-half, half + 1) ** 2)[:, None]
     psf = np.exp(-4 * math.log(2) * r2 * (pixel_scale / fwhm) ** 2)
     return (psf / psf.sum()).astype(np.float32)
-
-
-def frame_variance(image: np.ndarray) -> np.ndarray:
-    """[band] robust variance of the pixels at the stamp's edge."""
-    return robust_variance(image[:, frame(image.shape[1:])])
 
 
 def sky_at_edge(

@@ -156,7 +156,8 @@ def evaluate(
         result |= {"count_unique": len(keys), "unique": len(keys) / len(found)}
         result["measured"] = float(np.isfinite(measured).all(1).mean())
         result |= standardized_distances(measured, expected)
-        result |= classifier_score(measured, expected)
+        if min(len(measured), len(expected)) >= FEWEST_CLASSIFIED:
+            result["classifier_auc"] = classifier_auc(measured, expected, SEED)
         result |= spectral_distances(found, known)
         result |= compared_as_a_whole(found, known)
         if training is not None:
@@ -171,13 +172,6 @@ def standardized_distances(measured: np.ndarray, expected: np.ndarray) -> dict[s
     rows = zip(STATISTICS, distances.tolist(), varies, strict=True)
     found = {f"{DISTANCE}{name}": distance for name, distance, varied in rows if varied and math.isfinite(distance)}
     return found | ({f"{DISTANCE}mean": float(np.mean(list(found.values())))} if found else {})
-
-
-def classifier_score(measured: np.ndarray, expected: np.ndarray) -> dict[str, float]:
-    """A classifier two-sample test of the statistics [stamp statistic]; empty for too few stamps."""
-    if min(len(measured), len(expected)) < FEWEST_CLASSIFIED:
-        return {}
-    return {"classifier_auc": classifier_auc(measured, expected, SEED)}
 
 
 def spectral_distances(found: Sequence[Stamp], known: Sequence[Stamp]) -> dict[str, float]:

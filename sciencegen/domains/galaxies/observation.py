@@ -92,7 +92,8 @@ class ObservingConditions:
 
     def parts_to_json(self) -> Json:
         noise = {} if self.correlation is None else {"noise": [packed(plane) for plane in self.correlation]}
-        return {"pixel_scale": self.pixel_scale, "seen": exposures_to_json(self.exposures), **noise}
+        seen = [{"psf": _all_packed(psf), "variance": variance.tolist()} for psf, variance in self.exposures]
+        return {"pixel_scale": self.pixel_scale, "seen": seen, **noise}
 
 
 def observing_conditions(stamps: Sequence[Stamp]) -> ObservingConditions | None:
@@ -117,7 +118,8 @@ def load_observing(data: Mapping[str, Any]) -> ObservingConditions:
 def load_parts(data: Mapping[str, Any]) -> ObservingConditions:
     """The inverse of `parts_to_json`."""
     noise = _all_unpacked(data["noise"]) if "noise" in data else None
-    return ObservingConditions(data["pixel_scale"], load_exposures(data["seen"]), noise)
+    seen = (Exposure(_all_unpacked(one["psf"]), np.array(one["variance"], np.float32)) for one in data["seen"])
+    return ObservingConditions(data["pixel_scale"], tuple(seen), noise)
 
 
 def exposures_of(stamps: Sequence[Stamp]) -> tuple[Exposure, ...]:
@@ -126,18 +128,8 @@ def exposures_of(stamps: Sequence[Stamp]) -> tuple[Exposure, ...]:
     return tuple(Exposure(one.psf, mean_variance(one)) for one in kept)
 
 
-def exposures_to_json(exposures: Sequence[Exposure]) -> list[Json]:
-    """PSF as text ("" for none) or a list of texts, one for each band, and variances [band] as a list, for each
-    exposure."""
-    return [{"psf": _all_packed(psf), "variance": variance.tolist()} for psf, variance in exposures]
-
-
-def load_exposures(data: Sequence[Mapping[str, Any]]) -> tuple[Exposure, ...]:
-    """The inverse of `exposures_to_json`."""
-    return tuple(Exposure(_all_unpacked(one["psf"]), np.array(one["variance"], np.float32)) for one in data)
-
-
 def _all_packed(psf: np.ndarray | None) -> str | list[str]:
+    """A PSF as text ("" for none), or a list of texts, one for each band."""
     return [packed(plane) for plane in psf] if psf is not None and psf.ndim == 3 else packed(psf)
 
 

@@ -60,11 +60,6 @@ FITTED = {
 """Name of an oracle -> (field of the fit, unit). The values are corrected for the PSF; a fit takes 0.1 s."""
 
 
-def at_limit(index: float) -> bool:
-    """Whether a fit ended at a limit of the index: then no profile fits, regardless of its other parameters."""
-    return min(abs(math.log(index / limit)) for limit in INDICES) < AT_LIMIT
-
-
 @lru_cache(maxsize=1024)
 def fit_sersic(stamp: Stamp) -> SersicFit | None:
     """The least-squares fit in the first band; None if there is no flux to fit or it doesn't converge. Cached."""

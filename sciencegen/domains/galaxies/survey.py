@@ -383,10 +383,12 @@ def simulate_one(survey: Survey, settings: SurveySettings, seed: int, number: in
     """One galaxy of `simulate`."""
     generator = np.random.default_rng([seed, number])
     radii = (SMALLEST_RADIUS * survey.pixel_scale, settings.side * survey.pixel_scale / SIDE_OVER_RADIUS)
-    galaxy = draw_galaxy(generator, survey.bright, survey.faint, draw_colors(generator, survey), radii)
+    redder = generator.normal(1.0, survey.color_spread) if survey.color_spread else 1.0  # in all bands alike
+    colors = tuple(redder * band.color for band in survey.bands)
+    galaxy = draw_galaxy(generator, survey.bright, survey.faint, colors, radii)
     psf = draw_psf(generator, survey)
     offset = generator.uniform(-0.5, 0.5, 2)
-    half = psf_half(survey)
+    half = math.ceil(PSF_WIDTHS * survey.fwhm / survey.pixel_scale)  # pixels on each side of the PSF's centre
     fine = psf.drawImage(nx=4 * half + 1, ny=4 * half + 1, scale=survey.pixel_scale / FINE, method="no_pixel").array
     scene = draw_scene(galaxy, survey, settings.side + 2 * half, offset)
     seen = convolve(scene, fine / fine.sum())
@@ -414,17 +416,6 @@ def _variance(survey: Survey, clean: np.ndarray, shot_noise: bool) -> np.ndarray
         return variance
     electrons = np.array([band.electrons() for band in survey.bands])
     return variance[:, None, None] + np.maximum(clean, 0) / electrons[:, None, None]
-
-
-def draw_colors(generator: np.random.Generator, survey: Survey) -> tuple[float, ...]:
-    """Draw a galaxy's mean magnitude in each band minus that in the first: red galaxies are red in all bands."""
-    factor = generator.normal(1.0, survey.color_spread) if survey.color_spread else 1.0
-    return tuple(factor * band.color for band in survey.bands)
-
-
-def psf_half(survey: Survey) -> int:
-    """Pixels on each side of the PSF's centre."""
-    return math.ceil(PSF_WIDTHS * survey.fwhm / survey.pixel_scale)
 
 
 def draw_psf(generator: np.random.Generator, survey: Survey) -> galsim.GSObject:

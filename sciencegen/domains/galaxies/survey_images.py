@@ -303,7 +303,9 @@ def read_catalogue(path: Path, first_pixel: int | None = None, limit: int | None
     if not path.is_file():
         raise DataError(f"Expected a catalogue at {path}, found {found_at(path)}.")
     if path.name.lower().endswith(FITS):
-        names, records = (_fits_records if _is_fits(path) else _ascii_records)(path)
+        with open(path, "rb") as file:  # SExtractor's catalogues are also text
+            is_fits = file.read(6) == b"SIMPLE" or path.name.lower().endswith(".gz")
+        names, records = (_fits_records if is_fits else _ascii_records)(path)
     elif path.name.lower().endswith((*READ_TABLES, ".xlsx", ".txt")):
         names = column_names(path)
         records = ((row.line, row.cells) for row in read_table(path, [name.lower() for name in names], None, True))
@@ -313,12 +315,6 @@ def read_catalogue(path: Path, first_pixel: int | None = None, limit: int | None
     if first_pixel is not None and pair.first is not None:
         pair = pair._replace(first=first_pixel)
     return Catalogue(pair, (_source(line, cells, pair) for line, cells in islice(records, limit)))
-
-
-def _is_fits(path: Path) -> bool:
-    """Whether a file is FITS; SExtractor's catalogues are also text."""
-    with open(path, "rb") as file:
-        return file.read(6) == b"SIMPLE" or path.name.lower().endswith(".gz")
 
 
 def _ascii_records(path: Path) -> tuple[list[str], Iterator[tuple[int, Mapping[str, Cell]]]]:
@@ -646,7 +642,8 @@ class _Cutter:
             flags.append("blended")
         if others.any():
             flags.append("neighbour")
-        if own and _reaches_edge(labels == own):
+        edge = np.concatenate([labels[[0, -1]].ravel(), labels[:, [0, -1]].ravel()])
+        if own and (edge == own).any():
             flags.append("large")
         hidden = part.hidden if self.settings.neighbours else part.hidden | others
         return hidden, flags
@@ -665,10 +662,6 @@ def _of_bands(variance: np.ndarray) -> Float[np.ndarray, " band"]:
     if variance.ndim == 1:
         return variance
     return np.array([np.median(plane[plane > 0]) if (plane > 0).any() else 1.0 for plane in variance])
-
-
-def _reaches_edge(own: Bool[np.ndarray, "y x"]) -> bool:
-    return bool(own[[0, -1]].any() or own[:, [0, -1]].any())
 
 
 LARGE = ": the source reaches the stamp's edge, where noise and sky are measured; take a larger `side`"

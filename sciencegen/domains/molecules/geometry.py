@@ -450,7 +450,9 @@ def with_structure(molecule: Chem.Mol, seed: int = 0, timeout_s: int = 20) -> St
         hydrogenated = Chem.AddHs(molecule)
         failure = _embed(hydrogenated, seed, timeout_s)
         if failure is not None:
-            return _flat(molecule, failure)
+            drawing = Chem.Mol(molecule)
+            rdDepictor.Compute2DCoords(drawing)
+            return Structure(drawing, f"flat drawing: {failure}", None, failure)
         try:
             return _relax(hydrogenated)
         except (ValueError, RuntimeError) as error:
@@ -489,12 +491,6 @@ def _relax(hydrogenated: Chem.Mol) -> Structure:
     unfinished = field.Minimize(maxIts=500)
     method = f"ETKDGv3 + {name}" + (", not fully relaxed" if unfinished else "")
     return Structure(hydrogenated, method, float(field.CalcEnergy()), None)
-
-
-def _flat(molecule: Chem.Mol, failure: str) -> Structure:
-    drawing = Chem.Mol(molecule)
-    rdDepictor.Compute2DCoords(drawing)
-    return Structure(drawing, f"flat drawing: {failure}", None, failure)
 
 
 # Checks whether the generated coordinates of a molecule agree with its bonds.

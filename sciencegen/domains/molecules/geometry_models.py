@@ -122,7 +122,11 @@ class GeometryRepresentation(StandardizedRepresentation, Completing):
         positions = fields["positions"].astype(np.float64)
         found = []
         for row, real in enumerate(batch.mask.cpu().numpy()):
-            bonds = None if bond_types is None else _bond_rows(bond_types[row][np.ix_(real, real)])
+            bonds = None
+            if bond_types is not None:
+                upper = np.triu(bond_types[row][np.ix_(real, real)], 1)
+                first, second = np.nonzero(upper)
+                bonds = np.stack([first, second, upper[first, second]], 1)
             found.append(Geometry(numbers[row][real], positions[row][real], charges[row][real], bonds))
         return found
 
@@ -232,12 +236,6 @@ def _bond_field(encoded: Sequence[Geometry], mask: np.ndarray) -> Float[np.ndarr
     return (np.eye(len(BOND_TYPES), dtype=np.float32)[classes]) * real[..., None]
 
 
-def _bond_rows(types: Int[np.ndarray, "atom atom"]) -> Int[np.ndarray, "bond 3"]:
-    upper = np.triu(types, 1)
-    first, second = np.nonzero(upper)
-    return np.stack([first, second, upper[first, second]], 1)
-
-
 # Coordinates for a given molecule: a diffusion over positions, conditioned on atoms and bonds.
 #
 # Hoogeboom et al. 2022 (EDM) noise positions and types together; here the graph is not noised, so that valences are
@@ -288,14 +286,13 @@ def check_conformers(
         drawn = model.complete(batch, model.state.noise(batch, generator))
         made += representation.geometries(drawn)
         for molecule in representation.decode(drawn):
-            right.append(not isinstance(molecule, Refusal) and _confirmed(representation, molecule))
+            if isinstance(molecule, Refusal):
+                right.append(False)
+                continue
+            flat = with_implicit_hydrogens(molecule)
+            Chem.RemoveStereochemistry(flat)
+            right.append(not isinstance(representation.confirmed(flat, molecule), Refusal))
     return {"right_bonds": float(np.mean(right)), **stability_figures(representation.elements.tolist(), made)}
-
-
-def _confirmed(representation: GeometryRepresentation, molecule: Chem.Mol) -> bool:
-    flat = with_implicit_hydrogens(molecule)
-    Chem.RemoveStereochemistry(flat)
-    return not isinstance(representation.confirmed(flat, molecule), Refusal)
 
 
 CHECKED_DRAWS = 256

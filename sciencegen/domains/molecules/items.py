@@ -65,7 +65,8 @@ def parse(text: str) -> Chem.Mol | Refusal:
             found = standardize(molecule) if changes else molecule
             return _without_open_geometry(found) if _GEOMETRY.search(text) else found
         except (ValueError, RuntimeError) as error:
-            return Refusal(f"RDKit refuses it: {_first_line(error)}")
+            first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            return Refusal(f"RDKit refuses it: {first}")
 
 
 def _refuse_text(text: str) -> Refusal | None:
@@ -181,10 +182,6 @@ def left_out(text: str) -> str:
     return several if "." in text else ""
 
 
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-
-
 # Stereocentres and double bonds of molecules: counts of the defined ones for regressors, and how many are undefined.
 #
 # Labels (R, S, E, Z) are those of RDKit's legacy perception. In rare cases they differ from the rules of Cahn, Ingold
@@ -222,7 +219,7 @@ def stereo_counts(molecules: Sequence[Chem.Mol]) -> np.ndarray:
     """
     table = np.zeros((len(molecules), STEREO_BITS), np.float32)
     for row, molecule in enumerate(molecules):
-        if _is_labelled(molecule):
+        if len(molecule.GetAtomsMatchingQuery(_CHIRAL)) or _labelled_bonds(molecule):
             for feature in _features(molecule):
                 table[row, zlib.crc32(feature.encode()) % STEREO_BITS] += 1
     return table
@@ -238,7 +235,10 @@ def undefined_stereocentres(molecule: Chem.Mol) -> int:
     atoms = {one.centeredOn for one in found if one.type == Chem.StereoType.Atom_Tetrahedral}
     bonds = {one.centeredOn for one in found if one.type == Chem.StereoType.Bond_Double}
     centres = {index for index in atoms if not _inverts(molecule.GetAtomWithIdx(index))}
-    fixed = centres & _bridgeheads(molecule) if centres else set()
+    bridgeheads: list[int] = []
+    if centres:
+        rdMolDescriptors.CalcNumBridgeheadAtoms(molecule, bridgeheads)  # type: ignore[arg-type]  # RDKit's stub is wrong
+    fixed = centres.intersection(bridgeheads)
     if fixed:
         fixed -= {index for index, _ in Chem.FindMolChiralCenters(Chem.Mol(molecule), includeUnassigned=True)}
     return len(centres - fixed) + sum(not _is_imine(molecule.GetBondWithIdx(index)) for index in bonds)
@@ -261,10 +261,6 @@ def _without_stereo(text: str) -> str:
     molecule = Chem.MolFromSmiles(text)
     Chem.RemoveStereochemistry(molecule)
     return Chem.MolToSmiles(molecule)
-
-
-def _is_labelled(molecule: Chem.Mol) -> bool:
-    return bool(len(molecule.GetAtomsMatchingQuery(_CHIRAL)) or _labelled_bonds(molecule))
 
 
 def _labelled_bonds(molecule: Chem.Mol) -> list[tuple[int, int, str]]:
@@ -309,12 +305,6 @@ def _inverts(atom: Chem.Atom) -> bool:
         return atom.GetDegree() < 4
     oxygens = [other for other in atom.GetNeighbors() if other.GetAtomicNum() == 8]
     return atom.GetAtomicNum() == 15 and any(other.GetTotalNumHs() or other.GetFormalCharge() for other in oxygens)
-
-
-def _bridgeheads(molecule: Chem.Mol) -> set[int]:
-    atoms: list[int] = []
-    rdMolDescriptors.CalcNumBridgeheadAtoms(molecule, atoms)  # type: ignore[arg-type]  # RDKit's stub is wrong
-    return set(atoms)
 
 
 def _is_imine(bond: Chem.Bond) -> bool:

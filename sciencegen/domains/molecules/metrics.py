@@ -18,7 +18,6 @@ from sciencegen.domains.molecules.reference_sets import (
 )
 from sciencegen.errors import DataError
 from sciencegen.metrics.sets import (
-    KeyFilter,
     count_cosine,
     frechet_distance,
     internal_diversities,
@@ -47,7 +46,11 @@ def evaluate(
     ChemNet accepts, `novelty` without training. The Fréchet distance of few samples is biased upward: 1,000,
     10,000 and 20,000 molecules of the MOSES test set score 1.26, 0.12 and 0.06 against all of it. Compare equal sizes.
     """
-    known, trained_on = _reference(reference), _training_filter(training)
+    known = _reference(reference)
+    if training is None:
+        trained_on = None
+    else:
+        trained_on = load_training_filter(training) if isinstance(training, str) else build_training_filter(training)
     found = describe(samples)
     if found.total == 0:
         raise DataError("Expected samples to evaluate, got none.")
@@ -69,12 +72,6 @@ def _reference(reference: MoleculeReference | Sequence[str] | str) -> MoleculeRe
     if isinstance(reference, MoleculeReference):
         return reference
     return load_reference(reference) if isinstance(reference, str) else build_reference(reference)
-
-
-def _training_filter(training: Iterable[str] | str | None) -> KeyFilter | None:
-    if training is None:
-        return None
-    return load_training_filter(training) if isinstance(training, str) else build_training_filter(training)
 
 
 def _set_metrics(found: Description) -> dict[str, float]:

@@ -60,7 +60,8 @@ class KeptPattern:
     @classmethod
     def compile(cls, pattern: str) -> KeptPattern:
         query = compile_smarts(pattern, "keep")
-        points = [atom.GetIdx() for atom in query.GetAtoms() if _is_attachment(atom)]
+        ends = (atom for atom in query.GetAtoms() if atom.GetDegree() == 1 and atom.GetAtomicNum() == 0)
+        points = [atom.GetIdx() for atom in ends if atom.DescribeQuery().strip() == "AtomNull"]  # bare `*`, `[*:1]`
         if not points or len(points) == query.GetNumAtoms():
             return cls(query, None)
         at_atom = Counter(query.GetAtomWithIdx(point).GetNeighbors()[0].GetIdx() for point in points)
@@ -84,11 +85,6 @@ class KeptPattern:
             if outside > allowed[position]:
                 return False
         return True
-
-
-def _is_attachment(atom: Chem.Atom) -> bool:
-    """A bare `*`, numbered or not, with one bond."""
-    return atom.GetDegree() == 1 and atom.GetAtomicNum() == 0 and atom.DescribeQuery().strip() == "AtomNull"
 
 
 # Screens substructure queries: excludes those that can't match a molecule because of its atoms and bonds.
@@ -371,7 +367,7 @@ def read_cores(text: str) -> list[Core]:
         raise ConfigError(f"Expected a core of at most {MAX_HEAVY_ATOMS} atoms, got {molecule.GetNumHeavyAtoms()}.")
     points = [atom for atom in molecule.GetAtoms() if atom.GetAtomicNum() == 0]
     pieces = Chem.GetMolFrags(molecule)
-    if any(point.GetDegree() != 1 or _bond(point).GetBondType() != Chem.BondType.SINGLE for point in points):
+    if any(point.GetDegree() != 1 or point.GetBonds()[0].GetBondType() != Chem.BondType.SINGLE for point in points):
         raise ConfigError(f"Expected attachment points with one single bond, got '{text}'. Write such as {EXAMPLE}.")
     if len(pieces) == 1:
         return [_numbered(molecule, points)] if points else _grown(molecule)
@@ -381,10 +377,6 @@ def read_cores(text: str) -> list[Core]:
             f"Expected one piece, or two with an attachment point each, got '{text}'. Write such as {EXAMPLE}."
         )
     return [_numbered(molecule, [one for (one,) in owned], linked=True)]
-
-
-def _bond(point: Chem.Atom) -> Chem.Bond:
-    return point.GetBonds()[0]
 
 
 def _numbered(molecule: Chem.Mol, points: Sequence[Chem.Atom], linked: bool = False) -> Core:
@@ -570,8 +562,10 @@ def _contracted(molecule: Chem.Mol, component: dict[int, int]) -> str:
             place[index] = place[head]
             node = reduced.GetAtomWithIdx(place[head])
             node.SetIsotope(_kind(atom, node.GetIsotope()))
-        elif not _is_oxo_of_ring(atom):
-            place[index] = reduced.AddAtom(_bare(atom))
+        elif atom.GetDegree() != 1 or not all(other.IsInRing() for other in atom.GetNeighbors()):  # not =O of a ring
+            bare = Chem.Atom(atom.GetAtomicNum())
+            bare.SetFormalCharge(atom.GetFormalCharge())
+            place[index] = reduced.AddAtom(bare)
     for bond in molecule.GetBonds():
         begin, end = place.get(bond.GetBeginAtomIdx()), place.get(bond.GetEndAtomIdx())
         if begin is not None and end is not None and begin != end and not reduced.GetBondBetweenAtoms(begin, end):
@@ -586,14 +580,3 @@ def _kind(atom: Chem.Atom, before: int) -> int:
     if not atom.IsInRing():
         return ALKYL
     return AROMATIC if atom.GetIsAromatic() or before == AROMATIC else CYCLIC
-
-
-def _is_oxo_of_ring(atom: Chem.Atom) -> bool:
-    """Whether the atom is =O or the like on a ring, which a Murcko scaffold keeps."""
-    return atom.GetDegree() == 1 and all(other.IsInRing() for other in atom.GetNeighbors())
-
-
-def _bare(atom: Chem.Atom) -> Chem.Atom:
-    found = Chem.Atom(atom.GetAtomicNum())
-    found.SetFormalCharge(atom.GetFormalCharge())
-    return found

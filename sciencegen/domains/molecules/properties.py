@@ -55,7 +55,11 @@ def drug_likeness(molecule: Chem.Mol) -> float:
     properties = QED.QEDproperties(
         MW=rdMolDescriptors._CalcMolWt(molecule),
         ALOGP=rdMolDescriptors.CalcCrippenDescriptors(molecule)[0],
-        HBA=_count_acceptors(molecule),
+        HBA=sum(
+            len(molecule.GetSubstructMatches(pattern))
+            for pattern in QED.Acceptors
+            if molecule.HasSubstructMatch(pattern)
+        ),
         HBD=rdMolDescriptors.CalcNumHBD(molecule),
         PSA=rdMolDescriptors.CalcTPSA(molecule),
         ROTB=rotatable_bonds(molecule),
@@ -63,12 +67,6 @@ def drug_likeness(molecule: Chem.Mol) -> float:
         ALERTS=count_alerts(molecule),
     )
     return QED.qed(molecule, qedProperties=properties)
-
-
-def _count_acceptors(molecule: Chem.Mol) -> int:
-    return sum(
-        len(molecule.GetSubstructMatches(pattern)) for pattern in QED.Acceptors if molecule.HasSubstructMatch(pattern)
-    )
 
 
 # Synthetic accessibility: 1 (easy to make) to 10 (hard).
@@ -104,7 +102,8 @@ def synthetic_accessibilities(molecules: Sequence[Chem.Mol]) -> np.ndarray:
     identifiers = np.fromiter((key for each in environments for key in each), dtype=np.int64, count=total)
     counts = np.fromiter((count for each in environments for count in each.values()), dtype=np.float64, count=total)
     owner = np.repeat(np.arange(len(molecules)), distinct)
-    weights = _contributions(identifiers.astype(np.uint32)) * counts
+    row, found = find_fragments(identifiers.astype(np.uint32))
+    weights = np.where(found, fragment_table()[1][row], UNKNOWN_FRAGMENT) * counts
     fragment_sum = np.bincount(owner, weights, len(molecules))
     fragment_count = np.bincount(owner, counts, len(molecules))
     scores = fragment_sum / np.maximum(fragment_count, 1)
@@ -117,11 +116,6 @@ def find_fragments(identifiers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     fragments, _ = fragment_table()
     row = np.minimum(np.searchsorted(fragments, identifiers), len(fragments) - 1)
     return row, fragments[row] == identifiers
-
-
-def _contributions(identifiers: np.ndarray) -> np.ndarray:
-    row, found = find_fragments(identifiers)
-    return np.where(found, fragment_table()[1][row], UNKNOWN_FRAGMENT)
 
 
 def _corrections(molecule: Chem.Mol, distinct_fragments: int) -> float:

@@ -88,11 +88,6 @@ def fingerprint_of_known(canonical: str) -> np.ndarray:
     return fingerprint(molecule)
 
 
-def fragments_of(molecule: Chem.Mol) -> list[str]:
-    """SMILES of the BRICS fragments (Degen et al. 2008), with their numbered attachment points."""
-    return Chem.MolToSmiles(FragmentOnBRICSBonds(molecule)).split(".")
-
-
 def scaffold_of(molecule: Chem.Mol) -> str | None:
     """SMILES of the Bemis-Murcko scaffold, None for fewer than two rings (as in the MOSES code)."""
     scaffold = murcko_scaffold(molecule)
@@ -116,7 +111,12 @@ def describe(texts: Iterable[str], *, filters: bool = True) -> Description:
             continue
         canonical.extend(map(Chem.MolToSmiles, molecules))
         fingerprints.append(np.stack([fingerprint(molecule) for molecule in molecules]))
-        fragments.update(fragment for molecule in molecules for fragment in fragments_of(molecule))
+        # BRICS fragments (Degen et al. 2008), with their numbered attachment points
+        fragments.update(
+            fragment
+            for molecule in molecules
+            for fragment in Chem.MolToSmiles(FragmentOnBRICSBonds(molecule)).split(".")
+        )
         scaffolds.update(scaffold for scaffold in map(scaffold_of, molecules) if scaffold is not None)
         values.append(measure(molecules, PROPERTIES))
         passing += sum(map(passes_filters, molecules)) if filters else 0

@@ -279,7 +279,10 @@ def xyz_block(molecule: Chem.Mol, comment: str = "") -> str:
 #
 # `structure_files.parse_structure` refuses invalid molecules, but metrics of validity must count them.
 
-_READER.sanitize = False
+_UNCHECKED_READER: Any = Chem.SmilesParserParams()
+_UNCHECKED_READER.removeHs = False
+_UNCHECKED_READER.parseName = False
+_UNCHECKED_READER.sanitize = False
 
 
 def atoms_of(text: str) -> Geometry | Refusal:
@@ -298,7 +301,7 @@ def _drawn(text: str) -> Geometry | Refusal:
     with rdBase.BlockLogs():
         try:
             if line:
-                molecule = Chem.MolFromSmiles(text, _READER)
+                molecule = Chem.MolFromSmiles(text, _UNCHECKED_READER)
             else:
                 molecule = Chem.MolFromMolBlock(f"{text}\n", sanitize=False, removeHs=False)
         except (ValueError, RuntimeError):
@@ -420,7 +423,9 @@ class MoleculeScaffold:
             moved = superposed(positions, positions[rows], places)
             rmsd = float(np.sqrt(((moved[rows] - places) ** 2).sum(1).mean()))
             fitted.GetConformer().SetPositions(moved)
-            if rmsd <= FARTHEST_RMSD and _is(item, fitted):
+            if rmsd <= FARTHEST_RMSD:
+                Chem.AssignStereochemistryFrom3D(fitted)
+            if rmsd <= FARTHEST_RMSD and with_implicit_hydrogens(fitted).HasSubstructMatch(item, useChirality=True):
                 text = f"diffusion over coordinates around the scaffold (RMSD {rmsd:.3f} Å), bonds confirmed"
                 fitted.SetProp(METHOD, text)
                 return fitted
@@ -461,12 +466,6 @@ def _query(molecule: Chem.Mol) -> Chem.Mol:
     for bond in molecule.GetBonds():
         query.AddBond(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), bond.GetBondType())
     return Chem.MolFromSmarts(Chem.MolToSmarts(query))
-
-
-def _is(item: Chem.Mol, made: Chem.Mol) -> bool:
-    """Whether a structure has the configuration of the requested item."""
-    Chem.AssignStereochemistryFrom3D(made)
-    return with_implicit_hydrogens(made).HasSubstructMatch(item, useChirality=True)
 
 
 def _bonds_within(molecule: Chem.Mol, atoms: tuple[int, ...]) -> int:

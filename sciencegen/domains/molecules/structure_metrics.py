@@ -59,18 +59,6 @@ class InternalCoordinates:
 
 
 @dataclass(frozen=True)
-class GeometryDistances:
-    """Earth mover's distances to the reference, averaged over kinds and weighted by their counts in the reference; NaN
-    without a common kind. lengths: ångström. angles, dihedrals: degrees. covered: share of the reference's internal
-    coordinates whose kind occurs among the generated ones."""
-
-    lengths: float
-    angles: float
-    dihedrals: float
-    covered: float
-
-
-@dataclass(frozen=True)
 class Strain:
     """energy: of the geometry above the nearest minimum, kcal/mol. field: MMFF94 or UFF."""
 
@@ -140,8 +128,16 @@ def dihedral_angles(points: Float[np.ndarray, "dihedral 4 3"]) -> Float[np.ndarr
 MEASURES: tuple[Callable[[np.ndarray], np.ndarray], ...] = (bond_lengths, bond_angles, dihedral_angles)
 
 
-def geometry_distances(generated: InternalCoordinates, reference: InternalCoordinates) -> GeometryDistances:
-    """Distances between the generated distributions and the reference's."""
+def geometry_distances(generated: InternalCoordinates, reference: InternalCoordinates) -> dict[str, float]:
+    """Distances between the generated distributions and the reference's.
+
+    Returns
+    -------
+    dict
+        `lengths` in ångström, `angles` and `dihedrals` in degrees: earth mover's distances, averaged over kinds and
+        weighted by their counts in the reference; NaN without a common kind. `covered`: share of the reference's
+        internal coordinates whose kind occurs among the generated ones.
+    """
     pairs = [
         (generated.lengths, reference.lengths),
         (generated.angles, reference.angles),
@@ -153,7 +149,7 @@ def geometry_distances(generated: InternalCoordinates, reference: InternalCoordi
     total = sum(count for count, _ in counted)
     covered = sum(count for count, known in counted if known) / total if total else float("nan")
     lengths, angles, dihedrals = (_mean_distance(ours, theirs) for ours, theirs in pairs)
-    return GeometryDistances(lengths, angles, dihedrals, covered)
+    return {"lengths": lengths, "angles": angles, "dihedrals": dihedrals, "covered": covered}
 
 
 def _mean_distance(generated: Values, reference: Values) -> float:
@@ -281,7 +277,8 @@ def evaluate_structures(
     if connected:
         distinct = set(texts)
         result["unique"] = len(distinct) / len(texts)
-        result |= _plausible(connected)
+        checked = [connected[row] for row in evenly_spaced(len(connected), MOST_CHECKED)]
+        result |= {"count_posebusters": len(checked), "posebusters": plausible_share(checked)}
         if training is not None:
             result["novelty"] = len(distinct.difference(map(_known_flat, training))) / len(distinct)
         result |= _against(connected, reference)
@@ -299,21 +296,15 @@ def _stability(geometries: Sequence[Geometry], samples: int) -> dict[str, float]
     return {"stable_atoms": found.atoms * usable, "stable_molecules": found.molecules * len(sound) / samples}
 
 
-def _plausible(molecules: Sequence[Chem.Mol]) -> dict[str, float]:
-    checked = [molecules[row] for row in evenly_spaced(len(molecules), MOST_CHECKED)]
-    return {"count_posebusters": len(checked), "posebusters": plausible_share(checked)}
-
-
 def _against(molecules: Sequence[Chem.Mol], reference: Sequence[str]) -> dict[str, float]:
     rows = evenly_spaced(len(reference), LARGEST_REFERENCE)
     known = [one for one in (parse_structure(reference[row]) for row in rows) if not isinstance(one, Refusal)]
     if not known:
         raise DataError("Expected structures to compare with, found none with coordinates.")
-    found = geometry_distances(internal_coordinates(molecules), internal_coordinates(known))
+    distances = geometry_distances(internal_coordinates(molecules), internal_coordinates(known))
     compared = [known[row] for row in evenly_spaced(len(known), len(molecules))]  # files may be sorted, such as by size
     return {
-        "count_reference": len(known), "lengths": found.lengths, "angles": found.angles, "dihedrals": found.dihedrals,
-        "covered": found.covered, "strain": _median(strain_energies(molecules)),
+        "count_reference": len(known), **distances, "strain": _median(strain_energies(molecules)),
         "reference_strain": _median(strain_energies(compared)),
     }  # fmt: skip
 

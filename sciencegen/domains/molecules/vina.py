@@ -267,11 +267,14 @@ def _check(smiles: str) -> None:
 
 
 def _pose(target: Target, smiles: str) -> Pose:
+    from rdkit import Chem
+
     with _scripts_on_path():
         score, found = target.dock(smiles, num_cpus=1, seed=SEED)
     if score is None:
         raise ValueError("Vina found no pose in the box")
-    return Pose(score, _best_only(found["ligand"]))
+    poses = found["ligand"]  # the first conformer is the best pose
+    return Pose(score, Chem.Mol(poses, confId=poses.GetConformers()[0].GetId()))
 
 
 @contextmanager
@@ -289,13 +292,6 @@ def _shipped() -> Path:
     folder = targets_folder()
     assert folder is not None, "dockstring is installed without receptors"
     return folder
-
-
-def _best_only(poses: Chem.Mol) -> Chem.Mol:
-    """The molecule with its first conformer alone."""
-    from rdkit import Chem
-
-    return Chem.Mol(poses, confId=poses.GetConformers()[0].GetId())
 
 
 def main(target: str, exhaustiveness: str, source: str, output: str) -> None:

@@ -9,16 +9,15 @@ sequences have gaps; here they are kept, because any position may be requested, 
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8, UInt16, UInt64
+from jaxtyping import Float, Int, UInt8, UInt16, UInt64
 
 from sciencegen.data.damage import open_binary
-from sciencegen.data.threads import map_threaded
+from sciencegen.data.threads import map_threaded, worker_count
 from sciencegen.data.writers import escape
 from sciencegen.domains.proteins.items import ALPHABET, GAP, NUMBER_OF_LETTER, parse
 from sciencegen.domains.proteins.variants import Reference, numbered, split_range
@@ -46,11 +45,6 @@ class Records:
 
     names: Sequence[str]
     bodies: Sequence[bytes]
-
-
-def is_a3m(path: Path) -> bool:
-    """Whether the file is an a3m: rows have no dots at the insertions of others, so that they differ in length."""
-    return Path(path).name.lower().removesuffix(".gz").endswith(".a3m")
 
 
 def read_records(path: Path) -> Iterator[Records]:
@@ -226,7 +220,8 @@ class _Ragged(Exception):
 def read_alignment(path: str | Path) -> Alignment:
     """Read .a2m, .a3m, Stockholm (.sto) or aligned FASTA, perhaps gzipped; the format is detected."""
     path = Path(path)
-    ways = (True,) if is_a3m(path) else (False, True)
+    # Rows of an a3m have no dots at the insertions of others, so that they differ in length.
+    ways = (True,) if path.name.lower().removesuffix(".gz").endswith(".a3m") else (False, True)
     for by_match in ways:
         try:
             return _read(path, by_match)
@@ -462,14 +457,10 @@ def sequence_weights(
         raise ConfigError(f"Expected an identity of at least 0 and below 1, got {identity}. EVE uses 0.8.")
     least = least_matches(rows.shape[1], identity)[(rows != GAP).sum(1)]
     if device == "cpu":
-        count = count_neighbours(rows, least, threads or _cores())
+        count = count_neighbours(rows, least, worker_count(threads))
     else:
         count = count_neighbours_by_products(rows, least, device)
     return np.divide(1.0, count, out=np.zeros(len(rows)), where=count > 0)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def least_matches(columns: int, identity: float) -> Int[np.ndarray, " residues"]:
@@ -501,7 +492,10 @@ def _count_from(packed: BitPlanes, least: np.ndarray, start: int) -> Int[np.ndar
     count = np.zeros(len(least), np.int64)
     waiting: list[tuple[np.ndarray, np.ndarray]] = []
     for above, beside in _blocks(start, len(least)):
-        few = _may_match(packed, least, above, beside)
+        # Rows may be neighbours if matches <= columns - differing, which holds for the screening planes too.
+        most = np.maximum(packed.columns - least, 0).astype(np.uint16)
+        planes = packed.planes[:, :SCREENING_PLANES]
+        few = differing(planes[..., above], planes[..., beside]) <= np.maximum(most[above, None], most[beside])
         few &= np.arange(above.start, above.stop)[:, None] < np.arange(beside.start, beside.stop)
         if few.mean() > DENSE:
             matches = matching(packed, above, beside)
@@ -522,13 +516,6 @@ def _blocks(start: int, rows: int) -> Iterator[tuple[slice, slice]]:
     for top in range(start, stop, BLOCK[0]):
         for left in range(top, rows, BLOCK[1]):
             yield slice(top, min(top + BLOCK[0], stop)), slice(left, min(left + BLOCK[1], rows))
-
-
-def _may_match(packed: BitPlanes, least: np.ndarray, above: slice, beside: slice) -> Bool[np.ndarray, "row other"]:
-    """Whether rows may be neighbours: matches <= columns - differing, which holds for the screening planes too."""
-    most = np.maximum(packed.columns - least, 0).astype(np.uint16)
-    planes = packed.planes[:, :SCREENING_PLANES]
-    return differing(planes[..., above], planes[..., beside]) <= np.maximum(most[above, None], most[beside])
 
 
 def _count_pairs(

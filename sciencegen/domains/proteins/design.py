@@ -12,7 +12,7 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -198,16 +198,11 @@ _NUMBER = r"(-?[0-9]+(?:\.[0-9]+)?)?"
 _SPAN = re.compile(rf"{_NUMBER}\.\.{_NUMBER}")
 
 
-@dataclass(frozen=True)
-class ExposedPositions:
-    """places: from 0, in the wild type. notes: how the structure was interpreted, as sentences."""
-
-    places: frozenset[int]
-    notes: tuple[str, ...]
-
-
-def exposed_positions(wild_type: Reference, structure: str, limits: Mapping[str, str]) -> ExposedPositions:
-    """The positions whose residues are within all limits; residues with a missing value are excluded.
+def exposed_positions(
+    wild_type: Reference, structure: str, limits: Mapping[str, str]
+) -> tuple[frozenset[int], tuple[str, ...]]:
+    """The positions, from 0, whose residues are within all limits, and notes on how the structure was interpreted;
+    residues with a missing value are excluded.
 
     structure: a PDB or mmCIF file, optionally with a chain (`1abc.pdb:A`); its residues are aligned with the wild
     type. limits: name of a measure -> `0.25..`, `..0.1` or `0.1..0.5`.
@@ -226,7 +221,7 @@ def exposed_positions(wild_type: Reference, structure: str, limits: Mapping[str,
         notes.append(_note(name, values, limits[name]))
     if not inside.any():
         raise ConfigError(f"Expected positions within the limits, found none: {'; '.join(notes)}. Widen them.")
-    return ExposedPositions(frozenset(np.flatnonzero(inside).tolist()), tuple(f"structure: {note}" for note in notes))
+    return frozenset(np.flatnonzero(inside).tolist()), tuple(f"structure: {note}" for note in notes)
 
 
 def _note(name: str, values: Float[np.ndarray, " position"], limit: str) -> str:
@@ -284,26 +279,22 @@ def design_space(measured: Sequence[str] = (), **options: object) -> SequenceSpa
     if strange := sorted(set(own) - set(places)):
         number = strange[0] + wild_type.first
         raise ConfigError(f"Expected residues of open positions, got some for {number}. Add {number} to positions.")
-    exposed = _exposed(wild_type, options)
-    allowed = {place: own.get(place, common) for place in places if exposed is None or place in exposed.places}
+    limits = {name: str(options[name]) for name in MEASURES if options.get(name) is not None}
+    exposed: Collection[int] = places
+    notes: tuple[str, ...] = ()
+    if (structure := options.get("structure")) is not None:
+        exposed, notes = exposed_positions(wild_type, str(structure), limits)
+    elif limits:
+        raise ConfigError(f"Expected a structure beside {' and '.join(limits)}, got none. Pass structure=1abc.pdb.")
+    allowed = {place: own.get(place, common) for place in places if place in exposed}
     sorted_letters = {p: "".join(letter for letter in ALPHABET if letter in some) for p, some in allowed.items()}
     others = {place: some.replace(wild_type.sequence[place], "") for place, some in sorted_letters.items()}
     others = {place: some for place, some in others.items() if some}
     if not others:
         raise ConfigError("Expected open positions with residues beside the wild type's, got none. Widen residues.")
     most = _whole(options, "maximum_mutations", len(others), at_least=1)
-    given, notes = options.get("reference") is not None, () if exposed is None else exposed.notes
+    given = options.get("reference") is not None
     return SequenceSpace(wild_type, others, min(most, len(others)), given, notes)
-
-
-def _exposed(wild_type: Reference, options: Mapping[str, object]) -> ExposedPositions | None:
-    limits = {name: str(options[name]) for name in MEASURES if options.get(name) is not None}
-    structure = options.get("structure")
-    if structure is None:
-        if limits:
-            raise ConfigError(f"Expected a structure beside {' and '.join(limits)}, got none. Pass structure=1abc.pdb.")
-        return None
-    return exposed_positions(wild_type, str(structure), limits)
 
 
 def _wild_type(given: object, measured: Sequence[str]) -> Reference:

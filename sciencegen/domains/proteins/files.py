@@ -195,14 +195,9 @@ def read_fasta(path: Path) -> Iterator[Row]:
 def _row(number: int, header: str, parts: Sequence[str]) -> Row:
     words = header.split()
     named = "" if not words or header[:1].isspace() else words[0]
-    values, texts = header_values(words[bool(named) :])
+    pairs = (word.partition("=") for word in words[bool(named) :])
+    values, texts = numbers_and_texts((key, value) for key, _, value in pairs if key and key not in NOT_MEASURED)
     return Row(number, "".join(parts), values, named, texts)
-
-
-def header_values(words: Sequence[str]) -> tuple[dict[str, float], dict[str, str]]:
-    """The numbers and the other texts among `key=value` words."""
-    pairs = (word.partition("=") for word in words)
-    return numbers_and_texts((key, value) for key, _, value in pairs if key and key not in NOT_MEASURED)
 
 
 def write(

@@ -17,7 +17,7 @@ from sciencegen.domains.proteins.backbones import diffusion as backbone_models
 from sciencegen.domains.proteins.backbones import representation as backbone_representation
 from sciencegen.domains.proteins.backbones.tasks import TASKS
 from sciencegen.domains.proteins.items import ALPHABET, GAP, encode_rows
-from sciencegen.domains.proteins.variant_scores import family_oracles, variant_scorer
+from sciencegen.domains.proteins.variant_scores import FamilyScore, Mutations, variant_scorer
 from sciencegen.domains.recipes import FamilyTraining, ModelOracles, Recipe, Remember
 from sciencegen.scoring.oracles import Oracle
 from sciencegen.vae.alignment_fitness import AdditiveFitness, WildTypeRow
@@ -48,14 +48,16 @@ def alignment_vae(representation: AlignmentRepresentation, settings: AlignmentVA
 def model_oracles(
     model: AlignmentVAE, representation: AlignmentRepresentation, remember: Remember
 ) -> Mapping[str, Oracle]:
-    """`family_oracles`, and a lower bound of log p of an aligned row, without gaps, by the mixture of members."""
+    """`family_score` of a variant, with an interval of one standard deviation of the members, `mutations`, and a lower
+    bound of log p of an aligned row, without gaps, by the mixture of members."""
 
     def bound(batch: Batch) -> Tensor:
         members = model.evidence(batch, importance=True)
         return torch.logsumexp(members, 0) - np.log(len(members))
 
-    found = family_oracles(model, representation, remember)
-    return {**found, **likelihood_oracles(model, representation, bound)}
+    scores = {"family_score": FamilyScore(model, representation)} if representation.family else {}
+    likelihoods = likelihood_oracles(model, representation, bound)
+    return {**scores, MUTATIONS: Mutations(representation), **likelihoods}
 
 
 def check(

@@ -32,11 +32,6 @@ def changes_from(reference: Reference | None, sequence: str) -> list[Substitutio
     return [Substitution(wild, position, letter) for position, (wild, letter) in pairs if wild != letter]
 
 
-def draw_changes(changes: Sequence[Substitution], reference: Reference, width: int, height: int) -> str:
-    """SVG elements in a box of `width` by `height` pixels: the names of the changes, and below them marks."""
-    return "".join((*_names(changes, width, height - TRACK), *_track(changes, reference, width, height - TRACK)))
-
-
 def _names(changes: Sequence[Substitution], width: float, height: float) -> Iterator[str]:
     """The names of the changes in a grid, as large as fits, each new letter on the colour of its class."""
     longest = max(len(str(change)) for change in changes) + 2
@@ -142,7 +137,7 @@ def render(sequence: str, width: int = 220, height: int = 160, reference: Refere
     of another length is ignored."""
     found = changes_from(reference, sequence)
     if reference is not None and found and len(found) <= MOST_NAMED:
-        drawn = draw_changes(found, reference, width, height)
+        drawn = "".join((*_names(found, width, height - TRACK), *_track(found, reference, width, height - TRACK)))
     else:
         places = None if found is None or reference is None else {one.position - reference.first for one in found}
         drawn = _all_residues(sequence, width, height, places)

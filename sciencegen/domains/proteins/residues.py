@@ -58,13 +58,6 @@ def letter_of(name: str) -> str:
     return letter if letter in SIDE_CHAINS else UNKNOWN
 
 
-def is_standard(name: str) -> bool:
-    """Whether a three-letter name, in any case, is one of the 20 unmodified amino acids."""
-    from Bio.Data.PDBData import protein_letters_3to1
-
-    return name.strip().upper() in protein_letters_3to1
-
-
 PEPTIDE_BOND = 2.0
 """Maximum distance of bonded C and N in ångström; the bond length is 1.33."""
 ALPHA_DISTANCE = 4.5
@@ -95,7 +88,9 @@ class Residue:
 
     @property
     def modified(self) -> bool:
-        return not is_standard(self.name)
+        from Bio.Data.PDBData import protein_letters_3to1
+
+        return self.name.strip().upper() not in protein_letters_3to1
 
     @property
     def missing(self) -> frozenset[str]:
@@ -131,7 +126,8 @@ def select_residues(chain: Any) -> Selected:
         else:
             _count(selected.left_out, residue.name if residue.modified else f"{residue.name} without CA")
     for index, (residue, certain) in enumerate(read):
-        if certain or _is_bonded(read, index):
+        around = pairwise([one for one, _ in read[max(0, index - 1) : index + 2]])
+        if certain or any(not bond_length(before, after)[1] for before, after in around):
             selected.residues.append(residue)
         else:
             _count(selected.left_out, residue.name)
@@ -158,11 +154,6 @@ def bond_length(before: Residue, after: Residue) -> tuple[float, bool]:
     else:
         distance, longest = float(np.linalg.norm(before.atoms["CA"] - after.atoms["CA"])), ALPHA_DISTANCE
     return distance, distance > longest
-
-
-def _is_bonded(read: list[tuple[Residue, bool]], index: int) -> bool:
-    around = pairwise([residue for residue, _ in read[max(0, index - 1) : index + 2]])
-    return any(not bond_length(before, after)[1] for before, after in around)
 
 
 def _count(counts: dict[str, int], name: str) -> None:

@@ -471,7 +471,9 @@ def relative_accessibility(chain: ProteinChain) -> Float[np.ndarray, " residue"]
     model = _atoms_of(chain)
     ShrakeRupley(probe_radius=PROBE_RADIUS, n_points=SPHERE_POINTS).compute(model, level="R")
     areas = np.array([residue.sasa for residue in model.get_residues()])
-    return areas / np.array([_largest_area(residue) for residue in chain.residues])
+    return areas / np.array(
+        [np.nan if residue.missing else LARGEST_AREA.get(residue.letter, np.nan) for residue in chain.residues]
+    )
 
 
 def weighted_contact_number(chain: ProteinChain, centre: Centre = "alpha") -> Float[np.ndarray, " residue"]:
@@ -487,10 +489,6 @@ def weighted_contact_number(chain: ProteinChain, centre: Centre = "alpha") -> Fl
         squared[np.arange(len(part)), np.arange(start, start + len(part))] = np.inf
         found[start : start + len(part)] = (1 / np.maximum(squared, 1.0)).sum(1)
     return found
-
-
-def _largest_area(residue: Residue) -> float:
-    return np.nan if residue.missing else LARGEST_AREA.get(residue.letter, np.nan)
 
 
 def _atoms_of(chain: ProteinChain) -> Any:

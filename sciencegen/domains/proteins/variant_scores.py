@@ -11,7 +11,7 @@ family's share g of gaps), then its residues. A gap contributes log g - log(1 - 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,9 +23,8 @@ from sciencegen.domains.proteins.aligned import MUTATIONS
 from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
 from sciencegen.domains.proteins.items import GAP, encode_rows
 from sciencegen.domains.proteins.variants import ProteinVariantNames
-from sciencegen.domains.recipes import Remember
 from sciencegen.items import Direction, Refusal
-from sciencegen.scoring.oracles import Oracle, Score
+from sciencegen.scoring.oracles import Score
 from sciencegen.vae.alignment_vae import AlignmentVAE
 
 ROWS_AT_ONCE = 32
@@ -149,14 +148,6 @@ def variant_scorer(model: AlignmentVAE, representation: AlignmentRepresentation)
     """The scorer of a family's model; None for a model of measured variants, whose frequency says nothing about
     effects."""
     return FamilyScorer(model, representation) if representation.family else None
-
-
-def family_oracles(
-    model: AlignmentVAE, representation: AlignmentRepresentation, remember: Remember
-) -> Mapping[str, Oracle]:
-    """`family_score` of a variant, with an interval of one standard deviation of the members, and `mutations`."""
-    scores = {"family_score": FamilyScore(model, representation)} if representation.family else {}
-    return scores | {MUTATIONS: Mutations(representation)}
 
 
 class FamilyScore:

@@ -227,12 +227,8 @@ def _why_unreadable(part: str) -> str:
 
 def all_singles(reference: Reference) -> list[str]:
     """All single substitutions, sorted by position, then by letter: 19 for each position."""
-    return list(_singles(reference))
-
-
-def _singles(reference: Reference) -> Iterator[str]:
-    for position, wild_type in enumerate(reference.sequence, reference.first):
-        yield from (f"{wild_type}{position}{letter}" for letter in ALPHABET if letter != wild_type)
+    sites = enumerate(reference.sequence, reference.first)
+    return [f"{old}{position}{new}" for position, old in sites for new in ALPHABET if new != old]
 
 
 # Parses variants of one reference, given by name or as sequences, and detects shifted numbering.

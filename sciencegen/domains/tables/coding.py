@@ -17,7 +17,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from sciencegen.batch import Batch
-from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.errors import ConfigError
 from sciencegen.networks.shared_noise import standard_normal
 from sciencegen.networks.unet import UNetSettings, VectorUNetDenoiser
 from sciencegen.networks.uvit import Grid, UViTDenoiser, UViTSettings
@@ -123,22 +123,6 @@ NetworkName = Literal["mlp", "unet", "uvit"]
 NETWORKS: tuple[str, ...] = get_args(NetworkName)
 
 
-@dataclass(frozen=True)
-class NetworkSizes:
-    """size: of a row's vector. conditions: columns of the condition. unet, uvit: settings of the networks."""
-
-    size: int
-    conditions: int
-    unet: UNetSettings
-    uvit: UViTSettings
-
-
-def check_network(name: str) -> None:
-    """Raise an error for an unknown name."""
-    if name not in NETWORKS:
-        raise unknown_name("network", name, NETWORKS)
-
-
 def grids_of(blocks: Sequence[ArrayBlock], columns: Sequence[int]) -> list[Grid]:
     """Where the numbers of each block are in a row's vector. columns: the column of each number of the vector."""
     places = {column: place for place, column in enumerate(columns)}
@@ -152,8 +136,10 @@ def _image_shape(block: ArrayBlock) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def network_of(name: str, grids: Sequence[Grid], sizes: NetworkSizes) -> nn.Module | None:
-    """The network of this name; None for "mlp", the default of a diffusion of vectors.
+def network_of(
+    name: str, grids: Sequence[Grid], size: int, conditions: int, unet: UNetSettings, uvit: UViTSettings
+) -> nn.Module | None:
+    """The network of this name for vectors of a size; None for "mlp", the default of a diffusion of vectors.
 
     Raises
     ------
@@ -165,11 +151,11 @@ def network_of(name: str, grids: Sequence[Grid], sizes: NetworkSizes) -> nn.Modu
     if not grids:
         raise ConfigError(f"Expected a column of images for network={name}, got none. Take network=mlp.")
     if name == "uvit":
-        return UViTDenoiser(CODES, sizes.size, grids, sizes.conditions, sizes.uvit)
+        return UViTDenoiser(CODES, size, grids, conditions, uvit)
     if len(grids) > 1 or grids[0].shape[1] == 1:
         shapes = ", ".join(str(list(grid.shape)) for grid in grids)
         raise ConfigError(
             f"Expected one column of images for network=unet, got arrays [channel height width] of {shapes}. "
             "Leave others out, or take network=uvit."
         )
-    return VectorUNetDenoiser(CODES, sizes.size, grids[0], sizes.conditions, sizes.unet)
+    return VectorUNetDenoiser(CODES, size, grids[0], conditions, unet)

@@ -13,17 +13,16 @@ from sciencegen.domains.likelihoods import LOG_LIKELIHOOD
 from sciencegen.domains.recipes import ModelOracles, Remember
 from sciencegen.domains.tables.coding import (
     CODES,
+    NETWORKS,
     NetworkName,
-    NetworkSizes,
     TableCoding,
-    check_network,
     grids_of,
     network_of,
 )
 from sciencegen.domains.tables.column_choice import BlockSettings, columns_and_blocks
 from sciencegen.domains.tables.recipe_parts import in_bits, oracles_of, table_recipe
 from sciencegen.domains.tables.representation import TableRepresentation
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.unet import UNetSettings
 from sciencegen.networks.uvit import UViTSettings
@@ -73,7 +72,8 @@ class TableDiffusionSettings(VectorDiffusionSettings):
     score_samples: int = 1
 
     def __post_init__(self) -> None:
-        check_network(self.network)
+        if self.network not in NETWORKS:
+            raise unknown_name("network", self.network, NETWORKS)
         if not 0 <= self.hidden <= 1 or self.score_samples < 1:
             raise ConfigError(
                 "Expected hidden between 0 and 1, and score_samples of 1 or more, got "
@@ -87,8 +87,8 @@ def build(representation: TableRepresentation, settings: TableDiffusionSettings)
     columns, blocks = columns_and_blocks(representation.columns, representation.arrays, chosen)
     coding = TableCoding(columns)
     conditions = len(representation.properties)
-    sizes = NetworkSizes(coding.size, conditions, settings.unet, settings.uvit)
-    network = network_of(settings.network, grids_of(blocks, coding.places), sizes)
+    grids = grids_of(blocks, coding.places)
+    network = network_of(settings.network, grids, coding.size, conditions, settings.unet, settings.uvit)
     diffusion = vector_diffusion(CODES, coding.size, conditions, settings, masked=True, network=network)
     return CodedDiffusion(coding, diffusion, settings.hidden, settings.score_samples, exact=network is None)
 

@@ -168,7 +168,10 @@ def _agreement_of_arrays(first: Sequence[TableCell], second: Sequence[TableCell]
     result = np.zeros((len(first), len(second)))
     one, other = ([array_of(cell) if isinstance(cell, list) else None for cell in cells] for cells in (first, second))
     for shape in {cell.shape for cell in one if cell is not None}:
-        rows, columns = (_with_shape(cells, shape) for cells in (one, other))
+        rows, columns = (
+            {at: cell for at, cell in enumerate(cells) if cell is not None and cell.shape == shape}
+            for cells in (one, other)
+        )
         if not columns:
             continue
         x, y = (np.nan_to_num(np.stack(list(part.values())).reshape(len(part), -1)) for part in (rows, columns))
@@ -176,11 +179,6 @@ def _agreement_of_arrays(first: Sequence[TableCell], second: Sequence[TableCell]
         agreement = 1 - cdist(x, y, "cityblock") / np.where(size == 0, 1, size)
         result[np.ix_(list(rows), list(columns))] = agreement
     return result
-
-
-def _with_shape(cells: Sequence[np.ndarray | None], shape: tuple[int, ...]) -> dict[int, np.ndarray]:
-    """Place -> array of this shape."""
-    return {at: cell for at, cell in enumerate(cells) if cell is not None and cell.shape == shape}
 
 
 def hashed_features(rows: Sequence[TableRow]) -> Float[np.ndarray, "row feature"]:

@@ -194,15 +194,10 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
     if column in (None, ITEM) and _holds_items(source):
         return read_table(path, (ITEM,), ITEM)
     chosen = _chosen(source.names, column, str(path))
-    _note_formulas(path)
-    _note_units(path, source, [source.names[at] for at in chosen])
-    return _rows(source, chosen)
-
-
-def _note_formulas(path: Path) -> None:
-    """Warn of formulas in a workbook, and of sheets that aren't read."""
     for note in sheet_notes(path, remedy="save another as .csv to read it") if is_workbook(path) else ():
         warnings.warn(f"{path}: {note}.", stacklevel=1)
+    _note_units(path, source, [source.names[at] for at in chosen])
+    return _rows(source, chosen)
 
 
 def _note_units(path: Path, source: TableSource, names: Sequence[str]) -> None:

@@ -121,17 +121,16 @@ def _contradiction(column: ColumnSchema) -> str:
         return f"the moments {numbers}"
     if not isinstance(column.decimals, int) or not -1 <= column.decimals <= MOST_DECIMALS:
         return f"{str(column.decimals)[:60]} decimals"
-    one_kind = all(map(_is_finite, column.categories)) if column.numeric else _are_categories(column.categories)
+    if column.numeric:
+        one_kind = all(map(_is_finite, column.categories))
+    else:
+        one_kind = any(all(isinstance(cell, kind) for cell in column.categories) for kind in (str, bool))
     fits = one_kind and len(set(column.categories)) == len(column.categories) != 1
     return "" if fits and (column.numeric or column.categories) else f"the categories {str(column.categories)[:60]}"
 
 
 def _is_finite(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-
-
-def _are_categories(cells: Sequence[TableCell]) -> bool:
-    return all(isinstance(cell, str) for cell in cells) or all(isinstance(cell, bool) for cell in cells)
 
 
 def fit_cells(

@@ -130,11 +130,6 @@ class ArrayColumn:
     numeric: bool
 
 
-def is_file_of_arrays(path: Path) -> bool:
-    """Whether a path has the ending of a file of arrays."""
-    return path.name.lower().endswith(ARRAYS)
-
-
 def open_array_source(path: Path, wanted: Collection[str] | None = None) -> TableSource:
     """The table in a file of arrays. wanted: names of columns; arrays without one of them needn't fit the others."""
     if not path.exists() or (path.is_dir() and not array_files.is_store(path)):
@@ -210,7 +205,9 @@ def _columns(
         inner = ((field, dtype[field]) for field in dtype.names)
         return [one for field, kind in inner for one in _columns(field, shape, kind, path, (*within, field))]
     numeric = dtype.kind in NUMBERS
-    if not numeric and not _holds_texts(dtype) and not dtype.names:
+    vlen = dict(dtype.metadata or {}).get("vlen", str)  # of objects: another kind for the ragged arrays of HDF5
+    texts = dtype.kind == "O" and vlen in (str, bytes)
+    if not numeric and not texts and dtype.kind not in "USTbmM" and not dtype.names:
         raise DataError(f"Expected numbers or texts in '{name}' of {path}, found {dtype}. Leave that array out.")
     if len(shape) == 1:
         return [ArrayColumn(name, within[0], _Part(within[1:]), numeric)]
@@ -222,11 +219,6 @@ def _columns(
         f"Expected arrays [row], [row column] or [row ...] of at most {MOST_DIMENSIONS + 1} dimensions in {path}, "
         f"'{name}' has shape {tuple(shape)} of {dtype}. Leave that array out, or reshape it."
     )
-
-
-def _holds_texts(dtype: np.dtype) -> bool:
-    """Whether an array holds texts, Booleans or dates; not objects such as the ragged arrays of HDF5."""
-    return dtype.kind in "USTbmM" or (dtype.kind == "O" and dict(dtype.metadata or {}).get("vlen", str) in (str, bytes))
 
 
 @dataclass(frozen=True)
@@ -262,7 +254,7 @@ LOST_LETTER = "\ufffd"
 
 def open_source(path: Path, wanted: Collection[str] | None = None) -> TableSource:
     """The table in a file; errors about the file are raised here. wanted: names of columns, see `array_sources`."""
-    if is_file_of_arrays(path):
+    if path.name.lower().endswith(ARRAYS):
         return open_array_source(path, wanted)
     return _of_parquet(path) if is_parquet(path) else _of_csv(path, wanted)
 
@@ -276,7 +268,10 @@ def _of_csv(path: Path, wanted: Collection[str] | None) -> TableSource:
     learned = {name: count for name, count in zip(names, counts, strict=True) if wanted is None or name in wanted}
     _note_gaps(path, learned)
     _note_numbers(path, learned)
-    read_cell = [_reader(count, decimal) for count in counts]
+    read_cell = [
+        array_cell if count.holds_arrays else partial(cell_of, numeric=count.numeric, decimal=decimal)
+        for count in counts
+    ]
 
     def rows() -> Records:
         for line, cells in read_records(path)[2]:
@@ -286,13 +281,6 @@ def _of_csv(path: Path, wanted: Collection[str] | None) -> TableSource:
                 yield line, [read(cell.strip()) for read, cell in zip(read_cell, cells, strict=True)]
 
     return TableSource(names, _categories(names, counts), rows)
-
-
-def _reader(count: ColumnCells, decimal: str) -> Callable[[str], TableCell | ValueError]:
-    """How the cells of a column are read."""
-    if count.holds_arrays:
-        return array_cell
-    return partial(cell_of, numeric=count.numeric, decimal=decimal)
 
 
 def _check_letters(path: Path, names: Sequence[str], counts: Sequence[ColumnCells]) -> None:
@@ -340,16 +328,12 @@ def _categories(names: Sequence[str], counts: Sequence[ColumnCells]) -> dict[str
 
 def check_names(names: Sequence[str], source: str) -> None:
     """Raise an error for a header of numbers, or two columns of one name."""
-    if names and all(cell_of(name, True) is not None and not _is_text(name) for name in names):
+    if names and not any(isinstance(cell_of(name, True), ValueError | None) for name in names):
         raise DataError(
             f"Expected a header with the names of the columns in {source}, found numbers ({', '.join(names[:3])}, "
             "...). Add a first line of names."
         )
     check_distinct(names, source)
-
-
-def _is_text(name: str) -> bool:
-    return isinstance(cell_of(name, True), ValueError)
 
 
 def _of_parquet(path: Path) -> TableSource:
@@ -375,15 +359,12 @@ def _of_parquet(path: Path) -> TableSource:
 
     texts = [at for at in range(len(names)) if not numeric[at] and not arrays[at]]
     first = next(blocks(texts), [])
-    listed = {at for at, cells in zip(texts, first, strict=False) if any(_is_array(cell) for cell in cells)}
-    as_json.update(listed)
-    texts = [at for at in texts if at not in listed]
+    for at, cells in zip(texts, first, strict=False):
+        if any(isinstance(cell, str) and isinstance(array_cell(cell), list) for cell in cells):
+            as_json.add(at)
+    texts = [at for at in texts if at not in as_json]
     few = different([names[at] for at in texts], blocks(texts))
     return TableSource(names, few, lambda: records_of(blocks(range(len(names)))))
-
-
-def _is_array(cell: TableCell | ValueError) -> bool:
-    return isinstance(cell, str) and isinstance(array_cell(cell), list)
 
 
 def _parquet_cells(column: pa.Array, numeric: bool, arrays: bool, as_json: bool) -> list[TableCell | ValueError]:

@@ -6,7 +6,6 @@ from sciencegen.api.predictors.folder import (
     check_goes_by,
     find_predictor,
     load_predictor,
-    shipped_for,
     shipped_predictors,
     shipped_targets,
     split_targets,
@@ -16,7 +15,7 @@ from sciencegen.errors import DataError, IncompatibleError, SciencegenError
 
 def test_every_shipped_predictor_is_found_by_its_targets():
     assert "qm9-properties" in shipped_predictors()
-    assert shipped_for("molecules", "gap") == "qm9-properties"
+    assert shipped_targets("molecules")["gap"] == "qm9-properties"
     assert set(shipped_targets("molecules").values()) <= set(shipped_predictors())
     assert shipped_targets("pointclouds") == {}
 

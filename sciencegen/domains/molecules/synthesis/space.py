@@ -491,6 +491,7 @@ def block_moves(molecules: Sequence[Chem.Mol], names: Sequence[str], most: int) 
     """Moves over routes of at most `most` steps from these building blocks."""
     stock = make_stock(molecules, names)
     book = RouteBook(RouteMoves(stock, most))
+    usable = f"{len(stock)} building blocks for {len(stock.usable)} reactions"
     return BlockMoves(
         draw=book.draw,
         mutate=book.mutate,
@@ -501,11 +502,5 @@ def block_moves(molecules: Sequence[Chem.Mol], names: Sequence[str], most: int) 
         enter=book.enter,
         columns=book.columns,
         materials=book.materials,
-        notes=notes_on(stock),
+        notes=(f"{usable}; blocks that fit to none: {stock.unused}" if stock.unused else usable,),
     )
-
-
-def notes_on(stock: Stock) -> tuple[str, ...]:
-    """What to know of a stock: how many of its blocks fit to no reaction, and how many reactions can be run."""
-    usable = f"{len(stock)} building blocks for {len(stock.usable)} reactions"
-    return (f"{usable}; blocks that fit to none: {stock.unused}" if stock.unused else usable,)

@@ -73,17 +73,14 @@ def bonded(n: Points, c: Points) -> Bool[np.ndarray, " bond"]:
 def place_oxygens(n: Points, ca: Points, c: Points) -> Points:
     """Carbonyl oxygens: in the plane of CA, C and the next N, opposite to both. A residue that isn't bonded
     to a next one gets the torsion psi of the residue before it."""
-    oxygens = place_atoms(n, ca, c, C_O, CA_C_O, _last_psi(n, ca, c) + 180.0)
+    # psi of the residue before, if it is bonded to this one
+    before = dihedrals(np.stack([n[:-1], ca[:-1], c[:-1], n[1:]], -2))
+    psi = np.concatenate([[END_PSI], np.where(bonded(n, c), before, END_PSI)])
+    oxygens = place_atoms(n, ca, c, C_O, CA_C_O, psi + 180.0)
     joined = np.flatnonzero(bonded(n, c))
     away = unit(c[joined] - ca[joined]) + unit(c[joined] - n[joined + 1])
     oxygens[joined] = c[joined] + C_O * unit(away)
     return oxygens
-
-
-def _last_psi(n: Points, ca: Points, c: Points) -> Float[np.ndarray, " residue"]:
-    """[residue] psi of the residue before, if it is bonded to this one, else `END_PSI`."""
-    before = dihedrals(np.stack([n[:-1], ca[:-1], c[:-1], n[1:]], -2))
-    return np.concatenate([[END_PSI], np.where(bonded(n, c), before, END_PSI)])
 
 
 def place_hydrogens(n: Points, c: Points, o: Points) -> Points:

@@ -188,8 +188,10 @@ class _Features(nn.Module):
         self.norm_edges = nn.LayerNorm(HIDDEN)
 
     def forward(self, coordinates: Float[Tensor, "residue 4 3"]) -> tuple[Tensor, Tensor]:
-        atoms = torch.cat([coordinates, _beta(coordinates)[:, None]], 1)
-        size, ca = len(atoms), coordinates[:, 1]
+        n, ca, c, _ = coordinates.unbind(1)
+        beta = beta_carbons(n - ca, c - ca) + ca  # of ideal residues
+        atoms = torch.cat([coordinates, beta[:, None]], 1)
+        size = len(atoms)
         between = torch.sqrt(torch.square(ca[:, None] - ca).sum(-1) + 1e-6)
         near = torch.topk(between, min(self.neighbours, size), largest=False).indices
         embedded = self.embeddings(torch.arange(size)[:, None] - near)
@@ -209,12 +211,6 @@ class _Offsets(nn.Module):
     def forward(self, offset: Int[Tensor, "residue neighbour"]) -> Tensor:
         index = offset.clamp(-FURTHEST_OFFSET, FURTHEST_OFFSET) + FURTHEST_OFFSET
         return self.linear.weight.T[index] + self.linear.bias
-
-
-def _beta(coordinates: Float[Tensor, "residue 4 3"]) -> Float[Tensor, "residue 3"]:
-    """Where CB is in an ideal residue."""
-    n, ca, c, _ = coordinates.unbind(1)
-    return beta_carbons(n - ca, c - ca) + ca
 
 
 def _radial(distances: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from string import ascii_uppercase
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from sciencegen.domains.proteins.items import ALPHABET, COORDINATES
 from sciencegen.domains.proteins.residues import BACKBONE, UNKNOWN
@@ -208,13 +208,10 @@ def key(item: Backbone) -> str:
     return f"{item.sequence} {np.round(spread, 2).tolist()} {'right' if volume > 0 else 'left'}{item.symmetry}"
 
 
-def _millis(coordinates: Float[np.ndarray, "residue 4 3"]) -> Int[np.ndarray, "atom 3"]:
-    return np.rint(coordinates.astype(np.float64).reshape(-1, 3) * 10**DECIMALS).astype(np.int64)
-
-
 def _packed(coordinates: Float[np.ndarray, "residue 4 3"]) -> bytes:
     """Differences of successive atoms as 32-bit numbers, the first bytes of all numbers first; deflated."""
-    differences = np.diff(_millis(coordinates), axis=0, prepend=0).astype("<i4")
+    whole = np.rint(coordinates.astype(np.float64).reshape(-1, 3) * 10**DECIMALS).astype(np.int64)
+    differences = np.diff(whole, axis=0, prepend=0).astype("<i4")
     return zlib.compress(differences.reshape(-1).view(np.uint8).reshape(-1, 4).T.tobytes(), 9)
 
 

@@ -284,8 +284,8 @@ def _similarity(
         result["mean_tm"] = float(pairwise_tm(paired, report)[np.triu_indices(len(paired), 1)].mean())
     if training is not None and long:
         known = [one for one in _usable(training) if len(one) >= SHORTEST]
-        near = nearest_chains(_spaced(long, MOST_NEAREST), known, report=report)
-        result |= {"nearest_training_tm": float(near.tm.mean()), "copies": float(np.mean(near.tm > COPY_TM))}
+        nearest, _ = nearest_chains(_spaced(long, MOST_NEAREST), known, report=report)
+        result |= {"nearest_training_tm": float(nearest.mean()), "copies": float(np.mean(nearest > COPY_TM))}
     return result
 
 

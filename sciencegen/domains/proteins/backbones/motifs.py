@@ -80,16 +80,8 @@ def prefix_of(chain: str) -> str:
     return chain if _LETTERS.fullmatch(chain) else f"{chain}:"
 
 
-@dataclass(frozen=True)
-class Contigs:
-    """Ranges of the motif, and free residues before, between and after them: one more than ranges."""
-
-    ranges: tuple[Range, ...]
-    free: tuple[Free, ...]
-
-
-def parse_contigs(text: str) -> Contigs:
-    """Parse contigs.
+def parse_contigs(text: str) -> tuple[tuple[Range, ...], tuple[Free, ...]]:
+    """Parse contigs to ranges of the motif, and free residues before, between and after them: one more than ranges.
 
     Raises
     ------
@@ -98,8 +90,8 @@ def parse_contigs(text: str) -> Contigs:
 
     Examples
     --------
-    >>> found = parse_contigs("10-40,A163-181,5")
-    >>> [str(one) for one in found.ranges], found.free
+    >>> ranges, free = parse_contigs("10-40,A163-181,5")
+    >>> [str(one) for one in ranges], free
     (['A163-181'], (Free(shortest=10, longest=40), Free(shortest=5, longest=5)))
     """
     ranges: list[Range] = []
@@ -120,7 +112,7 @@ def parse_contigs(text: str) -> Contigs:
     for index, one in enumerate(ranges):
         if other := next((before for before in ranges[:index] if one.overlaps(before)), None):
             raise ConfigError(f"Expected `contigs` with each residue once, got {other} and {one}. Leave one out.")
-    return Contigs(tuple(ranges), tuple(free))
+    return tuple(ranges), tuple(free)
 
 
 def _why(part: str) -> str:
@@ -272,9 +264,9 @@ def read_motif(path: Path, contigs: str | None = None, longest: int | None = Non
     if contigs is None:
         pieces, free = _whole(chains, path, longest)
     else:
-        parsed = parse_contigs(contigs)
-        pieces = [_piece(chains, one, path) for one in parsed.ranges]
-        free = _spanned(parsed, pieces)
+        ranges, between = parse_contigs(contigs)
+        pieces = [_piece(chains, one, path) for one in ranges]
+        free = _spanned(ranges, between, pieces)
     residues = [residue for piece in pieces for residue in piece]
     return Motif(
         np.concatenate([_places(piece, path) for piece in pieces]),
@@ -372,14 +364,14 @@ def _places(piece: Sequence[Residue], path: Path) -> Float[np.ndarray, "residue 
     return places
 
 
-def _spanned(contigs: Contigs, pieces: Sequence[Sequence[Residue]]) -> list[Free]:
+def _spanned(ranges: Sequence[Range], given: Sequence[Free], pieces: Sequence[Sequence[Residue]]) -> list[Free]:
     """The free residues, at least as many between two pieces as can span the distance."""
-    free = list(contigs.free)
+    free = list(given)
     for index, (before, after) in enumerate(pairwise(pieces), 1):
         broken = bond_length(before[-1], after[0])[1]
         least = max(1, ceil(_apart(before, after) / STRETCHED) - 1) if broken else 0
         if least > free[index].longest:
-            one, other = contigs.ranges[index - 1 : index + 1]
+            one, other = ranges[index - 1 : index + 1]
             raise ConfigError(
                 f"Expected `contigs` with {least} or more free residues between {one} and {other}, which are "
                 f"{_apart(before, after):.1f} Å apart, got {free[index].longest or 'none'}."

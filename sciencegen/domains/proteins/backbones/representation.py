@@ -99,7 +99,10 @@ class BackboneRepresentation(StandardizedRepresentation):
 
     def well_formed(self, batch: Batch, items: Sequence[Backbone | Refusal]) -> np.ndarray:
         """[item] whether each chain is unbroken, and its alpha carbons don't clash."""
-        return np.array([not isinstance(item, Refusal) and _is_sound(item) for item in items], bool)
+        good = (
+            not isinstance(one, Refusal) and not why_broken(one) and not assembly_clashes(one.copies) for one in items
+        )
+        return np.array(list(good), bool)
 
     def to_json(self) -> Json:
         return {
@@ -181,10 +184,6 @@ def why_broken(item: Backbone) -> Refusal | None:
     if not len(breaks):
         return None
     return Refusal(f"the chain breaks after residue {item.numbers[breaks[0]]}, and {len(breaks)} times in all")
-
-
-def _is_sound(item: Backbone) -> bool:
-    return why_broken(item) is None and not assembly_clashes(item.copies)
 
 
 def padded_places(chains: Sequence[Float[np.ndarray, "_ 3 3"]], size: int | None = None) -> Batch:

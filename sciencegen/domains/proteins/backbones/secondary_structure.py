@@ -189,14 +189,10 @@ def helix_handedness(coordinates: Coordinates, states: str | None = None) -> Han
     (Handedness(right=7, total=7), Handedness(right=0, total=7))
     """
     assigned = secondary_structure(coordinates) if states is None else states
-    ca, starts = np.asarray(coordinates)[:, 1], np.array(_turns(assigned), int)
+    helices = [run for run in runs(assigned) if run.state == HELIX]
+    starts = np.array([start for run in helices for start in range(run.start, run.stop - TURN + 1)], int)
     if not len(starts):
         return Handedness(0, 0)
+    ca = np.asarray(coordinates)[:, 1]
     turned = dihedrals(ca[starts[:, None] + np.arange(TURN)])
     return Handedness(int((turned > 0).sum()), len(turned))
-
-
-def _turns(states: str) -> list[int]:
-    """First residues of the turns that lie inside a helix."""
-    helices = [run for run in runs(states) if run.state == HELIX]
-    return [start for run in helices for start in range(run.start, run.stop - TURN + 1)]

@@ -58,31 +58,24 @@ def read_predicted(path: Path, sequences: Sequence[str]) -> list[Predicted | Ref
     """The predicted structure of each sequence. Of several the first in the order of file names counts; files that
     can't be read, or that are no chains, are named in the reason of sequences that have none."""
     wanted, found, problem = set(sequences), dict[str, Predicted](), ""
-    for file in _structure_files(path):
+    files = [path]
+    if path.is_dir():
+        files = sorted(one for one in files_below(path) if one.name.lower().endswith(STRUCTURE_FORMATS))
+    for file in files:
         try:
             for one in _chains(file):
-                if one.sequence in wanted and _is_chain(one.trace):
+                if one.sequence not in wanted:
+                    continue
+                # TM-align takes hours for alpha carbons farther from the first than a chain of their number can reach.
+                reach = ALPHA_DISTANCE * len(one.trace)
+                if np.isfinite(one.trace).all() and (np.linalg.norm(one.trace - one.trace[0], axis=1) <= reach).all():
                     found.setdefault(one.sequence, one)
-                elif one.sequence in wanted:
+                else:
                     problem = problem or f"; {file.name} has alpha carbons that aren't finite or too far apart"
         except SciencegenError as error:
             problem = problem or f"; {error}".replace(str(path), path.name)
     missing = Refusal(f"no structure with this sequence in the output{problem}")
     return [found.get(sequence, missing) for sequence in sequences]
-
-
-def _is_chain(trace: Trace) -> bool:
-    """Whether all alpha carbons are finite, and none is farther from the first one than a chain of their number can
-    reach: TM-align takes hours for such."""
-    if not np.isfinite(trace).all():
-        return False
-    return bool((np.linalg.norm(trace - trace[0], axis=1) <= ALPHA_DISTANCE * len(trace)).all())
-
-
-def _structure_files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    return sorted(one for one in files_below(path) if one.name.lower().endswith(STRUCTURE_FORMATS))
 
 
 def _chains(path: Path) -> Iterator[Predicted]:

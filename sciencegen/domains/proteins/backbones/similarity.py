@@ -8,7 +8,6 @@ only a part of their fold look unlike.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np
@@ -45,14 +44,6 @@ Trace = Float[np.ndarray, "residue 3"]
 """Positions of CA, in ångström."""
 
 
-@dataclass(frozen=True)
-class Nearest:
-    """tm: TM-score to the nearest reference, normalized by the length of the backbone. index: of this reference."""
-
-    tm: Float[np.ndarray, " backbone"]
-    index: Int[np.ndarray, " backbone"]
-
-
 def can_align() -> bool:
     """Whether the package tmtools is installed."""
     return find_spec("tmtools") is not None
@@ -81,8 +72,9 @@ def nearest_chains(
     references: Sequence[Coordinates],
     shortlist: int = SHORTLIST,
     report: Report = silent,
-) -> Nearest:
-    """The most similar reference of each backbone among the `shortlist` that are most similar without gaps.
+) -> tuple[Float[np.ndarray, " backbone"], Int[np.ndarray, " backbone"]]:
+    """TM-score to, normalized by the backbone's length, and index of the most similar reference of each backbone among
+    the `shortlist` that are most similar without gaps.
 
     The shortlist is made by superposing pieces of all references with the backbone, twice: with equal weights, then
     with those of the TM-score.
@@ -97,7 +89,7 @@ def nearest_chains(
         found = np.array([align(trace, traces[index])[0] for index in chosen])
         scores.append(found.max())
         indices.append(chosen[found.argmax()])
-    return Nearest(np.array(scores), np.array(indices))
+    return np.array(scores), np.array(indices)
 
 
 def gapless_tm(trace: Trace, others: Sequence[Trace]) -> Float[np.ndarray, " other"]:

@@ -11,15 +11,15 @@ from sciencegen.errors import ConfigError
 
 @pytest.mark.parametrize("text", ["10-40,A163-181,10-40", "[10-40/A163-181/10-40]", " 10-40, A163-181 ,5-20,5-20"])
 def test_commas_slashes_and_brackets_mean_the_same(text):
-    found = parse_contigs(text)
-    assert found.ranges == (Range("A", 163, 181),)
-    assert found.free == (Free(10, 40), Free(10, 40))
+    ranges, free = parse_contigs(text)
+    assert ranges == (Range("A", 163, 181),)
+    assert free == (Free(10, 40), Free(10, 40))
 
 
 def test_single_residues_negative_numbers_and_neighbouring_parts():
-    found = parse_contigs("A-3-2,B7,AB10-12,6")
-    assert [str(one) for one in found.ranges] == ["A-3-2", "B7", "AB10-12"]
-    assert found.free == (Free(), Free(), Free(), Free(6, 6))
+    ranges, free = parse_contigs("A-3-2,B7,AB10-12,6")
+    assert [str(one) for one in ranges] == ["A-3-2", "B7", "AB10-12"]
+    assert free == (Free(), Free(), Free(), Free(6, 6))
 
 
 @pytest.mark.parametrize(
@@ -35,10 +35,10 @@ def test_single_residues_negative_numbers_and_neighbouring_parts():
     ],
 )
 def test_chains_of_any_name_have_a_colon(part, expected, written):
-    (found,) = parse_contigs(f"5,{part},5").ranges
+    (found,) = parse_contigs(f"5,{part},5")[0]
     assert found == expected
     assert str(found) == written
-    assert parse_contigs(f"5,{written},5").ranges == (expected,)
+    assert parse_contigs(f"5,{written},5")[0] == (expected,)
 
 
 @pytest.mark.parametrize(
