@@ -98,7 +98,7 @@ class CandidateContent:
         Examples
         --------
         >>> table = {"item": ["CCO"], "mass": [46.1], "mass_lower": [45.0], "mass_upper": [47.2]}
-        >>> (column,) = Candidates.from_table(table, description=ColumnDescription({"mass": "Da"})).columns
+        >>> (column,) = CandidateContent.from_table(table, description=ColumnDescription({"mass": "Da"})).columns
         >>> column.name, column.unit, column.upper
         ('mass', 'Da', [47.2])
         """

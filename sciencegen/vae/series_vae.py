@@ -78,10 +78,10 @@ class SeriesVAE(ArrayVAE):
     Examples
     --------
     >>> from sciencegen.batch import Batch
-    >>> columns = [Column("poisson", mean=2.0, std=1.5)] * 6
-    >>> series = Block("series", (2, 3), tuple(range(6)))
-    >>> settings = SequenceVAESettings(latent=2, width=8, factors=2)
-    >>> model = SequenceVAE(6, 0, settings, columns, [series])
+    >>> columns = [LikelihoodColumn("poisson", mean=2.0, std=1.5)] * 6
+    >>> series = ArrayBlock("series", (2, 3), tuple(range(6)))
+    >>> settings = SeriesVAESettings(latent=2, width=8, factors=2)
+    >>> model = SeriesVAE(6, 0, settings, columns, [series])
     >>> latent = model.encode(Batch({"values": torch.zeros(4, 6)}))
     >>> {name: tuple(one.shape) for name, one in model.inferred(latent).items()}
     {'rates': (4, 3, 2), 'factors': (4, 3, 2)}
