@@ -18,7 +18,7 @@ def draws(raw, n):
 def test_a_note_counts_the_draws_that_are_training_items(monkeypatch):
     first, _, model = draws(False, 10)
     monkeypatch.setattr(generation, "training_texts", lambda model: frozenset([*first[:3], "C"]))
-    monkeypatch.setattr(known, "data_of", lambda folder: "runs/actives/data")
+    monkeypatch.setattr(generation, "data_of", lambda folder: "runs/actives/data")
     made = Generation(resolve_draws(model, GenerateSettings(n=10, seed=3, threads=1)))
     assert [item for chunk in made for item in chunk["item"]] == first
     assert made.notes == ["3 of 10 items are training items of the model (runs/actives/data)"]
