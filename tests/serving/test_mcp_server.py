@@ -58,7 +58,8 @@ async def tool(client: Client, name: str, /, **arguments: Any) -> tuple[bool, An
 def test_the_reference_client_lists_tools_and_is_refused_like_the_command(folder):
     async def use(client: Client) -> None:
         tools = {one.name: one for one in (await client.list_tools()).tools}
-        assert {name.replace("-", "_") for name in served_verbs()} - {"lengths"} <= set(tools)  # installed in this process only
+        installed_here = {"lengths"}
+        assert {name.replace("-", "_") for name in served_verbs()} - installed_here <= set(tools)
         assert tools["propose"].input_schema["properties"]["batch"]["type"] == "integer"
         is_error, value = await tool(client, "generate", domain="molecules", n=7, dry_run=True)
         assert (is_error, value["cost"]["items"], value["left"]["calls"]) == (False, 7, 1)
