@@ -8,16 +8,27 @@ import textwrap
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
-from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from sciencegen.config import flags_of_field, own_first
+from sciencegen.config import flags_of_field, kind_of, own_first
 from sciencegen.errors import ConfigError
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
+ONLY_IN_COMMANDS = {
+    " Repeatable.": "",
+    "; repeat it": "",
+    ", as a,b,c": "",
+    ", a,b,c": "",
+    ", a,b": "",
+    ", name=value": ", {name: value}",
+    "NAME=FOLDER": "{name: folder}",
+    "NAME=1,2,3": "{name: [1, 2, 3]}",
+    " (false) ": " (False) ",
+}
+"""How several values and mappings are written in a command, and in Python."""
 
 
 def takes(record: type[BaseModel], frames: Collection[str] = ()) -> Callable[[Verb], Verb]:
@@ -119,14 +130,14 @@ def _in_python(name: str, field: FieldInfo, flags: Mapping[str, str]) -> str:
     if field.default is True and flags_of_field(name, field):
         text = f"False: {text[0].lower()}{text[1:]}"
     text = re.sub(r"--?[a-z][a-z-]*\b", lambda found: f"`{flags[found[0]]}`" if found[0] in flags else found[0], text)
-    return re.sub(r"(?<!\\)\*", r"\\*", text.replace(" Repeatable.", ""))  # in reStructuredText a star is emphasis
+    for words, in_python in ONLY_IN_COMMANDS.items():
+        text = text.replace(words, in_python)
+    return re.sub(r"(?<!\\)\*", r"\\*", text)  # in reStructuredText a star is emphasis
 
 
 def _type_text(field: FieldInfo) -> str:
     """The type of a setting as numpydoc writes it."""
-    kinds = [one for one in get_args(field.annotation) if one is not NoneType]
-    optional = len(kinds) < len(get_args(field.annotation)) and get_origin(field.annotation) in (Union, UnionType)
-    kind = kinds[0] if optional else field.annotation
+    kind, optional = kind_of(field)
     origin = get_origin(kind)
     if origin is tuple:
         found = "str or sequence of str"

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
-from sciencegen.config import Flag, Settings, flags_of_field, own_first
+from sciencegen.config import Flag, Settings, flags_of_field, kind_of, own_first
+from sciencegen.config.base import ALIGNMENT, COLUMN, MODEL, WILD_TYPE
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -28,33 +28,13 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing outp
 Json = Annotated[
     bool, typer.Option("--json", help="Print a summary as JSON, on stdout (on stderr if the results go to stdout).")
 ]
-Model = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        help="The name of a shipped model, or the folder of a trained one. [default: the domain's shipped model]",
-    ),
-]
-Alignment = Annotated[
-    str | None,
-    typer.Option(
-        "--alignment", help="An alignment of a family (proteins). Its model is trained into runs/, on first use."
-    ),
-]
-WildType = Annotated[
-    str | None,
-    typer.Option(
-        "--wild-type",
-        help="The wild type that names of mutants refer to (proteins: A42G in the column mutant): a sequence, with its "
-        "numbers as in SEQUENCE/2-56, or a file (>NAME/2-56; 1pga.pdb:A).",
-    ),
-]
+Model = Annotated[str | None, typer.Option("--model", help=MODEL.description)]
+Alignment = Annotated[str | None, typer.Option("--alignment", help=ALIGNMENT.description)]
+WildType = Annotated[str | None, typer.Option("--wild-type", help=WILD_TYPE.description)]
 SettingsText = Annotated[
     str | None, typer.Option("--settings", help="Settings as YAML or JSON, or @file; flags take precedence.")
 ]
-Column = Annotated[
-    str | None, typer.Option("--item-column", help="The column of items. [default: the domain's usual names]")
-]
+Column = Annotated[str | None, typer.Option("--item-column", help=COLUMN.description)]
 Format = Annotated[str | None, typer.Option("--format", help="The format of stdin, as a file ending such as .csv.")]
 
 OWN_SETTINGS = "Pass settings of the network or regressor with --set NAME=VALUE."
@@ -113,6 +93,11 @@ def settings_from(record: type[Record], text: str | None, **flags: Any) -> Recor
     return built
 
 
+def settings_of(command: Callable[..., None]) -> type[Settings] | None:
+    """The record of a command's settings; of several, the first."""
+    return vars(command).get("settings")
+
+
 def record_of(record: type[Record], flags: Mapping[str, Any]) -> Record:
     """The settings that a record has of those of a command's flags."""
     return settings_from(record, None, **{name: one for name, one in flags.items() if name in record.model_fields})
@@ -151,12 +136,8 @@ def names(texts: list[str] | None) -> list[str]:
     return [part.strip() for text in texts or [] for part in text.split(",") if part.strip()]
 
 
-RECORDS: dict[Callable[..., None], type[Settings]] = {}
-"""Commands and the records of their settings."""
 TEXT = "settings_text"
 """The argument of the flag `--settings`."""
-UNSAID: tuple[Any, ...] = (None, "", False, True, (), {})
-"""Defaults that the help doesn't show: no value, or what the flag's name says."""
 
 
 @dataclass(frozen=True)
@@ -183,17 +164,15 @@ class Setting:
     @property
     def kind(self) -> Any:
         """Its type, without None."""
-        kinds = get_args(self.field.annotation)
-        if get_origin(self.field.annotation) in (Union, UnionType):
-            return next(one for one in kinds if one is not NoneType)
-        return self.field.annotation
+        return kind_of(self.field)[0]
 
     @property
     def parameter(self) -> inspect.Parameter:
         """Its parameter of a command's function."""
         required, default = self.needed or self.field.is_required(), self.default
         text = self.text or self.field.description or ""
-        if not required and default not in UNSAID and "[default: " not in text:
+        said = isinstance(default, bool) or default in (None, "", (), {})  # no value, or what the flag's name says
+        if not required and not said and "[default: " not in text:
             text = f"{text} [default: {default:g}]" if isinstance(default, float) else f"{text} [default: {default}]"
         switch = self.kind is bool and default is not None  # else it has three values
         kind = self._typer_kind if required or switch else self._typer_kind | None
@@ -273,7 +252,7 @@ def flags_of(
                     shown.append(inspect.Parameter(TEXT, one.KEYWORD_ONLY, default=None, annotation=SettingsText))
         vars(call)["__signature__"] = inspect.Signature(shown)
         call.__annotations__ = {one.name: one.annotation for one in shown}
-        RECORDS[call] = records[0]
+        vars(call)["settings"] = records[0]
         return call
 
     return decorate

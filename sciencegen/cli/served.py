@@ -15,7 +15,7 @@ from typer.utils import get_params_from_function
 
 from sciencegen.cli import datasets, train
 from sciencegen.cli.commands import COMMANDS, GROUP, command
-from sciencegen.cli.options import RECORDS, CheckedOnly, only_checking
+from sciencegen.cli.options import CheckedOnly, only_checking, settings_of
 from sciencegen.config import Settings
 from sciencegen.plugins import part_names
 from sciencegen.serving.verbs import Place, ServedVerb
@@ -66,7 +66,7 @@ def _verb(name: str, words: tuple[str, ...], function: Callable[..., None]) -> S
         key = _key(place)
         if key not in OURS and (name, key) not in LEFT_OUT:
             places[key] = place
-            fields[key] = _field(name, key, found.annotation, found.default, RECORDS.get(function))
+            fields[key] = _field(name, key, found.annotation, found.default, settings_of(function))
     prints = "output" not in places or name in PRINTING
     return ServedVerb(
         name,
@@ -76,7 +76,7 @@ def _verb(name: str, words: tuple[str, ...], function: Callable[..., None]) -> S
         places,
         None if prints else ENDINGS.get(name, ".csv"),
         "force" in places and not prints,
-        _checker(function if function in RECORDS else None),
+        _checker(function if settings_of(function) else None),
     )
 
 

@@ -23,6 +23,7 @@ from sciencegen.config.base import (
     WellLayout,
     as_texts,
     flags_of_field,
+    kind_of,
     own_first,
 )
 from sciencegen.config.compression import CompressSettings, DecompressSettings
@@ -100,6 +101,7 @@ __all__ = [
     "as_texts",
     "build_settings",
     "flags_of_field",
+    "kind_of",
     "own_first",
     "read_settings",
 ]  # fmt: skip

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
@@ -26,7 +26,6 @@ TEXTS = (tuple[str, ...], tuple[str, ...] | None)
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
-@dataclass(frozen=True)
 class Flag:
     """How the command line names a setting, if not by its name with dashes.
 
@@ -34,12 +33,8 @@ class Flag:
     several values, a,b,c. A flag of a setting that is true by default sets it to false.
     """
 
-    names: tuple[str, ...] = ()
-    commas: bool = False
-
     def __init__(self, *names: str, commas: bool = False) -> None:
-        object.__setattr__(self, "names", names)
-        object.__setattr__(self, "commas", commas)
+        self.names, self.commas = names, commas
 
 
 NO_FLAG = Flag()
@@ -49,6 +44,13 @@ def flags_of_field(name: str, field: FieldInfo) -> tuple[str, ...]:
     """The flags of a setting on the command line; none for one that only `--settings` takes."""
     own = next((one for one in field.metadata if isinstance(one, Flag)), None)
     return (f"--{name.replace('_', '-')}",) if own is None or (own.commas and not own.names) else own.names
+
+
+def kind_of(field: FieldInfo) -> tuple[Any, bool]:
+    """The type of a setting without None, and whether it may be None."""
+    kinds = get_args(field.annotation)
+    optional = get_origin(field.annotation) in (Union, UnionType) and NoneType in kinds
+    return (next(one for one in kinds if one is not NoneType) if optional else field.annotation), optional
 
 
 def own_first(record: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
@@ -80,7 +82,7 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
     return [texts] if isinstance(texts, str) else list(texts)
 
 
-THREADS = Field(0, ge=0, description="CPU cores to use; 0 is all of them. [default: 0]")
+THREADS = Field(0, ge=0, description="CPU cores to use; 0 is all of them.")
 
 
 class Resources(Settings):
@@ -89,7 +91,7 @@ class Resources(Settings):
     batch_size is at least one compute chunk per thread.
     """
 
-    seed: int = Field(0, ge=0, description="Random seed: the same seed gives the same results. [default: 0]")
+    seed: int = Field(0, ge=0, description="Random seed: the same seed gives the same results.")
     device: Device = Field("auto", description="auto, cpu, cuda or mps.")
     threads: int = THREADS
     batch_size: int = Field(COMPUTE_CHUNK, ge=1, description="Items in memory at once; no effect on results.")
@@ -152,15 +154,13 @@ class WellLayout(Settings):
     edge_wells: Annotated[bool, Flag("--no-edge-wells")] = Field(
         True, description="Leave out the outermost rows and columns of the plate."
     )
-    replicates: int = Field(1, ge=1, description="Wells of each item; further copies are in random order. [default: 1]")
+    replicates: int = Field(1, ge=1, description="Wells of each item; further copies are in random order.")
     control_wells: tuple[str, ...] = Field(
         (),
         description="Wells of a control on each plate, 'A1,H12=WT'; 'A12=' leaves a well empty. Repeatable. [default: "
         "controls are spread evenly]",
     )
-    control_copies: int = Field(
-        1, ge=1, description="Wells on each plate of each control without stated wells. [default: 1]"
-    )
+    control_copies: int = Field(1, ge=1, description="Wells on each plate of each control without stated wells.")
     picklist: tuple[str, ...] = Field(
         (),
         description="Write the transfers from stock plates, for a liquid handler: echo, opentrons. The file is the "

@@ -58,7 +58,7 @@ class GenerateSettings(Resources, BuildingBlocks):
         ge=1,
         description="Maximum draws for each requested item. [default: 50, and 1,000 in all at least]",
     )
-    noise_scale: float = Field(1.0, gt=0, description="Factor on the latent noise (not with --where). [default: 1]")
+    noise_scale: float = Field(1.0, gt=0, description="Factor on the latent noise (not with --where).")
     complete: str | None = COMPLETE
     core: str | None = Field(
         None,

@@ -34,15 +34,15 @@ SURROGATE = Field("auto", description="Regression model: gp, ensemble or auto (b
 Scale = Annotated[str, NO_FLAG]
 SCALE = Field("auto", description="Scale of the target: linear, log, log-from-above, saturating or auto.")
 Exploration = Annotated[float | None, NO_FLAG]
-MAXIMUM_SIMILARITY = Field(1.0, gt=0, le=1, description="Largest similarity of two items on the plate. [default: 1]")
+MAXIMUM_SIMILARITY = Field(1.0, gt=0, le=1, description="Largest similarity of two items on the plate.")
 MAXIMUM_SHARE = Field(
     1.0,
     gt=0,
     le=1,
     description="Largest share of the plate with the same feature (proteins: a mutation; molecules: a scaffold or a "
-    "ring pattern). 0.25 spreads the risk. [default: 1]",
+    "ring pattern). 0.25 spreads the risk.",
 )
-DIVERSITY = Field(0.0, ge=0, description="Penalty on items similar to chosen ones; 1 is strong. [default: 0]")
+DIVERSITY = Field(0.0, ge=0, description="Penalty on items similar to chosen ones; 1 is strong.")
 HIT = Field(
     None,
     allow_inf_nan=False,
@@ -171,7 +171,7 @@ class RecordSettings(Reading):
         None, description="A column of measured values. Repeatable. [default: those of the journal, else value]"
     )
     column: Column = COLUMN
-    round: int = Field(0, ge=0, description="Round of rows that have none and weren't proposed. [default: 0]")
+    round: int = Field(0, ge=0, description="Round of rows that have none and weren't proposed.")
     withdraw: int | None = Field(
         None,
         description="Instead of RESULTS: the round of a plate that won't be measured. Its items may return.",

@@ -451,10 +451,10 @@ def open_parquet(path: Path) -> pq.ParquetFile:
                 f"Expected a number of rows that agrees with the {size} bytes of {path}, found "
                 f"{file.metadata.num_rows:,}: they are alike, or it is damaged. Write each different row once."
             )
-        if max(_within(file.metadata), default=0) > max(MOST_ROWS_ALIKE, MOST_TIMES * size):
+        if (within := _within(file.metadata)) > max(MOST_ROWS_ALIKE, MOST_TIMES * size):
             raise DataError(
                 f"Expected a number of values within lists that agrees with the {size} bytes of {path}, found "
-                f"{max(_within(file.metadata)):,}: they are alike, or it is damaged. Write it as .csv."
+                f"{within:,}: they are alike, or it is damaged. Write it as .csv."
             )
         return pq.ParquetFile(path, metadata=file.metadata, read_dictionary=flat, buffer_size=PAGES_AT_ONCE)
 
@@ -467,7 +467,7 @@ def parquet_batches(path: Path, rows: int, columns: Sequence[str] | None = None)
         within = [at for at, one in enumerate(file.schema) if "." in one.path and one.physical_type == "BYTE_ARRAY"]
         largest = max((group.column(at).total_uncompressed_size for group in groups for at in within), default=1)
         rows = min(rows, max(FEWEST_ROWS, LARGEST_BATCH // max(1, largest)))
-        each = max(1, max(_within(file.metadata), default=0) // max(1, file.metadata.num_rows))
+        each = max(1, _within(file.metadata) // max(1, file.metadata.num_rows))
         size = sum(group.total_byte_size for group in groups) // max(1, file.metadata.num_rows)
         rows = max(1, min(rows, MOST_WITHIN // each, LARGEST_BATCH // max(1, size)))
         batches = file.iter_batches(rows, columns=columns)
@@ -489,11 +489,11 @@ def parquet_batches(path: Path, rows: int, columns: Sequence[str] | None = None)
             yield batch
 
 
-def _within(metadata: pq.FileMetaData) -> list[int]:
-    """The numbers of values of the columns within lists, by the file's own account."""
+def _within(metadata: pq.FileMetaData) -> int:
+    """The largest number of values of a column within lists, by the file's own account."""
     nested = [at for at in range(metadata.num_columns) if metadata.schema.column(at).max_repetition_level]
     groups = [metadata.row_group(at) for at in range(metadata.num_row_groups)]
-    return [sum(group.column(at).num_values for group in groups) for at in nested]
+    return max((sum(group.column(at).num_values for group in groups) for at in nested), default=0)
 
 
 def _values(array: pa.Array) -> int:

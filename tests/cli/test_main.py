@@ -8,8 +8,9 @@ import sys
 import pytest
 import typer.main
 
-from sciencegen import config
+from sciencegen.cli import commands as verbs
 from sciencegen.cli.main import app
+from sciencegen.cli.options import settings_of
 from sciencegen.config import search
 from sciencegen.domains import DOMAINS
 from sciencegen.optimization.search import METHODS
@@ -54,14 +55,7 @@ def test_choices_are_those_of_the_tables(cli, monkeypatch):
     assert ", ".join(DOMAINS) in cli("score", "--help").out
 
 
-RECORDS = {
-    "generate": config.GenerateSettings, "encode": config.EncodeSettings, "decode": config.DecodeSettings,
-    "interpolate": config.InterpolateSettings, "score": config.ScoreSettings, "predict": config.PredictSettings,
-    "optimize": config.OptimizeSettings, "propose": config.ProposeSettings, "record": config.RecordSettings,
-    "backtest": config.BacktestSettings,
-    "evaluate": config.EvaluateSettings, "benchmark": config.BenchmarkSettings,
-    "sequences": config.SequencesSettings,
-}  # fmt: skip
+RECORDS = {name: record for name in verbs.COMMANDS if (record := settings_of(verbs.command(name)))}
 
 
 @pytest.mark.parametrize("verb", RECORDS)

@@ -11,8 +11,7 @@ from jsonschema import Draft202012Validator
 
 from sciencegen.cli.commands import COMMANDS, OTHERS, command
 from sciencegen.cli.main import app
-from sciencegen.cli.options import RECORDS as RECORD_OF_COMMAND
-from sciencegen.cli.options import CheckedOnly, only_checking
+from sciencegen.cli.options import CheckedOnly, only_checking, settings_of
 from sciencegen.cli.served import (
     ENDINGS,
     FURTHER,
@@ -34,9 +33,7 @@ _COMMANDS = {
     **{name: command(name) for name in COMMANDS},
     **{name: function for name, (_, function) in FURTHER.items()},
 }
-RECORDS = {
-    name: RECORD_OF_COMMAND[one] for name, one in _COMMANDS.items() if name in VERBS and one in RECORD_OF_COMMAND
-}
+RECORDS = {name: record for name, one in _COMMANDS.items() if name in VERBS and (record := settings_of(one))}
 """The record of a command's settings, of those that have one."""
 EXAMPLES: dict[str, Any] = {
     "string": "text", "integer": 20, "number": 0.5, "boolean": True, "object": {"a": 1}, "array": ["a", "b"],

@@ -145,15 +145,11 @@ def receptor_atoms(path: Path, box: Mapping[str, float]) -> int:
 
 def _overlap(atoms: Mapping[int, tuple[float, ...]]) -> tuple[int, int] | None:
     """The numbers of two atoms that are less than `OVERLAP` apart."""
-    along = sorted((place, number) for number, place in atoms.items())
-    first = 0
-    for at, (place, number) in enumerate(along):
-        while place[0] - along[first][0][0] >= OVERLAP:
-            first += 1
-        for other, theirs in along[first:at]:
-            if math.dist(place, other) < OVERLAP:
-                return min(number, theirs), max(number, theirs)
-    return None
+    from scipy.spatial import cKDTree  # on use: a job of docking doesn't need it
+
+    numbers = [*atoms]
+    pairs = cKDTree([*atoms.values()]).query_pairs(OVERLAP) if atoms else ()
+    return min(((numbers[one], numbers[other]) for one, other in pairs), default=None)
 
 
 def dock(smiles: str, target: str | Path, exhaustiveness: int = EXHAUSTIVENESS) -> Pose:
