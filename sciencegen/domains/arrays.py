@@ -209,7 +209,7 @@ def array_recipe(
     settings: type[ArrayVAESettings] | None = None,
     description: str = "",
 ) -> Recipe:
-    """A recipe of a conditional VAE of items that are arrays of one shape (`vae.arrays`).
+    """A recipe of a conditional VAE of items that are arrays of one shape (`vae.array_vae`).
 
     Calling it imports torch: to load a domain without torch, call it in a module that `lazy.LazyTable` imports.
 

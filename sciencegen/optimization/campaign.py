@@ -3,7 +3,7 @@
 journal.py        every proposal and measurement, in an append-only table
 measurements.py   replicates averaged
 posterior.py      a surrogate and a scale, chosen by cross-validated likelihood
-proposers.py      candidates from a pool, from moves, from a latent space
+candidates.py     candidates from a pool, from moves, from a latent space
 forecast.py       how many items of a batch will be hits
 plate.py          a batch of candidates by an acquisition, diverse and within a cost limit
 """

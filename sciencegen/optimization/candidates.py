@@ -254,7 +254,7 @@ class CampaignSettings:
     count : int
         Items of a plate.
     surrogate, scale : str
-        Names in `posterior.MODELS` and `warps.SHAPES`, or "auto".
+        Names in `posterior.MODELS` and `metrics.numbers.SHAPES`, or "auto".
     minimize : bool
         Whether less is better.
     plate : PlateSettings

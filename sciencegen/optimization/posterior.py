@@ -271,7 +271,7 @@ class SurrogatePosterior:
         return self.model.marginals(self.points(rows))
 
     def means(self, rows: FeatureRows) -> Float[np.ndarray, " item"]:
-        """Those of `marginals`; of an earlier task, it is a `transfer.Task`."""
+        """Those of `marginals`; of an earlier task, it is a `Task`."""
         return self.marginals(rows).mean
 
     def joint(self, points: Points) -> JointNormal:

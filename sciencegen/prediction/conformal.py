@@ -15,7 +15,7 @@ item i. So the theorem holds up to these choices; tests and evaluations measure 
 There is no guarantee for items that differ from the training items in kind.
 
 If new items lie beyond the training items (more mutations, higher values), errors are not symmetric around 0. They are
-measured (extrapolation_calibration.py): models fitted on the lower items predict the higher ones. With their signed
+measured (fitting.py): models fitted on the lower items predict the higher ones. With their signed
 errors e_i = y_i - mu(x_i), the interval runs from mu + the floor(alpha/2 (n+1))-th smallest to
 mu + the ceil((1-alpha/2) (n+1))-th smallest, and contains that of CV+. It is accurate if the extrapolation to new items
 resembles the measured one. A difficulty fitted on similar items gives no information about such errors.

@@ -48,7 +48,7 @@ class PredictorSettings:
         for intervals that hold on items like these; "auto" is grouped if groups are given and none is too large.
     level: nominal coverage of the intervals. domain: share of training items that counts as inside the domain.
     scale: that the target is fitted on: "linear", "log" (for values of 0 or more), "saturating" (bounded above the best
-        value), "auto": the better of two, see `targets.fit_scale`.
+        value), "auto": the better of two, see `training_tables.fit_scale`.
     """
 
     families: tuple[str, ...] = ("ridge", "kernel", "boosting")
@@ -104,9 +104,9 @@ class Calibration:
     border : float
         Distance at the border of the domain.
     kind : str
-        Kind of the split (splits.py).
+        Kind of the split (training_tables.py).
     extrapolation_errors : array [row], optional
-        Of kind "order", whose folds are random: signed errors above a cut (extrapolation_calibration.py).
+        Of kind "order", whose folds are random: signed errors above a cut (fitting.py).
     reference_errors : array [reference], optional
         Absolute out-of-fold errors of the reference rows: near an activity cliff they are large. None for other kinds
         of split, and in predictors of an earlier version: sigma has no such term.

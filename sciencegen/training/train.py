@@ -71,7 +71,7 @@ class TrainedModule(lightning.LightningModule):
         super().__init__()
         self.model, self.settings, self.start, self.optimizer_state = model, settings, start, optimizer_state
         self.average = {name: value.detach().clone() for name, value in model.state_dict().items()}
-        self.masks: dict[str, Tensor] = {}  # of pruned weights (sparsity.py)
+        self.masks: dict[str, Tensor] = {}  # of pruned weights (`Pruning`)
         self.terms: dict[str, Tensor] = {}
 
     @property

@@ -41,7 +41,7 @@ PARAMETERS = {
 """Likelihood -> number of the decoder's outputs for a column; a categorical one has an output for each class."""
 CLASSES = ("bernoulli", "categorical")
 MULTINOMIAL = "multinomial"
-"""Of the counts of a block of columns together; two outputs more than columns (`multinomial.Multinomial`)."""
+"""Of the counts of a block of columns together; two outputs more than columns (`column_likelihoods.Multinomial`)."""
 DENSITIES = ("gaussian", "student_t", "log_normal")
 COUNTS = ("poisson", "negative_binomial", MULTINOMIAL)
 LIKELIHOODS = (*PARAMETERS, "categorical")

@@ -36,7 +36,7 @@ ROUND, ERROR = "round", "_sd"
 @dataclass(frozen=True)
 class MeasuredRow:
     """A row of a lab's table. value: None if the cell is empty (proposed, not measured) or holds no number; in the
-    second case the row is among the refused ones too. round: None if unknown. bound: as in `journal_lines.Entry`."""
+    second case the row is among the refused ones too. round: None if unknown. bound: as in `journal.Entry`."""
 
     text: str
     key: str

@@ -65,7 +65,7 @@ class Exposure(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class ObservingConditions:
     """How stamps were observed. pixel_scale: arcsec. exposures: of a few of them. correlation: of the noise
-    (`noise.noise_correlation`), None for white noise."""
+    (`measurements.noise_correlation`), None for white noise."""
 
     pixel_scale: float
     exposures: tuple[Exposure, ...]

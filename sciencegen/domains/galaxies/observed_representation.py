@@ -104,7 +104,7 @@ def load(data: Mapping[str, Any]) -> ObservedRepresentation:
 
 
 def fit(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> ObservedRepresentation:
-    """`image_representation.fit_to`, with exposures that have noise only; DataError if there are none."""
+    """`representation.fit_to`, with exposures that have noise only; DataError if there are none."""
     stamps = image_representation.some_stamps(texts)
     fitted = image_representation.fit_to(stamps, values, names)
     noisy = tuple(one for one in fitted.instrument.exposures if (one.variance > 0).all())

@@ -57,7 +57,7 @@ def load_training_set(name: str) -> Container[str] | None:
 
 
 def read_scaffold(path: Path) -> Scaffold:
-    """`scaffolds.read_scaffold`, imported when called."""
+    """`structure_files.read_scaffold`, imported when called."""
     from sciencegen.domains.molecules import structure_files as scaffolds
 
     return scaffolds.read_scaffold(path)

@@ -239,7 +239,7 @@ def _bond_field(encoded: Sequence[Geometry], mask: np.ndarray) -> Float[np.ndarr
 # Coordinates for a given molecule: a diffusion over positions, conditioned on atoms and bonds.
 #
 # Hoogeboom et al. 2022 (EDM) noise positions and types together; here the graph is not noised, so that valences are
-# right by construction (Xu et al. 2022, GeoDiff), and the network is `networks.equivariant`.
+# right by construction (Xu et al. 2022, GeoDiff), and the network is `networks.points`.
 
 POSITION_SCALE = 1.5
 """Ångström: the standard deviation of a coordinate of small organic molecules about their centre."""

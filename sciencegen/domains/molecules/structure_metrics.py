@@ -196,7 +196,7 @@ def strain_energies(molecules: Iterable[Chem.Mol]) -> Float[np.ndarray, " molecu
 # also
 # compares the energy with that of 50 embedded conformers, which takes a second for a small molecule and many minutes
 # for
-# a strained cage; here `geometry_metrics.strain` measures the energy.
+# a strained cage; here `strain` measures the energy.
 
 CONFIGURATION = "mol_fast"
 LEFT_OUT = ("loading", "rdkit_sanity", "inchi_convertible")
@@ -256,7 +256,7 @@ def evaluate_structures(
     neither stable nor valid. stable_atoms: share of all atoms with coordinates. stable_molecules: share of all samples.
     Both are left out if the table lacks an element. valid: share of samples with bonds that fit the distances.
     connected: share that is valid and connected. posebusters: share of `count_posebusters` connected samples that pass
-    all checks (plausibility.py). unique: share of the connected. novelty: share of the unique. lengths (ångström),
+    all checks of PoseBusters. unique: share of the connected. novelty: share of the unique. lengths (ångström),
     angles, dihedrals (degrees): distances between distributions of the connected and the reference. strain: median
     energy of the connected above the nearest minimum of the force field, kcal/mol; reference_strain: the reference's.
     """

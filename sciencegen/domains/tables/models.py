@@ -28,7 +28,7 @@ class TableVAESettings(ArrayVAESettings):
         Columns of arrays that are learned as series [time channel], and names of columns `name0`, `name1`, ... that
         are the times of one.
     images : tuple of str
-        Columns of arrays that are learned as images. Others are by their shape (`array_schema.is_series`).
+        Columns of arrays that are learned as images. Others are by their shape (`schema.is_series`).
     multinomial : mapping of str to sequence of str
         Count columns that share a likelihood: the counts of a row are multinomial given their total [1]_, which is
         negative binomial. The name of columns `name0`, `name1`, ... stands for all of them.

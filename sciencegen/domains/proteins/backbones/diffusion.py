@@ -82,7 +82,7 @@ from sciencegen.networks.residues import (
 #
 #     w <- w - r (C^T / s^2) dE/dc,     E = 1/4 sum_{|i - j| >= 3} (d_A - |a_i - a_j|)_+^2 + (d_B - |b_i - b_j|)_+^2
 #
-# with whitened coordinates w, positions c = C w (`equivariant.chain`), alpha carbons a, and beta carbons b, which
+# with whitened coordinates w, positions c = C w (`networks.residues`), alpha carbons a, and beta carbons b, which
 # keep
 # their places relative to them; and by forces toward the centre while the radius of gyration is above the estimate's,
 # so
@@ -236,7 +236,7 @@ def chain_norms(state: State, placement: float) -> Norms:
         (1 - p) |w|^2 + p / 2 (sum_i |c_i|^2 + sum_contacts |c_i - c_j|^2) / s^2
 
     with errors w in whitened coordinates and c = c(w) in ångström, and s the spread of a coordinate in a globule
-    (`equivariant.chain`). In w a chain's shape, a sum of them, counts as little as any bond; but a shift of a strand by
+    (`networks.residues`). In w a chain's shape, a sum of them, counts as little as any bond; but a shift of a strand by
     1 Å breaks its hydrogen bonds. Contacts are those of the native chain, as in the auxiliary losses of Yim et al. 2023
     (FrameDiff), each once. They depend on x: the best estimate is a mean weighted by them, not exactly E[x | z].
     """

@@ -250,7 +250,7 @@ def read_motif(path: Path, contigs: str | None = None, longest: int | None = Non
     path : Path
         A structure file, whose first model is read, or a reference to one of its items, such as `designs.pdb[3]`.
     contigs : str, optional
-        As `contigs.parse_contigs` reads them. Default: all pieces of the file in order, `END` around and a few more
+        As `parse_contigs` reads them. Default: all pieces of the file in order, `END` around and a few more
         residues than necessary between them.
     longest : int, optional
         Without contigs: free parts may have up to so many residues, since the total is given.
