@@ -1,5 +1,6 @@
 """Help texts are shown completely: brackets and angles are text, no markup."""
 
+import inspect
 import os
 import re
 import subprocess
@@ -53,6 +54,14 @@ def test_choices_are_those_of_the_tables(cli, monkeypatch):
     assert tuple(METHODS) == search.METHODS
     assert ", ".join(METHODS) in cli("optimize", "--help").out
     assert ", ".join(DOMAINS) in cli("score", "--help").out
+
+
+def test_the_list_of_commands_says_what_each_one_says_first():
+    """It is read from the commands' files, so that none of them is imported."""
+    for name in verbs.BUILT_IN:
+        found = verbs.command(name)
+        text = str(found.info.help) if isinstance(found, typer.Typer) else inspect.getdoc(found)
+        assert verbs.sentence(name) == " ".join(text.split("\n\n")[0].split()), name
 
 
 RECORDS = {name: record for name in verbs.COMMANDS if (record := settings_of(verbs.command(name)))}
