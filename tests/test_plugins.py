@@ -15,7 +15,7 @@ import sciencegen as sg
 from sciencegen import plugins
 from sciencegen.api.models.folder import find_recipe
 from sciencegen.batch import Batch
-from sciencegen.cli.served import served_verbs
+from sciencegen.cli.serving import served_verbs
 from sciencegen.diffusion.model import DiffusionSettings
 from sciencegen.diffusion.samplers import GROUP, SAMPLERS, no_noise, sample, sampler
 from sciencegen.diffusion.schedules import Linear, log_snr_grid

@@ -20,43 +20,44 @@ if TYPE_CHECKING:
     from typer._click.core import Command, Context, HelpFormatter
 
 COMMANDS = {
-    "generate": "sciencegen.cli.generate:generate",
-    "encode": "sciencegen.cli.latent:encode",
-    "decode": "sciencegen.cli.latent:decode",
-    "interpolate": "sciencegen.cli.latent:interpolate",
-    "map": "sciencegen.cli.maps:map_",
-    "explore": "sciencegen.cli.maps:explore",
-    "score": "sciencegen.cli.score:score",
-    "predict": "sciencegen.cli.predict:predict",
-    "restore": "sciencegen.cli.restore:restore",
-    "sequences": "sciencegen.cli.sequences:sequences",
-    "optimize": "sciencegen.cli.optimize:optimize",
-    "propose": "sciencegen.cli.propose:propose",
-    "record": "sciencegen.cli.propose:record",
-    "backtest": "sciencegen.cli.backtest:backtest",
-    "replay": "sciencegen.cli.replay:replay",
-    "evaluate": "sciencegen.cli.evaluate:evaluate",
-    "benchmark": "sciencegen.cli.benchmark:benchmark",
-    "report": "sciencegen.cli.report:report",
-    "compress": "sciencegen.cli.compress:compress",
-    "decompress": "sciencegen.cli.compress:decompress",
-    "cutout": "sciencegen.cli.cutout:cutout",
-    "properties": "sciencegen.cli.properties:properties",
-    "doctor": "sciencegen.cli.doctor:doctor",
+    "generate": "sciencegen.cli.drawing:generate",
+    "encode": "sciencegen.cli.drawing:encode",
+    "decode": "sciencegen.cli.drawing:decode",
+    "interpolate": "sciencegen.cli.drawing:interpolate",
+    "map": "sciencegen.cli.drawing:map_",
+    "explore": "sciencegen.cli.drawing:explore",
+    "score": "sciencegen.cli.judging:score",
+    "predict": "sciencegen.cli.judging:predict",
+    "restore": "sciencegen.cli.drawing:restore",
+    "sequences": "sciencegen.cli.judging:sequences",
+    "optimize": "sciencegen.cli.search:optimize",
+    "propose": "sciencegen.cli.search:propose",
+    "record": "sciencegen.cli.search:record",
+    "backtest": "sciencegen.cli.search:backtest",
+    "replay": "sciencegen.cli.search:replay",
+    "evaluate": "sciencegen.cli.judging:evaluate",
+    "benchmark": "sciencegen.cli.search:benchmark",
+    "report": "sciencegen.cli.workflow:report",
+    "compress": "sciencegen.cli.data:compress",
+    "decompress": "sciencegen.cli.data:decompress",
+    "cutout": "sciencegen.cli.data:cutout",
+    "properties": "sciencegen.cli.judging:properties",
+    "doctor": "sciencegen.cli.workflow:doctor",
 }
 """The commands that work for one request."""
 OTHERS = {
-    "run": "sciencegen.cli.run:run",
-    "serve": "sciencegen.cli.serve:serve",
-    "mcp": "sciencegen.cli.serve:mcp",
-    "train": "sciencegen.cli.train:app",
-    "datasets": "sciencegen.cli.datasets:app",
+    "run": "sciencegen.cli.workflow:run",
+    "serve": "sciencegen.cli.serving:serve",
+    "mcp": "sciencegen.cli.serving:mcp",
+    "train": "sciencegen.cli.data:train_app",
+    "datasets": "sciencegen.cli.data:datasets_app",
 }
 """The whole workflow, the servers, and groups of commands."""
 BUILT_IN = {**COMMANDS, **OTHERS}
 GROUP = "sciencegen.verbs"
 """The group of entry points of commands of other packages: name -> a function whose parameters are flags."""
 SENTENCE = r'^def {}\((?:[^\n]|\n[ )])*\n    """(.+?)(?:\n\n|"""\n)'
+GROUP_SENTENCE = r'^{} = typer\.Typer\(.*?help="(.+?)"'
 PASSES_ON = {"run": {"allow_extra_args": True, "ignore_unknown_options": True}}
 MARKUP: Literal["markdown"] = "markdown"
 
@@ -77,7 +78,7 @@ def sentence(name: str) -> str:
     module, _, attribute = BUILT_IN[name].partition(":")
     spec = find_spec(module)
     text = Path(spec.origin).read_text(encoding="utf-8") if spec and spec.origin else ""
-    pattern = r'= typer\.Typer\(.*?help="(.+?)"' if attribute == "app" else SENTENCE.format(attribute)
+    pattern = (GROUP_SENTENCE if attribute.endswith("_app") else SENTENCE).format(attribute)
     found = re.search(pattern, text, re.DOTALL | re.MULTILINE)
     return " ".join(found[1].split()) if found else ""
 

@@ -1,22 +1,144 @@
-"""Messages, tables and progress of a verb. They go to stderr, so that stdout holds results only."""
+"""What a command says: messages, tables and progress on stderr, with settings as flags, and the records of a job.
+
+Messages go to stderr, so that stdout holds results only."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sciencegen import progress as notes
-from sciencegen.cli import job
-from sciencegen.cli.flags import in_flags
 from sciencegen.progress import Pace, Report
 
-if TYPE_CHECKING:  # rich takes a while to import
+if TYPE_CHECKING:
     from rich.progress import Progress
+
+
+# Setting names in messages as the flags of the command line.
+
+OTHER_FLAGS = {
+    "output": "-o",
+    "controls": "--control",
+    "conditions": "--condition",
+    "column": "--item-column",
+    "predictors": "--predictor",
+    "rows": "--row",
+    "settings": "--set",
+    "goals": "--goal",
+    "novel: false": "--allow-known",
+    "plausible: false": "--allow-implausible",
+    "edge_wells": "--no-edge-wells",
+}
+"""Settings whose flag has another name."""
+OWN_FLAGS = frozenset({
+    "all", "allow", "allow_implausible", "allow_known", "browser", "calls", "color_by", "command", "condition",
+    "conditions", "config", "control", "details", "devices", "export", "fold", "folder", "force", "format", "from",
+    "goal", "include", "install_completion", "item_column", "jobs", "json", "no_edge_wells", "nodes", "openapi",
+    "optimizer", "oracle", "port", "predictor", "profile", "results", "row", "schedule", "schema", "seconds", "set",
+    "settings", "show_completion", "strategy", "structures", "timeout", "tools", "variants", "wait", "with",
+})  # fmt: skip
+"""Flags that are no settings, or other names of settings."""
+NOT_OF_COMMANDS = ("RunSettings", "ReportSettings", "OracleSettings", "ProgramSettings", "VariantsSettings")
+"""Records of a workflow's config, and of programs."""
+ARGUMENTS = frozenset({"source", "table"})
+"""Settings that are arguments of commands."""
+
+
+@cache
+def same_name() -> frozenset[str]:
+    """Settings whose flag is the name with dashes, and flags of no setting."""
+    from sciencegen import config  # on use: it takes a tenth of a second
+
+    records = [one for one in vars(config).values() if isinstance(one, type) and issubclass(one, config.Settings)]
+    fields = (item for one in records if one.__name__ not in NOT_OF_COMMANDS for item in one.model_fields.items())
+    named = ((name, flag.partition("/")[0]) for name, field in fields for flag in config.flags_of_field(name, field))
+    return OWN_FLAGS.union(name for name, flag in named if flag == f"--{name.replace('_', '-')}") - ARGUMENTS
+
+
+def in_flags(message: str) -> str:
+    """Replace names of settings in a message (`wild_type`) by flags (--wild-type); other words stay.
+
+    Examples
+    --------
+    >>> from sciencegen.cli.console import in_flags
+    >>> in_flags("Pass `wild_type`, or `predictors` NAME=FOLDER.")
+    'Pass --wild-type, or --predictor NAME=FOLDER.'
+    """
+    return re.sub(r"`([a-z][a-z_]*(?:: false)?)`", lambda found: _flag(found[1]) or found[0], message)
+
+
+def in_keys(message: str) -> str:
+    """Replace names of settings in a message by the parameters of requests, which are called like the flags.
+
+    Examples
+    --------
+    >>> in_keys("Pass `wild_type`, or `column` with the name of the items' column.")
+    "Pass `wild_type`, or `item_column` with the name of the items' column."
+    """
+    return re.sub(r"`([a-z][a-z_]*(?:: false)?)`", lambda found: f"`{_key(found[1])}`", message)
+
+
+def _key(name: str) -> str:
+    return _flag(name).lstrip("-").replace("-", "_") if len(_flag(name)) > 2 else name
+
+
+def _flag(name: str) -> str:
+    """The flag of a setting, "" where there is none."""
+    return OTHER_FLAGS.get(name) or (f"--{name.replace('_', '-')}" if name in same_name() else "")
+
+
+# What a command that works for a server leaves in the records of its job: how far it is, and how it ended.
+
+PAUSE_S = 0.5
+"""Seconds between two records of the progress."""
+
+_next = 0.0
+_error = ""
+
+
+def show_progress(what: str, done: int, total: int | None, note: str = "") -> None:
+    """Record the progress, now and then and at the end."""
+    global _next
+    folder = os.environ.get(notes.JOB)
+    if folder is None or (monotonic() < _next and done != total):
+        return
+    from sciencegen.serving.records import PROGRESS, write_json
+
+    _next = monotonic() + PAUSE_S
+    with suppress(OSError):  # a record of the progress is not worth the work
+        write_json(Path(folder) / PROGRESS, {"what": what, "done": done, "total": total, "note": note})
+
+
+def failed(error: str) -> None:
+    """Keep the error that ends the command. Settings in it are named as requests name them."""
+    global _error
+    _error = in_keys(error)
+
+
+def leave(code: int) -> None:
+    """Record how the command ended."""
+    global _error
+    folder, error = os.environ.get(notes.JOB), _error
+    _error = ""
+    if folder is None:
+        return
+    from dataclasses import asdict
+
+    from sciencegen.serving.records import OUTCOME, Outcome, write_json
+
+    with suppress(OSError):
+        write_json(Path(folder) / OUTCOME, asdict(Outcome(code, error, notes.recorded())))
+
+
+# Messages, tables and progress of a verb. They go to stderr, so that stdout holds results only.
 
 Value = TypeVar("Value")
 
@@ -147,7 +269,7 @@ def _lines_of_steps() -> Report:
 
     def report(what: str, done: int, total: int | None) -> None:
         nonlocal step, next_line, pace
-        job.show(what, done, total)
+        show_progress(what, done, total)
         if what != step:
             step, next_line, pace = what, monotonic() + FIRST_S, Pace(done)
             if total is None:
@@ -161,12 +283,12 @@ def _lines_of_steps() -> Report:
 
 def _occasional_lines(description: str, total: int | None) -> Advance:
     done, next_line, pace = 0, monotonic() + FIRST_S, Pace()
-    job.show(description, done, total)
+    show_progress(description, done, total)
 
     def advance(count: int = 1, note: str = "") -> None:
         nonlocal done, next_line
         done += count
-        job.show(description, done, total, note)
+        show_progress(description, done, total, note)
         if monotonic() > next_line:
             say(_joined(_counted(description, done, total), note, pace.left(done, total)))
             next_line = monotonic() + SILENCE_S

@@ -19,19 +19,18 @@ from typing import Any
 import typer
 
 from sciencegen import progress as notes
-from sciencegen.cli import job
 from sciencegen.cli.commands import MARKUP, Verbs
-from sciencegen.cli.console import say
+from sciencegen.cli.console import failed, leave, say
 from sciencegen.cli.output import released_outputs
-from sciencegen.cli.signals import stops_raise
-from sciencegen.cli.streams import (
+from sciencegen.cli.process import (
     READER_GONE,
     drop_unwritten,
     open_closed_streams,
+    stops_raise,
+    take_process,
     watched_readers,
     write_any_character,
 )
-from sciencegen.cli.workers import take_process
 from sciencegen.errors import ConfigError, SciencegenError, Stopped
 from sciencegen.plugins import NO_PLUGINS
 
@@ -109,7 +108,7 @@ def main(own_process: bool = True) -> None:
         try:
             code = _exit_code()
             notes.leave(sys.argv[1:])
-            job.leave(code)
+            leave(code)
         except SystemExit as ended:  # rich and typer end by themselves, with 1, when a reader has gone
             code = _number(ended)
         if code == 1 and reader_is_gone():
@@ -137,7 +136,7 @@ def _exit_code() -> int:
                 say("stopped", style="yellow")
         sys.stdout.flush()
     except SciencegenError as error:
-        job.failed(str(error))
+        failed(str(error))
         say(f"error: {error}", style="red", names_keys=error.names_keys)
         return error.exit_code
     except Stopped as stop:
@@ -163,7 +162,7 @@ def _say_what_the_system_refused(error: OSError) -> None:
     closed = error.errno in (errno.EACCES, errno.EPERM)
     remedy = "Change its permissions, or choose another place" if closed else "Choose another place, or free some space"
     message = f"{place}: {error.strerror}. {remedy}."
-    job.failed(message)
+    failed(message)
     say(f"error: {message}", style="red")
 
 

@@ -1,5 +1,6 @@
 """Input from a file or stdin, outputs kept for one command, the error for fewer results, and the phrase that names the
-file of rejects."""
+file of rejects.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +10,11 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from sciencegen import files
-from sciencegen.errors import DataError, SciencegenError
+from sciencegen.cli.console import say
+from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.files import reserved
 
 
@@ -89,3 +92,23 @@ def input_items(domain: str, source: str, ending: Callable[[str], str], folders:
         return
     with input_path(source, ending, folders) as path:
         yield path
+
+
+# `--alignment`: the model of a family, which is trained if it doesn't exist yet.
+
+if TYPE_CHECKING:
+    from sciencegen.config import GenerateSettings, OptimizeSettings
+
+    Record = TypeVar("Record", GenerateSettings, OptimizeSettings)
+
+
+def of_family(domain: str, record: Record, alignment: str, output: str) -> Record:
+    """The settings with the model of the alignment's family. output: the file to write; its ending is checked first."""
+    from sciencegen.api.science.forms import in_form
+    from sciencegen.api.score_variants import family_model, family_recipe
+    from sciencegen.api.writing.writer import check_endings
+
+    if record.model is not None:
+        raise ConfigError("Expected --alignment or --model, got both.")
+    check_endings(in_form(domain, family_recipe(domain).form), output)  # before minutes of training
+    return record.model_copy(update={"model": str(family_model(domain, alignment, record, say))})

@@ -11,6 +11,7 @@ from sciencegen.config.base import (
     CPU_CHUNK,
     DEFAULT_RESOURCES,
     ITEM_TIMEOUT_S,
+    LARGEST_CONFIG,
     NO_FLAG,
     TEXTS,
     BuildingBlocks,
@@ -18,16 +19,25 @@ from sciencegen.config.base import (
     FamilyMeasurements,
     Flag,
     Reading,
+    Record,
     Resources,
     Settings,
     WellLayout,
     as_texts,
+    build_settings,
     flags_of_field,
     kind_of,
     own_first,
+    read_settings,
 )
-from sciencegen.config.compression import CompressSettings, DecompressSettings
-from sciencegen.config.cutout import CutoutSettings
+from sciencegen.config.data import (
+    CompressSettings,
+    CutoutSettings,
+    DecompressSettings,
+    PredictorSettings,
+    PrepareSettings,
+    TrainSettings,
+)
 from sciencegen.config.drawing import (
     FEWEST_SAMPLES,
     DecodeSettings,
@@ -46,10 +56,15 @@ from sciencegen.config.judging import (
     VariantScoringSettings,
     VariantsSettings,
 )
-from sciencegen.config.reading import LARGEST_CONFIG, Record, build_settings, read_settings
-from sciencegen.config.rounds import BacktestSettings, ProposeSettings, RecordSettings
-from sciencegen.config.search import BenchmarkSettings, OptimizeSettings, OracleSettings, ProgramSettings
-from sciencegen.config.training import PredictorSettings, PrepareSettings, TrainSettings
+from sciencegen.config.search import (
+    BacktestSettings,
+    BenchmarkSettings,
+    OptimizeSettings,
+    OracleSettings,
+    ProgramSettings,
+    ProposeSettings,
+    RecordSettings,
+)
 from sciencegen.config.workflow import ReportSettings, RunSettings
 
 __all__ = [

@@ -1,13 +1,14 @@
-"""Settings of searches, and of programs that score items."""
+"""Settings of searches, of programs that score items, and of design rounds."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sciencegen.config.base import (
     CACHE,
+    COLUMN,
     COMPLETE,
     FORBID,
     INCLUDE,
@@ -17,13 +18,19 @@ from sciencegen.config.base import (
     PLAUSIBLE,
     PREDICTORS,
     BuildingBlocks,
+    Column,
     Flag,
     Include,
     Plausible,
     Predictors,
+    Reading,
     Resources,
     Settings,
+    WellLayout,
 )
+from sciencegen.errors import ConfigError
+
+# Settings of searches, and of programs that score items.
 
 METHODS = ("evolution", "latent_evolution", "bayes", "cma", "ascent", "hill_climb", "prior")
 """The names in `optimization.search`, repeated here because importing it takes seconds."""
@@ -137,3 +144,190 @@ class BenchmarkSettings(Resources):
     predictors: Predictors = Field(
         {}, description="The classifier of a task, a predictor of labels: pmo:drd2=FOLDER. Repeatable."
     )
+
+
+# Settings of design rounds.
+
+# Fields of proposals and of backtests, whose campaigns choose plates in the same way.
+
+MINIMIZE = Field(False, description="Smaller values are better.")
+ACQUISITION = Field(
+    "thompson",
+    description="How items are chosen: thompson (as often as each is likely the best), ucb (upper confidence bound), "
+    "noisy-ei (expected improvement per cost) or greedy (best predictions, for a last plate).",
+)
+SURROGATE = Field("auto", description="Regression model: gp, ensemble or auto (by cross-validated likelihood).")
+Scale = Annotated[str, NO_FLAG]
+SCALE = Field("auto", description="Scale of the target: linear, log, log-from-above, saturating or auto.")
+Exploration = Annotated[float | None, NO_FLAG]
+MAXIMUM_SIMILARITY = Field(1.0, gt=0, le=1, description="Largest similarity of two items on the plate.")
+MAXIMUM_SHARE = Field(
+    1.0,
+    gt=0,
+    le=1,
+    description="Largest share of the plate with the same feature (proteins: a mutation; molecules: a scaffold or a "
+    "ring pattern). 0.25 spreads the risk.",
+)
+DIVERSITY = Field(0.0, ge=0, description="Penalty on items similar to chosen ones; 1 is strong.")
+HIT = Field(
+    None,
+    allow_inf_nan=False,
+    description="A value at least as good counts as a hit in the forecast of hits. [default: that of the best tenth of "
+    "the measured items]",
+)
+SHEET = Field(None, description="Sheet of an Excel workbook (.xlsx). [default: the first that isn't empty]")
+
+
+class ProposeSettings(Reading, BuildingBlocks, WellLayout):
+    """Settings of `propose`."""
+
+    measured: tuple[str, ...] = Field(
+        (), description="A table of items and their measured values, or a dataset's name. Repeatable, oldest first."
+    )
+    journal: str | None = Field(None, description="The campaign's table of all proposals and measurements (CSV).")
+    target: str | None = Field(
+        None, description="The column of measured values. [default: that of the journal, else value]"
+    )
+    minimize: bool = MINIMIZE
+    goals: Annotated[tuple[str, ...], Flag("--goal")] = Field(
+        (),
+        description="In place of --target, for several measured columns: 'maximize activity', 'minimize toxicity', "
+        "'stability >= 1'. Repeatable. Each column has a model of its own. Plates are picked by expected hypervolume "
+        "improvement.",
+    )
+    prior: tuple[str, ...] = Field(
+        (),
+        description="Earlier measurements of a related target: a table, a dataset or a journal. They are used if they "
+        "predict what is measured. Repeatable.",
+    )
+    prior_target: str | None = Field(
+        None, description="Column of values in --prior. [default: that of --target, or a journal's own]"
+    )
+    batch: Annotated[int, Flag("--batch", "-n")] = Field(96, ge=1, description="Number of items on the plate.")
+    pool: str | None = Field(
+        None, description="The only candidates: a file, or a dataset's name. [default: they are generated]"
+    )
+    model: str | None = Field(None, description="A generative model that adds candidates.")
+    acquisition: str = ACQUISITION
+    surrogate: str = SURROGATE
+    scale: Scale = SCALE
+    exploration: Exploration = Field(
+        None,
+        ge=0,
+        description="Factor of the posterior's standard deviation for thompson. [default: by --rounds, else 1.4]",
+    )
+    rounds: int | None = Field(None, ge=1, description="Planned number of rounds: early ones explore more.")
+    keep: tuple[str, ...] = KEEP
+    forbid: tuple[str, ...] = FORBID
+    plausible: Plausible = PLAUSIBLE
+    space: dict[str, Any] = Field(
+        {},
+        description="An option of the design space, name=value. Repeatable. Proteins: positions=39-41,54, "
+        "residues=AVLI (or '39:AVLI 40:*'), maximum_mutations=4, structure=1pga.pdb:A with exposure=0.25.. (surface "
+        "residues).",
+    )
+    start: tuple[str, ...] = Field(
+        (),
+        description="An item to start from while none is measured, or a file of them. [default: the wild type]",
+    )
+    also: tuple[str, ...] = Field(
+        (), description="A file of additional candidates, such as the output of optimize. Repeatable."
+    )
+    controls: Annotated[tuple[str, ...], Flag("--control")] = Field(
+        (),
+        description="A control, which is always on the plate, such as WT with --wild-type; it counts among the "
+        "--batch. Repeatable.",
+    )
+    where: tuple[str, ...] = Field(
+        (),
+        description="A condition on every proposed item: 'logp <= 3', or 'NAME in domain' for a --predictor. "
+        "Repeatable.",
+    )
+    maximum_similarity: float = MAXIMUM_SIMILARITY
+    maximum_share: float = MAXIMUM_SHARE
+    diversity: float = DIVERSITY
+    cost: str | None = Field(
+        None,
+        description="Column of costs in --pool, also those of controls. noisy-ei weighs them; other acquisitions only "
+        "keep --cost-limit.",
+    )
+    cost_limit: float | None = Field(None, gt=0, description="Largest cost of the whole plate. [default: no limit]")
+    column: Column = COLUMN
+    sharing: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="With --blocks: how far below the best a candidate's value may be, if it needs fewer blocks and "
+        "intermediates that the plate doesn't use yet. A share of the distance to the median candidate; 0 is off.",
+    )
+    breeding: Annotated[dict[str, Any], NO_FLAG] = Field(
+        {}, description="Options of candidates without a pool: children, generations, parents, draws."
+    )
+    predictors: Predictors = Field(
+        {},
+        description="A trained predictor, NAME=FOLDER. Repeatable. Its predictions and domain are added to the table; "
+        "only --where chooses by them.",
+    )
+    hit: float | None = HIT
+    sheet: str | None = SHEET
+    order_sheet: bool = Field(
+        False,
+        description="Write each item once with what a supplier needs, beside the plate with .order.csv. Proteins: DNA "
+        "in a host's codons. Molecules: routes, with --blocks.",
+    )
+    order: dict[str, Any] = Field(
+        {},
+        description="An option of the order sheet, name=value. Repeatable. Proteins: host=e_coli (or yeast, human, "
+        "b_subtilis), avoid=BsaI,NdeI (restriction sites), stop=false.",
+    )
+
+    @model_validator(mode="after")
+    def _has_volume(self) -> Self:
+        if self.picklist and self.transfer_volume is None:
+            raise ConfigError(
+                "Expected the volume of a transfer with `picklist`, got none. Pass `transfer_volume` in nL."
+            )
+        return self
+
+
+class RecordSettings(Reading):
+    """Settings of `record`."""
+
+    target: tuple[str, ...] | None = Field(
+        None, description="A column of measured values. Repeatable. [default: those of the journal, else value]"
+    )
+    column: Column = COLUMN
+    round: int = Field(0, ge=0, description="Round of rows that have none and weren't proposed.")
+    withdraw: int | None = Field(
+        None,
+        description="Instead of RESULTS: the round of a plate that won't be measured. Its items may return.",
+    )
+    sheet: str | None = SHEET
+
+
+class BacktestSettings(Reading):
+    """Settings of `backtest`."""
+
+    target: str | None = Field(None, description="The column of measured values. [default: value]")
+    column: Column = COLUMN
+    minimize: bool = MINIMIZE
+    batch: Annotated[int, Flag("--batch", "-n")] = Field(96, ge=1, description="Number of items on a plate.")
+    rounds: int = Field(5, ge=2, description="Plates of a campaign, the random first one included.")
+    repeats: int = Field(10, ge=1, description="Campaigns of each method, with other first plates.")
+    methods: Annotated[tuple[str, ...], Flag("--method", commas=True)] = Field(
+        (), description="What to compare: propose, greedy, one-shot, random, as a,b,c. [default: all]"
+    )
+    threshold: float = Field(
+        0.9, gt=0, le=1, description="Fraction of the best value up to which the summary counts measured items."
+    )
+    acquisition: str = ACQUISITION
+    surrogate: str = SURROGATE
+    scale: Scale = SCALE
+    exploration: Exploration = Field(
+        None, ge=0, description="Factor of the posterior's standard deviation for thompson. [default: by --rounds]"
+    )
+    maximum_similarity: float = MAXIMUM_SIMILARITY
+    maximum_share: float = MAXIMUM_SHARE
+    diversity: float = DIVERSITY
+    hit: float | None = HIT
+    sheet: str | None = SHEET

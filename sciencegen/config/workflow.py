@@ -7,11 +7,10 @@ from pathlib import Path
 from pydantic import Field
 
 from sciencegen.config.base import THREADS, Device, Settings
+from sciencegen.config.data import PredictorSettings, PrepareSettings, TrainSettings
 from sciencegen.config.drawing import GenerateSettings
 from sciencegen.config.judging import EvaluateSettings, VariantsSettings
-from sciencegen.config.rounds import ProposeSettings
-from sciencegen.config.search import OptimizeSettings
-from sciencegen.config.training import PredictorSettings, PrepareSettings, TrainSettings
+from sciencegen.config.search import OptimizeSettings, ProposeSettings
 
 
 class ReportSettings(Settings):

@@ -4,7 +4,7 @@ import pytest
 from typer.main import get_command
 
 from sciencegen.cli.commands import BUILT_IN
-from sciencegen.cli.flags import OTHER_FLAGS, in_flags, same_name
+from sciencegen.cli.console import OTHER_FLAGS, in_flags, same_name
 from sciencegen.cli.main import app
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sciencegen import progress as notes
-from sciencegen.cli import console, job
+from sciencegen.cli import console
 from sciencegen.serving.records import Outcome, read_outcome
 
 
@@ -16,7 +16,7 @@ def records(tmp_path, monkeypatch):
     (tmp_path / "records").mkdir()
     monkeypatch.setenv(notes.JOB, str(tmp_path / "records"))
     monkeypatch.setattr(notes, "_noted", [])
-    monkeypatch.setattr(job, "_next", 0.0)
+    monkeypatch.setattr(console, "_next", 0.0)
     return tmp_path / "records"
 
 
@@ -35,7 +35,7 @@ def test_errors_name_parameters(cli, records):
 
 def test_progress_is_recorded_now_and_at_the_end(records):
     for done in range(1, 101):
-        job.show("scoring", done, 100, "fast")
+        console.show_progress("scoring", done, 100, "fast")
         if done == 1:
             assert json.loads((records / "progress.json").read_text())["done"] == 1
     assert json.loads((records / "progress.json").read_text()) == {
@@ -51,6 +51,6 @@ def test_work_is_known_before_its_first_part_is_done(records):
 
 def test_without_a_server_nothing_is_written(cli, monkeypatch, tmp_path):
     monkeypatch.delenv(notes.JOB, raising=False)
-    job.show("scoring", 1, 1)
+    console.show_progress("scoring", 1, 1)
     cli("score", "molecules", "nowhere.csv")
     assert not list(tmp_path.iterdir())

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from sciencegen.cli.commands import COMMANDS, OTHERS, command
 from sciencegen.cli.main import app
 from sciencegen.cli.options import CheckedOnly, only_checking, settings_of
-from sciencegen.cli.served import (
+from sciencegen.cli.serving import (
     ENDINGS,
     FURTHER,
     NAMES_OUTPUT,

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from sciencegen.cli.signals import stops_raise
+from sciencegen.cli.process import stops_raise
 from sciencegen.errors import Stopped
 
 NUMBERS = (signal.SIGTERM, signal.SIGHUP)

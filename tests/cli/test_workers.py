@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from sciencegen.cli import workers
+from sciencegen.cli import process as workers
 from sciencegen.data import forkserver as tasks
 
 

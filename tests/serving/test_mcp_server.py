@@ -19,7 +19,7 @@ import anyio
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-from sciencegen.cli.served import served_verbs
+from sciencegen.cli.serving import served_verbs
 from tests.cli.test_serve import MEASURE, MEASURED, ORACLE, PLATE, SEARCH
 from tests.serving.conftest import PATH, until
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sciencegen.cli.served import served_verbs
+from sciencegen.cli.serving import served_verbs
 from sciencegen.errors import SciencegenError
 from sciencegen.optimization.wells import SIZES
 from sciencegen.serving.paths import AllowedPrograms, Boundary

@@ -1,4 +1,4 @@
-"""Settings of preparing data and of training models and predictors."""
+"""Settings of data: preparing, training, cutting out, compressing."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from sciencegen.config.base import (
     COLUMN,
     MODEL_SETTINGS,
     NO_FLAG,
+    THREADS,
     TRAINING,
     Column,
     FamilyMeasurements,
     Flag,
     ModelSettings,
     Reading,
+    Settings,
 )
+
+# Settings of preparing data and of training models and predictors.
 
 
 class PrepareSettings(Reading, FamilyMeasurements):
@@ -122,3 +126,74 @@ class PredictorSettings(Reading):
     settings: Annotated[dict[str, Any], Flag("--set")] = Field(
         {}, description="A setting of the regressor, name=value. Repeatable."
     )
+
+
+# Settings of `compress` and `decompress`.
+
+
+class CompressSettings(Settings):
+    """Settings of `compress`."""
+
+    quantize: float | None = Field(
+        None,
+        gt=0,
+        description="Lose at most the noise divided by twice this: 16 keeps steps of a sixteenth of the noise. "
+        "[default: lose nothing]",
+    )
+    noise: float | None = Field(
+        None,
+        gt=0,
+        description="For --quantize: standard deviation of the noise, in the images' unit. [default: estimated for "
+        "each band]",
+    )
+    threads: int = THREADS
+
+
+class DecompressSettings(Settings):
+    """Settings of `decompress`."""
+
+    partial: bool = Field(
+        False, description="Restore what is whole of a damaged file, with zeros or NaN (floats) elsewhere."
+    )
+    threads: int = THREADS
+
+
+# Settings of `cutout`.
+
+
+class CutoutSettings(Settings):
+    """Settings of `cutout`."""
+
+    side: int = Field(64, ge=1, description="Pixels on a side.")
+    pixel_scale: float | None = Field(
+        None,
+        gt=0,
+        description="Resample to pixels of this scale (arcsec), with the flux conserved. [default: the image's]",
+    )
+    bands: tuple[str, ...] = Field((), description="A band of the image to take; repeat it. [default: all]")
+    extension: str | None = Field(
+        None, description="Name or number of the image's HDU. [default: SCI, or the first image]"
+    )
+    psf: str | None = Field(
+        None, description="A FITS file with the PSF's image. [default: the extension PSF, if there is one]"
+    )
+    psf_fwhm: float | None = Field(None, gt=0, description="FWHM of a round Gaussian PSF, in arcsec.")
+    variance: str | None = Field(
+        None,
+        description="A FITS file with the noise's variance, in the image's unit squared. [default: an extension "
+        "VARIANCE, IVAR or ERR, else the scatter at each stamp's edge]",
+    )
+    segments: str | None = Field(
+        None,
+        description="A FITS file with the numbers of sources, 0 for the sky. [default: an extension SEG, else sources "
+        "are found in each stamp]",
+    )
+    neighbours: bool = Field(False, description="Leave neighbours unmasked.")
+    sky: bool = Field(False, description="Subtract the median at each stamp's edge.")
+    first_pixel: int | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Number of the first pixel in the catalogue, 0 or 1. [default: 1; 0 for xcentroid]",
+    )
+    limit: int | None = Field(None, ge=1, description="Only the first rows of the catalogue. [default: all]")

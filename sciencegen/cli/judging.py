@@ -1,0 +1,344 @@
+"""`sciencegen score`, `predict`, `sequences`, `evaluate` and `properties`: what items are worth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from textwrap import fill
+from typing import Annotated, Any
+
+import typer
+
+from sciencegen.cli import options
+from sciencegen.cli.console import progress, say, show, steps, summarize
+from sciencegen.cli.output import claim_output, input_items, input_path, reasons
+from sciencegen.cli.process import begin_loading, start_workers
+from sciencegen.config import EvaluateSettings, ScoreSettings, SequencesSettings, VariantScoringSettings, build_settings
+from sciencegen.errors import ConfigError, DataError
+
+# `sciencegen score`: properties of a file of items.
+
+
+@options.flags_of(ScoreSettings, VariantScoringSettings, without=("seed", "batch_size"), text=False)
+def score(
+    domain: options.Domain,
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            help="The file of items; - is stdin. Of backbones also one item, designs.pdb[3]. Not with --variants.",
+            show_default=False,
+        ),
+    ] = None,
+    variants: Annotated[
+        str | None,
+        typer.Option(
+            help="Score variants instead of items: all-singles, or a file (column mutant, such as A42G:K43R; - is "
+            "stdin). A family's model scores them, or with --wild-type predictors alone."
+        ),
+    ] = None,
+    *,
+    flags: Mapping[str, Any],
+    format: options.Format = None,
+    output: options.Output = "-",
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Score every item of a file; or, with --variants, effects of mutations by a model of their family.
+
+    Rows that can't be read are listed in `<output>.rejects.csv`.
+    """
+    if (source is None) == (variants is None):
+        raise ConfigError("Expected a file of items or --variants, and not both.")
+    place = Destination(output, force, as_json)
+    if variants is None:
+        _check_for_items(flags)
+        assert source is not None  # one of the two was given
+        score_items(domain, source, format, place, options.record_of(ScoreSettings, flags))
+        return
+    for flag, value in (
+        ("--with", flags["names"]), ("--cache", flags["cache"]), ("--format", None if variants == "-" else format)
+    ):  # fmt: skip
+        if value:
+            raise ConfigError(
+                f"Expected no {flag} with --variants: only a family's model and predictors score variants."
+            )
+    _score_variants(domain, variants, format, place, options.record_of(VariantScoringSettings, flags))
+
+
+def _check_for_items(flags: Mapping[str, Any]) -> None:
+    """Raise an error for a flag that only variants have."""
+    if flags["structure"] is not None:
+        raise ConfigError("Expected --variants with --structure: it adds to the scores of variants.")
+    if flags["alignment"] is not None or flags["settings"] or flags["training"]:
+        raise ConfigError("Expected --alignment, --set and --training with --variants only. Pass a file to --variants.")
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where to write results and how to print their summary."""
+
+    output: str
+    force: bool
+    as_json: bool
+
+
+def score_items(
+    domain: str, source: str, format: str | None, place: Destination, settings: ScoreSettings, verb: str = "score"
+) -> None:
+    """Score every item of a file, and copy the other columns of an input table to an output table."""
+    claim_output(place.output, place.force, inputs=[source])
+    begin_loading()
+
+    from sciencegen.api.science.forms import reads_folders
+    from sciencegen.api.score import resolve_score
+    from sciencegen.api.writing.results import write_chunks
+    from sciencegen.api.writing.writer import input_ending, writes_structures
+
+    whole, called = writes_structures(place.output), "standard input" if source == "-" else ""
+    ending = partial(input_ending, domain, format, column=settings.column)
+    with input_items(domain, source, ending, reads_folders(domain)) as given:
+        request = resolve_score(domain, given, settings, verb=verb, whole=whole, called=called)
+        scoring = request.scoring()
+        writer = request.open(scoring, place.output, place.force)
+        start_workers()
+        with progress("scoring") as advance:
+            write_chunks(writer, scoring, advance)
+    for note in scoring.notes:
+        say(f"note: {note}")
+    if not scoring.scored:
+        raise DataError(f"No row of {source} could be used; {reasons(place.output, scoring.first_refused)}.")
+    summarize(scoring.summary(), place.output, place.as_json)
+    if scoring.first_failure is not None and not scoring.valued:
+        line, _, reason = scoring.first_failure
+        where = reasons(place.output)
+        raise DataError(f"No row of {source} has a score, the first, line {line}: {reason}; {where}.")
+
+
+def _score_variants(
+    domain: str, variants: str, format: str | None, place: Destination, settings: VariantScoringSettings
+) -> None:
+    """Columns: score, higher is fitter and 0 the wild type; score_sd, the spread between the models of the ensemble;
+    with `structure` also contacts, structure_log_odds and family_structure_score."""
+    from sciencegen.api.writing.writer import check_table
+
+    check_table(place.output, "scores of variants")
+    claim_output(place.output, place.force, inputs=[variants])
+
+    from sciencegen.api.score_variants import resolve_score_variants
+    from sciencegen.api.writing.results import write_chunks
+    from sciencegen.api.writing.writer import input_ending
+
+    ending = partial(input_ending, domain, format or ".csv")
+    with input_path(variants, ending) if variants == "-" else nullcontext(variants) as path:
+        request = resolve_score_variants(domain, path, settings, say)
+        scoring = request.scoring()
+        for note in scoring.notes:
+            say(f"note: {note}")
+        writer = request.open(scoring, place.output)
+        with progress("scoring variants", scoring.total) as advance:
+            write_chunks(writer, scoring, advance)
+        for note in scoring.numbering.notes:
+            say(f"note: {note}")
+        if not scoring.scored:
+            raise DataError(f"No variant of {path} could be scored; {reasons(place.output, scoring.first_refused)}.")
+        summarize(scoring.summary(), place.output, place.as_json)
+        if scoring.scorer is None and not scoring.predicted:
+            reason = scoring.first_failure or "a deletion has none"
+            raise DataError(f"No variant of {path} has a prediction, the first: {reason}.")
+
+
+# `sciencegen predict`: values with intervals from a trained predictor.
+
+
+@options.flags_of(
+    ScoreSettings,
+    without=("names", "model", "cache", "timeout_s", "seed", "device", "batch_size"),
+    required=("predictors",),
+    text=False,
+)
+def predict(
+    domain: options.Domain,
+    source: Annotated[str, typer.Argument(help="The file of items; - is stdin.", show_default=False)],
+    settings: ScoreSettings,
+    format: options.Format = None,
+    output: options.Output = "-",
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Predict properties of every item of a file: value, lower and upper bound, and whether the item is in domain.
+
+    The other columns of an input table are copied to the output.
+    """
+    score_items(domain, source, format, Destination(output, force, as_json), settings, "predict")
+
+
+# `sciencegen sequences`: sequences for items with coordinates.
+
+
+@options.flags_of(SequencesSettings, without=("batch_size",))
+def sequences(
+    domain: options.Domain,
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="The file or folder of backbones, or one of a file, designs.pdb[3]; - is stdin.", show_default=False
+        ),
+    ],
+    settings: SequencesSettings,
+    command: Annotated[
+        str | None,
+        typer.Option(
+            help='A program that draws the sequences: "./design.sh {input} {output}" reads a PDB file, writes FASTA. '
+            "It may also use {n}, {temperature}, {seed} and {keep}."
+        ),
+    ] = None,
+    fold: Annotated[
+        str | None,
+        typer.Option(
+            help='A program that predicts structures: "./fold.sh {input} {output}" reads FASTA, writes a PDB or mmCIF '
+            "file or a folder of them, with pLDDT as B-factors."
+        ),
+    ] = None,
+    format: options.Format = None,
+    output: options.Output = "-",
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Draw sequences for protein backbones, with perplexities, and compare structures predicted from them.
+
+    A table has a row for each sequence, and the backbones with their sequences in a file beside it. A FASTA file holds
+    the sequences alone, a PDB or mmCIF file the backbones with them. Rows that can't be used are listed in
+    `<output>.rejects.csv`.
+    """
+    place = Destination(output, force, as_json)
+    _draw(domain, source, format, place, _with_programs(settings, command, fold))
+
+
+def _draw(domain: str, source: str, format: str | None, place: Destination, record: SequencesSettings) -> None:
+    """Draw the sequences and write them; the output is checked before a family's model is trained."""
+    claim_output(place.output, place.force, inputs=[source])
+
+    from sciencegen.api.science.forms import reads_folders
+    from sciencegen.api.sequences import form_with_sequences, resolve_sequences
+    from sciencegen.api.writing.letters import claim_sequences
+    from sciencegen.api.writing.results import write_chunks
+    from sciencegen.api.writing.writer import input_ending
+
+    form, called = form_with_sequences(domain), "standard input" if source == "-" else ""
+    claim_sequences(form, place.output, place.force, [Path(source)])
+    ending = partial(input_ending, form, format, column=record.column)
+    with input_items(domain, source, ending, reads_folders(form)) as given:
+        request = resolve_sequences(domain, given, record, say, called)
+        scoring = request.scoring()
+        writer = request.open(scoring, place.output, place.force)
+        with progress("sequences") as advance:
+            write_chunks(writer, scoring, advance)
+    for note in scoring.notes:
+        say(f"note: {note}")
+    summary = scoring.summary()
+    if not summary["sequences"]:
+        raise DataError(f"No row of {source} got a sequence; {reasons(place.output, scoring.first_refused)}.")
+    summarize(summary, place.output, place.as_json)
+    if summary.get("folded") == 0:
+        why = f", the first: {scoring.first_failure}; {reasons(place.output)}"
+        raise DataError(f"No sequence has a predicted structure{why}.")
+
+
+def _with_programs(record: SequencesSettings, design: str | None, fold: str | None) -> SequencesSettings:
+    """The settings with the programs that flags name; their limits in the settings stay."""
+    known: dict[str, dict[str, Any]] = {
+        name: one.model_dump(exclude_unset=True) for name, one in record.oracles.items()
+    }
+    for name, command in (("design", design), ("fold", fold)):
+        if command is not None:
+            known[name] = {**known.get(name, {}), "command": command}
+    return build_settings(type(record), {**record.model_dump(exclude_unset=True), "oracles": known})
+
+
+# `sciencegen evaluate`: compare a file of generated items with held-out ones.
+
+
+@options.flags_of(EvaluateSettings, without=("offline", "batch_size"))
+def evaluate(
+    domain: options.Domain,
+    samples: Annotated[str, typer.Argument(help="The file of generated items; - is stdin.", show_default=False)],
+    settings: EvaluateSettings,
+    model: str | None = None,
+    draws: int | None = None,
+    column: options.Column = None,
+    format: options.Format = None,
+    output: options.Output = "-",
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Compare generated items with held-out ones, and write the metrics as JSON."""
+    if not settings.calibrate and draws is not None:
+        raise ConfigError("Expected --draws with --calibrate only: no other metric draws from a model.")
+    claim_output(output, force, inputs=[samples, settings.against, settings.training])
+
+    from sciencegen.api.evaluate import compare, explained, resolve_evaluate
+    from sciencegen.api.science.forms import in_form, reads_folders
+    from sciencegen.api.writing.writer import input_ending, write_json
+
+    folders = reads_folders(in_form(domain, settings.form))
+    with input_path(samples, partial(input_ending, domain, format, column=column), folders) as path:
+        request = resolve_evaluate(domain, path, settings, column)
+        with steps() as report:
+            metrics = compare(request, report)
+    if model is not None and not settings.calibrate and "bits_per_item" not in metrics:
+        say("note: the model has no likelihood of these items, so that --model adds nothing")
+    write_json(output, metrics)
+    if as_json:
+        summarize(metrics, output, as_json)
+    else:
+        show(("metric", "value", "unit", "what it is"), explained(request.domain, metrics))
+        _show_conditions(metrics.get("conditions", {}))
+
+
+def _show_conditions(conditions: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    for name, rows in conditions.items():
+        values = [tuple(row.values()) for row in rows]
+        show(tuple(rows[0]), values, f"draws of the model for requested values of {name}")
+
+
+# `sciencegen properties`: names for goals and conditions.
+
+
+def properties(domain: options.Domain, model: options.Model = None, as_json: options.Json = False) -> None:
+    """List the names for --where, --goal and --with: properties with unit, range in the data and meaning.
+
+    The column tolerance is that of `name = x`. The column conditioned marks properties that the model is conditioned
+    on; the others only filter its draws.
+    """
+    from sciencegen.api.properties import properties_of, range_text
+
+    found = properties_of(domain, model)
+    if as_json:
+        print(json.dumps(found.to_json()))
+        return
+    header = ("name", "unit", "data", "tolerance", "conditioned", "meaning")
+    cells = []
+    for one in found.properties:
+        condition = "yes" if one.name in found.conditions else ""
+        cells.append(
+            (one.name, one.unit, range_text(one.low, one.high), f"{one.tolerance:g}", condition, one.description)
+        )
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    for row in (header, *cells):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    listed = {one.name for one in found.properties}
+    lists = {
+        "further conditions of the model": found.conditions,
+        "also computed": found.further,
+        "computed by the model": found.knows,
+        "shipped predictors": [f"--predictor {name}={folder}" for name, folder in found.predicted.items()],
+    }
+    for title, names in lists.items():
+        if more := [name for name in names if name not in listed]:
+            print(fill(f"{title}: {', '.join(more)}", 100, subsequent_indent="  ", break_on_hyphens=False))
+    chosen = ", ".join(f"`{name}`" for name in (*found.open_names, "module:function"))
+    print(fill(f"and {chosen}, predictors and programs of your own", 100, subsequent_indent="  "))
