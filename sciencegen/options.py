@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from sciencegen.config import flags_of_field, kind_of, own_first
+from sciencegen.config import Further, flags_of_field, kind_of, moved, own_first
 from sciencegen.errors import ConfigError
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
@@ -52,7 +52,7 @@ def takes(record: type[BaseModel], frames: Collection[str] = ()) -> Callable[[Ve
     >>> @takes(Resources)
     ... def verb(domain: str, **options): ...
     >>> list(inspect.signature(verb).parameters)
-    ['domain', 'seed', 'device', 'threads', 'batch_size']
+    ['domain', 'seed', 'device', 'threads']
     """
 
     def decorate(verb: Verb) -> Verb:
@@ -61,7 +61,10 @@ def takes(record: type[BaseModel], frames: Collection[str] = ()) -> Callable[[Ve
             named = {**dict(zip(own.parameters, arguments, strict=False)), **options}
             _refuse_frames({name: value for name, value in named.items() if name not in frames})
             positional = [one for one in arguments if not isinstance(one, record)]
-            expanded = _expanded(record, arguments, options)
+            expanded, old = moved(record, _expanded(record, arguments, options))
+            if old:
+                told = f"pass settings={old} in place of {', '.join(old)}: version 0.5 won't accept the old spelling"
+                warnings.warn(told, FutureWarning, stacklevel=2)
             taken = [*own.parameters][: len(positional)]  # fields of the record that are given by position too
             return verb(*positional, **{name: value for name, value in expanded.items() if name not in taken})
 
@@ -109,11 +112,15 @@ def _with_settings(text: str, record: type[BaseModel], own: Collection[str]) -> 
     """A verb's documentation with an entry for each setting, after the parameters that it describes itself."""
     flags = {f"--{name.replace('_', '-')}": name for name in own}
     flags |= {flag: name for name, field in record.model_fields.items() for flag in flags_of_field(name, field)}
-    entries = [
-        f"{name} : {_type_text(field)}\n" + textwrap.indent(textwrap.fill(_in_python(name, field, flags), 108), "    ")
-        for name, field in own_first(record)
-        if name not in own and field.description
-    ]
+    entries = []
+    for name, field in own_first(record):
+        if name not in own and field.description:
+            lines = [textwrap.fill(_in_python(name, field, flags), 108)]
+            if isinstance(field.default, Further):
+                inside = type(field.default).model_fields.items()
+                bullets = [f"- `{one}`: {_in_python(one, value, flags)}" for one, value in inside]
+                lines += ["", *(textwrap.fill(bullet, 108, subsequent_indent="  ") for bullet in bullets)]
+            entries.append(f"{name} : {_type_text(field)}\n" + textwrap.indent("\n".join(lines), "    "))
     if not entries:
         return text
     sections = re.split(r"(?m)^(?=\w[^\n]*\n-{3,}$)", text)
@@ -139,7 +146,9 @@ def _type_text(field: FieldInfo) -> str:
     """The type of a setting as numpydoc writes it."""
     kind, optional = kind_of(field)
     origin = get_origin(kind)
-    if origin is tuple:
+    if isinstance(field.default, Further):
+        found = "mapping"
+    elif origin is tuple:
         found = "str or sequence of str"
     elif origin is dict:
         found = "mapping"

@@ -48,6 +48,12 @@ def test_a_record_still_stands_for_its_settings_with_a_warning():
         sg.train_predictor("pointclouds", record.table, record, folder="p")  # a field that is given by position, too
 
 
+def test_an_old_keyword_is_taken_with_a_warning():
+    told = r"pass settings=\{'steps': 0\} in place of steps: version 0.5"
+    with pytest.warns(FutureWarning, match=told), pytest.raises(sg.ConfigError, match=r"'settings\.steps'"):
+        sg.generate("pointclouds", 2, steps=0)
+
+
 def test_the_package_is_typed():
     assert (PACKAGE / "py.typed").is_file()
 
@@ -73,4 +79,4 @@ def test_a_table_in_memory_is_an_error_that_names_the_argument():
 def test_documentation_says_what_false_does_where_true_is_the_default():
     assert "novel : bool\n    False: return items of the training data" in inspect.getdoc(sg.optimize)
     assert "measured : str or sequence of str\n    Tables of" in inspect.getdoc(sg.propose)
-    assert "prior_target : str, optional\n    Column of values in `prior`." in inspect.getdoc(sg.propose)
+    assert "\n    - `prior_target`: Column of values in `prior`." in inspect.getdoc(sg.propose)

@@ -18,7 +18,7 @@ from sciencegen.api.campaign.request import ProposeRequest
 from sciencegen.api.propose import campaign_settings, resolve
 from sciencegen.api.writing.plates import BACKTEST_COLUMNS as COLUMNS
 from sciencegen.api.writing.plates import Backtested, open_campaigns
-from sciencegen.config import BacktestSettings, ProposeSettings, Reading, Resources, build_settings
+from sciencegen.config import BacktestSettings, Batched, ProposeSettings, Reading, build_settings, flat
 from sciencegen.data.threads import inference_threads
 from sciencegen.errors import unknown_name
 from sciencegen.items import Cell, Json, none_if_nan
@@ -84,8 +84,9 @@ class BacktestPlan:
         values = [
             (one.text, one.value, one.error, one.replicates, *([one.limits] if one.limits else [])) for one in measured
         ]
-        apart = {*OWN, *Resources.__annotations__, *Reading.__annotations__, "target", "column", "sheet"} - {"seed"}
-        chosen, space = self.settings.model_dump(mode="json", exclude=apart), self.request.space
+        apart = {*OWN, *Batched.model_fields, *Reading.__annotations__, "target", "column", "sheet"} - {"seed"}
+        chosen = {name: value for name, value in flat(self.settings).items() if name not in apart}
+        space = self.request.space
         return {
             "sciencegen": __version__,
             "format": [one.name for one in fields(ReplayedRound)],
@@ -144,7 +145,7 @@ def resolve_backtest(
     for method in settings.methods:
         if method not in METHODS:
             raise unknown_name("method", method, METHODS)
-    shared = settings.model_dump(exclude=set(OWN))
+    shared = {name: value for name, value in flat(settings).items() if name not in OWN}
     request = resolve(domain, ProposeSettings(**shared, measured=(str(table),), plausible=False))
     pool = measured_pool(request, settings.rounds, log)
     values = np.array(settled_values(pool.landscape.measured, settings.minimize))

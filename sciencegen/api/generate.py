@@ -175,7 +175,8 @@ def resolve_generate(domain: str, settings: GenerateSettings) -> GenerateRequest
 
 def _origin(domain: str, model: LoadedModel, draws: DrawRequest) -> Origin:
     settings, observation = draws.settings, model.representation.observation
-    texts = [*settings.where, *["noise-free"] * settings.noise_free, *drawing_words(settings), *task_words(settings)]
+    free = ["noise-free"] * settings.settings.noise_free
+    texts = [*settings.where, *free, *drawing_words(settings), *task_words(settings)]
     origin = origin_of("generate", domain, model.folder, Criteria(texts, settings.keep, settings.forbid), settings.seed)
     notes = observation.notes if draws.observes and observation is not None else ()
     return replace(origin, notes=notes)

@@ -146,7 +146,7 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     beside = known.items if settings.blocks is None else None  # a route is a better sign than known environments
     space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible, beside, conditions)
     blocks, space = resolve_blocks(science, settings, space)
-    space = replace(space, variety=diversity_filter(science, settings.maximum_share))
+    space = replace(space, variety=diversity_filter(science, settings.settings.maximum_share))
     complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known, kept = with_predictors(replace(known, start=frozenset(map(key, space.start))), settings.predictors)
     notes = (*told, *exempt_motifs(science, model.reference, settings.forbid), *notes)
@@ -196,14 +196,14 @@ def search(
     traces: dict[str, list[Evaluation]] = {}
     for name in dict.fromkeys((settings.method, *settings.controls)):
         progress = SearchProgress(request.oracles, settings.budget, advance)
-        scoring = ScoringOptions(cautious=settings.lower_bounds, progress=progress.recorded)
+        scoring = ScoringOptions(cautious=settings.settings.lower_bounds, progress=progress.recorded)
         objective = Objective(request.goals, progress.oracles, key, settings.budget, scoring)
         load_method(name)(request.space, objective, np.random.default_rng(settings.seed), request.options)
         objective.check_scores()
         traces[name] = objective.trace
         log(f"{name}: {len(objective.trace)} scored, {sum(e.feasible for e in objective.trace)} satisfy the goals")
     found = _found(request, Pooled.of(traces, settings.method))
-    judged = judged_by_intervals(request.goals, found.table) if settings.lower_bounds else []
+    judged = judged_by_intervals(request.goals, found.table) if settings.settings.lower_bounds else []
     starts = start_notes(found.summary["starts"], list(request.oracles), bool(judged))
     further = candidate_notes(request.model.domain, found.table, request.goals, request.oracles)
     learned = learned_notes(found.summary["learned_from"], settings.novel)
@@ -227,8 +227,8 @@ def check_search(
         check_methods((settings.method, *settings.controls))
     constraint_of(science, settings.keep, settings.forbid, None)
     check_kept(science, {"keep": settings.keep}, settings.plausible)
-    diversity_filter(science, settings.maximum_share)
-    options = to_record(SearchSettings, settings.settings, "search settings")
+    diversity_filter(science, settings.settings.maximum_share)
+    options = to_record(SearchSettings, settings.settings.of_method, "search settings")
     parse_conditions(settings.where, science)
     goals = read_goals(science, settings.goals)
     check_domains(goals, {*settings.predictors, *further})
@@ -268,7 +268,7 @@ def _found(request: OptimizeRequest, pooled: Pooled) -> SearchRecord:
 
 def _alike(request: OptimizeRequest) -> float:
     """Greatest similarity of two candidates."""
-    chosen = request.settings.maximum_similarity
+    chosen = request.settings.settings.maximum_similarity
     return request.model.domain.similarity.maximum if chosen is None else chosen
 
 
@@ -278,16 +278,17 @@ def _search_facts(
     """Parts of a summary: what was asked, and how starts, controls and classes of candidates compare."""
     settings, goals, science, variety = request.settings, request.goals, request.model.domain, request.space.variety
     trace, alike = pooled.evaluations, _alike(request)
+    cautious = settings.settings.lower_bounds
     facts: dict[str, object] = {
-        "met_by": met_by(goals, trace, settings.lower_bounds),
+        "met_by": met_by(goals, trace, cautious),
         "maximum_similarity": alike,
         "method": settings.method,
         "goals": settings.criteria,
         "seed": settings.seed,
         "model": str(request.model.folder),
-        "starts": start_rows(science, goals, request.given, trace, picked, settings.lower_bounds),
+        "starts": start_rows(science, goals, request.given, trace, picked, cautious),
         "controls": {
-            name: control_summary(other, settings.n, variety) | {"met_by": met_by(goals, other, settings.lower_bounds)}
+            name: control_summary(other, settings.n, variety) | {"met_by": met_by(goals, other, cautious)}
             for name, other in pooled.traces.items()
         },
     }

@@ -168,7 +168,7 @@ def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = (
         layout=layout,
         order=order_sheet(science, settings.order_sheet, settings.order),
         targets=targets,
-        priors=PriorSources(settings.prior, settings.prior_target),
+        priors=PriorSources(settings.prior, settings.settings.prior_target),
     )
 
 
@@ -197,18 +197,19 @@ def _plate_options(settings: ProposeSettings, controls: int, layout: PlateLayout
         raise ConfigError(
             f"Expected fewer controls than items of the plate, got {controls} in a batch of {settings.batch}."
         )
+    further = settings.settings
     plate = PlateSettings(
         settings.acquisition,
-        maximum_similarity=settings.maximum_similarity,
-        maximum_share=settings.maximum_share,
-        diversity=settings.diversity,
+        maximum_similarity=further.maximum_similarity,
+        maximum_share=further.maximum_share,
+        diversity=further.diversity,
         cost_limit=math.inf if settings.cost_limit is None else settings.cost_limit,
-        sharing=settings.sharing if settings.blocks is not None else 0.0,
+        sharing=further.sharing if settings.blocks is not None else 0.0,
     )
-    breeding = to_record(BreedingSettings, settings.breeding, "breeding")
+    breeding = to_record(BreedingSettings, further.breeding, "breeding")
     minimize = not settings.goals and is_minimized(settings.minimize, settings.journal)
-    campaign = CampaignSettings(count, settings.surrogate, settings.scale, minimize, plate, breeding, settings.hit)
-    return PlateOptions(batch, campaign, settings.exploration, settings.rounds, settings.seed)
+    campaign = CampaignSettings(count, further.surrogate, further.scale, minimize, plate, breeding, settings.hit)
+    return PlateOptions(batch, campaign, further.exploration, settings.rounds, settings.seed)
 
 
 def campaign_settings(options: PlateOptions, number: int) -> CampaignSettings:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -13,7 +15,7 @@ from sciencegen.api.science.forms import domain_of
 from sciencegen.api.search.tables import short_plate, shortfall
 from sciencegen.api.workflow import supervision
 from sciencegen.api.writing.results import notes_html
-from sciencegen.config import RunSettings, build_settings, read_settings
+from sciencegen.config import RunSettings, Settings, build_settings, kind_of, moved, read_settings
 from sciencegen.data.shipped import workflow_root
 from sciencegen.data.tables import read_table
 from sciencegen.data.threads import worker_count
@@ -165,6 +167,14 @@ def read_config(domain: str, path: Path, results: str | None) -> tuple[RunSettin
     from sciencegen.api.workflow.check import check_run  # on use: torch
 
     raw = read_settings(f"@{path}")
+    for section, field in RunSettings.model_fields.items():
+        kind = kind_of(field)[0]
+        if isinstance(given := raw.get(section), dict) and isinstance(kind, type) and issubclass(kind, Settings):
+            raw[section], old = moved(kind, given)
+            if old:
+                told = f"write settings: {json.dumps(old)} instead of {', '.join(old)}"
+                told = f"{path}, {section}: {told}: version 0.5 won't accept the old spelling"
+                warnings.warn(told, FutureWarning, stacklevel=1)
     raw.setdefault("domain", domain)
     if results is not None:
         raw["results"] = results

@@ -71,6 +71,14 @@ def command(name: str) -> Callable[..., None] | typer.Typer:
     return found
 
 
+def functions_of(name: str) -> list[Callable[..., None]]:
+    """The functions of a command, of a group those of its commands."""
+    found = command(name)
+    if not isinstance(found, typer.Typer):
+        return [found]
+    return [one.callback for one in found.registered_commands if one.callback is not None]
+
+
 def sentence(name: str) -> str:
     """What a command does, without importing it."""
     if name not in BUILT_IN:

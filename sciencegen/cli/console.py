@@ -38,29 +38,30 @@ OTHER_FLAGS = {
     "edge_wells": "--no-edge-wells",
 }
 """Settings whose flag has another name."""
-OWN_FLAGS = frozenset({
-    "all", "allow", "allow_implausible", "allow_known", "browser", "calls", "color_by", "command", "condition",
-    "conditions", "config", "control", "details", "devices", "export", "fold", "folder", "force", "format", "from",
-    "goal", "include", "install_completion", "item_column", "jobs", "json", "no_edge_wells", "nodes", "openapi",
-    "optimizer", "oracle", "port", "predictor", "profile", "results", "row", "schedule", "schema", "seconds", "set",
-    "settings", "show_completion", "strategy", "structures", "timeout", "tools", "variants", "wait", "with",
-})  # fmt: skip
-"""Flags that are no settings, or other names of settings."""
-NOT_OF_COMMANDS = ("RunSettings", "ReportSettings", "OracleSettings", "ProgramSettings", "VariantsSettings")
-"""Records of a workflow's config, and of programs."""
-ARGUMENTS = frozenset({"source", "table"})
-"""Settings that are arguments of commands."""
+_further = frozenset[str]()
 
 
 @cache
 def same_name() -> frozenset[str]:
-    """Settings whose flag is the name with dashes, and flags of no setting."""
-    from sciencegen import config  # on use: it takes a tenth of a second
+    """Names whose flag, of any command, is the name with dashes."""
+    from typer.models import OptionInfo
+    from typer.utils import get_params_from_function
 
-    records = [one for one in vars(config).values() if isinstance(one, type) and issubclass(one, config.Settings)]
-    fields = (item for one in records if one.__name__ not in NOT_OF_COMMANDS for item in one.model_fields.items())
-    named = ((name, flag.partition("/")[0]) for name, field in fields for flag in config.flags_of_field(name, field))
-    return OWN_FLAGS.union(name for name, flag in named if flag == f"--{name.replace('_', '-')}") - ARGUMENTS
+    from sciencegen.cli.commands import BUILT_IN, functions_of
+
+    flags: list[str] = []
+    for function in (one for name in BUILT_IN for one in functions_of(name)):
+        for name, parameter in get_params_from_function(function).items():
+            if isinstance(parameter.default, OptionInfo):
+                flags += parameter.default.param_decls or [f"--{name}"]
+    long = (flag.partition("/")[0] for flag in flags if flag.startswith("--"))
+    return frozenset(flag.removeprefix("--").replace("-", "_") for flag in long)
+
+
+def take_further(names: Iterable[str]) -> None:
+    """Say which settings the command that runs takes by `--set`."""
+    global _further
+    _further = frozenset(names)
 
 
 def in_flags(message: str) -> str:
@@ -83,15 +84,19 @@ def in_keys(message: str) -> str:
     >>> in_keys("Pass `wild_type`, or `column` with the name of the items' column.")
     "Pass `wild_type`, or `item_column` with the name of the items' column."
     """
-    return re.sub(r"`([a-z][a-z_]*(?:: false)?)`", lambda found: f"`{_key(found[1])}`", message)
+    return re.sub(r"`([a-z][a-z_]*(?:: false)?)`", lambda found: _key(found[1]), message)
 
 
 def _key(name: str) -> str:
-    return _flag(name).lstrip("-").replace("-", "_") if len(_flag(name)) > 2 else name
+    if name in _further:
+        return f"`set` {name}"
+    return f"`{_flag(name).lstrip('-').replace('-', '_') if len(_flag(name)) > 2 else name}`"
 
 
 def _flag(name: str) -> str:
     """The flag of a setting, "" where there is none."""
+    if name in _further:
+        return f"--set {name}"
     return OTHER_FLAGS.get(name) or (f"--{name.replace('_', '-')}" if name in same_name() else "")
 
 

@@ -20,7 +20,7 @@ import typer
 
 from sciencegen import progress as notes
 from sciencegen.cli.commands import MARKUP, Verbs
-from sciencegen.cli.console import failed, leave, say
+from sciencegen.cli.console import failed, leave, say, take_further
 from sciencegen.cli.output import released_outputs
 from sciencegen.cli.process import (
     READER_GONE,
@@ -89,7 +89,7 @@ def _show_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
 ) -> None:
     """Our own warnings are notes; those of libraries stay as Python shows them."""
-    if category is UserWarning and Path(filename).is_relative_to(PACKAGE):
+    if category in (UserWarning, FutureWarning) and Path(filename).is_relative_to(PACKAGE):
         say(f"note: {message}")
     else:
         print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=sys.stderr)
@@ -106,6 +106,7 @@ def main(own_process: bool = True) -> None:
     write_any_character()
     with watched_readers() as reader_is_gone:
         try:
+            take_further(())
             code = _exit_code()
             notes.leave(sys.argv[1:])
             leave(code)

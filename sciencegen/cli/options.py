@@ -5,6 +5,8 @@ A flag that isn't given is None or empty; its default comes from `config`."""
 from __future__ import annotations
 
 import inspect
+import json
+import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,8 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, ge
 
 import typer
 
-from sciencegen.config import Flag, Settings, flags_of_field, kind_of, own_first
-from sciencegen.config.base import ALIGNMENT, COLUMN, MODEL, WILD_TYPE
+from sciencegen.cli.console import say, take_further
+from sciencegen.config import TEXTS, Flag, Further, Settings, flags_of_field, further_of, kind_of, moved, own_first
+from sciencegen.config.base import ALIGNMENT, COLUMN, MODEL, ONLY_INSIDE, WILD_TYPE
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -77,20 +80,44 @@ def settings_from(record: type[Record], text: str | None, **flags: Any) -> Recor
     from sciencegen.config import build_settings, read_settings
     from sciencegen.errors import ConfigError
 
-    given = {name: value for name, value in flags.items() if value is not None and value != [] and value != {}}
+    by_flag, old = moved(record, {name: value for name, value in flags.items() if value not in (None, [], {})})
+    given = dict(by_flag)
     try:
-        base = read_settings(text) if text else {}
+        base, beside = moved(record, read_settings(text) if text else {})
+        if old or beside:
+            say(_new_spelling(old, beside))
         for name in BY_KEY:
             if isinstance(below := base.get(name), dict) and name in given:
                 given[name] = {**below, **given[name]}
         built = build_settings(record, {**base, **given})
     except ConfigError as error:
-        if not text or "settings" not in flags or not any(mark in str(error) for mark in TAKEN_FOR_SET):
+        own = "settings" in flags and further_of(record) is None
+        if not text or not own or not any(mark in str(error) for mark in TAKEN_FOR_SET):
             raise
         raise ConfigError(f"{error} {OWN_SETTINGS}{' ' + MORE if 'training' in flags else ''}") from None
     if _ONLY_CHECKING.get():
         raise CheckedOnly(built)
     return built
+
+
+def _new_spelling(flags: Mapping[str, Any], keys: Mapping[str, Any]) -> str:
+    """A note on settings that belong to `--set`, given by flags of their own or beside `settings` in a text."""
+    words = []
+    for name, value in {**keys, **flags}.items():
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            words.append(f"--set {shlex.quote(f'{name}={one if isinstance(one, str) else json.dumps(one)}')}")
+    places = [f"--{name.replace('_', '-')}" for name in flags] + [f"{name} in --settings" for name in keys]
+    return f"note: write {' '.join(words)} instead of {', '.join(places)}: version 0.5 won't accept the old spelling"
+
+
+def further_settings(record: type[Further], texts: list[str] | None) -> dict[str, Any]:
+    """`--set name=value` flags. What is a text by its type stays one, and of several texts each has a flag."""
+    found = pairs(texts, "--set")
+    for name, field in record.model_fields.items():
+        if name in found and (field.annotation in TEXTS or kind_of(field)[0] is str):
+            given = [one.partition("=")[2] for one in texts or [] if one.partition("=")[0].strip() == name]
+            found[name] = given if field.annotation in TEXTS else given[-1]
+    return found
 
 
 def settings_of(command: Callable[..., None]) -> type[Settings] | None:
@@ -140,17 +167,31 @@ TEXT = "settings_text"
 """The argument of the flag `--settings`."""
 
 
+def with_default(text: str, default: object) -> str:
+    """A description that says the default, if it doesn't yet and there is one to say."""
+    unsaid = isinstance(default, bool | Further) or default in (None, "", (), {}) or "[default: " in text
+    return (
+        text
+        if unsaid
+        else f"{text} [default: {default:g}]"
+        if isinstance(default, float)
+        else f"{text} [default: {default}]"
+    )
+
+
 @dataclass(frozen=True)
 class Setting:
     """A setting as a flag of the command line.
 
     needed: whether this command requires it, also if the record has a default. text: its help, if not the description.
+    old: whether `--set` has taken its place, so that the help doesn't show it.
     """
 
     name: str
     field: FieldInfo
     needed: bool = False
     text: str = ""
+    old: bool = False
 
     @property
     def key(self) -> str:
@@ -171,24 +212,30 @@ class Setting:
         """Its parameter of a command's function."""
         required, default = self.needed or self.field.is_required(), self.default
         text = self.text or self.field.description or ""
-        said = isinstance(default, bool) or default in (None, "", (), {})  # no value, or what the flag's name says
-        if not required and not said and "[default: " not in text:
-            text = f"{text} [default: {default:g}]" if isinstance(default, float) else f"{text} [default: {default}]"
+        text = text if required else with_default(text, default)
+        if isinstance(default, Further):
+            inside = type(default).model_fields.items()
+            text = "  \n\n".join(
+                [text, *(f"{name}: {with_default(one.description or '', one.default)}" for name, one in inside)]
+            )
         switch = self.kind is bool and default is not None  # else it has three values
         kind = self._typer_kind if required or switch else self._typer_kind | None
-        option: Any = Annotated[kind, typer.Option(*flags_of_field(self.name, self.field), help=text)]
+        option: Any = Annotated[kind, typer.Option(*flags_of_field(self.name, self.field), help=text, hidden=self.old)]
         start = inspect.Parameter.empty if required else False if switch else None
         return inspect.Parameter(self.name, inspect.Parameter.KEYWORD_ONLY, default=start, annotation=option)
 
     @property
     def _typer_kind(self) -> Any:
         origin = get_origin(self.kind)
-        return list[str] if origin in (tuple, dict) else str if origin is Literal else self.kind
+        several = origin in (tuple, dict) or isinstance(self.default, Further)
+        return list[str] if several else str if origin is Literal else self.kind
 
     def value(self, given: Any) -> Any:
         """The setting's value, None if the flag isn't given."""
         if self.kind is bool and self.default is not None:
             return (not self.default) if given else None
+        if isinstance(self.default, Further):
+            return further_settings(type(self.default), given)
         if get_origin(self.kind) is dict:
             values = get_args(self.kind)[1]
             if values is str:
@@ -226,19 +273,29 @@ def flags_of(
             help_text = " ".join(dict.fromkeys([*texts, field.description]))
             fields[name] = Setting(name, fields[name].field if texts else field, name in required, help_text)
     place = "settings" if len(records) == 1 else "flags"
+    further = further_of(records[0])
+    inside = {} if further is None else further.model_fields
+    old = {
+        name: Setting(name, field, old=True) for name, field in inside.items() if name not in records[0].model_fields
+    }
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         hints, own = get_type_hints(command, include_extras=True), inspect.signature(command).parameters
         arguments = {name for name in own if get_origin(hints[name]) is Annotated}
         shared = {name: one for name, one in fields.items() if name in own and name != place}
-        flags = {name: one for name, one in fields.items() if flags_of_field(name, one.field) and name not in arguments}
+        flags = {
+            name: one
+            for name, one in (fields | old).items()
+            if flags_of_field(name, one.field) and name not in arguments and name not in ONLY_INSIDE
+        }
 
         @wraps(command)
         def call(**given: Any) -> None:
             values = {name: one.value(given.pop(name, None)) for name, one in (flags | shared).items()}
             made: Any = values
+            take_further(inside)
             if place == "settings":
-                keyed = {fields[name].key: value for name, value in values.items()}
+                keyed = {(flags | shared)[name].key: value for name, value in values.items()}
                 made = settings_from(records[0], given.pop(TEXT, None), **keyed)
             command(**{place: made}, **{name: values[name] for name in shared}, **given)
 

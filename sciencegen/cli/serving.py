@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 import typer
 from pydantic import Field, create_model
+from pydantic.json_schema import SkipJsonSchema
 from typer.models import ArgumentInfo, ParameterInfo
 from typer.utils import get_params_from_function
 
@@ -23,7 +24,7 @@ from sciencegen.cli import data
 from sciencegen.cli.commands import COMMANDS, GROUP, command
 from sciencegen.cli.console import say
 from sciencegen.cli.options import CheckedOnly, only_checking, settings_of
-from sciencegen.config import Settings
+from sciencegen.config import Settings, further_of
 from sciencegen.errors import ConfigError
 from sciencegen.plugins import part_names
 from sciencegen.serving.verbs import Place, ServedVerb
@@ -266,11 +267,14 @@ def _field(verb: str, key: str, annotation: Any, info: ParameterInfo, record: ty
         inner, text = _part_of(record), "Further settings; parameters of the same name take precedence."
     elif get_origin(inner) is list:
         inner = dict[str, Any] | tuple[str, ...] if NAMED.search(text) else tuple[str, ...]
+        if key == "set" and record is not None and further_of(record) is not None:
+            inner = dict[str, Any]  # whose names say which are files
     inner = CHOICES.get((verb, key), inner)
     text = STANDARD_STREAMS.sub("", text)
     required = info.default is ... and (key != "output" or verb in NAMES_OUTPUT)
     known = Field(... if required else None, description=text, ge=info.min, le=info.max)
-    return (inner if required else inner | None), known
+    kind = inner if required else inner | None
+    return (Annotated[kind, SkipJsonSchema()] if info.hidden else kind), known
 
 
 @cache

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 from sciencegen.errors import ConfigError
@@ -26,6 +26,9 @@ CPU_CHUNK = 128
 
 ITEM_TIMEOUT_S = 30.0
 """Seconds that scoring one item may take."""
+
+ONLY_INSIDE = ("initial", "population", "batch", "screen", "generations", "patience", "step")
+"""Settings of search methods, which were never beside the field `settings`."""
 
 TEXTS = (tuple[str, ...], tuple[str, ...] | None)
 """Types of settings that accept several texts."""
@@ -89,19 +92,77 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
     return [texts] if isinstance(texts, str) else list(texts)
 
 
+class Further(Settings):
+    """Settings of a verb that few of its users need, or that only some kinds of models have: `--set name=value` in
+    commands, `settings` in Python and in configs."""
+
+
+class HasFurther(Settings):
+    """A verb's settings, with a field `settings` of further ones. These are accepted beside it until version 0.5."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_settings(cls, values: object) -> object:
+        return moved(cls, values)[0] if isinstance(values, Mapping) else values
+
+
+def further_of(record: type[BaseModel]) -> type[Further] | None:
+    """The record of a verb's further settings; None if it has none, or if a model says what they are."""
+    kind = record.model_fields["settings"].annotation if "settings" in record.model_fields else None
+    return kind if isinstance(kind, type) and issubclass(kind, Further) else None
+
+
+def moved(record: type[BaseModel], values: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """The values of a record with those in `settings` that belong there, and what was beside it.
+
+    Examples
+    --------
+    >>> from sciencegen.config import GenerateSettings
+    >>> moved(GenerateSettings, {"n": 2, "steps": 9})
+    ({'n': 2, 'settings': {'steps': 9}}, {'steps': 9})
+    """
+    further = further_of(record)
+    names = further.model_fields.keys() - record.model_fields.keys() if further else ()
+    if not (old := {name: value for name, value in values.items() if name in names and name not in ONLY_INSIDE}):
+        return values, {}
+    inside = values.get("settings") or {}
+    given = inside.model_dump(exclude_unset=True) if isinstance(inside, BaseModel) else inside
+    return {name: one for name, one in values.items() if name not in old} | {"settings": {**old, **given}}, old
+
+
+def flat(settings: BaseModel) -> dict[str, Any]:
+    """The settings as plain data, with those of `settings` beside the others, as all records of outputs name them."""
+    plain = settings.model_dump(mode="json")
+    if further_of(type(settings)) is None:
+        return plain
+    inside = plain.pop("settings")
+    method = {name: inside.pop(name) for name in ONLY_INSIDE if name in inside}
+    own = {"settings": {name: one for name, one in method.items() if one is not None}} if method else {}
+    return {**plain, **inside, **own}
+
+
 THREADS = Field(0, ge=0, description="CPU cores to use; 0 is all of them.")
 
 
+SEED = Field(0, ge=0, description="Random seed: the same seed gives the same results.")
+DEVICE = Field("auto", description="auto, cpu, cuda or mps.")
+
+
 class Resources(Settings):
-    """The device and parallelism of a verb. `seed` changes results; `device`, and `threads` in training, rounding only.
+    """Seed, device and parallelism of a verb. `device`, and `threads` in training, change results by rounding only."""
 
-    batch_size is at least one compute chunk per thread.
-    """
-
-    seed: int = Field(0, ge=0, description="Random seed: the same seed gives the same results.")
-    device: Device = Field("auto", description="auto, cpu, cuda or mps.")
+    seed: int = SEED
+    device: Device = DEVICE
     threads: int = THREADS
-    batch_size: int = Field(COMPUTE_CHUNK, ge=1, description="Items in memory at once; no effect on results.")
+
+
+BATCH_SIZE = Field(COMPUTE_CHUNK, ge=1, description="Items in memory at once; no effect on results.")
+
+
+class Batched(Resources):
+    """Resources with the number of items in memory, which is at least one compute chunk per thread."""
+
+    batch_size: int = BATCH_SIZE
 
 
 DEFAULT_RESOURCES = Resources()
@@ -112,18 +173,21 @@ WILD_TYPE = Field(
 )
 
 
-class Reading(Resources):
+SAMPLE = Field(
+    None,
+    description="Of a dataset: the small sample that is included, or (false) the whole set. [default: the whole "
+    "set, if it is in the cache]",
+)
+LIMIT = Field(None, ge=1, description="Only the first rows of a file, or of each split. [default: all]")
+OFFLINE = Field(False, description="Fetch nothing.")
+
+
+class Reading(Batched):
     """How a verb reads rows of a file or a dataset; only `limit` applies to a prepared folder."""
 
-    sample: Annotated[bool | None, NO_FLAG] = Field(
-        None,
-        description="Of a dataset: the small sample that is included, or (false) the whole set. [default: the whole "
-        "set, if it is in the cache]",
-    )
-    limit: Annotated[int | None, NO_FLAG] = Field(
-        None, ge=1, description="Only the first rows of a file, or of each split. [default: all]"
-    )
-    offline: Annotated[bool, NO_FLAG] = Field(False, description="Fetch nothing.")
+    sample: Annotated[bool | None, NO_FLAG] = SAMPLE
+    limit: Annotated[int | None, NO_FLAG] = LIMIT
+    offline: Annotated[bool, NO_FLAG] = OFFLINE
     wild_type: str | None = WILD_TYPE
 
 
@@ -138,50 +202,12 @@ class FamilyMeasurements(Settings):
     target: str | None = Field(None, description="The column of --measured that was measured. [default: value]")
 
 
-class BuildingBlocks(Settings):
-    """Items are only used if they can be made from building blocks."""
-
-    blocks: str | None = Field(
-        None,
-        description="A file of building blocks (molecules). Results are only items that known reactions make from "
-        "them, and the columns route, route_steps and route_blocks say how.",
-    )
-    maximum_steps: int = Field(4, ge=1, le=20, description="Most reactions of a route from the building blocks.")
-
-
-class WellLayout(Settings):
-    """The places of items on a microplate, and the transfers to them."""
-
-    plate: int | None = Field(
-        None,
-        description="Wells of a microplate, 96 or 384: adds the columns plate and well, and a row for each well. "
-        "[default: no layout]",
-    )
-    fill: str = Field("rows", description="Order of the wells: rows, columns, or random, rows in random order.")
-    edge_wells: Annotated[bool, Flag("--no-edge-wells")] = Field(
-        True, description="Leave out the outermost rows and columns of the plate."
-    )
-    replicates: int = Field(1, ge=1, description="Wells of each item; further copies are in random order.")
-    control_wells: tuple[str, ...] = Field(
-        (),
-        description="Wells of a control on each plate, 'A1,H12=WT'; 'A12=' leaves a well empty. Repeatable. [default: "
-        "controls are spread evenly]",
-    )
-    control_copies: int = Field(1, ge=1, description="Wells on each plate of each control without stated wells.")
-    picklist: tuple[str, ...] = Field(
-        (),
-        description="Write the transfers from stock plates, for a liquid handler: echo, opentrons. The file is the "
-        "plate's with .echo.csv or .opentrons.csv. Repeatable.",
-    )
-    transfer_volume: float | None = Field(
-        None, gt=0, description="Volume of each transfer in nL; on an Echo a multiple of 2.5."
-    )
-    stocks: dict[str, Any] = Field(
-        {},
-        description="An option of the stock plates, name=value: size (384 or 96), echo_type, labware, "
-        "destination_labware, height (in mm). Repeatable.",
-    )
-
+BLOCKS = Field(
+    None,
+    description="A file of building blocks (molecules). Results are only items that known reactions make from "
+    "them, and the columns route, route_steps and route_blocks say how.",
+)
+MAXIMUM_STEPS = Field(4, ge=1, le=20, description="Most reactions of a route from the building blocks.")
 
 # Fields that several verbs have: a type where the flag has another name, and the field with its description.
 
@@ -270,8 +296,12 @@ def _explain(record: type[BaseModel], problem: Mapping[str, Any]) -> str:
     name = ".".join(path)
     if problem["type"] == "extra_forbidden":
         known = _known_keys(record, path[:-1])
-        near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5)
-        remedy = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}."
+        further = further_of(record) if len(path) == 1 else None
+        inside = [] if further is None else sorted(further.model_fields)
+        near = difflib.get_close_matches(path[-1], [*known, *inside], n=1, cutoff=0.5)
+        told = f"{', '.join(known)}{'; in `settings`: ' if inside else ''}{', '.join(inside)}"
+        where = " in `settings`" if near and near[0] not in known else ""
+        remedy = f"did you mean '{near[0]}'{where}?" if near else f"known keys: {told}."
         return f"unknown key '{name}', {remedy}"
     if problem["type"] == "missing":
         return f"key '{name}' is missing"

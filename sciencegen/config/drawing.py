@@ -7,19 +7,24 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sciencegen.config.base import (
+    BATCH_SIZE,
+    BLOCKS,
     COLUMN,
     COMPLETE,
     FORBID,
     INCLUDE,
     KEEP,
+    MAXIMUM_STEPS,
     MODEL,
     NO_FLAG,
     PLAUSIBLE,
     PREDICTORS,
     THREADS,
-    BuildingBlocks,
+    Batched,
     Column,
     Flag,
+    Further,
+    HasFurther,
     Include,
     Plausible,
     Predictors,
@@ -32,12 +37,65 @@ SAMPLERS = ("ancestral", "ddim", "heun", "dpm-solver", "churn")
 """The names in `diffusion.samplers`, repeated here because importing it takes seconds."""
 
 
-class GenerateSettings(Resources, BuildingBlocks):
-    """Settings of `generate`.
+class GenerateFurther(Further):
+    """Further settings of `generate`: of diffusion models, of noise, and of tasks.
 
     noise_scale is of the latent; a recipe's setting `temperature` scales the decoder's distribution instead. With a
     condition, items are drawn until one is close to it, and noise_scale affects only the first draw.
     """
+
+    sampler: str | None = Field(
+        None,
+        description=f"Diffusion models: {', '.join(SAMPLERS)}, or an installed plugin. [default: the model's]",
+    )
+    steps: int | None = Field(
+        None, ge=1, description="Diffusion models: number of sampling steps. [default: the model's]"
+    )
+    guidance: float | None = Field(
+        None,
+        ge=0,
+        description="Diffusion models: strength of the guidance towards --where, or of backbones to the conditions of "
+        "training chains; 0 is none. [default: the model's]",
+    )
+    step_noise: float | None = Field(
+        None,
+        ge=0,
+        description="Diffusion models: factor on the noise that a random sampler adds at each step. Below 1, draws are "
+        "more probable and less diverse. [default: the model's]",
+    )
+    particles: int | None = Field(
+        None,
+        ge=1,
+        description="Diffusion models: particles per draw, resampled by --steer. [default: 8 without --best-of]",
+    )
+    strength: Annotated[float, NO_FLAG] = Field(
+        10.0, gt=0, description="Of the steering with `particles`, in nats for the whole range of a goal's property."
+    )
+    tries: int | None = Field(
+        None,
+        ge=1,
+        description="Models of sequences: most draws decoded for each item under --where; the nearest is kept.",
+    )
+    noise_scale: float = Field(1.0, gt=0, description="Factor on the latent noise (not with --where).")
+    noise_level: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Noise of --vary, above 0 (no change) to 1 (nothing is left of the item). [default: 0.3; of "
+        "molecules 0.4]",
+    )
+    noise_free: bool = Field(False, description="Write items without the instrument's PSF and noise (galaxies).")
+    contigs: str | None = Field(
+        None,
+        description="Protein backbones: residues of the --scaffold, and numbers of free ones around them, such as "
+        "10-40,A163-181,10-40 (as in RFdiffusion). [default: the whole file, with free ends]",
+    )
+    maximum_steps: int = MAXIMUM_STEPS
+    batch_size: int = BATCH_SIZE
+
+
+class GenerateSettings(Resources, HasFurther):
+    """Settings of `generate`."""
 
     n: Annotated[int, Flag("-n")] = Field(
         1000, ge=1, description="Number of distinct items to write, or of draws with --raw."
@@ -58,7 +116,6 @@ class GenerateSettings(Resources, BuildingBlocks):
         ge=1,
         description="Maximum draws for each requested item. [default: 50, and 1,000 in all at least]",
     )
-    noise_scale: float = Field(1.0, gt=0, description="Factor on the latent noise (not with --where).")
     complete: str | None = COMPLETE
     core: str | None = Field(
         None,
@@ -70,65 +127,24 @@ class GenerateSettings(Resources, BuildingBlocks):
         description="A file with one structure. Molecules: results contain its heavy atoms, at the same coordinates in "
         "structures. Protein backbones: a motif that all draws contain, atom by atom.",
     )
-    contigs: str | None = Field(
-        None,
-        description="Protein backbones: residues of the --scaffold, and numbers of free ones around them, such as "
-        "10-40,A163-181,10-40 (as in RFdiffusion). [default: the whole file, with free ends]",
-    )
     vary: str | None = Field(
         None,
         description="A file of items to vary, or one item (SMILES; designs.pdb[3] of chains). Molecules: a step in the "
         "latent space; protein backbones: partial diffusion.",
     )
-    noise_level: float | None = Field(
-        None,
-        gt=0,
-        le=1,
-        description="Noise of --vary, above 0 (no change) to 1 (nothing is left of the item). [default: 0.3; of "
-        "molecules 0.4]",
-    )
     symmetry: str | None = Field(
         None, description="Protein backbones: cyclic oligomers of equal chains, C2, C3 and so on."
     )
-    noise_free: bool = Field(False, description="Write items without the instrument's PSF and noise (galaxies).")
     predictors: Predictors = PREDICTORS
-    sampler: str | None = Field(
-        None,
-        description=f"Diffusion models: {', '.join(SAMPLERS)}, or an installed plugin. [default: the model's]",
-    )
-    steps: int | None = Field(
-        None, ge=1, description="Diffusion models: number of sampling steps. [default: the model's]"
-    )
-    guidance: float | None = Field(
-        None,
-        ge=0,
-        description="Diffusion models: strength of the guidance towards --where, or of backbones to the conditions of "
-        "training chains; 0 is none. [default: the model's]",
-    )
-    step_noise: float | None = Field(
-        None,
-        ge=0,
-        description="Diffusion models: factor on the noise that a random sampler adds at each step. Below 1, draws are "
-        "more probable and less diverse. [default: the model's]",
-    )
-    tries: int | None = Field(
-        None,
-        ge=1,
-        description="Models of sequences: most draws decoded for each item under --where; the nearest is kept.",
-    )
     steer: tuple[str, ...] = Field(
-        (), description='A goal, such as "maximize qed", for --best-of or for --particles. Repeatable.'
+        (), description='A goal, such as "maximize qed", for --best-of or for `particles`. Repeatable.'
     )
     best_of: int = Field(
         1, ge=1, description="Draws per item, of which the best by --steer, or the closest to --where, is kept."
     )
-    particles: int | None = Field(
-        None,
-        ge=1,
-        description="Diffusion models: particles per draw, resampled by --steer. [default: 8 without --best-of]",
-    )
-    strength: Annotated[float, NO_FLAG] = Field(
-        10.0, gt=0, description="Of the steering with --particles, in nats for the whole range of a goal's property."
+    blocks: str | None = BLOCKS
+    settings: Annotated[GenerateFurther, Flag("--set")] = Field(
+        GenerateFurther(), description="A further setting, name=value. Repeatable."
     )
 
 
@@ -143,7 +159,7 @@ class ReplaySettings(Settings):
     )
 
 
-class EncodeSettings(Resources):
+class EncodeSettings(Batched):
     """Settings of `encode`."""
 
     model: str | None = MODEL
@@ -154,7 +170,7 @@ FEWEST_SAMPLES = 19
 """Samples that a 90% interval needs: a further one lies between the least and the greatest of 19 with 18 / 20."""
 
 
-class RestoreSettings(Resources):
+class RestoreSettings(Batched):
     """Settings of `restore`."""
 
     model: str | None = MODEL
@@ -171,7 +187,7 @@ class RestoreSettings(Resources):
     column: Column = COLUMN
 
 
-class DecodeSettings(Resources):
+class DecodeSettings(Batched):
     """Settings of `decode`."""
 
     model: str | None = Field(
@@ -182,7 +198,7 @@ class DecodeSettings(Resources):
     where: tuple[str, ...] = Field((), description='Condition the decoder: "name=2.5". Repeatable.')
 
 
-class InterpolateSettings(Resources):
+class InterpolateSettings(Batched):
     """Settings of `interpolate`."""
 
     model: str | None = MODEL

@@ -16,12 +16,12 @@ from sciencegen.config.base import (
     PREDICTORS,
     TRAINING,
     WILD_TYPE,
+    Batched,
     Column,
     Device,
     Flag,
     ModelSettings,
     Predictors,
-    Resources,
     Settings,
 )
 from sciencegen.config.search import ProgramSettings
@@ -33,7 +33,7 @@ STRUCTURE = Field(
 )
 
 
-class EvaluateSettings(Resources):
+class EvaluateSettings(Batched):
     """Settings of `evaluate`."""
 
     against: str | None = Field(
@@ -64,7 +64,7 @@ class EvaluateSettings(Resources):
     predictors: Predictors = PREDICTORS
 
 
-class PredictSettings(Resources):
+class PredictSettings(Batched):
     """Settings of `predict`."""
 
     wild_type: str | None = WILD_TYPE
@@ -87,7 +87,7 @@ class ScoreSettings(PredictSettings):
     cache: str | None = CACHE
 
 
-class SequencesSettings(Resources):
+class SequencesSettings(Batched):
     """Settings of `sequences`."""
 
     device: Device = Field("auto", description="Of the family's model: auto, cpu, cuda or mps.")
@@ -114,7 +114,7 @@ class SequencesSettings(Resources):
     )
 
 
-class VariantScoringSettings(Resources):
+class VariantScoringSettings(Batched):
     """Settings of `score_variants`."""
 
     alignment: str | None = ALIGNMENT

@@ -7,26 +7,39 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from sciencegen.config.base import (
+    BATCH_SIZE,
+    BLOCKS,
     CACHE,
     COLUMN,
     COMPLETE,
+    DEVICE,
     FORBID,
     INCLUDE,
     KEEP,
+    LIMIT,
+    MAXIMUM_STEPS,
     MODEL,
     NO_FLAG,
+    OFFLINE,
+    ONLY_INSIDE,
     PLAUSIBLE,
     PREDICTORS,
-    BuildingBlocks,
+    SAMPLE,
+    SEED,
+    THREADS,
+    WILD_TYPE,
+    Batched,
     Column,
+    Device,
     Flag,
+    Further,
+    HasFurther,
     Include,
     Plausible,
     Predictors,
     Reading,
     Resources,
     Settings,
-    WellLayout,
 )
 from sciencegen.errors import ConfigError
 
@@ -55,7 +68,57 @@ class OracleSettings(ProgramSettings):
     direction: Literal["maximize", "minimize"] | None = Field(None, description="Which scores are better.")
 
 
-class OptimizeSettings(Resources, BuildingBlocks):
+class OptimizeFurther(Further):
+    """Further settings of `optimize`, and those of its search methods."""
+
+    lower_bounds: Annotated[bool, NO_FLAG] = Field(
+        True,
+        description="Rate a score by the worse end of its interval, if it has one, so that the search avoids items for "
+        "which a prediction is uncertain; if false, by the value alone.",
+    )
+    maximum_similarity: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Largest similarity of two candidates. [default: 0.7; galaxies: 0.95; proteins: 1]",
+    )
+    maximum_share: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Greatest share of the candidates, and of a search's parents, in one class (molecules: scaffold, "
+        "how rings are joined), if others meet the goals; 1 is no limit. [default: 0.1 where the domain has classes, "
+        "as molecules]",
+    )
+    cache: str | None = CACHE
+    maximum_steps: int = MAXIMUM_STEPS
+    batch_size: int = BATCH_SIZE
+    initial: int | None = Field(
+        None,
+        description="Draws scored before the first round, a quarter of it if there are start items. [default: 100]",
+    )
+    population: int | None = Field(None, description="Best distinct items that are kept as parents. [default: 60]")
+    batch: int | None = Field(
+        None, description="Items scored in a round, at least 50 by bayes and ascent. [default: 30]"
+    )
+    screen: int | None = Field(
+        None, description="Children for each scored one, among which a surrogate chooses; 1 is all. [default: 8]"
+    )
+    generations: int | None = Field(None, description="Generations of these children. [default: 2]")
+    patience: int | None = Field(
+        None, description="Rounds without a new item after which the search stops. [default: 30]"
+    )
+    step: float | None = Field(
+        None, description="First step of cma, in standard deviations of the latent. [default: 0.5]"
+    )
+
+    @property
+    def of_method(self) -> dict[str, int | float]:
+        """Settings of the search method that are given."""
+        return self.model_dump(include=set(ONLY_INSIDE), exclude_none=True)
+
+
+class OptimizeSettings(Resources, HasFurther):
     """Settings of `optimize`."""
 
     goals: Annotated[tuple[str, ...], Flag("--goal")] = Field(
@@ -79,11 +142,6 @@ class OptimizeSettings(Resources, BuildingBlocks):
         "[default: the model's own, if any]",
     )
     predictors: Predictors = PREDICTORS
-    lower_bounds: Annotated[bool, NO_FLAG] = Field(
-        True,
-        description="Rate a score by the worse end of its interval, if it has one, so that the search avoids items for "
-        "which a prediction is uncertain; if false, by the value alone.",
-    )
     oracles: Annotated[dict[str, OracleSettings], NO_FLAG] = Field(
         {}, description="External programs that score items, by name."
     )
@@ -103,24 +161,12 @@ class OptimizeSettings(Resources, BuildingBlocks):
         True, description="Return items of the training data too, of the model and of predictors."
     )
     plausible: Plausible = PLAUSIBLE
-    maximum_similarity: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="Largest similarity of two candidates. [default: 0.7; galaxies: 0.95; proteins: 1]",
-    )
-    maximum_share: float | None = Field(
-        None,
-        gt=0,
-        le=1,
-        description="Greatest share of the candidates, and of a search's parents, in one class (molecules: scaffold, "
-        "how rings are joined), if others meet the goals; 1 is no limit. [default: 0.1 where the domain has classes, "
-        "as molecules]",
-    )
     include: Include = INCLUDE
     complete: str | None = COMPLETE
-    cache: str | None = CACHE
-    settings: Annotated[dict[str, Any], NO_FLAG] = Field({}, description="Settings of the search method.")
+    blocks: str | None = BLOCKS
+    settings: Annotated[OptimizeFurther, Flag("--set")] = Field(
+        OptimizeFurther(), description="A further setting, name=value; some are of the search method. Repeatable."
+    )
 
     @property
     def criteria(self) -> list[str]:
@@ -128,7 +174,7 @@ class OptimizeSettings(Resources, BuildingBlocks):
         return [*self.goals, *self.where]
 
 
-class BenchmarkSettings(Resources):
+class BenchmarkSettings(Batched):
     """Settings of `benchmark`."""
 
     tasks: Annotated[tuple[str, ...], Flag(commas=True)] = Field(
@@ -156,19 +202,6 @@ ACQUISITION = Field(
     description="How items are chosen: thompson (as often as each is likely the best), ucb (upper confidence bound), "
     "noisy-ei (expected improvement per cost) or greedy (best predictions, for a last plate).",
 )
-SURROGATE = Field("auto", description="Regression model: gp, ensemble or auto (by cross-validated likelihood).")
-Scale = Annotated[str, NO_FLAG]
-SCALE = Field("auto", description="Scale of the target: linear, log, log-from-above, saturating or auto.")
-Exploration = Annotated[float | None, NO_FLAG]
-MAXIMUM_SIMILARITY = Field(1.0, gt=0, le=1, description="Largest similarity of two items on the plate.")
-MAXIMUM_SHARE = Field(
-    1.0,
-    gt=0,
-    le=1,
-    description="Largest share of the plate with the same feature (proteins: a mutation; molecules: a scaffold or a "
-    "ring pattern). 0.25 spreads the risk.",
-)
-DIVERSITY = Field(0.0, ge=0, description="Penalty on items similar to chosen ones; 1 is strong.")
 HIT = Field(
     None,
     allow_inf_nan=False,
@@ -178,7 +211,65 @@ HIT = Field(
 SHEET = Field(None, description="Sheet of an Excel workbook (.xlsx). [default: the first that isn't empty]")
 
 
-class ProposeSettings(Reading, BuildingBlocks, WellLayout):
+class PickingFurther(Further):
+    """How plates are picked, and which rows of a dataset are read: of proposals and of backtests."""
+
+    surrogate: str = Field(
+        "auto", description="Regression model: gp, ensemble or auto (by cross-validated likelihood)."
+    )
+    scale: Annotated[str, NO_FLAG] = Field(
+        "auto", description="Scale of the target: linear, log, log-from-above, saturating or auto."
+    )
+    exploration: Annotated[float | None, NO_FLAG] = Field(
+        None,
+        ge=0,
+        description="Factor of the posterior's standard deviation for thompson. [default: by --rounds, else 1.4]",
+    )
+    maximum_similarity: float = Field(1.0, gt=0, le=1, description="Largest similarity of two items on the plate.")
+    maximum_share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Largest share of the plate with the same feature (proteins: a mutation; molecules: a scaffold or "
+        "a ring pattern). 0.25 spreads the risk.",
+    )
+    diversity: float = Field(0.0, ge=0, description="Penalty on items similar to chosen ones; 1 is strong.")
+    sample: Annotated[bool | None, NO_FLAG] = SAMPLE
+    limit: Annotated[int | None, NO_FLAG] = LIMIT
+    offline: Annotated[bool, NO_FLAG] = OFFLINE
+    batch_size: Annotated[int, NO_FLAG] = BATCH_SIZE
+
+
+class ProposeFurther(PickingFurther):
+    """Further settings of `propose`."""
+
+    prior_target: str | None = Field(
+        None, description="Column of values in --prior. [default: that of --target, or a journal's own]"
+    )
+    sharing: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="With --blocks: how far below the best a candidate's value may be, if it needs fewer blocks and "
+        "intermediates that the plate doesn't use yet. A share of the distance to the median candidate; 0 is off.",
+    )
+    breeding: Annotated[dict[str, Any], NO_FLAG] = Field(
+        {}, description="Options of candidates without a pool: children, generations, parents, draws."
+    )
+    maximum_steps: int = MAXIMUM_STEPS
+    fill: str = Field("rows", description="Order of the wells: rows, columns, or random, rows in random order.")
+    edge_wells: Annotated[bool, Flag("--no-edge-wells")] = Field(
+        True, description="Leave out the outermost rows and columns of the plate."
+    )
+    control_wells: tuple[str, ...] = Field(
+        (),
+        description="Wells of a control on each plate, 'A1,H12=WT'; 'A12=' leaves a well empty. Repeatable. [default: "
+        "controls are spread evenly]",
+    )
+    control_copies: int = Field(1, ge=1, description="Wells on each plate of each control without stated wells.")
+
+
+class ProposeSettings(Resources, HasFurther):
     """Settings of `propose`."""
 
     measured: tuple[str, ...] = Field(
@@ -200,22 +291,12 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
         description="Earlier measurements of a related target: a table, a dataset or a journal. They are used if they "
         "predict what is measured. Repeatable.",
     )
-    prior_target: str | None = Field(
-        None, description="Column of values in --prior. [default: that of --target, or a journal's own]"
-    )
     batch: Annotated[int, Flag("--batch", "-n")] = Field(96, ge=1, description="Number of items on the plate.")
     pool: str | None = Field(
         None, description="The only candidates: a file, or a dataset's name. [default: they are generated]"
     )
     model: str | None = Field(None, description="A generative model that adds candidates.")
     acquisition: str = ACQUISITION
-    surrogate: str = SURROGATE
-    scale: Scale = SCALE
-    exploration: Exploration = Field(
-        None,
-        ge=0,
-        description="Factor of the posterior's standard deviation for thompson. [default: by --rounds, else 1.4]",
-    )
     rounds: int | None = Field(None, ge=1, description="Planned number of rounds: early ones explore more.")
     keep: tuple[str, ...] = KEEP
     forbid: tuple[str, ...] = FORBID
@@ -243,9 +324,6 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
         description="A condition on every proposed item: 'logp <= 3', or 'NAME in domain' for a --predictor. "
         "Repeatable.",
     )
-    maximum_similarity: float = MAXIMUM_SIMILARITY
-    maximum_share: float = MAXIMUM_SHARE
-    diversity: float = DIVERSITY
     cost: str | None = Field(
         None,
         description="Column of costs in --pool, also those of controls. noisy-ei weighs them; other acquisitions only "
@@ -253,16 +331,6 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
     )
     cost_limit: float | None = Field(None, gt=0, description="Largest cost of the whole plate. [default: no limit]")
     column: Column = COLUMN
-    sharing: float = Field(
-        0.2,
-        ge=0,
-        le=1,
-        description="With --blocks: how far below the best a candidate's value may be, if it needs fewer blocks and "
-        "intermediates that the plate doesn't use yet. A share of the distance to the median candidate; 0 is off.",
-    )
-    breeding: Annotated[dict[str, Any], NO_FLAG] = Field(
-        {}, description="Options of candidates without a pool: children, generations, parents, draws."
-    )
     predictors: Predictors = Field(
         {},
         description="A trained predictor, NAME=FOLDER. Repeatable. Its predictions and domain are added to the table; "
@@ -279,6 +347,31 @@ class ProposeSettings(Reading, BuildingBlocks, WellLayout):
         {},
         description="An option of the order sheet, name=value. Repeatable. Proteins: host=e_coli (or yeast, human, "
         "b_subtilis), avoid=BsaI,NdeI (restriction sites), stop=false.",
+    )
+    wild_type: str | None = WILD_TYPE
+    blocks: str | None = BLOCKS
+
+    plate: int | None = Field(
+        None,
+        description="Wells of a microplate, 96 or 384: adds the columns plate and well, and a row for each well. "
+        "[default: no layout]",
+    )
+    replicates: int = Field(1, ge=1, description="Wells of each item; further copies are in random order.")
+    picklist: tuple[str, ...] = Field(
+        (),
+        description="Write the transfers from stock plates, for a liquid handler: echo, opentrons. The file is the "
+        "plate's with .echo.csv or .opentrons.csv. Repeatable.",
+    )
+    transfer_volume: float | None = Field(
+        None, gt=0, description="Volume of each transfer in nL; on an Echo a multiple of 2.5."
+    )
+    stocks: dict[str, Any] = Field(
+        {},
+        description="An option of the stock plates, name=value: size (384 or 96), echo_type, labware, "
+        "destination_labware, height (in mm). Repeatable.",
+    )
+    settings: Annotated[ProposeFurther, Flag("--set")] = Field(
+        ProposeFurther(), description="A further setting, name=value. Repeatable."
     )
 
     @model_validator(mode="after")
@@ -305,9 +398,21 @@ class RecordSettings(Reading):
     sheet: str | None = SHEET
 
 
-class BacktestSettings(Reading):
+class BacktestFurther(PickingFurther):
+    """Further settings of `backtest`, those of the proposals."""
+
+    acquisition: str = ACQUISITION
+    hit: float | None = HIT
+    sheet: str | None = SHEET
+    device: Annotated[Device, NO_FLAG] = DEVICE
+
+
+class BacktestSettings(HasFurther):
     """Settings of `backtest`."""
 
+    seed: int = SEED
+    threads: int = THREADS
+    wild_type: str | None = WILD_TYPE
     target: str | None = Field(None, description="The column of measured values. [default: value]")
     column: Column = COLUMN
     minimize: bool = MINIMIZE
@@ -320,14 +425,6 @@ class BacktestSettings(Reading):
     threshold: float = Field(
         0.9, gt=0, le=1, description="Fraction of the best value up to which the summary counts measured items."
     )
-    acquisition: str = ACQUISITION
-    surrogate: str = SURROGATE
-    scale: Scale = SCALE
-    exploration: Exploration = Field(
-        None, ge=0, description="Factor of the posterior's standard deviation for thompson. [default: by --rounds]"
+    settings: Annotated[BacktestFurther, Flag("--set")] = Field(
+        BacktestFurther(), description="A further setting of the proposals, name=value. Repeatable."
     )
-    maximum_similarity: float = MAXIMUM_SIMILARITY
-    maximum_share: float = MAXIMUM_SHARE
-    diversity: float = DIVERSITY
-    hit: float | None = HIT
-    sheet: str | None = SHEET

@@ -86,7 +86,8 @@ def files_of(folder: Path, job: Job) -> list[Json]:
     if job.started:
         # A job may have written from its first start on: a restart goes on with its files.
         began = datetime.fromisoformat(job.started if job.starts <= 1 else job.created).timestamp()
-        for text in {job.output, *(job.parameters.get(name) for name in WRITTEN)}:
+        given = {**(job.parameters.get("set") or {}), **job.parameters}
+        for text in {job.output, *(given.get(name) for name in WRITTEN)}:
             if isinstance(text, str):
                 found |= {one for one in _beside(folder / text) if one.stat().st_mtime >= began}
     named = sorted(one for one in found if one.is_file() and not one.name.startswith("."))

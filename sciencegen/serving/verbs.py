@@ -104,7 +104,8 @@ class ServedVerb:
         if (field := self.parameters.model_fields.get("settings")) is not None:
             record = next(one for one in (field.annotation, *get_args(field.annotation)) if inspect.isclass(one))
             properties = schema["$defs"][record.__name__]["properties"]
-            for name in self.parameters.model_fields.keys() - {"settings"}:
+            own = self.parameters.model_fields.keys() - {"settings"}
+            for name in own | ({"settings"} if "set" in own else set()):
                 properties.pop(name, None)
         return schema
 

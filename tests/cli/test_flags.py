@@ -33,7 +33,7 @@ def test_every_flag_of_every_command_is_known():
         command = left.pop()
         found |= {flag for parameter in command.params for flag in parameter.opts if flag.startswith("-")}
         left += () if command.name in (None, "sciencegen") else getattr(command, "commands", {}).values()
-    assert {f"--{name.replace('_', '-')}" for name in same_name()} | {"--version", "--output", "--no-plugins"} == {
-        flag for flag in found if flag.startswith("--")
-    }
+    of_all = {"--version", "--no-plugins", "--install-completion", "--show-completion"}
+    long = {flag for flag in found if flag.startswith("--")}
+    assert {f"--{name.replace('_', '-')}" for name in same_name()} | of_all == long
     assert set(OTHER_FLAGS.values()) <= found

@@ -11,8 +11,31 @@ import typer
 from pydantic import Field
 from typer.testing import CliRunner
 
-from sciencegen.cli.options import flags_of, folders, names, pairs, record_of, settings_from
-from sciencegen.config import Flag, GenerateSettings, Settings, TrainSettings
+from sciencegen.cli.commands import command
+from sciencegen.cli.main import app
+from sciencegen.cli.options import (
+    CheckedOnly,
+    flags_of,
+    folders,
+    names,
+    only_checking,
+    pairs,
+    record_of,
+    settings_from,
+    settings_of,
+)
+from sciencegen.config import (
+    Flag,
+    GenerateSettings,
+    ProposeSettings,
+    Settings,
+    TrainSettings,
+    build_settings,
+    flags_of_field,
+    flat,
+    further_of,
+    kind_of,
+)
 from sciencegen.errors import ConfigError
 
 
@@ -127,3 +150,65 @@ def test_a_command_of_several_records_takes_the_flags_of_all():
     assert "A file. Kept: a place." in seen(both, command, "--help").output
     assert seen(both, command, "--source", "a", "--deep").output == "source='a' deep=True\n"
     assert seen(both, command, "--source", "a").output == "whole=None share=30.0 values={} source='a'\n"
+
+
+FURTHER = {name: settings_of(command(name)) for name in ("generate", "optimize", "propose", "backtest")}
+EXAMPLES = {int: 2, float: 0.5, str: "2-3", bool: None}
+"""A value of each type; switches have none."""
+
+
+def checked(*words: str) -> Settings:
+    """The settings that a command line makes."""
+    with only_checking(), pytest.raises(CheckedOnly) as found:
+        typer.main.get_command(app).main(list(words), standalone_mode=False)
+    return found.value.record
+
+
+OLD = [(verb, name) for verb, record in FURTHER.items() for name in further_of(record).model_fields]
+
+
+@pytest.mark.parametrize(("verb", "name"), OLD)
+def test_an_old_flag_means_what_set_says(verb, name, capsys):
+    field = further_of(FURTHER[verb]).model_fields[name]
+    words = (verb, "pointclouds", *(["table.csv"] if verb == "backtest" else []))
+    kind = kind_of(field)[0]
+    value = EXAMPLES.get(kind, "a")
+    if kind is dict[str, Any]:
+        value = "{children: 2}"
+    elif kind is bool:
+        value = str(not field.default).lower()
+    elif name == "device":
+        value = "cpu"
+    by_set = checked(*words, "--set", f"{name}={value}")
+    assert by_set != checked(*words)
+    assert "old spelling" not in capsys.readouterr().err
+    old = None
+    if name not in ("initial", "population", "batch", "screen", "generations", "patience", "step"):
+        old = checked(*words, "--settings", f"{name}: {value}")
+        assert old == by_set
+    if old is not None and (flags := flags_of_field(name, field)):
+        assert checked(*words, flags[0], *([] if kind is bool else [str(value)])) == by_set
+        told = capsys.readouterr().err
+        assert f"--set {name}=" in told
+        assert "version 0.5" in told
+    assert build_settings(FURTHER[verb], flat(by_set)) == by_set  # as records of outputs name them
+
+
+def test_what_set_may_name_is_shown_and_old_flags_are_not(cli):
+    shown = cli("generate", "--help").out
+    assert "--steps" not in shown
+    assert "steps: Diffusion models: number of sampling steps." in shown
+
+
+def test_texts_of_set_stay_texts_and_several_are_kept():
+    texts = ["control_wells=A1=WT", "control_wells=A2,A3=", "diversity=1"]
+    chosen = checked("propose", "pointclouds", *(word for one in texts for word in ("--set", one)))
+    assert chosen.settings.control_wells == ("A1=WT", "A2,A3=")
+    assert checked("generate", "pointclouds", "--set", "contigs=50").settings.contigs == "50"
+
+
+def test_an_unknown_name_is_told_with_the_known_ones(cli):
+    assert "unknown key 'settings.stepz', did you mean 'steps'" in cli("generate", "arrays", "--set", "stepz=3").err
+    assert "known keys: breeding, " not in cli("propose", "arrays", "--set", "qq=3").out
+    with pytest.raises(ConfigError, match="did you mean 'sharing' in `settings`"):
+        build_settings(ProposeSettings, {"sharin": 0.1})

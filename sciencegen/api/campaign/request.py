@@ -13,7 +13,7 @@ from jaxtyping import Float
 from sciencegen.api.search.space import start_items
 from sciencegen.api.sources.blocks import Blocks
 from sciencegen.api.writing.plates import OrderSheet, PickLists, StockOptions, pick_lists, stock_columns
-from sciencegen.config import ProposeSettings, RecordSettings, WellLayout
+from sciencegen.config import ProposeSettings, RecordSettings
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import DesignSpace, Reference
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 
 PLATE, WELL = "plate", "well"
 """Columns of the plate's table."""
+OF_WELLS = {
+    "replicates", "picklist", "transfer_volume", "stocks", "fill", "edge_wells", "control_wells", "control_copies",
+}  # fmt: skip
+"""Settings of a layout, beside the number of wells."""
 LAYOUT = 1
 """Separates the random order of replicates from the random numbers of the same round's picking."""
 
@@ -64,19 +68,20 @@ class PlateLayout:
         return max(1, len(self.wells.items) // self.settings.replicates)
 
 
-def check_layout(science: Domain, settings: WellLayout) -> None:
+def check_layout(science: Domain, settings: ProposeSettings) -> None:
     """Raise an error for settings of a layout without a plate, or of unknown plates and fills."""
     if settings.plate is None:
-        for name in settings.model_dump(include=set(WellLayout.model_fields), exclude_defaults=True):
+        given = settings.model_dump(include=OF_WELLS, exclude_defaults=True)
+        for name in given | settings.settings.model_dump(include=OF_WELLS, exclude_defaults=True):
             raise ConfigError(f"Expected a plate with `{name}`, got none. Pass `plate`, 96 or 384.")
         return
     if settings.plate not in SIZES:
         raise ConfigError(
             f"Expected `plate` {' or '.join(map(str, SIZES))}, its number of wells, got {settings.plate}."
         )
-    if settings.fill not in FILLS:
-        raise unknown_name("fill", settings.fill, FILLS)
-    for text in settings.control_wells:
+    if settings.settings.fill not in FILLS:
+        raise unknown_name("fill", settings.settings.fill, FILLS)
+    for text in settings.settings.control_wells:
         _stated(text, settings.plate)
     _picks(science, settings)
 
@@ -91,8 +96,9 @@ def layout_of(
     check_layout(science, settings)
     if settings.plate is None:
         return None
+    further = settings.settings
     every, stated = {science.items.key(one): one for one in controls}, dict[Well, int | None]()
-    for wells, text in (_stated(one, settings.plate) for one in settings.control_wells):
+    for wells, text in (_stated(one, settings.plate) for one in further.control_wells):
         number = None
         if text:
             (item,) = start_items(science, [text], reference, flag="`control_wells`")
@@ -102,7 +108,7 @@ def layout_of(
         if twice := [well_name(well) for well in wells if well in stated]:
             raise ConfigError(f"Expected each well once in `control_wells`, got {twice[0]} twice. Remove one of them.")
         stated |= dict.fromkeys(wells, number)
-    copies, counts = settings.control_copies, Counter(stated.values())
+    copies, counts = further.control_copies, Counter(stated.values())
     all_stated = all(counts[number] for number in range(len(every)))
     for number, item in enumerate(every.values()):
         if copies > 1 and counts[number] not in (0, copies) and (all_stated or number < len(controls)):
@@ -110,15 +116,13 @@ def layout_of(
                 f"Expected {copies} wells of each control, as `control_copies` says, got {counts[number]} in "
                 f"`control_wells` for {science.items.text(item)[:40]}. Name {copies} wells, or leave out one of them."
             )
-    options = LayoutSettings(
-        settings.plate, settings.fill, settings.edge_wells, settings.replicates, settings.control_copies
-    )
+    options = LayoutSettings(settings.plate, further.fill, further.edge_wells, settings.replicates, copies)
     return PlateLayout(
         options, plate_wells(options, len(every), stated), tuple(every.values()), _picks(science, settings)
     )
 
 
-def _picks(science: Domain, settings: WellLayout) -> PickLists | None:
+def _picks(science: Domain, settings: ProposeSettings) -> PickLists | None:
     usual = StockOptions() if science.orders is None else StockOptions(echo_type=science.orders.echo_type)
     stocks = to_record(StockOptions, settings.stocks, "stocks", usual)
     if settings.transfer_volume is None:
@@ -212,7 +216,8 @@ class MeasurementReading:
     @classmethod
     def of(cls, settings: ProposeSettings | RecordSettings, target: str) -> MeasurementReading:
         """From the settings of a verb, and the campaign's target."""
-        reading = settings.sample, settings.limit, settings.offline
+        chosen = settings if isinstance(settings, RecordSettings) else settings.settings
+        reading = chosen.sample, chosen.limit, chosen.offline
         return cls(target, settings.column, settings.threads, *reading, sheet=settings.sheet)
 
 

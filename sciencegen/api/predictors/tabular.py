@@ -17,7 +17,7 @@ from sciencegen.api.predictors.folder import HELD_OUT, write_held_out, write_tra
 from sciencegen.api.predictors.inputs import UsableRows
 from sciencegen.api.science.forms import InDomain, describe, domain_of, key_of
 from sciencegen.api.science.naming import LeftOut, Numbering, name_conflicts, names_of, parse_texts
-from sciencegen.config import PredictorSettings, Resources
+from sciencegen.config import Batched, PredictorSettings
 from sciencegen.data.prepared import REJECTS
 from sciencegen.data.tables import no_numbers
 from sciencegen.data.writers import Refused, write_rejects
@@ -79,7 +79,7 @@ def identity_of_rows(domain: str, rows: UsableRows, files: Sequence[Path], chose
     """As `identity_of`, of the rows that were read. A folder keeps it while a saved predictor has no figures."""
     read = canonical_json([rows.texts, rows.values, rows.refused, [sha256_of(file) for file in files]])
     data = {"name": chosen.table, "sha256": hashlib.sha256(read.encode()).hexdigest()}
-    trained = chosen.model_dump(mode="json", exclude={*Resources.model_fields, *EVALUATION} - {"seed"})
+    trained = chosen.model_dump(mode="json", exclude={*Batched.model_fields, *EVALUATION} - {"seed"})
     start = {} if chosen.model is None else {"from": weights_of(domain, chosen.model)}
     return {"domain": domain, "data": data, "train": trained, **start}
 

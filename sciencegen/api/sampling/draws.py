@@ -76,7 +76,7 @@ class Draws:
 
     def __iter__(self) -> Iterator[Mapping[str, np.ndarray]]:
         """Iterate over rows. Threads decode compute chunks in parallel; `batch_size` limits how many wait."""
-        ahead = self.settings.batch_size // COMPUTE_CHUNK
+        ahead = self.settings.settings.batch_size // COMPUTE_CHUNK
         for batch in map_threaded(self._decode, self.parts(), self.model.threads, ahead, growing=True):
             yield from split_rows(batch)
 
@@ -105,7 +105,7 @@ class Draws:
         (chunk, rows), space, count = part, self.model.space, self.settings.best_of
         condition = self._condition(chunk)
         asked = None if condition is None else condition[rows].repeat(count, 0)
-        noise = self.settings.noise_scale * np.stack(
+        noise = self.settings.settings.noise_scale * np.stack(
             [
                 latent_noise(self.settings.seed, chunk, space.size, again)[rows].copy()
                 for again in range(count * self.particles)

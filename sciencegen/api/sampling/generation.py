@@ -80,7 +80,7 @@ class Generation:
         oracles = {name: request.oracle(name) for name in request.ranking.names}
 
         def merit(items: Sequence[Item]) -> list[float]:
-            return [self.settings.strength * one for one in request.ranking.merits(items, oracles)]
+            return [self.settings.settings.strength * one for one in request.ranking.merits(items, oracles)]
 
         return Draws(self.model, self.settings, request.conditions, few, particles, merit)
 

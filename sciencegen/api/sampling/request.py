@@ -102,16 +102,16 @@ STEERED = "ancestral"
 
 def drawing_words(settings: GenerateSettings) -> list[str]:
     """The settings of sampling and ranking as phrases, such as `sampler heun`."""
-    values = settings.model_dump(include=set(DRAWING), exclude_none=True)
+    values = settings.settings.model_dump(include=set(DRAWING), exclude_none=True)
     drawn = [f"{name} {values[name]}" for name in DRAWING if name in values]
     best = [f"best of {settings.best_of}"] * (settings.best_of > 1)
-    drawn += [] if settings.tries is None else [f"tries {settings.tries}"]
+    drawn += [] if settings.settings.tries is None else [f"tries {settings.settings.tries}"]
     return [*drawn, *(f"steered: {goal}" for goal in settings.steer), *best]
 
 
 def set_drawing(model: LoadedModel, settings: GenerateSettings, required: bool = True) -> None:
     """Apply the settings to a model's diffusions. required: raise an error if it has none."""
-    names = settings.model_dump(include=set(DRAWING), exclude_none=True)
+    names = settings.settings.model_dump(include=set(DRAWING), exclude_none=True)
     if not names:
         return
     from sciencegen.diffusion.model import Drawing, draw_by
@@ -123,7 +123,7 @@ def set_drawing(model: LoadedModel, settings: GenerateSettings, required: bool =
 
 def set_tries(model: LoadedModel, settings: GenerateSettings) -> None:
     """Apply `tries`; an error for a model that doesn't draw several times, and without a condition that it has."""
-    if settings.tries is None:
+    if settings.settings.tries is None:
         return
     if not isinstance(model.model, Resamples):
         raise ConfigError(
@@ -136,12 +136,12 @@ def set_tries(model: LoadedModel, settings: GenerateSettings) -> None:
             f"Expected a condition of the model with `tries`, got none (it is conditioned on {', '.join(known)}). Add "
             "`where`, or leave `tries` out."
         )
-    model.model.set_tries(settings.tries)
+    model.model.set_tries(settings.settings.tries)
 
 
 def _usual_sampler(tasks: DrawTasks | None, settings: GenerateSettings) -> dict[str, str]:
     """The sampler of steered draws, or of a requested task that has its own: `step_noise` needs a random one."""
-    if settings.step_noise is None:
+    if settings.settings.step_noise is None:
         return {}
     if particles_of(settings) > 1:
         return {"sampler": STEERED}
@@ -161,24 +161,24 @@ def no_diffusion(names: Sequence[str], model: LoadedModel) -> ConfigError:
 
 def check_drawing(settings: GenerateSettings) -> None:
     """Raise an error for an unknown sampler, or one that has no noise to scale, before a model is loaded."""
-    if settings.sampler is not None:
+    if settings.settings.sampler is not None:
         from sciencegen.diffusion.model import check_random
         from sciencegen.diffusion.samplers import sampler
 
-        sampler(settings.sampler)
-        if settings.step_noise is not None:
-            check_random(settings.sampler)
+        sampler(settings.settings.sampler)
+        if settings.settings.step_noise is not None:
+            check_random(settings.settings.sampler)
 
 
 def check_planned_drawing(network: object, tasks: DrawTasks | None, settings: GenerateSettings) -> None:
     """`check_drawing` where the settings are known of the network that is to be trained or loaded, and thus its own
     sampler. tasks: of the recipe."""
     check_drawing(settings)
-    if settings.step_noise is None or not isinstance(network, HasDiffusion):
+    if settings.settings.step_noise is None or not isinstance(network, HasDiffusion):
         return
     from sciencegen.diffusion.model import DiffusionSettings, Drawing
 
-    names = settings.model_dump(include=set(DRAWING), exclude_none=True)
+    names = settings.settings.model_dump(include=set(DRAWING), exclude_none=True)
     if isinstance(network.diffusion, DiffusionSettings):
         Drawing(**_usual_sampler(tasks, settings) | names).settings(network.diffusion)
 
@@ -188,7 +188,7 @@ def check_guidance(
 ) -> None:
     """Raise an error for guidance without a condition. known: properties that the model is conditioned on. imputes:
     whether draws have conditions that aren't requested."""
-    if settings.guidance and not imputes and not any(one.name in known for one in conditions):
+    if settings.settings.guidance and not imputes and not any(one.name in known for one in conditions):
         names = ", ".join(sorted(known)) or "nothing"
         raise ConfigError(
             f"Expected a condition of the model with `guidance`, got none (it is conditioned on {names}). "
@@ -211,7 +211,8 @@ def task_words(settings: GenerateSettings) -> list[str]:
 
 def _given(settings: GenerateSettings) -> dict[str, str | float]:
     """The settings of a task that aren't None."""
-    values = settings.model_dump(include={*TASKS, *DETAILS}, exclude_none=True)
+    values = settings.model_dump(include=set(TASKS), exclude_none=True)
+    values |= settings.settings.model_dump(include=set(DETAILS), exclude_none=True)
     return {name: values[name] for name in (*TASKS, *DETAILS) if name in values}
 
 
@@ -238,8 +239,9 @@ def check_task(
     requested = bool(given) and not lacking
     if requested and particles_of(settings) > 1:
         raise ConfigError(
-            f"Expected no `{'steer' if settings.particles is None else 'particles'}` with `{next(iter(given))}`, whose "
-            "draws can't be steered. With `best_of` alone the goals choose among finished draws."
+            f"Expected no `{'steer' if settings.settings.particles is None else 'particles'}` with "
+            f"`{next(iter(given))}`, whose draws can't be steered. With `best_of` alone the goals choose among "
+            "finished draws."
         )
     if requested and tasks is not None:
         tasks.check(_chosen(settings, ()))
@@ -250,11 +252,11 @@ def _chosen(settings: GenerateSettings, conditions: Sequence[Condition]) -> Task
     return TaskSettings(
         core=settings.core,
         scaffold=settings.scaffold,
-        contigs=settings.contigs,
+        contigs=settings.settings.contigs,
         vary=settings.vary,
-        noise_level=settings.noise_level,
+        noise_level=settings.settings.noise_level,
         symmetry=settings.symmetry,
-        sampler=settings.sampler,
+        sampler=settings.settings.sampler,
         bounds={one.name: (one.goal.low, one.goal.high) for one in conditions},
     )
 
@@ -469,7 +471,7 @@ class DrawRequest:
     def observes(self) -> bool:
         """Whether the model's noise-free items are written as observed by an instrument."""
         observation = self.model.representation.observation
-        return not self.settings.noise_free and observation is not None and observation.instrument is not None
+        return not self.settings.settings.noise_free and observation is not None and observation.instrument is not None
 
     @property
     def notes(self) -> list[str]:
@@ -506,7 +508,7 @@ def resolve_draws(model: LoadedModel, settings: GenerateSettings) -> DrawRequest
     for name in names:
         if name not in measures_of(model):
             book.resolve(name)
-    if settings.noise_free:
+    if settings.settings.noise_free:
         check_noise_free(model.domain, model.representation)
         check_unobserved(model.domain, names)
     task = resolve_task(model, settings, conditions)

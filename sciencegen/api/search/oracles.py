@@ -36,16 +36,16 @@ def search_oracles(
     book: OracleBook, goals: Sequence[Goal], settings: OptimizeSettings, key: Callable[[Item], str]
 ) -> SearchOracles:
     """Resolve the names of goals and further columns. Each item (by `key`) is scored once; scores of programs are kept
-    in the file `settings.cache`."""
+    in the file `settings.settings.cache`."""
     of_goals = resolve_oracles(goals, book.resolve)
     further = {name: book.resolve(name) for name in (*settings.include, *settings.predictors)}
     return SearchOracles(
-        {name: cached(one, key, settings.cache) for name, one in of_goals.items()},
+        {name: cached(one, key, settings.settings.cache) for name, one in of_goals.items()},
         {
-            name: cached(one, key, settings.cache) if isinstance(one, ProgramOracle) else one
+            name: cached(one, key, settings.settings.cache) if isinstance(one, ProgramOracle) else one
             for name, one in further.items()
         },
-        cache_notes([*of_goals.values(), *further.values()], settings.cache),
+        cache_notes([*of_goals.values(), *further.values()], settings.settings.cache),
     )
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from sciencegen.config import TEXTS, RunSettings, Settings
+from sciencegen.config import TEXTS, RunSettings, Settings, further_of
+from sciencegen.config.base import ONLY_INSIDE
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = "#/$defs/"
@@ -61,6 +62,10 @@ def _accepting(schema: Schema, record: type[Settings]) -> Schema:
             several = {key: value for key, value in properties[known].items() if key != "description"}
             properties[known] = {"description": field.description, "anyOf": [{"type": "string"}, several]}
         properties.setdefault(name, properties[known])
+    if (further := further_of(record)) is not None:  # as keys of the section itself until version 0.5
+        for name, one in _accepting(further.model_json_schema(), further)["properties"].items():
+            if name not in ONLY_INSIDE:
+                properties.setdefault(name, one | {"description": "Write it in `settings`.", "deprecated": True})
     summary = " ".join(schema.pop("description").split())
     return {"description": summary, **schema, "properties": properties}
 

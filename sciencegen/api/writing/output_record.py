@@ -28,7 +28,7 @@ from sciencegen.api.models.folder import (
 )
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.predictors.folder import find_predictor
-from sciencegen.config import Resources, Settings, build_settings
+from sciencegen.config import Resources, Settings, build_settings, flat
 from sciencegen.data.number_ranges import NumberRanges
 from sciencegen.data.prepared import SUMMARY
 from sciencegen.errors import ConfigError, DataError, IncompatibleError
@@ -69,7 +69,7 @@ class Ingredients:
 
 def ingredients_of(verb: str, domain: str, settings: Resources, device: str) -> Ingredients:
     """The ingredients of a verb's rows."""
-    plain = {name: value for name, value in settings.model_dump(mode="json").items() if name not in NOT_RECORDED}
+    plain = {name: value for name, value in flat(settings).items() if name not in NOT_RECORDED}
     models, inputs = model_checksums(domain, plain), file_checksums(domain, plain)
     return Ingredients(verb, domain, device, _absolute(plain, domain), models, inputs, versions_here())
 
