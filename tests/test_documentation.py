@@ -67,8 +67,11 @@ EXTRA: list[tuple[str, list[str]]] = [
     ("generate", ["--attempts", "5"]),
     ("datasets prepare molecules solubility", []),
     ("datasets prepare", ["--limit", "60"]),
-    ("backtest", ["--settings", "{limit: 60, surrogate: ensemble}"]),
-    ("propose", ["--settings", "{limit: 60, surrogate: ensemble, breeding: {children: 20, generations: 1}}"]),
+    ("backtest", ["--settings", "{settings: {limit: 60, surrogate: ensemble}}"]),
+    (
+        "propose",
+        ["--settings", "{settings: {limit: 60, surrogate: ensemble, breeding: {children: 20, generations: 1}}}"],
+    ),
 ]
 """Arguments that make a verb small, by a pattern of its command; the first that fits."""
 INSTEAD = [

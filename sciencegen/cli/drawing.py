@@ -96,7 +96,7 @@ def _other_way(request: GenerateRequest) -> str:
     """What may give more items, with the settings as they are."""
     settings, tasks = request.draws.settings, request.draws.model.recipe.tasks
     if settings.blocks:
-        return " More blocks or --maximum-steps let more items that meet the request be made."
+        return " More blocks or --set maximum_steps let more items that meet the request be made."
     has_core = tasks is not None and "core" in tasks.settings and not settings.core
     return " With --core, every draw is made around a part." if settings.keep and has_core else ""
 

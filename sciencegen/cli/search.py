@@ -48,7 +48,7 @@ def optimize(
     """Search for items that meet goals: `maximize` and `minimize` are objectives, the others are constraints.
 
     A predictor's value counts by the worse end of its interval, so that the search avoids items for which the
-    prediction is uncertain. `--settings "{lower_bounds: false}"` uses the value alone.
+    prediction is uncertain. `--set lower_bounds=false` uses the value alone.
     """
     from sciencegen.api.models.folder import results_of_model
     from sciencegen.api.writing.optimized import SearchFiles, write_failures

@@ -173,7 +173,7 @@ def test_an_old_flag_means_what_set_says(verb, name, capsys):
     words = (verb, "pointclouds", *(["table.csv"] if verb == "backtest" else []))
     kind = kind_of(field)[0]
     value = EXAMPLES.get(kind, "a")
-    if kind is dict[str, Any]:
+    if kind == dict[str, Any]:
         value = "{children: 2}"
     elif kind is bool:
         value = str(not field.default).lower()
