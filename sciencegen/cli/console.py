@@ -163,6 +163,12 @@ def say(message: str, style: str = "", names_keys: bool = False) -> None:
     Console(stderr=True, highlight=False, emoji=False).print(_visible(shown), style=style, markup=False, soft_wrap=True)
 
 
+def tell(remarks: Iterable[str]) -> None:
+    """Print notes on results to stderr."""
+    for one in remarks:
+        say(f"note: {one}")
+
+
 def _visible(text: str) -> str:
     shown = (mark if mark.isprintable() or mark in "\n\t" else mark.encode("unicode_escape").decode() for mark in text)
     return "".join(shown)

@@ -12,8 +12,8 @@ import typer
 from typer.core import TyperGroup
 
 from sciencegen.cli import options
-from sciencegen.cli.console import progress, say, summarize
-from sciencegen.cli.output import claim_output, input_path
+from sciencegen.cli.console import progress, say, summarize, tell
+from sciencegen.cli.output import Sink, claim_output, input_path
 from sciencegen.config import (
     CompressSettings,
     CutoutSettings,
@@ -104,18 +104,16 @@ def fetch(
 @options.flags_of(PrepareSettings, without=("seed", "device", "batch_size"))
 def prepare(
     domain: options.Domain,
-    output: Annotated[str, typer.Option("-o", "--output", help="The folder to write.", show_default=False)],
+    sink: Annotated[Sink, typer.Option("-o", "--output", help="The folder to write.", show_default=False)],
     source: Annotated[
         str | None, typer.Argument(help="A file (- is stdin), or a dataset's name, or one of its splits: name/train.")
     ] = None,
     *,
     settings: PrepareSettings,
     format: options.Format = None,
-    force: options.Force = False,
-    as_json: options.Json = False,
 ) -> None:
     """Standardize items, remove duplicates and compute properties. Refused rows are listed in its rejects.csv."""
-    claim_output(output, force, folder=True)
+    sink.claim(folder=True)
 
     from sciencegen.api.sources.preparation import prepare_source
     from sciencegen.api.writing.writer import input_ending
@@ -132,9 +130,9 @@ def prepare(
             advance(rows - done[0])
             done[0] = rows
 
-        prepared = prepare_source(domain, output, settings, force=force, progress=show, path=path, log=say)
+        prepared = prepare_source(domain, sink.output, settings, force=sink.force, progress=show, path=path, log=say)
     counts = prepared.summary["counts"]
-    summarize({**counts, "rejects": str(prepared.rejects_path)}, output, as_json)
+    sink.summarize({**counts, "rejects": str(prepared.rejects_path)})
 
 
 # `sciencegen train DOMAIN` (a generative model) and `sciencegen train predictor` (a property regressor).
@@ -211,10 +209,8 @@ def predictor(
             show_default=False,
         ),
     ],
-    output: Annotated[str, typer.Option("-o", "--output", help="The predictor's folder.", show_default=False)],
+    sink: Annotated[Sink, typer.Option("-o", "--output", help="The predictor's folder.", show_default=False)],
     settings: PredictorSettings,
-    force: options.Force = False,
-    as_json: options.Json = False,
 ) -> None:
     """Train a property predictor with calibrated intervals from a table of items and values.
 
@@ -227,13 +223,13 @@ def predictor(
     from sciencegen.api.writing.writer import input_ending
 
     if settings.form:  # networks resume in the folder of a killed call
-        check_writable(Path(output) / "predictor", "`output`")
+        check_writable(Path(sink.output) / "predictor", "`output`")
     else:
-        claim_output(output, force or awaits_figures(output), folder=True)
+        claim_output(sink.output, sink.force or awaits_figures(sink.output), folder=True)
     source = input_path(table, partial(input_ending, domain, ".csv")) if table == "-" else nullcontext(table)
     with source as path:
-        trained = fit_predictor(domain, path, settings, folder=output, force=force, log=say)
-    summarize(trained.metrics, output, as_json)
+        trained = fit_predictor(domain, path, settings, folder=sink.output, force=sink.force, log=say)
+    sink.summarize(trained.metrics)
 
 
 # `sciencegen cutout`: items of a large image at the positions of a catalogue.
@@ -251,10 +247,8 @@ def cutout(
             show_default=False,
         ),
     ],
-    output: Annotated[str, typer.Option("-o", "--output", help="The stamps, .fits or .h5.", show_default=False)],
+    sink: Annotated[Sink, typer.Option("-o", "--output", help="The stamps, .fits or .h5.", show_default=False)],
     settings: CutoutSettings,
-    force: options.Force = False,
-    as_json: options.Json = False,
 ) -> None:
     """Cut stamps out of a survey's image, with PSF, noise and masked neighbours.
 
@@ -264,13 +258,9 @@ def cutout(
     from sciencegen.api.cutout import cutout as run
     from sciencegen.api.writing.writer import check_endings
 
-    check_endings(domain, output)
-    claim_output(output, force, inputs=[image, catalogue, settings.psf, settings.variance, settings.segments])
-    found = run(domain, image, catalogue, **settings.model_dump())
-    for note in found.notes:
-        say(f"note: {note}")
-    found.write(output, overwrite=True)
-    summarize(found.summary, output, as_json)
+    check_endings(domain, sink.output)
+    sink.claim(image, catalogue, settings.psf, settings.variance, settings.segments)
+    sink.keep(run(domain, image, catalogue, **settings.model_dump()))
 
 
 # `sciencegen compress` and `decompress`: files of images in fewer bytes, and back.
@@ -280,45 +270,39 @@ def cutout(
 def compress(
     domain: options.Domain,
     source: Annotated[str, typer.Argument(help="A FITS, .npy or .npz file of images.", show_default=False)],
-    output: Annotated[
-        str, typer.Option("-o", "--output", help="The compressed file, such as stamps.sgc.", show_default=False)
+    sink: Annotated[
+        Sink, typer.Option("-o", "--output", help="The compressed file, such as stamps.sgc.", show_default=False)
     ],
     settings: CompressSettings,
-    force: options.Force = False,
-    as_json: options.Json = False,
 ) -> None:
     """Compress images by a learned predictor, without loss or with an error in units of the noise.
 
     The summary says how many bits a pixel takes, and how many of them are above the noise, which nothing can compress.
     Everything else in the file, such as headers and tables, is kept as it is.
     """
-    claim_output(output, force, inputs=[source])
+    sink.claim(source)
 
     from sciencegen.api.compress import compress as run
 
-    found = run(domain, source, output, overwrite=force, **settings.model_dump())
-    for note in found.notes:
-        say(f"note: {note}")
-    summarize(found.summary, output, as_json)
+    found = run(domain, source, sink.output, overwrite=sink.force, **settings.model_dump())
+    tell(found.notes)
+    sink.summarize(found.summary)
 
 
 @options.flags_of(DecompressSettings, text=False)
 def decompress(
     domain: options.Domain,
     source: Annotated[str, typer.Argument(help="A file of `compress`.", show_default=False)],
-    output: Annotated[
-        str, typer.Option("-o", "--output", help="The file, with the ending that it had before.", show_default=False)
+    sink: Annotated[
+        Sink, typer.Option("-o", "--output", help="The file, with the ending that it had before.", show_default=False)
     ],
     settings: DecompressSettings,
-    force: options.Force = False,
-    as_json: options.Json = False,
 ) -> None:
     """Restore a file that was compressed by `compress`."""
-    claim_output(output, force, inputs=[source])
+    sink.claim(source)
 
     from sciencegen.api.compress import decompress as run
 
-    found = run(domain, source, output, overwrite=force, **settings.model_dump())
-    for note in found.notes:
-        say(f"note: {note}")
-    summarize(found.summary, output, as_json)
+    found = run(domain, source, sink.output, overwrite=sink.force, **settings.model_dump())
+    tell(found.notes)
+    sink.summarize(found.summary)

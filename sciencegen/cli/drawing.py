@@ -5,14 +5,23 @@ from __future__ import annotations
 import webbrowser
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sciencegen.cli import options
-from sciencegen.cli.console import progress, say, steps, summarize
-from sciencegen.cli.output import FewerResults, claim_output, input_items, input_path, of_family, reasons
+from sciencegen.cli.console import progress, say, steps, summarize, tell
+from sciencegen.cli.output import (
+    STDOUT,
+    FewerResults,
+    Sink,
+    claim_output,
+    given_rows,
+    input_path,
+    of_family,
+    reasons,
+)
 from sciencegen.cli.process import begin_loading, start_workers
 from sciencegen.config import (
     DecodeSettings,
@@ -22,7 +31,7 @@ from sciencegen.config import (
     MapSettings,
     RestoreSettings,
 )
-from sciencegen.errors import ConfigError, DataError
+from sciencegen.errors import ConfigError
 
 if TYPE_CHECKING:
     from sciencegen.api.generate import GenerateRequest
@@ -46,9 +55,7 @@ def generate(
     domain: options.Domain,
     settings: GenerateSettings,
     alignment: options.Alignment = None,
-    output: options.Output = "-",
-    force: options.Force = False,
-    as_json: options.Json = False,
+    sink: Sink = STDOUT,
 ) -> None:
     """Draw new items with requested properties from a trained model.
 
@@ -56,7 +63,7 @@ def generate(
     most similar molecule found that has a route, meets the request too and isn't written yet. The columns draw and
     similarity_to_draw say what was drawn. The search takes seconds for each draw.
     """
-    claim_output(output, force)
+    sink.claim()
     if alignment is None:  # else a model is trained first
         begin_loading()
 
@@ -66,24 +73,22 @@ def generate(
     from sciencegen.api.science.forms import domain_of
     from sciencegen.api.writing.writer import check_complete
 
-    check_complete(settings.complete, output)
+    check_complete(settings.complete, sink.output)
     if alignment is not None:
         parse_conditions(settings.where, domain_of(domain))  # report a wrong one before minutes of training
         check_drawing(settings)
-        settings = of_family(domain, settings, alignment, output)
+        settings = of_family(domain, settings, alignment, sink.output)
     request = resolve_generate(domain, settings)
     start_workers()
-    generation, writer = Generation(request.draws), request.open(output, force)
-    for note in request.draws.notes:
-        say(f"note: {note}")
+    generation, writer = Generation(request.draws), request.open(sink.output, sink.force)
+    tell(request.draws.notes)
     with progress("generating", settings.n) as advance:
         summary = request.write(generation, writer, generation, advance)
-    for note in generation.notes:
-        say(f"note: {note}")
-    summarize(summary if as_json else {**summary, "missed": _missed(summary)}, output, as_json)
+    tell(generation.notes)
+    sink.summarize(summary if sink.as_json else {**summary, "missed": _missed(summary)})
     if summary["written"] < settings.n:
         unplaced = writer.left_out if request.draws.scaffold else 0
-        hint = f" {reasons(output)}." if unplaced else ""
+        hint = f" {reasons(sink.output)}." if unplaced else ""
         raise FewerResults(_shortfall(summary, settings.n, unplaced) + hint + _other_way(request))
 
 
@@ -130,52 +135,39 @@ Latents = Annotated[str, typer.Argument(help="A .npz file with an array `latent`
 def encode(
     domain: options.Domain,
     source: Items,
-    output: Annotated[str, typer.Option("-o", "--output", help="The .npz file to write.", show_default=False)],
+    sink: Annotated[Sink, typer.Option("-o", "--output", help="The .npz file to write.", show_default=False)],
     settings: EncodeSettings,
     format: options.Format = None,
-    force: options.Force = False,
-    as_json: options.Json = False,
 ) -> None:
     """Encode items to latent vectors: arrays `latent` (n, size), `index` (input row, from 0), `item` and `name`."""
-    if not output.endswith(".npz"):
-        raise ConfigError(f"Expected a name that ends in .npz for -o, got {output}.")
-    claim_output(output, force, inputs=[source])
+    if not sink.output.endswith(".npz"):
+        raise ConfigError(f"Expected a name that ends in .npz for -o, got {sink.output}.")
+    sink.claim(source)
 
     from sciencegen.api.encode import encode_items, summary_of, write_encoded
     from sciencegen.api.models.folder import results_of_model
-    from sciencegen.api.science.forms import reads_folders
-    from sciencegen.api.writing.writer import input_ending
 
-    named = results_of_model(domain, settings.model)
-    with input_path(source, partial(input_ending, named, format, column=settings.column), reads_folders(named)) as path:
-        encoded = encode_items(domain, path, settings)
-    write_encoded(domain, output, encoded)
+    with given_rows(results_of_model(domain, settings.model), source, format, settings.column, one=False) as path:
+        encoded = encode_items(domain, Path(path), settings)
+    write_encoded(domain, sink.output, encoded)
     if not len(encoded.index):
-        raise DataError(f"No row of {source} could be encoded; {reasons(output, next(iter(encoded.refused), None))}.")
-    for note in encoded.notes:
-        say(f"note: {note}")
-    summarize(summary_of(encoded), output, as_json)
+        raise sink.empty(source, "could be encoded", next(iter(encoded.refused), None))
+    tell(encoded.notes)
+    sink.summarize(summary_of(encoded))
 
 
 @options.flags_of(DecodeSettings, without=("seed",), text=False)
-def decode(
-    domain: options.Domain,
-    latents: Latents,
-    settings: DecodeSettings,
-    output: options.Output = "-",
-    force: options.Force = False,
-    as_json: options.Json = False,
-) -> None:
+def decode(domain: options.Domain, latents: Latents, settings: DecodeSettings, sink: Sink = STDOUT) -> None:
     """Decode latent vectors into items, one line for each, in order; the line is empty if decoding fails."""
-    claim_output(output, force)
+    sink.claim()
 
     from sciencegen.api.encode import decode_latents
     from sciencegen.api.writing.output_record import plain_path
 
     with input_path(latents, lambda line: ".npz") as path:
         decoded = decode_latents(domain, path, settings, plain_path(latents))
-    decoded.write(output, force)
-    summarize(decoded.summary, output, as_json)
+    decoded.write(sink.output, sink.force)
+    sink.summarize(decoded.summary)
 
 
 @options.flags_of(InterpolateSettings, without=("seed", "batch_size"), text=False)
@@ -185,20 +177,14 @@ def interpolate(
     end: Annotated[str, typer.Argument(help="The last item.", show_default=False)],
     settings: InterpolateSettings,
     steps: Annotated[int, typer.Option(min=2, help="Number of points, both ends included.")] = 9,
-    output: options.Output = "-",
-    force: options.Force = False,
-    as_json: options.Json = False,
+    sink: Sink = STDOUT,
 ) -> None:
     """Decode points along the arc between the latent vectors of two items."""
-    claim_output(output, force)
+    sink.claim()
 
     from sciencegen.api.encode import interpolate_items
 
-    found = interpolate_items(domain, start, end, steps, settings)
-    for note in found.notes:
-        say(f"note: {note}")
-    found.write(output, force)
-    summarize(found.summary, output, as_json)
+    sink.keep(interpolate_items(domain, start, end, steps, settings))
 
 
 # `sciencegen map` and `explore`: the latent map as a file, and as a page in a browser.
@@ -210,26 +196,24 @@ EXPORTS = (PAGE, ".parquet")
 @options.flags_of(MapSettings, without=("offline", "wild_type", "batch_size"), text=False)
 def map_(
     domain: options.Domain,
-    output: Annotated[
-        str,
+    sink: Annotated[
+        Sink,
         typer.Option(
             "-o", "--output", help="A picture (.png .pdf .svg), a table (.csv), or a table for Embedding Atlas "
             "(.parquet).", show_default=False,
         ),
     ],
     settings: MapSettings,
-    force: options.Force = False,
-    as_json: options.Json = False,
 ) -> None:  # fmt: skip
     """Draw items on two axes of the latent space, or write their coordinates."""
     from sciencegen.api.latent_map import summary_of
     from sciencegen.api.maps.latent_map import check_map_output, write_map
 
-    check_map_output(output)
-    claim_output(output, force, inputs=[settings.data])
+    check_map_output(sink.output)
+    sink.claim(settings.data)
     found = _made(domain, settings)
-    write_map(found, output, force)
-    summarize(summary_of(found), output, as_json)
+    write_map(found, sink.output, sink.force)
+    sink.summarize(summary_of(found))
 
 
 @options.flags_of(MapSettings, without=("offline", "wild_type", "batch_size"), text=False)
@@ -279,8 +263,7 @@ def _made(domain: str, settings: MapSettings) -> LatentMap:
 
     with steps() as report:
         found = make_map(domain, settings, report)
-    for note in found.notes:
-        say(f"note: {note}")
+    tell(found.notes)
     return found
 
 
@@ -318,9 +301,7 @@ def restore(
     ],
     settings: RestoreSettings,
     format: options.Format = None,
-    output: options.Output = "-",
-    force: options.Force = False,
-    as_json: options.Json = False,
+    sink: Sink = STDOUT,
 ) -> None:
     """Remove the instrument's blur and noise from observed items, with error bars.
 
@@ -328,20 +309,14 @@ def restore(
     properties, chi_squared, and the resolution: finer structure comes from the model. Other columns of a table or of a
     file's catalogue are copied.
     """
-    claim_output(output, force, inputs=[source])
+    sink.claim(source)
 
     from sciencegen.api.restore import resolve_restore
-    from sciencegen.api.science.forms import reads_folders
-    from sciencegen.api.writing.results import write_chunks
-    from sciencegen.api.writing.writer import input_ending
 
-    ending = partial(input_ending, domain, format, column=settings.column)
-    with input_items(domain, source, ending, reads_folders(domain)) as given:
+    with given_rows(domain, source, format, settings.column) as given:
         restoring = resolve_restore(domain, given, settings)
-        with progress("restoring") as advance:
-            write_chunks(restoring.open(output, force), restoring, advance)
-    for note in restoring.notes:
-        say(f"note: {note}")
+        sink.stream(restoring.open(sink.output, sink.force), restoring, "restoring")
+    tell(restoring.notes)
     if not restoring.restored:
-        raise DataError(f"No row of {source} could be restored; {reasons(output, restoring.first_refused)}.")
-    summarize(restoring.summary(), output, as_json)
+        raise sink.empty(source, "could be restored", restoring.first_refused)
+    sink.summarize(restoring.summary())

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from textwrap import fill
@@ -14,8 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from sciencegen.cli import options
-from sciencegen.cli.console import progress, say, show, steps, summarize
-from sciencegen.cli.output import claim_output, input_items, input_path, reasons
+from sciencegen.cli.console import say, show, steps, tell
+from sciencegen.cli.output import STDOUT, Sink, given_rows, input_path, reasons
 from sciencegen.cli.process import begin_loading, start_workers
 from sciencegen.config import EvaluateSettings, ScoreSettings, SequencesSettings, VariantScoringSettings, build_settings
 from sciencegen.errors import ConfigError, DataError
@@ -43,9 +42,7 @@ def score(
     *,
     flags: Mapping[str, Any],
     format: options.Format = None,
-    output: options.Output = "-",
-    force: options.Force = False,
-    as_json: options.Json = False,
+    sink: Sink = STDOUT,
 ) -> None:
     """Score every item of a file; or, with --variants, effects of mutations by a model of their family.
 
@@ -53,11 +50,10 @@ def score(
     """
     if (source is None) == (variants is None):
         raise ConfigError("Expected a file of items or --variants, and not both.")
-    place = Destination(output, force, as_json)
     if variants is None:
         _check_for_items(flags)
         assert source is not None  # one of the two was given
-        score_items(domain, source, format, place, options.record_of(ScoreSettings, flags))
+        score_items(domain, source, format, sink, options.record_of(ScoreSettings, flags))
         return
     for flag, value in (
         ("--with", flags["names"]), ("--cache", flags["cache"]), ("--format", None if variants == "-" else format)
@@ -66,7 +62,7 @@ def score(
             raise ConfigError(
                 f"Expected no {flag} with --variants: only a family's model and predictors score variants."
             )
-    _score_variants(domain, variants, format, place, options.record_of(VariantScoringSettings, flags))
+    _score_variants(domain, variants, format, sink, options.record_of(VariantScoringSettings, flags))
 
 
 def _check_for_items(flags: Mapping[str, Any]) -> None:
@@ -77,75 +73,55 @@ def _check_for_items(flags: Mapping[str, Any]) -> None:
         raise ConfigError("Expected --alignment, --set and --training with --variants only. Pass a file to --variants.")
 
 
-@dataclass(frozen=True)
-class Destination:
-    """Where to write results and how to print their summary."""
-
-    output: str
-    force: bool
-    as_json: bool
-
-
 def score_items(
-    domain: str, source: str, format: str | None, place: Destination, settings: ScoreSettings, verb: str = "score"
+    domain: str, source: str, format: str | None, sink: Sink, settings: ScoreSettings, verb: str = "score"
 ) -> None:
     """Score every item of a file, and copy the other columns of an input table to an output table."""
-    claim_output(place.output, place.force, inputs=[source])
+    sink.claim(source)
     begin_loading()
 
-    from sciencegen.api.science.forms import reads_folders
     from sciencegen.api.score import resolve_score
-    from sciencegen.api.writing.results import write_chunks
-    from sciencegen.api.writing.writer import input_ending, writes_structures
+    from sciencegen.api.writing.writer import writes_structures
 
-    whole, called = writes_structures(place.output), "standard input" if source == "-" else ""
-    ending = partial(input_ending, domain, format, column=settings.column)
-    with input_items(domain, source, ending, reads_folders(domain)) as given:
+    whole, called = writes_structures(sink.output), "standard input" if source == "-" else ""
+    with given_rows(domain, source, format, settings.column) as given:
         request = resolve_score(domain, given, settings, verb=verb, whole=whole, called=called)
         scoring = request.scoring()
-        writer = request.open(scoring, place.output, place.force)
+        writer = request.open(scoring, sink.output, sink.force)
         start_workers()
-        with progress("scoring") as advance:
-            write_chunks(writer, scoring, advance)
-    for note in scoring.notes:
-        say(f"note: {note}")
+        sink.stream(writer, scoring, "scoring")
+    tell(scoring.notes)
     if not scoring.scored:
-        raise DataError(f"No row of {source} could be used; {reasons(place.output, scoring.first_refused)}.")
-    summarize(scoring.summary(), place.output, place.as_json)
+        raise sink.empty(source, "could be used", scoring.first_refused)
+    sink.summarize(scoring.summary())
     if scoring.first_failure is not None and not scoring.valued:
         line, _, reason = scoring.first_failure
-        where = reasons(place.output)
-        raise DataError(f"No row of {source} has a score, the first, line {line}: {reason}; {where}.")
+        raise sink.empty(source, f"has a score, the first, line {line}: {reason}")
 
 
 def _score_variants(
-    domain: str, variants: str, format: str | None, place: Destination, settings: VariantScoringSettings
+    domain: str, variants: str, format: str | None, sink: Sink, settings: VariantScoringSettings
 ) -> None:
     """Columns: score, higher is fitter and 0 the wild type; score_sd, the spread between the models of the ensemble;
     with `structure` also contacts, structure_log_odds and family_structure_score."""
     from sciencegen.api.writing.writer import check_table
 
-    check_table(place.output, "scores of variants")
-    claim_output(place.output, place.force, inputs=[variants])
+    check_table(sink.output, "scores of variants")
+    sink.claim(variants)
 
     from sciencegen.api.score_variants import resolve_score_variants
-    from sciencegen.api.writing.results import write_chunks
     from sciencegen.api.writing.writer import input_ending
 
     ending = partial(input_ending, domain, format or ".csv")
     with input_path(variants, ending) if variants == "-" else nullcontext(variants) as path:
         request = resolve_score_variants(domain, path, settings, say)
         scoring = request.scoring()
-        for note in scoring.notes:
-            say(f"note: {note}")
-        writer = request.open(scoring, place.output)
-        with progress("scoring variants", scoring.total) as advance:
-            write_chunks(writer, scoring, advance)
-        for note in scoring.numbering.notes:
-            say(f"note: {note}")
+        tell(scoring.notes)
+        sink.stream(request.open(scoring, sink.output), scoring, "scoring variants", scoring.total)
+        tell(scoring.numbering.notes)
         if not scoring.scored:
-            raise DataError(f"No variant of {path} could be scored; {reasons(place.output, scoring.first_refused)}.")
-        summarize(scoring.summary(), place.output, place.as_json)
+            raise DataError(f"No variant of {path} could be scored; {reasons(sink.output, scoring.first_refused)}.")
+        sink.summarize(scoring.summary())
         if scoring.scorer is None and not scoring.predicted:
             reason = scoring.first_failure or "a deletion has none"
             raise DataError(f"No variant of {path} has a prediction, the first: {reason}.")
@@ -165,15 +141,13 @@ def predict(
     source: Annotated[str, typer.Argument(help="The file of items; - is stdin.", show_default=False)],
     settings: ScoreSettings,
     format: options.Format = None,
-    output: options.Output = "-",
-    force: options.Force = False,
-    as_json: options.Json = False,
+    sink: Sink = STDOUT,
 ) -> None:
     """Predict properties of every item of a file: value, lower and upper bound, and whether the item is in domain.
 
     The other columns of an input table are copied to the output.
     """
-    score_items(domain, source, format, Destination(output, force, as_json), settings, "predict")
+    score_items(domain, source, format, sink, settings, "predict")
 
 
 # `sciencegen sequences`: sequences for items with coordinates.
@@ -204,9 +178,7 @@ def sequences(
         ),
     ] = None,
     format: options.Format = None,
-    output: options.Output = "-",
-    force: options.Force = False,
-    as_json: options.Json = False,
+    sink: Sink = STDOUT,
 ) -> None:
     """Draw sequences for protein backbones, with perplexities, and compare structures predicted from them.
 
@@ -214,37 +186,25 @@ def sequences(
     the sequences alone, a PDB or mmCIF file the backbones with them. Rows that can't be used are listed in
     `<output>.rejects.csv`.
     """
-    place = Destination(output, force, as_json)
-    _draw(domain, source, format, place, _with_programs(settings, command, fold))
+    record = _with_programs(settings, command, fold)
+    sink.claim(source)  # before a family's model is trained
 
-
-def _draw(domain: str, source: str, format: str | None, place: Destination, record: SequencesSettings) -> None:
-    """Draw the sequences and write them; the output is checked before a family's model is trained."""
-    claim_output(place.output, place.force, inputs=[source])
-
-    from sciencegen.api.science.forms import reads_folders
     from sciencegen.api.sequences import form_with_sequences, resolve_sequences
     from sciencegen.api.writing.letters import claim_sequences
-    from sciencegen.api.writing.results import write_chunks
-    from sciencegen.api.writing.writer import input_ending
 
     form, called = form_with_sequences(domain), "standard input" if source == "-" else ""
-    claim_sequences(form, place.output, place.force, [Path(source)])
-    ending = partial(input_ending, form, format, column=record.column)
-    with input_items(domain, source, ending, reads_folders(form)) as given:
+    claim_sequences(form, sink.output, sink.force, [Path(source)])
+    with given_rows(form, source, format, record.column) as given:
         request = resolve_sequences(domain, given, record, say, called)
         scoring = request.scoring()
-        writer = request.open(scoring, place.output, place.force)
-        with progress("sequences") as advance:
-            write_chunks(writer, scoring, advance)
-    for note in scoring.notes:
-        say(f"note: {note}")
+        sink.stream(request.open(scoring, sink.output, sink.force), scoring, "sequences")
+    tell(scoring.notes)
     summary = scoring.summary()
     if not summary["sequences"]:
-        raise DataError(f"No row of {source} got a sequence; {reasons(place.output, scoring.first_refused)}.")
-    summarize(summary, place.output, place.as_json)
+        raise sink.empty(source, "got a sequence", scoring.first_refused)
+    sink.summarize(summary)
     if summary.get("folded") == 0:
-        why = f", the first: {scoring.first_failure}; {reasons(place.output)}"
+        why = f", the first: {scoring.first_failure}; {reasons(sink.output)}"
         raise DataError(f"No sequence has a predicted structure{why}.")
 
 
@@ -271,38 +231,32 @@ def evaluate(
     draws: int | None = None,
     column: options.Column = None,
     format: options.Format = None,
-    output: options.Output = "-",
-    force: options.Force = False,
-    as_json: options.Json = False,
+    sink: Sink = STDOUT,
 ) -> None:
     """Compare generated items with held-out ones, and write the metrics as JSON."""
     if not settings.calibrate and draws is not None:
         raise ConfigError("Expected --draws with --calibrate only: no other metric draws from a model.")
-    claim_output(output, force, inputs=[samples, settings.against, settings.training])
+    sink.claim(samples, settings.against, settings.training)
 
     from sciencegen.api.evaluate import compare, explained, resolve_evaluate
-    from sciencegen.api.science.forms import in_form, reads_folders
-    from sciencegen.api.writing.writer import input_ending, write_json
+    from sciencegen.api.science.forms import in_form
+    from sciencegen.api.writing.writer import write_json
 
-    folders = reads_folders(in_form(domain, settings.form))
-    with input_path(samples, partial(input_ending, domain, format, column=column), folders) as path:
-        request = resolve_evaluate(domain, path, settings, column)
+    form = in_form(domain, settings.form)
+    with given_rows(form, samples, format, column, one=False) as path:
+        request = resolve_evaluate(domain, Path(path), settings, column)
         with steps() as report:
             metrics = compare(request, report)
     if model is not None and not settings.calibrate and "bits_per_item" not in metrics:
         say("note: the model has no likelihood of these items, so that --model adds nothing")
-    write_json(output, metrics)
-    if as_json:
-        summarize(metrics, output, as_json)
+    write_json(sink.output, metrics)
+    if sink.as_json:
+        sink.summarize(metrics)
     else:
         show(("metric", "value", "unit", "what it is"), explained(request.domain, metrics))
-        _show_conditions(metrics.get("conditions", {}))
-
-
-def _show_conditions(conditions: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    for name, rows in conditions.items():
-        values = [tuple(row.values()) for row in rows]
-        show(tuple(rows[0]), values, f"draws of the model for requested values of {name}")
+        for name, rows in metrics.get("conditions", {}).items():
+            values = [tuple(row.values()) for row in rows]
+            show(tuple(rows[0]), values, f"draws of the model for requested values of {name}")
 
 
 # `sciencegen properties`: names for goals and conditions.

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, ge
 import typer
 
 from sciencegen.cli.console import say, take_further
+from sciencegen.cli.output import Sink
 from sciencegen.config import TEXTS, Flag, Further, Settings, flags_of_field, further_of, kind_of, moved, own_first
 from sciencegen.config.base import ALIGNMENT, COLUMN, MODEL, ONLY_INSIDE, WILD_TYPE
 
@@ -246,10 +247,27 @@ class Setting:
         return names(given) if any(isinstance(one, Flag) and one.commas for one in self.field.metadata) else given
 
 
+SINK = {"output": "-", "force": False, "as_json": False}
+"""The parameters that stand for one of type `Sink`, and their defaults."""
+
+
+def _of_sink(hint: Any) -> list[inspect.Parameter]:
+    """The flags of a sink; `Annotated` with an option, its file must be named."""
+    named = get_args(hint)
+    kinds = {"output": Annotated[str, named[1]] if named else Output, "force": Force, "as_json": Json}
+    defaults = SINK | ({"output": inspect.Parameter.empty} if named else {})
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=kind)
+        for name, kind in kinds.items()
+    ]
+
+
 def flags_of(
     *records: type[Settings], without: Collection[str] = (), required: Collection[str] = (), text: bool = True
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A decorator: the parameter `settings` of a command becomes a flag for each setting of a record.
+
+    A parameter of type `Sink` becomes the flags -o, --force and --json.
 
     A parameter of the command that is named like a setting gives its value too: an argument of typer stays as it is,
     another one is the setting's flag. Of several records, the command has a parameter `flags` instead: the values of
@@ -281,7 +299,8 @@ def flags_of(
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         hints, own = get_type_hints(command, include_extras=True), inspect.signature(command).parameters
-        arguments = {name for name in own if get_origin(hints[name]) is Annotated}
+        sink = next((name for name in own if Sink in (hints[name], *get_args(hints[name])[:1])), None)
+        arguments = {name for name in own if get_origin(hints[name]) is Annotated and name != sink}
         shared = {name: one for name, one in fields.items() if name in own and name != place}
         flags = {
             name: one
@@ -294,14 +313,17 @@ def flags_of(
             values = {name: one.value(given.pop(name, None)) for name, one in (flags | shared).items()}
             made: Any = values
             take_further(inside)
+            places = {} if sink is None else {sink: Sink(*(given.pop(name, default) for name, default in SINK.items()))}
             if place == "settings":
                 keyed = {(flags | shared)[name].key: value for name, value in values.items()}
                 made = settings_from(records[0], given.pop(TEXT, None), **keyed)
-            command(**{place: made}, **{name: values[name] for name in shared}, **given)
+            command(**{place: made}, **{name: values[name] for name in shared}, **places, **given)
 
         shown: list[inspect.Parameter] = []
         for name, one in own.items():
-            if name in arguments or (name not in shared and name != place):
+            if name == sink:
+                shown += _of_sink(hints[name])
+            elif name in arguments or (name not in shared and name != place):
                 shown.append(one.replace(annotation=hints[name], kind=one.KEYWORD_ONLY))
             elif name == place:
                 shown += [each.parameter for each in flags.values()]

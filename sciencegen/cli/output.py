@@ -7,13 +7,15 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sciencegen import files
-from sciencegen.cli.console import say
+from sciencegen.cli.console import progress, say, summarize, tell
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.files import reserved
 
@@ -44,6 +46,55 @@ def claim_output(output: str, force: bool, *, folder: bool = False, inputs: Iter
     """`files.claim_output` of an output that is reserved until the command ends."""
     reserve(output)
     files.claim_output(output, force, folder=folder, inputs=inputs)
+
+
+class Results(Protocol):
+    """What a verb found: its notes, and what is written and said of it."""
+
+    @property
+    def notes(self) -> Sequence[str]: ...
+    @property
+    def summary(self) -> Mapping[str, Any]: ...
+    def write(self, path: str, overwrite: bool = False, /) -> object: ...
+
+
+@dataclass(frozen=True)
+class Sink:
+    """Where the results of a command go, its flags -o, --force and --json.
+
+    output: the file, - is stdout. force: whether it may be there. as_json: whether the summary is printed as JSON.
+    """
+
+    output: str
+    force: bool = False
+    as_json: bool = False
+
+    def claim(self, *inputs: str | None, folder: bool = False) -> None:
+        """Reserve the output, and raise an error if it is there or one of the inputs."""
+        claim_output(self.output, self.force, folder=folder, inputs=inputs)
+
+    def stream(self, writer: OutputWriter, rows: Iterable[ScoredChunk], what: str, total: int | None = None) -> None:
+        """Write rows as they are made, with progress."""
+        from sciencegen.api.writing.results import write_chunks
+
+        with progress(what, total) as advance:
+            write_chunks(writer, rows, advance)
+
+    def keep(self, found: Results) -> None:
+        """Write what was found between its notes and its summary."""
+        tell(found.notes)
+        found.write(self.output, self.force)
+        self.summarize(found.summary)
+
+    def summarize(self, summary: Mapping[str, Any]) -> None:
+        summarize(summary, self.output, self.as_json)
+
+    def empty(self, source: object, what: str, first: tuple[int, str, str] | None = None) -> DataError:
+        """The error for a source without a row that gave a result. first: (line, item, reason) of the first refused."""
+        return DataError(f"No row of {source} {what}; {reasons(self.output, first)}.")
+
+
+STDOUT = Sink("-")
 
 
 def reasons(output: str, first: tuple[int, str, str] | None = None) -> str:
@@ -83,6 +134,20 @@ def input_path(source: str, ending: Callable[[str], str], folders: bool = False)
 
 
 @contextmanager
+def given_rows(
+    domain: str, source: str, format: str | None, column: str | None, one: bool = True
+) -> Iterator[Path | str]:
+    """What to read of a domain or form: a file, a folder of files where it reads those, a copy of stdin, or, if `one`
+    allows it, an item of a file."""
+    from sciencegen.api.science.forms import reads_folders
+    from sciencegen.api.writing.writer import input_ending
+
+    ending, folders = partial(input_ending, domain, format, column=column), reads_folders(domain)
+    with input_items(domain, source, ending, folders) if one else input_path(source, ending, folders) as given:
+        yield given
+
+
+@contextmanager
 def input_items(domain: str, source: str, ending: Callable[[str], str], folders: bool = False) -> Iterator[Path | str]:
     """What to read: the path as in `input_path`, or `source` itself if it is one item of a file, `designs.pdb[3]`."""
     from sciencegen.api.sources.tables import is_item
@@ -97,6 +162,8 @@ def input_items(domain: str, source: str, ending: Callable[[str], str], folders:
 # `--alignment`: the model of a family, which is trained if it doesn't exist yet.
 
 if TYPE_CHECKING:
+    from sciencegen.api.scores.rows import ScoredChunk
+    from sciencegen.api.writing.writer import OutputWriter
     from sciencegen.config import GenerateSettings, OptimizeSettings
 
     Record = TypeVar("Record", GenerateSettings, OptimizeSettings)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sciencegen.cli import options
-from sciencegen.cli.console import progress, say, show, steps, summarize
-from sciencegen.cli.output import FewerResults, claim_output, of_family, reserve
+from sciencegen.cli.console import progress, say, show, steps, summarize, tell
+from sciencegen.cli.output import STDOUT, FewerResults, Sink, claim_output, of_family, reserve
 from sciencegen.config import (
     BacktestSettings,
     BenchmarkSettings,
@@ -24,9 +23,7 @@ from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import check_rejects, check_writable, one_plate
 
 if TYPE_CHECKING:
-    from sciencegen.api.backtest import BacktestPlan
-    from sciencegen.api.campaign.replays import FinishedCampaigns
-    from sciencegen.api.writing.writer import OutputWriter
+    pass
 
 
 # `sciencegen optimize`: search the latent space for items that meet goals.
@@ -41,9 +38,7 @@ def optimize(
     details: Annotated[
         str | None, typer.Option(help="Also write trace.csv, scored.parquet and summary.json to this folder.")
     ] = None,
-    output: options.Output = "-",
-    force: options.Force = False,
-    as_json: options.Json = False,
+    sink: Sink = STDOUT,
 ) -> None:
     """Search for items that meet goals: `maximize` and `minimize` are objectives, the others are constraints.
 
@@ -53,29 +48,27 @@ def optimize(
     from sciencegen.api.models.folder import results_of_model
     from sciencegen.api.writing.optimized import SearchFiles, write_failures
 
-    files, written = SearchFiles(output, structures, details), results_of_model(domain, settings.model)
+    files, written = SearchFiles(sink.output, structures, details), results_of_model(domain, settings.model)
     reserve(*files.paths)
-    files.claim(written, force, settings.complete)
+    files.claim(written, sink.force, settings.complete)
 
     from sciencegen.api.optimize import AllFailed, check_search, resolve_optimize, search
     from sciencegen.api.search.tables import shortfall
 
     if alignment is not None:
         check_search(domain, settings)  # report errors before minutes of training
-        settings = of_family(domain, settings, alignment, output)
+        settings = of_family(domain, settings, alignment, sink.output)
     request = resolve_optimize(domain, settings, say)
-    for note in request.notes:
-        say(f"note: {note}")
+    tell(request.notes)
     try:
         with progress("scoring", settings.budget * (1 + len(settings.controls))) as advance:
             found = search(request, log=say, advance=advance)
     except AllFailed as error:
-        write_failures(written, output, error.trace)
+        write_failures(written, sink.output, error.trace)
         raise
-    for note in found.summary["notes"]:
-        say(f"note: {note}")
-    found.write(files, force)
-    summarize(found.summary, output, as_json)
+    tell(found.summary["notes"])
+    found.write(files, sink.force)
+    sink.summarize(found.summary)
     if len(found.table["item"]) < settings.n:
         raise FewerResults(shortfall(found.summary, settings.n))
 
@@ -87,24 +80,21 @@ def optimize(
 def benchmark(
     suite: Annotated[str, typer.Argument(help="The benchmark suite, such as pmo.", show_default=False)],
     settings: BenchmarkSettings,
-    output: options.Output = "-",
-    force: options.Force = False,
-    as_json: options.Json = False,
+    sink: Sink = STDOUT,
 ) -> None:
     """Measure search methods: a row for each task, method and seed, with the area under the top-10 curve."""
-    claim_output(output, force)
+    sink.claim()
 
     from sciencegen.api.benchmark import resolve_benchmark
 
     plan = resolve_benchmark(suite, settings)
-    for note in plan.notes:
-        say(f"note: {note}")
-    with progress("tasks", len(plan)) as advance, plan.open(output) as writer:
+    tell(plan.notes)
+    with progress("tasks", len(plan)) as advance, plan.open(sink.output) as writer:
         for row in plan:
             writer.write({name: [value] for name, value in row.items()})
             say("{task}  {method}  seed {seed}  auc_top_10 {auc_top_10:.4f}  {seconds} s".format(**row))
             advance()
-    summarize(plan.summary(), output, as_json)
+    sink.summarize(plan.summary())
 
 
 # `sciencegen replay`: make rows of an output again, and compare them with the file.
@@ -124,9 +114,7 @@ def replay(
     settings: ReplaySettings,
     row: Annotated[list[str] | None, typer.Option(help="Numbers of rows, from 1: 17, or 1-20,35. Repeatable.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All rows.")] = False,
-    output: options.Output = "-",
-    force: options.Force = False,
-    as_json: options.Json = False,
+    sink: Sink = STDOUT,
 ) -> None:
     """Make rows of an output again from the record beside it, and compare them with the file, byte for byte.
 
@@ -140,10 +128,11 @@ def replay(
         raise ConfigError("Expected `row` N or `all`, got " + ("both." if every else "neither."))
     from sciencegen.api.writing.writer import check_table
 
-    check_table(output, "rows that were made again")
-    if output != "-" and Path(output).exists() and Path(file).exists() and Path(output).samefile(file):
+    check_table(sink.output, "rows that were made again")
+    place = Path(sink.output)
+    if sink.output != "-" and place.exists() and Path(file).exists() and place.samefile(file):
         raise ConfigError(f"Expected another file for `output` than {file}, whose rows are compared.")
-    claim_output(output, force)
+    sink.claim()
 
     from sciencegen.api.replay import replayed, resolve_replay
 
@@ -155,10 +144,10 @@ def replay(
     with progress("comparing", len(request.numbers)) as advance:
         found = replayed(request, advance)
     if request.prevented:
-        summarize(found.summary, output, as_json)
+        sink.summarize(found.summary)
         raise NotTheSame(f"No row of {file} can be made again as it is: {request.reasons} differs, see above.")
-    found.write(output, force)
-    summarize(found.summary, output, as_json)
+    found.write(sink.output, sink.force)
+    sink.summarize(found.summary)
     if not found.same:
         counted = f"{found.summary['differ']} of {found.summary['rows']} rows of {file} differ"
         raise NotTheSame(f"Expected the same rows, {counted} from those made again.")
@@ -171,9 +160,7 @@ def replay(
 def propose(
     domain: options.Domain,
     settings: ProposeSettings,
-    output: options.Output = "-",
-    force: options.Force = False,
-    as_json: options.Json = False,
+    sink: Sink = STDOUT,
 ) -> None:
     """Propose the next plate, a batch of new items to measure that are likely to be good, from earlier measurements.
 
@@ -192,26 +179,26 @@ def propose(
     With --blocks, all candidates have a route: random ones, analogues of the best measured items, and changes of both;
     --model adds no candidates then. Candidates of --also and --pool without a known route are left out.
     """
-    claim_output(output, force, inputs=[*settings.measured, settings.pool, *settings.also, *settings.controls])
+    sink.claim(*settings.measured, settings.pool, *settings.also, *settings.controls)
     if settings.journal is not None:
         check_writable(settings.journal, "`journal`")
-        if Path(settings.journal).resolve() == Path(output).resolve():
-            raise ConfigError(f"Expected another file for -o than the journal, got {output} for both.")
+        if Path(settings.journal).resolve() == Path(sink.output).resolve():
+            raise ConfigError(f"Expected another file for -o than the journal, got {sink.output} for both.")
 
     from sciencegen.api.campaign.proposal import check_beside
     from sciencegen.api.propose import plan
     from sciencegen.api.search.tables import short_plate
     from sciencegen.api.writing.writer import check_endings
 
-    check_endings(domain, output)
-    check_beside(output, settings.picklist, settings.order_sheet or bool(settings.order), force)
+    check_endings(domain, sink.output)
+    check_beside(sink.output, settings.picklist, settings.order_sheet or bool(settings.order), sink.force)
     with one_plate(settings.journal):
         with steps() as report:
             found = plan(domain, settings, log=say, report=report)
-        found.write(output, force)
+        found.write(sink.output, sink.force)
         sys.stdout.flush()  # an error here leaves the journal unchanged
         found.enter(settings.journal)
-    summarize(found.summary, output, as_json)
+    sink.summarize(found.summary)
     if (count := found.summary["proposed"]) < found.requested:
         raise FewerResults(short_plate(count, found.requested))
 
@@ -241,8 +228,7 @@ def record(
     found = record_from(domain, journal, results, settings)
     if results is not None:
         keep_rejected(journal, found.source, found.refused)
-    for note in found.notes:
-        say(f"note: {note}")
+    tell(found.notes)
     summarize(found.summary, journal, as_json)
 
 
@@ -260,9 +246,7 @@ def backtest(
     domain: options.Domain,
     table: Annotated[str, typer.Argument(help="A table of measured items, or a dataset's name.", show_default=False)],
     settings: BacktestSettings,
-    output: options.Output = "-",
-    force: options.Force = False,
-    as_json: options.Json = False,
+    sink: Sink = STDOUT,
 ) -> None:
     """Replay design campaigns on a measured table: a row for each campaign and round, with the best value so far.
 
@@ -281,23 +265,13 @@ def backtest(
     from sciencegen.api.campaign.replays import FinishedCampaigns, is_unfinished, unfinished_path
     from sciencegen.api.writing.plates import open_campaigns
 
-    claim_output(output, force or is_unfinished(output), inputs=[table])
-    writer = open_campaigns(output)
+    claim_output(sink.output, sink.force or is_unfinished(sink.output), inputs=[table])
+    writer = open_campaigns(sink.output)
     plan = resolve_backtest(domain, table, settings, log=say)
-    for note in plan.notes:
-        say(f"note: {note}")
-    finished = FinishedCampaigns(unfinished_path(output), plan.identity(), force)
+    tell(plan.notes)
+    finished = FinishedCampaigns(unfinished_path(sink.output), plan.identity(), sink.force)
     if finished.rounds:
         say(f"{len(finished.rounds):,} campaigns are finished already")
-    _run(plan, finished, writer)
-    finished.remove()
-    summary = plan.summary({case: finished.rounds[case] for case in plan.cases})
-    show_methods(summary["methods"])
-    summarize(summary, output, as_json)
-
-
-def _run(plan: BacktestPlan, finished: FinishedCampaigns, writer: OutputWriter) -> None:
-    """Run the campaigns that are left, and write all of them."""
     with progress("plates", plan.plates) as advance, writer:
         writer.reject(plan.pool.refused)
         try:
@@ -307,9 +281,9 @@ def _run(plan: BacktestPlan, finished: FinishedCampaigns, writer: OutputWriter) 
             if not finished.rounds:  # an empty table would stop the same command
                 writer.give_up()
             raise
-
-
-def show_methods(methods: Mapping[str, Mapping[str, Any]]) -> None:
-    """Print the statistics of each method."""
-    cells = [[name, *("-" if found[one] is None else found[one] for one in SHOWN)] for name, found in methods.items()]
+    finished.remove()
+    summary = plan.summary({case: finished.rounds[case] for case in plan.cases})
+    methods = summary["methods"].items()
+    cells = [[name, *("-" if found[one] is None else found[one] for one in SHOWN)] for name, found in methods]
     show(["method", *SHOWN.values()], cells)
+    sink.summarize(summary)

@@ -108,8 +108,8 @@ class HasFurther(Settings):
 
 def further_of(record: type[BaseModel]) -> type[Further] | None:
     """The record of a verb's further settings; None if it has none, or if a model says what they are."""
-    kind = record.model_fields["settings"].annotation if "settings" in record.model_fields else None
-    return kind if isinstance(kind, type) and issubclass(kind, Further) else None
+    default = record.model_fields["settings"].default if "settings" in record.model_fields else None
+    return type(default) if isinstance(default, Further) else None
 
 
 def moved(record: type[BaseModel], values: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:
@@ -145,14 +145,13 @@ THREADS = Field(0, ge=0, description="CPU cores to use; 0 is all of them.")
 
 
 SEED = Field(0, ge=0, description="Random seed: the same seed gives the same results.")
-DEVICE = Field("auto", description="auto, cpu, cuda or mps.")
 
 
 class Resources(Settings):
     """Seed, device and parallelism of a verb. `device`, and `threads` in training, change results by rounding only."""
 
     seed: int = SEED
-    device: Device = DEVICE
+    device: Device = Field("auto", description="auto, cpu, cuda or mps.")
     threads: int = THREADS
 
 

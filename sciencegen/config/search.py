@@ -12,7 +12,6 @@ from sciencegen.config.base import (
     CACHE,
     COLUMN,
     COMPLETE,
-    DEVICE,
     FORBID,
     INCLUDE,
     KEEP,
@@ -404,7 +403,7 @@ class BacktestFurther(PickingFurther):
     acquisition: str = ACQUISITION
     hit: float | None = HIT
     sheet: str | None = SHEET
-    device: Annotated[Device, NO_FLAG] = DEVICE
+    device: Annotated[Device, NO_FLAG] = Field("auto", description="auto, cpu, cuda or mps.")
 
 
 class BacktestSettings(HasFurther):

@@ -338,7 +338,7 @@ def check_generate(settings: RunSettings, model: PlannedModel) -> None:
     book = OracleBook(model.science.name, chosen.predictors, own=model.own)
     names = (*_free(conditions, model), *chosen.include, *chosen.predictors)
     _check_names(book, names, model)
-    if chosen.noise_free and model.representation is not None:
+    if chosen.settings.noise_free and model.representation is not None:
         check_noise_free(model.science, model.representation)
     own = check_task(model.recipe.tasks, chosen, f"recipe '{model.recipe.name}'", model.science.recipes)
     check_patterns(model.science, chosen, own)
