@@ -293,9 +293,8 @@ def flags_of(
     place = "settings" if len(records) == 1 else "flags"
     further = further_of(records[0])
     inside = {} if further is None else further.model_fields
-    old = {
-        name: Setting(name, field, old=True) for name, field in inside.items() if name not in records[0].model_fields
-    }
+    beside = inside.keys() - {*records[0].model_fields, *ONLY_INSIDE}
+    old = {name: Setting(name, field, old=True) for name, field in inside.items() if name in beside}
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         hints, own = get_type_hints(command, include_extras=True), inspect.signature(command).parameters
@@ -305,7 +304,7 @@ def flags_of(
         flags = {
             name: one
             for name, one in (fields | old).items()
-            if flags_of_field(name, one.field) and name not in arguments and name not in ONLY_INSIDE
+            if flags_of_field(name, one.field) and name not in arguments
         }
 
         @wraps(command)

@@ -60,7 +60,7 @@ def test_draws_are_seen_through_a_training_stamps_psf_and_noise(draw, folder):
 
 
 def test_noise_free_draws_are_refused_with_the_recipe_that_makes_them(draw):
-    result = draw("--noise-free", "-o", "drawn.fits")
+    result = draw("--set", "noise_free=true", "-o", "drawn.fits")
     assert result.code == 2
     assert "stamp-vae" in result.err
 

@@ -60,7 +60,7 @@ def test_a_diffusion_is_the_prior_of_codes(cli, tmp_path):
     assert isinstance(load_model("galaxies", "model", "cpu").model.prior, DiffusionPrior)
 
     def drawn(*more):
-        asked = ("--model", "model", "-n", 3, "--noise-free", "--threads", 1, "-o", "drawn.fits", "--force")
+        asked = ("--model", "model", "-n", 3, "--set", "noise_free=true", "--threads", 1, "-o", "drawn.fits", "--force")
         result = cli("generate", "galaxies", *asked, *more)
         assert result.code == 0, result.err
         return [DOMAIN.items.key(DOMAIN.items.parse(row.text)) for row in DOMAIN.items.read("drawn.fits")]
@@ -68,7 +68,7 @@ def test_a_diffusion_is_the_prior_of_codes(cli, tmp_path):
     first = drawn()
     assert len(first) == 3
     assert drawn("--batch-size", 1) == first
-    assert not set(drawn("--sampler", "ddim", "--steps", 4)) & set(first)
+    assert not set(drawn("--set", "sampler=ddim", "--set", "steps=4")) & set(first)
     scores = ("--model", "model", "--with", "log_likelihood", "--threads", 1, "-o", "scores.csv")
     result = cli("score", "galaxies", "drawn.fits", *scores)
     assert result.code == 0, result.err

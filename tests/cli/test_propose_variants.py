@@ -82,8 +82,8 @@ def test_no_change_stands_in_more_of_a_plate_than_its_share(cli, measured):
         return pd.read_csv("p.csv")["mutant"].str.split(":").explode().value_counts().iloc[0]
 
     assert most() > 4
-    assert most("--maximum-share", 0.2) == 4
-    nobody = cli("propose", "proteins", "--measured", "doubles.csv", "--maximum-share", 0.2, *BATCH, *FAST)
+    assert most("--set", "maximum_share=0.2") == 4
+    nobody = cli("propose", "proteins", "--measured", "doubles.csv", "--set", "maximum_share=0.2", *BATCH, *FAST)
     assert nobody.code == 2
     assert "Pass --wild-type" in nobody.err
 

@@ -31,7 +31,7 @@ def told(path="out.fits"):
 
 def test_what_a_model_draws_is_synthetic(cli, galaxy_model):
     call = ("generate", "galaxies", "--model", galaxy_model, "-n", 2, "--threads", 1, "--seed", 3, "-o", "out.csv")
-    result = cli(*call, "--where", "flux in 100..1e6", "--noise-free", "--attempts", 1)
+    result = cli(*call, "--where", "flux in 100..1e6", "--set", "noise_free=true", "--attempts", 1)
     assert result.code in (0, 5), result.err
     name, digest = "/".join(galaxy_model.parts[-2:]), sha256_of(galaxy_model / WEIGHTS)
     keywords, history = told()
@@ -48,9 +48,9 @@ def test_a_wish_for_what_only_an_observation_has(cli, galaxy_model):
     with fits.open("out.fits") as hdus:
         own = DOMAIN.measure([DOMAIN.items.parse(f"out.fits[{row}]") for row in range(2)], ["signal_to_noise"])
         assert hdus["CATALOG"].data["signal_to_noise"] == pytest.approx(own[:, 0], rel=1e-5)
-    result = cli(*call, "--noise-free", "-o", "none.fits")
+    result = cli(*call, "--set", "noise_free=true", "-o", "none.fits")
     assert result.code == 2
-    assert "Expected no 'signal_to_noise' with --noise-free" in result.err
+    assert "Expected no 'signal_to_noise' with --set noise_free" in result.err
 
 
 def test_what_lies_between_two_stamps_is_synthetic_and_says_between_which(cli, galaxy_model):

@@ -35,9 +35,9 @@ def test_the_help_names_every_sampler():
 
 def test_a_sampler_and_its_steps_are_flags_and_settings(drawn, toy_diffusion):
     usual = drawn()
-    same = drawn("--sampler", "dpm-solver", "--steps", 32)  # the model's own
+    same = drawn("--set", "sampler=dpm-solver", "--set", "steps=32")  # the model's own
     pd.testing.assert_frame_equal(same, usual)
-    other = drawn("--sampler", "midpoint", "--steps", 40)  # an installed one
+    other = drawn("--set", "sampler=midpoint", "--set", "steps=40")  # an installed one
     assert not other["item"].equals(usual["item"])
     assert np.corrcoef(other["height"], usual["height"])[0, 1] > 0.9  # of the same noise
     table = generate(
@@ -49,7 +49,7 @@ def test_a_sampler_and_its_steps_are_flags_and_settings(drawn, toy_diffusion):
 
 def test_guidance_leans_towards_the_condition(drawn):
     asked = ("--where", "radius in 1.2..1.8", "--raw")
-    free, led = drawn(*asked), drawn(*asked, "--guidance", 0.5)
+    free, led = drawn(*asked), drawn(*asked, "--set", "guidance=0.5")
     assert free["radius"].between(1.0, 2.0).mean() > 0.8
     assert led["radius"].mean() > free["radius"].mean()  # beyond what is asked, away from the data's mean of 1.15
 
@@ -79,18 +79,21 @@ def test_the_record_says_what_fewer_draws_would_have_given(cli, workspace, tmp_p
 
 
 def test_steering_moves_the_mean_of_a_diffusion(drawn):
-    drawn = partial(drawn, "--steps", 16)
+    drawn = partial(drawn, "--set", "steps=16")
     usual, steered = drawn(), drawn("--steer", "maximize height")
     assert steered["height"].mean() > usual["height"].mean() + 1
-    both = drawn("--steer", "maximize height", "--steer", "radius <= 0.7", "--particles", 16)
+    both = drawn("--steer", "maximize height", "--steer", "radius <= 0.7", "--set", "particles=16")
     assert both["height"].mean() > usual["height"].mean() + 0.6
     assert both["radius"].mean() < usual["radius"].mean() - 0.1
-    gentle = drawn("--steer", "maximize height", "--settings", "{strength: 1}", "--particles", 2)
+    gentle = drawn("--steer", "maximize height", "--settings", "{strength: 1}", "--set", "particles=2")
     assert usual["height"].mean() < gentle["height"].mean() < steered["height"].mean()
 
 
 def test_draws_do_not_depend_on_what_they_are_drawn_with(drawn):
-    for flags in (("--best-of", 3, "--steer", "maximize height"), ("--steer", "maximize height", "--particles", 3)):
+    for flags in (
+        ("--best-of", 3, "--steer", "maximize height"),
+        ("--steer", "maximize height", "--set", "particles=3"),
+    ):
         few, many = drawn(*flags, n=5), drawn(*flags, n=50)
         assert few["item"].tolist() == many["item"].tolist()[:5]
 
@@ -98,13 +101,13 @@ def test_draws_do_not_depend_on_what_they_are_drawn_with(drawn):
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (("--sampler", "huen"), "Did you mean 'heun'"),
-        (("--steps", 0), "greater than or equal to 1"),
-        (("--guidance", 1.0), "Expected a condition of the model with --guidance"),
+        (("--set", "sampler=huen"), "Did you mean 'heun'"),
+        (("--set", "steps=0"), "greater than or equal to 1"),
+        (("--set", "guidance=1.0"), "Expected a condition of the model with --set guidance"),
         (("--best-of", 4), "Add --steer, such as 'maximize NAME', or --where"),
         (("--best-of", 4, "--raw", "--steer", "maximize height"), "Expected --raw or --best-of"),
-        (("--particles", 4), "Expected goals with --particles"),
-        (("--particles", 1, "--steer", "maximize height"), "2 or more with --steer"),
+        (("--set", "particles=4"), "Expected goals with --set particles"),
+        (("--set", "particles=1", "--steer", "maximize height"), "2 or more with --steer"),
         (("--steer", "maximize hieght"), "Did you mean 'height'"),
     ],
 )
@@ -114,7 +117,7 @@ def test_what_makes_no_sense_is_refused(cli, toy_diffusion, flags, told):
 
 
 def test_a_model_that_takes_no_steps_is_told(cli, workspace):
-    for flags, named in ((("--sampler", "heun"), "--sampler"), (("--steer", "maximize height"), "--best-of")):
+    for flags, named in ((("--set", "sampler=heun"), "--set sampler"), (("--steer", "maximize height"), "--best-of")):
         result = cli("generate", "pointclouds", "--model", workspace.model, "-n", 2, *flags)
         assert result.code == 2
         assert "takes no steps from noise to data" in result.err

@@ -79,7 +79,7 @@ TYPOS = {
         ("optimize.where", ["maximize tpsa"], "optimize: Expected a condition such as"),
         ("optimize.method", "evoluton", "optimize: .*Did you mean 'evolution'"),
         ("optimize.controls", ["hill_clim"], "optimize: .*Did you mean 'hill_climb'"),
-        ("optimize.settings", {"populaton": 8}, "optimize: .*Did you mean 'population'"),
+        ("optimize.settings", {"populaton": 8}, "did you mean 'population'"),
         ("optimize.include", ["tspa"], "optimize: .*Did you mean 'tpsa'"),
         ("optimize.forbid", ["[N+"], "optimize: Expected a SMARTS pattern"),
         ("optimize.start", ["CC(C"], "optimize: Expected an item of molecules"),

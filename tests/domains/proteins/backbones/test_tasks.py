@@ -44,7 +44,7 @@ def items_of(path):
 
 
 def test_a_motif_is_in_every_design(draw, folder, tmp_path):
-    asked = ("--scaffold", "motif.pdb", "--contigs", CONTIGS, "--where", "length=20")
+    asked = ("--scaffold", "motif.pdb", "--set", f"contigs={CONTIGS}", "--where", "length=20")
     for name in ("a.pdb", "b.pdb"):
         made = draw(*asked, "-o", tmp_path / name)
         assert made.code == 0, made.err
@@ -65,7 +65,7 @@ def test_a_motif_is_in_every_design(draw, folder, tmp_path):
 
 
 def test_variations_and_oligomers(draw, folder, tmp_path):
-    made = draw("--vary", "mine/chain2.pdb", "--noise-level", 0.01, "-o", tmp_path / "v.csv")
+    made = draw("--vary", "mine/chain2.pdb", "--set", "noise_level=0.01", "-o", tmp_path / "v.csv")
     assert made.code == 0, made.err
     assert len(pd.read_csv(tmp_path / "v.csv")) == 2
     assert {len(item) for item in items_of(tmp_path / "v.pdb")} == {24}
@@ -101,14 +101,14 @@ def test_a_draw_does_not_depend_on_their_number(folder, monkeypatch, given):
 @pytest.mark.parametrize(
     "flags",
     [
-        ("--scaffold", "motif.pdb", "--contigs", CONTIGS),
-        ("--vary", "motif.pdb", "--noise-level", 0.9, "--sampler", "ancestral"),
-        ("--symmetry", "C2", "--sampler", "churn"),
+        ("--scaffold", "motif.pdb", "--set", f"contigs={CONTIGS}"),
+        ("--vary", "motif.pdb", "--set", "noise_level=0.9", "--set", "sampler=ancestral"),
+        ("--symmetry", "C2", "--set", "sampler=churn"),
     ],
 )
 def test_step_noise_reaches_every_task(draw, tmp_path, flags):
     for noise in (0, 1):
-        made = draw(*flags, "--step-noise", noise, "-o", tmp_path / f"{noise}.pdb")
+        made = draw(*flags, "--set", f"step_noise={noise}", "-o", tmp_path / f"{noise}.pdb")
         assert made.code == 0, made.err
     assert (tmp_path / "0.pdb").read_bytes() != (tmp_path / "1.pdb").read_bytes()
 
@@ -116,14 +116,20 @@ def test_step_noise_reaches_every_task(draw, tmp_path, flags):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--scaffold", "motif.pdb", "--contigs", "5,A25-34,5"), "Expected --contigs of residues in motif.pdb"),
-        (("--scaffold", "motif.pdb", "--contigs", "5,A3-9,5,A8-12"), "Expected --contigs with each residue once"),
-        (("--scaffold", "motif.pdb", "--contigs", "30-40,A3-9,5"), "of at most 34 residues"),
-        (("--scaffold", "motif.pdb", "--contigs", CONTIGS, "--where", "length=30"), "--contigs and --where that agree"),
+        (("--scaffold", "motif.pdb", "--set", "contigs=5,A25-34,5"), "Expected --set contigs of residues in motif.pdb"),
+        (
+            ("--scaffold", "motif.pdb", "--set", "contigs=5,A3-9,5,A8-12"),
+            "Expected --set contigs with each residue once",
+        ),
+        (("--scaffold", "motif.pdb", "--set", "contigs=30-40,A3-9,5"), "of at most 34 residues"),
+        (
+            ("--scaffold", "motif.pdb", "--set", f"contigs={CONTIGS}", "--where", "length=30"),
+            "--set contigs and --where that agree",
+        ),
         (("--scaffold", "none.pdb"), "none.pdb"),
-        (("--contigs", CONTIGS), "Expected --scaffold with --contigs"),
+        (("--set", f"contigs={CONTIGS}"), "Expected --scaffold with --set contigs"),
         (("--vary", "motif.pdb", "--symmetry", "C2"), "one of --vary and --symmetry"),
-        (("--vary", "motif.pdb", "--noise-level", 2), "noise_level"),
+        (("--vary", "motif.pdb", "--set", "noise_level=2"), "noise_level"),
         (("--vary", "motif.pdb", "--where", "length=20"), "a chain of 30 residues"),
         (("--symmetry", "C9"), "of at most C3"),
         (("--symmetry", "C2", "--steer", "maximize helix"), "Expected no --steer with --symmetry"),
