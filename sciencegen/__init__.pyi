@@ -24,8 +24,9 @@ from sciencegen.api.writing.plates import Backtested
 from sciencegen.api.writing.results import Result as Result
 from sciencegen.api.writing.results import Scored
 from sciencegen.browser.server import LocalServer
+from sciencegen.config.base import OracleSettings, ProgramSettings
 from sciencegen.config.drawing import GenerateFurther
-from sciencegen.config.search import BacktestFurther, OptimizeFurther, OracleSettings, ProgramSettings, ProposeFurther
+from sciencegen.config.search import BacktestFurther, OptimizeFurther, ProposeFurther
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError as ConfigError

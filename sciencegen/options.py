@@ -57,7 +57,7 @@ def takes(record: type[BaseModel], frames: Collection[str] = ()) -> Callable[[Ve
 
     def decorate(verb: Verb) -> Verb:
         @wraps(verb)
-        def call(*arguments: Any, **options: Any) -> Any:
+        def call(*arguments: object, **options: object) -> Any:
             named = {**dict(zip(own.parameters, arguments, strict=False)), **options}
             _refuse_frames({name: value for name, value in named.items() if name not in frames})
             positional = [one for one in arguments if not isinstance(one, record)]

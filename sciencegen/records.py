@@ -7,10 +7,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_args, get_type_hints
 
+from pydantic import BaseModel
+
 from sciencegen.config import TEXTS, build_settings
 from sciencegen.errors import ConfigError, unknown_name
 
 Record = TypeVar("Record")
+EXPONENTIAL = re.compile(r"[+-]?\d+(\.\d*)?e[+-]?\d+", re.IGNORECASE)
+"""Numbers such as 1e-4, which YAML reads as text: it requires a point and a sign."""
 
 
 def to_record(record: type[Record], values: Mapping[str, Any], what: str, base: Record | None = None) -> Record:
@@ -19,8 +23,8 @@ def to_record(record: type[Record], values: Mapping[str, Any], what: str, base: 
     base: a dataclass of which fields that aren't in the mapping are taken, those of nested records too; by default each
     class's own defaults are.
     """
-    if hasattr(record, "model_fields"):
-        return build_settings(record, values, what)  # type: ignore[type-var]
+    if issubclass(record, BaseModel):
+        return build_settings(record, values, what)
     hints = get_type_hints(record)
     known = [field.name for field in dataclasses.fields(record) if field.init]  # type: ignore[arg-type]
     for name in values:
@@ -36,7 +40,7 @@ def to_record(record: type[Record], values: Mapping[str, Any], what: str, base: 
         raise ConfigError(f"{what}: {error}") from None
 
 
-def _value(hint: Any, value: Any, what: str, base: Any) -> Any:
+def _value(hint: object, value: object, what: str, base: object) -> Any:
     kinds = [kind for kind in (hint, *get_args(hint)) if isinstance(kind, type)]
     nested = next((kind for kind in kinds if dataclasses.is_dataclass(kind)), None)
     if nested is not None and isinstance(value, Mapping):
@@ -46,27 +50,24 @@ def _value(hint: Any, value: Any, what: str, base: Any) -> Any:
     if isinstance(value, str) and hint in TEXTS:
         return (value,)
     plain = hint if hint in (int, float, bool, str) else None
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if plain is float and isinstance(value, str) and EXPONENTIAL.fullmatch(value):
+        return float(value)
+    if plain is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
     if plain is None or (isinstance(value, plain) and not (plain is int and isinstance(value, bool))):
         return value
-    if plain is float and (number or _exponential(value)):
-        return float(value)
     raise ConfigError(f"Expected {plain.__name__} for {what}, got {value!r}.")
 
 
-def _exponential(value: Any) -> bool:
-    """Whether a value is a number such as 1e-4, which YAML reads as text: it requires a point and a sign."""
-    return isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?e[+-]?\d+", value, re.IGNORECASE) is not None
-
-
-def to_plain(record: Any) -> dict[str, Any]:
+def to_plain(record: object) -> dict[str, Any]:
     """The inverse of `to_record`: nested mappings, lists, numbers, text."""
-    if hasattr(record, "model_dump"):
+    if isinstance(record, BaseModel):
         return record.model_dump(mode="json")
+    assert dataclasses.is_dataclass(record)
     return {field.name: _plain(getattr(record, field.name)) for field in dataclasses.fields(record) if field.init}
 
 
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) or hasattr(value, "model_dump"):
+def _plain(value: object) -> Any:
+    if dataclasses.is_dataclass(value) or isinstance(value, BaseModel):
         return to_plain(value)
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -13,6 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from sciencegen.errors import DataError, IncompatibleError
 from sciencegen.files import atomic_write, drop_empty, exclusive, found_at, make_folder, sha256_of
 
@@ -37,7 +39,7 @@ LOCK = ".lock"
 LIBRARIES = ("numpy", "torch", "lightning", "rdkit", "selfies", "scikit-learn", "pyarrow", "botorch", "cma")
 
 
-def check_format(found: Any, what: str) -> int:
+def check_format(found: object, what: str) -> int:
     """The format version in a file, or an error if it is newer than this program, or not a version."""
     if not isinstance(found, int) or isinstance(found, bool) or found < 1:
         raise IncompatibleError(
@@ -52,9 +54,9 @@ def check_format(found: Any, what: str) -> int:
     return found
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """Config objects as plain JSON data: pydantic models, paths, tuples, numpy numbers."""
-    if hasattr(value, "model_dump"):
+    if isinstance(value, BaseModel):
         return _plain(value.model_dump(mode="json"))
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
@@ -67,12 +69,12 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value  # JSON has no NaN
 
 
-def canonical_json(value: Any) -> str:
+def canonical_json(value: object) -> str:
     """JSON with sorted keys and without spaces, so that equal configs give equal text."""
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def run_name(config: Any, prefix: str = "") -> str:
+def run_name(config: object, prefix: str = "") -> str:
     """A folder name that depends only on the config (not on the time), such as "molecules-3f9a1c0be2"."""
     digest = hashlib.sha256(canonical_json(config).encode()).hexdigest()[:10]
     return f"{prefix}-{digest}" if prefix else digest
@@ -127,13 +129,13 @@ class RunFolder:
         """Whether all these files exist."""
         return all((self.path / name).exists() for name in names)
 
-    def write_json(self, name: str, value: Any) -> Path:
+    def write_json(self, name: str, value: object) -> Path:
         with atomic_write(self.path / name) as handle:
             json.dump(_plain(value), handle, indent=2, ensure_ascii=False)
             handle.write("\n")
         return self.path / name
 
-    def write_yaml(self, name: str, value: Any) -> Path:
+    def write_yaml(self, name: str, value: object) -> Path:
         import yaml
 
         with atomic_write(self.path / name) as handle:

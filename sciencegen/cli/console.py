@@ -207,7 +207,7 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "")
     Console(stderr=True, highlight=False, emoji=False).print(table)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:.4g}"
     return str(value)

@@ -6,14 +6,14 @@ import json
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize, tell
-from sciencegen.cli.output import Sink, claim_output, input_path
+from sciencegen.cli.output import Outlet, claim_output, input_path
 from sciencegen.config import (
     CompressSettings,
     CutoutSettings,
@@ -23,6 +23,9 @@ from sciencegen.config import (
     TrainSettings,
 )
 from sciencegen.files import check_writable
+
+if TYPE_CHECKING:
+    from typer._click.core import Command, Context
 
 # `sciencegen datasets list|show|fetch|prepare`.
 
@@ -104,7 +107,7 @@ def fetch(
 @options.flags_of(PrepareSettings, without=("seed", "device", "batch_size"))
 def prepare(
     domain: options.Domain,
-    sink: Annotated[Sink, typer.Option("-o", "--output", help="The folder to write.", show_default=False)],
+    outlet: Annotated[Outlet, typer.Option("-o", "--output", help="The folder to write.", show_default=False)],
     source: Annotated[
         str | None, typer.Argument(help="A file (- is stdin), or a dataset's name, or one of its splits: name/train.")
     ] = None,
@@ -113,7 +116,7 @@ def prepare(
     format: options.Format = None,
 ) -> None:
     """Standardize items, remove duplicates and compute properties. Refused rows are listed in its rejects.csv."""
-    sink.claim(folder=True)
+    outlet.claim(folder=True)
 
     from sciencegen.api.sources.preparation import prepare_source
     from sciencegen.api.writing.writer import input_ending
@@ -130,9 +133,11 @@ def prepare(
             advance(rows - done[0])
             done[0] = rows
 
-        prepared = prepare_source(domain, sink.output, settings, force=sink.force, progress=show, path=path, log=say)
+        prepared = prepare_source(
+            domain, outlet.output, settings, force=outlet.force, progress=show, path=path, log=say
+        )
     counts = prepared.summary["counts"]
-    sink.summarize({**counts, "rejects": str(prepared.rejects_path)})
+    outlet.summarize({**counts, "rejects": str(prepared.rejects_path)})
 
 
 # `sciencegen train DOMAIN` (a generative model) and `sciencegen train predictor` (a property regressor).
@@ -143,7 +148,7 @@ MODEL_COMMAND = "DOMAIN"
 class TrainGroup(TyperGroup):
     """A first word that is no command of the group is taken as a domain's name."""
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         known = args and (args[0] in self.commands or args[0].startswith("-"))
         return super().resolve_command(ctx, args if known else [MODEL_COMMAND, *args])
 
@@ -209,7 +214,7 @@ def predictor(
             show_default=False,
         ),
     ],
-    sink: Annotated[Sink, typer.Option("-o", "--output", help="The predictor's folder.", show_default=False)],
+    outlet: Annotated[Outlet, typer.Option("-o", "--output", help="The predictor's folder.", show_default=False)],
     settings: PredictorSettings,
 ) -> None:
     """Train a property predictor with calibrated intervals from a table of items and values.
@@ -223,13 +228,13 @@ def predictor(
     from sciencegen.api.writing.writer import input_ending
 
     if settings.form:  # networks resume in the folder of a killed call
-        check_writable(Path(sink.output) / "predictor", "`output`")
+        check_writable(Path(outlet.output) / "predictor", "`output`")
     else:
-        claim_output(sink.output, sink.force or awaits_figures(sink.output), folder=True)
+        claim_output(outlet.output, outlet.force or awaits_figures(outlet.output), folder=True)
     source = input_path(table, partial(input_ending, domain, ".csv")) if table == "-" else nullcontext(table)
     with source as path:
-        trained = fit_predictor(domain, path, settings, folder=sink.output, force=sink.force, log=say)
-    sink.summarize(trained.metrics)
+        trained = fit_predictor(domain, path, settings, folder=outlet.output, force=outlet.force, log=say)
+    outlet.summarize(trained.metrics)
 
 
 # `sciencegen cutout`: items of a large image at the positions of a catalogue.
@@ -247,7 +252,7 @@ def cutout(
             show_default=False,
         ),
     ],
-    sink: Annotated[Sink, typer.Option("-o", "--output", help="The stamps, .fits or .h5.", show_default=False)],
+    outlet: Annotated[Outlet, typer.Option("-o", "--output", help="The stamps, .fits or .h5.", show_default=False)],
     settings: CutoutSettings,
 ) -> None:
     """Cut stamps out of a survey's image, with PSF, noise and masked neighbours.
@@ -258,9 +263,9 @@ def cutout(
     from sciencegen.api.cutout import cutout as run
     from sciencegen.api.writing.writer import check_endings
 
-    check_endings(domain, sink.output)
-    sink.claim(image, catalogue, settings.psf, settings.variance, settings.segments)
-    sink.keep(run(domain, image, catalogue, **settings.model_dump()))
+    check_endings(domain, outlet.output)
+    outlet.claim(image, catalogue, settings.psf, settings.variance, settings.segments)
+    outlet.keep(run(domain, image, catalogue, **settings.model_dump()))
 
 
 # `sciencegen compress` and `decompress`: files of images in fewer bytes, and back.
@@ -270,8 +275,8 @@ def cutout(
 def compress(
     domain: options.Domain,
     source: Annotated[str, typer.Argument(help="A FITS, .npy or .npz file of images.", show_default=False)],
-    sink: Annotated[
-        Sink, typer.Option("-o", "--output", help="The compressed file, such as stamps.sgc.", show_default=False)
+    outlet: Annotated[
+        Outlet, typer.Option("-o", "--output", help="The compressed file, such as stamps.sgc.", show_default=False)
     ],
     settings: CompressSettings,
 ) -> None:
@@ -280,29 +285,29 @@ def compress(
     The summary says how many bits a pixel takes, and how many of them are above the noise, which nothing can compress.
     Everything else in the file, such as headers and tables, is kept as it is.
     """
-    sink.claim(source)
+    outlet.claim(source)
 
     from sciencegen.api.compress import compress as run
 
-    found = run(domain, source, sink.output, overwrite=sink.force, **settings.model_dump())
+    found = run(domain, source, outlet.output, overwrite=outlet.force, **settings.model_dump())
     tell(found.notes)
-    sink.summarize(found.summary)
+    outlet.summarize(found.summary)
 
 
 @options.flags_of(DecompressSettings, text=False)
 def decompress(
     domain: options.Domain,
     source: Annotated[str, typer.Argument(help="A file of `compress`.", show_default=False)],
-    sink: Annotated[
-        Sink, typer.Option("-o", "--output", help="The file, with the ending that it had before.", show_default=False)
+    outlet: Annotated[
+        Outlet, typer.Option("-o", "--output", help="The file, with the ending that it had before.", show_default=False)
     ],
     settings: DecompressSettings,
 ) -> None:
     """Restore a file that was compressed by `compress`."""
-    sink.claim(source)
+    outlet.claim(source)
 
     from sciencegen.api.compress import decompress as run
 
-    found = run(domain, source, sink.output, overwrite=sink.force, **settings.model_dump())
+    found = run(domain, source, outlet.output, overwrite=outlet.force, **settings.model_dump())
     tell(found.notes)
-    sink.summarize(found.summary)
+    outlet.summarize(found.summary)

@@ -15,7 +15,7 @@ from sciencegen.cli.console import progress, say, steps, summarize, tell
 from sciencegen.cli.output import (
     STDOUT,
     FewerResults,
-    Sink,
+    Outlet,
     claim_output,
     given_rows,
     input_path,
@@ -55,7 +55,7 @@ def generate(
     domain: options.Domain,
     settings: GenerateSettings,
     alignment: options.Alignment = None,
-    sink: Sink = STDOUT,
+    outlet: Outlet = STDOUT,
 ) -> None:
     """Draw new items with requested properties from a trained model.
 
@@ -63,7 +63,7 @@ def generate(
     most similar molecule found that has a route, meets the request too and isn't written yet. The columns draw and
     similarity_to_draw say what was drawn. The search takes seconds for each draw.
     """
-    sink.claim()
+    outlet.claim()
     if alignment is None:  # else a model is trained first
         begin_loading()
 
@@ -73,22 +73,22 @@ def generate(
     from sciencegen.api.science.forms import domain_of
     from sciencegen.api.writing.writer import check_complete
 
-    check_complete(settings.complete, sink.output)
+    check_complete(settings.complete, outlet.output)
     if alignment is not None:
         parse_conditions(settings.where, domain_of(domain))  # report a wrong one before minutes of training
         check_drawing(settings)
-        settings = of_family(domain, settings, alignment, sink.output)
+        settings = of_family(domain, settings, alignment, outlet.output)
     request = resolve_generate(domain, settings)
     start_workers()
-    generation, writer = Generation(request.draws), request.open(sink.output, sink.force)
+    generation, writer = Generation(request.draws), request.open(outlet.output, outlet.force)
     tell(request.draws.notes)
     with progress("generating", settings.n) as advance:
         summary = request.write(generation, writer, generation, advance)
     tell(generation.notes)
-    sink.summarize(summary if sink.as_json else {**summary, "missed": _missed(summary)})
+    outlet.summarize(summary if outlet.as_json else {**summary, "missed": _missed(summary)})
     if summary["written"] < settings.n:
         unplaced = writer.left_out if request.draws.scaffold else 0
-        hint = f" {reasons(sink.output)}." if unplaced else ""
+        hint = f" {reasons(outlet.output)}." if unplaced else ""
         raise FewerResults(_shortfall(summary, settings.n, unplaced) + hint + _other_way(request))
 
 
@@ -135,39 +135,39 @@ Latents = Annotated[str, typer.Argument(help="A .npz file with an array `latent`
 def encode(
     domain: options.Domain,
     source: Items,
-    sink: Annotated[Sink, typer.Option("-o", "--output", help="The .npz file to write.", show_default=False)],
+    outlet: Annotated[Outlet, typer.Option("-o", "--output", help="The .npz file to write.", show_default=False)],
     settings: EncodeSettings,
     format: options.Format = None,
 ) -> None:
     """Encode items to latent vectors: arrays `latent` (n, size), `index` (input row, from 0), `item` and `name`."""
-    if not sink.output.endswith(".npz"):
-        raise ConfigError(f"Expected a name that ends in .npz for -o, got {sink.output}.")
-    sink.claim(source)
+    if not outlet.output.endswith(".npz"):
+        raise ConfigError(f"Expected a name that ends in .npz for -o, got {outlet.output}.")
+    outlet.claim(source)
 
     from sciencegen.api.encode import encode_items, summary_of, write_encoded
     from sciencegen.api.models.folder import results_of_model
 
     with given_rows(results_of_model(domain, settings.model), source, format, settings.column, one=False) as path:
         encoded = encode_items(domain, Path(path), settings)
-    write_encoded(domain, sink.output, encoded)
+    write_encoded(domain, outlet.output, encoded)
     if not len(encoded.index):
-        raise sink.empty(source, "could be encoded", next(iter(encoded.refused), None))
+        raise outlet.empty(source, "could be encoded", next(iter(encoded.refused), None))
     tell(encoded.notes)
-    sink.summarize(summary_of(encoded))
+    outlet.summarize(summary_of(encoded))
 
 
 @options.flags_of(DecodeSettings, without=("seed",), text=False)
-def decode(domain: options.Domain, latents: Latents, settings: DecodeSettings, sink: Sink = STDOUT) -> None:
+def decode(domain: options.Domain, latents: Latents, settings: DecodeSettings, outlet: Outlet = STDOUT) -> None:
     """Decode latent vectors into items, one line for each, in order; the line is empty if decoding fails."""
-    sink.claim()
+    outlet.claim()
 
     from sciencegen.api.encode import decode_latents
     from sciencegen.api.writing.output_record import plain_path
 
     with input_path(latents, lambda line: ".npz") as path:
         decoded = decode_latents(domain, path, settings, plain_path(latents))
-    decoded.write(sink.output, sink.force)
-    sink.summarize(decoded.summary)
+    decoded.write(outlet.output, outlet.force)
+    outlet.summarize(decoded.summary)
 
 
 @options.flags_of(InterpolateSettings, without=("seed", "batch_size"), text=False)
@@ -177,14 +177,14 @@ def interpolate(
     end: Annotated[str, typer.Argument(help="The last item.", show_default=False)],
     settings: InterpolateSettings,
     steps: Annotated[int, typer.Option(min=2, help="Number of points, both ends included.")] = 9,
-    sink: Sink = STDOUT,
+    outlet: Outlet = STDOUT,
 ) -> None:
     """Decode points along the arc between the latent vectors of two items."""
-    sink.claim()
+    outlet.claim()
 
     from sciencegen.api.encode import interpolate_items
 
-    sink.keep(interpolate_items(domain, start, end, steps, settings))
+    outlet.keep(interpolate_items(domain, start, end, steps, settings))
 
 
 # `sciencegen map` and `explore`: the latent map as a file, and as a page in a browser.
@@ -196,8 +196,8 @@ EXPORTS = (PAGE, ".parquet")
 @options.flags_of(MapSettings, without=("offline", "wild_type", "batch_size"), text=False)
 def map_(
     domain: options.Domain,
-    sink: Annotated[
-        Sink,
+    outlet: Annotated[
+        Outlet,
         typer.Option(
             "-o", "--output", help="A picture (.png .pdf .svg), a table (.csv), or a table for Embedding Atlas "
             "(.parquet).", show_default=False,
@@ -209,11 +209,11 @@ def map_(
     from sciencegen.api.latent_map import summary_of
     from sciencegen.api.maps.latent_map import check_map_output, write_map
 
-    check_map_output(sink.output)
-    sink.claim(settings.data)
+    check_map_output(outlet.output)
+    outlet.claim(settings.data)
     found = _made(domain, settings)
-    write_map(found, sink.output, sink.force)
-    sink.summarize(summary_of(found))
+    write_map(found, outlet.output, outlet.force)
+    outlet.summarize(summary_of(found))
 
 
 @options.flags_of(MapSettings, without=("offline", "wild_type", "batch_size"), text=False)
@@ -301,7 +301,7 @@ def restore(
     ],
     settings: RestoreSettings,
     format: options.Format = None,
-    sink: Sink = STDOUT,
+    outlet: Outlet = STDOUT,
 ) -> None:
     """Remove the instrument's blur and noise from observed items, with error bars.
 
@@ -309,14 +309,14 @@ def restore(
     properties, chi_squared, and the resolution: finer structure comes from the model. Other columns of a table or of a
     file's catalogue are copied.
     """
-    sink.claim(source)
+    outlet.claim(source)
 
     from sciencegen.api.restore import resolve_restore
 
     with given_rows(domain, source, format, settings.column) as given:
         restoring = resolve_restore(domain, given, settings)
-        sink.stream(restoring.open(sink.output, sink.force), restoring, "restoring")
+        outlet.stream(restoring.open(outlet.output, outlet.force), restoring, "restoring")
     tell(restoring.notes)
     if not restoring.restored:
-        raise sink.empty(source, "could be restored", restoring.first_refused)
-    sink.summarize(restoring.summary())
+        raise outlet.empty(source, "could be restored", restoring.first_refused)
+    outlet.summarize(restoring.summary())

@@ -14,7 +14,7 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import say, show, steps, tell
-from sciencegen.cli.output import STDOUT, Sink, given_rows, input_path, reasons
+from sciencegen.cli.output import STDOUT, Outlet, given_rows, input_path, reasons
 from sciencegen.cli.process import begin_loading, start_workers
 from sciencegen.config import EvaluateSettings, ScoreSettings, SequencesSettings, VariantScoringSettings, build_settings
 from sciencegen.errors import ConfigError, DataError
@@ -42,7 +42,7 @@ def score(
     *,
     flags: Mapping[str, Any],
     format: options.Format = None,
-    sink: Sink = STDOUT,
+    outlet: Outlet = STDOUT,
 ) -> None:
     """Score every item of a file; or, with --variants, effects of mutations by a model of their family.
 
@@ -53,7 +53,7 @@ def score(
     if variants is None:
         _check_for_items(flags)
         assert source is not None  # one of the two was given
-        score_items(domain, source, format, sink, options.record_of(ScoreSettings, flags))
+        score_items(domain, source, format, outlet, options.record_of(ScoreSettings, flags))
         return
     for flag, value in (
         ("--with", flags["names"]), ("--cache", flags["cache"]), ("--format", None if variants == "-" else format)
@@ -62,7 +62,7 @@ def score(
             raise ConfigError(
                 f"Expected no {flag} with --variants: only a family's model and predictors score variants."
             )
-    _score_variants(domain, variants, format, sink, options.record_of(VariantScoringSettings, flags))
+    _score_variants(domain, variants, format, outlet, options.record_of(VariantScoringSettings, flags))
 
 
 def _check_for_items(flags: Mapping[str, Any]) -> None:
@@ -74,40 +74,40 @@ def _check_for_items(flags: Mapping[str, Any]) -> None:
 
 
 def score_items(
-    domain: str, source: str, format: str | None, sink: Sink, settings: ScoreSettings, verb: str = "score"
+    domain: str, source: str, format: str | None, outlet: Outlet, settings: ScoreSettings, verb: str = "score"
 ) -> None:
     """Score every item of a file, and copy the other columns of an input table to an output table."""
-    sink.claim(source)
+    outlet.claim(source)
     begin_loading()
 
     from sciencegen.api.score import resolve_score
     from sciencegen.api.writing.writer import writes_structures
 
-    whole, called = writes_structures(sink.output), "standard input" if source == "-" else ""
+    whole, called = writes_structures(outlet.output), "standard input" if source == "-" else ""
     with given_rows(domain, source, format, settings.column) as given:
         request = resolve_score(domain, given, settings, verb=verb, whole=whole, called=called)
         scoring = request.scoring()
-        writer = request.open(scoring, sink.output, sink.force)
+        writer = request.open(scoring, outlet.output, outlet.force)
         start_workers()
-        sink.stream(writer, scoring, "scoring")
+        outlet.stream(writer, scoring, "scoring")
     tell(scoring.notes)
     if not scoring.scored:
-        raise sink.empty(source, "could be used", scoring.first_refused)
-    sink.summarize(scoring.summary())
+        raise outlet.empty(source, "could be used", scoring.first_refused)
+    outlet.summarize(scoring.summary())
     if scoring.first_failure is not None and not scoring.valued:
         line, _, reason = scoring.first_failure
-        raise sink.empty(source, f"has a score, the first, line {line}: {reason}")
+        raise outlet.empty(source, f"has a score, the first, line {line}: {reason}")
 
 
 def _score_variants(
-    domain: str, variants: str, format: str | None, sink: Sink, settings: VariantScoringSettings
+    domain: str, variants: str, format: str | None, outlet: Outlet, settings: VariantScoringSettings
 ) -> None:
     """Columns: score, higher is fitter and 0 the wild type; score_sd, the spread between the models of the ensemble;
     with `structure` also contacts, structure_log_odds and family_structure_score."""
     from sciencegen.api.writing.writer import check_table
 
-    check_table(sink.output, "scores of variants")
-    sink.claim(variants)
+    check_table(outlet.output, "scores of variants")
+    outlet.claim(variants)
 
     from sciencegen.api.score_variants import resolve_score_variants
     from sciencegen.api.writing.writer import input_ending
@@ -117,11 +117,11 @@ def _score_variants(
         request = resolve_score_variants(domain, path, settings, say)
         scoring = request.scoring()
         tell(scoring.notes)
-        sink.stream(request.open(scoring, sink.output), scoring, "scoring variants", scoring.total)
+        outlet.stream(request.open(scoring, outlet.output), scoring, "scoring variants", scoring.total)
         tell(scoring.numbering.notes)
         if not scoring.scored:
-            raise DataError(f"No variant of {path} could be scored; {reasons(sink.output, scoring.first_refused)}.")
-        sink.summarize(scoring.summary())
+            raise DataError(f"No variant of {path} could be scored; {reasons(outlet.output, scoring.first_refused)}.")
+        outlet.summarize(scoring.summary())
         if scoring.scorer is None and not scoring.predicted:
             reason = scoring.first_failure or "a deletion has none"
             raise DataError(f"No variant of {path} has a prediction, the first: {reason}.")
@@ -141,13 +141,13 @@ def predict(
     source: Annotated[str, typer.Argument(help="The file of items; - is stdin.", show_default=False)],
     settings: ScoreSettings,
     format: options.Format = None,
-    sink: Sink = STDOUT,
+    outlet: Outlet = STDOUT,
 ) -> None:
     """Predict properties of every item of a file: value, lower and upper bound, and whether the item is in domain.
 
     The other columns of an input table are copied to the output.
     """
-    score_items(domain, source, format, sink, settings, "predict")
+    score_items(domain, source, format, outlet, settings, "predict")
 
 
 # `sciencegen sequences`: sequences for items with coordinates.
@@ -178,7 +178,7 @@ def sequences(
         ),
     ] = None,
     format: options.Format = None,
-    sink: Sink = STDOUT,
+    outlet: Outlet = STDOUT,
 ) -> None:
     """Draw sequences for protein backbones, with perplexities, and compare structures predicted from them.
 
@@ -187,24 +187,24 @@ def sequences(
     `<output>.rejects.csv`.
     """
     record = _with_programs(settings, command, fold)
-    sink.claim(source)  # before a family's model is trained
+    outlet.claim(source)  # before a family's model is trained
 
     from sciencegen.api.sequences import form_with_sequences, resolve_sequences
     from sciencegen.api.writing.letters import claim_sequences
 
     form, called = form_with_sequences(domain), "standard input" if source == "-" else ""
-    claim_sequences(form, sink.output, sink.force, [Path(source)])
+    claim_sequences(form, outlet.output, outlet.force, [Path(source)])
     with given_rows(form, source, format, record.column) as given:
         request = resolve_sequences(domain, given, record, say, called)
         scoring = request.scoring()
-        sink.stream(request.open(scoring, sink.output, sink.force), scoring, "sequences")
+        outlet.stream(request.open(scoring, outlet.output, outlet.force), scoring, "sequences")
     tell(scoring.notes)
     summary = scoring.summary()
     if not summary["sequences"]:
-        raise sink.empty(source, "got a sequence", scoring.first_refused)
-    sink.summarize(summary)
+        raise outlet.empty(source, "got a sequence", scoring.first_refused)
+    outlet.summarize(summary)
     if summary.get("folded") == 0:
-        why = f", the first: {scoring.first_failure}; {reasons(sink.output)}"
+        why = f", the first: {scoring.first_failure}; {reasons(outlet.output)}"
         raise DataError(f"No sequence has a predicted structure{why}.")
 
 
@@ -231,12 +231,12 @@ def evaluate(
     draws: int | None = None,
     column: options.Column = None,
     format: options.Format = None,
-    sink: Sink = STDOUT,
+    outlet: Outlet = STDOUT,
 ) -> None:
     """Compare generated items with held-out ones, and write the metrics as JSON."""
     if not settings.calibrate and draws is not None:
         raise ConfigError("Expected --draws with --calibrate only: no other metric draws from a model.")
-    sink.claim(samples, settings.against, settings.training)
+    outlet.claim(samples, settings.against, settings.training)
 
     from sciencegen.api.evaluate import compare, explained, resolve_evaluate
     from sciencegen.api.science.forms import in_form
@@ -249,9 +249,9 @@ def evaluate(
             metrics = compare(request, report)
     if model is not None and not settings.calibrate and "bits_per_item" not in metrics:
         say("note: the model has no likelihood of these items, so that --model adds nothing")
-    write_json(sink.output, metrics)
-    if sink.as_json:
-        sink.summarize(metrics)
+    write_json(outlet.output, metrics)
+    if outlet.as_json:
+        outlet.summarize(metrics)
     else:
         show(("metric", "value", "unit", "what it is"), explained(request.domain, metrics))
         for name, rows in metrics.get("conditions", {}).items():

@@ -14,7 +14,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
 import typer
 
@@ -86,7 +86,12 @@ def callback(
 
 
 def _show_warning(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
 ) -> None:
     """Our own warnings are notes; those of libraries stay as Python shows them."""
     if category in (UserWarning, FutureWarning) and Path(filename).is_relative_to(PACKAGE):

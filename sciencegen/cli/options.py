@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, ge
 import typer
 
 from sciencegen.cli.console import say, take_further
-from sciencegen.cli.output import Sink
+from sciencegen.cli.output import Outlet
 from sciencegen.config import TEXTS, Flag, Further, Settings, flags_of_field, further_of, kind_of, moved, own_first
 from sciencegen.config.base import ALIGNMENT, COLUMN, MODEL, ONLY_INSIDE, WILD_TYPE
 
@@ -74,7 +74,7 @@ BY_KEY = ("training", "settings")
 """Settings that are mappings, and flags of the form name=value."""
 
 
-def settings_from(record: type[Record], text: str | None, **flags: Any) -> Record:
+def settings_from(record: type[Record], text: str | None, **flags: object) -> Record:
     """The verb's settings: those of `--settings`, replaced by the flags that were given; the mappings of `--training`
     and `--set` replace single keys. A verb with `--set` passes it as `settings` here; its error for wrong `--settings`
     names `--set` too."""
@@ -168,16 +168,18 @@ TEXT = "settings_text"
 """The argument of the flag `--settings`."""
 
 
+def _said(name: str, field: FieldInfo) -> str:
+    """What the help of `--set` says of a setting. The flag of one that is true by default said what false does."""
+    text = with_default(field.description or "", field.default)
+    switch = field.default is True and flags_of_field(name, field)
+    return f"{name}: {f'false: {text[0].lower()}{text[1:]}' if switch else text}"
+
+
 def with_default(text: str, default: object) -> str:
     """A description that says the default, if it doesn't yet and there is one to say."""
-    unsaid = isinstance(default, bool | Further) or default in (None, "", (), {}) or "[default: " in text
-    return (
-        text
-        if unsaid
-        else f"{text} [default: {default:g}]"
-        if isinstance(default, float)
-        else f"{text} [default: {default}]"
-    )
+    if isinstance(default, bool | Further) or default in (None, "", (), {}) or "[default: " in text:
+        return text
+    return f"{text} [default: {f'{default:g}' if isinstance(default, float) else default}]"
 
 
 @dataclass(frozen=True)
@@ -215,10 +217,7 @@ class Setting:
         text = self.text or self.field.description or ""
         text = text if required else with_default(text, default)
         if isinstance(default, Further):
-            inside = type(default).model_fields.items()
-            text = "  \n\n".join(
-                [text, *(f"{name}: {with_default(one.description or '', one.default)}" for name, one in inside)]
-            )
+            text = "  \n\n".join([text, *map(_said, *zip(*type(default).model_fields.items(), strict=True))])
         switch = self.kind is bool and default is not None  # else it has three values
         kind = self._typer_kind if required or switch else self._typer_kind | None
         option: Any = Annotated[kind, typer.Option(*flags_of_field(self.name, self.field), help=text, hidden=self.old)]
@@ -247,15 +246,15 @@ class Setting:
         return names(given) if any(isinstance(one, Flag) and one.commas for one in self.field.metadata) else given
 
 
-SINK = {"output": "-", "force": False, "as_json": False}
-"""The parameters that stand for one of type `Sink`, and their defaults."""
+OUTLET = {"output": "-", "force": False, "as_json": False}
+"""The parameters that stand for one of type `Outlet`, and their defaults."""
 
 
-def _of_sink(hint: Any) -> list[inspect.Parameter]:
-    """The flags of a sink; `Annotated` with an option, its file must be named."""
+def _of_outlet(hint: object) -> list[inspect.Parameter]:
+    """The flags of a outlet; `Annotated` with an option, its file must be named."""
     named = get_args(hint)
     kinds = {"output": Annotated[str, named[1]] if named else Output, "force": Force, "as_json": Json}
-    defaults = SINK | ({"output": inspect.Parameter.empty} if named else {})
+    defaults = OUTLET | ({"output": inspect.Parameter.empty} if named else {})
     return [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=kind)
         for name, kind in kinds.items()
@@ -267,7 +266,7 @@ def flags_of(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A decorator: the parameter `settings` of a command becomes a flag for each setting of a record.
 
-    A parameter of type `Sink` becomes the flags -o, --force and --json.
+    A parameter of type `Outlet` becomes the flags -o, --force and --json.
 
     A parameter of the command that is named like a setting gives its value too: an argument of typer stays as it is,
     another one is the setting's flag. Of several records, the command has a parameter `flags` instead: the values of
@@ -298,8 +297,8 @@ def flags_of(
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         hints, own = get_type_hints(command, include_extras=True), inspect.signature(command).parameters
-        sink = next((name for name in own if Sink in (hints[name], *get_args(hints[name])[:1])), None)
-        arguments = {name for name in own if get_origin(hints[name]) is Annotated and name != sink}
+        outlet = next((name for name in own if Outlet in (hints[name], *get_args(hints[name])[:1])), None)
+        arguments = {name for name in own if get_origin(hints[name]) is Annotated and name != outlet}
         shared = {name: one for name, one in fields.items() if name in own and name != place}
         flags = {
             name: one
@@ -312,7 +311,11 @@ def flags_of(
             values = {name: one.value(given.pop(name, None)) for name, one in (flags | shared).items()}
             made: Any = values
             take_further(inside)
-            places = {} if sink is None else {sink: Sink(*(given.pop(name, default) for name, default in SINK.items()))}
+            places = (
+                {}
+                if outlet is None
+                else {outlet: Outlet(*(given.pop(name, default) for name, default in OUTLET.items()))}
+            )
             if place == "settings":
                 keyed = {(flags | shared)[name].key: value for name, value in values.items()}
                 made = settings_from(records[0], given.pop(TEXT, None), **keyed)
@@ -320,8 +323,8 @@ def flags_of(
 
         shown: list[inspect.Parameter] = []
         for name, one in own.items():
-            if name == sink:
-                shown += _of_sink(hints[name])
+            if name == outlet:
+                shown += _of_outlet(hints[name])
             elif name in arguments or (name not in shared and name != place):
                 shown.append(one.replace(annotation=hints[name], kind=one.KEYWORD_ONLY))
             elif name == place:

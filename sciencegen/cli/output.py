@@ -59,7 +59,7 @@ class Results(Protocol):
 
 
 @dataclass(frozen=True)
-class Sink:
+class Outlet:
     """Where the results of a command go, its flags -o, --force and --json.
 
     output: the file, - is stdout. force: whether it may be there. as_json: whether the summary is printed as JSON.
@@ -94,7 +94,7 @@ class Sink:
         return DataError(f"No row of {source} {what}; {reasons(self.output, first)}.")
 
 
-STDOUT = Sink("-")
+STDOUT = Outlet("-")
 
 
 def reasons(output: str, first: tuple[int, str, str] | None = None) -> str:

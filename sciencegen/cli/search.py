@@ -10,7 +10,7 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, show, steps, summarize, tell
-from sciencegen.cli.output import STDOUT, FewerResults, Sink, claim_output, of_family, reserve
+from sciencegen.cli.output import STDOUT, FewerResults, Outlet, claim_output, of_family, reserve
 from sciencegen.config import (
     BacktestSettings,
     BenchmarkSettings,
@@ -38,7 +38,7 @@ def optimize(
     details: Annotated[
         str | None, typer.Option(help="Also write trace.csv, scored.parquet and summary.json to this folder.")
     ] = None,
-    sink: Sink = STDOUT,
+    outlet: Outlet = STDOUT,
 ) -> None:
     """Search for items that meet goals: `maximize` and `minimize` are objectives, the others are constraints.
 
@@ -48,27 +48,27 @@ def optimize(
     from sciencegen.api.models.folder import results_of_model
     from sciencegen.api.writing.optimized import SearchFiles, write_failures
 
-    files, written = SearchFiles(sink.output, structures, details), results_of_model(domain, settings.model)
+    files, written = SearchFiles(outlet.output, structures, details), results_of_model(domain, settings.model)
     reserve(*files.paths)
-    files.claim(written, sink.force, settings.complete)
+    files.claim(written, outlet.force, settings.complete)
 
     from sciencegen.api.optimize import AllFailed, check_search, resolve_optimize, search
     from sciencegen.api.search.tables import shortfall
 
     if alignment is not None:
         check_search(domain, settings)  # report errors before minutes of training
-        settings = of_family(domain, settings, alignment, sink.output)
+        settings = of_family(domain, settings, alignment, outlet.output)
     request = resolve_optimize(domain, settings, say)
     tell(request.notes)
     try:
         with progress("scoring", settings.budget * (1 + len(settings.controls))) as advance:
             found = search(request, log=say, advance=advance)
     except AllFailed as error:
-        write_failures(written, sink.output, error.trace)
+        write_failures(written, outlet.output, error.trace)
         raise
     tell(found.summary["notes"])
-    found.write(files, sink.force)
-    sink.summarize(found.summary)
+    found.write(files, outlet.force)
+    outlet.summarize(found.summary)
     if len(found.table["item"]) < settings.n:
         raise FewerResults(shortfall(found.summary, settings.n))
 
@@ -80,21 +80,21 @@ def optimize(
 def benchmark(
     suite: Annotated[str, typer.Argument(help="The benchmark suite, such as pmo.", show_default=False)],
     settings: BenchmarkSettings,
-    sink: Sink = STDOUT,
+    outlet: Outlet = STDOUT,
 ) -> None:
     """Measure search methods: a row for each task, method and seed, with the area under the top-10 curve."""
-    sink.claim()
+    outlet.claim()
 
     from sciencegen.api.benchmark import resolve_benchmark
 
     plan = resolve_benchmark(suite, settings)
     tell(plan.notes)
-    with progress("tasks", len(plan)) as advance, plan.open(sink.output) as writer:
+    with progress("tasks", len(plan)) as advance, plan.open(outlet.output) as writer:
         for row in plan:
             writer.write({name: [value] for name, value in row.items()})
             say("{task}  {method}  seed {seed}  auc_top_10 {auc_top_10:.4f}  {seconds} s".format(**row))
             advance()
-    sink.summarize(plan.summary())
+    outlet.summarize(plan.summary())
 
 
 # `sciencegen replay`: make rows of an output again, and compare them with the file.
@@ -114,7 +114,7 @@ def replay(
     settings: ReplaySettings,
     row: Annotated[list[str] | None, typer.Option(help="Numbers of rows, from 1: 17, or 1-20,35. Repeatable.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All rows.")] = False,
-    sink: Sink = STDOUT,
+    outlet: Outlet = STDOUT,
 ) -> None:
     """Make rows of an output again from the record beside it, and compare them with the file, byte for byte.
 
@@ -128,11 +128,11 @@ def replay(
         raise ConfigError("Expected `row` N or `all`, got " + ("both." if every else "neither."))
     from sciencegen.api.writing.writer import check_table
 
-    check_table(sink.output, "rows that were made again")
-    place = Path(sink.output)
-    if sink.output != "-" and place.exists() and Path(file).exists() and place.samefile(file):
+    check_table(outlet.output, "rows that were made again")
+    place = Path(outlet.output)
+    if outlet.output != "-" and place.exists() and Path(file).exists() and place.samefile(file):
         raise ConfigError(f"Expected another file for `output` than {file}, whose rows are compared.")
-    sink.claim()
+    outlet.claim()
 
     from sciencegen.api.replay import replayed, resolve_replay
 
@@ -144,10 +144,10 @@ def replay(
     with progress("comparing", len(request.numbers)) as advance:
         found = replayed(request, advance)
     if request.prevented:
-        sink.summarize(found.summary)
+        outlet.summarize(found.summary)
         raise NotTheSame(f"No row of {file} can be made again as it is: {request.reasons} differs, see above.")
-    found.write(sink.output, sink.force)
-    sink.summarize(found.summary)
+    found.write(outlet.output, outlet.force)
+    outlet.summarize(found.summary)
     if not found.same:
         counted = f"{found.summary['differ']} of {found.summary['rows']} rows of {file} differ"
         raise NotTheSame(f"Expected the same rows, {counted} from those made again.")
@@ -160,7 +160,7 @@ def replay(
 def propose(
     domain: options.Domain,
     settings: ProposeSettings,
-    sink: Sink = STDOUT,
+    outlet: Outlet = STDOUT,
 ) -> None:
     """Propose the next plate, a batch of new items to measure that are likely to be good, from earlier measurements.
 
@@ -179,26 +179,26 @@ def propose(
     With --blocks, all candidates have a route: random ones, analogues of the best measured items, and changes of both;
     --model adds no candidates then. Candidates of --also and --pool without a known route are left out.
     """
-    sink.claim(*settings.measured, settings.pool, *settings.also, *settings.controls)
+    outlet.claim(*settings.measured, settings.pool, *settings.also, *settings.controls)
     if settings.journal is not None:
         check_writable(settings.journal, "`journal`")
-        if Path(settings.journal).resolve() == Path(sink.output).resolve():
-            raise ConfigError(f"Expected another file for -o than the journal, got {sink.output} for both.")
+        if Path(settings.journal).resolve() == Path(outlet.output).resolve():
+            raise ConfigError(f"Expected another file for -o than the journal, got {outlet.output} for both.")
 
     from sciencegen.api.campaign.proposal import check_beside
     from sciencegen.api.propose import plan
     from sciencegen.api.search.tables import short_plate
     from sciencegen.api.writing.writer import check_endings
 
-    check_endings(domain, sink.output)
-    check_beside(sink.output, settings.picklist, settings.order_sheet or bool(settings.order), sink.force)
+    check_endings(domain, outlet.output)
+    check_beside(outlet.output, settings.picklist, settings.order_sheet or bool(settings.order), outlet.force)
     with one_plate(settings.journal):
         with steps() as report:
             found = plan(domain, settings, log=say, report=report)
-        found.write(sink.output, sink.force)
+        found.write(outlet.output, outlet.force)
         sys.stdout.flush()  # an error here leaves the journal unchanged
         found.enter(settings.journal)
-    sink.summarize(found.summary)
+    outlet.summarize(found.summary)
     if (count := found.summary["proposed"]) < found.requested:
         raise FewerResults(short_plate(count, found.requested))
 
@@ -246,7 +246,7 @@ def backtest(
     domain: options.Domain,
     table: Annotated[str, typer.Argument(help="A table of measured items, or a dataset's name.", show_default=False)],
     settings: BacktestSettings,
-    sink: Sink = STDOUT,
+    outlet: Outlet = STDOUT,
 ) -> None:
     """Replay design campaigns on a measured table: a row for each campaign and round, with the best value so far.
 
@@ -265,11 +265,11 @@ def backtest(
     from sciencegen.api.campaign.replays import FinishedCampaigns, is_unfinished, unfinished_path
     from sciencegen.api.writing.plates import open_campaigns
 
-    claim_output(sink.output, sink.force or is_unfinished(sink.output), inputs=[table])
-    writer = open_campaigns(sink.output)
+    claim_output(outlet.output, outlet.force or is_unfinished(outlet.output), inputs=[table])
+    writer = open_campaigns(outlet.output)
     plan = resolve_backtest(domain, table, settings, log=say)
     tell(plan.notes)
-    finished = FinishedCampaigns(unfinished_path(sink.output), plan.identity(), sink.force)
+    finished = FinishedCampaigns(unfinished_path(outlet.output), plan.identity(), outlet.force)
     if finished.rounds:
         say(f"{len(finished.rounds):,} campaigns are finished already")
     with progress("plates", plan.plates) as advance, writer:
@@ -286,4 +286,4 @@ def backtest(
     methods = summary["methods"].items()
     cells = [[name, *("-" if found[one] is None else found[one] for one in SHOWN)] for name, found in methods]
     show(["method", *SHOWN.values()], cells)
-    sink.summarize(summary)
+    outlet.summarize(summary)

@@ -240,7 +240,7 @@ def _verb(name: str, words: tuple[str, ...], function: Callable[..., None]) -> S
     )
 
 
-def _place(argument: str, annotation: Any, info: ParameterInfo) -> Place:
+def _place(argument: str, annotation: object, info: ParameterInfo) -> Place:
     if isinstance(info, ArgumentInfo):
         return Place(argument)
     long = [one for one in info.param_decls or () if one.startswith("--")]
@@ -253,14 +253,16 @@ def _key(place: Place) -> str:
     return "output" if place.flag == "-o" else place.flag.lstrip("-").replace("-", "_") or place.argument
 
 
-def _inner(annotation: Any) -> Any:
+def _inner(annotation: object) -> Any:
     """The type without None."""
     if get_origin(annotation) in (Union, UnionType):
         return next(one for one in get_args(annotation) if one is not NoneType)
     return annotation
 
 
-def _field(verb: str, key: str, annotation: Any, info: ParameterInfo, record: type[Settings] | None) -> tuple[Any, Any]:
+def _field(
+    verb: str, key: str, annotation: object, info: ParameterInfo, record: type[Settings] | None
+) -> tuple[Any, Any]:
     """The type and the limits of a parameter."""
     inner, text = _inner(annotation), info.help or ""
     if key == "settings" and record is not None:

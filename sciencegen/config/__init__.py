@@ -11,7 +11,6 @@ from sciencegen.config.base import (
     CPU_CHUNK,
     DEFAULT_RESOURCES,
     ITEM_TIMEOUT_S,
-    LARGEST_CONFIG,
     NO_FLAG,
     TEXTS,
     Batched,
@@ -19,19 +18,18 @@ from sciencegen.config.base import (
     FamilyMeasurements,
     Flag,
     Further,
+    OracleSettings,
+    ProgramSettings,
     Reading,
-    Record,
     Resources,
     Settings,
     as_texts,
-    build_settings,
     flags_of_field,
     flat,
     further_of,
     kind_of,
     moved,
     own_first,
-    read_settings,
 )
 from sciencegen.config.data import (
     CompressSettings,
@@ -59,12 +57,11 @@ from sciencegen.config.judging import (
     VariantScoringSettings,
     VariantsSettings,
 )
+from sciencegen.config.reading import LARGEST_CONFIG, Record, build_settings, read_settings
 from sciencegen.config.search import (
     BacktestSettings,
     BenchmarkSettings,
     OptimizeSettings,
-    OracleSettings,
-    ProgramSettings,
     ProposeSettings,
     RecordSettings,
 )

@@ -22,9 +22,9 @@ from sciencegen.config.base import (
     Flag,
     ModelSettings,
     Predictors,
+    ProgramSettings,
     Settings,
 )
-from sciencegen.config.search import ProgramSettings
 
 STRUCTURE = Field(
     None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -34,11 +34,11 @@ from sciencegen.config.base import (
     Further,
     HasFurther,
     Include,
+    OracleSettings,
     Plausible,
     Predictors,
     Reading,
     Resources,
-    Settings,
 )
 from sciencegen.errors import ConfigError
 
@@ -46,25 +46,6 @@ from sciencegen.errors import ConfigError
 
 METHODS = ("evolution", "latent_evolution", "bayes", "cma", "ascent", "hill_climb", "prior")
 """The names in `optimization.search`, repeated here because importing it takes seconds."""
-
-
-class ProgramSettings(Settings):
-    """An external program."""
-
-    command: str = Field(description="The program and its arguments, with {input} and {output}.")
-    parallel: int = Field(1, ge=1, description="Calls at the same time.")
-    batch_size: int = Field(64, ge=1, description="Items of a call.")
-    timeout_s: float = Field(3600.0, gt=0, description="Longest time for a call, in seconds.")
-    retries: int = Field(1, ge=0, description="Further calls after a failure.")
-
-
-class OracleSettings(ProgramSettings):
-    """An external program that reads items and writes a table with a column of scores."""
-
-    column: str = Field("score", description="The column of scores.")
-    input_format: str | None = Field(None, description="Ending of the file of items. [default: the domain's]")
-    unit: str = Field("", description="Unit of the scores.")
-    direction: Literal["maximize", "minimize"] | None = Field(None, description="Which scores are better.")
 
 
 class OptimizeFurther(Further):
