@@ -33,7 +33,7 @@ ONLY_IN_COMMANDS = {
 
 def takes(record: type[BaseModel], frames: Collection[str] = ()) -> Callable[[Verb], Verb]:
     """A decorator: the signature of `verb(..., **options)` lists the fields of a record with their defaults, its
-    documentation describes them, and `verb.settings` is the record.
+    documentation describes them, `verb.settings` is the record, and `verb.own` are its own parameters.
 
     Until version 0.4 the record itself may be passed instead of the options, with a warning.
 
@@ -72,7 +72,7 @@ def takes(record: type[BaseModel], frames: Collection[str] = ()) -> Callable[[Ve
         shown = [one for one in own.parameters.values() if one.kind is not one.VAR_KEYWORD]
         fields = [_parameter(name, field) for name, field in own_first(record) if name not in own.parameters]
         vars(call)["__signature__"] = own.replace(parameters=[*shown, *fields])
-        vars(call)["settings"] = record
+        vars(call)["settings"], vars(call)["own"] = record, {one.name: one for one in shown}
         call.__doc__ = _with_settings(inspect.getdoc(verb) or "", record, own.parameters)
         return call  # type: ignore[return-value]
 

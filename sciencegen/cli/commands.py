@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_from_info, get_group_from_info
-from typer.models import CommandInfo, TyperInfo
+from typer.models import CommandInfo, OptionInfo, TyperInfo
+from typer.utils import get_params_from_function
 
 from sciencegen.plugins import active_entries, installed_part, package_of, part_names
 
@@ -55,7 +58,8 @@ OTHERS = {
 """The whole workflow, the servers, and groups of commands."""
 BUILT_IN = {**COMMANDS, **OTHERS}
 GROUP = "sciencegen.verbs"
-"""The group of entry points of commands of other packages: name -> a function whose parameters are flags."""
+"""The group of entry points of commands of other packages: name -> a function whose parameters are flags, or a verb in
+Python (`takes`) that returns a result."""
 SENTENCE = r'^def {}\((?:[^\n]|\n[ )])*\n    """(.+?)(?:\n\n|"""\n)'
 GROUP_SENTENCE = r'^{} = typer\.Typer\(.*?help="(.+?)"'
 PASSES_ON = {"run": {"allow_extra_args": True, "ignore_unknown_options": True}}
@@ -63,20 +67,31 @@ MARKUP: Literal["markdown"] = "markdown"
 
 
 def command(name: str) -> Callable[..., None] | typer.Typer:
-    """The function of a command, or the group of that name."""
+    """The function of a command, or the group of that name. A verb in Python is made a command."""
     if name not in BUILT_IN:
-        return installed_part("command", GROUP, name, BUILT_IN)
-    module, _, attribute = BUILT_IN[name].partition(":")
-    found: Callable[..., None] | typer.Typer = vars(import_module(module))[attribute]
-    return found
+        found = installed_part("command", GROUP, name, BUILT_IN)
+    else:
+        module, _, attribute = BUILT_IN[name].partition(":")
+        found = vars(import_module(module))[attribute]
+    if "own" not in vars(found):
+        return found
+    from sciencegen.cli.options import command_of  # on use: it takes a tenth of a second
+
+    return command_of(found)
 
 
-def functions_of(name: str) -> list[Callable[..., None]]:
-    """The functions of a command, of a group those of its commands."""
-    found = command(name)
-    if not isinstance(found, typer.Typer):
-        return [found]
-    return [one.callback for one in found.registered_commands if one.callback is not None]
+@cache
+def same_name() -> frozenset[str]:
+    """Names whose flag, of any command, is the name with dashes."""
+    flags: list[str] = []
+    found = list(map(command, BUILT_IN))
+    groups = [one.callback for app in found if isinstance(app, typer.Typer) for one in app.registered_commands]
+    for function in (one for one in (*found, *groups) if inspect.isfunction(one)):
+        for name, parameter in get_params_from_function(function).items():
+            if isinstance(parameter.default, OptionInfo):
+                flags += parameter.default.param_decls or [f"--{name}"]
+    long = (flag.partition("/")[0] for flag in flags if flag.startswith("--"))
+    return frozenset(flag.removeprefix("--").replace("-", "_") for flag in long)
 
 
 def sentence(name: str) -> str:

@@ -8,9 +8,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -39,23 +38,13 @@ OTHER_FLAGS = {
 }
 """Settings whose flag has another name."""
 _further = frozenset[str]()
+_same_name: Callable[[], frozenset[str]] = frozenset
 
 
-@cache
-def same_name() -> frozenset[str]:
-    """Names whose flag, of any command, is the name with dashes."""
-    from typer.models import OptionInfo
-    from typer.utils import get_params_from_function
-
-    from sciencegen.cli.commands import BUILT_IN, functions_of
-
-    flags: list[str] = []
-    for function in (one for name in BUILT_IN for one in functions_of(name)):
-        for name, parameter in get_params_from_function(function).items():
-            if isinstance(parameter.default, OptionInfo):
-                flags += parameter.default.param_decls or [f"--{name}"]
-    long = (flag.partition("/")[0] for flag in flags if flag.startswith("--"))
-    return frozenset(flag.removeprefix("--").replace("-", "_") for flag in long)
+def take_names(names: Callable[[], frozenset[str]]) -> None:
+    """Say what tells the names whose flag, of any command, is the name with dashes."""
+    global _same_name
+    _same_name = names
 
 
 def take_further(names: Iterable[str]) -> None:
@@ -70,6 +59,7 @@ def in_flags(message: str) -> str:
     Examples
     --------
     >>> from sciencegen.cli.console import in_flags
+    >>> import sciencegen.cli.main  # which knows all commands
     >>> in_flags("Pass `wild_type`, or `predictors` NAME=FOLDER.")
     'Pass --wild-type, or --predictor NAME=FOLDER.'
     """
@@ -97,7 +87,7 @@ def _flag(name: str) -> str:
     """The flag of a setting, "" where there is none."""
     if name in _further:
         return f"--set {name}"
-    return OTHER_FLAGS.get(name) or (f"--{name.replace('_', '-')}" if name in same_name() else "")
+    return OTHER_FLAGS.get(name) or (f"--{name.replace('_', '-')}" if name in _same_name() else "")
 
 
 # What a command that works for a server leaves in the records of its job: how far it is, and how it ended.

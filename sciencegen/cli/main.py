@@ -19,8 +19,8 @@ from typing import TextIO
 import typer
 
 from sciencegen import progress as notes
-from sciencegen.cli.commands import MARKUP, Verbs
-from sciencegen.cli.console import failed, leave, say, take_further
+from sciencegen.cli.commands import MARKUP, Verbs, same_name
+from sciencegen.cli.console import failed, leave, say, take_further, take_names
 from sciencegen.cli.output import released_outputs
 from sciencegen.cli.process import (
     READER_GONE,
@@ -44,6 +44,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+take_names(same_name)
 PACKAGE = Path(__file__).parents[1]
 INTERRUPTED = 130
 """Exit code after a Ctrl-C."""

@@ -6,18 +6,20 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
 from sciencegen.cli.console import say, take_further
-from sciencegen.cli.output import Outlet
+from sciencegen.cli.output import STDOUT, Outlet, Results
 from sciencegen.config import TEXTS, Flag, Further, Settings, flags_of_field, further_of, kind_of, moved, own_first
 from sciencegen.config.base import ALIGNMENT, COLUMN, MODEL, ONLY_INSIDE, WILD_TYPE
 
@@ -246,6 +248,8 @@ class Setting:
         return names(given) if any(isinstance(one, Flag) and one.commas for one in self.field.metadata) else given
 
 
+ENTRY = re.compile(r"(?m)^(\w+) : .*\n((?:    .*(?:\n|$))+)")
+"""A parameter in a verb's documentation, and what is said of it."""
 OUTLET = {"output": "-", "force": False, "as_json": False}
 """The parameters that stand for one of type `Outlet`, and their defaults."""
 
@@ -337,3 +341,36 @@ def flags_of(
         return call
 
     return decorate
+
+
+def command_of(verb: Callable[..., Results]) -> Callable[..., None]:
+    """The command of a verb in Python (`takes`) that returns a result: its own parameters are arguments, or options if
+    they have defaults, each with its text in the verb's documentation; the result goes where -o says."""
+    own, record, text = vars(verb)["own"], vars(verb)["settings"], inspect.getdoc(verb) or ""
+    hints = get_type_hints(vars(verb)["__wrapped__"])
+    files = [name for name in own if Path in (hints[name], *get_args(hints[name]))]
+    texts = {name: " ".join(words.split()) for name, words in ENTRY.findall(text)}
+
+    def call(settings: Settings, outlet: Outlet, **given: Any) -> None:
+        outlet.claim(*(given[name] for name in files))
+        paths = {name: Path(given[name]) for name in files if given[name] is not None}
+        outlet.keep(verb(**{**given, **paths}, **settings.model_dump(exclude_unset=True)))
+
+    shown: dict[str, inspect.Parameter] = {}
+    for name, one in own.items():
+        kind: Any = hints[name] if hints[name] in (int, float, bool) else str
+        if one.default is one.empty:
+            kind = (
+                Domain
+                if name == "domain"
+                else Annotated[kind, typer.Argument(help=texts.get(name), show_default=False)]
+            )
+        else:
+            kind = Annotated[kind if one.default is not None else kind | None, typer.Option(help=texts.get(name))]
+        shown[name] = one.replace(annotation=kind, kind=one.KEYWORD_ONLY)
+    for name, kind, default in (("settings", record, inspect.Parameter.empty), ("outlet", Outlet, STDOUT)):
+        shown[name] = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+    vars(call)["__signature__"] = inspect.Signature(list(shown.values()))
+    call.__annotations__ = {name: one.annotation for name, one in shown.items()}
+    call.__name__, call.__doc__ = verb.__name__, text.split("\n\nParameters\n")[0]
+    return flags_of(record)(call)

@@ -3,8 +3,8 @@
 import pytest
 from typer.main import get_command
 
-from sciencegen.cli.commands import BUILT_IN
-from sciencegen.cli.console import OTHER_FLAGS, in_flags, same_name
+from sciencegen.cli.commands import BUILT_IN, same_name
+from sciencegen.cli.console import OTHER_FLAGS, in_flags
 from sciencegen.cli.main import app
 
 
