@@ -1,6 +1,5 @@
 """Verbs, samplers, searches and acquisitions of an installed package (`tests/toy/parts`) are used as ours are."""
 
-import json
 import math
 import os
 from importlib import import_module
@@ -55,16 +54,18 @@ def test_an_installed_verb_is_a_command_with_the_flags_of_its_settings(tmp_path,
     monkeypatch.setenv(plugins.NO_PLUGINS, "0")  # the flag sets it
     (tmp_path / "items.txt").write_text("CCO\nCC\nCCN\n")
     found = run("lengths", tmp_path / "items.txt", "--longest", 2)
-    assert (found.code, json.loads(found.out)) == (0, {"2": 1})
+    assert (found.code, found.out, found.err) == (0, "length,count\n2,1\n", "lengths 1\n")
     assert run("lengths", tmp_path / "items.txt", "--longest", 0).code == ConfigError.exit_code
     assert "Of the package parts 1.0." in run("--help").out
     shown = run("lengths", "--help").out
     assert "Count the lengths" in shown
     assert "[default: 1000]" in shown
+    assert "A file of items." in shown
+    assert run("lengths", tmp_path / "items.txt", "-o", tmp_path / "items.txt").code == ConfigError.exit_code
     given = {"source": "items.txt", "longest": 3}
     assert served_verbs()["lengths"].values(given) == given
     function = import_module("parts.verbs").lengths
-    assert function(tmp_path / "items.txt", longest=2) == {"2": 1}
+    assert function(tmp_path / "items.txt", longest=2).table.values.tolist() == [[2, 1]]
     assert "longest : int\n    Characters of the longest item" in function.__doc__
     refused = run("--no-plugins", "lengths", tmp_path / "items.txt")
     assert refused.code == ConfigError.exit_code

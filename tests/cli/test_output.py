@@ -93,7 +93,7 @@ def test_a_file_without_permission_has_its_remedy(cli, tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied", "mine.fasta")
 
     (tmp_path / "mine.fasta").write_text(">a\nMKV\n")
-    monkeypatch.setattr("sciencegen.cli.judging.claim_output", refused)
+    monkeypatch.setattr("sciencegen.cli.output.claim_output", refused)
     found = cli("score", "proteins", tmp_path / "mine.fasta", "--with", "length", "-o", tmp_path / "out.csv")
     assert found.code == 2
     assert "mine.fasta: Permission denied. Change its permissions, or choose another place." in found.err

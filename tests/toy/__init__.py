@@ -20,7 +20,7 @@ ENTRY_POINTS = {
         "[sciencegen.samplers]\nmidpoint = parts:sample_midpoint\n"
         "[sciencegen.search_methods]\ndraws = parts:search_draws\n"
         "[sciencegen.acquisitions]\nexplore = parts:Explore\n"
-        "[sciencegen.verbs]\nlengths = parts.verbs:lengths_command\n"
+        "[sciencegen.verbs]\nlengths = parts.verbs:lengths\n"
         "[sciencegen.recipes]\npointclouds/wide = parts.recipes:WIDE\npointclouds/diffusion = parts.recipes:DIFFUSION\n"
     ),
 }

@@ -16,7 +16,7 @@ from sciencegen.api.science.forms import domain_of, plain_name
 from sciencegen.api.science.naming import align, letters_of, reference_of
 from sciencegen.api.scores.rows import ScoredChunk
 from sciencegen.api.writing.writer import OutputWriter
-from sciencegen.data.writers import Refused
+from sciencegen.data.writers import Refused, write_table
 from sciencegen.domains.base import Domain
 from sciencegen.domains.given import item_texts, object_of
 from sciencegen.errors import ConfigError, DataError
@@ -392,8 +392,10 @@ class Result:
         """
         with reserved(path):
             claim_output(str(path), overwrite)
-            assert self.writer is not None  # every verb gives one
-            self.writer(Path(path), overwrite)
+            if self.writer is None:
+                write_table(path, {str(name): column.tolist() for name, column in self.table.items()})
+            else:
+                self.writer(Path(path), overwrite)
         return Path(path)
 
     def __getitem__(self, key: Any) -> Any:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import collections
-import json
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from pydantic import Field
 
-from sciencegen.cli import options
-from sciencegen.cli.output import claim_output
+import sciencegen as sg
 from sciencegen.config import Settings, build_settings
 from sciencegen.options import takes
 
@@ -23,26 +19,17 @@ class LengthSettings(Settings):
 
 
 @takes(LengthSettings)
-def lengths(source: str | Path, **options: object) -> dict[str, int]:
+def lengths(source: str | Path, **options: object) -> sg.Result:
     """Count the lengths of the lines of a file.
 
     Parameters
     ----------
     source : str or Path
+        A file of items.
     """
+    import pandas as pd
+
     settings = build_settings(LengthSettings, options)
     counts = collections.Counter(len(line) for line in Path(source).read_text().splitlines())
-    return {str(length): count for length, count in sorted(counts.items()) if length <= settings.longest}
-
-
-@options.flags_of(LengthSettings)
-def lengths_command(
-    source: Annotated[str, typer.Argument(help="A file of items.", show_default=False)],
-    settings: LengthSettings,
-    output: options.Output = "-",
-    force: options.Force = False,
-) -> None:
-    """Count the lengths of the lines of a file."""
-    claim_output(output, force, inputs=[source])
-    found = json.dumps(lengths(source, **settings.model_dump()))
-    print(found) if output == "-" else Path(output).write_text(found)
+    rows = [(length, count) for length, count in sorted(counts.items()) if length <= settings.longest]
+    return sg.Result(pd.DataFrame(rows, columns=["length", "count"]), {"lengths": len(rows)})
