@@ -237,7 +237,9 @@ def explore(
     The page comes from this computer and is only for it: its address holds a random token. Ctrl-C ends it.
     """
     if export is not None:
-        _claim(export, force, settings.data)
+        if not export.lower().endswith(EXPORTS):
+            raise ConfigError(f"Expected a name that ends in {' or '.join(EXPORTS)} for --export, got {export}.")
+        claim_output(export, force, inputs=[settings.data])
 
     from sciencegen.api.explore import server_of, title_of
     from sciencegen.api.latent_map import summary_of
@@ -265,13 +267,6 @@ def _made(domain: str, settings: MapSettings) -> LatentMap:
         found = make_map(domain, settings, report)
     tell(found.notes)
     return found
-
-
-def _claim(export: str, force: bool, data: str | None) -> None:
-    """Refuse another ending, and a file that is there."""
-    if not export.lower().endswith(EXPORTS):
-        raise ConfigError(f"Expected a name that ends in {' or '.join(EXPORTS)} for --export, got {export}.")
-    claim_output(export, force, inputs=[data])
 
 
 def _export(found: LatentMap, title: str, output: str) -> None:

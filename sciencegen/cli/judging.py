@@ -51,7 +51,12 @@ def score(
     if (source is None) == (variants is None):
         raise ConfigError("Expected a file of items or --variants, and not both.")
     if variants is None:
-        _check_for_items(flags)
+        if flags["structure"] is not None:
+            raise ConfigError("Expected --variants with --structure: it adds to the scores of variants.")
+        if flags["alignment"] is not None or flags["settings"] or flags["training"]:
+            raise ConfigError(
+                "Expected --alignment, --set and --training with --variants only. Pass a file to --variants."
+            )
         assert source is not None  # one of the two was given
         score_items(domain, source, format, outlet, options.record_of(ScoreSettings, flags))
         return
@@ -63,14 +68,6 @@ def score(
                 f"Expected no {flag} with --variants: only a family's model and predictors score variants."
             )
     _score_variants(domain, variants, format, outlet, options.record_of(VariantScoringSettings, flags))
-
-
-def _check_for_items(flags: Mapping[str, Any]) -> None:
-    """Raise an error for a flag that only variants have."""
-    if flags["structure"] is not None:
-        raise ConfigError("Expected --variants with --structure: it adds to the scores of variants.")
-    if flags["alignment"] is not None or flags["settings"] or flags["training"]:
-        raise ConfigError("Expected --alignment, --set and --training with --variants only. Pass a file to --variants.")
 
 
 def score_items(

@@ -7,6 +7,7 @@ import time
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from sciencegen.api.run import read_config
 from sciencegen.errors import ConfigError
@@ -201,6 +202,19 @@ def test_noise_of_steps_that_the_planned_model_has_not_is_told(tmp_path, monkeyp
     told = pytest.raises(ConfigError, match=f"generate: Expected a random sampler with `step_noise`, got '{sampler}'")
     with told if sampler else contextlib.nullcontext():
         read(tmp_path, chosen)
+
+
+def test_keys_beside_settings_are_taken_with_a_warning(tmp_path, monkeypatch):
+    """Snakemake and its steps are given the new spelling."""
+    monkeypatch.chdir(tmp_path)
+    chosen = changed("molecules", "optimize.maximum_share", 0.5)
+    schema = yaml.safe_load((WORKFLOWS / "schemas" / "config.schema.yaml").read_text())
+    Draft202012Validator(schema).validate(chosen)
+    with pytest.warns(FutureWarning, match='optimize: write settings: {"maximum_share": 0.5} instead of maximum_share'):
+        settings, raw = read(tmp_path, chosen)
+    assert settings.optimize.settings.maximum_share == 0.5
+    assert raw["optimize"]["settings"] == {"maximum_share": 0.5}
+    assert "maximum_share" not in raw["optimize"]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}/{path.stem}")
