@@ -88,7 +88,7 @@ def settings_from(record: type[Record], text: str | None, **flags: object) -> Re
     try:
         base, beside = moved(record, read_settings(text) if text else {})
         if old or beside:
-            say(_new_spelling(old, beside))
+            say(_new_spelling(record, old, beside))
         for name in BY_KEY:
             if isinstance(below := base.get(name), dict) and name in given:
                 given[name] = {**below, **given[name]}
@@ -103,13 +103,14 @@ def settings_from(record: type[Record], text: str | None, **flags: object) -> Re
     return built
 
 
-def _new_spelling(flags: Mapping[str, Any], keys: Mapping[str, Any]) -> str:
+def _new_spelling(record: type[Settings], flags: Mapping[str, Any], keys: Mapping[str, Any]) -> str:
     """A note on settings that belong to `--set`, given by flags of their own or beside `settings` in a text."""
     words = []
     for name, value in {**keys, **flags}.items():
         for one in value if isinstance(value, (list, tuple)) else [value]:
             words.append(f"--set {shlex.quote(f'{name}={one if isinstance(one, str) else json.dumps(one)}')}")
-    places = [f"--{name.replace('_', '-')}" for name in flags] + [f"{name} in --settings" for name in keys]
+    known = (further_of(record) or record).model_fields
+    places = [flags_of_field(name, known[name])[0] for name in flags] + [f"{name} in --settings" for name in keys]
     return f"note: write {' '.join(words)} instead of {', '.join(places)}: version 0.5 won't accept the old spelling"
 
 
