@@ -256,7 +256,7 @@ OUTLET = {"output": "-", "force": False, "as_json": False}
 
 
 def _of_outlet(hint: object) -> list[inspect.Parameter]:
-    """The flags of a outlet; `Annotated` with an option, its file must be named."""
+    """The flags of an outlet. If its type is `Annotated` with an option, the file must be named."""
     named = get_args(hint)
     kinds = {"output": Annotated[str, named[1]] if named else Output, "force": Force, "as_json": Json}
     defaults = OUTLET | ({"output": inspect.Parameter.empty} if named else {})
@@ -316,15 +316,12 @@ def flags_of(
             values = {name: one.value(given.pop(name, None)) for name, one in (flags | shared).items()}
             made: Any = values
             take_further(inside)
-            places = (
-                {}
-                if outlet is None
-                else {outlet: Outlet(*(given.pop(name, default) for name, default in OUTLET.items()))}
-            )
+            if outlet is not None:
+                given[outlet] = Outlet(*(given.pop(name, default) for name, default in OUTLET.items()))
             if place == "settings":
                 keyed = {(flags | shared)[name].key: value for name, value in values.items()}
                 made = settings_from(records[0], given.pop(TEXT, None), **keyed)
-            command(**{place: made}, **{name: values[name] for name in shared}, **places, **given)
+            command(**{place: made}, **{name: values[name] for name in shared}, **given)
 
         shown: list[inspect.Parameter] = []
         for name, one in own.items():
@@ -360,12 +357,10 @@ def command_of(verb: Callable[..., Results]) -> Callable[..., None]:
     shown: dict[str, inspect.Parameter] = {}
     for name, one in own.items():
         kind: Any = hints[name] if hints[name] in (int, float, bool) else str
-        if one.default is one.empty:
-            kind = (
-                Domain
-                if name == "domain"
-                else Annotated[kind, typer.Argument(help=texts.get(name), show_default=False)]
-            )
+        if name == "domain":
+            kind = Domain
+        elif one.default is one.empty:
+            kind = Annotated[kind, typer.Argument(help=texts.get(name), show_default=False)]
         else:
             kind = Annotated[kind if one.default is not None else kind | None, typer.Option(help=texts.get(name))]
         shown[name] = one.replace(annotation=kind, kind=one.KEYWORD_ONLY)
