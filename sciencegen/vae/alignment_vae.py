@@ -16,7 +16,7 @@ variants of the wild type conditions no network: see `additive_fitness`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
@@ -42,6 +42,7 @@ from sciencegen.vae.alignment_fitness import (
     midpoint_quantile,
 )
 from sciencegen.vae.bounds import BoundTerms, check_importance_samples, importance_weighted_bound, negative_elbo
+from sciencegen.vae.model import VAE, Accept, Condition
 from sciencegen.vae.posteriors import POSTERIORS, kl_to_standard_normal, standard_normal_log_prob
 from sciencegen.vae.warmup import Warmup
 
@@ -296,15 +297,12 @@ def _ratios(
     return torch.cat(tables, -1).contiguous()
 
 
-EVALUATION_SEED = 1802_0604
 BISECTIONS = 12
 
-Accept = Callable[[Batch], Tensor]
-Condition = Float[Tensor, "batch property"] | None
 STEERING = "one that was measured of variants beside an alignment, which conditions no network"
 
 
-class AlignmentVAE(nn.Module):
+class AlignmentVAE(VAE):
     """A `LatentModel` of aligned rows; its latent space is that of the first member.
 
     letters: size of the alphabet without gaps. reference: the row from which changes are counted, if a condition
@@ -312,6 +310,8 @@ class AlignmentVAE(nn.Module):
     column that steers draws instead. effective_items: N of the bound, set before training. A latent is (z, u): z
     describes the whole row, u is a number for each column, which chooses its letter from p(x | z, c).
     """
+
+    evaluation_seed = 1802_0604
 
     def __init__(
         self, columns: int, letters: int, settings: AlignmentVAESettings, reference: WildTypeRow | None = None,
@@ -374,24 +374,22 @@ class AlignmentVAE(nn.Module):
 
         All rows get the same noise, by default of a fixed seed.
         """
-        generator = generator or Generator().manual_seed(EVALUATION_SEED)
-        rows, like = self._rows(batch), self.first.output.weight
-        noise = standard_normal((len(self.members), samples, 1, self.semantic_size), generator, like)
+        rows, like, shape = self._rows(batch), self.first.output.weight, (len(self.members), samples, 1)
+        noise = standard_normal((*shape, self.semantic_size), self.noise_of_evaluation(generator), like)
         log_weights = torch.stack([m.evidence(*rows, own) for m, own in zip(self.ensemble, noise, strict=True)])
         return log_weights.logsumexp(1) - math.log(samples) if importance else log_weights.mean(1)
 
     def local_evidence(self, letters: Int[Tensor, " column"], draws: int, kept: int) -> list[LocalEvidence]:
         """`LocalEvidence` of each member around a row without a condition."""
-        generator, known = Generator().manual_seed(EVALUATION_SEED), self.known(None, 1)
+        generator, known = self.noise_of_evaluation(None), self.known(None, 1)
         return [local_evidence(member, letters, known, draws, kept, generator) for member in self.ensemble]
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:
         """The two terms of the first member's bound, from one sample."""
-        generator = generator or Generator().manual_seed(EVALUATION_SEED)
         rows = self._rows(batch)
         posterior = self.first.posterior(*rows)
-        z, log_posterior = posterior.sample(generator)
+        z, log_posterior = posterior.sample(self.noise_of_evaluation(generator))
         return BoundTerms(self.first.log_prob(z, *rows), kl_to_standard_normal(posterior, z, log_posterior))
 
     def _rows(self, batch: Batch) -> tuple[Letters, Mask, Known]:
@@ -467,12 +465,6 @@ class AlignmentVAE(nn.Module):
     def _changes(self, condition: Condition) -> Float[Tensor, " batch"] | None:
         """Requested number of changes, NaN where none is requested."""
         return None if condition is None or self.reference is None else self.reference.changes(condition)
-
-    @torch.no_grad()
-    def generate(
-        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
-    ) -> Batch:
-        return self.decode(self.sample(noise, condition), condition)
 
 
 def _between(

@@ -9,8 +9,9 @@ the decoder's noise, x = mean(z, c) + std u, so that `decode(encode(x))` is x.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -37,12 +38,13 @@ from sciencegen.vae.array_columns import (
     with_shared_counts,
 )
 from sciencegen.vae.array_settings import CONDITIONAL, FULL_COVARIANCE, HAMILTONIAN, ArrayVAESettings
-from sciencegen.vae.bounds import BoundTerms, importance_weighted_bound
+from sciencegen.vae.bounds import BoundTerms, check_importance_samples, importance_weighted_bound
 from sciencegen.vae.column_likelihoods import Multinomial
 from sciencegen.vae.conditions import DiscreteInference, GaussianInference
 from sciencegen.vae.flows import FlowPrior, FlowSettings, PriorFit, PriorFitSettings, fit_prior
 from sciencegen.vae.ladder import LadderPosterior, LadderPrior, LowestLevel
-from sciencegen.vae.model import EVALUATION_SEED, ConditionalVAE, VAEParts
+from sciencegen.vae.likelihoods import Likelihood
+from sciencegen.vae.model import VAE, Accept, ConditionalVAE, VAEParts
 from sciencegen.vae.posteriors import (
     POSTERIORS,
     DiagonalGaussian,
@@ -52,8 +54,8 @@ from sciencegen.vae.posteriors import (
     SampledPosterior,
 )
 from sciencegen.vae.priors import ConditionalGaussianPrior, StandardNormalPrior, VampPrior
+from sciencegen.vae.warmup import Warmup
 
-Accept = Callable[[Batch], Tensor]
 Encoder = ArrayEncoder | ColumnEncoder | BlockEncoder
 Classes = Sequence[Sequence[float]]
 NETWORKS = {**POSTERIORS, FULL_COVARIANCE: FullCovariancePosterior}
@@ -66,7 +68,7 @@ MOST_BATCHES = 200
 """Batches to whose latents the prior of draws is fitted; more are thinned. The fit's steps draw from these rows."""
 
 
-class ArrayVAE(nn.Module):
+class ArrayVAE(VAE):
     """A `LatentModel` of arrays; a Batch has the field "values" [batch column], standardized.
 
     Parameters
@@ -97,6 +99,8 @@ class ArrayVAE(nn.Module):
     (torch.Size([5, 5]), True)
     """
 
+    field = VALUES
+
     def __init__(
         self,
         size: int,
@@ -116,7 +120,7 @@ class ArrayVAE(nn.Module):
         self.vae = ConditionalVAE(parts, VALUES, s.training())
         latent = self.vae.latent_size
         flow = FlowSettings(s.flow_layers, s.flow_width) if s.flow_layers else None
-        self.prior: FlowPrior | None = None if flow is None else FlowPrior(latent, property_count, flow)
+        self.prior = None if flow is None else FlowPrior(latent, property_count, flow)
         self.sizes = [latent, size if s.decoder_noise else 0]
         self.semantic_size, self.latent_size = latent, sum(self.sizes)
 
@@ -175,26 +179,34 @@ class ArrayVAE(nn.Module):
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 
-    @torch.no_grad()
-    def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:
-        """The two terms of the bound of log p(x | c) under the fitted prior, in nats; one sample of a fixed seed."""
-        condition = self.vae.completed_condition(batch)
-        z, log_posterior = self.vae.posterior_of(batch).sample(generator or Generator().manual_seed(EVALUATION_SEED))
-        reconstruction = self.vae.decoder(z, condition, batch).log_prob(batch[VALUES])
-        prior = self.vae.prior if self.prior is None else self.prior
-        return BoundTerms(reconstruction, log_posterior - prior.log_prob(z, condition))
+    def posterior_of(self, batch: Batch) -> SampledPosterior:
+        """q(z | x, c)."""
+        return self.vae.posterior_of(batch)
+
+    def likelihood(self, latent: Tensor, batch: Batch) -> Likelihood:
+        """p(x | z, c)."""
+        return self.vae.decoder(latent, batch.condition, batch)
+
+    def log_prior(self, latent: Tensor, condition: Condition) -> Float[Tensor, " batch"]:
+        """Log p(z | c), of the fitted prior if there is one."""
+        return (self.vae.prior if self.prior is None else self.prior).log_prob(latent, condition)
 
     @torch.no_grad()
-    def bound(self, batch: Batch, samples: int, generator: Generator | None = None) -> Float[Tensor, " batch"]:
-        """The importance-weighted bound of log p(x | c) under the prior of draws, in nats; by default of a fixed seed.
-        Missing values are marginalized. Burda et al. 2016, eq. 8."""
-        generator = generator or Generator().manual_seed(EVALUATION_SEED)
-        z, log_posterior = self.vae.posterior_of(batch).sample(generator, samples)
-        rows = batch.with_condition(self.vae.completed_condition(batch)).repeat_interleave(samples)
-        reconstruction = self.vae.decoder(z, rows.condition, rows).log_prob(rows[VALUES])
-        prior = self.vae.prior if self.prior is None else self.prior
-        log_weights = reconstruction + prior.log_prob(z, rows.condition) - log_posterior
-        return importance_weighted_bound(log_weights.unflatten(0, (-1, samples)))
+    def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:
+        """As of any VAE; what is missing of a condition is inferred, if there is a head for it."""
+        return super().terms(batch.with_condition(self.vae.completed_condition(batch)), generator)
+
+    @torch.no_grad()
+    def bound(
+        self, batch: Batch, importance_samples: int = 1, generator: Generator | None = None, **settings: Any
+    ) -> Float[Tensor, " batch"]:
+        """As of any VAE, but each item is encoded once for all of its samples; missing values are marginalized."""
+        check_importance_samples(importance_samples, Warmup())
+        z, log_posterior = self.posterior_of(batch).sample(self.noise_of_evaluation(generator), importance_samples)
+        rows = batch.with_condition(self.vae.completed_condition(batch)).repeat_interleave(importance_samples)
+        reconstruction = self.likelihood(z, rows).log_prob(rows[VALUES])
+        log_weights = reconstruction + self.log_prior(z, rows.condition) - log_posterior
+        return importance_weighted_bound(log_weights.unflatten(0, (-1, importance_samples)))
 
     @torch.no_grad()
     def infer_condition(self, batch: Batch) -> Float[Tensor, "batch property"]:
@@ -254,12 +266,6 @@ class ArrayVAE(nn.Module):
         if self.prior is None:
             return torch.cat([self.vae.prior(centre, condition), own], 1)
         return torch.cat([self.prior.inverse(self.prior(centre, condition)), own], 1)
-
-    @torch.no_grad()
-    def generate(
-        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
-    ) -> Batch:
-        return self.decode(self.sample(noise, condition), condition)
 
 
 def _encoder(

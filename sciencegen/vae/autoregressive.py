@@ -56,6 +56,12 @@ class AutoregressiveCategorical:
         return (log_p * self.mask).sum(1)
 
 
+def previous_tokens(batch: Batch, start: int) -> Int[Tensor, "batch position"]:
+    """The true token before each position, with which a decoder is taught; that before the first is `start`."""
+    tokens = batch["tokens"]
+    return torch.cat([torch.full_like(tokens[:, :1], start), tokens[:, :-1]], 1)
+
+
 def distribution(logits: Float[Tensor, "batch vocabulary"]) -> Float[Tensor, "batch vocabulary"]:
     """F of the module's docstring, in double precision; its last value is exactly 1."""
     p = torch.softmax(logits.double(), -1) * (1 - FLOOR) + FLOOR / logits.shape[-1]

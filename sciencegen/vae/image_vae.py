@@ -42,7 +42,7 @@ from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.networks.pixels import SYMMETRIES, ConditionKinds, images_at_once, turned
 from sciencegen.networks.pyramid import PyramidSettings, map_widths
 from sciencegen.networks.shared_noise import check_latents, standard_normal
-from sciencegen.vae.bounds import BoundTerms, check_importance_samples, importance_weighted_bound, negative_elbo
+from sciencegen.vae.bounds import BoundTerms, negative_elbo
 from sciencegen.vae.conditions import ConditionImputation, Measure, Settle, corrected
 from sciencegen.vae.flows import FlowPrior, FlowSettings, PriorFit
 from sciencegen.vae.image_networks import (
@@ -56,17 +56,13 @@ from sciencegen.vae.image_networks import (
     whitened,
 )
 from sciencegen.vae.image_priors import MapFlow, Precision, Pretrained, fit_priors
+from sciencegen.vae.model import VAE, Accept
 from sciencegen.vae.posteriors import standard_normal_log_prob
+from sciencegen.vae.priors import LATENT_PRIORS
 from sciencegen.vae.warmup import Warmup
 
-EVALUATION_SEED = 2008_0383
-"""Not 0: data simulated with seed 0 must not be evaluated with the same noise."""
 BROAD, DEFENCE = 3.0, 1e-12
 """Standard deviation and weight of the broad part of the prior of codes in a bound."""
-LATENT_PRIORS = ("flow", "diffusion")
-"""Of codes. A diffusion (Vahdat et al. 2021; Rombach et al. 2022) is passed as `ImageVAE`'s `prior`."""
-
-Accept = Callable[[Batch], Tensor]
 
 
 @dataclass(frozen=True)
@@ -120,7 +116,7 @@ class ImageVAESettings:
             raise ConfigError("Expected positive images with profiles or texture, got positive: false. Set both to 0.")
 
 
-class ImageVAE(nn.Module):
+class ImageVAE(VAE):
     """A `LatentModel` of images; a Batch has the fields of `observation`, the output of `decode` only the image.
 
     shape: bands, y and x. conditions: how their columns change in a rotation. scale: of the training images' flux.
@@ -132,6 +128,7 @@ class ImageVAE(nn.Module):
     encoded image. pretrained: the model whose weights this one started with, if any (`warm_start`).
     """
 
+    evaluation_seed = 2008_0383
     pretrained: Pretrained | None = None
     noise_power: Tensor | None
     networks: Any
@@ -222,30 +219,17 @@ class ImageVAE(nn.Module):
         """The two terms of the bound of log p(x | c) under the fitted prior, in nats; one sample of a fixed seed.
 
         misfit: by default that of the settings; only 0 gives a proper density of x (`image_networks.observed`)."""
-        generator = generator or Generator().manual_seed(EVALUATION_SEED)
-        found = self.networks.infer(batch, batch.condition, generator)
+        found = self.networks.infer(batch, batch.condition, self.noise_of_evaluation(generator))
         code = found.latents[0]
-        kl = found.posteriors[0].log_prob(code) - self._log_prior(code, batch.condition) + found.log_ratio()
+        kl = found.posteriors[0].log_prob(code) - self.log_prior(code, batch.condition) + found.log_ratio()
         return BoundTerms(self._log_prob(found.image, batch, misfit), kl)
 
-    def _log_prior(self, code: Tensor, condition: Condition) -> Float[Tensor, " batch"]:
+    def log_prior(self, latent: Tensor, condition: Condition) -> Float[Tensor, " batch"]:
         """log((1 - w) p(code | c) + w N(code; 0, s^2 I)), a defensive mixture (Hesterberg 1995). A flow's density
         of codes that are unlike all training items, as of much noisier images, is smaller by any factor."""
-        broad = standard_normal_log_prob(code / BROAD) - code.shape[1] * math.log(BROAD)
-        fitted = self.prior.log_prob(code, condition)
+        broad = standard_normal_log_prob(latent / BROAD) - latent.shape[1] * math.log(BROAD)
+        fitted = self.prior.log_prob(latent, condition)
         return torch.logaddexp(math.log1p(-DEFENCE) + fitted, math.log(DEFENCE) + broad)
-
-    def bound(
-        self,
-        batch: Batch,
-        importance_samples: int = 1,
-        generator: Generator | None = None,
-        misfit: float | None = None,
-    ) -> Float[Tensor, " batch"]:
-        """A lower bound of log p(x | c), tighter with more samples. Burda et al. 2016, eq. 8. misfit: as in `terms`."""
-        check_importance_samples(importance_samples, Warmup())
-        terms = self.terms(batch.repeat_interleave(importance_samples), generator, misfit)
-        return importance_weighted_bound(terms.elbo.unflatten(0, (-1, importance_samples)))
 
     # --- latent space -------------------------------------------------------------------------------------------------
 

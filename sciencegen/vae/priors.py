@@ -22,6 +22,10 @@ from sciencegen.vae.posteriors import DiagonalGaussian, standard_normal_log_prob
 Latent = Float[Tensor, "batch latent"]
 Condition = Float[Tensor, "batch property"] | None
 
+LATENT_PRIORS = ("flow", "diffusion")
+"""p(z | c) that is fitted to the latents of a trained model: a normalizing flow (`flows.FlowPrior`), or a diffusion
+(Vahdat et al. 2021; Rombach et al. 2022), which is passed to the model as its `prior`."""
+
 
 @runtime_checkable
 class Prior(Protocol):

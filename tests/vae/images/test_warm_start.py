@@ -18,7 +18,8 @@ from sciencegen.vae import image_priors
 from sciencegen.vae.conditions import FEWEST_MORE, ConditionImputation
 from sciencegen.vae.flows import PriorFitSettings
 from sciencegen.vae.image_priors import MANY, augmented_conditions, matched, warm_start
-from sciencegen.vae.image_vae import LATENT_PRIORS, ImageVAE, ImageVAESettings
+from sciencegen.vae.image_vae import ImageVAE, ImageVAESettings
+from sciencegen.vae.priors import LATENT_PRIORS
 from sciencegen.vae.warmup import Warmup
 from tests.blobs import Blobs, moments
 

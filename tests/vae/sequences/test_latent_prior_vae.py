@@ -70,7 +70,7 @@ def test_items_come_back_from_the_latent_alone(trained):
     copies = same(batch, trained.decode(latent)).float().mean()
     assert copies > 0.98
     assert 0.98 < same(batch, trained.draft(latent)).float().mean() <= copies
-    centre = trained.prior.inverse(trained._posterior(batch).mean).detach()
+    centre = trained.prior.inverse(trained.posterior_of(batch).mean).detach()
     unrefined = same(batch, trained.decode(centre)).float().mean()
     assert unrefined <= copies
     assert unrefined > same(batch, trained.draft(centre)).float().mean(), "the encoder tells which likely one it is"
