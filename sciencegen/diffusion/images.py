@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -14,7 +14,14 @@ from torch.nn import functional
 
 from sciencegen.batch import Batch
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
-from sciencegen.diffusion.model import EVALUATION_SEED, Accept, Condition, DiffusionModel, DiffusionSettings
+from sciencegen.diffusion.model import (
+    EVALUATION_SEED,
+    Accept,
+    Condition,
+    DiffusionModel,
+    DiffusionSettings,
+    HoldsDiffusion,
+)
 from sciencegen.diffusion.objectives import DiffusionBound
 from sciencegen.diffusion.schedules import Learned
 from sciencegen.diffusion.state import Euclidean, Field, State, with_fields
@@ -117,7 +124,7 @@ psf is divided by the largest value of those in `seen`, and has as many channels
 fields are those of `data.observation`."""
 
 
-class ObservedImageDiffusion(nn.Module):
+class ObservedImageDiffusion(HoldsDiffusion):
     """A `LatentModel` of Batches with the fields image, psf and variance.
 
     diffusion: model of stretched images, with the context `psf` and `noise` (`images.image_diffusion`). seen: psf and
@@ -137,10 +144,10 @@ class ObservedImageDiffusion(nn.Module):
     def __init__(
         self, diffusion: DiffusionModel, seen: Batch, steps_per_sigma: int, least_variance: Tensor | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(diffusion)
         if steps_per_sigma < 1 or not len(seen):
             raise ConfigError(f"Expected 1 or more steps of a sigma, and items, got {steps_per_sigma} and {len(seen)}.")
-        self.diffusion, self.steps_per_sigma = diffusion, steps_per_sigma
+        self.steps_per_sigma = steps_per_sigma
         self.psf_channels = psf_channels(seen)
         self.register_buffer("psf", seen[PSF], persistent=False)
         self.register_buffer("variance", seen[VARIANCE], persistent=False)
@@ -193,13 +200,6 @@ class ObservedImageDiffusion(nn.Module):
 
     def _given(self, batch: Batch) -> dict[str, Tensor]:
         return {PSF: self._psf(batch) / self.psf_scale, NOISE: self._sigma(batch).log() - self.log_sigma}
-
-    def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
-        """The diffusion loss of the stretched images."""
-        return self.diffusion.loss(self.embed(batch, generator), step, generator)
-
-    def finish(self, batches: Iterable[Batch], generator: Generator) -> None:
-        """Nothing is left to fit."""
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator | None = None) -> DiffusionBound:

@@ -180,8 +180,7 @@ def _step_with_divergence(
             spread = divergence(slope, inputs)
         return {**{name: value.detach() for name, value in slope.items()}, DENSITY: spread.detach()}
 
-    first = next(iter(state.fields))
-    moved = _runge_kutta(move, with_fields(z, {DENSITY: z[first].new_zeros(len(z))}), start, end)
+    moved = _runge_kutta(move, with_fields(z, {DENSITY: state.first(z).new_zeros(len(z))}), start, end)
     fields = {name: value for name, value in moved.fields.items() if name != DENSITY}
     return Batch(fields, z.mask, z.condition), moved[DENSITY]
 

@@ -268,13 +268,16 @@ class DiffusionModel(nn.Module):
         """Named scalars. loss: the weighted objective in nats per dimension. A learned schedule gets the gradient of
         the loss's variance."""
         x = self.state.embed(batch).with_condition(self.settings.dropout(batch.condition, generator))
-        times = low_discrepancy_times(len(x), generator, x[next(iter(self.state.fields))])
+        times = low_discrepancy_times(len(x), generator, self.state.first(x))
         weighted, noise = Weighted(weighting(self.settings.weighting), self.norms), self.state.noise(x, generator)
         losses = variance_minimizing_loss(
             self.training_denoiser(generator), self.state, self.schedule, x, times, noise, weighted
         )
-        dimensions = mean_of_processes(self.state.dimensions(x).mean())
-        return {"loss": losses.mean() / dimensions.clamp(min=1)}
+        return {"loss": self.per_dimension(losses, x)}
+
+    def per_dimension(self, losses: Float[Tensor, " batch"], x: Batch) -> Float[Tensor, ""]:
+        """The mean loss of the items, divided by their mean number of dimensions."""
+        return losses.mean() / mean_of_processes(self.state.dimensions(x).mean()).clamp(min=1)
 
     def training_denoiser(self, generator: Generator) -> Denoiser:
         """The model, in a share of the calls with its own first estimate."""
@@ -291,7 +294,7 @@ class DiffusionModel(nn.Module):
         """The bound on -log p(x | c) in nats, at one random time per item; without a generator the seed is fixed."""
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
         x = self.state.embed(batch)
-        times = low_discrepancy_times(len(x), generator, x[next(iter(self.state.fields))])
+        times = low_discrepancy_times(len(x), generator, self.state.first(x))
         return continuous_bound(self, self.state, self.schedule, x, times, self.state.noise(x, generator))
 
     def log_prob(self, batch: Batch, divergence: Divergence = exact_divergence) -> Float[Tensor, " batch"]:
@@ -395,12 +398,12 @@ class DiffusionModel(nn.Module):
 
     def path(self, steps: int, like: Batch) -> Path:
         """Log-SNR values of `steps` steps from noise to data, for samplers, steering and distillation."""
-        first = like[next(iter(self.state.fields))]
-        return log_snr_grid(self.schedule, steps, first, self.settings.last_time, self.settings.crowding)
+        s = self.settings
+        return log_snr_grid(self.schedule, steps, self.state.first(like), s.last_time, s.crowding)
 
     def flow_path(self, like: Batch) -> Path:
         """Log-SNR values of the probability-flow ODE, over the whole range of the schedule."""
-        return log_snr_grid(self.schedule, self.settings.flow_steps, like[next(iter(self.state.fields))])
+        return log_snr_grid(self.schedule, self.settings.flow_steps, self.state.first(like))
 
     def row_of(self, z: Batch) -> Float[Tensor, "batch latent"]:
         """All fields of the state flattened into one row; `fields_of` is the inverse."""
@@ -419,6 +422,38 @@ class DiffusionModel(nn.Module):
         z = Batch({**given, **fields}, mask, condition)
         self.state.check(z.fields, mask)
         return with_fields(z, self.state.project(fields, mask))
+
+
+class HoldsDiffusion(nn.Module):
+    """A `LatentModel` of items that a diffusion gets in another form, by `embed`."""
+
+    diffusion: DiffusionModel
+
+    def __init__(self, diffusion: DiffusionModel) -> None:
+        super().__init__()
+        self.diffusion = diffusion
+
+    def embed(self, batch: Batch, generator: Generator) -> Batch:
+        """Items as the diffusion is trained on them."""
+        return batch
+
+    def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
+        """That of the diffusion (`DiffusionModel.loss`), of embedded items."""
+        return self.diffusion.loss(self.embed(batch, generator), step, generator)
+
+    def finish(self, batches: Iterable[Batch], generator: Generator) -> None:
+        """Nothing is left to fit."""
+
+
+def diffusion_of(model: nn.Module) -> DiffusionModel:
+    """The model itself if it is a diffusion model, else the one that it holds."""
+    if isinstance(model, HoldsDiffusion):
+        return model.diffusion
+    if not isinstance(model, DiffusionModel):
+        raise ConfigError(
+            f"Expected a diffusion to distill, got a {type(model).__name__}, which takes no steps. Pass another model."
+        )
+    return model
 
 
 # Sampling settings that replace those of a trained diffusion model.
@@ -485,20 +520,16 @@ def check_random(sampler: str) -> None:
         raise ConfigError(f"Expected a random sampler with `step_noise`, got '{sampler}'. Set `sampler` to {random}.")
 
 
-def diffusions_in(model: nn.Module) -> list[DiffusionModel]:
-    """All diffusion models in a model: itself or parts of it (such as the prior of an autoencoder's codes)."""
-    return [part for part in model.modules() if isinstance(part, DiffusionModel)]
-
-
 def draw_by(model: nn.Module, drawing: Drawing) -> int:
-    """Change a model's sampling settings in place.
+    """Change a model's sampling settings in place: its own, or those of its parts (such as the prior of an
+    autoencoder's codes).
 
     Returns
     -------
     int
         Number of diffusion models in the model. If it is 0, nothing was changed.
     """
-    found = diffusions_in(model)
+    found = [part for part in model.modules() if isinstance(part, DiffusionModel)]
     for diffusion in found:
         diffusion.settings = drawing.settings(diffusion.settings)
     return len(found)
@@ -533,7 +564,7 @@ def vary(model: DiffusionModel, x: Batch, noise: Fields, level: float, bend: Ben
     """
     if not 0 < level <= 1:
         raise ConfigError(f"Expected a noise level above 0, at most 1, got {level}.")
-    settings, first = model.settings, x[next(iter(model.state.fields))]
+    settings, first = model.settings, model.state.first(x)
     steps = max(1, math.ceil(level * settings.steps))
     path = log_snr_grid(model.schedule, steps, first, settings.last_time * level, settings.crowding, level)
     z = diffuse(model.state, x, levels(path[0], x), model.state.project(noise, x.mask, "noise"))

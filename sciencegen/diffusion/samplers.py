@@ -87,7 +87,7 @@ def streams(keys: Iterable[int], number: int) -> Iterator[np.random.Generator]:
 
 def start_keys(state: State, start: Batch) -> list[int]:
     """A 64-bit hash of each item's start."""
-    field = start[next(iter(state.fields))].cpu().numpy()
+    field = state.first(start).cpu().numpy()
     return [int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest()) for row in field]
 
 

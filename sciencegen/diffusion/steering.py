@@ -156,7 +156,7 @@ def sample_steered(
     check_path(log_snrs)
     count = steering.count
     draw_uniform = steering.uniform or uniform_of_start(state, z, count)
-    reward = log_weight = _by_item(z[next(iter(state.fields))].new_zeros(len(z)), count)
+    reward = log_weight = _by_item(state.first(z).new_zeros(len(z)), count)
     for step, (t, s) in enumerate(pairwise(log_snrs)):
         x = with_fields(z, predict(denoise, state, z, levels(t, z)))
         if step % steering.every == 0:

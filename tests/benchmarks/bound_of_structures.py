@@ -21,8 +21,7 @@ from sciencegen.api.models.folder import load_model
 from sciencegen.batch import Batch
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.data.threads import inference_threads
-from sciencegen.diffusion.distillation import diffusion_of
-from sciencegen.diffusion.model import DiffusionModel
+from sciencegen.diffusion.model import DiffusionModel, diffusion_of
 from sciencegen.diffusion.objectives import (
     Weighted,
     continuous_bound,
