@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 from torch.nn import functional
 
 from sciencegen.batch import Batch
@@ -25,7 +25,7 @@ from sciencegen.diffusion.model import (
 from sciencegen.diffusion.objectives import DiffusionBound
 from sciencegen.diffusion.schedules import Learned
 from sciencegen.diffusion.state import Euclidean, Field, State, with_fields
-from sciencegen.diffusion.steering import Steering, best_particles
+from sciencegen.diffusion.steering import Steering
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.pixels import ConditionKinds
@@ -278,7 +278,7 @@ class ObservedImageDiffusion(HoldsDiffusion):
         like = self._like(noise)
         inside = steering.after(lambda x: self._read(x, like))
         drawn = self.diffusion.draw_steered(self.diffusion.start(noise[:, 1:], condition, self.context(like)), inside)
-        return best_particles(self._read(drawn, like), steering)
+        return steering.best(self._read(drawn, like))
 
     def _like(self, latent: Float[Tensor, "batch latent"]) -> Batch:
         check_latents(latent, self.latent_size)
@@ -299,9 +299,8 @@ class ObservedImageDiffusion(HoldsDiffusion):
     def _nearest(self, batch: Batch) -> Int[Tensor, " batch"]:
         """Index in `seen` nearest to each item by psf (relative squared distance) and noise (that of log sigma)."""
         side = max(int(batch[PSF].shape[-1]), int(self.psf.shape[-1]))
-        psf, kept = (
-            _in_the_middle(self._psf(one), side).flatten(1) for one in (batch, Batch({PSF: self.psf.to(batch[PSF])}))
-        )
+        both = (self._psf(one) for one in (batch, Batch({PSF: self.psf.to(batch[PSF])})))
+        psf, kept = (functional.pad(one, [(side - one.shape[-1]) // 2] * 4).flatten(1) for one in both)
         squares = kept.square().sum(1).mean().clamp(min=torch.finfo(kept.dtype).tiny)
         here = self._variance(batch).to(psf)
         kept_noise, noise = (0.5 * one.mean((-2, -1)).log() for one in (self.variance.to(psf), here))
@@ -312,9 +311,3 @@ class ObservedImageDiffusion(HoldsDiffusion):
 def psf_channels(seen: Batch) -> int:
     """1 for a psf of all bands, else their number."""
     return int(seen[PSF].shape[1]) if seen[PSF].ndim == 4 else 1
-
-
-def _in_the_middle(psf: Float[Tensor, "batch channel y x"], side: int) -> Float[Tensor, "batch channel side side"]:
-    """Pad to a square of another odd side."""
-    margin = (side - psf.shape[-1]) // 2
-    return nn.functional.pad(psf, [margin] * 4)

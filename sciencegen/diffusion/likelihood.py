@@ -22,7 +22,7 @@ from torch import Generator, Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.process import Coefficients, Denoiser, coefficients, levels, predict
-from sciencegen.diffusion.samplers import Path, start_keys, streams
+from sciencegen.diffusion.samplers import Path, row_keys, streams
 from sciencegen.diffusion.state import CategoricalSpace, Fields, State, differentiable, sum_over_item, with_fields
 from sciencegen.errors import ConfigError
 from sciencegen.networks.shared_noise import LOG_2_PI
@@ -112,7 +112,7 @@ def keyed_divergence(state: State, like: Batch) -> Divergence:
     on the other items of the batch."""
     bits = [
         [generator.integers(0, 2, tuple(like[name].shape[1:])) for name in state.fields]
-        for generator in streams(start_keys(state, like), 0)
+        for generator in streams(row_keys(state.first(like)), 0)
     ]
     return _along(state, like, {
         name: 2 * torch.from_numpy(np.stack([row[at] for row in bits])).to(like[name]) - 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -18,7 +17,6 @@ from sciencegen.diffusion.likelihood import Divergence, check_continuous, decode
 from sciencegen.diffusion.objectives import (
     DiffusionBound,
     Norms,
-    Weighted,
     continuous_bound,
     low_discrepancy_times,
     variance_minimizing_loss,
@@ -33,13 +31,14 @@ from sciencegen.diffusion.samplers import (
     clean,
     from_pure_noise,
     noise_of_start,
+    row_keys,
     sample,
     sampler,
     scaled,
 )
 from sciencegen.diffusion.schedules import Schedule, check_times, log_snr_grid
 from sciencegen.diffusion.state import Fields, State, with_fields
-from sciencegen.diffusion.steering import Steering, best_particles, sample_steered
+from sciencegen.diffusion.steering import Steering, sample_steered
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.shared_noise import check_latents, mean_of_processes
@@ -81,7 +80,8 @@ class TypicalConditions:
         requested = (nothing if condition is None else condition.detach()).cpu()
         off = self._squared_distances(requested, counts.cpu())
         near = off <= off.kthvalue(min(NEAREST, len(self.values)), 1, keepdim=True).values
-        place = (_uniform(noise) * near.sum(1)).long().clamp(max=near.sum(1) - 1)
+        uniform = torch.tensor([key / 2**64 for key in row_keys(noise)], dtype=torch.float64)
+        place = (uniform * near.sum(1)).long().clamp(max=near.sum(1) - 1)
         typical = self.values[torch.searchsorted(near.cumsum(1), place[:, None] + 1)[:, 0]]
         completed = torch.where(requested.isnan(), typical.to(requested), requested)
         return (completed if self.bias is None else completed - self.bias.to(completed)).to(noise.device)
@@ -93,13 +93,6 @@ class TypicalConditions:
         given = requested[:, None]
         squares = torch.where(self.values.isnan(), given.square() + 1, (given - self.values).square())
         return squares.nan_to_num(nan=0.0).sum(2) + ((counts[:, None] - self.sizes) / SIZE_UNIT).square()
-
-
-def _uniform(noise: Float[Tensor, "batch latent"]) -> Float[Tensor, " batch"]:
-    """A number from 0 to 1 that each row determines, by a hash."""
-    rows = noise.detach().cpu().contiguous().numpy()
-    numbers = [int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest()) / 2**64 for row in rows]
-    return torch.tensor(numbers, dtype=torch.float64)
 
 
 # Self-conditioning: the denoiser also sees its own estimate of the step before. Chen et al. 2023 (Analog bits).
@@ -120,15 +113,6 @@ class Recalling(Protocol):
 
     recalls: bool
     """Whether it sees the given fields `earlier(name)`, where they are given."""
-
-
-def check_recalls(network: nn.Module, share: float) -> None:
-    """Raise an error for a network that doesn't see the earlier estimates: they would double the cost for nothing."""
-    if share and not (isinstance(network, Recalling) and network.recalls):
-        raise ConfigError(
-            f"Expected a self_conditioning of 0 with a network that doesn't see its earlier estimate, got {share} with "
-            f"{type(network).__name__}. Leave self_conditioning out."
-        )
 
 
 def earlier(name: str) -> str:
@@ -248,7 +232,12 @@ class DiffusionModel(nn.Module):
         self.network, self.state, self.schedule = network, state, schedule
         self.shapes = {name: tuple(shapes[name]) for name in state.fields}
         self.settings = settings or DiffusionSettings()
-        check_recalls(network, self.settings.self_conditioning)
+        share = self.settings.self_conditioning
+        if share and not (isinstance(network, Recalling) and network.recalls):  # it would double the cost for nothing
+            raise ConfigError(
+                "Expected a self_conditioning of 0 with a network that doesn't see its earlier estimate, got "
+                f"{share} with {type(network).__name__}. Leave self_conditioning out."
+            )
         self.norms, self.guide = norms, guide
         self.latent_size = self.semantic_size = sum(math.prod(shape) for shape in self.shapes.values())
 
@@ -269,9 +258,9 @@ class DiffusionModel(nn.Module):
         the loss's variance."""
         x = self.state.embed(batch).with_condition(self.settings.dropout(batch.condition, generator))
         times = low_discrepancy_times(len(x), generator, self.state.first(x))
-        weighted, noise = Weighted(weighting(self.settings.weighting), self.norms), self.state.noise(x, generator)
+        weight, noise = weighting(self.settings.weighting), self.state.noise(x, generator)
         losses = variance_minimizing_loss(
-            self.training_denoiser(generator), self.state, self.schedule, x, times, noise, weighted
+            self.training_denoiser(generator), self.state, self.schedule, x, times, noise, weight, self.norms
         )
         return {"loss": self.per_dimension(losses, x)}
 
@@ -386,7 +375,7 @@ class DiffusionModel(nn.Module):
     ) -> Batch:
         """One item for each `steering.count` rows: the best of its particles, which are drawn from
         p(x | c) e^reward(x). like: as in `generate`, with one row per particle."""
-        return best_particles(self.draw_steered(self.start(noise, condition, like), steering), steering)
+        return steering.best(self.draw_steered(self.start(noise, condition, like), steering))
 
     @torch.no_grad()
     def draw_steered(self, z: Batch, steering: Steering) -> Batch:

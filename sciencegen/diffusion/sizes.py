@@ -16,7 +16,7 @@ from torch.nn import functional
 from sciencegen.batch import Batch, concatenate
 from sciencegen.diffusion.likelihood import check_continuous, decode, encode
 from sciencegen.diffusion.model import Accept, Condition, DiffusionModel, HoldsDiffusion, TypicalConditions
-from sciencegen.diffusion.steering import Steering, best_particles
+from sciencegen.diffusion.steering import Steering
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.shared_noise import check_latents
 
@@ -156,7 +156,7 @@ class SizedDiffusion(HoldsDiffusion):
         first = self._completed(noise[::every], counts[::every], first)
         condition = None if first is None else first.repeat_interleave(every, 0)
         found = self._by_size(self._noise(noise, condition), counts, self._projected(items))
-        return best_particles(found, steering)
+        return steering.best(found)
 
     def _completed(self, noise: Tensor, counts: Tensor, condition: Condition) -> Condition:
         return condition if self.typical is None else self.typical.complete(noise, counts, condition)

@@ -17,7 +17,7 @@ from sciencegen.diffusion.model import EVALUATION_SEED as SEED
 from sciencegen.diffusion.model import Accept, Condition, DiffusionModel, DiffusionSettings, HoldsDiffusion
 from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.state import Euclidean, Field, State
-from sciencegen.diffusion.steering import Steering, best_particles
+from sciencegen.diffusion.steering import Steering
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.denoiser import VectorDenoiser
@@ -336,4 +336,4 @@ class CodedDiffusion(HoldsDiffusion):
         """One item for each `steering.count` rows: the best of its particles. The reward is that of items."""
         start = self.diffusion.start(noise, condition, None)
         drawn = self.diffusion.draw_steered(start, steering.after(self.coding.read))
-        return best_particles(self.coding.read(drawn), steering)
+        return steering.best(self.coding.read(drawn))

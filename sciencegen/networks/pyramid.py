@@ -74,14 +74,14 @@ def energy_score(first: Image, second: Image, image: Image, deviation: Image) ->
     pairs = ((first, image, 0.5), (second, image, 0.5), (first, second, -0.5))
     differences = [((one - other) / deviation, weight) for one, other, weight in pairs]
     sides = sorted({min(side, image.shape[-1]) for side in WINDOWS})
-    terms = [weight * _norms(part, side).flatten(1).mean(1) for side in sides for part, weight in differences]
+
+    def norms(difference: Image, side: int) -> Tensor:
+        """Root of the mean square over each window."""
+        squares = functional.avg_pool2d(difference.square(), side, max(1, side // 2))
+        return (squares + 1e-4 / side**2).sqrt()
+
+    terms = [weight * norms(part, side).flatten(1).mean(1) for side in sides for part, weight in differences]
     return torch.stack(terms).sum(0)
-
-
-def _norms(difference: Image, side: int) -> Tensor:
-    """Root of the mean square over each window."""
-    squares = functional.avg_pool2d(difference.square(), side, max(1, side // 2))
-    return (squares + 1e-4 / side**2).sqrt()
 
 
 def fit_texture(
