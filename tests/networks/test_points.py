@@ -1,12 +1,26 @@
-"""Laws of the networks in space: they turn with what they are given, and padding, order and place change nothing."""
+"""Equivariant networks of points and their pairs."""
+
+import math
 
 import pytest
 import torch
 from torch.nn import functional
 
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.networks.points import EquivariantDenoiser, FieldShape, PairNetwork, PairNetworkSettings
-from tests.networks.equivariant.turns import orthogonal
+from sciencegen.networks.points import (
+    EquivariantDenoiser,
+    FieldShape,
+    PairNetwork,
+    PairNetworkSettings,
+    centred,
+    complete_graph,
+    exactly,
+    radial_functions,
+)
+from tests.networks.turns import orthogonal
+
+# Laws of the networks in space: they turn with what they are given, and padding, order and place change nothing.
+
 
 TOLERANCE = 1e-10
 FIELDS = {
@@ -185,3 +199,92 @@ def test_what_is_refused(denoiser):
         FieldShape(0)
     with pytest.raises(ShapeError, match="Expected positions"):
         PairNetwork(1, 0, SETTINGS)(z["positions"], z["types"], None, torch.zeros(3, 5))
+
+
+# The network over pairs alone: vectors turn, features don't.
+
+
+PAIRS_SETTINGS = PairNetworkSettings(width=16, pair_width=8, layers=2, heads=4, vectors=3, context=8)
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    made = PairNetwork(4, 2, PAIRS_SETTINGS)
+    with torch.no_grad():
+        for weight in made.parameters():
+            weight.add_(0.1 * torch.randn_like(weight))
+    return made
+
+
+def inputs(points=6, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    draw = lambda *shape: torch.randn(*shape, generator=generator)  # noqa: E731
+    pairs = draw(2, points, points, 2)
+    return draw(2, points, 3), draw(2, points, 4), pairs + pairs.transpose(1, 2), draw(2, 8)
+
+
+@pytest.mark.parametrize("reflect", [False, True])
+def test_vectors_turn_and_features_stay(network, reflect):
+    positions, points, pairs, context = inputs()
+    matrix = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))[0]
+    matrix = matrix if (torch.det(matrix) < 0) == reflect else -matrix
+    still, turned = network(positions, points, pairs, context), network(positions @ matrix.T, points, pairs, context)
+    assert (turned.vectors - still.vectors @ matrix.T).abs().max() < 1e-10
+    assert (turned.points - still.points).abs().max() < 1e-10
+    assert (turned.pairs - still.pairs).abs().max() < 1e-10
+
+
+def test_every_pair_is_there_once_and_points_come_in_any_order(network):
+    positions, points, pairs, context = inputs()
+    found = network(positions, points, pairs, context)
+    assert found.pairs.shape[:2] == (2, 15)
+    order = torch.randperm(6, generator=torch.Generator().manual_seed(2))
+    moved = network(positions[:, order], points[:, order], pairs[:, order][:, :, order], context)
+    assert (moved.points - found.points[:, order]).abs().max() < 1e-10
+
+
+# The complete graph, its matrices, and functions of distances.
+
+
+def test_the_matrices_of_the_complete_graph():
+    graph = complete_graph(4, torch.float64, torch.device("cpu"))
+    assert torch.equal(graph.gradient.T @ graph.gradient, 4 * torch.eye(4) - torch.ones(4, 4))
+    assert torch.equal(graph.incidence.T @ graph.incidence, 2 * torch.eye(4) + torch.ones(4, 4))
+    assert graph.edge[graph.first, graph.second].tolist() == list(range(6))
+    assert graph.edge.diagonal().tolist() == [6] * 4
+
+
+def test_values_are_centred_over_real_points():
+    positions = torch.randn(2, 5, 3, dtype=torch.float64)
+    mask = torch.tensor([[True] * 5, [True, True, True, False, False]])
+    found = centred(positions, mask)
+    assert found.sum(1).abs().max() < 1e-12
+    assert not found[1, 3:].any()
+    assert torch.allclose(centred(positions, None)[0], found[0])
+
+
+def test_radial_functions_peak_at_their_centres():
+    centres = torch.linspace(0, 6, 4, dtype=torch.float64)
+    found = radial_functions(centres, 4, 6.0)
+    assert torch.allclose(found.diagonal(), torch.ones(4, dtype=torch.float64))
+    assert torch.allclose(found, found.T)
+    assert found[0, 1] == pytest.approx(math.exp(-0.5))
+
+
+def test_geometry_is_computed_in_its_own_precision_under_autocast():
+    values = torch.randn(4, 4, dtype=torch.float32)
+    exact = values @ values
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (values @ values).dtype == torch.bfloat16
+        assert torch.equal(exactly(torch.matmul, values, values), exact)
+
+
+def test_a_graph_of_a_draw_serves_training():
+    """It is cached; one made in inference mode can't be part of a gradient."""
+    complete_graph.cache_clear()
+    with torch.inference_mode():
+        graph = complete_graph(5, torch.float64, torch.device("cpu"))
+    points = torch.randn(5, 3, requires_grad=True)
+    (graph.gradient @ points).square().sum().backward()
+    assert points.grad is not None
