@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -198,7 +197,7 @@ class ArrayVAE(VAE):
 
     @torch.no_grad()
     def bound(
-        self, batch: Batch, importance_samples: int = 1, generator: Generator | None = None, **settings: Any
+        self, batch: Batch, importance_samples: int = 1, generator: Generator | None = None, **settings: float | None
     ) -> Float[Tensor, " batch"]:
         """As of any VAE, but each item is encoded once for all of its samples; missing values are marginalized."""
         check_importance_samples(importance_samples, Warmup())

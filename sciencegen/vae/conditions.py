@@ -30,11 +30,6 @@ Condition = Float[Tensor, "batch property"]
 Measure = Callable[[Tensor], Tensor]
 
 
-def with_known(known: Condition, values: Condition) -> Condition:
-    """The values, replaced by the known ones where these are not NaN."""
-    return torch.where(known.isnan(), values, known)
-
-
 def corrected(
     make: Callable[[Condition], Tensor],
     measure: Measure,
@@ -518,7 +513,7 @@ class ConditionImputation(nn.Module):
 
     def consistent(self, known: Condition, values: Condition) -> Condition:
         """The values, replaced by the known ones, with the columns that depend on these recomputed."""
-        values = with_known(known, values)
+        values = torch.where(known.isnan(), values, known)
         return values if self.settle is None else self.settle(known, values)
 
 

@@ -327,16 +327,6 @@ RANK = 96
 
 
 @dataclass(frozen=True)
-class PosteriorSettings:
-    """temperature: T. steps: gradient steps from the encoder's latent to the mode, and again from there to each sample.
-    rate: of these steps, in posterior standard deviations."""
-
-    temperature: float = 1.5
-    steps: int = 25
-    rate: float = 0.2
-
-
-@dataclass(frozen=True)
 class _Coordinates:
     """z = centre + (I + V L V')^(-1/2) u, V: orthonormal directions [latent direction], L: their eigenvalues."""
 
@@ -418,8 +408,9 @@ def _repeated(z: Float[Tensor, "1 latent"], rows: Float[Tensor, "row _"]) -> Flo
 
 
 def posterior_samples(
-    model: ImageVAE, image: Batch, samples: int, generator: Generator, settings: PosteriorSettings | None = None
-) -> Float[Tensor, "sample band y x"]:
+    model: ImageVAE, image: Batch, samples: int, generator: Generator, temperature: float = 1.5, steps: int = 25,
+    rate: float = 0.2,
+) -> Float[Tensor, "sample band y x"]:  # fmt: skip
     """Noise-free, unblurred images that agree with one observed image.
 
     Parameters
@@ -432,40 +423,43 @@ def posterior_samples(
         How many.
     generator : torch.Generator
         On the CPU; the samples depend on the image, the model and this alone.
-    settings : PosteriorSettings, optional
+    temperature : float
+        T.
+    steps, rate : int, float
+        Gradient steps from the encoder's latent to the mode, and again from there to each sample; their size in
+        posterior standard deviations.
 
     Returns
     -------
     Tensor [sample band y x]
         In the image's unit.
     """
-    s = settings or PosteriorSettings()
-    scene = _Scene(model, image, s.temperature)
+    scene = _Scene(model, image, temperature)
     with torch.no_grad():
         start = scene.start(model.encode(image)[:, : scene.size])
     near = scene.coordinates_at(start, generator)
     origin = torch.zeros_like(start)
-    mode = _minimum(scene, near, start, scene.data, origin, s)
+    mode = _minimum(scene, near, start, scene.data, origin, steps, rate)
     here = scene.coordinates_at(mode, generator)
     prior = standard_normal((samples, scene.size), generator, mode)
     data = scene.data + standard_normal((samples, scene.data.shape[1]), generator, mode)
     found = []
     for rows in scene.slices(samples):
-        z = _minimum(scene, here, here.posterior(prior[rows]), data[rows], prior[rows], s)
+        z = _minimum(scene, here, here.posterior(prior[rows]), data[rows], prior[rows], steps, rate)
         with torch.no_grad():
             found.append(scene.sharp(z))
     return torch.cat(found)
 
 
 def _minimum(
-    scene: _Scene, here: _Coordinates, start: Tensor, data: Tensor, prior: Tensor, settings: PosteriorSettings
+    scene: _Scene, here: _Coordinates, start: Tensor, data: Tensor, prior: Tensor, steps: int, rate: float
 ) -> Float[Tensor, "sample latent"]:
     """The z that minimizes |data - f(z)|^2 / 2 + |z - prior|^2 / 2, each row on its own."""
 
     def energy(u: Tensor) -> Tensor:
         return scene.energy(here(u), data, prior)
 
-    return here(descended(energy, here.inverse(start), settings.steps, settings.rate))
+    return here(descended(energy, here.inverse(start), steps, rate))
 
 
 def descended(energy: Callable[[Tensor], Tensor], start: Tensor, steps: int, rate: float) -> Tensor:

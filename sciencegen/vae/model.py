@@ -76,7 +76,7 @@ class VAE(nn.Module):
         return BoundTerms(reconstruction, log_posterior - self.log_prior(z, batch.condition))
 
     def bound(
-        self, batch: Batch, importance_samples: int = 1, generator: Generator | None = None, **settings: Any
+        self, batch: Batch, importance_samples: int = 1, generator: Generator | None = None, **settings: float | None
     ) -> Float[Tensor, " batch"]:
         """A lower bound of log p(x | c) in nats, tighter with more samples; by default of a fixed seed. settings: of
         `terms`."""
@@ -253,7 +253,7 @@ class ConditionalVAE(VAE):
 
     @torch.no_grad()
     def bound(
-        self, batch: Batch, importance_samples: int = 1, generator: Generator | None = None, **settings: Any
+        self, batch: Batch, importance_samples: int = 1, generator: Generator | None = None, **settings: float | None
     ) -> Float[Tensor, " batch"]:
         """A lower bound of log p(x | what is known of c), tighter with more samples. Burda et al. 2016, eq. 8."""
         check_importance_samples(importance_samples, Warmup())

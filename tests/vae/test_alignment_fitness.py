@@ -1,5 +1,4 @@
-"""Laws of what was measured around a reference: sums over letters are found again, draws come near to what is asked,
-more is never answered by less, and without a wish the model is what it is without any measurement."""
+"""Values of variants as sums over their letters, and the curve from sums to measured values."""
 
 from __future__ import annotations
 
@@ -9,8 +8,19 @@ import torch
 
 from sciencegen.batch import Batch
 from sciencegen.errors import DataError
-from sciencegen.vae.alignment_fitness import LETTERS, AdditiveFitness, WildTypeRow, letters_at_quantile, with_changes
+from sciencegen.vae.alignment_fitness import (
+    LETTERS,
+    AdditiveFitness,
+    FitnessLink,
+    WildTypeRow,
+    letters_at_quantile,
+    with_changes,
+)
 from sciencegen.vae.alignment_vae import AlignmentVAE, AlignmentVAESettings
+
+# Laws of what was measured around a reference: sums over letters are found again, draws come near to what is asked,
+# more is never answered by less, and without a wish the model is what it is without any measurement.
+
 
 COLUMNS, ALPHABET = 12, 5
 SMALL = AlignmentVAESettings(members=2, hidden=16, latent=2)
@@ -165,3 +175,47 @@ def test_it_learns_from_rows_that_were_measured_and_have_no_gap(effects):
     torch.testing.assert_close(made.landscape.value(known), summed(effects, known), atol=0.7, rtol=0)
     with pytest.raises(DataError, match="Expected 5 or more measured rows without gaps, found 4"):
         made.finish([Batch({LETTERS: rows[:4]}, None, values[:4])], generator)
+
+
+# The curve from sums of effects to measured values.
+
+
+VALUES = torch.tensor([-2.5, -1.0, 0.0, 1.0, 2.0, torch.nan], dtype=torch.float64)
+
+
+def saturating(count):
+    generator = np.random.default_rng(0)
+    sums = generator.normal(0, 2, count)
+    return sums, 3 * np.tanh(sums / 3) + generator.normal(0, 0.3, count)
+
+
+def test_at_first_values_are_sums_and_models_without_a_curve_load():
+    link = FitnessLink()
+    far = torch.cat([VALUES, torch.tensor([-40.0, 40.0], dtype=torch.float64)])
+    torch.testing.assert_close(link.sums(far), far, equal_nan=True)
+    link.load_state_dict({})
+    torch.testing.assert_close(link.sums(far), far, equal_nan=True)
+
+
+def test_the_curve_is_found_and_kept():
+    link = FitnessLink()
+    link.fit(*saturating(2000))
+    wanted = 3 * torch.atanh(VALUES / 3)
+    torch.testing.assert_close(link.sums(VALUES), wanted, atol=0.35, rtol=0, equal_nan=True)
+    again = FitnessLink()
+    again.load_state_dict(link.state_dict())
+    assert torch.equal(again.sums(VALUES[:5]), link.sums(VALUES[:5]))
+
+
+@pytest.mark.parametrize("count", [1, 8, 50, 5000])
+def test_more_is_asked_by_a_greater_sum_whatever_was_measured(count):
+    for sums, values in (
+        saturating(count),
+        (np.zeros(count), saturating(count)[1]),
+        (saturating(count)[0], np.zeros(count)),
+    ):
+        link = FitnessLink()
+        link.fit(sums, values)
+        found = link.sums(torch.linspace(-8, 8, 33, dtype=torch.float64))
+        assert found.isfinite().all()
+        assert (found.diff() > 0).all()

@@ -1,5 +1,7 @@
 """The sequence VAE whose latent carries the sequence: codes restore, draws use z, a bound that is one."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
 
@@ -12,8 +14,12 @@ from sciencegen.diffusion.vectors import DiffusionPrior, VectorDiffusionSettings
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.sequence import SequenceSizes
 from sciencegen.vae.autoregressive import END
-from sciencegen.vae.latent_prior_vae import LatentPriorVAE, LatentPriorVAESettings
+from sciencegen.vae.latent_prior_vae import WEIGHT, LatentPriorVAE, LatentPriorVAESettings, refined
+from sciencegen.vae.posteriors import DiagonalGaussian
 from sciencegen.vae.warmup import Warmup
+
+# The sequence VAE whose latent carries the sequence: codes restore, draws use z, a bound that is one.
+
 
 SIZES = SequenceSizes(token=16, encoder=16, decoder=32, slots=2, slot=16, heads=2, dense=32)
 SMALL = LatentPriorVAESettings(
@@ -283,3 +289,64 @@ def test_decoding_gives_an_accepted_sequence_where_there_is_one(trained):
     assert same(drawn, greedy)[good].all()
     assert same(drawn, found)[~good].all()
     assert same(trained.decode_accepted(noise[:1], accept), found.select(slice(1))).all()
+
+
+# Settings of the sequence VAE whose latent carries the sequence.
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"latent_prior": "vamp"}, "Known: diffusion, flow"),
+        ({"radius": 2.0}, "radius between 0 and 1, got 2.0"),
+        ({"noised": -0.1}, "noised between 0 and 1, got -0.1"),
+        ({"share": 0.0}, "share above 0"),
+        ({"length": 1}, "length of 2 or more"),
+        ({"beams": 0}, "beams of 1 or more and a length of 2 or more, got 32, 32, 8, 0 and 128"),
+        ({"candidates": 0}, "candidates, measured and beams of 1 or more"),
+        ({"near": -0.1}, "near of 0 or more, got -0.1"),
+    ],
+)
+def test_wrong_settings_are_named(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        LatentPriorVAESettings(**settings)
+
+
+# Laws of refined latents: likelier items, each row on its own, and no steps change nothing.
+
+
+@pytest.fixture
+def posterior() -> DiagonalGaussian:
+    generator = torch.Generator().manual_seed(0)
+    return DiagonalGaussian(torch.randn(5, 3, generator=generator), torch.full((5, 3), -1.0))
+
+
+def log_prob(z: torch.Tensor) -> torch.Tensor:
+    """A Gaussian around 2 with the precision of a posterior with the standard deviation 1/e, times 0.3."""
+    return -0.15 * torch.e**2 * (z - 2).square().sum(-1)
+
+
+def test_steps_lead_to_the_best_compromise(posterior):
+    """The sum of two parabolas has its top at the mean weighted by their curvatures, 0.3 and `WEIGHT`."""
+    best = (0.3 * 2 + WEIGHT * posterior.mean) / (0.3 + WEIGHT)
+    assert torch.allclose(refined(posterior, log_prob, 400), best, atol=1e-3)
+    few = refined(posterior, log_prob, 8)
+    assert (log_prob(few) > log_prob(posterior.mean)).all()
+
+
+def test_rows_are_refined_on_their_own(posterior):
+    alone = DiagonalGaussian(posterior.mean[2:3], posterior.log_std[2:3])
+    assert torch.allclose(refined(posterior, log_prob, 8)[2:3], refined(alone, log_prob, 8))
+
+
+def test_no_steps_give_the_mean(posterior):
+    assert torch.equal(refined(posterior, log_prob, 0), posterior.mean)
+    empty = DiagonalGaussian(posterior.mean[:0], posterior.log_std[:0])
+    assert refined(empty, log_prob, 3).shape == (0, 3)
+
+
+def test_inference_mode_makes_no_difference(posterior):
+    expected = refined(posterior, log_prob, 8)
+    with torch.inference_mode():
+        inside = DiagonalGaussian(posterior.mean.clone(), posterior.log_std.clone())
+        assert torch.equal(refined(inside, log_prob, 8), expected)
