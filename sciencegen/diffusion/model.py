@@ -46,9 +46,8 @@ from sciencegen.networks.shared_noise import check_latents, mean_of_processes
 # Conditions that aren't given, taken from a training item that has the given ones.
 #
 # p(x) = E p(x | c) over c ~ p(c). A network that has learned p(x | c) and p(x) alike draws the first more exactly,
-# since
-# c decides at the start what the unconditional model has to decide from noise. So an item without conditions is drawn
-# with those of a random training item of its size, and one with some of them with the others of an item near in
+# since c decides at the start what the unconditional model has to decide from noise. So an item without conditions is
+# drawn with those of a random training item of its size, and one with some of them with the others of an item near in
 # these.
 
 NEAREST = 32
@@ -98,13 +97,11 @@ class TypicalConditions:
 # Self-conditioning: the denoiser also sees its own estimate of the step before. Chen et al. 2023 (Analog bits).
 #
 # At high noise an estimate is made of decisions that z hardly shows. A network that sees them goes on with them,
-# instead
-# of deciding anew at each step. In training, for a share of the batches, the estimate is the network's own at the
-# same z.
+# instead of deciding anew at each step. In training, for a share of the batches, the estimate is the network's own at
+# the same z.
 #
 # Estimates are given fields, named by `earlier`. Without them the network has no earlier estimate: so do likelihoods,
-# the
-# probability-flow ODE and steered particles, for which x^ must depend on z alone.
+# the probability-flow ODE and steered particles, for which x^ must depend on z alone.
 
 
 @runtime_checkable

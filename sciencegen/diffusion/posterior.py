@@ -26,8 +26,7 @@ from sciencegen.diffusion.model import Bend
 from sciencegen.diffusion.process import Denoiser, Levels, coefficients
 from sciencegen.diffusion.state import Fields, State, differentiable
 from sciencegen.errors import ConfigError
-from sciencegen.networks.convolution import convolved
-from sciencegen.networks.pixels import images_at_once
+from sciencegen.networks.pixels import convolved, images_at_once
 from sciencegen.networks.shared_noise import standard_normal
 
 
@@ -125,9 +124,8 @@ def conjugate_gradients(
 # Samples of noise-free, unblurred images given one observed image, by a diffusion model of observed images.
 #
 # The prior is the model's p(x | no psf, least variance): images with hardly any noise. They are stretched, x = c
-# sinh(u),
-# so that the observation y = psf * (c sinh u) + noise isn't linear in u; `posterior.observing` linearizes it at each
-# estimate.
+# sinh(u), so that the observation y = psf * (c sinh u) + noise isn't linear in u; `posterior.observing` linearizes it
+# at each estimate.
 
 LARGEST = 20.0
 """Of |u|, so that sinh stays finite where an estimate is far off."""
@@ -205,8 +203,7 @@ def _given(model: ObservedImageDiffusion, image: Batch, unit: Tensor, iterations
 
 # Draws of which a linear function is known: reconstruction guidance and replacement, in the null space of the rest.
 #
-# With H x = y known and H+ the pseudoinverse, d(x) = H+ (y - H x) is the least change of x that makes it agree. At
-# each
+# With H x = y known and H+ the pseudoinverse, d(x) = H+ (y - H x) is the least change of x that makes it agree. At each
 # noise level the estimate x^(z) is changed twice:
 #
 #     x1 = x^ + (dx^/dz)^T d(x^) / alpha       Song et al. 2023 (pseudoinverse-guided diffusion, eq. 8, r = sigma)

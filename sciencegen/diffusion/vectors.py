@@ -20,7 +20,7 @@ from sciencegen.diffusion.state import Euclidean, Field, State
 from sciencegen.diffusion.steering import Steering
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.denoiser import VectorDenoiser
+from sciencegen.networks.mlp import VectorDenoiser
 from sciencegen.networks.shared_noise import check_latents
 
 LOG_SNR_ENDS = 12.0, -12.0

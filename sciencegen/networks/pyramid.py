@@ -20,13 +20,10 @@ from sciencegen.networks.unet import ResidualBlock
 #     log structure(p) = decoder(p) + t(h, xi) - t(h, 0),    xi ~ N(0, I)
 #
 # h are the decoder's finest features. An autoencoder draws what its latents don't tell as the mean over all that it
-# could
-# be: a galaxy's arms without their knots. t replaces the mean by draws. With xi = 0 the decoder is that without
-# texture;
-# the encoder doesn't infer xi, whose posterior is taken to be its prior.
+# could be: a galaxy's arms without their knots. t replaces the mean by draws. With xi = 0 the decoder is that without
+# texture; the encoder doesn't infer xi, whose posterior is taken to be its prior.
 #
-# t is fitted after the other networks, which it doesn't change, by the energy score (Gneiting & Raftery 2007, eq.
-# 22),
+# t is fitted after the other networks, which it doesn't change, by the energy score (Gneiting & Raftery 2007, eq. 22),
 # which is the least, on average, for draws m, m' from the distribution of the images x themselves:
 #
 #     score = E |m - x| - E |m - m'| / 2

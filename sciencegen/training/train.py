@@ -28,10 +28,9 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError, Stopped
 from sciencegen.files import atomic_write, make_folder
 from sciencegen.networks.shared_noise import Share, SharedNoise
-from sciencegen.training.optimizers import make_optimizer
+from sciencegen.training.optimizers import learning_rate, make_optimizer
 from sciencegen.training.processes import in_processes
 from sciencegen.training.progress import StopRequest, stop_on_signals
-from sciencegen.training.schedules import learning_rate
 from sciencegen.training.settings import CHECKPOINT, PRECISIONS, TrainingSettings
 
 # One LightningModule for any model that has a `loss`.

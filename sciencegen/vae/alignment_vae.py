@@ -9,8 +9,8 @@ of one fit a processor's cache, while a single product for all does not and take
 the difference of their bounds; using the same noise for both removes most of its random error.
 
 Measured properties c of a row, if any, condition encoder and decoder: q(z | x, c) and p(x | z, c), with missing values
-allowed; with `semi_supervised` these are inferred by q(c | x) (see `training`). A property that was measured only for
-variants of the wild type conditions no network: see `additive_fitness`.
+allowed; with `semi_supervised` these are inferred by q(c | x) (see `member_loss`). A property that was measured only
+for variants of the wild type conditions no network: see `alignment_fitness`.
 """
 
 from __future__ import annotations
@@ -41,10 +41,9 @@ from sciencegen.vae.alignment_fitness import (
     letters_at_quantile,
     midpoint_quantile,
 )
-from sciencegen.vae.bounds import BoundTerms, check_importance_samples, importance_weighted_bound, negative_elbo
+from sciencegen.vae.bounds import BoundTerms, Warmup, check_importance_samples, importance_weighted_bound, negative_elbo
 from sciencegen.vae.model import VAE, Accept, Condition
 from sciencegen.vae.posteriors import POSTERIORS, kl_to_standard_normal, standard_normal_log_prob
-from sciencegen.vae.warmup import Warmup
 
 # The settings of an alignment's models, and the loss of one member on its share of a batch.
 #
@@ -54,8 +53,7 @@ from sciencegen.vae.warmup import Warmup
 #
 #     E_q(c|x) [ L(x, c) ] - KL(q(c | x) || p(c)) <= log p(x),
 #
-# and rows that have them also train q(c | x), by -label_weight log q(c | x). Kingma et al. 2014, model M2, eq. 7 and
-# 9;
+# and rows that have them also train q(c | x), by -label_weight log q(c | x). Kingma et al. 2014, model M2, eq. 7 and 9;
 # the head q(c | x) is that of `semi_supervised`.
 
 
@@ -215,13 +213,10 @@ def _bound_loss(
 #     log p(x) - log p(x0) = log E_{p(z | x0)} [ p(x | z) / p(x0 | z) ]
 #
 # The posterior is approximated by importance sampling: draws of q(z | x0) with weights w = p(x0 | z) p(z) / q(z | x0)
-# (Burda et al. 2016, eq. 8), clipped at sqrt(draws) times their mean, so that no few draws dominate (Ionides 2008,
-# eq.
+# (Burda et al. 2016, eq. 8), clipped at sqrt(draws) times their mean, so that no few draws dominate (Ionides 2008, eq.
 # 5). Systematic resampling by these weights keeps some draws. For each of them a table of log p(letter) is computed
-# once,
-# so that a row costs a look-up for each letter that differs from x0. The effective number of draws of a row's
-# estimate is
-# (sum v)^2 / sum v^2, with v the contributions of the draws; it falls with the row's distance from x0.
+# once, so that a row costs a look-up for each letter that differs from x0. The effective number of draws of a row's
+# estimate is (sum v)^2 / sum v^2, with v the contributions of the draws; it falls with the row's distance from x0.
 
 ROWS_AT_ONCE = 1024
 

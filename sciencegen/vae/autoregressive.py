@@ -194,13 +194,10 @@ def property_error(estimate: Float[Tensor, "item property"], known: Float[Tensor
 #     try k requests  c (1 + lean k / (tries - 1)),   and is kept if  ||E[y | x] - c||  is the least so far
 #
 # A row is done when its best draw is within `near`; a rare request takes more tries, and extrapolates further. c is
-# standardized, so that `lean` moves the request away from the mean of the data (at a QED of 0.5, 16 tries miss by
-# 0.061
+# standardized, so that `lean` moves the request away from the mean of the data (at a QED of 0.5, 16 tries miss by 0.061
 # instead of 0.069; at 0.6 it changes nothing). A draw is well formed if its item is encoded as exactly this sequence.
-# Malformed draws contain what no training sequence has (rings that are not closed, branch ends without a meaning):
-# they
-# give unusual items, whose properties the model estimates badly (the QED of the shipped model's draws by 0.11 to
-# 0.15,
+# Malformed draws contain what no training sequence has (rings that are not closed, branch ends without a meaning): they
+# give unusual items, whose properties the model estimates badly (the QED of the shipped model's draws by 0.11 to 0.15,
 # that of well-formed ones by 0.015 to 0.036), so that selecting by the best estimate would select these. No oracle is
 # used.
 

@@ -88,11 +88,9 @@ def _distance(missed: Condition) -> Float[Tensor, " batch"]:
 #
 # For a row whose condition is missing, the bound is
 #     E_q(c|x)[ L(x, c) ] - KL(q(c | x) || p(c)) <= log p(x),   L(x, c) <= log p(x | c)          (their eq. 7)
-# and rows with a known condition also train the head by log q(c | x) (their eq. 9). Continuous conditions are
-# sampled, a
-# discrete one is enumerated. Without a head, networks get a missing value as missing (see `condition_features`),
-# which
-# marginalizes it.
+# and rows with a known condition also train the head by log q(c | x) (their eq. 9). Continuous conditions are sampled,
+# a discrete one is enumerated. Without a head, networks get a missing value as missing (see `condition_features`),
+# which marginalizes it.
 
 
 @dataclass(frozen=True)

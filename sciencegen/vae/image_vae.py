@@ -37,12 +37,11 @@ from sciencegen.batch import Batch
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.convolution import convolved
 from sciencegen.networks.descent import Progress, no_progress
-from sciencegen.networks.pixels import SYMMETRIES, ConditionKinds, images_at_once, turned
+from sciencegen.networks.pixels import SYMMETRIES, ConditionKinds, convolved, images_at_once, turned
 from sciencegen.networks.pyramid import PyramidSettings, map_widths
 from sciencegen.networks.shared_noise import check_latents, standard_normal
-from sciencegen.vae.bounds import BoundTerms, negative_elbo
+from sciencegen.vae.bounds import BoundTerms, Warmup, negative_elbo
 from sciencegen.vae.conditions import ConditionImputation, Measure, Settle, corrected
 from sciencegen.vae.flows import FlowPrior, FlowSettings, PriorFit
 from sciencegen.vae.image_networks import (
@@ -59,7 +58,6 @@ from sciencegen.vae.image_priors import MapFlow, Precision, Pretrained, fit_prio
 from sciencegen.vae.model import VAE, Accept
 from sciencegen.vae.posteriors import standard_normal_log_prob
 from sciencegen.vae.priors import LATENT_PRIORS
-from sciencegen.vae.warmup import Warmup
 
 BROAD, DEFENCE = 3.0, 1e-12
 """Standard deviation and weight of the broad part of the prior of codes in a bound."""
@@ -302,25 +300,19 @@ class ImageVAE(VAE):
 #
 #     p(z | x) ~ N(x; psf * m(z), T v) N(z; 0, I)
 #
-# v is the variance of the noise and of the model's error (`observed`). T, the temperature, tempers the likelihood:
-# with
-# T = 1, a decoder that can't render every galaxy claims too much (Miller and Dunson 2019, on coarsened posteriors).
-# 1.5
+# v is the variance of the noise and of the model's error (`observed`). T, the temperature, tempers the likelihood: with
+# T = 1, a decoder that can't render every galaxy claims too much (Miller and Dunson 2019, on coarsened posteriors). 1.5
 # was chosen on 120 simulated galaxies, where 90% intervals of fluxes held 85% with T = 1.
 #
-# Each sample is the mode of a posterior whose data and prior were randomized (Oliver, He and Reynolds 1996; Bardsley
-# et
+# Each sample is the mode of a posterior whose data and prior were randomized (Oliver, He and Reynolds 1996; Bardsley et
 # al. 2014). Samples are exact where m is linear in z, and independent of each other:
 #
 #     argmin |x + e_s - psf * m(z)|^2 / (2 T v) + |z - n_s|^2 / 2,    e_s ~ N(0, T v),    n_s ~ N(0, I)
 #
-# Minimization is by Adam in coordinates in which the posterior is about N(0, I), by the Gauss-Newton matrix I + J'J
-# at
+# Minimization is by Adam in coordinates in which the posterior is about N(0, I), by the Gauss-Newton matrix I + J'J at
 # the mode. Of it only the directions that the data inform are needed, which are few (Bui-Thanh et al. 2013): a
-# randomized
-# decomposition of J (Halko et al. 2011). With a matrix of the code alone, the samples stop short along the directions
-# in
-# which code and maps change the light together.
+# randomized decomposition of J (Halko et al. 2011). With a matrix of the code alone, the samples stop short along the
+# directions in which code and maps change the light together.
 
 RANK = 96
 """Most directions of a latent in which data are taken to inform."""

@@ -54,13 +54,12 @@ from sciencegen.vae.autoregressive import (
     shift,
     trimmed,
 )
-from sciencegen.vae.bounds import negative_elbo
+from sciencegen.vae.bounds import Warmup, negative_elbo
 from sciencegen.vae.flows import FlowPrior, FlowSettings
 from sciencegen.vae.model import VAE
 from sciencegen.vae.posteriors import DiagonalGaussian, GaussianPosterior, standard_normal_kl
 from sciencegen.vae.priors import LATENT_PRIORS
 from sciencegen.vae.sequence_vae import replayed
-from sciencegen.vae.warmup import Warmup
 
 # Settings of the sequence VAE whose latent carries the sequence.
 

@@ -17,6 +17,7 @@ from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.shared_noise import check_latents
 from sciencegen.vae.bounds import (
     BoundTerms,
+    Warmup,
     check_importance_samples,
     doubly_reparameterized_surrogate,
     effective_sample_size,
@@ -28,7 +29,6 @@ from sciencegen.vae.bounds import (
 from sciencegen.vae.conditions import Completion, as_given
 from sciencegen.vae.likelihoods import Likelihood
 from sciencegen.vae.posteriors import DiagonalGaussian, HamiltonianRefinement, JointDensity, SampledPosterior
-from sciencegen.vae.warmup import Warmup
 
 Accept = Callable[[Batch], Tensor]
 Condition = Float[Tensor, "batch property"] | None

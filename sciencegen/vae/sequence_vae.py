@@ -47,11 +47,10 @@ from sciencegen.vae.autoregressive import (
     placed,
     resample,
 )
-from sciencegen.vae.bounds import negative_elbo
+from sciencegen.vae.bounds import Warmup, negative_elbo
 from sciencegen.vae.flows import FlowPrior, FlowSettings, PriorFit, PriorFitSettings, fit_prior
 from sciencegen.vae.model import VAE, Condition
 from sciencegen.vae.posteriors import DiagonalGaussian, GaussianPosterior, standard_normal_kl
-from sciencegen.vae.warmup import Warmup
 
 
 @dataclass(frozen=True)
@@ -313,8 +312,7 @@ def _mask(batch: Batch) -> Bool[Tensor, "batch position"]:
 # Generative replay: fine-tune a model of sequences on new items and on draws of the model that it started from.
 #
 # Without the draws, a few hundred new items make it forget what a well-formed sequence is. Shin, Lee, Kim & Kim,
-# NeurIPS
-# 2017.
+# NeurIPS 2017.
 
 
 @runtime_checkable

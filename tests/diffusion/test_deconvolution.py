@@ -12,7 +12,7 @@ from sciencegen.diffusion.process import alpha, convert, sigma
 from sciencegen.diffusion.schedules import Linear
 from sciencegen.diffusion.state import Euclidean, Field, State
 from sciencegen.errors import ConfigError
-from sciencegen.networks.convolution import convolved
+from sciencegen.networks.pixels import convolved
 
 STATE, SIDE, SPREAD, UNIT = State({"image": Field(Euclidean(), positions=0)}), 4, 0.05, 3.0
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sciencegen.networks import grids
-from sciencegen.networks.dynamics import CORRELATION, DEVIATION, AutoregressiveInputs, DynamicsWriter
+from sciencegen.networks.grids import CORRELATION, DEVIATION, AutoregressiveInputs, DynamicsWriter
 
 # Networks of series and images of any size.
 

@@ -7,8 +7,15 @@ import torch
 from torch import Generator
 
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.networks.denoiser import LevelEmbedding, VectorDenoiser
-from sciencegen.networks.mlp import ACTIVATIONS, MLP, BayesianLinear, LayerSettings, MaskedAutoregressiveMLP
+from sciencegen.networks.mlp import (
+    ACTIVATIONS,
+    MLP,
+    BayesianLinear,
+    LayerSettings,
+    LevelEmbedding,
+    MaskedAutoregressiveMLP,
+    VectorDenoiser,
+)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

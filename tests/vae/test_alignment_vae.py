@@ -25,8 +25,8 @@ from sciencegen.vae.alignment_vae import (
     shares_of,
     truncated_shares,
 )
+from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.posteriors import POSTERIORS
-from sciencegen.vae.warmup import Warmup
 from tests.vae.test_posteriors import shaken
 
 # Laws of the VAE of aligned rows: a true bound, gaps that say nothing, decode inverts encode, changes as asked for.

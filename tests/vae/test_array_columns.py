@@ -21,8 +21,7 @@ from sciencegen.vae.array_columns import (
     groups_of,
     with_dropout,
 )
-from sciencegen.vae.array_settings import ArrayVAESettings
-from sciencegen.vae.array_vae import ArrayVAE
+from sciencegen.vae.array_vae import ArrayVAE, ArrayVAESettings
 
 # Laws of the columns of the VAE of arrays: scales, missing cells, and a bound that is one of the evidence.
 

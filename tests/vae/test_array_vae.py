@@ -11,9 +11,8 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.vae.array_columns import VALUES, LikelihoodColumn
-from sciencegen.vae.array_settings import POSTERIOR_NAMES, PRIORS, ArrayVAESettings
-from sciencegen.vae.array_vae import ArrayVAE
-from sciencegen.vae.warmup import Warmup
+from sciencegen.vae.array_vae import POSTERIOR_NAMES, PRIORS, ArrayVAE, ArrayVAESettings
+from sciencegen.vae.bounds import Warmup
 from tests.vae.test_posteriors import shaken
 
 SMALL = ArrayVAESettings(

@@ -8,7 +8,9 @@ from jaxtyping import TypeCheckError
 
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.vae.bounds import (
+    WARMUPS,
     BoundTerms,
+    Warmup,
     bits_per_dimension,
     doubly_reparameterized_surrogate,
     effective_sample_size,
@@ -18,7 +20,6 @@ from sciencegen.vae.bounds import (
     segment_logsumexp,
 )
 from sciencegen.vae.posteriors import DiagonalGaussian, standard_normal_log_prob
-from sciencegen.vae.warmup import WARMUPS, Warmup
 from tests.vae.linear_gaussian import CORRELATED, ORTHOGONAL
 
 pytestmark = pytest.mark.usefixtures("double_precision")

@@ -15,10 +15,10 @@ from sciencegen.networks.descent import DescentSettings, descend
 from sciencegen.networks.pixels import turned
 from sciencegen.networks.pyramid import LatentGrid, PyramidSettings
 from sciencegen.vae import image_priors
+from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.image_networks import SQUARES, Profiles, profile_images
 from sciencegen.vae.image_vae import ImageVAE, ImageVAESettings
 from sciencegen.vae.posteriors import DiagonalGaussian, standard_normal_kl
-from sciencegen.vae.warmup import Warmup
 from tests.blobs import KINDS, Blobs
 
 # Latent maps above the code: a hierarchy whose parts are stated relative to their priors.

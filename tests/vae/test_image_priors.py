@@ -15,12 +15,12 @@ from sciencegen.networks.pixels import ConditionKinds
 from sciencegen.networks.pyramid import PyramidSettings
 from sciencegen.vae import flows as prior_fitting
 from sciencegen.vae import image_priors
+from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.conditions import FEWEST_MORE, ConditionImputation
 from sciencegen.vae.flows import PriorFitSettings
 from sciencegen.vae.image_priors import MANY, MapFlow, augmented_conditions, fit_map_flow, matched, warm_start
 from sciencegen.vae.image_vae import ImageVAE, ImageVAESettings
 from sciencegen.vae.priors import LATENT_PRIORS
-from sciencegen.vae.warmup import Warmup
 from tests.blobs import Blobs, moments
 
 KINDS = ConditionKinds((0,))

@@ -16,11 +16,11 @@ from sciencegen.diffusion.vectors import DiffusionPrior, VectorDiffusionSettings
 from sciencegen.errors import ConfigError, ShapeError, UnknownNameError
 from sciencegen.networks import pixels
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.convolution import convolved
 from sciencegen.networks.descent import DescentSettings, descend
-from sciencegen.networks.pixels import ConditionKinds, cropped, padded
+from sciencegen.networks.pixels import ConditionKinds, convolved, cropped, padded
 from sciencegen.networks.pyramid import PyramidSettings
 from sciencegen.vae import image_vae
+from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.image_networks import (
     FluxScale,
     Inference,
@@ -36,7 +36,6 @@ from sciencegen.vae.image_vae import ImageVAE, ImageVAESettings, descended, post
 from sciencegen.vae.model import ConditionalVAE, VAEParts
 from sciencegen.vae.posteriors import DiagonalGaussian
 from sciencegen.vae.priors import StandardNormalPrior
-from sciencegen.vae.warmup import Warmup
 from tests.blobs import KINDS, Blobs, gaussian_image, moments
 
 # Blobs of known flux, size and shape, and images whose evidence is known.

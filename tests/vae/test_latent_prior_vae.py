@@ -14,9 +14,9 @@ from sciencegen.diffusion.vectors import DiffusionPrior, VectorDiffusionSettings
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.sequence import SequenceSizes
 from sciencegen.vae.autoregressive import END
+from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.latent_prior_vae import WEIGHT, LatentPriorVAE, LatentPriorVAESettings, refined
 from sciencegen.vae.posteriors import DiagonalGaussian
-from sciencegen.vae.warmup import Warmup
 
 # The sequence VAE whose latent carries the sequence: codes restore, draws use z, a bound that is one.
 

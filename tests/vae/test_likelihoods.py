@@ -13,8 +13,11 @@ from scipy import stats
 from torch import Generator, distributions
 
 from sciencegen.errors import ShapeError
-from sciencegen.vae.column_likelihoods import (
+from sciencegen.vae.likelihoods import (
+    Categorical,
     ColumnLikelihood,
+    Gaussian,
+    Likelihood,
     Multinomial,
     Normal,
     StudentT,
@@ -24,7 +27,6 @@ from sciencegen.vae.column_likelihoods import (
     negative_binomial,
     poisson,
 )
-from sciencegen.vae.likelihoods import Categorical, Gaussian, Likelihood
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 

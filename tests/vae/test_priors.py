@@ -12,10 +12,18 @@ from torch.distributions import MultivariateNormal, Normal
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.vae.flows import FlowPrior, FlowSettings
-from sciencegen.vae.ladder import LadderPosterior, LadderPrior, LowestLevel, merged
 from sciencegen.vae.model import ConditionalVAE, VAEParts
 from sciencegen.vae.posteriors import DiagonalGaussian, GaussianPosterior, standard_normal_log_prob
-from sciencegen.vae.priors import ConditionalGaussianPrior, Prior, StandardNormalPrior, VampPrior
+from sciencegen.vae.priors import (
+    ConditionalGaussianPrior,
+    LadderPosterior,
+    LadderPrior,
+    LowestLevel,
+    Prior,
+    StandardNormalPrior,
+    VampPrior,
+    merged,
+)
 from tests.vae.linear_gaussian import ORTHOGONAL, LinearDecoder
 from tests.vae.test_posteriors import Features, shaken
 

@@ -10,9 +10,9 @@ from sciencegen.errors import ShapeError
 from sciencegen.networks.sequence import PropertyReader
 from sciencegen.vae import autoregressive
 from sciencegen.vae.autoregressive import END, resample
+from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.posteriors import standard_normal_kl
 from sciencegen.vae.sequence_vae import SequenceVAE, SequenceVAESettings, replayed
-from sciencegen.vae.warmup import Warmup
 
 # The sequence VAE as a latent space: lossless codes, a prior that conditions, a bound that is one.
 

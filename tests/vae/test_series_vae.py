@@ -8,8 +8,8 @@ import torch
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError
 from sciencegen.vae.array_columns import VALUES, ArrayBlock, LikelihoodColumn
+from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.series_vae import SeriesVAE, SeriesVAESettings
-from sciencegen.vae.warmup import Warmup
 
 UNITS, TIME = 3, 6
 COUNT = LikelihoodColumn("poisson", 2.0, 1.5, 0.9, 0.5, 1.0)

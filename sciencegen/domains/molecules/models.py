@@ -33,10 +33,10 @@ from sciencegen.items import Refusal
 from sciencegen.latent.space import LatentModel
 from sciencegen.scoring.oracles import Oracle
 from sciencegen.vae.autoregressive import END, shift
+from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.flows import FlowPrior
 from sciencegen.vae.latent_prior_vae import LatentPriorVAE, LatentPriorVAESettings
 from sciencegen.vae.sequence_vae import SequenceVAE, SequenceVAESettings
-from sciencegen.vae.warmup import Warmup
 
 # What else models of molecules draw: molecules that hold a core, and variations of given ones.
 
