@@ -23,8 +23,7 @@ from sciencegen.yaml_text import parse_json
 # Stores of arrays in Zarr's formats 2 and 3, in a folder or a zip: a group of arrays, or a single array. Written are
 # folders of format 3.
 #
-# They are read in blocks of the rows in one chunk, with an allow-list of codecs that decode bytes to numbers or
-# texts:
+# They are read in blocks of the rows in one chunk, with an allow-list of codecs that decode bytes to numbers or texts:
 # a codec that unpickles could run code from the file.
 
 ENDINGS = (STORE, f"{STORE}.zip")

@@ -232,13 +232,10 @@ def without_credentials(url: str) -> str:
 
 # Downloads of large files, which go on where an earlier attempt was broken off.
 #
-# What was received is kept in a file beside the target, and the server's `ETag` or `Last-Modified` and the file's
-# size
-# with it: the rest is asked for under the condition that the file is still the same (RFC 9110, sections 13 and 14).
-# It is
-# appended only if the answer says that it is the rest of that file. A server that doesn't know ranges, a file that
-# was
-# replaced, or an answer with another part begins anew.
+# What was received is kept in a file beside the target, and the server's `ETag` or `Last-Modified` and the file's size
+# with it: the rest is asked for under the condition that the file is still the same (RFC 9110, sections 13 and 14). It
+# is appended only if the answer says that it is the rest of that file. A server that doesn't know ranges, a file that
+# was replaced, or an answer with another part begins anew.
 
 
 def place_of(downloads: Path, name: str, url: str) -> Path:

@@ -24,12 +24,10 @@ from sciencegen.data.prepared import (
     ITEMS,
     REJECTS,
     SUMMARY,
-    Encode,
     FirstOccurrences,
+    ItemFunctions,
     ItemsWriter,
-    ParseAndMeasure,
     PendingRow,
-    PrepareChunk,
     PreparedChunk,
     PreparedDataset,
     TablePlan,
@@ -43,34 +41,6 @@ from sciencegen.files import atomic_folder, atomic_write, sha256_of
 from sciencegen.items import Row
 
 # Settings of a dataset's preparation: what is computed for items, how rows are treated, and their origin.
-
-
-@dataclass(frozen=True)
-class ItemFunctions:
-    """The functions of texts that run in worker processes; both must be picklable.
-
-    Parameters
-    ----------
-    parse_and_measure : callable
-        Texts -> for each (text, key, values, encoded or None), or a reason: a string or a record with `reason`.
-    property_names : sequence of str
-        Names of the values.
-    encode : callable, optional
-        Texts of the accepted items -> whole numbers of each, or a reason.
-    """
-
-    parse_and_measure: ParseAndMeasure
-    property_names: Sequence[str] = ()
-    encode: Encode | None = None
-
-
-@dataclass(frozen=True)
-class WorkerSettings:
-    """processes: 0 for this one. timeout_s: for a chunk, then for each of its items."""
-
-    processes: int = 2
-    chunk: int = 512
-    timeout_s: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -89,7 +59,10 @@ class PreparationOptions:
         Whether rejects.csv lists duplicates. They are always counted.
     repeats : bool
         Whether rows of equal keys are different observations. All are kept, and their splits depend on the line too.
-    workers : WorkerSettings
+    processes : int
+        Workers; 0 for this process alone.
+    chunk, timeout_s : int, float
+        Rows that are sent together, and the seconds for them, then for each of its items.
     """
 
     column_names: Sequence[str] | None = None
@@ -97,7 +70,9 @@ class PreparationOptions:
     split: Mapping[str, float] | str = "train"
     report_duplicates: bool = False
     repeats: bool = False
-    workers: WorkerSettings = field(default_factory=WorkerSettings)
+    processes: int = 2
+    chunk: int = 512
+    timeout_s: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -166,12 +141,12 @@ def prepare(
     Examples
     --------
     >>> import tempfile
-    >>> from sciencegen.data.prepare import ItemFunctions, PreparationOptions, WorkerSettings
-    >>> from sciencegen.data.prepare import prepare
+    >>> from sciencegen.data.prepare import PreparationOptions, prepare
+    >>> from sciencegen.data.prepared import ItemFunctions
     >>> from sciencegen.items import Row
     >>> def lengths(texts):
     ...     return [(text, text, [len(text)], None) if text else "empty" for text in texts]
-    >>> here = PreparationOptions(workers=WorkerSettings(processes=0))
+    >>> here = PreparationOptions(processes=0)
     >>> folder = tempfile.mkdtemp()
     >>> rows = [Row(2, "fig"), Row(3, ""), Row(4, "plum"), Row(5, "fig")]
     >>> dataset = prepare(rows, ItemFunctions(lengths, ["length"]), f"{folder}/words", here)
@@ -191,12 +166,10 @@ def prepare(
     supplied = tuple(name for name in properties if name in options.supplied_names)
     plan = TablePlan(properties, columns, splits, edges, options.report_duplicates, supplied, options.repeats)
     run = _Run(plan, chain(peeked, stream), isinstance(rows, Mapping))
-    worker = PrepareChunk(functions.parse_and_measure, functions.encode, len(properties))
     with atomic_folder(output) as folder:
         with RejectsWriter(folder / REJECTS) as rejects, ItemsWriter(folder / ITEMS, plan) as items:
-            how = options.workers
             results = map_chunks_killable(
-                worker, run.texts(), processes=how.processes, chunk=how.chunk, timeout_s=how.timeout_s
+                functions, run.texts(), processes=options.processes, chunk=options.chunk, timeout_s=options.timeout_s
             )
             for _, texts, result in results:
                 run.take(texts, result, items, rejects)

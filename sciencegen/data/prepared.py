@@ -316,12 +316,22 @@ class PreparedChunk:
 
 
 @dataclass(frozen=True)
-class PrepareChunk:
-    """The function that runs in the workers: a class with picklable fields, since it must be picklable."""
+class ItemFunctions:
+    """The functions of texts that run in worker processes; both must be picklable. Called with texts.
+
+    Parameters
+    ----------
+    parse_and_measure : callable
+        Texts -> for each (text, key, values, encoded or None), or a reason: a string or a record with `reason`.
+    property_names : sequence of str
+        Names of the values.
+    encode : callable, optional
+        Texts of the accepted items -> whole numbers of each, or a reason.
+    """
 
     parse_and_measure: ParseAndMeasure
-    encode: Encode | None
-    properties: int
+    property_names: Sequence[str] = ()
+    encode: Encode | None = None
 
     def __call__(self, texts: list[str]) -> PreparedChunk:
         found = self.parse_and_measure(texts)
@@ -347,7 +357,7 @@ class PrepareChunk:
 
     def _columns(self, kept: list[tuple], refused: list[tuple[int, str]]) -> PreparedChunk:
         positions = np.array([row[0] for row in kept], np.int32)
-        values = np.full((len(kept), self.properties), np.nan, np.float32)
+        values = np.full((len(kept), len(self.property_names)), np.nan, np.float32)
         sequences = []
         for index, (_, _, _, measured, tokens) in enumerate(kept):
             values[index] = measured

@@ -23,18 +23,6 @@ FIRST_ROWS = 16
 """Rows of the first chunk, where later ones are larger."""
 
 
-def growing_size(start: int, most: int) -> int:
-    """Rows of the chunk that begins at row `start`: few at first, so that few results don't wait for many, then as many
-    as there were before, and at most `most`.
-
-    Examples
-    --------
-    >>> [growing_size(start, 128) for start in (0, 16, 32, 64, 128, 256)]
-    [16, 16, 32, 64, 128, 128]
-    """
-    return min(most, max(FIRST_ROWS, start))
-
-
 def map_threaded(
     function: Callable[[Argument], Result],
     arguments: Iterable[Argument],

@@ -13,13 +13,11 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.model import DiffusionModel, after_first_estimate
+from sciencegen.diffusion.model import HoldsDiffusion, after_first_estimate, diffusion_of
 from sciencegen.diffusion.objectives import low_discrepancy_times
 from sciencegen.diffusion.process import Denoiser, Levels, deterministic_step, diffuse, predict
 from sciencegen.diffusion.samplers import Path
 from sciencegen.diffusion.state import Fields, State, rows
-from sciencegen.errors import ConfigError
-from sciencegen.networks.shared_noise import mean_of_processes
 
 
 @torch.no_grad()
@@ -65,16 +63,6 @@ def distillation_loss(
     return torch.stack(weighted).sum(0)
 
 
-def diffusion_of(model: nn.Module) -> DiffusionModel:
-    """The model itself if it is a diffusion model, else its attribute `diffusion` (`sizes.SizedDiffusion`)."""
-    held = getattr(model, "diffusion", model)
-    if not isinstance(held, DiffusionModel):
-        raise ConfigError(
-            f"Expected a diffusion to distill, got a {type(model).__name__}, which takes no steps. Pass another model."
-        )
-    return held
-
-
 class Distillation(nn.Module):
     """One halving as a trainable module: `student` starts as a copy of the model and learns to draw in `steps` steps.
 
@@ -101,8 +89,8 @@ class Distillation(nn.Module):
         """Named scalars. loss: the distillation loss in units of the noise, per dimension."""
         student = diffusion_of(self.student)
         state, settings = student.state, student.settings
-        embed = getattr(self.student, "embed", None)  # for models whose diffusion works on transformed items
-        batch = batch if embed is None else embed(batch, generator)
+        if isinstance(self.student, HoldsDiffusion):
+            batch = self.student.embed(batch, generator)
         x = state.embed(batch).with_condition(settings.dropout(batch.condition, generator))
         with torch.no_grad():
             path = self.teacher.path(2 * settings.steps, x)
@@ -113,4 +101,4 @@ class Distillation(nn.Module):
         if settings.self_conditioning:
             teacher = after_first_estimate(teacher)
         losses = distillation_loss(student.training_denoiser(generator), teacher, state, x, path, index, noise)
-        return {"loss": losses.mean() / mean_of_processes(state.dimensions(x).mean()).clamp(min=1)}
+        return {"loss": student.per_dimension(losses, x)}

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 from torch.nn import functional
 
 from sciencegen.batch import Batch
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
-from sciencegen.diffusion.model import EVALUATION_SEED, Accept, Condition, DiffusionModel, DiffusionSettings
+from sciencegen.diffusion.model import (
+    EVALUATION_SEED,
+    Accept,
+    Condition,
+    DiffusionModel,
+    DiffusionSettings,
+    HoldsDiffusion,
+)
 from sciencegen.diffusion.objectives import DiffusionBound
 from sciencegen.diffusion.schedules import Learned
 from sciencegen.diffusion.state import Euclidean, Field, State, with_fields
-from sciencegen.diffusion.steering import Steering, best_particles
+from sciencegen.diffusion.steering import Steering
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.pixels import ConditionKinds
@@ -84,8 +91,7 @@ def image_diffusion(
 #
 #     u = asinh(w),   w = pixel / sigma of its noise          Lupton, Gunn & Szalay 1999, softened at one sigma
 #
-# Noise of standard deviation 1 in w has a standard deviation in u of 1 where w is near 0, and of about 1 / w where w
-# is
+# Noise of standard deviation 1 in w has a standard deviation in u of 1 where w is near 0, and of about 1 / w where w is
 # large.
 
 
@@ -108,8 +114,7 @@ def log_slope(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 # A diffusion model of observed images: blurred by a point spread function (psf), with noise of known variance.
 #
 # It models p(x | c, psf, variance), where x are the noisy pixels; psf and variance are inputs of the network. The
-# network
-# works on pixels in units of their noise, stretched (`stretch`). Images are not deconvolved.
+# network works on pixels in units of their noise, stretched (`stretch`). Images are not deconvolved.
 
 NOISE = "noise"
 """Input of the network: the logarithm of sigma (variances must be above 0), minus its mean over `seen`. The network's
@@ -117,7 +122,7 @@ psf is divided by the largest value of those in `seen`, and has as many channels
 fields are those of `data.observation`."""
 
 
-class ObservedImageDiffusion(nn.Module):
+class ObservedImageDiffusion(HoldsDiffusion):
     """A `LatentModel` of Batches with the fields image, psf and variance.
 
     diffusion: model of stretched images, with the context `psf` and `noise` (`images.image_diffusion`). seen: psf and
@@ -137,10 +142,10 @@ class ObservedImageDiffusion(nn.Module):
     def __init__(
         self, diffusion: DiffusionModel, seen: Batch, steps_per_sigma: int, least_variance: Tensor | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(diffusion)
         if steps_per_sigma < 1 or not len(seen):
             raise ConfigError(f"Expected 1 or more steps of a sigma, and items, got {steps_per_sigma} and {len(seen)}.")
-        self.diffusion, self.steps_per_sigma = diffusion, steps_per_sigma
+        self.steps_per_sigma = steps_per_sigma
         self.psf_channels = psf_channels(seen)
         self.register_buffer("psf", seen[PSF], persistent=False)
         self.register_buffer("variance", seen[VARIANCE], persistent=False)
@@ -193,13 +198,6 @@ class ObservedImageDiffusion(nn.Module):
 
     def _given(self, batch: Batch) -> dict[str, Tensor]:
         return {PSF: self._psf(batch) / self.psf_scale, NOISE: self._sigma(batch).log() - self.log_sigma}
-
-    def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
-        """The diffusion loss of the stretched images."""
-        return self.diffusion.loss(self.embed(batch, generator), step, generator)
-
-    def finish(self, batches: Iterable[Batch], generator: Generator) -> None:
-        """Nothing is left to fit."""
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator | None = None) -> DiffusionBound:
@@ -278,7 +276,7 @@ class ObservedImageDiffusion(nn.Module):
         like = self._like(noise)
         inside = steering.after(lambda x: self._read(x, like))
         drawn = self.diffusion.draw_steered(self.diffusion.start(noise[:, 1:], condition, self.context(like)), inside)
-        return best_particles(self._read(drawn, like), steering)
+        return steering.best(self._read(drawn, like))
 
     def _like(self, latent: Float[Tensor, "batch latent"]) -> Batch:
         check_latents(latent, self.latent_size)
@@ -299,9 +297,8 @@ class ObservedImageDiffusion(nn.Module):
     def _nearest(self, batch: Batch) -> Int[Tensor, " batch"]:
         """Index in `seen` nearest to each item by psf (relative squared distance) and noise (that of log sigma)."""
         side = max(int(batch[PSF].shape[-1]), int(self.psf.shape[-1]))
-        psf, kept = (
-            _in_the_middle(self._psf(one), side).flatten(1) for one in (batch, Batch({PSF: self.psf.to(batch[PSF])}))
-        )
+        both = (self._psf(one) for one in (batch, Batch({PSF: self.psf.to(batch[PSF])})))
+        psf, kept = (functional.pad(one, [(side - one.shape[-1]) // 2] * 4).flatten(1) for one in both)
         squares = kept.square().sum(1).mean().clamp(min=torch.finfo(kept.dtype).tiny)
         here = self._variance(batch).to(psf)
         kept_noise, noise = (0.5 * one.mean((-2, -1)).log() for one in (self.variance.to(psf), here))
@@ -312,9 +309,3 @@ class ObservedImageDiffusion(nn.Module):
 def psf_channels(seen: Batch) -> int:
     """1 for a psf of all bands, else their number."""
     return int(seen[PSF].shape[1]) if seen[PSF].ndim == 4 else 1
-
-
-def _in_the_middle(psf: Float[Tensor, "batch channel y x"], side: int) -> Float[Tensor, "batch channel side side"]:
-    """Pad to a square of another odd side."""
-    margin = (side - psf.shape[-1]) // 2
-    return nn.functional.pad(psf, [margin] * 4)

@@ -22,7 +22,7 @@ from torch import Generator, Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.process import Coefficients, Denoiser, coefficients, levels, predict
-from sciencegen.diffusion.samplers import Path, start_keys, streams
+from sciencegen.diffusion.samplers import Path, row_keys, streams
 from sciencegen.diffusion.state import CategoricalSpace, Fields, State, differentiable, sum_over_item, with_fields
 from sciencegen.errors import ConfigError
 from sciencegen.networks.shared_noise import LOG_2_PI
@@ -112,7 +112,7 @@ def keyed_divergence(state: State, like: Batch) -> Divergence:
     on the other items of the batch."""
     bits = [
         [generator.integers(0, 2, tuple(like[name].shape[1:])) for name in state.fields]
-        for generator in streams(start_keys(state, like), 0)
+        for generator in streams(row_keys(state.first(like)), 0)
     ]
     return _along(state, like, {
         name: 2 * torch.from_numpy(np.stack([row[at] for row in bits])).to(like[name]) - 1
@@ -180,8 +180,7 @@ def _step_with_divergence(
             spread = divergence(slope, inputs)
         return {**{name: value.detach() for name, value in slope.items()}, DENSITY: spread.detach()}
 
-    first = next(iter(state.fields))
-    moved = _runge_kutta(move, with_fields(z, {DENSITY: z[first].new_zeros(len(z))}), start, end)
+    moved = _runge_kutta(move, with_fields(z, {DENSITY: state.first(z).new_zeros(len(z))}), start, end)
     fields = {name: value for name, value in moved.fields.items() if name != DENSITY}
     return Batch(fields, z.mask, z.condition), moved[DENSITY]
 

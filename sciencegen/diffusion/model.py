@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -18,7 +17,6 @@ from sciencegen.diffusion.likelihood import Divergence, check_continuous, decode
 from sciencegen.diffusion.objectives import (
     DiffusionBound,
     Norms,
-    Weighted,
     continuous_bound,
     low_discrepancy_times,
     variance_minimizing_loss,
@@ -33,13 +31,14 @@ from sciencegen.diffusion.samplers import (
     clean,
     from_pure_noise,
     noise_of_start,
+    row_keys,
     sample,
     sampler,
     scaled,
 )
 from sciencegen.diffusion.schedules import Schedule, check_times, log_snr_grid
 from sciencegen.diffusion.state import Fields, State, with_fields
-from sciencegen.diffusion.steering import Steering, best_particles, sample_steered
+from sciencegen.diffusion.steering import Steering, sample_steered
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.shared_noise import check_latents, mean_of_processes
@@ -47,9 +46,8 @@ from sciencegen.networks.shared_noise import check_latents, mean_of_processes
 # Conditions that aren't given, taken from a training item that has the given ones.
 #
 # p(x) = E p(x | c) over c ~ p(c). A network that has learned p(x | c) and p(x) alike draws the first more exactly,
-# since
-# c decides at the start what the unconditional model has to decide from noise. So an item without conditions is drawn
-# with those of a random training item of its size, and one with some of them with the others of an item near in
+# since c decides at the start what the unconditional model has to decide from noise. So an item without conditions is
+# drawn with those of a random training item of its size, and one with some of them with the others of an item near in
 # these.
 
 NEAREST = 32
@@ -81,7 +79,8 @@ class TypicalConditions:
         requested = (nothing if condition is None else condition.detach()).cpu()
         off = self._squared_distances(requested, counts.cpu())
         near = off <= off.kthvalue(min(NEAREST, len(self.values)), 1, keepdim=True).values
-        place = (_uniform(noise) * near.sum(1)).long().clamp(max=near.sum(1) - 1)
+        uniform = torch.tensor([key / 2**64 for key in row_keys(noise)], dtype=torch.float64)
+        place = (uniform * near.sum(1)).long().clamp(max=near.sum(1) - 1)
         typical = self.values[torch.searchsorted(near.cumsum(1), place[:, None] + 1)[:, 0]]
         completed = torch.where(requested.isnan(), typical.to(requested), requested)
         return (completed if self.bias is None else completed - self.bias.to(completed)).to(noise.device)
@@ -95,23 +94,14 @@ class TypicalConditions:
         return squares.nan_to_num(nan=0.0).sum(2) + ((counts[:, None] - self.sizes) / SIZE_UNIT).square()
 
 
-def _uniform(noise: Float[Tensor, "batch latent"]) -> Float[Tensor, " batch"]:
-    """A number from 0 to 1 that each row determines, by a hash."""
-    rows = noise.detach().cpu().contiguous().numpy()
-    numbers = [int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest()) / 2**64 for row in rows]
-    return torch.tensor(numbers, dtype=torch.float64)
-
-
 # Self-conditioning: the denoiser also sees its own estimate of the step before. Chen et al. 2023 (Analog bits).
 #
 # At high noise an estimate is made of decisions that z hardly shows. A network that sees them goes on with them,
-# instead
-# of deciding anew at each step. In training, for a share of the batches, the estimate is the network's own at the
-# same z.
+# instead of deciding anew at each step. In training, for a share of the batches, the estimate is the network's own at
+# the same z.
 #
 # Estimates are given fields, named by `earlier`. Without them the network has no earlier estimate: so do likelihoods,
-# the
-# probability-flow ODE and steered particles, for which x^ must depend on z alone.
+# the probability-flow ODE and steered particles, for which x^ must depend on z alone.
 
 
 @runtime_checkable
@@ -120,15 +110,6 @@ class Recalling(Protocol):
 
     recalls: bool
     """Whether it sees the given fields `earlier(name)`, where they are given."""
-
-
-def check_recalls(network: nn.Module, share: float) -> None:
-    """Raise an error for a network that doesn't see the earlier estimates: they would double the cost for nothing."""
-    if share and not (isinstance(network, Recalling) and network.recalls):
-        raise ConfigError(
-            f"Expected a self_conditioning of 0 with a network that doesn't see its earlier estimate, got {share} with "
-            f"{type(network).__name__}. Leave self_conditioning out."
-        )
 
 
 def earlier(name: str) -> str:
@@ -248,7 +229,12 @@ class DiffusionModel(nn.Module):
         self.network, self.state, self.schedule = network, state, schedule
         self.shapes = {name: tuple(shapes[name]) for name in state.fields}
         self.settings = settings or DiffusionSettings()
-        check_recalls(network, self.settings.self_conditioning)
+        share = self.settings.self_conditioning
+        if share and not (isinstance(network, Recalling) and network.recalls):  # it would double the cost for nothing
+            raise ConfigError(
+                "Expected a self_conditioning of 0 with a network that doesn't see its earlier estimate, got "
+                f"{share} with {type(network).__name__}. Leave self_conditioning out."
+            )
         self.norms, self.guide = norms, guide
         self.latent_size = self.semantic_size = sum(math.prod(shape) for shape in self.shapes.values())
 
@@ -268,13 +254,16 @@ class DiffusionModel(nn.Module):
         """Named scalars. loss: the weighted objective in nats per dimension. A learned schedule gets the gradient of
         the loss's variance."""
         x = self.state.embed(batch).with_condition(self.settings.dropout(batch.condition, generator))
-        times = low_discrepancy_times(len(x), generator, x[next(iter(self.state.fields))])
-        weighted, noise = Weighted(weighting(self.settings.weighting), self.norms), self.state.noise(x, generator)
+        times = low_discrepancy_times(len(x), generator, self.state.first(x))
+        weight, noise = weighting(self.settings.weighting), self.state.noise(x, generator)
         losses = variance_minimizing_loss(
-            self.training_denoiser(generator), self.state, self.schedule, x, times, noise, weighted
+            self.training_denoiser(generator), self.state, self.schedule, x, times, noise, weight, self.norms
         )
-        dimensions = mean_of_processes(self.state.dimensions(x).mean())
-        return {"loss": losses.mean() / dimensions.clamp(min=1)}
+        return {"loss": self.per_dimension(losses, x)}
+
+    def per_dimension(self, losses: Float[Tensor, " batch"], x: Batch) -> Float[Tensor, ""]:
+        """The mean loss of the items, divided by their mean number of dimensions."""
+        return losses.mean() / mean_of_processes(self.state.dimensions(x).mean()).clamp(min=1)
 
     def training_denoiser(self, generator: Generator) -> Denoiser:
         """The model, in a share of the calls with its own first estimate."""
@@ -291,7 +280,7 @@ class DiffusionModel(nn.Module):
         """The bound on -log p(x | c) in nats, at one random time per item; without a generator the seed is fixed."""
         generator = generator or Generator().manual_seed(EVALUATION_SEED)
         x = self.state.embed(batch)
-        times = low_discrepancy_times(len(x), generator, x[next(iter(self.state.fields))])
+        times = low_discrepancy_times(len(x), generator, self.state.first(x))
         return continuous_bound(self, self.state, self.schedule, x, times, self.state.noise(x, generator))
 
     def log_prob(self, batch: Batch, divergence: Divergence = exact_divergence) -> Float[Tensor, " batch"]:
@@ -383,7 +372,7 @@ class DiffusionModel(nn.Module):
     ) -> Batch:
         """One item for each `steering.count` rows: the best of its particles, which are drawn from
         p(x | c) e^reward(x). like: as in `generate`, with one row per particle."""
-        return best_particles(self.draw_steered(self.start(noise, condition, like), steering), steering)
+        return steering.best(self.draw_steered(self.start(noise, condition, like), steering))
 
     @torch.no_grad()
     def draw_steered(self, z: Batch, steering: Steering) -> Batch:
@@ -395,12 +384,12 @@ class DiffusionModel(nn.Module):
 
     def path(self, steps: int, like: Batch) -> Path:
         """Log-SNR values of `steps` steps from noise to data, for samplers, steering and distillation."""
-        first = like[next(iter(self.state.fields))]
-        return log_snr_grid(self.schedule, steps, first, self.settings.last_time, self.settings.crowding)
+        s = self.settings
+        return log_snr_grid(self.schedule, steps, self.state.first(like), s.last_time, s.crowding)
 
     def flow_path(self, like: Batch) -> Path:
         """Log-SNR values of the probability-flow ODE, over the whole range of the schedule."""
-        return log_snr_grid(self.schedule, self.settings.flow_steps, like[next(iter(self.state.fields))])
+        return log_snr_grid(self.schedule, self.settings.flow_steps, self.state.first(like))
 
     def row_of(self, z: Batch) -> Float[Tensor, "batch latent"]:
         """All fields of the state flattened into one row; `fields_of` is the inverse."""
@@ -419,6 +408,38 @@ class DiffusionModel(nn.Module):
         z = Batch({**given, **fields}, mask, condition)
         self.state.check(z.fields, mask)
         return with_fields(z, self.state.project(fields, mask))
+
+
+class HoldsDiffusion(nn.Module):
+    """A `LatentModel` of items that a diffusion gets in another form, by `embed`."""
+
+    diffusion: DiffusionModel
+
+    def __init__(self, diffusion: DiffusionModel) -> None:
+        super().__init__()
+        self.diffusion = diffusion
+
+    def embed(self, batch: Batch, generator: Generator) -> Batch:
+        """Items as the diffusion is trained on them."""
+        return batch
+
+    def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
+        """That of the diffusion (`DiffusionModel.loss`), of embedded items."""
+        return self.diffusion.loss(self.embed(batch, generator), step, generator)
+
+    def finish(self, batches: Iterable[Batch], generator: Generator) -> None:
+        """Nothing is left to fit."""
+
+
+def diffusion_of(model: nn.Module) -> DiffusionModel:
+    """The model itself if it is a diffusion model, else the one that it holds."""
+    if isinstance(model, HoldsDiffusion):
+        return model.diffusion
+    if not isinstance(model, DiffusionModel):
+        raise ConfigError(
+            f"Expected a diffusion to distill, got a {type(model).__name__}, which takes no steps. Pass another model."
+        )
+    return model
 
 
 # Sampling settings that replace those of a trained diffusion model.
@@ -485,20 +506,16 @@ def check_random(sampler: str) -> None:
         raise ConfigError(f"Expected a random sampler with `step_noise`, got '{sampler}'. Set `sampler` to {random}.")
 
 
-def diffusions_in(model: nn.Module) -> list[DiffusionModel]:
-    """All diffusion models in a model: itself or parts of it (such as the prior of an autoencoder's codes)."""
-    return [part for part in model.modules() if isinstance(part, DiffusionModel)]
-
-
 def draw_by(model: nn.Module, drawing: Drawing) -> int:
-    """Change a model's sampling settings in place.
+    """Change a model's sampling settings in place: its own, or those of its parts (such as the prior of an
+    autoencoder's codes).
 
     Returns
     -------
     int
         Number of diffusion models in the model. If it is 0, nothing was changed.
     """
-    found = diffusions_in(model)
+    found = [part for part in model.modules() if isinstance(part, DiffusionModel)]
     for diffusion in found:
         diffusion.settings = drawing.settings(diffusion.settings)
     return len(found)
@@ -533,7 +550,7 @@ def vary(model: DiffusionModel, x: Batch, noise: Fields, level: float, bend: Ben
     """
     if not 0 < level <= 1:
         raise ConfigError(f"Expected a noise level above 0, at most 1, got {level}.")
-    settings, first = model.settings, x[next(iter(model.state.fields))]
+    settings, first = model.settings, model.state.first(x)
     steps = max(1, math.ceil(level * settings.steps))
     path = log_snr_grid(model.schedule, steps, first, settings.last_time * level, settings.crowding, level)
     z = diffuse(model.state, x, levels(path[0], x), model.state.project(noise, x.mask, "noise"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -42,12 +43,7 @@ def snr_weighting(log_snr: Tensor, shift: float = 0.0) -> Tensor:
 
 
 FINE_SHIFT = 2.5
-"""The shift of `snr_fine_weighting`."""
-
-
-def snr_fine_weighting(log_snr: Tensor) -> Tensor:
-    """`snr_weighting` of lower noise, for data with precise details, such as the bonds of coordinates."""
-    return snr_weighting(log_snr, FINE_SHIFT)
+"""The shift of `snr_weighting` for data with precise details, such as the bonds of coordinates: lower noise."""
 
 
 def p2_weighting(log_snr: Tensor, gamma: float = 1.0) -> Tensor:
@@ -77,7 +73,7 @@ def flow_matching_weighting(log_snr: Tensor) -> Tensor:
 WEIGHTINGS: Mapping[str, Weighting] = {
     "elbo": elbo_weighting,
     "snr": snr_weighting,
-    "snr-fine": snr_fine_weighting,
+    "snr-fine": partial(snr_weighting, shift=FINE_SHIFT),
     "p2": p2_weighting,
     "sigmoid": sigmoid_weighting,
     "edm": edm_weighting,
@@ -194,14 +190,6 @@ def _at(schedule: Schedule, time: float, like: Times) -> Levels:
 # --- Weighted losses --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Weighted:
-    """The weight of each noise level in a loss, and the norms of errors."""
-
-    weight: Weighting
-    norms: Norms | None = None
-
-
 def weighted_loss(
     denoise: Denoiser, state: State, schedule: Schedule, x: Batch, time: Times, noise: Fields, weight: Weighting
 ) -> Float[Tensor, " batch"]:
@@ -215,8 +203,9 @@ def weighted_loss(
 
 
 def variance_minimizing_loss(
-    denoise: Denoiser, state: State, schedule: Schedule, x: Batch, time: Times, noise: Fields, weighted: Weighted
-) -> Float[Tensor, " batch"]:
+    denoise: Denoiser, state: State, schedule: Schedule, x: Batch, time: Times, noise: Fields, weight: Weighting,
+    norms: Norms | None = None,
+) -> Float[Tensor, " batch"]:  # fmt: skip
     """`weighted_loss`, with a backward pass that gives a learned schedule the gradient of the estimate's variance.
 
     The loss's mean doesn't depend on the schedule's shape, so its variance is E[loss^2] up to a constant. As
@@ -225,8 +214,8 @@ def variance_minimizing_loss(
     the gradient of the loss.
     """
     log_snr, slope = (value.clone() for value in log_snr_and_slope(schedule, time))
-    error = squared_error(denoise, state, x, log_snr, noise, weighted.norms)
-    losses = -0.5 * weighted.weight(log_snr) * slope * error
+    error = squared_error(denoise, state, x, log_snr, noise, norms)  # first: the order decides how gradients are summed
+    losses = -0.5 * weight(log_snr) * slope * error
     squares = mean_of_processes(losses.detach().square().mean())
     scale = 2 * losses.detach() / squares.clamp(min=torch.finfo(losses.dtype).tiny)
     for value in (log_snr, slope):

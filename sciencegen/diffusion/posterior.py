@@ -26,8 +26,7 @@ from sciencegen.diffusion.model import Bend
 from sciencegen.diffusion.process import Denoiser, Levels, coefficients
 from sciencegen.diffusion.state import Fields, State, differentiable
 from sciencegen.errors import ConfigError
-from sciencegen.networks.convolution import convolved
-from sciencegen.networks.pixels import images_at_once
+from sciencegen.networks.pixels import convolved, images_at_once
 from sciencegen.networks.shared_noise import standard_normal
 
 
@@ -125,9 +124,8 @@ def conjugate_gradients(
 # Samples of noise-free, unblurred images given one observed image, by a diffusion model of observed images.
 #
 # The prior is the model's p(x | no psf, least variance): images with hardly any noise. They are stretched, x = c
-# sinh(u),
-# so that the observation y = psf * (c sinh u) + noise isn't linear in u; `posterior.observing` linearizes it at each
-# estimate.
+# sinh(u), so that the observation y = psf * (c sinh u) + noise isn't linear in u; `posterior.observing` linearizes it
+# at each estimate.
 
 LARGEST = 20.0
 """Of |u|, so that sinh stays finite where an estimate is far off."""
@@ -136,24 +134,15 @@ LARGEST_CHANGE = 1.75
 observation."""
 
 
-@dataclass(frozen=True)
-class DeconvolutionSettings:
-    """sampler, steps: from noise to an image. iterations: of conjugate gradients in each step, in which the network's
-    gradient is computed once more than these. temperature: of the likelihood N(y; psf * x, T v); with T = 1, a prior
-    that doesn't describe every image claims too much (Miller and Dunson 2019, on coarsened posteriors)."""
-
-    sampler: str = "ancestral"
-    steps: int = 40
-    iterations: int = 2
-    temperature: float = 1.0
-
-
 def deconvolved_samples(
     model: ObservedImageDiffusion,
     image: Batch,
     samples: int,
     generator: Generator,
-    settings: DeconvolutionSettings | None = None,
+    sampler: str = "ancestral",
+    steps: int = 40,
+    iterations: int = 2,
+    temperature: float = 1.0,
 ) -> Float[Tensor, "sample band y x"]:
     """Images that agree with one observed image, in its unit, with noise of the least variance.
 
@@ -167,7 +156,13 @@ def deconvolved_samples(
         How many.
     generator : torch.Generator
         On the CPU; the samples depend on the image, the model and this alone.
-    settings : DeconvolutionSettings, optional
+    sampler, steps : str, int
+        From noise to an image.
+    iterations : int
+        Of conjugate gradients in each step, in which the network's gradient is computed once more than these.
+    temperature : float
+        T of the likelihood N(y; psf * x, T v). With 1, a prior that doesn't describe every image claims too much
+        (Miller and Dunson 2019, on coarsened posteriors).
 
     Raises
     ------
@@ -176,27 +171,22 @@ def deconvolved_samples(
     """
     if not model.least_variance.any():
         raise ConfigError("Expected a model that has learned from noise-free images, too, got one of observed alone.")
-    s, diffusion, noise_free = settings or DeconvolutionSettings(), model.diffusion, _noise_free(model, image)
+    diffusion, nothing = model.diffusion, image[IMAGE].new_zeros
+    noise_free = Batch({PSF: nothing(1, model.psf_channels, 1, 1), VARIANCE: nothing(1, image[IMAGE].shape[1], 1, 1)})
     unit, context = model.unit(noise_free), model.context(noise_free)
-    bend = _given(model, image, unit, s)
+    bend = _given(model, image, unit, iterations, temperature)
     noise = standard_normal((samples, diffusion.latent_size), generator, image[IMAGE])
     found = []
     for rows in noise.split(images_at_once(image[IMAGE].numel())):
         start = diffusion.start(rows, None, context.repeat_interleave(len(rows)))
-        drawn = diffusion.draw(start, s.sampler, s.steps, bend=bend)
+        drawn = diffusion.draw(start, sampler, steps, bend=bend)
         found.append(unstretched(drawn[IMAGE]) * unit)
     return torch.cat(found)
 
 
-def _noise_free(model: ObservedImageDiffusion, image: Batch) -> Batch:
-    """No psf and no noise, for one image."""
-    nothing = image[IMAGE].new_zeros
-    return Batch({PSF: nothing(1, model.psf_channels, 1, 1), VARIANCE: nothing(1, image[IMAGE].shape[1], 1, 1)})
-
-
-def _given(model: ObservedImageDiffusion, image: Batch, unit: Tensor, settings: DeconvolutionSettings) -> Bend:
+def _given(model: ObservedImageDiffusion, image: Batch, unit: Tensor, iterations: int, temperature: float) -> Bend:
     """Guides by the observed image. unit: c above."""
-    psf, deviation = image.fields.get(PSF), (settings.temperature * image[VARIANCE]).sqrt()
+    psf, deviation = image.fields.get(PSF), (temperature * image[VARIANCE]).sqrt()
 
     def residual(u: Tensor) -> Tensor:
         seen = convolved(unstretched(u.clamp(-LARGEST, LARGEST)) * unit, psf)
@@ -207,14 +197,13 @@ def _given(model: ObservedImageDiffusion, image: Batch, unit: Tensor, settings: 
         squares = convolved(slope.square(), None if psf is None else psf.square())
         return (squares.clamp(min=0) / deviation.square()).flatten(1)
 
-    given = NoisyObservation(IMAGE, residual, sensitivity, LARGEST_CHANGE, settings.iterations)
+    given = NoisyObservation(IMAGE, residual, sensitivity, LARGEST_CHANGE, iterations)
     return lambda denoise: observing(denoise, model.diffusion.state, given)
 
 
 # Draws of which a linear function is known: reconstruction guidance and replacement, in the null space of the rest.
 #
-# With H x = y known and H+ the pseudoinverse, d(x) = H+ (y - H x) is the least change of x that makes it agree. At
-# each
+# With H x = y known and H+ the pseudoinverse, d(x) = H+ (y - H x) is the least change of x that makes it agree. At each
 # noise level the estimate x^(z) is changed twice:
 #
 #     x1 = x^ + (dx^/dz)^T d(x^) / alpha       Song et al. 2023 (pseudoinverse-guided diffusion, eq. 8, r = sigma)

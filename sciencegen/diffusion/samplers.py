@@ -52,7 +52,7 @@ def noise_of(state: State, generator: Generator) -> Noise:
 def noise_of_start(state: State, start: Batch) -> Noise:
     """Noise determined by each item's own start (its noisiest z) and the step, so that a draw does not depend on the
     other items of its batch. Philox, keyed by a hash of the start, which is computed at the first request."""
-    keys = cache(lambda: start_keys(state, start))
+    keys = cache(lambda: row_keys(state.first(start)))
 
     def noise(step: int, like: Batch) -> Fields:
         shapes = [tuple(like[name].shape[1:]) for name in state.fields]
@@ -85,10 +85,9 @@ def streams(keys: Iterable[int], number: int) -> Iterator[np.random.Generator]:
         yield generator
 
 
-def start_keys(state: State, start: Batch) -> list[int]:
-    """A 64-bit hash of each item's start."""
-    field = start[next(iter(state.fields))].cpu().numpy()
-    return [int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest()) for row in field]
+def row_keys(rows: Tensor) -> list[int]:
+    """A 64-bit hash of each row, such as of an item's start."""
+    return [int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest()) for row in rows.detach().cpu().numpy()]
 
 
 def no_noise(step: int, like: Batch) -> Fields:

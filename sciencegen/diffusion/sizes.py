@@ -5,18 +5,18 @@ Items of the same size are processed together, so that nothing is computed for p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
-from torch import Generator, Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from sciencegen.batch import Batch, concatenate
 from sciencegen.diffusion.likelihood import check_continuous, decode, encode
-from sciencegen.diffusion.model import Accept, Condition, DiffusionModel, TypicalConditions
-from sciencegen.diffusion.steering import Steering, best_particles
+from sciencegen.diffusion.model import Accept, Condition, DiffusionModel, HoldsDiffusion, TypicalConditions
+from sciencegen.diffusion.steering import Steering
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.shared_noise import check_latents
 
@@ -48,7 +48,7 @@ class SizeTable:
         return log_chance.softmax(1)
 
 
-class SizedDiffusion(nn.Module):
+class SizedDiffusion(HoldsDiffusion):
     """p(n | c) p(x | n, c): a size by `SizeTable`, then an item of that size. Hoogeboom et al. 2022, section 3.
 
     diffusion: model of items up to the largest size; every field of its state has positions, and there are no given
@@ -58,9 +58,8 @@ class SizedDiffusion(nn.Module):
     """
 
     def __init__(self, diffusion: DiffusionModel, table: SizeTable, typical: TypicalConditions | None = None) -> None:
-        super().__init__()
-        self.typical = typical
-        self.diffusion, self.table, self.largest = diffusion, table, int(table.sizes.max())
+        super().__init__(diffusion)
+        self.typical, self.table, self.largest = typical, table, int(table.sizes.max())
         self.state, self.latent_size = diffusion.state, diffusion.latent_size + 1
         self.semantic_size = self.latent_size
 
@@ -68,13 +67,6 @@ class SizedDiffusion(nn.Module):
     def imputes_conditions(self) -> bool:
         """Whether `generate` and `steered` take conditions that aren't given from training items."""
         return self.typical is not None and self.typical.values.numel() > 0
-
-    def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
-        """The diffusion loss; the distribution of sizes is counted, not learned."""
-        return self.diffusion.loss(batch, step, generator)
-
-    def finish(self, batches: Iterable[Batch], generator: Generator) -> None:
-        """Nothing is left to fit."""
 
     def counts(self, quantile: Float[Tensor, " batch"], condition: Condition = None) -> Int[Tensor, " batch"]:
         """Numbers of positions: the inverse distribution function of p(n | c) at Phi(quantile). On the CPU."""
@@ -164,17 +156,16 @@ class SizedDiffusion(nn.Module):
         first = self._completed(noise[::every], counts[::every], first)
         condition = None if first is None else first.repeat_interleave(every, 0)
         found = self._by_size(self._noise(noise, condition), counts, self._projected(items))
-        return best_particles(found, steering)
+        return steering.best(found)
 
     def _completed(self, noise: Tensor, counts: Tensor, condition: Condition) -> Condition:
         return condition if self.typical is None else self.typical.complete(noise, counts, condition)
 
     def _whole(self, x: Batch) -> Batch:
         """Items of one size, padded and masked."""
-        count = x[next(iter(self.state.fields))].shape[1]
-        padded = self._padded(x, count)
-        mask = (torch.arange(self.largest) < count).expand(len(x), -1)
-        return Batch(padded.fields, mask.to(x[next(iter(self.state.fields))].device), x.condition)
+        first = self.state.first(x)
+        mask = (torch.arange(self.largest) < first.shape[1]).expand(len(x), -1)
+        return Batch(self._padded(x, first.shape[1]).fields, mask.to(first.device), x.condition)
 
     def _noise(self, latent: Tensor, condition: Condition) -> Batch:
         """The fields of a latent, which follow its size; not projected."""
@@ -197,9 +188,10 @@ class SizedDiffusion(nn.Module):
                 f"Expected items of 1 to {self.largest} positions, the most that the model has seen, got "
                 f"{f'{int(counts.min())} to {int(counts.max())}' if len(counts) else 'no items'}."
             )
-        device = batch[next(iter(self.state.fields))].device
+        device = self.state.first(batch).device
         done, order = [], []
-        for count, rows in _alike(counts):
+        for count in counts.unique().tolist():
+            rows = (counts == count).nonzero()[:, 0]
             done.append(self._padded(work(self._cut(batch.select(rows.to(device)), count), rows), count))
             order.append(rows)
         found = concatenate(done).select(torch.cat(order).argsort().to(device))
@@ -218,9 +210,3 @@ class SizedDiffusion(nn.Module):
             return functional.pad(value, [*trailing, *[0, self.largest - count] * positions])
 
         return Batch({name: padded(batch[name], field.positions) for name, field in self.state.fields.items()})
-
-
-def _alike(counts: Int[Tensor, " batch"]) -> Iterator[tuple[int, Int[Tensor, " row"]]]:
-    """Each count and the rows that have it."""
-    for count in counts.unique().tolist():
-        yield count, (counts == count).nonzero()[:, 0]

@@ -202,6 +202,10 @@ class State:
         if not self.fields:
             raise ConfigError("Expected a state of one or more fields, got none.")
 
+    def first(self, batch: Batch) -> Tensor:
+        """The first field of a batch, for the number of items, the type and the device of all of them."""
+        return batch[next(iter(self.fields))]
+
     def check(self, values: Fields, mask: Tensor | None, what: str = "batch") -> None:
         """Raise an error if a field is missing or has too few dimensions, or if the mask doesn't fit its positions."""
         for name, field in self.fields.items():

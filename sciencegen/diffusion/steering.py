@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.process import Denoiser, ancestral_step, levels, predict
-from sciencegen.diffusion.samplers import Noise, Path, check_path, start_keys, streams
+from sciencegen.diffusion.samplers import Noise, Path, check_path, row_keys, streams
 from sciencegen.diffusion.state import State, with_fields
 from sciencegen.errors import ConfigError, ShapeError
 
@@ -27,13 +27,6 @@ failed, and gets the least reward."""
 
 WORTHLESS = -1e4
 """The least reward. With a lower one, sums of reward differences would lose digits when a later estimate is better."""
-
-
-def best_of_n(x: Batch, scores: Float[Tensor, " particle"], count: int) -> Batch:
-    """For each item, the one of its `count` particles with the greatest score; failures (NaN) come last."""
-    worth = _by_item(torch.nan_to_num(scores, nan=-torch.inf), count)
-    first = torch.arange(len(worth), device=worth.device) * count
-    return x.select(first + worth.argmax(1))
 
 
 Uniform = Callable[[int, int], Float[Tensor, " item"]]
@@ -95,6 +88,12 @@ class Steering:
         estimate = None if self.estimate is None else composed(self.estimate)
         return replace(self, reward=composed(self.reward), estimate=estimate)
 
+    def best(self, x: Batch) -> Batch:
+        """For each item, the one of its particles with the greatest reward; failures (NaN) come last."""
+        worth = _by_item(torch.nan_to_num(self.reward(x), nan=-torch.inf), self.count)
+        first = torch.arange(len(worth), device=worth.device) * self.count
+        return x.select(first + worth.argmax(1))
+
 
 @runtime_checkable
 class SteeredModel(Protocol):
@@ -114,17 +113,12 @@ def uniform_of(generator: Generator) -> Uniform:
 
 def uniform_of_start(state: State, start: Batch, count: int) -> Uniform:
     """Numbers determined by the start of each item's first particle and the step. Philox, as in `noise_of_start`."""
-    keys = start_keys(state, start)[::count]
+    keys = row_keys(state.first(start))[::count]
     return lambda step, items: torch.tensor([generator.random() for generator in streams(keys, RESAMPLING + step)])
 
 
 RESAMPLING = 1 << 32
 """Offset of the random streams for resampling; the streams for noise are the step numbers."""
-
-
-def best_particles(x: Batch, steering: Steering) -> Batch:
-    """For each item, the steered particle with the greatest reward."""
-    return best_of_n(x, steering.reward(x), steering.count)
 
 
 def sample_steered(
@@ -156,7 +150,7 @@ def sample_steered(
     check_path(log_snrs)
     count = steering.count
     draw_uniform = steering.uniform or uniform_of_start(state, z, count)
-    reward = log_weight = _by_item(z[next(iter(state.fields))].new_zeros(len(z)), count)
+    reward = log_weight = _by_item(state.first(z).new_zeros(len(z)), count)
     for step, (t, s) in enumerate(pairwise(log_snrs)):
         x = with_fields(z, predict(denoise, state, z, levels(t, z)))
         if step % steering.every == 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
@@ -15,13 +14,13 @@ from sciencegen.batch import Batch, concatenate
 from sciencegen.diffusion.guidance import inpainting
 from sciencegen.diffusion.likelihood import exact_divergence, keyed_divergence
 from sciencegen.diffusion.model import EVALUATION_SEED as SEED
-from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
+from sciencegen.diffusion.model import Accept, Condition, DiffusionModel, DiffusionSettings, HoldsDiffusion
 from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.state import Euclidean, Field, State
-from sciencegen.diffusion.steering import Steering, best_particles
+from sciencegen.diffusion.steering import Steering
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.denoiser import VectorDenoiser
+from sciencegen.networks.mlp import VectorDenoiser
 from sciencegen.networks.shared_noise import check_latents
 
 LOG_SNR_ENDS = 12.0, -12.0
@@ -96,7 +95,6 @@ def vector_diffusion(
 # it.
 
 Latent = Float[Tensor, "batch latent"]
-Condition = Float[Tensor, "batch property"] | None
 
 NAME = "latent"
 TIMES = 8
@@ -222,8 +220,6 @@ class DiffusionPrior(nn.Module):
 # (variational dequantization; of a real number, -log q is the log volume of its change of scale). A mask says which
 # numbers of a vector are known: the denoiser gets it, so that the model is p of the known cells for any set of them.
 
-Accept = Callable[[Batch], Tensor]
-
 
 @runtime_checkable
 class Coding(Protocol):
@@ -239,7 +235,7 @@ class Coding(Protocol):
         """The items of vectors."""
 
 
-class CodedDiffusion(nn.Module):
+class CodedDiffusion(HoldsDiffusion):
     """A `LatentModel`: a diffusion of codes.
 
     Parameters
@@ -260,19 +256,14 @@ class CodedDiffusion(nn.Module):
     def __init__(
         self, coding: Coding, diffusion: DiffusionModel, hidden: float = 0.0, samples: int = 1, exact: bool = True
     ) -> None:
-        super().__init__()
+        super().__init__(diffusion)
         if not 0 <= hidden <= 1 or samples < 1:
             raise ConfigError(f"Expected hidden between 0 and 1, 1 sample or more, got {hidden} and {samples}.")
-        self.coding, self.diffusion, self.hidden, self.samples = coding, diffusion, hidden, samples
-        self.exact = exact
+        self.coding, self.hidden, self.samples, self.exact = coding, hidden, samples, exact
         (self.field,) = diffusion.state.fields
         self.latent_size = self.semantic_size = diffusion.latent_size
 
     # --- training -----------------------------------------------------------------------------------------------------
-
-    def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
-        """The loss of the diffusion (`DiffusionModel.loss`) of random codes."""
-        return self.diffusion.loss(self.embed(batch, generator), step, generator)
 
     def embed(self, batch: Batch, generator: Generator) -> Batch:
         """Random codes, of which cells are hidden as in training."""
@@ -287,9 +278,6 @@ class CodedDiffusion(nn.Module):
         known = torch.ones_like(hidden) if batch.mask is None else batch.mask
         left = known & ~hidden
         return torch.where(left.any(1, keepdim=True), left, known)
-
-    def finish(self, batches: Iterable[Batch], generator: Generator) -> None:
-        """Nothing is left to fit."""
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 
@@ -348,4 +336,4 @@ class CodedDiffusion(nn.Module):
         """One item for each `steering.count` rows: the best of its particles. The reward is that of items."""
         start = self.diffusion.start(noise, condition, None)
         drawn = self.diffusion.draw_steered(start, steering.after(self.coding.read))
-        return best_particles(self.coding.read(drawn), steering)
+        return steering.best(self.coding.read(drawn))

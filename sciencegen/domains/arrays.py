@@ -17,8 +17,7 @@ from sciencegen.items import Item, Json, Refusal
 
 if TYPE_CHECKING:
     from sciencegen.batch import Batch
-    from sciencegen.vae.array_settings import ArrayVAESettings
-    from sciencegen.vae.array_vae import ArrayVAE
+    from sciencegen.vae.array_vae import ArrayVAE, ArrayVAESettings
 
 Settings = TypeVar("Settings", bound="ArrayVAESettings")
 
@@ -241,7 +240,7 @@ def array_recipe(
     >>> representation.decode(model.decode(model.encode(batch)))
     [array([1., 2.])]
     """
-    from sciencegen.vae.array_settings import ArrayVAESettings
+    from sciencegen.vae.array_vae import ArrayVAESettings
 
     return Recipe(
         name=name,

@@ -237,7 +237,8 @@ class LatentSpace(LatentRows):
             If no item can be read.
         """
         texts = self.texts(items)
-        return grid(self._pictures(texts), _captions(texts, captions), columns)
+        names = list(map(caption, texts)) if captions is None else list(captions)
+        return grid(self._pictures(texts), names, columns)
 
     def _figure(self, texts: list[str], captions: Sequence[str], columns: int) -> Figure:
         """The items of a path, with a common scale where the science has one."""
@@ -290,10 +291,6 @@ class LatentSpace(LatentRows):
         """
         captions = [f"z[{column}] = {value:g}" for value in values]
         return self._figure(self.traverse(item, column, values), captions, columns)
-
-
-def _captions(texts: list[str], given: Sequence[str] | None) -> list[str]:
-    return list(map(caption, texts)) if given is None else list(given)
 
 
 def _raise_refused(items: Sequence[str], results: Sequence[Any]) -> None:

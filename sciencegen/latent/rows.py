@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from sciencegen.batch import Batch, concatenate
 from sciencegen.config import COMPUTE_CHUNK, CPU_CHUNK
-from sciencegen.data.threads import growing_size, map_threaded
+from sciencegen.data.threads import FIRST_ROWS, map_threaded
 from sciencegen.devices import halved_to_fit
 from sciencegen.errors import ShapeError, unknown_name
 from sciencegen.items import Item, Refusal
@@ -168,7 +168,8 @@ class LatentRows:
     def _part_size(self, chunk: int, start: int) -> int:
         if self.device != "cpu":
             return COMPUTE_CHUNK
-        return self.cpu_rows if chunk else growing_size(start, self.cpu_rows)
+        # few at first, so that few results don't wait for many; then as many as there were before
+        return self.cpu_rows if chunk else min(self.cpu_rows, max(FIRST_ROWS, start))
 
     def from_noise(self, noise: Latents, condition: np.ndarray | None = None) -> Latents:
         """Standard normal noise to latents of the (conditional) prior."""

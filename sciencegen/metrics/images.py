@@ -17,11 +17,9 @@ from sciencegen.errors import DataError, ShapeError
 #     s1(j) = mean over pixels and directions of I(j, a)
 #     s2(j, k, d) = mean over pixels and pairs of directions d apart of |I(j, a) * psi_kb|,  k > j
 #
-# A power spectrum is similar to s1; s2 also distinguishes sparse bright knots and arms from smooth light. No
-# parameter is
-# fitted. Rotations by 90 degrees and reflections leave the coefficients unchanged. Mallat 2012, Comm. Pure Appl.
-# Math.
-# 65, 1331; reduced as by Cheng & Ménard 2021, MNRAS 507, 1012.
+# A power spectrum is similar to s1; s2 also distinguishes sparse bright knots and arms from smooth light. No parameter
+# is fitted. Rotations by 90 degrees and reflections leave the coefficients unchanged. Mallat 2012, Comm. Pure Appl.
+# Math. 65, 1331; reduced as by Cheng & Ménard 2021, MNRAS 507, 1012.
 
 SCALES, DIRECTIONS = 4, 4
 FINEST = 0.3

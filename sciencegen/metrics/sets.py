@@ -56,16 +56,12 @@ def frechet_distance(first: Moments, second: Moments) -> float:
     """
     if first.mean.shape != second.mean.shape:
         raise ShapeError(f"Expected moments of one size, got {first.mean.shape} and {second.mean.shape}.")
-    root = _symmetric_root(first.covariance)
+    values, vectors = np.linalg.eigh(first.covariance)
+    root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
     cross = np.linalg.eigvalsh(root @ second.covariance @ root)
     shift = first.mean - second.mean
     spread = np.trace(first.covariance) + np.trace(second.covariance) - 2 * np.sqrt(np.clip(cross, 0, None)).sum()
     return max(0.0, float(shift @ shift + spread))
-
-
-def _symmetric_root(matrix: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
-    values, vectors = np.linalg.eigh(matrix)
-    return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
 
 
 def wasserstein_1d(first: Real[np.ndarray, " item"], second: Real[np.ndarray, " other"]) -> float:

@@ -40,7 +40,13 @@ def descend(
     optimizer = torch.optim.AdamW(
         trained, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
+
+    def rate(step: int) -> float:
+        """A linear rise over the first 5% (at most 100 steps), then half a cosine down to 0."""
+        rise = max(1, min(100, steps // 20))
+        return min(1.0, (step + 1) / rise) * 0.5 * (1 + math.cos(math.pi * step / max(steps, 1)))
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
     losses = []
     for step in range(steps):
         value = loss(step)
@@ -52,9 +58,3 @@ def descend(
         losses.append(float(value.detach()))
         progress(step + 1, steps, losses[-1])
     return losses
-
-
-def _rate(step: int, steps: int) -> float:
-    """A linear rise over the first 5% (at most 100 steps), then half a cosine down to 0."""
-    rise = max(1, min(100, steps // 20))
-    return min(1.0, (step + 1) / rise) * 0.5 * (1 + math.cos(math.pi * step / max(steps, 1)))

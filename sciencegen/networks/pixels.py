@@ -1,4 +1,4 @@
-"""Square images, their padding, and context fields such as a point spread function as channels on their pixels."""
+"""Square images: padding, symmetries, context fields as channels on their pixels, blur by a point spread function."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sciencegen.data.observation import convolve
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 
 AT_ONCE = 32 * 64 * 64
@@ -112,9 +113,8 @@ def with_context(
 
 # The eight symmetries of the square, D4: their action on images and conditions, and equivariant convolutions.
 #
-# Element g = turns + 4 flipped: it reflects x if `flipped`, then rotates by 90 degrees `turns` times. A feature map
-# is a
-# function f(k, pixel) on group and pixels, [batch channel*element y x], which g maps to (g f)(k) = g f(g^-1 k).
+# Element g = turns + 4 flipped: it reflects x if `flipped`, then rotates by 90 degrees `turns` times. A feature map is
+# a function f(k, pixel) on group and pixels, [batch channel*element y x], which g maps to (g f)(k) = g f(g^-1 k).
 
 SYMMETRIES: Mapping[str, tuple[int, ...]] = {"none": (0,), "d4": tuple(range(8))}
 """Name to the elements of the group."""
@@ -238,3 +238,21 @@ class SymmetricNorm(nn.Module):
     def forward(self, values: Float[Tensor, "batch channel y x"]) -> Float[Tensor, "batch channel y x"]:
         gain, shift = (each.repeat_interleave(self.order) for each in (self.gain, self.shift))
         return functional.group_norm(values, self.groups, gain, shift)
+
+
+# Convolution of images by a point spread function, differentiable.
+
+
+def convolved(
+    image: Float[Tensor, "batch band y x"], psf: Float[Tensor, "_ *band v u"] | None
+) -> Float[Tensor, "batch band y x"]:
+    """Convolves by psf (`data.observation.convolve`); an image whose psf is missing or all zero is unchanged."""
+    if psf is None:
+        return image
+    psf = psf[:, None] if psf.ndim == 3 else psf
+    side = psf.shape[-1]
+    if side % 2 == 0 or psf.shape[-2] != side or psf.shape[1] not in (1, image.shape[1]):
+        raise ShapeError(f"Expected a psf of shape [batch y x] with y = x odd, got {list(psf.shape)}. Pad or crop it.")
+    nothing = functional.pad(psf.new_ones(1, 1, 1, 1), [side // 2] * 4)
+    psf = torch.where(psf.abs().sum((-2, -1), keepdim=True) > 0, psf, nothing).to(image)
+    return convolve(image, psf, torch.fft)

@@ -19,11 +19,9 @@ from sciencegen.networks.mlp import MLP
 # The complete graph over the points of an item as two small matrices, and radial functions of distances.
 #
 # With one row for each unordered pair (i, j), i < j, the incidence matrix S has ones at both ends and the gradient
-# matrix
-# D has +1 at i and -1 at j. S h sums the values at an edge's ends, S^T e sums over a point's edges, D v are the
+# matrix D has +1 at i and -1 at j. S h sums the values at an edge's ends, S^T e sums over a point's edges, D v are the
 # differences v_i - v_j, and D^T diag(w) D is the weighted graph Laplacian. This takes half the work of all ordered
-# pairs,
-# and no gather operations.
+# pairs, and no gather operations.
 
 Result = TypeVar("Result")
 
@@ -77,21 +75,17 @@ def exactly(function: Callable[..., Result], first: Tensor, *others: object) -> 
 
 # An E(3)-equivariant message-passing network over all pairs of points, built for speed.
 #
-# Every point i has features h_i and several vectors v_ic, every unordered pair has features e_ij. The vectors start
-# as
-# multiples of the positions, and layers move them (EGNN, Satorras et al. 2021; several vectors, Levy et al. 2023).
-# The
+# Every point i has features h_i and several vectors v_ic, every unordered pair has features e_ij. The vectors start as
+# multiples of the positions, and layers move them (EGNN, Satorras et al. 2021; several vectors, Levy et al. 2023). The
 # outputs are equivariant to rotations, reflections and permutations, and invariant to translations, because positions
-# are
-# centred first. With d_ijc = sqrt(1 + |v_ic - v_jc|^2), a layer is
+# are centred first. With d_ijc = sqrt(1 + |v_ic - v_jc|^2), a layer is
 #
 #     e_ij += W silu(E e_ij + A h_i + A h_j + G d_ij)
 #     h_i  += O [sum_j softmax_j(q_i k_j + B e_ij) V h_j ; sum_j e_ij]             (attention with pair bias)
 #     h_i  += MLP(h_i, |v_i|)
 #     v_ic += g_c(h_i) sum_j (P e_ij)_c (v_ic - v_jc) / d_ijc + sum_c' M_cc' v_ic'
 #
-# with normalized inputs, shifted and scaled by the context (noise level, condition). Pair features are narrow, so
-# that
+# with normalized inputs, shifted and scaled by the context (noise level, condition). Pair features are narrow, so that
 # they cost about as much as point features. Arrays are dense: batches should hold items of nearly the same size.
 
 NEIGHBOURS = 16.0
@@ -258,10 +252,8 @@ def _real(mask: Bool[Tensor, "batch point"], graph: CompleteGraph, dtype: torch.
 # A denoiser of points in space: E[x | z] of positions and of features of points and pairs, from noisy z.
 #
 # z = alpha x + sigma noise with alpha^2 = sigmoid(log_snr), sigma^2 = sigmoid(-log_snr). Positions are preconditioned
-# so
-# that the network's inputs and outputs have the same scale at every noise level (Karras et al. 2022, table 1, for
-# this
-# process): with s the standard deviation of a coordinate and m^2 = alpha^2 s^2 + sigma^2,
+# so that the network's inputs and outputs have the same scale at every noise level (Karras et al. 2022, table 1, for
+# this process): with s the standard deviation of a coordinate and m^2 = alpha^2 s^2 + sigma^2,
 #
 #     x = (alpha s^2 / m^2) z + (sigma s / m) F(s z / m).
 #

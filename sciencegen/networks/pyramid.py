@@ -20,13 +20,10 @@ from sciencegen.networks.unet import ResidualBlock
 #     log structure(p) = decoder(p) + t(h, xi) - t(h, 0),    xi ~ N(0, I)
 #
 # h are the decoder's finest features. An autoencoder draws what its latents don't tell as the mean over all that it
-# could
-# be: a galaxy's arms without their knots. t replaces the mean by draws. With xi = 0 the decoder is that without
-# texture;
-# the encoder doesn't infer xi, whose posterior is taken to be its prior.
+# could be: a galaxy's arms without their knots. t replaces the mean by draws. With xi = 0 the decoder is that without
+# texture; the encoder doesn't infer xi, whose posterior is taken to be its prior.
 #
-# t is fitted after the other networks, which it doesn't change, by the energy score (Gneiting & Raftery 2007, eq.
-# 22),
+# t is fitted after the other networks, which it doesn't change, by the energy score (Gneiting & Raftery 2007, eq. 22),
 # which is the least, on average, for draws m, m' from the distribution of the images x themselves:
 #
 #     score = E |m - x| - E |m - m'| / 2
@@ -74,14 +71,14 @@ def energy_score(first: Image, second: Image, image: Image, deviation: Image) ->
     pairs = ((first, image, 0.5), (second, image, 0.5), (first, second, -0.5))
     differences = [((one - other) / deviation, weight) for one, other, weight in pairs]
     sides = sorted({min(side, image.shape[-1]) for side in WINDOWS})
-    terms = [weight * _norms(part, side).flatten(1).mean(1) for side in sides for part, weight in differences]
+
+    def norms(difference: Image, side: int) -> Tensor:
+        """Root of the mean square over each window."""
+        squares = functional.avg_pool2d(difference.square(), side, max(1, side // 2))
+        return (squares + 1e-4 / side**2).sqrt()
+
+    terms = [weight * norms(part, side).flatten(1).mean(1) for side in sides for part, weight in differences]
     return torch.stack(terms).sum(0)
-
-
-def _norms(difference: Image, side: int) -> Tensor:
-    """Root of the mean square over each window."""
-    squares = functional.avg_pool2d(difference.square(), side, max(1, side // 2))
-    return (squares + 1e-4 / side**2).sqrt()
 
 
 def fit_texture(

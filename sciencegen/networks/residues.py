@@ -180,8 +180,8 @@ class Recall(nn.Module):
 #     c_1 = s w_1,     c_i = b c_{i-1} + a w_i,     a = 3.8 / sqrt 3,     b^2 = 1 - a^2 / s^2,     s = R(N) / sqrt 3
 #
 # of steps with the length between two alpha carbons and of the spread of a globule, R(N) = 2.2 N^0.38 angstrom
-# (Skolnick
-# et al. 1997). A diffusion of w with white noise is one of c with this covariance, and a rotation of c is one of w.
+# (Skolnick et al. 1997). A diffusion of w with white noise is one of c with this covariance, and a rotation of c is one
+# of w.
 #
 # Where several chains make an assembly, each chain starts anew as the first one, with the spread of the whole.
 

@@ -18,9 +18,8 @@ from torch.nn import functional
 
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import condition_features
-from sciencegen.networks.denoiser import LevelEmbedding, VectorDenoiser, vector_and_mask
 from sciencegen.networks.grids import ImageReader
-from sciencegen.networks.mlp import MLP
+from sciencegen.networks.mlp import MLP, LevelEmbedding, VectorDenoiser, vector_and_mask
 from sciencegen.networks.pixels import (
     SYMMETRIES,
     ConditionKinds,

@@ -17,8 +17,7 @@ from torch.nn import functional
 
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import condition_features
-from sciencegen.networks.denoiser import LEVEL_SIZE, LevelEmbedding, vector_and_mask
-from sciencegen.networks.mlp import linear
+from sciencegen.networks.mlp import LEVEL_SIZE, LevelEmbedding, linear, vector_and_mask
 from sciencegen.networks.pixels import ConditionKinds, image_of, square_shape, with_context
 
 # Images that lie in a vector of numbers, and their patches as tokens.

@@ -166,11 +166,9 @@ def _varies(values: np.ndarray) -> Bool[np.ndarray, " feature"]:
 #
 #     y = sum_e w_e n_e + w_0 + scale * readout,
 #
-# w by least squares. If composition without w_0 explains more than EXTENSIVE of a property's variance, the property
-# is
+# w by least squares. If composition without w_0 explains more than EXTENSIVE of a property's variance, the property is
 # extensive: w_0 is 0 and the readout is a sum over points. Otherwise w_0 is fitted, and the readout is a mean. A
-# readout
-# may also be given by name; those that are neither sum nor mean (a dipole's length) have no baseline.
+# readout may also be given by name; those that are neither sum nor mean (a dipole's length) have no baseline.
 
 EXTENSIVE = 0.9
 

@@ -154,11 +154,6 @@ class Neighbours:
         return Neighbours(self.row[index], self.squared[index])
 
 
-def joined_neighbours(parts: Sequence[Neighbours]) -> Neighbours:
-    """The neighbours of the items of all parts, one part after the other."""
-    return Neighbours(np.concatenate([one.row for one in parts]), np.concatenate([one.squared for one in parts]))
-
-
 def nearest_left_in(query: Query, left_in: Bool[np.ndarray, "reference fold"]) -> Neighbours:
     """The nearest reference rows that the model of fold k was fitted on: neighbours of shape [item fold]."""
     blocks = [block for block in (query.dense, query.sparse) if block is not None]
@@ -315,17 +310,17 @@ def fit_product(training: Training, generator: np.random.Generator) -> Product:
     target = training.target[training.reference]
     tuning = tuning_rows(len(target), generator)
     near = reference.rows(tuning).references(tuning)
-    dense, sparse = (_rates(block) for block in (near.dense, near.sparse))
+
+    def choices(block: Float[np.ndarray, "item reference"] | None) -> list[float]:
+        """STRENGTHS divided by the median distance between different items."""
+        apart = np.empty(0) if block is None else block[block > 1e-9]
+        return [strength / float(np.median(apart)) for strength in STRENGTHS] if len(apart) else [0.0]
+
+    dense, sparse = choices(near.dense), choices(near.sparse)
     similarities = {rates: _multiplied(near, *rates) for rates in product(dense, sparse)}
     rates, noise = _tuned(similarities, target[tuning])
     dual, intercept = _solved(_multiplied(reference, *rates), noise, training)
     return Product(dual, intercept, np.array(rates))
-
-
-def _rates(block: Float[np.ndarray, "item reference"] | None) -> list[float]:
-    """STRENGTHS divided by the median distance between different items."""
-    apart = np.empty(0) if block is None else block[block > 1e-9]
-    return [strength / float(np.median(apart)) for strength in STRENGTHS] if len(apart) else [0.0]
 
 
 def _multiplied(query: Query, dense: float, sparse: float) -> Float[np.ndarray, "item reference"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from sciencegen.errors import DataError
 from sciencegen.prediction.columns import BlockRoles, FeatureBlock, FeatureColumns, fit_columns, joined_roles, roles_of
 from sciencegen.prediction.conformal import fit_difficulty, fit_difficulty_quantile, required_rows, signed_level
-from sciencegen.prediction.families import FAMILIES, Family, Neighbours, Training, joined_neighbours, nearest_left_in
+from sciencegen.prediction.families import FAMILIES, Family, Neighbours, Training, nearest_left_in
 from sciencegen.prediction.predictor import Calibration, Predictor, PredictorSettings, combine, difficulty, standardized
 from sciencegen.prediction.training_tables import (
     FEWEST_ROWS,
@@ -37,16 +37,10 @@ ROWS_PER_PASS = 1024
 """Bounds the memory of distances to the reference rows."""
 
 
-@dataclass(frozen=True)
-class HeldOut:
+def out_of_fold(
+    families: Mapping[str, Family], training: Training
+) -> tuple[Float[np.ndarray, "family item"], Neighbours]:
     """Each family's prediction of an item by the model that leaves it out, and the nearest rows of that model."""
-
-    predictions: Float[np.ndarray, "family item"]
-    neighbours: Neighbours
-
-
-def out_of_fold(families: Mapping[str, Family], training: Training) -> HeldOut:
-    """The predictions of the training items by the models that leave them out."""
     folds, left_in = training.fold, training.left_in[training.reference]
     held_out, neighbours = np.empty((len(families), len(folds))), []
     for start in range(0, len(folds), ROWS_PER_PASS):
@@ -55,7 +49,8 @@ def out_of_fold(families: Mapping[str, Family], training: Training) -> HeldOut:
         for index, family in enumerate(families.values()):
             held_out[index, rows] = family.predict(query)[own]
         neighbours.append(nearest_left_in(query, left_in).of(*own))
-    return HeldOut(held_out, joined_neighbours(neighbours))
+    near, squared = [one.row for one in neighbours], [one.squared for one in neighbours]
+    return held_out, Neighbours(np.concatenate(near), np.concatenate(squared))
 
 
 def family_weights(held_out: Float[np.ndarray, "family item"], target: Float[np.ndarray, " item"]) -> list[float]:
@@ -70,7 +65,8 @@ def family_weights(held_out: Float[np.ndarray, "family item"], target: Float[np.
 
 
 def calibrate(
-    held_out: HeldOut,
+    held_out: Float[np.ndarray, "family item"],
+    neighbours: Neighbours,
     weights: Sequence[float],
     training: Training,
     settings: PredictorSettings,
@@ -78,14 +74,14 @@ def calibrate(
     kind: str = "random",
 ) -> Calibration:
     """Difficulty, domain border and normalized residuals from the out-of-fold predictions."""
-    mean, spread = combine(held_out.predictions, weights)
-    distance = held_out.neighbours.distance()
+    mean, spread = combine(held_out, weights)
+    distance = neighbours.distance()
     border = max(float(np.quantile(distance, settings.domain)), 1e-6)
     errors = np.abs(training.target - mean)
     causes, reference_errors = [spread, distance], None
     if kind in NEAR_KINDS:
         reference_errors = errors[training.reference]
-        causes.append(held_out.neighbours.mean(reference_errors))
+        causes.append(neighbours.mean(reference_errors))
         coefficients = fit_difficulty_quantile(errors, np.column_stack(causes), settings.level)
     else:
         coefficients = fit_difficulty(errors, np.column_stack(causes))
@@ -122,7 +118,7 @@ def extrapolation_errors(
     below = below_cut(split, training.inputs, training.target, required_rows(signed_level(settings.level)))
     lower = _lower(training, np.flatnonzero(below), settings, generator)
     families = {name: FAMILIES[name](lower, generator) for name in settings.families}
-    weights = family_weights(out_of_fold(families, lower).predictions, lower.target)
+    weights = family_weights(out_of_fold(families, lower)[0], lower.target)
     above = np.sort(generator.permutation(np.flatnonzero(~below))[: settings.reference_rows])
     parts = []
     for start in range(0, len(above), ROWS_PER_PASS):
@@ -210,13 +206,13 @@ def fit_predictor(
     for name in settings.families:
         log(f"fitting {name} to {len(target)} items in {training.folds} folds")
         families[name] = FAMILIES[name](training, generator)
-    held_out = out_of_fold(families, training)
-    weights = family_weights(held_out.predictions, training.target)
-    calibration = calibrate(held_out, weights, training, settings, generator, split.kind)
+    held_out, neighbours = out_of_fold(families, training)
+    weights = family_weights(held_out, training.target)
+    calibration = calibrate(held_out, neighbours, weights, training, settings, generator, split.kind)
     if split.kind == "order":
         errors_beyond = extrapolation_errors(training, split, settings, generator)
         calibration = replace(calibration, extrapolation_errors=errors_beyond)
-    errors = np.sqrt(((scale.inverse(held_out.predictions) - target) ** 2).mean(axis=1))
+    errors = np.sqrt(((scale.inverse(held_out) - target) ** 2).mean(axis=1))
     summary = {
         "rows": len(target),
         "measured": (float(target.min()), float(target.max())),

@@ -10,7 +10,6 @@ a and b are fitted on the same items, so the level holds up to the choice of the
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,13 +21,12 @@ from jaxtyping import Bool, Float, Int
 
 from sciencegen.batch import Batch
 from sciencegen.errors import ShapeError
-from sciencegen.files import atomic_write
 from sciencegen.items import Direction, Refusal
 from sciencegen.networks.harmonics import HarmonicSettings, PropertyNetwork
 from sciencegen.prediction.columns import Baseline
 from sciencegen.prediction.conformal import fit_difficulty, ranks
 from sciencegen.prediction.predictor import Prediction
-from sciencegen.prediction.storage import ARRAYS, NUMBERS, of_a_predictor, read_numbers
+from sciencegen.prediction.storage import ARRAYS, of_a_predictor, read_numbers, write_predictor
 from sciencegen.runs import FORMAT_VERSION, RunFolder
 from sciencegen.scoring.oracles import Score
 
@@ -222,9 +220,7 @@ KIND = "points"
 
 
 def save_points(predictor: PointPredictor, folder: str | Path) -> Path:
-    """Write a complete predictor into a run folder: the arrays last, with their checksum among the numbers."""
-    from safetensors.numpy import save as to_bytes
-
+    """Write a complete predictor into a run folder."""
     arrays = {
         "types": predictor.types,
         "baseline.weights": predictor.baseline.weights,
@@ -235,19 +231,13 @@ def save_points(predictor: PointPredictor, folder: str | Path) -> Path:
     for member, network in enumerate(predictor.networks):
         state = network.state_dict().items()
         arrays |= {f"network.{member}.{name}": value.detach().cpu().numpy() for name, value in state}
-    content = to_bytes({name: np.array(array, order="C") for name, array in arrays.items()})
     numbers = {
         "format_version": FORMAT_VERSION, "kind": KIND, "targets": predictor.targets, "smallest": predictor.smallest,
         "largest": predictor.largest, "charges": predictor.charges, "readouts": predictor.baseline.readouts,
         "settings": asdict(predictor.settings),
         "members": len(predictor.networks), "level": predictor.level,
-        "arrays_sha256": hashlib.sha256(content).hexdigest(),
     }  # fmt: skip
-    run = RunFolder(folder)
-    run.write_json(NUMBERS, numbers)
-    with atomic_write(run / ARRAYS, "wb") as handle:
-        handle.write(content)
-    return run.path
+    return write_predictor(folder, numbers, arrays)
 
 
 def load_points(folder: str | Path) -> PointPredictor:

@@ -32,9 +32,7 @@ STORED_FAMILIES: dict[str, type[Family]] = {
 
 
 def save(predictor: Predictor, folder: str | Path) -> Path:
-    """Write a complete predictor into a run folder: the arrays last, with their checksum among the numbers."""
-    from safetensors.numpy import save as to_bytes
-
+    """Write a complete predictor into a run folder."""
     calibration = predictor.calibration
     optional = {"beyond": calibration.extrapolation_errors, "reference_errors": calibration.reference_errors}
     arrays = {
@@ -47,9 +45,16 @@ def save(predictor: Predictor, folder: str | Path) -> Path:
         **{f"columns.{k}.{n}": a for k, c in predictor.columns.items() for n, a in _arrays(c).items()},
         **{f"family.{k}.{n}": a for k, f in predictor.families.items() for n, a in _arrays(f).items()},
     }
+    return write_predictor(folder, _numbers(predictor), arrays)
+
+
+def write_predictor(folder: str | Path, numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
+    """The files of any predictor: the arrays last, with their checksum among the numbers."""
+    from safetensors.numpy import save as to_bytes
+
     content = to_bytes({name: np.array(array, order="C") for name, array in arrays.items()})
     run = RunFolder(folder)
-    run.write_json(NUMBERS, {**_numbers(predictor), "arrays_sha256": hashlib.sha256(content).hexdigest()})
+    run.write_json(NUMBERS, {**numbers, "arrays_sha256": hashlib.sha256(content).hexdigest()})
     with atomic_write(run / ARRAYS, "wb") as handle:
         handle.write(content)
     return run.path

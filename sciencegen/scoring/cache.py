@@ -19,11 +19,6 @@ _LOOKUP_CHUNK = 500
 """Below SQLite's oldest limit on parameters in one statement."""
 
 
-def _identity_of(oracle: Oracle) -> str:
-    own = oracle.identity if isinstance(oracle, ProgramOracle) else ""
-    return own or f"{oracle.name} [{oracle.unit}]"
-
-
 class CachedOracle(OracleAround):
     """An oracle that scores each distinct item (by `key`) once; a failure is stored as a failure.
 
@@ -42,7 +37,8 @@ class CachedOracle(OracleAround):
         retry_failures: bool = False,
     ) -> None:
         self.oracle, self.key, self.retry_failures = oracle, key, retry_failures
-        self.identity = identity or _identity_of(oracle)
+        own = oracle.identity if isinstance(oracle, ProgramOracle) else ""
+        self.identity = identity or own or f"{oracle.name} [{oracle.unit}]"
         self.path = None if path is None else Path(path)
         self._scores: dict[str, Score] = {}
         if self.path is not None:

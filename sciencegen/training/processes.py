@@ -134,7 +134,9 @@ def _followers(devices: int, nodes: int) -> Iterator[list[subprocess.Popen]]:
     try:
         if devices > 1 and RANK not in os.environ:
             command = _command()
-            found = {NODE_RANK: str(node_rank()), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                free_port = int(server.getsockname()[1])
+            found = {NODE_RANK: str(node_rank()), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port)}
             os.environ.update(found | _present(before) | {RANK: "0", "WORLD_SIZE": str(devices * nodes)})
             read, write = os.pipe()
             try:
@@ -174,11 +176,6 @@ def _await_arrivals(started: Sequence[subprocess.Popen], pipe: int) -> None:
 
 def _present(variables: dict[str, str | None]) -> dict[str, str]:
     return {name: value for name, value in variables.items() if value is not None}
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def _command() -> list[str]:

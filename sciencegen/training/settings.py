@@ -67,7 +67,9 @@ class TrainingSettings:
     smallest_pruned: int = 4096
 
     def __post_init__(self) -> None:
-        _check_devices(self.devices)
+        is_number = isinstance(self.devices, int) and not isinstance(self.devices, bool)
+        if self.devices != "auto" and not (is_number and self.count >= 1):
+            raise ConfigError(f"Expected 1 or more for devices, or auto, got {self.devices!r}.")
         for name in ("steps", "batch_size", "checkpoint_every", "log_every", "nodes", "smallest_pruned"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"Expected 1 or more for {name}, got {getattr(self, name)}.")
@@ -102,13 +104,6 @@ class TrainingSettings:
         import torch
 
         return replace(self, devices=max(torch.cuda.device_count(), 1) if device == "cuda" else 1)
-
-
-def _check_devices(devices: object) -> None:
-    if devices == "auto":
-        return
-    if not isinstance(devices, int) or isinstance(devices, bool) or devices < 1:
-        raise ConfigError(f"Expected 1 or more for devices, or auto, got {devices!r}.")
 
 
 def _check_installed(optimizer: str) -> None:

@@ -11,7 +11,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -29,10 +28,9 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError, Stopped
 from sciencegen.files import atomic_write, make_folder
 from sciencegen.networks.shared_noise import Share, SharedNoise
-from sciencegen.training.optimizers import make_optimizer
+from sciencegen.training.optimizers import learning_rate, make_optimizer
 from sciencegen.training.processes import in_processes
 from sciencegen.training.progress import StopRequest, stop_on_signals
-from sciencegen.training.schedules import learning_rate
 from sciencegen.training.settings import CHECKPOINT, PRECISIONS, TrainingSettings
 
 # One LightningModule for any model that has a `loss`.
@@ -364,7 +362,9 @@ class Pruning(lightning.Callback):
     @torch.no_grad()
     def on_before_optimizer_step(self, trainer: lightning.Trainer, module: TrainedModule, optimizer: Optimizer) -> None:
         weights = [(name, one) for name, one in prunable(module.model, module.settings) if one.grad is not None]
-        if _is_due(module.step, module.settings):
+        begin, end = _span(module.settings)
+        every = max(1, (end - begin) // UPDATES)
+        if begin <= module.step <= end and ((module.step - begin) % every == 0 or module.step == end):
             share = scheduled_sparsity(module.step, module.settings)
             masks = {name: magnitude_mask(one, share, module.masks.get(name)) for name, one in weights}
             module.masks.update(masks)
@@ -385,12 +385,6 @@ class Pruning(lightning.Callback):
 
 def _span(settings: TrainingSettings) -> tuple[int, int]:
     return int(BEGIN * settings.steps), int(END * settings.steps)
-
-
-def _is_due(step: int, settings: TrainingSettings) -> bool:
-    begin, end = _span(settings)
-    every = max(1, (end - begin) // UPDATES)
-    return begin <= step <= end and ((step - begin) % every == 0 or step == end)
 
 
 def train(
@@ -427,22 +421,19 @@ def train(
             network.compile(dynamic=True)
     if start < settings.steps:
         with in_processes(settings.count, settings.nodes), stop_on_signals() as stop_request:
-            heard = partial(_unless_stopped, stop_request, progress)
+
+            def heard(step: int, total: int, terms: dict[str, float]) -> None:
+                """Not after a signal: `tee` behind a pipe gets it too, and a message that nobody can read would end
+                the training before it is saved."""
+                if progress is not None and stop_request.signal is None:
+                    progress(step, total, terms)
+
             log = Log(Path(folder) / "log.csv", settings.log_every, settings.steps, heard, logged)
             callbacks = [Averaging(), log, Checkpoints(checkpoint, settings, stop_request, log)]
             pruning = [Pruning()] if settings.sparsity else []
             _fit(module, batches, settings, folder, device, [*pruning, *callbacks])
     model.load_state_dict(module.average)
     model.eval()
-
-
-def _unless_stopped(
-    stop_request: StopRequest, progress: Progress | None, step: int, total: int, terms: dict[str, float]
-) -> None:
-    """Report, but not after a signal: `tee` behind a pipe gets it too, and a message that nobody can read would end the
-    training before it is saved."""
-    if progress is not None and stop_request.signal is None:
-        progress(step, total, terms)
 
 
 def _fit(

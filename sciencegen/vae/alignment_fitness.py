@@ -5,7 +5,7 @@
 where r_i(l) = log p(l | z0) - log p(x0_i | z0) is the log ratio of a letter around the reference x0, in the model that
 was trained without measurements. b, with b(0) = 0, is linear between terciles of the measured letters' r, because
 measured values saturate. The coefficients are those of ridge regression: few measurements are explained by r, many also
-by columns s and letters t (Hsu et al. 2022). A monotone curve g relates sums to measured values (`fitness_link`). If a
+by columns s and letters t (Hsu et al. 2022). A monotone curve g relates sums to measured values (`FitnessLink`). If a
 value g(f) = c is requested, letters are drawn from
 
     p(l | z, c)  ~  p(l | z) exp(tilt e_i(l)),
@@ -44,8 +44,7 @@ if TYPE_CHECKING:
 # The monotone curve from sums of effects to measured values, which saturate (Otwinowski et al. 2018).
 #
 # It is fitted to left-out sums, so that it also corrects what ridge regression makes too large or too small. Between
-# its
-# knots, and beyond them, it is straight.
+# its knots, and beyond them, it is straight.
 
 KNOTS, FEWEST_OF_KNOT = 21, 20
 END_SLOPES = 0.5, 2.0

@@ -9,14 +9,14 @@ of one fit a processor's cache, while a single product for all does not and take
 the difference of their bounds; using the same noise for both removes most of its random error.
 
 Measured properties c of a row, if any, condition encoder and decoder: q(z | x, c) and p(x | z, c), with missing values
-allowed; with `semi_supervised` these are inferred by q(c | x) (see `training`). A property that was measured only for
-variants of the wild type conditions no network: see `additive_fitness`.
+allowed; with `semi_supervised` these are inferred by q(c | x) (see `member_loss`). A property that was measured only
+for variants of the wild type conditions no network: see `alignment_fitness`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
@@ -41,9 +41,9 @@ from sciencegen.vae.alignment_fitness import (
     letters_at_quantile,
     midpoint_quantile,
 )
-from sciencegen.vae.bounds import BoundTerms, check_importance_samples, importance_weighted_bound, negative_elbo
+from sciencegen.vae.bounds import BoundTerms, Warmup, check_importance_samples, importance_weighted_bound, negative_elbo
+from sciencegen.vae.model import VAE, Accept, Condition
 from sciencegen.vae.posteriors import POSTERIORS, kl_to_standard_normal, standard_normal_log_prob
-from sciencegen.vae.warmup import Warmup
 
 # The settings of an alignment's models, and the loss of one member on its share of a batch.
 #
@@ -53,8 +53,7 @@ from sciencegen.vae.warmup import Warmup
 #
 #     E_q(c|x) [ L(x, c) ] - KL(q(c | x) || p(c)) <= log p(x),
 #
-# and rows that have them also train q(c | x), by -label_weight log q(c | x). Kingma et al. 2014, model M2, eq. 7 and
-# 9;
+# and rows that have them also train q(c | x), by -label_weight log q(c | x). Kingma et al. 2014, model M2, eq. 7 and 9;
 # the head q(c | x) is that of `semi_supervised`.
 
 
@@ -214,13 +213,10 @@ def _bound_loss(
 #     log p(x) - log p(x0) = log E_{p(z | x0)} [ p(x | z) / p(x0 | z) ]
 #
 # The posterior is approximated by importance sampling: draws of q(z | x0) with weights w = p(x0 | z) p(z) / q(z | x0)
-# (Burda et al. 2016, eq. 8), clipped at sqrt(draws) times their mean, so that no few draws dominate (Ionides 2008,
-# eq.
+# (Burda et al. 2016, eq. 8), clipped at sqrt(draws) times their mean, so that no few draws dominate (Ionides 2008, eq.
 # 5). Systematic resampling by these weights keeps some draws. For each of them a table of log p(letter) is computed
-# once,
-# so that a row costs a look-up for each letter that differs from x0. The effective number of draws of a row's
-# estimate is
-# (sum v)^2 / sum v^2, with v the contributions of the draws; it falls with the row's distance from x0.
+# once, so that a row costs a look-up for each letter that differs from x0. The effective number of draws of a row's
+# estimate is (sum v)^2 / sum v^2, with v the contributions of the draws; it falls with the row's distance from x0.
 
 ROWS_AT_ONCE = 1024
 
@@ -296,15 +292,12 @@ def _ratios(
     return torch.cat(tables, -1).contiguous()
 
 
-EVALUATION_SEED = 1802_0604
 BISECTIONS = 12
 
-Accept = Callable[[Batch], Tensor]
-Condition = Float[Tensor, "batch property"] | None
 STEERING = "one that was measured of variants beside an alignment, which conditions no network"
 
 
-class AlignmentVAE(nn.Module):
+class AlignmentVAE(VAE):
     """A `LatentModel` of aligned rows; its latent space is that of the first member.
 
     letters: size of the alphabet without gaps. reference: the row from which changes are counted, if a condition
@@ -312,6 +305,8 @@ class AlignmentVAE(nn.Module):
     column that steers draws instead. effective_items: N of the bound, set before training. A latent is (z, u): z
     describes the whole row, u is a number for each column, which chooses its letter from p(x | z, c).
     """
+
+    evaluation_seed = 1802_0604
 
     def __init__(
         self, columns: int, letters: int, settings: AlignmentVAESettings, reference: WildTypeRow | None = None,
@@ -374,24 +369,22 @@ class AlignmentVAE(nn.Module):
 
         All rows get the same noise, by default of a fixed seed.
         """
-        generator = generator or Generator().manual_seed(EVALUATION_SEED)
-        rows, like = self._rows(batch), self.first.output.weight
-        noise = standard_normal((len(self.members), samples, 1, self.semantic_size), generator, like)
+        rows, like, shape = self._rows(batch), self.first.output.weight, (len(self.members), samples, 1)
+        noise = standard_normal((*shape, self.semantic_size), self.noise_of_evaluation(generator), like)
         log_weights = torch.stack([m.evidence(*rows, own) for m, own in zip(self.ensemble, noise, strict=True)])
         return log_weights.logsumexp(1) - math.log(samples) if importance else log_weights.mean(1)
 
     def local_evidence(self, letters: Int[Tensor, " column"], draws: int, kept: int) -> list[LocalEvidence]:
         """`LocalEvidence` of each member around a row without a condition."""
-        generator, known = Generator().manual_seed(EVALUATION_SEED), self.known(None, 1)
+        generator, known = self.noise_of_evaluation(None), self.known(None, 1)
         return [local_evidence(member, letters, known, draws, kept, generator) for member in self.ensemble]
 
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:
         """The two terms of the first member's bound, from one sample."""
-        generator = generator or Generator().manual_seed(EVALUATION_SEED)
         rows = self._rows(batch)
         posterior = self.first.posterior(*rows)
-        z, log_posterior = posterior.sample(generator)
+        z, log_posterior = posterior.sample(self.noise_of_evaluation(generator))
         return BoundTerms(self.first.log_prob(z, *rows), kl_to_standard_normal(posterior, z, log_posterior))
 
     def _rows(self, batch: Batch) -> tuple[Letters, Mask, Known]:
@@ -467,12 +460,6 @@ class AlignmentVAE(nn.Module):
     def _changes(self, condition: Condition) -> Float[Tensor, " batch"] | None:
         """Requested number of changes, NaN where none is requested."""
         return None if condition is None or self.reference is None else self.reference.changes(condition)
-
-    @torch.no_grad()
-    def generate(
-        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
-    ) -> Batch:
-        return self.decode(self.sample(noise, condition), condition)
 
 
 def _between(

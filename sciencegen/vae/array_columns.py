@@ -29,9 +29,8 @@ from sciencegen.networks.conditions import beside_condition
 from sciencegen.networks.grids import ImageReader, ImageWriter, SeriesReader, SeriesWriter
 from sciencegen.networks.mlp import MLP, LayerSettings
 from sciencegen.networks.shared_noise import standard_normal
-from sciencegen.vae import column_likelihoods as likelihoods
-from sciencegen.vae.column_likelihoods import Cells, ColumnLikelihood, Multinomial
-from sciencegen.vae.likelihoods import Gaussian, sum_over_items
+from sciencegen.vae import likelihoods
+from sciencegen.vae.likelihoods import Cells, ColumnLikelihood, Gaussian, Multinomial, sum_over_items
 from sciencegen.vae.posteriors import DiagonalGaussian
 
 PARAMETERS = {
@@ -41,7 +40,7 @@ PARAMETERS = {
 """Likelihood -> number of the decoder's outputs for a column; a categorical one has an output for each class."""
 CLASSES = ("bernoulli", "categorical")
 MULTINOMIAL = "multinomial"
-"""Of the counts of a block of columns together; two outputs more than columns (`column_likelihoods.Multinomial`)."""
+"""Of the counts of a block of columns together; two outputs more than columns (`likelihoods.Multinomial`)."""
 DENSITIES = ("gaussian", "student_t", "log_normal")
 COUNTS = ("poisson", "negative_binomial", MULTINOMIAL)
 LIKELIHOODS = (*PARAMETERS, "categorical")
@@ -491,8 +490,7 @@ def plain_outputs(
 # Blocks of columns that are the numbers of a series or an image: one likelihood, and networks of their own.
 #
 # A block's numbers are columns as others are (`columns`). The networks differ: recurrent ones over the time of a
-# series,
-# convolutions over an image. Given the latent, all numbers are independent.
+# series, convolutions over an image. Given the latent, all numbers are independent.
 
 READERS = {"series": SeriesReader, "image": ImageReader}
 WRITERS = {"series": SeriesWriter, "image": ImageWriter}

@@ -9,7 +9,8 @@ the decoder's noise, x = mean(z, c) + std u, so that `decode(encode(x))` is x.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -17,9 +18,10 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import Progress, no_progress
+from sciencegen.networks.mlp import LayerSettings
 from sciencegen.networks.shared_noise import check_latents
 from sciencegen.vae.array_columns import (
     VALUES,
@@ -36,13 +38,11 @@ from sciencegen.vae.array_columns import (
     with_dropout,
     with_shared_counts,
 )
-from sciencegen.vae.array_settings import CONDITIONAL, FULL_COVARIANCE, HAMILTONIAN, ArrayVAESettings
-from sciencegen.vae.bounds import BoundTerms, importance_weighted_bound
-from sciencegen.vae.column_likelihoods import Multinomial
+from sciencegen.vae.bounds import BoundTerms, Warmup, check_importance_samples, importance_weighted_bound
 from sciencegen.vae.conditions import DiscreteInference, GaussianInference
 from sciencegen.vae.flows import FlowPrior, FlowSettings, PriorFit, PriorFitSettings, fit_prior
-from sciencegen.vae.ladder import LadderPosterior, LadderPrior, LowestLevel
-from sciencegen.vae.model import EVALUATION_SEED, ConditionalVAE, VAEParts
+from sciencegen.vae.likelihoods import Likelihood, Multinomial
+from sciencegen.vae.model import VAE, Accept, ConditionalVAE, VAEParts, VAESettings
 from sciencegen.vae.posteriors import (
     POSTERIORS,
     DiagonalGaussian,
@@ -51,9 +51,192 @@ from sciencegen.vae.posteriors import (
     HamiltonianRefinement,
     SampledPosterior,
 )
-from sciencegen.vae.priors import ConditionalGaussianPrior, StandardNormalPrior, VampPrior
+from sciencegen.vae.priors import (
+    ConditionalGaussianPrior,
+    LadderPosterior,
+    LadderPrior,
+    LowestLevel,
+    StandardNormalPrior,
+    VampPrior,
+)
 
-Accept = Callable[[Batch], Tensor]
+CONDITIONAL = ("conditional", "conditional_scale")
+PRIORS = ("standard_normal", *CONDITIONAL, "vamp")
+BOUNDS = ("elbo", "importance_weighted")
+COUNT_INPUTS = ("logarithms", "normalized")
+HAMILTONIAN = "hamiltonian"
+FULL_COVARIANCE = "full_covariance"
+POSTERIOR_NAMES = (*POSTERIORS, FULL_COVARIANCE, HAMILTONIAN)
+
+
+@dataclass(frozen=True)
+class ArrayVAESettings:
+    """Sizes, distributions and training weights.
+
+    Attributes
+    ----------
+    latent, width, depth : int
+        Size of z; width and number of hidden layers of encoder and decoder.
+    direct : bool
+        Whether linear maps are added to encoder and decoder, of their inputs to their outputs: a start for data that
+        are nearly linear in their latents.
+    layers : tuple of int
+        Sizes of a ladder of latents in place of `latent`, from the lowest, which the decoder reads, to the top: the
+        prior goes from the top down, and the posterior merges it with the encoder's evidence by precision [7]_.
+    posterior : {"gaussian", "iaf", "full_covariance", "hamiltonian"}
+        q(z | x, c): a diagonal Gaussian [1]_, one transformed by an inverse autoregressive flow [2]_, a Gaussian with
+        all covariances, or a diagonal one whose samples are refined by `leapfrog_steps` on the gradient of
+        log p(x, z | c) [8]_.
+    prior : {"standard_normal", "conditional", "conditional_scale", "vamp"}
+        p(z | c) of training: N(0, I), a Gaussian that depends on c [3]_, one of mean 0 whose scales depend on c [9]_,
+        or a mixture of posteriors of `components` learned pseudo-items [4]_ (with a Gaussian posterior).
+    decoder_condition : bool
+        Whether posterior and decoder read c. Without, c enters by a conditional prior alone, which then is never
+        trained without c: the identifiable VAE, whose latents are independent sources given c [9]_.
+    noise : float
+        Standard deviation of Gaussian likelihoods, in those of the columns; 0 for one that the decoder learns. With a
+        fixed one, a decoder that has not yet learned a column doesn't explain it by noise.
+    bound : {"elbo", "importance_weighted"}
+        The objective; the second has `samples` latents for each item [5]_, and beta doesn't apply to it.
+    beta : Warmup
+        Weight of the KL divergence by step; it starts at 0, so that the model learns to use the latent.
+    count_inputs : {"logarithms", "normalized"}
+        How the encoder reads the counts of a multinomial likelihood: by their logarithms, or divided by the root of the
+        mean of a row's squares [10]_.
+    count_dropout : float
+        Share of these counts that the encoder doesn't read in training, drawn anew in each step [10]_.
+    free_bits : float
+        Nats of each latent dimension that are not penalized.
+    dropout : ConditionDropout
+        Of conditions in training, so that one model takes any subset of the properties.
+    semi_supervised : bool
+        Infer missing properties by q(c | x), a head on the encoder, which is trained on known properties with the
+        weight `label_weight` [6]_. Otherwise the networks get missing properties as missing.
+    label_values : tuple of float
+        The values of the first property where it is a class. With `semi_supervised`, q(c | x) is then a categorical
+        distribution over these values, and other missing properties stay missing. `array_recipe` takes them in the
+        units of the data, `ArrayVAE` standardized.
+    flow_layers, flow_width : int
+        Of the flow prior for sampling, fitted after training; with 0 layers, samples are from the training prior.
+    prior_steps : int
+        Steps of the fit of this flow, and no more than the training had.
+    decoder_noise : bool
+        Whether a latent contains the decoder's noise too. If so, samples follow p(x | c) and every item is restored
+        from its latent; otherwise both are the decoder's mean.
+
+    References
+    ----------
+    .. [1] Kingma & Welling, "Auto-Encoding Variational Bayes", ICLR 2014.
+    .. [2] Kingma et al., "Improved Variational Inference with Inverse Autoregressive Flow", NeurIPS 2016, algorithm 1.
+    .. [3] Sohn et al., "Learning Structured Output Representation using Deep Conditional Generative Models", NeurIPS
+       2015, eq. 4.
+    .. [4] Tomczak & Welling, "VAE with a VampPrior", AISTATS 2018, eq. 9.
+    .. [5] Burda et al., "Importance Weighted Autoencoders", ICLR 2016, eq. 8.
+    .. [6] Kingma et al., "Semi-supervised Learning with Deep Generative Models", NeurIPS 2014, eq. 7 and 9.
+    .. [7] Sønderby et al., "Ladder Variational Autoencoders", NeurIPS 2016, eq. 16 to 19.
+    .. [8] Salimans, Kingma & Welling, "Markov Chain Monte Carlo and Variational Inference: Bridging the Gap", ICML
+       2015, algorithm 3.
+    .. [9] Khemakhem, Kingma, Monti & Hyvärinen, "Variational Autoencoders and Nonlinear ICA", AISTATS 2020, eq. 5 to 7.
+    .. [10] Liang et al., "Variational Autoencoders for Collaborative Filtering", WWW 2018, section 2.1.3 and its code.
+    """
+
+    latent: int = 8
+    width: int = 128
+    depth: int = 2
+    direct: bool = False
+    layers: tuple[int, ...] = ()
+    posterior: str = "gaussian"
+    leapfrog_steps: int = 3
+    prior: str = "standard_normal"
+    decoder_condition: bool = True
+    noise: float = 0.0
+    components: int = 32
+    bound: str = "elbo"
+    samples: int = 8
+    beta: Warmup = field(default_factory=lambda: Warmup("linear", 1000))
+    count_inputs: str = "logarithms"
+    count_dropout: float = 0.0
+    free_bits: float = 0.0
+    dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.1, few=0.5))
+    semi_supervised: bool = False
+    label_weight: float = 1.0
+    label_values: tuple[float, ...] = ()
+    flow_layers: int = 6
+    flow_width: int = 64
+    prior_steps: int = 2000
+    decoder_noise: bool = True
+
+    def __post_init__(self) -> None:
+        if self.prior == "flow":
+            raise ConfigError(
+                f"Expected a prior of the training ({', '.join(PRIORS)}), got 'flow'. Leave it out: a flow of "
+                "`flow_layers` layers is fitted to the latents after the training, and draws are its."
+            )
+        names = {"posterior": POSTERIOR_NAMES, "prior": PRIORS, "bound": BOUNDS, "count_inputs": COUNT_INPUTS}
+        for name, known in names.items():
+            if (chosen := getattr(self, name)) not in known:
+                raise unknown_name(name, chosen, known)
+        self._check_parts()
+        self._check_numbers()
+        self.training()
+
+    def _check_parts(self) -> None:
+        """Raise an error for a posterior, a prior and layers that don't go together."""
+        if self.prior == "vamp" and self.posterior != "gaussian":
+            raise ConfigError(f"Expected posterior 'gaussian' with prior 'vamp', got '{self.posterior}'.")
+        if not self.decoder_condition and self.prior not in CONDITIONAL:
+            raise ConfigError(
+                "Expected prior 'conditional' or 'conditional_scale' where the decoder doesn't read the condition, got "
+                f"'{self.prior}'. Set one, or leave decoder_condition out."
+            )
+        if self.layers and (self.posterior, self.prior) != ("gaussian", "standard_normal"):
+            raise ConfigError(
+                "Expected posterior 'gaussian' and prior 'standard_normal' with `layers`, which set both, got "
+                f"'{self.posterior}' and '{self.prior}'."
+            )
+        if self.direct and (self.layers or self.semi_supervised or self.prior == "vamp"):
+            raise ConfigError("Expected no layers, no semi_supervised and no prior 'vamp' with direct. Leave it out.")
+        if self.label_values and not self.semi_supervised:
+            raise ConfigError("Expected semi_supervised with label_values, which it infers. Set it, or leave them out.")
+
+    def _check_numbers(self) -> None:
+        """Raise an error for sizes, counts and the noise out of their ranges."""
+        if min(self.layers, default=1) < 1 or self.leapfrog_steps < 1:
+            raise ConfigError(
+                "Expected layers of size 1 or more, and 1 or more leapfrog_steps, got "
+                f"{list(self.layers)} and {self.leapfrog_steps}."
+            )
+        if not 0 <= self.noise <= 1:
+            raise ConfigError(f"Expected noise from 0 to 1 standard deviations, got {self.noise}. 0 learns it.")
+        if not 0 <= self.count_dropout < 1:
+            raise ConfigError(f"Expected count_dropout from 0 to below 1, got {self.count_dropout}.")
+        if self.prior_steps < 1:
+            raise ConfigError(
+                f"Expected prior_steps of 1 or more, got {self.prior_steps}. Without a flow: flow_layers=0."
+            )
+        if min(self.latent, self.width, self.components) < 1 or min(self.depth, self.flow_layers) < 0:
+            raise ConfigError(
+                "Expected latent, width and components of 1 or more, depth and flow_layers of 0 or more, got "
+                f"{self.latent}, {self.width}, {self.components}, {self.depth} and {self.flow_layers}."
+            )
+
+    def training(self) -> VAESettings:
+        """The settings of the `ConditionalVAE`."""
+        weighted = self.bound == "importance_weighted"
+        beta, samples = (Warmup(), self.samples) if weighted else (self.beta, 1)
+        dropout = self.dropout if self.decoder_condition else ConditionDropout()
+        return VAESettings(beta, self.free_bits, samples, dropout, self.label_weight)
+
+    @property
+    def network(self) -> LayerSettings:
+        """Of the networks that map features to latents and back."""
+        return LayerSettings(direct=self.direct)
+
+    def read_by_decoder(self, properties: int) -> int:
+        """Columns of the condition that posterior and decoder read, of those that there are."""
+        return properties if self.decoder_condition else 0
+
+
 Encoder = ArrayEncoder | ColumnEncoder | BlockEncoder
 Classes = Sequence[Sequence[float]]
 NETWORKS = {**POSTERIORS, FULL_COVARIANCE: FullCovariancePosterior}
@@ -66,7 +249,7 @@ MOST_BATCHES = 200
 """Batches to whose latents the prior of draws is fitted; more are thinned. The fit's steps draw from these rows."""
 
 
-class ArrayVAE(nn.Module):
+class ArrayVAE(VAE):
     """A `LatentModel` of arrays; a Batch has the field "values" [batch column], standardized.
 
     Parameters
@@ -97,6 +280,8 @@ class ArrayVAE(nn.Module):
     (torch.Size([5, 5]), True)
     """
 
+    field = VALUES
+
     def __init__(
         self,
         size: int,
@@ -116,7 +301,7 @@ class ArrayVAE(nn.Module):
         self.vae = ConditionalVAE(parts, VALUES, s.training())
         latent = self.vae.latent_size
         flow = FlowSettings(s.flow_layers, s.flow_width) if s.flow_layers else None
-        self.prior: FlowPrior | None = None if flow is None else FlowPrior(latent, property_count, flow)
+        self.prior = None if flow is None else FlowPrior(latent, property_count, flow)
         self.sizes = [latent, size if s.decoder_noise else 0]
         self.semantic_size, self.latent_size = latent, sum(self.sizes)
 
@@ -175,26 +360,34 @@ class ArrayVAE(nn.Module):
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 
-    @torch.no_grad()
-    def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:
-        """The two terms of the bound of log p(x | c) under the fitted prior, in nats; one sample of a fixed seed."""
-        condition = self.vae.completed_condition(batch)
-        z, log_posterior = self.vae.posterior_of(batch).sample(generator or Generator().manual_seed(EVALUATION_SEED))
-        reconstruction = self.vae.decoder(z, condition, batch).log_prob(batch[VALUES])
-        prior = self.vae.prior if self.prior is None else self.prior
-        return BoundTerms(reconstruction, log_posterior - prior.log_prob(z, condition))
+    def posterior_of(self, batch: Batch) -> SampledPosterior:
+        """q(z | x, c)."""
+        return self.vae.posterior_of(batch)
+
+    def likelihood(self, latent: Tensor, batch: Batch) -> Likelihood:
+        """p(x | z, c)."""
+        return self.vae.decoder(latent, batch.condition, batch)
+
+    def log_prior(self, latent: Tensor, condition: Condition) -> Float[Tensor, " batch"]:
+        """Log p(z | c), of the fitted prior if there is one."""
+        return (self.vae.prior if self.prior is None else self.prior).log_prob(latent, condition)
 
     @torch.no_grad()
-    def bound(self, batch: Batch, samples: int, generator: Generator | None = None) -> Float[Tensor, " batch"]:
-        """The importance-weighted bound of log p(x | c) under the prior of draws, in nats; by default of a fixed seed.
-        Missing values are marginalized. Burda et al. 2016, eq. 8."""
-        generator = generator or Generator().manual_seed(EVALUATION_SEED)
-        z, log_posterior = self.vae.posterior_of(batch).sample(generator, samples)
-        rows = batch.with_condition(self.vae.completed_condition(batch)).repeat_interleave(samples)
-        reconstruction = self.vae.decoder(z, rows.condition, rows).log_prob(rows[VALUES])
-        prior = self.vae.prior if self.prior is None else self.prior
-        log_weights = reconstruction + prior.log_prob(z, rows.condition) - log_posterior
-        return importance_weighted_bound(log_weights.unflatten(0, (-1, samples)))
+    def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:
+        """As of any VAE; what is missing of a condition is inferred, if there is a head for it."""
+        return super().terms(batch.with_condition(self.vae.completed_condition(batch)), generator)
+
+    @torch.no_grad()
+    def bound(
+        self, batch: Batch, importance_samples: int = 1, generator: Generator | None = None, **settings: float | None
+    ) -> Float[Tensor, " batch"]:
+        """As of any VAE, but each item is encoded once for all of its samples; missing values are marginalized."""
+        check_importance_samples(importance_samples, Warmup())
+        z, log_posterior = self.posterior_of(batch).sample(self.noise_of_evaluation(generator), importance_samples)
+        rows = batch.with_condition(self.vae.completed_condition(batch)).repeat_interleave(importance_samples)
+        reconstruction = self.likelihood(z, rows).log_prob(rows[VALUES])
+        log_weights = reconstruction + self.log_prior(z, rows.condition) - log_posterior
+        return importance_weighted_bound(log_weights.unflatten(0, (-1, importance_samples)))
 
     @torch.no_grad()
     def infer_condition(self, batch: Batch) -> Float[Tensor, "batch property"]:
@@ -254,12 +447,6 @@ class ArrayVAE(nn.Module):
         if self.prior is None:
             return torch.cat([self.vae.prior(centre, condition), own], 1)
         return torch.cat([self.prior.inverse(self.prior(centre, condition)), own], 1)
-
-    @torch.no_grad()
-    def generate(
-        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
-    ) -> Batch:
-        return self.decode(self.sample(noise, condition), condition)
 
 
 def _encoder(

@@ -56,6 +56,12 @@ class AutoregressiveCategorical:
         return (log_p * self.mask).sum(1)
 
 
+def previous_tokens(batch: Batch, start: int) -> Int[Tensor, "batch position"]:
+    """The true token before each position, with which a decoder is taught; that before the first is `start`."""
+    tokens = batch["tokens"]
+    return torch.cat([torch.full_like(tokens[:, :1], start), tokens[:, :-1]], 1)
+
+
 def distribution(logits: Float[Tensor, "batch vocabulary"]) -> Float[Tensor, "batch vocabulary"]:
     """F of the module's docstring, in double precision; its last value is exactly 1."""
     p = torch.softmax(logits.double(), -1) * (1 - FLOOR) + FLOOR / logits.shape[-1]
@@ -188,13 +194,10 @@ def property_error(estimate: Float[Tensor, "item property"], known: Float[Tensor
 #     try k requests  c (1 + lean k / (tries - 1)),   and is kept if  ||E[y | x] - c||  is the least so far
 #
 # A row is done when its best draw is within `near`; a rare request takes more tries, and extrapolates further. c is
-# standardized, so that `lean` moves the request away from the mean of the data (at a QED of 0.5, 16 tries miss by
-# 0.061
+# standardized, so that `lean` moves the request away from the mean of the data (at a QED of 0.5, 16 tries miss by 0.061
 # instead of 0.069; at 0.6 it changes nothing). A draw is well formed if its item is encoded as exactly this sequence.
-# Malformed draws contain what no training sequence has (rings that are not closed, branch ends without a meaning):
-# they
-# give unusual items, whose properties the model estimates badly (the QED of the shipped model's draws by 0.11 to
-# 0.15,
+# Malformed draws contain what no training sequence has (rings that are not closed, branch ends without a meaning): they
+# give unusual items, whose properties the model estimates badly (the QED of the shipped model's draws by 0.11 to 0.15,
 # that of well-formed ones by 0.015 to 0.036), so that selecting by the best estimate would select these. No oracle is
 # used.
 

@@ -30,11 +30,6 @@ Condition = Float[Tensor, "batch property"]
 Measure = Callable[[Tensor], Tensor]
 
 
-def with_known(known: Condition, values: Condition) -> Condition:
-    """The values, replaced by the known ones where these are not NaN."""
-    return torch.where(known.isnan(), values, known)
-
-
 def corrected(
     make: Callable[[Condition], Tensor],
     measure: Measure,
@@ -93,11 +88,9 @@ def _distance(missed: Condition) -> Float[Tensor, " batch"]:
 #
 # For a row whose condition is missing, the bound is
 #     E_q(c|x)[ L(x, c) ] - KL(q(c | x) || p(c)) <= log p(x),   L(x, c) <= log p(x | c)          (their eq. 7)
-# and rows with a known condition also train the head by log q(c | x) (their eq. 9). Continuous conditions are
-# sampled, a
-# discrete one is enumerated. Without a head, networks get a missing value as missing (see `condition_features`),
-# which
-# marginalizes it.
+# and rows with a known condition also train the head by log q(c | x) (their eq. 9). Continuous conditions are sampled,
+# a discrete one is enumerated. Without a head, networks get a missing value as missing (see `condition_features`),
+# which marginalizes it.
 
 
 @dataclass(frozen=True)
@@ -518,7 +511,7 @@ class ConditionImputation(nn.Module):
 
     def consistent(self, known: Condition, values: Condition) -> Condition:
         """The values, replaced by the known ones, with the columns that depend on these recomputed."""
-        values = with_known(known, values)
+        values = torch.where(known.isnan(), values, known)
         return values if self.settle is None else self.settle(known, values)
 
 

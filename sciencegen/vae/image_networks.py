@@ -23,9 +23,8 @@ from sciencegen.batch import Batch
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.conditions import beside_condition
-from sciencegen.networks.convolution import convolved
 from sciencegen.networks.mlp import MLP, linear
-from sciencegen.networks.pixels import cropped, on_pixels, padded, turned
+from sciencegen.networks.pixels import convolved, cropped, on_pixels, padded, turned
 from sciencegen.networks.pyramid import (
     BottomUp,
     Choose,
@@ -45,11 +44,9 @@ from sciencegen.vae.posteriors import DiagonalGaussian, GaussianPosterior, stand
 #     shape(p) = sum_k share_k S(p; r_k, n_k, g_k) + share_0 structure(p),    the shares sum to 1
 #     S ∝ exp(-b(n) (rho / r)^(1/n)),    b(n) = 2 n - 1/3 + 4 / (405 n),    rho = |G^-1 (p - centre)|
 #
-# Sérsic 1968; Ciotti & Bertin 1999, eq. 18. G turns a circle into an ellipse of equal area with g = (1 - q) / (1 +
-# q), q
-# its axis ratio. Many galaxies are smooth and symmetric to a thousandth of their light, which convolutions alone
-# don't
-# draw: errors of a percent of the brightness in each pixel add up to a tenth of the light.
+# Sérsic 1968; Ciotti & Bertin 1999, eq. 18. G turns a circle into an ellipse of equal area with g = (1 - q) / (1 + q),
+# q its axis ratio. Many galaxies are smooth and symmetric to a thousandth of their light, which convolutions alone
+# don't draw: errors of a percent of the brightness in each pixel add up to a tenth of the light.
 
 SQUARES = ((8, 3), (1, 16))
 """(half-width in pixels, samples per pixel along x and y) of squares in the middle, where profiles are averaged over

@@ -19,9 +19,8 @@ from sciencegen.batch import Batch, concatenate
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.convolution import convolved
 from sciencegen.networks.descent import DescentSettings, FitProgress, Progress, descend, no_progress
-from sciencegen.networks.pixels import SYMMETRIES, ConditionKinds, SymmetricNorm, cropped, turned
+from sciencegen.networks.pixels import SYMMETRIES, ConditionKinds, SymmetricNorm, convolved, cropped, turned
 from sciencegen.networks.pyramid import Draws, fit_texture
 from sciencegen.networks.shared_noise import standard_normal
 from sciencegen.networks.unet import UNetDenoiser, UNetSettings
@@ -36,12 +35,11 @@ from sciencegen.vae.posteriors import DiagonalGaussian
 #     du/dt = v(u, t; h, c),    u(0) ~ N(0, I),    u(1) ~ p(u | h, c)
 #     loss = E |v((1 - t) e + t u, t; h, c) - (u - e)|^2,    e ~ N(0, I), t ~ U(0, 1)
 #
-# Flow matching along straight lines (Lipman et al. 2023, eq. 23; Liu et al. 2023, eq. 1). h are the decoder's
-# features above the map. A posterior's u is sparse and concentrated at knots of the image, unlike standard normal
-# numbers. A channel that the model does not use is N(0, I) and is not changed. The network also gets the map rotated
-# by
-# 180 degrees: the object in the middle of an image, such as a galaxy with its arms, is often symmetric under this
-# rotation, which convolutions alone hardly detect.
+# Flow matching along straight lines (Lipman et al. 2023, eq. 23; Liu et al. 2023, eq. 1). h are the decoder's features
+# above the map. A posterior's u is sparse and concentrated at knots of the image, unlike standard normal numbers. A
+# channel that the model does not use is N(0, I) and is not changed. The network also gets the map rotated by 180
+# degrees: the object in the middle of an image, such as a galaxy with its arms, is often symmetric under this rotation,
+# which convolutions alone hardly detect.
 
 MAP, OPPOSITE, ABOVE = "map", "opposite", "above"
 HALF_TURN = 2
@@ -131,16 +129,13 @@ def fit_map_flow(
 
 # Initialize an autoencoder of images with the weights of a trained one whose condition has other columns.
 #
-# Layers that take a condition keep the weights of shared columns; those of new columns start at 0. So before
-# training,
+# Layers that take a condition keep the weights of shared columns; those of new columns start at 0. So before training,
 # the new model equals the trained one, except that it does not impute columns that were removed.
 #
 # With few conditions, a new density p(c | known) overfits. The trained model's, continued on them, predicts similar
-# conditions well, but has no input for a new column. So the new model's density is fitted to many draws of the
-# trained
+# conditions well, but has no input for a new column. So the new model's density is fitted to many draws of the trained
 # one, to which new columns are added by predictive mean matching (Little 1988, section 2): a linear regression on the
-# shared columns finds the few items that are most similar to a draw, and the draw gets the new columns of one of
-# them.
+# shared columns finds the few items that are most similar to a draw, and the draw gets the new columns of one of them.
 
 MANY = 10_000
 """Conditions to which the new density is fitted; with so many items or more, no draws are needed."""

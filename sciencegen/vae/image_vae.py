@@ -37,12 +37,11 @@ from sciencegen.batch import Batch
 from sciencegen.data.observation import IMAGE, PSF, VARIANCE
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.convolution import convolved
 from sciencegen.networks.descent import Progress, no_progress
-from sciencegen.networks.pixels import SYMMETRIES, ConditionKinds, images_at_once, turned
+from sciencegen.networks.pixels import SYMMETRIES, ConditionKinds, convolved, images_at_once, turned
 from sciencegen.networks.pyramid import PyramidSettings, map_widths
 from sciencegen.networks.shared_noise import check_latents, standard_normal
-from sciencegen.vae.bounds import BoundTerms, check_importance_samples, importance_weighted_bound, negative_elbo
+from sciencegen.vae.bounds import BoundTerms, Warmup, negative_elbo
 from sciencegen.vae.conditions import ConditionImputation, Measure, Settle, corrected
 from sciencegen.vae.flows import FlowPrior, FlowSettings, PriorFit
 from sciencegen.vae.image_networks import (
@@ -56,17 +55,12 @@ from sciencegen.vae.image_networks import (
     whitened,
 )
 from sciencegen.vae.image_priors import MapFlow, Precision, Pretrained, fit_priors
+from sciencegen.vae.model import VAE, Accept
 from sciencegen.vae.posteriors import standard_normal_log_prob
-from sciencegen.vae.warmup import Warmup
+from sciencegen.vae.priors import LATENT_PRIORS
 
-EVALUATION_SEED = 2008_0383
-"""Not 0: data simulated with seed 0 must not be evaluated with the same noise."""
 BROAD, DEFENCE = 3.0, 1e-12
 """Standard deviation and weight of the broad part of the prior of codes in a bound."""
-LATENT_PRIORS = ("flow", "diffusion")
-"""Of codes. A diffusion (Vahdat et al. 2021; Rombach et al. 2022) is passed as `ImageVAE`'s `prior`."""
-
-Accept = Callable[[Batch], Tensor]
 
 
 @dataclass(frozen=True)
@@ -120,7 +114,7 @@ class ImageVAESettings:
             raise ConfigError("Expected positive images with profiles or texture, got positive: false. Set both to 0.")
 
 
-class ImageVAE(nn.Module):
+class ImageVAE(VAE):
     """A `LatentModel` of images; a Batch has the fields of `observation`, the output of `decode` only the image.
 
     shape: bands, y and x. conditions: how their columns change in a rotation. scale: of the training images' flux.
@@ -132,6 +126,7 @@ class ImageVAE(nn.Module):
     encoded image. pretrained: the model whose weights this one started with, if any (`warm_start`).
     """
 
+    evaluation_seed = 2008_0383
     pretrained: Pretrained | None = None
     noise_power: Tensor | None
     networks: Any
@@ -222,30 +217,17 @@ class ImageVAE(nn.Module):
         """The two terms of the bound of log p(x | c) under the fitted prior, in nats; one sample of a fixed seed.
 
         misfit: by default that of the settings; only 0 gives a proper density of x (`image_networks.observed`)."""
-        generator = generator or Generator().manual_seed(EVALUATION_SEED)
-        found = self.networks.infer(batch, batch.condition, generator)
+        found = self.networks.infer(batch, batch.condition, self.noise_of_evaluation(generator))
         code = found.latents[0]
-        kl = found.posteriors[0].log_prob(code) - self._log_prior(code, batch.condition) + found.log_ratio()
+        kl = found.posteriors[0].log_prob(code) - self.log_prior(code, batch.condition) + found.log_ratio()
         return BoundTerms(self._log_prob(found.image, batch, misfit), kl)
 
-    def _log_prior(self, code: Tensor, condition: Condition) -> Float[Tensor, " batch"]:
+    def log_prior(self, latent: Tensor, condition: Condition) -> Float[Tensor, " batch"]:
         """log((1 - w) p(code | c) + w N(code; 0, s^2 I)), a defensive mixture (Hesterberg 1995). A flow's density
         of codes that are unlike all training items, as of much noisier images, is smaller by any factor."""
-        broad = standard_normal_log_prob(code / BROAD) - code.shape[1] * math.log(BROAD)
-        fitted = self.prior.log_prob(code, condition)
+        broad = standard_normal_log_prob(latent / BROAD) - latent.shape[1] * math.log(BROAD)
+        fitted = self.prior.log_prob(latent, condition)
         return torch.logaddexp(math.log1p(-DEFENCE) + fitted, math.log(DEFENCE) + broad)
-
-    def bound(
-        self,
-        batch: Batch,
-        importance_samples: int = 1,
-        generator: Generator | None = None,
-        misfit: float | None = None,
-    ) -> Float[Tensor, " batch"]:
-        """A lower bound of log p(x | c), tighter with more samples. Burda et al. 2016, eq. 8. misfit: as in `terms`."""
-        check_importance_samples(importance_samples, Warmup())
-        terms = self.terms(batch.repeat_interleave(importance_samples), generator, misfit)
-        return importance_weighted_bound(terms.elbo.unflatten(0, (-1, importance_samples)))
 
     # --- latent space -------------------------------------------------------------------------------------------------
 
@@ -318,38 +300,22 @@ class ImageVAE(nn.Module):
 #
 #     p(z | x) ~ N(x; psf * m(z), T v) N(z; 0, I)
 #
-# v is the variance of the noise and of the model's error (`observed`). T, the temperature, tempers the likelihood:
-# with
-# T = 1, a decoder that can't render every galaxy claims too much (Miller and Dunson 2019, on coarsened posteriors).
-# 1.5
+# v is the variance of the noise and of the model's error (`observed`). T, the temperature, tempers the likelihood: with
+# T = 1, a decoder that can't render every galaxy claims too much (Miller and Dunson 2019, on coarsened posteriors). 1.5
 # was chosen on 120 simulated galaxies, where 90% intervals of fluxes held 85% with T = 1.
 #
-# Each sample is the mode of a posterior whose data and prior were randomized (Oliver, He and Reynolds 1996; Bardsley
-# et
+# Each sample is the mode of a posterior whose data and prior were randomized (Oliver, He and Reynolds 1996; Bardsley et
 # al. 2014). Samples are exact where m is linear in z, and independent of each other:
 #
 #     argmin |x + e_s - psf * m(z)|^2 / (2 T v) + |z - n_s|^2 / 2,    e_s ~ N(0, T v),    n_s ~ N(0, I)
 #
-# Minimization is by Adam in coordinates in which the posterior is about N(0, I), by the Gauss-Newton matrix I + J'J
-# at
+# Minimization is by Adam in coordinates in which the posterior is about N(0, I), by the Gauss-Newton matrix I + J'J at
 # the mode. Of it only the directions that the data inform are needed, which are few (Bui-Thanh et al. 2013): a
-# randomized
-# decomposition of J (Halko et al. 2011). With a matrix of the code alone, the samples stop short along the directions
-# in
-# which code and maps change the light together.
+# randomized decomposition of J (Halko et al. 2011). With a matrix of the code alone, the samples stop short along the
+# directions in which code and maps change the light together.
 
 RANK = 96
 """Most directions of a latent in which data are taken to inform."""
-
-
-@dataclass(frozen=True)
-class PosteriorSettings:
-    """temperature: T. steps: gradient steps from the encoder's latent to the mode, and again from there to each sample.
-    rate: of these steps, in posterior standard deviations."""
-
-    temperature: float = 1.5
-    steps: int = 25
-    rate: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -434,8 +400,9 @@ def _repeated(z: Float[Tensor, "1 latent"], rows: Float[Tensor, "row _"]) -> Flo
 
 
 def posterior_samples(
-    model: ImageVAE, image: Batch, samples: int, generator: Generator, settings: PosteriorSettings | None = None
-) -> Float[Tensor, "sample band y x"]:
+    model: ImageVAE, image: Batch, samples: int, generator: Generator, temperature: float = 1.5, steps: int = 25,
+    rate: float = 0.2,
+) -> Float[Tensor, "sample band y x"]:  # fmt: skip
     """Noise-free, unblurred images that agree with one observed image.
 
     Parameters
@@ -448,40 +415,43 @@ def posterior_samples(
         How many.
     generator : torch.Generator
         On the CPU; the samples depend on the image, the model and this alone.
-    settings : PosteriorSettings, optional
+    temperature : float
+        T.
+    steps, rate : int, float
+        Gradient steps from the encoder's latent to the mode, and again from there to each sample; their size in
+        posterior standard deviations.
 
     Returns
     -------
     Tensor [sample band y x]
         In the image's unit.
     """
-    s = settings or PosteriorSettings()
-    scene = _Scene(model, image, s.temperature)
+    scene = _Scene(model, image, temperature)
     with torch.no_grad():
         start = scene.start(model.encode(image)[:, : scene.size])
     near = scene.coordinates_at(start, generator)
     origin = torch.zeros_like(start)
-    mode = _minimum(scene, near, start, scene.data, origin, s)
+    mode = _minimum(scene, near, start, scene.data, origin, steps, rate)
     here = scene.coordinates_at(mode, generator)
     prior = standard_normal((samples, scene.size), generator, mode)
     data = scene.data + standard_normal((samples, scene.data.shape[1]), generator, mode)
     found = []
     for rows in scene.slices(samples):
-        z = _minimum(scene, here, here.posterior(prior[rows]), data[rows], prior[rows], s)
+        z = _minimum(scene, here, here.posterior(prior[rows]), data[rows], prior[rows], steps, rate)
         with torch.no_grad():
             found.append(scene.sharp(z))
     return torch.cat(found)
 
 
 def _minimum(
-    scene: _Scene, here: _Coordinates, start: Tensor, data: Tensor, prior: Tensor, settings: PosteriorSettings
+    scene: _Scene, here: _Coordinates, start: Tensor, data: Tensor, prior: Tensor, steps: int, rate: float
 ) -> Float[Tensor, "sample latent"]:
     """The z that minimizes |data - f(z)|^2 / 2 + |z - prior|^2 / 2, each row on its own."""
 
     def energy(u: Tensor) -> Tensor:
         return scene.energy(here(u), data, prior)
 
-    return here(descended(energy, here.inverse(start), settings.steps, settings.rate))
+    return here(descended(energy, here.inverse(start), steps, rate))
 
 
 def descended(energy: Callable[[Tensor], Tensor], start: Tensor, steps: int, rate: float) -> Tensor:

@@ -23,7 +23,7 @@ head on z, which also arranges the latents by property (Gómez-Bombarelli et al.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -54,15 +54,14 @@ from sciencegen.vae.autoregressive import (
     shift,
     trimmed,
 )
-from sciencegen.vae.bounds import BoundTerms, check_importance_samples, importance_weighted_bound, negative_elbo
+from sciencegen.vae.bounds import Warmup, negative_elbo
 from sciencegen.vae.flows import FlowPrior, FlowSettings
+from sciencegen.vae.model import VAE
 from sciencegen.vae.posteriors import DiagonalGaussian, GaussianPosterior, standard_normal_kl
+from sciencegen.vae.priors import LATENT_PRIORS
 from sciencegen.vae.sequence_vae import replayed
-from sciencegen.vae.warmup import Warmup
 
 # Settings of the sequence VAE whose latent carries the sequence.
-
-LATENT_PRIORS = ("flow", "diffusion")
 
 
 @dataclass(frozen=True)
@@ -186,9 +185,6 @@ def refined(posterior: DiagonalGaussian, log_prob: Callable[[Latent], Float[Tens
         return (mean + spread * moved).detach()
 
 
-EVALUATION_SEED = 1509_0519
-"""Not 0: data drawn with seed 0 must not be evaluated with the same noise."""
-
 CODE_DISTANCE = 0.3
 """A distance between latents, in standard deviations of the prior, at which sequences are alike."""
 
@@ -198,7 +194,7 @@ Measure = Callable[[Batch, Sequence[int]], Float[Tensor, "batch property"]]
 measured, infinite in rows that are no items."""
 
 
-class LatentPriorVAE(nn.Module):
+class LatentPriorVAE(VAE):
     """A `LatentModel` of token sequences. A Batch has the field "tokens" [batch position] and its mask.
 
     Parameters
@@ -226,6 +222,8 @@ class LatentPriorVAE(nn.Module):
     (torch.Size([1, 3]), 1)
     """
 
+    field = "tokens"
+    evaluation_seed = 1509_0519
     prior: Any  # a FlowPrior, or an nn.Module with its methods
     measure: Measure | None
 
@@ -270,7 +268,7 @@ class LatentPriorVAE(nn.Module):
         """Named scalars per item in nats: loss, reconstruction, denoising, kl, prior, bag, property_error."""
         s, count = self.settings, len(batch)
         batch = replayed(batch, self._start[0], generator) if self._start else batch
-        posterior = self._posterior(batch)
+        posterior = self.posterior_of(batch)
         code, _ = posterior.sample(generator)
         noisy, noised = self._noised(code, generator)
         log_prob = self.likelihood(noisy, batch).log_prob(batch["tokens"])
@@ -317,37 +315,17 @@ class LatentPriorVAE(nn.Module):
         log_f = torch.log_softmax(self.bag(code).float(), -1).gather(1, tokens)
         return (log_f * (tokens != END)).sum(1)
 
-    def finish(self, batches: Iterable[Batch], generator: Generator) -> None:
-        """Nothing is left to fit."""
-
-    def _posterior(self, batch: Batch) -> DiagonalGaussian:
+    def posterior_of(self, batch: Batch) -> DiagonalGaussian:
+        """q(z | x)."""
         features = self.encoder(batch["tokens"], batch.mask)
         with torch.autocast(features.device.type, enabled=False):  # codes in full precision
             return self.posterior(features.float())
 
-    def likelihood(self, code: Latent, batch: Batch) -> AutoregressiveCategorical:
+    def likelihood(self, latent: Latent, batch: Batch) -> AutoregressiveCategorical:
         """p(x | z), each position given the true tokens before it."""
         assert batch.mask is not None  # sequences differ in length
-        tokens = batch["tokens"]
-        previous = torch.cat([torch.full_like(tokens[:, :1], START), tokens[:, :-1]], 1)
-        logits, _ = self.decoder(previous, self.decoder.start(code))
+        logits, _ = self.decoder(autoregressive.previous_tokens(batch, START), self.decoder.start(latent))
         return AutoregressiveCategorical(logits, batch.mask)
-
-    # --- evidence -----------------------------------------------------------------------------------------------------
-
-    @torch.no_grad()
-    def terms(self, batch: Batch, generator: Generator) -> BoundTerms:
-        """The two terms of the evidence lower bound under p(z | c), in nats, for each item, from one sample of z."""
-        code, log_posterior = self._posterior(batch).sample(generator)
-        reconstruction = self.likelihood(code, batch).log_prob(batch["tokens"])
-        return BoundTerms(reconstruction, log_posterior - self.prior.log_prob(code, batch.condition))
-
-    def bound(self, batch: Batch, importance_samples: int = 16) -> Float[Tensor, " batch"]:
-        """A lower bound of log p(x | c) in nats, tighter with more samples of z, from a fixed seed. Burda et al. 2016,
-        eq. 8."""
-        check_importance_samples(importance_samples, Warmup())
-        terms = self.terms(batch.repeat_interleave(importance_samples), Generator().manual_seed(EVALUATION_SEED))
-        return importance_weighted_bound(terms.elbo.unflatten(0, (-1, importance_samples)))
 
     @torch.no_grad()
     def read(self, latent: Latent) -> Float[Tensor, "batch property"]:
@@ -363,7 +341,7 @@ class LatentPriorVAE(nn.Module):
         with torch.inference_mode(False):
             own = trimmed(batch).map(torch.clone)  # autograd can't use tensors of inference mode
         log_prob = lambda z: self.likelihood(z, own).log_prob(own["tokens"])  # noqa: E731
-        return self.prior.inverse(refined(self._posterior(own), log_prob, self.settings.refinements))
+        return self.prior.inverse(refined(self.posterior_of(own), log_prob, self.settings.refinements))
 
     @torch.no_grad()
     def decode(self, latent: Latent, condition: Condition = None) -> Batch:
@@ -396,7 +374,7 @@ class LatentPriorVAE(nn.Module):
         """
         s = self.settings
         tokens, mask, log_p = beam_search(START, END, self.decoder, self._first_state(code), s.length, s.beams)
-        own = self._posterior(trimmed(Batch({"tokens": tokens.flatten(0, 1)}, mask.flatten(0, 1)))).mean
+        own = self.posterior_of(trimmed(Batch({"tokens": tokens.flatten(0, 1)}, mask.flatten(0, 1)))).mean
         apart = (own.unflatten(0, mask.shape[:2]) - code[:, None]).square().sum(-1)
         order = (log_p - apart / (2 * CODE_DISTANCE**2)).argsort(dim=1, descending=True, stable=True)
         row = torch.arange(len(code), device=order.device)[:, None]

@@ -1,11 +1,11 @@
-"""The conditional variational autoencoder of any data: a `LatentModel` built from four networks."""
+"""What all variational autoencoders share, and the conditional one of any data, built from four networks."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,9 +17,11 @@ from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.shared_noise import check_latents
 from sciencegen.vae.bounds import (
     BoundTerms,
+    Warmup,
     check_importance_samples,
     doubly_reparameterized_surrogate,
     effective_sample_size,
+    importance_weighted_bound,
     kl_terms,
     negative_elbo,
     segment_logsumexp,
@@ -27,10 +29,78 @@ from sciencegen.vae.bounds import (
 from sciencegen.vae.conditions import Completion, as_given
 from sciencegen.vae.likelihoods import Likelihood
 from sciencegen.vae.posteriors import DiagonalGaussian, HamiltonianRefinement, JointDensity, SampledPosterior
-from sciencegen.vae.warmup import Warmup
 
-EVALUATION_SEED = 1312_6114
-"""Not 0: data simulated with seed 0 must not be evaluated with the same noise."""
+Accept = Callable[[Batch], Tensor]
+Condition = Float[Tensor, "batch property"] | None
+
+
+class VAE(nn.Module):
+    """What the autoencoders of this package share: bounds of log p(x | c), and draws of p(x | c).
+
+        log p(x | c) >= E_q(z|x,c) log p(x | z, c) - KL(q(z | x, c) || p(z | c))        Kingma & Welling 2014, eq. 3
+        log p(x | c) >= E log 1/K sum_k p(x | z_k, c) p(z_k | c) / q(z_k | x, c)        Burda et al. 2016, eq. 8
+
+    A model has `posterior_of`, `likelihood` and a `prior`, of which `terms` are made, or `terms` of its own; `loss`,
+    `encode`, `decode` and `sample`. field: of a Batch, which is modelled. evaluation_seed: not 0, since data simulated
+    with seed 0 must not be evaluated with the same noise.
+    """
+
+    field: str
+    latent_size: int
+    semantic_size: int
+    evaluation_seed: ClassVar[int] = 1312_6114
+    prior: Any  # an nn.Module with the methods of a Prior; no static type expresses both
+
+    def posterior_of(self, batch: Batch) -> SampledPosterior:
+        """q(z | x, c)."""
+        raise NotImplementedError
+
+    def likelihood(self, latent: Float[Tensor, "batch latent"], batch: Batch) -> Any:
+        """p(x | z, c), with the condition of the batch; an object with `log_prob`."""
+        raise NotImplementedError
+
+    def log_prior(self, latent: Float[Tensor, "batch latent"], condition: Condition) -> Float[Tensor, " batch"]:
+        """Log p(z | c) of draws."""
+        return self.prior.log_prob(latent, condition)
+
+    def noise_of_evaluation(self, generator: Generator | None) -> Generator:
+        """The generator, or one of the fixed seed."""
+        return generator or Generator().manual_seed(self.evaluation_seed)
+
+    @torch.no_grad()
+    def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:
+        """The two terms of the evidence lower bound of each item under the prior of draws, in nats, from one sample of
+        z; by default of a fixed seed."""
+        z, log_posterior = self.posterior_of(batch).sample(self.noise_of_evaluation(generator))
+        reconstruction = self.likelihood(z, batch).log_prob(batch[self.field])
+        return BoundTerms(reconstruction, log_posterior - self.log_prior(z, batch.condition))
+
+    def bound(
+        self, batch: Batch, importance_samples: int = 1, generator: Generator | None = None, **settings: float | None
+    ) -> Float[Tensor, " batch"]:
+        """A lower bound of log p(x | c) in nats, tighter with more samples; by default of a fixed seed. settings: of
+        `terms`."""
+        check_importance_samples(importance_samples, Warmup())
+        terms = self.terms(batch.repeat_interleave(importance_samples), generator, **settings)
+        return importance_weighted_bound(terms.elbo.unflatten(0, (-1, importance_samples)))
+
+    def finish(self, batches: Iterable[Batch], generator: Generator) -> object:
+        """Fit what remains after training; by default nothing."""
+        return None
+
+    def decode(self, latent: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
+        raise NotImplementedError
+
+    def sample(
+        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
+    ) -> Float[Tensor, "batch latent"]:
+        raise NotImplementedError
+
+    def generate(
+        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
+    ) -> Batch:
+        """The latents of `sample`, decoded."""
+        return self.decode(self.sample(noise, condition, accept), condition)
 
 
 @dataclass(frozen=True)
@@ -90,7 +160,7 @@ class VAEParts:
     refinement: HamiltonianRefinement | None = None
 
 
-class ConditionalVAE(nn.Module):
+class ConditionalVAE(VAE):
     """p(x | c) = integral of p(x | z, c) p(z | c). Sohn et al. 2015, eq. 4; Kingma & Welling 2014 without a condition.
 
     field: the modelled field of the Batch. emit(likelihood, condition) -> Batch: the output of `decode`; by default
@@ -101,7 +171,6 @@ class ConditionalVAE(nn.Module):
     encoder: Any
     decoder: Any
     posterior: Any
-    prior: Any
     inference: Any
 
     def __init__(
@@ -141,9 +210,7 @@ class ConditionalVAE(nn.Module):
     def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
         return self.posterior_of(batch).mean
 
-    def decode(
-        self, latent: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch property"] | None = None
-    ) -> Batch:
+    def decode(self, latent: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
         check_latents(latent, self.latent_size)
         likelihood = self.decoder(latent, condition, None)
         if self.emit is not None:
@@ -151,18 +218,10 @@ class ConditionalVAE(nn.Module):
         return Batch({self.field: likelihood.mode}, likelihood.mask, condition)
 
     def sample(
-        self, noise: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch property"] | None = None,
-        accept: Callable[[Batch], Tensor] | None = None,
-    ) -> Float[Tensor, "batch latent"]:  # fmt: skip
+        self, noise: Float[Tensor, "batch latent"], condition: Condition = None, accept: Accept | None = None
+    ) -> Float[Tensor, "batch latent"]:
         """One draw per row; `accept` is ignored."""
         return self.prior(noise, condition)
-
-    def generate(
-        self, noise: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch property"] | None = None,
-        accept: Callable[[Batch], Tensor] | None = None,
-    ) -> Batch:  # fmt: skip
-        """One draw per row; `accept` is ignored."""
-        return self.decode(self.sample(noise, condition), condition)
 
     def loss(self, batch: Batch, step: int, generator: Generator) -> dict[str, Tensor]:
         """Named scalars per item in nats: loss, reconstruction, kl, bound (of log p(x | c)), beta, and label.
@@ -188,18 +247,17 @@ class ConditionalVAE(nn.Module):
     @torch.no_grad()
     def terms(self, batch: Batch, generator: Generator | None = None) -> BoundTerms:
         """The two terms of the evidence lower bound of each item, without dropout; by default with a fixed seed."""
-        generator = generator or Generator().manual_seed(EVALUATION_SEED)
-        reconstruction, groups, condition_kl = self._elbo(batch, self.encoder(batch), ConditionDropout(), generator)
+        generator, features = self.noise_of_evaluation(generator), self.encoder(batch)
+        reconstruction, groups, condition_kl = self._elbo(batch, features, ConditionDropout(), generator)
         return BoundTerms(reconstruction, groups.sum(-1) + condition_kl)
 
     @torch.no_grad()
     def bound(
-        self, batch: Batch, importance_samples: int = 1, generator: Generator | None = None
+        self, batch: Batch, importance_samples: int = 1, generator: Generator | None = None, **settings: float | None
     ) -> Float[Tensor, " batch"]:
         """A lower bound of log p(x | what is known of c), tighter with more samples. Burda et al. 2016, eq. 8."""
         check_importance_samples(importance_samples, Warmup())
-        generator = generator or Generator().manual_seed(EVALUATION_SEED)
-        features = self.encoder(batch)
+        generator, features = self.noise_of_evaluation(generator), self.encoder(batch)
         return self._importance_bound(batch, features, importance_samples, ConditionDropout(), generator)[0]
 
     def _elbo(

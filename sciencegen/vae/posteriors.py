@@ -272,8 +272,7 @@ POSTERIORS = {"gaussian": GaussianPosterior, "iaf": FlowPosterior}
 #     1/2 (sum_d log P_dd - log det P),   P = J^T J / s^2 + the precision of the prior
 #
 # for its Jacobian J: 0 only where the columns of J are orthogonal. An identifiable VAE then prefers other latents to
-# the
-# sources.
+# the sources.
 
 
 @dataclass(frozen=True)
@@ -343,9 +342,8 @@ class FullCovariancePosterior(nn.Module):
 #     v <- v + h/2 g(e);   e <- e + h v;   v <- v + h/2 g(e),        g(e) = d/de log p(x, mean + std e)
 #
 # Leapfrog steps keep volumes, whatever the function g. Each number of g is limited, since steps would diverge before
-# the
-# encoder has learned how narrow the posterior is. With the momentum v as an auxiliary variable and a learned
-# r(v_K | e_K), here a Gaussian whose mean is linear in e_K and g(e_K),
+# the encoder has learned how narrow the posterior is. With the momentum v as an auxiliary variable and a learned r(v_K
+# | e_K), here a Gaussian whose mean is linear in e_K and g(e_K),
 #
 #     log p(x) >= E[ log p(x, z_K) + log r(v_K | e_K) - log N(e_0; 0, I) - log N(v_0; 0, I) + log |std| ]     eq. 13
 #

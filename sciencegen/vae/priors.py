@@ -1,4 +1,4 @@
-"""p(z | c): standard normal, conditional Gaussian and VampPrior; a learned flow is in `flow_prior`.
+"""p(z | c): standard normal, conditional Gaussian, VampPrior, and a ladder of latents; a learned flow is in `flows`.
 
 All share one signature: `log_prob(z, c)` and `forward(noise, c)`, which maps standard normal noise to latents of the
 prior. c is [batch property] with NaN where a value is missing, or None. Where the prior is a diagonal Gaussian,
@@ -7,20 +7,30 @@ prior. c is [batch property] with NaN where a value is missing, or None. Where t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
+from torch.nn import functional
 
+from sciencegen.batch import Batch
+from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP
-from sciencegen.networks.shared_noise import check_latents
-from sciencegen.vae.posteriors import DiagonalGaussian, standard_normal_log_prob
+from sciencegen.networks.shared_noise import check_latents, standard_normal
+from sciencegen.vae.likelihoods import Likelihood
+from sciencegen.vae.posteriors import DiagonalGaussian, GaussianPosterior, repeats, standard_normal_log_prob
 
 Latent = Float[Tensor, "batch latent"]
 Condition = Float[Tensor, "batch property"] | None
+
+LATENT_PRIORS = ("flow", "diffusion")
+"""p(z | c) that is fitted to the latents of a trained model: a normalizing flow (`flows.FlowPrior`), or a diffusion
+(Vahdat et al. 2021; Rombach et al. 2022), which is passed to the model as its `prior`."""
 
 
 @runtime_checkable
@@ -140,3 +150,148 @@ class VampPrior(nn.Module):
         noise = torch.cat([torch.special.ndtri(within).to(noise), noise[:, 1:]], -1)
         components, index = self.components(), chosen[:, 0]
         return components.mean[index] + components.log_std[index].exp() * noise
+
+
+# A ladder of latents: the prior goes from the top level down, the posterior merges it with the encoder's evidence.
+#
+# Sønderby et al. 2016. With levels z_L (top) to z_1, z = (z_1, ..., z_L) in the columns of one latent:
+#
+#     p(z) = N(z_L; 0, I) prod_l N(z_l; m_l(z_l+1), s_l(z_l+1)^2)                                     eq. 1 to 3
+#     q(z_l | z_l+1, x): precisions add, 1 / v = 1 / v^_l + 1 / s_l^2, and the mean is
+#         v (m^_l / v^_l + m_l / s_l^2), where m^_l, v^_l are the encoder's                           eq. 16 to 19
+#
+# With one level it is the plain Gaussian posterior and prior.
+
+
+LARGEST_LOG_STD = 4.0
+
+
+def merged(first: DiagonalGaussian, second: DiagonalGaussian) -> DiagonalGaussian:
+    """The normalized product of two densities: precisions add, means are weighted by them."""
+    log_variance = -torch.logaddexp(-2 * first.log_std, -2 * second.log_std)
+    shares = [(log_variance - 2 * one.log_std).exp() * one.mean for one in (first, second)]
+    return DiagonalGaussian(shares[0] + shares[1], 0.5 * log_variance)
+
+
+class LadderPrior(nn.Module):
+    """p(z) of levels, from the top down. sizes: of the levels, from the lowest, next to the data, to the top."""
+
+    def __init__(self, sizes: Sequence[int], width: int = 64, depth: int = 1) -> None:
+        super().__init__()
+        if not sizes or min(sizes) < 1:
+            raise ConfigError(f"Expected one or more levels of size 1 or more, got {list(sizes)}.")
+        self.sizes, self.latent_size = list(sizes), sum(sizes)
+        self.below = nn.ModuleList(
+            [MLP(above, 2 * size, width, depth, zero_output=True) for size, above in pairwise(sizes)]
+        )
+
+    def level(self, number: int, above: Float[Tensor, "batch above"]) -> DiagonalGaussian:
+        """p(z_l | z_l+1) of a level below the top; they start as N(0, I)."""
+        mean, raw = self.below[number](above).chunk(2, -1)
+        return DiagonalGaussian(mean, LARGEST_LOG_STD * torch.tanh(raw / LARGEST_LOG_STD))
+
+    def log_prob(self, latent: Latent, condition: Condition = None) -> Float[Tensor, " batch"]:
+        check_latents(latent, self.latent_size)
+        levels = latent.split(self.sizes, 1)
+        below = [self.level(at, above).log_prob(z) for at, (z, above) in enumerate(pairwise(levels))]
+        return standard_normal_log_prob(levels[-1]) + sum(below, latent.new_zeros(len(latent)))
+
+    def forward(self, noise: Latent, condition: Condition = None) -> Latent:
+        check_latents(noise, self.latent_size)
+        *below, top = noise.split(self.sizes, 1)
+        levels = [top]
+        for at in reversed(range(len(below))):
+            levels.insert(0, self.level(at, levels[0]).reparameterized(below[at])[0])
+        return torch.cat(levels, 1)
+
+    def gaussian(self, like: Latent, condition: Condition = None) -> DiagonalGaussian | None:
+        """N(0, I) of a single level."""
+        return DiagonalGaussian(torch.zeros_like(like), torch.zeros_like(like)) if len(self.sizes) == 1 else None
+
+
+@dataclass(frozen=True)
+class LadderDistribution:
+    """q(z | x). evidence: the encoder's Gaussian of each level. Several samples of an item are in consecutive rows."""
+
+    evidence: Sequence[DiagonalGaussian]
+    prior: LadderPrior
+
+    @property
+    def mean(self) -> Float[Tensor, "batch latent"]:
+        """The mean of each level, given that of the level above."""
+        size = sum(one.mean.shape[1] for one in self.evidence)
+        return self.reparameterized(self.evidence[0].mean.new_zeros(len(self.evidence[0].mean), size))[0]
+
+    def level(self, number: int, above: Tensor, count: int) -> DiagonalGaussian:
+        """q(z_l | z_l+1, x) of a level below the top."""
+        return merged(_repeated(self.evidence[number], count), self.prior.level(number, above))
+
+    def reparameterized(
+        self, noise: Float[Tensor, "samples latent"]
+    ) -> tuple[Float[Tensor, "samples latent"], Float[Tensor, " samples"]]:
+        """The latents of standard normal noise, and log |dz / dnoise|."""
+        count = repeats(len(noise), len(self.evidence[0].mean), noise)
+        *below, top = noise.split(self.prior.sizes, 1)
+        z, log_volume = _repeated(self.evidence[-1], count).reparameterized(top)
+        levels = [z]
+        for at in reversed(range(len(below))):
+            z, spread = self.level(at, levels[0], count).reparameterized(below[at])
+            levels.insert(0, z)
+            log_volume = log_volume + spread
+        return torch.cat(levels, 1), log_volume
+
+    def sample(
+        self, generator: Generator, count: int = 1
+    ) -> tuple[Float[Tensor, "samples latent"], Float[Tensor, " samples"]]:
+        like = self.evidence[0].mean
+        noise = standard_normal((len(like) * count, self.prior.latent_size), generator, like)
+        latent, log_volume = self.reparameterized(noise)
+        return latent, standard_normal_log_prob(noise) - log_volume
+
+    def log_prob(self, latent: Float[Tensor, "samples latent"]) -> Float[Tensor, " samples"]:
+        check_latents(latent, self.prior.latent_size)
+        count = repeats(len(latent), len(self.evidence[0].mean), latent)
+        levels = latent.split(self.prior.sizes, 1)
+        below = [self.level(at, above, count).log_prob(z) for at, (z, above) in enumerate(pairwise(levels))]
+        return sum(below, self.evidence[-1].log_prob(levels[-1]))
+
+
+class LadderPosterior(nn.Module):
+    """An encoder's features to q(z | x, c): each level's evidence by a network on the features of the level below."""
+
+    def __init__(self, feature_size: int, prior: LadderPrior, property_count: int = 0, width: int = 128) -> None:
+        super().__init__()
+        self.latent_size, self.property_count = prior.latent_size, property_count
+        self._prior = (prior,)  # its weights belong to the model
+        inputs = [feature_size, *[width] * (len(prior.sizes) - 1)]
+        self.heads = nn.ModuleList(
+            [
+                GaussianPosterior(size, one, property_count, width, 1)
+                for size, one in zip(inputs, prior.sizes, strict=True)
+            ]
+        )
+        self.upward = nn.ModuleList([MLP(size, width, width, 1) for size in inputs[:-1]])
+
+    def forward(
+        self, features: Float[Tensor, "batch feature"], condition: Condition = None
+    ) -> LadderDistribution | DiagonalGaussian:
+        evidence = [self.heads[0](features, condition)]
+        for head, upward in zip(list(self.heads)[1:], self.upward, strict=True):
+            features = functional.silu(upward(features))
+            evidence.append(head(features, condition))
+        return LadderDistribution(evidence, self._prior[0]) if len(evidence) > 1 else evidence[0]
+
+
+class LowestLevel(nn.Module):
+    """A decoder that reads the lowest level of the latent, its first `size` columns."""
+
+    def __init__(self, decoder: nn.Module, size: int) -> None:
+        super().__init__()
+        self.decoder, self.size = decoder, size
+
+    def forward(self, latent: Latent, condition: Condition = None, batch: Batch | None = None) -> Likelihood:
+        return self.decoder(latent[:, : self.size], condition, batch)
+
+
+def _repeated(one: DiagonalGaussian, count: int) -> DiagonalGaussian:
+    return DiagonalGaussian(one.mean.repeat_interleave(count, 0), one.log_std.repeat_interleave(count, 0))

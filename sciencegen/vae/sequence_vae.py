@@ -47,12 +47,10 @@ from sciencegen.vae.autoregressive import (
     placed,
     resample,
 )
-from sciencegen.vae.bounds import BoundTerms, negative_elbo
+from sciencegen.vae.bounds import Warmup, negative_elbo
 from sciencegen.vae.flows import FlowPrior, FlowSettings, PriorFit, PriorFitSettings, fit_prior
-from sciencegen.vae.posteriors import GaussianPosterior, standard_normal_kl
-from sciencegen.vae.warmup import Warmup
-
-Condition = Float[Tensor, "batch property"] | None
+from sciencegen.vae.model import VAE, Condition
+from sciencegen.vae.posteriors import DiagonalGaussian, GaussianPosterior, standard_normal_kl
 
 
 @dataclass(frozen=True)
@@ -93,8 +91,10 @@ class SequenceVAESettings:
             raise ConfigError(f"Expected tries of 1 or more and near of 0 or more, got {self.tries} and {self.near}.")
 
 
-class SequenceVAE(nn.Module):
+class SequenceVAE(VAE):
     """A `LatentModel` of token sequences. A Batch has the field "tokens" [batch position] and its mask."""
+
+    field = "tokens"
 
     def __init__(self, vocabulary: int, property_count: int, settings: SequenceVAESettings) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class SequenceVAE(nn.Module):
         dropped = dropped.to(batch["tokens"].device)
         dropped[0] = False  # at least one row has a code
         coded = batch.select(~dropped)
-        posterior = self.posterior(self.encoder(coded["tokens"], coded.mask))
+        posterior = self.posterior_of(coded)
         code, _ = posterior.sample(generator)
         condition = s.dropout(batch.condition, generator)
         codes = code.new_zeros(len(batch), s.code).masked_scatter(~dropped[:, None], code)
@@ -142,18 +142,21 @@ class SequenceVAE(nn.Module):
     def _expected(self, batch: Batch) -> Float[Tensor, "batch step property"]:
         return autoregressive.expected(self.reader, batch, START)
 
-    def likelihood(self, code: Tensor, condition: Condition, batch: Batch) -> AutoregressiveCategorical:
+    def posterior_of(self, batch: Batch) -> DiagonalGaussian:
+        """q(z | x)."""
+        return self.posterior(self.encoder(batch["tokens"], batch.mask))
+
+    def likelihood(self, latent: Tensor, batch: Batch) -> AutoregressiveCategorical:
         """p(x | z, c), each position given the true tokens before it."""
-        return self._likelihood(code, condition, batch, self._expected(batch))
+        return self._likelihood(latent, batch.condition, batch, self._expected(batch))
 
     def _likelihood(
         self, code: Tensor, condition: Condition, batch: Batch, expected: Tensor
     ) -> AutoregressiveCategorical:
-        tokens = batch["tokens"]
-        previous = torch.cat([torch.full_like(tokens[:, :1], START), tokens[:, :-1]], 1)
         every_step = None if condition is None else condition[:, None]
         context, notes = self._context(code, condition), _notes(expected[:, :-1].detach(), every_step)
-        logits, _ = self.decoder(previous, context, notes, self.decoder.first_state(context))
+        previous, first = autoregressive.previous_tokens(batch, START), self.decoder.first_state(context)
+        logits, _ = self.decoder(previous, context, notes, first)
         return AutoregressiveCategorical(logits, _mask(batch))
 
     def _context(self, code: Tensor, condition: Condition) -> Tensor:
@@ -163,20 +166,12 @@ class SequenceVAE(nn.Module):
     def log_prob(self, batch: Batch) -> Float[Tensor, " batch"]:
         """Exact log p(x | c) in nats, for one try of `generate` at temperature 1 and without guidance."""
         no_code = self._zero_code(len(batch), batch["tokens"].device)
-        return self.likelihood(no_code, batch.condition, batch).log_prob(batch["tokens"])
-
-    @torch.no_grad()
-    def terms(self, batch: Batch, generator: Generator) -> BoundTerms:
-        """The two terms of the evidence lower bound under the fitted flow prior, in nats, for each item."""
-        posterior = self.posterior(self.encoder(batch["tokens"], batch.mask))
-        code, log_posterior = posterior.sample(generator)
-        kl = log_posterior - self.prior.log_prob(code, batch.condition)
-        return BoundTerms(self.likelihood(code, batch.condition, batch).log_prob(batch["tokens"]), kl)
+        return self.likelihood(no_code, batch).log_prob(batch["tokens"])
 
     @torch.no_grad()
     def posteriors(self, batches: Iterable[Batch]) -> tuple[Tensor, Tensor, Tensor | None]:
         """Means, log standard deviations and conditions of many items, each [item ...], to fit the flow."""
-        rows = [(self.posterior(self.encoder(b["tokens"], b.mask)), b.condition) for b in batches]
+        rows = [(self.posterior_of(b), b.condition) for b in batches]
         condition = None if rows[0][1] is None else torch.cat([c for _, c in rows if c is not None])
         return torch.cat([p.mean for p, _ in rows]), torch.cat([p.log_std for p, _ in rows]), condition
 
@@ -198,8 +193,7 @@ class SequenceVAE(nn.Module):
     @torch.no_grad()
     def encode(self, batch: Batch) -> Float[Tensor, "batch latent"]:
         """(e, u): the posterior's mean through the flow's inverse, then the median noise that decodes to it."""
-        code = self.posterior(self.encoder(batch["tokens"], batch.mask)).mean
-        centre = self.prior.inverse(code)
+        centre = self.prior.inverse(self.posterior_of(batch).mean)
         noise = autoregressive.encode(batch["tokens"], _mask(batch), START, *self._steps_of(centre, None))
         return torch.cat([centre, nn.functional.pad(noise, (0, self.settings.length - noise.shape[1]))], 1)
 
@@ -318,8 +312,7 @@ def _mask(batch: Batch) -> Bool[Tensor, "batch position"]:
 # Generative replay: fine-tune a model of sequences on new items and on draws of the model that it started from.
 #
 # Without the draws, a few hundred new items make it forget what a well-formed sequence is. Shin, Lee, Kim & Kim,
-# NeurIPS
-# 2017.
+# NeurIPS 2017.
 
 
 @runtime_checkable

@@ -1,6 +1,6 @@
 """The variational autoencoder of a series with dynamics: LFADS (Pandarinath et al. 2018; Sussillo et al. 2016).
 
-It is an `ArrayVAE` whose decoder is a recurrent generator (`networks.dynamics`): a latent is the generator's initial
+It is an `ArrayVAE` whose decoder is a recurrent generator (`networks.grids`): a latent is the generator's initial
 state z, and with inputs also the innovations e of its autoregressive inputs, whose prior is N(0, I):
 
     log p(x) >= E_q log p(x | z, e) - KL(q(z | x) || p(z)) - sum_t KL(q(e_t | x) || N(0, I))
@@ -21,16 +21,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sciencegen.errors import ConfigError
-from sciencegen.networks.dynamics import DynamicsWriter
-from sciencegen.networks.grids import SeriesReader
+from sciencegen.networks.grids import DynamicsWriter, SeriesReader
 from sciencegen.networks.shared_noise import check_latents
 from sciencegen.vae.array_columns import ArrayBlock, BlockDecoder, BlockEncoder, Condition, LikelihoodColumn, expected
-from sciencegen.vae.array_settings import ArrayVAESettings
-from sciencegen.vae.array_vae import ArrayVAE, Classes, latents_of, parts_of
-from sciencegen.vae.ladder import LowestLevel
+from sciencegen.vae.array_vae import ArrayVAE, ArrayVAESettings, Classes, latents_of, parts_of
 from sciencegen.vae.model import VAEParts
 from sciencegen.vae.posteriors import LOG_STD_RANGE, DiagonalGaussian, GaussianPosterior
-from sciencegen.vae.priors import StandardNormalPrior
+from sciencegen.vae.priors import LowestLevel, StandardNormalPrior
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,8 @@ from sciencegen.api.models.folder import load_model
 from sciencegen.batch import Batch
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.data.threads import inference_threads
-from sciencegen.diffusion.distillation import diffusion_of
-from sciencegen.diffusion.model import DiffusionModel
+from sciencegen.diffusion.model import DiffusionModel, diffusion_of
 from sciencegen.diffusion.objectives import (
-    Weighted,
     continuous_bound,
     diffusion_loss,
     elbo_weighting,
@@ -86,9 +84,7 @@ def learned(diffusion: DiffusionModel, parts: Sequence[Batch], steps: int, gener
     for step in range(steps):
         x = parts[step % len(parts)]
         time, noise = torch.rand(len(x), generator=generator), diffusion.state.noise(x, generator)
-        losses = variance_minimizing_loss(
-            diffusion, diffusion.state, schedule, x, time, noise, Weighted(elbo_weighting)
-        )
+        losses = variance_minimizing_loss(diffusion, diffusion.state, schedule, x, time, noise, elbo_weighting)
         optimizer.zero_grad()
         losses.mean().backward()
         optimizer.step()

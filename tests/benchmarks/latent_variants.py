@@ -16,11 +16,11 @@ from sciencegen.metrics.numbers import fit_warp
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP
 from sciencegen.optimization.evolution import crank_nicolson_step
+from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.likelihoods import Categorical
 from sciencegen.vae.model import ConditionalVAE, VAEParts, VAESettings
 from sciencegen.vae.posteriors import GaussianPosterior
 from sciencegen.vae.priors import StandardNormalPrior
-from sciencegen.vae.warmup import Warmup
 
 WIDTH, LATENT, STEPS, BATCH = 64, 4, 400, 96
 HIGH = (1.5, 2.0, 2.5, 3.0)

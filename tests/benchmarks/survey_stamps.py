@@ -41,7 +41,7 @@ from sciencegen.items import Refusal
 from sciencegen.latent.geometry import latent_noise
 from sciencegen.metrics.images import log_spectra
 from sciencegen.metrics.sets import classifier_auc, table_distance
-from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
+from sciencegen.scoring.oracles import ForwardModelOracle
 from tests.benchmarks.galaxy_images import drawn
 
 APERTURE = 5.0

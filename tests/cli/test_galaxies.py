@@ -21,7 +21,7 @@ from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.errors import DataError
 from sciencegen.files import sha256_of
-from sciencegen.scoring.forward_model_oracle import SEED
+from sciencegen.scoring.oracles import SEED
 
 SETTINGS = {"survey": "euclid", "side": 32}
 

@@ -2,15 +2,16 @@
 
 import csv
 
-from sciencegen.data.prepare import ItemFunctions, PreparationOptions, WorkerSettings
+from sciencegen.data.prepare import PreparationOptions
 from sciencegen.data.prepare import prepare as prepare_dataset
+from sciencegen.data.prepared import ItemFunctions
 from sciencegen.items import Row
 from tests.data import words
 
 
 def prepare(rows, output, encode=None, processes=1, chunk=4, source=None, overwrite=False, progress=None, **options):
     functions = ItemFunctions(words.parse_and_measure, ("length", "vowels"), encode)
-    chosen = PreparationOptions(workers=WorkerSettings(processes, chunk, timeout_s=0.5), **options)
+    chosen = PreparationOptions(processes=processes, chunk=chunk, timeout_s=0.5, **options)
     return prepare_dataset(rows, functions, output, chosen, source, overwrite, progress)
 
 

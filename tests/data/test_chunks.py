@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 
-from sciencegen.data.prepared import PrepareChunk, reason_of
+from sciencegen.data.prepared import ItemFunctions, reason_of
 from sciencegen.data.workers import Failure
 from sciencegen.items import Refusal
 from tests.data import words
 
+NAMES = ("length", "vowels")
 TEXTS = ["Pear", "x7", "extraordinarily", "fig"]
 
 
 def test_rows_are_kept_refused_or_not_encoded():
-    found = PrepareChunk(words.parse_and_measure, words.encode, 2)(TEXTS)
+    found = ItemFunctions(words.parse_and_measure, NAMES, words.encode)(TEXTS)
     assert found.kept.tolist() == [0, 3]
     assert found.texts == ["Pear", "fig"]
     assert found.values.tolist() == [[4, 2], [3, 1]]
@@ -22,7 +23,7 @@ def test_rows_are_kept_refused_or_not_encoded():
 
 
 def test_without_an_encoder_there_are_no_tokens():
-    found = PrepareChunk(words.parse_and_measure, None, 2)(TEXTS)
+    found = ItemFunctions(words.parse_and_measure, NAMES)(TEXTS)
     assert found.kept.tolist() == [0, 2, 3]
     assert (found.lengths == -1).all()
     assert not len(found.tokens)
@@ -30,9 +31,9 @@ def test_without_an_encoder_there_are_no_tokens():
 
 def test_results_of_another_number_and_tokens_that_are_none_are_errors():
     with pytest.raises(ValueError, match="expected 4 results"):
-        PrepareChunk(lambda texts: [], None, 2)(TEXTS)
+        ItemFunctions(lambda texts: [], NAMES)(TEXTS)
     with pytest.raises(ValueError, match="below 32768"):
-        PrepareChunk(words.parse_and_measure, lambda texts: [np.array([40_000])] * len(texts), 2)(["fig"])
+        ItemFunctions(words.parse_and_measure, NAMES, lambda texts: [np.array([40_000])] * len(texts))(["fig"])
 
 
 def test_a_reason_is_a_text_or_in_a_record():

@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from sciencegen.data.prepared import ItemsWriter, PendingRow, PrepareChunk, TablePlan
+from sciencegen.data.prepared import ItemFunctions, ItemsWriter, PendingRow, TablePlan
 from tests.data import words
 
-CHUNK = PrepareChunk(words.parse_and_measure, words.encode, 2)
+CHUNK = ItemFunctions(words.parse_and_measure, ("length", "vowels"), words.encode)
 
 
 def write(path, plan, texts, rows, fresh=None):
@@ -34,7 +34,7 @@ def test_large_items_are_written_before_they_fill_the_memory(tmp_path, monkeypat
     plan = TablePlan(("length", "vowels"), (), ("train",), None, False)
     with ItemsWriter(tmp_path / "i.parquet", plan) as items:
         for number in range(6):
-            chunk = PrepareChunk(words.parse_and_measure, None, 2)(["a" * 2000, "b" * 20])
+            chunk = ItemFunctions(words.parse_and_measure, ("length", "vowels"))(["a" * 2000, "b" * 20])
             items.add(chunk, np.ones(2, bool), [PendingRow(0, 2 * number, "", [])] * 2)
     assert pq.read_metadata(tmp_path / "i.parquet").num_row_groups == 3
     assert pq.read_table(tmp_path / "i.parquet")["item"].to_pylist()[:2] == ["a" * 2000, "b" * 20]

@@ -156,15 +156,15 @@ def test_an_error_on_the_way_leaves_the_old_dataset(tmp_path):
 SCRIPT = """
 import os, sys; sys.path.insert(0, {folder!r})
 from tests.data import words
-from sciencegen.data.prepare import ItemFunctions, PreparationOptions, WorkerSettings
-from sciencegen.data.prepare import prepare
+from sciencegen.data.prepare import PreparationOptions, prepare
+from sciencegen.data.prepared import ItemFunctions
 from sciencegen.items import Row
 def rows():
     for number in range(10**9):
         if number == 20000: print("at work", flush=True)
         yield Row(number, "word" if number else "first")
 functions = ItemFunctions(words.parse_and_measure, ("length", "vowels"))
-prepare(rows(), functions, {output!r}, PreparationOptions(workers=WorkerSettings(1)), overwrite=True)
+prepare(rows(), functions, {output!r}, PreparationOptions(processes=1), overwrite=True)
 """
 
 

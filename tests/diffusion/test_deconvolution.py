@@ -7,12 +7,12 @@ from torch import nn
 from sciencegen.batch import Batch
 from sciencegen.diffusion.images import ObservedImageDiffusion
 from sciencegen.diffusion.model import DiffusionModel
-from sciencegen.diffusion.posterior import DeconvolutionSettings, deconvolved_samples
+from sciencegen.diffusion.posterior import deconvolved_samples
 from sciencegen.diffusion.process import alpha, convert, sigma
 from sciencegen.diffusion.schedules import Linear
 from sciencegen.diffusion.state import Euclidean, Field, State
 from sciencegen.errors import ConfigError
-from sciencegen.networks.convolution import convolved
+from sciencegen.networks.pixels import convolved
 
 STATE, SIDE, SPREAD, UNIT = State({"image": Field(Euclidean(), positions=0)}), 4, 0.05, 3.0
 
@@ -49,8 +49,8 @@ def blurred(generator):
 
 def test_samples_have_the_posteriors_mean_and_covariance(blurred, generator):
     one = model(torch.full((1, 1, 1), 1e-6))
-    settings = DeconvolutionSettings("heun", 16, SIDE**2, temperature=1.0)
-    found = deconvolved_samples(one, blurred, 1000, generator, settings).flatten(1)
+    settings = {"sampler": "heun", "steps": 16, "iterations": SIDE**2, "temperature": 1.0}
+    found = deconvolved_samples(one, blurred, 1000, generator, **settings).flatten(1)
     pixels = torch.eye(SIDE**2).reshape(-1, 1, SIDE, SIDE)
     matrix = convolved(pixels, blurred["psf"]).flatten(1).T
     scatter, noise = (UNIT * SPREAD) ** 2, torch.diag(blurred["variance"].flatten())
@@ -63,9 +63,9 @@ def test_samples_have_the_posteriors_mean_and_covariance(blurred, generator):
 @pytest.mark.parametrize("seen", [0.0, 4.0, 30.0])
 def test_the_stretch_is_undone(seen, generator):
     """One pixel of 3 sinh(u), u ~ N(0, 1.5^2), with noise of 3: mean and deviation of u beside those by quadrature."""
-    one, settings = model(torch.full((1, 1, 1), 1e-6), 1.5, 1), DeconvolutionSettings(temperature=1.0)
+    one, settings = model(torch.full((1, 1, 1), 1e-6), 1.5, 1), {"temperature": 1.0}
     image = Batch({"image": torch.full((1, 1, 1, 1), seen), "variance": torch.full((1, 1, 1, 1), UNIT**2)})
-    found = torch.asinh(deconvolved_samples(one, image, 4000, generator, settings) / UNIT)
+    found = torch.asinh(deconvolved_samples(one, image, 4000, generator, **settings) / UNIT)
     u = torch.linspace(-6, 6, 4001)
     weight = (-0.5 * (u / 1.5).square() - 0.5 * ((seen - UNIT * u.sinh()) / UNIT).square()).softmax(0)
     mean = (weight * u).sum()
@@ -76,16 +76,18 @@ def test_the_stretch_is_undone(seen, generator):
 
 
 def test_images_that_are_computed_in_parts_are_the_same(blurred, monkeypatch):
-    one, settings = model(torch.full((1, 1, 1), 1e-6)), DeconvolutionSettings(steps=3)
-    whole = deconvolved_samples(one, blurred, 7, torch.Generator().manual_seed(5), settings)
+    one, settings = model(torch.full((1, 1, 1), 1e-6)), {"steps": 3}
+    whole = deconvolved_samples(one, blurred, 7, torch.Generator().manual_seed(5), **settings)
     monkeypatch.setattr("sciencegen.networks.pixels.AT_ONCE", 3 * SIDE**2)
-    parts = deconvolved_samples(one, blurred, 7, torch.Generator().manual_seed(5), settings)
+    parts = deconvolved_samples(one, blurred, 7, torch.Generator().manual_seed(5), **settings)
     torch.testing.assert_close(parts, whole, rtol=1e-5, atol=1e-7)
 
 
 def test_samples_depend_on_the_seed_alone(blurred):
-    one, settings = model(torch.full((1, 1, 1), 1e-6)), DeconvolutionSettings(steps=3)
-    first, again = (deconvolved_samples(one, blurred, 4, torch.Generator().manual_seed(5), settings) for _ in range(2))
+    one, settings = model(torch.full((1, 1, 1), 1e-6)), {"steps": 3}
+    first, again = (
+        deconvolved_samples(one, blurred, 4, torch.Generator().manual_seed(5), **settings) for _ in range(2)
+    )
     torch.testing.assert_close(first, again, rtol=0, atol=0)
     assert first.shape == (4, 1, SIDE, SIDE)
 

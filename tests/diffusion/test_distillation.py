@@ -14,7 +14,7 @@ from sciencegen.diffusion.schedules import Cosine, Learned, log_snr_grid
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.denoiser import VectorDenoiser
+from sciencegen.networks.mlp import VectorDenoiser
 from sciencegen.training.settings import TrainingSettings
 from sciencegen.training.train import train
 from tests.diffusion.known_data import VECTOR, GaussianData, MixtureData

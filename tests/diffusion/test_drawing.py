@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from sciencegen.diffusion.model import Drawing, diffusions_in, draw_by
+from sciencegen.diffusion.model import Drawing, draw_by
 from sciencegen.errors import ConfigError
 from tests.diffusion.test_model import known
 
@@ -26,7 +26,7 @@ def test_only_what_is_named_changes():
 def test_a_diffusion_is_found_wherever_it_stands():
     holder = Holder()
     assert draw_by(holder, Drawing(guidance=2.0)) == 1
-    assert [one.settings.guidance for one in diffusions_in(holder)] == [2.0]
+    assert holder.deep[0].settings.guidance == 2.0
     assert draw_by(nn.Linear(2, 2), Drawing(steps=3)) == 0
 
 

@@ -15,8 +15,8 @@ from sciencegen.diffusion.state import CategoricalSpace, Euclidean, Field, State
 from sciencegen.diffusion.steering import SteeredModel, Steering
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.conditions import ConditionDropout
-from sciencegen.networks.denoiser import VectorDenoiser
 from sciencegen.networks.descent import DescentSettings, descend
+from sciencegen.networks.mlp import VectorDenoiser
 from sciencegen.training.settings import TrainingSettings
 from sciencegen.training.train import train
 from tests.diffusion.known_data import VECTOR, GaussianData

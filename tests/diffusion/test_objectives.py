@@ -6,7 +6,6 @@ import torch
 from sciencegen.batch import Batch
 from sciencegen.diffusion.objectives import (
     WEIGHTINGS,
-    Weighted,
     continuous_bound,
     diffusion_loss,
     edm_weighting,
@@ -308,7 +307,7 @@ def test_the_schedules_gradient_is_that_of_the_second_moment(generator):
     times, noise = torch.rand(300, generator=generator), VECTOR.noise(x, generator)
     ordinary = diffusion_loss(GAUSSIAN.denoise, VECTOR, schedule, x, times, noise)
     expected = torch.autograd.grad(ordinary.square().mean().log(), list(schedule.parameters()))
-    hooked = variance_minimizing_loss(GAUSSIAN.denoise, VECTOR, schedule, x, times, noise, Weighted(WEIGHTINGS["elbo"]))
+    hooked = variance_minimizing_loss(GAUSSIAN.denoise, VECTOR, schedule, x, times, noise, WEIGHTINGS["elbo"])
     torch.testing.assert_close(hooked, ordinary)
     found = torch.autograd.grad(hooked.mean(), list(schedule.parameters()))
     for gradient, other in zip(found, expected, strict=True):
@@ -326,7 +325,7 @@ def test_a_learned_schedule_lowers_the_variance_of_the_bound(generator):
         times, noise = torch.rand(count, generator=generator), VECTOR.noise(x, generator)
         return loss_of(data.denoise, VECTOR, schedule, x, times, noise)
 
-    minimized = lambda *args: variance_minimizing_loss(*args, Weighted(WEIGHTINGS["elbo"]))  # noqa: E731
+    minimized = lambda *args: variance_minimizing_loss(*args, WEIGHTINGS["elbo"])  # noqa: E731
     before = losses(diffusion_loss, 20_000).detach()
     for _ in range(250):
         optimizer.zero_grad()

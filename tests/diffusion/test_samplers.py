@@ -173,8 +173,8 @@ def test_churn_of_nothing_is_heun(generator):
 def test_only_samplers_that_are_random_compute_keys_and_once(name, generator, monkeypatch):
     start, asked = Batch({"x": torch.randn(3, 2, generator=generator)}), []
     expected = sampler(name)(DATA.denoise, VECTOR, start, grid(5), noise_of_start(VECTOR, start))
-    keys = samplers.start_keys
-    monkeypatch.setattr(samplers, "start_keys", lambda *given: asked.append(given) or keys(*given))
+    keys = samplers.row_keys
+    monkeypatch.setattr(samplers, "row_keys", lambda *given: asked.append(given) or keys(*given))
     assert torch.equal(sample(name, DATA.denoise, VECTOR, start, grid(5))["x"], expected["x"])
     assert len(asked) == (name not in DETERMINISTIC)
 

@@ -6,7 +6,7 @@ import torch
 from sciencegen.batch import Batch
 from sciencegen.diffusion.samplers import noise_of
 from sciencegen.diffusion.schedules import Linear, log_snr_grid
-from sciencegen.diffusion.steering import Steering, best_of_n, sample_steered, uniform_of
+from sciencegen.diffusion.steering import Steering, sample_steered, uniform_of
 from sciencegen.errors import ConfigError, ShapeError
 from tests.diffusion.known_data import VECTOR
 from tests.diffusion.test_guidance import ERROR, MEASURED, POSTERIOR, PRIOR
@@ -97,10 +97,10 @@ def test_failures_are_never_chosen_while_anything_else_is(generator):
 def test_the_best_of_n_is_the_best_of_its_own_item():
     x = Batch({"x": torch.arange(6.0)[:, None], "graph": torch.arange(6)})
     scores = torch.tensor([0.1, 3.0, torch.nan, torch.nan, -5.0, -math.inf])
-    chosen = best_of_n(x, scores, 3)
+    chosen = Steering(lambda _: scores, 3).best(x)
     assert chosen["graph"].tolist() == [1, 4]
     with pytest.raises(ShapeError, match="multiple of 4"):
-        best_of_n(x, scores, 4)
+        Steering(lambda _: scores, 4).best(x)
 
 
 def test_impossible_steering_is_refused(generator):

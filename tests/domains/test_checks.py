@@ -31,8 +31,7 @@ from sciencegen.domains.laws import is_picture
 from sciencegen.errors import ConfigError, SciencegenError, unknown_name
 from sciencegen.items import Refusal
 from sciencegen.scoring.oracles import FunctionOracle
-from sciencegen.vae.array_settings import ArrayVAESettings
-from sciencegen.vae.array_vae import ArrayVAE
+from sciencegen.vae.array_vae import ArrayVAE, ArrayVAESettings
 from tests.domains.contract_examples import examples
 
 TOY, PROTEINS, ALIGNED, BACKBONES = (

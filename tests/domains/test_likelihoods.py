@@ -48,7 +48,9 @@ def test_a_sequence_model_gives_the_exact_likelihood_of_its_tokens(molecules):
     assert [score.value for score in known] == pytest.approx(exact.tolist(), abs=1e-3)
     assert unknown.failed
     silent = torch.zeros(2, network.settings.code)
-    parts = network.likelihood(silent, None, batch).log_prob(batch["tokens"])  # the decoder without a code
+    parts = network.likelihood(silent, batch.with_condition(None)).log_prob(
+        batch["tokens"]
+    )  # the decoder without a code
     assert exact.tolist() == pytest.approx(parts.tolist(), abs=1e-3)
 
 

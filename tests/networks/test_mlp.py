@@ -1,9 +1,21 @@
+"""Fully connected networks: masked, Bayesian, and the denoiser of vectors."""
+
+from __future__ import annotations
+
 import pytest
 import torch
 from torch import Generator
 
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.networks.mlp import ACTIVATIONS, MLP, LayerSettings, MaskedAutoregressiveMLP
+from sciencegen.networks.mlp import (
+    ACTIVATIONS,
+    MLP,
+    BayesianLinear,
+    LayerSettings,
+    LevelEmbedding,
+    MaskedAutoregressiveMLP,
+    VectorDenoiser,
+)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -55,3 +67,60 @@ def test_an_output_depends_on_earlier_inputs_and_on_the_context_only(size):
         depends = by_value[:, 0] != 0
         assert torch.equal(depends, torch.ones(size, size).tril(-1).bool())
         assert (by_context[:, 0] != 0).all()
+
+
+# A belief about weights is drawn around its mean with its std, and has the KL it says.
+
+
+def layer(log_std):
+    torch.manual_seed(0)
+    return BayesianLinear(3, 4, log_std).double()
+
+
+def test_without_a_generator_it_is_a_linear_layer():
+    made, values = layer(-1.0), torch.randn(2, 5, 3, dtype=torch.float64)
+    torch.testing.assert_close(made(values), torch.nn.functional.linear(values, made.weight, made.bias))
+
+
+def test_a_belief_is_drawn_around_its_mean_with_its_std():
+    made, values = layer(-1.0), torch.randn(2, 3, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(1)
+    draws = torch.stack([made(values, generator) for _ in range(20_000)])
+    torch.testing.assert_close(draws.mean(0), made(values), atol=0.02, rtol=0)
+    std = torch.exp(torch.tensor(-1.0)).double() * (values.square().sum(-1) + 1).sqrt()
+    torch.testing.assert_close(draws.std(0), std[:, None].expand(2, 4), rtol=0.02, atol=0)
+
+
+def test_its_divergence_is_torchs():
+    made, normal = layer(-2.0), torch.distributions.Normal
+    expected = sum(
+        torch.distributions.kl_divergence(normal(mean, log_std.exp()), normal(torch.zeros_like(mean), 0.7)).sum()
+        for mean, log_std in ((made.weight, made.weight_log_std), (made.bias, made.bias_log_std))
+    )
+    torch.testing.assert_close(made.kl(0.7), expected)
+
+
+def test_levels_are_told_apart_over_their_whole_range():
+    embedded = LevelEmbedding(32)(torch.linspace(-15, 15, 121))
+    apart = torch.cdist(embedded, embedded) + 10 * torch.eye(121)
+    assert apart.min() > 0.1
+
+
+def test_it_starts_as_zero_and_reads_level_and_condition():
+    network = VectorDenoiser("z", 3, 2, width=16, depth=2, generator=Generator().manual_seed(0))
+    z, level, condition = {"z": torch.randn(4, 3)}, torch.zeros(4), torch.zeros(4, 2)
+    assert (network(z, level, condition, None)["z"] == 0).all()
+    torch.nn.init.normal_(network.outward.weight)
+    first = network(z, level, condition, None)["z"]
+    assert (network(z, level + 1, condition, None)["z"] != first).any(1).all()
+    assert (network(z, level, torch.full((4, 2), torch.nan), None)["z"] != first).any(1).all()
+    torch.testing.assert_close(
+        network(z, level, None, None)["z"], network(z, level, torch.full((4, 2), torch.nan), None)["z"]
+    )
+
+
+def test_other_shapes_and_odd_embeddings_are_refused():
+    with pytest.raises(ShapeError, match=r"'z' of shape \[batch 3\], got \[4, 2\]"):
+        VectorDenoiser("z", 3)({"z": torch.zeros(4, 2)}, torch.zeros(4), None, None)
+    with pytest.raises(ConfigError, match="even size"):
+        LevelEmbedding(3)

@@ -1,8 +1,19 @@
+"""U-ViTs of images and of vectors."""
+
 import pytest
 import torch
 
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.networks.uvit import Grid, UViTDenoiser, UViTSettings
+from sciencegen.networks.uvit import (
+    Grid,
+    ImageUViTDenoiser,
+    PatchTokens,
+    UViTDenoiser,
+    UViTSettings,
+    outside,
+    vector_of,
+)
+from tests.networks.image_denoisers import CONTEXT, KINDS, awake, check_inputs, check_refusals, inputs
 from tests.networks.vector_denoisers import GRID, PROPERTIES, SIZE, check_laws
 
 SMALL = UViTSettings(width=8, depth=1, heads=2)
@@ -67,3 +78,74 @@ def test_another_shape_is_refused():
     network = UViTDenoiser("z", SIZE, [GRID], settings=SMALL)
     with pytest.raises(ShapeError, match=r"'z' of shape \[batch 12\], got \[4, 2\]"):
         network({"z": torch.zeros(4, 2)}, torch.zeros(4), None, None)
+
+
+def network(side=16, settings=SMALL):
+    torch.manual_seed(0)
+    return ImageUViTDenoiser("image", (2, side, side), KINDS, CONTEXT, settings)
+
+
+@pytest.mark.parametrize("settings", [SMALL, UViTSettings(width=8, depth=0, heads=1, patch=5)])
+def test_it_starts_as_zero_and_hears_level_condition_and_context(settings):
+    check_inputs(network(settings=settings))
+
+
+@pytest.mark.parametrize("side", [7, 9, 12])
+def test_images_of_any_side_are_denoised(side):
+    z, level, condition = inputs(side)
+    found = awake(network(side, UViTSettings(8, 1, 2, patch=4)))(z, level, condition, None)["image"]
+    assert found.shape == (3, 2, side, side)
+    assert found.all()
+
+
+def test_each_pixel_is_estimated_from_all(double_precision):
+    one, (z, level, condition) = awake(network()), inputs()
+    first = one(z, level, condition, None)["image"]
+    changed = {**z, "image": z["image"].clone()}
+    changed["image"][:, 0, -1, -1] += 1
+    assert (one(changed, level, condition, None)["image"] != first).all()
+
+
+def test_other_shapes_and_missing_context_are_refused():
+    with pytest.raises(ConfigError, match="y = x"):
+        ImageUViTDenoiser("image", (1, 24, 16))
+    check_refusals(network())
+
+
+GRIDS = [Grid((1, 2, 2), (7, 5, 3, 1)), Grid((2, 1, 1), (0, 6))]
+
+
+def test_a_vector_is_put_together_from_its_images_and_the_rest():
+    vector = torch.randn(3, 9)
+    assert outside(9, GRIDS) == [2, 4, 8]
+    images = [grid.image(vector) for grid in GRIDS]
+    assert [tuple(image.shape) for image in images] == [(3, 1, 2, 2), (3, 2, 1, 1)]
+    assert (images[0][:, 0, 0] == vector[:, [7, 5]]).all()
+    assert (vector_of(vector[:, [2, 4, 8]], images, GRIDS) == vector).all()
+
+
+@pytest.mark.parametrize(("shape", "patch", "count"), [((2, 4, 6), 2, 6), ((1, 5, 3), 2, 6), ((3, 1, 7), 3, 3)])
+def test_a_token_is_a_square_of_pixels(shape, patch, count):
+    tokens = PatchTokens(shape, patch, 8, 4)
+    assert tokens.count == count
+    image = torch.randn(2, 4, *shape[1:])
+    first = tokens(image)
+    assert first.shape == (2, count, 8)
+    changed = image.clone()
+    changed[:, :, -1, -1] += 1
+    assert ((tokens(changed) != first).any(2).sum(1) == 1).all()
+    assert tokens.read(first).shape == (2, *shape)
+    assert not tokens.read(first).any()
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 6), (1, 5, 3)])
+def test_tokens_and_pixels_have_one_order(shape):
+    """With the identity for both layers, the image comes back."""
+    numbers = shape[0] * 4
+    tokens = PatchTokens(shape, 2, numbers, shape[0])
+    with torch.no_grad():
+        tokens.inward.bias.zero_()
+        tokens.inward.weight.copy_(torch.eye(numbers))
+        tokens.outward.weight.copy_(torch.eye(numbers))
+    image = torch.randn(2, *shape)
+    torch.testing.assert_close(tokens.read(tokens(image)), image)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.prediction.families import FAMILIES, LOCAL, Neighbours, Training
-from sciencegen.prediction.fitting import HeldOut, calibrate, family_weights, out_of_fold
+from sciencegen.prediction.fitting import calibrate, family_weights, out_of_fold
 from sciencegen.prediction.predictor import PredictorSettings
 from tests.prediction.known_truth import table
 
@@ -18,11 +18,11 @@ def training():
 
 def test_an_items_prediction_is_its_own_folds(training):
     families = {"ridge": FAMILIES["ridge"](training, np.random.default_rng(0))}
-    held_out = out_of_fold(families, training)
+    held_out, neighbours = out_of_fold(families, training)
     each = families["ridge"].predict(training.query(slice(None)))
-    assert held_out.predictions[0] == pytest.approx(each[np.arange(120), training.fold])
-    assert (training.fold[held_out.neighbours.row] != training.fold[:, None]).all()
-    assert (held_out.neighbours.distance() > 0).all()
+    assert held_out[0] == pytest.approx(each[np.arange(120), training.fold])
+    assert (training.fold[neighbours.row] != training.fold[:, None]).all()
+    assert (neighbours.distance() > 0).all()
 
 
 def test_weights_sum_to_one_and_go_to_the_better_family():
@@ -38,14 +38,14 @@ def test_residuals_are_errors_over_their_difficulty_and_a_share_lies_inside(trai
     generator = np.random.default_rng(0)
     predictions = training.target + 0.3 * generator.standard_normal((2, 120))
     squared = np.sort(generator.uniform(0.01, 1, (120, LOCAL)), axis=1)
-    held_out = HeldOut(predictions, Neighbours(generator.integers(0, 120, (120, LOCAL)), squared))
+    neighbours = Neighbours(generator.integers(0, 120, (120, LOCAL)), squared)
     settings = PredictorSettings(domain=0.9, reference_rows=50)
-    found = calibrate(held_out, [0.5, 0.5], training, settings, generator)
+    found = calibrate(predictions, neighbours, [0.5, 0.5], training, settings, generator)
     assert len(found.residuals) == len(found.folds) == 50
-    assert (held_out.neighbours.distance() <= found.border).mean() == pytest.approx(0.9, abs=0.02)
+    assert (neighbours.distance() <= found.border).mean() == pytest.approx(0.9, abs=0.02)
     assert (found.difficulty >= 0).all()
     assert (found.residuals <= 1).mean() == pytest.approx(settings.level, abs=0.06)
     assert len(found.difficulty) == 4
-    beyond = calibrate(held_out, [0.5, 0.5], training, settings, generator, "order")
+    beyond = calibrate(predictions, neighbours, [0.5, 0.5], training, settings, generator, "order")
     assert (beyond.reference_errors, len(beyond.difficulty)) == (None, 3)
     assert found.reference_errors == pytest.approx(np.abs(training.target - predictions.mean(0)))

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from sciencegen.items import Refusal
 from sciencegen.scoring.oracles import (
+    SEED,
     ArrayOracle,
+    ForwardModelOracle,
     FunctionOracle,
     Oracle,
     OracleAround,
@@ -85,3 +88,23 @@ def test_a_probability_is_clipped_and_has_no_interval():
     low, middle, high, failed = oracle.score([-0.25, 0.5, 1.25, None])
     assert [low, middle, high] == [Score(value, in_domain=False) for value in (0.0, 0.5, 1.0)]
     assert failed.failure == "no"
+
+
+# What learned from seen items is asked of seen ones.
+
+
+class Blurred:
+    """Sees a number as one more; what is above 100 it can't see, what was seen it leaves (odd numbers)."""
+
+    def observed(self, items, seed):
+        assert seed == SEED
+        return [Refusal("too large") if n > 100 else n if n % 2 else n + 1 for n in items]
+
+
+def test_items_are_observed_once_and_refusals_are_failures_in_their_places():
+    oracle = ForwardModelOracle(ArrayOracle("n", lambda items: [float(n) for n in items], "m", "maximize"), Blurred())
+    assert (oracle.name, oracle.unit, oracle.direction, oracle.measured) == ("n", "m", "maximize", None)
+    scores = oracle.score([2, 200, 3])
+    assert [score.value for score in scores] == [3, None, 3]
+    assert scores[1].failure == "too large"
+    assert oracle.score([]) == []

@@ -3,14 +3,16 @@
 import sys
 from itertools import islice
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
 from sciencegen.errors import ConfigError
-from sciencegen.training.optimizers import OPTIMIZERS, make_optimizer
-from sciencegen.training.settings import CHECKPOINT
+from sciencegen.training import TrainingSettings
+from sciencegen.training.optimizers import FALLS, OPTIMIZERS, learning_rate, make_optimizer
+from sciencegen.training.settings import CHECKPOINT, SCHEDULES
 from sciencegen.training.settings import OPTIMIZERS as NAMES
 from sciencegen.training.train import train
 from tests.training.line import Killed, settings
@@ -121,3 +123,31 @@ def test_adamw_needs_no_other_library(monkeypatch):
     assert make_optimizer(nn.Linear(2, 2), chosen("adamw")).param_groups
     with pytest.raises(ConfigError, match="pytorch-optimizer"):
         chosen("soap")
+
+
+# Schedules of the learning rate.
+
+
+def rates_of(schedule, final_rate=0.1, steps=1000):
+    settings = TrainingSettings(steps=steps, warmup_steps=100, final_rate=final_rate, schedule=schedule)
+    return np.array([learning_rate(step, settings) for step in range(steps + 1)])
+
+
+def test_the_table_has_the_names_of_the_settings_schedules():
+    assert tuple(FALLS) == SCHEDULES
+
+
+@pytest.mark.parametrize("schedule", FALLS)
+def test_the_rate_rises_to_one_and_falls_to_its_final_share(schedule):
+    rates = rates_of(schedule)
+    assert rates[:99] == pytest.approx((np.arange(99) + 1) / 100, rel=0.12)
+    assert rates.max() == pytest.approx(1, abs=0.11)
+    assert (np.diff(rates[150:]) <= 0).all()
+    assert rates[-1] == pytest.approx(1 if schedule == "constant" else 0.1)
+
+
+def test_known_values():
+    assert rates_of("cosine", 0.0)[500] == pytest.approx(0.5)
+    assert rates_of("linear", 0.0)[[250, 500, 750]] == pytest.approx([0.75, 0.5, 0.25])
+    assert rates_of("wsd", 0.0)[[200, 800, 900]] == pytest.approx([1, 1, 0.5])
+    assert (rates_of("constant", 0.0)[100:] == 1).all()

@@ -6,11 +6,11 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.conditions import ConditionDropout, condition_features
 from sciencegen.networks.mlp import MLP
+from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.likelihoods import Gaussian
 from sciencegen.vae.model import ConditionalVAE, VAEParts, VAESettings
 from sciencegen.vae.posteriors import DiagonalGaussian, FlowPosterior, GaussianPosterior
 from sciencegen.vae.priors import ConditionalGaussianPrior, StandardNormalPrior
-from sciencegen.vae.warmup import Warmup
 from tests.vae.linear_gaussian import ORTHOGONAL, LinearDecoder
 
 pytestmark = pytest.mark.usefixtures("double_precision")

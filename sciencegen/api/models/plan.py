@@ -270,7 +270,7 @@ def plan_halvings(start: LoadedModel | None, settings: TrainSettings) -> tuple[i
         if settings.teacher_steps is not None:
             raise ConfigError("Expected no teacher_steps without distill. Pass `distill` too, or leave it out.")
         return ()
-    from sciencegen.diffusion.distillation import diffusion_of
+    from sciencegen.diffusion.model import diffusion_of
 
     if start is None:
         raise ConfigError("Expected a diffusion to distill, got none. Pass `from`: a shipped name or a run folder.")
@@ -319,8 +319,7 @@ class HasDiffusion(Protocol):
 
 def drawing_as(model: LatentModel, network: DataclassInstance) -> DataclassInstance:
     """The recipe's settings `network` with the diffusion settings of `model`; an error if it has no such field."""
-    from sciencegen.diffusion.distillation import diffusion_of
-    from sciencegen.diffusion.model import DiffusionSettings
+    from sciencegen.diffusion.model import DiffusionSettings, diffusion_of
 
     if not isinstance(network, HasDiffusion) or not isinstance(network.diffusion, DiffusionSettings):
         raise ConfigError(

@@ -20,8 +20,7 @@ from sciencegen.errors import ConfigError, DataError, IncompatibleError, convert
 from sciencegen.files import atomic_write
 from sciencegen.metrics.sets import KeyFilter
 from sciencegen.runs import RunFolder, check_format
-from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
-from sciencegen.scoring.oracles import Oracle
+from sciencegen.scoring.oracles import ForwardModelOracle, Oracle
 
 if TYPE_CHECKING:
     from sciencegen.figures.style import Figure

@@ -20,8 +20,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.items import Cell, Item, Json, Refusal, none_if_nan
 from sciencegen.optimization.goals import Goal, desirability
 from sciencegen.optimization.objective import score_safely
-from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
-from sciencegen.scoring.oracles import Oracle, Score
+from sciencegen.scoring.oracles import ForwardModelOracle, Oracle, Score
 
 if TYPE_CHECKING:
     from sciencegen.batch import Batch

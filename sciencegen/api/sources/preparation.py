@@ -25,15 +25,9 @@ from sciencegen.api.science.forms import (
 from sciencegen.api.science.naming import read_rows_of, reference_of
 from sciencegen.api.sources.tables import Rows, all_rows, note_on_source, open_source, reference_of_card
 from sciencegen.config import PrepareSettings
-from sciencegen.data.prepare import (
-    ItemFunctions,
-    PreparationOptions,
-    SourceDescription,
-    WorkerSettings,
-    check_fractions,
-)
+from sciencegen.data.prepare import PreparationOptions, SourceDescription, check_fractions
 from sciencegen.data.prepare import prepare as prepare_rows
-from sciencegen.data.prepared import PreparedDataset
+from sciencegen.data.prepared import ItemFunctions, PreparedDataset
 from sciencegen.data.threads import worker_count
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Family, Reference
@@ -166,7 +160,7 @@ def prepare_source(
     rows, split = _split(rows, chosen)
     options = PreparationOptions(
         columns or None, science.items.given, split, repeats=science.items.repeats,
-        workers=WorkerSettings(worker_count(chosen.threads)),
+        processes=worker_count(chosen.threads),
     )  # fmt: skip
     source = _described(chosen, chosen.source, files, context or {})
     functions, first = ItemFunctions(ParseAndMeasure(domain, names), names), list[Row]()

@@ -29,10 +29,10 @@ from sciencegen.domains.galaxies.representation import SPIN_2, ImageRepresentati
 from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe
 from sciencegen.items import Refusal
 from sciencegen.networks.pixels import ConditionKinds
+from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.image_networks import FluxScale, observed
 from sciencegen.vae.image_priors import warm_start
 from sciencegen.vae.image_vae import ImageVAE, ImageVAESettings
-from sciencegen.vae.warmup import Warmup
 
 CONDITIONS = (
     "flux", "half_light_radius", "e1", "e2", "ellipticity",

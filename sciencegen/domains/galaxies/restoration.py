@@ -27,8 +27,7 @@ from sciencegen.domains.likelihoods import CodeLength
 from sciencegen.domains.recipes import Remember
 from sciencegen.items import Direction, Refusal
 from sciencegen.metrics.images import radial_power_spectrum
-from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
-from sciencegen.scoring.oracles import Oracle, Score
+from sciencegen.scoring.oracles import ForwardModelOracle, Oracle, Score
 from sciencegen.vae.image_vae import ImageVAE, posterior_samples
 
 ModelT = TypeVar("ModelT", bound=nn.Module)

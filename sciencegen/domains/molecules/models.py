@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from zlib import crc32
 
@@ -32,10 +33,10 @@ from sciencegen.items import Refusal
 from sciencegen.latent.space import LatentModel
 from sciencegen.scoring.oracles import Oracle
 from sciencegen.vae.autoregressive import END, shift
+from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.flows import FlowPrior
 from sciencegen.vae.latent_prior_vae import LatentPriorVAE, LatentPriorVAESettings
 from sciencegen.vae.sequence_vae import SequenceVAE, SequenceVAESettings
-from sciencegen.vae.warmup import Warmup
 
 # What else models of molecules draw: molecules that hold a core, and variations of given ones.
 
@@ -45,6 +46,8 @@ TRIED = 100
 """Molecules to vary that are decoded again, to say how many come back."""
 LEVEL = 0.4
 """Default noise level of variations."""
+BOUND_SAMPLES = 16
+"""Latents by which log p of a molecule's SMILES is bounded."""
 Molecule = Chem.Mol | Refusal
 
 
@@ -212,7 +215,7 @@ def latent_oracles(
     model: LatentPriorVAE, representation: SmilesRepresentation, remember: Remember
 ) -> Mapping[str, Oracle]:
     """Oracles of a lower bound of log p of a molecule's canonical SMILES."""
-    return likelihood_oracles(model, representation, model.bound)
+    return likelihood_oracles(model, representation, partial(model.bound, importance_samples=BOUND_SAMPLES))
 
 
 def adapt_selfies_vae(

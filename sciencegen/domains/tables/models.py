@@ -10,8 +10,7 @@ from sciencegen.domains.tables.diffusion_recipe import ARRAY_DIFFUSION
 from sciencegen.domains.tables.recipe_parts import check_score_samples, classes_of, vae_recipe, with_conditions
 from sciencegen.domains.tables.representation import TableRepresentation
 from sciencegen.domains.tables.sequence_recipe import SEQUENCE_VAE
-from sciencegen.vae.array_settings import ArrayVAESettings
-from sciencegen.vae.array_vae import ArrayVAE
+from sciencegen.vae.array_vae import ArrayVAE, ArrayVAESettings
 
 
 @dataclass(frozen=True)

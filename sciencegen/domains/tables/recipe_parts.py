@@ -23,8 +23,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.items import Item
 from sciencegen.scoring.oracles import ArrayOracle, Oracle
 from sciencegen.vae.array_columns import VALUES, LikelihoodColumn
-from sciencegen.vae.array_settings import ArrayVAESettings
-from sciencegen.vae.array_vae import ArrayVAE
+from sciencegen.vae.array_vae import ArrayVAE, ArrayVAESettings
 
 INFERRED = "inferred_"
 """Before the name of a condition: the likeliest value given the other cells."""

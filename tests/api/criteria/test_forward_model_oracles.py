@@ -3,8 +3,7 @@
 from types import SimpleNamespace
 
 from sciencegen.api.sampling.judge import measure_all
-from sciencegen.scoring.forward_model_oracle import ForwardModelOracle
-from sciencegen.scoring.oracles import ArrayOracle
+from sciencegen.scoring.oracles import ArrayOracle, ForwardModelOracle
 
 DOMAIN = SimpleNamespace(properties={})
 PLAIN = ArrayOracle("plain", lambda items: [float(n) for n in items])

@@ -12,8 +12,7 @@ from sciencegen.batch import Batch
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings
 from sciencegen.errors import ConfigError
 from sciencegen.vae.array_columns import VALUES
-from sciencegen.vae.array_settings import ArrayVAESettings
-from sciencegen.vae.array_vae import ArrayVAE
+from sciencegen.vae.array_vae import ArrayVAE, ArrayVAESettings
 from sciencegen.vae.flows import PriorFit
 from sciencegen.vae.image_vae import ImageVAE
 

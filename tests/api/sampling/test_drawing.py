@@ -18,7 +18,7 @@ from sciencegen.domains.capabilities import DrawTasks
 from sciencegen.errors import ConfigError
 from sciencegen.vae.latent_prior_vae import LatentPriorVAE
 from tests.diffusion.test_model import known
-from tests.vae.sequences.test_latent_prior_vae import SMALL as LATENT_PRIOR
+from tests.vae.test_latent_prior_vae import SMALL as LATENT_PRIOR
 
 
 def test_settings_are_told_in_words():

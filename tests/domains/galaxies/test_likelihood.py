@@ -29,7 +29,7 @@ from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.domains.likelihoods import CodesItems, code_figures
 from sciencegen.items import Refusal
 from sciencegen.networks.unet import UNetSettings
-from sciencegen.scoring.forward_model_oracle import SEED
+from sciencegen.scoring.oracles import SEED
 
 
 @pytest.fixture(scope="module")

@@ -48,8 +48,8 @@ def test_adapting_starts_from_the_same_model(base):
     assert torch.allclose(model.read(batch), adapted.read(batch)[:, [2, 3, 0]], atol=1e-5)
     code = noise[:, : model.semantic_size]
     assert torch.allclose(model.prior(code, condition), adapted.prior(code, both), atol=1e-4)
-    old_logits = model.likelihood(before, condition[:6], batch).logits
-    new_logits = adapted.likelihood(after, both[:6], batch).logits
+    old_logits = model.likelihood(before, batch.with_condition(condition[:6])).logits
+    new_logits = adapted.likelihood(after, batch.with_condition(both[:6])).logits
     count = old_logits.shape[-1]
     assert torch.allclose(old_logits, new_logits[..., :count], atol=1e-5)
     mean = old_logits.mean(-1, keepdim=True).expand_as(new_logits[..., count:])

@@ -7,7 +7,8 @@ from rdkit import Chem
 from sciencegen.api.science.forms import ParseAndMeasure
 from sciencegen.data.cards import load_card
 from sciencegen.data.fetch import cached_folder, is_fetched
-from sciencegen.data.prepare import ItemFunctions, PreparationOptions, WorkerSettings, prepare
+from sciencegen.data.prepare import PreparationOptions, prepare
+from sciencegen.data.prepared import ItemFunctions
 from sciencegen.domains.molecules.files import write
 from sciencegen.domains.molecules.structure_files import (
     parse_structure,
@@ -133,7 +134,7 @@ def test_structures_are_prepared_like_any_items(tmp_path):
     rows = load_card("molecules/qm9").sample_rows(read_structures)
     chosen = {"train": [*rows["validation"]][:60], "test": [*rows["test"]][:40]}
     functions = ItemFunctions(ParseAndMeasure("molecules/structures", ()))
-    prepared = prepare(chosen, functions, tmp_path / "out", PreparationOptions(workers=WorkerSettings(1)))
+    prepared = prepare(chosen, functions, tmp_path / "out", PreparationOptions(processes=1))
     assert prepared.count("train") + prepared.count("test") + prepared.summary["counts"]["refused"] == 100
     assert prepared.values("train", ["gap"]).mean() == pytest.approx(6.9, abs=0.5)
     assert parse_structure(prepared.items("test")[0]).GetNumConformers() == 1

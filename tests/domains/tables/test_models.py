@@ -11,7 +11,7 @@ from sciencegen.domains.tables import rows
 from sciencegen.domains.tables.models import RECIPES, TableVAESettings
 from sciencegen.domains.tables.recipe_parts import classes_of
 from sciencegen.errors import ConfigError
-from sciencegen.vae.warmup import Warmup
+from sciencegen.vae.bounds import Warmup
 from tests.domains.tables.known_table import log_likelihood, table, texts
 
 RECIPE = RECIPES["array-vae"]

@@ -7,7 +7,7 @@ from pointclouds import CODEC
 from sciencegen.diffusion.vectors import VectorDiffusionSettings
 from sciencegen.domains.array_diffusion import array_diffusion_recipe
 from sciencegen.domains.arrays import array_recipe
-from sciencegen.vae.array_settings import ArrayVAESettings
+from sciencegen.vae.array_vae import ArrayVAESettings
 
 
 @dataclass(frozen=True)

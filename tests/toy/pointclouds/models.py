@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pointclouds import CODEC
 
 from sciencegen.domains.arrays import array_recipe
-from sciencegen.vae.array_settings import ArrayVAESettings
-from sciencegen.vae.warmup import Warmup
+from sciencegen.vae.array_vae import ArrayVAESettings
+from sciencegen.vae.bounds import Warmup
 
 
 @dataclass(frozen=True)
