@@ -20,8 +20,7 @@ from sciencegen.api.maps.items import MapColumn
 from sciencegen.api.maps.latent_map import LatentMap, Picture, picture_of
 from sciencegen.api.sampling.judge import measure_all
 from sciencegen.api.writing.writer import OutputOptions, check_ending, open_output
-from sciencegen.browser.page import live_pages
-from sciencegen.browser.server import Answer, NoSuchPath, Site, json_answer
+from sciencegen.browser.server import Answer, NoSuchPath, Site, json_answer, live_pages
 from sciencegen.config import Settings
 from sciencegen.data.workers import is_refusal
 from sciencegen.data.writers import WRITTEN_TABLES
