@@ -132,10 +132,9 @@ def _service(
     """The service of a folder, which becomes the current one; its jobs end with the block."""
     from sciencegen.cli.served import served_verbs
     from sciencegen.files import check_writable, make_folder
-    from sciencegen.serving.jobs import Budget, Jobs
-    from sciencegen.serving.paths import Boundary, read_programs
-    from sciencegen.serving.process import COMMAND, environment_of_jobs
+    from sciencegen.serving.jobs import COMMAND, Budget, Jobs, environment_of_jobs
     from sciencegen.serving.records import RECORDS, SERVER_LOCK
+    from sciencegen.serving.requests import Boundary, read_programs
     from sciencegen.serving.service import Service
 
     check_writable(Path(folder) / RECORDS, "`folder`")

@@ -18,7 +18,7 @@ from sciencegen.cli.commands import COMMANDS, GROUP, command
 from sciencegen.cli.options import CheckedOnly, only_checking, settings_of
 from sciencegen.config import Settings
 from sciencegen.plugins import part_names
-from sciencegen.serving.verbs import Place, ServedVerb
+from sciencegen.serving.requests import Place, ServedVerb
 
 NOT_SERVED = {"explore"}
 """Commands that a server doesn't offer: those that serve themselves."""

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from sciencegen.items import Direction
-from sciencegen.report import distributions as shapes
-from sciencegen.report import letters, plots
+from sciencegen.report import comparisons, letters, plots
 from sciencegen.report.content import (
     CandidateContent,
     Chart,
@@ -138,7 +137,7 @@ def distribution(
     goal_range: Bounds | None = None, direction: Direction | None = None,
 ) -> str:  # fmt: skip
     """One property of the candidates, compared with the training set and, if given, with raw draws of the model."""
-    picture = shapes.histogram(name, candidates, training, generated, unit, goal_range, direction)
+    picture = comparisons.histogram(name, candidates, training, generated, unit, goal_range, direction)
     caption = fill(TEMPLATE, "requested", name=name, want=goal_text(goal_range, direction))
     return panel(picture, caption)
 
@@ -154,19 +153,19 @@ def distributions(figures: Sequence[str], draws: bool = False, requested: bool =
 
 def charts(records: Sequence[Chart]) -> str:
     """A panel for each chart with its legend and note."""
-    return panels([panel(shapes.chart(record), _chart_caption(record)) for record in records])
+    return panels([panel(comparisons.chart(record), _chart_caption(record)) for record in records])
 
 
 def _chart_caption(record: Chart) -> str:
-    held = ", ".join(f"{100 * share:.0f}" for share in sorted(shapes.SHARES))
+    held = ", ".join(f"{100 * share:.0f}" for share in sorted(comparisons.SHARES))
     contours = ("training", f"training set: contours hold {held} %")
-    known = contours if shapes.has_contours(record) else ("dot training", "training set")
+    known = contours if comparisons.has_contours(record) else ("dot training", "training set")
     entries = [known] if len(record.training) else []
     entries += [("dot generated", "draws of the model")] if len(record.generated) else []
     entries += [("dot candidate", "candidates")] if len(record.candidates) else []
     entries += [("line ink", record.line.name)] if record.line is not None else []
-    shares = ", ".join(f"{name} {number(100 * share, 1)} %" for name, share in shapes.shares_within(record))
-    inside = f"Points inside the contour of {100 * max(shapes.SHARES):.0f} %: {shares}." if shares else ""
+    shares = ", ".join(f"{name} {number(100 * share, 1)} %" for name, share in comparisons.shares_within(record))
+    inside = f"Points inside the contour of {100 * max(comparisons.SHARES):.0f} %: {shares}." if shares else ""
     text = " ".join(filter(None, [record.note, inside]))
     return fill(TEMPLATE, "titled", title=record.title, entries=entries, text=text)
 
@@ -182,17 +181,18 @@ def latent_map(
     of each training item; the largest groups are coloured, the others and "" are grey.
     """
     keys = legend([("dot training", "training set"), ("dot candidate", "candidates")])
-    bounds = shapes.value_range(values)
+    bounds = comparisons.value_range(values)
     if bounds is not None:
         low, high = map(number, bounds)
         keys = fill(TEMPLATE, "ramp", name=with_unit(readable(value_name), unit), low=low, high=high)
     if len(groups):
-        largest = shapes.largest_groups(groups)
+        largest = comparisons.largest_groups(groups)
         rest = len(training) - sum(count for _, count in largest)
         entries = [(f"dot series-{place}", f"{name} ({count})") for place, (name, count) in enumerate(largest, 1)]
         entries += [("dot training", f"other or without a name ({rest})"), ("dot candidate", "candidates")]
         keys = legend(entries)
-    return keys + panel(shapes.latent_map(candidates, training, labels, values, groups, value_name), note, wide=True)
+    picture = comparisons.latent_map(candidates, training, labels, values, groups, value_name)
+    return keys + panel(picture, note, wide=True)
 
 
 def pareto(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from sciencegen.report.comparisons import CELLS, density, levels
 from sciencegen.report.content import Axis
-from sciencegen.report.distributions import CELLS, density, levels
 
 ANGLE = Axis("angle", low=-180, high=180, periodic=True)
 SHARE = Axis("share", low=0, high=1)

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from sciencegen.report.distributions import histogram, spans_decades
+from sciencegen.report.comparisons import histogram, spans_decades
 
 
 @pytest.mark.parametrize(

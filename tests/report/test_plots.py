@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from sciencegen.report.canvas import COLOUR, MAX_CLOUD
+from sciencegen.report.comparisons import histogram, largest_groups, latent_map, value_range
 from sciencegen.report.content import Curve, GoalAxis
-from sciencegen.report.distributions import histogram, largest_groups, latent_map, value_range
 from sciencegen.report.plots import calibration, front_corners, pareto, trace
 
 WEST, EAST = (GoalAxis("x", direction=way) for way in ("minimize", "maximize"))

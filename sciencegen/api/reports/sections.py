@@ -1,4 +1,7 @@
-"""Sections of a report, made from a run's contents; a section whose files are missing is left out."""
+"""Sections of a report, made from a run's contents; a section whose files are missing is left out.
+
+A function gives what the section's function of `report.sections` takes; where that is several plots, their markup.
+"""
 
 from __future__ import annotations
 
