@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.path import Path
-    from matplotlib.textpath import TextPath
 
 MOST_COLUMNS = 60
 """A logo of up to this many sites may show all of them; with more, only those that vary."""
@@ -164,8 +163,17 @@ def column_width(count: int) -> int:
 def heat_map(record: HeatMap) -> list[Markup]:
     """The strips, an `<svg>` each."""
     width = column_width(len(record.columns))
-    starts = range(0, len(record.columns), STRIP)
-    return [_strip(record, slice(start, min(start + STRIP, len(record.columns))), width) for start in starts]
+    return [_strip(record, columns, width) for columns in strips(len(record.columns), STRIP)]
+
+
+def strips(count: int, longest: int) -> list[slice]:
+    """The columns of each strip."""
+    return [slice(start, min(start + longest, count)) for start in range(0, count, longest)]
+
+
+def reference_cells(record: HeatMap, columns: slice) -> Bool[np.ndarray, "row column"]:
+    """Whether the letter of a cell is the reference's."""
+    return np.array([[letter == row for letter in record.reference[columns]] for row in record.rows], bool)
 
 
 def _strip(record: HeatMap, columns: slice, width: int) -> Markup:
@@ -176,7 +184,7 @@ def _strip(record: HeatMap, columns: slice, width: int) -> Markup:
     best = [(row, at - columns.start) for row, at in best_cells(record).tolist() if columns.start <= at < columns.stop]
     parts = [
         *_shaded(record, values, width),
-        *_marked(record, values, letters, width),
+        *_marked(reference_cells(record, columns), np.isfinite(values), width),
         f'<path d="{_boxes(best, width)}" class="best"></path>',
         *_labels(record, names, letters, width),
     ]
@@ -222,13 +230,12 @@ def _boxes(cells: Sequence[Sequence[int]], width: int, top: int = TOP) -> str:
 
 
 def _marked(
-    record: HeatMap, values: Float[np.ndarray, "row column"], letters: Sequence[str], width: int
+    there: Bool[np.ndarray, "row column"], known: Bool[np.ndarray, "row column"], width: int
 ) -> Iterator[str]:  # fmt: skip
     """A stroke in cells that have no value and aren't the reference's, a dot in those of the reference's letters."""
-    there = np.array([[letter == row for letter in letters] for row in record.rows])
     strokes = (
         f"M{LEFT + column * width + width / 2 - 3:g} {TOP + row * HEIGHT + 10}l5 -6"
-        for row, column in np.argwhere(~np.isfinite(values) & ~there)
+        for row, column in np.argwhere(~known & ~there)
     )
     dots = (f"M{LEFT + at * width + (width - 1) / 2:g} {TOP + row * HEIGHT + 7}h0" for at, row in np.argwhere(there.T))
     yield f'<path d="{"".join(strokes)}" class="blank"></path>'
@@ -308,8 +315,7 @@ def logo(record: Logo) -> list[Markup]:
     top = max((float(group.sum(1).max()) for group in groups.values() if group.size), default=0.0)
     bits = min(max(1, math.ceil(top)), math.log2(max(2, len(record.letters))))
     width = column_width(len(record.columns))
-    starts = range(0, len(record.columns), STRIP)
-    return [_logo_strip(record, groups, bits, slice(start, start + STRIP), width) for start in starts]
+    return [_logo_strip(record, groups, bits, columns, width) for columns in strips(len(record.columns), STRIP)]
 
 
 def _logo_strip(record: Logo, groups: dict[str, np.ndarray], bits: float, columns: slice, width: int) -> Markup:
@@ -379,23 +385,25 @@ def glyphs(letters: Sequence[str]) -> Markup:
     return Markup(f'<svg width="0" height="0" aria-hidden="true" style="position:absolute"><defs>{shapes}</defs></svg>')
 
 
-def glyph(letter: str) -> TextPath:
-    """The outline of a letter. The font is monospaced, where an I has serifs and can be drawn as wide as a W."""
+def glyph(letter: str) -> Path:
+    """The outline of a letter in a box of width and height 1 above the origin. The font is monospaced, where an I has
+    serifs and can be drawn as wide as a W."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
+    from matplotlib.transforms import Affine2D
 
-    return TextPath((0, 0), letter, size=100, prop=FontProperties(family="DejaVu Sans Mono", weight="bold"))
+    outline = TextPath((0, 0), letter, size=100, prop=FontProperties(family="DejaVu Sans Mono", weight="bold"))
+    box = outline.get_extents()
+    return Affine2D().translate(-box.x0, -box.y0).scale(1 / box.width, 1 / box.height).transform_path(outline)
 
 
-def _outline(path: TextPath) -> str:
+def _outline(shape: Path) -> str:
     """As the commands of an SVG path, downwards from 0 to -1."""
-    box = path.get_extents()
     commands = {1: "M", 2: "L", 3: "Q", 4: "C", 79: "z"}
     parts = []
-    for points, code in path.iter_segments():
-        pairs = np.asarray(points).reshape(-1, 2)
-        placed = np.stack([(pairs[:, 0] - box.x0) / box.width, -(pairs[:, 1] - box.y0) / box.height], 1)
-        parts.append(commands[int(code)] + ("" if code == 79 else " ".join(f"{value:.3f}" for value in placed.ravel())))
+    for points, code in shape.iter_segments():
+        placed = np.asarray(points).reshape(-1, 2) * (1, -1)
+        parts.append(commands[int(code)] + ("" if code == 79 else " ".join(f"{one:.3f}" for one in placed.ravel())))
     return "".join(parts)
 
 
@@ -417,18 +425,20 @@ def heat_map_figure(record: HeatMap) -> Figure:
     """A cell for each letter at each site, coloured by its value, white without one. Dots: the reference."""
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
-    strips = _strips(len(record.columns), MAP_STRIP)
-    figure = paper.new_figure(_width(len(record.columns)), 0.35 + (ROW * len(record.rows) + 0.45) * len(strips))
+    parts = strips(len(record.columns), MAP_STRIP)
+    figure = paper.new_figure(_width(len(record.columns)), 0.35 + (ROW * len(record.rows) + 0.45) * len(parts))
     values, (centre, limit) = np.asarray(record.values, float), centre_and_limit(record)
     colours = LinearSegmentedColormap.from_list("changes", [paper.BELOW, paper.EVEN, paper.ABOVE]).with_extremes(
         bad="#ffffff"
     )
     norm = Normalize(centre - limit, centre + limit)
-    panels = figure.subplots(len(strips), 1, squeeze=False)[:, 0]
-    for axes, strip in zip(panels, strips, strict=True):
-        cells = _padded(values[:, strip], MAP_STRIP if len(strips) > 1 else 0)
+    panels = figure.subplots(len(parts), 1, squeeze=False)[:, 0]
+    for axes, strip in zip(panels, parts, strict=True):
+        lacking = MAP_STRIP - (strip.stop - strip.start) if len(parts) > 1 else 0  # the last is as wide as the others
+        cells = np.pad(values[:, strip], ((0, 0), (0, lacking)), constant_values=np.nan)
         drawn = axes.imshow(cells, cmap=colours, norm=norm, aspect="auto", interpolation="nearest")
-        _mark_references(axes, record, strip)
+        places = np.argwhere(reference_cells(record, strip).T)
+        axes.scatter(*places.T, s=3, color=paper.INK, linewidths=0)
         _label_sites(axes, record.columns[strip], record.reference[strip], cells.shape[1])
         axes.set_yticks(range(len(record.rows)), record.rows, fontsize=5)
         axes.tick_params(axis="y", length=0)
@@ -444,12 +454,12 @@ def heat_map_figure(record: HeatMap) -> Figure:
 def logo_figure(record: Logo) -> Figure:
     """Letters stacked at each site with heights in bits, and the positions below; the groups are drawn in strips."""
     tall = {name: heights(np.asarray(counts)) for name, counts in record.counts.items()}
-    strips = [(name, strip) for strip in _strips(len(record.columns), LOGO_STRIP) for name in tall]
+    parts = [(name, strip) for strip in strips(len(record.columns), LOGO_STRIP) for name in tall]
     top = max((float(bits.sum(1).max()) for bits in tall.values()), default=0.0)
-    figure = paper.new_figure(_width(len(record.columns)), 0.5 + 1.25 * len(strips))
-    panels = figure.subplots(len(strips), 1, squeeze=False)[:, 0]
+    figure = paper.new_figure(_width(len(record.columns)), 0.5 + 1.25 * len(parts))
+    panels = figure.subplots(len(parts), 1, squeeze=False)[:, 0]
     sites = min(LOGO_STRIP, len(record.columns))
-    for axes, (name, strip) in zip(panels, strips, strict=True):
+    for axes, (name, strip) in zip(panels, parts, strict=True):
         _draw_stacks(axes, record, tall[name][strip])
         reference = record.reference[strip] if record.reference else [""] * len(record.columns[strip])
         _label_sites(axes, record.columns[strip], reference, sites)
@@ -477,27 +487,9 @@ def _name_classes(figure: Figure, record: Logo) -> None:
         )  # fmt: skip
 
 
-def _strips(count: int, width: int) -> list[slice]:
-    return [slice(start, min(start + width, count)) for start in range(0, count, width)]
-
-
 def _width(columns: int) -> float:
     """Inches: the width of a page, or less for few sites."""
     return paper.PAGE if columns > FEW_SITES else max(paper.COLUMN, FRAME + WIDE * columns)
-
-
-def _padded(values: Float[np.ndarray, "row column"], width: int) -> Float[np.ndarray, "row column"]:
-    """The last strip as wide as the others."""
-    lacking = max(0, width - values.shape[1])
-    return np.pad(values, ((0, 0), (0, lacking)), constant_values=np.nan)
-
-
-def _mark_references(axes: Axes, record: HeatMap, strip: slice) -> None:
-    rows = {letter: row for row, letter in enumerate(record.rows)}
-    places = [(at, rows[letter]) for at, letter in enumerate(record.reference[strip]) if letter in rows]
-    if places:
-        x, y = np.array(places).T
-        axes.scatter(x, y, s=3, color=paper.INK, linewidths=0)
 
 
 def _label_sites(axes: Axes, columns: Sequence[str], reference: Sequence[str], width: int) -> None:
@@ -526,7 +518,7 @@ def _draw_stacks(axes: Axes, record: Logo, bits: Float[np.ndarray, "column lette
         for at, own in enumerate(record.classes.values())
         for letter in own
     }
-    shapes = {letter: _boxed(glyph(letter)) for letter in record.letters}
+    shapes = {letter: glyph(letter) for letter in record.letters}
     for column, tall in enumerate(bits):
         y = 0.0
         for place in np.argsort(tall, kind="stable"):
@@ -537,14 +529,6 @@ def _draw_stacks(axes: Axes, record: Logo, bits: Float[np.ndarray, "column lette
             patch = PathPatch(move.transform_path(shapes[letter]), color=colours.get(letter, paper.INK), linewidth=0)
             axes.add_patch(patch)
             y += height
-
-
-def _boxed(outline: TextPath) -> Path:
-    """An outline in a box of width and height 1 above the origin."""
-    from matplotlib.transforms import Affine2D
-
-    box = outline.get_extents()
-    return Affine2D().translate(-box.x0, -box.y0).scale(1 / box.width, 1 / box.height).transform_path(outline)
 
 
 # Heat maps of named single changes, and of measured items by their letters at each site.

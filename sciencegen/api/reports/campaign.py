@@ -282,7 +282,7 @@ def campaign_page(campaign: Campaign, expected: Predictions | None) -> str:
 
 
 def warnings(campaign: Campaign) -> list[str]:
-    """Sentences on values that are no numbers, and replicates that contradict each other."""
+    """Sentences on bounds, values that are no numbers, replicates that contradict each other, and poor rounds."""
     unread = (
         f"{campaign.unread} of the {len(campaign.pending)} items not measured yet stand in "
         f"{campaign.path.name}.rejects.csv with a value that is no number, such as a bound: they are not used."
@@ -290,22 +290,17 @@ def warnings(campaign: Campaign) -> list[str]:
     apart = contradictions([campaign.name_of(key) for key in campaign.discordant])
     last = evidence(campaign.journal, campaign.keys, campaign.settings.minimize)
     poor = [f"{note[0].upper()}{note[1:]}." for note in diagnosis_notes(last, causes(last))]
-    return [*_bounds(campaign.measured), *([unread] if campaign.unread else []), *apart, *poor]
-
-
-def _bounds(measured: Sequence[Measurement]) -> list[str]:
-    """A sentence on censored values."""
-    bounds = [one.text_of_value for one in measured if one.limits is not None]
-    if not bounds:
-        return []
-    return [
-        f"{len(bounds)} of the {len(measured)} measured values are bounds, such as {bounds[0]}: tables and pictures "
+    bounds = [one.text_of_value for one in campaign.measured if one.limits is not None]
+    censored = [
+        f"{len(bounds)} of the {len(campaign.measured)} measured values are bounds, such as {one}: tables and pictures "
         "show the number of the bound."
+        for one in bounds[:1]
     ]
+    return [*censored, *([unread] if campaign.unread else []), *apart, *poor]
 
 
 def facts(campaign: Campaign, expected: Predictions | None) -> list[Fact]:
-    """The best value, how many items are measured, inside their predicted intervals, and not yet measured."""
+    """The best value, how many items are measured, as predicted, and not yet measured, and what was forecast."""
     best = campaign.measured[0]
     made = [
         (f"{best.value:.3g}", f"best {campaign.settings.target}", campaign.names[0][:60]),
@@ -316,21 +311,17 @@ def facts(campaign: Campaign, expected: Predictions | None) -> list[Fact]:
         made.append((f"{100 * share.mean():.0f} %", "inside their 90 % interval", f"of {len(share)} predicted"))
     if campaign.pending:
         made.append((str(len(campaign.pending)), "not measured yet", "proposed"))
-    return made + forecast_facts(campaign)
-
-
-def forecast_facts(campaign: Campaign) -> list[Fact]:
-    """The hits that are expected on a plate without a value, and how many earlier forecasts held."""
-    found, past = [], campaign.outcomes
+    # the hits that are expected on a plate without a value, and how many earlier forecasts held
+    past = campaign.outcomes
     if (last := campaign.forecast) is not None:
         sign = "at most" if campaign.settings.minimize else "at least"
         what = f"{sign} {last.threshold:.3g}, among {last.items}; {last.expected:.1f} expected"
-        found.append((f"{last.lower} to {last.upper}", "hits to come (90 % interval)", what))
+        made.append((f"{last.lower} to {last.upper}", "hits to come (90 % interval)", what))
     decided = [one.held for one in past if one.held is not None]
     if decided:
         hits = ", ".join(str(one.hits) for one in past)
-        found.append((f"{sum(decided)} of {len(decided)}", "forecasts of hits held", f"hits by plate: {hits}"))
-    return found
+        made.append((f"{sum(decided)} of {len(decided)}", "forecasts of hits held", f"hits by plate: {hits}"))
+    return made
 
 
 def best_measured(campaign: Campaign) -> CandidateContent:
