@@ -205,7 +205,7 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Curve:
+class SearchCurve:
     """Progress of a search: `values` after `calls` distinct scored items. lower, upper: spread over seeds, if known.
 
     control: whether it is a baseline, which is drawn dashed.
@@ -219,7 +219,7 @@ class Curve:
     control: bool = False
 
     def __post_init__(self) -> None:
-        owner = f"Curve('{self.name}')"
+        owner = f"SearchCurve('{self.name}')"
         require_length(owner, len(self.calls), values=self.values, lower=self.lower, upper=self.upper)
 
 
@@ -265,7 +265,7 @@ class Rounds:
 
 
 @dataclass(frozen=True)
-class Predictions:
+class CheckedPredictions:
     """Predictions of items that the predictor didn't learn from, with intervals at `level`, and the measured values.
 
     rounds, labels, table_rows: of the items of a campaign, as in `Rounds`.
@@ -284,7 +284,7 @@ class Predictions:
 
     def __post_init__(self) -> None:
         names = ("measured", "lower", "upper", "rounds", "labels", "table_rows")
-        require_length("Predictions", len(self.predicted), **{name: getattr(self, name) for name in names})
+        require_length("CheckedPredictions", len(self.predicted), **{name: getattr(self, name) for name in names})
 
     @property
     def inside(self) -> Bool[np.ndarray, " item"]:

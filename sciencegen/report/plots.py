@@ -17,7 +17,7 @@ from sciencegen.figures import style as paper
 from sciencegen.figures.style import COLUMN, DASHES, PAGE, PALE, new_figure, single_axes, styled
 from sciencegen.items import Cell
 from sciencegen.report.canvas import COLOUR, CONTROLS, SERIES, Overlay, cloud, finite_points, marks, plot
-from sciencegen.report.content import Curve, GoalAxis, Points, Predictions, Rounds, require_length
+from sciencegen.report.content import CheckedPredictions, GoalAxis, Points, Rounds, SearchCurve, require_length
 from sciencegen.report.text import clean, number, readable, with_unit
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def pareto_figure(
 
 
 def draw_curves(
-    axes: Axes, curves: Sequence[Curve], pens: Sequence[Mapping[str, Any]], *, steps: bool, opacity: float = 0.16
+    axes: Axes, curves: Sequence[SearchCurve], pens: Sequence[Mapping[str, Any]], *, steps: bool, opacity: float = 0.16
 ) -> None:  # fmt: skip
     """Curves with their bands. pens: the properties of each line. steps: whether a value holds until the next one."""
     for curve, pen in zip(curves, pens, strict=True):
@@ -120,7 +120,7 @@ def draw_curves(
         axes.plot(calls, values, drawstyle="steps-post" if steps else "default", **pen)
 
 
-def curve_roles(curves: Sequence[Curve]) -> list[str]:
+def curve_roles(curves: Sequence[SearchCurve]) -> list[str]:
     """The colour role of each curve: methods in the palette, controls in greys."""
     methods, controls, roles = 0, 0, []
     for curve in curves:
@@ -129,7 +129,7 @@ def curve_roles(curves: Sequence[Curve]) -> list[str]:
     return roles
 
 
-def trace(statistic: str, curves: Sequence[Curve], unit: str, axis: str) -> Markup:
+def trace(statistic: str, curves: Sequence[SearchCurve], unit: str, axis: str) -> Markup:
     """Progress of each search against the number of distinct scored items, or of draws; controls dashed."""
     pens = [
         # each control has its own pattern, which can be recognized without colours
@@ -148,13 +148,13 @@ def trace(statistic: str, curves: Sequence[Curve], unit: str, axis: str) -> Mark
     return plot(f"trace {statistic}", f"{statistic} against {axis}: {ends}.", paint, (5.2, 3.4))
 
 
-def _thinned(curve: Curve) -> Curve:
+def _thinned(curve: SearchCurve) -> SearchCurve:
     """At most `MAX_STEPS` points of a curve."""
     size = len(curve.calls)
     chosen = np.unique(np.linspace(0, max(size - 1, 0), min(size, MAX_STEPS)).round().astype(int))
     sides = (np.asarray(one, dtype=float) for one in (curve.calls, curve.values, curve.lower, curve.upper))
     calls, values, lower, upper = (one[chosen] if len(one) else one for one in sides)
-    return Curve(curve.name, calls.tolist(), values.tolist(), lower.tolist(), upper.tolist())
+    return SearchCurve(curve.name, calls.tolist(), values.tolist(), lower.tolist(), upper.tolist())
 
 
 AVERAGED = 10
@@ -172,7 +172,7 @@ def trace_figure(trace: Mapping[str, Sequence[Cell]], method: str) -> Figure:
     best = np.array([np.nan if one is None else one for one in trace["top_10"]], float)
     names = [method, *(name for name in dict.fromkeys(methods.tolist()) if name != method)]
     shown = (calls >= AVERAGED) | (calls.max() < AVERAGED)
-    curves = [Curve(name, *(side[(methods == name) & shown] for side in (calls, best))) for name in names]
+    curves = [SearchCurve(name, *(side[(methods == name) & shown] for side in (calls, best))) for name in names]
     draw_curves(
         axes, curves, _pens([readable(method), *(f"{readable(one)} (control)" for one in names[1:])]), steps=True
     )
@@ -195,7 +195,9 @@ def campaigns_figure(table: Mapping[str, Sequence[Cell]], threshold: float) -> F
     for method in dict.fromkeys(methods.tolist()):
         own = [(methods == method) & (rounds == one) for one in np.unique(rounds)]
         x, mean = ([values[some].mean() for some in own] for values in (measured, best))
-        curves.append(Curve(method, x, mean, [best[some].min() for some in own], [best[some].max() for some in own]))
+        curves.append(
+            SearchCurve(method, x, mean, [best[some].min() for some in own], [best[some].max() for some in own])
+        )
     pens = [{**pen, "marker": "o", "markersize": 2.5} for pen in _pens([curve.name for curve in curves])]
     draw_curves(axes, curves, pens, steps=False, opacity=0.12)
     axes.axhline(threshold, color=paper.MUTED, linewidth=0.7, linestyle=DASHES[1], zorder=1)
@@ -289,7 +291,7 @@ def _draw_bars(
 # Predictions beside measurements.
 
 
-def agreement(record: Predictions) -> Markup:
+def agreement(record: CheckedPredictions) -> Markup:
     """Measured against predicted with each interval as a line; on the diagonal the two agree."""
     kept, named = record.inside, readable(record.name)
     points = np.stack([np.asarray(side, dtype=float) for side in (record.predicted, record.measured)], 1)
@@ -321,7 +323,7 @@ MOST_BARS = 400
 
 
 @styled
-def predictions_figure(record: Predictions, name: str) -> Figure:
+def predictions_figure(record: CheckedPredictions, name: str) -> Figure:
     """Predictions against measurements, with intervals; and the share of intervals that hold the measured value, by the
     size of the prediction."""
     figure = new_figure(PAGE, 3.0)
@@ -334,7 +336,7 @@ def predictions_figure(record: Predictions, name: str) -> Figure:
     return figure
 
 
-def _draw_predictions(axes: Axes, record: Predictions) -> None:
+def _draw_predictions(axes: Axes, record: CheckedPredictions) -> None:
     measured, predicted, low, high = _arrays(record)
     rows = np.unique(np.linspace(0, len(measured) - 1, min(MOST_BARS, len(measured))).astype(int))
     draw_diagonal(axes, measured, predicted, color=paper.MUTED, linewidth=0.8, linestyle=DASHES[1], zorder=1)
@@ -347,11 +349,11 @@ def _draw_predictions(axes: Axes, record: Predictions) -> None:
     axes.legend(loc="upper left", markerscale=1.6, handletextpad=0.4)
 
 
-def _arrays(record: Predictions) -> tuple[np.ndarray, ...]:
+def _arrays(record: CheckedPredictions) -> tuple[np.ndarray, ...]:
     return tuple(np.asarray(side, float) for side in (record.measured, record.predicted, record.lower, record.upper))
 
 
-def _draw_coverage(axes: Axes, record: Predictions) -> None:
+def _draw_coverage(axes: Axes, record: CheckedPredictions) -> None:
     """The share in bins of equally many predictions, with its binomial interval (Wilson 1927)."""
     from scipy.stats import binomtest
 

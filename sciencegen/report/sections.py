@@ -14,12 +14,12 @@ from sciencegen.report import comparisons, letters, plots
 from sciencegen.report.content import (
     CandidateContent,
     Chart,
-    Curve,
+    CheckedPredictions,
     GoalAxis,
     HeatMap,
     Logo,
-    Predictions,
     Rounds,
+    SearchCurve,
     StructureStyle,
     TableColumn,
 )
@@ -212,7 +212,7 @@ def trade_offs(figures: Sequence[str], scored: bool = False) -> str:
 
 
 def trace(
-    statistic: str, curves: Sequence[Curve], unit: str = "", axis: str = "oracle calls (distinct items scored)"
+    statistic: str, curves: Sequence[SearchCurve], unit: str = "", axis: str = "oracle calls (distinct items scored)"
 ) -> str:  # fmt: skip
     """One statistic of the search ("best", "mean of the top 10") against oracle calls, a curve per method; or of draws,
     against their number. The keys have each curve's last value. axis: what the calls of the curves count."""
@@ -321,7 +321,7 @@ def logo(record: Logo | None) -> str:
 # A campaign: rounds, and measured against predicted values.
 
 
-def rounds(record: Rounds | None, expected: Predictions | None = None) -> str:
+def rounds(record: Rounds | None, expected: CheckedPredictions | None = None) -> str:
     """The two plots, and a table of their data by round."""
     if record is None or not len(record.rounds):
         return ""
@@ -337,7 +337,7 @@ def rounds(record: Rounds | None, expected: Predictions | None = None) -> str:
     return panels(figures) + fill(TEMPLATE, "numbers", caption=caption, heads=heads, rows=_by_round(record, expected))
 
 
-def _by_round(record: Rounds, expected: Predictions | None) -> list[list[str]]:
+def _by_round(record: Rounds, expected: CheckedPredictions | None) -> list[list[str]]:
     values, own = np.asarray(record.values, dtype=float), np.asarray(record.rounds)
     pick, places = (np.max if record.direction == "maximize" else np.min), decimals(record.values)
     rows = []
@@ -350,7 +350,7 @@ def _by_round(record: Rounds, expected: Predictions | None) -> list[list[str]]:
     return rows
 
 
-def _agreement_of(expected: Predictions, mine: np.ndarray) -> list[str]:
+def _agreement_of(expected: CheckedPredictions, mine: np.ndarray) -> list[str]:
     """Of a round, the number of items with a prediction, the share inside the interval, and the rank correlation."""
     from sciencegen.metrics.numbers import spearman  # on use: needs scipy
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sciencegen.report import sections
-from sciencegen.report.content import Axis, CandidateContent, Chart, Curve, GoalAxis
+from sciencegen.report.content import Axis, CandidateContent, Chart, GoalAxis, SearchCurve
 from tests.report.example_sites import agreement, heat_map, logo, plate, rounds
 
 PICTURE = "<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><path d='M0 0h9'/></svg>"
@@ -45,14 +45,14 @@ def chart() -> Chart:
     return Chart("Angles.", angle, angle, candidates, training, generated, contours=True, note="Of all parts.")
 
 
-def curves(method: str = "search", control: str = "chance") -> list[Curve]:
+def curves(method: str = "search", control: str = "chance") -> list[SearchCurve]:
     generator = np.random.default_rng(0)
     generator.normal(size=(12, 2)), generator.normal(size=(300, 2))
     calls = np.arange(1, 50)
     best = np.maximum.accumulate(generator.random(calls.size))
     return [
-        Curve(method, calls, best, best - 0.1, best + 0.1),
-        Curve(control, calls, best / 2, control=True),
+        SearchCurve(method, calls, best, best - 0.1, best + 0.1),
+        SearchCurve(control, calls, best / 2, control=True),
     ]
 
 

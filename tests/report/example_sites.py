@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sciencegen.report.content import CandidateContent, HeatMap, Logo, Predictions, Rounds, TableColumn
+from sciencegen.report.content import CandidateContent, CheckedPredictions, HeatMap, Logo, Rounds, TableColumn
 
 LETTERS = "ABC"
 
@@ -27,8 +27,8 @@ def rounds() -> Rounds:
     return Rounds("yield", [0, 0, 1, 1, 2], [1.0, 3.0, 2.0, 5.0, 4.0], list("abcde"), [4, 2, 3, 0, 1], "g")
 
 
-def agreement() -> Predictions:
-    return Predictions(
+def agreement() -> CheckedPredictions:
+    return CheckedPredictions(
         [2.0, 5.0, 4.0], [2.5, 4.0, 9.0], [1.0, 3.0, 8.0], [3.0, 6.0, 10.0], name="yield", rounds=[1, 1, 2],
         labels=list("cde"),
     )  # fmt: skip

@@ -4,7 +4,7 @@ import pytest
 
 from sciencegen.errors import ShapeError
 from sciencegen.report import sections
-from sciencegen.report.content import CandidateContent, Curve, GoalAxis, TableColumn
+from sciencegen.report.content import CandidateContent, GoalAxis, SearchCurve, TableColumn
 from sciencegen.report.page import render_page
 
 
@@ -14,7 +14,7 @@ from sciencegen.report.page import render_page
         lambda: CandidateContent(["a", "b"], [TableColumn("x", [1])]),
         lambda: CandidateContent(["a", "b"], pictures=["<svg></svg>"]),
         lambda: TableColumn("x", [1, 2], lower=[1]),
-        lambda: Curve("c", [1, 2], [1]),
+        lambda: SearchCurve("c", [1, 2], [1]),
         lambda: sections.pareto(GoalAxis("a"), GoalAxis("b"), [(0, 1)], [True, False]),
         lambda: sections.latent_map([(0, 0)], labels=["a", "b"]),
         lambda: sections.latent_map([(0, 0)], [(0, 0)], values=[1.0, 2.0]),

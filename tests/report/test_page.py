@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sciencegen.report import sections
-from sciencegen.report.content import CandidateContent, Curve, GoalAxis, TableColumn
+from sciencegen.report.content import CandidateContent, GoalAxis, SearchCurve, TableColumn
 from sciencegen.report.page import NUMBERS, SECTIONS, VIEWER, asset, render_page, write_page
 from tests.documentation import REPOSITORY
 from tests.report.example import METRIC, PICTURE, REQUESTED, candidates, chart, full_report
@@ -55,7 +55,7 @@ def evil_report() -> dict:
         "map": sections.latent_map(points, points, [EVIL] * 2, groups=[EVIL, ""], value_name=EVIL, note=EVIL)
         + sections.latent_map(points, points, values=[1.0, 2.0], value_name=EVIL, unit=EVIL),
         "pareto": sections.trade_offs([sections.pareto(*axes, points, [True, True], labels=[EVIL, EVIL])]),
-        "search": sections.panels([sections.trace(EVIL, [Curve(EVIL, [1], [1.0])], EVIL, EVIL)]),
+        "search": sections.panels([sections.trace(EVIL, [SearchCurve(EVIL, [1], [1.0])], EVIL, EVIL)]),
         "metrics": sections.metrics(
             [{"name": EVIL, "value": 1.0, "unit": EVIL, "references": {EVIL: 1.0}, "meaning": EVIL, "command": EVIL}]
         ),

@@ -6,13 +6,13 @@ import pytest
 
 from sciencegen.report.canvas import COLOUR, MAX_CLOUD
 from sciencegen.report.comparisons import histogram, largest_groups, latent_map, value_range
-from sciencegen.report.content import Curve, GoalAxis
+from sciencegen.report.content import GoalAxis, SearchCurve
 from sciencegen.report.plots import calibration, front_corners, pareto, trace
 
 WEST, EAST = (GoalAxis("x", direction=way) for way in ("minimize", "maximize"))
 
 
-def traced(*curves: Curve) -> str:
+def traced(*curves: SearchCurve) -> str:
     return trace("best", curves, "", "calls")
 
 
@@ -22,7 +22,9 @@ def plots() -> dict[str, str]:
         "distribution": histogram("mass", [1.0, 2.5], [1.5, 3.0, 2.2], unit="kg", goal_range=(1.0, 2.0)),
         "map": latent_map([(0, 0), (1, 1)], [(0, 1), (2, 2)]),
         "pareto": pareto(EAST, WEST, [(0, 1), (1, 0)], [False, True]),
-        "trace": traced(Curve("search", calls, calls / 20), Curve("chance", calls, calls / 40, control=True)),
+        "trace": traced(
+            SearchCurve("search", calls, calls / 20), SearchCurve("chance", calls, calls / 40, control=True)
+        ),
         "calibration": calibration("mass", [{"asked": 1, "got": 1.1}, {"asked": 2, "got": 2.2}], 0.2, "kg"),
     }
 
@@ -92,7 +94,7 @@ def test_the_staircase_is_the_set_that_no_point_beats(x, y):
         lambda: pareto(EAST, EAST, [], []),
         lambda: pareto(EAST, EAST, [(math.nan, 1)], [True]),
         traced,
-        lambda: traced(Curve("c", [], [])),
+        lambda: traced(SearchCurve("c", [], [])),
         lambda: calibration("x", []),
     ],
 )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sciencegen.figures.style import Figure
     from sciencegen.prediction import HeldOutEvaluation, Predictor
     from sciencegen.prediction.points import PointPredictor
-    from sciencegen.report.content import Predictions
+    from sciencegen.report.content import CheckedPredictions
 
 
 # Predictions of held-out rows in a predictor's folder, from which its calibration is plotted.
@@ -49,11 +49,11 @@ def write_held_out(folder: Path, evaluations: Mapping[str, HeldOutEvaluation]) -
     write_table(folder / HELD_OUT, columns)
 
 
-def read_held_out(folder: Path, split: str, level: float) -> Predictions:
+def read_held_out(folder: Path, split: str, level: float) -> CheckedPredictions:
     """The predictions of a split; an error for a predictor without the file, and for a split that wasn't evaluated."""
     import pandas as pd
 
-    from sciencegen.report.content import Predictions
+    from sciencegen.report.content import CheckedPredictions
 
     path = folder / HELD_OUT
     if not path.is_file():
@@ -71,7 +71,7 @@ def read_held_out(folder: Path, split: str, level: float) -> Predictions:
     if not len(own):
         raise unknown_name("split", split, sorted(set(table["split"].astype(str))))
     measured, predicted, lower, upper = numbers.T
-    return Predictions(measured, predicted, lower, upper, level)
+    return CheckedPredictions(measured, predicted, lower, upper, level)
 
 
 SHIPPED = "predictors"

@@ -34,7 +34,7 @@ from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.pareto import hypervolume, in_unit_box, nondominated_ranks
 from sciencegen.report import letters as heat_maps
 from sciencegen.report import sections
-from sciencegen.report.content import CandidateContent, GoalAxis, Logo, Predictions, Rounds, TableColumn
+from sciencegen.report.content import CandidateContent, CheckedPredictions, GoalAxis, Logo, Rounds, TableColumn
 from sciencegen.report.letters import changes_of, logo_of
 from sciencegen.report.page import render_page, write_page
 from sciencegen.runs import provenance
@@ -255,7 +255,7 @@ def report_campaign(journal: str | Path, page: str | Path, settings: CampaignRep
     return {**figures, "pending": len(campaign.pending)}
 
 
-def campaign_page(campaign: Campaign, expected: Predictions | None) -> str:
+def campaign_page(campaign: Campaign, expected: CheckedPredictions | None) -> str:
     """The complete page. expected: of the measured items."""
     settings, measured = campaign.settings, campaign.measured
     sites, values = campaign.sites, [one.value for one in measured]
@@ -299,7 +299,7 @@ def warnings(campaign: Campaign) -> list[str]:
     return [*censored, *([unread] if campaign.unread else []), *apart, *poor]
 
 
-def facts(campaign: Campaign, expected: Predictions | None) -> list[Fact]:
+def facts(campaign: Campaign, expected: CheckedPredictions | None) -> list[Fact]:
     """The best value, how many items are measured, as predicted, and not yet measured, and what was forecast."""
     best = campaign.measured[0]
     made = [
@@ -364,7 +364,7 @@ def rounds(campaign: Campaign) -> Rounds:
     )  # fmt: skip
 
 
-def agreement(campaign: Campaign) -> Predictions | None:
+def agreement(campaign: Campaign) -> CheckedPredictions | None:
     """Measured items that had a prediction when they were proposed; None if there are none."""
     rows = []
     for name, table_row, one in zip(campaign.names, campaign.table_rows, campaign.measured, strict=True):
@@ -374,7 +374,7 @@ def agreement(campaign: Campaign) -> Predictions | None:
     if not rows:
         return None
     measured, predicted, lower, upper, round_, labels, table_rows = map(list, zip(*rows, strict=True))
-    return Predictions(
+    return CheckedPredictions(
         measured, predicted, lower, upper, name=campaign.settings.target, rounds=round_, labels=labels,
         table_rows=table_rows,
     )  # fmt: skip

@@ -31,7 +31,7 @@ from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.pareto import nondominated
 from sciencegen.report import letters as maps
 from sciencegen.report import sections as page
-from sciencegen.report.content import CandidateContent, Chart, Curve, GoalAxis, HeatMap, Logo
+from sciencegen.report.content import CandidateContent, Chart, GoalAxis, HeatMap, Logo, SearchCurve
 from sciencegen.report.text import decimals, number
 
 TRAINING_POINTS, PARETO_POINTS = 5000, 2000
@@ -159,12 +159,12 @@ def traces(run: RunContents) -> str:
     curves, found = search_curves(run), run.quality_by_draws
     figures = [page.trace(progress_name(run), curves)] if run.trace else []
     if found.get("draws"):  # what the best of fewer draws of each item would have been
-        name, curve = str(found["of"]), Curve("best of the draws", found["draws"], found["mean"])
+        name, curve = str(found["of"]), SearchCurve("best of the draws", found["draws"], found["mean"])
         figures.append(page.trace(f"mean {name} of the samples", [curve], _unit(run, name), "draws for each sample"))
     return page.panels(figures)
 
 
-def search_curves(run: RunContents) -> list[Curve]:
+def search_curves(run: RunContents) -> list[SearchCurve]:
     """The progress of each method of the search, [] without a trace."""
     table = {name: np.array(column) for name, column in run.trace.items()}
     # without an objective, all feasible items are equally good
@@ -172,7 +172,7 @@ def search_curves(run: RunContents) -> list[Curve]:
     for method in dict.fromkeys(run.trace.get("method", ())):
         rows = (table["method"] == method) & np.isfinite(table[shown].astype(float))
         control = method != run.settings.optimize.method
-        curves.append(Curve(method, table["call"][rows].tolist(), table[shown][rows].tolist(), control=control))
+        curves.append(SearchCurve(method, table["call"][rows].tolist(), table[shown][rows].tolist(), control=control))
     return curves
 
 

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from sciencegen.report.content import Predictions
+from sciencegen.report.content import CheckedPredictions
 from sciencegen.report.plots import conditions_figure, predictions_figure
 
 
-def predictions(count: int, width: float) -> Predictions:
+def predictions(count: int, width: float) -> CheckedPredictions:
     generator = np.random.default_rng(0)
     measured = generator.normal(size=count)
     predicted = measured + 0.3 * generator.normal(size=count)
-    return Predictions(measured, predicted, predicted - width, predicted + width, 0.9)
+    return CheckedPredictions(measured, predicted, predicted - width, predicted + width, 0.9)
 
 
 @pytest.mark.parametrize("count", [1, 7, 25, 1000])
