@@ -78,7 +78,7 @@ ROOM_OF_LIBRARY = {
     "lightning": ["training"], "pytorch_optimizer": ["training"], "botorch": ["optimization"], "cma": ["optimization"],
     "e3nn": ["networks/harmonics.py"],
     "sklearn": ["prediction", "metrics"], "matplotlib": ["figures", "report", "domains", "latent"],
-    "typer": ["cli"], "rich": ["cli"], "umap": ["latent"],
+    "typer": ["cli"], "rich": ["cli"], "umap": ["latent"], "jinja2": ["report", "browser", "serving"],
     "starlette": ["serving"], "uvicorn": ["serving"], "mcp": ["serving"], "mcp_types": ["serving"],
 }  # fmt: skip
 

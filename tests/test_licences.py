@@ -45,7 +45,8 @@ def test_every_shipped_file_is_listed():
     named = {path: [name for name in licences.FILES if path.match(name)] for path in files}
     weights = {str(path.parent.relative_to("pretrained")) for path in files if path.parts[0] == "pretrained"}
     assert weights == set(licences.WEIGHTS)
-    own = {Path("report/page.js"), Path("report/3Dmol-LICENSE.txt")}
+    own = {Path("report") / name for name in ("page.js", "page.html", "sections.html", "viewer.html")}
+    own |= {Path("report/3Dmol-LICENSE.txt"), Path("serving/openapi.html")}
     own |= {Path("browser/page") / name for name in ("page.html", "regl-scatterplot-LICENSES.txt")}
     own |= {Path("browser/page") / name for name in ("data.js", "grid.js", "item.js", "main.js", "map.js", "panels.js")}
     assert {path for path, names in named.items() if not names and path.parts[0] != "pretrained"} == own

@@ -69,7 +69,7 @@ class Evaluated(Result):
         ConfigError
             Without `calibrate`.
         """
-        from sciencegen.report.paper_figures import conditions_figure
+        from sciencegen.report.plots import conditions_figure
 
         if "conditions" not in self.metrics:
             raise ConfigError("Expected an evaluation with `calibrate`, such as calibrate={'logp': [1, 2, 3]}.")

@@ -12,8 +12,7 @@ import numpy as np
 
 from sciencegen.api.maps.latent_map import LatentMap, make_map, picture_of
 from sciencegen.api.maps.site import Maker, description_of, site_of
-from sciencegen.browser.page import offline_page
-from sciencegen.browser.server import LocalServer
+from sciencegen.browser.server import LocalServer, offline_page
 from sciencegen.config import MapSettings, build_settings
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.files import atomic_write

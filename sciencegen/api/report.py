@@ -9,17 +9,13 @@ from typing import Any, TypeVar
 
 from sciencegen import __version__
 from sciencegen.api.models.folder import CONFIG, METRICS, WEIGHTS
-from sciencegen.api.reports import notes as report_notes
-from sciencegen.api.reports import pictures as report_pictures
-from sciencegen.api.reports import sections
-from sciencegen.api.reports import sections as report_sites
-from sciencegen.api.reports.contents import CANDIDATES, SAMPLES, RunContents
-from sciencegen.api.reports.pictures import latent_map
+from sciencegen.api.reports import sections as run_sections
+from sciencegen.api.reports.contents import CANDIDATES, SAMPLES, RunContents, warnings
 from sciencegen.config import RunSettings, build_settings
 from sciencegen.data.prepared import ITEMS
 from sciencegen.errors import DataError, converted
-from sciencegen.report.content import Provenance, ReportContent
-from sciencegen.report.page import write_report
+from sciencegen.report import sections
+from sciencegen.report.page import render_page, write_page
 from sciencegen.runs import RunFolder, provenance, sha256_of
 
 Made = TypeVar("Made")
@@ -40,11 +36,9 @@ def report(
         shown = chosen.report.model_copy(update={"colour_by": colour_by})
         chosen = chosen.model_copy(update={"report": shown})
     contents = RunContents(run.path, chosen)
-    content = content_of(contents)
-    try:
-        write_report(content, Path(page or run / "report.html"))
-    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
-        raise _damaged(contents, "the page", error) from error
+    with converted(lambda error: _damaged(contents, "the page", error)):
+        text = page_of(contents)
+    write_page(text, Path(page or run / "report.html"))
     return {"candidates": len(contents.candidates["item"]), "shown": len(contents.items)}
 
 
@@ -58,32 +52,30 @@ def _read_config(run: RunFolder) -> dict[str, Any]:
     return config
 
 
-def content_of(contents: RunContents) -> ReportContent:
-    """The complete content of the page."""
+def page_of(contents: RunContents) -> str:
+    """The complete page."""
     settings, part = contents.settings, partial(_part, contents)
-    return ReportContent(
-        title=settings.report.title or f"{settings.domain}: {settings.name}",
-        summary=part(sections.summary_sentence),
-        goals=settings.optimize.criteria,
-        facts=part(sections.facts),
-        warnings=part(report_notes.warnings),
-        candidates=part(sections.candidates),
-        plate=part(report_sites.plate),
-        structures=part(sections.structures),
-        heat_maps=part(report_sites.heat_maps),
-        logo=part(report_sites.logo),
-        distributions=part(sections.distributions),
-        charts=part(report_pictures.charts),
-        gallery=part(report_pictures.gallery),
-        latent_map=part(latent_map),
-        traversals=part(report_pictures.traversals),
-        pareto=part(sections.pareto),
-        traces=part(sections.traces),
-        metrics=part(sections.metrics),
-        calibrations=part(sections.calibrations),
-        settings=settings.model_dump(mode="json", by_alias=True),
-        provenance=part(_provenance),
-    )
+    summary, facts, told = part(run_sections.summary_sentence), part(run_sections.facts), part(warnings)
+    bodies = {
+        "candidates": sections.candidates(part(run_sections.candidates)),
+        "plate": sections.plate(part(run_sections.plate)),
+        "structures": part(run_sections.structures),
+        "changes": sections.heat_maps(part(run_sections.heat_maps)),
+        "logo": sections.logo(part(run_sections.logo)),
+        "properties": part(run_sections.distributions),
+        "charts": sections.charts(part(run_sections.charts)),
+        "gallery": sections.gallery(part(run_sections.gallery)),
+        "map": part(run_sections.latent_map),
+        "traversals": sections.traversals(part(run_sections.traversals)),
+        "pareto": part(run_sections.pareto),
+        "search": part(run_sections.traces),
+        "metrics": sections.metrics(part(run_sections.metrics)),
+        "calibration": part(run_sections.calibrations),
+        "settings": sections.settings(settings.model_dump(mode="json", by_alias=True)),
+        "provenance": part(_provenance),
+    }
+    title = settings.report.title or f"{settings.domain}: {settings.name}"
+    return render_page(title, bodies, summary=summary, goals=settings.optimize.criteria, facts=facts, warnings=told)
 
 
 def _part(contents: RunContents, make: Callable[[RunContents], Made]) -> Made:
@@ -100,21 +92,21 @@ def _damaged(contents: RunContents, what: str, error: Exception) -> DataError:
     )
 
 
-def _provenance(contents: RunContents) -> Provenance:
+def _provenance(contents: RunContents) -> str:
     settings = contents.settings
     made = provenance([], settings.seed)
     versions = {"sciencegen": __version__, "python": made["python"], "platform": made["platform"], **made["libraries"]}
     hashes = {name: sha256_of(contents.folder / name) for name in HASHED if (contents.folder / name).is_file()}
     source = contents.training.summary.get("source_files", {}) if contents.training else {}
-    return Provenance(
+    return sections.provenance(
         commands=[f"sciencegen run {settings.domain} --config {contents.folder / CONFIG}"],
-        seeds={"run": settings.seed, "search": _search_seed(contents)},
+        seeds={"run": settings.seed, "search": search_seed(contents)},
         versions=versions,
         hashes={**hashes, **{f"source: {name}": digest for name, digest in source.items()}},
     )
 
 
-def _search_seed(contents: RunContents) -> int:
+def search_seed(contents: RunContents) -> int:
     """The seed that the search recorded; else that of `optimize` if it was set, even to 0; else the run's."""
     settings = contents.settings
     own = settings.optimize.seed if "seed" in settings.optimize.model_fields_set else settings.seed

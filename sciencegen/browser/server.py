@@ -1,11 +1,14 @@
-"""A server for one page in a browser on the same computer.
+"""A page in a browser: its files, as one file that needs no server, and a server on the same computer.
 
-It listens on the loopback address only, and serves only addresses that begin with a random token, to requests that
-`access` allows. The token isn't passed on (`Referrer-Policy`).
+The server listens on the loopback address only, and serves only addresses that begin with a random token, to requests
+that don't come from another origin. The token isn't passed on (`Referrer-Policy`).
 """
 
 from __future__ import annotations
 
+import base64
+import gzip
+import hashlib
 import json
 import re
 import secrets
@@ -13,13 +16,16 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
 from sciencegen.errors import ConfigError, SciencegenError
+from sciencegen.items import Json
 
 # Who may ask a server on the loopback address.
 #
@@ -135,6 +141,66 @@ class Site:
     pages: Mapping[str, Answer]
     calls: Mapping[str, Handler] = field(default_factory=dict)
     find: Callable[[str], Answer] | None = None
+
+
+# The files of the page.
+
+LIBRARY = "regl-scatterplot.min.js"
+"""Lekschas 2023, doi:10.21105/joss.05275; version 1.16.0 with what it needs, bundled by esbuild; MIT and ISC
+(regl-scatterplot-LICENSES.txt)."""
+SCRIPTS = (LIBRARY, "data.js", "grid.js", "map.js", "item.js", "panels.js", "main.js")
+STYLE = "page.css"
+
+
+@cache
+def _text(name: str) -> str:
+    return (files("sciencegen.browser") / "page" / name).read_text(encoding="utf-8")
+
+
+def _page(title: str, head: str, scripts: str) -> str:
+    """The page. head, scripts: markup."""
+    from jinja2 import Template
+    from markupsafe import Markup
+
+    page = Template(_text("page.html"), autoescape=True, keep_trailing_newline=True)
+    return page.render(title=title, head=Markup(head), scripts=Markup(scripts))
+
+
+def live_pages(title: str) -> dict[str, Answer]:
+    """The page and its files, by path, for a server."""
+    scripts = "\n".join(f'<script src="{name}" defer></script>' for name in SCRIPTS)
+    page = _page(title, f'<link rel="stylesheet" href="{STYLE}">', scripts)
+    return {
+        "": Answer(page.encode(), "text/html; charset=utf-8"),
+        STYLE: Answer(_text(STYLE).encode(), "text/css; charset=utf-8"),
+        **{name: Answer(_text(name).encode(), "text/javascript; charset=utf-8") for name in SCRIPTS},
+    }
+
+
+def offline_page(title: str, data: Json) -> str:
+    """The page as one file with its data.
+
+    Parameters
+    ----------
+    title : str
+    data : mapping
+        `description`; `points`, `columns`: arrays by `packed`; `texts`, `names`, and `pictures` as `data:` addresses by
+        the item's number.
+    """
+    content = gzip.compress(json.dumps(data, allow_nan=False).encode(), 6, mtime=0)
+    scripts = [_text(name).replace("</script", "<\\/script") for name in SCRIPTS]
+    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts)
+    hashes = " ".join(f"'sha256-{digest}'" for digest in digests)
+    policy = (
+        f"default-src 'none'; script-src {hashes} 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
+        "worker-src blob:; base-uri 'none'; form-action 'none'"
+    )
+    head = f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<style>{_text(STYLE)}</style>'
+    embedded = f'<script type="text/plain" id="embedded">{base64.b64encode(content).decode()}</script>'
+    return _page(title, head, "\n".join([embedded, *(f"<script>{text}</script>" for text in scripts)]))
+
+
+# The server.
 
 
 class LocalServer:

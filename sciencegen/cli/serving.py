@@ -27,7 +27,7 @@ from sciencegen.cli.options import CheckedOnly, only_checking, settings_of
 from sciencegen.config import Settings, further_of
 from sciencegen.errors import ConfigError
 from sciencegen.plugins import part_names
-from sciencegen.serving.verbs import Place, ServedVerb
+from sciencegen.serving.requests import Place, ServedVerb
 
 if TYPE_CHECKING:
     from sciencegen.serving.service import Service
@@ -146,10 +146,9 @@ def _service(
 ) -> Iterator[Service]:  # fmt: skip
     """The service of a folder, which becomes the current one; its jobs end with the block."""
     from sciencegen.files import check_writable, make_folder
-    from sciencegen.serving.jobs import Budget, Jobs
-    from sciencegen.serving.paths import Boundary, read_programs
-    from sciencegen.serving.process import COMMAND, environment_of_jobs
+    from sciencegen.serving.jobs import COMMAND, Budget, Jobs, environment_of_jobs
     from sciencegen.serving.records import RECORDS, SERVER_LOCK
+    from sciencegen.serving.requests import Boundary, read_programs
     from sciencegen.serving.service import Service
 
     check_writable(Path(folder) / RECORDS, "`folder`")

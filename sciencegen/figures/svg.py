@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Literal
 from xml.etree import ElementTree
 
@@ -29,20 +28,13 @@ INHERITED = {
 }  # fmt: skip
 """Attributes that elements inherit, with SVG's defaults."""
 GROUPS = ("svg", "g")
+ELEMENTS = ("path", "rect", "circle", "text", "image")
 UNSEEN = ("title", "desc", "metadata")
 CODES = {"M": [Path.MOVETO], "L": [Path.LINETO], "Q": 2 * [Path.CURVE3], "C": 3 * [Path.CURVE4]}
 CAPS = {"butt": "butt", "round": "round", "square": "projecting"}
 ALIGNMENTS: dict[str, Literal["left", "center", "right"]] = {"start": "left", "middle": "center", "end": "right"}
 _COMMAND = re.compile(r"([A-DF-Za-df-z])([^A-DF-Za-df-z]*)")  # e belongs to a number
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-
-
-@dataclass(frozen=True)
-class Canvas:
-    """Where a picture is drawn. points: typographic points of the figure for a unit of the picture."""
-
-    axes: Axes
-    points: float
 
 
 def draw_svg(axes: Axes, picture: str, points: float) -> None:
@@ -59,7 +51,7 @@ def draw_svg(axes: Axes, picture: str, points: float) -> None:
     try:
         root = ElementTree.fromstring(picture)
         left, top, width, height = map(float, root.attrib["viewBox"].split())
-        _draw(Canvas(axes, points), root, INHERITED)
+        _draw(axes, points, root, INHERITED)
     except (SyntaxError, KeyError, ValueError, OSError) as error:  # also those of XML and of pictures of pixels
         raise _unknown(f"{type(error).__name__}: {error}") from None
     axes.set(xlim=(left, left + width), ylim=(top + height, top), aspect="equal")
@@ -83,7 +75,7 @@ def path_of(commands: str) -> Path:
     return Path(np.concatenate(vertices), codes)
 
 
-def _draw(canvas: Canvas, element: ElementTree.Element, inherited: Attributes) -> None:
+def _draw(axes: Axes, points: float, element: ElementTree.Element, inherited: Attributes) -> None:
     name = _local(element.tag)
     if name in UNSEEN:
         return
@@ -91,49 +83,48 @@ def _draw(canvas: Canvas, element: ElementTree.Element, inherited: Attributes) -
     own |= dict(re.findall(r"([\w-]+)\s*:\s*([^;]+)", own.get("style", "")))
     if (name not in GROUPS and name not in ELEMENTS) or "transform" in own:
         raise _unknown(f"<{name}{' transform' if 'transform' in own else ''}>")
-    attributes = {**inherited, **own}
+    given = {**inherited, **own}
     if name in GROUPS:
-        passed_on = {key: attributes[key] for key in INHERITED}
         for part in element:
-            _draw(canvas, part, passed_on)
+            _draw(axes, points, part, {key: given[key] for key in INHERITED})
+    elif name == "text":
+        _draw_text(axes, points, given, "".join(element.itertext()))
+    elif name == "image":
+        _draw_image(axes, given)
     else:
-        ELEMENTS[name](canvas, attributes, "".join(element.itertext()))
+        _draw_shape(axes, points, name, given)
 
 
-def _draw_path(canvas: Canvas, given: Attributes, text: str) -> None:
-    _add(canvas, PathPatch(path_of(given["d"])), given)
-
-
-def _draw_rect(canvas: Canvas, given: Attributes, text: str) -> None:
-    x, y, width, height = _box(given)
-    _add(canvas, Rectangle((x, y), width, height), given)
-
-
-def _draw_circle(canvas: Canvas, given: Attributes, text: str) -> None:
-    _add(canvas, Circle((_number(given, "cx"), _number(given, "cy")), _number(given, "r")), given)
-
-
-def _add(canvas: Canvas, patch: Patch, given: Attributes) -> None:
+def _draw_shape(axes: Axes, points: float, name: str, given: Attributes) -> None:
+    """A path, a rectangle or a circle."""
+    patch: Patch
+    if name == "path":
+        patch = PathPatch(path_of(given["d"]))
+    elif name == "circle":
+        patch = Circle((_number(given, "cx"), _number(given, "cy")), _number(given, "r"))
+    else:
+        x, y, width, height = _box(given)
+        patch = Rectangle((x, y), width, height)
     patch.set(
         facecolor=to_rgba(given["fill"], None if given["fill"] == "none" else float(given["fill-opacity"])),
         edgecolor=to_rgba(given["stroke"], None if given["stroke"] == "none" else float(given["stroke-opacity"])),
-        linewidth=_number(given, "stroke-width") * canvas.points if given["stroke"] != "none" else 0.0,
+        linewidth=_number(given, "stroke-width") * points if given["stroke"] != "none" else 0.0,
         capstyle=CAPS[given["stroke-linecap"]],
         joinstyle=given["stroke-linejoin"],
     )
-    canvas.axes.add_patch(patch)
+    axes.add_patch(patch)
 
 
-def _draw_text(canvas: Canvas, given: Attributes, text: str) -> None:
-    canvas.axes.add_artist(Text(
+def _draw_text(axes: Axes, points: float, given: Attributes, text: str) -> None:
+    axes.add_artist(Text(
         _number(given, "x"), _number(given, "y"), text, color=given["fill"],
-        fontsize=_number(given, "font-size") * canvas.points, fontfamily=given["font-family"],
+        fontsize=_number(given, "font-size") * points, fontfamily=given["font-family"],
         fontweight=given["font-weight"], horizontalalignment=ALIGNMENTS[given["text-anchor"]],
         verticalalignment="baseline", parse_math=False,
     ))  # fmt: skip
 
 
-def _draw_image(canvas: Canvas, given: Attributes, text: str) -> None:
+def _draw_image(axes: Axes, given: Attributes) -> None:
     """An embedded picture of pixels, as large as fits into its box."""
     kind, _, data = given["href"].partition(";base64,")
     if not data:
@@ -143,16 +134,10 @@ def _draw_image(canvas: Canvas, given: Attributes, text: str) -> None:
     scale = min(width / pixels.shape[1], height / pixels.shape[0])
     across, down = scale * pixels.shape[1] / 2, scale * pixels.shape[0] / 2
     middle, centre = x + width / 2, y + height / 2
-    canvas.axes.imshow(
+    axes.imshow(
         pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest",
         extent=(middle - across, middle + across, centre + down, centre - down),
     )  # fmt: skip
-
-
-Draw = Callable[[Canvas, Attributes, str], None]
-ELEMENTS: dict[str, Draw] = {
-    "path": _draw_path, "rect": _draw_rect, "circle": _draw_circle, "text": _draw_text, "image": _draw_image,
-}  # fmt: skip
 
 
 def _local(name: str) -> str:

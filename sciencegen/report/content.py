@@ -1,14 +1,21 @@
-"""Content of a report, as plain frozen records. Every section is optional; the page leaves out absent ones."""
+"""The records that pages and plots share with domains: tables of items, charts, curves, letters at sites.
+
+Everything else of a page is arguments of a section's function (`sections`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from functools import cached_property
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool
 
 from sciencegen.errors import ShapeError
-
-# Checks of the lengths of a record's parts.
+from sciencegen.items import Direction
+from sciencegen.report.text import Bounds, goal_text, is_number
 
 
 def require_length(owner: str, expected: int, **sequences: Sequence | None) -> None:
@@ -18,14 +25,8 @@ def require_length(owner: str, expected: int, **sequences: Sequence | None) -> N
             raise ShapeError(f"Expected {expected} entries in {owner}.{name}, got {len(sequence)}.")
 
 
-# Content of a report about items: a table, best first, with pictures and intervals.
-#
-# The page escapes all text. Only `Candidates.pictures` are markup (an SVG element, or an <img> with a data: URI).
-
-Bounds = tuple[float | None, float | None]
-"""Range of a goal; None for an open end."""
-
-Direction = Literal["maximize", "minimize"]
+# Items, best first: a table with pictures and intervals. The page escapes all text; only `pictures` are markup (an SVG
+# element, or an <img> with a data: URI).
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,18 @@ class TableColumn:
     def __post_init__(self) -> None:
         require_length(f"Column('{self.name}')", len(self.values), lower=self.lower, upper=self.upper)
 
+    @cached_property
+    def kind(self) -> Literal["number", "flag", "text"]:
+        """Numbers or flags if all present values, at least one, are such."""
+        present = [value for value in self.values if value is not None]
+        if present and all(isinstance(value, bool | np.bool_) for value in present):
+            return "flag"
+        return "number" if present and all(map(is_number, present)) else "text"
 
-@dataclass(frozen=True)
-class ColumnDescription:
-    """Units, ranges and directions of goals, by column."""
-
-    units: Mapping[str, str] = field(default_factory=dict)
-    goal_ranges: Mapping[str, Bounds] = field(default_factory=dict)
-    directions: Mapping[str, Direction] = field(default_factory=dict)
+    @property
+    def goal(self) -> str:
+        """The goal in words, "" without one."""
+        return goal_text(self.goal_range, self.direction)
 
 
 @dataclass(frozen=True)
@@ -74,13 +79,10 @@ class CandidateContent:
 
     @classmethod
     def from_table(
-        cls,
-        table: Mapping[str, Sequence],
-        pictures: Sequence[str] = (),
-        description: ColumnDescription | None = None,
-        total: int | None = None,
-        noun: str = "candidates",
-    ) -> CandidateContent:
+        cls, table: Mapping[str, Sequence], pictures: Sequence[str] = (), *, units: Mapping[str, str] | None = None,
+        goal_ranges: Mapping[str, Bounds] | None = None, directions: Mapping[str, Direction] | None = None,
+        total: int | None = None, noun: str = "candidates",
+    ) -> CandidateContent:  # fmt: skip
         """Candidates from a table of candidates.
 
         Parameters
@@ -89,7 +91,8 @@ class CandidateContent:
             Columns `rank, id, item, <property>, <property>_lower, <property>_upper, ...`; only `item` is needed.
         pictures : sequence of str
             Markup, one for each item.
-        description : ColumnDescription, optional
+        units, goal_ranges, directions : mapping, optional
+            By column.
         total : int, optional
             Number of all items, if the table has only the first of them.
         noun : str
@@ -98,27 +101,25 @@ class CandidateContent:
         Examples
         --------
         >>> table = {"item": ["CCO"], "mass": [46.1], "mass_lower": [45.0], "mass_upper": [47.2]}
-        >>> (column,) = CandidateContent.from_table(table, description=ColumnDescription({"mass": "Da"})).columns
+        >>> (column,) = CandidateContent.from_table(table, units={"mass": "Da"}).columns
         >>> column.name, column.unit, column.upper
         ('mass', 'Da', [47.2])
         """
-        described = description or ColumnDescription()
         bounds = {f"{name}_{side}" for name in table for side in ("lower", "upper")}
-        names = [name for name in table if name not in bounds and name not in ("rank", "id", "item")]
         columns = [
             TableColumn(
                 name,
                 _as_list(table[name]),
-                unit=described.units.get(name, ""),
+                unit=(units or {}).get(name, ""),
                 lower=_as_list(table.get(f"{name}_lower", ())),
                 upper=_as_list(table.get(f"{name}_upper", ())),
-                goal_range=described.goal_ranges.get(name),
-                direction=described.directions.get(name),
+                goal_range=(goal_ranges or {}).get(name),
+                direction=(directions or {}).get(name),
             )
-            for name in names
+            for name in table
+            if name not in bounds and name not in ("rank", "id", "item")
         ]
-        ids = [str(value) for value in _as_list(table.get("id", ()))]
-        items = [str(value) for value in _as_list(table["item"])]
+        ids, items = ([str(value) for value in _as_list(table.get(name, ()))] for name in ("id", "item"))
         return cls(items, columns, pictures, ids, total=total, noun=noun)
 
 
@@ -200,7 +201,43 @@ class Chart:
             raise ShapeError(f"Expected both ends of both axes for the contours of Chart('{self.title}').")
 
 
-# Content of a report about a campaign: measured values by round, and their predictions.
+# Curves and axes of a search, and the measured items of a campaign, on pages and in papers.
+
+
+@dataclass(frozen=True)
+class SearchCurve:
+    """Progress of a search: `values` after `calls` distinct scored items. lower, upper: spread over seeds, if known.
+
+    control: whether it is a baseline, which is drawn dashed.
+    """
+
+    name: str
+    calls: Sequence[float]
+    values: Sequence[float]
+    lower: Sequence[float] = ()
+    upper: Sequence[float] = ()
+    control: bool = False
+
+    def __post_init__(self) -> None:
+        owner = f"SearchCurve('{self.name}')"
+        require_length(owner, len(self.calls), values=self.values, lower=self.lower, upper=self.upper)
+
+
+@dataclass(frozen=True)
+class GoalAxis:
+    """One quantity of a search. direction: which values are better, None if none are. low, high: ends of the range that
+    is asked for, infinite where it is open."""
+
+    name: str
+    unit: str = ""
+    direction: Direction | None = None
+    low: float = -np.inf
+    high: float = np.inf
+
+    @property
+    def sign(self) -> float:
+        """Values times this are maximized."""
+        return -1.0 if self.direction == "minimize" else 1.0
 
 
 @dataclass(frozen=True)
@@ -214,34 +251,71 @@ class Rounds:
     labels: Sequence[str] = ()
     table_rows: Sequence[int] = ()
     unit: str = ""
-    direction: Literal["maximize", "minimize"] = "maximize"
+    direction: Direction = "maximize"
 
     def __post_init__(self) -> None:
         parts = {"values": self.values, "labels": self.labels, "table_rows": self.table_rows}
         require_length("Rounds", len(self.rounds), **parts)
 
+    def best_so_far(self) -> dict[int, float]:
+        """Round -> the best value up to its end."""
+        pick, values = (np.max if self.direction == "maximize" else np.min), np.asarray(self.values, dtype=float)
+        rounds = np.asarray(self.rounds)
+        return {one: float(pick(values[rounds <= one])) for one in sorted(set(rounds.tolist()))}
+
 
 @dataclass(frozen=True)
-class Agreement:
-    """Predictions of items before they were measured, with intervals at `level`, and the measured values."""
+class CheckedPredictions:
+    """Predictions of items that the predictor didn't learn from, with intervals at `level`, and the measured values.
 
-    name: str
-    rounds: Sequence[int]
-    predicted: Sequence[float]
-    lower: Sequence[float]
-    upper: Sequence[float]
-    measured: Sequence[float]
+    rounds, labels, table_rows: of the items of a campaign, as in `Rounds`.
+    """
+
+    measured: Sequence[float] | np.ndarray
+    predicted: Sequence[float] | np.ndarray
+    lower: Sequence[float] | np.ndarray
+    upper: Sequence[float] | np.ndarray
+    level: float = 0.9
+    name: str = ""
+    rounds: Sequence[int] = ()
     labels: Sequence[str] = ()
     table_rows: Sequence[int] = ()
     unit: str = ""
-    level: float = 0.9
 
     def __post_init__(self) -> None:
-        names = ("predicted", "lower", "upper", "measured", "labels", "table_rows")
-        require_length("Agreement", len(self.rounds), **{name: getattr(self, name) for name in names})
+        names = ("measured", "lower", "upper", "rounds", "labels", "table_rows")
+        require_length("CheckedPredictions", len(self.predicted), **{name: getattr(self, name) for name in names})
+
+    @property
+    def inside(self) -> Bool[np.ndarray, " item"]:
+        """Whether the interval holds the measured value."""
+        measured = np.asarray(self.measured, float)
+        return (np.asarray(self.lower, float) <= measured) & (measured <= np.asarray(self.upper, float))
 
 
-# Content of a report about letters in columns: a number for each letter, and the frequencies of letters.
+# Letters in columns, which a domain provides for heat maps of changes and for logos.
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change from the reference's letter to another one at a numbered site."""
+
+    reference: str
+    site: int
+    letter: str
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Items aligned in columns, with one letter in each.
+
+    rows: the letters of each item, one per column; None for an item that can't be aligned. columns: their names.
+    reference: the letters of the reference, "" if it is unknown.
+    """
+
+    rows: Sequence[str | None]
+    columns: Sequence[str]
+    reference: str
 
 
 @dataclass(frozen=True)
@@ -263,7 +337,7 @@ class HeatMap:
     unit: str = ""
     centre: float = 0.0
     centre_name: str = ""
-    direction: Literal["maximize", "minimize"] | None = None
+    direction: Direction | None = None
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -295,251 +369,5 @@ class Logo:
                 require_length("Logo", len(self.letters), counts=row)
 
 
-# Pictures of items in a report. Only these are markup: an SVG element, or an <img> with a data: URI.
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """groups: name of a group of items -> their pictures, all drawn with one scale."""
-
-    groups: Mapping[str, Sequence[str]]
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Traversal:
-    """A row of items along which one quantity changes. labels: its value for each item. pictures: "" if there is no
-    item. asides: further text for each item. note: text for the whole row."""
-
-    name: str
-    labels: Sequence[str]
-    pictures: Sequence[str]
-    asides: Sequence[str] = ()
-    unit: str = ""
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        require_length(f"Traversal('{self.name}')", len(self.labels), pictures=self.pictures, asides=self.asides)
-
-
 StructureStyle = Literal["sticks", "cartoon"]
 """Atoms and bonds; or the ribbon of a chain, coloured from its start to its end."""
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A number for the top of the page: "97 %", "novel", "not in the training set"."""
-
-    value: str
-    label: str
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class StructureContent:
-    """Candidates in three dimensions, in an interactive viewer. texts: records in `format`, one that 3Dmol.js reads
-    (sdf, xyz, pdb); "" for a candidate without structure. style: how they are drawn."""
-
-    names: Sequence[str]
-    texts: Sequence[str]
-    format: str = "sdf"
-    style: StructureStyle = "sticks"
-
-    def __post_init__(self) -> None:
-        require_length("Structures", len(self.names), texts=self.texts)
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """One property of the candidates, compared with the training set (and, if given, with raw draws of the model)."""
-
-    name: str
-    candidates: Sequence[float]
-    training: Sequence[float]
-    generated: Sequence[float] = ()
-    unit: str = ""
-    goal_range: Bounds | None = None
-    direction: Direction | None = None
-
-
-@dataclass(frozen=True)
-class LatentMapContent:
-    """Two coordinates per item. candidates: [candidate 2] in the order of the candidates table; training: [item 2].
-
-    values: a number for each training item, called `value_name`, which determines its colour; NaN is grey. groups:
-    instead of numbers, the group of each training item; the largest groups are coloured, the others and "" are grey."""
-
-    candidates: Sequence[Sequence[float]]
-    training: Sequence[Sequence[float]] = ()
-    labels: Sequence[str] = ()
-    x_label: str = "Latent axis 1"
-    y_label: str = "Latent axis 2"
-    note: str = ""
-    values: Sequence[float] = ()
-    value_name: str = ""
-    unit: str = ""
-    groups: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        require_length("LatentMap", len(self.candidates), labels=self.labels)
-        require_length("LatentMap", len(self.training), values=self.values, groups=self.groups)
-
-
-@dataclass(frozen=True)
-class ObjectiveContent:
-    """One axis of a Pareto plot."""
-
-    name: str
-    direction: Direction
-    unit: str = ""
-
-
-@dataclass(frozen=True)
-class Pareto:
-    """A pair of objectives. points: [candidate 2] in the order of the candidates table; front: which of them no other
-    candidate beats in both; scored: [item 2], everything that the search looked at."""
-
-    x: ObjectiveContent
-    y: ObjectiveContent
-    points: Sequence[Sequence[float]]
-    front: Sequence[bool]
-    scored: Sequence[Sequence[float]] = ()
-    labels: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        require_length("Pareto", len(self.points), front=self.front, labels=self.labels)
-
-
-@dataclass(frozen=True)
-class CurveContent:
-    """Progress of a search: `values` after `calls` distinct scored items. lower, upper: spread over seeds, if known.
-
-    control: whether it is a baseline, which is drawn dashed.
-    """
-
-    name: str
-    calls: Sequence[float]
-    values: Sequence[float]
-    lower: Sequence[float] = ()
-    upper: Sequence[float] = ()
-    control: bool = False
-
-    def __post_init__(self) -> None:
-        owner = f"Curve('{self.name}')"
-        require_length(owner, len(self.calls), values=self.values, lower=self.lower, upper=self.upper)
-
-
-@dataclass(frozen=True)
-class Trace:
-    """One statistic of the search ("best", "mean of the top 10") against oracle calls, a curve per method; or of draws,
-    against their number. axis: what the calls of the curves count."""
-
-    statistic: str
-    curves: Sequence[CurveContent]
-    unit: str = ""
-    axis: str = "oracle calls (distinct items scored)"
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A number with reference values. meaning: one sentence; direction: which values are better, None if neither.
-    samples: number of samples that it was measured on, shown beside references."""
-
-    name: str
-    value: float | None
-    unit: str = ""
-    references: Mapping[str, float] = field(default_factory=dict)
-    meaning: str = ""
-    direction: Direction | None = None
-    lower: float | None = None
-    upper: float | None = None
-    command: str = ""
-    samples: int | None = None
-
-
-@dataclass(frozen=True)
-class CalibrationContent:
-    """Observed against requested values of a property: centre and spread of raw draws for each requested value."""
-
-    name: str
-    requested: Sequence[float]
-    observed: Sequence[float]
-    lower: Sequence[float] = ()
-    upper: Sequence[float] = ()
-    mean_absolute_error: Sequence[float] = ()
-    hit_rate: Sequence[float] = ()
-    tolerance: float | None = None
-    unit: str = ""
-    spread: str = "central 80 % of the draws"
-
-    def __post_init__(self) -> None:
-        sequences = {
-            name: getattr(self, name) for name in ("observed", "lower", "upper", "mean_absolute_error", "hit_rate")
-        }
-        require_length(f"Calibration('{self.name}')", len(self.requested), **sequences)
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """What is needed to reproduce this page."""
-
-    commands: Sequence[str] = ()
-    seeds: Mapping[str, int] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
-    hashes: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ReportContent:
-    """All content of a report. plate: items to measure next. headings: key of a section -> another title for it."""
-
-    title: str
-    summary: str = ""
-    goals: Sequence[str] = ()
-    facts: Sequence[Fact] = ()
-    warnings: Sequence[str] = ()
-    notes: Sequence[str] = ()
-    candidates: CandidateContent | None = None
-    plate: CandidateContent | None = None
-    rounds: Rounds | None = None
-    agreement: Agreement | None = None
-    structures: StructureContent | None = None
-    heat_maps: Sequence[HeatMap] = ()
-    logo: Logo | None = None
-    distributions: Sequence[Distribution] = ()
-    charts: Sequence[Chart] = ()
-    gallery: Gallery | None = None
-    latent_map: LatentMapContent | None = None
-    traversals: Sequence[Traversal] = ()
-    pareto: Sequence[Pareto] = ()
-    traces: Sequence[Trace] = ()
-    metrics: Sequence[Metric] = ()
-    calibrations: Sequence[CalibrationContent] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    provenance: Provenance | None = None
-    headings: Mapping[str, str] = field(default_factory=dict)
-
-
-# Items as letters in columns, which a domain provides for heat maps of changes and for logos.
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A change from the reference's letter to another one at a numbered site."""
-
-    reference: str
-    site: int
-    letter: str
-
-
-@dataclass(frozen=True)
-class Sites:
-    """Items aligned in columns, with one letter in each.
-
-    rows: the letters of each item, one per column; None for an item that can't be aligned. columns: their names.
-    reference: the letters of the reference, "" if it is unknown.
-    """
-
-    rows: Sequence[str | None]
-    columns: Sequence[str]
-    reference: str

@@ -5,13 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from sciencegen.figures import style as paper
 from sciencegen.items import NAME_COLUMN, Cell, Direction, Item, Reference
-from sciencegen.report.content import Change, HeatMap, Logo, ReportContent, Sites
-from sciencegen.report.markup import clean, decimals, element, escape, number, readable, with_unit
+from sciencegen.report.content import Change, HeatMap, Logo, Sites
+from sciencegen.report.text import decimals, escape, number, readable, with_unit
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.path import Path
 
 MOST_COLUMNS = 60
 """A logo of up to this many sites may show all of them; with more, only those that vary."""
@@ -117,30 +126,19 @@ LEFT, RIGHT, TOP, HEIGHT, GAP = 40, 20, 32, 15, 6
 """Pixels: labels of rows on both sides, labels of columns, height of a row, gap above the row of means."""
 
 
-@dataclass(frozen=True)
-class Scale:
-    """Colours from centre - limit to centre + limit, in 2 SHADES + 1 steps."""
-
-    centre: float
-    limit: float
-
-    def shade(self, values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-        """-SHADES to SHADES, NaN where there is no value."""
-        return np.round(SHADES * np.clip((values - self.centre) / self.limit, -1, 1))
-
-
-def scale_of(record: HeatMap) -> Scale:
-    """Limit at `LIMIT_QUANTILE` of the distances from the centre; if that is 0, at the greatest; if that is 0, at 1."""
+def centre_and_limit(record: HeatMap) -> tuple[float, float]:
+    """The colours go from centre - limit to centre + limit. The limit is the `LIMIT_QUANTILE` of the distances from the
+    centre; if that is 0, the greatest; if that is 0, 1."""
     distances = np.abs(_values(record) - record.centre)
     finite = distances[np.isfinite(distances)]
     limits = np.quantile(finite, [LIMIT_QUANTILE, 1.0], method="lower") if len(finite) else [1.0]
-    return Scale(record.centre, next((float(limit) for limit in limits if limit), 1.0))
+    return record.centre, next((float(limit) for limit in limits if limit), 1.0)
 
 
-def colour(shade: float) -> str:
-    """A shade as a mixture of the page's colours, which differ between light and dark."""
-    side = "above" if shade > 0 else "below"
-    return f"fill:color-mix(in oklab,var(--{side}) {abs(shade) * 100 / SHADES:.0f}%,var(--even))"
+def shades(record: HeatMap, values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """-SHADES to SHADES, NaN where there is no value."""
+    centre, limit = centre_and_limit(record)
+    return np.round(SHADES * np.clip((values - centre) / limit, -1, 1))
 
 
 def _values(record: HeatMap) -> Float[np.ndarray, "row column"]:
@@ -162,33 +160,43 @@ def column_width(count: int) -> int:
     return 44 if count <= FEW / 3 else 30 if count <= FEW else 18
 
 
-def heat_map(record: HeatMap) -> list[str]:
+def heat_map(record: HeatMap) -> list[Markup]:
     """The strips, an `<svg>` each."""
     width = column_width(len(record.columns))
-    starts = range(0, len(record.columns), STRIP)
-    return [_strip(record, slice(start, min(start + STRIP, len(record.columns))), width) for start in starts]
+    return [_strip(record, columns, width) for columns in strips(len(record.columns), STRIP)]
 
 
-def _strip(record: HeatMap, columns: slice, width: int) -> str:
-    values, names = _values(record)[:, columns], record.columns[columns]
-    numbered = [escape(name) for name in names]
+def strips(count: int, longest: int) -> list[slice]:
+    """The columns of each strip."""
+    return [slice(start, min(start + longest, count)) for start in range(0, count, longest)]
+
+
+def reference_cells(record: HeatMap, columns: slice) -> Bool[np.ndarray, "row column"]:
+    """Whether the letter of a cell is the reference's."""
+    return np.array([[letter == row for letter in record.reference[columns]] for row in record.rows], bool)
+
+
+def _strip(record: HeatMap, columns: slice, width: int) -> Markup:
+    from markupsafe import Markup
+
+    values, names, letters = _values(record)[:, columns], record.columns[columns], record.reference[columns]
     size = (LEFT + len(names) * width + RIGHT, TOP + (len(record.rows) + 1) * HEIGHT + GAP + 2)
     best = [(row, at - columns.start) for row, at in best_cells(record).tolist() if columns.start <= at < columns.stop]
-    content = "".join(
-        (
-            *_shaded(record, values, width),
-            _blank(record, columns, width),
-            _references(record, columns, width),
-            element("path", d=_boxes(best, width), class_="best"),
-            *_labels(record, columns, width),
-        )
+    parts = [
+        *_shaded(record, values, width),
+        *_marked(reference_cells(record, columns), np.isfinite(values), width),
+        f'<path d="{_boxes(best, width)}" class="best"></path>',
+        *_labels(record, names, letters, width),
+    ]
+    description = f"{readable(record.name)} of each letter at {names[0]} to {names[-1]}" if names else record.name
+    data = {"rows": "|".join(record.rows), "columns": "|".join(names), "reference": "|".join(letters)}
+    data |= {"cells": _cell_texts(record, columns), "unit": record.unit}
+    told = " ".join(f'data-{name}="{escape(text)}"' for name, text in data.items())
+    return Markup(
+        f'<svg role="img" aria-label="{escape(description)}" viewBox="0 0 {size[0]} {size[1]}" '
+        f'style="--width:{size[0]}px" data-grid="{LEFT} {TOP} {width} {HEIGHT}" {told} class="heat">'
+        f"{''.join(parts)}</svg>"
     )
-    description = f"{readable(record.name)} of each letter at {numbered[0]} to {numbered[-1]}" if names else record.name
-    attributes = {"data_grid": f"{LEFT} {TOP} {width} {HEIGHT}", "data_rows": "|".join(record.rows)}
-    attributes |= {"data_columns": "|".join(names), "data_reference": "|".join(record.reference[columns])}
-    attributes |= {"data_cells": _cell_texts(record, columns), "data_unit": record.unit, "class_": "heat"}
-    frame = {"viewBox": f"0 0 {size[0]} {size[1]}", "style": f"--width:{size[0]}px"}
-    return element("svg", content, role="img", aria_label=clean(description), **frame, **attributes)
 
 
 def _cell_texts(record: HeatMap, columns: slice) -> str:
@@ -203,19 +211,17 @@ def _cell_texts(record: HeatMap, columns: slice) -> str:
 
 
 def _shaded(record: HeatMap, values: Float[np.ndarray, "row column"], width: int) -> Iterator[str]:
-    """One path for all cells of a colour, with the means of the columns below."""
-    scale = scale_of(record)
-    yield from _paths(scale.shade(values), width, TOP)
+    """One path for all cells of a colour, with the means of the columns below. Colours are mixtures of the page's,
+    which differ between light and dark."""
     finite = np.isfinite(values)
     means = np.where(finite, values, 0).sum(0) / np.where(finite.any(0), finite.sum(0), np.nan)
-    yield from _paths(scale.shade(means[None]), width, TOP + len(record.rows) * HEIGHT + GAP)
-
-
-def _paths(shades: Float[np.ndarray, "row column"], width: int, top: int) -> Iterator[str]:
-    for shade in range(-SHADES, SHADES + 1):
-        cells = np.argwhere(shades == shade)
-        if len(cells):
-            yield element("path", d=_boxes(cells.tolist(), width, top), style=colour(shade))
+    for drawn, top in ((values, TOP), (means[None], TOP + len(record.rows) * HEIGHT + GAP)):
+        shaded = shades(record, drawn)
+        for shade in range(-SHADES, SHADES + 1):
+            if len(cells := np.argwhere(shaded == shade)):
+                side, share = "above" if shade > 0 else "below", abs(shade) * 100 / SHADES
+                colour = f"fill:color-mix(in oklab,var(--{side}) {share:.0f}%,var(--even))"
+                yield f'<path d="{_boxes(cells.tolist(), width, top)}" style="{colour}"></path>'
 
 
 def _boxes(cells: Sequence[Sequence[int]], width: int, top: int = TOP) -> str:
@@ -223,27 +229,21 @@ def _boxes(cells: Sequence[Sequence[int]], width: int, top: int = TOP) -> str:
     return "".join(f"M{LEFT + column * width} {top + row * HEIGHT}{box}" for row, column in cells)
 
 
-def _blank(record: HeatMap, columns: slice, width: int) -> str:
-    """A stroke in cells that have no value and aren't the reference's."""
-    there = [[letter == row for letter in record.reference[columns]] for row in record.rows]
+def _marked(
+    there: Bool[np.ndarray, "row column"], known: Bool[np.ndarray, "row column"], width: int
+) -> Iterator[str]:  # fmt: skip
+    """A stroke in cells that have no value and aren't the reference's, a dot in those of the reference's letters."""
     strokes = (
         f"M{LEFT + column * width + width / 2 - 3:g} {TOP + row * HEIGHT + 10}l5 -6"
-        for row, column in np.argwhere(~np.isfinite(_values(record)[:, columns]) & ~np.array(there))
+        for row, column in np.argwhere(~known & ~there)
     )
-    return element("path", d="".join(strokes), class_="blank")
+    dots = (f"M{LEFT + at * width + (width - 1) / 2:g} {TOP + row * HEIGHT + 7}h0" for at, row in np.argwhere(there.T))
+    yield f'<path d="{"".join(strokes)}" class="blank"></path>'
+    yield f'<path d="{"".join(dots)}" class="there"></path>'
 
 
-def _references(record: HeatMap, columns: slice, width: int) -> str:
-    """A dot in the cells of the reference's letters."""
-    rows = {letter: row for row, letter in enumerate(record.rows)}
-    places = [(rows[letter], at) for at, letter in enumerate(record.reference[columns]) if letter in rows]
-    dots = (f"M{LEFT + at * width + (width - 1) / 2:g} {TOP + row * HEIGHT + 7}h0" for row, at in places)
-    return element("path", d="".join(dots), class_="there")
-
-
-def _labels(record: HeatMap, columns: slice, width: int) -> Iterator[str]:
+def _labels(record: HeatMap, names: Sequence[str], letters: Sequence[str], width: int) -> Iterator[str]:
     """Letters of the rows on both sides, of the reference above, and numbers of columns if there is space."""
-    names, letters = record.columns[columns], record.reference[columns]
     right, means = LEFT + len(names) * width + 5, TOP + len(record.rows) * HEIGHT + GAP + 11
     for row, letter in enumerate(record.rows):
         y = TOP + row * HEIGHT + 11
@@ -269,7 +269,8 @@ def numbered_columns(names: Sequence[str], every: bool) -> list[int]:
     two adjacent columns only one has a name, preferably of the former kind."""
     if every:
         return list(range(len(names)))
-    breaks = [not at or not _follows(names[at - 1], name) for at, name in enumerate(names)]
+    pairs = zip(["", *names], names, strict=False)  # of the previous name and this one
+    breaks = [not (last.isdigit() and name.isdigit() and int(name) == int(last) + 1) for last, name in pairs]
     tens = [name.isdigit() and int(name) % 10 == 0 for name in names]
     chosen: list[int] = []
     for at in range(len(names)):
@@ -279,10 +280,6 @@ def numbered_columns(names: Sequence[str], every: bool) -> list[int]:
         elif not adjacent and (breaks[at] or tens[at]):
             chosen.append(at)
     return chosen
-
-
-def _follows(before: str, name: str) -> bool:
-    return before.isdigit() and name.isdigit() and int(name) == int(before) + 1
 
 
 # Sequence logos as SVG: letters stacked at each site, the most frequent on top, with heights in bits.
@@ -312,17 +309,18 @@ def heights(counts: Float[np.ndarray, "column letter"]) -> Float[np.ndarray, "co
     return shares * np.maximum(tip_text, 0)
 
 
-def logo(record: Logo) -> list[str]:
+def logo(record: Logo) -> list[Markup]:
     """The strips, an `<svg>` each."""
     groups = {name: heights(np.asarray(counts)) for name, counts in record.counts.items()}
     top = max((float(group.sum(1).max()) for group in groups.values() if group.size), default=0.0)
     bits = min(max(1, math.ceil(top)), math.log2(max(2, len(record.letters))))
     width = column_width(len(record.columns))
-    starts = range(0, len(record.columns), STRIP)
-    return [_logo_strip(record, groups, bits, slice(start, start + STRIP), width) for start in starts]
+    return [_logo_strip(record, groups, bits, columns, width) for columns in strips(len(record.columns), STRIP)]
 
 
-def _logo_strip(record: Logo, groups: dict[str, np.ndarray], bits: float, columns: slice, width: int) -> str:
+def _logo_strip(record: Logo, groups: dict[str, np.ndarray], bits: float, columns: slice, width: int) -> Markup:
+    from markupsafe import Markup
+
     names = record.columns[columns]
     span = len(names) * width
     parts = []
@@ -333,9 +331,11 @@ def _logo_strip(record: Logo, groups: dict[str, np.ndarray], bits: float, column
     few = len(record.columns) <= FEW
     parts += column_labels(names, record.reference[columns], width, (floor + 14, floor + 28), few)
     size = (LEFT + max(span, NARROWEST) + 6, floor + FOOT)
-    label = f"Logo of {', '.join(map(readable, groups))} at {names[0]} to {names[-1]}"
-    frame = {"viewBox": f"0 0 {size[0]} {size[1]}", "style": f"--width:{size[0]}px"}
-    return element("svg", "".join(parts), role="img", aria_label=clean(label), class_="logo", **frame)
+    label = escape(f"Logo of {', '.join(map(readable, groups))} at {names[0]} to {names[-1]}")
+    return Markup(
+        f'<svg role="img" aria-label="{label}" class="logo" viewBox="0 0 {size[0]} {size[1]}" '
+        f'style="--width:{size[0]}px">{"".join(parts)}</svg>'
+    )
 
 
 def _axis(name: str, floor: int, bits: float, span: int) -> Iterator[str]:
@@ -352,21 +352,18 @@ def _axis(name: str, floor: int, bits: float, span: int) -> Iterator[str]:
 def _stacks(
     record: Logo, group: Float[np.ndarray, "column letter"], floor: int, bits: float, width: int
 ) -> Iterator[str]:
+    """Letters as shapes, the highest on top, in the colour of their class; class 0 is of none."""
+    classes = {letter: number for number, own in enumerate(record.classes.values(), 1) for letter in own}
     for column, tall in enumerate(group):
         y = float(floor)
-        for letter in np.argsort(tall, kind="stable"):
-            height = tall[letter] / bits * STACK
+        for at in np.argsort(tall, kind="stable"):
+            height, letter = tall[at] / bits * STACK, record.letters[at]
             if height < SMALLEST:
                 continue
             place = f"translate({LEFT + column * width + 1} {y:.1f}) scale({width - 2} {height:.2f})"
-            name = record.letters[letter]
-            yield f'<use href="#{glyph_id(name)}" transform="{place}" class="class-{_class(record, name)}"/>'
+            kind = f"class-{classes.get(letter, 0)}"
+            yield f'<use href="#glyph-{ord(letter)}" transform="{place}" class="{kind}"/>'
             y -= height
-
-
-def _class(record: Logo, letter: str) -> int:
-    """The number of a letter's class, from 1; 0 without a class."""
-    return next((number for number, letters in enumerate(record.classes.values(), 1) if letter in letters), 0)
 
 
 def _tips(record: Logo, name: str, columns: slice, floor: int, width: int) -> Iterator[str]:
@@ -375,87 +372,163 @@ def _tips(record: Logo, name: str, columns: slice, floor: int, width: int) -> It
     for column, row in enumerate(counts):
         ranked = [letter for letter in np.argsort(-row, kind="stable")[:5] if row[letter] > 0]
         shares = ", ".join(f"{record.letters[one]} {100 * row[one] / row.sum():.0f} %" for one in ranked)
-        tip_text = f"{name}, {record.columns[columns][column]}: {shares or 'nothing'}"
-        box = {"x": LEFT + column * width, "y": floor - STACK, "width": width, "height": STACK}
-        yield element("rect", class_="tip", data_tip=tip_text, **box)
+        tip = escape(f"{name}, {record.columns[columns][column]}: {shares or 'nothing'}")
+        x, y = LEFT + column * width, floor - STACK
+        yield f'<rect class="tip" data-tip="{tip}" x="{x}" y="{y}" width="{width}" height="{STACK}"></rect>'
 
 
-def glyph_id(letter: str) -> str:
-    """The id of a letter's shape on the page."""
-    return f"glyph-{ord(letter)}"
+def glyphs(letters: Sequence[str]) -> Markup:
+    """The letters' shapes for the page, each in a box of width and height 1 above the origin."""
+    from markupsafe import Markup
+
+    shapes = "".join(f'<path id="glyph-{ord(letter)}" d="{_outline(glyph(letter))}"></path>' for letter in letters)
+    return Markup(f'<svg width="0" height="0" aria-hidden="true" style="position:absolute"><defs>{shapes}</defs></svg>')
 
 
-def glyphs(letters: Sequence[str]) -> str:
-    """The letters' shapes for the page, each in a box of width and height 1 above the origin.
-
-    The font is monospaced, where an I has serifs and can be drawn as wide as a W.
-    """
+def glyph(letter: str) -> Path:
+    """The outline of a letter in a box of width and height 1 above the origin. The font is monospaced, where an I has
+    serifs and can be drawn as wide as a W."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
+    from matplotlib.transforms import Affine2D
 
-    font = FontProperties(family="DejaVu Sans Mono", weight="bold")  # comes with matplotlib
-    shapes = "".join(
-        element("path", id=glyph_id(letter), d=_outline(TextPath((0, 0), letter, size=100, prop=font)))
-        for letter in letters
-    )
-    return f'<svg width="0" height="0" aria-hidden="true" style="position:absolute"><defs>{shapes}</defs></svg>'
+    outline = TextPath((0, 0), letter, size=100, prop=FontProperties(family="DejaVu Sans Mono", weight="bold"))
+    box = outline.get_extents()
+    return Affine2D().translate(-box.x0, -box.y0).scale(1 / box.width, 1 / box.height).transform_path(outline)
 
 
-def _outline(path) -> str:  # type: ignore[no-untyped-def]
-    box = path.get_extents()
+def _outline(shape: Path) -> str:
+    """As the commands of an SVG path, downwards from 0 to -1."""
     commands = {1: "M", 2: "L", 3: "Q", 4: "C", 79: "z"}
     parts = []
-    for points, code in path.iter_segments():
-        pairs = np.asarray(points).reshape(-1, 2)
-        placed = np.stack([(pairs[:, 0] - box.x0) / box.width, -(pairs[:, 1] - box.y0) / box.height], 1)
-        parts.append(commands[code] + ("" if code == 79 else " ".join(f"{value:.3f}" for value in placed.ravel())))
+    for points, code in shape.iter_segments():
+        placed = np.asarray(points).reshape(-1, 2) * (1, -1)
+        parts.append(commands[int(code)] + ("" if code == 79 else " ".join(f"{one:.3f}" for one in placed.ravel())))
     return "".join(parts)
 
 
-# The sections of letters in columns: heat maps and logos, with their legends.
+# The same as figures for papers.
+
+MAP_STRIP, LOGO_STRIP = 80, 60
+"""Sites of one strip; the following ones are in strips below."""
+FRAME, WIDE, ROW = 0.9, 0.2, 0.082
+"""Inches: width of labels and colour bar, of a site where there are few, and height of a row of a map."""
+EVERY = 10
+"""Every tenth site is numbered where there are many."""
+FEW_SITES = 30
+FREE = 2
+"""Sites between the first number and the next."""
 
 
-def strips(svgs: list[str], caption: str) -> str:
-    """A figure of SVG strips one below the other. caption: markup, "" for none."""
-    body = "".join(element("div", svg, class_="strip") for svg in svgs)
-    return element("figure", body + (element("figcaption", caption) if caption else ""), class_="wide sites")
+@paper.styled
+def heat_map_figure(record: HeatMap) -> Figure:
+    """A cell for each letter at each site, coloured by its value, white without one. Dots: the reference."""
+    from matplotlib.colors import LinearSegmentedColormap, Normalize
 
-
-def heat_maps(content: ReportContent) -> str:
-    """The legend and strips of each map; maps without rows or columns are left out."""
-    records = [record for record in content.heat_maps if len(record.rows) and len(record.columns)]
-    return "".join(_scale(record) + strips(heat_map(record), escape(record.note)) for record in records)
-
-
-def _scale(record: HeatMap) -> str:
-    """The legend: the colour scale, then the meaning of the marks."""
-    scale = scale_of(record)
-    ends = [scale.centre - scale.limit, scale.centre, scale.centre + scale.limit]
-    low, middle, high = (number(value, min(2, decimals(ends))) for value in ends)
-    centre = f"{middle} ({record.centre_name})" if record.centre_name else middle
-    title = element("b", escape(with_unit(readable(record.name), record.unit)))
-    ramp = f'<span>≤ {low}</span><i class="ramp diverging"></i><span>≥ {high}</span>'
-    ramp += element("span", f"centre: {escape(centre)}")
-    keys = '<li><i class="key there"></i>the wild type</li>' if any(record.reference) else ""
-    keys += f'<li><i class="key best"></i>the {BEST} best</li>' if record.direction else ""
-    keys += '<li><i class="key blank">⁄</i>no value</li>'
-    return element("ul", f"<li>{title}</li><li>{ramp}</li>{keys}", class_="legend")
-
-
-def site_logo(content: ReportContent) -> str:
-    """The letters' shapes, the legend of their classes, and the strips; "" if there are no columns."""
-    record = content.logo
-    if record is None or not record.columns or not record.counts:
-        return ""
-    return glyphs(record.letters) + _classes(record) + strips(logo(record), escape(record.note))
-
-
-def _classes(record: Logo) -> str:
-    items = "".join(
-        f'<li><i class="key class class-{number}"></i>{escape(name)}: {escape(" ".join(letters))}</li>'
-        for number, (name, letters) in enumerate(record.classes.items(), 1)
+    parts = strips(len(record.columns), MAP_STRIP)
+    figure = paper.new_figure(_width(len(record.columns)), 0.35 + (ROW * len(record.rows) + 0.45) * len(parts))
+    values, (centre, limit) = np.asarray(record.values, float), centre_and_limit(record)
+    colours = LinearSegmentedColormap.from_list("changes", [paper.BELOW, paper.EVEN, paper.ABOVE]).with_extremes(
+        bad="#ffffff"
     )
-    return element("ul", items, class_="legend") if items else ""
+    norm = Normalize(centre - limit, centre + limit)
+    panels = figure.subplots(len(parts), 1, squeeze=False)[:, 0]
+    for axes, strip in zip(panels, parts, strict=True):
+        lacking = MAP_STRIP - (strip.stop - strip.start) if len(parts) > 1 else 0  # the last is as wide as the others
+        cells = np.pad(values[:, strip], ((0, 0), (0, lacking)), constant_values=np.nan)
+        drawn = axes.imshow(cells, cmap=colours, norm=norm, aspect="auto", interpolation="nearest")
+        places = np.argwhere(reference_cells(record, strip).T)
+        axes.scatter(*places.T, s=3, color=paper.INK, linewidths=0)
+        _label_sites(axes, record.columns[strip], record.reference[strip], cells.shape[1])
+        axes.set_yticks(range(len(record.rows)), record.rows, fontsize=5)
+        axes.tick_params(axis="y", length=0)
+    bar = figure.colorbar(drawn, ax=list(panels), extend="both", fraction=0.02, pad=0.01, aspect=30)
+    zero = f", 0 is {record.centre_name}" if not record.centre and record.centre_name else ""
+    bar.set_label(with_unit(readable(record.name), record.unit) + zero)
+    bar.outline.set_visible(False)
+    panels[-1].set_xlabel("position")
+    return figure
+
+
+@paper.styled
+def logo_figure(record: Logo) -> Figure:
+    """Letters stacked at each site with heights in bits, and the positions below; the groups are drawn in strips."""
+    tall = {name: heights(np.asarray(counts)) for name, counts in record.counts.items()}
+    parts = [(name, strip) for strip in strips(len(record.columns), LOGO_STRIP) for name in tall]
+    top = max((float(bits.sum(1).max()) for bits in tall.values()), default=0.0)
+    figure = paper.new_figure(_width(len(record.columns)), 0.5 + 1.25 * len(parts))
+    panels = figure.subplots(len(parts), 1, squeeze=False)[:, 0]
+    sites = min(LOGO_STRIP, len(record.columns))
+    for axes, (name, strip) in zip(panels, parts, strict=True):
+        _draw_stacks(axes, record, tall[name][strip])
+        reference = record.reference[strip] if record.reference else [""] * len(record.columns[strip])
+        _label_sites(axes, record.columns[strip], reference, sites)
+        axes.set_xlim(-0.5, sites - 0.5)
+        axes.set_ylim(0, max(1.0, 1.05 * top))
+        axes.set_ylabel("bits")
+        if len(tall) > 1:
+            axes.set_title(readable(name), loc="left", pad=12)  # above the reference
+    panels[-1].set_xlabel("position")
+    _name_classes(figure, record)
+    return figure
+
+
+def _name_classes(figure: Figure, record: Logo) -> None:
+    """The colours of the classes, below the axes."""
+    from matplotlib.patches import Patch
+
+    colours = zip(record.classes, cycle(paper.CLASSES))
+    handles = [Patch(color=colour, label=name) for name, colour in colours]
+    if handles:
+        ncols = len(handles) if figure.get_size_inches()[0] > 6 else 4
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=ncols, handlelength=0.8, handleheight=0.8,
+            handletextpad=0.4, columnspacing=1.2, fontsize=6.5,
+        )  # fmt: skip
+
+
+def _width(columns: int) -> float:
+    """Inches: the width of a page, or less for few sites."""
+    return paper.PAGE if columns > FEW_SITES else max(paper.COLUMN, FRAME + WIDE * columns)
+
+
+def _label_sites(axes: Axes, columns: Sequence[str], reference: Sequence[str], width: int) -> None:
+    """Numbers of the sites below, and the reference's letters above the axes."""
+    many = width > FEW_SITES
+    ticks = [at for at, name in enumerate(columns) if not many or (name.isdecimal() and int(name) % EVERY == 0)] or [0]
+    if ticks[0] > FREE:
+        ticks.insert(0, 0)
+    axes.spines["bottom"].set_bounds(-0.5, len(columns) - 0.5)
+    axes.set_xticks(ticks, [columns[at] for at in ticks])
+    axes.tick_params(length=2)
+    for at, letter in enumerate(reference):
+        axes.annotate(
+            letter, (at, 1), (0, 1.5), xycoords=("data", "axes fraction"), textcoords="offset points", ha="center",
+            va="bottom", fontsize=5 if many else 7, color=paper.MUTED, annotation_clip=False,
+        )  # fmt: skip
+
+
+def _draw_stacks(axes: Axes, record: Logo, bits: Float[np.ndarray, "column letter"]) -> None:
+    """Letters as shapes, the highest on top."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.transforms import Affine2D
+
+    colours = {
+        letter: paper.CLASSES[at % len(paper.CLASSES)]
+        for at, own in enumerate(record.classes.values())
+        for letter in own
+    }
+    shapes = {letter: glyph(letter) for letter in record.letters}
+    for column, tall in enumerate(bits):
+        y = 0.0
+        for place in np.argsort(tall, kind="stable"):
+            height, letter = float(tall[place]), record.letters[place]
+            if height <= 0 or not math.isfinite(height):
+                continue
+            move = Affine2D().scale(0.92, height).translate(column - 0.46, y)
+            patch = PathPatch(move.transform_path(shapes[letter]), color=colours.get(letter, paper.INK), linewidth=0)
+            axes.add_patch(patch)
+            y += height
 
 
 # Heat maps of named single changes, and of measured items by their letters at each site.

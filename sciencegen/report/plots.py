@@ -1,477 +1,389 @@
-"""The report's plots, each a function from one record of `content` to an SVG element."""
+"""Plots of searches and campaigns, for pages as SVG elements, and for papers and notebooks as figures of matplotlib.
+
+What both show is drawn once: curves, a front, a diagonal. A page's plot is a function that paints on the axes of
+`canvas.plot`, in placeholder colours; a paper's is a `styled` function that returns a figure.
+"""
 
 from __future__ import annotations
 
-import io
 import math
-import re
-import warnings
-import zlib
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from sciencegen.report.content import (
-    Agreement,
-    Bounds,
-    CalibrationContent,
-    Distribution,
-    LatentMapContent,
-    ObjectiveContent,
-    Pareto,
-    Rounds,
-    Trace,
-)
-from sciencegen.report.markup import clean, element, finite, goal_text, number, readable, with_unit
+from sciencegen.figures import style as paper
+from sciencegen.figures.style import COLUMN, DASHES, PAGE, PALE, new_figure, single_axes, styled
+from sciencegen.items import Cell
+from sciencegen.report.canvas import COLOUR, CONTROLS, SERIES, Overlay, cloud, finite_points, marks, plot
+from sciencegen.report.content import CheckedPredictions, GoalAxis, Points, Rounds, SearchCurve, require_length
+from sciencegen.report.text import clean, number, readable, with_unit
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from matplotlib.axes import Axes
-
-
-# A matplotlib panel as a small SVG element of the page, with the page's colours.
-#
-# Colours are drawn as placeholders and replaced by CSS variables, so that one drawing is used for light, dark and
-# print.
-# Points are drawn here, not by matplotlib: a cloud is one path (12 bytes per point), and a mark has its table row.
-
-ROLES = ("ink", "muted", "line", "candidate", "training", "generated", "requested", "front")
-LETTER = 0.07
-"""Width of a letter of a label in inches, at most."""
-SERIES = 6
-CONTROLS = 3
-_NAMES = (*ROLES, *(f"series-{i}" for i in range(1, SERIES + 1)), *(f"control-{i}" for i in range(1, CONTROLS + 1)))
-COLOUR = {name: f"#0a0b{index + 16:02x}" for index, name in enumerate(_NAMES)}
-"""Role -> placeholder colour, which `_inline` replaces by var(--role)."""
-
-STYLE: dict[str, Any] = {
-    "svg.fonttype": "none",  # text is kept as text: small, searchable, in the page's font
-    "svg.hashsalt": "sciencegen",
-    "text.parse_math": False,  # a '$' in a name doesn't start a formula
-    "font.size": 9.5,
-    "axes.labelsize": 9.5,
-    "axes.edgecolor": COLOUR["line"],
-    "axes.labelcolor": COLOUR["muted"],
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "grid.color": COLOUR["line"],
-    "grid.linewidth": 0.6,
-    "text.color": COLOUR["ink"],
-    "xtick.color": COLOUR["line"],
-    "ytick.color": COLOUR["line"],
-    "xtick.labelcolor": COLOUR["muted"],
-    "ytick.labelcolor": COLOUR["muted"],
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "path.simplify": True,
-}
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """Many points without names. colour: a CSS colour of the page; kind: CSS classes of the page."""
-
-    points: Sequence[tuple[float, float]]
-    colour: str
-    kind: str = "cloud"
-
-
-@dataclass(frozen=True)
-class Marks:
-    """Points with names; `rows` are their rows in the table. kind: a CSS class of the page."""
-
-    points: Sequence[tuple[float, float]]
-    labels: Sequence[str]
-    rows: Sequence[int]
-    kind: str
-
-
-Overlay = Cloud | Marks
-
-
-def plot(
-    name: str,
-    description: str,
-    paint: Callable[[Axes], Sequence[Overlay] | None],
-    size: tuple[float, float] = (4.6, 2.9),
-) -> str:
-    """The SVG element of the drawing by `paint(axes)`, with the overlays that it returns on top.
-
-    name: unique on the page. description: the alternative text. size: inches; the page scales it to its column.
-    """
-    import matplotlib
+    from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # glyphs missing in matplotlib's font are in the page's
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE)  # type: ignore[arg-type]
-        figure = Figure(figsize=size, dpi=72, layout="constrained")  # 72: the unit of SVG files
-        axes = figure.add_subplot()
-        overlays = paint(axes) or ()
-        figure.patch.set_visible(False)
-        axes.patch.set_visible(False)
-        for overlay in overlays:
-            axes.update_datalim(overlay.points)
-        axes.autoscale_view()
-        axes.set_xlabel(_fitting(axes.get_xlabel(), size[0]))
-        axes.set_ylabel(_fitting(axes.get_ylabel(), size[1]))
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # keeps the layout that the overlays' positions depend on
-        layers = "".join(_layer(overlay, axes, size[1] * 72) for overlay in overlays)
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return _inline(file.getvalue(), layers, f"p{zlib.crc32(name.encode(errors='replace')):08x}", description)
-
-
-def _fitting(label: str, length: float) -> str:
-    """A label that is cut where it is longer than its axis. length: of the plot, in inches."""
-    most = int(length / LETTER)
-    return label if len(label) <= most else f"{label[: most - 1]}…"
-
-
-def _layer(overlay: Overlay, axes: Axes, height: float) -> str:
-    """The points of an overlay in the SVG's own coordinates (72 to the inch, downwards)."""
-    pixels = axes.transData.transform(np.asarray(overlay.points, dtype=float).reshape(-1, 2))
-    placed = [(x, height - y) for x, y in pixels]
-    if isinstance(overlay, Cloud):
-        path = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in placed)
-        return element("path", d=path, class_=overlay.kind, style=f"stroke:{overlay.colour}")
-    circles = [
-        element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r="3.4", data_row=row, data_label=label)
-        for (x, y), label, row in zip(placed, overlay.labels, overlay.rows, strict=True)
-    ]
-    return element("g", "".join(circles), class_=f"marks {overlay.kind}")
-
-
-def _compact(attribute: re.Match) -> str:
-    """Coordinates rounded to a tenth of a point, on one line."""
-    text = re.sub(r"\d+\.\d+", lambda match: f"{float(match[0]):.1f}".removesuffix(".0"), attribute[0])
-    return re.sub(r"\s*([MLzCQ]) ?|\s+(?=\"$)", r"\1", text) if text.startswith(" d=") else text
-
-
-def _inline(svg: str, layers: str, name: str, description: str) -> str:
-    """Matplotlib's SVG file as an element of a page: no prolog, no metadata, no global style, unique ids."""
-    body = svg[svg.index("<svg") :]
-    view_box = re.search(r'viewBox="([^"]*)"', body).group(1)  # type: ignore[union-attr]
-    body = body[body.index(">") + 1 : body.rindex("</svg>")]
-    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->|<defs>\s*</defs>", "", body, flags=re.S)
-    body = body.replace("xlink:href", "href")
-    used = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', body))
-    used_ids = {left or right for left, right in used}
-    body = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used_ids else "", body)
-    body = re.sub(r'href="#|url\(#', lambda m: f"{m[0]}{name}-", body)
-    body = re.sub(r"font-family: [^;\"]*; |stroke-linejoin: \w+;? ?| transform=\"rotate\(-?0 [^\"]*\"", "", body)
-    body = re.sub(r' (?:d|x|y|transform)="[^"]*"', _compact, body)
-    for role, colour in COLOUR.items():
-        body = body.replace(colour, f"var(--{role})")
-    body = re.sub(r">\s+<", "><", body).replace("<g/>", "").strip()
-    return f"{element('svg', body + layers, viewBox=view_box, role='img', aria_label=description)}\n"
-
-
-MAX_CLOUD = 4000
-"""Most background points; more are thinned evenly, which makes the file smaller without a visible difference."""
 
 MAX_STEPS = 200
 """Points of one curve after thinning."""
-
-SHADES = 8
-"""Number of steps of a colour scale."""
 CONTROL_DASHES = ((0, (4, 2.2)), (0, (1.2, 1.8)), (0, (6, 2, 1.2, 2)))
 
-
-def latent_map(record: LatentMapContent) -> str:
-    """The training set as a cloud, the candidates as marks on it."""
-
-    def paint(axes: Axes) -> list[Overlay]:
-        axes.set_xlabel(clean(record.x_label))
-        axes.set_ylabel(clean(record.y_label))
-        axes.margins(0.04)
-        return [*_training(record), marks(record.candidates, record.labels, "candidate")]
-
-    count = f"{len(record.candidates)} candidates among {len(record.training)} training items"
-    by_name = len(record.values) or len(record.groups)
-    coloured = f", coloured by {readable(record.value_name)}" if by_name else ""
-    return plot("latent map", f"Latent map of {count}{coloured}.", paint, (10.4, 5.2))
+# Two objectives against each other.
 
 
-def value_range(record: LatentMapContent) -> tuple[float, float] | None:
-    """The values of the first and the last colour: the 2% and 98% quantiles; None if these are equal."""
-    values = finite(record.values)
-    low, high = np.quantile(values, [0.02, 0.98]).tolist() if values else (0.0, 0.0)
-    return (low, high) if high > low else None
-
-
-def largest_groups(record: LatentMapContent) -> list[tuple[str, int]]:
-    """(name, items) of the groups that have a colour, the largest first; equal ones by name."""
-    counts = Counter(group for group in record.groups if group)
-    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:SERIES]
-
-
-def _grouped(record: LatentMapContent) -> list[Cloud]:
-    """Clouds of the groups: those without colour below, the smallest coloured one on top."""
-    points, groups = np.asarray(record.training, dtype=float).reshape(-1, 2), np.asarray(record.groups)
-    names = [name for name, _ in largest_groups(record)]
-    coloured = [cloud(points[groups == name].tolist(), f"series-{number}") for number, name in enumerate(names, 1)]
-    return [cloud(points[~np.isin(groups, names)].tolist(), "training"), *coloured]
-
-
-def _training(record: LatentMapContent) -> list[Cloud]:
-    """Clouds of the training items: one, one per group, or one per shade of the values with the highest on top."""
-    if len(record.groups):
-        return _grouped(record)
-    bounds, values = value_range(record), np.asarray(record.values, dtype=float)
-    if bounds is None:
-        return [cloud(record.training, "training")]
-    points, chosen = np.asarray(record.training, dtype=float), slice(None, None, math.ceil(len(values) / MAX_CLOUD))
-    points, values = points[chosen], values[chosen]
-    shades = np.round(SHADES * np.clip((values - bounds[0]) / (bounds[1] - bounds[0]), 0, 1))
-    groups = [(shade, points[shades == shade]) for shade in range(SHADES + 1)]
-    mixed = "color-mix(in oklab,var(--scale-high) {:.0f}%,var(--scale-low))"
-    clouds = [Cloud(finite_points(own).tolist(), mixed.format(100 * k / SHADES), "cloud valued") for k, own in groups]
-    return [cloud(points[np.isnan(values)].tolist(), "training"), *(one for one in clouds if len(one.points))]
-
-
-def finite_points(points: Sequence[Sequence[float]]) -> np.ndarray:
-    """[point 2], only those with two finite coordinates."""
-    array = np.asarray(points, dtype=float).reshape(-1, 2)
-    return array[np.isfinite(array).all(axis=1)]
-
-
-def cloud(points: Sequence[Sequence[float]], role: str) -> Cloud:
-    """At most about `MAX_CLOUD` of the finite points, in the colour of a role."""
-    array = finite_points(points)
-    step = max(1, math.ceil(len(array) / MAX_CLOUD))
-    return Cloud(array[::step].tolist(), f"var(--{role})")
-
-
-def marks(
-    points: Sequence[Sequence[float]],
-    labels: Sequence[str],
-    kind: str,
-    keep: Sequence[bool] | Bool[np.ndarray, " point"] | None = None,
-    table_rows: Sequence[int] = (),
-) -> Marks:
-    """Marks for the finite points (only those flagged by `keep`, if given). The table row of a point is its index,
-    unless `table_rows` are given."""
-    array = np.asarray(points, dtype=float).reshape(-1, 2)
-    usable = np.isfinite(array).all(axis=1) & (True if keep is None else np.asarray(keep, dtype=bool))
-    rows = np.flatnonzero(usable).tolist()
-    names = [labels[row] if len(labels) else f"candidate {row + 1}" for row in rows]
-    own_rows = [table_rows[row] for row in rows] if len(table_rows) else rows
-    return Marks(array[usable].tolist(), names, own_rows, kind)
-
-
-def pareto(record: Pareto) -> str:
-    """Two objectives against each other, the front as a staircase."""
-    front = np.asarray(record.front, dtype=bool)
-
-    def paint(axes: Axes) -> list[Overlay]:
-        # the region dominated by the front is a union of rectangles, so the steps are on its worse side
-        turn = "steps-pre" if record.x.direction == "maximize" else "steps-post"
-        axes.plot(*_staircase(record).T, drawstyle=turn, color=COLOUR["front"], linewidth=1.3)
-        axes.set_xlabel(_objective_label(record.x))
-        axes.set_ylabel(_objective_label(record.y))
-        axes.margins(0.05)
-        rest = marks(record.points, record.labels, "candidate", ~front)
-        return [cloud(record.scored, "training"), rest, marks(record.points, record.labels, "front", front)]
-
-    best = f"{int(front.sum())} of {len(front)} candidates are on the front"
-    description = f"Pareto plot of {record.y.name} against {record.x.name}: {best}."
-    return plot(f"pareto {record.x.name} {record.y.name}", description, paint, (5.2, 3.8))
-
-
-def _staircase(record: Pareto) -> np.ndarray:
-    """[corner 2] of the front by increasing x: its points that are not dominated in these two of all objectives."""
-    signs = np.array([1.0 if axis.direction == "maximize" else -1.0 for axis in (record.x, record.y)])
-    points = finite_points(np.asarray(record.points, dtype=float).reshape(-1, 2)[np.asarray(record.front, dtype=bool)])
-    points = points[np.lexsort((points * signs)[:, ::-1].T)[::-1]]  # best x first, best y first among equals
-    gain = points[:, 1] * signs[1]
-    corners = points[np.r_[True, gain[1:] > np.maximum.accumulate(gain)[:-1]]] if len(points) else points
+def front_corners(points: Points | np.ndarray, x: GoalAxis, y: GoalAxis) -> Float[np.ndarray, "corner 2"]:
+    """The corners of a front by increasing x: its points that are not dominated in these two of all objectives."""
+    signs = np.array([x.sign, y.sign])
+    found = finite_points(points)
+    found = found[np.lexsort((found * signs)[:, ::-1].T)[::-1]]  # best x first, best y first among equals
+    gain = found[:, 1] * signs[1]
+    corners = found[np.r_[True, gain[1:] > np.maximum.accumulate(gain)[:-1]]] if len(found) else found
     return corners[np.argsort(corners[:, 0], kind="stable")]
 
 
-def _objective_label(objective: ObjectiveContent) -> str:
-    arrow = "better →" if objective.direction == "maximize" else "← better"
-    return clean(with_unit(readable(objective.name), f"{objective.unit}, {arrow}" if objective.unit else arrow))
+def draw_front(axes: Axes, points: Points | np.ndarray, x: GoalAxis, y: GoalAxis, **line: Any) -> None:
+    """The border of what a front dominates: a union of rectangles, so the steps are on the front's worse side."""
+    turn = "steps-post" if x.direction == "minimize" else "steps-pre"
+    axes.plot(*front_corners(points, x, y).T, drawstyle=turn, **line)
 
 
-def trace(record: Trace) -> str:
-    """Progress of each search against the number of distinct scored items, or of draws; controls dashed."""
+def pareto(
+    x: GoalAxis, y: GoalAxis, points: Points, front: Sequence[bool], scored: Points = (), labels: Sequence[str] = ()
+) -> Markup:  # fmt: skip
+    """Candidates by two objectives among everything scored, the front as a staircase."""
+    require_length("pareto", len(points), front=front, labels=labels)
+    best = np.asarray(front, dtype=bool)
 
-    def paint(axes: Axes) -> None:
-        for curve, role in zip(record.curves, curve_roles(record), strict=True):
-            # Each control has its own pattern, which can be recognized without colours.
-            dashes = CONTROL_DASHES[int(role[-1]) - 1] if role.startswith("control") else "-"
-            size = len(curve.calls)
-            chosen = np.unique(np.linspace(0, max(size - 1, 0), min(size, MAX_STEPS)).round().astype(int))
-            calls = np.asarray(curve.calls, dtype=float)[chosen]
-            if len(curve.lower) and len(curve.upper):
-                low, high = (np.asarray(side, dtype=float)[chosen] for side in (curve.lower, curve.upper))
-                axes.fill_between(calls, low, high, step="post", color=COLOUR[role], alpha=0.16, linewidth=0)
-            values = np.asarray(curve.values, dtype=float)[chosen]
-            width = 1.5 if curve.control else 2.0
-            axes.plot(calls, values, drawstyle="steps-post", color=COLOUR[role], linewidth=width, linestyle=dashes)
-        axes.margins(x=0.01)
-        axes.set_xlabel(record.axis)
-        axes.set_ylabel(clean(with_unit(record.statistic, record.unit)))
+    def paint(axes: Axes) -> list[Overlay]:
+        own = np.asarray(points, dtype=float).reshape(-1, 2)[best]
+        draw_front(axes, own, x, y, color=COLOUR["front"], linewidth=1.3)
+        for side, goal in (("x", x), ("y", y)):
+            arrow = "better →" if goal.direction == "maximize" else "← better"
+            unit = f"{goal.unit}, {arrow}" if goal.unit else arrow
+            axes.set(**{f"{side}label": clean(with_unit(readable(goal.name), unit))})
+        axes.margins(0.05)
+        rest = marks(points, labels, "candidate", ~best)
+        return [cloud(scored, "training"), rest, marks(points, labels, "front", best)]
 
-    ends = ", ".join(f"{curve.name} ends at {number(curve.values[-1])}" for curve in record.curves if len(curve.values))
-    return plot(f"trace {record.statistic}", f"{record.statistic} against {record.axis}: {ends}.", paint, (5.2, 3.4))
+    told = f"{int(best.sum())} of {len(best)} candidates are on the front"
+    description = f"Pareto plot of {y.name} against {x.name}: {told}."
+    return plot(f"pareto {x.name} {y.name}", description, paint, (5.2, 3.8))
 
 
-def curve_roles(record: Trace) -> list[str]:
+@styled
+def pareto_figure(
+    points: Float[np.ndarray, "item 2"], feasible: Bool[np.ndarray, " item"], front: Bool[np.ndarray, " item"],
+    candidates: Float[np.ndarray, "candidate 2"], goals: tuple[GoalAxis, GoalAxis],
+) -> Figure:  # fmt: skip
+    """Scored items by two goals. feasible: those that meet all goals; front: those of them that no other one surpasses
+    in both. candidates: those that were chosen."""
+    figure, axes = single_axes(height=3.0)
+    clouds = (("misses a goal", points[~feasible], PALE, 5), ("meets all goals", points[feasible], paper.SERIES[5], 7))
+    for label, own, colour, size in clouds:
+        if np.isfinite(own).all(1).any():
+            axes.scatter(
+                own[:, 0], own[:, 1], s=size, color=colour, linewidths=0, label=label, rasterized=len(own) > 5000
+            )
+    if front.any():
+        label = "Pareto front"
+        draw_front(axes, points[front], *goals, color=paper.SERIES[0], linewidth=1.0, label=label, zorder=4)
+    if len(candidates):
+        x, y = candidates.T
+        axes.scatter(
+            x, y, s=16, facecolor="none", edgecolor=paper.SERIES[1], linewidths=0.9, label="candidates", zorder=5
+        )
+    ways = {"maximize": ", higher is better", "minimize": ", lower is better", None: ""}
+    for goal, side, draw in zip(goals, "xy", (axes.axvline, axes.axhline), strict=True):
+        for limit in {goal.low, goal.high}:
+            if np.isfinite(limit):
+                draw(limit, color=paper.MUTED, linewidth=0.7, linestyle=DASHES[1], zorder=1)
+        axes.set(**{f"{side}label": with_unit(readable(goal.name), goal.unit) + ways[goal.direction]})
+    axes.margins(MARGIN)
+    figure.legend(loc="outside upper center", ncols=2, handletextpad=0.4, columnspacing=1.5)
+    return figure
+
+
+# Progress by the number of scored or measured items.
+
+
+def draw_curves(
+    axes: Axes, curves: Sequence[SearchCurve], pens: Sequence[Mapping[str, Any]], *, steps: bool, opacity: float = 0.16
+) -> None:  # fmt: skip
+    """Curves with their bands. pens: the properties of each line. steps: whether a value holds until the next one."""
+    for curve, pen in zip(curves, pens, strict=True):
+        calls, values = np.asarray(curve.calls, dtype=float), np.asarray(curve.values, dtype=float)
+        if len(curve.lower) and len(curve.upper):
+            band = {"step": "post"} if steps else {}
+            axes.fill_between(calls, curve.lower, curve.upper, color=pen["color"], alpha=opacity, linewidth=0, **band)  # type: ignore[arg-type]
+        axes.plot(calls, values, drawstyle="steps-post" if steps else "default", **pen)
+
+
+def curve_roles(curves: Sequence[SearchCurve]) -> list[str]:
     """The colour role of each curve: methods in the palette, controls in greys."""
-    methods = controls = 0
-    roles = []
-    for curve in record.curves:
-        if curve.control:
-            roles.append(f"control-{controls % CONTROLS + 1}")
-            controls += 1
-        else:
-            roles.append(f"series-{methods % SERIES + 1}")
-            methods += 1
+    methods, controls, roles = 0, 0, []
+    for curve in curves:
+        roles.append(f"control-{controls % CONTROLS + 1}" if curve.control else f"series-{methods % SERIES + 1}")
+        controls, methods = controls + curve.control, methods + (not curve.control)
     return roles
 
 
-def calibration(record: CalibrationContent) -> str:
-    """Observed against requested values; on the diagonal where the model follows its condition."""
+def trace(statistic: str, curves: Sequence[SearchCurve], unit: str, axis: str) -> Markup:
+    """Progress of each search against the number of distinct scored items, or of draws; controls dashed."""
+    pens = [
+        # each control has its own pattern, which can be recognized without colours
+        {"color": COLOUR[role], "linewidth": 1.5, "linestyle": CONTROL_DASHES[int(role[-1]) - 1]}
+        if role.startswith("control")
+        else {"color": COLOUR[role], "linewidth": 2.0, "linestyle": "-"}
+        for role in curve_roles(curves)
+    ]
 
     def paint(axes: Axes) -> None:
-        requested, observed = (np.asarray(side, dtype=float) for side in (record.requested, record.observed))
-        ends = np.array([np.nanmin(requested), np.nanmax(requested)]) if requested.size else np.array([0.0, 1.0])
-        if record.tolerance is not None:
-            band = (ends - record.tolerance, ends + record.tolerance)
+        draw_curves(axes, [_thinned(curve) for curve in curves], pens, steps=True)
+        axes.margins(x=0.01)
+        axes.set(xlabel=axis, ylabel=clean(with_unit(statistic, unit)))
+
+    ends = ", ".join(f"{curve.name} ends at {number(curve.values[-1])}" for curve in curves if len(curve.values))
+    return plot(f"trace {statistic}", f"{statistic} against {axis}: {ends}.", paint, (5.2, 3.4))
+
+
+def _thinned(curve: SearchCurve) -> SearchCurve:
+    """At most `MAX_STEPS` points of a curve."""
+    size = len(curve.calls)
+    chosen = np.unique(np.linspace(0, max(size - 1, 0), min(size, MAX_STEPS)).round().astype(int))
+    sides = (np.asarray(one, dtype=float) for one in (curve.calls, curve.values, curve.lower, curve.upper))
+    calls, values, lower, upper = (one[chosen] if len(one) else one for one in sides)
+    return SearchCurve(curve.name, calls.tolist(), values.tolist(), lower.tolist(), upper.tolist())
+
+
+AVERAGED = 10
+"""Scores in a mean; curves begin with as many scored items."""
+MARGIN = 0.06
+"""Free space around the points, as a share of their range."""
+
+
+@styled
+def trace_figure(trace: Mapping[str, Sequence[Cell]], method: str) -> Figure:
+    """The mean of the ten best scores by the number of scored items. trace: columns method, call, top_10. method: the
+    one that found the candidates; others are controls."""
+    figure, axes = single_axes()
+    methods, calls = np.asarray(trace["method"], object), np.asarray(trace["call"], float)
+    best = np.array([np.nan if one is None else one for one in trace["top_10"]], float)
+    names = [method, *(name for name in dict.fromkeys(methods.tolist()) if name != method)]
+    shown = (calls >= AVERAGED) | (calls.max() < AVERAGED)
+    curves = [SearchCurve(name, *(side[(methods == name) & shown] for side in (calls, best))) for name in names]
+    draw_curves(
+        axes, curves, _pens([readable(method), *(f"{readable(one)} (control)" for one in names[1:])]), steps=True
+    )
+    axes.set(xlabel="scored items", ylabel="mean of the ten best scores")
+    axes.margins(y=MARGIN)
+    _finish_curves(axes)
+    if names[1:]:
+        figure.legend(loc="outside upper center", ncols=2, columnspacing=1.2)
+    return figure
+
+
+@styled
+def campaigns_figure(table: Mapping[str, Sequence[Cell]], threshold: float) -> Figure:
+    """Mean of the best by the number of measured items, with a band from the worst to the best campaign. table: columns
+    method, round, measured, best. threshold: a fraction that a line marks."""
+    figure, axes = single_axes()
+    methods = np.asarray(table["method"], object)
+    rounds, measured, best = (np.asarray(table[name], float) for name in ("round", "measured", "best"))
+    curves = []
+    for method in dict.fromkeys(methods.tolist()):
+        own = [(methods == method) & (rounds == one) for one in np.unique(rounds)]
+        x, mean = ([values[some].mean() for some in own] for values in (measured, best))
+        curves.append(
+            SearchCurve(method, x, mean, [best[some].min() for some in own], [best[some].max() for some in own])
+        )
+    pens = [{**pen, "marker": "o", "markersize": 2.5} for pen in _pens([curve.name for curve in curves])]
+    draw_curves(axes, curves, pens, steps=False, opacity=0.12)
+    axes.axhline(threshold, color=paper.MUTED, linewidth=0.7, linestyle=DASHES[1], zorder=1)
+    axes.set(xlabel="measured items", ylabel="best, of the table's best")
+    _finish_curves(axes)
+    figure.legend(loc="outside upper center", ncols=4, handlelength=1.6, columnspacing=1.2)
+    return figure
+
+
+def _pens(names: Sequence[str]) -> list[dict[str, Any]]:
+    """A colour and a pattern for each curve, the first on top."""
+    return [
+        {
+            "label": name,
+            "color": paper.SERIES[place % len(paper.SERIES)],
+            "linestyle": DASHES[place % len(DASHES)],
+            "zorder": 9 - place,
+        }
+        for place, name in enumerate(names)
+    ]
+
+
+def _finish_curves(axes: Axes) -> None:
+    axes.set_xlim(left=0)
+    axes.grid(axis="y", color=PALE, linewidth=0.4)
+    axes.set_axisbelow(True)
+
+
+# What draws have of a value that was requested.
+
+
+def draw_diagonal(axes: Axes, *values: np.ndarray, **line: Any) -> None:
+    """The line of equal values, over the range of all values."""
+    every = np.concatenate([value[np.isfinite(value)] for value in values])
+    if len(every):
+        axes.plot([every.min(), every.max()], [every.min(), every.max()], **line)
+
+
+def calibration(
+    name: str, rows: Sequence[Mapping[str, float]], tolerance: float | None = None, unit: str = ""
+) -> Markup:  # fmt: skip
+    """Observed against requested values; on the diagonal where the model follows its condition."""
+    asked, got = (np.array([row[key] for row in rows], float) for key in ("asked", "got"))
+
+    def paint(axes: Axes) -> None:
+        ends = np.array([np.nanmin(asked), np.nanmax(asked)]) if asked.size else np.array([0.0, 1.0])
+        if tolerance is not None:
+            band = (ends - tolerance, ends + tolerance)
             axes.fill_between(ends, *band, color=COLOUR["requested"], alpha=0.16, linewidth=0)
-        axes.plot(ends, ends, color=COLOUR["muted"], linewidth=1, linestyle=(0, (4, 3)))
-        if len(record.lower) and len(record.upper):
-            axes.vlines(requested, record.lower, record.upper, color=COLOUR["candidate"], linewidth=2.2, alpha=0.45)
-        axes.plot(requested, observed, "o", color=COLOUR["candidate"], markersize=5)
-        axes.set_xlabel(clean(with_unit(f"{record.name} asked", record.unit)))
-        axes.set_ylabel(clean(with_unit(f"{record.name} got", record.unit)))
+        draw_diagonal(axes, ends, color=COLOUR["muted"], linewidth=1, linestyle=(0, (4, 3)))
+        if rows and "lower" in rows[0]:
+            low, high = ([row[key] for row in rows] for key in ("lower", "upper"))
+            axes.vlines(asked, low, high, color=COLOUR["candidate"], linewidth=2.2, alpha=0.45)
+        axes.plot(asked, got, "o", color=COLOUR["candidate"], markersize=5)
+        axes.set(xlabel=clean(with_unit(f"{name} asked", unit)), ylabel=clean(with_unit(f"{name} got", unit)))
         axes.margins(0.08)
 
-    pairs = ", ".join(f"{number(a)} gave {number(g)}" for a, g in zip(record.requested, record.observed, strict=True))
-    return plot(f"calibration {record.name}", f"{record.name}, asked and got: {pairs}.", paint, (3.9, 3.1))
+    pairs = ", ".join(f"{number(row['asked'])} gave {number(row['got'])}" for row in rows)
+    return plot(f"calibration {name}", f"{name}, asked and got: {pairs}.", paint, (3.9, 3.1))
 
 
-# Histograms of a property: candidates, training data and draws.
-
-BINS = 32
-FARTHER = 8.0
-"""The axis is logarithmic if the largest values are this many times farther from the median than the smallest ones, and
-the values span more than a decade."""
-
-
-def histogram(record: Distribution) -> str:
-    """Histograms of the groups, each scaled to its highest bar, with the goal's range shaded."""
-    groups = [
-        ("training", finite(record.training)),
-        ("generated", finite(record.generated)),
-        ("candidate", finite(record.candidates)),
-    ]
-    present = [values for _, values in groups if values]
-    decades = spans_decades(present)
-    edges = np.geomspace(min(map(min, present)), max(map(max, present)), BINS + 1) if decades else _bin_edges(present)
-
-    def paint(axes: Axes) -> None:
-        _shade(axes, record.goal_range, edges[0], edges[-1])
-        for role, values in groups:
-            if values:
-                _paint_group(axes, role, values, edges)
-        axes.set_xlim(edges[0], edges[-1])
-        axes.set_ylim(0, 1.06)
-        axes.set_yticks([])
-        axes.spines["left"].set_visible(False)
-        axes.set_xlabel(clean(with_unit(readable(record.name), record.unit)))
-        if decades:
-            _name_decades(axes, edges[-1] / edges[0])
-        else:
-            axes.locator_params(axis="x", nbins=6)
-
-    medians = ", ".join(f"{role} median {number(float(np.median(values)))}" for role, values in groups if values)
-    requested = goal_text(record.goal_range, record.direction) if record.goal_range or record.direction else ""
-    goal = f"; requested {requested}" if requested else ""
-    return plot(f"distribution {record.name}", f"Distribution of {record.name}: {medians}{goal}.", paint, (3.9, 2.5))
+@styled
+def conditions_figure(calibration: Mapping[str, Sequence[Mapping[str, float]]], units: Mapping[str, str]) -> Figure:
+    """Mean and central 80% of raw draws for each requested value, a panel for each condition. calibration: of
+    `evaluate`. units: by condition."""
+    across = min(len(calibration), 3)
+    down = math.ceil(len(calibration) / across)
+    figure = new_figure(COLUMN if across == 1 else PAGE, 2.7 * down * (1 if across < 3 else 0.9))
+    for place, (name, given) in enumerate(calibration.items(), 1):
+        axes = figure.add_subplot(down, across, place)
+        rows = [row for row in sorted(given, key=lambda row: row["asked"]) if row["got"] == row["got"]]
+        asked, got, low, high = (np.array([row[key] for row in rows]) for key in ("asked", "got", "lower", "upper"))
+        draw_diagonal(axes, asked, low, high, color=paper.MUTED, linewidth=0.8, linestyle=DASHES[1], zorder=1)
+        _draw_bars(axes, asked, got, (np.maximum(got - low, 0), np.maximum(high - got, 0)), "mean, 80% of draws")
+        unit = units.get(name, "")
+        axes.set_xlabel(with_unit(f"requested {readable(name)}", unit))
+        axes.set_ylabel(with_unit(f"{readable(name)} of draws", unit))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left")  # of all panels
+    return figure
 
 
-def _paint_group(axes: Axes, role: str, values: Sequence[float], edges: np.ndarray) -> None:
-    """A histogram, scaled to its highest bar. Values beyond the edges are counted in the outermost bins."""
-    counts = np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0]
-    height, fill = counts / counts.max(), {"training": 0.45, "generated": 0.0, "candidate": 0.35}[role]
-    axes.stairs(height, edges, fill=True, color=COLOUR[role], alpha=fill, linewidth=0)
-    axes.stairs(height, edges, color=COLOUR[role], linewidth=0.8 if role == "training" else 1.5)
+def _draw_bars(
+    axes: Axes, x: np.ndarray, y: np.ndarray, lengths: tuple[np.ndarray, np.ndarray], label: str
+) -> None:  # fmt: skip
+    """Points with bars in the first colour of papers."""
+    axes.errorbar(
+        x, y, np.stack(lengths), fmt="o", color=paper.SERIES[0], markersize=4, capsize=2.5, elinewidth=1.0, label=label
+    )  # fmt: skip
 
 
-def _name_decades(axes: Axes, ratio: float) -> None:
-    """A logarithmic axis with plain numbers; also between decades if there are few of these."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    axes.set_xscale("log", subs=[])
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if ratio < 1e3 else (1.0,)))
-    axes.xaxis.set_major_formatter(lambda value, _: number(value))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+# Predictions beside measurements.
 
 
-def spans_decades(groups: Sequence[Sequence[float]]) -> bool:
-    """Whether all numbers are positive and those of the largest group so skewed that most would be in a few bins."""
-    if not groups or min(map(min, groups)) <= 0:
-        return False
-    low, middle, high = np.quantile(max(groups, key=len), [0.02, 0.5, 0.98])
-    return bool(high > 10 * low and high - middle > FARTHER * (middle - low))
+def agreement(record: CheckedPredictions) -> Markup:
+    """Measured against predicted with each interval as a line; on the diagonal the two agree."""
+    kept, named = record.inside, readable(record.name)
+    points = np.stack([np.asarray(side, dtype=float) for side in (record.predicted, record.measured)], 1)
+
+    def paint(axes: Axes) -> list[Overlay]:
+        room = 0.15 * (np.ptp(points) or 1.0)
+        draw_diagonal(axes, points, color=COLOUR["muted"], linewidth=1, linestyle=(0, (4, 3)))
+        groups = ((kept, "candidate"), (~kept, "front"))
+        for flags, role in groups:
+            low, high = (np.asarray(side, dtype=float)[flags] for side in (record.lower, record.upper))
+            axes.hlines(points[flags, 1], low, high, color=COLOUR[role], linewidth=1.1, alpha=0.3)
+        axes.set_xlabel(clean(with_unit(f"{named} predicted", record.unit)))
+        axes.set_ylabel(clean(with_unit(f"{named} measured", record.unit)))
+        axes.margins(0.05)
+        axes.set_xlim(points[:, 0].min() - room, points[:, 0].max() + room)  # an interval may reach far beyond
+        return [marks(points, record.labels, kind, flags, record.table_rows) for flags, kind in groups]
+
+    share = f"{int(kept.sum())} of {len(kept)} measured values lie in their {100 * record.level:.0f} % interval"
+    return plot("agreement", f"{named}, predicted and measured: {share}.", paint, (5.2, 3.8))
 
 
-def _bin_edges(groups: Sequence[Sequence[float]]) -> np.ndarray:
-    """Common bins: one per whole number; else equal bins over the range with 99.8 % of every group."""
-    if not groups:
-        return np.linspace(0.0, 1.0, 2)
-    low = min(np.quantile(values, 0.001) for values in groups)
-    high = max(np.quantile(values, 0.999) for values in groups)
-    all_whole = all(float(value).is_integer() for values in groups for value in values)
-    if all_whole and high - low <= 2 * BINS:
-        return np.arange(math.floor(low) - 0.5, math.ceil(high) + 1)
-    if high - low < 1e-12 * max(abs(low), abs(high), 1e-12):
-        low, high = low - 0.5, high + 0.5
-    return np.linspace(low, high, BINS + 1)
+COVERAGE_BINS = 8
+FEWEST_IN_BIN = 10
+"""Least number of predictions in a bin."""
+LEVEL = 0.9
+"""Of the intervals of shares."""
+MOST_BARS = 400
+"""Predictions with an interval; of more, evenly spaced ones have one."""
 
 
-def _shade(axes: Axes, goal_range: Bounds | None, start: float, end: float) -> None:
-    """The goal's range as a pale band with lines at its ends; an open side extends to the end of the axis."""
-    if goal_range is None:
-        return
-    low, high = (start if goal_range[0] is None else goal_range[0]), (end if goal_range[1] is None else goal_range[1])
-    axes.axvspan(max(low, start), min(high, end), color=COLOUR["requested"], alpha=0.13, linewidth=0)
-    for edge in goal_range:
-        if edge is not None and start <= edge <= end:
-            axes.axvline(edge, color=COLOUR["requested"], linewidth=1.1)
+@styled
+def predictions_figure(record: CheckedPredictions, name: str) -> Figure:
+    """Predictions against measurements, with intervals; and the share of intervals that hold the measured value, by the
+    size of the prediction."""
+    figure = new_figure(PAGE, 3.0)
+    left, right = figure.subplots(1, 2)
+    named = readable(name)
+    _draw_predictions(left, record)
+    left.set(xlabel=f"measured {named}", ylabel=f"predicted {named}")
+    _draw_coverage(right, record)
+    right.set(xlabel=f"predicted {named}", ylabel="share of intervals that hold the value")
+    return figure
 
 
-# A campaign's plots: values by round with the best so far, and measured against predicted values.
+def _draw_predictions(axes: Axes, record: CheckedPredictions) -> None:
+    measured, predicted, low, high = _arrays(record)
+    rows = np.unique(np.linspace(0, len(measured) - 1, min(MOST_BARS, len(measured))).astype(int))
+    draw_diagonal(axes, measured, predicted, color=paper.MUTED, linewidth=0.8, linestyle=DASHES[1], zorder=1)
+    label = f"{record.level:.0%} interval"
+    axes.vlines(measured[rows], low[rows], high[rows], color=PALE, linewidth=0.6, zorder=0, label=label)
+    for name, own, colour in zip(("inside", "outside"), (record.inside, ~record.inside), paper.SERIES[:2], strict=True):
+        axes.scatter(measured[own], predicted[own], s=5, linewidths=0, color=colour, label=f"{name} ({own.sum()})")
+    error = np.sqrt(np.mean((predicted - measured) ** 2))
+    axes.set_title(f"n = {len(measured)}, RMSE = {error:.3g}", loc="left")
+    axes.legend(loc="upper left", markerscale=1.6, handletextpad=0.4)
+
+
+def _arrays(record: CheckedPredictions) -> tuple[np.ndarray, ...]:
+    return tuple(np.asarray(side, float) for side in (record.measured, record.predicted, record.lower, record.upper))
+
+
+def _draw_coverage(axes: Axes, record: CheckedPredictions) -> None:
+    """The share in bins of equally many predictions, with its binomial interval (Wilson 1927)."""
+    from scipy.stats import binomtest
+
+    predicted, covered = np.asarray(record.predicted, float), record.inside
+    count = max(1, min(COVERAGE_BINS, len(predicted) // FEWEST_IN_BIN))
+    bins = np.array_split(np.argsort(predicted, kind="stable"), count)
+    centres = np.array([np.median(predicted[rows]) for rows in bins])
+    shares = np.array([covered[rows].mean() for rows in bins])
+    found = [binomtest(int(covered[rows].sum()), len(rows)).proportion_ci(LEVEL, "wilson") for rows in bins]
+    low, high = np.array([(one.low, one.high) for one in found]).T
+    nominal = f"nominal, {record.level:.0%}"
+    axes.axhline(record.level, color=paper.MUTED, linewidth=0.8, linestyle=DASHES[1], label=nominal)
+    _draw_bars(axes, centres, shares, (shares - low, high - shares), "held-out items")
+    axes.set_ylim(min(0.5, float(low.min()) - 0.05), 1.02)
+    axes.set_title(f"all: {covered.mean():.1%}", loc="left")
+    axes.legend(loc="lower left")
+
+
+# A campaign's measured values by round, with the best so far.
 
 SPREAD = 0.3
 """Greatest horizontal offset of a point from its round, so that points with equal values don't overlap."""
 
 
-def best_so_far(record: Rounds) -> dict[int, float]:
-    """Round -> the best value up to its end."""
-    pick, values = (np.max if record.direction == "maximize" else np.min), np.asarray(record.values, dtype=float)
-    rounds = np.asarray(record.rounds)
-    return {one: float(pick(values[rounds <= one])) for one in sorted(set(rounds.tolist()))}
-
-
-def rounds(record: Rounds) -> str:
+def rounds(record: Rounds) -> Markup:
     """A point for each measured item, a bar at each round's median, and the best so far as a staircase."""
-    best, own = best_so_far(record), np.asarray(record.rounds)
+    best, own = record.best_so_far(), np.asarray(record.rounds)
     values = np.asarray(record.values, dtype=float)
 
-    def paint(axes: Axes) -> list[Marks]:
+    def paint(axes: Axes) -> list[Overlay]:
         edges = [*(one - 0.5 for one in best), max(best) + 0.5]
         axes.stairs(list(best.values()), edges, baseline=None, color=COLOUR["front"], linewidth=2)
         for one in best:
@@ -481,7 +393,7 @@ def rounds(record: Rounds) -> str:
         axes.set_ylabel(clean(with_unit(readable(record.name), record.unit)))
         axes.margins(0.03, 0.06)
         points = np.stack([own + _offsets(own, values), values], 1)
-        return [marks(points.tolist(), record.labels, "candidate", table_rows=record.table_rows)]
+        return [marks(points, record.labels, "candidate", table_rows=record.table_rows)]
 
     description = ", ".join(f"{number(value)} after round {one}" for one, value in best.items())
     return plot("rounds", f"{readable(record.name)} by round; the best so far is {description}.", paint, (5.2, 3.8))
@@ -497,30 +409,72 @@ def _offsets(own: np.ndarray, values: Float[np.ndarray, " item"]) -> Float[np.nd
     return offsets
 
 
-def inside(record: Agreement) -> Bool[np.ndarray, " item"]:
-    """Which measured values lie in their interval."""
-    measured = np.asarray(record.measured, dtype=float)
-    return (measured >= np.asarray(record.lower, dtype=float)) & (measured <= np.asarray(record.upper, dtype=float))
+# The figure of a plate's layout: a circle for each well, with the predicted values and the controls.
+
+CELL = 0.85
+"""Diameter of a well in the distance of two wells."""
 
 
-def agreement(record: Agreement) -> str:
-    """Measured against predicted with each interval as a line; on the diagonal the two agree."""
-    kept = inside(record)
-    points = np.stack([np.asarray(side, dtype=float) for side in (record.predicted, record.measured)], 1)
+@styled
+def plates_figure(
+    table: Mapping[str, Sequence[Cell]], wells: Sequence[tuple[int, int]], shape: tuple[int, int], control: str,
+    target: str,
+) -> Figure:  # fmt: skip
+    """One plate below the other.
 
-    def paint(axes: Axes) -> list[Marks]:
-        ends = np.array([points.min(), points.max()])
-        room = 0.15 * (np.ptp(points) or 1.0)
-        axes.plot(ends, ends, color=COLOUR["muted"], linewidth=1, linestyle=(0, (4, 3)))
-        for flags, role in ((kept, "candidate"), (~kept, "front")):
-            low, high = (np.asarray(side, dtype=float)[flags] for side in (record.lower, record.upper))
-            axes.hlines(points[flags, 1], low, high, color=COLOUR[role], linewidth=1.1, alpha=0.3)
-        axes.set_xlabel(clean(with_unit(f"{readable(record.name)} predicted", record.unit)))
-        axes.set_ylabel(clean(with_unit(f"{readable(record.name)} measured", record.unit)))
-        axes.margins(0.05)
-        axes.set_xlim(points[:, 0].min() - room, points[:, 0].max() + room)  # an interval may reach far beyond
-        pairs = ((kept, "candidate"), (~kept, "front"))
-        return [marks(points.tolist(), record.labels, kind, flags, record.table_rows) for flags, kind in pairs]
+    table: columns plate, predicted and source. wells: row and column of each, from 0. shape: rows and columns of a
+    plate. control: the source of controls.
+    """
+    rows, columns = shape
+    plates = np.asarray(table["plate"], int)
+    numbers = np.unique(plates)
+    figure = new_figure(PAGE, (PAGE * rows / columns + 0.4) * len(numbers))
+    values = np.asarray(table["predicted"], float)
+    ends = (float(np.nanmin(values)), float(np.nanmax(values))) if np.isfinite(values).any() else (0.0, 1.0)
+    panels = figure.subplots(len(numbers), 1, squeeze=False)[:, 0]
+    for plate, axes in zip(numbers, panels, strict=True):
+        own = np.flatnonzero(plates == plate).tolist()
+        _frame(axes, rows, columns, f"plate {plate}")
+        is_control = [table["source"][row] == control for row in own]
+        places = np.array([wells[row] for row in own]).reshape(-1, 2)
+        _draw(axes, places, values[own], np.array(is_control, bool), ends)
+    if np.isfinite(values).any():
+        figure.colorbar(_scale(ends), ax=list(panels), label=f"{target}, predicted", shrink=0.6)
+    return figure
 
-    share = f"{int(kept.sum())} of {len(kept)} measured values lie in their {100 * record.level:.0f} % interval"
-    return plot("agreement", f"{readable(record.name)}, predicted and measured: {share}.", paint, (5.2, 3.8))
+
+def _frame(axes: Axes, rows: int, columns: int, title: str) -> None:
+    axes.set(xlim=(-0.6, columns - 0.4), ylim=(rows - 0.4, -0.6), aspect="equal", title=title)
+    axes.set_xticks(range(columns), [str(column + 1) for column in range(columns)])
+    axes.set_yticks(range(rows), [chr(ord("A") + row) for row in range(rows)])
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    for row in range(rows):
+        axes.scatter(range(columns), [row] * columns, s=2, color=PALE)
+
+
+def _draw(axes: Axes, places: np.ndarray, values: np.ndarray, controls: np.ndarray, ends: tuple[float, float]) -> None:
+    """The used wells of a plate; controls have a ring."""
+    from matplotlib.patches import Circle
+
+    scale = _scale(ends)
+    for (row, column), value, is_control in zip(places, values, controls, strict=True):
+        colour = scale.to_rgba(value) if np.isfinite(value) else PALE
+        edge = (
+            {"edgecolor": paper.SERIES[1], "linewidth": 1.8}
+            if is_control
+            else {"edgecolor": paper.MUTED, "linewidth": 0.4}
+        )
+        axes.add_patch(Circle((column, row), CELL / 2, facecolor=colour, **edge))
+    if controls.any():
+        axes.text(
+            1, -0.02, "ring: control", transform=axes.transAxes, color=paper.INK, fontsize=7, ha="right", va="top"
+        )
+
+
+def _scale(ends: tuple[float, float]) -> ScalarMappable:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    return ScalarMappable(Normalize(*ends), "viridis")

@@ -1,32 +1,33 @@
-"""Sections of the page, each a function from the content to HTML; "" if the content has no such part."""
+"""Sections of the page, each a function from tables and plain rows to markup; "" if there is nothing to show."""
 
 from __future__ import annotations
 
 import json
 import math
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from sciencegen.report import plots
+from sciencegen.items import Direction
+from sciencegen.report import comparisons, letters, plots
 from sciencegen.report.content import (
-    Agreement,
-    CalibrationContent,
     CandidateContent,
-    Metric,
-    ReportContent,
+    Chart,
+    CheckedPredictions,
+    GoalAxis,
+    HeatMap,
+    Logo,
     Rounds,
+    SearchCurve,
+    StructureStyle,
     TableColumn,
-    Trace,
-    Traversal,
 )
-from sciencegen.report.markup import (
+from sciencegen.report.text import (
     MISSING,
+    Bounds,
     decimals,
-    element,
-    escape,
+    fill,
     finite,
     goal_text,
     is_number,
@@ -35,411 +36,350 @@ from sciencegen.report.markup import (
     with_unit,
     within,
 )
-from sciencegen.report.plots import histogram
 
-# The table of metrics with references, direction and meaning.
-
-ARROWS = {"maximize": "↑ higher is better", "minimize": "↓ lower is better"}
-
-
-def metrics_table(records: Sequence[Metric]) -> str:
-    """One row per metric: value and interval, references (ticked if reached), and which values are better. The latter
-    two columns are left out if no metric has them."""
-    referred, directed = any(one.references for one in records), any(one.direction for one in records)
-    names = ["Metric", "Value", *(["References"] if referred else []), *(["Reads as"] if directed else [])]
-    head = "".join(element("th", name, scope="col") for name in names)
-    rows = "\n".join(_metric_row(record, referred, directed) for record in records)
-    caption = '<caption class="sr">Metrics with references</caption>'
-    table = f'<table class="plain metrics">{caption}<thead><tr>{head}</tr></thead>'
-    return element(
-        "div",
-        f"{table}<tbody>\n{rows}\n</tbody></table>",
-        class_="scroll flat",
-        tabindex="0",
-        role="region",
-        aria_label="Metrics",
-    )
+TEMPLATE = "sections.html"
+LONG_TEXT = 60
+"""Characters of a text above which its cell wraps within words, as SMILES have no spaces."""
+LINES = 3
+"""Rows of pictures of a group, on a wide page."""
 
 
-def _metric_row(record: Metric, referred: bool, directed: bool) -> str:
-    name = f"<b>{escape(record.name)}</b>" + (
-        element("span", escape(record.meaning), class_="meaning") if record.meaning else ""
-    )
-    name += element("code", escape(record.command), class_="command") if record.command else ""
-    shown = number(record.value)
-    value = escape(f"{shown} {record.unit}" if record.unit and shown != MISSING else shown)
-    if record.lower is not None and record.upper is not None:
-        value += element("span", f"{escape(number(record.lower))} to {escape(number(record.upper))}", class_="interval")
-    if record.references and record.samples is not None:
-        value += element("span", f"of {record.samples:,} samples", class_="interval")
-    references = "".join(_reference(record, label, reference) for label, reference in record.references.items())
-    reference_list = element("ul", references, class_="references") if references else MISSING
-    more = element("td", reference_list) if referred else ""
-    more += element("td", ARROWS.get(record.direction or "", ""), class_="way") if directed else ""
-    return f'<tr><th scope="row">{name}</th><td class="number big">{value}</td>{more}</tr>'
-
-
-def _reference(record: Metric, label: str, reference: float) -> str:
-    """A reference value, marked if the value is at least as good."""
-    reached = False
-    if record.direction is not None and record.value is not None:
-        reached = record.value >= reference if record.direction == "maximize" else record.value <= reference
-    mark = '<span class="reached" title="at least as good">✓<span class="sr"> reached</span></span>' if reached else ""
-    return f"<li>{escape(label)} <b>{escape(number(reference))}</b>{mark}</li>"
-
-
-# The candidates table. The cards are the same table: the page's style shows its rows as a grid.
+# The candidates table and the next plate. The cards are the same table: the page's style shows its rows as a grid.
 #
 # Numbers are also in data-value, for sorting; the goal of a column is shown below its name.
 
-TOOLBAR = """<div class="toolbar" hidden>
-<label class="grow"><span class="sr">Filter</span><input type="search" id="filter" autocomplete="off" spellcheck="false"
- placeholder="Filter: text, or conditions such as {example}"></label>
-{flags}
-<label>Sort by <select id="sort">{options}</select></label>
-<button type="button" id="order" aria-label="Reverse the order" title="Reverse the order">⇅</button>
-<span class="segmented" role="group" aria-label="Layout">
-<button type="button" data-view="table" aria-pressed="true">Table</button>
-<button type="button" data-view="cards" aria-pressed="false">Cards</button>
-</span>
-<button type="button" id="download">Download CSV</button>
-</div>
-<p class="count" id="count" role="status">{count}</p>
-"""
 
-
-LONG_TEXT = 60
-"""Characters of a text above which its cell wraps within words, as SMILES have no spaces."""
-
-FLAG = '<label class="check"><input type="checkbox" data-flag="{column}"> {name}</label>'
-
-
-def is_flag(column: TableColumn) -> bool:
-    """Whether the column has only Booleans and missing values, and at least one Boolean."""
-    present = [value for value in column.values if value is not None]
-    return bool(present) and all(
-        isinstance(value, bool) or type(value).__name__ in ("bool", "bool_") for value in present
-    )
-
-
-def is_numeric(column: TableColumn) -> bool:
-    """Whether the column has only numbers and missing values, and at least one number."""
-    present = [value for value in column.values if value is not None]
-    return bool(present) and not is_flag(column) and all(map(is_number, present))
-
-
-def candidates_table(record: CandidateContent) -> str:
+def candidates(table: CandidateContent | None) -> str:
     """The toolbar, which the script makes visible, and the table."""
-    count = _count(record)
-    rows = "\n".join(_rows(record))
-    table = element(
-        "table",
-        f'<caption class="sr">{escape(count)}, best first</caption>\n<thead role="rowgroup">{_header(record)}</thead>\n'
-        f'<tbody role="rowgroup">\n{rows}\n</tbody>',
-        id="candidates-table",
-        role="table",
-        class_="candidates",
-    )
-    return _toolbar(record, escape(count)) + element(
-        "div", table, class_="scroll", tabindex="0", role="region", aria_label="Candidates"
-    )
-
-
-def _count(record: CandidateContent) -> str:
-    if record.total is not None and record.total > len(record.items):
-        return f"The first {len(record.items)} of {number(record.total)} {record.noun}"
-    return f"{len(record.items)} {record.noun}"
-
-
-def static_table(record: CandidateContent, key: str) -> str:
-    """The same rows without a toolbar. key: prefix of the rows' ids."""
-    names = [*(["picture"] if record.pictures else []), record.item_label]
-    heads = [element("th", escape(readable(name)), scope="col") for name in ("", *names)]
-    for column in record.columns:
-        unit = element("span", escape(column.unit), class_="unit") if column.unit else ""
-        kind = "number" if is_numeric(column) else None
-        heads.append(element("th", escape(readable(column.name)) + unit, scope="col", class_=kind))
-    count = _count(record)
-    head, rows = "".join(heads), "\n".join(_rows(record, key))
-    body = f'<caption class="sr">{escape(count)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody>'
-    table = element("table", body, class_="candidates")
-    region = element("div", table, class_="scroll", tabindex="0", role="region", aria_label=readable(key))
-    return element("p", escape(count), class_="count") + region
-
-
-def _toolbar(record: CandidateContent, count: str) -> str:
-    offset = 2 + bool(record.pictures)
-    flags = "\n".join(
-        FLAG.format(column=offset + index, name=escape(readable(column.name)))
-        for index, column in enumerate(record.columns)
-        if is_flag(column)
-    )
-    names = ["rank", *(["picture"] if record.pictures else []), record.item_label, *(c.name for c in record.columns)]
-    options = "".join(
-        element("option", escape(readable(name)), value=index)
-        for index, name in enumerate(names)
-        if name != "picture" or index != 1
-    )
-    numeric = [column.name for column in record.columns if is_numeric(column)]
-    example = escape(f"{numeric[0]} >= {_example(record, numeric[0])}" if numeric else "rank <= 10")
-    return TOOLBAR.format(example=example, flags=flags, options=options, count=count)
-
-
-def _example(record: CandidateContent, name: str) -> str:
-    """A threshold that keeps about half of the rows, as an example of a condition."""
-    values = sorted(finite(v for column in record.columns if column.name == name for v in column.values))
-    return f"{values[len(values) // 2]:.3g}" if values else "0"
-
-
-def _header(record: CandidateContent) -> str:
-    cells = [_heading(0, "rank", "", "number", "ascending")]
-    if record.pictures:
-        cells.append('<th scope="col" role="columnheader"><span class="sr">Picture</span></th>')
-    cells.append(_heading(len(cells), record.item_label, "", "text", "ascending"))
-    for column in record.columns:
-        kind = "number" if is_numeric(column) else "flag" if is_flag(column) else "text"
-        falls = column.direction == "maximize" or kind == "flag"
-        want = goal_text(column.goal_range, column.direction)
-        cells.append(
-            _heading(
-                len(cells),
-                column.name,
-                column.unit,
-                kind,
-                "descending" if falls else "ascending",
-                want,
-                column.description,
-            )
-        )
-    return f'<tr role="row">{"".join(cells)}</tr>'
-
-
-def _heading(index: int, name: str, unit: str, kind: str, first: str, want: str = "", description: str = "") -> str:
-    """A column's head: a button that sorts, the unit, and its goal. first: the order of the first click."""
-    button = element(
-        "button", escape(readable(name)), type="button", data_column=index, data_first=first, title=description or None
-    )
-    notes = element("span", escape(unit), class_="unit") if unit else ""
-    notes += element("span", escape(want), class_="want") if want else ""
-    attributes: dict[str, Any] = {"scope": "col", "role": "columnheader", "data_kind": kind, "data_name": name}
-    return element("th", button + notes, aria_sort="none", class_=kind, **attributes)
-
-
-def _rows(record: CandidateContent, key: str = "candidate") -> list[str]:
-    places = [decimals(column.values) for column in record.columns]
-    return [
-        element(
-            "tr",
-            _lead_cells(record, row)
-            + "".join(_cell(column, row, digits) for column, digits in zip(record.columns, places, strict=True)),
-            id=f"{key}-{row + 1}",
-            role="row",
-        )
-        for row in range(len(record.items))
-    ]
-
-
-def _lead_cells(record: CandidateContent, row: int) -> str:
-    """Cells of the rank, the picture, and the item with its name."""
-    item = record.items[row]
-    cells = f'<td role="cell" class="rank" data-value="{row + 1}">{row + 1}</td>'
-    if record.pictures:
-        name = record.ids[row] if record.ids else f"candidate {row + 1}"
-        picture = element(
-            "div", embedded(record.pictures[row]), class_="picture", role="img", aria_label=f"Picture of {name}: {item}"
-        )
-        cells += f'<td role="cell" class="drawn">{picture}</td>'
-    name = element("span", escape(record.ids[row]), class_="name") if record.ids else ""
-    return cells + f'<td role="cell" class="item">{name}{element("code", escape(item), title=item)}</td>'
-
-
-def embedded(picture: str) -> str:
-    """A picture for a page, without the prolog and the comments of an SVG file."""
-    return re.sub(r"<\?xml.*?\?>|<!DOCTYPE[^>]*>|<!--.*?-->", "", picture, flags=re.S).strip()
-
-
-def _cell(column: TableColumn, row: int, places: int) -> str:
-    value = column.values[row]
-    attributes: dict[str, Any] = {"role": "cell", "data_label": with_unit(readable(column.name), column.unit)}
-    if is_flag(column):
-        shown = MISSING if value is None else "yes" if value else "no"
-        return element(
-            "td",
-            shown,
-            class_=f"flag {shown}" if shown != MISSING else "flag",
-            data_value="" if value is None else int(value),
-            **attributes,
-        )
-    if not is_numeric(column):
-        words = "text long" if len(str(value)) > LONG_TEXT else "text"
-        return element("td", escape(MISSING if value is None else value), class_=words, **attributes)
-    shown = escape(number(value, places)) + _interval(column.lower, column.upper, row, places)
-    classes = "number"
-    if column.goal_range is not None and not within(value, column.goal_range):
-        classes += " outside"
-        shown = f'<i class="ring"></i>{shown}<span class="sr"> outside the requested range</span>'
-    raw = repr(float(value)) if is_number(value) and value == value else ""  # type: ignore[arg-type]
-    return element("td", shown, class_=classes, data_value=raw, **attributes)
-
-
-def _interval(lower: Sequence[float | None], upper: Sequence[float | None], row: int, places: int) -> str:
-    """The interval of a number, which is shown below it."""
-    if not len(lower) or not len(upper):
+    if table is None or not table.items:
         return ""
-    low, high = number(lower[row], places), number(upper[row], places)
-    return "" if MISSING in (low, high) else element("span", f"{escape(low)} to {escape(high)}", class_="interval")
+    example = "rank <= 10"
+    if column := next((one for one in table.columns if one.kind == "number"), None):
+        values = sorted(finite(column.values)) or [0.0]
+        example = f"{column.name} >= {values[len(values) // 2]:.3g}"  # keeps about half of the rows
+    names = [table.item_label, *(column.name for column in table.columns)]
+    options = [(0, "rank"), *enumerate(names, 2 if table.pictures else 1)]
+    return fill(TEMPLATE, "candidates", **_table(table), options=options, example=example)
 
 
-def figure(picture: str, caption: str = "", wide: bool = False) -> str:
-    """A panel with its caption, which is markup."""
-    return element(
-        "figure", picture + (element("figcaption", caption) if caption else ""), class_="wide" if wide else "panel"
-    )
+def plate(table: CandidateContent | None) -> str:
+    """The items of the next plate, without a toolbar."""
+    return fill(TEMPLATE, "plate", **_table(table)) if table is not None and table.items else ""
+
+
+def _table(table: CandidateContent) -> dict[str, Any]:
+    shown, total = len(table.items), table.total or 0
+    places = [decimals(column.values) for column in table.columns]
+    rows = [
+        (item, [_cell(column, row, digits) for column, digits in zip(table.columns, places, strict=True)])
+        for row, item in enumerate(table.items)
+    ]
+    count = f"The first {shown} of {number(total)} {table.noun}" if total > shown else f"{shown} {table.noun}"
+    return {"table": table, "columns": list(table.columns), "rows": rows, "count": count}
+
+
+def _cell(column: TableColumn, row: int, places: int) -> dict[str, Any]:
+    """kind: CSS classes. value: for sorting, None for text, "" where there is none."""
+    value, low, high = column.values[row], MISSING, MISSING
+    cell = {"label": with_unit(readable(column.name), column.unit), "outside": False, "interval": ""}
+    if column.kind == "flag":
+        shown = MISSING if value is None else "yes" if value else "no"
+        kind = "flag" if value is None else f"flag {shown}"
+        return {**cell, "kind": kind, "text": shown, "value": "" if value is None else int(value)}
+    if column.kind == "text":
+        kind = "text long" if len(str(value)) > LONG_TEXT else "text"
+        return {**cell, "kind": kind, "text": MISSING if value is None else value, "value": None}
+    if len(column.lower) and len(column.upper):
+        low, high = number(column.lower[row], places), number(column.upper[row], places)
+    outside = column.goal_range is not None and not within(value, column.goal_range)
+    return {
+        **cell,
+        "kind": "number outside" if outside else "number",
+        "text": number(value, places),
+        "value": repr(float(value)) if is_number(value) and not math.isnan(value) else "",
+        "outside": outside,
+        "interval": "" if MISSING in (low, high) else f"{low} to {high}",
+    }
+
+
+def structures(
+    names: Sequence[str], texts: Sequence[str], kind: str = "sdf", style: StructureStyle = "sticks"
+) -> str:  # fmt: skip
+    """Items in three dimensions, in an interactive viewer. texts: records in a format that 3Dmol.js reads (sdf, xyz,
+    pdb), "" for an item without structure. style: how they are drawn."""
+    shown = [(name, text) for name, text in zip(names, texts, strict=True) if text]
+    return fill(TEMPLATE, "structures", shown=shown, format=kind, style=style) if shown else ""
+
+
+# Plots with their legends.
 
 
 def legend(entries: Iterable[tuple[str, str]]) -> str:
     """Colour keys. Each entry is a CSS class (or `line role`) of the key and its text."""
-    keys = "".join(f'<li><i class="key {kind}"></i>{escape(text)}</li>' for kind, text in entries)
-    return element("ul", keys, class_="legend")
+    return fill(TEMPLATE, "legend", entries=list(entries))
 
 
-def candidates(content: ReportContent) -> str:
-    """The candidates table with its toolbar."""
-    if content.candidates is None or not content.candidates.items:
+def panel(picture: str, caption: str = "", wide: bool = False) -> str:
+    """A picture with its caption."""
+    return fill(TEMPLATE, "panel", picture=picture, caption=caption, wide=wide)
+
+
+def panels(figures: Sequence[str], keys: Iterable[tuple[str, str]] = (), large: bool = True) -> str:
+    """Panels beside each other, below their common colour keys."""
+    if not figures:
         return ""
-    return candidates_table(content.candidates)
+    keys = list(keys)
+    return (legend(keys) if keys else "") + fill(TEMPLATE, "panels", figures=figures, large=large)
 
 
-def structures(content: ReportContent) -> str:
-    """A selection list, the viewer's element, and the records as text, which the viewer reads."""
-    record = content.structures
-    if record is None or not any(record.texts):
-        return ""
-    shown = [(name, text) for name, text in zip(record.names, record.texts, strict=True) if text]
-    options = "".join(element("option", escape(name), value=str(row)) for row, (name, _) in enumerate(shown))
-    chooser = f'<label>Candidate <select id="structure">{options}</select></label>'
-    spin = '<label><input type="checkbox" id="spin" checked> turn</label>'
-    records = "".join(f"<pre hidden data-structure>{escape(text)}</pre>" for _, text in shown)
-    how = f'data-format="{escape(record.format)}" data-style="{record.style}"'
-    viewer = f'<div id="viewer" {how} role="img" aria-label="The structure"></div>'
-    return element("div", chooser + spin, class_="controls") + viewer + records
+def distribution(
+    name: str, candidates: Sequence[float], training: Sequence[float], generated: Sequence[float] = (), unit: str = "",
+    goal_range: Bounds | None = None, direction: Direction | None = None,
+) -> str:  # fmt: skip
+    """One property of the candidates, compared with the training set and, if given, with raw draws of the model."""
+    picture = comparisons.histogram(name, candidates, training, generated, unit, goal_range, direction)
+    caption = fill(TEMPLATE, "requested", name=name, want=goal_text(goal_range, direction))
+    return panel(picture, caption)
 
 
-def distributions(content: ReportContent) -> str:
-    """A histogram of each property, with its requested range if there is one, and a legend."""
-    records = content.distributions
-    if not records:
-        return ""
-    entries = [("training", "training set")]
-    entries += [("generated", "raw draws of the model")] if any(len(r.generated) for r in records) else []
-    entries += [("candidate", "candidates")]
-    entries += [("requested", "requested range")] if any(r.goal_range for r in records) else []
-    panels = []
-    for record in records:
-        want = goal_text(record.goal_range, record.direction)
-        caption = f"<b>{escape(readable(record.name))}</b>" + (f" requested: {escape(want)}" if want else "")
-        panels.append(figure(histogram(record), caption))
-    return legend(entries) + element("div", "".join(panels), class_="panels")
+def distributions(figures: Sequence[str], draws: bool = False, requested: bool = False) -> str:
+    """The histograms and their legend. draws, requested: whether any has draws, and a requested range."""
+    keys = [("training", "training set")]
+    keys += [("generated", "raw draws of the model")] if draws else []
+    keys += [("candidate", "candidates")]
+    keys += [("requested", "requested range")] if requested else []
+    return panels(figures, keys, large=False)
 
 
-def latent_map(content: ReportContent) -> str:
-    """The map and its legend: of a value, of the largest groups, or only of training set and candidates."""
-    record = content.latent_map
-    if record is None:
-        return ""
+def charts(records: Sequence[Chart]) -> str:
+    """A panel for each chart with its legend and note."""
+    return panels([panel(comparisons.chart(record), _chart_caption(record)) for record in records])
+
+
+def _chart_caption(record: Chart) -> str:
+    held = ", ".join(f"{100 * share:.0f}" for share in sorted(comparisons.SHARES))
+    contours = ("training", f"training set: contours hold {held} %")
+    known = contours if comparisons.has_contours(record) else ("dot training", "training set")
+    entries = [known] if len(record.training) else []
+    entries += [("dot generated", "draws of the model")] if len(record.generated) else []
+    entries += [("dot candidate", "candidates")] if len(record.candidates) else []
+    entries += [("line ink", record.line.name)] if record.line is not None else []
+    shares = ", ".join(f"{name} {number(100 * share, 1)} %" for name, share in comparisons.shares_within(record))
+    inside = f"Points inside the contour of {100 * max(comparisons.SHARES):.0f} %: {shares}." if shares else ""
+    text = " ".join(filter(None, [record.note, inside]))
+    return fill(TEMPLATE, "titled", title=record.title, entries=entries, text=text)
+
+
+def latent_map(
+    candidates: Sequence[Sequence[float]], training: Sequence[Sequence[float]] = (), labels: Sequence[str] = (), *,
+    values: Sequence[float] = (), groups: Sequence[str] = (), value_name: str = "", unit: str = "", note: str = "",
+) -> str:  # fmt: skip
+    """The map and its legend: of a value, of the largest groups, or only of training set and candidates.
+
+    candidates: [candidate 2] in the order of the candidates table; training: [item 2]. values: a number for each
+    training item, called `value_name`, which determines its colour; NaN is grey. groups: instead of numbers, the group
+    of each training item; the largest groups are coloured, the others and "" are grey.
+    """
     keys = legend([("dot training", "training set"), ("dot candidate", "candidates")])
-    bounds = plots.value_range(record)
+    bounds = comparisons.value_range(values)
     if bounds is not None:
         low, high = map(number, bounds)
-        name = escape(with_unit(readable(record.value_name), record.unit))
-        ramp = f'<li>training set by {name}: <span>≤ {low}</span><i class="ramp"></i><span>≥ {high}</span></li>'
-        keys = element("ul", f'{ramp}<li><i class="key dot candidate"></i>candidates</li>', class_="legend")
-    if len(record.groups):
-        groups = plots.largest_groups(record)
-        rest = len(record.training) - sum(count for _, count in groups)
-        entries = [(f"dot series-{place}", f"{name} ({count})") for place, (name, count) in enumerate(groups, 1)]
+        keys = fill(TEMPLATE, "ramp", name=with_unit(readable(value_name), unit), low=low, high=high)
+    if len(groups):
+        largest = comparisons.largest_groups(groups)
+        rest = len(training) - sum(count for _, count in largest)
+        entries = [(f"dot series-{place}", f"{name} ({count})") for place, (name, count) in enumerate(largest, 1)]
         entries += [("dot training", f"other or without a name ({rest})"), ("dot candidate", "candidates")]
         keys = legend(entries)
-    return keys + figure(plots.latent_map(record), escape(record.note), wide=True)
+    picture = comparisons.latent_map(candidates, training, labels, values, groups, value_name)
+    return keys + panel(picture, note, wide=True)
 
 
-def pareto(content: ReportContent) -> str:
-    """A panel for each pair of objectives, and a legend."""
-    if not content.pareto:
-        return ""
-    entries = [("dot training", "everything scored")] if any(len(r.scored) for r in content.pareto) else []
-    entries += [("dot candidate", "candidates"), ("dot front", "on the Pareto front")]
-    panels = [
-        figure(plots.pareto(record), f"<b>{escape(record.y.name)}</b> against <b>{escape(record.x.name)}</b>")
-        for record in content.pareto
+def pareto(
+    x: GoalAxis, y: GoalAxis, points: Sequence[Sequence[float]], front: Sequence[bool],
+    scored: Sequence[Sequence[float]] = (), labels: Sequence[str] = (),
+) -> str:  # fmt: skip
+    """A pair of objectives. points: [candidate 2] in the order of the candidates table; front: which of them no other
+    candidate beats in both; scored: [item 2], everything that the search looked at."""
+    caption = fill(TEMPLATE, "against", x=x.name, y=y.name)
+    return panel(plots.pareto(x, y, points, front, scored, labels), caption)
+
+
+def trade_offs(figures: Sequence[str], scored: bool = False) -> str:
+    """The pairs of objectives and their legend. scored: whether all that was scored is shown."""
+    keys = [("dot training", "everything scored")] if scored else []
+    return panels(figures, [*keys, ("dot candidate", "candidates"), ("dot front", "on the Pareto front")])
+
+
+def trace(
+    statistic: str, curves: Sequence[SearchCurve], unit: str = "", axis: str = "oracle calls (distinct items scored)"
+) -> str:  # fmt: skip
+    """One statistic of the search ("best", "mean of the top 10") against oracle calls, a curve per method; or of draws,
+    against their number. The keys have each curve's last value. axis: what the calls of the curves count."""
+    entries = [
+        (
+            f"line {role}",
+            f"{curve.name}{' (control)' if curve.control else ''}: "
+            f"{number(curve.values[-1]) if len(curve.values) else MISSING}",
+        )
+        for curve, role in zip(curves, plots.curve_roles(curves), strict=True)
     ]
-    return legend(entries) + element("div", "".join(panels), class_="panels large")
+    return panel(plots.trace(statistic, curves, unit, axis), fill(TEMPLATE, "titled", title=statistic, entries=entries))
 
 
-def traces(content: ReportContent) -> str:
-    """A panel for each statistic of the search, with a legend of its methods."""
-    panels = [
-        figure(plots.trace(record), f"<b>{escape(record.statistic)}</b>{_trace_legend(record)}")
-        for record in content.traces
-    ]
-    return element("div", "".join(panels), class_="panels large") if panels else ""
+def metrics(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The table of metrics: value and interval, references (ticked if reached), and which values are better. The latter
+    two columns are left out if no metric has them.
+
+    Of a row, `name` and `value` are needed. meaning: one sentence; direction: which values are better, None if neither.
+    references: name -> number. samples: number of samples that it was measured on, shown beside references.
+    """
+    none: dict[str, Any] = {"unit": "", "meaning": "", "command": "", "references": {}, "direction": None}
+    filled = [{**none, "lower": None, "upper": None, "samples": None, **row} for row in rows]
+    referred, directed = any(row["references"] for row in filled), any(row["direction"] for row in filled)
+    return fill(TEMPLATE, "metrics", rows=filled, referred=referred, directed=directed) if filled else ""
 
 
-def _trace_legend(record: Trace) -> str:
-    """One key per curve with its last value; controls are named as such."""
-    entries = []
-    for curve, role in zip(record.curves, plots.curve_roles(record), strict=True):
-        last = number(curve.values[-1]) if len(curve.values) else MISSING
-        entries.append((f"line {role}", f"{curve.name}{' (control)' if curve.control else ''}: {last}"))
-    return legend(entries)
+def calibration(
+    name: str, rows: Sequence[Mapping[str, float]], tolerance: float | None = None, unit: str = ""
+) -> str:  # fmt: skip
+    """Observed against requested values of a property, as a plot and as a table. rows: of each requested value
+    (`asked`) the centre (`got`) and the spread (`lower`, `upper`) of raw draws, and if known `mean_absolute_error`,
+    `hit_rate`."""
+    columns = [("asked", _column(rows, "asked")), ("got", _column(rows, "got"))]
+    if rows and "mean_absolute_error" in rows[0]:
+        columns.append(("mean abs. error", _column(rows, "mean_absolute_error")))
+    if rates := [row["hit_rate"] for row in rows if "hit_rate" in row]:
+        columns.append(("within tolerance", [f"{number(100 * rate, 0)} %" for rate in rates]))
+    heads, cells = zip(*columns, strict=True)
+    caption = with_unit(readable(name), unit)
+    table = fill(TEMPLATE, "numbers", caption=caption, heads=heads, rows=list(zip(*cells, strict=True)))
+    return panel(plots.calibration(name, rows, tolerance, unit) + table)
 
 
-def metrics(content: ReportContent) -> str:
-    """The table of metrics."""
-    return metrics_table(content.metrics) if content.metrics else ""
+def calibrations(figures: Sequence[str], tolerated: bool = False) -> str:
+    """The properties and their legend. tolerated: whether any has a tolerance."""
+    keys = [("dot candidate", "centre, with the central 80 % of the draws")]
+    keys += [("requested", "tolerance")] if tolerated else []
+    return panels(figures, keys, large=False)
 
 
-def calibrations(content: ReportContent) -> str:
-    """For each property a plot of observed against requested values, and the table of these."""
-    records = content.calibrations
-    if not records:
-        return ""
-    entries = [("dot candidate", f"centre, with the {records[0].spread}")]
-    entries += [("requested", "tolerance")] if any(r.tolerance is not None for r in records) else []
-    panels = [figure(plots.calibration(record) + _calibration_table(record)) for record in records]
-    return legend(entries) + element("div", "".join(panels), class_="panels")
-
-
-def _calibration_table(record: CalibrationContent) -> str:
-    """The numbers of the plot as a table."""
-    columns = [("asked", _column(record.requested)), ("got", _column(record.observed))]
-    if len(record.mean_absolute_error):
-        columns.append(("mean abs. error", _column(record.mean_absolute_error)))
-    if len(record.hit_rate):
-        columns.append(("within tolerance", [f"{number(100 * rate, 0)} %" for rate in record.hit_rate]))
-    head = "".join(element("th", escape(name), scope="col") for name, _ in columns)
-    cells = [[element("td", escape(text), class_="number") for text in texts] for _, texts in columns]
-    body = "".join(element("tr", "".join(row)) for row in zip(*cells, strict=True))
-    caption = element("caption", escape(with_unit(readable(record.name), record.unit)))
-    table = element("table", f"{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", class_="plain small")
-    return element("div", table, class_="scroll flat")
-
-
-def _column(values: Sequence[float]) -> list[str]:
+def _column(rows: Sequence[Mapping[str, float]], name: str) -> list[str]:
     """The numbers of a column as text, with equal numbers of decimals."""
+    values = [row[name] for row in rows]
     places = decimals(values)
     return [number(value, places) for value in values]
 
 
-def settings(content: ReportContent) -> str:
+# Pictures: groups of items, and traversals, along which a quantity changes.
+
+
+def gallery(groups: Mapping[str, Sequence[str]], note: str = "") -> str:
+    """A grid of pictures for each group, with equal numbers of columns, then the note. groups: name -> pictures, which
+    are markup, all drawn with one scale."""
+    widest = max(map(len, groups.values()), default=0)
+    return fill(TEMPLATE, "gallery", groups=groups, columns=math.ceil(widest / LINES), note=note) if widest else ""
+
+
+def traversals(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A table with a row of items for each quantity that changes. Of a row, name, unit, note, and steps: (value,
+    picture or "" if there is no item, further text) of each item."""
+    shown = [row for row in rows if row["steps"]]
+    return fill(TEMPLATE, "traversals", rows=shown) if shown else ""
+
+
+# Letters in columns.
+
+
+def heat_maps(records: Sequence[HeatMap]) -> str:
+    """The legend and strips of each map; maps without rows or columns are left out."""
+    made = ""
+    for record in records:
+        if not (len(record.rows) and len(record.columns)):
+            continue
+        centre, limit = letters.centre_and_limit(record)
+        ends = [centre - limit, centre, centre + limit]
+        low, middle, high = (number(value, min(2, decimals(ends))) for value in ends)
+        made += fill(
+            TEMPLATE, "scale", name=with_unit(readable(record.name), record.unit), low=low, high=high,
+            centre=f"{middle} ({record.centre_name})" if record.centre_name else middle,
+            reference=any(record.reference), best=letters.BEST if record.direction else 0,
+        ) + fill(TEMPLATE, "strips", svgs=letters.heat_map(record), caption=record.note)  # fmt: skip
+    return made
+
+
+def logo(record: Logo | None) -> str:
+    """The letters' shapes, the legend of their classes, and the strips; "" if there are no columns."""
+    if record is None or not record.columns or not record.counts:
+        return ""
+    classes = enumerate(record.classes.items(), 1)
+    keys = [(f"class class-{place}", f"{name}: {' '.join(own)}") for place, (name, own) in classes]
+    strips = fill(TEMPLATE, "strips", svgs=letters.logo(record), caption=record.note)
+    return letters.glyphs(record.letters) + (legend(keys) if keys else "") + strips
+
+
+# A campaign: rounds, and measured against predicted values.
+
+
+def rounds(record: Rounds | None, expected: CheckedPredictions | None = None) -> str:
+    """The two plots, and a table of their data by round."""
+    if record is None or not len(record.rounds):
+        return ""
+    keys = [("dot candidate", "measured"), ("line front", "best so far"), ("line ink", "median of the round")]
+    figures = [panel(plots.rounds(record), legend(keys))]
+    if expected is not None and len(expected.rounds):
+        keys = [("dot candidate", f"inside the {100 * expected.level:.0f} % interval"), ("dot front", "outside of it")]
+        figures.append(panel(plots.agreement(expected), legend(keys)))
+    heads = ["round", "measured", "best", "best so far", "median"]
+    if expected is not None:
+        heads += ["with a prediction", f"inside their {100 * expected.level:.0f} % interval", "rank correlation"]
+    caption = with_unit(readable(record.name), record.unit)
+    return panels(figures) + fill(TEMPLATE, "numbers", caption=caption, heads=heads, rows=_by_round(record, expected))
+
+
+def _by_round(record: Rounds, expected: CheckedPredictions | None) -> list[list[str]]:
+    values, own = np.asarray(record.values, dtype=float), np.asarray(record.rounds)
+    pick, places = (np.max if record.direction == "maximize" else np.min), decimals(record.values)
+    rows = []
+    for one, best in record.best_so_far().items():
+        mine = values[own == one]
+        figures = [pick(mine), best, float(np.median(mine))]
+        rows.append([str(one), str(len(mine)), *(number(float(value), places) for value in figures)])
+        if expected is not None:
+            rows[-1] += _agreement_of(expected, np.asarray(expected.rounds) == one)
+    return rows
+
+
+def _agreement_of(expected: CheckedPredictions, mine: np.ndarray) -> list[str]:
+    """Of a round, the number of items with a prediction, the share inside the interval, and the rank correlation."""
+    from sciencegen.metrics.numbers import spearman  # on use: needs scipy
+
+    count = int(mine.sum())
+    if not count:
+        return ["0", MISSING, MISSING]
+    kept = int(expected.inside[mine].sum())
+    predicted, measured = (np.asarray(side, dtype=float)[mine] for side in (expected.predicted, expected.measured))
+    correlation = number(spearman(measured, predicted), 2) if count >= 3 else MISSING
+    return [str(count), f"{kept} of {count} ({100 * kept / count:.0f} %)", correlation]
+
+
+# Words and settings.
+
+
+def notes(items: Sequence[str]) -> str:
+    """A list of the notes."""
+    return fill(TEMPLATE, "notes", items=items) if items else ""
+
+
+def settings(values: Mapping[str, Any]) -> str:
     """A table of the settings by dotted name."""
-    return _definitions(flatten(content.settings)) if content.settings else ""
+    return fill(TEMPLATE, "definitions", rows=flatten(values)) if values else ""
 
 
-def flatten(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """Nested settings as dotted names and plain text, in the order given."""
     rows: list[tuple[str, str]] = []
-    for key, value in settings.items():
+    for key, value in values.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping) and value:
             rows += flatten(value, f"{name}.")
@@ -448,143 +388,11 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, st
     return rows
 
 
-def _definitions(rows: Iterable[tuple[str, Any]]) -> str:
-    body = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td><code>{escape(value)}</code></td></tr>' for name, value in rows
-    )
-    return f'<table class="plain definitions"><tbody>{body}</tbody></table>'
-
-
-def provenance(content: ReportContent) -> str:
+def provenance(
+    commands: Sequence[str] = (), seeds: Mapping[str, int] | None = None, versions: Mapping[str, str] | None = None,
+    hashes: Mapping[str, str] | None = None,
+) -> str:  # fmt: skip
     """The commands, and the seeds, versions and hashes that are known."""
-    record = content.provenance
-    if record is None:
-        return ""
-    groups = [("Seeds", record.seeds), ("Versions", record.versions), ("Hashes (sha256)", record.hashes)]
-    parts = (
-        [element("h3", "Commands") + "".join(element("pre", escape(c)) for c in record.commands)]
-        if record.commands
-        else []
-    )
-    parts += [f"<h3>{name}</h3>{_definitions(rows.items())}" for name, rows in groups if rows]
-    return element("div", "".join(element("div", part) for part in parts), class_="columns") if parts else ""
-
-
-def notes(content: ReportContent) -> str:
-    """A list of the notes, escaped."""
-    items: Sequence[str] = content.notes
-    return element("ul", "".join(element("li", escape(note)) for note in items), class_="notes") if items else ""
-
-
-# Sections of pictures: groups of items, and traversals, along which a quantity changes.
-
-LINES = 3
-"""Rows of pictures of a group, on a wide page."""
-
-
-def gallery(content: ReportContent) -> str:
-    """A grid of pictures for each group, with equal numbers of columns, then the note; "" if there are no pictures."""
-    record = content.gallery
-    if record is None or not any(len(pictures) for pictures in record.groups.values()):
-        return ""
-    widest = max(map(len, record.groups.values()))
-    groups = []
-    for name, pictures in record.groups.items():
-        body = "".join(element("div", embedded(picture), class_="picture") for picture in pictures)
-        label = f"{len(pictures)} pictures of {name}"
-        style = f"--columns:{math.ceil(widest / LINES)}"
-        mosaic = element("div", body, class_="mosaic", role="img", aria_label=label, style=style)
-        groups.append(element("figure", element("figcaption", f"<b>{escape(name)}</b>") + mosaic, class_="wide"))
-    return "".join(groups) + (element("p", escape(record.note), class_="lead") if record.note else "")
-
-
-def traversals(content: ReportContent) -> str:
-    """A table with a row of pictures for each traversal that has steps; "" if none has."""
-    rows = "".join(element("tr", "".join(_cells(record))) for record in content.traversals if len(record.labels))
-    if not rows:
-        return ""
-    return element("div", element("table", f"<tbody>{rows}</tbody>", class_="traversals"), class_="scroll flat")
-
-
-def _cells(record: Traversal) -> Iterator[str]:
-    name = escape(with_unit(readable(record.name), record.unit))
-    note = element("span", escape(record.note), class_="meaning") if record.note else ""
-    yield element("th", name + note, scope="row")
-    asides = record.asides or [""] * len(record.labels)
-    for label, picture, aside in zip(record.labels, record.pictures, asides, strict=True):
-        image = element("div", embedded(picture), class_="picture", role="img", aria_label=f"{record.name}: {label}")
-        picture_element = image if picture else element("div", "none", class_="picture none")
-        aside_element = element("span", escape(aside), class_="interval") if aside else ""
-        yield element("td", picture_element + escape(label) + aside_element)
-
-
-# The sections of a campaign: rounds, measured against predicted values, and the next plate.
-
-
-def rounds(content: ReportContent) -> str:
-    """The two plots, and a table of their data by round."""
-    record, expected = content.rounds, content.agreement
-    if record is None or not len(record.rounds):
-        return ""
-    keys = '<li><i class="key dot candidate"></i>measured</li><li><i class="key line front"></i>best so far</li>'
-    keys += '<li><i class="key line ink"></i>median of the round</li>'
-    panels = _panel(plots.rounds(record), keys)
-    if expected is not None and len(expected.rounds):
-        level = f"{100 * expected.level:.0f} % interval"
-        keys = f'<li><i class="key dot candidate"></i>inside the {level}</li>'
-        keys += '<li><i class="key dot front"></i>outside of it</li>'
-        panels += _panel(plots.agreement(expected), keys)
-    return element("div", panels, class_="panels large") + _table(record, expected)
-
-
-def _panel(picture: str, keys: str) -> str:
-    return element("figure", picture + element("figcaption", element("ul", keys, class_="legend")), class_="panel")
-
-
-def _table(record: Rounds, expected: Agreement | None) -> str:
-    values, own = np.asarray(record.values, dtype=float), np.asarray(record.rounds)
-    pick, places = (np.max if record.direction == "maximize" else np.min), decimals(record.values)
-    rows: list[list[Any]] = []
-    for one, best in plots.best_so_far(record).items():
-        mine = values[own == one]
-        figures = [pick(mine), best, float(np.median(mine))]
-        rows.append([str(one), str(len(mine)), *(number(float(value), places) for value in figures)])
-        if expected is not None:
-            rows[-1] += _agreement_of(expected, one)
-    heads = ["round", "measured", "best", "best so far", "median"]
-    if expected is not None:
-        heads += ["with a prediction", f"inside their {100 * expected.level:.0f} % interval", "rank correlation"]
-    caption = element("caption", escape(with_unit(readable(record.name), record.unit)))
-    return element("div", element("table", caption + _body(heads, rows), class_="plain small"), class_="scroll flat")
-
-
-def _body(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(element("th", escape(name), scope="col") for name in heads)
-    body = "".join(element("tr", "".join(element("td", escape(cell), class_="number") for cell in row)) for row in rows)
-    return f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-
-
-def _agreement_of(expected: Agreement, one: int) -> list[str]:
-    """Of a round, the number of items with a prediction, the share inside the interval, and the rank correlation."""
-    mine = np.asarray(expected.rounds) == one
-    count = int(mine.sum())
-    if not count:
-        return ["0", MISSING, MISSING]
-    kept = int(plots.inside(expected)[mine].sum())
-    share = f"{kept} of {count} ({100 * kept / count:.0f} %)"
-    return [str(count), share, _rank_correlation(expected, mine)]
-
-
-def _rank_correlation(expected: Agreement, mine: np.ndarray) -> str:
-    from sciencegen.metrics.numbers import spearman  # on use: needs scipy
-
-    predicted, measured = (np.asarray(side, dtype=float)[mine] for side in (expected.predicted, expected.measured))
-    if len(predicted) < 3:
-        return MISSING
-    return number(spearman(measured, predicted), 2)
-
-
-def plate(content: ReportContent) -> str:
-    """The items of the next plate as a static table; "" if there are none."""
-    record = content.plate
-    return static_table(record, "plate") if record is not None and record.items else ""
+    groups = [("Seeds", seeds), ("Versions", versions), ("Hashes (sha256)", hashes)]
+    known = [(name, rows) for name, rows in groups if rows]
+    return fill(TEMPLATE, "provenance", commands=commands, groups=known) if commands or known else ""

@@ -31,8 +31,7 @@ from sciencegen.items import Json
 from sciencegen.serving.jobs import BudgetSpent
 from sciencegen.serving.openapi import VERB_PATH, described_queries, openapi_document, openapi_page
 from sciencegen.serving.records import ACTIVE, NOT_A_CLIENTS, RECORDS, STATES, TOKEN, Conflict, NotFound, refusal_of
-from sciencegen.serving.results import path_for_clients
-from sciencegen.serving.service import Service, take_dry_run
+from sciencegen.serving.service import Service, path_for_clients, take_dry_run
 
 # Answers of the HTTP server, and who gets one.
 

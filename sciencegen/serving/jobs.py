@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import math
+import os
 import secrets
 import signal
+import site
 import subprocess
 import sys
+import sysconfig
+import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from importlib.machinery import PathFinder
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
@@ -19,17 +25,20 @@ from typing import Any, TypeVar
 from sciencegen import config
 from sciencegen.config import OptimizeSettings, Settings
 from sciencegen.errors import ConfigError, SciencegenError
-from sciencegen.files import exclusive, last_line
-from sciencegen.serving import process
+from sciencegen.files import NO_LOCKS, exclusive, last_line
+from sciencegen.plugins import ALLOWED
+from sciencegen.progress import JOB, RUN
 from sciencegen.serving.records import (
     ACTIVE,
     LOG,
     OUTCOME,
+    PRINTED,
     PROGRESS,
+    RECORD,
     RECORDS,
     RESULTS,
     SERVER_LOCK,
-    Call,
+    TOKEN,
     Job,
     NotFound,
     State,
@@ -37,8 +46,142 @@ from sciencegen.serving.records import (
     now,
     read_job,
     read_outcome,
-    write_job,
+    write_json,
 )
+from sciencegen.serving.requests import AllowedPrograms, Boundary
+
+# The process of a job: it outlives the server, and a lock that it holds says whether it still runs.
+#
+# No module is imported from a folder in which requests may write: not by the server, not by a job, and not by processes
+# that a job starts.
+
+LOCK = "lock"
+"""The file that a job's process holds locked. The system releases it when the process ends, however it does."""
+COMMAND = (sys.executable, "-P", "-m", "sciencegen.cli.main")
+"""A job's command; -P: no module is imported from the current folder, where requests may write."""
+SEARCHED = (
+    "PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
+    "NUMBA_CACHE_DIR",
+)  # fmt: skip
+"""Environment variables with places of programs, modules and libraries. An empty or relative one means the current
+folder, and that of a job is the server's."""
+PACKAGE = Path(__file__).parents[1]
+
+
+def environment_of_jobs(boundary: Boundary, programs: AllowedPrograms, here: Path) -> Mapping[str, str]:
+    """The environment of a server's jobs, in which they find the same modules as the server, and functions that it
+    allows. here: the folder in which the server was started.
+
+    Raises
+    ------
+    ConfigError
+        If requests may write where code is: they could replace it.
+    """
+    folders = (boundary.folder, *boundary.allowed)
+    given = [os.path.abspath(one) for one in sys.path]
+    # The current folder is among them by `python -m` alone.
+    sys.path[:] = [one for one in given if Path(one).resolve() != here or _holding(here, folders) is None]
+    for what, place in _code(programs, here):
+        if (folder := _holding(place, folders)) is not None:
+            raise ConfigError(
+                f"Expected a folder without code for requests to write in, got {folder}: it holds {what} ({place}). "
+                "Name another one for --folder or --allow, such as runs/served."
+            )
+    for folder in folders:
+        if _may_be_imported(folder, here):
+            raise ConfigError(
+                f"Expected a folder outside of Python's, without the name of a module, got {folder}: files in it could "
+                "be imported. Name another one for --folder or --allow, such as runs/served."
+            )
+    found = {name: one for name, one in os.environ.items() if name not in (RUN, TOKEN)}
+    for name in SEARCHED:
+        if name in found:
+            places = [(here / one).resolve() for one in found[name].split(os.pathsep)]
+            found[name] = os.pathsep.join(str(one) for one in places if _holding(one, folders) is None)
+    if programs.functions:
+        found["PYTHONPATH"] = os.pathsep.join(filter(None, (found.get("PYTHONPATH"), str(here))))
+    return found | {ALLOWED: programs.allowance}
+
+
+def _code(programs: AllowedPrograms, here: Path) -> Iterator[tuple[str, Path]]:
+    """What is there, and where: files that run, or that decide what runs."""
+    yield "this package", PACKAGE
+    for one in sys.path:
+        yield "modules that are imported", Path(one).resolve()
+    for file in programs.files:
+        yield "what --oracle names", file
+    if programs.commands or programs.functions:
+        yield "the folder in which programs run", here
+    yield "your home folder", Path("~").expanduser().resolve()
+    yield (
+        "code that libraries have compiled",
+        Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().resolve(),
+    )
+    if site.ENABLE_USER_SITE:  # which is on Python's path once it is there
+        yield "modules that are imported", Path(site.getusersitepackages()).resolve()
+    yield "the system's temporary folder", Path(tempfile.gettempdir()).resolve()
+
+
+def _holding(place: Path, folders: Sequence[Path]) -> Path | None:
+    """The folder that a place is in, or is; None if in none."""
+    return next((one for one in folders if place.is_relative_to(one)), None)
+
+
+def _may_be_imported(folder: Path, here: Path) -> bool:
+    """Whether files in a folder could be modules of a package that is imported."""
+    installed = [Path(str(sysconfig.get_path(one))).resolve() for one in ("purelib", "platlib", "stdlib")]
+    if _holding(folder, [PACKAGE, *installed]):
+        return True
+    searched = [one.resolve() for one in (*map(Path, sys.path), here)]
+    others = [str(one) for one in searched if one != folder.parent]
+    is_name = folder.parent in searched and folder.name.isidentifier()
+    return is_name and PathFinder.find_spec(folder.name, others) is not None
+
+
+def start_process(
+    command: Sequence[str], records: Path, folder: Path, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start the command of a job in `folder`, in a session of its own, so that Ctrl-C for the server isn't for it.
+
+    What it prints goes to files in `records`. The lock is taken before it starts and handed over to it.
+    """
+    lock = os.open(records / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with open(records / PRINTED, "wb") as printed, open(records / LOG, "ab") as log:
+            return subprocess.Popen(
+                command, cwd=folder, env={**environment, JOB: str(records)}, stdin=subprocess.DEVNULL, stdout=printed,
+                stderr=log, start_new_session=True, pass_fds=(lock,),
+            )  # fmt: skip
+    finally:
+        os.close(lock)
+
+
+def is_running(records: Path) -> bool:
+    """Whether the process of a job runs, also one of an earlier server."""
+    try:
+        lock = os.open(records / LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in NO_LOCKS
+    finally:
+        os.close(lock)
+    return False
+
+
+def signal_process(process: int | None, number: signal.Signals) -> None:
+    """Send a signal to a job's process; SIGKILL to its session too, whose other processes it can't end any more."""
+    if process is None:
+        return
+    with suppress(ProcessLookupError, PermissionError):
+        if number is signal.SIGKILL:
+            os.killpg(process, number)
+        else:
+            os.kill(process, number)
+
 
 # How jobs end, and how they are started again.
 
@@ -229,17 +372,22 @@ class Jobs:
         """The folder of a job's records."""
         return self.folder / RECORDS / id
 
-    def submit(self, call: Call) -> Job:
-        """Put a job into the queue; the same key means the same job, and is refused with another request."""
+    def submit(
+        self, verb: str, parameters: Mapping[str, Any], command: Callable[[str], tuple[list[str], str | None]],
+        overwrites: bool = False, key: str = "",
+    ) -> Job:  # fmt: skip
+        """Put a job into the queue; the same key means the same job, and is refused with another request.
+
+        command: from the job's id to the words of its command and the output; see `Job`.
+        """
         with self._turn:
-            if call.key and call.key in self._keys:
-                check_same_request(found := self.job(self._keys[call.key]), call.verb, call.parameters)
+            if key and key in self._keys:
+                check_same_request(found := self.job(self._keys[key]), verb, parameters)
                 return found
             self.budget.check(self.left(), len(self._queue))
             id = self._new_id()
-            words, output = call.command(id)
-            parts = (call.verb, dict(call.parameters), words, output, call.overwrites)
-            return self._queued(Job(id, *parts, created=now(), key=call.key))
+            words, output = command(id)
+            return self._queued(Job(id, verb, dict(parameters), words, output, overwrites, created=now(), key=key))
 
     def job(self, id: str) -> Job:
         """The job of an id."""
@@ -320,7 +468,7 @@ class Jobs:
         return job
 
     def _save(self, job: Job) -> None:
-        write_job(self.records(job.id), job)
+        write_json(self.records(job.id) / RECORD, asdict(job))
         self._remember(job)
 
     def _remember(self, job: Job) -> None:
@@ -336,7 +484,7 @@ class Jobs:
         places = (self.folder / RECORDS).iterdir() if (self.folder / RECORDS).is_dir() else ()
         for job in filter(None, map(read_job, sorted(places))):
             self._remember(job)
-            if process.is_running(self.records(job.id)):
+            if is_running(self.records(job.id)):
                 self._running[job.id] = Running(replace(job, state="running"))
                 self._states[job.id] = "running"
             elif job.state == "running":
@@ -360,12 +508,12 @@ class Jobs:
         for one in list(self._running.values()):
             records = self.records(one.job.id)
             code = None if one.own is None else one.own.poll()
-            if code is not None or (one.own is None and not process.is_running(records)):
+            if code is not None or (one.own is None and not is_running(records)):
                 self._save(ended_job(one, records, code))
                 self._seconds += one.seconds
                 del self._running[one.job.id]
             elif one.killed_at is not None and monotonic() > one.killed_at:
-                process.send(one.job.process, signal.SIGKILL)
+                signal_process(one.job.process, signal.SIGKILL)
             elif spent:
                 self._end(one, "cancelled", f"The {self.budget.seconds:g} seconds for jobs are used up.")
 
@@ -381,7 +529,7 @@ class Jobs:
             self._save(job)
             self._queue.popleft()
             try:
-                own = process.start([*self._command, *words], self.records(job.id), self.folder, self._environment)
+                own = start_process([*self._command, *words], self.records(job.id), self.folder, self._environment)
             except (OSError, ValueError) as error:
                 reason = f"The process can't be started: {error}. Pass long lists in a file."
                 self._save(replace(job, state="failed", ended=now(), error=reason))
@@ -393,7 +541,7 @@ class Jobs:
     def _end(self, one: Running, state: State, reason: str) -> None:
         if one.ending is None:
             one.ending, one.reason, one.killed_at = state, reason, monotonic() + GRACE_S
-            process.send(one.job.process, signal.SIGTERM)
+            signal_process(one.job.process, signal.SIGTERM)
 
 
 # What a request would take, said by a dry run: what is counted, and the time that earlier jobs took.

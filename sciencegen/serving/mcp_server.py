@@ -35,9 +35,8 @@ from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.files import atomic_write
 from sciencegen.items import Json
 from sciencegen.serving.records import ACTIVE, refusal_of
-from sciencegen.serving.results import TABLES
-from sciencegen.serving.service import Service, take_dry_run
-from sciencegen.serving.verbs import ServedVerb
+from sciencegen.serving.requests import ServedVerb
+from sciencegen.serving.service import TABLES, Service, take_dry_run
 
 if TYPE_CHECKING:
     from mcp.shared._context_streams import ContextReceiveStream, ContextSendStream
@@ -124,12 +123,12 @@ def tool_name(verb: str) -> str:
 
 def tools_of(verbs: Mapping[str, ServedVerb]) -> list[Tool]:
     """The tools of these verbs, and those for jobs and files."""
-    return [*(Tool(tool_name(name), verb.description, _with_dry_run(verb)) for name, verb in verbs.items()), *OWN]
-
-
-def _with_dry_run(verb: ServedVerb) -> Json:
-    schema = verb.schema()
-    return {**schema, "properties": {**schema.get("properties", {}), "dry_run": _DRY}}
+    made = []
+    for name, verb in verbs.items():
+        schema = verb.schema()
+        properties = {**schema.get("properties", {}), "dry_run": _DRY}
+        made.append(Tool(tool_name(name), verb.description, {**schema, "properties": properties}))
+    return [*made, *OWN]
 
 
 @dataclass(frozen=True)
@@ -143,10 +142,6 @@ class Tools:
     def names(self) -> Mapping[str, str]:
         """The verb of each tool."""
         return {tool_name(verb): verb for verb in self.service.verbs}
-
-    def listing(self) -> list[Tool]:
-        """All tools."""
-        return tools_of(self.service.verbs)
 
     async def call(self, name: str, arguments: Mapping[str, Any], progress: Progress) -> ToolResult:
         """The result of a tool. Refusals are results too, whose `error` says what was expected, found, and how to go
@@ -280,7 +275,7 @@ def mcp_server(tools: Tools) -> Server[Json]:
                     input_schema=one.schema,
                     annotations=ToolAnnotations(read_only_hint=one.reads, open_world_hint=False),
                 )
-                for one in tools.listing()
+                for one in tools_of(tools.service.verbs)
             ]
         )
 

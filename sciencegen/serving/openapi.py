@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Mapping
+from importlib.resources import files
 from typing import Any
 
 from sciencegen.items import Json
 from sciencegen.serving.records import STATES
-from sciencegen.serving.verbs import ServedVerb
+from sciencegen.serving.requests import ServedVerb
 
 # JSON schemas of the HTTP server's answers.
 
@@ -207,49 +207,31 @@ def _moved(schema: Any, verb: str) -> Any:
     return found
 
 
-_STYLE = (
-    "body{font:15px/1.45 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
-    "code,pre{font:13px/1.4 ui-monospace,monospace}pre{background:#f4f4f4;padding:.7rem;overflow:auto}"
-    "table{border-collapse:collapse;width:100%}td{border-top:1px solid #ddd;padding:.25rem .5rem;vertical-align:top}"
-    "summary{cursor:pointer;padding:.3rem 0}h2{margin-top:2rem}"
-)
-
-
 def openapi_page(document: Json, address: str) -> str:
     """The document as a page that needs no other file."""
-    example = (
-        f'curl -s {address}/verbs/generate?wait=60 -H "Authorization: Bearer $TOKEN" \\\n'
-        '  --json \'{"domain": "molecules", "n": 5, "where": ["logp = 2.5"]}\''
-    )
-    parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8><title>sciencegen</title>",
-        f"<style>{_STYLE}</style><h1>sciencegen {html.escape(document['info']['version'])}</h1>",
-        "<p>Each request needs the token that the server printed. Paths of files are relative to the server's folder. ",
-        "The same for programs: <a href=/openapi.json>OpenAPI document</a>.</p>",
-        f"<pre>{html.escape(example)}</pre>",
-    ]
+    from jinja2 import Template
+
+    schemas, rows = document["components"]["schemas"], []
     for path, methods in document["paths"].items():
         for method, one in methods.items():
             if method == "get" and path.startswith("/verbs/"):  # the same as its parameters below
                 continue
-            parts.append(_section(method, path, one, document["components"]["schemas"]))
-    return "\n".join(parts)
-
-
-def _section(method: str, path: str, one: Json, schemas: Json) -> str:
-    rows = [(each["name"], each["schema"], each.get("description", ""), each["in"]) for each in one["parameters"]]
-    if method == "post" and path.startswith("/verbs/"):
-        schema = schemas[path.rpartition("/")[2]]
-        needed = schema.get("required", ())
-        for name, each in schema["properties"].items():
-            rows.append((name, each, each.get("description", ""), "required" if name in needed else "body"))
-    cells = "".join(
-        f"<tr><td><code>{html.escape(name)}</code><td>{html.escape(_kind(schema))}<td>{where}<td>{html.escape(text)}"
-        for name, schema, text, where in rows
-    )
-    text = html.escape(one.get("description", "")).replace("\n\n", "<p>")
-    title = f"<code>{method.upper()} {html.escape(path)}</code> {html.escape(one['summary'])}"
-    return f"<details><summary>{title}</summary><p>{text}</p><table>{cells}</table></details>"
+            parameters = [(each["name"], each["schema"], each["in"], each) for each in one["parameters"]]
+            if method == "post" and path.startswith("/verbs/"):
+                body = schemas[path.rpartition("/")[2]]
+                needed = body.get("required", ())
+                properties = body["properties"].items()
+                parameters += [
+                    (name, each, "required" if name in needed else "body", each) for name, each in properties
+                ]
+            told = [
+                (name, _kind(schema), where, each.get("description", "")) for name, schema, where, each in parameters
+            ]
+            text = one.get("description", "").split("\n\n")
+            rows.append((f"{method.upper()} {path}", one["summary"], text, told))
+    template = files("sciencegen.serving").joinpath("openapi.html").read_text(encoding="utf-8")
+    version = document["info"]["version"]
+    return Template(template, autoescape=True, trim_blocks=True).render(version=version, address=address, rows=rows)
 
 
 def _kind(schema: Json) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
@@ -41,17 +41,6 @@ class NotFound(DataError):
 
 class Conflict(DataError):
     """A request that doesn't fit what is there: a key of another request, or a file that is needed."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """A request for a job. command: from the job's id to the words of its command and the output; see `Job`."""
-
-    verb: str
-    parameters: Mapping[str, Any]
-    command: Callable[[str], tuple[list[str], str | None]]
-    overwrites: bool = False
-    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,11 +127,6 @@ def check_same_request(job: Job, verb: str, parameters: Mapping[str, Any]) -> No
 def now() -> str:
     """The time in UTC."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def write_job(folder: Path, job: Job) -> None:
-    """Write the record of a job into the folder of its records."""
-    write_json(folder / RECORD, asdict(job))
 
 
 def read_job(folder: Path) -> Job | None:

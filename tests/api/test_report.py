@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sciencegen.api.report import _search_seed
+from sciencegen.api.report import search_seed
 from sciencegen.api.reports.contents import RunContents
 from sciencegen.config import RunSettings
 
@@ -16,4 +16,4 @@ def test_the_seed_of_the_search_is_its_own_even_if_that_is_0(tmp_path, own, writ
     if written is not None:
         (tmp_path / "search").mkdir()
         (tmp_path / "search/summary.json").write_text(json.dumps({"seed": written}))
-    assert _search_seed(RunContents(tmp_path, RunSettings(domain="molecules", seed=7, optimize=own))) == shown
+    assert search_seed(RunContents(tmp_path, RunSettings(domain="molecules", seed=7, optimize=own))) == shown

@@ -24,8 +24,8 @@ from sciencegen.cli.serving import (
 from sciencegen.config import ProgramSettings, further_of
 from sciencegen.errors import ConfigError
 from sciencegen.serving.openapi import openapi_document
-from sciencegen.serving.paths import COMMANDS as PROGRAMS
-from sciencegen.serving.paths import WRITTEN
+from sciencegen.serving.requests import COMMANDS as PROGRAMS
+from sciencegen.serving.requests import WRITTEN
 from sciencegen.serving.service import default_output
 
 VERBS = served_verbs()

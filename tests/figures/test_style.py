@@ -5,7 +5,7 @@ import io
 import matplotlib
 import pytest
 
-from sciencegen.report.paper_figures import trace_figure
+from sciencegen.report.plots import trace_figure
 
 TRACE = {"method": ["a"] * 3, "call": [10, 20, 30], "top_10": [0.1, 0.2, 0.4]}
 

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from sciencegen.report import (
-    Axis,
-    CalibrationContent,
-    CandidateContent,
-    Chart,
-    ColumnDescription,
-    CurveContent,
-    Distribution,
-    Fact,
-    Gallery,
-    LatentMapContent,
-    Metric,
-    ObjectiveContent,
-    Pareto,
-    Provenance,
-    ReportContent,
-    StructureContent,
-    Trace,
-    Traversal,
-)
+from sciencegen.report import sections
+from sciencegen.report.content import Axis, CandidateContent, Chart, GoalAxis, SearchCurve
 from tests.report.example_sites import agreement, heat_map, logo, plate, rounds
 
 PICTURE = "<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><path d='M0 0h9'/></svg>"
+METRIC = {
+    "name": "distance", "value": 0.2, "references": {"other": 0.3}, "meaning": "How far.", "direction": "minimize",
+    "lower": 0.1, "upper": 0.3, "command": "measure distance",
+}  # fmt: skip
+REQUESTED = [
+    {"asked": 1, "got": 1.1, "lower": 0.9, "upper": 1.3, "mean_absolute_error": 0.1, "hit_rate": 0.9},
+    {"asked": 2, "got": 1.9, "lower": 1.5, "upper": 2.2, "mean_absolute_error": 0.1, "hit_rate": 0.8},
+]
 
 
-def candidates(count: int = 12) -> CandidateContent:
+def candidates(count: int = 12, pictures: str = PICTURE) -> CandidateContent:
     score = np.linspace(0.9, 0.4, count)
     table = {
         "rank": np.arange(1, count + 1),
@@ -42,8 +34,8 @@ def candidates(count: int = 12) -> CandidateContent:
         "novel": np.arange(count) % 2 == 0,
         "note_of_origin": ["left" if i % 3 else "right" for i in range(count)],
     }
-    description = ColumnDescription({"mass": "kg"}, {"mass": (1.0, 9.0)}, {"score": "maximize"})
-    return CandidateContent.from_table(table, [PICTURE] * count, description)
+    described = {"units": {"mass": "kg"}, "goal_ranges": {"mass": (1.0, 9.0)}, "directions": {"score": "maximize"}}
+    return CandidateContent.from_table(table, [pictures] * count, **described)
 
 
 def chart() -> Chart:
@@ -53,52 +45,49 @@ def chart() -> Chart:
     return Chart("Angles.", angle, angle, candidates, training, generated, contours=True, note="Of all parts.")
 
 
-def full_report(count: int = 12) -> ReportContent:
+def curves(method: str = "search", control: str = "chance") -> list[SearchCurve]:
     generator = np.random.default_rng(0)
-    points, cloud = generator.normal(size=(count, 2)), generator.normal(size=(300, 2))
+    generator.normal(size=(12, 2)), generator.normal(size=(300, 2))
     calls = np.arange(1, 50)
     best = np.maximum.accumulate(generator.random(calls.size))
-    return ReportContent(
-        title="A report",
-        summary="What was done.",
-        goals=["maximize score", "mass <= 9"],
-        facts=[Fact("12", "candidates", "of 40")],
-        warnings=["Mind the gap."],
-        notes=["A footnote."],
-        candidates=candidates(count),
-        structures=StructureContent(["a", "b"], ["2\n\nH 0 0 0\nH 0 0 0.7", ""], "xyz"),
-        distributions=[Distribution("mass", points[:, 0], cloud[:, 0], cloud[:50, 1], "kg", (None, 0.5))],
-        charts=[chart()],
-        plate=plate(),
-        rounds=rounds(),
-        agreement=agreement(),
-        heat_maps=[heat_map()],
-        logo=logo(),
-        gallery=Gallery({"known": [PICTURE] * 4, "made": [PICTURE] * 3}, "Of two kinds."),
-        traversals=[Traversal("mass", ["1", "2"], [PICTURE, ""], ["got 1.1", ""], "kg", "a quarter of all")],
-        latent_map=LatentMapContent(points, cloud, values=cloud[:, 0], value_name="mass", unit="kg"),
-        pareto=[
-            Pareto(
-                ObjectiveContent("score", "maximize"),
-                ObjectiveContent("mass", "minimize", "kg"),
-                points,
-                points[:, 0] > 0,
-                cloud,
-            )
-        ],
-        traces=[
-            Trace(
-                "best",
-                [
-                    CurveContent("search", calls, best, best - 0.1, best + 0.1),
-                    CurveContent("chance", calls, best / 2, control=True),
-                ],
-            )
-        ],
-        metrics=[Metric("distance", 0.2, "", {"other": 0.3}, "How far.", "minimize", 0.1, 0.3, "measure distance")],
-        calibrations=[
-            CalibrationContent("mass", [1, 2], [1.1, 1.9], [0.9, 1.5], [1.3, 2.2], [0.1, 0.1], [0.9, 0.8], 0.25, "kg")
-        ],
-        settings={"search": {"budget": 50, "goals": ["maximize score"]}, "seed": 0},
-        provenance=Provenance(["make it"], {"search": 0}, {"program": "1.0"}, {"weights": "ab" * 32}),
-    )
+    return [
+        SearchCurve(method, calls, best, best - 0.1, best + 0.1),
+        SearchCurve(control, calls, best / 2, control=True),
+    ]
+
+
+def full_report(count: int = 12) -> dict[str, Any]:
+    """Arguments of `render_page`."""
+    generator = np.random.default_rng(0)
+    points, cloud = generator.normal(size=(count, 2)), generator.normal(size=(300, 2))
+    axes = GoalAxis("score", direction="maximize"), GoalAxis("mass", "kg", "minimize")
+    distribution = sections.distribution("mass", points[:, 0], cloud[:, 0], cloud[:50, 1], "kg", (None, 0.5))
+    traversal = {"name": "mass", "unit": "kg", "note": "a quarter of all"}
+    traversal["steps"] = [("1", PICTURE, "got 1.1"), ("2", "", "")]
+    return {
+        "title": "A report",
+        "summary": "What was done.",
+        "goals": ["maximize score", "mass <= 9"],
+        "facts": [("12", "candidates", "of 40")],
+        "warnings": ["Mind the gap."],
+        "bodies": {
+            "notes": sections.notes(["A footnote."]),
+            "candidates": sections.candidates(candidates(count)),
+            "structures": sections.structures(["a", "b"], ["2\n\nH 0 0 0\nH 0 0 0.7", ""], "xyz"),
+            "properties": sections.distributions([distribution], draws=True, requested=True),
+            "charts": sections.charts([chart()]),
+            "plate": sections.plate(plate()),
+            "rounds": sections.rounds(rounds(), agreement()),
+            "changes": sections.heat_maps([heat_map()]),
+            "logo": sections.logo(logo()),
+            "gallery": sections.gallery({"known": [PICTURE] * 4, "made": [PICTURE] * 3}, "Of two kinds."),
+            "traversals": sections.traversals([traversal]),
+            "map": sections.latent_map(points, cloud, values=cloud[:, 0], value_name="mass", unit="kg"),
+            "pareto": sections.trade_offs([sections.pareto(*axes, points, points[:, 0] > 0, cloud)], scored=True),
+            "search": sections.panels([sections.trace("best", curves())]),
+            "metrics": sections.metrics([METRIC]),
+            "calibration": sections.calibrations([sections.calibration("mass", REQUESTED, 0.25, "kg")], tolerated=True),
+            "settings": sections.settings({"search": {"budget": 50, "goals": ["maximize score"]}, "seed": 0}),
+            "provenance": sections.provenance(["make it"], {"search": 0}, {"program": "1.0"}, {"weights": "ab" * 32}),
+        },
+    }

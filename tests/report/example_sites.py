@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sciencegen.report import Agreement, CandidateContent, HeatMap, Logo, Rounds, TableColumn
+from sciencegen.report.content import CandidateContent, CheckedPredictions, HeatMap, Logo, Rounds, TableColumn
 
 LETTERS = "ABC"
 
@@ -27,10 +27,11 @@ def rounds() -> Rounds:
     return Rounds("yield", [0, 0, 1, 1, 2], [1.0, 3.0, 2.0, 5.0, 4.0], list("abcde"), [4, 2, 3, 0, 1], "g")
 
 
-def agreement() -> Agreement:
-    return Agreement(
-        "yield", [1, 1, 2], [2.5, 4.0, 9.0], [1.0, 3.0, 8.0], [3.0, 6.0, 10.0], [2.0, 5.0, 4.0], list("cde")
-    )
+def agreement() -> CheckedPredictions:
+    return CheckedPredictions(
+        [2.0, 5.0, 4.0], [2.5, 4.0, 9.0], [1.0, 3.0, 8.0], [3.0, 6.0, 10.0], name="yield", rounds=[1, 1, 2],
+        labels=list("cde"),
+    )  # fmt: skip
 
 
 def plate() -> CandidateContent:

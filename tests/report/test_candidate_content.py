@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sciencegen.report import CandidateContent, ColumnDescription
+from sciencegen.report.content import CandidateContent
 
 TABLE = {
     "rank": [1, 2], "id": ["a", "b"], "item": ["CCO", "CCN"], "mass": np.array([46.1, 45.1]),
@@ -21,8 +21,8 @@ def test_bounds_belong_to_their_column_and_ranks_and_ids_are_none():
 
 
 def test_columns_have_what_is_described_of_them():
-    described = ColumnDescription({"mass": "Da"}, {"mass": (None, 46.0)}, {"novel": "maximize"})
-    mass, novel = CandidateContent.from_table(TABLE, description=described, total=9, noun="molecules").columns
+    described = {"units": {"mass": "Da"}, "goal_ranges": {"mass": (None, 46.0)}, "directions": {"novel": "maximize"}}
+    mass, novel = CandidateContent.from_table(TABLE, **described, total=9, noun="molecules").columns
     assert (mass.unit, mass.goal_range, mass.direction) == ("Da", (None, 46.0), None)
     assert (novel.unit, novel.goal_range, novel.direction) == ("", None, "maximize")
 

@@ -2,12 +2,15 @@
 
 import re
 
-from sciencegen.report.plots import Cloud, Marks, plot
+from sciencegen.report.canvas import Overlay, plot
 
 
 def paint(axes):
     axes.plot([0, 1], [0, 1])
-    return [Cloud([(0.5, 0.5)], "var(--training)"), Marks([(0, 0), (1, 1)], ["a", "<b>"], [3, -1], "candidate")]
+    return [
+        Overlay([(0.5, 0.5)], "cloud", "var(--training)"),
+        Overlay([(0, 0), (1, 1)], "candidate", labels=["a", "<b>"], rows=[3, -1]),
+    ]
 
 
 def test_equal_panels_are_equal_bytes_and_names_give_ids_of_their_own():

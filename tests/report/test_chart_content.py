@@ -3,7 +3,7 @@
 import pytest
 
 from sciencegen.errors import ShapeError
-from sciencegen.report import Axis, Chart
+from sciencegen.report.content import Axis, Chart
 
 OPEN, CLOSED = Axis("a"), Axis("b", low=0, high=1)
 

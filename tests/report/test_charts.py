@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from sciencegen.report import Axis, Chart, Line
-from sciencegen.report.charts import FEWEST, OVER_CONTOURS, SHARES, chart, has_contours, shares_within
-from sciencegen.report.plots import COLOUR
+from sciencegen.report.canvas import COLOUR
+from sciencegen.report.comparisons import FEWEST, OVER_CONTOURS, SHARES, chart, has_contours, shares_within
+from sciencegen.report.content import Axis, Chart, Line
 from tests.report.example import chart as example
 
 X, Y = Axis("residues"), Axis("radius", "Å")

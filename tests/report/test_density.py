@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sciencegen.report import Axis
-from sciencegen.report.charts import CELLS, density, levels
+from sciencegen.report.comparisons import CELLS, density, levels
+from sciencegen.report.content import Axis
 
 ANGLE = Axis("angle", low=-180, high=180, periodic=True)
 SHARE = Axis("share", low=0, high=1)

@@ -9,9 +9,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sciencegen.report import HeatMap, ReportContent, render_page
-from sciencegen.report.letters import BEST, SHADES, STRIP, Scale, best_cells, heat_map, logo, numbered_columns, scale_of
-from sciencegen.report.plots import COLOUR
+from sciencegen.report import sections
+from sciencegen.report.canvas import COLOUR
+from sciencegen.report.content import HeatMap
+from sciencegen.report.letters import (
+    BEST,
+    SHADES,
+    STRIP,
+    best_cells,
+    centre_and_limit,
+    heat_map,
+    logo,
+    numbered_columns,
+    shades,
+)
+from sciencegen.report.page import render_page
 from tests.report.example_sites import heat_map as record
 from tests.report.example_sites import logo as logo_record
 
@@ -34,20 +46,21 @@ document.title = [at({row}, {column})].join();
 
 
 def test_colours_part_at_the_centre_and_end_where_values_do():
-    scale = Scale(2.0, 4.0)
-    assert scale.shade(np.array([2.0, 6.0, -2.0, 99.0, 4.0])).tolist() == [0, SHADES, -SHADES, SHADES, SHADES / 2]
-    assert math.isnan(scale.shade(np.array([math.nan]))[0])
-    assert scale_of(HeatMap("x", "A", ["1"], "A", [[math.nan]])).limit > 0
-    assert scale_of(HeatMap("x", "A", ["1", "2"], "AA", [[3.0, 3.0]], centre=3.0)).limit > 0
+    made = HeatMap("x", "A", ["1"], "A", [[6.0]], centre=2.0)
+    assert centre_and_limit(made) == (2.0, 4.0)
+    assert shades(made, np.array([2.0, 6.0, -2.0, 99.0, 4.0])).tolist() == [0, SHADES, -SHADES, SHADES, SHADES / 2]
+    assert math.isnan(shades(made, np.array([math.nan]))[0])
+    assert centre_and_limit(HeatMap("x", "A", ["1"], "A", [[math.nan]]))[1] > 0
+    assert centre_and_limit(HeatMap("x", "A", ["1", "2"], "AA", [[3.0, 3.0]], centre=3.0))[1] > 0
 
 
 @pytest.mark.parametrize("count", [5, 20, 1000])
 def test_one_outlier_leaves_the_colours_of_the_others(count):
     values = [*np.linspace(-1, 1, count - 1), 1000.0]
-    scale = scale_of(HeatMap("x", "A", [str(site) for site in range(count)], "A" * count, [values]))
-    assert 0.9 < scale.limit <= 1
-    assert scale.shade(np.array([-1.0, 1000.0])).tolist() == [-SHADES, SHADES]
-    assert scale_of(HeatMap("x", "A", ["1", "2", "3"], "AAA", [[0.0, 0.0, 5.0]])).limit == 5
+    made = HeatMap("x", "A", [str(site) for site in range(count)], "A" * count, [values])
+    assert 0.9 < centre_and_limit(made)[1] <= 1
+    assert shades(made, np.array([-1.0, 1000.0])).tolist() == [-SHADES, SHADES]
+    assert centre_and_limit(HeatMap("x", "A", ["1", "2", "3"], "AAA", [[0.0, 0.0, 5.0]])) == (0, 5)
 
 
 def test_every_value_has_a_cell_and_what_has_none_a_stroke():
@@ -102,7 +115,7 @@ def test_a_long_protein_stays_small_and_every_colour_is_the_page_s():
     [(2, 1, "B10C: 5 ± 0.1 nats"), (0, 0, "A9A: the wild type"), (1, 3, "B12B: 3 ± 0.1 nats"), (-1, 0, ""), (0, 9, "")],
 )
 def test_pointing_at_a_cell_tells_it(tmp_path, row, column, told):
-    text = render_page(ReportContent("t", heat_maps=[record(4)]))
+    text = render_page("t", {"changes": sections.heat_maps([record(4)])})
     text = re.sub(r"<meta http-equiv[^>]*>", "", text).replace("</body>", HOVER.format(row=row, column=column))
     page = tmp_path / "page.html"
     page.write_text(text, encoding="utf-8")

@@ -7,65 +7,65 @@ from dataclasses import replace
 
 import pytest
 
-from sciencegen.report import (
-    CandidateContent,
-    Distribution,
-    Gallery,
-    Metric,
-    ReportContent,
-    StructureContent,
-    TableColumn,
-    Traversal,
-    render_page,
-    write_report,
-)
-from sciencegen.report.page import NUMBERS, SECTIONS, VIEWER, _asset
+from sciencegen.report import sections
+from sciencegen.report.content import CandidateContent, GoalAxis, SearchCurve, TableColumn
+from sciencegen.report.page import NUMBERS, SECTIONS, VIEWER, asset, render_page, write_page
 from tests.documentation import REPOSITORY
-from tests.report.example import PICTURE, candidates, full_report
+from tests.report.example import METRIC, PICTURE, REQUESTED, candidates, chart, full_report
+from tests.report.example_sites import agreement, heat_map, logo, plate, rounds
 from tests.report.parsing import Page
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return render_page(full_report())
+    return render_page(**full_report())
 
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&$\\frac{\x00\u202e"
 
 
-def evil_report() -> ReportContent:
+def evil_report() -> dict:
     report = full_report(2)
     column = TableColumn(EVIL, [1.0, 2.0], unit=EVIL, description=EVIL, goal_range=(0.0, 1.0))
-    return replace(
-        report,
-        title=EVIL,
-        summary=EVIL,
-        goals=[EVIL],
-        warnings=[EVIL],
-        notes=[EVIL],
-        candidates=CandidateContent(
-            [EVIL, "b"], [column, TableColumn("text", [EVIL, None])], ids=[EVIL, "b"], item_label=EVIL
-        ),
-        distributions=[Distribution(EVIL, [1.0, 2.0], [1.5], unit=EVIL)],
-        structures=StructureContent([EVIL], [EVIL], EVIL),
-        plate=replace(report.plate, items=[EVIL, EVIL], item_label=EVIL, noun=EVIL),
-        rounds=replace(report.rounds, name=EVIL, unit=EVIL, labels=[EVIL] * 5),
-        agreement=replace(report.agreement, name=EVIL, unit=EVIL, labels=[EVIL] * 3),
-        heat_maps=[replace(report.heat_maps[0], name=EVIL, columns=[EVIL] * 4, unit=EVIL, centre_name=EVIL, note=EVIL)],
-        logo=replace(report.logo, columns=[EVIL] * 4, counts={EVIL: report.logo.counts["found"]}, classes={EVIL: "A"}),
-        headings={"plate": EVIL},
-        gallery=Gallery({EVIL: [PICTURE]}, EVIL),
-        traversals=[Traversal(EVIL, [EVIL], [PICTURE], [EVIL], EVIL, EVIL)],
-        latent_map=replace(
-            report.latent_map, value_name=EVIL, labels=[EVIL, EVIL], x_label=EVIL, y_label=EVIL, note=EVIL
-        ),
-        pareto=[replace(pair, labels=[EVIL, EVIL], x=replace(pair.x, name=EVIL)) for pair in report.pareto],
-        traces=[replace(t, statistic=EVIL, curves=[replace(c, name=EVIL) for c in t.curves]) for t in report.traces],
-        metrics=[Metric(EVIL, 1.0, EVIL, {EVIL: 1.0}, EVIL, command=EVIL)],
-        calibrations=[replace(record, name=EVIL, unit=EVIL, spread=EVIL) for record in report.calibrations],
-        settings={EVIL: {EVIL: EVIL}},
-        provenance=replace(report.provenance, commands=[EVIL], versions={EVIL: EVIL}),
+    table = CandidateContent(
+        [EVIL, "b"], [column, TableColumn("text", [EVIL, None])], ids=[EVIL, "b"], item_label=EVIL, noun=EVIL
     )
+    map_of_evil = replace(heat_map(), name=EVIL, columns=[EVIL] * 4, unit=EVIL, centre_name=EVIL, note=EVIL)
+    counts = {EVIL: logo().counts["found"]}
+    evil_logo = replace(logo(), columns=[EVIL] * 4, counts=counts, classes={EVIL: "A"}, note=EVIL)
+    axes = GoalAxis(EVIL, EVIL, "maximize"), GoalAxis("mass", "kg", "minimize")
+    points = [(0.0, 1.0), (1.0, 0.0)]
+    bodies = {
+        "notes": sections.notes([EVIL]),
+        "candidates": sections.candidates(table),
+        "properties": sections.distributions([sections.distribution(EVIL, [1.0, 2.0], [1.5], unit=EVIL)]),
+        "charts": sections.charts([replace(chart(), title=EVIL, note=EVIL)]),
+        "structures": sections.structures([EVIL], [EVIL], EVIL),
+        "plate": sections.plate(replace(plate(), items=[EVIL, EVIL], item_label=EVIL, noun=EVIL)),
+        "rounds": sections.rounds(
+            replace(rounds(), name=EVIL, unit=EVIL, labels=[EVIL] * 5),
+            replace(agreement(), name=EVIL, unit=EVIL, labels=[EVIL] * 3),
+        ),
+        "changes": sections.heat_maps([map_of_evil]),
+        "logo": sections.logo(evil_logo),
+        "gallery": sections.gallery({EVIL: [PICTURE]}, EVIL),
+        "traversals": sections.traversals(
+            [{"name": EVIL, "unit": EVIL, "note": EVIL, "steps": [(EVIL, PICTURE, EVIL)]}]
+        ),
+        "map": sections.latent_map(points, points, [EVIL] * 2, groups=[EVIL, ""], value_name=EVIL, note=EVIL)
+        + sections.latent_map(points, points, values=[1.0, 2.0], value_name=EVIL, unit=EVIL),
+        "pareto": sections.trade_offs([sections.pareto(*axes, points, [True, True], labels=[EVIL, EVIL])]),
+        "search": sections.panels([sections.trace(EVIL, [SearchCurve(EVIL, [1], [1.0])], EVIL, EVIL)]),
+        "metrics": sections.metrics(
+            [{"name": EVIL, "value": 1.0, "unit": EVIL, "references": {EVIL: 1.0}, "meaning": EVIL, "command": EVIL}]
+        ),
+        "calibration": sections.calibrations([sections.calibration(EVIL, REQUESTED, unit=EVIL)]),
+        "settings": sections.settings({EVIL: {EVIL: EVIL}}),
+        "provenance": sections.provenance([EVIL], {EVIL: 0}, {EVIL: EVIL}, {EVIL: EVIL}),
+    }
+    assert bodies.keys() == report["bodies"].keys()
+    header = {"title": EVIL, "summary": EVIL, "goals": [EVIL], "warnings": [EVIL], "facts": [(EVIL, EVIL, EVIL)]}
+    return {"bodies": bodies, "headings": {"plate": EVIL}, **header}
 
 
 def test_every_tag_is_closed_and_every_id_is_unique(page):
@@ -78,7 +78,7 @@ def test_every_tag_is_closed_and_every_id_is_unique(page):
 
 def test_the_page_loads_nothing(page):
     """The viewer could, and the browser is told to refuse."""
-    namespaces = re.sub(r"xmlns(:\w+)?=['\"][^'\"]*['\"]", "", page.replace(_asset(VIEWER), ""))
+    namespaces = re.sub(r"xmlns(:\w+)?=['\"][^'\"]*['\"]", "", page.replace(asset(VIEWER), ""))
     namespaces = re.sub(rf'<a href="{NUMBERS}#[\w-]+" rel="noreferrer">', "", namespaces)  # opened by readers only
     assert "http:" not in namespaces
     assert "https:" not in namespaces
@@ -104,14 +104,14 @@ def test_sections_lead_to_the_meaning_of_their_numbers(page, section):
 
 
 def test_a_title_alone_makes_a_page_without_navigation():
-    parsed = Page(render_page(ReportContent("Only this")))
+    parsed = Page(render_page("Only this", {}))
     assert "Only this" in parsed.text
     assert not parsed.all("nav")
     assert not parsed.all("section")
 
 
 def test_whatever_a_name_holds_stays_text():
-    page = render_page(evil_report())
+    page = render_page(**evil_report())
     parsed = Page(page)
     assert parsed.open == []
     assert len(parsed.all("script")) == 2
@@ -123,7 +123,8 @@ def test_whatever_a_name_holds_stays_text():
 
 
 def test_equal_content_makes_equal_bytes(tmp_path):
-    first, second = (write_report(full_report(), tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
+    paths = (write_page(render_page(**full_report()), tmp_path / name) for name in ("a.html", "b.html"))
+    first, second = (path.read_bytes() for path in paths)
     assert first == second
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "b.html"]
 
@@ -131,23 +132,25 @@ def test_equal_content_makes_equal_bytes(tmp_path):
 def test_equal_bytes_in_another_process_and_under_another_matplotlib_style(tmp_path):
     (tmp_path / "matplotlibrc").write_text("axes.grid: False\nfont.size: 20\nsvg.fonttype: path\n")
     code = (
-        "from tests.report import example; from sciencegen import report; "
-        "report.write_report(example.full_report(), 'p.html')"
+        "from tests.report import example; from sciencegen.report import page; "
+        "page.write_page(page.render_page(**example.full_report()), 'p.html')"
     )
     environment = {"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": "7", "MPLCONFIGDIR": str(tmp_path), "PATH": ""}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
-    assert (tmp_path / "p.html").read_text(encoding="utf-8") == render_page(full_report())
+    assert (tmp_path / "p.html").read_text(encoding="utf-8") == render_page(**full_report())
 
 
 def test_other_content_makes_other_bytes(page):
-    assert render_page(replace(full_report(), metrics=[Metric("distance", 0.21)])) != page
+    report = full_report()
+    report["bodies"]["metrics"] = sections.metrics([{**METRIC, "value": 0.21}])
+    assert render_page(**report) != page
 
 
 def test_a_page_is_written_whole_or_not_at_all(tmp_path):
-    path = write_report(full_report(), tmp_path / "new" / "page.html")
+    path = write_page(render_page(**full_report()), tmp_path / "new" / "page.html")
     before = path.read_bytes()
     with pytest.raises(AttributeError):
-        write_report(replace(full_report(), metrics=[None]), path)
+        write_page(None, path)
     assert path.read_bytes() == before
     assert [entry.name for entry in path.parent.iterdir()] == ["page.html"]
 
@@ -156,13 +159,14 @@ def test_a_hundred_candidates_stay_below_three_megabytes():
     drawing = (
         "<svg viewBox='0 0 220 160'>" + "<path d='M 154.3,129.3 L 145.5,103.2'/>" * 340 + "</svg>"
     )  # 13 kB, a real one's
-    report = replace(full_report(100), candidates=replace(candidates(100), pictures=[drawing] * 100))
-    assert len(render_page(report).encode()) < 3_000_000
-    assert len(render_page(full_report(100)).encode()) < 500_000 + len(_asset(VIEWER))
+    report = full_report(100)
+    assert len(render_page(**report).encode()) < 500_000 + len(asset(VIEWER))
+    report["bodies"]["candidates"] = sections.candidates(candidates(100, drawing))
+    assert len(render_page(**report).encode()) < 3_000_000
 
 
 def test_importing_the_report_does_not_import_matplotlib():
-    code = "import sys, sciencegen.report; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, sciencegen.report.sections; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)}).returncode == 0
 
 

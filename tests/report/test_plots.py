@@ -4,46 +4,28 @@ import re
 import numpy as np
 import pytest
 
-from sciencegen.report import (
-    CalibrationContent,
-    CurveContent,
-    Distribution,
-    LatentMapContent,
-    ObjectiveContent,
-    Pareto,
-    Trace,
-)
-from sciencegen.report.plots import (
-    COLOUR,
-    MAX_CLOUD,
-    _staircase,
-    calibration,
-    histogram,
-    largest_groups,
-    latent_map,
-    pareto,
-    trace,
-    value_range,
-)
+from sciencegen.report.canvas import COLOUR, MAX_CLOUD
+from sciencegen.report.comparisons import histogram, largest_groups, latent_map, value_range
+from sciencegen.report.content import GoalAxis, SearchCurve
+from sciencegen.report.plots import calibration, front_corners, pareto, trace
 
-WEST, EAST = ("minimize", "maximize")
+WEST, EAST = (GoalAxis("x", direction=way) for way in ("minimize", "maximize"))
+
+
+def traced(*curves: SearchCurve) -> str:
+    return trace("best", curves, "", "calls")
 
 
 def plots() -> dict[str, str]:
     calls = np.arange(1, 20)
     return {
-        "distribution": histogram(Distribution("mass", [1.0, 2.5], [1.5, 3.0, 2.2], unit="kg", goal_range=(1.0, 2.0))),
-        "map": latent_map(LatentMapContent([(0, 0), (1, 1)], [(0, 1), (2, 2)])),
-        "pareto": pareto(
-            Pareto(ObjectiveContent("a", EAST), ObjectiveContent("b", WEST), [(0, 1), (1, 0)], [False, True])
+        "distribution": histogram("mass", [1.0, 2.5], [1.5, 3.0, 2.2], unit="kg", goal_range=(1.0, 2.0)),
+        "map": latent_map([(0, 0), (1, 1)], [(0, 1), (2, 2)]),
+        "pareto": pareto(EAST, WEST, [(0, 1), (1, 0)], [False, True]),
+        "trace": traced(
+            SearchCurve("search", calls, calls / 20), SearchCurve("chance", calls, calls / 40, control=True)
         ),
-        "trace": trace(
-            Trace(
-                "best",
-                [CurveContent("search", calls, calls / 20), CurveContent("chance", calls, calls / 40, control=True)],
-            )
-        ),
-        "calibration": calibration(CalibrationContent("mass", [1, 2], [1.1, 2.2], tolerance=0.2, unit="kg")),
+        "calibration": calibration("mass", [{"asked": 1, "got": 1.1}, {"asked": 2, "got": 2.2}], 0.2, "kg"),
     }
 
 
@@ -70,15 +52,13 @@ def test_units_stand_on_the_axes():
 
 
 def test_marks_know_their_row_and_skip_points_that_are_not_numbers():
-    svg = latent_map(LatentMapContent([(0, 0), (math.nan, 1), (2, 2)], labels=["a", "b", "c"]))
+    svg = latent_map([(0, 0), (math.nan, 1), (2, 2)], labels=["a", "b", "c"])
     assert re.findall(r'data-row="(\d)" data-label="(\w)"', svg) == [("0", "a"), ("2", "c")]
 
 
 def test_marks_lie_on_the_axes_ticks():
     """The overlay's coordinates are matplotlib's: a point at (1, 1) lies on the grid lines of 1."""
-    svg = pareto(
-        Pareto(ObjectiveContent("x", EAST), ObjectiveContent("y", EAST), [(0, 0), (1, 1), (2, 2)], [False, False, True])
-    )
+    svg = pareto(EAST, EAST, [(0, 0), (1, 1), (2, 2)], [False, False, True])
     x, y = map(float, re.search(r'cx="([\d.]+)" cy="([\d.]+)" r="3.4" data-row="1"', svg).groups())
     vertical = [float(m) for m in re.findall(r'd="M([\d.]+) [\d.]+L\1 [\d.]+', svg)]
     horizontal = [float(m) for m in re.findall(r'd="M[\d.]+ ([\d.]+)L[\d.]+ \1["z]', svg)]
@@ -88,7 +68,7 @@ def test_marks_lie_on_the_axes_ticks():
 
 def test_big_clouds_are_thinned():
     cloud = np.random.default_rng(0).normal(size=(50_000, 2))
-    svg = latent_map(LatentMapContent([(0, 0)], cloud))
+    svg = latent_map([(0, 0)], cloud)
     assert MAX_CLOUD / 2 < svg.count("h0") <= MAX_CLOUD
     assert len(svg) < 100_000
 
@@ -97,35 +77,34 @@ def test_big_clouds_are_thinned():
 @pytest.mark.parametrize("y", [WEST, EAST])
 def test_the_staircase_is_the_set_that_no_point_beats(x, y):
     points = np.random.default_rng(1).normal(size=(60, 2)).round(1)
-    signs = np.array([1.0 if way == EAST else -1.0 for way in (x, y)])
-    expected = np.unique(points[front(points, signs)], axis=0)
-    stairs = _staircase(Pareto(ObjectiveContent("x", x), ObjectiveContent("y", y), points, np.ones(60, bool)))
+    expected = np.unique(points[front(points, np.array([x.sign, y.sign]))], axis=0)
+    stairs = front_corners(points, x, y)
     assert np.array_equal(np.unique(stairs, axis=0), expected)
     assert (np.diff(stairs[:, 0]) > 0).all()
 
 
 @pytest.mark.parametrize(
-    ("make", "record"),
+    "make",
     [
-        (histogram, Distribution("x", [], [])),
-        (histogram, Distribution("x", [3.0], [3.0, 3.0])),
-        (histogram, Distribution("x", [math.nan], [1, 2, 3], goal_range=(None, None))),
-        (histogram, Distribution("x", [1e-300, 1e300], [5.0])),
-        (latent_map, LatentMapContent([])),
-        (pareto, Pareto(ObjectiveContent("a", EAST), ObjectiveContent("b", EAST), [], [])),
-        (pareto, Pareto(ObjectiveContent("a", EAST), ObjectiveContent("b", EAST), [(math.nan, 1)], [True])),
-        (trace, Trace("best", [])),
-        (trace, Trace("best", [CurveContent("c", [], [])])),
-        (calibration, CalibrationContent("x", [], [])),
+        lambda: histogram("x", [], []),
+        lambda: histogram("x", [3.0], [3.0, 3.0]),
+        lambda: histogram("x", [math.nan], [1, 2, 3], goal_range=(None, None)),
+        lambda: histogram("x", [1e-300, 1e300], [5.0]),
+        lambda: latent_map([]),
+        lambda: pareto(EAST, EAST, [], []),
+        lambda: pareto(EAST, EAST, [(math.nan, 1)], [True]),
+        traced,
+        lambda: traced(SearchCurve("c", [], [])),
+        lambda: calibration("x", []),
     ],
 )
-def test_too_little_to_plot_is_still_a_plot(make, record):
-    assert make(record).startswith("<svg")
+def test_too_little_to_plot_is_still_a_plot(make):
+    assert make().startswith("<svg")
 
 
 def test_values_colour_the_map_from_the_lowest_to_the_highest():
     points, values = [(n, n) for n in range(101)], [*range(100), math.nan]
-    svg = latent_map(LatentMapContent([(0, 0)], points, values=values, value_name="mass"))
+    svg = latent_map([(0, 0)], points, values=values, value_name="mass")
     shades = re.findall(r"stroke:color-mix\(in oklab,var\(--scale-high\) (\d+)%", svg)
     assert (shades[0], shades[-1]) == ("0", "100")
     assert shades == sorted(shades, key=int)
@@ -136,16 +115,14 @@ def test_values_colour_the_map_from_the_lowest_to_the_highest():
 
 @pytest.mark.parametrize("values", [(), [1.0, 1.0], [math.nan, math.nan]])
 def test_a_map_without_different_values_is_grey(values):
-    record = LatentMapContent([(0, 0)], [(0, 0), (1, 1)], values=values, value_name="mass")
-    assert "scale-high" not in latent_map(record)
-    assert value_range(record) is None
+    assert "scale-high" not in latent_map([(0, 0)], [(0, 0), (1, 1)], values=values, value_name="mass")
+    assert value_range(values) is None
 
 
 def test_groups_colour_the_map_the_largest_first():
     groups = [*"aab", "", *(f"g{number}" for number in range(6)), "b", "a"]
-    record = LatentMapContent([(0, 0)], [(n, n) for n in range(len(groups))], groups=groups, value_name="clade")
-    svg = latent_map(record)
-    assert largest_groups(record) == [("a", 3), ("b", 2), ("g0", 1), ("g1", 1), ("g2", 1), ("g3", 1)]
+    svg = latent_map([(0, 0)], [(n, n) for n in range(len(groups))], groups=groups, value_name="clade")
+    assert largest_groups(groups) == [("a", 3), ("b", 2), ("g0", 1), ("g1", 1), ("g2", 1), ("g3", 1)]
     clouds = re.findall(r'd="([^"]*)"[^>]*stroke:var\(--([\w-]+)\)', svg)
     counts = [(stroke, path.count("h0")) for path, stroke in clouds]
     assert counts == [("training", 3), *((f"series-{place}", n) for place, n in enumerate([3, 2, 1, 1, 1, 1], 1))]

@@ -6,18 +6,17 @@ from dataclasses import replace
 import pytest
 
 from sciencegen.report import plots as round_plots
-from sciencegen.report.plots import best_so_far, inside
 from tests.report.example_sites import agreement as expected
 from tests.report.example_sites import rounds
 
 
 @pytest.mark.parametrize(("direction", "best"), [("maximize", [3, 5, 5]), ("minimize", [1, 1, 1])])
 def test_the_best_so_far_is_of_all_rounds_up_to_one(direction, best):
-    assert list(best_so_far(replace(rounds(), direction=direction)).values()) == best
+    assert list(replace(rounds(), direction=direction).best_so_far().values()) == best
 
 
 def test_intervals_hold_what_lies_in_them():
-    assert inside(expected()).tolist() == [True, True, False]
+    assert expected().inside.tolist() == [True, True, False]
 
 
 def test_a_point_leads_to_its_row_of_the_table():

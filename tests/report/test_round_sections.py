@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from sciencegen.report import ReportContent, render_page
+from sciencegen.report import sections
+from sciencegen.report.page import render_page
 from tests.report.example_sites import agreement as expected
 from tests.report.example_sites import plate, rounds
 
@@ -16,11 +17,11 @@ def table(page: str) -> list[list[str]]:
 
 
 def test_the_table_says_each_round():
-    rows = table(render_page(ReportContent("t", rounds=rounds(), agreement=expected())))
+    rows = table(sections.rounds(rounds(), expected()))
     assert rows[0] == ["0", "2", "3", "3", "2", "0", "–", "–"]
     assert rows[1][5:] == ["2", "2 of 2 (100 %)", "–"]  # two items have no rank correlation
     assert rows[2][3:] == ["5", "4", "1", "0 of 1 (0 %)", "–"]
-    assert len(table(render_page(ReportContent("t", rounds=rounds())))[0]) == 5
+    assert len(table(sections.rounds(rounds()))[0]) == 5
 
 
 def test_one_measurement_is_still_a_page():
@@ -28,11 +29,11 @@ def test_one_measurement_is_still_a_page():
     alone = replace(expected(), **{name: getattr(expected(), name)[:1] for name in (
         "rounds", "predicted", "lower", "upper", "measured", "labels"
     )})  # fmt: skip
-    assert "<circle" in render_page(ReportContent("t", rounds=one, agreement=alone))
+    assert "<circle" in sections.rounds(one, alone)
 
 
 def test_a_plate_is_a_table_of_its_own():
-    page = render_page(ReportContent("t", plate=plate()))
+    page = render_page("t", {"plate": sections.plate(plate())})
     assert 'id="plate-1"' in page
     assert "candidates-table" not in re.sub(r"<script>.*?</script>", "", page, flags=re.S)
     assert "2 items" in page

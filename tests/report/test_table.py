@@ -5,9 +5,11 @@ import subprocess
 
 import pytest
 
-from sciencegen.report import CandidateContent, ReportContent, TableColumn, render_page
-from sciencegen.report.sections import candidates_table, embedded
-from tests.report.example import candidates, full_report
+from sciencegen.report.content import CandidateContent, TableColumn
+from sciencegen.report.page import render_page
+from sciencegen.report.sections import candidates as candidates_table
+from sciencegen.report.text import embedded
+from tests.report.example import candidates
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +116,7 @@ def test_a_picture_becomes_part_of_the_page():
     ],
 )
 def test_sorting_and_filtering_in_a_browser(tmp_path, steps, rows):
-    text = re.sub(r"<meta http-equiv[^>]*>", "", render_page(ReportContent("t", candidates=full_report().candidates)))
+    text = re.sub(r"<meta http-equiv[^>]*>", "", render_page("t", {"candidates": candidates_table(candidates())}))
     page = tmp_path / "page.html"
     page.write_text(text.replace("</body>", ACT.format(steps=steps)), encoding="utf-8")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]

@@ -14,10 +14,9 @@ from pydantic import Field, create_model
 
 from sciencegen.config import GenerateSettings, Settings, build_settings
 from sciencegen.serving.jobs import Budget, Jobs
-from sciencegen.serving.paths import AllowedPrograms, Boundary
-from sciencegen.serving.records import RECORDS, Call, Job
+from sciencegen.serving.records import RECORDS, Job
+from sciencegen.serving.requests import AllowedPrograms, Boundary, Place, ServedVerb
 from sciencegen.serving.service import Service
-from sciencegen.serving.verbs import Place, ServedVerb
 
 REPOSITORY = Path(__file__).parents[2]
 PATH = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH", "")])])
@@ -60,14 +59,14 @@ def make_jobs(tmp_path: Path) -> Iterator[Callable[..., Jobs]]:
         one.close()
 
 
-def call(key: str = "", **given: Any) -> Call:
+def call(key: str = "", **given: Any) -> dict[str, Any]:
     values = DRAW.values({"kind": "red", **given})
 
     def command(id: str) -> tuple[list[str], str]:
         output = f"jobs/{id}/draw.csv"
         return DRAW.command({**values, "output": output}, ["--json"]), output
 
-    return Call("draw", values, command, True, key)
+    return {"verb": "draw", "parameters": values, "command": command, "overwrites": True, "key": key}
 
 
 def ended(jobs: Jobs, id: str, seconds: float = 30) -> Job:

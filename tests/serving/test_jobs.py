@@ -7,16 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from sciencegen.errors import ConfigError
 from sciencegen.serving import jobs as budget
-from sciencegen.serving.jobs import Budget, BudgetSpent
-from sciencegen.serving.process import is_running
-from sciencegen.serving.records import Conflict, NotFound, read_job, write_job
+from sciencegen.serving.jobs import Budget, BudgetSpent, is_running
+from sciencegen.serving.records import RECORD, Conflict, NotFound, read_job, write_json
 from tests.serving.conftest import REPOSITORY, call, ended, environment, until
 
 SERVER = """
@@ -26,7 +25,7 @@ from sciencegen.serving.jobs import Jobs
 from tests.serving.conftest import WORKER, call, environment
 jobs = Jobs(Path(sys.argv[1]), WORKER, environment())
 for n in (60, 2):
-    print(jobs.submit(call(n=n, pause=0.05)).id, flush=True)
+    print(jobs.submit(**call(n=n, pause=0.05)).id, flush=True)
 time.sleep(100)
 """
 """Another server, with a job that runs and one that waits."""
@@ -38,7 +37,7 @@ def lines(folder: Path, job) -> list[str]:
 
 def test_a_job_runs_and_says_what_it_made(make_jobs, tmp_path):
     jobs = make_jobs()
-    job = ended(jobs, jobs.submit(call(n=2)).id)
+    job = ended(jobs, jobs.submit(**call(n=2)).id)
     assert (job.state, job.exit_code, job.error, job.starts, job.process) == ("done", 0, "", 1, None)
     assert lines(tmp_path, job) == ["item,value,kind,good", "i0,0.0,red,", "i1,0.5,red,true"]
     assert job == read_job(jobs.records(job.id))
@@ -55,14 +54,14 @@ def test_a_job_runs_and_says_what_it_made(make_jobs, tmp_path):
 )
 def test_a_failure_says_why(make_jobs, given, code, error):
     jobs = make_jobs()
-    job = ended(jobs, jobs.submit(call(**given)).id)
+    job = ended(jobs, jobs.submit(**call(**given)).id)
     assert (job.state, job.exit_code) == ("failed", code)
     assert error in job.error
 
 
 def test_jobs_wait_for_their_turn(make_jobs):
     jobs = make_jobs(2)
-    ids = [jobs.submit(call(n=4, pause=0.1)).id for _ in range(4)]
+    ids = [jobs.submit(**call(n=4, pause=0.1)).id for _ in range(4)]
     assert ids == sorted(ids)
     assert jobs.ids() == ids[::-1]
     until(lambda: len(jobs.ids("running")) == 2)
@@ -74,7 +73,7 @@ def test_jobs_wait_for_their_turn(make_jobs):
 
 def test_cancelled_jobs_keep_their_rows_and_start_again(make_jobs, tmp_path):
     jobs = make_jobs()
-    running, waiting = jobs.submit(call(n=30, pause=0.05)), jobs.submit(call(n=2))
+    running, waiting = jobs.submit(**call(n=30, pause=0.05)), jobs.submit(**call(n=2))
     until(lambda: (tmp_path / running.output).exists() and len(lines(tmp_path, running)) > 2)
     assert jobs.cancel(waiting.id).state == "cancelled"
     jobs.cancel(running.id, "It was cancelled.")
@@ -93,7 +92,7 @@ def test_cancelled_jobs_keep_their_rows_and_start_again(make_jobs, tmp_path):
 
 def test_a_stopped_server_leaves_jobs_that_start_again(make_jobs, tmp_path):
     first = make_jobs()
-    job, waiting = first.submit(call(n=30, pause=0.05)), first.submit(call(n=2))
+    job, waiting = first.submit(**call(n=30, pause=0.05)), first.submit(**call(n=2))
     until(lambda: first.job(job.id).state == "running")
     with pytest.raises(ConfigError, match="another process writes there"):
         make_jobs()
@@ -141,12 +140,12 @@ def test_a_job_of_a_killed_server_can_be_cancelled(make_jobs, tmp_path):
 def test_a_job_that_was_cut_off_is_interrupted(make_jobs, tmp_path):
     """Server and process are gone: as after a power cut."""
     first = make_jobs()
-    job = first.submit(call(n=2000, pause=0.05))
+    job = first.submit(**call(n=2000, pause=0.05))
     until(lambda: first.job(job.id).process is not None)
     cut = replace(first.job(job.id), state="running")
     first.close()
     (first.records(job.id) / "outcome.json").unlink(missing_ok=True)
-    write_job(first.records(job.id), cut)
+    write_json(first.records(job.id) / RECORD, asdict(cut))
     jobs = make_jobs()
     found = jobs.job(job.id)
     assert (found.state, found.process) == ("interrupted", None)
@@ -156,7 +155,7 @@ def test_a_job_that_was_cut_off_is_interrupted(make_jobs, tmp_path):
 def test_a_process_that_does_not_end_is_killed(make_jobs, monkeypatch):
     monkeypatch.setattr("sciencegen.serving.jobs.GRACE_S", 0.3)
     jobs = make_jobs()
-    job = jobs.submit(call(n=2, pause=60))  # it looks at the signal between rows
+    job = jobs.submit(**call(n=2, pause=60))  # it looks at the signal between rows
     until(lambda: (jobs.folder / job.output).exists())
     jobs.cancel(job.id, "enough")
     found = ended(jobs, job.id)
@@ -165,11 +164,11 @@ def test_a_process_that_does_not_end_is_killed(make_jobs, monkeypatch):
 
 def test_the_same_key_is_the_same_job(make_jobs):
     jobs = make_jobs()
-    first = jobs.submit(call(key="k"))
-    assert jobs.submit(call(key="k")).id == first.id
-    assert jobs.submit(call(key="other")).id != first.id
+    first = jobs.submit(**call(key="k"))
+    assert jobs.submit(**call(key="k")).id == first.id
+    assert jobs.submit(**call(key="other")).id != first.id
     jobs.close()
-    assert make_jobs().submit(call(key="k")).id == first.id
+    assert make_jobs().submit(**call(key="k")).id == first.id
 
 
 @pytest.mark.parametrize(
@@ -177,34 +176,34 @@ def test_the_same_key_is_the_same_job(make_jobs):
     [
         (call(key="k", n=3), "another value of 'n'"),
         (call(key="k", n=2, force=True), "another value of 'force'"),
-        (replace(call(key="k", n=2), verb="paint"), "another verb paint, not draw"),
+        (call(key="k", n=2) | {"verb": "paint"}, "another verb paint, not draw"),
     ],
 )
 def test_a_key_with_another_request_is_refused(make_jobs, other, message):
     jobs = make_jobs()
-    first = jobs.submit(call(key="k", n=2))
+    first = jobs.submit(**call(key="k", n=2))
     with pytest.raises(Conflict, match=f"{message}.*new key"):
-        jobs.submit(other)
+        jobs.submit(**other)
     assert jobs.ids() == [first.id]
-    assert jobs.submit(call(key="k", n=2)).id == first.id
+    assert jobs.submit(**call(key="k", n=2)).id == first.id
 
 
 def test_the_budget_of_calls(make_jobs):
     jobs = make_jobs(budget=Budget(calls=2))
     for _ in range(2):
-        jobs.submit(call())
+        jobs.submit(**call())
     with pytest.raises(BudgetSpent, match="Expected at most 2 calls"):
-        jobs.submit(call())
+        jobs.submit(**call())
     assert jobs.left() == {"calls": 0, "seconds": None}
     assert len(jobs.ids()) == 2
 
 
 def test_the_budget_of_seconds_ends_jobs(make_jobs):
     jobs = make_jobs(budget=Budget(seconds=0.5))
-    job = ended(jobs, jobs.submit(call(n=1000, pause=0.02)).id)
+    job = ended(jobs, jobs.submit(**call(n=1000, pause=0.02)).id)
     assert (job.state, job.error) == ("cancelled", "The 0.5 seconds for jobs are used up.")
     with pytest.raises(BudgetSpent, match="seconds"):
-        jobs.submit(call())
+        jobs.submit(**call())
 
 
 @pytest.mark.parametrize("id", ["", "nothing", "../..", "00000001-abcdef"])
@@ -215,7 +214,7 @@ def test_unknown_ids(make_jobs, id):
 
 def test_damaged_records_are_left_out(make_jobs, tmp_path):
     first = make_jobs()
-    job = ended(first, first.submit(call()).id)
+    job = ended(first, first.submit(**call()).id)
     first.close()
     for name, text in (("00000007-aaaaaa", "{"), ("00000008-bbbbbb", json.dumps({"id": 1}))):
         (tmp_path / "records" / name).mkdir()
@@ -226,7 +225,7 @@ def test_damaged_records_are_left_out(make_jobs, tmp_path):
 def test_a_command_that_cannot_start_fails(make_jobs):
     jobs = make_jobs()
     jobs._command[0] = os.fspath(jobs.folder / "nothing")
-    job = ended(jobs, jobs.submit(call()).id)
+    job = ended(jobs, jobs.submit(**call()).id)
     assert job.state == "failed"
     assert "can't be started" in job.error
 
@@ -240,23 +239,23 @@ def test_a_command_that_cannot_start_fails(make_jobs):
 )  # fmt: skip
 def test_a_record_of_wrong_types_stops_no_start(make_jobs, tmp_path, change):
     first = make_jobs()
-    kept, damaged = (ended(first, first.submit(call(n=1)).id).id for _ in range(2))
+    kept, damaged = (ended(first, first.submit(**call(n=1)).id).id for _ in range(2))
     first.close()
     place = first.records(damaged) / "job.json"
     place.write_text(json.dumps(json.loads(place.read_text()) | change))
     (tmp_path / "records" / "notes").mkdir()
     second = make_jobs()
     assert second.ids() == [kept]
-    assert ended(second, second.submit(call(n=1)).id).state == "done"
+    assert ended(second, second.submit(**call(n=1)).id).state == "done"
 
 
 def test_the_queue_is_limited(make_jobs, monkeypatch):
     monkeypatch.setattr(budget, "MOST_WAITING", 2)
     found = make_jobs()
-    first = found.submit(call(n=100, pause=0.1))
+    first = found.submit(**call(n=100, pause=0.1))
     until(lambda: found.job(first.id).state == "running")
-    waiting = [found.submit(call(n=1)) for _ in range(2)]
+    waiting = [found.submit(**call(n=1)) for _ in range(2)]
     with pytest.raises(BudgetSpent, match="at most 2 jobs that wait"):
-        found.submit(call(n=1))
+        found.submit(**call(n=1))
     found.cancel(waiting[0].id)
-    assert found.submit(call(n=1)).state == "queued"
+    assert found.submit(**call(n=1)).state == "queued"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sciencegen.errors import ConfigError
-from sciencegen.serving.paths import Boundary
+from sciencegen.serving.requests import Boundary
 
 
 @pytest.fixture

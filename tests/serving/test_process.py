@@ -13,8 +13,8 @@ import pytest
 
 from sciencegen.errors import ConfigError
 from sciencegen.plugins import ALLOWED
-from sciencegen.serving.paths import AllowedPrograms, Boundary, read_programs
-from sciencegen.serving.process import COMMAND, PACKAGE, SEARCHED, environment_of_jobs
+from sciencegen.serving.jobs import COMMAND, PACKAGE, SEARCHED, environment_of_jobs
+from sciencegen.serving.requests import AllowedPrograms, Boundary, read_programs
 from tests.domains.tables.known_table import table
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sciencegen.errors import ConfigError
-from sciencegen.serving.paths import AllowedPrograms, read_programs
+from sciencegen.serving.requests import AllowedPrograms, read_programs
 
 
 def test_commands_and_functions_are_read(tmp_path):

@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from sciencegen.errors import DataError
-from sciencegen.serving import results
+from sciencegen.serving import service as results
 from sciencegen.serving.jobs import BudgetSpent
 from sciencegen.serving.records import Job, NotFound
-from sciencegen.serving.results import _rows_apart, files_of, rows_of
+from sciencegen.serving.service import _rows_apart, files_of, rows_of
 from tests.serving.conftest import PATH
 
 TABLE = pd.DataFrame(
@@ -146,8 +146,8 @@ def test_damaged_parquet_is_refused(tmp_path, seed):
 
 
 def test_pages_have_fewer_rows_if_these_are_long(tmp_path, monkeypatch):
-    monkeypatch.setattr("sciencegen.serving.results.LARGEST_ANSWER", 1000)
-    monkeypatch.setattr("sciencegen.serving.results.AVAILABLE", False)  # it sets no limit of this process
+    monkeypatch.setattr("sciencegen.serving.service.LARGEST_ANSWER", 1000)
+    monkeypatch.setattr("sciencegen.serving.service.AVAILABLE", False)  # it sets no limit of this process
     (tmp_path / "t.csv").write_text("item\n" + f"{'C' * 300}\n" * 10 + "C" * 2000 + "\n")
     start, seen = 0, 0
     while start < 10:
@@ -160,12 +160,12 @@ def test_pages_have_fewer_rows_if_these_are_long(tmp_path, monkeypatch):
 
 def test_other_processes_read(tmp_path, monkeypatch):
     """One that takes too long or too much memory is killed, and the next one reads."""
-    monkeypatch.setattr("sciencegen.serving.results.LONGEST_READ_S", 0.3)
+    monkeypatch.setattr("sciencegen.serving.service.LONGEST_READ_S", 0.3)
     with (tmp_path / "t.csv").open("w") as file:
         file.write("item\n" + "x\n" * 5_000_000)
     with pytest.raises(DataError, match=r"within 0.3 s and 512 MiB of memory, got: it took longer than 0.3 s. Get it"):
         rows_of(tmp_path / "t.csv", 4_900_000, 1)
-    monkeypatch.setattr("sciencegen.serving.results.LONGEST_READ_S", 60.0)
+    monkeypatch.setattr("sciencegen.serving.service.LONGEST_READ_S", 60.0)
     text = pa.array(["C" * (1 << 24)]).dictionary_encode()
     many = pa.DictionaryArray.from_arrays(pa.array([0] * 200), text.dictionary)
     pq.write_table(pa.table({"item": many}), tmp_path / "t.parquet")
@@ -175,7 +175,7 @@ def test_other_processes_read(tmp_path, monkeypatch):
 
 
 def test_too_many_readers_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("sciencegen.serving.results._WAITING", BoundedSemaphore(1))
+    monkeypatch.setattr("sciencegen.serving.service._WAITING", BoundedSemaphore(1))
     (tmp_path / "t.csv").write_text("item\nx\n")
     with results._WAITING, pytest.raises(BudgetSpent, match="requests for rows at a time"):
         rows_of(tmp_path / "t.csv")
@@ -185,7 +185,7 @@ def test_too_many_readers_are_refused(tmp_path, monkeypatch):
 ENDING = """
 import sys, threading, time
 from pathlib import Path
-from sciencegen.serving.results import rows_of
+from sciencegen.serving.service import rows_of
 threading.Thread(target=rows_of, args=(Path(sys.argv[1]), 10**9)).start()
 time.sleep(3)
 """

@@ -12,8 +12,8 @@ import pytest
 from sciencegen.cli.serving import served_verbs
 from sciencegen.errors import SciencegenError
 from sciencegen.optimization.wells import SIZES
-from sciencegen.serving.paths import AllowedPrograms, Boundary
 from sciencegen.serving.records import NotFound
+from sciencegen.serving.requests import AllowedPrograms, Boundary
 from sciencegen.serving.service import RequestPlan, Service
 
 VERBS = served_verbs()

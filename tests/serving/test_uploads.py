@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sciencegen.optimization.journal import COLUMNS, new_header
-from sciencegen.serving.paths import JOURNAL, is_journal
+from sciencegen.serving.requests import JOURNAL, is_journal
 
 
 def test_the_columns_are_those_of_journals():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sciencegen.errors import ConfigError
-from sciencegen.serving.verbs import Place
+from sciencegen.serving.requests import Place
 from tests.serving.conftest import DRAW
 
 

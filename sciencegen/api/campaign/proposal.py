@@ -230,7 +230,7 @@ class Proposal(Result):
         >>> made.plot_plate().axes[0].get_title()
         'plate 1'
         """
-        from sciencegen.report.paper_figures import plates_figure
+        from sciencegen.report.plots import plates_figure
 
         if self.proposed is None or self.proposed.layout is None:
             raise ConfigError("Expected a plate with a layout. Pass `plate`, 96 or 384, to `propose`.")

@@ -16,12 +16,10 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field, ValidationError
 
-from sciencegen.api.maps.items import MapColumn
-from sciencegen.api.maps.latent_map import LatentMap, Picture, picture_of
+from sciencegen.api.maps.latent_map import LatentMap, MapColumn, Picture, picture_of
 from sciencegen.api.sampling.judge import measure_all
 from sciencegen.api.writing.writer import OutputOptions, check_ending, open_output
-from sciencegen.browser.page import live_pages
-from sciencegen.browser.server import Answer, NoSuchPath, Site, json_answer
+from sciencegen.browser.server import Answer, NoSuchPath, Site, json_answer, live_pages
 from sciencegen.config import Settings
 from sciencegen.data.workers import is_refusal
 from sciencegen.data.writers import WRITTEN_TABLES
@@ -149,6 +147,18 @@ class MadeItem:
     steps: list[float]
     values: Mapping[str, float | None]
     picture: Picture | None = field(repr=False)
+
+    def to_json(self) -> Json:
+        """For the page, with rounded numbers."""
+        return {
+            "text": self.text,
+            "reason": self.reason,
+            "latent": _rounded(self.latent),
+            "point": list(self.point),
+            "steps": [round(step, 4) for step in self.steps],
+            "values": dict(self.values),
+            "picture": "" if self.picture is None else self.picture.address,
+        }
 
 
 @dataclass(frozen=True)
@@ -313,14 +323,10 @@ def site_of(maker: Maker, title: str) -> Site:
     pages = {
         **live_pages(title),
         "description": json_answer(description_of(maker, title)),
-        **{path: Answer(_bytes(values), BINARY) for path, values in arrays.items()},
+        **{path: Answer(np.ascontiguousarray(values, "<f4").tobytes(), BINARY) for path, values in arrays.items()},
     }
     calls = _Calls(maker)
     return Site(pages, calls.table, calls.picture)
-
-
-def _bytes(values: np.ndarray) -> bytes:
-    return np.ascontiguousarray(values, "<f4").tobytes()
 
 
 class _Calls:
@@ -357,12 +363,12 @@ class _Calls:
 
     def place(self, asked: PlaceRequest) -> Answer:
         latent = self._map.at_place(asked.x, asked.y)
-        return json_answer(_plain(self._maker.decoded(latent[None], asked.condition)[0]))
+        return json_answer(self._maker.decoded(latent[None], asked.condition)[0].to_json())
 
     def item(self, asked: ItemRequest) -> Answer:
         index = self._checked(asked.index)
         decoded, text = self._of_data(index), self._map.items.text[index]
-        return json_answer(_plain(decoded) | {"same": decoded.text == text, "given": text})
+        return json_answer(decoded.to_json() | {"same": decoded.text == text, "given": text})
 
     def _decoded(self, index: int) -> MadeItem:
         return self._maker.decoded(self._map.items.latent[index][None])[0]
@@ -373,7 +379,7 @@ class _Calls:
             if asked.axis >= len(self._map.axes.axes):
                 raise DataError(f"Expected an axis below {len(self._map.axes.axes)}, got {asked.axis}.")
             latent = self._map.moved(latent, asked.axis, asked.step)
-        return json_answer(_plain(self._maker.decoded(latent[None], asked.condition)[0]))
+        return json_answer(self._maker.decoded(latent[None], asked.condition)[0].to_json())
 
     def nearest(self, asked: NearestRequest) -> Answer:
         found, distances = self._map.nearest(self._latent(asked.latent), asked.count)
@@ -385,7 +391,7 @@ class _Calls:
 
     def near(self, asked: NearRequest) -> Answer:
         found = self._maker.near(self._latent(asked.latent), asked.count, asked.radius, asked.seed)
-        return json_answer([_plain(one) for one in found])
+        return json_answer([one.to_json() for one in found])
 
     def path(self, asked: PathRequest) -> Answer:
         """The latents of a path, both ends included; the page asks for the item of each, so that it shows them as they
@@ -394,7 +400,7 @@ class _Calls:
         return json_answer([_rounded(latent) for latent in found])
 
     def draw(self, asked: PageDrawRequest) -> Answer:
-        return json_answer(_plain(self._maker.drawn(asked.seed, asked.condition)))
+        return json_answer(self._maker.drawn(asked.seed, asked.condition).to_json())
 
     def export(self, asked: ExportRequest) -> Answer:
         loaded = self._map.loaded
@@ -453,18 +459,6 @@ def _reading(record: type[Asked], call: Callable[[Asked], Answer]) -> Callable[[
         return call(asked)
 
     return answer
-
-
-def _plain(made: MadeItem) -> Json:
-    return {
-        "text": made.text,
-        "reason": made.reason,
-        "latent": _rounded(made.latent),
-        "point": list(made.point),
-        "steps": [round(step, 4) for step in made.steps],
-        "values": dict(made.values),
-        "picture": "" if made.picture is None else made.picture.address,
-    }
 
 
 def _rounded(latent: Float[np.ndarray, " latent"]) -> list[float]:

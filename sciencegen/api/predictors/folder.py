@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sciencegen.figures.style import Figure
     from sciencegen.prediction import HeldOutEvaluation, Predictor
     from sciencegen.prediction.points import PointPredictor
-    from sciencegen.report.paper_figures import PlottedPredictions
+    from sciencegen.report.content import CheckedPredictions
 
 
 # Predictions of held-out rows in a predictor's folder, from which its calibration is plotted.
@@ -48,11 +48,11 @@ def write_held_out(folder: Path, evaluations: Mapping[str, HeldOutEvaluation]) -
     write_table(folder / HELD_OUT, columns)
 
 
-def read_held_out(folder: Path, split: str, level: float) -> PlottedPredictions:
+def read_held_out(folder: Path, split: str, level: float) -> CheckedPredictions:
     """The predictions of a split; an error for a predictor without the file, and for a split that wasn't evaluated."""
     import pandas as pd
 
-    from sciencegen.report.paper_figures import PlottedPredictions
+    from sciencegen.report.content import CheckedPredictions
 
     path = folder / HELD_OUT
     if not path.is_file():
@@ -70,7 +70,7 @@ def read_held_out(folder: Path, split: str, level: float) -> PlottedPredictions:
     if not len(own):
         raise unknown_name("split", split, sorted(set(table["split"].astype(str))))
     measured, predicted, lower, upper = numbers.T
-    return PlottedPredictions(measured, predicted, lower, upper, level)
+    return CheckedPredictions(measured, predicted, lower, upper, level)
 
 
 SHIPPED = "predictors"
@@ -114,7 +114,7 @@ class TrainedPredictor:
         ConfigError
             For a split that wasn't evaluated, or a predictor that holds no such predictions.
         """
-        from sciencegen.report.paper_figures import predictions_figure
+        from sciencegen.report.plots import predictions_figure
 
         level = self.metrics.get(split, {}).get("level", 0.9)
         return predictions_figure(read_held_out(self.folder, split, level), self.target)

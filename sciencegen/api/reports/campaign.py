@@ -24,7 +24,7 @@ from sciencegen.api.campaign.notes import (
     read_campaign,
     several_targets,
 )
-from sciencegen.api.reports.sections import plate_of
+from sciencegen.api.reports.sections import Fact, plate_of
 from sciencegen.api.science.naming import align, letters_of, picture
 from sciencegen.errors import DataError
 from sciencegen.files import sha256_of
@@ -33,33 +33,22 @@ from sciencegen.optimization.journal import Journal
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.pareto import hypervolume, in_unit_box, nondominated_ranks
 from sciencegen.report import letters as heat_maps
-from sciencegen.report.content import (
-    Agreement,
-    CandidateContent,
-    Fact,
-    Logo,
-    ObjectiveContent,
-    Pareto,
-    Provenance,
-    ReportContent,
-    Rounds,
-    TableColumn,
-)
+from sciencegen.report import sections
+from sciencegen.report.content import CandidateContent, CheckedPredictions, GoalAxis, Logo, Rounds, TableColumn
 from sciencegen.report.letters import changes_of, logo_of
-from sciencegen.report.page import write_report
-from sciencegen.report.plots import inside
+from sciencegen.report.page import render_page, write_page
 from sciencegen.runs import provenance
 
 # The provenance of a campaign's page.
 
 
-def campaign_provenance(campaign: Campaign) -> Provenance:
+def campaign_provenance(campaign: Campaign) -> str:
     """The command, versions and the journal's hash."""
     made, settings = provenance([], 0), campaign.settings
     options = f" --wild-type {settings.wild_type}" if settings.wild_type else ""
     options += f" --target {settings.target}" if settings.target not in ("", "value") else ""
     options += " --minimize" if settings.minimize else ""
-    return Provenance(
+    return sections.provenance(
         commands=[f"sciencegen report {campaign.path} --domain {settings.domain}{options}"],
         versions={"sciencegen": __version__, "python": made["python"], **made["libraries"]},
         hashes={campaign.path.name: sha256_of(campaign.path)},
@@ -146,7 +135,7 @@ def pareto_campaign(path: Path, journal: Journal, settings: CampaignReportSettin
 def report_pareto(path: Path, journal: Journal, page: str | Path, settings: CampaignReportSettings) -> dict[str, Any]:
     """Write the page and return its figures."""
     found = pareto_campaign(path, journal, settings)
-    write_report(pareto_content(found), Path(page))
+    write_page(pareto_page(found), Path(page))
     volumes = found.volumes()
     return {
         "measured": len(set(found.campaign.keys[one.item] for one in journal.measured)),
@@ -158,44 +147,46 @@ def report_pareto(path: Path, journal: Journal, page: str | Path, settings: Camp
     }
 
 
-def pareto_content(found: ParetoCampaign) -> ReportContent:
-    """The complete content of the page."""
+def pareto_page(found: ParetoCampaign) -> str:
+    """The complete page."""
     campaign, volumes = found.campaign, found.volumes()
     settings, count = campaign.settings, len(found.complete)
     rounds = Rounds("hypervolume", list(volumes), list(volumes.values()), [f"round {one}" for one in volumes])
-    return ReportContent(
-        title=f"{settings.domain}: {campaign.path.stem}",
+    told = (
+        "Hypervolume: the share of the box between the worst and the best measured values of all objectives that "
+        "the measured items dominate. Constraints are not in the journal, so that items that miss one count too."
+    )
+    return render_page(
+        f"{settings.domain}: {campaign.path.stem}",
+        {
+            "candidates": sections.candidates(measured_items(found)),
+            "plate": sections.plate(_plate(found)),
+            "rounds": sections.rounds(rounds),
+            "pareto": sections.trade_offs(pictures(found)),
+            "notes": sections.notes([told]),
+            "provenance": campaign_provenance(campaign),
+        },
         summary=f"{count} items with all objectives measured up to round {campaign.journal.last_round}.",
         goals=[f"{direction} {name}" for name, direction in found.directions.items()],
-        facts=_facts(found, volumes),
-        notes=[
-            "Hypervolume: the share of the box between the worst and the best measured values of all objectives that "
-            "the measured items dominate. Constraints are not in the journal, so that items that miss one count too."
-        ],
-        candidates=_candidates(found),
-        plate=_plate(found),
-        rounds=rounds if volumes else None,
-        pareto=pictures(found),
-        provenance=campaign_provenance(campaign),
+        facts=pareto_facts(found),
         headings={"candidates": "Measured, front by front", "plate": "Not measured yet"},
     )
 
 
-def _facts(found: ParetoCampaign, volumes: Mapping[int, float]) -> list[Fact]:
-    made = [
-        Fact(str(found.front), "on the Pareto front", f"of {len(found.complete)} items with all objectives"),
-    ]
-    if volumes:
-        made.append(Fact(f"{list(volumes.values())[-1]:.2f}", "hypervolume", "1 is one item that is best in all"))
+def pareto_facts(found: ParetoCampaign) -> list[Fact]:
+    """The front, its hypervolume, the best value of each objective, and how many items are not yet measured."""
+    made = [(str(found.front), "on the Pareto front", f"of {len(found.complete)} items with all objectives")]
+    if volumes := found.volumes():
+        made.append((f"{list(volumes.values())[-1]:.2f}", "hypervolume", "1 is one item that is best in all"))
     for name, direction in found.directions.items():
         values = [one.value for one in found.measured[name].values()]
         best = min(values) if direction == "minimize" else max(values)
-        made.append(Fact(f"{best:.3g}", f"best {name}", f"{len(values)} items measured"))
+        made.append((f"{best:.3g}", f"best {name}", f"{len(values)} items measured"))
     waiting = len(found.campaign.pending)
-    return [*made, Fact(str(waiting), "not measured yet", "proposed")] if waiting else made
+    return [*made, (str(waiting), "not measured yet", "proposed")] if waiting else made
 
 
-def _candidates(found: ParetoCampaign) -> CandidateContent:
+def measured_items(found: ParetoCampaign) -> CandidateContent:
     """The items with all objectives, front by front, with every target."""
     science, shown = found.campaign.science, found.complete[: found.campaign.settings.shown]
     texts = [found.text_of(key) for key in shown]
@@ -214,15 +205,14 @@ def _candidates(found: ParetoCampaign) -> CandidateContent:
     return CandidateContent(texts, columns, pictures_, total=len(found.complete), noun="measured items")
 
 
-def pictures(found: ParetoCampaign) -> list[Pareto]:
+def pictures(found: ParetoCampaign) -> list[str]:
     """Each pair of objectives, with the front."""
-    names = list(found.directions)
-    axes = [ObjectiveContent(name, found.directions[name]) for name in names]
-    values = np.array([[found.measured[name][key].value for name in names] for key in found.complete])
+    axes = [GoalAxis(name, direction=direction) for name, direction in found.directions.items()]
+    values = np.array([[found.measured[axis.name][key].value for axis in axes] for key in found.complete])
     front = [place < found.front for place in range(len(found.complete))]
     labels = [found.text_of(key) for key in found.complete]
-    pairs = list(combinations(range(len(names)), 2))[:MOST_PAIRS] if found.complete else []
-    return [Pareto(axes[x], axes[y], values[:, [x, y]].tolist(), front, labels=labels) for x, y in pairs]
+    pairs = list(combinations(range(len(axes)), 2))[:MOST_PAIRS] if found.complete else []
+    return [sections.pareto(axes[x], axes[y], values[:, [x, y]].tolist(), front, labels=labels) for x, y in pairs]
 
 
 def _plate(found: ParetoCampaign) -> CandidateContent | None:
@@ -253,46 +243,46 @@ def report_campaign(journal: str | Path, page: str | Path, settings: CampaignRep
     if (several := several_targets(journal, settings)) is not None:
         return report_pareto(Path(journal), several, page, settings)
     campaign = read_campaign(journal, settings)
-    content = campaign_content(campaign)
-    write_report(content, Path(page))
+    expected = agreement(campaign)
+    write_page(campaign_page(campaign, expected), Path(page))
     best = campaign.measured[0].value
     figures = {"measured": len(campaign.measured), "rounds": campaign.journal.last_round, "best": best}
-    if content.agreement is not None:
-        figures["inside_interval"] = float(inside(content.agreement).mean())
+    if expected is not None:
+        figures["inside_interval"] = float(expected.inside.mean())
     decided = [one.held for one in campaign.outcomes if one.held is not None]
     if decided:
         figures["forecasts_held"] = float(np.mean(decided))
     return {**figures, "pending": len(campaign.pending)}
 
 
-def campaign_content(campaign: Campaign) -> ReportContent:
-    """The complete content of the page."""
+def campaign_page(campaign: Campaign, expected: CheckedPredictions | None) -> str:
+    """The complete page. expected: of the measured items."""
     settings, measured = campaign.settings, campaign.measured
-    expected = agreement(campaign)
     sites, values = campaign.sites, [one.value for one in measured]
     letters = letters_of(campaign.science)
     maps = [] if sites is None or letters is None else heat_maps.of_items(
         letters, sites, values, settings.target, settings.direction
     )  # fmt: skip
-    return ReportContent(
-        title=f"{settings.domain}: {campaign.path.stem}",
+    return render_page(
+        f"{settings.domain}: {campaign.path.stem}",
+        {
+            "candidates": sections.candidates(best_measured(campaign)),
+            "plate": sections.plate(plate(campaign)),
+            "rounds": sections.rounds(rounds(campaign), expected),
+            "changes": sections.heat_maps(maps),
+            "logo": sections.logo(logo(campaign)),
+            "provenance": campaign_provenance(campaign),
+        },
         summary=f"{len(measured)} items measured up to round {campaign.journal.last_round}.",
         goals=[f"{settings.direction} {settings.target}"],
         facts=facts(campaign, expected),
         warnings=warnings(campaign),
-        candidates=best_measured(campaign),
-        plate=plate(campaign),
-        rounds=rounds(campaign),
-        agreement=expected,
-        heat_maps=maps,
-        logo=logo(campaign),
-        provenance=campaign_provenance(campaign),
         headings={"candidates": "Best measured", "changes": "Which letter where", "plate": "Not measured yet"},
     )
 
 
 def warnings(campaign: Campaign) -> list[str]:
-    """Sentences on values that are no numbers, and replicates that contradict each other."""
+    """Sentences on bounds, values that are no numbers, replicates that contradict each other, and poor rounds."""
     unread = (
         f"{campaign.unread} of the {len(campaign.pending)} items not measured yet stand in "
         f"{campaign.path.name}.rejects.csv with a value that is no number, such as a bound: they are not used."
@@ -300,47 +290,38 @@ def warnings(campaign: Campaign) -> list[str]:
     apart = contradictions([campaign.name_of(key) for key in campaign.discordant])
     last = evidence(campaign.journal, campaign.keys, campaign.settings.minimize)
     poor = [f"{note[0].upper()}{note[1:]}." for note in diagnosis_notes(last, causes(last))]
-    return [*_bounds(campaign.measured), *([unread] if campaign.unread else []), *apart, *poor]
-
-
-def _bounds(measured: Sequence[Measurement]) -> list[str]:
-    """A sentence on censored values."""
-    bounds = [one.text_of_value for one in measured if one.limits is not None]
-    if not bounds:
-        return []
-    return [
-        f"{len(bounds)} of the {len(measured)} measured values are bounds, such as {bounds[0]}: tables and pictures "
+    bounds = [one.text_of_value for one in campaign.measured if one.limits is not None]
+    censored = [
+        f"{len(bounds)} of the {len(campaign.measured)} measured values are bounds, such as {one}: tables and pictures "
         "show the number of the bound."
+        for one in bounds[:1]
     ]
+    return [*censored, *([unread] if campaign.unread else []), *apart, *poor]
 
 
-def facts(campaign: Campaign, expected: Agreement | None) -> list[Fact]:
-    """The best value, how many items are measured, inside their predicted intervals, and not yet measured."""
+def facts(campaign: Campaign, expected: CheckedPredictions | None) -> list[Fact]:
+    """The best value, how many items are measured, as predicted, and not yet measured, and what was forecast."""
     best = campaign.measured[0]
     made = [
-        Fact(f"{best.value:.3g}", f"best {campaign.settings.target}", campaign.names[0][:60]),
-        Fact(str(len(campaign.measured)), "measured", f"{len(campaign.journal.measured)} measurements"),
+        (f"{best.value:.3g}", f"best {campaign.settings.target}", campaign.names[0][:60]),
+        (str(len(campaign.measured)), "measured", f"{len(campaign.journal.measured)} measurements"),
     ]
     if expected is not None:
-        share = inside(expected)
-        made.append(Fact(f"{100 * share.mean():.0f} %", "inside their 90 % interval", f"of {len(share)} predicted"))
+        share = expected.inside
+        made.append((f"{100 * share.mean():.0f} %", "inside their 90 % interval", f"of {len(share)} predicted"))
     if campaign.pending:
-        made.append(Fact(str(len(campaign.pending)), "not measured yet", "proposed"))
-    return made + forecast_facts(campaign)
-
-
-def forecast_facts(campaign: Campaign) -> list[Fact]:
-    """The hits that are expected on a plate without a value, and how many earlier forecasts held."""
-    found, past = [], campaign.outcomes
+        made.append((str(len(campaign.pending)), "not measured yet", "proposed"))
+    # the hits that are expected on a plate without a value, and how many earlier forecasts held
+    past = campaign.outcomes
     if (last := campaign.forecast) is not None:
         sign = "at most" if campaign.settings.minimize else "at least"
         what = f"{sign} {last.threshold:.3g}, among {last.items}; {last.expected:.1f} expected"
-        found.append(Fact(f"{last.lower} to {last.upper}", "hits to come (90 % interval)", what))
+        made.append((f"{last.lower} to {last.upper}", "hits to come (90 % interval)", what))
     decided = [one.held for one in past if one.held is not None]
     if decided:
         hits = ", ".join(str(one.hits) for one in past)
-        found.append(Fact(f"{sum(decided)} of {len(decided)}", "forecasts of hits held", f"hits by plate: {hits}"))
-    return found
+        made.append((f"{sum(decided)} of {len(decided)}", "forecasts of hits held", f"hits by plate: {hits}"))
+    return made
 
 
 def best_measured(campaign: Campaign) -> CandidateContent:
@@ -383,14 +364,20 @@ def rounds(campaign: Campaign) -> Rounds:
     )  # fmt: skip
 
 
-def agreement(campaign: Campaign) -> Agreement | None:
+def agreement(campaign: Campaign) -> CheckedPredictions | None:
     """Measured items that had a prediction when they were proposed; None if there are none."""
     rows = []
     for name, table_row, one in zip(campaign.names, campaign.table_rows, campaign.measured, strict=True):
         before = campaign.foreseen.get(campaign.keys[one.text])
         if before is not None and None not in (before.predicted, before.lower, before.upper):
-            rows.append((before.round, before.predicted, before.lower, before.upper, one.value, name, table_row))
-    return Agreement(campaign.settings.target, *map(list, zip(*rows, strict=True))) if rows else None  # type: ignore[arg-type]
+            rows.append((one.value, before.predicted, before.lower, before.upper, before.round, name, table_row))
+    if not rows:
+        return None
+    measured, predicted, lower, upper, round_, labels, table_rows = map(list, zip(*rows, strict=True))
+    return CheckedPredictions(
+        measured, predicted, lower, upper, name=campaign.settings.target, rounds=round_, labels=labels,
+        table_rows=table_rows,
+    )  # fmt: skip
 
 
 def plate(campaign: Campaign) -> CandidateContent | None:

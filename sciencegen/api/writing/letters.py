@@ -55,7 +55,7 @@ class VariantScores(Scored):
         DataError
             Without scores of single changes.
         """
-        from sciencegen.report.paper_figures import heat_map_figure
+        from sciencegen.report.letters import heat_map_figure
 
         science, table = domain_of(self.variants_of), {str(name): cells.tolist() for name, cells in self.table.items()}
         letters = letters_of(science)

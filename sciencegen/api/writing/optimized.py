@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sciencegen.figures.style import Figure
-    from sciencegen.report.paper_figures import GoalAxis
+    from sciencegen.report.content import GoalAxis
 
 
 # The files of a search: candidates, their structures, and details.
@@ -186,7 +186,7 @@ class Optimized(Result):
         >>> found.plot_trace().axes[0].get_xlabel()
         'scored items'
         """
-        from sciencegen.report.paper_figures import trace_figure
+        from sciencegen.report.plots import trace_figure
 
         return trace_figure(self.record.trace, str(self.summary["method"]))
 
@@ -216,7 +216,7 @@ class Optimized(Result):
         >>> found.plot_pareto().axes[0].get_ylabel()
         'sa, lower is better'
         """
-        from sciencegen.report.paper_figures import pareto_figure
+        from sciencegen.report.plots import pareto_figure
 
         first, second = self._two_goals(x, y)
         names = [first.name, second.name]
@@ -242,7 +242,7 @@ class Optimized(Result):
         return self._axis(first, goals), self._axis(second, goals)
 
     def _axis(self, name: str, goals: Sequence[Goal]) -> GoalAxis:
-        from sciencegen.report.paper_figures import GoalAxis
+        from sciencegen.report.content import GoalAxis
 
         own = [goal for goal in goals if goal.name == name]
         known = domain_of(self.record.domain).properties.get(name)

@@ -309,7 +309,7 @@ class Backtested(Result):
         >>> found.plot_campaigns().axes[0].get_xlabel()
         'measured items'
         """
-        from sciencegen.report.paper_figures import campaigns_figure
+        from sciencegen.report.plots import campaigns_figure
 
         return campaigns_figure(
             {name: self.table[name].tolist() for name in BACKTEST_COLUMNS}, self.summary["threshold"]

@@ -23,7 +23,7 @@ from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_write, claim_output, reserved
 from sciencegen.items import Cell, Refusal
 from sciencegen.report.letters import heights, logo_of
-from sciencegen.report.viewer import viewer_page
+from sciencegen.report.page import viewer_page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -211,7 +211,7 @@ GROUP = "items"
 
 def logo_of_texts(domain: str, cells: Sequence[Cell], wild_type: str | None) -> Figure:
     """The logo of the texts among the cells. wild_type: of the columns, as text or a file."""
-    from sciencegen.report.paper_figures import logo_figure
+    from sciencegen.report.letters import logo_figure
 
     science = domain_of(domain) if domain else None
     letters = None if science is None else letters_of(science)

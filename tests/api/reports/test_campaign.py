@@ -3,7 +3,7 @@
 import pytest
 
 from sciencegen.api.campaign.notes import CampaignReportSettings, read_campaign
-from sciencegen.api.reports.campaign import agreement, campaign_content, plate, report_campaign, warnings
+from sciencegen.api.reports.campaign import agreement, best_measured, facts, plate, report_campaign, warnings
 from sciencegen.optimization.forecast import Forecast
 from sciencegen.optimization.journal import Entry, append
 
@@ -33,9 +33,8 @@ def test_only_items_with_a_prediction_are_held_against_it(campaign):
 def test_the_page_says_what_its_figures_say(campaign, tmp_path):
     figures = report_campaign(campaign.path, tmp_path / "page.html", campaign.settings)
     assert figures == {"measured": 3, "rounds": 2, "best": 5.0, "inside_interval": 0.5, "pending": 1}
-    content = campaign_content(campaign)
-    assert [fact.value for fact in content.facts] == ["5", "3", "50 %", "1"]
-    assert content.candidates.items[0] == "MKL"
+    assert [value for value, _, _ in facts(campaign, agreement(campaign))] == ["5", "3", "50 %", "1"]
+    assert best_measured(campaign).items[0] == "MKL"
 
 
 def test_the_page_says_what_was_forecast_and_how_it_did(tmp_path):
@@ -50,9 +49,9 @@ def test_the_page_says_what_was_forecast_and_how_it_did(tmp_path):
         Entry(3, "MAV", "proposed", source="pool", forecast=second, **known),
     ])  # fmt: skip
     campaign = read_campaign(path, CampaignReportSettings("proteins", threads=1))
-    facts = {fact.label: fact for fact in campaign_content(campaign).facts}
-    assert facts["hits to come (90 % interval)"].value == "0 to 1"
-    assert facts["forecasts of hits held"].value == "1 of 1"
+    told = {label: value for value, label, _ in facts(campaign, agreement(campaign))}
+    assert told["hits to come (90 % interval)"] == "0 to 1"
+    assert told["forecasts of hits held"] == "1 of 1"
     assert report_campaign(path, tmp_path / "page.html", campaign.settings)["forecasts_held"] == 1.0
     append(path, [Entry(3, "MAV", "measured", 0.0, **known)])
     measured = read_campaign(path, CampaignReportSettings("proteins", threads=1))

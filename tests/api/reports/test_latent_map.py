@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sciencegen.api.reports import pictures as maps
-from sciencegen.api.reports.pictures import latent_map, says_nothing
+from sciencegen.api.reports import sections as maps
+from sciencegen.api.reports.sections import latent_map, says_nothing
 
 
 @pytest.mark.parametrize(("spread", "silent"), [((0.04, 0.03), True), ((0.04, 0.6), False), ((1.0, 1.0), False)])
@@ -25,4 +25,4 @@ def test_the_noise_of_a_diffusion_has_no_map(monkeypatch):
     monkeypatch.setattr("sciencegen.diffusion.sizes.SizedDiffusion", SimpleNamespace)
     monkeypatch.setattr(maps, "latents_of", None)
     run = SimpleNamespace(model=SimpleNamespace(model=SimpleNamespace()), training=object(), items=["item"])
-    assert latent_map(run) is None
+    assert latent_map(run) == ""

@@ -7,9 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sciencegen.api.reports import notes as report_notes
-from sciencegen.api.reports.contents import RunContents
-from sciencegen.api.reports.notes import progress_name, warnings
+from sciencegen.api.reports import contents as report_notes
+from sciencegen.api.reports.contents import RunContents, progress_name, warnings
 from sciencegen.api.sampling.request import UNCHECKED
 from sciencegen.config import RunSettings
 from sciencegen.scoring.oracles import Score

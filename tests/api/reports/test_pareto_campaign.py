@@ -3,7 +3,7 @@
 import pytest
 
 from sciencegen.api.campaign.notes import CampaignReportSettings
-from sciencegen.api.reports.campaign import pareto_campaign, pareto_content, report_campaign
+from sciencegen.api.reports.campaign import measured_items, pareto_campaign, pareto_facts, report_campaign
 from sciencegen.errors import DataError
 from sciencegen.optimization.journal import Entry, append, read_journal
 
@@ -32,11 +32,13 @@ def test_the_page_has_the_front_and_its_hypervolume_by_round(tmp_path):
     assert figures == {"measured": 5, "complete": 4, "front": 1, "rounds": 5, "hypervolume": 1.0, "pending": 1}
     found = pareto_campaign(path, read_journal(path), SETTINGS)
     assert found.volumes() == pytest.approx({1: 0.0, 2: 0.2, 3: 1.0, 4: 1.0})
-    content = pareto_content(found)
-    assert content.candidates.items[0] == "MKD"
-    assert content.pareto[0].front == [True, False, False, False]
-    assert [fact.value for fact in content.facts] == ["1", "1.00", "9", "1", "1"]
-    assert "hypervolume" in (tmp_path / "page.html").read_text()
+    shown = measured_items(found)
+    assert shown.items[0] == "MKD"
+    assert [list(column.values) for column in shown.columns if column.name == "on the front"] == [[True, *[False] * 3]]
+    assert [value for value, _, _ in pareto_facts(found)] == ["1", "1.00", "9", "1", "1"]
+    page = (tmp_path / "page.html").read_text()
+    assert "hypervolume" in page
+    assert "1 of 4 candidates are on the front" in page
 
 
 def test_the_page_of_one_of_the_targets_is_asked_for_by_name(tmp_path):

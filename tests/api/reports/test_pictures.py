@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sciencegen.api.reports import pictures as report_pictures
-from sciencegen.api.reports.pictures import charts, gallery, pictures_of, traversals
+from sciencegen.api.reports import sections as report_pictures
+from sciencegen.api.reports.sections import charts, gallery, pictures_of, traversals
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.domains.capabilities import Compared
 from sciencegen.domains.galaxies import DOMAIN as GALAXIES
@@ -61,8 +61,8 @@ def run_of(loaded, noise_free=True, **others):
 
 def test_training_data_stands_beside_draws_and_what_the_instrument_sees_of_them(loaded):
     found = gallery(run_of(loaded))
-    assert [len(pictures) for pictures in found.groups.values()] == [24, 6, 6]
-    assert len(gallery(run_of(loaded, noise_free=False)).groups) == 2
+    assert [len(pictures) for pictures in found.values()] == [24, 6, 6]
+    assert len(gallery(run_of(loaded, noise_free=False))) == 2
     assert found == gallery(run_of(loaded))
 
 
@@ -70,7 +70,7 @@ def test_training_data_stands_beside_draws_and_what_the_instrument_sees_of_them(
     "missing", [{"samples": {}}, {"training": None}, {"domain": SimpleNamespace(name="x", pictures=None)}]
 )
 def test_there_is_none_without_both_or_where_the_domain_has_none(loaded, missing):
-    assert gallery(run_of(loaded, **missing)) is None
+    assert gallery(run_of(loaded, **missing)) == {}
 
 
 def test_charts_are_made_of_training_items_draws_and_candidates(loaded):
@@ -91,14 +91,15 @@ def test_what_is_no_item_has_no_picture():
 
 def test_rows_along_the_directions_in_which_items_vary_then_under_each_condition(loaded):
     rows = traversals(run_of(loaded, goals=[SimpleNamespace(name="flux")]))
-    assert [row.name for row in rows] == ["direction 1", "direction 2", "direction 3", "flux", "half_light_radius"]
-    assert list(rows[0].labels) == ["−2 σ", "−1 σ", "mean", "1 σ", "2 σ"]
-    assert rows[0].pictures[2] == rows[1].pictures[2]
-    assert len({*rows[0].pictures, *rows[1].pictures}) == 9
-    assert [row.unit for row in rows[3:]] == ["nJy", "arcsec"]
-    asked = [float(label) for label in rows[4].labels]
+    labels, pictures, asides = zip(*(zip(*row["steps"], strict=True) for row in rows), strict=True)
+    assert [row["name"] for row in rows] == ["direction 1", "direction 2", "direction 3", "flux", "half_light_radius"]
+    assert list(labels[0]) == ["−2 σ", "−1 σ", "mean", "1 σ", "2 σ"]
+    assert pictures[0][2] == pictures[1][2]
+    assert len({*pictures[0], *pictures[1]}) == 9
+    assert [row["unit"] for row in rows[3:]] == ["nJy", "arcsec"]
+    asked = [float(label) for label in labels[4]]
     np.testing.assert_allclose(asked, np.quantile(VALUES[:, 0], report_pictures.QUANTILES), rtol=0.02)
-    assert all(aside.startswith("got ") for row in rows[3:] for aside in row.asides)
+    assert all(aside.startswith("got ") for row in asides[3:] for aside in row)
 
 
 def test_a_diffusion_is_not_walked_through(loaded, monkeypatch):

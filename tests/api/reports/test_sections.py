@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sciencegen.api.reports.contents import RunContents
-from sciencegen.api.reports.sections import candidates, facts, metrics, summary_sentence, traces
+from sciencegen.api.reports.sections import candidates, facts, metrics, search_curves, summary_sentence, traces
 from sciencegen.api.writing.output_record import Ingredients, Written, write_record
 from sciencegen.config import RunSettings
 
@@ -16,9 +16,9 @@ def test_a_figure_of_the_model_gives_way_to_the_run_s_own(tmp_path):
     (tmp_path / "metrics.json").write_text(json.dumps({"fcd": 2.5, "against": "moses/test"}))
     (tmp_path / "model/metrics.json").write_text(json.dumps({"fcd": 1.8, "reconstruction_held_out": 0.9}))
     shown = metrics(RunContents(tmp_path, RunSettings(domain="molecules")))
-    assert [(record.name, record.value) for record in shown] == [("fcd", 2.5), ("reconstruction_held_out", 0.9)]
-    assert "moses/test" in shown[0].command
-    assert "model's metrics.json" in shown[1].meaning
+    assert [(row["name"], row["value"]) for row in shown] == [("fcd", 2.5), ("reconstruction_held_out", 0.9)]
+    assert "moses/test" in shown[0]["command"]
+    assert "model's metrics.json" in shown[1]["meaning"]
 
 
 def test_a_shipped_model_s_figures_are_not_the_run_s(tmp_path):
@@ -27,8 +27,8 @@ def test_a_shipped_model_s_figures_are_not_the_run_s(tmp_path):
     shipped = {"count": 30000.0, "unique@10k": 0.9987, "novelty": 0.87, "samples": "raw30k.csv"}
     (tmp_path / "model/metrics.json").write_text(json.dumps(shipped))
     shown = metrics(RunContents(tmp_path, RunSettings(domain="molecules")))
-    assert [(record.name, record.samples) for record in shown] == [("count", 200), ("fcd", 200)]
-    assert "falls with the number of samples" in shown[1].meaning
+    assert [(row["name"], row["samples"]) for row in shown] == [("count", 200), ("fcd", 200)]
+    assert "falls with the number of samples" in shown[1]["meaning"]
 
 
 def test_a_goal_of_a_predictor_s_domain_hides_no_other_of_its_name(tmp_path):
@@ -43,11 +43,11 @@ def test_the_classes_of_candidates_are_among_the_facts(tmp_path):
     (tmp_path / "search").mkdir()
     pq.write_table(pa.table({"item": ["C"], "novel": [True]}), tmp_path / "candidates.parquet")
     run = RunContents(tmp_path, RunSettings(domain="molecules", optimize={"goals": ["qed >= 0.5"]}))
-    assert [fact.label for fact in facts(run)] == ["candidates", "novel"]
+    assert [label for _, label, _ in facts(run)] == ["candidates", "novel"]
     classes = {"scaffolds": {"count": 63, "largest": "c1ccccc1", "size": 6}}
     (tmp_path / "search/summary.json").write_text(json.dumps({"variety": {"maximum_share": 0.1, "classes": classes}}))
     *_, last = facts(RunContents(tmp_path, run.settings))
-    assert (last.value, last.label, last.note) == ("63", "scaffolds", "the largest holds 6")
+    assert last == ("63", "scaffolds", "the largest holds 6")
 
 
 def test_the_summary_tells_the_search_s_items_from_those_of_controls(tmp_path):
@@ -68,8 +68,8 @@ def test_every_other_method_is_a_control(tmp_path):
     (tmp_path / "search/trace.csv").write_text("method,call,top_10,feasible\n" + rows)
     pq.write_table(pa.table({"item": ["C"]}), tmp_path / "candidates.parquet")
     settings = RunSettings(domain="molecules", optimize={"goals": ["maximize qed"]})
-    (trace,) = traces(RunContents(tmp_path, settings))
-    assert {curve.name: curve.control for curve in trace.curves} == {
+    curves = search_curves(RunContents(tmp_path, settings))
+    assert {curve.name: curve.control for curve in curves} == {
         "evolution": False, "latent_evolution": True, "prior": True,
     }  # fmt: skip
 
@@ -77,13 +77,13 @@ def test_every_other_method_is_a_control(tmp_path):
 def test_the_best_of_several_draws_has_a_curve(tmp_path):
     pq.write_table(pa.table({"item": ["C"]}), tmp_path / "samples.parquet")
     run = RunContents(tmp_path, RunSettings(domain="molecules", optimize={"goals": ["maximize qed"]}))
-    assert traces(run) == []
+    assert traces(run) == ""
     made = Ingredients("generate", "molecules", "cpu", {"seed": 0}, {}, {}, {})
     quality = {"of": "tpsa", "draws": [1, 2, 4], "items": [9] * 3, "mean": [80.0, 70.0, 65.0]}
     write_record(str(tmp_path / "samples.parquet"), made, Written(1, quality=quality))
-    (trace,) = traces(RunContents(tmp_path, run.settings))
-    assert (trace.statistic, trace.unit, trace.axis) == ("mean tpsa of the samples", "Å²", "draws for each sample")
-    assert (trace.curves[0].calls, trace.curves[0].values) == ([1, 2, 4], [80.0, 70.0, 65.0])
+    told = traces(RunContents(tmp_path, run.settings))
+    assert ">mean tpsa of the samples (Å²)<" in told
+    assert "mean tpsa of the samples against draws for each sample: best of the draws ends at 65." in told
 
 
 def test_without_an_objective_a_search_shows_how_many_satisfy_the_wish(tmp_path):
@@ -95,6 +95,6 @@ def test_without_an_objective_a_search_shows_how_many_satisfy_the_wish(tmp_path)
         (["qed >= 0.5"], "items that meet the constraints", [2, 7]),
         (["qed >= 0.5", "minimize sa"], "mean of the ten best, by sa, sign turned", [0.0, 0.0]),
     ):
-        (trace,) = traces(RunContents(tmp_path, RunSettings(domain="molecules", optimize={"goals": goals})))
-        assert trace.statistic.startswith(name)
-        assert list(trace.curves[0].values) == values
+        run = RunContents(tmp_path, RunSettings(domain="molecules", optimize={"goals": goals}))
+        assert f'aria-label="{name}' in traces(run)
+        assert list(search_curves(run)[0].values) == values

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from sciencegen.report.paper_figures import PlottedPredictions, conditions_figure, predictions_figure
+from sciencegen.report.content import CheckedPredictions
+from sciencegen.report.plots import conditions_figure, predictions_figure
 
 
-def predictions(count: int, width: float) -> PlottedPredictions:
+def predictions(count: int, width: float) -> CheckedPredictions:
     generator = np.random.default_rng(0)
     measured = generator.normal(size=count)
     predicted = measured + 0.3 * generator.normal(size=count)
-    return PlottedPredictions(measured, predicted, predicted - width, predicted + width, 0.9)
+    return CheckedPredictions(measured, predicted, predicted - width, predicted + width, 0.9)
 
 
 @pytest.mark.parametrize("count", [1, 7, 25, 1000])
@@ -23,8 +24,8 @@ def test_the_bins_hold_all_predictions(count, width):
     shares = coverage.containers[0].lines[0].get_ydata()
     assert len(shares) == max(1, min(8, count // 10))
     sizes = np.array([len(rows) for rows in np.array_split(np.arange(count), len(shares))])
-    assert (shares * sizes).sum() / count == pytest.approx(record.covered.mean())
-    assert coverage.get_title(loc="left") == f"all: {record.covered.mean():.1%}"
+    assert (shares * sizes).sum() / count == pytest.approx(record.inside.mean())
+    assert coverage.get_title(loc="left") == f"all: {record.inside.mean():.1%}"
 
 
 def test_each_condition_has_a_panel_with_its_unit():

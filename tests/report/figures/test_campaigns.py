@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sciencegen.report.paper_figures import campaigns_figure
+from sciencegen.report.plots import campaigns_figure
 
 
 def test_lines_are_means_within_the_bands():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sciencegen.optimization.pareto import nondominated
-from sciencegen.report.paper_figures import AVERAGED, GoalAxis, pareto_figure, trace_figure
+from sciencegen.report.content import GoalAxis
+from sciencegen.report.plots import AVERAGED, pareto_figure, trace_figure
 
 
 def test_each_method_has_a_curve_that_begins_with_a_whole_mean():

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.report.content import HeatMap, Logo
-from sciencegen.report.letters import heights
-from sciencegen.report.paper_figures import LOGO_STRIP, MAP_STRIP, heat_map_figure, logo_figure
+from sciencegen.report.letters import LOGO_STRIP, MAP_STRIP, heat_map_figure, heights, logo_figure
 
 LETTERS = list("ACDE")
 

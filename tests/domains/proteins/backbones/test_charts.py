@@ -6,7 +6,7 @@ import pytest
 from sciencegen.domains.capabilities import Compared
 from sciencegen.domains.proteins.backbones.items import backbone
 from sciencegen.domains.proteins.backbones.metrics import angles, charts
-from sciencegen.report.charts import chart
+from sciencegen.report.comparisons import chart
 from tests.domains.proteins.backbones.examples import HELIX, chains, helix
 
 

@@ -1,15 +1,22 @@
-"""Safe HTML: all text from data is escaped or formatted here."""
+"""Numbers and names as text for readers, and the templates, which escape all text."""
 
 from __future__ import annotations
 
-import html
 import math
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from numbers import Real
-from typing import TypeGuard
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeGuard
 
-from sciencegen.report.content import Bounds
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+Bounds = tuple[float | None, float | None]
+"""Range of a goal; None for an open end."""
+
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 """Characters that are not allowed in HTML, and those that change the direction of the text around them."""
@@ -22,24 +29,18 @@ def clean(text: object) -> str:
     return _CONTROL.sub("\ufffd", str(text))
 
 
-def escape(text: object) -> str:
+def escape(text: object) -> Markup:
     """The text as HTML content or as a quoted attribute."""
-    return html.escape(clean(text), quote=True)
+    from markupsafe import escape as escaped
+
+    return escaped(clean(text))
 
 
-def element(tag: str, content: str = "", /, **attributes: object) -> str:
-    """<tag attribute="...">content</tag>. `content` is markup; attributes are escaped, and left out if None or False.
+def embedded(picture: str) -> Markup:
+    """A picture, which is markup, for a page: without the prolog and the comments of an SVG file."""
+    from markupsafe import Markup
 
-    Underscores in attribute names become hyphens and a trailing one is dropped (class_, for_, aria_label).
-    """
-    pairs = []
-    for name, value in attributes.items():
-        name = name.rstrip("_").replace("_", "-")
-        if value is True:
-            pairs.append(f" {name}")
-        elif value is not None and value is not False:
-            pairs.append(f' {name}="{escape(value)}"')
-    return f"<{tag}{''.join(pairs)}>{content}</{tag}>"
+    return Markup(re.sub(r"<\?xml.*?\?>|<!DOCTYPE[^>]*>|<!--.*?-->", "", picture, flags=re.S).strip())
 
 
 def readable(name: str) -> str:
@@ -108,3 +109,30 @@ def within(value: object, goal_range: Bounds | None) -> bool:
     if not is_number(value) or not math.isfinite(value):
         return False
     return (low is None or value >= low) and (high is None or value <= high)
+
+
+# Templates. Autoescaping makes text of whatever isn't `Markup`.
+
+
+def fill(template: str, macro: str = "", /, **values: object) -> Markup:
+    """A template of this folder, or one of its macros, filled with values."""
+    from markupsafe import Markup
+
+    found = _environment().get_template(template)
+    return Markup(found.render(values)) if not macro else getattr(found.module, macro)(**values)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, auto_reload=False,
+        # also markup is cleaned: filters and `~` make some of text
+        finalize=lambda value: Markup(clean(value)) if isinstance(value, Markup) else clean(value),
+    )  # fmt: skip
+    made.filters |= {"embedded": embedded, "number": number, "readable": readable, "unit": with_unit}
+    made.globals |= {"MISSING": MISSING}
+    return made

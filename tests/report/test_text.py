@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from sciencegen.report.markup import decimals, goal_text, number, within
+from sciencegen.report.text import decimals, goal_text, number, within
 
 
 @pytest.mark.parametrize(
