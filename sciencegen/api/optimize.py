@@ -7,16 +7,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sciencegen.api.criteria.goals import Condition, check_domains, parse_conditions, read_goals
+from sciencegen.api.criteria.goals import (
+    Condition,
+    check_domains,
+    parse_conditions,
+    read_goals,
+    scales_of,
+    with_constraints,
+)
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.models.completion import Completer, completer
-from sciencegen.api.models.folder import LoadedModel, name_columns, name_suffixes, open_model, results_of_model
+from sciencegen.api.models.folder import LoadedModel, describe_model, name_columns, name_suffixes
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.sampling.request import check_limits, checked_conditions, condition_notes
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science.forms import domain_of, in_form
 from sciencegen.api.science.naming import check_kept, constraint_of, exempt_motifs
 from sciencegen.api.search.oracles import Known, learned_notes, read_known, search_oracles, with_predictors
-from sciencegen.api.search.space import check_methods, resolve_blocks, search_space, start_notes, start_rows
+from sciencegen.api.search.space import METHODS, makeable_starts, search_space, space_of_blocks, start_notes, start_rows
 from sciencegen.api.search.tables import (
     FOUND_BY,
     Pooled,
@@ -34,10 +41,14 @@ from sciencegen.api.search.tables import (
     trace_table,
     variety_of,
 )
-from sciencegen.api.sources.blocks import Blocks, check_blocks
+from sciencegen.api.sources.blocks import Blocks, blocks_of, check_blocks
 from sciencegen.api.writing.optimized import Optimized, SearchRecord
 from sciencegen.api.writing.output_record import Criteria, Ingredients, ingredients_of, origin_of
 from sciencegen.config import OptimizeSettings, as_texts, build_settings
+from sciencegen.data.threads import inference_threads
+from sciencegen.domains.base import Domain
+from sciencegen.domains.recipes import Representation
+from sciencegen.errors import ConfigError
 from sciencegen.items import Cell, Item, Origin
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, ScoringOptions
@@ -126,48 +137,42 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: object) ->
 
 def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda text: None) -> OptimizeRequest:
     """Load and check everything that a search needs; errors are raised before any item is scored."""
-    named = results_of_model(domain, settings.model)
-    science = domain_of(named)
-    _, options = check_search(named, settings)
-    criteria = Criteria(
-        [*settings.criteria, f"method {settings.method}, budget {settings.budget}"],
-        settings.keep,
-        settings.forbid,
-        settings.start,
-    )
-    origin = origin_of("optimize", domain, settings.model, criteria, settings.seed)
-    model = open_model(domain, settings.model, settings)
-    made_of = ingredients_of("optimize", domain, settings, model.device)
-    conditions, goals, told = _criteria(model, settings)
-    book = OracleBook(named, settings.predictors, settings.oracles, model.oracles, threads=settings.threads)
-    key = science.items.key
-    oracles = search_oracles(book, goals, settings, key)
-    known, notes = _known(named, settings, model, log)
-    beside = known.items if settings.blocks is None else None  # a route is a better sign than known environments
-    space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible, beside, conditions)
-    blocks, space = resolve_blocks(science, settings, space)
-    space = replace(space, variety=diversity_filter(science, settings.maximum_share))
-    complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
-    known, kept = with_predictors(replace(known, start=frozenset(map(key, space.start))), settings.predictors)
-    notes = (*told, *exempt_motifs(science, model.reference, settings.forbid), *notes)
-    notes = (*(() if blocks is None else blocks.notes), *oracles.notes, *(kept if settings.novel else ()), *notes)
-    found = oracles.goals, oracles.further
-    return OptimizeRequest(
-        settings, goals, options, model, *found, space, known, complete, origin, made_of, notes, blocks
-    )
-
-
-def _criteria(model: LoadedModel, settings: OptimizeSettings) -> tuple[list[Condition], list[Goal], list[str]]:
-    """The conditions of the model's draws, the goals, with those of the conditions that can be checked, and notes."""
-    conditions = parse_conditions(settings.where, model.domain, model.representation)
-    check_limits(model.representation, conditions)
-    checked = checked_conditions(model, conditions, settings.predictors, model.oracles)
-    further = [one.goal for one in checked]
-    goals = read_goals(model.domain, settings.goals, model.representation.measures, further)
+    found = describe_model(domain, settings.model)
+    science, representation = domain_of(found.results), found.representation
+    formed = domain_of(in_form(domain, found.recipe.form))
+    conditions, goals, options = search_criteria(science, settings, formed, representation)
+    model = found.load(settings.device, inference_threads(settings.threads))
+    check_limits(representation, conditions)
+    checked = checked_conditions(model, conditions, settings.predictors)
+    goals = with_constraints(goals, [one.goal for one in checked], scales_of(formed, representation.measures))
     notes = condition_notes(model, conditions, checked)
     if settings.where and settings.blocks is not None:
         notes.append("items from building blocks aren't drawn under the conditions of `where`, which only filter")
-    return conditions, goals, notes
+
+    book = OracleBook(found.results, settings.predictors, settings.oracles, model.oracles, threads=settings.threads)
+    key = science.items.key
+    oracles, further, cached = search_oracles(book, goals, settings, key)
+    known, unknown = _known(found.results, settings, model, log)
+    beside = known.items if settings.blocks is None else None  # a route is a better sign than known environments
+    space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible, beside, conditions)
+    blocks, makeable = blocks_of(science, settings), list[str]()
+    if blocks is not None:
+        start, told = makeable_starts(science, space.start if settings.start else (), blocks.moves)
+        makeable, space = [*blocks.notes, *told], space_of_blocks(space, blocks.moves, start)
+    space = replace(space, variety=diversity_filter(science, settings.maximum_share))
+    complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
+    known, kept = with_predictors(replace(known, start=frozenset(map(key, space.start))), settings.predictors)
+    motifs = exempt_motifs(science, model.reference, settings.forbid)
+
+    texts = [*settings.criteria, f"method {settings.method}, budget {settings.budget}"]
+    origin = origin_of(
+        "optimize", model, Criteria(texts, settings.keep, settings.forbid, settings.start), settings.seed
+    )
+    made_of = ingredients_of("optimize", domain, settings, model, complete)
+    told = (*makeable, *cached, *(kept if settings.novel else ()), *notes, *motifs, *unknown)
+    return OptimizeRequest(
+        settings, goals, options, model, oracles, further, space, known, complete, origin, made_of, told, blocks
+    )
 
 
 def _known(domain: str, settings: OptimizeSettings, model: LoadedModel, log: Log) -> tuple[Known, tuple[str, ...]]:
@@ -212,27 +217,32 @@ def search(
     return found
 
 
-def check_search(
-    domain: str, settings: OptimizeSettings, further: Collection[str] = ()
-) -> tuple[list[Goal], SearchSettings]:
-    """Check goals and settings of the method, before a model is loaded or trained.
+def search_criteria(
+    science: Domain, settings: OptimizeSettings, formed: Domain, representation: Representation | None = None,
+    trained: Collection[str] = (),
+) -> tuple[list[Condition], list[Goal], SearchSettings]:  # fmt: skip
+    """The conditions, the goals and the settings of the method. All that can be checked before a model is loaded or
+    trained is: patterns, blocks, limits of classes.
 
-    further: names of predictors in addition to those of the settings.
+    science: of the candidates. formed, representation: of the model's items, where it is known. trained: names of
+    predictors in addition to those of the settings.
     """
-    science = domain_of(domain)
-    for name in (settings.method, *settings.controls):
+    methods = (settings.method, *settings.controls)
+    for name in methods:
         load_method(name)
     if settings.blocks is not None:
         check_blocks(science, settings.blocks)
-        check_methods((settings.method, *settings.controls))
+        if wrong := next((name for name in methods if name not in METHODS), None):
+            known = ", ".join(METHODS)
+            raise ConfigError(f"Expected a method that needs no latents ({known}) with `blocks`, got '{wrong}'.")
     constraint_of(science, settings.keep, settings.forbid, None)
     check_kept(science, {"keep": settings.keep}, settings.plausible)
     diversity_filter(science, settings.maximum_share)
     options = to_record(SearchSettings, settings.settings, "search settings")
-    parse_conditions(settings.where, science)
-    goals = read_goals(science, settings.goals)
-    check_domains(goals, {*settings.predictors, *further})
-    return goals, options
+    conditions = parse_conditions(settings.where, formed, representation)
+    goals = read_goals(formed, settings.goals, None if representation is None else representation.measures)
+    check_domains(goals, {*settings.predictors, *trained})
+    return conditions, goals, options
 
 
 def _found(request: OptimizeRequest, pooled: Pooled) -> SearchRecord:
@@ -309,4 +319,4 @@ def _candidates(
     return table
 
 
-__all__ = ["AllFailed", "OptimizeRequest", "Optimized", "check_search", "optimize", "resolve_optimize", "search"]
+__all__ = ["AllFailed", "OptimizeRequest", "Optimized", "optimize", "resolve_optimize", "search", "search_criteria"]

@@ -93,7 +93,7 @@ def resolve_restore(domain: str, items: Path | Given, settings: RestoreSettings)
         if name not in model.domain.properties:
             raise unknown_name(f"property of {domain}", name, model.domain.properties)
     source = given_source(model.domain, items, settings.column)
-    origin = origin_of("restore", domain, settings.model, Criteria(), settings.seed)
+    origin = origin_of("restore", model, Criteria(), settings.seed)
     origin = replace(origin, asked=(f"{settings.samples} samples of the posterior",), notes=restoration.origin)
     return Restoring(model, restoration, source, settings, origin)
 

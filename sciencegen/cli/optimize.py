@@ -38,11 +38,12 @@ def optimize(
     reserve(*files.paths)
     files.claim(written, force, settings.complete)
 
-    from sciencegen.api.optimize import AllFailed, check_search, resolve_optimize, search
+    from sciencegen.api.optimize import AllFailed, resolve_optimize, search, search_criteria
+    from sciencegen.api.science.forms import domain_of
     from sciencegen.api.search.tables import shortfall
 
     if alignment is not None:
-        check_search(domain, settings)  # report errors before minutes of training
+        search_criteria(domain_of(domain), settings, domain_of(domain))  # report errors before minutes of training
         settings = of_family(domain, settings, alignment, output)
     request = resolve_optimize(domain, settings, say)
     for note in request.notes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,17 +27,20 @@ ROUNDING = 1e-9
 """Tolerance of a sum of shares."""
 
 
-def check_goals(domain: Domain, goals: Iterable[Goal]) -> None:
-    """Raise an error for excluded names and impossible values. All verbs that design items call it."""
-    goals = list(goals)
+def check_goals(domain: Domain, goals: Sequence[Goal]) -> None:
+    """Raise an error for excluded names, for impossible values, and for shares of one whole that exceed it together."""
     for goal in goals:
         _check_name(domain, goal.name, "a goal or a condition")
-        _check_possible(domain, goal)
-    _check_shares(domain, goals)
-
-
-def _check_shares(domain: Domain, goals: Iterable[Goal]) -> None:
-    """Raise an error for shares of one whole that exceed it together."""
+        requested = domain.properties.get(goal.name)
+        if requested is None or not goal.is_constraint:
+            continue
+        low, high = requested.possible
+        if goal.high < low or goal.low > high:
+            unit = f" {requested.unit}" if requested.unit else ""
+            expected = f"from {low:g} to {high:g}{unit}"
+            if math.isinf(high) or math.isinf(low):
+                expected = f"of {low:g}{unit} or more" if math.isinf(high) else f"of {high:g}{unit} or less"
+            raise ConfigError(f"Expected {goal.name} {expected} ({requested.description}), got '{goal.text}'.")
     shares = defaultdict[str, dict[str, Goal]](dict)
     for goal in goals:
         one = domain.properties.get(goal.name)
@@ -52,19 +55,6 @@ def _check_shares(domain: Domain, goals: Iterable[Goal]) -> None:
                 f"Expected shares of {whole} that sum to at most 1, got {got}, which sum to {total:g} or more. "
                 "Lower one of them."
             )
-
-
-def _check_possible(domain: Domain, goal: Goal) -> None:
-    requested = domain.properties.get(goal.name)
-    if requested is None or not goal.is_constraint:
-        return
-    low, high = requested.possible
-    if goal.high < low or goal.low > high:
-        unit = f" {requested.unit}" if requested.unit else ""
-        expected = f"from {low:g} to {high:g}{unit}"
-        if math.isinf(high) or math.isinf(low):
-            expected = f"of {low:g}{unit} or more" if math.isinf(high) else f"of {high:g}{unit} or less"
-        raise ConfigError(f"Expected {goal.name} {expected} ({requested.description}), got '{goal.text}'.")
 
 
 def check_target(domain: Domain, target: str) -> None:
@@ -101,20 +91,30 @@ def plain_goal(domain: Domain, text: str) -> str:
     return text if domain.cells is None else domain.cells.goal(text)
 
 
+def scales_of(domain: Domain, measures: Measures | None = None) -> dict[str, float]:
+    """Property -> the width of its range in the data. measures: of a model."""
+    scales = {name: prop.high - prop.low for name, prop in domain.properties.items()}
+    return scales if measures is None else {**scales, **measures.scales}
+
+
 def read_goals(
     domain: Domain, texts: Sequence[str], measures: Measures | None = None, further: Sequence[Goal] = ()
 ) -> list[Goal]:
     """Parse goals with the domain's tolerances and ranges; a name that the domain excludes is an error. measures: of a
-    model. further: parsed constraints, which get these ranges too."""
+    model. further: parsed constraints, as in `with_constraints`."""
     tolerances = {name: prop.tolerance for name, prop in domain.properties.items()}
-    scales = {name: prop.high - prop.low for name, prop in domain.properties.items()}
-    if measures is not None:
-        tolerances, scales = {**tolerances, **measures.tolerances}, {**scales, **measures.scales}
+    tolerances |= {} if measures is None else measures.tolerances
+    scales = scales_of(domain, measures)
     goals = parse_goals([plain_goal(domain, text) for text in texts], tolerances, scales)
     check_goals(domain, goals)
-    goals += [replace(one, scale=scales.get(one.name) or one.scale) for one in further]
-    check_consistent([goal for goal in goals if goal.is_constraint])
-    return goals
+    return with_constraints(goals, further, scales)
+
+
+def with_constraints(goals: Sequence[Goal], further: Sequence[Goal], scales: Mapping[str, float]) -> list[Goal]:
+    """The goals with further constraints, which get these scales; what no value can meet together is an error."""
+    every = [*goals, *(replace(one, scale=scales.get(one.name) or one.scale) for one in further)]
+    check_consistent([goal for goal in every if goal.is_constraint])
+    return every
 
 
 # Conditions (`where`) on properties of generated items, in the grammar of goals.
@@ -167,9 +167,9 @@ def parse_conditions(
     ranges = {name: (prop.low, prop.high) for name, prop in domain.properties.items()}
     if representation is not None:
         tolerances = {name: NEAR * float(std) for name, std in representation.scales.items()} | tolerances
-    if representation is not None and (measures := representation.measures) is not None:
-        tolerances |= {**dict.fromkeys(measures.names, 0.0), **measures.tolerances}
-        ranges |= measures.ranges
+        if (measures := representation.measures) is not None:
+            tolerances |= {**dict.fromkeys(measures.names, 0.0), **measures.tolerances}
+            ranges |= measures.ranges
     goals = [parse_condition(plain_goal(domain, text), tolerances) for text in texts]
     check_goals(domain, goals)
     twice = sorted({goal.name for goal in goals if [g.name for g in goals].count(goal.name) > 1})

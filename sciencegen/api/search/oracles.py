@@ -23,23 +23,14 @@ from sciencegen.scoring.cache import cache_notes, cached
 from sciencegen.scoring.oracles import Oracle, ProgramOracle
 
 
-@dataclass(frozen=True)
-class SearchOracles:
-    """goals: name of a goal -> oracle. further: column -> oracle, for candidates only. notes: on `cache`."""
-
-    goals: Mapping[str, Oracle]
-    further: Mapping[str, Oracle]
-    notes: tuple[str, ...]
-
-
 def search_oracles(
     book: OracleBook, goals: Sequence[Goal], settings: OptimizeSettings, key: Callable[[Item], str]
-) -> SearchOracles:
-    """Resolve the names of goals and further columns. Each item (by `key`) is scored once; scores of programs are kept
-    in the file `settings.cache`."""
+) -> tuple[dict[str, Oracle], dict[str, Oracle], tuple[str, ...]]:
+    """The oracles of goals by name, those of further columns, for candidates only, and notes on `cache`. Each item (by
+    `key`) is scored once; scores of programs are kept in the file `settings.cache`."""
     of_goals = resolve_oracles(goals, book.resolve)
     further = {name: book.resolve(name) for name in (*settings.include, *settings.predictors)}
-    return SearchOracles(
+    return (
         {name: cached(one, key, settings.cache) for name, one in of_goals.items()},
         {
             name: cached(one, key, settings.cache) if isinstance(one, ProgramOracle) else one

@@ -14,8 +14,7 @@ from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.predictors.inputs import latents_of
 from sciencegen.api.science.forms import plain_name
 from sciencegen.api.science.naming import constraint_of, parse_texts, variants_of
-from sciencegen.api.sources.blocks import ANALOGUES, Blocks, blocks_of
-from sciencegen.config import OptimizeSettings
+from sciencegen.api.sources.blocks import ANALOGUES
 from sciencegen.data.workers import is_refusal
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import BlockMoves, Reference
@@ -120,25 +119,6 @@ def _refused(item: Item | Refusal, encode: Encode) -> Item | Refusal:
 
 METHODS = ("evolution", "hill_climb", "prior")
 """Methods that need no latents: built items have none."""
-
-
-def check_methods(methods: Sequence[str]) -> None:
-    """Raise an error for a method that needs latents."""
-    if wrong := next((name for name in methods if name not in METHODS), None):
-        known = ", ".join(METHODS)
-        raise ConfigError(f"Expected a method that needs no latents ({known}) with `blocks`, got '{wrong}'.")
-
-
-def resolve_blocks(
-    science: Domain, settings: OptimizeSettings, space: SearchSpace
-) -> tuple[Blocks | None, SearchSpace]:
-    """What the settings' file of building blocks gives, and the space of items that are made from them; without a file
-    nothing, and the space itself."""
-    blocks = blocks_of(science, settings)
-    if blocks is None:
-        return None, space
-    start, notes = makeable_starts(science, space.start if settings.start else (), blocks.moves)
-    return replace(blocks, notes=(*blocks.notes, *notes)), space_of_blocks(space, blocks.moves, start)
 
 
 def makeable_starts(science: Domain, start: Sequence[Item], moves: BlockMoves) -> tuple[list[Item], list[str]]:

@@ -15,23 +15,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.criteria.goals import Condition, parse_conditions
+from sciencegen.api.criteria.goals import Condition
 from sciencegen.api.criteria.oracles import OracleBook
 from sciencegen.api.evaluate import SetKind, check_against, check_calibration, shipped_set
 from sciencegen.api.models.completion import check_completes
 from sciencegen.api.models.data import check_conditions
 from sciencegen.api.models.folder import describe_model, recipe_settings
 from sciencegen.api.models.plan import Plan, check_taken, class_made_by, make_plan
-from sciencegen.api.optimize import check_search
+from sciencegen.api.optimize import search_criteria
 from sciencegen.api.predictors.folder import check_goes_by, split_targets
 from sciencegen.api.sampling.generation import check_measured
-from sciencegen.api.sampling.request import (
-    check_noise_free,
-    check_patterns,
-    check_planned_drawing,
-    check_replacing,
-    check_task,
-)
+from sciencegen.api.sampling.request import Asked, check_drawing
 from sciencegen.api.science.forms import domain_of, in_form, name_of_results
 from sciencegen.api.score_variants import check_family, check_variants
 from sciencegen.api.search.space import start_items
@@ -333,17 +327,12 @@ def check_predict(settings: RunSettings, name: str) -> None:
 def check_generate(settings: RunSettings, model: PlannedModel) -> None:
     """Raise an error for unknown conditions, columns, patterns or samplers of `generate`."""
     chosen = settings.generate
-    known = model.fitted
-    conditions = parse_conditions(chosen.where, model.science, known)
+    asked = Asked(model.science, model.recipe, model.representation, chosen, f"recipe '{model.recipe.name}'")
     book = OracleBook(model.science.name, chosen.predictors, own=model.own)
-    names = (*_free(conditions, model), *chosen.include, *chosen.predictors)
+    names = (*_free(asked.conditions, model), *chosen.include, *chosen.predictors)
     _check_names(book, names, model)
-    if chosen.noise_free and model.representation is not None:
-        check_noise_free(model.science, model.representation)
-    own = check_task(model.recipe.tasks, chosen, f"recipe '{model.recipe.name}'", model.science.recipes)
-    check_patterns(model.science, chosen, own)
-    check_replacing(model.science, chosen)
-    check_planned_drawing(model.network, model.recipe.tasks, chosen)
+    asked.check()
+    check_drawing(chosen, model.network, model.recipe.tasks)
     if chosen.complete is not None:
         check_completes(describe_model(settings.domain, chosen.complete).recipe, chosen.complete)
 
@@ -357,18 +346,18 @@ def _free(conditions: Sequence[Condition], model: PlannedModel) -> list[str]:
 def check_optimize(settings: RunSettings, model: PlannedModel) -> None:
     """Raise an error for wrong goals, oracles, start items, training set or completing model of `optimize`."""
     chosen = settings.optimize
-    goals, _ = check_search(model.results, chosen, settings.predict)
+    science = domain_of(model.results)
+    conditions, goals, _ = search_criteria(science, chosen, model.science, model.fitted, settings.predict)
     folders = {**chosen.predictors, **dict.fromkeys(settings.predict, "")}
     book = OracleBook(model.results, folders, chosen.oracles, model.own)
-    conditions = parse_conditions(chosen.where, model.science, model.fitted)
     check_consistent([goal for goal in (*goals, *(one.goal for one in conditions)) if goal.is_constraint])
     names = (*(goal.name for goal in goals), *_free(conditions, model), *chosen.include, *chosen.predictors)
     _check_names(book, names, model, made=settings.predict)
     if (known := model.fitted) is not None:
         naming = known.naming
         start_items(model.science, chosen.start, naming and naming.reference, known.encode if naming else None)
-    elif domain_of(model.results).variants is None:  # else their names may refer to a reference known after training
-        start_items(domain_of(model.results), chosen.start)
+    elif science.variants is None:  # else their names may refer to a reference known after training
+        start_items(science, chosen.start)
     if chosen.complete is not None:
         check_completes(describe_model(settings.domain, chosen.complete).recipe, chosen.complete)
     if chosen.training is not None:
