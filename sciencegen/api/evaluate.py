@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sciencegen.api.criteria.goals import parse_conditions
-from sciencegen.api.models.folder import describe_model, resolve_device
-from sciencegen.api.sampling.generation import calibrate, check_calibrated
+from sciencegen.api.models.folder import describe_model, open_model, resolve_device
+from sciencegen.api.sampling.generation import calibrate
 from sciencegen.api.science.forms import domain_of, in_form, plain_name
 from sciencegen.api.scores.rows import figures_of_model
 from sciencegen.api.sources.tables import form_of_folder, read_texts
@@ -21,7 +21,7 @@ from sciencegen.data.threads import use_threads
 from sciencegen.devices import computing_on
 from sciencegen.domains.base import Domain, ReportingEvaluate
 from sciencegen.domains.capabilities import ReferenceSets
-from sciencegen.errors import ConfigError, DataError
+from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.options import takes
 from sciencegen.progress import Report, silent
 from sciencegen.runs import sha256_of
@@ -114,7 +114,7 @@ def evaluate(domain: str, samples: str | Path, *, column: str | None = None, **o
     import pandas as pd
 
     request = resolve_evaluate(domain, samples, build_settings(EvaluateSettings, options), column)
-    metrics = compare(request)
+    metrics = request.compare()
     table = pd.DataFrame(explained(request.domain, metrics), columns=["metric", "value", "unit", "meaning"])
     units = {name: known.unit for name, known in domain_of(request.domain).properties.items()}
     write = lambda path, overwrite: write_json(str(path), metrics)  # noqa: E731
@@ -133,12 +133,29 @@ class EvaluateRequest:
     reference: str | Sequence[str]
     training: str | Sequence[str] | None
 
+    def compare(self, report: Report = silent) -> dict[str, Any]:
+        """The domain's metrics by name, the calibration, and the names of the compared sets."""
+        settings, evaluate = self.settings, domain_of(self.domain).evaluate
+        use_threads(settings.threads)
+        if isinstance(evaluate, ReportingEvaluate):
+            evaluate = evaluate.reporting(report)
+        with computing_on(resolve_device(settings.device)):
+            metrics: dict[str, Any] = dict(evaluate(self.texts, self.reference, self.training))
+        if settings.calibrate or settings.model is not None:
+            model = open_model(plain_name(self.domain), settings.model, settings)
+            if settings.calibrate:
+                metrics["conditions"] = calibrate(model, settings, report)
+            if settings.model is not None:
+                metrics |= figures_of_model(self.domain, model, self.reference)
+        about = {"against": settings.against, "samples": self.samples.name, "samples_sha256": sha256_of(self.samples)}
+        return {**metrics, **about, **({"training": settings.training} if settings.training else {})}
+
 
 def resolve_evaluate(
     domain: str, samples: str | Path, settings: EvaluateSettings, column: str | None = None
 ) -> EvaluateRequest:
     """Read the items to compare; calibrating a property that the model isn't conditioned on is an error."""
-    against, path = check_against(settings), Path(samples)
+    against, path = set_to_compare(settings), Path(samples)
     domain = in_form(domain, settings.form or form_of_folder(domain, against))
     science = domain_of(domain)
     if settings.calibrate:
@@ -154,33 +171,15 @@ def resolve_evaluate(
 
 def check_calibration(science: Domain, calibrate: Mapping[str, Sequence[float]], conditions: Collection[str]) -> None:
     """Raise an error for a property that a model isn't conditioned on, or an impossible value."""
-    check_calibrated(calibrate, conditions)
+    for name in calibrate:
+        if name not in conditions:
+            raise unknown_name("condition of the model", name, conditions)
     for name, values in calibrate.items():
         for value in values:
             parse_conditions([f"{name} = {value:.12g}"], science)
 
 
-def compare(request: EvaluateRequest, report: Report = silent) -> dict[str, Any]:
-    """The domain's metrics by name, the calibration, and the names of the compared sets."""
-    settings, evaluate = request.settings, domain_of(request.domain).evaluate
-    use_threads(settings.threads)
-    if isinstance(evaluate, ReportingEvaluate):
-        evaluate = evaluate.reporting(report)
-    with computing_on(resolve_device(settings.device)):
-        metrics: dict[str, Any] = dict(evaluate(request.texts, request.reference, request.training))
-    if settings.calibrate:
-        metrics = {**metrics, "conditions": calibrate(plain_name(request.domain), settings, report)}
-    if settings.model is not None:
-        metrics |= figures_of_model(request.domain, settings, request.reference)
-    about = {
-        "against": settings.against,
-        "samples": request.samples.name,
-        "samples_sha256": sha256_of(request.samples),
-    }
-    return {**metrics, **about, **({"training": settings.training} if settings.training else {})}
-
-
-def check_against(settings: EvaluateSettings) -> str:
+def set_to_compare(settings: EvaluateSettings) -> str:
     """The set to compare with; an error if the settings have none."""
     if settings.against is None:
         raise ConfigError("Expected what to compare with, got nothing. Pass `against` with a set/split or a file.")

@@ -157,8 +157,8 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible, beside, conditions)
     blocks, makeable = blocks_of(science, settings), list[str]()
     if blocks is not None:
-        start, told = makeable_starts(science, space.start if settings.start else (), blocks.moves)
-        makeable, space = [*blocks.notes, *told], space_of_blocks(space, blocks.moves, start)
+        start, about_starts = makeable_starts(science, space.start if settings.start else (), blocks.moves)
+        makeable, space = [*blocks.notes, *about_starts], space_of_blocks(space, blocks.moves, start)
     space = replace(space, variety=diversity_filter(science, settings.maximum_share))
     complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known, kept = with_predictors(replace(known, start=frozenset(map(key, space.start))), settings.predictors)

@@ -10,7 +10,7 @@ import numpy as np
 from sciencegen.api.models.folder import METRICS, is_measured, measured
 from sciencegen.api.models.identity import IDENTITY, is_same, refuse_taken
 from sciencegen.api.predictors.folder import TrainedPredictor
-from sciencegen.api.predictors.inputs import ModelInputs, check_split, observing_of, predictor_data, write_observing
+from sciencegen.api.predictors.inputs import ModelInputs, known_splits, observing_of, predictor_data, write_observing
 from sciencegen.api.predictors.tabular import (
     FittedPredictor,
     awaits_figures,
@@ -19,10 +19,11 @@ from sciencegen.api.predictors.tabular import (
     usable_rows,
     write_predictor,
 )
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science.forms import domain_of, plain_name
 from sciencegen.api.science.naming import reference_of
 from sciencegen.api.sources.tables import notes_of_splits, read_rows, without_target
 from sciencegen.config import PredictorSettings, build_settings
+from sciencegen.errors import unknown_name
 from sciencegen.files import reserved
 from sciencegen.options import takes
 from sciencegen.records import to_record
@@ -93,11 +94,11 @@ def fit_predictor(
     log: Callable[[str], None] = lambda text: None,
 ) -> TrainedPredictor:  # fmt: skip
     """`train_predictor` with a settings record."""
-    check_predictor(domain, chosen)
     if chosen.form:
         from sciencegen.api.predictors.points import train_point_predictor
 
         return train_point_predictor(domain, str(table), chosen, folder, force, log)
+    check_predictor(domain, chosen)
     with reserved(folder):
         return _fit_tabular(domain, str(table), chosen, folder, force, log)
 
@@ -110,33 +111,34 @@ def _fit_tabular(
     rows, files = read_rows(domain, table, chosen)
     rows = list(without_target(domain_of(domain), rows, chosen.target))
     model = ModelInputs(domain, chosen.model, chosen.threads, chosen.device)
-    inputs = chosen.settings.get("inputs", "scored" if chosen.model and _informs(model) else "features")
+    scores = model.loaded.recipe.oracles if chosen.model else None
+    inputs = chosen.settings.get("inputs", "scored" if scores and scores.inform_predictors else "features")
     usable = usable_rows(domain, rows, chosen)
     for note in [*notes_of_splits(table), *usable.notes]:
         log(f"note: {note}")
     if inputs != "features" and chosen.model:
         log(f"computing inputs of {len(usable.texts)} items by {chosen.model}")
-    data = predictor_data(domain, chosen, inputs, usable, model)
-    wanted = {**data.features.defaults, **chosen.settings, "inputs": inputs}
+    tables, features, refused = predictor_data(domain, chosen, inputs, usable, model)
+    wanted = {**features.defaults, **chosen.settings, "inputs": inputs}
     options = to_record(prediction.PredictorSettings, wanted, "predictor settings")
     identity = identity_of_rows(domain, usable, files, chosen)
     saved = awaits_figures(folder) and not force
     if saved and not is_same(RunFolder(folder), identity):
         refuse_taken(RunFolder(folder), force, identity)
-    log(f"{len(data.tables.values)} items with '{chosen.target}', {len(data.refused)} refused")
-    counts = {"rows": len(data.tables.values), "refused": len(data.refused)}
+    log(f"{len(tables.values)} items with '{chosen.target}', {len(refused)} refused")
+    counts = {"rows": len(tables.values), "refused": len(refused)}
     observing = observing_of(domain, usable.texts)
     if saved:
         log("evaluating on held-out rows")
         run, fitted = RunFolder(folder), prediction.load(folder)
     else:
         generator = np.random.default_rng(chosen.seed)
-        fitted = prediction.fit_predictor(data.tables, options, generator, data.features.made_by, log)
+        fitted = prediction.fit_predictor(tables, options, generator, features.made_by, log)
         run = RunFolder(folder)
         write_observing(run, observing)
-        made = FittedPredictor(fitted, counts, usable.keys, data.refused, files, identity)
+        made = FittedPredictor(fitted, counts, usable.keys, refused, files, identity)
         write_predictor(domain, table, chosen, run, made)
-    figures = measured(lambda: evaluated(run, data.tables, options, chosen, log), run, log)
+    figures = measured(lambda: evaluated(run, tables, options, chosen, log), run, log)
     run.write_json(METRICS, {**counts, **figures})
     if is_measured(run):
         (run / IDENTITY).unlink()
@@ -144,20 +146,16 @@ def _fit_tabular(
     return TrainedPredictor(domain, run.path, fitted, chosen.target, chosen.model, metrics, observing=observing)
 
 
-def _informs(model: ModelInputs) -> bool:
-    """Whether the model's scores are inputs of predictors by default."""
-    oracles = model.loaded.recipe.oracles
-    return oracles is not None and oracles.inform_predictors
-
-
 def check_predictor(domain: str, chosen: PredictorSettings) -> None:
     """Check the settings before the table is read."""
     if chosen.form:
-        from sciencegen.api.predictors.points import check_point_predictor
+        from sciencegen.api.predictors.points import point_options
 
-        return check_point_predictor(domain, chosen)
+        point_options(domain, chosen)
+        return
     from sciencegen import prediction
 
-    check_split(domain, chosen.split)
+    if chosen.split is not None and chosen.split not in known_splits(domain):
+        raise unknown_name(f"split of {plain_name(domain)}", chosen.split, known_splits(domain))
     to_record(prediction.PredictorSettings, chosen.settings, "predictor settings")
     reference_of(domain_of(domain), chosen.wild_type)

@@ -33,7 +33,7 @@ def evaluate(
         raise ConfigError("Expected --draws with --calibrate only: no other metric draws from a model.")
     claim_output(output, force, inputs=[samples, settings.against, settings.training])
 
-    from sciencegen.api.evaluate import compare, explained, resolve_evaluate
+    from sciencegen.api.evaluate import explained, resolve_evaluate
     from sciencegen.api.science.forms import in_form, reads_folders
     from sciencegen.api.writing.writer import input_ending, write_json
 
@@ -41,7 +41,7 @@ def evaluate(
     with input_path(samples, partial(input_ending, domain, format, column=column), folders) as path:
         request = resolve_evaluate(domain, path, settings, column)
         with steps() as report:
-            metrics = compare(request, report)
+            metrics = request.compare(report)
     if model is not None and not settings.calibrate and "bits_per_item" not in metrics:
         say("note: the model has no likelihood of these items, so that --model adds nothing")
     write_json(output, metrics)

@@ -34,8 +34,8 @@ from sciencegen.errors import ConfigError, IncompatibleError, converted, unknown
 from sciencegen.files import atomic_write, sha256_of
 from sciencegen.items import Item, Json, Reference, Refusal, Row
 from sciencegen.latent.space import LatentModel
-from sciencegen.records import to_plain, to_record
-from sciencegen.runs import FORMAT_VERSION, RunFolder, canonical_json, check_format
+from sciencegen.records import to_record
+from sciencegen.runs import RunFolder, canonical_json, check_format
 from sciencegen.scoring.oracles import Oracle
 
 if TYPE_CHECKING:
@@ -440,11 +440,6 @@ def kept_checksums(run: RunFolder) -> Json:
     except IncompatibleError:  # there is none, or it is damaged
         return {}
     return {KEY: config[KEY]} if isinstance(config, dict) and KEY in config else {}
-
-
-def model_config(domain: str, recipe: str, settings: DataclassInstance) -> Json:
-    """The content of config.yaml that `load_model` needs."""
-    return {"format_version": FORMAT_VERSION, "domain": domain, "recipe": recipe, "settings": to_plain(settings)}
 
 
 def find_recipe(domain: Domain, name: str | None, error: type[Exception] = ConfigError) -> Recipe:

@@ -131,8 +131,7 @@ class TrainedPredictor:
     def _point_oracle(self, name: str) -> Oracle:
         from sciencegen.prediction.points import PointOracle
 
-        check_goes_by(name, self.targets, self.folder.name)
-        target = name if name in self.targets else self.targets[0]
+        target = target_called(name, self.targets, self.folder.name)
         inference_threads(1)  # rounding depends on it
         points = points_of(in_form(plain_name(self.domain), self.form))
         return PointOracle(name, cast("PointPredictor", self.predictor), target, points)
@@ -147,10 +146,11 @@ def split_targets(target: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in target.split(","))
 
 
-def check_goes_by(name: str, targets: Sequence[str], folder: str) -> None:
-    """Raise an error if a predictor of several targets is called by another name than a target's."""
+def target_called(name: str, targets: Sequence[str], folder: str) -> str:
+    """The target that a name stands for: any name for the only one, else that of a target."""
     if name not in targets and len(targets) > 1:
         raise unknown_name(f"target of the predictor {folder}, which goes by its targets' names,", name, targets)
+    return name if name in targets else targets[0]
 
 
 def shipped_predictors() -> list[str]:

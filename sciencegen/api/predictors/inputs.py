@@ -18,7 +18,7 @@ from sciencegen.data.threads import inference_threads
 from sciencegen.data.writers import Refused
 from sciencegen.domains.capabilities import Instrument
 from sciencegen.domains.regression import FittedFeatures, MakeSplit
-from sciencegen.errors import ConfigError, DataError, IncompatibleError, converted, unknown_name
+from sciencegen.errors import ConfigError, DataError, IncompatibleError, converted
 from sciencegen.items import Item, Reference, Refusal, Row
 from sciencegen.runs import RunFolder
 from sciencegen.scoring.oracles import Oracle
@@ -214,24 +214,9 @@ class UsableRows:
     notes: list[str]
 
 
-@dataclass(frozen=True)
-class PredictorData:
-    """Training data of a predictor. features: computes the features of other items."""
-
-    tables: TrainingTables
-    features: FeatureInputs
-    refused: list[Refused]
-
-
 def known_splits(domain: str) -> list[str]:
     """Names of the splits: those of every domain, then those of this domain."""
     return [*GENERIC_SPLITS, *plain_of(domain).regression.splits]
-
-
-def check_split(domain: str, name: str | None) -> None:
-    """Raise an error for an unknown split; None, the predictor's default, is accepted."""
-    if name is not None and name not in known_splits(domain):
-        raise unknown_name(f"split of {plain_name(domain)}", name, known_splits(domain))
 
 
 def split_of(
@@ -263,8 +248,9 @@ def split_of(
 
 def predictor_data(
     domain: str, chosen: PredictorSettings, inputs: str, usable: UsableRows, model: ModelInputs
-) -> PredictorData:
-    """The training tables of these `inputs`; rows for which they can't be computed are refused."""
+) -> tuple[TrainingTables, FeatureInputs, list[Refused]]:
+    """The training tables of these `inputs`, what computes the features of other items, and the refused rows, those
+    for which the inputs can't be computed too."""
     from sciencegen.prediction.training_tables import INPUTS, TrainingTables
 
     science = domain_of(domain)
@@ -284,13 +270,9 @@ def predictor_data(
     values = usable.values[good]
     split = split_of(domain, chosen.split, [items[row] for row in good], made.fitted, groups, values)
     kept = {name: table[good] for name, table in tables.items()}
-    return PredictorData(
-        TrainingTables(
-            kept.get("features"), values, groups, kept.get("latents"), kept.get("scores"), looked_at.blocks, split
-        ),
-        looked_at,
-        sorted([*usable.refused, *((usable.rows[row].line, usable.rows[row].text, one) for row, one in why.items())]),
-    )
+    made_of = kept.get("features"), values, groups, kept.get("latents"), kept.get("scores"), looked_at.blocks, split
+    refused = [(usable.rows[row].line, usable.rows[row].text, one) for row, one in why.items()]
+    return TrainingTables(*made_of), looked_at, sorted([*usable.refused, *refused])
 
 
 def _in_parts(function: MakeTable, items: Sequence[Item]) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Int
 
 from sciencegen.api.criteria.goals import Condition
-from sciencegen.api.models.folder import LoadedModel, name_columns, open_model
+from sciencegen.api.models.folder import LoadedModel, name_columns
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.sampling.draws import Draws, Part, first_draw, steerable
 from sciencegen.api.sampling.judge import DISTANCE, Judge, Judged, QualityByDraws, in_groups, particles_of, quality_name
@@ -33,7 +33,7 @@ from sciencegen.data.prepared import FirstOccurrences, hash_keys
 from sciencegen.data.threads import FIRST_ROWS, worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
 from sciencegen.domains.capabilities import DescribesDraws, DrawsGiven
-from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.errors import ConfigError
 from sciencegen.items import Cell, Item, Refusal
 from sciencegen.progress import Report, silent
 from sciencegen.scoring.oracles import with_annotations
@@ -289,21 +289,15 @@ class Generation:
 # Calibration of conditions: properties of unfiltered draws at each requested value.
 
 
-def calibrate(domain: str, settings: EvaluateSettings, report: Report = silent) -> dict[str, list[dict[str, float]]]:
+def calibrate(
+    model: LoadedModel, settings: EvaluateSettings, report: Report = silent
+) -> dict[str, list[dict[str, float]]]:
     """Property -> for each requested value: mean, central 80 % interval, mean absolute error, and the share within the
     tolerance if the domain has one."""
-    model = open_model(domain, settings.model, settings)
     return {
         name: [calibrate_one(model, name, value, settings, report) for value in values]
         for name, values in settings.calibrate.items()
     }
-
-
-def check_calibrated(names: Iterable[str], known: Collection[str]) -> None:
-    """Raise an error for a name that is no condition of the model."""
-    for name in names:
-        if name not in known:
-            raise unknown_name("condition of the model", name, known)
 
 
 def check_measured(name: str, measured: Collection[str]) -> None:

@@ -17,20 +17,20 @@ from typing import Any
 
 from sciencegen.api.criteria.goals import Condition
 from sciencegen.api.criteria.oracles import OracleBook
-from sciencegen.api.evaluate import SetKind, check_against, check_calibration, shipped_set
+from sciencegen.api.evaluate import SetKind, check_calibration, set_to_compare, shipped_set
 from sciencegen.api.models.completion import check_completes
 from sciencegen.api.models.data import check_conditions
 from sciencegen.api.models.folder import describe_model, recipe_settings
 from sciencegen.api.models.plan import Plan, check_taken, class_made_by, make_plan
 from sciencegen.api.optimize import search_criteria
-from sciencegen.api.predictors.folder import check_goes_by, split_targets
+from sciencegen.api.predictors.folder import split_targets, target_called
 from sciencegen.api.sampling.generation import check_measured
 from sciencegen.api.sampling.request import Asked, check_drawing
 from sciencegen.api.science.forms import domain_of, in_form, name_of_results
 from sciencegen.api.score_variants import check_family, check_variants
 from sciencegen.api.search.space import start_items
 from sciencegen.api.sources.preparation import check_measured_table, check_splits, property_names, reference_of_source
-from sciencegen.api.sources.tables import check_source, find_card, is_folder_of, prepared_at, splits_of
+from sciencegen.api.sources.tables import find_card, find_part, is_folder_of, prepared_at
 from sciencegen.api.train_predictor import check_predictor
 from sciencegen.api.writing.writer import check_ending
 from sciencegen.config import PredictorSettings, RunSettings, TrainSettings
@@ -177,12 +177,6 @@ def check_name(name: str) -> None:
         )
 
 
-def check_ending_of(structures: str) -> None:
-    """Raise an error for an ending that is more than that."""
-    if not ENDING.fullmatch(structures):
-        raise ConfigError(f"Expected a file ending such as .sdf, got {structures!r}.")
-
-
 TOLERANCE_S = 2.0
 """By which clocks of machines, and times of file systems, may differ."""
 
@@ -234,7 +228,8 @@ def check_run(settings: RunSettings, config: str) -> None:
         model = planned_model(settings)
     with at("structures"):
         if settings.structures:
-            check_ending_of(settings.structures)
+            if not ENDING.fullmatch(settings.structures):
+                raise ConfigError(f"Expected a file ending such as .sdf, got {settings.structures!r}.")
             check_ending(model.results, "structures", f"candidates{settings.structures}")
     if settings.complete is not None:
         with at("complete"):
@@ -287,13 +282,15 @@ def check_prepare(settings: RunSettings) -> None:
     science = domain_of(form)
     if chosen.source is None:
         raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
-    check_source(form, chosen.source, chosen.sample)
+    found = find_part(form, chosen.source, chosen.sample)
     check_measured_table(science, chosen)
     names = property_names(science, chosen)
     check_columns(chosen.columns, names)
     if chosen.fractions:
         check_fractions(chosen.fractions)
-        check_splits(chosen.source, splits_of(form, chosen.source), chosen.fractions)
+        card, split = found or (None, None)
+        splits = () if card is None else (split,) if split else tuple(card.disjoint_splits)
+        check_splits(chosen.source, splits, chosen.fractions)
     reference_of_source(science, chosen, [Path(chosen.source)] if os.path.isfile(chosen.source) else [])
     _check_columns_of(form, chosen.source, chosen.columns, chosen.column)
 
@@ -316,9 +313,9 @@ def check_predict(settings: RunSettings, name: str) -> None:
     chosen = settings.predict[name]
     check_predictor(settings.domain, chosen)
     if prepared_at(chosen.table) is None:
-        check_source(settings.domain, chosen.table, _sample(settings, chosen))
+        find_part(settings.domain, chosen.table, _sample(settings, chosen))
     targets = split_targets(chosen.target) if chosen.form else (chosen.target,)
-    check_goes_by(name, targets, name)
+    target_called(name, targets, name)
     _check_columns_of(settings.domain, chosen.table, targets, chosen.column)
     if chosen.model is not None:
         describe_model(settings.domain, chosen.model)
@@ -386,10 +383,10 @@ def check_propose(settings: RunSettings, model: PlannedModel) -> None:
     for source in chosen.also:
         _check_texts(settings, settings.domain, source)
     for source in chosen.measured:
-        check_source(settings.domain, source)
+        find_part(settings.domain, source)
         _check_columns_of(settings.domain, source, [request.target], chosen.column)
     if chosen.pool is not None:
-        check_source(settings.domain, chosen.pool)
+        find_part(settings.domain, chosen.pool)
         _check_columns_of(settings.domain, chosen.pool, [chosen.cost] if chosen.cost else [], chosen.column)
 
 
@@ -397,7 +394,7 @@ def check_evaluate(settings: RunSettings, model: PlannedModel) -> None:
     """Raise an error if a set can't be read, or a property to calibrate can't be measured."""
     chosen = settings.evaluate
     domain = in_form(settings.domain, chosen.form)
-    sets: dict[SetKind, str | None] = {"held_out": check_against(chosen), "training": chosen.training}
+    sets: dict[SetKind, str | None] = {"held_out": set_to_compare(chosen), "training": chosen.training}
     for kind, source in sets.items():
         if source is not None and not shipped_set(domain, source, kind):
             _check_texts(settings, domain, source)
@@ -428,7 +425,7 @@ def _check_texts(settings: RunSettings, domain: str, source: str) -> None:
     perhaps in a form."""
     path = Path(source)
     if not path.is_relative_to(settings.folder) and prepared_at(source) is None:
-        check_source(domain, source)
+        find_part(domain, source)
 
 
 def _check_columns_of(domain: str, source: str, names: Iterable[str], item_column: str | None) -> None:

@@ -23,7 +23,7 @@ def test_one_text_is_one_item_and_one_name():
 def test_one_task_and_one_method_may_stand_alone(monkeypatch):
     monkeypatch.setattr("sciencegen.api.benchmark.open_model", lambda domain, model, resources: _Model())
     settings = BenchmarkSettings(tasks="far", methods="prior", seeds=1)
-    assert [(c.task, c.method) for c in resolve_benchmark("toy", settings).cases] == [("far", "prior")]
+    assert [case[:2] for case in resolve_benchmark("toy", settings).cases] == [("far", "prior")]
 
 
 class _Model:
