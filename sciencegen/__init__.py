@@ -18,7 +18,7 @@ PUBLIC_NAMES = {
     "prepare": "sciencegen.api.prepare",
     "train": "sciencegen.api.train",
     "train_predictor": "sciencegen.api.train_predictor",
-    "predict": "sciencegen.api.predict",
+    "predict": "sciencegen.api.score",
     "generate": "sciencegen.api.generate",
     "encode": "sciencegen.api.encode",
     "decode": "sciencegen.api.encode",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sciencegen.api.criteria.goals import parse_conditions
-from sciencegen.api.models.folder import describe_model, open_model, resolve_device
+from sciencegen.api.models.folder import ModelDescription, describe_model, resolve_device
 from sciencegen.api.sampling.generation import calibrate
 from sciencegen.api.science.forms import domain_of, in_form, plain_name
 from sciencegen.api.scores.rows import figures_of_model
@@ -17,7 +17,7 @@ from sciencegen.api.sources.tables import form_of_folder, read_texts
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import write_json
 from sciencegen.config import EvaluateSettings, build_settings
-from sciencegen.data.threads import use_threads
+from sciencegen.data.threads import inference_threads, use_threads
 from sciencegen.devices import computing_on
 from sciencegen.domains.base import Domain, ReportingEvaluate
 from sciencegen.domains.capabilities import ReferenceSets
@@ -124,7 +124,7 @@ def evaluate(domain: str, samples: str | Path, *, column: str | None = None, **o
 @dataclass(frozen=True)
 class EvaluateRequest:
     """A comparison with checked settings. domain: name of the items' domain or form. texts: the samples. reference,
-    training: the name of a set that the domain ships, else items as text."""
+    training: the name of a set that the domain ships, else items as text. model: the one to evaluate, or None."""
 
     domain: str
     settings: EvaluateSettings
@@ -132,6 +132,7 @@ class EvaluateRequest:
     texts: Sequence[str]
     reference: str | Sequence[str]
     training: str | Sequence[str] | None
+    model: ModelDescription | None
 
     def compare(self, report: Report = silent) -> dict[str, Any]:
         """The domain's metrics by name, the calibration, and the names of the compared sets."""
@@ -141,8 +142,8 @@ class EvaluateRequest:
             evaluate = evaluate.reporting(report)
         with computing_on(resolve_device(settings.device)):
             metrics: dict[str, Any] = dict(evaluate(self.texts, self.reference, self.training))
-        if settings.calibrate or settings.model is not None:
-            model = open_model(plain_name(self.domain), settings.model, settings)
+        if self.model is not None:
+            model = self.model.load(settings.device, inference_threads(settings.threads))
             if settings.calibrate:
                 metrics["conditions"] = calibrate(model, settings, report)
             if settings.model is not None:
@@ -158,15 +159,16 @@ def resolve_evaluate(
     against, path = set_to_compare(settings), Path(samples)
     domain = in_form(domain, settings.form or form_of_folder(domain, against))
     science = domain_of(domain)
-    if settings.calibrate:
-        known = describe_model(plain_name(domain), settings.model).representation.properties
-        check_calibration(science, settings.calibrate, known)
+    wanted = bool(settings.calibrate) or settings.model is not None
+    model = describe_model(plain_name(domain), settings.model) if wanted else None
+    if model is not None:
+        check_calibration(science, settings.calibrate, model.representation.properties)
     texts = [row.text for row in islice(science.items.read(path, column), settings.limit)]
     if not any(texts):
         raise DataError(f"Expected items in {samples}, found none.")
     reference = _reference(domain, against, "held_out", settings.offline)
     training = settings.training and _reference(domain, settings.training, "training", settings.offline)
-    return EvaluateRequest(domain, settings, path, texts, reference, training)
+    return EvaluateRequest(domain, settings, path, texts, reference, training, model)
 
 
 def check_calibration(science: Domain, calibrate: Mapping[str, Sequence[float]], conditions: Collection[str]) -> None:

@@ -22,8 +22,19 @@ from sciencegen.api.models.identity import data_of
 from sciencegen.api.sampling.request import check_limits, checked_conditions, condition_notes
 from sciencegen.api.science.forms import domain_of, in_form
 from sciencegen.api.science.naming import check_kept, constraint_of, exempt_motifs
-from sciencegen.api.search.oracles import Known, learned_notes, read_known, search_oracles, with_predictors
-from sciencegen.api.search.space import METHODS, makeable_starts, search_space, space_of_blocks, start_notes, start_rows
+from sciencegen.api.search.space import (
+    METHODS,
+    Known,
+    learned_notes,
+    makeable_starts,
+    read_known,
+    search_oracles,
+    search_space,
+    space_of_blocks,
+    start_notes,
+    start_rows,
+    with_predictors,
+)
 from sciencegen.api.search.tables import (
     FOUND_BY,
     Pooled,

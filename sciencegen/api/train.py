@@ -301,7 +301,7 @@ def _measure(run: RunFolder, model: LatentModel, held: TrainingData, plan: Plan,
 
 
 def _figures(model: LatentModel, held: TrainingData, plan: Plan, log: Log) -> dict[str, float]:
-    from sciencegen.api.models.draws import draws_near
+    from sciencegen.api.models.data import draws_near
 
     science = domain_of(plan.formed)
     figures = check(model, held, science, plan.recipe)

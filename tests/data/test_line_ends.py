@@ -11,7 +11,7 @@ import pytest
 
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import reference_of
-from sciencegen.api.scores.variants import variant_rows
+from sciencegen.api.score_variants import variant_rows
 from sciencegen.data.damage import BLOCK, with_line_feeds
 from sciencegen.domains.proteins.variants import ProteinVariantNames
 from sciencegen.optimization.journal import Entry, append, read_journal

@@ -7,7 +7,7 @@ from pointclouds import DOMAIN
 
 from sciencegen.api.criteria.goals import read_goals
 from sciencegen.api.criteria.oracles import OracleBook
-from sciencegen.api.search.oracles import search_oracles
+from sciencegen.api.search.space import search_oracles
 from sciencegen.config import OptimizeSettings, OracleSettings
 
 PROGRAM = "import sys\nopen('calls', 'a').write('x')\nopen(sys.argv[2], 'w').write('index,score\\n0,3\\n')\n"
