@@ -15,7 +15,7 @@ __version__ = "0.3.0"
 
 PUBLIC_NAMES = {
     "load": "sciencegen.api.models.folder",
-    "prepare": "sciencegen.api.prepare",
+    "prepare": "sciencegen.api.sources.preparation",
     "train": "sciencegen.api.train",
     "train_predictor": "sciencegen.api.train_predictor",
     "predict": "sciencegen.api.score",
@@ -27,7 +27,7 @@ PUBLIC_NAMES = {
     "explore": "sciencegen.api.explore",
     "score": "sciencegen.api.score",
     "score_variants": "sciencegen.api.score_variants",
-    "restore": "sciencegen.api.restore",
+    "restore": "sciencegen.api.survey",
     "sequences": "sciencegen.api.sequences",
     "optimize": "sciencegen.api.optimize",
     "propose": "sciencegen.api.propose",
@@ -38,7 +38,7 @@ PUBLIC_NAMES = {
     "benchmark": "sciencegen.api.benchmark",
     "run": "sciencegen.api.run",
     "compress": "sciencegen.api.compress",
-    "cutout": "sciencegen.api.cutout",
+    "cutout": "sciencegen.api.survey",
     "decompress": "sciencegen.api.compress",
     "properties": "sciencegen.api.properties",
     "workflow_root": "sciencegen.data.shipped",

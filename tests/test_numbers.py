@@ -30,7 +30,7 @@ from sciencegen.api.replay import COLUMNS as REPLAYED
 from sciencegen.api.reports.campaign import report_campaign
 from sciencegen.api.sampling.generation import COUNTS
 from sciencegen.api.sampling.request import DRAW, SIMILARITY
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.api.search.tables import IN_DOMAIN, score_columns, trace_table
 from sciencegen.data.writers import REJECT_COLUMNS
 from sciencegen.domains.galaxies.sersic_fit import FITTED

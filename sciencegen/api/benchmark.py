@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.criteria import OracleBook
 from sciencegen.api.models.folder import LoadedModel, open_model
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.api.search.space import search_space
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output

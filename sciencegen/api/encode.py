@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sciencegen.api.criteria.goals import parse_conditions
+from sciencegen.api.criteria import parse_conditions
 from sciencegen.api.models.completion import check_latents, read_latents
 from sciencegen.api.models.folder import Encoded, LoadedModel, are_reconstructed, encode_rows, open_model
 from sciencegen.api.sampling.judge import measure_all

@@ -8,11 +8,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sciencegen.api.criteria.goals import parse_conditions
+from sciencegen.api.criteria import parse_conditions
 from sciencegen.api.models.folder import ModelDescription, describe_model, resolve_device
 from sciencegen.api.sampling.generation import calibrate
-from sciencegen.api.science.forms import domain_of, in_form, plain_name
-from sciencegen.api.scores.rows import figures_of_model
+from sciencegen.api.science import domain_of, in_form, plain_name
+from sciencegen.api.scores import figures_of_model
 from sciencegen.api.sources.tables import form_of_folder, read_texts
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import write_json

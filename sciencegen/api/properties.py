@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sciencegen.api.models.folder import describe_model, find_model
 from sciencegen.api.predictors.folder import shipped_targets
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.api.writing.results import Result
 from sciencegen.domains.properties import SIMILARITY_PREFIX
 from sciencegen.errors import ConfigError

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from sciencegen.api.models.folder import open_model
 from sciencegen.api.predictors.folder import load_predictor
-from sciencegen.api.science.forms import domain_of, in_form
-from sciencegen.api.science.naming import read_rows_of
-from sciencegen.api.scores.rows import ScoredChunk, Scoring, ScoringTask, scoring_task
+from sciencegen.api.science import domain_of, in_form, read_rows_of
+from sciencegen.api.scores import ScoredChunk, Scoring, ScoringTask, scoring_task
 from sciencegen.api.sources.tables import given_form, given_source, rows_with_cells
 from sciencegen.api.writing.output_record import origin_of_given, plain_path
 from sciencegen.api.writing.results import Scored, scored
@@ -156,7 +155,7 @@ def _form_of(domain: str, path: Path, settings: ScoreSettings) -> str:
     return next((name for name in wanted if name in forms and (own := forms[name].form) and own.holds(path)), "")
 
 
-__all__ = ["ScoreRequest", "ScoredChunk", "collect", "resolve_score", "score"]
+# Properties of items by trained predictors.
 
 
 @takes(PredictSettings, frames=("items",))
@@ -208,3 +207,6 @@ def _by_name(domain: str, predictors: str | Path | Mapping[str, str]) -> dict[st
         return dict(predictors)
     trained = load_predictor(domain, predictors)
     return dict.fromkeys(trained.targets, str(trained.folder))
+
+
+__all__ = ["ScoreRequest", "ScoredChunk", "collect", "predict", "resolve_score", "score"]

@@ -9,14 +9,12 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.criteria import OracleBook
 from sciencegen.api.models.folder import LoadedModel, load_model
-from sciencegen.api.science.forms import domain_of, plain_of
-from sciencegen.api.science.naming import Numbering, columns_of, reference_of, variants_of
-from sciencegen.api.scores.rows import ScoredChunk, own_columns
+from sciencegen.api.science import Numbering, columns_of, domain_of, plain_of, reference_of, variants_of
+from sciencegen.api.scores import ScoredChunk, own_columns
 from sciencegen.api.train import Log, train_model
-from sciencegen.api.writing.letters import VariantScores
-from sciencegen.api.writing.results import scored
+from sciencegen.api.writing.results import VariantScores, scored
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, check_table, open_output
 from sciencegen.config import DEFAULT_RESOURCES, Resources, TrainSettings, VariantScoringSettings, build_settings
 from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, read_table
@@ -194,6 +192,9 @@ def check_family(recipe: Recipe, model: str) -> None:
     """Raise an error for a recipe that isn't trained on a family. model: its name in the message."""
     if recipe.family is None:
         raise ConfigError(f"Expected a model of a family, {model} is of recipe '{recipe.name}'.")
+
+
+# Variants scored chunk by chunk, by a family's model and by predictors.
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sciencegen.api.models.folder import open_model
-from sciencegen.api.science.forms import InDomain, domain_of, in_form, plain_name, plain_of
+from sciencegen.api.science import InDomain, domain_of, in_form, plain_name, plain_of
 from sciencegen.api.score_variants import family_model
-from sciencegen.api.scores.rows import ScoredChunk
+from sciencegen.api.scores import ScoredChunk
 from sciencegen.api.sources.tables import given_source
-from sciencegen.api.writing.letters import claim_sequences, open_sequences
 from sciencegen.api.writing.output_record import origin_of_given, plain_path
-from sciencegen.api.writing.results import Scored, scored
+from sciencegen.api.writing.results import Scored, claim_sequences, open_sequences, scored
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter
 from sciencegen.config import ProgramSettings, SequencesSettings, build_settings
 from sciencegen.data.threads import worker_count

@@ -24,7 +24,7 @@ from sciencegen.api.models.data import (
 )
 from sciencegen.api.models.identity import IDENTITY, clear, defaults_of, identity_of, is_prepared, is_same
 from sciencegen.api.models.plan import Plan, check_prior_settings, check_taken, drawing_as, fit_priors, make_plan
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings, build_settings
 from sciencegen.data.threads import use_threads
 from sciencegen.data.workers import is_refusal

@@ -13,17 +13,31 @@ import numpy as np
 
 from sciencegen.api.models.folder import CONFIG, METRICS, NOT_YET, is_measured, measured, reference_to
 from sciencegen.api.models.identity import IDENTITY, is_same, refuse_taken, weights_of
-from sciencegen.api.predictors.folder import HELD_OUT, TrainedPredictor, write_held_out, write_training_keys
-from sciencegen.api.predictors.inputs import (
+from sciencegen.api.predictors.folder import (
+    HELD_OUT,
     ModelInputs,
+    TrainedPredictor,
     UsableRows,
     known_splits,
     observing_of,
     predictor_data,
+    write_held_out,
     write_observing,
+    write_training_keys,
 )
-from sciencegen.api.science.forms import InDomain, describe, domain_of, key_of, plain_name
-from sciencegen.api.science.naming import LeftOut, Numbering, name_conflicts, names_of, parse_texts, reference_of
+from sciencegen.api.science import (
+    InDomain,
+    LeftOut,
+    Numbering,
+    describe,
+    domain_of,
+    key_of,
+    name_conflicts,
+    names_of,
+    parse_texts,
+    plain_name,
+    reference_of,
+)
 from sciencegen.api.sources.tables import notes_of_splits, read_rows, without_target
 from sciencegen.config import PredictorSettings, Resources, build_settings
 from sciencegen.data.prepared import REJECTS
@@ -170,6 +184,9 @@ def check_predictor(domain: str, chosen: PredictorSettings) -> None:
         raise unknown_name(f"split of {plain_name(domain)}", chosen.split, known_splits(domain))
     to_record(prediction.PredictorSettings, chosen.settings, "predictor settings")
     reference_of(domain_of(domain), chosen.wild_type)
+
+
+# Regressors with intervals on a user's table of features: its rows, the figures, and the folder.
 
 
 @dataclass(frozen=True)

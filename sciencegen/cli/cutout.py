@@ -34,7 +34,7 @@ def cutout(
     Each stamp has flags: neighbour, blended, edge, bad, undetected, large. Positions of which nothing can be cut are
     listed in <output>.rejects.csv.
     """
-    from sciencegen.api.cutout import cutout as run
+    from sciencegen.api.survey import cutout as run
     from sciencegen.api.writing.writer import check_endings
 
     check_endings(domain, output)

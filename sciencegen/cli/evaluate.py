@@ -34,7 +34,7 @@ def evaluate(
     claim_output(output, force, inputs=[samples, settings.against, settings.training])
 
     from sciencegen.api.evaluate import explained, resolve_evaluate
-    from sciencegen.api.science.forms import in_form, reads_folders
+    from sciencegen.api.science import in_form, reads_folders
     from sciencegen.api.writing.writer import input_ending, write_json
 
     folders = reads_folders(in_form(domain, settings.form))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def of_family(domain: str, record: Record, alignment: str, output: str) -> Record:
     """The settings with the model of the alignment's family. output: the file to write; its ending is checked first."""
-    from sciencegen.api.science.forms import in_form
+    from sciencegen.api.science import in_form
     from sciencegen.api.score_variants import family_model, family_recipe
     from sciencegen.api.writing.writer import check_endings
 

@@ -44,10 +44,10 @@ def generate(
     if alignment is None:  # else a model is trained first
         begin_loading()
 
-    from sciencegen.api.criteria.goals import parse_conditions
+    from sciencegen.api.criteria import parse_conditions
     from sciencegen.api.generate import Generation, resolve_generate
     from sciencegen.api.sampling.request import check_drawing
-    from sciencegen.api.science.forms import domain_of
+    from sciencegen.api.science import domain_of
     from sciencegen.api.writing.writer import check_complete
 
     check_complete(settings.complete, output)

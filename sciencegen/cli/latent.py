@@ -36,7 +36,7 @@ def encode(
 
     from sciencegen.api.encode import encode_items, summary_of, write_encoded
     from sciencegen.api.models.folder import results_of_model
-    from sciencegen.api.science.forms import reads_folders
+    from sciencegen.api.science import reads_folders
     from sciencegen.api.writing.writer import input_ending
 
     named = results_of_model(domain, settings.model)

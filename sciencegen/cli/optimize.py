@@ -32,14 +32,14 @@ def optimize(
     prediction is uncertain. `--settings "{lower_bounds: false}"` uses the value alone.
     """
     from sciencegen.api.models.folder import results_of_model
-    from sciencegen.api.writing.optimized import SearchFiles, write_failures
+    from sciencegen.api.optimize import SearchFiles, write_failures
 
     files, written = SearchFiles(output, structures, details), results_of_model(domain, settings.model)
     reserve(*files.paths)
     files.claim(written, force, settings.complete)
 
     from sciencegen.api.optimize import AllFailed, resolve_optimize, search, search_criteria
-    from sciencegen.api.science.forms import domain_of
+    from sciencegen.api.science import domain_of
     from sciencegen.api.search.tables import shortfall
 
     if alignment is not None:

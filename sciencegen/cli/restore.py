@@ -38,8 +38,8 @@ def restore(
     """
     claim_output(output, force, inputs=[source])
 
-    from sciencegen.api.restore import resolve_restore
-    from sciencegen.api.science.forms import reads_folders
+    from sciencegen.api.science import reads_folders
+    from sciencegen.api.survey import resolve_restore
     from sciencegen.api.writing.results import write_chunks
     from sciencegen.api.writing.writer import input_ending
 

@@ -88,7 +88,7 @@ def score_items(
     claim_output(place.output, place.force, inputs=[source])
     begin_loading()
 
-    from sciencegen.api.science.forms import reads_folders
+    from sciencegen.api.science import reads_folders
     from sciencegen.api.score import resolve_score
     from sciencegen.api.writing.results import write_chunks
     from sciencegen.api.writing.writer import input_ending, writes_structures

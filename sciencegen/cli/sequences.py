@@ -59,10 +59,9 @@ def _draw(domain: str, source: str, format: str | None, place: Destination, reco
     """Draw the sequences and write them; the output is checked before a family's model is trained."""
     claim_output(place.output, place.force, inputs=[source])
 
-    from sciencegen.api.science.forms import reads_folders
+    from sciencegen.api.science import reads_folders
     from sciencegen.api.sequences import form_with_sequences, resolve_sequences
-    from sciencegen.api.writing.letters import claim_sequences
-    from sciencegen.api.writing.results import write_chunks
+    from sciencegen.api.writing.results import claim_sequences, write_chunks
     from sciencegen.api.writing.writer import input_ending
 
     form, called = form_with_sequences(domain), "standard input" if source == "-" else ""

@@ -142,7 +142,7 @@ def _service(
     here, allowed = Path.cwd(), [_folder(one) for one in allow or ()]
     programs = read_programs(oracle or (), here)
     if oracle:
-        from sciencegen.api.criteria.oracles import check_code
+        from sciencegen.api.criteria import check_code
 
         check_code(programs.commands.values(), programs.functions)
     place = Path(folder).resolve()

@@ -138,7 +138,7 @@ def _checker(function: Callable[..., None] | None) -> Callable[[Mapping[str, Any
             record = found.record
         domain = arguments.get("domain")
         if isinstance(domain, str):
-            from sciencegen.api.criteria.oracles import criteria_of  # on use: with the domain's libraries
+            from sciencegen.api.criteria import criteria_of  # on use: with the domain's libraries
 
             criteria_of(domain, record)
         return record

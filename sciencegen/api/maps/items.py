@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from sciencegen.api.models.completion import read_latents
 from sciencegen.api.models.folder import LoadedModel, encode_rows
-from sciencegen.api.science.forms import ParseAndMeasure, describe
+from sciencegen.api.science import ParseAndMeasure, describe
 from sciencegen.api.sources.tables import rows_of_source
 from sciencegen.config import MapSettings
 from sciencegen.data.damage import reading

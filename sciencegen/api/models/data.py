@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from sciencegen.api.models import folder as models
 from sciencegen.api.models.folder import EncodeOne
 from sciencegen.api.models.identity import DATA, has_own_data, is_prepared
-from sciencegen.api.science.forms import Encode
+from sciencegen.api.science import Encode
 from sciencegen.api.sources.preparation import prepare_source
 from sciencegen.config import COMPUTE_CHUNK, PrepareSettings, TrainSettings
 from sciencegen.data.prepared import REJECTS, ItemColumn, PackedArrays, PreparedDataset, pack
@@ -278,6 +278,8 @@ def _encode(
     packed = pack(arrays(), folder)
     return np.array(kept, np.int64), packed, "".join(reasons)
 
+
+# Draws of a fine-tuned model beside the items that it was tuned on: how many are well formed, near them, and new.
 
 DRAWS = 200
 LARGEST = 2_000

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciencegen.api.science.forms import Encode, domain_of, in_form, name_of_results
-from sciencegen.api.science.naming import LeftOut, NameSuffixes
+from sciencegen.api.science import Encode, LeftOut, NameSuffixes, domain_of, in_form, name_of_results
 from sciencegen.config import Resources
 from sciencegen.data.damage import reason_of
 from sciencegen.data.model_cache import remembered

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sciencegen.api.models.folder import CARD, CONFIG, METRICS, REPRESENTATION, WEIGHTS, find_model, find_recipe
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.api.sources.tables import find_card, is_folder_of, uses_sample
 from sciencegen.config import FamilyMeasurements, PredictorSettings, Reading, TrainSettings
 from sciencegen.data.prepared import SUMMARY

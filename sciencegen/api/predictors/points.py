@@ -30,7 +30,7 @@ from sciencegen.api.predictors.folder import (
     split_targets,
     write_training_keys,
 )
-from sciencegen.api.science.forms import InDomain, describe, domain_of, in_form, plain_of, points_of
+from sciencegen.api.science import InDomain, describe, domain_of, in_form, plain_of, points_of
 from sciencegen.api.sources.tables import read_rows
 from sciencegen.config import PredictorSettings
 from sciencegen.data.prepared import REJECTS

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciencegen.api.criteria.goals import parse_conditions
+from sciencegen.api.criteria import parse_conditions
 from sciencegen.api.models.folder import CONFIG
 from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.api.sampling.request import UNCHECKED

@@ -12,7 +12,7 @@ import numpy as np
 from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.reports.contents import latents_of
 from sciencegen.api.reports.sections import labels
-from sciencegen.api.science.naming import HEIGHT, WIDTH, picture
+from sciencegen.api.science import HEIGHT, WIDTH, picture
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.data.tables import grouped
 from sciencegen.data.workers import is_refusal

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciencegen.api.criteria.goals import NOT_TARGETS
+from sciencegen.api.criteria import NOT_TARGETS
 from sciencegen.api.models.folder import METRICS
 from sciencegen.api.reports.notes import progress_name
-from sciencegen.api.science.naming import align, letters_of, picture
+from sciencegen.api.science import align, letters_of, picture
 from sciencegen.api.search.tables import FOUND_BY
-from sciencegen.api.writing.letters import unit_of
+from sciencegen.api.writing.results import unit_of
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import ReferenceSets

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from sciencegen.api.criteria.goals import Condition, requested_rows
+from sciencegen.api.criteria import Condition, requested_rows
 from sciencegen.api.models.folder import LoadedModel, name_columns
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.sampling.judge import (
@@ -195,6 +195,8 @@ def steerable(model: LoadedModel) -> SteeredModel:
         raise ConfigError(f"{reason} With `best_of` the goals choose among finished draws of any model.")
     return model.model
 
+
+# Rows of the draws that are kept, and the counts of the others.
 
 COUNTS = ("written", "drawn", "undecoded", "malformed", "repeated", "rejected", "failed")
 """Counts of draws: written as rows, all draws, not decodable, not in canonical form, duplicates and items to vary, not

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from sciencegen.api.criteria.goals import Condition, check_domains, read_goals, scales_of
-from sciencegen.api.criteria.oracles import OracleBook
-from sciencegen.api.science.forms import InRecipe, domain_of, key_of, representation_of
-from sciencegen.api.science.naming import constraint_of
+from sciencegen.api.criteria import Condition, OracleBook, check_domains, read_goals, scales_of
+from sciencegen.api.science import InRecipe, constraint_of, domain_of, key_of, representation_of
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.base import Domain
 from sciencegen.domains.recipes import Measures, Representation

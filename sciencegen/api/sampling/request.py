@@ -10,15 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sciencegen.api.criteria.goals import Condition, parse_conditions
-from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.criteria import Condition, OracleBook, parse_conditions
 from sciencegen.api.models.folder import LoadedModel, name_columns
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.models.plan import HasDiffusion, module_of
 from sciencegen.api.predictors.folder import shipped_targets
 from sciencegen.api.sampling.judge import Judge, Judged, Ranking, particles_of, read_ranking
-from sciencegen.api.science.forms import InDomain, domain_of, plain_name
-from sciencegen.api.science.naming import check_kept, constraint_of, exempt_motifs
+from sciencegen.api.science import InDomain, check_kept, constraint_of, domain_of, exempt_motifs, plain_name
 from sciencegen.api.sources.blocks import SEARCH_S, Blocks, FindAnalogues, blocks_of, check_blocks
 from sciencegen.config import GenerateSettings
 from sciencegen.data.prepared import PreparedDataset

@@ -9,13 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api.criteria.goals import Condition, requested_rows
-from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.criteria import Condition, OracleBook, requested_rows
 from sciencegen.api.models.folder import LoadedModel
-from sciencegen.api.predictors.folder import find_predictor, read_training_keys
-from sciencegen.api.predictors.inputs import latents_of
-from sciencegen.api.science.forms import ParseAndMeasure, domain_of, plain_name
-from sciencegen.api.science.naming import constraint_of, parse_texts, variants_of
+from sciencegen.api.predictors.folder import find_predictor, latents_of, read_training_keys
+from sciencegen.api.science import ParseAndMeasure, constraint_of, domain_of, parse_texts, plain_name, variants_of
 from sciencegen.api.sources.blocks import ANALOGUES
 from sciencegen.api.sources.tables import read_texts
 from sciencegen.config import OptimizeSettings
@@ -226,6 +223,9 @@ def start_notes(rows: Sequence[dict[str, Any]], names: Sequence[str], cautious: 
         count = f"{row['better']} of {row['candidates']} candidates are better{by}"
         notes.append(f"the start {row['item']} has {values}{missed}: {count}")
     return notes
+
+
+# The oracles of a search: those of its goals, and those of further columns of its candidates.
 
 
 def search_oracles(

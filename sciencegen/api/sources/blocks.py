@@ -10,8 +10,7 @@ from functools import cache
 from itertools import compress
 from pathlib import Path
 
-from sciencegen.api.science.forms import InDomain, describe, domain_of
-from sciencegen.api.science.naming import ReadItems
+from sciencegen.api.science import InDomain, ReadItems, describe, domain_of
 from sciencegen.config import GenerateSettings, OptimizeSettings, ProposeSettings
 from sciencegen.data.tables import READ_TABLES, NoItemColumn, read_table
 from sciencegen.data.threads import worker_count

@@ -9,8 +9,16 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
-from sciencegen.api.science.forms import InDomain, domain_of, in_form, plain_name, plain_of, plain_text
-from sciencegen.api.science.naming import columns_of, read_rows_of
+from sciencegen.api.science import (
+    InDomain,
+    columns_of,
+    domain_of,
+    in_form,
+    plain_name,
+    plain_of,
+    plain_text,
+    read_rows_of,
+)
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading
 from sciencegen.data.cards import Card, SimulationSource, has_card, list_cards, load_card
 from sciencegen.data.fetch import Progress, cached_folder, fetch, is_fetched, note_on

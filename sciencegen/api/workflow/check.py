@@ -15,8 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.criteria.goals import Condition
-from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.criteria import Condition, OracleBook
 from sciencegen.api.evaluate import SetKind, check_calibration, set_to_compare, shipped_set
 from sciencegen.api.models.completion import check_completes
 from sciencegen.api.models.data import check_conditions
@@ -26,7 +25,7 @@ from sciencegen.api.optimize import search_criteria
 from sciencegen.api.predictors.folder import split_targets, target_called
 from sciencegen.api.sampling.generation import check_measured
 from sciencegen.api.sampling.request import Asked, check_drawing
-from sciencegen.api.science.forms import domain_of, in_form, name_of_results
+from sciencegen.api.science import domain_of, in_form, name_of_results
 from sciencegen.api.score_variants import check_family, check_variants
 from sciencegen.api.search.space import start_items
 from sciencegen.api.sources.preparation import check_measured_table, check_splits, property_names, reference_of_source

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sciencegen.api.predictors.inputs import (
+from sciencegen.api.predictors.folder import (
     ModelInputs,
     known_splits,
     latents_of,

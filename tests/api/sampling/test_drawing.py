@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.criteria.goals import parse_conditions
+from sciencegen.api.criteria import parse_conditions
 from sciencegen.api.sampling.request import (
     check_drawing,
     check_guidance,

@@ -4,7 +4,7 @@ import pytest
 
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.sampling.request import given_task, requested_tasks, resolve_draws
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.capabilities import DrawTasks
 from sciencegen.errors import ConfigError

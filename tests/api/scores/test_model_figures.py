@@ -3,7 +3,7 @@
 import pytest
 
 from sciencegen.api.models.folder import load_model
-from sciencegen.api.scores.rows import CODED, figures_of_model
+from sciencegen.api.scores import CODED, figures_of_model
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, CodeLength
 
 MODEL = "molecules-language-model"

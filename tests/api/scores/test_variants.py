@@ -1,7 +1,6 @@
 """Variants of one item by name: what is read, and what is refused."""
 
-from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import names_of
+from sciencegen.api.science import domain_of, names_of
 from sciencegen.api.score_variants import VariantRequest, VariantScoring, variant_rows
 
 SCIENCE = domain_of("proteins")

@@ -3,7 +3,7 @@
 import pytest
 
 from sciencegen.api.predictors.folder import write_training_keys
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.api.search import space as novelty
 from sciencegen.runs import RunFolder
 

@@ -5,8 +5,7 @@ import sys
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.criteria.goals import read_goals
-from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.criteria import OracleBook, read_goals
 from sciencegen.api.search.space import search_oracles
 from sciencegen.config import OptimizeSettings, OracleSettings
 

@@ -9,10 +9,9 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any
 
-from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.criteria import OracleBook
 from sciencegen.api.models.folder import LoadedModel
-from sciencegen.api.science.forms import InDomain, domain_of, plain_text
-from sciencegen.api.science.naming import LeftOut, Numbering, names_of, parse_texts
+from sciencegen.api.science import InDomain, LeftOut, Numbering, domain_of, names_of, parse_texts, plain_text
 from sciencegen.api.sources.tables import read_texts
 from sciencegen.config import COMPUTE_CHUNK, ITEM_TIMEOUT_S, ScoreSettings
 from sciencegen.data.statistics import evenly_spaced
